@@ -1,0 +1,94 @@
+# Everything runs in a virtual environment in .venv, with the versions of constraints.txt.
+
+PYTHON ?= python3
+JOBS ?= auto
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+BIN := .venv/bin
+TESTS := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+INPUTS := pyproject.toml constraints.txt
+INSTALL = $(BIN)/python -m pip install -c constraints.txt
+
+# The Yosys that pip installed, whatever else is on PATH: the same Verilog everywhere.
+export AMARANTH_USE_YOSYS ?= builtin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_REQUIRE_VIRTUALENV = 1
+export PYTHONNOUSERSITE = 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test slow lint format notebooks docs bench setup clean
+
+help:  ## Say what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
+		|| sed -n 's/^\([a-z]*\):.*## /  make \1: /p' $(MAKEFILE_LIST)
+
+demo: .venv/demo.stamp  ## Train, quantise, simulate and emit a small network; results in demo/
+	$(BIN)/spiker demo
+
+test: .venv/dev.stamp  ## Run the fast tests
+	$(TESTS) -m "not slow"
+
+slow: .venv/dev.stamp  ## Run the slow tests: what trains, or simulates whole data sets
+	$(TESTS) -m slow
+
+lint: .venv/dev.stamp  ## Check format, rules, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	@mkdir -p build/types && ln -sfn ../../boards build/types/spiker_boards
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: .venv/dev.stamp  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+notebooks: .venv/dev.stamp  ## Execute the notebooks, in a copy
+	rm -rf build/run && mkdir -p build/run
+	cp -R notebooks build/run/notebooks
+	if [ -d networks ]; then cp -R networks build/run/networks; fi
+	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/python -m nbconvert --to notebook --execute --inplace \
+		build/run/notebooks/*.ipynb
+
+docs: .venv/docs.stamp  ## Build the documentation into docs/_build; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: .venv/dev.stamp  ## Measure every number of the README's table
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+setup: .venv/dev.stamp  ## Install what tests and linters need, and no more
+
+clean:  ## Remove the environment and everything that was built
+	rm -rf .venv build demo dist docs/_build *.egg-info .hypothesis .import_linter_cache \
+		.pytest_cache .ruff_cache
+
+# -- the environment -----------------------------------------------------------------------------
+
+.venv/base.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python must be at least 3.11, not $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) must have venv and ensurepip, and has not." >&2; \
+		echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+# An index may offer torch with CUDA alone: constraints.txt refuses that, and PyTorch's own index has
+# the CPU build.
+.venv/torch.stamp: .venv/base.stamp constraints.txt
+	@echo "Installing torch (CPU build; some 200 MB)"
+	$(INSTALL) torch || $(INSTALL) --extra-index-url $(TORCH_INDEX) torch
+	@touch $@
+
+.venv/demo.stamp: .venv/torch.stamp $(INPUTS)
+	$(INSTALL) -e '.[train,cli,plot,verilog]'
+	@touch $@
+
+.venv/dev.stamp: .venv/torch.stamp $(INPUTS)
+	$(INSTALL) -e '.[train,nir,cli,plot,verilog,host,dev]'
+	@touch $@ .venv/demo.stamp
+
+.venv/docs.stamp: .venv/dev.stamp
+	$(INSTALL) -e '.[docs]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Boards, the top that they share, and the host that drives them."""

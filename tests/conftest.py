@@ -1,0 +1,58 @@
+"""What all tests share: where real data is, what a skip means, how random networks are drawn."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Workers share the cores; each with as many threads as there are cores would only be slower.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples every time, and no files: a failure on one machine is a failure on all.
+settings.register_profile("fixed", derandomize=True, deadline=None, database=None, print_blob=True)
+# HYPOTHESIS_PROFILE=search looks for new examples instead.
+settings.register_profile("search", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """Directory of real data sets: what SPIKER_DATA names, else ``../shared/data``."""
+    given = os.environ.get("SPIKER_DATA")
+    path = Path(given) if given else ROOT.parent / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip(f"SPIKER_DATA must name a directory of data sets, not {given!r}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def data_file(data_dir):
+    """Find a data set by its file name; skip the test where it is not."""
+
+    def find(name):
+        path = data_dir / name
+        if not path.is_file():
+            pytest.skip(f"{name} must be in {data_dir}")
+        return path
+
+    return find
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    """Let skipped tests fail the run where SPIKER_NO_SKIPS is set: CI has all tools and data."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("SPIKER_NO_SKIPS") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say why each skipped test is a failure."""
+    if os.environ.get("SPIKER_NO_SKIPS"):
+        for report in terminalreporter.stats.get("skipped", []):
+            _, _, reason = report.longrepr
+            terminalreporter.write_line(f"SKIPPED, and so failed: {report.nodeid}: {reason}")
