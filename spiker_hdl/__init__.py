@@ -1,0 +1,37 @@
+"""Turn a spiking neural network of integers into hardware, and prove that it is the same network.
+
+Importing this package loads NumPy alone: what needs Amaranth is loaded when it is first used, and
+nothing here needs PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .emit import emit
+    from .engines import ENGINES, run
+    from .model import Mapping, Network, Result, load
+
+__all__ = ["ENGINES", "Mapping", "Network", "Result", "__version__", "emit", "load", "run"]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ENGINES": ".engines",
+    "Mapping": ".model",
+    "Network": ".model",
+    "Result": ".model",
+    "emit": ".emit",
+    "load": ".model",
+    "run": ".engines",
+}
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

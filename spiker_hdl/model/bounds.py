@@ -1,0 +1,179 @@
+"""How far sums and states can reach, from the real weights, over all spike patterns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .neuron import Neuron
+from .ranges import Interval, Ranges
+
+if TYPE_CHECKING:
+    from .network import Network, Population
+
+__all__ = ["FLOAT32_EXACT", "FLOAT64_EXACT", "Bounds", "bounds", "signed_width"]
+
+FLOAT32_EXACT = 2**24
+FLOAT64_EXACT = 2**53
+_ROUNDS = 512
+
+
+def signed_width(low: int, high: int) -> int:
+    """Return the bits of two's complement that hold ``low..high``."""
+    return (
+        max((~low if low < 0 else low).bit_length(), (~high if high < 0 else high).bit_length()) + 1
+    )
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the numbers of a population can be.
+
+    Members
+    -------
+    sum_low, sum_high : int
+        Range of the sum of weighted events in a step, in whatever order they come.
+    current_low, current_high : int
+        Range of that sum with the bias.
+    states : mapping of str to (int, int)
+        Range that each state can reach from rest, over any number of steps.
+    largest : int
+        Greatest magnitude of anything that a step computes.
+    """
+
+    sum_low: int
+    sum_high: int
+    current_low: int
+    current_high: int
+    states: Mapping[str, tuple[int, int]]
+    largest: int
+
+    @property
+    def sum_width(self) -> int:
+        """Bits of an accumulator."""
+        return signed_width(self.sum_low, self.sum_high)
+
+    @property
+    def float_format(self) -> str | None:
+        """Narrowest floating-point format that computes a step exactly, or None."""
+        if self.largest < FLOAT32_EXACT:
+            return "float32"
+        return "float64" if self.largest < FLOAT64_EXACT else None
+
+
+def bounds(network: "Network") -> dict[str, Bounds]:
+    """Find the bounds of every population, and prove that no state leaves its declared range.
+
+    Returns
+    -------
+    dict of str to Bounds
+
+    Raises
+    ------
+    TypeError
+        If a neuron's step branches on an operand.
+    ValueError
+        If a step may leave the declared range of a state, or answers with other states.
+    """
+    return {one.name: _population_bounds(network, one) for one in network.populations}
+
+
+def _sums(network: "Network", population: "Population") -> tuple[Any, Any]:
+    low = np.zeros(population.size, dtype=object)
+    high = np.zeros(population.size, dtype=object)
+    for projection in network.into(population.name):
+        source = network.nodes[projection.source]
+        weights = projection.synapses.matrix()
+        ends = np.stack([weights * source.low, weights * source.high])
+        low += np.minimum(ends.min(axis=0), 0).sum(axis=1)
+        high += np.maximum(ends.max(axis=0), 0).sum(axis=1)
+    return low, high
+
+
+def _population_bounds(network: "Network", population: "Population") -> Bounds:
+    neuron = population.neuron
+    low, high = _sums(network, population)
+    bias = np.asarray(population.bias, dtype=object)
+    ranges = Ranges()
+    declared = {name: (s.low, s.high) for name, s in neuron.states.items()}
+    _prove(population, neuron, (low + bias, high + bias), declared, ranges)
+    sums = int(low.min()), int(high.max())
+    current = int((low + bias).min()), int((high + bias).max())
+    reached = _reached(neuron, current, declared)
+    largest = max(ranges.largest, -sums[0], sums[1])
+    return Bounds(*sums, *current, reached, largest)
+
+
+def _prove(
+    population: "Population",
+    neuron: Neuron,
+    current: tuple[Any, Any],
+    declared: dict[str, tuple[int, int]],
+    ranges: Ranges,
+) -> None:
+    what = f"Population {population.name!r}: the step of {type(neuron).__name__}"
+    parameters = {
+        name: ranges.interval(np.asarray(p.value, dtype=object), np.asarray(p.value, dtype=object))
+        for name, p in neuron.parameters.items()
+    }
+    for name, (low, high) in _advance(neuron, parameters, current, declared, ranges, what).items():
+        if np.min(low) < declared[name][0] or np.max(high) > declared[name][1]:
+            raise ValueError(
+                f"{what} must keep {name!r} in {declared[name][0]}..{declared[name][1]}, "
+                f"not {np.min(low)}..{np.max(high)}: use via.saturate"
+            )
+
+
+def _advance(
+    neuron: Neuron,
+    parameters: dict[str, Interval],
+    current: tuple[Any, Any],
+    states: Mapping[str, tuple[Any, Any]],
+    ranges: Ranges,
+    what: str = "",
+) -> dict[str, tuple[Any, Any]]:
+    before = {name: ranges.interval(*ends) for name, ends in states.items()}
+    fired, after = neuron.step(
+        neuron.bind(parameters), SimpleNamespace(**before), ranges.interval(*current), ranges
+    )
+    if (fired is None) == neuron.spiking:
+        wanted = "a test of who fires" if neuron.spiking else "None"
+        raise ValueError(f"{what} must answer with {wanted}, not {fired!r}")
+    if set(after) != set(states):
+        raise ValueError(
+            f"{what} must answer with the states {sorted(states)}, not {sorted(after)}"
+        )
+    ends = {}
+    for name, value in after.items():
+        made = value if isinstance(value, Interval) else ranges.interval(value, value)
+        ends[name] = made.low, made.high
+    return ends
+
+
+def _ends(value: int | tuple[int, ...]) -> tuple[int, int]:
+    return (min(value), max(value)) if isinstance(value, tuple) else (value, value)
+
+
+def _reached(
+    neuron: Neuron, current: tuple[int, int], declared: dict[str, tuple[int, int]]
+) -> dict[str, tuple[int, int]]:
+    # A fixed point from rest over the whole population at once; what does not settle soon is
+    # taken to reach all that was declared.
+    ranges = Ranges()
+    parameters = {n: ranges.interval(*_ends(p.value)) for n, p in neuron.parameters.items()}
+    reached = {name: _ends(s.rest) for name, s in neuron.states.items()}
+    for _ in range(_ROUNDS):
+        after = _advance(neuron, parameters, current, reached, ranges)
+        joined = {
+            name: (
+                max(declared[name][0], min(reached[name][0], int(np.min(low)))),
+                min(declared[name][1], max(reached[name][1], int(np.max(high)))),
+            )
+            for name, (low, high) in after.items()
+        }
+        if joined == reached:
+            return reached
+        reached = joined
+    return dict(declared)

@@ -1,0 +1,173 @@
+"""How a network lies in hardware: it changes cycles and area, never results."""
+
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from .check import check_choice, check_int, check_kind
+from .network import Network, Population, Projection
+
+__all__ = ["Core", "Mapping", "queue_minimum"]
+
+FORMS = ("words", "events")
+
+
+def queue_minimum(network: Network, projection: Projection) -> int:
+    """Return the least entries of a projection's queue: all events of the steps it delays."""
+    source = network.nodes[projection.source]
+    return max(1, projection.delay * (source.size + 1))
+
+
+@dataclass(frozen=True)
+class Core:
+    """How a population lies in hardware.
+
+    Parameters
+    ----------
+    lanes : int
+        Accumulators side by side. As many as neurons take an event in one cycle; fewer take it in
+        ``ceil(size / lanes)``, and fold their sums into memory.
+    units : int
+        Neurons that step at once, at most ``lanes``; and as many as ``lanes`` where those are fewer
+        than the neurons.
+    """
+
+    lanes: int
+    units: int
+
+    def __post_init__(self) -> None:
+        check_int("Lanes", self.lanes, 1)
+        check_int("Step units", self.units, 1)
+        if self.units > self.lanes:
+            raise ValueError(f"Step units must be at most the {self.lanes} lanes, not {self.units}")
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """How a network lies in hardware.
+
+    Parameters
+    ----------
+    cores : mapping of str to Core
+        One for each population.
+    queues : mapping of str to int
+        Entries of each projection's queue of events, by the projection's name.
+    form : {"words", "events"}
+        How samples enter: as spike vectors of which each beat carries a word, or as address events.
+    word : int
+        Channels in a word of a spike vector, 1 to 256.
+    """
+
+    cores: Table[str, Core]
+    queues: Table[str, int] = field(default_factory=dict)
+    form: str = "words"
+    word: int = 32
+
+    def __post_init__(self) -> None:
+        for name, core in self.cores.items():
+            check_kind(f"Core of {name!r}", core, Core)
+        for name, depth in self.queues.items():
+            check_int(f"Queue depth of {name!r}", depth, 1, 2**24)
+        check_choice("Input form", self.form, FORMS)
+        check_int("Word", self.word, 1, 256)
+        object.__setattr__(self, "cores", MappingProxyType(dict(self.cores)))
+        object.__setattr__(self, "queues", MappingProxyType(dict(self.queues)))
+
+    def __hash__(self) -> int:
+        return hash((*self.cores.items(), *self.queues.items(), self.form, self.word))
+
+    @classmethod
+    def default(cls, network: Network, **changes: Any) -> "Mapping":
+        """Return the mapping that is taken where none is given: a lane for each neuron.
+
+        Parameters
+        ----------
+        network : Network
+        **changes
+            Fields of the mapping that are to be others.
+        """
+        mapping = cls(
+            {one.name: Core(one.size, _units(one)) for one in network.populations},
+            {one.name: queue_minimum(network, one) + 15 for one in network.projections},
+        )
+        mapping = replace(mapping, **changes)
+        mapping.check(network)
+        return mapping
+
+    @classmethod
+    def folded(cls, network: Network, lanes: int, **changes: Any) -> "Mapping":
+        """Return the default mapping with at most ``lanes`` lanes in each population."""
+        check_int("Lanes", lanes, 1)
+        cores = {
+            one.name: Core(
+                min(lanes, one.size), min(lanes, one.size) if lanes < one.size else _units(one)
+            )
+            for one in network.populations
+        }
+        return cls.default(network, cores=cores, **changes)
+
+    def check(self, network: Network) -> None:
+        """Raise :exc:`ValueError` unless the mapping fits ``network``."""
+        for what, given, wanted in (
+            ("cores", set(self.cores), set(network.population)),
+            ("queues", set(self.queues), {one.name for one in network.projections}),
+        ):
+            if given != wanted:
+                raise ValueError(
+                    f"Mapping {what} must be for {sorted(wanted)}, not {sorted(given)}"
+                )
+        for name, core in self.cores.items():
+            size = network.population[name].size
+            if core.lanes > size:
+                raise ValueError(f"Lanes of {name!r} must be at most {size}, not {core.lanes}")
+            if core.lanes < size and core.units != core.lanes:
+                raise ValueError(
+                    f"Step units of {name!r} must be the {core.lanes} lanes, which are fewer than "
+                    f"its {size} neurons, not {core.units}"
+                )
+        for one in network.projections:
+            least = queue_minimum(network, one)
+            if self.queues[one.name] < least:
+                raise ValueError(
+                    f"Queue of {one.name!r} must have at least {least} entries, which its delay of "
+                    f"{one.delay} steps needs, not {self.queues[one.name]}"
+                )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the mapping in what JSON can hold."""
+        return {
+            "cores": {n: {"lanes": c.lanes, "units": c.units} for n, c in self.cores.items()},
+            "queues": dict(self.queues),
+            "form": self.form,
+            "word": self.word,
+        }
+
+    @classmethod
+    def from_json(cls, text: Any) -> "Mapping":
+        """Read what :meth:`to_json` made.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a key is unknown or missing, or a value is not as it must be.
+        """
+        if not isinstance(text, dict):
+            raise TypeError(f"Mapping must be an object, not {text!r}")
+        wanted = {"cores", "queues", "form", "word"}
+        if set(text) != wanted:
+            raise ValueError(f"Mapping keys must be {sorted(wanted)}, not {sorted(text)}")
+        cores = {}
+        if not isinstance(text["cores"], dict) or not isinstance(text["queues"], dict):
+            raise TypeError("Mapping cores and queues must be objects")
+        for name, core in text["cores"].items():
+            if not isinstance(core, dict) or set(core) != {"lanes", "units"}:
+                raise ValueError(f"Core of {name!r} must have lanes and units, not {core!r}")
+            cores[name] = Core(**core)
+        return cls(cores, text["queues"], text["form"], text["word"])
+
+
+def _units(population: Population) -> int:
+    # Eight at a time cost a tenth of a step unit in every lane and, as the lanes rotate through
+    # them, few cycles a step.
+    return min(8, population.size)

@@ -1,0 +1,278 @@
+"""Interval arithmetic: how far every intermediate of a neuron's step can reach."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .arithmetic import Arithmetic, Decay
+
+__all__ = ["Interval", "Ranges", "Test"]
+
+Ends = tuple[Any, Any]
+Facts = dict[Any, Ends]
+
+_NEVER_BRANCH = (
+    "A neuron's step must not branch on an operand with `if`, `and`, `or` or `not`: write "
+    "via.select(test, yes, no), via.both, via.either or via.invert"
+)
+
+
+def _exact(x: Any) -> np.ndarray:
+    # Python integers have no width, so that nothing wraps unseen.
+    return np.asarray(x, dtype=object)
+
+
+class Interval:
+    """A range of integers, one or one per neuron, that remembers how it came about.
+
+    Parameters
+    ----------
+    low, high : int or array of int
+        Least and greatest value.
+    """
+
+    __array_ufunc__ = None  # NumPy arrays leave the operators to this class
+
+    def __init__(
+        self,
+        low: Any,
+        high: Any,
+        rule: Callable | None = None,
+        parts: tuple = (),
+        owner: "Ranges | None" = None,
+    ):
+        self.low = _exact(low)
+        self.high = _exact(high)
+        self._rule = rule
+        self._parts = parts
+        self._owner = owner or next(
+            (p._owner for p in parts if isinstance(p, Interval) and p._owner), None
+        )
+        if self._owner is not None:
+            reach = max(int(np.max(np.abs(self.low))), int(np.max(np.abs(self.high))))
+            self._owner.largest = max(self._owner.largest, reach)
+
+    @staticmethod
+    def _make(rule: Callable, *parts: Any) -> "Interval":
+        parts = tuple(p if isinstance(p, Interval) else Interval(p, p) for p in parts)
+        return Interval(*rule(*((p.low, p.high) for p in parts)), rule=rule, parts=parts)
+
+    def under(self, facts: Facts) -> Ends:
+        """Return the ends that remain where ``facts`` hold."""
+        if self._rule is None:
+            ends = (self.low, self.high)
+        elif self._rule is _choose:
+            test, yes, no = self._parts
+            ends = test.join(yes, no, facts)
+        else:
+            ends = self._rule(*(part.under(facts) for part in self._parts))
+        for key in (id(self), (self._rule, *map(id, self._parts))):
+            if key in facts:
+                low, high = facts[key]
+                ends = np.maximum(ends[0], low), np.minimum(ends[1], high)
+        return ends
+
+    def __add__(self, other):
+        return Interval._make(_add, self, other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other):
+        return Interval._make(_subtract, self, other)
+
+    def __rsub__(self, other):
+        return Interval._make(_subtract, other, self)
+
+    def __neg__(self):
+        return 0 - self
+
+    def __mul__(self, other):
+        return Interval._make(_multiply, self, other)
+
+    __rmul__ = __mul__
+
+    def __gt__(self, other):
+        return Test.compare(self, other, strict=True)
+
+    def __ge__(self, other):
+        return Test.compare(self, other, strict=False)
+
+    def __lt__(self, other):
+        return Test.compare(self, other, strict=False).inverted()
+
+    def __le__(self, other):
+        return Test.compare(self, other, strict=True).inverted()
+
+    def __bool__(self):
+        raise TypeError(_NEVER_BRANCH)
+
+    def __repr__(self) -> str:
+        return f"Interval({self.low}, {self.high})"
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):
+        a, b = self >= other, self <= other
+        return Test(a.yes + b.yes)
+
+
+def _add(a: Ends, b: Ends) -> Ends:
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _subtract(a: Ends, b: Ends) -> Ends:
+    return a[0] - b[1], a[1] - b[0]
+
+
+def _corners(values: list) -> Ends:
+    low = high = values[0]
+    for value in values[1:]:
+        low, high = np.minimum(low, value), np.maximum(high, value)
+    return low, high
+
+
+def _multiply(a: Ends, b: Ends) -> Ends:
+    return _corners([x * y for x in a for y in b])
+
+
+def _greater(a: Ends, b: Ends) -> Ends:
+    return np.maximum(a[0], b[0]), np.maximum(a[1], b[1])
+
+
+def _lesser(a: Ends, b: Ends) -> Ends:
+    return np.minimum(a[0], b[0]), np.minimum(a[1], b[1])
+
+
+def _choose(*_: Ends) -> Ends:
+    raise AssertionError("a choice is evaluated by its test")
+
+
+class Test:
+    """The outcome of a comparison, with what it says of its operands.
+
+    Parameters
+    ----------
+    yes, no : tuple of (Interval, Interval, bool)
+        Comparisons ``a > b`` (strict) or ``a >= b`` that hold where the test does or does not.
+    """
+
+    __array_ufunc__ = None
+
+    def __init__(self, yes: tuple = (), no: tuple = ()):
+        self.yes = yes
+        self.no = no
+
+    @staticmethod
+    def compare(a: Any, b: Any, *, strict: bool) -> "Test":
+        a, b = (x if isinstance(x, Interval) else Interval(x, x) for x in (a, b))
+        return Test(((a, b, strict),), ((b, a, not strict),))
+
+    def inverted(self) -> "Test":
+        return Test(self.no, self.yes)
+
+    def facts(self, outcome: bool, known: Facts) -> Facts:
+        """Return ``known`` and what the test's ``outcome`` adds to it."""
+        facts = dict(known)
+
+        def narrow(key: Any, low: Any, high: Any) -> None:
+            if key in facts:
+                low, high = np.maximum(facts[key][0], low), np.minimum(facts[key][1], high)
+            facts[key] = low, high
+
+        for a, b, strict in self.yes if outcome else self.no:
+            a_ends, b_ends = a.under(facts), b.under(facts)
+            gap = int(strict)
+            narrow(id(a), b_ends[0] + gap, a_ends[1])
+            narrow(id(b), b_ends[0], a_ends[1] - gap)
+            reach = a_ends[1] - b_ends[0]
+            narrow((_subtract, id(a), id(b)), gap, reach)
+            narrow((_subtract, id(b), id(a)), -reach, -gap)
+        return facts
+
+    def join(self, yes: Interval, no: Interval, known: Facts) -> Ends:
+        """Return the ends of a choice between two intervals, each where it can be chosen."""
+        sides = []
+        for outcome, arm in ((True, yes), (False, no)):
+            facts = self.facts(outcome, known)
+            low, high = arm.under(facts)
+            possible = _exact(True)
+            for fact_low, fact_high in facts.values():
+                possible = possible & (_exact(fact_low) <= fact_high)
+            sides.append((low, high, possible))
+        (y_low, y_high, y_can), (n_low, n_high, n_can) = sides
+        low = np.where(y_can & n_can, np.minimum(y_low, n_low), np.where(n_can, n_low, y_low))
+        high = np.where(y_can & n_can, np.maximum(y_high, n_high), np.where(n_can, n_high, y_high))
+        return _exact(low), _exact(high)
+
+    def can_be(self, outcome: bool) -> np.ndarray:
+        """Tell, for each neuron, whether the test can come out so."""
+        facts = self.facts(outcome, {})
+        possible = _exact(True)
+        for low, high in facts.values():
+            possible = possible & (_exact(low) <= high)
+        return np.asarray(possible, dtype=bool)
+
+    def __bool__(self):
+        raise TypeError(_NEVER_BRANCH)
+
+    def _no_number(self, *_):
+        raise TypeError("A test is no number: write via.select(test, yes, no)")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __neg__ = _no_number
+    __invert__ = _no_number
+
+
+class Ranges(Arithmetic):
+    """Operations on intervals.
+
+    A choice narrows its operands by its test, so that ``select(v > limit, v - limit, v)`` is known
+    not to leave the range of ``v``. :attr:`largest` is the greatest magnitude met in anything that
+    was computed, which says whether a floating-point format can compute the same exactly.
+    """
+
+    def __init__(self):
+        self.largest = 0
+
+    def interval(self, low: Any, high: Any) -> Interval:
+        """Make an operand."""
+        return Interval(low, high, owner=self)
+
+    def shift(self, x, bits: int):
+        return Interval._make(_shifter(bits), x)
+
+    def decay(self, x, decay: Decay):
+        def remain(x: Ends, m: Ends) -> Ends:
+            return _corners([a - ((a * b) >> decay.bits) for a in x for b in m])
+
+        x * decay.numerator  # what is computed on the way counts for `largest`
+        return Interval._make(remain, x, decay.numerator)
+
+    def both(self, a: Test, b: Test):
+        return Test(a.yes + b.yes, ())
+
+    def either(self, a: Test, b: Test):
+        return Test((), a.no + b.no)
+
+    def invert(self, test: Test):
+        return test.inverted()
+
+    def select(self, test, yes, no):
+        if not isinstance(test, Test):
+            raise TypeError(f"The test of a select must come from a comparison, not {test!r}")
+        yes, no = (x if isinstance(x, Interval) else Interval(x, x) for x in (yes, no))
+        return Interval(*test.join(yes, no, {}), rule=_choose, parts=(test, yes, no), owner=self)
+
+    def maximum(self, x, y):
+        return Interval._make(_greater, x, y)
+
+    def clamp(self, x, low, high):
+        return Interval._make(_lesser, Interval._make(_greater, x, low), high)
+
+
+_SHIFTERS: dict[int, Callable] = {}
+
+
+def _shifter(bits: int) -> Callable:
+    # One rule a shift, so that equal shifts of one operand are known to be equal.
+    return _SHIFTERS.setdefault(bits, lambda x: (x[0] >> bits, x[1] >> bits))

@@ -1,0 +1,232 @@
+"""The golden reference: what a network answers, in integers, vectorised over samples."""
+
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .arithmetic import ARRAYS
+from .bounds import FLOAT32_EXACT, FLOAT64_EXACT
+from .check import check_int
+from .network import Network, Population, Projection
+from .result import Answer, Result
+from .stimulus import check_record, stimulus
+
+__all__ = ["run"]
+
+BATCH = 1024
+
+
+def run(
+    network: Network,
+    spikes: Any,
+    *,
+    record: Sequence[str] = (),
+    window: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Result:
+    """Run samples through a network.
+
+    Parameters
+    ----------
+    network : Network
+    spikes : array of int, list of arrays, or a mapping from input names to such
+        See :func:`~.stimulus.stimulus`.
+    record : sequence of str
+        Populations whose spikes, and ``"population.state"`` whose states, are wanted.
+    window : int, optional
+        Steps from one result to the next: the sample goes on after each. One result, after the
+        last step, where none is given.
+    progress : callable, optional
+        Called with the number of samples done, as they are.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the spikes or the names to record are not what the network has.
+    """
+    if window is not None:
+        check_int("Window", window, 1)
+    given = stimulus(network, spikes, window=window)
+    record = check_record(network, record)
+    cores = [_Core(network, network.population[name]) for name in network.order]
+    parts: list[tuple[np.ndarray, _Batch]] = []
+    for steps in np.unique(given.steps):
+        members = np.flatnonzero(given.steps == steps)
+        for start in range(0, len(members), BATCH):
+            samples = members[start : start + BATCH]
+            batch = _Batch(network, cores, given.group(samples), record, window or int(steps))
+            parts.append((samples, batch))
+            if progress is not None:
+                progress(len(samples))
+    return _gather(network, given.steps, parts, record, window)
+
+
+class _Projector:
+    """Sums of a projection's weights, by floating-point products where these are exact."""
+
+    def __init__(self, network: Network, projection: Projection):
+        self.source = projection.source
+        self.delay = projection.delay
+        source = network.nodes[projection.source]
+        matrix = projection.synapses.matrix()
+        reach = int(np.abs(matrix).sum(axis=1).max()) * max(abs(source.low), source.high)
+        kind = np.float32 if reach < FLOAT32_EXACT else np.float64
+        self.weights = matrix.T.astype(kind if reach < FLOAT64_EXACT else object)
+
+    def __call__(self, events: np.ndarray) -> np.ndarray:
+        return (events.astype(self.weights.dtype) @ self.weights).astype(np.int64)
+
+
+class _Core:
+    """A population, ready to step."""
+
+    def __init__(self, network: Network, population: Population):
+        self.name = population.name
+        self.size = population.size
+        self.neuron = population.neuron
+        self.projectors = [_Projector(network, one) for one in network.into(population.name)]
+        self.bias = np.asarray(population.bias, dtype=np.int64)
+        self.parameters = self.neuron.bind({
+            name: np.asarray(p.value, dtype=np.int64) for name, p in self.neuron.parameters.items()
+        })
+
+    def rest(self, samples: int) -> dict[str, np.ndarray]:
+        shape = (samples, self.size)
+        return {
+            name: np.broadcast_to(np.asarray(s.rest, dtype=np.int64), shape)
+            for name, s in self.neuron.states.items()
+        }
+
+    def step(self, states: dict[str, np.ndarray], current: np.ndarray) -> tuple[Any, dict]:
+        return self.neuron.step(
+            self.parameters, SimpleNamespace(**states), current + self.bias, ARRAYS
+        )
+
+
+class _Batch:
+    """A run of samples that have the same number of steps."""
+
+    def __init__(
+        self,
+        network: Network,
+        cores: Sequence[_Core],
+        inputs: dict[str, np.ndarray],
+        record: Sequence[str],
+        window: int,
+    ):
+        samples, steps, _ = next(iter(inputs.values())).shape
+        self._trains: dict[str, Any] = dict(inputs)
+        self.counts, self.traces = {}, {}
+        states = {}
+        for core in cores:
+            states[core.name] = core.rest(samples)
+            if core.neuron.spiking:
+                self._trains[core.name] = np.zeros((samples, steps, core.size), dtype=np.uint8)
+        for name in record:
+            if "." in name:
+                size = network.population[name.split(".")[0]].size
+                self.traces[name] = np.zeros((samples, steps, size), dtype=np.int64)
+        scorers = {one.name: _Scorer(one.kind) for one in network.readouts}
+        for t in range(steps):
+            for core in cores:
+                current = self._current(core, samples, t)
+                fired, states[core.name] = core.step(states[core.name], current)
+                if core.neuron.spiking:
+                    self._trains[core.name][:, t] = fired
+                for name in self.traces:
+                    if name.split(".")[0] == core.name:
+                        self.traces[name][:, t] = states[core.name][name.split(".")[1]]
+            for one in network.readouts:
+                self._score(network.population[one.population], scorers[one.name], states, t)
+            if (t + 1) % window == 0:
+                for scorer in scorers.values():
+                    scorer.report()
+        self.scores = {name: np.stack(one.reports, axis=1) for name, one in scorers.items()}
+        for core in cores:
+            if core.neuron.spiking:
+                train = self._trains[core.name]
+                self.counts[core.name] = train.sum(axis=(1, 2), dtype=np.int64)
+                if core.name in record:
+                    self.traces[core.name] = train
+
+    def _current(self, core: _Core, samples: int, t: int) -> np.ndarray:
+        current = np.zeros((samples, core.size), dtype=np.int64)
+        for projector in core.projectors:
+            if t >= projector.delay:
+                current += projector(self._trains[projector.source][:, t - projector.delay])
+        return current
+
+    def _score(self, population: Population, scorer: "_Scorer", states: dict, t: int) -> None:
+        if scorer.kind in {"count", "first"}:
+            scorer.add(self._trains[population.name][:, t].astype(np.int64))
+        else:
+            scorer.add(states[population.name][population.neuron.potential])
+
+
+class _Scorer:
+    """Scores of one readout while a window goes on."""
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self.score: np.ndarray | None = None
+        self.reports: list[np.ndarray] = []
+
+    def add(self, value: np.ndarray) -> None:
+        before = self.score
+        if before is None:
+            self.score = np.array(value)
+        elif self.kind in {"count", "sum"}:
+            self.score = before + value
+        elif self.kind == "largest":
+            self.score = np.maximum(before, value)
+        elif self.kind == "last":
+            self.score = np.array(value)
+        else:  # first: counts on once a spike has been seen
+            self.score = before + ((before > 0) | (value > 0))
+
+    def report(self) -> None:
+        assert self.score is not None  # a window has steps
+        self.reports.append(self.score)
+        self.score = None
+
+
+def _gather(
+    network: Network,
+    steps: np.ndarray,
+    parts: list[tuple[np.ndarray, _Batch]],
+    record: Sequence[str],
+    window: int | None,
+) -> Result:
+    def spread(pick: Callable[[_Batch], Any]) -> Any:
+        found: list[Any] = [None] * len(steps)
+        for samples, batch in parts:
+            for n, value in zip(samples, pick(batch), strict=True):
+                found[n] = value
+        same = len({np.shape(value) for value in found}) == 1
+        return np.stack(found) if same else found
+
+    answers = {}
+    for one in network.readouts:
+        scores = spread(lambda batch, name=one.name: batch.scores[name])
+        if window is None:
+            scores = scores[:, 0]
+            classes = scores.argmax(axis=-1)
+        elif isinstance(scores, list):
+            classes = [each.argmax(axis=-1) for each in scores]
+        else:
+            classes = scores.argmax(axis=-1)
+        answers[one.name] = Answer(classes, scores)
+    counts = {
+        one.name: spread(lambda batch, name=one.name: batch.counts[name])
+        for one in network.populations
+        if one.neuron.spiking
+    }
+    spikes = {name: spread(lambda batch, name=name: batch.traces[name]) for name in record}
+    first = answers[network.readout.name]
+    return Result(first.classes, first.scores, steps, counts, spikes, None, answers, "reference")

@@ -1,0 +1,97 @@
+"""What a run answers, whatever ran it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Answer", "Result"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one readout says of each sample.
+
+    Members
+    -------
+    classes : array of int, shape (samples,) or (samples, windows)
+        The winner, ties to the lowest.
+    scores : array of int, shape (samples, classes) or (samples, windows, classes)
+    """
+
+    classes: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run answers.
+
+    Members
+    -------
+    classes : array of int, shape (samples,) or (samples, windows)
+        Winner of the first readout.
+    scores : array of int, shape (samples, classes) or (samples, windows, classes)
+        Scores of the first readout.
+    steps : array of int, shape (samples,)
+        Time steps that were run.
+    counts : mapping of str to array of int, shape (samples,)
+        Spikes of each population that fires, summed over neurons and steps.
+    spikes : mapping of str to array or list of array
+        What was recorded: a population's name gives its spikes, shape (samples, steps, size), and
+        ``"name.state"`` that state after each step. A list of arrays where samples differ in steps.
+    cycles : array of int, shape (samples,), or None
+        Clock cycles from the first event accepted to the result, where the engine knows.
+    answers : mapping of str to Answer
+        Every readout, by name.
+    engine : str
+        What computed it.
+    """
+
+    classes: np.ndarray
+    scores: np.ndarray
+    steps: np.ndarray
+    counts: Mapping[str, np.ndarray]
+    spikes: Mapping[str, Any] = field(default_factory=dict)
+    cycles: np.ndarray | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    engine: str = "reference"
+
+    def differences(self, other: "Result") -> list[str]:
+        """Say in which samples and fields two results differ, cycles aside.
+
+        Only what both hold is compared of the recorded spikes.
+
+        Returns
+        -------
+        list of str
+            One line a field and sample, such as ``"sample 3: class 2, not 7"``; empty if equal.
+        """
+        lines = []
+        for name in self.answers:
+            mine, theirs = self.answers[name], other.answers[name]
+            lines += _compare(f"readout {name!r} class", mine.classes, theirs.classes)
+            lines += _compare(f"readout {name!r} scores", mine.scores, theirs.scores)
+        lines += _compare("steps", self.steps, other.steps)
+        for name in self.counts:
+            lines += _compare(f"spikes of {name!r}", self.counts[name], other.counts[name])
+        for name in self.spikes:
+            if name in other.spikes:
+                lines += _compare(f"record {name!r}", self.spikes[name], other.spikes[name])
+        return lines
+
+
+def _compare(what: str, mine: Any, theirs: Any) -> list[str]:
+    if len(mine) != len(theirs):
+        return [f"{what}: {len(mine)} samples, not {len(theirs)}"]
+    lines = []
+    for n, (a, b) in enumerate(zip(mine, theirs, strict=True)):
+        a, b = np.asarray(a), np.asarray(b)
+        if a.shape != b.shape:
+            lines.append(f"sample {n}: {what} of shape {a.shape}, not {b.shape}")
+        elif not np.array_equal(a, b):
+            at = tuple(int(x) for x in np.argwhere(a != b)[0])
+            where = f" at {', '.join(map(str, at))}" if at else ""
+            lines.append(f"sample {n}: {what}{where} {a[at]}, not {b[at]}")
+    return lines

@@ -1,0 +1,203 @@
+"""Synapses of a projection: the integer weights, and how they are arranged."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .check import check_int, frozen_integers
+
+__all__ = ["SYNAPSES", "Dense", "OneToOne", "Sparse", "Synapses"]
+
+WEIGHT_LIMIT = 2**31
+
+
+class Synapses:
+    """Weights between a source and a target.
+
+    Attributes
+    ----------
+    source_size, target_size : int
+        Neurons on either side.
+    """
+
+    kind: ClassVar[str]
+    source_size: int
+    target_size: int
+
+    def matrix(self) -> np.ndarray:
+        """Return the weights as an int64 array of shape (target size, source size)."""
+        raise NotImplementedError
+
+    @property
+    def values(self) -> np.ndarray:
+        """The weights that are stored, in storage order."""
+        raise NotImplementedError
+
+    def _check_values(self, values: np.ndarray) -> None:
+        beyond = np.abs(values) >= WEIGHT_LIMIT
+        if beyond.any():
+            raise ValueError(f"Weight must be within 32 bits, not {int(values[beyond][0])}")
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Synapses)
+            and self.kind == other.kind
+            and np.array_equal(self.matrix(), other.matrix())
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.matrix().tobytes()))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dense(Synapses):
+    """A weight from every source to every target.
+
+    Parameters
+    ----------
+    weights : array of int, shape (target size, source size)
+    """
+
+    kind: ClassVar[str] = "dense"
+    weights: Any
+
+    def __post_init__(self) -> None:
+        shape = getattr(self.weights, "shape", ())
+        if len(shape) != 2 or 0 in shape:
+            raise ValueError(f"Weights must have the shape (target, source), not {shape}")
+        object.__setattr__(self, "weights", frozen_integers("Weights", self.weights, shape))
+        self._check_values(self.weights)
+
+    @property
+    def source_size(self) -> int:  # type: ignore[override]
+        return self.weights.shape[1]
+
+    @property
+    def target_size(self) -> int:  # type: ignore[override]
+        return self.weights.shape[0]
+
+    @property
+    def values(self) -> np.ndarray:
+        return self.weights
+
+    def matrix(self) -> np.ndarray:
+        return self.weights
+
+    def __repr__(self) -> str:
+        return f"Dense({self.target_size}x{self.source_size})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OneToOne(Synapses):
+    """A weight from each source to the target of the same number.
+
+    Parameters
+    ----------
+    weights : array of int, shape (size,)
+    """
+
+    kind: ClassVar[str] = "one_to_one"
+    weights: Any
+
+    def __post_init__(self) -> None:
+        shape = getattr(self.weights, "shape", ())
+        if len(shape) != 1 or 0 in shape:
+            raise ValueError(f"One-to-one weights must have the shape (size,), not {shape}")
+        object.__setattr__(self, "weights", frozen_integers("Weights", self.weights, shape))
+        self._check_values(self.weights)
+
+    @property
+    def source_size(self) -> int:  # type: ignore[override]
+        return len(self.weights)
+
+    @property
+    def target_size(self) -> int:  # type: ignore[override]
+        return len(self.weights)
+
+    @property
+    def values(self) -> np.ndarray:
+        return self.weights
+
+    def matrix(self) -> np.ndarray:
+        return np.diag(self.weights)
+
+    def __repr__(self) -> str:
+        return f"OneToOne({len(self.weights)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sparse(Synapses):
+    """Weights of a few pairs of source and target; all others are zero.
+
+    Parameters
+    ----------
+    sources, targets, weights : array of int, shape (synapses,)
+        The two ends and the weight of each synapse; no pair twice. Kept by source, then target.
+    source_size, target_size : int
+    """
+
+    kind: ClassVar[str] = "sparse"
+    sources: Any
+    targets: Any
+    weights: Any
+    source_size: int
+    target_size: int
+
+    def __post_init__(self) -> None:
+        check_int("Source size", self.source_size, 1)
+        check_int("Target size", self.target_size, 1)
+        shape = getattr(self.weights, "shape", ())
+        if len(shape) != 1:
+            raise ValueError(f"Sparse weights must have the shape (synapses,), not {shape}")
+        sources = frozen_integers("Sparse sources", self.sources, shape)
+        targets = frozen_integers("Sparse targets", self.targets, shape)
+        weights = frozen_integers("Sparse weights", self.weights, shape)
+        for name, ends, size in (
+            ("Source", sources, self.source_size),
+            ("Target", targets, self.target_size),
+        ):
+            wrong = (ends < 0) | (ends >= size)
+            if wrong.any():
+                raise ValueError(f"{name} must be in 0..{size - 1}, not {int(ends[wrong][0])}")
+        order = np.lexsort((targets, sources))
+        sources, targets, weights = sources[order], targets[order], weights[order]
+        twice = (sources[1:] == sources[:-1]) & (targets[1:] == targets[:-1])
+        if twice.any():
+            at = int(np.argmax(twice))
+            raise ValueError(
+                "Synapses must not repeat a pair, not "
+                f"{int(sources[at])} -> {int(targets[at])} twice"
+            )
+        self._check_values(weights)
+        for name, array in (("sources", sources), ("targets", targets), ("weights", weights)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @classmethod
+    def from_matrix(cls, matrix: np.ndarray) -> "Sparse":
+        """Keep the non-zeros of a (target, source) array."""
+        sources, targets = np.nonzero(np.asarray(matrix).T)
+        target_size, source_size = matrix.shape
+        return cls(sources, targets, matrix[targets, sources], source_size, target_size)
+
+    @property
+    def values(self) -> np.ndarray:
+        return self.weights
+
+    @cached_property
+    def _matrix(self) -> np.ndarray:
+        matrix = np.zeros((self.target_size, self.source_size), dtype=np.int64)
+        matrix[self.targets, self.sources] = self.weights
+        matrix.flags.writeable = False
+        return matrix
+
+    def matrix(self) -> np.ndarray:
+        return self._matrix
+
+    def __repr__(self) -> str:
+        return f"Sparse({self.target_size}x{self.source_size}, {len(self.weights)} synapses)"
+
+
+SYNAPSES = {one.kind: one for one in (Dense, OneToOne, Sparse)}
