@@ -13,7 +13,7 @@ from .ranges import Interval, Ranges
 if TYPE_CHECKING:
     from .network import Network, Population
 
-__all__ = ["FLOAT32_EXACT", "FLOAT64_EXACT", "Bounds", "bounds", "signed_width"]
+__all__ = ["FLOAT32_EXACT", "FLOAT64_EXACT", "Bounds", "bounds", "reach", "signed_width"]
 
 FLOAT32_EXACT = 2**24
 FLOAT64_EXACT = 2**53
@@ -78,6 +78,24 @@ def bounds(network: "Network") -> dict[str, Bounds]:
         If a step may leave the declared range of a state, or answers with other states.
     """
     return {one.name: _population_bounds(network, one) for one in network.populations}
+
+
+def reach(neuron: Neuron, low: int, high: int) -> int:
+    """Return the greatest magnitude of anything that a step computes.
+
+    Parameters
+    ----------
+    neuron : Neuron
+    low, high : int
+        Range of the current: the sum and the bias.
+    """
+    ranges = Ranges()
+    parameters = {n: ranges.interval(*_ends(p.value)) for n, p in neuron.parameters.items()}
+    declared = {name: (s.low, s.high) for name, s in neuron.states.items()}
+    _advance(
+        neuron, parameters, (low, high), declared, ranges, f"The step of {type(neuron).__name__}"
+    )
+    return max(ranges.largest, -low, high)
 
 
 def _sums(network: "Network", population: "Population") -> tuple[Any, Any]:

@@ -80,7 +80,7 @@ class SpikingNeuron(Neuron):
     fire: str = field(default=">", kw_only=True)
     refractory: int = field(default=0, kw_only=True)
     refractory_input: str = field(default="lost", kw_only=True)
-    floor: int | None = field(default=None, kw_only=True)
+    floor: int | None = field(default=None, kw_only=True, metadata={"scales": True})
     v: Any = state("width")
     countdown: Any = state(lambda n: (0, n.refractory), scales=False)
     pending: Any = state(lambda n: (0, int(n.late)), scales=False)

@@ -1,0 +1,72 @@
+"""Train spiking networks with PyTorch, in real numbers or in exactly the hardware's integers."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .cell import Cell, IntegerCell
+    from .data import Dataset, datasets, load_dataset
+    from .network import Connection, Layer, Outcome, SpikingNetwork
+    from .quantization import Quantization
+    from .conversion import Report, quantize, quantize_with_report
+    from .recipes import train_network
+    from .snntorch_modules import from_snntorch
+    from .surrogate import FastSigmoid
+    from .tensors import Reals, Tensors
+    from .training import accuracy, train
+
+_HOMES = {
+    "Cell": ".cell",
+    "Connection": ".network",
+    "Dataset": ".data",
+    "FastSigmoid": ".surrogate",
+    "IntegerCell": ".cell",
+    "Layer": ".network",
+    "Outcome": ".network",
+    "Quantization": ".quantization",
+    "Reals": ".tensors",
+    "Report": ".conversion",
+    "SpikingNetwork": ".network",
+    "Tensors": ".tensors",
+    "accuracy": ".training",
+    "datasets": ".data",
+    "from_snntorch": ".snntorch_modules",
+    "load_dataset": ".data",
+    "quantize": ".conversion",
+    "quantize_with_report": ".conversion",
+    "train": ".training",
+    "train_network": ".recipes",
+}
+
+__all__ = [
+    "Cell",
+    "Connection",
+    "Dataset",
+    "FastSigmoid",
+    "IntegerCell",
+    "Layer",
+    "Outcome",
+    "Quantization",
+    "Reals",
+    "Report",
+    "SpikingNetwork",
+    "Tensors",
+    "accuracy",
+    "datasets",
+    "from_snntorch",
+    "load_dataset",
+    "quantize",
+    "quantize_with_report",
+    "train",
+    "train_network",
+]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

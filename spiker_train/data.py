@@ -1,0 +1,250 @@
+"""Data sets of pictures: found on disk, or downloaded with checksums."""
+
+import gzip
+import os
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["Dataset", "datasets", "digits", "from_npz", "load_dataset", "mnist", "read_idx"]
+
+MNIST_SOURCE = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+MNIST_FILES = {
+    "x_train": (
+        "train-images-idx3-ubyte",
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    ),
+    "y_train": (
+        "train-labels-idx1-ubyte",
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    ),
+    "x_test": (
+        "t10k-images-idx3-ubyte",
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    ),
+    "y_test": (
+        "t10k-labels-idx1-ubyte",
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    ),
+}
+FIELDS = ("x_train", "y_train", "x_test", "y_test")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples with labels.
+
+    Members
+    -------
+    x_train, x_test : array of uint8, shape (samples, ...)
+        Values in 0..255.
+    y_train, y_test : array of int64, shape (samples,)
+        Classes from 0 on.
+    name : str
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    name: str
+
+    def __post_init__(self) -> None:
+        for part in ("train", "test"):
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            if x.dtype != np.uint8 or x.ndim < 2 or not len(x):
+                raise ValueError(
+                    f"Data set {self.name!r}: x_{part} must be uint8 of the shape (samples, ...), "
+                    f"not {x.dtype} of {x.shape}"
+                )
+            if y.dtype.kind not in "iu" or y.shape != (len(x),):
+                raise ValueError(
+                    f"Data set {self.name!r}: y_{part} must be integers of the shape ({len(x)},), "
+                    f"not {y.dtype} of {y.shape}"
+                )
+            if int(y.min()) < 0:
+                raise ValueError(
+                    f"Data set {self.name!r}: y_{part} must be at least 0, not {int(y.min())}"
+                )
+            object.__setattr__(self, f"y_{part}", y.astype(np.int64))
+        if self.x_train.shape[1:] != self.x_test.shape[1:]:
+            raise ValueError(
+                f"Data set {self.name!r}: x_test must be of shape {self.x_train.shape[1:]} "
+                f"like x_train, not {self.x_test.shape[1:]}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a sample."""
+        return self.x_train.shape[1:]
+
+    @property
+    def size(self) -> int:
+        """Values in a sample."""
+        return int(np.prod(self.shape))
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(max(self.y_train.max(), self.y_test.max())) + 1
+
+
+def digits() -> Dataset:
+    """Return scikit-learn's 8x8 digits, scaled to 8 bits; the last fifth, 360, are for testing."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    x = np.rint(found.images * 255 / 16).astype(np.uint8)
+    y = found.target.astype(np.int64)
+    # Stirred once and for all: the file has its writers one after the other.
+    order = np.random.Generator(np.random.PCG64(0)).permutation(len(x))
+    x, y = x[order], y[order]
+    test = len(x) // 5 + 1
+    return Dataset(x[:-test], y[:-test], x[-test:], y[-test:], "digits")
+
+
+def places() -> list[Path]:
+    """Return the directories in which data sets are looked for, in order."""
+    given = os.environ.get("SPIKER_DATA")
+    found = [Path(given)] if given else []
+    root = Path(__file__).resolve().parent.parent
+    return [*found, root.parent / "shared" / "data", Path.cwd() / "data", cache()]
+
+
+def cache() -> Path:
+    """Return the directory for downloads."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "spiker"
+
+
+def read_idx(path: str | Path) -> np.ndarray:
+    """Read a file of LeCun's IDX format, of bytes, gzipped or not.
+
+    Raises
+    ------
+    ValueError
+        If the file is of another format, or cut short.
+    """
+    path = Path(path)
+    data = path.read_bytes()
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, OSError) as error:
+            raise ValueError(f"{path} must be a whole gzip file: {error}") from None
+    if len(data) < 4 or data[:3] != b"\0\0\x08" or not 1 <= data[3] <= 4:
+        raise ValueError(f"{path} must be an IDX file of bytes, not begin with {data[:4]!r}")
+    start = 4 + 4 * data[3]
+    if len(data) < start:
+        raise ValueError(f"{path} must have {start} bytes of header, not {len(data)}")
+    shape = struct.unpack(f">{data[3]}I", data[4:start])
+    size = int(np.prod(shape, dtype=object))
+    if len(data) != start + size:
+        raise ValueError(f"{path} must have {start + size} bytes, not {len(data)}")
+    return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def from_npz(path: str | Path, name: str = "") -> Dataset:
+    """Read ``x_train``, ``y_train``, ``x_test`` and ``y_test`` from an ``.npz`` file.
+
+    Raises
+    ------
+    ValueError
+        If the file is none, or lacks an array.
+    """
+    import zipfile
+
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for one in FIELDS:
+                if one not in file:
+                    raise ValueError(f"{path} must have {', '.join(FIELDS)}, not {file.files}")
+            arrays = {one: file[one] for one in FIELDS}
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"{path} must be a whole .npz file: {error}") from None
+    return Dataset(**arrays, name=name or path.stem)
+
+
+def mnist(*, download: bool = True) -> Dataset:
+    """Return MNIST: 60,000 pictures to train with and 10,000 to test.
+
+    Looked for, as ``mnist.npz`` or as the four IDX files, gzipped or not, in ``SPIKER_DATA``,
+    ``../shared/data``, ``data`` and the cache, itself or a folder ``mnist`` there; else downloaded
+    by pooch.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is nowhere and cannot be downloaded.
+    """
+    for place in places():
+        for folder in (place, place / "mnist"):
+            if (folder / "mnist.npz").is_file():
+                return from_npz(folder / "mnist.npz", "mnist")
+            found = {key: _idx_file(folder, name) for key, (name, _) in MNIST_FILES.items()}
+            if all(found.values()):
+                return Dataset(**{k: read_idx(p) for k, p in found.items() if p}, name="mnist")
+    how = (
+        "put mnist.npz or the four IDX files where the environment variable SPIKER_DATA points"
+    )
+    looked = ", ".join(str(place) for place in places())
+    if not download:
+        raise FileNotFoundError(f"MNIST must be in one of {looked}: {how}")
+    try:
+        return _download_mnist()
+    except Exception as error:
+        raise FileNotFoundError(
+            f"MNIST must be in one of {looked} or be downloaded ({error}): {how}"
+        ) from None
+
+
+def _idx_file(folder: Path, name: str) -> Path | None:
+    for spelling in (name, name.replace("-idx", ".idx")):
+        for path in (folder / spelling, folder / f"{spelling}.gz"):
+            if path.is_file():
+                return path
+    return None
+
+
+def _download_mnist() -> Dataset:
+    import pooch
+
+    arrays = {}
+    for key, (name, digest) in MNIST_FILES.items():
+        path = pooch.retrieve(
+            f"{MNIST_SOURCE}{name}.gz",
+            known_hash=f"sha256:{digest}",
+            fname=f"{name}.gz",
+            path=cache() / "mnist",
+            progressbar=False,
+        )
+        arrays[key] = read_idx(path)
+    return Dataset(**arrays, name="mnist")
+
+
+datasets: Mapping[str, Callable[[], Dataset]] = {"digits": digits, "mnist": mnist}
+
+
+def load_dataset(name: str | Path) -> Dataset:
+    """Return a data set by its name, or from an ``.npz`` file.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the file is no data set.
+    FileNotFoundError
+        If the file is not there.
+    """
+    if str(name) in datasets:
+        return datasets[str(name)]()
+    path = Path(name)
+    if path.suffix != ".npz":
+        listed = ", ".join(repr(one) for one in datasets)
+        raise ValueError(f"Data set must be one of {listed} or an .npz file, not {str(name)!r}")
+    if not path.is_file():
+        raise FileNotFoundError(f"Data set {path} must be a file, and is not there")
+    return from_npz(path)

@@ -1,0 +1,204 @@
+"""What becomes of real numbers in hardware: bits, forms of decay, and scales."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from spiker_hdl.model import Neuron
+
+from .cell import IntegerCell
+from .rounding import check_bits, rounded, weight_range
+
+if TYPE_CHECKING:
+    from .network import Connection, Layer, SpikingNetwork
+
+__all__ = ["Quantization"]
+
+FORMS = ("shift", "shifts", "multiplier")
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How a network of real numbers becomes one of integers.
+
+    Parameters
+    ----------
+    weights : int or "ternary", or mapping of str to such
+        Bits of a weight, 2 to 16, or -1, 0 and 1; by name of the connection, or of its target.
+    potentials : int, or mapping of str to int
+        Bits of potentials, and of all widths that a cell leaves open; by name of the layer.
+    decay : {"shift", "shifts", "multiplier"}
+        Form of decays that are given by factors: a shift, a sum of at most ``decay_terms`` shifts,
+        or a multiplier of ``decay_bits`` bits.
+    decay_terms, decay_bits : int
+    decay_error : float, optional
+        With ``"shifts"``: take the fewest terms that come this near.
+    scales : mapping of str to float
+        By name of the layer, what an integer of 1 is in real units. Those not given are found by
+        :meth:`fit`.
+
+    Raises
+    ------
+    TypeError
+        If a parameter is of another type.
+    ValueError
+        If one is out of range.
+    """
+
+    weights: Any = 4
+    potentials: Any = 8
+    decay: str = "shift"
+    decay_terms: int = 2
+    decay_bits: int = 8
+    decay_error: float | None = None
+    scales: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for what, given in _named("Weight bits", self.weights):
+            check_bits(what, given)
+        for what, given in _named("Potential bits", self.potentials):
+            if type(given) is not int:
+                raise TypeError(f"{what} must be an int, not {given!r}")
+            if not 2 <= given <= 32:
+                raise ValueError(f"{what} must be in 2..32, not {given}")
+        if self.decay not in FORMS:
+            listed = ", ".join(repr(one) for one in FORMS)
+            raise ValueError(f"Decay must be one of {listed}, not {self.decay!r}")
+        for name, scale in self.scales.items():
+            if not (isinstance(scale, int | float) and 0 < scale < float("inf")):
+                raise ValueError(f"Scale of layer {name!r} must be a positive number, not {scale!r}")
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """Keywords of :meth:`Decay.fit <spiker_hdl.model.Decay.fit>`."""
+        return {
+            "form": self.decay,
+            "terms": self.decay_terms,
+            "bits": self.decay_bits,
+            "error": self.decay_error,
+        }
+
+    def bits(self, connection: "Connection") -> int | str:
+        """Return the bits of a connection's weights."""
+        return _of(self.weights, "Weight bits", connection.name, connection.target)
+
+    def range(self, connection: "Connection") -> tuple[int, int]:
+        """Return the range of a connection's weights."""
+        return weight_range(self.bits(connection))
+
+    def width(self, layer: "Layer") -> int:
+        """Return the bits of a layer's potentials."""
+        return _of(self.potentials, "Potential bits", layer.name)
+
+    def scale(self, layer: "Layer") -> float:
+        """Return the scale of a layer."""
+        if isinstance(layer.cell, IntegerCell):
+            return layer.cell.scale
+        return self.scales[layer.name]
+
+    def neuron(self, layer: "Layer", scale: float | None = None) -> Neuron:
+        """Return the integer neuron of a layer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not fit at this scale.
+        """
+        scale = self.scale(layer) if scale is None else scale
+        try:
+            return layer.cell.neuron(scale, self.width(layer), self.form)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"Layer {layer.name!r}: {error}") from None
+
+    def fit(self, network: "SpikingNetwork") -> "Quantization":
+        """Return the same with a scale for every layer: the one that best keeps the weights.
+
+        The scale of a layer is shared by all that reaches it and by its thresholds. Of those at
+        which all its parameters fit, that of least square error over the weights is taken.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, or no scale lets the parameters of a layer fit.
+        """
+        layers = {one.name for one in network.layers}
+        links = {one.name for one in network.connections}
+        _known("Weight bits", self.weights, layers | links)
+        _known("Potential bits", self.potentials, layers)
+        _known("Scales", self.scales, layers)
+        scales = {
+            one.name: self.scales.get(one.name) or self._choose(network, one)
+            for one in network.layers
+        }
+        fitted = replace(self, scales=scales)
+        for one in network.layers:
+            fitted.neuron(one)
+        return fitted
+
+    def _choose(self, network: "SpikingNetwork", layer: "Layer") -> float:
+        if isinstance(layer.cell, IntegerCell):
+            return layer.cell.scale
+        links = [
+            (one.masked().detach(), *self.range(one))
+            for one in network.connections
+            if one.target == layer.name
+        ]
+        base = max((float(real.abs().max()) / high for real, _, high in links), default=0.0)
+        if base == 0:
+            base = layer.cell.unit / 2 ** (self.width(layer) - 2)
+        candidates = [base * 2.0 ** (-n / 8) for n in range(41)]
+        errors = [
+            sum(
+                float((rounded(real, scale, low, high) * scale - real).double().square().sum())
+                for real, low, high in links
+            )
+            for scale in candidates
+        ]
+        for _, scale in sorted(zip(errors, candidates, strict=True)):
+            if self._fits(layer, scale):
+                return scale
+        for n in range(400):
+            if self._fits(layer, base * 2.0 ** (n / 8)):
+                return base * 2.0 ** (n / 8)
+        self.neuron(layer, base)
+        raise AssertionError  # the line above says why nothing fits
+
+    def _fits(self, layer: "Layer", scale: float) -> bool:
+        try:
+            self.neuron(layer, scale)
+        except ValueError:
+            return False
+        return True
+
+
+def _named(what: str, given: Any) -> list[tuple[str, Any]]:
+    if isinstance(given, Mapping):
+        return [(f"{what} of {name!r}", one) for name, one in given.items()]
+    return [(what, given)]
+
+
+def _of(given: Any, what: str, *names: str) -> Any:
+    if not isinstance(given, Mapping):
+        return given
+    for name in names:
+        if name in given:
+            return given[name]
+    raise ValueError(f"{what} must be given for {names[0]!r}, not for {', '.join(given)} alone")
+
+
+def _known(what: str, given: Any, names: set[str]) -> None:
+    if isinstance(given, Mapping):
+        for name in given:
+            if name not in names:
+                raise ValueError(f"{what} must be for {', '.join(sorted(names))}, not {name!r}")
+
+
+def clip(network: "SpikingNetwork", quantization: Quantization) -> None:
+    """Move the real weights of a network to what the integers of a quantization can be."""
+    with torch.no_grad():
+        for one in network.connections:
+            scale = quantization.scale(network.layer[one.target])
+            low, high = quantization.range(one)
+            one.weights.clamp_(low * scale, high * scale)

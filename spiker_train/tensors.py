@@ -1,0 +1,176 @@
+"""Two more readings of a neuron's step: on tensors that hold integers, and on real numbers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from spiker_hdl.model import Arithmetic, Decay
+
+from .surrogate import FastSigmoid
+
+__all__ = ["RealDecay", "Reals", "Tensors", "through"]
+
+Surrogate = Callable[[torch.Tensor], torch.Tensor]
+
+
+class _Through(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, real, value):
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad, None
+
+
+def through(real: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Return ``value``, bit for bit, with the gradient of ``real``."""
+    return _Through.apply(real, value)
+
+
+class _Floor(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.floor()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+class _Tests(Arithmetic):
+    """Tests as tensors: booleans, or zeros and ones that carry the gradient of a spike."""
+
+    def __init__(self, surrogate: Surrogate | None, dtype: torch.dtype):
+        self.surrogate = FastSigmoid() if surrogate is None else surrogate
+        self.dtype = dtype
+
+    def _spike(self, distance: torch.Tensor, fired: torch.Tensor) -> torch.Tensor:
+        return through(self.surrogate(distance), fired.to(self.dtype))
+
+    def _operand(self, x: Any, like: Any) -> Any:
+        if isinstance(x, torch.Tensor):
+            return x
+        return torch.as_tensor(x, dtype=self.dtype, device=getattr(like, "device", None))
+
+    def both(self, a, b):
+        if a.dtype == b.dtype == torch.bool:
+            return a & b
+        return a.to(self.dtype) * b.to(self.dtype)
+
+    def either(self, a, b):
+        if a.dtype == b.dtype == torch.bool:
+            return a | b
+        a, b = a.to(self.dtype), b.to(self.dtype)
+        return a + b - a * b
+
+    def invert(self, test):
+        return ~test if test.dtype == torch.bool else 1 - test
+
+    def select(self, test, yes, no):
+        # A reset passes no gradient through the test.
+        chosen = test if test.dtype == torch.bool else test.detach() > 0.5
+        return torch.where(chosen, self._operand(yes, test), self._operand(no, test))
+
+    def maximum(self, x, y):
+        x = self._operand(x, y)
+        return torch.maximum(x, self._operand(y, x))
+
+    def clamp(self, x, low, high):
+        x = self._operand(x, low if isinstance(low, torch.Tensor) else high)
+        return torch.minimum(self.maximum(x, low), self._operand(high, x))
+
+
+class Tensors(_Tests):
+    """Operations on floating-point tensors that hold integers, with gradients for training.
+
+    Forward, every result is the integer that the hardware computes, as long as the tensors' format
+    holds it exactly. Backward, rounding passes the gradient through, a spike has a surrogate
+    gradient, and a reset has none.
+
+    Parameters
+    ----------
+    surrogate : callable, optional
+        Maps the distance from the threshold, in real units, to its step at zero, and has a
+        gradient; :class:`~.surrogate.FastSigmoid` where none is given.
+    scale : float
+        What a potential of 1 is in real units.
+    dtype : torch.dtype
+        Format of the tensors.
+    """
+
+    def __init__(
+        self,
+        surrogate: Surrogate | None = None,
+        scale: float = 1.0,
+        dtype: torch.dtype = torch.float32,
+    ):
+        super().__init__(surrogate, dtype)
+        self.scale = scale
+
+    def shift(self, x, bits: int):
+        return _Floor.apply(x / 2**bits) if bits else x
+
+    def above(self, x, limit):
+        # The spike's edge lies half-way between the two potentials that it separates.
+        return self._spike((x - limit - 0.5) * self.scale, x > limit)
+
+    def reaches(self, x, limit):
+        return self._spike((x - limit + 0.5) * self.scale, x >= limit)
+
+    def saturate(self, x, low: int, high: int):
+        return x.clamp(low, high)
+
+
+class RealDecay:
+    """A decay by a real factor, as :class:`Reals` reads it.
+
+    Parameters
+    ----------
+    factor : float or tensor
+        What remains of a value after a step.
+    """
+
+    def __init__(self, factor: Any):
+        self.factor = factor
+
+    @property
+    def numerator(self) -> Any:
+        """The share that is lost."""
+        return 1 - self.factor
+
+    @property
+    def bits(self) -> int:
+        """Binary digits of the loss: none, for real numbers are not rounded."""
+        return 0
+
+
+class Reals(_Tests):
+    """Operations on tensors of real numbers, which know neither rounding nor saturation.
+
+    Parameters
+    ----------
+    surrogate : callable, optional
+        As for :class:`Tensors`.
+    dtype : torch.dtype
+        Format of the tensors.
+    """
+
+    def __init__(self, surrogate: Surrogate | None = None, dtype: torch.dtype = torch.float32):
+        super().__init__(surrogate, dtype)
+
+    def shift(self, x, bits: int):
+        return x / 2**bits
+
+    def decay(self, x, decay: Decay | RealDecay):
+        return x * decay.factor
+
+    def above(self, x, limit):
+        return self._spike(x - limit, x > limit)
+
+    def reaches(self, x, limit):
+        return self._spike(x - limit, x >= limit)
+
+    def saturate(self, x, low: int, high: int):
+        return x

@@ -1,0 +1,302 @@
+"""Training by surrogate gradients, in real numbers or in the integers that ship."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from spiker_hdl.model import stimulus
+
+from .network import Outcome, SpikingNetwork
+from .quantization import Quantization, clip
+
+__all__ = ["History", "accuracy", "split", "train"]
+
+
+@dataclass
+class History:
+    """What happened in a training.
+
+    Members
+    -------
+    losses : list of float
+        Mean loss of each epoch.
+    validation : list of float
+        Accuracy on the validation samples after each epoch, in the arithmetic of the training.
+    spikes : list of float
+        Spikes of all hidden layers per validation sample.
+    best : int
+        Epoch whose weights were kept: that of the greatest accuracy, the latest of equals.
+    integers : Quantization or None
+        With the scales of the training.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    spikes: list[float] = field(default_factory=list)
+    best: int = -1
+    integers: Quantization | None = None
+
+
+def split(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices to train with and to validate with, at random.
+
+    Raises
+    ------
+    ValueError
+        If ``share`` leaves either without a sample.
+    """
+    held = round(count * share)
+    if not 0 < held < count:
+        raise ValueError(f"Validation share must leave samples on both sides, not {share!r}")
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(count)
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+def train(
+    net: SpikingNetwork,
+    spikes: Any,
+    labels: np.ndarray,
+    *,
+    epochs: int,
+    validation: float | tuple[Any, np.ndarray] = 0.1,
+    integers: Quantization | None = None,
+    batch: int = 128,
+    rate: float = 2e-3,
+    temperature: float = 1.0,
+    activity: float = 0.0,
+    shift: int = 0,
+    seed: int = 0,
+    progress: bool | Callable[[str], Any] = True,
+    title: str = "training",
+) -> History:
+    """Train a network in place; the weights of the best epoch are kept.
+
+    The optimiser is Adam with a learning rate that falls as a cosine to zero; the loss is the cross
+    entropy of the first readout's scores. The same seed, thread count and machine give the same
+    weights.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+    spikes : array of int, shape (samples, steps, size), or mapping from input names to such
+    labels : array of int, shape (samples,)
+    epochs : int
+    validation : float, or (spikes, labels)
+        Share of the samples that is held back to choose the best epoch, or other samples for it.
+    integers : Quantization, optional
+        Train in integers, with these scales, or those fitted to the weights at the start.
+    batch : int
+    rate : float
+        Greatest learning rate, for weights of about 1.
+    temperature : float
+        What scores in real units are divided by.
+    activity : float
+        Weight in the loss of the spikes per sample of the hidden layers, in hundreds.
+    shift : int
+        Move pictures at random by as many pixels in both directions; the input has a shape of two
+        axes.
+    seed : int
+        Of order and shifts.
+    progress : bool
+        Whether to show a progress bar, if rich is installed.
+    title : str
+        What it says.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    TypeError, ValueError
+        If spikes or labels do not suit the network, or a number is out of range.
+    """
+    x = _arrays(net, spikes)
+    y = _labels(net, labels, len(next(iter(x.values()))))
+    for what, value in (("Epochs", epochs), ("Batch", batch)):
+        if type(value) is not int or value < 1:
+            raise ValueError(f"{what} must be an int of at least 1, not {value!r}")
+    for what, value in (("Learning rate", rate), ("Temperature", temperature)):
+        if not 0 < value < float("inf"):
+            raise ValueError(f"{what} must be a positive number, not {value!r}")
+    if isinstance(validation, tuple):
+        x_held = _arrays(net, validation[0])
+        y_held = _labels(net, validation[1], len(next(iter(x_held.values()))))
+    else:
+        kept, held = split(len(y), validation, seed)
+        x_held, y_held = {name: one[held] for name, one in x.items()}, y[held]
+        x, y = {name: one[kept] for name, one in x.items()}, y[kept]
+    if integers is not None:
+        integers = integers.fit(net)
+    device = next(net.parameters()).device
+    target = torch.as_tensor(y, device=device)
+    shifter = _Shifter(net, shift) if shift else None
+    optimiser = torch.optim.Adam(_groups(net, rate), betas=(0.9, 0.99))
+    steps = -(-len(y) // batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * steps)
+    draws = np.random.Generator(np.random.PCG64([seed, 1]))
+    history = History(integers=integers)
+    hidden = [one.name for one in net.layers if one.cell.spiking and one.name != _answer(net)]
+    best: dict[str, torch.Tensor] = {}
+    with _bar(progress, title, epochs * steps) as advance:
+        for epoch in range(epochs):
+            order = draws.permutation(len(y))
+            total = 0.0
+            for start in range(0, len(y), batch):
+                members = order[start : start + batch]
+                given = {name: torch.as_tensor(one[members]) for name, one in x.items()}
+                if shifter is not None:
+                    given = shifter(given, draws)
+                outcome = net(given, integers)
+                loss = nn.functional.cross_entropy(
+                    outcome.logits / temperature, target[torch.as_tensor(members, device=device)]
+                )
+                total += float(loss.detach()) * len(members)
+                if activity:
+                    loss = loss + activity * _per_sample(outcome, hidden) / 100
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                if integers is not None:
+                    clip(net, integers)
+                advance()
+            share, fired = _validate(net, x_held, y_held, integers, hidden)
+            history.losses.append(total / len(y))
+            history.validation.append(share)
+            history.spikes.append(fired)
+            if history.best < 0 or share >= history.validation[history.best]:
+                history.best = epoch
+                best = {name: one.detach().clone() for name, one in net.state_dict().items()}
+    net.load_state_dict(best)
+    return history
+
+
+def accuracy(
+    net: SpikingNetwork,
+    spikes: Any,
+    labels: np.ndarray,
+    integers: Quantization | None = None,
+    batch: int = 1000,
+) -> float:
+    """Return the share of samples whose class is right."""
+    x = _arrays(net, spikes)
+    y = _labels(net, labels, len(next(iter(x.values()))))
+    return _validate(net, x, y, integers, [], batch)[0]
+
+
+def _validate(
+    net: SpikingNetwork,
+    x: dict[str, np.ndarray],
+    y: np.ndarray,
+    integers: Quantization | None,
+    hidden: list[str],
+    batch: int = 1000,
+) -> tuple[float, float]:
+    right, fired = 0, 0.0
+    with torch.no_grad():
+        for start in range(0, len(y), batch):
+            part = slice(start, start + batch)
+            outcome = net({name: one[part] for name, one in x.items()}, integers)
+            # NumPy breaks ties to the lowest class, as the hardware does.
+            classes = outcome.scores.cpu().numpy().argmax(axis=1)
+            right += int((classes == y[part]).sum())
+            fired += sum(float(outcome.spikes[name].sum()) for name in hidden)
+    return right / len(y), fired / len(y)
+
+
+def _answer(net: SpikingNetwork) -> str:
+    return net.readouts[0].population
+
+
+def _per_sample(outcome: Outcome, hidden: list[str]) -> Any:
+    return sum((outcome.spikes[name].sum((1, 2)).mean() for name in hidden), start=0.0)
+
+
+def _groups(net: SpikingNetwork, rate: float) -> list[dict[str, Any]]:
+    # Adam moves by the learning rate whatever the gradient, so that it goes with the size of what
+    # it moves.
+    groups = []
+    for one in net.connections:
+        groups.append({"params": [one.weights], "lr": rate * net.layer[one.target].cell.unit})
+    for one in net.layers:
+        if one.bias is not None:
+            groups.append({"params": [one.bias], "lr": rate * one.cell.unit})
+        learned = list(one.cell.parameters())
+        if learned:
+            groups.append({"params": learned, "lr": rate})
+    return groups
+
+
+def _arrays(net: SpikingNetwork, spikes: Any) -> dict[str, np.ndarray]:
+    given = stimulus(net.graph, spikes)
+    if len(set(given.steps.tolist())) > 1:
+        raise ValueError("Samples must have the same number of steps")
+    return {
+        name: one if isinstance(one, np.ndarray) else np.stack(one)
+        for name, one in given.values.items()
+    }
+
+
+def _labels(net: SpikingNetwork, labels: Any, count: int) -> np.ndarray:
+    classes = net.layer[_answer(net)].size
+    y = np.asarray(labels)
+    if y.dtype.kind not in "iu":
+        raise TypeError(f"Labels must be integers, not {y.dtype}")
+    if y.shape != (count,):
+        raise ValueError(f"Labels must have the shape ({count},), not {y.shape}")
+    if int(y.min()) < 0 or int(y.max()) >= classes:
+        given = int(y.min()) if int(y.min()) < 0 else int(y.max())
+        raise ValueError(f"Labels must be in 0..{classes - 1}, not {given}")
+    return y.astype(np.int64)
+
+
+class _Shifter:
+    """Moves the pictures of each sample at random, all of its steps alike."""
+
+    def __init__(self, net: SpikingNetwork, most: int):
+        self.most = most
+        self.shapes = {}
+        for one in net.inputs:
+            shape = one.shape
+            if not isinstance(shape, tuple) or len(shape) != 2:
+                raise ValueError(f"Input {one.name!r} must have two axes to be shifted, not {shape}")
+            self.shapes[one.name] = shape
+
+    def __call__(
+        self, given: Mapping[str, torch.Tensor], draws: np.random.Generator
+    ) -> dict[str, torch.Tensor]:
+        moved = {}
+        count = len(next(iter(given.values())))
+        offsets = draws.integers(0, 2 * self.most + 1, (count, 2))
+        for name, one in given.items():
+            high, wide = self.shapes[name]
+            samples, steps, _ = one.shape
+            padded = nn.functional.pad(one.reshape(samples, steps, high, wide), [self.most] * 4)
+            across = wide + 2 * self.most
+            rows, columns = np.arange(high)[:, None], np.arange(wide)
+            base = (rows * across + columns).reshape(-1)
+            at = torch.as_tensor(base + (offsets @ [across, 1])[:, None])
+            flat = padded.reshape(samples, steps, -1)
+            moved[name] = flat.gather(2, at[:, None].expand(samples, steps, high * wide))
+        return moved
+
+
+@contextmanager
+def _bar(progress: Any, title: str, total: int) -> Iterator[Callable[[], Any]]:
+    if progress:
+        try:
+            from rich.progress import Progress
+        except ImportError:
+            progress = False
+    if not progress:
+        yield lambda: None
+        return
+    with Progress(transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda: bar.advance(task)
