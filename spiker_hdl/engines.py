@@ -1,0 +1,66 @@
+"""One call for every engine that can run a network."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from .model import Mapping, Network, Result
+from .model.check import check_choice, check_kind
+
+__all__ = ["ENGINES", "run"]
+
+ENGINES = {
+    "reference": "integers in NumPy",
+    "amaranth": "the accelerator, cycle by cycle, in Amaranth's simulator",
+}
+"""Engines, and what each is."""
+
+
+def run(
+    network: Network,
+    spikes: Any,
+    *,
+    engine: str = "reference",
+    mapping: Mapping | None = None,
+    record: Sequence[str] = (),
+    progress: Callable[[int], None] | None = None,
+) -> Result:
+    """Run samples through a network.
+
+    Every engine gives the same answer; those that simulate hardware also count cycles.
+
+    Parameters
+    ----------
+    network : Network
+    spikes : array of int, list of arrays, or a mapping from input names to such
+        An array has the shape (samples, steps, size); a list has one array of shape (steps, size)
+        a sample, and the samples may differ in steps.
+    engine : str
+        One of :data:`ENGINES`.
+    mapping : Mapping, optional
+        How the network lies in hardware, which changes cycles alone.
+    record : sequence of str
+        Populations whose spikes, and ``"population.state"`` whose states, are wanted.
+    progress : callable, optional
+        Called with the number of samples done, as they are.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what the network or the engine takes.
+    """
+    check_kind("Network", network, Network)
+    check_choice("Engine", engine, ENGINES)
+    if mapping is not None:
+        check_kind("Mapping", mapping, Mapping)
+        mapping.check(network)
+    if engine == "reference":
+        from .model import reference
+
+        return reference.run(network, spikes, record=record, progress=progress)
+    interpreted = import_module(".simulate.interpreted", __package__)
+    return interpreted.run(network, spikes, mapping=mapping, record=record, progress=progress)

@@ -1,0 +1,1 @@
+"""What an accelerator costs: area, timing and pictures."""

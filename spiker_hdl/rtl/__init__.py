@@ -1,0 +1,45 @@
+"""Amaranth components of an accelerator, bottom to top."""
+
+from .accelerator import Accelerator, SampleResult
+from .broadcast import Broadcast
+from .control import Control, SpikeCounter
+from .delay import Delay, Ticks
+from .emitter import Emitter
+from .entry import Entry
+from .events import AddressEvent, Word
+from .gates import Gates
+from .intake import Intake
+from .lanes import FoldedLanes, RingLanes
+from .population import PopulationCore
+from .queue import Queue
+from .readout import ReadoutCore, ReadoutResult
+from .scanner import Scanner, ScannerWord
+from .stepper import Outcome, Stepper
+from .synapses import Synapses
+
+__all__ = [
+    "Accelerator",
+    "AddressEvent",
+    "Broadcast",
+    "Control",
+    "Delay",
+    "Emitter",
+    "Entry",
+    "FoldedLanes",
+    "Gates",
+    "Intake",
+    "Outcome",
+    "PopulationCore",
+    "Queue",
+    "ReadoutCore",
+    "ReadoutResult",
+    "RingLanes",
+    "SampleResult",
+    "Scanner",
+    "ScannerWord",
+    "SpikeCounter",
+    "Stepper",
+    "Synapses",
+    "Ticks",
+    "Word",
+]

@@ -1,0 +1,237 @@
+"""The whole network as hardware."""
+
+from collections.abc import Sequence
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model import Mapping, Network
+from ..model.check import check_kind
+from ..names import identifiers
+from .broadcast import Broadcast
+from .control import CYCLE_BITS, Control, SpikeCounter
+from .delay import Delay, Ticks
+from .entry import Entry
+from .events import AddressEvent
+from .population import PopulationCore, event_of
+from .queue import Queue
+from .readout import ReadoutCore
+
+__all__ = ["Accelerator", "SampleResult"]
+
+TICK_ROOM = 16
+"""Entries of a queue of bare tokens."""
+
+
+class SampleResult(data.StructLayout):
+    """What the accelerator says of a sample.
+
+    Members
+    -------
+    answers : StructLayout
+        For each readout, by its identifier, a :class:`~.readout.ReadoutResult`.
+    counts : StructLayout
+        Spikes of each population that fires.
+    cycles : unsigned(CYCLE_BITS)
+        From the cycle in which the first input's first beat was taken to the first one in which
+        this result is valid.
+    """
+
+    def __init__(self, answers: dict, counts: dict):
+        super().__init__({
+            "answers": data.StructLayout(answers),
+            "counts": data.StructLayout(counts),
+            "cycles": CYCLE_BITS,
+        })
+
+
+class Accelerator(wiring.Component):
+    """A network of processes: a core for each population, joined by streams of address events.
+
+    The samples at an input follow each other without a gap, and so do the results, in the same
+    order. The answers do not depend on when beats are offered and taken.
+
+    Parameters
+    ----------
+    network : Network
+        What it computes.
+    mapping : Mapping, optional
+        How it lies in hardware; :meth:`Mapping.default` where none is given.
+    observe : sequence of str
+        Populations whose outcome is put out at ``observe_NAME``.
+
+    Attributes
+    ----------
+    names : dict of str to str
+        Identifier of each input and population; those of inputs name the ports.
+
+    Members
+    -------
+    i : In(stream.Signature(Word or AddressEvent)), if there is one input
+    i_NAME : In(stream.Signature(Word or AddressEvent)), for each of several inputs
+    o : Out(stream.Signature(SampleResult))
+    observe_NAME : Out(Outcome)
+
+    Raises
+    ------
+    TypeError
+        If a parameter is of another type.
+    ValueError
+        If the mapping does not fit the network.
+    """
+
+    o: stream.Interface
+
+    def __init__(
+        self, network: Network, mapping: Mapping | None = None, *, observe: Sequence[str] = ()
+    ):
+        check_kind("Network", network, Network)
+        mapping = Mapping.default(network) if mapping is None else mapping
+        check_kind("Mapping", mapping, Mapping)
+        mapping.check(network)
+        self.network = network
+        self.mapping = mapping
+        self.observe = tuple(observe)
+        self.room = len(network.populations) + 2
+        self.names = identifiers(network.nodes)
+        self.readout_names = identifiers(one.name for one in network.readouts)
+        self.ports = {
+            one.name: "i" if len(network.inputs) == 1 else f"i_{self.names[one.name]}"
+            for one in network.inputs
+        }
+        self.entries = {one.name: Entry(one, mapping) for one in network.inputs}
+        self.cores = {
+            one.name: PopulationCore(network, one.name, core=mapping.cores[one.name])
+            for one in network.populations
+        }
+        self.readouts = {one.name: ReadoutCore(network, one) for one in network.readouts}
+        self.counters = {
+            one.name: SpikeCounter(
+                event_of(network, one.name), most=one.size * network.longest, room=self.room
+            )
+            for one in network.populations
+            if one.neuron.spiking
+        }
+        answers = {self.readout_names[n]: r.o.p.shape() for n, r in self.readouts.items()}
+        counts = {self.names[n]: c.o.p.shape() for n, c in self.counters.items()}
+        super().__init__({
+            **{self.ports[n]: In(stream.Signature(e.i.p.shape())) for n, e in self.entries.items()},
+            "o": Out(stream.Signature(SampleResult(answers, counts))),
+            **{
+                f"observe_{self.names[n]}": Out(self.cores[n].outcome.shape())
+                for n in self.observe
+            },
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.control = control = Control(len(self.entries), room=self.room)
+        for n, (name, entry) in enumerate(self.entries.items()):
+            m.submodules[f"entry_{self.names[name]}"] = entry
+            wiring.connect(m, wiring.flipped(getattr(self, self.ports[name])), entry.i)
+            m.d.comb += [entry.admit.eq(control.admit[n]), control.begin[n].eq(entry.begin)]
+        for name, core in self.cores.items():
+            m.submodules[f"population_{self.names[name]}"] = core
+        for name, readout in self.readouts.items():
+            m.submodules[f"readout_{self.readout_names[name]}"] = readout
+        for name, counter in self.counters.items():
+            m.submodules[f"counter_{self.names[name]}"] = counter
+        for name in self.observe:
+            m.d.comb += getattr(self, f"observe_{self.names[name]}").eq(self.cores[name].outcome)
+
+        for name in self.network.nodes:
+            self._fan_out(m, name)
+        for name, core in self.cores.items():
+            if core.reads_potential:
+                sinks = [
+                    self.readouts[one.name].i
+                    for one in self.network.readouts
+                    if one.population == name and one.kind not in {"count", "first"}
+                ]
+                self._branch(m, f"potentials_{self.names[name]}", core.potentials, sinks)
+        self._report(m, control)
+
+        return m
+
+    def _fan_out(self, m, name: str) -> None:
+        """Lead the events of a node to all that read them, each through a queue of its own."""
+        of = self.names[name]
+        source = (self.entries | self.cores)[name].o if self._fires(name) else None
+        if source is None:
+            return
+        sinks = []
+        for one in self.network.out_of(name):
+            label = f"{of}_to_{self.names[one.target]}_{self.network.projections.index(one)}"
+            core = self.cores[one.target]
+            sink = getattr(core, f"i{core.projections.index(one)}")
+            if one.delay:
+                delay = Delay(event_of(self.network, name), delay=one.delay)
+                m.submodules[f"delay_{label}"] = delay
+                m.d.comb += delay.finish.eq(core.finish)
+                wiring.connect(m, delay.o, sink)
+                sink = delay.i
+            sinks.append(self._queue(m, label, sink, self.mapping.queues[one.name]))
+        if name == self.network.inputs[0].name:
+            sinks += [self._ticks(m, name, core) for core in self.cores.values() if core.clocked]
+        if name in self.counters:
+            sinks.append(self.counters[name].i)
+        sinks += [
+            self.readouts[one.name].i
+            for one in self.network.readouts
+            if one.population == name and one.kind in {"count", "first"}
+        ]
+        self._branch(m, f"spikes_{of}", source, sinks)
+
+    def _fires(self, name: str) -> bool:
+        return name in self.entries or name in self.counters
+
+    def _ticks(self, m, name: str, core: PopulationCore):
+        """Lead bare tokens to a population that nothing else tells the time."""
+        of = self.names[core.population.name]
+        m.submodules[f"ticks_{of}"] = ticks = Ticks(event_of(self.network, name))
+        sink = getattr(core, f"i{len(core.projections)}")
+        queue_i = self._queue(m, f"ticks_{of}", sink, TICK_ROOM)
+        m.d.comb += [
+            queue_i.p.end.eq(ticks.o.p.end),
+            queue_i.p.last.eq(ticks.o.p.last),
+            queue_i.valid.eq(ticks.o.valid),
+            ticks.o.ready.eq(queue_i.ready),
+        ]
+        return ticks.i
+
+    @staticmethod
+    def _queue(m, label: str, sink, depth: int):
+        queue = Queue(sink.p.shape(), depth=depth)
+        m.submodules[f"queue_{label}"] = queue
+        wiring.connect(m, queue.o, sink)
+        return queue.i
+
+    @staticmethod
+    def _branch(m, label: str, source, sinks: list) -> None:
+        broadcast = Broadcast(source.p.shape(), branches=len(sinks))
+        m.submodules[f"broadcast_{label}"] = broadcast
+        wiring.connect(m, source, broadcast.i)
+        for branch, sink in zip(broadcast.o, sinks, strict=True):
+            wiring.connect(m, branch, sink)
+
+    def _report(self, m, control: Control) -> None:
+        """Make a result of what all readouts and counters say of a sample."""
+        parts = {
+            **{(("answers", self.readout_names[n])): r.o for n, r in self.readouts.items()},
+            **{(("counts", self.names[n])): c.o for n, c in self.counters.items()},
+        }
+        ready = Signal()
+        m.d.comb += ready.eq(
+            Cat(part.valid for part in parts.values()).all() & (self.o.ready | ~self.o.valid)
+        )
+        m.d.comb += control.report.eq(ready)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(ready):
+            m.d.sync += [self.o.valid.eq(1), self.o.p.cycles.eq(control.cycles)]
+        for (group, name), part in parts.items():
+            m.d.comb += part.ready.eq(ready)
+            with m.If(ready):
+                m.d.sync += self.o.p[group][name].eq(part.p)

@@ -1,0 +1,124 @@
+"""Samples on their way: how many, since when, and what is reported of each."""
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model.check import check_int
+from .events import AddressEvent
+from .queue import Queue
+
+__all__ = ["CYCLE_BITS", "Control", "SpikeCounter"]
+
+CYCLE_BITS = 32
+"""Bits of a cycle count, which wraps beyond: 43 s at 100 MHz."""
+
+
+class Control(wiring.Component):
+    """Admit samples while there is room for what is reported of them, and time them.
+
+    Parameters
+    ----------
+    inputs : int
+        Number of inputs.
+    room : int
+        Samples that may be on their way.
+
+    Members
+    -------
+    begin : In(inputs)
+        A sample begins at an input; of the first, this starts its time.
+    admit : Out(inputs)
+        A sample may begin.
+    report : In(1)
+        A sample's result is made, and valid from the next cycle on.
+    cycles : Out(CYCLE_BITS)
+        With ``report``: cycles from the sample's begin to its result being valid.
+    """
+
+    begin: Signal
+    admit: Signal
+    report: Signal
+    cycles: Signal
+
+    def __init__(self, inputs: int, *, room: int):
+        check_int("Inputs", inputs, 1)
+        check_int("Room", room, 1)
+        self.inputs = inputs
+        self.room = room
+        super().__init__({
+            "begin": In(inputs),
+            "admit": Out(inputs),
+            "report": In(1),
+            "cycles": Out(CYCLE_BITS),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        now = Signal(CYCLE_BITS)
+        m.d.sync += now.eq(now + 1)
+        for n in range(self.inputs):
+            inside = Signal(range(self.room + 1), name=f"inside_{n}")
+            m.d.comb += self.admit[n].eq(inside < self.room)
+            m.d.sync += inside.eq(inside + self.begin[n] - self.report)
+
+        m.submodules.starts = starts = Queue(CYCLE_BITS, depth=self.room)
+        m.d.comb += [
+            starts.i.p.eq(now),
+            starts.i.valid.eq(self.begin[0]),
+            starts.o.ready.eq(self.report),
+            self.cycles.eq(now + 1 - starts.o.p),
+        ]
+
+        return m
+
+
+class SpikeCounter(wiring.Component):
+    """Count the events of each sample.
+
+    Parameters
+    ----------
+    event : AddressEvent
+        Layout of the events.
+    most : int
+        Most events of a sample.
+    room : int
+        Samples whose counts may wait.
+
+    Members
+    -------
+    i : In(stream.Signature(event))
+    o : Out(stream.Signature(range(most + 1)))
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, event: AddressEvent, *, most: int, room: int):
+        check_int("Most events", most, 1)
+        check_int("Room", room, 1)
+        self.event = event
+        self.most = most
+        self.room = room
+        super().__init__({
+            "i": In(stream.Signature(event)),
+            "o": Out(stream.Signature(unsigned(most.bit_length()))),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        count = Signal(range(self.most + 1))
+        m.submodules.queue = queue = Queue(unsigned(len(count)), depth=self.room)
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
+        end = self.i.p.end & self.i.p.last
+        m.d.comb += [
+            queue.i.p.eq(count),
+            queue.i.valid.eq(self.i.valid & end),
+            self.i.ready.eq(queue.i.ready | ~end),
+        ]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += count.eq(Mux(end, 0, count + ~self.i.p.end))
+
+        return m

@@ -1,0 +1,76 @@
+"""What leaves a population: its outcome as a stream of events."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model.check import check_int
+from .events import AddressEvent
+from .queue import Queue
+from .scanner import Scanner, ScannerWord
+
+__all__ = ["Emitter"]
+
+
+class Emitter(wiring.Component):
+    """Room for the words of two time steps, and a scanner that makes events of them.
+
+    Parameters
+    ----------
+    size : int
+        Number of addresses.
+    width : int
+        Channels in a word.
+    value : Shape
+        Shape of an event's value, of no width for spikes.
+
+    Members
+    -------
+    start : In(1)
+        A step's words will come; only while ``free``.
+    free : Out(1)
+        There is room for the words of one more step.
+    i : In(ScannerWord)
+        A word, in ascending order within its step; always accepted.
+    valid : In(1)
+        Whether there is a word, which may be left out if it has no events and ends no step.
+    o : Out(stream.Signature(AddressEvent(size, value)))
+    """
+
+    start: Signal
+    free: Signal
+    i: data.View
+    valid: Signal
+    o: stream.Interface
+
+    def __init__(self, size: int, *, width: int, value: Shape = unsigned(0)):
+        check_int("Emitter size", size, 1)
+        check_int("Emitter width", width, 1)
+        self.size = size
+        self.width = width
+        self.value = value
+        self.words = -(-size // width)
+        super().__init__({
+            "start": In(1),
+            "free": Out(1),
+            "i": In(ScannerWord(width, self.words, value)),
+            "valid": In(1),
+            "o": Out(stream.Signature(AddressEvent(size, value))),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        layout = ScannerWord(self.width, self.words, self.value)
+        m.submodules.queue = queue = Queue(layout, depth=max(3, 2 * self.words))
+        m.submodules.scanner = scanner = Scanner(self.size, width=self.width, value=self.value)
+        wiring.connect(m, queue.o, scanner.i)
+        wiring.connect(m, scanner.o, wiring.flipped(self.o))
+        m.d.comb += [queue.i.p.eq(self.i), queue.i.valid.eq(self.valid)]
+
+        waiting = Signal(range(3))
+        sent = self.o.valid & self.o.ready & self.o.p.end
+        m.d.comb += self.free.eq(waiting < 2)
+        m.d.sync += waiting.eq(waiting + self.start - sent)
+
+        return m

@@ -1,0 +1,99 @@
+"""Where samples enter: words of spike vectors or address events, counted in as samples."""
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model import Input, Mapping
+from .events import AddressEvent, Word, value_shape
+from .scanner import Scanner
+
+__all__ = ["Entry"]
+
+
+class Entry(wiring.Component):
+    """Let the beats of a sample in once the sample is admitted, and make events of them.
+
+    Events pass as they are. Words are scanned: a step's words come in ascending order, all of them,
+    and each takes a cycle for each of its events, but at least one.
+
+    Parameters
+    ----------
+    node : Input
+        What enters.
+    mapping : Mapping
+        In which form.
+
+    Members
+    -------
+    i : In(stream.Signature(AddressEvent or Word))
+    admit : In(1)
+        A new sample may begin.
+    begin : Out(1)
+        A new sample begins in this cycle.
+    o : Out(stream.Signature(AddressEvent))
+    """
+
+    i: stream.Interface
+    admit: Signal
+    begin: Signal
+    o: stream.Interface
+
+    def __init__(self, node: Input, mapping: Mapping):
+        self.node = node
+        self.mapping = mapping
+        self.event = AddressEvent(node.size, value_shape(node))
+        self.width = min(mapping.word, node.size)
+        self.words = -(-node.size // self.width)
+        beat = self.event
+        if mapping.form == "words":
+            beat = Word(self.width, value_shape(node) if node.graded else unsigned(1))
+        super().__init__({
+            "i": In(stream.Signature(beat)),
+            "admit": In(1),
+            "begin": Out(1),
+            "o": Out(stream.Signature(self.event)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        inside, through, ready, end = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            through.eq(self.i.valid & (inside | self.admit)),
+            self.i.ready.eq(ready & (inside | self.admit)),
+            self.begin.eq(through & ready & ~inside),
+        ]
+        with m.If(through & ready):
+            m.d.sync += inside.eq(~(end & self.i.p.last))
+
+        if self.mapping.form == "events":
+            m.d.comb += [
+                self.o.p.eq(self.i.p),
+                self.o.valid.eq(through),
+                ready.eq(self.o.ready),
+                end.eq(self.i.p.end),
+            ]
+            return m
+
+        index = Signal(range(self.words))
+        value = self.event.value_shape
+        m.submodules.scanner = scanner = Scanner(self.node.size, width=self.width, value=value)
+        m.d.comb += [
+            end.eq(index == self.words - 1),
+            scanner.i.valid.eq(through),
+            ready.eq(scanner.i.ready),
+            scanner.i.p.index.eq(index),
+            scanner.i.p.end.eq(end),
+            scanner.i.p.last.eq(end & self.i.p.last),
+        ]
+        for n in range(self.width):
+            present = index * self.width + n < self.node.size
+            m.d.comb += scanner.i.p.flags[n].eq(self.i.p["values"][n].any() & present)
+            if value.width:
+                m.d.comb += scanner.i.p["values"][n].eq(self.i.p["values"][n])
+        with m.If(through & ready):
+            m.d.sync += index.eq(Mux(end, 0, index + 1))
+        wiring.connect(m, scanner.o, wiring.flipped(self.o))
+
+        return m

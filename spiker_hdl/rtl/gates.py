@@ -1,0 +1,50 @@
+"""A neuron's operations on Amaranth values."""
+
+from amaranth import *
+
+from ..model import Arithmetic, Decay, signed_range
+
+__all__ = ["Gates"]
+
+
+class Gates(Arithmetic):
+    """Operations on Amaranth values, which widen as needed and so stay exact until stored."""
+
+    def decay(self, x, decay: Decay):
+        # A known numerator is a sum of shifts; only one that is a signal needs a multiplier.
+        if isinstance(decay.numerator, int):
+            terms = [x << k for k in range(decay.bits + 1) if decay.numerator >> k & 1]
+            lost = sum(terms[1:], terms[0]) if terms else C(0, 1)
+        else:
+            lost = x * decay.numerator
+        return x - self.shift(lost, decay.bits)
+
+    def both(self, a, b):
+        return Value.cast(a) & b
+
+    def either(self, a, b):
+        return Value.cast(a) | b
+
+    def invert(self, test):
+        return Value.cast(test) == 0
+
+    def select(self, test, yes, no):
+        return Mux(test, yes, no)
+
+    def saturate(self, x, low: int, high: int):
+        x = Value.cast(x)
+        width = len(C(low)) if low < 0 else len(C(high)) + 1
+        if (low, high) != signed_range(width) or not x.shape().signed:
+            shape = Shape(width, signed=True) if low < 0 else Shape(width - 1)
+            return _narrow(self.clamp(x, low, high), shape)
+        if len(x) <= width:
+            return x
+        # Out of range shows in the bits above the sign's place: no comparator is needed.
+        beyond, negative = x[width - 1 :], x[-1]
+        limit = Cat((~negative).replicate(width - 1), negative)
+        return Mux(beyond.all() | ~beyond.any(), x[:width], limit).as_signed()
+
+
+def _narrow(x, shape):
+    x = Value.cast(x)[: shape.width]
+    return x.as_signed() if shape.signed else x

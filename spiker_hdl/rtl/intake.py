@@ -1,0 +1,138 @@
+"""Where the events of all inputs of a population come together, and its time steps end."""
+
+from collections.abc import Sequence
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model.check import check_int
+from .events import AddressEvent
+
+__all__ = ["Intake"]
+
+
+class Intake(wiring.Component):
+    """Take the events of a step one by one, and all its tokens at once.
+
+    Events may come from whichever input has one, the first input first. An input whose token has
+    come waits until those of all others have.
+
+    Parameters
+    ----------
+    events : sequence of AddressEvent
+        Layout of each input.
+    bases : sequence of int
+        What is added to each input's addresses.
+    rows : int
+        What is added to an address with each fold.
+    folds : int
+        Cycles that an event takes.
+    interval : int
+        Least cycles from one step to the next.
+
+    Members
+    -------
+    i0, i1, ... : In(stream.Signature(event))
+    free : In(1)
+        A step may end.
+    event : Out(1)
+        ``address``, ``value`` and ``fold`` are those of an event.
+    address : Out(range(folds * rows))
+    value : Out(Shape)
+        As wide as the widest; 1 for binary events where there are graded ones.
+    fold : Out(range(folds))
+    first : Out(1)
+        No event has come in this step.
+    complete : Out(1)
+        The step ends; never together with ``event``.
+    last : Out(1)
+        With ``complete``: so does the sample.
+    """
+
+    free: Signal
+    event: Signal
+    address: Signal
+    value: Signal
+    fold: Signal
+    first: Signal
+    complete: Signal
+    last: Signal
+
+    def __init__(
+        self,
+        events: Sequence[AddressEvent],
+        *,
+        bases: Sequence[int],
+        rows: int,
+        folds: int,
+        interval: int,
+    ):
+        check_int("Rows", rows, 1)
+        check_int("Folds", folds, 1)
+        check_int("Interval", interval, 1)
+        self.events = tuple(events)
+        self.bases = tuple(bases)
+        self.rows = rows
+        self.folds = folds
+        self.interval = interval
+        self.value_shape = widest([event.value_shape for event in events])
+        super().__init__({
+            **{f"i{n}": In(stream.Signature(event)) for n, event in enumerate(events)},
+            "free": In(1),
+            "event": Out(1),
+            "address": Out(range(folds * rows)),
+            "value": Out(self.value_shape),
+            "fold": Out(range(folds)),
+            "first": Out(1, init=1),
+            "complete": Out(1),
+            "last": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        inputs = [getattr(self, f"i{n}") for n in range(len(self.events))]
+        tokens = Cat(i.valid & i.p.end for i in inputs)
+        waits = Cat(i.valid & ~i.p.end for i in inputs)
+        chosen, kept = Signal(len(inputs)), Signal(len(inputs))
+        pause = Signal(range(self.interval))
+        done = Signal()
+        base = Signal(range(self.folds * self.rows))
+        m.d.comb += done.eq(self.event & (self.fold == self.folds - 1))
+
+        # An event keeps its turn for all of its folds, whoever else comes meanwhile.
+        m.d.comb += chosen.eq(Mux(self.fold == 0, waits & (~waits + 1), kept))
+        m.d.sync += kept.eq(chosen)
+        with m.If(pause > 0):
+            m.d.sync += pause.eq(pause - 1)
+        with m.Else():
+            m.d.comb += self.event.eq(waits.any())
+            m.d.comb += self.complete.eq(tokens.all() & self.free)
+        # Delayed inputs never say that a sample ends, those on time all say it together.
+        m.d.comb += self.last.eq(Cat(i.p.last for i in inputs).any())
+        for n, (i, offset) in enumerate(zip(inputs, self.bases, strict=True)):
+            m.d.comb += i.ready.eq(Mux(i.p.end, self.complete, done & chosen[n]))
+            with m.If(chosen[n]):
+                value = i.p.value if self.events[n].value_shape.width else 1
+                m.d.comb += self.address.eq(base + offset + i.p.address)
+                m.d.comb += self.value.eq(value)
+
+        with m.If(self.complete):
+            m.d.sync += [pause.eq(self.interval - 1), self.first.eq(1)]
+        with m.Elif(done):
+            m.d.sync += [self.fold.eq(0), base.eq(0), self.first.eq(0)]
+        with m.Elif(self.event):
+            m.d.sync += [self.fold.eq(self.fold + 1), base.eq(base + self.rows)]
+
+        return m
+
+
+def widest(shapes: Sequence[Shape]) -> Shape:
+    """Return the shape that holds the values of all of ``shapes``, where no width means 1."""
+    if not any(shape.width for shape in shapes):
+        return unsigned(0)
+    shapes = [shape if shape.width else unsigned(1) for shape in shapes]
+    if not any(shape.signed for shape in shapes):
+        return unsigned(max(shape.width for shape in shapes))
+    return signed(max(shape.width + (not shape.signed) for shape in shapes))

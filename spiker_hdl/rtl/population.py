@@ -1,0 +1,212 @@
+"""A population of neurons with its synapses: the core of the accelerator."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model import Core, Network
+from ..model.check import check_kind
+from .emitter import Emitter
+from .events import AddressEvent, value_shape
+from .intake import Intake
+from .lanes import FoldedLanes, RingLanes
+from .stepper import Stepper, range_shape
+from .synapses import Synapses
+
+__all__ = ["PopulationCore", "event_of"]
+
+LEAST_INTERVAL = 4
+"""Cycles from one step to the next that the way through the stepper and its memory needs."""
+
+
+class PopulationCore(wiring.Component):
+    """A population that takes address events, and steps when each input has ended its step.
+
+    An event takes ``ceil(size / lanes)`` cycles; a step takes ``max(4, ceil(size / units))`` in
+    which no events are accepted, but the population's own events leave it meanwhile. Inputs have
+    fixed priority, the first the highest. Before a step starts, there must be room for its events:
+    those of at most one step before it may still wait to be taken.
+
+    Parameters
+    ----------
+    network : Network
+    name : str
+        Which population.
+    core : Core
+        How it lies in hardware.
+
+    Attributes
+    ----------
+    reads_potential : bool
+        Whether a readout wants the potentials.
+    clocked : bool
+        Whether all its projections are delayed (or none exist), so that an input of bare tokens
+        says when to step.
+
+    Members
+    -------
+    i0, i1, ... : In(stream.Signature(AddressEvent))
+        Events of each projection; then, if ``clocked``, bare tokens.
+    finish : Out(1)
+        The tokens of a sample's last step are taken in this cycle.
+    o : Out(stream.Signature(AddressEvent(size))), if the neurons fire
+        Spikes.
+    potentials : Out(stream.Signature(AddressEvent(size, value))), if ``reads_potential``
+        Potential of every neuron in every step.
+    outcome : Out(Outcome)
+        Everything, as it is computed; for observers.
+    """
+
+    finish: Signal
+    o: stream.Interface
+    potentials: stream.Interface
+    outcome: data.View
+
+    def __init__(self, network: Network, name: str, *, core: Core):
+        check_kind("Core", core, Core)
+        self.network = network
+        self.population = network.population[name]
+        self.core = core
+        self.bounds = network.bounds[name]
+        self.projections = network.into(name)
+        self.clocked = all(one.delay for one in self.projections)
+        self.reads_potential = any(
+            one.population == name and one.kind in {"last", "largest", "sum"}
+            for one in network.readouts
+        )
+        neuron, size = self.population.neuron, self.population.size
+        self.events = [event_of(network, one.source) for one in self.projections]
+        if self.clocked:
+            self.events.append(AddressEvent(1))
+        self.folds = -(-size // core.lanes)
+        self.stepper = Stepper(self.population, self.bounds, units=core.units)
+        members = {f"i{n}": In(stream.Signature(event)) for n, event in enumerate(self.events)}
+        members["finish"] = Out(1)
+        members["outcome"] = Out(self.stepper.o.shape())
+        if neuron.spiking:
+            members["o"] = Out(stream.Signature(AddressEvent(size)))
+        if self.reads_potential:
+            shape = range_shape(*self.bounds.states[neuron.potential])
+            members["potentials"] = Out(stream.Signature(AddressEvent(size, shape)))
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.intake = intake = self._intake()
+        m.submodules.stepper = stepper = self.stepper
+        for n in range(len(self.events)):
+            wiring.connect(m, wiring.flipped(getattr(self, f"i{n}")), getattr(intake, f"i{n}"))
+        emitters = [*self._emitters(m)]
+        m.d.comb += [
+            intake.free.eq(Cat(one.free for one in emitters).all()),
+            self.finish.eq(intake.complete & intake.last),
+            self.outcome.eq(stepper.o),
+        ]
+        for one in emitters:
+            m.d.comb += one.start.eq(intake.complete)
+
+        # The groups are asked for from the cycle after the step's end, and step one cycle later.
+        turn = Signal(range(self.stepper.groups))
+        turning, last, empty = Signal(), Signal(), Signal()
+        fresh = Signal(init=1)
+        with m.If(intake.complete):
+            m.d.sync += [turn.eq(0), turning.eq(1), last.eq(intake.last), empty.eq(intake.first)]
+        with m.Elif(turning):
+            m.d.sync += [turn.eq(turn + 1), turning.eq(turn != self.stepper.groups - 1)]
+        with m.If(turning & (turn == self.stepper.groups - 1)):
+            m.d.sync += fresh.eq(last)
+        m.d.comb += stepper.ahead.eq(turn)
+        m.d.sync += [
+            stepper.go.eq(turning),
+            stepper.group.eq(turn),
+            stepper.first.eq(fresh),
+            stepper.last.eq(last),
+        ]
+        self._sum(m, intake, turning, turn, empty)
+
+        return m
+
+    def _intake(self) -> Intake:
+        bases, rows = [0], 1
+        if self.projections:
+            sizes = [one.synapses.source_size for one in self.projections]
+            bases, rows = [sum(sizes[:n]) for n in range(len(self.events))], sum(sizes)
+        return Intake(
+            self.events,
+            bases=bases,
+            rows=rows,
+            folds=self.folds,
+            interval=max(LEAST_INTERVAL, self.stepper.groups),
+        )
+
+    def _sum(self, m, intake, turning, turn, empty) -> None:
+        """Bring weights and sums together: two cycles after an event, they are added."""
+        if not self.projections:
+            return
+        m.submodules.synapses = synapses = Synapses(self.projections, lanes=self.core.lanes)
+        m.submodules.lanes = lanes = (RingLanes if self.folds == 1 else FoldedLanes)(
+            self.population.size,
+            lanes=self.core.lanes,
+            units=self.core.units,
+            width=self.bounds.sum_width,
+            weight=synapses.width,
+            value=intake.value_shape,
+        )
+        m.d.comb += [synapses.address.eq(intake.address), lanes.weights.eq(synapses.weights)]
+        read = Signal(
+            data.StructLayout({
+                "add": 1,
+                "first": 1,
+                "fold": range(self.folds),
+                "value": intake.value_shape,
+            })
+        )
+        m.d.sync += [
+            read.add.eq(intake.event),
+            read.first.eq(intake.first),
+            read.fold.eq(intake.fold),
+            read.value.eq(intake.value),
+            lanes.add.eq(read.add),
+            lanes.first.eq(read.first),
+            lanes.row.eq(read.fold),
+            lanes.value.eq(read.value),
+            lanes.empty.eq(empty),
+            lanes.take.eq(turning),
+        ]
+        m.d.comb += lanes.ahead.eq(Mux(turning, turn, read.fold))
+        m.d.comb += self.stepper.sums.eq(lanes.sums)
+
+    def _emitters(self, m):
+        outcome, size, units = self.stepper.o, self.population.size, self.core.units
+        streams = []
+        if self.population.neuron.spiking:
+            streams.append(("o", unsigned(0)))
+        if self.reads_potential:
+            streams.append(("potentials", self.potentials.p.shape().value_shape))
+        for name, value in streams:
+            emitter = Emitter(size, width=units, value=value)
+            m.submodules[f"{name}_emitter"] = emitter
+            wiring.connect(m, emitter.o, wiring.flipped(getattr(self, name)))
+            end = outcome.group == self.stepper.groups - 1
+            present = Cat(outcome.group * units + n < size for n in range(units))
+            flags = outcome.fired & present
+            m.d.comb += [
+                emitter.i.index.eq(outcome.group),
+                emitter.i.end.eq(end),
+                emitter.i.last.eq(outcome.last),
+            ]
+            if name == "potentials":
+                flags = present
+                for n in range(units):
+                    potential = outcome.states[n][self.population.neuron.potential]
+                    m.d.comb += emitter.i["values"][n].eq(potential)
+            m.d.comb += emitter.i.flags.eq(flags)
+            m.d.comb += emitter.valid.eq(outcome.valid & (end | flags.any()))
+            yield emitter
+
+
+def event_of(network: Network, name: str) -> AddressEvent:
+    """Return the layout of the events of an input or population."""
+    node = network.nodes[name]
+    return AddressEvent(node.size, value_shape(node))

@@ -1,0 +1,146 @@
+"""The answer of a sample: a score for each class, and the winner."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model import Network, Readout
+from ..model.check import check_kind
+from .events import AddressEvent
+from .stepper import range_shape
+
+__all__ = ["ReadoutCore", "ReadoutResult", "score_shape"]
+
+
+def score_shape(network: Network, readout: Readout) -> Shape:
+    """Return the shape of a score."""
+    if readout.kind in {"count", "first"}:
+        return range_shape(0, network.longest)
+    population = network.population[readout.population]
+    low, high = network.bounds[population.name].states[population.neuron.potential]
+    if readout.kind == "sum":
+        return range_shape(low * network.longest, high * network.longest)
+    return range_shape(low, high)
+
+
+class ReadoutResult(data.StructLayout):
+    """What a readout says of a sample.
+
+    Parameters
+    ----------
+    classes : int
+        Number of classes.
+    score : Shape
+    longest : int
+        Most steps of a sample.
+
+    Members
+    -------
+    winner : unsigned
+        Class with the greatest score, the lowest of those that share it.
+    scores : ArrayLayout(score, classes)
+    steps : unsigned
+        Time steps of the sample.
+    """
+
+    def __init__(self, classes: int, score: Shape, longest: int):
+        super().__init__({
+            "winner": range(classes),
+            "scores": data.ArrayLayout(score, classes),
+            "steps": range(longest + 1),
+        })
+
+
+class ReadoutCore(wiring.Component):
+    """Keep the scores, and the best of them so far, so that the last token has the answer.
+
+    An event takes a cycle. The result comes the cycle after the last token was taken, which waits
+    while a result before it has not been taken.
+
+    Parameters
+    ----------
+    network : Network
+    readout : Readout
+
+    Members
+    -------
+    i : In(stream.Signature(AddressEvent))
+        Spikes of the population, or its potentials in every step.
+    o : Out(stream.Signature(ReadoutResult))
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, network: Network, readout: Readout):
+        check_kind("Readout", readout, Readout)
+        self.network = network
+        self.readout = readout
+        self.classes = network.population[readout.population].size
+        self.score = score_shape(network, readout)
+        self.spikes = readout.kind in {"count", "first"}
+        population = network.population[readout.population]
+        value = unsigned(0)
+        if not self.spikes:
+            ends = network.bounds[population.name].states[population.neuron.potential]
+            value = range_shape(*ends)
+        super().__init__({
+            "i": In(stream.Signature(AddressEvent(self.classes, value))),
+            "o": Out(stream.Signature(ReadoutResult(self.classes, self.score, network.longest))),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        scores = Signal(data.ArrayLayout(self.score, self.classes))
+        best, winner = Signal(self.score), Signal(range(self.classes))
+        steps = Signal(range(self.network.longest + 1))
+        seen = Signal(self.classes)
+        none, fresh = Signal(init=1), Signal(init=1)  # in this step, in this sample
+        end = Signal()
+        m.d.comb += end.eq(self.i.p.end & self.i.p.last)
+        m.d.comb += self.i.ready.eq(~end | ~self.o.valid | self.o.ready)
+        advance = self.i.ready & self.i.valid
+
+        # The winner is kept up to date with each event, and so known without a search.
+        before = scores[self.i.p.address]
+        if self.readout.kind == "first":
+            score, better = before, ~seen.any()
+        else:
+            score, better = self.judge(before, best, winner, none, fresh)
+        final = Signal.like(scores)
+        m.d.comb += final.eq(scores)
+        if self.readout.kind == "first":
+            for n in range(self.classes):
+                m.d.comb += final[n].eq(scores[n] + seen[n])
+
+        with m.If(advance & ~self.i.p.end):
+            m.d.sync += [scores[self.i.p.address].eq(score), none.eq(0)]
+            m.d.sync += seen.bit_select(self.i.p.address, 1).eq(1)
+            with m.If(better):
+                m.d.sync += [best.eq(score), winner.eq(self.i.p.address)]
+        with m.If(advance & self.i.p.end):
+            m.d.sync += [scores.eq(final), steps.eq(steps + 1), fresh.eq(0)]
+            m.d.sync += none.eq(1)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(advance & end):
+            m.d.sync += [self.o.p.winner.eq(winner), self.o.p.scores.eq(final)]
+            m.d.sync += [self.o.p.steps.eq(steps + 1), self.o.valid.eq(1)]
+            m.d.sync += [scores.eq(0), best.eq(0), winner.eq(0), steps.eq(0), fresh.eq(1), seen.eq(0)]
+
+        return m
+
+    def judge(self, before, best, winner, none, fresh):
+        """Return the score of the event's class, and whether it leads now."""
+        event = self.i.p
+        if self.readout.kind == "count":
+            score = before + 1
+            tie = (score == best) & (event.address < winner)
+            return score, (score > best) | tie
+        score = {
+            "last": lambda: event.value,
+            "sum": lambda: Mux(fresh, 0, before) + event.value,
+            "largest": lambda: Mux(fresh | (event.value > before), event.value, before),
+        }[self.readout.kind]()
+        return score, none | (score > best)

@@ -1,0 +1,1 @@
+"""The engines behind :func:`spiker_hdl.run`."""

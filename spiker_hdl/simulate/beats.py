@@ -1,0 +1,103 @@
+"""Samples as the beats that enter an accelerator, and results as what leaves it."""
+
+from collections.abc import Mapping as Table
+from typing import Any
+
+import numpy as np
+
+from ..model import Answer, Input, Mapping, Network, Result
+from ..rtl import Accelerator
+
+__all__ = ["gather", "payloads", "unpack"]
+
+
+def payloads(accelerator: Accelerator, node: Input, sample: np.ndarray) -> list[int]:
+    """Return the payloads of the beats of one sample, each as an unsigned integer.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+    node : Input
+        Where the sample enters.
+    sample : array of int, shape (steps, size)
+
+    Returns
+    -------
+    list of int
+    """
+    layout = accelerator.entries[node.name].i.p.shape()
+    make = _words if accelerator.mapping.form == "words" else _events
+    return make(layout, node, accelerator.mapping, np.asarray(sample, dtype=np.int64))
+
+
+def _words(layout: Any, node: Input, mapping: Mapping, sample: np.ndarray) -> list[int]:
+    width = min(mapping.word, node.size)
+    words = -(-node.size // width)
+    bits = layout["values"].width // width
+    padded = np.zeros((len(sample), words * width), dtype=np.int64)
+    padded[:, : node.size] = sample
+    digits = (padded[..., None] >> np.arange(bits) & 1).astype(np.uint8)
+    packed = np.packbits(digits.reshape(len(sample) * words, -1), axis=1, bitorder="little")
+    beats = [int.from_bytes(row.tobytes(), "little") for row in packed]
+    last = 1 << layout["last"].offset
+    return beats[:-words] + [beat | last for beat in beats[-words:]]
+
+
+def _events(layout: Any, node: Input, mapping: Mapping, sample: np.ndarray) -> list[int]:
+    end, last = 1 << layout["end"].offset, 1 << layout["last"].offset
+    place, mask = layout["value"].offset, (1 << layout["value"].width) - 1
+    beats = []
+    for step in sample:
+        for address in np.flatnonzero(step):
+            beats.append(int(address) | (int(step[address]) & mask) << place)
+        beats.append(end)
+    beats[-1] |= last
+    return beats
+
+
+def unpack(accelerator: Accelerator, payload: int) -> dict[str, Any]:
+    """Return a result's payload as plain numbers, by the names of readouts and populations.
+
+    Returns
+    -------
+    dict
+        ``winners`` and ``scores`` by readout, ``counts`` by population, ``steps`` and ``cycles``.
+    """
+    found = accelerator.o.p.shape().from_bits(payload)
+    answers = {n: found.answers[i] for n, i in accelerator.readout_names.items()}
+    return {
+        "winners": {name: one.winner for name, one in answers.items()},
+        "scores": {name: [*one.scores] for name, one in answers.items()},
+        "counts": {n: found.counts[accelerator.names[n]] for n in accelerator.counters},
+        "steps": next(iter(answers.values())).steps,
+        "cycles": found.cycles,
+    }
+
+
+def gather(
+    network: Network, found: list[dict[str, Any]], traces: Table[str, Any], engine: str
+) -> Result:
+    """Return what :func:`unpack` gave for each sample as one result."""
+    answers = {
+        one.name: Answer(
+            np.array([each["winners"][one.name] for each in found]),
+            np.array([each["scores"][one.name] for each in found]),
+        )
+        for one in network.readouts
+    }
+    counts = {
+        one.name: np.array([each["counts"][one.name] for each in found])
+        for one in network.populations
+        if one.neuron.spiking
+    }
+    first = answers[network.readout.name]
+    return Result(
+        first.classes,
+        first.scores,
+        np.array([each["steps"] for each in found]),
+        counts,
+        traces,
+        np.array([each["cycles"] for each in found]),
+        answers,
+        engine,
+    )

@@ -1,0 +1,156 @@
+"""Cycle by cycle in Amaranth's own simulator."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from amaranth import Value
+from amaranth.sim import Simulator
+
+from ..model import Mapping, Network, Result, check_record, stimulus
+from ..rtl import Accelerator
+from .beats import gather, payloads, unpack
+
+__all__ = ["run"]
+
+Pause = Callable[[], bool]
+
+
+def run(
+    network: Network,
+    spikes: Any,
+    *,
+    mapping: Mapping | None = None,
+    record: Sequence[str] = (),
+    progress: Callable[[int], None] | None = None,
+    back_to_back: bool = False,
+    pauses: tuple[Pause, Pause] | None = None,
+) -> Result:
+    """Run samples through the accelerator in Amaranth's simulator.
+
+    Parameters
+    ----------
+    network : Network
+    spikes : array of int, list of arrays, or a mapping from input names to such
+    mapping : Mapping, optional
+    record : sequence of str
+        Populations whose spikes, and ``"population.state"`` whose states, are wanted.
+    progress : callable, optional
+        Called with the number of samples done, as they are.
+    back_to_back : bool
+        Whether a sample is offered as soon as the one before has been taken, not only after the
+        result of that: cycles then count the time that it waits inside.
+    pauses : (callable, callable), optional
+        Asked in each cycle whether the sources, and whether the sink, should pause.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the spikes, the names to record or the mapping are not what the network has.
+    """
+    given = stimulus(network, spikes)
+    record = check_record(network, record)
+    observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
+    accelerator = Accelerator(network, mapping, observe=observed)
+    bench = _Bench(accelerator, given, back_to_back, pauses, progress)
+    simulator = Simulator(accelerator)
+    simulator.add_clock(1e-6)
+    for node in network.inputs:
+        simulator.add_testbench(bench.source(node))
+    simulator.add_testbench(bench.sink())
+    for name in observed:
+        simulator.add_testbench(bench.observer(name), background=True)
+    simulator.run()
+    found = [unpack(accelerator, payload) for payload in bench.results]
+    traces = {name: _trace(network, bench, name, given.steps) for name in record}
+    return gather(network, found, traces, "amaranth")
+
+
+class _Bench:
+    """Sources, sink and observers of a simulation."""
+
+    def __init__(self, accelerator, given, back_to_back, pauses, progress):
+        self.accelerator = accelerator
+        self.given = given
+        self.back_to_back = back_to_back
+        self.pauses = pauses or (lambda: False, lambda: False)
+        self.progress = progress
+        self.results: list[int] = []
+        self.outcomes: dict[str, list[int]] = {name: [] for name in accelerator.observe}
+
+    def source(self, node):
+        port = getattr(self.accelerator, self.accelerator.ports[node.name])
+        payload = Value.cast(port.payload)
+
+        async def offer(ctx):
+            for n in range(len(self.given)):
+                while not self.back_to_back and len(self.results) < n:
+                    await ctx.tick()
+                sample = self.given.values[node.name][n]
+                for beat in payloads(self.accelerator, node, sample):
+                    while self.pauses[0]():
+                        await ctx.tick()
+                    ctx.set(payload, beat)
+                    ctx.set(port.valid, 1)
+                    ready = 0
+                    while not ready:
+                        *_, ready = await ctx.tick().sample(port.ready)
+                    ctx.set(port.valid, 0)
+
+        return offer
+
+    def sink(self):
+        port = self.accelerator.o
+        payload = Value.cast(port.payload)
+
+        async def take(ctx):
+            while len(self.results) < len(self.given):
+                while self.pauses[1]():
+                    await ctx.tick()
+                ctx.set(port.ready, 1)
+                valid = 0
+                while not valid:
+                    *_, valid, found = await ctx.tick().sample(port.valid, payload)
+                ctx.set(port.ready, 0)
+                self.results.append(found)
+                if self.progress is not None:
+                    self.progress(1)
+
+        return take
+
+    def observer(self, name):
+        port = getattr(self.accelerator, f"observe_{self.accelerator.names[name]}")
+        payload = Value.cast(port)
+
+        async def watch(ctx):
+            while True:
+                *_, valid, found = await ctx.tick().sample(port.valid, payload)
+                if valid:
+                    self.outcomes[name].append(found)
+
+        return watch
+
+
+def _trace(network: Network, bench: _Bench, name: str, steps: np.ndarray) -> Any:
+    population, _, state = name.partition(".")
+    size = network.population[population].size
+    layout = bench.accelerator.cores[population].outcome.shape()
+    rows, row = [], []
+    for payload in bench.outcomes[population]:
+        found = layout.from_bits(payload)
+        units = layout["fired"].width
+        row += (
+            [int(one[state]) for one in found.states]
+            if state
+            else [found.fired >> n & 1 for n in range(units)]
+        )
+        if len(row) >= size:
+            rows.append(row[:size])
+            row = []
+    whole = np.array(rows, dtype=np.int64 if state else np.uint8)
+    samples = np.split(whole, np.cumsum(steps)[:-1])
+    return np.stack(samples) if len(set(steps.tolist())) == 1 else samples
