@@ -1,0 +1,204 @@
+"""What a network answers, worked out a second time: loops over Python integers, and nothing shared.
+
+Written from the prose of what a network and each neuron is, not from the library's code: it uses
+no ``step``, no arithmetic, no matrix and no order of the library, only the fields of its classes.
+"""
+
+__all__ = ["advance", "simulate"]
+
+
+def own(value, n):
+    """Return the value for neuron ``n`` of one that may be per neuron."""
+    return value[n] if isinstance(value, tuple) else value
+
+
+def remain(x, decay, n):
+    """Return what a decay leaves: x less floor(x * numerator / 2**bits)."""
+    return x - x * own(decay.numerator, n) // 2**decay.bits
+
+
+def within(x, low, high):
+    return low if x < low else high if x > high else x
+
+
+def fits(x, bits):
+    """Saturate to ``bits`` in two's complement."""
+    return within(x, -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+
+
+def advance(neuron, n, before, x):
+    """Advance neuron ``n`` by a step with the current ``x``; return who fires and its state."""
+    kind = type(neuron).__name__
+    after = dict(before)
+    if kind == "Integrator":
+        after["v"] = fits(remain(before["v"], neuron.decay, n) + x, neuron.width)
+        return None, after
+    if kind == "Accumulator":
+        after["v"] = fits(before["v"] + x, neuron.width)
+        return None, after
+    theta = own(neuron.threshold, n)
+    v = before["v"]
+    if kind != "If":
+        v = remain(v, neuron.decay, n)
+    if kind == "CurrentLif":
+        x = fits(remain(before["i"], neuron.current_decay, n) + x, neuron.current_width)
+        after["i"] = x
+    if kind == "AdaptiveLif":
+        theta += before["a"]
+    silent = before["countdown"] > 0
+    if silent and neuron.refractory_input == "lost":
+        x = 0
+    v += x
+    if neuron.late and before["pending"]:
+        if neuron.reset == "subtract":
+            v -= theta
+        if neuron.reset == "zero":
+            v = 0
+        if neuron.reset == "value":
+            v = own(neuron.reset_value, n)
+    if neuron.floor is not None and v < neuron.floor:
+        v = neuron.floor
+    v = fits(v, neuron.width)
+    fired = not silent and (v > theta or (neuron.fire == ">=" and v == theta))
+    if fired and not neuron.late:
+        if neuron.reset == "subtract":
+            v -= theta
+        if neuron.reset == "zero":
+            v = 0
+        if neuron.reset == "value":
+            v = own(neuron.reset_value, n)
+    after["v"] = v
+    after["countdown"] = before["countdown"] - 1 if silent else 0
+    if fired:
+        after["countdown"] = neuron.refractory
+    after["pending"] = int(neuron.late and fired)
+    if kind == "AdaptiveLif":
+        a = remain(before["a"], neuron.rise_decay, n)
+        if fired:
+            a += own(neuron.rise, n)
+        after["a"] = within(a, 0, (1 << (neuron.width - 1)) - 1)
+    return fired, after
+
+
+def rest(neuron, n):
+    names = {
+        "Integrator": ["v"],
+        "Accumulator": ["v"],
+        "CurrentLif": ["v", "countdown", "pending", "i"],
+        "AdaptiveLif": ["v", "countdown", "pending", "a"],
+    }.get(type(neuron).__name__, ["v", "countdown", "pending"])
+    return {name: own(getattr(neuron, name), n) for name in names}
+
+
+def synapses_of(projection):
+    """List (source, target, weight) of every synapse."""
+    held = projection.synapses
+    if held.kind == "sparse":
+        ends = zip(held.sources.tolist(), held.targets.tolist(), strict=True)
+        return [(*pair, w) for pair, w in zip(ends, held.weights.tolist(), strict=True)]
+    if held.kind == "one_to_one":
+        return [(n, n, w) for n, w in enumerate(held.weights.tolist())]
+    return [
+        (source, target, w)
+        for target, row in enumerate(held.weights.tolist())
+        for source, w in enumerate(row)
+    ]
+
+
+def visits(network):
+    """Order the populations so that each comes after all that reach it without delay."""
+    left = [one.name for one in network.populations]
+    done = []
+    while left:
+        for name in left:
+            waits = [
+                one.source
+                for one in network.projections
+                if one.target == name and one.delay == 0 and one.source in left
+            ]
+            if not waits:
+                break
+        left.remove(name)
+        done.append(name)
+    return done
+
+
+def simulate(network, sample, window=None):
+    """Run one sample.
+
+    Parameters
+    ----------
+    network : Network
+    sample : dict of str to list of list of int
+        For each input, the values of each step.
+    window : int, optional
+        Steps from one answer to the next; the whole sample where none is given.
+
+    Returns
+    -------
+    answers : dict of str to list of (int, list of int)
+        For each readout, class and scores of each window.
+    record : dict of str to list of list
+        Spikes by population, and states by ``population.state``, after each step.
+    """
+    steps = len(next(iter(sample.values())))
+    populations = {one.name: one for one in network.populations}
+    state = {
+        name: [rest(one.neuron, n) for n in range(one.size)] for name, one in populations.items()
+    }
+    trains = {name: [list(step) for step in train] for name, train in sample.items()}
+    record = {}
+    for name in populations:
+        trains[name] = []
+        for key in state[name][0]:
+            record[f"{name}.{key}"] = []
+    order = visits(network)
+    for t in range(steps):
+        for name in order:
+            one = populations[name]
+            total = [own(one.bias, n) for n in range(one.size)]
+            for projection in network.projections:
+                when = t - projection.delay
+                if projection.target == name and when >= 0:
+                    events = trains[projection.source][when]
+                    for source, target, weight in synapses_of(projection):
+                        total[target] += weight * events[source]
+            fired = []
+            for n in range(one.size):
+                spike, state[name][n] = advance(one.neuron, n, state[name][n], total[n])
+                fired.append(spike)
+            trains[name].append([int(spike or 0) for spike in fired])
+            for key in state[name][0]:
+                record[f"{name}.{key}"].append([each[key] for each in state[name]])
+    for name in populations:
+        if type(populations[name].neuron).__name__ not in {"Integrator", "Accumulator"}:
+            record[name] = trains[name]
+    answers = {}
+    for readout in network.readouts:
+        answers[readout.name] = []
+        for start in range(0, steps, window or steps):
+            stop = start + (window or steps)
+            scores = [
+                score(readout.kind, n, record, readout.population, start, stop)
+                for n in range(populations[readout.population].size)
+            ]
+            best = 0
+            for n, value in enumerate(scores):
+                if value > scores[best]:
+                    best = n
+            answers[readout.name].append((best, scores))
+    return answers, record
+
+
+def score(kind, n, record, population, start, stop):
+    if kind == "count":
+        return sum(record[population][t][n] for t in range(start, stop))
+    if kind == "first":
+        for t in range(start, stop):
+            if record[population][t][n]:
+                return stop - t
+        return 0
+    potentials = [record[f"{population}.v"][t][n] for t in range(start, stop)]
+    if kind == "last":
+        return potentials[-1]
+    return max(potentials) if kind == "largest" else sum(potentials)
