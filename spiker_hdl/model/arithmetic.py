@@ -125,8 +125,9 @@ class Decay:
             if error is None or worst <= error:
                 break
         else:
+            means = {"shift": "one term", "shifts": f"{terms} terms", "multiplier": "a multiplier"}
             raise ValueError(
-                f"Decay error must be at least {worst:.6g} with {terms} terms of {bits} bits, "
+                f"Decay error must be at least {worst:.6g} with {means[form]} of {bits} bits, "
                 f"not {error:.6g}"
             )
         numerators = [int(m) for m in found]
