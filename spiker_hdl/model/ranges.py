@@ -23,6 +23,14 @@ def _exact(x: Any) -> np.ndarray:
     return np.asarray(x, dtype=object)
 
 
+def _least(a: Any, b: Any) -> Any:
+    return np.minimum(a, b, dtype=object)
+
+
+def _most(a: Any, b: Any) -> Any:
+    return np.maximum(a, b, dtype=object)
+
+
 class Interval:
     """A range of integers, one or one per neuron, that remembers how it came about.
 
@@ -70,7 +78,7 @@ class Interval:
         for key in (id(self), (self._rule, *map(id, self._parts))):
             if key in facts:
                 low, high = facts[key]
-                ends = np.maximum(ends[0], low), np.minimum(ends[1], high)
+                ends = _most(ends[0], low), _least(ends[1], high)
         return ends
 
     def __add__(self, other):
@@ -128,7 +136,7 @@ def _subtract(a: Ends, b: Ends) -> Ends:
 def _corners(values: list) -> Ends:
     low = high = values[0]
     for value in values[1:]:
-        low, high = np.minimum(low, value), np.maximum(high, value)
+        low, high = _least(low, value), _most(high, value)
     return low, high
 
 
@@ -137,11 +145,11 @@ def _multiply(a: Ends, b: Ends) -> Ends:
 
 
 def _greater(a: Ends, b: Ends) -> Ends:
-    return np.maximum(a[0], b[0]), np.maximum(a[1], b[1])
+    return _most(a[0], b[0]), _most(a[1], b[1])
 
 
 def _lesser(a: Ends, b: Ends) -> Ends:
-    return np.minimum(a[0], b[0]), np.minimum(a[1], b[1])
+    return _least(a[0], b[0]), _least(a[1], b[1])
 
 
 def _choose(*_: Ends) -> Ends:
@@ -177,7 +185,7 @@ class Test:
 
         def narrow(key: Any, low: Any, high: Any) -> None:
             if key in facts:
-                low, high = np.maximum(facts[key][0], low), np.minimum(facts[key][1], high)
+                low, high = _most(facts[key][0], low), _least(facts[key][1], high)
             facts[key] = low, high
 
         for a, b, strict in self.yes if outcome else self.no:
@@ -199,11 +207,13 @@ class Test:
             possible = _exact(True)
             for fact_low, fact_high in facts.values():
                 possible = possible & (_exact(fact_low) <= fact_high)
-            sides.append((low, high, possible))
+            sides.append((_exact(low), _exact(high), possible))
         (y_low, y_high, y_can), (n_low, n_high, n_can) = sides
-        low = np.where(y_can & n_can, np.minimum(y_low, n_low), np.where(n_can, n_low, y_low))
-        high = np.where(y_can & n_can, np.maximum(y_high, n_high), np.where(n_can, n_high, y_high))
-        return _exact(low), _exact(high)
+        low = np.where(y_can & n_can, _exact(_least(y_low, n_low)), np.where(n_can, n_low, y_low))
+        high = np.where(
+            y_can & n_can, _exact(_most(y_high, n_high)), np.where(n_can, n_high, y_high)
+        )
+        return low, high
 
     def can_be(self, outcome: bool) -> np.ndarray:
         """Tell, for each neuron, whether the test can come out so."""
