@@ -17,6 +17,7 @@ __all__ = ["FLOAT32_EXACT", "FLOAT64_EXACT", "Bounds", "bounds", "reach", "signe
 
 FLOAT32_EXACT = 2**24
 FLOAT64_EXACT = 2**53
+_MOST = 2**62  # in what the reference computes with, nothing overflows
 _ROUNDS = 512
 
 
@@ -75,7 +76,8 @@ def bounds(network: "Network") -> dict[str, Bounds]:
     TypeError
         If a neuron's step branches on an operand.
     ValueError
-        If a step may leave the declared range of a state, or answers with other states.
+        If a step may leave the declared range of a state, answers with other states, or computes
+        in more than 63 bits.
     """
     return {one.name: _population_bounds(network, one) for one in network.populations}
 
@@ -103,10 +105,9 @@ def _sums(network: "Network", population: "Population") -> tuple[Any, Any]:
     high = np.zeros(population.size, dtype=object)
     for projection in network.into(population.name):
         source = network.nodes[projection.source]
-        weights = projection.synapses.matrix()
-        ends = np.stack([weights * source.low, weights * source.high])
-        low += np.minimum(ends.min(axis=0), 0).sum(axis=1)
-        high += np.maximum(ends.max(axis=0), 0).sum(axis=1)
+        lows, highs = projection.synapses.reach(source.low, source.high)
+        low += lows
+        high += highs
     return low, high
 
 
@@ -121,6 +122,11 @@ def _population_bounds(network: "Network", population: "Population") -> Bounds:
     current = int((low + bias).min()), int((high + bias).max())
     reached = _reached(neuron, current, declared)
     largest = max(ranges.largest, -sums[0], sums[1])
+    if largest >= _MOST:
+        raise ValueError(
+            f"Population {population.name!r}: the step of {type(neuron).__name__} must compute in "
+            f"63 bits, not {largest.bit_length() + 1}"
+        )
     return Bounds(*sums, *current, reached, largest)
 
 

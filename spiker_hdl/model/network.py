@@ -1,6 +1,6 @@
 """What a network is: inputs, populations and projections as a checked graph, and its readouts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,25 @@ def _size(shape: Any, what: str) -> int:
     size = int(np.prod(shape, dtype=object))
     check_int(f"{what} size", size, 1, 2**20)
     return size
+
+
+def _notes(given: Any) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(given.items()) if isinstance(given, Mapping) else given
+    if not isinstance(pairs, Sequence) or isinstance(pairs, str):
+        raise TypeError(f"Network notes must be a mapping of strings, not {given!r}")
+    for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError(f"Each note must be a name and a text, not {pair!r}")
+        check_name("Name of a note", pair[0])
+        if not isinstance(pair[1], str):
+            raise TypeError(f"Note {pair[0]!r} must be a string, not {pair[1]!r}")
+        if len(pair[1]) > 2000 or not pair[1].isprintable():
+            raise ValueError(
+                f"Note {pair[0]!r} must be at most 2000 printable characters, not {pair[1][:40]!r}"
+            )
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError(f"Names of notes must be distinct, not {[name for name, _ in pairs]}")
+    return tuple(sorted(pairs))
 
 
 @dataclass(frozen=True)
@@ -233,6 +252,9 @@ class Network:
         Most time steps of a sample (of a window, where samples go on), 1 to 65535.
     name : str
         What it is called.
+    notes : mapping of str to str, or pairs of str
+        Where it comes from and how its data are encoded, kept sorted. They are no part of what the
+        network computes: equal networks may differ in them.
 
     Raises
     ------
@@ -250,6 +272,7 @@ class Network:
     readouts: tuple[Readout, ...]
     longest: int = 256
     name: str = "network"
+    notes: Mapping[str, str] | Sequence[tuple[str, str]] = field(default=(), compare=False)
     order: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -271,6 +294,7 @@ class Network:
                 raise ValueError(f"Network must have {what}, not none")
         check_int("Longest sample", self.longest, 1, 2**16 - 1)
         check_name("Network name", self.name)
+        object.__setattr__(self, "notes", _notes(self.notes))
         self._check_names()
         for projection in self.projections:
             self._check_projection(projection)
@@ -354,6 +378,11 @@ class Network:
         return path[path.index(path[-1]) :][::-1]
 
     @cached_property
+    def note(self) -> dict[str, str]:
+        """Notes by name."""
+        return dict(self.notes)
+
+    @cached_property
     def population(self) -> dict[str, Population]:
         """Populations by name."""
         return {one.name: one for one in self.populations}
@@ -390,7 +419,7 @@ class Network:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that the network says, the same on every machine."""
+        """SHA-256 of all that the network says, notes aside, the same on every machine."""
         from .file import digest
 
         return digest(self)

@@ -74,13 +74,19 @@ class _Projector:
         self.source = projection.source
         self.delay = projection.delay
         source = network.nodes[projection.source]
-        matrix = projection.synapses.matrix()
-        reach = int(np.abs(matrix).sum(axis=1).max()) * max(abs(source.low), source.high)
+        most = max(-source.low, source.high)
+        low, high = projection.synapses.reach(-most, most)
+        reach = max(-int(low.min()), int(high.max()))
         kind = np.float32 if reach < FLOAT32_EXACT else np.float64
-        self.weights = matrix.T.astype(kind if reach < FLOAT64_EXACT else object)
+        kind = kind if reach < FLOAT64_EXACT else object
+        self.lone = projection.synapses.kind == "one_to_one"
+        weights = projection.synapses.values if self.lone else projection.synapses.matrix().T
+        self.weights = weights.astype(kind)
 
     def __call__(self, events: np.ndarray) -> np.ndarray:
-        return (events.astype(self.weights.dtype) @ self.weights).astype(np.int64)
+        events = events.astype(self.weights.dtype)
+        sums = events * self.weights if self.lone else events @ self.weights
+        return sums.astype(np.int64)
 
 
 class _Core:

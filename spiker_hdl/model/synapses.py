@@ -11,6 +11,7 @@ from .check import check_int, frozen_integers
 __all__ = ["SYNAPSES", "Dense", "OneToOne", "Sparse", "Synapses"]
 
 WEIGHT_LIMIT = 2**31
+MATRIX_LIMIT = 2**28
 
 
 class Synapses:
@@ -35,7 +36,24 @@ class Synapses:
         """The weights that are stored, in storage order."""
         raise NotImplementedError
 
+    def reach(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return least and greatest sum of each target, over all events of values ``low..high``.
+
+        Parameters
+        ----------
+        low, high : int
+            Range of an event, which holds 0.
+
+        Returns
+        -------
+        lows, highs : array of int, shape (target size,)
+        """
+        raise NotImplementedError
+
     def _check_values(self, values: np.ndarray) -> None:
+        size = self.source_size * self.target_size
+        if self.kind != "one_to_one" and size > MATRIX_LIMIT:
+            raise ValueError(f"Synapses must be among at most {MATRIX_LIMIT} pairs, not {size}")
         beyond = np.abs(values) >= WEIGHT_LIMIT
         if beyond.any():
             raise ValueError(f"Weight must be within 32 bits, not {int(values[beyond][0])}")
@@ -43,12 +61,24 @@ class Synapses:
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Synapses)
-            and self.kind == other.kind
-            and np.array_equal(self.matrix(), other.matrix())
+            and (self.kind, self.source_size, self.target_size)
+            == (other.kind, other.source_size, other.target_size)
+            and np.array_equal(self.values, other.values)
         )
 
     def __hash__(self) -> int:
-        return hash((self.kind, self.matrix().tobytes()))
+        return hash((self.kind, self.source_size, self.target_size, self.values.tobytes()))
+
+
+def _ends(weights: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+    # A weight has at most 32 bits and an event 17, so that no product overflows.
+    a, b = weights * low, weights * high
+    return np.minimum(a, b), np.maximum(a, b)
+
+
+def _exact(values: np.ndarray, count: int) -> type:
+    # What holds the sum of `count` of these: Python's integers where 64 bits may not.
+    return np.int64 if int(np.abs(values).max(initial=0)) * count < 2**63 else object
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,6 +114,13 @@ class Dense(Synapses):
 
     def matrix(self) -> np.ndarray:
         return self.weights
+
+    def reach(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+        lows, highs = (
+            ends.sum(axis=1, dtype=_exact(ends, self.source_size))
+            for ends in _ends(self.weights, low, high)
+        )
+        return lows, highs
 
     def __repr__(self) -> str:
         return f"Dense({self.target_size}x{self.source_size})"
@@ -122,6 +159,9 @@ class OneToOne(Synapses):
 
     def matrix(self) -> np.ndarray:
         return np.diag(self.weights)
+
+    def reach(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+        return _ends(self.weights, low, high)
 
     def __repr__(self) -> str:
         return f"OneToOne({len(self.weights)})"
@@ -195,6 +235,23 @@ class Sparse(Synapses):
 
     def matrix(self) -> np.ndarray:
         return self._matrix
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            super().__eq__(other)
+            and isinstance(other, Sparse)
+            and np.array_equal(self.sources, other.sources)
+            and np.array_equal(self.targets, other.targets)
+        )
+
+    __hash__ = Synapses.__hash__
+
+    def reach(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+        totals = []
+        for ends in _ends(self.weights, low, high):
+            totals.append(np.zeros(self.target_size, dtype=_exact(ends, self.source_size)))
+            np.add.at(totals[-1], self.targets, ends)
+        return totals[0], totals[1]
 
     def __repr__(self) -> str:
         return f"Sparse({self.target_size}x{self.source_size}, {len(self.weights)} synapses)"
