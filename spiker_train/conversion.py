@@ -97,8 +97,8 @@ def quantize(
     weights, potentials, decay
         As for :class:`~.quantization.Quantization`; ``weights`` may be such, and then says all.
     **options
-        Further fields of :class:`~.quantization.Quantization`, ``longest`` and ``name`` of the
-        network, and ``calibration``, as for :func:`quantize_with_report`.
+        Further fields of :class:`~.quantization.Quantization`, and ``longest``, ``name``,
+        ``notes`` and ``calibration``, as for :func:`quantize_with_report`.
 
     Returns
     -------
@@ -120,6 +120,7 @@ def quantize_with_report(
     *,
     longest: int = 256,
     name: str | None = None,
+    notes: Mapping[str, str] | None = None,
     calibration: Any = None,
     **options: Any,
 ) -> tuple[Network, Report]:
@@ -134,6 +135,8 @@ def quantize_with_report(
         Most time steps of a sample.
     name : str, optional
         That of ``net`` where none is given.
+    notes : mapping of str to str, optional
+        Notes of the network.
     calibration : array of int or mapping, optional
         Spikes on which saturation and silence are looked for.
     **options
@@ -161,6 +164,7 @@ def quantize_with_report(
         readouts=net.readouts,
         longest=longest,
         name=net.name if name is None else name,
+        notes=notes or {},
     )
     if calibration is not None:
         _calibrate(network, calibration, report)
@@ -243,7 +247,11 @@ def _calibrate(network: Network, spikes: Any, report: Report) -> None:
     for name, state in potentials.items():
         declared = network.population[name].neuron.states[state]
         values = whole(f"{name}.{state}")
-        share = float(np.mean((values == declared.low) | (values == declared.high)))
+        # A spiking neuron held down at its least potential is silent, as it would be without end.
+        full = values == declared.high
+        if name not in spiking:
+            full |= values == declared.low
+        share = float(np.mean(full))
         if share > SATURATED:
             report.warnings.append(
                 f"potentials of {name!r} are at the end of their range in {share:.1%} of steps: "

@@ -38,7 +38,7 @@ from .quantization import Quantization
 from .rounding import rounded
 from .tensors import Reals, Tensors, through
 
-__all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork"]
+__all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork", "chain_sizes"]
 
 
 class Layer(nn.Module):
@@ -329,6 +329,7 @@ class SpikingNetwork(nn.Module):
         readout: str = "last",
         bias: bool = False,
         seed: int = 0,
+        shape: tuple[int, ...] | None = None,
         values: tuple[int, int] = (0, 1),
         name: str = "network",
     ) -> "SpikingNetwork":
@@ -349,11 +350,15 @@ class SpikingNetwork(nn.Module):
         bias : bool
             Whether all layers have biases to learn.
         seed : int
+        shape : tuple of int, optional
+            Arrangement of the input.
         values : (int, int)
             Range of the input's values.
         name : str
         """
-        sizes = _sizes(sizes)
+        sizes = chain_sizes(sizes)
+        if shape is not None and int(np.prod(shape)) != sizes[0]:
+            raise ValueError(f"Input of shape {shape} must have {sizes[0]} channels")
         leak = Decay.shift(3)
         cell = Cell(Lif, threshold=1.0, decay=leak) if cell is None else cell
         if output is None:
@@ -363,7 +368,7 @@ class SpikingNetwork(nn.Module):
             names[1] = "hidden"
         cells = [cell] * (len(sizes) - 2) + [output]
         return cls(
-            inputs=[Input("input", sizes[0], *values)],
+            inputs=[Input("input", sizes[0] if shape is None else shape, *values)],
             layers=[
                 Layer(name, size, deepcopy(one), bias)
                 for name, size, one in zip(names[1:], sizes[1:], cells, strict=True)
@@ -694,7 +699,14 @@ def _exact_products() -> Iterator[None]:
             torch.set_float32_matmul_precision(before)
 
 
-def _sizes(sizes: str | Sequence[int]) -> list[int]:
+def chain_sizes(sizes: str | Sequence[int]) -> list[int]:
+    """Return the sizes that ``"784-128-10"``, or a sequence, says.
+
+    Raises
+    ------
+    ValueError
+        If it says something else.
+    """
     if isinstance(sizes, str):
         parts = sizes.split("-")
         if len(parts) < 2 or not all(one.isdecimal() and int(one) for one in parts):

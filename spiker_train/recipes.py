@@ -1,0 +1,219 @@
+"""Ways to train on a data set that are known to work."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.model import Decay, Lif, Network, encoders, reference
+
+from .cell import Cell
+from .conversion import quantize_with_report
+from .data import Dataset, load_dataset
+from .network import SpikingNetwork, chain_sizes
+from .quantization import Quantization
+from .surrogate import FastSigmoid
+from .training import accuracy, split, train
+
+__all__ = ["encode", "train_network"]
+
+MANY = 10_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: epochs in real numbers, then in integers, and what else serves."""
+
+    real: int
+    integer: int
+    batch: int
+    rate: float
+    activity: float
+    shift: int
+    surrogate: float = 0.5
+
+
+LARGE = Recipe(real=20, integer=12, batch=128, rate=2e-3, activity=0.02, shift=1)
+SMALL = Recipe(real=40, integer=20, batch=32, rate=5e-3, activity=0.02, shift=0)
+
+
+def encode(values: np.ndarray, steps: int, encoder: str = "rate") -> np.ndarray:
+    """Turn values in 0..255 into spikes by an encoder of :mod:`spiker_hdl.model.encoders`.
+
+    Raises
+    ------
+    ValueError
+        If the encoder is unknown.
+    """
+    if encoder not in encoders.ENCODERS:
+        listed = ", ".join(repr(one) for one in encoders.ENCODERS)
+        raise ValueError(f"Encoder must be one of {listed}, not {encoder!r}")
+    return encoders.ENCODERS[encoder](values, steps)
+
+
+def train_network(
+    dataset: str | Path | Dataset,
+    layers: str,
+    steps: int = 4,
+    weights: Any = 4,
+    potentials: Any = 8,
+    seed: int = 0,
+    *,
+    encoder: str = "rate",
+    epochs: int | None = None,
+    readout: str = "last",
+    progress: bool = True,
+) -> tuple[Network, dict[str, Any]]:
+    """Train a chain of layers on pictures, first in real numbers, then in the integers that ship.
+
+    Hidden neurons are LIF that lose an eighth in each step and give up their threshold; the output
+    is a leaky integrator, or spiking with the readouts that need it. A tenth of the training
+    samples is held back, and chooses the epoch; nothing is chosen on the test samples.
+
+    Parameters
+    ----------
+    dataset : str, Path or Dataset
+        Name of a data set, or an ``.npz`` file.
+    layers : str
+        Such as ``"784-128-10"``: as many inputs as values, as many outputs as classes or more.
+    steps : int
+        Time steps of a sample.
+    weights, potentials
+        Bits, as for :class:`~.quantization.Quantization`.
+    seed : int
+        Of the weights, the order and the split.
+    encoder : str
+        One of :data:`spiker_hdl.model.encoders.ENCODERS`.
+    epochs : int, optional
+        In all, about two thirds of them in real numbers; as many as are known to do where none is
+        given.
+    readout : str
+        See :data:`~spiker_hdl.model.READOUTS`.
+    progress : bool
+        Whether to show progress bars, if rich is installed.
+
+    Returns
+    -------
+    network : Network
+        Its notes say data set, encoder, steps and seed.
+    report : dict
+        What JSON can hold: ``accuracy`` on the test samples in real numbers (``float``), rounded
+        without further training (``rounded``) and trained in integers (``integers``, by the
+        reference); ``validation`` likewise; ``spikes`` per test sample, by layer; ``seconds``; and
+        the account of the quantisation.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If data, layers and bits do not go together.
+    """
+    began = time.monotonic()
+    data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    sizes = chain_sizes(layers)
+    if sizes[0] != data.size:
+        raise ValueError(f"Layers for {data.name!r} must begin with {data.size}, not {sizes[0]}")
+    if sizes[-1] < data.classes:
+        raise ValueError(
+            f"Layers for {data.name!r} must end with at least {data.classes}, not {sizes[-1]}"
+        )
+    if type(seed) is not int or seed < 0:
+        raise ValueError(f"Seed must be an int of at least 0, not {seed!r}")
+    recipe = LARGE if len(data.x_train) > MANY else SMALL
+    real, integer = _epochs(recipe, epochs)
+    spikes = encode(data.x_train, steps, encoder)
+    test = encode(data.x_test, steps, encoder)
+    net = _network(data, sizes, readout, seed, int(spikes.max()), recipe)
+    kept, held = split(len(spikes), 0.1, seed)
+    options: dict[str, Any] = {
+        "validation": (spikes[held], data.y_train[held]),
+        "batch": recipe.batch,
+        "activity": recipe.activity,
+        "shift": recipe.shift if len(data.shape) == 2 else 0,
+        "seed": seed,
+        "progress": progress,
+        "temperature": 0.5 if readout in {"count", "first"} else 1.0,
+    }
+    x, y = spikes[kept], data.y_train[kept]
+    Quantization(weights, potentials).fit(net)  # what cannot be is refused before training
+    history = train(
+        net, x, y, epochs=real, rate=recipe.rate, title="in real numbers", **options
+    )
+    validation = {"float": history.validation[history.best]}
+    results = {"float": accuracy(net, test, data.y_test)}
+    quantization = Quantization(weights, potentials).fit(net)
+    results["rounded"] = accuracy(net, test, data.y_test, quantization)
+    history = train(
+        net,
+        x,
+        y,
+        epochs=integer,
+        rate=recipe.rate / 2,
+        integers=quantization,
+        title="in integers",
+        **options,
+    )
+    validation["integers"] = history.validation[history.best]
+    network, account = quantize_with_report(
+        net,
+        quantization,
+        name=data.name if data.name.isprintable() else "network",
+        calibration=x[:1000],
+        notes={
+            "data": data.name,
+            "encoder": encoder,
+            "steps": str(steps),
+            "seed": str(seed),
+        },
+    )
+    found = reference.run(network, test)
+    results["integers"] = float((found.classes == data.y_test).mean())
+    return network, {
+        "data": data.name,
+        "layers": "-".join(map(str, sizes)),
+        "steps": steps,
+        "encoder": encoder,
+        "readout": readout,
+        "weights": weights,
+        "potentials": potentials,
+        "seed": seed,
+        "epochs": [real, integer],
+        "accuracy": results,
+        "validation": validation,
+        "spikes": _spikes(test, found.counts),
+        "seconds": round(time.monotonic() - began, 1),
+        "quantization": account.to_json(),
+    }
+
+
+def _epochs(recipe: Recipe, epochs: int | None) -> tuple[int, int]:
+    if epochs is None:
+        return recipe.real, recipe.integer
+    if type(epochs) is not int or epochs < 2:
+        raise ValueError(f"Epochs must be an int of at least 2, not {epochs!r}")
+    integer = max(1, round(epochs * recipe.integer / (recipe.real + recipe.integer)))
+    return epochs - integer, integer
+
+
+def _network(
+    data: Dataset, sizes: list[int], readout: str, seed: int, greatest: int, recipe: Recipe
+) -> SpikingNetwork:
+    cell = Cell(
+        Lif, threshold=1.0, decay=Decay.shift(3), surrogate=FastSigmoid(recipe.surrogate)
+    )
+    return SpikingNetwork.chain(
+        sizes,
+        cell=cell,
+        readout=readout,
+        seed=seed,
+        shape=data.shape,
+        values=(0, max(1, greatest)),
+        name="network",
+    )
+
+
+def _spikes(events: np.ndarray, counts: Mapping[str, np.ndarray]) -> dict[str, float]:
+    found = {"input": float(np.count_nonzero(events) / len(events))}
+    return found | {name: float(one.mean()) for name, one in counts.items()}

@@ -1,0 +1,412 @@
+"""Tests of networks in training: in integers they answer what the reference does."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spiker_hdl.model import (
+    Accumulator,
+    AdaptiveLif,
+    CurrentLif,
+    Decay,
+    If,
+    Input,
+    Integrator,
+    Lif,
+    Readout,
+    reference,
+)
+from spiker_train import (
+    Cell,
+    Connection,
+    IntegerCell,
+    Layer,
+    Quantization,
+    SpikingNetwork,
+    quantize,
+)
+
+LEAK = Decay.shift(3)
+
+
+def spikes(size, seed=0, samples=6, steps=8, low=0, high=1, share=0.3):
+    """Make random input, with values in ``low..high`` where an event comes."""
+    random = np.random.default_rng(seed)
+    values = random.integers(low, high + 1, (samples, steps, size))
+    return values * (random.random(values.shape) < (1 if low or high > 1 else 2 * share))
+
+
+def states(net):
+    """Name all that can be recorded of a network."""
+    found = []
+    for one in net.layers:
+        found += [one.name] if one.cell.spiking else []
+        found += [f"{one.name}.{state}" for state in one.cell.states]
+    return found
+
+
+def assert_equal(net, x, quantization):
+    """Compare everything that a network does with the reference; return the spikes."""
+    fitted = quantization.fit(net)
+    record = states(net)
+    expected = reference.run(quantize(net, fitted), x, record=record)
+    assert expected.differences(net.run(x, fitted, record=record)) == []
+    return expected.counts
+
+
+CELLS = {
+    "lif": lambda: Cell(Lif, threshold=0.9, decay=0.8),
+    "if": lambda: Cell(If, threshold=0.7, fire=">="),
+    "lif zero": lambda: Cell(Lif, threshold=0.5, decay=0.6, reset="zero", late=True),
+    "lif value": lambda: Cell(Lif, threshold=0.5, decay=0.9, reset="value", reset_value=-0.3),
+    "lif value late": lambda: Cell(
+        Lif, threshold=0.5, decay=0.9, reset="value", reset_value=-0.3, late=True, fire=">="
+    ),
+    "lif none": lambda: Cell(Lif, threshold=0.0, decay=0.5, reset="none"),
+    "lif below zero": lambda: Cell(Lif, threshold=-0.2, decay=0.5, reset="zero"),
+    "lif late": lambda: Cell(Lif, threshold=0.6, decay=LEAK, late=True, floor=-0.4),
+    "lif floor": lambda: Cell(Lif, threshold=0.6, decay=LEAK, floor=0.0),
+    "lif refractory": lambda: Cell(Lif, threshold=0.4, decay=LEAK, refractory=2),
+    "lif refractory kept": lambda: Cell(
+        Lif, threshold=0.4, decay=LEAK, refractory=1, refractory_input="kept", late=True
+    ),
+    "lif each": lambda: Cell(
+        Lif,
+        threshold=[0.2, 0.4, 0.6, 0.8, 1.0, 0.3, 0.5],
+        decay=[0.5, 0.75, 0.875, 0.9, 0.1, 0.0, 1.0],
+        v=[0.1, 0.0, 0.2, -0.1, 0.0, 0.0, 0.3],
+    ),
+    "current": lambda: Cell(CurrentLif, threshold=0.9, decay=0.8, current_decay=0.5),
+    "current late": lambda: Cell(
+        CurrentLif, threshold=0.9, decay=0.8, current_decay=0.5, late=True, refractory=1
+    ),
+    "adaptive": lambda: Cell(AdaptiveLif, threshold=0.3, decay=0.8, rise=0.2, rise_decay=0.9),
+    "adaptive late": lambda: Cell(
+        AdaptiveLif, threshold=0.3, decay=0.8, rise=0.2, rise_decay=0.9, late=True
+    ),
+    "integers": lambda: IntegerCell(Lif(width=9, threshold=40, decay=LEAK), scale=0.02),
+    "learned": lambda: Cell(Lif, threshold=0.6, decay=0.8, learn=["threshold", "decay"]),
+}
+
+
+@pytest.mark.parametrize("form", ["shift", "shifts", "multiplier"])
+@pytest.mark.parametrize("kind", CELLS)
+def test_each_neuron_computes_what_the_reference_does(kind, form):
+    net = SpikingNetwork(
+        inputs=[Input("in", 12)],
+        layers=[
+            Layer("own", 7, CELLS[kind](), bias=np.linspace(-0.1, 0.2, 7)),
+            Layer("out", 3, Cell(Integrator, decay=0.9)),
+        ],
+        connections=[
+            Connection("in", "own", np.random.default_rng(1).normal(0.1, 0.5, (7, 12))),
+            Connection("own", "own", delay=2),
+            Connection("own", "out"),
+        ],
+        readouts=[
+            Readout("out", "last", "last"),
+            Readout("out", "largest", "largest"),
+            Readout("out", "sum", "sum"),
+            Readout("own", "count", "count"),
+            Readout("own", "first", "first"),
+        ],
+    )
+    counts = assert_equal(net, spikes(12), Quantization(5, 9, form))
+    share = counts["own"].sum() / (6 * 8 * 7)
+    assert 0.02 < share < 0.9
+
+
+def graph(seed):
+    """Draw a network: sources, delays, loops, kinds and bits at random."""
+    random = np.random.default_rng(seed)
+    sizes = [int(n) for n in random.integers(2, 9, random.integers(1, 5))]
+    names = [f"p{n}" for n in range(len(sizes))]
+    kinds = [k for k in CELLS if k not in {"lif each"}]
+    inputs = [Input("a", 6)] + ([Input("b", (2, 2), -3, 7)] if random.random() < 0.5 else [])
+    layers = [
+        Layer(name, size, CELLS[str(random.choice(kinds))](), bias=bool(random.random() < 0.5))
+        for name, size in zip(names, sizes, strict=True)
+    ]
+    layers.append(Layer("out", 4, Cell(Accumulator)))
+    known = {one.name: one.size for one in (*inputs, *layers)}
+    connections = {}
+
+    def connect(source, target, delay):
+        kind = "dense"
+        extra = {}
+        if known[source] == known[target] and random.random() < 0.5:
+            kind = "one_to_one"
+        elif random.random() < 0.3:
+            kind = "sparse"
+            extra = {"mask": random.random((known[target], known[source])) < 0.6}
+        shape = (known[target],) if kind == "one_to_one" else (known[target], known[source])
+        weights = random.normal(0.1, 0.7 / known[source] ** 0.5, shape)
+        one = Connection(source, target, weights, delay=delay, kind=kind, **extra)
+        connections[one.name] = one
+
+    for n, name in enumerate(names):
+        connect(inputs[n % len(inputs)].name if n < 2 else names[n - 1], name, 0)
+        for source in (*(one.name for one in inputs), *names[:n]):
+            if random.random() < 0.3:
+                connect(source, name, int(random.integers(0, 4)))
+        for source in names[n:]:
+            if random.random() < 0.3:
+                connect(source, name, int(random.integers(1, 10)))
+    connect(names[-1], "out", 0)
+    bits = {name: [2, 3, 4, 8, 16, "ternary"][random.integers(6)] for name in connections}
+    potentials = {name: int(random.integers(6, 17)) for name in (*names, "out")}
+    net = SpikingNetwork(
+        inputs,
+        layers,
+        list(connections.values()),
+        [Readout("out", "last"), Readout(names[-1], "count", "spikes")],
+    )
+    form = ["shift", "shifts", "multiplier"][random.integers(3)]
+    x = {one.name: spikes(one.size, seed, 3, 7, one.low, one.high) for one in inputs}
+    return net, x, Quantization(bits, potentials, form)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_random_graphs_compute_what_the_reference_does(seed):
+    assert_equal(*graph(seed))
+
+
+def test_random_graphs_are_alive():
+    alive = [np.mean(list(assert_equal(*graph(seed)).values())) > 0 for seed in range(30)]
+    assert np.mean(alive) > 0.8
+
+
+def test_a_run_on_real_numbers_is_the_equation():
+    net = SpikingNetwork(
+        [Input("in", 1)],
+        [Layer("own", 1, Cell(Lif, threshold=1.0, decay=0.5), bias=[0.25])],
+        [Connection("in", "own", [[0.6]])],
+        [Readout("own")],
+    )
+    found = net.run(np.ones((1, 4, 1), dtype=int), record=["own", "own.v"])
+    # 0.85; 0.425 + 0.85 = 1.275 fires, leaves 0.275; 0.9875; 0.49375 + 0.85 = 1.34375 fires
+    np.testing.assert_allclose(found.spikes["own.v"].ravel(), [0.85, 0.275, 0.9875, 0.34375], 1e-6)
+    assert found.spikes["own"].ravel().tolist() == [0, 1, 0, 1]
+    assert found.scores.tolist() == [[2]]
+
+
+def test_a_wide_potential_is_computed_in_double_precision():
+    net = SpikingNetwork(
+        [Input("in", 40, 0, 65535)],
+        [Layer("own", 3, Cell(Lif, threshold=1.0, decay=0.9))],
+        [Connection("in", "own", np.random.default_rng(0).normal(0, 1e-4, (3, 40)))],
+        [Readout("own")],
+    )
+    x = spikes(40, high=65535)
+    counts = assert_equal(net, x, Quantization(16, 32, "multiplier", scales={"own": 1e-8}))
+    assert counts["own"].sum() > 0
+    outcome = net(x, Quantization(16, 32, "multiplier", scales={"own": 1e-8}), ["own.v"])
+    assert outcome.states["own.v"].dtype == torch.float64
+
+
+def test_what_no_float_holds_is_refused_by_name():
+    net = SpikingNetwork(
+        [Input("in", 2)],
+        [Layer("own", 1, Cell(Integrator, width=48, decay=Decay(1, 24)))],
+        [Connection("in", "own")],
+        [Readout("own", "last")],
+    )
+    net(spikes(2), Quantization())
+    wide = Cell(Integrator, width=48, decay=Decay(2**24 - 1, 24))
+    net = SpikingNetwork(
+        [Input("in", 2)], [Layer("own", 1, wide)], [Connection("in", "own")], net.readouts
+    )
+    with pytest.raises(ValueError, match=r"^Layer 'own' must compute within 53 bits"):
+        net(spikes(2), Quantization())
+
+
+def test_training_ignores_lower_precision_of_products():
+    net = SpikingNetwork.chain("40-20-4", seed=3)
+    x = spikes(40)
+    q = Quantization(8, 12).fit(net)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert_equal(net, x, q)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_every_learned_number_has_a_gradient():
+    net = SpikingNetwork(
+        [Input("in", 8)],
+        [
+            Layer(
+                "a",
+                6,
+                Cell(Lif, threshold=[0.1] * 6, decay=0.8, learn=["threshold", "decay"]),
+                bias=True,
+            ),
+            Layer("b", 5, Cell(CurrentLif, threshold=0.1, decay=0.8, current_decay=0.5)),
+            Layer("out", 2, Cell(Integrator, decay=0.9)),
+        ],
+        [
+            Connection("in", "a"),
+            Connection("a", "a", delay=1),
+            Connection("a", "b", delay=1),
+            Connection("b", "out"),
+        ],
+        [Readout("out", "last")],
+    )
+    for integers in (None, Quantization(4, 8)):
+        net.zero_grad()
+        net(spikes(8, share=0.5), integers).logits.sub(1).square().sum().backward()
+        for name, one in net.named_parameters():
+            assert one.grad is not None, name
+            assert torch.isfinite(one.grad).all()
+            assert one.grad.abs().sum() > 0, name
+
+
+def test_the_same_seed_draws_the_same_weights():
+    a, b, c = (SpikingNetwork.chain("6-5-2", seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not torch.equal(a["connections.0.weights"], c["connections.0.weights"])
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make, error, message",
+    [
+        (
+            lambda: SpikingNetwork.chain("784"),
+            ValueError,
+            "Layers must be sizes such as '784-128-10', not '784'",
+        ),
+        (
+            lambda: SpikingNetwork.chain("4-x-2"),
+            ValueError,
+            "Layers must be sizes such as '784-128-10', not '4-x-2'",
+        ),
+        (
+            lambda: Layer("a", 3, Cell(Lif, threshold=[1.0, 2.0], decay=0.5)),
+            ValueError,
+            "Parameters per neuron of layer 'a' must be 3, not 2",
+        ),
+        (
+            lambda: Layer("a", 3, "lif"),
+            TypeError,
+            "Cell of layer 'a' must be a Cell or a Neuron, not 'lif'",
+        ),
+        (
+            lambda: Layer("a", 3, CELLS["lif"](), bias=[1.0]),
+            ValueError,
+            "Bias of layer 'a' must have the shape (3,), not (1,)",
+        ),
+        (
+            lambda: Connection("a", "b", [[float("nan")]]),
+            ValueError,
+            "Weights of 'a->b' must be finite, not nan",
+        ),
+        (
+            lambda: Connection("a", "b", kind="ring"),
+            ValueError,
+            "Connection kind must be one of 'dense', 'one_to_one', 'sparse', not 'ring'",
+        ),
+        (
+            lambda: SpikingNetwork(
+                [Input("in", 2)],
+                [Layer("a", 3, CELLS["lif"]())],
+                [Connection("in", "a", np.zeros((3, 4)))],
+                [Readout("a")],
+            ),
+            ValueError,
+            "Connection 'in->a': weights must have the shape (3, 2), not (3, 4)",
+        ),
+        (
+            lambda: SpikingNetwork(
+                [Input("in", 2)],
+                [Layer("a", 2, CELLS["lif"]()), Layer("b", 2, CELLS["lif"]())],
+                [Connection("a", "b"), Connection("b", "a")],
+                [Readout("a")],
+            ),
+            ValueError,
+            "A cycle must have a delay of at least 1 somewhere, not a -> b -> a",
+        ),
+        (
+            lambda: SpikingNetwork(
+                [Input("in", 2)],
+                [Layer("a", 2, CELLS["lif"]())],
+                [Connection("out", "a")],
+                [Readout("a")],
+            ),
+            ValueError,
+            "Projection 'out->a': the source must be an input or population, not 'out'",
+        ),
+        (
+            lambda: SpikingNetwork(
+                [Input("in", 2)],
+                [Layer("a", 2, Cell(Integrator, decay=0.5))],
+                [Connection("in", "a")],
+                [Readout("a")],
+            ),
+            ValueError,
+            "Readout 'a': 'count' must read neurons that fire, not Accumulator",
+        ),
+    ],
+)
+def test_networks_reject(make, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        make()
+
+
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        (
+            np.zeros((2, 3, 5)),
+            "Spikes of input 'input' must have the shape (samples, steps, 4), not (2, 3, 5)",
+        ),
+        (
+            np.zeros((2, 4)),
+            "Spikes of input 'input' must have the shape (samples, steps, 4), not (2, 4)",
+        ),
+        ({"in": np.zeros((1, 1, 4))}, "Spikes must be given for ['input'], not ['in']"),
+    ],
+)
+def test_spikes_of_another_shape_are_rejected(bad, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        SpikingNetwork.chain("4-3-2")(bad)
+
+
+@pytest.mark.parametrize(
+    "values, error, message",
+    [
+        ({}, ValueError, "Cell of Lif must have a value for 'threshold'"),
+        (
+            {"threshold": 1.0, "decay": 1.5},
+            ValueError,
+            "Lif decay factor must be in 0..1, not 1.5",
+        ),
+        ({"threshold": float("nan"), "decay": 1}, ValueError, "Lif threshold must be finite, not nan"),
+        (
+            {"threshold": "one", "decay": 1},
+            TypeError,
+            "Lif threshold must be a number or an array of them, not 'one'",
+        ),
+        (
+            {"threshold": 1.0, "decay": 1, "learn": ["v"]},
+            ValueError,
+            "What Lif learns must be of threshold, reset_value, decay, not 'v'",
+        ),
+    ],
+)
+def test_cells_reject(values, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        Cell(Lif, **values)
+
+
+def test_a_field_that_is_not_there_is_rejected():
+    with pytest.raises(ValueError, match=r"^Fields of If must be of .*, not 'leak'$"):
+        Cell(If, threshold=1.0, leak=3)
