@@ -8,7 +8,26 @@ __all__ = ["Gates"]
 
 
 class Gates(Arithmetic):
-    """Operations on Amaranth values, which widen as needed and so stay exact until stored."""
+    """Operations on Amaranth values, which widen as needed and so stay exact until stored.
+
+    Parameters
+    ----------
+    m : Module, optional
+        Where values that are needed several times become signals, so that what is computed from
+        them does not grow with each use.
+    """
+
+    def __init__(self, m: Module | None = None):
+        self.m = m
+
+    def held(self, x, name: str) -> Value:
+        """Return ``x`` as a signal, if there is a module to hold it."""
+        x = Value.cast(x)
+        if self.m is None or isinstance(x, Const | Signal):
+            return x
+        signal = Signal(x.shape(), name=name)
+        self.m.d.comb += signal.eq(x)
+        return signal
 
     def decay(self, x, decay: Decay):
         # A known numerator is a sum of shifts; only one that is a signal needs a multiplier.
@@ -31,8 +50,19 @@ class Gates(Arithmetic):
     def select(self, test, yes, no):
         return Mux(test, yes, no)
 
+    def above(self, x, limit):
+        return self.held(x > limit, "above")
+
+    def reaches(self, x, limit):
+        return self.held(x >= limit, "reached")
+
+    def maximum(self, x, y):
+        return super().maximum(self.held(x, "unfloored"), y)
+
     def saturate(self, x, low: int, high: int):
-        x = Value.cast(x)
+        return self.held(self._saturated(self.held(x, "exact"), low, high), "saturated")
+
+    def _saturated(self, x, low: int, high: int):
         width = len(C(low)) if low < 0 else len(C(high)) + 1
         if (low, high) != signed_range(width) or not x.shape().signed:
             shape = Shape(width, signed=True) if low < 0 else Shape(width - 1)

@@ -118,9 +118,11 @@ class Stepper(wiring.Component):
         """Return parameters, bias and values at rest, by name, each one or one per neuron."""
         neuron = self.population.neuron
         rests = {f"rest_{name}": one.rest for name, one in neuron.states.items()}
-        return {n: p.value for n, p in neuron.parameters.items()} | rests | {
-            "bias": self.population.bias
-        }
+        return (
+            {n: p.value for n, p in neuron.parameters.items()}
+            | rests
+            | {"bias": self.population.bias}
+        )
 
     def layout(self) -> data.StructLayout:
         """Return the layout of those values of :meth:`values` that differ between neurons."""
@@ -152,10 +154,12 @@ class Stepper(wiring.Component):
         known = _rows(m, "parameters", layout, self.units, self.groups, self.rom(layout), self)
 
         # First cycle: what is stored and what flows in are brought together.
-        held = Signal(data.StructLayout({
-            "states": data.ArrayLayout(self.states, self.units),
-            "known": data.ArrayLayout(layout, self.units),
-        }))
+        held = Signal(
+            data.StructLayout({
+                "states": data.ArrayLayout(self.states, self.units),
+                "known": data.ArrayLayout(layout, self.units),
+            })
+        )
         ends = self.bounds.current_low, self.bounds.current_high
         current = Signal(data.ArrayLayout(signed(signed_width(*ends)), self.units))
         mark = Signal(data.StructLayout({"valid": 1, "group": range(self.groups), "last": 1}))
@@ -176,19 +180,19 @@ class Stepper(wiring.Component):
         ]
         for n in range(self.units):
             values = self.values() | {name: held.known[n][name] for name, _ in layout}
-            fired, after = self.step(values, held.states[n], current[n])
+            fired, after = self.step(m, values, held.states[n], current[n])
             m.d.sync += self.o.fired[n].eq(0 if fired is None else fired)
             for name, value in after.items():
                 m.d.sync += self.o.states[n][name].eq(value)
 
         return m
 
-    def step(self, values: Mapping[str, Any], states, current) -> tuple[Any, dict]:
+    def step(self, m, values: Mapping[str, Any], states, current) -> tuple[Any, dict]:
         """Return what a neuron computes, as gates."""
         neuron = self.population.neuron
         parameters = neuron.bind({name: values[name] for name in neuron.parameters})
         before = SimpleNamespace(**{name: states[name] for name in neuron.states})
-        return neuron.step(parameters, before, current, Gates())
+        return neuron.step(parameters, before, current, Gates(m))
 
 
 def _rows(m, name: str, layout, units: int, groups: int, init, stepper: Stepper):
