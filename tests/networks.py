@@ -431,7 +431,7 @@ def _spikes(inputs, random, samples, steps):
 
 
 def random_mapping(network: Network, random: Random) -> Mapping:
-    """Draw a mapping: any lanes, step units, queues (half of them at their minimum) and form."""
+    """Draw a mapping: any lanes, step units, queues (half at their minimum), form and stores."""
     cores = {}
     for one in network.populations:
         lanes = random.choice([one.size, random.randint(1, one.size)])
@@ -443,7 +443,8 @@ def random_mapping(network: Network, random: Random) -> Mapping:
         for one in network.projections
     }
     word = random.choice([1, 2, 7, 8, 16, 32, 64, random.randint(1, 256)])
-    mapping = Mapping(cores, queues, random.choice(["words", "events"]), word)
+    stores = {one.name: random.choice(["rows", "synapses"]) for one in network.projections}
+    mapping = Mapping(cores, queues, random.choice(["words", "events"]), word, stores)
     mapping.check(network)
     return mapping
 

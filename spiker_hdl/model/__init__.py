@@ -4,7 +4,7 @@ from . import encoders, reference
 from .arithmetic import ARRAYS, INTEGERS, Arithmetic, Arrays, Decay
 from .bounds import Bounds, bounds
 from .file import FileError, load, load_mapping, save
-from .mapping import Core, Mapping, queue_minimum
+from .mapping import Core, Mapping, queue_minimum, store_bits
 from .network import READOUTS, Input, Network, Population, Projection, Readout
 from .neuron import Neuron, Parameter, State, parameter, signed_range, state
 from .neurons import (
@@ -70,5 +70,6 @@ __all__ = [
     "save",
     "signed_range",
     "state",
+    "store_bits",
     "stimulus",
 ]

@@ -5,18 +5,49 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from .check import check_choice, check_int, check_kind
 from .network import Network, Population, Projection
 
-__all__ = ["Core", "Mapping", "queue_minimum"]
+__all__ = ["STORES", "Core", "Mapping", "queue_minimum", "store_bits"]
 
 FORMS = ("words", "events")
+STORES = ("rows", "synapses")
 
 
 def queue_minimum(network: Network, projection: Projection) -> int:
     """Return the least entries of a projection's queue: all events of the steps it delays."""
     source = network.nodes[projection.source]
     return max(1, projection.delay * (source.size + 1))
+
+
+def store_bits(network: Network, projection: Projection, core: "Core") -> dict[str, int]:
+    """Return the bits of memory that a projection's weights take, by how they are stored.
+
+    Parameters
+    ----------
+    network : Network
+    projection : Projection
+    core : Core
+        How the target lies in hardware.
+
+    Returns
+    -------
+    dict of str to int
+        ``"rows"``: a row of weights for each source and fold of the lanes, zeros included.
+        ``"synapses"``: each weight that is not zero with its target, and for each source the place
+        of its first (which a one-to-one projection does without).
+    """
+    synapses = projection.synapses
+    folds = -(-synapses.target_size // core.lanes)
+    rows = synapses.source_size * folds * core.lanes * projection.width
+    kept = max(1, int(np.count_nonzero(synapses.values)))
+    entry = (folds - 1).bit_length() + (core.lanes - 1).bit_length() + projection.width + 1
+    if synapses.kind == "one_to_one":
+        return {"rows": rows, "synapses": synapses.source_size * entry}
+    starts = synapses.source_size * ((kept - 1).bit_length() + 1)
+    return {"rows": rows, "synapses": kept * entry + starts}
 
 
 @dataclass(frozen=True)
@@ -57,12 +88,16 @@ class Mapping:
         How samples enter: as spike vectors of which each beat carries a word, or as address events.
     word : int
         Channels in a word of a spike vector, 1 to 256.
+    stores : mapping of str to {"rows", "synapses"}
+        How each projection's weights are stored, by its name: see :func:`store_bits`. For those not
+        named: rows if dense, else what takes fewer bits.
     """
 
     cores: Table[str, Core]
     queues: Table[str, int] = field(default_factory=dict)
     form: str = "words"
     word: int = 32
+    stores: Table[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, core in self.cores.items():
@@ -71,11 +106,14 @@ class Mapping:
             check_int(f"Queue depth of {name!r}", depth, 1, 2**24)
         check_choice("Input form", self.form, FORMS)
         check_int("Word", self.word, 1, 256)
+        for name, store in self.stores.items():
+            check_choice(f"Store of {name!r}", store, STORES)
         object.__setattr__(self, "cores", MappingProxyType(dict(self.cores)))
+        object.__setattr__(self, "stores", MappingProxyType(dict(self.stores)))
         object.__setattr__(self, "queues", MappingProxyType(dict(self.queues)))
 
     def __hash__(self) -> int:
-        return hash((*self.cores.items(), *self.queues.items(), self.form, self.word))
+        return hash((*self.cores.items(), *self.queues.items(), self.form, self.word, *self.stores.items()))
 
     @classmethod
     def default(cls, network: Network, **changes: Any) -> "Mapping":
@@ -134,6 +172,19 @@ class Mapping:
                     f"{one.delay} steps needs, not {self.queues[one.name]}"
                 )
 
+        unknown = set(self.stores) - set(self.queues)
+        if unknown:
+            raise ValueError(f"Mapping stores must be for projections, not {sorted(unknown)}")
+
+    def store(self, network: Network, projection: Projection) -> str:
+        """Return how a projection's weights are stored: ``"rows"`` or ``"synapses"``."""
+        if projection.name in self.stores:
+            return self.stores[projection.name]
+        if projection.synapses.kind == "dense":
+            return "rows"
+        bits = store_bits(network, projection, self.cores[projection.target])
+        return "rows" if bits["rows"] <= bits["synapses"] else "synapses"
+
     def to_json(self) -> dict[str, Any]:
         """Return the mapping in what JSON can hold."""
         return {
@@ -141,6 +192,7 @@ class Mapping:
             "queues": dict(self.queues),
             "form": self.form,
             "word": self.word,
+            "stores": dict(self.stores),
         }
 
     @classmethod
@@ -154,17 +206,18 @@ class Mapping:
         """
         if not isinstance(text, dict):
             raise TypeError(f"Mapping must be an object, not {text!r}")
-        wanted = {"cores", "queues", "form", "word"}
+        wanted = {"cores", "queues", "form", "word", "stores"}
         if set(text) != wanted:
             raise ValueError(f"Mapping keys must be {sorted(wanted)}, not {sorted(text)}")
         cores = {}
-        if not isinstance(text["cores"], dict) or not isinstance(text["queues"], dict):
-            raise TypeError("Mapping cores and queues must be objects")
+        for part in ("cores", "queues", "stores"):
+            if not isinstance(text[part], dict):
+                raise TypeError(f"Mapping {part} must be an object, not {text[part]!r}")
         for name, core in text["cores"].items():
             if not isinstance(core, dict) or set(core) != {"lanes", "units"}:
                 raise ValueError(f"Core of {name!r} must have lanes and units, not {core!r}")
             cores[name] = Core(**core)
-        return cls(cores, text["queues"], text["form"], text["word"])
+        return cls(cores, text["queues"], text["form"], text["word"], text["stores"])
 
 
 def _units(population: Population) -> int:

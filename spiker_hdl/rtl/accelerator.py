@@ -14,6 +14,7 @@ from .control import CYCLE_BITS, Control, SpikeCounter
 from .delay import Delay, Ticks
 from .entry import Entry
 from .events import AddressEvent
+from .expander import Expander
 from .population import PopulationCore, event_of
 from .queue import Queue
 from .readout import ReadoutCore
@@ -102,7 +103,7 @@ class Accelerator(wiring.Component):
         }
         self.entries = {one.name: Entry(one, mapping) for one in network.inputs}
         self.cores = {
-            one.name: PopulationCore(network, one.name, core=mapping.cores[one.name])
+            one.name: PopulationCore(network, one.name, mapping=mapping)
             for one in network.populations
         }
         self.readouts = {one.name: ReadoutCore(network, one) for one in network.readouts}
@@ -166,6 +167,11 @@ class Accelerator(wiring.Component):
             label = f"{of}_to_{self.names[one.target]}_{self.network.projections.index(one)}"
             core = self.cores[one.target]
             sink = getattr(core, f"i{core.projections.index(one)}")
+            if one not in core.dense:
+                expander = Expander(one, event_of(self.network, name), lanes=core.core.lanes)
+                m.submodules[f"expander_{label}"] = expander
+                wiring.connect(m, expander.o, sink)
+                sink = expander.i
             if one.delay:
                 delay = Delay(event_of(self.network, name), delay=one.delay)
                 m.submodules[f"delay_{label}"] = delay

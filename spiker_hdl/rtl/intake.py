@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..model.check import check_int
 from .events import AddressEvent
+from .expander import SynapseEvent
 
 __all__ = ["Intake"]
 
@@ -20,14 +21,16 @@ class Intake(wiring.Component):
 
     Parameters
     ----------
-    events : sequence of AddressEvent
-        Layout of each input.
+    events : sequence of AddressEvent or SynapseEvent
+        Layout of each input. A synapse's event takes one cycle.
     bases : sequence of int
         What is added to each input's addresses.
     rows : int
         What is added to an address with each fold.
     folds : int
-        Cycles that an event takes.
+        Cycles that an address event takes.
+    lanes : int
+        Targets that lie side by side.
     interval : int
         Least cycles from one step to the next.
 
@@ -37,11 +40,15 @@ class Intake(wiring.Component):
     free : In(1)
         A step may end.
     event : Out(1)
-        ``address``, ``value`` and ``fold`` are those of an event.
+        What follows is that of an event.
     address : Out(range(folds * rows))
     value : Out(Shape)
         As wide as the widest; 1 for binary events where there are graded ones.
     fold : Out(range(folds))
+    direct : Out(1)
+        The event is a synapse's: ``weight`` goes to ``lane`` of ``fold``.
+    lane : Out(range(lanes))
+    weight : Out(signed)
     first : Out(1)
         No event has come in this step.
     complete : Out(1)
@@ -55,28 +62,35 @@ class Intake(wiring.Component):
     address: Signal
     value: Signal
     fold: Signal
+    direct: Signal
+    lane: Signal
+    weight: Signal
     first: Signal
     complete: Signal
     last: Signal
 
     def __init__(
         self,
-        events: Sequence[AddressEvent],
+        events: Sequence[AddressEvent | SynapseEvent],
         *,
         bases: Sequence[int],
         rows: int,
         folds: int,
+        lanes: int,
         interval: int,
     ):
         check_int("Rows", rows, 1)
         check_int("Folds", folds, 1)
+        check_int("Lanes", lanes, 1)
         check_int("Interval", interval, 1)
         self.events = tuple(events)
         self.bases = tuple(bases)
         self.rows = rows
         self.folds = folds
+        self.lanes = lanes
         self.interval = interval
-        self.value_shape = widest([event.value_shape for event in events])
+        self.value_shape = widest([e.value_shape for e in events if isinstance(e, AddressEvent)])
+        direct = [e.weight_width for e in events if isinstance(e, SynapseEvent)]
         super().__init__({
             **{f"i{n}": In(stream.Signature(event)) for n, event in enumerate(events)},
             "free": In(1),
@@ -84,6 +98,9 @@ class Intake(wiring.Component):
             "address": Out(range(folds * rows)),
             "value": Out(self.value_shape),
             "fold": Out(range(folds)),
+            "direct": Out(1),
+            "lane": Out(range(lanes)),
+            "weight": Out(signed(max(direct, default=1))),
             "first": Out(1, init=1),
             "complete": Out(1),
             "last": Out(1),
@@ -98,11 +115,12 @@ class Intake(wiring.Component):
         chosen, kept = Signal(len(inputs)), Signal(len(inputs))
         pause = Signal(range(self.interval))
         done = Signal()
+        turn = Signal(range(self.folds))
         base = Signal(range(self.folds * self.rows))
-        m.d.comb += done.eq(self.event & (self.fold == self.folds - 1))
+        m.d.comb += done.eq(self.event & (self.direct | (turn == self.folds - 1)))
 
         # An event keeps its turn for all of its folds, whoever else comes meanwhile.
-        m.d.comb += chosen.eq(Mux(self.fold == 0, waits & (~waits + 1), kept))
+        m.d.comb += chosen.eq(Mux(turn == 0, waits & (~waits + 1), kept))
         m.d.sync += kept.eq(chosen)
         with m.If(pause > 0):
             m.d.sync += pause.eq(pause - 1)
@@ -114,18 +132,28 @@ class Intake(wiring.Component):
         for n, (i, offset) in enumerate(zip(inputs, self.bases, strict=True)):
             m.d.comb += i.ready.eq(Mux(i.p.end, self.complete, done & chosen[n]))
             with m.If(chosen[n]):
-                value = i.p.value if self.events[n].value_shape.width else 1
-                m.d.comb += self.address.eq(base + offset + i.p.address)
-                m.d.comb += self.value.eq(value)
+                m.d.comb += self._event(n, i, base + offset, turn)
 
         with m.If(self.complete):
             m.d.sync += [pause.eq(self.interval - 1), self.first.eq(1)]
         with m.Elif(done):
-            m.d.sync += [self.fold.eq(0), base.eq(0), self.first.eq(0)]
+            m.d.sync += [turn.eq(0), base.eq(0), self.first.eq(0)]
         with m.Elif(self.event):
-            m.d.sync += [self.fold.eq(self.fold + 1), base.eq(base + self.rows)]
+            m.d.sync += [turn.eq(turn + 1), base.eq(base + self.rows)]
 
         return m
+
+    def _event(self, n: int, i: stream.Interface, base, turn):
+        if isinstance(self.events[n], SynapseEvent):
+            return [
+                self.direct.eq(1),
+                self.fold.eq(i.p.fold),
+                self.lane.eq(i.p.lane),
+                self.weight.eq(i.p.weight),
+                self.value.eq(1),
+            ]
+        value = i.p.value if self.events[n].value_shape.width else 1
+        return [self.address.eq(base + i.p.address), self.fold.eq(turn), self.value.eq(value)]
 
 
 def widest(shapes: Sequence[Shape]) -> Shape:

@@ -40,13 +40,15 @@ class Lanes(wiring.Component):
         Bits of a weight.
     value : Shape
         Shape of an event's value, of no width for binary events.
+    scattered : bool
+        Whether an event may add to some rows only, so that each must know whether it is zero.
 
     Members
     -------
     add : In(1)
         Add ``weights``, times ``value``, to the sums of ``row``, which was ``ahead`` a cycle before.
     first : In(1)
-        With ``add``: the sums were zero.
+        With ``add``: the sums of all rows were zero; not looked at if ``scattered``.
     row, ahead : In(range(folds))
         Rows of this cycle and of the next.
     weights : In(ArrayLayout(signed(weight), lanes))
@@ -55,7 +57,7 @@ class Lanes(wiring.Component):
         Give the next ``units`` sums, which are zero from then on; never together with ``add``. The
         first of a step is the lowest neuron's; their row was ``ahead`` a cycle before.
     empty : In(1)
-        With ``take``: the sums are all zero.
+        With ``take``: the sums are all zero; not looked at if ``scattered``.
     sums : Out(ArrayLayout(signed(width), units))
     """
 
@@ -70,7 +72,15 @@ class Lanes(wiring.Component):
     sums: data.View
 
     def __init__(
-        self, size: int, *, lanes: int, units: int, width: int, weight: int, value: Shape
+        self,
+        size: int,
+        *,
+        lanes: int,
+        units: int,
+        width: int,
+        weight: int,
+        value: Shape,
+        scattered: bool = False,
     ):
         check_int("Size", size, 1)
         check_int("Lanes", lanes, 1, size)
@@ -83,6 +93,7 @@ class Lanes(wiring.Component):
         self.width = width
         self.weight = weight
         self.value_shape = value
+        self.scattered = scattered
         self.folds = -(-size // lanes)
         super().__init__({
             "add": In(1),
@@ -126,13 +137,21 @@ class FoldedLanes(Lanes):
         m.submodules.memory = memory = Memory(
             shape=unsigned(self.lanes * self.width), depth=self.folds, init=[]
         )
-        read, write = memory.read_port(), memory.write_port()
+        write = memory.write_port()
+        # A row may be read as it is written only where its turn may come twice running.
+        read = memory.read_port(transparent_for=[write] if self.scattered else [])
         before = data.View(row_layout, read.data)
         after = data.View(row_layout, write.data)
         m.d.comb += [read.addr.eq(self.ahead), write.addr.eq(self.row), write.en.eq(self.add)]
+        zero, none = self.first, self.empty
+        if self.scattered:
+            touched = Signal(self.folds)
+            zero = none = ~touched.bit_select(self.row, 1)
+            with m.If(self.add | self.take):
+                m.d.sync += touched.bit_select(self.row, 1).eq(self.add)
         for n in range(self.lanes):
-            kept = Mux(self.first, 0, before[n])
+            kept = Mux(zero, 0, before[n])
             m.d.comb += after[n].eq(kept + product(self.weights[n], self.value))
-            m.d.comb += self.sums[n].eq(Mux(self.empty, 0, before[n]))
+            m.d.comb += self.sums[n].eq(Mux(none, 0, before[n]))
 
         return m

@@ -4,10 +4,11 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..model import Core, Network
+from ..model import Mapping, Network, Projection
 from ..model.check import check_kind
 from .emitter import Emitter
 from .events import AddressEvent, value_shape
+from .expander import SynapseEvent, added_width
 from .intake import Intake
 from .lanes import FoldedLanes, RingLanes
 from .stepper import Stepper, range_shape
@@ -32,7 +33,7 @@ class PopulationCore(wiring.Component):
     network : Network
     name : str
         Which population.
-    core : Core
+    mapping : Mapping
         How it lies in hardware.
 
     Attributes
@@ -45,8 +46,9 @@ class PopulationCore(wiring.Component):
 
     Members
     -------
-    i0, i1, ... : In(stream.Signature(AddressEvent))
-        Events of each projection; then, if ``clocked``, bare tokens.
+    i0, i1, ... : In(stream.Signature(AddressEvent or SynapseEvent))
+        Events of each projection, or of its synapses where these are stored one by one; then, if
+        ``clocked``, bare tokens.
     finish : Out(1)
         The tokens of a sample's last step are taken in this cycle.
     o : Out(stream.Signature(AddressEvent(size))), if the neurons fire
@@ -62,11 +64,12 @@ class PopulationCore(wiring.Component):
     potentials: stream.Interface
     outcome: data.View
 
-    def __init__(self, network: Network, name: str, *, core: Core):
-        check_kind("Core", core, Core)
+    def __init__(self, network: Network, name: str, *, mapping: Mapping):
+        check_kind("Mapping", mapping, Mapping)
         self.network = network
         self.population = network.population[name]
-        self.core = core
+        self.mapping = mapping
+        self.core = core = mapping.cores[name]
         self.bounds = network.bounds[name]
         self.projections = network.into(name)
         self.clocked = all(one.delay for one in self.projections)
@@ -75,7 +78,8 @@ class PopulationCore(wiring.Component):
             for one in network.readouts
         )
         neuron, size = self.population.neuron, self.population.size
-        self.events = [event_of(network, one.source) for one in self.projections]
+        self.dense = [one for one in self.projections if mapping.store(network, one) == "rows"]
+        self.events = [self._event(one) for one in self.projections]
         if self.clocked:
             self.events.append(AddressEvent(1))
         self.folds = -(-size // core.lanes)
@@ -127,16 +131,22 @@ class PopulationCore(wiring.Component):
 
         return m
 
+    def _event(self, projection: Projection) -> AddressEvent | SynapseEvent:
+        event = event_of(self.network, projection.source)
+        if projection in self.dense:
+            return event
+        width = added_width(projection, event)
+        return SynapseEvent(self.population.size, self.core.lanes, width)
+
     def _intake(self) -> Intake:
-        bases, rows = [0], 1
-        if self.projections:
-            sizes = [one.synapses.source_size for one in self.projections]
-            bases, rows = [sum(sizes[:n]) for n in range(len(self.events))], sum(sizes)
+        # The rows of a projection stand after those of the projections before it.
+        sizes = [one.synapses.source_size if one in self.dense else 0 for one in self.projections]
         return Intake(
             self.events,
-            bases=bases,
-            rows=rows,
+            bases=[sum(sizes[:n]) for n in range(len(self.events))],
+            rows=max(1, sum(sizes)),
             folds=self.folds,
+            lanes=self.core.lanes,
             interval=max(LEAST_INTERVAL, self.stepper.groups),
         )
 
@@ -144,38 +154,40 @@ class PopulationCore(wiring.Component):
         """Bring weights and sums together: two cycles after an event, they are added."""
         if not self.projections:
             return
-        m.submodules.synapses = synapses = Synapses(self.projections, lanes=self.core.lanes)
+        direct = len(intake.weight) if len(self.dense) < len(self.projections) else 1
+        weight = max(direct, *(one.width for one in self.dense), 1)
+        row = Signal(data.ArrayLayout(signed(weight), self.core.lanes))
         m.submodules.lanes = lanes = (RingLanes if self.folds == 1 else FoldedLanes)(
             self.population.size,
             lanes=self.core.lanes,
             units=self.core.units,
             width=self.bounds.sum_width,
-            weight=synapses.width,
+            weight=weight,
             value=intake.value_shape,
+            scattered=len(self.dense) < len(self.projections),
         )
-        m.d.comb += [synapses.address.eq(intake.address), lanes.weights.eq(synapses.weights)]
-        read = Signal(
-            data.StructLayout({
-                "add": 1,
-                "first": 1,
-                "fold": range(self.folds),
-                "value": intake.value_shape,
-            })
-        )
-        m.d.sync += [
-            read.add.eq(intake.event),
-            read.first.eq(intake.first),
-            read.fold.eq(intake.fold),
-            read.value.eq(intake.value),
-            lanes.add.eq(read.add),
-            lanes.first.eq(read.first),
-            lanes.row.eq(read.fold),
-            lanes.value.eq(read.value),
-            lanes.empty.eq(empty),
-            lanes.take.eq(turning),
+        read = Signal(_Read(intake))
+        summed = Signal(_Read(intake))
+        m.d.sync += [read[name].eq(getattr(intake, name)) for name, _ in read.shape()]
+        m.d.sync += [summed.eq(read), lanes.row.eq(lanes.ahead)]
+        m.d.sync += [lanes.empty.eq(empty), lanes.take.eq(turning)]
+        m.d.comb += [
+            lanes.ahead.eq(Mux(turning, turn, read.fold)),
+            lanes.add.eq(summed.event),
+            lanes.first.eq(summed.first),
+            lanes.value.eq(summed.value),
+            lanes.weights.eq(row),
+            self.stepper.sums.eq(lanes.sums),
         ]
-        m.d.comb += lanes.ahead.eq(Mux(turning, turn, read.fold))
-        m.d.comb += self.stepper.sums.eq(lanes.sums)
+        for n in range(self.core.lanes):
+            own = Mux(summed.lane == n, summed.weight, 0)
+            m.d.comb += row[n].eq(own)
+        if self.dense:
+            m.submodules.synapses = synapses = Synapses(self.dense, lanes=self.core.lanes)
+            m.d.comb += synapses.address.eq(intake.address)
+            with m.If(~summed.direct):
+                for n in range(self.core.lanes):
+                    m.d.comb += row[n].eq(synapses.weights[n])
 
     def _emitters(self, m):
         outcome, size, units = self.stepper.o, self.population.size, self.core.units
@@ -204,6 +216,14 @@ class PopulationCore(wiring.Component):
             m.d.comb += emitter.i.flags.eq(flags)
             m.d.comb += emitter.valid.eq(outcome.valid & (end | flags.any()))
             yield emitter
+
+
+class _Read(data.StructLayout):
+    """What goes along with a row of weights while it is read."""
+
+    def __init__(self, intake: Intake):
+        names = ("event", "first", "fold", "value", "direct", "lane", "weight")
+        super().__init__({name: getattr(intake, name).shape() for name in names})
 
 
 def event_of(network: Network, name: str) -> AddressEvent:
