@@ -1,0 +1,120 @@
+"""Events as tests write them, and what tests of streams share.
+
+An event is ``(address, value)``, with the value 0 where the events are binary; ``END`` and ``LAST``
+are the tokens that end a step, and a sample with it.
+"""
+
+from amaranth import *
+from amaranth.back import rtlil
+
+from bench import get, pause, put, simulate
+
+__all__ = [
+    "END",
+    "LAST",
+    "clocked",
+    "converts",
+    "events_of",
+    "plain",
+    "random_samples",
+    "transfer",
+    "written",
+]
+
+END, LAST = "end", "last"
+
+
+def written(event) -> dict:
+    """Return the payload of an event."""
+    if event in {END, LAST}:
+        return {"address": 0, "value": 0, "end": 1, "last": int(event == LAST)}
+    return {"address": event[0], "value": event[1], "end": 0, "last": 0}
+
+
+def plain(payload):
+    """Return the event of a payload."""
+    if payload.end:
+        return LAST if payload.last else END
+    return payload.address, payload.value
+
+
+def random_samples(random, size, *, samples=4, steps=6, values=(0, 0)):
+    """Draw samples, each a list of steps, each a dict from address to value; some are extreme.
+
+    Parameters
+    ----------
+    random : Random
+    size : int
+        Number of addresses.
+    samples, steps : int
+        Number of samples, and most steps of each.
+    values : (int, int)
+        Range of the values, of which 0 is drawn only if there is no other.
+    """
+    low, high = values
+    drawn = []
+    for _ in range(samples):
+        sample = []
+        for _ in range(random.randint(1, steps)):
+            chance = random.choice([0, 0.2, 0.5, 1])
+            own = [n for n in range(size) if random.random() < chance]
+            given = [random.choice([low, high, random.randint(low, high)]) for _ in own]
+            sample.append({n: value or high for n, value in zip(own, given, strict=True)})
+        drawn.append(sample)
+    return drawn
+
+
+def events_of(samples) -> list:
+    """Return the events and tokens of samples."""
+    found = []
+    for sample in samples:
+        for n, step in enumerate(sample):
+            found += sorted(step.items())
+            found.append(LAST if n == len(sample) - 1 else END)
+    return found
+
+
+def clocked(dut) -> Module:
+    """Return a module with a clock around a component that has none."""
+    m = Module()
+    m.domains.sync = ClockDomain()
+    m.submodules.dut = dut
+    return m
+
+
+def transfer(dut, sent, count, *, random, pauses=(0, 0), top=None):
+    """Send payloads in, and return those that come out.
+
+    Parameters
+    ----------
+    dut : wiring.Component
+    sent : list
+        Payloads for the input.
+    count : int
+        Number of payloads to wait for.
+    random : Random
+    pauses : (float, float)
+        Chance to pause before each payload in, and out.
+    top : Elaboratable, optional
+        What is simulated, where it is not the component alone.
+    """
+    received = []
+
+    async def drive(ctx):
+        for payload in sent:
+            await pause(ctx, random, pauses[0])
+            await put(ctx, dut.i, payload)
+
+    async def receive(ctx):
+        for _ in range(count):
+            await pause(ctx, random, pauses[1])
+            received.append(await get(ctx, dut.o))
+
+    simulate(top or dut, drive, receive, watch=[dut.o], deadline=50_000)
+    return received
+
+
+def converts(dut) -> bool:
+    """Tell whether a component becomes RTLIL."""
+    name = type(dut).__name__
+    return name in rtlil.convert(dut, name=name)

@@ -1,0 +1,95 @@
+# amaranth: UnusedElaboratable=no
+
+"""Tests of the weight memory: every row against the matrix, cycle by cycle, and bad input."""
+
+import re
+from random import Random
+
+import numpy as np
+import pytest
+from events import converts
+
+from spiker_hdl.model import OneToOne, Projection, Sparse
+from spiker_hdl.rtl import Synapses
+
+from bench import simulate
+
+
+def dense(random, targets, sources, low=-8, high=7):
+    weights = [[random.randint(low, high) for _ in range(sources)] for _ in range(targets)]
+    return Projection("a", "b", np.array(weights))
+
+
+def read(dut):
+    """Read all rows, one a cycle; return them in order of their addresses."""
+    rows = []
+    count = dut.folds * dut.rows
+
+    async def testbench(ctx):
+        for n in range(count + 2):
+            ctx.set(dut.address, min(n, count - 1))
+            _, _, weights = await ctx.tick().sample(dut.weights)
+            rows.append([*weights])
+
+    simulate(dut, testbench)
+    # Two cycles late.
+    return rows[2:]
+
+
+# -- by hand -------------------------------------------------------------------------------------
+
+
+def test_synapses_by_hand():
+    dut = Synapses([Projection("a", "b", np.array([[1, -2], [3, 0], [-4, 2]]))], lanes=2)
+    assert (dut.folds, dut.rows, dut.width, dut.bases) == (2, 2, 3, [0])
+    assert dut.contents() == [
+        0b011_001,  # from source 0 to neurons 0 and 1
+        0b000_110,
+        0b000_100,  # from source 0 to neuron 2; there is no neuron 3
+        0b000_010,
+    ]
+
+
+# -- against the matrix --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 7])
+def test_every_row_is_read(lanes):
+    random = Random(lanes)
+    projections = [
+        dense(random, 7, 3),
+        Projection("c", "b", Sparse.from_matrix(np.eye(7, 4, dtype=int) * -100)),
+        Projection("d", "b", OneToOne(np.arange(1, 8)), bits=9),
+    ]
+    dut = Synapses(projections, lanes=lanes)
+    assert dut.bases == [0, 3, 7]
+    rows = read(dut)
+    whole = np.concatenate([one.synapses.matrix() for one in projections], axis=1)
+    for fold in range(dut.folds):
+        for source in range(14):
+            wanted = whole[fold * lanes : (fold + 1) * lanes, source].tolist()
+            wanted += [0] * (lanes - len(wanted))
+            assert rows[fold * 14 + source] == wanted
+
+
+@pytest.mark.parametrize(
+    "low, high, width", [(-1, 1, 2), (-128, 127, 8), (1 - 2**31, 2**31 - 1, 32)]
+)
+def test_extreme_weights(low, high, width):
+    dut = Synapses([Projection("a", "b", np.array([[low, high], [high, low]]))], lanes=2)
+    assert dut.width == width
+    assert read(dut) == [[low, high], [high, low]]
+
+
+def test_synapses_convert():
+    assert converts(Synapses([dense(Random(0), 5, 3)], lanes=2))
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+def test_synapses_reject():
+    with pytest.raises(ValueError, match=re.escape("Synapses must have a projection, not none")):
+        Synapses([], lanes=2)
+    with pytest.raises(ValueError, match=re.escape("Lanes must be at least 1, not 0")):
+        Synapses([dense(Random(0), 2, 2)], lanes=0)
