@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .cell import Cell, IntegerCell
+    from .conversion import Report, quantize, quantize_with_report
     from .data import Dataset, datasets, load_dataset
     from .network import Connection, Layer, Outcome, SpikingNetwork
     from .quantization import Quantization
-    from .conversion import Report, quantize, quantize_with_report
     from .recipes import train_network
     from .snntorch_modules import from_snntorch
     from .surrogate import FastSigmoid

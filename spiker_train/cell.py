@@ -296,5 +296,3 @@ def _number(what: str, value: Any) -> torch.Tensor:
 def _integers(values: np.ndarray) -> int | tuple[int, ...]:
     found = np.rint(values)
     return int(found) if found.ndim == 0 else tuple(int(one) for one in found)
-
-

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.model import Decay, Network, Population, Projection, reference, signed_range
+from spiker_hdl.model import Decay, Network, Population, Projection, reference
 
 from .cell import Cell
 from .network import Connection, Layer, SpikingNetwork
@@ -155,8 +155,8 @@ def quantize_with_report(
         wished = Quantization(weights, potentials, decay, **options)
     chosen = wished.fit(net)
     report = Report(scales=dict(chosen.scales))
-    populations = [_population(one, chosen, report) for one in net.layers]
-    projections = [_projection(net, one, chosen, report) for one in net.connections]
+    populations = tuple(_population(one, chosen, report) for one in net.layers)
+    projections = tuple(_projection(net, one, chosen, report) for one in net.connections)
     network = Network(
         inputs=net.inputs,
         populations=populations,
@@ -209,9 +209,11 @@ def _projection(
     off = float(np.sqrt(np.mean((integer * scale - real) ** 2)))
     label = "ternary" if bits == "ternary" else f"{bits} bits"
     report.changes.append(
-        Change(one.name, "weights", size, f"{label}, 1 = {scale:.5g}", off, off / size if size else 0)
+        Change(
+            one.name, "weights", size, f"{label}, 1 = {scale:.5g}", off, off / size if size else 0
+        )
     )
-    width = 2 if bits == "ternary" else bits
+    width = bits if isinstance(bits, int) else 2
     return Projection(one.source, one.target, synapses, one.delay, width, one.name)
 
 

@@ -3,6 +3,7 @@
 import gzip
 import os
 import struct
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,9 +97,8 @@ def digits() -> Dataset:
     """Return scikit-learn's 8x8 digits, scaled to 8 bits; the last fifth, 360, are for testing."""
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    x = np.rint(found.images * 255 / 16).astype(np.uint8)
-    y = found.target.astype(np.int64)
+    images, y = load_digits(return_X_y=True)
+    x = np.rint(images.reshape(-1, 8, 8) * 255 / 16).astype(np.uint8)
     # Stirred once and for all: the file has its writers one after the other.
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(x))
     x, y = x[order], y[order]
@@ -155,17 +155,19 @@ def from_npz(path: str | Path, name: str = "") -> Dataset:
     ValueError
         If the file is none, or lacks an array.
     """
-    import zipfile
-
     path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            for one in FIELDS:
-                if one not in file:
-                    raise ValueError(f"{path} must have {', '.join(FIELDS)}, not {file.files}")
-            arrays = {one: file[one] for one in FIELDS}
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{path} must be a whole .npz file: {error}") from None
+    with path.open("rb") as held:
+        try:
+            if not zipfile.is_zipfile(held):
+                raise zipfile.BadZipFile("it is no ZIP archive")
+            held.seek(0)
+            file = np.load(held, allow_pickle=False)
+            missing = [one for one in FIELDS if one not in file]
+            arrays = {one: file[one] for one in FIELDS if one in file}
+        except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+            raise ValueError(f"{path} must be a whole .npz file of arrays: {error}") from None
+    if missing:
+        raise ValueError(f"{path} must have {', '.join(FIELDS)}, not lack {', '.join(missing)}")
     return Dataset(**arrays, name=name or path.stem)
 
 
@@ -188,9 +190,7 @@ def mnist(*, download: bool = True) -> Dataset:
             found = {key: _idx_file(folder, name) for key, (name, _) in MNIST_FILES.items()}
             if all(found.values()):
                 return Dataset(**{k: read_idx(p) for k, p in found.items() if p}, name="mnist")
-    how = (
-        "put mnist.npz or the four IDX files where the environment variable SPIKER_DATA points"
-    )
+    how = "put mnist.npz or the four IDX files where the environment variable SPIKER_DATA points"
     looked = ", ".join(str(place) for place in places())
     if not download:
         raise FileNotFoundError(f"MNIST must be in one of {looked}: {how}")

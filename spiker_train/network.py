@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,7 +29,6 @@ from spiker_hdl.model import (
     Result,
     Sparse,
     Synapses,
-    check_record,
     stimulus,
 )
 from spiker_hdl.model.bounds import FLOAT32_EXACT, FLOAT64_EXACT, reach
@@ -128,8 +128,7 @@ class Connection(nn.Module):
         self.source, self.target, self.delay, self.kind = source, target, delay, kind
         if kind not in {"dense", "one_to_one", "sparse"}:
             raise ValueError(
-                "Connection kind must be one of 'dense', 'one_to_one', 'sparse', not "
-                f"{kind!r}"
+                f"Connection kind must be one of 'dense', 'one_to_one', 'sparse', not {kind!r}"
             )
         if weights is not None:
             weights = _real(f"Weights of {self.name!r}", weights)
@@ -139,7 +138,9 @@ class Connection(nn.Module):
             given = weights != 0 if mask is None else torch.as_tensor(np.asarray(mask, dtype=bool))
             self.register_buffer("mask", given)
         elif mask is not None:
-            raise ValueError(f"Connection {self.name!r}: a mask must be of a sparse one, not {kind}")
+            raise ValueError(
+                f"Connection {self.name!r}: a mask must be of a sparse one, not {kind}"
+            )
         else:
             self.mask = None
         self.given = weights
@@ -164,7 +165,7 @@ class Connection(nn.Module):
             inputs = 1 if self.kind == "one_to_one" else source_size
             if self.mask is not None:
                 inputs = max(1, int(self.mask.sum(1).max()))
-            reach = layer.cell.unit / inputs**0.5
+            reach = 2 * layer.cell.unit / inputs**0.5  # inputs are mostly silent
             values = (torch.rand(shape, generator=generator) * 2 - 1) * reach
         self.given = None
         self.weights = nn.Parameter(values.clone())
@@ -274,8 +275,9 @@ class SpikingNetwork(nn.Module):
         super().__init__()
         self.name = name
         self.inputs = tuple(inputs)
-        self.layers = nn.ModuleList(layers)
-        self.connections = nn.ModuleList(connections)
+        self.layers = tuple(layers)
+        self.connections = tuple(connections)
+        self.parts = nn.ModuleList([*self.layers, *self.connections])
         self.readouts = tuple(readouts)
         self.layer: dict[str, Layer] = {one.name: one for one in layers}
         sizes = {one.name: one.size for one in (*self.inputs, *layers)}
@@ -283,6 +285,9 @@ class SpikingNetwork(nn.Module):
         for one in connections:
             if one.source in sizes and one.target in self.layer:
                 one.build(sizes[one.source], self.layer[one.target], generator)
+        for one, kind in (*((x, Layer) for x in layers), *((x, Connection) for x in connections)):
+            if not isinstance(one, kind):
+                raise TypeError(f"Each part must be a {kind.__name__}, not {one!r}")
         self.graph = self._skeleton()
         self.groups = _groups(self.graph)
         for one in self.readouts:
@@ -302,11 +307,13 @@ class SpikingNetwork(nn.Module):
 
         return Network(
             inputs=self.inputs,
-            populations=[Population(one.name, one.shape, stand_in(one)) for one in self.layers],
-            projections=[
+            populations=tuple(
+                Population(one.name, one.shape, stand_in(one)) for one in self.layers
+            ),
+            projections=tuple(
                 Projection(one.source, one.target, self._nothing(one), one.delay, name=one.name)
                 for one in self.connections
-            ],
+            ),
             readouts=self.readouts,
             name=self.name,
         )
@@ -373,9 +380,7 @@ class SpikingNetwork(nn.Module):
                 Layer(name, size, deepcopy(one), bias)
                 for name, size, one in zip(names[1:], sizes[1:], cells, strict=True)
             ],
-            connections=[
-                Connection(a, b) for a, b in zip(names[:-1], names[1:], strict=True)
-            ],
+            connections=[Connection(a, b) for a, b in pairwise(names)],
             readouts=[Readout("output", readout)],
             seed=seed,
             name=name,
@@ -431,13 +436,14 @@ class SpikingNetwork(nn.Module):
         return next(iter(self.parameters()), torch.zeros(1))
 
     def _cores(self, integers: Quantization | None) -> dict[str, _Core]:
-        make = self._real_core if integers is None else self._integer_core
-        return {one.name: make(one, integers) for one in self.layers}
+        if integers is None:
+            return {one.name: self._real_core(one) for one in self.layers}
+        return {one.name: self._integer_core(one, integers) for one in self.layers}
 
     def _into(self, layer: Layer) -> list[Connection]:
         return [one for one in self.connections if one.target == layer.name]
 
-    def _real_core(self, layer: Layer, _: None) -> _Core:
+    def _real_core(self, layer: Layer) -> _Core:
         like = self._like()
         cell = layer.cell
         weights = {one.name: one.masked() for one in self._into(layer)}
@@ -452,7 +458,14 @@ class SpikingNetwork(nn.Module):
         like = torch.zeros((), dtype=via.dtype, device=like.device)
         parameters = cell.integers(neuron, scale, like)
         return _Core(
-            layer, neuron, parameters, _rest(neuron, like), via, via.dtype, scale, weights,
+            layer,
+            neuron,
+            parameters,
+            _rest(neuron, like),
+            via,
+            via.dtype,
+            scale,
+            weights,
             layer.bias,
         )
 
@@ -540,12 +553,12 @@ class SpikingNetwork(nn.Module):
         known |= {one.name for one in self.layers if one.cell.spiking}
         for name in record:
             if name not in known:
-                raise ValueError(f"Record must name one of {', '.join(sorted(known))}, not {name!r}")
+                raise ValueError(
+                    f"Record must name one of {', '.join(sorted(known))}, not {name!r}"
+                )
         return {name for name in record if "." in name}
 
-    def _advance(
-        self, cores: list[_Core], trains: dict, states: dict, wanted: set[str]
-    ) -> None:
+    def _advance(self, cores: list[_Core], trains: dict, states: dict, wanted: set[str]) -> None:
         """Run layers that depend on each other step by step; others for all time at once."""
         inside = {core.layer.name for core in cores}
         samples, steps = next(iter(trains.values())).shape[:2]
@@ -621,7 +634,9 @@ class SpikingNetwork(nn.Module):
                 "via.reaches, which have a gradient, not by a plain comparison"
             )
         wanted = {
-            name: torch.as_tensor(after[name], dtype=core.dtype, device=current.device).expand(shape)
+            name: torch.as_tensor(after[name], dtype=core.dtype, device=current.device).expand(
+                shape
+            )
             for name in states
         }
         return fired, wanted

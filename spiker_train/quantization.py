@@ -68,7 +68,9 @@ class Quantization:
             raise ValueError(f"Decay must be one of {listed}, not {self.decay!r}")
         for name, scale in self.scales.items():
             if not (isinstance(scale, int | float) and 0 < scale < float("inf")):
-                raise ValueError(f"Scale of layer {name!r} must be a positive number, not {scale!r}")
+                raise ValueError(
+                    f"Scale of layer {name!r} must be a positive number, not {scale!r}"
+                )
 
     @property
     def form(self) -> dict[str, Any]:
@@ -107,8 +109,9 @@ class Quantization:
             If a parameter does not fit at this scale.
         """
         scale = self.scale(layer) if scale is None else scale
+        width = self.width(layer)
         try:
-            return layer.cell.neuron(scale, self.width(layer), self.form)
+            return layer.cell.neuron(scale, width, self.form)
         except (TypeError, ValueError) as error:
             raise type(error)(f"Layer {layer.name!r}: {error}") from None
 
@@ -185,7 +188,7 @@ def _of(given: Any, what: str, *names: str) -> Any:
     for name in names:
         if name in given:
             return given[name]
-    raise ValueError(f"{what} must be given for {names[0]!r}, not for {', '.join(given)} alone")
+    raise ValueError(f"{what} must be given for {names[0]!r} as well, not as {given!r}")
 
 
 def _known(what: str, given: Any, names: set[str]) -> None:

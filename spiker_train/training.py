@@ -71,7 +71,7 @@ def train(
     activity: float = 0.0,
     shift: int = 0,
     seed: int = 0,
-    progress: bool | Callable[[str], Any] = True,
+    progress: bool = True,
     title: str = "training",
 ) -> History:
     """Train a network in place; the weights of the best epoch are kept.
@@ -265,7 +265,9 @@ class _Shifter:
         for one in net.inputs:
             shape = one.shape
             if not isinstance(shape, tuple) or len(shape) != 2:
-                raise ValueError(f"Input {one.name!r} must have two axes to be shifted, not {shape}")
+                raise ValueError(
+                    f"Input {one.name!r} must have two axes to be shifted, not {shape}"
+                )
             self.shapes[one.name] = shape
 
     def __call__(
@@ -289,14 +291,19 @@ class _Shifter:
 
 @contextmanager
 def _bar(progress: Any, title: str, total: int) -> Iterator[Callable[[], Any]]:
-    if progress:
-        try:
-            from rich.progress import Progress
-        except ImportError:
-            progress = False
-    if not progress:
+    bar = _rich() if progress else None
+    if bar is None:
         yield lambda: None
         return
-    with Progress(transient=True) as bar:
+    with bar:
         task = bar.add_task(title, total=total)
         yield lambda: bar.advance(task)
+
+
+def _rich() -> Any:
+    try:
+        from rich.console import Console
+        from rich.progress import Progress
+    except ImportError:
+        return None
+    return Progress(transient=True, console=Console(stderr=True))

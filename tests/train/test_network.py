@@ -244,10 +244,10 @@ def test_every_learned_number_has_a_gradient():
             Layer(
                 "a",
                 6,
-                Cell(Lif, threshold=[0.1] * 6, decay=0.8, learn=["threshold", "decay"]),
+                Cell(Lif, threshold=[0.1] * 6, decay=0.8, learn=["threshold", "decay"], unit=1.0),
                 bias=True,
             ),
-            Layer("b", 5, Cell(CurrentLif, threshold=0.1, decay=0.8, current_decay=0.5)),
+            Layer("b", 5, Cell(CurrentLif, threshold=0.1, decay=0.8, current_decay=0.5, unit=1.0)),
             Layer("out", 2, Cell(Integrator, decay=0.9)),
         ],
         [
@@ -270,7 +270,7 @@ def test_every_learned_number_has_a_gradient():
 def test_the_same_seed_draws_the_same_weights():
     a, b, c = (SpikingNetwork.chain("6-5-2", seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(a[name], b[name]) for name in a)
-    assert not torch.equal(a["connections.0.weights"], c["connections.0.weights"])
+    assert not torch.equal(a["parts.2.weights"], c["parts.2.weights"])
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -389,7 +389,11 @@ def test_spikes_of_another_shape_are_rejected(bad, message):
             ValueError,
             "Lif decay factor must be in 0..1, not 1.5",
         ),
-        ({"threshold": float("nan"), "decay": 1}, ValueError, "Lif threshold must be finite, not nan"),
+        (
+            {"threshold": float("nan"), "decay": 1},
+            ValueError,
+            "Lif threshold must be finite, not nan",
+        ),
         (
             {"threshold": "one", "decay": 1},
             TypeError,

@@ -1,0 +1,218 @@
+"""Tests of how real numbers become integers."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from spiker_hdl.model import Decay, Input, Integrator, Lif, Readout
+from spiker_train import (
+    Cell,
+    Connection,
+    Layer,
+    Quantization,
+    SpikingNetwork,
+    quantize,
+    quantize_with_report,
+)
+from spiker_train.rounding import rounded, weight_range
+
+
+def small(weights, threshold=1.0, decay=0.9, bias=False, **more):
+    """Make a network of one layer of two LIF neurons."""
+    return SpikingNetwork(
+        [Input("in", 2)],
+        [Layer("own", 2, Cell(Lif, threshold=threshold, decay=decay, **more), bias)],
+        [Connection("in", "own", weights)],
+        [Readout("own")],
+    )
+
+
+@pytest.mark.parametrize(
+    "real, scale, bits, integer",
+    [
+        (0.25, 0.1, 4, 2),
+        (0.26, 0.1, 4, 3),
+        (-0.26, 0.1, 4, -3),
+        (0.5, 1.0, 4, 0),  # ties to even
+        (1.5, 1.0, 4, 2),
+        (-2.5, 1.0, 4, -2),
+        (9.0, 1.0, 4, 7),
+        (-9.0, 1.0, 4, -8),
+        (9.0, 1.0, 2, 1),
+        (-9.0, 1.0, 2, -2),
+        (-9.0, 1.0, "ternary", -1),
+        (0.6, 1.0, "ternary", 1),
+        (1e9, 1.0, 16, 32767),
+    ],
+)
+def test_rounding_by_hand(real, scale, bits, integer):
+    weight = torch.tensor([real], requires_grad=True)
+    value = rounded(weight, scale, *weight_range(bits))
+    assert value.tolist() == [integer]
+    value.sum().backward()
+    assert weight.grad.tolist() == pytest.approx([1 / scale])
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7, 8, 12, 16, "ternary"])
+def test_training_meets_the_very_weights_that_ship(bits):
+    net = SpikingNetwork.chain("50-40-10", seed=1)
+    chosen = Quantization(bits, 16).fit(net)
+    network = quantize(net, chosen)
+    for one, shipped in zip(net.connections, network.projections, strict=True):
+        scale = chosen.scale(net.layer[one.target])
+        seen = rounded(one.weights, scale, *weight_range(bits)).detach().numpy()
+        real = one.weights.detach().numpy().astype(np.float64)
+        alone = np.clip(np.rint(real / scale), *weight_range(bits))
+        np.testing.assert_array_equal(seen, shipped.synapses.matrix())
+        np.testing.assert_array_equal(alone, shipped.synapses.matrix())
+        assert len(np.unique(seen)) >= (3 if bits in {2, "ternary"} else 2**bits * 3 // 4 % 400)
+        assert shipped.bits == (2 if bits == "ternary" else bits)
+
+
+def test_a_layer_shares_its_scale():
+    net = small(
+        [[0.7, -0.3], [0.2, 0.1]], threshold=0.55, bias=[0.31, -0.04], floor=-0.42, v=[0.1, 0.2]
+    )
+    network = quantize(net, 4, 8, scales={"own": 0.1})
+    (one,) = network.populations
+    assert network.projections[0].synapses.matrix().tolist() == [[7, -3], [2, 1]]
+    assert one.neuron.threshold == 6  # 5.5 in double precision, ties to even
+    assert one.neuron.floor == -4
+    assert one.neuron.v == (1, 2)
+    assert one.bias == (3, 0)
+    assert one.neuron.width == 8
+
+
+@pytest.mark.parametrize(
+    "form, more, decay, error",
+    [
+        ("shift", {}, Decay(1, 3), 0.025),
+        ("shifts", {}, Decay(3, 5), 0.00625),
+        ("shifts", {"decay_terms": 4}, Decay(13, 7), 0.0015625),
+        ("multiplier", {}, Decay(13, 7), 0.0015625),
+        ("multiplier", {"decay_bits": 4}, Decay(1, 3), 0.025),
+    ],
+)
+def test_a_decay_becomes_what_the_report_says(form, more, decay, error):
+    network, report = quantize_with_report(small(np.eye(2)), 4, 8, form, **more)
+    (change,) = (one for one in report.changes if one.what == "decay")
+    assert network.populations[0].neuron.decay == decay
+    assert change.wished == 0.9
+    assert change.became == decay.factor
+    assert change.error == pytest.approx(error / 0.9)
+
+
+def test_a_decay_that_cannot_come_near_enough_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"^Layer 'own': .*error.*"):
+        quantize(small(np.eye(2)), decay="shifts", decay_terms=1, decay_error=1e-4)
+
+
+def test_a_scale_is_found_at_which_the_threshold_fits():
+    weights = [[0.01, -0.01], [0.002, 0.003]]
+    network = quantize(small(weights, threshold=1.0), 4, 6)
+    assert network.populations[0].neuron.threshold <= 30
+    network = quantize(small(weights, threshold=[0.02, 1.0]), 4, 6)
+    assert max(network.populations[0].neuron.threshold) <= 30
+    assert quantize(small(weights, threshold=0.0)).populations[0].neuron.threshold == 0
+
+
+def test_the_scale_keeps_the_weights_best():
+    random = np.random.default_rng(0)
+    weights = random.normal(0, 1, (2, 2))
+    net = small(weights, threshold=1.0)
+    best = Quantization(4, 8).fit(net).scales["own"]
+
+    def error(scale):
+        found = quantize(net, 4, 8, scales={"own": scale}).projections[0].synapses.matrix()
+        return np.square(found * scale - weights).sum()
+
+    assert all(error(best) <= error(best * factor) * 1.2 for factor in (0.5, 0.8, 1.25, 2))
+
+
+def test_bits_are_by_name():
+    net = SpikingNetwork.chain("8-6-2")
+    network = quantize(net, {"input->hidden": "ternary", "output": 5}, {"hidden": 7, "output": 12})
+    assert [one.bits for one in network.projections] == [2, 5]
+    assert [one.neuron.width for one in network.populations] == [7, 12]
+
+
+def test_masked_weights_stay_away():
+    mask = np.array([[True, False], [False, True]])
+    net = SpikingNetwork(
+        [Input("in", 2)],
+        [Layer("own", 2, Cell(Integrator, decay=0.5))],
+        [Connection("in", "own", [[1.0, 2.0], [3.0, -4.0]], kind="sparse", mask=mask)],
+        [Readout("own", "last")],
+    )
+    synapses = quantize(net).projections[0].synapses
+    assert synapses.kind == "sparse"
+    assert (synapses.matrix() != 0).tolist() == mask.tolist()
+
+
+def test_what_saturates_and_what_is_silent_is_warned_of_by_name():
+    net = SpikingNetwork(
+        [Input("in", 2)],
+        [
+            Layer("quiet", 3, Cell(Lif, threshold=9.0, decay=0.5)),
+            Layer("loud", 3, Cell(Lif, threshold=0.1, decay=0.5)),
+            Layer("full", 3, Cell(Integrator, decay=1.0)),
+        ],
+        [
+            Connection("in", "quiet", np.full((3, 2), 0.1)),
+            Connection("in", "loud", np.ones((3, 2))),
+            Connection("loud", "full", np.ones((3, 3))),
+        ],
+        [Readout("full", "last")],
+    )
+    _, report = quantize_with_report(net, calibration=np.ones((2, 20, 2), dtype=int))
+    assert [one.split(" ")[0] for one in report.warnings if "never" in one] == ["'quiet'"]
+    assert "'loud' fires in 100% of steps" in report.warnings
+    assert any(one.startswith("potentials of 'full' are at the end") for one in report.warnings)
+    assert json.loads(json.dumps(report.to_json()))["activity"]["loud"] == 1.0
+    assert "warning: 'quiet' never fires" in str(report)
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"weights": 1}, ValueError, "Weight bits must be in 2..16, not 1"),
+        ({"weights": 17}, ValueError, "Weight bits must be in 2..16, not 17"),
+        ({"weights": 4.0}, TypeError, "Weight bits must be an int or 'ternary', not 4.0"),
+        ({"potentials": 1}, ValueError, "Potential bits must be in 2..32, not 1"),
+        ({"potentials": "8"}, TypeError, "Potential bits must be an int, not '8'"),
+        (
+            {"decay": "table"},
+            ValueError,
+            "Decay must be one of 'shift', 'shifts', 'multiplier', not 'table'",
+        ),
+        (
+            {"scales": {"own": 0.0}},
+            ValueError,
+            "Scale of layer 'own' must be a positive number, not 0.0",
+        ),
+        ({"scales": {"one": 1.0}}, ValueError, "Scales must be for own, not 'one'"),
+        ({"weights": {"one": 4}}, ValueError, "Weight bits must be for in->own, own, not 'one'"),
+        (
+            {"potentials": {}},
+            ValueError,
+            "Potential bits must be given for 'own' as well, not as {}",
+        ),
+        (
+            {"scales": {"own": 0.001}},
+            ValueError,
+            "Layer 'own': Lif threshold must be at most 127, not 1000",
+        ),
+        (
+            {"scales": {"own": 1 / 127}},
+            ValueError,
+            "Layer 'own': Threshold must be in 0..126, which a potential of 8 bits that fires at "
+            "'>' can reach, not 127",
+        ),
+    ],
+)
+def test_quantize_rejects(options, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        quantize(small(np.eye(2)), **options)

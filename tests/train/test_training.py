@@ -1,0 +1,218 @@
+"""Tests of training: it learns, it is the same twice, and it says what it cannot take."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from spiker_hdl.model import reference
+from spiker_train import Dataset, Quantization, SpikingNetwork, accuracy, quantize, train
+from spiker_train.recipes import encode, train_network
+from spiker_train.training import _Shifter, split
+
+
+def task(samples=300, seed=0):
+    """Make spikes of two classes, each with channels of its own that are busier."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, samples)
+    chance = np.where(np.arange(16) % 2 == labels[:, None], 0.5, 0.2)
+    spikes = random.random((samples, 4, 16)) < chance[:, None]
+    return spikes.astype(np.uint8), labels
+
+
+def pictures(samples=120, seed=0):
+    """Make a data set of bars, upright or lying."""
+    random = np.random.default_rng(seed)
+    y = random.integers(0, 2, samples)
+    x = random.integers(0, 40, (samples, 6, 6)).astype(np.uint8)
+    for picture, label, at in zip(x, y, random.integers(0, 6, samples), strict=True):
+        (picture if label else picture.T)[at] = 220
+    half = samples // 2
+    return Dataset(x[:half], y[:half], x[half:], y[half:], "bars")
+
+
+@pytest.mark.parametrize("readout", ["last", "largest", "sum", "count", "first"])
+@pytest.mark.parametrize("integers", [None, Quantization(3, 8)])
+def test_training_learns_by_every_readout(readout, integers):
+    x, y = task()
+    net = SpikingNetwork.chain("16-12-2", readout=readout, seed=4)
+    history = train(net, x, y, epochs=12, integers=integers, batch=20, rate=1e-2, progress=False)
+    assert min(history.losses[-3:]) < 0.75 * history.losses[0]
+    x, y = task(200, seed=1)
+    assert accuracy(net, x, y, history.integers) > 0.8
+    if integers is not None:
+        answers = reference.run(quantize(net, history.integers), x)
+        assert (answers.classes == y).mean() == accuracy(net, x, y, history.integers)
+
+
+def test_the_weights_stay_where_integers_are():
+    x, y = task()
+    net = SpikingNetwork.chain("16-12-2")
+    q = Quantization("ternary", 8).fit(net)
+    train(net, x, y, epochs=3, integers=q, rate=0.2, progress=False)
+    for one in net.connections:
+        assert float(one.weights.detach().abs().max()) <= q.scales[one.target] * (1 + 1e-6)
+
+
+def test_the_same_seed_trains_the_same_weights():
+    x, y = task()
+
+    def weights(seed):
+        net = SpikingNetwork.chain("16-8-2", seed=1)
+        torch.rand(seed + 1)  # what else draws random numbers does not matter
+        train(net, x, y, epochs=2, seed=seed, progress=False)
+        return torch.cat([one.flatten() for one in net.parameters()])
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+def test_the_best_epoch_is_kept():
+    x, y = task(120)
+    net = SpikingNetwork.chain("16-8-2", seed=2)
+    held = task(60, seed=5)
+    history = train(net, x, y, epochs=8, validation=held, rate=3e-2, progress=False)
+    best = max(history.validation)
+    assert history.best == max(n for n, one in enumerate(history.validation) if one == best)
+    assert accuracy(net, *held) == best
+
+
+def test_an_activity_penalty_saves_spikes():
+    x, y = task()
+
+    def spikes(activity):
+        net = SpikingNetwork.chain("16-12-2", seed=3)
+        history = train(net, x, y, epochs=10, rate=1e-2, activity=activity, progress=False)
+        return history.spikes[-1]
+
+    assert spikes(20.0) < 0.7 * spikes(0.0)
+
+
+def test_pictures_are_moved_whole():
+    net = SpikingNetwork.chain("12-2", shape=(3, 4))
+    picture = torch.zeros(50, 2, 3, 4)
+    picture[:, 0, 1, 1] = 1
+    picture[:, 1, 1, 2] = 1
+    moved = _Shifter(net, 1)({"input": picture.reshape(50, 2, 12)}, np.random.default_rng(0))
+    found = moved["input"].reshape(50, 2, 3, 4)
+    places = {tuple(one) for one in found[:, 0].nonzero()[:, 1:].tolist()}
+    assert places == {(r, c) for r in range(3) for c in range(3)}
+    first, second = (found[:, n].nonzero() for n in (0, 1))
+    assert torch.equal(first[:, :2], second[:, :2])
+    assert torch.equal(first[:, 2] + 1, second[:, 2])
+
+
+def test_a_split_takes_every_sample_once():
+    kept, held = split(50, 0.2, seed=3)
+    assert len(held) == 10
+    assert sorted([*kept, *held]) == list(range(50))
+    assert not np.array_equal(held, split(50, 0.2, seed=4)[1])
+
+
+def test_a_recipe_gives_the_same_file_twice(tmp_path):
+    data = pictures()
+    for name in ("a", "b"):
+        network, report = train_network(data, "36-12-2", epochs=9, progress=False)
+        network.save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert report["accuracy"]["integers"] > 0.8
+    assert network.note["encoder"] == "rate"
+    assert network.note["steps"] == "4"
+    found = reference.run(network, encode(data.x_test, 4))
+    assert (found.classes == data.y_test).mean() == report["accuracy"]["integers"]
+
+
+@pytest.mark.parametrize("encoder", ["bernoulli", "first_spike", "graded"])
+def test_a_recipe_takes_every_encoder(encoder):
+    network, report = train_network(
+        pictures(400), "36-12-2", 3, 4, 10, encoder=encoder, epochs=24, progress=False
+    )
+    assert network.inputs[0].high == (15 if encoder == "graded" else 1)
+    assert report["accuracy"]["integers"] > 0.7
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"epochs": 0}, ValueError, "Epochs must be an int of at least 1, not 0"),
+        ({"batch": 2.0}, ValueError, "Batch must be an int of at least 1, not 2.0"),
+        ({"rate": float("nan")}, ValueError, "Learning rate must be a positive number, not nan"),
+        (
+            {"validation": 0.0},
+            ValueError,
+            "Validation share must leave samples on both sides, not 0.0",
+        ),
+        ({"labels": np.zeros(9, int)}, ValueError, "Labels must have the shape (300,), not (9,)"),
+        ({"labels": np.zeros(300)}, TypeError, "Labels must be integers, not float64"),
+        ({"labels": np.full(300, 2)}, ValueError, "Labels must be in 0..1, not 2"),
+        (
+            {"spikes": np.zeros((300, 4, 15), int)},
+            ValueError,
+            "Spikes of input 'input' must have the shape (samples, steps, 16), not (300, 4, 15)",
+        ),
+        (
+            {"spikes": np.full((300, 4, 16), 2)},
+            ValueError,
+            "Spikes of input 'input' must be in 0..1, not 2",
+        ),
+        ({"shift": 1}, ValueError, "Input 'input' must have two axes to be shifted, not 16"),
+    ],
+)
+def test_train_rejects(options, error, message):
+    x, y = task()
+    given = {"spikes": x, "labels": y, "epochs": 1, "progress": False} | options
+    net = SpikingNetwork.chain("16-4-2")
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        train(net, given.pop("spikes"), given.pop("labels"), **given)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"layers": "35-2"}, "Layers for 'bars' must begin with 36, not 35"),
+        ({"layers": "36-1"}, "Layers for 'bars' must end with at least 2, not 1"),
+        ({"encoder": "phase"}, "Encoder must be one of 'rate', 'bernoulli', 'first_spike', "
+         "'graded', not 'phase'"),
+        ({"seed": -1}, "Seed must be an int of at least 0, not -1"),
+        ({"epochs": 1}, "Epochs must be an int of at least 2, not 1"),
+        ({"weights": 40}, "Weight bits must be in 2..16, not 40"),
+    ],
+)  # fmt: skip
+def test_recipes_reject(options, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        train_network(pictures(), **{"layers": "36-4-2", "progress": False} | options)
+
+
+# -- real data -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_digits_are_learned(seed):
+    pytest.importorskip("sklearn")
+    network, report = train_network("digits", "64-32-10", seed=seed, progress=False)
+    assert report["accuracy"]["integers"] >= 0.97
+    assert network.weight_bits == 4 * (64 * 32 + 32 * 10)
+
+
+@pytest.mark.slow
+def test_mnist_in_training_is_what_the_reference_computes(data_file, monkeypatch):
+    data_file("mnist.npz")
+    from spiker_train import load_dataset
+
+    data = load_dataset("mnist")
+    net = SpikingNetwork.chain("784-128-10", shape=(28, 28))
+    x = encode(data.x_train[:12000], 4)
+    q = Quantization(4, 8).fit(net)
+    train(net, x, data.y_train[:12000], epochs=2, integers=q, progress=False)
+    test = encode(data.x_test, 4)
+    record = ["hidden", "hidden.v", "output.v"]
+    found = reference.run(quantize(net, q), test, record=record)
+    assert len(found.classes) == 10_000
+    assert found.differences(net.run(test, q, record=record)) == []
+    assert 20 < found.counts["hidden"].mean() < 300
+    assert (found.classes == data.y_test).mean() > 0.9
