@@ -1,0 +1,23 @@
+"""Write the accelerator in other languages.
+
+The package itself can be called, as ``spiker_hdl.emit(...)``: it does what :func:`emit` does.
+"""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .emission import LANGUAGES, emit
+from .yosys import YosysError
+
+__all__ = ["LANGUAGES", "YosysError", "emit"]
+
+
+class _Package(ModuleType):
+    # Importing a package binds its name in the one around it, over a function of that name.
+    def __call__(self, *args: Any, **options: Any) -> Path:
+        return emit(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,205 @@
+"""A directory with the accelerator in another language, and all that proves and explains it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..model import Mapping, Network, Result, reference, stimulus
+from ..model.check import check_choice, check_kind
+from ..names import identifiers
+from ..rtl import Accelerator
+from .directory import writing
+from .manifest import manifest
+from .vectors import Vectors, make_vectors
+from .verilog import Source, to_verilog
+from .verilog_bench import bench_name, verilog_bench
+
+__all__ = ["LANGUAGES", "Language", "emit"]
+
+_VERILOG_MAKE = """\
+IVERILOG ?= iverilog
+VVP ?= vvp
+ARGS ?=
+
+.PHONY: sim clean
+
+sim: {bench}.vvp  ## Compare all samples; ARGS="+stalls=1 +back_to_back" makes it harder
+	$(VVP) -n $< $(ARGS)
+
+{bench}.vvp: {top}.v {bench}.v
+	$(IVERILOG) -g2005 -s {bench} -o $@ $^
+
+clean:
+	rm -f {bench}.vvp
+"""
+
+_README = """\
+{network}: a spiking network as {title}
+
+{design}  the accelerator; its top is {top}
+manifest.json  its ports, the fields of their payloads, timing, versions
+"""
+
+_BENCH_README = """\
+{bench}  test bench; compares {samples} samples with what the network answers
+vectors/  their beats, and the results expected, in hexadecimal
+
+To run it, with {simulator} installed:
+
+    make sim
+    make sim ARGS="+stalls=1 +back_to_back"
+
+prints PASS and the number of samples, or FAIL and the first difference.
+"""
+
+
+@dataclass(frozen=True)
+class Language:
+    """What it takes to emit in a language.
+
+    Members
+    -------
+    title : str
+        What people call it.
+    suffix : str
+        Of its files.
+    design : callable
+        Writes a component: ``design(component, name)`` gives a :class:`~.verilog.Source`.
+    bench : callable
+        Writes its test bench: ``bench(accelerator, vectors, top=, ports=)`` gives a text.
+    makefile : str
+        With ``{top}`` and ``{bench}``.
+    simulator : str
+        What the makefile calls.
+    """
+
+    title: str
+    suffix: str
+    design: Callable[[Any, str], Source]
+    bench: Callable[..., str]
+    makefile: str
+    simulator: str
+
+
+LANGUAGES = {
+    "verilog": Language("Verilog", "v", to_verilog, verilog_bench, _VERILOG_MAKE, "Icarus Verilog"),
+}
+"""Languages that can be emitted."""
+
+
+def emit(
+    network: Network,
+    directory: str | Path,
+    *,
+    language: str = "verilog",
+    mapping: Mapping | None = None,
+    samples: Any = None,
+    expected: Result | None = None,
+    name: str | None = None,
+    command: str | None = None,
+) -> Path:
+    """Write the accelerator of a network, and a test bench with what is expected of it.
+
+    Nothing is written outside the directory, and each file appears there whole or not at all,
+    ``manifest.json`` last.
+
+    Parameters
+    ----------
+    network : Network
+    directory : str or Path
+        Made if need be.
+    language : str
+        One of :data:`LANGUAGES`.
+    mapping : Mapping, optional
+    samples : array of int, list of arrays, or a mapping from input names to such, optional
+        Samples for the test bench, as :func:`spiker_hdl.run` takes them; none, no test bench.
+    expected : Result, optional
+        What the test bench expects, from any engine; where that counts cycles, so does the test
+        bench. What the reference answers by default.
+    name : str, optional
+        Name of the topmost module; that of the network by default.
+    command : str, optional
+        Kept in the manifest as what makes the same again; a call of this by default.
+
+    Returns
+    -------
+    Path
+        The manifest.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what the network takes.
+    OSError
+        If the directory cannot be written.
+    YosysError
+        If Verilog is wanted and there is no Yosys.
+    """
+    check_kind("Network", network, Network)
+    check_choice("Language", language, LANGUAGES)
+    if name is not None:
+        check_kind("Name", name, str)
+    if mapping is not None:
+        check_kind("Mapping", mapping, Mapping)
+        mapping.check(network)
+    given = None if samples is None else stimulus(network, samples)
+    if expected is not None:
+        check_kind("Expected", expected, Result)
+        if given is None:
+            raise ValueError("Samples must be given where a result is expected")
+        if list(expected.steps) != list(given.steps):
+            raise ValueError("Expected result must be of the samples given, not of others")
+    elif given is not None:
+        expected = reference.run(network, samples)
+    top = identifiers([name or network.name])[name or network.name]
+    made = command or f"spiker_hdl.emit(network, directory, language={language!r})"
+    with writing(directory) as write:
+        accelerator = Accelerator(network, mapping)
+        vectors = None
+        if given is not None and expected is not None:
+            vectors = make_vectors(accelerator, given, expected)
+        write(_files(accelerator, LANGUAGES[language], language, top, vectors, made))
+    return Path(directory) / "manifest.json"
+
+
+def _files(
+    accelerator: Accelerator,
+    language: Language,
+    key: str,
+    top: str,
+    vectors: Vectors | None,
+    command: str,
+) -> dict[str, str]:
+    """Return the text of every file, the manifest last."""
+    source = language.design(accelerator, top)
+    bench = bench_name(top)
+    files = {f"{top}.{language.suffix}": source.text}
+    readme = _README.format(
+        network=accelerator.network.name,
+        title=language.title,
+        design=f"{top}.{language.suffix}",
+        top=top,
+    )
+    if vectors is not None:
+        text = language.bench(accelerator, vectors, top=top, ports=source.ports)
+        files[f"{bench}.{language.suffix}"] = text
+        files |= {f"vectors/{name}": text for name, text in vectors.files().items()}
+        files["Makefile"] = language.makefile.format(top=top, bench=bench)
+        readme += _BENCH_README.format(
+            bench=f"{bench}.{language.suffix}",
+            samples=vectors.samples,
+            simulator=language.simulator,
+        )
+    files["README.txt"] = readme
+    files["manifest.json"] = manifest(
+        accelerator,
+        language=key,
+        top=top,
+        ports=source.ports,
+        tool=source.tool,
+        command=command,
+        samples=0 if vectors is None else vectors.samples,
+        files=files,
+    )
+    return files

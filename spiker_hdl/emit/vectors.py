@@ -1,0 +1,110 @@
+"""Samples and what is expected of them, as files of hexadecimal words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth import Value
+
+from ..model import Result, Stimulus
+from ..rtl import Accelerator
+from ..simulate.beats import payloads
+from .fields import Field, pack, result_fields, values_of
+
+__all__ = ["Vectors", "make_vectors"]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What a test bench reads.
+
+    Members
+    -------
+    samples : int
+        How many there are.
+    beats : mapping of str to list of int
+        By input: the payload of each beat, with a bit above that marks the last of a sample.
+    widths : mapping of str to int
+        By input: bits of a payload, without that mark.
+    expected : list of int
+        The result of each sample.
+    width : int
+        Bits of a result.
+    fields : mapping
+        Those of a result that are compared: see :func:`~.fields.result_fields`.
+    timed : bool
+        Whether the cycles are known too.
+    patience : int
+        Cycles without a result after which something must be wrong.
+    """
+
+    samples: int
+    beats: dict[str, list[int]]
+    widths: dict[str, int]
+    expected: list[int]
+    width: int
+    fields: dict[tuple[str, ...], Field]
+    timed: bool
+    patience: int
+
+    def files(self) -> dict[str, str]:
+        """Return the text of each file, by name."""
+        return {
+            **{f"{port}.hex": _hex(self.beats[port], self.widths[port] + 1) for port in self.beats},
+            "expected.hex": _hex(self.expected, self.width),
+        }
+
+
+def make_vectors(accelerator: Accelerator, given: Stimulus, expected: Result) -> Vectors:
+    """Make vectors of samples.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+        Which takes them.
+    given : Stimulus
+        The samples.
+    expected : Result
+        What any engine answers to them; cycles are compared if it knows them.
+
+    Raises
+    ------
+    ValueError
+        If it holds a value that no result of the accelerator can.
+    """
+    beats, widths = {}, {}
+    for node in accelerator.network.inputs:
+        port = accelerator.ports[node.name]
+        widths[port] = Value.cast(getattr(accelerator, port).p).shape().width
+        beats[port] = []
+        for sample in given.values[node.name]:
+            found = payloads(accelerator, node, sample)
+            beats[port] += [*found[:-1], found[-1] | 1 << widths[port]]
+    fields = result_fields(accelerator)
+    return Vectors(
+        len(given),
+        beats,
+        widths,
+        [pack(fields, values_of(expected, n)) for n in range(len(given))],
+        accelerator.o.p.shape().size,
+        fields,
+        expected.cycles is not None,
+        _patience(accelerator, int(max(given.steps)), beats),
+    )
+
+
+def _patience(accelerator: Accelerator, steps: int, beats: dict[str, Any]) -> int:
+    """Return far more cycles than a sample can take, even where all pause half of the time."""
+    network = accelerator.network
+    total = sum(2 * one.size for one in network.inputs)
+    for one in network.populations:
+        core = accelerator.mapping.cores[one.name]
+        events = sum(network.nodes[p.source].size + 1 for p in network.into(one.name))
+        total += -(-one.size // core.lanes) * events + 2 * one.size + 32
+    latest = max((one.delay for one in network.projections), default=0)
+    return 1000 + 8 * (steps + latest + 2) * total
+
+
+def _hex(words: Iterable[int], width: int) -> str:
+    digits = -(-width // 4)
+    return "".join(f"{word:0{digits}x}\n" for word in words)

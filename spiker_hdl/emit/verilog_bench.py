@@ -1,0 +1,233 @@
+"""A self-checking test bench in Verilog."""
+
+import re
+from collections.abc import Mapping
+from string import Template
+
+from ..rtl import Accelerator
+from .fields import Field
+from .vectors import Vectors
+
+__all__ = ["bench_name", "verilog_bench"]
+
+_BENCH = Template("""\
+// Runs the samples in vectors/ through $top and compares every result.
+//
+// Prints "PASS <n> samples" and ends with status 0; or prints "FAIL", the sample, the field, what
+// was expected and what was found, and ends with another. From this directory:
+//
+//   iverilog -g2005 -o sim.vvp $top.v $bench.v && vvp -n sim.vvp
+//
+// +samples=<n>     stop after n samples
+// +stalls=<seed>   pause at random on every stream (cycles are then not compared)
+// +back_to_back    offer samples without waiting for results (cycles are then not compared)
+// +vcd=<file>      write the waveforms of all signals
+
+`timescale 1ns / 1ps
+
+module $bench;
+  localparam SAMPLES = $samples;
+  localparam TIMED = $timed;  // whether the cycles of a sample are known
+  localparam PATIENCE = $patience;  // cycles without a result after which something is wrong
+
+  reg clk = 0;
+  reg rst = 1;
+  always #5 clk = !clk;
+
+  integer samples = SAMPLES;
+  integer stalls = 0;
+  reg back_to_back = 0;
+  integer done = 0;  // results so far
+  integer quiet = 0;  // cycles since something happened
+  integer ticks = 0;
+  integer n;
+  reg failed = 0;
+  reg [31:0] noise = 1;  // decides who pauses
+  reg [8 * 256:1] file;
+
+  reg [$high:0] expected [0:SAMPLES-1];
+  reg [$high:0] wanted;
+  reg [$high:0] before = 0;
+  reg held = 0;
+  wire [$high:0] o_payload;
+  wire o_valid;
+  wire o_ready = !rst && (stalls == 0 || noise[31]);
+$declarations
+  $top dut (
+    .clk(clk),
+    .rst(rst),
+$connections    .o_payload(o_payload),
+    .o_valid(o_valid),
+    .o_ready(o_ready)
+  );
+
+  initial begin
+    $$readmemh("vectors/expected.hex", expected);
+$reads    if (!$$value$$plusargs("samples=%d", samples) || samples > SAMPLES) samples = SAMPLES;
+    if (!$$value$$plusargs("stalls=%d", stalls)) stalls = 0;
+    back_to_back = $$test$$plusargs("back_to_back");
+    if (stalls != 0) noise = stalls;
+    if ($$value$$plusargs("vcd=%s", file)) begin
+      $$dumpfile(file);
+      $$dumpvars(0, $bench);
+    end
+  end
+
+  function [31:0] shuffled(input [31:0] x);
+    begin
+      shuffled = x ^ (x << 13);
+      shuffled = shuffled ^ (shuffled >> 17);
+      shuffled = shuffled ^ (shuffled << 5);
+    end
+  endfunction
+
+  always @(posedge clk) begin
+    ticks <= ticks + 1;
+    rst <= ticks < 3;
+    noise <= shuffled(noise);
+  end
+$sources
+  // Results.
+  always @(posedge clk) if (!rst && !failed) begin
+    quiet <= quiet + 1;
+    held <= o_valid && !o_ready;
+    before <= o_payload;
+    if (held && (o_valid !== 1 || o_payload !== before)) begin
+      failed = 1;
+      $$display("FAIL sample %0d: result must stay until it is taken", done);
+    end
+    if (o_valid === 1 && o_ready) begin
+      quiet <= 0;
+      if (done == samples) begin
+        failed = 1;
+        $$display("FAIL: more than %0d results", samples);
+      end else begin
+        wanted = expected[done];
+$checks        done <= done + 1;
+      end
+    end
+    if (done < samples && quiet > PATIENCE) begin
+      failed = 1;
+      $$display("FAIL sample %0d: no result in %0d cycles", done, quiet);
+    end
+    if (failed) begin
+      $$fatal;
+    end else if (done == samples && quiet > 99) begin
+      $$display("PASS %0d samples", samples);
+      $$finish(0);
+    end
+  end
+endmodule
+""")
+
+_DECLARATIONS = Template("""
+  // Input $label.
+  reg [$width:0] ${port}_beats [0:$last];  // each with a mark of the sample's end on top
+  reg [$high:0] ${port}_payload = 0;
+  reg ${port}_valid = 0;
+  wire ${port}_ready;
+  integer ${port}_next = 0;
+  integer ${port}_sample = 0;
+""")
+
+_SOURCE = Template("""
+  // A beat is offered until it is taken, a sample once the result before it has been taken.
+  always @(posedge clk) if (!rst) begin
+    if (${port}_valid && ${port}_ready) begin
+      if (${port}_beats[${port}_next][$width]) ${port}_sample = ${port}_sample + 1;
+      ${port}_next = ${port}_next + 1;
+      ${port}_valid <= 0;
+    end
+    if ((!${port}_valid || ${port}_ready) && ${port}_sample < samples
+        && (back_to_back || ${port}_sample <= done) && (stalls == 0 || noise[$bit])) begin
+      ${port}_payload <= ${port}_beats[${port}_next][$high:0];
+      ${port}_valid <= 1;
+    end
+  end
+""")
+
+_CHECK = Template("""\
+        for (n = 0; n < $count; n = n + 1)
+          if ($condition!failed && o_payload[$at +: $width] !== wanted[$at +: $width]) begin
+            failed = 1;
+            $$display("FAIL sample %0d: $label: expected %0d, found %0d", done,$index
+                      $sign(wanted[$at +: $width]), $sign(o_payload[$at +: $width]));
+          end
+""")
+
+
+def bench_name(top: str) -> str:
+    """Return the name of the test bench of a module."""
+    return f"{top}_bench"
+
+
+def verilog_bench(
+    accelerator: Accelerator, vectors: Vectors, *, top: str, ports: Mapping[str, str]
+) -> str:
+    """Return a test bench in Verilog-2001 (and ``$fatal``, which simulators of today know).
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+        What is tested.
+    vectors : Vectors
+        With what.
+    top : str
+        Name of its module.
+    ports : mapping of str to str
+        Name of each port in Verilog, by its name in Amaranth.
+    """
+    declarations, connections, reads, sources = "", "", "", ""
+    for n, node in enumerate(accelerator.network.inputs):
+        port = accelerator.ports[node.name]
+        width = vectors.widths[port]
+        at = {
+            "port": port,
+            "label": _label(node.name, accelerator.names[node.name]),
+            "width": width,
+            "high": width - 1,
+            "last": len(vectors.beats[port]) - 1,
+            "bit": 2 * n % 31,
+        }
+        declarations += _DECLARATIONS.substitute(at)
+        sources += _SOURCE.substitute(at)
+        reads += f'    $readmemh("vectors/{port}.hex", {port}_beats);\n'
+        for one in ("payload", "valid", "ready"):
+            connections += f"    .{ports[f'{port}__{one}']}({port}_{one}),\n"
+    return _BENCH.substitute(
+        top=top,
+        bench=bench_name(top),
+        samples=vectors.samples,
+        timed=int(vectors.timed),
+        patience=vectors.patience,
+        high=vectors.width - 1,
+        declarations=declarations,
+        connections=connections,
+        reads=reads,
+        sources=sources,
+        checks="".join(_check(key, field, accelerator) for key, field in vectors.fields.items()),
+    )
+
+
+def _check(key: tuple[str, ...], field: Field, accelerator: Accelerator) -> str:
+    if not field.width:
+        return ""
+    plain = accelerator.names | accelerator.readout_names
+    kind = "readout " if key[0] in {"class", "scores", "steps"} else ""
+    label = key[0] if len(key) == 1 else f"{key[0]} of {kind}{_label(key[1], plain[key[1]])}"
+    timed = key == ("cycles",)
+    label = f"score %0d of {label.partition(' of ')[2]}" if field.count else label
+    return _CHECK.substitute(
+        count=max(1, field.count),
+        condition="TIMED && stalls == 0 && !back_to_back && " if timed else "",
+        at=f"{field.offset} + {field.width} * n",
+        width=field.width,
+        label=label,
+        index=" n," if field.count else "",
+        sign="$signed" if field.signed else "$unsigned",
+    )
+
+
+def _label(name: str, identifier: str) -> str:
+    """Return a name as a string of Verilog may hold it."""
+    return name if re.fullmatch(r"[\w +.,:;<>=-]+", name, re.ASCII) else identifier

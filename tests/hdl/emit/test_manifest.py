@@ -1,0 +1,143 @@
+# amaranth: UnusedElaboratable=no
+
+"""Tests of manifests: that they say what the Verilog and the vectors have."""
+
+import hashlib
+import json
+import re
+from random import Random
+
+import pytest
+
+import spiker_hdl
+from networks import ODD_NAMES, random_mapping, random_network, random_spikes
+from spiker_hdl.emit import emit
+from spiker_hdl.emit.fields import Field, pack
+
+
+def case(seed):
+    random = Random(seed)
+    network = random_network(random, names=ODD_NAMES)
+    given = random_spikes(network, random, 3, (1, 8))
+    return network, given, random_mapping(network, random)
+
+
+@pytest.fixture(scope="module", params=range(3))
+def emitted(request, tmp_path_factory):
+    network, given, mapping = case(request.param)
+    directory = tmp_path_factory.mktemp("emitted")
+    path = emit(network, directory, mapping=mapping, samples=given, command="make it")
+    return json.loads(path.read_text()), network, given, mapping, directory
+
+
+def test_it_says_where_it_comes_from(emitted):
+    manifest, network, _, mapping, _ = emitted
+    assert (manifest["format"], manifest["version"]) == ("spiker-emission", 1)
+    assert manifest["network"] == {
+        "name": "random",
+        "sha256": network.digest,
+        "longest": network.longest,
+    }
+    assert manifest["mapping"] == mapping.to_json()
+    assert manifest["command"] == "make it"
+    assert manifest["made by"]["spiker-hdl"] == spiker_hdl.__version__
+    assert re.search(r"Yosys \d+\.\d+", manifest["made by"]["tool"])
+
+
+def test_files_are_all_there_is(emitted):
+    manifest, *_, directory = emitted
+    found = {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in directory.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
+    assert manifest["files"] == found
+
+
+def test_ports_are_those_of_the_verilog(emitted):
+    manifest, *_, directory = emitted
+    text = (directory / f"{manifest['top']}.v").read_text()
+    (body,) = re.findall(rf"^module {manifest['top']}\(.*?^endmodule", text, re.M | re.S)
+    found = {
+        (name, "in" if way == "input" else "out", int(high or 0) + 1)
+        for way, high, name in re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", body, re.M)
+    }
+    ports = {(one["name"], one["direction"], one["width"]) for one in manifest["ports"]}
+    assert ports == found
+    named = {manifest["clock"]["port"], manifest["reset"]["port"]}
+    for one in manifest["streams"].values():
+        named |= {one["payload"], one["valid"], one["ready"]}
+    assert named == {name for name, *_ in ports}
+
+
+def cut(payload, field):
+    found = []
+    for n in range(max(1, field.get("count", 0))):
+        value = payload >> field["offset"] + n * field["width"] & (1 << field["width"]) - 1
+        if field["signed"] and value >> field["width"] - 1:
+            value -= 1 << field["width"]
+        found.append(value)
+    return found if "count" in field else found[0]
+
+
+def test_fields_tell_how_to_read_a_result(emitted):
+    manifest, network, given, _, directory = emitted
+    result = spiker_hdl.run(network, given)
+    o = manifest["streams"]["o"]
+    fields = {one["name"]: one for one in o["fields"]}
+    for n, line in enumerate((directory / "vectors" / "expected.hex").read_text().split()):
+        payload = int(line, 16)
+        for one in o["readouts"]:
+            answer = result.answers[one["name"]]
+            assert cut(payload, fields[f"{one['field']}.winner"]) == answer.classes[n]
+            assert cut(payload, fields[f"{one['field']}.scores"]) == answer.scores[n].tolist()
+            assert cut(payload, fields[f"{one['field']}.steps"]) == result.steps[n]
+        for one in o["counts"]:
+            assert cut(payload, fields[one["field"]]) == result.counts[one["name"]][n]
+    covered = sum(one["width"] * one.get("count", 1) for one in o["fields"])
+    assert covered == o["width"]
+
+
+def test_fields_tell_how_to_write_an_input(emitted):
+    manifest, _, given, mapping, directory = emitted
+    for port, stream in manifest["streams"].items():
+        if port == "o":
+            continue
+        samples = list(given[stream["of"]])
+        fields = {one["name"]: one for one in stream["fields"]}
+        sample = events = step = word = 0
+        values = {}
+        for line in (directory / "vectors" / f"{port}.hex").read_text().split():
+            payload = int(line, 16)
+            if mapping.form == "words":
+                beat = cut(payload, fields["values"])
+                values |= {word * len(beat) + n: value for n, value in enumerate(beat) if value}
+                word += 1
+                end = word * len(beat) >= stream["channels"]
+            else:
+                end = cut(payload, fields["end"])
+                if not end:
+                    value = fields["value"]
+                    values[cut(payload, fields["address"])] = (
+                        cut(payload, value) if value["width"] else 1
+                    )
+            last = end and cut(payload, fields["last"])
+            assert (payload >> stream["width"]) == last
+            if end:
+                wanted = samples[sample][step]
+                assert values == {n: value for n, value in enumerate(wanted.tolist()) if value}
+                events += len(values)
+                values, word, step = {}, 0, step + 1
+            if last:
+                assert step == len(samples[sample])
+                sample, step = sample + 1, 0
+        assert sample == len(samples)
+        assert events > 0
+
+
+@pytest.mark.parametrize("value", [-5, 4])
+def test_what_does_not_fit_its_field_is_refused(value):
+    fields = {("cycles",): Field(("cycles",), 4, 3, True)}
+    with pytest.raises(ValueError, match=f"Expected cycles must be in -4..3, not {value}"):
+        pack(fields, {("cycles",): [value]})
+    assert pack(fields, {("cycles",): [-4]}) == 0b1000000
