@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
     parser.add_argument("--save", type=Path, help="directory for the networks of the first seed")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="results depend on it")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"{'data':<8} {'seed':>4} {'float':>8} {'rounded':>8} {'integers':>8} "
@@ -69,9 +69,7 @@ def main() -> None:
                 flush=True,
             )
     median = {
-        task: statistics.median(
-            one["accuracy"]["integers"] for one in runs if one["data"] == task
-        )
+        task: statistics.median(one["accuracy"]["integers"] for one in runs if one["data"] == task)
         for task in options.tasks or TASKS
     }
     for task, share in median.items():

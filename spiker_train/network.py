@@ -288,6 +288,7 @@ class SpikingNetwork(nn.Module):
         for one, kind in (*((x, Layer) for x in layers), *((x, Connection) for x in connections)):
             if not isinstance(one, kind):
                 raise TypeError(f"Each part must be a {kind.__name__}, not {one!r}")
+        self._known: tuple[Any, dict] = (None, {})
         self.graph = self._skeleton()
         self.groups = _groups(self.graph)
         for one in self.readouts:
@@ -471,7 +472,6 @@ class SpikingNetwork(nn.Module):
 
     def _integer_core(self, layer: Layer, integers: Quantization) -> _Core:
         scale = integers.scale(layer)
-        neuron = integers.neuron(layer)
         bias = None if layer.bias is None else rounded(layer.bias, scale, -(2**31), 2**31 - 1)
         low, high = 0, 0
         weights = {}
@@ -483,9 +483,9 @@ class SpikingNetwork(nn.Module):
             low += min(products) * self._fan_in(one)
             high += max(products) * self._fan_in(one)
         if bias is not None:
-            low += int(min(0, bias.min()))
-            high += int(max(0, bias.max()))
-        dtype = self._format(layer, neuron, low, high)
+            most = 2 ** int(bias.detach().abs().max()).bit_length()
+            low, high = low - most, high + most
+        neuron, dtype = self._prepared(layer, integers, low, high)
         like = torch.zeros((), dtype=dtype, device=self._like().device)
         return _Core(
             layer,
@@ -498,6 +498,21 @@ class SpikingNetwork(nn.Module):
             {name: one.to(dtype) for name, one in weights.items()},
             None if bias is None else bias.to(dtype),
         )
+
+    def _prepared(
+        self, layer: Layer, integers: Quantization, low: int, high: int
+    ) -> tuple[Neuron, torch.dtype]:
+        # Training asks for the same thousands of times; a learned parameter changes each time.
+        seen = tuple((id(one), one._version) for one in layer.cell.buffers())
+        key = layer.name, low, high, seen
+        if self._known[0] is not integers:
+            self._known = integers, {}
+        found = self._known[1].get(key)
+        if found is None or layer.cell.learned:
+            neuron = integers.neuron(layer)
+            found = neuron, self._format(layer, neuron, low, high)
+            self._known[1][key] = found
+        return found
 
     def _ends(self, one: Connection) -> tuple[int, int]:
         node = self.graph.nodes[one.source]

@@ -1,5 +1,6 @@
 """Training by surrogate gradients, in real numbers or in the integers that ship."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -136,14 +137,12 @@ def train(
     device = next(net.parameters()).device
     target = torch.as_tensor(y, device=device)
     shifter = _Shifter(net, shift) if shift else None
-    optimiser = torch.optim.Adam(_groups(net, rate), betas=(0.9, 0.99))
-    steps = -(-len(y) // batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * steps)
+    optimiser = _Adam(_groups(net), epochs * -(-len(y) // batch))
     draws = np.random.Generator(np.random.PCG64([seed, 1]))
     history = History(integers=integers)
     hidden = [one.name for one in net.layers if one.cell.spiking and one.name != _answer(net)]
     best: dict[str, torch.Tensor] = {}
-    with _bar(progress, title, epochs * steps) as advance:
+    with _bar(progress, title, optimiser.steps) as advance:
         for epoch in range(epochs):
             order = draws.permutation(len(y))
             total = 0.0
@@ -159,10 +158,9 @@ def train(
                 total += float(loss.detach()) * len(members)
                 if activity:
                     loss = loss + activity * _per_sample(outcome, hidden) / 100
-                optimiser.zero_grad(set_to_none=True)
+                net.zero_grad(set_to_none=True)
                 loss.backward()
-                optimiser.step()
-                schedule.step()
+                optimiser.step(rate)
                 if integers is not None:
                     clip(net, integers)
                 advance()
@@ -218,19 +216,40 @@ def _per_sample(outcome: Outcome, hidden: list[str]) -> Any:
     return sum((outcome.spikes[name].sum((1, 2)).mean() for name in hidden), start=0.0)
 
 
-def _groups(net: SpikingNetwork, rate: float) -> list[dict[str, Any]]:
+def _groups(net: SpikingNetwork) -> list[tuple[nn.Parameter, float]]:
     # Adam moves by the learning rate whatever the gradient, so that it goes with the size of what
     # it moves.
-    groups = []
-    for one in net.connections:
-        groups.append({"params": [one.weights], "lr": rate * net.layer[one.target].cell.unit})
-    for one in net.layers:
-        if one.bias is not None:
-            groups.append({"params": [one.bias], "lr": rate * one.cell.unit})
-        learned = list(one.cell.parameters())
-        if learned:
-            groups.append({"params": learned, "lr": rate})
-    return groups
+    groups = [(one.weights, net.layer[one.target].cell.unit) for one in net.connections]
+    groups += [(one.bias, one.cell.unit) for one in net.layers if one.bias is not None]
+    return groups + [(p, 1.0) for one in net.layers for p in one.cell.parameters()]
+
+
+class _Adam:
+    """Adam (Kingma and Ba 2015) with a rate that falls as a cosine to zero.
+
+    It is here because the first use of ``torch.optim`` loads PyTorch's compiler, which takes longer
+    than to train a small network.
+    """
+
+    def __init__(self, groups: list[tuple[nn.Parameter, float]], steps: int):
+        self.steps = steps
+        self.done = 0
+        self.groups = [(p, size, torch.zeros_like(p), torch.zeros_like(p)) for p, size in groups]
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """Move all parameters that have a gradient."""
+        rate *= 0.5 + 0.5 * math.cos(math.pi * self.done / self.steps)
+        self.done += 1
+        first, second = 1 - 0.9**self.done, 1 - 0.99**self.done
+        for parameter, size, mean, square in self.groups:
+            grad = parameter.grad
+            if grad is None:
+                continue
+            mean.lerp_(grad, 0.1)
+            square.mul_(0.99).addcmul_(grad, grad, value=0.01)
+            spread = (square / second).sqrt_().add_(1e-8)
+            parameter.addcdiv_(mean, spread, value=-rate * size / first)
 
 
 def _arrays(net: SpikingNetwork, spikes: Any) -> dict[str, np.ndarray]:
