@@ -3,6 +3,7 @@
 from amaranth import *
 
 from ..model import Arithmetic, Decay, signed_range
+from ..model.bounds import signed_width
 
 __all__ = ["Gates"]
 
@@ -63,7 +64,7 @@ class Gates(Arithmetic):
         return self.held(self._saturated(self.held(x, "exact"), low, high), "saturated")
 
     def _saturated(self, x, low: int, high: int):
-        width = len(C(low)) if low < 0 else len(C(high)) + 1
+        width = signed_width(low, high)
         if (low, high) != signed_range(width) or not x.shape().signed:
             shape = Shape(width, signed=True) if low < 0 else Shape(width - 1)
             return _narrow(self.clamp(x, low, high), shape)
