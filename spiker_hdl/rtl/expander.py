@@ -94,7 +94,7 @@ class Expander(wiring.Component):
         if not isinstance(synapses, Sparse):
             synapses = Sparse.from_matrix(synapses.matrix())
         ends = [*zip(synapses.sources.tolist(), synapses.targets.tolist(), strict=True)]
-        following = [source for source, _ in ends[1:]] + [-1]
+        following = [*(source for source, _ in ends), -1][1:]
         entries = [
             self._entry(target, weight, source != after)
             for (source, target), weight, after in zip(
@@ -124,12 +124,7 @@ class Expander(wiring.Component):
         entry = synapses.read_port()
         at = Signal(range(len(held)))
         m.d.sync += at.eq(entry.addr)
-        m.d.comb += [
-            self.o.p.fold.eq(entry.data.fold),
-            self.o.p.lane.eq(entry.data.lane),
-            self.o.p.weight.eq(product(entry.data.weight, self.i.p.value)),
-            self.o.p.last.eq(self.i.p.last),
-        ]
+        m.d.comb += self.o.p.last.eq(self.i.p.last)
         if not self.straight:
             place = data.StructLayout({"start": range(len(held)), "some": 1})
             m.submodules.starts = memory = Memory(shape=place, depth=len(starts), init=starts)
@@ -152,8 +147,13 @@ class Expander(wiring.Component):
                     with m.If(~start.data.some):
                         m.next = "Event"
             with m.State("Read"):
-                m.d.comb += self.o.valid.eq(1)
-                m.d.comb += entry.addr.eq(at + self.o.ready)
+                m.d.comb += [
+                    self.o.valid.eq(1),
+                    self.o.p.fold.eq(entry.data.fold),
+                    self.o.p.lane.eq(entry.data.lane),
+                    self.o.p.weight.eq(product(entry.data.weight, self.i.p.value)),
+                    entry.addr.eq(at + self.o.ready),
+                ]
                 m.d.comb += self.i.ready.eq(self.o.ready & entry.data.final)
                 with m.If(self.i.ready):
                     m.next = "Event"
