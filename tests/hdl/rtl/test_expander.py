@@ -1,0 +1,131 @@
+# amaranth: UnusedElaboratable=no
+
+"""Tests of synapses stored one by one: against the matrix, cycle by cycle, and bad input."""
+
+import re
+from random import Random
+
+import numpy as np
+import pytest
+from amaranth import *
+from events import END, LAST, converts, events_of, random_samples, transfer, written
+
+from spiker_hdl.model import OneToOne, Projection, Sparse
+from spiker_hdl.rtl import AddressEvent
+from spiker_hdl.rtl.expander import Expander
+
+from bench import simulate
+
+
+def added(payload, lanes):
+    """Return the target and what is added to it, or the token."""
+    if payload.end:
+        return LAST if payload.last else END
+    return payload.fold * lanes + payload.lane, payload.weight
+
+
+def wanted_of(matrix, events, straight):
+    found = []
+    for event in events:
+        if event in {END, LAST}:
+            found.append(event)
+            continue
+        address, value = event
+        for target in range(len(matrix)):
+            weight = int(matrix[target, address])
+            if weight or (straight and target == address):
+                found.append((target, weight * (value or 1)))
+    return found
+
+
+def random_matrix(random, targets, sources, low, high, share):
+    """Draw weights of which a share is not zero, and one source has none."""
+    matrix = np.array([
+        [random.choice([low, high, random.randint(low, high)]) for _ in range(sources)]
+        for _ in range(targets)
+    ])
+    kept = np.array([[random.random() < share for _ in range(sources)] for _ in range(targets)])
+    matrix = np.where(kept, matrix, 0)
+    matrix[:, random.randrange(sources)] = 0
+    return matrix
+
+
+# -- against the model ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "shape, values", [(unsigned(0), (0, 0)), (unsigned(3), (1, 7)), (signed(3), (-4, 3))]
+)
+@pytest.mark.parametrize("pauses", [(0, 0), (0.5, 0), (0, 0.5)])
+@pytest.mark.parametrize(
+    "targets, sources, lanes, share",
+    [(1, 2, 1, 1), (5, 4, 5, 0.5), (7, 6, 2, 0.3), (6, 3, 4, 1), (3, 3, 1, 0)],
+)
+def test_every_synapse_of_an_event(targets, sources, lanes, share, shape, values, pauses):
+    random = Random(targets)
+    matrix = random_matrix(random, targets, sources, -8, 7, share)
+    synapses = matrix if share == 1 else Sparse.from_matrix(matrix)
+    dut = Expander(Projection("a", "b", synapses), AddressEvent(sources, shape), lanes=lanes)
+    events = events_of(random_samples(random, sources, values=values))
+    wanted = wanted_of(matrix, events, False)
+    sent = [written(one) for one in events]
+    received = transfer(dut, sent, len(wanted), random=random, pauses=pauses)
+    assert [added(one, lanes) for one in received] == wanted
+
+
+@pytest.mark.parametrize("pauses", [(0, 0), (0.5, 0), (0, 0.5)])
+@pytest.mark.parametrize("lanes", [1, 2, 5])
+def test_one_to_one(lanes, pauses):
+    random = Random(lanes)
+    weights = np.array([3, -4, 1, 2, -1])
+    projection = Projection("a", "b", OneToOne(weights))
+    dut = Expander(projection, AddressEvent(5, signed(3)), lanes=lanes)
+    events = events_of(random_samples(random, 5, values=(-4, 3)))
+    wanted = wanted_of(np.diag(weights), events, True)
+    sent = [written(one) for one in events]
+    received = transfer(dut, sent, len(wanted), random=random, pauses=pauses)
+    assert [added(one, lanes) for one in received] == wanted
+
+
+# -- cycle by cycle ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "synapses, cycles",
+    [
+        # An event takes two cycles more than it has synapses; a token takes one.
+        (Sparse.from_matrix(np.array([[1, 0], [1, 0], [1, 0]])), [5, 2, 1]),
+        (OneToOne(np.array([1, 2])), [2, 2, 1]),
+    ],
+)
+def test_how_long_an_event_takes(synapses, cycles):
+    dut = Expander(Projection("a", "b", synapses), AddressEvent(2), lanes=1)
+    taken = []
+
+    async def testbench(ctx):
+        ctx.set(dut.o.ready, 1)
+        ctx.set(dut.i.valid, 1)
+        for event in [(0, 0), (1, 0), LAST]:
+            ctx.set(dut.i.payload, written(event))
+            ready, count = 0, 0
+            while not ready:
+                _, _, ready = await ctx.tick().sample(dut.i.ready)
+                count += 1
+            taken.append(count)
+
+    simulate(dut, testbench, watch=[dut.o])
+    assert all(count <= limit for count, limit in zip(taken, cycles, strict=True))
+
+
+def test_expander_converts():
+    projection = Projection("a", "b", Sparse.from_matrix(np.eye(4, 6, dtype=int)))
+    assert converts(Expander(projection, AddressEvent(6), lanes=2))
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+def test_expander_rejects():
+    projection = Projection("a", "b", OneToOne(np.array([1])))
+    with pytest.raises(ValueError, match=re.escape("Lanes must be at least 1, not 0")):
+        Expander(projection, AddressEvent(1), lanes=0)
