@@ -149,7 +149,7 @@ def _keys(value: dict[str, Any], wanted: set[str], what: str) -> None:
 
 
 def _tupled(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
 
 
 def _input(value: Any) -> Input:
