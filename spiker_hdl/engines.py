@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from .model import Mapping, Network, Result
+from .model import Mapping, Network, Reports, Result
 from .model.check import check_choice, check_kind
 
 __all__ = ["ENGINES", "run"]
@@ -23,6 +23,8 @@ def run(
     engine: str = "reference",
     mapping: Mapping | None = None,
     record: Sequence[str] = (),
+    window: int | None = None,
+    early: str | int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Result:
     """Run samples through a network.
@@ -41,6 +43,12 @@ def run(
         How the network lies in hardware, which changes cycles alone.
     record : sequence of str
         Populations whose spikes, and ``"population.state"`` whose states, are wanted.
+    window : int, optional
+        Steps from one answer to the next, for unbroken signals: after each, states go on and
+        scores start anew.
+    early : "exact" or int, optional
+        Answer a sample as soon as its leader cannot be overtaken, or leads by that much: see
+        :class:`~spiker_hdl.model.Reports`.
     progress : callable, optional
         Called with the number of samples done, as they are.
 
@@ -58,9 +66,10 @@ def run(
     if mapping is not None:
         check_kind("Mapping", mapping, Mapping)
         mapping.check(network)
+    options = {"record": record, "reports": Reports(window, early), "progress": progress}
     if engine == "reference":
         from .model import reference
 
-        return reference.run(network, spikes, record=record, progress=progress)
+        return reference.run(network, spikes, **options)
     interpreted = import_module(".simulate.interpreted", __package__)
-    return interpreted.run(network, spikes, mapping=mapping, record=record, progress=progress)
+    return interpreted.run(network, spikes, mapping=mapping, **options)

@@ -18,6 +18,7 @@ from .neurons import (
     SpikingNeuron,
 )
 from .ranges import Interval, Ranges
+from .reports import Reports
 from .result import Answer, Result
 from .stimulus import Stimulus, check_record, stimulus
 from .synapses import SYNAPSES, Dense, OneToOne, Sparse, Synapses
@@ -53,6 +54,7 @@ __all__ = [
     "Projection",
     "Ranges",
     "Readout",
+    "Reports",
     "Result",
     "Sparse",
     "SpikingNeuron",
@@ -70,6 +72,6 @@ __all__ = [
     "save",
     "signed_range",
     "state",
-    "store_bits",
     "stimulus",
+    "store_bits",
 ]

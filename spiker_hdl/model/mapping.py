@@ -113,7 +113,13 @@ class Mapping:
         object.__setattr__(self, "queues", MappingProxyType(dict(self.queues)))
 
     def __hash__(self) -> int:
-        return hash((*self.cores.items(), *self.queues.items(), self.form, self.word, *self.stores.items()))
+        return hash((
+            *self.cores.items(),
+            *self.queues.items(),
+            self.form,
+            self.word,
+            *self.stores.items(),
+        ))
 
     @classmethod
     def default(cls, network: Network, **changes: Any) -> "Mapping":

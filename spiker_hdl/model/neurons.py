@@ -13,8 +13,8 @@ from .neuron import Neuron, parameter, signed_range, state
 
 __all__ = [
     "NEURONS",
-    "AdaptiveLif",
     "Accumulator",
+    "AdaptiveLif",
     "CurrentLif",
     "If",
     "Integrator",

@@ -8,13 +8,14 @@ import numpy as np
 
 from .arithmetic import ARRAYS
 from .bounds import FLOAT32_EXACT, FLOAT64_EXACT
-from .check import check_int
 from .network import Network, Population, Projection
+from .reports import Reports
 from .result import Answer, Result
 from .stimulus import check_record, stimulus
 
 __all__ = ["run"]
 
+AT_THE_END = Reports()
 BATCH = 1024
 
 
@@ -23,7 +24,7 @@ def run(
     spikes: Any,
     *,
     record: Sequence[str] = (),
-    window: int | None = None,
+    reports: Reports = AT_THE_END,
     progress: Callable[[int], None] | None = None,
 ) -> Result:
     """Run samples through a network.
@@ -35,9 +36,8 @@ def run(
         See :func:`~.stimulus.stimulus`.
     record : sequence of str
         Populations whose spikes, and ``"population.state"`` whose states, are wanted.
-    window : int, optional
-        Steps from one result to the next: the sample goes on after each. One result, after the
-        last step, where none is given.
+    reports : Reports
+        When a sample is answered.
     progress : callable, optional
         Called with the number of samples done, as they are.
 
@@ -50,9 +50,8 @@ def run(
     TypeError, ValueError
         If the spikes or the names to record are not what the network has.
     """
-    if window is not None:
-        check_int("Window", window, 1)
-    given = stimulus(network, spikes, window=window)
+    reports.check(network)
+    given = stimulus(network, spikes, window=reports.window)
     record = check_record(network, record)
     cores = [_Core(network, network.population[name]) for name in network.order]
     parts: list[tuple[np.ndarray, _Batch]] = []
@@ -60,11 +59,11 @@ def run(
         members = np.flatnonzero(given.steps == steps)
         for start in range(0, len(members), BATCH):
             samples = members[start : start + BATCH]
-            batch = _Batch(network, cores, given.group(samples), record, window or int(steps))
+            batch = _Batch(network, cores, given.group(samples), record, reports)
             parts.append((samples, batch))
             if progress is not None:
                 progress(len(samples))
-    return _gather(network, given.steps, parts, record, window)
+    return _gather(network, parts, record, reports, len(given))
 
 
 class _Projector:
@@ -124,7 +123,7 @@ class _Batch:
         cores: Sequence[_Core],
         inputs: dict[str, np.ndarray],
         record: Sequence[str],
-        window: int,
+        reports: Reports,
     ):
         samples, steps, _ = next(iter(inputs.values())).shape
         self._trains: dict[str, Any] = dict(inputs)
@@ -150,16 +149,29 @@ class _Batch:
                         self.traces[name][:, t] = states[core.name][name.split(".")[1]]
             for one in network.readouts:
                 self._score(network.population[one.population], scorers[one.name], states, t)
-            if (t + 1) % window == 0:
+            if reports.early is not None or (t + 1) % (reports.window or steps) == 0:
                 for scorer in scorers.values():
-                    scorer.report()
+                    scorer.report(over=reports.early is None)
         self.scores = {name: np.stack(one.reports, axis=1) for name, one in scorers.items()}
+        self.steps = np.full(samples, steps)
+        if reports.early is not None:
+            stops = reports.stops(network, self.scores[network.readout.name])
+            self.steps = stops + 1
+            self.scores = {n: each[np.arange(samples), stops] for n, each in self.scores.items()}
+        elif reports.window is None:
+            self.scores = {name: each[:, 0] for name, each in self.scores.items()}
+        ran = np.arange(steps) < self.steps[:, None]
         for core in cores:
             if core.neuron.spiking:
                 train = self._trains[core.name]
-                self.counts[core.name] = train.sum(axis=(1, 2), dtype=np.int64)
+                self.counts[core.name] = (train.sum(axis=2, dtype=np.int64) * ran).sum(axis=1)
                 if core.name in record:
                     self.traces[core.name] = train
+        if reports.early is not None:
+            self.traces = {
+                name: [each[:end] for each, end in zip(trace, self.steps, strict=True)]
+                for name, trace in self.traces.items()
+            }
 
     def _current(self, core: _Core, samples: int, t: int) -> np.ndarray:
         current = np.zeros((samples, core.size), dtype=np.int64)
@@ -196,21 +208,22 @@ class _Scorer:
         else:  # first: counts on once a spike has been seen
             self.score = before + ((before > 0) | (value > 0))
 
-    def report(self) -> None:
+    def report(self, *, over: bool) -> None:
         assert self.score is not None  # a window has steps
         self.reports.append(self.score)
-        self.score = None
+        if over:
+            self.score = None
 
 
 def _gather(
     network: Network,
-    steps: np.ndarray,
     parts: list[tuple[np.ndarray, _Batch]],
     record: Sequence[str],
-    window: int | None,
+    reports: Reports,
+    count: int,
 ) -> Result:
     def spread(pick: Callable[[_Batch], Any]) -> Any:
-        found: list[Any] = [None] * len(steps)
+        found: list[Any] = [None] * count
         for samples, batch in parts:
             for n, value in zip(samples, pick(batch), strict=True):
                 found[n] = value
@@ -220,19 +233,15 @@ def _gather(
     answers = {}
     for one in network.readouts:
         scores = spread(lambda batch, name=one.name: batch.scores[name])
-        if window is None:
-            scores = scores[:, 0]
-            classes = scores.argmax(axis=-1)
-        elif isinstance(scores, list):
-            classes = [each.argmax(axis=-1) for each in scores]
+        if isinstance(scores, list):
+            answers[one.name] = Answer([each.argmax(axis=-1) for each in scores], scores)
         else:
-            classes = scores.argmax(axis=-1)
-        answers[one.name] = Answer(classes, scores)
+            answers[one.name] = Answer(scores.argmax(axis=-1), scores)
     counts = {
         one.name: spread(lambda batch, name=one.name: batch.counts[name])
         for one in network.populations
         if one.neuron.spiking
     }
     spikes = {name: spread(lambda batch, name=name: batch.traces[name]) for name in record}
-    first = answers[network.readout.name]
+    first, steps = answers[network.readout.name], spread(lambda batch: batch.steps)
     return Result(first.classes, first.scores, steps, counts, spikes, None, answers, "reference")

@@ -18,10 +18,12 @@ class Answer:
     classes : array of int, shape (samples,) or (samples, windows)
         The winner, ties to the lowest.
     scores : array of int, shape (samples, classes) or (samples, windows, classes)
+
+    Both are lists of arrays where samples differ in windows.
     """
 
-    classes: np.ndarray
-    scores: np.ndarray
+    classes: Any
+    scores: Any
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ class Result:
     scores : array of int, shape (samples, classes) or (samples, windows, classes)
         Scores of the first readout.
     steps : array of int, shape (samples,)
-        Time steps that were run.
+        Time steps up to the last answer.
     counts : mapping of str to array of int, shape (samples,)
-        Spikes of each population that fires, summed over neurons and steps.
+        Spikes of each population that fires, summed over neurons and those steps.
     spikes : mapping of str to array or list of array
         What was recorded: a population's name gives its spikes, shape (samples, steps, size), and
         ``"name.state"`` that state after each step. A list of arrays where samples differ in steps.
@@ -49,8 +51,8 @@ class Result:
         What computed it.
     """
 
-    classes: np.ndarray
-    scores: np.ndarray
+    classes: Any
+    scores: Any
     steps: np.ndarray
     counts: Mapping[str, np.ndarray]
     spikes: Mapping[str, Any] = field(default_factory=dict)

@@ -13,7 +13,6 @@ from .broadcast import Broadcast
 from .control import CYCLE_BITS, Control, SpikeCounter
 from .delay import Delay, Ticks
 from .entry import Entry
-from .events import AddressEvent
 from .expander import Expander
 from .population import PopulationCore, event_of
 from .queue import Queue
@@ -61,6 +60,10 @@ class Accelerator(wiring.Component):
         How it lies in hardware; :meth:`Mapping.default` where none is given.
     observe : sequence of str
         Populations whose outcome is put out at ``observe_NAME``.
+    streams : sequence of str
+        Populations whose spikes are put out as address events at ``events_NAME``.
+    stepwise : bool
+        Whether there may be answers before a sample's last step.
 
     Attributes
     ----------
@@ -72,7 +75,14 @@ class Accelerator(wiring.Component):
     i : In(stream.Signature(Word or AddressEvent)), if there is one input
     i_NAME : In(stream.Signature(Word or AddressEvent)), for each of several inputs
     o : Out(stream.Signature(SampleResult))
+    idle : Out(1)
+        No sample is on its way.
     observe_NAME : Out(Outcome)
+    events_NAME : Out(stream.Signature(AddressEvent))
+    window, length, margin, exact : In, if ``stepwise``
+        Steps from one answer to the next; steps of a sample; lead of the winner after which a
+        sample is answered; and whether it is as soon as the winner is sure, which needs
+        ``length``. 0 turns each off. To be held from a sample's first beat to its last answer.
 
     Raises
     ------
@@ -83,9 +93,20 @@ class Accelerator(wiring.Component):
     """
 
     o: stream.Interface
+    idle: Signal
+    window: Signal
+    length: Signal
+    margin: Signal
+    exact: Signal
 
     def __init__(
-        self, network: Network, mapping: Mapping | None = None, *, observe: Sequence[str] = ()
+        self,
+        network: Network,
+        mapping: Mapping | None = None,
+        *,
+        observe: Sequence[str] = (),
+        streams: Sequence[str] = (),
+        stepwise: bool = False,
     ):
         check_kind("Network", network, Network)
         mapping = Mapping.default(network) if mapping is None else mapping
@@ -94,6 +115,8 @@ class Accelerator(wiring.Component):
         self.network = network
         self.mapping = mapping
         self.observe = tuple(observe)
+        self.streams = tuple(streams)
+        self.stepwise = stepwise
         self.room = len(network.populations) + 2
         self.names = identifiers(network.nodes)
         self.readout_names = identifiers(one.name for one in network.readouts)
@@ -106,22 +129,35 @@ class Accelerator(wiring.Component):
             one.name: PopulationCore(network, one.name, mapping=mapping)
             for one in network.populations
         }
-        self.readouts = {one.name: ReadoutCore(network, one) for one in network.readouts}
+        self.readouts = {
+            one.name: ReadoutCore(network, one, stepwise=stepwise) for one in network.readouts
+        }
         self.counters = {
             one.name: SpikeCounter(
-                event_of(network, one.name), most=one.size * network.longest, room=self.room
+                event_of(network, one.name),
+                most=one.size * network.longest,
+                room=self.room,
+                stepwise=stepwise,
             )
             for one in network.populations
             if one.neuron.spiking
         }
         answers = {self.readout_names[n]: r.o.p.shape() for n, r in self.readouts.items()}
         counts = {self.names[n]: c.o.p.shape() for n, c in self.counters.items()}
+        steps = In(range(network.longest + 1))
+        margin = In(unsigned(Shape.cast(next(iter(self.readouts.values())).score).width))
+        config = {"window": steps, "length": steps, "margin": margin, "exact": In(1)}
         super().__init__({
             **{self.ports[n]: In(stream.Signature(e.i.p.shape())) for n, e in self.entries.items()},
             "o": Out(stream.Signature(SampleResult(answers, counts))),
+            "idle": Out(1),
+            **(config if stepwise else {}),
             **{
-                f"observe_{self.names[n]}": Out(self.cores[n].outcome.shape())
-                for n in self.observe
+                f"observe_{self.names[n]}": Out(self.cores[n].outcome.shape()) for n in self.observe
+            },
+            **{
+                f"events_{self.names[n]}": Out(stream.Signature(event_of(network, n)))
+                for n in self.streams
             },
         })
 
@@ -133,6 +169,7 @@ class Accelerator(wiring.Component):
             m.submodules[f"entry_{self.names[name]}"] = entry
             wiring.connect(m, wiring.flipped(getattr(self, self.ports[name])), entry.i)
             m.d.comb += [entry.admit.eq(control.admit[n]), control.begin[n].eq(entry.begin)]
+            m.d.comb += entry.mute.eq(control.mute[n])
         for name, core in self.cores.items():
             m.submodules[f"population_{self.names[name]}"] = core
         for name, readout in self.readouts.items():
@@ -188,6 +225,8 @@ class Accelerator(wiring.Component):
             for one in self.network.readouts
             if one.population == name and one.kind in {"count", "first"}
         ]
+        if name in self.streams:
+            sinks.append(wiring.flipped(getattr(self, f"events_{of}")))
         self._branch(m, f"spikes_{of}", source, sinks)
 
     def _fires(self, name: str) -> bool:
@@ -228,16 +267,41 @@ class Accelerator(wiring.Component):
             **{(("answers", self.readout_names[n])): r.o for n, r in self.readouts.items()},
             **{(("counts", self.names[n])): c.o for n, c in self.counters.items()},
         }
-        ready = Signal()
-        m.d.comb += ready.eq(
-            Cat(part.valid for part in parts.values()).all() & (self.o.ready | ~self.o.valid)
-        )
-        m.d.comb += control.report.eq(ready)
+        first = next(iter(self.readouts.values()))
+        answered, answers, ready = Signal(), Signal(), Signal()
+        decided = self._decided(m, first) if self.stepwise else 0
+        m.d.comb += [
+            answers.eq(~answered & (first.o.p.answer | decided)),
+            ready.eq(
+                Cat(part.valid for part in parts.values()).all()
+                & (~answers | self.o.ready | ~self.o.valid)
+            ),
+            control.finish.eq(ready & first.o.p.last),
+            control.answered.eq(answered),
+            self.idle.eq(control.idle),
+        ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(ready):
+            m.d.sync += answered.eq(~first.o.p.last & (answered | decided))
+        with m.If(ready & answers):
             m.d.sync += [self.o.valid.eq(1), self.o.p.cycles.eq(control.cycles)]
         for (group, name), part in parts.items():
             m.d.comb += part.ready.eq(ready)
-            with m.If(ready):
+            with m.If(ready & answers):
                 m.d.sync += self.o.p[group][name].eq(part.p)
+        for readout in self.readouts.values() if self.stepwise else ():
+            m.d.comb += readout.window.eq(self.window)
+
+    def _decided(self, m, first: ReadoutCore):
+        """Tell whether the sample needs no more steps to be answered."""
+        found = first.o.p
+        best = found.scores[found.winner]
+        left = self.length - found.steps
+        sure, ahead = Signal(first.classes), Signal(first.classes)
+        for n in range(first.classes):
+            lower = n < found.winner
+            m.d.comb += sure[n].eq((best >= found.scores[n] + left + lower) | (found.winner == n))
+            m.d.comb += ahead[n].eq((best >= found.scores[n] + self.margin) | (found.winner == n))
+        certain = sure.all() if first.readout.kind == "count" else best > 0
+        return (self.exact & certain) | (self.margin.any() & ahead.all())

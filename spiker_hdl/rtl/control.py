@@ -30,16 +30,25 @@ class Control(wiring.Component):
         A sample begins at an input; of the first, this starts its time.
     admit : Out(inputs)
         A sample may begin.
-    report : In(1)
-        A sample's result is made, and valid from the next cycle on.
+    finish : In(1)
+        A sample has gone through all that reports of it, in this cycle.
+    answered : In(1)
+        The oldest sample on its way has its answer, and what is left of it does not matter.
+    mute : Out(inputs)
+        That sample is the one that still enters at an input.
     cycles : Out(CYCLE_BITS)
-        With ``report``: cycles from the sample's begin to its result being valid.
+        Cycles from the begin of the oldest sample on its way to the next cycle.
+    idle : Out(1)
+        No sample is on its way.
     """
 
     begin: Signal
     admit: Signal
-    report: Signal
+    finish: Signal
+    answered: Signal
+    mute: Signal
     cycles: Signal
+    idle: Signal
 
     def __init__(self, inputs: int, *, room: int):
         check_int("Inputs", inputs, 1)
@@ -49,8 +58,11 @@ class Control(wiring.Component):
         super().__init__({
             "begin": In(inputs),
             "admit": Out(inputs),
-            "report": In(1),
+            "finish": In(1),
+            "answered": In(1),
+            "mute": Out(inputs),
             "cycles": Out(CYCLE_BITS),
+            "idle": Out(1),
         })
 
     def elaborate(self, platform):
@@ -58,16 +70,18 @@ class Control(wiring.Component):
 
         now = Signal(CYCLE_BITS)
         m.d.sync += now.eq(now + 1)
-        for n in range(self.inputs):
-            inside = Signal(range(self.room + 1), name=f"inside_{n}")
+        each = [Signal(range(self.room + 1), name=f"inside_{n}") for n in range(self.inputs)]
+        for n, inside in enumerate(each):
             m.d.comb += self.admit[n].eq(inside < self.room)
-            m.d.sync += inside.eq(inside + self.begin[n] - self.report)
+            m.d.comb += self.mute[n].eq(self.answered & (inside == 1))
+            m.d.sync += inside.eq(inside + self.begin[n] - self.finish)
+        m.d.comb += self.idle.eq(~Cat(each).any())
 
         m.submodules.starts = starts = Queue(CYCLE_BITS, depth=self.room)
         m.d.comb += [
             starts.i.p.eq(now),
             starts.i.valid.eq(self.begin[0]),
-            starts.o.ready.eq(self.report),
+            starts.o.ready.eq(self.finish),
             self.cycles.eq(now + 1 - starts.o.p),
         ]
 
@@ -85,6 +99,8 @@ class SpikeCounter(wiring.Component):
         Most events of a sample.
     room : int
         Samples whose counts may wait.
+    stepwise : bool
+        Whether the count so far is given with every token.
 
     Members
     -------
@@ -95,11 +111,12 @@ class SpikeCounter(wiring.Component):
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, event: AddressEvent, *, most: int, room: int):
+    def __init__(self, event: AddressEvent, *, most: int, room: int, stepwise: bool = False):
         check_int("Most events", most, 1)
         check_int("Room", room, 1)
         self.event = event
         self.most = most
+        self.stepwise = stepwise
         self.room = room
         super().__init__({
             "i": In(stream.Signature(event)),
@@ -113,10 +130,11 @@ class SpikeCounter(wiring.Component):
         m.submodules.queue = queue = Queue(unsigned(len(count)), depth=self.room)
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         end = self.i.p.end & self.i.p.last
+        told = self.i.p.end if self.stepwise else end
         m.d.comb += [
             queue.i.p.eq(count),
-            queue.i.valid.eq(self.i.valid & end),
-            self.i.ready.eq(queue.i.ready | ~end),
+            queue.i.valid.eq(self.i.valid & told),
+            self.i.ready.eq(queue.i.ready | ~told),
         ]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += count.eq(Mux(end, 0, count + ~self.i.p.end))

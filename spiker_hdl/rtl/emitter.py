@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..model.check import check_int
-from .events import AddressEvent
+from .events import NO_VALUE, AddressEvent
 from .queue import Queue
 from .scanner import Scanner, ScannerWord
 
@@ -43,7 +43,7 @@ class Emitter(wiring.Component):
     valid: Signal
     o: stream.Interface
 
-    def __init__(self, size: int, *, width: int, value: Shape = unsigned(0)):
+    def __init__(self, size: int, *, width: int, value: Shape = NO_VALUE):
         check_int("Emitter size", size, 1)
         check_int("Emitter width", width, 1)
         self.size = size

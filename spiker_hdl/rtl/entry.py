@@ -31,12 +31,15 @@ class Entry(wiring.Component):
         A new sample may begin.
     begin : Out(1)
         A new sample begins in this cycle.
+    mute : In(1)
+        Let only the tokens of the sample pass that is entering, from its next beat on.
     o : Out(stream.Signature(AddressEvent))
     """
 
     i: stream.Interface
     admit: Signal
     begin: Signal
+    mute: Signal
     o: stream.Interface
 
     def __init__(self, node: Input, mapping: Mapping):
@@ -52,13 +55,14 @@ class Entry(wiring.Component):
             "i": In(stream.Signature(beat)),
             "admit": In(1),
             "begin": Out(1),
+            "mute": In(1),
             "o": Out(stream.Signature(self.event)),
         })
 
     def elaborate(self, platform):
         m = Module()
 
-        inside, through, ready, end = Signal(), Signal(), Signal(), Signal()
+        inside, through, ready, end, muted = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             through.eq(self.i.valid & (inside | self.admit)),
             self.i.ready.eq(ready & (inside | self.admit)),
@@ -66,12 +70,15 @@ class Entry(wiring.Component):
         ]
         with m.If(through & ready):
             m.d.sync += inside.eq(~(end & self.i.p.last))
+        # A beat that is offered stays as it is; and the next sample is not the muted one.
+        with m.If(~through | ready):
+            m.d.sync += muted.eq(self.mute & inside & ~(through & end & self.i.p.last))
 
         if self.mapping.form == "events":
             m.d.comb += [
                 self.o.p.eq(self.i.p),
-                self.o.valid.eq(through),
-                ready.eq(self.o.ready),
+                self.o.valid.eq(through & (end | ~muted)),
+                ready.eq(self.o.ready | (muted & ~end)),
                 end.eq(self.i.p.end),
             ]
             return m
@@ -89,7 +96,7 @@ class Entry(wiring.Component):
         ]
         for n in range(self.width):
             present = index * self.width + n < self.node.size
-            m.d.comb += scanner.i.p.flags[n].eq(self.i.p["values"][n].any() & present)
+            m.d.comb += scanner.i.p.flags[n].eq(self.i.p["values"][n].any() & present & ~muted)
             if value.width:
                 m.d.comb += scanner.i.p["values"][n].eq(self.i.p["values"][n])
         with m.If(through & ready):

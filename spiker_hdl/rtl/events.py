@@ -6,7 +6,13 @@ from amaranth.lib import data
 from ..model import Input, Population
 from ..model.bounds import signed_width
 
-__all__ = ["AddressEvent", "Word", "value_shape"]
+__all__ = ["NO_VALUE", "SPIKE", "AddressEvent", "Word", "value_shape"]
+
+NO_VALUE = unsigned(0)
+"""Shape of the value of a binary event, which is always 1."""
+
+SPIKE = unsigned(1)
+"""Shape of a channel of a spike vector."""
 
 
 def value_shape(node: Input | Population) -> Shape:
@@ -42,7 +48,7 @@ class AddressEvent(data.StructLayout):
         With ``end``: whether the step is the last of its sample.
     """
 
-    def __init__(self, size: int, value: Shape = unsigned(0)):
+    def __init__(self, size: int, value: Shape = NO_VALUE):
         self.addresses = size
         self.value_shape = value
         super().__init__({"address": range(size), "value": value, "end": 1, "last": 1})
@@ -66,5 +72,5 @@ class Word(data.StructLayout):
         Whether the step is the last of its sample; counts in a step's final word.
     """
 
-    def __init__(self, width: int, value: Shape = unsigned(1)):
+    def __init__(self, width: int, value: Shape = SPIKE):
         super().__init__({"values": data.ArrayLayout(value, width), "last": 1})

@@ -46,7 +46,8 @@ class Lanes(wiring.Component):
     Members
     -------
     add : In(1)
-        Add ``weights``, times ``value``, to the sums of ``row``, which was ``ahead`` a cycle before.
+        Add ``weights``, times ``value``, to the sums of ``row``, which was ``ahead`` the cycle
+        before.
     first : In(1)
         With ``add``: the sums of all rows were zero; not looked at if ``scattered``.
     row, ahead : In(range(folds))

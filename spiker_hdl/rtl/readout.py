@@ -40,7 +40,11 @@ class ReadoutResult(data.StructLayout):
         Class with the greatest score, the lowest of those that share it.
     scores : ArrayLayout(score, classes)
     steps : unsigned
-        Time steps of the sample.
+        Time steps of the sample so far.
+    answer : unsigned(1)
+        Whether the sample or a window ends here.
+    last : unsigned(1)
+        Whether the sample ends here.
     """
 
     def __init__(self, classes: int, score: Shape, longest: int):
@@ -48,6 +52,8 @@ class ReadoutResult(data.StructLayout):
             "winner": range(classes),
             "scores": data.ArrayLayout(score, classes),
             "steps": range(longest + 1),
+            "answer": 1,
+            "last": 1,
         })
 
 
@@ -61,21 +67,27 @@ class ReadoutCore(wiring.Component):
     ----------
     network : Network
     readout : Readout
+    stepwise : bool
+        Whether every token has a result, and windows are told apart.
 
     Members
     -------
     i : In(stream.Signature(AddressEvent))
         Spikes of the population, or its potentials in every step.
+    window : In(range(longest + 1))
+        Steps after which the scores start anew, if ``stepwise``; 0 for never.
     o : Out(stream.Signature(ReadoutResult))
     """
 
     i: stream.Interface
+    window: Signal
     o: stream.Interface
 
-    def __init__(self, network: Network, readout: Readout):
+    def __init__(self, network: Network, readout: Readout, *, stepwise: bool = False):
         check_kind("Readout", readout, Readout)
         self.network = network
         self.readout = readout
+        self.stepwise = stepwise
         self.classes = network.population[readout.population].size
         self.score = score_shape(network, readout)
         self.spikes = readout.kind in {"count", "first"}
@@ -86,6 +98,7 @@ class ReadoutCore(wiring.Component):
             value = range_shape(*ends)
         super().__init__({
             "i": In(stream.Signature(AddressEvent(self.classes, value))),
+            "window": In(range(network.longest + 1)),
             "o": Out(stream.Signature(ReadoutResult(self.classes, self.score, network.longest))),
         })
 
@@ -96,10 +109,13 @@ class ReadoutCore(wiring.Component):
         best, winner = Signal(self.score), Signal(range(self.classes))
         steps = Signal(range(self.network.longest + 1))
         seen = Signal(self.classes)
-        none, fresh = Signal(init=1), Signal(init=1)  # in this step, in this sample
-        end = Signal()
-        m.d.comb += end.eq(self.i.p.end & self.i.p.last)
-        m.d.comb += self.i.ready.eq(~end | ~self.o.valid | self.o.ready)
+        none, fresh = Signal(init=1), Signal(init=1)  # in this step, in this window
+        left = Signal(range(self.network.longest + 1))
+        end, result = Signal(), Signal()
+        window_ends = (Mux(fresh, self.window, left) == 1) if self.stepwise else 0
+        m.d.comb += end.eq(self.i.p.end & (self.i.p.last | window_ends))
+        m.d.comb += result.eq(self.i.p.end if self.stepwise else end)
+        m.d.comb += self.i.ready.eq(~result | ~self.o.valid | self.o.ready)
         advance = self.i.ready & self.i.valid
 
         # The winner is kept up to date with each event, and so known without a search.
@@ -119,15 +135,19 @@ class ReadoutCore(wiring.Component):
             m.d.sync += seen.bit_select(self.i.p.address, 1).eq(1)
             with m.If(better):
                 m.d.sync += [best.eq(score), winner.eq(self.i.p.address)]
-        with m.If(advance & self.i.p.end):
-            m.d.sync += [scores.eq(final), steps.eq(steps + 1), fresh.eq(0)]
-            m.d.sync += none.eq(1)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
+        with m.If(advance & self.i.p.end):
+            m.d.sync += [scores.eq(final), steps.eq(steps + 1), fresh.eq(0), none.eq(1)]
+            m.d.sync += left.eq(Mux(fresh, self.window, left) - 1)
+            with m.If(self.i.p.last):
+                m.d.sync += steps.eq(0)
+        with m.If(advance & result):
+            m.d.sync += [self.o.p.winner.eq(winner), self.o.p.scores.eq(final), self.o.valid.eq(1)]
+            m.d.sync += [self.o.p.steps.eq(steps + 1), self.o.p.last.eq(self.i.p.last)]
+            m.d.sync += self.o.p.answer.eq(end)
         with m.If(advance & end):
-            m.d.sync += [self.o.p.winner.eq(winner), self.o.p.scores.eq(final)]
-            m.d.sync += [self.o.p.steps.eq(steps + 1), self.o.valid.eq(1)]
-            m.d.sync += [scores.eq(0), best.eq(0), winner.eq(0), steps.eq(0), fresh.eq(1), seen.eq(0)]
+            m.d.sync += [scores.eq(0), best.eq(0), winner.eq(0), fresh.eq(1), seen.eq(0)]
 
         return m
 

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..model.check import check_int
-from .events import AddressEvent
+from .events import NO_VALUE, AddressEvent
 
 __all__ = ["Scanner", "ScannerWord"]
 
@@ -36,7 +36,7 @@ class ScannerWord(data.StructLayout):
         Whether the sample ends with this word.
     """
 
-    def __init__(self, width: int, words: int, value: Shape = unsigned(0)):
+    def __init__(self, width: int, words: int, value: Shape = NO_VALUE):
         super().__init__({
             "flags": width,
             "values": data.ArrayLayout(value, width),
@@ -71,7 +71,7 @@ class Scanner(wiring.Component):
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, size: int, *, width: int, value: Shape = unsigned(0)):
+    def __init__(self, size: int, *, width: int, value: Shape = NO_VALUE):
         check_int("Scanner size", size, 1)
         check_int("Scanner width", width, 1)
         self.size = size

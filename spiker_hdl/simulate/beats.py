@@ -1,11 +1,11 @@
 """Samples as the beats that enter an accelerator, and results as what leaves it."""
 
-from collections.abc import Mapping as Table
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..model import Answer, Input, Mapping, Network, Result
+from ..model import Answer, Input, Mapping, Network, Reports, Result
 from ..rtl import Accelerator
 
 __all__ = ["gather", "payloads", "unpack"]
@@ -75,29 +75,55 @@ def unpack(accelerator: Accelerator, payload: int) -> dict[str, Any]:
 
 
 def gather(
-    network: Network, found: list[dict[str, Any]], traces: Table[str, Any], engine: str
+    network: Network,
+    found: list[dict[str, Any]],
+    answers: np.ndarray,
+    reports: Reports,
+    engine: str,
 ) -> Result:
-    """Return what :func:`unpack` gave for each sample as one result."""
-    answers = {
+    """Return what :func:`unpack` gave for each answer as one result.
+
+    Parameters
+    ----------
+    network : Network
+    found : list of dict
+        Answers, in order.
+    answers : array of int, shape (samples,)
+        Answers of each sample.
+    reports : Reports
+        When samples were answered.
+    engine : str
+    """
+    ends = np.cumsum(answers)
+
+    def spread(pick: Callable[[dict], Any]) -> Any:
+        each = np.array([pick(one) for one in found])
+        if reports.window is None:
+            return each
+        samples = np.split(each, ends[:-1])
+        return np.stack(samples) if len(set(answers.tolist())) == 1 else samples
+
+    final = [found[end - 1] for end in ends]
+    scored = {
         one.name: Answer(
-            np.array([each["winners"][one.name] for each in found]),
-            np.array([each["scores"][one.name] for each in found]),
+            spread(lambda each, name=one.name: each["winners"][name]),
+            spread(lambda each, name=one.name: each["scores"][name]),
         )
         for one in network.readouts
     }
     counts = {
-        one.name: np.array([each["counts"][one.name] for each in found])
+        one.name: np.array([each["counts"][one.name] for each in final])
         for one in network.populations
         if one.neuron.spiking
     }
-    first = answers[network.readout.name]
+    first = scored[network.readout.name]
     return Result(
         first.classes,
         first.scores,
-        np.array([each["steps"] for each in found]),
+        np.array([each["steps"] for each in final]),
         counts,
-        traces,
-        np.array([each["cycles"] for each in found]),
-        answers,
+        {},
+        np.array([each["cycles"] for each in final]),
+        scored,
         engine,
     )

@@ -1,18 +1,20 @@
 """Cycle by cycle in Amaranth's own simulator."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from amaranth import Value
 from amaranth.sim import Simulator
 
-from ..model import Mapping, Network, Result, check_record, stimulus
+from ..model import Mapping, Network, Reports, Result, check_record, stimulus
 from ..rtl import Accelerator
 from .beats import gather, payloads, unpack
 
 __all__ = ["run"]
 
+AT_THE_END = Reports()
 Pause = Callable[[], bool]
 
 
@@ -22,6 +24,7 @@ def run(
     *,
     mapping: Mapping | None = None,
     record: Sequence[str] = (),
+    reports: Reports = AT_THE_END,
     progress: Callable[[int], None] | None = None,
     back_to_back: bool = False,
     pauses: tuple[Pause, Pause] | None = None,
@@ -35,6 +38,8 @@ def run(
     mapping : Mapping, optional
     record : sequence of str
         Populations whose spikes, and ``"population.state"`` whose states, are wanted.
+    reports : Reports
+        When a sample is answered.
     progress : callable, optional
         Called with the number of samples done, as they are.
     back_to_back : bool
@@ -52,11 +57,12 @@ def run(
     TypeError, ValueError
         If the spikes, the names to record or the mapping are not what the network has.
     """
-    given = stimulus(network, spikes)
+    reports.check(network)
+    given = stimulus(network, spikes, window=reports.window)
     record = check_record(network, record)
     observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
-    accelerator = Accelerator(network, mapping, observe=observed)
-    bench = _Bench(accelerator, given, back_to_back, pauses, progress)
+    accelerator = Accelerator(network, mapping, observe=observed, stepwise=reports.stepwise)
+    bench = _Bench(accelerator, given, reports, back_to_back, pauses, progress)
     simulator = Simulator(accelerator)
     simulator.add_clock(1e-6)
     for node in network.inputs:
@@ -66,30 +72,40 @@ def run(
         simulator.add_testbench(bench.observer(name), background=True)
     simulator.run()
     found = [unpack(accelerator, payload) for payload in bench.results]
-    traces = {name: _trace(network, bench, name, given.steps) for name in record}
-    return gather(network, found, traces, "amaranth")
+    answers = given.steps // reports.window if reports.window else np.ones(len(given), dtype=int)
+    result = gather(network, found, answers, reports, "amaranth")
+    traces = {name: _trace(network, bench, name, given.steps, result.steps) for name in record}
+    return replace(result, spikes=traces)
 
 
 class _Bench:
     """Sources, sink and observers of a simulation."""
 
-    def __init__(self, accelerator, given, back_to_back, pauses, progress):
+    def __init__(self, accelerator, given, reports, back_to_back, pauses, progress):
         self.accelerator = accelerator
         self.given = given
+        self.reports = reports
         self.back_to_back = back_to_back
         self.pauses = pauses or (lambda: False, lambda: False)
         self.progress = progress
         self.results: list[int] = []
+        every = reports.window
+        self.wanted = int((given.steps // every).sum()) if every else len(given)
         self.outcomes: dict[str, list[int]] = {name: [] for name in accelerator.observe}
 
     def source(self, node):
         port = getattr(self.accelerator, self.accelerator.ports[node.name])
         payload = Value.cast(port.payload)
+        idle = self.accelerator.idle
 
         async def offer(ctx):
             for n in range(len(self.given)):
-                while not self.back_to_back and len(self.results) < n:
+                while not (
+                    self.back_to_back or (ctx.get(idle) and not ctx.get(self.accelerator.o.valid))
+                ):
                     await ctx.tick()
+                if self.reports.stepwise:
+                    self.configure(ctx, int(self.given.steps[n]))
                 sample = self.given.values[node.name][n]
                 for beat in payloads(self.accelerator, node, sample):
                     while self.pauses[0]():
@@ -103,12 +119,20 @@ class _Bench:
 
         return offer
 
+    def configure(self, ctx, steps):
+        """Tell the accelerator when to answer a sample of ``steps``."""
+        early = self.reports.early
+        ctx.set(self.accelerator.window, self.reports.window or 0)
+        ctx.set(self.accelerator.length, steps)
+        ctx.set(self.accelerator.exact, early == "exact")
+        ctx.set(self.accelerator.margin, early if isinstance(early, int) else 0)
+
     def sink(self):
         port = self.accelerator.o
         payload = Value.cast(port.payload)
 
         async def take(ctx):
-            while len(self.results) < len(self.given):
+            while len(self.results) < self.wanted:
                 while self.pauses[1]():
                     await ctx.tick()
                 ctx.set(port.ready, 1)
@@ -135,7 +159,9 @@ class _Bench:
         return watch
 
 
-def _trace(network: Network, bench: _Bench, name: str, steps: np.ndarray) -> Any:
+def _trace(
+    network: Network, bench: _Bench, name: str, steps: np.ndarray, counted: np.ndarray
+) -> Any:
     population, _, state = name.partition(".")
     size = network.population[population].size
     layout = bench.accelerator.cores[population].outcome.shape()
@@ -153,4 +179,5 @@ def _trace(network: Network, bench: _Bench, name: str, steps: np.ndarray) -> Any
             row = []
     whole = np.array(rows, dtype=np.int64 if state else np.uint8)
     samples = np.split(whole, np.cumsum(steps)[:-1])
-    return np.stack(samples) if len(set(steps.tolist())) == 1 else samples
+    samples = [sample[:count] for sample, count in zip(samples, counted, strict=True)]
+    return np.stack(samples) if len(set(counted.tolist())) == 1 else samples

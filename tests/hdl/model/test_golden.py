@@ -4,15 +4,18 @@ import naive
 import pytest
 from golden import FILES, GOLDEN, check
 from golden.make import SEEDS
-from networks import everything
 
-from spiker_hdl.model import reference
+from networks import everything
+from spiker_hdl.model import Reports, reference
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda one: one.name)
 def test_golden_networks_answer_as_they_must(golden):
     result = reference.run(
-        golden.network, golden.spikes, record=everything(golden.network), window=golden.window
+        golden.network,
+        golden.spikes,
+        record=everything(golden.network),
+        reports=Reports(golden.window),
     )
     check(golden, result)
     assert set(golden.record) <= set(result.spikes)

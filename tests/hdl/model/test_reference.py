@@ -4,11 +4,9 @@ from random import Random
 
 import naive
 import numpy as np
-from networks import assert_alive, describe, everything, liveness, random_network, random_spikes
 
-from spiker_hdl.model import (
-    reference,
-)
+from networks import assert_alive, describe, everything, liveness, random_network, random_spikes
+from spiker_hdl.model import Reports, reference
 
 
 def array(*rows):
@@ -48,7 +46,7 @@ def test_random_networks_answer_as_a_naive_simulation(capsys):
             spikes = random_spikes(network, random, 3, steps)
         else:
             spikes = random_spikes(network, random, 2, window * random.randint(1, 3))
-        result = reference.run(network, spikes, record=everything(network), window=window)
+        result = reference.run(network, spikes, record=everything(network), reports=Reports(window))
         same(network, spikes, result, window)
         drawn.append(liveness(network, result, spikes))
     if True:
