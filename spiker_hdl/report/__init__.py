@@ -1,1 +1,18 @@
-"""What an accelerator costs: area, timing and pictures."""
+"""Pictures of what a network does."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .activity import draw_activity
+    from .cycles import draw_cycles
+
+__all__ = ["draw_activity", "draw_cycles"]
+
+_HOMES = {"draw_activity": ".activity", "draw_cycles": ".cycles"}
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name], __name__), name)

@@ -1,0 +1,1 @@
+"""The `spiker` command: the only layer that sees all the others."""

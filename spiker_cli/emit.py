@@ -1,0 +1,71 @@
+"""`spiker emit`: write the accelerator in a hardware language, with a self-checking test bench."""
+
+import shlex
+from pathlib import Path
+
+import spiker_hdl
+from spiker_hdl.emit import LANGUAGES
+from spiker_hdl.model.check import check_choice
+
+from .files import check_directory, find_mapping, open_network
+from .samples import find_samples
+from .simulate import fastest, run
+from .terminal import progress, table
+
+__all__ = ["emit", "listing"]
+
+
+def emit(
+    path: Path,
+    output: Path,
+    language: str,
+    data: str | None,
+    samples: int,
+    encoder: str | None,
+    steps: int | None,
+    lanes: int | None,
+    form: str | None,
+    word: int | None,
+    timed: bool,
+) -> int:
+    """Write the files, list them, and return the exit code."""
+    check_choice("Language", language, LANGUAGES)
+    check_directory(output, "Output")
+    network = open_network(path)
+    mapping = find_mapping(network, path, lanes, form, word)
+    if samples < 0:
+        raise ValueError(f"Samples must be at least 0, not {samples}")
+    found = find_samples(network, data, samples, encoder, steps) if samples else None
+    expected = run(network, found, fastest(), mapping) if found and timed else None
+    command = ["spiker", "emit", path.name, "--language", language, "--samples", str(samples)]
+    for option, value in (
+        ("--data", data),
+        ("--encoder", encoder),
+        ("--steps", steps),
+        ("--lanes", lanes),
+        ("--form", form),
+        ("--word", word),
+    ):
+        command += [] if value is None else [option, str(value)]
+    with progress(f"{path.name} as {LANGUAGES[language].title}", 1) as advance:
+        spiker_hdl.emit(
+            network,
+            output,
+            language=language,
+            mapping=mapping,
+            samples=None if found is None else found.spikes,
+            expected=expected,
+            command=shlex.join(command + (["--timed"] if timed else [])),
+        )
+        advance(1)
+    bench = "none" if found is None else f"{len(found)} samples of {found.data}: `make sim` there"
+    table(str(output), [*listing(output), ("test bench", bench)])
+    return 0
+
+
+def listing(directory: Path) -> list[tuple[str, str]]:
+    """Return the files that the manifest in a directory names, and their sizes."""
+    import json
+
+    names = json.loads((directory / "manifest.json").read_text())["files"]
+    return [(name, f"{(directory / name).stat().st_size:,} bytes") for name in names]

@@ -1,0 +1,85 @@
+"""Files that commands read and write, checked before any work is done."""
+
+import tempfile
+from pathlib import Path
+
+from spiker_hdl.model import Mapping, Network, load
+from spiker_hdl.model.file import load_mapping
+
+__all__ = ["check_directory", "check_output", "find_mapping", "open_network"]
+
+
+def open_network(path: Path) -> Network:
+    """Load a network file.
+
+    Raises
+    ------
+    ValueError
+        If it is not there, or no network file.
+    """
+    if not path.is_file():
+        found = "a directory" if path.is_dir() else "missing"
+        raise ValueError(f"Network must be a file that `spiker train` made, and {path} is {found}")
+    return load(path)
+
+
+def check_output(path: Path | None, what: str) -> None:
+    """Raise :exc:`ValueError` unless a file can be written there."""
+    if path is None or str(path) == "-":
+        return
+    if path.is_dir():
+        raise ValueError(f"{what} must be a file, not the directory {path}")
+    if not path.parent.is_dir():
+        raise ValueError(f"{what} must be in a directory that is there, not in {path.parent}")
+    _check_writable(path.parent, what)
+
+
+def check_directory(path: Path, what: str) -> None:
+    """Raise :exc:`ValueError` unless a directory is there and can be written, or can be made."""
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{what} must be a directory, not the file {path}")
+    at = path.absolute()
+    while not at.exists():
+        at = at.parent
+    if not at.is_dir():
+        raise ValueError(f"{what} must be a directory, and {at} is a file")
+    _check_writable(at, what)
+
+
+def _check_writable(directory: Path, what: str) -> None:
+    # Permissions do not say all: a file system may be read-only, or full.
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"{what} must be where files can be written, not in {directory}: {error.strerror}"
+        ) from None
+
+
+def find_mapping(
+    network: Network, path: Path, lanes: int | None, form: str | None, word: int | None
+) -> Mapping:
+    """Return the mapping to simulate or emit.
+
+    Parameters
+    ----------
+    network : Network
+    path : Path
+        Where the network was loaded; a mapping that was saved with it is taken where nothing else
+        is said.
+    lanes, word : int, optional
+    form : str, optional
+        Fields of the mapping that are to be others.
+
+    Raises
+    ------
+    ValueError
+        If a field is out of range.
+    """
+    changes = {key: value for key, value in (("form", form), ("word", word)) if value is not None}
+    if lanes is not None:
+        return Mapping.folded(network, lanes, **changes)
+    if not changes:
+        return load_mapping(path) or Mapping.default(network)
+    return Mapping.default(network, **changes)

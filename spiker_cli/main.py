@@ -1,0 +1,318 @@
+"""The `spiker` command. Each subcommand loads what it needs, so that help needs next to nothing."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import spiker_hdl
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="spiker",
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+NetworkFile = Annotated[Path, typer.Argument(metavar="NET", help="Network file.")]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        help="digits, mnist, or an .npz file of a data set or of spikes; "
+        "by default what the network was trained on.",
+    ),
+]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        help="rate, bernoulli, first_spike or graded; by default as the network was trained."
+    ),
+]
+Steps = Annotated[
+    int | None, typer.Option(help="Time steps of a sample; by default as the network was trained.")
+]
+Lanes = Annotated[
+    int | None,
+    typer.Option(help="Most accumulators side by side in a population; by default one a neuron."),
+]
+Form = Annotated[
+    str | None, typer.Option(help="How samples enter: words (spike vectors) or events.")
+]
+Word = Annotated[int | None, typer.Option(help="Channels in a word of a spike vector.")]
+Json = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write the report as JSON; - is standard output."),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process where none are given.
+
+    Returns
+    -------
+    int
+        0; 1 where hardware and reference differ; 2 where what was given is not as it must be; 130
+        where it was interrupted.
+    """
+    given = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
+    try:
+        return app(given, prog_name="spiker", standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        line = _line(error)
+        if line is None or os.environ.get("SPIKER_TRACEBACK"):
+            raise
+        sys.stderr.write(f"spiker: {line}\n")
+        return 2
+
+
+def _line(error: Exception) -> str | None:
+    """Return what to say of an error that what was given may cause, in one line."""
+    said = getattr(error, "format_message", None)
+    if said is not None:
+        text = said()
+    elif isinstance(error, ModuleNotFoundError):
+        text = (
+            f"{error.name} must be installed, and is missing: "
+            "pip install 'spiker-hdl[train,cli,plot,verilog]'"
+        )
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename or 'File'}: {error.strerror}"
+    elif isinstance(error, ValueError | OSError) or type(error).__name__ == "YosysError":
+        text = str(error)
+    else:
+        return None
+    return " ".join(text.split())
+
+
+def _call(module: str, *arguments: Any) -> None:
+    command = getattr(import_module(f".{module}", __package__), module)
+    code = command(*arguments)
+    if code:
+        raise typer.Exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"spiker {spiker_hdl.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def spiker(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Spiking neural networks from training to proven hardware, bit for bit.
+
+    First steps:
+
+        spiker demo
+        spiker train digits --net 64-32-10 -o digits.spiker
+        spiker simulate digits.spiker
+        spiker emit digits.spiker -o digits_verilog
+
+    `spiker COMMAND --help` has examples of each. SPIKER_DATA names a directory with data sets of
+    your own; SPIKER_TRACEBACK=1 shows where an error comes from.
+    """
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where files go.")
+    ] = Path("demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 0,
+) -> None:
+    """Train a small network, prove its hardware, emit Verilog, and draw pictures.
+
+    On the 8x8 digits of scikit-learn. Trains 64-32-10 in the hardware's own arithmetic, runs all
+    360 test samples through the reference and 50 through the hardware in Amaranth's simulator, and
+    writes all that it makes in one directory. The exit code is 1 if the hardware ever answers
+    otherwise.
+
+    For example:
+
+        spiker demo -o demo
+    """
+    _call("demo", output, seed)
+
+
+@app.command()
+def train(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="digits, mnist, or an .npz file.")],
+    net: Annotated[str, typer.Option(metavar="SIZES", help="Sizes of the layers: 784-128-10.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="NET", help="Network file to write.")
+    ],
+    steps: Annotated[int, typer.Option(help="Time steps of a sample, 1 to 256.")] = 4,
+    weights: Annotated[
+        str, typer.Option(help="Bits of a weight, 2 to 16, or ternary; or hidden=4,output=6.")
+    ] = "4",
+    potentials: Annotated[
+        str, typer.Option(help="Bits of a potential, 2 to 32; or hidden=8,output=10.")
+    ] = "8",
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and split.")] = 0,
+    encoder: Annotated[str, typer.Option(help="rate, bernoulli, first_spike or graded.")] = "rate",
+    readout: Annotated[str, typer.Option(help="last, largest, sum, count or first.")] = "last",
+    epochs: Annotated[
+        int | None, typer.Option(help="In all; as many as are known to do by default.")
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Of PyTorch; 1 for small networks and 2 for others by default."),
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Train a network: first in real numbers, then in the integers that ship.
+
+    A tenth of the training samples is held back to choose the epoch; the test samples are looked
+    at once, at the end. The same command gives the same file on the same machine.
+
+    An .npz file has x_train and x_test (uint8, one sample a row) and y_train and y_test (classes).
+
+    For example:
+
+        spiker train digits --net 64-32-10 -o digits.spiker
+        spiker train mnist --net 784-128-10 --steps 4 --weights 4 --potentials 8 -o mnist.spiker
+        spiker train my.npz --net 100-50-50-3 --weights hidden1=3,hidden2=4,output=6 -o my.spiker
+    """
+    _call(
+        "train",
+        data,
+        net,
+        steps,
+        weights,
+        potentials,
+        seed,
+        encoder,
+        readout,
+        epochs,
+        threads,
+        output,
+        json,
+    )
+
+
+@app.command()
+def info(path: NetworkFile, lanes: Lanes = None, json: Json = None) -> None:
+    """Say what a network file holds: graph, sizes, neurons, bounds, widths, and how it lies.
+
+    For example:
+
+        spiker info networks/digits.spiker
+        spiker info networks/digits.spiker --lanes 8 --json -
+    """
+    _call("info", path, lanes, json)
+
+
+@app.command()
+def simulate(
+    path: NetworkFile,
+    data: Data = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(help="How many; by default all for the reference, 100 for hardware."),
+    ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="reference (NumPy), or hardware: amaranth (its simulator), "
+            "or auto, the fastest there is.",
+        ),
+    ] = "auto",
+    lanes: Lanes = None,
+    form: Form = None,
+    word: Word = None,
+    encoder: Encoder = None,
+    steps: Steps = None,
+    json: Json = None,
+) -> None:
+    """Run samples, and compare each answer, score and spike count with the reference.
+
+    Prints JSON: samples, accuracy, mismatches against the reference, and cycles a sample (mean,
+    median, 99th percentile, largest). With --json FILE, prints a table, and the file has the JSON.
+    The exit code is 1 if there are mismatches.
+
+    For example:
+
+        spiker simulate networks/mnist.spiker --data mnist --samples 10000 --engine reference
+        spiker simulate networks/digits.spiker --samples 50 --engine amaranth --lanes 8
+        spiker simulate networks/digits.spiker --data my_spikes.npz
+    """
+    _call(
+        "simulate",
+        path,
+        data,
+        samples,
+        engine,
+        lanes,
+        form,
+        word,
+        encoder,
+        steps,
+        json,
+    )
+
+
+@app.command()
+def emit(
+    path: NetworkFile,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Directory, made if need be.")
+    ],
+    language: Annotated[str, typer.Option(help="verilog.")] = "verilog",
+    data: Data = None,
+    samples: Annotated[
+        int, typer.Option(help="Samples of the test bench; 0 for no test bench.")
+    ] = 10,
+    encoder: Encoder = None,
+    steps: Steps = None,
+    lanes: Lanes = None,
+    form: Form = None,
+    word: Word = None,
+    timed: Annotated[
+        bool,
+        typer.Option("--timed", help="Simulate first, so that the test bench compares cycles too."),
+    ] = False,
+) -> None:
+    """Write the accelerator in Verilog, with a test bench that checks itself, and a manifest.
+
+    For example:
+
+        spiker emit networks/digits.spiker -o digits_verilog
+        make -C digits_verilog sim
+        spiker emit networks/mnist.spiker -o mnist_verilog --lanes 32 --samples 3 --timed
+    """
+    _call(
+        "emit",
+        path,
+        output,
+        language,
+        data,
+        samples,
+        encoder,
+        steps,
+        lanes,
+        form,
+        word,
+        timed,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

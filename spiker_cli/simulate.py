@@ -1,0 +1,123 @@
+"""`spiker simulate`: run samples on an engine, and compare with the reference."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import spiker_hdl
+from spiker_hdl.model import Mapping, Network, Result
+from spiker_hdl.model.check import check_choice
+
+from .files import check_output, find_mapping, open_network
+from .samples import Samples, find_samples
+from .terminal import progress, say, table, text, write_json
+
+__all__ = ["compare", "cycles", "fastest", "run", "simulate"]
+
+FEW = 100
+
+
+def simulate(
+    path: Path,
+    data: str | None,
+    samples: int | None,
+    engine: str,
+    lanes: int | None,
+    form: str | None,
+    word: int | None,
+    encoder: str | None,
+    steps: int | None,
+    json: Path | None,
+) -> int:
+    """Run samples, report, and return the exit code."""
+    check_choice("Engine", engine, (*spiker_hdl.ENGINES, "auto"))
+    check_output(json, "--json")
+    network = open_network(path)
+    mapping = find_mapping(network, path, lanes, form, word)
+    engine = fastest() if engine == "auto" else engine
+    found = find_samples(network, data, samples, encoder, steps)
+    if samples is None and engine != "reference":
+        found = found.first(min(FEW, len(found)))
+    result = run(network, found, engine, mapping)
+    wrong: dict[int, list[str]] = {}
+    if engine != "reference":
+        wrong = compare(run(network, found, "reference", None), result)
+    report = {
+        "network": str(path),
+        "digest": network.digest,
+        "data": found.data,
+        "samples": len(found),
+        "engine": engine,
+        "accuracy": found.accuracy(result.classes),
+        "mismatches": len(wrong),
+        "differences": [line for lines in wrong.values() for line in lines][:10],
+        "cycles": cycles(result),
+    }
+    if json is None:
+        print(text(report), end="")
+    elif not write_json(json, report):
+        table(str(path), _rows(report))
+    if wrong:
+        say(f"The hardware must answer as the reference, not otherwise: {report['differences'][0]}")
+    return 1 if wrong else 0
+
+
+def fastest() -> str:
+    """Return the fastest engine that counts cycles and is there."""
+    engines = spiker_hdl.ENGINES
+    return "compiled" if "compiled" in engines else "amaranth"
+
+
+def run(
+    network: Network,
+    samples: Samples,
+    engine: str,
+    mapping: Mapping | None,
+    record: tuple[str, ...] = (),
+) -> Result:
+    """Run samples on an engine under a progress bar."""
+    title = f"{len(samples)} samples of {samples.data}, {engine}"
+    with progress(title, len(samples)) as advance:
+        return spiker_hdl.run(
+            network,
+            samples.spikes,
+            engine=engine,
+            mapping=mapping,
+            record=record,
+            progress=advance,
+        )
+
+
+def compare(reference: Result, result: Result) -> dict[int, list[str]]:
+    """Return what differs, by the number of the sample."""
+    found: dict[int, list[str]] = {}
+    for line in reference.differences(result):
+        where = line.split(":")[0].removeprefix("sample ")
+        found.setdefault(int(where) if where.isdecimal() else -1, []).append(line)
+    return found
+
+
+def cycles(result: Result) -> dict[str, Any] | None:
+    """Return statistics of the cycles, where the engine knows them."""
+    if result.cycles is None:
+        return None
+    found = np.asarray(result.cycles)
+    return {
+        "mean": round(float(found.mean()), 2),
+        "median": float(np.median(found)),
+        "p99": int(np.percentile(found, 99, method="higher")),
+        "max": int(found.max()),
+    }
+
+
+def _rows(report: dict[str, Any]) -> list[tuple[str, Any]]:
+    rows = [
+        ("samples", f"{report['samples']} of {report['data']}"),
+        ("engine", report["engine"]),
+        ("accuracy", "no labels" if report["accuracy"] is None else f"{report['accuracy']:.2%}"),
+        ("mismatches", report["mismatches"]),
+    ]
+    if report["cycles"] is not None:
+        rows.append(("cycles", ", ".join(f"{k} {v:g}" for k, v in report["cycles"].items())))
+    return rows

@@ -1,0 +1,91 @@
+"""What the command says: results on standard output, progress on standard error."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from spiker_hdl.model.file import write_whole
+
+__all__ = ["columns", "progress", "say", "table", "text", "write_json", "write_text"]
+
+
+def say(line: str) -> None:
+    """Tell what is going on."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar while something goes on; gives what to call with the number done since."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        say(f"{title}: {total}")
+        yield lambda done: None
+        return
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
+    """Print names and values under a title."""
+    made = Table(title=title, show_header=False, title_justify="left", title_style="bold")
+    made.add_column(style="cyan", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in rows:
+        made.add_row(name, str(value))
+    Console(width=_width(), highlight=False, markup=False).print(made)
+
+
+def columns(title: str, names: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Print rows under a title and the names of their columns."""
+    made = Table(*names, title=title, title_justify="left", title_style="bold")
+    for row in rows:
+        made.add_row(*(str(value) for value in row))
+    Console(width=_width(), highlight=False, markup=False).print(made)
+
+
+def _width() -> int:
+    # What is piped to a file should not be folded as if for a narrow screen.
+    return Console().width if sys.stdout.isatty() else 120
+
+
+def text(report: dict[str, Any]) -> str:
+    """Return a report as JSON."""
+    return json.dumps(report, indent=2) + "\n"
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file, whole or not at all."""
+    with write_whole(path) as file:
+        file.write(content.encode())
+
+
+def write_json(path: Path | None, report: dict[str, Any]) -> bool:
+    """Write a report where ``--json`` says, ``-`` being standard output.
+
+    Returns
+    -------
+    bool
+        Whether standard output has been used.
+    """
+    if path is None:
+        return False
+    if str(path) == "-":
+        sys.stdout.write(text(report))
+        return True
+    write_text(path, text(report))
+    return False

@@ -1,0 +1,126 @@
+"""`spiker train`: train on a data set, in the integers that ship, and save the network."""
+
+import shlex
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from spiker_hdl.model import Network, encoders
+from spiker_hdl.model.check import check_choice
+from spiker_train.data import Dataset, load_dataset
+
+from .files import check_output
+from .terminal import say, table, write_json
+
+__all__ = ["STEPS", "bits", "sizes", "train", "train_quietly"]
+
+STEPS = 256
+
+
+def train(
+    data: str,
+    net: str,
+    steps: int,
+    weights: str,
+    potentials: str,
+    seed: int,
+    encoder: str,
+    readout: str,
+    epochs: int | None,
+    threads: int | None,
+    output: Path,
+    json: Path | None,
+) -> int:
+    """Train a network, save it, report, and return the exit code."""
+    check_output(output, "Output")
+    check_output(json, "--json")
+    check_choice("Encoder", encoder, encoders.ENCODERS)
+    if not 1 <= steps <= STEPS:
+        raise ValueError(f"Steps must be 1 to {STEPS}, not {steps}")
+    layers = sizes(net)
+    command = ["spiker", "train", Path(data).name, "--net", net, "--steps", str(steps)]
+    command += ["--weights", weights, "--potentials", potentials, "--seed", str(seed)]
+    command += ["--encoder", encoder]
+    if readout != "last":
+        command += ["--readout", readout]
+    if epochs is not None:
+        command += ["--epochs", str(epochs)]
+    if threads is not None:
+        command += ["--threads", str(threads)]
+    command += ["-o", output.name]
+    network, report = train_quietly(
+        load_dataset(data),
+        layers,
+        threads,
+        steps=steps,
+        weights=bits("Weight bits", weights, ("ternary",)),
+        potentials=bits("Potential bits", potentials),
+        seed=seed,
+        encoder=encoder,
+        epochs=epochs,
+        readout=readout,
+    )
+    network = replace(network, notes={**network.note, "command": shlex.join(command)})
+    network.save(output)
+    report |= {"output": str(output), "digest": network.digest, "weight_bits": network.weight_bits}
+    if not write_json(json, report):
+        found = report["accuracy"]
+        table(
+            str(output),
+            [
+                ("accuracy in real numbers", f"{found['float']:.2%}"),
+                ("rounded to integers", f"{found['rounded']:.2%}"),
+                ("trained in integers", f"{found['integers']:.2%}"),
+                ("spikes a sample", ", ".join(f"{n} {s:.0f}" for n, s in report["spikes"].items())),
+                ("weights", f"{network.weight_bits:,} bits"),
+                ("seconds", report["seconds"]),
+                *(("warning", one) for one in report["quantization"]["warnings"]),
+            ],
+        )
+    return 0
+
+
+def train_quietly(
+    data: Dataset, layers: list[int], threads: int | None, **options: Any
+) -> tuple[Network, dict[str, Any]]:
+    """Train with a fixed number of threads, on which the last bits of sums depend."""
+    import torch  # seconds to load: only once all arguments are known to be good
+
+    from spiker_train import train_network
+
+    synapses = sum(a * b for a, b in pairwise(layers))
+    threads = threads or (1 if synapses < 20_000 else 2)
+    if not 1 <= threads <= 256:
+        raise ValueError(f"Threads must be 1 to 256, not {threads}")
+    torch.set_num_threads(threads)
+    net = "-".join(map(str, layers))
+    say(f"Training {net} on {data.name}: in real numbers, then in the integers that ship")
+    return train_network(data, net, progress=True, **options)
+
+
+def sizes(net: str) -> list[int]:
+    """Read sizes of layers, such as ``"784-128-10"``."""
+    parts = net.split("-")
+    if len(parts) < 2 or not all(one.isdecimal() and len(one) < 8 and int(one) for one in parts):
+        raise ValueError(f"--net must be sizes such as 784-128-10, not {net!r}")
+    return [int(one) for one in parts]
+
+
+def bits(what: str, given: str, words: tuple[str, ...] = ()) -> Any:
+    """Read bits: ``"4"``, ``"ternary"``, or by layer ``"hidden=4,output=6"``."""
+    if "=" not in given:
+        return _bits(what, given, given, words)
+    found = {}
+    for one in given.split(","):
+        name, _, value = one.partition("=")
+        found[name.strip()] = _bits(what, value.strip(), given, words)
+    return found
+
+
+def _bits(what: str, value: str, given: str, words: tuple[str, ...]) -> int | str:
+    if value in words:
+        return value
+    if not value.isdecimal() or len(value) > 4:
+        raise ValueError(f"{what} must be such as 4 or hidden=4,output=6, not {given!r}")
+    return int(value)
