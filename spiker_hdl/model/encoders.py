@@ -1,5 +1,6 @@
 """Integer encoders: how values become spikes, shared by training and hardware."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def _pixels(values: Any, bits: int) -> np.ndarray:
     if values.size and (int(values.min()) < 0 or int(values.max()) >= 2**bits):
         given = int(values.min()) if int(values.min()) < 0 else int(values.max())
         raise ValueError(f"Values must be in 0..{2**bits - 1}, not {given}")
-    return values.reshape(len(values), -1).astype(np.int64)
+    return values.reshape(len(values), math.prod(values.shape[1:])).astype(np.int64)
 
 
 def rate(values: np.ndarray, steps: int, *, bits: int = 8) -> np.ndarray:
@@ -133,6 +134,7 @@ def graded(values: np.ndarray, steps: int, *, bits: int = 8, kept: int = 4) -> n
     array of uint16, shape (samples, steps, channels)
     """
     check_int("Steps", steps, 1)
+    check_int("Value bits", bits, 1, 16)
     check_int("Kept bits", kept, 1, bits)
     values = _pixels(values, bits) >> (bits - kept)
     return np.repeat(values[:, None].astype(np.uint16), steps, axis=1)

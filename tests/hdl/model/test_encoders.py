@@ -1,0 +1,216 @@
+"""Tests of the encoders: by hand, what must hold of each, and bad input."""
+
+import re
+
+import numpy as np
+import pytest
+
+from spiker_hdl.model.encoders import ENCODERS, bernoulli, first_spike, graded, lfsr, rate
+
+ALL = np.arange(256).reshape(1, -1)
+
+
+def train(spikes):
+    """Return the train of the one channel of the one sample."""
+    assert spikes.shape[0] == spikes.shape[2] == 1
+    return spikes[0, :, 0].tolist()
+
+
+# -- by hand -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value, bits, steps, wanted",
+    [
+        (0, 2, 4, [0, 0, 0, 0]),
+        (1, 2, 4, [0, 1, 0, 0]),  # 2 + 1 = 3; 4 carries, 0; 1; 2
+        (2, 2, 4, [1, 0, 1, 0]),  # 4 carries; 2; 4 carries; 2
+        (3, 2, 5, [1, 1, 0, 1, 1]),  # 5, 1; 4, 0; 3; 6, 2; 5, 1
+        (128, 8, 4, [1, 0, 1, 0]),
+        (255, 8, 3, [1, 1, 1]),  # 383, 127; 382, 126; 381, 125
+        (127, 8, 3, [0, 1, 0]),  # 255; 382, 126; 253
+        (1, 1, 3, [1, 0, 1]),  # 1 + 1 carries, 0; 1; carries
+    ],
+)
+def test_rate_by_hand(value, bits, steps, wanted):
+    assert train(rate(np.array([[value]]), steps, bits=bits)) == wanted
+
+
+@pytest.mark.parametrize(
+    "seed, wanted",
+    [
+        # Shifted right; a one that falls out flips the taps 0xD008.
+        (0x0002, [0x0001, 0xD008, 0x6804, 0x3402, 0x1A01, 0xDD08]),
+        (0x0001, [0xD008]),
+        (0xFFFF, [0xAFF7]),  # 0x7FFF ^ 0xD008
+        (0x8000, [0x4000, 0x2000]),
+    ],
+)
+def test_lfsr_by_hand(seed, wanted):
+    assert lfsr(len(wanted), seed).tolist() == wanted
+
+
+def test_bernoulli_by_hand():
+    # From seed 2: 1, 0xD008, 0x6804, 0x3402 end in 1, 0, 0, 2 of two bits, two channels a step.
+    values = np.array([[1, 1], [2, 0], [3, 3]])
+    assert bernoulli(values, 2, bits=2, seed=2).tolist() == [
+        [[0, 1], [1, 0]],
+        [[1, 0], [1, 0]],
+        [[1, 1], [1, 1]],
+    ]
+
+
+@pytest.mark.parametrize(
+    "value, bits, steps, wanted",
+    [
+        (3, 2, 4, [1, 0, 0, 0]),
+        (2, 2, 4, [0, 1, 0, 0]),
+        (1, 2, 4, [0, 0, 1, 0]),
+        (0, 2, 4, [0, 0, 0, 0]),
+        (1, 2, 2, [0, 1]),  # 2 * 2 / 4
+        (2, 2, 2, [1, 0]),  # 1 * 2 / 4 is rounded down
+        (255, 8, 3, [1, 0, 0]),
+        (1, 8, 3, [0, 0, 1]),  # 254 * 3 / 256 = 2.98
+        (200, 8, 1, [1]),
+    ],
+)
+def test_first_spike_by_hand(value, bits, steps, wanted):
+    assert train(first_spike(np.array([[value]]), steps, bits=bits)) == wanted
+
+
+def test_graded_by_hand():
+    values = np.array([[0, 15, 16, 255]])
+    assert graded(values, 2).tolist() == [[[0, 0, 1, 15]] * 2]
+    assert graded(values, 1, kept=8).tolist() == [[[0, 15, 16, 255]]]
+    assert graded(values, 1, kept=1).tolist() == [[[0, 0, 0, 1]]]
+    assert graded(np.array([[7]]), 1, bits=3, kept=2).tolist() == [[[3]]]
+
+
+# -- what must hold ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [1, 4, 7, 100, 256, 300])
+def test_a_rate_counts_to_the_nearest(steps):
+    counts = rate(ALL, steps).sum(axis=1)[0].astype(int)
+    # A phase from one half: floor(x * steps / 256 + 1 / 2).
+    assert counts.tolist() == [(2 * x * steps + 256) // 512 for x in range(256)]
+
+
+def test_a_rate_is_even():
+    spikes = rate(ALL, 512)[0].astype(int)
+    for x in range(1, 256):
+        gaps = np.diff(np.flatnonzero(spikes[:, x]))
+        assert set(gaps.tolist()) <= {256 // x, -(-256 // x)}
+
+
+def test_the_register_has_the_longest_period_and_repeats_nothing():
+    states = lfsr(65535, 1)
+    assert len(set(states.tolist())) == 65535
+    assert states.min() == 1
+    assert states.max() == 65535
+    assert states[-1] == 1  # back at the seed
+    longer = lfsr(65535 * 2 + 10, 1)
+    assert np.array_equal(longer[:65535], states)
+    assert np.array_equal(longer[65535 : 2 * 65535], states)
+    assert np.array_equal(longer[-10:], states[:10])
+
+
+def test_the_register_goes_on_from_any_seed():
+    states = lfsr(50, 77)
+    for n in (0, 7, 48):
+        assert np.array_equal(lfsr(49 - n, int(states[n])), states[n + 1 :])
+    assert len(lfsr(0, 1)) == 0
+
+
+def test_bernoulli_spikes_as_often_as_it_should():
+    steps = 2000
+    values = np.tile(np.array([0, 1, 32, 64, 128, 200, 255]), (1, 9))
+    counts = bernoulli(values, steps, seed=1234)[0].sum(axis=0).reshape(9, 7).sum(axis=0)
+    for x, count in zip(values[0, :7], counts.tolist(), strict=True):
+        mean, spread = 9 * steps * x / 256, (9 * steps * x / 256 * (1 - x / 256)) ** 0.5
+        assert abs(count - mean) <= 5 * spread
+    assert counts[0] == 0
+
+
+def test_bernoulli_over_a_period_is_exact():
+    spikes = bernoulli(np.array([[77]]), 65535)
+    # The low byte takes each value 256 times, but zero 255 times.
+    assert spikes.sum() == 77 * 256 - 1
+
+
+def test_bernoulli_depends_on_its_seed_and_not_on_other_samples():
+    values = np.full((3, 20), 128)
+    spikes = bernoulli(values, 10, seed=5)
+    assert np.array_equal(spikes[0], spikes[2])
+    assert np.array_equal(bernoulli(values[:1], 10, seed=5), spikes[:1])
+    assert not np.array_equal(bernoulli(values, 10, seed=6), spikes)
+    channels = spikes[0].T.tolist()
+    assert len({tuple(channel) for channel in channels}) == 20
+
+
+@pytest.mark.parametrize("steps", [1, 3, 16, 300])
+def test_one_spike_for_all_but_zero_and_never_later_for_more(steps):
+    spikes = first_spike(ALL, steps)[0]
+    assert spikes.sum(axis=0).tolist() == [0] + [1] * 255
+    when = spikes.argmax(axis=0)[1:]
+    assert (np.diff(when) <= 0).all()
+    assert when[-1] == 0
+    assert when.max() <= steps - 1
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoders_agree_on_shape_and_type(name):
+    values = np.random.default_rng(1).integers(0, 256, (3, 4, 5), dtype=np.uint8)
+    spikes = ENCODERS[name](values, 6)
+    assert spikes.shape == (3, 6, 20)
+    assert spikes.dtype == (np.uint16 if name == "graded" else np.uint8)
+    flat = ENCODERS[name](values.reshape(3, 20).astype(np.int64), 6)
+    assert np.array_equal(spikes, flat)
+    assert ENCODERS[name](values[:0], 6).shape == (0, 6, 20)
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize(
+    "values, options, error, message",
+    [
+        ([[1]], {}, TypeError, "Values must be a NumPy array of integers, not list"),
+        (np.ones((1, 1)), {}, TypeError, "Values must be a NumPy array of integers, not float64"),
+        (
+            np.full((1, 1), np.nan),
+            {},
+            TypeError,
+            "Values must be a NumPy array of integers, not float64",
+        ),
+        (np.array([1]), {}, ValueError, "Values must have the shape (samples, ...), not (1,)"),
+        (np.array([[256]]), {}, ValueError, "Values must be in 0..255, not 256"),
+        (np.array([[-1, 256]]), {}, ValueError, "Values must be in 0..255, not -1"),
+        (np.array([[16]]), {"bits": 4}, ValueError, "Values must be in 0..15, not 16"),
+        (np.array([[1]]), {"bits": 17}, ValueError, "Value bits must be at most 16, not 17"),
+        (np.array([[1]]), {"bits": 0}, ValueError, "Value bits must be at least 1, not 0"),
+        (np.array([[1]]), {"steps": 0}, ValueError, "Steps must be at least 1, not 0"),
+        (np.array([[1]]), {"steps": 2.0}, TypeError, "Steps must be an int, not 2.0"),
+    ],
+)
+def test_encoders_reject(name, values, options, error, message):
+    if name == "graded":
+        options = {"kept": 1} | options
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        ENCODERS[name](values, **{"steps": 4} | options)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: lfsr(1, 0), "Seed must be at least 1, not 0"),
+        (lambda: lfsr(1, 65536), "Seed must be at most 65535, not 65536"),
+        (lambda: bernoulli(ALL, 1, seed=0), "Seed must be at least 1, not 0"),
+        (lambda: graded(ALL, 1, kept=0), "Kept bits must be at least 1, not 0"),
+        (lambda: graded(ALL, 1, kept=9), "Kept bits must be at most 8, not 9"),
+    ],
+)
+def test_other_arguments_are_checked(make, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        make()
