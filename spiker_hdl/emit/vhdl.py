@@ -1,0 +1,124 @@
+"""Any synchronous Amaranth design as VHDL-2008."""
+
+from dataclasses import dataclass
+
+from amaranth.back import rtlil
+
+from .names import Identifiers
+from .rtlil import Module, parse
+from .vhdl_entity import Entity, Port
+from .vhdl_netlist import UnsupportedConstructError
+
+__all__ = ["Port", "UnsupportedConstructError", "VhdlDesign", "convert_vhdl", "to_vhdl"]
+
+
+@dataclass(frozen=True, slots=True)
+class VhdlDesign:
+    """VHDL of a design.
+
+    Members
+    -------
+    entities : dict of str to str
+        Text by the name of the entity; whoever is contained in another comes before it.
+    top : str
+        Name of the outermost entity.
+    ports : tuple of Port
+        Its ports, clock and reset included; there are none without bits.
+    """
+
+    entities: dict[str, str]
+    top: str
+    ports: tuple[Port, ...]
+
+    def text(self) -> str:
+        """Join the entities to one file."""
+        return "\n".join(self.entities.values())
+
+    def files(self) -> dict[str, str]:
+        """Give a file for each entity, in the order in which they must be analysed."""
+        return {f"{name}.vhd": text for name, text in self.entities.items()}
+
+
+def to_vhdl(elaboratable, *, name: str, ports=None, split: bool = False) -> str | dict[str, str]:
+    """Write a design as VHDL-2008.
+
+    There is one entity for each component, alike components sharing one. Ports of the outermost
+    are ``std_logic`` or ``std_logic_vector``. Memories are arrays that synthesis infers as block
+    RAM; the output of a synchronous read starts as zero in simulation only.
+
+    Parameters
+    ----------
+    elaboratable : Elaboratable
+        The design.
+    name : str
+        Name of the outermost entity.
+    ports : list or dict, optional
+        Signals that become ports, as Amaranth takes them; a component has its own.
+    split : bool
+        Whether to give a file for each entity.
+
+    Returns
+    -------
+    str or dict of str to str
+        The text; or, if ``split``, texts by file name, in the order in which they must be
+        analysed. The same design always gives the same text.
+
+    Raises
+    ------
+    UnsupportedConstructError
+        If the design has something that cannot be written, which the message names.
+    """
+    design = convert_vhdl(elaboratable, name=name, ports=ports)
+    return design.files() if split else design.text()
+
+
+def convert_vhdl(elaboratable, *, name: str, ports=None) -> VhdlDesign:
+    """Write a design as :func:`to_vhdl` does, and tell its entities and ports.
+
+    Raises
+    ------
+    UnsupportedConstructError
+        If the design has something that cannot be written.
+    """
+    modules = parse(rtlil.convert(elaboratable, name="top", ports=ports))
+    top = next(iter(modules.values()))
+    keys: dict[str, str] = {}
+    inner: dict[str, tuple[str, list[Port]]] = {}
+    texts: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    for module in _inside_out(modules):
+        entity = Entity(module, modules, inner, top=module is top)
+        text = "\n".join(entity.lines()) + "\n"
+        # Alike but for its name: one entity does for all.
+        key = keys.setdefault(text, f"\x03{len(keys)}\x03")
+        inner[module.name] = (key, entity.ports)
+        texts.setdefault(key, text)
+        labels.setdefault(key, module.name)
+    names = _names(labels, inner[top.name][0], name)
+    result = {}
+    for key, text in texts.items():
+        pieces = text.replace("\x01", names[key]).split("\x03")
+        filled = [
+            names[f"\x03{piece}\x03"] if place % 2 else piece
+            for place, piece in enumerate(pieces)
+        ]
+        result[names[key]] = "".join(filled)
+    return VhdlDesign(result, names[inner[top.name][0]], tuple(inner[top.name][1]))
+
+
+def _inside_out(modules: dict[str, Module]) -> list[Module]:
+    """Order modules so that whoever is contained in another comes before it."""
+    return sorted(modules.values(), key=lambda module: -module.name.count("."))
+
+
+def _names(labels: dict[str, str], top: str, name: str) -> dict[str, str]:
+    """Name entities after their modules, and with those around them where that is not enough."""
+    chosen = {top: name}
+    short = [label.rpartition(".")[2].lower() for key, label in labels.items() if key != top]
+    for key, label in labels.items():
+        if key != top:
+            path = label.split(".")[1:]
+            alone = short.count(path[-1].lower()) == 1
+            chosen[key] = path[-1] if alone else "_".join(path)
+    scope = Identifiers()
+    return {key: scope.add(text) for key, text in chosen.items()}

@@ -1,0 +1,88 @@
+"""Operators whose results need no operator."""
+
+from .rtlil import Bits, Spec
+from .vhdl_specs import constant, cut, join, number, width_of
+
+__all__ = ["fold"]
+
+
+def fold(op) -> Spec | None:
+    """Find what ``op`` always gives, in terms of its operands; None where that is not simple."""
+    if op.kind == "mux":
+        if constant(op.select):
+            return op.b if number(op.select, False) else op.a
+        return op.a if op.a == op.b else None
+    if all(constant(spec) for spec in op.operands()):
+        value = _value(op)
+        return (Bits(f"{value & (1 << op.width) - 1:0{op.width}b}"),)
+    if op.kind in {"reduce_or", "reduce_bool", "reduce_and", "reduce_xor"}:
+        return op.a if width_of(op.a) == 1 else None
+    if op.kind in {"divfloor", "modfloor"} and constant(op.b) and not number(op.b, False):
+        return (Bits("0" * op.width),)
+    if op.kind == "mul" and not (op.a and op.b):
+        return (Bits("0" * op.width),)
+    if op.kind == "add" and constant(op.a) and number(op.a, False) == 0:
+        return _extended(op.b, op.width, op.signed)
+    if op.kind in {"shl", "shr", "sshr", "shift", "add", "sub"} and constant(op.b):
+        if number(op.b, False) == 0:
+            return _extended(op.a, op.width, op.signed)
+    return None
+
+
+def _extended(spec: Spec, width: int, signed: bool) -> Spec | None:
+    missing = width - width_of(spec)
+    if missing <= 0:
+        return cut(spec, 0, width)
+    top = cut(spec, width_of(spec) - 1, width_of(spec)) if signed else (Bits("0"),)
+    return join((*spec, *(top * missing))) if top else None
+
+
+def _value(op) -> int:
+    a, b = number(op.a, op.signed), number(op.b, op.signed)
+    shift = number(op.b, False)
+    most = (1 << width_of(op.a)) - 1
+    low = number(op.a, False)
+    match op.kind:
+        case "not":
+            return ~a
+        case "neg":
+            return -a
+        case "reduce_and":
+            return low == most
+        case "reduce_or" | "reduce_bool":
+            return low != 0
+        case "reduce_xor":
+            return low.bit_count() & 1
+        case "add":
+            return a + b
+        case "sub":
+            return a - b
+        case "mul":
+            return a * b
+        case "divfloor":
+            return a // b if b else 0
+        case "modfloor":
+            return a % b if b else 0
+        case "and":
+            return a & b
+        case "or":
+            return a | b
+        case "xor":
+            return a ^ b
+        case "eq":
+            return a == b
+        case "ne":
+            return a != b
+        case "lt":
+            return a < b
+        case "le":
+            return a <= b
+        case "gt":
+            return a > b
+        case "ge":
+            return a >= b
+        case "shl":
+            return a << min(shift, op.width)
+        case "shr" | "sshr" | "shift":
+            return a >> shift
+    raise AssertionError(f"no value of {op.kind}")

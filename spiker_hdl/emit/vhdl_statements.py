@@ -1,0 +1,238 @@
+"""Statements of processes and concurrent assignments."""
+
+from .rtlil import Assign, Bits, Part, Spec, Switch
+from .vhdl_bodies import Body
+from .vhdl_expressions import Expressions
+from .vhdl_netlist import Op
+from .vhdl_specs import constant, cut, width_of
+from .vhdl_text import ADD, LOGIC, RELATION, Text, bit_string, logic, paren, source_note
+
+__all__ = ["Statements"]
+
+
+class Statements:
+    """Writer of statements.
+
+    Parameters
+    ----------
+    expressions : Expressions
+        Writer of what the statements read.
+    """
+
+    def __init__(self, expressions: Expressions):
+        self._via = expressions
+        self._wires = expressions.netlist.wires
+
+    # --- concurrent ---
+
+    def concurrent(self, op: Op) -> list[str]:
+        """Assign the result of an operator to its signal."""
+        via = self._via
+        name, kind = via.name(op.wire), via.kind(op.wire)
+        note = source_note(op.src)
+        if op.kind == "mux":
+            return [f"{name} <= {self._chosen(op, kind)};{note}"]
+        if kind == "b" and op.width == 1:
+            if self._is_condition(op):
+                return [f"{name} <= '1' when {via.condition_result(op)} else '0';{note}"]
+            return [f"{name} <= {via.bit_result(op)};{note}"]
+        text, have = via.arithmetic.result(op)
+        text = text if have == kind else via.convert(text, have, kind)
+        if op.kind in {"divfloor", "modfloor"} and not constant(op.b):
+            divisor = via.vector(op.b, "s" if op.signed else "u")
+            text = f"{text} when {paren(divisor, ADD)} /= 0 else (others => '0')"
+        return [f"{name} <= {text};{note}"]
+
+    def _is_condition(self, op: Op) -> bool:
+        if op.kind in {"and", "or", "not"}:
+            return self._via.boolean(op.a) or self._via.boolean(op.b)
+        return op.kind in {"eq", "ne", "lt", "le", "gt", "ge", "reduce_or", "reduce_bool"}
+
+    def _chosen(self, op: Op, kind: str) -> str:
+        via = self._via
+        pieces = []
+        following: Op | None = op
+        while following:
+            taken = self.right(following.b, kind)
+            pieces.append(f"{taken} when {via.condition(following.select)} else ")
+            last = following.a
+            following = via.inlined(last)
+            if following and following.kind != "mux":
+                following = None
+        return "".join(pieces) + self.right(last, kind)
+
+    def assign(self, part: Part, value: Spec, src: str = "") -> list[str]:
+        """Assign a value to a wire or a part of it."""
+        kind = self._via.kind(part.wire) if part.width > 1 else "b"
+        target = self._via.reference(part)
+        return [f"{target} <= {self.right(value, kind)};{self._enumerator(part, value, src)}"]
+
+    def right(self, value: Spec, kind: str) -> Text:
+        return self._via.value(value, kind)
+
+    def _enumerator(self, part: Part, value: Spec, src: str = "") -> str:
+        """Note the name of an enumeration's value."""
+        wire = self._wires[part.wire]
+        if constant(value) and part.width == wire.width:
+            bits = "".join(chunk.text for chunk in reversed(value))  # type: ignore
+            name = wire.attributes.get(f"enum_value_{bits}")
+            if name is not None:
+                return f"  -- {name}"
+        return source_note(src)
+
+    # --- sequential ---
+
+    def clocked(
+        self, clock: Spec, rising: bool, body: list[str], areset: Spec = (), start=()
+    ) -> list[str]:
+        """Write a process in which ``body`` happens on a clock edge.
+
+        Where there is an asynchronous reset, ``start`` is what it does.
+        """
+        (part,) = clock
+        assert isinstance(part, Part)
+        name = self._via.reference(part)
+        edge = f"{'rising' if rising else 'falling'}_edge({name})"
+        if not areset:
+            return [
+                f"process ({name})",
+                "begin",
+                f"  if {edge} then",
+                *(f"    {line}" for line in body),
+                "  end if;",
+                "end process;",
+            ]
+        (part,) = areset
+        assert isinstance(part, Part)
+        return [
+            f"process ({name}, {self._via.reference(part)})",
+            "begin",
+            f"  if {self._via.reference(part)} = '1' then",
+            *(f"    {line}" for line in start),
+            f"  elsif {edge} then",
+            *(f"    {line}" for line in body),
+            "  end if;",
+            "end process;",
+        ]
+
+    def body(self, body: Body, indent: str) -> list[str]:
+        """Write the statements of a process."""
+        lines = []
+        for item in body:
+            if isinstance(item, Switch):
+                lines += self._switch(item, indent)
+            else:
+                lines += self._assign(item, indent)
+        return lines
+
+    def _assign(self, item: Assign, indent: str) -> list[str]:
+        part = item.target[0]
+        assert isinstance(part, Part)
+        op = self._via.inlined(item.value)
+        if op and op.kind == "mux":
+            first, second = Assign(item.target, op.b), Assign(item.target, op.a)
+            condition = self._via.condition(op.select)
+            return [
+                f"{indent}if {condition} then",
+                *self._assign(first, indent + "  "),
+                f"{indent}else",
+                *self._assign(second, indent + "  "),
+                f"{indent}end if;",
+            ]
+        return [indent + line for line in self.assign(part, item.value)]
+
+    def _switch(self, switch: Switch, indent: str) -> list[str]:
+        if self._is_case(switch):
+            return self._case(switch, indent)
+        lines = []
+        word = "if"
+        for case in switch.cases:
+            if case.patterns:
+                test = self.matches(switch.subject, case.patterns)
+                lines.append(f"{indent}{word} {test} then")
+            elif lines:
+                lines.append(f"{indent}else")
+            lines += self.body(case.body, indent + "  ") or [f"{indent}  null;"]
+            word = "elsif"
+        return [*lines, f"{indent}end if;"]
+
+    def _is_case(self, switch: Switch) -> bool:
+        patterns = [pattern for case in switch.cases for pattern in case.patterns]
+        single = len(switch.subject) == 1 or switch.subject in self._via.aliases
+        full = all("-" not in pattern for pattern in patterns)
+        return single and full and width_of(switch.subject) > 1 and len(switch.cases) > 1
+
+    def _case(self, switch: Switch, indent: str) -> list[str]:
+        via = self._via
+        subject = switch.subject
+        if subject in via.aliases:
+            subject = (Part(via.aliases[subject], 0, width_of(subject)),)
+        part = subject[0]
+        assert isinstance(part, Part)
+        lines = [f"{indent}case {via.reference(part)} is"]
+        rest = ["null;"]
+        for case in switch.cases:
+            body = self.body(case.body, indent + "    ")
+            if not case.patterns:
+                rest = []
+                lines += [f"{indent}  when others =>", *(body or [f"{indent}    null;"])]
+                continue
+            choices = " | ".join(bit_string(pattern) for pattern in case.patterns)
+            names = [
+                self._enumerator(part, (Bits(pattern),)).removeprefix("  -- ")
+                for pattern in case.patterns
+            ]
+            note = f"  -- {', '.join(names)}" if all(names) else ""
+            lines += [f"{indent}  when {choices} =>{note}", *(body or [f"{indent}    null;"])]
+        lines += [f"{indent}  when others => {text}" for text in rest]
+        return [*lines, f"{indent}end case;"]
+
+    def matches(self, subject: Spec, patterns: tuple[str, ...]) -> Text:
+        """Write as a condition that a value fits one of several patterns."""
+        tests = [self._match(subject, pattern) for pattern in patterns]
+        result = tests[0]
+        for test in tests[1:]:
+            result = logic("or", result, test)
+        return result
+
+    def _match(self, subject: Spec, pattern: str) -> Text:
+        tests = []
+        low = 0
+        for chunk in subject:
+            wanted = pattern[len(pattern) - low - chunk.width : len(pattern) - low]
+            tests += self._compare(chunk, wanted)
+            low += chunk.width
+        tests.reverse()
+        if not tests:
+            return Text("true", LOGIC)
+        result = tests[0]
+        for test in tests[1:]:
+            result = logic("and", result, test)
+        return result
+
+    def _compare(self, chunk: Part | Bits, wanted: str) -> list[Text]:
+        """Compare each run of bits that is not ``-``."""
+        tests = []
+        width = len(wanted)
+        start = 0
+        while start < width:
+            end = start
+            while end < width and (wanted[width - 1 - end] != "-"):
+                end += 1
+            if end == start:
+                start += 1
+                continue
+            spec = cut((chunk,), start, end)
+            bits = wanted[width - end : width - start]
+            if len(bits) == 1:
+                tests.append(self._via.condition(spec, wanted=bits == "1"))
+            else:
+                side = paren(self._via.vector(spec, self._via.natural(spec)), ADD)
+                kind = self._via.natural(spec)
+                value = int(bits, 2)
+                if kind == "s" and bits[0] == "1":
+                    value -= 1 << len(bits)
+                known = str(value) if abs(value) < 1 << 31 else bit_string(bits)
+                tests.append(Text(f"{side} = {known}", RELATION))
+            start = end
+        return tests
