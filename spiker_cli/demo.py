@@ -116,7 +116,7 @@ def _drawn(network: Network, part: Samples, result: Result, output: Path) -> lis
         spikes = {network.inputs[0].name: part.spikes}
         chosen = int(np.argmax(np.asarray(result.classes) == labels))
         figure = draw_activity(
-            network, spikes, result, chosen, label=int(labels[chosen]), title=f"digit {chosen}"
+            network, spikes, result, chosen, label=int(labels[chosen]), title=f"test sample {chosen}"
         )
         figure.savefig(output / "activity.png", dpi=120)
         advance(1)

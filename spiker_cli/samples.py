@@ -41,8 +41,9 @@ class Samples:
             return self
         if not 1 <= count <= len(self):
             raise ValueError(f"Samples must be 1 to {len(self)} of {self.data}, not {count}")
-        parts = (self.spikes, self.labels, self.values)
-        return Samples(self.data, *(None if one is None else one[:count] for one in parts))
+        labels = None if self.labels is None else self.labels[:count]
+        values = None if self.values is None else self.values[:count]
+        return Samples(self.data, self.spikes[:count], labels, values)
 
     def accuracy(self, classes: np.ndarray) -> float | None:
         """Return the share of classes that are right, or None without labels."""

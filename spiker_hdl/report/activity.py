@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from ..model import Input, Network, Population, Result, stimulus
@@ -80,8 +81,9 @@ def draw_activity(
     nodes = [*network.inputs, *(network.population[name] for name in network.order)]
     steps = len(next(iter(events.values())))
     widths = [1.5] * len(pictured) + [1.0 + min(steps, 60) * 0.09] * len(nodes) + [1.2]
-    figure = Figure(figsize=(2.0 + 1.55 * sum(widths), 5.0), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08)
+    figure = Figure(
+        figsize=(2.0 + 1.55 * sum(widths), 5.0), layout=ConstrainedLayoutEngine(w_pad=0.08)
+    )
     axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     for axis, one in zip(axes, pictured, strict=False):
         _draw_picture(axis, one, events[one.name])
@@ -134,7 +136,8 @@ def _draw_population(
 ) -> None:
     if _potential(node):
         potential = np.asarray(result.spikes[f"{node.name}.{node.neuron.potential}"][sample])
-        reach = max(1, int(np.abs(potential).max()))
+        most, usual = np.abs(potential).max(), np.percentile(np.abs(potential), 97)
+        reach = max(1.0, float(usual if most > 2 * usual else most))  # a lone one would fade all
         image = axis.imshow(
             potential.T,
             cmap=colormaps["PuOr"],
@@ -143,7 +146,8 @@ def _draw_population(
             interpolation="nearest",
             extent=(0.5, steps + 0.5, node.size - 0.5, -0.5),
         )
-        bar = figure.colorbar(image, ax=axis, pad=0.03, aspect=40)
+        ends = "both" if most > reach else "neither"
+        bar = figure.colorbar(image, ax=axis, pad=0.03, aspect=40, extend=ends)
         bar.set_label("potential after the step", fontsize=8, color=INK)
         bar.ax.tick_params(labelsize=7, color=FAINT)
         bar.outline.set_visible(False)

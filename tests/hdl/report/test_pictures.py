@@ -1,0 +1,114 @@
+"""Tests of the pictures: what stands in them, not how they look."""
+
+import numpy as np
+import pytest
+
+from spiker_hdl.model import (
+    Decay,
+    Input,
+    Integrator,
+    Lif,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    reference,
+)
+from spiker_hdl.report import draw_activity, draw_cycles
+from spiker_hdl.report.activity import wanted
+
+
+def network(shape=(2, 2)):
+    lif = Lif(threshold=2, decay=Decay.shift(2), width=8)
+    return Network(
+        (Input("in", shape),),
+        (
+            Population("hidden", 3, lif),
+            Population("out", 2, Integrator(width=8, decay=Decay.shift(3))),
+        ),
+        (
+            Projection("in", "hidden", np.array([[3, 0, 0, 0], [0, 3, 3, 0], [1, 1, 1, 1]])),
+            Projection("hidden", "out", np.array([[1, 2, -1], [-2, 1, 4]])),
+        ),
+        (Readout("out", "last"),),
+    )
+
+
+SPIKES = np.array([
+    [[1, 0, 0, 0], [0, 1, 0, 1], [1, 1, 1, 1]],
+    [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
+])
+
+
+def points(axis):
+    (dots,) = axis.collections
+    return {tuple(map(int, one)) for one in dots.get_offsets()}
+
+
+def test_what_is_wanted_is_all_spikes_and_potentials():
+    assert wanted(network()) == ("hidden", "hidden.v", "out.v")
+
+
+def test_dots_are_the_spikes_and_bars_the_scores():
+    made = network()
+    result = reference.run(made, SPIKES, record=wanted(made))
+    figure = draw_activity(made, SPIKES, result, 0, label=1, title="one")
+    axes = {axis.get_title(loc="left"): axis for axis in figure.axes}
+    fired = np.argwhere(result.spikes["hidden"][0])
+    assert points(axes["in: 7 events"]) == {(int(t) + 1, int(n)) for t, n in np.argwhere(SPIKES[0])}
+    assert len(fired) > 2
+    hidden = axes[f"hidden: {len(fired)} spikes"]
+    assert points(hidden) == {(int(t) + 1, int(n)) for t, n in fired}
+    (image,) = hidden.get_images()
+    assert np.array_equal(image.get_array(), result.spikes["hidden.v"][0].T)
+    assert axes["out: never fires"].get_images()
+    bars = [bar.get_width() for bar in axes["scores"].patches]
+    assert bars == result.scores[0].tolist()
+    winner = int(result.classes[0])
+    right = "right" if winner == 1 else "wrong"
+    assert figure.get_suptitle() == f"one: answer {winner}, which is {right}"
+
+
+def test_only_inputs_with_two_axes_are_pictures():
+    for shape, panels in (((2, 2), 1), (4, 0)):
+        made = network(shape)
+        result = reference.run(made, SPIKES, record=wanted(made))
+        titles = [a.get_title(loc="left") for a in draw_activity(made, SPIKES, result).axes]
+        assert titles.count("in, summed") == panels
+
+
+def test_a_silent_sample_can_be_drawn(tmp_path):
+    made = network()
+    result = reference.run(made, SPIKES, record=wanted(made))
+    figure = draw_activity(made, SPIKES, result, 1)
+    figure.savefig(tmp_path / "silent.png")
+    assert (tmp_path / "silent.png").read_bytes().startswith(b"\x89PNG")
+    assert "in: 0 events" in [axis.get_title(loc="left") for axis in figure.axes]
+
+
+def test_bad_input_to_activity():
+    made = network()
+    bare = reference.run(made, SPIKES)
+    with pytest.raises(ValueError, match=r"^Result must have recorded 'hidden', not \[\]$"):
+        draw_activity(made, SPIKES, bare)
+    whole = reference.run(made, SPIKES, record=wanted(made))
+    with pytest.raises(ValueError, match=r"^Sample must be at most 1, not 2$"):
+        draw_activity(made, SPIKES, whole, 2)
+
+
+def test_cycles_stand_over_events():
+    import spiker_hdl
+
+    made = network()
+    result = spiker_hdl.run(made, SPIKES, engine="amaranth")
+    (axis,) = draw_cycles(made, SPIKES, result).axes
+    events = [7 + int(result.counts["hidden"][0]), int(result.counts["hidden"][1])]
+    assert points(axis) == set(zip(events, result.cycles.tolist(), strict=True))
+
+
+def test_cycles_need_an_engine_that_counts_them():
+    made = network()
+    with pytest.raises(
+        ValueError, match=r"^Result must have cycles, which 'reference' does not count$"
+    ):
+        draw_cycles(made, SPIKES, reference.run(made, SPIKES))
