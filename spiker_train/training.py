@@ -141,6 +141,7 @@ def train(
     draws = np.random.Generator(np.random.PCG64([seed, 1]))
     history = History(integers=integers)
     hidden = [one.name for one in net.layers if one.cell.spiking and one.name != _answer(net)]
+    learned = [one for layer in net.layers for one in layer.cell.parameters()]
     best: dict[str, torch.Tensor] = {}
     with _bar(progress, title, optimiser.steps) as advance:
         for epoch in range(epochs):
@@ -160,9 +161,11 @@ def train(
                     loss = loss + activity * _per_sample(outcome, hidden) / 100
                 net.zero_grad(set_to_none=True)
                 loss.backward()
+                before = [one.detach().clone() for one in learned]
                 optimiser.step(rate)
                 if integers is not None:
                     clip(net, integers)
+                    _undo(net, integers, learned, before)
                 advance()
             share, fired = _validate(net, x_held, y_held, integers, hidden)
             history.losses.append(total / len(y))
@@ -206,6 +209,23 @@ def _validate(
             right += int((classes == y[part]).sum())
             fired += sum(float(outcome.spikes[name].sum()) for name in hidden)
     return right / len(y), fired / len(y)
+
+
+@torch.no_grad()
+def _undo(
+    net: SpikingNetwork,
+    integers: Quantization,
+    learned: list[nn.Parameter],
+    before: list[torch.Tensor],
+) -> None:
+    """Take back a step of learned parameters that leads to what no neuron can be."""
+    try:
+        for one in net.layers:
+            if one.cell.learned:
+                integers.neuron(one)
+    except ValueError:
+        for parameter, value in zip(learned, before, strict=True):
+            parameter.copy_(value)
 
 
 def _answer(net: SpikingNetwork) -> str:

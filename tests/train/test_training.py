@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from spiker_hdl.model import reference
-from spiker_train import Dataset, Quantization, SpikingNetwork, accuracy, quantize, train
+from spiker_hdl.model import Lif, reference
+from spiker_train import Cell, Dataset, Quantization, SpikingNetwork, accuracy, quantize, train
 from spiker_train.recipes import encode, train_network
 from spiker_train.training import _Shifter, split
 
@@ -53,6 +53,17 @@ def test_the_weights_stay_where_integers_are():
     train(net, x, y, epochs=3, integers=q, rate=0.2, progress=False)
     for one in net.connections:
         assert float(one.weights.detach().abs().max()) <= q.scales[one.target] * (1 + 1e-6)
+
+
+def test_learned_thresholds_stay_where_neurons_can_be():
+    x, y = task()
+    cell = Cell(Lif, threshold=0.05, decay=0.9, learn=["threshold", "decay"])
+    net = SpikingNetwork.chain("16-12-2", cell=cell)
+    q = Quantization(4, 6, "multiplier").fit(net)
+    train(net, x, y, epochs=3, integers=q, rate=0.1, progress=False)
+    neuron = quantize(net, q).population["hidden"].neuron
+    assert 0 <= neuron.threshold <= 30
+    assert float(net.layer["hidden"].cell.real("threshold")) != pytest.approx(0.05)
 
 
 def test_the_same_seed_trains_the_same_weights():
@@ -111,9 +122,9 @@ def test_a_split_takes_every_sample_once():
 
 
 def test_a_recipe_gives_the_same_file_twice(tmp_path):
-    data = pictures()
+    data = pictures(400)
     for name in ("a", "b"):
-        network, report = train_network(data, "36-12-2", epochs=9, progress=False)
+        network, report = train_network(data, "36-12-2", epochs=24, progress=False)
         network.save(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert report["accuracy"]["integers"] > 0.8
