@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib.metadata import version as installed
 from typing import Any
 
-import amaranth
 from amaranth import Value
 from amaranth.lib.wiring import In
 
@@ -62,7 +62,7 @@ def manifest(
         "command": command,
         "language": language,
         "top": top,
-        "made by": {"spiker-hdl": __version__, "amaranth": amaranth.__version__, "tool": tool},
+        "made by": {"spiker-hdl": __version__, "amaranth": installed("amaranth"), "tool": tool},
         "network": {"name": network.name, "sha256": network.digest, "longest": network.longest},
         "mapping": accelerator.mapping.to_json(),
         "clock": {"port": ports["clk"], "edge": "rising"},
@@ -73,6 +73,10 @@ def manifest(
             "cycles": 1,
             "needed": "no: registers start with their reset values where the device loads them",
             "effect": "samples inside are lost; the next beat of each input begins a sample",
+        },
+        "idle": {
+            "port": ports["idle"],
+            "meaning": "1 while no sample is inside; a result may still wait to be taken",
         },
         "handshake": (
             "A beat is taken at a rising edge at which both valid and ready are 1. Once valid is 1 "

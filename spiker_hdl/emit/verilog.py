@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.back import rtlil
+from amaranth.back.rtlil import convert
 from amaranth.lib import wiring
 
 from .rename import WAKE, plain_names
@@ -68,4 +68,4 @@ def to_verilog(component: wiring.Component, name: str) -> Source:
 
 
 def _rtlil(component: Any) -> str:
-    return rtlil.convert(component, emit_src=False)
+    return convert(component, emit_src=False)

@@ -20,7 +20,8 @@ _BENCH = Template("""\
 //
 // +samples=<n>     stop after n samples
 // +stalls=<seed>   pause at random on every stream (cycles are then not compared)
-// +back_to_back    offer samples without waiting for results (cycles are then not compared)
+// +back_to_back    offer samples without waiting for results (cycles are then not compared);
+//                  otherwise each is offered once all has come to rest
 // +vcd=<file>      write the waveforms of all signals
 
 `timescale 1ns / 1ps
@@ -38,6 +39,7 @@ module $bench;
   integer stalls = 0;
   reg back_to_back = 0;
   integer done = 0;  // results so far
+  integer open = 0;  // samples that may have begun
   integer quiet = 0;  // cycles since something happened
   integer ticks = 0;
   integer n;
@@ -52,13 +54,15 @@ module $bench;
   wire [$high:0] o_payload;
   wire o_valid;
   wire o_ready = !rst && (stalls == 0 || noise[31]);
+  wire idle;
 $declarations
   $top dut (
     .clk(clk),
     .rst(rst),
 $connections    .o_payload(o_payload),
     .o_valid(o_valid),
-    .o_ready(o_ready)
+    .o_ready(o_ready),
+    .$idle(idle)
   );
 
   initial begin
@@ -85,6 +89,7 @@ $reads    if (!$$value$$plusargs("samples=%d", samples) || samples > SAMPLES) sa
     ticks <= ticks + 1;
     rst <= ticks < 3;
     noise <= shuffled(noise);
+    if (!rst && (back_to_back || (idle && !o_valid && open == done))) open <= open + 1;
   end
 $sources
   // Results.
@@ -131,7 +136,7 @@ _DECLARATIONS = Template("""
 """)
 
 _SOURCE = Template("""
-  // A beat is offered until it is taken, a sample once the result before it has been taken.
+  // A beat is offered until it is taken.
   always @(posedge clk) if (!rst) begin
     if (${port}_valid && ${port}_ready) begin
       if (${port}_beats[${port}_next][$width]) ${port}_sample = ${port}_sample + 1;
@@ -139,7 +144,7 @@ _SOURCE = Template("""
       ${port}_valid <= 0;
     end
     if ((!${port}_valid || ${port}_ready) && ${port}_sample < samples
-        && (back_to_back || ${port}_sample <= done) && (stalls == 0 || noise[$bit])) begin
+        && ${port}_sample < open && (stalls == 0 || noise[$bit])) begin
       ${port}_payload <= ${port}_beats[${port}_next][$high:0];
       ${port}_valid <= 1;
     end
@@ -197,6 +202,7 @@ def verilog_bench(
     return _BENCH.substitute(
         top=top,
         bench=bench_name(top),
+        idle=ports["idle"],
         samples=vectors.samples,
         timed=int(vectors.timed),
         patience=vectors.patience,

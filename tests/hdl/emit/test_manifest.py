@@ -64,7 +64,7 @@ def test_ports_are_those_of_the_verilog(emitted):
     }
     ports = {(one["name"], one["direction"], one["width"]) for one in manifest["ports"]}
     assert ports == found
-    named = {manifest["clock"]["port"], manifest["reset"]["port"]}
+    named = {manifest["clock"]["port"], manifest["reset"]["port"], manifest["idle"]["port"]}
     for one in manifest["streams"].values():
         named |= {one["payload"], one["valid"], one["ready"]}
     assert named == {name for name, *_ in ports}
