@@ -53,6 +53,7 @@ class Lanes(wiring.Component):
     row, ahead : In(range(folds))
         Rows of this cycle and of the next.
     weights : In(ArrayLayout(signed(weight), lanes))
+        All zero in cycles without ``add``.
     value : In(value)
     take : In(1)
         Give the next ``units`` sums, which are zero from then on; never together with ``add``. The
@@ -119,11 +120,12 @@ class RingLanes(Lanes):
         ring = Signal(data.ArrayLayout(signed(self.width), padded))
         for n in range(self.units):
             m.d.comb += self.sums[n].eq(ring[n])
-        with m.If(self.add):
-            for n in range(self.lanes):
-                m.d.sync += ring[n].eq(ring[n] + product(self.weights[n], self.value))
-        with m.If(self.take):
-            m.d.sync += ring.as_value().eq(ring.as_value() >> self.units * self.width)
+        # The weight, which needs no gate, comes first: so the turning of the ring fits into the
+        # look-up tables of the adders.
+        for n in range(padded):
+            weight = product(self.weights[n], self.value) if n < self.lanes else C(0)
+            behind = ring[n + self.units] if n + self.units < padded else C(0)
+            m.d.sync += ring[n].eq(weight + Mux(self.take, behind, ring[n]))
 
         return m
 

@@ -179,15 +179,17 @@ class PopulationCore(wiring.Component):
             lanes.weights.eq(row),
             self.stepper.sums.eq(lanes.sums),
         ]
-        for n in range(self.core.lanes):
-            own = Mux(summed.lane == n, summed.weight, 0)
-            m.d.comb += row[n].eq(own)
+        # Of a row and a synapse's own weight, one is zero.
+        rows = [C(0, 1)] * self.core.lanes
         if self.dense:
             m.submodules.synapses = synapses = Synapses(self.dense, lanes=self.core.lanes)
             m.d.comb += synapses.address.eq(intake.address)
-            with m.If(~summed.direct):
-                for n in range(self.core.lanes):
-                    m.d.comb += row[n].eq(synapses.weights[n])
+            m.d.comb += synapses.read.eq(intake.event & ~intake.direct)
+            rows = [synapses.weights[n] for n in range(self.core.lanes)]
+        for n in range(self.core.lanes):
+            meant = summed.event & summed.direct & (summed.lane == n)
+            own = Mux(meant, summed.weight, 0) if lanes.scattered else C(0, 1)
+            m.d.comb += row[n].eq(rows[n] | own)
 
     def _emitters(self, m):
         outcome, size, units = self.stepper.o, self.population.size, self.core.units

@@ -43,10 +43,13 @@ class Synapses(wiring.Component):
     -------
     address : In(range(folds * rows))
         ``fold * rows + base + source``.
+    read : In(1)
+        There is an address; for a cycle without one, all weights are zero.
     weights : Out(ArrayLayout(signed(width), lanes))
     """
 
     address: Signal
+    read: Signal
     weights: data.View
 
     def __init__(self, projections: Sequence[Projection], *, lanes: int):
@@ -63,6 +66,7 @@ class Synapses(wiring.Component):
         self.width = max(one.width for one in projections)
         super().__init__({
             "address": In(range(self.folds * self.rows)),
+            "read": In(1),
             "weights": Out(data.ArrayLayout(signed(self.width), lanes)),
         })
 
@@ -84,8 +88,9 @@ class Synapses(wiring.Component):
             depth=self.folds * self.rows,
             init=self.contents(),
         )
-        read = memory.read_port()
-        m.d.comb += read.addr.eq(self.address)
-        m.d.sync += self.weights.as_value().eq(read.data)
+        port = memory.read_port()
+        found = Signal()
+        m.d.comb += port.addr.eq(self.address)
+        m.d.sync += [found.eq(self.read), self.weights.as_value().eq(Mux(found, port.data, 0))]
 
         return m

@@ -86,6 +86,7 @@ async def add(ctx, dut, fold, row, value, first):
     ctx.set(dut.ahead, (fold + 1) % dut.folds)
     await ctx.tick()
     ctx.set(dut.add, 0)
+    ctx.set(dut.weights, [0] * dut.lanes)
 
 
 async def take(ctx, dut, empty):

@@ -28,6 +28,7 @@ def read(dut):
     async def testbench(ctx):
         for n in range(count + 2):
             ctx.set(dut.address, min(n, count - 1))
+            ctx.set(dut.read, 1)
             _, _, weights = await ctx.tick().sample(dut.weights)
             rows.append([*weights])
 
