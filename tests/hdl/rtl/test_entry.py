@@ -187,6 +187,44 @@ def test_words_go_through_as_fast_as_their_events():
     ]
 
 
+@pytest.mark.parametrize("form", ["words", "events"])
+@pytest.mark.parametrize("chance", [0, 0.5])
+def test_of_a_muted_sample_only_the_tokens_pass(form, chance):
+    random = Random(7)
+    dut = Entry(Input("x", 6), mapping(form, 3))
+    samples = random_samples(random, 6, samples=6, steps=5)
+    muted = [random.random() < 0.5 for _ in samples]
+    received = []
+
+    async def drive(ctx):
+        ctx.set(dut.admit, 1)
+        for sample, mute in zip(samples, muted, strict=True):
+            for beat in beats_of(dut, [sample]):
+                await pause(ctx, random, chance)
+                await put(ctx, dut.i, beat)
+                if mute and not ctx.get(dut.mute):  # from the second beat on
+                    ctx.set(dut.mute, 1)
+                    await ctx.tick()
+            ctx.set(dut.mute, 0)
+
+    async def receive(ctx):
+        tokens = sum(map(len, samples))
+        while tokens:
+            await pause(ctx, random, chance)
+            received.append(plain(await get(ctx, dut.o)))
+            tokens -= received[-1] in {END, LAST}
+
+    simulate(dut, drive, receive, watch=[dut.o])
+    whole, given = events_of(samples), iter(received)
+    sample, left = 0, 0
+    for event in whole:
+        if event in {END, LAST} or not muted[sample] or left:
+            wanted = next(given, None)
+            assert wanted == event
+        sample += event == LAST
+    assert next(given, None) is None
+
+
 @pytest.mark.parametrize("given", [mapping(), mapping("events")])
 def test_entry_converts(given):
     assert converts(Entry(Input("x", 40, -2, 1), given))

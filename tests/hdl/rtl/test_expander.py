@@ -54,7 +54,12 @@ def random_matrix(random, targets, sources, low, high, share):
 
 
 @pytest.mark.parametrize(
-    "shape, values", [(unsigned(0), (0, 0)), (unsigned(3), (1, 7)), (signed(3), (-4, 3))]
+    "shape, values",
+    [
+        (unsigned(0), (0, 0)),
+        (unsigned(3), (1, 7)),
+        (signed(3), (-4, 3)),
+    ],
 )
 @pytest.mark.parametrize("pauses", [(0, 0), (0.5, 0), (0, 0.5)])
 @pytest.mark.parametrize(

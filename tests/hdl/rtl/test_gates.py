@@ -102,7 +102,15 @@ def test_unary_operations(name):
 
 
 @pytest.mark.parametrize(
-    "low, high", [signed_range(3), signed_range(6), (0, 7), (-2, 5), (-2, 63), (3, 9)]
+    "low, high",
+    [
+        signed_range(3),
+        signed_range(6),
+        (0, 7),
+        (-2, 5),
+        (-2, 63),
+        (3, 9),
+    ],
 )
 def test_saturation_of_what_is_never_negative(low, high):
     check(lambda via, x: via.saturate(x, low, high), [unsigned(5)], [(x,) for x in range(32)])

@@ -1,0 +1,216 @@
+# amaranth: UnusedElaboratable=no
+
+"""Tests of the readouts: by hand, against plain scores, cycle by cycle, and bad input."""
+
+from random import Random
+
+import numpy as np
+import pytest
+from amaranth import *
+from events import END, LAST, converts, events_of, random_samples, transfer, written
+
+from spiker_hdl.model import Accumulator, If, Input, Network, Population, Projection, Readout
+from spiker_hdl.rtl import ReadoutCore
+from spiker_hdl.rtl.readout import score_shape
+
+from bench import get, put, simulate
+
+
+def readout(kind, classes=4, *, longest=20, width=6, stepwise=False):
+    """Make a readout of a population that is nothing else."""
+    neuron = (
+        If(width=width, threshold=9) if kind in {"count", "first"} else Accumulator(width=width)
+    )
+    network = Network(
+        [Input("x", 1, -100, 100)],
+        [Population("p", classes, neuron)],
+        [Projection("x", "p", np.ones((classes, 1), dtype=int))],
+        [Readout("p", kind)],
+        longest,
+    )
+    return ReadoutCore(network, network.readout, stepwise=stepwise)
+
+
+def answer(kind, classes, sample):
+    """Return winner and scores of a sample, each step a dict from class to value."""
+    scores = []
+    for n in range(classes):
+        found = [step.get(n) for step in sample]
+        if kind == "count":
+            scores.append(sum(one is not None for one in found))
+        elif kind == "first":
+            at = [t for t, one in enumerate(found) if one is not None]
+            scores.append(len(sample) - at[0] if at else 0)
+        elif kind == "last":
+            scores.append(found[-1])
+        else:
+            scores.append({"largest": max, "sum": sum}[kind](found))
+    return scores.index(max(scores)), scores
+
+
+def plain(o):
+    return o.winner, [*o.scores], o.steps
+
+
+# -- by hand -------------------------------------------------------------------------------------
+
+A, B, C3, AB = {0: 0}, {1: 0}, {3: 0}, {0: 0, 1: 0}
+V = [{0: 1, 1: 5, 2: -3, 3: 5}, {0: 2, 1: -9, 2: 2, 3: 2}]
+
+
+@pytest.mark.parametrize(
+    "kind, sample, wanted",
+    [
+        ("count", [{}], (0, [0, 0, 0, 0], 1)),
+        ("count", [B], (1, [0, 1, 0, 0], 1)),
+        ("count", [B, A], (0, [1, 1, 0, 0], 2)),  # the lowest of those that share the score
+        ("count", [AB, B, A, C3], (0, [2, 2, 0, 1], 4)),
+        ("count", [AB, C3, C3], (3, [1, 1, 0, 2], 3)),
+        ("first", [{}, {}], (0, [0, 0, 0, 0], 2)),
+        ("first", [{}, B, A], (1, [1, 2, 0, 0], 3)),
+        ("first", [C3, AB, AB], (3, [2, 2, 0, 3], 3)),
+        ("first", [{}, AB], (0, [1, 1, 0, 0], 2)),
+        ("last", V, (0, [2, -9, 2, 2], 2)),
+        ("last", V[:1], (1, [1, 5, -3, 5], 1)),
+        ("last", [dict.fromkeys(range(4), -32)], (0, [-32] * 4, 1)),
+        ("largest", V, (1, [2, 5, 2, 5], 2)),
+        ("largest", [dict.fromkeys(range(4), -2), V[1]], (0, [2, -2, 2, 2], 2)),
+        ("sum", V, (3, [3, -4, -1, 7], 2)),
+        ("sum", [{0: -1, 1: -9, 2: -1, 3: -7}] * 3, (0, [-3, -27, -3, -21], 3)),
+    ],
+)
+def test_readout_by_hand(kind, sample, wanted):
+    sent = [written(one) for one in events_of([sample])]
+    (received,) = transfer(readout(kind), sent, 1, random=Random(0))
+    assert plain(received) == wanted
+    assert (received.answer, received.last) == (1, 1)
+
+
+# -- against the model ---------------------------------------------------------------------------
+
+
+def random_runs(random, kind, classes, width, samples=10, steps=8):
+    """Draw samples: spikes, or potentials of all classes in every step."""
+    if kind in {"count", "first"}:
+        return random_samples(random, classes, samples=samples, steps=steps)
+    low, high = -(2 ** (width - 1)), 2 ** (width - 1) - 1
+    return [
+        [
+            {
+                n: random.choice([low, high, random.randint(-3, 3), random.randint(low, high)])
+                for n in range(classes)
+            }
+            for _ in range(random.randint(1, steps))
+        ]
+        for _ in range(samples)
+    ]
+
+
+@pytest.mark.parametrize("pauses", [(0, 0), (0.5, 0), (0, 0.9)])
+@pytest.mark.parametrize("classes", [1, 2, 5, 10])
+@pytest.mark.parametrize("kind", ["count", "first", "last", "largest", "sum"])
+def test_scores_and_winners(kind, classes, pauses):
+    random = Random(classes)
+    samples = random_runs(random, kind, classes, 6)
+    dut = readout(kind, classes)
+    sent = [written(one) for one in events_of(samples)]
+    received = transfer(dut, sent, len(samples), random=random, pauses=pauses)
+    for sample, o in zip(samples, received, strict=True):
+        assert plain(o) == (*answer(kind, classes, sample), len(sample))
+
+
+@pytest.mark.parametrize("window", [0, 1, 3])
+@pytest.mark.parametrize("kind", ["count", "first", "last", "largest", "sum"])
+def test_every_step_and_window_of_a_stepwise_readout(kind, window):
+    random = Random(window)
+    samples = random_runs(random, kind, 4, 6)
+    if window:  # of whole windows
+        samples = [sample * window for sample in samples]
+    dut = readout(kind, stepwise=True, longest=40)
+    top = Module()
+    top.submodules.dut = dut
+    top.d.comb += dut.window.eq(window)
+    sent = [written(one) for one in events_of(samples)]
+    steps = sum(map(len, samples))
+    received = iter(transfer(dut, sent, steps, random=random, pauses=(0.1, 0.3), top=top))
+    for sample in samples:
+        for n in range(len(sample)):
+            start = n // window * window if window else 0
+            o = next(received)
+            assert plain(o) == (*answer(kind, 4, sample[start : n + 1]), n + 1)
+            assert o.last == (n == len(sample) - 1)
+            assert o.answer == (o.last or (window > 0 and (n + 1) % window == 0))
+
+
+# -- cycle by cycle ------------------------------------------------------------------------------
+
+
+def test_the_result_comes_a_cycle_after_the_last_token():
+    dut = readout("count")
+    trace = []
+
+    async def testbench(ctx):
+        ctx.set(dut.i.valid, 1)
+        for event, ready in [
+            ((1, 0), 0),
+            (END, 0),
+            (LAST, 0),
+            ((2, 0), 0),
+            (LAST, 0),  # waits for the result before it
+            (LAST, 1),
+            (LAST, 0),
+        ]:
+            ctx.set(dut.i.payload, written(event))
+            ctx.set(dut.o.ready, ready)
+            _, _, *now = await ctx.tick().sample(dut.i.ready, dut.o.valid, dut.o.p.winner)
+            trace.append(tuple(now))
+
+    simulate(dut, testbench, watch=[dut.o])
+    assert trace == [
+        (1, 0, 0),
+        (1, 0, 0),
+        (1, 0, 0),
+        (1, 1, 1),
+        (0, 1, 1),
+        (1, 1, 1),
+        (0, 1, 2),
+    ]
+
+
+def test_a_result_is_taken_once():
+    dut = readout("count")
+
+    async def testbench(ctx):
+        await put(ctx, dut.i, written(LAST))
+        await get(ctx, dut.o)
+        assert not ctx.get(dut.o.valid)
+
+    simulate(dut, testbench)
+
+
+@pytest.mark.parametrize(
+    "kind, shape",
+    [
+        ("count", unsigned(5)),
+        ("first", unsigned(5)),
+        ("last", signed(6)),
+        ("largest", signed(6)),
+        ("sum", signed(11)),  # -32 * 20
+    ],
+)
+def test_scores_are_as_wide_as_need_be(kind, shape):
+    dut = readout(kind)
+    assert score_shape(dut.network, dut.readout) == shape
+
+
+@pytest.mark.parametrize("kind", ["count", "largest"])
+def test_readout_converts(kind):
+    assert converts(readout(kind))
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+def test_readout_rejects():
+    with pytest.raises(TypeError, match=r"^Readout must be a Readout, not 'p'$"):
+        ReadoutCore(readout("count").network, "p")
