@@ -103,15 +103,15 @@ def train_network(
     report : dict
         What JSON can hold: ``accuracy`` on the test samples in real numbers (``float``), rounded
         without further training (``rounded``) and trained in integers (``integers``, by the
-        reference); ``validation`` likewise; ``spikes`` per test sample, by layer; ``seconds``; and
-        the account of the quantisation.
+        reference); ``validation`` likewise; ``spikes`` per test sample, by layer; ``seconds`` and
+        ``processor_seconds``; and the account of the quantisation.
 
     Raises
     ------
     TypeError, ValueError
         If data, layers and bits do not go together.
     """
-    began = time.monotonic()
+    began, worked = time.monotonic(), time.process_time()
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
     sizes = chain_sizes(layers)
     if sizes[0] != data.size:
@@ -183,6 +183,7 @@ def train_network(
         "validation": validation,
         "spikes": _spikes(test, found.counts),
         "seconds": round(time.monotonic() - began, 1),
+        "processor_seconds": round(time.process_time() - worked, 1),
         "quantization": account.to_json(),
     }
 

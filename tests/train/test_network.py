@@ -23,6 +23,7 @@ from spiker_hdl.model import (
 from spiker_train import (
     Cell,
     Connection,
+    FastSigmoid,
     IntegerCell,
     Layer,
     Quantization,
@@ -233,7 +234,14 @@ def test_what_no_float_holds_is_refused_by_name():
 
 
 def test_training_ignores_lower_precision_of_products():
-    net = SpikingNetwork.chain("40-20-4", seed=3)
+    seen = []
+
+    def surrogate(x):
+        seen.append((torch.get_float32_matmul_precision(), torch.is_autocast_enabled("cpu")))
+        return FastSigmoid()(x)
+
+    cell = Cell(Lif, threshold=0.5, decay=LEAK, surrogate=surrogate)
+    net = SpikingNetwork.chain("40-20-4", cell=cell, seed=3)
     x = spikes(40)
     q = Quantization(8, 12).fit(net)
     torch.set_float32_matmul_precision("medium")
@@ -243,6 +251,7 @@ def test_training_ignores_lower_precision_of_products():
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision("highest")
+    assert set(seen) == {("highest", False)}
 
 
 def test_every_learned_number_has_a_gradient():

@@ -1,0 +1,34 @@
+"""Tests of the networks that ship: they answer as their table says, on the whole test split."""
+
+from pathlib import Path
+
+import pytest
+
+from spiker_hdl.model import load, reference
+from spiker_train import load_dataset
+from spiker_train.recipes import encode
+
+NETWORKS = Path(__file__).resolve().parents[2] / "networks"
+
+
+@pytest.mark.parametrize(
+    "name, layers, samples, least",
+    [
+        ("digits", [64, 32, 10], 360, 0.97),
+        pytest.param("mnist", [784, 128, 10], 10_000, 0.982, marks=pytest.mark.slow),
+    ],
+)
+def test_shipped_networks_answer_as_told(name, layers, samples, least, request):
+    pytest.importorskip("sklearn")
+    if name == "mnist":
+        request.getfixturevalue("data_file")("mnist.npz")
+    network = load(NETWORKS / f"{name}.spiker")
+    data = load_dataset(network.note["data"])
+    spikes = encode(data.x_test, int(network.note["steps"]), network.note["encoder"])
+    assert [network.inputs[0].size, *(one.size for one in network.populations)] == layers
+    assert [one.bits for one in network.projections] == [4, 4]
+    assert [one.neuron.width for one in network.populations] == [8, 8]
+    found = reference.run(network, spikes)
+    assert len(found.classes) == samples
+    assert (found.classes == data.y_test).mean() >= least
+    assert 10 < found.counts["hidden"].mean() < 150
