@@ -67,7 +67,7 @@ def demo(output: Path, seed: int) -> int:
 
 
 def _trained(seed: int) -> tuple[Network, dict[str, Any]]:
-    network, report = train_quietly(load_dataset("digits"), sizes(NET), None, seed=seed, **OPTIONS)
+    network, report = train_quietly(load_dataset("digits"), sizes(NET), 1, seed=seed, **OPTIONS)
     command = f"spiker demo --seed {seed}"
     return replace(network, notes={**network.note, "command": command}), report
 
@@ -116,7 +116,12 @@ def _drawn(network: Network, part: Samples, result: Result, output: Path) -> lis
         spikes = {network.inputs[0].name: part.spikes}
         chosen = int(np.argmax(np.asarray(result.classes) == labels))
         figure = draw_activity(
-            network, spikes, result, chosen, label=int(labels[chosen]), title=f"test sample {chosen}"
+            network,
+            spikes,
+            result,
+            chosen,
+            label=int(labels[chosen]),
+            title=f"test sample {chosen}",
         )
         figure.savefig(output / "activity.png", dpi=120)
         advance(1)

@@ -173,9 +173,8 @@ def train(
         int | None, typer.Option(help="In all; as many as are known to do by default.")
     ] = None,
     threads: Annotated[
-        int | None,
-        typer.Option(help="Of PyTorch; 1 for small networks and 2 for others by default."),
-    ] = None,
+        int, typer.Option(help="Of PyTorch. Results depend on it in the last bits of sums.")
+    ] = 1,
     json: Json = None,
 ) -> None:
     """Train a network: first in real numbers, then in the integers that ship.

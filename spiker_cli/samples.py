@@ -121,13 +121,13 @@ def _read_spikes(path: Path) -> Samples | None:
     if not path.is_file():
         raise ValueError(f"Data must be a file that is there, not {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as held, np.load(held, allow_pickle=False) as file:
             if "spikes" not in file:
                 return None
             arrays: dict[str, Any] = {name: file[name] for name in file.files}
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise ValueError(f"{path} must be a whole .npz file, not one with: {error}") from None
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise ValueError(f"{path} must be an .npz file, not a single array") from None
     except ValueError as error:
         raise ValueError(f"{path} must hold plain arrays, not one with: {error}") from None
@@ -136,6 +136,8 @@ def _read_spikes(path: Path) -> Samples | None:
         raise ValueError(
             f"Spikes in {path} must have the shape (samples, steps, size), not {spikes.shape}"
         )
+    if spikes.dtype.kind not in "biu":
+        raise ValueError(f"Spikes in {path} must be integers, not {spikes.dtype}")
     if labels is not None and (labels.shape != (len(spikes),) or labels.dtype.kind not in "iu"):
         raise ValueError(
             f"Labels in {path} must be integers of the shape ({len(spikes)},), "

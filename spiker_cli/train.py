@@ -2,7 +2,6 @@
 
 import shlex
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ def train(
     encoder: str,
     readout: str,
     epochs: int | None,
-    threads: int | None,
+    threads: int,
     output: Path,
     json: Path | None,
 ) -> int:
@@ -46,7 +45,7 @@ def train(
         command += ["--readout", readout]
     if epochs is not None:
         command += ["--epochs", str(epochs)]
-    if threads is not None:
+    if threads != 1:
         command += ["--threads", str(threads)]
     command += ["-o", output.name]
     network, report = train_quietly(
@@ -82,15 +81,13 @@ def train(
 
 
 def train_quietly(
-    data: Dataset, layers: list[int], threads: int | None, **options: Any
+    data: Dataset, layers: list[int], threads: int, **options: Any
 ) -> tuple[Network, dict[str, Any]]:
     """Train with a fixed number of threads, on which the last bits of sums depend."""
     import torch  # seconds to load: only once all arguments are known to be good
 
     from spiker_train import train_network
 
-    synapses = sum(a * b for a, b in pairwise(layers))
-    threads = threads or (1 if synapses < 20_000 else 2)
     if not 1 <= threads <= 256:
         raise ValueError(f"Threads must be 1 to 256, not {threads}")
     torch.set_num_threads(threads)

@@ -1,0 +1,43 @@
+"""What tests of the command share: a network for the digits, and how the command is called."""
+
+import pytest
+from small import make_network
+
+from spiker_cli.main import main
+
+
+@pytest.fixture
+def network_file(tmp_path):
+    """Path of a network file whose notes say how to run the digits."""
+    path = tmp_path / "small.spiker"
+    make_network().save(path)
+    return path
+
+
+@pytest.fixture
+def spiker(capsys):
+    """Call the command; return exit code, standard output and standard error."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        code = main([str(one) for one in arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def refused(spiker):
+    """Call the command with bad input; return the one line that it says."""
+
+    def call(*arguments):
+        code, out, err = spiker(*arguments)
+        assert (code, out) == (2, "")
+        line = err.splitlines()[-1]
+        assert line.startswith("spiker: ")
+        others = err.splitlines()[:-1]
+        assert not [one for one in others if "Traceback" in one]
+        return line.removeprefix("spiker: ")
+
+    return call

@@ -1,0 +1,87 @@
+"""Tests of what the command says of itself, and of what it loads."""
+
+import subprocess
+import sys
+
+import pytest
+
+import spiker_hdl
+
+COMMANDS = ("demo", "train", "info", "simulate", "emit")
+
+
+def test_help_lists_the_commands(spiker):
+    code, out, _ = spiker("--help")
+    assert code == 0
+    assert all(f" {name} " in out for name in COMMANDS)
+    assert spiker()[:2] == (0, out)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_each_command_has_an_example(spiker, name):
+    code, out, _ = spiker(name, "--help")
+    assert code == 0
+    assert f"spiker {name}" in out.split("For example:")[1]
+
+
+def test_version(spiker):
+    assert spiker("--version") == (0, f"spiker {spiker_hdl.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments, unwanted",
+    [
+        (["--help"], {"numpy", "torch", "amaranth", "matplotlib", "sklearn"}),
+        (["train", "--help"], {"numpy", "torch", "amaranth", "matplotlib", "sklearn"}),
+        (["info", "NET"], {"torch", "amaranth", "matplotlib", "sklearn"}),
+        (["simulate", "NET", "--engine", "reference"], {"torch", "amaranth", "matplotlib"}),
+        (["simulate", "NET", "--engine", "amaranth", "--samples", "1"], {"torch", "matplotlib"}),
+    ],
+)
+def test_a_command_loads_no_more_than_it_needs(arguments, unwanted, network_file):
+    given = [str(network_file) if one == "NET" else one for one in arguments]
+    script = (
+        "import sys; from spiker_cli.main import main; code = main(sys.argv[1:]); "
+        "print('LOADED', *{name.split('.')[0] for name in sys.modules}); sys.exit(code)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, *given], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert not set(run.stdout.split("LOADED")[1].split()) & unwanted
+
+
+@pytest.mark.parametrize(
+    "arguments, line",
+    [
+        (["simulate"], "Missing argument 'NET'."),
+        (["fly"], "No such command 'fly'."),
+        (["info", "a", "--colour"], "No such option: --colour"),
+        (["simulate", "a", "--samples", "many"], "Invalid value for '--samples': "),
+    ],
+)
+def test_wrong_arguments_are_refused_in_one_line(refused, arguments, line):
+    assert line in refused(*arguments)
+
+
+def test_an_error_of_the_programs_own_is_not_hidden(spiker, network_file, monkeypatch):
+    def broken(*arguments):
+        raise KeyError("broken")
+
+    monkeypatch.setattr("spiker_cli.info.describe", broken)
+    with pytest.raises(KeyError):
+        spiker("info", network_file)
+
+
+def test_a_traceback_is_shown_where_it_is_asked_for(spiker, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPIKER_TRACEBACK", "1")
+    with pytest.raises(ValueError, match="Network must be a file"):
+        spiker("info", tmp_path / "none.spiker")
+
+
+def test_what_is_not_installed_is_named(refused, network_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    line = refused("simulate", network_file, "--engine", "reference")
+    assert line.startswith("sklearn")
+    assert "must be installed, and is missing: pip install 'spiker-hdl[" in line
