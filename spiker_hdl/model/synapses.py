@@ -54,7 +54,7 @@ class Synapses:
         size = self.source_size * self.target_size
         if self.kind != "one_to_one" and size > MATRIX_LIMIT:
             raise ValueError(f"Synapses must be among at most {MATRIX_LIMIT} pairs, not {size}")
-        beyond = np.abs(values) >= WEIGHT_LIMIT
+        beyond = (values >= WEIGHT_LIMIT) | (values <= -WEIGHT_LIMIT)
         if beyond.any():
             raise ValueError(f"Weight must be within 32 bits, not {int(values[beyond][0])}")
 
