@@ -316,6 +316,7 @@ class SpikingNetwork(nn.Module):
                 for one in self.connections
             ),
             readouts=self.readouts,
+            longest=2**16 - 1,
             name=self.name,
         )
 

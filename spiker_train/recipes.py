@@ -158,6 +158,7 @@ def train_network(
     network, account = quantize_with_report(
         net,
         quantization,
+        longest=max(256, steps),
         name=data.name if data.name.isprintable() else "network",
         calibration=x[:1000],
         notes={
