@@ -106,7 +106,7 @@ def cycles(result: Result) -> dict[str, Any] | None:
     return {
         "mean": round(float(found.mean()), 2),
         "median": float(np.median(found)),
-        "p99": int(np.percentile(found, 99, method="higher")),
+        "p99": int(np.percentile(found, 99, method="inverted_cdf")),
         "max": int(found.max()),
     }
 
