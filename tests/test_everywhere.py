@@ -1,0 +1,303 @@
+"""The same bits everywhere: reference, torch, and the accelerator cycle by cycle.
+
+What is compared: spikes of every population in every step, all states, every readout, the counts,
+on random networks that are alive and on real images; with stalls on both sides, samples back to
+back and alone, early answers and windows.
+"""
+
+from collections import Counter
+from random import Random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from networks import (
+    assert_alive,
+    cases,
+    describe,
+    everything,
+    liveness,
+    random_mapping,
+    random_network,
+    random_spikes,
+)
+from spiker_hdl import run
+from spiker_hdl.model import Answer, Mapping, Reports, Result, encoders, load, queue_minimum
+from spiker_hdl.simulate import interpreted
+
+FAST = 8
+SLOW = 60
+LARGE = 6
+IMAGES = 100
+SMALL = {"populations": (1, 3), "neurons": (1, 8), "channels": (1, 7)}
+MIDDLE = {"neurons": (1, 14), "channels": (1, 10)}
+
+# -- the torch rung ------------------------------------------------------------------------------
+
+
+def run_torch(network, spikes):
+    """Run samples in the arithmetic of training; return what the reference does."""
+    torch = pytest.importorskip("torch")
+    from spiker_train.tensors import Tensors
+
+    counts = {one.name: [] for one in network.populations if one.neuron.spiking}
+    traces = {name: [] for name in everything(network)}
+    answers = {one.name: ([], []) for one in network.readouts}
+    samples = [*zip(*(spikes[one.name] for one in network.inputs), strict=True)]
+    for sample in samples:
+        given = {
+            one.name: torch.as_tensor(np.asarray(values), dtype=torch.float64)
+            for one, values in zip(network.inputs, sample, strict=True)
+        }
+        found = _torch_sample(torch, Tensors, network, given)
+        for name, each in traces.items():
+            each.append(found[name])
+        for name, each in counts.items():
+            each.append(int(found[name].sum()))
+        for one in network.readouts:
+            scores = _scores(one.kind, found, one.population, network)
+            answers[one.name][0].append(int(np.argmax(scores)))
+            answers[one.name][1].append(scores)
+    made = {name: Answer(np.array(c), np.array(s)) for name, (c, s) in answers.items()}
+    first = made[network.readout.name]
+    steps = np.array([len(sample[0]) for sample in samples])
+    return Result(
+        first.classes,
+        first.scores,
+        steps,
+        {name: np.array(each) for name, each in counts.items()},
+        traces,
+        answers=made,
+        engine="torch",
+    )
+
+
+def _torch_sample(torch, arithmetic, network, trains):
+    """Run one sample on tensors of the format that the bounds say is exact."""
+    steps = len(next(iter(trains.values())))
+    found, states = {}, {}
+    for name in network.order:
+        one = network.population[name]
+        kind = getattr(torch, network.bounds[name].float_format)
+        states[name] = {
+            key: torch.as_tensor(np.broadcast_to(held.rest, one.size).copy(), dtype=kind)
+            for key, held in one.neuron.states.items()
+        }
+        trains[name] = torch.zeros(steps, one.size, dtype=torch.float64)
+        for key in one.neuron.states:
+            found[f"{name}.{key}"] = np.zeros((steps, one.size), dtype=np.int64)
+    for t in range(steps):
+        for name in network.order:
+            one = network.population[name]
+            kind = getattr(torch, network.bounds[name].float_format)
+            current = torch.as_tensor(np.broadcast_to(one.bias, one.size).copy(), dtype=kind)
+            for into in network.into(name):
+                if t >= into.delay:
+                    weights = torch.tensor(into.synapses.matrix(), dtype=kind)
+                    current = current + weights @ trains[into.source][t - into.delay].to(kind)
+            held = {
+                key: torch.as_tensor(np.asarray(p.value), dtype=kind)
+                for key, p in one.neuron.parameters.items()
+            }
+            fired, after = one.neuron.step(
+                one.neuron.bind(held),
+                SimpleNamespace(**states[name]),
+                current,
+                arithmetic(dtype=kind),
+            )
+            states[name] = {
+                key: torch.as_tensor(value, dtype=kind).expand(one.size)
+                for key, value in after.items()
+            }
+            if fired is not None:
+                trains[name][t] = fired.to(torch.float64)
+            for key, value in states[name].items():
+                found[f"{name}.{key}"][t] = value.numpy()
+    for name, one in network.population.items():
+        if one.neuron.spiking:
+            found[name] = trains[name].numpy().astype(np.uint8)
+    return found
+
+
+def _scores(kind, found, population, network):
+    if kind == "count":
+        return found[population].sum(axis=0, dtype=np.int64)
+    if kind == "first":
+        fired = found[population] > 0
+        return np.where(fired.any(axis=0), len(fired) - fired.argmax(axis=0), 0)
+    v = found[f"{population}.{network.population[population].neuron.potential}"]
+    return {"last": v[-1], "largest": v.max(axis=0), "sum": v.sum(axis=0)}[kind]
+
+
+# -- what is compared ----------------------------------------------------------------------------
+
+
+def stalls(random, source, sink):
+    """Make the pauses of a simulation, each cycle one by the given chances."""
+    return (lambda: random.random() < source, lambda: random.random() < sink)
+
+
+def compare(network, spikes, mapping, random):
+    """Run everywhere, alone and back to back; return what the reference says."""
+    names = everything(network)
+    wanted = run(network, spikes, record=names)
+    assert wanted.differences(run_torch(network, spikes)) == []
+    alone = run(network, spikes, engine="amaranth", mapping=mapping, record=names)
+    assert wanted.differences(alone) == []
+    pauses = stalls(random, random.choice([0, 0.2, 0.6]), random.choice([0, 0.3, 0.97]))
+    crowded = interpreted.run(
+        network, spikes, mapping=mapping, record=names, back_to_back=True, pauses=pauses
+    )
+    assert wanted.differences(crowded) == []
+    assert set(alone.spikes) == set(crowded.spikes) == set(names)
+    assert (alone.cycles > 0).all()
+    return wanted
+
+
+def of_seed(seed, limits, samples=3, steps=8):
+    """Draw a network, spikes and a mapping."""
+    random = Random(seed)
+    network = random_network(random, **limits)
+    spikes = random_spikes(network, random, samples, (1, steps))
+    return network, spikes, random_mapping(network, random), random
+
+
+def mapping_options(network, mapping):
+    """Name the choices that a mapping makes."""
+    found = {mapping.form}
+    for one in network.populations:
+        core = mapping.cores[one.name]
+        found.add("folded" if core.lanes < one.size else "a lane each")
+        if core.units < one.size:
+            found.add("groups")
+    for one in network.projections:
+        found.add(mapping.store(network, one))
+        least = mapping.queues[one.name] == queue_minimum(network, one)
+        found.add("least queue" if least else "spare queue")
+        if least and one.delay:
+            found.add("least queue of a delay")
+    return found
+
+
+MAPPINGS = frozenset({
+    *("words", "events", "folded", "a lane each", "groups", "rows", "synapses"),
+    *("least queue", "spare queue", "least queue of a delay"),
+})
+
+
+# -- random networks -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(FAST))
+def test_random_networks_give_the_same_bits_everywhere(seed):
+    compare(*of_seed(seed, SMALL))
+
+
+@settings(max_examples=6)
+@given(case=cases(populations=3, neurons=6, channels=6, samples=3, steps=6))
+def test_networks_that_shrink_give_the_same_bits_everywhere(case):
+    compare(case.network, case.spikes, case.mapping, Random(case.seed))
+
+
+@pytest.mark.slow
+def test_many_random_networks_give_the_same_bits_everywhere(capsys):
+    drawn, mappings = [], Counter()
+    for seed in range(SLOW):
+        network, spikes, mapping, random = of_seed(seed, MIDDLE, steps=10)
+        wanted = compare(network, spikes, mapping, random)
+        drawn.append(liveness(network, wanted, spikes))
+        mappings.update(mapping_options(network, mapping))
+    with capsys.disabled():
+        print(f"\n{describe(drawn)}")
+        print("\n".join(f"{mappings[one] / SLOW:6.1%} mapping: {one}" for one in sorted(MAPPINGS)))
+    assert_alive(drawn)
+    assert set(mappings) <= MAPPINGS
+    assert all(mappings[one] >= 0.05 * SLOW for one in MAPPINGS), mappings
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(LARGE))
+def test_larger_networks_give_the_same_bits_everywhere(seed):
+    compare(*of_seed(1000 + seed, {"populations": (2, 5)}, samples=4, steps=14))
+
+
+# -- answers before the end ----------------------------------------------------------------------
+
+
+def spikes_of_windows(network, random, window):
+    """Draw samples of whole windows."""
+    each = [random_spikes(network, random, 1, window * random.randint(1, 3)) for _ in range(3)]
+    return {one.name: [sample[one.name][0] for sample in each] for one in network.inputs}
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_windows_are_the_same_everywhere(seed):
+    random = Random(seed)
+    network = random_network(random, **SMALL)
+    window = random.randint(1, 4)
+    spikes = spikes_of_windows(network, random, window)
+    mapping, names = random_mapping(network, random), everything(network)
+    wanted = run(network, spikes, record=names, window=window)
+    found = run(network, spikes, engine="amaranth", mapping=mapping, record=names, window=window)
+    assert wanted.differences(found) == []
+    crowded = interpreted.run(
+        network,
+        spikes,
+        mapping=mapping,
+        reports=Reports(window=window),
+        back_to_back=True,
+        pauses=stalls(random, 0.2, 0.5),
+    )
+    assert wanted.differences(crowded) == []
+
+
+@pytest.mark.parametrize("seed, early", [(0, "exact"), (4, 1), (7, 2), (9, "exact")])
+def test_early_answers_are_the_same_everywhere(seed, early):
+    random = Random(seed)
+    network = random_network(random, **SMALL)
+    while early == "exact" and network.readout.kind not in {"count", "first"}:
+        network = random_network(random, **SMALL)
+    spikes = random_spikes(network, random, 4, (4, 10))
+    mapping, names = random_mapping(network, random), everything(network)
+    wanted = run(network, spikes, record=names, early=early)
+    lengths = np.array([len(sample) for sample in spikes[network.inputs[0].name]])
+    assert (wanted.steps < lengths).any(), "no sample is answered early"
+    found = run(network, spikes, engine="amaranth", mapping=mapping, record=names, early=early)
+    assert wanted.differences(found) == []
+    stalled = interpreted.run(
+        network,
+        spikes,
+        mapping=mapping,
+        record=names,
+        reports=Reports(early=early),
+        pauses=stalls(random, 0.3, 0.3),
+    )
+    assert wanted.differences(stalled) == []
+
+
+# -- real images ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mnist(data_file, request):
+    """Return the shipped network for MNIST, and test images as its spikes, with their digits."""
+    network = load(request.config.rootpath / "networks" / "mnist.spiker")
+    with np.load(data_file("mnist.npz")) as held:
+        images, digits = held["x_test"][:IMAGES], held["y_test"][:IMAGES]
+    notes = dict(network.notes)
+    encode = encoders.ENCODERS[notes["encoder"]]
+    return network, encode(images, int(notes["steps"])), digits
+
+
+@pytest.mark.slow
+def test_images_take_few_cycles_and_give_the_same_bits(mnist):
+    network, spikes, digits = mnist
+    names = [one.name for one in network.populations if one.neuron.spiking]
+    mapping = Mapping.default(network)
+    wanted = run(network, spikes, record=names)
+    found = run(network, spikes, engine="amaranth", mapping=mapping, record=names)
+    assert wanted.differences(found) == []
+    assert (wanted.classes == digits).mean() >= 0.95
+    assert found.cycles.mean() <= 700
