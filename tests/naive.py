@@ -4,7 +4,7 @@ Written from the prose of what a network and each neuron is, not from the librar
 no ``step``, no arithmetic, no matrix and no order of the library, only the fields of its classes.
 """
 
-__all__ = ["advance", "simulate"]
+__all__ = ["advance", "settled", "simulate"]
 
 
 def own(value, n):
@@ -202,3 +202,20 @@ def score(kind, n, record, population, start, stop):
     if kind == "last":
         return potentials[-1]
     return max(potentials) if kind == "largest" else sum(potentials)
+
+
+def settled(kind, scores, left, early):
+    """Tell whether a leader is sure with ``left`` steps to go, by trying who may overtake it."""
+    best = scores.index(max(scores))
+    others = [n for n in range(len(scores)) if n != best]
+    if early != "exact":
+        return all(scores[best] - scores[n] >= early for n in others)
+    for n in others:
+        if kind == "count":  # all of its steps to come, and none of the others'
+            later = [score + left * (other == n) for other, score in enumerate(scores)]
+        else:  # who has fired counts on; who has not may begin in the next step
+            later = [score + left if score else 0 for score in scores]
+            later[n] = later[n] or left
+        if later.index(max(later)) != best:
+            return False
+    return True if kind == "count" else max(scores) > 0

@@ -100,6 +100,9 @@ class Mapping:
     stores: Table[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for what in ("cores", "queues", "stores"):
+            if not isinstance(getattr(self, what), Table):
+                raise TypeError(f"Mapping {what} must be a mapping, not {getattr(self, what)!r}")
         for name, core in self.cores.items():
             check_kind(f"Core of {name!r}", core, Core)
         for name, depth in self.queues.items():
@@ -113,13 +116,8 @@ class Mapping:
         object.__setattr__(self, "queues", MappingProxyType(dict(self.queues)))
 
     def __hash__(self) -> int:
-        return hash((
-            *self.cores.items(),
-            *self.queues.items(),
-            self.form,
-            self.word,
-            *self.stores.items(),
-        ))
+        parts = (self.cores, self.queues, self.stores)
+        return hash((*(frozenset(part.items()) for part in parts), self.form, self.word))
 
     @classmethod
     def default(cls, network: Network, **changes: Any) -> "Mapping":
@@ -177,7 +175,6 @@ class Mapping:
                     f"Queue of {one.name!r} must have at least {least} entries, which its delay of "
                     f"{one.delay} steps needs, not {self.queues[one.name]}"
                 )
-
         unknown = set(self.stores) - set(self.queues)
         if unknown:
             raise ValueError(f"Mapping stores must be for projections, not {sorted(unknown)}")

@@ -87,8 +87,9 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     if least < 1 or most > network.longest:
         given = least if least < 1 else most
         raise ValueError(f"{what} must have 1 to {network.longest} steps, not {given}")
-    if window is not None and (steps % window).any():
-        given = int(steps[steps % window != 0][0])
+    wrong = steps[(steps < 1) | (steps % (window or 1) != 0)]
+    if len(wrong):
+        given = int(wrong[0])
         raise ValueError(f"Sample must have a multiple of {window} steps, not {given}")
     return Stimulus(steps, values)
 
