@@ -1,0 +1,188 @@
+# amaranth: UnusedElaboratable=no
+
+"""Tests of Amaranth's simulator as an engine: beats, stalls, samples back to back, bad input."""
+
+from functools import partial
+from random import Random
+
+import numpy as np
+import pytest
+from events import END, LAST, converts, plain
+
+from spiker_hdl.model import (
+    If,
+    Input,
+    Mapping,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    Reports,
+    reference,
+)
+from spiker_hdl.rtl import Accelerator
+from spiker_hdl.simulate import interpreted
+from spiker_hdl.simulate.beats import payloads
+
+
+def network(low=0, high=1, size=5):
+    weights = np.arange(3 * size).reshape(3, size) % 7 - 2
+    return Network(
+        [Input("x", size, low, high)],
+        [Population("p", 3, If(width=9, threshold=6, reset="zero"))],
+        [Projection("x", "p", weights), Projection("p", "p", -np.eye(3, dtype=int), 1)],
+        [Readout("p")],
+    )
+
+
+def throw(random, chance):
+    return random.random() < chance
+
+
+def spikes(made, samples=4, steps=3, seed=0):
+    one = made.inputs[0]
+    random = np.random.default_rng(seed)
+    values = random.integers(one.low, one.high, (samples, steps, one.size), endpoint=True)
+    return values * (random.random(values.shape) < 0.6)
+
+
+# -- beats ---------------------------------------------------------------------------------------
+
+
+def beats(made, sample, **mapping):
+    dut = Accelerator(made, Mapping.default(made, **mapping))
+    found = payloads(dut, made.inputs[0], np.array(sample))
+    layout = dut.i.p.shape()
+    assert converts(dut)
+    return [layout.from_bits(one) for one in found]
+
+
+def test_events_by_hand():
+    found = beats(network(), [[0, 1, 0, 0, 1], [0, 0, 0, 0, 0]], form="events")
+    assert [plain(one) for one in found] == [(1, 0), (4, 0), END, LAST]
+
+
+def test_graded_events_by_hand():
+    found = beats(network(-3, 2), [[0, -3, 0, 0, 2], [1, 0, 0, 0, 0]], form="events")
+    assert [plain(one) for one in found] == [(1, -3), (4, 2), END, (0, 1), LAST]
+
+
+def test_words_by_hand():
+    found = beats(network(), [[0, 1, 0, 0, 1], [1, 1, 1, 1, 0]], word=2)
+    assert [([*one["values"]], one.last) for one in found] == [
+        ([0, 1], 0),
+        ([0, 0], 0),
+        ([1, 0], 0),
+        ([1, 1], 1),  # counts only in the step's final word
+        ([1, 1], 1),
+        ([0, 0], 1),
+    ]
+
+
+def test_graded_words_by_hand():
+    found = beats(network(-3, 2), [[0, -3, 0, 0, 2]], word=4)
+    assert [([*one["values"]], one.last) for one in found] == [
+        ([0, -3, 0, 0], 1),
+        ([2, 0, 0, 0], 1),
+    ]
+
+
+# -- against the reference -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("low, high", [(0, 1), (-4, 9)])
+@pytest.mark.parametrize("form", ["words", "events"])
+@pytest.mark.parametrize("back_to_back", [False, True])
+def test_answers_are_those_of_the_reference(low, high, form, back_to_back):
+    random = Random(1)
+    made = network(low, high)
+    given = spikes(made)
+    record = ["p", "p.v"]
+    wanted = reference.run(made, given, record=record)
+    assert 0 < wanted.counts["p"].sum()
+    for chance in (0, 0.5):
+        result = interpreted.run(
+            made,
+            given,
+            mapping=Mapping.default(made, form=form, word=3),
+            record=record,
+            back_to_back=back_to_back,
+            pauses=(partial(throw, random, chance), partial(throw, random, chance)),
+        )
+        assert wanted.differences(result) == []
+        assert set(result.spikes) == set(record)
+
+
+def test_what_comes_before_makes_no_difference():
+    made = network()
+    given = spikes(made, samples=4)
+    together = interpreted.run(made, given, record=["p.v"], back_to_back=True)
+    for n in range(4):
+        alone = interpreted.run(made, given[n : n + 1], record=["p.v"])
+        assert alone.scores.tolist() == together.scores[n : n + 1].tolist()
+        assert alone.spikes["p.v"].tolist() == together.spikes["p.v"][n : n + 1].tolist()
+
+
+# -- cycles --------------------------------------------------------------------------------------
+
+
+def test_a_machine_that_was_idle_takes_the_same_cycles_each_time():
+    made = network()
+    given = np.repeat(spikes(made, samples=1), 3, axis=0)
+    cycles = interpreted.run(made, given).cycles
+    assert len(set(cycles.tolist())) == 1
+
+
+def test_cycles_count_the_stalls_of_the_source_but_not_of_the_sink():
+    made = network()
+    given = spikes(made, samples=2)
+    plain_cycles = interpreted.run(made, given).cycles
+    calls = []
+
+    def mostly():
+        calls.append(None)
+        return len(calls) % 20 > 0
+
+    slow_source = interpreted.run(made, given, pauses=(mostly, lambda: False)).cycles
+    slow_sink = interpreted.run(made, given, pauses=(lambda: False, mostly)).cycles
+    assert (slow_source > plain_cycles).all()
+    assert slow_sink.tolist() == plain_cycles.tolist()
+
+
+def test_back_to_back_samples_overlap():
+    made = network()
+    given = spikes(made, samples=8, steps=6)
+    alone = interpreted.run(made, given).cycles
+    together = interpreted.run(made, given, back_to_back=True).cycles
+    # A sample waits inside for those before it: it takes longer, the lot of them does not.
+    assert (together >= alone).all()
+
+
+def test_progress_counts_samples():
+    done = []
+    made = network()
+    interpreted.run(made, spikes(made), progress=done.append)
+    assert done == [1, 1, 1, 1]
+
+
+def test_progress_and_windows():
+    made = network()
+    given = spikes(made, samples=2, steps=6)
+    result = interpreted.run(made, given, reports=Reports(window=2))
+    wanted = reference.run(made, given, reports=Reports(window=2))
+    assert result.scores.shape == (2, 3, 3)
+    assert wanted.differences(result) == []
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+def test_run_rejects():
+    made = network()
+    with pytest.raises(ValueError, match=r"^Spikes must have at least one sample, not none$"):
+        interpreted.run(made, np.zeros((0, 3, 5), dtype=int))
+    with pytest.raises(ValueError, match=r"^Record must name one of 'p', .*, not 'q'$"):
+        interpreted.run(made, spikes(made), record=["q"])
+    made = Network(made.inputs, made.populations, made.projections, [Readout("p", "last")])
+    with pytest.raises(ValueError, match=r"^An early answer must be by a margin"):
+        interpreted.run(made, spikes(made), reports=Reports(early="exact"))

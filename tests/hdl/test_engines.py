@@ -1,0 +1,196 @@
+"""Tests of the one call: every engine, its options, what is loaded when, and bad input."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import spiker_hdl
+from spiker_hdl import ENGINES, run
+from spiker_hdl.model import (
+    Decay,
+    If,
+    Input,
+    Integrator,
+    Mapping,
+    Network,
+    Population,
+    Projection,
+    Readout,
+)
+
+NETWORK = Network(
+    [Input("x", 3)],
+    [
+        Population("p", 2, If(width=8, threshold=2, fire=">=")),
+        Population("q", 2, Integrator(width=8, decay=Decay.shift(1))),
+    ],
+    [
+        Projection("x", "p", np.array([[1, 2, 0], [-1, 1, 1]])),
+        Projection("p", "q", np.array([[3, -1], [0, 4]]), 1),
+    ],
+    [Readout("p"), Readout("q", "last")],
+    longest=9,
+)
+SPIKES = np.array([
+    [[1, 1, 0], [1, 0, 1], [0, 1, 1]],
+    [[0, 0, 1], [0, 1, 0], [0, 0, 0]],
+])
+SIMULATED = [name for name in ENGINES if name in {"reference", "amaranth"}]
+
+# -- by hand -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", SIMULATED)
+def test_every_engine_gives_the_answer_worked_out_by_hand(engine):
+    result = run(NETWORK, SPIKES, engine=engine, record=["p", "p.v", "q.v"])
+    # Sums of p: 3 0, 1 0, 2 2; then 0 1, 2 1, 0 0.
+    assert result.spikes["p"].tolist() == [
+        [[1, 0], [1, 0], [1, 1]],
+        [[0, 0], [1, 1], [0, 0]],
+    ]
+    assert result.spikes["p.v"].tolist() == [
+        [[1, 0], [0, 0], [0, 0]],
+        [[0, 1], [0, 0], [0, 0]],
+    ]
+    # q gets the spikes a step late: nothing, 3 0, 3 0; then nothing, nothing, 2 4.
+    assert result.spikes["q.v"].tolist() == [
+        [[0, 0], [3, 0], [5, 0]],  # 3 - 1 + 3
+        [[0, 0], [0, 0], [2, 4]],
+    ]
+    assert result.classes.tolist() == [0, 0]
+    assert result.scores.tolist() == [[3, 1], [1, 1]]
+    assert result.answers["q"].classes.tolist() == [0, 1]
+    assert result.answers["q"].scores.tolist() == [[5, 0], [2, 4]]
+    assert result.counts["p"].tolist() == [4, 2]
+    assert result.steps.tolist() == [3, 3]
+    assert result.engine == engine
+    assert (result.cycles is None) == (engine == "reference")
+
+
+@pytest.mark.parametrize("engine", SIMULATED)
+def test_samples_may_differ_in_steps(engine):
+    samples = [SPIKES[0], SPIKES[1][:1], SPIKES[0][:2]]
+    result = run(NETWORK, samples, engine=engine, record=["p", "q.v"])
+    assert result.steps.tolist() == [3, 1, 2]
+    assert [len(one) for one in result.spikes["p"]] == [3, 1, 2]
+    assert result.scores.tolist() == [[3, 1], [0, 0], [2, 0]]
+    assert result.answers["q"].scores.tolist() == [[5, 0], [0, 0], [3, 0]]
+
+
+@pytest.mark.parametrize("engine", SIMULATED)
+def test_windows_and_early_answers(engine):
+    samples = np.concatenate([SPIKES, SPIKES[:, ::-1]], axis=1)
+    result = run(NETWORK, samples, engine=engine, window=3)
+    assert result.scores.tolist() == [[[3, 1], [2, 1]], [[1, 1], [1, 1]]]
+    # Sums of p in the second sample: 0 1, 2 1, and so on; the second window goes on with 0 1.
+    result = run(NETWORK, samples, engine=engine, window=1)
+    assert result.classes[1].tolist() == [0, 0, 0, 0, 0, 1]
+    assert result.scores[1].tolist() == [[0, 0], [1, 1], [0, 0], [0, 0], [1, 0], [0, 1]]
+    early = run(NETWORK, samples, engine=engine, early=2)
+    assert early.steps.tolist() == [2, 6]
+    assert early.scores[0].tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("engine", SIMULATED)
+def test_booleans_and_inputs_by_name(engine):
+    result = run(NETWORK, {"x": SPIKES.astype(bool)}, engine=engine)
+    assert result.scores.tolist() == [[3, 1], [1, 1]]
+    assert result.spikes == {}
+
+
+@pytest.mark.parametrize("engine", SIMULATED)
+def test_progress_is_told(engine):
+    done = []
+    run(NETWORK, SPIKES, engine=engine, progress=done.append)
+    assert sum(done) == 2
+
+
+@pytest.mark.parametrize("engine", SIMULATED)
+def test_a_mapping_changes_no_answer(engine):
+    wanted = run(NETWORK, SPIKES)
+    for mapping in (Mapping.folded(NETWORK, 1), Mapping.default(NETWORK, form="events", word=2)):
+        result = run(NETWORK, SPIKES, engine=engine, mapping=mapping)
+        assert wanted.differences(result) == []
+
+
+# -- what is loaded ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "code, absent",
+    [
+        ("import spiker_hdl", {"amaranth", "torch"}),
+        ("import spiker_hdl.model", {"amaranth", "torch"}),
+        ("import spiker_hdl; spiker_hdl.run", {"amaranth", "torch"}),
+        ("import spiker_hdl; spiker_hdl.ENGINES, spiker_hdl.Network", {"amaranth", "torch"}),
+        ("import spiker_hdl.rtl, spiker_hdl.simulate.interpreted", {"torch"}),
+    ],
+)
+def test_what_is_not_loaded(code, absent):
+    script = f"{code}\nimport sys\nprint(*(set({sorted(absent)}) & set(sys.modules)))"
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == []
+
+
+def test_names_of_the_package():
+    assert {"run", "Network", "Mapping", "load", "emit"} <= {*dir(spiker_hdl)}
+    with pytest.raises(AttributeError, match=r"^module 'spiker_hdl' has no attribute 'fly'$"):
+        _ = spiker_hdl.fly
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", SIMULATED)
+@pytest.mark.parametrize(
+    "bad, error, message",
+    [
+        ({"network": "n"}, TypeError, "Network must be a Network, not 'n'"),
+        ({"mapping": 4}, TypeError, "Mapping must be a Mapping, not 4"),
+        ({"mapping": Mapping({}, {})}, ValueError, "Mapping cores must be for ['p', 'q'], not []"),
+        ({"record": "p"}, TypeError, "Record must be a sequence of names, not 'p'"),
+        (
+            {"record": ["q"]},
+            ValueError,
+            "Record must name one of 'p', 'p.v', 'p.countdown', 'p.pending', 'q.v', not 'q'",
+        ),
+        (
+            {"spikes": SPIKES[0]},
+            ValueError,
+            "Spikes of input 'x' must have the shape (samples, steps, 3), not (3, 3)",
+        ),
+        ({"spikes": SPIKES * 2}, ValueError, "Spikes of input 'x' must be in 0..1, not 2"),
+        (
+            {"spikes": SPIKES * 1.0},
+            TypeError,
+            "Spikes of input 'x' must be integers, not float64",
+        ),
+        (
+            {"spikes": np.zeros((1, 10, 3), dtype=int)},
+            ValueError,
+            "Sample must have 1 to 9 steps, not 10",
+        ),
+        ({"window": 2}, ValueError, "Sample must have a multiple of 2 steps, not 3"),
+        ({"window": 0}, ValueError, "Window must be at least 1, not 0"),
+        ({"early": "soon"}, ValueError, "Early must be 'exact' or a margin, not 'soon'"),
+        (
+            {"early": 1, "window": 3},
+            ValueError,
+            "A run must have a window or an early answer, not both",
+        ),
+    ],
+)
+def test_run_rejects(engine, bad, error, message):
+    given = {"network": NETWORK, "spikes": SPIKES, "engine": engine} | bad
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        run(given.pop("network"), given.pop("spikes"), **given)
+
+
+def test_run_rejects_an_engine():
+    with pytest.raises(ValueError, match=r"^Engine must be one of 'reference', .*, not 'steam'$"):
+        run(NETWORK, SPIKES, engine="steam")
