@@ -1,0 +1,56 @@
+"""The Python and the commands that README and documentation show do run."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from spiker_cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TRAINS = {"README.md", "getting_started.md"}
+
+
+def blocks(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.name, marks=[pytest.mark.slow] if page.name in TRAINS else [])
+        for page in PAGES
+        if blocks(page)
+    ],
+)
+def test_python_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "page"}
+    for block in blocks(page):
+        exec(compile(block, page.name, "exec", dont_inherit=True), names)
+
+
+def test_python_of_the_readme_is_about_ten_lines():
+    (block,) = blocks(ROOT / "README.md")
+    assert len([line for line in block.splitlines() if line and "import" not in line]) <= 10
+
+
+@pytest.mark.slow
+def test_commands_of_the_pages_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = set()
+    for page in (ROOT / "README.md", ROOT / "docs" / "cli.md"):
+        for line in re.findall(
+            r"^    (spiker (?:train|info|simulate|emit) .*)$", page.read_text(), re.M
+        ):
+            if line not in seen:
+                assert main(shlex.split(line)[1:]) == 0, line
+                seen.add(line)
+    assert len(seen) >= 7
+
+
+def test_links_of_the_readme_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text()):
+        assert (ROOT / target).is_file(), target
