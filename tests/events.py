@@ -4,14 +4,17 @@ An event is ``(address, value)``, with the value 0 where the events are binary; 
 are the tokens that end a step, and a sample with it.
 """
 
+import pytest
 from amaranth import *
 from amaranth.back import rtlil
+from amaranth.sim import Simulator
 
 from bench import get, pause, put, simulate
 
 __all__ = [
     "END",
     "LAST",
+    "Bounded",
     "clocked",
     "converts",
     "events_of",
@@ -22,6 +25,24 @@ __all__ = [
 ]
 
 END, LAST = "end", "last"
+
+
+class Bounded(Simulator):
+    """A simulator whose runs end: what waits forever fails after ``deadline`` cycles.
+
+    It takes the place of the simulator that an engine uses, so that a deadlock does not hang.
+    """
+
+    deadline = 200_000
+
+    def run(self):
+        async def give_up(ctx):
+            for _ in range(self.deadline):
+                await ctx.tick()
+            pytest.fail(f"still running after {self.deadline} cycles")
+
+        self.add_testbench(give_up, background=True)
+        super().run()
 
 
 def written(event) -> dict:

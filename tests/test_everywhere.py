@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from events import Bounded
+from hypothesis import HealthCheck, given, settings
 
 from networks import (
     assert_alive,
@@ -33,6 +34,13 @@ LARGE = 6
 IMAGES = 100
 SMALL = {"populations": (1, 3), "neurons": (1, 8), "channels": (1, 7)}
 MIDDLE = {"neurons": (1, 14), "channels": (1, 10)}
+
+
+@pytest.fixture(autouse=True)
+def bounded(monkeypatch):
+    """Let nothing run forever."""
+    monkeypatch.setattr(interpreted, "Simulator", Bounded)
+
 
 # -- the torch rung ------------------------------------------------------------------------------
 
@@ -195,7 +203,7 @@ def test_random_networks_give_the_same_bits_everywhere(seed):
     compare(*of_seed(seed, SMALL))
 
 
-@settings(max_examples=6)
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=cases(populations=3, neurons=6, channels=6, samples=3, steps=6))
 def test_networks_that_shrink_give_the_same_bits_everywhere(case):
     compare(case.network, case.spikes, case.mapping, Random(case.seed))

@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from events import END, LAST, converts, plain
+from events import END, LAST, Bounded, converts, plain
 
 from spiker_hdl.model import (
     If,
@@ -44,6 +44,12 @@ def spikes(made, samples=4, steps=3, seed=0):
     random = np.random.default_rng(seed)
     values = random.integers(one.low, one.high, (samples, steps, one.size), endpoint=True)
     return values * (random.random(values.shape) < 0.6)
+
+
+@pytest.fixture(autouse=True)
+def bounded(monkeypatch):
+    """Let nothing run forever."""
+    monkeypatch.setattr(interpreted, "Simulator", Bounded)
 
 
 # -- beats ---------------------------------------------------------------------------------------
