@@ -1,6 +1,7 @@
 """Designs in GHDL against the same designs in Amaranth's simulator, cycle by cycle."""
 
 import random
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from amaranth.sim import Simulator
 
 from spiker_hdl.emit.vhdl import convert_vhdl
 
-__all__ = ["Design", "cosimulate", "ghdl", "needs_ghdl", "record"]
+__all__ = ["Design", "cosimulate", "ghdl", "needs_ghdl", "record", "synthesise"]
 
 needs_ghdl = pytest.mark.skipif(shutil.which("ghdl") is None, reason="ghdl is not installed")
 
@@ -124,6 +125,25 @@ def ghdl(*arguments, cwd, check=True):
     return done.stdout
 
 
+def synthesise(directory, name):
+    """Synthesise an entity of the library ``work`` in GHDL; give VHDL and Verilog of its gates."""
+    vhdl = ghdl("--synth", "--std=08", name, cwd=directory)
+    verilog = ghdl("--synth", "--std=08", "--out=verilog", name, cwd=directory)
+    # GHDL 2.0 leaves out of Verilog what a choice gives where no case fits.
+    others = dict(re.findall(r"select (\w+) <=[^;]*?(\S+) when others;", vhdl))
+
+    def complete(match):
+        value = others[match[1]].removeprefix("wrap_")
+        if value[0] in "\"'":
+            bits = value.strip("\"'")
+            value = f"{len(bits)}'b{bits}"
+        return f"{match[0]}  default: {match[1]} <= {value};\n    "
+
+    cases = re.compile(r"case \(\w+\)(?:\s+\d+'b[01]+: (\w+) <= \S+;)+\s+(?=endcase)")
+    text = "\n".join(line for line in verilog.splitlines() if ":note:" not in line)
+    return vhdl, cases.sub(complete, text)
+
+
 def record(design, cycles, seed):
     """Simulate with random inputs; give reset, inputs and outputs of each cycle."""
     rng = random.Random(f"{design.name} {seed}")
@@ -148,6 +168,8 @@ def record(design, cycles, seed):
                 row[2][name] = ctx.get(signal) & ((1 << len(signal)) - 1)
             rows.append(row)
             await ctx.tick()
+            # Past the falling edge, too.
+            await ctx.delay(0.6e-6)
 
     simulator = Simulator(m)
     simulator.add_clock(1e-6)

@@ -1,12 +1,16 @@
 """Any synchronous Amaranth design as VHDL-2008."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from amaranth.back import rtlil
+from amaranth.hdl import Fragment, Value
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib import wiring
 
-from .names import Identifiers
 from .rtlil import Module, parse
 from .vhdl_entity import Entity, Port
+from .vhdl_names import Identifiers
 from .vhdl_netlist import UnsupportedConstructError
 
 __all__ = ["Port", "UnsupportedConstructError", "VhdlDesign", "convert_vhdl", "to_vhdl"]
@@ -80,7 +84,7 @@ def convert_vhdl(elaboratable, *, name: str, ports=None) -> VhdlDesign:
     UnsupportedConstructError
         If the design has something that cannot be written.
     """
-    modules = parse(rtlil.convert(elaboratable, name="top", ports=ports))
+    modules = _modules(elaboratable, ports)
     top = next(iter(modules.values()))
     keys: dict[str, str] = {}
     inner: dict[str, tuple[str, list[Port]]] = {}
@@ -99,11 +103,34 @@ def convert_vhdl(elaboratable, *, name: str, ports=None) -> VhdlDesign:
     for key, text in texts.items():
         pieces = text.replace("\x01", names[key]).split("\x03")
         filled = [
-            names[f"\x03{piece}\x03"] if place % 2 else piece
-            for place, piece in enumerate(pieces)
+            names[f"\x03{piece}\x03"] if place % 2 else piece for place, piece in enumerate(pieces)
         ]
         result[names[key]] = "".join(filled)
     return VhdlDesign(result, names[inner[top.name][0]], tuple(inner[top.name][1]))
+
+
+def _modules(elaboratable, ports) -> dict[str, Module]:
+    """Convert a design to RTLIL and read that; note the names of states, which RTLIL has not."""
+    given = ports
+    if ports is None:
+        sides = {wiring.In: PortDirection.Input, wiring.Out: PortDirection.Output}
+        members = elaboratable.signature.flatten(elaboratable)
+        given = {
+            "__".join(map(str, path)): (Value.cast(value), sides[member.flow])
+            for path, member, value in members
+        }
+    fragment = Fragment.get(elaboratable, None)
+    text, names = rtlil.convert_fragment(fragment, given, "top")
+    modules = parse(text)
+    for signal, (*path, name) in names.items():
+        if callable(signal.decoder) and len(signal) <= 8:
+            wire = modules[".".join(path)].wires["\\" + name]
+            for value in range(1 << len(signal)):
+                # A state machine's knows its states alone, and ends with the state's number.
+                with suppress(KeyError):
+                    label = str(signal.decoder(value)).removesuffix(f"/{value}")
+                    wire.attributes[f"enum_value_{value:0{len(signal)}b}"] = label
+    return modules
 
 
 def _inside_out(modules: dict[str, Module]) -> list[Module]:

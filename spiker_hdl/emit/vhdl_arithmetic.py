@@ -141,5 +141,3 @@ class Arithmetic:
         if op.signed:
             return Text(f"resize(unsigned({shifted}), {op.width})"), "u"
         return Text(f"resize({shifted}, {op.width})"), kind
-
-

@@ -46,22 +46,26 @@ def merged(bodies: Iterable[Body]) -> Body:
 def _merge(into: Body, body: Body) -> None:
     position = 0
     for item in body:
+        found = None
         if isinstance(item, Switch):
-            for place in range(position, len(into)):
-                if _alike(into[place], item):
-                    switch = into[place]
-                    assert isinstance(switch, Switch)
-                    for mine, theirs in zip(switch.cases, item.cases, strict=True):
-                        _merge(mine.body, theirs.body)
-                    position = place + 1
-                    break
-            else:
-                cases = [Case(case.patterns, merged([case.body])) for case in item.cases]
-                into.insert(position, Switch(item.subject, cases))
-                position += 1
-        else:
-            into.insert(position, item)
+            places = range(position, len(into))
+            found = next((place for place in places if _alike(into[place], item)), None)
+        if found is not None:
+            switch = into[found]
+            assert isinstance(switch, Switch)
+            assert isinstance(item, Switch)
+            for mine, theirs in zip(switch.cases, item.cases, strict=True):
+                _merge(mine.body, theirs.body)
+            position = found + 1
+            continue
+        # Assignments, which are to other signals, come first, in the order of the signals.
+        while position < len(into) and isinstance(into[position], Assign):
             position += 1
+        if isinstance(item, Switch):
+            cases = [Case(case.patterns, merged([case.body])) for case in item.cases]
+            item = Switch(item.subject, cases)
+        into.insert(position, item)
+        position += 1
 
 
 def _alike(first: Assign | Switch, second: Switch) -> bool:
@@ -110,9 +114,7 @@ def _possible(switch: Switch) -> list[Case]:
                 seen.add(pattern)
                 # A constant bit of the subject need not be looked at.
                 patterns.append(
-                    "".join(
-                        "-" if k != "-" else p for p, k in zip(pattern, known, strict=True)
-                    )
+                    "".join("-" if k != "-" else p for p, k in zip(pattern, known, strict=True))
                 )
         always = not case.patterns or any(set(pattern) <= {"-"} for pattern in patterns)
         if always or patterns:

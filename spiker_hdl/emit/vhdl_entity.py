@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from .names import Identifiers
 from .rtlil import Assign, Bits, Cell, Module, Part, Spec, Switch, Wire
 from .vhdl_bodies import Body, merged, settled, simplified, subjects
 from .vhdl_checks import Checks
 from .vhdl_expressions import Expressions, constant_value
 from .vhdl_memories import Memories
+from .vhdl_names import Identifiers
 from .vhdl_netlist import Netlist, Register
 from .vhdl_specs import constant, width_of
 from .vhdl_statements import Statements
@@ -71,6 +71,9 @@ class Entity:
         self._scope = scope = Identifiers()
         ported = [wire for wire in module.wires.values() if wire.direction and wire.width]
         vectors = {wire.name for wire in ported} if top else set()
+        if not top:
+            # Alike components have their ports in one order, and so share an entity.
+            ported.sort(key=_place)
         # Ports choose their names first.
         ordered = {wire.name: netlist.wires[wire.name] for wire in ported}
         netlist.wires = ordered | netlist.wires
@@ -94,6 +97,9 @@ class Entity:
 
     def lines(self) -> list[str]:
         """Write everything; the character 1 stands for the entity's name."""
+        for cell in self.netlist.instances:
+            if cell.kind.removeprefix("\\") not in self._inner:
+                self._scope.add(cell.kind)
         instances = [self._instance(cell) for cell in self.netlist.instances]
         clocked = self._clocked()
         processes = [*self._combinational(), *self._memories.processes(), *clocked]
@@ -128,10 +134,9 @@ class Entity:
         lines = []
         for port in self.ports:
             wire = self.netlist.wires["\\" + port.source]
-            start = f" := {self._start(wire.name)}" if port.direction == "out" else ""
             end = "" if port is self.ports[-1] else ";"
-            note = source_note(self.netlist.source(wire))
-            lines.append(f"    {port.name} : {port.direction} {port.type}{start}{end}{note}")
+            text = f"    {port.name} : {port.direction} {port.type}"
+            lines += self._declared(text, wire, end, started=port.direction == "out")
         return ["  port (", *lines, "  );"]
 
     def _start(self, wire: str) -> str:
@@ -148,22 +153,25 @@ class Entity:
             wire = self.netlist.wires[name]
             if wire.direction:
                 continue
-            note = source_note(self.netlist.source(wire))
-            start = f" := {self._start(name)}"
             kind = _type(self._via.kind(name), wire.width)
-            text = f"signal {self._via.names[name]} : {kind}"
-            if self._memories.outputs.get(name):
-                # No block RAM has an initial output; only simulation is given one.
-                lines += [
-                    f"{text}{note}",
-                    "  -- pragma translate_off",
-                    f" {start}",
-                    "  -- pragma translate_on",
-                    ";",
-                ]
-            else:
-                lines.append(f"{text}{start};{note}")
+            lines += self._declared(f"signal {self._via.names[name]} : {kind}", wire, ";")
         return [*lines, *self._extra]
+
+    def _declared(self, text: str, wire: Wire, end: str, started: bool = True) -> list[str]:
+        """Complete a declaration by what the wire starts with."""
+        note = source_note(self.netlist.source(wire))
+        start = f" := {self._start(wire.name)}" if started else ""
+        if not self._memories.outputs.get(wire.name):
+            return [f"{text}{start}{end}{note}"]
+        # No block RAM has an initial output, so only simulation is given one.
+        indent = text[: len(text) - len(text.lstrip())]
+        return [
+            f"{text}{note}",
+            f"{indent}  -- pragma translate_off",
+            f"{indent} {start}",
+            f"{indent}  -- pragma translate_on",
+            *([f"{indent}{end}"] if end else []),
+        ]
 
     # --- statements ---
 
@@ -261,9 +269,7 @@ class Entity:
                 ]
                 if lines or start:
                     processes.append(
-                        self._statements.clocked(
-                            clock, rising, lines or ["null;"], areset, start
-                        )
+                        self._statements.clocked(clock, rising, lines or ["null;"], areset, start)
                     )
         return processes
 
@@ -356,6 +362,10 @@ class Entity:
                 f"instances of {kind} with ports of different widths", self.netlist.source(cell)
             )
         return ports
+
+
+def _place(wire: Wire) -> tuple[bool, bool, str]:
+    return wire.direction == "output", wire.name not in {"\\clk", "\\rst"}, wire.name
 
 
 def _type(kind: str, width: int) -> str:

@@ -1,8 +1,8 @@
 """Values of a netlist as VHDL expressions."""
 
-from .names import Identifiers
 from .rtlil import Bits, Part, Spec
 from .vhdl_arithmetic import Arithmetic
+from .vhdl_names import Identifiers
 from .vhdl_netlist import COMPARISONS, Netlist, Op
 from .vhdl_specs import constant, cut, integer, number, width_of
 from .vhdl_text import ADD, ATOM, LOGIC, RELATION, TYPES, UNARY, Text, bit_string, logic, paren

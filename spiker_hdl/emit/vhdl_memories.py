@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .names import Identifiers
 from .rtlil import Bits, Cell, Part, Spec
 from .vhdl_expressions import Expressions, constant_value
+from .vhdl_names import Identifiers
 from .vhdl_specs import constant, cut, number, width_of
 from .vhdl_statements import Statements
 from .vhdl_text import ADD, TYPES, bit_string, paren, source_note, wrapped

@@ -412,9 +412,7 @@ class Netlist:
                 self.processes[new] = process
         for register in self.registers:
             register.wire = names.get(register.wire, register.wire)
-        self._rewrite({
-            old: (Part(new, 0, self.wires[new].width),) for old, new in names.items()
-        })
+        self._rewrite({old: (Part(new, 0, self.wires[new].width),) for old, new in names.items()})
         for target, process in self.processes.items():
             body = _retarget(process.body, target, self.wires[target].width)
             self.processes[target] = Process(process.name, body, process.attributes)

@@ -1,6 +1,8 @@
 """Statements of processes and concurrent assignments."""
 
-from .rtlil import Assign, Bits, Part, Spec, Switch
+import re
+
+from .rtlil import Assign, Bits, Case, Part, Spec, Switch
 from .vhdl_bodies import Body
 from .vhdl_expressions import Expressions
 from .vhdl_netlist import Op
@@ -77,7 +79,7 @@ class Statements:
             bits = "".join(chunk.text for chunk in reversed(value))  # type: ignore
             name = wire.attributes.get(f"enum_value_{bits}")
             if name is not None:
-                return f"  -- {name}"
+                return "  -- " + re.sub(r"[^ -~]", "?", str(name))
         return source_note(src)
 
     # --- sequential ---
@@ -142,50 +144,57 @@ class Statements:
         return [indent + line for line in self.assign(part, item.value)]
 
     def _switch(self, switch: Switch, indent: str) -> list[str]:
-        if self._is_case(switch):
-            return self._case(switch, indent)
+        subject = switch.subject
+        if subject in self._via.aliases:
+            subject = (Part(self._via.aliases[subject], 0, width_of(subject)),)
+        if self._is_case(subject, switch):
+            return self._case(subject, switch, indent)
         lines = []
         word = "if"
         for case in switch.cases:
+            note = self._names(subject, switch, case)
             if case.patterns:
                 test = self.matches(switch.subject, case.patterns)
-                lines.append(f"{indent}{word} {test} then")
-            elif lines:
-                lines.append(f"{indent}else")
+                lines.append(f"{indent}{word} {test} then{note}")
+            else:
+                lines.append(f"{indent}else{note}")
             lines += self.body(case.body, indent + "  ") or [f"{indent}  null;"]
             word = "elsif"
         return [*lines, f"{indent}end if;"]
 
-    def _is_case(self, switch: Switch) -> bool:
+    def _is_case(self, subject: Spec, switch: Switch) -> bool:
         patterns = [pattern for case in switch.cases for pattern in case.patterns]
-        single = len(switch.subject) == 1 or switch.subject in self._via.aliases
         full = all("-" not in pattern for pattern in patterns)
-        return single and full and width_of(switch.subject) > 1 and len(switch.cases) > 1
+        return len(subject) == 1 and full and width_of(subject) > 1 and len(switch.cases) > 1
 
-    def _case(self, switch: Switch, indent: str) -> list[str]:
-        via = self._via
-        subject = switch.subject
-        if subject in via.aliases:
-            subject = (Part(via.aliases[subject], 0, width_of(subject)),)
+    def _case(self, subject: Spec, switch: Switch, indent: str) -> list[str]:
         part = subject[0]
         assert isinstance(part, Part)
-        lines = [f"{indent}case {via.reference(part)} is"]
-        rest = ["null;"]
+        lines = [f"{indent}case {self._via.reference(part)} is"]
         for case in switch.cases:
-            body = self.body(case.body, indent + "    ")
-            if not case.patterns:
-                rest = []
-                lines += [f"{indent}  when others =>", *(body or [f"{indent}    null;"])]
-                continue
+            body = self.body(case.body, indent + "    ") or [f"{indent}    null;"]
             choices = " | ".join(bit_string(pattern) for pattern in case.patterns)
-            names = [
-                self._enumerator(part, (Bits(pattern),)).removeprefix("  -- ")
-                for pattern in case.patterns
-            ]
-            note = f"  -- {', '.join(names)}" if all(names) else ""
-            lines += [f"{indent}  when {choices} =>{note}", *(body or [f"{indent}    null;"])]
-        lines += [f"{indent}  when others => {text}" for text in rest]
+            note = self._names(subject, switch, case)
+            lines += [f"{indent}  when {choices or 'others'} =>{note}", *body]
+        if switch.cases[-1].patterns:
+            lines.append(f"{indent}  when others => null;")
         return [*lines, f"{indent}end case;"]
+
+    def _names(self, subject: Spec, switch: Switch, case: Case) -> str:
+        """Note the names of an enumeration's values that a case is for."""
+        part = subject[0]
+        if len(subject) > 1 or not isinstance(part, Part):
+            return ""
+        patterns = case.patterns
+        if not patterns:
+            prefix = "enum_value_"
+            listed = {pattern for other in switch.cases for pattern in other.patterns}
+            known = [name for name in self._wires[part.wire].attributes if name.startswith(prefix)]
+            patterns = [name.removeprefix(prefix) for name in known]
+            patterns = [pattern for pattern in patterns if pattern not in listed]
+        found = [self._enumerator(part, (Bits(pattern),)) for pattern in patterns]
+        names = [name.removeprefix("  -- ") for name in found]
+        return "  -- " + ", ".join(names) if names and all(names) and len(names) <= 4 else ""
 
     def matches(self, subject: Spec, patterns: tuple[str, ...]) -> Text:
         """Write as a condition that a value fits one of several patterns."""

@@ -66,11 +66,18 @@ def wrapped(line: str, width: int = 100) -> list[str]:
     indent = line[: len(line) - len(line.lstrip())]
     code, mark, note = line.partition("  -- ")
     lines = [f"{indent}-- {note}"] if mark else []
+    if len(code) <= width:
+        return [*lines, code]
     current = ""
-    for word in re.findall(r'(?:[^\s"]|"[^"]*")+', code):
-        if current and len(current) + 1 + len(word) > width:
+    for piece in re.split(r"(?<= else) ", code):
+        # Each choice has a line of its own if it fits.
+        if current and piece:
             lines.append(current)
-            current = f"{indent}    {word}"
-        else:
-            current = f"{current} {word}" if current else f"{indent}{word}"
+            current = f"{indent} "
+        for word in re.findall(r'(?:[^\s"]|"[^"]*")+', piece):
+            if current and len(current) + 1 + len(word) > width:
+                lines.append(current)
+                current = f"{indent}    {word}"
+            else:
+                current = f"{current} {word}" if current else f"{indent}{word}"
     return [*lines, current]

@@ -7,7 +7,6 @@ import random
 
 import pytest
 from amaranth import *
-
 from ghdl import Design, cosimulate, needs_ghdl
 
 WIDTHS = [0, 1, 2, 3, 5, 8]
@@ -157,7 +156,8 @@ class Drawn(Elaboratable):
             case 20:
                 return a >> b.as_unsigned()
             case 21:
-                return a.bit_select(b.as_unsigned()[:4], rng.randrange(4))
+                # Past the end of a cast sign, Amaranth's simulator and its RTLIL differ.
+                return Cat(a).bit_select(b.as_unsigned()[:4], rng.randrange(4))
             case 22:
                 return rng.choice([a.any, a.all, a.xor, a.bool])()
             case 23:
@@ -214,10 +214,10 @@ class Drawn(Elaboratable):
         m = Module()
         known = [*self.inputs, *self.registers]
         for wire in self.wires:
-            self.statements(m, m.d.comb, [wire], known, 2)
+            self.statements(m, m.d.comb, [wire], known, 1)
             known.append(wire)
         for output in self.outputs:
-            m.d.comb += output.eq(self.value(known, 4))
+            m.d.comb += output.eq(self.value(known, 3))
         self.statements(m, m.d.sync, self.registers, known, 2)
         return m
 
@@ -239,7 +239,9 @@ def drawn(seed):
 def operators(pairs):
     for first, second in pairs:
         dut = Operators(first, second)
-        name = f"ops_{first!r}_{second!r}".replace("(", "").replace(")", "").replace("unsigned", "u")
+        name = (
+            f"ops_{first!r}_{second!r}".replace("(", "").replace(")", "").replace("unsigned", "u")
+        )
         name = name.replace("signed", "s")
         yield Design(name, dut, [dut.a, dut.b, *dut.outputs], 2)
 
@@ -269,7 +271,7 @@ def test_operators_of_all_shapes(tmp_path):
 
 @needs_ghdl
 def test_random_designs(tmp_path):
-    cosimulate(tmp_path, map(drawn, range(120)), cycles=40, apart=False)
+    cosimulate(tmp_path, map(drawn, range(100)), cycles=40, apart=False)
 
 
 @needs_ghdl
