@@ -2,7 +2,8 @@
 
 Each is trained as ``spiker train`` does: the epoch is chosen on a validation split, and the test
 samples are run through the reference once, at the end. Prints a table; ``--json`` keeps it with
-the versions that made it. ``--save`` writes the network of the first seed.
+the versions that made it, beside what other tasks left there. ``--save``
+writes the network of the first seed.
 """
 
 import argparse
@@ -68,23 +69,22 @@ def main() -> None:
                 f"{one['seconds']:>8.1f}",
                 flush=True,
             )
-    median = {
-        task: statistics.median(one["accuracy"]["integers"] for one in runs if one["data"] == task)
-        for task in options.tasks or TASKS
-    }
-    for task, share in median.items():
-        print(f"{task}: median {share:.2%} over seeds {options.seeds}")
-    made = {
-        "command": "python benchmarks/accuracy.py",
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "threads": options.threads,
-        "versions": {name: version(name) for name in ("torch", "numpy", "scikit-learn")},
-        "median": median,
-        "runs": runs,
-    }
+    kept = json.loads(options.json.read_text()) if options.json.is_file() else {}
+    for task in options.tasks or TASKS:
+        own = [one for one in runs if one["data"] == task]
+        median = statistics.median(one["accuracy"]["integers"] for one in own)
+        print(f"{task}: median {median:.2%} over seeds {options.seeds}")
+        kept[task] = {
+            "command": f"python benchmarks/accuracy.py {task}",
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "threads": options.threads,
+            "versions": {name: version(name) for name in ("torch", "numpy", "scikit-learn")},
+            "median": median,
+            "runs": own,
+        }
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(made, indent=1) + "\n")
+    options.json.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

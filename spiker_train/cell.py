@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from spiker_hdl.model import Decay, Neuron
+from spiker_hdl.model.neuron import check_declared
 
 from .tensors import RealDecay, Surrogate, through
 
@@ -69,6 +70,7 @@ class Cell(nn.Module):
         super().__init__()
         if not (isinstance(kind, type) and issubclass(kind, Neuron)):
             raise TypeError(f"Cell must be of a Neuron class, not {kind!r}")
+        check_declared(kind)
         self.kind = kind
         self.surrogate = surrogate
         self.roles = {one.name: _role(one) for one in fields(kind) if one.init}

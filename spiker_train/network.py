@@ -32,6 +32,7 @@ from spiker_hdl.model import (
     stimulus,
 )
 from spiker_hdl.model.bounds import FLOAT32_EXACT, FLOAT64_EXACT, reach
+from spiker_hdl.model.ranges import NEVER_BRANCH
 
 from .cell import Cell, IntegerCell
 from .quantization import Quantization
@@ -639,15 +640,25 @@ class SpikingNetwork(nn.Module):
 
     def _step(self, core: _Core, states: dict, current: torch.Tensor) -> tuple[Any, dict]:
         shape = current.shape
-        fired, after = core.neuron.step(
-            core.parameters, SimpleNamespace(**states), current, core.via
-        )
+        what = f"The step of {type(core.neuron).__name__}"
+        try:
+            fired, after = core.neuron.step(
+                core.parameters, SimpleNamespace(**states), current, core.via
+            )
+        except RuntimeError as error:
+            if "Boolean value of Tensor" not in str(error):
+                raise
+            raise TypeError(NEVER_BRANCH) from None
+        if set(after) != set(states):
+            raise ValueError(
+                f"{what} must answer with the states {sorted(states)}, not {sorted(after)}"
+            )
         if core.layer.cell.spiking and not (
             isinstance(fired, torch.Tensor) and fired.dtype == core.dtype
         ):
             raise TypeError(
-                f"The step of {type(core.neuron).__name__} must decide who fires by via.above or "
-                "via.reaches, which have a gradient, not by a plain comparison"
+                f"{what} must decide who fires by via.above or via.reaches, which have a "
+                "gradient, not by a plain comparison"
             )
         wanted = {
             name: torch.as_tensor(after[name], dtype=core.dtype, device=current.device).expand(

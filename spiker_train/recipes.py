@@ -37,8 +37,8 @@ class Recipe:
     surrogate: float = 0.5
 
 
-LARGE = Recipe(real=20, integer=12, batch=128, rate=2e-3, activity=0.02, shift=1)
-SMALL = Recipe(real=40, integer=20, batch=32, rate=5e-3, activity=0.02, shift=0)
+LARGE = Recipe(20, 12, batch=128, rate=2e-3, activity=0.02, shift=1)
+SMALL = Recipe(40, 20, batch=64, rate=8e-3, activity=0.02, shift=0, surrogate=1.0)
 
 
 def encode(values: np.ndarray, steps: int, encoder: str = "rate") -> np.ndarray:
