@@ -1,0 +1,160 @@
+"""Spoken digits, 4-bit weights, T = 64: networks with memory trained in the hardware's integers.
+
+Four networks of 128 channels, 128 hidden neurons and 10 classes: recurrent LIF, recurrent adaptive
+LIF, recurrent current-based LIF, and feed-forward LIF with synapses of several delays. The
+official split tests the first five takes of each speaker; leaving one speaker out is the honest
+one, and stands beside it. A tenth of the training recordings chooses the epoch; the reference
+answers the test recordings once, at the end.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from spiker_hdl.model import (
+    AdaptiveLif,
+    CurrentLif,
+    Decay,
+    Input,
+    Integrator,
+    Lif,
+    Readout,
+    reference,
+)
+from spiker_train import (
+    Cell,
+    Connection,
+    FastSigmoid,
+    Layer,
+    Quantization,
+    SpikingNetwork,
+    quantize,
+    train,
+)
+from spiker_train.spoken import spoken_digits
+from spiker_train.training import split
+
+RESULTS = Path(__file__).parent / "results" / "fsdd.json"
+NETWORKS = ("recurrent", "adaptive", "current", "delays")
+TAPS = (0, 3, 6, 9)
+
+
+def network(kind: str, seed: int) -> SpikingNetwork:
+    """Make a network of one of the four kinds."""
+    shared = {"threshold": 1.0, "decay": Decay.shift(4), "surrogate": FastSigmoid(0.5)}
+    cell = {
+        "recurrent": lambda: Cell(Lif, **shared),
+        "adaptive": lambda: Cell(AdaptiveLif, rise=0.25, rise_decay=Decay.shift(5), **shared),
+        "current": lambda: Cell(CurrentLif, current_decay=Decay.shift(2), **shared),
+        "delays": lambda: Cell(Lif, **shared),
+    }[kind]()
+    taps = TAPS if kind == "delays" else (0,)
+    links = [Connection("cochlea", "hidden", delay=tap) for tap in taps]
+    if kind != "delays":
+        links.append(Connection("hidden", "hidden", delay=1))
+    return SpikingNetwork(
+        [Input("cochlea", 128)],
+        [
+            Layer("hidden", 128, cell),
+            Layer("output", 10, Cell(Integrator, decay=Decay.shift(6))),
+        ],
+        [*links, Connection("hidden", "output")],
+        [Readout("output", "last")],
+        seed=seed,
+        name=f"fsdd {kind}",
+    )
+
+
+def measure(kind: str, parts: tuple[np.ndarray, np.ndarray], data, options) -> dict:
+    """Train on one part, first in real numbers, then in integers, and answer the other."""
+    began = time.monotonic()
+    kept, held = split(len(parts[0]), 0.1, options.seed)
+    kept, held = parts[0][kept], parts[0][held]
+    net = network(kind, options.seed)
+    common = {
+        "validation": (data.spikes[held], data.labels[held]),
+        "batch": 64,
+        "activity": 0.005,
+        "seed": options.seed,
+        "temperature": 2.0,
+    }
+    given = data.spikes[kept], data.labels[kept]
+    train(net, *given, epochs=options.real, rate=3e-3, title=f"{kind}, real", **common)
+    found = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
+    history = train(
+        net, *given, epochs=options.integer, rate=1.5e-3, integers=found, title=kind, **common
+    )
+    made = quantize(net, found, longest=256, calibration=given[0][:500])
+    result = reference.run(made, data.spikes[parts[1]])
+    if options.save is not None:
+        options.save.mkdir(parents=True, exist_ok=True)
+        made.save(options.save / f"fsdd_{kind}.spiker")
+    return {
+        "network": kind,
+        "accuracy": float((result.classes == data.labels[parts[1]]).mean()),
+        "validation": history.validation[history.best],
+        "hidden_spikes": float(result.counts["hidden"].mean()),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", default=NETWORKS, help=", ".join(NETWORKS))
+    parser.add_argument("--speakers", action="store_true", help="leave one speaker out, too")
+    parser.add_argument("--real", type=int, default=20, help="epochs in real numbers")
+    parser.add_argument("--integer", type=int, default=12, help="epochs in integers")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1, help="results depend on it")
+    parser.add_argument("--save", type=Path, help="directory for the networks")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    data = spoken_digits()
+    splits = {"official": data.official}
+    if options.speakers:
+        splits |= {f"without {n}": data.without(n) for n in range(int(data.speakers.max()) + 1)}
+    kept = json.loads(options.json.read_text()) if options.json.is_file() else {"runs": []}
+    print(f"{'network':<10} {'split':<10} {'accuracy':>9} {'hidden':>7} {'seconds':>8}")
+    for kind in options.networks:
+        for name, parts in splits.items():
+            one = measure(kind, parts, data, options)
+            one |= {"split": name, "seed": options.seed, "epochs": [options.real, options.integer]}
+            options.save = None if name == "official" else options.save
+            print(
+                f"{kind:<10} {name:<10} {one['accuracy']:>9.2%} {one['hidden_spikes']:>7.1f} "
+                f"{one['seconds']:>8.1f}",
+                flush=True,
+            )
+            same = ("network", "split", "seed")
+            kept["runs"] = [
+                old for old in kept["runs"] if any(old[key] != one[key] for key in same)
+            ] + [one]
+            kept |= {
+                "command": f"python benchmarks/fsdd.py {' '.join(sys.argv[1:])}".strip(),
+                "commit": _commit(),
+                "python": platform.python_version(),
+                "threads": torch.get_num_threads(),
+                "versions": {name: version(name) for name in ("torch", "numpy")},
+            }
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            options.json.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
