@@ -1,7 +1,7 @@
 """What every neuron model declares: its settings, parameters, state, and one ``step``."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -88,6 +88,16 @@ class State:
     scales: bool
 
 
+def check_declared(kind: type) -> None:
+    """Raise :exc:`TypeError` if a neuron's fields are none, for it is no dataclass."""
+    for name, value in vars(kind).items():
+        if isinstance(value, Field):
+            raise TypeError(
+                f"{kind.__name__} must be a dataclass for {name!r} to be a field of it: write "
+                "@dataclass(frozen=True) above the class"
+            )
+
+
 @dataclass(frozen=True)
 class Neuron:
     """A neuron model: a frozen dataclass with declared fields and one ``step``.
@@ -106,6 +116,10 @@ class Neuron:
 
     spiking: ClassVar[bool] = True
     potential: ClassVar[str] = "v"
+
+    def __new__(cls, *_: Any, **__: Any):
+        check_declared(cls)
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         for name, one in (self.parameters | self.states).items():

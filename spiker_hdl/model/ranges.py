@@ -7,12 +7,14 @@ import numpy as np
 
 from .arithmetic import Arithmetic, Decay
 
-__all__ = ["Interval", "Ranges", "Test"]
+__all__ = ["NEVER_BRANCH", "Interval", "Ranges", "Test"]
 
 Ends = tuple[Any, Any]
-Facts = dict[Any, Ends]
 
-_NEVER_BRANCH = (
+_DEPTH = 3
+"""Choices within choices whose tests are all taken into account; 2**depth cases are looked at."""
+
+NEVER_BRANCH = (
     "A neuron's step must not branch on an operand with `if`, `and`, `or` or `not`: write "
     "via.select(test, yes, no), via.both, via.either or via.invert"
 )
@@ -29,6 +31,30 @@ def _least(a: Any, b: Any) -> Any:
 
 def _most(a: Any, b: Any) -> Any:
     return np.maximum(a, b, dtype=object)
+
+
+class Facts(dict[Any, Ends]):
+    """What is known of intervals, by their identity, where some tests have come out.
+
+    Members
+    -------
+    depth : int
+        Number of these tests.
+    found : dict of int to (low, high)
+        Ends of intervals where these facts hold, so that what is used often is worked out once.
+    """
+
+    def __init__(self, known: "Facts | None" = None):
+        super().__init__(known or {})
+        self.depth = 0 if known is None else known.depth + 1
+        self.found: dict[int, Ends] = {}
+
+    def narrow(self, key: Any, low: Any, high: Any) -> None:
+        """Add that an interval has these ends."""
+        if key in self:
+            low, high = _most(self[key][0], low), _least(self[key][1], high)
+        self[key] = low, high
+        self.found.clear()
 
 
 class Interval:
@@ -68,7 +94,9 @@ class Interval:
 
     def under(self, facts: Facts) -> Ends:
         """Return the ends that remain where ``facts`` hold."""
-        if self._rule is None:
+        if id(self) in facts.found:
+            return facts.found[id(self)]
+        if self._rule is None or (self._rule is _choose and facts.depth > _DEPTH):
             ends = (self.low, self.high)
         elif self._rule is _choose:
             test, yes, no = self._parts
@@ -79,6 +107,7 @@ class Interval:
             if key in facts:
                 low, high = facts[key]
                 ends = _most(ends[0], low), _least(ends[1], high)
+        facts.found[id(self)] = ends
         return ends
 
     def __add__(self, other):
@@ -113,7 +142,7 @@ class Interval:
         return Test.compare(self, other, strict=True).inverted()
 
     def __bool__(self):
-        raise TypeError(_NEVER_BRANCH)
+        raise TypeError(NEVER_BRANCH)
 
     def __repr__(self) -> str:
         return f"Interval({self.low}, {self.high})"
@@ -156,6 +185,16 @@ def _choose(*_: Ends) -> Ends:
     raise AssertionError("a choice is evaluated by its test")
 
 
+def _refused(written: str) -> Callable:
+    def refuse(self, *_):
+        raise TypeError(
+            f"A neuron's step must be of +, -, *, comparisons and what `via` offers, such as "
+            f"via.shift, via.both and via.either, not of {written}"
+        )
+
+    return refuse
+
+
 class Test:
     """The outcome of a comparison, with what it says of its operands.
 
@@ -181,21 +220,15 @@ class Test:
 
     def facts(self, outcome: bool, known: Facts) -> Facts:
         """Return ``known`` and what the test's ``outcome`` adds to it."""
-        facts = dict(known)
-
-        def narrow(key: Any, low: Any, high: Any) -> None:
-            if key in facts:
-                low, high = _most(facts[key][0], low), _least(facts[key][1], high)
-            facts[key] = low, high
-
+        facts = Facts(known)
         for a, b, strict in self.yes if outcome else self.no:
             a_ends, b_ends = a.under(facts), b.under(facts)
             gap = int(strict)
-            narrow(id(a), b_ends[0] + gap, a_ends[1])
-            narrow(id(b), b_ends[0], a_ends[1] - gap)
+            facts.narrow(id(a), b_ends[0] + gap, a_ends[1])
+            facts.narrow(id(b), b_ends[0], a_ends[1] - gap)
             reach = a_ends[1] - b_ends[0]
-            narrow((_subtract, id(a), id(b)), gap, reach)
-            narrow((_subtract, id(b), id(a)), -reach, -gap)
+            facts.narrow((_subtract, id(a), id(b)), gap, reach)
+            facts.narrow((_subtract, id(b), id(a)), -reach, -gap)
         return facts
 
     def join(self, yes: Interval, no: Interval, known: Facts) -> Ends:
@@ -217,20 +250,40 @@ class Test:
 
     def can_be(self, outcome: bool) -> np.ndarray:
         """Tell, for each neuron, whether the test can come out so."""
-        facts = self.facts(outcome, {})
+        facts = self.facts(outcome, Facts())
         possible = _exact(True)
         for low, high in facts.values():
             possible = possible & (_exact(low) <= high)
         return np.asarray(possible, dtype=bool)
 
     def __bool__(self):
-        raise TypeError(_NEVER_BRANCH)
+        raise TypeError(NEVER_BRANCH)
 
     def _no_number(self, *_):
         raise TypeError("A test is no number: write via.select(test, yes, no)")
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __neg__ = _no_number
     __invert__ = _no_number
+
+
+for _name, _written in {
+    "rshift": ">>",
+    "lshift": "<<",
+    "floordiv": "//",
+    "truediv": "/",
+    "mod": "%",
+    "pow": "**",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+}.items():
+    for _kind in (Interval, Test):
+        setattr(_kind, f"__{_name}__", _refused(_written))
+        setattr(_kind, f"__r{_name}__", _refused(_written))
+for _name, _written in {"abs": "abs", "int": "int", "float": "float"}.items():
+    for _kind in (Interval, Test):
+        setattr(_kind, f"__{_name}__", _refused(_written))
+Interval.__invert__ = _refused("~")  # type: ignore[attr-defined]
 
 
 class Ranges(Arithmetic):
@@ -271,7 +324,9 @@ class Ranges(Arithmetic):
         if not isinstance(test, Test):
             raise TypeError(f"The test of a select must come from a comparison, not {test!r}")
         yes, no = (x if isinstance(x, Interval) else Interval(x, x) for x in (yes, no))
-        return Interval(*test.join(yes, no, {}), rule=_choose, parts=(test, yes, no), owner=self)
+        return Interval(
+            *test.join(yes, no, Facts()), rule=_choose, parts=(test, yes, no), owner=self
+        )
 
     def maximum(self, x, y):
         return Interval._make(_greater, x, y)

@@ -49,7 +49,7 @@ class Gates(Arithmetic):
         return Value.cast(test) == 0
 
     def select(self, test, yes, no):
-        return Mux(test, yes, no)
+        return self.held(Mux(test, yes, no), "chosen")
 
     def above(self, x, limit):
         return self.held(x > limit, "above")
