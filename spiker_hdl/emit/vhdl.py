@@ -2,16 +2,18 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 
-from amaranth.back import rtlil
 from amaranth.hdl import Fragment, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
-from .rtlil import Module, parse
-from .vhdl_entity import Entity, Port
+from .rtlil import parse
+from .rtlil_tree import Module
+from .vhdl_cells import UnsupportedConstructError
+from .vhdl_entity import Entity
+from .vhdl_instances import Port
 from .vhdl_names import Identifiers
-from .vhdl_netlist import UnsupportedConstructError
 
 __all__ = ["Port", "UnsupportedConstructError", "VhdlDesign", "convert_vhdl", "to_vhdl"]
 
@@ -120,7 +122,8 @@ def _modules(elaboratable, ports) -> dict[str, Module]:
             for path, member, value in members
         }
     fragment = Fragment.get(elaboratable, None)
-    text, names = rtlil.convert_fragment(fragment, given, "top")
+    # Loaded by name: its types are nowhere stated.
+    text, names = import_module("amaranth.back.rtlil").convert_fragment(fragment, given, "top")
     modules = parse(text)
     for signal, (*path, name) in names.items():
         if callable(signal.decoder) and len(signal) <= 8:

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from .rtlil import Bits, Spec
-from .vhdl_netlist import Op
+from .rtlil_tree import Bits, Spec
+from .vhdl_cells import Op
 from .vhdl_specs import constant, number, width_of
 from .vhdl_text import ADD, ATOM, MULTIPLY, TYPES, UNARY, Text, bit_string, logic, paren
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from .rtlil import Assign, Bits, Case, Part, Spec, Switch
-from .vhdl_specs import cut, join, width_of
+from .rtlil_tree import Assign, Bits, Case, Part, Spec, Switch
+from .vhdl_specs import constant, cut, join, width_of
 
-__all__ = ["Body", "merged", "settled", "simplified", "subjects"]
+__all__ = ["Body", "grouped", "merged", "redirected", "settled", "simplified", "subjects"]
+__all__ += ["unreset"]
 
 Body = list[Assign | Switch]
 
@@ -127,3 +128,46 @@ def _possible(switch: Switch) -> list[Case]:
             # All values are listed, so the last case is what is left.
             cases[-1] = Case((), cases[-1].body)
     return cases
+
+
+def redirected(body: Body, wire: str) -> Body:
+    """Let all assignments drive ``wire``."""
+    new: Body = []
+    for item in body:
+        if isinstance(item, Assign):
+            part = item.target[0]
+            assert isinstance(part, Part)
+            new.append(Assign((Part(wire, part.low, part.width),), item.value))
+        else:
+            cases = [Case(case.patterns, redirected(case.body, wire)) for case in item.cases]
+            new.append(Switch(item.subject, cases))
+    return new
+
+
+def unreset(body: Body) -> Body:
+    """Take away a reset at the end, which says nothing about what belongs together."""
+    last = body[-1] if body else None
+    if isinstance(last, Switch) and [case.patterns for case in last.cases] == [("1",)]:
+        items = last.cases[0].body
+        if all(isinstance(item, Assign) and constant(item.value) for item in items):
+            return body[:-1]
+    return body
+
+
+def grouped(choices: dict[str, set[Spec]], together: bool = False) -> list[list[str]]:
+    """Bring together what decides by the same values, and, if asked, what does not decide."""
+    groups: list[tuple[list[str], set[Spec]]] = []
+    for wire, subject in choices.items():
+        found = [group for group in groups if group[1] & subject]
+        if together and not subject:
+            found = [group for group in groups if not group[1]]
+        if not found:
+            groups.append(([wire], set(subject)))
+            continue
+        for other in found[1:]:
+            found[0][0].extend(other[0])
+            found[0][1].update(other[1])
+            groups.remove(other)
+        found[0][0].append(wire)
+        found[0][1].update(subject)
+    return [wires for wires, _ in groups]

@@ -2,7 +2,7 @@
 
 import re
 
-from .rtlil import Cell
+from .rtlil_tree import Cell
 from .vhdl_expressions import Expressions
 from .vhdl_specs import constant, cut
 from .vhdl_statements import Statements

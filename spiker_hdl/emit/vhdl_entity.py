@@ -1,53 +1,22 @@
 """One entity with its architecture."""
 
-from dataclasses import dataclass
-
-from .rtlil import Assign, Bits, Cell, Module, Part, Spec, Switch, Wire
-from .vhdl_bodies import Body, merged, settled, simplified, subjects
+from .rtlil_tree import Assign, Module, Part, Wire
+from .vhdl_bodies import Body, grouped, merged, redirected, settled, simplified, subjects, unreset
+from .vhdl_cells import Register
 from .vhdl_checks import Checks
 from .vhdl_expressions import Expressions, constant_value
+from .vhdl_instances import Instances, Port, type_of
 from .vhdl_memories import Memories
 from .vhdl_names import Identifiers
-from .vhdl_netlist import Netlist, Register
-from .vhdl_specs import constant, width_of
+from .vhdl_netlist import Netlist
+from .vhdl_specs import constant, single, width_of
 from .vhdl_statements import Statements
-from .vhdl_text import TYPES, bit_string, source_note, wrapped
+from .vhdl_text import source_note, wrapped
 
-__all__ = ["Entity", "Port"]
+__all__ = ["Entity"]
 
 _OWN = "\x01"  # stands for the entity's name until all names are known
 _PREAMBLE = ["library ieee;", "use ieee.std_logic_1164.all;", "use ieee.numeric_std.all;", ""]
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """Port of an entity.
-
-    Members
-    -------
-    name : str
-        Its identifier in VHDL.
-    source : str
-        Its name in Amaranth.
-    direction : str
-        ``in`` or ``out``.
-    width : int
-        Number of bits; a port of one bit is a ``std_logic``.
-    signed : bool
-        Whether it is a signed number.
-    """
-
-    name: str
-    source: str
-    direction: str
-    width: int
-    signed: bool
-    kind: str
-
-    @property
-    def type(self) -> str:
-        """Its type in VHDL."""
-        return _type(self.kind, self.width)
 
 
 class Entity:
@@ -67,8 +36,7 @@ class Entity:
 
     def __init__(self, module: Module, modules, inner, *, top: bool):
         self.netlist = netlist = Netlist(module, modules)
-        self._inner = inner
-        self._scope = scope = Identifiers()
+        scope = Identifiers()
         ported = [wire for wire in module.wires.values() if wire.direction and wire.width]
         vectors = {wire.name for wire in ported} if top else set()
         if not top:
@@ -81,8 +49,7 @@ class Entity:
         self.ports = [self._port(wire) for wire in ported]
         self._statements = Statements(via)
         self._memories = Memories(via, self._statements, scope)
-        self._boxes: dict[str, list[str]] = {}
-        self._extra: list[str] = []
+        self._instances = Instances(self._statements, scope, inner)
         self._init = {register.wire: register.init for register in netlist.registers}
 
     def _port(self, wire: Wire) -> Port:
@@ -97,10 +64,7 @@ class Entity:
 
     def lines(self) -> list[str]:
         """Write everything; the character 1 stands for the entity's name."""
-        for cell in self.netlist.instances:
-            if cell.kind.removeprefix("\\") not in self._inner:
-                self._scope.add(cell.kind)
-        instances = [self._instance(cell) for cell in self.netlist.instances]
+        instances = [self._instances.write(cell) for cell in self.netlist.instances]
         clocked = self._clocked()
         processes = [*self._combinational(), *self._memories.processes(), *clocked]
         processes += [lines for lines in Checks(self._via, self._statements).processes() if lines]
@@ -145,7 +109,7 @@ class Entity:
         return str(constant_value(self._init.get(wire, "0" * width), self._via.kind(wire)))
 
     def _declarations(self) -> list[str]:
-        lines = [line for box in self._boxes.values() for line in box]
+        lines = [line for box in self._instances.boxes.values() for line in box]
         lines += self._memories.declarations()
         needed = self._via.needed
         order = [name for name in self.netlist.wires if name in needed]
@@ -153,9 +117,9 @@ class Entity:
             wire = self.netlist.wires[name]
             if wire.direction:
                 continue
-            kind = _type(self._via.kind(name), wire.width)
+            kind = type_of(self._via.kind(name), wire.width)
             lines += self._declared(f"signal {self._via.names[name]} : {kind}", wire, ";")
-        return [*lines, *self._extra]
+        return [*lines, *self._instances.signals]
 
     def _declared(self, text: str, wire: Wire, end: str, started: bool = True) -> list[str]:
         """Complete a declaration by what the wire starts with."""
@@ -214,14 +178,12 @@ class Entity:
             if wire not in self._own_processes()
         }
         processes = []
-        for group in _groups({wire: subjects(body) for wire, body in bodies.items()}):
+        for group in grouped({wire: subjects(body) for wire, body in bodies.items()}):
             body = simplified(merged([bodies[wire] for wire in group]))
-            if all(isinstance(item, Assign) for item in body):
-                processes.append([
-                    line
-                    for item in body
-                    for line in self._statements.assign(item.target[0], item.value)
-                ])
+            plain = [item for item in body if isinstance(item, Assign)]
+            if plain == body:
+                lines = [self._statements.assign(single(item.target), item.value) for item in plain]
+                processes.append([line for assignment in lines for line in assignment])
                 continue
             lines = self._statements.body(body, "  ")
             processes.append(["process (all)", "begin", *lines, "end process;"])
@@ -251,7 +213,7 @@ class Entity:
             body: Body = [Assign(target, register.data)]
             if register.wire in own:
                 process = netlist.processes[own[register.wire]]
-                body = settled(_redirected(process.body, register.wire))
+                body = settled(redirected(process.body, register.wire))
             domain = (register.clock, register.rising, register.areset)
             first = body[0]
             if isinstance(first, Assign) and first.value == target:
@@ -260,8 +222,8 @@ class Entity:
             domains.setdefault(domain, {})[register.wire] = simplified(body)
         processes = []
         for (clock, rising, areset), bodies in domains.items():
-            choices = {wire: subjects(_unreset(body)) for wire, body in bodies.items()}
-            for group in _groups(choices, together=True):
+            choices = {wire: subjects(unreset(body)) for wire, body in bodies.items()}
+            for group in grouped(choices, together=True):
                 body = simplified(merged([bodies[wire] for wire in group]))
                 lines = self._statements.body(body, "")
                 start = [
@@ -273,164 +235,6 @@ class Entity:
                     )
         return processes
 
-    # --- instances ---
-
-    def _instance(self, cell: Cell) -> list[str]:
-        label = self._scope.add(cell.name.lstrip("\\$"))
-        kind = cell.kind.removeprefix("\\")
-        note = source_note(self.netlist.source(cell))
-        maps = []
-        after: list[str] = []
-        if kind in self._inner:
-            key, ports = self._inner[kind]
-            lines = [f"{label} : entity work.{key}{note}"]
-        else:
-            ports = self._box(cell)
-            lines = [f"{label} : {_extended(kind)}{note}"]
-            if cell.parameters:
-                generics = [
-                    f"    {_extended(name)} => {_generic(value)}"
-                    for name, value in cell.parameters.items()
-                ]
-                lines += ["  generic map (", *_listed(generics), "  )"]
-        for port in ports:
-            spec = cell.ports.get(port.source, ())
-            actual, extra = self._actual(label, port, spec)
-            maps.append(f"    {port.name} => {actual}")
-            after += extra
-        if maps:
-            lines += ["  port map (", *_listed(maps), "  )"]
-        lines[-1] += ";"
-        # A note in the middle of a statement ends its line, so it stands on the first.
-        return lines + after
-
-    def _actual(self, label: str, port: Port, spec: Spec) -> tuple[str, list[str]]:
-        """Find what a port is connected to, and what else that takes."""
-        via = self._via
-        part = spec[0] if len(spec) == 1 else None
-        if isinstance(part, Part) and (port.direction == "out" or via.inlined(spec) is None):
-            have = "b" if part.width == 1 else via.kind(part.wire)
-            whole = part.width == self.netlist.wires[part.wire].width
-            if have == port.kind and (whole or port.direction == "in"):
-                return str(via.reference(part)), []
-        elif port.direction == "in" and constant(spec):
-            bits = "".join(chunk.text for chunk in reversed(spec))  # type: ignore
-            return (f"'{bits}'" if port.width == 1 else bit_string(bits)), []
-        name = self._scope.add(f"{label}_{port.name}")
-        zeros = constant_value("0" * port.width, port.kind)
-        self._extra.append(f"signal {name} : {port.type} := {zeros};")
-        if port.direction == "in":
-            return name, [f"{name} <= {self._statements.right(spec, port.kind)};"]
-        lines = []
-        low = 0
-        for chunk in spec:
-            assert isinstance(chunk, Part)
-            have = "b" if chunk.width == 1 else via.kind(chunk.wire)
-            source = name
-            if chunk.width < port.width:
-                high = low + chunk.width - 1
-                source += f"({low})" if chunk.width == 1 else f"({high} downto {low})"
-            if have not in {"b", port.kind}:
-                source = f"{TYPES[have]}({source})"
-            lines.append(f"{via.reference(chunk)} <= {source};")
-            low += chunk.width
-        return name, lines
-
-    def _box(self, cell: Cell) -> list[Port]:
-        """Declare a component that is defined elsewhere; give its ports."""
-        kind = cell.kind.removeprefix("\\")
-        ports = []
-        for name, spec in cell.ports.items():
-            width = width_of(spec)
-            if width:
-                direction = "out" if name in cell.whole else "in"
-                shape = "b" if width == 1 else "v"
-                ports.append(Port(_extended(name), name, direction, width, False, shape))
-        generics = [
-            f"    {_extended(name)} : {_generic_type(value)}"
-            for name, value in cell.parameters.items()
-        ]
-        box = [f"component {_extended(kind)} is"]
-        if generics:
-            box += ["  generic (", *_listed(generics, ";"), "  );"]
-        if ports:
-            listed = [f"    {port.name} : {port.direction} {port.type}" for port in ports]
-            box += ["  port (", *_listed(listed, ";"), "  );"]
-        box.append("end component;")
-        if self._boxes.setdefault(kind, box) != box:
-            raise self.netlist.unsupported(
-                f"instances of {kind} with ports of different widths", self.netlist.source(cell)
-            )
-        return ports
-
 
 def _place(wire: Wire) -> tuple[bool, bool, str]:
     return wire.direction == "output", wire.name not in {"\\clk", "\\rst"}, wire.name
-
-
-def _type(kind: str, width: int) -> str:
-    return "std_logic" if kind == "b" else f"{TYPES[kind]}({width - 1} downto 0)"
-
-
-def _extended(name: str) -> str:
-    """Write a name that is not ours to choose, between backslashes where VHDL must have them."""
-    return name if Identifiers().add(name) == name else "\\" + name.replace("\\", "\\\\") + "\\"
-
-
-def _generic_type(value: str | int | Bits) -> str:
-    if isinstance(value, Bits):
-        return f"std_logic_vector({value.width - 1} downto 0)"
-    return "string" if isinstance(value, str) else "integer"
-
-
-def _generic(value: str | int | Bits) -> str:
-    if isinstance(value, Bits):
-        return bit_string(value.text)
-    return '"' + value.replace('"', '""') + '"' if isinstance(value, str) else str(value)
-
-
-def _listed(lines: list[str], mark: str = ",") -> list[str]:
-    return [*(line + mark for line in lines[:-1]), lines[-1]]
-
-
-def _redirected(body: Body, wire: str) -> Body:
-    """Let all assignments drive ``wire``."""
-    new: Body = []
-    for item in body:
-        if isinstance(item, Assign):
-            part = item.target[0]
-            assert isinstance(part, Part)
-            new.append(Assign((Part(wire, part.low, part.width),), item.value))
-        else:
-            cases = [type(case)(case.patterns, _redirected(case.body, wire)) for case in item.cases]
-            new.append(Switch(item.subject, cases))
-    return new
-
-
-def _unreset(body: Body) -> Body:
-    """Take away a reset at the end, which says nothing about what belongs together."""
-    last = body[-1] if body else None
-    if isinstance(last, Switch) and [case.patterns for case in last.cases] == [("1",)]:
-        items = last.cases[0].body
-        if all(isinstance(item, Assign) and constant(item.value) for item in items):
-            return body[:-1]
-    return body
-
-
-def _groups(choices: dict[str, set[Spec]], together: bool = False) -> list[list[str]]:
-    """Bring together what decides by the same values, and, if asked, what does not decide."""
-    groups: list[tuple[list[str], set[Spec]]] = []
-    for wire, subject in choices.items():
-        found = [group for group in groups if group[1] & subject]
-        if together and not subject:
-            found = [group for group in groups if not group[1]]
-        if not found:
-            groups.append(([wire], set(subject)))
-            continue
-        for other in found[1:]:
-            found[0][0].extend(other[0])
-            found[0][1].update(other[1])
-            groups.remove(other)
-        found[0][0].append(wire)
-        found[0][1].update(subject)
-    return [wires for wires, _ in groups]

@@ -1,142 +1,33 @@
 """Values of a netlist as VHDL expressions."""
 
-from .rtlil import Bits, Part, Spec
+from .rtlil_tree import Bits, Part, Spec
 from .vhdl_arithmetic import Arithmetic
+from .vhdl_cells import COMPARISONS, Op
 from .vhdl_names import Identifiers
-from .vhdl_netlist import COMPARISONS, Netlist, Op
-from .vhdl_specs import constant, cut, integer, number, width_of
+from .vhdl_netlist import Netlist
+from .vhdl_signals import Signals
+from .vhdl_specs import constant, cut, integer, number, text_of, width_of
 from .vhdl_text import ADD, ATOM, LOGIC, RELATION, TYPES, UNARY, Text, bit_string, logic, paren
 
 __all__ = ["Expressions"]
 
 _RELATIONS = {"eq": "=", "ne": "/=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _INVERSE = {"=": "/=", "/=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
-_NOUNS = {
-    "add": "sum",
-    "and": "masked",
-    "divfloor": "quotient",
-    "eq": "equal",
-    "ge": "at_least",
-    "gt": "greater",
-    "le": "at_most",
-    "lt": "less",
-    "modfloor": "remainder",
-    "mul": "product",
-    "mux": "selected",
-    "ne": "unequal",
-    "neg": "negated",
-    "not": "inverted",
-    "or": "joined",
-    "reduce_and": "all_set",
-    "reduce_bool": "any_set",
-    "reduce_or": "any_set",
-    "reduce_xor": "parity",
-    "shift": "part",
-    "shl": "shifted",
-    "shr": "shifted",
-    "sshr": "shifted",
-    "sub": "difference",
-    "xor": "differing",
-}
 _LONG = 72  # characters of an expression that is better given a name of its own
 
 
-class Expressions:
-    """Writer of expressions of one architecture, which also collects what they read.
-
-    A value is one of four kinds: ``b`` is a std_logic, ``u``, ``s`` and ``v`` are unsigned,
-    signed and std_logic_vector.
+class Expressions(Signals):
+    """Writer of expressions of one architecture.
 
     Parameters
     ----------
-    netlist : Netlist
-        What the expressions belong to.
-    scope : Identifiers
-        Where names of nameless results are taken.
-    vectors : set of str
-        Wires that are declared as std_logic_vector.
+    netlist, scope, vectors : Netlist, Identifiers, set of str
+        As of :class:`Signals`.
     """
 
     def __init__(self, netlist: Netlist, scope: Identifiers, vectors: set[str]):
-        self.netlist = netlist
-        self.needed: dict[str, None] = {}
-        self._scope = scope
-        self._vectors = vectors
-        self._kinds: dict[str, str] = {}
+        super().__init__(netlist, scope, vectors)
         self.arithmetic = Arithmetic(self)
-        self.names: dict[str, str] = {}
-        for wire in netlist.wires:
-            if not netlist.anonymous(wire) and netlist.wires[wire].width:
-                self.names[wire] = scope.add(wire[1:])
-        self.aliases = {
-            value: wire
-            for wire, value in reversed(netlist.links)
-            if not netlist.wires[wire].direction
-            and not constant(value)
-            and (len(value) > 1 or value[0].width != netlist.wires[value[0].wire].width)
-        }
-
-    # --- names and kinds ---
-
-    def name(self, wire: str) -> str:
-        """Name a wire, which is thereby needed."""
-        self.needed[wire] = None
-        if wire not in self.names:
-            self.names[wire] = self._scope.add(self._suggestion(wire))
-        return self.names[wire]
-
-    def _suggestion(self, wire: str) -> str:
-        op = self.netlist.ops.get(wire)
-        if op is None:
-            return "chosen" if wire in self.netlist.processes else "value"
-        noun = _NOUNS[op.kind]
-        for spec in (op.a, op.b):
-            if len(spec) == 1 and isinstance(spec[0], Part):
-                known = self.names.get(self.aliases.get(spec, spec[0].wire), "")
-                if known and len(known) <= 24:
-                    if op.kind == "eq" and constant(op.b):
-                        return f"{known}_is_{number(op.b, False)}"
-                    return f"{known}_{noun}"
-        return noun
-
-    def kind(self, wire: str) -> str:
-        """Tell how a wire is declared."""
-        if self.netlist.wires[wire].width == 1:
-            return "b"
-        if wire in self._vectors:
-            return "v"
-        if wire not in self._kinds:
-            self._kinds[wire] = "s" if self.netlist.wires[wire].signed else "u"
-            op = self.netlist.ops.get(wire)
-            if op and self.netlist.anonymous(wire):
-                self._kinds[wire] = self.result_kind(op)
-        return self._kinds[wire]
-
-    def result_kind(self, op: Op) -> str:
-        """Tell what kind a result has by its nature."""
-        if op.kind == "neg":
-            return "s"
-        if op.kind == "mux":
-            arms = [spec for spec in (op.a, op.b) if not constant(spec)]
-            return "s" if any(self.natural(arm) == "s" for arm in arms) else "u"
-        if op.kind in {"and", "or", "xor", "not"}:
-            return self.natural(op.a)
-        return "s" if op.signed else "u"
-
-    def natural(self, spec: Spec) -> str:
-        """Tell whether a value reads best as signed or unsigned."""
-        if spec in self.aliases:
-            return "s" if self.netlist.wires[self.aliases[spec]].signed else "u"
-        if len(spec) == 1 and isinstance(spec[0], Part):
-            wire = self.netlist.wires[spec[0].wire]
-            if spec[0].width < wire.width or wire.width == 1:
-                return "u"
-            if wire.name in self._vectors:
-                return "s" if wire.signed else "u"
-            return self.kind(spec[0].wire)
-        return "s" if self._sign_extended(spec) else "u"
-
-    # --- what may be written in place ---
 
     def inlined(self, spec: Spec) -> Op | None:
         """Find the operator of a value, if the reader had better see it than a name."""
@@ -271,7 +162,7 @@ class Expressions:
     def vector(self, spec: Spec, kind: str) -> Text:
         """Write a value as a vector of just its width."""
         if constant(spec):
-            return self.literal("".join(bits.text for bits in reversed(spec)), kind)  # type: ignore
+            return self.literal(text_of(spec), kind)
         if op := self.inlined(spec):
             if op.kind != "mux" and op.width > 1:
                 result = self.arithmetic.result(op)
@@ -303,32 +194,16 @@ class Expressions:
         if kind == "b":
             return self.bit(spec)
         if constant(spec):
-            bits = "".join(chunk.text for chunk in reversed(spec))  # type: ignore
+            bits = text_of(spec)
             return constant_value(bits, kind)
         return self.vector(spec, kind)
-
-    def _sign_extended(self, spec: Spec) -> Spec:
-        """Find what is sign-extended to give ``spec``; empty if nothing is."""
-        count = len(spec)
-        top = spec[-1] if spec else None
-        if not isinstance(top, Part) or top.width != 1:
-            return ()
-        while count > 1 and spec[count - 1] == top:
-            count -= 1
-        base = spec[:count]
-        last = base[-1]
-        if not isinstance(last, Part) or count == len(spec):
-            return ()
-        if last == top or (last.wire == top.wire and last.low + last.width - 1 == top.low):
-            return base
-        return ()
 
     def _joined(self, spec: Spec, kind: str) -> Text:
         width = width_of(spec)
         if all(chunk == spec[0] for chunk in spec):
             if spec[0].width == 1:
                 return Text(f"{TYPES[kind]}'({width - 1} downto 0 => {self.bit(spec[:1])})")
-        elif base := self._sign_extended(spec):
+        elif base := self.sign_extended(spec):
             if width_of(base) > 1:
                 extended = Text(f"resize({self.vector(base, 's')}, {width})")
                 return self.convert(extended, "s", kind)

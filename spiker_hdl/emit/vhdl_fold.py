@@ -1,6 +1,6 @@
 """Operators whose results need no operator."""
 
-from .rtlil import Bits, Spec
+from .rtlil_tree import Bits, Spec
 from .vhdl_specs import constant, cut, join, number, width_of
 
 __all__ = ["fold"]

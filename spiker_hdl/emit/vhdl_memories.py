@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .rtlil import Bits, Cell, Part, Spec
+from .rtlil_tree import Bits, Cell, Part, Spec
 from .vhdl_expressions import Expressions, constant_value
 from .vhdl_names import Identifiers
-from .vhdl_specs import constant, cut, number, width_of
+from .vhdl_specs import constant, cut, number, text_of, width_of
 from .vhdl_statements import Statements
 from .vhdl_text import ADD, TYPES, bit_string, paren, source_note, wrapped
 
@@ -74,7 +74,7 @@ class Memories:
         elif cell.kind == "$memwr_v2" and memory:
             memory.writes.append(cell)
         elif cell.kind == "$meminit_v2" and memory:
-            text = "".join(bits.text for bits in reversed(data))  # type: ignore
+            text = text_of(data)
             width = memory.width
             rows = [text[start : start + width] for start in range(0, len(text), width)]
             memory.contents = rows[::-1]

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from .rtlil import Bits, Chunk, Part, Spec
+from .rtlil_tree import Bits, Chunk, Part, Spec
 
-__all__ = ["constant", "cut", "integer", "join", "number", "width_of"]
+__all__ = ["constant", "cut", "integer", "join", "number", "single", "text_of", "width_of"]
 
 
 def width_of(spec: Spec) -> int:
@@ -59,6 +59,18 @@ def integer(bits: str, signed: bool) -> int:
     return value - (1 << len(bits)) if signed and bits.startswith("1") else value
 
 
+def text_of(spec: Spec) -> str:
+    """Give the bits of a constant, the most significant first."""
+    return "".join(chunk.text for chunk in reversed(spec) if isinstance(chunk, Bits))
+
+
+def single(spec: Spec) -> Part:
+    """Give the one part that a value is."""
+    (part,) = spec
+    assert isinstance(part, Part)
+    return part
+
+
 def number(spec: Spec, signed: bool) -> int:
     """Read a constant as a number."""
-    return integer("".join(chunk.text for chunk in reversed(spec)), signed)  # type: ignore
+    return integer(text_of(spec), signed)

@@ -2,11 +2,11 @@
 
 import re
 
-from .rtlil import Assign, Bits, Case, Part, Spec, Switch
+from .rtlil_tree import Assign, Bits, Case, Part, Spec, Switch
 from .vhdl_bodies import Body
+from .vhdl_cells import Op
 from .vhdl_expressions import Expressions
-from .vhdl_netlist import Op
-from .vhdl_specs import constant, cut, width_of
+from .vhdl_specs import constant, cut, text_of, width_of
 from .vhdl_text import ADD, LOGIC, RELATION, Text, bit_string, logic, paren, source_note
 
 __all__ = ["Statements"]
@@ -22,7 +22,7 @@ class Statements:
     """
 
     def __init__(self, expressions: Expressions):
-        self._via = expressions
+        self.expressions = self._via = expressions
         self._wires = expressions.netlist.wires
 
     # --- concurrent ---
@@ -53,8 +53,8 @@ class Statements:
     def _chosen(self, op: Op, kind: str) -> str:
         via = self._via
         pieces = []
-        following: Op | None = op
-        while following:
+        last, following = op.a, op
+        while following is not None:
             taken = self.right(following.b, kind)
             pieces.append(f"{taken} when {via.condition(following.select)} else ")
             last = following.a
@@ -76,7 +76,7 @@ class Statements:
         """Note the name of an enumeration's value."""
         wire = self._wires[part.wire]
         if constant(value) and part.width == wire.width:
-            bits = "".join(chunk.text for chunk in reversed(value))  # type: ignore
+            bits = text_of(value)
             name = wire.attributes.get(f"enum_value_{bits}")
             if name is not None:
                 return "  -- " + re.sub(r"[^ -~]", "?", str(name))
