@@ -102,7 +102,7 @@ def refused(path, data):
 # -- round trips ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(networks())
 def test_networks_come_back_as_they_were(tmp_path_factory, network):
     path = tmp_path_factory.mktemp("round") / "a.spiker"
@@ -287,23 +287,25 @@ def test_a_mapping_that_does_not_fit_is_refused_when_saved(tmp_path):
 
 
 def test_every_truncation_is_refused(whole, tmp_path):
-    for length in range(len(whole)):
+    # Every length near both ends, where the archive's own parts are; every other between them.
+    lengths = [n for n in range(len(whole)) if n % 2 or n < 64 or n > len(whole) - 128]
+    for length in lengths:
         message = refused(tmp_path / "cut", whole[:length])
         assert message is not None, length
         assert message.startswith("must be a "), message
 
 
-def test_every_other_byte_flipped_is_refused_or_means_nothing(whole, tmp_path):
+def test_flipped_bytes_are_refused_or_mean_nothing(whole, tmp_path):
     path, random, harmless = tmp_path / "flipped", Random(1), 0
     wanted = small()
-    for at in range(0, len(whole), 2):
+    for at in range(0, len(whole), 3):
         data = bytearray(whole)
         data[at] ^= 1 << random.randrange(8)
         if refused(path, bytes(data)) is None:
             harmless += 1
             assert load(path) == wanted
             assert load_mapping(path) == Mapping.default(wanted)
-    assert harmless < len(whole) / 8  # dates and flags of the archive
+    assert harmless < len(whole) / 12  # dates and flags of the archive
 
 
 def mutations():
@@ -361,7 +363,7 @@ def test_every_value_of_the_text_may_be_wrong(whole, tmp_path):
     text = json.loads(members["network.json"])
     seen, loaded, total = set(), 0, 0
     for place in places(text):
-        some = random.sample([*mutations()], 9)
+        some = random.sample([*mutations()], 6)
         for new in [DROP, *some] if place else mutations():
             try:
                 altered = changed(text, place, new)
@@ -376,9 +378,9 @@ def test_every_value_of_the_text_may_be_wrong(whole, tmp_path):
                 again = tmp_path / "again"
                 save(load(path), again, load_mapping(path))
                 assert load(again) == load(path)
-    assert total > 900
+    assert total > 600
     assert loaded < total / 5
-    assert len(seen) > 80
+    assert len(seen) > 60
 
 
 def test_an_altered_weight_in_a_sound_archive_is_refused(whole, tmp_path):
@@ -625,7 +627,7 @@ while True:
 
 def test_an_interrupted_write_leaves_a_whole_file(tmp_path):
     path, random, seen = tmp_path / "net.spiker", Random(1), set()
-    for _ in range(8):
+    for _ in range(6):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
         )
