@@ -1,5 +1,7 @@
 """Synapses stored one by one: an event into what it adds to each of its targets."""
 
+from typing import Any
+
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
@@ -85,7 +87,7 @@ class Expander(wiring.Component):
             "o": Out(stream.Signature(self.output)),
         })
 
-    def tables(self) -> tuple[list[dict], list[dict]]:
+    def tables(self) -> tuple[list[Any], list[Any]]:
         """Return the stored synapses, and for each source where its own begin."""
         synapses = self.projection.synapses
         if self.straight:
@@ -125,6 +127,7 @@ class Expander(wiring.Component):
         at = Signal(range(len(held)))
         m.d.sync += at.eq(entry.addr)
         m.d.comb += self.o.p.last.eq(self.i.p.last)
+        start: Any = None
         if not self.straight:
             place = data.StructLayout({"start": range(len(held)), "some": 1})
             m.submodules.starts = memory = Memory(shape=place, depth=len(starts), init=starts)

@@ -101,7 +101,7 @@ class Intake(wiring.Component):
             "direct": Out(1),
             "lane": Out(range(lanes)),
             "weight": Out(signed(max(direct, default=1))),
-            "first": Out(1, init=1),
+            "first": Out(1),
             "complete": Out(1),
             "last": Out(1),
         })
@@ -114,9 +114,10 @@ class Intake(wiring.Component):
         waits = Cat(i.valid & ~i.p.end for i in inputs)
         chosen, kept = Signal(len(inputs)), Signal(len(inputs))
         pause = Signal(range(self.interval))
-        done = Signal()
+        done, first = Signal(), Signal(init=1)
         turn = Signal(range(self.folds))
         base = Signal(range(self.folds * self.rows))
+        m.d.comb += self.first.eq(first)
         m.d.comb += done.eq(self.event & (self.direct | (turn == self.folds - 1)))
 
         # An event keeps its turn for all of its folds, whoever else comes meanwhile.
@@ -135,16 +136,17 @@ class Intake(wiring.Component):
                 m.d.comb += self._event(n, i, base + offset, turn)
 
         with m.If(self.complete):
-            m.d.sync += [pause.eq(self.interval - 1), self.first.eq(1)]
+            m.d.sync += [pause.eq(self.interval - 1), first.eq(1)]
         with m.Elif(done):
-            m.d.sync += [turn.eq(0), base.eq(0), self.first.eq(0)]
+            m.d.sync += [turn.eq(0), base.eq(0), first.eq(0)]
         with m.Elif(self.event):
             m.d.sync += [turn.eq(turn + 1), base.eq(base + self.rows)]
 
         return m
 
     def _event(self, n: int, i: stream.Interface, base, turn):
-        if isinstance(self.events[n], SynapseEvent):
+        event = self.events[n]
+        if isinstance(event, SynapseEvent):
             return [
                 self.direct.eq(1),
                 self.fold.eq(i.p.fold),
@@ -152,7 +154,7 @@ class Intake(wiring.Component):
                 self.weight.eq(i.p.weight),
                 self.value.eq(1),
             ]
-        value = i.p.value if self.events[n].value_shape.width else 1
+        value = i.p.value if event.value_shape.width else 1
         return [self.address.eq(base + i.p.address), self.fold.eq(turn), self.value.eq(value)]
 
 

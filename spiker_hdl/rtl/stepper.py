@@ -114,7 +114,7 @@ class Stepper(wiring.Component):
             "o": Out(Outcome(self.states, units, self.groups)),
         })
 
-    def values(self) -> dict[str, int | tuple[int, ...]]:
+    def values(self) -> dict[str, Any]:
         """Return parameters, bias and values at rest, by name, each one or one per neuron."""
         neuron = self.population.neuron
         rests = {f"rest_{name}": one.rest for name, one in neuron.states.items()}

@@ -136,7 +136,7 @@ class _Bench:
                 while self.pauses[1]():
                     await ctx.tick()
                 ctx.set(port.ready, 1)
-                valid = 0
+                valid = found = 0
                 while not valid:
                     *_, valid, found = await ctx.tick().sample(port.valid, payload)
                 ctx.set(port.ready, 0)
