@@ -3,7 +3,7 @@
 # amaranth: UnusedElaboratable=no
 
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from designs import DESIGNS, Nest, made
@@ -53,7 +53,7 @@ def test_mnist_behaves_as_simulated(lanes, tmp_path):
 @pytest.mark.slow
 def test_mnist_is_written_in_time():
     dut = Accelerator(load(MNIST))
-    start = perf_counter()
+    start = process_time()
     text = to_vhdl(dut, name="mnist")
-    assert perf_counter() - start <= 5
+    assert process_time() - start <= 5
     assert text.count("entity mnist is") == 1
