@@ -36,8 +36,11 @@ class SpikingNeuron(Neuron):
       (``"value"``) or stays (``"none"``);
     - does so in the same step, or, with ``late``, in the following one: there ``theta`` is
       subtracted from the sum of what leaked and the input, or ``"zero"`` and ``"value"`` replace
-      that sum, so that the input of that step is lost. A late reset is snnTorch's
-      ``reset_delay=True`` (Eshraghian et al., Proc. IEEE 111(9), 2023);
+      that sum, so that the input of that step is lost. In snnTorch 1.0.0 (Eshraghian et al., Proc.
+      IEEE 111(9), 2023) that is ``reset_delay=True`` of ``Synaptic``, ``RLeaky`` and ``RSynaptic``,
+      and of ``Leaky`` with ``"subtract"``; ``Lapicque`` resets so always. ``Leaky`` with ``"zero"``
+      keeps the input of that step: it fires as a reset to zero in the same step does, though its
+      potential stays above ``theta`` until the next;
     - for ``refractory`` further steps the neuron is silent, and its input is lost or integrated.
 
     Parameters

@@ -1,0 +1,581 @@
+"""Comparison with systems from outside, in real numbers with the same parameters.
+
+Spikes must be equal, or the first difference of a sample must lie beside the threshold, where sums
+in another order may end on the other side. In double precision no difference is allowed: what
+differs there differs in meaning. Every case prints what it counted; ``pytest -s`` shows it.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spiker_hdl.model import (
+    Accumulator,
+    AdaptiveLif,
+    CurrentLif,
+    If,
+    Input,
+    Integrator,
+    Lif,
+    Readout,
+)
+from spiker_train import Cell, Connection, Layer, SpikingNetwork, from_snntorch
+
+BESIDE = 1e-5
+HIDDEN, OUT, CHANNELS, SAMPLES, STEPS = 24, 8, 20, 40, 50
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Compute on one thread: a step here is too small for more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def events(seed, samples=SAMPLES):
+    """Make binary spikes at random."""
+    random = np.random.default_rng(seed)
+    return (random.random((samples, STEPS, CHANNELS)) < 0.3).astype(np.uint8)
+
+
+@dataclass
+class Layered:
+    """What both systems did with a layer, each array of shape (samples, steps, size).
+
+    Members
+    -------
+    spikes, potentials : array
+        Of the system outside; potentials after the step.
+    own_spikes, own_potentials : array
+    threshold : float or array
+    """
+
+    spikes: np.ndarray
+    potentials: np.ndarray
+    own_spikes: np.ndarray
+    own_potentials: np.ndarray
+    threshold: np.ndarray
+
+
+@dataclass
+class Count:
+    """How far two systems agree.
+
+    Members
+    -------
+    slots : int
+        Neurons times steps that were compared.
+    activity : float
+        Share of them with a spike.
+    samples, different : int
+        Samples, and those with a difference.
+    furthest : float
+        Greatest distance from the threshold of a neuron that is the first to differ.
+    """
+
+    slots: int
+    activity: float
+    samples: int
+    different: int
+    furthest: float
+
+    def __str__(self) -> str:
+        shown = f", first within {self.furthest:.1e} of the threshold" if self.different else ""
+        return (
+            f"{self.slots} slots, {self.activity:.1%} with a spike, "
+            f"{self.different} of {self.samples} samples differ{shown}"
+        )
+
+
+def count(layers, valid=None):
+    """Compare spikes of all layers, in the order in which they act, where ``valid`` says so."""
+    samples, steps = layers[0].spikes.shape[:2]
+    valid = np.ones((samples, steps), bool) if valid is None else valid
+    unequal = [(one.spikes != one.own_spikes) & valid[:, :, None] for one in layers]
+    distances = []
+    for n in range(samples):
+        by_step = np.array([one[n].any(1) for one in unequal])
+        if not by_step.any():
+            continue
+        step = int(by_step.any(0).argmax())
+        layer = int(by_step[:, step].argmax())
+        one, at = layers[layer], (n, step)
+        # A reset has moved the potential of the one that fired; the other's is what was tested.
+        tested = np.where(one.spikes[at] > 0, one.own_potentials[at], one.potentials[at])
+        off = np.abs(tested - one.threshold)[unequal[layer][at]]
+        distances.append(float(off.max()))
+    size = sum(one.spikes.shape[2] for one in layers)
+    fired = sum(float((one.spikes * valid[:, :, None]).sum()) for one in layers)
+    slots = int(valid.sum()) * size
+    return Count(slots, fired / slots, samples, len(distances), max(distances, default=0.0))
+
+
+def test_the_count_by_hand():
+    def one(spikes, potentials, own_spikes, own_potentials):
+        given = (spikes, potentials, own_spikes, own_potentials)
+        return Layered(*(np.array(each)[:, :, None] for each in given), np.array([1.0]))
+
+    first = one(
+        [[0, 1], [0, 1]], [[0.5, 0.2], [0.1, 0.3]], [[0, 1], [0, 0]], [[0.5, 0.2], [0.1, 1]]
+    )
+    second = one([[1, 0], [0, 0]], [[0, 0], [0, 0.0]], [[0, 0], [0, 1]], [[0.75, 0], [0, 0.0]])
+    # The first sample differs in the second layer, by a quarter; the other in the first, by none.
+    found = count([first, second])
+    assert (found.slots, found.activity, found.samples) == (8, 3 / 8, 2)
+    assert (found.different, found.furthest) == (2, 0.25)
+    assert count([first]).furthest == 0.0
+    found = count([first, second], np.array([[False, True], [True, True]]))
+    assert (found.slots, found.different, found.furthest) == (6, 1, 0.0)
+
+
+def check(what, found, exact):
+    """Print what was counted, and fail where systems disagree or nothing was to be seen."""
+    print(f"\n{what}: {found}")
+    assert found.slots >= 9000
+    assert 0.02 < found.activity < 0.8
+    assert found.furthest < BESIDE
+    assert found.different <= (0 if exact else found.samples // 5)
+
+
+def own(net, x, layers):
+    """Run our network on real numbers, and return spikes and potentials by layer."""
+    with torch.no_grad():
+        outcome = net(x, record=[f"{name}.v" for name in layers])
+    return {
+        name: (outcome.spikes[name].numpy(), outcome.states[f"{name}.v"].numpy()) for name in layers
+    }
+
+
+def alone(cell, weights, bias=None, delay=0, recurrent=None):
+    """Make a network of one layer in double precision."""
+    size, channels = weights.shape
+    links = [Connection("in", "own", weights, delay=delay)]
+    if recurrent is not None:
+        links.append(Connection("own", "own", recurrent, delay=1))
+    net = SpikingNetwork(
+        [Input("in", channels)],
+        [Layer("own", size, cell, False if bias is None else bias)],
+        links,
+        [Readout("own", "count" if cell.spiking else "last")],
+    ).double()
+    with torch.no_grad():  # as they are: a network is made in single precision
+        for one, given in zip(net.connections, (weights, recurrent), strict=False):
+            one.weights.copy_(torch.as_tensor(given))
+        if bias is not None:
+            net.layers[0].bias.copy_(torch.as_tensor(bias))
+    return net
+
+
+# -- snnTorch ------------------------------------------------------------------------------------
+
+
+def by_snntorch(parts, x, dtype):
+    """Run linear maps and neurons by turns; return spikes and potentials of each neuron layer."""
+    current = torch.as_tensor(x, dtype=dtype)
+    neurons = [one for one in parts if not isinstance(one, nn.Linear)]
+    state = dict.fromkeys(neurons, None)
+    seen = {one: ([], []) for one in neurons}
+    with torch.no_grad():
+        for step in current.unbind(1):
+            signal = step
+            for part in parts:
+                if isinstance(part, nn.Linear):
+                    signal = part(signal)
+                    continue
+                if state[part] is None:
+                    held = part.reset_mem()
+                    held = held if isinstance(held, tuple) else (held,)
+                    state[part] = [torch.zeros_like(signal) for _ in held]
+                # A spike of snnTorch is in single precision, whatever the potential is in.
+                found = [one.to(dtype) for one in part(signal, *state[part])]
+                recurrent = type(part).__name__.startswith("R")
+                state[part] = found if recurrent else found[1:]
+                signal = found[0]
+                for kept, value in zip(seen[part], (found[0], found[-1]), strict=True):
+                    kept.append(value)
+    return [tuple(torch.stack(each, 1).numpy() for each in seen[one]) for one in neurons]
+
+
+def neuron(kind, size, spread, all_to_all, weak, **more):
+    """Make neurons of snnTorch, with a value for each of them or one for all."""
+    snntorch = pytest.importorskip("snntorch")
+
+    def given(low, high):
+        return torch.linspace(low, high, size)[torch.randperm(size)] if spread else high
+
+    options = {"beta": given(0.3, 0.6 if weak else 0.93), "threshold": given(0.5, 1.1), **more}
+    if weak:
+        options["threshold"] = given(1.0, 1.2)
+    if "Synaptic" in kind:
+        options["alpha"] = given(0.1, 0.3 if weak else 0.7)
+    if kind.startswith("R"):
+        options["all_to_all"] = all_to_all
+        if all_to_all:
+            options["linear_features"] = size
+        else:
+            options["V"] = given(-0.8, 0.4)
+    if spread:
+        options |= {"learn_beta": True, "learn_threshold": True}
+    return getattr(snntorch, kind)(**options)
+
+
+def model(kind, all_to_all=True, **more):
+    """Make two layers, the first with parameters of each neuron, that it learns."""
+    torch.manual_seed(len(kind) + 7 * all_to_all)
+    # Where a second reset would matter, inputs are such that it seldom does.
+    weak = more["reset_mechanism"] == "subtract" and not more["reset_delay"]
+    first = nn.Linear(CHANNELS, HIDDEN)
+    second = nn.Linear(HIDDEN, OUT, bias=False)
+    with torch.no_grad():
+        first.weight.mul_(2.0 if weak else 3.0)
+        second.weight.mul_(3.0 if weak else 4.0)
+    module = nn.Sequential(
+        first,
+        neuron(kind, HIDDEN, True, all_to_all, weak, **more),
+        second,
+        neuron(kind, OUT, False, all_to_all, weak, **more),
+    )
+    with torch.no_grad():
+        for name, value in module.named_parameters():
+            if name.endswith("bias"):  # two are added, which single precision shall hold
+                value.copy_(torch.round(value * 1024) / 1024)
+    return module
+
+
+def before_a_second_reset(seen, thresholds):
+    """Tell for which steps no potential was above the threshold right after a reset, before."""
+    high = [
+        (potentials > threshold).any(2)
+        for (_, potentials), threshold in zip(seen, thresholds, strict=True)
+    ]
+    above = np.logical_or.reduce(high)
+    before = np.zeros_like(above)
+    before[:, 1:] = np.logical_or.accumulate(above, axis=1)[:, :-1]
+    return ~before
+
+
+def against_snntorch(module, net, dtype, what, samples=SAMPLES):
+    """Compare a model of snnTorch with a network of ours, spike for spike."""
+    module, net = module.to(dtype), net.to(dtype)
+    x = events(3, samples)
+    seen = by_snntorch(list(module), x, dtype)
+    found = own(net, x, ["layer1", "layer2"])
+    neurons = [one for one in module if not isinstance(one, nn.Linear)]
+    thresholds = [one.threshold.detach().numpy() for one in neurons]
+    valid = None
+    kind = type(neurons[0]).__name__
+    if neurons[0].reset_mechanism == "subtract" and not neurons[0].reset_delay:
+        valid = before_a_second_reset(seen, thresholds) if kind != "RSynaptic" else None
+    layers = [
+        Layered(*theirs, *ours, threshold)
+        for theirs, ours, threshold in zip(seen, found.values(), thresholds, strict=True)
+    ]
+    result = count(layers, valid)
+    check(what, result, exact=dtype is torch.float64)
+    if kind == "Leaky" and neurons[0].reset_mechanism == "zero" and neurons[0].reset_delay:
+        # The one reset whose potential right after the spike is not ours.
+        layers = [
+            Layered(one.spikes, one.potentials * (1 - one.spikes), one.own_spikes,
+                    one.own_potentials, one.threshold)
+            for one in layers
+        ]  # fmt: skip
+    if dtype is torch.float64:
+        for one in layers:
+            off = np.abs(one.potentials - one.own_potentials)
+            assert off[np.ones_like(off, bool) if valid is None else valid].max() < 1e-12
+
+
+CASES = [
+    (kind, all_to_all, reset, delay)
+    for kind in ("Leaky", "Synaptic", "RLeaky", "RSynaptic")
+    for all_to_all in ([True, False] if kind.startswith("R") else [True])
+    for reset in ("subtract", "zero", "none")
+    for delay in (True, False)
+    if kind != "RSynaptic" or delay
+]
+
+
+def label(kind, all_to_all, reset, delay):
+    """Name a case."""
+    ways = (", all to all" if all_to_all else ", one to one") if kind.startswith("R") else ""
+    return f"{kind}{ways}, {reset}, reset_delay={delay}"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: label(*case))
+def test_what_is_read_spikes_as_in_snntorch(case, dtype):
+    kind, all_to_all, reset, delay = case
+    module = model(kind, all_to_all, reset_mechanism=reset, reset_delay=delay)
+    net = from_snntorch(module, exact=delay or reset != "subtract")
+    assert net.layers[0].cell.learned[:2] == ("threshold", "decay")
+    against_snntorch(module, net, dtype, f"{label(*case)}, {dtype}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: label(*case))
+def test_many_samples_spike_as_in_snntorch(case):
+    kind, all_to_all, reset, delay = case
+    module = model(kind, all_to_all, reset_mechanism=reset, reset_delay=delay)
+    net = from_snntorch(module, exact=False)
+    what = f"{label(*case)}, {torch.float32}"
+    against_snntorch(module, net, torch.float32, what, samples=4000)
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+@pytest.mark.parametrize("all_to_all", [True, False])
+def test_a_second_order_recurrence_of_snntorch_resets_late_whatever_it_is_told(reset, all_to_all):
+    module = model("RSynaptic", all_to_all, reset_mechanism=reset, reset_delay=True)
+    net = from_snntorch(module)
+    for one in module:
+        if not isinstance(one, nn.Linear):
+            one.reset_delay = False
+    what = label("RSynaptic", all_to_all, reset, False)
+    against_snntorch(module, net, torch.float64, f"{what}, float64")
+    module[1].init_hidden = True
+    with pytest.raises(TypeError):
+        module[1](torch.zeros(1, HIDDEN, dtype=torch.float64))
+
+
+def test_a_potential_above_the_threshold_after_a_reset_by_hand():
+    snntorch = pytest.importorskip("snntorch")
+    one = nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        one.weight.fill_(0.5)
+    module = nn.Sequential(one, snntorch.Leaky(beta=0.5, reset_delay=False))
+    x = np.array([[[5], [1], [1], [1]]])
+    ((spikes, potentials),) = by_snntorch(list(module), x, torch.float32)
+    # 2.5 gives up 1; then 1.25 is tested as 0.25, and is kept; then 1.125 is tested as 0.125.
+    assert spikes.ravel().tolist() == [1, 0, 0, 0]
+    assert potentials.ravel().tolist() == [1.5, 1.25, 1.125, 1.0625]
+    found = own(from_snntorch(module, values=(0, 5), exact=False), x, ["layer1"])["layer1"]
+    assert found[0].ravel().tolist() == [1, 1, 0, 0]
+    assert found[1].ravel().tolist() == [1.5, 0.25, 0.625, 0.8125]
+
+
+@pytest.mark.parametrize(
+    "kind, tested",
+    [
+        # Input 1.5, 0.75, 0.75 and 0.75, threshold 1: the input after the spike is kept ...
+        ("Leaky", [1.5, 0.75, 1.125, 0.75]),
+        # ... or lost.
+        ("Lapicque", [1.5, 0.0, 0.75, 1.125]),
+        ("RLeaky", [1.5, 0.0, 0.75, 1.125]),
+        ("Synaptic", [1.5, 0.0, 0.75, 1.125]),
+        ("RSynaptic", [1.5, 0.0, 0.75, 1.125]),
+    ],
+)
+def test_a_late_reset_to_zero_by_hand(kind, tested):
+    snntorch = pytest.importorskip("snntorch")
+    options = {"beta": 0.5, "reset_mechanism": "zero"}
+    scale = 1.0
+    if kind == "Lapicque":
+        options = {"R": 1, "C": 2, "reset_mechanism": "zero"}
+        scale = 2.0
+    if "Synaptic" in kind:
+        options["alpha"] = 0.0
+    if kind.startswith("R"):
+        options |= {"all_to_all": False, "V": 0.0}
+    linear = nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        linear.weight.fill_(0.75 * scale)
+    parts = [linear, getattr(snntorch, kind)(**options)]
+    x = np.array([[[2], [1], [1], [1]]])
+    ((spikes, potentials),) = by_snntorch(parts, x, torch.float32)
+    assert potentials.ravel().tolist() == tested
+    assert spikes.ravel().tolist() == [float(one > 1) for one in tested]
+    if kind == "Lapicque":
+        return
+    net = from_snntorch(nn.Sequential(*parts), values=(0, 2))
+    found = own(net, x, ["layer1"])["layer1"]
+    assert found[0].tolist() == spikes.tolist()
+    after = [0.0 if kind == "Leaky" and one > 1 else one for one in tested]
+    assert found[1].ravel().tolist() == after
+
+
+def test_a_recurrent_spike_arrives_in_the_next_step():
+    snntorch = pytest.importorskip("snntorch")
+    linear = nn.Linear(2, 2, bias=False)
+    ring = snntorch.RLeaky(beta=0.0, linear_features=2, reset_mechanism="none")
+    with torch.no_grad():
+        linear.weight.copy_(2 * torch.eye(2))
+        ring.recurrent.weight.copy_(torch.tensor([[0.0, 2.0], [2.0, 0.0]]))
+        ring.recurrent.bias.copy_(torch.tensor([0.25, -0.25]))
+    x = np.zeros((1, 5, 2), int)
+    x[0, 1, 0] = 1
+    module = nn.Sequential(linear, ring)
+    ((spikes, potentials),) = by_snntorch(list(module), x, torch.float32)
+    assert spikes[0].tolist() == [[0, 0], [1, 0], [0, 1], [1, 0], [0, 1]]
+    found = own(from_snntorch(module), x, ["layer1"])["layer1"]
+    assert found[0].tolist() == spikes.tolist()
+    assert found[1].tolist() == potentials.tolist()
+
+
+# -- the equations of NIR ------------------------------------------------------------------------
+
+# Pedersen et al., Nature Communications 15, 8122 (2024), table 1, each with a step of forward
+# Euler: x(t + dt) = x(t) + dt * dx/dt. A spike is a test of the new potential.
+
+DT = 1e-3
+
+
+def parameters(seed):
+    """Draw what NIR's nodes have, for each neuron."""
+    random = np.random.default_rng(seed)
+    return {
+        "tau": random.uniform(3e-3, 2e-2, HIDDEN),
+        "tau_syn": random.uniform(2e-3, 1e-2, HIDDEN),
+        "r": random.uniform(0.5, 2.0, HIDDEN),
+        "v_leak": random.uniform(-0.2, 0.3, HIDDEN),
+        "v_threshold": random.uniform(0.4, 0.9, HIDDEN),
+        "v_reset": random.uniform(-0.3, 0.2, HIDDEN),
+        "w_in": random.uniform(0.5, 2.0, HIDDEN),
+        "weight": random.normal(0.1, 1.0, (HIDDEN, CHANNELS)),
+    }
+
+
+def euler(node, n, reset, x, order):
+    """Integrate a node of NIR; return spikes and potentials."""
+    v = np.zeros((len(x), HIDDEN))
+    current = np.zeros_like(v)
+    spikes, potentials = [], []
+    for step in np.moveaxis(x, 1, 0):
+        given = step @ n["weight"].T
+        flows = given
+        if node == "CubaLIF":
+            before = current
+            current = current + DT / n["tau_syn"] * (n["w_in"] * given - current)
+            flows = current if order == "new current" else before
+        if node in {"I", "IF"}:
+            v = v + DT * n["r"] * flows
+        else:
+            v = v + DT / n["tau"] * ((n["v_leak"] - v) + n["r"] * flows)
+        fired = v > n["v_threshold"] if node in {"LIF", "IF", "CubaLIF"} else np.zeros_like(v) > 0
+        v = np.where(fired, v - n["v_threshold"] if reset == "subtract" else n["v_reset"], v)
+        spikes.append(fired.astype(float))
+        potentials.append(v)
+    return np.stack(spikes, 1), np.stack(potentials, 1)
+
+
+def ours(node, n, reset, order):
+    """Make the network that computes a node of NIR."""
+    options = {}
+    if node in {"LIF", "IF", "CubaLIF"}:
+        options = {"threshold": n["v_threshold"], "reset": reset}
+        if reset == "value":
+            options["reset_value"] = n["v_reset"]
+    leak = {} if node in {"I", "IF"} else {"decay": 1 - DT / n["tau"]}
+    kind = {"LIF": Lif, "IF": If, "CubaLIF": CurrentLif, "LI": Integrator, "I": Accumulator}[node]
+    gain, bias = DT * n["r"], None
+    if leak:
+        gain, bias = gain / n["tau"], DT / n["tau"] * n["v_leak"]
+    if node == "CubaLIF":
+        # The current in units of the potential that it adds, so that v_leak meets it at rest.
+        options["current_decay"] = 1 - DT / n["tau_syn"]
+        gain = gain * DT / n["tau_syn"] * n["w_in"]
+        options["i"] = bias
+        bias = bias * DT / n["tau_syn"]
+    cell = Cell(kind, **leak, **options)
+    return alone(cell, gain[:, None] * n["weight"], bias, int(order == "old current"))
+
+
+@pytest.mark.parametrize(
+    "node, reset, order",
+    [
+        ("LIF", "value", None),
+        ("LIF", "subtract", None),
+        ("IF", "value", None),
+        ("IF", "subtract", None),
+        ("CubaLIF", "value", "new current"),
+        ("CubaLIF", "value", "old current"),
+        ("CubaLIF", "subtract", "new current"),
+        ("LI", None, None),
+        ("I", None, None),
+    ],
+)
+def test_the_equations_of_nir(node, reset, order):
+    x = events(5)
+    n = parameters(2)
+    if node in {"I", "IF"}:
+        n["r"] = n["r"] / 10e-3  # no time constant divides it
+    spikes, potentials = euler(node, n, reset, x, order)
+    net = ours(node, n, reset, order)
+    if reset is None:
+        with torch.no_grad():
+            found = net(x, record=["own.v"])
+        off = np.abs(found.states["own.v"].numpy() - potentials).max()
+        print(f"\n{node}: {potentials.size} potentials, at most {off:.1e} apart")
+        assert np.abs(potentials).max() > 0.5
+        assert off < 1e-12
+        return
+    found = own(net, x, ["own"])["own"]
+    layer = Layered(spikes, potentials, *found, n["v_threshold"])
+    result = count([layer])
+    check(f"NIR {node}, {reset}{', ' + order if order else ''}, float64", result, exact=True)
+    assert np.abs(found[1] - potentials).max() < 1e-12
+
+
+# -- Norse ---------------------------------------------------------------------------------------
+
+# What Norse 1.1.0 answered: norse_answers.py wrote it down.
+NORSE = json.loads(Path(__file__).with_name("norse_answers.json").read_text())
+
+
+def norse_network(name):
+    """Make the network that computes a cell of Norse."""
+    held = NORSE["cells"][name]
+    p = {key: np.array(value) for key, value in held["parameters"].items()}
+    weights, dt, delay, bias, recurrent = np.array(held["weights"]), NORSE["dt"], 0, None, None
+    options = {}
+    if "v_th" in p:
+        options = {"threshold": p["v_th"], "reset": "value", "reset_value": p["v_reset"]}
+    if name == "iaf":
+        return alone(Cell(If, **options), weights)
+    rate = dt * p["tau_mem_inv"]
+    options["decay"] = 1 - rate
+    weights, bias = rate[:, None] * weights, rate * p["v_leak"]
+    kind = Lif
+    if name in {"lif_feed_forward", "lif_recurrent"}:
+        # The current in units of the potential that it adds, so that v_leak meets it at rest.
+        kind = CurrentLif
+        options |= {"current_decay": 1 - dt * p["tau_syn_inv"], "i": bias}
+        bias = bias * dt * p["tau_syn_inv"]
+    if held["recurrent"] is not None:
+        recurrent = rate[:, None] * np.array(held["recurrent"])
+    if name == "li_box":
+        kind = Integrator
+    if name == "lsnn":
+        # Norse lets the rise decay before it tests: a rise that has already decayed once.
+        kind, delay, bias = AdaptiveLif, 1, None
+        stay = 1 - dt * p["tau_adapt_inv"]
+        options |= {"reset": "zero", "rise": p["beta"] * stay, "rise_decay": stay}
+        del options["reset_value"]
+    return alone(Cell(kind, **options), weights, bias, delay, recurrent)
+
+
+@pytest.mark.parametrize("name", NORSE["cells"])
+def test_cells_of_norse(name):
+    held = NORSE["cells"][name]
+    net, x = norse_network(name), np.array(NORSE["events"])
+    potentials = np.array(held["potentials"])
+    with torch.no_grad():
+        found = net(x, record=["own.v"])
+    off = np.abs(found.states["own.v"].numpy() - potentials).max()
+    assert np.ptp(potentials) > 1
+    assert off < 1e-9  # Norse's are rounded to ten digits
+    if held["spikes"] is None:
+        print(f"\nNorse {name}: {potentials.size} potentials, at most {off:.1e} apart")
+        return
+    spikes = np.array(held["spikes"], dtype=float)
+    own_spikes = found.spikes["own"].numpy()
+    layer = Layered(spikes, potentials, own_spikes, found.states["own.v"].numpy(), np.zeros(6))
+    result = count([layer])
+    print(f"\nNorse {name}, float64: {result}")
+    assert 0.02 < result.activity < 0.8
+    assert result.different == 0
