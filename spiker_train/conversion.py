@@ -38,6 +38,8 @@ class Change:
         What that is in real units; of weights, the root mean square of the difference.
     error : float
         Greatest difference, in units of the wished value; of weights, relative root mean square.
+    errors : tuple of float
+        That of each neuron, where there is a value for each of them.
     """
 
     where: str
@@ -46,6 +48,7 @@ class Change:
     integer: str
     became: float
     error: float
+    errors: tuple[float, ...] = ()
 
 
 @dataclass
@@ -226,10 +229,11 @@ def _change(where: str, what: str, real: np.ndarray, integer: np.ndarray, scale:
 
 def _worst(where: str, what: str, real: np.ndarray, became: np.ndarray, shown: str) -> Change:
     real, became = np.broadcast_arrays(np.atleast_1d(real), np.atleast_1d(became))
-    at = int(np.abs(became - real).argmax())
-    size = max(abs(float(real[at])), 1e-300)
-    error = abs(float(became[at] - real[at])) / size if became[at] != real[at] else 0.0
-    return Change(where, what, float(real[at]), shown, float(became[at]), error)
+    off = np.abs(became - real)
+    errors = off / np.where(off > 0, np.maximum(np.abs(real), 1e-300), 1.0)
+    at = int(off.argmax())
+    each = tuple(errors.tolist()) if len(errors) > 1 else ()
+    return Change(where, what, float(real[at]), shown, float(became[at]), float(errors[at]), each)
 
 
 def _calibrate(network: Network, spikes: Any, report: Report) -> None:

@@ -34,7 +34,8 @@ class Quantization:
         or a multiplier of ``decay_bits`` bits.
     decay_terms, decay_bits : int
     decay_error : float, optional
-        With ``"shifts"``: take the fewest terms that come this near.
+        Greatest difference that is allowed between what should remain of a value after a step and
+        what does. With ``"shifts"``, the fewest terms that come this near are taken.
     scales : mapping of str to float
         By name of the layer, what an integer of 1 is in real units. Those not given are found by
         :meth:`fit`.
@@ -66,6 +67,9 @@ class Quantization:
         if self.decay not in FORMS:
             listed = ", ".join(repr(one) for one in FORMS)
             raise ValueError(f"Decay must be one of {listed}, not {self.decay!r}")
+        most = self.decay_error
+        if most is not None and not (isinstance(most, int | float) and 0 <= most < float("inf")):
+            raise ValueError(f"Decay error must be a number of at least 0, not {most!r}")
         for name, scale in self.scales.items():
             if not (isinstance(scale, int | float) and 0 < scale < float("inf")):
                 raise ValueError(

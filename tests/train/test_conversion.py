@@ -2,12 +2,13 @@
 
 import json
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
-from spiker_hdl.model import Decay, Input, Integrator, Lif, Readout
+from spiker_hdl.model import AdaptiveLif, CurrentLif, Decay, Input, Integrator, Lif, Readout
 from spiker_train import (
     Cell,
     Connection,
@@ -105,9 +106,83 @@ def test_a_decay_becomes_what_the_report_says(form, more, decay, error):
     assert change.error == pytest.approx(error / 0.9)
 
 
-def test_a_decay_that_cannot_come_near_enough_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"^Layer 'own': .*error.*"):
-        quantize(small(np.eye(2)), decay="shifts", decay_terms=1, decay_error=1e-4)
+@pytest.mark.parametrize(
+    "form, more, asked, reachable, means",
+    [
+        ("shift", {}, 0.01, 0.025, "one term of 8 bits"),
+        ("shifts", {"decay_terms": 1}, 1e-4, 0.025, "1 terms of 8 bits"),
+        ("shifts", {"decay_terms": 2}, 1e-4, 0.00625, "2 terms of 8 bits"),
+        ("multiplier", {}, 1e-3, 0.0015625, "a multiplier of 8 bits"),
+        ("multiplier", {"decay_bits": 3}, 0, 0.025, "a multiplier of 3 bits"),
+    ],
+)
+def test_a_decay_that_cannot_come_near_enough_is_refused(form, more, asked, reachable, means):
+    message = f"Layer 'own': Decay error must be at least {reachable} with {means}, not {asked:.6g}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        quantize(small(np.eye(2)), decay=form, decay_error=asked, **more)
+    # What the message names is within reach.
+    _, report = quantize_with_report(small(np.eye(2)), decay=form, decay_error=reachable, **more)
+    (change,) = (one for one in report.changes if one.what == "decay")
+    assert abs(change.became - 0.9) == pytest.approx(reachable)
+
+
+def test_the_worst_neuron_is_what_an_error_bound_is_about():
+    net = small(np.eye(2), decay=[0.875, 0.9])
+    message = "Layer 'own': Decay error must be at least 0.025 with one term of 8 bits, not 0.02"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        quantize(net, decay_error=0.02)
+
+
+@pytest.mark.parametrize("form", ["shift", "shifts", "multiplier"])
+def test_every_decay_is_in_the_report_with_its_error(form):
+    wished = {
+        ("lif", "decay"): [0.875, 0.9],
+        ("current", "decay"): 0.93,
+        ("current", "current_decay"): [0.31, 0.5],
+        ("adaptive", "decay"): Decay(3, 5),
+        ("adaptive", "rise_decay"): 0.995,
+        ("sum", "decay"): [1.0, 0.77],
+    }
+    options = {"threshold": 1.0}
+    cells = {
+        "lif": (Lif, options),
+        "current": (CurrentLif, options),
+        "adaptive": (AdaptiveLif, options | {"rise": 0.25}),
+        "sum": (Integrator, {}),
+    }
+    layers = []
+    for name, (kind, more) in cells.items():
+        decays = {what: value for (where, what), value in wished.items() if where == name}
+        layers.append(Layer(name, 2, Cell(kind, **more, **decays)))
+    names = ["in", *cells]
+    links = [Connection(a, b, np.eye(2)) for a, b in pairwise(names)]
+    net = SpikingNetwork([Input("in", 2)], layers, links, [Readout("sum", "last")])
+    network, report = quantize_with_report(net, decay=form)
+    found = {(one.where, one.what): one for one in report.changes if "decay" in one.what}
+    assert set(found) == set(wished)
+    for (where, what), value in wished.items():
+        change, shipped = found[where, what], getattr(network.population[where].neuron, what)
+        if isinstance(value, Decay):
+            assert shipped == value
+            assert change.error == 0
+            continue
+        real = np.broadcast_to(value, 2)
+        became = np.broadcast_to(shipped.factor, 2)
+        off = np.abs(became - real)
+        assert change.integer == repr(shipped)
+        assert (change.wished, change.became) == (real[off.argmax()], became[off.argmax()])
+        assert change.error == pytest.approx((off / real)[off.argmax()])
+        if isinstance(value, list):
+            assert change.errors == pytest.approx(off / real)
+        else:
+            assert change.errors == ()
+        line = next(one for one in str(report).splitlines() if one.split()[:2] == [where, what])
+        assert f"{change.error:.2%}" in line
+        assert repr(shipped) in line
+    held = json.loads(json.dumps(report.to_json()))["changes"]
+    assert [one["errors"] for one in held if (one["where"], one["what"]) == ("lif", "decay")] == [
+        list(found["lif", "decay"].errors)
+    ]
 
 
 def test_a_scale_is_found_at_which_the_threshold_fits():
@@ -188,6 +263,8 @@ def test_what_saturates_and_what_is_silent_is_warned_of_by_name():
             ValueError,
             "Decay must be one of 'shift', 'shifts', 'multiplier', not 'table'",
         ),
+        ({"decay_error": -0.1}, ValueError, "Decay error must be a number of at least 0, not -0.1"),
+        ({"decay_error": "1"}, ValueError, "Decay error must be a number of at least 0, not '1'"),
         (
             {"scales": {"own": 0.0}},
             ValueError,
