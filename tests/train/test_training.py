@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from spiker_hdl.model import Lif, reference
-from spiker_train import Cell, Dataset, Quantization, SpikingNetwork, accuracy, quantize, train
+from spiker_hdl.model import AdaptiveLif, CurrentLif, Input, Integrator, Lif, Readout, reference
+from spiker_train import (
+    Cell,
+    Connection,
+    Dataset,
+    Layer,
+    Quantization,
+    SpikingNetwork,
+    accuracy,
+    quantize,
+    train,
+)
 from spiker_train.recipes import encode, train_network
 from spiker_train.training import _Shifter, split
 
@@ -44,6 +54,54 @@ def test_training_learns_by_every_readout(readout, integers):
     if integers is not None:
         answers = reference.run(quantize(net, history.integers), x)
         assert (answers.classes == y).mean() == accuracy(net, x, y, history.integers)
+
+
+MEMORY = {
+    "second order": (CurrentLif, {"decay": 0.75, "current_decay": 0.5}),
+    "adaptive": (AdaptiveLif, {"decay": 0.875, "rise": 0.3, "rise_decay": 0.75}),
+}
+
+
+def order(samples=240, seed=0):
+    """Make spikes of two classes that differ in what comes first alone."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, samples)
+    first = (np.arange(16) < 8) == (labels[:, None] == 1)
+    halves = [np.where(first, 0.5, 0.05), np.where(first, 0.05, 0.5)]
+    chance = np.repeat(np.stack(halves, 1), 4, axis=1)
+    return (random.random((samples, 8, 16)) < chance).astype(np.uint8), labels
+
+
+@pytest.mark.parametrize("recurrent", [False, True], ids=["forward", "recurrent"])
+@pytest.mark.parametrize("kind", MEMORY)
+def test_networks_with_memory_learn_in_integers(kind, recurrent):
+    model, options = MEMORY[kind]
+    links = [Connection("input", "hidden"), Connection("hidden", "output")]
+    if recurrent:
+        links.append(Connection("hidden", "hidden", delay=1))
+    net = SpikingNetwork(
+        [Input("input", 16)],
+        [
+            Layer("hidden", 14, Cell(model, threshold=1.0, **options)),
+            Layer("output", 2, Cell(Integrator, decay=0.75)),
+        ],
+        links,
+        [Readout("output", "last")],
+        seed=2,
+    )
+    before = {one.name: one.weights.detach().clone() for one in net.connections}
+    q = Quantization(4, 10, "multiplier").fit(net)
+    x, y = order()
+    history = train(net, x, y, epochs=10, integers=q, batch=20, rate=3e-2, progress=False)
+    assert min(history.losses[-3:]) < 0.75 * history.losses[0]
+    for one in net.connections:
+        assert not torch.equal(one.weights, before[one.name]), one.name
+    x, y = order(200, seed=1)
+    record = ["hidden", *(f"hidden.{one}" for one in net.layer["hidden"].cell.states), "output.v"]
+    found = reference.run(quantize(net, q), x, record=record)
+    assert found.differences(net.run(x, q, record=record)) == []
+    assert 0.02 < found.spikes["hidden"].mean() < 0.8
+    assert (found.classes == y).mean() > 0.8
 
 
 def test_the_weights_stay_where_integers_are():
