@@ -1,0 +1,159 @@
+// The neurons' equations, stated by hand from their documentation and from nothing else: in plain
+// Verilog, on integers wide enough that nothing overflows, one clause a sentence.
+
+`define INT signed [19:0]
+
+// What spiking neurons share. RESET: 0 subtract, 1 zero, 2 value, 3 none.
+module soma #(
+    parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter `INT FLOOR = -16
+) (
+    input `INT leaked, input `INT x, input `INT theta, input `INT reset_value,
+    input `INT countdown, input `INT pending,
+    output reg fired, output reg `INT v, output reg `INT countdown_after,
+    output reg `INT pending_after
+);
+    localparam `INT HIGH = (1 << (WIDTH - 1)) - 1;
+    reg silent;
+    always @* begin
+        silent = countdown != 0;
+
+        // The input of silent steps is lost, or integrated as ever.
+        if (silent && !KEPT) v = leaked;
+        else v = leaked + x;
+
+        // A late reset: the threshold goes from the sum, or the sum is replaced.
+        if (LATE && pending != 0) begin
+            if (RESET == 0) v = v - theta;
+            if (RESET == 1) v = 0;
+            if (RESET == 2) v = reset_value;
+        end
+
+        // The potential saturates once.
+        if (v < FLOOR) v = FLOOR;
+        if (v > HIGH) v = HIGH;
+
+        // It fires past the threshold, unless it is refractory.
+        fired = (v > theta || (AT_LEAST && v == theta)) && !silent;
+
+        // A reset in the same step.
+        if (!LATE && fired) begin
+            if (RESET == 0) v = v - theta;
+            if (RESET == 1) v = 0;
+            if (RESET == 2) v = reset_value;
+        end
+
+        // Who fires is silent for REFRACTORY further steps.
+        countdown_after = countdown;
+        if (silent) countdown_after = countdown - 1;
+        if (fired) countdown_after = REFRACTORY;
+
+        // And has its reset still to come, if that is late.
+        pending_after = LATE ? {19'd0, fired} : pending;
+    end
+endmodule
+
+// What a decay leaves of a value: the value less floor(value * numerator / 2**BITS).
+module decayed #(parameter BITS = 3) (
+    input `INT value, input `INT numerator, output `INT left
+);
+    wire `INT product = value * numerator;
+    wire `INT remainder = product & ((1 << BITS) - 1);
+    assign left = value - (product - remainder) / (1 << BITS);
+endmodule
+
+// A value moved to the nearest end of a range that it is not in.
+module limited #(parameter `INT LOW = 0, HIGH = 0) (input `INT value, output `INT within);
+    assign within = value < LOW ? LOW : value > HIGH ? HIGH : value;
+endmodule
+
+// v = v + x
+module if_neuron #(
+    parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter `INT FLOOR = -16
+) (
+    input `INT x, input `INT threshold, input `INT reset_value,
+    input `INT v, input `INT countdown, input `INT pending,
+    output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after
+);
+    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
+        v, x, threshold, reset_value, countdown, pending,
+        fired, v_after, countdown_after, pending_after);
+endmodule
+
+// v = decay(v) + x
+module lif_neuron #(
+    parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter `INT FLOOR = -16, parameter BITS = 3
+) (
+    input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
+    input `INT v, input `INT countdown, input `INT pending,
+    output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after
+);
+    wire `INT leaked;
+    decayed #(BITS) leak (v, decay, leaked);
+    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
+        leaked, x, threshold, reset_value, countdown, pending,
+        fired, v_after, countdown_after, pending_after);
+endmodule
+
+// i = current_decay(i) + x, v = decay(v) + i, all in the same step
+module current_lif_neuron #(
+    parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter `INT FLOOR = -16, parameter BITS = 3, CURRENT_WIDTH = 4
+) (
+    input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
+    input `INT current_decay,
+    input `INT v, input `INT countdown, input `INT pending, input `INT i,
+    output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after,
+    output `INT i_after
+);
+    localparam `INT ONE = 1;
+    wire `INT leaked, rest;
+    decayed #(BITS) leak (v, decay, leaked);
+    decayed #(BITS) fall (i, current_decay, rest);
+    limited #(-(ONE << (CURRENT_WIDTH - 1)), (ONE << (CURRENT_WIDTH - 1)) - 1)
+        synapse (rest + x, i_after);
+    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
+        leaked, i_after, threshold, reset_value, countdown, pending,
+        fired, v_after, countdown_after, pending_after);
+endmodule
+
+// v = decay(v) + x against threshold + a; a = rise_decay(a) + rise * fired
+module adaptive_lif_neuron #(
+    parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter `INT FLOOR = -16, parameter BITS = 3
+) (
+    input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
+    input `INT rise, input `INT rise_decay,
+    input `INT v, input `INT countdown, input `INT pending, input `INT a,
+    output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after,
+    output `INT a_after
+);
+    localparam `INT ONE = 1;
+    wire `INT leaked, fallen;
+    decayed #(BITS) leak (v, decay, leaked);
+    decayed #(BITS) fall (a, rise_decay, fallen);
+    limited #(0, (ONE << (WIDTH - 1)) - 1) rises (fallen + (fired ? rise : 20'sd0), a_after);
+    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
+        leaked, x, threshold + a, reset_value, countdown, pending,
+        fired, v_after, countdown_after, pending_after);
+endmodule
+
+// v = decay(v) + x, and never a spike
+module integrator_neuron #(parameter WIDTH = 5, BITS = 3) (
+    input `INT x, input `INT decay, input `INT v, output `INT v_after
+);
+    localparam `INT ONE = 1;
+    wire `INT leaked;
+    decayed #(BITS) leak (v, decay, leaked);
+    limited #(-(ONE << (WIDTH - 1)), (ONE << (WIDTH - 1)) - 1) limit (leaked + x, v_after);
+endmodule
+
+// v = v + x, and never a spike
+module accumulator_neuron #(parameter WIDTH = 5) (
+    input `INT x, input `INT v, output `INT v_after
+);
+    localparam `INT ONE = 1;
+    limited #(-(ONE << (WIDTH - 1)), (ONE << (WIDTH - 1)) - 1) limit (v + x, v_after);
+endmodule

@@ -1,0 +1,216 @@
+"""Each neuron's gates equal a statement of its equation in plain Verilog, in all states."""
+
+from itertools import product
+from types import SimpleNamespace
+
+import pytest
+from amaranth import *
+from amaranth.hdl import Assert
+from formal.prover import Harness, planted, solve
+
+from spiker_hdl.model import Decay, neurons
+from spiker_hdl.rtl import gates
+from spiker_hdl.rtl.stepper import range_shape
+
+pytestmark = pytest.mark.slow
+
+INT = signed(20)  # as in the Verilog
+CURRENT = signed(7)
+WIDTH = 5
+RESETS = ("subtract", "zero", "value", "none")
+
+# Settings of a spiking neuron, all together; and the decays: each numerator as a constant, and
+# as an operand of any value.
+OPTIONS = [
+    {"reset": reset, "late": late, "fire": fire, "floor": floor} | rest
+    for reset, late, fire, floor, rest in product(
+        RESETS,
+        (False, True),
+        (">", ">="),
+        (None, -3),
+        (
+            {"refractory": 0},
+            {"refractory": 2, "refractory_input": "lost"},
+            {"refractory": 2, "refractory_input": "kept"},
+        ),
+    )
+]
+# What a model needs beyond these; every option is met, if not every pair of options.
+MODELS = {
+    "If": ("if_neuron", {}, OPTIONS),
+    "Lif": ("lif_neuron", {"decay": Decay(1, 3)}, OPTIONS),
+    "CurrentLif": (
+        "current_lif_neuron",
+        {"decay": Decay(1, 3), "current_decay": Decay(1, 3), "current_width": 4},
+        OPTIONS[::3] + OPTIONS[1::5] + OPTIONS[2::7],
+    ),
+    "AdaptiveLif": (
+        "adaptive_lif_neuron",
+        {"decay": Decay(1, 3), "rise_decay": Decay(1, 3), "rise": 0},
+        OPTIONS[::3] + OPTIONS[1::5] + OPTIONS[2::7],
+    ),
+    "Integrator": ("integrator_neuron", {"decay": Decay(1, 3)}, [{}]),
+    "Accumulator": ("accumulator_neuron", {}, [{}]),
+}
+
+
+class Equal(Harness):
+    """Gates and Verilog of one model, side by side, for many options at once.
+
+    All share their operands, which may be anything; an option claims nothing of those that it
+    excludes.
+    """
+
+    def __init__(self, model, *, every=1, numerator=None, models=neurons, via=gates.Gates):
+        super().__init__()
+        self.verilog, fields, options = MODELS[model]
+        self.options = options[::every]
+        spiking = getattr(models, model).spiking
+        self.neurons = [
+            getattr(models, model)(
+                **({"threshold": 1} if spiking else {}), **fields, **one, width=WIDTH
+            )
+            for one in self.options
+        ]
+        self.numerator = numerator
+        self.via = via
+
+    def properties(self, m):
+        operands = {"x": self.free(CURRENT, "x")}
+        for neuron in self.neurons:
+            for name, one in neuron.parameters.items():
+                known = name.endswith("decay") and self.numerator is not None
+                shape = range_shape(one.low, one.high)
+                operands.setdefault(name, self.numerator if known else self.free(shape, name))
+            for name in neuron.states:
+                operands.setdefault(name, self.free(signed(WIDTH), name))
+        for n, (neuron, options) in enumerate(zip(self.neurons, self.options, strict=True)):
+            self.compare(m, n, neuron, options, operands)
+
+    def compare(self, m, n, neuron, options, operands):
+        parameters = neuron.bind({name: operands[name] for name in neuron.parameters})
+        states, allowed = {}, C(1)
+        for name, one in neuron.states.items():
+            low = neuron.lowest if name == "v" and neuron.spiking else one.low
+            states[name] = Signal(range_shape(one.low, one.high), name=f"{name}_{n}")
+            m.d.comb += states[name].eq(operands[name])
+            allowed &= (operands[name] >= low) & (operands[name] <= one.high)
+        for name, one in neuron.parameters.items():
+            low, high = one.low, one.high
+            if name == "threshold":
+                low = 0 if neuron.reset == "subtract" else low
+                high -= neuron.fire == ">"
+            if name == "reset_value":
+                low = neuron.lowest
+            operand = Value.cast(operands[name])
+            allowed &= (operand >= low) & (operand <= high)
+        fired, after = neuron.step(
+            parameters, SimpleNamespace(**states), operands["x"], self.via(m)
+        )
+
+        ports = {"i_x": operands["x"]}
+        ports |= {f"i_{name}": operands[name] for name in (*neuron.parameters, *neuron.states)}
+        ports = {name: self.integer(m, value) for name, value in ports.items()}
+        wanted = {name: Signal(INT, name=f"{name}_wanted_{n}") for name in neuron.states}
+        ports |= {f"o_{name}_after": signal for name, signal in wanted.items()}
+        fires = Signal(name=f"fires_{n}")
+        if neuron.spiking:
+            ports["o_fired"] = fires
+        m.submodules[f"by_hand_{n}"] = Instance(self.verilog, **self.settings(neuron), **ports)
+        equal = Cat(after[name] == wanted[name] for name in wanted).all()
+        if neuron.spiking:
+            equal &= Value.cast(fired) == fires
+        m.d.comb += Assert(equal | ~allowed)
+
+    @staticmethod
+    def integer(m, value):
+        signal = Signal(INT)
+        m.d.comb += signal.eq(value)
+        return signal
+
+    @staticmethod
+    def settings(neuron):
+        found = {"p_WIDTH": WIDTH}
+        if neuron.spiking:
+            found |= {
+                "p_RESET": RESETS.index(neuron.reset),
+                "p_LATE": int(neuron.late),
+                "p_AT_LEAST": int(neuron.fire == ">="),
+                "p_REFRACTORY": neuron.refractory,
+                "p_KEPT": int(neuron.refractory_input == "kept"),
+                "p_FLOOR": Const(neuron.lowest, INT),
+            }
+        if any(name.endswith("decay") for name in neuron.parameters):
+            found["p_BITS"] = 3
+        if "i" in neuron.states:
+            found["p_CURRENT_WIDTH"] = neuron.current_width
+        return found
+
+
+def equal(folder, model, **options):
+    return solve(Equal(model, **options), folder, verilog=["neurons.v"]).holds
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_gates_equal_the_equation(model, tmp_path):
+    assert equal(tmp_path, model)
+
+
+@pytest.mark.parametrize("numerator", [0, 1, 5, 8])
+@pytest.mark.parametrize("model", ["Lif", "Integrator"])
+def test_gates_equal_the_equation_for_known_decays(model, numerator, tmp_path):
+    assert equal(tmp_path, model, every=7, numerator=numerator)
+
+
+@pytest.mark.parametrize(
+    "model, old, new",
+    [
+        ("If", "total = v + current", "total = v - current"),
+        ("If", "s.countdown > 0, s.countdown - 1, 0", "s.countdown > 0, s.countdown - 2, 0"),
+        ("If", "via.select(s.pending > 0, self", "via.select(s.pending < 1, self"),
+        ("If", "if not self.late and self.reset", "if self.late and self.reset"),
+        ("If", "total = via.maximum(total, self.floor)", "total = via.maximum(total, 0)"),
+        (
+            "Lif",
+            "self.spike(p, s, self.gain(p, s, via.decay(s.v, p.decay), current, via), via)",
+            "self.spike(p, s, self.gain(p, s, -via.decay(-s.v, p.decay), current, via), via)",
+        ),
+        (
+            "CurrentLif",
+            "via.decay(s.i, p.current_decay) + current",
+            "via.decay(s.i + current, p.current_decay)",
+        ),
+        ("AdaptiveLif", "fired, a + p.rise, a", "fired, s.a + p.rise, a"),
+        ("AdaptiveLif", "threshold = p.threshold + s.a", "threshold = p.threshold"),
+        (
+            "Integrator",
+            "via.decay(s.v, p.decay) + current",
+            "via.decay(s.v + current, p.decay)",
+        ),
+        (
+            "Accumulator",
+            "s.v + current, *signed_range(self.width)",
+            "s.v + current, 1 - 2 ** (self.width - 1), 2 ** (self.width - 1) - 1",
+        ),
+    ],
+)
+def test_a_fault_in_a_step_is_found(model, old, new, tmp_path):
+    assert not equal(tmp_path, model, every=5, models=planted(neurons, old, new))
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("beyond.all() | ~beyond.any()", "~beyond.any()"),
+        ("x[width - 1 :], x[-1]", "x[width:], x[-1]"),
+        ("Value.cast(test) == 0", "Value.cast(test)"),
+        ("return x - self.shift(lost, decay.bits)", "return x + self.shift(-lost, decay.bits)"),
+    ],
+)
+def test_a_fault_in_the_gates_is_found(old, new, tmp_path):
+    assert not equal(tmp_path, "Lif", every=5, via=planted(gates, old, new).Gates)
+
+
+def test_a_fault_in_the_sum_of_shifts_is_found(tmp_path):
+    faulty = planted(gates, "range(decay.bits + 1)", "range(decay.bits)").Gates
+    assert not equal(tmp_path, "Integrator", numerator=8, via=faulty)

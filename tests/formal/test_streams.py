@@ -1,0 +1,189 @@
+"""Every stream output holds what it offers until that is taken, if its inputs do."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from amaranth import *
+from amaranth.hdl import Assume
+from formal.prover import Harness, planted, prove
+
+from spiker_hdl.model import (
+    Decay,
+    Input,
+    Lif,
+    Mapping,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    Sparse,
+)
+from spiker_hdl.rtl import (
+    broadcast,
+    control,
+    delay,
+    emitter,
+    entry,
+    expander,
+    queue,
+    readout,
+    scanner,
+)
+from spiker_hdl.rtl.events import AddressEvent
+
+pytestmark = pytest.mark.slow
+
+EVENT = AddressEvent(3, signed(2))
+SPARSE = Projection("a", "b", Sparse.from_matrix(np.array([[1, 0, -2], [1, 0, 0]])), bits=3)
+NETWORK = Network(
+    (Input("in", 2),),
+    (Population("out", 3, Lif(threshold=2, decay=Decay.shift(1), width=4)),),
+    (Projection("in", "out", np.array([[1, 2], [-1, 1], [2, -2]]), bits=3),),
+    (Readout("out", "count"),),
+    longest=3,
+)
+
+
+class Held(Harness):
+    """A component between inputs that hold what they offer, and outputs that are taken at will."""
+
+    def __init__(self, dut):
+        super().__init__()
+        self.dut = dut
+
+    def properties(self, m):
+        m.submodules.dut = dut = self.dut
+        for name in ("admit", "mute", "finish", "window", "start", "valid"):
+            if name in dut.signature.members:
+                port = getattr(dut, name)
+                m.d.comb += port.eq(self.free(port.shape(), name))
+        if "free" in dut.signature.members:
+            m.d.comb += dut.i.eq(self.free(dut.i.shape(), "i"))
+        else:
+            self.offer(m, dut.i, "i")
+        outputs = dut.o if isinstance(dut.o, list) else [dut.o]
+        for o in outputs:
+            self.accept(m, o, "o")
+            self.held(m, o)
+        if "finish" in dut.signature.members:
+            token = dut.o.valid & dut.o.ready & dut.o.p.end
+            m.d.comb += Assume(~dut.finish | token)
+        if "admit" in dut.signature.members:
+            # Once there is room for a sample, there is until one begins.
+            admitted = Signal()
+            m.d.sync += admitted.eq(dut.admit & ~dut.begin)
+            m.d.comb += Assume(dut.admit | ~admitted)
+
+
+def enter(module, form):
+    node = Input("in", 5)
+    mapping = Mapping({}, form=form, word=2)
+    return module.Entry(node, mapping)
+
+
+# What is proved, by induction or up to a depth; and a fault in its module that breaks it.
+CASES = {
+    "queue of one": (
+        queue,
+        lambda module: module.Queue(3, depth=1),
+        ("prove", 3),
+        ("held.r_en.eq(self.o.ready)", "held.r_en.eq(1)"),
+    ),
+    "queue of three": (
+        queue,
+        lambda module: module.Queue(3, depth=3),
+        ("prove", 3),
+        ("Value.cast(self.o.payload).eq(held.r_data)", "Value.cast(self.o.payload).eq(held.level)"),
+    ),
+    "broadcast": (
+        broadcast,
+        lambda module: module.Broadcast(3, branches=3),
+        ("prove", 3),
+        ("now.all()", "now.any()"),
+    ),
+    "scanner": (
+        scanner,
+        lambda module: module.Scanner(5, width=3, value=signed(2)),
+        ("prove", 3),
+        ("with m.If(advance):", "with m.If(self.o.valid):"),
+    ),
+    "delay": (
+        delay,
+        lambda module: module.Delay(EVENT, delay=2),
+        ("prove", 4),
+        ("self.i.ready.eq(self.o.ready),", "self.i.ready.eq(1),"),
+    ),
+    "ticks": (
+        delay,
+        lambda module: module.Ticks(EVENT),
+        ("prove", 3),
+        ("self.i.ready.eq(self.o.ready | ~self.i.p.end)", "self.i.ready.eq(1)"),
+    ),
+    "expander": (
+        expander,
+        lambda module: module.Expander(SPARSE, EVENT, lanes=2),
+        ("bmc", 14),
+        ("entry.addr.eq(at + self.o.ready)", "entry.addr.eq(at + 1)"),
+    ),
+    "emitter": (
+        emitter,
+        lambda module: module.Emitter(5, width=3),
+        ("prove", 3),
+        (
+            "queue.i.valid.eq(self.valid)]",
+            "queue.i.valid.eq(self.valid), self.o.p.last.eq(self.i.last)]",
+        ),
+    ),
+    "entry of events": (
+        entry,
+        partial(enter, form="events"),
+        ("prove", 3),
+        ("with m.If(~through | ready):", "with m.If(1):"),
+    ),
+    "entry of words": (
+        entry,
+        partial(enter, form="words"),
+        ("prove", 3),
+        (
+            "wiring.connect(m, scanner.o, wiring.flipped(self.o))",
+            "wiring.connect(m, scanner.o, wiring.flipped(self.o))\n"
+            "        m.d.comb += self.o.valid.eq(scanner.o.valid & ~muted)",
+        ),
+    ),
+    "readout": (
+        readout,
+        lambda module: module.ReadoutCore(NETWORK, NETWORK.readouts[0]),
+        ("prove", 3),
+        ("~result | ~self.o.valid | self.o.ready", "C(1)"),
+    ),
+    "stepwise readout": (
+        readout,
+        lambda module: module.ReadoutCore(NETWORK, NETWORK.readouts[0], stepwise=True),
+        ("prove", 3),
+        ("with m.If(self.o.ready):", "with m.If(1):"),
+    ),
+    "counter": (
+        control,
+        lambda module: module.SpikeCounter(EVENT, most=3, room=2),
+        ("prove", 3),
+        (
+            "wiring.connect(m, queue.o, wiring.flipped(self.o))",
+            "wiring.connect(m, queue.o, wiring.flipped(self.o))\n"
+            "        m.d.comb += self.o.p.eq(queue.o.p ^ count)",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_outputs_hold_what_they_offer(case, tmp_path):
+    module, make, (mode, depth), _ = CASES[case]
+    assert prove(Held(make(module)), tmp_path, mode=mode, depth=depth).holds
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_fault_is_found(case, tmp_path):
+    module, make, _, fault = CASES[case]
+    dut = make(planted(module, *fault))
+    assert not prove(Held(dut), tmp_path, mode="bmc", depth=14).holds
