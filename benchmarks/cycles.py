@@ -36,6 +36,7 @@ def measure(network, spikes, labels, mapping, engine: str, lanes: str) -> dict:
     cycles = np.asarray(found.cycles)
     return {
         "lanes": lanes,
+        "engine": found.engine,
         "samples": len(cycles),
         "mismatches": len(expected.differences(found)),
         "accuracy": float((found.classes == labels).mean()),
@@ -57,13 +58,10 @@ def commit() -> str | None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--samples", type=int, default=100)
+    parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--engine", default="auto", help="amaranth, compiled, or auto")
     parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
     options = parser.parse_args()
-    engine = options.engine
-    if engine == "auto":
-        engine = "compiled" if "compiled" in spiker_hdl.ENGINES else "amaranth"
     network = load(NETWORK)
     data = load_dataset("mnist")
     encode = encoders.ENCODERS[network.note["encoder"]]
@@ -78,7 +76,9 @@ def main() -> int:
         ("one a neuron", Mapping.default(network), len(spikes)),
         (f"at most {SMALL}", Mapping.folded(network, SMALL), max(1, len(spikes) // 10)),
     ):
-        runs.append(measure(network, spikes[:count], labels[:count], mapping, engine, lanes))
+        runs.append(
+            measure(network, spikes[:count], labels[:count], mapping, options.engine, lanes)
+        )
         one = runs[-1]
         print(
             f"{lanes:<12} {one['samples']:>7} {one['mean']:>8.1f} {one['median']:>8.1f} "
@@ -92,7 +92,6 @@ def main() -> int:
         "commit": commit(),
         "network": f"networks/{NETWORK.name}",
         "digest": network.digest,
-        "engine": engine,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": {name: version(name) for name in ("amaranth", "numpy")},

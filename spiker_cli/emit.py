@@ -9,7 +9,7 @@ from spiker_hdl.model.check import check_choice
 
 from .files import check_directory, find_mapping, open_network
 from .samples import find_samples
-from .simulate import fastest, run
+from .simulate import run
 from .terminal import progress, table
 
 __all__ = ["emit", "listing"]
@@ -36,7 +36,7 @@ def emit(
     if samples < 0:
         raise ValueError(f"Samples must be at least 0, not {samples}")
     found = find_samples(network, data, samples, encoder, steps) if samples else None
-    expected = run(network, found, fastest(), mapping) if found and timed else None
+    expected = run(network, found, "auto", mapping) if found and timed else None
     command = ["spiker", "emit", path.name, "--language", language, "--samples", str(samples)]
     for option, value in (
         ("--data", data),

@@ -21,6 +21,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+TOOLS = {"BuildError", "YosysError"}  # tools that must be there; named, so that nothing is loaded
+
 NetworkFile = Annotated[Path, typer.Argument(metavar="NET", help="Network file.")]
 Data = Annotated[
     str | None,
@@ -91,7 +93,7 @@ def _line(error: Exception) -> str | None:
         )
     elif isinstance(error, OSError) and error.strerror:
         text = f"{error.filename or 'File'}: {error.strerror}"
-    elif isinstance(error, ValueError | OSError) or type(error).__name__ == "YosysError":
+    elif isinstance(error, ValueError | OSError) or type(error).__name__ in TOOLS:
         text = str(error)
     else:
         return None
@@ -230,8 +232,8 @@ def simulate(
     engine: Annotated[
         str,
         typer.Option(
-            help="reference (NumPy), or hardware: amaranth (its simulator), "
-            "or auto, the fastest there is.",
+            help="reference (NumPy), or hardware: amaranth (its simulator), compiled (its Verilog, "
+            "by a C++ compiler), or auto, the fastest there is.",
         ),
     ] = "auto",
     lanes: Lanes = None,

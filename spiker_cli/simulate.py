@@ -13,7 +13,7 @@ from .files import check_output, find_mapping, open_network
 from .samples import Samples, find_samples
 from .terminal import progress, say, table, text, write_json
 
-__all__ = ["compare", "cycles", "fastest", "run", "simulate"]
+__all__ = ["compare", "cycles", "run", "simulate"]
 
 FEW = 100
 
@@ -31,11 +31,10 @@ def simulate(
     json: Path | None,
 ) -> int:
     """Run samples, report, and return the exit code."""
-    check_choice("Engine", engine, (*spiker_hdl.ENGINES, "auto"))
+    check_choice("Engine", engine, spiker_hdl.ENGINES)
     check_output(json, "--json")
     network = open_network(path)
     mapping = find_mapping(network, path, lanes, form, word)
-    engine = fastest() if engine == "auto" else engine
     found = find_samples(network, data, samples, encoder, steps)
     if samples is None and engine != "reference":
         found = found.first(min(FEW, len(found)))
@@ -48,7 +47,7 @@ def simulate(
         "digest": network.digest,
         "data": found.data,
         "samples": len(found),
-        "engine": engine,
+        "engine": result.engine,
         "accuracy": found.accuracy(result.classes),
         "mismatches": len(wrong),
         "differences": [line for lines in wrong.values() for line in lines][:10],
@@ -61,12 +60,6 @@ def simulate(
     if wrong:
         say(f"The hardware must answer as the reference, not otherwise: {report['differences'][0]}")
     return 1 if wrong else 0
-
-
-def fastest() -> str:
-    """Return the fastest engine that counts cycles and is there."""
-    engines = spiker_hdl.ENGINES
-    return "compiled" if "compiled" in engines else "amaranth"
 
 
 def run(

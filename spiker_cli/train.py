@@ -1,6 +1,7 @@
 """`spiker train`: train on a data set, in the integers that ship, and save the network."""
 
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def train_quietly(
     torch.set_num_threads(threads)
     net = "-".join(map(str, layers))
     say(f"Training {net} on {data.name}: in real numbers, then in the integers that ship")
-    return train_network(data, net, progress=True, **options)
+    return train_network(data, net, progress=sys.stdout.isatty(), **options)
 
 
 def sizes(net: str) -> list[int]:

@@ -136,8 +136,8 @@ def _draw_population(
 ) -> None:
     if _potential(node):
         potential = np.asarray(result.spikes[f"{node.name}.{node.neuron.potential}"][sample])
-        most, usual = np.abs(potential).max(), np.percentile(np.abs(potential), 97)
-        reach = max(1.0, float(usual if most > 2 * usual else most))  # a lone one would fade all
+        most, usual = np.abs(potential).max(), np.percentile(np.abs(potential), 90)
+        reach = max(1.0, float(min(most, 2 * usual)))  # a few far off would fade all others
         image = axis.imshow(
             potential.T,
             cmap=colormaps["PuOr"],
