@@ -221,6 +221,8 @@ def test_fit_finds_the_nearest(form, bits, terms):
         (0.6, "shifts", {"terms": 3}, Decay(13, 5)),  # 1/4 + 1/8 + 1/32 = 0.40625
         (0.9, "shifts", {"error": 0.1}, Decay(1, 3)),  # one term will do
         (0.9, "shifts", {"error": 0.01}, Decay(3, 5)),
+        (0.75, "multiplier", {"bits": 1}, Decay(0, 0)),  # as near as a half, and loses less
+        (0.625, "shift", {}, Decay(1, 2)),  # 1/4 and 1/2 are as near, and 1/4 loses less
         (0.9, "multiplier", {"error": 0.002}, Decay(13, 7)),
     ],
 )

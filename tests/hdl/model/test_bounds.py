@@ -380,6 +380,8 @@ def test_what_is_proved_is_proved_of_every_neuron():
     one(own(recipe, spiking=False), [[100], [27]])
     with pytest.raises(ValueError, match=re.escape("not 0..128: use via.saturate")):
         one(own(recipe, spiking=False), [[100], [128]])
+    with pytest.raises(ValueError, match=re.escape("not 0..128: use via.saturate")):
+        one(own(recipe, spiking=False), [[100], [100]], bias=(0, 28))
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,21 @@ def test_large_sums_are_exact(weight, high, sources, lone):
         assert found == [[max(-(2**47), min(2**47 - 1, weight * high - 1))]]
 
 
+def test_large_sums_that_cancel_are_exact():
+    # All of one sign first: on the way, the sums are far beyond what float64 holds.
+    random = Random(1)
+    up = [random.randrange(2**29, 2**30) | 1 for _ in range(60_000)]
+    down = [random.randint(0, 9) - weight for weight in up]
+    network = Network(
+        [Input("x", 120_000, 0, 65535)],
+        [Population("p", 1, Accumulator(width=48))],
+        [Projection("x", "p", np.array([up + down]))],
+        [Readout("p", "last")],
+    )
+    result = reference.run(network, np.full((1, 1, 120_000), 65535))
+    assert result.scores.tolist() == [[65535 * (sum(up) + sum(down))]]
+
+
 def test_what_is_not_recorded_is_not_kept():
     result = reference.run(relay(Projection("x", "p", ONE)), train("101"))
     assert dict(result.spikes) == {}
