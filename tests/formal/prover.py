@@ -190,7 +190,7 @@ def _run(folder: Path, tool: str, *arguments: str, within: int) -> str:
 def _verdict(log: str, holds: str, fails: str) -> Verdict:
     # Not the return code: an error, too, is not 0.
     if (holds in log) == (fails in log):
-        raise RuntimeError(f"no verdict:\n{log[-4000:]}")
+        raise RuntimeError(f"no verdict:\n{log[-3000:]}")
     return Verdict(holds in log, log)
 
 

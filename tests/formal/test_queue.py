@@ -56,9 +56,9 @@ class Ordered(Harness):
         m.d.comb += Assert(~gone | picked)
 
         # What is held can be taken two cycles after it came, and a free place is offered.
-        held = Signal(2)
-        m.d.sync += held.eq(Cat(level > 0, held[0] & (level > 0)))
-        m.d.comb += Assert((level == 0) | ~held[0] | dut.o.valid)
+        waited = Signal()
+        m.d.sync += waited.eq((level > 0) & ~dut.o.valid)
+        m.d.comb += Assert(~waited | dut.o.valid)
         m.d.comb += Assert(dut.i.ready | (level >= max(1, depth - 1)))
 
         if depth > 1:
@@ -75,9 +75,8 @@ class Ordered(Harness):
             probe.addr.eq(Mux(place >= inner, place - inner, place)),
             Assert(consume < inner),
             Assert(level <= inner),
-            Assert(
-                produce == Mux(consume + level >= inner, consume + level - inner, consume + level)
-            ),
+            Assert((produce == consume + level) | (produce + inner == consume + level)),
+            Assert(produce < inner),
         ]
         with m.If(waiting & ((ahead > 0) | ~fifo.r_rdy)):
             m.d.comb += Assert(probe.data == kept)

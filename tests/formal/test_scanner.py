@@ -1,0 +1,101 @@
+# amaranth: UnusedElaboratable=no
+"""A scanner's output is exactly the set bits of each word, ascending, then the end token."""
+
+import pytest
+from amaranth import *
+from amaranth.hdl import Assert, Assume
+from formal.prover import Harness, inside, opened, planted, prove
+
+from spiker_hdl.rtl import scanner
+
+pytestmark = pytest.mark.slow
+
+
+class Scanned(Harness):
+    """A scanner, the word that it was given last, and what of it is still to come."""
+
+    def __init__(self, dut):
+        super().__init__()
+        self.dut = dut
+
+    def properties(self, m):
+        dut = self.dut
+        module = opened(dut)
+        m.submodules.dut = module
+        self.offer(m, dut.i, "i")
+        self.accept(m, dut.o, "o")
+        i, o = dut.i.p, dut.o.p
+        for n in range(dut.width):
+            # As the port demands: no channel beyond the last address.
+            m.d.comb += Assume((i.index * dut.width + n < dut.size) | ~i.flags[n])
+        m.d.comb += Assume(i.index < dut.words)
+
+        given, token = Signal.like(dut.i.p), Signal()
+        left = Signal(dut.width)
+        came, went = dut.i.valid & dut.i.ready, dut.o.valid & dut.o.ready
+        after, token_after = Signal.like(left), Signal()
+        m.d.comb += [after.eq(left), token_after.eq(token)]
+        place = o.address - given.index * dut.width
+        with m.If(dut.o.valid & ~o.end):
+            lower = (1 << place[: range(dut.width).stop.bit_length()]) - 1
+            m.d.comb += [
+                Assert((place >= 0) & (place < dut.width)),
+                Assert((left >> place.as_unsigned()) & 1),  # it is set, and not given yet
+                Assert((left & lower) == 0),  # and the lowest
+                Assert(~o.last),
+            ]
+            if dut.value.width:
+                m.d.comb += Assert(o.value == given["values"][place[: len(left)]])
+        with m.If(dut.o.valid & o.end):
+            m.d.comb += [Assert(left == 0), Assert(token), Assert(o.last == given.last)]
+        with m.If(went & ~o.end):
+            m.d.comb += after.eq(left & (left - 1))
+        with m.If(went & o.end):
+            m.d.comb += token_after.eq(0)
+        m.d.sync += [left.eq(after), token.eq(token_after)]
+        with m.If(came):
+            # A word is taken only when all of the one before it has been given.
+            m.d.comb += [Assert(after == 0), Assert(~token_after)]
+            m.d.sync += [given.eq(dut.i.p), left.eq(i.flags), token.eq(i.end)]
+
+        # It does not wait: what is left is offered, and where nothing is, a word is taken.
+        m.d.comb += Assert(dut.o.valid == (left.any() | token))
+        m.d.comb += Assert(dut.i.ready | left.any() | token)
+
+        # For induction: the word inside is the one that was given, less what has come of it.
+        word, full = inside(module, "word"), inside(module, "full")
+        flags = word[: dut.width]
+        m.d.comb += [
+            Assert(~full | (flags == left)),
+            Assert(~full | (word[dut.width :] == given.as_value()[dut.width :])),
+            Assert(full | ~(left.any() | token)),
+            Assert(~full | ~given.end | token),
+            Assert(given.end | ~token),
+        ]
+        for n in range(dut.width):
+            m.d.comb += Assert((given.index * dut.width + n < dut.size) | ~left[n])
+
+
+@pytest.mark.parametrize("size, width", [(1, 1), (4, 4), (5, 3), (7, 2)])
+def test_events_are_the_set_bits_in_order_then_the_token(size, width, tmp_path):
+    dut = scanner.Scanner(size, width=width, value=unsigned(2))
+    assert prove(Scanned(dut), tmp_path, depth=2).holds
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("for n in reversed(range(self.width)):", "for n in range(self.width):"),
+        ("(word.flags - 1)", "(word.flags - 2)"),
+        ("self.o.p.end.eq(~some)", "self.o.p.end.eq(~rest.any())"),
+        ("~some & word.last", "word.last"),
+        ("word.index * self.width + place", "word.index * (self.width - 1) + place"),
+        ("Mux(word.end, advance & ~some", "Mux(word.end, advance & ~rest.any()"),
+        ("(advance | ~some) & ~rest.any()", "advance & ~rest.any()"),
+        ("word.values[place]", "word.values[0]"),
+        ("self.i.ready.eq(~full | done)", "self.i.ready.eq(~full)"),
+    ],
+)
+def test_a_fault_is_found(old, new, tmp_path):
+    dut = planted(scanner, old, new).Scanner(5, width=3, value=unsigned(2))
+    assert not prove(Scanned(dut), tmp_path, mode="bmc", depth=8).holds
