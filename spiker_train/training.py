@@ -71,6 +71,7 @@ def train(
     temperature: float = 1.0,
     activity: float = 0.0,
     shift: int = 0,
+    steepest: float | None = None,
     seed: int = 0,
     progress: bool = True,
     title: str = "training",
@@ -101,6 +102,8 @@ def train(
     shift : int
         Move pictures at random by as many pixels in both directions; the input has a shape of two
         axes.
+    steepest : float, optional
+        Greatest norm of a gradient, for recurrent networks, whose gradients may explode.
     seed : int
         Of order and shifts.
     progress : bool
@@ -122,7 +125,9 @@ def train(
     for what, value in (("Epochs", epochs), ("Batch", batch)):
         if type(value) is not int or value < 1:
             raise ValueError(f"{what} must be an int of at least 1, not {value!r}")
-    for what, value in (("Learning rate", rate), ("Temperature", temperature)):
+    positive = [("Learning rate", rate), ("Temperature", temperature)]
+    positive += [] if steepest is None else [("Steepest gradient", steepest)]
+    for what, value in positive:
         if not 0 < value < float("inf"):
             raise ValueError(f"{what} must be a positive number, not {value!r}")
     if isinstance(validation, tuple):
@@ -161,6 +166,8 @@ def train(
                     loss = loss + activity * _per_sample(outcome, hidden) / 100
                 net.zero_grad(set_to_none=True)
                 loss.backward()
+                if steepest is not None:
+                    nn.utils.clip_grad_norm_(net.parameters(), steepest)
                 before = [one.detach().clone() for one in learned]
                 optimiser.step(rate)
                 if integers is not None:
