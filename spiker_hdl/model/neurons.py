@@ -229,7 +229,8 @@ class AdaptiveLif(SpikingNeuron):
     """LIF whose threshold rises with each spike and decays: ``a = rise_decay(a) + rise * fired``.
 
     It fires where ``v`` passes ``threshold + a``, with ``a`` as the step before left it (Bellec et
-    al., NeurIPS 2018). A reset by subtraction gives up ``threshold + a``.
+    al., NeurIPS 2018). A reset by subtraction gives up ``threshold + a``; a late one does so with
+    the ``a`` that the step of the spike left.
 
     Parameters
     ----------
