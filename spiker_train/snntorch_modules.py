@@ -205,7 +205,7 @@ def _cell(label: str, part: Any, size: int, exact: bool) -> Cell:
     # Leaky alone keeps the input of the step after the spike: a reset to zero that is not late.
     forgets = kind == "Leaky" and reset == "zero"
     names = {"threshold": "threshold", "decay": "beta"}
-    given = {
+    given: dict[str, Any] = {
         "threshold": threshold,
         "decay": _per_neuron(label, part, "beta", size).clip(0, 1),
     }
