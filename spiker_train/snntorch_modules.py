@@ -205,20 +205,20 @@ def _cell(label: str, part: Any, size: int, exact: bool) -> Cell:
     # Leaky alone keeps the input of the step after the spike: a reset to zero that is not late.
     forgets = kind == "Leaky" and reset == "zero"
     names = {"threshold": "threshold", "decay": "beta"}
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "threshold": threshold,
         "decay": _per_neuron(label, part, "beta", size).clip(0, 1),
     }
     if kind in {"Synaptic", "RSynaptic"}:
         names["current_decay"] = "alpha"
-        given["current_decay"] = _per_neuron(label, part, "alpha", size).clip(0, 1)
+        values["current_decay"] = _per_neuron(label, part, "alpha", size).clip(0, 1)
     return Cell(
-        CurrentLif if "current_decay" in given else Lif,
+        CurrentLif if "current_decay" in values else Lif,
         reset=reset,
         late=bool(part.reset_delay) and reset != "none" and not forgets,
         learn=[own for own, its in names.items() if isinstance(getattr(part, its), nn.Parameter)],
         surrogate=None if part.surrogate_disable else part.spike_grad,
-        **given,
+        **values,
     )
 
 
