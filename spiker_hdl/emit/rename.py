@@ -10,6 +10,8 @@ __all__ = ["plain_names"]
 WAKE = "always_wake"
 """Left free in every module: what Yosys adds so that ``always @*`` runs at time zero."""
 
+_MANY = 4
+_SLICE = re.compile(r"assign (?P<target>\S+) \[(?P<high>\d+)(?::(?P<low>\d+))?\] (?P<value>.*)$")
 _NAME = re.compile(r"(?<!\S)[\\$]\S+")
 _DROPPED = re.compile(r"attribute \\(src|generator|top|amaranth\.\S+) ")
 
@@ -34,7 +36,7 @@ def plain_names(text: str, name: str) -> tuple[str, dict[str, str]]:
     ports : dict of str to str
         New name of each port of the topmost module.
     """
-    modules = list(_modules(text))
+    modules = [_gather(lines) for lines in _modules(text)]
     old = [lines[0].split()[1] for lines in modules]
     top = next(each for each in old if "." not in each)
     names = identifiers([name, *(name + each.removeprefix(top) for each in old if each != top)])
@@ -70,6 +72,47 @@ def _modules(text: str) -> Iterator[list[str]]:
             if not depth:
                 yield lines
                 lines = []
+
+
+def _gather(lines: list[str]) -> list[str]:
+    """Assign neighbouring slices at once, from a wire of their own, where they are many.
+
+    A process is woken by each of its operands; with as many assignments, that takes simulators
+    quadratic time.
+    """
+    written: list[str] = []
+    added: list[str] = []
+    joined: list[str] = []
+    named: dict[str, int] = {}
+    run: list[re.Match[str]] = []
+
+    def finish() -> None:
+        if len(run) < _MANY:
+            written.extend(one[0] for one in run)
+        else:
+            target, high = run[0]["target"], int(run[-1]["high"])
+            low = int(run[0]["low"] or run[0]["high"])
+            named[target] = named.get(target, 0) + 1
+            wire = f"{target}$parts{named[target] if named[target] > 1 else ''}"
+            values = " ".join(one["value"] for one in reversed(run))
+            added.append(f"wire width {high - low + 1} {wire}")
+            joined.append(f"connect {wire} {{ {values} }}")
+            written.append(f"assign {target} [{high}:{low}] {wire} [{high - low}:0]")
+        run.clear()
+
+    for line in lines[:-1]:
+        found = _SLICE.match(line)
+        if run and not (
+            found
+            and found["target"] == run[-1]["target"]
+            and int(found["low"] or found["high"]) == int(run[-1]["high"]) + 1
+        ):
+            finish()
+        if found:
+            run.append(found)
+        else:
+            written.append(line)
+    return [lines[0], *added, *written[1:], *joined, lines[-1]]
 
 
 def _port(line: str) -> str:

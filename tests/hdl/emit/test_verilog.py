@@ -313,6 +313,46 @@ end
     )
 
 
+def test_slices_assigned_one_by_one_are_assigned_at_once():
+    text = r"""
+module \top
+  wire width 8 \a
+  wire width 1 \b
+  wire width 8 $1
+  process $2
+    assign $1 [1:0] \a [3:2]
+    assign $1 [2] \b [0]
+    assign $1 [4:3] { \b [0] \a [7] }
+    assign $1 [7:5] 3'101
+    switch \b [0]
+      case 1'1
+        assign $1 [1:0] 2'00
+        assign $1 [4] 1'1
+    end
+  end
+end
+"""
+    assert (
+        plain_names(text, "thing")[0]
+        == r"""module \thing
+wire width 8 \n1_parts
+wire width 8 \a
+wire width 1 \b
+wire width 8 \n1
+process $2
+assign \n1 [7:0] \n1_parts [7:0]
+switch \b [0]
+case 1'1
+assign \n1 [1:0] 2'00
+assign \n1 [4] 1'1
+end
+end
+connect \n1_parts { 3'101 { \b [0] \a [7] } \b [0] \a [3:2] }
+end
+"""
+    )
+
+
 def test_plain_names_of_a_whole_accelerator_read_back():
     text, _ = plain_names(rtlil.convert(Accelerator(small()), emit_src=True), "small")
     assert "attribute \\src" not in text
