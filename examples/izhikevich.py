@@ -17,6 +17,9 @@ __all__ = ["CLASSIC", "Izhikevich", "classic", "euler"]
 COEFFICIENT = 12
 """Binary digits of ``a``, ``b`` and of the coefficient 0.04, which is 164 / 4096."""
 
+START = -65
+"""Potential at rest in mV, from which the program of the paper starts, with ``u = b v``."""
+
 
 def _potential(neuron: "Izhikevich") -> tuple[int, int]:
     return signed_range(8 + neuron.fraction)
@@ -92,7 +95,7 @@ class Izhikevich(Neuron):
 
     @classmethod
     def of(cls, a: float, b: float, c: float, d: float, **settings: int) -> "Izhikevich":
-        """Make the nearest neuron to parameters as the paper gives them, which rests at ``c``."""
+        """Make the nearest neuron to parameters as the paper gives them, which starts at -65 mV."""
         one = cls(a=0, b=0, c=0, d=0, **settings)
         unit, fine, factor = 2**one.fraction, 2 ** (one.fraction + one.finer), 2**COEFFICIENT
         return cls(
@@ -100,8 +103,8 @@ class Izhikevich(Neuron):
             b=round(b * factor),
             c=round(c * unit),
             d=round(d * fine),
-            v=round(c * unit),
-            u=round(b * c * fine),
+            v=START * unit,
+            u=round(b * START * fine),
             **settings,
         )
 
@@ -159,7 +162,7 @@ def euler(
         After each step, and after the reset where there was one.
     fired : array of bool, shape (steps,)
     """
-    v, u = float(c), float(b * c)
+    v, u = float(START), b * START
     potentials, fired = np.zeros(len(current)), np.zeros(len(current), dtype=bool)
     for n, x in enumerate(current):
         rise = 0.04 * v * v + 5 * v + 140 - u + x

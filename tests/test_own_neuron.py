@@ -304,7 +304,7 @@ def test_izhikevich_by_hand(izhikevich, settings, v, u, current, fired, v_after,
     [
         ("regular spiking", 12, "slows"),
         ("intrinsically bursting", 17, "bursts"),
-        ("chattering", 41, "bursts"),
+        ("chattering", 42, "bursts"),
         ("fast spiking", 57, "steady"),
         ("low-threshold spiking", 38, "slows"),
     ],
