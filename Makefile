@@ -46,7 +46,7 @@ format: .venv/dev.stamp  ## Format the code
 notebooks: .venv/dev.stamp  ## Execute the notebooks, in a copy
 	rm -rf build/run && mkdir -p build/run
 	cp -R notebooks build/run/notebooks
-	if [ -d networks ]; then cp -R networks build/run/networks; fi
+	for kept in networks examples; do if [ -d $$kept ]; then cp -R $$kept build/run/$$kept; fi; done
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/python -m nbconvert --to notebook --execute --inplace \
 		build/run/notebooks/*.ipynb
 
