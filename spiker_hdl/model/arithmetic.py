@@ -112,6 +112,7 @@ class Decay:
             limits = limits[-1:]
         one = 2**bits
         wished = (1 - factors) * one
+        found, worst = wished, 0.0
         for limit in limits:
             choices = np.array(
                 [m for m in range(one + 1) if m.bit_count() <= limit]

@@ -12,7 +12,7 @@ from .arithmetic import Decay
 from .mapping import Mapping
 from .network import Input, Network, Population, Projection, Readout
 from .neuron import Neuron
-from .synapses import SYNAPSES, Sparse
+from .synapses import SYNAPSES, Dense, OneToOne, Sparse
 
 __all__ = ["FORMAT", "HEADER", "VERSION", "FileError", "parse"]
 
@@ -61,16 +61,16 @@ def parse(data: bytes, models: dict[str, type[Neuron]]) -> tuple[Network, Mappin
         notes = _object(text.pop("notes", {}), "notes")
         _keys(text, wanted | {"readouts", "mapping", "digest"}, "network")
         unread = set(archive.namelist()) - {HEADER}
-        inputs = [_input(one) for one in _list(text["inputs"], "inputs")]
-        populations = [
+        inputs = tuple(_input(one) for one in _list(text["inputs"], "inputs"))
+        populations = tuple(
             _population(one, models) for one in _list(text["populations"], "populations")
-        ]
+        )
         sizes = {one.name: one.size for one in (*inputs, *populations)}
-        projections = [
+        projections = tuple(
             _projection(one, n, archive, unread, sizes)
             for n, one in enumerate(_list(text["projections"], "projections"))
-        ]
-        readouts = [_readout(one) for one in _list(text["readouts"], "readouts")]
+        )
+        readouts = tuple(_readout(one) for one in _list(text["readouts"], "readouts"))
         made = (text["longest"], text["name"], notes)
         network = Network(inputs, populations, projections, readouts, *made)
         if unread:
@@ -207,9 +207,9 @@ def _projection(
         )
         synapses = Sparse(sources, targets, weights, shape[1], shape[0])
     elif kind == "one_to_one":
-        synapses = SYNAPSES[kind](_array(archive, name, unread, shape[:1]))
+        synapses = OneToOne(_array(archive, name, unread, shape[:1]))
     else:
-        synapses = SYNAPSES[kind](_array(archive, name, unread, shape))
+        synapses = Dense(_array(archive, name, unread, shape))
     made = (value["delay"], value["bits"], value["name"])
     return Projection(value["source"], value["target"], synapses, *made)
 

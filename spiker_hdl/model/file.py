@@ -235,7 +235,7 @@ def load_mapping(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> M
 
 
 def _read(path: str | Path, neurons: Iterable[type[Neuron]]) -> tuple[Network, Mapping | None]:
-    models = dict(NEURONS)
+    models: dict[str, type[Neuron]] = dict(NEURONS)
     for one in neurons:
         if not (isinstance(one, type) and issubclass(one, Neuron)):
             raise TypeError(f"Neurons must be classes of neurons, not {one!r}")

@@ -122,7 +122,7 @@ class Neuron:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        for name, one in (self.parameters | self.states).items():
+        for name, one in {**self.parameters, **self.states}.items():
             value = one.value if isinstance(one, Parameter) else one.rest
             what = f"{type(self).__name__} {name.replace('_', ' ')}"
             check_ints(what, value, one.low, one.high)
@@ -153,9 +153,8 @@ class Neuron:
     def _ends(self, within: Bound) -> tuple[int, int]:
         if callable(within):
             return within(self)
-        if isinstance(within, str):
-            within = getattr(self, within)
-        return within if isinstance(within, tuple) else signed_range(within)
+        ends: Any = getattr(self, within) if isinstance(within, str) else within
+        return ends if isinstance(ends, tuple) else signed_range(ends)
 
     @cached_property
     def parameters(self) -> Mapping[str, Parameter]:

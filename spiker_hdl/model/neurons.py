@@ -319,4 +319,6 @@ class Accumulator(Neuron):
         return None, {"v": via.saturate(s.v + current, *signed_range(self.width))}
 
 
-NEURONS = {one.__name__: one for one in (If, Lif, CurrentLif, AdaptiveLif, Integrator, Accumulator)}
+NEURONS: dict[str, type[Neuron]] = {
+    one.__name__: one for one in (If, Lif, CurrentLif, AdaptiveLif, Integrator, Accumulator)
+}

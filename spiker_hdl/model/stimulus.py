@@ -24,7 +24,7 @@ class Stimulus:
     """
 
     steps: np.ndarray
-    values: Mapping[str, Sequence[np.ndarray]]
+    values: Mapping[str, Any]
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import naive
+
 from networks import random_network, random_spikes
 
 SEEDS = (1, 2, 3, 5, 8, 13, 21, 34)
