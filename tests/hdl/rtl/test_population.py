@@ -50,7 +50,8 @@ def network(random, neuron, size, sources=(5, 3), values=(-2, 3)):
         np.array([[random.randint(-8, 9) for _ in range(source)] for _ in range(size)])
         for source in sources
     ]
-    bias = tuple(random.randint(-4, 6) for _ in range(size))
+    # With one bias for all, neurons that are not there would fire, too.
+    bias = 9 if size == 7 else tuple(random.randint(-4, 6) for _ in range(size))
     readouts = [Readout("p", "last", "potentials")]
     if neuron.spiking:
         readouts.append(Readout("p", "count", "spikes"))
