@@ -8,14 +8,15 @@ __all__ = ["KEYWORDS", "identifiers"]
 KEYWORDS = frozenset(
     # VHDL-2008 (IEEE 1076-2008, 15.10)
     """
-    abs access after alias all and architecture array assert assume assume_guarantee attribute begin
-    block body buffer bus case component configuration constant context cover default disconnect
-    downto else elsif end entity exit fairness file for force function generate generic group guarded
-    if impure in inertial inout is label library linkage literal loop map mod nand new next nor not
-    null of on open or others out package parameter port postponed procedure process property
-    protected pure range record register reject release rem report restrict restrict_guarantee return
-    rol ror select sequence severity signal shared sla sll sra srl strong subtype then to transport
-    type unaffected units until use variable vmode vprop vunit wait when while with xnor xor
+    abs access after alias all and architecture array assert assume assume_guarantee attribute
+    begin block body buffer bus case component configuration constant context cover default
+    disconnect downto else elsif end entity exit fairness file for force function generate
+    generic group guarded if impure in inertial inout is label library linkage literal loop map
+    mod nand new next nor not null of on open or others out package parameter port postponed
+    procedure process property protected pure range record register reject release rem report
+    restrict restrict_guarantee return rol ror select sequence severity signal shared sla sll
+    sra srl strong subtype then to transport type unaffected units until use variable vmode
+    vprop vunit wait when while with xnor xor
     """.split()
     # SystemVerilog (IEEE 1800-2017, annex B), of which Verilog's are a part
     + """
@@ -48,8 +49,8 @@ KEYWORDS = frozenset(
 def identifiers(names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str, str]:
     """Turn names into identifiers for VHDL, Verilog and file names alike.
 
-    What is left of a name is its letters, digits and single underscores. Where that is empty, starts
-    with a digit, is a keyword or was given before, in whatever case, it is lengthened.
+    What is left of a name is its letters, digits and single underscores. Where that is empty,
+    starts with a digit, is a keyword or was given before, in whatever case, it is lengthened.
 
     Parameters
     ----------
