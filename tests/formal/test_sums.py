@@ -41,8 +41,9 @@ class Summed(Harness):
 
         adding, taking, turn = Signal(), Signal(), Signal(range(max(groups, dut.folds) + 1))
         source, used = Signal(range(sources)), Signal(sources)
-        value = self.free(dut.value_shape, "value")
-        values = Array(Signal(dut.value_shape, name=f"value_{s}") for s in range(sources))
+        shape = dut.value_shape if dut.value_shape.width else unsigned(1)
+        value = self.free(shape, "value")
+        values = Array(Signal(shape, name=f"value_{s}") for s in range(sources))
         wish, step = self.free(range(sources), "source"), self.free(2, "step")
         over = ~(adding | taking) | (turn == Mux(adding, dut.folds, groups) - 1)
         now_used = used | Mux(adding, 1 << source, 0)
