@@ -102,6 +102,25 @@ def test_windows_and_early_answers(engine):
 
 
 @pytest.mark.parametrize("engine", SIMULATED)
+@pytest.mark.parametrize("kind, steps", [("count", [3, 2, 4]), ("first", [1, 1, 2])])
+def test_an_answer_is_sure_only_when_no_tie_could_change_it(engine, kind, steps):
+    echo = Network(
+        [Input("x", 2)],
+        [Population("p", 2, If(width=4, threshold=1, fire=">="))],
+        [Projection("x", "p", np.eye(2, dtype=int))],
+        [Readout("p", kind)],
+    )
+    samples = np.array([
+        [[0, 1], [0, 1], [0, 0], [0, 0]],  # after two steps, the other could draw level, and win
+        [[1, 0], [1, 0], [0, 0], [0, 0]],  # could draw level, and lose
+        [[0, 0], [0, 1], [1, 0], [0, 1]],
+    ])
+    result = run(echo, samples, engine=engine, early="exact")
+    assert result.steps.tolist() == steps
+    assert result.classes.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("engine", SIMULATED)
 def test_booleans_and_inputs_by_name(engine):
     result = run(NETWORK, {"x": SPIKES.astype(bool)}, engine=engine)
     assert result.scores.tolist() == [[3, 1], [1, 1]]
