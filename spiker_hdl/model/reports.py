@@ -7,7 +7,10 @@ import numpy as np
 from .check import check_int
 from .network import Network
 
-__all__ = ["Reports"]
+__all__ = ["MARGIN_BITS", "Reports"]
+
+MARGIN_BITS = 31
+"""Bits of a margin."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Reports:
         if self.early is not None and self.early != "exact":
             if isinstance(self.early, str):
                 raise ValueError(f"Early must be 'exact' or a margin, not {self.early!r}")
-            check_int("Early margin", self.early, 1, 2**31 - 1)
+            check_int("Early margin", self.early, 1, 2**MARGIN_BITS - 1)
         if self.window is not None and self.early is not None:
             raise ValueError("A run must have a window or an early answer, not both")
 

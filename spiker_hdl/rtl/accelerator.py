@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..model import Mapping, Network
 from ..model.check import check_kind
+from ..model.reports import MARGIN_BITS
 from ..names import identifiers
 from .broadcast import Broadcast
 from .control import CYCLE_BITS, Control, SpikeCounter
@@ -83,6 +84,7 @@ class Accelerator(wiring.Component):
         Steps from one answer to the next; steps of a sample; lead of the winner after which a
         sample is answered; and whether it is as soon as the winner is sure, which needs
         ``length``. 0 turns each off. To be held from a sample's first beat to its last answer.
+        A sample in windows may be longer than :attr:`Network.longest`: its steps and counts wrap.
 
     Raises
     ------
@@ -145,7 +147,7 @@ class Accelerator(wiring.Component):
         answers = {self.readout_names[n]: r.o.p.shape() for n, r in self.readouts.items()}
         counts = {self.names[n]: c.o.p.shape() for n, c in self.counters.items()}
         steps = In(range(network.longest + 1))
-        margin = In(unsigned(Shape.cast(next(iter(self.readouts.values())).score).width))
+        margin = In(unsigned(MARGIN_BITS))
         config = {"window": steps, "length": steps, "margin": margin, "exact": In(1)}
         super().__init__({
             **{self.ports[n]: In(stream.Signature(e.i.p.shape())) for n, e in self.entries.items()},
@@ -299,9 +301,13 @@ class Accelerator(wiring.Component):
         best = found.scores[found.winner]
         left = self.length - found.steps
         sure, ahead = Signal(first.classes), Signal(first.classes)
+        # Two scores differ by less than a power of two, beyond which no lead suffices.
+        reach = Shape.cast(first.score).width
+        margin, beyond = self.margin[:reach], self.margin[reach:].any()
         for n in range(first.classes):
             lower = n < found.winner
             m.d.comb += sure[n].eq((best >= found.scores[n] + left + lower) | (found.winner == n))
-            m.d.comb += ahead[n].eq((best >= found.scores[n] + self.margin) | (found.winner == n))
+            leads = ~beyond & (best >= found.scores[n] + margin)
+            m.d.comb += ahead[n].eq(leads | (found.winner == n))
         certain = sure.all() if first.readout.kind == "count" else best > 0
         return (self.exact & certain) | (self.margin.any() & ahead.all())

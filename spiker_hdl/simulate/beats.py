@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Answer, Input, Mapping, Network, Reports, Result
+from ..model import Answer, Input, Mapping, Reports, Result
 from ..rtl import Accelerator
 
-__all__ = ["gather", "payloads", "unpack"]
+__all__ = ["gather", "payloads", "totals", "unpack"]
 
 
 def payloads(accelerator: Accelerator, node: Input, sample: np.ndarray) -> list[int]:
@@ -75,7 +75,7 @@ def unpack(accelerator: Accelerator, payload: int) -> dict[str, Any]:
 
 
 def gather(
-    network: Network,
+    accelerator: Accelerator,
     found: list[dict[str, Any]],
     answers: np.ndarray,
     reports: Reports,
@@ -85,7 +85,7 @@ def gather(
 
     Parameters
     ----------
-    network : Network
+    accelerator : Accelerator
     found : list of dict
         Answers, in order.
     answers : array of int, shape (samples,)
@@ -94,6 +94,7 @@ def gather(
         When samples were answered.
     engine : str
     """
+    network = accelerator.network
     ends = np.cumsum(answers)
 
     def spread(pick: Callable[[dict], Any]) -> Any:
@@ -103,7 +104,9 @@ def gather(
         samples = np.split(each, ends[:-1])
         return np.stack(samples) if len(set(answers.tolist())) == 1 else samples
 
-    final = [found[end - 1] for end in ends]
+    def total(pick: Callable[[dict], Any], most: int) -> np.ndarray:
+        return totals(np.array([pick(one) for one in found]), most.bit_length(), ends)
+
     scored = {
         one.name: Answer(
             spread(lambda each, name=one.name: each["winners"][name]),
@@ -112,18 +115,35 @@ def gather(
         for one in network.readouts
     }
     counts = {
-        one.name: np.array([each["counts"][one.name] for each in final])
-        for one in network.populations
-        if one.neuron.spiking
+        name: total(lambda each, name=name: each["counts"][name], counter.most)
+        for name, counter in accelerator.counters.items()
     }
     first = scored[network.readout.name]
     return Result(
         first.classes,
         first.scores,
-        np.array([each["steps"] for each in final]),
+        total(lambda each: each["steps"], network.longest),
         counts,
         {},
-        np.array([each["cycles"] for each in final]),
+        np.array([found[end - 1]["cycles"] for end in ends]),
         scored,
         engine,
     )
+
+
+def totals(counts: np.ndarray, width: int, ends: np.ndarray) -> np.ndarray:
+    """Return what counters that wrap have counted in each sample.
+
+    Parameters
+    ----------
+    counts : array of int, shape (answers,)
+        What they said with each answer; from one to the next they never count all that they hold.
+    width : int
+        Bits of a counter.
+    ends : array of int, shape (samples,)
+        Number of answers up to and with each sample.
+    """
+    begins = np.concatenate([[0], ends[:-1]])
+    before = np.concatenate([[0], counts[:-1]])
+    before[begins] = 0
+    return np.add.reduceat((counts - before) % 2**width, begins)

@@ -21,6 +21,7 @@ from ..model import (
     stimulus,
 )
 from ..model.check import check_int
+from .beats import totals
 from .bits import beats_of, take, unpacked
 from .build import Build, build
 from .design import Payload
@@ -275,14 +276,15 @@ def _gather(
         samples = np.split(each, ends[:-1])
         return np.stack(samples) if whole else samples
 
-    def final(field: str) -> np.ndarray:
-        return take(bits[ends - 1], design.result.field[field])
+    def total(field: str) -> np.ndarray:
+        found = design.result.field[field]
+        return totals(take(bits, found), found.width, ends)
 
     scored = {
         name: Answer(spread(f"{field}.winner"), spread(f"{field}.scores"))
         for name, field in design.readouts.items()
     }
-    steps = final(f"{design.readouts[network.readout.name]}.steps")
+    steps = total(f"{design.readouts[network.readout.name]}.steps")
     traces = {}
     for name in record:
         traces[name] = _trace(network, design.observed, parts, name, given.steps, steps)
@@ -290,9 +292,9 @@ def _gather(
         scored[network.readout.name].classes,
         scored[network.readout.name].scores,
         steps,
-        {name: final(field) for name, field in design.counts.items()},
+        {name: total(field) for name, field in design.counts.items()},
         traces,
-        final("cycles"),
+        take(bits[ends - 1], design.result.field["cycles"]),
         scored,
         "compiled",
     )

@@ -73,7 +73,7 @@ def run(
     simulator.run()
     found = [unpack(accelerator, payload) for payload in bench.results]
     answers = given.steps // reports.window if reports.window else np.ones(len(given), dtype=int)
-    result = gather(network, found, answers, reports, "amaranth")
+    result = gather(accelerator, found, answers, reports, "amaranth")
     traces = {name: _trace(network, bench, name, given.steps, result.steps) for name in record}
     return replace(result, spikes=traces)
 

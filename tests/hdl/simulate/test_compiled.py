@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from random import Random
 from types import SimpleNamespace
 
@@ -177,6 +178,15 @@ def test_answers_before_the_end_are_as_in_the_other_engines(reports, tools):
     assert_equal(found, interpreted.run(network, given, **options))
     assert_equal(found, reference.run(network, given, **options), cycles=False)
     assert len(set(found.steps.tolist())) > 1 or reports.window
+
+
+def test_what_wraps_is_made_whole(tools):
+    network = replace(small(), longest=2)
+    for reports in (Reports(window=2), Reports(early=5)):
+        given = [spikes(samples=1, steps=2 * n, seed=n)[0] for n in (20, 1, 7)]
+        given = given if reports.window else spikes(steps=2)
+        found = compiled.run(network, given, reports=reports)
+        assert_equal(found, reference.run(network, given, reports=reports), cycles=False)
 
 
 def test_chunks_and_threads_change_nothing(tools, monkeypatch):

@@ -2,6 +2,7 @@
 
 """Tests of Amaranth's simulator as an engine: beats, stalls, samples back to back, bad input."""
 
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -178,6 +179,26 @@ def test_progress_and_windows():
     wanted = reference.run(made, given, reports=Reports(window=2))
     assert result.scores.shape == (2, 3, 3)
     assert wanted.differences(result) == []
+
+
+def test_what_wraps_in_an_unbroken_signal_is_made_whole():
+    made = replace(network(), longest=2)
+    given = [spikes(made, samples=1, steps=steps)[0] for steps in (40, 2, 14)]
+    options = {"record": ["p"], "reports": Reports(window=2)}
+    wanted = reference.run(made, given, **options)
+    result = interpreted.run(made, given, **options)
+    assert wanted.counts["p"].max() > 7  # which 3 bits hold
+    assert wanted.differences(result) == []
+
+
+@pytest.mark.parametrize("margin", [1, 4, 5, 9, 2**31 - 1])
+def test_a_margin_beyond_all_scores_is_never_reached(margin):
+    made = replace(network(), longest=3)  # scores of 2 bits
+    given = spikes(made, samples=6)
+    reports = Reports(early=margin)
+    wanted = reference.run(made, given, reports=reports)
+    assert wanted.steps.min() < 3 or margin > 1
+    assert wanted.differences(interpreted.run(made, given, reports=reports)) == []
 
 
 # -- bad input -----------------------------------------------------------------------------------
