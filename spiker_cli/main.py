@@ -48,6 +48,7 @@ Form = Annotated[
     str | None, typer.Option(help="How samples enter: words (spike vectors) or events.")
 ]
 Word = Annotated[int | None, typer.Option(help="Channels in a word of a spike vector.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of weights, order and split.")]
 Json = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write the report as JSON; - is standard output."),
@@ -138,7 +139,7 @@ def demo(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where files go.")
     ] = Path("demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Train a small network, prove its hardware, emit Verilog, and draw pictures.
 
@@ -168,7 +169,7 @@ def train(
     potentials: Annotated[
         str, typer.Option(help="Bits of a potential, 2 to 32; or hidden=8,output=10.")
     ] = "8",
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and split.")] = 0,
+    seed: Seed = 0,
     encoder: Annotated[str, typer.Option(help="rate, bernoulli, first_spike or graded.")] = "rate",
     readout: Annotated[str, typer.Option(help="last, largest, sum, count or first.")] = "last",
     epochs: Annotated[

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.model import Network, encoders
+from spiker_hdl.model import Network, encoders, stimulus
 from spiker_train.data import datasets, load_dataset
 
 __all__ = ["Samples", "find_samples"]
@@ -85,6 +85,7 @@ def find_samples(
         for given, option in ((encoder, "--encoder"), (steps, "--steps")):
             if given is not None:
                 raise ValueError(f"{option} must be for values to encode, not for spikes in {data}")
+        stimulus(network, spikes.spikes)
         return spikes.first(count)
     known = ", ".join(encoders.ENCODERS)
     encoder = encoder or _note(network, "encoder", "--encoder", known)
