@@ -8,7 +8,16 @@ import numpy as np
 from ..model import Answer, Input, Mapping, Reports, Result
 from ..rtl import Accelerator
 
-__all__ = ["gather", "payloads", "totals", "unpack"]
+__all__ = ["check_back_to_back", "gather", "payloads", "totals", "unpack"]
+
+
+def check_back_to_back(reports: Reports, steps: np.ndarray) -> None:
+    """Raise :exc:`ValueError` unless one length is right for all that is inside at once."""
+    if reports.early == "exact" and steps.min() < steps.max():
+        raise ValueError(
+            "Samples back to back must have the same steps to be answered as soon as they are "
+            f"sure, not {int(steps.min())} to {int(steps.max())}"
+        )
 
 
 def payloads(accelerator: Accelerator, node: Input, sample: np.ndarray) -> list[int]:

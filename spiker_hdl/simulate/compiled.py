@@ -21,7 +21,7 @@ from ..model import (
     stimulus,
 )
 from ..model.check import check_int
-from .beats import totals
+from .beats import check_back_to_back, totals
 from .bits import beats_of, take, unpacked
 from .build import Build, build
 from .design import Payload
@@ -84,6 +84,8 @@ def run(
     reports.check(network)
     given = stimulus(network, spikes, window=reports.window)
     record = check_record(network, record)
+    if back_to_back:
+        check_back_to_back(reports, given.steps)
     observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
     if workers is not None:
         check_int("Workers", workers, 1)

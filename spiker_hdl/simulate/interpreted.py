@@ -10,7 +10,7 @@ from amaranth.sim import Simulator
 
 from ..model import Mapping, Network, Reports, Result, check_record, stimulus
 from ..rtl import Accelerator
-from .beats import gather, payloads, unpack
+from .beats import check_back_to_back, gather, payloads, unpack
 
 __all__ = ["run"]
 
@@ -60,6 +60,8 @@ def run(
     reports.check(network)
     given = stimulus(network, spikes, window=reports.window)
     record = check_record(network, record)
+    if back_to_back:
+        check_back_to_back(reports, given.steps)
     observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
     accelerator = Accelerator(network, mapping, observe=observed, stepwise=reports.stepwise)
     bench = _Bench(accelerator, given, reports, back_to_back, pauses, progress)
