@@ -203,7 +203,7 @@ def test_random_networks_give_the_same_bits_everywhere(seed):
     compare(*of_seed(seed, SMALL))
 
 
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=cases(populations=3, neurons=6, channels=6, samples=3, steps=6))
 def test_networks_that_shrink_give_the_same_bits_everywhere(case):
     compare(case.network, case.spikes, case.mapping, Random(case.seed))
