@@ -17,7 +17,7 @@ export PYTHONNOUSERSITE = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow lint format notebooks docs bench setup clean
+.PHONY: help demo test slow formal lint format notebooks docs bench setup clean
 
 help:  ## Say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -31,6 +31,9 @@ test: .venv/dev.stamp  ## Run the fast tests
 
 slow: .venv/dev.stamp  ## Run the slow tests: what trains, or simulates whole data sets
 	$(TESTS) -m slow
+
+formal: .venv/dev.stamp  ## Prove what simulation can only sample, with SymbiYosys and z3
+	$(TESTS) tests/formal
 
 lint: .venv/dev.stamp  ## Check format, rules, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -86,7 +89,7 @@ clean:  ## Remove the environment and everything that was built
 	@touch $@
 
 .venv/dev.stamp: .venv/torch.stamp $(INPUTS)
-	$(INSTALL) -e '.[train,nir,cli,plot,verilog,host,dev]'
+	$(INSTALL) -e '.[train,nir,cli,plot,verilog,formal,host,dev]'
 	@touch $@ .venv/demo.stamp
 
 .venv/docs.stamp: .venv/dev.stamp

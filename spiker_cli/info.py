@@ -4,7 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from spiker_hdl.model import Decay, Mapping, Network, Neuron
+from spiker_hdl.model import Decay, Mapping, Network, Neuron, store_bits
 from spiker_hdl.model.bounds import signed_width
 
 from .files import check_output, find_mapping, open_network
@@ -46,6 +46,8 @@ def describe(network: Network, mapping: Mapping) -> dict[str, Any]:
                 "delay": one.delay,
                 "weight_width": one.width,
                 "weight_bits": one.synapses.values.size * one.width,
+                "store": mapping.store(network, one),
+                "store_bits": store_bits(network, one, mapping.cores[one.target]),
                 "queue": mapping.queues[one.name],
             }
             for one in network.projections
@@ -92,6 +94,12 @@ def _neuron(neuron: Neuron) -> dict[str, Any]:
             value = {"numerator": value.numerator, "bits": value.bits}
         found[one.name] = value
     return found
+
+
+def _store_text(projection: dict[str, Any]) -> str:
+    chosen, bits = projection["store"], projection["store_bits"]
+    others = ", ".join(f"{bits[other]:,} by {other}" for other in bits if other != chosen)
+    return f"{bits[chosen]:,} by {chosen} ({others})"
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -148,7 +156,7 @@ def _show(report: dict[str, Any]) -> None:
                     _shape(one["shape"]),
                     one["delay"],
                     f"{one['weight_bits']:,}",
-                    f"{one['weight_width']} bits each",
+                    f"{one['weight_width']} bits each; in memory {_store_text(one)}",
                 ]
                 for one in report["projections"]
             ),
