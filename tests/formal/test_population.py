@@ -1,0 +1,146 @@
+# amaranth: UnusedElaboratable=no
+"""A recurrent core comes back to accept input within a stated number of cycles: no deadlock."""
+
+import numpy as np
+import pytest
+from amaranth import *
+from amaranth.hdl import Assert, Assume
+from amaranth.lib import wiring
+from formal.prover import Harness, planted, solve
+
+from spiker_hdl.model import Core, If, Input, Mapping, Network, Population, Projection, Readout
+from spiker_hdl.rtl import delay, population
+from spiker_hdl.rtl.broadcast import Broadcast
+from spiker_hdl.rtl.queue import Queue
+from spiker_hdl.rtl.stepper import Stepper
+
+pytestmark = pytest.mark.slow
+
+SIZE = 2
+NETWORK = Network(
+    (Input("in", SIZE),),
+    (Population("p", SIZE, If(threshold=0, width=2)),),
+    (
+        Projection("in", "p", np.array([[1, 0], [0, 1]]), bits=2),
+        Projection("p", "p", np.array([[0, 1], [1, 0]]), delay=1, bits=2, name="back"),
+    ),
+    (Readout("p", "count"),),
+)
+
+
+class Recurrent(Harness):
+    """A population whose spikes come back to it a step later, and also leave.
+
+    What the neurons compute is left open: in every step, any of them fire. So the proof holds of
+    all weights and neurons.
+    """
+
+    def __init__(self, core, *, stall, limit, depth=SIZE + 1, delayed=delay):
+        super().__init__()
+        self.core = core
+        self.stall = stall
+        self.limit = limit
+        self.depth = depth
+        self.delayed = delayed
+
+    def properties(self, m):
+        m.submodules.core = core = self.core
+        event = core.o.p.shape()
+        m.submodules.broadcast = broadcast = Broadcast(event, branches=2)
+        m.submodules.queue = queue = Queue(event, depth=self.depth)
+        m.submodules.delay = delayed = self.delayed.Delay(event, delay=1)
+        wiring.connect(m, core.o, broadcast.i)
+        wiring.connect(m, broadcast.o[0], queue.i)
+        wiring.connect(m, queue.o, delayed.i)
+        wiring.connect(m, delayed.o, core.i1)
+        m.d.comb += delayed.finish.eq(core.finish)
+
+        # The neighbour before it sends steps of ascending events, the one behind stalls a while.
+        self.offer(m, core.i0, "i")
+        i, o = core.i0, broadcast.o[1]
+        least = Signal(range(SIZE + 1))
+        with m.If(i.valid):
+            m.d.comb += Assume(i.p.end | ((i.p.address >= least) & (i.p.address < SIZE)))
+            m.d.comb += Assume(i.p.end | ~i.p.last)
+            with m.If(i.ready):
+                m.d.sync += least.eq(Mux(i.p.end, 0, i.p.address + 1))
+        self.accept(m, o, "o")
+        stalled = Signal(range(self.stall + 2))
+        m.d.sync += stalled.eq(Mux(o.valid & ~o.ready, stalled + 1, 0))
+        m.d.comb += Assume(~o.valid | o.ready | (stalled < self.stall))
+
+        waiting = Signal(range(self.limit + 2))
+        m.d.sync += waiting.eq(Mux(i.valid & ~i.ready, waiting + 1, 0))
+        m.d.comb += Assert(waiting <= self.limit)
+
+
+@pytest.fixture(autouse=True)
+def any_spikes(monkeypatch):
+    """Let neurons fire at will."""
+    frees = []
+
+    def step(self, m, values, states, current):
+        fired = Signal(name=f"any_{len(frees)}")
+        frees.append(fired)
+        return fired, dict.fromkeys(self.population.neuron.states, 0)
+
+    monkeypatch.setattr(Stepper, "step", step)
+    return frees
+
+
+def returns(
+    folder, frees, *, stall, limit, cycles, lanes=SIZE, units=1, module=population, **options
+):
+    mapping = Mapping(
+        {"p": Core(lanes, units)},
+        {one.name: 8 for one in NETWORK.projections},
+        form="events",
+    )
+    core = module.PopulationCore(NETWORK, "p", mapping=mapping)
+    harness = Recurrent(core, stall=stall, limit=limit, **options)
+    # The gates are made first, so that what fires is known to be free.
+    body = core.elaborate(None)
+    core.elaborate = lambda platform: body
+    core.stepper.elaborate = _kept(core.stepper.elaborate(None))
+    harness.ports += frees
+    return solve(harness, folder, depth=cycles).holds
+
+
+def _kept(module):
+    return lambda platform: module
+
+
+# Lanes; cycles that the reader of the spikes stalls at most, and that an offer then waits.
+BOUNDS = [(SIZE, 0, 11), (SIZE, 1, 13), (SIZE, 2, 15), (1, 0, 12)]
+CYCLES = 30
+
+
+@pytest.mark.parametrize("lanes, stall, limit", BOUNDS)
+def test_a_core_comes_back(lanes, stall, limit, tmp_path, any_spikes):
+    options = {"lanes": lanes, "stall": stall, "cycles": CYCLES}
+    assert returns(tmp_path, any_spikes, limit=limit, **options)
+
+
+@pytest.mark.parametrize("lanes, stall, limit", BOUNDS)
+def test_and_not_sooner(lanes, stall, limit, tmp_path, any_spikes):
+    options = {"lanes": lanes, "stall": stall, "cycles": CYCLES}
+    assert not returns(tmp_path, any_spikes, limit=limit - 1, **options)
+
+
+@pytest.mark.parametrize(
+    "name, module, old, new",
+    [
+        ("delayed", delay, "[self.o.valid.eq(1), self.o.p.end.eq(1)]", "[self.o.p.end.eq(1)]"),
+        ("delayed", delay, 'm.next = "During"', 'm.next = "Before"'),
+        (
+            "module",
+            population,
+            "intake.free.eq(Cat(one.free for one in emitters).all())",
+            "intake.free.eq(Cat(~one.free for one in emitters).all())",
+        ),
+        ("module", population, "one.start.eq(intake.complete)", "one.start.eq(intake.event)"),
+    ],
+)
+def test_a_fault_is_found(name, module, old, new, tmp_path, any_spikes):
+    faulty = {name: planted(module, old, new)}
+    assert not returns(tmp_path, any_spikes, stall=0, limit=11, cycles=CYCLES, **faulty)
