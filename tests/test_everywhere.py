@@ -29,11 +29,12 @@ from spiker_hdl.model import Answer, Mapping, Reports, Result, encoders, load, q
 from spiker_hdl.simulate import interpreted
 
 FAST = 8
-SLOW = 60
+MANY = 500
+CHUNK = 20
 LARGE = 6
 IMAGES = 100
 SMALL = {"populations": (1, 3), "neurons": (1, 8), "channels": (1, 7)}
-MIDDLE = {"neurons": (1, 14), "channels": (1, 10)}
+GRAPHS = {"populations": (1, 8), "neurons": (1, 8), "channels": (1, 8)}
 
 
 @pytest.fixture(autouse=True)
@@ -209,20 +210,45 @@ def test_networks_that_shrink_give_the_same_bits_everywhere(case):
     compare(case.network, case.spikes, case.mapping, Random(case.seed))
 
 
+def many(seed):
+    """Draw one of the many networks, with what goes with it."""
+    return of_seed(10_000 + seed, GRAPHS, steps=8)
+
+
 @pytest.mark.slow
-def test_many_random_networks_give_the_same_bits_everywhere(capsys):
-    drawn, mappings = [], Counter()
-    for seed in range(SLOW):
-        network, spikes, mapping, random = of_seed(seed, MIDDLE, steps=10)
-        wanted = compare(network, spikes, mapping, random)
+@pytest.mark.parametrize("start", range(0, MANY, CHUNK))
+def test_many_random_graphs_give_the_same_bits_everywhere(start):
+    for seed in range(start, start + CHUNK):
+        network, spikes, mapping, random = many(seed)
+        names = everything(network)
+        wanted = run(network, spikes, record=names)
+        assert wanted.differences(run_torch(network, spikes)) == [], f"seed {seed}"
+        pauses = stalls(random, random.choice([0, 0.2, 0.6]), random.choice([0, 0.3, 0.97]))
+        found = interpreted.run(
+            network, spikes, mapping=mapping, record=names, back_to_back=True, pauses=pauses
+        )
+        assert wanted.differences(found) == [], f"seed {seed}"
+        assert set(found.spikes) == set(names), f"seed {seed}"
+
+
+@pytest.mark.slow
+def test_many_random_graphs_are_alive_and_take_every_option(capsys):
+    drawn, mappings, sizes = [], Counter(), Counter()
+    for seed in range(MANY):
+        network, spikes, mapping, _ = many(seed)
+        wanted = run(network, spikes, record=everything(network))
         drawn.append(liveness(network, wanted, spikes))
         mappings.update(mapping_options(network, mapping))
+        sizes[len(network.populations)] += 1
     with capsys.disabled():
         print(f"\n{describe(drawn)}")
-        print("\n".join(f"{mappings[one] / SLOW:6.1%} mapping: {one}" for one in sorted(MAPPINGS)))
+        print("\n".join(f"{mappings[one] / MANY:6.1%} mapping: {one}" for one in sorted(MAPPINGS)))
+        print("\n".join(f"{sizes[one] / MANY:6.1%} populations: {one}" for one in sorted(sizes)))
     assert_alive(drawn)
     assert set(mappings) <= MAPPINGS
-    assert all(mappings[one] >= 0.05 * SLOW for one in MAPPINGS), mappings
+    assert all(mappings[one] >= 0.05 * MANY for one in MAPPINGS), mappings
+    assert set(sizes) == set(range(1, 9))
+    assert all(sizes[one] >= 0.05 * MANY for one in sizes), sizes
 
 
 @pytest.mark.slow
