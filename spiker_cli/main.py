@@ -277,7 +277,7 @@ def emit(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Directory, made if need be.")
     ],
-    language: Annotated[str, typer.Option(help="verilog.")] = "verilog",
+    language: Annotated[str, typer.Option(help="verilog or vhdl.")] = "verilog",
     data: Data = None,
     samples: Annotated[
         int, typer.Option(help="Samples of the test bench; 0 for no test bench.")
@@ -292,12 +292,13 @@ def emit(
         typer.Option("--timed", help="Simulate first, so that the test bench compares cycles too."),
     ] = False,
 ) -> None:
-    """Write the accelerator in Verilog, with a test bench that checks itself, and a manifest.
+    """Write the accelerator in Verilog or VHDL, with a test bench that checks itself.
 
     For example:
 
         spiker emit networks/digits.spiker -o digits_verilog
         make -C digits_verilog sim
+        spiker emit networks/digits.spiker -o digits_vhdl --language vhdl
         spiker emit networks/mnist.spiker -o mnist_verilog --lanes 32 --samples 3 --timed
     """
     _call(

@@ -9,11 +9,15 @@ from ..model import Mapping, Network, Result, reference, stimulus
 from ..model.check import check_choice, check_kind
 from ..names import identifiers
 from ..rtl import Accelerator
+from .bench import bench_name
 from .directory import writing
 from .manifest import manifest
+from .source import Source
 from .vectors import Vectors, make_vectors
-from .verilog import Source, to_verilog
-from .verilog_bench import bench_name, verilog_bench
+from .verilog import to_verilog
+from .verilog_bench import verilog_bench
+from .vhdl import vhdl_source
+from .vhdl_bench import vhdl_bench
 
 __all__ = ["LANGUAGES", "Language", "emit"]
 
@@ -24,7 +28,7 @@ ARGS ?=
 
 .PHONY: sim clean
 
-sim: {bench}.vvp  ## Compare all samples; ARGS="+stalls=1 +back_to_back" makes it harder
+sim: {bench}.vvp  ## Compare all samples; ARGS="{harder}" makes it harder
 	$(VVP) -n $< $(ARGS)
 
 {bench}.vvp: {top}.v {bench}.v
@@ -32,6 +36,23 @@ sim: {bench}.vvp  ## Compare all samples; ARGS="+stalls=1 +back_to_back" makes i
 
 clean:
 	rm -f {bench}.vvp
+"""
+
+_VHDL_MAKE = """\
+GHDL ?= ghdl
+ARGS ?=
+
+.PHONY: sim clean
+
+sim: work-obj08.cf  ## Compare all samples; ARGS="{harder}" makes it harder
+	$(GHDL) -r --std=08 {bench} $(ARGS)
+
+work-obj08.cf: {top}.vhd {bench}.vhd
+	$(GHDL) -a --std=08 $^
+	$(GHDL) -e --std=08 {bench}
+
+clean:
+	$(GHDL) --remove --std=08
 """
 
 _README = """\
@@ -48,7 +69,7 @@ vectors/  their beats, and the results expected, in hexadecimal
 To run it, with {simulator} installed:
 
     make sim
-    make sim ARGS="+stalls=1 +back_to_back"
+    make sim ARGS="{harder}"
 
 prints PASS and the number of samples, or FAIL and the first difference.
 """
@@ -69,9 +90,11 @@ class Language:
     bench : callable
         Writes its test bench: ``bench(accelerator, vectors, top=, ports=)`` gives a text.
     makefile : str
-        With ``{top}`` and ``{bench}``.
+        With ``{top}``, ``{bench}`` and ``{harder}``.
     simulator : str
         What the makefile calls.
+    harder : str
+        Arguments with which the test bench pauses and leaves no gaps.
     """
 
     title: str
@@ -80,10 +103,28 @@ class Language:
     bench: Callable[..., str]
     makefile: str
     simulator: str
+    harder: str
 
 
 LANGUAGES = {
-    "verilog": Language("Verilog", "v", to_verilog, verilog_bench, _VERILOG_MAKE, "Icarus Verilog"),
+    "verilog": Language(
+        "Verilog",
+        "v",
+        to_verilog,
+        verilog_bench,
+        _VERILOG_MAKE,
+        "Icarus Verilog",
+        "+stalls=1 +back_to_back",
+    ),
+    "vhdl": Language(
+        "VHDL-2008",
+        "vhd",
+        vhdl_source,
+        vhdl_bench,
+        _VHDL_MAKE,
+        "GHDL",
+        "-gstalls=1 -gback_to_back=true",
+    ),
 }
 """Languages that can be emitted."""
 
@@ -185,11 +226,12 @@ def _files(
         text = language.bench(accelerator, vectors, top=top, ports=source.ports)
         files[f"{bench}.{language.suffix}"] = text
         files |= {f"vectors/{name}": text for name, text in vectors.files().items()}
-        files["Makefile"] = language.makefile.format(top=top, bench=bench)
+        files["Makefile"] = language.makefile.format(top=top, bench=bench, harder=language.harder)
         readme += _BENCH_README.format(
             bench=f"{bench}.{language.suffix}",
             samples=vectors.samples,
             simulator=language.simulator,
+            harder=language.harder,
         )
     files["README.txt"] = readme
     files["manifest.json"] = manifest(

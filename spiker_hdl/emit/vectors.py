@@ -101,7 +101,8 @@ def patience(accelerator: Accelerator, steps: int) -> int:
         events = sum(network.nodes[p.source].size + 1 for p in network.into(one.name))
         total += -(-one.size // core.lanes) * events + 2 * one.size + 32
     latest = max((one.delay for one in network.projections), default=0)
-    return 1000 + 8 * (steps + latest + 2) * total
+    # No more than an integer of both languages holds.
+    return min(1000 + 8 * (steps + latest + 2) * total, 2**31 - 1)
 
 
 def _hex(words: Iterable[int], width: int) -> str:

@@ -1,15 +1,15 @@
 """Verilog of a component, by way of Yosys."""
 
 import re
-from dataclasses import dataclass
 from importlib import import_module
 
 from amaranth.lib import wiring
 
 from .rename import WAKE, plain_names
+from .source import Source
 from .yosys import run_yosys
 
-__all__ = ["Source", "to_verilog"]
+__all__ = ["to_verilog"]
 
 _SCRIPT = """\
 read_rtlil <<rtlil
@@ -19,25 +19,6 @@ proc -nomux -norom
 memory_collect
 write_verilog -norename -noattr
 """
-
-
-@dataclass(frozen=True)
-class Source:
-    """A design in a hardware language.
-
-    Members
-    -------
-    text : str
-        The design.
-    ports : mapping of str to str
-        Name of each port of the topmost module, by its name in Amaranth: ``"i__payload"``.
-    tool : str
-        What wrote it, with its version.
-    """
-
-    text: str
-    ports: dict[str, str]
-    tool: str
 
 
 def to_verilog(component: wiring.Component, name: str) -> Source:

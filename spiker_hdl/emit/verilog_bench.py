@@ -1,14 +1,13 @@
 """A self-checking test bench in Verilog."""
 
-import re
 from collections.abc import Mapping
 from string import Template
 
 from ..rtl import Accelerator
-from .fields import Field
+from .bench import Check, bench_name, checks_of, feeds_of
 from .vectors import Vectors
 
-__all__ = ["bench_name", "verilog_bench"]
+__all__ = ["verilog_bench"]
 
 _BENCH = Template("""\
 // Runs the samples in vectors/ through $top and compares every result.
@@ -161,11 +160,6 @@ _CHECK = Template("""\
 """)
 
 
-def bench_name(top: str) -> str:
-    """Return the name of the test bench of a module."""
-    return f"{top}_bench"
-
-
 def verilog_bench(
     accelerator: Accelerator, vectors: Vectors, *, top: str, ports: Mapping[str, str]
 ) -> str:
@@ -183,16 +177,15 @@ def verilog_bench(
         Name of each port in Verilog, by its name in Amaranth.
     """
     declarations, connections, reads, sources = "", "", "", ""
-    for n, node in enumerate(accelerator.network.inputs):
-        port = accelerator.ports[node.name]
-        width = vectors.widths[port]
+    for feed in feeds_of(accelerator, vectors):
+        port = feed.port
         at = {
             "port": port,
-            "label": _label(node.name, accelerator.names[node.name]),
-            "width": width,
-            "high": width - 1,
-            "last": len(vectors.beats[port]) - 1,
-            "bit": 2 * n % 31,
+            "label": feed.label,
+            "width": feed.width,
+            "high": feed.width - 1,
+            "last": feed.beats - 1,
+            "bit": feed.noise,
         }
         declarations += _DECLARATIONS.substitute(at)
         sources += _SOURCE.substitute(at)
@@ -211,29 +204,19 @@ def verilog_bench(
         connections=connections,
         reads=reads,
         sources=sources,
-        checks="".join(_check(key, field, accelerator) for key, field in vectors.fields.items()),
+        checks="".join(map(_check, checks_of(accelerator, vectors))),
     )
 
 
-def _check(key: tuple[str, ...], field: Field, accelerator: Accelerator) -> str:
-    if not field.width:
-        return ""
-    plain = accelerator.names | accelerator.readout_names
-    kind = "readout " if key[0] in {"class", "scores", "steps"} else ""
-    label = key[0] if len(key) == 1 else f"{key[0]} of {kind}{_label(key[1], plain[key[1]])}"
-    timed = key == ("cycles",)
-    label = f"score %0d of {label.partition(' of ')[2]}" if field.count else label
+def _check(check: Check) -> str:
+    field = check.field
+    what = f"{check.what} %0d" if field.count else check.what
     return _CHECK.substitute(
         count=max(1, field.count),
-        condition="TIMED && stalls == 0 && !back_to_back && " if timed else "",
+        condition="TIMED && stalls == 0 && !back_to_back && " if check.timed else "",
         at=f"{field.offset} + {field.width} * n",
         width=field.width,
-        label=label,
+        label=f"{what} of {check.of}" if check.of else what,
         index=" n," if field.count else "",
         sign="$signed" if field.signed else "$unsigned",
     )
-
-
-def _label(name: str, identifier: str) -> str:
-    """Return a name as a string of Verilog may hold it."""
-    return name if re.fullmatch(r"[\w +.,:;<>=-]+", name, re.ASCII) else identifier

@@ -10,12 +10,14 @@ from amaranth.lib import wiring
 
 from .rtlil import parse
 from .rtlil_tree import Module
+from .source import Source
 from .vhdl_cells import UnsupportedConstructError
 from .vhdl_entity import Entity
 from .vhdl_instances import Port
 from .vhdl_names import Identifiers
 
 __all__ = ["Port", "UnsupportedConstructError", "VhdlDesign", "convert_vhdl", "to_vhdl"]
+__all__ += ["vhdl_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,29 @@ def convert_vhdl(elaboratable, *, name: str, ports=None) -> VhdlDesign:
         ]
         result[names[key]] = "".join(filled)
     return VhdlDesign(result, names[inner[top.name][0]], tuple(inner[top.name][1]))
+
+
+def vhdl_source(component: wiring.Component, name: str) -> Source:
+    """Write a component and all within it as VHDL-2008, as a part of an emission.
+
+    Parameters
+    ----------
+    component : wiring.Component
+        Not elaborated before.
+    name : str
+        Identifier of the topmost entity.
+
+    Raises
+    ------
+    UnsupportedConstructError
+        If the design has something that cannot be written.
+    """
+    from .. import __version__
+
+    design = convert_vhdl(component, name=name)
+    tool = f"spiker-hdl {__version__}"
+    text = f"-- {name}, written by {tool}\n\n{design.text()}"
+    return Source(text, {port.source: port.name for port in design.ports}, tool)
 
 
 def _modules(elaboratable, ports) -> dict[str, Module]:
