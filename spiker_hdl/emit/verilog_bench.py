@@ -48,7 +48,7 @@ module $bench;
 
   reg [$high:0] expected [0:SAMPLES-1];
   reg [$high:0] wanted;
-  reg [$high:0] before = 0;
+  reg [$high:0] earlier = 0;
   reg held = 0;
   wire [$high:0] o_payload;
   wire o_valid;
@@ -95,8 +95,8 @@ $sources
   always @(posedge clk) if (!rst && !failed) begin
     quiet <= quiet + 1;
     held <= o_valid && !o_ready;
-    before <= o_payload;
-    if (held && (o_valid !== 1 || o_payload !== before)) begin
+    earlier <= o_payload;
+    if (held && (o_valid !== 1 || o_payload !== earlier)) begin
       failed = 1;
       $$display("FAIL sample %0d: result must stay until it is taken", done);
     end
