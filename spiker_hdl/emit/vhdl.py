@@ -15,6 +15,7 @@ from .vhdl_cells import UnsupportedConstructError
 from .vhdl_entity import Entity
 from .vhdl_instances import Port
 from .vhdl_names import Identifiers
+from .vhdl_text import wrapped
 
 __all__ = ["Port", "UnsupportedConstructError", "VhdlDesign", "convert_vhdl", "to_vhdl"]
 __all__ += ["vhdl_source"]
@@ -101,7 +102,8 @@ def convert_vhdl(elaboratable, *, name: str, ports=None) -> VhdlDesign:
         key = keys.setdefault(text, f"\x03{len(keys)}\x03")
         inner[module.name] = (key, entity.ports)
         texts.setdefault(key, text)
-        labels.setdefault(key, module.name)
+        # Where several share it, the outermost of them gives it its name.
+        labels[key] = min(labels.get(key, module.name), module.name, key=_depth)
     names = _names(labels, inner[top.name][0], name)
     result = {}
     for key, text in texts.items():
@@ -109,7 +111,8 @@ def convert_vhdl(elaboratable, *, name: str, ports=None) -> VhdlDesign:
         filled = [
             names[f"\x03{piece}\x03"] if place % 2 else piece for place, piece in enumerate(pieces)
         ]
-        result[names[key]] = "".join(filled)
+        lines = [piece for line in "".join(filled).splitlines() for piece in wrapped(line)]
+        result[names[key]] = "\n".join(lines) + "\n"
     return VhdlDesign(result, names[inner[top.name][0]], tuple(inner[top.name][1]))
 
 
@@ -163,17 +166,18 @@ def _modules(elaboratable, ports) -> dict[str, Module]:
 
 def _inside_out(modules: dict[str, Module]) -> list[Module]:
     """Order modules so that whoever is contained in another comes before it."""
-    return sorted(modules.values(), key=lambda module: -module.name.count("."))
+    return sorted(modules.values(), key=lambda module: -_depth(module.name))
+
+
+def _depth(name: str) -> int:
+    return name.count(".")
 
 
 def _names(labels: dict[str, str], top: str, name: str) -> dict[str, str]:
-    """Name entities after their modules, and with those around them where that is not enough."""
-    chosen = {top: name}
-    short = [label.rpartition(".")[2].lower() for key, label in labels.items() if key != top]
+    """Name entities after the way from the outermost, so that designs can share a library."""
+    scope = Identifiers()
+    found = {top: scope.add(name)}
     for key, label in labels.items():
         if key != top:
-            path = label.split(".")[1:]
-            alone = short.count(path[-1].lower()) == 1
-            chosen[key] = path[-1] if alone else "_".join(path)
-    scope = Identifiers()
-    return {key: scope.add(text) for key, text in chosen.items()}
+            found[key] = scope.add("_".join([name, *label.split(".")[1:]]))
+    return found

@@ -93,6 +93,10 @@ class Arithmetic:
 
     def _product(self, op: Op) -> tuple[Text, str]:
         kind = "s" if op.signed else "u"
+        factor = number(op.b, op.signed) if constant(op.b) else 0
+        if factor > 0 and factor.bit_count() == 1 and op.width >= width_of(op.a) > 1:
+            value = self.sized(op.a, kind, op.width)
+            return Text(f"shift_left({value}, {factor.bit_length() - 1})"), kind
         a, b = (paren(self._via.vector(side, kind), MULTIPLY) for side in (op.a, op.b))
         text = Text(f"{a} * {b}", MULTIPLY)
         full = width_of(op.a) + width_of(op.b)

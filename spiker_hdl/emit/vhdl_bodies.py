@@ -6,7 +6,7 @@ from .rtlil_tree import Assign, Bits, Case, Part, Spec, Switch
 from .vhdl_specs import constant, cut, join, width_of
 
 __all__ = ["Body", "grouped", "merged", "redirected", "settled", "simplified", "subjects"]
-__all__ += ["unreset"]
+__all__ += ["changing", "unreset"]
 
 Body = list[Assign | Switch]
 
@@ -128,6 +128,36 @@ def _possible(switch: Switch) -> list[Case]:
             # All values are listed, so the last case is what is left.
             cases[-1] = Case((), cases[-1].body)
     return cases
+
+
+def changing(body: Body) -> Body:
+    """Drop what lets a register keep its value, where nothing before would have changed it.
+
+    Parameters
+    ----------
+    body : list
+        Statements of a clocked process that drives one register.
+    """
+    return _changing(body, False)[0]
+
+
+def _changing(body: Body, changed: bool) -> tuple[Body, bool]:
+    result: Body = []
+    for item in body:
+        if isinstance(item, Assign):
+            if changed or item.value != item.target:
+                result.append(item)
+                changed = True
+            continue
+        cases = []
+        after = changed
+        for case in item.cases:
+            inner, inside = _changing(case.body, changed)
+            cases.append(Case(case.patterns, inner))
+            after |= inside
+        result.append(Switch(item.subject, cases))
+        changed = after
+    return result, changed
 
 
 def redirected(body: Body, wire: str) -> Body:

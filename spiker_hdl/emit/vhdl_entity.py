@@ -1,7 +1,17 @@
 """One entity with its architecture."""
 
 from .rtlil_tree import Assign, Module, Part, Wire
-from .vhdl_bodies import Body, grouped, merged, redirected, settled, simplified, subjects, unreset
+from .vhdl_bodies import (
+    Body,
+    changing,
+    grouped,
+    merged,
+    redirected,
+    settled,
+    simplified,
+    subjects,
+    unreset,
+)
 from .vhdl_cells import Register
 from .vhdl_checks import Checks
 from .vhdl_expressions import Expressions, constant_value
@@ -215,11 +225,8 @@ class Entity:
                 process = netlist.processes[own[register.wire]]
                 body = settled(redirected(process.body, register.wire))
             domain = (register.clock, register.rising, register.areset)
-            first = body[0]
-            if isinstance(first, Assign) and first.value == target:
-                # A register keeps its value without being told.
-                body = body[1:]
-            domains.setdefault(domain, {})[register.wire] = simplified(body)
+            # A register keeps its value without being told.
+            domains.setdefault(domain, {})[register.wire] = simplified(changing(body))
         processes = []
         for (clock, rising, areset), bodies in domains.items():
             choices = {wire: subjects(unreset(body)) for wire, body in bodies.items()}

@@ -240,7 +240,7 @@ def constant_value(bits: str, kind: str) -> Text:
     bits = bits.replace("x", "0")
     if kind == "b":
         return Text(f"'{bits}'")
-    if set(bits) <= {"0"} or set(bits) == {"1"}:
+    if set(bits) <= {"0"} or (set(bits) == {"1"} and not (kind == "u" and len(bits) < 32)):
         return Text(f"(others => '{bits[0]}')")
     if kind == "v":
         return Text(bit_string(bits))

@@ -3,7 +3,7 @@
 from .rtlil_tree import Bits, Spec
 from .vhdl_specs import constant, cut, join, number, width_of
 
-__all__ = ["fold"]
+__all__ = ["fold", "inverts"]
 
 
 def fold(op) -> Spec | None:
@@ -21,12 +21,35 @@ def fold(op) -> Spec | None:
         return (Bits("0" * op.width),)
     if op.kind == "mul" and not (op.a and op.b):
         return (Bits("0" * op.width),)
+    if op.kind in {"and", "or", "xor"}:
+        return _masked(op)
+    if op.kind in {"eq", "ne"} and width_of(op.a) == width_of(op.b) == 1 and constant(op.b):
+        return op.a if number(op.b, False) == (op.kind == "eq") else None
     if op.kind == "add" and constant(op.a) and number(op.a, False) == 0:
         return _extended(op.b, op.width, op.signed)
     if op.kind in {"shl", "shr", "sshr", "shift", "add", "sub"} and constant(op.b):
         if number(op.b, False) == 0:
             return _extended(op.a, op.width, op.signed)
     return None
+
+
+def _masked(op) -> Spec | None:
+    """Find what a bitwise operator gives where one side is all zeros or all ones."""
+    most = (1 << op.width) - 1
+    for known, other in ((op.a, op.b), (op.b, op.a)):
+        value = number(known, op.signed) & most if constant(known) else -1
+        if value == (most if op.kind == "and" else 0):
+            return _extended(other, op.width, op.signed)
+        if value == {"and": 0, "or": most}.get(op.kind):
+            return (Bits(f"{value:0{op.width}b}"),)
+    return None
+
+
+def inverts(op) -> bool:
+    """Tell whether an operator on a bit and a constant gives the opposite of the bit."""
+    if not (width_of(op.a) == width_of(op.b) == op.width == 1 and constant(op.b)):
+        return False
+    return op.kind in {"eq", "ne", "xor"} and number(op.b, False) == (op.kind != "eq")
 
 
 def _extended(spec: Spec, width: int, signed: bool) -> Spec | None:

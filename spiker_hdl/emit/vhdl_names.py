@@ -1,5 +1,6 @@
 """Identifiers of one VHDL scope."""
 
+import re
 from collections.abc import Iterable
 
 from ..names import identifiers
@@ -34,6 +35,8 @@ class Identifiers:
 
     def add(self, name: str) -> str:
         """Find an identifier as close to ``name`` as may be, and take it."""
+        # A number with which Amaranth tells signals apart says nothing; ours begin with 2.
+        name = re.sub(r"(?<=.)\$\d+$", "", name)
         base = identifiers([name], taken=_PACKAGES)[name]
         candidate, count = base, self._counts.get(base.lower(), 1)
         while candidate.lower() in self._taken:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from .rtlil_tree import Assign, Bits, Case, Cell, Module, Part, Process, Spec, Switch
 from .vhdl_cells import NARROWABLE, VECTORS, Cells, Op
-from .vhdl_fold import fold
+from .vhdl_fold import fold, inverts
 from .vhdl_specs import constant, cut, join, number
 
 __all__ = ["Netlist"]
@@ -44,6 +44,8 @@ class Netlist(Cells):
         dead = []
         for op in self._ordered():
             op.a, op.b, op.select = (_substitute(spec, result) for spec in op.operands())
+            if inverts(op):
+                op.kind, op.b = "not", ()
             simple = fold(op)
             if simple is None and op.kind == "mux" and self._guards(op):
                 simple = op.b

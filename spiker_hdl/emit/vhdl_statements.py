@@ -147,6 +147,11 @@ class Statements:
         subject = switch.subject
         if subject in self._via.aliases:
             subject = (Part(self._via.aliases[subject], 0, width_of(subject)),)
+        first, *others = switch.cases
+        if not first.body and len(others) == 1 and first.patterns in {("0",), ("1",)}:
+            # Nothing happens but in the other case.
+            other = ("1",) if first.patterns == ("0",) else ("0",)
+            switch = Switch(switch.subject, [Case(other, others[0].body)])
         if self._is_case(subject, switch):
             return self._case(subject, switch, indent)
         lines = []

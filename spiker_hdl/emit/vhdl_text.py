@@ -8,6 +8,9 @@ __all__ += ["bit_string", "logic", "paren", "source_note", "wrapped"]
 # From loose to tight.
 LOGIC, RELATION, ADD, MULTIPLY, UNARY, ATOM = range(6)
 
+# After what lines are broken, the best first.
+_BREAKS = {",": 0, "&": 0, "and": 0, "or": 0, "xor": 0, "+": 1, "-": 1, "<=": 2, "=>": 2}
+
 TYPES = {"u": "unsigned", "s": "signed", "v": "std_logic_vector"}
 
 
@@ -56,11 +59,13 @@ def bit_string(bits: str) -> str:
 
 def source_note(src: str) -> str:
     """Name the source file, without its directory, and the line; empty where there is none."""
-    return "  -- " + re.split(r"[/\\]", src)[-1] if src else ""
+    name = re.split(r"[/\\]", src)[-1]
+    # Clock and reset come from nowhere in the design.
+    return f"  -- {name}" if name and not name.startswith("_ir.py:") else ""
 
 
 def wrapped(line: str, width: int = 100) -> list[str]:
-    """Break a line at spaces, but never inside quotes; a comment goes before a broken line."""
+    """Break a line where it reads best, never inside quotes; a comment goes before it."""
     if len(line) <= width:
         return [line]
     indent = line[: len(line) - len(line.lstrip())]
@@ -68,16 +73,28 @@ def wrapped(line: str, width: int = 100) -> list[str]:
     lines = [f"{indent}-- {note}"] if mark else []
     if len(code) <= width:
         return [*lines, code]
-    current = ""
-    for piece in re.split(r"(?<= else) ", code):
-        # Each choice has a line of its own if it fits.
-        if current and piece:
-            lines.append(current)
-            current = f"{indent} "
-        for word in re.findall(r'(?:[^\s"]|"[^"]*")+', piece):
-            if current and len(current) + 1 + len(word) > width:
-                lines.append(current)
-                current = f"{indent}    {word}"
-            else:
-                current = f"{current} {word}" if current else f"{indent}{word}"
-    return [*lines, current]
+    # Each choice has a line of its own if it fits.
+    for n, piece in enumerate(re.split(r"(?<= else) ", code)):
+        rest = f"{indent}  {piece}" if n else piece
+        while len(rest) > width and (place := _break(rest, width)):
+            lines.append(rest[:place])
+            rest = f"{indent}    {rest[place + 1 :]}"
+        lines.append(rest)
+    return lines
+
+
+def _break(line: str, width: int) -> int:
+    """Find the space at which a line is best broken: outside of most, and after an operator."""
+    best, cost = 0, 1000
+    depth = 0
+    quoted = False
+    start = len(line) - len(line.lstrip())
+    for place, mark in enumerate(line[: width + 1]):
+        quoted ^= mark == '"'
+        depth += not quoted and (mark == "(") - (mark == ")")
+        if mark == " " and not quoted and place > start:
+            before = line[:place].rpartition(" ")[2]
+            price = 4 * depth + _BREAKS.get(before[-1] if before[-1] in ",&" else before, 3)
+            if price <= cost:
+                best, cost = place, price
+    return best

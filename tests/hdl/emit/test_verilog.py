@@ -5,12 +5,13 @@
 import os
 import re
 import shutil
-import subprocess
+from functools import partial
 from random import Random
 
 import numpy as np
 import pytest
 from amaranth.back import rtlil
+from emitted import fails, simulate, small, spikes_for
 
 import spiker_hdl
 from networks import ODD_NAMES, describe, liveness, random_mapping, random_network, random_spikes
@@ -18,7 +19,7 @@ from spiker_hdl.emit import emit
 from spiker_hdl.emit.rename import plain_names
 from spiker_hdl.emit.verilog import to_verilog
 from spiker_hdl.emit.yosys import YOWASP, YosysError, find_yosys
-from spiker_hdl.model import Decay, Input, Lif, Mapping, Network, Population, Projection, Readout
+from spiker_hdl.model import Mapping
 from spiker_hdl.names import KEYWORDS
 from spiker_hdl.rtl import Accelerator
 
@@ -26,45 +27,7 @@ from spiker_hdl.rtl import Accelerator
 @pytest.fixture
 def icarus():
     """Compile what was emitted, run its test bench; return the exit status and what it printed."""
-    for tool in ("iverilog", "vvp", "make"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} must be installed")
-
-    def run(directory, *arguments):
-        done = subprocess.run(
-            ["make", "-s", "sim", f"ARGS={' '.join(arguments)}"],
-            cwd=directory,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    return run
-
-
-def small(*, leak=2, name="small net"):
-    """Make a network in which every weight matters."""
-    draw = np.random.default_rng(7)
-    return Network(
-        [Input("picture", 12)],
-        [
-            Population("hidden", 9, Lif(width=8, decay=Decay.shift(leak), threshold=14)),
-            Population("out", 4, Lif(width=8, decay=Decay.shift(2), threshold=9)),
-        ],
-        [
-            Projection("picture", "hidden", draw.integers(-7, 8, (9, 12)), bits=4),
-            Projection("hidden", "out", draw.integers(-7, 8, (4, 9)), bits=4),
-        ],
-        [Readout("out")],
-        16,
-        name,
-    )
-
-
-def spikes_for(network, samples=6, steps=8, seed=3):
-    return random_spikes(network, Random(seed), samples, steps)
+    return partial(simulate, "verilog")
 
 
 # -- right, and wrong on purpose -----------------------------------------------------------------
@@ -93,14 +56,6 @@ def test_passes(emitted, icarus, arguments):
         0,
         f"PASS {2 if '+samples=2' in arguments else 6} samples",
     )
-
-
-def fails(icarus, directory, *arguments):
-    status, text = icarus(directory, *arguments)
-    assert status != 0
-    assert "PASS" not in text
-    (line,) = [line for line in text.splitlines() if line.startswith("FAIL")]
-    return line
 
 
 def test_a_weight_bit_changed_in_the_verilog_fails(emitted, icarus):

@@ -38,7 +38,7 @@ def test_alike_components_share_an_entity():
     assert len(design.entities) == 5
     assert len({entity.lower() for entity in design.entities}) == 5
     assert list(design.entities)[-1] == design.top == "top"
-    assert design.text().count("entity work.counter") == 6
+    assert design.text().count("entity work.top_counter") == 6
 
 
 def test_ports_are_told():
