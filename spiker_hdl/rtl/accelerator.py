@@ -270,7 +270,9 @@ class Accelerator(wiring.Component):
             **{(("counts", self.names[n])): c.o for n, c in self.counters.items()},
         }
         first = next(iter(self.readouts.values()))
-        answered, answers, ready = Signal(), Signal(), Signal()
+        answered = Signal()
+        answers = Signal()
+        ready = Signal()
         decided = self._decided(m, first) if self.stepwise else 0
         m.d.comb += [
             answers.eq(~answered & (first.o.p.answer | decided)),
@@ -300,7 +302,8 @@ class Accelerator(wiring.Component):
         found = first.o.p
         best = found.scores[found.winner]
         left = self.length - found.steps
-        sure, ahead = Signal(first.classes), Signal(first.classes)
+        sure = Signal(first.classes)
+        ahead = Signal(first.classes)
         # Two scores differ by less than a power of two, beyond which no lead suffices.
         reach = Shape.cast(first.score).width
         margin, beyond = self.margin[:reach], self.margin[reach:].any()

@@ -62,7 +62,11 @@ class Entry(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        inside, through, ready, end, muted = Signal(), Signal(), Signal(), Signal(), Signal()
+        inside = Signal()
+        through = Signal()
+        ready = Signal()
+        end = Signal()
+        muted = Signal()
         m.d.comb += [
             through.eq(self.i.valid & (inside | self.admit)),
             self.i.ready.eq(ready & (inside | self.admit)),

@@ -112,9 +112,11 @@ class Intake(wiring.Component):
         inputs = [getattr(self, f"i{n}") for n in range(len(self.events))]
         tokens = Cat(i.valid & i.p.end for i in inputs)
         waits = Cat(i.valid & ~i.p.end for i in inputs)
-        chosen, kept = Signal(len(inputs)), Signal(len(inputs))
+        chosen = Signal(len(inputs))
+        kept = Signal(len(inputs))
         pause = Signal(range(self.interval))
-        done, first = Signal(), Signal(init=1)
+        done = Signal()
+        first = Signal(init=1)
         turn = Signal(range(self.folds))
         base = Signal(range(self.folds * self.rows))
         m.d.comb += self.first.eq(first)

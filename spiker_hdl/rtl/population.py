@@ -112,7 +112,9 @@ class PopulationCore(wiring.Component):
 
         # The groups are asked for from the cycle after the step's end, and step one cycle later.
         turn = Signal(range(self.stepper.groups))
-        turning, last, empty = Signal(), Signal(), Signal()
+        turning = Signal()
+        last = Signal()
+        empty = Signal()
         fresh = Signal(init=1)
         with m.If(intake.complete):
             m.d.sync += [turn.eq(0), turning.eq(1), last.eq(intake.last), empty.eq(intake.first)]

@@ -106,12 +106,15 @@ class ReadoutCore(wiring.Component):
         m = Module()
 
         scores = Signal(data.ArrayLayout(self.score, self.classes))
-        best, winner = Signal(self.score), Signal(range(self.classes))
+        best = Signal(self.score)
+        winner = Signal(range(self.classes))
         steps = Signal(range(self.network.longest + 1))
         seen = Signal(self.classes)
-        none, fresh = Signal(init=1), Signal(init=1)  # in this step, in this window
+        none = Signal(init=1)  # in this step
+        fresh = Signal(init=1)  # in this window
         left = Signal(range(self.network.longest + 1))
-        end, result = Signal(), Signal()
+        end = Signal()
+        result = Signal()
         window_ends = (Mux(fresh, self.window, left) == 1) if self.stepwise else 0
         m.d.comb += end.eq(self.i.p.end & (self.i.p.last | window_ends))
         m.d.comb += result.eq(self.i.p.end if self.stepwise else end)
