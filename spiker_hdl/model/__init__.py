@@ -1,6 +1,6 @@
 """What a network is and computes, in integers, with NumPy alone."""
 
-from . import encoders, reference
+from . import encoders, reference, timing
 from .arithmetic import ARRAYS, INTEGERS, Arithmetic, Arrays, Decay
 from .bounds import Bounds, bounds
 from .file import FileError, load, load_mapping, save
@@ -74,4 +74,5 @@ __all__ = [
     "state",
     "stimulus",
     "store_bits",
+    "timing",
 ]

@@ -36,6 +36,10 @@ class Synapses:
         """The weights that are stored, in storage order."""
         raise NotImplementedError
 
+    def fan_out(self) -> np.ndarray:
+        """Return how many synapses each source has where they are stored one by one."""
+        return np.count_nonzero(self.matrix(), axis=0)
+
     def reach(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
         """Return least and greatest sum of each target, over all events of values ``low..high``.
 
@@ -159,6 +163,9 @@ class OneToOne(Synapses):
 
     def matrix(self) -> np.ndarray:
         return np.diag(self.weights)
+
+    def fan_out(self) -> np.ndarray:
+        return np.ones(self.source_size, dtype=np.int64)
 
     def reach(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
         return _ends(self.weights, low, high)

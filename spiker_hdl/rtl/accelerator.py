@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..model import Mapping, Network
 from ..model.check import check_kind
+from ..model.machine import TICK_ROOM, room
 from ..model.reports import MARGIN_BITS
 from ..names import identifiers
 from .broadcast import Broadcast
@@ -20,9 +21,6 @@ from .queue import Queue
 from .readout import ReadoutCore
 
 __all__ = ["Accelerator", "SampleResult"]
-
-TICK_ROOM = 16
-"""Entries of a queue of bare tokens."""
 
 
 class SampleResult(data.StructLayout):
@@ -119,7 +117,7 @@ class Accelerator(wiring.Component):
         self.observe = tuple(observe)
         self.streams = tuple(streams)
         self.stepwise = stepwise
-        self.room = len(network.populations) + 2
+        self.room = room(network)
         self.names = identifiers(network.nodes)
         self.readout_names = identifiers(one.name for one in network.readouts)
         self.ports = {

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..model.check import check_int
+from ..model.machine import STEP_ROOM, emitter_depth
 from .events import NO_VALUE, AddressEvent
 from .queue import Queue
 from .scanner import Scanner, ScannerWord
@@ -62,15 +63,15 @@ class Emitter(wiring.Component):
         m = Module()
 
         layout = ScannerWord(self.width, self.words, self.value)
-        m.submodules.queue = queue = Queue(layout, depth=max(3, 2 * self.words))
+        m.submodules.queue = queue = Queue(layout, depth=emitter_depth(self.words))
         m.submodules.scanner = scanner = Scanner(self.size, width=self.width, value=self.value)
         wiring.connect(m, queue.o, scanner.i)
         wiring.connect(m, scanner.o, wiring.flipped(self.o))
         m.d.comb += [queue.i.p.eq(self.i), queue.i.valid.eq(self.valid)]
 
-        waiting = Signal(range(3))
+        waiting = Signal(range(STEP_ROOM + 1))
         sent = self.o.valid & self.o.ready & self.o.p.end
-        m.d.comb += self.free.eq(waiting < 2)
+        m.d.comb += self.free.eq(waiting < STEP_ROOM)
         m.d.sync += waiting.eq(waiting + self.start - sent)
 
         return m

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..model import Mapping, Network, Projection
 from ..model.check import check_kind
+from ..model.machine import LEAST_INTERVAL, clocked, reads_potential
 from .emitter import Emitter
 from .events import AddressEvent, value_shape
 from .expander import SynapseEvent, added_width
@@ -15,9 +16,6 @@ from .stepper import Stepper, range_shape
 from .synapses import Synapses
 
 __all__ = ["PopulationCore", "event_of"]
-
-LEAST_INTERVAL = 4
-"""Cycles from one step to the next that the way through the stepper and its memory needs."""
 
 
 class PopulationCore(wiring.Component):
@@ -72,11 +70,8 @@ class PopulationCore(wiring.Component):
         self.core = core = mapping.cores[name]
         self.bounds = network.bounds[name]
         self.projections = network.into(name)
-        self.clocked = all(one.delay for one in self.projections)
-        self.reads_potential = any(
-            one.population == name and one.kind in {"last", "largest", "sum"}
-            for one in network.readouts
-        )
+        self.clocked = clocked(network, name)
+        self.reads_potential = reads_potential(network, name)
         neuron, size = self.population.neuron, self.population.size
         self.dense = [one for one in self.projections if mapping.store(network, one) == "rows"]
         self.events = [self._event(one) for one in self.projections]

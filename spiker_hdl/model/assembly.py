@@ -1,0 +1,417 @@
+"""The accelerator put together from its components' handshakes, for many machines in lockstep."""
+
+from collections.abc import Mapping as Table
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import machine
+from .lockstep import (
+    Branches,
+    Delay,
+    Emitter,
+    Expander,
+    Feed,
+    Intake,
+    Part,
+    Queue,
+    Readout,
+    Scanner,
+)
+from .mapping import Mapping
+from .network import Network, Projection
+from .stimulus import Stimulus
+from .tapes import EVENT, LAST, SAMPLE_ENDS, TOKEN, Tape, Train
+
+__all__ = ["Elapsed", "Machines", "Spent"]
+
+COMPACT = 64
+"""Cycles after which machines that are done are left behind."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Where a population's cycles went, of each sample or stream of samples.
+
+    Members
+    -------
+    events : array of int
+        Cycles in which an event was added to sums.
+    firing : array of int
+        Cycles in which no event was accepted since a step was computed.
+    waiting : array of int
+        All others, from the first sample's begin to the last one's result.
+    """
+
+    events: np.ndarray
+    firing: np.ndarray
+    waiting: np.ndarray
+
+    @classmethod
+    def join(cls, parts: Sequence["Spent"]) -> "Spent":
+        """Return the parts one after the other."""
+        names = ("events", "firing", "waiting")
+        return cls(*(np.concatenate([getattr(one, name) for one in parts]) for name in names))
+
+
+@dataclass(frozen=True)
+class Elapsed:
+    """Cycles of a batch of machines.
+
+    Members
+    -------
+    cycles : array of int, shape (samples,)
+        From a sample's begin to its result.
+    finished : array of int, shape (samples,)
+        From a machine's start to a sample's result.
+    spent : dict of str to Spent
+        For each population, of each machine.
+    """
+
+    cycles: np.ndarray
+    finished: np.ndarray
+    spent: dict[str, Spent]
+
+
+class Machines:
+    """Accelerators side by side, each with samples of its own.
+
+    Parameters
+    ----------
+    network : Network
+    mapping : Mapping
+    given : Stimulus
+    trains : mapping of str to array or list of array
+        For each input and population that fires, its events in each sample, shape (steps, size).
+    chunks : list of array of int
+        For each machine, its samples.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        mapping: Mapping,
+        given: Stimulus,
+        trains: Table[str, Any],
+        chunks: list[np.ndarray],
+    ):
+        self.network = network
+        self.count = len(chunks)
+        self.samples = np.array([len(chunk) for chunk in chunks])
+        members = np.concatenate(chunks)
+        machines = np.repeat(np.arange(self.count), self.samples)
+        self.parts: list[Part | Tape] = []
+        self.room = machine.room(network)
+
+        def train(name: str) -> Train:
+            return Train([trains[name][n] != 0 for n in members], machines, self.count)
+
+        self.entries = {
+            one.name: _Entry(self, train(one.name), mapping, one.size) for one in network.inputs
+        }
+        self.sources: dict[str, _Source] = dict(self.entries)
+        self.potentials: dict[str, _Source] = {}
+        self.cores = {name: _Core(self, mapping, name) for name in network.order}
+        for name, core in self.cores.items():
+            spikes = train(name) if name in trains else None
+            if spikes is not None:
+                self.sources[name] = _Output(self, spikes, core)
+            if machine.reads_potential(network, name):
+                size = network.population[name].size
+                steps = [np.ones((given.steps[n], size), bool) for n in members]
+                self.potentials[name] = _Output(self, Train(steps, machines, self.count), core)
+        self._connect()
+
+    def add(self, part: Any) -> Any:
+        """Keep a part, so that it goes with its machine."""
+        self.parts.append(part)
+        return part
+
+    def _connect(self) -> None:
+        network = self.network
+        for name, core in self.cores.items():
+            for one in network.into(name):
+                core.connect(self.sources[one.source], one)
+            if machine.clocked(network, name):
+                core.tick(self.sources[network.inputs[0].name])
+        self.readouts = []
+        for one in network.readouts:
+            spikes = one.kind in {"count", "first"}
+            source = (self.sources if spikes else self.potentials)[one.population]
+            part = self.add(Readout(self.count))
+            self.readouts.append(part)
+            source.sinks.append(_Scores(part))
+        self.counters = []
+        for name in self.cores:
+            if name in self.sources:
+                queue = self.add(Queue(self.count, self.room))
+                self.counters.append(queue)
+                self.sources[name].sinks.append(_Count(queue))
+        self.all = [*self.sources.values(), *self.potentials.values()]
+        for source in self.all:
+            source.branches = self.add(Branches(self.count, len(source.sinks)))
+
+    def run(self) -> Elapsed:
+        """Run all machines until their last results."""
+        begun = np.zeros((self.count, self.samples.max()), np.int64)
+        done = np.zeros_like(begun)
+        where = np.arange(self.count)
+        starts, ends = np.zeros(self.count, np.int64), np.zeros(self.count, np.int64)
+        spent = {name: np.zeros((2, self.count), np.int64) for name in self.cores}
+        left, now = self.samples.copy(), 0
+        while len(where):
+            begin, finish = self._cycle()
+            for name, core in self.cores.items():
+                spent[name][:, where] += core.busy
+            begun[where[begin], starts[where[begin]]] = now
+            starts[where[begin]] += 1
+            done[where[finish], ends[where[finish]]] = now + 1
+            ends[where[finish]] += 1
+            left -= finish
+            now += 1
+            if now % COMPACT == 0 and not left.all():
+                kept = left > 0
+                where, left = where[kept], left[kept]
+                for part in self.parts:
+                    part.select(kept)
+            elif not left.any():
+                break
+        valid = np.arange(begun.shape[1]) < self.samples[:, None]
+        total = done.max(axis=1)
+        each = {n: Spent(*busy, total - busy.sum(axis=0)) for n, busy in spent.items()}
+        return Elapsed((done - begun)[valid], done[valid], each)
+
+    def _cycle(self) -> tuple[np.ndarray, np.ndarray]:
+        """Run a cycle; return where the first input begins a sample, and where one ends."""
+        finish = np.logical_and.reduce([one.valid for one in (*self.readouts, *self.counters)])
+        # What a queue accepts follows from its state, which readers must not have changed yet.
+        moves = [source.flow(*source.offer(), finish) for source in self.all]
+        for core in self.cores.values():
+            core.clock()
+        for source, taken in zip(self.all, moves, strict=True):
+            source.clock(taken, finish)
+        return self.entries[self.network.inputs[0].name].begin, finish
+
+
+class _Line:
+    """What lies between a source and a core: a queue, and maybe a delay and an expander."""
+
+    def __init__(self, queue: Queue, tape: Tape, *, ticks: bool = False):
+        self.queue = queue
+        self.tape = tape
+        self.ticks = ticks
+        self.delay: Delay | None = None
+        self.expander: Expander | None = None
+        self.synapses: Tape | None = None  # of each item, where there is an expander
+
+    def ready(self, item, finish):
+        ready = self.queue.ready()
+        return ready | (item == EVENT) if self.ticks else ready
+
+    def take(self, taken, item, finish):
+        self.written = taken & (item != EVENT) if self.ticks else taken
+
+    def offer(self):
+        """Return where the core is offered an item, where that is a token, and where a last one."""
+        self.item = self.tape.read(self.queue.place)
+        self.valid, self.token = self.queue.valid, self.item != EVENT
+        last = self.item == LAST
+        if self.delay is not None:
+            self.valid, self.token = self.delay.offer(self.valid, self.item)
+            last = np.zeros_like(last)
+        if self.expander is None:
+            return self.valid, self.token, last
+        return *self.expander.offer(self.valid, self.token), last
+
+    def clock(self, ready, finish):
+        if self.expander is not None and self.synapses is not None:
+            synapses = self.synapses.read(self.queue.place)
+            ready = self.expander.clock(self.valid, self.token, ready, synapses)
+        if self.delay is not None:
+            ready = self.delay.clock(self.queue.valid, self.item, ready, finish)
+        self.queue.clock(self.written, ready)
+
+
+class _Count:
+    """A spike counter, as a sink: what it says waits in a queue."""
+
+    def __init__(self, queue: Queue):
+        self.queue = queue
+
+    def ready(self, item, finish):
+        return self.queue.ready() | (item != LAST)
+
+    def take(self, taken, item, finish):
+        self.written = taken & (item == LAST)
+        self.queue.clock(self.written, finish)
+
+
+class _Scores:
+    """A readout, as a sink."""
+
+    def __init__(self, readout: Readout):
+        self.readout = readout
+
+    def ready(self, item, finish):
+        return self.readout.ready(item, finish)
+
+    def take(self, taken, item, finish):
+        self.readout.clock(taken, item, finish)
+
+
+class _Source:
+    """Where events come from, and the sinks that they go to."""
+
+    branches: Branches
+
+    def __init__(self, machines: "Machines", train: Train):
+        self.train = train
+        self.sinks: list[Any] = []
+        self.tape, self.addresses = train.items()
+        machines.add(self.tape)
+
+    def offer(self):
+        """Return where there is an item, and what it is."""
+        raise NotImplementedError
+
+    def clock(self, taken, finish):
+        """Move on, where what was offered is taken, and where a sample ends."""
+        raise NotImplementedError
+
+    def flow(self, valid, item, finish):
+        """Give what is offered to the sinks, and return where all have it."""
+        into, taken = self.branches.clock(valid, [one.ready(item, finish) for one in self.sinks])
+        for sink, each in zip(self.sinks, into, strict=True):
+            sink.take(each, item, finish)
+        return taken
+
+
+class _Entry(_Source, Part):
+    """An input: ``rtl.entry``, and what ``rtl.control`` says of it."""
+
+    def __init__(self, machines: "Machines", train: Train, mapping: Mapping, size: int):
+        super().__init__(machines, train)
+        self.room = machines.room
+        self.samples = np.zeros(machines.count, np.int32)
+        self.inside = np.zeros(machines.count, bool)
+        self.scanner: Scanner | None = None
+        self.words = self.tape
+        if mapping.form == "words":
+            self.words = machines.add(train.tape(train.words(min(mapping.word, size))))
+            self.scanner = machines.add(Scanner(machines.count))
+        self.feed = machines.add(Feed(self.words))
+        machines.add(self)
+
+    def offer(self):
+        self.through = self.feed.valid & (self.inside | (self.samples < self.room))
+        if self.scanner is None:
+            return self.through, self.tape.read(self.feed.place)
+        return self.scanner.valid, self.tape.read(self.scanner.place)
+
+    def clock(self, taken, finish):
+        word = self.words.read(self.feed.place)
+        if self.scanner is None:
+            moved, ends = taken, word == LAST
+        else:
+            ready = self.scanner.ready(taken)
+            moved, ends = self.through & ready, (word & SAMPLE_ENDS) > 0
+            self.scanner.clock(taken, ready, self.through, word)
+        self.begin = moved & ~self.inside
+        self.inside = np.where(moved, ~ends, self.inside)
+        self.samples = self.samples + self.begin - finish
+        self.feed.clock(moved)
+
+
+class _Output(_Source):
+    """What leaves a population: ``rtl.emitter``."""
+
+    def __init__(self, machines: "Machines", train: Train, core: "_Core"):
+        super().__init__(machines, train)
+        self.core = core
+        words = train.words(core.units)
+        self.words = machines.add(train.tape(words))
+        self.kept = machines.add(train.tape([one[one > 0] for one in words]))
+        groups = core.groups
+        self.emitter = machines.add(
+            Emitter(
+                machines.count,
+                groups=groups,
+                depth=machine.emitter_depth(groups),
+                room=machine.STEP_ROOM,
+                delay=machine.OUTCOME_DELAY,
+            )
+        )
+        core.emitters.append(self.emitter)
+
+    def offer(self):
+        self.item = self.tape.read(self.emitter.scanner.place)
+        return self.emitter.scanner.valid, self.item
+
+    def clock(self, taken, finish):
+        self.emitter.clock(self.core.complete, taken, self.item != EVENT, self.words, self.kept)
+
+
+class _Core:
+    """A population: ``rtl.population``."""
+
+    def __init__(self, machines: "Machines", mapping: Mapping, name: str):
+        self.machines = machines
+        self.mapping = mapping
+        network = machines.network
+        size, core = network.population[name].size, mapping.cores[name]
+        projections = network.into(name)
+        self.units = core.units
+        self.groups = -(-size // core.units)
+        self.lines: list[_Line] = []
+        self.emitters: list[Emitter] = []
+        direct = [mapping.store(network, one) == "synapses" for one in projections]
+        self.intake = machines.add(
+            Intake(
+                machines.count,
+                [*direct, False],
+                folds=-(-size // core.lanes),
+                interval=max(machine.LEAST_INTERVAL, self.groups),
+            )
+        )
+
+    def connect(self, source: _Source, projection: Projection) -> None:
+        """Add the line of a projection."""
+        machines, count = self.machines, self.machines.count
+        queue = machines.add(Queue(count, self.mapping.queues[projection.name]))
+        line = _Line(queue, source.tape)
+        if projection.delay:
+            line.delay = machines.add(Delay(count, projection.delay))
+        if self.mapping.store(machines.network, projection) == "synapses":
+            synapses = projection.synapses
+            line.expander = machines.add(Expander(count, synapses.kind == "one_to_one"))
+            # A token counts as an address behind all others.
+            fan_out = np.append(synapses.fan_out(), 0)
+            made = [fan_out[address] for address in source.addresses]
+            line.synapses = machines.add(source.train.tape(made))
+        self._line(source, line)
+
+    def tick(self, source: _Source) -> None:
+        """Add the line of bare tokens."""
+        queue = self.machines.add(Queue(self.machines.count, machine.TICK_ROOM))
+        tokens = [np.full(len(one), TOKEN, np.int8) for one in source.train.samples]
+        for each in tokens:
+            each[-1] = LAST
+        self._line(source, _Line(queue, self.machines.add(source.train.tape(tokens)), ticks=True))
+
+    def _line(self, source: _Source, line: _Line) -> None:
+        self.lines.append(line)
+        source.sinks.append(line)
+
+    def clock(self) -> None:
+        """Move the lines and the intake on."""
+        offers = [one.offer() for one in self.lines]
+        valid, token, last = zip(*offers, strict=True)
+        free = np.logical_and.reduce([one.free for one in self.emitters])
+        firing = self.intake.pause > 0
+        ready, event, self.complete = self.intake.clock(valid, token, free)
+        finish = self.complete & np.logical_or.reduce(last)
+        for line, taken in zip(self.lines, ready, strict=True):
+            line.clock(taken, finish)
+        self.busy = np.stack([event, firing])

@@ -1,0 +1,47 @@
+"""What the accelerator's components take: the facts that hardware and timing model share."""
+
+from .network import Network
+
+__all__ = [
+    "LEAST_INTERVAL",
+    "OUTCOME_DELAY",
+    "STEP_ROOM",
+    "TICK_ROOM",
+    "clocked",
+    "emitter_depth",
+    "reads_potential",
+    "room",
+]
+
+LEAST_INTERVAL = 4
+"""Cycles from one step to the next that the way through the stepper and its memory needs."""
+
+OUTCOME_DELAY = 4
+"""Cycles from the end of a step to the outcome of its first group of neurons."""
+
+STEP_ROOM = 2
+"""Steps whose events may wait to leave a population."""
+
+TICK_ROOM = 16
+"""Entries of a queue of bare tokens."""
+
+
+def emitter_depth(words: int) -> int:
+    """Return the entries of the queue in which a population's words wait to be scanned."""
+    return max(3, STEP_ROOM * words)
+
+
+def room(network: Network) -> int:
+    """Return how many samples may be inside at once."""
+    return len(network.populations) + 2
+
+
+def clocked(network: Network, name: str) -> bool:
+    """Tell whether bare tokens must say when a population steps, since all its input is delayed."""
+    return all(one.delay for one in network.into(name))
+
+
+def reads_potential(network: Network, name: str) -> bool:
+    """Tell whether a readout wants the potentials of a population."""
+    kinds = {"last", "largest", "sum"}
+    return any(one.population == name and one.kind in kinds for one in network.readouts)
