@@ -11,12 +11,12 @@ __all__ = ["writing"]
 
 
 @contextmanager
-def writing(directory: str | Path) -> Iterator[Callable[[Mapping[str, str]], None]]:
+def writing(directory: str | Path) -> Iterator[Callable[[Mapping[str, str | bytes]], None]]:
     """Give a function that writes files in a directory; nothing is written elsewhere.
 
-    The directory is made if need be, and not left behind empty. The files, texts by their paths
-    within the directory, are written beside first and then take their names one after another, in
-    the order given. Files of other names stay as they are.
+    The directory is made if need be, and not left behind empty. The files, texts or bytes by their
+    paths within the directory, are written beside first and then take their names one after
+    another, in the order given. Files of other names stay as they are.
 
     Parameters
     ----------
@@ -44,13 +44,13 @@ def writing(directory: str | Path) -> Iterator[Callable[[Mapping[str, str]], Non
         _remove(made)
 
 
-def _write(directory: Path, stage: Path, files: Mapping[str, str]) -> None:
+def _write(directory: Path, stage: Path, files: Mapping[str, str | bytes]) -> None:
     try:
-        for name, text in files.items():
+        for name, held in files.items():
             path = stage / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with path.open("wb") as file:
+                file.write(held.encode() if isinstance(held, str) else held)
                 file.flush()
                 os.fsync(file.fileno())
         for name in files:

@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amaranth import Value
+
+from ..link.axi import AxiTop
 from ..model import Mapping, Network, Result, reference, stimulus
 from ..model.check import check_choice, check_kind
+from ..model.file import pack
 from ..names import identifiers
 from ..rtl import Accelerator
+from .adapter import Inlet, adapted_ports, adapter, adapter_name
 from .bench import bench_name
 from .directory import writing
 from .manifest import manifest
+from .packaging import PERIOD, Package, check_period, packaging
 from .source import Source
 from .vectors import Vectors, make_vectors
 from .verilog import to_verilog
@@ -19,7 +25,7 @@ from .verilog_bench import verilog_bench
 from .vhdl import vhdl_source
 from .vhdl_bench import vhdl_bench
 
-__all__ = ["LANGUAGES", "Language", "emit"]
+__all__ = ["LANGUAGES", "PORTS", "Language", "emit"]
 
 _VERILOG_MAKE = """\
 IVERILOG ?= iverilog
@@ -60,6 +66,14 @@ _README = """\
 
 {design}  the accelerator; its top is {top}
 manifest.json  its ports, the fields of their payloads, timing, versions
+network.spiker  the network, with which `spiker simulate` compares what is here
+
+For other flows, which all take the files as they are:
+
+Makefile  make lint
+{top}.core  for FuseSoC: fusesoc --cores-root . run --target=sim {top}
+vivado.tcl, quartus.tcl  place and route, for area and speed
+{top}.xdc, {top}.sdc  the clock
 """
 
 _BENCH_README = """\
@@ -128,6 +142,9 @@ LANGUAGES = {
 }
 """Languages that can be emitted."""
 
+PORTS = ("streams", "axis")
+"""Kinds of ports that an emission can have."""
+
 
 def emit(
     network: Network,
@@ -138,6 +155,8 @@ def emit(
     samples: Any = None,
     expected: Result | None = None,
     name: str | None = None,
+    ports: str = "streams",
+    period: float = PERIOD,
     command: str | None = None,
 ) -> Path:
     """Write the accelerator of a network, and a test bench with what is expected of it.
@@ -160,6 +179,11 @@ def emit(
         bench. What the reference answers by default.
     name : str, optional
         Name of the topmost module; that of the network by default.
+    ports : {"streams", "axis"}
+        Streams of ``valid``, ``ready`` and ``payload``, or AXI4-Stream with registers behind
+        AXI4-Lite: see :mod:`spiker_hdl.link.axi`.
+    period : float
+        Nanoseconds of a clock period that the constraints ask for.
     command : str, optional
         Kept in the manifest as what makes the same again; a call of this by default.
 
@@ -179,6 +203,8 @@ def emit(
     """
     check_kind("Network", network, Network)
     check_choice("Language", language, LANGUAGES)
+    check_choice("Ports", ports, PORTS)
+    check_period(period)
     if name is not None:
         check_kind("Name", name, str)
     if mapping is not None:
@@ -194,54 +220,118 @@ def emit(
     elif given is not None:
         expected = reference.run(network, samples)
     top = identifiers([name or network.name])[name or network.name]
-    made = command or f"spiker_hdl.emit(network, directory, language={language!r})"
+    made = command or (
+        f"spiker_hdl.emit(network, directory, language={language!r}, ports={ports!r}, "
+        f"period={period!r})"
+    )
     with writing(directory) as write:
         accelerator = Accelerator(network, mapping)
         vectors = None
         if given is not None and expected is not None:
             vectors = make_vectors(accelerator, given, expected)
-        write(_files(accelerator, LANGUAGES[language], language, top, vectors, made))
+        write(_files(accelerator, language, top, vectors, made, ports == "axis", period))
     return Path(directory) / "manifest.json"
 
 
 def _files(
     accelerator: Accelerator,
-    language: Language,
     key: str,
     top: str,
     vectors: Vectors | None,
     command: str,
-) -> dict[str, str]:
-    """Return the text of every file, the manifest last."""
-    source = language.design(accelerator, top)
+    axis: bool,
+    period: float,
+) -> dict[str, str | bytes]:
+    """Return the content of every file, the manifest last."""
+    from .. import __version__
+
+    language = LANGUAGES[key]
+    outer = AxiTop(accelerator, version=__version__) if axis else None
+    source = language.design(outer or accelerator, top)
     bench = bench_name(top)
-    files = {f"{top}.{language.suffix}": source.text}
+    design, test = f"{top}.{language.suffix}", f"{bench}.{language.suffix}"
+    held: dict[str, str] = {}
+    makefile = ""
     readme = _README.format(
-        network=accelerator.network.name,
-        title=language.title,
-        design=f"{top}.{language.suffix}",
-        top=top,
+        network=accelerator.network.name, title=language.title, design=design, top=top
     )
     if vectors is not None:
-        text = language.bench(accelerator, vectors, top=top, ports=source.ports)
-        files[f"{bench}.{language.suffix}"] = text
-        files |= {f"vectors/{name}": text for name, text in vectors.files().items()}
-        files["Makefile"] = language.makefile.format(top=top, bench=bench, harder=language.harder)
+        held[test] = _bench(accelerator, outer, vectors, key, top, source)
+        held |= {f"vectors/{name}": text for name, text in vectors.files().items()}
+        makefile = language.makefile.format(top=top, bench=bench, harder=language.harder)
         readme += _BENCH_README.format(
-            bench=f"{bench}.{language.suffix}",
+            bench=test,
             samples=vectors.samples,
             simulator=language.simulator,
             harder=language.harder,
         )
-    files["README.txt"] = readme
+    package = Package(
+        language=key,
+        network=accelerator.network.name,
+        top=top,
+        bench=bench if vectors is not None else "",
+        design=design,
+        test=test,
+        vectors=[name for name in held if name.startswith("vectors/")],
+        clock=source.ports["aclk" if axis else "clk"],
+        period=float(period),
+        version=__version__,
+    )
+    files: dict[str, str | bytes] = {
+        design: source.text,
+        **held,
+        **packaging(package, makefile),
+        "network.spiker": pack(accelerator.network, accelerator.mapping),
+        "README.txt": readme,
+    }
     files["manifest.json"] = manifest(
         accelerator,
+        axis=outer,
         language=key,
         top=top,
         ports=source.ports,
         tool=source.tool,
         command=command,
         samples=0 if vectors is None else vectors.samples,
+        period=float(period),
         files=files,
     )
     return files
+
+
+def _bench(
+    accelerator: Accelerator,
+    axis: AxiTop | None,
+    vectors: Vectors,
+    key: str,
+    top: str,
+    source: Source,
+) -> str:
+    """Return the test bench, with plain streams around a design that has others."""
+    bench = LANGUAGES[key].bench
+    if axis is None:
+        return bench(accelerator, vectors, top=top, ports=source.ports)
+    inlets = inlets_of(axis)
+    widths = {
+        "__".join(map(str, path)): Value.cast(value).shape().width
+        for path, _, value in axis.signature.flatten(axis)
+    }
+    around = adapter(key, top, source.ports, inlets, widths)
+    text = bench(accelerator, vectors, top=top, ports=adapted_ports(inlets), dut=adapter_name(top))
+    return f"{around}\n{text}" if key == "vhdl" else f"{text}\n{around}"
+
+
+def inlets_of(axis: AxiTop) -> list[Inlet]:
+    """Return the streams of a design with AXI, the results last."""
+    accelerator = axis.inner.accelerator
+    found = [
+        Inlet(
+            accelerator.ports[name],
+            port,
+            Value.cast(getattr(accelerator, accelerator.ports[name]).payload).shape().width,
+            axis.signature.members[port].signature.width,
+        )
+        for name, port in axis.inner.ports.items()
+    ]
+    width = accelerator.o.p.shape().size
+    return [*found, Inlet("o", "m_axis", width, axis.signature.members["m_axis"].signature.width)]

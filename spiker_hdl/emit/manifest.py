@@ -9,6 +9,8 @@ from typing import Any
 from amaranth import Value
 from amaranth.lib.wiring import In
 
+from ..link.axi import AxiTop, tdata_width
+from ..link.registers import MAP_VERSION, mapping_digest, registers_json
 from ..model import Input
 from ..rtl import Accelerator
 from .fields import fields_of
@@ -18,23 +20,36 @@ __all__ = ["FORMAT", "VERSION", "manifest"]
 FORMAT = "spiker-emission"
 VERSION = 1
 
+_AXI = "ARM IHI 0051A for streams, ARM IHI 0022 for registers. "
+_HANDSHAKE = (
+    "A beat is taken at a rising edge at which both valid and ready are 1. Once valid is 1 it "
+    "stays, and so does the payload, until the beat is taken. Valid must not wait for ready; ready "
+    "may come and go at any time."
+)
+_HIGH = ("ready", "idle", "tlast")
+"""Ends of the names of outputs that are 1 after a reset."""
+
 
 def manifest(
     accelerator: Accelerator,
     *,
+    axis: AxiTop | None,
     language: str,
     top: str,
     ports: Mapping[str, str],
     tool: str,
     command: str,
     samples: int,
-    files: Mapping[str, str],
+    period: float,
+    files: Mapping[str, str | bytes],
 ) -> str:
     """Return the manifest of an emission as JSON.
 
     Parameters
     ----------
     accelerator : Accelerator
+    axis : AxiTop or None
+        What is around it, where its ports are those of AXI.
     language : str
     top : str
         Name of the topmost module.
@@ -46,16 +61,22 @@ def manifest(
         What makes the same again.
     samples : int
         Samples of the test bench, 0 if there is none.
-    files : mapping of str to str
-        Text of each of the other files, by path.
+    period : float
+        Nanoseconds of a clock period that the constraints ask for.
+    files : mapping of str to str or bytes
+        Content of each of the other files, by path.
     """
     from .. import __version__
 
     network = accelerator.network
     streams = {
-        accelerator.ports[node.name]: _input(accelerator, node, ports) for node in network.inputs
+        (axis.inner.ports if axis else accelerator.ports)[node.name]: _input(
+            accelerator, node, ports, axis
+        )
+        for node in network.inputs
     }
-    streams["o"] = _output(accelerator, ports)
+    streams["m_axis" if axis else "o"] = _output(accelerator, ports, axis)
+    clock, reset = ("aclk", "aresetn") if axis else ("clk", "rst")
     held = {
         "format": FORMAT,
         "version": VERSION,
@@ -65,10 +86,12 @@ def manifest(
         "made by": {"spiker-hdl": __version__, "amaranth": installed("amaranth"), "tool": tool},
         "network": {"name": network.name, "sha256": network.digest, "longest": network.longest},
         "mapping": accelerator.mapping.to_json(),
-        "clock": {"port": ports["clk"], "edge": "rising"},
+        "mapping sha256": mapping_digest(accelerator.mapping),
+        "interface": "axis" if axis else "streams",
+        "clock": {"port": ports[clock], "edge": "rising", "period in ns": period},
         "reset": {
-            "port": ports["rst"],
-            "active": "high",
+            "port": ports[reset],
+            "active": "low" if axis else "high",
             "kind": "synchronous",
             "cycles": 1,
             "needed": "no: registers start with their reset values where the device loads them",
@@ -76,15 +99,27 @@ def manifest(
         },
         "idle": {
             "port": ports["idle"],
-            "meaning": "1 while no sample is inside; a result may still wait to be taken",
+            "meaning": (
+                "1 while no sample is inside and no result waits to be taken"
+                if axis
+                else "1 while no sample is inside; a result may still wait to be taken"
+            ),
         },
-        "handshake": (
-            "A beat is taken at a rising edge at which both valid and ready are 1. Once valid is 1 "
-            "it stays, and so does the payload, until the beat is taken. Valid must not wait for "
-            "ready; ready may come and go at any time."
-        ),
-        "ports": _ports(accelerator, ports),
+        "handshake": (_AXI if axis else "") + _HANDSHAKE,
+        "of each port": {
+            "reset": "what the port holds after a reset; null where it comes from outside",
+            "latency": (
+                "cycles from a rising edge to the first at which the port can show what happened "
+                "at it: every output depends on registers alone, on no port of the same cycle"
+            ),
+        },
+        "ports": _ports(axis or accelerator, ports, axis is None),
         "streams": streams,
+        **(
+            {"registers": {"bus": "s_axil", "version": MAP_VERSION, "map": registers_json()}}
+            if axis
+            else {}
+        ),
         "timing": {
             "latency": (
                 "o's field `cycles`: from the cycle in which the first beat of the first input is "
@@ -96,33 +131,55 @@ def manifest(
             ),
         },
         "samples": samples,
-        "files": {n: hashlib.sha256(text.encode()).hexdigest() for n, text in files.items()},
+        "files": {name: _digest(held) for name, held in files.items()},
     }
     return json.dumps(held, indent=2) + "\n"
 
 
-def _ports(accelerator: Accelerator, ports: Mapping[str, str]) -> list[dict[str, Any]]:
-    found = [{"name": ports[name], "direction": "in", "width": 1} for name in ("clk", "rst")]
-    for path, member, value in accelerator.signature.flatten(accelerator):
+def _digest(held: str | bytes) -> str:
+    return hashlib.sha256(held.encode() if isinstance(held, str) else held).hexdigest()
+
+
+def _ports(component: Any, ports: Mapping[str, str], clocked: bool) -> list[dict[str, Any]]:
+    found = [
+        {"name": ports[name], "direction": "in", "width": 1, "reset": None, "latency": None}
+        for name in (("clk", "rst") if clocked else ())
+    ]
+    for path, member, value in component.signature.flatten(component):
         name = "__".join(map(str, path))
+        came = member.flow == In
         found.append({
             "name": ports[name],
-            "direction": "in" if member.flow == In else "out",
+            "direction": "in" if came else "out",
             "width": Value.cast(value).shape().width,
+            "reset": None if came else int(name.endswith(_HIGH)),
+            "latency": None if came else 1,
         })
     return found
 
 
-def _stream(accelerator: Accelerator, name: str, ports: Mapping[str, str]) -> dict[str, Any]:
+def _stream(
+    accelerator: Accelerator, name: str, ports: Mapping[str, str], axis: str
+) -> dict[str, Any]:
+    """Describe a stream: of AXI, if that has a name for it."""
     layout = getattr(accelerator, name).p.shape()
+    fields = list(fields_of(layout))
+    if not axis:
+        return {
+            **{one: ports[f"{name}__{one}"] for one in ("payload", "valid", "ready")},
+            "width": layout.size,
+            "fields": [field.to_json() for field in fields],
+        }
     return {
-        **{one: ports[f"{name}__{one}"] for one in ("payload", "valid", "ready")},
-        "width": layout.size,
-        "fields": [field.to_json() for field in fields_of(layout)],
+        **{one: ports[f"{axis}__{one}"] for one in ("tdata", "tlast", "tvalid", "tready")},
+        "width": tdata_width(layout),
+        "fields": [field.to_json() for field in fields if field.name != "last"],
     }
 
 
-def _input(accelerator: Accelerator, node: Input, ports: Mapping[str, str]) -> dict[str, Any]:
+def _input(
+    accelerator: Accelerator, node: Input, ports: Mapping[str, str], axis: AxiTop | None
+) -> dict[str, Any]:
     form = accelerator.mapping.form
     entry = accelerator.entries[node.name]
     if form == "words":
@@ -144,22 +201,29 @@ def _input(accelerator: Accelerator, node: Input, ports: Mapping[str, str]) -> d
         "channels": node.size,
         "values": [node.low, node.high],
         "form": form,
-        "order": order,
+        "order": order.replace("`last`", "`tlast`") if axis else order,
         "timing": timing + "; a sample's first beat waits until there is room for its result",
-        **_stream(accelerator, accelerator.ports[node.name], ports),
+        **_stream(
+            accelerator,
+            accelerator.ports[node.name],
+            ports,
+            axis.inner.ports[node.name] if axis else "",
+        ),
     }
 
 
-def _output(accelerator: Accelerator, ports: Mapping[str, str]) -> dict[str, Any]:
+def _output(
+    accelerator: Accelerator, ports: Mapping[str, str], axis: AxiTop | None
+) -> dict[str, Any]:
     network = accelerator.network
     return {
         "direction": "out",
-        "order": "one beat a sample",
+        "order": "one beat a sample" + (", which is a packet: `tlast` is always 1" if axis else ""),
         "timing": (
             "valid and payload come from registers; a result that waits stops no other stream "
             "until the room for results is used up"
         ),
-        **_stream(accelerator, "o", ports),
+        **_stream(accelerator, "o", ports, "m_axis" if axis else ""),
         "readouts": [
             {
                 "name": one.name,

@@ -265,7 +265,9 @@ def packaging(one: Package, makefile: str) -> dict[str, str]:
     clock = _CLOCK.format(**names, period=one.period, frequency=1000 / one.period)
     lint = _LINT[one.language].format(**names)
     # The same assignment twice would do no harm, and be no use.
-    lint = "\n".join(line for line in lint.split("\n") if " ?= " not in line or line not in makefile)
+    lint = "\n".join(
+        line for line in lint.split("\n") if " ?= " not in line or line not in makefile
+    )
     found = {
         "Makefile": makefile + "\n" * bool(makefile) + lint.lstrip("\n"),
         f"{one.top}.sdc": clock,

@@ -55,7 +55,7 @@ module $bench;
   wire o_ready = !rst && (stalls == 0 || noise[31]);
   wire idle;
 $declarations
-  $top dut (
+  $dut dut (
     .clk(clk),
     .rst(rst),
 $connections    .o_payload(o_payload),
@@ -161,7 +161,7 @@ _CHECK = Template("""\
 
 
 def verilog_bench(
-    accelerator: Accelerator, vectors: Vectors, *, top: str, ports: Mapping[str, str]
+    accelerator: Accelerator, vectors: Vectors, *, top: str, ports: Mapping[str, str], dut: str = ""
 ) -> str:
     """Return a test bench in Verilog-2001 (and ``$fatal``, which simulators of today know).
 
@@ -175,6 +175,8 @@ def verilog_bench(
         Name of its module.
     ports : mapping of str to str
         Name of each port in Verilog, by its name in Amaranth.
+    dut : str, optional
+        Module around it with these ports, where it has others.
     """
     declarations, connections, reads, sources = "", "", "", ""
     for feed in feeds_of(accelerator, vectors):
@@ -194,6 +196,7 @@ def verilog_bench(
             connections += f"    .{ports[f'{port}__{one}']}({port}_{one}),\n"
     return _BENCH.substitute(
         top=top,
+        dut=dut or top,
         bench=bench_name(top),
         idle=ports["idle"],
         samples=vectors.samples,

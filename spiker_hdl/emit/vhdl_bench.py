@@ -83,7 +83,7 @@ $declarations
     finish(1);
   end procedure;
 begin
-  dut : entity work.$top
+  dut : entity work.$dut
     port map (
       clk => clk,
       rst => rst,
@@ -192,7 +192,7 @@ _SOURCE = Template("""
 
 
 def vhdl_bench(
-    accelerator: Accelerator, vectors: Vectors, *, top: str, ports: Mapping[str, str]
+    accelerator: Accelerator, vectors: Vectors, *, top: str, ports: Mapping[str, str], dut: str = ""
 ) -> str:
     """Return a test bench in VHDL-2008.
 
@@ -206,6 +206,8 @@ def vhdl_bench(
         Name of its entity.
     ports : mapping of str to str
         Name of each port in VHDL, by its name in Amaranth.
+    dut : str, optional
+        Module around it with these ports, where it has others.
     """
     declarations, connections, sources = "", "", ""
     for feed in feeds_of(accelerator, vectors):
@@ -222,6 +224,7 @@ def vhdl_bench(
             connections += f"      {ports[f'{feed.port}__{one}']} => {feed.port}_{one},\n"
     return _BENCH.substitute(
         top=top,
+        dut=dut or top,
         bench=bench_name(top),
         idle=ports["idle"],
         samples=vectors.samples,

@@ -36,6 +36,7 @@ __all__ = [
     "digest",
     "load",
     "load_mapping",
+    "pack",
     "save",
     "write_whole",
 ]
@@ -181,16 +182,25 @@ def save(network: Network, path: str | Path, mapping: Mapping | None = None) -> 
         If a neuron of the user's own has a field that a file cannot hold, or a name of the
         library's, or the mapping does not fit.
     """
+    held = pack(network, mapping)
+    with write_whole(path) as file:
+        file.write(held)
+
+
+def pack(network: Network, mapping: Mapping | None = None) -> bytes:
+    """Return what :func:`save` writes; raises as that does."""
     if mapping is not None:
         mapping.check(network)
     text = _describe(network, mapping)
     text["digest"] = _digest(text, network)
-    with write_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         _store(archive, HEADER, json.dumps(text, indent=1, sort_keys=True).encode())
         for name, array in _held(network):
             held = io.BytesIO()
             np.lib.format.write_array(held, array, version=(1, 0), allow_pickle=False)
             _store(archive, name, held.getvalue())
+    return whole.getvalue()
 
 
 def _store(archive: zipfile.ZipFile, name: str, held: bytes) -> None:

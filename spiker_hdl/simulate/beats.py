@@ -48,8 +48,8 @@ def _words(layout: Any, node: Input, mapping: Mapping, sample: np.ndarray) -> li
     digits = (padded[..., None] >> np.arange(bits) & 1).astype(np.uint8)
     packed = np.packbits(digits.reshape(len(sample) * words, -1), axis=1, bitorder="little")
     beats = [int.from_bytes(row.tobytes(), "little") for row in packed]
-    last = 1 << layout["last"].offset
-    return beats[:-words] + [beat | last for beat in beats[-words:]]
+    beats[-1] |= 1 << layout["last"].offset
+    return beats
 
 
 def _events(layout: Any, node: Input, mapping: Mapping, sample: np.ndarray) -> list[int]:

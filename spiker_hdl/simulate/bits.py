@@ -80,7 +80,7 @@ def _words(named, width: int, whole: np.ndarray, last: np.ndarray):
     bits = np.zeros((len(whole) * words, width), dtype=np.uint8)
     end = field.offset + field.count * field.width
     bits[:, field.offset : end] = _digits(padded, field.width).reshape(len(bits), -1)
-    bits[:, named["last"].offset] = np.repeat(last, words)
+    bits[words - 1 :: words, named["last"].offset] = last
     return bits, np.full(len(whole), words)
 
 

@@ -80,8 +80,8 @@ def test_words_by_hand():
         ([0, 1], 0),
         ([0, 0], 0),
         ([1, 0], 0),
-        ([1, 1], 1),  # counts only in the step's final word
-        ([1, 1], 1),
+        ([1, 1], 0),
+        ([1, 1], 0),  # in the step's final word alone
         ([0, 0], 1),
     ]
 
@@ -89,7 +89,7 @@ def test_words_by_hand():
 def test_graded_words_by_hand():
     found = beats(network(-3, 2), [[0, -3, 0, 0, 2]], word=4)
     assert [([*one["values"]], one.last) for one in found] == [
-        ([0, -3, 0, 0], 1),
+        ([0, -3, 0, 0], 0),
         ([2, 0, 0, 0], 1),
     ]
 
