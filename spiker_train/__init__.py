@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from .conversion import Report, quantize, quantize_with_report
     from .data import Dataset, datasets, load_dataset
     from .network import Connection, Layer, Outcome, SpikingNetwork
+    from .nir_export import to_nir
+    from .nir_import import NirReport, from_nir, from_nir_with_report
     from .quantization import Quantization
     from .recipes import train_network
     from .snntorch_modules import from_snntorch
@@ -22,6 +24,7 @@ _HOMES = {
     "FastSigmoid": ".surrogate",
     "IntegerCell": ".cell",
     "Layer": ".network",
+    "NirReport": ".nir_import",
     "Outcome": ".network",
     "Quantization": ".quantization",
     "Reals": ".tensors",
@@ -30,10 +33,13 @@ _HOMES = {
     "Tensors": ".tensors",
     "accuracy": ".training",
     "datasets": ".data",
+    "from_nir": ".nir_import",
+    "from_nir_with_report": ".nir_import",
     "from_snntorch": ".snntorch_modules",
     "load_dataset": ".data",
     "quantize": ".conversion",
     "quantize_with_report": ".conversion",
+    "to_nir": ".nir_export",
     "train": ".training",
     "train_network": ".recipes",
 }
@@ -45,6 +51,7 @@ __all__ = [
     "FastSigmoid",
     "IntegerCell",
     "Layer",
+    "NirReport",
     "Outcome",
     "Quantization",
     "Reals",
@@ -53,10 +60,13 @@ __all__ = [
     "Tensors",
     "accuracy",
     "datasets",
+    "from_nir",
+    "from_nir_with_report",
     "from_snntorch",
     "load_dataset",
     "quantize",
     "quantize_with_report",
+    "to_nir",
     "train",
     "train_network",
 ]
