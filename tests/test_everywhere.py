@@ -37,7 +37,6 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.simulate import compiled, interpreted
 
-
 FAST = 8
 MANY = 500
 CHUNK = 20
