@@ -15,7 +15,7 @@ from .vhdl_bodies import (
 from .vhdl_cells import Register
 from .vhdl_checks import Checks
 from .vhdl_expressions import Expressions, constant_value
-from .vhdl_instances import Instances, Port, type_of
+from .vhdl_instances import Instances, Port, driven_by, type_of
 from .vhdl_memories import Memories
 from .vhdl_names import Identifiers
 from .vhdl_netlist import Netlist
@@ -55,7 +55,7 @@ class Entity:
         # Ports choose their names first.
         ordered = {wire.name: netlist.wires[wire.name] for wire in ported}
         netlist.wires = ordered | netlist.wires
-        self._via = via = Expressions(netlist, scope, vectors)
+        self._via = via = Expressions(netlist, scope, vectors, driven_by(netlist, inner))
         self.ports = [self._port(wire) for wire in ported]
         self._statements = Statements(via)
         self._memories = Memories(via, self._statements, scope)

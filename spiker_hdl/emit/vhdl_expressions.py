@@ -21,12 +21,18 @@ class Expressions(Signals):
 
     Parameters
     ----------
-    netlist, scope, vectors : Netlist, Identifiers, set of str
+    netlist, scope, vectors, driven : Netlist, Identifiers, set of str, dict of str to str
         As of :class:`Signals`.
     """
 
-    def __init__(self, netlist: Netlist, scope: Identifiers, vectors: set[str]):
-        super().__init__(netlist, scope, vectors)
+    def __init__(
+        self,
+        netlist: Netlist,
+        scope: Identifiers,
+        vectors: set[str],
+        driven: dict[str, str],
+    ):
+        super().__init__(netlist, scope, vectors, driven)
         self.arithmetic = Arithmetic(self)
 
     def inlined(self, spec: Spec) -> Op | None:
@@ -146,6 +152,8 @@ class Expressions(Signals):
         kind = "s" if op.signed else "u"
         if relation in {"=", "/="} and width_of(a) == width_of(b):
             kind = self.natural(b if constant(a) else a)
+        if kind == "u" and relation in {"<=", ">"} and constant(b) and not number(b, False):
+            relation = {"<=": "=", ">": "/="}[relation]
         sides = [self._side(side, kind) for side in (a, b)]
         return Text(f" {relation} ".join(sides), RELATION)
 

@@ -1,13 +1,20 @@
 """Operators whose results need no operator."""
 
-from .rtlil_tree import Bits, Spec
+from .rtlil_tree import Bits, Part, Spec
 from .vhdl_specs import constant, cut, join, number, width_of
 
 __all__ = ["fold", "inverts"]
 
 
-def fold(op) -> Spec | None:
-    """Find what ``op`` always gives, in terms of its operands; None where that is not simple."""
+def fold(op, ops) -> Spec | None:
+    """Find what ``op`` always gives, in terms of its operands; None where that is not simple.
+
+    Parameters
+    ----------
+    op : Op
+    ops : dict of str to Op
+        Operators that its operands may be results of.
+    """
     if op.kind == "mux":
         if constant(op.select):
             return op.b if number(op.select, False) else op.a
@@ -21,8 +28,13 @@ def fold(op) -> Spec | None:
         return (Bits("0" * op.width),)
     if op.kind == "mul" and not (op.a and op.b):
         return (Bits("0" * op.width),)
+    if op.kind == "not":
+        inner = _whole(op.a, ops)
+        return inner.a if inner and inner.kind == "not" and width_of(inner.a) == op.width else None
     if op.kind in {"and", "or", "xor"}:
         return _masked(op)
+    if op.kind in {"lt", "le", "gt", "ge"} and constant(op.b) and not op.signed:
+        return _decided(op, ops)
     if op.kind in {"eq", "ne"} and width_of(op.a) == width_of(op.b) == 1 and constant(op.b):
         return op.a if number(op.b, False) == (op.kind == "eq") else None
     if op.kind == "add" and constant(op.a) and number(op.a, False) == 0:
@@ -34,7 +46,9 @@ def fold(op) -> Spec | None:
 
 
 def _masked(op) -> Spec | None:
-    """Find what a bitwise operator gives where one side is all zeros or all ones."""
+    """Find what a bitwise operator gives where one side is all zeros or ones, or both are one."""
+    if op.a == op.b and op.kind != "xor":
+        return _extended(op.a, op.width, op.signed)
     most = (1 << op.width) - 1
     for known, other in ((op.a, op.b), (op.b, op.a)):
         value = number(known, op.signed) & most if constant(known) else -1
@@ -43,6 +57,38 @@ def _masked(op) -> Spec | None:
         if value == {"and": 0, "or": most}.get(op.kind):
             return (Bits(f"{value:0{op.width}b}"),)
     return None
+
+
+def _whole(spec: Spec, ops):
+    """Find the operator whose result a value is as a whole."""
+    part = spec[0] if len(spec) == 1 else None
+    op = ops.get(part.wire) if isinstance(part, Part) else None
+    return op if op and part.low == 0 and part.width == op.width else None
+
+
+def _decided(op, ops) -> Spec | None:
+    """Find what a comparison gives that is the same for all values."""
+    limit = number(op.b, False) + (op.kind in {"le", "gt"})
+    if limit and _most(op.a, ops) >= limit:
+        return None
+    below = limit > 0
+    return (Bits("1" if below == (op.kind in {"lt", "le"}) else "0"),)
+
+
+def _most(spec: Spec, ops, depth: int = 4) -> int:
+    """Find a bound of an unsigned value."""
+    result = low = 0
+    for chunk in spec:
+        most = (1 << chunk.width) - 1
+        if isinstance(chunk, Bits):
+            most = number((chunk,), False)
+        elif chunk.low == 0 and depth and (op := ops.get(chunk.wire)) and not op.signed:
+            sides = [_most(side, ops, depth - 1) for side in (op.a, op.b)]
+            found = {"add": sum(sides), "mul": sides[0] * sides[1], "and": min(sides)}
+            most = min(most, found.get(op.kind, most))
+        result += most << low
+        low += chunk.width
+    return result
 
 
 def inverts(op) -> bool:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from .rtlil_tree import Bits, Cell, Part, Spec
 from .vhdl_expressions import constant_value
 from .vhdl_names import Identifiers
+from .vhdl_netlist import Netlist
 from .vhdl_specs import constant, text_of, width_of
 from .vhdl_statements import Statements
 from .vhdl_text import TYPES, bit_string, source_note
 
-__all__ = ["Instances", "Port", "type_of"]
+__all__ = ["Instances", "Port", "driven_by", "type_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,24 @@ class Instances:
                 f"instances of {kind} with ports of different widths", self._netlist.source(cell)
             )
         return ports
+
+
+def driven_by(netlist: Netlist, inner: dict[str, tuple[str, list[Port]]]) -> dict[str, str]:
+    """Name wires after the instances and their ports that drive them or that they are there for."""
+    names = {}
+    for direction in ("out", "in"):
+        for cell in netlist.instances:
+            label = cell.name.lstrip("\\$")
+            for port in inner.get(cell.kind.removeprefix("\\"), ("", []))[1]:
+                spec = cell.ports.get(port.source, ())
+                part = spec[0] if len(spec) == 1 else None
+                if port.direction != direction or not isinstance(part, Part):
+                    continue
+                wire = netlist.wires[part.wire]
+                known = direction == "out" or part.wire.partition("$")[0] == f"\\{port.source}"
+                if known and not wire.direction and part.width == wire.width:
+                    names.setdefault(part.wire, f"{label}_{port.name}")
+    return names
 
 
 def type_of(kind: str, width: int) -> str:

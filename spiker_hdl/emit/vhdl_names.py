@@ -36,7 +36,7 @@ class Identifiers:
     def add(self, name: str) -> str:
         """Find an identifier as close to ``name`` as may be, and take it."""
         # A number with which Amaranth tells signals apart says nothing; ours begin with 2.
-        name = re.sub(r"(?<=.)\$\d+$", "", name)
+        name = re.sub(r"(?<=.)\$\d+(?=$|[.\[])", "", name)
         base = identifiers([name], taken=_PACKAGES)[name]
         candidate, count = base, self._counts.get(base.lower(), 1)
         while candidate.lower() in self._taken:

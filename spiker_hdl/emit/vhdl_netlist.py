@@ -46,7 +46,7 @@ class Netlist(Cells):
             op.a, op.b, op.select = (_substitute(spec, result) for spec in op.operands())
             if inverts(op):
                 op.kind, op.b = "not", ()
-            simple = fold(op)
+            simple = fold(op, self.ops)
             if simple is None and op.kind == "mux" and self._guards(op):
                 simple = op.b
             if simple is None:

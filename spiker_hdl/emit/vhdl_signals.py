@@ -51,9 +51,17 @@ class Signals:
         Where names of nameless results are taken.
     vectors : set of str
         Wires that are declared as std_logic_vector.
+    driven : dict of str to str
+        Names of wires that instances drive.
     """
 
-    def __init__(self, netlist: Netlist, scope: Identifiers, vectors: set[str]):
+    def __init__(
+        self,
+        netlist: Netlist,
+        scope: Identifiers,
+        vectors: set[str],
+        driven: dict[str, str],
+    ):
         self.netlist = netlist
         self.needed: dict[str, None] = {}
         self._scope = scope
@@ -62,7 +70,9 @@ class Signals:
         self.names: dict[str, str] = {}
         for wire in netlist.wires:
             if not netlist.anonymous(wire) and netlist.wires[wire].width:
-                self.names[wire] = scope.add(wire[1:])
+                # Fields are named after the whole.
+                whole, dot, rest = wire.partition(".")
+                self.names[wire] = scope.add(driven.get(whole, whole[1:]) + dot + rest)
         self.aliases: dict[tuple[Chunk, ...], str] = {
             value: wire
             for wire, value in reversed(netlist.links)
