@@ -125,7 +125,10 @@ class _Writer:
                 continue
             if self._window(one) is None:
                 return False
-        return bool(into)
+        bias = written(layer, self.rules, shape, self.exact).bias
+        if bias is not None and _by_channel(bias, shape) is None:
+            return False
+        return any(one.kind != "one_to_one" for one in into) or (bias is None and bool(into))
 
     def _window(self, one: Connection) -> dict[str, Any] | None:
         """Return the convolution that a connection is between arranged neurons, if it is one."""
@@ -134,7 +137,10 @@ class _Writer:
             return None
         key = f"{one.name} {source} {target}"
         if key not in self.windows:
-            self.windows[key] = convolution(_weights(one), source, target)
+            found = convolution(_weights(one), source, target)
+            if found is not None and not _is_known(found, source, target):
+                found = None
+            self.windows[key] = found
         return self.windows[key]
 
     def _layer(self, layer: Layer) -> Written:
@@ -161,7 +167,7 @@ class _Writer:
                     f"Layer {layer.name!r} must have a connection to be in NIR: a bias alone has "
                     "no node"
                 )
-            holder = min(into, key=lambda one: (one.source == one.target, one.kind == "one_to_one"))
+            holder = min(into, key=lambda one: (one.kind == "one_to_one", one.source == one.target))
         if found.node is None:
             target = self.spikes[layer.name] = layer.name
             self._output(target, self.shapes[layer.name])
@@ -185,22 +191,18 @@ class _Writer:
             late = np.full(shape, one.delay * self.rules.dt)
             before = self._node(f"{one.source}_to_{one.target}_delay", nir.Delay(late), before)
         name = f"{one.source}_to_{one.target}"
+        plain = not itself or len(shape) > 1  # readers look for a matrix in a recurrence
         window = self._window(one)
         if window is not None and (shift := _by_channel(bias, target)) is not None:
             node = _convolve(window, shape, shift)
-        elif one.kind == "one_to_one" and bias is None and not itself and shape == target:
+        elif one.kind == "one_to_one" and bias is None and shape == target and plain:
             node = nir.Scale(weights.reshape(shape))
         else:
-            if len(target) > 1:
-                raise ValueError(
-                    f"Layer {one.target!r} must be one row to have a bias for each of its "
-                    f"neurons in NIR, not of the shape {target}"
-                )
             if len(shape) > 1:
                 flat = nir.Flatten({"input": np.array(shape)}, start_dim=0)
                 before = self._node(f"{name}_flat", flat, before)
             matrix = np.diag(weights) if one.kind == "one_to_one" else weights
-            held = None if bias is None else bias.astype(matrix.dtype)
+            held = None if bias is None else _narrow(bias, matrix.dtype)
             node = nir.Linear(matrix) if held is None else nir.Affine(matrix, held)
         self.edges.append((self._node(name, node, before), one.target))
 
@@ -232,6 +234,18 @@ def _weights(one: Connection) -> np.ndarray:
     return one.masked().detach().cpu().numpy()
 
 
+def _narrow(values: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return numbers in the precision of others where that keeps them."""
+    narrow = values.astype(dtype)
+    return narrow if (narrow == values).all() else values
+
+
+def _is_known(window: dict[str, Any], source: Shape, target: Shape) -> bool:
+    """Tell whether NIR's own check of shapes, which takes kernels as square, lets it pass."""
+    node = _convolve(window, source, np.zeros(target[0]))
+    return tuple(int(one) for one in node.output_type["output"]) == target
+
+
 def _by_channel(bias: np.ndarray | None, shape: Shape) -> np.ndarray | None:
     """Return a bias by channel; None where neurons of a channel have different ones."""
     if bias is None:
@@ -249,5 +263,5 @@ def _convolve(window: dict[str, Any], shape: Shape, bias: np.ndarray) -> Any:
     inside: Any = shape[1:]
     if len(shape) == 2:
         inside, options = inside[0], {name: value[0] for name, value in options.items()}
-    held = bias.astype(weight.dtype)
+    held = _narrow(bias, weight.dtype)
     return kind(input_shape=inside, weight=weight, groups=1, bias=held, **options)

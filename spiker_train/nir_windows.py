@@ -11,7 +11,6 @@ from .linear_maps import Conv
 __all__ = ["convolution"]
 
 STRIDES = 8
-KERNELS = 2**10
 
 
 def convolution(
@@ -33,13 +32,14 @@ def convolution(
     """
     whole = matrix.reshape(*target, *source)
     axes = len(source) - 1
+    used = np.count_nonzero(matrix)
     choices = []
     for axis in range(axes):
         rest = tuple(n for n in range(whole.ndim) if n not in {1 + axis, 2 + axes + axis})
         choices.append(_windows((whole != 0).any(axis=rest)))
     for found in product(*choices):
         kernel, stride, padding = (tuple(one) for one in zip(*found, strict=True))
-        if prod(kernel) > KERNELS:
+        if 2 * prod(kernel) * source[0] * target[0] > used:  # no kernel that many windows share
             continue
         weight = _kernel(whole, kernel, stride, padding)
         one = Conv(weight, stride=stride, padding=padding)
