@@ -26,8 +26,14 @@ from networks import (
 )
 from spiker_hdl import run
 from spiker_hdl.model import (
+    Accumulator,
     Answer,
+    Input,
     Mapping,
+    Network,
+    Population,
+    Projection,
+    Readout,
     Reports,
     Result,
     encoders,
@@ -248,6 +254,19 @@ def test_many_random_graphs_give_the_same_bits_everywhere(start):
             predicted = timing.predict(network, spikes, mapping=mapping, streams=1)
             assert (predicted.cycles == found.cycles).all(), f"seed {seed}"
         assert set(found.spikes) == set(names), f"seed {seed}"
+
+
+@pytest.mark.parametrize("kind", ["last", "largest", "sum"])
+def test_potentials_that_never_leave_zero_are_scores(kind):
+    network = Network(
+        (Input("in", 2),),
+        (Population("out", 3, Accumulator(width=4)),),
+        (Projection("in", "out", np.zeros((3, 2), dtype=int)),),
+        (Readout("out", kind),),
+    )
+    assert network.bounds["out"].states["v"] == (0, 0)
+    spikes = {"in": np.ones((2, 3, 2), dtype=int)}
+    compare(network, spikes, Mapping.default(network), Random(0))
 
 
 @pytest.mark.slow

@@ -19,8 +19,9 @@ def score_shape(network: Network, readout: Readout) -> Shape:
     population = network.population[readout.population]
     low, high = network.bounds[population.name].states[population.neuron.potential]
     if readout.kind == "sum":
-        return range_shape(low * network.longest, high * network.longest)
-    return range_shape(low, high)
+        low, high = low * network.longest, high * network.longest
+    # Scores that are always zero have a bit too: their array is addressed.
+    return range_shape(low, high) if low or high else unsigned(1)
 
 
 class ReadoutResult(data.StructLayout):
