@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -103,6 +104,8 @@ def measure(kind: str, parts: tuple[np.ndarray, np.ndarray], data, options) -> d
     result = reference.run(made, data.spikes[parts[1]])
     if options.save is not None:
         options.save.mkdir(parents=True, exist_ok=True)
+        command = f"python benchmarks/fsdd.py {kind} --save networks --seed {options.seed}"
+        made = replace(made, notes={"data": "fsdd", "steps": "64", "command": command})
         made.save(options.save / f"fsdd_{kind}.spiker")
     return {
         "network": kind,

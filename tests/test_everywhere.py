@@ -390,7 +390,7 @@ def test_all_images_give_the_same_bits_in_the_cycles_predicted(mnist):
 @pytest.mark.slow
 def test_all_spoken_digits_give_the_same_bits_in_the_cycles_predicted(data_file, request):
     spoken = pytest.importorskip("spiker_train.spoken")
-    network = load(request.config.rootpath / "networks" / "spoken.spiker")
+    network = load(request.config.rootpath / "networks" / "fsdd_recurrent.spiker")
     assert any(one.source == one.target for one in network.projections)
     data = spoken.spoken_digits(path=data_file("fsdd_spikes.npz"))
     wanted = run(network, data.spikes)
