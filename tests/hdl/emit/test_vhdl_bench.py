@@ -188,10 +188,12 @@ def test_a_number_below_zero_is_printed_as_such(tmp_path, ghdl):
 
 
 def compare(seed, directory, ghdl, samples=3):
-    """Compare a random network, as in the tests of Verilog; say how alive it was."""
+    """Compare a small random network with the reference; say how alive it was."""
     random = Random(seed)
     names = ODD_NAMES if random.random() < 0.4 else None
-    network = random_network(random, names=names)
+    network = random_network(
+        random, populations=(1, 3), neurons=(1, 12), channels=(1, 12), names=names
+    )
     given = random_spikes(network, random, samples, (1, 10))
     mapping = random_mapping(network, random)
     expected = spiker_hdl.run(network, given)
@@ -201,9 +203,8 @@ def compare(seed, directory, ghdl, samples=3):
     return liveness(network, expected, given)
 
 
-@pytest.mark.parametrize("seed", [1])
-def test_random_networks_pass(seed, tmp_path, ghdl):
-    compare(seed, tmp_path, ghdl)
+def test_a_random_network_passes(tmp_path, ghdl):
+    compare(1, tmp_path, ghdl)
 
 
 @pytest.mark.slow
@@ -212,8 +213,10 @@ def test_many_random_networks_pass(part, tmp_path, ghdl):
     first = 200 + 10 * part
     drawn = [compare(seed, tmp_path / str(seed), ghdl) for seed in range(first, first + 10)]
     print(describe(drawn))
-    found = {option for one in drawn for option in one.options}
-    assert {"graded", "delay"} <= found
+    alive = [ok for one in drawn for ok in one.alive.values()]
+    assert sum(alive) >= 0.7 * len(alive) >= 7
+    options = {option for one in drawn for option in one.options}
+    assert {"several inputs", "graded", "recurrent", "delay"} <= options
 
 
 # -- the shipped network -------------------------------------------------------------------------
