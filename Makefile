@@ -29,8 +29,8 @@ demo: .venv/demo.stamp  ## Train, quantise, simulate and emit a small network; r
 test: .venv/dev.stamp  ## Run the fast tests
 	$(TESTS) -m "not slow"
 
-slow: .venv/dev.stamp  ## Run the slow tests: what trains, or simulates whole data sets (proofs: make formal)
-	$(TESTS) -m slow --ignore tests/formal
+slow: .venv/dev.stamp  ## Run the slow tests: what trains, or simulates whole data sets, and the proofs
+	$(TESTS) -m slow
 
 formal: .venv/dev.stamp  ## Prove what simulation can only sample, with SymbiYosys and z3
 	$(TESTS) tests/formal

@@ -272,6 +272,33 @@ def simulate(
 
 
 @app.command()
+def timing(
+    path: NetworkFile,
+    data: Data = None,
+    samples: Annotated[int | None, typer.Option(help="How many; all by default.")] = None,
+    lanes: Lanes = None,
+    form: Form = None,
+    word: Word = None,
+    encoder: Encoder = None,
+    steps: Steps = None,
+    clock: Annotated[float, typer.Option(help="Clock in MHz, to tell times.")] = 100.0,
+    json: Json = None,
+) -> None:
+    """Predict how many cycles samples take, exactly and without simulating the hardware.
+
+    Prints JSON: latency (of a sample alone in the machine, first beat in to result), interval
+    (from result to result, samples back to back), and where each population's cycles go: adding
+    events, firing, waiting. With --json FILE, prints a table, and the file has the JSON.
+
+    For example:
+
+        spiker timing networks/mnist.spiker --data mnist
+        spiker timing networks/digits.spiker --lanes 8 --clock 48
+    """
+    _call("timing", path, data, samples, lanes, form, word, encoder, steps, clock, json)
+
+
+@app.command()
 def emit(
     path: NetworkFile,
     output: Annotated[

@@ -13,7 +13,7 @@ from .files import check_output, find_mapping, open_network
 from .samples import Samples, find_samples
 from .terminal import progress, say, table, text, write_json
 
-__all__ = ["compare", "cycles", "run", "simulate"]
+__all__ = ["compare", "cycles", "run", "simulate", "statistics"]
 
 FEW = 100
 
@@ -93,9 +93,12 @@ def compare(reference: Result, result: Result) -> dict[int, list[str]]:
 
 def cycles(result: Result) -> dict[str, Any] | None:
     """Return statistics of the cycles, where the engine knows them."""
-    if result.cycles is None:
-        return None
-    found = np.asarray(result.cycles)
+    return None if result.cycles is None else statistics(result.cycles)
+
+
+def statistics(cycles: np.ndarray) -> dict[str, Any]:
+    """Return mean, median, 99th percentile and the most of cycle counts."""
+    found = np.asarray(cycles)
     return {
         "mean": round(float(found.mean()), 2),
         "median": float(np.median(found)),

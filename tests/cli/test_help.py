@@ -7,7 +7,7 @@ import pytest
 
 import spiker_hdl
 
-COMMANDS = ("demo", "train", "info", "simulate", "emit")
+COMMANDS = ("demo", "train", "info", "simulate", "timing", "emit")
 
 
 def test_help_lists_the_commands(spiker):
@@ -35,6 +35,7 @@ def test_version(spiker):
         (["train", "--help"], {"numpy", "torch", "amaranth", "matplotlib", "sklearn"}),
         (["info", "NET"], {"torch", "amaranth", "matplotlib", "sklearn"}),
         (["simulate", "NET", "--engine", "reference"], {"torch", "amaranth", "matplotlib"}),
+        (["timing", "NET", "--samples", "2"], {"torch", "amaranth", "matplotlib"}),
         (["simulate", "NET", "--engine", "amaranth", "--samples", "1"], {"torch", "matplotlib"}),
     ],
 )
