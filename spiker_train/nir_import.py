@@ -9,7 +9,7 @@ from spiker_hdl.model.check import check_choice
 
 from .linear_maps import UNROLLED
 from .network import SpikingNetwork
-from .nir_files import NEURONS, read_flow
+from .nir_files import read_flow
 from .nir_reader import Reader
 from .nir_rules import WRITERS, Rules
 
@@ -145,10 +145,7 @@ def from_nir_with_report(
         raise ValueError(f"dtype must be torch.float32 or torch.float64, not {dtype}")
     flow = read_flow(source)
     meant = WRITERS[writer].meant
-    flow.leaves = {
-        one: meant(leaf, rules) if leaf.kind in NEURONS else leaf
-        for one, leaf in flow.leaves.items()
-    }
+    flow.leaves = {one: meant(leaf, rules) for one, leaf in flow.leaves.items()}
     reader = Reader(flow, rules, values, unrolled)
     network = reader.network(readout, name, dtype)
     return network, NirReport(rules, tuple(reader.lines), tuple(reader.unrolled))

@@ -256,6 +256,8 @@ def _norse(leaf: Leaf, rules: Rules) -> dict[str, Any]:
 
 def _rockpool(leaf: Leaf, rules: Rules) -> dict[str, Any]:
     """Let an input enter a synapse before it decays, and a membrane as it is."""
+    if leaf.kind in {"Input", "Output"} and leaf.values["shape"] is not None:
+        return {"shape": leaf.values["shape"][-1:]}  # before it, the batch of what it was made with
     if leaf.kind == "LI":  # a synapse alone
         loss = rules.lost(leaf, "tau")
         return {"r": (1 - loss) / loss}
