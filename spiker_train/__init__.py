@@ -7,25 +7,27 @@ if TYPE_CHECKING:
     from .cell import Cell, IntegerCell
     from .conversion import Report, quantize, quantize_with_report
     from .data import Dataset, datasets, load_dataset
-    from .network import Connection, Layer, Outcome, SpikingNetwork
+    from .layers import Connection, Layer
+    from .network import SpikingNetwork
+    from .network_run import Outcome
     from .nir_export import to_nir
     from .nir_import import NirReport, from_nir, from_nir_with_report
     from .quantization import Quantization
     from .recipes import train_network
-    from .snntorch_modules import from_snntorch
+    from .snntorch_modules import ImportReport, from_snntorch, from_snntorch_with_report
     from .surrogate import FastSigmoid
     from .tensors import Reals, Tensors
     from .training import accuracy, train
 
 _HOMES = {
     "Cell": ".cell",
-    "Connection": ".network",
+    "Connection": ".layers",
     "Dataset": ".data",
     "FastSigmoid": ".surrogate",
     "IntegerCell": ".cell",
-    "Layer": ".network",
+    "Layer": ".layers",
     "NirReport": ".nir_import",
-    "Outcome": ".network",
+    "Outcome": ".network_run",
     "Quantization": ".quantization",
     "Reals": ".tensors",
     "Report": ".conversion",
@@ -35,7 +37,9 @@ _HOMES = {
     "datasets": ".data",
     "from_nir": ".nir_import",
     "from_nir_with_report": ".nir_import",
+    "ImportReport": ".snntorch_modules",
     "from_snntorch": ".snntorch_modules",
+    "from_snntorch_with_report": ".snntorch_modules",
     "load_dataset": ".data",
     "quantize": ".conversion",
     "quantize_with_report": ".conversion",
@@ -49,6 +53,7 @@ __all__ = [
     "Connection",
     "Dataset",
     "FastSigmoid",
+    "ImportReport",
     "IntegerCell",
     "Layer",
     "NirReport",
@@ -63,6 +68,7 @@ __all__ = [
     "from_nir",
     "from_nir_with_report",
     "from_snntorch",
+    "from_snntorch_with_report",
     "load_dataset",
     "quantize",
     "quantize_with_report",

@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from .maps import Affine, BatchNorm, Flatten, LinearMap, Scale, Shape, Shift
+from .maps import (
+    Affine,
+    BatchNorm,
+    Flatten,
+    LinearMap,
+    Reshape,
+    Scale,
+    Select,
+    Shape,
+    Shift,
+)
 from .matrices import PAIRS, Entries
 from .windows import AvgPool, Conv, MaxPool, SumPool
 
@@ -21,9 +31,12 @@ __all__ = [
     "Folded",
     "LinearMap",
     "MaxPool",
+    "Reshape",
     "Scale",
+    "Select",
     "Shift",
     "SumPool",
+    "add",
     "compose",
 ]
 
@@ -131,3 +144,32 @@ def compose(
     names = tuple(str(one) for one in maps)
     unrolled = tuple(str(one) for one in maps if one.unrolls)
     return Folded(total, bias, first, shape, names, unrolled)
+
+
+def add(parts: Sequence[Folded]) -> Folded:
+    """Return the sum of maps between the same two shapes.
+
+    Raises
+    ------
+    ValueError
+        If their shapes differ.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    for one in parts[1:]:
+        if one.entries.shape != first.entries.shape:
+            raise ValueError(
+                f"Maps that are added must have the shape {first.entries.shape}, "
+                f"not {one.entries.shape}"
+            )
+    entries = [(one.entries.rows, one.entries.columns, one.entries.values) for one in parts]
+    biases = [one.bias for one in parts if one.bias is not None]
+    return Folded(
+        Entries.of(entries, *first.entries.shape),
+        sum(biases[1:], biases[0]) if biases else None,
+        first.input_shape,
+        first.output_shape,
+        tuple(name for one in parts for name in one.maps),
+        tuple(name for one in parts for name in one.unrolled),
+    )

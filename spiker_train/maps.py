@@ -12,7 +12,17 @@ import numpy as np
 
 from .matrices import Entries, real
 
-__all__ = ["Affine", "BatchNorm", "Flatten", "LinearMap", "Scale", "Shape", "Shift"]
+__all__ = [
+    "Affine",
+    "BatchNorm",
+    "Flatten",
+    "LinearMap",
+    "Reshape",
+    "Scale",
+    "Select",
+    "Shape",
+    "Shift",
+]
 
 Shape = tuple[int, ...]
 
@@ -160,6 +170,62 @@ class Flatten(LinearMap):
         if not 0 <= start <= end < ranks:
             raise self.refuse(f"axes {self.start} to {self.end}", shape, before)
         return (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])
+
+    def count(self, shape: Shape) -> int:
+        return prod(shape)
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        return Entries.diagonal(np.ones(prod(shape))), None
+
+
+@dataclass(eq=False)
+class Select(LinearMap):
+    """Values picked by their places: a slice, a permutation, or a part of something wider.
+
+    Parameters
+    ----------
+    places : array of int
+        For each value that comes out, which of the flattened input it is; -1 for none, which is 0.
+        Its shape is that of the output.
+    """
+
+    places: Any
+
+    def __post_init__(self) -> None:
+        self.places = np.array(self.places, dtype=np.int64)
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        if self.places.size and not -1 <= int(self.places.min()) <= int(self.places.max()) < prod(
+            shape
+        ):
+            raise self.refuse(f"at least {int(self.places.max()) + 1} values", shape, before)
+        return self.places.shape
+
+    def count(self, shape: Shape) -> int:
+        return self.places.size
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        places = self.places.reshape(-1)
+        rows = np.flatnonzero(places >= 0)
+        size = len(places), prod(shape)
+        return Entries(rows, places[rows], np.ones(len(rows)), size), None
+
+
+@dataclass(eq=False)
+class Reshape(LinearMap):
+    """The same values in another shape.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    """
+
+    shape: Shape
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        if prod(shape) != prod(self.shape):
+            raise self.refuse(f"{prod(self.shape)} values", shape, before)
+        return self.shape
 
     def count(self, shape: Shape) -> int:
         return prod(shape)

@@ -1,0 +1,153 @@
+"""Run a module of snnTorch once, on an example that is given or made up."""
+
+from collections.abc import Callable
+from inspect import Parameter, signature
+from typing import Any
+
+import torch
+from torch import nn
+
+from .snntorch_cells import NAMES, STATES, is_neuron, states
+from .snntorch_flow import RunError, Trace, TraceError
+from .snntorch_maps import convert
+from .snntorch_trace import Tracer
+
+__all__ = ["follow", "neurons_of"]
+
+GUESSED = (6, 4)  # steps and samples of an example that is not given
+LONGEST = 1024
+SILENT = (nn.Flatten, nn.Dropout, nn.Identity)
+
+
+def neurons_of(module: nn.Module) -> dict[nn.Module, str]:
+    found = {}
+    for label, part in module.named_modules():
+        if not is_neuron(part):
+            continue
+        if type(part).__name__ not in STATES:
+            raise TypeError(
+                f"Module {label!r} must be one of {NAMES}, not of type {type(part).__name__}"
+            )
+        found[part] = label or type(part).__name__
+    if not found:
+        raise ValueError(
+            f"Model must have neurons of snnTorch ({NAMES}), not {type(module).__name__} alone"
+        )
+    return found
+
+
+def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any) -> Trace:
+    """Run the module on zeros, and return what was seen."""
+    lead = 2 if any(type(one).__name__ == "LeakyParallel" for one in neurons) else 1
+    chain = _chain(module, neurons)
+    forward: Callable = module if chain is None else _in_turn(chain)
+
+    def run(given: torch.Tensor, more: tuple) -> Trace:
+        tracer = Tracer(neurons, convert, states, chain=chain is not None, lead=lead)
+        return tracer.run(module, forward, given, more)
+
+    if example is not None:
+        many = example if isinstance(example, tuple) else (example,)
+        if not many or not isinstance(many[0], torch.Tensor) or not many[0].numel():
+            raise TypeError(
+                f"Example must be a tensor, or a tuple that begins with one, not {example!r}"
+            )
+        return _attempt(run, module, many[0], many[1:])
+    size = _first_size(module)
+    more = () if chain is not None else _blank(module)
+    steps, samples = GUESSED
+    shapes = [(steps, samples, size), (LONGEST, samples, size), (samples, size)]
+    if chain is not None and lead == 1:
+        shapes = [(samples, size)]
+    refused: list[TraceError] = []
+    for shape in shapes:
+        try:
+            trace = _attempt(run, module, torch.zeros(shape), more)
+        except TraceError as error:
+            refused.append(error)
+            continue
+        if trace.static and len(shape) == 3 and lead == 1:
+            continue  # axes before the last are samples: one is enough
+        return trace
+    # What was understood says more than what did not run on a shape made up here.
+    raise min(refused, key=lambda error: isinstance(error, RunError))
+
+
+def _attempt(run: Callable, module: nn.Module, given: torch.Tensor, more: tuple) -> Trace:
+    try:
+        return run(given, more)
+    except TraceError:
+        raise
+    except Exception as error:
+        raise RunError(
+            f"{type(module).__name__} must run on zeros of the shape {tuple(given.shape)}, not "
+            f"fail with {type(error).__name__}: {error}; give an example of what its forward takes"
+        ) from error
+
+
+def _chain(module: nn.Module, neurons: dict) -> list[tuple[str, nn.Module]] | None:
+    """Return the parts of a sequence, or None for a module with a forward of its own."""
+    plain = type(module).forward in {nn.Module.forward, nn.Sequential.forward}
+    if not plain:
+        return [("", module)] if module in neurons else None
+    found = []
+    # Not named_children: it leaves out what stands there a second time.
+    for label, part in module._modules.items():
+        if part is None:
+            continue
+        inner = _chain(part, neurons) if list(part.children()) and part not in neurons else []
+        if inner is None:
+            return None
+        found += [(f"{label}.{name}", one) for name, one in inner] or [(label, part)]
+    return found
+
+
+def _in_turn(parts: list[tuple[str, nn.Module]]) -> Callable:
+    def forward(given):
+        seen: dict[nn.Module, str] = {}
+        for label, part in parts:
+            if part in seen and is_neuron(part):
+                raise TraceError(
+                    f"Module {label!r} must have a state of its own, not that of {seen[part]!r}"
+                )
+            seen.setdefault(part, label)
+            given = part(given)
+        acting = [part for _, part in parts if type(part) not in SILENT]
+        if not is_neuron(acting[-1]):
+            kind = type(acting[-1]).__name__
+            raise TraceError(f"The last {kind} must be followed by one of {NAMES}")
+        return given
+
+    return forward
+
+
+def _first_size(module: nn.Module) -> int:
+    for label, part in module.named_modules():
+        if isinstance(part, nn.Linear):
+            return part.in_features
+        if isinstance(part, nn.BatchNorm1d):
+            return part.num_features
+        if type(part).__name__ == "LeakyParallel":
+            return int(part.get_submodule("rnn").input_size)  # type: ignore[arg-type]
+        if (
+            not list(part.children())
+            and list(part.parameters(recurse=False))
+            and not is_neuron(part)
+        ):
+            raise ValueError(
+                f"Example must be given, a tensor as forward takes it: {type(part).__name__} "
+                f"{label!r} does not tell the shape of its input"
+            )
+    raise ValueError(
+        "Example must be given, a tensor as forward takes it, where there is no Linear"
+    )
+
+
+def _blank(module: nn.Module) -> tuple:
+    """Return empty tensors for what forward needs beside its input."""
+    needed = [
+        one for one in signature(module.forward).parameters.values()
+        if one.default is Parameter.empty
+        and one.kind in {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
+    ]  # fmt: skip
+    return tuple(torch.zeros(0) for _ in needed[1:])

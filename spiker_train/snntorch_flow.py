@@ -1,0 +1,271 @@
+"""Tensors that know where their values come from."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .linear_maps import LinearMap
+
+if TYPE_CHECKING:
+    from .snntorch_trace import Tracer
+
+__all__ = [
+    "BRANCHING",
+    "INPUT",
+    "MOVING",
+    "TELLING",
+    "Call",
+    "RunError",
+    "Source",
+    "Term",
+    "Trace",
+    "TraceError",
+    "Traced",
+    "name_of",
+    "plain_of",
+    "swapped",
+    "traced",
+    "where",
+]
+
+INPUT = "input"
+LIBRARIES = tuple(
+    str(Path(sys.modules[name].__file__ or "").parent) for name in ("torch", "spiker_train")
+)
+
+
+class TraceError(ValueError):
+    """What a module does and cannot be followed."""
+
+
+class RunError(TraceError):
+    """What a module does not run on."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where values come from: the input or a neuron's output, of one step.
+
+    Members
+    -------
+    name : str
+        Label of the neurons, or ``"input"``.
+    what : str
+        ``"spikes"``, or the name of a state.
+    step : int or None
+        None for an input that is the same in each step.
+    """
+
+    name: str
+    what: str
+    step: int | None
+
+
+@dataclass(frozen=True)
+class Term:
+    """A source, and the linear maps from it, the first to act first."""
+
+    source: Source
+    maps: tuple[LinearMap, ...] = ()
+
+
+@dataclass
+class Call:
+    """What neurons were given in a step.
+
+    Members
+    -------
+    terms : tuple of Term
+    constant : tensor, shape of a sample
+    biased : bool
+        Whether a bias was added on the way.
+    line : str
+    """
+
+    terms: tuple[Term, ...]
+    constant: torch.Tensor
+    biased: bool
+    line: str
+
+
+@dataclass
+class Trace:
+    """What was found.
+
+    Members
+    -------
+    calls : dict of str to list of Call
+        By label of the neurons, in the order of their first calls.
+    sizes : dict of str to tuple of int
+        Shape of a sample of each source.
+    outputs : set of str
+        Labels of neurons that reach what the module returns.
+    static : bool
+        Whether the whole input is read in each step.
+    after : str
+        What acts with weights on spikes that are returned.
+    """
+
+    calls: dict[str, list[Call]] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    outputs: set[str] = field(default_factory=set)
+    static: bool = True
+    after: str = ""
+
+
+class Traced(torch.Tensor):
+    """A tensor that knows where its values come from."""
+
+    tracer: "Tracer"
+    terms: tuple[Term, ...] | None  # None for parts of the input, and for what is not linear
+    raw: torch.Tensor | None  # of parts of the input: the place of each value in it
+    biased: bool
+    seen: frozenset[str]  # neurons that reach it
+    broken: str  # why it is not linear
+    after: str  # the first map with weights that acts on what is not linear
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        held = next(traced((args, kwargs)))
+        with torch._C.DisableTorchFunctionSubclass():
+            return held.tracer.apply(func, args, kwargs)
+
+
+def traced(value: Any) -> Iterator[Traced]:
+    if isinstance(value, Traced):
+        yield value
+    elif isinstance(value, tuple | list):
+        for one in value:
+            yield from traced(one)
+    elif isinstance(value, dict):
+        yield from traced(list(value.values()))
+
+
+def plain_of(value: Any) -> Any:
+    if isinstance(value, Traced):
+        return value.as_subclass(torch.Tensor)
+    if isinstance(value, tuple | list):
+        return type(value)(plain_of(one) for one in value)
+    if isinstance(value, dict):
+        return {name: plain_of(one) for name, one in value.items()}
+    return value
+
+
+def where() -> str:
+    """Return the file and line of the user's code that is running."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        inside = any(name.startswith(one) for one in LIBRARIES)
+        if not inside and "snntorch" not in Path(name).parts and not name.startswith("<"):
+            return f"{Path(name).name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "the module"
+
+
+MOVING = {
+    "T",
+    "chunk",
+    "clone",
+    "contiguous",
+    "detach",
+    "double",
+    "expand",
+    "flatten",
+    "flip",
+    "float",
+    "getitem",
+    "iter",
+    "mT",
+    "movedim",
+    "narrow",
+    "permute",
+    "reshape",
+    "select",
+    "split",
+    "squeeze",
+    "swapaxes",
+    "to",
+    "transpose",
+    "type_as",
+    "unbind",
+    "unflatten",
+    "unsqueeze",
+    "view",
+    "view_as",
+}
+TELLING = {
+    "apply",
+    "data_ptr",
+    "dim",
+    "element_size",
+    "get_device",
+    "hash",
+    "is_complex",
+    "is_contiguous",
+    "is_floating_point",
+    "len",
+    "ndimension",
+    "nelement",
+    "numel",
+    "register_hook",
+    "requires_grad",
+    "retain_grad",
+    "size",
+    "stride",
+    "_version",
+    "device",
+    "dtype",
+    "grad",
+    "grad_fn",
+    "is_cuda",
+    "is_leaf",
+    "is_sparse",
+    "is_quantized",
+    "itemsize",
+    "layout",
+    "names",
+    "ndim",
+    "shape",
+    "zeros_like",
+    "ones_like",
+    "rand_like",
+    "full_like",
+    "empty_like",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+    "new_empty",
+    "new_tensor",
+}
+BRANCHING = {"bool", "item", "int", "float_", "index", "tolist", "numpy", "contains", "array",
+             "equal", "allclose", "is_nonzero"}  # fmt: skip
+
+
+def name_of(func: Callable) -> str:
+    name = getattr(func, "__name__", str(func))
+    if name in {"__get__", "__set__"}:
+        name = getattr(getattr(func, "__self__", None), "__name__", name)
+    if name in {"__float__", "__int__", "__index__", "__bool__"}:
+        return "float_" if name == "__float__" else name.strip("_")
+    return name.strip("_") if name.startswith("__") else name
+
+
+def swapped(value: Any, index: torch.Tensor, only: Traced | None = None) -> Any:
+    """Put places for the tensor they are of, and -1 for all others."""
+    if isinstance(value, Traced):
+        if only is None or value is only:
+            return index
+        return torch.full(value.shape, -1)
+    if isinstance(value, tuple | list):
+        return type(value)(swapped(one, index, only) for one in value)
+    if isinstance(value, dict):
+        return {name: swapped(one, index, only) for name, one in value.items()}
+    if isinstance(value, torch.Tensor) and only is not None:
+        return torch.full(value.shape, -1)
+    return value

@@ -1,0 +1,408 @@
+"""Follow a module of snnTorch through time: which spikes reach which neurons, through what.
+
+The module runs once on zeros. Every tensor that depends on the input or on neurons carries the
+linear maps that lead to it; since all sources are zero, its values are the constant that is added.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from math import prod
+from typing import Any
+
+import torch
+from torch import nn
+
+from .linear_maps import LinearMap, Reshape, Select
+from .snntorch_flow import (
+    BRANCHING,
+    INPUT,
+    MOVING,
+    TELLING,
+    Call,
+    Source,
+    Term,
+    Trace,
+    Traced,
+    TraceError,
+    name_of,
+    plain_of,
+    swapped,
+    traced,
+    where,
+)
+from .snntorch_maps import WEIGHTED
+
+__all__ = ["Tracer"]
+
+
+class Tracer:
+    """Runs a module, and notes what reaches its neurons.
+
+    Parameters
+    ----------
+    labels : dict of nn.Module to str
+        The neurons, and what messages call them.
+    convert : callable
+        ``convert(name, args, kwargs, label)`` returns the operand, the linear map and whether it
+        has a bias, for a function of PyTorch that is linear; else None.
+    chain : bool
+        Whether neurons answer with spikes alone, as in a sequence.
+    lead : int
+        Axes before those of a sample: 1, or 2 where neurons take all steps at once.
+    states : callable
+        ``states(neurons)`` returns the names of what they take and return beside spikes.
+    """
+
+    def __init__(
+        self,
+        labels: dict[nn.Module, str],
+        convert: Callable,
+        states: Callable[[nn.Module], Sequence[str]],
+        *,
+        chain: bool = False,
+        lead: int = 1,
+    ):
+        self.labels = labels
+        self.convert = convert
+        self.states = states
+        self.chain = chain
+        self.lead = lead
+        self.trace = Trace()
+        self.source: torch.Tensor = torch.zeros(0)
+        self.axes: tuple[int, ...] | None = None
+        self.stack: list[str] = []
+        self.known: dict[Any, LinearMap] = {}
+
+    def run(self, module: nn.Module, forward: Callable, example: torch.Tensor, more: tuple) -> Any:
+        """Run ``forward`` on zeros of the shape of ``example``."""
+        zeros = torch.zeros_like(example, dtype=torch.get_default_dtype())
+        given = zeros.as_subclass(Traced)
+        self._set(given, raw=torch.arange(zeros.numel()).reshape(zeros.shape))
+        self.source = zeros
+        training = {one: one.training for one in module.modules()}
+        with ExitStack() as stack:
+            stack.enter_context(torch.no_grad())
+            stack.enter_context(self._names(module))
+            for neurons, label in self.labels.items():
+                neurons.forward = self._neurons(neurons, label)
+                stack.callback(delattr, neurons, "forward")
+            module.eval()
+            try:
+                found = forward(given, *more)
+            finally:
+                for one, was in training.items():
+                    one.training = was
+        for one in traced([found] if not isinstance(found, tuple | list | dict) else found):
+            self.trace.outputs |= one.seen
+            maps = [each for term in one.terms or () for each in term.maps]
+            acting = next(
+                (str(each) for each in maps if not isinstance(each, Reshape | Select)), ""
+            )
+            self.trace.after = self.trace.after or one.after or acting
+        return self.trace
+
+    @contextmanager
+    def _names(self, module: nn.Module) -> Iterator[None]:
+        names = {one: name for name, one in module.named_modules()}
+
+        def enter(one, _):
+            self.stack.append(names.get(one, ""))
+
+        def leave(*_):
+            self.stack.pop()
+
+        first = nn.modules.module.register_module_forward_pre_hook(enter)
+        last = nn.modules.module.register_module_forward_hook(leave)
+        try:
+            yield
+        finally:
+            first.remove()
+            last.remove()
+            self.stack.clear()
+
+    def label(self) -> str:
+        """Return the name of the module that is running, or the line."""
+        return self.stack[-1] if self.stack and self.stack[-1] else where()
+
+    def _set(
+        self, one: Traced, terms=None, raw=None, biased=False, seen=frozenset(), broken="", after=""
+    ) -> Traced:
+        one.tracer, one.terms, one.raw = self, terms, raw
+        one.biased, one.seen, one.broken, one.after = biased, seen, broken, after
+        return one
+
+    def _make(self, plain: Any, like: Sequence[Traced], **given: Any) -> Any:
+        if isinstance(plain, tuple | list):
+            return type(plain)(self._make(one, like, **given) for one in plain)
+        if not isinstance(plain, torch.Tensor):
+            return plain
+        given.setdefault("seen", frozenset().union(*(one.seen for one in like)))
+        given.setdefault("after", next((one.after for one in like if one.after), ""))
+        given.setdefault("biased", any(one.biased for one in like))
+        return self._set(plain.as_subclass(Traced), **given)
+
+    # -- what users compute --
+
+    def apply(self, func: Callable, args: tuple, kwargs: dict) -> Any:
+        """Compute a function of PyTorch, and note what it does to where values come from."""
+        name = name_of(func)
+        operands = list(traced((args, kwargs)))
+        if name in BRANCHING:
+            raise TraceError(
+                f"{where()}: what is done must not depend on spikes or potentials, of which "
+                f"{name.strip('_')} was asked: return them, and decide outside of forward"
+            )
+        target: Any = args[0] if args else None
+        plain = func(*plain_of(args), **plain_of(kwargs))
+        if name in TELLING or not isinstance(plain, torch.Tensor | tuple | list):
+            if name == "setitem":
+                target.__class__ = Traced
+                seen = frozenset().union(*(one.seen for one in operands))
+                reason = f"{where()}: writing into a tensor"
+                self._set(target, broken=reason, seen=seen | getattr(target, "seen", frozenset()))
+            return plain
+        result = self._moved(func, name, operands, args, kwargs, plain)
+        if result is None and (name.strip("_") in {"add", "radd", "iadd", "sub", "isub", "rsub"}):
+            result = self._summed(name.strip("_"), args, kwargs, plain)
+        if result is None:
+            result = self._mapped(name, args, kwargs, plain)
+        if result is None:
+            reason = next((one.broken for one in operands if one.broken), f"{where()}: {name}")
+            result = self._make(plain, operands, broken=reason)
+            if name in WEIGHTED and isinstance(result, Traced):
+                result.after = result.after or self.label()
+        in_place = name.endswith("_") or name in {"iadd", "isub", "imul", "itruediv"}
+        if in_place and isinstance(target, Traced) and isinstance(result, Traced):
+            return self._set(target, result.terms, result.raw, result.biased, result.seen,
+                             result.broken)  # fmt: skip
+        return result
+
+    def terms(self, one: Traced) -> tuple[Term, ...] | None:
+        """Return the terms of a tensor; None where it is not linear in its sources."""
+        if one.raw is not None:
+            return self._read(one, one.raw)
+        return one.terms
+
+    def _read(self, one: Traced, raw: torch.Tensor) -> tuple[Term, ...] | None:
+        """Tell which axes of the input are samples and steps, from places in it."""
+        shape = self.source.shape
+        if raw.ndim < self.lead or raw.numel() == 0:
+            one.broken = f"{where()}: input without an axis of samples"
+            return None
+        at = torch.unravel_index(raw, shape)
+        fixed = [
+            n for n, one in enumerate(at) if shape[n] > 1 and bool((one == one.flatten()[0]).all())
+        ]
+        axes = []
+        for axis in range(self.lead):
+            wanted = torch.arange(raw.shape[axis]).reshape([-1] + [1] * (raw.ndim - axis - 1))
+            found = [
+                n for n, one in enumerate(at)
+                if n not in axes and n not in fixed and shape[n] == raw.shape[axis]
+                and bool((one == wanted).all())
+            ]  # fmt: skip
+            if not found:
+                one.broken = f"{where()}: a part of the input that mixes samples"
+                return None
+            axes.append(found[0])
+        step = None
+        if fixed:
+            if len(fixed) > 1:
+                one.broken = f"{where()}: a part of the input with both a step and a place fixed"
+                return None
+            step = int(at[fixed[0]].flatten()[0])
+            axes.append(fixed[0])
+            self.trace.static = False
+        rest = [n for n in range(len(shape)) if n not in axes]
+        sample = tuple(shape[n] for n in rest)
+        known = self.trace.shapes.setdefault(INPUT, sample)
+        if known != sample:
+            one.broken = f"{where()}: the input once with steps and once without"
+            return None
+        place = torch.zeros_like(raw)
+        for n in rest:
+            place = place * shape[n] + at[n]
+        place = place[(0,) * self.lead]
+        if prod(sample) == place.numel() and torch.equal(
+            place.flatten(), torch.arange(place.numel())
+        ):
+            maps = (
+                () if tuple(place.shape) == sample else (self._keep(Reshape(tuple(place.shape))),)
+            )
+        else:
+            maps = (self._keep(Select(place.numpy())),)
+        return (Term(Source(INPUT, "spikes", step), maps),)
+
+    def _keep(self, one: Reshape | Select) -> LinearMap:
+        # Maps are compared by identity, so that each is made once.
+        made = one.shape if isinstance(one, Reshape) else (one.places.shape, one.places.tobytes())
+        return self.known.setdefault((type(one), made), one)
+
+    def _moved(self, func, name, operands, args, kwargs, plain) -> Any:
+        joins = name in {"cat", "concat", "concatenate", "hstack"}
+        if name not in MOVING and not joins and name != "dropout":
+            return None
+        if name == "dropout":
+            only = operands[0]
+            return self._make(plain, operands, terms=only.terms, raw=only.raw, broken=only.broken)
+        if not joins and len(operands) != 1:
+            return None
+        if any(one.broken for one in operands):
+            return None
+        if not joins and operands[0].raw is not None:
+            moved = func(*swapped(args, operands[0].raw), **swapped(kwargs, operands[0].raw))
+            return self._pairwise(plain, moved, operands)
+        total: list[tuple[Term, ...] | None] = []
+        for one in operands:
+            terms = self.terms(one)
+            if terms is None:
+                return None
+            index = torch.arange(one.numel()).reshape(one.shape)
+            moved = func(*swapped(args, index, one), **swapped(kwargs, index, one))
+            if isinstance(moved, torch.Tensor):
+                total.append(self._picked(terms, one, moved))
+                continue
+            broken = f"{where()}: {name}"
+            each = [self._picked(terms, one, at) for at in moved]
+            return type(plain)(
+                self._make(part, operands, terms=its, broken="" if its else broken)
+                for part, its in zip(plain, each, strict=True)
+            )
+        if any(one is None for one in total):
+            return None
+        flat = tuple(term for terms in total if terms is not None for term in terms)
+        return self._make(plain, operands, terms=flat)
+
+    def _pairwise(self, plain, moved, operands) -> Any:
+        if isinstance(plain, torch.Tensor):
+            return self._make(plain, operands, raw=moved)
+        return type(plain)(
+            self._make(each, operands, raw=at) for each, at in zip(plain, moved, strict=True)
+        )
+
+    def _picked(self, terms, one: Traced, index: torch.Tensor) -> tuple[Term, ...] | None:
+        """Add to terms what moves values about, where each sample stays what it is."""
+        lead, shape = one.shape[: self.lead], one.shape[self.lead :]
+        if index.shape[: self.lead] != lead:
+            return None
+        each, count = prod(shape), prod(lead)
+        flat = index.reshape(count, -1)
+        first = flat[0]
+        if not bool(((flat == first + each * torch.arange(count)[:, None]) | (flat < 0)).all()):
+            return None
+        place = first.reshape(index.shape[self.lead :])
+        if place.numel() == each and torch.equal(first, torch.arange(each)):
+            if place.shape == shape:
+                return terms
+            step = self._keep(Reshape(tuple(place.shape)))
+        else:
+            step = self._keep(Select(place.numpy()))
+        return tuple(Term(term.source, (*term.maps, step)) for term in terms)
+
+    def _summed(self, name, args, kwargs, plain) -> Any:
+        if len(args) != 2 or kwargs:
+            return None
+        total: tuple[Term, ...] = ()
+        operands = [one for one in args if isinstance(one, Traced)]
+        for one, minus in zip(args, (name == "rsub", name in {"sub", "isub"}), strict=True):
+            if not isinstance(one, Traced):
+                continue
+            terms = self.terms(one)
+            if terms is None or one.shape != plain.shape:
+                return None
+            if minus:
+                scale = self.convert(self, "neg", (one,), {}, self.label())[1]
+                terms = tuple(Term(term.source, (*term.maps, scale)) for term in terms)
+            total += terms
+        given = any(not isinstance(one, Traced) for one in args)
+        biased = given or any(one.biased for one in operands)
+        return self._make(plain, operands, terms=total, biased=biased)
+
+    def _mapped(self, name, args, kwargs, plain) -> Any:
+        found = self.convert(self, name, args, kwargs, self.label())
+        if found is None:
+            return None
+        operand, one, biased = found
+        terms = self.terms(operand)
+        if terms is None:
+            return None
+        if one is not None:
+            terms = tuple(Term(term.source, (*term.maps, one)) for term in terms)
+        return self._make(plain, [operand], terms=terms, biased=biased or operand.biased)
+
+    # -- neurons --
+
+    def _neurons(self, neurons: nn.Module, label: str) -> Callable:
+        names = tuple(self.states(neurons))
+        kind = type(neurons).__name__
+
+        def forward(current, *given, **named):
+            self._read_current(neurons, label, current)
+            step = len(self.trace.calls[label]) - 1
+            held = [*given, *(named[name] for name in names[len(given) :] if name in named)]
+            for name, value in zip(names, held, strict=False):
+                self._check_state(f"{kind} {label!r}: {name}", label, name, step, value)
+            answers = []
+            for name in ("spikes", *names):
+                what = "spikes" if name == "spk" else name
+                value = torch.zeros(self.answer(neurons, current)).as_subclass(Traced)
+                term = Term(Source(label, what, step))
+                answers.append(self._set(value, (term,), seen=frozenset({label})))
+            if names[:1] == ("spk",):  # recurrent neurons return it once
+                del answers[1]
+            alone = self.chain or not names
+            if alone or (getattr(neurons, "init_hidden", False) and not neurons.output):
+                return answers[0]
+            return tuple(answers)
+
+        return forward
+
+    def answer(self, neurons: nn.Module, current: torch.Tensor) -> tuple[int, ...]:
+        """Return the shape of the spikes."""
+        size = getattr(neurons, "hidden_size", None)
+        return tuple(current.shape) if size is None else (*current.shape[:-1], size)
+
+    def _read_current(self, neurons: nn.Module, label: str, current: Any) -> None:
+        what = f"{type(neurons).__name__} {label!r}"
+        if not isinstance(current, Traced):
+            raise TraceError(
+                f"{what}: current must come from the input or from neurons, not from "
+                f"{'a constant' if isinstance(current, torch.Tensor) else repr(current)} "
+                f"({where()})"
+            )
+        terms = self.terms(current)
+        if terms is None:
+            reason = current.broken or f"{where()}: something else"
+            raise TraceError(
+                f"{what}: current must be a sum of linear maps of spikes, which {reason} is not"
+            )
+        for term in terms:
+            if term.source.what != "spikes":
+                raise TraceError(
+                    f"{what}: current must come from spikes, not from {term.source.what!r} of "
+                    f"{term.source.name!r} ({where()})"
+                )
+        if current.ndim <= self.lead:
+            raise TraceError(
+                f"{what}: current must have an axis of samples before those of neurons, not the "
+                f"shape {tuple(current.shape)}; give an example that has"
+            )
+        shape = tuple(current.shape[self.lead :])
+        calls = self.trace.calls.setdefault(label, [])
+        known = self.trace.shapes.setdefault(label, self.answer(neurons, current)[self.lead :])
+        if calls and known != self.answer(neurons, current)[self.lead :]:
+            raise TraceError(f"{what}: shape must stay {known}, not become {shape} ({where()})")
+        plain = plain_of(current).reshape(-1, *shape)
+        calls.append(Call(terms, plain[0].clone(), current.biased, where()))
+
+    def _check_state(self, what: str, label: str, name: str, step: int, value: Any) -> None:
+        if value is None:
+            return
+        if isinstance(value, Traced):
+            own = Source(label, "spikes" if name == "spk" else name, step - 1)
+            if step and value.terms is not None and value.terms == (Term(own),):
+                return
+        elif isinstance(value, torch.Tensor) and step == 0 and not bool(value.any()):
+            return
+        rule = "what the step before returned" if step else "zero at the start"
+        raise TraceError(f"{what} must be {rule}, not something else ({where()})")
