@@ -20,10 +20,17 @@ def test_files_are_those_of_the_manifest(spiker, network_file, tmp_path):
     assert manifest["command"] == "spiker emit small.spiker --language verilog --samples 3"
 
 
-@pytest.mark.parametrize("more", [(), ("--timed", "--lanes", "2", "--form", "events")])
-def test_the_test_bench_passes(spiker, network_file, tmp_path, more):
-    if not shutil.which("iverilog"):
-        pytest.skip("iverilog must be installed")
+@pytest.mark.parametrize(
+    "tool, more",
+    [
+        ("iverilog", ()),
+        ("iverilog", ("--timed", "--lanes", "2", "--form", "events")),
+        ("ghdl", ("--language", "vhdl")),
+    ],
+)
+def test_the_test_bench_passes(spiker, network_file, tmp_path, tool, more):
+    if not shutil.which(tool):
+        pytest.skip(f"{tool} must be installed")
     spiker("emit", network_file, "-o", tmp_path / "out", "--samples", 4, *more)
     done = subprocess.run(
         ["make", "sim"], cwd=tmp_path / "out", capture_output=True, text=True, check=False
