@@ -88,9 +88,7 @@ def find_samples(
         stimulus(network, spikes.spikes)
         return spikes.first(count)
     known = ", ".join(encoders.ENCODERS)
-    encoder = encoder or _note(network, "encoder", "--encoder", known)
-    if encoder not in encoders.ENCODERS:
-        raise ValueError(f"Encoder must be one of {known}, not {encoder!r}")
+    encode = encoders.encoder_of(encoder or _note(network, "encoder", "--encoder", known))
     if steps is None:
         said = _note(network, "steps", "--steps", "time steps of a sample")
         if not said.isdecimal() or len(said) > 6:
@@ -108,7 +106,7 @@ def find_samples(
     whole = Samples(found.name, np.empty(len(found.x_test)), found.y_test, found.x_test)
     part = whole.first(count)
     assert part.values is not None
-    spikes = encoders.ENCODERS[encoder](part.values, steps)
+    spikes = encode(part.values, steps)
     return Samples(found.name, spikes, part.labels, part.values)
 
 
@@ -121,6 +119,8 @@ def _note(network: Network, name: str, option: str, choices: str) -> str:
 def _read_spikes(path: Path) -> Samples | None:
     if not path.is_file():
         raise ValueError(f"Data must be a file that is there, not {path}")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} must be a whole .npz file, not one that is no ZIP archive")
     try:
         with path.open("rb") as held, np.load(held, allow_pickle=False) as file:
             if "spikes" not in file:
@@ -128,8 +128,6 @@ def _read_spikes(path: Path) -> Samples | None:
             arrays: dict[str, Any] = {name: file[name] for name in file.files}
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise ValueError(f"{path} must be a whole .npz file, not one with: {error}") from None
-    except (AttributeError, TypeError):
-        raise ValueError(f"{path} must be an .npz file, not a single array") from None
     except ValueError as error:
         raise ValueError(f"{path} must hold plain arrays, not one with: {error}") from None
     spikes, labels = arrays["spikes"], arrays.get("labels")

@@ -49,7 +49,7 @@ def simulate(
         "samples": len(found),
         "engine": result.engine,
         "accuracy": found.accuracy(result.classes),
-        "mismatches": len(wrong),
+        "mismatches": None if engine == "reference" else len(wrong),
         "differences": [line for lines in wrong.values() for line in lines][:10],
         "cycles": cycles(result),
     }
@@ -112,7 +112,7 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, Any]]:
         ("samples", f"{report['samples']} of {report['data']}"),
         ("engine", report["engine"]),
         ("accuracy", "no labels" if report["accuracy"] is None else f"{report['accuracy']:.2%}"),
-        ("mismatches", report["mismatches"]),
+        ("mismatches", "not compared" if report["mismatches"] is None else report["mismatches"]),
     ]
     if report["cycles"] is not None:
         rows.append(("cycles", ", ".join(f"{k} {v:g}" for k, v in report["cycles"].items())))

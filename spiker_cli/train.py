@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from spiker_hdl.model import Network, encoders
-from spiker_hdl.model.check import check_choice
 from spiker_train.data import Dataset, load_dataset
 
 from .files import check_output
@@ -35,7 +34,7 @@ def train(
     """Train a network, save it, report, and return the exit code."""
     check_output(output, "Output")
     check_output(json, "--json")
-    check_choice("Encoder", encoder, encoders.ENCODERS)
+    encoders.encoder_of(encoder)
     if not 1 <= steps <= STEPS:
         raise ValueError(f"Steps must be 1 to {STEPS}, not {steps}")
     layers = sizes(net)

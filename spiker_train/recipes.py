@@ -49,10 +49,7 @@ def encode(values: np.ndarray, steps: int, encoder: str = "rate") -> np.ndarray:
     ValueError
         If the encoder is unknown.
     """
-    if encoder not in encoders.ENCODERS:
-        listed = ", ".join(repr(one) for one in encoders.ENCODERS)
-        raise ValueError(f"Encoder must be one of {listed}, not {encoder!r}")
-    return encoders.ENCODERS[encoder](values, steps)
+    return encoders.encoder_of(encoder)(values, steps)
 
 
 def train_network(

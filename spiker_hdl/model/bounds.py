@@ -13,7 +13,15 @@ from .ranges import Interval, Ranges
 if TYPE_CHECKING:
     from .network import Network, Population
 
-__all__ = ["FLOAT32_EXACT", "FLOAT64_EXACT", "Bounds", "bounds", "reach", "signed_width"]
+__all__ = [
+    "FLOAT32_EXACT",
+    "FLOAT64_EXACT",
+    "Bounds",
+    "bounds",
+    "float_format",
+    "reach",
+    "signed_width",
+]
 
 FLOAT32_EXACT = 2**24
 FLOAT64_EXACT = 2**53
@@ -59,9 +67,14 @@ class Bounds:
     @property
     def float_format(self) -> str | None:
         """Narrowest floating-point format that computes a step exactly, or None."""
-        if self.largest < FLOAT32_EXACT:
-            return "float32"
-        return "float64" if self.largest < FLOAT64_EXACT else None
+        return float_format(self.largest)
+
+
+def float_format(largest: int) -> str | None:
+    """Return the narrowest floating-point format that is exact up to ``largest``, or None."""
+    if largest < FLOAT32_EXACT:
+        return "float32"
+    return "float64" if largest < FLOAT64_EXACT else None
 
 
 def bounds(network: "Network") -> dict[str, Bounds]:

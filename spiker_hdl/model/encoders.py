@@ -1,13 +1,23 @@
 """Integer encoders: how values become spikes, shared by training and hardware."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .check import check_int
+from .check import check_choice, check_int
 
-__all__ = ["ENCODERS", "LFSR_TAPS", "bernoulli", "first_spike", "graded", "lfsr", "rate"]
+__all__ = [
+    "ENCODERS",
+    "LFSR_TAPS",
+    "bernoulli",
+    "encoder_of",
+    "first_spike",
+    "graded",
+    "lfsr",
+    "rate",
+]
 
 LFSR_TAPS = 0xD008  # x^16 + x^15 + x^13 + x^4 + 1, of maximal length (Xilinx XAPP 052)
 
@@ -141,3 +151,10 @@ def graded(values: np.ndarray, steps: int, *, bits: int = 8, kept: int = 4) -> n
 
 
 ENCODERS = {"rate": rate, "bernoulli": bernoulli, "first_spike": first_spike, "graded": graded}
+"""Encoders by name."""
+
+
+def encoder_of(name: str) -> Callable[[np.ndarray, int], np.ndarray]:
+    """Return the encoder of a name, or raise :exc:`ValueError`."""
+    check_choice("Encoder", name, ENCODERS)
+    return ENCODERS[name]

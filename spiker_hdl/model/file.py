@@ -1,7 +1,8 @@
 """Network files: a ZIP archive of ``network.json`` and NumPy arrays, readable without pickle.
 
 ``network.json`` names the format and its version and holds all but the weights; ``weights/N.npy``
-holds the weights of projection N. Its ``digest`` is the SHA-256 of all that the file says, so that
+holds the weights of projection N, ``sources/N.npy`` and ``targets/N.npy`` their ends where it is
+sparse. Its ``digest`` is the SHA-256 of all that the file says, so that
 one that was altered is not taken for what was saved. Times in the archive are fixed, so equal
 networks make equal files. A file never causes an import: classes of neurons that are not the
 library's own are handed to :func:`load`.

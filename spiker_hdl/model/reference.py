@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .arithmetic import ARRAYS
-from .bounds import FLOAT32_EXACT, FLOAT64_EXACT
+from .bounds import float_format
 from .network import Network, Population, Projection
 from .reports import Reports
 from .result import Answer, Result
@@ -76,8 +76,7 @@ class _Projector:
         most = max(-source.low, source.high)
         low, high = projection.synapses.reach(-most, most)
         reach = max(-int(low.min()), int(high.max()))
-        kind = np.float32 if reach < FLOAT32_EXACT else np.float64
-        kind = kind if reach < FLOAT64_EXACT else object
+        kind = float_format(reach) or object
         self.lone = projection.synapses.kind == "one_to_one"
         weights = projection.synapses.values if self.lone else projection.synapses.matrix().T
         self.weights = weights.astype(kind)

@@ -135,7 +135,8 @@ def check_record(network: Network, record: Sequence[str]) -> tuple[str, ...]:
     ValueError
         If there is no such population or state, or a population never fires.
     """
-    if isinstance(record, str) or not all(isinstance(name, str) for name in record):
+    several = isinstance(record, Sequence) and not isinstance(record, str)
+    if not several or not all(isinstance(name, str) for name in record):
         raise TypeError(f"Record must be a sequence of names, not {record!r}")
     known = []
     for one in network.populations:

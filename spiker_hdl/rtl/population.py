@@ -24,7 +24,8 @@ class PopulationCore(wiring.Component):
     An event takes ``ceil(size / lanes)`` cycles; a step takes ``max(4, ceil(size / units))`` in
     which no events are accepted, but the population's own events leave it meanwhile. Inputs have
     fixed priority, the first the highest. Before a step starts, there must be room for its events:
-    those of at most one step before it may still wait to be taken.
+    those of at most one step before it may still wait to be taken, so that silent steps take six or
+    seven cycles each where they follow each other: see :mod:`spiker_hdl.model.timing`.
 
     Parameters
     ----------
