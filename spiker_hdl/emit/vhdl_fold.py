@@ -35,7 +35,7 @@ def fold(op, ops) -> Spec | None:
         return _masked(op)
     if op.kind in {"lt", "le", "gt", "ge"} and constant(op.b) and not op.signed:
         return _decided(op, ops)
-    if op.kind in {"eq", "ne"} and width_of(op.a) == width_of(op.b) == 1 and constant(op.b):
+    if op.kind in {"eq", "ne"} and _tests_bit(op):
         return op.a if number(op.b, False) == (op.kind == "eq") else None
     if op.kind == "add" and constant(op.a) and number(op.a, False) == 0:
         return _extended(op.b, op.width, op.signed)
@@ -93,9 +93,20 @@ def _most(spec: Spec, ops, depth: int = 4) -> int:
 
 def inverts(op) -> bool:
     """Tell whether an operator on a bit and a constant gives the opposite of the bit."""
-    if not (width_of(op.a) == width_of(op.b) == op.width == 1 and constant(op.b)):
+    if op.kind == "xor" and op.width != 1:
         return False
-    return op.kind in {"eq", "ne", "xor"} and number(op.b, False) == (op.kind != "eq")
+    return (
+        op.kind in {"eq", "ne", "xor"}
+        and _tests_bit(op)
+        and number(op.b, False) == (op.kind != "eq")
+    )
+
+
+def _tests_bit(op) -> bool:
+    """Tell whether the operands are a bit and a constant 0 or 1."""
+    if width_of(op.a) != 1 or not constant(op.b) or number(op.b, False) > 1:
+        return False
+    return not op.signed or width_of(op.b) == 1
 
 
 def _extended(spec: Spec, width: int, signed: bool) -> Spec | None:

@@ -34,6 +34,7 @@ class Netlist(Cells):
             self._share()
             self._narrow()
         self._name()
+        self._prune()
         self._count()
 
     def _share(self) -> None:
@@ -236,6 +237,32 @@ class Netlist(Cells):
             for wire, value in self.links
             if value != (Part(wire, 0, self.wires[wire].width),)
         ]
+
+    def _prune(self) -> None:
+        """Drop signals from which nothing follows that can be seen from outside."""
+        follows: dict[str, list[Spec]] = {}
+        for wire, op in self.ops.items():
+            follows.setdefault(wire, []).extend(op.operands())
+        for register in self.registers:
+            specs = (register.data, register.clock, register.areset)
+            follows.setdefault(register.wire, []).extend(specs)
+        for wire, process in self.processes.items():
+            follows.setdefault(wire, []).extend(body_values(process.body))
+        for wire, value in self.links:
+            follows.setdefault(wire, []).append(value)
+        # Ports, and what cells other than operators read.
+        work = [wire for wire in follows if self.wires[wire].direction]
+        cells = (*self.memory_cells, *self.instances, *self.checks)
+        work += [part.wire for cell in cells for part in _parts(cell.ports.values())]
+        seen = set(work)
+        while work:
+            for part in _parts(follows.get(work.pop(), ())):
+                if part.wire not in seen:
+                    seen.add(part.wire)
+                    work.append(part.wire)
+        self.ops = {wire: op for wire, op in self.ops.items() if wire in seen}
+        self.registers = [register for register in self.registers if register.wire in seen]
+        self.processes = {wire: one for wire, one in self.processes.items() if wire in seen}
 
     def _rank(self, wire: str) -> int:
         if self.wires[wire].direction:

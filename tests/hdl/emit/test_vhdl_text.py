@@ -11,7 +11,7 @@ from amaranth.asserts import AnyConst, AnySeq, Initial
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from designs import DESIGNS, Machine, Nest, made
-from ghdl import ghdl, needs_ghdl
+from ghdl import Design, cosimulate, ghdl, needs_ghdl
 
 from spiker_hdl.emit.rtlil import parse
 from spiker_hdl.emit.vhdl import UnsupportedConstructError, convert_vhdl, to_vhdl
@@ -305,3 +305,67 @@ BAD = {
 def test_text_that_is_no_rtlil(text, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         parse(text)
+
+
+class Half(wiring.Component):
+    """A register, for :class:`Tidy`."""
+
+    i: In(4)
+    o: Out(4)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.o.eq(self.i + 1)
+        return m
+
+
+class Tidy(wiring.Component):
+    """What nobody would write by hand."""
+
+    i: In(4)
+    bit: In(1)
+    o: Out(8)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.first = first = Half()
+        m.submodules.second = second = Half()
+        unread = Signal(4)
+        least = Signal(8)
+        kept = Signal(4, init=9)
+        m.d.sync += unread.eq(first.o ^ kept)
+        with m.If(self.i * 8 + 7 < 128):
+            m.d.comb += least.eq(self.i * 8)
+        m.d.comb += first.i.eq(self.i & 0xF)
+        m.d.comb += second.i.eq(first.o | 0)
+        with m.If(self.bit == 0):
+            m.d.sync += kept.eq(kept)
+        with m.Else():
+            m.d.sync += kept.eq(second.o)
+        m.d.comb += self.o.eq(least + kept)
+        return m
+
+
+def test_nothing_is_written_that_does_nothing():
+    text = to_vhdl(Tidy(), name="tidy")
+    body = re.sub(r"  -- \w+\.py:\d+$", "", text, flags=re.M).partition("entity tidy is")[2]
+    assert "unread" not in body
+    assert "<" not in body.replace("<=", "")
+    for line in (
+        "first : entity work.tidy_first",
+        "second : entity work.tidy_first",
+        "i => first_i,",
+        "o => first_o",
+        "i => first_o,",
+        "o => second_o",
+        "shift_left(resize(unsigned(i), 8), 3)",
+        "if bit_n = '1' then",
+        "kept <= second_o;",
+    ):
+        assert line in body, line
+    assert "kept <= kept" not in body
+
+
+@needs_ghdl
+def test_what_is_left_out_changes_nothing(tmp_path):
+    cosimulate(tmp_path, [Design("tidy", Tidy())], cycles=200)
