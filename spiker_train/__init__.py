@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .quantization import Quantization
     from .recipes import train_network
     from .snntorch_modules import ImportReport, from_snntorch, from_snntorch_with_report
+    from .spiker_config import from_spiker, from_spiker_with_report
+    from .spiker_differences import SpikerReport
+    from .spiker_widths import spiker_quantizations
     from .surrogate import FastSigmoid
     from .tensors import Reals, Tensors
     from .training import accuracy, train
@@ -31,6 +34,7 @@ _HOMES = {
     "Quantization": ".quantization",
     "Reals": ".tensors",
     "Report": ".conversion",
+    "SpikerReport": ".spiker_differences",
     "SpikingNetwork": ".network",
     "Tensors": ".tensors",
     "accuracy": ".training",
@@ -40,8 +44,11 @@ _HOMES = {
     "ImportReport": ".snntorch_modules",
     "from_snntorch": ".snntorch_modules",
     "from_snntorch_with_report": ".snntorch_modules",
+    "from_spiker": ".spiker_config",
+    "from_spiker_with_report": ".spiker_config",
     "load_dataset": ".data",
     "quantize": ".conversion",
+    "spiker_quantizations": ".spiker_widths",
     "quantize_with_report": ".conversion",
     "to_nir": ".nir_export",
     "train": ".training",
@@ -61,6 +68,7 @@ __all__ = [
     "Quantization",
     "Reals",
     "Report",
+    "SpikerReport",
     "SpikingNetwork",
     "Tensors",
     "accuracy",
@@ -69,9 +77,12 @@ __all__ = [
     "from_nir_with_report",
     "from_snntorch",
     "from_snntorch_with_report",
+    "from_spiker",
+    "from_spiker_with_report",
     "load_dataset",
     "quantize",
     "quantize_with_report",
+    "spiker_quantizations",
     "to_nir",
     "train",
     "train_network",
