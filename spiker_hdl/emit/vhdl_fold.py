@@ -62,8 +62,10 @@ def _masked(op) -> Spec | None:
 def _whole(spec: Spec, ops):
     """Find the operator whose result a value is as a whole."""
     part = spec[0] if len(spec) == 1 else None
-    op = ops.get(part.wire) if isinstance(part, Part) else None
-    return op if op and part.low == 0 and part.width == op.width else None
+    if not isinstance(part, Part) or part.low:
+        return None
+    op = ops.get(part.wire)
+    return op if op and part.width == op.width else None
 
 
 def _decided(op, ops) -> Spec | None:
