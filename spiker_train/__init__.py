@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .cell import Cell, IntegerCell
     from .conversion import Report, quantize, quantize_with_report
     from .data import Dataset, datasets, load_dataset
+    from .file import load_real, save_real
     from .layers import Connection, Layer
     from .network import SpikingNetwork
     from .network_run import Outcome
@@ -47,9 +48,11 @@ _HOMES = {
     "from_spiker": ".spiker_config",
     "from_spiker_with_report": ".spiker_config",
     "load_dataset": ".data",
+    "load_real": ".file",
     "quantize": ".conversion",
     "spiker_quantizations": ".spiker_widths",
     "quantize_with_report": ".conversion",
+    "save_real": ".file",
     "to_nir": ".nir_export",
     "train": ".training",
     "train_network": ".recipes",
@@ -80,8 +83,10 @@ __all__ = [
     "from_spiker",
     "from_spiker_with_report",
     "load_dataset",
+    "load_real",
     "quantize",
     "quantize_with_report",
+    "save_real",
     "spiker_quantizations",
     "to_nir",
     "train",

@@ -1,0 +1,193 @@
+"""Files of networks of real numbers: what an importer makes, kept until it is quantised.
+
+A file is in the safetensors format, which holds arrays and strings and can hold no code: the real
+values as arrays, and the graph as JSON in its metadata. Surrogate gradients are not kept.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as pack_arrays
+
+from spiker_hdl.model import NEURONS, Decay, FileError, Input, Neuron, Readout
+from spiker_hdl.model.file import write_whole
+
+from .cell import Cell
+from .layers import Connection, Layer
+from .network import SpikingNetwork
+
+__all__ = ["FORMAT", "SUFFIX", "load_real", "save_real"]
+
+FORMAT = "spiker-real-network"
+VERSION = 1
+SUFFIX = ".safetensors"
+
+
+def save_real(net: SpikingNetwork, path: str | Path) -> None:
+    """Write a network of real numbers to one file, whole or not at all.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+    path : str or Path
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    TypeError
+        If a layer has neurons that are given in integers, or a setting that JSON cannot hold.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    graph = {
+        "version": VERSION,
+        "name": net.name,
+        "inputs": [
+            {"name": one.name, "shape": one.shape, "low": one.low, "high": one.high}
+            for one in net.inputs
+        ],
+        "layers": [_layer(one, n, arrays) for n, one in enumerate(net.layers)],
+        "connections": [_connection(one, n, arrays) for n, one in enumerate(net.connections)],
+        "readouts": [
+            {"population": one.population, "kind": one.kind, "name": one.name}
+            for one in net.readouts
+        ],
+    }
+    # In one string, since safetensors writes several in any order.
+    held = pack_arrays(arrays, metadata={FORMAT: json.dumps(graph)})
+    with write_whole(path) as file:
+        file.write(held)
+
+
+def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    cell = layer.cell
+    if not isinstance(cell, Cell):
+        raise TypeError(
+            f"Layer {layer.name!r} must have real parameters to be saved, not neurons in integers"
+        )
+    for one in fields(cell.kind):
+        if f"real_{one.name}" in {**cell._buffers, **cell._parameters}:
+            real = getattr(cell, f"real_{one.name}").detach().cpu()
+            arrays[f"layers/{n}/{one.name}"] = real.numpy()
+    if layer.bias is not None:
+        arrays[f"biases/{n}"] = layer.bias.detach().cpu().numpy()
+    for name, value in cell.settings.items():
+        if value is not None and type(value) not in {bool, int, float, str}:
+            raise TypeError(
+                f"Layer {layer.name!r}: {cell.kind.__name__} {name} must be a number, a string or "
+                f"None to be saved, not {value!r}"
+            )
+    return {
+        "name": layer.name,
+        "shape": layer.shape,
+        "model": cell.kind.__name__,
+        "settings": cell.settings,
+        "exact": {
+            name: {"numerator": one.numerator, "bits": one.bits} for name, one in cell.exact.items()
+        },
+        "learn": cell.learned,
+        "unit": cell.unit,
+        "bias": layer.bias is not None,
+    }
+
+
+def _connection(one: Connection, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    arrays[f"weights/{n}"] = one.weights.detach().cpu().contiguous().numpy()
+    if one.mask is not None:
+        arrays[f"masks/{n}"] = one.mask.cpu().contiguous().numpy()
+    said = ("name", "source", "target", "delay", "kind")
+    return {name: getattr(one, name) for name in said}
+
+
+def load_real(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> SpikingNetwork:
+    """Read a network of real numbers.
+
+    Parameters
+    ----------
+    path : str or Path
+    neurons : iterable of type
+        Neuron classes of the user's own that the file may name; a file never imports.
+
+    Raises
+    ------
+    FileError
+        If the file is none of these, is cut short, or describes no valid network.
+    OSError
+        If it cannot be read.
+    """
+    models = {**NEURONS, **{one.__name__: one for one in neurons}}
+    Path(path).open("rb").close()  # for an error that names the file
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise FileError(f"{path} must be a {SUFFIX} file, whole: {error}") from None
+    if FORMAT not in metadata:
+        raise FileError(f"{path} must say of itself {FORMAT!r}, not {sorted(metadata)}")
+    try:
+        return _network(json.loads(metadata[FORMAT]), arrays, models)
+    except FileError as error:
+        raise FileError(f"{path} {error}") from None
+    except KeyError as error:
+        raise FileError(f"{path} must have {error}, and lacks it") from None
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise FileError(f"{path} must describe a network: {error}") from None
+
+
+def _network(
+    graph: dict[str, Any], arrays: dict[str, np.ndarray], models: dict[str, type[Neuron]]
+) -> SpikingNetwork:
+    if graph["version"] != VERSION:
+        raise FileError(f"must be of version {VERSION}, not {graph['version']!r}")
+    net = SpikingNetwork(
+        [Input(x["name"], _shape(x["shape"]), x["low"], x["high"]) for x in graph["inputs"]],
+        [_read_layer(x, n, arrays, models) for n, x in enumerate(graph["layers"])],
+        [_read_connection(x, n, arrays) for n, x in enumerate(graph["connections"])],
+        [Readout(x["population"], x["kind"], x["name"]) for x in graph["readouts"]],
+        name=graph["name"],
+    )
+    if arrays:
+        raise FileError(f"must have no array of its own, not {sorted(arrays)}")
+    return net
+
+
+def _shape(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _read_layer(
+    text: dict[str, Any], n: int, arrays: dict[str, np.ndarray], models: dict[str, type[Neuron]]
+) -> Layer:
+    if text["model"] not in models:
+        raise FileError(
+            f"must name neurons of {sorted(models)}, not {text['model']!r}; hand the classes of "
+            "your own to load_real(path, neurons=[...])"
+        )
+    start = f"layers/{n}/"
+    reals = {name.removeprefix(start): name for name in [*arrays] if name.startswith(start)}
+    values: dict[str, Any] = {what: arrays.pop(name) for what, name in reals.items()}
+    exact = {
+        name: Decay(_shape(one["numerator"]), one["bits"]) for name, one in text["exact"].items()
+    }
+    cell = Cell(
+        models[text["model"]],
+        learn=text["learn"],
+        unit=text["unit"],
+        **(text["settings"] | values | exact),
+    )
+    bias = arrays.pop(f"biases/{n}") if text["bias"] else False
+    return Layer(text["name"], _shape(text["shape"]), cell, bias)
+
+
+def _read_connection(text: dict[str, Any], n: int, arrays: dict[str, np.ndarray]) -> Connection:
+    mask = arrays.pop(f"masks/{n}") if text["kind"] == "sparse" else None
+    weights = torch.from_numpy(arrays.pop(f"weights/{n}"))
+    options = {"delay": text["delay"], "kind": text["kind"], "name": text["name"]}
+    return Connection(text["source"], text["target"], weights, mask=mask, **options)
