@@ -122,10 +122,8 @@ def compare_widths(net: SpikingNetwork, optim_config: Mapping, report: SpikerRep
             reach = 2 ** (bits - 1) / 2**places
             if most > reach:
                 kept = fits(net.layer[one.target], max(choices["neurons_bw"]), places)
-                what = (
-                    "they are cut off, as in Spiker" if kept else "Spiker would have cut them off"
-                )
+                cut = "they are cut off, as in Spiker" if kept else "Spiker would cut them off"
                 note(
                     f"{one.name}: weights up to {most:.4g} are beyond the {reach:.4g} of {bits} "
-                    f"bits with {places} places; {what}"
+                    f"bits with {places} places; {cut}"
                 )

@@ -148,7 +148,7 @@ def test_the_report_tells_what_spiker_would_have_made():
         ),
         *(
             f"{one.name}: weights up to {float(one.weights.detach().abs().max()):.4g} are beyond "
-            "the 0.25 of 4 bits with 5 places; Spiker would have cut them off"
+            "the 0.25 of 4 bits with 5 places; Spiker would cut them off"
             for one in net.connections
             if float(one.weights.detach().abs().max()) > 0.25
         ),

@@ -1,0 +1,38 @@
+"""Tests of the pages on import: their code runs, and prints what they say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).parents[2] / "docs"
+
+
+def blocks(page, *without):
+    """Return the Python of a page, but for what needs other programs."""
+    text = (PAGES / page).read_text()
+    found = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [one for one in found if not any(word in one for word in without)]
+
+
+def test_a_module_of_snntorch(capsys):
+    pytest.importorskip("snntorch")
+    (code,) = blocks("import.md", "nir")
+    exec(code, {"__name__": "page"})
+    shown = capsys.readouterr().out.strip().splitlines()
+    text = (PAGES / "import.md").read_text()
+    assert len(shown) == 5
+    for line in shown:
+        assert f"    {line}\n" in text
+
+
+@pytest.mark.slow
+def test_moving_from_spiker(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for code in blocks("from_spiker.md", "spikerplus"):
+        exec(code, names)
+    shown = capsys.readouterr().out
+    assert "layer_0: beta 0.9 is kept; Spiker would have made it 0.875" in shown
+    assert shown.count("\n4 8 ") == 2
+    assert (tmp_path / "rlif_vhdl").is_dir()
