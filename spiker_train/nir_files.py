@@ -40,6 +40,7 @@ PARAMETERS = NEURONS | LINEAR | ENDS
 # What files of older versions leave out, and what that means.
 ABSENT = {"v_reset": 0.0, "w_in": 1.0, "input_shape": None, "input_type": None, "shape": None}
 ABSENT |= {"start_dim": 1, "end_dim": -1}
+LARGEST = 2**28  # of numbers in a parameter: a damaged file may claim any
 BESIDES = {"type", "metadata", "version"}
 
 
@@ -142,9 +143,17 @@ def _read_file(path: str) -> Any:
     import h5py
 
     def opened(node: Any) -> Any:
-        if isinstance(node, h5py.Group):
-            return {name: opened(one) for name, one in node.items() if name != "metadata"}
-        return node[()]
+        if not isinstance(node, h5py.Group):
+            if node.size is None or node.size > LARGEST:
+                raise ValueError(f"{node.name!r} has {node.size} numbers, not at most {LARGEST}")
+            return node[()]
+        found = {}
+        for name in node:
+            if not isinstance(node.get(name, getlink=True), h5py.HardLink):
+                raise ValueError(f"{node.name!r} leads elsewhere by {name!r}")
+            if name != "metadata":
+                found[name] = opened(node[name])
+        return found
 
     with open(path, "rb"):  # what is missing or may not be read says so itself
         pass
@@ -153,7 +162,7 @@ def _read_file(path: str) -> Any:
             if "node" not in file:
                 raise ValueError(f"it has {sorted(file)} in place of a node")
             return opened(file["node"])
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError, MemoryError) as error:
         raise ValueError(
             f"File {path!r} must be a whole NIR file in HDF5, not one where {error}"
         ) from None
