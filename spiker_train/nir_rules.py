@@ -294,7 +294,7 @@ WRITERS = {
     "snntorch": Writer({"dt": 1e-4, "reset": "subtract", "late": True}),
     "norse": Writer({"dt": 1e-3, "start": "leak"}, _norse),
     "sinabs": Writer({"dt": 1.0, "rule": "exponential", "reset": "subtract", "fire": ">="}),
-    "rockpool": Writer({"rule": "exponential", "reset": "subtract"}, _rockpool),
+    "rockpool": Writer({"rule": "exponential", "reset": "subtract", "fire": ">="}, _rockpool),
 }
 """Programs whose files :func:`~spiker_train.from_nir` reads as they are meant.
 
@@ -302,6 +302,6 @@ snnTorch 1.0.0 writes decays as time constants at ``dt = 1e-4`` and loses the re
 subtracts, one step late. Norse 1.1.0 multiplies time constants by its ``dt``, and writes inputs
 that jump (of ``LIFCell`` into the current, of ``IAFCell`` into the potential) as if they flowed;
 its potentials start at ``v_leak``. sinabs 2.0.3 has time constants in steps, subtracts, and fires
-at the threshold. Rockpool 3.1.0 lets an input enter the synapse before it decays, and subtracts;
-its ``dt`` is not in the file.
+at the threshold. Rockpool 3.1.0 lets an input enter the synapse before it decays, subtracts,
+and fires at the threshold; its ``dt`` is not in the file.
 """

@@ -38,6 +38,14 @@ def linear(outputs, inputs, gain, bias=True):
     return made
 
 
+def quarters(outputs, inputs):
+    """Make a matrix whose sums meet a threshold of 1 exactly."""
+    made = nn.Linear(inputs, outputs, bias=False)
+    with torch.no_grad():
+        made.weight.copy_(torch.randint(-2, 4, (outputs, inputs)) / 4)
+    return made
+
+
 # -- Norse ---------------------------------------------------------------------------------------
 
 
@@ -68,6 +76,8 @@ def by_norse():
         )),
     )  # fmt: skip
     iaf = norse.IAFParameters(v_th=drawn(0.5, 1.5, HIDDEN), v_reset=torch.zeros(HIDDEN))
+    whole = norse.IAFParameters(v_th=torch.ones(HIDDEN), v_reset=torch.zeros(HIDDEN))
+    yield "norse_ties", norse.SequentialState(quarters(HIDDEN, CHANNELS), norse.IAFCell(whole))
     yield "norse_iaf", norse.SequentialState(linear(HIDDEN, CHANNELS, 0.5), norse.IAFCell(iaf))
 
 
@@ -97,6 +107,8 @@ def by_sinabs():
         linear(OUT, HIDDEN, 2.0),
         sinabs.ExpLeakSqueeze(tau_mem=drawn(5, 20, OUT), norm_input=True, batch_size=1),
     ), (CHANNELS,)  # fmt: skip
+    exact = sinabs.IAFSqueeze(spike_threshold=torch.ones(HIDDEN), **single)
+    yield "sinabs_ties", nn.Sequential(quarters(HIDDEN, CHANNELS), exact), (CHANNELS,)
     conv = nn.Conv2d(2, 3, 3, padding=1, bias=False)
     with torch.no_grad():
         conv.weight.copy_(0.4 * (0.3 + torch.randn(3, 2, 3, 3)))
@@ -153,6 +165,14 @@ def by_rockpool():
         matrix(HIDDEN, CHANNELS, 0.2),
         rockpool.LIFNeuronTorch(HIDDEN, tau_mem=times(4e-3, 2e-2, HIDDEN),
                                 threshold=drawn(0.8, 1.5, HIDDEN), max_spikes_per_dt=1.0, **steps),
+    )  # fmt: skip
+    # The first input after a spike brings the potential from zero to the threshold.
+    once = rockpool.LinearTorch((CHANNELS, HIDDEN), weight=torch.eye(CHANNELS, HIDDEN),
+                                has_bias=False)  # fmt: skip
+    yield "rockpool_ties", Chain(
+        once,
+        rockpool.LIFNeuronTorch(HIDDEN, tau_mem=times(4e-3, 2e-2, HIDDEN),
+                                threshold=torch.ones(HIDDEN), max_spikes_per_dt=1.0, **steps),
     )  # fmt: skip
 
 

@@ -18,6 +18,9 @@ READ = {
     "norse_lif_box": {"writer": "norse"},
     "norse_lif": {"writer": "norse"},
     "norse_iaf": {"writer": "norse"},
+    "norse_ties": {"writer": "norse"},
+    "sinabs_ties": {"writer": "sinabs"},
+    "rockpool_ties": {"writer": "rockpool", "dt": 1e-3},
     "sinabs_lif": {"writer": "sinabs"},
     "sinabs_conv": {"writer": "sinabs"},
     "rockpool_lif": {"writer": "rockpool", "dt": 1e-3},
@@ -81,6 +84,13 @@ def test_a_file_that_is_read_as_nir_says_computes_something_else(name):
         return
     _, result = differences(name, dt=READ[name].get("dt", 1.0 if "sinabs" in name else 1e-6))
     assert max(off for off, _ in result.values()) > 0.1
+
+
+@pytest.mark.parametrize("name", [one for one in READ if "ties" in one])
+def test_potentials_that_meet_the_threshold(name):
+    other = {"norse": ">="}.get(READ[name]["writer"], ">")
+    _, result = differences(name, **READ[name], fire=other)
+    assert max(off for off, _ in result.values()) == 1
 
 
 @pytest.mark.parametrize("name", READ)
