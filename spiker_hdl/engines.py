@@ -1,11 +1,15 @@
 """One call for every engine that can run a network."""
 
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .model import Mapping, Network, Reports, Result
 from .model.check import check_choice, check_kind
+
+if TYPE_CHECKING:
+    from .emit.reading import Emission
 
 __all__ = ["ENGINES", "fastest", "run"]
 
@@ -19,7 +23,7 @@ ENGINES = {
 
 
 def run(
-    network: Network,
+    network: "Network | str | os.PathLike[str] | Emission",
     spikes: Any,
     *,
     engine: str = "reference",
@@ -35,7 +39,10 @@ def run(
 
     Parameters
     ----------
-    network : Network
+    network : Network, or path of a directory that :func:`spiker_hdl.emit` wrote
+        The Verilog of a directory is what is simulated, or its network what the reference runs;
+        files that were altered are refused. What :func:`spiker_hdl.emit.read_emission` gives is
+        taken, too.
     spikes : array of int, list of arrays, or a mapping from input names to such
         An array has the shape (samples, steps, size); a list has one array of shape (steps, size)
         a sample, and the samples may differ in steps.
@@ -63,8 +70,10 @@ def run(
     TypeError, ValueError
         If an argument is not what the network or the engine takes.
     """
-    check_kind("Network", network, Network)
     check_choice("Engine", engine, ENGINES)
+    if not isinstance(network, Network):
+        options = {"record": record, "reports": Reports(window, early), "progress": progress}
+        return _run_emission(_emission(network), spikes, engine, mapping, options)
     if mapping is not None:
         check_kind("Mapping", mapping, Mapping)
         mapping.check(network)
@@ -78,6 +87,51 @@ def run(
     home = {"amaranth": "interpreted", "compiled": "compiled"}[engine]
     simulator = import_module(f".simulate.{home}", __package__)
     return simulator.run(network, spikes, mapping=mapping, **options)
+
+
+def _emission(given: Any) -> "Emission":
+    from .emit.reading import Emission, read_emission
+
+    if isinstance(given, str | os.PathLike):
+        return read_emission(os.fspath(given))
+    if not isinstance(given, Emission):
+        raise TypeError(f"Network must be a Network or an emitted directory, not {given!r}")
+    return given
+
+
+def _run_emission(
+    emission: "Emission",
+    spikes: Any,
+    engine: str,
+    mapping: Mapping | None,
+    options: dict[str, Any],
+) -> Result:
+    """Run samples through the design in a directory, as it is."""
+    if mapping is not None:
+        raise ValueError("Mapping must be None for an emitted directory, which has its own")
+    if engine == "reference":
+        from .model import reference
+
+        return reference.run(emission.network, spikes, **options)
+    where = str(emission.directory)
+    if engine == "amaranth":
+        raise ValueError(
+            f"Engine must be 'compiled' or 'reference' for the emitted directory {where!r}, not "
+            "'amaranth', which would simulate another design"
+        )
+    if emission.language != "verilog":
+        raise ValueError(
+            f"Emitted directory must hold Verilog to be compiled, and {where!r} holds "
+            f"{emission.language}: `make sim` there runs it"
+        )
+    if options["record"] or options["reports"].stepwise:
+        raise ValueError(
+            "Emitted directory must have ports for what is recorded or answered early, and none is "
+            "emitted with them: record, window and early are for networks"
+        )
+    from .simulate import compiled
+
+    return compiled.run(emission.network, spikes, emission=emission, **options)
 
 
 def fastest() -> str:

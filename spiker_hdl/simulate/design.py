@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..emit.fields import Field, fields_of
+from ..emit.reading import Emission, Stream
 from ..emit.vectors import patience
 from ..rtl import Accelerator
 
@@ -108,7 +109,25 @@ class Design:
             {name: f"answers.{one}" for name, one in accelerator.readout_names.items()},
             {name: f"counts.{accelerator.names[name]}" for name in accelerator.counters},
             accelerator.stepwise,
-            patience(accelerator, network.longest),
+            patience(network, accelerator.mapping, network.longest),
+        )
+
+    @classmethod
+    def read(cls, emission: Emission) -> "Design":
+        """Describe what an emitted directory holds."""
+
+        def payload(one: Stream) -> Payload:
+            return Payload(one.node, one.port, one.width, one.fields)
+
+        return cls(
+            emission.ports,
+            tuple(payload(one) for one in emission.inputs),
+            (),
+            payload(emission.result),
+            emission.readouts,
+            emission.counts,
+            stepwise=False,
+            patience=patience(emission.network, emission.mapping, emission.network.longest),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -223,7 +223,7 @@ inline bool bit(const T& port) {
 }
 
 struct Model {
-  cxxrtl_design::p_accelerator top;
+  cxxrtl_design::$top top;
 
   // An evaluation after the last commit: outputs that follow registers lag behind otherwise.
   void settle() {
@@ -253,7 +253,7 @@ struct Model {
 """)
 
 
-def harness(design: Design, tool: str) -> str:
+def harness(design: Design, tool: str, top: str = "accelerator") -> str:
     """Return the C++ that drives a design.
 
     Parameters
@@ -261,6 +261,8 @@ def harness(design: Design, tool: str) -> str:
     design : Design
     tool : {"verilator", "cxxrtl"}
         Which made the C++ that is driven.
+    top : str
+        Name of the module that is.
     """
     cxxrtl = tool == "cxxrtl"
     # CXXRTL writes two underscores for one.
@@ -292,6 +294,7 @@ def harness(design: Design, tool: str) -> str:
     return _HARNESS.substitute(
         include=_CXXRTL_INCLUDE if cxxrtl else _VERILATOR_INCLUDE,
         model=model.substitute({
+            "top": "p_" + top.replace("_", "__"),
             **{name: port[name] for name in ("clk", "rst", "idle")},
             **{f"o_{name}": port[f"o__{name}"] for name in ("payload", "valid", "ready")},
         }),
