@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .cell import Cell, IntegerCell
+    from .comparison import Comparison, compare
     from .conversion import Report, quantize, quantize_with_report
     from .data import Dataset, datasets, load_dataset
     from .file import load_real, save_real
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Cell": ".cell",
+    "Comparison": ".comparison",
     "Connection": ".layers",
     "Dataset": ".data",
     "FastSigmoid": ".surrogate",
@@ -39,6 +41,7 @@ _HOMES = {
     "SpikingNetwork": ".network",
     "Tensors": ".tensors",
     "accuracy": ".training",
+    "compare": ".comparison",
     "datasets": ".data",
     "from_nir": ".nir_import",
     "from_nir_with_report": ".nir_import",
@@ -60,6 +63,7 @@ _HOMES = {
 
 __all__ = [
     "Cell",
+    "Comparison",
     "Connection",
     "Dataset",
     "FastSigmoid",
@@ -75,6 +79,7 @@ __all__ = [
     "SpikingNetwork",
     "Tensors",
     "accuracy",
+    "compare",
     "datasets",
     "from_nir",
     "from_nir_with_report",

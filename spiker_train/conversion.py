@@ -1,6 +1,7 @@
 """From real numbers to the integers that ship, with an account of what changed."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -10,8 +11,10 @@ from spiker_hdl.model import Decay, Network, Population, Projection, reference
 
 from .cell import Cell
 from .network import Connection, Layer, SpikingNetwork
+from .potentials import SIZES, end_shares, size_potentials
 from .quantization import Quantization
 from .rounding import rounded
+from .training import train
 
 __all__ = ["Change", "Report", "quantize", "quantize_with_report"]
 
@@ -64,12 +67,22 @@ class Report:
         Layers that saturate or go silent on the calibration data, by name.
     activity : dict of str to float
         By layer, spikes per neuron and step on the calibration data.
+    widths : dict of str to int
+        By layer, bits of its potentials.
+    saturation : dict of str to float
+        By layer, in what share of neurons and steps a potential is at the end of its range, on the
+        calibration data.
+    tuned : list of float
+        Of each epoch of fine-tuning, the share of right answers among samples held back for that.
     """
 
     scales: dict[str, float] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     activity: dict[str, float] = field(default_factory=dict)
+    widths: dict[str, int] = field(default_factory=dict)
+    saturation: dict[str, float] = field(default_factory=dict)
+    tuned: list[float] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{'where':<20} {'what':<12} {'wished':>10} {'became':>10} {'error':>8}  integer"]
@@ -78,6 +91,10 @@ class Report:
             f"{one.error:>8.2%}  {one.integer}"
             for one in self.changes
         ]
+        for name, bits in self.widths.items():
+            share = self.saturation.get(name)
+            said = "" if share is None else f", at their ends in {share:.2%} of steps"
+            lines.append(f"{name:<20} potentials of {bits} bits{said}")
         return "\n".join(lines + [f"warning: {one}" for one in self.warnings])
 
     def to_json(self) -> dict[str, Any]:
@@ -99,9 +116,11 @@ def quantize(
     net : SpikingNetwork
     weights, potentials, decay
         As for :class:`~.quantization.Quantization`; ``weights`` may be such, and then says all.
+        Potentials may also be ``"bounds"`` or ``"calibration"``: see
+        :func:`quantize_with_report`.
     **options
         Further fields of :class:`~.quantization.Quantization`, and ``longest``, ``name``,
-        ``notes`` and ``calibration``, as for :func:`quantize_with_report`.
+        ``notes``, ``calibration`` and ``saturation``, as for :func:`quantize_with_report`.
 
     Returns
     -------
@@ -125,6 +144,10 @@ def quantize_with_report(
     name: str | None = None,
     notes: Mapping[str, str] | None = None,
     calibration: Any = None,
+    saturation: float = 0.0,
+    labels: Any = None,
+    epochs: int = 5,
+    training: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> tuple[Network, Report]:
     """Turn a network of real numbers into one of integers, and say what changed.
@@ -133,7 +156,9 @@ def quantize_with_report(
     ----------
     net : SpikingNetwork
     weights, potentials, decay
-        As for :func:`quantize`.
+        As for :func:`quantize`. Potentials may also be ``"bounds"``: as many bits as no current
+        that the weights can make goes beyond; or ``"calibration"``: as many as the calibration
+        samples need.
     longest : int
         Most time steps of a sample.
     name : str, optional
@@ -142,6 +167,15 @@ def quantize_with_report(
         Notes of the network.
     calibration : array of int or mapping, optional
         Spikes on which saturation and silence are looked for.
+    saturation : float
+        With ``"calibration"``, the share of neurons and steps that may lie beyond, at most.
+    labels : array of int, shape (samples,), optional
+        Classes of the calibration samples: a copy of ``net`` is then trained on them further, in
+        the integers' own arithmetic, at the scales that were found.
+    epochs : int
+        How long.
+    training : mapping of str to any, optional
+        Other options of :func:`~.training.train`.
     **options
         Further fields of :class:`~.quantization.Quantization`.
 
@@ -155,20 +189,37 @@ def quantize_with_report(
             raise TypeError("Quantization must be given alone, or field by field, not both")
         wished = weights
     else:
-        wished = Quantization(weights, potentials, decay, **options)
-    chosen = wished.fit(net)
+        given = 8 if potentials in SIZES else potentials
+        wished = Quantization(weights, given, decay, **options)
+
+    def make(chosen: Quantization, report: Report) -> Network:
+        # Of `net` as it is then: fine-tuning puts another in its place.
+        return Network(
+            inputs=net.inputs,
+            populations=tuple(_population(one, chosen, report) for one in net.layers),
+            projections=tuple(_projection(net, one, chosen, report) for one in net.connections),
+            readouts=net.readouts,
+            longest=longest,
+            name=net.name if name is None else name,
+            notes=notes or {},
+        )
+
+    if potentials in SIZES:
+        chosen = size_potentials(
+            net, wished, potentials, lambda one: make(one, Report()), calibration, saturation
+        )
+    else:
+        chosen = wished.fit(net)
     report = Report(scales=dict(chosen.scales))
-    populations = tuple(_population(one, chosen, report) for one in net.layers)
-    projections = tuple(_projection(net, one, chosen, report) for one in net.connections)
-    network = Network(
-        inputs=net.inputs,
-        populations=populations,
-        projections=projections,
-        readouts=net.readouts,
-        longest=longest,
-        name=net.name if name is None else name,
-        notes=notes or {},
-    )
+    if labels is not None:
+        if calibration is None:
+            raise ValueError("Calibration samples must be given with their labels")
+        net = deepcopy(net)
+        options = {"progress": False, "title": "fine-tuning"} | dict(training or {})
+        history = train(net, calibration, labels, epochs=epochs, integers=chosen, **options)
+        report.tuned = list(history.validation)
+    network = make(chosen, report)
+    report.widths = {one.name: chosen.width(one) for one in net.layers}
     if calibration is not None:
         _calibrate(network, calibration, report)
     return network, report
@@ -237,34 +288,18 @@ def _worst(where: str, what: str, real: np.ndarray, became: np.ndarray, shown: s
 
 
 def _calibrate(network: Network, spikes: Any, report: Report) -> None:
-    potentials = {
-        one.name: one.neuron.potential
-        for one in network.populations
-        if one.neuron.potential in one.neuron.states
-    }
-    spiking = [one.name for one in network.populations if one.neuron.spiking]
-    record = [*spiking, *(f"{name}.{state}" for name, state in potentials.items())]
-    found = reference.run(network, spikes, record=record)
-
-    def whole(name: str) -> np.ndarray:
-        value = found.spikes[name]
-        return value if isinstance(value, np.ndarray) else np.concatenate(value)
-
-    for name, state in potentials.items():
-        declared = network.population[name].neuron.states[state]
-        values = whole(f"{name}.{state}")
-        # A spiking neuron held down at its least potential is silent, as it would be without end.
-        full = values == declared.high
-        if name not in spiking:
-            full |= values == declared.low
-        share = float(np.mean(full))
+    report.saturation = end_shares(network, spikes)
+    for name, share in report.saturation.items():
         if share > SATURATED:
             report.warnings.append(
                 f"potentials of {name!r} are at the end of their range in {share:.1%} of steps: "
                 "give them more bits, or train in integers"
             )
+    spiking = [one.name for one in network.populations if one.neuron.spiking]
+    found = reference.run(network, spikes, record=spiking)
     for name in spiking:
-        train = whole(name)
+        train = found.spikes[name]
+        train = train if isinstance(train, np.ndarray) else np.concatenate(train)
         report.activity[name] = float(train.mean())
         silent = int((train.reshape(-1, train.shape[-1]).sum(0) == 0).sum())
         if silent == train.shape[-1]:
