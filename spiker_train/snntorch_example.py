@@ -60,13 +60,17 @@ def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any) -> Tr
     if chain is not None and lead == 1:
         shapes = [(samples, size)]
     refused: list[TraceError] = []
+    static = False
     for shape in shapes:
+        if static and len(shape) == 3:
+            continue
         try:
             trace = _attempt(run, module, torch.zeros(shape), more)
         except TraceError as error:
             refused.append(error)
             continue
-        if trace.static and len(shape) == 3 and lead == 1:
+        static = trace.static
+        if static and len(shape) == 3 and lead == 1:
             continue  # axes before the last are samples: one is enough
         return trace
     # What was understood says more than what did not run on a shape made up here.

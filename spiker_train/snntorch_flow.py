@@ -123,6 +123,7 @@ class Traced(torch.Tensor):
     tracer: "Tracer"
     terms: tuple[Term, ...] | None  # None for parts of the input, and for what is not linear
     raw: torch.Tensor | None  # of parts of the input: the place of each value in it
+    pending: tuple[LinearMap, ...]  # on the last axis of parts of the input
     biased: bool
     seen: frozenset[str]  # neurons that reach it
     broken: str  # why it is not linear

@@ -30,16 +30,25 @@ def _array(value: Any) -> np.ndarray | None:
     return torch.as_tensor(value).detach().cpu().double().numpy()
 
 
+def _digest(tracer: Any, value: Any) -> Any:
+    """Return what is the same for the same numbers."""
+    if value is None:
+        return None
+    known = (id(value), getattr(value, "_version", 0))
+    if known not in tracer.digests:
+        found = np.asarray(_array(value))
+        # The value is held, so that no other takes its place.
+        tracer.digests[known] = (value, (found.shape, blake2b(found.tobytes()).digest()))
+    return tracer.digests[known][1]
+
+
 def _make(tracer: Any, kind: Callable[..., LinearMap], arrays: tuple, *more: Any, **named: Any):
     """Make a map, the same where the same was made before."""
-    found = [None if one is None else _array(one) for one in arrays]
-    digest = tuple(
-        None if one is None else (one.shape, blake2b(one.tobytes()).digest()) for one in found
-    )
+    digest = tuple(_digest(tracer, one) for one in arrays)
     key = (kind, digest, repr(more), repr(sorted(named.items(), key=str)))
     if key not in tracer.known:
         try:
-            tracer.known[key] = kind(*found, *more, **named)
+            tracer.known[key] = kind(*map(_array, arrays), *more, **named)
         except (TypeError, ValueError) as error:
             raise TraceError(str(error)) from None
     return tracer.known[key]

@@ -31,6 +31,7 @@ from .snntorch_flow import (
     where,
 )
 from .snntorch_maps import WEIGHTED
+from .snntorch_places import MisplacedError, moved_in_each_sample, part_of_input, same_rows
 
 __all__ = ["Tracer"]
 
@@ -72,6 +73,7 @@ class Tracer:
         self.axes: tuple[int, ...] | None = None
         self.stack: list[str] = []
         self.known: dict[Any, LinearMap] = {}
+        self.digests: dict[Any, tuple] = {}
 
     def run(self, module: nn.Module, forward: Callable, example: torch.Tensor, more: tuple) -> Any:
         """Run ``forward`` on zeros of the shape of ``example``."""
@@ -125,10 +127,19 @@ class Tracer:
         return self.stack[-1] if self.stack and self.stack[-1] else where()
 
     def _set(
-        self, one: Traced, terms=None, raw=None, biased=False, seen=frozenset(), broken="", after=""
-    ) -> Traced:
+        self,
+        one: Traced,
+        terms=None,
+        raw=None,
+        biased=False,
+        seen=frozenset(),
+        broken="",
+        after="",
+        pending=(),
+    ) -> Traced:  # fmt: skip
         one.tracer, one.terms, one.raw = self, terms, raw
         one.biased, one.seen, one.broken, one.after = biased, seen, broken, after
+        one.pending = pending
         return one
 
     def _make(self, plain: Any, like: Sequence[Traced], **given: Any) -> Any:
@@ -174,64 +185,33 @@ class Tracer:
         in_place = name.endswith("_") or name in {"iadd", "isub", "imul", "itruediv"}
         if in_place and isinstance(target, Traced) and isinstance(result, Traced):
             return self._set(target, result.terms, result.raw, result.biased, result.seen,
-                             result.broken)  # fmt: skip
+                             result.broken, result.after, result.pending)  # fmt: skip
         return result
 
     def terms(self, one: Traced) -> tuple[Term, ...] | None:
         """Return the terms of a tensor; None where it is not linear in its sources."""
-        if one.raw is not None:
-            return self._read(one, one.raw)
-        return one.terms
-
-    def _read(self, one: Traced, raw: torch.Tensor) -> tuple[Term, ...] | None:
-        """Tell which axes of the input are samples and steps, from places in it."""
-        shape = self.source.shape
-        if raw.ndim < self.lead or raw.numel() == 0:
-            one.broken = f"{where()}: input without an axis of samples"
+        if one.raw is None:
+            return one.terms
+        try:
+            part = part_of_input(self.source.shape, one.raw, self.lead)
+        except MisplacedError as error:
+            one.broken = f"{where()}: {error}"
             return None
-        at = torch.unravel_index(raw, shape)
-        fixed = [
-            n for n, one in enumerate(at) if shape[n] > 1 and bool((one == one.flatten()[0]).all())
-        ]
-        axes = []
-        for axis in range(self.lead):
-            wanted = torch.arange(raw.shape[axis]).reshape([-1] + [1] * (raw.ndim - axis - 1))
-            found = [
-                n for n, one in enumerate(at)
-                if n not in axes and n not in fixed and shape[n] == raw.shape[axis]
-                and bool((one == wanted).all())
-            ]  # fmt: skip
-            if not found:
-                one.broken = f"{where()}: a part of the input that mixes samples"
-                return None
-            axes.append(found[0])
-        step = None
-        if fixed:
-            if len(fixed) > 1:
-                one.broken = f"{where()}: a part of the input with both a step and a place fixed"
-                return None
-            step = int(at[fixed[0]].flatten()[0])
-            axes.append(fixed[0])
-            self.trace.static = False
-        rest = [n for n in range(len(shape)) if n not in axes]
-        sample = tuple(shape[n] for n in rest)
-        known = self.trace.shapes.setdefault(INPUT, sample)
-        if known != sample:
+        if self.trace.shapes.setdefault(INPUT, part.sample) != part.sample:
             one.broken = f"{where()}: the input once with steps and once without"
             return None
-        place = torch.zeros_like(raw)
-        for n in rest:
-            place = place * shape[n] + at[n]
-        place = place[(0,) * self.lead]
-        if prod(sample) == place.numel() and torch.equal(
-            place.flatten(), torch.arange(place.numel())
-        ):
-            maps = (
-                () if tuple(place.shape) == sample else (self._keep(Reshape(tuple(place.shape))),)
-            )
-        else:
-            maps = (self._keep(Select(place.numpy())),)
-        return (Term(Source(INPUT, "spikes", step), maps),)
+        if part.step is not None:
+            self.trace.static = False
+        maps = (*self._placed(part.places, part.sample), *one.pending)
+        return (Term(Source(INPUT, "spikes", part.step), maps),)
+
+    def _placed(self, places: torch.Tensor, shape: Sequence[int]) -> tuple[LinearMap, ...]:
+        """Return what picks these places of a sample, if it does anything."""
+        whole = torch.arange(prod(shape))
+        if places.numel() != len(whole) or not torch.equal(places.flatten(), whole):
+            return (self._keep(Select(places.numpy())),)
+        new = tuple(places.shape)
+        return () if new == tuple(shape) else (self._keep(Reshape(new)),)
 
     def _keep(self, one: Reshape | Select) -> LinearMap:
         # Maps are compared by identity, so that each is made once.
@@ -244,14 +224,20 @@ class Tracer:
             return None
         if name == "dropout":
             only = operands[0]
-            return self._make(plain, operands, terms=only.terms, raw=only.raw, broken=only.broken)
+            return self._make(
+                plain, operands, terms=only.terms, raw=only.raw, broken=only.broken,
+                pending=only.pending,
+            )  # fmt: skip
         if not joins and len(operands) != 1:
             return None
         if any(one.broken for one in operands):
             return None
         if not joins and operands[0].raw is not None:
-            moved = func(*swapped(args, operands[0].raw), **swapped(kwargs, operands[0].raw))
-            return self._pairwise(plain, moved, operands)
+            only = operands[0]
+            moved = func(*swapped(args, only.raw), **swapped(kwargs, only.raw))
+            each = [moved] if isinstance(moved, torch.Tensor) else moved
+            if not only.pending or all(same_rows(only.raw, one) for one in each):
+                return self._pairwise(plain, moved, operands)
         total: list[tuple[Term, ...] | None] = []
         for one in operands:
             terms = self.terms(one)
@@ -274,30 +260,21 @@ class Tracer:
         return self._make(plain, operands, terms=flat)
 
     def _pairwise(self, plain, moved, operands) -> Any:
+        pending = operands[0].pending
         if isinstance(plain, torch.Tensor):
-            return self._make(plain, operands, raw=moved)
+            return self._make(plain, operands, raw=moved, pending=pending)
         return type(plain)(
-            self._make(each, operands, raw=at) for each, at in zip(plain, moved, strict=True)
+            self._make(each, operands, raw=at, pending=pending)
+            for each, at in zip(plain, moved, strict=True)
         )
 
     def _picked(self, terms, one: Traced, index: torch.Tensor) -> tuple[Term, ...] | None:
         """Add to terms what moves values about, where each sample stays what it is."""
-        lead, shape = one.shape[: self.lead], one.shape[self.lead :]
-        if index.shape[: self.lead] != lead:
+        places = moved_in_each_sample(one.shape, index, self.lead)
+        if places is None:
             return None
-        each, count = prod(shape), prod(lead)
-        flat = index.reshape(count, -1)
-        first = flat[0]
-        if not bool(((flat == first + each * torch.arange(count)[:, None]) | (flat < 0)).all()):
-            return None
-        place = first.reshape(index.shape[self.lead :])
-        if place.numel() == each and torch.equal(first, torch.arange(each)):
-            if place.shape == shape:
-                return terms
-            step = self._keep(Reshape(tuple(place.shape)))
-        else:
-            step = self._keep(Select(place.numpy()))
-        return tuple(Term(term.source, (*term.maps, step)) for term in terms)
+        step = self._placed(places, one.shape[self.lead :])
+        return tuple(Term(term.source, (*term.maps, *step)) for term in terms)
 
     def _summed(self, name, args, kwargs, plain) -> Any:
         if len(args) != 2 or kwargs:
@@ -323,6 +300,11 @@ class Tracer:
         if found is None:
             return None
         operand, one, biased = found
+        if operand.raw is not None and name == "linear" and operand.ndim > self.lead + 1:
+            # Perhaps of all steps: which, is seen where one is taken.
+            pending = (*operand.pending, one)
+            biased = biased or operand.biased
+            return self._make(plain, [operand], raw=operand.raw, pending=pending, biased=biased)
         terms = self.terms(operand)
         if terms is None:
             return None

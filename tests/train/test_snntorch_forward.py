@@ -185,7 +185,32 @@ class Joined(Base):
         return self.fire(self.lif2, torch.cat([x, spikes], 1) @ self.mixed.T)
 
 
-@pytest.mark.parametrize("kind", [Base, Skip, Loop, Norm, Pictures, Joined])
+class Before(Base):
+    """Currents of all steps at once, before the loop."""
+
+    def forward(self, x):
+        self.seen = {}
+        self.begin(x.shape[1])
+        record = []
+        for current in self.fc1(x).unbind(0):
+            spikes = self.fire(self.lif1, current)
+            record.append(self.fire(self.lif2, self.fc2(spikes)))
+        return torch.stack(record)
+
+
+class Rows(Base):
+    """A map on the rows of pictures."""
+
+    def more(self):
+        self.fc1, self.row = nn.Linear(64, HIDDEN), nn.Linear(8, 6)
+        self.fc2 = nn.Linear(48, OUT)
+
+    def step(self, x):
+        spikes = self.fire(self.lif1, self.row(x.view(-1, 8, 8)).transpose(1, 2).flatten(1))
+        return self.fire(self.lif2, self.fc2(spikes))
+
+
+@pytest.mark.parametrize("kind", [Base, Skip, Loop, Norm, Pictures, Joined, Before, Rows])
 def test_forward_is_followed(kind, digits):
     module = kind()
     net = compare(module, digits)
@@ -204,9 +229,11 @@ def test_forward_is_followed(kind, digits):
             Norm: {"input->layer1", "layer1->layer2"},
             Pictures: {"input->layer1", "layer1->layer2"},
             Joined: {"input->layer1", "input->layer2", "layer1->layer2"},
+            Before: {"input->layer1", "layer1->layer2"},
+            Rows: {"input->layer1", "layer1->layer2"},
         }[kind]
     )
-    if kind is not Pictures and kind is not Norm:
+    if kind not in {Pictures, Norm, Rows}:
         assert torch.equal(links["input->layer1"].weights, module.fc1.weight)
     if kind is Pictures:
         assert (net.layers[0].shape, links["input->layer1"].kind) == ((4, 4, 4), "sparse")
@@ -440,6 +467,13 @@ def plainly(m, current, mem1, mem2, second=None):
     return spk2, mem1, mem2
 
 
+CHOSEN = torch.stack([torch.arange(64).roll(n) for n in range(4)])
+
+
+def crossed(spikes):
+    return spikes.flip(0)[:, :OUT]
+
+
 def sorted_out(x):
     return x.sort(dim=1)[0]
 
@@ -504,6 +538,23 @@ def here(what):
             lambda: written(lambda m, t, x, a, b: plainly(m, m.fc1(sorted_out(x)), a, b)),
             "Leaky 'lif1': current must be a sum of linear maps of spikes, which "
             + here(": sort is not"),
+        ),
+        (
+            lambda: written(
+                lambda m, t, x, a, b: plainly(m, m.fc1(x[torch.arange(4)[:, None], CHOSEN]), a, b)
+            ),
+            "Leaky 'lif1': current must be a sum of linear maps of spikes, which "
+            + here(": parts of the input that differ by sample is not"),
+        ),
+        (
+            lambda: written(lambda m, t, x, a, b: plainly(m, m.fc1(x.flip(0)), a, b)),
+            "Leaky 'lif1': current must be a sum of linear maps of spikes, which "
+            + here(": a part of the input that mixes samples is not"),
+        ),
+        (
+            lambda: written(lambda m, t, x, a, b: plainly(m, m.fc1(x), a, b, crossed)),
+            "Leaky 'lif2': current must be a sum of linear maps of spikes, which "
+            + here(": flip is not"),
         ),
         (
             lambda: written(read_out),

@@ -1,0 +1,110 @@
+"""Where values lie in the input or in spikes, after they were moved about."""
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+
+__all__ = ["MisplacedError", "Part", "moved_in_each_sample", "part_of_input", "same_rows"]
+
+
+class MisplacedError(Exception):
+    """What a part of the input is, that has no meaning here."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the input.
+
+    Members
+    -------
+    step : int or None
+        The step that it is of; None for all there is.
+    sample : tuple of int
+        Shape of the input's samples.
+    places : tensor
+        For each value its place in the flattened sample.
+    """
+
+    step: int | None
+    sample: tuple[int, ...]
+    places: torch.Tensor
+
+
+def part_of_input(shape: torch.Size, raw: torch.Tensor, lead: int) -> Part:
+    """Tell which axes of the input are samples and steps.
+
+    Parameters
+    ----------
+    shape : torch.Size
+        Of the input.
+    raw : tensor of int
+        For each value its place in the flattened input.
+    lead : int
+        Axes of ``raw`` before those of a sample.
+
+    Raises
+    ------
+    MisplacedError
+        If it is no part of each sample, the same in all.
+    """
+    if raw.ndim < lead or raw.numel() == 0:
+        raise MisplacedError("input without an axis of samples")
+    at = torch.unravel_index(raw, shape)
+    fixed = [
+        n for n, one in enumerate(at) if shape[n] > 1 and bool((one == one.flatten()[0]).all())
+    ]
+    axes: list[int] = []
+    for axis in range(lead):
+        wanted = torch.arange(raw.shape[axis]).reshape([-1] + [1] * (raw.ndim - axis - 1))
+        found = [
+            n
+            for n, one in enumerate(at)
+            if n not in (*axes, *fixed)
+            and shape[n] == raw.shape[axis]
+            and bool((one == wanted).all())
+        ]
+        if not found:
+            raise MisplacedError("a part of the input that mixes samples")
+        axes.append(found[0])
+    if len(fixed) > 1:
+        raise MisplacedError("a part of the input with both a step and a place fixed")
+    step = int(at[fixed[0]].flatten()[0]) if fixed else None
+    rest = [n for n in range(len(shape)) if n not in (*axes, *fixed)]
+    places = torch.zeros_like(raw)
+    for n in rest:
+        places = places * shape[n] + at[n]
+    first = places[(0,) * lead]
+    if not bool((places == first).all()):
+        raise MisplacedError("parts of the input that differ by sample")
+    return Part(step, tuple(shape[n] for n in rest), first)
+
+
+def moved_in_each_sample(shape: torch.Size, index: torch.Tensor, lead: int) -> torch.Tensor | None:
+    """Return for each value its place in the sample, -1 for none; None where samples mix.
+
+    Parameters
+    ----------
+    shape : torch.Size
+        Of what was moved.
+    index : tensor of int
+        For each value its place in that, or -1.
+    lead : int
+        Axes before those of a sample.
+    """
+    if index.shape[:lead] != shape[:lead]:
+        return None
+    each, count = prod(shape[lead:]), prod(shape[:lead])
+    flat = index.reshape(count, -1)
+    first = flat[0]
+    if not bool(((flat == first + each * torch.arange(count)[:, None]) | (flat < 0)).all()):
+        return None
+    return first.reshape(index.shape[lead:])
+
+
+def same_rows(before: torch.Tensor, after: torch.Tensor) -> bool:
+    """Tell whether what was moved are whole rows, the last axis as it was."""
+    if after.ndim < 1 or after.shape[-1] != before.shape[-1] or not after.numel():
+        return False
+    offsets = (before - before[..., :1]).reshape(-1, before.shape[-1])[0]
+    return bool((after - after[..., :1] == offsets).all())
