@@ -165,6 +165,36 @@ def test_an_output_may_be_a_sum_of_spikes():
     assert net.readouts[0].kind == "last"
 
 
+def test_an_output_that_is_more_than_a_layer():
+    made = graph(
+        "x w a y", "x u b y", "a z", "a late l", "one bias o", "x v one",
+        x=nir.Input([CHANNELS]), w=affine(SIZE, CHANNELS), u=affine(SIZE, CHANNELS, 4),
+        a=neurons("LIF"), b=neurons("IF"), v=affine(1, CHANNELS), one=neurons("IF", shape=(1,)),
+        bias=nir.Affine(np.ones((1, 1)), np.array([0.25])), late=nir.Delay(np.full(SIZE, DT)),
+        y=nir.Output([SIZE]), z=nir.Output([SIZE]), l=nir.Output([SIZE]), o=nir.Output([1]),
+    )  # fmt: skip
+    x = events(3)
+    net = from_nir(made, dt=DT, dtype=torch.float64)
+    assert {(one.population, one.kind) for one in net.readouts} == {
+        ("y", "last"), ("a", "count"), ("l", "last"), ("o", "last"),
+    }  # fmt: skip
+    outputs, _ = integrate(made, x, DT)
+    with torch.no_grad():
+        found = net(x, record=["y.v", "l.v", "o.v"]).states
+    for name in "ylo":
+        np.testing.assert_allclose(found[f"{name}.v"].numpy(), outputs[name], 0, 1e-10)
+
+
+def test_delays_add_up():
+    late = np.arange(SIZE) % 3 * DT
+    made = graph(
+        "x w d e n y", x=nir.Input([CHANNELS]), w=affine(SIZE, CHANNELS, bias=False),
+        d=nir.Delay(late), e=nir.Delay(3 * late), n=neurons("LIF"), y=nir.Output([SIZE]),
+    )  # fmt: skip
+    net = compare(made, events(3), {"n": ("n", "n")})
+    assert sorted(one.delay for one in net.connections) == [0, 4, 8]
+
+
 def ring(kind, weights, inside=None):
     """Make neurons with a connection to themselves, as a graph of its own."""
     return graph(
