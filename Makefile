@@ -89,7 +89,7 @@ clean:  ## Remove the environment and everything that was built
 	@touch $@
 
 .venv/dev.stamp: .venv/torch.stamp $(INPUTS)
-	$(INSTALL) -e '.[train,nir,cli,plot,verilog,formal,host,dev]'
+	$(INSTALL) -e '.[train,nir,cli,plot,verilog,build,formal,host,dev]'
 	@touch $@ .venv/demo.stamp
 
 .venv/docs.stamp: .venv/dev.stamp
