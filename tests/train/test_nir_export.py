@@ -175,6 +175,18 @@ def test_potentials_that_start_at_their_leak():
     same(net, from_nir(to_nir(net, dt=DT, start="leak"), dt=DT, start="leak"), events())
 
 
+@pytest.mark.parametrize("readout", ["count", "first", "last", "sum"])
+def test_a_layer_without_reset_answers_by_spikes_or_potentials(readout):
+    net = layered(CELLS["Lif without reset"](), readout=readout)
+    made = to_nir(net, dt=DT)
+    fires = any(isinstance(one, nir.Threshold) for one in made.nodes.values())
+    assert fires == (readout in {"count", "first"})
+    back = from_nir(made, dt=DT, readout=readout)
+    with torch.no_grad():
+        one, other = (each.double()(events()).scores for each in (net, back))
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+
+
 def graph_of(name):
     """Make a network with paths of every kind."""
     random = np.random.default_rng(4)
