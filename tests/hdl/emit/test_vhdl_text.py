@@ -369,3 +369,31 @@ def test_nothing_is_written_that_does_nothing():
 @needs_ghdl
 def test_what_is_left_out_changes_nothing(tmp_path):
     cosimulate(tmp_path, [Design("tidy", Tidy())], cycles=200)
+
+
+class Limits(Elaboratable):
+    """Comparisons on both sides of what their operands can reach."""
+
+    def __init__(self):
+        self.a = Signal(3)
+        self.s = Signal(signed(1))
+        self.o = Signal(40)
+
+    def elaborate(self, platform):
+        m = Module()
+        found = []
+        for value, most in ((self.a + self.a, 14), (self.a * 5, 35), (self.a & 3, 3)):
+            for limit in (most - 1, most, most + 1):
+                found += [value < limit, value <= limit, value > limit, value >= limit]
+        one = Const(1, signed(2))
+        found += [self.s == one, self.s != one, self.s == 0, self.s == -1]
+        m.d.comb += self.o.eq(Cat(found))
+        return m
+
+
+@needs_ghdl
+def test_comparisons_that_are_always_so_are_so(tmp_path):
+    dut = Limits()
+    text = cosimulate(tmp_path, [Design("limits", dut, [dut.a, dut.s, dut.o], 2)])["limits"]
+    # Of 12 on each, the three above the limit and the two at it are decided.
+    assert len(re.findall(r" (?:<|>|>=|<=|=|/=) \d", text)) <= 3 * 7 + 4
