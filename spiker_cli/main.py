@@ -48,6 +48,12 @@ Form = Annotated[
     str | None, typer.Option(help="How samples enter: words (spike vectors) or events.")
 ]
 Word = Annotated[int | None, typer.Option(help="Channels in a word of a spike vector.")]
+RealFile = Annotated[
+    Path, typer.Argument(metavar="REAL", help="File of real numbers, made by spiker import.")
+]
+Picture = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw spikes in real numbers and in integers.")
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of weights, order and split.")]
 Json = Annotated[
     Path | None,
@@ -210,6 +216,142 @@ def train(
     )
 
 
+@app.command("import")
+def import_(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="FILE.nir|MODULE:OBJECT|CONFIG.json", help="What to read."),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="REAL", help="File to write: .safetensors.")
+    ],
+    dt: Annotated[
+        float | None, typer.Option(help="NIR: time of a step, in the unit of its constants.")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="NIR: euler (1 - dt/tau) or exponential decays.")
+    ] = None,
+    writer: Annotated[
+        str,
+        typer.Option(help="NIR: program that wrote it: nir, snntorch, norse, sinabs, rockpool."),
+    ] = "nir",
+    state: Annotated[
+        Path | None, typer.Option(help="CONFIG.json: file of trained weights, as torch saves them.")
+    ] = None,
+    readout: Annotated[
+        str | None, typer.Option(help="How the output answers; see the documentation.")
+    ] = None,
+    levels: Annotated[int, typer.Option(help="Number of values of an input; 2 for spikes.")] = 2,
+    shape: Annotated[
+        str | None, typer.Option(help="MODULE:OBJECT: what its forward takes, such as 25x1x784.")
+    ] = None,
+) -> None:
+    """Read a model of another program: a NIR file, an snnTorch module, or Spiker's configuration.
+
+    OBJECT is an nn.Module, or a function that makes one; the module is imported from here, so it
+    must be one that you trust. CONFIG.json holds Spiker's net_dict, alone or beside optim_config.
+    What became of each part is said; what cannot be kept exactly is refused.
+
+    For example:
+
+        spiker import model.nir --dt 1e-4 --writer norse -o model.safetensors
+        spiker import my_model:build --shape 25x1x784 -o model.safetensors
+        spiker import spiker.json --state trained.pt -o model.safetensors
+    """
+    _call("importer", source, output, dt, rule, writer, state, readout, levels, shape)
+
+
+@app.command()
+def quantize(
+    path: RealFile,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="NET", help="Network file to write.")
+    ],
+    weights: Annotated[
+        str, typer.Option(help="Bits of a weight, 2 to 16, or ternary; or hidden=4,output=6.")
+    ] = "4",
+    potentials: Annotated[
+        str,
+        typer.Option(
+            help="Bits of a potential, 2 to 32, also by layer; or bounds; or calibration."
+        ),
+    ] = "8",
+    decay: Annotated[str, typer.Option(help="shift, shifts (a sum of them) or multiplier.")] = (
+        "shift"
+    ),
+    data: Annotated[
+        str | None,
+        typer.Option(help="digits, mnist, or an .npz file: samples to calibrate and compare with."),
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="How many; 500 at most by default.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="rate, bernoulli, first_spike or graded.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Time steps of a sample.")] = None,
+    saturation: Annotated[
+        float, typer.Option(help="With calibration: share of potentials that may be cut off.")
+    ] = 0.0,
+    tune: Annotated[
+        int, typer.Option(help="Epochs of further training in integers, on the data's labels.")
+    ] = 0,
+    picture: Picture = None,
+    json: Json = None,
+) -> None:
+    """Turn a network of real numbers into integers, and say what changed.
+
+    Prints what became of each weight, threshold, bias and decay, with its error, and, with --data,
+    how the spikes and answers of both networks differ.
+
+    For example:
+
+        spiker quantize model.safetensors --weights 6 --potentials bounds -o model.spiker
+        spiker quantize model.safetensors --data digits --encoder rate --steps 8 -o model.spiker
+    """
+    _call(
+        "quantize",
+        path,
+        output,
+        weights,
+        potentials,
+        decay,
+        data,
+        samples,
+        encoder,
+        steps,
+        saturation,
+        tune,
+        picture,
+        json,
+    )
+
+
+@app.command()
+def compare(
+    real: RealFile,
+    path: NetworkFile,
+    data: Data = None,
+    samples: Annotated[int | None, typer.Option(help="How many; 500 at most by default.")] = None,
+    encoder: Encoder = None,
+    steps: Steps = None,
+    engine: Annotated[
+        str, typer.Option(help="Of the hardware: auto, compiled, amaranth, or none.")
+    ] = "auto",
+    lanes: Lanes = None,
+    picture: Picture = None,
+    json: Json = None,
+) -> None:
+    """Run samples in real numbers, in integers and in hardware, and say how they differ.
+
+    Accuracy of each, how near the spikes of each population stay, its worst neuron, and the
+    mismatches of hardware and integers, of which there must be none: the exit code is 1 otherwise.
+
+    For example:
+
+        spiker compare model.safetensors model.spiker --samples 100
+    """
+    _call("compare", real, path, data, samples, encoder, steps, engine, lanes, picture, json)
+
+
 @app.command()
 def info(path: NetworkFile, lanes: Lanes = None, json: Json = None) -> None:
     """Say what a network file holds: graph, sizes, neurons, bounds, widths, and how it lies.
@@ -224,7 +366,10 @@ def info(path: NetworkFile, lanes: Lanes = None, json: Json = None) -> None:
 
 @app.command()
 def simulate(
-    path: NetworkFile,
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="NET", help="Network file, or a directory that was emitted."),
+    ],
     data: Data = None,
     samples: Annotated[
         int | None,
@@ -250,11 +395,16 @@ def simulate(
     median, 99th percentile, largest). With --json FILE, prints a table, and the file has the JSON.
     The exit code is 1 if there are mismatches.
 
+    Of a directory that `spiker emit` wrote, the Verilog there is what is compiled, and an altered
+    file is refused; --data vectors, which is taken where the network has no note of its data, are
+    the samples of its test bench.
+
     For example:
 
         spiker simulate networks/mnist.spiker --data mnist --samples 10000 --engine reference
         spiker simulate networks/digits.spiker --samples 50 --engine amaranth --lanes 8
         spiker simulate networks/digits.spiker --data my_spikes.npz
+        spiker simulate digits_verilog --samples 100
     """
     _call(
         "simulate",
@@ -318,6 +468,13 @@ def emit(
         bool,
         typer.Option("--timed", help="Simulate first, so that the test bench compares cycles too."),
     ] = False,
+    ports: Annotated[
+        str,
+        typer.Option(help="streams (valid, ready, payload), or axis (AXI4-Stream and AXI4-Lite)."),
+    ] = "streams",
+    period: Annotated[
+        float, typer.Option(help="Nanoseconds of a clock period, for the constraints.")
+    ] = 10.0,
 ) -> None:
     """Write the accelerator in Verilog or VHDL, with a test bench that checks itself.
 
@@ -327,6 +484,7 @@ def emit(
         make -C digits_verilog sim
         spiker emit networks/digits.spiker -o digits_vhdl --language vhdl
         spiker emit networks/mnist.spiker -o mnist_verilog --lanes 32 --samples 3 --timed
+        spiker emit networks/digits.spiker -o digits_axi --ports axis --period 8
     """
     _call(
         "emit",
@@ -341,6 +499,8 @@ def emit(
         form,
         word,
         timed,
+        ports,
+        period,
     )
 
 

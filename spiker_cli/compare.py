@@ -1,0 +1,52 @@
+"""`spiker compare`: real numbers, integers and hardware on the same samples."""
+
+from functools import partial
+from pathlib import Path
+
+import spiker_hdl
+from spiker_hdl.model.check import check_choice
+
+from .files import check_output, find_mapping, open_network
+from .quantize import open_real, samples_for
+from .terminal import write_json
+
+__all__ = ["compare"]
+
+
+def compare(
+    real: Path,
+    fixed: Path,
+    data: str | None,
+    samples: int | None,
+    encoder: str | None,
+    steps: int | None,
+    engine: str,
+    lanes: int | None,
+    picture: Path | None,
+    json: Path | None,
+) -> int:
+    """Compare, report, and return the exit code."""
+    check_choice("Engine", engine, [*spiker_hdl.ENGINES, "none"])
+    for what, given in (("--json", json), ("--picture", picture)):
+        check_output(given, what)
+    network = open_network(fixed)
+    net = open_real(real)
+    notes = network.note
+    data = data or notes.get("data")
+    if data is None:
+        raise ValueError("--data must be given, since the network has no note of it")
+    steps = steps or (int(notes["steps"]) if notes.get("steps", "").isdecimal() else None)
+    found = samples_for(net, data, samples, encoder or notes.get("encoder"), steps)
+    assert found is not None  # there are data
+    run = None
+    if engine not in {"none", "reference"}:
+        mapping = find_mapping(network, fixed, lanes, None, None)
+        run = partial(spiker_hdl.run, engine=engine, mapping=mapping)
+    from spiker_train.comparison import compare as compared
+
+    made = compared(net, network, found.spikes, found.labels, run=run)
+    if picture is not None:
+        made.picture(picture)
+    if not write_json(json, made.to_json()):
+        print(made)
+    return 1 if made.mismatches else 0

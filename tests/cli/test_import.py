@@ -1,0 +1,174 @@
+"""Tests of `spiker import`, `spiker quantize` and `spiker compare`: from a model to hardware."""
+
+import json
+
+import pytest
+
+pytest.importorskip("snntorch")
+
+MODEL = '''
+"""A model as a tutorial writes it."""
+
+import snntorch as snn
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.fc1 = nn.Linear(64, 12)
+        self.lif1 = snn.Leaky(beta=0.9)
+        self.fc2 = nn.Linear(12, 10)
+        self.lif2 = snn.Leaky(beta=0.8, threshold=0.3)
+
+    def forward(self, x):
+        mem1, mem2 = self.lif1.init_leaky(), self.lif2.init_leaky()
+        spikes = []
+        for step in range(x.shape[0]):
+            spk1, mem1 = self.lif1(self.fc1(x[step]), mem1)
+            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+            spikes.append(spk2)
+        return torch.stack(spikes)
+
+
+number = 3
+
+
+def broken():
+    raise RuntimeError("no weights")
+'''
+SAMPLES = ("--data", "digits", "--encoder", "rate", "--steps", "3", "--samples", "12")
+
+
+@pytest.fixture(scope="module")
+def model_directory(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("model")
+    (directory / "tutorial_model.py").write_text(MODEL)
+    return directory
+
+
+@pytest.fixture
+def real(spiker, model_directory, tmp_path, monkeypatch):
+    monkeypatch.chdir(model_directory)
+    path = tmp_path / "real.safetensors"
+    code, out, said = spiker("import", "tutorial_model:Net", "-o", path)
+    assert code == 0
+    assert "layer1: Leaky 'lif1'" in out
+    assert f"spiker quantize {path}" in said
+    return path
+
+
+def test_a_model_becomes_hardware_that_answers_as_the_integers(spiker, real, tmp_path):
+    net, picture = tmp_path / "net.spiker", tmp_path / "one.png"
+    code, out, _ = spiker(
+        "quantize", real, *SAMPLES, "--potentials", "calibration", "-o", net, "--picture", picture
+    )
+    assert code == 0
+    assert "threshold" in out
+    assert "potentials of" in out
+    assert picture.stat().st_size > 5000
+    report = tmp_path / "report.json"
+    code, out, _ = spiker(
+        "compare", real, net, "--samples", "4", "--engine", "amaranth", "--json", report
+    )
+    assert code == 0
+    assert "hardware (amaranth): 0 mismatches" in out
+    found = json.loads(report.read_text())
+    assert (found["samples"], found["mismatches"]) == (4, [])
+    assert set(found["accuracy"]) == {"real", "fixed", "hardware"}
+    assert set(found["populations"]) == {"layer1", "layer2"}
+    code, out, _ = spiker("simulate", net, "--samples", "3", "--engine", "amaranth")
+    assert json.loads(out)["mismatches"] == 0
+
+
+def test_fine_tuning_changes_the_weights(spiker, real, tmp_path):
+    plain, tuned = tmp_path / "plain.spiker", tmp_path / "tuned.spiker"
+    assert spiker("quantize", real, *SAMPLES, "-o", plain)[0] == 0
+    code, out, _ = spiker("quantize", real, *SAMPLES, "--tune", "1", "-o", tuned, "--json", "-")
+    assert code == 0
+    report = json.loads(out)
+    assert len(report["quantization"]["tuned"]) == 1
+    assert report["comparison"]["samples"] == 12
+    assert plain.read_bytes() != tuned.read_bytes()
+
+
+def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
+    layer = {"neuron_model": "lif", "n_neurons": 5, "beta": 0.9, "reset_mechanism": "zero"}
+    config = {
+        "n_cycles": 10,
+        "n_inputs": 64,
+        "layer_0": layer,
+        "layer_1": layer | {"n_neurons": 10},
+    }
+    path, real = tmp_path / "config.json", tmp_path / "real.safetensors"
+    path.write_text(json.dumps({"net_dict": config}))
+    code, out, _ = spiker("import", path, "-o", real)
+    assert code == 0
+    assert "Spiker would have made it 0.875" in out
+    assert spiker("quantize", real, "-o", tmp_path / "net.spiker", "--potentials", "12")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, line",
+    [
+        (["tutorial_model:Nothing"], "has no attribute 'Nothing'"),
+        (["tutorial_model:number"], "Model must be an nn.Module, not 3"),
+        (["tutorial_model:broken"], "tutorial_model:broken must be a model to read: no weights"),
+        (["no_such_model:Net"], "MODULE:OBJECT must name a module that Python finds"),
+        (["tutorial_model:Net", "--shape", "1xtwo"], "Shape must be sizes such as 25x1x784"),
+        (
+            ["tutorial_model:Net", "--dt", "1"],
+            "--dt must be for a NIR file, not for tutorial_model",
+        ),
+        (["tutorial_model:Net", "--levels", "1"], "Levels of input values must be 2 to 65536"),
+        (["missing.nir"], "Source must be a NIR file, MODULE:OBJECT or a .json file, not 'missing"),
+        (["missing.json"], "Source must be a file that is there, not missing.json"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(
+    spiker, model_directory, tmp_path, monkeypatch, arguments, line
+):
+    monkeypatch.chdir(model_directory)
+    code, _, said = spiker("import", *arguments, "-o", tmp_path / "out.safetensors")
+    assert code == 2
+    assert line in said
+    assert said.count("\n") == 1
+    assert not [*tmp_path.iterdir()]
+
+
+def test_output_is_of_real_numbers(spiker, tmp_path):
+    code, _, said = spiker("import", "tutorial_model:Net", "-o", tmp_path / "net.spiker")
+    assert code == 2
+    assert "`spiker quantize` makes net.spiker of that" in said
+
+
+@pytest.mark.parametrize(
+    "arguments, line",
+    [
+        (["--weights", "99"], "Weight bits must be in 2..16, not 99"),
+        (["--decay", "root"], "Decay must be one of 'shift', 'shifts', 'multiplier', not 'root'"),
+        (["--potentials", "calibration"], "--data must be given to calibrate"),
+        (["--tune", "2"], "--data must be given to calibrate, to fine-tune or to draw"),
+        (["--tune", "-1"], "Epochs of fine-tuning must be at least 0, not -1"),
+        (["--data", "digits"], "--encoder must be given"),
+        ([*SAMPLES, "--saturation", "2"], "Saturation must be in 0..1"),
+    ],
+)
+def test_bad_options_write_nothing(spiker, real, tmp_path, arguments, line):
+    if "--saturation" in arguments:
+        arguments = [*arguments, "--potentials", "calibration"]
+    code, _, said = spiker("quantize", real, *arguments, "-o", tmp_path / "net.spiker")
+    assert code == 2
+    assert line in said
+    assert not (tmp_path / "net.spiker").exists()
+
+
+def test_files_must_be_what_they_are_for(spiker, real, network_file, tmp_path):
+    said = spiker("quantize", network_file, "-o", tmp_path / "net.spiker")[2]
+    assert "must be a .safetensors file, whole" in said
+    said = spiker("compare", real, network_file)[2]
+    assert "Networks must have the same populations" in said
+    said = spiker("compare", tmp_path / "none", network_file)[2]
+    assert "must be a file that `spiker import` made" in said
