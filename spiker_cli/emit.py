@@ -4,7 +4,8 @@ import shlex
 from pathlib import Path
 
 import spiker_hdl
-from spiker_hdl.emit import LANGUAGES
+from spiker_hdl.emit import LANGUAGES, PORTS
+from spiker_hdl.emit.packaging import check_period
 from spiker_hdl.model.check import check_choice
 
 from .files import check_directory, find_mapping, open_network
@@ -27,9 +28,13 @@ def emit(
     form: str | None,
     word: int | None,
     timed: bool,
+    ports: str,
+    period: float,
 ) -> int:
     """Write the files, list them, and return the exit code."""
     check_choice("Language", language, LANGUAGES)
+    check_choice("Ports", ports, PORTS)
+    check_period(period)
     check_directory(output, "Output")
     network = open_network(path)
     mapping = find_mapping(network, path, lanes, form, word)
@@ -38,6 +43,7 @@ def emit(
     found = find_samples(network, data, samples, encoder, steps) if samples else None
     expected = run(network, found, "auto", mapping) if found and timed else None
     command = ["spiker", "emit", path.name, "--language", language, "--samples", str(samples)]
+    command += ["--ports", ports, "--period", f"{period:g}"]
     for option, value in (
         ("--data", data),
         ("--encoder", encoder),
@@ -55,6 +61,8 @@ def emit(
             mapping=mapping,
             samples=None if found is None else found.spikes,
             expected=expected,
+            ports=ports,
+            period=period,
             command=shlex.join(command + (["--timed"] if timed else [])),
         )
         advance(1)

@@ -1,7 +1,7 @@
 """`spiker simulate`: run samples on an engine, and compare with the reference."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from spiker_hdl.model.check import check_choice
 from .files import check_output, find_mapping, open_network
 from .samples import Samples, find_samples
 from .terminal import progress, say, table, text, write_json
+
+if TYPE_CHECKING:
+    from spiker_hdl.emit import Emission
 
 __all__ = ["compare", "cycles", "run", "simulate", "statistics"]
 
@@ -33,12 +36,21 @@ def simulate(
     """Run samples, report, and return the exit code."""
     check_choice("Engine", engine, spiker_hdl.ENGINES)
     check_output(json, "--json")
-    network = open_network(path)
-    mapping = find_mapping(network, path, lanes, form, word)
-    found = find_samples(network, data, samples, encoder, steps)
+    emission = None
+    if path.is_dir():
+        # Loaded where it is wanted, since it loads Amaranth.
+        from .vectors import find_samples_of, open_emission
+
+        emission = open_emission(path, lanes, form, word)
+        network, mapping = emission.network, None
+        found = find_samples_of(emission, data, samples, encoder, steps)
+    else:
+        network = open_network(path)
+        mapping = find_mapping(network, path, lanes, form, word)
+        found = find_samples(network, data, samples, encoder, steps)
     if samples is None and engine != "reference":
         found = found.first(min(FEW, len(found)))
-    result = run(network, found, engine, mapping)
+    result = run(emission or network, found, engine, mapping)
     wrong: dict[int, list[str]] = {}
     if engine != "reference":
         wrong = compare(run(network, found, "reference", None), result)
@@ -63,7 +75,7 @@ def simulate(
 
 
 def run(
-    network: Network,
+    network: "Network | Emission",
     samples: Samples,
     engine: str,
     mapping: Mapping | None,

@@ -1,6 +1,7 @@
 """RTLIL text without what nothing reads: wires, what drives them, and ports that lead nowhere."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -35,16 +36,19 @@ class _Module:
         self.cells: list[_Cell] = []
         self.connects: list[int] = []  # of the module itself
         self.assigns: list[tuple[int, tuple[str, ...]]] = []  # with what their switches look at
+        self.blocks: list[tuple[int, int]] = []  # first and last line of processes and switches
         self._scan()
 
     def _scan(self) -> None:
         cell: _Cell | None = None
         switches: list[tuple[str, ...]] = []
-        inside: list[str] = []
+        inside: list[tuple[str, int]] = []
         for n, line in enumerate(self.lines[1:-1], 1):
             word, _, rest = line.partition(" ")
             if word == "end":
-                closed = inside.pop()
+                closed, begin = inside.pop()
+                if closed != "cell":
+                    self.blocks.append((begin, n))
                 if closed == "switch":
                     switches.pop()
                 elif closed == "cell" and cell is not None:
@@ -52,7 +56,7 @@ class _Module:
                     cell = None
                 continue
             if word in {"cell", "process", "switch"}:
-                inside.append(word)
+                inside.append((word, n))
             if word == "cell":
                 cell = _Cell(n, rest.split()[0])
                 self.cells.append(cell)
@@ -212,6 +216,11 @@ def _kept(
     for n in (*module.connects, *(n for n, _ in module.assigns)):
         if dead(_sides(module.lines[n])[0]):
             dropped.add(n)
+    left = [n for n, _ in module.assigns if n not in dropped]
+    for begin, end in module.blocks:
+        # A switch without assignments would still look at what may be gone.
+        if bisect_left(left, begin) == bisect_left(left, end):
+            dropped |= {*range(begin, end + 1)}
     for cell in module.cells:
         inner = modules.get(cell.kind)
         if inner is not None:

@@ -17,7 +17,9 @@ def test_files_are_those_of_the_manifest(spiker, network_file, tmp_path):
     assert there == {*manifest["files"], "manifest.json"}
     assert "little.v" in there
     assert all(name in out for name in manifest["files"])
-    assert manifest["command"] == "spiker emit small.spiker --language verilog --samples 3"
+    assert manifest["command"] == (
+        "spiker emit small.spiker --language verilog --samples 3 --ports streams --period 10"
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,8 @@ def test_no_samples_no_test_bench(spiker, tmp_path):
     "arguments, line",
     [
         (["--language", "latin"], "Language must be one of 'verilog'"),
+        (["--ports", "bus"], "Ports must be one of 'streams', 'axis', not 'bus'"),
+        (["--period", 0], "Clock period must be 0.1 to 1000000 nanoseconds, not 0.0"),
         (["--samples", -1], "Samples must be at least 0, not -1"),
         (["--samples", 1000], "Samples must be 1 to 360 of digits, not 1000"),
         (["--lanes", 0], "Lanes must be at least 1, not 0"),

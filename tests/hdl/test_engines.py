@@ -158,7 +158,7 @@ def test_names_of_the_package():
 @pytest.mark.parametrize(
     "bad, error, message",
     [
-        ({"network": "n"}, TypeError, "Network must be a Network, not 'n'"),
+        ({"network": 3}, TypeError, "Network must be a Network or an emitted directory, not 3"),
         ({"mapping": 4}, TypeError, "Mapping must be a Mapping, not 4"),
         ({"mapping": Mapping({}, {})}, ValueError, "Mapping cores must be for ['p', 'q'], not []"),
         ({"record": "p"}, TypeError, "Record must be a sequence of names, not 'p'"),

@@ -164,7 +164,7 @@ module \top
   end
   process $4
     assign \next \own
-    switch \a [0]
+    switch \chain [0]
       case 1'1
         assign \next [1:0] \a [1:0]
     end
@@ -198,11 +198,6 @@ cell $memwr_v2 $3
 parameter \MEMID "\\kept"
 connect \DATA \a
 connect \CLK \clk
-end
-process $4
-switch \a [0]
-case 1'1
-end
 end
 connect \o \wide
 end

@@ -1,0 +1,66 @@
+"""Emitted directories to simulate, and the samples of their test benches."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from spiker_hdl.emit import Emission, read_emission
+from spiker_hdl.emit.samples import read_samples
+
+from .samples import Samples, find_samples
+
+__all__ = ["VECTORS", "find_samples_of", "open_emission"]
+
+VECTORS = "vectors"
+"""What ``--data`` calls the samples of a directory's own test bench."""
+
+
+@dataclass(frozen=True)
+class Vectors(Samples):
+    """Samples of any number of inputs, each with steps of its own, and without labels."""
+
+    spikes: Any
+
+    def __len__(self) -> int:
+        return len(next(iter(self.spikes.values())))
+
+    def first(self, count: int | None) -> "Vectors":
+        """Return the first ``count`` of them, or all."""
+        if count is None:
+            return self
+        if not 1 <= count <= len(self):
+            raise ValueError(f"Samples must be 1 to {len(self)} of {self.data}, not {count}")
+        return replace(self, spikes={name: one[:count] for name, one in self.spikes.items()})
+
+
+def open_emission(path: Path, lanes: int | None, form: str | None, word: int | None) -> Emission:
+    """Read an emitted directory.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or was altered, or a mapping is asked for, which it has.
+    """
+    for option, given in (("--lanes", lanes), ("--form", form), ("--word", word)):
+        if given is not None:
+            raise ValueError(f"{option} must be for a network file, not for the directory {path}")
+    return read_emission(path)
+
+
+def find_samples_of(
+    emission: Emission,
+    data: str | None,
+    count: int | None,
+    encoder: str | None,
+    steps: int | None,
+) -> Samples:
+    """Find samples for an emitted directory: those that its network takes, or its own.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or fewer than ``count``, or they are not what the network takes.
+    """
+    if data == VECTORS or (data is None and "data" not in emission.network.note):
+        return Vectors(VECTORS, read_samples(emission), None).first(count)
+    return find_samples(emission.network, data, count, encoder, steps)
