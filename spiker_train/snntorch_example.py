@@ -126,7 +126,12 @@ def _in_turn(parts: list[tuple[str, nn.Module]]) -> Callable:
 
 
 def _first_size(module: nn.Module) -> int:
+    inside: set[nn.Module] = set()
     for label, part in module.named_modules():
+        if is_neuron(part):
+            inside |= set(part.modules()) - {part}
+        if part in inside:
+            continue
         if isinstance(part, nn.Linear):
             return part.in_features
         if isinstance(part, nn.BatchNorm1d):

@@ -8,8 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from spiker_hdl.model import encoders
-from spiker_train import from_snntorch, from_snntorch_with_report, load_dataset
+from spiker_hdl.model import encoders, reference
+from spiker_train import (
+    Quantization,
+    from_snntorch,
+    from_snntorch_with_report,
+    load_dataset,
+    quantize,
+)
 
 from .test_outside import BESIDE, Layered, count, own
 
@@ -319,6 +325,40 @@ def test_leaky_parallel_is_a_neuron_without_reset_and_with_a_floor(bias, digits)
     assert net.layers[0].cell.settings["reset"] == "none"
 
 
+def test_recurrence_by_convolution(digits):
+    class Kind(Base):
+        gain = 2.5
+
+        def more(self):
+            self.lif1 = snn.RLeaky(beta=0.7, conv2d_channels=2, kernel_size=3)
+            self.conv = nn.Conv2d(1, 2, 3, stride=2)
+            self.fc1 = nn.Identity()
+            self.fc2 = nn.Linear(18, OUT)
+
+        def step(self, x):
+            spikes = self.fire(self.lif1, self.conv(x.view(-1, 1, 8, 8)))
+            return self.fire(self.lif2, self.fc2(spikes.flatten(1)))
+
+    module = Kind()
+    with pytest.raises(ValueError, match=r"; give an example of what its forward takes$"):
+        from_snntorch(module)
+    example = torch.zeros(6, 4, 64)
+    net = compare(module, digits, what="RLeaky, a convolution", example=example)
+    back = next(one for one in net.connections if one.delay)
+    assert (back.kind, tuple(back.weights.shape)) == ("dense", (18, 18))
+    assert net.layers[0].shape == (2, 3, 3)
+
+
+def test_what_was_read_is_exact_in_integers(digits):
+    net = from_snntorch(Pictures())
+    q = Quantization(6, 12, "multiplier").fit(net)
+    record = ["layer1", "layer2", "layer2.v"]
+    found = reference.run(quantize(net, q), digits[:20], record=record)
+    assert found.differences(net.run(digits[:20], q, record=record)) == []
+    real = net.run(digits[:20], record=["layer1"]).spikes["layer1"]
+    assert (real == found.spikes["layer1"]).mean() > 0.9
+
+
 class Tutorial(nn.Module):
     """The module of snnTorch's fifth tutorial: an image in each of 25 steps."""
 
@@ -419,6 +459,19 @@ def test_a_step_without_a_loop(digits):
             wanted.append(spikes)
     found = net.run(digits, record=["layer1"]).spikes["layer1"]
     assert (found != torch.stack(wanted, 1).numpy()).mean() < 1e-3
+
+
+def test_the_first_linear_is_none_within_neurons():
+    class Turned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lif = snn.RLeaky(beta=0.5, linear_features=5)
+            self.fc = nn.Linear(7, 5)
+
+        def forward(self, x):
+            return self.lif(self.fc(x))
+
+    assert from_snntorch(Turned()).inputs[0].size == 7
 
 
 def test_the_module_is_left_as_it_was(digits):
@@ -619,6 +672,17 @@ def test_neurons_that_lead_nowhere_are_named():
     module = written(ends, more=lambda m: setattr(m, "skip", nn.Linear(64, OUT)))
     with pytest.raises(ValueError, match=r"^Leaky 'lif1' must reach the output 'lif2'$"):
         from_snntorch(module)
+
+    def circles(m, t, x, a, b):
+        spk1, a = m.lif1(m.turn(m.last), a)
+        m.last, b = m.lif2(m.fc2(spk1), b)
+        return m.last, a, b
+
+    def more(m):
+        m.turn, m.last = nn.Linear(OUT, HIDDEN), torch.zeros(4, OUT)
+
+    with pytest.raises(ValueError, match=r"^Leaky 'lif1': current must come from the input or"):
+        from_snntorch(written(circles, more=more))
     message = "Output must be one of 'lif1', 'lif2', not 'lif3'"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         from_snntorch(module, output="lif3")
