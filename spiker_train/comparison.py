@@ -101,44 +101,29 @@ class Comparison:
             one["counts"] = one["counts"].tolist()
         return made
 
-    def picture(self, path: str | Path) -> None:
-        """Draw the spikes of every neuron, real against fixed, a panel a population.
+    def figure(self) -> Any:
+        """Return a matplotlib figure: spikes of each neuron, real against fixed, by population."""
+        from matplotlib.figure import Figure  # only where there is something to draw
 
-        Parameters
-        ----------
-        path : str or Path
-            File to write, of a type that matplotlib knows.
-        """
-        import matplotlib  # only where there is something to draw
-
-        matplotlib.use("Agg", force=False)
-        from matplotlib import pyplot
-
-        figure, axes = pyplot.subplots(
-            1,
-            max(1, len(self.populations)),
-            figsize=(4 * max(1, len(self.populations)), 4),
-            squeeze=False,
-            layout="constrained",
-        )
-        for axis, (name, one) in zip(axes[0], self.populations.items(), strict=False):
+        count = max(1, len(self.populations))
+        made = Figure(figsize=(4 * count, 4), layout="constrained")
+        axes = made.subplots(1, count, squeeze=False)[0]
+        for axis, (name, one) in zip(axes, self.populations.items(), strict=False):
             most = max(1, int(one.counts.max()))
             axis.plot([0, most], [0, most], color="0.7", linewidth=1, zorder=0)
-            axis.scatter(one.counts[0], one.counts[1], s=12, color="tab:blue")
-            axis.scatter(
-                [one.worst_real],
-                [one.worst_fixed],
-                s=40,
-                facecolors="none",
-                edgecolors="tab:red",
-                label=f"worst: neuron {one.worst}",
-            )
+            axis.scatter(*one.counts, s=12, color="tab:blue")
+            worst = f"worst: neuron {one.worst}"
+            at = [one.worst_real], [one.worst_fixed]
+            axis.scatter(*at, s=60, facecolors="none", edgecolors="tab:red", label=worst)
             axis.set(title=name, xlabel="spikes in real numbers", ylabel="spikes in integers")
             axis.legend(frameon=False)
         said = ", ".join(f"{what} {share:.2%}" for what, share in self.accuracy.items())
-        figure.suptitle(said or f"same class {self.same:.2%}")
-        figure.savefig(path, dpi=120)
-        pyplot.close(figure)
+        made.suptitle(said or f"same class {self.same:.2%}")
+        return made
+
+    def picture(self, path: str | Path) -> None:
+        """Write :meth:`figure` to a file, of a type that matplotlib knows."""
+        self.figure().savefig(path, dpi=120)
 
 
 def compare(
