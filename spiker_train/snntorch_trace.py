@@ -17,6 +17,7 @@ from .snntorch_flow import (
     BRANCHING,
     INPUT,
     MOVING,
+    SAME,
     TELLING,
     Call,
     Source,
@@ -220,10 +221,13 @@ class Tracer:
 
     def _moved(self, func, name, operands, args, kwargs, plain) -> Any:
         joins = name in {"cat", "concat", "concatenate", "hstack"}
-        if name not in MOVING and not joins and name != "dropout":
+        if name not in MOVING and not joins and name not in SAME:
             return None
-        if name == "dropout":
+        if name in SAME:
             only = operands[0]
+            exact = plain.dtype in {torch.float32, torch.float64}
+            if not exact or only is not args[0]:
+                return None
             return self._make(
                 plain, operands, terms=only.terms, raw=only.raw, broken=only.broken,
                 pending=only.pending,

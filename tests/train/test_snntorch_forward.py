@@ -283,6 +283,16 @@ def test_neurons_in_a_forward(name, digits):
     compare(Kind(), digits, what=name)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KINDS)
+def test_all_digits_of_the_test(name):
+    class Kind(Loop):
+        neurons = staticmethod(KINDS[name])
+
+    digits = encoders.rate(load_dataset("digits").x_test, steps=40)
+    compare(Kind(), digits, what=f"{name}, {len(digits)} digits")
+
+
 def test_alpha_is_a_second_order_neuron_a_step_late(digits):
     class Kind(Base):
         gain = 8.0
@@ -439,6 +449,44 @@ def test_steps_on_the_second_axis_and_hidden_states(digits):
     )
 
 
+class Styles(Base):
+    """Ways to write the loop."""
+
+    way = ""
+
+    def more(self):
+        self.turn = nn.Linear(OUT, HIDDEN, bias=False)
+
+    def forward(self, x):
+        self.seen = {}
+        if self.way == "permuted":
+            x = x.transpose(0, 1).permute(1, 0, 2)
+        self.begin(x.shape[1])
+        record = torch.zeros(len(x), x.shape[1], OUT)
+        last, kept = torch.zeros_like(x[0])[:, :OUT], []
+        for t, now in enumerate(x):
+            if self.way == "cast":
+                now = x[t].detach().clone().view(-1, 64).float().contiguous()
+            current = self.fc1(functional.dropout(now, 0.5, self.training))
+            current += self.turn(last)
+            last = self.fire(self.lif2, self.fc2(self.fire(self.lif1, current).to(torch.float32)))
+            record[t] = last
+            kept.append(last)
+        if self.way == "written":
+            return record
+        kept = torch.stack(kept)
+        return kept.mean(0).softmax(-1), {"spikes": [kept]}
+
+
+@pytest.mark.parametrize("way", ["permuted", "cast", "written"])
+def test_ways_to_write_a_loop(way, digits):
+    module = Styles()
+    module.way = way
+    net = compare(module, digits, what=way)
+    names = ["input->layer1", "layer2->layer1 late 1", "layer1->layer2"]
+    assert [one.name for one in net.connections] == names
+
+
 def test_a_step_without_a_loop(digits):
     class Step(nn.Module):
         def __init__(self):
@@ -591,6 +639,13 @@ def here(what):
             lambda: written(lambda m, t, x, a, b: plainly(m, m.fc1(sorted_out(x)), a, b)),
             "Leaky 'lif1': current must be a sum of linear maps of spikes, which "
             + here(": sort is not"),
+        ),
+        (
+            lambda: written(
+                lambda m, t, x, a, b: plainly(m, m.fc1(x).to(torch.int8).float(), a, b)
+            ),
+            "Leaky 'lif1': current must be a sum of linear maps of spikes, which "
+            + here(": to is not"),
         ),
         (
             lambda: written(
