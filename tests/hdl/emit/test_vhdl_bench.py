@@ -159,8 +159,10 @@ def test_one_result_too_many_fails(emitted, ghdl):
             "o_valid => o_valid,": "o_valid => open,",
             "o_payload => o_payload,": "o_payload => open,",
             "signal o_valid : std_logic;": "signal o_valid : std_logic := '0';",
-            "  clk <= not clk": "  process\n  begin\n    wait for 490 ns;\n    o_valid <= '1';\n"
-            "    wait for 10 ns;\n    o_valid <= '0';\n  end process;\n"
+            "  clk <= not clk": "  process\n  begin\n    while running loop\n"
+            "      wait for 490 ns;\n      o_valid <= '1';\n"
+            "      wait for 10 ns;\n      o_valid <= '0';\n"
+            "    end loop;\n    wait;\n  end process;\n"
             "  o_payload <= (others => '0');\n  clk <= not clk",
         },
     )
