@@ -179,7 +179,9 @@ class Tracer:
         if result is None:
             result = self._mapped(name, args, kwargs, plain)
         if result is None:
-            reason = next((one.broken for one in operands if one.broken), f"{where()}: {name}")
+            inside = f" in {self.stack[-1]!r}" if self.stack and self.stack[-1] else ""
+            reason = f"{where()}: {name}{inside}"
+            reason = next((one.broken for one in operands if one.broken), reason)
             result = self._make(plain, operands, broken=reason)
             if name in WEIGHTED and isinstance(result, Traced):
                 result.after = result.after or self.label()
@@ -353,7 +355,7 @@ class Tracer:
         if not isinstance(current, Traced):
             raise TraceError(
                 f"{what}: current must come from the input or from neurons, not from "
-                f"{'a constant' if isinstance(current, torch.Tensor) else repr(current)} "
+                f"a {'constant' if isinstance(current, torch.Tensor) else type(current).__name__} "
                 f"({where()})"
             )
         terms = self.terms(current)

@@ -743,6 +743,18 @@ def test_neurons_that_lead_nowhere_are_named():
         from_snntorch(module, output="lif3")
 
 
+def test_layers_that_are_not_linear_are_named():
+    layers = [nn.Linear(3, 3), nn.ReLU(), snn.Leaky(beta=0.5)]
+    message = "^Leaky '2': current must be a sum of linear maps of spikes, which " + here(
+        ": relu in '1' is not$"
+    )
+    with pytest.raises(ValueError, match=message):
+        from_snntorch(nn.Sequential(*layers))
+    message = "^Leaky '1': current must come from the input or from neurons, not from a tuple "
+    with pytest.raises(ValueError, match=message):
+        from_snntorch(nn.Sequential(nn.LSTM(3, 3), snn.Leaky(beta=0.5)), example=torch.zeros(2, 3))
+
+
 @pytest.mark.parametrize(
     "layer, message",
     [
