@@ -17,6 +17,7 @@ def directory(spiker, network_file, tmp_path):
     return tmp_path / "out"
 
 
+@pytest.mark.slow
 def test_data_of_the_notes_run_on_the_design(spiker, directory):
     code, out, _ = spiker("simulate", directory, "--samples", 30)
     report = json.loads(out)

@@ -74,6 +74,7 @@ def check_lint(seed, where):
     assert lint(where) == "", seed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1))
 def test_lint_of_random_networks_is_clean(seed, tmp_path):
     tool("verilator")

@@ -68,7 +68,7 @@ def message(directory):
 # -- what is there -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_what_was_emitted_is_read(seed, tmp_path):
     random = Random(seed)
     network = random_network(random, names=ODD_NAMES, neurons=(1, 9))
@@ -85,7 +85,8 @@ def test_what_was_emitted_is_read(seed, tmp_path):
             assert one.tolist() == np.asarray(other).tolist()
 
 
-@pytest.mark.parametrize("ports", ["streams", pytest.param("axis", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("ports", ["streams", "axis"])
 def test_the_design_in_the_directory_is_simulated(emitted, ports):
     where = emitted / ports
     wanted = spiker_hdl.run(make_network(), spikes(20))
@@ -107,6 +108,8 @@ def test_random_networks_from_their_directories(tmp_path):
         emit(network, tmp_path / str(seed), mapping=mapping, ports=("streams", "axis")[seed % 2])
         found = spiker_hdl.run(tmp_path / str(seed), given, engine="compiled")
         assert not spiker_hdl.run(network, given).differences(found)
+        if seed % 2:
+            continue  # with AXI, samples wait in queues, where cycles are not counted
         plain = spiker_hdl.run(network, given, engine="compiled", mapping=mapping)
         assert found.cycles.tolist() == plain.cycles.tolist()
 
@@ -290,6 +293,7 @@ def light(request, emitted, tmp_path_factory):
         yield where, held
 
 
+@pytest.mark.slow
 def test_every_value_that_is_read_may_be_wrong(light):
     where, held = light
     cases = 0
@@ -311,7 +315,7 @@ def test_every_value_that_is_read_may_be_wrong(light):
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=250)
+@settings(max_examples=80)
 def test_random_damage_of_manifests(light, seed):
     where, held = light
     damage(held, where, Random(seed))
@@ -365,7 +369,7 @@ def vectors(request, tmp_path_factory):
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_random_damage_of_vectors(vectors, seed):
     damage_samples(*vectors, Random(seed))
 

@@ -178,7 +178,7 @@ def test_every_address_reads_as_the_map_says():
     simulate(dut, bench)
 
 
-@pytest.mark.parametrize("first, wait", [("aw", 0), ("aw", 3), ("w", 0), ("w", 3)])
+@pytest.mark.parametrize("first, wait", [("aw", 0), ("w", 3)])
 def test_writes(first, wait):
     dut = make(make_network())
 
@@ -240,14 +240,14 @@ def run(seed, chance, deadline=100_000):
     assert counters == [number, number]
 
 
-@pytest.mark.parametrize("seed, chance", [(1, 0.0), (2, 0.5), (3, 0.5)])
+@pytest.mark.parametrize("seed, chance", [(2, 0.5), pytest.param(1, 0.0, marks=pytest.mark.slow)])
 def test_samples_answer_as_the_reference(seed, chance):
     run(seed, chance)
 
 
 @pytest.mark.slow
 def test_many_random_networks():
-    for seed in range(10, 40):
+    for seed in range(10, 25):
         run(seed, Random(seed).choice([0.0, 0.3, 0.7]))
 
 
@@ -273,7 +273,9 @@ def test_a_beat_passes_in_each_cycle():
 # -- resets --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cut", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize(
+    "cut", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 5, 6))]
+)
 def test_software_drops_what_is_inside_and_the_rest_of_a_sample(cut):
     network = make_network()
     draws = np.random.Generator(np.random.PCG64(7))
