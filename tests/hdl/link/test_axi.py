@@ -17,6 +17,7 @@ from small import make_network
 import spiker_hdl
 from networks import random_mapping, random_network, random_spikes
 from spiker_hdl.link.axi import AxiAccelerator, AxiTop, tdata_width
+from spiker_hdl.link.axi_lite import ControlBlock
 from spiker_hdl.link.registers import (
     MAGIC,
     REGISTERS,
@@ -191,6 +192,28 @@ def test_writes(first, wait):
     simulate(dut, bench)
 
 
+@pytest.mark.parametrize("value, strobe, resets", [(1, 15, 1), (1, 1, 1), (1, 14, 0), (2, 15, 0)])
+def test_a_write_resets_for_a_cycle_where_its_bit_counts(value, strobe, resets):
+    dut = ControlBlock({})
+    seen = []
+
+    async def watch(ctx):
+        while True:
+            seen.append((await ctx.tick().sample(dut.reset))[-1])
+
+    async def bench(ctx):
+        assert await write(ctx, dut.bus, CONTROL, value, strobe) == 0
+        for _ in range(5):
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.add_testbench(watch, background=True)
+    simulator.run()
+    assert sum(seen) == resets
+
+
 # -- samples -------------------------------------------------------------------------------------
 
 
@@ -317,10 +340,11 @@ def test_software_drops_what_is_inside_and_the_rest_of_a_sample(cut):
     assert states == [2, 1 + (cut == 6), 0, 1, 2, 1]
 
 
-def test_idle_from_the_first_beat_to_the_result():
-    network = make_network()
+@pytest.mark.parametrize("size, steps", [(64, 2), (8, 1)])
+def test_idle_from_the_first_beat_to_the_result(size, steps):
+    network = make_network(size=size)
     dut = make(network)
-    given = np.ones((1, 2, 64), dtype=int)
+    given = np.ones((1, steps, size), dtype=int)
 
     async def bench(ctx):
         assert ctx.get(dut.idle) == 1
