@@ -214,6 +214,27 @@ def test_a_write_resets_for_a_cycle_where_its_bit_counts(value, strobe, resets):
     assert sum(seen) == resets
 
 
+def test_a_read_waits_until_the_answer_before_is_taken():
+    dut = ControlBlock({0: 5, 4: 6})
+    found = []
+
+    async def ask(ctx):
+        for address in (0, 4):
+            await offer(ctx, dut.bus, "arvalid", "arready", araddr=address)
+
+    async def answer(ctx):
+        for _ in range(2):
+            await ctx.tick().repeat(6)
+            found.append(await take(ctx, dut.bus, "rvalid", "rready", "rdata", "rresp"))
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(ask)
+    simulator.add_testbench(answer)
+    simulator.run_until(1e-4)
+    assert found == [[5, 0], [6, 0]]
+
+
 # -- samples -------------------------------------------------------------------------------------
 
 
