@@ -49,7 +49,7 @@ def save_real(net: SpikingNetwork, path: str | Path) -> None:
         "version": VERSION,
         "name": net.name,
         "inputs": [
-            {"name": one.name, "shape": one.shape, "low": one.low, "high": one.high}
+            {what: getattr(one, what) for what in ("name", "shape", "low", "high", "held")}
             for one in net.inputs
         ],
         "layers": [_layer(one, n, arrays) for n, one in enumerate(net.layers)],
@@ -147,7 +147,10 @@ def _network(
     if graph["version"] != VERSION:
         raise FileError(f"must be of version {VERSION}, not {graph['version']!r}")
     net = SpikingNetwork(
-        [Input(x["name"], _shape(x["shape"]), x["low"], x["high"]) for x in graph["inputs"]],
+        [
+            Input(x["name"], _shape(x["shape"]), x["low"], x["high"], x["held"])
+            for x in graph["inputs"]
+        ],
         [_read_layer(x, n, arrays, models) for n, x in enumerate(graph["layers"])],
         [_read_connection(x, n, arrays) for n, x in enumerate(graph["connections"])],
         [Readout(x["population"], x["kind"], x["name"]) for x in graph["readouts"]],

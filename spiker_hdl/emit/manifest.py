@@ -102,7 +102,8 @@ def manifest(
             "meaning": (
                 "1 while no sample is inside and no result waits to be taken"
                 if axis
-                else "1 while no sample is inside; a result may still wait to be taken"
+                else "1 while no sample is inside, nor anything left of one; a result may still "
+                "wait to be taken"
             ),
         },
         "handshake": (_AXI if axis else "") + _HANDSHAKE,
@@ -194,12 +195,16 @@ def _input(
             "order, 0 where nothing fires or a channel is beyond the last; `last` is 1 in the "
             "final beat of the sample's last step"
         )
+        if node.held:
+            order += "; one beat for each step behind a sample's first, its values unread"
         timing = "a beat is taken every max(1, events in it) cycles, and one more ends a step"
     else:
         order = (
             "the events of a time step, each address at most once and in ascending order, then a "
             "beat with `end`; `last` is 1 in the beat that ends the sample's last step"
         )
+        if node.held:
+            order += "; one beat for each step behind a sample's first, with `end`"
         timing = "a beat is taken every cycle while there is room in the queues behind"
     return {
         "direction": "in",

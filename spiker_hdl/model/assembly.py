@@ -21,8 +21,8 @@ from .lockstep import (
     Scanner,
 )
 from .mapping import Mapping
-from .network import Network, Projection
-from .stimulus import Stimulus
+from .network import Input, Network, Projection
+from .stimulus import Stimulus, sent
 from .tapes import EVENT, LAST, SAMPLE_ENDS, TOKEN, Tape, Train
 
 __all__ = ["Elapsed", "Machines", "Spent"]
@@ -106,10 +106,14 @@ class Machines:
         self.room = machine.room(network)
 
         def train(name: str) -> Train:
-            return Train([trains[name][n] != 0 for n in members], machines, self.count)
+            node = network.nodes[name]
+            samples = [trains[name][n] != 0 for n in members]
+            if isinstance(node, Input):
+                samples = [sent(node, one) for one in samples]
+            return Train(samples, machines, self.count)
 
         self.entries = {
-            one.name: _Entry(self, train(one.name), mapping, one.size) for one in network.inputs
+            one.name: _Entry(self, train(one.name), mapping, one) for one in network.inputs
         }
         self.sources: dict[str, _Source] = dict(self.entries)
         self.potentials: dict[str, _Source] = {}
@@ -291,7 +295,7 @@ class _Source:
 class _Entry(_Source, Part):
     """An input: ``rtl.entry``, and what ``rtl.control`` says of it."""
 
-    def __init__(self, machines: "Machines", train: Train, mapping: Mapping, size: int):
+    def __init__(self, machines: "Machines", train: Train, mapping: Mapping, node: Input):
         super().__init__(machines, train)
         self.room = machines.room
         self.samples = np.zeros(machines.count, np.int32)
@@ -299,7 +303,8 @@ class _Entry(_Source, Part):
         self.scanner: Scanner | None = None
         self.words = self.tape
         if mapping.form == "words":
-            self.words = machines.add(train.tape(train.words(min(mapping.word, size))))
+            words = train.words(min(mapping.word, node.size), held=node.held)
+            self.words = machines.add(train.tape(words))
             self.scanner = machines.add(Scanner(machines.count))
         self.feed = machines.add(Feed(self.words))
         machines.add(self)

@@ -154,8 +154,9 @@ def _tupled(value: Any) -> Any:
 
 def _input(value: Any) -> Input:
     value = _object(value, "input")
+    held = value.pop("held", False)
     _keys(value, {"name", "shape", "low", "high"}, "input")
-    return Input(value["name"], _tupled(value["shape"]), value["low"], value["high"])
+    return Input(value["name"], _tupled(value["shape"]), value["low"], value["high"], held)
 
 
 def _population(value: Any, models: dict[str, type[Neuron]]) -> Population:
@@ -168,7 +169,9 @@ def _population(value: Any, models: dict[str, type[Neuron]]) -> Population:
             f"neuron model must be one of {sorted(models)}, not {model!r}; hand the classes of "
             "your own neurons to load(path, neurons=[...])"
         )
-    _keys(neuron, {one.name for one in fields(models[model])}, f"neuron {model}")
+    known = {one.name for one in fields(models[model])}
+    later = {one.name for one in fields(models[model]) if one.metadata.get("later")}
+    _keys(neuron, known - (later - set(neuron)), f"neuron {model}")
     made = {name: _field(one) for name, one in neuron.items()}
     return Population(
         value["name"], _tupled(value["shape"]), models[model](**made), _tupled(value["bias"])

@@ -3,7 +3,9 @@
 ``network.json`` names the format and its version and holds all but the weights; ``weights/N.npy``
 holds the weights of projection N, ``sources/N.npy`` and ``targets/N.npy`` their ends where it is
 sparse. Its ``digest`` is the SHA-256 of all that the file says, so that
-one that was altered is not taken for what was saved. Times in the archive are fixed, so equal
+one that was altered is not taken for what was saved. A neuron's field that is declared with
+``metadata={"later": True}`` is left out where it has its default, so that files and digests from
+before there was such a field stay what they are. Times in the archive are fixed, so equal
 networks make equal files. A file never causes an import: classes of neurons that are not the
 library's own are handed to :func:`load`.
 """
@@ -89,8 +91,11 @@ def _neuron(population: Population) -> dict[str, Any]:
     if NEURONS.get(model, type(neuron)) is not type(neuron):
         raise ValueError(f"Neuron model must not be named as the library's own {model} to be saved")
     what = f"Population {population.name!r}: {model}"
-    held = {f.name: _plain(getattr(neuron, f.name), f"{what} {f.name}") for f in fields(neuron)}
-    return {"model": model, **held}
+    held = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
+    for f in fields(neuron):
+        if f.metadata.get("later") and held[f.name] == f.default:
+            del held[f.name]
+    return {"model": model} | {name: _plain(v, f"{what} {name}") for name, v in held.items()}
 
 
 def _axes(value: Any) -> Any:
@@ -105,6 +110,7 @@ def _describe(network: Network, mapping: Mapping | None) -> dict[str, Any]:
         "longest": network.longest,
         "inputs": [
             {"name": one.name, "shape": _axes(one.shape), "low": one.low, "high": one.high}
+            | ({"held": True} if one.held else {})
             for one in network.inputs
         ],
         "populations": [

@@ -178,11 +178,18 @@ class Mapping:
         unknown = set(self.stores) - set(self.queues)
         if unknown:
             raise ValueError(f"Mapping stores must be for projections, not {sorted(unknown)}")
+        for one in network.projections:
+            if network.holds(one.target) and self.store(network, one) != "rows":
+                raise ValueError(
+                    f"Store of {one.name!r} must be 'rows', not 'synapses', for a held source"
+                )
 
     def store(self, network: Network, projection: Projection) -> str:
         """Return how a projection's weights are stored: ``"rows"`` or ``"synapses"``."""
         if projection.name in self.stores:
             return self.stores[projection.name]
+        if network.holds(projection.target):
+            return "rows"
         if projection.synapses.kind == "dense":
             return "rows"
         bits = store_bits(network, projection, self.cores[projection.target])

@@ -67,18 +67,24 @@ class Input:
     low, high : int
         Range of the values, ``low <= 0 < high``; 0 is no event. 0..1 are binary spikes, all else
         is graded: the value multiplies the weight.
+    held : bool
+        Whether a channel has one value for all steps of a sample, such as a pixel that flows as a
+        current: hardware takes and adds it once. It may project to populations alone that take
+        nothing but such inputs.
     """
 
     name: str
     shape: int | tuple[int, ...]
     low: int = 0
     high: int = 1
+    held: bool = False
 
     def __post_init__(self) -> None:
         check_name("Input name", self.name)
         _size(self.shape, f"Input {self.name!r}")
         check_int(f"Input {self.name!r} low", self.low, -(2**15), 0)
         check_int(f"Input {self.name!r} high", self.high, 1, 2**16 - 1)
+        check_kind(f"Input {self.name!r} held", self.held, bool)
 
     @property
     def size(self) -> int:
@@ -298,6 +304,8 @@ class Network:
         self._check_names()
         for projection in self.projections:
             self._check_projection(projection)
+        for one in self.populations:
+            self._check_held(one.name)
         for readout in self.readouts:
             self._check_readout(readout)
         object.__setattr__(self, "order", self._sorted())
@@ -328,6 +336,21 @@ class Network:
             raise ValueError(
                 f"{what}: the source must fire, not be of type {type(source.neuron).__name__}"
             )
+
+    def _check_held(self, name: str) -> None:
+        sources = [one.source for one in self.into(name)]
+        held = [source for source in sources if getattr(self.nodes[source], "held", False)]
+        if held and len(held) < len(sources):
+            other = next(source for source in sources if source not in held)
+            raise ValueError(
+                f"Population {name!r} must take held inputs alone, not {other!r} beside "
+                f"{held[0]!r}: declare the input as not held"
+            )
+
+    def holds(self, name: str) -> bool:
+        """Tell whether a population takes held inputs, and so keeps its sums from step to step."""
+        into = self.into(name)
+        return bool(into) and getattr(self.nodes[into[0].source], "held", False)
 
     def _check_readout(self, readout: Readout) -> None:
         what = f"Readout {readout.name!r}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from .network import Input, Network
 
-__all__ = ["Stimulus", "check_record", "stimulus"]
+__all__ = ["Stimulus", "check_record", "sent", "stimulus"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     for one in network.inputs:
         values[one.name] = _check_input(one, spikes[one.name])
         own = np.array([len(sample) for sample in values[one.name]], dtype=np.int64)
+        if one.held:
+            _check_held(one, values[one.name])
         if steps is not None and not np.array_equal(own, steps):
             raise ValueError("Spikes of all inputs must have the same samples and steps")
         steps = own
@@ -123,6 +125,25 @@ def _check_values(one: Input, what: str, spikes: np.ndarray) -> np.ndarray:
             given = low if low < one.low else high
             raise ValueError(f"{what} must be in {one.low}..{one.high}, not {given}")
     return spikes
+
+
+def _check_held(one: Input, samples: Any) -> None:
+    for n, sample in enumerate(samples):
+        changed = np.flatnonzero((sample != sample[:1]).any(axis=1))
+        if len(changed):
+            raise ValueError(
+                f"Spikes of input {one.name!r} must be the same in every step, since it is held, "
+                f"not other ones in step {changed[0]} of sample {n}"
+            )
+
+
+def sent(one: Input, sample: np.ndarray) -> np.ndarray:
+    """Return what is sent of a sample, shape (steps, size): of a held input, the first step."""
+    if not one.held:
+        return sample
+    first = np.zeros_like(sample)
+    first[:1] = sample[:1]
+    return first
 
 
 def check_record(network: Network, record: Sequence[str]) -> tuple[str, ...]:

@@ -64,8 +64,11 @@ class Train:
             addresses.append(address)
         return self.tape(kinds), addresses
 
-    def words(self, width: int) -> list[np.ndarray]:
-        """Return the words of each sample: their events, and what ends with them."""
+    def words(self, width: int, *, held: bool = False) -> list[np.ndarray]:
+        """Return the words of each sample: their events, and what ends with them.
+
+        If ``held``, a step behind a sample's first has one.
+        """
         made = []
         for sample in self.samples:
             words = -(-sample.shape[1] // width)
@@ -74,5 +77,5 @@ class Train:
             each = padded.reshape(len(sample), words, width).sum(axis=2, dtype=np.int32) << ENDS
             each[:, -1] |= STEP_ENDS
             each[-1, -1] |= SAMPLE_ENDS
-            made.append(each.ravel())
+            made.append(np.append(each[0], each[1:, -1]) if held else each.ravel())
         return made

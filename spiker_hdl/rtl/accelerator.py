@@ -75,7 +75,8 @@ class Accelerator(wiring.Component):
     i_NAME : In(stream.Signature(Word or AddressEvent)), for each of several inputs
     o : Out(stream.Signature(SampleResult))
     idle : Out(1)
-        No sample is on its way.
+        No sample is on its way, and nothing is left of those before: the next one takes as long as
+        a first.
     observe_NAME : Out(Outcome)
     events_NAME : Out(stream.Signature(AddressEvent))
     window, length, margin, exact : In, if ``stepwise``
@@ -179,8 +180,9 @@ class Accelerator(wiring.Component):
         for name in self.observe:
             m.d.comb += getattr(self, f"observe_{self.names[name]}").eq(self.cores[name].outcome)
 
-        for name in self.network.nodes:
-            self._fan_out(m, name)
+        rests = [rest for name in self.network.nodes for rest in self._fan_out(m, name)]
+        rests += [core.rest for core in self.cores.values()]
+        m.d.comb += self.idle.eq(control.idle & Cat(rests).all())
         for name, core in self.cores.items():
             if core.reads_potential:
                 sinks = [
@@ -193,8 +195,11 @@ class Accelerator(wiring.Component):
 
         return m
 
-    def _fan_out(self, m, name: str) -> None:
-        """Lead the events of a node to all that read them, each through a queue of its own."""
+    def _fan_out(self, m, name: str):
+        """Lead the events of a node to all that read them, each through a queue of its own.
+
+        Yields what is 1 while nothing waits or is to be dropped.
+        """
         of = self.names[name]
         source = (self.entries | self.cores)[name].o if self._fires(name) else None
         if source is None:
@@ -213,11 +218,17 @@ class Accelerator(wiring.Component):
                 delay = Delay(event_of(self.network, name), delay=one.delay)
                 m.submodules[f"delay_{label}"] = delay
                 m.d.comb += delay.finish.eq(core.finish)
+                yield delay.rest
                 wiring.connect(m, delay.o, sink)
                 sink = delay.i
-            sinks.append(self._queue(m, label, sink, self.mapping.queues[one.name]))
-        if name == self.network.inputs[0].name:
-            sinks += [self._ticks(m, name, core) for core in self.cores.values() if core.clocked]
+            queue = self._queue(m, label, sink, self.mapping.queues[one.name])
+            sinks.append(queue.i)
+            yield queue.empty
+        for core in self.cores.values() if name == self.network.inputs[0].name else ():
+            if core.clocked:
+                ticks, queue = self._ticks(m, name, core)
+                sinks.append(ticks.i)
+                yield queue.empty
         if name in self.counters:
             sinks.append(self.counters[name].i)
         sinks += [
@@ -237,21 +248,21 @@ class Accelerator(wiring.Component):
         of = self.names[core.population.name]
         m.submodules[f"ticks_{of}"] = ticks = Ticks(event_of(self.network, name))
         sink = getattr(core, f"i{len(core.projections)}")
-        queue_i = self._queue(m, f"ticks_{of}", sink, TICK_ROOM)
+        queue = self._queue(m, f"ticks_{of}", sink, TICK_ROOM)
         m.d.comb += [
-            queue_i.p.end.eq(ticks.o.p.end),
-            queue_i.p.last.eq(ticks.o.p.last),
-            queue_i.valid.eq(ticks.o.valid),
-            ticks.o.ready.eq(queue_i.ready),
+            queue.i.p.end.eq(ticks.o.p.end),
+            queue.i.p.last.eq(ticks.o.p.last),
+            queue.i.valid.eq(ticks.o.valid),
+            ticks.o.ready.eq(queue.i.ready),
         ]
-        return ticks.i
+        return ticks, queue
 
     @staticmethod
-    def _queue(m, label: str, sink, depth: int):
+    def _queue(m, label: str, sink, depth: int) -> Queue:
         queue = Queue(sink.p.shape(), depth=depth)
         m.submodules[f"queue_{label}"] = queue
         wiring.connect(m, queue.o, sink)
-        return queue.i
+        return queue
 
     @staticmethod
     def _branch(m, label: str, source, sinks: list) -> None:
@@ -280,7 +291,6 @@ class Accelerator(wiring.Component):
             ),
             control.finish.eq(ready & first.o.p.last),
             control.answered.eq(answered),
-            self.idle.eq(control.idle),
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)

@@ -29,11 +29,14 @@ class Delay(wiring.Component):
     o : Out(stream.Signature(event))
     finish : In(1)
         The reader has taken the token of its sample's last step, in this cycle.
+    rest : Out(1)
+        Nothing is to be dropped.
     """
 
     i: stream.Interface
     o: stream.Interface
     finish: Signal
+    rest: Signal
 
     def __init__(self, event: AddressEvent, *, delay: int):
         check_int("Delay", delay, 1)
@@ -43,6 +46,7 @@ class Delay(wiring.Component):
             "i": In(stream.Signature(event)),
             "o": Out(stream.Signature(event)),
             "finish": In(1),
+            "rest": Out(1),
         })
 
     def elaborate(self, platform):
@@ -52,7 +56,7 @@ class Delay(wiring.Component):
         token = Signal()
         m.d.comb += token.eq(self.o.ready & self.o.valid & self.o.p.end)
 
-        with m.FSM():
+        with m.FSM() as states:
             with m.State("Before"):
                 m.d.comb += [self.o.valid.eq(1), self.o.p.end.eq(1)]
                 with m.If(token):
@@ -75,6 +79,7 @@ class Delay(wiring.Component):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid & self.i.p.end & self.i.p.last):
                     m.next = "Before"
+        m.d.comb += self.rest.eq(~states.ongoing("After"))
 
         return m
 

@@ -71,6 +71,7 @@ class Entry(wiring.Component):
         ready = Signal()
         end = Signal()
         muted = Signal()
+        later = Signal()  # of a held input, whether this is not the sample's first step
         m.d.comb += [
             through.eq(self.i.valid & (inside | self.admit)),
             self.i.ready.eq(ready & (inside | self.admit)),
@@ -91,20 +92,24 @@ class Entry(wiring.Component):
             ]
             return m
 
+        if self.node.held:
+            with m.If(through & ready & end):
+                m.d.sync += later.eq(~self.i.p.last)
         index = Signal(range(self.words))
         value = self.event.value_shape
         m.submodules.scanner = scanner = Scanner(self.node.size, width=self.width, value=value)
         m.d.comb += [
-            end.eq(index == self.words - 1),
+            end.eq(later | (index == self.words - 1)),
             scanner.i.valid.eq(through),
             ready.eq(scanner.i.ready),
             scanner.i.p.index.eq(index),
             scanner.i.p.end.eq(end),
             scanner.i.p.last.eq(end & self.i.p.last),
         ]
+        read = ~muted & ~later
         for n in range(self.width):
             present = index * self.width + n < self.node.size
-            m.d.comb += scanner.i.p.flags[n].eq(self.i.p["values"][n].any() & present & ~muted)
+            m.d.comb += scanner.i.p.flags[n].eq(self.i.p["values"][n].any() & present & read)
             if value.width:
                 m.d.comb += scanner.i.p["values"][n].eq(self.i.p["values"][n])
         with m.If(through & ready):

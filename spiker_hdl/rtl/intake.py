@@ -33,12 +33,16 @@ class Intake(wiring.Component):
         Targets that lie side by side.
     interval : int
         Least cycles from one step to the next.
+    holds : bool
+        Whether sums are kept from step to step of a sample.
 
     Members
     -------
     i0, i1, ... : In(stream.Signature(event))
     free : In(1)
         A step may end.
+    rest : Out(1)
+        Nothing is kept waiting by the step before.
     event : Out(1)
         What follows is that of an event.
     address : Out(range(folds * rows))
@@ -50,7 +54,7 @@ class Intake(wiring.Component):
     lane : Out(range(lanes))
     weight : Out(signed)
     first : Out(1)
-        No event has come in this step.
+        No event has come in this step, or, if ``holds``, in this sample.
     complete : Out(1)
         The step ends; never together with ``event``.
     last : Out(1)
@@ -58,6 +62,7 @@ class Intake(wiring.Component):
     """
 
     free: Signal
+    rest: Signal
     event: Signal
     address: Signal
     value: Signal
@@ -78,6 +83,7 @@ class Intake(wiring.Component):
         folds: int,
         lanes: int,
         interval: int,
+        holds: bool = False,
     ):
         check_int("Rows", rows, 1)
         check_int("Folds", folds, 1)
@@ -89,11 +95,13 @@ class Intake(wiring.Component):
         self.folds = folds
         self.lanes = lanes
         self.interval = interval
+        self.holds = holds
         self.value_shape = widest([e.value_shape for e in events if isinstance(e, AddressEvent)])
         direct = [e.weight_width for e in events if isinstance(e, SynapseEvent)]
         super().__init__({
             **{f"i{n}": In(stream.Signature(event)) for n, event in enumerate(events)},
             "free": In(1),
+            "rest": Out(1),
             "event": Out(1),
             "address": Out(range(folds * rows)),
             "value": Out(self.value_shape),
@@ -119,7 +127,7 @@ class Intake(wiring.Component):
         first = Signal(init=1)
         turn = Signal(range(self.folds))
         base = Signal(range(self.folds * self.rows))
-        m.d.comb += self.first.eq(first)
+        m.d.comb += [self.first.eq(first), self.rest.eq(pause == 0)]
         m.d.comb += done.eq(self.event & (self.direct | (turn == self.folds - 1)))
 
         # An event keeps its turn for all of its folds, whoever else comes meanwhile.
@@ -138,7 +146,8 @@ class Intake(wiring.Component):
                 m.d.comb += self._event(n, i, base + offset, turn)
 
         with m.If(self.complete):
-            m.d.sync += [pause.eq(self.interval - 1), first.eq(1)]
+            m.d.sync += pause.eq(self.interval - 1)
+            m.d.sync += first.eq((first | self.last) if self.holds else 1)
         with m.Elif(done):
             m.d.sync += [turn.eq(0), base.eq(0), first.eq(0)]
         with m.Elif(self.event):

@@ -58,6 +58,8 @@ class Lanes(wiring.Component):
     take : In(1)
         Give the next ``units`` sums, which are zero from then on; never together with ``add``. The
         first of a step is the lowest neuron's; their row was ``ahead`` a cycle before.
+    keep : In(1)
+        With ``take``: the sums stay as they are.
     empty : In(1)
         With ``take``: the sums are all zero; not looked at if ``scattered``.
     sums : Out(ArrayLayout(signed(width), units))
@@ -70,6 +72,7 @@ class Lanes(wiring.Component):
     weights: data.View
     value: Signal
     take: Signal
+    keep: Signal
     empty: Signal
     sums: data.View
 
@@ -105,6 +108,7 @@ class Lanes(wiring.Component):
             "weights": In(data.ArrayLayout(signed(weight), lanes)),
             "value": In(value),
             "take": In(1),
+            "keep": In(1),
             "empty": In(1),
             "sums": Out(data.ArrayLayout(signed(width), units)),
         })
@@ -124,7 +128,8 @@ class RingLanes(Lanes):
         # look-up tables of the adders.
         for n in range(padded):
             weight = product(self.weights[n], self.value) if n < self.lanes else C(0)
-            behind = ring[n + self.units] if n + self.units < padded else C(0)
+            around = n + self.units - padded
+            behind = ring[n + self.units] if around < 0 else Mux(self.keep, ring[around], 0)
             m.d.sync += ring[n].eq(weight + Mux(self.take, behind, ring[n]))
 
         return m
@@ -151,7 +156,7 @@ class FoldedLanes(Lanes):
             touched = Signal(self.folds)
             zero = none = ~touched.bit_select(self.row, 1)
             with m.If(self.add | self.take):
-                m.d.sync += touched.bit_select(self.row, 1).eq(self.add)
+                m.d.sync += touched.bit_select(self.row, 1).eq(self.add)  # rows alone are kept
         for n in range(self.lanes):
             kept = Mux(zero, 0, before[n])
             m.d.comb += after[n].eq(kept + product(self.weights[n], self.value))

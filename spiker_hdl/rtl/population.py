@@ -50,6 +50,8 @@ class PopulationCore(wiring.Component):
         ``clocked``, bare tokens.
     finish : Out(1)
         The tokens of a sample's last step are taken in this cycle.
+    rest : Out(1)
+        No step keeps what comes waiting.
     o : Out(stream.Signature(AddressEvent(size))), if the neurons fire
         Spikes.
     potentials : Out(stream.Signature(AddressEvent(size, value))), if ``reads_potential``
@@ -59,6 +61,7 @@ class PopulationCore(wiring.Component):
     """
 
     finish: Signal
+    rest: Signal
     o: stream.Interface
     potentials: stream.Interface
     outcome: data.View
@@ -82,6 +85,7 @@ class PopulationCore(wiring.Component):
         self.stepper = Stepper(self.population, self.bounds, units=core.units)
         members = {f"i{n}": In(stream.Signature(event)) for n, event in enumerate(self.events)}
         members["finish"] = Out(1)
+        members["rest"] = Out(1)
         members["outcome"] = Out(self.stepper.o.shape())
         if neuron.spiking:
             members["o"] = Out(stream.Signature(AddressEvent(size)))
@@ -101,6 +105,7 @@ class PopulationCore(wiring.Component):
         m.d.comb += [
             intake.free.eq(Cat(one.free for one in emitters).all()),
             self.finish.eq(intake.complete & intake.last),
+            self.rest.eq(intake.rest),
             self.outcome.eq(stepper.o),
         ]
         for one in emitters:
@@ -125,7 +130,7 @@ class PopulationCore(wiring.Component):
             stepper.first.eq(fresh),
             stepper.last.eq(last),
         ]
-        self._sum(m, intake, turning, turn, empty)
+        self._sum(m, intake, turning, turn, empty, last)
 
         return m
 
@@ -146,9 +151,10 @@ class PopulationCore(wiring.Component):
             folds=self.folds,
             lanes=self.core.lanes,
             interval=max(LEAST_INTERVAL, self.stepper.groups),
+            holds=self.network.holds(self.population.name),
         )
 
-    def _sum(self, m, intake, turning, turn, empty) -> None:
+    def _sum(self, m, intake, turning, turn, empty, last) -> None:
         """Bring weights and sums together: two cycles after an event, they are added."""
         if not self.projections:
             return
@@ -169,6 +175,7 @@ class PopulationCore(wiring.Component):
         m.d.sync += [read[name].eq(getattr(intake, name)) for name, _ in read.shape()]
         m.d.sync += [summed.eq(read), lanes.row.eq(lanes.ahead)]
         m.d.sync += [lanes.empty.eq(empty), lanes.take.eq(turning)]
+        m.d.sync += lanes.keep.eq(intake.holds & ~last)
         m.d.comb += [
             lanes.ahead.eq(Mux(turning, turn, read.fold)),
             lanes.add.eq(summed.event),

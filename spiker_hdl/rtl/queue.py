@@ -26,6 +26,8 @@ class Queue(wiring.Component):
     -------
     i : In(stream.Signature(shape))
     o : Out(stream.Signature(shape))
+    empty : Out(1)
+        There is no entry.
 
     Raises
     ------
@@ -35,12 +37,17 @@ class Queue(wiring.Component):
 
     i: stream.Interface
     o: stream.Interface
+    empty: Signal
 
     def __init__(self, shape, *, depth: int):
         check_int("Queue depth", depth, 1)
         self.shape = shape
         self.depth = depth
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+        super().__init__({
+            "i": In(stream.Signature(shape)),
+            "o": Out(stream.Signature(shape)),
+            "empty": Out(1),
+        })
 
     def elaborate(self, platform):
         m = Module()
@@ -55,6 +62,7 @@ class Queue(wiring.Component):
             Value.cast(self.o.payload).eq(held.r_data),
             self.o.valid.eq(held.r_rdy),
             held.r_en.eq(self.o.ready),
+            self.empty.eq(held.level == 0),
         ]
 
         return m

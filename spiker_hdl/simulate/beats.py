@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..model import Answer, Input, Mapping, Reports, Result
+from ..model.stimulus import sent
 from ..rtl import Accelerator
 
 __all__ = ["check_back_to_back", "gather", "payloads", "totals", "unpack"]
@@ -36,7 +37,8 @@ def payloads(accelerator: Accelerator, node: Input, sample: np.ndarray) -> list[
     """
     layout = accelerator.entries[node.name].i.p.shape()
     make = _words if accelerator.mapping.form == "words" else _events
-    return make(layout, node, accelerator.mapping, np.asarray(sample, dtype=np.int64))
+    sample = sent(node, np.asarray(sample, dtype=np.int64))
+    return make(layout, node, accelerator.mapping, sample)
 
 
 def _words(layout: Any, node: Input, mapping: Mapping, sample: np.ndarray) -> list[int]:
@@ -49,7 +51,7 @@ def _words(layout: Any, node: Input, mapping: Mapping, sample: np.ndarray) -> li
     packed = np.packbits(digits.reshape(len(sample) * words, -1), axis=1, bitorder="little")
     beats = [int.from_bytes(row.tobytes(), "little") for row in packed]
     beats[-1] |= 1 << layout["last"].offset
-    return beats
+    return beats[:words] + beats[2 * words - 1 :: words] if node.held else beats
 
 
 def _events(layout: Any, node: Input, mapping: Mapping, sample: np.ndarray) -> list[int]:

@@ -20,19 +20,22 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
+from amaranth.lib import wiring
+
 from ..emit.reading import Emission
 from ..emit.verilog import to_verilog
 from ..emit.yosys import YOWASP
 from ..model import NEURONS, Mapping, Network
 from ..rtl import Accelerator
 from .design import Design
-from .harness import harness
+from .harness import byte_harness, harness
 
 __all__ = [
     "TOOLS",
     "Build",
     "BuildError",
     "build",
+    "build_bytes",
     "build_emission",
     "cache_directory",
     "find_tool",
@@ -247,7 +250,7 @@ def build(
     accelerator = Accelerator(network, mapping, observe=observe, stepwise=stepwise)
     source = to_verilog(accelerator, NAME)
     design = Design.of(accelerator, source.ports)
-    library = _find(source.text, design, NAME, tool, directory)
+    library = _find(source.text, harness(design, tool, NAME), NAME, tool, directory)
     if alias is not None:
         text = json.dumps({"library": library.name, "tool": tool, "design": design.to_json()})
         _publish(alias, text.encode())
@@ -272,14 +275,39 @@ def build_emission(emission: Emission, *, tool: str | None = None) -> Build:
     tool = find_tool(tool)
     design = Design.read(emission)
     text = f"{emission.design}\n{emission.around}"
-    return Build(_find(text, design, emission.simulated, tool, _open_cache()), design, tool)
+    code = harness(design, tool, emission.simulated)
+    return Build(_find(text, code, emission.simulated, tool, _open_cache()), design, tool)
 
 
-def _find(verilog: str, design: Design, top: str, tool: str, directory: Path) -> Path:
-    """Return the library of a design, compiled if it is not in the cache."""
+def build_bytes(component: wiring.Component, *, tool: str | None = None) -> Path:
+    """Return the library of a component that takes and gives bytes, from the cache if it is there.
+
+    Parameters
+    ----------
+    component : wiring.Component
+        Not elaborated before; with streams of bytes ``i`` and ``o``, and ``idle``.
+    tool : str, optional
+        One of :data:`TOOLS`, the first that is installed by default.
+
+    Returns
+    -------
+    Path
+        Shared library: see :func:`~.harness.byte_harness`.
+
+    Raises
+    ------
+    BuildError
+        If a tool is missing or fails, or the cache cannot be written.
+    """
+    tool = find_tool(tool)
+    source = to_verilog(component, NAME)
+    return _find(source.text, byte_harness(source.ports, tool, NAME), NAME, tool, _open_cache())
+
+
+def _find(verilog: str, code: str, top: str, tool: str, directory: Path) -> Path:
+    """Return the library of Verilog and the C++ around it, compiled if it is not in the cache."""
     compiler = _compiler(os.environ.get("CXX"))
     machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
-    code = harness(design, tool, top)
     key = _key(verilog, code, top, machine, tool, _FAST, _SLOW)
     library = directory / f"{key}.so"
     if not library.exists():

@@ -22,6 +22,7 @@ from ..model import (
     stimulus,
 )
 from ..model.check import check_int
+from ..model.stimulus import sent
 from .beats import check_back_to_back, totals
 from .bits import beats_of, take, unpacked
 from .build import Build, build, build_emission
@@ -199,7 +200,12 @@ class _Models:
             answers = (steps // reports.window).astype(np.uint64)
         answers = np.cumsum(answers, dtype=np.uint64)
         inputs = [
-            beats_of(one.fields, one.width, [given.values[one.node][n] for n in chunk])
+            beats_of(
+                one.fields,
+                one.width,
+                [sent(network.nodes[one.node], given.values[one.node][n]) for n in chunk],
+                network.nodes[one.node].held,
+            )
             for one in design.inputs
         ]
         results = np.zeros((int(answers[-1]), design.result.words), dtype=np.uint32)

@@ -1,10 +1,11 @@
 """C++ around a simulated accelerator: it offers beats, takes results, and notes outcomes."""
 
+from collections.abc import Mapping
 from string import Template
 
 from .design import Design
 
-__all__ = ["harness"]
+__all__ = ["byte_harness", "harness"]
 
 _HARNESS = Template(r"""
 // Drives the accelerator for spiker_hdl.simulate.compiled: beats in, results and outcomes out.
@@ -137,6 +138,69 @@ extern "C" int spiker_run(void* held, Job* job) {
 }
 """)
 
+_BYTE_HARNESS = Template(r"""
+// Drives what takes and gives bytes for spiker_hdl.simulate.wire.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+$include
+
+namespace {
+
+$model
+
+struct Turn {
+  const uint8_t* in;
+  uint64_t given;    // bytes to take
+  uint8_t* into;
+  uint64_t room;     // most bytes to give
+  uint64_t cycles;   // most to simulate
+  uint64_t taken;    // what became of them: bytes taken, bytes given, cycles
+  uint64_t made;
+  uint64_t passed;
+};
+
+}  // namespace
+
+extern "C" void* spiker_make() {
+  Model* model = new Model();
+  model->reset();
+  return model;
+}
+
+extern "C" void spiker_drop(void* model) { delete static_cast<Model*>(model); }
+
+// Returns whether nothing happens until the next byte; stops as soon as it knows.
+extern "C" int spiker_turn(void* held, Turn* turn) {
+  Model& model = *static_cast<Model*>(held);
+  const uint8_t *in_next = turn->in, *last = turn->in + turn->given;
+  uint8_t *into_next = turn->into, *end = turn->into + turn->room;
+  bool idle = false;
+  turn->passed = 0;
+  while (turn->passed < turn->cycles && into_next != end) {
+    uint32_t octet = in_next != last ? *in_next : 0;
+    $offer
+    put(model.top.$payload, &octet);
+    $accept
+    model.settle();
+    bool took = in_next != last && $ready;
+    if (model.o_valid()) {
+      uint32_t out;
+      model.result(&out);
+      *into_next++ = static_cast<uint8_t>(out);
+    }
+    idle = model.idle() && in_next == last;
+    model.edge();
+    turn->passed++;
+    if (took) in_next++;
+    if (idle) break;
+  }
+  turn->taken = in_next - turn->in;
+  turn->made = into_next - turn->into;
+  return idle;
+}
+""")
+
 _VERILATOR_INCLUDE = """
 #include "Vaccelerator.h"
 #include "verilated.h"
@@ -265,11 +329,7 @@ def harness(design: Design, tool: str, top: str = "accelerator") -> str:
         Name of the module that is.
     """
     cxxrtl = tool == "cxxrtl"
-    # CXXRTL writes two underscores for one.
-    port = {
-        key: "p_" + name.replace("_", "__") if cxxrtl else name
-        for key, name in design.ports.items()
-    }
+    port = _names(design.ports, tool)
 
     def cases(line: Template, names: list[str]) -> str:
         return "\n".join(
@@ -290,14 +350,10 @@ def harness(design: Design, tool: str, top: str = "accelerator") -> str:
             f"  put(model.top.{port[name]}, config + {n});"
             for n, name in enumerate(("window", "length", "margin", "exact"))
         )
-    model = _CXXRTL_MODEL if cxxrtl else _VERILATOR_MODEL
+    include, model = _model(port, tool, top)
     return _HARNESS.substitute(
-        include=_CXXRTL_INCLUDE if cxxrtl else _VERILATOR_INCLUDE,
-        model=model.substitute({
-            "top": "p_" + top.replace("_", "__"),
-            **{name: port[name] for name in ("clk", "rst", "idle")},
-            **{f"o_{name}": port[f"o__{name}"] for name in ("payload", "valid", "ready")},
-        }),
+        include=include,
+        model=model,
         inputs=len(inputs),
         observed=len(observed),
         beat_words=", ".join(str(one.words) for one in design.inputs),
@@ -317,6 +373,50 @@ def harness(design: Design, tool: str, top: str = "accelerator") -> str:
         readies=cases(Template(f"case $n: return {ready};"), inputs),
         configuration=config,
         outcomes=cases(Template("case $n: get(model.top.$payload, held); break;"), observed),
+    )
+
+
+def _names(ports: Mapping[str, str], tool: str) -> dict[str, str]:
+    """Return what the C++ calls ports: CXXRTL writes two underscores for one."""
+    if tool == "cxxrtl":
+        return {key: "p_" + name.replace("_", "__") for key, name in ports.items()}
+    return dict(ports)
+
+
+def _model(port: dict[str, str], tool: str, top: str) -> tuple[str, str]:
+    """Return what a harness includes, and the class around a design."""
+    cxxrtl = tool == "cxxrtl"
+    model = _CXXRTL_MODEL if cxxrtl else _VERILATOR_MODEL
+    return _CXXRTL_INCLUDE if cxxrtl else _VERILATOR_INCLUDE, model.substitute({
+        "top": "p_" + top.replace("_", "__"),
+        **{name: port[name] for name in ("clk", "rst", "idle")},
+        **{f"o_{name}": port[f"o__{name}"] for name in ("payload", "valid", "ready")},
+    })
+
+
+def byte_harness(ports: Mapping[str, str], tool: str, top: str) -> str:
+    """Return the C++ that drives a design which takes and gives bytes.
+
+    Parameters
+    ----------
+    ports : mapping of str to str
+        Names in Verilog, by those in Amaranth.
+    tool : {"verilator", "cxxrtl"}
+        Which made the C++ that is driven.
+    top : str
+        Name of the module that is.
+    """
+    port = _names(ports, tool)
+    include, model = _model(port, tool, top)
+    cxxrtl = tool == "cxxrtl"
+    flag = "model.top.{}.set({}_next != last);" if cxxrtl else "model.top.{} = {}_next != last;"
+    return _BYTE_HARNESS.substitute(
+        include=include,
+        model=model,
+        offer=flag.format(port["i__valid"], "in"),
+        accept=flag.replace("{}_next != last", "into_next != end").format(port["o__ready"]),
+        payload=port["i__payload"],
+        ready=f"bit(model.top.{port['i__ready']})" if cxxrtl else f"model.top.{port['i__ready']}",
     )
 
 

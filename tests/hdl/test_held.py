@@ -1,0 +1,180 @@
+"""Tests of held inputs: one value a channel and sample, sent once, in the same bits everywhere."""
+
+from random import Random
+
+import numpy as np
+import pytest
+from amaranth import Fragment
+
+from spiker_hdl import emit, run
+from spiker_hdl.model import (
+    Core,
+    Decay,
+    Input,
+    Integrator,
+    Lif,
+    Mapping,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    load,
+    timing,
+)
+from spiker_hdl.rtl import Accelerator
+from spiker_hdl.simulate import compiled, interpreted
+from spiker_hdl.simulate.beats import payloads
+
+
+def draw(seed):
+    """Draw a network with held inputs, samples of several lengths, and a mapping."""
+    random, draws = Random(seed), np.random.default_rng(seed)
+    channels, hidden, output = random.randint(1, 12), random.randint(1, 11), random.randint(1, 5)
+    low, high = random.choice([(0, 1), (0, 3), (0, 15), (-2, 2)])
+    inputs = [Input("x", channels, low, high, held=True)]
+    links = [
+        Projection("x", "h", draws.integers(-4, 5, (hidden, channels)), random.choice([0, 0, 2])),
+        Projection("h", "o", draws.integers(-4, 5, (output, hidden))),
+    ]
+    if seed % 3 == 0:
+        inputs.append(Input("y", 3, held=True))
+        links.append(Projection("y", "h", draws.integers(-4, 5, (hidden, 3)), 1))
+    network = Network(
+        inputs,
+        [
+            Population("h", hidden, Lif(threshold=4, decay=Decay.shift(2), width=9)),
+            Population("o", output, Integrator(decay=Decay.shift(2), width=10)),
+        ],
+        links,
+        [Readout("o", "last"), Readout("h", "count", "spikes")],
+    )
+    steps = [random.randint(1, 6) for _ in range(4)]
+    spikes = {
+        one.name: [
+            np.repeat(
+                draws.integers(one.low, one.high + 1, (1, one.size))
+                * (draws.random((1, one.size)) < 0.6),
+                count,
+                axis=0,
+            )
+            for count in steps
+        ]
+        for one in inputs
+    }
+    form = {"form": random.choice(["words", "events"]), "word": random.randint(1, 7)}
+    if random.random() < 0.5:
+        mapping = Mapping.folded(network, random.randint(1, hidden), **form)
+    else:
+        cores = {"h": Core(hidden, random.randint(1, hidden)), "o": Core(output, output)}
+        mapping = Mapping.default(network, cores=cores, **form)
+    return network, spikes, mapping, random
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_same_bits_and_the_cycles_predicted(seed):
+    network, spikes, mapping, random = draw(seed)
+    record = ["h", "h.v", "o.v"]
+    wanted = run(network, spikes, record=record)
+    alone = run(network, spikes, engine="amaranth", mapping=mapping, record=record)
+    assert wanted.differences(alone) == []
+    assert (timing.predict(network, spikes, mapping=mapping).cycles == alone.cycles).all()
+    crowded = interpreted.run(network, spikes, mapping=mapping, back_to_back=True)
+    assert wanted.differences(crowded) == []
+    predicted = timing.predict(network, spikes, mapping=mapping, streams=1)
+    assert (predicted.cycles == crowded.cycles).all()
+    stalled = interpreted.run(
+        network,
+        spikes,
+        mapping=mapping,
+        record=record,
+        back_to_back=True,
+        pauses=(lambda: random.random() < 0.3, lambda: random.random() < 0.4),
+    )
+    assert wanted.differences(stalled) == []
+
+
+def test_samples_are_alive():
+    counts = [run(*draw(seed)[:2]).counts["h"] for seed in range(8)]
+    assert sum((one > 0).mean() > 0.5 for one in counts) >= 5
+
+
+@pytest.mark.slow
+def test_compiled_too():
+    for seed in (1, 3):
+        network, spikes, mapping, _ = draw(seed)
+        wanted = run(network, spikes, record=["h", "o.v"])
+        found = compiled.run(network, spikes, mapping=mapping, record=["h", "o.v"])
+        assert wanted.differences(found) == []
+        assert (timing.predict(network, spikes, mapping=mapping).cycles == found.cycles).all()
+
+
+def held_and_not(held):
+    draws = np.random.default_rng(0)
+    return Network(
+        [Input("x", 9, held=held)],
+        [Population("o", 4, Lif(threshold=9, decay=Decay.shift(3), width=8))],
+        [Projection("x", "o", draws.integers(-4, 5, (4, 9)))],
+        [Readout("o", "count")],
+    )
+
+
+def test_a_held_input_is_added_once():
+    spikes = np.repeat(np.random.default_rng(1).integers(0, 2, (2, 1, 9)), 5, axis=1)
+    one, other = held_and_not(True), held_and_not(False)
+    assert run(one, spikes).differences(run(other, spikes)) == []
+    events = spikes[:, 0].sum(axis=1)
+    for mapping in (Mapping.default(one), Mapping.folded(one, 2, form="events")):
+        folds = -(-4 // mapping.cores["o"].lanes)
+        assert timing.predict(one, spikes, mapping=mapping).spent["o"].events.tolist() == [
+            *(folds * events)
+        ]
+        assert timing.predict(other, spikes, mapping=mapping).spent["o"].events.tolist() == [
+            *(folds * 5 * events)
+        ]
+
+
+def test_later_steps_are_one_beat_each():
+    network = held_and_not(True)
+    sample = np.ones((3, 9), int)
+    for form, beats in (("words", 3 + 1 + 1), ("events", 9 + 1 + 1 + 1)):
+        made = Accelerator(network, Mapping.default(network, form=form, word=4))
+        assert len(payloads(made, network.inputs[0], sample)) == beats
+        Fragment.get(made, None)  # elaborated, as each component must be
+
+
+def test_files_and_test_benches_know_of_it(tmp_path):
+    network = held_and_not(True)
+    network.save(tmp_path / "net.spiker")
+    again = load(tmp_path / "net.spiker")
+    assert again == network
+    assert again.inputs[0].held
+    assert network.digest != held_and_not(False).digest
+    spikes = np.ones((2, 3, 9), int)
+    emit(network, tmp_path / "out", samples=spikes)
+    assert (
+        "one beat for each step behind a sample's first"
+        in (tmp_path / "out" / "manifest.json").read_text()
+    )
+
+
+def test_what_cannot_be_held_is_refused():
+    spikes = np.zeros((2, 3, 9), int)
+    spikes[1, 2, 4] = 1
+    with pytest.raises(ValueError, match=r"'x' must be the same in every step.*step 2 of sample 1"):
+        run(held_and_not(True), spikes)
+    with pytest.raises(TypeError, match="Input 'x' held must be a bool, not 1"):
+        Input("x", 3, held=1)
+    neuron = Lif(threshold=9, decay=Decay.shift(3), width=8)
+    with pytest.raises(ValueError, match="'o' must take held inputs alone, not 'o' beside 'x'"):
+        Network(
+            [Input("x", 2, held=True)],
+            [Population("o", 2, neuron)],
+            [
+                Projection("x", "o", np.ones((2, 2), int)),
+                Projection("o", "o", np.ones((2, 2), int), delay=1),
+            ],
+            [Readout("o", "count")],
+        )
+    network = held_and_not(True)
+    with pytest.raises(ValueError, match="Store of 'x->o' must be 'rows', not 'synapses'"):
+        Mapping.default(network, stores={"x->o": "synapses"})
