@@ -283,10 +283,13 @@ def _arrays(net: SpikingNetwork, spikes: Any) -> dict[str, np.ndarray]:
     given = stimulus(net.graph, spikes)
     if len(set(given.steps.tolist())) > 1:
         raise ValueError("Samples must have the same number of steps")
-    return {
+    found = {
         name: one if isinstance(one, np.ndarray) else np.stack(one)
         for name, one in given.values.items()
     }
+    # Torch does little with unsigned integers of more than 8 bits.
+    wide = {np.dtype(kind) for kind in (np.uint16, np.uint32, np.uint64)}
+    return {name: one.astype(np.int32) if one.dtype in wide else one for name, one in found.items()}
 
 
 def _labels(net: SpikingNetwork, labels: Any, count: int) -> np.ndarray:

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from spiker_hdl.model import AdaptiveLif, CurrentLif, Input, Integrator, Lif, Readout, reference
+from spiker_hdl.model import (
+    AdaptiveLif,
+    CurrentLif,
+    Input,
+    Integrator,
+    Lif,
+    Readout,
+    encoders,
+    reference,
+)
 from spiker_train import (
     Cell,
     Connection,
@@ -170,6 +179,15 @@ def test_pictures_are_moved_whole():
     first, second = (found[:, n].nonzero() for n in (0, 1))
     assert torch.equal(first[:, :2], second[:, :2])
     assert torch.equal(first[:, 2] + 1, second[:, 2])
+
+
+def test_graded_pictures_train_as_they_are_encoded():
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 3, 4))
+    spikes = encoders.graded(pictures, 2)  # of 16 bits, unsigned
+    net = SpikingNetwork.chain("12-3", shape=(3, 4), values=(0, 15))
+    labels = np.arange(40) % 3
+    history = train(net, spikes, labels, epochs=1, shift=1, progress=False)
+    assert len(history.losses) == 1
 
 
 def test_a_split_takes_every_sample_once():
