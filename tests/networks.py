@@ -208,6 +208,11 @@ class _Plan:
                 "refractory": refractory,
                 "refractory_input": random.choice(["lost", "kept"]),
             }
+            own = Random(repr(threshold))  # apart, so that a seed's other draws stay what they were
+            if knobs.fields["late"] and knobs.fields["reset"] in {"zero", "value"}:
+                knobs.fields["late_input"] = own.choice(["lost", "kept"])
+            if not knobs.fields["late"] and knobs.fields["reset"] == "subtract":
+                knobs.fields["owing"] = own.random() < 0.25
         knobs.floor = random.random() < 0.3
         knobs.floor_share = random.choice([0, 0, random.random(), 1])
         knobs.rest = {
@@ -537,6 +542,10 @@ def _population_options(one):
         yield f"fire {neuron.fire}"
         if neuron.late:
             yield "late"
+        if neuron.late_input == "kept":
+            yield "late kept"
+        if neuron.owing:
+            yield "owing"
         if neuron.refractory:
             yield f"refractory {neuron.refractory_input}"
         if neuron.floor is not None:
@@ -584,7 +593,7 @@ OPTIONS = frozenset({
     *("lone neuron", "bias", "bias per neuron", "threshold per neuron", "decay per neuron"),
     *("other per neuron", "rest", "no decay", "decay shift", "decay multiplier"),
     *("reset subtract", "reset zero", "reset value", "reset none", "late", "fire >", "fire >="),
-    *("refractory lost", "refractory kept", "floor"),
+    *("late kept", "owing", "refractory lost", "refractory kept", "floor"),
     *("dense", "sparse", "one_to_one", "delay", "several of a pair", "bits declared"),
     *("recurrent", "backward", "skip", "graded", "binary", "negative values", "several inputs"),
     *(f"readout {kind}" for kind in READOUTS),

@@ -36,11 +36,15 @@ class SpikingNeuron(Neuron):
       (``"value"``) or stays (``"none"``);
     - does so in the same step, or, with ``late``, in the following one: there ``theta`` is
       subtracted from the sum of what leaked and the input, or ``"zero"`` and ``"value"`` replace
-      that sum, so that the input of that step is lost. In snnTorch 1.0.0 (Eshraghian et al., Proc.
-      IEEE 111(9), 2023) that is ``reset_delay=True`` of ``Synaptic``, ``RLeaky`` and ``RSynaptic``,
-      and of ``Leaky`` with ``"subtract"``; ``Lapicque`` resets so always. ``Leaky`` with ``"zero"``
-      keeps the input of that step: it fires as a reset to zero in the same step does, though its
-      potential stays above ``theta`` until the next;
+      that sum (``late_input="lost"``), or only what leaked, so that ``v = 0 + x`` or ``v =
+      reset_value + x`` (``"kept"``). In snnTorch 1.0.0 (Eshraghian et al., Proc. IEEE 111(9), 2023)
+      ``reset_delay=True`` of ``Synaptic``, ``RLeaky`` and ``RSynaptic`` is a late reset that loses
+      that input, as is every reset of ``Lapicque``; ``Leaky`` alone keeps it;
+    - with ``owing``, has to pass ``2 theta`` in a step that it begins above ``theta``, and gives up
+      ``theta`` once if it does: with ``r`` one where ``v > theta`` before the step, else zero, it
+      fires where ``decay(v) + x > theta * (1 + r)``. That is ``reset_mechanism="subtract"``,
+      ``reset_delay=False`` of snnTorch 1.0.0 (``_neurons/leaky.py``, ``synaptic.py`` and
+      ``rleaky.py``: what ``mem_reset`` takes before the test and ``do_reset`` gives back after it);
     - for ``refractory`` further steps the neuron is silent, and its input is lost or integrated.
 
     Parameters
@@ -55,6 +59,11 @@ class SpikingNeuron(Neuron):
         Potential after a spike, with ``reset="value"``.
     late : bool
         Whether the reset takes place in the step after the spike.
+    late_input : {"lost", "kept"}
+        What becomes of the input of that step, with ``late`` and ``reset="zero"`` or ``"value"``.
+    owing : bool
+        Whether a potential that begins a step above the threshold (or at it, as ``fire`` says) must
+        pass (or reach) twice the threshold to fire, with ``reset="subtract"`` that is not late.
     fire : {">", ">="}
         Comparison of potential and threshold.
     refractory : int
@@ -71,8 +80,9 @@ class SpikingNeuron(Neuron):
     TypeError
         If a parameter is of another type.
     ValueError
-        If one is out of range, the potential cannot reach the threshold, or a reset by subtraction
-        has a threshold below zero.
+        If one is out of range, the potential cannot reach the threshold, a reset by subtraction
+        has a threshold below zero, or ``late_input`` or ``owing`` is given for a reset that has no
+        use for it.
     """
 
     width: int = field(kw_only=True)
@@ -80,6 +90,8 @@ class SpikingNeuron(Neuron):
     reset: str = field(default="subtract", kw_only=True)
     reset_value: Any = parameter("width", default=0, scales=True)
     late: bool = field(default=False, kw_only=True)
+    late_input: str = field(default="lost", kw_only=True, metadata={"later": True})
+    owing: bool = field(default=False, kw_only=True, metadata={"later": True})
     fire: str = field(default=">", kw_only=True)
     refractory: int = field(default=0, kw_only=True)
     refractory_input: str = field(default="lost", kw_only=True)
@@ -92,10 +104,17 @@ class SpikingNeuron(Neuron):
         check_int("Potential width", self.width, 2, 32)
         check_choice("Reset", self.reset, RESETS)
         check_kind("Late", self.late, bool)
+        check_choice("Late input", self.late_input, ("lost", "kept"))
+        check_kind("Owing", self.owing, bool)
         check_choice("Fire", self.fire, (">", ">="))
         check_int("Refractory steps", self.refractory, 0, 255)
         check_choice("Refractory input", self.refractory_input, ("lost", "kept"))
         super().__post_init__()
+        when = f"with reset={self.reset!r} and late={self.late}"
+        if self.late_input == "kept" and not (self.late and self.reset in {"zero", "value"}):
+            raise ValueError(f"Late input must be 'lost' {when}, not 'kept'")
+        if self.owing and (self.late or self.reset != "subtract"):
+            raise ValueError(f"Owing must be False {when}, not True")
         low, high = signed_range(self.width)
         if self.floor is not None:
             check_int("Floor", self.floor, low, 0)
@@ -128,9 +147,11 @@ class SpikingNeuron(Neuron):
         """Add the input to a potential that has leaked, with the reset of a late spike."""
         if self.refractory and self.refractory_input == "lost":
             current = via.select(s.countdown > 0, 0, current)
+        threshold = p.threshold if threshold is None else threshold
+        if self.late_input == "kept":
+            v = via.select(s.pending > 0, self.fallen(p, v, threshold), v)
         total = v + current
-        if self.late and self.reset != "none":
-            threshold = p.threshold if threshold is None else threshold
+        if self.late and self.late_input == "lost" and self.reset != "none":
             total = via.select(s.pending > 0, self.fallen(p, total, threshold), total)
         if self.floor is not None:
             total = via.maximum(total, self.floor)
@@ -139,7 +160,11 @@ class SpikingNeuron(Neuron):
     def spike(self, p: Any, s: Any, v: Any, via: Arithmetic, threshold: Any = None):
         """Decide who fires; return that, and the states after an immediate reset."""
         threshold = p.threshold if threshold is None else threshold
-        fired = (via.above if self.fire == ">" else via.reaches)(v, threshold)
+        limit = threshold
+        if self.owing:
+            owed = s.v > threshold if self.fire == ">" else s.v >= threshold
+            limit = via.select(owed, threshold + threshold, threshold)
+        fired = (via.above if self.fire == ">" else via.reaches)(v, limit)
         after = {"countdown": s.countdown}
         if self.refractory:
             fired = via.both(fired, via.invert(s.countdown > 0))

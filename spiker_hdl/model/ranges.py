@@ -154,6 +154,20 @@ class Interval:
         return Test(a.yes + b.yes)
 
 
+def _beneath(x: Interval) -> list[tuple[Interval, Any]]:
+    """List what both arms of a choice hold, alone or in a sum, with the least of the rest of it."""
+    if x._rule is not _choose:
+        return []
+    arms = []
+    for arm in x._parts[1:]:
+        arms.append({id(arm): (arm, 0)})
+        if arm._rule is _add:
+            one, other = arm._parts
+            arms[-1] |= {id(one): (one, other.low), id(other): (other, one.low)}
+    yes, no = arms
+    return [(yes[key][0], _least(yes[key][1], no[key][1])) for key in yes if key in no]
+
+
 def _add(a: Ends, b: Ends) -> Ends:
     return a[0] + b[0], a[1] + b[1]
 
@@ -229,6 +243,8 @@ class Test:
             reach = a_ends[1] - b_ends[0]
             facts.narrow((_subtract, id(a), id(b)), gap, reach)
             facts.narrow((_subtract, id(b), id(a)), -reach, -gap)
+            for part, excess in _beneath(b):
+                facts.narrow((_subtract, id(a), id(part)), gap + excess, a_ends[1] - part.low)
         return facts
 
     def join(self, yes: Interval, no: Interval, known: Facts) -> Ends:

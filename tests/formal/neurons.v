@@ -6,24 +6,31 @@
 // What spiking neurons share. RESET: 0 subtract, 1 zero, 2 value, 3 none.
 module soma #(
     parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
-    parameter `INT FLOOR = -16
+    parameter LATE_KEPT = 0, OWING = 0, parameter `INT FLOOR = -16
 ) (
-    input `INT leaked, input `INT x, input `INT theta, input `INT reset_value,
+    input `INT before, input `INT leaked, input `INT x, input `INT theta, input `INT reset_value,
     input `INT countdown, input `INT pending,
     output reg fired, output reg `INT v, output reg `INT countdown_after,
     output reg `INT pending_after
 );
     localparam `INT HIGH = (1 << (WIDTH - 1)) - 1;
     reg silent;
+    reg `INT tested;
     always @* begin
         silent = countdown != 0;
 
-        // The input of silent steps is lost, or integrated as ever.
-        if (silent && !KEPT) v = leaked;
-        else v = leaked + x;
+        // A late reset that keeps its input forgets what leaked.
+        v = leaked;
+        if (LATE && LATE_KEPT && pending != 0) begin
+            if (RESET == 1) v = 0;
+            if (RESET == 2) v = reset_value;
+        end
 
-        // A late reset: the threshold goes from the sum, or the sum is replaced.
-        if (LATE && pending != 0) begin
+        // The input of silent steps is lost, or integrated as ever.
+        if (!silent || KEPT) v = v + x;
+
+        // Another late reset: the threshold goes from the sum, or the sum is replaced.
+        if (LATE && !LATE_KEPT && pending != 0) begin
             if (RESET == 0) v = v - theta;
             if (RESET == 1) v = 0;
             if (RESET == 2) v = reset_value;
@@ -33,8 +40,11 @@ module soma #(
         if (v < FLOOR) v = FLOOR;
         if (v > HIGH) v = HIGH;
 
-        // It fires past the threshold, unless it is refractory.
-        fired = (v > theta || (AT_LEAST && v == theta)) && !silent;
+        // It fires past the threshold, unless it is refractory. Who owes a threshold, since it was
+        // past it before, gives that up before the test, which takes nothing from the potential.
+        tested = v;
+        if (OWING && (before > theta || (AT_LEAST && before == theta))) tested = v - theta;
+        fired = (tested > theta || (AT_LEAST && tested == theta)) && !silent;
 
         // A reset in the same step.
         if (!LATE && fired) begin
@@ -70,21 +80,21 @@ endmodule
 // v = v + x
 module if_neuron #(
     parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
-    parameter `INT FLOOR = -16
+    parameter LATE_KEPT = 0, OWING = 0, parameter `INT FLOOR = -16
 ) (
     input `INT x, input `INT threshold, input `INT reset_value,
     input `INT v, input `INT countdown, input `INT pending,
     output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after
 );
-    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
-        v, x, threshold, reset_value, countdown, pending,
+    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, LATE_KEPT, OWING, FLOOR) soma (
+        v, v, x, threshold, reset_value, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
 // v = decay(v) + x
 module lif_neuron #(
     parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
-    parameter `INT FLOOR = -16, parameter BITS = 3
+    parameter LATE_KEPT = 0, OWING = 0, parameter `INT FLOOR = -16, parameter BITS = 3
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
     input `INT v, input `INT countdown, input `INT pending,
@@ -92,15 +102,16 @@ module lif_neuron #(
 );
     wire `INT leaked;
     decayed #(BITS) leak (v, decay, leaked);
-    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
-        leaked, x, threshold, reset_value, countdown, pending,
+    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, LATE_KEPT, OWING, FLOOR) soma (
+        v, leaked, x, threshold, reset_value, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
 // i = current_decay(i) + x, v = decay(v) + i, all in the same step
 module current_lif_neuron #(
     parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
-    parameter `INT FLOOR = -16, parameter BITS = 3, CURRENT_WIDTH = 4
+    parameter LATE_KEPT = 0, OWING = 0, parameter `INT FLOOR = -16,
+    parameter BITS = 3, CURRENT_WIDTH = 4
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
     input `INT current_decay,
@@ -114,15 +125,15 @@ module current_lif_neuron #(
     decayed #(BITS) fall (i, current_decay, rest);
     limited #(-(ONE << (CURRENT_WIDTH - 1)), (ONE << (CURRENT_WIDTH - 1)) - 1)
         synapse (rest + x, i_after);
-    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
-        leaked, i_after, threshold, reset_value, countdown, pending,
+    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, LATE_KEPT, OWING, FLOOR) soma (
+        v, leaked, i_after, threshold, reset_value, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
 // v = decay(v) + x against threshold + a; a = rise_decay(a) + rise * fired
 module adaptive_lif_neuron #(
     parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
-    parameter `INT FLOOR = -16, parameter BITS = 3
+    parameter LATE_KEPT = 0, OWING = 0, parameter `INT FLOOR = -16, parameter BITS = 3
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
     input `INT rise, input `INT rise_decay,
@@ -135,8 +146,8 @@ module adaptive_lif_neuron #(
     decayed #(BITS) leak (v, decay, leaked);
     decayed #(BITS) fall (a, rise_decay, fallen);
     limited #(0, (ONE << (WIDTH - 1)) - 1) rises (fallen + (fired ? rise : 20'sd0), a_after);
-    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
-        leaked, x, threshold + a, reset_value, countdown, pending,
+    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, LATE_KEPT, OWING, FLOOR) soma (
+        v, leaked, x, threshold + a, reset_value, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 

@@ -21,11 +21,13 @@ RESETS = ("subtract", "zero", "value", "none")
 
 # Settings of a spiking neuron, all together; and the decays: each numerator as a constant, and
 # as an operand of any value.
+WHEN = [{"reset": reset, "late": late} for reset, late in product(RESETS, (False, True))]
+WHEN += [{"reset": reset, "late": True, "late_input": "kept"} for reset in ("zero", "value")]
+WHEN += [{"reset": "subtract", "owing": True}]
 OPTIONS = [
-    {"reset": reset, "late": late, "fire": fire, "floor": floor} | rest
-    for reset, late, fire, floor, rest in product(
-        RESETS,
-        (False, True),
+    when | {"fire": fire, "floor": floor} | rest
+    for when, fire, floor, rest in product(
+        WHEN,
         (">", ">="),
         (None, -3),
         (
@@ -138,6 +140,8 @@ class Equal(Harness):
                 "p_AT_LEAST": int(neuron.fire == ">="),
                 "p_REFRACTORY": neuron.refractory,
                 "p_KEPT": int(neuron.refractory_input == "kept"),
+                "p_LATE_KEPT": int(neuron.late_input == "kept"),
+                "p_OWING": int(neuron.owing),
                 "p_FLOOR": Const(neuron.lowest, INT),
             }
         if any(name.endswith("decay") for name in neuron.parameters):
@@ -167,8 +171,13 @@ def test_gates_equal_the_equation_for_known_decays(model, numerator, tmp_path):
     [
         ("If", "total = v + current", "total = v - current"),
         ("If", "s.countdown > 0, s.countdown - 1, 0", "s.countdown > 0, s.countdown - 2, 0"),
-        ("If", "via.select(s.pending > 0, self", "via.select(s.pending < 1, self"),
+        ("If", "total = via.select(s.pending > 0", "total = via.select(s.pending < 1"),
         ("If", "if not self.late and self.reset", "if self.late and self.reset"),
+        ("If", "owed, threshold + threshold, threshold", "owed, threshold + 1, threshold"),
+        ("Lif", "owed = s.v > threshold", "owed = v > threshold"),
+        ("Lif", "else s.v >= threshold", "else s.v > threshold"),
+        ("Lif", "v = via.select(s.pending > 0, self", "current = via.select(s.pending > 0, self"),
+        ("Lif", 'late_input == "lost" and', 'late_input == "kept" and'),
         ("If", "total = via.maximum(total, self.floor)", "total = via.maximum(total, 0)"),
         (
             "Lif",

@@ -202,4 +202,51 @@ TIES = {
     "record": {"v.v": [[[3, 3, -8], [6, 6, -8], [7, 7, -8]], [[0, 0, 0]] * 3]},
 }
 
-BY_HAND = [LAYER, RECURRENT, WINDOWS, SECOND_ORDER, TIES]
+# A LIF "a" that owes (half of the potential lost, threshold 5) hears 2 x; a LIF "b" with a late
+# reset to 2 that keeps the input (half lost, fires above 4) hears x and -2 a.
+#   step       0             1           2           3              4          5
+#   x          7             1           2           5              0          6
+#   a hears    14            2           4           10             0          12
+#   a before   0             9, above 5  7, above 5  8, above 5     9, above 5 5, not above 5
+#   a passes   5             10          10          10             10         5
+#   a          14, fires: 9  9-4+2 = 7   7-3+4 = 8   8-4+10, f.: 9  9-4 = 5    5-2+12, fires: 10
+#   b hears    5             1           2           3              0          4
+#   b          5, fires      2+1 = 3     3-1+2 = 4   4-2+3, fires   2+0 = 2    2-1+4, fires
+OWING = {
+    "name": "owing, and a late reset that keeps its input",
+    "network": Network(
+        [Input("x", 1, 0, 7)],
+        [
+            Population("a", 1, Lif(width=6, threshold=5, owing=True, decay=Decay.shift(1))),
+            Population(
+                "b",
+                1,
+                Lif(
+                    width=6,
+                    threshold=4,
+                    reset="value",
+                    reset_value=2,
+                    late=True,
+                    late_input="kept",
+                    decay=Decay.shift(1),
+                ),
+            ),
+        ],
+        [
+            Projection("x", "a", column(2)),
+            Projection("x", "b", column(1)),
+            Projection("a", "b", column(-2)),
+        ],
+        [Readout("a"), Readout("b", "sum", "sum"), Readout("b", "last", "last")],
+    ),
+    "spikes": {"x": np.array([column(7, 1, 2, 5, 0, 6)])},
+    "answers": {"a": [[(0, [3])]], "sum": [[(0, [24])]], "last": [[(0, [5])]]},
+    "record": {
+        "a": [[[1], [0], [0], [1], [0], [1]]],
+        "a.v": [[[9], [7], [8], [9], [5], [10]]],
+        "b": [[[1], [0], [0], [1], [0], [1]]],
+        "b.v": [[[5], [3], [4], [5], [2], [5]]],
+    },
+}
+
+BY_HAND = [LAYER, RECURRENT, WINDOWS, SECOND_ORDER, TIES, OWING]

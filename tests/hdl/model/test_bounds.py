@@ -114,6 +114,37 @@ def test_sums_over_several_projections_by_hand():
         (If(width=8, threshold=10, reset="zero"), [[3, 0, 4]], {"v": (0, 10)}),
         (If(width=8, threshold=100, reset="none"), [[3, 0, 4]], {"v": (0, 127)}),
         (If(width=8, threshold=10, v=40), [[3, 0, 4]], {"v": (1, 40)}),  # above 10, it gives up 10
+        # What a reset leaves settles at 12: 12 - 6 + 16 - 10. Who owes keeps up to twice 10.
+        (Lif(width=8, threshold=10, decay=Decay.shift(1)), [[14, 2]], {"v": (0, 12)}),
+        (Lif(width=8, threshold=10, decay=Decay.shift(1), owing=True), [[14, 2]], {"v": (0, 20)}),
+        (If(width=8, threshold=10, owing=True), [[3, 0, 4]], {"v": (0, 10)}),  # and none does
+        # 40 - 10 + 20 - 10; a spike leaves something above zero, whatever the threshold rose to.
+        (
+            AdaptiveLif(
+                width=8,
+                threshold=10,
+                decay=Decay.shift(2),
+                rise=3,
+                rise_decay=Decay.shift(1),
+                floor=0,
+                owing=True,
+            ),
+            [[20]],
+            {"v": (0, 40), "a": (0, 6)},
+        ),
+        (
+            Lif(
+                width=8,
+                threshold=10,
+                decay=Decay.shift(1),
+                reset="value",
+                reset_value=-7,
+                late=True,
+                late_input="kept",
+            ),
+            [[9, -2]],
+            {"v": (-9, 18)},  # -7 - 2; 18 - 9 + 9
+        ),
         (Accumulator(width=6), [[3, -2, 4]], {"v": (-32, 31)}),
         (Accumulator(width=6), [[0, 0, 0]], {"v": (0, 0)}),
         # v = v - floor(v / 4) + x settles at 4 x and what is too small to leak: 28 + 3.
@@ -180,6 +211,28 @@ SMALL = [
             [0, 2],
         )
     ),
+    *(
+        Lif(
+            width=5,
+            threshold=threshold,
+            decay=Decay.shift(1),
+            reset_value=-2,
+            floor=floor,
+            refractory=refractory,
+            **when,
+        )
+        for threshold, when, floor, refractory in product(
+            [3, 9],
+            [
+                {"owing": True},
+                {"owing": True, "fire": ">="},
+                {"late": True, "late_input": "kept", "reset": "zero"},
+                {"late": True, "late_input": "kept", "reset": "value"},
+            ],
+            [None, -4],
+            [0, 2],
+        )
+    ),
     *(If(width=5, threshold=6, reset=reset) for reset in ("subtract", "none")),
     *(
         CurrentLif(
@@ -192,6 +245,15 @@ SMALL = [
             width=5, threshold=4, decay=Decay.shift(2), rise=rise, rise_decay=Decay.shift(1)
         )
         for rise in (0, 3, 15)
+    ),
+    AdaptiveLif(
+        width=5,
+        threshold=4,
+        decay=Decay.shift(2),
+        rise=3,
+        rise_decay=Decay.shift(1),
+        floor=-1,
+        owing=True,
     ),
     Integrator(width=5, decay=Decay.shift(2)),
     Integrator(width=5, decay=Decay(5, 3)),
@@ -244,7 +306,7 @@ def test_no_intermediate_is_larger_than_the_largest():
 
         __radd__, __rmul__ = __add__, __mul__
 
-    for neuron in SMALL[::3] + SMALL[-8:]:
+    for neuron in SMALL[::3] + SMALL[-9:]:
         found = one(neuron, [[9, -7]]).bounds["p"]
         Watched.largest = 0
         operands = {name: Watched(held.value) for name, held in neuron.parameters.items()}

@@ -186,6 +186,33 @@ def test_the_digest_does_not_hang_on_the_machine():
     )
 
 
+def test_fields_that_came_later_are_left_out_at_their_default(tmp_path):
+    path, lif = tmp_path / "net.spiker", {"width": 6, "threshold": 3, "decay": Decay.shift(1)}
+    found = set()
+    for more, wanted in [
+        ({}, {}),
+        ({"owing": True}, {"owing": True}),
+        ({"late": True, "reset": "zero"}, {}),
+        ({"late": True, "reset": "zero", "late_input": "kept"}, {"late_input": "kept"}),
+    ]:
+        net = small(populations=(Population("lif", 2, Lif(**lif | more)), small().populations[1]))
+        net.save(path)
+        neuron = json.loads(parts(path.read_bytes())["network.json"])["populations"][0]["neuron"]
+        assert {name: neuron[name] for name in ("late_input", "owing") if name in neuron} == wanted
+        assert load(path) == net
+        found.add(net.digest)
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("name", ["late", "fire", "countdown"])
+def test_other_fields_with_a_default_must_be_there(name, whole, tmp_path):
+    members = parts(whole)
+    text = json.loads(members["network.json"])
+    del text["populations"][0]["neuron"][name]
+    damaged = packed(members | {"network.json": json.dumps(text).encode()})
+    assert "neuron Lif must have the keys" in refused(tmp_path / "a", damaged)
+
+
 # -- neurons of the user's own -------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from spiker_hdl.model import (
 )
 
 LIF = {"width": 8, "threshold": 100, "decay": Decay.shift(2)}
+KEPT = {"reset": "zero", "late_input": "kept"}
 
 
 def step(neuron, current, **before):
@@ -111,6 +112,16 @@ def test_lif_by_hand(options, v, x, fired, after):
         ({"reset": "value", "reset_value": 20, "threshold": 10}, 50, 1, 0, True, 20, 1),
         ({"reset": "none"}, 101, 1, 10, False, 86, 0),  # 101 - 25 + 10
         ({"reset": "none"}, 101, 1, 30, True, 106, 1),
+        (KEPT, 101, 1, 50, False, 50, 0),  # 101 is forgotten, this step's input is not
+        (KEPT, 101, 1, -50, False, -50, 0),
+        (KEPT, 101, 1, 101, True, 101, 1),  # fires again
+        (KEPT, 127, 1, 127, True, 127, 1),
+        (KEPT, 80, 0, 41, True, 101, 1),
+        (KEPT, 80, 0, 40, False, 100, 0),
+        (KEPT | {"floor": -20}, 101, 1, -50, False, -20, 0),
+        (KEPT | {"reset": "value", "reset_value": 20}, 101, 1, 50, False, 70, 0),
+        (KEPT | {"reset": "value", "reset_value": 120}, 101, 1, 50, True, 127, 1),
+        (KEPT | {"reset": "value", "reset_value": -90}, 101, 1, -50, False, -128, 0),
         ({"floor": 0}, 101, 1, 0, False, 0, 0),  # 76 - 100
         ({"floor": -20}, 101, 1, 0, False, -20, 0),
         ({"floor": -25}, 101, 1, 0, False, -24, 0),
@@ -120,6 +131,50 @@ def test_late_reset_by_hand(options, v, pending, x, fired, after, due):
     neuron = Lif(**LIF | {"late": True} | options)
     wanted = {"v": after, "countdown": 0, "pending": due}
     assert step(neuron, x, v=v, pending=pending) == (fired, wanted)
+
+
+@pytest.mark.parametrize(
+    "options, v, x, fired, after",
+    [
+        ({}, 40, 11, True, 1),  # at 40, not above it: 30 + 11 fires as ever
+        ({}, 40, 60, True, 50),
+        ({}, 40, 10, False, 40),
+        ({}, 41, 10, False, 41),  # 41 - 10 + 10: above 40, but 80 is to be passed
+        ({}, 41, 49, False, 80),  # at 80
+        ({}, 41, 50, True, 41),  # 81 gives up 40, once
+        ({}, 80, 60, True, 80),  # 60 + 60
+        ({}, 127, 127, True, 87),  # saturates to 127
+        ({}, 100, -75, False, 0),
+        ({"fire": ">="}, 39, 10, True, 0),  # 39 - 9 + 10
+        ({"fire": ">="}, 40, 49, False, 79),  # 40 - 10 + 49, where 80 is to be reached
+        ({"fire": ">="}, 40, 50, True, 40),
+        ({"threshold": 0}, 1, 0, True, 1),  # twice nothing
+        ({"threshold": 70}, 71, 127, False, 127),  # 140 is beyond the potential
+        ({"refractory": 1, "countdown": 1}, 41, 127, False, 31),
+        ({"floor": -5}, 41, -99, False, -5),
+    ],
+)
+def test_owing_by_hand(options, v, x, fired, after):
+    countdown = options.pop("countdown", 0)
+    neuron = Lif(**LIF | {"threshold": 40, "owing": True} | options)
+    found, state = step(neuron, x, v=v, countdown=countdown)
+    assert (found, state["v"]) == (fired, after)
+
+
+def test_owing_goes_on_until_the_potential_comes_down():
+    neuron = If(width=8, threshold=4, owing=True)
+    lossy = Lif(width=8, threshold=4, owing=True, decay=Decay.shift(1))
+    for one, wanted in (
+        # 20 - 4; 16 - 4; 12 + 6 - 4; 14 + 3 - 4; 13 - 4; 9 + 3 - 4; 8 + 4 - 4
+        (neuron, [(1, 16), (1, 12), (1, 14), (1, 13), (1, 9), (1, 8), (1, 8)]),
+        # 20 - 4; 8, not above 8; 4 + 6 - 4; 3 + 3, not above 8; 3; 2 + 3 - 4; 1 + 4 - 4
+        (lossy, [(1, 16), (0, 8), (1, 6), (0, 6), (0, 3), (1, 1), (1, 1)]),
+    ):
+        state, found = {"v": 0}, []
+        for x in (20, 0, 6, 3, 0, 3, 4):
+            fired, state = step(one, x, **state)
+            found.append((int(fired), state["v"]))
+        assert found == wanted
 
 
 @pytest.mark.parametrize(
@@ -204,6 +259,10 @@ def test_if_by_hand(options, v, x, fired, after):
         ({"refractory": 1, "countdown": 1, "refractory_input": "kept"}, 10, 20, 4, False, 9, 24),
         ({"late": True, "pending": 1}, 10, 60, 4, False, 9, 14),  # 45 + 9 - 40
         ({"late": True, "pending": 1, "reset": "zero"}, 10, 60, 4, False, 9, 0),
+        ({"late": True, "pending": 1} | KEPT, 10, 60, 4, False, 9, 9),
+        ({"late": True, "pending": 1, "threshold": 30} | KEPT, 20, 60, 31, True, 31, 31),
+        ({"owing": True}, 20, 41, 0, False, 10, 41),  # 41 - 10 + 10
+        ({"owing": True, "threshold": 20}, 20, 41, 0, True, 10, 21),  # 41 passes 40
         ({"floor": -2}, -32, 0, 0, False, -16, -2),
     ],
 )
@@ -228,6 +287,10 @@ def test_current_lif_by_hand(options, i, v, x, fired, i_after, v_after):
         ({"reset": "zero"}, 8, 40, 19, True, 16, 0),
         ({"reset": "none"}, 8, 40, 19, True, 16, 49),
         ({"fire": ">="}, 8, 40, 18, True, 16, 0),
+        # Owing: 49 is above 40 + 8, so that 96 is to be passed.
+        ({"owing": True}, 8, 49, 59, False, 6, 96),  # 49 - 12 + 59
+        ({"owing": True}, 8, 49, 60, True, 16, 49),  # 97 - 48
+        ({"owing": True}, 9, 49, 13, True, 17, 1),  # 50 - 49; 49 is at 40 + 9; 9 - 2 + 10
         # Late: 40 + 16, as the threshold is in the step of the reset, leaves 49 - 12 + 20.
         ({"late": True, "pending": 1}, 16, 49, 20, False, 12, 1),
         ({"refractory": 1, "countdown": 1}, 8, 80, 40, False, 6, 60),
@@ -298,14 +361,16 @@ RESETS = [
     {"reset": "none"},
 ]
 SHARED = [
-    options | {"late": late, "fire": fire, "floor": floor, **refractory}
+    options | late | {"fire": fire, "floor": floor, **refractory}
     for options, late, fire, floor, refractory in product(
         RESETS,
-        [False, True],
+        [{"late": False}, {"late": True}, {"late": True, "late_input": "kept"}, {"owing": True}],
         [">", ">="],
         [None, -3],
         [{}, {"refractory": 2}, {"refractory": 1, "refractory_input": "kept"}],
     )
+    if options["reset"] in ({"zero", "value"} if "late_input" in late else {"subtract"})
+    or not {"late_input", "owing"} & set(late)
 ]
 SMALL = {
     "If": [{"threshold": 5}],
@@ -399,6 +464,8 @@ def test_fields_are_told_apart():
         "width": 8,
         "reset": "subtract",
         "late": False,
+        "late_input": "lost",
+        "owing": False,
         "fire": ">",
         "refractory": 0,
         "refractory_input": "lost",
@@ -485,6 +552,37 @@ REACH = "Threshold must be in {}..{}, which a potential of 8 bits that fires at 
             "Reset value must be at least the floor -8, not -9",
         ),
         ({"late": 1}, TypeError, "Late must be a bool, not 1"),
+        (
+            {"late_input": True},
+            ValueError,
+            "Late input must be one of 'lost', 'kept', not True",
+        ),
+        (
+            {"late_input": "kept"},
+            ValueError,
+            "Late input must be 'lost' with reset='subtract' and late=False, not 'kept'",
+        ),
+        (
+            {"late_input": "kept", "reset": "zero"},
+            ValueError,
+            "Late input must be 'lost' with reset='zero' and late=False, not 'kept'",
+        ),
+        (
+            {"late_input": "kept", "late": True, "reset": "none"},
+            ValueError,
+            "Late input must be 'lost' with reset='none' and late=True, not 'kept'",
+        ),
+        ({"owing": 1}, TypeError, "Owing must be a bool, not 1"),
+        (
+            {"owing": True, "late": True},
+            ValueError,
+            "Owing must be False with reset='subtract' and late=True, not True",
+        ),
+        (
+            {"owing": True, "reset": "zero"},
+            ValueError,
+            "Owing must be False with reset='zero' and late=False, not True",
+        ),
         ({"fire": ">>"}, ValueError, "Fire must be one of '>', '>=', not '>>'"),
         ({"refractory": -1}, ValueError, "Refractory steps must be at least 0, not -1"),
         ({"refractory": 256}, ValueError, "Refractory steps must be at most 255, not 256"),

@@ -56,6 +56,13 @@ def ends(interval):
         (lambda via, a, b: via.select(a > b, a - b, 0), (0, 7)),
         (lambda via, a, b: via.select(a > b, 0, b - a), (0, 10)),
         (lambda via, a, b: via.select(a == 3, a, 3), (3, 3)),
+        # What exceeds a choice exceeds what both of its arms hold: b >= -2, and so b + b >= b - 2.
+        (lambda via, a, b: via.select(a > via.select(b > 0, b + b, b), a - b, 9), (-1, 9)),
+        (lambda via, a, b: via.select(a >= via.select(b > 0, b + b, b), a - b, 9), (-2, 9)),
+        (lambda via, a, b: via.select(a > via.select(b > 0, b + 3, b), a - b, 9), (1, 9)),
+        (lambda via, a, b: via.select(a > via.select(b > 0, b + 3, b + 2), a - b, 9), (3, 9)),
+        (lambda via, a, b: via.select(a > via.select(b > 0, b + a, b), a - b, 9), (-2, 9)),
+        (lambda via, a, b: via.select(a > via.select(b > 0, 1, b), a - b, 9), (-8, 9)),
     ],
 )
 def test_intervals_by_hand(compute, wanted):
