@@ -116,7 +116,7 @@ def _module(source: str, shape: str | None, **options: Any) -> tuple[Any, Any]:
     module, _, name = source.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        found = import_module(module)
+        found: Any = import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
         if not isinstance(found, torch.nn.Module) and callable(found):

@@ -52,8 +52,11 @@ class Spent:
     @classmethod
     def join(cls, parts: Sequence["Spent"]) -> "Spent":
         """Return the parts one after the other."""
-        names = ("events", "firing", "waiting")
-        return cls(*(np.concatenate([getattr(one, name) for one in parts]) for name in names))
+        events, firing, waiting = (
+            np.concatenate([getattr(one, name) for one in parts])
+            for name in ("events", "firing", "waiting")
+        )
+        return cls(events, firing, waiting)
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ class Machines:
                 break
         valid = np.arange(begun.shape[1]) < self.samples[:, None]
         total = done.max(axis=1)
-        each = {n: Spent(*busy, total - busy.sum(axis=0)) for n, busy in spent.items()}
+        each = {n: Spent(busy[0], busy[1], total - busy.sum(axis=0)) for n, busy in spent.items()}
         return Elapsed((done - begun)[valid], done[valid], each)
 
     def _cycle(self) -> tuple[np.ndarray, np.ndarray]:

@@ -62,7 +62,7 @@ class Queue(wiring.Component):
             Value.cast(self.o.payload).eq(held.r_data),
             self.o.valid.eq(held.r_rdy),
             held.r_en.eq(self.o.ready),
-            self.empty.eq(held.level == 0),
+            self.empty.eq(held.r_level == 0),
         ]
 
         return m

@@ -199,12 +199,13 @@ class _Models:
         if reports.window:
             answers = (steps // reports.window).astype(np.uint64)
         answers = np.cumsum(answers, dtype=np.uint64)
+        nodes = {node.name: node for node in network.inputs}
         inputs = [
             beats_of(
                 one.fields,
                 one.width,
-                [sent(network.nodes[one.node], given.values[one.node][n]) for n in chunk],
-                network.nodes[one.node].held,
+                [sent(nodes[one.node], given.values[one.node][n]) for n in chunk],
+                nodes[one.node].held,
             )
             for one in design.inputs
         ]
