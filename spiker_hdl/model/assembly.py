@@ -279,7 +279,7 @@ class _Source:
         self.tape, self.addresses = train.items()
         machines.add(self.tape)
 
-    def offer(self):
+    def offer(self) -> tuple[np.ndarray, np.ndarray]:
         """Return where there is an item, and what it is."""
         raise NotImplementedError
 

@@ -324,7 +324,7 @@ class Ranges(Arithmetic):
         def remain(x: Ends, m: Ends) -> Ends:
             return _corners([a - ((a * b) >> decay.bits) for a in x for b in m])
 
-        x * decay.numerator  # what is computed on the way counts for `largest`
+        _ = x * decay.numerator  # what is computed on the way counts for `largest`
         return Interval._make(remain, x, decay.numerator)
 
     def both(self, a: Test, b: Test):
