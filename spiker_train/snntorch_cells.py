@@ -76,7 +76,7 @@ def array(value: Any) -> np.ndarray:
     return torch.as_tensor(value).detach().cpu().double().numpy()
 
 
-def read_neurons(label: str, part: Any, shape: tuple[int, ...], exact: bool) -> Neurons:
+def read_neurons(label: str, part: Any, shape: tuple[int, ...]) -> Neurons:
     """Return what neurons of snnTorch are here.
 
     Parameters
@@ -85,8 +85,6 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...], exact: bool) -> 
     part : nn.Module
     shape : tuple of int
         Of the layer.
-    exact : bool
-        Whether to refuse what is not kept.
 
     Raises
     ------
@@ -111,17 +109,9 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...], exact: bool) -> 
             f"{what}: reset_delay must be True, not False, which in snnTorch 1.0 "
             "either fails or resets late all the same"
         )
-    if exact and reset == "subtract" and not late:
-        raise ValueError(
-            f"{what}: reset_delay must be True, not False, to subtract: potentials that "
-            "one reset leaves above the threshold fire otherwise here; if there are none, take "
-            "exact=False"
-        )
     threshold = per_neuron(f"{what}: threshold", part.threshold, shape)
     if reset != "none" and threshold.min() < 0:
         raise ValueError(f"{what}: threshold must be at least 0 to be reset, not {threshold.min()}")
-    # Leaky alone keeps the input of the step after the spike: a reset to zero that is not late.
-    forgets = kind == "Leaky" and reset == "zero"
     names = {"threshold": "threshold", "decay": "beta"}
     values: dict[str, Any] = {"threshold": threshold}
     found = Neurons(cell=None, before=[])  # type: ignore[arg-type]
@@ -139,7 +129,10 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...], exact: bool) -> 
     found.cell = Cell(
         CurrentLif if "current_decay" in values else Lif,
         reset=reset,
-        late=late and reset != "none" and not forgets,
+        late=late and reset != "none",
+        # Leaky alone keeps the input of the step after the spike.
+        late_input="kept" if late and kind == "Leaky" and reset == "zero" else "lost",
+        owing=not late and reset == "subtract",
         learn=[own for own, its in names.items() if isinstance(getattr(part, its), nn.Parameter)],
         surrogate=None if part.surrogate_disable else part.spike_grad,
         **values,

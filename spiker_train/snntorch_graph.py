@@ -10,7 +10,7 @@ from .linear_maps import Folded, add, compose
 from .snntorch_cells import Neurons
 from .snntorch_flow import INPUT, Call, Trace
 
-__all__ = ["check_reached", "check_readout", "edges_of", "notes_of", "output_of"]
+__all__ = ["check_reached", "edges_of", "notes_of", "output_of"]
 
 Edges = dict[tuple[str, int], Folded]
 
@@ -127,15 +127,6 @@ def check_reached(parts: dict[str, nn.Module], edges: dict, last: str) -> None:
             raise ValueError(f"{what} must reach the output {last!r}")
     if INPUT not in back:
         raise ValueError(f"Input must reach the output {last!r}")
-
-
-def check_readout(readout: str, label: str, part: Any) -> None:
-    forgets = type(part).__name__ == "Leaky" and part.reset_delay
-    if forgets and part.reset_mechanism == "zero" and readout not in {"count", "first"}:
-        raise ValueError(
-            f"Leaky {label!r}: readout must be 'count' or 'first', not {readout!r}, since a late "
-            "reset to zero leaves other potentials here; take reset_delay=False, or exact=False"
-        )
 
 
 def notes_of(trace: Trace, labels: list[str], parts: dict[str, nn.Module]) -> list[str]:

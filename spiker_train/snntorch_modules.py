@@ -13,7 +13,7 @@ from .network import SpikingNetwork
 from .snntorch_cells import read_neurons
 from .snntorch_example import follow, neurons_of
 from .snntorch_flow import INPUT
-from .snntorch_graph import check_reached, check_readout, edges_of, notes_of, output_of
+from .snntorch_graph import check_reached, edges_of, notes_of, output_of
 
 __all__ = ["ImportReport", "from_snntorch", "from_snntorch_with_report"]
 
@@ -50,7 +50,6 @@ def from_snntorch(
     values: tuple[int, int] = (0, 1),
     input_scale: float = 1.0,
     name: str = "network",
-    exact: bool = True,
     unrolled: int = UNROLLED,
 ) -> SpikingNetwork:
     """Make a network of what an snnTorch module computes.
@@ -66,18 +65,9 @@ def from_snntorch(
     past others, and spikes may come back in a later step. Parameters of neurons that snnTorch
     learns are learned here.
 
-    Spikes and potentials are those of snnTorch 1.0, up to the rounding of floating-point sums, but
-    for two resets, which ``exact=False`` lets pass:
-
-    - ``Leaky`` with ``reset_mechanism="zero"`` and ``reset_delay=True`` forgets the potential in
-      the step after the spike and keeps that step's input. It fires as with a reset in the same
-      step, which is what it becomes; but the potential right after a spike is zero here, and above
-      the threshold in snnTorch, so a readout that compares potentials is refused. (With the same
-      options, ``Synaptic``, ``RLeaky`` and ``RSynaptic`` lose the input as well, and are kept as
-      they are, potentials included.)
-    - With ``reset_mechanism="subtract"`` and ``reset_delay=False``, snnTorch tests a potential that
-      was above the threshold even after a reset as if it had given up the threshold once more; here
-      it is tested as it is. The networks agree until the first such potential.
+    Spikes and potentials are those of snnTorch 1.0, up to the rounding of floating-point sums, with
+    every ``reset_mechanism`` and ``reset_delay``: what becomes of which reset, the docstring of
+    :class:`~spiker_hdl.model.SpikingNeuron` says.
 
     Parameters
     ----------
@@ -94,8 +84,6 @@ def from_snntorch(
     input_scale : float
         What an input value of 1 is to the module: ``1 / 255`` for pixels that it takes as 0 to 1.
     name : str
-    exact : bool
-        Whether to refuse what is not kept.
     unrolled : int
         Greatest number of weights that a convolution may be unrolled into.
 
@@ -109,14 +97,14 @@ def from_snntorch(
     """
     return from_snntorch_with_report(
         module, example=example, readout=readout, output=output, values=values,
-        input_scale=input_scale, name=name, exact=exact, unrolled=unrolled,
+        input_scale=input_scale, name=name, unrolled=unrolled,
     )[0]  # fmt: skip
 
 
 def from_snntorch_with_report(
     module: nn.Module, *, example: Any = None, readout: str = "count", output: str | None = None,
     values: tuple[int, int] = (0, 1), input_scale: float = 1.0, name: str = "network",
-    exact: bool = True, unrolled: int = UNROLLED,
+    unrolled: int = UNROLLED,
 ) -> tuple[SpikingNetwork, ImportReport]:  # fmt: skip
     """Make a network as :func:`from_snntorch` does, and an account of what was folded.
 
@@ -138,13 +126,11 @@ def from_snntorch_with_report(
     labels = list(trace.calls)
     own = {label: f"layer{n}" for n, label in enumerate(labels, 1)} | {INPUT: "input"}
     report = ImportReport({own[one]: f"{type(parts[one]).__name__} {one!r}" for one in labels})
-    cells = {one: read_neurons(one, parts[one], trace.shapes[one], exact) for one in labels}
+    cells = {one: read_neurons(one, parts[one], trace.shapes[one]) for one in labels}
     first = [Scale(input_scale, name="the input's scale")] if input_scale != 1 else []
     edges = {one: edges_of(one, parts[one], trace, cells[one], first, unrolled) for one in labels}
     last = output_of(trace, edges, output)
     check_reached(parts, edges, last)
-    if exact:
-        check_readout(readout, last, parts[last])
     connections = []
     for label in labels:
         for (source, delay), folded in edges[label][0].items():

@@ -144,13 +144,6 @@ def from_spiker_with_report(
         listed = ", ".join(repr(one) for one in (*ANSWERS, *kinds))
         raise ValueError(f"Readout must be one of {listed}, not {readout!r}")
     answer = ANSWERS.get(readout, readout)
-    last = DEFAULTS | layers[before]
-    forgets = last["neuron_model"] in {"if", "lif"} and last["reset_mechanism"] == "zero"
-    if forgets and answer not in {"count", "first"}:
-        report.differences.append(
-            f"{before}: potentials right after a spike are zero here, and above the threshold in "
-            "Spiker's training; take a readout of spikes where that matters"
-        )
     net = SpikingNetwork(
         [Input("input", inputs)], parts, links, [Readout(before, answer)], seed=seed, name=name
     )
@@ -340,11 +333,11 @@ def _cell(model: str, made: dict, reset: str, values: dict, trained: bool) -> Ce
         )
         if made[key] and its in values and not (its == "beta" and model in {"if", "rif"})
     ]
-    # Of these models, Leaky alone keeps the input of the step after a spike: see from_snntorch.
-    forgets = model in {"if", "lif"} and reset == "zero"
+    # Of these models, Leaky alone keeps the input of the step after a spike.
     options = {
         "reset": reset,
-        "late": reset != "none" and not forgets,
+        "late": reset != "none",
+        "late_input": "kept" if model in {"if", "lif"} and reset == "zero" else "lost",
         "threshold": values["threshold"],
         "learn": learn,
     }

@@ -288,6 +288,8 @@ REFUSED = [
     (lambda: layered(cell()), ValueError, "reset of layer 'own' must be 'zero', 'value' or"),
     (lambda: layered(cell(reset="zero", late=True)), ValueError,
      "late of layer 'own' must be False to be a node of NIR, not True"),
+    (lambda: layered(cell(owing=True)), ValueError,
+     "owing of layer 'own' must be False to be a node of NIR, not True"),
     (lambda: layered(cell(reset="zero", fire=">=")), ValueError,
      "fire of layer 'own' must be '>' to be a node of NIR, not '>='"),
     (lambda: layered(cell(reset="zero", refractory=2)), ValueError,

@@ -66,6 +66,7 @@ class Twice(nn.Module):
         {},
         {"reset_mechanism": "zero"},
         {"reset_mechanism": "none"},
+        {"reset_delay": False},
         {"reset_mechanism": "zero", "reset_delay": False},
         {"reset_mechanism": "none", "reset_delay": False},
     ],
@@ -93,24 +94,6 @@ def test_spikes_are_those_of_snntorch(more, bias):
     assert float((found.spikes["layer2"] != out)[same].float().mean()) < 1e-4
 
 
-def test_without_delay_spikes_are_the_same_while_one_reset_suffices():
-    torch.manual_seed(0)
-    module = nn.Sequential(nn.Linear(20, 9), leaky(0.7, reset_delay=False, threshold=1.0))
-    with torch.no_grad():
-        module[0].weight.mul_(0.9)
-    x = (np.random.default_rng(0).random((50, 30, 20)) < 0.3).astype(np.uint8)
-    state, wanted = module[1].reset_mem(), []
-    with torch.no_grad():
-        for step in torch.as_tensor(x, dtype=torch.float32).unbind(1):
-            spikes, state = module[1](module[0](step), state)
-            assert float(state.max()) <= 1.0
-            wanted.append(spikes)
-        found = from_snntorch(module, exact=False)(x)
-    wanted = torch.stack(wanted, 1)
-    assert wanted.sum() > 50
-    assert torch.equal(found.spikes["layer1"], wanted)
-
-
 def test_what_was_read_quantises_and_is_exact_in_integers():
     net = from_snntorch(Twice())
     q = Quantization(6, 10, "multiplier").fit(net)
@@ -130,11 +113,11 @@ def test_layers_in_a_sequence_are_read_in_order():
         nn.Identity(),
         leaky(0.5, reset_mechanism="zero"),
     )
-    net = from_snntorch(module, readout="last", exact=False)
+    net = from_snntorch(module, readout="last")
     assert [one.size for one in net.layers] == [5, 3]
     assert [one.bias is None for one in net.layers] == [False, True]
     assert net.layers[0].cell.settings["late"]
-    assert not net.layers[1].cell.settings["late"]
+    assert net.layers[1].cell.settings["late_input"] == "kept"
     assert net.readouts[0].kind == "last"
 
 
@@ -219,13 +202,6 @@ def test_layers_in_a_sequence_are_read_in_order():
             "Leaky '1': threshold must be at least 0 to be reset, not -0.25",
         ),
         (
-            lambda: nn.Sequential(nn.Linear(2, 3), leaky(reset_delay=False)),
-            ValueError,
-            "Leaky '1': reset_delay must be True, not False, to subtract: potentials that one "
-            "reset leaves above the threshold fire otherwise here; if there are none, take "
-            "exact=False",
-        ),
-        (
             lambda: nn.Sequential(nn.Linear(2, 3), renamed(leaky())),
             ValueError,
             "Leaky '1': reset_mechanism must be as it was made, 'subtract', not 'zero'",
@@ -268,18 +244,55 @@ def test_what_has_no_meaning_here_is_refused_by_name(make, error, message):
         from_snntorch(make())
 
 
+RESETS = [("subtract", True), ("subtract", False), ("zero", True), ("zero", False)]
+
+
+@pytest.mark.parametrize("kind", ["Leaky", "Synaptic", "RLeaky", "RSynaptic"])
+def test_every_reset_has_options_of_its_own(kind):
+    def read(reset, delay):
+        more = {"beta": 0.9, "reset_mechanism": reset, "reset_delay": delay}
+        more |= {"alpha": 0.5} if "Synaptic" in kind else {}
+        more |= {"all_to_all": False} if kind.startswith("R") else {}
+        neurons = getattr(snntorch, kind)(**more)
+        settings = from_snntorch(nn.Sequential(nn.Linear(2, 3), neurons)).layers[0].cell.settings
+        return tuple(settings[name] for name in ("reset", "late", "late_input", "owing"))
+
+    zero_input = "kept" if kind == "Leaky" else "lost"
+    wanted = {
+        ("subtract", True): ("subtract", True, "lost", False),
+        ("subtract", False): ("subtract", False, "lost", True),
+        ("zero", True): ("zero", True, zero_input, False),
+        ("zero", False): ("zero", False, "lost", False),
+        ("none", True): ("none", False, "lost", False),
+        ("none", False): ("none", False, "lost", False),
+    }
+    for one, settings in wanted.items():
+        if kind != "RSynaptic" or one[1]:
+            assert read(*one) == settings
+
+
 @pytest.mark.parametrize("readout", ["last", "largest", "sum"])
-def test_potentials_that_differ_are_not_compared(readout):
-    module = nn.Sequential(nn.Linear(2, 3), leaky(reset_mechanism="zero"))
-    message = (
-        f"Leaky '1': readout must be 'count' or 'first', not {readout!r}, since a late reset to "
-        "zero leaves other potentials here; take reset_delay=False, or exact=False"
-    )
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        from_snntorch(module, readout=readout)
-    assert from_snntorch(module, readout=readout, exact=False).readouts[0].kind == readout
-    synapse = nn.Sequential(nn.Linear(2, 3), synaptic(reset_mechanism="zero"))
-    assert from_snntorch(synapse, readout=readout).layers[0].cell.settings["late"]
+@pytest.mark.parametrize("reset, delay", RESETS)
+def test_readouts_of_potentials_are_those_of_snntorch(readout, reset, delay):
+    torch.manual_seed(5)
+    neurons = leaky(0.8, reset_mechanism=reset, reset_delay=delay, threshold=0.4)
+    module = nn.Sequential(nn.Linear(20, 6), neurons)
+    net = from_snntorch(module, readout=readout).double()
+    module.double()
+    x = (np.random.default_rng(4).random((40, 30, 20)) < 0.3).astype(np.uint8)
+    state, seen = torch.zeros(40, 6, dtype=torch.float64), []
+    with torch.no_grad():
+        for step in torch.as_tensor(x, dtype=torch.float64).unbind(1):
+            _, state = neurons(module[0](step), state)
+            seen.append(state)
+        found = net(x).scores
+    potentials = torch.stack(seen, 1)
+    wanted = {
+        "last": potentials[:, -1],
+        "largest": potentials.amax(1),
+        "sum": potentials.sum(1),
+    }[readout]
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-9)
 
 
 def test_recurrence_becomes_a_connection_with_a_delay_of_one():

@@ -108,6 +108,7 @@ def compare(module, x, net=None, exact=0, given=None, what=None, **options):
             *(each.reshape(*each.shape[:2], -1) for each in seen[one]),
             *found[name],
             np.asarray(one.threshold.detach().numpy()).reshape(-1),
+            owing=not getattr(one, "reset_delay", True) and one.reset_mechanism == "subtract",
         )
         for one, name in zip(seen, names, strict=True)
     ]
@@ -116,6 +117,9 @@ def compare(module, x, net=None, exact=0, given=None, what=None, **options):
     assert 0.02 < result.activity < 0.8
     assert result.furthest < BESIDE
     assert result.different <= max(1, result.samples // 8)
+    same = np.all([(one.spikes == one.own_spikes).all((1, 2)) for one in layers], axis=0)
+    for one in layers:
+        np.testing.assert_allclose(one.own_potentials[same], one.potentials[same], 0, 2e-5)
     return net
 
 
@@ -259,10 +263,18 @@ KINDS = {
     "Leaky zero": lambda size: snn.Leaky(
         beta=0.8, threshold=per_neuron(size, 0.4, 1.0), reset_mechanism="zero"
     ),
+    "Leaky at once": lambda size: snn.Leaky(
+        beta=per_neuron(size, 0.5, 1.0), threshold=per_neuron(size, 0.4, 1.0), reset_delay=False
+    ),
+    "Leaky zero at once": lambda size: snn.Leaky(
+        beta=0.8, reset_mechanism="zero", reset_delay=False
+    ),
     "Synaptic": lambda size: snn.Synaptic(
         alpha=per_neuron(size, 0.1, 0.6), beta=0.7, learn_alpha=True, learn_threshold=True
     ),
+    "Synaptic at once": lambda size: snn.Synaptic(alpha=0.4, beta=0.7, reset_delay=False),
     "RLeaky": lambda size: snn.RLeaky(beta=0.8, linear_features=size),
+    "RLeaky at once": lambda size: snn.RLeaky(beta=0.8, linear_features=size, reset_delay=False),
     "RLeaky one to one": lambda size: snn.RLeaky(
         beta=0.8, all_to_all=False, V=per_neuron(size, -0.5, 0.2), reset_mechanism="zero"
     ),
