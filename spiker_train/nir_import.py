@@ -45,6 +45,8 @@ def from_nir(
     writer: str = "nir",
     reset: str | None = None,
     late: bool | None = None,
+    late_input: str | None = None,
+    owing: bool | None = None,
     fire: str | None = None,
     current: str | None = None,
     start: str | None = None,
@@ -82,6 +84,12 @@ def from_nir(
         Whether a spike sets the potential to ``v_reset``, as NIR says, or subtracts the threshold.
     late : bool
         Whether the reset comes in the step after the spike; NIR's does not.
+    late_input : {"lost", "kept"}
+        What becomes of that step's input where a late reset is to ``v_reset``: see
+        :class:`~spiker_hdl.model.SpikingNeuron`.
+    owing : bool
+        Whether a potential above the threshold before a step must pass twice the threshold in it,
+        where a reset that is not late subtracts.
     fire : {">", ">="}
         NIR's is ``">"``.
     current : {"new", "old"}
@@ -108,9 +116,9 @@ def from_nir(
         If the source is not NIR, or means what cannot be kept, with the node and parameter.
     """
     return from_nir_with_report(
-        source, dt=dt, rule=rule, writer=writer, reset=reset, late=late, fire=fire,
-        current=current, start=start, readout=readout, values=values, name=name, dtype=dtype,
-        unrolled=unrolled,
+        source, dt=dt, rule=rule, writer=writer, reset=reset, late=late, late_input=late_input,
+        owing=owing, fire=fire, current=current, start=start, readout=readout, values=values,
+        name=name, dtype=dtype, unrolled=unrolled,
     )[0]  # fmt: skip
 
 
@@ -122,6 +130,8 @@ def from_nir_with_report(
     writer: str = "nir",
     reset: str | None = None,
     late: bool | None = None,
+    late_input: str | None = None,
+    owing: bool | None = None,
     fire: str | None = None,
     current: str | None = None,
     start: str | None = None,
@@ -133,8 +143,8 @@ def from_nir_with_report(
 ) -> tuple[SpikingNetwork, NirReport]:
     """Do the same as :func:`from_nir`, and say what became of the graph."""
     check_choice("Writer", writer, WRITERS)
-    given = {"dt": dt, "rule": rule, "reset": reset, "late": late, "fire": fire,
-             "current": current, "start": start}  # fmt: skip
+    given = {"dt": dt, "rule": rule, "reset": reset, "late": late, "late_input": late_input,
+             "owing": owing, "fire": fire, "current": current, "start": start}  # fmt: skip
     given = WRITERS[writer].rules | {
         one: value for one, value in given.items() if value is not None
     }

@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.model import Accumulator, CurrentLif, If, Integrator, Lif
-from spiker_hdl.model.check import check_choice, check_kind
+from spiker_hdl.model.check import check_choice
+from spiker_hdl.model.neurons import check_reset
 
 from .cell import Cell
 from .nir_files import Leaf
@@ -83,6 +84,9 @@ class Rules:
         from it, which NIR cannot say and some writers mean.
     late : bool
         Whether the reset takes place in the step after the spike.
+    late_input, owing
+        As :class:`~spiker_hdl.model.SpikingNeuron` has them, for resets to ``v_reset`` and for
+        those that subtract.
     fire : {">", ">="}
         NIR's is ``">"``.
     current : {"new", "old"}
@@ -96,6 +100,8 @@ class Rules:
     rule: str = "euler"
     reset: str = "value"
     late: bool = False
+    late_input: str = "lost"
+    owing: bool = False
     fire: str = ">"
     current: str = "new"
     start: str = "zero"
@@ -104,7 +110,7 @@ class Rules:
         object.__setattr__(self, "dt", check_step(self.dt))
         check_choice("Rule", self.rule, RULES)
         check_choice("Reset", self.reset, ("value", "subtract"))
-        check_kind("Late", self.late, bool)
+        check_reset(self.reset, self.late, self.late_input, self.owing)
         check_choice("Fire", self.fire, (">", ">="))
         check_choice("Current", self.current, ("new", "old"))
         check_choice("Start", self.start, ("zero", "leak"))
@@ -220,7 +226,7 @@ class Rules:
             options |= {"reset": "value", "reset_value": _one(value)}
         else:
             options["reset"] = "zero"
-        return options | {"late": self.late}
+        return options | {"late": self.late, "late_input": self.late_input, "owing": self.owing}
 
 
 def _one(values: np.ndarray) -> Any:

@@ -20,9 +20,22 @@ __all__ = [
     "Integrator",
     "Lif",
     "SpikingNeuron",
+    "check_reset",
 ]
 
 RESETS = ("subtract", "zero", "value", "none")
+
+
+def check_reset(reset: str, late: bool, late_input: str, owing: bool) -> None:
+    """Check how a reset takes place, as :class:`SpikingNeuron` does."""
+    check_kind("Late", late, bool)
+    check_choice("Late input", late_input, ("lost", "kept"))
+    check_kind("Owing", owing, bool)
+    when = f"with reset={reset!r} and late={late}"
+    if late_input == "kept" and not (late and reset in {"zero", "value"}):
+        raise ValueError(f"Late input must be 'lost' {when}, not 'kept'")
+    if owing and (late or reset != "subtract"):
+        raise ValueError(f"Owing must be False {when}, not True")
 
 
 @dataclass(frozen=True)
@@ -103,18 +116,11 @@ class SpikingNeuron(Neuron):
     def __post_init__(self) -> None:
         check_int("Potential width", self.width, 2, 32)
         check_choice("Reset", self.reset, RESETS)
-        check_kind("Late", self.late, bool)
-        check_choice("Late input", self.late_input, ("lost", "kept"))
-        check_kind("Owing", self.owing, bool)
+        check_reset(self.reset, self.late, self.late_input, self.owing)
         check_choice("Fire", self.fire, (">", ">="))
         check_int("Refractory steps", self.refractory, 0, 255)
         check_choice("Refractory input", self.refractory_input, ("lost", "kept"))
         super().__post_init__()
-        when = f"with reset={self.reset!r} and late={self.late}"
-        if self.late_input == "kept" and not (self.late and self.reset in {"zero", "value"}):
-            raise ValueError(f"Late input must be 'lost' {when}, not 'kept'")
-        if self.owing and (self.late or self.reset != "subtract"):
-            raise ValueError(f"Owing must be False {when}, not True")
         low, high = signed_range(self.width)
         if self.floor is not None:
             check_int("Floor", self.floor, low, 0)

@@ -203,6 +203,17 @@ ARGUMENTS = [
     ({"writer": "lava"}, ValueError, "Writer must be one of 'nir', 'snntorch', 'norse', 'sinabs'"),
     ({"reset": "zero"}, ValueError, "Reset must be one of 'value', 'subtract', not 'zero'"),
     ({"late": 1}, TypeError, "Late must be a bool, not 1"),
+    (
+        {"late_input": "kept"},
+        ValueError,
+        "Late input must be 'lost' with reset='value' and late=False, not 'kept'",
+    ),
+    ({"owing": True}, ValueError, "Owing must be False with reset='value' and late=False"),
+    (
+        {"owing": True, "writer": "snntorch"},
+        ValueError,
+        "Owing must be False with reset='subtract' and late=True, not True",
+    ),
     ({"fire": "="}, ValueError, "Fire must be one of '>', '>=', not '='"),
     ({"current": "next"}, ValueError, "Current must be one of 'new', 'old', not 'next'"),
     ({"start": "rest"}, ValueError, "Start must be one of 'zero', 'leak', not 'rest'"),
