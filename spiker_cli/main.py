@@ -23,6 +23,8 @@ app = typer.Typer(
 
 TOOLS = {"BuildError", "YosysError"}  # tools that must be there; named, so that nothing is loaded
 
+ENCODERS = "rate, bernoulli, first_spike, graded or binary."
+
 NetworkFile = Annotated[Path, typer.Argument(metavar="NET", help="Network file.")]
 Data = Annotated[
     str | None,
@@ -34,7 +36,7 @@ Data = Annotated[
 Encoder = Annotated[
     str | None,
     typer.Option(
-        help="rate, bernoulli, first_spike or graded; by default as the network was trained."
+        help="rate, bernoulli, first_spike, graded, binary; by default as the network was trained."
     ),
 ]
 Steps = Annotated[
@@ -176,7 +178,13 @@ def train(
         str, typer.Option(help="Bits of a potential, 2 to 32; or hidden=8,output=10.")
     ] = "8",
     seed: Seed = 0,
-    encoder: Annotated[str, typer.Option(help="rate, bernoulli, first_spike or graded.")] = "rate",
+    encoder: Annotated[str, typer.Option(help=ENCODERS)] = "rate",
+    held: Annotated[
+        bool,
+        typer.Option(
+            "--held", help="With graded or binary: send a sample's values once, for all its steps."
+        ),
+    ] = False,
     readout: Annotated[str, typer.Option(help="last, largest, sum, count or first.")] = "last",
     epochs: Annotated[
         int | None, typer.Option(help="In all; as many as are known to do by default.")
@@ -197,6 +205,7 @@ def train(
 
         spiker train digits --net 64-32-10 -o digits.spiker
         spiker train mnist --net 784-128-10 --steps 4 --weights 4 --potentials 8 -o mnist.spiker
+        spiker train mnist --net 784-128-10 --steps 3 --encoder binary --held -o mnist_held.spiker
         spiker train my.npz --net 100-50-50-3 --weights hidden1=3,hidden2=4,output=6 -o my.spiker
     """
     _call(
@@ -208,6 +217,7 @@ def train(
         potentials,
         seed,
         encoder,
+        held,
         readout,
         epochs,
         threads,
@@ -284,9 +294,7 @@ def quantize(
         typer.Option(help="digits, mnist, or an .npz file: samples to calibrate and compare with."),
     ] = None,
     samples: Annotated[int | None, typer.Option(help="How many; 500 at most by default.")] = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="rate, bernoulli, first_spike or graded.")
-    ] = None,
+    encoder: Annotated[str | None, typer.Option(help=ENCODERS)] = None,
     steps: Annotated[int | None, typer.Option(help="Time steps of a sample.")] = None,
     saturation: Annotated[
         float, typer.Option(help="With calibration: share of potentials that may be cut off.")

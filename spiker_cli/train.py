@@ -25,6 +25,7 @@ def train(
     potentials: str,
     seed: int,
     encoder: str,
+    held: bool,
     readout: str,
     epochs: int | None,
     threads: int,
@@ -40,7 +41,7 @@ def train(
     layers = sizes(net)
     command = ["spiker", "train", Path(data).name, "--net", net, "--steps", str(steps)]
     command += ["--weights", weights, "--potentials", potentials, "--seed", str(seed)]
-    command += ["--encoder", encoder]
+    command += ["--encoder", encoder, *(["--held"] if held else [])]
     if readout != "last":
         command += ["--readout", readout]
     if epochs is not None:
@@ -57,6 +58,7 @@ def train(
         potentials=bits("Potential bits", potentials),
         seed=seed,
         encoder=encoder,
+        held=held,
         epochs=epochs,
         readout=readout,
     )

@@ -139,6 +139,7 @@ class SpikingNetwork(nn.Module):
         seed: int = 0,
         shape: tuple[int, ...] | None = None,
         values: tuple[int, int] = (0, 1),
+        held: bool = False,
         name: str = "network",
     ) -> "SpikingNetwork":
         """Make a chain of fully connected layers.
@@ -162,6 +163,8 @@ class SpikingNetwork(nn.Module):
             Arrangement of the input.
         values : (int, int)
             Range of the input's values.
+        held : bool
+            Whether the input has one value a channel for all steps of a sample.
         name : str
         """
         sizes = chain_sizes(sizes)
@@ -176,7 +179,7 @@ class SpikingNetwork(nn.Module):
             names[1] = "hidden"
         cells = [cell] * (len(sizes) - 2) + [output]
         return cls(
-            inputs=[Input("input", sizes[0] if shape is None else shape, *values)],
+            inputs=[Input("input", sizes[0] if shape is None else shape, *values, held)],
             layers=[
                 Layer(name, size, deepcopy(one), bias)
                 for name, size, one in zip(names[1:], sizes[1:], cells, strict=True)

@@ -22,6 +22,8 @@ __all__ = ["encode", "train_network"]
 
 MANY = 10_000
 GREATEST = {"graded": 15}  # all others make binary spikes
+STEADY = ("graded", "binary")
+"""Encoders that give every step the same, so that the input may be held."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def train_network(
     seed: int = 0,
     *,
     encoder: str = "rate",
+    held: bool = False,
     epochs: int | None = None,
     readout: str = "last",
     progress: bool = True,
@@ -85,6 +88,8 @@ def train_network(
         Of the weights, the order and the split.
     encoder : str
         One of :data:`spiker_hdl.model.encoders.ENCODERS`.
+    held : bool
+        Whether the input is held: an encoder of :data:`STEADY` gives every step the same.
     epochs : int, optional
         In all, about two thirds of them in real numbers; as many as are known to do where none is
         given.
@@ -119,11 +124,13 @@ def train_network(
         )
     if type(seed) is not int or seed < 0:
         raise ValueError(f"Seed must be an int of at least 0, not {seed!r}")
+    if held and encoder not in STEADY:
+        raise ValueError(f"Encoder of a held input must be one of {STEADY}, not {encoder!r}")
     recipe = LARGE if len(data.x_train) > MANY else SMALL
     real, integer = _epochs(recipe, epochs)
     spikes = encode(data.x_train, steps, encoder)
     test = encode(data.x_test, steps, encoder)
-    net = _network(data, sizes, readout, seed, GREATEST.get(encoder, 1), recipe)
+    net = _network(data, sizes, readout, seed, GREATEST.get(encoder, 1), recipe, held)
     kept, held = split(len(spikes), 0.1, seed)
     options: dict[str, Any] = {
         "validation": (spikes[held], data.y_train[held]),
@@ -196,7 +203,13 @@ def _epochs(recipe: Recipe, epochs: int | None) -> tuple[int, int]:
 
 
 def _network(
-    data: Dataset, sizes: list[int], readout: str, seed: int, greatest: int, recipe: Recipe
+    data: Dataset,
+    sizes: list[int],
+    readout: str,
+    seed: int,
+    greatest: int,
+    recipe: Recipe,
+    held: bool,
 ) -> SpikingNetwork:
     cell = Cell(Lif, threshold=1.0, decay=Decay.shift(3), surrogate=FastSigmoid(recipe.surrogate))
     return SpikingNetwork.chain(
@@ -206,6 +219,7 @@ def _network(
         seed=seed,
         shape=data.shape,
         values=(0, greatest),
+        held=held,
         name="network",
     )
 

@@ -12,6 +12,7 @@ __all__ = [
     "ENCODERS",
     "LFSR_TAPS",
     "bernoulli",
+    "binary",
     "encoder_of",
     "first_spike",
     "graded",
@@ -150,7 +151,30 @@ def graded(values: np.ndarray, steps: int, *, bits: int = 8, kept: int = 4) -> n
     return np.repeat(values[:, None].astype(np.uint16), steps, axis=1)
 
 
-ENCODERS = {"rate": rate, "bernoulli": bernoulli, "first_spike": first_spike, "graded": graded}
+def binary(values: np.ndarray, steps: int, *, bits: int = 8) -> np.ndarray:
+    """Encode as a spike in every step where the value is at least half of ``2**bits``.
+
+    Parameters
+    ----------
+    values : array of int, shape (samples, ...)
+        In ``0..2**bits - 1``.
+    steps : int
+    bits : int
+
+    Returns
+    -------
+    array of uint8, shape (samples, steps, channels)
+    """
+    return graded(values, steps, bits=bits, kept=1).astype(np.uint8)
+
+
+ENCODERS = {
+    "rate": rate,
+    "bernoulli": bernoulli,
+    "first_spike": first_spike,
+    "graded": graded,
+    "binary": binary,
+}
 """Encoders by name."""
 
 

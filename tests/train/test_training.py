@@ -190,6 +190,14 @@ def test_graded_pictures_train_as_they_are_encoded():
     assert len(history.losses) == 1
 
 
+def test_a_held_input_trains_and_is_held():
+    network, _ = train_network(
+        pictures(), "36-6-2", 3, encoder="binary", held=True, epochs=3, progress=False
+    )
+    assert network.inputs[0].held
+    assert not network.inputs[0].graded
+
+
 def test_a_split_takes_every_sample_once():
     kept, held = split(50, 0.2, seed=3)
     assert len(held) == 10
@@ -263,7 +271,8 @@ def test_train_rejects(options, error, message):
         ({"layers": "35-2"}, "Layers for 'bars' must begin with 36, not 35"),
         ({"layers": "36-1"}, "Layers for 'bars' must end with at least 2, not 1"),
         ({"encoder": "phase"}, "Encoder must be one of 'rate', 'bernoulli', 'first_spike', "
-         "'graded', not 'phase'"),
+         "'graded', 'binary', not 'phase'"),
+        ({"held": True}, "Encoder of a held input must be one of ('graded', 'binary'), not 'rate'"),
         ({"seed": -1}, "Seed must be an int of at least 0, not -1"),
         ({"epochs": 1}, "Epochs must be an int of at least 2, not 1"),
         ({"weights": 40}, "Weight bits must be in 2..16, not 40"),

@@ -5,7 +5,15 @@ import re
 import numpy as np
 import pytest
 
-from spiker_hdl.model.encoders import ENCODERS, bernoulli, first_spike, graded, lfsr, rate
+from spiker_hdl.model.encoders import (
+    ENCODERS,
+    bernoulli,
+    binary,
+    first_spike,
+    graded,
+    lfsr,
+    rate,
+)
 
 ALL = np.arange(256).reshape(1, -1)
 
@@ -76,6 +84,12 @@ def test_bernoulli_by_hand():
 )
 def test_first_spike_by_hand(value, bits, steps, wanted):
     assert train(first_spike(np.array([[value]]), steps, bits=bits)) == wanted
+
+
+def test_binary_by_hand():
+    found = binary(np.array([[0, 127, 128, 255]]), 2)
+    assert found.tolist() == [[[0, 0, 1, 1]] * 2]
+    assert found.dtype == np.uint8
 
 
 def test_graded_by_hand():
