@@ -1,7 +1,7 @@
-"""Clock cycles of the shipped MNIST network, from the first event to the answer.
+"""Clock cycles of the shipped MNIST networks, from the first event to the answer.
 
 The first test images run through the hardware, simulated cycle by cycle, each alone in the machine,
-with a lane for each neuron and with fewer; every answer is compared with the reference. Prints a
+with a lane for each neuron and with fewer, spikes new in each step and pixels held; every answer is compared with the reference. Prints a
 table; ``--json`` keeps it with the versions and the commit that made it.
 """
 
@@ -22,7 +22,8 @@ from spiker_hdl.model import Mapping, encoders, load
 from spiker_train.data import load_dataset
 
 HERE = Path(__file__).parent
-NETWORK = HERE.parent / "networks" / "mnist.spiker"
+NETWORKS = HERE.parent / "networks"
+NETWORK, HELD = NETWORKS / "mnist.spiker", NETWORKS / "mnist_held.spiker"
 RESULTS = HERE / "results" / "cycles.json"
 TARGET = 700
 SPIKER = 91_779  # measured with its own VHDL, in GHDL, on MNIST 784-128-10 at T = 100
@@ -68,20 +69,25 @@ def main() -> int:
     spikes = encode(data.x_test[: options.samples], int(network.note["steps"]))
     labels = data.y_test[: options.samples]
     print(
-        f"{'lanes':<12} {'samples':>7} {'mean':>8} {'median':>8} {'p99':>6} {'max':>6} "
+        f"{'lanes':<16} {'samples':>7} {'mean':>8} {'median':>8} {'p99':>6} {'max':>6} "
         f"{'mismatches':>10} {'seconds':>8}"
     )
     runs = []
-    for lanes, mapping, count in (
-        ("one a neuron", Mapping.default(network), len(spikes)),
-        (f"at most {SMALL}", Mapping.folded(network, SMALL), max(1, len(spikes) // 10)),
+    held = load(HELD)
+    pixels = encoders.encoder_of(held.note["encoder"])(
+        data.x_test[: options.samples], int(held.note["steps"])
+    )
+    few = max(1, len(spikes) // 10)
+    for lanes, net, given, mapping in (
+        ("one a neuron", network, spikes, Mapping.default(network)),
+        (f"at most {SMALL}", network, spikes[:few], Mapping.folded(network, SMALL)),
+        ("held, one each", held, pixels, Mapping.default(held)),
+        (f"held, at most {SMALL}", held, pixels[:few], Mapping.folded(held, SMALL)),
     ):
-        runs.append(
-            measure(network, spikes[:count], labels[:count], mapping, options.engine, lanes)
-        )
+        runs.append(measure(net, given, labels[: len(given)], mapping, options.engine, lanes))
         one = runs[-1]
         print(
-            f"{lanes:<12} {one['samples']:>7} {one['mean']:>8.1f} {one['median']:>8.1f} "
+            f"{lanes:<16} {one['samples']:>7} {one['mean']:>8.1f} {one['median']:>8.1f} "
             f"{one['p99']:>6} {one['max']:>6} {one['mismatches']:>10} {one['seconds']:>8.1f}",
             flush=True,
         )
@@ -90,8 +96,7 @@ def main() -> int:
     made = {
         "command": shlex.join(["python", "benchmarks/cycles.py", *sys.argv[1:]]),
         "commit": commit(),
-        "network": f"networks/{NETWORK.name}",
-        "digest": network.digest,
+        "networks": {f"networks/{one.name}": load(one).digest for one in (NETWORK, HELD)},
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": {name: version(name) for name in ("amaranth", "numpy")},
