@@ -1,8 +1,9 @@
 """Clock cycles of the shipped MNIST networks, from the first event to the answer.
 
-The first test images run through the hardware, simulated cycle by cycle, each alone in the machine,
-with a lane for each neuron and with fewer, spikes new in each step and pixels held; every answer is compared with the reference. Prints a
-table; ``--json`` keeps it with the versions and the commit that made it.
+The first test images run through the hardware, simulated cycle by cycle, each alone in the machine:
+spikes that are new in each step, and pixels of one bit that are held; with a lane for each neuron
+and with fewer. Every answer is compared with the reference. Prints a table; ``--json`` keeps it
+with the versions and the commit that made it.
 """
 
 import argparse
