@@ -20,24 +20,22 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from amaranth.lib import wiring
-
 from ..emit.reading import Emission
 from ..emit.verilog import to_verilog
 from ..emit.yosys import YOWASP
 from ..model import NEURONS, Mapping, Network
 from ..rtl import Accelerator
 from .design import Design
-from .harness import byte_harness, harness
+from .harness import harness
 
 __all__ = [
     "TOOLS",
     "Build",
     "BuildError",
     "build",
-    "build_bytes",
     "build_emission",
     "cache_directory",
+    "find_library",
     "find_tool",
 ]
 
@@ -250,7 +248,7 @@ def build(
     accelerator = Accelerator(network, mapping, observe=observe, stepwise=stepwise)
     source = to_verilog(accelerator, NAME)
     design = Design.of(accelerator, source.ports)
-    library = _find(source.text, harness(design, tool, NAME), NAME, tool, directory)
+    library = find_library(source.text, harness(design, tool, NAME), NAME, tool)
     if alias is not None:
         text = json.dumps({"library": library.name, "tool": tool, "design": design.to_json()})
         _publish(alias, text.encode())
@@ -276,36 +274,26 @@ def build_emission(emission: Emission, *, tool: str | None = None) -> Build:
     design = Design.read(emission)
     text = f"{emission.design}\n{emission.around}"
     code = harness(design, tool, emission.simulated)
-    return Build(_find(text, code, emission.simulated, tool, _open_cache()), design, tool)
+    return Build(find_library(text, code, emission.simulated, tool), design, tool)
 
 
-def build_bytes(component: wiring.Component, *, tool: str | None = None) -> Path:
-    """Return the library of a component that takes and gives bytes, from the cache if it is there.
+def find_library(verilog: str, code: str, top: str, tool: str) -> Path:
+    """Return the library of Verilog and the C++ around it, compiled if it is not in the cache.
 
     Parameters
     ----------
-    component : wiring.Component
-        Not elaborated before; with streams of bytes ``i`` and ``o``, and ``idle``.
-    tool : str, optional
-        One of :data:`TOOLS`, the first that is installed by default.
-
-    Returns
-    -------
-    Path
-        Shared library: see :func:`~.harness.byte_harness`.
+    verilog, code : str
+    top : str
+        Name of the module that the C++ drives.
+    tool : str
+        One of :data:`TOOLS`.
 
     Raises
     ------
     BuildError
-        If a tool is missing or fails, or the cache cannot be written.
+        If a tool fails, or the cache cannot be written.
     """
-    tool = find_tool(tool)
-    source = to_verilog(component, NAME)
-    return _find(source.text, byte_harness(source.ports, tool, NAME), NAME, tool, _open_cache())
-
-
-def _find(verilog: str, code: str, top: str, tool: str, directory: Path) -> Path:
-    """Return the library of Verilog and the C++ around it, compiled if it is not in the cache."""
+    directory = _open_cache()
     compiler = _compiler(os.environ.get("CXX"))
     machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
     key = _key(verilog, code, top, machine, tool, _FAST, _SLOW)

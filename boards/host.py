@@ -1,0 +1,294 @@
+"""The host: what runs a network on a board, as the reference does.
+
+Loads NumPy and pyserial, and neither Amaranth nor PyTorch.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import serial
+
+from spiker_hdl.link.frames import (
+    IDENTIFY,
+    IDENTITY,
+    PAGE,
+    SESSIONS,
+    Frame,
+    Identity,
+    Reader,
+    encode,
+)
+from spiker_hdl.link.payloads import Port, ResultLayout, data_payloads
+from spiker_hdl.model import Network, Reports, Result, Stimulus, check_record, stimulus
+from spiker_hdl.model.check import check_int, check_kind
+
+from .exchange import Exchange, SessionError
+
+__all__ = ["Board", "BoardError"]
+
+AT_THE_END = Reports()
+ASK, PAUSE, TICK = 0.2, 0.05, 0.002  # seconds
+RESTARTS = 100  # without a sample more, after which a board is given up
+GONE = (serial.SerialException, OSError)
+
+
+class BoardError(RuntimeError):
+    """A board that does not answer, or is another one: which samples have no answer, and why."""
+
+
+class Board:
+    """A board with an accelerator.
+
+    Parameters
+    ----------
+    port : str
+        Name of a serial port, or a URL that pyserial knows.
+    baud : int
+        Bits a second.
+    patience : float
+        Seconds without anything new after which a run is given up. A board that was unplugged or
+        reset meanwhile goes on where it was, within that time.
+
+    Attributes
+    ----------
+    damaged, resent, sessions : int
+        Frames that came damaged, frames of data that were sent again, and sessions, in all runs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not as it must be.
+    BoardError
+        If there is no such port.
+    """
+
+    def __init__(self, port: str, *, baud: int = 1_000_000, patience: float = 10.0):
+        check_kind("Port", port, str)
+        check_int("Baud", baud, 1)
+        if not isinstance(patience, int | float) or isinstance(patience, bool) or not patience > 0:
+            raise ValueError(f"Patience must be a number of seconds above 0, not {patience!r}")
+        self.port = port
+        self.baud = baud
+        self.patience = patience
+        self.damaged = 0
+        self.resent = 0
+        self.sessions = 0
+        self._session = random.randrange(1, SESSIONS)
+        self._reader = Reader()
+        self._began = time.monotonic()  # of the patience
+        self._serial: Any = None
+        try:
+            self._connect()
+        except GONE as error:
+            raise BoardError(f"Port {port!r} must be one that opens: {error}") from None
+
+    def __enter__(self) -> "Board":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the port."""
+        if self._serial is not None:
+            self._serial.close()
+            self._serial = None
+
+    # -- what is asked ---------------------------------------------------------------------------
+
+    def identify(self) -> Identity:
+        """Return what the board says of itself.
+
+        Raises
+        ------
+        BoardError
+            If it does not answer, or speaks another version of the link.
+        """
+        return self._persist(self._identify, lambda: "the board does not say what it is")
+
+    def run(
+        self,
+        network: Network,
+        spikes: Any,
+        *,
+        record: Sequence[str] = (),
+        reports: Reports = AT_THE_END,
+        progress: Callable[[int], None] | None = None,
+    ) -> Result:
+        """Run samples on the board: see :func:`spiker_hdl.model.reference.run`.
+
+        Parameters
+        ----------
+        network : Network
+            That for which the board was built.
+        spikes : array of int, list of arrays, or a mapping from input names to such
+        record : sequence of str
+            Must be empty: a board has no ports for what is recorded.
+        reports : Reports
+            Must be after the last step.
+        progress : callable, optional
+            Called with the number of samples done, as they are.
+
+        Returns
+        -------
+        Result
+            ``cycles`` count from the first beat of a sample, as fast as the link brought it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the spikes are not what the network takes, or what is asked for is not what boards
+            do.
+        BoardError
+            If the board is not the network's, or does not answer: it says which samples have no
+            answer.
+        """
+        check_kind("Network", network, Network)
+        reports.check(network)
+        given = stimulus(network, spikes, window=reports.window)
+        if check_record(network, record):
+            raise ValueError(f"Record must be empty on a board, not {tuple(record)!r}")
+        if reports.stepwise:
+            raise ValueError(f"Reports must be after the last step on a board, not {reports!r}")
+        layout = ResultLayout(network)
+        found: list[bytes] = []
+
+        def left() -> str:
+            first, last = len(found), len(given) - 1
+            return f"sample {first}" if first == last else f"samples {first} to {last}"
+
+        def go_on() -> None:
+            identity = self._identify()
+            self._check(identity, network)
+            self._session_of(network, given, identity, layout, found, progress)
+
+        self._persist(go_on, lambda: f"{left()} of {len(given)} without answer", lambda: len(found))
+        return layout.result(found, "board")
+
+    @staticmethod
+    def _check(identity: Identity, network: Network) -> None:
+        if identity.network != network.digest:
+            raise BoardError(
+                f"Board must hold the network {network.name!r} (SHA-256 {network.digest[:16]}), "
+                f"not that of {identity.network[:16]}: build it for this network"
+            )
+
+    # -- over the wire ---------------------------------------------------------------------------
+
+    def _persist(
+        self,
+        what: Callable[[], Any],
+        lacking: Callable[[], str],
+        count: Callable[[], int] = lambda: 0,
+    ) -> Any:
+        """Do something that may fail, as often as that brings it on within the patience."""
+        before, reason, tries = count(), "no answer", 0
+        self._began = time.monotonic()
+        while True:
+            try:
+                if self._serial is None:
+                    self._connect()
+                return what()
+            except SessionError as error:
+                reason = str(error)
+            except TimeoutError as error:
+                reason = str(error)
+            except GONE as error:
+                reason = f"port {self.port!r} is gone: {error}"
+                self.close()
+                time.sleep(PAUSE)
+            if count() > before:
+                before, tries = count(), 0
+            tries += self._serial is not None
+            if time.monotonic() > self._deadline or tries > RESTARTS:
+                raise BoardError(
+                    f"Board must answer within {self.patience:g} s, but {lacking()}: {reason}"
+                )
+
+    @property
+    def _deadline(self) -> float:
+        return self._began + self.patience
+
+    def _connect(self) -> None:
+        self._reader = Reader()
+        self._serial = serial.serial_for_url(
+            self.port, baudrate=self.baud, timeout=TICK, write_timeout=self.patience
+        )
+
+    def _read(self, until: float) -> list[Frame]:
+        """Wait for bytes, at most until a time; return the frames that they end."""
+        port = self._serial
+        waiting = port.in_waiting
+        while not waiting and time.monotonic() < until:
+            data = port.read(1)  # waits for a TICK at most
+            if data:
+                break
+        else:
+            data = port.read(waiting) if waiting else b""
+        before = self._reader.damaged
+        frames = self._reader.feed(data)
+        self.damaged += self._reader.damaged - before
+        return frames
+
+    def _identify(self) -> Identity:
+        pages: dict[int, bytes] = {}
+        while len(pages) < Identity.PAGES:
+            (number, *_) = (n for n in range(Identity.PAGES) if n not in pages)
+            now = time.monotonic()
+            if now > self._deadline:
+                raise TimeoutError("it does not say what it is")
+            self._serial.write(b"\0" + encode(Frame(IDENTIFY.code, number)))
+            until = now + ASK
+            while number not in pages and time.monotonic() < until:
+                for frame in self._read(until):
+                    if frame.code == IDENTITY.code and len(frame.payload) == PAGE:
+                        pages[frame.sequence] = frame.payload
+        try:
+            return Identity.from_bytes(b"".join(pages[n] for n in sorted(pages)))
+        except ValueError as error:
+            raise BoardError(str(error)) from None
+
+    def _session_of(
+        self,
+        network: Network,
+        given: Stimulus,
+        identity: Identity,
+        layout: ResultLayout,
+        found: list[bytes],
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        """Run the samples that have no answer yet in a session; note what is answered at once."""
+        start = len(found)
+        ports = [Port.of(one, n, identity) for n, one in enumerate(network.inputs)]
+        self._session = self._session % (SESSIONS - 1) + 1
+        self.sessions += 1
+
+        def payloads() -> Iterator[bytes]:
+            for n in range(start, len(given)):
+                yield from data_payloads(ports, given.sample(n))
+
+        results = (len(given) - start) * layout.frames
+        exchange = Exchange(self._session, payloads(), results, time.monotonic())
+        try:
+            while not exchange.done:
+                now = time.monotonic()
+                self._began = max(self._began, exchange.progressed)
+                if now > self._deadline:
+                    raise TimeoutError("it has nothing new to say")
+                out = exchange.send(now)
+                if out:
+                    self._serial.write(out)
+                for frame in self._read(exchange.due):
+                    exchange.hear(frame, time.monotonic())
+                whole = start + len(exchange.found) // layout.frames
+                if whole > len(found):
+                    done = whole - len(found)
+                    while len(found) < whole:
+                        first = (len(found) - start) * layout.frames
+                        found.append(b"".join(exchange.found[first : first + layout.frames]))
+                    if progress is not None:
+                        progress(done)
+        finally:
+            self.resent += exchange.resent

@@ -1,0 +1,130 @@
+"""An accelerator behind streams of bytes, whatever carries them."""
+
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model.check import check_kind
+from ..rtl import Accelerator
+from ..rtl.queue import Queue
+from .frames import RESET, SESSIONS, Identity
+from .packets import Packer, Unpacker
+from .reader import FrameReader
+from .replies import Replies
+from .window import ReceiveWindow
+
+__all__ = ["Link"]
+
+ENTRANCE = 3
+"""Entries of the queue before an input."""
+
+QUIET = 16
+"""Cycles without a sign of work after which there is none."""
+
+
+class Link(wiring.Component):
+    """An accelerator that speaks in frames: see :mod:`~.frames`.
+
+    Bytes may be lost, damaged or added on both ways: what is whole and new is taken, and each
+    sample is answered once. A byte is taken in each cycle.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+        Without observers, streams of events, or answers before the last step.
+    version : str
+        Of the library, which the board tells.
+
+    Members
+    -------
+    i, o : stream.Signature(8)
+        From and to the host.
+    idle : Out(1)
+        Nothing happens until the next byte comes.
+
+    Raises
+    ------
+    TypeError
+        If it is no accelerator.
+    ValueError
+        If it has more ports than samples and results need.
+    """
+
+    i: Any
+    o: Any
+    idle: Signal
+
+    def __init__(self, accelerator: Accelerator, *, version: str):
+        check_kind("Accelerator", accelerator, Accelerator, "an")
+        if accelerator.observe or accelerator.streams or accelerator.stepwise:
+            raise ValueError(
+                "Accelerator must have no ports but those of samples and results, not observers, "
+                "events or early answers"
+            )
+        self.accelerator = accelerator
+        self.version = version
+        super().__init__({
+            "i": In(stream.Signature(8)),
+            "o": Out(stream.Signature(8)),
+            "idle": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        inner = self.accelerator
+        pages = Identity.of(inner.network, inner.mapping, self.version).to_bytes()
+        ports = [getattr(inner, name) for name in inner.ports.values()]
+        reader, window, replies = FrameReader(), ReceiveWindow(), Replies(pages)
+        unpacker = Unpacker([port.p.shape() for port in ports])
+        packer = Packer(inner.o.p.shape())
+        out = Queue(8, depth=ENTRANCE)
+        queues = [Queue(port.p.shape(), depth=ENTRANCE) for port in ports]
+
+        # A reset that the host asks for drops all but the byte that is being offered to it.
+        session, clear = Signal(range(SESSIONS)), Signal()
+        m.d.comb += clear.eq(window.heard.valid & (window.heard.code == RESET.code))
+        with m.If(clear):
+            m.d.sync += session.eq(window.heard.session)
+        cleared = {
+            "window": window,
+            "unpacker": unpacker,
+            "accelerator": inner,
+            "packer": packer,
+            "replies": replies,
+            **{f"entrance_{n}": queue for n, queue in enumerate(queues)},
+        }
+        for name, part in cleared.items():
+            m.submodules[name] = ResetInserter(clear)(part)
+        m.submodules.reader = reader
+        m.submodules.exit = out
+
+        wiring.connect(m, wiring.flipped(self.i), reader.i)
+        wiring.connect(m, reader.o, window.i)
+        wiring.connect(m, window.o, unpacker.i)
+        for n, (queue, port) in enumerate(zip(queues, ports, strict=True)):
+            wiring.connect(m, getattr(unpacker, f"o{n}"), queue.i)
+            wiring.connect(m, queue.o, port)
+        wiring.connect(m, inner.o, packer.i)
+        wiring.connect(m, packer.o, replies.i)
+        wiring.connect(m, replies.o, out.i)
+        wiring.connect(m, out.o, wiring.flipped(self.o))
+        # What is on its way between two of these is seen before the count is over.
+        quiet = Signal(range(QUIET))
+        with m.If(self.i.valid | window.o.valid | ~inner.idle | replies.busy | out.o.valid):
+            m.d.sync += quiet.eq(0)
+        with m.Elif(~self.idle):
+            m.d.sync += quiet.eq(quiet + 1)
+        m.d.comb += [
+            replies.heard.eq(window.heard),
+            replies.length.eq(packer.length),
+            replies.session.eq(session),
+            replies.base.eq(window.base),
+            replies.held.eq(window.held),
+            window.session.eq(session),
+            self.idle.eq(quiet == QUIET - 1),
+        ]
+
+        return m
