@@ -118,6 +118,8 @@ def cases(width: int) -> list[Case]:
         changed("reset", "none", reset="none"),
         changed("reset", "subtract, late", late=True),
         changed("reset", "to zero, late", reset="zero", late=True),
+        changed("reset", "to zero, late, input kept", reset="zero", late=True, late_input="kept"),
+        changed("reset", "subtract, owing", owing=True),
         changed("fire", "at >=", fire=">="),
         changed("refractory", "1 step", refractory=1),
         changed("refractory", "3 steps", refractory=3),

@@ -17,7 +17,7 @@ def blocks(page, *without):
 
 def test_a_module_of_snntorch(capsys):
     pytest.importorskip("snntorch")
-    (code,) = blocks("import.md", "nir")
+    code, *_ = blocks("import.md", "nir")
     exec(code, {"__name__": "page"})
     shown = capsys.readouterr().out.strip().splitlines()
     text = (PAGES / "import.md").read_text()
