@@ -82,10 +82,11 @@ def _samples(beats: Sequence[int], node: Input, stream: Stream, longest: int) ->
     steps: list[np.ndarray] = []
     values, place = np.zeros(node.size, dtype=np.int64), 0
     for n, beat in enumerate(beats, 1):
+        later = node.held and bool(steps)
         if words:
             _put(values, place * fields["values"].count, _take(beat, fields["values"]), node, n)
             place += 1
-            end = place == per_step
+            end = later or place == per_step
         else:
             end = bool(_take(beat, fields["end"])[0])
             (address,) = _take(beat, fields["address"])
@@ -101,8 +102,10 @@ def _samples(beats: Sequence[int], node: Input, stream: Stream, longest: int) ->
         last, mark = _take(beat, fields["last"])[0], beat >> stream.width
         if last != mark or (last and not end):
             raise FileError(f"line {n} must mark the end of a sample twice, and a step's, or not")
+        if later and values.any():
+            raise FileError(f"line {n} must be empty, behind the first step of a held input")
         if end:
-            steps.append(values)
+            steps.append(steps[0] if later else values)
             values, place = np.zeros(node.size, dtype=np.int64), 0
         if len(steps) > longest:
             raise FileError(f"line {n} must be of a sample of at most {longest} steps, not more")

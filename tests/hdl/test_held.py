@@ -5,11 +5,15 @@ from random import Random
 import numpy as np
 import pytest
 from amaranth import Fragment
+from emitted import simulate
 
 from spiker_hdl import emit, run
+from spiker_hdl.emit import read_emission
+from spiker_hdl.emit.samples import read_samples
 from spiker_hdl.model import (
     Core,
     Decay,
+    FileError,
     Input,
     Integrator,
     Lif,
@@ -155,6 +159,55 @@ def test_files_and_test_benches_know_of_it(tmp_path):
         "one beat for each step behind a sample's first"
         in (tmp_path / "out" / "manifest.json").read_text()
     )
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3])
+def test_samples_of_test_benches_are_read_back(tmp_path, seed):
+    network, spikes, mapping, _ = draw(seed)
+    emit(network, tmp_path, mapping=mapping, samples=spikes)
+    found = read_samples(read_emission(tmp_path))
+    for name, samples in spikes.items():
+        assert [one.tolist() for one in found[name]] == [one.tolist() for one in samples]
+    assert run(network, found).differences(run(network, spikes)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["verilog", "vhdl"])
+@pytest.mark.parametrize("ports", ["streams", "axis"])
+def test_test_benches_pass(tmp_path, language, ports):
+    harder = {
+        "verilog": ["+stalls=1", "+back_to_back"],
+        "vhdl": ["-gstalls=1", "-gback_to_back=true"],
+    }
+    for seed in (0, 2):
+        network, spikes, mapping, _ = draw(seed)
+        where = tmp_path / str(seed)
+        timed = run(network, spikes, engine="amaranth", mapping=mapping)
+        emit(
+            network,
+            where,
+            language=language,
+            ports=ports,
+            mapping=mapping,
+            samples=spikes,
+            expected=timed,
+        )
+        for arguments in ([], harder[language]):
+            status, text = simulate(language, where, *arguments)
+            assert (status, text.strip()) == (0, "PASS 4 samples")
+
+
+@pytest.mark.parametrize("form", ["words", "events"])
+def test_vectors_that_send_a_held_value_again_are_refused(tmp_path, form):
+    network = held_and_not(True)
+    mapping = Mapping.default(network, form=form, word=9)
+    emit(network, tmp_path, mapping=mapping, samples=np.ones((1, 2, 9), int))
+    emission = read_emission(tmp_path)
+    path = tmp_path / "vectors" / "i.hex"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:-1], lines[0], lines[-1]]))
+    with pytest.raises(FileError, match="must be empty, behind the first step of a held input"):
+        read_samples(emission)
 
 
 def test_what_cannot_be_held_is_refused():
