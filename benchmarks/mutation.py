@@ -87,11 +87,16 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             given = getattr(node, end)
             if given is not None:
                 yield "bit range", _with(node, **{end: ast.BinOp(given, ast.Add(), _one())})
-    # Not a docstring, and not what only declares.
-    if isinstance(node, ast.Assign | ast.AugAssign) or (
+    # Not a docstring, and not what only declares, such as __all__.
+    if (isinstance(node, ast.Assign | ast.AugAssign) and not _declares(node)) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ):
         yield "statement", ast.Pass()
+
+
+def _declares(node: ast.AST) -> bool:
+    target = getattr(node, "targets", [None])[0]
+    return isinstance(target, ast.Name) and target.id.startswith("__")
 
 
 def _with(node: ast.AST, **fields) -> ast.AST:

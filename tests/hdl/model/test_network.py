@@ -348,6 +348,11 @@ INTEGERS = "Projection 'a->b': Weights must be a NumPy array of integers, not an
             "Projection 'a->b': Weight must be within 32 bits, not -9223372036854775808",
         ),
         (
+            lambda: Projection("a", "b", np.array([[2**63 - 1]], dtype=np.uint64)),
+            ValueError,
+            "Projection 'a->b': Weight must be within 32 bits, not 9223372036854775807",
+        ),
+        (
             lambda: Projection("a", "b", np.array([[2**63]], dtype=np.uint64)),
             ValueError,
             "Projection 'a->b': Weights must fit in 64 bits with sign, not 9223372036854775808",

@@ -8,11 +8,23 @@ from random import Random
 import numpy as np
 import pytest
 from amaranth import *
+from amaranth.back import rtlil
 from events import END, LAST, converts, events_of, random_samples, transfer, written
 
-from spiker_hdl.model import OneToOne, Projection, Sparse
+from spiker_hdl.model import (
+    Accumulator,
+    Core,
+    Input,
+    Network,
+    OneToOne,
+    Population,
+    Projection,
+    Readout,
+    Sparse,
+    store_bits,
+)
 from spiker_hdl.rtl import AddressEvent
-from spiker_hdl.rtl.expander import Expander
+from spiker_hdl.rtl.expander import Expander, added_width
 
 from bench import simulate
 
@@ -120,6 +132,43 @@ def test_how_long_an_event_takes(synapses, cycles):
 
     simulate(dut, testbench, watch=[dut.o])
     assert all(count <= limit for count, limit in zip(taken, cycles, strict=True))
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["sparse", "one_to_one"])
+def test_memories_are_as_large_as_said(kind, lanes):
+    weights = np.array([[1, 0, -3], [0, 2, 0], [0, 0, 3]])
+    synapses = OneToOne(weights.diagonal()) if kind == "one_to_one" else Sparse.from_matrix(weights)
+    network = Network(
+        (Input("a", 3),),
+        (Population("b", 3, Accumulator(width=6)),),
+        (Projection("a", "b", synapses),),
+        (Readout("b", "last"),),
+    )
+    projection = network.projections[0]
+    text = rtlil.convert(Expander(projection, AddressEvent(3), lanes=lanes), emit_src=False)
+    memories = re.findall(r"memory width (\d+) size (\d+)", text)
+    bits = sum(int(width) * int(size) for width, size in memories)
+    assert bits == store_bits(network, projection, Core(lanes, lanes))["synapses"]
+
+
+@pytest.mark.parametrize(
+    "value, bits",
+    [
+        (unsigned(0), 4),  # -8..7
+        (unsigned(2), 6),  # -24..21
+        (signed(2), 6),  # -14..16
+        (signed(3), 7),  # -28..32
+    ],
+)
+def test_what_is_added_has_the_bits_that_it_needs(value, bits):
+    projection = Projection("a", "b", np.array([[7]]), bits=4)
+    low, high = -8, 7
+    most = 2 ** (value.width - 1) - 1 if value.signed else max(1, 2**value.width - 1)
+    least = -(2 ** (value.width - 1)) if value.signed else 0
+    reach = [weight * one for weight in (low, high) for one in (least, most)]
+    assert bits == max(max(reach).bit_length(), (~min(reach)).bit_length()) + 1
+    assert added_width(projection, AddressEvent(1, value)) == bits
 
 
 def test_expander_converts():
