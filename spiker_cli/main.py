@@ -457,6 +457,43 @@ def timing(
 
 
 @app.command()
+def serve(
+    path: NetworkFile,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="compiled (the Verilog of link and accelerator, by a C++ compiler), amaranth "
+            "(its simulator, which is slow and needs no tools), or auto, the fastest there is."
+        ),
+    ] = "auto",
+    lanes: Lanes = None,
+    form: Form = None,
+    word: Word = None,
+    faults: Annotated[
+        float,
+        typer.Option(help="Share of the bytes, both ways, that are damaged, dropped or doubled."),
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the faults.")] = 0,
+) -> None:
+    """Simulate a board, and put it on a pseudo-terminal for host programs.
+
+    Prints the name of the port, and serves until it is interrupted. What is simulated, cycle by
+    cycle, is the accelerator and the link before it; of the UART only the bytes are.
+
+    For example:
+
+        spiker serve networks/digits.spiker
+        spiker serve networks/digits.spiker --faults 0.01
+
+    and then, in Python:
+
+        from spiker_boards import Board
+        result = Board("/dev/pts/3").run(network, spikes)
+    """
+    _call("serve", path, engine, lanes, form, word, faults, seed)
+
+
+@app.command()
 def emit(
     path: NetworkFile,
     output: Annotated[

@@ -7,7 +7,18 @@ import pytest
 
 import spiker_hdl
 
-COMMANDS = ("demo", "train", "import", "quantize", "compare", "info", "simulate", "timing", "emit")
+COMMANDS = (
+    "demo",
+    "train",
+    "import",
+    "quantize",
+    "compare",
+    "info",
+    "simulate",
+    "timing",
+    "serve",
+    "emit",
+)
 
 
 def test_help_lists_the_commands(spiker):

@@ -1,0 +1,34 @@
+"""`spiker serve`: a simulated board on a pseudo-terminal."""
+
+from pathlib import Path
+
+from spiker_boards.served import ENGINES, Faults, Served, simulated_link
+from spiker_hdl.model.check import check_choice
+
+from .files import find_mapping, open_network
+from .terminal import progress, say
+
+__all__ = ["serve"]
+
+
+def serve(
+    path: Path,
+    engine: str,
+    lanes: int | None,
+    form: str | None,
+    word: int | None,
+    faults: float,
+    seed: int,
+) -> None:
+    """Say the name of the port, and serve until interrupted."""
+    check_choice("Engine", engine, sorted(ENGINES))
+    wrong = Faults(faults, seed) if faults else None
+    network = open_network(path)
+    mapping = find_mapping(network, path, lanes, form, word)
+    with progress(f"{path.name} behind a link", 1) as advance:
+        wire, chosen = simulated_link(network, mapping, engine=engine)
+        advance(1)
+    with Served(wire, faults=wrong) as board:
+        say(f"{path.name}, simulated by {chosen}, until interrupted: spiker_boards.Board(port)")
+        print(board.port, flush=True)
+        board.wait()
