@@ -10,7 +10,7 @@ import numpy as np
 from spiker_hdl.model import Decay, Network, Population, Projection, reference
 
 from .cell import Cell
-from .network import Connection, Layer, SpikingNetwork
+from .network import Connection, Layer, SpikingNetwork, check_network
 from .potentials import SIZES, end_shares, size_potentials
 from .quantization import Quantization
 from .rounding import rounded
@@ -184,6 +184,9 @@ def quantize_with_report(
     Network
     Report
     """
+    check_network(net)
+    if not (isinstance(saturation, int | float) and 0 <= saturation < 1):
+        raise ValueError(f"Saturation must be in 0..1, below 1, not {saturation!r}")
     if isinstance(weights, Quantization):
         if options or potentials != 8 or decay != "shift":
             raise TypeError("Quantization must be given alone, or field by field, not both")
@@ -259,6 +262,10 @@ def _projection(
     bits = chosen.bits(one)
     real = one.masked().detach().cpu().double().numpy()
     integer = synapses.values if one.kind == "one_to_one" else synapses.matrix()
+    if real.any() and not integer.any():
+        report.warnings.append(
+            f"weights of {one.name!r} all become 0: give potentials of {one.target!r} more bits"
+        )
     size = float(np.sqrt(np.mean(real**2)))
     off = float(np.sqrt(np.mean((integer * scale - real) ** 2)))
     label = "ternary" if bits == "ternary" else f"{bits} bits"

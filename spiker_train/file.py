@@ -19,8 +19,8 @@ from spiker_hdl.model import NEURONS, Decay, FileError, Input, Neuron, Readout
 from spiker_hdl.model.file import write_whole
 
 from .cell import Cell
-from .layers import Connection, Layer
-from .network import SpikingNetwork
+from .layers import Connection, Layer, check_finite
+from .network import SpikingNetwork, check_network
 
 __all__ = ["FORMAT", "SUFFIX", "load_real", "save_real"]
 
@@ -41,9 +41,13 @@ def save_real(net: SpikingNetwork, path: str | Path) -> None:
     ------
     OSError
         If the file cannot be written.
+    ValueError
+        If a weight or parameter is not finite.
     TypeError
         If a layer has neurons that are given in integers, or a setting that JSON cannot hold.
     """
+    check_network(net)
+    check_finite(net.layers, net.connections)
     arrays: dict[str, np.ndarray] = {}
     graph = {
         "version": VERSION,

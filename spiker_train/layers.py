@@ -1,5 +1,6 @@
 """Layers and connections: the parts of a network of real numbers."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from spiker_hdl.model import Dense, Input, Neuron, OneToOne, Projection, Sparse,
 from .cell import Cell, IntegerCell
 from .rounding import rounded
 
-__all__ = ["Connection", "Layer"]
+__all__ = ["Connection", "Layer", "check_finite"]
 
 
 class Layer(nn.Module):
@@ -158,6 +159,15 @@ class Connection(nn.Module):
         return f"{self.name!r}, {self.kind} {tuple(self.weights.shape)}"
 
 
+def check_finite(layers: Iterable[Layer], connections: Iterable[Connection]) -> None:
+    """Raise :exc:`ValueError` where training has left what is no number, with its name."""
+    held = [(f"Weights of {one.name!r}", one.weights) for one in connections]
+    for one in layers:
+        held += [(f"Layer {one.name!r}: {what}", value) for what, value in one.named_parameters()]
+    for what, value in held:
+        _check_finite(what.replace("cell.real_", ""), value.detach())
+
+
 def _real(what: str, value: Any) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
@@ -165,7 +175,11 @@ def _real(what: str, value: Any) -> torch.Tensor:
         real = torch.as_tensor(np.asarray(value, dtype=float)).float()
     except (TypeError, ValueError):
         raise TypeError(f"{what} must be numbers, not {value!r}") from None
-    if not bool(torch.isfinite(real).all()):
-        bad = real[~torch.isfinite(real)][0]
-        raise ValueError(f"{what} must be finite, not {float(bad)}")
+    _check_finite(what, real)
     return real
+
+
+def _check_finite(what: str, real: torch.Tensor) -> None:
+    bad = real[~torch.isfinite(real)]
+    if bad.numel():
+        raise ValueError(f"{what} must be finite, not {float(bad[0])}")

@@ -34,7 +34,7 @@ from .layers import Connection, Layer
 from .network_run import Outcome, groups, run_network
 from .quantization import Quantization
 
-__all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork", "chain_sizes"]
+__all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork", "chain_sizes", "check_network"]
 
 
 class SpikingNetwork(nn.Module):
@@ -329,3 +329,12 @@ def chain_sizes(sizes: str | Sequence[int]) -> list[int]:
     if len(sizes) < 2:
         raise ValueError(f"Layers must be an input and at least one layer, not {sizes!r}")
     return list(sizes)
+
+
+def check_network(net: Any) -> None:
+    """Raise :exc:`TypeError` unless this is a network of real numbers."""
+    if not isinstance(net, SpikingNetwork):
+        raise TypeError(
+            f"Network must be a SpikingNetwork, such as from_snntorch or from_nir makes, not of "
+            f"type {type(net).__name__}"
+        )

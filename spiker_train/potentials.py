@@ -82,8 +82,6 @@ def size_potentials(
     """
     if how == "calibration" and calibration is None:
         raise ValueError("Calibration samples must be given to size potentials by them")
-    if not 0 <= saturation < 1:
-        raise ValueError(f"Saturation must be in 0..1, below 1, not {saturation!r}")
     wide = replace(wished, potentials=WIDE).fit(net)
     network = make(wide)
     ends = _bounded(network) if how == "bounds" else _seen(network, calibration, saturation)

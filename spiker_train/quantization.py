@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from spiker_hdl.model import Neuron
+from spiker_hdl.model.check import check_int
 
 from .cell import IntegerCell
+from .layers import check_finite
 from .rounding import check_bits, rounded, weight_range
 
 if TYPE_CHECKING:
@@ -67,9 +69,13 @@ class Quantization:
         if self.decay not in FORMS:
             listed = ", ".join(repr(one) for one in FORMS)
             raise ValueError(f"Decay must be one of {listed}, not {self.decay!r}")
+        check_int("Decay terms", self.decay_terms, 1, 24)
+        check_int("Decay bits", self.decay_bits, 0, 24)
         most = self.decay_error
         if most is not None and not (isinstance(most, int | float) and 0 <= most < float("inf")):
             raise ValueError(f"Decay error must be a number of at least 0, not {most!r}")
+        if not isinstance(self.scales, Mapping):
+            raise TypeError(f"Scales must be a mapping of layers, not {self.scales!r}")
         for name, scale in self.scales.items():
             if not (isinstance(scale, int | float) and 0 < scale < float("inf")):
                 raise ValueError(
@@ -128,8 +134,10 @@ class Quantization:
         Raises
         ------
         ValueError
-            If a name is unknown, or no scale lets the parameters of a layer fit.
+            If a name is unknown, a weight or parameter is not finite, or no scale lets the
+            parameters of a layer fit.
         """
+        check_finite(network.layers, network.connections)
         layers = {one.name for one in network.layers}
         links = {one.name for one in network.connections}
         _known("Weight bits", self.weights, layers | links)

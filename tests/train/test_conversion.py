@@ -270,6 +270,11 @@ def test_what_saturates_and_what_is_silent_is_warned_of_by_name():
             ValueError,
             "Scale of layer 'own' must be a positive number, not 0.0",
         ),
+        ({"scales": [1.0]}, TypeError, "Scales must be a mapping of layers, not [1.0]"),
+        ({"decay_terms": 0}, ValueError, "Decay terms must be at least 1, not 0"),
+        ({"decay_bits": 25}, ValueError, "Decay bits must be at most 24, not 25"),
+        ({"saturation": 2}, ValueError, "Saturation must be in 0..1, below 1, not 2"),
+        ({"saturation": "a"}, ValueError, "Saturation must be in 0..1, below 1, not 'a'"),
         ({"scales": {"one": 1.0}}, ValueError, "Scales must be for own, not 'one'"),
         ({"weights": {"one": 4}}, ValueError, "Weight bits must be for in->own, own, not 'one'"),
         (
@@ -293,3 +298,29 @@ def test_what_saturates_and_what_is_silent_is_warned_of_by_name():
 def test_quantize_rejects(options, error, message):
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         quantize(small(np.eye(2)), **options)
+
+
+def test_what_training_has_spoilt_is_named():
+    net = small(np.eye(2))
+    with torch.no_grad():
+        net.connections[0].weights[0, 1] = float("nan")
+    with pytest.raises(ValueError, match=r"^Weights of 'in->own' must be finite, not nan$"):
+        quantize(net)
+    net = small(np.eye(2), bias=True)
+    with torch.no_grad():
+        net.layers[0].bias[1] = float("inf")
+    with pytest.raises(ValueError, match=r"^Layer 'own': bias must be finite, not inf$"):
+        quantize(net)
+
+
+def test_a_module_of_another_library_is_refused():
+    with pytest.raises(TypeError, match=r"^Network must be a SpikingNetwork, .*of type Linear$"):
+        quantize(torch.nn.Linear(3, 2))
+
+
+def test_weights_that_are_lost_are_warned_of_by_name():
+    net = small(0.01 * np.eye(2))  # of which nothing is left where 1 is the threshold
+    _, report = quantize_with_report(net, potentials=3)
+    lost = "weights of 'in->own' all become 0: give potentials of 'own' more bits"
+    assert report.warnings == [lost]
+    assert quantize_with_report(net, potentials=10)[1].warnings == []

@@ -82,6 +82,15 @@ def test_the_same_network_gives_the_same_file(tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+def test_what_could_not_be_read_is_not_written(tmp_path):
+    net = network()
+    with torch.no_grad():
+        net.layers[3].cell.real_decay.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"^Layer 'out': decay must be finite, not nan$"):
+        save_real(net, tmp_path / "net.safetensors")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_neurons_in_integers_are_refused(tmp_path):
     net = SpikingNetwork(
         [Input("in", 2)],
