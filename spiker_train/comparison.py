@@ -9,7 +9,7 @@ import numpy as np
 
 from spiker_hdl.model import Network, Result, reference
 
-from .network import SpikingNetwork
+from .network import SpikingNetwork, check_network
 
 __all__ = ["Agreement", "Comparison", "compare"]
 
@@ -151,8 +151,16 @@ def compare(
     Raises
     ------
     ValueError
-        If the two networks have not the same populations, or labels are not one a sample.
+        If the two networks have not the same populations, or labels are not one a sample or no
+        classes.
+    TypeError
+        If a network is of another type, or labels are no integers.
     """
+    check_network(net)
+    if not isinstance(network, Network):
+        raise TypeError(
+            f"Network in integers must be a Network, not of type {type(network).__name__}"
+        )
     wanted = {one.name: one.size for one in net.layers}
     found = {one.name: one.size for one in network.populations}
     if wanted != found:
@@ -166,6 +174,11 @@ def compare(
             raise ValueError(
                 f"Labels must be one a sample, {real.classes.shape}, not {labels.shape}"
             )
+        if labels.dtype.kind not in "iu":
+            raise TypeError(f"Labels must be integers, not {labels.dtype}")
+        if labels.min() < 0 or labels.max() >= real.scores.shape[1]:
+            off = labels.min() if labels.min() < 0 else labels.max()
+            raise ValueError(f"Labels must be in 0..{real.scores.shape[1] - 1}, not {off}")
     runs = {"real": real, "fixed": fixed}
     made = Comparison(
         samples=len(real.classes),

@@ -236,3 +236,11 @@ def test_networks_and_labels_must_fit(trained):
         compare(other, network, spikes[:3])
     with pytest.raises(ValueError, match="Labels must be one a sample"):
         compare(net, network, spikes[:3], labels[:2])
+    with pytest.raises(TypeError, match=r"Network must be a SpikingNetwork, .*of type Network$"):
+        compare(network, net, spikes[:3])
+    with pytest.raises(TypeError, match="Network in integers must be a Network, not of"):
+        compare(net, net, spikes[:3])
+    with pytest.raises(ValueError, match=r"Labels must be in 0\.\.9, not 10"):
+        compare(net, network, spikes[:3], np.array([0, 1, 10]))
+    with pytest.raises(TypeError, match="Labels must be integers, not float64"):
+        compare(net, network, spikes[:3], np.array([0.0, 1.0, 2.0]))
