@@ -53,7 +53,9 @@ def split(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """
     held = round(count * share)
     if not 0 < held < count:
-        raise ValueError(f"Validation share must leave samples on both sides, not {share!r}")
+        raise ValueError(
+            f"Validation share must leave samples on both sides, not {share!r} of {count}"
+        )
     order = np.random.Generator(np.random.PCG64(seed)).permutation(count)
     return np.sort(order[held:]), np.sort(order[:held])
 

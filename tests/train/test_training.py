@@ -239,7 +239,7 @@ def test_a_recipe_takes_every_encoder(encoder):
         (
             {"validation": 0.0},
             ValueError,
-            "Validation share must leave samples on both sides, not 0.0",
+            "Validation share must leave samples on both sides, not 0.0 of 300",
         ),
         ({"labels": np.zeros(9, int)}, ValueError, "Labels must have the shape (300,), not (9,)"),
         ({"labels": np.zeros(300)}, TypeError, "Labels must be integers, not float64"),
