@@ -24,6 +24,7 @@ from .verilog import to_verilog
 from .verilog_bench import verilog_bench
 from .vhdl import vhdl_source
 from .vhdl_bench import vhdl_bench
+from .vhdl_names import PREDEFINED
 
 __all__ = ["LANGUAGES", "PORTS", "Language", "emit"]
 
@@ -219,7 +220,8 @@ def emit(
             raise ValueError("Expected result must be of the samples given, not of others")
     elif given is not None:
         expected = reference.run(network, samples)
-    top = identifiers([name or network.name])[name or network.name]
+    wanted, taken = name or network.name, PREDEFINED if language == "vhdl" else ()
+    top = identifiers([wanted], taken=taken)[wanted]
     made = command or (
         f"spiker_hdl.emit(network, directory, language={language!r}, ports={ports!r}, "
         f"period={period!r})"

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 
 from ..names import identifiers
 
-__all__ = ["Identifiers"]
+__all__ = ["PREDEFINED", "Identifiers"]
 
-# Not keywords, but a signal of such a name would hide what the text around it needs.
-_PACKAGES = frozenset(
+PREDEFINED = frozenset(
     """
     bit bit_vector boolean character delay_length error failure false falling_edge ieee integer
     line maximum minimum natural note now numeric_std positive real resize rising_edge rtl
@@ -18,6 +17,7 @@ _PACKAGES = frozenset(
     work
     """.split()
 )
+"""No keywords, but what is so named would hide what the text around it needs."""
 
 
 class Identifiers:
@@ -37,7 +37,7 @@ class Identifiers:
         """Find an identifier as close to ``name`` as may be, and take it."""
         # A number with which Amaranth tells signals apart says nothing; ours begin with 2.
         name = re.sub(r"(?<=.)\$\d+(?=$|[.\[])", "", name)
-        base = identifiers([name], taken=_PACKAGES)[name]
+        base = identifiers([name], taken=PREDEFINED)[name]
         candidate, count = base, self._counts.get(base.lower(), 1)
         while candidate.lower() in self._taken:
             count += 1

@@ -60,6 +60,13 @@ def test_passes(emitted, ghdl, arguments):
     assert ghdl(emitted, *arguments) == (0, f"PASS {count} samples\n")
 
 
+@pytest.mark.parametrize("name", ["work", "ieee", "rising_edge", "Entity"])
+def test_any_name_of_a_network_will_do(tmp_path, ghdl, name):
+    network = small(name=name)
+    emit(network, tmp_path, language="vhdl", samples=spikes_for(network, 1, 2))
+    assert ghdl(tmp_path) == (0, "PASS 1 samples\n")
+
+
 def test_a_weight_bit_changed_in_the_vhdl_fails(emitted, ghdl):
     path = emitted / "small_net.vhd"
     text = path.read_text()
