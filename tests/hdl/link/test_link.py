@@ -2,6 +2,7 @@
 
 """Tests of the link in gateware: frames, windows, and whole sessions over bad wires."""
 
+import zlib
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -69,6 +70,11 @@ def test_reader_finds_the_frames_that_python_finds(chance):
     faults = Faults(0.01, 3)
     text = b"".join(faults(encode(random_frame(random))) for _ in range(60))
     text += bytes(random.choices([0, 1, 2, 70, 255], k=400))  # noise, with long frames
+    # A CRC that is right, and a length that is not.
+    body = bytes([2, 4, 1, 1, 1, 9, 9, 9])
+    body += zlib.crc32(body).to_bytes(4, "little")
+    assert 0 not in body
+    text += b"\0" + bytes([len(body) + 1]) + body + b"\0"
     text += b"\0" + b"\x20" * 300 + b"\0" + encode(Frame(1)) + encode(Frame(2, payload=b"\0"))
     frames, dut, body = [], FrameReader(), bytearray()
 
@@ -270,7 +276,7 @@ def test_a_reset_amid_a_sample_and_a_frame_leaves_nothing(little):
     wanted = spiker_hdl.run(network, spikes).classes.tolist()
     wire = wire_of(network)
     say(wire, Frame(RESET.code, 0, 1))
-    for cycles in range(1, 400, 67):
+    for cycles in range(1, 400, 97):
         reader = Reader()
         wire.turn(encode(Frame(DATA.code, 0, 1, payloads[3])), cycles)
         # What was being sent is cut off, and the next frame is whole all the same.
