@@ -6,7 +6,7 @@ from pathlib import Path
 import spiker_hdl
 from spiker_hdl.model.check import check_choice
 
-from .files import check_output, find_mapping, open_network
+from .files import check_apart, check_output, check_picture, find_mapping, open_network
 from .quantize import open_real, samples_for
 from .terminal import write_json
 
@@ -27,8 +27,10 @@ def compare(
 ) -> int:
     """Compare, report, and return the exit code."""
     check_choice("Engine", engine, [*spiker_hdl.ENGINES, "none"])
-    for what, given in (("--json", json), ("--picture", picture)):
-        check_output(given, what)
+    check_output(json, "--json")
+    check_picture(picture)
+    read = None if data is None else Path(data)
+    check_apart(real=real, integers=fixed, data=read, json=json, picture=picture)
     network = open_network(fixed)
     net = open_real(real)
     notes = network.note

@@ -6,7 +6,16 @@ from pathlib import Path
 from spiker_hdl.model import Mapping, Network, load
 from spiker_hdl.model.file import load_mapping
 
-__all__ = ["check_directory", "check_output", "find_mapping", "open_network"]
+__all__ = [
+    "check_apart",
+    "check_directory",
+    "check_output",
+    "check_picture",
+    "find_mapping",
+    "open_network",
+]
+
+PICTURES = (".png", ".svg", ".pdf", ".jpg")
 
 
 def open_network(path: Path) -> Network:
@@ -32,6 +41,24 @@ def check_output(path: Path | None, what: str) -> None:
     if not path.parent.is_dir():
         raise ValueError(f"{what} must be in a directory that is there, not in {path.parent}")
     _check_writable(path.parent, what)
+
+
+def check_apart(**files: Path | None) -> None:
+    """Raise :exc:`ValueError` where two files are one, and what is read would be written over."""
+    seen: dict[Path, str] = {}
+    for what, path in files.items():
+        if path is None or str(path) == "-":
+            continue
+        other = seen.setdefault(path.resolve(), what)
+        if other != what:
+            raise ValueError(f"File of {what} must be another than that of {other}, not {path}")
+
+
+def check_picture(path: Path | None) -> None:
+    """Raise :exc:`ValueError` unless a picture can be written there."""
+    check_output(path, "--picture")
+    if path is not None and path.suffix.lower() not in PICTURES:
+        raise ValueError(f"--picture must end in {', '.join(PICTURES)}, not as {path.name} does")
 
 
 def check_directory(path: Path, what: str) -> None:

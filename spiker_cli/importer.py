@@ -34,6 +34,8 @@ def importer(
             "Output must be a file of real numbers, such as net.safetensors; `spiker quantize` "
             f"makes {output.name} of that"
         )
+    if output.suffix != ".safetensors":
+        raise ValueError(f"Output must be a .safetensors file, not {output.name}")
     if not 2 <= levels <= 2**16:
         raise ValueError(f"Levels of input values must be 2 to 65536, not {levels}")
     read, options = _reader(source, state, dt, rule, writer, shape)
@@ -50,7 +52,8 @@ def importer(
     save_real(net, output)
     for line in str(report).splitlines():
         print(line)
-    say(f"Wrote {output}; next: spiker quantize {output} -o {output.with_suffix('.spiker')}")
+    found = [output, "-o", output.with_suffix(".spiker"), *_widths(report)]
+    say(f"Wrote {output}; next: spiker quantize {' '.join(map(str, found))}")
     return 0
 
 
@@ -83,6 +86,22 @@ def _reader(
     return _module, {"shape": shape}
 
 
+def _widths(report: Any) -> list[Any]:
+    """Return options for the first bit widths of Spiker, of which scales are fitted anew."""
+    found = getattr(report, "quantizations", ())
+    if not found:
+        return []
+    one = found[0]
+    return ["--weights", one.weights, "--potentials", one.potentials, "--decay", one.decay]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for key, _ in pairs:
+        if sum(key == other for other, _ in pairs) > 1:
+            raise ValueError(f"keys must be there once, not {key!r} twice")
+    return dict(pairs)
+
+
 def _nir(source: str, **options: Any) -> tuple[Any, Any]:
     from spiker_train import from_nir_with_report
 
@@ -94,7 +113,10 @@ def _spiker(source: str, state: Path | None, **options: Any) -> tuple[Any, Any]:
 
     if not Path(source).is_file():
         raise ValueError(f"Source must be a file that is there, not {source}")
-    given = json.loads(Path(source).read_text())
+    try:
+        given = json.loads(Path(source).read_text("utf-8"), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{source} must be a whole file of JSON: {error}") from None
     if not isinstance(given, dict):
         raise ValueError(f"{source} must hold an object, not {type(given).__name__}")
     if "net_dict" in given:
@@ -114,6 +136,8 @@ def _module(source: str, shape: str | None, **options: Any) -> tuple[Any, Any]:
     from spiker_train import from_snntorch_with_report
 
     module, _, name = source.partition(":")
+    if not module or module.startswith(".") or not name:
+        raise ValueError(f"Source must be {MODULE}, such as my_model:net, not {source!r}")
     sys.path.insert(0, str(Path.cwd()))
     try:
         found: Any = import_module(module)

@@ -7,7 +7,7 @@ from typing import Any
 from spiker_train import Quantization, load_real, quantize_with_report
 from spiker_train.comparison import compare
 
-from .files import check_output
+from .files import check_apart, check_output, check_picture
 from .samples import Samples, find_samples
 from .terminal import table, write_json
 from .train import bits
@@ -33,8 +33,11 @@ def quantize(
     json: Path | None,
 ) -> int:
     """Quantise, save, report, and return the exit code."""
-    for what, given in (("Output", output), ("--json", json), ("--picture", picture)):
+    for what, given in (("Output", output), ("--json", json)):
         check_output(given, what)
+    check_picture(picture)
+    read = None if data is None else Path(data)
+    check_apart(input=path, output=output, data=read, json=json, picture=picture)
     sized = potentials in {"bounds", "calibration"}
     wished = (
         bits("Weight bits", weights, ("ternary",)),

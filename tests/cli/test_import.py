@@ -103,11 +103,16 @@ def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
         "layer_1": layer | {"n_neurons": 10},
     }
     path, real = tmp_path / "config.json", tmp_path / "real.safetensors"
-    path.write_text(json.dumps({"net_dict": config}))
-    code, out, _ = spiker("import", path, "-o", real)
+    widths = {"weights_bw": 5, "neurons_bw": {"min": 12, "max": 14}, "fp_dec": 4}
+    path.write_text(json.dumps({"net_dict": config, "optim_config": widths}))
+    code, out, said = spiker("import", path, "-o", real)
     assert code == 0
     assert "Spiker would have made it 0.875" in out
-    assert spiker("quantize", real, "-o", tmp_path / "net.spiker", "--potentials", "12")[0] == 0
+    chosen = ["--weights", "5", "--potentials", "12", "--decay", "multiplier"]
+    assert said.rstrip().endswith(" ".join(chosen))
+    code, out, _ = spiker("quantize", real, "-o", tmp_path / "net.spiker", *chosen, "--json", "-")
+    assert code == 0
+    assert json.loads(out)["quantization"]["widths"] == {"layer_0": 12, "layer_1": 12}
 
 
 @pytest.mark.parametrize(
@@ -125,12 +130,17 @@ def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
         (["tutorial_model:Net", "--levels", "1"], "Levels of input values must be 2 to 65536"),
         (["missing.nir"], "Source must be a NIR file, MODULE:OBJECT or a .json file, not 'missing"),
         (["missing.json"], "Source must be a file that is there, not missing.json"),
+        ([":"], "Source must be MODULE:OBJECT, such as my_model:net, not ':'"),
+        (["cut.json"], "cut.json must be a whole file of JSON: Expecting"),
+        (["twice.json"], "JSON: keys must be there once, not 'layer_0' twice"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(
     spiker, model_directory, tmp_path, monkeypatch, arguments, line
 ):
     monkeypatch.chdir(model_directory)
+    (model_directory / "cut.json").write_text('{"n_cycles": 20')
+    (model_directory / "twice.json").write_text('{"layer_0": {}, "layer_0": {}}')
     code, _, said = spiker("import", *arguments, "-o", tmp_path / "out.safetensors")
     assert code == 2
     assert line in said
@@ -144,6 +154,24 @@ def test_output_is_of_real_numbers(spiker, tmp_path):
     assert "`spiker quantize` makes net.spiker of that" in said
 
 
+def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_path):
+    code, _, said = spiker("import", "tutorial_model:Net", "-o", "tutorial_model.py")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "Output must be a .safetensors file, not tutorial_model.py" in said
+    assert (model_directory / "tutorial_model.py").read_text() == MODEL
+    before, net = real.read_bytes(), tmp_path / "net.spiker"
+    code, _, said = spiker("quantize", real, "-o", tmp_path / "." / real.name)
+    assert code == 2
+    assert f"File of output must be another than that of input, not {real}" in said
+    assert real.read_bytes() == before
+    assert spiker("quantize", real, "-o", net, "--json", net)[0] == 2
+    assert not net.exists()
+    assert spiker("quantize", real, "-o", net)[0] == 0
+    before = net.read_bytes()
+    assert spiker("compare", real, net, *SAMPLES, "--json", net)[0] == 2
+    assert net.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     "arguments, line",
     [
@@ -153,12 +181,11 @@ def test_output_is_of_real_numbers(spiker, tmp_path):
         (["--tune", "2"], "--data must be given to calibrate, to fine-tune or to draw"),
         (["--tune", "-1"], "Epochs of fine-tuning must be at least 0, not -1"),
         (["--data", "digits"], "--encoder must be given"),
-        ([*SAMPLES, "--saturation", "2"], "Saturation must be in 0..1"),
+        (["--saturation", "2"], "Saturation must be in 0..1"),
+        ([*SAMPLES, "--picture", "net.foo"], "--picture must end in .png, .svg, .pdf, .jpg"),
     ],
 )
 def test_bad_options_write_nothing(spiker, real, tmp_path, arguments, line):
-    if "--saturation" in arguments:
-        arguments = [*arguments, "--potentials", "calibration"]
     code, _, said = spiker("quantize", real, *arguments, "-o", tmp_path / "net.spiker")
     assert code == 2
     assert line in said
