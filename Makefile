@@ -30,7 +30,7 @@ test: .venv/dev.stamp  ## Run the fast tests
 	$(TESTS) -m "not slow"
 
 slow: .venv/dev.stamp  ## Run the slow tests: what trains, or simulates whole data sets, and the proofs
-	$(TESTS) -m slow
+	$(TESTS) -m slow --durations=25
 
 formal: .venv/dev.stamp  ## Prove what simulation can only sample, with SymbiYosys and z3
 	$(TESTS) tests/formal
