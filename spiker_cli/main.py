@@ -364,6 +364,8 @@ def compare(
 def info(path: NetworkFile, lanes: Lanes = None, json: Json = None) -> None:
     """Say what a network file holds: graph, sizes, neurons, bounds, widths, and how it lies.
 
+    Prints tables; with --json FILE, the file has the same as JSON.
+
     For example:
 
         spiker info networks/digits.spiker
@@ -522,6 +524,9 @@ def emit(
     ] = 10.0,
 ) -> None:
     """Write the accelerator in Verilog or VHDL, with a test bench that checks itself.
+
+    Beside it lie scripts for FuseSoC, Vivado, Quartus and make, and the network: spiker simulate
+    takes the directory.
 
     For example:
 

@@ -32,7 +32,7 @@ def test_help_lists_the_commands(spiker):
 def test_help_of_each_command_has_an_example(spiker, name):
     code, out, _ = spiker(name, "--help")
     assert code == 0
-    assert f"spiker {name}" in out.split("For example:")[1]
+    assert f"\n  spiker {name} " in out.split("For example:")[1]  # on a line of its own
 
 
 def test_version(spiker):
