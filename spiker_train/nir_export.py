@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .layers import Connection, Layer
-from .network import SpikingNetwork
+from .layers import Connection, Layer, check_finite
+from .network import SpikingNetwork, check_network
 from .nir_nodes import Written, written
 from .nir_rules import Rules
 from .nir_windows import convolution
@@ -59,10 +59,11 @@ def to_nir(
     TypeError
         If the network is none, or has neurons that NIR has no node for.
     ValueError
-        If it means what NIR cannot say, with the names of the layer and of what that is.
+        If a weight or parameter is not finite, or the network means what NIR cannot say, with the
+        names of the layer and of what that is.
     """
-    if not isinstance(network, SpikingNetwork):
-        raise TypeError(f"Network must be a SpikingNetwork, not {network!r}")
+    check_network(network)
+    check_finite(network.layers, network.connections)
     return _Writer(network, Rules(dt, rule, start=start), exact).graph()
 
 

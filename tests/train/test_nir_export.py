@@ -326,8 +326,12 @@ def test_what_may_be_left_out():
 
 
 def test_other_arguments():
-    with pytest.raises(TypeError, match="Network must be a SpikingNetwork, not 3"):
+    with pytest.raises(TypeError, match=r"Network must be a SpikingNetwork, .*of type int"):
         to_nir(3, dt=DT)
+    spoilt = layered(cell(reset="zero"))
+    spoilt.connections[0].weights.data[1, 0] = float("nan")
+    with pytest.raises(ValueError, match="Weights of 'in->own' must be finite, not nan"):
+        to_nir(spoilt, dt=DT)
     with pytest.raises(ValueError, match="Time step dt must be positive and finite, not 0"):
         to_nir(layered(cell(reset="zero")), dt=0)
     with pytest.raises(ValueError, match="Rule must be one of 'euler', 'exponential', not 'zoh'"):
