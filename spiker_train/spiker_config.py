@@ -248,7 +248,11 @@ class _Trained:
             except OSError:
                 raise
             except Exception as error:
-                raise ValueError(f"{path} must be a state_dict of PyTorch: {error}") from error
+                # What PyTorch says here advises to load what may run code.
+                raise ValueError(
+                    f"{path} must be a whole file of tensors by name, as torch.save writes a "
+                    "state_dict"
+                ) from error
         if not isinstance(given, Mapping):
             raise TypeError(f"state_dict must be a mapping, not {given!r}")
         self.values = {str(key): one for key, one in given.items()}
