@@ -250,7 +250,9 @@ class Tracer:
             if terms is None:
                 return None
             index = torch.arange(one.numel()).reshape(one.shape)
-            moved = func(*swapped(args, index, one), **swapped(kwargs, index, one))
+            # A constant that is joined has no place; one that says which to take stays as it is.
+            only = one if joins else None
+            moved = func(*swapped(args, index, only), **swapped(kwargs, index, only))
             if isinstance(moved, torch.Tensor):
                 total.append(self._picked(terms, one, moved))
                 continue

@@ -193,6 +193,8 @@ class Machines:
     def _cycle(self) -> tuple[np.ndarray, np.ndarray]:
         """Run a cycle; return where the first input begins a sample, and where one ends."""
         finish = np.logical_and.reduce([one.valid for one in (*self.readouts, *self.counters)])
+        for one in self.entries.values() if len(self.entries) > 1 else ():
+            finish = finish & (one.samples > 0)
         # What a queue accepts follows from its state, which readers must not have changed yet.
         moves = [source.flow(*source.offer(), finish) for source in self.all]
         for core in self.cores.values():

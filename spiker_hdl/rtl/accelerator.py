@@ -181,7 +181,7 @@ class Accelerator(wiring.Component):
             m.d.comb += getattr(self, f"observe_{self.names[name]}").eq(self.cores[name].outcome)
 
         rests = [rest for name in self.network.nodes for rest in self._fan_out(m, name)]
-        rests += [core.rest for core in self.cores.values()]
+        rests += [one.rest for one in (*self.cores.values(), *self.entries.values())]
         m.d.comb += self.idle.eq(control.idle & Cat(rests).all())
         for name, core in self.cores.items():
             if core.reads_potential:
@@ -288,6 +288,7 @@ class Accelerator(wiring.Component):
             ready.eq(
                 Cat(part.valid for part in parts.values()).all()
                 & (~answers | self.o.ready | ~self.o.valid)
+                & control.begun
             ),
             control.finish.eq(ready & first.o.p.last),
             control.answered.eq(answered),

@@ -36,6 +36,8 @@ class Control(wiring.Component):
         The oldest sample on its way has its answer, and what is left of it does not matter.
     mute : Out(inputs)
         That sample is the one that still enters at an input.
+    begun : Out(1)
+        The oldest sample has begun at every input, without which it is not to finish.
     cycles : Out(CYCLE_BITS)
         Cycles from the begin of the oldest sample on its way to the next cycle.
     idle : Out(1)
@@ -47,6 +49,7 @@ class Control(wiring.Component):
     finish: Signal
     answered: Signal
     mute: Signal
+    begun: Signal
     cycles: Signal
     idle: Signal
 
@@ -61,6 +64,7 @@ class Control(wiring.Component):
             "finish": In(1),
             "answered": In(1),
             "mute": Out(inputs),
+            "begun": Out(1),
             "cycles": Out(CYCLE_BITS),
             "idle": Out(1),
         })
@@ -76,6 +80,10 @@ class Control(wiring.Component):
             m.d.comb += self.mute[n].eq(self.answered & (inside == 1))
             m.d.sync += inside.eq(inside + self.begin[n] - self.finish)
         m.d.comb += self.idle.eq(~Cat(each).any())
+        # A lone input leads to all that reports; of several, one may be read late, or not at all.
+        m.d.comb += self.begun.eq(
+            Cat(inside.any() for inside in each).all() if self.inputs > 1 else 1
+        )
 
         m.submodules.starts = starts = Queue(CYCLE_BITS, depth=self.room)
         m.d.comb += [

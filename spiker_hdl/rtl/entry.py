@@ -38,6 +38,8 @@ class Entry(wiring.Component):
         A new sample may begin.
     begin : Out(1)
         A new sample begins in this cycle.
+    rest : Out(1)
+        No sample is half in, nor scanned.
     mute : In(1)
         Let only the tokens of the sample pass that is entering, from its next beat on.
     o : Out(stream.Signature(AddressEvent))
@@ -46,6 +48,7 @@ class Entry(wiring.Component):
     i: stream.Interface
     admit: Signal
     begin: Signal
+    rest: Signal
     mute: Signal
     o: stream.Interface
 
@@ -59,6 +62,7 @@ class Entry(wiring.Component):
             "i": In(stream.Signature(beat_of(node, mapping))),
             "admit": In(1),
             "begin": Out(1),
+            "rest": Out(1),
             "mute": In(1),
             "o": Out(stream.Signature(self.event)),
         })
@@ -76,6 +80,7 @@ class Entry(wiring.Component):
             through.eq(self.i.valid & (inside | self.admit)),
             self.i.ready.eq(ready & (inside | self.admit)),
             self.begin.eq(through & ready & ~inside),
+            self.rest.eq(~inside),
         ]
         with m.If(through & ready):
             m.d.sync += inside.eq(~(end & self.i.p.last))
@@ -100,6 +105,7 @@ class Entry(wiring.Component):
         m.submodules.scanner = scanner = Scanner(self.node.size, width=self.width, value=value)
         m.d.comb += [
             end.eq(later | (index == self.words - 1)),
+            self.rest.eq(~inside & ~scanner.o.valid),
             scanner.i.valid.eq(through),
             ready.eq(scanner.i.ready),
             scanner.i.p.index.eq(index),

@@ -4,6 +4,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from events import Bounded
 from small import make_network
 
 from networks import random_mapping, random_network, random_spikes
@@ -140,6 +141,30 @@ def test_results_follow_each_other_as_simulated(monkeypatch):
     assert found.finished.tolist() == times
     assert found.interval.tolist() == np.diff(times).tolist()
     assert (found.streams == 0).all()
+
+
+@pytest.mark.parametrize("size", [3, 12, 33])
+@pytest.mark.parametrize("read", ["never", "late"])
+def test_an_input_that_nothing_waits_for_holds_nothing_up(size, read, monkeypatch):
+    monkeypatch.setattr(interpreted, "Simulator", Bounded)
+    late = [Projection("i0", "h", np.ones((1, size), int), delay=6)] if read == "late" else []
+    network = Network(
+        [Input("i0", size), Input("i1", 3)],
+        [Population("h", 1, Lif(threshold=2, decay=Decay.shift(2), width=8))],
+        [*late, Projection("i1", "h", np.ones((1, 3), int))],
+        [Readout("h", "count")],
+    )
+    spikes = {one.name: np.ones((3, 4, one.size), int) for one in network.inputs}
+    mapping = Mapping.default(network)
+    wanted = run(network, spikes)
+    alone = run(network, spikes, engine="amaranth", mapping=mapping)
+    crowded = interpreted.run(network, spikes, mapping=mapping, back_to_back=True)
+    assert wanted.differences(alone) == []
+    assert wanted.differences(crowded) == []
+    if read == "late":
+        assert timing.predict(network, spikes).cycles.tolist() == alone.cycles.tolist()
+    predicted = timing.predict(network, spikes, streams=1)
+    assert predicted.cycles.tolist() == crowded.cycles.tolist()
 
 
 def test_streams_and_batches_change_nothing(monkeypatch):
