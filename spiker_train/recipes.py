@@ -131,9 +131,9 @@ def train_network(
     spikes = encode(data.x_train, steps, encoder)
     test = encode(data.x_test, steps, encoder)
     net = _network(data, sizes, readout, seed, GREATEST.get(encoder, 1), recipe, held)
-    kept, held = split(len(spikes), 0.1, seed)
+    kept, aside = split(len(spikes), 0.1, seed)
     options: dict[str, Any] = {
-        "validation": (spikes[held], data.y_train[held]),
+        "validation": (spikes[aside], data.y_train[aside]),
         "batch": recipe.batch,
         "activity": recipe.activity,
         "shift": recipe.shift if len(data.shape) == 2 else 0,
