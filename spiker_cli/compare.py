@@ -4,7 +4,9 @@ from functools import partial
 from pathlib import Path
 
 import spiker_hdl
+from spiker_hdl.model import Mapping
 from spiker_hdl.model.check import check_choice
+from spiker_train import quantize
 
 from .files import check_apart, check_output, check_picture, find_mapping, open_network
 from .quantize import open_real, samples_for
@@ -15,7 +17,7 @@ __all__ = ["compare"]
 
 def compare(
     real: Path,
-    fixed: Path,
+    fixed: Path | None,
     data: str | None,
     samples: int | None,
     encoder: str | None,
@@ -31,8 +33,8 @@ def compare(
     check_picture(picture)
     read = None if data is None else Path(data)
     check_apart(real=real, integers=fixed, data=read, json=json, picture=picture)
-    network = open_network(fixed)
     net = open_real(real)
+    network = quantize(net) if fixed is None else open_network(fixed)
     notes = network.note
     data = data or notes.get("data")
     if data is None:
@@ -42,7 +44,9 @@ def compare(
     assert found is not None  # there are data
     run = None
     if engine not in {"none", "reference"}:
-        mapping = find_mapping(network, fixed, lanes, None, None)
+        mapping = find_mapping(network, fixed, lanes, None, None) if fixed else None
+        if fixed is None and lanes is not None:
+            mapping = Mapping.folded(network, lanes)
         run = partial(spiker_hdl.run, engine=engine, mapping=mapping)
     from spiker_train.comparison import compare as compared
 

@@ -336,7 +336,10 @@ def quantize(
 @app.command()
 def compare(
     real: RealFile,
-    path: NetworkFile,
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="[NET]", help="Network file; made with 4 and 8 bits if not given."),
+    ] = None,
     data: Data = None,
     samples: Annotated[int | None, typer.Option(help="How many; 500 at most by default.")] = None,
     encoder: Encoder = None,
@@ -356,6 +359,8 @@ def compare(
     For example:
 
         spiker compare model.safetensors model.spiker --samples 100
+
+        spiker compare model.safetensors --data digits --encoder rate --steps 8
     """
     _call("compare", real, path, data, samples, encoder, steps, engine, lanes, picture, json)
 

@@ -83,6 +83,13 @@ def test_a_model_becomes_hardware_that_answers_as_the_integers(spiker, real, tmp
     assert json.loads(out)["mismatches"] == 0
 
 
+def test_a_network_of_real_numbers_alone_is_compared_with_what_it_would_become(spiker, real):
+    code, out, _ = spiker("compare", real, *SAMPLES, "--engine", "none")
+    assert code == 0
+    assert "12 samples: real " in out
+    assert "layer2" in out
+
+
 def test_fine_tuning_changes_the_weights(spiker, real, tmp_path):
     plain, tuned = tmp_path / "plain.spiker", tmp_path / "tuned.spiker"
     assert spiker("quantize", real, *SAMPLES, "-o", plain)[0] == 0
