@@ -19,6 +19,32 @@ settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
+HEAVY = (
+    "boards/",
+    "cli/test_import.py",
+    "cli/test_serve.py",
+    "hdl/emit/test_block_rams.py",
+    "hdl/emit/test_netlist.py",
+    "hdl/emit/test_packaging.py",
+    "hdl/emit/test_reading.py",
+    "hdl/emit/test_vhdl_bench.py",
+    "hdl/emit/test_vhdl_synthesis.py",
+    "hdl/link/",
+    "train/test_nir",
+    "train/test_snntorch_forward.py",
+)
+"""Tests that are slow together, though each is quick: simulators of others, and whole programs."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what is heavy as slow, before it is chosen what to run."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(HEAVY):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def data_dir():
     """Directory of real data sets: what SPIKER_DATA names, else ``../shared/data``."""
