@@ -20,6 +20,8 @@ def test_a_host_is_answered_until_the_interrupt(network_file):
         [sys.executable, "-m", "spiker_cli.main", *arguments, "--faults", "0.002"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell makes what it starts in the background deaf to interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         text=True,
     )
     try:
