@@ -539,6 +539,7 @@ def test_parts_that_are_not_what_they_must_be(whole, tmp_path, name, data, messa
         (packed({}), "must have a part 'network.json', not only []"),
         (packed({"a": b""}), "must have a part 'network.json', not only ['a']"),
     ],
+    ids=["nothing", "pickle", "no part", "another part"],  # an archive has the time in it
 )
 def test_what_is_no_network_file(data, message, tmp_path):
     assert refused(tmp_path / "net", data).startswith(message)
