@@ -1,15 +1,21 @@
-"""Pictures of what a network does."""
+"""What a network does and takes: pictures and area."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .activity import draw_activity
+    from .cells import Area, area
     from .cycles import draw_cycles
 
-__all__ = ["draw_activity", "draw_cycles"]
+__all__ = ["Area", "area", "draw_activity", "draw_cycles"]
 
-_HOMES = {"draw_activity": ".activity", "draw_cycles": ".cycles"}
+_HOMES = {
+    "Area": ".cells",
+    "area": ".cells",
+    "draw_activity": ".activity",
+    "draw_cycles": ".cycles",
+}
 
 
 def __getattr__(name: str):
