@@ -8,7 +8,7 @@ import numpy as np
 
 from .network import Input, Network
 
-__all__ = ["Stimulus", "check_record", "sent", "stimulus"]
+__all__ = ["Stimulus", "by_input", "check_record", "sent", "stimulus"]
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,8 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     ValueError
         If a shape, a value or a number of steps is not what the network takes.
     """
-    if not isinstance(spikes, Mapping):
-        if len(network.inputs) != 1:
-            names = ", ".join(repr(one.name) for one in network.inputs)
-            raise ValueError(f"Spikes must be a mapping with an array for each of {names}")
-        spikes = {network.inputs[0].name: spikes}
-    wanted = {one.name for one in network.inputs}
-    if set(spikes) != wanted:
-        raise ValueError(f"Spikes must be given for {sorted(wanted)}, not {sorted(spikes)}")
-    values, steps = {}, None
+    values, steps = by_input(network, spikes), None
     for one in network.inputs:
-        values[one.name] = _check_input(one, spikes[one.name])
         own = np.array([len(sample) for sample in values[one.name]], dtype=np.int64)
         if one.held:
             _check_held(one, values[one.name])
@@ -94,6 +85,32 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
         given = int(wrong[0])
         raise ValueError(f"Sample must have a multiple of {window} steps, not {given}")
     return Stimulus(steps, values)
+
+
+def by_input(network: Network, spikes: Any) -> dict[str, Any]:
+    """Check the shapes and values of spikes, and return them by input.
+
+    Parameters
+    ----------
+    network, spikes
+        As for :func:`stimulus`.
+
+    Raises
+    ------
+    TypeError
+        If ``spikes`` are no integers.
+    ValueError
+        If a shape or a value is not what the network takes.
+    """
+    if not isinstance(spikes, Mapping):
+        if len(network.inputs) != 1:
+            names = ", ".join(repr(one.name) for one in network.inputs)
+            raise ValueError(f"Spikes must be a mapping with an array for each of {names}")
+        spikes = {network.inputs[0].name: spikes}
+    wanted = {one.name for one in network.inputs}
+    if set(spikes) != wanted:
+        raise ValueError(f"Spikes must be given for {sorted(wanted)}, not {sorted(spikes)}")
+    return {one.name: _check_input(one, spikes[one.name]) for one in network.inputs}
 
 
 def _check_input(one: Input, spikes: Any) -> Any:
