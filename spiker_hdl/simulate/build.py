@@ -45,6 +45,7 @@ TOOLS = ("verilator", "cxxrtl")
 NAME = "accelerator"
 REMEDY = "on Debian and Ubuntu: apt-get install g++ verilator"
 _FAST, _SLOW = "-O1", "-O0"  # what runs in every cycle, and what runs once
+_TRACED = ["--trace", "--trace-underscore", "--trace-max-array", "1", "--trace-max-width", "0"]
 _LARGE = 200_000  # bytes of C++ that are worth a compiler of their own
 
 
@@ -277,7 +278,7 @@ def build_emission(emission: Emission, *, tool: str | None = None) -> Build:
     return Build(find_library(text, code, emission.simulated, tool), design, tool)
 
 
-def find_library(verilog: str, code: str, top: str, tool: str) -> Path:
+def find_library(verilog: str, code: str, top: str, tool: str, *, traced: bool = False) -> Path:
     """Return the library of Verilog and the C++ around it, compiled if it is not in the cache.
 
     Parameters
@@ -287,6 +288,8 @@ def find_library(verilog: str, code: str, top: str, tool: str) -> Path:
         Name of the module that the C++ drives.
     tool : str
         One of :data:`TOOLS`.
+    traced : bool
+        With Verilator: whether every signal can be traced, which takes longer.
 
     Raises
     ------
@@ -296,12 +299,12 @@ def find_library(verilog: str, code: str, top: str, tool: str) -> Path:
     directory = _open_cache()
     compiler = _compiler(os.environ.get("CXX"))
     machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
-    key = _key(verilog, code, top, machine, tool, _FAST, _SLOW)
+    key = _key(verilog, code, top, machine, tool, _FAST, _SLOW, *([_TRACED] if traced else []))
     library = directory / f"{key}.so"
     if not library.exists():
         with _alone(directory / f"{key}.lock"):
             if not library.exists():
-                _compile(verilog, code, top, tool, compiler, library)
+                _compile(verilog, code, top, tool, compiler, library, traced)
         (directory / f"{key}.lock").unlink(missing_ok=True)
     return library
 
@@ -318,14 +321,20 @@ def _read(alias: Path, directory: Path) -> Build | None:
 
 
 def _compile(
-    verilog: str, code: str, top: str, tool: str, compiler: tuple[str, ...], library: Path
+    verilog: str,
+    code: str,
+    top: str,
+    tool: str,
+    compiler: tuple[str, ...],
+    library: Path,
+    traced: bool,
 ) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=".build.") as name:
         directory = Path(name)
         (directory / f"{NAME}.v").write_text(verilog)
         (directory / "harness.cpp").write_text(code)
         if tool == "verilator":
-            sources, includes, runtime = _verilate(directory, top)
+            sources, includes, runtime = _verilate(directory, top, traced)
         else:
             sources, includes, runtime = _cxxrtl(directory, top)
         flags = ["-std=c++17", "-fPIC", "-w", "-DNDEBUG", *(f"-I{one}" for one in includes)]
@@ -357,7 +366,7 @@ def _keep_runtime(text: str, command: list[str], directory: Path, cache: Path) -
     return kept
 
 
-def _verilate(directory: Path, top: str) -> tuple[list[str], list[str], str]:
+def _verilate(directory: Path, top: str, traced: bool) -> tuple[list[str], list[str], str]:
     """Make C++ with Verilator.
 
     Returns
@@ -372,6 +381,7 @@ def _verilate(directory: Path, top: str) -> tuple[list[str], list[str], str]:
     command = ["verilator", "--cc", f"{NAME}.v", "--top-module", top, "--Mdir", "made"]
     command += ["--prefix", f"V{NAME}"]
     command += ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "8000"]
+    command += _TRACED if traced else []
     _call([*command, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--noassert"], directory)
     root = Path(_call(["verilator", "--getenv", "VERILATOR_ROOT"], directory).strip()) / "include"
     sources, small = [], {"": ["harness.cpp"], "Slow": []}
@@ -386,6 +396,7 @@ def _verilate(directory: Path, top: str) -> tuple[list[str], list[str], str]:
         sources.append(f"small{speed}.cpp")
         (directory / sources[-1]).write_text("".join(f'#include "{one}"\n' for one in names))
     own = [root / "verilated.cpp", root / "verilated_threads.cpp"]
+    own += [root / "verilated_vcd_c.cpp"] if traced else []
     runtime = "".join(f'#include "{one}"\n' for one in own if one.is_file())
     return sources, [".", "made", str(root), str(root / "vltstd")], runtime
 

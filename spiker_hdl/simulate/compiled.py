@@ -51,6 +51,7 @@ def run(
     workers: int | None = None,
     tool: str | None = None,
     emission: Emission | None = None,
+    built: Build | None = None,
 ) -> Result:
     """Run samples through the accelerator, compiled; the first run of a design builds it.
 
@@ -75,6 +76,8 @@ def run(
     emission : Emission, optional
         Whose Verilog is simulated, where it is not the network's, written anew; it has no ports to
         record, and answers after the last step.
+    built : Build, optional
+        What is run, where it was built otherwise than by :func:`~.build.build`; as for an emission.
 
     Returns
     -------
@@ -95,7 +98,9 @@ def run(
     observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
     if workers is not None:
         check_int("Workers", workers, 1)
-    if emission is None:
+    if built is not None:
+        made = built
+    elif emission is None:
         made = build(network, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
     else:
         made = build_emission(emission, tool=tool)

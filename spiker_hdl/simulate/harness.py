@@ -120,7 +120,7 @@ extern "C" int spiker_run(void* held, Job* job) {
       if (outcome(model, n, seen[n] < job->wanted[n] ? into : nullptr)) seen[n]++;
       complete = complete && seen[n] >= job->wanted[n];
     }
-    model.edge();
+    ${watch}model.edge();
     job->cycles++;
     for (int n = 0; n < INPUTS; n++) {
       complete = complete && (sample[n] == job->samples ||
@@ -254,7 +254,9 @@ struct Model {
 """)
 
 
-def harness(design: Design, tool: str, top: str = "accelerator") -> str:
+def harness(
+    design: Design, tool: str, top: str = "accelerator", *, prelude: str = "", watch: str = ""
+) -> str:
     """Return the C++ that drives a design.
 
     Parameters
@@ -264,6 +266,10 @@ def harness(design: Design, tool: str, top: str = "accelerator") -> str:
         Which made the C++ that is driven.
     top : str
         Name of the module that is.
+    prelude : str
+        C++ that comes first.
+    watch : str
+        C++ that is run before each rising edge, with what is driven as ``model``.
     """
     cxxrtl = tool == "cxxrtl"
     port = port_names(design.ports, tool)
@@ -289,7 +295,8 @@ def harness(design: Design, tool: str, top: str = "accelerator") -> str:
         )
     include, model = model_code(port, tool, top)
     return _HARNESS.substitute(
-        include=include,
+        include=include + prelude,
+        watch=watch,
         model=model,
         inputs=len(inputs),
         observed=len(observed),
