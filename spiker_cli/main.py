@@ -366,6 +366,29 @@ def compare(
 
 
 @app.command()
+def prune(
+    path: NetworkFile,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="NET", help="Network file to write.")
+    ],
+    json: Json = None,
+) -> None:
+    """Drop what cannot change an answer, and say what it was.
+
+    Neurons that can never fire, whatever the input, unless a readout reads them; and channels from
+    which no neuron that is left has a weight. Classes, scores and spike counts stay what they are.
+    The notes of what is written say which channels it takes: the other commands choose these from
+    the data by themselves.
+
+    For example:
+
+        spiker prune my.spiker -o my_small.spiker
+        spiker timing my_small.spiker
+    """
+    _call("prune", path, output, json)
+
+
+@app.command()
 def info(path: NetworkFile, lanes: Lanes = None, json: Json = None) -> None:
     """Say what a network file holds: graph, sizes, neurons, bounds, widths, and how it lies.
 
@@ -461,6 +484,63 @@ def timing(
         spiker timing networks/digits.spiker --lanes 8 --clock 48
     """
     _call("timing", path, data, samples, lanes, form, word, encoder, steps, clock, json)
+
+
+@app.command()
+def energy(
+    path: NetworkFile,
+    data: Data = None,
+    samples: Annotated[int | None, typer.Option(help="How many; 10 by default.")] = None,
+    lanes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N[,N...]",
+            help="Most accumulators side by side, of each mapping that is to be compared.",
+        ),
+    ] = None,
+    form: Form = None,
+    word: Word = None,
+    encoder: Encoder = None,
+    steps: Steps = None,
+    counts: Annotated[
+        bool, typer.Option("--counts", help="Only count; simulate nothing, so that no tool is due.")
+    ] = False,
+    saif: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the activity of the first mapping as SAIF."),
+    ] = None,
+    period: Annotated[
+        float, typer.Option(help="Nanoseconds of a clock period, for the SAIF file.")
+    ] = 10.0,
+    json: Json = None,
+) -> None:
+    """Say what samples make the hardware do, of one mapping beside another. No watts.
+
+    Counts synaptic operations, additions, and what is read from memories and written to them,
+    exactly; and simulates the emitted Verilog with Verilator to count how often the bits of
+    registers change. Prints a table, in which all mappings stand beside the first; with --json
+    FILE, the file has the same by population; with --saif FILE, it has what a power tool reads.
+
+    For example:
+
+        spiker energy networks/digits.spiker --lanes 32,8
+        spiker energy networks/digits.spiker --samples 5 --saif digits.saif
+    """
+    _call(
+        "energy",
+        path,
+        data,
+        samples,
+        lanes,
+        form,
+        word,
+        encoder,
+        steps,
+        not counts,
+        saif,
+        period,
+        json,
+    )
 
 
 @app.command()

@@ -1,13 +1,14 @@
 """Samples to run: from a data set, encoded as the network's notes say, or spikes from a file."""
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spiker_hdl.model import Network, encoders, stimulus
+from spiker_hdl.model.channels import channels
 from spiker_train.data import datasets, load_dataset
 
 __all__ = ["Samples", "find_samples"]
@@ -62,7 +63,7 @@ def find_samples(
     Parameters
     ----------
     network : Network
-        Its notes say what is not said here.
+        Its notes say what is not said here, and which channels it takes where some were dropped.
     data : str, optional
         ``"digits"``, ``"mnist"``, an ``.npz`` file of a data set, or one with ``spikes`` of the
         shape (samples, steps, size) and, if there are any, ``labels``.
@@ -85,6 +86,7 @@ def find_samples(
         for given, option in ((encoder, "--encoder"), (steps, "--steps")):
             if given is not None:
                 raise ValueError(f"{option} must be for values to encode, not for spikes in {data}")
+        spikes = replace(spikes, spikes=_taken(network, spikes.spikes))
         stimulus(network, spikes.spikes)
         return spikes.first(count)
     known = ", ".join(encoders.ENCODERS)
@@ -97,7 +99,8 @@ def find_samples(
     if not 1 <= steps <= network.longest:
         raise ValueError(f"Steps must be 1 to {network.longest}, not {steps}")
     found = load_dataset(data)
-    wanted = [one.size for one in network.inputs]
+    taken = channels(network)
+    wanted = [taken[one.name].size if one.name in taken else one.size for one in network.inputs]
     if wanted != [found.size]:
         raise ValueError(
             f"Data must have {' + '.join(map(str, wanted))} values a sample, which the network "
@@ -107,7 +110,23 @@ def find_samples(
     part = whole.first(count)
     assert part.values is not None
     spikes = encode(part.values, steps)
+    for one in taken.values():
+        spikes = one.select(spikes)
     return Samples(found.name, spikes, part.labels, part.values)
+
+
+def _taken(network: Network, spikes: np.ndarray) -> np.ndarray:
+    """Return of spikes of all channels those that the network takes, or these as they are."""
+    for name, one in channels(network).items():
+        given = spikes.shape[2]
+        if len(network.inputs) == 1 and given == one.size:
+            return one.select(spikes)
+        if given != len(one.kept):
+            raise ValueError(
+                f"Spikes must be of {len(one.kept)} channels, which input {name!r} takes, or of "
+                f"all {one.size}, not of {given}"
+            )
+    return spikes
 
 
 def _note(network: Network, name: str, option: str, choices: str) -> str:

@@ -13,6 +13,7 @@ COMMANDS = (
     "import",
     "quantize",
     "compare",
+    "prune",
     "info",
     "simulate",
     "timing",
