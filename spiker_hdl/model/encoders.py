@@ -2,17 +2,21 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .check import check_choice, check_int
+from .check import check_choice, check_int, check_kind
+from .network import Network
 
 __all__ = [
     "ENCODERS",
     "LFSR_TAPS",
+    "Encoding",
     "bernoulli",
     "binary",
+    "delta",
     "encoder_of",
     "first_spike",
     "graded",
@@ -168,6 +172,51 @@ def binary(values: np.ndarray, steps: int, *, bits: int = 8) -> np.ndarray:
     return graded(values, steps, bits=bits, kept=1).astype(np.uint8)
 
 
+def delta(values: np.ndarray, thresholds: tuple[int, ...], *, bits: int = 8) -> np.ndarray:
+    """Encode signals by delta modulation: an event where a signal has moved since the last one.
+
+    Each signal has two channels for each threshold: ON where it is higher by the threshold or more
+    than it was at these channels' last event (at the sample's first step where there was none), and
+    OFF where it is lower by as much. However far it moved, that is one event.
+
+    Parameters
+    ----------
+    values : array of int, shape (samples, steps) or (samples, steps, signals)
+        In ``0..2**bits - 1``.
+    thresholds : tuple of int
+        Each in ``1..2**bits - 1``.
+    bits : int
+
+    Returns
+    -------
+    array of uint8, shape (samples, steps, signals * len(thresholds) * 2)
+        By signal, then threshold, then ON before OFF.
+    """
+    _check_thresholds(thresholds, bits)
+    flat = _pixels(values, bits)
+    if values.ndim > 3:
+        raise ValueError(f"Signals must be (samples, steps, signals), not {values.shape}")
+    signals = flat.reshape(*values.shape[:2], math.prod(values.shape[2:]))
+    found = np.zeros((*signals.shape, len(thresholds), 2), dtype=np.uint8)
+    reach = np.array(thresholds)
+    at = np.repeat(signals[:, :1, :, None], len(thresholds), axis=3)
+    for n in range(signals.shape[1]):
+        now = signals[:, n : n + 1, :, None]
+        moved = now - at
+        found[:, n : n + 1, ..., 0] = moved >= reach
+        found[:, n : n + 1, ..., 1] = moved <= -reach
+        at = np.where(abs(moved) >= reach, now, at)
+    return found.reshape(*signals.shape[:2], signals.shape[2] * len(thresholds) * 2)
+
+
+def _check_thresholds(thresholds: Any, bits: int) -> None:
+    check_int("Value bits", bits, 1, 16)
+    if not isinstance(thresholds, tuple) or not thresholds:
+        raise TypeError(f"Thresholds must be a tuple with an int or more, not {thresholds!r}")
+    for one in thresholds:
+        check_int("Threshold", one, 1, 2**bits - 1)
+
+
 ENCODERS = {
     "rate": rate,
     "bernoulli": bernoulli,
@@ -182,3 +231,100 @@ def encoder_of(name: str) -> Callable[[np.ndarray, int], np.ndarray]:
     """Return the encoder of a name, or raise :exc:`ValueError`."""
     check_choice("Encoder", name, ENCODERS)
     return ENCODERS[name]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """An encoder with its settings: what hardware is made from, and what says what it does.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`ENCODERS`, or ``"delta"``.
+    steps : int, optional
+        Steps for which values are encoded; none for ``"delta"``, which takes new ones each step.
+    bits : int
+        Bits of a value.
+    seed : int
+        For ``"bernoulli"``.
+    kept : int
+        For ``"graded"``.
+    thresholds : tuple of int
+        For ``"delta"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is out of range, or the encoder has no use for it.
+    """
+
+    name: str
+    steps: int | None = None
+    bits: int = 8
+    seed: int = 1
+    kept: int = 4
+    thresholds: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_choice("Encoder", self.name, (*ENCODERS, "delta"))
+        check_int("Value bits", self.bits, 1, 16)
+        check_int("Seed", self.seed, 1, 2**16 - 1)
+        if self.name == "graded":
+            check_int("Kept bits", self.kept, 1, self.bits)
+        if self.name == "delta":
+            _check_thresholds(self.thresholds, self.bits)
+            if self.steps is not None:
+                raise ValueError(f"Steps of 'delta' must be none, not {self.steps!r}")
+            return
+        check_int("Steps", self.steps, 1)
+        if self.thresholds:
+            raise ValueError(f"Thresholds of {self.name!r} must be none, not {self.thresholds!r}")
+
+    @classmethod
+    def of(cls, network: Network) -> "Encoding":
+        """Return what a network's notes say of how its samples were encoded.
+
+        Raises
+        ------
+        ValueError
+            If they do not say it.
+        """
+        check_kind("Network", network, Network)
+        note = network.note
+        name = note.get("encoder", "")
+        check_choice("Encoder in the network's notes", name, (*ENCODERS, "delta"))
+        which = "thresholds" if name == "delta" else "steps"
+        try:
+            numbers = tuple(int(one) for one in note.get(which, "").split(","))
+        except ValueError:
+            given = note.get(which)
+            raise ValueError(f"Network's note {which!r} must be integers, not {given!r}") from None
+        if name == "delta":
+            return cls(name, thresholds=numbers)
+        return cls(name, numbers[0])
+
+    @property
+    def fan(self) -> int:
+        """Channels for each value."""
+        return 2 * len(self.thresholds) if self.name == "delta" else 1
+
+    @property
+    def greatest(self) -> int:
+        """Greatest value of an event."""
+        return 2**self.kept - 1 if self.name == "graded" else 1
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Encode samples.
+
+        Parameters
+        ----------
+        values : array of int, shape (samples, ...), or for ``"delta"`` (samples, steps, ...)
+
+        Returns
+        -------
+        array of uint8 or uint16, shape (samples, steps, channels)
+        """
+        if self.name == "delta":
+            return delta(values, self.thresholds, bits=self.bits)
+        own = {"bernoulli": {"seed": self.seed}, "graded": {"kept": self.kept}}.get(self.name, {})
+        return encoder_of(self.name)(values, self.steps, bits=self.bits, **own)  # type: ignore
