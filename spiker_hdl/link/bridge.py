@@ -43,6 +43,8 @@ class Link(wiring.Component):
         From and to the host.
     idle : Out(1)
         Nothing happens until the next byte comes.
+    damaged : Out(1)
+        In this cycle a frame of the host has ended that was not whole.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Link(wiring.Component):
     i: Any
     o: Any
     idle: Signal
+    damaged: Signal
 
     def __init__(self, accelerator: Accelerator, *, version: str):
         check_kind("Accelerator", accelerator, Accelerator, "an")
@@ -69,6 +72,7 @@ class Link(wiring.Component):
             "i": In(stream.Signature(8)),
             "o": Out(stream.Signature(8)),
             "idle": Out(1),
+            "damaged": Out(1),
         })
 
     def elaborate(self, platform):
@@ -117,7 +121,10 @@ class Link(wiring.Component):
             m.d.sync += quiet.eq(0)
         with m.Elif(~self.idle):
             m.d.sync += quiet.eq(quiet + 1)
+        # A delimiter behind another ends no frame.
+        ended = reader.o.valid & reader.o.p.end & (reader.o.p.index != 0)
         m.d.comb += [
+            self.damaged.eq(ended & ~reader.o.p.good),
             replies.heard.eq(window.heard),
             replies.length.eq(packer.length),
             replies.session.eq(session),

@@ -143,17 +143,23 @@ class SerialLink(wiring.Component):
     -------
     rx : In(1)
     tx : Out(1)
+    idle : Out(1)
+        Nothing happens until the next byte comes, and all bytes have left.
+    damaged : Out(1)
+        As that of the link.
     """
 
     rx: Signal
     tx: Signal
+    idle: Signal
+    damaged: Signal
 
     def __init__(self, link: Link, divisor: int):
         check_kind("Link", link, Link)
         check_int("Divisor", divisor, LEAST)
         self.link = link
         self.divisor = divisor
-        super().__init__({"rx": In(1), "tx": Out(1)})
+        super().__init__({"rx": In(1), "tx": Out(1), "idle": Out(1), "damaged": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -163,6 +169,11 @@ class SerialLink(wiring.Component):
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
         wiring.connect(m, receiver.o, link.i)
         wiring.connect(m, link.o, transmitter.i)
-        m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            self.tx.eq(transmitter.tx),
+            self.idle.eq(link.idle & transmitter.i.ready),
+            self.damaged.eq(link.damaged),
+        ]
 
         return m

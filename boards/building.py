@@ -1,0 +1,256 @@
+"""A directory with all that a board needs to run a network, which appears whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from spiker_hdl import __version__
+from spiker_hdl.link.bridge import Link
+from spiker_hdl.model import Mapping as Placement
+from spiker_hdl.model import Network
+from spiker_hdl.model.check import check_int, check_kind
+from spiker_hdl.rtl import Accelerator
+
+from .fit import FitError, advice, check_fit
+from .flow import Outcome, make_bitstream, make_plan
+from .target import Target
+from .tools import ToolError, find_tools
+from .top import BoardTop
+from .zynq import write_ip
+
+__all__ = ["BUILD", "NETWORK", "TimingError", "build_board", "read_build"]
+
+BUILD, NETWORK = "build.json", "network.spiker"
+FORMAT = 1
+"""Version of what ``build.json`` says."""
+
+LONGEST = 200
+"""Characters of what a tool says of its failure."""
+
+KEPT = {".rpt": "synthesis.log", ".tim": "place_and_route.log"}
+"""Logs that are kept, by the ending that Amaranth gives them."""
+
+
+class TimingError(ValueError):
+    """A design that is too slow for its clock."""
+
+
+def _check_directory(directory: Path) -> None:
+    if directory.is_dir():
+        if any(directory.iterdir()) and not (directory / BUILD).is_file():
+            raise ValueError(
+                f"Directory must be new, empty or an earlier build, and {directory} holds others"
+            )
+    elif directory.exists():
+        raise ValueError(f"Directory must be one, not the file {directory}")
+
+
+@contextmanager
+def _appearing(directory: Path) -> Iterator[Path]:
+    """Give a directory beside another, whose name it takes where all went well."""
+    parent = directory.absolute().parent
+    made = [one for one in (parent, *parent.parents) if not one.exists()]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=parent))
+    except OSError as error:
+        raise type(error)(
+            f"Directory must be where one can be made, not {str(directory)!r}: {error.strerror}"
+        ) from None
+    whole, old = stage / "whole", stage / "old"
+    try:
+        whole.mkdir()
+        yield whole
+        if directory.exists():
+            os.replace(directory, old)
+        os.replace(whole, directory)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        for one in made:
+            if not any(one.iterdir()):
+                one.rmdir()
+
+
+def build_board(
+    network: Network,
+    target: Target,
+    directory: str | Path,
+    *,
+    mapping: Placement,
+    frequency: int | None = None,
+    seed: int = 1,
+    progress: Callable[[str], None] = lambda step: None,
+    extra: Callable[[], Mapping[str, Any]] = dict,
+) -> dict[str, Any]:
+    """Build a network for a board.
+
+    Parameters
+    ----------
+    network : Network
+    target : Target
+    directory : str or Path
+        New, empty, or that of an earlier build, which is replaced.
+    mapping : Mapping
+    frequency : int, optional
+        Of the accelerator in Hz; the board's where none is given.
+    seed : int
+        Of placement.
+    progress : callable
+        Called with the name of each step before it begins.
+    extra : callable
+        Gives what else the report is to say.
+
+    Returns
+    -------
+    dict
+        What ``build.json`` there says.
+
+    Raises
+    ------
+    FitError
+        If the network does not fit on the board.
+    TimingError
+        If the design is too slow for its clock.
+    ToolError
+        If a tool is missing, or fails.
+    """
+    check_kind("Network", network, Network)
+    check_kind("Target", target, Target)
+    check_int("Seed", seed, 0, 2**31 - 1)
+    directory = Path(directory)
+    _check_directory(directory)
+    mapping.check(network)
+    check_fit(target, network, mapping)
+    tools = find_tools(target.kind.tools)
+    top = BoardTop(
+        target,
+        Link(Accelerator(network, mapping), version=__version__),
+        frequency=frequency,
+    )
+    began = time.monotonic()
+    with _appearing(directory) as stage, tempfile.TemporaryDirectory(dir=stage.parent) as name:
+        work = Path(name)
+        report: dict[str, Any] = {
+            "format": FORMAT,
+            "board": target.name,
+            "device": target.device,
+            "network": {"name": network.name, "sha256": network.digest},
+            "library": __version__,
+            "mapping": mapping.to_json(),
+            "clock_hz": top.frequency,
+            "baud": target.baud,
+            "seed": seed,
+            "tools": {name: tool.version for name, tool in tools.items()},
+        }
+        network.save(stage / NETWORK)
+        if target.built:
+            try:
+                outcome = make_bitstream(top, tools, work, seed=seed, progress=progress)
+            except ToolError as error:
+                _explain(error, work, target, network, mapping)
+                raise
+            _check_timing(outcome, top)
+            _keep(work, stage, outcome)
+            report |= _found(outcome, stage)
+        else:
+            progress("project")
+            make_plan(top, stage / "project", {})
+            if target.zynq:
+                progress("packaged IP")
+                write_ip(network, mapping, target, stage / "ip", frequency=top.frequency)
+            report |= {"bitstream": None, "fmax_hz": None, "utilization": None}
+        report["seconds"] = round(time.monotonic() - began, 1)
+        report |= extra()
+        (stage / BUILD).write_text(json.dumps(report, indent=2) + "\n")
+    return report
+
+
+def _explain(
+    error: ToolError, work: Path, target: Target, network: Network, mapping: Placement
+) -> None:
+    """Raise :exc:`FitError` where place and route says that there is not room enough."""
+    log = work / "top.tim"
+    if not log.is_file():
+        return
+    short = []
+    for line in log.read_text(errors="replace").splitlines():
+        # Such as "Info:   ICESTORM_LC:  5612/  5280   106%".
+        cell, _, numbers = line.removeprefix("Info:").strip().partition(":")
+        used, slash, rest = numbers.partition("/")
+        if slash and used.strip().isdecimal() and rest.split()[0].isdecimal():
+            available = int(rest.split()[0])
+            if int(used) > available:
+                short.append(f"{int(used):,} {cell} of {available:,}")
+    packed = "no BELs remaining" in str(error) or "nable to find a placement" in str(error)
+    if short or packed:
+        what = " and ".join(dict.fromkeys(short)) or "more cells than there are"
+        fewer = max(core.lanes for core in mapping.cores.values()) // 2
+        remedy = f"try --lanes {fewer}" if fewer else advice(target, network, mapping)
+        raise FitError(f"Network must fit on {target.title}, and needs {what}: {remedy}") from None
+
+
+def _check_timing(outcome: Outcome, top: BoardTop) -> None:
+    if outcome.fmax < top.frequency:
+        slower = int(0.95 * outcome.fmax / 1e6)
+        raise TimingError(
+            f"Design must run at {top.frequency / 1e6:g} MHz, and {top.target.title} reaches "
+            f"{outcome.fmax / 1e6:.1f} MHz: another --seed, fewer lanes, or --clock {slower}"
+        )
+
+
+def _keep(work: Path, stage: Path, outcome: Outcome) -> None:
+    shutil.copyfile(work / outcome.bitstream, stage / outcome.bitstream)
+    for path in sorted(work.iterdir()):
+        if path.suffix in KEPT:
+            shutil.copyfile(path, stage / KEPT[path.suffix])
+
+
+def _found(outcome: Outcome, stage: Path) -> dict[str, Any]:
+    data = (stage / outcome.bitstream).read_bytes()
+    return {
+        "bitstream": {"file": outcome.bitstream, "sha256": hashlib.sha256(data).hexdigest()},
+        "fmax_hz": round(outcome.fmax),
+        "utilization": {
+            kind: {"used": used, "available": outcome.available[kind]}
+            for kind, used in outcome.used.items()
+        },
+    }
+
+
+def read_build(directory: str | Path) -> dict[str, Any]:
+    """Return what a build says of itself, once its bitstream is found to be that.
+
+    Raises
+    ------
+    ValueError
+        If the directory is no build, or its bitstream is missing or another.
+    """
+    directory = Path(directory)
+    path = directory / BUILD
+    if not path.is_file():
+        raise ValueError(f"Directory must be one that `spiker build` made, not {directory}")
+    try:
+        report = json.loads(path.read_text())
+        if report["format"] != FORMAT:
+            raise ValueError(f"{path} must be of format {FORMAT}, not {report['format']!r}")
+        board, bitstream = str(report["board"]), report["bitstream"]
+        name = None if bitstream is None else Path(str(bitstream["file"])).name
+        wanted = None if bitstream is None else bitstream["sha256"]
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError):
+        raise ValueError(f"{path} must be what `spiker build` wrote, and is damaged") from None
+    if name is None:
+        raise ValueError(
+            f"Build must have a bitstream, and that of {board} is a project for the vendor's tool"
+        )
+    if not (directory / name).is_file():
+        raise ValueError(f"Bitstream must be there, and {directory / name} is missing")
+    if hashlib.sha256((directory / name).read_bytes()).hexdigest() != wanted:
+        raise ValueError(f"Bitstream must be the one that was built, and {name} is another")
+    return report

@@ -1,0 +1,173 @@
+"""Whether a network can fit on a board, told before anything is synthesised."""
+
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from spiker_hdl.model import Mapping, Network, store_bits
+
+from .target import FAMILIES, Target
+
+__all__ = ["FitError", "Need", "advice", "check_fit", "find_lanes", "need"]
+
+SMALL = 2048
+"""Bits of a memory that may as well lie in look-up tables."""
+
+LINK_MEMORIES = ((512, 8), (512, 8))
+"""Frames that wait for the host, and for the accelerator: words and bits."""
+
+SURE = 0.6
+"""Share of the estimated look-up tables that a design takes at the least."""
+
+# Look-up tables of link and control, and of a lane, a step unit more: fitted to what place and
+# route made of the digits and of MNIST, which they tell within a quarter.
+_FIXED: Table[str, int] = MappingProxyType({
+    "ice40": 2500,
+    "ecp5": 2300,
+    "gowin": 2300,
+    "xc7": 1400,
+    "cyclonev": 1100,
+})
+_LANE: Table[str, int] = MappingProxyType({
+    "ice40": 150,
+    "ecp5": 110,
+    "gowin": 110,
+    "xc7": 60,
+    "cyclonev": 50,
+})
+
+
+class FitError(ValueError):
+    """A network that cannot fit on a board: what is short, and what would fit."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a network takes on a device, estimated.
+
+    Members
+    -------
+    luts : int
+        Within a quarter or so.
+    block_rams : int
+        For weights and link, at the least.
+    """
+
+    luts: int
+    block_rams: int
+
+
+def _blocks(family: str, words: int, bits: int) -> int:
+    return min(-(-words // depth) * -(-bits // width) for depth, width in FAMILIES[family].shapes)
+
+
+def _memories(network: Network, mapping: Mapping, spare: int) -> list[tuple[int, int]]:
+    """Return words and bits of each memory of weights, with so many bits a weight less."""
+    found = []
+    for one in network.projections:
+        core = mapping.cores[one.target]
+        folds = -(-one.synapses.target_size // core.lanes)
+        width = max(1, one.width - spare)
+        if mapping.store(network, one) == "rows":
+            found.append((one.synapses.source_size * folds, core.lanes * width))
+        else:
+            found.append((-(-store_bits(network, one, core)["synapses"] // width), width))
+    return found
+
+
+def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> Need:
+    """Return what a network takes on a family of devices.
+
+    Parameters
+    ----------
+    network : Network
+    mapping : Mapping
+    family : str
+        One of :data:`~.target.FAMILIES`.
+    spare : int
+        Bits by which each weight is taken to be narrower.
+    """
+    memories = [*_memories(network, mapping, spare), *LINK_MEMORIES]
+    lanes = sum(core.lanes for core in mapping.cores.values())
+    units = sum(core.units for core in mapping.cores.values())
+    each = _LANE[family]
+    return Need(
+        # A lane that has no step unit of its own is its sum alone.
+        _FIXED[family] + each * units + each * (lanes - units) // 3,
+        sum(_blocks(family, *one) for one in memories if one[0] * one[1] > SMALL),
+    )
+
+
+def _short(target: Target, network: Network, mapping: Mapping, spare: int = 0) -> list[str]:
+    """Return what is short on a board, in words."""
+    found, capacity = need(network, mapping, target.family, spare=spare), target.capacity
+    short = []
+    if found.block_rams > capacity.block_rams:
+        short.append(f"{found.block_rams} block RAMs of {capacity.block_rams}")
+    if SURE * found.luts > capacity.luts:
+        short.append(f"about {found.luts:,} look-up tables of {capacity.luts:,}")
+    return short
+
+
+def _folded(network: Network, mapping: Mapping, lanes: int) -> Mapping:
+    cores = Mapping.folded(network, lanes).cores
+    return replace(mapping, cores=cores)
+
+
+def _likely(target: Target, network: Network, mapping: Mapping) -> bool:
+    found, capacity = need(network, mapping, target.family), target.capacity
+    return found.block_rams <= capacity.block_rams and found.luts <= capacity.luts
+
+
+def find_lanes(target: Target, network: Network, mapping: Mapping | None = None) -> int | None:
+    """Return the most lanes, a power of two or all, with which a network likely fits on a board.
+
+    Parameters
+    ----------
+    target : Target
+    network : Network
+    mapping : Mapping, optional
+        What else is to be as it is there.
+
+    Returns
+    -------
+    int or None
+        At most those that the board recommends; None where none will do.
+    """
+    mapping = Mapping.default(network) if mapping is None else mapping
+    largest = min(max(one.size for one in network.populations), target.lanes)
+    choices = {largest, *(2**n for n in range(largest.bit_length()))}
+    for lanes in sorted(choices, reverse=True):
+        if _likely(target, network, _folded(network, mapping, lanes)):
+            return lanes
+    return None
+
+
+def advice(target: Target, network: Network, mapping: Mapping | None = None) -> str:
+    """Return what would fit instead."""
+    lanes = find_lanes(target, network, mapping)
+    if lanes is not None:
+        return f"--lanes {lanes} likely fits"
+    mapping = Mapping.default(network) if mapping is None else mapping
+    widest = max(one.width for one in network.projections)
+    narrow = _folded(network, mapping, 1)
+    for bits in range(widest - 1, 0, -1):
+        if not _short(target, network, narrow, widest - bits):
+            return f"weights of {bits} bits and --lanes 1 may fit"
+    return "no width of weights does: take a smaller network or a larger board"
+
+
+def check_fit(target: Target, network: Network, mapping: Mapping) -> None:
+    """Raise unless a network may fit on a board; what is left to say, place and route says.
+
+    Raises
+    ------
+    FitError
+        If it cannot: with what is short, and which lanes or bits would fit.
+    """
+    short = _short(target, network, mapping)
+    if short:
+        raise FitError(
+            f"Network must fit on {target.title}, and needs {' and '.join(short)}: "
+            f"{advice(target, network, mapping)}"
+        )
