@@ -6,6 +6,7 @@ thresholds, biases and widths are moved until its populations fire neither never
 
 from collections import Counter
 from dataclasses import dataclass, fields
+from math import gcd
 from random import Random
 from types import SimpleNamespace
 
@@ -437,20 +438,32 @@ def _spikes(inputs, random, samples, steps):
 
 
 def random_mapping(network: Network, random: Random) -> Mapping:
-    """Draw a mapping: any lanes, step units, queues (half at their minimum), form and stores."""
-    cores = {}
+    """Draw a mapping: any lanes, step units, banks, queues (half at their minimum) and so on."""
+    form = random.choice(["words", "events"])
+    word = random.choice([1, 2, 7, 8, 16, 32, 64, random.randint(1, 256)])
+    stores = {one.name: random.choice(["rows", "synapses"]) for one in network.projections}
+    widths = {}
     for one in network.populations:
         lanes = random.choice([one.size, random.randint(1, one.size)])
-        units = lanes if lanes < one.size else random.choice([lanes, random.randint(1, lanes)])
-        cores[one.name] = Core(lanes, units)
+        units = random.choice([lanes, random.randint(1, lanes)])
+        if lanes < one.size:
+            units = random.choice([n for n in range(1, lanes + 1) if lanes % n == 0])
+        widths[one.name] = lanes, units
+    scanned = {one.name: word if form == "words" else one.size for one in network.inputs}
+    scanned |= {name: units for name, (_, units) in widths.items()}
+    cores = {}
+    for name, (lanes, units) in widths.items():
+        # What scans events must have whole items of them.
+        sources = [network.nodes[one.source] for one in network.into(name)]
+        sizes = [scanned[one.name] for one in sources if scanned[one.name] < one.size]
+        banks = [n for n in (1, 2, 4, 8) if gcd(*sizes) % n == 0]
+        cores[name] = Core(lanes, units, random.choice(banks), random.random() < 0.5)
     spare = random.choice([0, 0, 3, 20])
     queues = {
         one.name: queue_minimum(network, one) + random.randint(0, spare)
         for one in network.projections
     }
-    word = random.choice([1, 2, 7, 8, 16, 32, 64, random.randint(1, 256)])
-    stores = {one.name: random.choice(["rows", "synapses"]) for one in network.projections}
-    mapping = Mapping(cores, queues, random.choice(["words", "events"]), word, stores)
+    mapping = Mapping(cores, queues, form, word, stores)
     mapping.check(network)
     return mapping
 

@@ -19,6 +19,7 @@ from .lockstep import (
     Queue,
     Readout,
     Scanner,
+    Serializer,
 )
 from .mapping import Mapping
 from .network import Input, Network, Projection
@@ -113,7 +114,8 @@ class Machines:
             samples = [trains[name][n] != 0 for n in members]
             if isinstance(node, Input):
                 samples = [sent(node, one) for one in samples]
-            return Train(samples, machines, self.count)
+            scanned, banks = mapping.scanned(node), mapping.banks(network, name)
+            return Train(samples, machines, self.count, scanned, banks)
 
         self.entries = {
             one.name: _Entry(self, train(one.name), mapping, one) for one in network.inputs
@@ -128,7 +130,8 @@ class Machines:
             if machine.reads_potential(network, name):
                 size = network.population[name].size
                 steps = [np.ones((given.steps[n], size), bool) for n in members]
-                self.potentials[name] = _Output(self, Train(steps, machines, self.count), core)
+                every = Train(steps, machines, self.count, core.core.units, 1)
+                self.potentials[name] = _Output(self, every, core)
         self._connect()
 
     def add(self, part: Any) -> Any:
@@ -149,7 +152,10 @@ class Machines:
             source = (self.sources if spikes else self.potentials)[one.population]
             part = self.add(Readout(self.count))
             self.readouts.append(part)
-            source.sinks.append(_Scores(part))
+            scores = _Scores(part)
+            source.sinks.append(
+                scores if source.train.banks == 1 else _InTurns(self, source, scores)
+            )
         self.counters = []
         for name in self.cores:
             if name in self.sources:
@@ -212,8 +218,11 @@ class _Line:
         self.tape = tape
         self.ticks = ticks
         self.delay: Delay | None = None
+        self.serializer: Serializer | None = None
+        self.turns: Tape | None = None  # of each item, where there is a serializer
         self.expander: Expander | None = None
-        self.synapses: Tape | None = None  # of each item, where there is an expander
+        self.synapses: Tape | None = None  # of each event, where there is an expander
+        self.firsts: Tape | None = None  # event of each item
 
     def ready(self, item, finish):
         ready = self.queue.ready()
@@ -235,9 +244,16 @@ class _Line:
         return *self.expander.offer(self.valid, self.token), last
 
     def clock(self, ready, finish):
-        if self.expander is not None and self.synapses is not None:
-            synapses = self.synapses.read(self.queue.place)
+        place = self.queue.place
+        if self.expander is not None and self.synapses is not None and self.firsts is not None:
+            event = self.firsts.read(place)
+            if self.serializer is not None:
+                event = event + self.serializer.given
+            synapses = self.synapses.read(event)
             ready = self.expander.clock(self.valid, self.token, ready, synapses)
+        if self.serializer is not None and self.turns is not None:
+            turns = np.where(self.token, 1, self.turns.read(place))
+            ready = self.serializer.clock(self.valid, ready, turns)
         if self.delay is not None:
             ready = self.delay.clock(self.queue.valid, self.item, ready, finish)
         self.queue.clock(self.written, ready)
@@ -257,6 +273,26 @@ class _Count:
         self.queue.clock(self.written, finish)
 
 
+class _InTurns(Part):
+    """A sink that takes the events of an item one by one."""
+
+    def __init__(self, machines: "Machines", source: "_Source", sink: "_Scores"):
+        self.source = source
+        self.sink = sink
+        self.turns = machines.add(source.train.turns(1))
+        self.given = np.zeros(machines.count, np.int32)
+        machines.add(self)
+
+    def ready(self, item, finish):
+        self.able = self.sink.ready(item, finish)
+        return self.able & (self.given == self.turns.read(self.source.place) - 1)
+
+    def take(self, taken, item, finish):
+        given = self.given + (self.source.offered(self) & self.able)
+        self.given = np.where(taken, 0, given)
+        self.sink.take(taken, item, finish)
+
+
 class _Scores:
     """A readout, as a sink."""
 
@@ -274,12 +310,12 @@ class _Source:
     """Where events come from, and the sinks that they go to."""
 
     branches: Branches
+    place: np.ndarray  # of the item that is offered
 
     def __init__(self, machines: "Machines", train: Train):
         self.train = train
         self.sinks: list[Any] = []
-        self.tape, self.addresses = train.items()
-        machines.add(self.tape)
+        self.tape = machines.add(train.items())
 
     def offer(self) -> tuple[np.ndarray, np.ndarray]:
         """Return where there is an item, and what it is."""
@@ -291,10 +327,16 @@ class _Source:
 
     def flow(self, valid, item, finish):
         """Give what is offered to the sinks, and return where all have it."""
-        into, taken = self.branches.clock(valid, [one.ready(item, finish) for one in self.sinks])
+        ready = [one.ready(item, finish) for one in self.sinks]
+        self.waiting = valid & ~self.branches.done
+        into, taken = self.branches.clock(valid, ready)
         for sink, each in zip(self.sinks, into, strict=True):
             sink.take(each, item, finish)
         return taken
+
+    def offered(self, sink) -> np.ndarray:
+        """Return where a sink is offered an item in this cycle."""
+        return self.waiting[self.sinks.index(sink)]
 
 
 class _Entry(_Source, Part):
@@ -308,7 +350,7 @@ class _Entry(_Source, Part):
         self.scanner: Scanner | None = None
         self.words = self.tape
         if mapping.form == "words":
-            words = train.words(min(mapping.word, node.size), held=node.held)
+            words = train.words(held=node.held)
             self.words = machines.add(train.tape(words))
             self.scanner = machines.add(Scanner(machines.count))
         self.feed = machines.add(Feed(self.words))
@@ -316,9 +358,9 @@ class _Entry(_Source, Part):
 
     def offer(self):
         self.through = self.feed.valid & (self.inside | (self.samples < self.room))
-        if self.scanner is None:
-            return self.through, self.tape.read(self.feed.place)
-        return self.scanner.valid, self.tape.read(self.scanner.place)
+        self.place = (self.feed if self.scanner is None else self.scanner).place
+        item = self.tape.read(self.place)
+        return (self.through if self.scanner is None else self.scanner.valid), item
 
     def clock(self, taken, finish):
         word = self.words.read(self.feed.place)
@@ -340,7 +382,7 @@ class _Output(_Source):
     def __init__(self, machines: "Machines", train: Train, core: "_Core"):
         super().__init__(machines, train)
         self.core = core
-        words = train.words(core.units)
+        words = train.words()
         self.words = machines.add(train.tape(words))
         self.kept = machines.add(train.tape([one[one > 0] for one in words]))
         groups = core.groups
@@ -350,13 +392,14 @@ class _Output(_Source):
                 groups=groups,
                 depth=machine.emitter_depth(groups),
                 room=machine.STEP_ROOM,
-                delay=machine.OUTCOME_DELAY,
+                delay=machine.outcome_delay(core.core),
             )
         )
         core.emitters.append(self.emitter)
 
     def offer(self):
-        self.item = self.tape.read(self.emitter.scanner.place)
+        self.place = self.emitter.scanner.place
+        self.item = self.tape.read(self.place)
         return self.emitter.scanner.valid, self.item
 
     def clock(self, taken, finish):
@@ -372,7 +415,7 @@ class _Core:
         network = machines.network
         size, core = network.population[name].size, mapping.cores[name]
         projections = network.into(name)
-        self.units = core.units
+        self.core = core
         self.groups = -(-size // core.units)
         self.lines: list[_Line] = []
         self.emitters: list[Emitter] = []
@@ -383,6 +426,7 @@ class _Core:
                 [*direct, False],
                 folds=-(-size // core.lanes),
                 interval=max(machine.LEAST_INTERVAL, self.groups),
+                overlap=core.overlap,
             )
         )
 
@@ -393,13 +437,15 @@ class _Core:
         line = _Line(queue, source.tape)
         if projection.delay:
             line.delay = machines.add(Delay(count, projection.delay))
+        banks = self.core.banks
         if self.mapping.store(machines.network, projection) == "synapses":
-            synapses = projection.synapses
+            banks, synapses = 1, projection.synapses
             line.expander = machines.add(Expander(count, synapses.kind == "one_to_one"))
-            # A token counts as an address behind all others.
-            fan_out = np.append(synapses.fan_out(), 0)
-            made = [fan_out[address] for address in source.addresses]
-            line.synapses = machines.add(source.train.tape(made))
+            each, firsts = source.train.fan_out(np.append(synapses.fan_out(), 0))
+            line.synapses, line.firsts = machines.add(each), machines.add(firsts)
+        if source.train.banks > banks:
+            line.serializer = machines.add(Serializer(count))
+            line.turns = machines.add(source.train.turns(banks))
         self._line(source, line)
 
     def tick(self, source: _Source) -> None:
@@ -424,4 +470,4 @@ class _Core:
         finish = self.complete & np.logical_or.reduce(last)
         for line, taken in zip(self.lines, ready, strict=True):
             line.clock(taken, finish)
-        self.busy = np.stack([event, firing])
+        self.busy = np.stack([event, firing & ~event])

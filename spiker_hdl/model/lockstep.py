@@ -22,6 +22,7 @@ __all__ = [
     "Queue",
     "Readout",
     "Scanner",
+    "Serializer",
 ]
 
 
@@ -86,7 +87,7 @@ class Feed(Part):
 
 
 class Scanner(Part):
-    """Words into events and tokens: ``rtl.scanner``.
+    """Words into items, of an event or several, and tokens: ``rtl.scanner``.
 
     Attributes
     ----------
@@ -112,7 +113,7 @@ class Scanner(Part):
         return ~self.full | np.where(self.ends, taken & none, emptied)
 
     def clock(self, taken, ready, comes, word) -> None:
-        """Move on, where a ``word`` comes: its number of events, and the bits that it ends."""
+        """Move on, where a ``word`` comes: its number of items, and the bits that it ends."""
         self.place += taken
         self.full = np.where(ready, comes, self.full)
         self.left = np.where(ready, word >> ENDS, np.maximum(self.left - taken, 0))
@@ -198,13 +199,41 @@ class Expander(Part):
         return taking
 
 
+class Serializer(Part):
+    """An item's events in turns: ``rtl.serializer``.
+
+    Attributes
+    ----------
+    given : array of int
+        Turns of the item that were taken.
+    """
+
+    def __init__(self, machines: int):
+        self.given = np.zeros(machines, np.int32)
+
+    def clock(self, valid, ready, turns) -> np.ndarray:
+        """Move on, and return where items before it are taken, which have so many ``turns``."""
+        taking = ready & (self.given == turns - 1)
+        self.given = np.where(taking, 0, self.given + (valid & ready))
+        return taking
+
+
 class Intake(Part):
     """Events one by one, and all tokens at once: ``rtl.intake``."""
 
-    def __init__(self, machines: int, direct: Sequence[bool], *, folds: int, interval: int):
+    def __init__(
+        self,
+        machines: int,
+        direct: Sequence[bool],
+        *,
+        folds: int,
+        interval: int,
+        overlap: bool = False,
+    ):
         self.direct = tuple(direct)
         self.folds = folds
         self.interval = interval
+        self.overlap = overlap
         self.turn = np.zeros(machines, np.int32)
         self.kept = np.zeros(machines, np.int64)
         self.pause = np.zeros(machines, np.int32)
@@ -221,7 +250,7 @@ class Intake(Part):
         """
         runs = self.pause == 0
         waits = np.stack([v & ~t for v, t in zip(valid, token, strict=True)])
-        event = runs & waits.any(axis=0)
+        event = (runs | self.overlap) & waits.any(axis=0)
         complete = runs & free
         for v, t in zip(valid, token, strict=True):
             complete = complete & v & t

@@ -1,23 +1,21 @@
 """What the accelerator's components take: the facts that hardware and timing model share."""
 
+from .mapping import Core
 from .network import Network
 
 __all__ = [
     "LEAST_INTERVAL",
-    "OUTCOME_DELAY",
     "STEP_ROOM",
     "TICK_ROOM",
     "clocked",
     "emitter_depth",
+    "outcome_delay",
     "reads_potential",
     "room",
 ]
 
 LEAST_INTERVAL = 4
 """Cycles from one step to the next that the way through the stepper and its memory needs."""
-
-OUTCOME_DELAY = 4
-"""Cycles from the end of a step to the outcome of its first group of neurons."""
 
 STEP_ROOM = 2
 """Steps whose events may wait to leave a population."""
@@ -29,6 +27,14 @@ TICK_ROOM = 16
 def emitter_depth(words: int) -> int:
     """Return the entries of the queue in which a population's words wait to be scanned."""
     return max(3, STEP_ROOM * words)
+
+
+def outcome_delay(core: Core) -> int:
+    """Return the cycles from the end of a step to the outcome of its first group of neurons.
+
+    Weights of several banks are added up in a cycle of its own.
+    """
+    return 4 + (core.banks > 1)
 
 
 def room(network: Network) -> int:

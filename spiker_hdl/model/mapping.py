@@ -1,19 +1,20 @@
 """How a network lies in hardware: it changes cycles and area, never results."""
 
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from .check import check_choice, check_int, check_kind
-from .network import Network, Population, Projection
+from .network import Input, Network, Population, Projection
 
 __all__ = ["STORES", "Core", "Mapping", "queue_minimum", "store_bits"]
 
 FORMS = ("words", "events")
 STORES = ("rows", "synapses")
+BANKS = (1, 2, 4, 8)
 
 
 def queue_minimum(network: Network, projection: Projection) -> int:
@@ -60,16 +61,29 @@ class Core:
         Accumulators side by side. As many as neurons take an event in one cycle; fewer take it in
         ``ceil(size / lanes)``, and fold their sums into memory.
     units : int
-        Neurons that step at once, at most ``lanes``; and as many as ``lanes`` where those are fewer
-        than the neurons.
+        Neurons that step at once, at most ``lanes``; and a divisor of ``lanes`` where those are
+        fewer than the neurons.
+    banks : {1, 2, 4, 8}
+        Events that are taken at once, each from weights of its own: those of sources whose number
+        leaves the same remainder lie in one bank. Weights that are stored one by one come one by
+        one.
+    overlap : bool
+        Whether events of the next step are taken while the neurons step, for which their sums are
+        kept twice.
     """
 
     lanes: int
     units: int
+    banks: int = 1
+    overlap: bool = False
 
     def __post_init__(self) -> None:
         check_int("Lanes", self.lanes, 1)
         check_int("Step units", self.units, 1)
+        check_int("Banks", self.banks)
+        if self.banks not in BANKS:
+            raise ValueError(f"Banks must be 1, 2, 4 or 8, not {self.banks}")
+        check_kind("Overlap", self.overlap, bool)
         if self.units > self.lanes:
             raise ValueError(f"Step units must be at most the {self.lanes} lanes, not {self.units}")
 
@@ -163,10 +177,10 @@ class Mapping:
             size = network.population[name].size
             if core.lanes > size:
                 raise ValueError(f"Lanes of {name!r} must be at most {size}, not {core.lanes}")
-            if core.lanes < size and core.units != core.lanes:
+            if core.lanes < size and core.lanes % core.units:
                 raise ValueError(
-                    f"Step units of {name!r} must be the {core.lanes} lanes, which are fewer than "
-                    f"its {size} neurons, not {core.units}"
+                    f"Step units of {name!r} must divide its {core.lanes} lanes, which are fewer "
+                    f"than its {size} neurons, not be {core.units}"
                 )
         for one in network.projections:
             least = queue_minimum(network, one)
@@ -183,6 +197,28 @@ class Mapping:
                 raise ValueError(
                     f"Store of {one.name!r} must be 'rows', not 'synapses', for a held source"
                 )
+        for name, node in network.nodes.items():
+            scanned, banks = self.scanned(node), self.banks(network, name)
+            if scanned < node.size and scanned % banks and not self._passes(node):
+                what = "Word" if isinstance(node, Input) else f"Step units of {name!r}"
+                raise ValueError(
+                    f"{what} must be a multiple of the {banks} banks that read {name!r}, not "
+                    f"{scanned}"
+                )
+
+    def scanned(self, node: Input | Population) -> int:
+        """Return the neighbouring addresses of which a scanner makes events at a time."""
+        if isinstance(node, Population):
+            return self.cores[node.name].units
+        return 1 if self._passes(node) else min(self.word, node.size)
+
+    def _passes(self, node: Input | Population) -> bool:
+        return self.form == "events" and isinstance(node, Input)
+
+    def banks(self, network: Network, name: str) -> int:
+        """Return how many events of an input or population go side by side: one from each bank."""
+        readers = [one for one in network.out_of(name) if self.store(network, one) == "rows"]
+        return max((self.cores[one.target].banks for one in readers), default=1)
 
     def store(self, network: Network, projection: Projection) -> str:
         """Return how a projection's weights are stored: ``"rows"`` or ``"synapses"``."""
@@ -198,7 +234,7 @@ class Mapping:
     def to_json(self) -> dict[str, Any]:
         """Return the mapping in what JSON can hold."""
         return {
-            "cores": {n: {"lanes": c.lanes, "units": c.units} for n, c in self.cores.items()},
+            "cores": {name: asdict(core) for name, core in self.cores.items()},
             "queues": dict(self.queues),
             "form": self.form,
             "word": self.word,
@@ -224,8 +260,9 @@ class Mapping:
             if not isinstance(text[part], dict):
                 raise TypeError(f"Mapping {part} must be an object, not {text[part]!r}")
         for name, core in text["cores"].items():
-            if not isinstance(core, dict) or set(core) != {"lanes", "units"}:
-                raise ValueError(f"Core of {name!r} must have lanes and units, not {core!r}")
+            keys = [one.name for one in fields(Core)]
+            if not isinstance(core, dict) or set(core) != set(keys):
+                raise ValueError(f"Core of {name!r} must have {', '.join(keys)}, not {core!r}")
             cores[name] = Core(**core)
         return cls(cores, text["queues"], text["form"], text["word"], text["stores"])
 

@@ -8,7 +8,7 @@ EVENT, TOKEN, LAST = 0, 1, 2
 """What an item of a stream is: an event, the token of a step, that of a sample's last step."""
 
 STEP_ENDS, SAMPLE_ENDS, ENDS = 1, 2, 2
-"""A word of a spike vector is ``events << ENDS``, with bits for what ends with it."""
+"""A word of a spike vector is ``items << ENDS``, with bits for what ends with it."""
 
 
 class Tape:
@@ -36,12 +36,29 @@ class Tape:
 
 
 class Train:
-    """The events of a node in all machines of a batch, as streams."""
+    """The events of a node in all machines of a batch, as streams.
 
-    def __init__(self, samples: list[np.ndarray], machines: np.ndarray, count: int):
-        self.samples = samples  # each bool, shape (steps, size)
-        self.machines = machines  # of each sample
+    Parameters
+    ----------
+    samples : list of array of bool, shape (steps, size)
+    machines : array of int, shape (samples,)
+        Where each is.
+    count : int
+        Number of machines.
+    width : int
+        Neighbouring addresses that are scanned together.
+    banks : int
+        Events that go side by side in an item.
+    """
+
+    def __init__(
+        self, samples: list[np.ndarray], machines: np.ndarray, count: int, width: int, banks: int
+    ):
+        self.samples = samples
+        self.machines = machines
         self.count = count
+        self.width = width
+        self.banks = banks
 
     def tape(self, streams: list[np.ndarray]) -> Tape:
         """Return what is made of each sample as streams of the machines."""
@@ -50,32 +67,81 @@ class Train:
         )
         return Tape(np.concatenate(streams), lengths.astype(np.int64))
 
-    def items(self) -> tuple[Tape, list[np.ndarray]]:
-        """Return events and tokens as a tape, and the addresses of each sample's items."""
-        kinds, addresses = [], []
+    def items(self) -> Tape:
+        """Return items and tokens."""
+        kinds = []
         for sample in self.samples:
-            # A token as one more address, behind all others.
-            ended = np.ones((len(sample), sample.shape[1] + 1), bool)
-            ended[:, :-1] = sample
-            address = ended.nonzero()[1]
-            kind = np.where(address == sample.shape[1], TOKEN, EVENT).astype(np.int8)
+            counts = self._counts(sample).max(axis=2).sum(axis=1)
+            kind = np.full(counts.sum() + len(counts), EVENT, np.int8)
+            kind[np.cumsum(counts + 1) - 1] = TOKEN
             kind[-1] = LAST
             kinds.append(kind)
-            addresses.append(address)
-        return self.tape(kinds), addresses
+        return self.tape(kinds)
 
-    def words(self, width: int, *, held: bool = False) -> list[np.ndarray]:
-        """Return the words of each sample: their events, and what ends with them.
+    def words(self, *, held: bool = False) -> list[np.ndarray]:
+        """Return the words of each sample: their items, and what ends with them.
 
         If ``held``, a step behind a sample's first has one.
         """
         made = []
         for sample in self.samples:
-            words = -(-sample.shape[1] // width)
-            padded = np.zeros((len(sample), words * width), np.int32)
-            padded[:, : sample.shape[1]] = sample
-            each = padded.reshape(len(sample), words, width).sum(axis=2, dtype=np.int32) << ENDS
+            each = self._counts(sample).max(axis=2) << ENDS
             each[:, -1] |= STEP_ENDS
             each[-1, -1] |= SAMPLE_ENDS
             made.append(np.append(each[0], each[1:, -1]) if held else each.ravel())
         return made
+
+    def turns(self, banks: int) -> Tape:
+        """Return for each item, and token, in how many turns a reader with fewer banks takes it."""
+        found = []
+        for sample in self.samples:
+            counts = self._counts(sample)
+            rank = np.arange(counts.max(), dtype=np.int32)
+            present = counts[:, :, None, :] > rank[:, None]
+            parts = present.reshape(*present.shape[:-1], self.banks // banks, banks).any(axis=4)
+            each = parts.sum(axis=3, dtype=np.int32).reshape(len(sample), -1)
+            each = np.append(each, np.ones((len(sample), 1), np.int32), axis=1)
+            found.append(each[each > 0])
+        return self.tape(found)
+
+    def fan_out(self, counts: np.ndarray) -> tuple[Tape, Tape]:
+        """Return what ``counts`` says of each event, one by one, and each item's first of them.
+
+        A token counts as an event for whose address there is a last count.
+        """
+        found, firsts = [], []
+        for sample in self.samples:
+            padded = self._padded(sample)
+            rank = np.cumsum(padded, axis=2) - 1
+            step, word, row, bank = padded.nonzero()
+            rank = rank[step, word, row, bank]
+            address = word * self.width + row * self.banks + bank
+            order = np.lexsort((bank, rank, word, step))
+            keys = np.stack([step, word, rank, address])[:, order]
+            # A token stands behind all other items of its step.
+            ends = np.zeros((4, len(sample)), keys.dtype)
+            ends[0], ends[1], ends[3] = range(len(sample)), padded.shape[1], sample.shape[1]
+            keys = np.append(keys, ends, axis=1)
+            keys = keys[:, np.argsort(keys[0] * (padded.shape[1] + 1) + keys[1], kind="stable")]
+            found.append(counts[keys[3]])
+            new = (np.diff(keys[:3], axis=1, prepend=-1) != 0).any(axis=0)
+            firsts.append(new.nonzero()[0])
+        # Places are counted from the start of a machine's stream.
+        ahead = np.zeros(self.count, np.int64)
+        for n, machine in enumerate(self.machines):
+            firsts[n] = firsts[n] + ahead[machine]
+            ahead[machine] += len(found[n])
+        return self.tape(found), self.tape(firsts)
+
+    def _padded(self, sample: np.ndarray) -> np.ndarray:
+        """Return a sample's events, shape (steps, words, rows of a word, banks)."""
+        words, rows = -(-sample.shape[1] // self.width), -(-self.width // self.banks)
+        flat = np.zeros((len(sample), words * self.width), bool)
+        flat[:, : sample.shape[1]] = sample
+        padded = np.zeros((len(sample), words, rows * self.banks), bool)
+        padded[:, :, : self.width] = flat.reshape(len(sample), words, self.width)
+        return padded.reshape(len(sample), words, rows, self.banks)
+
+    def _counts(self, sample: np.ndarray) -> np.ndarray:
+        """Return the events in each bank of each word, shape (steps, words, banks)."""
+        return self._padded(sample).sum(axis=2, dtype=np.int32)

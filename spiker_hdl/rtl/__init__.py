@@ -14,6 +14,8 @@ from .population import PopulationCore
 from .queue import Queue
 from .readout import ReadoutCore, ReadoutResult
 from .scanner import Scanner, ScannerWord
+from .sequencer import Sequencer
+from .serializer import Serializer
 from .stepper import Outcome, Stepper
 from .synapses import Synapses
 
@@ -37,6 +39,8 @@ __all__ = [
     "SampleResult",
     "Scanner",
     "ScannerWord",
+    "Sequencer",
+    "Serializer",
     "SpikeCounter",
     "Stepper",
     "Synapses",

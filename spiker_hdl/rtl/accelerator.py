@@ -15,10 +15,12 @@ from .broadcast import Broadcast
 from .control import CYCLE_BITS, Control, SpikeCounter
 from .delay import Delay, Ticks
 from .entry import Entry
+from .events import AddressEvent, value_shape
 from .expander import Expander
 from .population import PopulationCore, event_of
 from .queue import Queue
 from .readout import ReadoutCore
+from .serializer import Serializer
 
 __all__ = ["Accelerator", "SampleResult"]
 
@@ -125,7 +127,10 @@ class Accelerator(wiring.Component):
             one.name: "i" if len(network.inputs) == 1 else f"i_{self.names[one.name]}"
             for one in network.inputs
         }
-        self.entries = {one.name: Entry(one, mapping) for one in network.inputs}
+        self.entries = {
+            one.name: Entry(one, mapping, banks=mapping.banks(network, one.name))
+            for one in network.inputs
+        }
         self.cores = {
             one.name: PopulationCore(network, one.name, mapping=mapping)
             for one in network.populations
@@ -135,7 +140,7 @@ class Accelerator(wiring.Component):
         }
         self.counters = {
             one.name: SpikeCounter(
-                event_of(network, one.name),
+                event_of(network, one.name, mapping),
                 most=one.size * network.longest,
                 room=self.room,
                 stepwise=stepwise,
@@ -157,7 +162,7 @@ class Accelerator(wiring.Component):
                 f"observe_{self.names[n]}": Out(self.cores[n].outcome.shape()) for n in self.observe
             },
             **{
-                f"events_{self.names[n]}": Out(stream.Signature(event_of(network, n)))
+                f"events_{self.names[n]}": Out(stream.Signature(self._event(n)))
                 for n in self.streams
             },
         })
@@ -209,13 +214,16 @@ class Accelerator(wiring.Component):
             label = f"{of}_to_{self.names[one.target]}_{self.network.projections.index(one)}"
             core = self.cores[one.target]
             sink = getattr(core, f"i{core.projections.index(one)}")
+            banks = core.core.banks
             if one not in core.dense:
-                expander = Expander(one, event_of(self.network, name), lanes=core.core.lanes)
+                banks = 1
+                expander = Expander(one, self._event(name), lanes=core.core.lanes)
                 m.submodules[f"expander_{label}"] = expander
                 wiring.connect(m, expander.o, sink)
                 sink = expander.i
+            sink = self._serial(m, label, name, sink, banks)
             if one.delay:
-                delay = Delay(event_of(self.network, name), delay=one.delay)
+                delay = Delay(source.p.shape(), delay=one.delay)
                 m.submodules[f"delay_{label}"] = delay
                 m.d.comb += delay.finish.eq(core.finish)
                 yield delay.rest
@@ -231,14 +239,28 @@ class Accelerator(wiring.Component):
                 yield queue.empty
         if name in self.counters:
             sinks.append(self.counters[name].i)
-        sinks += [
-            self.readouts[one.name].i
-            for one in self.network.readouts
-            if one.population == name and one.kind in {"count", "first"}
-        ]
+        for one in self.network.readouts:
+            if one.population == name and one.kind in {"count", "first"}:
+                label = f"readout_{self.readout_names[one.name]}"
+                sinks.append(self._serial(m, label, name, self.readouts[one.name].i))
         if name in self.streams:
-            sinks.append(wiring.flipped(getattr(self, f"events_{of}")))
+            sink = wiring.flipped(getattr(self, f"events_{of}"))
+            sinks.append(self._serial(m, f"events_{of}", name, sink))
         self._branch(m, f"spikes_{of}", source, sinks)
+
+    def _serial(self, m, label: str, name: str, sink, banks: int = 1):
+        """Let a node's events through to a sink that has fewer banks."""
+        event = event_of(self.network, name, self.mapping)
+        if event.banks <= banks:
+            return sink
+        m.submodules[f"serializer_{label}"] = serializer = Serializer(event, banks=banks)
+        wiring.connect(m, serializer.o, sink)
+        return serializer.i
+
+    def _event(self, name: str) -> AddressEvent:
+        """Return the layout of a node's events one by one."""
+        node = self.network.nodes[name]
+        return AddressEvent(node.size, value_shape(node))
 
     def _fires(self, name: str) -> bool:
         return name in self.entries or name in self.counters
@@ -246,7 +268,7 @@ class Accelerator(wiring.Component):
     def _ticks(self, m, name: str, core: PopulationCore):
         """Lead bare tokens to a population that nothing else tells the time."""
         of = self.names[core.population.name]
-        m.submodules[f"ticks_{of}"] = ticks = Ticks(event_of(self.network, name))
+        m.submodules[f"ticks_{of}"] = ticks = Ticks(event_of(self.network, name, self.mapping))
         sink = getattr(core, f"i{len(core.projections)}")
         queue = self._queue(m, f"ticks_{of}", sink, TICK_ROOM)
         m.d.comb += [

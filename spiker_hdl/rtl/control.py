@@ -5,7 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..model.check import check_int
-from .events import AddressEvent
+from .events import AddressEvent, slots
+from .lanes import total
 from .queue import Queue
 
 __all__ = ["CYCLE_BITS", "Control", "SpikeCounter"]
@@ -145,6 +146,7 @@ class SpikeCounter(wiring.Component):
             self.i.ready.eq(queue.i.ready | ~told),
         ]
         with m.If(self.i.valid & self.i.ready):
-            m.d.sync += count.eq(Mux(end, 0, count + ~self.i.p.end))
+            come = [there & ~self.i.p.end for there, _, _ in slots(self.i.p)]
+            m.d.sync += count.eq(Mux(end, 0, total([count, *come])))
 
         return m

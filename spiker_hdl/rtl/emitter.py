@@ -24,6 +24,8 @@ class Emitter(wiring.Component):
         Channels in a word.
     value : Shape
         Shape of an event's value, of no width for spikes.
+    banks : int
+        Events that leave side by side.
 
     Members
     -------
@@ -35,7 +37,7 @@ class Emitter(wiring.Component):
         A word, in ascending order within its step; always accepted.
     valid : In(1)
         Whether there is a word, which may be left out if it has no events and ends no step.
-    o : Out(stream.Signature(AddressEvent(size, value)))
+    o : Out(stream.Signature(AddressEvent(size, value, banks)))
     """
 
     start: Signal
@@ -44,10 +46,11 @@ class Emitter(wiring.Component):
     valid: Signal
     o: stream.Interface
 
-    def __init__(self, size: int, *, width: int, value: Shape = NO_VALUE):
+    def __init__(self, size: int, *, width: int, value: Shape = NO_VALUE, banks: int = 1):
         check_int("Emitter size", size, 1)
         check_int("Emitter width", width, 1)
         self.size = size
+        self.banks = banks
         self.width = width
         self.value = value
         self.words = -(-size // width)
@@ -56,7 +59,7 @@ class Emitter(wiring.Component):
             "free": Out(1),
             "i": In(ScannerWord(width, self.words, value)),
             "valid": In(1),
-            "o": Out(stream.Signature(AddressEvent(size, value))),
+            "o": Out(stream.Signature(AddressEvent(size, value, banks))),
         })
 
     def elaborate(self, platform):
@@ -64,7 +67,9 @@ class Emitter(wiring.Component):
 
         layout = ScannerWord(self.width, self.words, self.value)
         m.submodules.queue = queue = Queue(layout, depth=emitter_depth(self.words))
-        m.submodules.scanner = scanner = Scanner(self.size, width=self.width, value=self.value)
+        m.submodules.scanner = scanner = Scanner(
+            self.size, width=self.width, value=self.value, banks=self.banks
+        )
         wiring.connect(m, queue.o, scanner.i)
         wiring.connect(m, scanner.o, wiring.flipped(self.o))
         m.d.comb += [queue.i.p.eq(self.i), queue.i.valid.eq(self.valid)]

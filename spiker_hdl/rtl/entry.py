@@ -3,9 +3,10 @@
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from ..model import Input, Mapping
-from .events import AddressEvent, Word, value_shape
+from .events import AddressEvent, Word, into_slots, slots, value_shape
 from .scanner import Scanner
 
 __all__ = ["Entry", "beat_of"]
@@ -21,8 +22,9 @@ def beat_of(node: Input, mapping: Mapping) -> AddressEvent | Word:
 class Entry(wiring.Component):
     """Let the beats of a sample in once the sample is admitted, and make events of them.
 
-    Events pass as they are. Words are scanned: a step's words come in ascending order, all of them,
-    and each takes a cycle for each of its events, but at least one.
+    Events pass one by one. Words are scanned: a step's words come in ascending order, all of them,
+    and each takes a cycle for each of its events, or of those of the bank that has the most, but at
+    least one.
 
     Parameters
     ----------
@@ -30,6 +32,8 @@ class Entry(wiring.Component):
         What enters.
     mapping : Mapping
         In which form.
+    banks : int
+        Events that leave side by side.
 
     Members
     -------
@@ -42,7 +46,7 @@ class Entry(wiring.Component):
         No sample is half in, nor scanned.
     mute : In(1)
         Let only the tokens of the sample pass that is entering, from its next beat on.
-    o : Out(stream.Signature(AddressEvent))
+    o : Out(stream.Signature(AddressEvent(banks=banks)))
     """
 
     i: stream.Interface
@@ -52,10 +56,11 @@ class Entry(wiring.Component):
     mute: Signal
     o: stream.Interface
 
-    def __init__(self, node: Input, mapping: Mapping):
+    def __init__(self, node: Input, mapping: Mapping, *, banks: int = 1):
         self.node = node
         self.mapping = mapping
-        self.event = AddressEvent(node.size, value_shape(node))
+        self.banks = banks
+        self.event = AddressEvent(node.size, value_shape(node), banks)
         self.width = min(mapping.word, node.size)
         self.words = -(-node.size // self.width)
         super().__init__({
@@ -89,12 +94,18 @@ class Entry(wiring.Component):
             m.d.sync += muted.eq(self.mute & inside & ~(through & end & self.i.p.last))
 
         if self.mapping.form == "events":
+            ((_, address, value),) = slots(self.i.p)
             m.d.comb += [
-                self.o.p.eq(self.i.p),
+                self.o.p.end.eq(end),
+                self.o.p.last.eq(self.i.p.last),
                 self.o.valid.eq(through & (end | ~muted)),
                 ready.eq(self.o.ready | (muted & ~end)),
                 end.eq(self.i.p.end),
             ]
+            bits = exact_log2(self.banks)
+            for bank in range(self.banks):
+                present = ~end & (address[:bits] == bank)
+                m.d.comb += into_slots(self.o.p, bank, present, address[bits:], value)
             return m
 
         if self.node.held:
@@ -102,7 +113,9 @@ class Entry(wiring.Component):
                 m.d.sync += later.eq(~self.i.p.last)
         index = Signal(range(self.words))
         value = self.event.value_shape
-        m.submodules.scanner = scanner = Scanner(self.node.size, width=self.width, value=value)
+        m.submodules.scanner = scanner = Scanner(
+            self.node.size, width=self.width, value=value, banks=self.banks
+        )
         m.d.comb += [
             end.eq(later | (index == self.words - 1)),
             self.rest.eq(~inside & ~scanner.o.valid),

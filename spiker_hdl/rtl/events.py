@@ -6,7 +6,7 @@ from amaranth.lib import data
 from ..model import Input, Population
 from ..model.bounds import signed_width
 
-__all__ = ["NO_VALUE", "SPIKE", "AddressEvent", "Word", "value_shape"]
+__all__ = ["NO_VALUE", "SPIKE", "AddressEvent", "Word", "into_slots", "slots", "value_shape"]
 
 NO_VALUE = unsigned(0)
 """Shape of the value of a binary event, which is always 1."""
@@ -27,7 +27,8 @@ def value_shape(node: Input | Population) -> Shape:
 class AddressEvent(data.StructLayout):
     """An event of a time step, or the token that ends the step.
 
-    The events of a step come in ascending order of their addresses.
+    The events of a step come in ascending order of their addresses. Where there are banks, an item
+    has an event of each of them, or of some, and the order is that within each bank.
 
     Parameters
     ----------
@@ -35,23 +36,55 @@ class AddressEvent(data.StructLayout):
         Number of addresses.
     value : Shape
         Shape of the value, of no width for binary events.
+    banks : int
+        Events side by side, a power of two; address ``a`` lies in bank ``a % banks``.
 
     Members
     -------
-    address : unsigned
+    address : unsigned, if there is one bank
         Who fires.
-    value : Shape
+    value : Shape, if there is one bank
         By what the weight is multiplied, where the event is graded.
+    slots : ArrayLayout(StructLayout, banks), if there are several
+        For each bank: whether an event is ``present``, its ``row`` (the address is ``row * banks +
+        bank``), and its ``value``.
     end : unsigned(1)
         Whether this is the token that ends a step; it carries no address and no value.
     last : unsigned(1)
         With ``end``: whether the step is the last of its sample.
     """
 
-    def __init__(self, size: int, value: Shape = NO_VALUE):
+    def __init__(self, size: int, value: Shape = NO_VALUE, banks: int = 1):
         self.addresses = size
         self.value_shape = value
-        super().__init__({"address": range(size), "value": value, "end": 1, "last": 1})
+        self.banks = banks
+        event = {"address": range(size), "value": value}
+        if banks > 1:
+            slot = {"present": 1, "row": range(-(-size // banks)), "value": value}
+            event = {"slots": data.ArrayLayout(data.StructLayout(slot), banks)}
+        super().__init__({**event, "end": 1, "last": 1})
+
+
+def slots(item) -> list[tuple[Value, Value, Value | int]]:
+    """Return of each bank whether an item has its event, its row, and its value: 1 where binary."""
+    layout = item.shape()
+    if layout.banks == 1:
+        return [(~item.end, item.address, item.value if layout.value_shape.width else 1)]
+    return [
+        (slot.present, slot.row, slot.value if layout.value_shape.width else 1)
+        for slot in item.slots
+    ]
+
+
+def into_slots(item, bank: int, present, row, value=0) -> list:
+    """Return the assignments that put an event into an item.
+
+    Of an item with one bank, it is that event wherever it is no token.
+    """
+    if item.shape().banks == 1:
+        return [item.address.eq(row), item.value.eq(value)]
+    slot = item.slots[bank]
+    return [slot.present.eq(present), slot.row.eq(row), slot.value.eq(value)]
 
 
 class Word(data.StructLayout):

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..model.check import check_int
-from .events import AddressEvent
+from .events import AddressEvent, slots
 from .expander import SynapseEvent
 
 __all__ = ["Intake"]
 
 
 class Intake(wiring.Component):
-    """Take the events of a step one by one, and all its tokens at once.
+    """Take the items of a step one by one, and all its tokens at once.
 
     Events may come from whichever input has one, the first input first. An input whose token has
     come waits until those of all others have.
@@ -24,15 +24,19 @@ class Intake(wiring.Component):
     events : sequence of AddressEvent or SynapseEvent
         Layout of each input. A synapse's event takes one cycle.
     bases : sequence of int
-        What is added to each input's addresses.
+        What is added to each input's rows.
     rows : int
-        What is added to an address with each fold.
+        What is added to a row with each fold.
     folds : int
-        Cycles that an address event takes.
+        Cycles that address events take.
     lanes : int
         Targets that lie side by side.
+    banks : int
+        Address events side by side.
     interval : int
         Least cycles from one step to the next.
+    overlap : bool
+        Whether events are taken in those cycles.
     holds : bool
         Whether sums are kept from step to step of a sample.
 
@@ -44,10 +48,10 @@ class Intake(wiring.Component):
     rest : Out(1)
         Nothing is kept waiting by the step before.
     event : Out(1)
-        What follows is that of an event.
-    address : Out(range(folds * rows))
-    value : Out(Shape)
-        As wide as the widest; 1 for binary events where there are graded ones.
+        What follows is that of events.
+    slots : Out(ArrayLayout(StructLayout, banks))
+        For each bank: whether an event is ``present``, the ``row`` of its weights, and its
+        ``value``, as wide as the widest; 1 for binary events where there are graded ones.
     fold : Out(range(folds))
     direct : Out(1)
         The event is a synapse's: ``weight`` goes to ``lane`` of ``fold``.
@@ -64,8 +68,7 @@ class Intake(wiring.Component):
     free: Signal
     rest: Signal
     event: Signal
-    address: Signal
-    value: Signal
+    slots: data.View
     fold: Signal
     direct: Signal
     lane: Signal
@@ -83,28 +86,33 @@ class Intake(wiring.Component):
         folds: int,
         lanes: int,
         interval: int,
+        banks: int = 1,
+        overlap: bool = False,
         holds: bool = False,
     ):
         check_int("Rows", rows, 1)
         check_int("Folds", folds, 1)
         check_int("Lanes", lanes, 1)
+        check_int("Banks", banks, 1)
         check_int("Interval", interval, 1)
         self.events = tuple(events)
         self.bases = tuple(bases)
         self.rows = rows
         self.folds = folds
         self.lanes = lanes
+        self.banks = banks
         self.interval = interval
+        self.overlap = overlap
         self.holds = holds
         self.value_shape = widest([e.value_shape for e in events if isinstance(e, AddressEvent)])
         direct = [e.weight_width for e in events if isinstance(e, SynapseEvent)]
+        slot = {"present": 1, "row": range(folds * rows), "value": self.value_shape}
         super().__init__({
             **{f"i{n}": In(stream.Signature(event)) for n, event in enumerate(events)},
             "free": In(1),
             "rest": Out(1),
             "event": Out(1),
-            "address": Out(range(folds * rows)),
-            "value": Out(self.value_shape),
+            "slots": Out(data.ArrayLayout(data.StructLayout(slot), banks)),
             "fold": Out(range(folds)),
             "direct": Out(1),
             "lane": Out(range(lanes)),
@@ -135,9 +143,8 @@ class Intake(wiring.Component):
         m.d.sync += kept.eq(chosen)
         with m.If(pause > 0):
             m.d.sync += pause.eq(pause - 1)
-        with m.Else():
-            m.d.comb += self.event.eq(waits.any())
-            m.d.comb += self.complete.eq(tokens.all() & self.free)
+        m.d.comb += self.event.eq(waits.any() & (self.rest | self.overlap))
+        m.d.comb += self.complete.eq(tokens.all() & self.free & self.rest)
         # Delayed inputs never say that a sample ends, those on time all say it together.
         m.d.comb += self.last.eq(Cat(i.p.last for i in inputs).any())
         for n, (i, offset) in enumerate(zip(inputs, self.bases, strict=True)):
@@ -163,10 +170,12 @@ class Intake(wiring.Component):
                 self.fold.eq(i.p.fold),
                 self.lane.eq(i.p.lane),
                 self.weight.eq(i.p.weight),
-                self.value.eq(1),
+                self.slots[0].value.eq(1),
             ]
-        value = i.p.value if event.value_shape.width else 1
-        return [self.address.eq(base + i.p.address), self.fold.eq(turn), self.value.eq(value)]
+        taken = [self.fold.eq(turn)]
+        for slot, (present, row, value) in zip(self.slots, slots(i.p), strict=False):
+            taken += [slot.present.eq(present), slot.row.eq(base + row), slot.value.eq(value)]
+        return taken
 
 
 def widest(shapes: Sequence[Shape]) -> Shape:

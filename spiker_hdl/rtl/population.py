@@ -11,7 +11,8 @@ from .emitter import Emitter
 from .events import AddressEvent, value_shape
 from .expander import SynapseEvent, added_width
 from .intake import Intake
-from .lanes import FoldedLanes, RingLanes
+from .lanes import FoldedLanes, RingLanes, product, total
+from .sequencer import Sequencer
 from .stepper import Stepper, range_shape
 from .synapses import Synapses
 
@@ -21,11 +22,12 @@ __all__ = ["PopulationCore", "event_of"]
 class PopulationCore(wiring.Component):
     """A population that takes address events, and steps when each input has ended its step.
 
-    An event takes ``ceil(size / lanes)`` cycles; a step takes ``max(4, ceil(size / units))`` in
-    which no events are accepted, but the population's own events leave it meanwhile. Inputs have
-    fixed priority, the first the highest. Before a step starts, there must be room for its events:
-    those of at most one step before it may still wait to be taken, so that silent steps take six or
-    seven cycles each where they follow each other: see :mod:`spiker_hdl.model.timing`.
+    Events of as many sources as there are banks take ``ceil(size / lanes)`` cycles together; a step
+    takes ``max(4, ceil(size / units))`` in which no events are accepted, unless they overlap, but
+    the population's own events leave it meanwhile. Inputs have fixed priority, the first the
+    highest. Before a step starts, there must be room for its events: those of at most one step
+    before it may still wait to be taken, so that silent steps take six or seven cycles each where
+    they follow each other: see :mod:`spiker_hdl.model.timing`.
 
     Parameters
     ----------
@@ -46,14 +48,14 @@ class PopulationCore(wiring.Component):
     Members
     -------
     i0, i1, ... : In(stream.Signature(AddressEvent or SynapseEvent))
-        Events of each projection, or of its synapses where these are stored one by one; then, if
-        ``clocked``, bare tokens.
+        Events of each projection, side by side in banks, or those of its synapses where these are
+        stored one by one; then, if ``clocked``, bare tokens.
     finish : Out(1)
         The tokens of a sample's last step are taken in this cycle.
     rest : Out(1)
         No step keeps what comes waiting.
-    o : Out(stream.Signature(AddressEvent(size))), if the neurons fire
-        Spikes.
+    o : Out(stream.Signature(AddressEvent(size, banks))), if the neurons fire
+        Spikes, in as many banks as their readers have.
     potentials : Out(stream.Signature(AddressEvent(size, value))), if ``reads_potential``
         Potential of every neuron in every step.
     outcome : Out(Outcome)
@@ -88,7 +90,7 @@ class PopulationCore(wiring.Component):
         members["rest"] = Out(1)
         members["outcome"] = Out(self.stepper.o.shape())
         if neuron.spiking:
-            members["o"] = Out(stream.Signature(AddressEvent(size)))
+            members["o"] = Out(stream.Signature(event_of(network, name, mapping)))
         if self.reads_potential:
             shape = range_shape(*self.bounds.states[neuron.potential])
             members["potentials"] = Out(stream.Signature(AddressEvent(size, shape)))
@@ -111,31 +113,28 @@ class PopulationCore(wiring.Component):
         for one in emitters:
             m.d.comb += one.start.eq(intake.complete)
 
-        # The groups are asked for from the cycle after the step's end, and step one cycle later.
-        turn = Signal(range(self.stepper.groups))
-        turning = Signal()
-        last = Signal()
-        empty = Signal()
-        fresh = Signal(init=1)
-        with m.If(intake.complete):
-            m.d.sync += [turn.eq(0), turning.eq(1), last.eq(intake.last), empty.eq(intake.first)]
-        with m.Elif(turning):
-            m.d.sync += [turn.eq(turn + 1), turning.eq(turn != self.stepper.groups - 1)]
-        with m.If(turning & (turn == self.stepper.groups - 1)):
-            m.d.sync += fresh.eq(last)
-        m.d.comb += stepper.ahead.eq(turn)
-        m.d.sync += [
-            stepper.go.eq(turning),
-            stepper.group.eq(turn),
-            stepper.first.eq(fresh),
-            stepper.last.eq(last),
+        m.submodules.sequencer = sequencer = Sequencer(
+            self.population.size, lanes=self.core.lanes, units=self.core.units
+        )
+        keep = intake.holds & ~intake.last
+        begin = Cat(intake.complete, intake.last, intake.first, keep)
+        if self.core.banks > 1:
+            begin = _later(m, begin)
+        m.d.comb += [
+            Cat(sequencer.begin, sequencer.last, sequencer.empty, sequencer.keep).eq(begin),
+            stepper.ahead.eq(sequencer.ahead),
+            stepper.go.eq(sequencer.go),
+            stepper.group.eq(sequencer.group),
+            stepper.first.eq(sequencer.first),
+            stepper.last.eq(sequencer.final),
         ]
-        self._sum(m, intake, turning, turn, empty, last)
+        self._sum(m, intake, sequencer.turn)
 
         return m
 
     def _event(self, projection: Projection) -> AddressEvent | SynapseEvent:
-        event = event_of(self.network, projection.source)
+        node = self.network.nodes[projection.source]
+        event = AddressEvent(node.size, value_shape(node), self.core.banks)
         if projection in self.dense:
             return event
         width = added_width(projection, event)
@@ -143,68 +142,91 @@ class PopulationCore(wiring.Component):
 
     def _intake(self) -> Intake:
         # The rows of a projection stand after those of the projections before it.
-        sizes = [one.synapses.source_size if one in self.dense else 0 for one in self.projections]
+        banks = self.core.banks
+        sizes = [
+            -(-one.synapses.source_size // banks) if one in self.dense else 0
+            for one in self.projections
+        ]
         return Intake(
             self.events,
             bases=[sum(sizes[:n]) for n in range(len(self.events))],
             rows=max(1, sum(sizes)),
             folds=self.folds,
             lanes=self.core.lanes,
+            banks=banks,
             interval=max(LEAST_INTERVAL, self.stepper.groups),
+            overlap=self.core.overlap,
             holds=self.network.holds(self.population.name),
         )
 
-    def _sum(self, m, intake, turning, turn, empty, last) -> None:
-        """Bring weights and sums together: two cycles after an event, they are added."""
+    def _sum(self, m, intake, turn) -> None:
+        """Bring weights and sums together: two cycles after an event, they are added.
+
+        Of several banks, the weights are added up first, which takes one cycle more.
+        """
         if not self.projections:
             return
-        direct = len(intake.weight) if len(self.dense) < len(self.projections) else 1
-        weight = max(direct, *(one.width for one in self.dense), 1)
-        row = Signal(data.ArrayLayout(signed(weight), self.core.lanes))
-        m.submodules.lanes = lanes = (RingLanes if self.folds == 1 else FoldedLanes)(
+        lanes, banks = self.core.lanes, self.core.banks
+        read = Signal(_Read(intake))
+        m.d.sync += [read[name].eq(getattr(intake, name)) for name in _Read.NAMES]
+        m.d.sync += [read.values[n].eq(slot.value) for n, slot in enumerate(intake.slots)]
+        found = _later(m, read)
+        rows, weight = self._rows(m, intake, found)
+        value = found.values[0]
+        if banks > 1:
+            shape = Shape.cast(Value.cast(rows[0]).shape())
+            summed = Signal(data.ArrayLayout(signed(shape.width), lanes))
+            m.d.sync += [one.eq(row) for one, row in zip(summed, rows, strict=True)]
+            read, found = found, _later(m, found)
+            rows, weight, value = [*summed], shape.width, Const(0, 0)
+        m.submodules.lanes = sums = (RingLanes if self.folds == 1 else FoldedLanes)(
             self.population.size,
-            lanes=self.core.lanes,
+            lanes=lanes,
             units=self.core.units,
             width=self.bounds.sum_width,
             weight=weight,
-            value=intake.value_shape,
+            value=value.shape(),
             scattered=len(self.dense) < len(self.projections),
+            overlap=self.core.overlap,
         )
-        read = Signal(_Read(intake))
-        summed = Signal(_Read(intake))
-        m.d.sync += [read[name].eq(getattr(intake, name)) for name, _ in read.shape()]
-        m.d.sync += [summed.eq(read), lanes.row.eq(lanes.ahead)]
-        m.d.sync += [lanes.empty.eq(empty), lanes.take.eq(turning)]
-        m.d.sync += lanes.keep.eq(intake.holds & ~last)
         m.d.comb += [
-            lanes.ahead.eq(Mux(turning, turn, read.fold)),
-            lanes.add.eq(summed.event),
-            lanes.first.eq(summed.first),
-            lanes.value.eq(summed.value),
-            lanes.weights.eq(row),
-            self.stepper.sums.eq(lanes.sums),
+            sums.ahead.eq(read.fold),
+            sums.row.eq(found.fold),
+            sums.add.eq(found.event),
+            sums.first.eq(found.first),
+            sums.value.eq(value),
+            sums.turn.eq(turn),
+            self.stepper.sums.eq(sums.sums),
         ]
-        # Of a row and a synapse's own weight, one is zero.
-        rows = [C(0, 1)] * self.core.lanes
+        m.d.comb += [one.eq(row) for one, row in zip(sums.weights, rows, strict=True)]
+
+    def _rows(self, m, intake, found) -> tuple[list, int]:
+        """Return what an event adds to each lane, still to be multiplied if there is one bank."""
+        lanes, banks = self.core.lanes, self.core.banks
+        scattered = len(self.dense) < len(self.projections)
+        rows = [C(0, signed(1))] * lanes
         if self.dense:
-            m.submodules.synapses = synapses = Synapses(self.dense, lanes=self.core.lanes)
-            m.d.comb += synapses.address.eq(intake.address)
-            m.d.comb += synapses.read.eq(intake.event & ~intake.direct)
-            rows = [synapses.weights[n] for n in range(self.core.lanes)]
-        for n in range(self.core.lanes):
-            meant = summed.event & summed.direct & (summed.lane == n)
-            own = Mux(meant, summed.weight, 0) if lanes.scattered else C(0, 1)
-            m.d.comb += row[n].eq(rows[n] | own)
+            m.submodules.synapses = synapses = Synapses(self.dense, lanes=lanes, banks=banks)
+            for bank, slot in enumerate(intake.slots):
+                m.d.comb += synapses.row[bank].eq(slot.row)
+                m.d.comb += synapses.read[bank].eq(intake.event & slot.present)
+            weights = [[synapses.weights[bank][n] for bank in range(banks)] for n in range(lanes)]
+            rows = [each[0] for each in weights]
+            if banks > 1:
+                rows = [total([*map(product, each, found.values)]) for each in weights]
+        if scattered:
+            # Of a row and a synapse's own weight, one is zero.
+            one = found.event & found.direct
+            own = [Mux(one & (found.lane == n), found.weight, 0) for n in range(lanes)]
+            rows = [row | weight for row, weight in zip(rows, own, strict=True)]
+        return rows, Value.cast(rows[0]).shape().width
 
     def _emitters(self, m):
         outcome, size, units = self.stepper.o, self.population.size, self.core.units
-        streams = []
-        if self.population.neuron.spiking:
-            streams.append(("o", unsigned(0)))
-        if self.reads_potential:
-            streams.append(("potentials", self.potentials.p.shape().value_shape))
-        for name, value in streams:
-            emitter = Emitter(size, width=units, value=value)
+        streams = [name for name in ("o", "potentials") if name in self.signature.members]
+        for name in streams:
+            event = getattr(self, name).p.shape()
+            emitter = Emitter(size, width=units, value=event.value_shape, banks=event.banks)
             m.submodules[f"{name}_emitter"] = emitter
             wiring.connect(m, emitter.o, wiring.flipped(getattr(self, name)))
             end = outcome.group == self.stepper.groups - 1
@@ -226,14 +248,24 @@ class PopulationCore(wiring.Component):
 
 
 class _Read(data.StructLayout):
-    """What goes along with a row of weights while it is read."""
+    """What goes along with rows of weights while they are read."""
+
+    NAMES = ("event", "first", "fold", "direct", "lane", "weight")
 
     def __init__(self, intake: Intake):
-        names = ("event", "first", "fold", "value", "direct", "lane", "weight")
-        super().__init__({name: getattr(intake, name).shape() for name in names})
+        values = data.ArrayLayout(intake.value_shape, intake.banks)
+        shapes = {name: getattr(intake, name).shape() for name in self.NAMES}
+        super().__init__({**shapes, "values": values})
 
 
-def event_of(network: Network, name: str) -> AddressEvent:
+def _later(m, value):
+    """Return what a value was in the cycle before."""
+    register = Signal.like(value)
+    m.d.sync += register.eq(value)
+    return register
+
+
+def event_of(network: Network, name: str, mapping: Mapping) -> AddressEvent:
     """Return the layout of the events of an input or population."""
     node = network.nodes[name]
-    return AddressEvent(node.size, value_shape(node))
+    return AddressEvent(node.size, value_shape(node), mapping.banks(network, name))

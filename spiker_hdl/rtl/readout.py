@@ -74,7 +74,8 @@ class ReadoutCore(wiring.Component):
     Members
     -------
     i : In(stream.Signature(AddressEvent))
-        Spikes of the population, or its potentials in every step.
+        Spikes of the population, those of a step in any order, or its potentials in every step, in
+        ascending order.
     window : In(range(longest + 1))
         Steps after which the scores start anew, if ``stepwise``; 0 for never.
     o : Out(stream.Signature(ReadoutResult))
@@ -111,6 +112,7 @@ class ReadoutCore(wiring.Component):
         winner = Signal(range(self.classes))
         steps = Signal(range(self.network.longest + 1))
         seen = Signal(self.classes)
+        early = Signal()  # in a step before, of this window
         none = Signal(init=1)  # in this step
         fresh = Signal(init=1)  # in this window
         left = Signal(range(self.network.longest + 1))
@@ -125,7 +127,8 @@ class ReadoutCore(wiring.Component):
         # The winner is kept up to date with each event, and so known without a search.
         before = scores[self.i.p.address]
         if self.readout.kind == "first":
-            score, better = before, ~seen.any()
+            # Events of a step come in any order: the first step that has some decides.
+            score, better = before, ~early & (none | (self.i.p.address < winner))
         else:
             score, better = self.judge(before, best, winner, none, fresh)
         final = Signal.like(scores)
@@ -143,7 +146,7 @@ class ReadoutCore(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.If(advance & self.i.p.end):
             m.d.sync += [scores.eq(final), steps.eq(steps + 1), fresh.eq(0), none.eq(1)]
-            m.d.sync += left.eq(Mux(fresh, self.window, left) - 1)
+            m.d.sync += [early.eq(seen.any()), left.eq(Mux(fresh, self.window, left) - 1)]
             with m.If(self.i.p.last):
                 m.d.sync += steps.eq(0)
         with m.If(advance & result):
@@ -152,6 +155,7 @@ class ReadoutCore(wiring.Component):
             m.d.sync += self.o.p.answer.eq(end)
         with m.If(advance & end):
             m.d.sync += [scores.eq(0), best.eq(0), winner.eq(0), fresh.eq(1), seen.eq(0)]
+            m.d.sync += early.eq(0)
 
         return m
 

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..model.check import check_int
-from .events import NO_VALUE, AddressEvent
+from .events import NO_VALUE, AddressEvent, into_slots
 
 __all__ = ["Scanner", "ScannerWord"]
 
@@ -47,40 +47,46 @@ class ScannerWord(data.StructLayout):
 
 
 class Scanner(wiring.Component):
-    """Find the events of a word, the lowest first, and end each step with its token.
+    """Find the events of a word, the lowest of each bank first, and end each step with its token.
 
-    A word takes a cycle for each of its events, and one for the token if it ends the step, but at
-    least one. The first event of a word comes the cycle after the word was taken. Words without
-    events may be left out, save the one that ends the step.
+    A word takes a cycle for each of its events, or of those of the bank that has the most, and one
+    for the token if it ends the step, but at least one. The first events of a word come the cycle
+    after the word was taken. Words without events may be left out, save the one that ends the step.
 
     Parameters
     ----------
     size : int
         Number of addresses.
     width : int
-        Channels in a word.
+        Channels in a word; a multiple of ``banks`` if there are several words.
     value : Shape
         Shape of an event's value, of no width for spikes.
+    banks : int
+        Events that are found at once.
 
     Members
     -------
     i : In(stream.Signature(ScannerWord(width, ceil(size / width), value)))
-    o : Out(stream.Signature(AddressEvent(size, value)))
+    o : Out(stream.Signature(AddressEvent(size, value, banks)))
     """
 
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, size: int, *, width: int, value: Shape = NO_VALUE):
+    def __init__(self, size: int, *, width: int, value: Shape = NO_VALUE, banks: int = 1):
         check_int("Scanner size", size, 1)
         check_int("Scanner width", width, 1)
+        check_int("Banks", banks, 1)
+        if width < size and width % banks:
+            raise ValueError(f"Scanner width must be a multiple of {banks} banks, not {width}")
         self.size = size
         self.width = width
         self.value = value
+        self.banks = banks
         self.words = -(-size // width)
         super().__init__({
             "i": In(stream.Signature(ScannerWord(width, self.words, value))),
-            "o": Out(stream.Signature(AddressEvent(size, value))),
+            "o": Out(stream.Signature(AddressEvent(size, value, banks))),
         })
 
     def elaborate(self, platform):
@@ -88,23 +94,16 @@ class Scanner(wiring.Component):
 
         word = Signal.like(self.i.p)
         full = Signal()
-        place = Signal(range(self.width))
-        for n in reversed(range(self.width)):
-            with m.If(word.flags[n]):
-                m.d.comb += place.eq(n)
-        some = word.flags.any()
         rest = Signal(self.width)
-        m.d.comb += rest.eq(word.flags & (word.flags - 1)[: self.width])
+        for bank in range(min(self.banks, self.width)):
+            self._find(m, word, rest, bank)
+        some = word.flags.any()
 
         m.d.comb += [
             self.o.valid.eq(full & (some | word.end)),
             self.o.p.end.eq(~some),
             self.o.p.last.eq(~some & word.last),
         ]
-        with m.If(some):
-            m.d.comb += self.o.p.address.eq(word.index * self.width + place)
-            if self.value.width:
-                m.d.comb += self.o.p.value.eq(word.values[place])
 
         # A word is done with its token, or with its last event where it ends no step.
         advance = self.o.ready & self.o.valid
@@ -117,3 +116,21 @@ class Scanner(wiring.Component):
             m.d.sync += [word.eq(self.i.p), full.eq(self.i.valid)]
 
         return m
+
+    def _find(self, m, word, rest, bank: int) -> None:
+        """Find the lowest event of a bank, and what is left of the bank without it."""
+        channels = range(bank, self.width, self.banks)
+        flags = Signal(len(channels), name=f"flags_{bank}")
+        place = Signal(range(len(channels)), name=f"place_{bank}")
+        m.d.comb += flags.eq(Cat(word.flags[n] for n in channels))
+        for n in reversed(range(len(channels))):
+            with m.If(flags[n]):
+                m.d.comb += place.eq(n)
+        left = (flags & (flags - 1))[: len(channels)]
+        m.d.comb += [rest[n].eq(left[k]) for k, n in enumerate(channels)]
+        some = flags.any()
+        values = Array(word.values[n] for n in channels)
+        value = values[place] if self.value.width else C(0, 0)
+        with m.If(some):
+            row = word.index * (self.width // self.banks) + place
+            m.d.comb += into_slots(self.o.p, bank, 1, row, value)
