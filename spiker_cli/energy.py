@@ -6,7 +6,7 @@ from typing import Any
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.report.energy import total, work
 from spiker_hdl.report.saif import to_saif
-from spiker_hdl.report.toggles import activity
+from spiker_hdl.report.toggles import switching
 
 from .files import check_apart, check_output, find_mapping, open_network
 from .samples import Samples, find_samples
@@ -110,7 +110,7 @@ def _measure(
     }
     if simulated:
         with progress(f"{len(found)} samples of {found.data}, {name}", len(found)):
-            seen = activity(network, found.spikes, mapping=mapping)
+            seen = switching(network, found.spikes, mapping=mapping)
         report["simulation"] = simulation = seen.to_json()
         report["total"] = {what: simulation[what] for what in SHOWN if what in simulation} | whole
         if saif is not None:

@@ -1,4 +1,4 @@
-"""What a network does and takes: pictures and area."""
+"""What a network does and takes: pictures, area, and what stands in for energy."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -7,14 +7,32 @@ if TYPE_CHECKING:
     from .activity import draw_activity
     from .cells import Area, area
     from .cycles import draw_cycles
+    from .energy import Work, work
+    from .saif import to_saif
+    from .toggles import Activity, switching
 
-__all__ = ["Area", "area", "draw_activity", "draw_cycles"]
+__all__ = [
+    "Activity",
+    "Area",
+    "Work",
+    "area",
+    "draw_activity",
+    "draw_cycles",
+    "switching",
+    "to_saif",
+    "work",
+]
 
 _HOMES = {
+    "Activity": ".toggles",
     "Area": ".cells",
+    "Work": ".energy",
     "area": ".cells",
     "draw_activity": ".activity",
     "draw_cycles": ".cycles",
+    "switching": ".toggles",
+    "to_saif": ".saif",
+    "work": ".energy",
 }
 
 

@@ -17,7 +17,7 @@ from ..simulate.build import Build, find_library, find_tool
 from ..simulate.design import Design
 from ..simulate.harness import harness
 
-__all__ = ["Activity", "Net", "activity"]
+__all__ = ["Activity", "Net", "switching"]
 
 NAME = "accelerator"
 
@@ -214,7 +214,7 @@ class Activity:
         }
 
 
-def activity(
+def switching(
     network: Network,
     spikes: Any,
     *,
