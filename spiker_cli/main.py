@@ -21,7 +21,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-TOOLS = {"BuildError", "YosysError"}  # tools that must be there; named, so that nothing is loaded
+TOOLS = {
+    "BuildError",
+    "ToolError",
+    "YosysError",
+}  # tools that must be there; named, so that nothing is loaded
 
 ENCODERS = "rate, bernoulli, first_spike, graded or binary."
 
@@ -637,6 +641,89 @@ def emit(
         ports,
         period,
     )
+
+
+@app.command()
+def build(
+    path: NetworkFile,
+    board: Annotated[str, typer.Option(help="Name of a board: see spiker boards.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Directory: new, empty, or an earlier build."
+        ),
+    ],
+    lanes: Annotated[
+        int | None,
+        typer.Option(
+            help="Most accumulators side by side in a population; by default what likely fits."
+        ),
+    ] = None,
+    form: Form = None,
+    word: Word = None,
+    clock: Annotated[
+        float | None, typer.Option(help="MHz of the accelerator; by default the board's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of placement.")] = 1,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Samples whose cycles are told: digits, mnist, or an .npz file; by default the "
+            "network's own, or random ones."
+        ),
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Build the bitstream of a board, or the whole project where only its vendor can.
+
+    Prints utilisation, the fastest clock, and cycles and time of a sample. A network that does not
+    fit is refused, and so is a design that is too slow for the clock; nothing is left behind then.
+
+    For example:
+
+        spiker build networks/digits.spiker --board icebreaker -o digits_icebreaker
+        spiker build networks/mnist.spiker --board ulx3s_45f --lanes 32 -o mnist_ulx3s
+        spiker build networks/digits.spiker --board pynq_z2 -o digits_pynq
+    """
+    _call("build", path, board, output, lanes, form, word, clock, seed, data, json)
+
+
+@app.command()
+def program(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Directory that spiker build made.")
+    ],
+    flash: Annotated[
+        bool, typer.Option("--flash", help="Write the flash, so that it stays without power.")
+    ] = False,
+) -> None:
+    """Load a build into the board that is connected, by openFPGALoader.
+
+    What the directory says is checked first; a bitstream that was altered is refused.
+
+    For example:
+
+        spiker program digits_icebreaker
+    """
+    _call("program", directory, flash)
+
+
+@app.command()
+def boards(
+    networks: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[NET]...", help="Networks of which is told what fits."),
+    ] = None,
+    json: Json = None,
+) -> None:
+    """List the boards: device, clock, link, and which networks likely fit.
+
+    For example:
+
+        spiker boards
+        spiker boards networks/digits.spiker networks/mnist.spiker
+    """
+    _call("boards", networks or [], json)
 
 
 if __name__ == "__main__":

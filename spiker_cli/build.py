@@ -1,0 +1,157 @@
+"""`spiker build`: from a network to the bitstream of a board, or to a project for it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spiker_boards.building import build_board
+from spiker_boards.catalog import find_board
+from spiker_boards.fit import find_lanes
+from spiker_boards.target import Target
+from spiker_boards.tools import find_tools
+from spiker_hdl.model import Mapping, Network
+from spiker_hdl.model.timing import predict
+
+from .files import check_directory, check_output, find_mapping, open_network
+from .samples import find_samples
+from .terminal import progress, say, table, write_json
+
+__all__ = ["build"]
+
+SAMPLES = 10
+RANDOM_STEPS = 8
+DENSITY = 0.2
+"""Share of the channels that spike in a step of a random sample."""
+
+
+def build(
+    path: Path,
+    board: str,
+    output: Path,
+    lanes: int | None,
+    form: str | None,
+    word: int | None,
+    clock: float | None,
+    seed: int,
+    data: str | None,
+    json: Path | None,
+) -> int:
+    """Build, report, and return the exit code."""
+    target = find_board(board)
+    check_directory(output, "Output")
+    check_output(json, "--json")
+    if clock is not None and not 0 < clock <= 1000:
+        raise ValueError(f"Clock must be more than 0 and at most 1000 MHz, not {clock:g}")
+    network = open_network(path)
+    mapping = _mapping(network, target, path, lanes, form, word)
+    tools = find_tools(target.kind.tools)
+    for tool in tools.values():
+        say(f"{tool.name} {tool.version}")
+    if not tools:
+        say(f"{target.kind.vendor} makes the bitstream; here is its project")
+    spikes, source = _samples(network, data)
+    frequency = None if clock is None else round(clock * 1e6)
+
+    def extra() -> dict[str, Any]:
+        cycles = predict(network, spikes, mapping=mapping).cycles
+        return {"timing": {"samples": len(cycles), "data": source, "cycles": float(cycles.mean())}}
+
+    steps = [*("synthesis", "place and route", "packing")] if tools else ["project"]
+    with progress(f"{path.name} for {target.title}", len(steps)) as advance_bar:
+        begun: list[str] = []
+
+        def step(name: str) -> None:
+            if begun:
+                advance_bar(1)
+            begun.append(name)
+            say(name)
+
+        report = build_board(
+            network,
+            target,
+            output,
+            mapping=mapping,
+            frequency=frequency,
+            seed=seed,
+            progress=step,
+            extra=extra,
+        )
+        advance_bar(1)
+    if not write_json(json, report):
+        table(str(output), rows(report, target))
+    return 0
+
+
+def _mapping(
+    network: Network,
+    target: Target,
+    path: Path,
+    lanes: int | None,
+    form: str | None,
+    word: int | None,
+) -> Mapping:
+    """Return the mapping that is asked for; else the one saved with the network, or what fits."""
+    mapping = find_mapping(network, path, lanes, form, word)
+    if lanes is not None or mapping != Mapping.default(
+        network, form=mapping.form, word=mapping.word
+    ):
+        return mapping
+    most = find_lanes(target, network, mapping)
+    if most is None:
+        # Refused by what builds, with what is short.
+        most = 1
+    return Mapping.folded(network, most, form=mapping.form, word=mapping.word)
+
+
+def _samples(network: Network, data: str | None) -> tuple[Any, str]:
+    """Return samples whose cycles are told: the network's own, or random ones."""
+    if data is not None or "data" in network.note:
+        try:
+            found = find_samples(network, data, SAMPLES)
+        except (ValueError, OSError, ModuleNotFoundError):
+            if data is not None:
+                raise
+        else:
+            return found.spikes, found.data
+    random = np.random.default_rng(0)
+    steps = min(RANDOM_STEPS, network.longest)
+    spikes = {}
+    for one in network.inputs:
+        # What is held has one value for all steps.
+        count = 1 if one.held else steps
+        values = random.integers(one.low, one.high + 1, (SAMPLES, count, one.size))
+        values *= random.random(values.shape) < DENSITY
+        spikes[one.name] = np.repeat(values, steps // count, axis=1)
+    return spikes, "random spikes"
+
+
+def rows(report: dict[str, Any], target: Target) -> list[tuple[str, Any]]:
+    """Return what a build's table says."""
+    clock = report["clock_hz"]
+    cycles = report["timing"]["cycles"]
+    found: list[tuple[str, Any]] = [("board", f"{target.title}, {target.device}")]
+    used = report["utilization"] or {}
+    names = {
+        "luts": "look-up tables",
+        "flip_flops": "flip-flops",
+        "block_rams": "block RAMs",
+        "sprams": "single-port RAMs",
+    }
+    for kind, each in used.items():
+        share = each["used"] / each["available"]
+        found.append((names[kind], f"{each['used']:,} of {each['available']:,} ({share:.0%})"))
+    if report["fmax_hz"]:
+        fmax = f"{report['fmax_hz'] / 1e6:.1f} MHz, of which {clock / 1e6:g} MHz are used"
+        found.append(("fastest clock", fmax))
+    else:
+        found.append(("clock", f"{clock / 1e6:g} MHz; {target.kind.vendor} says whether it is met"))
+    found += [
+        ("cycles a sample", f"{cycles:,.0f} ({report['timing']['data']})"),
+        ("time a sample", f"{cycles / clock * 1e6:,.1f} us, but for the link's"),
+        ("link", f"{report['baud']:,} baud, {target.link}"),
+        ("built in", f"{report['seconds']:g} s"),
+    ]
+    if not target.touched:
+        found.append(("untouched", "nobody here has had this board in hand"))
+    return found
