@@ -4,13 +4,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 
-from amaranth.hdl import Fragment, Value
-from amaranth.hdl._ir import PortDirection
+from amaranth.hdl import Fragment
 from amaranth.lib import wiring
 
+from .memories import expanded, marked
 from .rtlil import parse
 from .rtlil_tree import Module
-from .source import Source
+from .source import Source, ports_of
 from .vhdl_cells import UnsupportedConstructError
 from .vhdl_entity import Entity
 from .vhdl_instances import Port
@@ -141,18 +141,13 @@ def vhdl_source(component: wiring.Component, name: str) -> Source:
 
 def _modules(elaboratable, ports) -> dict[str, Module]:
     """Convert a design to RTLIL and read that; note the names of states, which RTLIL has not."""
-    given = ports
-    if ports is None:
-        sides = {wiring.In: PortDirection.Input, wiring.Out: PortDirection.Output}
-        members = elaboratable.signature.flatten(elaboratable)
-        given = {
-            "__".join(map(str, path)): (Value.cast(value), sides[member.flow])
-            for path, member, value in members
-        }
+    given = ports_of(elaboratable) if ports is None else ports
     fragment = Fragment.get(elaboratable, None)
     # Loaded by name: its types are nowhere stated.
-    text, names = import_module("amaranth.back.rtlil").convert_fragment(fragment, given, "top")
-    modules = parse(text)
+    rtlil = import_module("amaranth.back.rtlil")
+    with marked(fragment) as contents:
+        text, names = rtlil.convert_fragment(fragment, given, "top")
+    modules = parse(expanded(text, contents))
     for signal, (*path, name) in names.items():
         if callable(signal.decoder) and len(signal) <= 8:
             wire = modules[".".join(path)].wires["\\" + name]
