@@ -20,13 +20,16 @@ from .manifest import manifest
 from .packaging import PERIOD, Package, check_period, packaging
 from .source import Source
 from .vectors import Vectors, make_vectors
-from .verilog import to_verilog
+from .verilog import MEMORIES, to_verilog
 from .verilog_bench import verilog_bench
 from .vhdl import vhdl_source
 from .vhdl_bench import vhdl_bench
 from .vhdl_names import PREDEFINED
 
-__all__ = ["LANGUAGES", "PORTS", "Language", "emit"]
+__all__ = ["INLINE", "LANGUAGES", "PORTS", "Language", "emit"]
+
+INLINE = 2**20
+"""Bits of weights that Verilog holds without files beside it, unless asked to."""
 
 _VERILOG_MAKE = """\
 IVERILOG ?= iverilog
@@ -77,6 +80,10 @@ vivado.tcl, quartus.tcl  place and route, for area and speed
 {top}.xdc, {top}.sdc  the clock
 """
 
+_MEMORIES_README = """\
+*.mem  what its memories hold, which it reads from where tools run, here for those above
+"""
+
 _BENCH_README = """\
 {bench}  test bench; compares {samples} samples with what the network answers
 vectors/  their beats, and the results expected, in hexadecimal
@@ -114,7 +121,7 @@ class Language:
 
     title: str
     suffix: str
-    design: Callable[[Any, str], Source]
+    design: Callable[..., Source]
     bench: Callable[..., str]
     makefile: str
     simulator: str
@@ -158,6 +165,7 @@ def emit(
     name: str | None = None,
     ports: str = "streams",
     period: float = PERIOD,
+    memories: str = "auto",
     command: str | None = None,
 ) -> Path:
     """Write the accelerator of a network, and a test bench with what is expected of it.
@@ -185,6 +193,10 @@ def emit(
         AXI4-Lite: see :mod:`spiker_hdl.link.axi`. With these the test bench compares no cycles.
     period : float
         Nanoseconds of a clock period that the constraints ask for.
+    memories : {"auto", "inline", "files"}
+        Whether what large memories hold stands in the Verilog, or in files beside it that it reads
+        with ``$readmemh``; by itself in files where weights have more than :data:`INLINE` bits.
+        VHDL always holds them.
     command : str, optional
         Kept in the manifest as what makes the same again; a call of this by default.
 
@@ -206,6 +218,12 @@ def emit(
     check_choice("Language", language, LANGUAGES)
     check_choice("Ports", ports, PORTS)
     check_period(period)
+    check_choice("Memories", memories, ("auto", *MEMORIES))
+    if memories == "files" and language != "verilog":
+        raise ValueError(f"Memories must be 'inline' in {LANGUAGES[language].title}, not 'files'")
+    if memories == "auto":
+        large = language == "verilog" and network.weight_bits > INLINE
+        memories = MEMORIES[large]
     if name is not None:
         check_kind("Name", name, str)
     if mapping is not None:
@@ -224,14 +242,14 @@ def emit(
     top = identifiers([wanted], taken=taken)[wanted]
     made = command or (
         f"spiker_hdl.emit(network, directory, language={language!r}, ports={ports!r}, "
-        f"period={period!r})"
+        f"period={period!r}, memories={memories!r})"
     )
     with writing(directory) as write:
         accelerator = Accelerator(network, mapping)
         vectors = None
         if given is not None and expected is not None:
             vectors = make_vectors(accelerator, given, expected)
-        write(_files(accelerator, language, top, vectors, made, ports == "axis", period))
+        write(_files(accelerator, language, top, vectors, made, ports == "axis", period, memories))
     return Path(directory) / "manifest.json"
 
 
@@ -243,13 +261,15 @@ def _files(
     command: str,
     axis: bool,
     period: float,
+    memories: str,
 ) -> dict[str, str | bytes]:
     """Return the content of every file, the manifest last."""
     from .. import __version__
 
     language = LANGUAGES[key]
     outer = AxiTop(accelerator, version=__version__) if axis else None
-    source = language.design(outer or accelerator, top)
+    options = {"memories": memories} if key == "verilog" else {}
+    source = language.design(outer or accelerator, top, **options)
     bench = bench_name(top)
     design, test = f"{top}.{language.suffix}", f"{bench}.{language.suffix}"
     held: dict[str, str] = {}
@@ -257,6 +277,8 @@ def _files(
     readme = _README.format(
         network=accelerator.network.name, title=language.title, design=design, top=top
     )
+    if source.files:
+        readme += _MEMORIES_README
     if vectors is not None:
         held[test] = _bench(accelerator, outer, vectors, key, top, source)
         held |= {f"vectors/{name}": text for name, text in vectors.files().items()}
@@ -275,12 +297,14 @@ def _files(
         design=design,
         test=test,
         vectors=[name for name in held if name.startswith("vectors/")],
+        memories=list(source.files),
         clock=source.ports["aclk" if axis else "clk"],
         period=float(period),
         version=__version__,
     )
     files: dict[str, str | bytes] = {
         design: source.text,
+        **source.files,
         **held,
         **packaging(package, makefile),
         "network.spiker": pack(accelerator.network, accelerator.mapping),

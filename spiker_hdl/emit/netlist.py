@@ -19,6 +19,7 @@ from typing import Any
 from ..model.check import check_choice, check_kind
 from .bench import bench_name
 from .directory import writing
+from .memories import loads
 from .netlist_make import SIMULATORS, makefile
 from .netlist_tools import FAMILIES, REMEDY, WRITE, NetlistError, count, models, run
 from .yosys import YosysError
@@ -94,7 +95,10 @@ def netlist(directory: str | Path, family: str, *, block_ram: bool = False) -> N
     this = FAMILIES[family]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        (work / "design.v").write_bytes((directory / f"{top}.v").read_bytes())
+        design = (directory / f"{top}.v").read_bytes()
+        (work / "design.v").write_bytes(design)
+        for memory in loads(design.decode("ascii", "replace")):
+            (work / memory).write_bytes((directory / memory).read_bytes())
         steps = ["read_verilog design.v"]
         if block_ram:
             steps.append('setattr -set ram_style "block" m:*')

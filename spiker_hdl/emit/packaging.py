@@ -28,6 +28,8 @@ class Package:
         Files of these.
     vectors : sequence of str
         Files that the test bench reads.
+    memories : sequence of str
+        Files that the design reads.
     clock : str
         Port of the clock.
     period : float
@@ -43,6 +45,7 @@ class Package:
     design: str
     test: str
     vectors: Sequence[str]
+    memories: Sequence[str]
     clock: str
     period: float
     version: str
@@ -129,7 +132,7 @@ set made [file join $$here build_vivado]
 file mkdir $$made
 
 $read [file join $$here $design]
-read_xdc [file join $$here $top.xdc]
+${memories}read_xdc [file join $$here $top.xdc]
 # The ports are not pins here.
 synth_design -top $top -part $$part -mode out_of_context
 opt_design
@@ -197,7 +200,13 @@ def _core(one: Package) -> str:
     kind = _KINDS[one.language]
     verilog = one.language == "verilog"
     filesets = {
-        "design": {"files": [one.design], "file_type": kind},
+        "design": {
+            "files": [
+                one.design,
+                *({name: {"file_type": "user", "copyto": name}} for name in one.memories),
+            ],
+            "file_type": kind,
+        },
         "vivado_clock": {"files": [f"{one.top}.xdc"], "file_type": "xdc"},
         "quartus_clock": {"files": [f"{one.top}.sdc"], "file_type": "SDC"},
     }
@@ -274,7 +283,12 @@ def packaging(one: Package, makefile: str) -> dict[str, str]:
         f"{one.top}.sdc": clock,
         f"{one.top}.xdc": clock,
         f"{one.top}.core": _core(one),
-        "vivado.tcl": _VIVADO.substitute(names, **_VENDORS[one.language], part=_PARTS["vivado"]),
+        "vivado.tcl": _VIVADO.substitute(
+            names,
+            **_VENDORS[one.language],
+            part=_PARTS["vivado"],
+            memories="".join(f"read_mem [file join $here {name}]\n" for name in one.memories),
+        ),
         "quartus.tcl": _QUARTUS.substitute(
             names,
             **_VENDORS[one.language],

@@ -23,6 +23,7 @@ from ..rtl.entry import beat_of
 from .adapter import Inlet, adapted_ports, adapter
 from .fields import Field, fields_of
 from .manifest import FORMAT, VERSION
+from .memories import inlined, loads
 from .untrusted import NAME, identifier, member, number, parse, short
 
 __all__ = ["MANIFEST", "Emission", "Stream", "read_emission"]
@@ -76,7 +77,7 @@ class Emission:
     network : Network
     mapping : Mapping
     design : str
-        Text of the design.
+        Text of the design, with what it reads from files in it.
     inputs : tuple of Stream
     result : Stream
     readouts, counts : mapping of str to str
@@ -227,7 +228,7 @@ def _emission(
         top=top,
         network=network,
         mapping=mapping,
-        design=_text(file, contents[file]),
+        design=_design(file, contents),
         inputs=inputs,
         result=result,
         readouts=readouts,
@@ -248,6 +249,25 @@ def _mapping(held: dict[str, Any], network: Network) -> Mapping:
     except (TypeError, ValueError) as error:
         raise FileError(f"mapping must fit the network: {error}") from None
     return mapping
+
+
+def _design(name: str, contents: dict[str, bytes]) -> str:
+    if not name.endswith(".v"):
+        return _text(name, contents[name])
+    text = _decoded(name, contents[name])
+    read = {one: _decoded(one, contents[one]) for one in loads(text) if one in contents}
+    try:
+        text = inlined(text, read)
+    except ValueError as error:
+        raise FileError(str(error)) from None
+    return _text(name, text.encode("ascii"))
+
+
+def _decoded(name: str, data: bytes) -> str:
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{name} must be text, not with: {error}") from None
 
 
 def _text(name: str, data: bytes) -> str:
