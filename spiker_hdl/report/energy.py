@@ -10,6 +10,7 @@ from ..model import Mapping, Network, Population, Projection, reference, stimulu
 from ..model.bounds import signed_width
 from ..model.check import check_kind
 from ..model.stimulus import sent
+from ..model.timing import predict
 
 __all__ = ["Work", "total", "work"]
 
@@ -27,7 +28,8 @@ class Work:
     synaptic_operations : array of int
         Weights that are not zero, over these events.
     additions : array of int
-        Accumulators that take a weight, those included whose weight is zero or that are spare.
+        Weights that are added to others or to a sum, those included that are zero or in lanes to
+        spare.
     updates : array of int
         Neurons that step.
     spikes : array of int
@@ -36,7 +38,8 @@ class Work:
         Rows of weights that are asked for; where synapses are stored one by one, these and the
         places of a source's first.
     sum_reads, sum_writes, sum_bits : array of int
-        Rows of sums, where those are folded into memory.
+        Rows of sums, where those are folded into memory: one for the events that come together and
+        each fold, and to read one for each group of neurons that steps.
     state_reads, state_writes, state_bits : array of int
         Rows of states.
     parameter_reads, parameter_bits : array of int
@@ -99,14 +102,20 @@ def work(network: Network, spikes: Any, *, mapping: Mapping | None = None) -> di
     check_kind("Mapping", mapping, Mapping)
     mapping.check(network)
     given = stimulus(network, spikes)
-    fired = [one.name for one in network.populations if one.neuron.spiking]
+    populations = network.populations
+    fired = [one.name for one in populations if one.neuron.spiking]
     recorded = reference.run(network, spikes, record=fired).spikes
     trains = {name: [*recorded[name]] for name in fired}
     for one in network.inputs:
         trains[one.name] = [sent(one, np.asarray(each)) for each in given.values[one.name]]
+    together: dict[str, np.ndarray] = {}
+    if any(_folded(network, mapping, one) and _banks(mapping, one) > 1 for one in populations):
+        # Which events come together, the timing model knows.
+        found = predict(network, spikes, mapping=mapping).spent
+        together = {name: found[name].events for name in found}
     return {
-        one.name: _population(network, mapping, one, trains, given.steps)
-        for one in network.populations
+        one.name: _population(network, mapping, one, trains, given.steps, together.get(one.name))
+        for one in populations
     }
 
 
@@ -123,6 +132,7 @@ def _population(
     population: Population,
     trains: Table[str, list[np.ndarray]],
     steps: np.ndarray,
+    together: np.ndarray | None,
 ) -> Work:
     core, bounds = mapping.cores[population.name], network.bounds[population.name]
     folds = -(-population.size // core.lanes)
@@ -152,9 +162,9 @@ def _population(
             reads += count
             bits += count * _place_bits(one)
     # A lane for each neuron keeps its sum in registers.
-    folded = folds > 1 and bool(into)
-    sum_reads = touched + steps * folds if folded else none
-    sum_writes = touched if folded else none
+    folded = _folded(network, mapping, population)
+    sum_writes = (touched if together is None else together) if folded else none
+    sum_reads = sum_writes + groups if folded else none
     state_row = core.units * sum(_bits(*bounds.states[name]) for name in population.neuron.states)
     parameter_row = core.units * _parameter_bits(population)
     spikes = none
@@ -177,6 +187,15 @@ def _population(
         parameter_reads=groups if parameter_row else none,
         parameter_bits=groups * parameter_row,
     )
+
+
+def _folded(network: Network, mapping: Mapping, population: Population) -> bool:
+    fewer = mapping.cores[population.name].lanes < population.size
+    return fewer and bool(network.into(population.name))
+
+
+def _banks(mapping: Mapping, population: Population) -> int:
+    return mapping.cores[population.name].banks
 
 
 def _events(projection: Projection, train: list[np.ndarray]) -> np.ndarray:

@@ -17,6 +17,7 @@ COMMANDS = (
     "info",
     "simulate",
     "timing",
+    "energy",
     "serve",
     "emit",
 )
