@@ -5,8 +5,6 @@ from typing import Any
 
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.report.energy import total, work
-from spiker_hdl.report.saif import to_saif
-from spiker_hdl.report.toggles import switching
 
 from .files import check_apart, check_output, find_mapping, open_network
 from .samples import Samples, find_samples
@@ -56,7 +54,7 @@ def energy(
         raise ValueError(f"Period must be more than 0 ns, not {period:g}")
     network = open_network(path)
     mappings = _mappings(network, path, lanes, form, word)
-    found = find_samples(network, data, samples or FEW, encoder, steps)
+    found = find_samples(network, data, FEW if samples is None else samples, encoder, steps)
     reports = {}
     for n, (name, mapping) in enumerate(mappings.items()):
         kept = saif if n == 0 else None
@@ -109,6 +107,8 @@ def _measure(
         "total": whole,
     }
     if simulated:
+        from spiker_hdl.report import switching, to_saif  # which load Amaranth
+
         with progress(f"{len(found)} samples of {found.data}, {name}", len(found)):
             seen = switching(network, found.spikes, mapping=mapping)
         report["simulation"] = simulation = seen.to_json()

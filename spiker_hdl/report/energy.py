@@ -122,8 +122,10 @@ def work(network: Network, spikes: Any, *, mapping: Mapping | None = None) -> di
 def total(done: Table[str, Work]) -> Work:
     """Return the work of all populations together."""
     parts = [*done.values()]
-    sums = {one.name: sum(getattr(part, one.name) for part in parts) for one in fields(Work)}
-    return Work(**sums)
+    return Work(**{
+        one.name: np.sum([getattr(part, one.name) for part in parts], axis=0)
+        for one in fields(Work)
+    })
 
 
 def _population(
