@@ -426,7 +426,7 @@ class _Core:
                 [*direct, False],
                 folds=-(-size // core.lanes),
                 interval=max(machine.LEAST_INTERVAL, self.groups),
-                overlap=core.overlap,
+                overlap=machine.overlaps(network, name, core),
             )
         )
 

@@ -10,6 +10,7 @@ __all__ = [
     "clocked",
     "emitter_depth",
     "outcome_delay",
+    "overlaps",
     "reads_potential",
     "room",
 ]
@@ -35,6 +36,15 @@ def outcome_delay(core: Core) -> int:
     Weights of several banks are added up in a cycle of its own.
     """
     return 4 + (core.banks > 1)
+
+
+def overlaps(network: Network, name: str, core: Core) -> bool:
+    """Tell whether a population takes events of the next step while its neurons step.
+
+    Sums in memory that are kept for the next step are not there twice.
+    """
+    folded = core.lanes < network.population[name].size
+    return core.overlap and not (folded and network.holds(name))
 
 
 def room(network: Network) -> int:

@@ -69,7 +69,7 @@ class Core:
         one.
     overlap : bool
         Whether events of the next step are taken while the neurons step, for which their sums are
-        kept twice.
+        kept twice. Folded lanes of held inputs never do.
     """
 
     lanes: int

@@ -84,7 +84,7 @@ class Lanes(wiring.Component):
     add : In(1)
         Add ``weights``, times ``value``, to the sums of ``row``, which was ``ahead`` the cycle
         before. Without ``overlap``, never while sums are taken; with it, not in the cycle in which
-        the first are, nor in the one before.
+        the first are, nor, of :class:`FoldedLanes`, while any are that are kept.
     first : In(1)
         With ``add``: the sums of all rows were zero; not looked at if ``scattered``.
     row, ahead : In(range(folds))
@@ -230,7 +230,7 @@ class FoldedLanes(Lanes):
     def _second(self, m, memory: Memory, read, write, layout):
         """Lead adding and taking to halves of the memory that change places at each step's end."""
         half, other = Signal(), Signal()
-        takes = memory.read_port()
+        takes = memory.read_port(transparent_for=[write] if self.scattered else [])
         with m.If(self.turn.start):
             m.d.sync += [other.eq(half), half.eq(half ^ ~self.turn.keep)]
         m.d.comb += [

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..model import Mapping, Network, Projection
 from ..model.check import check_kind
-from ..model.machine import LEAST_INTERVAL, clocked, reads_potential
+from ..model.machine import LEAST_INTERVAL, clocked, overlaps, reads_potential
 from .emitter import Emitter
 from .events import AddressEvent, value_shape
 from .expander import SynapseEvent, added_width
@@ -76,6 +76,7 @@ class PopulationCore(wiring.Component):
         self.core = core = mapping.cores[name]
         self.bounds = network.bounds[name]
         self.projections = network.into(name)
+        self.overlap = overlaps(network, name, core)
         self.clocked = clocked(network, name)
         self.reads_potential = reads_potential(network, name)
         neuron, size = self.population.neuron, self.population.size
@@ -155,7 +156,7 @@ class PopulationCore(wiring.Component):
             lanes=self.core.lanes,
             banks=banks,
             interval=max(LEAST_INTERVAL, self.stepper.groups),
-            overlap=self.core.overlap,
+            overlap=self.overlap,
             holds=self.network.holds(self.population.name),
         )
 
@@ -187,7 +188,7 @@ class PopulationCore(wiring.Component):
             weight=weight,
             value=value.shape(),
             scattered=len(self.dense) < len(self.projections),
-            overlap=self.core.overlap,
+            overlap=self.overlap,
         )
         m.d.comb += [
             sums.ahead.eq(read.fold),
