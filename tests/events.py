@@ -17,9 +17,14 @@ __all__ = [
     "Bounded",
     "clocked",
     "converts",
+    "events_in",
     "events_of",
+    "given",
+    "item",
+    "items_of",
     "plain",
     "random_samples",
+    "token",
     "transfer",
     "written",
 ]
@@ -57,6 +62,69 @@ def plain(payload):
     if payload.end:
         return LAST if payload.last else END
     return payload.address, payload.value
+
+
+def item(events, banks) -> dict:
+    """Return the payload of an item that has these events, at most one of each bank."""
+    slots = [{"present": 0, "row": 0, "value": 0} for _ in range(banks)]
+    for address, value in events:
+        assert not slots[address % banks]["present"]
+        slots[address % banks] = {"present": 1, "row": address // banks, "value": value}
+    return {"slots": slots, "end": 0, "last": 0}
+
+
+def token(kind) -> dict:
+    """Return the payload of a token where there are banks."""
+    return {"end": 1, "last": int(kind == LAST)}
+
+
+def events_in(payload) -> list:
+    """Return the events of an item with banks, or its token."""
+    if payload.end:
+        assert not any(slot.present for slot in payload.slots)
+        return [LAST if payload.last else END]
+    slots = [*payload.slots]
+    return [
+        (slot.row * len(slots) + bank, slot.value)
+        for bank, slot in enumerate(slots)
+        if slot.present
+    ]
+
+
+def items_of(samples, banks, random=None, width=None) -> list:
+    """Return events and tokens of samples as lists, the events of one item each.
+
+    Each bank is in ascending order, and as early as it can be in words of so many addresses; with
+    ``random``, as late as may be.
+    """
+    found = []
+    for sample in samples:
+        for n, step in enumerate(sample):
+            size = max(step, default=0) + 1
+            for start in range(0, size, width or size):
+                left = [
+                    [
+                        (a, v)
+                        for a, v in sorted(step.items())
+                        if a % banks == bank and start <= a < start + (width or size)
+                    ]
+                    for bank in range(banks)
+                ]
+                while any(left):
+                    some = [one for one in left if one]
+                    if random is not None:
+                        some = random.sample(some, random.randint(1, len(some)))
+                    chosen = [one.pop(0) for one in some]
+                    found.append(sorted(chosen, key=lambda event: event[0] % banks))
+            found.append([LAST if n == len(sample) - 1 else END])
+    return found
+
+
+def given(events, banks) -> dict:
+    """Return the payload of an element of :func:`items_of`."""
+    if banks == 1:
+        return written(events[0])
+    return token(events[0]) if events[0] in {END, LAST} else item(events, banks)
 
 
 def random_samples(random, size, *, samples=4, steps=6, values=(0, 0)):

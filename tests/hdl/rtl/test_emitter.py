@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 from amaranth import *
-from events import END, LAST, converts, events_of, plain, random_samples
+from events import END, LAST, converts, events_in, events_of, items_of, plain, random_samples
 
 from spiker_hdl.rtl import Emitter
 
@@ -75,6 +75,24 @@ def test_emitter_gives_values():
     async def receive(ctx):
         for _ in wanted:
             received.append(plain(await get(ctx, dut.o)))
+
+    simulate(dut, feed(dut, samples, random, 0.2), receive, watch=[dut.o])
+    assert received == wanted
+
+
+@pytest.mark.parametrize("banks", [2, 4, 8])
+@pytest.mark.parametrize("size, width", [(3, 3), (20, 8), (17, 16)])
+def test_emitter_gives_events_of_several_banks_at_once(size, width, banks):
+    random = Random(size)
+    samples = random_samples(random, size, values=(-4, 3))
+    wanted = items_of(samples, banks, width=width)
+    dut = Emitter(size, width=width, value=signed(3), banks=banks)
+    received = []
+
+    async def receive(ctx):
+        for _ in wanted:
+            await pause(ctx, random, 0.2)
+            received.append(events_in(await get(ctx, dut.o)))
 
     simulate(dut, feed(dut, samples, random, 0.2), receive, watch=[dut.o])
     assert received == wanted

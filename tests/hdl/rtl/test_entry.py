@@ -5,7 +5,17 @@
 from random import Random
 
 import pytest
-from events import END, LAST, converts, events_of, plain, random_samples, written
+from events import (
+    END,
+    LAST,
+    converts,
+    events_in,
+    events_of,
+    items_of,
+    plain,
+    random_samples,
+    written,
+)
 
 from spiker_hdl.model import Input, Mapping
 from spiker_hdl.rtl import Entry
@@ -45,6 +55,10 @@ def enter(dut, samples, random, *, pauses=(0, 0), shut=0.0):
     the chance ``shut``.
     """
     beats, wanted = beats_of(dut, samples), events_of(samples)
+    if dut.banks > 1:
+        wanted = items_of(
+            samples, dut.banks, width=1 if dut.mapping.form == "events" else dut.width
+        )
     received, begins = [], []
 
     async def drive(ctx):
@@ -55,7 +69,8 @@ def enter(dut, samples, random, *, pauses=(0, 0), shut=0.0):
     async def receive(ctx):
         for _ in wanted:
             await pause(ctx, random, pauses[1])
-            received.append(plain(await get(ctx, dut.o)))
+            item = await get(ctx, dut.o)
+            received.append(plain(item) if dut.banks == 1 else events_in(item))
 
     async def admit(ctx):
         while len(begins) < len(beats):
@@ -98,6 +113,27 @@ def test_samples_become_events(node, given, pauses):
     dut = Entry(node, given)
     begins = enter(dut, samples, random, pauses=pauses, shut=0.6 if pauses[0] else 0)
     assert begins.count(1) == len(samples)
+    assert begins == first_beats(dut, samples)
+
+
+@pytest.mark.parametrize("banks", [2, 4, 8])
+@pytest.mark.parametrize(
+    "node, given",
+    [
+        (Input("x", 1), mapping()),
+        (Input("x", 21), mapping(word=8)),
+        (Input("x", 11), mapping("events")),
+        (Input("x", 17, -4, 2), mapping(word=8)),
+        (Input("x", 7, -1, 1), mapping("events")),
+        (Input("x", 7, 0, 5), mapping(word=30)),
+    ],
+)
+def test_samples_become_events_of_several_banks(node, given, banks):
+    random = Random(node.size)
+    values = (node.low, node.high) if node.graded else (0, 0)
+    samples = random_samples(random, node.size, samples=5, values=values)
+    dut = Entry(node, given, banks=banks)
+    begins = enter(dut, samples, random, pauses=random.choice([(0, 0), (0.3, 0.3)]))
     assert begins == first_beats(dut, samples)
 
 
@@ -227,4 +263,4 @@ def test_of_a_muted_sample_only_the_tokens_pass(form, chance):
 
 @pytest.mark.parametrize("given", [mapping(), mapping("events")])
 def test_entry_converts(given):
-    assert converts(Entry(Input("x", 40, -2, 1), given))
+    assert converts(Entry(Input("x", 40, -2, 1), given, banks=4))

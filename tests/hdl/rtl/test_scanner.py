@@ -3,11 +3,23 @@
 """Tests of the scanner: by hand, against sets of bits, cycle by cycle, and bad input."""
 
 import re
+from collections import Counter
+from itertools import pairwise
 from random import Random
 
 import pytest
 from amaranth import *
-from events import END, LAST, converts, events_of, plain, random_samples, transfer
+from events import (
+    END,
+    LAST,
+    converts,
+    events_in,
+    events_of,
+    items_of,
+    plain,
+    random_samples,
+    transfer,
+)
 
 from spiker_hdl.rtl import Scanner
 
@@ -91,7 +103,50 @@ def test_scanner_gives_values(size, width, shape, values):
     assert [plain(one) for one in received] == wanted
 
 
+@pytest.mark.parametrize("pauses", [(0, 0), (0.3, 0.3)])
+@pytest.mark.parametrize("banks", [2, 4, 8])
+@pytest.mark.parametrize("size, width", [(1, 1), (3, 5), (11, 11), (37, 16), (40, 8)])
+def test_scanner_finds_the_lowest_of_each_bank(size, width, banks, pauses):
+    random = Random(size * banks)
+    samples = random_samples(random, size, values=(-4, 3))
+    dut = Scanner(size, width=width, value=signed(3), banks=banks)
+    wanted = items_of(samples, banks, width=width)
+    sent = words_of(samples, size, width, random)
+    received = transfer(dut, sent, len(wanted), random=random, pauses=pauses)
+    assert [events_in(one) for one in received] == wanted
+
+
 # -- cycle by cycle ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("banks", [1, 2, 4, 8])
+def test_words_take_as_long_as_their_fullest_bank(banks):
+    random = Random(banks)
+    dut = Scanner(48, width=16, banks=banks)
+    samples = random_samples(random, 48, samples=10)
+    words = words_of(samples, 48, 16)
+    for one in words:
+        del one["values"]
+    counts = []
+    for one in words:
+        places = [n for n in range(16) if one["flags"] >> n & 1]
+        fullest = max(Counter(n % banks for n in places).values(), default=0)
+        counts.append(max(1, fullest + one["end"]))
+    taken, now = [], [0]
+
+    async def testbench(ctx):
+        ctx.set(dut.o.ready, 1)
+        ctx.set(dut.i.valid, 1)
+        for one in words:
+            ctx.set(dut.i.payload, one)
+            ready = 0
+            while not ready:
+                _, _, ready = await ctx.tick().sample(dut.i.ready)
+                now[0] += 1
+            taken.append(now[0])
+
+    simulate(dut, testbench, watch=[dut.o])
+    assert [b - a for a, b in pairwise(taken)] == counts[:-1]
 
 
 def test_a_word_takes_a_cycle_for_each_event_and_token():
@@ -165,9 +220,15 @@ def test_scanner_converts():
         ({"size": "4"}, TypeError, "Scanner size must be an int, not '4'"),
         ({"width": 0}, ValueError, "Scanner width must be at least 1, not 0"),
         ({"width": 1.0}, TypeError, "Scanner width must be an int, not 1.0"),
+        ({"banks": 0}, ValueError, "Banks must be at least 1, not 0"),
+        (
+            {"width": 6, "banks": 4},
+            ValueError,
+            "Scanner width must be a multiple of 4 banks, not 6",
+        ),
     ],
 )
 def test_scanner_rejects(bad, error, message):
-    given = {"size": 8, "width": 4} | bad
+    given = {"size": 8, "width": 4, "banks": 1} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        Scanner(given["size"], width=given["width"])
+        Scanner(given["size"], width=given["width"], banks=given["banks"])
