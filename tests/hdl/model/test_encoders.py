@@ -5,10 +5,13 @@ import re
 import numpy as np
 import pytest
 
+from spiker_hdl.model import Accumulator, Input, Network, Population, Projection, Readout
 from spiker_hdl.model.encoders import (
     ENCODERS,
+    Encoding,
     bernoulli,
     binary,
+    delta,
     first_spike,
     graded,
     lfsr,
@@ -100,6 +103,34 @@ def test_graded_by_hand():
     assert graded(np.array([[7]]), 1, bits=3, kept=2).tolist() == [[[3]]]
 
 
+@pytest.mark.parametrize(
+    "signal, threshold, on, off",
+    [
+        ([5, 5, 5], 1, [0, 0, 0], [0, 0, 0]),
+        ([5, 6, 5, 4], 1, [0, 1, 0, 0], [0, 0, 1, 1]),
+        ([5, 6, 7, 8, 9], 2, [0, 0, 1, 0, 1], [0] * 5),  # slow changes add up
+        ([5, 7, 6, 5, 4], 2, [0, 1, 0, 0, 0], [0, 0, 0, 1, 0]),  # from the event on: 7, then 5
+        ([0, 255, 0], 2, [0, 1, 0], [0, 0, 1]),  # however far, one event
+        ([9, 0], 10, [0, 0], [0, 0]),
+    ],
+)
+def test_delta_by_hand(signal, threshold, on, off):
+    found = delta(np.array([signal]), (threshold,))
+    assert found.dtype == np.uint8
+    assert found[0].T.tolist() == [on, off]
+
+
+def test_delta_has_pairs_for_each_signal_and_threshold():
+    signals = np.array([[[0, 50], [3, 40], [4, 45]]])
+    assert delta(signals, (2, 4)).tolist() == [
+        [
+            [0, 0, 0, 0, 0, 0, 0, 0],
+            [1, 0, 0, 0, 0, 1, 0, 1],
+            [0, 0, 1, 0, 1, 0, 1, 0],
+        ]
+    ]
+
+
 # -- what must hold ------------------------------------------------------------------------------
 
 
@@ -183,6 +214,51 @@ def test_encoders_agree_on_shape_and_type(name):
     assert ENCODERS[name](values[:0], 6).shape == (0, 6, 20)
 
 
+def test_delta_follows_the_signal():
+    draws = np.random.default_rng(3)
+    signals = np.clip(128 + draws.integers(-9, 10, (5, 200, 2)).cumsum(axis=1), 0, 255)
+    found = delta(signals, (7, 20)).reshape(5, 200, 2, 2, 2).astype(bool)
+    assert not (found[..., 0] & found[..., 1]).any()
+    assert np.array_equal(delta(255 - signals, (7, 20)).reshape(found.shape), found[..., ::-1])
+    for sample, n, k in np.ndindex(5, 2, 2):
+        signal, events = signals[sample, :, n], found[sample, :, n, k].any(axis=1)
+        last = np.maximum.accumulate(np.where(events, np.arange(200), 0))
+        away = abs(signal - signal[last])
+        before = abs(signal[1:] - signal[last[:-1]])
+        assert (away < (7, 20)[k]).all()
+        assert np.array_equal(before >= (7, 20)[k], events[1:])
+    assert delta(signals[:0], (7,)).shape == (0, 200, 4)
+    assert np.array_equal(delta(signals[..., 0], (7,)), delta(signals[..., :1], (7,)))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_an_encoding_encodes(name):
+    values = np.random.default_rng(1).integers(0, 32, (3, 4))
+    own = {"graded": {"kept": 3}, "bernoulli": {"seed": 9}}.get(name, {})
+    encoding = Encoding(name, 5, bits=5, **own)
+    assert np.array_equal(encoding.encode(values), ENCODERS[name](values, 5, bits=5, **own))
+    assert (encoding.fan, encoding.greatest) == (1, 7 if name == "graded" else 1)
+
+
+def test_an_encoding_of_signals():
+    encoding = Encoding("delta", bits=9, thresholds=(3, 300))
+    values = np.random.default_rng(1).integers(0, 512, (3, 7, 2))
+    assert np.array_equal(encoding.encode(values), delta(values, (3, 300), bits=9))
+    assert (encoding.fan, encoding.greatest) == (4, 1)
+
+
+def noted(**notes):
+    population = Population("o", 2, Accumulator(width=8))
+    link = Projection("x", "o", np.eye(2, dtype=np.int64))
+    return Network([Input("x", 2)], [population], [link], [Readout("o", "last")], notes=notes)
+
+
+def test_notes_say_the_encoding():
+    assert Encoding.of(noted(encoder="rate", steps="4")) == Encoding("rate", 4)
+    found = Encoding.of(noted(encoder="delta", thresholds="2,5", steps="88"))
+    assert found == Encoding("delta", thresholds=(2, 5))
+
+
 # -- bad input -----------------------------------------------------------------------------------
 
 
@@ -227,4 +303,73 @@ def test_encoders_reject(name, values, options, error, message):
 )
 def test_other_arguments_are_checked(make, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make, error, message",
+    [
+        (
+            lambda: delta(ALL, (0,)),
+            ValueError,
+            "Threshold must be at least 1, not 0",
+        ),
+        (lambda: delta(ALL, (256,)), ValueError, "Threshold must be at most 255, not 256"),
+        (
+            lambda: delta(ALL, ()),
+            TypeError,
+            "Thresholds must be a tuple with an int or more, not ()",
+        ),
+        (
+            lambda: delta(ALL, [3]),
+            TypeError,
+            "Thresholds must be a tuple with an int or more, not [3]",
+        ),
+        (lambda: delta(ALL + 1, (3,)), ValueError, "Values must be in 0..255, not 256"),
+        (
+            lambda: delta(np.zeros((1, 2, 3, 4), dtype=int), (3,)),
+            ValueError,
+            "Signals must be (samples, steps, signals), not (1, 2, 3, 4)",
+        ),
+        (
+            lambda: Encoding("morse", 4),
+            ValueError,
+            "Encoder must be one of 'rate', 'bernoulli', 'first_spike', 'graded', 'binary', "
+            "'delta', not 'morse'",
+        ),
+        (lambda: Encoding("rate"), TypeError, "Steps must be an int, not None"),
+        (lambda: Encoding("rate", 0), ValueError, "Steps must be at least 1, not 0"),
+        (lambda: Encoding("rate", 4, bits=17), ValueError, "Value bits must be at most 16, not 17"),
+        (lambda: Encoding("bernoulli", 4, seed=0), ValueError, "Seed must be at least 1, not 0"),
+        (lambda: Encoding("graded", 4, kept=9), ValueError, "Kept bits must be at most 8, not 9"),
+        (
+            lambda: Encoding("rate", 4, thresholds=(1,)),
+            ValueError,
+            "Thresholds of 'rate' must be none, not (1,)",
+        ),
+        (
+            lambda: Encoding("delta", 4, thresholds=(1,)),
+            ValueError,
+            "Steps of 'delta' must be none, not 4",
+        ),
+        (
+            lambda: Encoding.of(noted(encoder="rate", steps="many")),
+            ValueError,
+            "Network's note 'steps' must be integers, not 'many'",
+        ),
+        (
+            lambda: Encoding.of(noted(encoder="rate")),
+            ValueError,
+            "Network's note 'steps' must be integers, not None",
+        ),
+        (
+            lambda: Encoding.of(noted(steps="4")),
+            ValueError,
+            "Encoder in the network's notes must be one of 'rate', 'bernoulli', 'first_spike', "
+            "'graded', 'binary', 'delta', not ''",
+        ),
+    ],
+)
+def test_encodings_are_checked(make, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
         make()
