@@ -6,7 +6,17 @@ import re
 from random import Random
 
 import pytest
-from events import END, LAST, converts, events_of, random_samples, transfer, written
+from events import (
+    END,
+    LAST,
+    converts,
+    events_of,
+    given,
+    items_of,
+    random_samples,
+    transfer,
+    written,
+)
 
 from spiker_hdl.rtl import AddressEvent, Control, SpikeCounter
 
@@ -150,6 +160,19 @@ def test_counter_counts(size, room, pauses):
     sent = [written(one) for one in events_of(samples)]
     received = transfer(dut, sent, len(samples), random=random, pauses=pauses)
     assert received == [sum(map(len, sample)) for sample in samples]
+
+
+@pytest.mark.parametrize("banks", [2, 4, 8])
+@pytest.mark.parametrize("stepwise", [False, True])
+def test_counter_counts_all_events_of_an_item(banks, stepwise):
+    random = Random(banks)
+    samples = random_samples(random, 17, samples=8)
+    dut = SpikeCounter(AddressEvent(17, banks=banks), most=6 * 17, room=2, stepwise=stepwise)
+    sent = [given(one, banks) for one in items_of(samples, banks, random)]
+    wanted = [sum(map(len, one[: n + 1])) for one in samples for n in range(len(one))]
+    if not stepwise:
+        wanted = [sum(map(len, one)) for one in samples]
+    assert transfer(dut, sent, len(wanted), random=random, pauses=(0, 0.3)) == wanted
 
 
 @pytest.mark.parametrize("pauses", [(0, 0), (0, 0.5)])

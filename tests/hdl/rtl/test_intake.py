@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 from amaranth import *
-from events import END, LAST, converts, events_of, random_samples, written
+from events import END, LAST, converts, given, items_of, random_samples, written
 
 from spiker_hdl.rtl import AddressEvent, Intake
 from spiker_hdl.rtl.expander import SynapseEvent
@@ -15,15 +15,17 @@ from spiker_hdl.rtl.intake import widest
 
 from bench import pause, put, simulate
 
-OUTPUTS = ("event", "address", "value", "fold", "first", "complete", "last")
+OUTPUTS = ("event", "slots", "fold", "first", "complete", "last")
 
 
-def intake(sizes, *, folds=1, interval=1, shapes=None):
+def intake(sizes, *, folds=1, shapes=None, banks=1, **options):
     """Make an intake with an input of each size."""
     shapes = shapes or [unsigned(0)] * len(sizes)
-    events = [AddressEvent(size, shape) for size, shape in zip(sizes, shapes, strict=True)]
-    bases = [sum(sizes[:n]) for n in range(len(sizes))]
-    return Intake(events, bases=bases, rows=sum(sizes), folds=folds, lanes=1, interval=interval)
+    events = [AddressEvent(size, shape, banks) for size, shape in zip(sizes, shapes, strict=True)]
+    rows = [-(-size // banks) for size in sizes]
+    bases = [sum(rows[:n]) for n in range(len(sizes))]
+    options = {"interval": 1} | options
+    return Intake(events, bases=bases, rows=sum(rows), folds=folds, lanes=1, banks=banks, **options)
 
 
 async def observe(ctx, dut, names=OUTPUTS):
@@ -36,12 +38,15 @@ async def observe(ctx, dut, names=OUTPUTS):
 
 
 @pytest.mark.parametrize("chance, free", [(0, 1), (0.5, 1), (0.2, 0.3)])
-@pytest.mark.parametrize("folds, interval", [(1, 1), (1, 4), (3, 2)])
+@pytest.mark.parametrize(
+    "folds, interval, banks, overlap",
+    [(1, 1, 1, False), (1, 4, 1, False), (3, 2, 1, False), (1, 5, 2, True), (2, 4, 4, False)],
+)
 @pytest.mark.parametrize("sizes", [(1,), (6,), (4, 3), (2, 1, 5)])
-def test_steps_are_taken_whole(sizes, folds, interval, chance, free):
+def test_steps_are_taken_whole(sizes, folds, interval, banks, overlap, chance, free):
     random = Random(len(sizes) * 10 + folds)
     shapes = [unsigned(2) if n % 2 else unsigned(0) for n in range(len(sizes))]
-    dut = intake(sizes, folds=folds, interval=interval, shapes=shapes)
+    dut = intake(sizes, folds=folds, interval=interval, shapes=shapes, banks=banks, overlap=overlap)
     trains = []  # by input
     steps = [random.randint(1, 5) for _ in range(5)]
     for n, size in enumerate(sizes):
@@ -55,24 +60,24 @@ def test_steps_are_taken_whole(sizes, folds, interval, chance, free):
         i = getattr(dut, f"i{n}")
 
         async def drive(ctx):
-            for event in events_of(trains[n]):
+            for events in items_of(trains[n], banks, random):
                 await pause(ctx, random, chance)
                 # Of several inputs, the last is delayed: it never says that a sample ends.
                 late = n and n == len(sizes) - 1
-                await put(ctx, i, written(END if event == LAST and late else event))
+                await put(ctx, i, given([END] if events == [LAST] and late else events, banks))
 
         return drive
 
     async def watch(ctx):
-        while sum(now[5] for now in trace) < sum(steps):
+        while sum(now[4] for now in trace) < sum(steps):
             ctx.set(dut.free, int(random.random() < free))
             trace.append(await observe(ctx, dut))
 
     simulate(dut, *map(source, range(len(sizes))), watch)
-    check(trace, trains, sizes, folds, interval)
+    check(trace, trains, dut)
 
 
-def check(trace, trains, sizes, folds, interval):
+def check(trace, trains, dut):
     wanted = [
         (sample, n, n == len(train) - 1)
         for sample, train in enumerate(trains[0])
@@ -81,32 +86,36 @@ def check(trace, trains, sizes, folds, interval):
     widened = any(
         value > 0 for train in trains for s in train for one in s for value in one.values()
     )
-    idle = interval
+    idle = dut.interval
     part, events = [], []
-    for event, address, value, fold, first, complete, last in trace:
+    for event, slots, fold, first, complete, last in trace:
         assert not (event and complete)
-        assert idle >= interval or not (event or complete)
+        assert idle >= dut.interval or not complete
+        assert idle >= dut.interval or dut.overlap or not event
         idle += 1
         assert first == (not events)
         if event:
-            part.append((fold, address, value))
-            if len(part) == folds:
-                assert [one[0] for one in part] == [*range(folds)]
+            found = [(n, one.row, one.value) for n, one in enumerate(slots) if one.present]
+            assert found
+            part.append((fold, found))
+            if len(part) == dut.folds:
+                assert [one[0] for one in part] == [*range(dut.folds)]
                 at = part[0][1]
-                assert [one[1] for one in part] == [at + n * sum(sizes) for n in range(folds)]
-                events.append((at, part[0][2]))
+                for n, (_, each) in enumerate(part):
+                    assert each == [(bank, row + n * dut.rows, value) for bank, row, value in at]
+                events += at
                 part = []
         else:
             assert not part, "an event lost its turn"
         if complete:
             sample, n, ends = wanted.pop(0)
             assert last == ends
-            given = [
-                (address + sum(sizes[:k]), value or int(widened))
-                for k, train in enumerate(trains)
+            sent = [
+                (address % dut.banks, address // dut.banks + base, value or int(widened))
+                for base, train in zip(dut.bases, trains, strict=True)
                 for address, value in train[sample][n].items()
             ]
-            assert sorted(events) == sorted(given)
+            assert sorted(events) == sorted(sent)
             idle, events = 1, []
     assert not wanted
 
@@ -142,11 +151,13 @@ def test_synapses_of_their_own_take_a_cycle():
     async def watch(ctx):
         ctx.set(dut.free, 1)
         for _ in range(9):
-            trace.append(await observe(ctx, dut, ("event", "direct", "fold", "complete")))
-            if trace[-1][:2] == (1, 1):
-                added.append((ctx.get(dut.lane), ctx.get(dut.weight)))
-            elif trace[-1][0]:
-                rows.append(ctx.get(dut.address))
+            names = ("event", "direct", "fold", "complete", "lane", "weight", "slots")
+            *now, lane, weight, slots = await observe(ctx, dut, names)
+            trace.append(tuple(now))
+            if now[:2] == [1, 1]:
+                added.append((lane, weight))
+            elif now[0]:
+                rows.append(slots[0].row)
 
     added, rows = [], []
     simulate(dut, *map(source, range(3)), watch)
@@ -156,6 +167,8 @@ def test_synapses_of_their_own_take_a_cycle():
         *[(1, 0, 0, 0), (1, 0, 1, 0), (1, 0, 2, 0)],
         (0, 0, 0, 1),
     ]
+    assert added == [(0, -8), (1, 7)]
+    assert rows == [2, 7, 12, 4, 9, 14]
 
 
 # -- cycle by cycle ------------------------------------------------------------------------------
@@ -175,12 +188,15 @@ def run(dut, offers, ready=(), free=1):
 
     async def testbench(ctx):
         ctx.set(dut.free, free)
-        for given in offers:
-            for n, event in enumerate(given):
+        for offered in offers:
+            for n, event in enumerate(offered):
                 await offer(ctx, dut, n, event)
             _, _, *now = await ctx.tick().sample(
-                *(getattr(dut, name) for name in ("event", "address", "complete", "last")),
-                *(getattr(dut, f"i{n}").ready for n in range(len(given))),
+                dut.event,
+                dut.slots[0].row,
+                dut.complete,
+                dut.last,
+                *(getattr(dut, f"i{n}").ready for n in range(len(offered))),
             )
             event, address, complete, last, *taken = now
             trace.append((address if event else None, complete, last if complete else 0, *taken))
@@ -246,8 +262,77 @@ def test_a_step_ends_only_where_it_may():
     assert run(dut, [(END,), ((1, 0),)], free=0) == [(None, 0, 0, 0), (1, 0, 0, 1)]
 
 
+OVERLAPPED = [
+    ((2, 0),),
+    (END,),
+    ((1, 0),),
+    ((3, 0),),
+    (END,),
+    (END,),
+    ((0, 0),),
+]
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_events_are_taken_between_steps_only_where_these_overlap(overlap):
+    dut = intake((4,), interval=4, overlap=overlap)
+    assert run(dut, OVERLAPPED) == [
+        (2, 0, 0, 1),
+        (None, 1, 0, 1),
+        (1 if overlap else None, 0, 0, int(overlap)),
+        (3 if overlap else None, 0, 0, int(overlap)),
+        (None, 0, 0, 0),
+        (None, 1, 0, 1),  # four cycles from step to step
+        (0 if overlap else None, 0, 0, int(overlap)),
+    ]
+
+
+@pytest.mark.parametrize("holds", [False, True])
+def test_the_first_event_of_a_sample_or_of_a_step(holds):
+    dut = intake((4,), folds=2, holds=holds)
+    firsts = []
+
+    async def testbench(ctx):
+        ctx.set(dut.free, 1)
+        ctx.set(dut.i0.valid, 1)
+        two = [(1, 0)] * 2
+        for event in [END, *two, *two, END, END, *two, LAST, LAST, *two, LAST, END]:
+            ctx.set(dut.i0.payload, written(event))
+            _, _, first = await ctx.tick().sample(dut.first)
+            firsts.append(first)
+
+    simulate(dut, testbench)
+    again = 0 if holds else 1
+    assert firsts == [1, 1, 1, 0, 0, 0, again, again, again, 0, 1, 1, 1, 0, 1]
+
+
+def test_an_expanded_event_is_in_no_bank():
+    dut = Intake(
+        [AddressEvent(3, banks=2), SynapseEvent(5, 2, 4)],
+        bases=[0, 2],
+        rows=2,
+        folds=3,
+        lanes=2,
+        interval=1,
+        banks=2,
+    )
+    trace = []
+
+    async def testbench(ctx):
+        ctx.set(dut.i1.valid, 1)
+        ctx.set(dut.i1.payload, {"fold": 1, "lane": 1, "weight": -3})
+        for n in range(3):
+            ctx.set(dut.i0.valid, int(n > 0))
+            ctx.set(dut.i0.payload, given([(2, 0), (1, 0)], 2))
+            now = await observe(ctx, dut, ("event", "direct", "slots", "fold"))
+            trace.append((*now[:2], [one.present for one in now[2]], now[3]))
+
+    simulate(dut, testbench)
+    assert trace == [(1, 1, [0, 0], 1), (1, 0, [1, 1], 0), (1, 0, [1, 1], 1)]
+
+
 def test_intake_converts():
-    assert converts(intake((4, 3), folds=2, shapes=[signed(3), unsigned(0)]))
+    assert converts(intake((4, 3), folds=2, shapes=[signed(3), unsigned(0)], banks=4))
 
 
 # -- the widest value ----------------------------------------------------------------------------
@@ -280,9 +365,10 @@ def test_widest_holds_all(shapes, shape):
         ({"folds": 1.0}, TypeError, "Folds must be an int, not 1.0"),
         ({"interval": 0}, ValueError, "Interval must be at least 1, not 0"),
         ({"lanes": 0}, ValueError, "Lanes must be at least 1, not 0"),
+        ({"banks": 0}, ValueError, "Banks must be at least 1, not 0"),
     ],
 )
 def test_intake_rejects(bad, error, message):
-    given = {"bases": [0], "rows": 4, "folds": 1, "lanes": 1, "interval": 1} | bad
+    options = {"bases": [0], "rows": 4, "folds": 1, "lanes": 1, "interval": 1} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        Intake([AddressEvent(4)], **given)
+        Intake([AddressEvent(4)], **options)

@@ -119,6 +119,25 @@ def test_scores_and_winners(kind, classes, pauses):
         assert plain(o) == (*answer(kind, classes, sample), len(sample))
 
 
+@pytest.mark.parametrize("stepwise", [False, True])
+@pytest.mark.parametrize("kind", ["count", "first"])
+def test_spikes_of_a_step_come_in_any_order(kind, stepwise):
+    random = Random(3)
+    samples = random_runs(random, kind, 7, 6, samples=30, steps=4)
+    dut = readout(kind, 7, stepwise=stepwise)
+    sent = []
+    for sample in samples:
+        for n, step in enumerate(sample):
+            events = random.sample([*step.items()], len(step))
+            sent += [written(one) for one in (*events, LAST if n == len(sample) - 1 else END)]
+    wanted = []
+    for sample in samples:
+        parts = range(1, len(sample) + 1) if stepwise else [len(sample)]
+        wanted += [(*answer(kind, 7, sample[:n]), n) for n in parts]
+    received = transfer(dut, sent, len(wanted), random=random, pauses=(0, 0.2))
+    assert [plain(one) for one in received] == wanted
+
+
 @pytest.mark.parametrize("window", [0, 1, 3])
 @pytest.mark.parametrize("kind", ["count", "first", "last", "largest", "sum"])
 def test_every_step_and_window_of_a_stepwise_readout(kind, window):

@@ -20,17 +20,18 @@ def dense(random, targets, sources, low=-8, high=7):
     return Projection("a", "b", np.array(weights))
 
 
-def read(dut):
-    """Read all rows, one a cycle; return them in order of their addresses."""
+def read(dut, bank=0):
+    """Read all rows of a bank, one a cycle; return them in order of their addresses."""
     rows = []
     count = dut.folds * dut.rows
 
     async def testbench(ctx):
         for n in range(count + 2):
-            ctx.set(dut.address, min(n, count - 1))
-            ctx.set(dut.read, 1)
+            ctx.set(dut.row[bank], min(n, count - 1))
+            ctx.set(dut.read, 1 << bank)
             _, _, weights = await ctx.tick().sample(dut.weights)
-            rows.append([*weights])
+            rows.append([*weights[bank]])
+            assert not any(w for other in range(dut.banks) if other != bank for w in weights[other])
 
     simulate(dut, testbench)
     # Two cycles late.
@@ -73,6 +74,63 @@ def test_every_row_is_read(lanes):
             assert rows[fold * 14 + source] == wanted
 
 
+@pytest.mark.parametrize("lanes, banks", [(1, 2), (3, 2), (7, 4), (2, 8)])
+def test_every_row_is_read_from_its_bank(lanes, banks):
+    random = Random(lanes)
+    projections = [
+        dense(random, 7, 3),
+        dense(random, 7, 1),
+        Projection("c", "b", Sparse.from_matrix(np.eye(7, 4, dtype=int) * -100)),
+        Projection("d", "b", OneToOne(np.arange(1, 8)), bits=9),
+    ]
+    dut = Synapses(projections, lanes=lanes, banks=banks)
+    sizes = [3, 1, 4, 7]
+    each = [-(-size // banks) for size in sizes]
+    assert dut.bases == [sum(each[:n]) for n in range(4)]
+    assert dut.rows == sum(each)
+    for bank in range(banks):
+        rows = read(dut, bank)
+        assert len(rows) == dut.folds * dut.rows
+        wanted = [[0] * lanes for _ in rows]  # where there is no source
+        for one, base, size in zip(projections, dut.bases, sizes, strict=True):
+            padded = np.zeros((dut.folds * lanes, size), dtype=int)
+            padded[:7] = one.synapses.matrix()
+            for source in range(bank, size, banks):
+                for fold in range(dut.folds):
+                    row = fold * dut.rows + base + source // banks
+                    wanted[row] = padded[fold * lanes : (fold + 1) * lanes, source].tolist()
+        assert rows == wanted
+
+
+def test_banks_are_read_at_once_two_cycles_late_and_zero_where_they_are_not():
+    dut = Synapses([Projection("a", "b", np.array([[1, 2, 3, 4], [5, 6, 7, 8]]))], lanes=2, banks=2)
+    trace = []
+
+    async def testbench(ctx):
+        for rows, reads in [
+            ([0, 1], 0b11),
+            ([1, 0], 0b11),
+            ([1, 0], 0b10),
+            ([1, 1], 0),
+            ([0, 0], 0),
+            ([0, 0], 0),
+        ]:
+            ctx.set(dut.row, rows)
+            ctx.set(dut.read, reads)
+            _, _, weights = await ctx.tick().sample(dut.weights)
+            trace.append([[*one] for one in weights])
+
+    none = [[0, 0], [0, 0]]
+    simulate(dut, testbench)
+    assert trace[1:] == [
+        none,
+        [[1, 5], [4, 8]],
+        [[3, 7], [2, 6]],
+        [[0, 0], [2, 6]],
+        none,
+    ]
+
+
 @pytest.mark.parametrize(
     "low, high, width", [(-1, 1, 2), (-128, 127, 8), (1 - 2**31, 2**31 - 1, 32)]
 )
@@ -83,7 +141,7 @@ def test_extreme_weights(low, high, width):
 
 
 def test_synapses_convert():
-    assert converts(Synapses([dense(Random(0), 5, 3)], lanes=2))
+    assert converts(Synapses([dense(Random(0), 5, 3)], lanes=2, banks=2))
 
 
 # -- bad input -----------------------------------------------------------------------------------
