@@ -18,6 +18,7 @@ from spiker_hdl.model import Network
 from spiker_hdl.model.check import check_int, check_kind
 from spiker_hdl.rtl import Accelerator
 
+from .clocks import find_dividers
 from .fit import FitError, advice, check_fit
 from .flow import Outcome, make_bitstream, make_plan
 from .target import Target
@@ -30,9 +31,6 @@ __all__ = ["BUILD", "NETWORK", "TimingError", "build_board", "read_build"]
 BUILD, NETWORK = "build.json", "network.spiker"
 FORMAT = 1
 """Version of what ``build.json`` says."""
-
-LONGEST = 200
-"""Characters of what a tool says of its failure."""
 
 KEPT = {".rpt": "synthesis.log", ".tim": "place_and_route.log"}
 """Logs that are kept, by the ending that Amaranth gives them."""
@@ -127,13 +125,13 @@ def build_board(
     directory = Path(directory)
     _check_directory(directory)
     mapping.check(network)
+    frequency = target.frequency if frequency is None else frequency
+    check_int("Frequency", frequency, 1)
+    target.divisor(frequency)
+    if frequency != target.oscillator:
+        find_dividers(target.family, target.oscillator, frequency)
     check_fit(target, network, mapping)
     tools = find_tools(target.kind.tools)
-    top = BoardTop(
-        target,
-        Link(Accelerator(network, mapping), version=__version__),
-        frequency=frequency,
-    )
     began = time.monotonic()
     with _appearing(directory) as stage, tempfile.TemporaryDirectory(dir=stage.parent) as name:
         work = Path(name)
@@ -144,12 +142,14 @@ def build_board(
             "network": {"name": network.name, "sha256": network.digest},
             "library": __version__,
             "mapping": mapping.to_json(),
-            "clock_hz": top.frequency,
+            "clock_hz": frequency,
             "baud": target.baud,
             "seed": seed,
             "tools": {name: tool.version for name, tool in tools.items()},
         }
         network.save(stage / NETWORK)
+        link = Link(Accelerator(network, mapping), version=__version__)
+        top = BoardTop(target, link, frequency=frequency)
         if target.built:
             try:
                 outcome = make_bitstream(top, tools, work, seed=seed, progress=progress)
@@ -164,7 +164,7 @@ def build_board(
             make_plan(top, stage / "project", {})
             if target.zynq:
                 progress("packaged IP")
-                write_ip(network, mapping, target, stage / "ip", frequency=top.frequency)
+                write_ip(network, mapping, target, stage / "ip", frequency=frequency)
             report |= {"bitstream": None, "fmax_hz": None, "utilization": None}
         report["seconds"] = round(time.monotonic() - began, 1)
         report |= extra()

@@ -289,7 +289,8 @@ class Clock(wiring.Component):
             else:
                 make = {"ecp5": _ecp5, "cyclonev": _cyclonev}[self.family]
                 m.submodules.pll = make(pin.i, found, self.clk, self.locked)
-        if found is not None:
+        # The other tools derive the constraint of a PLL's output from that of the pin.
+        if found is not None and self.family == "cyclonev":
             platform.add_clock_constraint(self.clk, self.frequency)
 
         return m

@@ -103,12 +103,9 @@ def make_bitstream(
     target = top.target
     frequency = top.frequency / 1e6
     options = {
-        "nextpnr_opts": f"--seed {seed} --freq {frequency:g} --timing-allow-fail --report {REPORT}",
-        # The state machines' own encodings stay; LUTs are saved by sharing none.
-        "yosys_opts": "",
+        "nextpnr_opts": f"--seed {seed} --freq {frequency:g} --timing-allow-fail --report {REPORT}"
     }
     commands = make_plan(top, directory, options)
-    outputs = []
     for name, step, command in zip(target.kind.tools, STEPS, commands, strict=False):
         progress(step)
         arguments = [one for one in command[1:] if one]
@@ -116,8 +113,7 @@ def make_bitstream(
             arguments = _himbaechel(arguments, target.device)
         elif name == "gowin_pack":
             arguments[arguments.index("-d") + 1] = target.device
-        outputs.append(run_tool(tools[name], arguments, directory))
-        (directory / f"{name}.log").write_text(outputs[-1])
+        run_tool(tools[name], arguments, directory)
     bitstream = {"ice40": "bin", "ecp5": "bit", "gowin": "fs"}[target.family]
     path = directory / f"{NAME}.{bitstream}"
     if target.usb is not None:
@@ -129,7 +125,7 @@ def read_report(report: Any, target: Target, bitstream: str) -> Outcome:
     """Return what the report of nextpnr says."""
     cells = _CELLS[target.family]
     found = report["utilization"]
-    # The accelerator's is the one clock but for those of the link's cable, of which there is none.
+    # There is one clock; where the oscillator's pin is told apart, nothing runs with that.
     fmax = min(one["achieved"] for one in report["fmax"].values()) * 1e6
     return Outcome(
         fmax,

@@ -15,7 +15,7 @@ TARGETS = (
     Target(
         name="tang_nano_9k",
         title="Tang Nano 9K",
-        device="GW1NR-9C",
+        device="GW1N-9C",
         family="gowin",
         capacity=Capacity(luts=8640, block_rams=26),
         platform=_platform,

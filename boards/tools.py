@@ -20,6 +20,9 @@ REMEDY = "pip install 'spiker-hdl[build,cli]'"
 
 ATTEMPTS = 2
 
+LONGEST = 200
+"""Characters of what is told of a failure."""
+
 
 class ToolError(RuntimeError):
     """A tool that is missing, or that failed."""
@@ -145,4 +148,5 @@ def run_tool(tool: Tool, arguments: Sequence[str], directory: Path) -> str:
             break
     lines = said.splitlines()
     wrong = [line for line in lines if re.match(r"\s*(ERROR|error|Error)\b", line)] or lines[-1:]
-    raise ToolError(f"{tool.name} must do its work, not fail with: {(wrong or [''])[0].strip()}")
+    reason = wrong[0].strip()[:LONGEST] if wrong else "no word"
+    raise ToolError(f"{tool.name} must do its work, not fail with: {reason}")

@@ -1,6 +1,6 @@
 """What is built for every board: clock, reset, link, accelerator, and lights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from amaranth import *
@@ -21,13 +21,18 @@ LIGHT = 0.1
 """Seconds for which the light of a damaged frame is on."""
 
 
-def request(platform: Any, pin: Pin, *, part: str = "") -> Any:
-    """Return the port of a pin of a board, without a buffer."""
-    name, number, *parts = pin
-    port = platform.request(name, number, dir="-")
-    for one in (*parts, *([part] if part else [])):
-        port = getattr(port, one)
-    return port
+def request(platform: Any, pins: Iterable[Pin]) -> list[Any]:
+    """Return the ports of pins of a board, without buffers; a resource is asked for once."""
+    held: dict[Pin, Any] = {}
+    found = []
+    for name, number, *parts in pins:
+        if (name, number) not in held:
+            held[name, number] = platform.request(name, number, dir="-")
+        port = held[name, number]
+        for part in parts:
+            port = getattr(port, part)
+        found.append(port)
+    return found
 
 
 class BoardTop(wiring.Component):
@@ -79,8 +84,11 @@ class BoardTop(wiring.Component):
         m = Module()
 
         target = self.target
+        reset = () if target.reset is None else (target.reset,)
+        pins = (target.clock, target.uart, *reset, *target.leds)
+        oscillator, uart, *others = request(platform, pins)
         clock = self.clock(
-            request(platform, target.clock),
+            oscillator,
             target.family,
             target.device,
             target.oscillator,
@@ -90,9 +98,8 @@ class BoardTop(wiring.Component):
         m.submodules.serial = serial = SerialLink(self.link, self.divisor)
         m.domains.sync = ClockDomain()
         m.d.comb += ClockSignal().eq(clock.clk)
-        self._reset(m, platform, clock)
+        self._reset(m, clock, others[: len(reset)])
 
-        uart = request(platform, target.uart)
         m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
         m.submodules.tx = tx = io.Buffer(io.Direction.Output, uart.tx)
         m.d.comb += [serial.rx.eq(rx.i), tx.o.eq(serial.tx), self.idle.eq(serial.idle)]
@@ -102,25 +109,23 @@ class BoardTop(wiring.Component):
             m.d.sync += light.eq(int(LIGHT * self.frequency))
         with m.Elif(light != 0):
             m.d.sync += light.eq(light - 1)
-        for n, (pin, on) in enumerate(zip(target.leds, (~serial.idle, light != 0), strict=False)):
-            m.submodules[f"led_{n}"] = led = io.Buffer(io.Direction.Output, request(platform, pin))
+        leds = zip(others[len(reset) :], (~serial.idle, light != 0), strict=False)
+        for n, (port, on) in enumerate(leds):
+            m.submodules[f"led_{n}"] = led = io.Buffer(io.Direction.Output, port)
             m.d.comb += led.o.eq(on)
 
         return m
 
-    def _reset(self, m, platform, clock) -> None:
-        """Hold the reset while the button is pressed, and until clock and memories can be used."""
-        target = self.target
+    def _reset(self, m, clock, buttons) -> None:
+        """Hold the reset while a button is pressed, and until clock and memories can be used."""
         pressed = Const(0)
-        if target.reset is not None:
-            m.submodules.button = button = io.Buffer(
-                io.Direction.Input, request(platform, target.reset)
-            )
+        for port in buttons:
+            m.submodules.button = button = io.Buffer(io.Direction.Input, port)
             pressed = button.i
         # The timer begins where configuration, or the simulation, has put it.
         m.domains.power = ClockDomain(reset_less=True, local=True)
         m.d.comb += ClockSignal("power").eq(clock.clk)
-        rest = max(15, int(target.kind.rest * self.frequency))
+        rest = max(15, int(self.target.kind.rest * self.frequency))
         timer, ready = Signal(range(rest + 1)), Signal()
         with m.If(timer == rest):
             m.d.power += ready.eq(clock.locked)

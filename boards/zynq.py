@@ -5,9 +5,7 @@ from pathlib import Path
 from string import Template
 
 from spiker_hdl.emit import emit
-from spiker_hdl.link.axi import AxiAccelerator
 from spiker_hdl.model import Mapping, Network
-from spiker_hdl.rtl import Accelerator
 
 from .target import Target
 
@@ -31,7 +29,6 @@ set_property name $top $$core
 set_property version $version $$core
 set_property display_name {Spiking network $network} $$core
 
-# The ports of Amaranth are named bus__signal.
 proc bus {core name kind mode signals} {
   set one [ipx::add_bus_interface $$name $$core]
   set_property abstraction_type_vlnv xilinx.com:interface:$${kind}_rtl:1.0 $$one
@@ -39,7 +36,7 @@ proc bus {core name kind mode signals} {
   set_property interface_mode $$mode $$one
   foreach signal $$signals {
     set map [ipx::add_port_map [string toupper $$signal] $$one]
-    set_property physical_name $${name}__$${signal} $$map
+    set_property physical_name $${name}_$${signal} $$map
   }
 }
 
@@ -108,11 +105,6 @@ if {[get_property STATS.WNS [get_runs impl_1]] < 0} {
 }
 """)
 
-_LITE = (
-    "awaddr awprot awvalid awready wdata wstrb wvalid wready bresp bvalid bready "
-    "araddr arprot arvalid arready rdata rresp rvalid rready"
-)
-
 
 def write_ip(
     network: Network, mapping: Mapping, target: Target, directory: Path, *, frequency: int
@@ -131,20 +123,23 @@ def write_ip(
         In Hz.
     """
     manifest = emit(network, directory, mapping=mapping, ports="axis", period=1e9 / frequency)
-    top = json.loads(manifest.read_text())["top"]
-    inner = AxiAccelerator(Accelerator(network, mapping), version="0.0.0")
-    inputs = [*inner.ports.values()]
-    buses = [("s_axil", "aximm", "slave", _LITE), ("m_axis", "axis", "master", "")]
-    buses += [(name, "axis", "slave", "") for name in inputs]
+    said = json.loads(manifest.read_text())
+    widths = {one["name"]: one["width"] for one in said["ports"]}
+    buses: dict[str, list[str]] = {}
+    for name in widths:
+        bus, _, signal = name.rpartition("_")
+        if bus:
+            buses.setdefault(bus, []).append(signal)
     lines = [
-        f"bus $core {name} {kind} {mode} {{{signals or 'tdata tlast tvalid tready'}}}"
-        for name, kind, mode, signals in buses
+        f"bus $core {name} {'aximm' if name == 's_axil' else 'axis'} "
+        f"{'master' if name == 'm_axis' else 'slave'} {{{' '.join(signals)}}}"
+        for name, signals in buses.items()
     ]
+    inputs = [name for name in buses if name.startswith("s_axis")]
     part = f"{target.device.lower().split('-')[0]}clg400-1"
-    results = len(inner.m_axis.tdata) // 8
     names = {
         "network": network.name,
-        "top": top,
+        "top": said["top"],
         "part": part,
         "version": "1.0",
         "title": target.title,
@@ -159,7 +154,7 @@ def write_ip(
             f"set_property -dict [list CONFIG.c_include_sg 0 CONFIG.c_sg_include_stscntrl_strm 0 "
             f"CONFIG.c_include_mm2s 1 CONFIG.c_include_s2mm {int(back)} "
             f"CONFIG.c_m_axis_mm2s_tdata_width 8] $dma_{n}",
-            *_converter(f"in_{n}", 1, len(getattr(inner, name).tdata) // 8),
+            *_converter(f"in_{n}", 1, widths[f"{name}_tdata"] // 8),
         ]
         managed.append(f"dma_{n}/S_AXI_LITE")
         masters += [f"/dma_{n}/M_AXI_MM2S", *([f"/dma_{n}/M_AXI_S2MM"] if back else [])]
@@ -168,7 +163,7 @@ def write_ip(
             _wire(f"in_{n}/M_AXIS", f"network/{name}"),
         ]
         clocked.append(f"in_{n}")
-    cells += _converter("out", results, 4)
+    cells += _converter("out", widths["m_axis_tdata"] // 8, 4)
     wires += [_wire("network/m_axis", "out/S_AXIS"), _wire("out/M_AXIS", "dma_0/S_AXIS_S2MM")]
     for name in (*clocked, "out"):
         wires += [
@@ -179,7 +174,7 @@ def write_ip(
         "package_ip.tcl": _PACKAGE.substitute(
             names,
             buses="\n".join(lines),
-            associated=":".join(name for name, *_ in buses),
+            associated=":".join(buses),
         ),
         "system.tcl": _SYSTEM.substitute(
             names,
