@@ -91,8 +91,14 @@ def emitted(written, tmp_path):
 # -- by hand -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("written", [False, True])
-@pytest.mark.parametrize("key", ROWS)
+@pytest.mark.parametrize(
+    "key, written",
+    [
+        ("odd", True),
+        ("decimal", False),
+        *(pytest.param(key, True, marks=pytest.mark.slow) for key in ROWS if key != "odd"),
+    ],
+)
 def test_text_is_that_of_the_tools(monkeypatch, key, written):
     texts = []
     for large in (2**40, 1):
@@ -125,7 +131,14 @@ def test_tools_see_marks_alone(all_large):
         assert again == found
 
 
-@pytest.mark.parametrize("key", ROWS)
+@pytest.mark.parametrize(
+    "key",
+    [
+        "signed",
+        "short",
+        *(pytest.param(k, marks=pytest.mark.slow) for k in ROWS if k not in {"signed", "short"}),
+    ],
+)
 def test_files_hold_the_rows(all_large, key):
     shape, depth, init = ROWS[key]
     source = to_verilog(Rows(*ROWS[key]), "top", memories="files")
@@ -213,7 +226,7 @@ def test_what_is_read_back_holds_all(emitted):
     assert "readmem" not in read.design
 
 
-@pytest.mark.parametrize("options", [(), ("+stalls=1", "+back_to_back")])
+@pytest.mark.parametrize("options", [("+stalls=1", "+back_to_back")])
 def test_the_bench_passes_with_files_and_fails_with_others(emitted, options):
     status, text = simulate("verilog", emitted, *options)
     assert (status, "PASS 6 samples" in text) == (0, True), text
@@ -291,6 +304,7 @@ def test_a_missing_file_is_named(emitted):
         read_emission(emitted)
 
 
+@pytest.mark.slow
 def test_large_networks_have_files_by_themselves(tmp_path, monkeypatch, all_large):
     for bits, wanted in ((small().weight_bits, False), (small().weight_bits - 1, True)):
         monkeypatch.setattr(emission, "INLINE", bits)
