@@ -1,6 +1,8 @@
 """Tests of mappings: minimum queues and storage by hand, and bad input."""
 
+import json
 import re
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -113,6 +115,48 @@ def test_json_and_back():
         assert hash(back) == hash(mapping)
 
 
+def test_json_holds_all_of_a_core():
+    mapping = Mapping({"a": Core(3, 2, 8, True), "b": Core(4, 2, 1)}, QUEUES)
+    text = json.loads(json.dumps(mapping.to_json()))
+    assert text["cores"] == {
+        "a": {"lanes": 3, "units": 2, "banks": 8, "overlap": True},
+        "b": {"lanes": 4, "units": 2, "banks": 1, "overlap": False},
+    }
+    assert Mapping.from_json(text) == mapping
+    others = [Core(3, 2, 4, True), Core(3, 2, 8), Core(3, 1, 8, True)]
+    assert all(Mapping({**mapping.cores, "a": one}, QUEUES) != mapping for one in others)
+
+
+@pytest.mark.parametrize(
+    "cores, stores, form, banks",
+    [
+        ({"a": Core(3, 3), "b": Core(12, 8)}, {}, "words", {"x": 1, "a": 1, "b": 1}),
+        ({"a": Core(3, 3, 4), "b": Core(12, 8, 2)}, {}, "words", {"x": 4, "a": 2, "b": 1}),
+        ({"a": Core(3, 3, 4), "b": Core(12, 8, 2)}, {}, "events", {"x": 4, "a": 2, "b": 1}),
+        # As many as the most of its readers; those of synapses one by one read none.
+        ({"a": Core(3, 3, 8), "b": Core(12, 8)}, {"self": "rows"}, "words", {"x": 8, "a": 8}),
+        ({"a": Core(3, 3, 8), "b": Core(12, 8)}, {"now": "synapses"}, "words", {"x": 1, "a": 1}),
+        ({"a": Core(3, 3, 2), "b": Core(12, 8, 4)}, {"self": "rows"}, "words", {"x": 2, "a": 4}),
+    ],
+)
+def test_banks_of_a_source_by_hand(cores, stores, form, banks):
+    mapping = Mapping(cores, QUEUES, form, stores=stores)
+    mapping.check(NETWORK)
+    assert {name: mapping.banks(NETWORK, name) for name in banks} == banks
+
+
+def test_what_is_scanned_at_once():
+    mapping = Mapping({"a": Core(3, 1), "b": Core(12, 8)}, QUEUES, word=3)
+    nodes = NETWORK.nodes
+    assert [mapping.scanned(nodes[name]) for name in "xab"] == [3, 1, 8]
+    assert replace(mapping, word=99).scanned(nodes["x"]) == 4
+    assert replace(mapping, form="events").scanned(nodes["x"]) == 1
+    # Where all is scanned at once, or nothing, the banks need not divide it.
+    banks = {"a": Core(3, 3, 4), "b": Core(12, 8, 8)}
+    Mapping(banks, QUEUES, word=4).check(NETWORK)
+    Mapping(banks, QUEUES, "events", 3).check(NETWORK)
+
+
 def test_order_does_not_matter():
     a = Mapping({"a": Core(1, 1), "b": Core(2, 2)}, {"c": 1, "d": 2})
     b = Mapping({"b": Core(2, 2), "a": Core(1, 1)}, {"d": 2, "c": 1})
@@ -140,6 +184,28 @@ def test_nothing_changes_once_made():
         (lambda: Core(2.0, 1), TypeError, "Lanes must be an int, not 2.0"),
         (lambda: Core(2, 0), ValueError, "Step units must be at least 1, not 0"),
         (lambda: Core(2, 3), ValueError, "Step units must be at most the 2 lanes, not 3"),
+        (lambda: Core(2, 2, 3), ValueError, "Banks must be 1, 2, 4 or 8, not 3"),
+        (lambda: Core(2, 2, 0), ValueError, "Banks must be 1, 2, 4 or 8, not 0"),
+        (lambda: Core(2, 2, 16), ValueError, "Banks must be 1, 2, 4 or 8, not 16"),
+        (lambda: Core(2, 2, 2.0), TypeError, "Banks must be an int, not 2.0"),
+        (lambda: Core(2, 2, True), TypeError, "Banks must be an int, not True"),
+        (lambda: Core(2, 2, 1, 1), TypeError, "Overlap must be a bool, not 1"),
+        (
+            lambda: Mapping(CORES | {"a": Core(3, 3, 4)}, QUEUES, word=3).check(NETWORK),
+            ValueError,
+            "Word must be a multiple of the 4 banks that read 'x', not 3",
+        ),
+        (
+            lambda: Mapping(CORES | {"b": Core(12, 8, 4), "a": Core(3, 2)}, QUEUES).check(NETWORK),
+            ValueError,
+            "Step units of 'a' must be a multiple of the 4 banks that read 'a', not 2",
+        ),
+        (
+            lambda: Mapping(CORES | {"b": Core(4, 3)}, QUEUES).check(NETWORK),
+            ValueError,
+            "Step units of 'b' must divide its 4 lanes, which are fewer than its 12 neurons, "
+            "not be 3",
+        ),
         (
             lambda: Mapping({"a": (3, 3)}),
             TypeError,
@@ -148,7 +214,7 @@ def test_nothing_changes_once_made():
         (
             lambda: Mapping([Core(1, 1)]),
             TypeError,
-            "Mapping cores must be a mapping, not [Core(lanes=1, units=1)]",
+            "Mapping cores must be a mapping, not [Core(lanes=1, units=1, banks=1, overlap=False)]",
         ),
         (lambda: Mapping({}, [1]), TypeError, "Mapping queues must be a mapping, not [1]"),
         (
@@ -204,7 +270,8 @@ def test_nothing_changes_once_made():
         (
             lambda: Mapping(CORES | {"b": Core(5, 4)}, QUEUES).check(NETWORK),
             ValueError,
-            "Step units of 'b' must be the 5 lanes, which are fewer than its 12 neurons, not 4",
+            "Step units of 'b' must divide its 5 lanes, which are fewer than its 12 neurons, "
+            "not be 4",
         ),
         (
             lambda: Mapping(CORES, QUEUES, stores={"off": "rows"}).check(NETWORK),
@@ -226,12 +293,12 @@ def test_nothing_changes_once_made():
         (
             lambda: Mapping.from_json(Mapping({}).to_json() | {"cores": {"a": {"lanes": 1}}}),
             ValueError,
-            "Core of 'a' must have lanes and units, not {'lanes': 1}",
+            "Core of 'a' must have lanes, units, banks, overlap, not {'lanes': 1}",
         ),
         (
             lambda: Mapping.from_json(Mapping({}).to_json() | {"cores": {"a": [1, 2]}}),
             ValueError,
-            "Core of 'a' must have lanes and units, not [1, 2]",
+            "Core of 'a' must have lanes, units, banks, overlap, not [1, 2]",
         ),
         (
             lambda: Mapping.from_json(Mapping({}).to_json() | {"queues": {"q": None}}),

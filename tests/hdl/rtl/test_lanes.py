@@ -3,8 +3,8 @@
 """Tests of the accumulators: against plain sums, cycle by cycle, and bad input."""
 
 import re
+from collections import defaultdict
 from random import Random
-from types import SimpleNamespace
 
 import pytest
 from amaranth import *
@@ -15,7 +15,7 @@ from events import clocked, converts
 from spiker_hdl.rtl import FoldedLanes, RingLanes
 from spiker_hdl.rtl.lanes import product
 
-from bench import pause, simulate
+from bench import simulate
 
 # -- the product ---------------------------------------------------------------------------------
 
@@ -51,187 +51,254 @@ def test_product_of_all_small_numbers(shape):
 # -- against plain sums --------------------------------------------------------------------------
 
 
-def random_steps(random, dut, count=8):
-    """Draw the events of some steps: each a list of (weights, value), a row for each fold."""
+def random_steps(random, dut, *, keeps=False, count=10):
+    """Draw steps: of each its events, and whether its sums are kept.
+
+    An event is what it adds: a list of (row, weights), all rows or one of them; and its value.
+    """
     low, high = -(2 ** (dut.weight - 1)), 2 ** (dut.weight - 1) - 1
     shape = dut.value_shape
     least, most = 0, 2**shape.width - 1
     if shape.signed:
         least, most = -(2 ** (shape.width - 1)), 2 ** (shape.width - 1) - 1
 
-    def weight():
-        return random.choice([low, high, random.randint(low, high)])
+    def weights():
+        return [random.choice([low, high, random.randint(low, high)]) for _ in range(dut.lanes)]
 
     steps = []
     for _ in range(count):
         events = []
         for _ in range(random.choice([0, 0, 1, 2, 5])):
-            rows = [[weight() for _ in range(dut.lanes)] for _ in range(dut.folds)]
-            events.append((rows, random.choice([least, most]) if shape.width else 1))
-        steps.append(events)
+            rows = range(dut.folds)
+            if dut.scattered and random.random() < 0.7:
+                rows = [random.choice([0, random.randrange(dut.folds)])]
+            added = [(row, weights()) for row in rows]
+            events.append((added, random.choice([least, most]) if shape.width else 1))
+        steps.append((events, keeps and random.random() < 0.6))
     return steps
 
 
-async def add(ctx, dut, fold, row, value, first):
-    """Add a row; its number was known a cycle before."""
-    ctx.set(dut.ahead, fold)
-    await ctx.tick()
-    ctx.set(dut.add, 1)
-    ctx.set(dut.first, first)
-    ctx.set(dut.row, fold)
-    ctx.set(dut.weights, row)
-    if dut.value_shape.width:
-        ctx.set(dut.value, value)
-    # The next row is asked for while this one is added; another than itself, if there is one.
-    ctx.set(dut.ahead, (fold + 1) % dut.folds)
-    await ctx.tick()
-    ctx.set(dut.add, 0)
-    ctx.set(dut.weights, [0] * dut.lanes)
+def plan(random, dut, steps, chance):
+    """Lay steps out in cycles, each as early as the contract has it, but for pauses by chance.
 
-
-async def take(ctx, dut, empty):
-    """Take all sums of a step."""
-    found = []
+    Returns the inputs by cycle, and for each step the cycles in which its sums are taken.
+    """
+    cycles, taken = defaultdict(dict), []
     groups = -(-dut.size // dut.units)
-    ctx.set(dut.ahead, 0)
-    await ctx.tick()
-    ctx.set(dut.take, 1)
-    ctx.set(dut.empty, empty)
-    for n in range(groups):
-        ctx.set(dut.row, min(n, dut.folds - 1))
-        ctx.set(dut.ahead, min(n + 1, dut.folds - 1))
-        _, _, sums = await ctx.tick().sample(dut.sums)
-        found += [*sums]
-    ctx.set(dut.take, 0)
-    return found[: dut.size]
+    free = 1  # the earliest cycle in which may be added, and then in which sums may be asked for
+    ended = 0
+    empty = True
+    for events, keep in steps:
+        now = free
+        for added, value in events:
+            while random.random() < chance:
+                now += 1
+            for row, weights in added:
+                cycles[now - 1]["ahead"] = row
+                inputs = {"add": 1, "row": row, "weights": weights, "value": value}
+                cycles[now] |= inputs | {"first": int(empty)}
+                now += 1
+            empty = False
+        # The first sums may be asked for in the cycle in which the last weights are added.
+        start = max(ended, now - 1 if events else free - 1)
+        while random.random() < chance:
+            start += 1
+        for group in range(groups):
+            row, part = divmod(group, dut.parts)
+            cycles[start + group]["turn"] = {
+                "take": 1,
+                "start": int(group == 0),
+                "final": int(group == groups - 1),
+                "row": row,
+                "part": part,
+                "keep": int(keep),
+                "empty": int(empty),
+            }
+        taken.append([start + 1 + group for group in range(groups)])
+        ended = start + groups
+        together = dut.overlap and not (keep and dut.folds > 1)
+        free = start + 2 if together else ended + 1
+        empty = empty or not keep
+    return cycles, taken
 
 
-@pytest.mark.parametrize("value", [unsigned(0), unsigned(3), signed(3)])
-@pytest.mark.parametrize(
-    "size, lanes, units",
-    [
-        (1, 1, 1),
-        (5, 5, 5),
-        (5, 5, 1),
-        (7, 7, 2),
-        (8, 8, 4),
-        (2, 1, 1),
-        (7, 2, 2),
-        (9, 3, 3),
-        (9, 8, 8),
-    ],
-)
-def test_lanes_sum_the_weights(size, lanes, units, value):
-    random = Random(size * units)
+def run(random, dut, steps, chance):
+    """Return the sums of each step."""
+    cycles, taken = plan(random, dut, steps, chance)
+    found = []
+
+    async def testbench(ctx):
+        for now in range(taken[-1][-1] + 1):
+            given = cycles[now]
+            anything = {"row": random.randrange(dut.folds), "part": random.randrange(dut.parts)}
+            turn = given.get("turn", {"take": 0} | anything)
+            if dut.scattered:
+                turn["empty"] = random.randint(0, 1)
+                given["first"] = random.randint(0, 1)
+            ctx.set(dut.turn, turn)
+            ctx.set(dut.ahead, given.get("ahead", random.randrange(dut.folds)))
+            ctx.set(dut.row, given.get("row", random.randrange(dut.folds)))
+            ctx.set(dut.add, given.get("add", 0))
+            ctx.set(dut.first, given.get("first", random.randint(0, 1)))
+            ctx.set(dut.weights, given.get("weights", [0] * dut.lanes))
+            if dut.value_shape.width:
+                ctx.set(dut.value, given.get("value", 1))
+            _, _, sums = await ctx.tick().sample(dut.sums)
+            found.append([*sums])
+
+    simulate(dut, testbench)
+    return [[one for now in each for one in found[now]][: dut.size] for each in taken]
+
+
+def answer(dut, steps):
+    """Return the sums of each step, in plain Python."""
+    found, sums = [], [0] * dut.size
+    for events, keep in steps:
+        for added, value in events:
+            for row, weights in added:
+                for n, weight in enumerate(weights, row * dut.lanes):
+                    if n < dut.size:
+                        sums[n] += weight * value
+        found.append(sums)
+        sums = [*sums] if keep else [0] * dut.size
+    return found
+
+
+def make(size, lanes, units, **options):
     kind = RingLanes if lanes == size else FoldedLanes
-    dut = kind(size, lanes=lanes, units=units, width=14, weight=5, value=value)
+    options = {"value": unsigned(0)} | options
+    return kind(size, lanes=lanes, units=units, width=16, weight=5, **options)
+
+
+SIZES = [
+    *((1, 1, 1), (5, 5, 5), (5, 5, 1), (7, 7, 2), (8, 8, 4), (9, 9, 2)),
+    *((2, 1, 1), (7, 2, 2), (9, 3, 3), (9, 8, 8), (9, 8, 1), (16, 4, 2), (13, 6, 3), (12, 4, 1)),
+]
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("value", [unsigned(0), unsigned(3), signed(3)])
+@pytest.mark.parametrize("size, lanes, units", SIZES)
+def test_lanes_sum_the_weights(size, lanes, units, value, overlap):
+    random = Random(f"{size} {units}")
+    dut = make(size, lanes, units, value=value, overlap=overlap)
     steps = random_steps(random, dut)
-    received = []
-
-    async def testbench(ctx):
-        for events in steps:
-            for n, (rows, factor) in enumerate(events):
-                for fold, row in enumerate(rows):
-                    await pause(ctx, random, 0.2)
-                    await add(ctx, dut, fold, row, factor, n == 0)
-            await pause(ctx, random, 0.2)
-            received.append(await take(ctx, dut, not events))
-
-    simulate(dut, testbench)
-    for events, sums in zip(steps, received, strict=True):
-        wanted = [
-            sum(rows[n // lanes][n % lanes] * factor for rows, factor in events)
-            for n in range(size)
-        ]
-        assert sums == wanted
+    assert run(random, dut, steps, 0.2) == answer(dut, steps)
 
 
-@pytest.mark.parametrize("size, lanes", [(2, 1), (7, 2), (9, 3)])
-def test_scattered_lanes_know_which_rows_are_zero(size, lanes):
-    random = Random(size)
-    dut = FoldedLanes(
-        size, lanes=lanes, units=lanes, width=14, weight=5, value=unsigned(0), scattered=True
-    )
-    steps = [
-        [
-            (random.randrange(dut.folds), [random.randint(-16, 15) for _ in range(lanes)])
-            for _ in range(random.choice([0, 1, 2, 9]))
-        ]
-        for _ in range(12)
-    ]
-    received = []
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("size, lanes, units", SIZES)
+def test_lanes_keep_their_sums(size, lanes, units, overlap):
+    random = Random(f"{size} {units}")
+    dut = make(size, lanes, units, value=signed(2), overlap=overlap)
+    steps = random_steps(random, dut, keeps=True, count=16)
+    assert run(random, dut, steps, 0.2) == answer(dut, steps)
 
-    async def testbench(ctx):
-        for events in steps:
-            for fold, row in events:
-                await add(ctx, dut, fold, row, 1, random.randint(0, 1))
-            received.append(await take(ctx, dut, random.randint(0, 1)))
 
-    simulate(dut, testbench)
-    for events, sums in zip(steps, received, strict=True):
-        wanted = [
-            sum(row[n % lanes] for fold, row in events if fold == n // lanes) for n in range(size)
-        ]
-        assert sums == wanted
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("size, lanes, units", [one for one in SIZES if one[1] < one[0]])
+def test_scattered_lanes_know_which_rows_are_zero(size, lanes, units, overlap):
+    random = Random(f"{size} {units}")
+    dut = make(size, lanes, units, scattered=True, overlap=overlap)
+    steps = random_steps(random, dut, count=20)
+    assert run(random, dut, steps, 0.2) == answer(dut, steps)
 
 
 # -- cycle by cycle ------------------------------------------------------------------------------
 
 
-def test_a_ring_adds_every_cycle_and_turns_by_its_units():
-    dut = RingLanes(4, lanes=4, units=2, width=6, weight=3, value=unsigned(0))
+def trace_of(dut, cycles):
+    """Give inputs cycle by cycle, all others zero; return the sums."""
     trace = []
 
     async def testbench(ctx):
-        for inputs in [
-            {"add": 1, "weights": [1, 2, 3, -4]},
-            {"add": 1, "weights": [1, -1, 3, -4]},
-            {},
-            {"take": 1},
-            {"take": 1},
-            {"add": 1, "weights": [1, 1, 1, 1]},
-            {},
-        ]:
-            given = SimpleNamespace(**{"add": 0, "take": 0, "weights": [0] * 4} | inputs)
-            ctx.set(dut.add, given.add)
-            ctx.set(dut.take, given.take)
-            ctx.set(dut.weights, given.weights)
-            _, _, sums = await ctx.tick().sample(dut.sums)
-            trace.append(tuple(sums))
-
-    simulate(dut, testbench)
-    assert trace == [(0, 0), (1, 2), (2, 1), (2, 1), (6, -8), (0, 0), (1, 1)]
-
-
-def test_folded_lanes_add_every_cycle():
-    dut = FoldedLanes(4, lanes=2, units=2, width=6, weight=3, value=unsigned(0))
-    trace = []
-
-    async def testbench(ctx):
-        for inputs in [
-            {"ahead": 0},
-            {"ahead": 1, "row": 0, "add": 1, "first": 1, "weights": [1, 2]},
-            {"ahead": 0, "row": 1, "add": 1, "first": 1, "weights": [3, -4]},
-            {"ahead": 1, "row": 0, "add": 1, "weights": [1, -1]},
-            {"ahead": 0, "row": 1, "add": 1, "weights": [3, -4]},
-            {"ahead": 1, "take": 1},
-            {"ahead": 0, "row": 1, "take": 1},
-            {"ahead": 1, "take": 1, "empty": 1},  # a step without events
-            {"ahead": 0, "row": 1, "take": 1, "empty": 1},
-        ]:
-            given = {"add": 0, "take": 0, "first": 0, "row": 0, "empty": 0, "weights": [0, 0]}
-            for name, value in (given | inputs).items():
+        rest = {"add": 0, "first": 0, "row": 0, "ahead": 0, "turn": {}, "weights": [0] * dut.lanes}
+        for inputs in cycles:
+            for name, value in (rest | inputs).items():
                 ctx.set(getattr(dut, name), value)
             _, _, sums = await ctx.tick().sample(dut.sums)
             trace.append(tuple(sums))
 
     simulate(dut, testbench)
+    return trace
+
+
+def test_a_ring_adds_every_cycle_and_turns_by_its_units():
+    dut = RingLanes(4, lanes=4, units=2, width=6, weight=3, value=unsigned(0))
+    assert trace_of(
+        dut,
+        [
+            {"add": 1, "weights": [1, 2, 3, -4]},
+            {"add": 1, "weights": [1, -1, 3, -4], "turn": {"take": 1, "start": 1}},
+            {"turn": {"take": 1, "final": 1}},
+            {},
+            {"add": 1, "weights": [1, 1, 1, 1]},
+            {},
+        ],
+    ) == [(0, 0), (1, 2), (2, 1), (6, -8), (0, 0), (1, 1)]
+
+
+def test_an_overlapping_ring_adds_while_it_turns():
+    dut = RingLanes(4, lanes=4, units=2, width=6, weight=3, value=unsigned(0), overlap=True)
+    turns = [{"take": 1, "start": 1}, {"take": 1, "final": 1}]
+    trace = trace_of(
+        dut,
+        [
+            {"add": 1, "weights": [1, 2, 3, -4], "turn": turns[0]},
+            {"turn": turns[1]},
+            {"add": 1, "weights": [2, 2, 2, 2], "turn": turns[0]},
+            {"turn": turns[1]},
+            {"turn": turns[0]},
+            {"turn": turns[1]},
+            {},
+        ],
+    )
+    assert trace[1:] == [(1, 2), (3, -4), (2, 2), (2, 2), (0, 0), (0, 0)]
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_folded_lanes_add_every_cycle(overlap):
+    dut = FoldedLanes(4, lanes=2, units=2, width=6, weight=3, value=unsigned(0), overlap=overlap)
+    start, final = {"take": 1, "start": 1}, {"take": 1, "final": 1, "row": 1}
+    trace = trace_of(
+        dut,
+        [
+            {"ahead": 0},
+            {"ahead": 1, "row": 0, "add": 1, "first": 1, "weights": [1, 2]},
+            {"ahead": 0, "row": 1, "add": 1, "first": 1, "weights": [3, -4]},
+            {"ahead": 1, "row": 0, "add": 1, "weights": [1, -1]},
+            {"row": 1, "add": 1, "weights": [3, -4], "turn": start},
+            {"turn": final},
+            {"turn": start | {"empty": 1}},  # a step without events
+            {"turn": final | {"empty": 1}},
+            {},
+        ],
+    )
     assert trace[5:] == [(2, 1), (6, -8), (0, 0), (0, 0)]
 
 
+def test_the_parts_of_a_row_are_taken_in_turn():
+    dut = FoldedLanes(8, lanes=4, units=1, width=6, weight=4, value=unsigned(0))
+    rows = [[1, 2, 3, 4], [5, 6, 7, -8]]
+    taken = [{"take": 1, "row": n // 4, "part": n % 4, "start": n == 0} for n in range(8)]
+    trace = trace_of(
+        dut,
+        [
+            {"ahead": 0},
+            {"ahead": 1, "row": 0, "add": 1, "first": 1, "weights": rows[0]},
+            {"row": 1, "add": 1, "first": 1, "weights": rows[1]},
+            *({"turn": one} for one in taken),
+            {},
+        ],
+    )
+    assert trace[4:] == [(n,) for row in rows for n in row]
+
+
+@pytest.mark.parametrize("overlap", [False, True])
 @pytest.mark.parametrize("kind, lanes", [(RingLanes, 5), (FoldedLanes, 2)])
-def test_lanes_convert(kind, lanes):
-    assert converts(kind(5, lanes=lanes, units=lanes, width=9, weight=4, value=signed(3)))
+def test_lanes_convert(kind, lanes, overlap):
+    options = {"lanes": lanes, "units": 1, "width": 9, "weight": 4, "overlap": overlap}
+    assert converts(kind(5, value=signed(3), **options))
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -245,6 +312,7 @@ def test_lanes_convert(kind, lanes):
         ({"lanes": 9}, ValueError, "Lanes must be at most 8, not 9"),
         ({"lanes": 0}, ValueError, "Lanes must be at least 1, not 0"),
         ({"units": 5}, ValueError, "Step units must be at most 4, not 5"),
+        ({"units": 3}, ValueError, "Step units must divide 4 lanes, not be 3"),
         ({"width": 0}, ValueError, "Sum width must be at least 1, not 0"),
         ({"weight": 2.5}, TypeError, "Weight width must be an int, not 2.5"),
     ],
