@@ -4,11 +4,17 @@ from functools import partial
 from pathlib import Path
 
 import spiker_hdl
-from spiker_hdl.model import Mapping
 from spiker_hdl.model.check import check_choice
 from spiker_train import quantize
 
-from .files import check_apart, check_output, check_picture, find_mapping, open_network
+from .files import (
+    check_apart,
+    check_output,
+    check_picture,
+    find_mapping,
+    open_network,
+    read_lanes,
+)
 from .quantize import open_real, samples_for
 from .terminal import write_json
 
@@ -23,7 +29,7 @@ def compare(
     encoder: str | None,
     steps: int | None,
     engine: str,
-    lanes: int | None,
+    lanes: str | None,
     picture: Path | None,
     json: Path | None,
 ) -> int:
@@ -46,7 +52,7 @@ def compare(
     if engine not in {"none", "reference"}:
         mapping = find_mapping(network, fixed, lanes, None, None) if fixed else None
         if fixed is None and lanes is not None:
-            mapping = Mapping.folded(network, lanes)
+            mapping = read_lanes(network, lanes)
         run = partial(spiker_hdl.run, engine=engine, mapping=mapping)
     from spiker_train.comparison import compare as compared
 

@@ -24,7 +24,7 @@ def emit(
     samples: int,
     encoder: str | None,
     steps: int | None,
-    lanes: int | None,
+    lanes: str | None,
     form: str | None,
     word: int | None,
     timed: bool,

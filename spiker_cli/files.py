@@ -2,9 +2,11 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from spiker_hdl.model import Mapping, Network, load
 from spiker_hdl.model.file import load_mapping
+from spiker_hdl.model.mapping import PRESETS
 
 __all__ = [
     "check_apart",
@@ -13,6 +15,7 @@ __all__ = [
     "check_picture",
     "find_mapping",
     "open_network",
+    "read_lanes",
 ]
 
 PICTURES = (".png", ".svg", ".pdf", ".jpg")
@@ -84,8 +87,26 @@ def _check_writable(directory: Path, what: str) -> None:
         ) from None
 
 
+def read_lanes(network: Network, lanes: str | int, **changes: Any) -> Mapping:
+    """Return the mapping of a preset, or of so many lanes at most.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a number nor a preset.
+    """
+    if str(lanes) in PRESETS:
+        return Mapping.preset(str(lanes), network, **changes)
+    try:
+        most = int(lanes)
+    except ValueError:
+        named = ", ".join(PRESETS)
+        raise ValueError(f"--lanes must be a number or one of {named}, not {lanes!r}") from None
+    return Mapping.folded(network, most, **changes)
+
+
 def find_mapping(
-    network: Network, path: Path, lanes: int | None, form: str | None, word: int | None
+    network: Network, path: Path, lanes: str | int | None, form: str | None, word: int | None
 ) -> Mapping:
     """Return the mapping to simulate or emit.
 
@@ -95,8 +116,10 @@ def find_mapping(
     path : Path
         Where the network was loaded; a mapping that was saved with it is taken where nothing else
         is said.
-    lanes, word : int, optional
+    lanes : str or int, optional
+        Most lanes of a population, or the name of a preset.
     form : str, optional
+    word : int, optional
         Fields of the mapping that are to be others.
 
     Raises
@@ -106,7 +129,7 @@ def find_mapping(
     """
     changes = {key: value for key, value in (("form", form), ("word", word)) if value is not None}
     if lanes is not None:
-        return Mapping.folded(network, lanes, **changes)
+        return read_lanes(network, lanes, **changes)
     if not changes:
         return load_mapping(path) or Mapping.default(network)
     return Mapping.default(network, **changes)

@@ -13,7 +13,7 @@ from .terminal import columns, table, write_json
 __all__ = ["describe", "info"]
 
 
-def info(path: Path, lanes: int | None, json: Path | None) -> int:
+def info(path: Path, lanes: str | None, json: Path | None) -> int:
     """Describe a network file, and return the exit code."""
     check_output(json, "--json")
     network = open_network(path)

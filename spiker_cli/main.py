@@ -47,8 +47,12 @@ Steps = Annotated[
     int | None, typer.Option(help="Time steps of a sample; by default as the network was trained.")
 ]
 Lanes = Annotated[
-    int | None,
-    typer.Option(help="Most accumulators side by side in a population; by default one a neuron."),
+    str | None,
+    typer.Option(
+        metavar="N|PRESET",
+        help="Most accumulators side by side in a population, or a preset: fast, balanced, small; "
+        "by default one a neuron.",
+    ),
 ]
 Form = Annotated[
     str | None, typer.Option(help="How samples enter: words (spike vectors) or events.")
@@ -485,7 +489,7 @@ def timing(
     For example:
 
         spiker timing networks/mnist.spiker --data mnist
-        spiker timing networks/digits.spiker --lanes 8 --clock 48
+        spiker timing networks/digits.spiker --lanes balanced --clock 48
     """
     _call("timing", path, data, samples, lanes, form, word, encoder, steps, clock, json)
 

@@ -14,7 +14,7 @@ __all__ = ["serve"]
 def serve(
     path: Path,
     engine: str,
-    lanes: int | None,
+    lanes: str | None,
     form: str | None,
     word: int | None,
     faults: float,

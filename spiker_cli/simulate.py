@@ -26,7 +26,7 @@ def simulate(
     data: str | None,
     samples: int | None,
     engine: str,
-    lanes: int | None,
+    lanes: str | None,
     form: str | None,
     word: int | None,
     encoder: str | None,

@@ -22,7 +22,7 @@ def timing(
     path: Path,
     data: str | None,
     samples: int | None,
-    lanes: int | None,
+    lanes: str | None,
     form: str | None,
     word: int | None,
     encoder: str | None,

