@@ -7,7 +7,7 @@ from random import Random
 import naive
 import numpy as np
 import pytest
-from events import END, LAST, converts, plain, random_samples, written
+from events import END, LAST, converts, given, items_of, plain, random_samples
 
 from spiker_hdl.model import (
     Accumulator,
@@ -63,20 +63,20 @@ def network(random, neuron, size, sources=(5, 3), values=(-2, 3)):
     )
 
 
-def mapping(made, lanes, units, stores):
+def mapping(made, lanes, units, stores, banks=1, overlap=False):
     queues = {one.name: 10 for one in made.projections}
     kinds = dict(zip(queues, stores, strict=True))
-    return Mapping({"p": Core(lanes, units)}, queues, stores=kinds)
+    return Mapping({"p": Core(lanes, units, banks, overlap)}, queues, stores=kinds)
 
 
-def given_to(core, n, event):
-    """Return the payloads of an event at input ``n``, whose synapses may be stored one by one."""
-    if event in {END, LAST}:
-        return [{"end": 1, "last": int(event == LAST)}]
+def given_to(core, n, events):
+    """Return the payloads of an item at input ``n``, whose synapses may be stored one by one."""
     projection = core.projections[n]
     if projection in core.dense:
-        return [written(event)]
-    address, value = event
+        return [given(events, core.core.banks)]
+    if events[0] in {END, LAST}:
+        return [{"end": 1, "last": int(events[0] == LAST)}]
+    ((address, value),) = events
     found = []
     for target, weight in enumerate(projection.synapses.matrix()[:, address].tolist()):
         fold, lane = divmod(target, core.core.lanes)
@@ -106,9 +106,9 @@ def answer(made, trains):
     return found
 
 
-def run(made, given, trains, random, pauses=(0, 0)):
+def run(made, laid, trains, random, pauses=(0, 0)):
     """Send what arrives at the inputs; return the events of spikes, potentials, and outcomes."""
-    dut = PopulationCore(made, "p", mapping=given)
+    dut = PopulationCore(made, "p", mapping=laid)
     lengths = [len(sample) for sample in trains[0]]
     spikes, potentials, outcomes, finishes = [], [], [], []
 
@@ -116,13 +116,14 @@ def run(made, given, trains, random, pauses=(0, 0)):
         i = getattr(dut, f"i{n}")
 
         async def drive(ctx):
-            for sample in trains[n]:
-                for t, step in enumerate(sample):
-                    token = LAST if t == len(sample) - 1 and not dut.projections[n].delay else END
-                    for event in [*sorted(step.items()), token]:
-                        for payload in given_to(dut, n, event):
-                            await pause(ctx, random, pauses[0])
-                            await put(ctx, i, payload)
+            one = dut.projections[n]
+            banks = dut.core.banks if one in dut.dense else 1
+            for events in items_of(trains[n], banks, random):
+                # What is late never says that a sample ends.
+                late = one.delay and events == [LAST]
+                for payload in given_to(dut, n, [END] if late else events):
+                    await pause(ctx, random, pauses[0])
+                    await put(ctx, i, payload)
 
         return drive
 
@@ -168,14 +169,41 @@ def run(made, given, trains, random, pauses=(0, 0)):
 )
 @pytest.mark.parametrize("name", NEURONS)
 def test_core_computes_what_loops_do(name, size, lanes, units, stores):
+    compare(name, size, stores, lanes, units)
+
+
+@pytest.mark.parametrize(
+    "size, stores, lanes, units, banks, overlap",
+    [
+        (7, ("rows", "rows"), 7, 2, 2, False),
+        (8, ("rows", "rows"), 8, 8, 4, True),
+        (9, ("rows", "rows"), 9, 2, 1, True),
+        (9, ("rows", "rows"), 3, 1, 1, True),
+        (8, ("rows", "rows"), 4, 2, 8, False),
+        (8, ("rows", "synapses"), 4, 2, 4, True),
+        (6, ("synapses", "rows"), 2, 1, 2, True),
+        (6, ("synapses", "synapses"), 2, 1, 1, True),
+        (7, ("synapses", "synapses"), 7, 3, 2, True),
+    ],
+)
+@pytest.mark.parametrize("name", ["lif", "integrator"])
+def test_core_computes_the_same_with_banks_and_overlap(
+    name, size, stores, lanes, units, banks, overlap
+):
+    compare(name, size, stores, lanes, units, banks, overlap)
+
+
+def compare(name, size, stores, *core):
+    """Compare a core with loops, spikes and potentials; ``core`` is how it lies in hardware."""
     random = Random(f"{name} {size}")
+    lanes, units, *more = core
     made = network(random, NEURONS[name], size)
     xs = random_samples(random, 5, samples=4, steps=7)
     ys = [random_samples(random, 3, samples=len(sample), steps=1, values=(-2, 3)) for sample in xs]
     trains = [xs, [[step for (step, *_) in sample] for sample in ys]]
     pauses = random.choice([(0, 0), (0.3, 0), (0, 0.4)])
     spikes, potentials, outcomes = run(
-        made, mapping(made, lanes, units, stores), trains, random, pauses
+        made, mapping(made, lanes, units, stores, *more), trains, random, pauses
     )
     wanted = answer(made, trains)
     ends = [LAST if t == len(sample) - 1 else END for sample in xs for t in range(len(sample))]
@@ -198,48 +226,62 @@ def test_core_computes_what_loops_do(name, size, lanes, units, stores):
 # -- cycles --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size, lanes, units", [(8, 8, 8), (9, 9, 1), (8, 2, 2), (12, 4, 4)])
-def test_a_step_takes_no_longer_than_it_says(size, lanes, units):
+@pytest.mark.parametrize(
+    "core",
+    [
+        *(Core(8, 8), Core(9, 1), Core(2, 2), Core(4, 4), Core(4, 1)),
+        *(Core(9, 9, 2), Core(9, 2, 4), Core(3, 3, 2), Core(6, 2, 8)),
+        *(Core(9, 9, 1, True), Core(9, 1, 1, True), Core(3, 1, 2, True), Core(4, 4, 4, True)),
+    ],
+)
+def test_a_step_takes_no_longer_than_it_says(core):
+    size = {8: 8, 9: 9, 2: 8, 4: 12, 3: 11, 6: 12}[core.lanes]
     random = Random(size)
     silent = Lif(width=24, threshold=2**22, decay=Decay.shift(2))
-    weights = np.ones((size, 4), dtype=int)
+    weights = np.ones((size, 40), dtype=int)
     made = Network(
-        [Input("x", 4)],
+        [Input("x", 40)],
         [Population("p", size, silent)],
         [Projection("x", "p", weights)],
         [Readout("p")],
     )
-    dut = PopulationCore(made, "p", mapping=Mapping({"p": Core(lanes, units)}, {"x->p": 1}))
-    # Empty steps may have to wait for the tokens of those before them to leave.
-    drawn = random_samples(random, 4, samples=30, steps=1)
-    steps = [(step or {0: 0, 1: 0, 2: 0},) for (step,) in drawn]
+    dut = PopulationCore(made, "p", mapping=Mapping({"p": core}, {"x->p": 1}))
+    # Short steps may have to wait for the tokens of those before them to leave.
+    least = min(40, 7 * core.banks)
+    steps = [dict.fromkeys(range(random.randint(least, 40)), 0) for _ in range(20)]
+    items = items_of([steps], core.banks)
     taken, now = [], [0]
 
     async def drive(ctx):
-        for n, (step,) in enumerate(steps):
-            for event in [*sorted(step.items()), LAST if n == len(steps) - 1 else END]:
-                ctx.set(dut.i0.payload, written(event))
-                ctx.set(dut.i0.valid, 1)
-                ready = 0
-                while not ready:
-                    _, _, ready = await ctx.tick().sample(dut.i0.ready)
-                    now[0] += 1
-            taken.append(now[0])
+        for events in items:
+            ctx.set(dut.i0.payload, given(events, core.banks))
+            ctx.set(dut.i0.valid, 1)
+            ready = 0
+            while not ready:
+                _, _, ready = await ctx.tick().sample(dut.i0.ready)
+                now[0] += 1
+            if events[0] in {END, LAST}:
+                taken.append(now[0])
 
     async def take(ctx):
         for _ in steps:
             await get(ctx, dut.o)
 
     simulate(dut, drive, take, watch=[dut.o])
-    folds, groups = -(-size // lanes), -(-size // units)
-    for before, after, (step,) in zip(taken, taken[1:], steps[1:], strict=False):
-        assert after - before <= len(step) * folds + max(4, groups)
+    folds, interval = -(-size // core.lanes), max(4, -(-size // core.units))
+    for before, after, step in zip(taken, taken[1:], steps[1:], strict=False):
+        events = -(-len(step) // core.banks) * folds
+        wanted = max(events + 1, interval) if core.overlap else events + interval
+        assert after - before == wanted
 
 
 def test_core_converts():
     made = network(Random(0), NEURONS["lif"], 5)
-    given = mapping(made, 2, 2, ("rows", "synapses"))
-    assert converts(PopulationCore(made, "p", mapping=given))
+    for laid in (
+        mapping(made, 2, 2, ("rows", "synapses")),
+        mapping(made, 4, 2, ("rows", "synapses"), 4, True),
+    ):
+        assert converts(PopulationCore(made, "p", mapping=laid))
 
 
 # -- bad input -----------------------------------------------------------------------------------
