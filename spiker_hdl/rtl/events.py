@@ -1,5 +1,7 @@
 """What moves between components: address events and words of spike vectors."""
 
+from typing import Any
+
 from amaranth import *
 from amaranth.lib import data
 
@@ -76,7 +78,7 @@ def slots(item) -> list[tuple[Value, Value, Value | int]]:
     ]
 
 
-def into_slots(item, bank: int, present, row, value=0) -> list:
+def into_slots(item, bank: int, present, row, value: Any = 0) -> list:
     """Return the assignments that put an event into an item.
 
     Of an item with one bank, it is that event wherever it is no token.

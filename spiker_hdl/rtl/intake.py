@@ -173,7 +173,8 @@ class Intake(wiring.Component):
                 self.slots[0].value.eq(1),
             ]
         taken = [self.fold.eq(turn)]
-        for slot, (present, row, value) in zip(self.slots, slots(i.p), strict=False):
+        for bank, (present, row, value) in enumerate(slots(i.p)):
+            slot = self.slots[bank]
             taken += [slot.present.eq(present), slot.row.eq(base + row), slot.value.eq(value)]
         return taken
 

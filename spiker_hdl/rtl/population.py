@@ -170,7 +170,7 @@ class PopulationCore(wiring.Component):
         lanes, banks = self.core.lanes, self.core.banks
         read = Signal(_Read(intake))
         m.d.sync += [read[name].eq(getattr(intake, name)) for name in _Read.NAMES]
-        m.d.sync += [read.values[n].eq(slot.value) for n, slot in enumerate(intake.slots)]
+        m.d.sync += [read.values[n].eq(intake.slots[n].value) for n in range(banks)]
         found = _later(m, read)
         rows, weight = self._rows(m, intake, found)
         value = found.values[0]
@@ -208,7 +208,8 @@ class PopulationCore(wiring.Component):
         rows = [C(0, signed(1))] * lanes
         if self.dense:
             m.submodules.synapses = synapses = Synapses(self.dense, lanes=lanes, banks=banks)
-            for bank, slot in enumerate(intake.slots):
+            for bank in range(banks):
+                slot = intake.slots[bank]
                 m.d.comb += synapses.row[bank].eq(slot.row)
                 m.d.comb += synapses.read[bank].eq(intake.event & slot.present)
             weights = [[synapses.weights[bank][n] for bank in range(banks)] for n in range(lanes)]
