@@ -126,7 +126,9 @@ def trained(sweep: Sweep, data: Dataset, options: Any, weights: int | str, steps
         kept = ("accuracy", "epochs", "encoder", "seed", "processor_seconds")
         sweep.networks[name] = {key: report[key] for key in kept} | {"digest": network.digest}
         sweep.save()
-    return load(path)
+    network = load(path)
+    sweep.networks.setdefault(name, {"digest": network.digest, **network.note})
+    return network
 
 
 def narrowed(network: Network, bits: int) -> Network:

@@ -34,7 +34,7 @@ PEERS = (
     Peer("Spiker, measured", 91_779, 7_387, 29, 0.9385, measured=True),
     Peer("Spiker+", 78_000, 7_612, 36, 0.9385),
     Peer("SpikeExplorer", 120 * MHZ, None, None, 0.958),
-    Peer("Flexi-NeurA", 1_100 * MHZ, 1_623, 14, 0.972),
+    Peer("Flexi-NeurA, 256-128-10", 1_100 * MHZ, 1_623, 14, 0.972),
     Peer("im-afan", 520 * MHZ, 6_358, 81, None),
     Peer("Lee", 11, None, None, 0.874),
 )
@@ -91,7 +91,7 @@ def draw(points: Sequence[dict]) -> Figure:
             for n in marks
         ),
         Line2D([], [], color=INK, linewidth=0.9, alpha=0.6, label="best of the pair"),
-        _key("*", PEER, "others"),
+        _key("*", PEER, f"others, their times at {MHZ} MHz"),
     ]
     figure.legend(
         handles=keys, loc="outside lower center", ncols=min(len(keys), 9), fontsize=9, frameon=False
