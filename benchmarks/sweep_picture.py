@@ -15,6 +15,7 @@ FAINT = "#8d99ae"
 PEER = "#d62246"
 COLOURS = ("#2a9d8f", "#457b9d", "#e9a03b", "#7b5ea7", "#5c8001", "#b56576", "#118ab2", "#3d405b")
 MARKS = ("v", "s", "o", "D", "^", "P", "X", "h")
+FLEXI = "Flexi-NeurA\n256-128-10"  # of other inputs
 MHZ = 100  # at which times are told in cycles
 
 
@@ -34,13 +35,18 @@ PEERS = (
     Peer("Spiker, measured", 91_779, 7_387, 29, 0.9385, measured=True),
     Peer("Spiker+", 78_000, 7_612, 36, 0.9385),
     Peer("SpikeExplorer", 120 * MHZ, None, None, 0.958),
-    Peer("Flexi-NeurA, 256-128-10", 1_100 * MHZ, 1_623, 14, 0.972),
+    Peer(FLEXI, 1_100 * MHZ, 1_623, 14, 0.972),
     Peer("im-afan", 520 * MHZ, 6_358, 81, None),
     Peer("Lee", 11, None, None, 0.874),
 )
 """From their publications; a block of 36 kbit counts twice, and a time is told at 100 MHz."""
 
-PLACES = {"Spiker, measured": (0, 10), "Spiker+": (-9, -4), "SpikeExplorer": (0, 9)}
+PLACES = {
+    "Spiker, measured": (0, 10),
+    "Spiker+": (-9, -4),
+    "SpikeExplorer": (0, 9),
+    FLEXI: (0, -27),
+}
 """Where names stand that are not below, in points: both Spikers lie side by side."""
 
 TITLES = {
