@@ -5,7 +5,7 @@ thresholds, biases and widths are moved until its populations fire neither never
 """
 
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import gcd
 from random import Random
 from types import SimpleNamespace
@@ -72,6 +72,7 @@ def random_network(
     delay=4,
     models=FIRING + SILENT,
     names=None,
+    held=0,
 ) -> Network:
     """Draw a network.
 
@@ -87,8 +88,10 @@ def random_network(
         Neuron models to choose from; at least one fires.
     names : sequence of str, optional
         Names for the nodes, instead of ``in0``, ``p0`` and so on.
+    held : float
+        Chance that inputs are held, where what they lead to takes no others.
     """
-    plan = _Plan(random, populations, neurons, inputs, channels, delay, models, names)
+    plan = _Plan(random, populations, neurons, inputs, channels, delay, models, names, held)
     plan.enliven()
     return plan.network()
 
@@ -96,7 +99,7 @@ def random_network(
 class _Plan:
     """A network in the making: what is drawn once, and what is moved until it is alive."""
 
-    def __init__(self, random, populations, neurons, inputs, channels, delay, models, names):
+    def __init__(self, random, populations, neurons, inputs, channels, delay, models, names, held):
         self.random = random
         self.delay = delay
         given = random.sample(names, len(names)) if names else None
@@ -122,6 +125,7 @@ class _Plan:
             self.models[self.names[-1]] = random.choice(silent)
         self.spiking = [name for name in self.names if self.models[name].spiking]
         self.projections = self._connect()
+        self._hold(held)
         self.typical = {name: self._reach(name) for name in self.names}
         self.knobs = {name: self._knobs(name) for name in self.names}
 
@@ -167,6 +171,23 @@ class _Plan:
             if one.name not in used:
                 connect(one.name, random.choice(self.names), late())
         return random.sample(made, len(made))
+
+    def _hold(self, chance):
+        """Let inputs be held that lead to no population which takes others, too."""
+        own = Random(
+            repr((self.sizes, self.projections))
+        )  # apart, so that all else stays as it was
+        if own.random() >= chance:
+            return
+        into = {}
+        for one in self.projections:
+            into.setdefault(one.target, set()).add(one.source)
+        can = {one.name for one in self.inputs}
+        for _ in self.inputs:
+            for sources in into.values():
+                if sources - can:
+                    can -= sources
+        self.inputs = [replace(one, held=one.name in can) for one in self.inputs]
 
     def _reach(self, name):
         """Return about how far the current of a population strays, at least 1."""
@@ -434,6 +455,8 @@ def _spikes(inputs, random, samples, steps):
         extreme = draw.random(values.shape) < 0.1
         values[extreme] = draw.choice([one.low, one.high], size=int(extreme.sum()))
         given[one.name] = events * (values if one.graded else 1)
+        if one.held:
+            given[one.name][:] = given[one.name][:, :1]
     return given
 
 
@@ -442,6 +465,7 @@ def random_mapping(network: Network, random: Random) -> Mapping:
     form = random.choice(["words", "events"])
     word = random.choice([1, 2, 7, 8, 16, 32, 64, random.randint(1, 256)])
     stores = {one.name: random.choice(["rows", "synapses"]) for one in network.projections}
+    stores |= {one.name: "rows" for one in network.projections if network.holds(one.target)}
     widths = {}
     for one in network.populations:
         lanes = random.choice([one.size, random.randint(1, one.size)])

@@ -49,7 +49,7 @@ CHUNK = 20
 LARGE = 6
 IMAGES = 100
 SMALL = {"populations": (1, 3), "neurons": (1, 8), "channels": (1, 7)}
-GRAPHS = {"populations": (1, 8), "neurons": (1, 8), "channels": (1, 8)}
+GRAPHS = {"populations": (1, 8), "neurons": (1, 8), "channels": (1, 8), "held": 0.7}
 
 
 @pytest.fixture(autouse=True)
@@ -196,8 +196,20 @@ def mapping_options(network, mapping):
         found.add("folded" if core.lanes < one.size else "a lane each")
         if core.units < one.size:
             found.add("groups")
+        if core.units < core.lanes < one.size:
+            found.add("parts of a fold")
+        found.add(f"banks {core.banks}")
+        if core.overlap:
+            found.add("folded overlap" if core.lanes < one.size else "overlap")
+        if network.holds(one.name):
+            found |= {"held", "held overlap"} if core.overlap else {"held"}
     for one in network.projections:
         found.add(mapping.store(network, one))
+        rows, core = mapping.store(network, one) == "rows", mapping.cores[one.target]
+        if mapping.banks(network, one.source) > (core.banks if rows else 1):
+            found.add("serialized")
+        if not rows and core.overlap:
+            found.add("synapses overlap")
         least = mapping.queues[one.name] == queue_minimum(network, one)
         found.add("least queue" if least else "spare queue")
         if least and one.delay:
@@ -207,6 +219,8 @@ def mapping_options(network, mapping):
 
 MAPPINGS = frozenset({
     *("words", "events", "folded", "a lane each", "groups", "rows", "synapses"),
+    *("parts of a fold", "banks 1", "banks 2", "banks 4", "banks 8", "serialized"),
+    *("overlap", "folded overlap", "synapses overlap", "held", "held overlap"),
     *("least queue", "spare queue", "least queue of a delay"),
 })
 

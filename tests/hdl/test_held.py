@@ -1,5 +1,6 @@
 """Tests of held inputs: one value a channel and sample, sent once, in the same bits everywhere."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from amaranth import Fragment
 from emitted import simulate
 
+from networks import random_mapping
 from spiker_hdl import emit, run
 from spiker_hdl.emit import read_emission
 from spiker_hdl.emit.samples import read_samples
@@ -65,13 +67,7 @@ def draw(seed):
         ]
         for one in inputs
     }
-    form = {"form": random.choice(["words", "events"]), "word": random.randint(1, 7)}
-    if random.random() < 0.5:
-        mapping = Mapping.folded(network, random.randint(1, hidden), **form)
-    else:
-        cores = {"h": Core(hidden, random.randint(1, hidden)), "o": Core(output, output)}
-        mapping = Mapping.default(network, cores=cores, **form)
-    return network, spikes, mapping, random
+    return network, spikes, random_mapping(network, random), random
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -135,6 +131,25 @@ def test_a_held_input_is_added_once():
         assert timing.predict(other, spikes, mapping=mapping).spent["o"].events.tolist() == [
             *(folds * 5 * events)
         ]
+
+
+@pytest.mark.parametrize("core", [Core(16, 1), Core(8, 8), Core(8, 1), Core(4, 2, 2)])
+def test_what_comes_late_is_not_in_the_step_before(core):
+    # The events of ``y`` come while the neurons take the step in which those of ``x`` came.
+    draws = np.random.default_rng(0)
+    weights = draws.integers(-4, 5, (2, 16, 6))
+    network = Network(
+        [Input("x", 6, held=True), Input("y", 6, held=True)],
+        [Population("p", 16, Lif(threshold=9, decay=Decay.shift(3), width=9))],
+        [Projection("x", "p", weights[0]), Projection("y", "p", weights[1], 1)],
+        [Readout("p", "count")],
+    )
+    spikes = {n: np.repeat(draws.integers(0, 2, (3, 1, 6)), 6, axis=1) for n in "xy"}
+    cores = {"p": replace(core, overlap=True)}
+    mapping = Mapping.default(network, cores=cores, form="events")
+    wanted = run(network, spikes)
+    assert wanted.differences(run(network, spikes, engine="amaranth", mapping=mapping)) == []
+    assert wanted.counts["p"].min() > 10
 
 
 def test_later_steps_are_one_beat_each():

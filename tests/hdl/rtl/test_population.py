@@ -2,6 +2,7 @@
 
 """Tests of the core of a population: against plain loops, its cycles, and bad input."""
 
+from dataclasses import replace
 from random import Random
 
 import naive
@@ -15,6 +16,7 @@ from spiker_hdl.model import (
     Core,
     CurrentLif,
     Decay,
+    Dense,
     Input,
     Integrator,
     Lif,
@@ -221,6 +223,23 @@ def compare(name, size, stores, *core):
     groups = -(-size // units)
     rows = [seen[n * groups * units :][:size] for n in range(len(wanted))]
     assert rows == [[v for _, v in row] for row in wanted]
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_the_last_event_of_a_step_is_in_that_step(overlap):
+    neuron = Accumulator(width=9)
+    made = network(Random(5), neuron, 6)
+    laid = mapping(made, 2, 2, ("synapses", "synapses"), 1, overlap)
+    # The lowest row, which is taken first, is that to which is added last.
+    weights = np.zeros((6, 5), dtype=int)
+    weights[0] = range(1, 6)
+    projections = [replace(made.projections[0], synapses=Dense(weights)), made.projections[1]]
+    made = replace(made, projections=projections)
+    steps = [{n: 0} for n in (0, 3, 4, 2, 1)]
+    trains = [[steps], [[{}] * 5]]
+    _, potentials, _ = run(made, laid, trains, Random(0))
+    wanted = [each for row in answer(made, trains) for each in (*enumerate(v for _, v in row), END)]
+    assert potentials == [*wanted[:-1], LAST]
 
 
 # -- cycles --------------------------------------------------------------------------------------
