@@ -177,9 +177,10 @@ class PopulationCore(wiring.Component):
         if banks > 1:
             shape = Shape.cast(Value.cast(rows[0]).shape())
             summed = Signal(data.ArrayLayout(signed(shape.width), lanes))
-            m.d.sync += [one.eq(row) for one, row in zip(summed, rows, strict=True)]
+            m.d.sync += [summed[n].eq(row) for n, row in enumerate(rows)]
             read, found = found, _later(m, found)
-            rows, weight, value = [*summed], shape.width, Const(0, 0)
+            rows, weight = [summed[n] for n in range(lanes)], shape.width
+            value = Const(0, 0)
         m.submodules.lanes = sums = (RingLanes if self.folds == 1 else FoldedLanes)(
             self.population.size,
             lanes=lanes,
@@ -199,7 +200,7 @@ class PopulationCore(wiring.Component):
             sums.turn.eq(turn),
             self.stepper.sums.eq(sums.sums),
         ]
-        m.d.comb += [one.eq(row) for one, row in zip(sums.weights, rows, strict=True)]
+        m.d.comb += [sums.weights[n].eq(row) for n, row in enumerate(rows)]
 
     def _rows(self, m, intake, found) -> tuple[list, int]:
         """Return what an event adds to each lane, still to be multiplied if there is one bank."""
@@ -215,7 +216,8 @@ class PopulationCore(wiring.Component):
             weights = [[synapses.weights[bank][n] for bank in range(banks)] for n in range(lanes)]
             rows = [each[0] for each in weights]
             if banks > 1:
-                rows = [total([*map(product, each, found.values)]) for each in weights]
+                values = [found.values[bank] for bank in range(banks)]
+                rows = [total([*map(product, each, values)]) for each in weights]
         if scattered:
             # Of a row and a synapse's own weight, one is zero.
             one = found.event & found.direct
