@@ -19,17 +19,20 @@ LINK_MEMORIES = ((512, 8), (512, 8))
 SURE = 0.6
 """Share of the estimated look-up tables that a design takes at the least."""
 
+FULL = 0.85
+"""Share of the look-up tables up to which place and route finds its way."""
+
 # Look-up tables of link and control, and of a lane, a step unit more: fitted to what place and
 # route made of the digits and of MNIST, which they tell within a quarter.
 _FIXED: Table[str, int] = MappingProxyType({
-    "ice40": 2500,
+    "ice40": 2900,
     "ecp5": 2300,
     "gowin": 2300,
     "xc7": 1400,
     "cyclonev": 1100,
 })
 _LANE: Table[str, int] = MappingProxyType({
-    "ice40": 150,
+    "ice40": 225,
     "ecp5": 110,
     "gowin": 110,
     "xc7": 60,
@@ -116,7 +119,7 @@ def _folded(network: Network, mapping: Mapping, lanes: int) -> Mapping:
 
 def _likely(target: Target, network: Network, mapping: Mapping) -> bool:
     found, capacity = need(network, mapping, target.family), target.capacity
-    return found.block_rams <= capacity.block_rams and found.luts <= capacity.luts
+    return found.block_rams <= capacity.block_rams and found.luts <= FULL * capacity.luts
 
 
 def find_lanes(target: Target, network: Network, mapping: Mapping | None = None) -> int | None:
