@@ -33,7 +33,7 @@ class Vectors(Samples):
         return replace(self, spikes={name: one[:count] for name, one in self.spikes.items()})
 
 
-def open_emission(path: Path, lanes: int | None, form: str | None, word: int | None) -> Emission:
+def open_emission(path: Path, lanes: str | None, form: str | None, word: int | None) -> Emission:
     """Read an emitted directory.
 
     Raises
