@@ -72,7 +72,9 @@ def _memories(network: Network, mapping: Mapping, spare: int) -> list[tuple[int,
         folds = -(-one.synapses.target_size // core.lanes)
         width = max(1, one.width - spare)
         if mapping.store(network, one) == "rows":
-            found.append((one.synapses.source_size * folds, core.lanes * width))
+            # Each bank has the rows of its own sources.
+            words = -(-one.synapses.source_size // core.banks) * folds
+            found += core.banks * [(words, core.lanes * width)]
         else:
             found.append((-(-store_bits(network, one, core)["synapses"] // width), width))
     return found
@@ -91,12 +93,13 @@ def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> 
         Bits by which each weight is taken to be narrower.
     """
     memories = [*_memories(network, mapping, spare), *LINK_MEMORIES]
-    lanes = sum(core.lanes for core in mapping.cores.values())
+    # A lane adds for each bank.
+    lanes = sum(core.lanes * core.banks for core in mapping.cores.values())
     units = sum(core.units for core in mapping.cores.values())
     each = _LANE[family]
     return Need(
         # A lane that has no step unit of its own is its sum alone.
-        _FIXED[family] + each * units + each * (lanes - units) // 3,
+        _FIXED[family] + each * units + each * max(0, lanes - units) // 3,
         sum(_blocks(family, *one) for one in memories if one[0] * one[1] > SMALL),
     )
 

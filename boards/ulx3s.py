@@ -21,7 +21,7 @@ def _target(size: str, capacity: Capacity, lanes: int) -> Target:
         platform=lambda: _platform(size),
         clock=("clk25", 0),
         oscillator=25_000_000,
-        frequency=50_000_000,
+        frequency=40_000_000,
         uart=("uart", 0),
         link="USB, the FT231X",
         lanes=lanes,

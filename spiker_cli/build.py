@@ -29,7 +29,7 @@ def build(
     path: Path,
     board: str,
     output: Path,
-    lanes: int | None,
+    lanes: str | None,
     form: str | None,
     word: int | None,
     clock: float | None,
@@ -87,7 +87,7 @@ def _mapping(
     network: Network,
     target: Target,
     path: Path,
-    lanes: int | None,
+    lanes: str | None,
     form: str | None,
     word: int | None,
 ) -> Mapping:

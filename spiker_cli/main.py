@@ -658,9 +658,10 @@ def build(
         ),
     ],
     lanes: Annotated[
-        int | None,
+        str | None,
         typer.Option(
-            help="Most accumulators side by side in a population; by default what likely fits."
+            help="Most accumulators side by side in a population, or a preset: fast, balanced, "
+            "small; by default what likely fits."
         ),
     ] = None,
     form: Form = None,
