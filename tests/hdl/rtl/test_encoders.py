@@ -87,8 +87,8 @@ def node_of(encoding, channels, held=False):
         (Encoding("first_spike", 2, bits=2), [0, 1], [0b00, 0b10]),
         (Encoding("binary", 3, bits=4), [8, 7], [0b01, 0b01, 0b01]),
         (Encoding("graded", 1, bits=4, kept=2), [8, 7], [0b0110]),
-        # ON, OFF: nothing at first; up by 2; down by 1 from 7, by 3 from 7; up by 2 from 4.
-        (Encoding("delta", thresholds=(2,)), [5, 7, 6, 4, 6], [0, 0b01, 0, 0b10, 0b01]),
+        # ON, OFF: nothing at first; up by 2; down by 1 from 7, by 2 from 7; up by 2 from 5.
+        (Encoding("delta", thresholds=(2,)), [5, 7, 6, 5, 7], [0, 0b01, 0, 0b10, 0b01]),
     ],
 )
 def test_encoders_by_hand(encoding, values, words):
