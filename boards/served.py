@@ -14,6 +14,9 @@ from spiker_hdl.model.check import check_choice
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.simulate.wire import CompiledWire, InterpretedWire, Wire
 
+from .simulated import BoardOnWire
+from .target import Target
+
 __all__ = ["ENGINES", "Faults", "Served", "simulated_link"]
 
 ENGINES = {"auto", "compiled", "amaranth"}
@@ -22,7 +25,11 @@ BUSY = 4096
 
 
 def simulated_link(
-    network: Network, mapping: Mapping | None = None, *, engine: str = "auto"
+    network: Network,
+    mapping: Mapping | None = None,
+    *,
+    engine: str = "auto",
+    target: Target | None = None,
 ) -> tuple[Wire, str]:
     """Return a simulated link with an accelerator behind it, and the engine that simulates it.
 
@@ -32,17 +39,24 @@ def simulated_link(
     mapping : Mapping, optional
     engine : {"auto", "compiled", "amaranth"}
         The link's Verilog compiled, or Amaranth's simulator, which needs no tools and is slow.
+    target : Target, optional
+        A board whose whole top is simulated, from its UART's pins on; compiled alone, as the other
+        is too slow for a host that waits.
 
     Raises
     ------
     ValueError
-        If there is no such engine.
+        If there is no such engine, or it is not one for boards.
     BuildError
         If a tool is missing that it needs.
     """
     check_choice("Engine", engine, sorted(ENGINES))
     engine = fastest() if engine == "auto" else engine
+    if target is not None and engine != "compiled":
+        raise ValueError(f"Engine must be 'compiled' for a whole board, not {engine!r}")
     link = Link(Accelerator(network, mapping), version=__version__)
+    if target is not None:
+        return CompiledWire(BoardOnWire(target, link)), engine
     return (CompiledWire(link) if engine == "compiled" else InterpretedWire(link)), engine
 
 

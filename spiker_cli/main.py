@@ -569,23 +569,29 @@ def serve(
         typer.Option(help="Share of the bytes, both ways, that are damaged, dropped or doubled."),
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the faults.")] = 0,
+    board: Annotated[
+        str | None,
+        typer.Option(help="Simulate the whole top of this board, from its UART's pins on."),
+    ] = None,
 ) -> None:
     """Simulate a board, and put it on a pseudo-terminal for host programs.
 
     Prints the name of the port, and serves until it is interrupted. What is simulated, cycle by
-    cycle, is the accelerator and the link before it; of the UART only the bytes are.
+    cycle, is the accelerator and the link before it; of the UART only the bytes are, but for a
+    --board, of which all but clock generator and pins is.
 
     For example:
 
         spiker serve networks/digits.spiker
         spiker serve networks/digits.spiker --faults 0.01
+        spiker serve networks/digits.spiker --board icebreaker --lanes 4
 
     and then, in Python:
 
         from spiker_boards import Board
         result = Board("/dev/pts/3").run(network, spikes)
     """
-    _call("serve", path, engine, lanes, form, word, faults, seed)
+    _call("serve", path, engine, lanes, form, word, faults, seed, board)
 
 
 @app.command()
@@ -725,7 +731,6 @@ def boards(
 
     For example:
 
-        spiker boards
         spiker boards networks/digits.spiker networks/mnist.spiker
     """
     _call("boards", networks or [], json)

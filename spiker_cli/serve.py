@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from spiker_boards.catalog import find_board
 from spiker_boards.served import ENGINES, Faults, Served, simulated_link
 from spiker_hdl.model.check import check_choice
 
@@ -19,16 +20,18 @@ def serve(
     word: int | None,
     faults: float,
     seed: int,
+    board: str | None,
 ) -> None:
     """Say the name of the port, and serve until interrupted."""
     check_choice("Engine", engine, sorted(ENGINES))
+    target = None if board is None else find_board(board)
     wrong = Faults(faults, seed) if faults else None
     network = open_network(path)
     mapping = find_mapping(network, path, lanes, form, word)
     with progress(f"{path.name} behind a link", 1) as advance:
-        wire, chosen = simulated_link(network, mapping, engine=engine)
+        wire, chosen = simulated_link(network, mapping, engine=engine, target=target)
         advance(1)
-    with Served(wire, faults=wrong) as board:
+    with Served(wire, faults=wrong) as served:
         say(f"{path.name}, simulated by {chosen}, until interrupted: spiker_boards.Board(port)")
-        print(board.port, flush=True)
-        board.wait()
+        print(served.port, flush=True)
+        served.wait()

@@ -20,6 +20,9 @@ COMMANDS = (
     "energy",
     "serve",
     "emit",
+    "build",
+    "program",
+    "boards",
 )
 
 

@@ -9,6 +9,8 @@ from talking import spikes_for
 
 import spiker_hdl
 from spiker_boards import Board
+from spiker_boards.catalog import BOARDS
+from spiker_boards.served import Served, simulated_link
 from spiker_hdl.model import load
 
 
@@ -43,12 +45,27 @@ def test_a_host_is_answered_until_the_interrupt(network_file):
     assert "Traceback" not in said
 
 
+def test_a_whole_board_answers_a_host():
+    network = load("networks/digits.spiker")
+    spikes = spikes_for(network, 5, 3, 2)
+    mapping = spiker_hdl.Mapping.folded(network, 2)
+    wire, _ = simulated_link(network, mapping, target=BOARDS["ulx3s_25f"])
+    with Served(wire) as served, Board(served.port) as board:
+        result = board.run(network, spikes)
+    assert not spiker_hdl.run(network, spikes).differences(result)
+
+
 @pytest.mark.parametrize(
     "options, line",
     [
         (["--engine", "reference"], "Engine must be one of 'amaranth', 'auto', 'compiled'"),
         (["--faults", "2"], "Rate of faults must be in 0..1, not 2.0"),
         (["--lanes", "0"], "Lanes must be at least 1, not 0"),
+        (["--board", "icebraker"], "Board must be one of 'icebreaker'"),
+        (
+            ["--board", "icebreaker", "--engine", "amaranth"],
+            "Engine must be 'compiled' for a whole board, not 'amaranth'",
+        ),
     ],
 )
 def test_bad_options_are_refused(refused, network_file, options, line):
