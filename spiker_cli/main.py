@@ -723,11 +723,13 @@ def program(
 def boards(
     networks: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[NET]...", help="Networks of which is told what fits."),
+        typer.Argument(metavar="[NET]", help="Networks of which is told what fits."),
     ] = None,
     json: Json = None,
 ) -> None:
     """List the boards: device, clock, link, and which networks likely fit.
+
+    Prints tables; with --json FILE, the file has the same as JSON.
 
     For example:
 
