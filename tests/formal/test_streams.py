@@ -29,6 +29,7 @@ from spiker_hdl.rtl import (
     queue,
     readout,
     scanner,
+    serializer,
 )
 from spiker_hdl.rtl.events import AddressEvent
 
@@ -107,6 +108,18 @@ CASES = {
         lambda module: module.Scanner(5, width=3, value=signed(2)),
         ("prove", 3),
         ("with m.If(advance):", "with m.If(self.o.valid):"),
+    ),
+    "scanner of banks": (
+        scanner,
+        lambda module: module.Scanner(5, width=4, value=signed(2), banks=2),
+        ("prove", 3),
+        ("with m.If(advance):", "with m.If(self.o.valid):"),
+    ),
+    "serializer": (
+        serializer,
+        lambda module: module.Serializer(AddressEvent(5, signed(2), 4), banks=2),
+        ("prove", 3),
+        ("with m.If(self.i.valid & self.o.ready):", "with m.If(self.i.valid):"),
     ),
     "delay": (
         delay,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from amaranth import *
 from amaranth.hdl import Assert, Assume
-from formal.prover import Harness, inside, opened, planted, prove
+from formal.prover import Harness, inside, opened, planted, prove, solve
 
 from spiker_hdl.model import Dense
 from spiker_hdl.model.bounds import signed_width
@@ -46,10 +46,14 @@ class Summed(Harness):
         values = Array(Signal(shape, name=f"value_{s}") for s in range(sources))
         wish, step = self.free(range(sources), "source"), self.free(2, "step")
         over = ~(adding | taking) | (turn == Mux(adding, dut.folds, groups) - 1)
-        now_used = used | Mux(adding, 1 << source, 0)
+        # What is asked for in a cycle is taken in the next, in which nothing is added.
+        now_taking, now_turn, now_over = Signal(), Signal.like(turn), Signal()
+        m.d.sync += [now_taking.eq(taking), now_turn.eq(turn), now_over.eq(over & taking)]
+        now_used = Mux(now_over, 0, used | Mux(adding, 1 << source, 0))[:sources]
         with m.If(over):
             m.d.sync += [turn.eq(0), source.eq(wish)]
             m.d.sync += [adding.eq(step == 1), taking.eq(step == 2)]
+            m.d.comb += Assume((step != 1) | ~taking)
             m.d.comb += Assume((step != 1) | ((wish < sources) & ~now_used.bit_select(wish, 1)))
             with m.If(step == 1):
                 m.d.sync += values[wish].eq(value)
@@ -57,15 +61,18 @@ class Summed(Harness):
                 m.d.comb += Assume((value >= -2) & (value <= 1))
         with m.Else():
             m.d.sync += turn.eq(turn + 1)
-        with m.If(over & taking):
+        with m.If(now_over):
             m.d.sync += used.eq(0)
         with m.Elif(over & adding):
             m.d.sync += used.eq(now_used)
         m.d.comb += [
             dut.add.eq(adding),
-            dut.take.eq(taking),
+            dut.turn.take.eq(taking),
+            dut.turn.start.eq(taking & (turn == 0)),
+            dut.turn.final.eq(over & taking),
+            dut.turn.empty.eq(now_used == 0),
+            dut.turn.row.eq(turn if dut.folds > 1 else 0),
             dut.first.eq(used == 0),
-            dut.empty.eq(used == 0),
             dut.row.eq(Mux(dut.folds > 1, turn, 0)),
             dut.ahead.eq(Mux(over, 0, turn + 1)),
             dut.value.eq(values[source]),
@@ -83,10 +90,10 @@ class Summed(Harness):
             with m.If(adding & ((dut.folds == 1) | (turn == fold))):
                 m.d.comb += dut.weights[lane].eq(weight)
                 m.d.sync += total.eq(total + weight * factor)
-            with m.If(over & taking):
+            with m.If(now_over):
                 m.d.sync += total.eq(0)
             group, unit = divmod(n, dut.units)
-            with m.If(taking & (turn == group)):
+            with m.If(now_taking & (now_turn == group)):
                 m.d.comb += Assert(dut.sums[unit] == total)
             m.d.comb += Assert((total >= int(lows[n])) & (total <= int(highs[n])))
             if self.invariants:
@@ -101,6 +108,12 @@ class Summed(Harness):
                 m.d.comb += Assert((factor >= -2) & (factor <= 1))
             m.d.comb += [
                 Assert(~(adding & taking)),
+                Assert(~(adding & now_taking)),
+                Assert(~now_over | now_taking),
+                Assert(~now_taking | (now_turn < groups)),
+                Assert(~now_taking | (now_over == (now_turn == groups - 1))),
+                Assert(~now_taking | now_over | (taking & (turn == now_turn + 1))),
+                Assert(~(taking & (turn > 0)) | (now_taking & (now_turn == turn - 1))),
                 Assert(turn < Mux(adding, dut.folds, Mux(taking, groups, 1))),
                 Assert(~adding | ((source < sources) & ~used.bit_select(source, 1))),
             ]
@@ -109,7 +122,7 @@ class Summed(Harness):
         """Return the sum of a neuron inside, and whether it means something now."""
         fold, lane = divmod(n, self.dut.lanes)
         if self.dut.folds == 1:
-            return inside(module, "ring").word_select(n, self.dut.width).as_signed(), C(1)
+            return inside(module, "lanes").word_select(n, self.dut.width).as_signed(), C(1)
         probe = module.submodules.memory.read_port(domain="comb")
         m.d.comb += probe.addr.eq(fold)
         return probe.data.word_select(lane, self.dut.width).as_signed(), seen.any()
@@ -144,13 +157,103 @@ def test_a_bit_less_is_too_little(make, width, tmp_path):
 @pytest.mark.parametrize(
     "make, old, new",
     [
-        (ring, "weight + Mux(self.take, behind, ring[n])", "weight + ring[n]"),
+        (ring, "weights[n] + Mux(now.take, behind, lanes[n])", "weights[n] + lanes[n]"),
         (graded, "terms[-1] = -terms[-1]", "terms[-1] = terms[-1]"),
         (folded, "kept = Mux(zero, 0, before[n])", "kept = before[n]"),
-        (folded, "zero, none = self.first, self.empty", "zero, none = self.first, C(0)"),
+        (folded, "else (self.first, now.empty)", "else (self.first, C(0))"),
         (folded, "write.en.eq(self.add)", "write.en.eq(self.add & ~self.first)"),
     ],
 )
 def test_a_fault_is_found(make, old, new, tmp_path):
     dut = make(planted(lanes, old, new))
     assert not prove(Summed(dut), tmp_path, mode="bmc", depth=14).holds
+
+
+# -- sums that are taken while those of the next step are added ----------------------------------
+
+
+class Overlapped(Harness):
+    """Lanes to which is added whenever the contract has it, with any weights, beside plain sums."""
+
+    def __init__(self, dut):
+        super().__init__()
+        self.dut = dut
+
+    def properties(self, m):
+        m.submodules.dut = dut = self.dut
+        groups = -(-dut.size // dut.units)
+        busy, group = Signal(), Signal(range(groups))
+        start, keep = self.free(1, "start"), self.free(1, "keep")
+        kept = Signal()
+        final = busy & (group == groups - 1)
+        asks = start & (~busy | final)
+        m.d.sync += [busy.eq(asks | (busy & ~final)), group.eq(Mux(asks, 0, group + 1))]
+        with m.If(asks):
+            m.d.sync += kept.eq(keep if dut.folds == 1 else 0)
+        now = Signal.like(dut.turn)
+        now_group = Signal.like(group)
+        m.d.sync += [now.eq(dut.turn), now_group.eq(group)]
+        m.d.comb += [
+            dut.turn.take.eq(busy),
+            dut.turn.start.eq(busy & (group == 0)),
+            dut.turn.final.eq(final),
+            dut.turn.keep.eq(kept),
+            dut.turn.row.eq(group // dut.parts),
+            dut.turn.part.eq(group % dut.parts),
+        ]
+
+        add, ahead = self.free(1, "add"), self.free(range(dut.folds), "ahead")
+        m.d.comb += [dut.add.eq(add), dut.ahead.eq(ahead), Assume(ahead < dut.folds)]
+        m.d.sync += dut.row.eq(ahead)
+        m.d.comb += Assume(~add | ~now.start)
+        sums = [Signal(signed(dut.width), name=f"sum_{n}") for n in range(dut.size)]
+        taken = [Signal(signed(dut.width), name=f"taken_{n}") for n in range(dut.size)]
+        weights = [self.free(signed(dut.weight), f"weight_{n}") for n in range(dut.lanes)]
+        for n, weight in enumerate(weights):
+            m.d.comb += dut.weights[n].eq(Mux(add, weight, 0))
+        for n, (one, before) in enumerate(zip(sums, taken, strict=True)):
+            row, lane = divmod(n, dut.lanes)
+            gets = Mux(add & (dut.row == row), weights[lane], 0)
+            m.d.sync += one.eq(Mux(now.start & ~now.keep, 0, one) + gets)
+            with m.If(now.start):
+                m.d.sync += before.eq(one)
+            with m.If(now.take & (now_group == n // dut.units)):
+                m.d.comb += Assert(dut.sums[n % dut.units] == Mux(now.start, one, before))
+
+
+def beside(module=lanes):
+    return module.RingLanes(3, lanes=3, units=1, width=5, weight=2, value=unsigned(0), overlap=True)
+
+
+def halves(module=lanes):
+    return module.FoldedLanes(
+        4, lanes=2, units=1, width=5, weight=2, value=unsigned(0), scattered=True, overlap=True
+    )
+
+
+@pytest.mark.parametrize("make", [beside, halves])
+def test_sums_are_exact_where_steps_overlap(make, tmp_path):
+    assert solve(Overlapped(make()), tmp_path, depth=10).holds
+
+
+@pytest.mark.parametrize(
+    "make, old, new",
+    [
+        (beside, "cleared = now.start & ~now.keep", "cleared = now.start"),
+        (beside, "cleared = now.start & ~now.keep", "cleared = now.take & ~now.keep"),
+        (beside, "Mux(now.start, lanes[k], ring[k])", "Mux(now.take, lanes[k], ring[k])"),
+        (halves, "half.eq(half ^ ~self.turn.keep)", "half.eq(half)"),
+        (halves, "other.eq(half)", "other.eq(~half)"),
+        (
+            halves,
+            "takes = memory.read_port(transparent_for=[write] if self.scattered else [])",
+            "takes = memory.read_port()",
+        ),
+        (halves, "aside.eq(taken)", "aside.eq(touched)"),
+        (halves, "(now.start if self.overlap else now.final)", "now.final"),
+        (halves, "parts[now.part]", "parts[0]"),
+    ],
+)
+def test_a_fault_of_overlap_is_found(make, old, new, tmp_path):
+    dut = make(planted(lanes, old, new))
+    assert not solve(Overlapped(dut), tmp_path, depth=10).holds
