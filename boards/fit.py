@@ -96,11 +96,14 @@ def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> 
     # A lane adds for each bank.
     lanes = sum(core.lanes * core.banks for core in mapping.cores.values())
     units = sum(core.units for core in mapping.cores.values())
-    each = _LANE[family]
+    kind, each = FAMILIES[family], _LANE[family]
+    deep = [one for one in memories if one[0] * one[1] > SMALL and one[0] > kind.shallow]
+    bits = sum(words * width for words, width in memories if words <= kind.shallow)
+    # A lane that has no step unit of its own is its sum alone.
+    lane = each * units + each * max(0, lanes - units) // 3
     return Need(
-        # A lane that has no step unit of its own is its sum alone.
-        _FIXED[family] + each * units + each * max(0, lanes - units) // 3,
-        sum(_blocks(family, *one) for one in memories if one[0] * one[1] > SMALL),
+        _FIXED[family] + lane + (bits >> kind.luts),
+        sum(_blocks(family, *one) for one in deep),
     )
 
 

@@ -1,8 +1,11 @@
 """Tests of what boards say of themselves, of their clocks, and of `spiker boards`."""
 
 import json
+import re
 
 import pytest
+from amaranth.back import rtlil
+from amaranth.hdl import Fragment, IOPort
 from amaranth.lib import io
 
 from spiker_boards.catalog import BOARDS
@@ -40,6 +43,13 @@ PINS = {
     "pynq_z2": ("H16", "Y16", "Y19"),
     "de10_nano": ("V11", "AG13", "AF13"),
 }
+
+
+class Constraints:
+    """A platform that takes constraints, and no more."""
+
+    def add_clock_constraint(self, clock, frequency):
+        self.frequency = frequency
 
 
 def test_the_boards_there_are():
@@ -116,6 +126,48 @@ def test_dividers_make_the_frequency_within_the_data_sheet(family, wanted):
         "cyclonev": (600, 1300),
     }[family]
     assert low <= oscillator <= high
+
+
+@pytest.mark.parametrize(
+    "family, wanted, cell, parameters",
+    [
+        # 25 / 1 * 23 / 16 = 35.9 MHz: each divider of iCE40 is one more than its field, or a power.
+        ("ice40", 35_937_500, "SB_PLL40_PAD", {"DIVR": 0, "DIVF": 22, "DIVQ": 4}),
+        ("ecp5", 75_000_000, "EHXPLLL", {"CLKI_DIV": 1, "CLKFB_DIV": 3}),
+        ("gowin", 75_000_000, "rPLL", {"IDIV_SEL": 0, "FBDIV_SEL": 2}),
+        ("xc7", 75_000_000, "PLLE2_BASE", {"DIVCLK_DIVIDE": 1}),
+        ("cyclonev", 75_000_000, "altera_pll", {}),
+    ],
+)
+def test_cells_have_the_dividers(family, wanted, cell, parameters):
+    port = io.SingleEndedPort(IOPort(1, name="oscillator"), direction="i")
+    clock = Clock(port, family, "GW2A-18C", 25_000_000, wanted)
+    found = clock.dividers
+    text = rtlil.convert(
+        Fragment.get(clock, Constraints()), ports=[clock.clk, clock.locked], emit_src=False
+    )
+    (body,) = re.findall(rf"cell \\{cell} .*?\n  end", text, re.DOTALL)
+    said = dict(re.findall(r"parameter (?:signed )?\\(\w+) (\S.*)", body))
+
+    def number(name):
+        value = said[name]
+        return int(value.partition("'")[2], 2) if "'" in value else int(value)
+
+    # What the fields make of the oscillator, by the data sheets.
+    made = {
+        "ice40": lambda: (number("DIVF") + 1) / (number("DIVR") + 1) / 2 ** number("DIVQ"),
+        "ecp5": lambda: number("CLKFB_DIV") / number("CLKI_DIV"),
+        "gowin": lambda: (number("FBDIV_SEL") + 1) / (number("IDIV_SEL") + 1),
+        "xc7": lambda: number("CLKFBOUT_MULT") / number("DIVCLK_DIVIDE") / number("CLKOUT0_DIVIDE"),
+        "cyclonev": lambda: float(said["output_clock_frequency0"].strip('"').split()[0]) / 25,
+    }[family]()
+    assert made * 25e6 == pytest.approx(wanted)
+    assert {name: number(name) for name in parameters} == parameters
+    inside = {"ecp5": "CLKOP_DIV", "gowin": "ODIV_SEL"}.get(family)
+    if inside:
+        assert number(inside) == found.out
+    if family == "gowin":
+        assert said["FCLKIN"] == '"25"'
 
 
 def test_dividers_that_there_are_not():

@@ -356,7 +356,11 @@ def test_block_rams_by_hand():
     assert need(digits, Mapping.folded(digits, 8), "ice40").block_rams == 4
     # A block of ECP5 holds 256 words of 32 bits.
     assert need(digits, Mapping.folded(digits, 8), "ecp5").block_rams == 3
-    assert need(digits, Mapping.folded(digits, 4), "ecp5").luts > 2000
+    # 64 rows are in look-up tables there, of 16 bits each.
+    flat, folded = (Mapping.folded(digits, lanes) for lanes in (32, 8))
+    assert need(digits, flat, "ecp5").block_rams == 2
+    rows = (64 * 32 + 32 * 10) * 4 // 16
+    assert need(digits, flat, "ecp5").luts > rows + need(digits, folded, "ecp5").luts
 
 
 def test_lanes_that_fit_are_as_many_as_may_be():

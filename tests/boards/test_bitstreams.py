@@ -1,0 +1,42 @@
+"""Bitstreams by the open tools, of a small network, and what is said of them."""
+
+import pytest
+from small import make_network
+
+from spiker_boards.building import build_board, read_build
+from spiker_boards.catalog import BOARDS
+from spiker_boards.fit import need
+from spiker_hdl.model import Mapping
+
+
+@pytest.mark.parametrize(
+    "name, begin, least",
+    [
+        # A comment may stand before the word that starts a configuration: 7E AA 99 7E, and
+        # BD B3 behind the preamble of ones.
+        ("icebreaker", b"\x7e\xaa\x99\x7e", 100_000),
+        ("ulx3s_25f", b"\xff\xff\xbd\xb3", 50_000),
+    ],
+)
+def test_a_bitstream(name, begin, least, tmp_path):
+    network = make_network(8)
+    mapping = Mapping.folded(network, 1)
+    target = BOARDS[name]
+    said = build_board(network, target, tmp_path / "made", mapping=mapping)
+    assert read_build(tmp_path / "made") == said
+    data = (tmp_path / "made" / said["bitstream"]["file"]).read_bytes()
+    assert begin in data[:400]
+    assert len(data) > least
+    assert said["fmax_hz"] >= said["clock_hz"] == target.frequency
+    # What nextpnr makes of the settings of the PLL.
+    log = (tmp_path / "made" / "place_and_route.log").read_text()
+    assert f"Derived frequency constraint of {target.frequency / 1e6:.1f} MHz" in log
+    luts = said["utilization"]["luts"]
+    # Capacities are those of the device, and the estimate is near what was made.
+    assert luts["available"] == target.capacity.luts
+    assert said["utilization"]["block_rams"]["available"] == target.capacity.block_rams
+    assert luts["used"] == pytest.approx(need(network, mapping, target.family).luts, rel=0.35)
+    assert {"synthesis.log", "place_and_route.log"} <= {
+        path.name for path in (tmp_path / "made").iterdir()
+    }
+    assert all(version[0].isdigit() for version in said["tools"].values())
