@@ -136,7 +136,7 @@ def _inits(lines: list[str]) -> Iterator[tuple[str, int, int, dict[str, str], in
                 said["line"] = str(n)
         elif begin >= 0:
             width, _, digits = said["DATA"].partition("'")
-            if int(said["WIDTH"]) * int(said["WORDS"]) > int(width):
+            if digits and int(said["WIDTH"]) * int(said["WORDS"]) > int(width):
                 yield module, begin, n, said, int(digits, 2)
             begin = -1
 

@@ -160,34 +160,38 @@ class RingLanes(Lanes):
         now = Signal.like(self.turn)
         m.d.sync += now.eq(self.turn)
         padded = self.parts * self.units
-        lanes = Signal(data.ArrayLayout(signed(self.width), padded))
+        accumulators = Signal(data.ArrayLayout(signed(self.width), padded))
         weights = [product(self.weights[n], self.value) for n in range(self.lanes)]
         weights += [C(0)] * (padded - self.lanes)
         if self.overlap:
-            self._aside(m, now, lanes, weights)
+            self._aside(m, now, accumulators, weights)
             return m
         for n in range(self.units):
-            m.d.comb += self.sums[n].eq(lanes[n])
+            m.d.comb += self.sums[n].eq(accumulators[n])
         # The weight, which needs no gate, comes first: so the turning of the ring fits into the
         # look-up tables of the adders.
         for n in range(padded):
             around = n + self.units - padded
-            behind = lanes[n + self.units] if around < 0 else Mux(now.keep, lanes[around], 0)
-            m.d.sync += lanes[n].eq(weights[n] + Mux(now.take, behind, lanes[n]))
+            behind = (
+                accumulators[n + self.units]
+                if around < 0
+                else Mux(now.keep, accumulators[around], 0)
+            )
+            m.d.sync += accumulators[n].eq(weights[n] + Mux(now.take, behind, accumulators[n]))
 
         return m
 
-    def _aside(self, m, now, lanes, weights: list) -> None:
+    def _aside(self, m, now, accumulators, weights: list) -> None:
         rest = len(weights) - self.units
         ring = Signal(data.ArrayLayout(signed(self.width), len(weights)))
         for n, weight in enumerate(weights):
             cleared = now.start & ~now.keep
-            m.d.sync += lanes[n].eq(weight + Mux(cleared, 0, lanes[n]))
+            m.d.sync += accumulators[n].eq(weight + Mux(cleared, 0, accumulators[n]))
         for n in range(rest):
             k = n + self.units
-            m.d.sync += ring[n].eq(Mux(now.start, lanes[k], ring[k]))
+            m.d.sync += ring[n].eq(Mux(now.start, accumulators[k], ring[k]))
         for n in range(self.units):
-            m.d.comb += self.sums[n].eq(Mux(now.start, lanes[n], ring[n]))
+            m.d.comb += self.sums[n].eq(Mux(now.start, accumulators[n], ring[n]))
 
 
 class FoldedLanes(Lanes):

@@ -95,8 +95,11 @@ class Scanner(wiring.Component):
         word = Signal.like(self.i.p)
         full = Signal()
         rest = Signal(self.width)
-        for bank in range(min(self.banks, self.width)):
-            self._find(m, word, rest, bank)
+        for bank in range(self.banks):
+            if bank < self.width:
+                self._find(m, word, rest, bank)
+            else:
+                m.d.comb += into_slots(self.o.p, bank, 0, 0)
         some = word.flags.any()
 
         m.d.comb += [
