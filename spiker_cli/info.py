@@ -6,6 +6,7 @@ from typing import Any
 
 from spiker_hdl.model import Decay, Mapping, Network, Neuron, store_bits
 from spiker_hdl.model.bounds import signed_width
+from spiker_hdl.model.machine import overlaps
 
 from .files import check_output, find_mapping, open_network
 from .terminal import columns, table, write_json
@@ -32,7 +33,13 @@ def describe(network: Network, mapping: Mapping) -> dict[str, Any]:
         "notes": network.note,
         "longest": network.longest,
         "inputs": [
-            {"name": one.name, "shape": one.shape, "size": one.size, "range": [one.low, one.high]}
+            {
+                "name": one.name,
+                "shape": one.shape,
+                "size": one.size,
+                "range": [one.low, one.high],
+                "held": one.held,
+            }
             for one in network.inputs
         ],
         "populations": [_population(network, mapping, name) for name in network.order],
@@ -77,6 +84,8 @@ def _population(network: Network, mapping: Mapping, name: str) -> dict[str, Any]
         "state_bits": _state_bits(network, name),
         "lanes": core.lanes,
         "units": core.units,
+        "banks": core.banks,
+        "overlap": overlaps(network, name, core),
     }
 
 
@@ -111,7 +120,7 @@ def _show(report: dict[str, Any]) -> None:
         *((name, value) for name, value in report["notes"].items()),
         ("weights", f"{bits:,} bits"),
         ("states", f"{report['state_bits']:,} bits"),
-        ("steps", f"at most {report['longest']} a sample"),
+        ("longest sample", f"{report['longest']} steps"),
         ("input form", f"{report['mapping']['form']} of {report['mapping']['word']} channels")
         if report["mapping"]["form"] == "words"
         else ("input form", "events"),
@@ -119,7 +128,7 @@ def _show(report: dict[str, Any]) -> None:
     table(str(report["file"]), rows)
     columns(
         "populations, in the order in which they step",
-        ["name", "shape", "neuron", "sum of weights", "accumulator", "states reach", "lanes"],
+        ["name", "shape", "neuron", "sum of weights", "accumulator", "states reach"],
         [
             [
                 one["name"],
@@ -128,7 +137,20 @@ def _show(report: dict[str, Any]) -> None:
                 f"{one['sum'][0]}..{one['sum'][1]}",
                 f"{one['accumulator_width']} bits",
                 ", ".join(f"{n} {low}..{high}" for n, (low, high) in one["states"].items()),
+            ]
+            for one in report["populations"]
+        ],
+    )
+    columns(
+        "cores of the populations",
+        ["name", "lanes", "step units", "banks, events at once", "takes events while neurons step"],
+        [
+            [
+                one["name"],
                 f"{one['lanes']} of {one['size']}",
+                one["units"],
+                one["banks"],
+                "yes" if one["overlap"] else "no",
             ]
             for one in report["populations"]
         ],
@@ -136,7 +158,7 @@ def _show(report: dict[str, Any]) -> None:
     sources = [
         [
             one["name"],
-            "input",
+            "input, held" if one["held"] else "input",
             _shape(one["shape"]),
             "",
             "",

@@ -1,11 +1,12 @@
 """Tests of `spiker info`."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from small import NOTES, make_network
 
-from spiker_hdl.model import Mapping, save
+from spiker_hdl.model import Core, Input, Mapping, save
 
 
 def test_json_says_what_the_network_holds(spiker, network_file):
@@ -84,3 +85,38 @@ def test_json_must_have_a_place(refused, network_file, tmp_path, place):
     line = refused("info", network_file, "--json", tmp_path / place)
     where = (tmp_path / place).parent
     assert line == f"--json must be in a directory that is there, not in {where}"
+
+
+@pytest.mark.parametrize(
+    "held, lanes, overlaps",
+    [
+        (False, 4, True),
+        (True, 6, True),
+        # Sums in memory that stay for the next step are not kept twice.
+        (True, 4, False),
+    ],
+)
+def test_it_says_what_is_held_and_how_events_come(spiker, tmp_path, held, lanes, overlaps):
+    network = make_network()
+    network = replace(network, inputs=(Input("input", 64, held=held),))
+    cores = {"hidden": Core(lanes, 2, 4, overlap=True), "output": Core(10, 5)}
+    path = tmp_path / "held.spiker"
+    save(network, path, Mapping.default(network, cores=cores))
+    code, out, _ = spiker("info", path, "--json", "-")
+    report = json.loads(out)
+    assert code == 0
+    assert [one["held"] for one in report["inputs"]] == [held]
+    assert [(one["banks"], one["overlap"]) for one in report["populations"]] == [
+        (4, overlaps),
+        (1, False),
+    ]
+    shown = spiker("info", path)[1]
+    assert ("input, held" in shown) == held
+    hidden, output = (line for line in shown.splitlines() if "of 6 " in line or "10 of 10 " in line)
+    assert [part.strip() for part in hidden.split("│")[2:-1]] == [
+        f"{lanes} of 6",
+        "2",
+        "4",
+        "yes" if overlaps else "no",
+    ]
+    assert [part.strip() for part in output.split("│")[2:-1]] == ["10 of 10", "5", "1", "no"]
