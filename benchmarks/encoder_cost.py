@@ -20,9 +20,7 @@ from amaranth.sim import Simulator
 from spiker_hdl.model import Input, load
 from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.report import Area, area
-from spiker_hdl.rtl import Accelerator
-from spiker_hdl.rtl.encoded import EncodedAccelerator
-from spiker_hdl.rtl.encoders import Encoder
+from spiker_hdl.rtl import Accelerator, EncodedAccelerator, Encoder
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).parent / "results" / "encoder_cost.json"

@@ -40,8 +40,7 @@ from ecg_data import (
 )
 
 from spiker_hdl.model import Mapping, Network, load, reference
-from spiker_hdl.rtl.encoded import EncodedAccelerator
-from spiker_hdl.rtl.encoders import Reading
+from spiker_hdl.rtl import EncodedAccelerator, Reading
 
 __all__ = ["BeatCutter", "EcgMonitor", "simulate"]
 

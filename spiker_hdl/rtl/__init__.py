@@ -5,6 +5,8 @@ from .broadcast import Broadcast
 from .control import Control, SpikeCounter
 from .delay import Delay, Ticks
 from .emitter import Emitter
+from .encoded import EncodedAccelerator
+from .encoders import DeltaEncoder, Encoder, Reading, StillEncoder
 from .entry import Entry
 from .events import AddressEvent, Word
 from .gates import Gates
@@ -25,7 +27,10 @@ __all__ = [
     "Broadcast",
     "Control",
     "Delay",
+    "DeltaEncoder",
     "Emitter",
+    "EncodedAccelerator",
+    "Encoder",
     "Entry",
     "FoldedLanes",
     "Gates",
@@ -33,6 +38,7 @@ __all__ = [
     "Outcome",
     "PopulationCore",
     "Queue",
+    "Reading",
     "ReadoutCore",
     "ReadoutResult",
     "RingLanes",
@@ -43,6 +49,7 @@ __all__ = [
     "Serializer",
     "SpikeCounter",
     "Stepper",
+    "StillEncoder",
     "Synapses",
     "Ticks",
     "Word",
