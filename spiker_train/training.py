@@ -88,10 +88,13 @@ def train(
     ----------
     net : SpikingNetwork
     spikes : array of int, shape (samples, steps, size), or mapping from input names to such
+        Or a function of sample numbers and a NumPy generator that returns such: it is called for
+        each batch, and so can alter samples at random before they are encoded.
     labels : array of int, shape (samples,)
     epochs : int
     validation : float, or (spikes, labels)
-        Share of the samples that is held back to choose the best epoch, or other samples for it.
+        Share of the samples that is held back to choose the best epoch, or other samples for it,
+        which spikes from a function need.
     integers : Quantization, optional
         Train in integers, with these scales, or those fitted to the weights at the start.
     batch : int
@@ -122,8 +125,8 @@ def train(
     TypeError, ValueError
         If spikes or labels do not suit the network, or a number is out of range.
     """
-    x = _arrays(net, spikes)
-    y = _labels(net, labels, len(next(iter(x.values()))))
+    x = {} if callable(spikes) else _arrays(net, spikes)
+    y = _labels(net, labels, len(next(iter(x.values()))) if x else len(labels))
     for what, value in (("Epochs", epochs), ("Batch", batch)):
         if type(value) is not int or value < 1:
             raise ValueError(f"{what} must be an int of at least 1, not {value!r}")
@@ -135,6 +138,10 @@ def train(
     if isinstance(validation, tuple):
         x_held = _arrays(net, validation[0])
         y_held = _labels(net, validation[1], len(next(iter(x_held.values()))))
+    elif callable(spikes):
+        raise TypeError(
+            f"Validation of spikes from a function must be (spikes, labels), not {validation!r}"
+        )
     else:
         kept, held = split(len(y), validation, seed)
         x_held, y_held = {name: one[held] for name, one in x.items()}, y[held]
@@ -156,7 +163,7 @@ def train(
             total = 0.0
             for start in range(0, len(y), batch):
                 members = order[start : start + batch]
-                given = {name: torch.as_tensor(one[members]) for name, one in x.items()}
+                given = _batch(net, spikes, x, members, draws)
                 if shifter is not None:
                     given = shifter(given, draws)
                 outcome = net(given, integers)
@@ -235,6 +242,23 @@ def _undo(
     except ValueError:
         for parameter, value in zip(learned, before, strict=True):
             parameter.copy_(value)
+
+
+def _batch(
+    net: SpikingNetwork,
+    spikes: Any,
+    x: dict[str, np.ndarray],
+    members: np.ndarray,
+    draws: np.random.Generator,
+) -> dict[str, torch.Tensor]:
+    """Return what samples give to each input, afresh if a function makes them."""
+    if not callable(spikes):
+        return {name: torch.as_tensor(one[members]) for name, one in x.items()}
+    made = _arrays(net, spikes(members, draws))
+    count = len(next(iter(made.values())))
+    if count != len(members):
+        raise ValueError(f"Function must return spikes of {len(members)} samples, not {count}")
+    return {name: torch.as_tensor(one) for name, one in made.items()}
 
 
 def _answer(net: SpikingNetwork) -> str:

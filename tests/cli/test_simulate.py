@@ -106,7 +106,7 @@ def test_a_mismatch_is_shown_and_exits_with_1(spiker, network_file, monkeypatch)
         (["--steps", 0], "Steps must be 1 to 256, not 0"),
         (["--steps", 257], "Steps must be 1 to 256, not 257"),
         (["--engine", "steam"], "Engine must be one of 'reference', 'amaranth', "),
-        (["--data", "cats"], "Data set must be one of 'digits', 'mnist' or an .npz file, not 'c"),
+        (["--data", "cats"], "Data set must be one of 'digits', 'mnist', 'mnist_14x14' or "),
         (["--data", "none.npz"], "Data must be a file that is there, not none.npz"),
         (["--lanes", -1], "Lanes must be at least 1, not -1"),
         (["--form", "letters"], "Input form must be one of 'words', 'events', not 'letters'"),

@@ -1,6 +1,7 @@
 """Tests of data sets: where they are found, and what is no data set."""
 
 import gzip
+import re
 import struct
 
 import numpy as np
@@ -53,6 +54,38 @@ def test_mnist_is_read_from_npz(tmp_path, monkeypatch, tiny):
     monkeypatch.setenv("SPIKER_DATA", str(tmp_path))
     np.testing.assert_array_equal(load_dataset("mnist").x_train, tiny["x_train"])
     assert load_dataset(tmp_path / "mnist.npz").size == 784
+
+
+def test_mnist_in_14x14_pixels_is_mnist_at_half_its_size(tmp_path, monkeypatch, tiny):
+    np.savez(tmp_path / "mnist.npz", **tiny)
+    monkeypatch.setenv("SPIKER_DATA", str(tmp_path))
+    found = load_dataset("mnist_14x14")
+    assert found.name == "mnist_14x14"
+    for part in ("x_train", "x_test"):
+        blocks = tiny[part].reshape(-1, 14, 2, 14, 2).mean((2, 4))
+        np.testing.assert_array_equal(getattr(found, part), np.floor(blocks + 0.5))
+    for part in ("y_train", "y_test"):
+        np.testing.assert_array_equal(getattr(found, part), tiny[part])
+
+
+def test_halved_pictures_are_means_rounded():
+    picture = np.array([[0, 1, 255, 255], [0, 0, 255, 255], [0, 1, 7, 9], [1, 0, 8, 9]], np.uint8)
+    assert data.halved(picture[None]).tolist() == [[[0, 255], [1, 8]]]
+
+
+@pytest.mark.parametrize(
+    "pictures, said",
+    [
+        (np.zeros((2, 3, 4), np.uint8), "not uint8 of (2, 3, 4)"),
+        (np.zeros((2, 4, 3), np.uint8), "not uint8 of (2, 4, 3)"),
+        (np.zeros((4, 4), np.uint8), "not uint8 of (4, 4)"),
+        (np.zeros((2, 4, 4)), "not float64 of (2, 4, 4)"),
+    ],
+)
+def test_halved_rejects(pictures, said):
+    wanted = f"Pictures must be uint8 of the shape (samples, even, even), {said}"
+    with pytest.raises(ValueError, match=f"^{re.escape(wanted)}$"):
+        data.halved(pictures)
 
 
 def test_where_mnist_is_missing_the_error_says_how_to_get_it(tmp_path, monkeypatch):
@@ -123,7 +156,9 @@ def test_files_that_are_no_npz_are_rejected(tmp_path, tiny):
             load_dataset(tmp_path / f"{name}.npz")
     with pytest.raises(FileNotFoundError, match=r"must be a file, and is not there$"):
         load_dataset(tmp_path / "none.npz")
-    with pytest.raises(ValueError, match=r"^Data set must be one of 'digits', 'mnist' or an"):
+    with pytest.raises(
+        ValueError, match=r"^Data set must be one of 'digits', 'mnist', 'mnist_14x14' or an"
+    ):
         load_dataset("cifar")
 
 

@@ -12,22 +12,23 @@ NETWORKS = Path(__file__).resolve().parents[2] / "networks"
 
 
 @pytest.mark.parametrize(
-    "name, layers, samples, least",
+    "name, layers, width, samples, least",
     [
-        ("digits", [64, 32, 10], 360, 0.97),
-        pytest.param("mnist", [784, 128, 10], 10_000, 0.982, marks=pytest.mark.slow),
+        ("digits", [64, 32, 10], 8, 360, 0.97),
+        pytest.param("mnist", [784, 128, 10], 8, 10_000, 0.982, marks=pytest.mark.slow),
+        pytest.param("mnist_14x14", [196, 96, 10], 9, 10_000, 0.979, marks=pytest.mark.slow),
     ],
 )
-def test_shipped_networks_answer_as_told(name, layers, samples, least, request):
+def test_shipped_networks_answer_as_told(name, layers, width, samples, least, request):
     pytest.importorskip("sklearn")
-    if name == "mnist":
+    if name != "digits":
         request.getfixturevalue("data_file")("mnist.npz")
     network = load(NETWORKS / f"{name}.spiker")
     data = load_dataset(network.note["data"])
     spikes = encode(data.x_test, int(network.note["steps"]), network.note["encoder"])
     assert [network.inputs[0].size, *(one.size for one in network.populations)] == layers
     assert [one.bits for one in network.projections] == [4, 4]
-    assert [one.neuron.width for one in network.populations] == [8, 8]
+    assert [one.neuron.width for one in network.populations] == [width, width]
     found = reference.run(network, spikes)
     assert len(found.classes) == samples
     assert (found.classes == data.y_test).mean() >= least

@@ -146,6 +146,48 @@ def test_the_same_seed_trains_the_same_weights():
     assert not torch.equal(weights(0), weights(1))
 
 
+def test_spikes_may_come_from_a_function_for_each_batch():
+    x, y = task()
+    held = task(60, seed=5)
+    asked = []
+
+    def weights(spikes):
+        net = SpikingNetwork.chain("16-8-2", seed=1)
+        train(net, spikes, y, epochs=2, validation=held, batch=128, progress=False)
+        return torch.cat([one.flatten() for one in net.parameters()])
+
+    def made(members, draws):
+        assert isinstance(draws, np.random.Generator)
+        asked.append(members)
+        return x[members]
+
+    assert torch.equal(weights(made), weights(x))
+    assert [len(one) for one in asked] == [128, 128, 44] * 2
+    for epoch in (asked[:3], asked[3:]):
+        assert sorted(np.concatenate(epoch).tolist()) == list(range(300))
+
+
+def test_what_a_function_draws_is_drawn_anew_and_the_same_twice():
+    _, y = task()
+    held = task(60, seed=5)
+
+    def drawn(seed):
+        seen = []
+
+        def made(members, draws):
+            seen.append(draws.integers(0, 2, (len(members), 4, 16)))
+            return {"input": seen[-1]}
+
+        net = SpikingNetwork.chain("16-8-2", seed=1)
+        train(net, made, y, epochs=2, validation=held, batch=300, seed=seed, progress=False)
+        return seen
+
+    one, other = drawn(0)
+    assert not np.array_equal(one, other)
+    assert np.array_equal(one, drawn(0)[0])
+    assert not np.array_equal(one, drawn(1)[0])
+
+
 def test_the_best_epoch_is_kept():
     x, y = task(120)
     net = SpikingNetwork.chain("16-8-2", seed=2)
@@ -255,6 +297,16 @@ def test_a_recipe_takes_every_encoder(encoder):
             "Spikes of input 'input' must be in 0..1, not 2",
         ),
         ({"shift": 1}, ValueError, "Input 'input' must have two axes to be shifted, not 16"),
+        (
+            {"spikes": lambda members, draws: task(len(members))[0]},
+            TypeError,
+            "Validation of spikes from a function must be (spikes, labels), not 0.1",
+        ),
+        (
+            {"spikes": lambda members, draws: task(9)[0], "validation": task(60)},
+            ValueError,
+            "Function must return spikes of 128 samples, not 9",
+        ),
     ],
 )
 def test_train_rejects(options, error, message):

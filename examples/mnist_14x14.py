@@ -1,0 +1,142 @@
+"""Train the classifier of 14x14 pixels that fits on an iCE40 UP5K, and measure it.
+
+Pictures of MNIST are turned, stretched, slanted and moved at random, by parts of a pixel, while
+they still have 28x28 pixels; then they are halved and encoded as a deterministic rate. The network
+is trained in real numbers and then in its integers. A tenth of the training pictures is held back,
+as it is, and chooses the epoch; the test pictures are answered once, at the end, by the reference.
+
+    python examples/mnist_14x14.py --save networks
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from spiker_hdl.model import Decay, Lif, encoders, reference
+from spiker_train import (
+    Cell,
+    FastSigmoid,
+    Quantization,
+    SpikingNetwork,
+    load_dataset,
+    quantize,
+    train,
+)
+from spiker_train.data import halved
+from spiker_train.training import accuracy, split
+
+TURN, STRETCH, SLANT, MOVE = 8.0, 0.08, 0.08, 1.0
+"""Most degrees, shares of the size, and pixels by which pictures are altered."""
+LEFT = 0.2
+"""Share of the pictures that are left as they are."""
+
+
+def altered(pictures: torch.Tensor, draws: np.random.Generator) -> np.ndarray:
+    """Return pictures turned, stretched, slanted and moved, each in its own way, and halved."""
+    count, high, wide = pictures.shape
+    most = np.array([np.deg2rad(TURN), STRETCH, STRETCH, SLANT, 2 * MOVE / wide, 2 * MOVE / high])
+    by = draws.uniform(-1, 1, (count, 6)) * most
+    by[draws.uniform(size=count) < LEFT] = 0
+    turn, across, along, slant, right, down = by.T
+    cosine, sine = np.cos(turn), np.sin(turn)
+    rows = [
+        np.stack([(1 + across) * cosine, slant - (1 + across) * sine, right], 1),
+        np.stack([(1 + along) * sine, (1 + along) * cosine, down], 1),
+    ]
+    maps = torch.as_tensor(np.stack(rows, 1), dtype=torch.float32)
+    places = functional.affine_grid(maps, [count, 1, high, wide], align_corners=False)
+    moved = functional.grid_sample(pictures[:, None].float(), places, align_corners=False)
+    return functional.avg_pool2d(moved, 2)[:, 0].add(0.5).to(torch.uint8).numpy()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--hidden", type=int, default=96)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--weights", type=int, default=4, help="bits")
+    parser.add_argument("--potentials", type=int, default=9, help="bits")
+    parser.add_argument("--real", type=int, default=45, help="epochs in real numbers")
+    parser.add_argument("--integer", type=int, default=25, help="epochs in integers")
+    parser.add_argument("--activity", type=float, default=0.003, help="what spikes cost")
+    parser.add_argument("--rate", type=float, default=2e-3, help="learning rate")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1, help="results depend on it")
+    parser.add_argument("--progress", action="store_true", help="show progress bars")
+    parser.add_argument("--save", type=Path, help="directory for the network")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    data = load_dataset("mnist")
+    kept, aside = split(len(data.x_train), 0.1, options.seed)
+    pictures, labels = torch.as_tensor(data.x_train[kept]), data.y_train[kept]
+
+    def encode(these: np.ndarray) -> np.ndarray:
+        return encoders.rate(these, options.steps)
+
+    def made(members: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+        return encode(altered(pictures[torch.as_tensor(members)], draws))
+
+    cell = Cell(Lif, threshold=1.0, decay=Decay.shift(3), surrogate=FastSigmoid(0.5))
+    net = SpikingNetwork.chain(
+        [196, options.hidden, 10],
+        cell=cell,
+        readout="last",
+        seed=options.seed,
+        shape=(14, 14),
+        name="mnist_14x14",
+    )
+    common = {
+        "validation": (encode(halved(data.x_train[aside])), data.y_train[aside]),
+        "activity": options.activity,
+        "seed": options.seed,
+        "progress": options.progress,
+    }
+    test = encode(halved(data.x_test))
+    history = train(net, made, labels, epochs=options.real, rate=options.rate, **common)
+    validation = {"float": history.validation[history.best]}
+    found = {"float": accuracy(net, test, data.y_test)}
+    integers = Quantization(options.weights, options.potentials).fit(net)
+    history = train(
+        net,
+        made,
+        labels,
+        epochs=options.integer,
+        rate=options.rate / 2,
+        integers=integers,
+        **common,
+    )
+    validation["integers"] = history.validation[history.best]
+    network = quantize(net, integers, longest=256, name="mnist_14x14")
+    answers = reference.run(network, test)
+    found["integers"] = float((answers.classes == data.y_test).mean())
+    figures = {
+        "validation": validation,
+        "accuracy": found,
+        "spikes": {
+            "input": float(np.count_nonzero(test) / len(test)),
+            "hidden": float(answers.counts["hidden"].mean()),
+        },
+        "weight_bits": network.weight_bits,
+    }
+    print(json.dumps(figures))
+    if options.json is not None:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    if options.save is not None:
+        notes = {
+            "data": "mnist_14x14",
+            "encoder": "rate",
+            "steps": str(options.steps),
+            "seed": str(options.seed),
+            "command": "python examples/mnist_14x14.py --save networks",
+        }
+        options.save.mkdir(parents=True, exist_ok=True)
+        replace(network, notes=notes).save(options.save / "mnist_14x14.spiker")
+
+
+if __name__ == "__main__":
+    main()
