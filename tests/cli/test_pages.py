@@ -1,10 +1,12 @@
 """The Python and the commands that README and documentation show do run."""
 
+import gc
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from amaranth.hdl import Fragment, Module
 
 from spiker_cli.main import main
 
@@ -27,9 +29,14 @@ def blocks(page):
 )
 def test_python_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # Amaranth tells of hardware that nobody uses once it has elaborated some.
+    Fragment.get(Module(), None)
     names = {"__name__": "page"}
     for block in blocks(page):
         exec(compile(block, page.name, "exec", dont_inherit=True), names)
+    # What was left open or unused is told now, and not in some later test.
+    names.clear()
+    gc.collect()
 
 
 def test_python_of_the_readme_is_about_ten_lines():

@@ -1,3 +1,5 @@
+# amaranth: UnusedElaboratable=no
+
 """What a design takes, of each family of devices."""
 
 import pytest
