@@ -19,7 +19,7 @@ from spiker_hdl.model.check import check_int, check_kind
 from spiker_hdl.rtl import Accelerator
 
 from .clocks import find_dividers
-from .fit import FitError, advice, check_fit
+from .fit import FitError, advice, check_fit, find_lanes
 from .flow import Outcome, make_bitstream, make_plan
 from .target import Target
 from .tools import ToolError, find_tools
@@ -34,6 +34,16 @@ FORMAT = 1
 
 KEPT = {".rpt": "synthesis.log", ".tim": "place_and_route.log"}
 """Logs that are kept, by the ending that Amaranth gives them."""
+
+CELLS = {
+    "ICESTORM_LC": "look-up tables",
+    "ICESTORM_RAM": "block RAMs",
+    "TRELLIS_COMB": "look-up tables",
+    "DP16KD": "block RAMs",
+    "LUT4": "look-up tables",
+    "BSRAM": "block RAMs",
+}
+"""What place and route counts, in the words of the tables."""
 
 
 class TimingError(ValueError):
@@ -187,12 +197,16 @@ def _explain(
         if slash and used.strip().isdecimal() and rest.split()[0].isdecimal():
             available = int(rest.split()[0])
             if int(used) > available:
-                short.append(f"{int(used):,} {cell} of {available:,}")
+                short.append(f"{int(used):,} {CELLS.get(cell, cell)} of {available:,}")
     packed = "no BELs remaining" in str(error) or "nable to find a placement" in str(error)
     if short or packed:
         what = " and ".join(dict.fromkeys(short)) or "more cells than there are"
         fewer = max(core.lanes for core in mapping.cores.values()) // 2
-        remedy = f"try --lanes {fewer}" if fewer else advice(target, network, mapping)
+        likely = find_lanes(target, network, mapping)
+        if fewer and (likely is None or likely > fewer):
+            remedy = f"try --lanes {fewer}"
+        else:
+            remedy = advice(target, network, mapping)
         raise FitError(f"Network must fit on {target.title}, and needs {what}: {remedy}") from None
 
 
@@ -247,7 +261,8 @@ def read_build(directory: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} must be what `spiker build` wrote, and is damaged") from None
     if name is None:
         raise ValueError(
-            f"Build must have a bitstream, and that of {board} is a project for the vendor's tool"
+            f"Build must have a bitstream, and that of {board} is a project for the vendor's tool, "
+            f"which {directory / 'project' / 'build_top.sh'} runs"
         )
     if not (directory / name).is_file():
         raise ValueError(f"Bitstream must be there, and {directory / name} is missing")

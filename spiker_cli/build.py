@@ -58,7 +58,7 @@ def build(
         return {"timing": {"samples": len(cycles), "data": source, "cycles": float(cycles.mean())}}
 
     steps = [*("synthesis", "place and route", "packing")] if tools else ["project"]
-    with progress(f"{path.name} for {target.title}", len(steps)) as advance_bar:
+    with progress(f"{path.name} for {target.title}, steps", len(steps)) as advance_bar:
         begun: list[str] = []
 
         def step(name: str) -> None:

