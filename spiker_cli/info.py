@@ -84,6 +84,7 @@ def _population(network: Network, mapping: Mapping, name: str) -> dict[str, Any]
         "state_bits": _state_bits(network, name),
         "lanes": core.lanes,
         "units": core.units,
+        "stages": core.stages,
         "banks": core.banks,
         "overlap": overlaps(network, name, core),
     }
@@ -143,12 +144,20 @@ def _show(report: dict[str, Any]) -> None:
     )
     columns(
         "cores of the populations",
-        ["name", "lanes", "step units", "banks, events at once", "takes events while neurons step"],
+        [
+            "name",
+            "lanes",
+            "step units",
+            "stages",
+            "banks, events at once",
+            "takes events while neurons step",
+        ],
         [
             [
                 one["name"],
                 f"{one['lanes']} of {one['size']}",
                 one["units"],
+                one["stages"],
                 one["banks"],
                 "yes" if one["overlap"] else "no",
             ]

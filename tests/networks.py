@@ -482,6 +482,7 @@ def random_mapping(network: Network, random: Random) -> Mapping:
         sizes = [scanned[one.name] for one in sources if scanned[one.name] < one.size]
         banks = [n for n in (1, 2, 4, 8) if gcd(*sizes) % n == 0]
         cores[name] = Core(lanes, units, random.choice(banks), random.random() < 0.5)
+        cores[name] = replace(cores[name], stages=random.choice([1, 1, 2, 3]))
     spare = random.choice([0, 0, 3, 20])
     queues = {
         one.name: queue_minimum(network, one) + random.randint(0, spare)

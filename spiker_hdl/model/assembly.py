@@ -425,7 +425,7 @@ class _Core:
                 machines.count,
                 [*direct, False],
                 folds=-(-size // core.lanes),
-                interval=max(machine.LEAST_INTERVAL, self.groups),
+                interval=machine.interval(core, self.groups),
                 overlap=machine.overlaps(network, name, core),
             )
         )

@@ -4,19 +4,16 @@ from .mapping import Core
 from .network import Network
 
 __all__ = [
-    "LEAST_INTERVAL",
     "STEP_ROOM",
     "TICK_ROOM",
     "clocked",
     "emitter_depth",
+    "interval",
     "outcome_delay",
     "overlaps",
     "reads_potential",
     "room",
 ]
-
-LEAST_INTERVAL = 4
-"""Cycles from one step to the next that the way through the stepper and its memory needs."""
 
 STEP_ROOM = 2
 """Steps whose events may wait to leave a population."""
@@ -35,7 +32,15 @@ def outcome_delay(core: Core) -> int:
 
     Weights of several banks are added up in a cycle of its own.
     """
-    return 4 + (core.banks > 1)
+    return 3 + core.stages + (core.banks > 1)
+
+
+def interval(core: Core, groups: int) -> int:
+    """Return the least cycles from one step of so many groups of neurons to the next.
+
+    A group's states must have come through the stepper into their memory before they are read.
+    """
+    return max(3 + core.stages, groups)
 
 
 def overlaps(network: Network, name: str, core: Core) -> bool:

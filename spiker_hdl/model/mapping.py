@@ -15,6 +15,7 @@ __all__ = ["PRESETS", "STORES", "Core", "Mapping", "queue_minimum", "store_bits"
 FORMS = ("words", "events")
 STORES = ("rows", "synapses")
 BANKS = (1, 2, 4, 8)
+STAGES = 4  # at most
 PRESETS = ("default", "fast", "balanced", "small")
 FEW = 32  # neurons of a population that is small, where presets tell
 
@@ -72,12 +73,16 @@ class Core:
     overlap : bool
         Whether events of the next step are taken while the neurons step, for which their sums are
         kept twice. Folded lanes of held inputs never do.
+    stages : int
+        Clock cycles of a neuron's step, 1 to 4: its operations are shared out among them, which
+        lets the clock be faster. The events of a step come as many cycles later.
     """
 
     lanes: int
     units: int
     banks: int = 1
     overlap: bool = False
+    stages: int = 1
 
     def __post_init__(self) -> None:
         check_int("Lanes", self.lanes, 1)
@@ -86,6 +91,7 @@ class Core:
         if self.banks not in BANKS:
             raise ValueError(f"Banks must be 1, 2, 4 or 8, not {self.banks}")
         check_kind("Overlap", self.overlap, bool)
+        check_int("Stages", self.stages, 1, STAGES)
         if self.units > self.lanes:
             raise ValueError(f"Step units must be at most the {self.lanes} lanes, not {self.units}")
 
@@ -182,12 +188,12 @@ class Mapping:
     def balanced(cls, network: Network, **changes: Any) -> "Mapping":
         """Return a mapping of few cycles for its area: a lane for two neurons of what is large.
 
-        Their sums lie in small memories, and at most eight neurons step at once.
+        Their sums lie in small memories, at most eight neurons step at once, and in two stages.
         """
         cores = {
-            one.name: Core(-(-one.size // 16) * 8, 8)
+            one.name: Core(-(-one.size // 16) * 8, 8, stages=2)
             if one.size > FEW
-            else Core(one.size, min(2, one.size))
+            else Core(one.size, min(2, one.size), stages=2)
             for one in network.populations
         }
         return cls.default(network, cores=cores, **changes)

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..model import Mapping, Network, Projection
 from ..model.check import check_kind
-from ..model.machine import LEAST_INTERVAL, clocked, overlaps, reads_potential
+from ..model.machine import clocked, interval, overlaps, reads_potential
 from .emitter import Emitter
 from .events import AddressEvent, value_shape
 from .expander import SynapseEvent, added_width
@@ -23,11 +23,11 @@ class PopulationCore(wiring.Component):
     """A population that takes address events, and steps when each input has ended its step.
 
     Events of as many sources as there are banks take ``ceil(size / lanes)`` cycles together; a step
-    takes ``max(4, ceil(size / units))`` in which no events are accepted, unless they overlap, but
-    the population's own events leave it meanwhile. Inputs have fixed priority, the first the
-    highest. Before a step starts, there must be room for its events: those of at most one step
-    before it may still wait to be taken, so that silent steps take six or seven cycles each where
-    they follow each other: see :mod:`spiker_hdl.model.timing`.
+    takes ``max(3 + stages, ceil(size / units))`` in which no events are accepted, unless they
+    overlap, but the population's own events leave it meanwhile. Inputs have fixed priority, the
+    first the highest. Before a step starts, there must be room for its events: those of at most one
+    step before it may still wait to be taken, so that silent steps of one stage take six or seven
+    cycles each where they follow each other: see :mod:`spiker_hdl.model.timing`.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class PopulationCore(wiring.Component):
         if self.clocked:
             self.events.append(AddressEvent(1))
         self.folds = -(-size // core.lanes)
-        self.stepper = Stepper(self.population, self.bounds, units=core.units)
+        self.stepper = Stepper(self.population, self.bounds, units=core.units, stages=core.stages)
         members = {f"i{n}": In(stream.Signature(event)) for n, event in enumerate(self.events)}
         members["finish"] = Out(1)
         members["rest"] = Out(1)
@@ -155,7 +155,7 @@ class PopulationCore(wiring.Component):
             folds=self.folds,
             lanes=self.core.lanes,
             banks=banks,
-            interval=max(LEAST_INTERVAL, self.stepper.groups),
+            interval=interval(self.core, self.stepper.groups),
             overlap=self.overlap,
             holds=self.network.holds(self.population.name),
         )

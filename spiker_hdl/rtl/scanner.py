@@ -110,8 +110,10 @@ class Scanner(wiring.Component):
 
         # A word is done with its token, or with its last event where it ends no step.
         advance = self.o.ready & self.o.valid
-        done = Signal()
-        m.d.comb += done.eq(Mux(word.end, advance & ~some, (advance | ~some) & ~rest.any()))
+        done, more = Signal(), Signal()
+        each = [several(word.flags[bank :: self.banks]) for bank in range(self.banks)]
+        m.d.comb += more.eq(Cat(each).any())
+        m.d.comb += done.eq(Mux(word.end, advance & ~some, (advance | ~some) & ~more))
         m.d.comb += self.i.ready.eq(~full | done)
         with m.If(advance):
             m.d.sync += word.flags.eq(rest)
@@ -137,3 +139,13 @@ class Scanner(wiring.Component):
         with m.If(some):
             row = word.index * (self.width // self.banks) + place
             m.d.comb += into_slots(self.o.p, bank, 1, row, value)
+
+
+def several(flags: Value) -> Value:
+    """Tell whether more than one of the flags is set, sooner than what is left could tell."""
+    found = [(flag, C(0, 1)) for flag in flags] or [(C(0, 1), C(0, 1))]
+    while len(found) > 1:
+        pairs = [*zip(found[::2], found[1::2], strict=False)]
+        rest = found[len(pairs) * 2 :]
+        found = [(a | b, more | most | (a & b)) for (a, more), (b, most) in pairs] + rest
+    return found[0][1]

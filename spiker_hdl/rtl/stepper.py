@@ -1,6 +1,7 @@
 """The neurons' equations, for a few neurons at a time."""
 
 from collections.abc import Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,9 @@ from amaranth.lib.wiring import In, Out
 from ..model import Bounds, Population
 from ..model.bounds import signed_width
 from ..model.check import check_int
+from ..model.mapping import STAGES
 from .gates import Gates
+from .staged import Staged, budget
 
 __all__ = ["Outcome", "Stepper", "range_shape", "state_layout"]
 
@@ -66,8 +69,8 @@ class Stepper(wiring.Component):
     """States of a population, and the logic of one step for ``units`` of its neurons.
 
     The states lie in memory, a group of neurons a row, with the parameters that differ from neuron
-    to neuron beside them. A group's outcome, and its states in memory, come two cycles after its
-    sums: one to add the bias, one for the step.
+    to neuron beside them. A group's outcome, and its states in memory, come ``1 + stages`` cycles
+    after its sums: one to add the bias, the others for the step.
 
     Parameters
     ----------
@@ -75,6 +78,8 @@ class Stepper(wiring.Component):
     bounds : Bounds
     units : int
         Neurons in a group.
+    stages : int
+        Cycles of a step, among which its operations are shared out.
 
     Members
     -------
@@ -97,11 +102,13 @@ class Stepper(wiring.Component):
     last: Signal
     o: data.View
 
-    def __init__(self, population: Population, bounds: Bounds, *, units: int):
+    def __init__(self, population: Population, bounds: Bounds, *, units: int, stages: int = 1):
         check_int("Step units", units, 1, population.size)
+        check_int("Stages", stages, 1, STAGES)
         self.population = population
         self.bounds = bounds
         self.units = units
+        self.stages = stages
         self.groups = -(-population.size // units)
         self.states = state_layout(population, bounds)
         super().__init__({
@@ -172,27 +179,43 @@ class Stepper(wiring.Component):
                 rested = Mux(self.first, values[f"rest_{name}"], kept[n][name])
                 m.d.sync += held.states[n][name].eq(rested)
 
-        # Second cycle: the neurons' own equations.
+        # The other cycles: the neurons' own equations.
+        for _ in range(self.stages - 1):
+            before, mark = mark, Signal.like(mark)
+            m.d.sync += mark.eq(before)
         m.d.sync += [
             self.o.valid.eq(mark.valid),
             self.o.group.eq(mark.group),
             self.o.last.eq(mark.last),
         ]
+        steps = []
         for n in range(self.units):
             values = self.values() | {name: held.known[n][name] for name, _ in layout}
-            fired, after = self.step(m, values, held.states[n], current[n])
+            steps.append(partial(self.step, values, held.states[n], current[n]))
+        longest = budget(self.stages, steps[0]) if self.stages > 1 else 0
+        for n, step in enumerate(steps):
+            via = Staged(m, stages=self.stages, longest=longest) if self.stages > 1 else Gates(m)
+            fired, after = step(via)
             m.d.sync += self.o.fired[n].eq(0 if fired is None else fired)
             for name, value in after.items():
                 m.d.sync += self.o.states[n][name].eq(value)
 
         return m
 
-    def step(self, m, values: Mapping[str, Any], states, current) -> tuple[Any, dict]:
+    def step(self, values: Mapping[str, Any], states, current, via) -> tuple[Any, dict]:
         """Return what a neuron computes, as gates."""
         neuron = self.population.neuron
-        parameters = neuron.bind({name: values[name] for name in neuron.parameters})
-        before = SimpleNamespace(**{name: states[name] for name in neuron.states})
-        return neuron.step(parameters, before, current, Gates(m))
+        known = {name: values[name] for name in neuron.parameters}
+        before = {name: states[name] for name in neuron.states}
+        if not isinstance(via, Staged):
+            return neuron.step(neuron.bind(known), SimpleNamespace(**before), current, via)
+        known = {name: via.given(value) for name, value in known.items()}
+        before = {name: via.given(value) for name, value in before.items()}
+        fired, after = neuron.step(
+            neuron.bind(known), SimpleNamespace(**before), via.given(current), via
+        )
+        fired = None if fired is None else via.taken(fired)
+        return fired, {name: via.taken(value) for name, value in after.items()}
 
 
 def _rows(m, name: str, layout, units: int, groups: int, init, stepper: Stepper):

@@ -99,16 +99,17 @@ def test_json_must_have_a_place(refused, network_file, tmp_path, place):
 def test_it_says_what_is_held_and_how_events_come(spiker, tmp_path, held, lanes, overlaps):
     network = make_network()
     network = replace(network, inputs=(Input("input", 64, held=held),))
-    cores = {"hidden": Core(lanes, 2, 4, overlap=True), "output": Core(10, 5)}
+    cores = {"hidden": Core(lanes, 2, 4, overlap=True, stages=3), "output": Core(10, 5)}
     path = tmp_path / "held.spiker"
     save(network, path, Mapping.default(network, cores=cores))
     code, out, _ = spiker("info", path, "--json", "-")
     report = json.loads(out)
     assert code == 0
     assert [one["held"] for one in report["inputs"]] == [held]
-    assert [(one["banks"], one["overlap"]) for one in report["populations"]] == [
-        (4, overlaps),
-        (1, False),
+    populations = report["populations"]
+    assert [(one["banks"], one["overlap"], one["stages"]) for one in populations] == [
+        (4, overlaps, 3),
+        (1, False, 1),
     ]
     shown = spiker("info", path)[1]
     assert ("input, held" in shown) == held
@@ -116,7 +117,8 @@ def test_it_says_what_is_held_and_how_events_come(spiker, tmp_path, held, lanes,
     assert [part.strip() for part in hidden.split("│")[2:-1]] == [
         f"{lanes} of 6",
         "2",
+        "3",
         "4",
         "yes" if overlaps else "no",
     ]
-    assert [part.strip() for part in output.split("│")[2:-1]] == ["10 of 10", "5", "1", "no"]
+    assert [part.strip() for part in output.split("│")[2:-1]] == ["10 of 10", "5", "1", "1", "no"]

@@ -100,7 +100,7 @@ def test_events_are_the_set_bits_in_order_then_the_token(size, width, banks, tmp
         ("~some & word.last", "word.last"),
         ("word.index * (self.width // self.banks)", "word.index * self.width"),
         ("Mux(word.end, advance & ~some", "Mux(word.end, advance & ~rest.any()"),
-        ("(advance | ~some) & ~rest.any()", "advance & ~rest.any()"),
+        ("(advance | ~some) & ~more", "advance & ~more"),
         ("values[place] if", "values[0] if"),
         ("channels = range(bank,", "channels = range(0,"),
         ("some = flags.any()", "some = word.flags.any()"),

@@ -22,7 +22,7 @@ from spiker_hdl.model import (
     Readout,
 )
 from spiker_hdl.model.bounds import signed_width
-from spiker_hdl.rtl import gates, stepper
+from spiker_hdl.rtl import gates, staged, stepper
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +70,7 @@ class Closed(Harness):
         for name, _ in dut.states:
             low, high = self.bounds.states[name]
             m.d.comb += Assume((states[name] >= low) & (states[name] <= high))
-        _, after = dut.step(m, dut.values(), states, current)
+        _, after = dut.step(dut.values(), states, current, stepper.Gates(m))
         for name, value in after.items():
             low, high = self.claimed[name]
             m.d.comb += Assert((value >= low) & (value <= high))
@@ -91,11 +91,12 @@ class Stepped(Harness):
         starts, first, last = (self.free(1, name) for name in ("starts", "first", "last"))
         m.d.comb += Assume((sums >= bounds.sum_low) & (sums <= bounds.sum_high))
 
-        # A step goes through all groups, asking ahead; at least four cycles lie between two steps.
-        clock = Signal(range(5))
+        # A step goes through all groups, asking ahead; at least this many cycles lie between two.
+        least = 3 + dut.stages
+        clock = Signal(range(least + 1))
         fresh = Signal()
         turning = clock < groups
-        with m.If(turning | (clock != 4)):
+        with m.If(turning | (clock != least)):
             m.d.sync += clock.eq(clock + 1)
         with m.Elif(starts):
             m.d.sync += [clock.eq(0), fresh.eq(first)]
@@ -135,12 +136,13 @@ class Stepped(Harness):
                 o_countdown_after=Signal(integer, name=f"countdown_{n}"),
                 o_pending_after=Signal(integer, name=f"pending_{n}"),
             )
-            fired, late = Signal(name=f"fired_{n}"), Signal(2, name=f"late_{n}")
+            fired = Signal(name=f"fired_{n}")
+            late = Signal(1 + dut.stages, name=f"late_{n}")
             goes = go & (group == n) & (fresh | some)
-            m.d.sync += late.eq(Cat(goes, late[0]))
+            m.d.sync += late.eq(Cat(goes, late[:-1]))
             with m.If(goes):
                 m.d.sync += [kept.eq(after), fired.eq(fires), some.eq(1)]
-            with m.If(late[1]):
+            with m.If(late[-1]):
                 low, high = bounds.states["v"]
                 m.d.comb += [
                     Assert(dut.o.valid & (dut.o.group == n)),
@@ -174,14 +176,29 @@ def test_a_fault_in_saturation_is_found(tmp_path, monkeypatch):
     assert not solve(Closed(NEURONS["Integrator"]), tmp_path).holds
 
 
-def stepped(module, folder, mode="bmc"):
+def stepped(module, folder, stages=1):
     members = population(NEURONS["Lif"])
-    dut = Stepped(module.Stepper(*members, units=1))
-    return prove(dut, folder, mode=mode, depth=14, verilog=["neurons.v"]).holds
+    dut = Stepped(module.Stepper(*members, units=1, stages=stages))
+    return prove(dut, folder, mode="bmc", depth=12 + 2 * stages, verilog=["neurons.v"]).holds
 
 
-def test_a_stepper_stores_all_of_a_potential(tmp_path):
-    assert stepped(stepper, tmp_path)
+@pytest.mark.parametrize("stages", [1, 2])
+def test_a_stepper_stores_all_of_a_potential(stages, tmp_path):
+    assert stepped(stepper, tmp_path, stages)
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("self.held.append(self.via.register(self.held[-1]))", "self.held.append(self.held[-1])"),
+        ("[one.at(stage) if isinstance", "[one.held[0] if isinstance"),
+    ],
+)
+def test_a_fault_between_stages_is_found(old, new, tmp_path, monkeypatch):
+    faulty = planted(staged, old, new)
+    monkeypatch.setattr(stepper, "Staged", faulty.Staged)
+    monkeypatch.setattr(stepper, "budget", faulty.budget)
+    assert not stepped(stepper, tmp_path, 2)
 
 
 @pytest.mark.parametrize(

@@ -116,14 +116,14 @@ def test_json_and_back():
 
 
 def test_json_holds_all_of_a_core():
-    mapping = Mapping({"a": Core(3, 2, 8, True), "b": Core(4, 2, 1)}, QUEUES)
+    mapping = Mapping({"a": Core(3, 2, 8, True, 2), "b": Core(4, 2, 1)}, QUEUES)
     text = json.loads(json.dumps(mapping.to_json()))
     assert text["cores"] == {
-        "a": {"lanes": 3, "units": 2, "banks": 8, "overlap": True},
-        "b": {"lanes": 4, "units": 2, "banks": 1, "overlap": False},
+        "a": {"lanes": 3, "units": 2, "banks": 8, "overlap": True, "stages": 2},
+        "b": {"lanes": 4, "units": 2, "banks": 1, "overlap": False, "stages": 1},
     }
     assert Mapping.from_json(text) == mapping
-    others = [Core(3, 2, 4, True), Core(3, 2, 8), Core(3, 1, 8, True)]
+    others = [Core(3, 2, 4, True, 2), Core(3, 2, 8), Core(3, 1, 8, True, 2), Core(3, 2, 8, True)]
     assert all(Mapping({**mapping.cores, "a": one}, QUEUES) != mapping for one in others)
 
 
@@ -190,6 +190,9 @@ def test_nothing_changes_once_made():
         (lambda: Core(2, 2, 2.0), TypeError, "Banks must be an int, not 2.0"),
         (lambda: Core(2, 2, True), TypeError, "Banks must be an int, not True"),
         (lambda: Core(2, 2, 1, 1), TypeError, "Overlap must be a bool, not 1"),
+        (lambda: Core(2, 2, stages=0), ValueError, "Stages must be at least 1, not 0"),
+        (lambda: Core(2, 2, stages=5), ValueError, "Stages must be at most 4, not 5"),
+        (lambda: Core(2, 2, stages=True), TypeError, "Stages must be an int, not True"),
         (
             lambda: Mapping(CORES | {"a": Core(3, 3, 4)}, QUEUES, word=3).check(NETWORK),
             ValueError,
@@ -214,7 +217,8 @@ def test_nothing_changes_once_made():
         (
             lambda: Mapping([Core(1, 1)]),
             TypeError,
-            "Mapping cores must be a mapping, not [Core(lanes=1, units=1, banks=1, overlap=False)]",
+            "Mapping cores must be a mapping, not [Core(lanes=1, units=1, banks=1, overlap=False, "
+            "stages=1)]",
         ),
         (lambda: Mapping({}, [1]), TypeError, "Mapping queues must be a mapping, not [1]"),
         (
@@ -293,12 +297,12 @@ def test_nothing_changes_once_made():
         (
             lambda: Mapping.from_json(Mapping({}).to_json() | {"cores": {"a": {"lanes": 1}}}),
             ValueError,
-            "Core of 'a' must have lanes, units, banks, overlap, not {'lanes': 1}",
+            "Core of 'a' must have lanes, units, banks, overlap, stages, not {'lanes': 1}",
         ),
         (
             lambda: Mapping.from_json(Mapping({}).to_json() | {"cores": {"a": [1, 2]}}),
             ValueError,
-            "Core of 'a' must have lanes, units, banks, overlap, not [1, 2]",
+            "Core of 'a' must have lanes, units, banks, overlap, stages, not [1, 2]",
         ),
         (
             lambda: Mapping.from_json(Mapping({}).to_json() | {"queues": {"q": None}}),

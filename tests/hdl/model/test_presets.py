@@ -36,7 +36,10 @@ def test_presets_of_mnist():
         "hidden": Core(128, 16, banks=2, overlap=True),
         "output": Core(10, 10, banks=4, overlap=True),
     }
-    assert balanced.cores == {"hidden": Core(64, 8), "output": Core(10, 2)}
+    assert balanced.cores == {
+        "hidden": Core(64, 8, stages=2),
+        "output": Core(10, 2, stages=2),
+    }
     assert small.cores == {"hidden": Core(4, 1), "output": Core(2, 1)}
     assert (fast.word, balanced.word, small.word) == (32, 32, 16)
 

@@ -141,7 +141,7 @@ def run(dut, samples, random, wait):
     one = dut.population
     outcomes = []
     # As many cycles as the states need to be in memory again.
-    least = max(0, 4 - dut.groups)
+    least = max(0, 3 + dut.stages - dut.groups)
 
     async def drive(ctx):
         for sample in samples:
@@ -160,7 +160,7 @@ def run(dut, samples, random, wait):
                 ctx.set(dut.go, 0)
                 for _ in range(least + (random.randrange(3) if wait else 0)):
                     await ctx.tick()
-        for _ in range(4):
+        for _ in range(3 + dut.stages):
             await ctx.tick()
         done.append(True)
 
@@ -201,13 +201,13 @@ def random_sums(random, reach, samples=5):
 # -- against the model ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("units", [1, 4, 6])
+@pytest.mark.parametrize("units, stages", [(1, 1), (4, 1), (6, 1), (1, 2), (6, 3)])
 @pytest.mark.parametrize("name", NEURONS)
-def test_step_units_compute_what_the_model_does(name, units):
+def test_step_units_compute_what_the_model_does(name, units, stages):
     random = Random(units)
     one, bounds = population(NEURONS[name])
     samples = random_sums(random, 60)
-    dut = Stepper(one, bounds, units=units)
+    dut = Stepper(one, bounds, units=units, stages=stages)
     rows, lasts = run(dut, samples, random, wait=units != 4)
     wanted = answer(one, samples)
     assert rows == wanted
@@ -230,13 +230,15 @@ def test_bias_is_added(name, bias):
 # -- cycle by cycle ------------------------------------------------------------------------------
 
 
-def test_an_outcome_comes_two_cycles_after_its_sums():
+@pytest.mark.parametrize("stages", [1, 2, 4])
+def test_an_outcome_comes_a_cycle_and_all_stages_after_its_sums(stages):
     one, bounds = population(Accumulator(width=8))
-    dut = Stepper(one, bounds, units=3)
+    dut = Stepper(one, bounds, units=3, stages=stages)
     trace = []
+    begin = [(1, 0, [1, 2, 3]), (1, 1, [4, 5, 6])]
 
     async def testbench(ctx):
-        for go, group, sums in [(1, 0, [1, 2, 3]), (1, 1, [4, 5, 6]), *[(0, 0, [9, 9, 9])] * 3]:
+        for go, group, sums in [*begin, *[(0, 0, [9, 9, 9])] * (2 + stages)]:
             ctx.set(dut.go, go)
             ctx.set(dut.first, 1)
             ctx.set(dut.group, group)
@@ -245,7 +247,8 @@ def test_an_outcome_comes_two_cycles_after_its_sums():
             trace.append((o.group, [unit.v for unit in o.states]) if o.valid else None)
 
     simulate(dut, testbench)
-    assert trace == [None, None, (0, [1, 2, 3]), (1, [4, 5, 6]), None]
+    waits = [None] * (1 + stages)
+    assert trace == [*waits, (0, [1, 2, 3]), (1, [4, 5, 6]), None]
 
 
 @pytest.mark.parametrize(
@@ -276,14 +279,16 @@ def test_stepper_converts(name):
 
 
 @pytest.mark.parametrize(
-    "units, error, message",
+    "units, stages, error, message",
     [
-        (0, ValueError, "Step units must be at least 1, not 0"),
-        (7, ValueError, "Step units must be at most 6, not 7"),
-        ("1", TypeError, "Step units must be an int, not '1'"),
+        (0, 1, ValueError, "Step units must be at least 1, not 0"),
+        (7, 1, ValueError, "Step units must be at most 6, not 7"),
+        ("1", 1, TypeError, "Step units must be an int, not '1'"),
+        (1, 0, ValueError, "Stages must be at least 1, not 0"),
+        (1, 5, ValueError, "Stages must be at most 4, not 5"),
     ],
 )
-def test_stepper_rejects(units, error, message):
+def test_stepper_rejects(units, stages, error, message):
     one, bounds = population(NEURONS["lif"])
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        Stepper(one, bounds, units=units)
+        Stepper(one, bounds, units=units, stages=stages)
