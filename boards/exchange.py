@@ -64,6 +64,7 @@ class Exchange:
         self.progressed = float("-inf")
         self.resent = 0
         self._payloads: Iterator[bytes] = iter(payloads)
+        self._spent = False  # of them all
         self._open = False
         self._due = now
         self._round = 0  # polls so far; the tag is this, modulo 256
@@ -83,8 +84,15 @@ class Exchange:
 
     @property
     def done(self) -> bool:
-        """Whether all results are there."""
+        """Whether all results are there; or all data was taken, where no results are to come."""
+        if not self.results:
+            return self._spent and self._base == self._next
         return len(self.found) == self.results
+
+    @property
+    def taken(self) -> int:
+        """Frames of data that the board has taken."""
+        return self._base
 
     @property
     def due(self) -> float:
@@ -112,6 +120,7 @@ class Exchange:
         while self._next < self._base + WINDOW:
             payload = next(self._payloads, None)
             if payload is None:
+                self._spent = True
                 break
             self._kept[self._next] = payload
             frames.append(self._data(self._next))

@@ -16,6 +16,9 @@ SMALL = 2048
 LINK_MEMORIES = ((512, 8), (512, 8))
 """Frames that wait for the host, and for the accelerator: words and bits."""
 
+SPRAM = (16384, 16)
+"""Words and bits of a large memory without contents."""
+
 SURE = 0.7
 """Share of the estimated look-up tables that a design takes at the least."""
 
@@ -54,21 +57,28 @@ class Need:
         Within a quarter or so.
     block_rams : int
         For weights and link, at the least.
+    sprams : int
+        For weights that are loaded.
     """
 
     luts: int
     block_rams: int
+    sprams: int = 0
 
 
 def _blocks(family: str, words: int, bits: int) -> int:
     return min(-(-words // depth) * -(-bits // width) for depth, width in FAMILIES[family].shapes)
 
 
-def _memories(network: Network, mapping: Mapping, spare: int) -> list[tuple[int, int]]:
+def _memories(
+    network: Network, mapping: Mapping, spare: int, huge: bool = False
+) -> list[tuple[int, int]]:
     """Return words and bits of each memory of weights, with so many bits a weight less."""
     found = []
     for one in network.projections:
         core = mapping.cores[one.target]
+        if (core.weights == "huge") != huge:
+            continue
         folds = -(-one.synapses.target_size // core.lanes)
         width = max(1, one.width - spare)
         if mapping.store(network, one) == "rows":
@@ -104,6 +114,10 @@ def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> 
     return Need(
         _FIXED[family] + lane + (bits >> kind.luts),
         sum(_blocks(family, *one) for one in deep),
+        sum(
+            -(-words // SPRAM[0]) * -(-bits // SPRAM[1])
+            for words, bits in _memories(network, mapping, spare, huge=True)
+        ),
     )
 
 
@@ -113,19 +127,28 @@ def _short(target: Target, network: Network, mapping: Mapping, spare: int = 0) -
     short = []
     if found.block_rams > capacity.block_rams:
         short.append(f"{found.block_rams} block RAMs of {capacity.block_rams}")
+    if found.sprams > capacity.sprams:
+        short.append(f"{found.sprams} memories without contents of {capacity.sprams}")
     if SURE * found.luts > capacity.luts:
         short.append(f"about {found.luts:,} look-up tables of {capacity.luts:,}")
     return short
 
 
 def _folded(network: Network, mapping: Mapping, lanes: int) -> Mapping:
-    cores = Mapping.folded(network, lanes).cores
+    cores = {
+        name: replace(mapping.cores[name], lanes=core.lanes, units=core.units, banks=1)
+        for name, core in Mapping.folded(network, lanes).cores.items()
+    }
     return replace(mapping, cores=cores)
 
 
 def _likely(target: Target, network: Network, mapping: Mapping) -> bool:
     found, capacity = need(network, mapping, target.family), target.capacity
-    return found.block_rams <= capacity.block_rams and found.luts <= FULL * capacity.luts
+    return (
+        found.block_rams <= capacity.block_rams
+        and found.sprams <= capacity.sprams
+        and found.luts <= FULL * capacity.luts
+    )
 
 
 def find_lanes(target: Target, network: Network, mapping: Mapping | None = None) -> int | None:

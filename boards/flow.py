@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spiker_hdl.rtl.loader import EMPTIED
+
 from .target import Target
 from .tools import Tool, run_tool
 from .top import BoardTop
@@ -50,7 +52,7 @@ class Outcome:
 def make_plan(top: BoardTop, directory: Path, options: dict[str, str]) -> list[list[str]]:
     """Write the files of a build, and return its commands."""
     board = top.target.platform()
-    given = {**top.target.options, **options}
+    given = {"script_after_read": EMPTIED, **top.target.options, **options}
     plan = board.build(top, name=NAME, do_build=False, debug_verilog=False, **given)
     plan.extract(str(directory))
     script = directory / f"build_{NAME}.json"

@@ -20,9 +20,11 @@ from spiker_hdl.link.frames import (
     Reader,
     encode,
 )
-from spiker_hdl.link.payloads import Port, ResultLayout, data_payloads
-from spiker_hdl.model import Network, Reports, Result, Stimulus, check_record, stimulus
+from spiker_hdl.link.payloads import Port, ResultLayout, data_payloads, load_payloads
+from spiker_hdl.link.registers import mapping_digest
+from spiker_hdl.model import Mapping, Network, Reports, Result, Stimulus, check_record, stimulus
 from spiker_hdl.model.check import check_int, check_kind
+from spiker_hdl.model.loading import beats, roomy, structure
 
 from .exchange import Exchange, SessionError
 
@@ -160,19 +162,98 @@ class Board:
             return f"sample {first}" if first == last else f"samples {first} to {last}"
 
         def go_on() -> None:
+            nonlocal layout
             identity = self._identify()
             self._check(identity, network)
+            if not found:
+                names = [one.name for one in network.populations]
+                layout = ResultLayout(roomy(network, [names[n] for n in identity.writable]))
             self._session_of(network, given, identity, layout, found, progress)
 
         self._persist(go_on, lambda: f"{left()} of {len(given)} without answer", lambda: len(found))
         return layout.result(found, "board")
 
+    def load(
+        self,
+        network: Network,
+        mapping: Mapping,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Load a network's numbers into a board that was built for another, or without any.
+
+        Parameters
+        ----------
+        network : Network
+            Of the same structure: see :func:`spiker_hdl.model.loading.structure`.
+        mapping : Mapping
+            With which the board was built.
+        progress : callable, optional
+            Called with the number of frames that the board has taken, as it takes them: as many
+            as :func:`spiker_hdl.link.payloads.load_payloads` gives.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter is not as it must be.
+        BoardError
+            If the board takes no such network, or does not answer: it holds no network then.
+        """
+        check_kind("Network", network, Network)
+        check_kind("Mapping", mapping, Mapping)
+        mapping.check(network)
+        if not mapping.writable:
+            raise ValueError("Mapping must have a writable population for a network to be loaded")
+        words = beats(network, mapping)
+        told, written = 0, 0
+
+        def tell(count: int) -> None:
+            nonlocal told, written
+            written = count
+            if progress is not None and count > told:
+                progress(count - told)
+                told = count
+
+        def go_on() -> None:
+            identity = self._identify()
+            if identity.network == network.digest and written:
+                return
+            self._check_structure(identity, network, mapping)
+            exchange = self._open(load_payloads(len(network.inputs), words), 0)
+            self._talk(exchange, lambda: tell(exchange.taken))
+            if self._identify().network != network.digest:
+                raise TimeoutError("it does not say that it holds the network")
+
+        self._persist(go_on, lambda: f"{network.name!r} is not loaded", lambda: written)
+
     @staticmethod
     def _check(identity: Identity, network: Network) -> None:
-        if identity.network != network.digest:
+        if identity.network == network.digest:
+            return
+        if identity.writable:
+            way = "load it, or build it for this network"
+        else:
+            way = "build it for this network"
+        held = f"that of {identity.network[:16]}" if int(identity.network, 16) else "none"
+        raise BoardError(
+            f"Board must hold the network {network.name!r} (SHA-256 {network.digest[:16]}), "
+            f"not {held}: {way}"
+        )
+
+    @staticmethod
+    def _check_structure(identity: Identity, network: Network, mapping: Mapping) -> None:
+        if not identity.writable:
+            raise BoardError("Board must have writable memories, not none: build it with them")
+        if identity.mapping != mapping_digest(mapping):
             raise BoardError(
-                f"Board must hold the network {network.name!r} (SHA-256 {network.digest[:16]}), "
-                f"not that of {identity.network[:16]}: build it for this network"
+                f"Mapping must be that of the board (SHA-256 {identity.mapping[:16]}), not "
+                f"{mapping_digest(mapping)[:16]}"
+            )
+        if identity.structure != structure(network, mapping):
+            raise BoardError(
+                f"Network {network.name!r} must differ from that for which the board was built in "
+                f"weights, thresholds and biases of {sorted(mapping.writable)} alone, and have "
+                "weights and biases of as many bits"
             )
 
     # -- over the wire ---------------------------------------------------------------------------
@@ -262,15 +343,32 @@ class Board:
         """Run the samples that have no answer yet in a session; note what is answered at once."""
         start = len(found)
         ports = [Port.of(one, n, identity) for n, one in enumerate(network.inputs)]
-        self._session = self._session % (SESSIONS - 1) + 1
-        self.sessions += 1
 
         def payloads() -> Iterator[bytes]:
             for n in range(start, len(given)):
                 yield from data_payloads(ports, given.sample(n))
 
-        results = (len(given) - start) * layout.frames
-        exchange = Exchange(self._session, payloads(), results, time.monotonic())
+        exchange = self._open(payloads(), (len(given) - start) * layout.frames)
+
+        def note() -> None:
+            whole = start + len(exchange.found) // layout.frames
+            if whole > len(found):
+                done = whole - len(found)
+                while len(found) < whole:
+                    first = (len(found) - start) * layout.frames
+                    found.append(b"".join(exchange.found[first : first + layout.frames]))
+                if progress is not None:
+                    progress(done)
+
+        self._talk(exchange, note)
+
+    def _open(self, payloads: Iterator[bytes], results: int) -> Exchange:
+        self._session = self._session % (SESSIONS - 1) + 1
+        self.sessions += 1
+        return Exchange(self._session, payloads, results, time.monotonic())
+
+    def _talk(self, exchange: Exchange, note: Callable[[], None]) -> None:
+        """Go through a session, and note what is new."""
         try:
             while not exchange.done:
                 now = time.monotonic()
@@ -282,13 +380,6 @@ class Board:
                     self._serial.write(out)
                 for frame in self._read(exchange.due):
                     exchange.hear(frame, time.monotonic())
-                whole = start + len(exchange.found) // layout.frames
-                if whole > len(found):
-                    done = whole - len(found)
-                    while len(found) < whole:
-                        first = (len(found) - start) * layout.frames
-                        found.append(b"".join(exchange.found[first : first + layout.frames]))
-                    if progress is not None:
-                        progress(done)
+                note()
         finally:
             self.resent += exchange.resent

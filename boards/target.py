@@ -95,7 +95,7 @@ class Capacity:
     block_rams : int
         Of 4 kbit on iCE40, 10 kbit on Cyclone V, 18 kbit elsewhere.
     sprams : int
-        Large memories that nothing initialises: they hold no weights.
+        Of 256 kbit, which nothing initialises: they hold weights that are loaded.
     """
 
     luts: int

@@ -13,7 +13,7 @@ from spiker_boards.tools import find_tools
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.timing import predict
 
-from .files import check_directory, check_output, find_mapping, open_network
+from .files import check_directory, check_output, find_mapping, open_mapping, open_network
 from .samples import find_samples
 from .terminal import progress, say, table, write_json
 
@@ -36,6 +36,8 @@ def build(
     seed: int,
     data: str | None,
     json: Path | None,
+    writable: list[str] | None,
+    huge: list[str] | None,
 ) -> int:
     """Build, report, and return the exit code."""
     target = find_board(board)
@@ -44,7 +46,9 @@ def build(
     if clock is not None and not 0 < clock <= 1000:
         raise ValueError(f"Clock must be more than 0 and at most 1000 MHz, not {clock:g}")
     network = open_network(path)
-    mapping = _mapping(network, target, path, lanes, form, word)
+    mapping = open_mapping(
+        network, _mapping(network, target, path, lanes, form, word), writable, huge
+    )
     tools = find_tools(target.kind.tools)
     for tool in tools.values():
         say(f"{tool.name} {tool.version}")

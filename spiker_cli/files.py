@@ -14,6 +14,7 @@ __all__ = [
     "check_output",
     "check_picture",
     "find_mapping",
+    "open_mapping",
     "open_network",
     "read_lanes",
 ]
@@ -103,6 +104,22 @@ def read_lanes(network: Network, lanes: str | int, **changes: Any) -> Mapping:
         named = ", ".join(PRESETS)
         raise ValueError(f"--lanes must be a number or one of {named}, not {lanes!r}") from None
     return Mapping.folded(network, most, **changes)
+
+
+def open_mapping(
+    network: Network, mapping: Mapping, writable: list[str] | None, huge: list[str] | None
+) -> Mapping:
+    """Return a mapping with populations of these names writable, or all of them.
+
+    Raises
+    ------
+    ValueError
+        If there is no such population.
+    """
+    if not writable and not huge:
+        return mapping
+    names = [one.name for one in network.populations] if "all" in (writable or ()) else writable
+    return mapping.opened(network, names or (), huge or ())
 
 
 def find_mapping(

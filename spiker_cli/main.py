@@ -58,6 +58,22 @@ Form = Annotated[
     str | None, typer.Option(help="How samples enter: words (spike vectors) or events.")
 ]
 Word = Annotated[int | None, typer.Option(help="Channels in a word of a spike vector.")]
+Writable = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Population whose weights, thresholds and biases can be replaced as it runs, or all; "
+        "may be given again.",
+    ),
+]
+Huge = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Population whose weights lie in memory that bitstreams do not fill, as SPRAM of "
+        "iCE40 UltraPlus, and must be loaded; may be given again.",
+    ),
+]
 RealFile = Annotated[
     Path, typer.Argument(metavar="REAL", help="File of real numbers, made by spiker import.")
 ]
@@ -573,6 +589,8 @@ def serve(
         str | None,
         typer.Option(help="Simulate the whole top of this board, from its UART's pins on."),
     ] = None,
+    writable: Writable = None,
+    huge: Huge = None,
 ) -> None:
     """Simulate a board, and put it on a pseudo-terminal for host programs.
 
@@ -591,7 +609,7 @@ def serve(
         from spiker_boards import Board
         result = Board("/dev/pts/3").run(network, spikes)
     """
-    _call("serve", path, engine, lanes, form, word, faults, seed, board)
+    _call("serve", path, engine, lanes, form, word, faults, seed, board, writable, huge)
 
 
 @app.command()
@@ -684,6 +702,8 @@ def build(
         ),
     ] = None,
     json: Json = None,
+    writable: Writable = None,
+    huge: Huge = None,
 ) -> None:
     """Build the bitstream of a board, or the whole project where only its vendor can.
 
@@ -696,7 +716,7 @@ def build(
         spiker build networks/mnist.spiker --board ulx3s_45f --lanes 32 -o mnist_ulx3s
         spiker build networks/digits.spiker --board pynq_z2 -o digits_pynq
     """
-    _call("build", path, board, output, lanes, form, word, clock, seed, data, json)
+    _call("build", path, board, output, lanes, form, word, clock, seed, data, json, writable, huge)
 
 
 @app.command()
@@ -717,6 +737,38 @@ def program(
         spiker program digits_icebreaker
     """
     _call("program", directory, flash)
+
+
+@app.command()
+def load(
+    path: NetworkFile,
+    port: Annotated[str, typer.Option(help="Serial port of the board.")],
+    built: Annotated[
+        Path | None,
+        typer.Option("--build", metavar="DIR", help="What spiker build made for the board."),
+    ] = None,
+    baud: Annotated[
+        int | None, typer.Option(min=1, help="Bits a second; by default the build's, else 1000000.")
+    ] = None,
+    lanes: Lanes = None,
+    form: Form = None,
+    word: Word = None,
+    writable: Writable = None,
+    huge: Huge = None,
+) -> None:
+    """Load a network's weights, thresholds and biases into a board that was built for them.
+
+    The board must have been built with --writable or --huge, for a network that differs in nothing
+    else; its mapping is that of --build DIR, or is said by the same options as then. What was
+    loaded stays until the power goes.
+
+    For example:
+
+        spiker build networks/digits.spiker --board ulx3s_25f --writable all -o digits_ulx3s
+        spiker program digits_ulx3s
+        spiker load other.spiker --port /dev/ttyUSB0 --build digits_ulx3s
+    """
+    _call("load", path, port, built, baud, lanes, form, word, writable, huge)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from spiker_boards.catalog import find_board
 from spiker_boards.served import ENGINES, Faults, Served, simulated_link
 from spiker_hdl.model.check import check_choice
 
-from .files import find_mapping, open_network
+from .files import find_mapping, open_mapping, open_network
 from .terminal import progress, say
 
 __all__ = ["serve"]
@@ -21,13 +21,15 @@ def serve(
     faults: float,
     seed: int,
     board: str | None,
+    writable: list[str] | None,
+    huge: list[str] | None,
 ) -> None:
     """Say the name of the port, and serve until interrupted."""
     check_choice("Engine", engine, sorted(ENGINES))
     target = None if board is None else find_board(board)
     wrong = Faults(faults, seed) if faults else None
     network = open_network(path)
-    mapping = find_mapping(network, path, lanes, form, word)
+    mapping = open_mapping(network, find_mapping(network, path, lanes, form, word), writable, huge)
     with progress(f"{path.name} behind a link", 1) as advance:
         wire, chosen = simulated_link(network, mapping, engine=engine, target=target)
         advance(1)

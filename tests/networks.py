@@ -37,6 +37,7 @@ from spiker_hdl.model import (
     queue_minimum,
     signed_range,
 )
+from spiker_hdl.model.mapping import KINDS
 
 __all__ = [
     "ODD_NAMES",
@@ -57,6 +58,7 @@ __all__ = [
 
 FIRING = (Lif, Lif, If, CurrentLif, AdaptiveLif)
 SILENT = (Integrator, Accumulator)
+FILLED = [one for one in KINDS if one != "huge"]
 ODD_NAMES = ("reg", "Out", "out", "signal 2", "état", "a-b", "1st", "x" * 60, "always", "entity")
 
 # -- drawing -------------------------------------------------------------------------------------
@@ -483,6 +485,9 @@ def random_mapping(network: Network, random: Random) -> Mapping:
         banks = [n for n in (1, 2, 4, 8) if gcd(*sizes) % n == 0]
         cores[name] = Core(lanes, units, random.choice(banks), random.random() < 0.5)
         cores[name] = replace(cores[name], stages=random.choice([1, 1, 2, 3]))
+        # Drawn aside, so that all else is what the seed gave before there were kinds of memory.
+        weights, states = Random(f"{name}{lanes}{units}").choices(FILLED, k=2)
+        cores[name] = replace(cores[name], weights=weights, states=states)
     spare = random.choice([0, 0, 3, 20])
     queues = {
         one.name: queue_minimum(network, one) + random.randint(0, spare)

@@ -229,6 +229,17 @@ def emit(
     if mapping is not None:
         check_kind("Mapping", mapping, Mapping)
         mapping.check(network)
+        if ports == "axis" and mapping.writable:
+            raise ValueError(
+                "Ports must be 'streams' where a mapping makes populations writable, not 'axis', "
+                f"by which none is loaded: {sorted(mapping.writable)}"
+            )
+        for which, core in mapping.cores.items():
+            if core.weights == "huge":
+                raise ValueError(
+                    f"Weights of {which!r} must lie in memory that has contents, not 'huge': "
+                    "sources have no memory without contents, bitstreams have"
+                )
     given = None if samples is None else stimulus(network, samples)
     if expected is not None:
         check_kind("Expected", expected, Result)

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In
 from ..link.axi import AxiTop, tdata_width
 from ..link.registers import MAP_VERSION, mapping_digest, registers_json
 from ..model import Input
+from ..model.loading import ADDRESS, DATA, MEMORY, stores, structure
 from ..rtl import Accelerator
 from .fields import fields_of
 
@@ -121,6 +122,7 @@ def manifest(
             if axis
             else {}
         ),
+        **({"loading": _loading(accelerator, ports)} if accelerator.mapping.writable else {}),
         "timing": {
             "latency": (
                 "o's field `cycles`: from the cycle in which the first beat of the first input is "
@@ -220,6 +222,34 @@ def _input(
             ports,
             axis.inner.ports[node.name] if axis else "",
         ),
+    }
+
+
+def _loading(accelerator: Accelerator, ports: Mapping[str, str]) -> dict[str, Any]:
+    """Describe how another network's numbers are put in place of those that are there."""
+    network, mapping = accelerator.network, accelerator.mapping
+    return {
+        **_stream(accelerator, "load", ports, ""),
+        "structure sha256": structure(network, mapping),
+        "kinds": {"word": DATA, "memory": MEMORY, "row": ADDRESS},
+        "order": (
+            "the number of a memory, the row to begin with, then words: each row's from its lowest "
+            "bits on, and row after row"
+        ),
+        "timing": "a beat is taken every cycle while no sample is inside",
+        "memories": [
+            {
+                "number": one.number,
+                "population": one.population,
+                "holds": one.part,
+                "bank": one.bank,
+                "width": one.width,
+                "rows": one.depth,
+                "words": one.slices,
+                "bits of a word": one.granule,
+            }
+            for one in stores(network, mapping)
+        ],
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from string import Template
 
+from ..model.loading import LOAD_BITS
 from ..rtl import Accelerator
 from .bench import Check, bench_name, checks_of, feeds_of
 from .vectors import Vectors
@@ -194,6 +195,10 @@ def verilog_bench(
         reads += f'    $readmemh("vectors/{port}.hex", {port}_beats);\n'
         for one in ("payload", "valid", "ready"):
             connections += f"    .{ports[f'{port}__{one}']}({port}_{one}),\n"
+    if accelerator.mapping.writable:
+        ties = {"payload": f"{LOAD_BITS}'d0", "valid": "1'b0", "ready": ""}
+        for one, level in ties.items():
+            connections += f"    .{ports[f'load__{one}']}({level}),\n"
     return _BENCH.substitute(
         top=top,
         dut=dut or top,

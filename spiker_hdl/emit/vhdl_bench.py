@@ -222,6 +222,10 @@ def vhdl_bench(
         sources += _SOURCE.substitute(at)
         for one in ("payload", "valid", "ready"):
             connections += f"      {ports[f'{feed.port}__{one}']} => {feed.port}_{one},\n"
+    if accelerator.mapping.writable:
+        ties = {"payload": "(others => '0')", "valid": "'0'", "ready": "open"}
+        for one, level in ties.items():
+            connections += f"      {ports[f'load__{one}']} => {level},\n"
     return _BENCH.substitute(
         top=top,
         dut=dut or top,

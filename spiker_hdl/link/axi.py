@@ -100,6 +100,11 @@ class AxiAccelerator(wiring.Component):
                 "Accelerator must have no ports but those of samples and results, not observers, "
                 "events or early answers"
             )
+        if accelerator.mapping.writable:
+            raise ValueError(
+                "Mapping must have no writable population behind AXI, which has no way to load "
+                f"one, not {sorted(accelerator.mapping.writable)}: take plain streams"
+            )
         self.accelerator = accelerator
         self.version = version
         self.ports = {

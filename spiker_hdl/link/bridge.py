@@ -3,11 +3,12 @@
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..model.check import check_kind
 from ..rtl import Accelerator
+from ..rtl.loader import LoadBeat
 from ..rtl.queue import Queue
 from .frames import RESET, SESSIONS, Identity
 from .packets import Packer, Unpacker
@@ -80,12 +81,19 @@ class Link(wiring.Component):
 
         inner = self.accelerator
         pages = Identity.of(inner.network, inner.mapping, self.version).to_bytes()
+        writable = bool(inner.mapping.writable)
         ports = [getattr(inner, name) for name in inner.ports.values()]
-        reader, window, replies = FrameReader(), ReceiveWindow(), Replies(pages)
-        unpacker = Unpacker([port.p.shape() for port in ports])
+        reader, window = FrameReader(), ReceiveWindow()
+        replies = Replies(pages, writable=writable)
+        beats = [port.p.shape() for port in ports]
+        if writable:
+            # What is loaded comes as beats of one more input, whose highest bit says nothing.
+            ports.append(inner.load)
+            beats.append(data.StructLayout({"beat": LoadBeat(), "last": 1}))
+        unpacker = Unpacker(beats)
         packer = Packer(inner.o.p.shape())
         out = Queue(8, depth=ENTRANCE)
-        queues = [Queue(port.p.shape(), depth=ENTRANCE) for port in ports]
+        queues = [Queue(beat, depth=ENTRANCE) for beat in beats]
 
         # A reset that the host asks for drops all but the byte that is being offered to it.
         session, clear = Signal(range(SESSIONS)), Signal()
@@ -110,7 +118,13 @@ class Link(wiring.Component):
         wiring.connect(m, window.o, unpacker.i)
         for n, (queue, port) in enumerate(zip(queues, ports, strict=True)):
             wiring.connect(m, getattr(unpacker, f"o{n}"), queue.i)
-            wiring.connect(m, queue.o, port)
+            if n < len(inner.ports):
+                wiring.connect(m, queue.o, port)
+            else:
+                m.d.comb += [port.valid.eq(queue.o.valid), port.p.eq(queue.o.p.beat)]
+                m.d.comb += queue.o.ready.eq(port.ready)
+                m.d.comb += replies.load.valid.eq(port.valid & port.ready)
+                m.d.comb += replies.load.beat.eq(port.p)
         wiring.connect(m, inner.o, packer.i)
         wiring.connect(m, packer.o, replies.i)
         wiring.connect(m, replies.o, out.i)

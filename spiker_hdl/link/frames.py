@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..model import Mapping, Network
+from ..model.loading import structure
 from .registers import MAGIC, identity, words
 
 __all__ = [
@@ -43,7 +44,7 @@ __all__ = [
     "header_table",
 ]
 
-LINK_VERSION = 1
+LINK_VERSION = 2
 """Raised when a frame means something else."""
 
 FRAME = 64
@@ -132,7 +133,7 @@ DATA = Kind(
     "host",
     "number of this frame of data",
     "a byte with the input's number in bits 6:0, and in bit 7 whether the sample ends there; then "
-    "whole beats",
+    "whole beats. The number behind the last input's is that of what is loaded",
 )
 POLL = Kind(
     "poll",
@@ -256,6 +257,10 @@ class Reader:
         self._held += data[: FRAME - len(self._held)]
 
 
+MARKS = 256
+"""Populations of which a board tells whether they are writable."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """What a board says of itself.
@@ -265,13 +270,19 @@ class Identity:
     library : str
         Version of the library that built it.
     network : str
-        SHA-256 of the network, in hexadecimal.
+        SHA-256 of the network, in hexadecimal: of that which was loaded last, and 0 where none is
+        there, or not whole.
     mapping : str
         SHA-256 of the mapping, in hexadecimal: :func:`~.registers.mapping_digest`.
     form : {"words", "events"}
         How samples enter.
     word : int
         Channels in a word of a spike vector.
+    structure : str
+        SHA-256 of what networks must share to be loaded in each other's place, in hexadecimal:
+        :func:`spiker_hdl.model.loading.structure`; empty where nothing is writable.
+    writable : frozenset of int
+        Numbers of the populations that are.
     """
 
     library: str
@@ -279,8 +290,11 @@ class Identity:
     mapping: str
     form: str
     word: int
+    structure: str = ""
+    writable: frozenset[int] = frozenset()
 
-    PAGES: ClassVar[int] = 2
+    PAGES: ClassVar[int] = 3
+    NETWORK: ClassVar[int] = 12  # where the digest of the network stands
 
     @classmethod
     def of(cls, network: Network, mapping: Mapping, version: str) -> "Identity":
@@ -292,7 +306,18 @@ class Identity:
 
         (at,) = words("library")
         numbers = ".".join(str(n) for n in held[at].to_bytes(4, "big")[1:])
-        return cls(numbers, digest("network"), digest("mapping"), mapping.form, mapping.word)
+        shown = digest("network")
+        if any(core.weights == "huge" for core in mapping.cores.values()):
+            shown = "0" * len(shown)  # nothing is there before it is loaded
+        writable = frozenset(
+            n for n, one in enumerate(network.populations) if one.name in mapping.writable
+        )
+        if max(writable, default=0) >= MARKS:
+            raise ValueError(
+                f"Writable populations must be among the first {MARKS}, not {max(writable) + 1}"
+            )
+        shape = structure(network, mapping) if writable else ""
+        return cls(numbers, shown, digest("mapping"), mapping.form, mapping.word, shape, writable)
 
     def to_bytes(self) -> bytes:
         """Return all pages, of :data:`PAGE` bytes each."""
@@ -303,6 +328,8 @@ class Identity:
             bytes([0, *(int(one) for one in self.library.split("."))]),
             bytes.fromhex(self.network),
             bytes.fromhex(self.mapping),
+            bytes.fromhex(self.structure).ljust(32, b"\0"),
+            sum(1 << n for n in self.writable).to_bytes(MARKS // 8, "little"),
         ))
         return text.ljust(self.PAGES * PAGE, b"\0")
 
@@ -328,6 +355,8 @@ class Identity:
             text[44:76].hex(),
             "events" if text[5] else "words",
             int.from_bytes(text[6:8], "little"),
+            text[76:108].hex() if any(text[76:108]) else "",
+            frozenset(n for n in range(MARKS) if text[108 + n // 8] >> n % 8 & 1),
         )
 
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from ..model import Answer, Input, Network, Readout, Result
 from ..model.bounds import signed_width
+from ..model.loading import LOAD_BITS
 from ..model.stimulus import sent
 from .frames import MOST, Identity
 
-__all__ = ["LAST", "Port", "ResultLayout", "data_payloads"]
+__all__ = ["LAST", "Port", "ResultLayout", "data_payloads", "load_payloads"]
 
 LAST = 0x80
 """Bit of a payload's first byte: whether the sample ends with it."""
@@ -135,6 +136,23 @@ def data_payloads(ports: list[Port], sample: dict[str, np.ndarray]) -> Iterator[
                 ends = start + stride >= length and first + most >= len(beats)
                 head = port.number | (LAST if ends else 0)
                 yield bytes([head]) + beats[first : first + most].tobytes()
+
+
+def load_payloads(number: int, beats: np.ndarray) -> Iterator[bytes]:
+    """Give the payloads of the frames that load a network, in order.
+
+    Parameters
+    ----------
+    number : int
+        That behind the last input's.
+    beats : array of uint64
+        See :func:`spiker_hdl.model.loading.beats`.
+    """
+    size = -(-LOAD_BITS // 8)
+    text = np.ascontiguousarray(beats.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :size])
+    most = (MOST - 1) // size
+    for first in range(0, len(text), most):
+        yield bytes([number]) + text[first : first + most].tobytes()
 
 
 @dataclass(frozen=True)

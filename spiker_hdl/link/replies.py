@@ -6,6 +6,8 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..model.loading import DIGEST, DIGEST_BYTES, Store
+from ..rtl.loader import Load, readable
 from .frames import (
     IDENTIFY,
     IDENTITY,
@@ -18,6 +20,7 @@ from .frames import (
     SESSIONS,
     STATUS,
     WINDOW,
+    Identity,
 )
 from .window import Heard, Octet
 from .writer import FrameWriter
@@ -40,6 +43,8 @@ class Replies(wiring.Component):
     ----------
     pages : bytes
         What the board says of itself: see :class:`~.frames.Identity`.
+    writable : bool
+        Whether the network's digest among it is replaced as another is loaded.
 
     Members
     -------
@@ -55,8 +60,10 @@ class Replies(wiring.Component):
     busy : Out(1)
         Something is to be made or sent.
     o : Out(stream.Signature(8))
+    load : In(Load), if ``writable``
     """
 
+    load: Any
     i: Any
     length: Signal
     heard: Any
@@ -66,10 +73,11 @@ class Replies(wiring.Component):
     busy: Signal
     o: Any
 
-    def __init__(self, pages: bytes):
+    def __init__(self, pages: bytes, *, writable: bool = False):
         if not pages or len(pages) % PAGE:
             raise ValueError(f"Pages must be of {PAGE} bytes each, not {len(pages)} in all")
         self.pages = pages
+        self.writable = writable
         super().__init__({
             "i": In(stream.Signature(Octet())),
             "length": In(range(MOST + 1)),
@@ -79,6 +87,7 @@ class Replies(wiring.Component):
             "held": In(WINDOW),
             "busy": Out(1),
             "o": Out(stream.Signature(8)),
+            **({"load": In(Load())} if writable else {}),
         })
 
     def elaborate(self, platform):
@@ -129,13 +138,17 @@ class Replies(wiring.Component):
             ready.eq(self.i.valid & (kept < WINDOW) & ~pending.bit_select(slot, 1)),
             writer.slot.eq(Mux(code == RESULT.code, slot, CONTROL)),
         ]
-        octets = Array(self.pages)
+        # Each state says which byte comes next, which a memory needs to know a cycle before.
+        ahead = Signal.like(count)
+        m.d.comb += ahead.eq(count)
+        m.d.sync += count.eq(ahead)
+        octet = self._octet(m, sequence, count, ahead)
         head = Array([length, code, sequence, self.session[:8], self.session[8:]])
         polled, held = Signal(8), Signal(WINDOW)  # at the time of the number in the header
         status = Array([polled, held, next_])
         with m.FSM():
             with m.State("Choose"):
-                m.d.sync += count.eq(0)
+                m.d.comb += ahead.eq(0)
                 with m.If(asked & idle):
                     m.d.sync += [code.eq(IDENTITY.code), sequence.eq(page), asked.eq(0)]
                     m.d.sync += length.eq(PAGE)
@@ -151,9 +164,9 @@ class Replies(wiring.Component):
             with m.State("Head"):
                 m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(head[count])]
                 with m.If(writer.i.ready):
-                    m.d.sync += count.eq(count + 1)
+                    m.d.comb += ahead.eq(count + 1)
                     with m.If(count == len(head) - 1):
-                        m.d.sync += count.eq(0)
+                        m.d.comb += ahead.eq(0)
                         m.next = "Payload"
             with m.State("Payload"):
                 with m.Switch(code):
@@ -164,11 +177,10 @@ class Replies(wiring.Component):
                         m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(status[count])]
                         m.d.comb += writer.i.p.end.eq(count == len(status) - 1)
                     with m.Default():
-                        at = sequence * PAGE + count
-                        m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(octets[at])]
+                        m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(octet)]
                         m.d.comb += writer.i.p.end.eq(count == PAGE - 1)
                 with m.If(writer.i.valid & writer.i.ready):
-                    m.d.sync += count.eq(count + 1)
+                    m.d.comb += ahead.eq(count + 1)
                     with m.If(writer.i.p.end):
                         m.next = "Keep"
             with m.State("Keep"):
@@ -177,6 +189,19 @@ class Replies(wiring.Component):
                     with m.If(code == RESULT.code):
                         m.d.sync += next_.eq(next_ + 1)
                     m.next = "Choose"
+
+    def _octet(self, m, page, count, ahead):
+        """Return a byte of a page."""
+        octet = Array(self.pages)[page * PAGE + count]
+        if not self.writable:
+            return octet
+        first = Identity.NETWORK
+        held = Store(DIGEST, "", "digest", 0, 8, DIGEST_BYTES)
+        digest = self.pages[first : first + DIGEST_BYTES]
+        row, found = readable(m, "digest", held, digest, self.load)
+        m.d.comb += row.eq(ahead - first)
+        inside = (page == 0) & (count >= first) & (count < first + DIGEST_BYTES)
+        return Mux(inside, found, octet)
 
     def _hear(self, m, first, next_, pending, asked, page, due, tag):
         """Do what the host commands."""

@@ -1,13 +1,14 @@
 """How far sums and states can reach, from the real weights, over all spike patterns."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .neuron import Neuron
+from .neuron import Neuron, signed_width
+from .parameters import fields_of, values_of
 from .ranges import Interval, Ranges
 
 if TYPE_CHECKING:
@@ -27,13 +28,6 @@ FLOAT32_EXACT = 2**24
 FLOAT64_EXACT = 2**53
 _MOST = 2**62  # in what the reference computes with, nothing overflows
 _ROUNDS = 512
-
-
-def signed_width(low: int, high: int) -> int:
-    """Return the bits of two's complement that hold ``low..high``."""
-    return (
-        max((~low if low < 0 else low).bit_length(), (~high if high < 0 else high).bit_length()) + 1
-    )
 
 
 @dataclass(frozen=True)
@@ -77,8 +71,14 @@ def float_format(largest: int) -> str | None:
     return "float64" if largest < FLOAT64_EXACT else None
 
 
-def bounds(network: "Network") -> dict[str, Bounds]:
+def bounds(network: "Network", writable: Collection[str] = ()) -> dict[str, Bounds]:
     """Find the bounds of every population, and prove that no state leaves its declared range.
+
+    Parameters
+    ----------
+    network : Network
+    writable : collection of str
+        Populations of which any weights, thresholds and biases are meant that take as many bits.
 
     Returns
     -------
@@ -92,7 +92,10 @@ def bounds(network: "Network") -> dict[str, Bounds]:
         If a step may leave the declared range of a state, answers with other states, or computes
         in more than 63 bits.
     """
-    return {one.name: _population_bounds(network, one) for one in network.populations}
+    return {
+        one.name: _population_bounds(network, one, one.name in writable)
+        for one in network.populations
+    }
 
 
 def reach(neuron: Neuron, low: int, high: int) -> int:
@@ -113,48 +116,62 @@ def reach(neuron: Neuron, low: int, high: int) -> int:
     return max(ranges.largest, -low, high)
 
 
-def _sums(network: "Network", population: "Population") -> tuple[Any, Any]:
+def _sums(network: "Network", population: "Population", writable: bool) -> tuple[Any, Any]:
     low = np.zeros(population.size, dtype=object)
     high = np.zeros(population.size, dtype=object)
     for projection in network.into(population.name):
         source = network.nodes[projection.source]
-        lows, highs = projection.synapses.reach(source.low, source.high)
+        if writable:
+            lows, highs = _furthest(projection.width, source)
+            lows, highs = lows * source.size, highs * source.size
+        else:
+            lows, highs = projection.synapses.reach(source.low, source.high)
         low += lows
         high += highs
     return low, high
 
 
-def _population_bounds(network: "Network", population: "Population") -> Bounds:
+def _furthest(width: int, source: Any) -> tuple[int, int]:
+    """Return the least and greatest that a weight of a width makes of an event."""
+    weights = -(2 ** (width - 1)), 2 ** (width - 1) - 1
+    products = [weight * value for weight in weights for value in (source.low, source.high)]
+    return min(products), max(products)
+
+
+def _population_bounds(network: "Network", population: "Population", writable: bool) -> Bounds:
     neuron = population.neuron
-    low, high = _sums(network, population)
-    bias = np.asarray(population.bias, dtype=object)
+    low, high = _sums(network, population, writable)
+    arrays = {n: np.asarray(one, dtype=object) for n, one in values_of(population).items()}
+    held: dict[str, tuple[Any, Any]] = {name: (one, one) for name, one in arrays.items()}
+    if writable:
+        held |= fields_of(population, True)
+    bias = held.pop("bias")
+    current = low + bias[0], high + bias[1]
     ranges = Ranges()
     declared = {name: (s.low, s.high) for name, s in neuron.states.items()}
-    _prove(population, neuron, (low + bias, high + bias), declared, ranges)
+    _prove(population, held, current, declared, ranges)
     sums = int(low.min()), int(high.max())
-    current = int((low + bias).min()), int((high + bias).max())
-    reached = _reached(neuron, current, declared)
+    ends = int(current[0].min()), int(current[1].max())
+    reached = _reached(neuron, held, ends, declared)
     largest = max(ranges.largest, -sums[0], sums[1])
     if largest >= _MOST:
         raise ValueError(
             f"Population {population.name!r}: the step of {type(neuron).__name__} must compute in "
             f"63 bits, not {largest.bit_length() + 1}"
         )
-    return Bounds(*sums, *current, reached, largest)
+    return Bounds(*sums, *ends, reached, largest)
 
 
 def _prove(
     population: "Population",
-    neuron: Neuron,
+    held: Mapping[str, tuple[Any, Any]],
     current: tuple[Any, Any],
     declared: dict[str, tuple[int, int]],
     ranges: Ranges,
 ) -> None:
+    neuron = population.neuron
     what = f"Population {population.name!r}: the step of {type(neuron).__name__}"
-    parameters = {
-        name: ranges.interval(np.asarray(p.value, dtype=object), np.asarray(p.value, dtype=object))
-        for name, p in neuron.parameters.items()
-    }
+    parameters = {name: ranges.interval(*held[name]) for name in neuron.parameters}
     for name, (low, high) in _advance(neuron, parameters, current, declared, ranges, what).items():
         if np.min(low) < declared[name][0] or np.max(high) > declared[name][1]:
             raise ValueError(
@@ -194,12 +211,18 @@ def _ends(value: int | tuple[int, ...]) -> tuple[int, int]:
 
 
 def _reached(
-    neuron: Neuron, current: tuple[int, int], declared: dict[str, tuple[int, int]]
+    neuron: Neuron,
+    held: Mapping[str, tuple[Any, Any]],
+    current: tuple[int, int],
+    declared: dict[str, tuple[int, int]],
 ) -> dict[str, tuple[int, int]]:
     # A fixed point from rest over the whole population at once; what does not settle soon is
     # taken to reach all that was declared.
     ranges = Ranges()
-    parameters = {n: ranges.interval(*_ends(p.value)) for n, p in neuron.parameters.items()}
+    parameters = {
+        name: ranges.interval(int(np.min(held[name][0])), int(np.max(held[name][1])))
+        for name in neuron.parameters
+    }
     reached = {name: _ends(s.rest) for name, s in neuron.states.items()}
     for _ in range(_ROUNDS):
         after = _advance(neuron, parameters, current, reached, ranges)

@@ -102,7 +102,8 @@ def _axes(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _describe(network: Network, mapping: Mapping | None) -> dict[str, Any]:
+def describe(network: Network, mapping: Mapping | None = None) -> dict[str, Any]:
+    """Return all that a file says of a network but its arrays, as JSON can hold it."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -143,7 +144,8 @@ def _describe(network: Network, mapping: Mapping | None) -> dict[str, Any]:
     }
 
 
-def _arrays(synapses: Synapses) -> dict[str, np.ndarray]:
+def arrays_of(synapses: Synapses) -> dict[str, np.ndarray]:
+    """Return the arrays of synapses by name, as they are stored."""
     names = {"sparse": ("sources", "targets", "weights")}.get(synapses.kind, ("weights",))
     return {name: _narrow(getattr(synapses, name)) for name in names}
 
@@ -158,7 +160,7 @@ def _narrow(array: np.ndarray) -> np.ndarray:
 
 def _held(network: Network) -> Iterator[tuple[str, np.ndarray]]:
     for n, one in enumerate(network.projections):
-        for name, array in _arrays(one.synapses).items():
+        for name, array in arrays_of(one.synapses).items():
             yield f"{name}/{n}.npy", array
 
 
@@ -198,7 +200,7 @@ def pack(network: Network, mapping: Mapping | None = None) -> bytes:
     """Return what :func:`save` writes; raises as that does."""
     if mapping is not None:
         mapping.check(network)
-    text = _describe(network, mapping)
+    text = describe(network, mapping)
     text["digest"] = _digest(text, network)
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -220,7 +222,7 @@ def _store(archive: zipfile.ZipFile, name: str, held: bytes) -> None:
 
 def digest(network: Network) -> str:
     """Return the SHA-256 of all that a network says, notes aside, in hexadecimal."""
-    text = _describe(network, None)
+    text = describe(network)
     text.pop("notes", None)
     return _digest(text, network)
 
@@ -261,7 +263,7 @@ def _read(path: str | Path, neurons: Iterable[type[Neuron]]) -> tuple[Network, M
     data = Path(path).read_bytes()
     try:
         network, mapping, stated = parse(data, models)
-        found = _digest(_describe(network, mapping), network)
+        found = _digest(describe(network, mapping), network)
         if stated != found:
             raise FileError(f"must have the digest {found}, not {stated!r}: it was altered")
     except FileError as error:

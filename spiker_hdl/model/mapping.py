@@ -1,5 +1,6 @@
 """How a network lies in hardware: it changes cycles and area, never results."""
 
+from collections.abc import Collection
 from collections.abc import Mapping as Table
 from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
@@ -10,12 +11,13 @@ import numpy as np
 from .check import check_choice, check_int, check_kind
 from .network import Input, Network, Population, Projection
 
-__all__ = ["PRESETS", "STORES", "Core", "Mapping", "queue_minimum", "store_bits"]
+__all__ = ["KINDS", "PRESETS", "STORES", "Core", "Mapping", "queue_minimum", "store_bits"]
 
 FORMS = ("words", "events")
 STORES = ("rows", "synapses")
 BANKS = (1, 2, 4, 8)
 STAGES = 4  # at most
+KINDS = ("auto", "block", "distributed", "registers", "huge")
 PRESETS = ("default", "fast", "balanced", "small")
 FEW = 32  # neurons of a population that is small, where presets tell
 
@@ -76,6 +78,15 @@ class Core:
     stages : int
         Clock cycles of a neuron's step, 1 to 4: its operations are shared out among them, which
         lets the clock be faster. The events of a step come as many cycles later.
+    weights : {"auto", "block", "distributed", "registers", "huge"}
+        Memory that holds the rows of weights, as ``ram_style`` of synthesis tools names it:
+        ``"huge"`` is what has no contents in a bitstream, as SPRAM of iCE40 UltraPlus; it is read
+        or written, not both at once.
+    states : {"auto", "block", "distributed", "registers"}
+        Memory of sums, states and parameters, where they lie in memory.
+    writable : bool
+        Whether weights, thresholds and biases can be replaced as the accelerator runs, by any of
+        as many bits: see :mod:`~.loading`. All must be stored in rows then.
     """
 
     lanes: int
@@ -83,6 +94,9 @@ class Core:
     banks: int = 1
     overlap: bool = False
     stages: int = 1
+    weights: str = "auto"
+    states: str = "auto"
+    writable: bool = False
 
     def __post_init__(self) -> None:
         check_int("Lanes", self.lanes, 1)
@@ -92,6 +106,11 @@ class Core:
             raise ValueError(f"Banks must be 1, 2, 4 or 8, not {self.banks}")
         check_kind("Overlap", self.overlap, bool)
         check_int("Stages", self.stages, 1, STAGES)
+        check_choice("Memory of weights", self.weights, KINDS)
+        check_choice("Memory of states", self.states, [one for one in KINDS if one != "huge"])
+        check_kind("Writable", self.writable, bool)
+        if self.weights == "huge" and not self.writable:
+            raise ValueError("Weights in memory without contents ('huge') must be writable")
         if self.units > self.lanes:
             raise ValueError(f"Step units must be at most the {self.lanes} lanes, not {self.units}")
 
@@ -213,6 +232,34 @@ class Mapping:
         check_choice("Preset", name, PRESETS)
         return getattr(cls, name)(network, **changes)
 
+    def opened(
+        self, network: Network, writable: Collection[str], huge: Collection[str] = ()
+    ) -> "Mapping":
+        """Return the mapping with populations that are writable, all weights of which lie in rows.
+
+        Parameters
+        ----------
+        network : Network
+        writable : collection of str
+            Names of populations.
+        huge : collection of str
+            Names of those whose weights lie in memory without contents; they are writable, too.
+
+        Raises
+        ------
+        ValueError
+            If there is no such population.
+        """
+        cores, stores = dict(self.cores), dict(self.stores)
+        for name in (*writable, *huge):
+            check_choice("Writable population", name, list(cores))
+            weights = "huge" if name in huge else cores[name].weights
+            cores[name] = replace(cores[name], writable=True, weights=weights)
+            stores |= {one.name: "rows" for one in network.into(name)}
+        mapping = replace(self, cores=cores, stores=stores)
+        mapping.check(network)
+        return mapping
+
     def check(self, network: Network) -> None:
         """Raise :exc:`ValueError` unless the mapping fits ``network``."""
         for what, given, wanted in (
@@ -247,6 +294,11 @@ class Mapping:
                 raise ValueError(
                     f"Store of {one.name!r} must be 'rows', not 'synapses', for a held source"
                 )
+            if self.cores[one.target].writable and self.store(network, one) != "rows":
+                raise ValueError(
+                    f"Store of {one.name!r} must be 'rows', not 'synapses', where {one.target!r} "
+                    "is writable"
+                )
         for name, node in network.nodes.items():
             scanned, banks = self.scanned(node), self.banks(network, name)
             if scanned < node.size and scanned % banks and not self._passes(node):
@@ -270,11 +322,16 @@ class Mapping:
         readers = [one for one in network.out_of(name) if self.store(network, one) == "rows"]
         return max((self.cores[one.target].banks for one in readers), default=1)
 
+    @property
+    def writable(self) -> frozenset[str]:
+        """Populations whose weights, thresholds and biases can be replaced."""
+        return frozenset(name for name, core in self.cores.items() if core.writable)
+
     def store(self, network: Network, projection: Projection) -> str:
         """Return how a projection's weights are stored: ``"rows"`` or ``"synapses"``."""
         if projection.name in self.stores:
             return self.stores[projection.name]
-        if network.holds(projection.target):
+        if network.holds(projection.target) or self.cores[projection.target].writable:
             return "rows"
         if projection.synapses.kind == "dense":
             return "rows"
@@ -311,7 +368,8 @@ class Mapping:
                 raise TypeError(f"Mapping {part} must be an object, not {text[part]!r}")
         for name, core in text["cores"].items():
             keys = [one.name for one in fields(Core)]
-            if not isinstance(core, dict) or set(core) != set(keys):
+            needed = {"lanes", "units", "banks", "overlap"}
+            if not isinstance(core, dict) or not needed <= set(core) <= set(keys):
                 raise ValueError(f"Core of {name!r} must have {', '.join(keys)}, not {core!r}")
             cores[name] = Core(**core)
         return cls(cores, text["queues"], text["form"], text["word"], text["stores"])

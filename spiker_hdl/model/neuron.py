@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from .arithmetic import INTEGERS, Arithmetic, Decay
 from .check import check_ints
 
-__all__ = ["Neuron", "Parameter", "State", "parameter", "signed_range", "state"]
+__all__ = ["Neuron", "Parameter", "State", "parameter", "signed_range", "signed_width", "state"]
 
 Bound = int | str | tuple[int, int] | Callable[[Any], tuple[int, int]]
 
@@ -17,6 +17,13 @@ Bound = int | str | tuple[int, int] | Callable[[Any], tuple[int, int]]
 def signed_range(width: int) -> tuple[int, int]:
     """Return least and greatest of ``width`` bits in two's complement."""
     return -(2 ** (width - 1)), 2 ** (width - 1) - 1
+
+
+def signed_width(low: int, high: int) -> int:
+    """Return the bits of two's complement that hold ``low..high``."""
+    return (
+        max((~low if low < 0 else low).bit_length(), (~high if high < 0 else high).bit_length()) + 1
+    )
 
 
 def parameter(within: Bound, *, default: Any = None, scales: bool = False) -> Any:
@@ -168,6 +175,11 @@ class Neuron:
             elif isinstance(value, Decay):
                 found[one.name] = Parameter(value.numerator, 0, 2**value.bits, False)
         return found
+
+    @property
+    def replaceable(self) -> dict[str, tuple[int, int]]:
+        """Ranges of the parameters that may become others where a population is writable."""
+        return {name: (one.low, one.high) for name, one in self.parameters.items() if one.scales}
 
     @cached_property
     def states(self) -> Mapping[str, State]:

@@ -121,11 +121,9 @@ class SpikingNeuron(Neuron):
         check_int("Refractory steps", self.refractory, 0, 255)
         check_choice("Refractory input", self.refractory_input, ("lost", "kept"))
         super().__post_init__()
-        low, high = signed_range(self.width)
         if self.floor is not None:
-            check_int("Floor", self.floor, low, 0)
-        least = 0 if self.reset == "subtract" else low
-        most = high - 1 if self.fire == ">" else high
+            check_int("Floor", self.floor, signed_range(self.width)[0], 0)
+        least, most = self.reach
         given = self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
         for threshold in given:
             if not least <= threshold <= most:
@@ -138,6 +136,19 @@ class SpikingNeuron(Neuron):
             for one in value if isinstance(value, tuple) else (value,):
                 if one < self.lowest:
                     raise ValueError(f"{name} must be at least the floor {self.floor}, not {one}")
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Least and greatest threshold that the potential can reach and, if it has to, give up."""
+        low, high = signed_range(self.width)
+        return 0 if self.reset == "subtract" else low, high - (self.fire == ">")
+
+    @property
+    def replaceable(self) -> dict[str, tuple[int, int]]:
+        found = super().replaceable | {"threshold": self.reach}
+        if self.reset == "value":
+            return found | {"reset_value": (self.lowest, self.highest)}
+        return {name: ends for name, ends in found.items() if name != "reset_value"}
 
     @property
     def lowest(self) -> int:

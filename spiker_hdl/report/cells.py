@@ -14,6 +14,7 @@ from typing import Any
 
 from ..emit.yosys import YOWASP, YosysError
 from ..model.check import check_choice
+from ..rtl.loader import EMPTIED
 
 __all__ = ["FAMILIES", "Area", "area", "area_of_cells"]
 
@@ -129,7 +130,9 @@ def area(design: Any, family: str = "xc7") -> Area:
         # YoWASP sees the current directory alone.
         work = Path(name)
         (work / "top.il").write_text(rtlil.convert(design, name="top", emit_src=False))
-        script = f"read_rtlil top.il; {FAMILIES[family]}; tee -q -o found.json stat -json"
+        script = (
+            f"read_rtlil top.il; {EMPTIED}; {FAMILIES[family]}; tee -q -o found.json stat -json"
+        )
         for _ in range(ATTEMPTS):
             done = subprocess.run(
                 [*YOWASP, "-q", "-p", script], cwd=work, capture_output=True, text=True, check=False

@@ -18,6 +18,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..emit.yosys import YOWASP, YosysError
 from ..model.check import check_choice, check_int
+from ..rtl.loader import EMPTIED
 
 __all__ = ["DEVICES", "Device", "Hop", "Pinned", "PlaceError", "Placed", "place", "synthesise"]
 
@@ -203,7 +204,7 @@ def synthesise(design: Any, device: str = "ecp5-45f") -> str:
         # YoWASP sees the current directory alone.
         work = Path(name)
         (work / "top.il").write_text(rtlil.convert(design, name="top"))
-        script = f"read_rtlil top.il; {DEVICES[device].synthesis} -json top.json"
+        script = f"read_rtlil top.il; {EMPTIED}; {DEVICES[device].synthesis} -json top.json"
         for _ in range(ATTEMPTS):
             done = subprocess.run(
                 [*YOWASP, "-q", "-p", script], cwd=work, capture_output=True, text=True, check=False

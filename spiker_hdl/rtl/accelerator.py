@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..model import Mapping, Network
 from ..model.check import check_kind
+from ..model.loading import roomy
 from ..model.machine import TICK_ROOM, room
 from ..model.reports import MARGIN_BITS
 from ..names import identifiers
@@ -17,6 +18,7 @@ from .delay import Delay, Ticks
 from .entry import Entry
 from .events import AddressEvent, value_shape
 from .expander import Expander
+from .loader import LoadBeat
 from .population import PopulationCore, event_of
 from .queue import Queue
 from .readout import ReadoutCore
@@ -79,6 +81,9 @@ class Accelerator(wiring.Component):
     idle : Out(1)
         No sample is on its way, and nothing is left of those before: the next one takes as long as
         a first.
+    load : In(stream.Signature(LoadBeat)), if the mapping makes something writable
+        Another network's numbers, taken while no sample is on its way: see
+        :mod:`spiker_hdl.model.loading`.
     observe_NAME : Out(Outcome)
     events_NAME : Out(stream.Signature(AddressEvent))
     window, length, margin, exact : In, if ``stepwise``
@@ -96,6 +101,7 @@ class Accelerator(wiring.Component):
     """
 
     o: stream.Interface
+    load: stream.Interface
     idle: Signal
     window: Signal
     length: Signal
@@ -115,6 +121,7 @@ class Accelerator(wiring.Component):
         mapping = Mapping.default(network) if mapping is None else mapping
         check_kind("Mapping", mapping, Mapping)
         mapping.check(network)
+        network = roomy(network, mapping.writable)
         self.network = network
         self.mapping = mapping
         self.observe = tuple(observe)
@@ -158,6 +165,7 @@ class Accelerator(wiring.Component):
             "o": Out(stream.Signature(SampleResult(answers, counts))),
             "idle": Out(1),
             **(config if stepwise else {}),
+            **({"load": In(stream.Signature(LoadBeat()))} if mapping.writable else {}),
             **{
                 f"observe_{self.names[n]}": Out(self.cores[n].outcome.shape()) for n in self.observe
             },
@@ -197,8 +205,19 @@ class Accelerator(wiring.Component):
                 ]
                 self._branch(m, f"potentials_{self.names[name]}", core.potentials, sinks)
         self._report(m, control)
+        if self.mapping.writable:
+            self._load(m)
 
         return m
+
+    def _load(self, m) -> None:
+        """Tell all memories what is to be written, while none is read."""
+        load = Signal(data.StructLayout({"valid": 1, "beat": LoadBeat()}))
+        m.d.comb += self.load.ready.eq(self.idle)
+        m.d.sync += [load.valid.eq(self.load.valid & self.load.ready), load.beat.eq(self.load.p)]
+        for core in self.cores.values():
+            if "load" in core.signature.members:
+                m.d.comb += [core.load.valid.eq(load.valid), core.load.beat.eq(load.beat)]
 
     def _fan_out(self, m, name: str):
         """Lead the events of a node to all that read them, each through a queue of its own.

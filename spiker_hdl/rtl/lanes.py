@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..model.check import check_int
+from .loader import kept_in
 
 __all__ = ["FoldedLanes", "Lanes", "RingLanes", "Turn", "product", "total"]
 
@@ -118,6 +119,7 @@ class Lanes(wiring.Component):
         value: Shape,
         scattered: bool = False,
         overlap: bool = False,
+        kind: str = "auto",
     ):
         check_int("Size", size, 1)
         check_int("Lanes", lanes, 1, size)
@@ -134,6 +136,7 @@ class Lanes(wiring.Component):
         self.value_shape = value
         self.scattered = scattered
         self.overlap = overlap
+        self.kind = kind
         self.folds = -(-size // lanes)
         self.parts = -(-lanes // units)
         super().__init__({
@@ -207,7 +210,10 @@ class FoldedLanes(Lanes):
         m.d.sync += now.eq(self.turn)
         layout = data.ArrayLayout(signed(self.width), self.lanes)
         m.submodules.memory = memory = Memory(
-            shape=unsigned(layout.size), depth=self.folds * (1 + self.overlap), init=[]
+            shape=unsigned(layout.size),
+            depth=self.folds * (1 + self.overlap),
+            init=[],
+            attrs=kept_in(self.kind),
         )
         write = memory.write_port()
         # A row may be read as it is written only where its turn may come twice running.

@@ -1,17 +1,21 @@
 """A population of neurons with its synapses: the core of the accelerator."""
 
+from typing import Any
+
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..model import Mapping, Network, Projection
 from ..model.check import check_kind
+from ..model.loading import stores
 from ..model.machine import clocked, interval, overlaps, reads_potential
 from .emitter import Emitter
 from .events import AddressEvent, value_shape
 from .expander import SynapseEvent, added_width
 from .intake import Intake
 from .lanes import FoldedLanes, RingLanes, product, total
+from .loader import Load
 from .sequencer import Sequencer
 from .stepper import Stepper, range_shape
 from .synapses import Synapses
@@ -60,7 +64,10 @@ class PopulationCore(wiring.Component):
         Potential of every neuron in every step.
     outcome : Out(Outcome)
         Everything, as it is computed; for observers.
+    load : In(Load), if there is what can be written
     """
+
+    load: Any
 
     finish: Signal
     rest: Signal
@@ -85,7 +92,16 @@ class PopulationCore(wiring.Component):
         if self.clocked:
             self.events.append(AddressEvent(1))
         self.folds = -(-size // core.lanes)
-        self.stepper = Stepper(self.population, self.bounds, units=core.units, stages=core.stages)
+        stores_ = [one for one in stores(network, mapping) if one.population == name]
+        self.stores = [one for one in stores_ if one.part == "weights"]
+        self.stepper = Stepper(
+            self.population,
+            self.bounds,
+            units=core.units,
+            stages=core.stages,
+            kind=core.states,
+            store=next((one for one in stores_ if one.part == "parameters"), None),
+        )
         members = {f"i{n}": In(stream.Signature(event)) for n, event in enumerate(self.events)}
         members["finish"] = Out(1)
         members["rest"] = Out(1)
@@ -95,6 +111,8 @@ class PopulationCore(wiring.Component):
         if self.reads_potential:
             shape = range_shape(*self.bounds.states[neuron.potential])
             members["potentials"] = Out(stream.Signature(AddressEvent(size, shape)))
+        if stores_:
+            members["load"] = In(Load())
         super().__init__(members)
 
     def elaborate(self, platform):
@@ -102,6 +120,8 @@ class PopulationCore(wiring.Component):
 
         m.submodules.intake = intake = self._intake()
         m.submodules.stepper = stepper = self.stepper
+        if stepper.store is not None:
+            wiring.connect(m, wiring.flipped(self.load), stepper.load)
         for n in range(len(self.events)):
             wiring.connect(m, wiring.flipped(getattr(self, f"i{n}")), getattr(intake, f"i{n}"))
         emitters = [*self._emitters(m)]
@@ -190,6 +210,7 @@ class PopulationCore(wiring.Component):
             value=value.shape(),
             scattered=len(self.dense) < len(self.projections),
             overlap=self.overlap,
+            kind=self.core.states,
         )
         m.d.comb += [
             sums.ahead.eq(read.fold),
@@ -208,7 +229,11 @@ class PopulationCore(wiring.Component):
         scattered = len(self.dense) < len(self.projections)
         rows = [C(0, signed(1))] * lanes
         if self.dense:
-            m.submodules.synapses = synapses = Synapses(self.dense, lanes=lanes, banks=banks)
+            m.submodules.synapses = synapses = Synapses(
+                self.dense, lanes=lanes, banks=banks, kind=self.core.weights, stores=self.stores
+            )
+            if self.stores:
+                wiring.connect(m, wiring.flipped(self.load), synapses.load)
             for bank in range(banks):
                 slot = intake.slots[bank]
                 m.d.comb += synapses.row[bank].eq(slot.row)

@@ -13,8 +13,11 @@ from amaranth.lib.wiring import In, Out
 from ..model import Bounds, Population
 from ..model.bounds import signed_width
 from ..model.check import check_int
+from ..model.loading import Store
 from ..model.mapping import STAGES
+from ..model.parameters import fields_of, parameter_rows, values_of
 from .gates import Gates
+from .loader import Load, kept_in, readable
 from .staged import Staged, budget
 
 __all__ = ["Outcome", "Stepper", "range_shape", "state_layout"]
@@ -80,6 +83,10 @@ class Stepper(wiring.Component):
         Neurons in a group.
     stages : int
         Cycles of a step, among which its operations are shared out.
+    kind : str
+        Memory that holds states and parameters: see :class:`~spiker_hdl.model.Core`.
+    store : Store, optional
+        How the parameters are written, if they can be.
 
     Members
     -------
@@ -92,8 +99,10 @@ class Stepper(wiring.Component):
     first, last : In(1)
         Whether the step is the first of its sample, so that states are at rest, or the last.
     o : Out(Outcome)
+    load : In(Load), if there is a store
     """
 
+    load: Any
     ahead: Signal
     go: Signal
     group: Signal
@@ -102,13 +111,24 @@ class Stepper(wiring.Component):
     last: Signal
     o: data.View
 
-    def __init__(self, population: Population, bounds: Bounds, *, units: int, stages: int = 1):
+    def __init__(
+        self,
+        population: Population,
+        bounds: Bounds,
+        *,
+        units: int,
+        stages: int = 1,
+        kind: str = "auto",
+        store: Store | None = None,
+    ):
         check_int("Step units", units, 1, population.size)
         check_int("Stages", stages, 1, STAGES)
         self.population = population
         self.bounds = bounds
         self.units = units
         self.stages = stages
+        self.kind = kind
+        self.store = store
         self.groups = -(-population.size // units)
         self.states = state_layout(population, bounds)
         super().__init__({
@@ -119,46 +139,20 @@ class Stepper(wiring.Component):
             "first": In(1),
             "last": In(1),
             "o": Out(Outcome(self.states, units, self.groups)),
+            **({} if store is None else {"load": In(Load())}),
         })
-
-    def values(self) -> dict[str, Any]:
-        """Return parameters, bias and values at rest, by name, each one or one per neuron."""
-        neuron = self.population.neuron
-        rests = {f"rest_{name}": one.rest for name, one in neuron.states.items()}
-        return (
-            {n: p.value for n, p in neuron.parameters.items()}
-            | rests
-            | {"bias": self.population.bias}
-        )
 
     def layout(self) -> data.StructLayout:
-        """Return the layout of those values of :meth:`values` that differ between neurons."""
-        return data.StructLayout({
-            name: range_shape(min(value), max(value))
-            for name, value in self.values().items()
-            if isinstance(value, tuple)
-        })
-
-    def rom(self, layout: data.StructLayout) -> list[int]:
-        """Return the rows of values that differ between neurons."""
-        values = self.values()
-        rows = []
-        for group in range(self.groups):
-            row = 0
-            for unit in range(self.units):
-                n = group * self.units + unit
-                if n < self.population.size:
-                    one = layout.const({name: values[name][n] for name, _ in layout})
-                    row |= one.as_value().value << unit * layout.size
-            rows.append(row)
-        return rows
+        """Return the layout of those values of a neuron that lie in memory."""
+        fields = fields_of(self.population, self.store is not None)
+        return data.StructLayout({name: range_shape(*ends) for name, ends in fields.items()})
 
     def elaborate(self, platform):
         m = Module()
 
-        kept = _rows(m, "states", self.states, self.units, self.groups, None, self)
-        layout = self.layout()
-        known = _rows(m, "parameters", layout, self.units, self.groups, self.rom(layout), self)
+        layout, fixed = self.layout(), values_of(self.population)
+        kept = self._states(m)
+        known = self._parameters(m, layout)
 
         # First cycle: what is stored and what flows in are brought together.
         held = Signal(
@@ -172,7 +166,7 @@ class Stepper(wiring.Component):
         mark = Signal(data.StructLayout({"valid": 1, "group": range(self.groups), "last": 1}))
         m.d.sync += [mark.valid.eq(self.go), mark.group.eq(self.group), mark.last.eq(self.last)]
         for n in range(self.units):
-            values = self.values() | {name: known[n][name] for name, _ in layout}
+            values = fixed | {name: known[n][name] for name, _ in layout}
             m.d.sync += current[n].eq(self.sums[n] + values["bias"])
             m.d.sync += held.known[n].eq(known[n])
             for name, _ in self.states:
@@ -190,7 +184,7 @@ class Stepper(wiring.Component):
         ]
         steps = []
         for n in range(self.units):
-            values = self.values() | {name: held.known[n][name] for name, _ in layout}
+            values = fixed | {name: held.known[n][name] for name, _ in layout}
             steps.append(partial(self.step, values, held.states[n], current[n]))
         longest = budget(self.stages, steps[0]) if self.stages > 1 else 0
         for n, step in enumerate(steps):
@@ -217,20 +211,36 @@ class Stepper(wiring.Component):
         fired = None if fired is None else via.taken(fired)
         return fired, {name: via.taken(value) for name, value in after.items()}
 
-
-def _rows(m, name: str, layout, units: int, groups: int, init, stepper: Stepper):
-    # A memory without width is no memory.
-    row = data.ArrayLayout(layout, units)
-    if not row.size:
-        return Signal(row)
-    m.submodules[name] = memory = Memory(shape=unsigned(row.size), depth=groups, init=init or [])
-    read = memory.read_port()
-    m.d.comb += read.addr.eq(stepper.ahead)
-    if init is None:
-        write = memory.write_port()
+    def _states(self, m) -> data.View:
+        """Return the states of the group ahead; they are written as they come out."""
+        row = data.ArrayLayout(self.states, self.units)
+        if not row.size:  # a memory without width is none
+            return Signal(row)
+        m.submodules.states = memory = Memory(
+            shape=unsigned(row.size), depth=self.groups, init=[], attrs=kept_in(self.kind)
+        )
+        read, write = memory.read_port(), memory.write_port()
         m.d.comb += [
-            write.addr.eq(stepper.o.group),
-            write.data.eq(stepper.o.states),
-            write.en.eq(stepper.o.valid),
+            read.addr.eq(self.ahead),
+            write.addr.eq(self.o.group),
+            write.data.eq(self.o.states),
+            write.en.eq(self.o.valid),
         ]
-    return data.View(row, read.data)
+        return data.View(row, read.data)
+
+    def _parameters(self, m, layout: data.StructLayout) -> data.View:
+        """Return what lies in memory of the parameters of the group ahead."""
+        row = data.ArrayLayout(layout, self.units)
+        if not row.size:
+            return Signal(row)
+        init = parameter_rows(self.population, self.units, self.store is not None)
+        if self.store is not None:
+            at, found = readable(m, "parameters", self.store, init, self.load, kind=self.kind)
+        else:
+            m.submodules.parameters = memory = Memory(
+                shape=unsigned(row.size), depth=self.groups, init=init, attrs=kept_in(self.kind)
+            )
+            port = memory.read_port()
+            at, found = port.addr, port.data
+        m.d.comb += at.eq(self.ahead)
+        return data.View(row, found)

@@ -1,8 +1,8 @@
 """The weights of a population, in rows as wide as its lanes."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
@@ -10,6 +10,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..model import Projection
 from ..model.check import check_int
+from ..model.loading import Store, weight_rows
+from .loader import Load, kept_in, readable
 
 __all__ = ["Synapses"]
 
@@ -29,6 +31,10 @@ class Synapses(wiring.Component):
         Weights in a row.
     banks : int
         Rows that are read at once; source ``s`` has its own in bank ``s % banks``.
+    kind : str
+        Memory that holds them: see :class:`~spiker_hdl.model.Core`.
+    stores : sequence of Store
+        For each bank, how it is written, if it can be.
 
     Attributes
     ----------
@@ -48,13 +54,23 @@ class Synapses(wiring.Component):
     read : In(banks)
         There is a row; without one, the bank's weights are zero.
     weights : Out(ArrayLayout(ArrayLayout(signed(width), lanes), banks))
+    load : In(Load), if it can be written
     """
 
+    load: Any
     row: data.View
     read: Signal
     weights: data.View
 
-    def __init__(self, projections: Sequence[Projection], *, lanes: int, banks: int = 1):
+    def __init__(
+        self,
+        projections: Sequence[Projection],
+        *,
+        lanes: int,
+        banks: int = 1,
+        kind: str = "auto",
+        stores: Sequence[Store] = (),
+    ):
         check_int("Lanes", lanes, 1)
         check_int("Banks", banks, 1)
         if not projections:
@@ -62,6 +78,8 @@ class Synapses(wiring.Component):
         self.projections = tuple(projections)
         self.lanes = lanes
         self.banks = banks
+        self.kind = kind
+        self.stores = tuple(stores)
         self.size = projections[0].synapses.target_size
         self.folds = -(-self.size // lanes)
         sizes = [-(-one.synapses.source_size // banks) for one in projections]
@@ -73,21 +91,12 @@ class Synapses(wiring.Component):
             "row": In(data.ArrayLayout(range(self.folds * self.rows), banks)),
             "read": In(banks),
             "weights": Out(weights),
+            **({"load": In(Load())} if stores else {}),
         })
 
     def contents(self, bank: int = 0) -> list[int]:
         """Return the rows of a bank, each as an unsigned integer with lane 0 in its lowest bits."""
-        parts = []
-        for one in self.projections:
-            matrix = one.synapses.matrix()[:, bank :: self.banks]
-            missing = -(-one.synapses.source_size // self.banks) - matrix.shape[1]
-            parts.append(np.pad(matrix, ((0, 0), (0, missing))))
-        padded = np.zeros((self.folds * self.lanes, self.rows), dtype=np.int64)
-        padded[: self.size] = np.concatenate(parts, axis=1)
-        bits = padded.reshape(self.folds, self.lanes, self.rows).transpose(0, 2, 1)[..., None]
-        bits = (bits >> np.arange(self.width) & 1).astype(np.uint8)
-        packed = np.packbits(bits.reshape(self.folds * self.rows, -1), axis=1, bitorder="little")
-        return [int.from_bytes(row.tobytes(), "little") for row in packed]
+        return weight_rows(self.projections, self.lanes, self.banks, bank)
 
     def elaborate(self, platform):
         m = Module()
@@ -95,14 +104,23 @@ class Synapses(wiring.Component):
         found = Signal(self.banks)
         m.d.sync += found.eq(self.read)
         for bank in range(self.banks):
-            memory = Memory(
-                shape=unsigned(self.lanes * self.width),
-                depth=self.folds * self.rows,
-                init=self.contents(bank),
-            )
-            m.submodules["memory" if self.banks == 1 else f"memory_{bank}"] = memory
-            port = memory.read_port()
-            m.d.comb += port.addr.eq(self.row[bank])
-            m.d.sync += self.weights[bank].as_value().eq(Mux(found[bank], port.data, 0))
+            row, data = self._memory(m, bank)
+            m.d.comb += row.eq(self.row[bank])
+            m.d.sync += self.weights[bank].as_value().eq(Mux(found[bank], data, 0))
 
         return m
+
+    def _memory(self, m, bank: int):
+        """Return the row that is read of a bank's memory, and what is found there."""
+        name = "memory" if self.banks == 1 else f"memory_{bank}"
+        init = self.contents(bank)
+        if self.stores:
+            return readable(m, name, self.stores[bank], init, self.load, kind=self.kind)
+        m.submodules[name] = memory = Memory(
+            shape=unsigned(self.lanes * self.width),
+            depth=self.folds * self.rows,
+            init=init,
+            attrs=kept_in(self.kind),
+        )
+        port = memory.read_port()
+        return port.addr, port.data

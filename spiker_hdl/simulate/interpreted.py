@@ -9,6 +9,7 @@ from amaranth import Value
 from amaranth.sim import Simulator
 
 from ..model import Mapping, Network, Reports, Result, check_record, stimulus
+from ..model.loading import beats_between
 from ..rtl import Accelerator
 from .beats import check_back_to_back, gather, payloads, unpack
 
@@ -28,6 +29,7 @@ def run(
     progress: Callable[[int], None] | None = None,
     back_to_back: bool = False,
     pauses: tuple[Pause, Pause] | None = None,
+    built: Network | None = None,
 ) -> Result:
     """Run samples through the accelerator in Amaranth's simulator.
 
@@ -47,6 +49,9 @@ def run(
         result of that: cycles then count the time that it waits inside.
     pauses : (callable, callable), optional
         Asked in each cycle whether the sources, and whether the sink, should pause.
+    built : Network, optional
+        That for which the accelerator is built, and in which the network is loaded first: see
+        :mod:`spiker_hdl.model.loading`.
 
     Returns
     -------
@@ -63,13 +68,18 @@ def run(
     if back_to_back:
         check_back_to_back(reports, given.steps)
     observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
-    accelerator = Accelerator(network, mapping, observe=observed, stepwise=reports.stepwise)
-    bench = _Bench(accelerator, given, reports, back_to_back, pauses, progress)
+    accelerator = Accelerator(
+        network if built is None else built, mapping, observe=observed, stepwise=reports.stepwise
+    )
+    words = [] if built is None else beats_between(built, network, accelerator.mapping)
+    bench = _Bench(accelerator, given, reports, back_to_back, pauses, progress, words)
     simulator = Simulator(accelerator)
     simulator.add_clock(1e-6)
     for node in network.inputs:
         simulator.add_testbench(bench.source(node))
     simulator.add_testbench(bench.sink())
+    if words:
+        simulator.add_testbench(bench.loader())
     for name in observed:
         simulator.add_testbench(bench.observer(name), background=True)
     simulator.run()
@@ -83,13 +93,14 @@ def run(
 class _Bench:
     """Sources, sink and observers of a simulation."""
 
-    def __init__(self, accelerator, given, reports, back_to_back, pauses, progress):
+    def __init__(self, accelerator, given, reports, back_to_back, pauses, progress, words):
         self.accelerator = accelerator
         self.given = given
         self.reports = reports
         self.back_to_back = back_to_back
         self.pauses = pauses or (lambda: False, lambda: False)
         self.progress = progress
+        self.words = words
         self.results: list[int] = []
         every = reports.window
         self.wanted = int((given.steps // every).sum()) if every else len(given)
@@ -101,6 +112,8 @@ class _Bench:
         idle = self.accelerator.idle
 
         async def offer(ctx):
+            while self.words:
+                await ctx.tick()
             for n in range(len(self.given)):
                 while not (
                     self.back_to_back or (ctx.get(idle) and not ctx.get(self.accelerator.o.valid))
@@ -120,6 +133,21 @@ class _Bench:
                     ctx.set(port.valid, 0)
 
         return offer
+
+    def loader(self):
+        port = self.accelerator.load
+
+        async def load(ctx):
+            ctx.set(port.valid, 1)
+            while self.words:
+                ctx.set(Value.cast(port.payload), self.words[0])
+                ready = 0
+                while not ready:
+                    *_, ready = await ctx.tick().sample(port.ready)
+                del self.words[0]
+            ctx.set(port.valid, 0)
+
+        return load
 
     def configure(self, ctx, steps):
         """Tell the accelerator when to answer a sample of ``steps``."""

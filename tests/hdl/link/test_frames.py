@@ -31,6 +31,7 @@ from spiker_hdl.link.frames import (
 from spiker_hdl.link.payloads import LAST, Port, ResultLayout, data_payloads
 from spiker_hdl.link.registers import mapping_digest
 from spiker_hdl.model import Input, Mapping
+from spiker_hdl.model.loading import structure
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.simulate.beats import payloads, unpack
 
@@ -148,8 +149,21 @@ def test_identity_says_network_mapping_and_library():
     assert Identity.from_bytes(text) == found
     with pytest.raises(ValueError, match="Identity must begin with SPKR, not b'SPKX'"):
         Identity.from_bytes(b"SPKX" + text[4:])
-    with pytest.raises(ValueError, match="Board must speak version 1 of the link, not 9"):
+    with pytest.raises(ValueError, match="Board must speak version 2 of the link, not 9"):
         Identity.from_bytes(text[:4] + b"\x09" + text[5:])
+
+
+def test_identity_says_what_can_be_loaded():
+    network = make_network()
+    mapping = Mapping.folded(network, 3).opened(network, ["output"])
+    found = Identity.of(network, mapping, "1.2.3")
+    assert (found.network, found.writable) == (network.digest, {1})
+    assert found.structure == structure(network, mapping)
+    assert Identity.from_bytes(found.to_bytes()) == found
+    assert found.to_bytes()[Identity.NETWORK :][:32].hex() == network.digest
+    empty = Identity.of(network, mapping.opened(network, (), ["hidden"]), "1.2.3")
+    assert (empty.network, empty.writable) == ("0" * 64, {0, 1})
+    assert Identity.from_bytes(empty.to_bytes()) == empty
 
 
 # -- samples and results -------------------------------------------------------------------------

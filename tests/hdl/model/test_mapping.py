@@ -38,6 +38,7 @@ NETWORK = Network(
 )
 PROJECTION = {one.name: one for one in NETWORK.projections}
 CORES = {"a": Core(3, 3), "b": Core(12, 8)}
+FIELDS = "lanes, units, banks, overlap, stages, weights, states, writable"
 QUEUES = {"now": 1, "late": 10, "self": 4, "on": 1}
 
 
@@ -116,14 +117,21 @@ def test_json_and_back():
 
 
 def test_json_holds_all_of_a_core():
-    mapping = Mapping({"a": Core(3, 2, 8, True, 2), "b": Core(4, 2, 1)}, QUEUES)
+    first = Core(3, 2, 8, True, 2, "block", "registers", True)
+    mapping = Mapping({"a": first, "b": Core(4, 2, 1)}, QUEUES)
     text = json.loads(json.dumps(mapping.to_json()))
+    few = {"lanes": 3, "units": 2, "banks": 8, "overlap": True}
+    plain = {"weights": "auto", "states": "auto", "writable": False}
     assert text["cores"] == {
-        "a": {"lanes": 3, "units": 2, "banks": 8, "overlap": True, "stages": 2},
-        "b": {"lanes": 4, "units": 2, "banks": 1, "overlap": False, "stages": 1},
+        "a": few | {"stages": 2, "weights": "block", "states": "registers", "writable": True},
+        "b": {"lanes": 4, "units": 2, "banks": 1, "overlap": False, "stages": 1} | plain,
     }
     assert Mapping.from_json(text) == mapping
-    others = [Core(3, 2, 4, True, 2), Core(3, 2, 8), Core(3, 1, 8, True, 2), Core(3, 2, 8, True)]
+    # What was written before there were kinds of memory.
+    text["cores"]["a"] = few
+    assert Mapping.from_json(text).cores["a"] == Core(3, 2, 8, True)
+    others = [replace(first, **{name: getattr(Core(3, 1), name)}) for name in vars(first)]
+    others.remove(first)  # as many lanes
     assert all(Mapping({**mapping.cores, "a": one}, QUEUES) != mapping for one in others)
 
 
@@ -218,7 +226,7 @@ def test_nothing_changes_once_made():
             lambda: Mapping([Core(1, 1)]),
             TypeError,
             "Mapping cores must be a mapping, not [Core(lanes=1, units=1, banks=1, overlap=False, "
-            "stages=1)]",
+            "stages=1, weights='auto', states='auto', writable=False)]",
         ),
         (lambda: Mapping({}, [1]), TypeError, "Mapping queues must be a mapping, not [1]"),
         (
@@ -297,12 +305,12 @@ def test_nothing_changes_once_made():
         (
             lambda: Mapping.from_json(Mapping({}).to_json() | {"cores": {"a": {"lanes": 1}}}),
             ValueError,
-            "Core of 'a' must have lanes, units, banks, overlap, stages, not {'lanes': 1}",
+            f"Core of 'a' must have {FIELDS}, not {{'lanes': 1}}",
         ),
         (
             lambda: Mapping.from_json(Mapping({}).to_json() | {"cores": {"a": [1, 2]}}),
             ValueError,
-            "Core of 'a' must have lanes, units, banks, overlap, stages, not [1, 2]",
+            f"Core of 'a' must have {FIELDS}, not [1, 2]",
         ),
         (
             lambda: Mapping.from_json(Mapping({}).to_json() | {"queues": {"q": None}}),

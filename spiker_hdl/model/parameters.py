@@ -1,0 +1,61 @@
+"""What neurons compute with beside weights: which of it lies in memory, and how."""
+
+from typing import TYPE_CHECKING, Any
+
+from .neuron import signed_width
+
+if TYPE_CHECKING:
+    from .network import Population
+
+__all__ = ["field_width", "fields_of", "parameter_rows", "values_of"]
+
+
+BIAS_UNIT = 4
+"""Bits by which the field of a bias that can be replaced grows: others seldom need as many."""
+
+
+def field_width(low: int, high: int) -> int:
+    """Return the bits of the narrowest field that holds ``low..high``, without a sign if it can."""
+    return high.bit_length() if low >= 0 else signed_width(low, high)
+
+
+def values_of(population: "Population") -> dict[str, Any]:
+    """Return parameters, values at rest and bias, by name, each one or one per neuron."""
+    neuron = population.neuron
+    rests = {f"rest_{name}": one.rest for name, one in neuron.states.items()}
+    parameters = {name: one.value for name, one in neuron.parameters.items()}
+    return parameters | rests | {"bias": population.bias}
+
+
+def fields_of(population: "Population", writable: bool = False) -> dict[str, tuple[int, int]]:
+    """Return the ranges of those values that lie in memory: what differs, and what is writable."""
+    found, replaceable = {}, population.neuron.replaceable
+    for name, value in values_of(population).items():
+        parts = value if isinstance(value, tuple) else (value,)
+        low, high = min(parts), max(parts)
+        if writable and name in replaceable:
+            found[name] = replaceable[name]
+        elif writable and name == "bias" and (low or high):
+            width = -(-signed_width(low, high) // BIAS_UNIT) * BIAS_UNIT
+            found[name] = -(2 ** (width - 1)), 2 ** (width - 1) - 1
+        elif isinstance(value, tuple):
+            found[name] = low, high
+    return found
+
+
+def parameter_rows(population: "Population", units: int, writable: bool = False) -> list[int]:
+    """Return the rows of what lies in memory of a population's parameters, a group of units each.
+
+    A unit's fields follow each other, the first of :func:`fields_of` in the lowest bits.
+    """
+    held, fields = values_of(population), fields_of(population, writable)
+    sizes = [field_width(*ends) for ends in fields.values()]
+    rows = [0] * -(-population.size // units)
+    for n in range(population.size):
+        row, unit = divmod(n, units)
+        place = unit * sum(sizes)
+        for name, size in zip(fields, sizes, strict=True):
+            value = held[name][n] if isinstance(held[name], tuple) else held[name]
+            rows[row] |= (value & (1 << size) - 1) << place
+            place += size
+    return rows

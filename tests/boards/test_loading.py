@@ -1,0 +1,133 @@
+"""Tests of networks that the host loads into a board as it runs."""
+
+import json
+from dataclasses import replace
+from random import Random
+
+import pytest
+from small import make_network
+from talking import spikes_for
+from writable import another, as_rows
+
+import spiker_hdl
+from spiker_boards import Board, BoardError
+from spiker_boards.building import BUILD
+from spiker_boards.catalog import find_board
+from spiker_boards.fit import FitError, check_fit, need
+from spiker_boards.served import Faults, Served, simulated_link
+from spiker_cli.main import main
+from spiker_hdl.model import Mapping
+
+NETWORK = make_network()
+MAPPING = Mapping.folded(NETWORK, 4).opened(NETWORK, ["hidden", "output"])
+HUGE = Mapping.folded(NETWORK, 4).opened(NETWORK, ["output"], ["hidden"])
+OTHER = another(Random(5), NETWORK, MAPPING)
+SPIKES = spikes_for(NETWORK, 1, 6, 2)
+
+
+def served(mapping, **options):
+    """Return a simulated board, to be entered."""
+    wrong = options.pop("faults", None)
+    wire, _ = simulated_link(as_rows(NETWORK, mapping), mapping, engine="compiled", **options)
+    return Served(wire, faults=wrong)
+
+
+def test_a_board_holds_what_was_loaded_last():
+    wanted, first = spiker_hdl.run(OTHER, SPIKES), spiker_hdl.run(NETWORK, SPIKES)
+    told = []
+    with served(MAPPING) as one, Board(one.port) as host:
+        assert not first.differences(host.run(NETWORK, SPIKES))
+        host.load(OTHER, MAPPING, progress=told.append)
+        assert not wanted.differences(host.run(OTHER, SPIKES))
+        with pytest.raises(BoardError, match=r"Board must hold the network .*: load it, or build"):
+            host.run(NETWORK, SPIKES)
+        assert host.identify().network == OTHER.digest
+        host.load(as_rows(NETWORK, MAPPING), MAPPING)
+        assert not first.differences(host.run(NETWORK, SPIKES))
+    assert wanted.differences(first)
+    assert sum(told) > 10
+
+
+@pytest.mark.slow
+def test_loading_over_a_bad_wire_ends_whole_after_a_reset_in_the_middle():
+    with served(MAPPING, faults=Faults(0.01, 3)) as one, Board(one.port) as host:
+        seen = []
+
+        def reset(count):
+            seen.append(count)
+            if len(seen) == 2:
+                one.reset()
+
+        host.load(OTHER, MAPPING, progress=reset)
+        assert not spiker_hdl.run(OTHER, SPIKES).differences(host.run(OTHER, SPIKES))
+        assert host.sessions > 2
+
+
+@pytest.mark.slow
+def test_memory_without_contents_holds_no_network_before_it_is_loaded():
+    network = as_rows(NETWORK, HUGE)
+    with (
+        served(HUGE, target=find_board("icebreaker")) as one,
+        Board(one.port, patience=30) as host,
+    ):
+        assert not int(host.identify().network, 16)
+        with pytest.raises(BoardError, match=r"not none: load it, or build it for this network"):
+            host.run(network, SPIKES)
+        host.load(network, HUGE)
+        assert not spiker_hdl.run(network, SPIKES).differences(host.run(network, SPIKES))
+
+
+def test_what_the_board_cannot_take_is_refused():
+    plain = Mapping.folded(NETWORK, 4)
+    hidden, output = OTHER.populations
+    wider = replace(
+        OTHER, populations=[replace(hidden, neuron=replace(hidden.neuron, fire=">=")), output]
+    )
+    with served(MAPPING) as one, Board(one.port) as host:
+        with pytest.raises(ValueError, match="Mapping must have a writable population"):
+            host.load(OTHER, plain)
+        with pytest.raises(BoardError, match="Mapping must be that of the board"):
+            host.load(OTHER, MAPPING.opened(NETWORK, (), ["hidden"]))
+        with pytest.raises(BoardError, match=r"must differ from that for which .* alone"):
+            host.load(wider, MAPPING)
+        assert not spiker_hdl.run(NETWORK, SPIKES).differences(host.run(NETWORK, SPIKES))
+    with served(plain) as one, Board(one.port) as host:
+        with pytest.raises(BoardError, match="Board must have writable memories, not none"):
+            host.load(OTHER, MAPPING)
+
+
+def test_the_command_loads_by_what_the_build_says(tmp_path, capsys):
+    OTHER.save(tmp_path / "other.spiker")
+    report = {
+        "format": 1,
+        "board": "ulx3s_25f",
+        "mapping": MAPPING.to_json(),
+        "baud": 1_000_000,
+        "bitstream": {
+            "file": "top.bit",
+            "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        },
+    }
+    (tmp_path / BUILD).write_text(json.dumps(report))
+    (tmp_path / "top.bit").write_bytes(b"")
+    with served(MAPPING) as one:
+        given = ["load", str(tmp_path / "other.spiker"), "--port", one.port]
+        assert main([*given, "--build", str(tmp_path)]) == 0
+        assert OTHER.digest[:16] in capsys.readouterr().out
+        assert main([*given, "--lanes", "4", "--writable", "all"]) == 0
+        assert main([*given, "--lanes", "4"]) == 2
+        assert "must have a writable population" in capsys.readouterr().err
+        with Board(one.port) as host:
+            assert not spiker_hdl.run(OTHER, SPIKES).differences(host.run(OTHER, SPIKES))
+
+
+def test_large_memories_are_counted_apart():
+    network = make_network(784)
+    mapping = Mapping.folded(network, 4)
+    huge = mapping.opened(network, (), ["hidden"])
+    assert need(network, huge, "ice40").sprams == 1
+    assert need(network, mapping, "ice40").sprams == 0
+    assert need(network, huge, "ice40").block_rams < need(network, mapping, "ice40").block_rams
+    check_fit(find_board("icebreaker"), network, huge)
+    with pytest.raises(FitError, match="1 memories without contents of 0"):
+        check_fit(find_board("ulx3s_25f"), network, huge)

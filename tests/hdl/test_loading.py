@@ -1,0 +1,155 @@
+"""Tests of networks that are loaded into what was built for others of the same structure."""
+
+import json
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+import test_everywhere as everywhere
+from emitted import simulate
+from small import make_network
+from writable import another, as_rows, random_writable
+
+from spiker_hdl import emit, run
+from spiker_hdl.emit import read_emission
+from spiker_hdl.model import Core, Decay, Lif, Mapping, Population, bounds
+from spiker_hdl.model.loading import (
+    ADDRESS,
+    DATA,
+    MEMORY,
+    WORD,
+    beats,
+    beats_between,
+    roomy,
+    stores,
+    structure,
+)
+from spiker_hdl.simulate import interpreted
+
+
+def writable(network, **changes):
+    """Return the default mapping with everything writable."""
+    mapping = Mapping.default(network)
+    cores = {name: replace(core, writable=True, **changes) for name, core in mapping.cores.items()}
+    return replace(mapping, cores=cores)
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(3), *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 25))]
+)
+def test_what_was_loaded_is_what_runs(seed):
+    network, spikes, mapping, random = everywhere.of_seed(20_000 + seed, everywhere.GRAPHS, steps=5)
+    mapping = random_writable(random, network, mapping)
+    mapping.check(network)
+    built, network = as_rows(network, mapping), another(random, network, mapping)
+    found = interpreted.run(network, spikes, mapping=mapping, built=built)
+    assert not run(network, spikes).differences(found)
+
+
+def test_another_network_answers_otherwise():
+    network = make_network()
+    mapping = writable(network)
+    other = another(Random(2), network, mapping)
+    spikes = np.random.default_rng(1).integers(0, 2, (3, 4, 64))
+    built = interpreted.run(network, spikes, mapping=mapping)
+    found = interpreted.run(other, spikes, mapping=mapping, built=network)
+    assert not run(network, spikes).differences(built)
+    assert not run(other, spikes).differences(found)
+    assert built.differences(found)
+    assert (built.cycles == run(network, spikes, engine="amaranth").cycles).all()
+
+
+def test_hardware_is_as_wide_as_any_weights_need():
+    network = make_network()
+    widest = roomy(network, ["hidden"])
+    assert widest.digest == network.digest
+    assert widest.bounds["hidden"].sum_low == 64 * -8
+    assert widest.bounds["hidden"].sum_high == 64 * 7
+    assert widest.bounds["output"] == network.bounds["output"]
+    assert network.bounds["hidden"].sum_low > 64 * -8
+    assert roomy(network, []) is network
+    for seed in range(20):
+        mapping = writable(network)
+        other = another(Random(seed), network, mapping)
+        for name, reached in bounds(other).items():
+            room = roomy(network, mapping.writable).bounds[name]
+            assert room.sum_low <= reached.sum_low <= reached.sum_high <= room.sum_high
+            assert room.current_low <= reached.current_low
+            assert reached.current_high <= room.current_high
+
+
+def test_beats_write_every_row_of_every_store_between_two_digests():
+    network = make_network()
+    mapping = writable(network)
+    words = beats(network, mapping)
+    kinds, values = words >> np.uint64(WORD), words & np.uint64(2**WORD - 1)
+    heads = np.flatnonzero(kinds == MEMORY)
+    held = stores(network, mapping)
+    assert values[heads].tolist() == [0, *range(1, len(held) + 1), 0]
+    assert (kinds[heads + 1] == ADDRESS).all()
+    assert not values[heads + 1].any()
+    ends = [*heads[1:].tolist(), len(words)]
+    sizes = [end - begin - 2 for begin, end in zip(heads.tolist(), ends, strict=True)]
+    assert sizes == [32, *(one.depth * one.slices for one in held), 32]
+    assert not values[heads[0] + 2 : heads[1]].any()
+    assert bytes(values[heads[-1] + 2 :].astype(np.uint8)).hex() == network.digest
+    assert (kinds[heads[0] + 2 : heads[1]] == DATA).all()
+
+
+def test_structure_is_all_but_what_can_be_loaded():
+    network = make_network()
+    mapping = writable(network)
+    same = structure(network, mapping)
+    assert structure(another(Random(1), network, mapping), mapping) == same
+    assert structure(replace(network, name="another", notes={"a": "b"}), mapping) == same
+    hidden, output = network.populations
+    slower = replace(hidden, neuron=replace(hidden.neuron, fire=">="))
+    assert structure(replace(network, populations=[slower, output]), mapping) != same
+    first, second = network.projections
+    wider = replace(first, bits=5)
+    assert structure(replace(network, projections=[wider, second]), mapping) != same
+    half = replace(mapping, cores={**mapping.cores, "output": Core(10, 8)})
+    assert structure(network, half) != same
+    assert structure(another(Random(1), network, mapping), half) != structure(network, half)
+
+
+def test_what_cannot_be_loaded_is_refused():
+    network = make_network()
+    plain, mapping = Mapping.default(network), writable(network)
+    with pytest.raises(ValueError, match="Mapping must have a writable population"):
+        beats_between(network, network, plain)
+    _, output = network.populations
+    lif = Lif(threshold=12, decay=Decay.shift(3), width=9)
+    wider = replace(network, populations=[Population("hidden", 6, lif), output])
+    with pytest.raises(ValueError, match=r"Network 'little' must differ from 'little'.* alone"):
+        beats_between(network, wider, mapping)
+    with pytest.raises(ValueError, match=r"\('huge'\) must be writable"):
+        Core(6, 6, weights="huge")
+    with pytest.raises(ValueError, match="Memory of states must be one of"):
+        Core(6, 6, states="huge", writable=True)
+    with pytest.raises(ValueError, match=r"Store of .* must be 'rows', not 'synapses', where"):
+        replace(mapping, stores={network.projections[0].name: "synapses"}).check(network)
+
+
+def test_emitted_streams_can_be_loaded_and_axi_cannot(tmp_path):
+    network = make_network()
+    mapping = writable(network)
+    spikes = np.random.default_rng(1).integers(0, 2, (2, 3, 64))
+    for language in ("verilog", "vhdl"):
+        where = tmp_path / language
+        emit(network, where, mapping=mapping, language=language, samples=spikes)
+        assert (
+            "load_valid"
+            in (where / f"little.{language[:1]}{'hd' * (language == 'vhdl')}").read_text()
+        )
+        assert simulate(language, where)[0] == 0
+        said = json.loads((where / "manifest.json").read_text())["loading"]
+        assert said["valid"] == "load_valid"
+        assert [one["rows"] for one in said["memories"]] == [64, 1, 6]
+        assert read_emission(where).mapping == mapping
+    with pytest.raises(ValueError, match=r"Ports must be 'streams' where .* not 'axis'"):
+        emit(network, tmp_path / "axis", mapping=mapping, ports="axis")
+    assert not (tmp_path / "axis").exists()
+    with pytest.raises(ValueError, match="memory without contents"):
+        emit(network, tmp_path / "huge", mapping=writable(network, weights="huge"))

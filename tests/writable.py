@@ -1,0 +1,75 @@
+"""Networks of one structure with other numbers, for what is loaded as hardware runs."""
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+
+from spiker_hdl.model import Dense, Mapping, Network
+from spiker_hdl.model.parameters import fields_of
+
+__all__ = ["another", "as_rows", "random_writable"]
+
+
+def random_writable(random: Random, network: Network, mapping: Mapping) -> Mapping:
+    """Make some populations writable, and draw in which memories they lie."""
+    cores = dict(mapping.cores)
+    names = [one.name for one in network.populations]
+    for name in random.sample(names, random.randint(1, len(names))):
+        cores[name] = replace(
+            cores[name],
+            writable=True,
+            weights=random.choice(["auto", "block", "huge"]),
+            states=random.choice(["auto", "distributed", "registers"]),
+        )
+    stores = {
+        one.name: "rows" if cores[one.target].writable else mapping.store(network, one)
+        for one in network.projections
+    }
+    return replace(mapping, cores=cores, stores=stores)
+
+
+def as_rows(network: Network, mapping: Mapping) -> Network:
+    """Return the network with all that is writable dense, and its bits declared."""
+    return replace(
+        network,
+        projections=[
+            replace(one, synapses=Dense(one.synapses.matrix()), bits=one.width)
+            if one.target in mapping.writable
+            else one
+            for one in network.projections
+        ],
+    )
+
+
+def another(random: Random, network: Network, mapping: Mapping) -> Network:
+    """Return a network of the same structure with other weights, thresholds and biases."""
+    draws = np.random.default_rng(random.getrandbits(32))
+
+    def ints(low: int, high: int, size: int) -> tuple[int, ...]:
+        found = draws.integers(low, high + 1, size)
+        found[: size // 4] = random.choice([low, high])  # the ends, too
+        return tuple(found.tolist())
+
+    network = as_rows(network, mapping)
+    populations = []
+    for one in network.populations:
+        if one.name in mapping.writable:
+            changes = {
+                name: random.choice([ints(*ends, one.size), ints(*ends, 1)[0]])
+                for name, ends in one.neuron.replaceable.items()
+            }
+            one = replace(one, neuron=replace(one.neuron, **changes))
+            if "bias" in (fields := fields_of(one, True)):
+                low, high = fields["bias"]
+                one = replace(one, bias=(low, *ints(low, high, one.size)[1:]))
+        populations.append(one)
+    projections = []
+    for one in network.projections:
+        if one.target in mapping.writable:
+            low, high = -(2 ** (one.width - 1)), 2 ** (one.width - 1) - 1
+            matrix = draws.integers(low, high + 1, one.synapses.matrix().shape)
+            matrix[: random.randint(0, 1)] = random.choice([low, high])
+            one = replace(one, synapses=Dense(matrix))
+        projections.append(one)
+    return replace(network, populations=populations, projections=projections)
