@@ -2,13 +2,16 @@
 
 Each is built as `spiker build` does, with the lanes that it would choose. A design that is too slow
 for the clock is built again for one that it reaches, which the table tells. Prints the
-table of docs/boards.md, and writes all numbers with the versions that made them as JSON.
+table and puts it into docs/boards.md; writes all numbers with the versions that made them as JSON.
+What the file says of other boards, of the same network, stays.
 """
 
 import argparse
 import json
 import os
 import platform
+import re
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +27,10 @@ from spiker_hdl.model.timing import predict
 from spiker_train.data import load_dataset
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent
 RESULTS = HERE / "results" / "bitstreams.json"
+PAGE = ROOT / "docs" / "boards.md"
+BEGIN, END = "<!-- bitstreams -->", "<!-- end of bitstreams -->"
 SAMPLES = 100
 BUILT = [name for name, one in BOARDS.items() if one.built]
 
@@ -32,9 +38,11 @@ BUILT = [name for name, one in BOARDS.items() if one.built]
 def measure(network: Network, target: Target, spikes: np.ndarray, directory: Path) -> dict:
     """Build for a board; return what the table says of it."""
     lanes, frequency = find_lanes(target, network), target.frequency
+    began, used = time.monotonic(), sum(os.times()[:4])
     while True:
+        if not lanes:
+            raise SystemExit(f"{network.name} does not fit on {target.title}")
         mapping = Mapping.folded(network, lanes)
-        began, used = time.monotonic(), sum(os.times()[:4])
         try:
             made = build_board(
                 network, target, directory / target.name, mapping=mapping, frequency=frequency
@@ -62,23 +70,41 @@ def measure(network: Network, target: Target, spikes: np.ndarray, directory: Pat
         "microseconds": round(float(cycles.mean()) / frequency * 1e6, 2),
         "seconds": round(time.monotonic() - began, 1),
         "cpu_seconds": round(sum(os.times()[:4]) - used, 1),
+        "commit": commit(),
+        "python": platform.python_version(),
         "tools": made["tools"],
     }
+
+
+def commit() -> str | None:
+    """Return what was measured."""
+    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
+
+
+def earlier(path: Path, network: Network) -> dict[str, dict]:
+    """Return what a file says of boards, by name, if it is of this network."""
+    if not path.is_file():
+        return {}
+    report = json.loads(path.read_text())
+    return {one["board"]: one for one in report["boards"] if report["sha256"] == network.digest}
 
 
 def table(found: list[dict]) -> str:
     """Return the rows as a table in Markdown."""
     lines = [
-        "| board | lanes | look-up tables | block RAMs | fastest clock | clock | cycles a sample | "
-        "time a sample | built in |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| board | lanes | look-up tables | estimated | block RAMs | fastest clock | clock | "
+        "cycles a sample | time a sample | built in |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in found:
         luts, rams = one["utilization"]["luts"], one["utilization"]["block_rams"]
         lines.append(
-            f"| {one['board']} | {one['lanes']} "
+            f"| `{one['board']}` | {one['lanes']} "
             f"| {luts['used']:,} of {luts['available']:,} ({luts['used'] / luts['available']:.0%}) "
-            f"| {rams['used']} of {rams['available']} | {one['fmax_hz'] / 1e6:.1f} MHz "
+            f"| {one['estimate']['luts']:,} | {rams['used']} of {rams['available']} "
+            f"| {one['fmax_hz'] / 1e6:.1f} MHz "
             f"| {one['clock_hz'] / 1e6:g} MHz | {one['cycles']:.0f} | {one['microseconds']:.1f} us "
             f"| {one['cpu_seconds']:.0f} s |"
         )
@@ -91,25 +117,29 @@ def main() -> None:
     parser.add_argument("--network", type=Path, default=HERE.parent / "networks" / "digits.spiker")
     parser.add_argument("--boards", nargs="+", choices=BUILT, default=BUILT, metavar="BOARD")
     parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--page", type=Path, default=PAGE, help="page to write the table to")
     arguments = parser.parse_args()
     network = load(arguments.network)
     values = load_dataset(network.note["data"]).x_test[:SAMPLES]
     encode = encoders.encoder_of(network.note["encoder"])
     spikes = encode(values, int(network.note["steps"]))
-    found = []
+    found = earlier(arguments.json, network)
     with tempfile.TemporaryDirectory() as name:
         for board in arguments.boards:
-            found.append(measure(network, BOARDS[board], spikes, Path(name)))
-            print(json.dumps(found[-1]), flush=True)
-    report = {
-        "network": network.name,
-        "sha256": network.digest,
-        "samples": len(spikes),
-        "python": platform.python_version(),
-        "boards": found,
-    }
-    arguments.json.write_text(json.dumps(report, indent=2) + "\n")
-    print(table(found))
+            found[board] = measure(network, BOARDS[board], spikes, Path(name))
+            print(json.dumps(found[board]), flush=True)
+            report = {
+                "network": network.name,
+                "sha256": network.digest,
+                "samples": len(spikes),
+                "boards": [found[one] for one in BUILT if one in found],
+            }
+            arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+    made = table(report["boards"])
+    print(made)
+    page = arguments.page.read_text()
+    part = f"{BEGIN}\n{made}\n{END}"
+    arguments.page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: part, page, flags=re.DOTALL))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""The tables of the pages are those that the benchmarks make of their results."""
+
+import json
+import re
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+from spiker_boards.catalog import BOARDS
+from spiker_hdl.model import load
+from spiker_hdl.report.cells import Area
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def script():
+    """Load a script of the benchmarks by its name."""
+
+    def find(name):
+        spec = spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return find
+
+
+def shown(module):
+    """Return the part of a page that a benchmark writes."""
+    return re.search(f"{module.BEGIN}\n(.*)\n{module.END}", module.PAGE.read_text(), re.DOTALL)[1]
+
+
+def test_bitstreams(script):
+    module = script("bitstreams")
+    report = json.loads(module.RESULTS.read_text())
+    assert shown(module) == module.table(report["boards"])
+    # It is the network that ships, on every board that is built, as that board is.
+    assert report["sha256"] == load(ROOT / "networks" / "digits.spiker").digest
+    assert [one["board"] for one in report["boards"]] == module.BUILT
+    for one in report["boards"]:
+        target = BOARDS[one["board"]]
+        used = one["utilization"]
+        assert used["luts"]["available"] == target.capacity.luts
+        assert used["block_rams"]["available"] == target.capacity.block_rams
+        assert one["fmax_hz"] >= one["clock_hz"] == target.frequency
+        assert one["estimate"]["luts"] == pytest.approx(used["luts"]["used"], rel=0.2)
+
+
+def test_encoders(script):
+    module = script("encoder_cost")
+    report = json.loads(module.RESULTS.read_text())
+    assert shown(module) == module.table(report["rows"], report["digits"])
+    assert Area(**report["digits"]["xc7"]["with"]).luts > 0
