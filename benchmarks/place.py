@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from spiker_hdl.model import Mapping, Network, load
+from spiker_hdl.model import Core, Mapping, Network, load
 from spiker_hdl.report.place import DEVICES, Pinned, Placed, place, synthesise
 from spiker_hdl.rtl import Accelerator
 
@@ -55,7 +55,20 @@ class Row:
     least: float | None = None
 
 
-ROWS = (Row("MNIST balanced, ECP5-45F", "mnist_held", Mapping.balanced, "ecp5-45f", 100.0),)
+def up5k(network: Network) -> Mapping:
+    """Return a mapping of 30 block RAMs of 4 kbit, 24 of which hold weights of the 96 neurons."""
+    cores = {
+        "hidden": Core(96, 3, stages=2),
+        "output": Core(5, 1, stages=2, states="registers"),
+    }
+    queues = {one.name: 3 for one in network.projections}
+    return Mapping.default(network, cores=cores, queues=queues, word=14)
+
+
+ROWS = (
+    Row("MNIST balanced, ECP5-45F", "mnist_held", Mapping.balanced, "ecp5-45f", 100.0),
+    Row("MNIST 14x14, UP5K", "mnist_14x14", up5k, "up5k", 24.0),
+)
 
 
 def measure(row: Row, seeds: list[int]) -> dict:
