@@ -17,7 +17,16 @@ from talking import spikes_for
 import spiker_hdl
 from spiker_boards import Board, BoardError
 from spiker_boards.served import Faults, Served, simulated_link
-from spiker_hdl.link.frames import IDENTIFY, IDENTITY, PAGE, Frame, Identity, Reader, encode
+from spiker_hdl.link.frames import (
+    IDENTIFY,
+    IDENTITY,
+    LINK_VERSION,
+    PAGE,
+    Frame,
+    Identity,
+    Reader,
+    encode,
+)
 from spiker_hdl.model import Mapping, Reports, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +67,9 @@ def test_a_board_answers_as_the_reference(board):
     assert not spiker_hdl.run(network, [spikes[0], spikes[1][:1]]).differences(again)
     assert result.engine == "board"
     assert sum(done) == 6
-    assert (host.damaged, host.resent, host.sessions) == (0, 0, 2)
+    assert (host.resent, host.sessions) == (0, 2)
+    # A slow board is asked twice who it is, and the session that begins cuts its second answer.
+    assert host.damaged <= host.sessions
     assert said == Identity.of(network, Mapping.default(network), spiker_hdl.__version__)
 
 
@@ -179,13 +190,13 @@ class Script:
         os.close(self.slave)
 
 
-def pages(network, version=1):
+def pages(network, version=LINK_VERSION):
     text = bytearray(Identity.of(network, Mapping.default(network), "0.1.0").to_bytes())
     text[4] = version
     return [bytes(text[at : at + PAGE]) for at in range(0, len(text), PAGE)]
 
 
-def only_identifies(network, version=1):
+def only_identifies(network, version=LINK_VERSION):
     def answer(frame):
         if frame.code == IDENTIFY.code:
             yield Frame(IDENTITY.code, frame.sequence, 0, pages(network, version)[frame.sequence])
@@ -201,7 +212,10 @@ def only_identifies(network, version=1):
             only_identifies(make_network(3)),
             "but samples 0 to 2 of 3 without answer: it has nothing new to say",
         ),
-        (only_identifies(make_network(3), 9), "Board must speak version 1 of the link, not 9"),
+        (
+            only_identifies(make_network(3), 9),
+            f"Board must speak version {LINK_VERSION} of the link, not 9: build it with this",
+        ),
     ],
 )
 def test_a_board_that_does_not_answer_is_given_up(answer, message):
@@ -215,7 +229,8 @@ def test_a_board_that_does_not_answer_is_given_up(answer, message):
 
 def test_an_error_names_the_samples_that_are_left():
     network = make_network(3)
-    with served(network) as one, Board(one.port, patience=0.4) as host:
+    # Patient enough for a board that is slow to say who it is, as on a busy machine.
+    with served(network) as one, Board(one.port, patience=3.0) as host:
 
         def stop(done):
             one._stop.set()  # the board falls silent
