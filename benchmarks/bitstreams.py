@@ -70,8 +70,6 @@ def measure(network: Network, target: Target, spikes: np.ndarray, directory: Pat
         "microseconds": round(float(cycles.mean()) / frequency * 1e6, 2),
         "seconds": round(time.monotonic() - began, 1),
         "cpu_seconds": round(sum(os.times()[:4]) - used, 1),
-        "commit": commit(),
-        "python": platform.python_version(),
         "tools": made["tools"],
     }
 
@@ -124,9 +122,11 @@ def main() -> None:
     encode = encoders.encoder_of(network.note["encoder"])
     spikes = encode(values, int(network.note["steps"]))
     found = earlier(arguments.json, network)
+    made = {"commit": commit(), "python": platform.python_version()}
     with tempfile.TemporaryDirectory() as name:
         for board in arguments.boards:
-            found[board] = measure(network, BOARDS[board], spikes, Path(name))
+            row = measure(network, BOARDS[board], spikes, Path(name))
+            found[board] = row | made
             print(json.dumps(found[board]), flush=True)
             report = {
                 "network": network.name,
@@ -135,10 +135,10 @@ def main() -> None:
                 "boards": [found[one] for one in BUILT if one in found],
             }
             arguments.json.write_text(json.dumps(report, indent=1) + "\n")
-    made = table(report["boards"])
-    print(made)
+    rows = table(report["boards"])
+    print(rows)
     page = arguments.page.read_text()
-    part = f"{BEGIN}\n{made}\n{END}"
+    part = f"{BEGIN}\n{rows}\n{END}"
     arguments.page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: part, page, flags=re.DOTALL))
 
 
