@@ -20,6 +20,7 @@ from .lockstep import (
     Readout,
     Scanner,
     Serializer,
+    Starts,
 )
 from .mapping import Mapping
 from .network import Input, Network, Projection
@@ -120,6 +121,7 @@ class Machines:
         self.entries = {
             one.name: _Entry(self, train(one.name), mapping, one) for one in network.inputs
         }
+        self.starts = self.add(Starts(self.count, self.room))
         self.sources: dict[str, _Source] = dict(self.entries)
         self.potentials: dict[str, _Source] = {}
         self.cores = {name: _Core(self, mapping, name) for name in network.order}
@@ -199,15 +201,19 @@ class Machines:
     def _cycle(self) -> tuple[np.ndarray, np.ndarray]:
         """Run a cycle; return where the first input begins a sample, and where one ends."""
         finish = np.logical_and.reduce([one.valid for one in (*self.readouts, *self.counters)])
-        for one in self.entries.values() if len(self.entries) > 1 else ():
-            finish = finish & (one.samples > 0)
+        if len(self.entries) > 1:
+            finish = finish & self.starts.queue.valid
+            for one in self.entries.values():
+                finish = finish & (one.samples > 0)
         # What a queue accepts follows from its state, which readers must not have changed yet.
         moves = [source.flow(*source.offer(), finish) for source in self.all]
         for core in self.cores.values():
             core.clock()
         for source, taken in zip(self.all, moves, strict=True):
             source.clock(taken, finish)
-        return self.entries[self.network.inputs[0].name].begin, finish
+        begin = self.entries[self.network.inputs[0].name].begin
+        self.starts.clock(begin, finish)
+        return begin, finish
 
 
 class _Line:

@@ -23,6 +23,7 @@ __all__ = [
     "Readout",
     "Scanner",
     "Serializer",
+    "Starts",
 ]
 
 
@@ -67,6 +68,29 @@ class Queue(Part):
         self.inner += written
         self.inner -= moved
         self.valid = moved | (self.valid & ~taking)
+
+
+class Starts(Part):
+    """When samples began: the queue of ``rtl.control``.
+
+    Attributes
+    ----------
+    queue : Queue
+        Of those that have not finished.
+    """
+
+    def __init__(self, machines: int, room: int):
+        self.queue = Queue(machines, room)
+        self.comes = np.zeros(machines, bool)
+
+    def clock(self, begin: np.ndarray, finish: np.ndarray) -> None:
+        """Move on, where a sample begins, and where one ends."""
+        self.queue.clock(self.comes, finish)
+        self.comes = begin
+
+    def select(self, kept: np.ndarray) -> None:
+        super().select(kept)
+        self.queue.select(kept)
 
 
 class Feed(Part):

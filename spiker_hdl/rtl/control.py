@@ -38,7 +38,8 @@ class Control(wiring.Component):
     mute : Out(inputs)
         That sample is the one that still enters at an input.
     begun : Out(1)
-        The oldest sample has begun at every input, without which it is not to finish.
+        The oldest sample has begun at every input, of the first three cycles ago, without which it
+        is not to finish.
     cycles : Out(CYCLE_BITS)
         Cycles from the begin of the oldest sample on its way to the next cycle.
     idle : Out(1)
@@ -81,18 +82,18 @@ class Control(wiring.Component):
             m.d.comb += self.mute[n].eq(self.answered & (inside == 1))
             m.d.sync += inside.eq(inside + self.begin[n] - self.finish)
         m.d.comb += self.idle.eq(~Cat(each).any())
-        # A lone input leads to all that reports; of several, one may be read late, or not at all.
-        m.d.comb += self.begun.eq(
-            Cat(inside.any() for inside in each).all() if self.inputs > 1 else 1
-        )
-
+        # What tells of a begin comes late in its cycle, and so is noted in the next one.
         m.submodules.starts = starts = Queue(CYCLE_BITS, depth=self.room)
+        m.d.sync += starts.i.valid.eq(self.begin[0])
         m.d.comb += [
             starts.i.p.eq(now),
-            starts.i.valid.eq(self.begin[0]),
             starts.o.ready.eq(self.finish),
-            self.cycles.eq(now + 1 - starts.o.p),
+            self.cycles.eq(now + 2 - starts.o.p),
         ]
+
+        # A lone input leads to all that reports; of several, one may be read late, or not at all.
+        begun = [starts.o.valid, *[inside.any() for inside in each[1:]]]
+        m.d.comb += self.begun.eq(Cat(begun).all() if self.inputs > 1 else 1)
 
         return m
 

@@ -51,7 +51,9 @@ def test_samples_are_admitted_while_there_is_room():
         (0, 1),
         (1, 0),
         (0, 1),
+        (0, 0),
         (1, 1),
+        (0, 0),
         (0, 0),
         (0, 1),
     ]
@@ -64,22 +66,41 @@ def test_samples_are_admitted_while_there_is_room():
         (0, 6),  # begun in cycle 0, finished in 5, valid in 6
         (1, None),
         (0, 6),  # begun in cycle 2
-        (1, 3),  # one comes as another goes: begun in cycle 6
         (1, None),
-        (1, 3),
+        (1, 4),  # one comes as another goes: begun in cycle 6
+        (1, None),
+        (1, None),
+        (1, 4),
     ]
 
 
 def test_each_input_is_admitted_for_itself():
     dut = Control(2, room=1)
-    assert trace_of(dut, [(0b10, 0), (0, 0), (0b01, 0), (0, 0), (0, 1), (0, 0)]) == [
+    assert trace_of(dut, [(0b10, 0), (0, 0), (0b01, 0), (0, 0), (0, 0), (0, 1), (0, 0)]) == [
         (0b11, None),
         (0b01, None),
         (0b01, None),
         (0b00, None),
-        (0b00, 3),  # the time is that of the first input
+        (0b00, None),
+        (0b00, 4),  # the time is that of the first input
         (0b11, None),
     ]
+
+
+def test_no_sample_is_to_finish_before_its_time_is_known():
+    dut = Control(2, room=2)
+    begun = []
+
+    async def testbench(ctx):
+        for begin in [0b10, 0, 0, 0, 0b01, 0, 0, 0, 0]:
+            ctx.set(dut.begin, begin)
+            await ctx.delay(1e-9)
+            begun.append(ctx.get(dut.begun) * ctx.get(dut.cycles))
+            await ctx.tick()
+
+    simulate(dut, testbench)
+    # Begun in cycle 4: to end in 7 is to take four cycles.
+    assert begun == [0, 0, 0, 0, 0, 0, 0, 4, 5]
 
 
 def test_control_times_samples_of_any_length():
@@ -93,7 +114,7 @@ def test_control_times_samples_of_any_length():
             assert ctx.get(dut.idle) == (not begun)
             assert admit == (len(begun) < 3)
             begin = admit and random.random() < 0.2
-            # The time of a sample is kept in a queue, and can be read two cycles later.
+            # The time of a sample is kept in a queue, and can be read three cycles later.
             finish = bool(begun) and begun[0] < now - 2 and random.random() < 0.15
             ctx.set(dut.begin, int(begin))
             ctx.set(dut.finish, int(finish))

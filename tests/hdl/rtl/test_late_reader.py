@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Tests of an accelerator whose results are fetched late: none is lost, none is overwritten."""
+"""Tests of an accelerator whose results are fetched late, or whose first input comes late."""
 
 import numpy as np
 import pytest
@@ -37,3 +37,49 @@ def test_results_wait_for_their_reader(wait):
 
     simulate(dut, drive, take, watch=[dut.o])
     assert found == [(0, [2, 0], 2), (1, [0, 1], 1), (1, [0, 2], 2)]
+
+
+LATE = Network(
+    [Input("a", 2), Input("b", 2)],
+    [Population("p", 3, If(width=6, threshold=2))],
+    [
+        Projection("a", "p", np.ones((3, 2), dtype=int), delay=3),
+        Projection("b", "p", np.full((3, 2), 2)),
+    ],
+    [Readout("p")],
+)
+
+
+def test_an_input_that_comes_when_all_is_computed_is_timed_from_its_first_beat():
+    # All steps of a sample are before the delay of its first input, which is not waited for.
+    dut = Accelerator(LATE, Mapping.default(LATE, form="events"))
+    begun, found = [], []
+
+    async def drive(ctx):
+        for _ in range(3):
+            await put(ctx, dut.i_b, written((0, 0)))
+            await put(ctx, dut.i_b, written(LAST))
+            for _ in range(60):
+                await ctx.tick()
+            await put(ctx, dut.i_a, written(LAST))
+            for _ in range(20):
+                await ctx.tick()
+        done.append(True)
+
+    async def watch(ctx):
+        ctx.set(dut.o.ready, 1)
+        cycle = 0
+        while not done:
+            *_, begins, valid, p = await ctx.tick().sample(
+                dut.i_a.valid & dut.i_a.ready, dut.o.valid, dut.o.p
+            )
+            if begins:
+                begun.append(cycle)
+            if valid:
+                found.append((cycle, p.cycles))
+            cycle += 1
+
+    done = []
+    simulate(dut, drive, watch, deadline=2_000)
+    assert found == [(cycle + 4, 4) for cycle in begun]
+    assert len(found) == 3
