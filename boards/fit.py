@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from spiker_hdl.model import Mapping, Network, store_bits
+from spiker_hdl.model.mapping import row_parts
 
 from .target import FAMILIES, Target
 
@@ -84,7 +85,8 @@ def _memories(
         if mapping.store(network, one) == "rows":
             # Each bank has the rows of its own sources.
             words = -(-one.synapses.source_size // core.banks) * folds
-            found += core.banks * [(words, core.lanes * width)]
+            parts = row_parts(words, 0 if core.writable else core.block)
+            found += core.banks * [(part, core.lanes * width) for part, _ in parts]
         else:
             found.append((-(-store_bits(network, one, core)["synapses"] // width), width))
     return found

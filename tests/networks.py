@@ -487,7 +487,8 @@ def random_mapping(network: Network, random: Random) -> Mapping:
         cores[name] = replace(cores[name], stages=random.choice([1, 1, 2, 3]))
         # Drawn aside, so that all else is what the seed gave before there were kinds of memory.
         weights, states = Random(f"{name}{lanes}{units}").choices(FILLED, k=2)
-        cores[name] = replace(cores[name], weights=weights, states=states)
+        block = Random(f"{units}{name}{lanes}").choice([0, 0, 16])
+        cores[name] = replace(cores[name], weights=weights, states=states, block=block)
     spare = random.choice([0, 0, 3, 20])
     queues = {
         one.name: queue_minimum(network, one) + random.randint(0, spare)

@@ -11,7 +11,16 @@ import numpy as np
 from .check import check_choice, check_int, check_kind
 from .network import Input, Network, Population, Projection
 
-__all__ = ["KINDS", "PRESETS", "STORES", "Core", "Mapping", "queue_minimum", "store_bits"]
+__all__ = [
+    "KINDS",
+    "PRESETS",
+    "STORES",
+    "Core",
+    "Mapping",
+    "queue_minimum",
+    "row_parts",
+    "store_bits",
+]
 
 FORMS = ("words", "events")
 STORES = ("rows", "synapses")
@@ -26,6 +35,29 @@ def queue_minimum(network: Network, projection: Projection) -> int:
     """Return the least entries of a projection's queue: all events of the steps it delays."""
     source = network.nodes[projection.source]
     return max(1, projection.delay * (source.size + 1))
+
+
+def row_parts(rows: int, block: int) -> list[tuple[int, bool]]:
+    """Return the memories into which rows are split, in order.
+
+    They have powers of two of rows, from the greatest down to those of a block RAM; what is left
+    is a memory of its own, in logic if it would leave seven eighths of a block RAM empty.
+
+    Parameters
+    ----------
+    rows : int
+    block : int
+        Rows of a block RAM, a power of two; 0 for no split.
+
+    Returns
+    -------
+    list of (int, bool)
+        Rows of each memory, and whether it lies in logic.
+    """
+    whole, left = divmod(rows, block) if block else (0, rows)
+    sizes = [block << n for n in reversed(range(whole.bit_length())) if whole >> n & 1]
+    parts = [(size, False) for size in sizes]
+    return parts + ([(left, bool(parts) and 8 * left <= block)] if left else [])
 
 
 def store_bits(network: Network, projection: Projection, core: "Core") -> dict[str, int]:
@@ -87,6 +119,11 @@ class Core:
     writable : bool
         Whether weights, thresholds and biases can be replaced as the accelerator runs, by any of
         as many bits: see :mod:`~.loading`. All must be stored in rows then.
+    block : int
+        Rows of the device's block RAM where it is widest, a power of two of at least 16, by which
+        rows of weights that are not writable are split (see :func:`row_parts`): 784 rows into 512,
+        256 and, in logic, 16 where block RAMs have 256, as those of iCE40. 0 leaves it to the
+        synthesis tool.
     """
 
     lanes: int
@@ -97,6 +134,7 @@ class Core:
     weights: str = "auto"
     states: str = "auto"
     writable: bool = False
+    block: int = 0
 
     def __post_init__(self) -> None:
         check_int("Lanes", self.lanes, 1)
@@ -111,6 +149,11 @@ class Core:
         check_kind("Writable", self.writable, bool)
         if self.weights == "huge" and not self.writable:
             raise ValueError("Weights in memory without contents ('huge') must be writable")
+        check_int("Block", self.block, 0, 2**16)
+        if self.block and (self.block < 16 or self.block & (self.block - 1)):
+            raise ValueError(
+                f"Block must be 0 or a power of two of at least 16 rows, not {self.block}"
+            )
         if self.units > self.lanes:
             raise ValueError(f"Step units must be at most the {self.lanes} lanes, not {self.units}")
 

@@ -230,7 +230,12 @@ class PopulationCore(wiring.Component):
         rows = [C(0, signed(1))] * lanes
         if self.dense:
             m.submodules.synapses = synapses = Synapses(
-                self.dense, lanes=lanes, banks=banks, kind=self.core.weights, stores=self.stores
+                self.dense,
+                lanes=lanes,
+                banks=banks,
+                kind=self.core.weights,
+                stores=self.stores,
+                block=self.core.block,
             )
             if self.stores:
                 wiring.connect(m, wiring.flipped(self.load), synapses.load)

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from ..model import Projection
 from ..model.check import check_int
 from ..model.loading import Store, weight_rows
+from ..model.mapping import row_parts
 from .loader import Load, kept_in, readable
 
 __all__ = ["Synapses"]
@@ -35,6 +36,9 @@ class Synapses(wiring.Component):
         Memory that holds them: see :class:`~spiker_hdl.model.Core`.
     stores : sequence of Store
         For each bank, how it is written, if it can be.
+    block : int
+        Rows of a block RAM by which memories that are not written are split: see
+        :class:`~spiker_hdl.model.Core`.
 
     Attributes
     ----------
@@ -70,9 +74,11 @@ class Synapses(wiring.Component):
         banks: int = 1,
         kind: str = "auto",
         stores: Sequence[Store] = (),
+        block: int = 0,
     ):
         check_int("Lanes", lanes, 1)
         check_int("Banks", banks, 1)
+        check_int("Block", block, 0)
         if not projections:
             raise ValueError("Synapses must have a projection, not none")
         self.projections = tuple(projections)
@@ -80,6 +86,7 @@ class Synapses(wiring.Component):
         self.banks = banks
         self.kind = kind
         self.stores = tuple(stores)
+        self.block = block
         self.size = projections[0].synapses.target_size
         self.folds = -(-self.size // lanes)
         sizes = [-(-one.synapses.source_size // banks) for one in projections]
@@ -104,23 +111,35 @@ class Synapses(wiring.Component):
         found = Signal(self.banks)
         m.d.sync += found.eq(self.read)
         for bank in range(self.banks):
-            row, data = self._memory(m, bank)
-            m.d.comb += row.eq(self.row[bank])
-            m.d.sync += self.weights[bank].as_value().eq(Mux(found[bank], data, 0))
+            weights = self._weights(m, bank)
+            m.d.sync += self.weights[bank].as_value().eq(Mux(found[bank], weights, 0))
 
         return m
 
-    def _memory(self, m, bank: int):
-        """Return the row that is read of a bank's memory, and what is found there."""
+    def _weights(self, m, bank: int):
+        """Return a bank's row in the cycle after it was asked for, from whichever part has it."""
         name = "memory" if self.banks == 1 else f"memory_{bank}"
-        init = self.contents(bank)
+        row, rows = self.row[bank], self.contents(bank)
         if self.stores:
-            return readable(m, name, self.stores[bank], init, self.load, kind=self.kind)
-        m.submodules[name] = memory = Memory(
-            shape=unsigned(self.lanes * self.width),
-            depth=self.folds * self.rows,
-            init=init,
-            attrs=kept_in(self.kind),
-        )
-        port = memory.read_port()
-        return port.addr, port.data
+            at, weights = readable(m, name, self.stores[bank], rows, self.load, kind=self.kind)
+            m.d.comb += at.eq(row)
+            return weights
+        start, weights = 0, C(0)
+        for n, (size, logic) in enumerate(row_parts(len(rows), self.block)):
+            m.submodules[f"{name}_{n}" if n else name] = memory = Memory(
+                shape=unsigned(self.lanes * self.width),
+                depth=size,
+                init=rows[start : start + size],
+                attrs=kept_in("registers" if logic else self.kind),
+            )
+            port = memory.read_port()
+            # A part begins at a multiple of its size, so that its rows differ in their low bits.
+            m.d.comb += port.addr.eq(row)
+            if n:
+                beyond = Signal(name=f"{name}_beyond_{n}")
+                m.d.sync += beyond.eq(row >= start)
+                weights = Mux(beyond, port.data, weights)
+            else:
+                weights = port.data
+            start += size
+        return weights

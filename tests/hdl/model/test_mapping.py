@@ -23,6 +23,7 @@ from spiker_hdl.model import (
     queue_minimum,
     store_bits,
 )
+from spiker_hdl.model.mapping import row_parts
 
 SPARSE = Sparse.from_matrix(np.array([[0, 3, 0, 0], [0, 0, 0, -2], [0, 0, 0, 0]]))
 NETWORK = Network(
@@ -38,7 +39,7 @@ NETWORK = Network(
 )
 PROJECTION = {one.name: one for one in NETWORK.projections}
 CORES = {"a": Core(3, 3), "b": Core(12, 8)}
-FIELDS = "lanes, units, banks, overlap, stages, weights, states, writable"
+FIELDS = "lanes, units, banks, overlap, stages, weights, states, writable, block"
 QUEUES = {"now": 1, "late": 10, "self": 4, "on": 1}
 
 
@@ -69,6 +70,26 @@ def test_minimum_queues_by_hand(name, least):
 def test_storage_by_hand(name, lanes, rows, synapses):
     found = store_bits(NETWORK, PROJECTION[name], Core(lanes, lanes))
     assert found == {"rows": rows, "synapses": synapses}
+
+
+@pytest.mark.parametrize(
+    "rows, block, parts",
+    [
+        (784, 0, [(784, False)]),
+        (784, 256, [(512, False), (256, False), (16, True)]),
+        (784, 512, [(512, False), (272, False)]),
+        (784, 1024, [(784, False)]),
+        (800, 256, [(512, False), (256, False), (32, True)]),
+        (801, 256, [(512, False), (256, False), (33, False)]),
+        (1792, 256, [(1024, False), (512, False), (256, False)]),
+        (256, 256, [(256, False)]),
+        (257, 256, [(256, False), (1, True)]),
+        (16, 256, [(16, False)]),
+        (1, 16, [(1, False)]),
+    ],
+)
+def test_rows_are_split_by_hand(rows, block, parts):
+    assert row_parts(rows, block) == parts
 
 
 def test_stores_that_are_not_named():
@@ -117,13 +138,14 @@ def test_json_and_back():
 
 
 def test_json_holds_all_of_a_core():
-    first = Core(3, 2, 8, True, 2, "block", "registers", True)
+    first = Core(3, 2, 8, True, 2, "block", "registers", True, 256)
     mapping = Mapping({"a": first, "b": Core(4, 2, 1)}, QUEUES)
     text = json.loads(json.dumps(mapping.to_json()))
     few = {"lanes": 3, "units": 2, "banks": 8, "overlap": True}
-    plain = {"weights": "auto", "states": "auto", "writable": False}
+    plain = {"weights": "auto", "states": "auto", "writable": False, "block": 0}
     assert text["cores"] == {
-        "a": few | {"stages": 2, "weights": "block", "states": "registers", "writable": True},
+        "a": few
+        | {"stages": 2, "weights": "block", "states": "registers", "writable": True, "block": 256},
         "b": {"lanes": 4, "units": 2, "banks": 1, "overlap": False, "stages": 1} | plain,
     }
     assert Mapping.from_json(text) == mapping
@@ -200,6 +222,17 @@ def test_nothing_changes_once_made():
         (lambda: Core(2, 2, 1, 1), TypeError, "Overlap must be a bool, not 1"),
         (lambda: Core(2, 2, stages=0), ValueError, "Stages must be at least 1, not 0"),
         (lambda: Core(2, 2, stages=5), ValueError, "Stages must be at most 4, not 5"),
+        (
+            lambda: Core(2, 2, block=8),
+            ValueError,
+            "Block must be 0 or a power of two of at least 16 rows, not 8",
+        ),
+        (
+            lambda: Core(2, 2, block=48),
+            ValueError,
+            "Block must be 0 or a power of two of at least 16 rows, not 48",
+        ),
+        (lambda: Core(2, 2, block=-16), ValueError, "Block must be at least 0, not -16"),
         (lambda: Core(2, 2, stages=True), TypeError, "Stages must be an int, not True"),
         (
             lambda: Mapping(CORES | {"a": Core(3, 3, 4)}, QUEUES, word=3).check(NETWORK),
@@ -226,7 +259,7 @@ def test_nothing_changes_once_made():
             lambda: Mapping([Core(1, 1)]),
             TypeError,
             "Mapping cores must be a mapping, not [Core(lanes=1, units=1, banks=1, overlap=False, "
-            "stages=1, weights='auto', states='auto', writable=False)]",
+            "stages=1, weights='auto', states='auto', writable=False, block=0)]",
         ),
         (lambda: Mapping({}, [1]), TypeError, "Mapping queues must be a mapping, not [1]"),
         (

@@ -7,6 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from events import converts
 
 from spiker_hdl.model import OneToOne, Projection, Sparse
@@ -55,15 +56,17 @@ def test_synapses_by_hand():
 # -- against the matrix --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 3, 7])
-def test_every_row_is_read(lanes):
+@pytest.mark.parametrize(
+    "lanes, block", [(1, 0), (2, 0), (3, 0), (7, 0), (1, 16), (2, 16), (3, 16), (2, 64)]
+)
+def test_every_row_is_read(lanes, block):
     random = Random(lanes)
     projections = [
         dense(random, 7, 3),
         Projection("c", "b", Sparse.from_matrix(np.eye(7, 4, dtype=int) * -100)),
         Projection("d", "b", OneToOne(np.arange(1, 8)), bits=9),
     ]
-    dut = Synapses(projections, lanes=lanes)
+    dut = Synapses(projections, lanes=lanes, block=block)
     assert dut.bases == [0, 3, 7]
     rows = read(dut)
     whole = np.concatenate([one.synapses.matrix() for one in projections], axis=1)
@@ -74,8 +77,10 @@ def test_every_row_is_read(lanes):
             assert rows[fold * 14 + source] == wanted
 
 
-@pytest.mark.parametrize("lanes, banks", [(1, 2), (3, 2), (7, 4), (2, 8)])
-def test_every_row_is_read_from_its_bank(lanes, banks):
+@pytest.mark.parametrize(
+    "lanes, banks, block", [(1, 2, 0), (3, 2, 0), (7, 4, 0), (2, 8, 0), (1, 2, 16), (1, 4, 16)]
+)
+def test_every_row_is_read_from_its_bank(lanes, banks, block):
     random = Random(lanes)
     projections = [
         dense(random, 7, 3),
@@ -83,7 +88,7 @@ def test_every_row_is_read_from_its_bank(lanes, banks):
         Projection("c", "b", Sparse.from_matrix(np.eye(7, 4, dtype=int) * -100)),
         Projection("d", "b", OneToOne(np.arange(1, 8)), bits=9),
     ]
-    dut = Synapses(projections, lanes=lanes, banks=banks)
+    dut = Synapses(projections, lanes=lanes, banks=banks, block=block)
     sizes = [3, 1, 4, 7]
     each = [-(-size // banks) for size in sizes]
     assert dut.bases == [sum(each[:n]) for n in range(4)]
@@ -140,8 +145,20 @@ def test_extreme_weights(low, high, width):
     assert read(dut) == [[low, high], [high, low]]
 
 
+@pytest.mark.parametrize(
+    "sources, depths, logic",
+    [(49, [32, 16, 1], 1), (50, [32, 16, 2], 1), (51, [32, 16, 3], 0), (48, [32, 16], 0)],
+)
+def test_rows_are_split_into_memories(sources, depths, logic):
+    found = rtlil.convert(Synapses([dense(Random(0), 3, sources)], lanes=3, block=16))
+    sizes = re.findall(r"memory width \d+ size (\d+)", found)
+    assert [int(size) for size in sizes] == depths
+    assert found.count('attribute \\ram_style "registers"') == logic
+
+
 def test_synapses_convert():
     assert converts(Synapses([dense(Random(0), 5, 3)], lanes=2, banks=2))
+    assert converts(Synapses([dense(Random(0), 5, 17)], lanes=2, banks=1, block=16))
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -152,3 +169,5 @@ def test_synapses_reject():
         Synapses([], lanes=2)
     with pytest.raises(ValueError, match=re.escape("Lanes must be at least 1, not 0")):
         Synapses([dense(Random(0), 2, 2)], lanes=0)
+    with pytest.raises(ValueError, match=re.escape("Block must be at least 0, not -1")):
+        Synapses([dense(Random(0), 2, 2)], lanes=1, block=-1)
