@@ -149,7 +149,8 @@ def _population_bounds(network: "Network", population: "Population", writable: b
     current = low + bias[0], high + bias[1]
     ranges = Ranges()
     declared = {name: (s.low, s.high) for name, s in neuron.states.items()}
-    _prove(population, held, current, declared, ranges)
+    loaded = fields_of(population, True) if writable else {}
+    _prove(population, held, current, declared, ranges, loaded)
     sums = int(low.min()), int(high.max())
     ends = int(current[0].min()), int(current[1].max())
     reached = _reached(neuron, held, ends, declared)
@@ -168,15 +169,18 @@ def _prove(
     current: tuple[Any, Any],
     declared: dict[str, tuple[int, int]],
     ranges: Ranges,
+    loaded: Mapping[str, tuple[int, int]],
 ) -> None:
     neuron = population.neuron
     what = f"Population {population.name!r}: the step of {type(neuron).__name__}"
     parameters = {name: ranges.interval(*held[name]) for name in neuron.parameters}
+    values = [f"{name} in {low}..{high}" for name, (low, high) in loaded.items()]
+    other = f", or let `replaceable` be less than {', '.join(values)}" if values else ""
     for name, (low, high) in _advance(neuron, parameters, current, declared, ranges, what).items():
         if np.min(low) < declared[name][0] or np.max(high) > declared[name][1]:
             raise ValueError(
                 f"{what} must keep {name!r} in {declared[name][0]}..{declared[name][1]}, "
-                f"not {np.min(low)}..{np.max(high)}: use via.saturate"
+                f"not {np.min(low)}..{np.max(high)}: use via.saturate{other}"
             )
 
 

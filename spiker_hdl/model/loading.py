@@ -217,7 +217,9 @@ def structure(network: Network, mapping: Mapping) -> str:
     for one, said in zip(network.populations, text["populations"], strict=True):
         if one.name in mapping.writable:
             for name in fields_of(one, True):
-                said["neuron"].pop(name, None)
+                held = said["neuron"].pop(name, None)
+                if isinstance(held, dict):  # the bits of a decay are no number that is stored
+                    said["neuron"][name] = {"bits": held["bits"]}
             said["bias"] = fields_of(one, True).get("bias")
             said["fields"] = fields_of(one, True)
     total = hashlib.sha256()

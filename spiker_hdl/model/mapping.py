@@ -366,6 +366,15 @@ class Mapping:
         return max((self.cores[one.target].banks for one in readers), default=1)
 
     @property
+    def filled(self) -> "Mapping":
+        """The mapping with memories that have contents from the start in place of ``"huge"``."""
+        cores = {
+            name: replace(core, weights="auto") if core.weights == "huge" else core
+            for name, core in self.cores.items()
+        }
+        return replace(self, cores=cores)
+
+    @property
     def writable(self) -> frozenset[str]:
         """Populations whose weights, thresholds and biases can be replaced."""
         return frozenset(name for name, core in self.cores.items() if core.writable)

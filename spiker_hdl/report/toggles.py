@@ -245,7 +245,7 @@ def switching(
     """
     check_kind("Network", network, Network)
     given = stimulus(network, spikes)
-    accelerator = Accelerator(network, mapping)
+    accelerator = Accelerator(network, None if mapping is None else mapping.filled)
     tool = find_tool("verilator")
     source = to_verilog(accelerator, NAME)
     design = Design.of(accelerator, source.ports)

@@ -214,6 +214,8 @@ def build(
 ) -> Build:
     """Return the compiled accelerator of a network, from the cache where it is there.
 
+    Memory without contents has those of the network, as if it had been loaded.
+
     Builds are found by the Verilog that they are made of; and, for the library's own neurons, by
     the network before that is written.
 
@@ -235,7 +237,7 @@ def build(
     """
     tool = find_tool(tool)
     compiler = _compiler(os.environ.get("CXX"))
-    mapping = Mapping.default(network) if mapping is None else mapping
+    mapping = Mapping.default(network) if mapping is None else mapping.filled
     directory = _open_cache()
     machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
     alias = None

@@ -50,8 +50,9 @@ def run(
     pauses : (callable, callable), optional
         Asked in each cycle whether the sources, and whether the sink, should pause.
     built : Network, optional
-        That for which the accelerator is built, and in which the network is loaded first: see
-        :mod:`spiker_hdl.model.loading`.
+        That for which the accelerator is built, and in whose place the network is loaded first:
+        see :mod:`spiker_hdl.model.loading`. Without one, the network is loaded only where there is
+        memory without contents.
 
     Returns
     -------
@@ -71,7 +72,9 @@ def run(
     accelerator = Accelerator(
         network if built is None else built, mapping, observe=observed, stepwise=reports.stepwise
     )
-    words = [] if built is None else beats_between(built, network, accelerator.mapping)
+    # Memory without contents is loaded, too.
+    loads = built is not None or accelerator.mapping != accelerator.mapping.filled
+    words = beats_between(built or network, network, accelerator.mapping) if loads else []
     bench = _Bench(accelerator, given, reports, back_to_back, pauses, progress, words)
     simulator = Simulator(accelerator)
     simulator.add_clock(1e-6)

@@ -1,8 +1,9 @@
 """Tests of networks that are loaded into what was built for others of the same structure."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,18 @@ from writable import another, as_rows, random_writable
 
 from spiker_hdl import emit, run
 from spiker_hdl.emit import read_emission
-from spiker_hdl.model import Core, Decay, Lif, Mapping, Population, bounds
+from spiker_hdl.model import (
+    INTEGERS,
+    Core,
+    Decay,
+    Lif,
+    Mapping,
+    Neuron,
+    Population,
+    bounds,
+    parameter,
+    state,
+)
 from spiker_hdl.model.loading import (
     ADDRESS,
     DATA,
@@ -112,6 +124,73 @@ def test_structure_is_all_but_what_can_be_loaded():
     half = replace(mapping, cores={**mapping.cores, "output": Core(10, 8)})
     assert structure(network, half) != same
     assert structure(another(Random(1), network, mapping), half) != structure(network, half)
+
+
+def test_decays_of_other_bits_are_another_structure():
+    network = make_network()
+    mapping = writable(network)
+    hidden, output = network.populations
+
+    def decaying(numerators, bits):
+        neuron = replace(hidden.neuron, decay=Decay(numerators, bits))
+        return replace(network, populations=[replace(hidden, neuron=neuron), output])
+
+    first = decaying((3, 5, 4, 4, 5, 3), 3)
+    assert structure(decaying((5, 3, 3, 3, 4, 4), 3), mapping) == structure(first, mapping)
+    assert structure(decaying((3, 5, 4, 4, 5, 3), 4), mapping) != structure(first, mapping)
+    assert structure(decaying((3, 6, 4, 4, 5, 3), 3), mapping) != structure(first, mapping)
+
+
+@pytest.mark.parametrize("engine", ["amaranth", pytest.param("compiled", marks=pytest.mark.slow)])
+def test_memory_without_contents_changes_no_answer(engine):
+    network = make_network(9)
+    mapping = Mapping.default(network).opened(network, [], ["hidden", "output"])
+    spikes = np.random.default_rng(1).integers(0, 2, (3, 4, 9))
+    expected = run(network, spikes, engine="amaranth")
+    found = run(network, spikes, engine=engine, mapping=mapping)
+    assert not expected.differences(found)
+    assert expected.scores.any()
+    assert (expected.cycles == found.cycles).all()
+    assert mapping.filled == Mapping.default(network).opened(network, ["hidden", "output"])
+
+
+@dataclass(frozen=True)
+class Tight(Neuron):
+    """A neuron of one's own that holds its potential with thresholds of 0 or more alone."""
+
+    threshold: Any = parameter((-8, 8), scales=True)
+    v: Any = state((-32, 31))
+
+    def step(self, p, s, current, via=INTEGERS):
+        v = via.saturate(s.v + current, -32, 31)
+        fired = via.above(v, p.threshold)
+        return fired, {"v": via.select(fired, v - p.threshold, v)}
+
+
+@dataclass(frozen=True)
+class Loose(Tight):
+    """As it is, and says so."""
+
+    replaceable = property(lambda self: {"threshold": (0, 8)})
+
+
+def test_a_neuron_of_ones_own_says_what_can_be_replaced():
+    _, output = (network := make_network()).populations
+    made = [
+        replace(network, populations=[Population("hidden", 6, kind(threshold=5)), output])
+        for kind in (Tight, Loose)
+    ]
+    with pytest.raises(
+        ValueError, match=r"not -32..39: use via.saturate, or let `replaceable` be less than thres"
+    ):
+        roomy(made[0], ["hidden"])
+    assert made[0].bounds["hidden"].states["v"][0] >= -32
+    network = made[1]
+    mapping = writable(network)
+    other = another(Random(3), network, mapping)
+    spikes = np.random.default_rng(1).integers(0, 2, (2, 3, 64))
+    found = interpreted.run(other, spikes, mapping=mapping, built=network)
+    assert not run(other, spikes).differences(found)
 
 
 def test_what_cannot_be_loaded_is_refused():
