@@ -10,8 +10,9 @@ from ..model.check import check_kind
 from ..rtl import Accelerator
 from ..rtl.loader import LoadBeat
 from ..rtl.queue import Queue
-from .frames import RESET, SESSIONS, Identity
+from .frames import MOST, RESET, SESSIONS, Identity
 from .packets import Packer, Unpacker
+from .payloads import LAST, Port
 from .reader import FrameReader
 from .replies import Replies
 from .window import ReceiveWindow
@@ -52,7 +53,8 @@ class Link(wiring.Component):
     TypeError
         If it is no accelerator.
     ValueError
-        If it has more ports than samples and results need.
+        If it has more ports than samples and results need, more inputs than frames have numbers
+        for, or beats that are longer than a frame.
     """
 
     i: Any
@@ -67,6 +69,20 @@ class Link(wiring.Component):
                 "Accelerator must have no ports but those of samples and results, not observers, "
                 "events or early answers"
             )
+        network, mapping = accelerator.network, accelerator.mapping
+        count = len(network.inputs) + bool(mapping.writable)
+        if count > LAST:
+            raise ValueError(
+                f"Accelerator must have at most {LAST} inputs, with that for what is loaded, not "
+                f"{count}"
+            )
+        for n, one in enumerate(network.inputs):
+            size = Port(one, n, mapping.form, min(mapping.word, one.size)).beat_bytes
+            if size >= MOST:
+                raise ValueError(
+                    f"Word of input {one.name!r} must have at most {MOST - 1} bytes, which a frame "
+                    f"holds, not {size}: map it to fewer channels"
+                )
         self.accelerator = accelerator
         self.version = version
         super().__init__({

@@ -359,6 +359,22 @@ def test_other_ports_are_refused():
     Fragment.get(accelerator, None)  # as is wanted of every component
 
 
+def test_what_frames_cannot_carry_is_refused(monkeypatch):
+    network = make_network(40)
+    network = replace(network, inputs=[replace(network.inputs[0], high=2**14 - 1)])
+    long, fits = (Accelerator(network, Mapping.default(network, word=n)) for n in (30, 29))
+    with pytest.raises(ValueError, match=r"Word of input 'input' must have at most 52 .* not 53: "):
+        Link(long, version="0.1.0")
+    Link(fits, version="0.1.0")
+    # As if there were 127 inputs more.
+    monkeypatch.setattr("spiker_hdl.link.bridge.LAST", 1)
+    loaded = Accelerator(network, fits.mapping.opened(network, ["hidden"]))
+    with pytest.raises(ValueError, match=r"must have at most 1 inputs, with that .* not 2"):
+        Link(loaded, version="0.1.0")
+    for one in (long, fits, loaded):  # as is wanted of every component
+        Fragment.get(one, None)
+
+
 def test_converts():
     network = make_network()
     link = Link(Accelerator(network), version="0.1.0")
