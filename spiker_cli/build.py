@@ -46,9 +46,7 @@ def build(
     if clock is not None and not 0 < clock <= 1000:
         raise ValueError(f"Clock must be more than 0 and at most 1000 MHz, not {clock:g}")
     network = open_network(path)
-    mapping = open_mapping(
-        network, _mapping(network, target, path, lanes, form, word), writable, huge
-    )
+    mapping = _mapping(network, target, path, lanes, form, word, writable, huge)
     tools = find_tools(target.kind.tools)
     for tool in tools.values():
         say(f"{tool.name} {tool.version}")
@@ -94,18 +92,21 @@ def _mapping(
     lanes: str | None,
     form: str | None,
     word: int | None,
+    writable: list[str] | None,
+    huge: list[str] | None,
 ) -> Mapping:
     """Return the mapping that is asked for; else the one saved with the network, or what fits."""
     mapping = find_mapping(network, path, lanes, form, word)
     if lanes is not None or mapping != Mapping.default(
         network, form=mapping.form, word=mapping.word
     ):
-        return mapping
-    most = find_lanes(target, network, mapping)
+        return open_mapping(network, mapping, writable, huge)
+    most = find_lanes(target, network, open_mapping(network, mapping, writable, huge))
     if most is None:
         # Refused by what builds, with what is short.
         most = 1
-    return Mapping.folded(network, most, form=mapping.form, word=mapping.word)
+    mapping = Mapping.folded(network, most, form=mapping.form, word=mapping.word)
+    return open_mapping(network, mapping, writable, huge)
 
 
 def _samples(network: Network, data: str | None) -> tuple[Any, str]:

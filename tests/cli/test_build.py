@@ -375,6 +375,24 @@ def test_lanes_that_fit_are_as_many_as_may_be():
     assert small < find_lanes(BOARDS["tang_nano_20k"], digits)
 
 
+def test_lanes_are_chosen_for_the_memories_that_are_asked_for(tools, spiker, tmp_path, monkeypatch):
+    def build(*_, mapping, **__):
+        asked.append(mapping.cores["hidden"])
+        raise ValueError("enough")
+
+    asked = []
+    tools()
+    monkeypatch.setattr("spiker_cli.build.build_board", build)
+    network = make_network(5000, {})
+    assert find_lanes(BOARDS["icebreaker"], network) is None
+    network.save(tmp_path / "wide.spiker")
+    given = ["build", tmp_path / "wide.spiker", "--board", "icebreaker", "-o", tmp_path / "made"]
+    for how in (["--huge", "hidden"], ["--writable", "all"]):
+        assert "enough" in spiker(*given, *how)[2]
+    assert [(one.lanes, one.weights) for one in asked] == [(2, "huge"), (1, "auto")]
+    assert all(one.writable for one in asked)
+
+
 # -- program -------------------------------------------------------------------------------------
 
 
