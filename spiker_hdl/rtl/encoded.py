@@ -9,6 +9,7 @@ from ..model.check import check_kind
 from ..model.encoders import Encoding
 from .accelerator import Accelerator
 from .encoders import Encoder, Reading
+from .loader import LoadBeat
 
 __all__ = ["EncodedAccelerator"]
 
@@ -35,6 +36,8 @@ class EncodedAccelerator(wiring.Component):
         Its ``cycles`` count from the first word that the encoder made.
     idle : Out(1)
         No sample is on its way, and nothing is left of those before.
+    load : In(stream.Signature(LoadBeat)), if the mapping makes something writable
+        As that of the :class:`~.accelerator.Accelerator`.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class EncodedAccelerator(wiring.Component):
     i: stream.Interface
     o: stream.Interface
     idle: Signal
+    load: stream.Interface
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class EncodedAccelerator(wiring.Component):
             "i": In(stream.Signature(Reading(encoding.bits))),
             "o": Out(stream.Signature(self.accelerator.o.p.shape())),
             "idle": Out(1),
+            **({"load": In(stream.Signature(LoadBeat()))} if mapping.writable else {}),
         })
 
     def elaborate(self, platform):
@@ -89,5 +94,7 @@ class EncodedAccelerator(wiring.Component):
         wiring.connect(m, self.encoder.o, getattr(self.accelerator, port))
         wiring.connect(m, self.accelerator.o, wiring.flipped(self.o))
         m.d.comb += self.idle.eq(self.encoder.rest & self.accelerator.idle)
+        if self.mapping.writable:
+            wiring.connect(m, wiring.flipped(self.load), self.accelerator.load)
 
         return m

@@ -28,6 +28,7 @@ from spiker_hdl.model import (
     reference,
 )
 from spiker_hdl.model.encoders import Encoding
+from spiker_hdl.model.loading import beats
 from spiker_hdl.rtl.encoded import EncodedAccelerator
 from spiker_hdl.rtl.encoders import DeltaEncoder, Encoder, Packer, StillEncoder
 from spiker_hdl.simulate.beats import payloads
@@ -335,6 +336,29 @@ def test_networks_answer_as_the_reference_to_what_is_encoded(encoding, channels,
     dut = EncodedAccelerator(network, Mapping.folded(network, 4, word=5), encoding=encoding)
     found = agrees(network, dut, samples, Random(2), (0.1, 0.1))
     assert found.counts["hidden"].sum() > 15
+
+
+def test_a_network_is_loaded_behind_its_encoder():
+    network = network_for(NODE)
+    mapping = Mapping.folded(network, 4).opened(network, [], ["hidden", "output"])
+    dut = EncodedAccelerator(network, mapping, encoding=RATE)
+    samples = [np.random.default_rng(1).integers(0, 256, NODE.size) for _ in range(2)]
+    found = []
+
+    async def drive(ctx):
+        for one in beats(network, mapping).tolist():
+            await put(ctx, dut.load, dut.load.p.shape().from_bits(one))
+        for payload in values_of(samples):
+            await put(ctx, dut.i, payload)
+
+    async def receive(ctx):
+        while len(found) < len(samples):
+            one = await get(ctx, dut.o)
+            (readout,) = dut.accelerator.readout_names.values()
+            found.append([*one.answers[readout].scores])
+
+    simulate(dut, drive, receive, watch=[dut.o], deadline=50_000)
+    assert found == reference.run(network, RATE.encode(np.stack(samples))).scores.tolist()
 
 
 @pytest.mark.parametrize("name", ["rate", "bernoulli", "first_spike", "graded", "delta"])
