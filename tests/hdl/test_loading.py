@@ -16,6 +16,7 @@ from spiker_hdl import emit, run
 from spiker_hdl.emit import read_emission
 from spiker_hdl.model import (
     INTEGERS,
+    AdaptiveLif,
     Core,
     Decay,
     Lif,
@@ -37,7 +38,12 @@ from spiker_hdl.model.loading import (
     stores,
     structure,
 )
+from spiker_hdl.rtl import Accelerator
 from spiker_hdl.simulate import interpreted
+from spiker_hdl.simulate.beats import payloads
+
+from bench import get, put
+from bench import simulate as clocked
 
 
 def writable(network, **changes):
@@ -124,6 +130,61 @@ def test_structure_is_all_but_what_can_be_loaded():
     half = replace(mapping, cores={**mapping.cores, "output": Core(10, 8)})
     assert structure(network, half) != same
     assert structure(another(Random(1), network, mapping), half) != structure(network, half)
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero", "value", "none"])
+@pytest.mark.parametrize("fire", [">", ">="])
+@pytest.mark.parametrize("floor", [None, -3])
+def test_what_a_neuron_takes_can_be_replaced_and_nothing_else(reset, fire, floor):
+    how = {"width": 6, "threshold": 9, "reset": reset, "fire": fire, "floor": floor}
+    decay = Decay.shift(3)
+    _, output = (network := make_network(3)).populations
+    for neuron in (
+        Lif(decay=decay, **how),
+        AdaptiveLif(decay=decay, rise=3, rise_decay=decay, **how),
+    ):
+        assert "threshold" in neuron.replaceable
+        for name, (low, high) in neuron.replaceable.items():
+            for value in (low, high, (low, high)):
+                replace(neuron, **{name: value})
+            for value in (low - 1, high + 1):
+                with pytest.raises(ValueError, match=f"{value}$"):
+                    replace(neuron, **{name: value})
+        with_it = replace(network, populations=[Population("hidden", 6, neuron), output])
+        roomy(with_it, ["hidden"])
+
+
+def test_nothing_is_loaded_while_a_sample_is_on_its_way():
+    network = make_network(9)
+    mapping = writable(network)
+    spikes = np.random.default_rng(1).integers(0, 2, (1, 4, 9))
+    accelerator = Accelerator(network, mapping)
+    port, load, found = accelerator.i, accelerator.load, []
+    (readout,) = accelerator.readout_names.values()
+
+    async def drive(ctx):
+        for beat in payloads(accelerator, network.inputs[0], spikes[0]):
+            await put(ctx, port, port.p.shape().from_bits(beat))
+            for _ in range(50):
+                await ctx.tick()
+
+    async def offer(ctx):
+        await ctx.tick().until(port.valid & port.ready)
+        words = beats(another(Random(2), network, mapping), mapping).tolist()
+        ctx.set(load.p, load.p.shape().from_bits(words[0]))
+        ctx.set(load.valid, 1)
+        ready = answered = 0
+        while not ready:
+            *_, ready, answered = await ctx.tick().sample(load.ready, accelerator.o.valid)
+        assert answered
+        for word in words[1:]:
+            await put(ctx, load, load.p.shape().from_bits(word))
+
+    async def take(ctx):
+        found.append([*(await get(ctx, accelerator.o)).answers[readout].scores])
+
+    clocked(accelerator, drive, offer, take)
+    assert found == run(network, spikes).scores.tolist()
 
 
 def test_decays_of_other_bits_are_another_structure():
