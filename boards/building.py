@@ -135,6 +135,11 @@ def build_board(
     directory = Path(directory)
     _check_directory(directory)
     mapping.check(network)
+    if target.zynq and mapping.writable:
+        raise ValueError(
+            f"Mapping must have no writable population on {target.title}, whose AXI ports load "
+            f"none, not {sorted(mapping.writable)}"
+        )
     frequency = target.frequency if frequency is None else frequency
     check_int("Frequency", frequency, 1)
     target.divisor(frequency)

@@ -375,6 +375,13 @@ def test_lanes_that_fit_are_as_many_as_may_be():
     assert small < find_lanes(BOARDS["tang_nano_20k"], digits)
 
 
+def test_nothing_is_writable_behind_axi(network, tmp_path):
+    mapping = Mapping.folded(network, 2).opened(network, ["output"])
+    with pytest.raises(ValueError, match=r"no writable population on PYNQ-Z2, .* not \['output'\]"):
+        build_board(network, BOARDS["pynq_z2"], tmp_path / "made", mapping=mapping)
+    assert not left(tmp_path)
+
+
 def test_lanes_are_chosen_for_the_memories_that_are_asked_for(tools, spiker, tmp_path, monkeypatch):
     def build(*_, mapping, **__):
         asked.append(mapping.cores["hidden"])
