@@ -65,9 +65,16 @@ def up5k(network: Network) -> Mapping:
     return Mapping.default(network, cores=cores, queues=queues, word=14)
 
 
+def spram(network: Network) -> Mapping:
+    """Return a mapping with weights in all four SPRAMs, of which each gives 16 bits a cycle."""
+    cores = {"hidden": Core(16, 1, stages=2), "output": Core(2, 1, stages=2)}
+    return Mapping.default(network, cores=cores, word=16).opened(network, (), ["hidden"])
+
+
 ROWS = (
     Row("MNIST balanced, ECP5-45F", "mnist_held", Mapping.balanced, "ecp5-45f", 100.0),
     Row("MNIST 14x14, UP5K", "mnist_14x14", up5k, "up5k", 24.0),
+    Row("MNIST in SPRAM, UP5K", "mnist_held", spram, "up5k"),
 )
 
 
