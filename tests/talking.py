@@ -4,10 +4,11 @@ import numpy as np
 
 from spiker_boards.exchange import Exchange, SessionError
 from spiker_hdl.link.frames import IDENTIFY, Frame, Identity, Reader, encode
-from spiker_hdl.link.payloads import Port, ResultLayout, data_payloads
+from spiker_hdl.link.payloads import Port, ResultLayout, data_payloads, load_payloads
 from spiker_hdl.model import stimulus
+from spiker_hdl.model.loading import beats, roomy
 
-__all__ = ["converse", "say", "spikes_for"]
+__all__ = ["converse", "identify", "load", "say", "spikes_for"]
 
 TICK = 1e-3  # seconds that a turn counts for
 
@@ -17,6 +18,25 @@ def say(wire, *frames, cycles=20_000, idle=True):
     found = wire.turn(b"".join(encode(one) for one in frames), cycles)
     assert wire.idle == idle
     return Reader().feed(found)
+
+
+def identify(wire):
+    """Ask a wire for what it says of itself."""
+    pages = [say(wire, Frame(IDENTIFY.code, n)) for n in range(Identity.PAGES)]
+    return Identity.from_bytes(b"".join(page.payload for (page,) in pages))
+
+
+def load(wire, network, mapping, *, faults=None, cycles=200, turns=20_000):
+    """Load a network over a wire, in a session of its own."""
+    faults, reader = faults or bytes, Reader()
+    exchange = Exchange(999, load_payloads(len(network.inputs), beats(network, mapping)), 0, 0.0)
+    for turn in range(turns):
+        for frame in reader.feed(faults(wire.turn(faults(exchange.send(turn * TICK)), cycles))):
+            exchange.hear(frame, turn * TICK)
+        if exchange.done:
+            break
+    assert exchange.done
+    say(wire, Frame(IDENTIFY.code, Identity.PAGES))  # to no answer, until the last beats are taken
 
 
 def converse(wire, network, spikes, *, faults=None, resets=(), cycles=200, turns=20_000):
@@ -38,11 +58,10 @@ def converse(wire, network, spikes, *, faults=None, resets=(), cycles=200, turns
     result : Result
     sessions : list of Exchange
     """
-    (first,) = say(wire, Frame(IDENTIFY.code, 0))
-    (second,) = say(wire, Frame(IDENTIFY.code, 1))
-    identity = Identity.from_bytes(first.payload + second.payload)
+    identity = identify(wire)
     assert identity.network == network.digest
-    given, layout = stimulus(network, spikes), ResultLayout(network)
+    writable = [network.populations[n].name for n in identity.writable]
+    given, layout = stimulus(network, spikes), ResultLayout(roomy(network, writable))
     ports = [Port.of(one, n, identity) for n, one in enumerate(network.inputs)]
     faults = faults or bytes
     found, sessions, reader = [], [], Reader()

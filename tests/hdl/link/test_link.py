@@ -13,7 +13,8 @@ from amaranth import Fragment
 from amaranth.back import rtlil
 from amaranth.lib import data
 from small import make_network
-from talking import converse, say, spikes_for
+from talking import converse, load, say, spikes_for
+from writable import another, as_rows, random_writable
 
 import spiker_hdl
 from networks import random_mapping, random_network, random_spikes
@@ -232,10 +233,10 @@ def test_a_conversation(little):
         return Frame(STATUS.code, base, session, bytes([tag, held, made]))
 
     pages = Identity.of(network, Mapping.default(network), "0.1.0").to_bytes()
-    for n in range(2):
+    for n in range(Identity.PAGES):
         text = pages[n * PAGE : (n + 1) * PAGE]
         assert talk(Frame(IDENTIFY.code, n)) == [Frame(IDENTITY.code, n, 0, text)]
-    assert talk(Frame(IDENTIFY.code, 2)) == []
+    assert talk(Frame(IDENTIFY.code, Identity.PAGES)) == []
     # Out of session nothing is taken, and a status says in which session the board is.
     assert talk(*send(0), Frame(POLL.code, 0, 7, b"\x05\x00")) == [status(0, 5, 0, 0, 0)]
     assert talk(Frame(RESET.code, 0, 7)) == [status(0, 0, 0, 0)]
@@ -301,6 +302,19 @@ def test_random_networks_answer_as_the_reference(seed):
     assert not spiker_hdl.run(network, spikes).differences(result)
     assert faults or not session.resent
     assert (result.cycles > 0).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_networks_are_loaded_over_a_wire(seed):
+    random = Random(10 + seed)
+    network = random_network(random, neurons=(1, 6), inputs=(2, 3), channels=(1, 12))
+    mapping = random_writable(random, network, random_mapping(network, random))
+    built, other = as_rows(network, mapping), another(random, network, mapping)
+    spikes = random_spikes(network, random, samples=3, steps=(1, 5))
+    wire = wire_of(built, mapping)
+    load(wire, other, mapping, faults=Faults(0.01, seed) if seed % 2 else None)
+    result, _ = converse(wire, other, spikes)
+    assert not spiker_hdl.run(other, spikes).differences(result)
 
 
 @pytest.mark.slow
