@@ -16,6 +16,7 @@ NETWORKS = Path(__file__).resolve().parents[2] / "networks"
     [
         ("digits", [64, 32, 10], 8, 360, 0.97),
         pytest.param("mnist", [784, 128, 10], 8, 10_000, 0.982, marks=pytest.mark.slow),
+        pytest.param("mnist_count", [784, 128, 10], 8, 10_000, 0.976, marks=pytest.mark.slow),
         pytest.param("mnist_14x14", [196, 96, 10], 9, 10_000, 0.979, marks=pytest.mark.slow),
     ],
 )

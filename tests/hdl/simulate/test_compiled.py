@@ -289,9 +289,7 @@ def test_a_design_is_built_once(tools, tmp_path, monkeypatch):
 
 def test_what_differs_is_built_anew(tools, tmp_path, monkeypatch):
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path))
-    monkeypatch.setattr(
-        "spiker_hdl.simulate.build._compile", lambda *given: given[5].touch()
-    )
+    monkeypatch.setattr("spiker_hdl.simulate.build._compile", lambda *given: given[5].touch())
     network = small()
     made = [
         build(network),
