@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 from small import make_network
 from talking import spikes_for
@@ -16,7 +17,16 @@ from spiker_boards.catalog import find_board
 from spiker_boards.fit import FitError, check_fit, need
 from spiker_boards.served import Faults, Served, simulated_link
 from spiker_cli.main import main
-from spiker_hdl.model import Mapping
+from spiker_hdl.model import (
+    Decay,
+    Input,
+    Integrator,
+    Mapping,
+    Network,
+    Population,
+    Projection,
+    Readout,
+)
 
 NETWORK = make_network()
 MAPPING = Mapping.folded(NETWORK, 4).opened(NETWORK, ["hidden", "output"])
@@ -46,6 +56,28 @@ def test_a_board_holds_what_was_loaded_last():
         assert not first.differences(host.run(NETWORK, SPIKES))
     assert wanted.differences(first)
     assert sum(told) > 10
+
+
+def test_what_is_loaded_goes_behind_the_last_of_several_inputs():
+    draws = np.random.default_rng(2)
+    network = Network(
+        [Input("left", 3), Input("right", 2)],
+        [Population("output", 3, Integrator(decay=Decay.shift(3), width=8), (1, -2, 3))],
+        [
+            Projection("left", "output", draws.integers(-8, 8, (3, 3)), bits=4),
+            Projection("right", "output", draws.integers(-8, 8, (3, 2)), delay=1, bits=4),
+        ],
+        [Readout("output", "last")],
+    )
+    mapping = Mapping.default(network).opened(network, ["output"])
+    other = another(Random(1), network, mapping)
+    spikes = {"left": draws.integers(0, 2, (3, 4, 3)), "right": draws.integers(0, 2, (3, 4, 2))}
+    wanted = spiker_hdl.run(other, spikes)
+    assert wanted.differences(spiker_hdl.run(network, spikes))
+    wire, _ = simulated_link(network, mapping, engine="amaranth")
+    with Served(wire) as one, Board(one.port) as host:
+        host.load(other, mapping)
+        assert not wanted.differences(host.run(other, spikes))
 
 
 @pytest.mark.slow
