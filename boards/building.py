@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping as Placement
 from spiker_hdl.model import Network
 from spiker_hdl.model.check import check_int, check_kind
-from spiker_hdl.rtl import Accelerator
+from spiker_hdl.model.encoders import Encoding
+from spiker_hdl.rtl import Accelerator, EncodedAccelerator
 
 from .clocks import find_dividers
 from .fit import FitError, advice, check_fit, find_lanes
@@ -92,6 +94,7 @@ def build_board(
     directory: str | Path,
     *,
     mapping: Placement,
+    encoding: Encoding | None = None,
     frequency: int | None = None,
     seed: int = 1,
     progress: Callable[[str], None] = lambda step: None,
@@ -106,6 +109,8 @@ def build_board(
     directory : str or Path
         New, empty, or that of an earlier build, which is replaced.
     mapping : Mapping
+    encoding : Encoding, optional
+        That of an encoder before the accelerator, which then takes values.
     frequency : int, optional
         Of the accelerator in Hz; the board's where none is given.
     seed : int
@@ -135,6 +140,11 @@ def build_board(
     directory = Path(directory)
     _check_directory(directory)
     mapping.check(network)
+    if target.zynq and encoding is not None:
+        raise ValueError(
+            f"Board must be without an encoder on {target.title}, whose IP has none: its ARM makes "
+            "the spikes"
+        )
     if target.zynq and mapping.writable:
         raise ValueError(
             f"Mapping must have no writable population on {target.title}, whose AXI ports load "
@@ -163,7 +173,12 @@ def build_board(
             "tools": {name: tool.version for name, tool in tools.items()},
         }
         network.save(stage / NETWORK)
-        link = Link(Accelerator(network, mapping), version=__version__)
+        if encoding is None:
+            inner = Accelerator(network, mapping)
+        else:
+            inner = EncodedAccelerator(network, mapping, encoding=encoding)
+            report["encoding"] = asdict(encoding)
+        link = Link(inner, version=__version__)
         top = BoardTop(target, link, frequency=frequency)
         if target.built:
             try:

@@ -6,8 +6,11 @@ Loads NumPy and pyserial, and neither Amaranth nor PyTorch.
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import serial
 
 from spiker_hdl.link.frames import (
@@ -20,10 +23,17 @@ from spiker_hdl.link.frames import (
     Reader,
     encode,
 )
-from spiker_hdl.link.payloads import Port, ResultLayout, data_payloads, load_payloads
+from spiker_hdl.link.payloads import (
+    Port,
+    ResultLayout,
+    data_payloads,
+    load_payloads,
+    value_payloads,
+)
 from spiker_hdl.link.registers import mapping_digest
-from spiker_hdl.model import Mapping, Network, Reports, Result, Stimulus, check_record, stimulus
+from spiker_hdl.model import Mapping, Network, Reports, Result, check_record, stimulus
 from spiker_hdl.model.check import check_int, check_kind
+from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.model.loading import beats, roomy, structure
 
 from .exchange import Exchange, SessionError
@@ -31,6 +41,7 @@ from .exchange import Exchange, SessionError
 __all__ = ["Board", "BoardError"]
 
 AT_THE_END = Reports()
+BATCH = 256  # samples that are checked at a time
 ASK, PAUSE, TICK = 0.2, 0.05, 0.002  # seconds
 RESTARTS = 100  # without a sample more, after which a board is given up
 GONE = (serial.SerialException, OSError)
@@ -154,11 +165,79 @@ class Board:
             raise ValueError(f"Record must be empty on a board, not {tuple(record)!r}")
         if reports.stepwise:
             raise ValueError(f"Reports must be after the last step on a board, not {reports!r}")
+
+        def payloads(identity: Identity, n: int) -> Iterator[bytes]:
+            if identity.form == "values":
+                raise BoardError("Board makes spikes itself, and must be given values: run_values")
+            ports = [Port.of(one, n, identity) for n, one in enumerate(network.inputs)]
+            return data_payloads(ports, given.sample(n))
+
+        return self._answers(network, len(given), payloads, progress)
+
+    def run_values(
+        self,
+        network: Network,
+        values: np.ndarray,
+        *,
+        encoding: Encoding | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Result:
+        """Run samples of which the board itself makes spikes.
+
+        Parameters
+        ----------
+        network : Network
+            That for which the board was built.
+        values : array of int, shape (samples, ...), or for ``"delta"`` (samples, steps, ...)
+            Pixels or signals, as :meth:`~spiker_hdl.model.encoders.Encoding.encode` takes them.
+        encoding : Encoding, optional
+            With which the board was built; what the network's notes say where none is given.
+        progress : callable, optional
+            Called with the number of samples done, as they are.
+
+        Returns
+        -------
+        Result
+            That of the reference for the values encoded; ``cycles`` count from the first word that
+            the encoder made.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the values are not what the encoding takes, or it does not go with the network.
+        BoardError
+            If the board is not the network's, has another encoder or none, or does not answer.
+        """
+        check_kind("Network", network, Network)
+        encoding = Encoding.of(network) if encoding is None else encoding
+        check_kind("Encoding", encoding, Encoding, "an")
+        for start in range(0, len(values), BATCH):  # checked as the reference does
+            stimulus(network, encoding.encode(values[start : start + BATCH]))
+
+        def payloads(identity: Identity, n: int) -> Iterator[bytes]:
+            if identity.encoding != encoding.digest:
+                has = f"one of SHA-256 {identity.encoding[:16]}" if identity.encoding else "none"
+                raise BoardError(
+                    f"Board must have the encoder {encoding.name!r} (SHA-256 "
+                    f"{encoding.digest[:16]}), not {has}: build it for this encoding"
+                )
+            return value_payloads(encoding.bits, values[n])
+
+        return self._answers(network, len(values), payloads, progress)
+
+    def _answers(
+        self,
+        network: Network,
+        samples: int,
+        payloads: Callable[[Identity, int], Iterator[bytes]],
+        progress: Callable[[int], None] | None,
+    ) -> Result:
+        """Return what the board answers to samples, each in payloads of its own."""
         layout = ResultLayout(network)
         found: list[bytes] = []
 
         def left() -> str:
-            first, last = len(found), len(given) - 1
+            first, last = len(found), samples - 1
             return f"sample {first}" if first == last else f"samples {first} to {last}"
 
         def go_on() -> None:
@@ -168,9 +247,10 @@ class Board:
             if not found:
                 names = [one.name for one in network.populations]
                 layout = ResultLayout(roomy(network, [names[n] for n in identity.writable]))
-            self._session_of(network, given, identity, layout, found, progress)
+            rest = [partial(payloads, identity, n) for n in range(len(found), samples)]
+            self._session_of(rest, layout, found, progress)
 
-        self._persist(go_on, lambda: f"{left()} of {len(given)} without answer", lambda: len(found))
+        self._persist(go_on, lambda: f"{left()} of {samples} without answer", lambda: len(found))
         return layout.result(found, "board")
 
     def load(
@@ -333,22 +413,15 @@ class Board:
 
     def _session_of(
         self,
-        network: Network,
-        given: Stimulus,
-        identity: Identity,
+        samples: list[Callable[[], Iterator[bytes]]],
         layout: ResultLayout,
         found: list[bytes],
         progress: Callable[[int], None] | None,
     ) -> None:
         """Run the samples that have no answer yet in a session; note what is answered at once."""
         start = len(found)
-        ports = [Port.of(one, n, identity) for n, one in enumerate(network.inputs)]
-
-        def payloads() -> Iterator[bytes]:
-            for n in range(start, len(given)):
-                yield from data_payloads(ports, given.sample(n))
-
-        exchange = self._open(payloads(), (len(given) - start) * layout.frames)
+        payloads = chain.from_iterable(one() for one in samples)
+        exchange = self._open(payloads, len(samples) * layout.frames)
 
         def note() -> None:
             whole = start + len(exchange.found) // layout.frames

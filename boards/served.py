@@ -11,7 +11,8 @@ from spiker_hdl.engines import fastest
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.check import check_choice
-from spiker_hdl.rtl import Accelerator
+from spiker_hdl.model.encoders import Encoding
+from spiker_hdl.rtl import Accelerator, EncodedAccelerator
 from spiker_hdl.simulate.wire import CompiledWire, InterpretedWire, Wire
 
 from .simulated import BoardOnWire
@@ -30,6 +31,7 @@ def simulated_link(
     *,
     engine: str = "auto",
     target: Target | None = None,
+    encoding: Encoding | None = None,
 ) -> tuple[Wire, str]:
     """Return a simulated link with an accelerator behind it, and the engine that simulates it.
 
@@ -42,6 +44,8 @@ def simulated_link(
     target : Target, optional
         A board whose whole top is simulated, from its UART's pins on; compiled alone, as the other
         is too slow for a host that waits.
+    encoding : Encoding, optional
+        That of an encoder before the accelerator, which then takes values.
 
     Raises
     ------
@@ -54,7 +58,11 @@ def simulated_link(
     engine = fastest() if engine == "auto" else engine
     if target is not None and engine != "compiled":
         raise ValueError(f"Engine must be 'compiled' for a whole board, not {engine!r}")
-    link = Link(Accelerator(network, mapping), version=__version__)
+    if encoding is None:
+        inner = Accelerator(network, mapping)
+    else:
+        inner = EncodedAccelerator(network, mapping, encoding=encoding)
+    link = Link(inner, version=__version__)
     if target is not None:
         return CompiledWire(BoardOnWire(target, link)), engine
     return (CompiledWire(link) if engine == "compiled" else InterpretedWire(link)), engine

@@ -11,6 +11,7 @@ from spiker_boards.fit import find_lanes
 from spiker_boards.target import Target
 from spiker_boards.tools import find_tools
 from spiker_hdl.model import Mapping, Network
+from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.model.timing import predict
 
 from .files import check_directory, check_output, find_mapping, open_mapping, open_network
@@ -38,6 +39,7 @@ def build(
     json: Path | None,
     writable: list[str] | None,
     huge: list[str] | None,
+    encoded: bool,
 ) -> int:
     """Build, report, and return the exit code."""
     target = find_board(board)
@@ -74,6 +76,7 @@ def build(
             target,
             output,
             mapping=mapping,
+            encoding=Encoding.of(network) if encoded else None,
             frequency=frequency,
             seed=seed,
             progress=step,

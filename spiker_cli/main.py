@@ -74,6 +74,14 @@ Huge = Annotated[
         "iCE40 UltraPlus, and must be loaded; may be given again.",
     ),
 ]
+Encoded = Annotated[
+    bool,
+    typer.Option(
+        "--encoded",
+        help="With an encoder on the chip, as the network's notes say: hosts send pixels or "
+        "signals (Board.run_values), and not spikes.",
+    ),
+]
 RealFile = Annotated[
     Path, typer.Argument(metavar="REAL", help="File of real numbers, made by spiker import.")
 ]
@@ -591,6 +599,7 @@ def serve(
     ] = None,
     writable: Writable = None,
     huge: Huge = None,
+    encoded: Encoded = False,
 ) -> None:
     """Simulate a board, and put it on a pseudo-terminal for host programs.
 
@@ -609,7 +618,7 @@ def serve(
         from spiker_boards import Board
         result = Board("/dev/pts/3").run(network, spikes)
     """
-    _call("serve", path, engine, lanes, form, word, faults, seed, board, writable, huge)
+    _call("serve", path, engine, lanes, form, word, faults, seed, board, writable, huge, encoded)
 
 
 @app.command()
@@ -704,6 +713,7 @@ def build(
     json: Json = None,
     writable: Writable = None,
     huge: Huge = None,
+    encoded: Encoded = False,
 ) -> None:
     """Build the bitstream of a board, or the whole project where only its vendor can.
 
@@ -716,7 +726,22 @@ def build(
         spiker build networks/mnist.spiker --board ulx3s_45f --lanes 32 -o mnist_ulx3s
         spiker build networks/digits.spiker --board pynq_z2 -o digits_pynq
     """
-    _call("build", path, board, output, lanes, form, word, clock, seed, data, json, writable, huge)
+    _call(
+        "build",
+        path,
+        board,
+        output,
+        lanes,
+        form,
+        word,
+        clock,
+        seed,
+        data,
+        json,
+        writable,
+        huge,
+        encoded,
+    )
 
 
 @app.command()

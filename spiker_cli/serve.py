@@ -5,6 +5,7 @@ from pathlib import Path
 from spiker_boards.catalog import find_board
 from spiker_boards.served import ENGINES, Faults, Served, simulated_link
 from spiker_hdl.model.check import check_choice
+from spiker_hdl.model.encoders import Encoding
 
 from .files import find_mapping, open_mapping, open_network
 from .terminal import progress, say
@@ -23,6 +24,7 @@ def serve(
     board: str | None,
     writable: list[str] | None,
     huge: list[str] | None,
+    encoded: bool,
 ) -> None:
     """Say the name of the port, and serve until interrupted."""
     check_choice("Engine", engine, sorted(ENGINES))
@@ -31,7 +33,10 @@ def serve(
     network = open_network(path)
     mapping = open_mapping(network, find_mapping(network, path, lanes, form, word), writable, huge)
     with progress(f"{path.name} behind a link", 1) as advance:
-        wire, chosen = simulated_link(network, mapping, engine=engine, target=target)
+        encoding = Encoding.of(network) if encoded else None
+        wire, chosen = simulated_link(
+            network, mapping, engine=engine, target=target, encoding=encoding
+        )
         advance(1)
     with Served(wire, faults=wrong) as served:
         say(f"{path.name}, simulated by {chosen}, until interrupted: spiker_boards.Board(port)")

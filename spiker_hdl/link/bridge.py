@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..model.check import check_kind
-from ..rtl import Accelerator
+from ..rtl import Accelerator, EncodedAccelerator
 from ..rtl.loader import LoadBeat
 from ..rtl.queue import Queue
 from .frames import MOST, RESET, SESSIONS, Identity
@@ -34,7 +34,7 @@ class Link(wiring.Component):
 
     Parameters
     ----------
-    accelerator : Accelerator
+    accelerator : Accelerator or EncodedAccelerator
         Without observers, streams of events, or answers before the last step.
     version : str
         Of the library, which the board tells.
@@ -62,27 +62,19 @@ class Link(wiring.Component):
     idle: Signal
     damaged: Signal
 
-    def __init__(self, accelerator: Accelerator, *, version: str):
-        check_kind("Accelerator", accelerator, Accelerator, "an")
-        if accelerator.observe or accelerator.streams or accelerator.stepwise:
+    def __init__(self, accelerator: Accelerator | EncodedAccelerator, *, version: str):
+        encoded = isinstance(accelerator, EncodedAccelerator)
+        if not encoded:
+            check_kind("Accelerator", accelerator, Accelerator, "an")
+        inner = accelerator.accelerator if encoded else accelerator
+        if inner.observe or inner.streams or inner.stepwise:
             raise ValueError(
                 "Accelerator must have no ports but those of samples and results, not observers, "
                 "events or early answers"
             )
-        network, mapping = accelerator.network, accelerator.mapping
-        count = len(network.inputs) + bool(mapping.writable)
-        if count > LAST:
-            raise ValueError(
-                f"Accelerator must have at most {LAST} inputs, with that for what is loaded, not "
-                f"{count}"
-            )
-        for n, one in enumerate(network.inputs):
-            size = Port(one, n, mapping.form, min(mapping.word, one.size)).beat_bytes
-            if size >= MOST:
-                raise ValueError(
-                    f"Word of input {one.name!r} must have at most {MOST - 1} bytes, which a frame "
-                    f"holds, not {size}: map it to fewer channels"
-                )
+        if not encoded:
+            _check_inputs(accelerator)
+        self.encoding = accelerator.encoding if encoded else None
         self.accelerator = accelerator
         self.version = version
         super().__init__({
@@ -96,11 +88,11 @@ class Link(wiring.Component):
         m = Module()
 
         inner = self.accelerator
-        pages = Identity.of(inner.network, inner.mapping, self.version).to_bytes()
+        said = Identity.of(inner.network, inner.mapping, self.version, self.encoding)
         writable = bool(inner.mapping.writable)
         ports = [getattr(inner, name) for name in inner.ports.values()]
         reader, window = FrameReader(), ReceiveWindow()
-        replies = Replies(pages, writable=writable)
+        replies = Replies(said.to_bytes(), writable=writable)
         beats = [port.p.shape() for port in ports]
         if writable:
             # What is loaded comes as beats of one more input, whose highest bit says nothing.
@@ -165,3 +157,20 @@ class Link(wiring.Component):
         ]
 
         return m
+
+
+def _check_inputs(accelerator: Accelerator) -> None:
+    network, mapping = accelerator.network, accelerator.mapping
+    count = len(network.inputs) + bool(mapping.writable)
+    if count > LAST:
+        raise ValueError(
+            f"Accelerator must have at most {LAST} inputs, with that for what is loaded, not "
+            f"{count}"
+        )
+    for n, one in enumerate(network.inputs):
+        size = Port(one, n, mapping.form, min(mapping.word, one.size)).beat_bytes
+        if size >= MOST:
+            raise ValueError(
+                f"Word of input {one.name!r} must have at most {MOST - 1} bytes, which a frame "
+                f"holds, not {size}: map it to fewer channels"
+            )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..model import Mapping, Network
+from ..model.encoders import Encoding
 from ..model.loading import structure
 from .registers import MAGIC, identity, words
 
@@ -257,6 +258,9 @@ class Reader:
         self._held += data[: FRAME - len(self._held)]
 
 
+FORMS = ("words", "events", "values")
+"""How samples enter, by the number that a board tells."""
+
 MARKS = 256
 """Populations of which a board tells whether they are writable."""
 
@@ -274,15 +278,17 @@ class Identity:
         there, or not whole.
     mapping : str
         SHA-256 of the mapping, in hexadecimal: :func:`~.registers.mapping_digest`.
-    form : {"words", "events"}
-        How samples enter.
+    form : {"words", "events", "values"}
+        How samples enter: as values where an encoder makes the spikes.
     word : int
-        Channels in a word of a spike vector.
+        Channels in a word of a spike vector; bits of a value.
     structure : str
         SHA-256 of what networks must share to be loaded in each other's place, in hexadecimal:
         :func:`spiker_hdl.model.loading.structure`; empty where nothing is writable.
     writable : frozenset of int
         Numbers of the populations that are.
+    encoding : str
+        SHA-256 of the encoder's settings, in hexadecimal; empty where there is none.
     """
 
     library: str
@@ -292,12 +298,15 @@ class Identity:
     word: int
     structure: str = ""
     writable: frozenset[int] = frozenset()
+    encoding: str = ""
 
-    PAGES: ClassVar[int] = 3
+    PAGES: ClassVar[int] = 4
     NETWORK: ClassVar[int] = 12  # where the digest of the network stands
 
     @classmethod
-    def of(cls, network: Network, mapping: Mapping, version: str) -> "Identity":
+    def of(
+        cls, network: Network, mapping: Mapping, version: str, encoding: Encoding | None = None
+    ) -> "Identity":
         """Return what a board of a network says."""
         held = identity(network, mapping, version)
 
@@ -317,19 +326,25 @@ class Identity:
                 f"Writable populations must be among the first {MARKS}, not {max(writable) + 1}"
             )
         shape = structure(network, mapping) if writable else ""
-        return cls(numbers, shown, digest("mapping"), mapping.form, mapping.word, shape, writable)
+        form, word, settings = mapping.form, mapping.word, ""
+        if encoding is not None:
+            form, word, settings = "values", encoding.bits, encoding.digest
+        return cls(
+            numbers, shown, digest("mapping"), form, word, shape, writable, encoding=settings
+        )
 
     def to_bytes(self) -> bytes:
         """Return all pages, of :data:`PAGE` bytes each."""
         text = b"".join((
             MAGIC.to_bytes(4, "big"),
-            bytes([LINK_VERSION, self.form == "events"]),
+            bytes([LINK_VERSION, FORMS.index(self.form)]),
             self.word.to_bytes(2, "little"),
             bytes([0, *(int(one) for one in self.library.split("."))]),
             bytes.fromhex(self.network),
             bytes.fromhex(self.mapping),
             bytes.fromhex(self.structure).ljust(32, b"\0"),
             sum(1 << n for n in self.writable).to_bytes(MARKS // 8, "little"),
+            bytes.fromhex(self.encoding).ljust(32, b"\0"),
         ))
         return text.ljust(self.PAGES * PAGE, b"\0")
 
@@ -353,10 +368,11 @@ class Identity:
             ".".join(str(one) for one in text[9:12]),
             text[12:44].hex(),
             text[44:76].hex(),
-            "events" if text[5] else "words",
+            FORMS[text[5]],
             int.from_bytes(text[6:8], "little"),
             text[76:108].hex() if any(text[76:108]) else "",
             frozenset(n for n in range(MARKS) if text[108 + n // 8] >> n % 8 & 1),
+            text[140:172].hex() if any(text[140:172]) else "",
         )
 
 

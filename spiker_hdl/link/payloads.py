@@ -14,7 +14,7 @@ from ..model.loading import LOAD_BITS
 from ..model.stimulus import sent
 from .frames import MOST, Identity
 
-__all__ = ["LAST", "Port", "ResultLayout", "data_payloads", "load_payloads"]
+__all__ = ["LAST", "Port", "ResultLayout", "data_payloads", "load_payloads", "value_payloads"]
 
 LAST = 0x80
 """Bit of a payload's first byte: whether the sample ends with it."""
@@ -136,6 +136,24 @@ def data_payloads(ports: list[Port], sample: dict[str, np.ndarray]) -> Iterator[
                 ends = start + stride >= length and first + most >= len(beats)
                 head = port.number | (LAST if ends else 0)
                 yield bytes([head]) + beats[first : first + most].tobytes()
+
+
+def value_payloads(bits: int, values: np.ndarray) -> Iterator[bytes]:
+    """Give the payloads of the frames of a sample whose spikes the board makes, in order.
+
+    Parameters
+    ----------
+    bits : int
+        Of a value.
+    values : array of int
+        Pixels, or the signals of each step in turn.
+    """
+    size = -(-bits // 8)
+    text = values.astype("<u8").reshape(-1).view(np.uint8).reshape(-1, 8)[:, :size]
+    most = (MOST - 1) // size
+    for first in range(0, len(text), most):
+        head = LAST if first + most >= len(text) else 0
+        yield bytes([head]) + text[first : first + most].tobytes()
 
 
 def load_payloads(number: int, beats: np.ndarray) -> Iterator[bytes]:

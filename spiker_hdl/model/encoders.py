@@ -1,8 +1,10 @@
 """Integer encoders: how values become spikes, shared by training and hardware."""
 
+import hashlib
+import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -307,6 +309,11 @@ class Encoding:
     def fan(self) -> int:
         """Channels for each value."""
         return 2 * len(self.thresholds) if self.name == "delta" else 1
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all settings, in hexadecimal."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     @property
     def greatest(self) -> int:

@@ -28,6 +28,11 @@ class EncodedAccelerator(wiring.Component):
     encoding : Encoding, optional
         What the network's notes say, where none is given.
 
+    Attributes
+    ----------
+    ports : dict of str to str
+        Name of the port of the input.
+
     Members
     -------
     i : In(stream.Signature(Reading(bits)))
@@ -77,6 +82,7 @@ class EncodedAccelerator(wiring.Component):
         self.encoding = encoding
         self.encoder = Encoder(network.inputs[0], encoding, word=mapping.word)
         self.accelerator = Accelerator(network, mapping)
+        self.ports = {network.inputs[0].name: "i"}
         super().__init__({
             "i": In(stream.Signature(Reading(encoding.bits))),
             "o": Out(stream.Signature(self.accelerator.o.p.shape())),
