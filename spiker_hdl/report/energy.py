@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..model import Mapping, Network, Population, Projection, reference, stimulus
-from ..model.bounds import signed_width
 from ..model.check import check_kind
+from ..model.loading import roomy
+from ..model.parameters import field_width, fields_of
 from ..model.stimulus import sent
 from ..model.timing import predict
 
@@ -43,7 +44,8 @@ class Work:
     state_reads, state_writes, state_bits : array of int
         Rows of states.
     parameter_reads, parameter_bits : array of int
-        Rows of parameters, biases and values at rest that differ between neurons.
+        Rows of parameters, biases and values at rest that differ between neurons, or that can be
+        replaced.
     """
 
     events: np.ndarray
@@ -101,6 +103,7 @@ def work(network: Network, spikes: Any, *, mapping: Mapping | None = None) -> di
     mapping = Mapping.default(network) if mapping is None else mapping
     check_kind("Mapping", mapping, Mapping)
     mapping.check(network)
+    network = roomy(network, mapping.writable)
     given = stimulus(network, spikes)
     populations = network.populations
     fired = [one.name for one in populations if one.neuron.spiking]
@@ -167,8 +170,10 @@ def _population(
     folded = _folded(network, mapping, population)
     sum_writes = (touched if together is None else together) if folded else none
     sum_reads = sum_writes + groups if folded else none
-    state_row = core.units * sum(_bits(*bounds.states[name]) for name in population.neuron.states)
-    parameter_row = core.units * _parameter_bits(population)
+    state_row = core.units * sum(
+        field_width(*bounds.states[name]) for name in population.neuron.states
+    )
+    parameter_row = core.units * _parameter_bits(population, core.writable)
     spikes = none
     if population.neuron.spiking:
         spikes = np.array([np.count_nonzero(one) for one in trains[population.name]])
@@ -222,13 +227,5 @@ def _place_bits(projection: Projection) -> int:
     return (kept - 1).bit_length() + 1
 
 
-def _parameter_bits(population: Population) -> int:
-    neuron = population.neuron
-    values = [one.value for one in neuron.parameters.values()]
-    values += [one.rest for one in neuron.states.values()]
-    values.append(population.bias)
-    return sum(_bits(min(one), max(one)) for one in values if isinstance(one, tuple))
-
-
-def _bits(low: int, high: int) -> int:
-    return high.bit_length() if low >= 0 else signed_width(low, high)
+def _parameter_bits(population: Population, writable: bool) -> int:
+    return sum(field_width(*ends) for ends in fields_of(population, writable).values())

@@ -6,6 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
 from networks import random_mapping, random_network, random_spikes
@@ -161,6 +162,26 @@ def test_a_held_input_is_read_once():
     assert done.events.tolist() == [2, 3]
     assert done.weight_reads.tolist() == [2, 3]
     assert done.updates.tolist() == [12, 12]
+
+
+@pytest.mark.parametrize("writable", [(), ("hidden",), ("hidden", "out")])
+def test_rows_are_as_wide_as_the_hardware_has_them(writable):
+    closed = Mapping.folded(PLAIN, 4)
+    mapping = closed.opened(PLAIN, writable)
+    done = work(PLAIN, BUSY, mapping=mapping)
+    accelerator = Accelerator(PLAIN, mapping)
+    Fragment.get(accelerator, None)  # or it would be missed
+    for name, core in accelerator.cores.items():
+        one, stepper = done[name], core.stepper
+        groups = one.updates // core.population.size * stepper.groups
+        assert (one.state_bits == 2 * groups * stepper.units * stepper.states.size).all()
+        assert (one.parameter_bits == groups * stepper.units * stepper.layout().size).all()
+        width = core.core.lanes * core.bounds.sum_width
+        assert (one.sum_bits == (one.sum_reads + one.sum_writes) * width).all()
+    # A threshold that can be replaced is read, and weights that can be any need wider sums.
+    one, other = done["hidden"], work(PLAIN, BUSY, mapping=closed)["hidden"]
+    assert one.parameter_reads.all() == bool(writable)
+    assert (one.sum_bits > other.sum_bits).all() == bool(writable)
 
 
 def test_what_is_no_mapping_is_refused():
