@@ -65,10 +65,10 @@ def network(random, neuron, size, sources=(5, 3), values=(-2, 3)):
     )
 
 
-def mapping(made, lanes, units, stores, banks=1, overlap=False):
+def mapping(made, lanes, units, stores, banks=1, overlap=False, stages=1):
     queues = {one.name: 10 for one in made.projections}
     kinds = dict(zip(queues, stores, strict=True))
-    return Mapping({"p": Core(lanes, units, banks, overlap)}, queues, stores=kinds)
+    return Mapping({"p": Core(lanes, units, banks, overlap, stages)}, queues, stores=kinds)
 
 
 def given_to(core, n, events):
@@ -195,6 +195,22 @@ def test_core_computes_the_same_with_banks_and_overlap(
     compare(name, size, stores, lanes, units, banks, overlap)
 
 
+@pytest.mark.parametrize(
+    "size, lanes, units, banks, overlap, stages",
+    [
+        (6, 6, 6, 1, True, 3),
+        (6, 6, 6, 1, False, 2),
+        (7, 7, 1, 2, True, 4),
+        (7, 7, 2, 1, True, 4),
+        (6, 3, 3, 1, True, 4),
+        (6, 2, 1, 4, False, 3),
+    ],
+)
+def test_core_computes_the_same_in_stages(size, lanes, units, banks, overlap, stages):
+    # Silent steps follow each other as soon as they may, whose states are those just computed.
+    compare("lif", size, ("rows", "rows"), lanes, units, banks, overlap, stages)
+
+
 def compare(name, size, stores, *core):
     """Compare a core with loops, spikes and potentials; ``core`` is how it lies in hardware."""
     random = Random(f"{name} {size}")
@@ -251,6 +267,8 @@ def test_the_last_event_of_a_step_is_in_that_step(overlap):
         *(Core(8, 8), Core(9, 1), Core(2, 2), Core(4, 4), Core(4, 1)),
         *(Core(9, 9, 2), Core(9, 2, 4), Core(3, 3, 2), Core(6, 2, 8)),
         *(Core(9, 9, 1, True), Core(9, 1, 1, True), Core(3, 1, 2, True), Core(4, 4, 4, True)),
+        *(Core(8, 8, stages=2), Core(9, 3, 2, stages=3), Core(4, 4, stages=4)),
+        *(Core(9, 1, 1, True, 3), Core(3, 3, 2, True, 4)),
     ],
 )
 def test_a_step_takes_no_longer_than_it_says(core):
@@ -266,7 +284,7 @@ def test_a_step_takes_no_longer_than_it_says(core):
     )
     dut = PopulationCore(made, "p", mapping=Mapping({"p": core}, {"x->p": 1}))
     # Short steps may have to wait for the tokens of those before them to leave.
-    least = min(40, 7 * core.banks)
+    least = min(40, (6 + core.stages) * core.banks)
     steps = [dict.fromkeys(range(random.randint(least, 40)), 0) for _ in range(20)]
     items = items_of([steps], core.banks)
     taken, now = [], [0]
@@ -287,7 +305,8 @@ def test_a_step_takes_no_longer_than_it_says(core):
             await get(ctx, dut.o)
 
     simulate(dut, drive, take, watch=[dut.o])
-    folds, interval = -(-size // core.lanes), max(4, -(-size // core.units))
+    folds, groups = -(-size // core.lanes), -(-size // core.units)
+    interval = max(3 + core.stages, groups)
     for before, after, step in zip(taken, taken[1:], steps[1:], strict=False):
         events = -(-len(step) // core.banks) * folds
         wanted = max(events + 1, interval) if core.overlap else events + interval

@@ -201,7 +201,7 @@ def random_sums(random, reach, samples=5):
 # -- against the model ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("units, stages", [(1, 1), (4, 1), (6, 1), (1, 2), (6, 3)])
+@pytest.mark.parametrize("units, stages", [(1, 1), (4, 1), (6, 1), (1, 2), (6, 3), (1, 4)])
 @pytest.mark.parametrize("name", NEURONS)
 def test_step_units_compute_what_the_model_does(name, units, stages):
     random = Random(units)
