@@ -489,6 +489,8 @@ def random_mapping(network: Network, random: Random) -> Mapping:
         weights, states = Random(f"{name}{lanes}{units}").choices(FILLED, k=2)
         block = Random(f"{units}{name}{lanes}").choice([0, 0, 16])
         cores[name] = replace(cores[name], weights=weights, states=states, block=block)
+        if cores[name].stages == 3:
+            cores[name] = replace(cores[name], stages=Random(f"{lanes}{name}").choice([3, 4]))
     spare = random.choice([0, 0, 3, 20])
     queues = {
         one.name: queue_minimum(network, one) + random.randint(0, spare)

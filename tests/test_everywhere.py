@@ -41,6 +41,7 @@ from spiker_hdl.model import (
     queue_minimum,
     timing,
 )
+from spiker_hdl.model.mapping import row_parts
 from spiker_hdl.simulate import compiled, interpreted
 
 FAST = 8
@@ -198,7 +199,16 @@ def mapping_options(network, mapping):
             found.add("groups")
         if core.units < core.lanes < one.size:
             found.add("parts of a fold")
-        found.add(f"banks {core.banks}")
+        found |= {f"banks {core.banks}", f"stages {core.stages}"}
+        if -(-one.size // core.units) < 3 + core.stages > 4:
+            found.add("stages of few groups")
+        rows = sum(
+            -(-each.synapses.source_size // core.banks) * -(-one.size // core.lanes)
+            for each in network.into(one.name)
+            if mapping.store(network, each) == "rows"
+        )
+        if len(row_parts(rows, core.block)) > 1:
+            found.add("rows in parts")
         if core.overlap:
             found.add("folded overlap" if core.lanes < one.size else "overlap")
         if network.holds(one.name):
@@ -220,6 +230,7 @@ def mapping_options(network, mapping):
 MAPPINGS = frozenset({
     *("words", "events", "folded", "a lane each", "groups", "rows", "synapses"),
     *("parts of a fold", "banks 1", "banks 2", "banks 4", "banks 8", "serialized"),
+    *("stages 1", "stages 2", "stages 3", "stages 4", "stages of few groups", "rows in parts"),
     *("overlap", "folded overlap", "synapses overlap", "held", "held overlap"),
     *("least queue", "spare queue", "least queue of a delay"),
 })
