@@ -61,8 +61,7 @@ def predict(
     ----------
     network : Network
     spikes : array of int, list of arrays, or a mapping from input names to such
-        As :func:`spiker_hdl.run` takes them. All steps are run: of early answers it says nothing,
-        and of inputs that no projection reads it does not say when they let the next sample in.
+        As :func:`spiker_hdl.run` takes them. All steps are run: of early answers it says nothing.
     mapping : Mapping, optional
         :meth:`Mapping.default` if none is given.
     streams : int, optional

@@ -161,10 +161,9 @@ def test_an_input_that_nothing_waits_for_holds_nothing_up(size, read, monkeypatc
     crowded = interpreted.run(network, spikes, mapping=mapping, back_to_back=True)
     assert wanted.differences(alone) == []
     assert wanted.differences(crowded) == []
-    if read == "late":
-        assert timing.predict(network, spikes).cycles.tolist() == alone.cycles.tolist()
-        predicted = timing.predict(network, spikes, streams=1)
-        assert predicted.cycles.tolist() == crowded.cycles.tolist()
+    assert timing.predict(network, spikes).cycles.tolist() == alone.cycles.tolist()
+    predicted = timing.predict(network, spikes, streams=1)
+    assert predicted.cycles.tolist() == crowded.cycles.tolist()
 
 
 def test_streams_and_batches_change_nothing(monkeypatch):
