@@ -30,8 +30,8 @@ class PopulationCore(wiring.Component):
     takes ``max(3 + stages, ceil(size / units))`` in which no events are accepted, unless they
     overlap, but the population's own events leave it meanwhile. Inputs have fixed priority, the
     first the highest. Before a step starts, there must be room for its events: those of at most one
-    step before it may still wait to be taken, so that silent steps of one stage take six or seven
-    cycles each where they follow each other: see :mod:`spiker_hdl.model.timing`.
+    step before it may still wait to be taken, so that silent steps that follow each other may take
+    a cycle or two more: see :mod:`spiker_hdl.model.timing`.
 
     Parameters
     ----------
