@@ -22,6 +22,7 @@ from spiker_hdl.model import (
     Readout,
 )
 from spiker_hdl.model.bounds import signed_width
+from spiker_hdl.model.parameters import values_of
 from spiker_hdl.rtl import gates, staged, stepper
 
 pytestmark = pytest.mark.slow
@@ -70,7 +71,7 @@ class Closed(Harness):
         for name, _ in dut.states:
             low, high = self.bounds.states[name]
             m.d.comb += Assume((states[name] >= low) & (states[name] <= high))
-        _, after = dut.step(dut.values(), states, current, stepper.Gates(m))
+        _, after = dut.step(values_of(self.population), states, current, stepper.Gates(m))
         for name, value in after.items():
             low, high = self.claimed[name]
             m.d.comb += Assert((value >= low) & (value <= high))
@@ -176,10 +177,10 @@ def test_a_fault_in_saturation_is_found(tmp_path, monkeypatch):
     assert not solve(Closed(NEURONS["Integrator"]), tmp_path).holds
 
 
-def stepped(module, folder, stages=1):
+def stepped(module, folder, stages=1, depth=12):
     members = population(NEURONS["Lif"])
     dut = Stepped(module.Stepper(*members, units=1, stages=stages))
-    return prove(dut, folder, mode="bmc", depth=12 + 2 * stages, verilog=["neurons.v"]).holds
+    return prove(dut, folder, mode="bmc", depth=depth + 2 * stages, verilog=["neurons.v"]).holds
 
 
 @pytest.mark.parametrize("stages", [1, 2])
@@ -207,10 +208,10 @@ def test_a_fault_between_stages_is_found(old, new, tmp_path, monkeypatch):
         ("signed(signed_width(*ends)), self.units", "signed(signed_width(*ends) - 1), self.units"),
         ('self.sums[n] + values["bias"]', "self.sums[n]"),
         ("Mux(self.first, values", "Mux(0, values"),
-        ("write.en.eq(stepper.o.valid)", "write.en.eq(stepper.o.fired.any())"),
-        ("read.addr.eq(stepper.ahead)", "read.addr.eq(0)"),
+        ("write.en.eq(self.o.valid)", "write.en.eq(self.o.fired.any())"),
+        ("read.addr.eq(self.ahead)", "read.addr.eq(0)"),
         ("mark.valid.eq(self.go)", "mark.valid.eq(self.go & self.first)"),
     ],
 )
 def test_a_fault_in_the_stepper_is_found(old, new, tmp_path):
-    assert not stepped(planted(stepper, old, new), tmp_path)
+    assert not stepped(planted(stepper, old, new), tmp_path, depth=18)

@@ -122,7 +122,7 @@ class Summed(Harness):
         """Return the sum of a neuron inside, and whether it means something now."""
         fold, lane = divmod(n, self.dut.lanes)
         if self.dut.folds == 1:
-            return inside(module, "lanes").word_select(n, self.dut.width).as_signed(), C(1)
+            return inside(module, "accumulators").word_select(n, self.dut.width).as_signed(), C(1)
         probe = module.submodules.memory.read_port(domain="comb")
         m.d.comb += probe.addr.eq(fold)
         return probe.data.word_select(lane, self.dut.width).as_signed(), seen.any()
@@ -157,7 +157,7 @@ def test_a_bit_less_is_too_little(make, width, tmp_path):
 @pytest.mark.parametrize(
     "make, old, new",
     [
-        (ring, "weights[n] + Mux(now.take, behind, lanes[n])", "weights[n] + lanes[n]"),
+        (ring, "Mux(now.take, behind, accumulators[n])", "accumulators[n]"),
         (graded, "terms[-1] = -terms[-1]", "terms[-1] = terms[-1]"),
         (folded, "kept = Mux(zero, 0, before[n])", "kept = before[n]"),
         (folded, "else (self.first, now.empty)", "else (self.first, C(0))"),
@@ -241,7 +241,11 @@ def test_sums_are_exact_where_steps_overlap(make, tmp_path):
     [
         (beside, "cleared = now.start & ~now.keep", "cleared = now.start"),
         (beside, "cleared = now.start & ~now.keep", "cleared = now.take & ~now.keep"),
-        (beside, "Mux(now.start, lanes[k], ring[k])", "Mux(now.take, lanes[k], ring[k])"),
+        (
+            beside,
+            "Mux(now.start, accumulators[k], ring[k])",
+            "Mux(now.take, accumulators[k], ring[k])",
+        ),
         (halves, "half.eq(half ^ ~self.turn.keep)", "half.eq(half)"),
         (halves, "other.eq(half)", "other.eq(~half)"),
         (

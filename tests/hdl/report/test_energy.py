@@ -331,7 +331,8 @@ def test_toggles_follow_what_happens(busy):
     silent = switching(PLAIN, BUSY * 0, back_to_back=True)
     assert 0 < silent.toggles() < busy.toggles() / 2
     # What tells whose turn it is moves, the sums do not.
-    sums = [one for one in silent.nets if one.kind == "register" and one.name.startswith("accumulators")]
+    registers = [one for one in silent.nets if one.kind == "register"]
+    sums = [one for one in registers if one.name.startswith("accumulators")]
     assert sum(len(one.toggles) for one in sums) >= 8
     assert sum(int(one.toggles.sum()) for one in sums) == 0
     moved = [one.toggles.sum() for one in busy.nets if one.name in {each.name for each in sums}]
