@@ -18,7 +18,6 @@ from spiker_hdl.model import Mapping as Placement
 from spiker_hdl.model import Network
 from spiker_hdl.model.check import check_int, check_kind
 from spiker_hdl.model.encoders import Encoding
-from spiker_hdl.rtl import Accelerator, EncodedAccelerator
 
 from .clocks import find_dividers
 from .fit import FitError, advice, check_fit, find_lanes
@@ -140,16 +139,7 @@ def build_board(
     directory = Path(directory)
     _check_directory(directory)
     mapping.check(network)
-    if target.zynq and encoding is not None:
-        raise ValueError(
-            f"Board must be without an encoder on {target.title}, whose IP has none: its ARM makes "
-            "the spikes"
-        )
-    if target.zynq and mapping.writable:
-        raise ValueError(
-            f"Mapping must have no writable population on {target.title}, whose AXI ports load "
-            f"none, not {sorted(mapping.writable)}"
-        )
+    _check_zynq(target, mapping, encoding)
     frequency = target.frequency if frequency is None else frequency
     check_int("Frequency", frequency, 1)
     target.divisor(frequency)
@@ -167,18 +157,14 @@ def build_board(
             "network": {"name": network.name, "sha256": network.digest},
             "library": __version__,
             "mapping": mapping.to_json(),
+            **({} if encoding is None else {"encoding": asdict(encoding)}),
             "clock_hz": frequency,
             "baud": target.baud,
             "seed": seed,
             "tools": {name: tool.version for name, tool in tools.items()},
         }
         network.save(stage / NETWORK)
-        if encoding is None:
-            inner = Accelerator(network, mapping)
-        else:
-            inner = EncodedAccelerator(network, mapping, encoding=encoding)
-            report["encoding"] = asdict(encoding)
-        link = Link(inner, version=__version__)
+        link = Link.of(network, mapping, encoding, version=__version__)
         top = BoardTop(target, link, frequency=frequency)
         if target.built:
             try:
@@ -200,6 +186,20 @@ def build_board(
         report |= extra()
         (stage / BUILD).write_text(json.dumps(report, indent=2) + "\n")
     return report
+
+
+def _check_zynq(target: Target, mapping: Placement, encoding: Encoding | None) -> None:
+    """Raise :exc:`ValueError` where a Zynq is to have what its IP has not."""
+    if target.zynq and encoding is not None:
+        raise ValueError(
+            f"Board must be without an encoder on {target.title}, whose IP has none: its ARM makes "
+            "the spikes"
+        )
+    if target.zynq and mapping.writable:
+        raise ValueError(
+            f"Mapping must have no writable population on {target.title}, whose AXI ports load "
+            f"none, not {sorted(mapping.writable)}"
+        )
 
 
 def _explain(

@@ -12,7 +12,6 @@ from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.check import check_choice
 from spiker_hdl.model.encoders import Encoding
-from spiker_hdl.rtl import Accelerator, EncodedAccelerator
 from spiker_hdl.simulate.wire import CompiledWire, InterpretedWire, Wire
 
 from .simulated import BoardOnWire
@@ -58,11 +57,7 @@ def simulated_link(
     engine = fastest() if engine == "auto" else engine
     if target is not None and engine != "compiled":
         raise ValueError(f"Engine must be 'compiled' for a whole board, not {engine!r}")
-    if encoding is None:
-        inner = Accelerator(network, mapping)
-    else:
-        inner = EncodedAccelerator(network, mapping, encoding=encoding)
-    link = Link(inner, version=__version__)
+    link = Link.of(network, mapping, encoding, version=__version__)
     if target is not None:
         return CompiledWire(BoardOnWire(target, link)), engine
     return (CompiledWire(link) if engine == "compiled" else InterpretedWire(link)), engine

@@ -6,7 +6,9 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..model import Mapping, Network
 from ..model.check import check_kind
+from ..model.encoders import Encoding
 from ..rtl import Accelerator, EncodedAccelerator
 from ..rtl.loader import LoadBeat
 from ..rtl.queue import Queue
@@ -83,6 +85,15 @@ class Link(wiring.Component):
             "idle": Out(1),
             "damaged": Out(1),
         })
+
+    @classmethod
+    def of(
+        cls, network: Network, mapping: Mapping | None, encoding: Encoding | None, *, version: str
+    ) -> "Link":
+        """Return the link of a network's accelerator, behind an encoder if there is one."""
+        if encoding is None:
+            return cls(Accelerator(network, mapping), version=version)
+        return cls(EncodedAccelerator(network, mapping, encoding=encoding), version=version)
 
     def elaborate(self, platform):
         m = Module()

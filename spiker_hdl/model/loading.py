@@ -33,6 +33,7 @@ __all__ = [
     "Store",
     "beats",
     "beats_between",
+    "check_structure",
     "roomy",
     "stores",
     "structure",
@@ -158,12 +159,7 @@ def beats_between(built: Network, network: Network, mapping: Mapping) -> list[in
     """
     if not mapping.writable:
         raise ValueError("Mapping must have a writable population for a network to be loaded")
-    if structure(built, mapping) != structure(network, mapping):
-        raise ValueError(
-            f"Network {network.name!r} must differ from {built.name!r}, for which the accelerator "
-            f"was built, in weights, thresholds and biases of {sorted(mapping.writable)} alone, "
-            "and have weights and biases of as many bits"
-        )
+    check_structure(network, mapping, structure(built, mapping))
     return beats(network, mapping).tolist()
 
 
@@ -232,3 +228,22 @@ def structure(network: Network, mapping: Mapping) -> str:
             total.update(array.tobytes())
     total.update(json.dumps(text, sort_keys=True).encode())
     return total.hexdigest()
+
+
+def check_structure(network: Network, mapping: Mapping, built: str) -> None:
+    """Raise :exc:`ValueError` unless a network can be loaded into what was built.
+
+    Parameters
+    ----------
+    network : Network
+    mapping : Mapping
+        With which it was built.
+    built : str
+        The :func:`structure` for which it was.
+    """
+    if structure(network, mapping) != built:
+        raise ValueError(
+            f"Network {network.name!r} must differ from that for which the hardware was built in "
+            f"weights, thresholds and biases of {sorted(mapping.writable)} alone, and have weights "
+            "and biases of as many bits"
+        )

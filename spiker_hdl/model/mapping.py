@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from collections.abc import Mapping as Table
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -420,7 +420,7 @@ class Mapping:
                 raise TypeError(f"Mapping {part} must be an object, not {text[part]!r}")
         for name, core in text["cores"].items():
             keys = [one.name for one in fields(Core)]
-            needed = {"lanes", "units", "banks", "overlap"}
+            needed = {one.name for one in fields(Core) if one.default is MISSING}
             if not isinstance(core, dict) or not needed <= set(core) <= set(keys):
                 raise ValueError(f"Core of {name!r} must have {', '.join(keys)}, not {core!r}")
             cores[name] = Core(**core)

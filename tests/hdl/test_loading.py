@@ -262,7 +262,9 @@ def test_what_cannot_be_loaded_is_refused():
     _, output = network.populations
     lif = Lif(threshold=12, decay=Decay.shift(3), width=9)
     wider = replace(network, populations=[Population("hidden", 6, lif), output])
-    with pytest.raises(ValueError, match=r"Network 'little' must differ from 'little'.* alone"):
+    with pytest.raises(
+        ValueError, match=r"Network 'little' must differ from that for which .* alone"
+    ):
         beats_between(network, wider, mapping)
     with pytest.raises(ValueError, match=r"\('huge'\) must be writable"):
         Core(6, 6, weights="huge")
