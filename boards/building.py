@@ -139,7 +139,6 @@ def build_board(
     directory = Path(directory)
     _check_directory(directory)
     mapping.check(network)
-    _check_zynq(target, mapping, encoding)
     frequency = target.frequency if frequency is None else frequency
     check_int("Frequency", frequency, 1)
     target.divisor(frequency)
@@ -179,27 +178,14 @@ def build_board(
             progress("project")
             make_plan(top, stage / "project", {})
             if target.zynq:
-                progress("packaged IP")
-                write_ip(network, mapping, target, stage / "ip", frequency=frequency)
+                progress("IPs for the ARM")
+                link = Link.of(network, mapping, encoding, version=__version__)
+                write_ip(link, target, stage / "ip", frequency=frequency)
             report |= {"bitstream": None, "fmax_hz": None, "utilization": None}
         report["seconds"] = round(time.monotonic() - began, 1)
         report |= extra()
         (stage / BUILD).write_text(json.dumps(report, indent=2) + "\n")
     return report
-
-
-def _check_zynq(target: Target, mapping: Placement, encoding: Encoding | None) -> None:
-    """Raise :exc:`ValueError` where a Zynq is to have what its IP has not."""
-    if target.zynq and encoding is not None:
-        raise ValueError(
-            f"Board must be without an encoder on {target.title}, whose IP has none: its ARM makes "
-            "the spikes"
-        )
-    if target.zynq and mapping.writable:
-        raise ValueError(
-            f"Mapping must have no writable population on {target.title}, whose AXI ports load "
-            f"none, not {sorted(mapping.writable)}"
-        )
 
 
 def _explain(

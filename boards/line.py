@@ -30,6 +30,9 @@ ASK, PAUSE, TICK = 0.2, 0.05, 0.002  # seconds
 RESTARTS = 100  # without anything new, after which a board is given up
 GONE = (serial.SerialException, OSError)
 
+# Ports such as mailbox:///dev/mem?at=0x43c00000.
+serial.protocol_handler_packages.append(__package__)
+
 
 class BoardError(RuntimeError):
     """A board that does not answer, or is another one: which samples have no answer, and why."""

@@ -15,6 +15,7 @@ from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.simulate.wire import CompiledWire, InterpretedWire, Wire
 
 from .simulated import BoardOnWire
+from .simulated_arm import ArmOnWire
 from .target import Target
 
 __all__ = ["ENGINES", "Faults", "Served", "simulated_link"]
@@ -41,8 +42,9 @@ def simulated_link(
     engine : {"auto", "compiled", "amaranth"}
         The link's Verilog compiled, or Amaranth's simulator, which needs no tools and is slow.
     target : Target, optional
-        A board whose whole top is simulated, from its UART's pins on; compiled alone, as the other
-        is too slow for a host that waits.
+        A board whose whole top is simulated, from its UART's pins on, or a Zynq's from the
+        registers that its ARM sees; compiled alone, as the other is too slow for a host that
+        waits.
     encoding : Encoding, optional
         That of an encoder before the accelerator, which then takes values.
 
@@ -59,7 +61,7 @@ def simulated_link(
         raise ValueError(f"Engine must be 'compiled' for a whole board, not {engine!r}")
     link = Link.of(network, mapping, encoding, version=__version__)
     if target is not None:
-        return CompiledWire(BoardOnWire(target, link)), engine
+        return CompiledWire(ArmOnWire(link) if target.zynq else BoardOnWire(target, link)), engine
     return (CompiledWire(link) if engine == "compiled" else InterpretedWire(link)), engine
 
 

@@ -43,8 +43,10 @@ KEYWORDS = frozenset(
     use uwire var vectored virtual void wait wait_order wand weak weak0 weak1 while wildcard
     wire with within wor xnor xor
     """.split()
+    # Classes of SystemVerilog's package std (26.7), whose names Verilator takes for nothing else
+    + ["mailbox", "semaphore"]
 )
-"""Reserved words of VHDL and Verilog, in lower case."""
+"""Words of VHDL and Verilog that name nothing else, in lower case."""
 
 
 def identifiers(names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from amaranth import Value
 
-from ..link.axi import AxiTop
+from ..link.axi import AxiAccelerator
+from ..link.axi_ports import AxiTop
 from ..model import Mapping, Network, Result, reference, stimulus
 from ..model.check import check_choice, check_kind
 from ..model.file import pack
@@ -278,7 +279,7 @@ def _files(
     from .. import __version__
 
     language = LANGUAGES[key]
-    outer = AxiTop(accelerator, version=__version__) if axis else None
+    outer = AxiTop(AxiAccelerator(accelerator, version=__version__)) if axis else None
     options = {"memories": memories} if key == "verilog" else {}
     source = language.design(outer or accelerator, top, **options)
     bench = bench_name(top)

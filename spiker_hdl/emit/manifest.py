@@ -9,7 +9,8 @@ from typing import Any
 from amaranth import Value
 from amaranth.lib.wiring import In
 
-from ..link.axi import AxiTop, tdata_width
+from ..link.axi import tdata_width
+from ..link.axi_ports import AxiTop
 from ..link.registers import MAP_VERSION, mapping_digest, registers_json
 from ..model import Input
 from ..model.loading import ADDRESS, DATA, MEMORY, stores, structure

@@ -1,7 +1,7 @@
 """The accelerator behind AXI4-Stream and AXI4-Lite.
 
 After ARM IHI 0051A (AXI4-Stream) and IHI 0022 (AXI4-Lite), for Amaranth's domain ``sync``;
-:class:`AxiTop` gives that the clock and the reset that AXI has.
+:class:`~.axi_ports.AxiTop` gives that the clock and the reset that AXI has.
 """
 
 from typing import Any
@@ -14,9 +14,10 @@ from ..model.check import check_kind
 from ..rtl import Accelerator
 from ..rtl.queue import Queue
 from .axi_lite import AxiLite, ControlBlock
+from .axi_ports import AxiStream
 from .registers import ADDRESS_BITS, identity
 
-__all__ = ["AxiAccelerator", "AxiStream", "AxiTop", "tdata_width"]
+__all__ = ["AxiAccelerator", "tdata_width"]
 
 ENTRANCE = 3
 """Entries of the queue behind an input; with as many, a beat passes in each cycle."""
@@ -32,28 +33,6 @@ def _has_last(layout: data.Layout) -> bool:
     """Tell whether the highest bit of a layout says what ``tlast`` does."""
     names = [name for name, _ in layout]
     return names[-1] == "last" and layout["last"].offset == Shape.cast(layout).width - 1
-
-
-class AxiStream(wiring.Signature):
-    """AXI4-Stream from its transmitter.
-
-    Parameters
-    ----------
-    width : int
-        Bits of ``tdata``, a multiple of 8.
-    """
-
-    def __init__(self, width: int):
-        self.width = width
-        super().__init__({
-            "tdata": Out(width),
-            "tlast": Out(1),
-            "tvalid": Out(1),
-            "tready": In(1),
-        })
-
-    def __eq__(self, other):
-        return isinstance(other, AxiStream) and self.width == other.width
 
 
 class AxiAccelerator(wiring.Component):
@@ -177,40 +156,3 @@ class AxiAccelerator(wiring.Component):
         if name == inner.network.inputs[0].name:
             m.d.comb += control.sample.eq(entered & port.tlast)
         return inside | level.any()
-
-
-class AxiTop(wiring.Component):
-    """An :class:`AxiAccelerator` with the clock and the reset of AXI.
-
-    Members
-    -------
-    aclk : In(1)
-        Everything happens on its rising edges.
-    aresetn : In(1)
-        0 resets, at a rising edge.
-    """
-
-    aclk: Signal
-    aresetn: Signal
-
-    def __init__(self, accelerator: Accelerator, *, version: str):
-        check_kind("Accelerator", accelerator, Accelerator, "an")
-        self.inner = AxiAccelerator(accelerator, version=version)
-        super().__init__({"aclk": In(1), "aresetn": In(1), **self.inner.signature.members})
-
-    def elaborate(self, platform):
-        m = Module()
-
-        m.domains.sync = ClockDomain(local=True)
-        m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
-        m.submodules.inner = self.inner
-        for name in self.inner.signature.members:
-            outer, inner = getattr(self, name), getattr(self.inner, name)
-            if name == "idle":
-                m.d.comb += outer.eq(inner)
-            elif self.signature.members[name].flow == In:
-                wiring.connect(m, wiring.flipped(outer), inner)
-            else:
-                wiring.connect(m, inner, wiring.flipped(outer))
-
-        return m

@@ -7,9 +7,9 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .registers import ADDRESS_BITS, REGISTERS, WORD, register
+from .registers import ADDRESS_BITS, WORD, register
 
-__all__ = ["OKAY", "SLVERR", "AxiLite", "ControlBlock"]
+__all__ = ["OKAY", "SLVERR", "AxiLite", "AxiLitePort", "ControlBlock"]
 
 OKAY, SLVERR = 0, 2  # ARM IHI 0022, RRESP and BRESP encoding
 PROTECTION = 3  # bits of AxPROT
@@ -53,11 +53,102 @@ class AxiLite(wiring.Signature):
         return isinstance(other, AxiLite) and self.address == other.address
 
 
-class ControlBlock(wiring.Component):
-    """The registers of :data:`~.registers.REGISTERS`.
+class AxiLitePort(wiring.Component):
+    """The side of AXI4-Lite that is asked: a read and a write at a time.
 
     Each answer comes a cycle after what it answers, from registers; a write waits for both its
     address and its data, in whatever order they come.
+
+    Parameters
+    ----------
+    address : int
+        Bits of an address, which counts bytes.
+
+    Members
+    -------
+    bus : In(AxiLite)
+    read, write : Out(1)
+        A word is asked for, or given, in this cycle.
+    read_at, write_at : Out(address - 2)
+        Which: addresses of words.
+    value : In(32)
+        What is read.
+    data : Out(32)
+        What is written.
+    strobe : Out(4)
+        Which bytes of it count.
+    read_okay, write_okay : In(1)
+        Whether there is such a word; the answer is SLVERR, and 0, if there is none.
+    """
+
+    bus: Any
+    read: Signal
+    read_at: Signal
+    value: Signal
+    read_okay: Signal
+    write: Signal
+    write_at: Signal
+    data: Signal
+    strobe: Signal
+    write_okay: Signal
+
+    def __init__(self, address: int):
+        super().__init__({
+            "bus": In(AxiLite(address)),
+            "read": Out(1),
+            "read_at": Out(address - 2),
+            "value": In(WORD),
+            "read_okay": In(1),
+            "write": Out(1),
+            "write_at": Out(address - 2),
+            "data": Out(WORD),
+            "strobe": Out(WORD // 8),
+            "write_okay": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        bus = self.bus
+        m.d.comb += [
+            bus.arready.eq(~bus.rvalid),
+            self.read.eq(bus.arvalid & bus.arready),
+            self.read_at.eq(bus.araddr[2:]),
+        ]
+        with m.If(bus.rvalid & bus.rready):
+            m.d.sync += bus.rvalid.eq(0)
+        with m.If(self.read):
+            m.d.sync += [
+                bus.rvalid.eq(1),
+                bus.rdata.eq(Mux(self.read_okay, self.value, 0)),
+                bus.rresp.eq(Mux(self.read_okay, OKAY, SLVERR)),
+            ]
+
+        addressed, given = Signal(), Signal()
+        m.d.comb += [
+            bus.awready.eq(~addressed),
+            bus.wready.eq(~given),
+            self.write.eq(addressed & given & ~bus.bvalid),
+        ]
+        with m.If(bus.awvalid & bus.awready):
+            m.d.sync += [addressed.eq(1), self.write_at.eq(bus.awaddr[2:])]
+        with m.If(bus.wvalid & bus.wready):
+            m.d.sync += [given.eq(1), self.data.eq(bus.wdata), self.strobe.eq(bus.wstrb)]
+        with m.If(bus.bvalid & bus.bready):
+            m.d.sync += bus.bvalid.eq(0)
+        with m.If(self.write):
+            m.d.sync += [
+                addressed.eq(0),
+                given.eq(0),
+                bus.bvalid.eq(1),
+                bus.bresp.eq(Mux(self.write_okay, OKAY, SLVERR)),
+            ]
+
+        return m
+
+
+class ControlBlock(wiring.Component):
+    """The registers of :data:`~.registers.REGISTERS`.
 
     Parameters
     ----------
@@ -109,45 +200,16 @@ class ControlBlock(wiring.Component):
             register("samples").address: samples,
             register("results").address: results,
         }
-        self._read(m, values)
-        self._write(m)
+        m.submodules.port = port = AxiLitePort(ADDRESS_BITS)
+        wiring.connect(m, wiring.flipped(self.bus), port.bus)
+        with m.Switch(port.read_at):
+            for address, value in values.items():
+                with m.Case(address >> 2):
+                    m.d.comb += [port.value.eq(value), port.read_okay.eq(1)]
+        (asked,) = register("control").bits
+        m.d.comb += port.write_okay.eq(port.write_at == register("control").address >> 2)
+        m.d.sync += self.reset.eq(
+            port.write & port.write_okay & port.data[asked.offset] & port.strobe[asked.offset // 8]
+        )
 
         return m
-
-    def _read(self, m, values) -> None:
-        bus = self.bus
-        m.d.comb += bus.arready.eq(~bus.rvalid)
-        with m.If(bus.rvalid & bus.rready):
-            m.d.sync += bus.rvalid.eq(0)
-        with m.If(bus.arvalid & bus.arready):
-            m.d.sync += bus.rvalid.eq(1)
-            with m.Switch(bus.araddr[2:]):
-                for address, value in values.items():
-                    with m.Case(address >> 2):
-                        m.d.sync += [bus.rdata.eq(value), bus.rresp.eq(OKAY)]
-                with m.Default():
-                    m.d.sync += [bus.rdata.eq(0), bus.rresp.eq(SLVERR)]
-
-    def _write(self, m) -> None:
-        bus = self.bus
-        addressed, given = Signal(), Signal()
-        address = Signal.like(bus.awaddr)
-        data, strobe = Signal.like(bus.wdata), Signal.like(bus.wstrb)
-        m.d.comb += [bus.awready.eq(~addressed), bus.wready.eq(~given)]
-        with m.If(bus.awvalid & bus.awready):
-            m.d.sync += [addressed.eq(1), address.eq(bus.awaddr)]
-        with m.If(bus.wvalid & bus.wready):
-            m.d.sync += [given.eq(1), data.eq(bus.wdata), strobe.eq(bus.wstrb)]
-        with m.If(bus.bvalid & bus.bready):
-            m.d.sync += bus.bvalid.eq(0)
-        m.d.sync += self.reset.eq(0)
-        with m.If(addressed & given & ~bus.bvalid):
-            m.d.sync += [addressed.eq(0), given.eq(0), bus.bvalid.eq(1), bus.bresp.eq(SLVERR)]
-            with m.Switch(address[2:]):
-                for one in REGISTERS:
-                    if one.access == "write":
-                        with m.Case(one.address >> 2):
-                            m.d.sync += bus.bresp.eq(OKAY)
-                            for bits in one.bits:
-                                asked = data[bits.offset] & strobe[bits.offset // 8]
-                                m.d.sync += getattr(self, bits.name).eq(asked)

@@ -1,12 +1,13 @@
-"""The registers of an accelerator behind AXI4-Lite, stated once.
+"""The registers behind AXI4-Lite, stated once.
 
-Gateware, manifest and documentation are made of :data:`REGISTERS`.
+Gateware, host, manifest and documentation are made of :data:`REGISTERS`, an accelerator's, and of
+:data:`MAILBOX`.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..model import Mapping, Network
 __all__ = [
     "ADDRESS_BITS",
     "MAGIC",
+    "MAILBOX",
+    "MAILBOX_DEPTH",
     "MAP_VERSION",
     "REGISTERS",
     "WORD",
@@ -141,10 +144,45 @@ REGISTERS = (
 ADDRESS_BITS = (REGISTERS[-1].address + 4 * REGISTERS[-1].count - 1).bit_length()
 """Bits of a byte address."""
 
+MAILBOX_DEPTH = 64
+"""Bytes that a mailbox holds on each way."""
 
-def register(name: str) -> Register:
+MAILBOX = (
+    Register(
+        "rx", 0x0, "read", "the next byte from the board, which is taken; SLVERR if there is none"
+    ),
+    Register("tx", 0x4, "write", "a byte for the board; SLVERR, and lost, if there is no room"),
+    Register(
+        "stat",
+        0x8,
+        "read",
+        "how full the queues are",
+        (
+            Bits("rx_valid", 0, 1, "there is a byte from the board"),
+            Bits("rx_full", 1, 1, "there is no room for another one"),
+            Bits("tx_empty", 2, 1, f"there is room for {MAILBOX_DEPTH} bytes"),
+            Bits("tx_full", 3, 1, "there is no room for a byte"),
+            Bits("enabled", 4, 1, "interrupts are on"),
+        ),
+    ),
+    Register(
+        "ctrl",
+        0xC,
+        "write",
+        "reads 0",
+        (
+            Bits("clear_tx", 0, 1, "1 drops what the board has not taken"),
+            Bits("clear_rx", 1, 1, "1 drops what has come from the board"),
+            Bits("enable", 4, 1, "whether interrupts are on"),
+        ),
+    ),
+)
+"""Those of a mailbox, which are where AXI UART Lite has them (AMD PG142)."""
+
+
+def register(name: str, among: Sequence[Register] = REGISTERS) -> Register:
     """Return the register of a name."""
-    (found,) = [one for one in REGISTERS if one.name == name]
+    (found,) = [one for one in among if one.name == name]
     return found
 
 
@@ -209,10 +247,10 @@ def registers_json() -> list[dict[str, Any]]:
     ]
 
 
-def registers_table() -> str:
+def registers_table(among: Sequence[Register] = REGISTERS) -> str:
     """Return the map as a table in Markdown."""
     lines = ["| address | name | access | holds |", "|---|---|---|---|"]
-    for one in REGISTERS:
+    for one in among:
         last = one.address + 4 * (one.count - 1)
         place = f"0x{one.address:02X}" + (f" to 0x{last:02X}" if one.count > 1 else "")
         lines.append(f"| {place} | `{one.name}` | {one.access} | {one.meaning} |")

@@ -9,6 +9,7 @@ import spiker_hdl
 from spiker_boards.catalog import BOARDS
 from spiker_boards.exchange import Exchange
 from spiker_boards.simulated import BoardOnWire, BoardPins, ModelClock
+from spiker_boards.simulated_arm import ArmOnWire
 from spiker_boards.top import BoardTop
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.link.frames import IDENTIFY, IDENTITY, Frame, Identity, Reader, encode
@@ -83,6 +84,13 @@ def test_a_board_answers_real_samples_as_the_reference(digits, name):
     assert said == Identity.of(network, Mapping.folded(network, 8), spiker_hdl.__version__)
     result = board.run(network, spikes(1), said)
     assert not spiker_hdl.run(network, spikes(1)).differences(result)
+
+
+def test_a_zynq_answers_its_arm_as_the_reference(digits):
+    network, spikes = digits
+    link = Link(Accelerator(network, Mapping.folded(network, 8)), version=spiker_hdl.__version__)
+    board = Talk(CompiledWire(ArmOnWire(link)))
+    assert not spiker_hdl.run(network, spikes(200)).differences(board.run(network, spikes(200)))
 
 
 def test_many_samples_compiled(digits):

@@ -7,11 +7,10 @@ import pytest
 
 import spiker_hdl
 from spiker_boards import Board, BoardError
-from spiker_boards.building import build_board
 from spiker_boards.catalog import find_board
 from spiker_boards.served import Faults, Served, simulated_link
 from spiker_hdl.link.frames import Identity
-from spiker_hdl.model import Decay, Input, Lif, Mapping, Network, Population, Projection, Readout
+from spiker_hdl.model import Decay, Input, Lif, Network, Population, Projection, Readout
 from spiker_hdl.model.encoders import Encoding
 
 DRAWS = np.random.default_rng(3)
@@ -78,20 +77,6 @@ def test_what_a_board_does_not_take_is_refused():
         pytest.raises(BoardError, match=r"not none: build it for this encoding"),
     ):
         host.run_values(network, values)
-
-
-def test_a_zynq_has_no_encoder_in_its_ip(tmp_path):
-    encoding = CASES[0][0]
-    network = network_for(encoding)
-    with pytest.raises(ValueError, match="Board must be without an encoder on"):
-        build_board(
-            network,
-            find_board("pynq_z2"),
-            tmp_path / "made",
-            mapping=Mapping.default(network),
-            encoding=encoding,
-        )
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

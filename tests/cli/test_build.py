@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 import zlib
@@ -10,7 +11,7 @@ import zlib
 import pytest
 from small import make_network
 
-from spiker_boards.building import build_board, read_build
+from spiker_boards.building import BUILD, build_board, read_build
 from spiker_boards.catalog import BOARDS, find_board
 from spiker_boards.fit import check_fit, find_lanes, need
 from spiker_boards.flow import with_dfu_suffix
@@ -300,15 +301,26 @@ def test_for_a_zynq_a_project_and_a_packaged_ip(network, tmp_path):
     assert "PLLE2_BASE" in (tmp_path / "x" / "project" / "top.v").read_text()
     package = (tmp_path / "x" / "ip" / "package_ip.tcl").read_text()
     system = (tmp_path / "x" / "ip" / "system.tcl").read_text()
-    design = (tmp_path / "x" / "ip" / "little.v").read_text()
+    designs = {path.stem: path.read_text() for path in (tmp_path / "x" / "ip").glob("*.v")}
+    buses = {name: [] for name in ("spiker_network", "spiker_mailbox")}
+    core = None
     for line in package.splitlines():
+        if line.startswith("set core"):
+            core = line.removesuffix("]").split()[-1]
         if line.startswith("bus "):
             _, _, name, kind, _mode, *signals = line.replace("{", "").replace("}", "").split()
+            buses[core].append(name)
             assert kind == ("aximm" if name == "s_axil" else "axis")
             for signal in signals:
-                assert f"{name}_{signal}" in design
-    assert package.count("\nbus $core") == 3
-    assert "-vlnv spiker:networks:little:1.0" in system
+                assert re.search(rf"(in|out)put (\[\d+:0\] )?{name}_{signal};", designs[core])
+    assert buses == {
+        "spiker_network": ["s_axis", "m_axis"],
+        "spiker_mailbox": ["s_axil", "m_axis", "s_axis"],
+    }
+    assert "interrupt" in designs["spiker_mailbox"]
+    assert "0x43C00000" in system
+    for name in buses:
+        assert f"-vlnv spiker:networks:{name}:1.0" in system
     for text in (package, system):
         assert text.count("{") == text.count("}")
         assert text.count("[") == text.count("]")
@@ -375,11 +387,15 @@ def test_lanes_that_fit_are_as_many_as_may_be():
     assert small < find_lanes(BOARDS["tang_nano_20k"], digits)
 
 
-def test_nothing_is_writable_behind_axi(network, tmp_path):
-    mapping = Mapping.folded(network, 2).opened(network, ["output"])
-    with pytest.raises(ValueError, match=r"no writable population on PYNQ-Z2, .* not \['output'\]"):
-        build_board(network, BOARDS["pynq_z2"], tmp_path / "made", mapping=mapping)
-    assert not left(tmp_path)
+@pytest.mark.slow
+def test_a_zynq_has_encoders_and_loads_weights_as_other_boards_do(spiker, tmp_path):
+    for options in (["--encoded"], ["--writable", "all"]):
+        arguments = ["--board", "pynq_z2", "--lanes", "2", "-o", tmp_path / "x", *options]
+        code, _, said = spiker("build", "networks/digits.spiker", *arguments)
+        assert code == 0, said
+        report = json.loads((tmp_path / "x" / BUILD).read_text())
+        assert ("encoding" in report) == ("--encoded" in options)
+        assert bool(Mapping.from_json(report["mapping"]).writable) == ("--writable" in options)
 
 
 def test_lanes_are_chosen_for_the_memories_that_are_asked_for(tools, spiker, tmp_path, monkeypatch):

@@ -43,7 +43,9 @@ def test_identifiers_that_are_taken():
 
 @pytest.mark.parametrize(
     "word",
-    ["entity", "process", "reg", "logic", "always_ff", "wire", "default", "property", "string"],
+    """
+    entity process reg logic always_ff wire default property string mailbox semaphore
+    """.split(),
 )
 def test_keywords_of_both_languages(word):
     assert word in KEYWORDS

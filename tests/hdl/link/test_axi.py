@@ -16,8 +16,9 @@ from small import make_network
 
 import spiker_hdl
 from networks import random_mapping, random_network, random_spikes
-from spiker_hdl.link.axi import AxiAccelerator, AxiTop, tdata_width
+from spiker_hdl.link.axi import AxiAccelerator, tdata_width
 from spiker_hdl.link.axi_lite import ControlBlock
+from spiker_hdl.link.axi_ports import AxiTop
 from spiker_hdl.link.registers import (
     MAGIC,
     REGISTERS,
@@ -417,7 +418,7 @@ def test_no_logic_leads_from_port_to_port(form):
 
 def test_converts_with_the_names_of_axi():
     network = make_network()
-    text = rtlil.convert(AxiTop(Accelerator(network), version="0.1.0"), name="top")
+    text = rtlil.convert(AxiTop(AxiAccelerator(Accelerator(network), version="0.1.0")), name="top")
     (body,) = re.findall(r"^module \\top\n(.*?)^end\n", text, re.M | re.S)
     found = set(re.findall(r"^  wire width \d+ (?:input|output) \d+\s+\\(\S+)", body, re.M))
     assert {"aclk", "aresetn", "idle", "s_axis__tdata", "m_axis__tlast", "s_axil__awaddr"} <= found
@@ -446,4 +447,4 @@ def test_other_ports_are_refused(options):
 
 def test_only_accelerators_are_wrapped():
     with pytest.raises(TypeError, match="Accelerator must be an Accelerator, not 3"):
-        AxiTop(3, version="0.1.0")
+        AxiAccelerator(3, version="0.1.0")

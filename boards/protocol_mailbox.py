@@ -1,0 +1,155 @@
+"""A serial port that is a mailbox in memory, by an address that pyserial opens.
+
+``mailbox:///dev/mem?at=0x43c00000``, or ``mailbox:///dev/uio0`` for what is at its beginning. Loads
+NumPy and pyserial, and neither Amaranth nor PyTorch.
+"""
+
+import mmap
+import os
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import serial
+
+from spiker_hdl.link.registers import MAILBOX, MAILBOX_DEPTH, WORD, register
+
+__all__ = ["Registers", "Serial"]
+
+AT = {one.name: one.address for one in MAILBOX}
+STAT = {one.name: 1 << one.offset for one in register("stat", MAILBOX).bits}
+CTRL = {one.name: 1 << one.offset for one in register("ctrl", MAILBOX).bits}
+BYTES = len(MAILBOX) * WORD // 8
+WAIT = 50e-6
+"""Seconds between two looks."""
+
+
+class Registers:
+    """Registers in memory, by their address in bytes; each access is one of 32 bits.
+
+    Parameters
+    ----------
+    path : str
+        The file that the system has for the memory.
+    at : int
+        Where in it the first one is, in bytes.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or none that may be mapped.
+    """
+
+    def __init__(self, path: str, at: int):
+        before = at % mmap.ALLOCATIONGRANULARITY
+        file = os.open(path, os.O_RDWR | os.O_SYNC)
+        try:
+            self._memory = mmap.mmap(file, before + BYTES, offset=at - before)
+        finally:
+            os.close(file)
+        # NumPy reads and writes a word of its own size in one access, never bytes of it.
+        self._words: Any = np.frombuffer(self._memory, "<u4", len(MAILBOX), before)
+
+    def __getitem__(self, address: int) -> int:
+        return int(self._words[address // 4])
+
+    def __setitem__(self, address: int, value: int) -> None:
+        self._words[address // 4] = value
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._words = None
+        self._memory.close()
+
+
+class Serial(serial.SerialBase):
+    """What pyserial makes of such an address; rate and parity mean nothing."""
+
+    _registers: Any = None
+    _held = b""
+
+    def open(self) -> None:
+        """Open the mailbox, and drop what is still in it.
+
+        Raises
+        ------
+        ValueError
+            If the address says something else than a file, and where in it.
+        OSError
+            If there is no such file, or none that may be mapped.
+        """
+        path, at = _place(self._port)
+        self._registers = Registers(path, at)
+        self._held = b""
+        self._registers[AT["ctrl"]] = CTRL["clear_tx"] | CTRL["clear_rx"]
+        self.is_open = True
+
+    def close(self) -> None:
+        """Close the mailbox."""
+        if self._registers is not None:
+            self._registers.close()
+            self._registers = None
+        self.is_open = False
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that can be read at once."""
+        self._fetch()
+        return len(self._held)
+
+    def read(self, size: int = 1) -> bytes:
+        """Return so many bytes, or fewer when the time is over."""
+        end = None if self._timeout is None else time.monotonic() + self._timeout
+        while self.in_waiting < size and (end is None or time.monotonic() < end):
+            time.sleep(WAIT)
+        found, self._held = self._held[:size], self._held[size:]
+        return found
+
+    def write(self, data: Any) -> int:
+        """Write bytes.
+
+        Raises
+        ------
+        serial.SerialTimeoutException
+            If the board takes none for too long.
+        """
+        data = bytes(data)
+        limit = self._write_timeout
+        left, end = data, None if limit is None else time.monotonic() + limit
+        while left:
+            stat = self._registers[AT["stat"]]
+            room = MAILBOX_DEPTH if stat & STAT["tx_empty"] else int(not stat & STAT["tx_full"])
+            for octet in left[:room]:
+                self._registers[AT["tx"]] = octet
+            left = left[room:]
+            self._fetch()  # so that the board, too, can go on
+            if not room and end is not None and time.monotonic() > end:
+                raise serial.SerialTimeoutException("Mailbox must take bytes, and takes none")
+        return len(data)
+
+    def _fetch(self) -> None:
+        registers, found = self._registers, bytearray()
+        while registers[AT["stat"]] & STAT["rx_valid"] and len(found) < MAILBOX_DEPTH:
+            found.append(registers[AT["rx"]] & 0xFF)
+        self._held += bytes(found)
+
+    def _reconfigure_port(self) -> None:
+        """Do nothing: a mailbox has no rate."""
+
+
+def _place(url: str | None) -> tuple[str, int]:
+    """Return the file of an address, and where in it."""
+    parts = urlsplit(url or "")
+    options = parse_qs(parts.query, keep_blank_values=True)
+    try:
+        (text,) = options.pop("at", ["0"])
+        at = int(text, 0)
+    except ValueError:
+        at = -1
+    if parts.netloc or not parts.path or options or at < 0 or at % (WORD // 8):
+        raise ValueError(
+            "Mailbox must be named as mailbox:///dev/mem?at=0x43c00000, with a file and a multiple "
+            f"of {WORD // 8}, not {url!r}"
+        )
+    return parts.path, at

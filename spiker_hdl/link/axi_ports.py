@@ -1,0 +1,72 @@
+"""Streams, clock and reset as AXI has them."""
+
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["AxiStream", "AxiTop"]
+
+
+class AxiStream(wiring.Signature):
+    """AXI4-Stream (ARM IHI 0051A) from its transmitter.
+
+    Parameters
+    ----------
+    width : int
+        Bits of ``tdata``, a multiple of 8.
+    """
+
+    def __init__(self, width: int):
+        self.width = width
+        super().__init__({
+            "tdata": Out(width),
+            "tlast": Out(1),
+            "tvalid": Out(1),
+            "tready": In(1),
+        })
+
+    def __eq__(self, other):
+        return isinstance(other, AxiStream) and self.width == other.width
+
+
+class AxiTop(wiring.Component):
+    """A component of Amaranth's domain ``sync``, with the clock and the reset of AXI.
+
+    Parameters
+    ----------
+    inner : wiring.Component
+        Whose members it has, too.
+
+    Members
+    -------
+    aclk : In(1)
+        Everything happens on its rising edges.
+    aresetn : In(1)
+        0 resets, at a rising edge.
+    """
+
+    aclk: Signal
+    aresetn: Signal
+
+    def __init__(self, inner: wiring.Component):
+        self.inner: Any = inner
+        super().__init__({"aclk": In(1), "aresetn": In(1), **inner.signature.members})
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.domains.sync = ClockDomain(local=True)
+        m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
+        m.submodules.inner = self.inner
+        for name, member in self.inner.signature.members.items():
+            outer, inner = getattr(self, name), getattr(self.inner, name)
+            if member.is_port:
+                m.d.comb += outer.eq(inner) if member.flow == Out else inner.eq(outer)
+            elif member.flow == In:
+                wiring.connect(m, wiring.flipped(outer), inner)
+            else:
+                wiring.connect(m, inner, wiring.flipped(outer))
+
+        return m

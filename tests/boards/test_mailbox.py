@@ -1,0 +1,356 @@
+# amaranth: UnusedElaboratable=no
+"""Tests of a Zynq: frames over AXI4-Stream, the mailbox, and the host that uses it."""
+
+from collections import deque
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import serial
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
+from small import make_network
+from writable import another, as_rows
+
+import spiker_hdl
+from spiker_boards import Board, BoardError, protocol_mailbox
+from spiker_boards.protocol_mailbox import Registers
+from spiker_boards.simulated_arm import ArmSystem
+from spiker_hdl.link.axi_link import AxiLink, Mailbox
+from spiker_hdl.link.bridge import Link
+from spiker_hdl.link.frames import IDENTIFY, Frame, Identity, Reader, encode
+from spiker_hdl.link.registers import MAILBOX, MAILBOX_DEPTH, register, registers_table
+from spiker_hdl.model import Mapping
+from spiker_hdl.rtl import Accelerator
+
+AT = {one.name: one.address for one in MAILBOX}
+STAT = {one.name: 1 << one.offset for one in register("stat", MAILBOX).bits}
+CTRL = {one.name: 1 << one.offset for one in register("ctrl", MAILBOX).bits}
+ERROR = 2  # SLVERR
+URL = "mailbox:///dev/mem?at=0x43c00000"
+HZ = 1e5  # cycles that the host takes for a second
+
+
+# -- registers in a simulation -------------------------------------------------------------------
+
+
+class Simulated:
+    """The ARM's accesses, of which each takes the simulation on by what it lasts.
+
+    It is also the clock of the host's program.
+    """
+
+    def __init__(self, dut, between=6):
+        self.dut = dut
+        self.between = between  # cycles of the program before an access
+        self.cycles = 0
+        self.responses = []
+        self.interrupts = 0
+        self._todo = deque()
+        self._found = None
+        self._simulator = Simulator(dut)
+        self._simulator.add_clock(1e-8)
+        self._simulator.add_testbench(self._bench, background=False)
+        self._simulator.add_testbench(self._watch, background=True)
+
+    async def _watch(self, ctx):
+        async for _, _, interrupt in ctx.tick().sample(self.dut.interrupt):
+            self.interrupts += interrupt
+            self.cycles += 1
+
+    def monotonic(self):
+        return self.cycles / HZ
+
+    def sleep(self, seconds):
+        end = self.cycles + seconds * HZ
+        while self.cycles < end:
+            self._simulator.advance()
+
+    async def _bench(self, ctx):
+        bus = self.dut.s_axil
+        ctx.set(bus.rready, 1)
+        ctx.set(bus.bready, 1)
+        while True:
+            if not self._todo:
+                await ctx.tick()
+                continue
+            address, value = self._todo.popleft()
+            for _ in range(self.between):
+                await ctx.tick()
+            if value is None:
+                ctx.set(bus.araddr, address)
+                ctx.set(bus.arvalid, 1)
+                await ctx.tick().until(bus.arready)
+                ctx.set(bus.arvalid, 0)
+                self._found = await ctx.tick().sample(bus.rdata, bus.rresp).until(bus.rvalid)
+                continue
+            ctx.set(bus.awaddr, address)
+            ctx.set(bus.wdata, value)
+            ctx.set(bus.wstrb, 15)
+            ctx.set(bus.awvalid, 1)
+            ctx.set(bus.wvalid, 1)
+            await ctx.tick().until(bus.awready & bus.wready)
+            ctx.set(bus.awvalid, 0)
+            ctx.set(bus.wvalid, 0)
+            self._found = (0, *await ctx.tick().sample(bus.bresp).until(bus.bvalid))
+
+    def _access(self, address, value=None):
+        self._found = None
+        self._todo.append((address, value))
+        while self._found is None:
+            self._simulator.advance()
+        value, response = self._found
+        self.responses.append(response)
+        return value
+
+    def __getitem__(self, address):
+        return self._access(address)
+
+    def __setitem__(self, address, value):
+        self._access(address, value)
+
+    def close(self):
+        """Do nothing: the system stays."""
+
+
+class Loop(wiring.Component):
+    """A mailbox whose bytes come back, while they may."""
+
+    def __init__(self):
+        self.mailbox = Mailbox()
+        super().__init__({
+            "s_axil": In(self.mailbox.s_axil.signature.flip()),
+            "interrupt": Out(1),
+            "open": In(1, init=1),
+            "last": Out(1),
+        })
+
+    def elaborate(self, platform):
+        from amaranth import Module
+
+        m = Module()
+        m.submodules.mailbox = box = self.mailbox
+        wiring.connect(m, wiring.flipped(self.s_axil), box.s_axil)
+        m.d.comb += [
+            box.s_axis.tdata.eq(box.m_axis.tdata),
+            box.s_axis.tvalid.eq(box.m_axis.tvalid & self.open),
+            box.m_axis.tready.eq(box.s_axis.tready & self.open),
+            self.interrupt.eq(box.interrupt),
+            self.last.eq(box.m_axis.tlast),
+        ]
+        return m
+
+
+def status(registers):
+    value = registers[AT["stat"]]
+    return {name for name, bit in STAT.items() if value & bit}
+
+
+def test_the_documentation_has_the_registers():
+    page = Path(__file__).resolve().parents[2] / "docs" / "axi.md"
+    assert registers_table(MAILBOX) in page.read_text()
+
+
+# -- the mailbox ---------------------------------------------------------------------------------
+
+
+def test_registers_tell_how_full_the_queues_are():
+    registers = Simulated(Loop())
+    assert status(registers) == {"tx_empty"}
+    registers[AT["tx"]] = 0x1A5  # of which a byte counts
+    assert status(registers) == {"tx_empty", "rx_valid"}
+    assert registers[AT["rx"]] == 0xA5
+    assert status(registers) == {"tx_empty"}
+    assert set(registers.responses) == {0}
+    for name in ("tx", "ctrl"):
+        assert registers[AT[name]] == 0
+    assert set(registers.responses) == {0}
+
+
+def test_no_byte_is_lost_where_queues_are_full():
+    registers, sent = Simulated(Loop()), []
+    while "tx_full" not in status(registers):
+        sent.append(len(sent) % 251)
+        registers[AT["tx"]] = sent[-1]
+    assert {"tx_full", "rx_full", "rx_valid"} == status(registers)
+    assert 2 * MAILBOX_DEPTH <= len(sent) <= 2 * MAILBOX_DEPTH + 2
+    assert set(registers.responses) == {0}
+    registers[AT["tx"]] = 7
+    assert registers.responses[-1] == ERROR
+    found = []
+    while "rx_valid" in status(registers):
+        found.append(registers[AT["rx"]])
+    assert found == sent
+    assert registers[AT["rx"]] == 0
+    assert registers.responses[-1] == ERROR
+
+
+def test_what_cannot_be_written_is_told():
+    registers = Simulated(Loop())
+    for name in ("rx", "stat"):
+        registers[AT[name]] = 1
+        assert registers.responses[-1] == ERROR
+
+
+@pytest.mark.parametrize("which, left", [("clear_tx", 1), ("clear_rx", 0)])
+def test_queues_are_cleared_apart(which, left):
+    registers = Simulated(Loop())
+    registers[AT["tx"]] = 1
+    assert "rx_valid" in status(registers)
+    registers[AT["ctrl"]] = CTRL[which]
+    assert ("rx_valid" in status(registers)) == bool(left)
+
+
+def test_interrupts_come_with_the_first_byte_and_behind_the_last_one():
+    registers = Simulated(Loop())
+    registers[AT["tx"]] = 1
+    assert registers.interrupts == 0
+    registers[AT["rx"]]
+    registers[AT["ctrl"]] = CTRL["enable"]
+    assert "enabled" in status(registers)
+    registers[AT["tx"]] = 1
+    registers[AT["tx"]] = 2
+    assert "rx_valid" in status(registers)
+    assert registers.interrupts == 3  # twice sent, and once there is something
+    registers[AT["ctrl"]] = 0
+    registers[AT["rx"]], registers[AT["rx"]]
+    registers[AT["tx"]] = 1
+    assert registers.interrupts == 3
+
+
+# -- frames over AXI4-Stream ---------------------------------------------------------------------
+
+
+def test_tlast_ends_a_frame_and_what_is_offered_stays():
+    dut = AxiLink(Link(Accelerator(make_network(3)), version="0.1.0"))
+    said, ends = bytearray(), []
+    text = b"\0" + encode(Frame(IDENTIFY.code, 0))
+    random = np.random.default_rng(1)
+
+    async def send(ctx):
+        for octet in text:
+            ctx.set(dut.s_axis.tdata, octet)
+            ctx.set(dut.s_axis.tvalid, 1)
+            await ctx.tick().until(dut.s_axis.tready)
+            ctx.set(dut.s_axis.tvalid, 0)
+
+    async def receive(ctx):
+        port, offered = dut.m_axis, None
+        for _ in range(1500):
+            ready = int(random.integers(2))
+            ctx.set(port.tready, ready)
+            _, _, valid, *now = await ctx.tick().sample(port.tvalid, port.tdata, port.tlast)
+            assert offered in (None, now if valid else ())
+            offered = now if valid and not ready else None
+            if valid and ready:
+                said.append(now[0])
+                ends.append(now[1])
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(send, background=True)
+    simulator.add_testbench(receive)
+    simulator.run()
+    (frame,) = Reader().feed(bytes(said))
+    network = make_network(3)
+    assert frame.payload == Identity.of(network, Mapping.default(network), "0.1.0").to_bytes()[:48]
+    assert [n for n, end in enumerate(ends) if end] == [n for n, one in enumerate(said) if not one]
+
+
+def test_only_links_are_led_over_axi():
+    with pytest.raises(TypeError, match="Link must be a Link, not 3"):
+        AxiLink(3)
+
+
+# -- the host on the ARM -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def system(monkeypatch):
+    """Return a function that puts a simulated system where the host opens its registers."""
+
+    def make(network, mapping=None):
+        held = Simulated(ArmSystem(Link.of(network, mapping, None, version="0.1.0")), between=0)
+
+        def opened(path, at):
+            assert (path, at) == ("/dev/mem", 0x43C00000)
+            return held
+
+        monkeypatch.setattr(protocol_mailbox, "Registers", opened)
+        monkeypatch.setattr(protocol_mailbox, "time", held)
+        monkeypatch.setattr("spiker_boards.line.time", held)
+        return held
+
+    return make
+
+
+def test_the_host_on_the_arm_answers_as_the_reference(system):
+    network = make_network(3)
+    held = system(network)
+    spikes = np.random.default_rng(2).integers(0, 2, (3, 4, network.inputs[0].size))
+    with Board(URL) as board:
+        assert board.identify() == Identity.of(network, Mapping.default(network), "0.1.0")
+        result = board.run(network, spikes)
+        assert (board.damaged, board.resent) == (0, 0)
+    assert not spiker_hdl.run(network, spikes).differences(result)
+    assert set(held.responses) == {0}
+
+
+def test_the_host_on_the_arm_loads_another_network(system):
+    network = make_network(3)
+    mapping = Mapping.default(network).opened(network, ["output"])
+    other = another(Random(5), network, mapping)
+    assert other.digest != network.digest
+    system(as_rows(network, mapping), mapping)
+    spikes = np.random.default_rng(3).integers(0, 2, (2, 4, network.inputs[0].size))
+    with Board(URL) as board:
+        board.load(other, mapping)
+        result = board.run(other, spikes)
+    assert not spiker_hdl.run(other, spikes).differences(result)
+
+
+def test_a_board_that_takes_nothing_is_told(monkeypatch):
+    class Full(dict):
+        def close(self):
+            pass
+
+    full = Full({AT["stat"]: STAT["tx_full"], AT["rx"]: 0})
+    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: full)
+    port = serial.serial_for_url(URL, timeout=0.01, write_timeout=0.05)
+    with pytest.raises(serial.SerialTimeoutException, match="Mailbox must take bytes"):
+        port.write(b"abc")
+    assert port.read(3) == b""
+    with Board(URL, patience=0.3) as board, pytest.raises(BoardError, match="Mailbox must take"):
+        board.identify()
+
+
+def test_registers_lie_in_a_file_where_the_address_says(tmp_path):
+    path = tmp_path / "memory"
+    path.write_bytes(bytes(range(256)) * 32)
+    registers = Registers(str(path), 4100)
+    assert registers[4] == int.from_bytes(bytes([8, 9, 10, 11]), "little")
+    registers[12] = 0xDEADBEEF
+    registers.close()
+    found = path.read_bytes()
+    assert found[4112:4116] == bytes.fromhex("efbeadde")
+    assert len(found) == 8192
+    assert (
+        found[:4112] + found[4116:]
+        == (bytes(range(256)) * 32)[:4112] + (bytes(range(256)) * 32)[4116:]
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mailbox://", "mailbox:///dev/mem?at=x", "mailbox:///dev/mem?at=2", "mailbox:///dev/mem?to=4"],
+)
+def test_addresses_that_say_something_else(url):
+    with pytest.raises(ValueError, match="Mailbox must be named as mailbox:///dev/mem"):
+        Board(url)
+
+
+def test_a_mailbox_that_is_not_there():
+    with pytest.raises(BoardError, match="must be one that opens"):
+        Board("mailbox:///dev/no_such_memory")
