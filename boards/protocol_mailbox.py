@@ -79,7 +79,7 @@ class Serial(serial.SerialBase):
         OSError
             If there is no such file, or none that may be mapped.
         """
-        path, at = _place(self._port)
+        path, at = _place(self.port)
         self._registers = Registers(path, at)
         self._held = b""
         self._registers[AT["ctrl"]] = CTRL["clear_tx"] | CTRL["clear_rx"]
@@ -100,7 +100,7 @@ class Serial(serial.SerialBase):
 
     def read(self, size: int = 1) -> bytes:
         """Return so many bytes, or fewer when the time is over."""
-        end = None if self._timeout is None else time.monotonic() + self._timeout
+        end = None if self.timeout is None else time.monotonic() + self.timeout
         while self.in_waiting < size and (end is None or time.monotonic() < end):
             time.sleep(WAIT)
         found, self._held = self._held[:size], self._held[size:]
@@ -115,7 +115,7 @@ class Serial(serial.SerialBase):
             If the board takes none for too long.
         """
         data = bytes(data)
-        limit = self._write_timeout
+        limit = self.write_timeout
         left, end = data, None if limit is None else time.monotonic() + limit
         while left:
             stat = self._registers[AT["stat"]]
