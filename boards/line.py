@@ -31,7 +31,7 @@ RESTARTS = 100  # without anything new, after which a board is given up
 GONE = (serial.SerialException, OSError)
 
 # Ports such as mailbox:///dev/mem?at=0x43c00000.
-serial.protocol_handler_packages.append(__package__)
+serial.protocol_handler_packages.append(__name__.rpartition(".")[0])
 
 
 class BoardError(RuntimeError):
