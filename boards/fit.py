@@ -5,17 +5,19 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from spiker_hdl.model import Mapping, Network, store_bits
+from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.mapping import row_parts
+from spiker_hdl.model.neuron import signed_width
 
 from .target import FAMILIES, Target
 
 __all__ = ["FitError", "Need", "advice", "check_fit", "find_lanes", "need"]
 
-SMALL = 2048
-"""Bits of a memory that may as well lie in look-up tables."""
+LINK_MEMORIES = ((512, 8), (576, 8))
+"""Frames that wait for the accelerator, and for the host: words and bits."""
 
-LINK_MEMORIES = ((512, 8), (512, 8))
-"""Frames that wait for the host, and for the accelerator: words and bits."""
+QUEUE, EMITTED = 15, 31
+"""Events that wait before a population, and behind one."""
 
 SPRAM = (16384, 16)
 """Words and bits of a large memory without contents."""
@@ -57,7 +59,7 @@ class Need:
     luts : int
         Within a quarter or so.
     block_rams : int
-        For weights and link, at the least.
+        For weights, link, states and queues, at the least.
     sprams : int
         For weights that are loaded.
     """
@@ -92,6 +94,23 @@ def _memories(
     return found
 
 
+def _working(network: Network, mapping: Mapping) -> list[tuple[int, int]]:
+    """Return words and bits of each memory of sums, states and events."""
+    found = []
+    reached = bounds(network, mapping.writable)
+    for one in network.populations:
+        core, rows = mapping.cores[one.name], -(-one.size // mapping.cores[one.name].lanes)
+        if rows > 1 and core.states != "registers":
+            states = sum(signed_width(each.low, each.high) for each in one.neuron.states.values())
+            found.append((-(-one.size // core.units), core.units * states))
+            found += core.banks * [(rows, core.lanes * reached[one.name].sum_width)]
+        found.append((EMITTED, (one.size - 1).bit_length() + 2))
+        found += [
+            (QUEUE, network.nodes[into.source].size.bit_length()) for into in network.into(one.name)
+        ]
+    return found
+
+
 def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> Need:
     """Return what a network takes on a family of devices.
 
@@ -104,13 +123,17 @@ def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> 
     spare : int
         Bits by which each weight is taken to be narrower.
     """
-    memories = [*_memories(network, mapping, spare), *LINK_MEMORIES]
+    weights = [*_memories(network, mapping, spare), *LINK_MEMORIES]
     # A lane adds for each bank.
     lanes = sum(core.lanes * core.banks for core in mapping.cores.values())
     units = sum(core.units for core in mapping.cores.values())
     kind, each = FAMILIES[family], _LANE[family]
-    deep = [one for one in memories if one[0] * one[1] > SMALL and one[0] > kind.shallow]
-    bits = sum(words * width for words, width in memories if words <= kind.shallow)
+    deep = [
+        (words, width)
+        for words, width in [*weights, *_working(network, mapping)]
+        if words > kind.shallow and words * width > kind.small
+    ]
+    bits = sum(words * width for words, width in weights if words <= kind.shallow)
     # A lane that has no step unit of its own is its sum alone.
     lane = each * units + each * max(0, lanes - units) // 3
     return Need(

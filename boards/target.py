@@ -31,8 +31,8 @@ class Family:
         What makes a bitstream, in order; none where the vendor's alone can.
     vendor : str
         The vendor's tool, where that is needed.
-    shallow : int
-        Words of a memory up to which it lies in look-up tables.
+    shallow, small : int
+        Words, and bits, of a memory up to which it lies in look-up tables or registers.
     rest : float
         Seconds from configuration until block RAMs can be read.
     """
@@ -43,6 +43,7 @@ class Family:
     tools: tuple[str, ...] = ()
     vendor: str = ""
     shallow: int = 64
+    small: int = 2048
     rest: float = 1e-6
 
 
@@ -52,7 +53,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
         4,
         ((256, 16), (512, 8), (1024, 4), (2048, 2)),
         ("yosys", "nextpnr-ice40", "icepack"),
-        shallow=0,
+        # It has no memories of look-up tables; by observation, deeper ones are block RAMs.
+        shallow=4,
+        small=0,
         # Block RAMs read as zeros at first: 3 us by observation, five times that for safety.
         rest=15e-6,
     ),
