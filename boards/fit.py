@@ -4,20 +4,26 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from amaranth import Shape
+
 from spiker_hdl.model import Mapping, Network, store_bits
 from spiker_hdl.model.bounds import bounds
+from spiker_hdl.model.machine import emitter_depth
 from spiker_hdl.model.mapping import row_parts
-from spiker_hdl.model.neuron import signed_width
+from spiker_hdl.rtl.stepper import state_layout
 
 from .target import FAMILIES, Target
 
 __all__ = ["FitError", "Need", "advice", "check_fit", "find_lanes", "need"]
 
+SHALLOW, SMALL = 64, 2048
+"""Words, and bits, of a memory that may as well lie in look-up tables."""
+
 LINK_MEMORIES = ((512, 8), (576, 8))
 """Frames that wait for the accelerator, and for the host: words and bits."""
 
-QUEUE, EMITTED = 15, 31
-"""Events that wait before a population, and behind one."""
+EVENT = 2
+"""Bits of an event beside its place."""
 
 SPRAM = (16384, 16)
 """Words and bits of a large memory without contents."""
@@ -26,7 +32,7 @@ SURE = 0.7
 """Share of the estimated look-up tables that a design takes at the least."""
 
 FULL = 0.85
-"""Share of the look-up tables up to which place and route finds its way."""
+"""Share of what a device has up to which place and route finds its way."""
 
 # Look-up tables of link and control, and of a lane, a step unit more: fitted to what place and
 # route made of the digits and of MNIST, which they tell within a quarter.
@@ -69,6 +75,15 @@ class Need:
     sprams: int = 0
 
 
+def _in_blocks(family: str, words: int, bits: int, fixed: bool) -> bool:
+    """Tell whether a memory, whose contents may be fixed, lies in block RAMs."""
+    kind = FAMILIES[family]
+    if kind.block_cost:
+        logic = words * bits / (2**kind.luts if fixed else 1)
+        return kind.block_cost * _blocks(family, words, bits) < logic
+    return words > SHALLOW and words * bits > SMALL
+
+
 def _blocks(family: str, words: int, bits: int) -> int:
     return min(-(-words // depth) * -(-bits // width) for depth, width in FAMILIES[family].shapes)
 
@@ -99,15 +114,18 @@ def _working(network: Network, mapping: Mapping) -> list[tuple[int, int]]:
     found = []
     reached = bounds(network, mapping.writable)
     for one in network.populations:
-        core, rows = mapping.cores[one.name], -(-one.size // mapping.cores[one.name].lanes)
+        core = mapping.cores[one.name]
+        rows, words = (-(-one.size // each) for each in (core.lanes, core.units))
         if rows > 1 and core.states != "registers":
-            states = sum(signed_width(each.low, each.high) for each in one.neuron.states.values())
-            found.append((-(-one.size // core.units), core.units * states))
+            states = Shape.cast(state_layout(one, reached[one.name])).width
+            found.append((words, core.units * states))
             found += core.banks * [(rows, core.lanes * reached[one.name].sum_width)]
-        found.append((EMITTED, (one.size - 1).bit_length() + 2))
-        found += [
-            (QUEUE, network.nodes[into.source].size.bit_length()) for into in network.into(one.name)
-        ]
+        # Queues hold an entry less in memory, and what belongs to an event in two bits more.
+        number = (words - 1).bit_length()
+        found.append((emitter_depth(words) - 1, core.units + number + EVENT))
+        for into in network.into(one.name):
+            number = (network.nodes[into.source].size - 1).bit_length()
+            found.append((mapping.queues[into.name] - 1, number + EVENT))
     return found
 
 
@@ -123,22 +141,20 @@ def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> 
     spare : int
         Bits by which each weight is taken to be narrower.
     """
-    weights = [*_memories(network, mapping, spare), *LINK_MEMORIES]
+    writable = bool(mapping.writable)
+    weights = [(*one, not writable) for one in _memories(network, mapping, spare)]
+    others = [(*one, False) for one in (*LINK_MEMORIES, *_working(network, mapping))]
     # A lane adds for each bank.
     lanes = sum(core.lanes * core.banks for core in mapping.cores.values())
     units = sum(core.units for core in mapping.cores.values())
     kind, each = FAMILIES[family], _LANE[family]
-    deep = [
-        (words, width)
-        for words, width in [*weights, *_working(network, mapping)]
-        if words > kind.shallow and words * width > kind.small
-    ]
-    bits = sum(words * width for words, width in weights if words <= kind.shallow)
+    blocks = [one for one in (*weights, *others) if _in_blocks(family, *one)]
+    bits = sum(one[0] * one[1] for one in weights if not _in_blocks(family, *one))
     # A lane that has no step unit of its own is its sum alone.
     lane = each * units + each * max(0, lanes - units) // 3
     return Need(
         _FIXED[family] + lane + (bits >> kind.luts),
-        sum(_blocks(family, *one) for one in deep),
+        sum(_blocks(family, *one) for *one, _ in blocks),
         sum(
             -(-words // SPRAM[0]) * -(-bits // SPRAM[1])
             for words, bits in _memories(network, mapping, spare, huge=True)
@@ -169,8 +185,10 @@ def _folded(network: Network, mapping: Mapping, lanes: int) -> Mapping:
 
 def _likely(target: Target, network: Network, mapping: Mapping) -> bool:
     found, capacity = need(network, mapping, target.family), target.capacity
+    # Where small memories may become block RAMs, some more do than are foreseen.
+    share = FULL if target.kind.block_cost else 1
     return (
-        found.block_rams <= capacity.block_rams
+        found.block_rams <= share * capacity.block_rams
         and found.sprams <= capacity.sprams
         and found.luts <= FULL * capacity.luts
     )

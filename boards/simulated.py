@@ -15,7 +15,7 @@ from spiker_hdl.model.check import check_kind
 from .target import Pin, Target
 from .top import BoardTop
 
-__all__ = ["BoardOnWire", "BoardPins", "ModelClock"]
+__all__ = ["BoardOnWire", "BoardPins", "ModelClock", "ModelPins"]
 
 LOCKING = 32
 """Cycles until a modelled PLL is steady."""
@@ -55,7 +55,7 @@ class _Ports:
     """Parts of a resource."""
 
 
-class _Pins:
+class ModelPins:
     """A platform with the resources of a board's own, whose pins are signals."""
 
     def __init__(self, target: Target):
@@ -109,7 +109,7 @@ class BoardPins(wiring.Component):
     def __init__(self, top: BoardTop):
         check_kind("Top", top, BoardTop)
         self.top = top
-        self.pins = _Pins(top.target)
+        self.pins = ModelPins(top.target)
         super().__init__({
             "clk": In(1),
             "pressed": In(1),

@@ -31,8 +31,9 @@ class Family:
         What makes a bitstream, in order; none where the vendor's alone can.
     vendor : str
         The vendor's tool, where that is needed.
-    shallow, small : int
-        Words, and bits, of a memory up to which it lies in look-up tables or registers.
+    block_cost : int
+        Of a block RAM, by which Yosys weighs it against registers, 1 a bit, and look-up tables for
+        what is fixed; 0 where look-up tables can be memories.
     rest : float
         Seconds from configuration until block RAMs can be read.
     """
@@ -42,8 +43,7 @@ class Family:
     shapes: tuple[tuple[int, int], ...]
     tools: tuple[str, ...] = ()
     vendor: str = ""
-    shallow: int = 64
-    small: int = 2048
+    block_cost: int = 0
     rest: float = 1e-6
 
 
@@ -53,9 +53,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
         4,
         ((256, 16), (512, 8), (1024, 4), (2048, 2)),
         ("yosys", "nextpnr-ice40", "icepack"),
-        # It has no memories of look-up tables; by observation, deeper ones are block RAMs.
-        shallow=4,
-        small=0,
+        block_cost=64,
         # Block RAMs read as zeros at first: 3 us by observation, five times that for safety.
         rest=15e-6,
     ),

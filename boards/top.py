@@ -15,7 +15,7 @@ from spiker_hdl.model.check import check_int, check_kind
 from .clocks import Clock
 from .target import Pin, Target
 
-__all__ = ["BoardTop", "request"]
+__all__ = ["BoardTop", "add_clock", "request"]
 
 LIGHT = 0.1
 """Seconds for which the light of a damaged frame is on."""
@@ -33,6 +33,51 @@ def request(platform: Any, pins: Iterable[Pin]) -> list[Any]:
             port = getattr(port, part)
         found.append(port)
     return found
+
+
+def add_clock(
+    m: Module,
+    target: Target,
+    frequency: int,
+    clock: Callable[..., Any],
+    oscillator: Any,
+    buttons: Iterable[Any],
+) -> None:
+    """Give a module the domain ``sync``.
+
+    Its reset is held while a button is pressed, and until clock and memories can be used.
+
+    Parameters
+    ----------
+    m : Module
+    target : Target
+    frequency : int
+        In Hz.
+    clock : callable
+        Makes the clock of a port: see :class:`BoardTop`.
+    oscillator : io.PortLike
+    buttons : iterable of io.PortLike
+        One, or none.
+    """
+    m.submodules.clock = made = clock(
+        oscillator, target.family, target.device, target.oscillator, frequency
+    )
+    m.domains.sync = ClockDomain()
+    m.d.comb += ClockSignal().eq(made.clk)
+    pressed = Const(0)
+    for port in buttons:
+        m.submodules.button = button = io.Buffer(io.Direction.Input, port)
+        pressed = button.i
+    # The timer begins where configuration, or the simulation, has put it.
+    m.domains.power = ClockDomain(reset_less=True, local=True)
+    m.d.comb += ClockSignal("power").eq(made.clk)
+    rest = max(15, int(target.kind.rest * frequency))
+    timer, ready = Signal(range(rest + 1)), Signal()
+    with m.If(timer == rest):
+        m.d.power += ready.eq(made.locked)
+    with m.Else():
+        m.d.power += timer.eq(timer + 1)
+    m.submodules.reset = ResetSynchronizer(~ready | pressed)
 
 
 class BoardTop(wiring.Component):
@@ -87,18 +132,8 @@ class BoardTop(wiring.Component):
         reset = () if target.reset is None else (target.reset,)
         pins = (target.clock, target.uart, *reset, *target.leds)
         oscillator, uart, *others = request(platform, pins)
-        clock = self.clock(
-            oscillator,
-            target.family,
-            target.device,
-            target.oscillator,
-            self.frequency,
-        )
-        m.submodules.clock = clock
+        add_clock(m, target, self.frequency, self.clock, oscillator, others[: len(reset)])
         m.submodules.serial = serial = SerialLink(self.link, self.divisor)
-        m.domains.sync = ClockDomain()
-        m.d.comb += ClockSignal().eq(clock.clk)
-        self._reset(m, clock, others[: len(reset)])
 
         m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
         m.submodules.tx = tx = io.Buffer(io.Direction.Output, uart.tx)
@@ -115,20 +150,3 @@ class BoardTop(wiring.Component):
             m.d.comb += led.o.eq(on)
 
         return m
-
-    def _reset(self, m, clock, buttons) -> None:
-        """Hold the reset while a button is pressed, and until clock and memories can be used."""
-        pressed = Const(0)
-        for port in buttons:
-            m.submodules.button = button = io.Buffer(io.Direction.Input, port)
-            pressed = button.i
-        # The timer begins where configuration, or the simulation, has put it.
-        m.domains.power = ClockDomain(reset_less=True, local=True)
-        m.d.comb += ClockSignal("power").eq(clock.clk)
-        rest = max(15, int(self.target.kind.rest * self.frequency))
-        timer, ready = Signal(range(rest + 1)), Signal()
-        with m.If(timer == rest):
-            m.d.power += ready.eq(clock.locked)
-        with m.Else():
-            m.d.power += timer.eq(timer + 1)
-        m.submodules.reset = ResetSynchronizer(~ready | pressed)

@@ -12,6 +12,7 @@ from amaranth.back import rtlil
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spiker_boards.flow import make_plan
 from spiker_hdl.model import (
     Decay,
     Input,
@@ -233,3 +234,60 @@ def test_lamps_show_real_beats_as_the_reference(ecg):
     shown = [shows_what_the_reference_says(ecg, network, run) for run in (2, 4, 6, 7)]
     assert [len(one) for one in shown] == [3] * 4
     assert len({one for run in shown for one in run}) >= 2
+
+
+# -- on a board ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def board(ecg):
+    import ecg_board
+
+    yield ecg_board
+    sys.modules.pop("ecg_board")
+
+
+def beats_of(ecg, run):
+    signal, _ = ecg[0].signal_of(ecg[0].handful()[np.arange(3 * run, 3 * run + 3)])
+    return np.append(signal, signal[-1])
+
+
+def test_a_board_shows_the_beats_that_its_converter_finds(ecg, board):
+    network, signal = small(), beats_of(ecg, 3)
+    wanted = board.expected(network, signal)
+    assert len(set(wanted.tolist())) >= 3  # none yet, and two classes
+    shown = board.watch(network, Mapping.folded(network, 8, word=8), signal, 2500)
+    np.testing.assert_array_equal(shown, wanted)
+
+
+def test_the_pins_of_the_board(board, tmp_path):
+    network = small()
+    make_plan(board.EcgBoard(network, Mapping.folded(network, 8, word=8)), tmp_path, {})
+    lines = (tmp_path / "top.pcf").read_text().splitlines()
+    pins = dict(line.split()[1:] for line in lines if line.startswith("set_io"))
+    assert pins == {
+        "clk12_0__io": "35",
+        "button_0__io": "10",
+        "converter_0__cs__io": "4",
+        "converter_0__data__io": "2",
+        "converter_0__clk__io": "45",
+        "led_g_1__io": "27",
+        "led_g_2__io": "25",
+        "led_g_3__io": "23",
+        "led_g_4__io": "21",
+    }
+
+
+def test_a_converter_needs_time(board):
+    with pytest.raises(ValueError, match="Period must be at least 40 cycles, not 39"):
+        board.Converter(39)
+
+
+@pytest.mark.slow
+def test_a_board_shows_real_beats_as_the_reference(ecg, board):
+    network = load(ecg[1].NETWORK)
+    mapping = Mapping.folded(network, 4, word=8)
+    for run in (2, 5):
+        signal = beats_of(ecg, run)
+        shown = board.watch(network, mapping, signal, round(12e6 / 180))
+        np.testing.assert_array_equal(shown, board.expected(network, signal))
