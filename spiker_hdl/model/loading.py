@@ -40,6 +40,9 @@ __all__ = [
     "weight_rows",
 ]
 
+LAYOUT = 1
+"""Raised when what is loaded has another place, or means something else."""
+
 WORD = 32
 """Most bits of a word."""
 
@@ -209,7 +212,7 @@ def structure(network: Network, mapping: Mapping) -> str:
     text = describe(network)
     for name in ("name", "notes"):
         text.pop(name, None)
-    text["mapping"] = mapping.to_json()
+    text |= {"mapping": mapping.to_json(), "layout": LAYOUT}
     for one, said in zip(network.populations, text["populations"], strict=True):
         if one.name in mapping.writable:
             for name in fields_of(one, True):
@@ -245,5 +248,6 @@ def check_structure(network: Network, mapping: Mapping, built: str) -> None:
         raise ValueError(
             f"Network {network.name!r} must differ from that for which the hardware was built in "
             f"weights, thresholds and biases of {sorted(mapping.writable)} alone, and have weights "
-            "and biases of as many bits"
+            f"and biases of as many bits; and the hardware be of a library that loads as this one, "
+            f"by layout {LAYOUT}"
         )

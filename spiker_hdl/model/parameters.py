@@ -24,7 +24,9 @@ def values_of(population: "Population") -> dict[str, Any]:
     neuron = population.neuron
     rests = {f"rest_{name}": one.rest for name, one in neuron.states.items()}
     parameters = {name: one.value for name, one in neuron.parameters.items()}
-    return parameters | rests | {"bias": population.bias}
+    bias = population.bias
+    none = isinstance(bias, tuple) and not any(bias)
+    return parameters | rests | {"bias": 0 if none else bias}
 
 
 def fields_of(population: "Population", writable: bool = False) -> dict[str, tuple[int, int]]:

@@ -34,6 +34,7 @@ from spiker_hdl.model.loading import (
     WORD,
     beats,
     beats_between,
+    check_structure,
     roomy,
     stores,
     structure,
@@ -130,6 +131,26 @@ def test_structure_is_all_but_what_can_be_loaded():
     half = replace(mapping, cores={**mapping.cores, "output": Core(10, 8)})
     assert structure(network, half) != same
     assert structure(another(Random(1), network, mapping), half) != structure(network, half)
+
+
+def test_zeros_are_no_biases():
+    network = make_network()
+    hidden, output = network.populations
+    mapping = Mapping.default(network).opened(network, ["hidden", "output"])
+    plain, zeros, some = (
+        replace(network, populations=[replace(hidden, bias=bias), output])
+        for bias in (0, (0,) * hidden.size, (0, *[1] * (hidden.size - 1)))
+    )
+    assert structure(plain, mapping) == structure(zeros, mapping) != structure(some, mapping)
+
+
+def test_hardware_that_is_loaded_otherwise_is_of_another_structure(monkeypatch):
+    network = make_network()
+    mapping = Mapping.default(network).opened(network, ["output"])
+    same = structure(network, mapping)
+    monkeypatch.setattr("spiker_hdl.model.loading.LAYOUT", 2)
+    with pytest.raises(ValueError, match="of a library that loads as this one, by layout 2"):
+        check_structure(network, mapping, same)
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero", "value", "none"])
