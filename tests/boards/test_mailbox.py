@@ -8,6 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 import serial
+from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
@@ -116,29 +117,28 @@ class Simulated:
 
 
 class Loop(wiring.Component):
-    """A mailbox whose bytes come back, while they may."""
+    """A mailbox whose bytes come back, one at most in so many cycles."""
 
-    def __init__(self):
+    def __init__(self, pause=1):
         self.mailbox = Mailbox()
+        self.pause = pause
         super().__init__({
             "s_axil": In(self.mailbox.s_axil.signature.flip()),
             "interrupt": Out(1),
-            "open": In(1, init=1),
-            "last": Out(1),
         })
 
     def elaborate(self, platform):
-        from amaranth import Module
-
         m = Module()
         m.submodules.mailbox = box = self.mailbox
         wiring.connect(m, wiring.flipped(self.s_axil), box.s_axil)
+        count = Signal(range(self.pause + 1))
+        ready = count == self.pause - 1
+        m.d.sync += count.eq(Mux(ready, 0, count + 1))
         m.d.comb += [
             box.s_axis.tdata.eq(box.m_axis.tdata),
-            box.s_axis.tvalid.eq(box.m_axis.tvalid & self.open),
-            box.m_axis.tready.eq(box.s_axis.tready & self.open),
+            box.s_axis.tvalid.eq(box.m_axis.tvalid & ready),
+            box.m_axis.tready.eq(box.s_axis.tready & ready),
             self.interrupt.eq(box.interrupt),
-            self.last.eq(box.m_axis.tlast),
         ]
         return m
 
@@ -194,13 +194,22 @@ def test_what_cannot_be_written_is_told():
         assert registers.responses[-1] == ERROR
 
 
-@pytest.mark.parametrize("which, left", [("clear_tx", 1), ("clear_rx", 0)])
-def test_queues_are_cleared_apart(which, left):
-    registers = Simulated(Loop())
+@pytest.mark.parametrize("which", ["clear_tx", "clear_rx"])
+def test_queues_are_cleared_apart(which):
+    registers = Simulated(Loop(100))
     registers[AT["tx"]] = 1
-    assert "rx_valid" in status(registers)
+    while "rx_valid" not in status(registers):
+        pass
+    registers[AT["tx"]] = 2  # which is offered
+    registers[AT["tx"]] = 3
+    assert "tx_empty" not in status(registers)
     registers[AT["ctrl"]] = CTRL[which]
-    assert ("rx_valid" in status(registers)) == bool(left)
+    assert status(registers) == ({"rx_valid", "tx_empty"} if which == "clear_tx" else set())
+    found = []
+    for _ in range(40):
+        if "rx_valid" in status(registers):
+            found.append(registers[AT["rx"]])
+    assert found == ([1, 2] if which == "clear_tx" else [2, 3])
 
 
 def test_interrupts_come_with_the_first_byte_and_behind_the_last_one():
@@ -309,6 +318,17 @@ def test_the_host_on_the_arm_loads_another_network(system):
         board.load(other, mapping)
         result = board.run(other, spikes)
     assert not spiker_hdl.run(other, spikes).differences(result)
+
+
+def test_bytes_wait_for_a_board_that_is_slow(monkeypatch):
+    held = Simulated(Loop(20), between=0)
+    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: held)
+    monkeypatch.setattr(protocol_mailbox, "time", held)
+    port = serial.serial_for_url(URL, timeout=1, write_timeout=1)
+    text = bytes(n % 256 for n in range(4 * MAILBOX_DEPTH))
+    assert port.write(text) == len(text)
+    assert port.read(len(text)) == text
+    assert set(held.responses) == {0}
 
 
 def test_a_board_that_takes_nothing_is_told(monkeypatch):

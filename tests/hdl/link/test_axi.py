@@ -215,6 +215,28 @@ def test_a_write_resets_for_a_cycle_where_its_bit_counts(value, strobe, resets):
     assert sum(seen) == resets
 
 
+def test_a_write_waits_until_the_answer_before_is_taken():
+    dut = ControlBlock({})
+    found = []
+
+    async def give(ctx):
+        for address in (CONTROL, STATUS):
+            await offer(ctx, dut.bus, "awvalid", "awready", awaddr=address)
+            await offer(ctx, dut.bus, "wvalid", "wready", wdata=1, wstrb=15)
+
+    async def answer(ctx):
+        for _ in range(2):
+            await ctx.tick().repeat(10)
+            found.append((await take(ctx, dut.bus, "bvalid", "bready", "bresp"))[0])
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(give)
+    simulator.add_testbench(answer)
+    simulator.run_until(1e-4)
+    assert found == [0, 2]
+
+
 def test_a_read_waits_until_the_answer_before_is_taken():
     dut = ControlBlock({0: 5, 4: 6})
     found = []
