@@ -212,7 +212,8 @@ class EcgOnWire(wiring.Component):
         m.d.comb += [
             ports[TARGET.clock].i.eq(ClockSignal()),
             ports[TARGET.reset].i.eq(ports[TARGET.reset].invert[0]),
-            data.i.eq(shift[-1]),
+            # The next bit is there well before the edge rises.
+            data.i.eq(Mux(fell[1], shift[-2], shift[-1])),
             self.o.payload.eq(Cat(ports[pin].o for pin in TARGET.leds)),
             self.o.valid.eq(fell[0]),
             self.i.ready.eq(fell[0]),

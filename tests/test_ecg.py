@@ -9,6 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 from amaranth.back import rtlil
+from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -276,6 +277,30 @@ def test_the_pins_of_the_board(board, tmp_path):
         "led_g_3__io": "23",
         "led_g_4__io": "21",
     }
+
+
+def test_a_converter_is_asked_for_sixteen_bits_in_each_period(board):
+    dut, levels = board.Converter(50), []
+
+    async def watch(ctx):
+        for _ in range(200):
+            levels.append((ctx.get(dut.cs), ctx.get(dut.clk)))
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(watch)
+    simulator.run()
+    cs, clk = np.array(levels).T
+    falls = np.flatnonzero(np.diff(cs) < 0) + 1
+    assert np.diff(falls).tolist() == [50, 50]
+    edges = np.flatnonzero(np.diff(clk) < 0) + 1
+    for start in falls[:2]:
+        inside = edges[(edges > start) & (edges < start + 50)]
+        assert len(inside) == 16
+        assert not cs[start : inside[-1] + 1].any()
+        assert cs[start + 40 : start + 50].all()
+        assert clk[start]
 
 
 def test_a_converter_needs_time(board):
