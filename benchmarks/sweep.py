@@ -37,7 +37,7 @@ import numpy as np
 from sweep_picture import draw
 
 from spiker_hdl.model import Mapping, Network, encoders, load, reference
-from spiker_hdl.model.mapping import Core
+from spiker_hdl.model.core import Core
 from spiker_hdl.model.timing import predict
 from spiker_hdl.report import area
 from spiker_hdl.rtl import Accelerator

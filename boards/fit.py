@@ -8,8 +8,8 @@ from amaranth import Shape
 
 from spiker_hdl.model import Mapping, Network, store_bits
 from spiker_hdl.model.bounds import bounds
+from spiker_hdl.model.core import row_parts
 from spiker_hdl.model.machine import emitter_depth
-from spiker_hdl.model.mapping import row_parts
 from spiker_hdl.rtl.stepper import state_layout
 
 from .target import FAMILIES, Target

@@ -37,7 +37,7 @@ from spiker_hdl.model import (
     queue_minimum,
     signed_range,
 )
-from spiker_hdl.model.mapping import KINDS
+from spiker_hdl.model.core import KINDS
 
 __all__ = [
     "ODD_NAMES",

@@ -41,7 +41,7 @@ from spiker_hdl.model import (
     queue_minimum,
     timing,
 )
-from spiker_hdl.model.mapping import row_parts
+from spiker_hdl.model.core import row_parts
 from spiker_hdl.simulate import compiled, interpreted
 
 FAST = 8

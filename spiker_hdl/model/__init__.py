@@ -3,9 +3,11 @@
 from . import encoders, reference, timing
 from .arithmetic import ARRAYS, INTEGERS, Arithmetic, Arrays, Decay
 from .bounds import Bounds, bounds
+from .core import Core
 from .file import FileError, load, load_mapping, save
-from .mapping import Core, Mapping, queue_minimum, store_bits
-from .network import READOUTS, Input, Network, Population, Projection, Readout
+from .graph import READOUTS, Input, Population, Projection, Readout
+from .mapping import Mapping, queue_minimum, store_bits
+from .network import Network
 from .neuron import Neuron, Parameter, State, parameter, signed_range, state
 from .neurons import (
     NEURONS,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import machine
+from .graph import Input, Projection
 from .lockstep import (
     Branches,
     Delay,
@@ -23,7 +24,7 @@ from .lockstep import (
     Starts,
 )
 from .mapping import Mapping
-from .network import Input, Network, Projection
+from .network import Network
 from .stimulus import Stimulus, sent
 from .tapes import EVENT, LAST, SAMPLE_ENDS, TOKEN, Tape, Train
 

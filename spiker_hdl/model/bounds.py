@@ -12,7 +12,8 @@ from .parameters import fields_of, values_of
 from .ranges import Interval, Ranges
 
 if TYPE_CHECKING:
-    from .network import Network, Population
+    from .graph import Population
+    from .network import Network
 
 __all__ = [
     "FLOAT32_EXACT",

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .arithmetic import Decay
+from .graph import Input, Population, Projection, Readout
 from .mapping import Mapping
-from .network import Input, Network, Population, Projection, Readout
+from .network import Network
 from .neuron import Neuron
 from .synapses import SYNAPSES, Dense, OneToOne, Sparse
 

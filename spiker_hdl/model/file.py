@@ -26,8 +26,9 @@ import numpy as np
 
 from .arithmetic import Decay
 from .contents import FORMAT, HEADER, VERSION, FileError, parse
+from .graph import Population
 from .mapping import Mapping
-from .network import Network, Population
+from .network import Network
 from .neuron import Neuron
 from .neurons import NEURONS
 from .synapses import Synapses

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .network import Network, Population
+from .graph import Population
+from .network import Network
 from .ranges import Ranges, Test
 from .synapses import Sparse
 

@@ -18,8 +18,9 @@ import numpy as np
 
 from .bounds import bounds
 from .file import arrays_of, describe
+from .graph import Projection
 from .mapping import Mapping
-from .network import Network, Projection
+from .network import Network
 from .parameters import field_width, fields_of, parameter_rows
 
 __all__ = [

@@ -1,6 +1,6 @@
 """What the accelerator's components take: the facts that hardware and timing model share."""
 
-from .mapping import Core
+from .core import Core
 from .network import Network
 
 __all__ = [

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from .neuron import signed_width
 
 if TYPE_CHECKING:
-    from .network import Population
+    from .graph import Population
 
 __all__ = ["field_width", "fields_of", "parameter_rows", "values_of"]
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from .arithmetic import Decay
 from .channels import Channels, channels, describe
+from .graph import Input, Population, Projection
 from .live import find_live
-from .network import Input, Network, Population, Projection
+from .network import Network
 from .neuron import Neuron
 from .result import Result
 from .stimulus import by_input

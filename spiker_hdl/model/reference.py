@@ -8,7 +8,8 @@ import numpy as np
 
 from .arithmetic import ARRAYS
 from .bounds import float_format
-from .network import Network, Population, Projection
+from .graph import Population, Projection
+from .network import Network
 from .reports import Reports
 from .result import Answer, Result
 from .stimulus import check_record, stimulus

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .network import Input, Network
+from .graph import Input
+from .network import Network
 
 __all__ = ["Stimulus", "by_input", "check_record", "sent", "stimulus"]
 

@@ -4,9 +4,10 @@ from .accelerator import Accelerator, SampleResult
 from .broadcast import Broadcast
 from .control import Control, SpikeCounter
 from .delay import Delay, Ticks
+from .delta_encoder import DeltaEncoder
 from .emitter import Emitter
 from .encoded import EncodedAccelerator
-from .encoders import DeltaEncoder, Encoder, Reading, StillEncoder
+from .encoders import Encoder
 from .entry import Entry
 from .events import AddressEvent, Word
 from .gates import Gates
@@ -14,11 +15,13 @@ from .intake import Intake
 from .lanes import FoldedLanes, RingLanes
 from .population import PopulationCore
 from .queue import Queue
+from .readings import Reading
 from .readout import ReadoutCore, ReadoutResult
 from .scanner import Scanner, ScannerWord
 from .sequencer import Sequencer
 from .serializer import Serializer
 from .stepper import Outcome, Stepper
+from .still_encoder import StillEncoder
 from .synapses import Synapses
 
 __all__ = [

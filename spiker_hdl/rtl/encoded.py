@@ -8,8 +8,9 @@ from ..model import Mapping, Network
 from ..model.check import check_kind
 from ..model.encoders import Encoding
 from .accelerator import Accelerator
-from .encoders import Encoder, Reading
+from .encoders import Encoder
 from .loader import LoadBeat
+from .readings import Reading
 
 __all__ = ["EncodedAccelerator"]
 

@@ -13,8 +13,8 @@ from amaranth.lib.wiring import In, Out
 from ..model import Bounds, Population
 from ..model.bounds import signed_width
 from ..model.check import check_int
+from ..model.core import STAGES
 from ..model.loading import Store
-from ..model.mapping import STAGES
 from ..model.parameters import fields_of, parameter_rows, values_of
 from .gates import Gates
 from .loader import Load, kept_in, readable

@@ -10,8 +10,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..model import Projection
 from ..model.check import check_int
+from ..model.core import row_parts
 from ..model.loading import Store, weight_rows
-from ..model.mapping import row_parts
 from .loader import Load, kept_in, readable
 
 __all__ = ["Synapses"]

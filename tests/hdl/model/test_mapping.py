@@ -23,7 +23,7 @@ from spiker_hdl.model import (
     queue_minimum,
     store_bits,
 )
-from spiker_hdl.model.mapping import row_parts
+from spiker_hdl.model.core import row_parts
 
 SPARSE = Sparse.from_matrix(np.array([[0, 3, 0, 0], [0, 0, 0, -2], [0, 0, 0, 0]]))
 NETWORK = Network(

@@ -9,7 +9,8 @@ import pytest
 import spiker_hdl
 from networks import random_network
 from spiker_hdl.model import Mapping, Network, load, timing
-from spiker_hdl.model.mapping import PRESETS, Core
+from spiker_hdl.model.core import Core
+from spiker_hdl.model.mapping import PRESETS
 
 NETWORKS = Path(__file__).parents[3] / "networks"
 

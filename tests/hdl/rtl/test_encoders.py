@@ -29,8 +29,11 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.model.loading import beats
+from spiker_hdl.rtl.delta_encoder import DeltaEncoder
 from spiker_hdl.rtl.encoded import EncodedAccelerator
-from spiker_hdl.rtl.encoders import DeltaEncoder, Encoder, Packer, StillEncoder
+from spiker_hdl.rtl.encoders import Encoder
+from spiker_hdl.rtl.readings import Packer
+from spiker_hdl.rtl.still_encoder import StillEncoder
 from spiker_hdl.simulate.beats import payloads
 
 from bench import get, pause, put, simulate

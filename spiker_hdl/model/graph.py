@@ -1,0 +1,226 @@
+"""The parts of a network: inputs, populations, projections and readouts, each checked by itself."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .check import check_choice, check_int, check_ints, check_kind, check_name
+from .neuron import Neuron
+from .synapses import Dense, Synapses
+
+__all__ = ["READOUTS", "Input", "Population", "Projection", "Readout"]
+
+
+READOUTS = {
+    "count": "spikes of each neuron",
+    "last": "potential after the last step",
+    "largest": "greatest potential after any step",
+    "sum": "sum of the potentials after all steps",
+    "first": "steps since the first spike, its own included; 0 without one",
+}
+
+
+def _size(shape: Any, what: str) -> int:
+    if not isinstance(shape, tuple):
+        check_int(f"{what} size", shape, 1, 2**20)
+        return shape
+    if not shape:
+        raise ValueError(f"{what} shape must have at least one axis, not ()")
+    for axis in shape:
+        check_int(f"{what} shape", axis, 1, 2**20)
+    size = int(np.prod(shape, dtype=object))
+    check_int(f"{what} size", size, 1, 2**20)
+    return size
+
+
+@dataclass(frozen=True)
+class Input:
+    """Where events come in.
+
+    Parameters
+    ----------
+    name : str
+    shape : int or tuple of int
+        Number of channels, or their arrangement.
+    low, high : int
+        Range of the values, ``low <= 0 < high``; 0 is no event. 0..1 are binary spikes, all else
+        is graded: the value multiplies the weight.
+    held : bool
+        Whether a channel has one value for all steps of a sample, such as a pixel that flows as a
+        current: hardware takes and adds it once. It may project to populations alone that take
+        nothing but such inputs.
+    """
+
+    name: str
+    shape: int | tuple[int, ...]
+    low: int = 0
+    high: int = 1
+    held: bool = False
+
+    def __post_init__(self) -> None:
+        check_name("Input name", self.name)
+        _size(self.shape, f"Input {self.name!r}")
+        check_int(f"Input {self.name!r} low", self.low, -(2**15), 0)
+        check_int(f"Input {self.name!r} high", self.high, 1, 2**16 - 1)
+        check_kind(f"Input {self.name!r} held", self.held, bool)
+
+    @property
+    def size(self) -> int:
+        """Number of channels."""
+        return _size(self.shape, "Input")
+
+    @property
+    def graded(self) -> bool:
+        """Whether events carry a value."""
+        return (self.low, self.high) != (0, 1)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one model.
+
+    Parameters
+    ----------
+    name : str
+    shape : int or tuple of int
+        Number of neurons, or their arrangement.
+    neuron : Neuron
+        What every neuron computes.
+    bias : int or tuple of int
+        Current that flows in every step, one or one per neuron.
+    """
+
+    name: str
+    shape: int | tuple[int, ...]
+    neuron: Neuron
+    bias: int | tuple[int, ...] = 0
+
+    def __post_init__(self) -> None:
+        check_name("Population name", self.name)
+        size = _size(self.shape, f"Population {self.name!r}")
+        check_kind(f"Neuron of population {self.name!r}", self.neuron, Neuron)
+        check_ints(f"Bias of population {self.name!r}", self.bias, -(2**31), 2**31 - 1)
+        given = self.neuron.sizes
+        if isinstance(self.bias, tuple):
+            given = given | {len(self.bias)}
+        for count in given:
+            if count != size:
+                raise ValueError(
+                    f"Parameters per neuron of population {self.name!r} must be {size}, not {count}"
+                )
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return _size(self.shape, "Population")
+
+    @property
+    def low(self) -> int:
+        """Least value of an event."""
+        return 0
+
+    @property
+    def high(self) -> int:
+        """Greatest value of an event."""
+        return 1
+
+    @property
+    def graded(self) -> bool:
+        """Whether events carry a value."""
+        return False
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses from one node to a population.
+
+    Parameters
+    ----------
+    source, target : str
+        Names of an input or population, and of a population.
+    synapses : Synapses or array of int, shape (target size, source size)
+        Weights; an array is :class:`Dense`.
+    delay : int
+        Time steps by which events arrive later, 0 to 1023.
+    bits : int, optional
+        Declared bits of a weight, 1 (which is -1, 0 or 1 with a sign bit of its own: 2) to 32; as
+        many as the weights need where none is given.
+    name : str
+        Label, ``source->target`` where none is given.
+    """
+
+    source: str
+    target: str
+    synapses: Any
+    delay: int = 0
+    bits: int | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        check_name("Projection source", self.source)
+        check_name("Projection target", self.target)
+        if not self.name:
+            late = f" late {self.delay}" if self.delay else ""
+            object.__setattr__(self, "name", f"{self.source}->{self.target}{late}")
+        check_name("Projection name", self.name)
+        what = f"Projection {self.name!r}"
+        check_int(f"{what} delay", self.delay, 0, 1023)
+        if not isinstance(self.synapses, Synapses):
+            try:
+                object.__setattr__(self, "synapses", Dense(self.synapses))
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{what}: {error}") from None
+        if self.bits is not None:
+            check_int(f"{what} bits", self.bits, 2, 32)
+            values = self.synapses.values
+            low, high = -(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1
+            beyond = (values < low) | (values > high)
+            if beyond.any():
+                raise ValueError(
+                    f"{what}: a weight of {self.bits} bits must be in {low}..{high}, "
+                    f"not {int(values[beyond][0])}"
+                )
+
+    @cached_property
+    def width(self) -> int:
+        """Bits of a weight, with sign: as declared, or as the weights need."""
+        if self.bits is not None:
+            return self.bits
+        values = self.synapses.values
+        if not values.size:
+            return 2
+        low, high = int(values.min()), int(values.max())
+        return max(2, (~low if low < 0 else low).bit_length() + 1, high.bit_length() + 1)
+
+    def __hash__(self) -> int:
+        return hash((self.source, self.target, self.delay, self.name))
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How a population answers for the network: a score per neuron, the greatest of which wins.
+
+    Ties go to the lowest class.
+
+    Parameters
+    ----------
+    population : str
+        Name of the population whose neurons are the classes.
+    kind : {"count", "last", "largest", "sum", "first"}
+        The score: see :data:`READOUTS`.
+    name : str
+        Label, that of the population where none is given.
+    """
+
+    population: str
+    kind: str = "count"
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        check_name("Readout population", self.population)
+        check_choice("Readout kind", self.kind, READOUTS)
+        if not self.name:
+            object.__setattr__(self, "name", self.population)
+        check_name("Readout name", self.name)
