@@ -220,6 +220,27 @@ class Rows(Base):
         return self.fire(self.lif2, self.fc2(spikes))
 
 
+PLACES = torch.randperm(HIDDEN, generator=torch.Generator().manual_seed(3))
+INDICES = {
+    "a tensor of places": lambda one: one[:, PLACES],
+    "a list of places": lambda one: one[:, PLACES.tolist()],
+    "places, some of them twice": lambda one: one[:, PLACES // 2],
+    "places in two axes": lambda one: one.view(-1, 5, 6)[:, PLACES % 5, PLACES // 5],
+    "a mask": lambda one: torch.cat([one[:, PLACES < 5], one[:, PLACES >= 5]], 1),
+    "an axis more": lambda one: one[:, None, PLACES].squeeze(1),
+}
+
+
+@pytest.mark.parametrize("what", INDICES)
+def test_spikes_are_picked_by_tensors(what, digits):
+    class Indexed(Base):
+        def step(self, x):
+            spikes = self.fire(self.lif1, self.fc1(x))
+            return self.fire(self.lif2, self.fc2(INDICES[what](spikes)))
+
+    compare(Indexed(), digits, what=what)
+
+
 @pytest.mark.parametrize("kind", [Base, Skip, Loop, Norm, Pictures, Joined, Before, Rows])
 def test_forward_is_followed(kind, digits):
     module = kind()
