@@ -18,6 +18,9 @@ __all__ = ["AxiLink", "Mailbox"]
 DELIMITER = 0
 """The byte that ends a frame."""
 
+AT = {one.name: one.address >> 2 for one in MAILBOX}
+"""Words of the mailbox's registers."""
+
 
 class AxiLink(wiring.Component):
     """A link whose bytes come and go over AXI4-Stream, whatever moves them: see :mod:`~.frames`.
@@ -118,8 +121,7 @@ class Mailbox(wiring.Component):
 
         m.submodules.port = port = AxiLitePort(4)
         wiring.connect(m, wiring.flipped(self.s_axil), port.bus)
-        at = {one.name: one.address >> 2 for one in MAILBOX}
-        write = {name: port.write & (port.write_at == at[name]) & port.strobe[0] for name in at}
+        write = {name: port.write & (port.write_at == AT[name]) & port.strobe[0] for name in AT}
         ctrl = {
             one.name: write["ctrl"] & port.data[one.offset]
             for one in register("ctrl", MAILBOX).bits
@@ -140,13 +142,19 @@ class Mailbox(wiring.Component):
             rx.i.payload.eq(self.s_axis.tdata),
             rx.i.valid.eq(self.s_axis.tvalid),
             self.s_axis.tready.eq(rx.i.ready),
-            rx.o.ready.eq(port.read & (port.read_at == at["rx"])),
+            rx.o.ready.eq(port.read & (port.read_at == AT["rx"])),
             self.empty.eq(tx.empty & rx.empty & out.empty),
         ]
-
         enabled = Signal()
         with m.If(write["ctrl"]):
             m.d.sync += enabled.eq(ctrl["enable"])
+        self._answer(m, port, tx, rx, enabled)
+        self._interrupt(m, Cat(rx.o.valid, tx.empty), enabled)
+
+        return m
+
+    @staticmethod
+    def _answer(m, port: AxiLitePort, tx: Queue, rx: Queue, enabled: Signal) -> None:
         stat = {
             "rx_valid": rx.o.valid,
             "rx_full": ~rx.i.ready,
@@ -162,14 +170,14 @@ class Mailbox(wiring.Component):
         }
         with m.Switch(port.read_at):
             for name, (value, okay) in values.items():
-                with m.Case(at[name]):
+                with m.Case(AT[name]):
                     m.d.comb += [port.value.eq(value), port.read_okay.eq(okay)]
         m.d.comb += port.write_okay.eq(
-            Mux(port.write_at == at["tx"], tx.i.ready, port.write_at == at["ctrl"])
+            Mux(port.write_at == AT["tx"], tx.i.ready, port.write_at == AT["ctrl"])
         )
-        before = Signal(2, init=0b10)
-        m.d.sync += before.eq(Cat(stat["rx_valid"], stat["tx_empty"]))
-        rises = Cat(stat["rx_valid"], stat["tx_empty"]) & ~before
-        m.d.sync += self.interrupt.eq(enabled & rises.any())
 
-        return m
+    def _interrupt(self, m, causes: Value, enabled: Signal) -> None:
+        """Tell where one of the causes begins: after the reset, there is room and no byte."""
+        before = Signal(2, init=0b10)
+        m.d.sync += before.eq(causes)
+        m.d.sync += self.interrupt.eq(enabled & (causes & ~before).any())

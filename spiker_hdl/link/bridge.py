@@ -102,17 +102,15 @@ class Link(wiring.Component):
         said = Identity.of(inner.network, inner.mapping, self.version, self.encoding)
         writable = bool(inner.mapping.writable)
         ports = [getattr(inner, name) for name in inner.ports.values()]
-        reader, window = FrameReader(), ReceiveWindow()
-        replies = Replies(said.to_bytes(), writable=writable)
         beats = [port.p.shape() for port in ports]
         if writable:
             # What is loaded comes as beats of one more input, whose highest bit says nothing.
-            ports.append(inner.load)
             beats.append(data.StructLayout({"beat": LoadBeat(), "last": 1}))
-        unpacker = Unpacker(beats)
-        packer = Packer(inner.o.p.shape())
-        out = Queue(8, depth=ENTRANCE)
-        queues = [Queue(beat, depth=ENTRANCE) for beat in beats]
+        window, replies = ReceiveWindow(), Replies(said.to_bytes(), writable=writable)
+        unpacker, packer = Unpacker(beats), Packer(inner.o.p.shape())
+        entrances = [Queue(beat, depth=ENTRANCE) for beat in beats]
+        m.submodules.reader = reader = FrameReader()
+        m.submodules.exit = out = Queue(8, depth=ENTRANCE)
 
         # A reset that the host asks for drops all but the byte that is being offered to it.
         session, clear = Signal(range(SESSIONS)), Signal()
@@ -125,35 +123,24 @@ class Link(wiring.Component):
             "accelerator": inner,
             "packer": packer,
             "replies": replies,
-            **{f"entrance_{n}": queue for n, queue in enumerate(queues)},
+            **{f"entrance_{n}": queue for n, queue in enumerate(entrances)},
         }
         for name, part in cleared.items():
             m.submodules[name] = ResetInserter(clear)(part)
-        m.submodules.reader = reader
-        m.submodules.exit = out
 
         wiring.connect(m, wiring.flipped(self.i), reader.i)
         wiring.connect(m, reader.o, window.i)
         wiring.connect(m, window.o, unpacker.i)
-        for n, (queue, port) in enumerate(zip(queues, ports, strict=True)):
+        for n, queue in enumerate(entrances):
             wiring.connect(m, getattr(unpacker, f"o{n}"), queue.i)
-            if n < len(inner.ports):
-                wiring.connect(m, queue.o, port)
-            else:
-                m.d.comb += [port.valid.eq(queue.o.valid), port.p.eq(queue.o.p.beat)]
-                m.d.comb += queue.o.ready.eq(port.ready)
-                m.d.comb += replies.load.valid.eq(port.valid & port.ready)
-                m.d.comb += replies.load.beat.eq(port.p)
+        for queue, port in zip(entrances, ports, strict=False):
+            wiring.connect(m, queue.o, port)
+        if writable:
+            self._load(m, entrances[-1].o, replies)
         wiring.connect(m, inner.o, packer.i)
         wiring.connect(m, packer.o, replies.i)
         wiring.connect(m, replies.o, out.i)
         wiring.connect(m, out.o, wiring.flipped(self.o))
-        # What is on its way between two of these is seen before the count is over.
-        quiet = Signal(range(QUIET))
-        with m.If(self.i.valid | window.o.valid | ~inner.idle | replies.busy | out.o.valid):
-            m.d.sync += quiet.eq(0)
-        with m.Elif(~self.idle):
-            m.d.sync += quiet.eq(quiet + 1)
         # A delimiter behind another ends no frame.
         ended = reader.o.valid & reader.o.p.end & (reader.o.p.index != 0)
         m.d.comb += [
@@ -164,10 +151,31 @@ class Link(wiring.Component):
             replies.base.eq(window.base),
             replies.held.eq(window.held),
             window.session.eq(session),
-            self.idle.eq(quiet == QUIET - 1),
         ]
+        self._rest(m, self.i.valid | window.o.valid | ~inner.idle | replies.busy | out.o.valid)
 
         return m
+
+    def _load(self, m, given: stream.Interface, replies: Replies) -> None:
+        """Lead what is loaded into the accelerator, and tell of it what was taken."""
+        port = self.accelerator.load
+        m.d.comb += [
+            port.valid.eq(given.valid),
+            port.p.eq(given.p.beat),
+            given.ready.eq(port.ready),
+            replies.load.valid.eq(port.valid & port.ready),
+            replies.load.beat.eq(port.p),
+        ]
+
+    def _rest(self, m, busy: Value) -> None:
+        """Say that nothing happens, some cycles after the last sign of work."""
+        # What is on its way between two parts is seen before the count is over.
+        quiet = Signal(range(QUIET))
+        with m.If(busy):
+            m.d.sync += quiet.eq(0)
+        with m.Elif(~self.idle):
+            m.d.sync += quiet.eq(quiet + 1)
+        m.d.comb += self.idle.eq(quiet == QUIET - 1)
 
 
 def _check_inputs(accelerator: Accelerator) -> None:

@@ -13,6 +13,10 @@ from .reader import FrameOctet
 __all__ = ["Heard", "Octet", "ReceiveWindow"]
 
 
+SLOT_BITS = (WINDOW - 1).bit_length()
+"""Bits of a frame's place in the window."""
+
+
 class Octet(data.StructLayout):
     """A byte of a packet.
 
@@ -93,62 +97,50 @@ class ReceiveWindow(wiring.Component):
         m = Module()
 
         m.submodules.memory = memory = Memory(shape=8, depth=WINDOW * FRAME, init=[])
-        write, read = memory.write_port(), memory.read_port()
-        slots = range(WINDOW)
         finals = Signal(data.ArrayLayout(range(MOST), WINDOW))  # where each payload ends
+        self._enter(m, memory.write_port(), finals)
+        self._leave(m, memory.read_port(), finals)
 
-        # In.
+        return m
+
+    def _enter(self, m, write, finals) -> None:
         octet, frame = self.i.p, Signal(Heard())
-        slot = frame.sequence[: (WINDOW - 1).bit_length()]
-        end = Signal()
+        slot = frame.sequence[:SLOT_BITS]
+        free = ~self.held.bit_select(slot, 1)
+        part = self.i.valid & ~octet.end
+        end = self.i.valid & octet.end & octet.good
         size = Signal(range(MOST + 1))
         m.d.comb += [
             self.i.ready.eq(1),
-            end.eq(self.i.valid & octet.end & octet.good),
             size.eq(octet.index - HEADER_BYTES - CRC_BYTES),
             write.addr.eq(Cat((octet.index - HEADER_BYTES)[: (FRAME - 1).bit_length()], slot)),
             write.data.eq(octet.data),
-            write.en.eq(
-                self.i.valid
-                & ~octet.end
-                & (octet.index >= HEADER_BYTES)
-                & ~self.held.bit_select(slot, 1)
-            ),
+            write.en.eq(part & (octet.index >= HEADER_BYTES) & free),
             self.heard.eq(frame),
             self.heard.valid.eq(end & (frame.code != DATA.code)),
         ]
-        with m.If(self.i.valid & ~octet.end):
-            with m.Switch(octet.index):
-                for n, part in enumerate((
-                    None,
-                    frame.code,
-                    frame.sequence,
-                    frame.session[:8],
-                    frame.session[8:],
-                    frame.tag,
-                    frame.mask,
-                )):
-                    if part is not None:
-                        with m.Case(n):
-                            m.d.sync += part.eq(octet.data)
+        places = {
+            1: frame.code,
+            2: frame.sequence,
+            3: frame.session[:8],
+            4: frame.session[8:],
+            5: frame.tag,
+            6: frame.mask,
+        }
+        with m.If(part), m.Switch(octet.index):
+            for n, place in places.items():
+                with m.Case(n):
+                    m.d.sync += place.eq(octet.data)
         ahead = (frame.sequence - self.base)[: (SEQUENCES - 1).bit_length()]
-        accept = Signal()
-        m.d.comb += accept.eq(
-            end
-            & (frame.code == DATA.code)
-            & (frame.session == self.session)
-            & (ahead < WINDOW)
-            & (size != 0)
-            & ~self.held.bit_select(slot, 1)
-        )
-        with m.If(accept):
+        mine = (frame.code == DATA.code) & (frame.session == self.session)
+        with m.If(end & mine & (ahead < WINDOW) & (size != 0) & free):
             m.d.sync += [self.held.bit_select(slot, 1).eq(1), finals[slot].eq(size - 1)]
 
-        # Out.
+    def _leave(self, m, read, finals) -> None:
         position = Signal(range(MOST))
-        first = self.base[: len(slot)]
+        first = self.base[:SLOT_BITS]
         m.d.comb += [
-            read.addr.eq(Cat(position, C(0, len(octet.index) - len(position)), first)),
+            read.addr.eq(Cat(position, C(0, len(self.i.p.index) - len(position)), first)),
             self.o.p.data.eq(read.data),
             self.o.p.end.eq(position == finals[first]),
         ]
@@ -164,8 +156,4 @@ class ReceiveWindow(wiring.Component):
                     m.next = "Fetch"
                     with m.If(self.o.p.end):
                         m.d.sync += [position.eq(0), self.base.eq(self.base + 1)]
-                        for n in slots:
-                            with m.If(first == n):
-                                m.d.sync += self.held[n].eq(0)
-
-        return m
+                        m.d.sync += self.held.bit_select(first, 1).eq(0)
