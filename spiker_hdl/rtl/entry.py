@@ -80,7 +80,6 @@ class Entry(wiring.Component):
         ready = Signal()
         end = Signal()
         muted = Signal()
-        later = Signal()  # of a held input, whether this is not the sample's first step
         m.d.comb += [
             through.eq(self.i.valid & (inside | self.admit)),
             self.i.ready.eq(ready & (inside | self.admit)),
@@ -94,20 +93,30 @@ class Entry(wiring.Component):
             m.d.sync += muted.eq(self.mute & inside & ~(through & end & self.i.p.last))
 
         if self.mapping.form == "events":
-            ((_, address, value),) = slots(self.i.p)
-            m.d.comb += [
-                self.o.p.end.eq(end),
-                self.o.p.last.eq(self.i.p.last),
-                self.o.valid.eq(through & (end | ~muted)),
-                ready.eq(self.o.ready | (muted & ~end)),
-                end.eq(self.i.p.end),
-            ]
-            bits = exact_log2(self.banks)
-            for bank in range(self.banks):
-                present = ~end & (address[:bits] == bank)
-                m.d.comb += into_slots(self.o.p, bank, present, address[bits:], value)
-            return m
+            self._pass(m, through, ready, end, muted)
+        else:
+            self._scan(m, through, ready, end, muted, inside)
 
+        return m
+
+    def _pass(self, m, through, ready, end, muted) -> None:
+        """Let events through as they come."""
+        ((_, address, value),) = slots(self.i.p)
+        m.d.comb += [
+            self.o.p.end.eq(end),
+            self.o.p.last.eq(self.i.p.last),
+            self.o.valid.eq(through & (end | ~muted)),
+            ready.eq(self.o.ready | (muted & ~end)),
+            end.eq(self.i.p.end),
+        ]
+        bits = exact_log2(self.banks)
+        for bank in range(self.banks):
+            present = ~end & (address[:bits] == bank)
+            m.d.comb += into_slots(self.o.p, bank, present, address[bits:], value)
+
+    def _scan(self, m, through, ready, end, muted, inside) -> None:
+        """Make events of words."""
+        later = Signal()  # of a held input, whether this is not the sample's first step
         if self.node.held:
             with m.If(through & ready & end):
                 m.d.sync += later.eq(~self.i.p.last)
@@ -134,5 +143,3 @@ class Entry(wiring.Component):
         with m.If(through & ready):
             m.d.sync += index.eq(Mux(end, 0, index + 1))
         wiring.connect(m, scanner.o, wiring.flipped(self.o))
-
-        return m
