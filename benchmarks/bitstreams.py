@@ -20,7 +20,7 @@ import numpy as np
 
 from spiker_boards.building import TimingError, build_board
 from spiker_boards.catalog import BOARDS
-from spiker_boards.fit import FitError, find_lanes, need
+from spiker_boards.fit import FitError, board_need, find_lanes
 from spiker_boards.target import Target
 from spiker_hdl.model import Mapping, Network, encoders, load
 from spiker_hdl.model.timing import predict
@@ -58,7 +58,7 @@ def measure(network: Network, target: Target, spikes: np.ndarray, directory: Pat
             continue
         break
     cycles = predict(network, spikes, mapping=mapping).cycles
-    estimate = need(network, mapping, target.family)
+    estimate = board_need(target, network, mapping)
     return {
         "board": target.name,
         "lanes": lanes,

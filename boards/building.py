@@ -141,7 +141,7 @@ def build_board(
     mapping.check(network)
     frequency = target.frequency if frequency is None else frequency
     check_int("Frequency", frequency, 1)
-    target.divisor(frequency)
+    target.check_clock(frequency)
     if frequency != target.oscillator:
         find_dividers(target.family, target.oscillator, frequency)
     check_fit(target, network, mapping)
@@ -158,7 +158,7 @@ def build_board(
             "mapping": mapping.to_json(),
             **({} if encoding is None else {"encoding": asdict(encoding)}),
             "clock_hz": frequency,
-            "baud": target.baud,
+            "baud": target.baud if target.usb is None else None,
             "seed": seed,
             "tools": {name: tool.version for name, tool in tools.items()},
         }

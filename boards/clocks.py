@@ -259,10 +259,13 @@ class Clock(wiring.Component):
     clk : Out(1)
     locked : Out(1)
         Whether it is steady.
+    source : Out(1)
+        The oscillator itself; none behind a PLL of iCE40, which alone has the pin.
     """
 
     clk: Signal
     locked: Signal
+    source: Signal
 
     def __init__(self, port: Any, family: str, device: str, source: int, wanted: int):
         self.port = port
@@ -270,7 +273,7 @@ class Clock(wiring.Component):
         self.device = device
         self.dividers = None if source == wanted else find_dividers(family, source, wanted)
         self.frequency = float(wanted) if self.dividers is None else self.dividers.frequency
-        super().__init__({"clk": Out(1), "locked": Out(1)})
+        super().__init__({"clk": Out(1), "locked": Out(1), "source": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -280,6 +283,7 @@ class Clock(wiring.Component):
             m.submodules.pll = _ice40(self.port, found, self.clk, self.locked)
         else:
             m.submodules.pin = pin = io.Buffer(io.Direction.Input, self.port)
+            m.d.comb += self.source.eq(pin.i)
             if found is None:
                 m.d.comb += [self.clk.eq(pin.i), self.locked.eq(1)]
             elif self.family == "gowin":

@@ -14,7 +14,7 @@ from spiker_hdl.rtl.stepper import state_layout
 
 from .target import FAMILIES, Target
 
-__all__ = ["FitError", "Need", "advice", "check_fit", "find_lanes", "need"]
+__all__ = ["FitError", "Need", "advice", "board_need", "check_fit", "find_lanes", "need"]
 
 SHALLOW, SMALL = 64, 2048
 """Words, and bits, of a memory that may as well lie in look-up tables."""
@@ -50,6 +50,10 @@ _LANE: Table[str, int] = MappingProxyType({
     "xc7": 60,
     "cyclonev": 50,
 })
+
+
+USB = 2050
+"""Look-up tables of a board's own USB, more than those of a UART."""
 
 
 class FitError(ValueError):
@@ -162,9 +166,15 @@ def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> 
     )
 
 
+def board_need(target: Target, network: Network, mapping: Mapping, *, spare: int = 0) -> Need:
+    """Return what a network takes on a board, its link included: see :func:`need`."""
+    found = need(network, mapping, target.family, spare=spare)
+    return found if target.usb is None else replace(found, luts=found.luts + USB)
+
+
 def _short(target: Target, network: Network, mapping: Mapping, spare: int = 0) -> list[str]:
     """Return what is short on a board, in words."""
-    found, capacity = need(network, mapping, target.family, spare=spare), target.capacity
+    found, capacity = board_need(target, network, mapping, spare=spare), target.capacity
     short = []
     if found.block_rams > capacity.block_rams:
         short.append(f"{found.block_rams} block RAMs of {capacity.block_rams}")
@@ -184,7 +194,7 @@ def _folded(network: Network, mapping: Mapping, lanes: int) -> Mapping:
 
 
 def _likely(target: Target, network: Network, mapping: Mapping) -> bool:
-    found, capacity = need(network, mapping, target.family), target.capacity
+    found, capacity = board_need(target, network, mapping), target.capacity
     # Where small memories may become block RAMs, some more do than are foreseen.
     share = FULL if target.kind.block_cost else 1
     return (

@@ -36,7 +36,7 @@ class Outcome:
     Members
     -------
     fmax : float
-        Fastest clock of the accelerator, in Hz.
+        Fastest clock of the accelerator, in Hz; less where another clock is nearer to its limit.
     used, available : dict of str to int
         Cells by kind: ``luts``, ``flip_flops``, ``block_rams``, ``sprams``.
     bitstream : str
@@ -118,19 +118,20 @@ def make_bitstream(
         run_tool(tools[name], arguments, directory)
     bitstream = {"ice40": "bin", "ecp5": "bit", "gowin": "fs"}[target.family]
     path = directory / f"{NAME}.{bitstream}"
-    if target.usb is not None:
-        path.write_bytes(with_dfu_suffix(path.read_bytes(), *target.usb))
-    return read_report(json.loads((directory / REPORT).read_text()), target, path.name)
+    if target.dfu is not None:
+        path.write_bytes(with_dfu_suffix(path.read_bytes(), *target.dfu))
+    report = json.loads((directory / REPORT).read_text())
+    return read_report(report, target, path.name, top.frequency)
 
 
-def read_report(report: Any, target: Target, bitstream: str) -> Outcome:
-    """Return what the report of nextpnr says."""
+def read_report(report: Any, target: Target, bitstream: str, frequency: int) -> Outcome:
+    """Return what the report of nextpnr says of an accelerator at a frequency in Hz."""
     cells = _CELLS[target.family]
     found = report["utilization"]
-    # There is one clock; where the oscillator's pin is told apart, nothing runs with that.
-    fmax = min(one["achieved"] for one in report["fmax"].values()) * 1e6
+    # A clock that is not the accelerator's has a constraint of its own: the least share counts.
+    spare = min(one["achieved"] / one["constraint"] for one in report["fmax"].values())
     return Outcome(
-        fmax,
+        spare * frequency,
         {kind: found[cell]["used"] for kind, cell in cells.items() if cell in found},
         {kind: found[cell]["available"] for kind, cell in cells.items() if cell in found},
         bitstream,

@@ -6,16 +6,9 @@ __all__ = ["TARGETS"]
 
 
 def _platform():
-    from amaranth.build import Attrs
     from amaranth_boards.orangecrab_r0_2 import OrangeCrabR0_2_25FPlatform
-    from amaranth_boards.resources import UARTResource
 
-    board = OrangeCrabR0_2_25FPlatform()
-    # Pins 0 and 1 of the Feather's header, which are its UART; an adapter goes there.
-    board.add_resources([
-        UARTResource(0, rx="0", tx="1", conn=("io", 0), attrs=Attrs(IO_TYPE="LVCMOS33"))
-    ])
-    return board
+    return OrangeCrabR0_2_25FPlatform()
 
 
 TARGETS = (
@@ -29,14 +22,14 @@ TARGETS = (
         clock=("clk", 0),
         oscillator=48_000_000,
         frequency=48_000_000,
-        uart=("uart", 0),
-        link="header: RX on pin 0, TX on pin 1, 3.3 V",
+        link="USB, the board's own socket",
         lanes=32,
         document="https://github.com/orangecrab-fpga/orangecrab-hardware",
+        usb=("usb", 0),
         leds=(("rgb_led", 0, "g"), ("rgb_led", 0, "r")),
         reset=("button", 0),
         loader=("-b", "orangeCrab"),
-        usb=(0x1209, 0x5AF0),
+        dfu=(0x1209, 0x5AF0),
         options={"ecppack_opts": "--compress --freq 38.8"},
     ),
 )

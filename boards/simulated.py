@@ -9,11 +9,14 @@ from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.uart import LEAST, UartReceiver, UartTransmitter
+from spiker_hdl.link.uart import LEAST
 from spiker_hdl.model.check import check_kind
 
 from .target import Pin, Target
 from .top import BoardTop
+from .uart_host import UART_WIRES, UartHost
+from .usb_host import UsbHost
+from .usb_transactions import USB_WIRES
 
 __all__ = ["BoardOnWire", "BoardPins", "ModelClock", "ModelPins"]
 
@@ -26,22 +29,23 @@ class ModelClock(wiring.Component):
 
     Members
     -------
-    clk, locked : Out(1)
+    clk, locked, source : Out(1)
     """
 
     clk: Signal
     locked: Signal
+    source: Signal
 
     def __init__(self, port: Any, *_: Any):
         self.port = port
-        super().__init__({"clk": Out(1), "locked": Out(1)})
+        super().__init__({"clk": Out(1), "locked": Out(1), "source": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
 
         m.domains.source = ClockDomain(reset_less=True, local=True)
         m.submodules.pin = pin = io.Buffer(io.Direction.Input, self.port)
-        m.d.comb += [self.clk.eq(pin.i), ClockSignal("source").eq(pin.i)]
+        m.d.comb += [self.clk.eq(pin.i), self.source.eq(pin.i), ClockSignal("source").eq(pin.i)]
         count = Signal(range(LOCKING + 1))
         with m.If(count == LOCKING):
             m.d.source += self.locked.eq(1)
@@ -60,6 +64,7 @@ class ModelPins:
 
     def __init__(self, target: Target):
         self.board = target.platform()
+        self.device = self.board.device  # LUNA asks for it
         self.ports: dict[Pin, Any] = {}
 
     def request(self, name: str, number: int, *, dir: str) -> Any:
@@ -91,8 +96,8 @@ class BoardPins(wiring.Component):
         The oscillator.
     pressed : In(1)
         Whether the button is that resets, if there is one.
-    rx : In(1)
-    tx : Out(1)
+    wires : In(UART_WIRES) or In(USB_WIRES)
+        What a computer has, the other way round.
     leds : Out
         Levels of the lights.
     idle : Out(1)
@@ -101,8 +106,7 @@ class BoardPins(wiring.Component):
 
     clk: Signal
     pressed: Signal
-    rx: Signal
-    tx: Signal
+    wires: Any
     leds: Signal
     idle: Signal
 
@@ -113,8 +117,7 @@ class BoardPins(wiring.Component):
         super().__init__({
             "clk": In(1),
             "pressed": In(1),
-            "rx": In(1),
-            "tx": Out(1),
+            "wires": In(UART_WIRES if top.target.usb is None else USB_WIRES),
             "leds": Out(len(top.target.leds)),
             "idle": Out(1),
         })
@@ -127,11 +130,20 @@ class BoardPins(wiring.Component):
         m.submodules.top = DomainRenamer("board")(Fragment.get(self.top, self.pins))
         m.d.comb += [
             ports[target.clock].i.eq(self.clk),
-            ports[*target.uart, "rx"].i.eq(self.rx),
-            self.tx.eq(ports[*target.uart, "tx"].o),
             self.leds.eq(Cat(ports[pin].o for pin in target.leds)),
             self.idle.eq(self.top.idle),
         ]
+        if target.usb is None:
+            rx, tx = (ports[*target.port, name] for name in ("rx", "tx"))
+            m.d.comb += [rx.i.eq(self.wires.rx), self.wires.tx.eq(tx.o)]
+        else:
+            d_p, d_n, pullup = (ports[*target.port, name] for name in ("d_p", "d_n", "pullup"))
+            m.d.comb += [
+                Cat(d_p.i, d_n.i).eq(self.wires.levels),
+                self.wires.driving.eq(d_p.oe | d_n.oe),
+                self.wires.drive.eq(Cat(d_p.o & d_p.oe, d_n.o & d_n.oe)),
+                self.wires.pulled.eq(pullup.o),
+            ]
         if target.reset is not None:
             button = ports[target.reset]
             m.d.comb += button.i.eq(self.pressed ^ button.invert[0])
@@ -140,7 +152,7 @@ class BoardPins(wiring.Component):
 
 
 class BoardOnWire(wiring.Component):
-    """A board with what a host has before it: bytes, which a UART of its own sends and receives.
+    """A board with what a host has before it: bytes, which its own UART or USB sends and receives.
 
     Parameters
     ----------
@@ -148,7 +160,7 @@ class BoardOnWire(wiring.Component):
     link : Link
         With the accelerator.
     divisor : int
-        Clock cycles of a bit; the board's own wire is slower.
+        Clock cycles of a bit of the UART; the board's own wire is slower.
 
     Members
     -------
@@ -175,26 +187,15 @@ class BoardOnWire(wiring.Component):
         m = Module()
 
         m.submodules.board = board = self.board
-        m.submodules.sender = sender = UartTransmitter(self.divisor)
-        m.submodules.receiver = receiver = UartReceiver(self.divisor)
-        there = Signal()
-        with m.If(board.idle):
-            m.d.sync += there.eq(1)
-        wiring.connect(m, receiver.o, wiring.flipped(self.o))
+        usb = board.top.target.usb is not None
+        m.submodules.host = host = UsbHost() if usb else UartHost(self.divisor)
+        wiring.connect(m, host.wires, board.wires)
+        wiring.connect(m, wiring.flipped(self.i), host.i)
+        wiring.connect(m, host.o, wiring.flipped(self.o))
         m.d.comb += [
             board.clk.eq(ClockSignal()),
-            sender.i.payload.eq(self.i.payload),
-            sender.i.valid.eq(self.i.valid & there),
-            self.i.ready.eq(sender.i.ready & there),
-            board.rx.eq(sender.tx),
-            receiver.rx.eq(board.tx),
+            host.busy.eq(~board.idle),
+            self.idle.eq(host.idle),
         ]
-        # Longer than a byte takes, which may be on either wire.
-        quiet = Signal(range(12 * self.divisor + 16))
-        with m.If(self.i.valid | ~board.idle | ~sender.i.ready | receiver.o.valid):
-            m.d.sync += quiet.eq(0)
-        with m.Elif(~self.idle):
-            m.d.sync += quiet.eq(quiet + 1)
-        m.d.comb += self.idle.eq(quiet == 12 * self.divisor + 15)
 
         return m

@@ -7,7 +7,10 @@ from typing import Any
 
 from spiker_hdl.model.check import check_choice, check_int
 
-__all__ = ["FAMILIES", "Capacity", "Family", "Pin", "Target"]
+__all__ = ["FAMILIES", "USB_HZ", "Capacity", "Family", "Pin", "Target"]
+
+USB_HZ = 48_000_000
+"""What the wires of USB are sampled with at full speed: four times a bit."""
 
 TOLERANCE = 0.02
 """How far a UART's clock may be off, as a share: half of what ten bits bear."""
@@ -123,23 +126,26 @@ class Target:
         Its frequency in Hz.
     frequency : int
         That of the accelerator in Hz, of a PLL unless it is the same.
-    uart : Pin
-        With parts ``rx`` and ``tx``.
     link : str
-        What carries the UART.
+        Where the link is on the board.
     lanes : int
         Recommended for what fits: most accumulators side by side in a population.
     document : str
         Where pins and capacity are from.
+    uart : Pin, optional
+        What carries the link: with parts ``rx`` and ``tx``.
+    usb : Pin, optional
+        Or else, a socket that is wired to the device: with parts ``d_p``, ``d_n`` and ``pullup``.
+        The oscillator must have 48 MHz then.
     leds : tuple of Pin
         Two: busy, and a frame was damaged. Fewer show less.
     reset : Pin, optional
         A button.
     baud : int
-        Bits a second.
+        Bits a second of the UART.
     loader : tuple of str
         Arguments of openFPGALoader that name the board; none where it cannot load.
-    usb : tuple of (int, int), optional
+    dfu : tuple of (int, int), optional
         Vendor and product in the suffix that a DFU boot loader wants behind a bitstream.
     options : dict
         Overrides of Amaranth's templates.
@@ -158,15 +164,16 @@ class Target:
     clock: Pin
     oscillator: int
     frequency: int
-    uart: Pin
     link: str
     lanes: int
     document: str
+    uart: Pin | None = None
+    usb: Pin | None = None
     leds: tuple[Pin, ...] = ()
     reset: Pin | None = None
     baud: int = 1_000_000
     loader: tuple[str, ...] = ()
-    usb: tuple[int, int] | None = None
+    dfu: tuple[int, int] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     zynq: bool = False
     touched: bool = False
@@ -174,7 +181,17 @@ class Target:
     def __post_init__(self) -> None:
         check_choice("Family", self.family, sorted(FAMILIES))
         check_int("Lanes", self.lanes, 1)
-        self.divisor(self.frequency)
+        if (self.uart is None) == (self.usb is None):
+            raise ValueError(
+                f"Link must be a UART or USB, and {self.title} has "
+                f"{'neither' if self.uart is None else 'both'}"
+            )
+        if self.usb is not None and self.oscillator != USB_HZ:
+            raise ValueError(
+                f"Oscillator must have {USB_HZ / 1e6:g} MHz for USB, not "
+                f"{self.oscillator / 1e6:g} MHz"
+            )
+        self.check_clock(self.frequency)
 
     @property
     def kind(self) -> Family:
@@ -185,6 +202,24 @@ class Target:
     def built(self) -> bool:
         """Whether a bitstream can be made without the vendor's tools."""
         return bool(self.kind.tools)
+
+    @property
+    def port(self) -> Pin:
+        """The pins of the link."""
+        found = self.uart if self.usb is None else self.usb
+        assert found is not None  # as was checked
+        return found
+
+    @property
+    def path(self) -> str:
+        """What carries the link, and where it is, in words."""
+        carrier = f"{self.baud:,} baud" if self.usb is None else "12 Mbit/s"
+        return f"{carrier}, {self.link}"
+
+    def check_clock(self, frequency: float) -> None:
+        """Raise :exc:`ValueError` where the link cannot be had at a clock, in Hz."""
+        if self.usb is None:
+            self.divisor(frequency)
 
     def divisor(self, frequency: float) -> int:
         """Return the clock cycles of a bit of the UART.

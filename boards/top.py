@@ -9,13 +9,17 @@ from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.wiring import Out
 
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.uart import SerialLink
 from spiker_hdl.model.check import check_int, check_kind
 
 from .clocks import Clock
 from .target import Pin, Target
+from .uart import UartCarrier
+from .usb import UsbCarrier
 
 __all__ = ["BoardTop", "add_clock", "request"]
+
+DIGITS = 16
+"""Of the network's digest, which are the serial number where the board is a device of USB."""
 
 LIGHT = 0.1
 """Seconds for which the light of a damaged frame is on."""
@@ -43,9 +47,9 @@ def add_clock(
     oscillator: Any,
     buttons: Iterable[Any],
 ) -> None:
-    """Give a module the domain ``sync``.
+    """Give a module the domains ``sync`` and, within it, ``oscillator``, which has no reset.
 
-    Its reset is held while a button is pressed, and until clock and memories can be used.
+    The reset is held while a button is pressed, and until clock and memories can be used.
 
     Parameters
     ----------
@@ -63,7 +67,8 @@ def add_clock(
         oscillator, target.family, target.device, target.oscillator, frequency
     )
     m.domains.sync = ClockDomain()
-    m.d.comb += ClockSignal().eq(made.clk)
+    m.domains.oscillator = ClockDomain(reset_less=True, local=True)
+    m.d.comb += [ClockSignal().eq(made.clk), ClockSignal("oscillator").eq(made.source)]
     pressed = Const(0)
     for port in buttons:
         m.submodules.button = button = io.Buffer(io.Direction.Input, port)
@@ -95,7 +100,7 @@ class BoardTop(wiring.Component):
     clock : callable
         Makes the clock of a port, of family, device, and two frequencies: see :class:`Clock`.
     divisor : int, optional
-        Clock cycles of a bit, where it is not the board's.
+        Clock cycles of a bit of the UART, where it is not the board's.
 
     Members
     -------
@@ -122,7 +127,9 @@ class BoardTop(wiring.Component):
         self.link = link
         self.frequency = target.frequency if frequency is None else frequency
         self.clock = clock
-        self.divisor = target.divisor(self.frequency) if divisor is None else divisor
+        if divisor is None and target.usb is None:
+            divisor = target.divisor(self.frequency)
+        self.divisor = divisor
         super().__init__({"idle": Out(1)})
 
     def elaborate(self, platform):
@@ -130,23 +137,32 @@ class BoardTop(wiring.Component):
 
         target = self.target
         reset = () if target.reset is None else (target.reset,)
-        pins = (target.clock, target.uart, *reset, *target.leds)
-        oscillator, uart, *others = request(platform, pins)
+        pins = (target.clock, target.port, *reset, *target.leds)
+        oscillator, port, *others = request(platform, pins)
         add_clock(m, target, self.frequency, self.clock, oscillator, others[: len(reset)])
-        m.submodules.serial = serial = SerialLink(self.link, self.divisor)
 
-        m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
-        m.submodules.tx = tx = io.Buffer(io.Direction.Output, uart.tx)
-        m.d.comb += [serial.rx.eq(rx.i), tx.o.eq(serial.tx), self.idle.eq(serial.idle)]
+        m.submodules.link = link = self.link
+        m.submodules.carrier = carrier = self._carrier(port)
+        wiring.connect(m, carrier.o, link.i)
+        wiring.connect(m, link.o, carrier.i)
+        m.d.comb += self.idle.eq(link.idle & carrier.idle)
 
         light = Signal(range(int(LIGHT * self.frequency) + 1))
-        with m.If(serial.damaged):
+        with m.If(link.damaged):
             m.d.sync += light.eq(int(LIGHT * self.frequency))
         with m.Elif(light != 0):
             m.d.sync += light.eq(light - 1)
-        leds = zip(others[len(reset) :], (~serial.idle, light != 0), strict=False)
+        leds = zip(others[len(reset) :], (~self.idle, light != 0), strict=False)
         for n, (port, on) in enumerate(leds):
             m.submodules[f"led_{n}"] = led = io.Buffer(io.Direction.Output, port)
             m.d.comb += led.o.eq(on)
 
         return m
+
+    def _carrier(self, port) -> UartCarrier | UsbCarrier:
+        """Return what carries the bytes of the link."""
+        target = self.target
+        if target.usb is not None:
+            digest = self.link.accelerator.network.digest
+            return UsbCarrier(port, product=target.title, serial=digest[:DIGITS])
+        return UartCarrier(port, self.divisor)

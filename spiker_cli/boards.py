@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spiker_boards.catalog import BOARDS
-from spiker_boards.fit import find_lanes, need
+from spiker_boards.fit import board_need, find_lanes
 from spiker_boards.target import Target
 from spiker_hdl.model import Mapping, Network
 
@@ -28,7 +28,7 @@ def boards(networks: list[Path], json: Path | None) -> int:
         titles,
         ([*_row(one), *(_fits(one["fits"][name]) for name in opened)] for one in found),
     )
-    columns("Links", ["board", "UART"], ([one["name"], one["link"]] for one in found))
+    columns("Links", ["board", "link"], ([one["name"], one["link"]] for one in found))
     return 0
 
 
@@ -37,7 +37,7 @@ def _described(target: Target, networks: dict[str, Network]) -> dict[str, Any]:
     for name, network in networks.items():
         lanes = find_lanes(target, network)
         mapping = Mapping.folded(network, lanes or 1)
-        estimate = need(network, mapping, target.family)
+        estimate = board_need(target, network, mapping)
         fits[name] = {
             "lanes": lanes,
             "luts": estimate.luts,
@@ -50,7 +50,7 @@ def _described(target: Target, networks: dict[str, Network]) -> dict[str, Any]:
         "family": target.family,
         "oscillator_hz": target.oscillator,
         "clock_hz": target.frequency,
-        "link": f"{target.baud:,} baud, {target.link}",
+        "link": target.path,
         "luts": target.capacity.luts,
         "block_rams": target.capacity.block_rams,
         "makes": "bitstream" if target.built else f"project for {target.kind.vendor}",

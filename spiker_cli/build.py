@@ -157,7 +157,7 @@ def rows(report: dict[str, Any], target: Target) -> list[tuple[str, Any]]:
     found += [
         ("cycles a sample", f"{cycles:,.0f} ({report['timing']['data']})"),
         ("time a sample", f"{cycles / clock * 1e6:,.1f} us, but for the link's"),
-        ("link", f"{report['baud']:,} baud, {target.link}"),
+        ("link", target.path),
         ("built in", f"{report['seconds']:g} s"),
     ]
     if not target.touched:

@@ -5,7 +5,7 @@ from small import make_network
 
 from spiker_boards.building import build_board, read_build
 from spiker_boards.catalog import BOARDS
-from spiker_boards.fit import need
+from spiker_boards.fit import board_need
 from spiker_hdl.model import Mapping
 
 
@@ -35,7 +35,7 @@ def test_a_bitstream(name, begin, least, tmp_path):
     # Capacities are those of the device, and the estimate is near what was made.
     assert luts["available"] == target.capacity.luts
     assert said["utilization"]["block_rams"]["available"] == target.capacity.block_rams
-    assert luts["used"] == pytest.approx(need(network, mapping, target.family).luts, rel=0.35)
+    assert luts["used"] == pytest.approx(board_need(target, network, mapping).luts, rel=0.35)
     assert {"synthesis.log", "place_and_route.log"} <= {
         path.name for path in (tmp_path / "made").iterdir()
     }

@@ -147,11 +147,11 @@ class Wires:
         self.tx, self.leds = [], []
 
     async def cycle(self, ctx, level):
-        ctx.set(self.dut.rx, level)
+        ctx.set(self.dut.wires.rx, level)
         for clock in (1, 0):
             ctx.set(self.dut.clk, clock)
             await ctx.delay(1e-8)
-        self.tx.append(ctx.get(self.dut.tx))
+        self.tx.append(ctx.get(self.dut.wires.tx))
         self.leds.append(ctx.get(self.dut.leds))
 
     async def say(self, ctx, text):
@@ -183,7 +183,7 @@ def test_clock_reset_wires_and_lights(name, dark):
     marks = {}
 
     async def process(ctx):
-        ctx.set(dut.rx, 1)
+        ctx.set(dut.wires.rx, 1)
         await wires.wait(ctx, 400)  # until the reset is over
         marks["quiet"] = len(wires.tx)
         await wires.wait(ctx, 20)

@@ -1,0 +1,60 @@
+"""The UART of a board, between the link and its pins."""
+
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import io, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spiker_hdl.link.uart import UartReceiver, UartTransmitter
+
+__all__ = ["UartCarrier"]
+
+
+class UartCarrier(wiring.Component):
+    """Bytes over the pins of a UART.
+
+    Parameters
+    ----------
+    port
+        With parts ``rx`` and ``tx``.
+    divisor : int
+        Clock cycles of a bit.
+
+    Members
+    -------
+    i, o : stream.Signature(8)
+        To and from the host.
+    idle : Out(1)
+        All bytes have left.
+    """
+
+    i: Any
+    o: Any
+    idle: Signal
+
+    def __init__(self, port: Any, divisor: int):
+        self.port = port
+        self.divisor = divisor
+        super().__init__({
+            "i": In(stream.Signature(8)),
+            "o": Out(stream.Signature(8)),
+            "idle": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.rx = rx = io.Buffer(io.Direction.Input, self.port.rx)
+        m.submodules.tx = tx = io.Buffer(io.Direction.Output, self.port.tx)
+        m.submodules.receiver = receiver = UartReceiver(self.divisor)
+        m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
+        wiring.connect(m, wiring.flipped(self.i), transmitter.i)
+        wiring.connect(m, receiver.o, wiring.flipped(self.o))
+        m.d.comb += [
+            receiver.rx.eq(rx.i),
+            tx.o.eq(transmitter.tx),
+            self.idle.eq(transmitter.i.ready),
+        ]
+
+        return m
