@@ -127,7 +127,9 @@ class BoardTop(wiring.Component):
         self.link = link
         self.frequency = target.frequency if frequency is None else frequency
         self.clock = clock
-        if divisor is None and target.usb is None:
+        if target.usb is not None:
+            divisor = None
+        elif divisor is None:
             divisor = target.divisor(self.frequency)
         self.divisor = divisor
         super().__init__({"idle": Out(1)})
@@ -161,8 +163,7 @@ class BoardTop(wiring.Component):
 
     def _carrier(self, port) -> UartCarrier | UsbCarrier:
         """Return what carries the bytes of the link."""
-        target = self.target
-        if target.usb is not None:
-            digest = self.link.accelerator.network.digest
-            return UsbCarrier(port, product=target.title, serial=digest[:DIGITS])
-        return UartCarrier(port, self.divisor)
+        if self.divisor is not None:
+            return UartCarrier(port, self.divisor)
+        digest = self.link.accelerator.network.digest
+        return UsbCarrier(port, product=self.target.title, serial=digest[:DIGITS])

@@ -101,7 +101,7 @@ def handshake(pid: Pid) -> bytes:
     return bytes([pid])
 
 
-class Octet(data.Struct):
+class Octet(data.StructLayout):
     """A byte of a packet.
 
     Members
@@ -110,8 +110,8 @@ class Octet(data.Struct):
     last : unsigned(1)
     """
 
-    octet: 8
-    last: 1
+    def __init__(self):
+        super().__init__({"octet": 8, "last": 1})
 
 
 class PacketSender(wiring.Component):
@@ -133,8 +133,8 @@ class PacketSender(wiring.Component):
 
     def __init__(self):
         super().__init__({
-            "i": In(stream.Signature(Octet)),
-            "levels": Out(2, init=J),
+            "i": In(stream.Signature(Octet())),
+            "levels": Out(2),
             "driving": Out(1),
         })
 
@@ -151,7 +151,7 @@ class PacketSender(wiring.Component):
         m.d.sync += phase.eq(phase + 1)
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += [self.driving.eq(0), self.levels.eq(J)]
+                m.d.sync += self.levels.eq(J)
                 m.d.sync += [shift.eq(SYNC), left.eq(8), final.eq(0), ones.eq(0), ends.eq(0)]
                 with m.If(self.i.valid):
                     m.d.sync += phase.eq(0)
@@ -181,6 +181,7 @@ class PacketSender(wiring.Component):
                     with m.If(ends == 1):
                         m.d.sync += self.levels.eq(J)
                     with m.Elif(ends == 2):
+                        m.d.sync += self.driving.eq(0)
                         m.next = "Idle"
 
         return m
@@ -201,7 +202,7 @@ class PacketReceiver(wiring.Component):
     end : Out(1)
         In this cycle, a packet has ended.
     good : Out(1)
-        Whether it was of whole bytes, all of its zeros between ones as they must be.
+        Whether it was of whole bytes and of levels that there are, zeros put in as they must be.
     """
 
     levels: Signal
@@ -252,5 +253,7 @@ class PacketReceiver(wiring.Component):
         with m.Elif(sample):
             m.d.sync += [ones.eq(Mux(bit, ones + 1, 0)), count.eq(count + 1)]
             m.d.sync += [self.octet.eq(Cat(self.octet[1:], bit)), self.valid.eq(count == 7)]
+            with m.If(self.levels == J | K):
+                m.d.sync += self.good.eq(0)
 
         return m

@@ -43,7 +43,7 @@ class FixedPackets(wiring.Component):
 
     def __init__(self, packets: Collection[bytes]):
         self.at: dict[bytes, int] = {}
-        self.words: list[dict[str, int]] = []
+        self.words: list[Any] = []
         for one in packets:
             if one not in self.at:
                 self.at[one] = len(self.words)
@@ -51,13 +51,13 @@ class FixedPackets(wiring.Component):
                 self.words += [{"octet": octet, "last": n == last} for n, octet in enumerate(one)]
         super().__init__({
             "start": In(range(len(self.words))),
-            "o": Out(stream.Signature(Octet)),
+            "o": Out(stream.Signature(Octet())),
         })
 
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.memory = memory = Memory(shape=Octet, depth=len(self.words), init=self.words)
+        m.submodules.memory = memory = Memory(shape=Octet(), depth=len(self.words), init=self.words)
         read = memory.read_port(domain="comb")
         count = Signal(range(len(self.words)))
         m.d.comb += [
@@ -91,7 +91,7 @@ class OutgoingPacket(wiring.Component):
     def __init__(self):
         super().__init__({
             "i": In(stream.Signature(8)),
-            "o": Out(stream.Signature(Octet)),
+            "o": Out(stream.Signature(Octet())),
             "taken": In(1),
         })
 

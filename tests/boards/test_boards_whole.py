@@ -59,8 +59,10 @@ class Talk:
         return layout.result(found, "board")
 
 
-def simulated(target, network, lanes, wire=InterpretedWire):
-    """Return a session with a simulated board."""
+def simulated(target, network, lanes, wire=None):
+    """Return a session with a simulated board; where a host of USB is part of it, compiled."""
+    if wire is None:
+        wire = InterpretedWire if target.usb is None else CompiledWire
     accelerator = Accelerator(network, Mapping.folded(network, lanes))
     return Talk(wire(BoardOnWire(target, Link(accelerator, version=spiker_hdl.__version__))))
 
@@ -73,7 +75,7 @@ def digits():
     return network, lambda count: encoders.encoder_of("rate")(values[:count], 2)
 
 
-# -- every board, from its UART ------------------------------------------------------------------
+# -- every board, from its UART or USB -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", BOARDS)
