@@ -30,13 +30,13 @@ WANTED = {
     "de10_nano",
 }
 
-# Clock, receiver and transmitter, by the boards' documents.
+# Clock; receiver and transmitter, or D+, D- and the pull-up; by the boards' documents.
 PINS = {
     "icebreaker": ("35", "6", "9"),
     "ulx3s_25f": ("G2", "M1", "L4"),
     "ulx3s_45f": ("G2", "M1", "L4"),
     "ulx3s_85f": ("G2", "M1", "L4"),
-    "orangecrab": ("A9", "N17", "M18"),
+    "orangecrab": ("A9", "N1", "M2", "N2"),
     "colorlight_i5": ("P3", "H18", "J17"),
     "tang_nano_9k": ("52", "18", "17"),
     "tang_nano_20k": ("4", "70", "69"),
@@ -67,15 +67,15 @@ def test_pins_and_clock_are_those_of_the_board(name):
     target = BOARDS[name]
     platform = target.platform()
     assert platform.lookup(*target.clock).clock.frequency == target.oscillator
-    pins = (target.clock, target.uart, *target.leds, target.reset)
-    clock, uart, *others = request(platform, pins)
-    ports = [clock, uart.rx, uart.tx]
+    pins = (target.clock, target.port, *target.leds, target.reset)
+    clock, link, *others = request(platform, pins)
+    inward, outward, both = io.Direction.Input, io.Direction.Output, io.Direction.Bidir
+    wanted = {"rx": inward, "tx": outward}
+    if target.usb is not None:
+        wanted = {"d_p": both, "d_n": both, "pullup": outward}
+    ports = [clock, *(getattr(link, part) for part in wanted)]
     assert tuple(port.io.metadata[0].name for port in ports) == PINS[name]
-    assert [port.direction for port in ports] == [
-        io.Direction.Input,
-        io.Direction.Input,
-        io.Direction.Output,
-    ]
+    assert [port.direction for port in ports] == [inward, *wanted.values()]
     names = [port.io.metadata[0].name for port in (*ports, *others)]
     assert len(set(names)) == len(names)
     assert target.document.startswith("https://")
@@ -83,12 +83,13 @@ def test_pins_and_clock_are_those_of_the_board(name):
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_clock_and_uart_fit_each_other(name):
+def test_clock_and_link_fit_each_other(name):
     target = BOARDS[name]
     clock = Clock(None, target.family, target.device, target.oscillator, target.frequency)
     assert clock.frequency == pytest.approx(target.frequency, rel=0.01)
-    divisor = target.divisor(clock.frequency)
-    assert clock.frequency / divisor == pytest.approx(target.baud, rel=0.02)
+    if target.usb is None:
+        divisor = target.divisor(clock.frequency)
+        assert clock.frequency / divisor == pytest.approx(target.baud, rel=0.02)
 
 
 @pytest.mark.parametrize(
