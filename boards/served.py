@@ -42,7 +42,7 @@ def simulated_link(
     engine : {"auto", "compiled", "amaranth"}
         The link's Verilog compiled, or Amaranth's simulator, which needs no tools and is slow.
     target : Target, optional
-        A board whose whole top is simulated, from its UART's pins on, or a Zynq's from the
+        A board whose whole top is simulated, from the pins of its link on, or a Zynq's from the
         registers that its ARM sees; compiled alone, as the other is too slow for a host that
         waits.
     encoding : Encoding, optional

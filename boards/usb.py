@@ -12,7 +12,7 @@ from typing import Any
 from amaranth import *
 from amaranth.hdl import Fragment
 from amaranth.lib import io, stream, wiring
-from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
 from amaranth.lib.fifo import AsyncFIFO
 from amaranth.lib.wiring import In, Out
 
@@ -28,6 +28,9 @@ VENDOR, PRODUCT = 0x1209, 0x0001
 
 DEPTH = 8
 """Bytes between the two clocks, each way."""
+
+LOW = 60
+"""Cycles at 12 MHz, or 5 us, behind which both wires low are a reset."""
 
 PATIENCE = 16
 """Cycles at 12 MHz that a packet which could be longer waits for its next byte."""
@@ -85,7 +88,8 @@ class UsbCarrier(wiring.Component):
         m.submodules.d_n = d_n = io.Buffer(io.Direction.Bidir, self.port.d_n)
         m.submodules.pullup = pullup = io.Buffer(io.Direction.Output, self.port.pullup)
         device, fragment = self._device(SimpleNamespace(d_p=d_p, d_n=d_n, pullup=pullup), platform)
-        m.submodules.device = fragment
+        # Of a reset of the bus LUNA takes a new address; and packets begin with number 0 (9.1.1.5).
+        m.submodules.device = ResetInserter({"usb": self._bus_reset(m, d_p, d_n)})(fragment)
         there = Signal()
         m.d.usb += there.eq(1)  # the host sees the reset as a plug that is drawn
         m.d.comb += device.connect.eq(there)
@@ -139,6 +143,17 @@ class UsbCarrier(wiring.Component):
             m.submodules[f"{domain}_reset"] = ResetSynchronizer(ResetSignal(), domain=domain)
         if hasattr(platform, "add_clock_constraint"):
             platform.add_clock_constraint(clk, USB_HZ // 4)
+
+    def _bus_reset(self, m, d_p, d_n) -> Signal:
+        """Return whether the host has pulled both wires down for long (7.1.7.5)."""
+        low, reset, count = Signal(), Signal(), Signal(range(LOW + 1))
+        m.submodules.low = FFSynchronizer(~(d_p.i | d_n.i), low, o_domain="usb")
+        m.d.usb += reset.eq(count == LOW)
+        with m.If(~low):
+            m.d.usb += count.eq(0)
+        with m.Elif(count != LOW):
+            m.d.usb += count.eq(count + 1)
+        return reset
 
     def _device(self, bus, platform) -> tuple[Any, Fragment]:
         """Return LUNA's device with its streams, and what it is made of."""

@@ -249,6 +249,14 @@ class Computer:
         self.delays = []
         self.bytes = bytearray()
 
+    async def reset(self, ctx):
+        ctx.set(self.dut.reset, 1)
+        for _ in range(1400):
+            await ctx.tick()
+            assert ctx.get(self.dut.pulled)
+        ctx.set(self.dut.reset, 0)
+        await ctx.tick().repeat(40)
+
     async def say(self, ctx, packet):
         await give(ctx, self.dut.say, packet)
         await ctx.tick().until(~self.dut.own)
@@ -315,10 +323,7 @@ def with_computer(process, limit=60_000):
         ctx.set(dut.o.ready, 1)
         await ctx.tick().until(dut.pulled)
         await ctx.tick().repeat(40)
-        ctx.set(dut.reset, 1)
-        await ctx.tick().repeat(1400)
-        ctx.set(dut.reset, 0)
-        await ctx.tick().repeat(40)
+        await computer.reset(ctx)
         await process(ctx, computer)
 
     async def note(ctx):
@@ -413,6 +418,24 @@ def test_bytes_are_taken_once_and_given_until_acknowledged():
         assert await computer.ask(ctx, 0, 4) == handshake(Pid.NAK)
 
     assert with_computer(process).bytes == b"onetwo"
+
+
+def test_a_reset_of_the_bus_begins_anew():
+    async def process(ctx, computer):
+        dut = computer.dut
+        give_it, first = token(Pid.OUT, 0, 4), data_packet(Pid.DATA0, b"one")
+        for octet in b"xy":
+            assert await computer.tell(ctx, give_it, first) == handshake(Pid.ACK)
+            ctx.set(dut.i.valid, 1)
+            ctx.set(dut.i.payload, octet)
+            await ctx.tick().until(dut.i.ready)
+            ctx.set(dut.i.valid, 0)
+            await ctx.tick().repeat(200)
+            assert await computer.ask(ctx, 0, 4) == (Pid.DATA0, bytes([octet]))
+            assert await computer.control(ctx, 0, "00 05 55 00 00 00 00 00")
+            await computer.reset(ctx)
+
+    assert with_computer(process).bytes == b"oneone"
 
 
 # -- bytes, from a host's side -------------------------------------------------------------------
