@@ -1,7 +1,5 @@
 """Bitstreams by the open tools, of a small network, and what is said of them."""
 
-import re
-
 import pytest
 from small import make_network
 
@@ -42,19 +40,3 @@ def test_a_bitstream(name, begin, least, tmp_path):
         path.name for path in (tmp_path / "made").iterdir()
     }
     assert all(version[0].isdigit() for version in said["tools"].values())
-
-
-def test_a_bitstream_with_usb(tmp_path):
-    network = make_network(8)
-    mapping, target = Mapping.folded(network, 1), BOARDS["orangecrab"]
-    said = build_board(network, target, tmp_path / "made", mapping=mapping, frequency=36_000_000)
-    assert said["baud"] is None
-    assert said["fmax_hz"] >= said["clock_hz"] == 36_000_000
-    # The wires', the accelerator's, and that of what is USB.
-    log = (tmp_path / "made" / "place_and_route.log").read_text()
-    (*_, found) = log.split("Max frequency for clock", 1)
-    assert {f"PASS at {one}.00 MHz" for one in (48, 36, 12)} <= set(
-        re.findall(r"PASS at [\d.]+ MHz", found)
-    )
-    luts = said["utilization"]["luts"]["used"]
-    assert luts == pytest.approx(board_need(target, network, mapping).luts, rel=0.35)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from amaranth import *
+from amaranth.back import rtlil
 from amaranth.hdl import Fragment
 from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -15,8 +16,9 @@ from amaranth.sim import Simulator
 from small import make_network
 
 from spiker_boards.catalog import BOARDS
+from spiker_boards.clocks import Clock
 from spiker_boards.fit import board_need, need
-from spiker_boards.flow import read_report
+from spiker_boards.flow import make_plan, read_report
 from spiker_boards.simulated import BoardPins, ModelClock
 from spiker_boards.tools import ToolError
 from spiker_boards.top import BoardTop
@@ -153,12 +155,12 @@ def test_a_receiver_hears_what_a_sender_says():
     random = np.random.default_rng(1)
     packets = [bytes([255] * 9), bytes(5), b"\x7e\x3f\xfc", *(random.bytes(n) for n in (1, 2, 12))]
     levels = []
-    for packet in packets:
+    for n, packet in enumerate(packets):
         # Of another clock, and with edges that come early or late by a cycle.
         bits = sent_levels([packet])[::4]
         ends = np.cumsum(np.full(len(bits), 4)) + random.integers(0, 2, len(bits))
         widths = np.diff(ends, prepend=random.integers(0, 2))
-        levels += IDLE + np.repeat(bits, widths).tolist()
+        levels += IDLE + n % 4 * [LEVELS["J"]] + np.repeat(bits, widths).tolist()
     assert heard(levels + IDLE) == [(packet, True) for packet in packets]
 
 
@@ -595,6 +597,26 @@ def test_its_clock_is_constrained():
     platform = Lattice()
     Fragment.get(UsbCarrier(port(), product="x", serial="1"), platform)
     assert platform.constraints == [("clk", 12_000_000)]
+
+
+@pytest.mark.parametrize("wanted", [48_000_000, 36_000_000])
+def test_the_oscillator_goes_past_the_pll(wanted):
+    pin = io.SimulationPort("i", 1, name="pin")
+    clock = Clock(pin, "ecp5", "LFE5U-25F", 48_000_000, wanted)
+    ports = [pin.i, clock.clk, clock.locked, clock.source]
+    text = rtlil.convert(clock, ports=ports, emit_src=False)
+    assert "connect \\source \\pin__i [0]" in text
+    assert ("connect \\clk \\pin__i [0]" in text) == (wanted == 48_000_000)
+
+
+def test_place_and_route_is_told_of_both(tmp_path):
+    link = Link(Accelerator(make_network(3)), version="0.1.0")
+    make_plan(BoardTop(BOARDS["orangecrab"], link, frequency=36_000_000), tmp_path, {})
+    text = (tmp_path / "top.lpf").read_text()
+    assert 'FREQUENCY PORT "clk_0__io" 48000000.0 HZ;' in text
+    assert 'FREQUENCY NET "carrier.clk" 12000000.0 HZ;' in text
+    for part, pin in {"d_p": "N1", "d_n": "M2", "pullup": "N2"}.items():
+        assert f'LOCATE COMP "usb_0__{part}__io" SITE "{pin}";' in text
 
 
 def test_clocks_that_are_not_the_accelerators():
