@@ -38,6 +38,7 @@ from spiker_hdl.link.frames import IDENTIFY, IDENTITY, Frame, Identity, Reader, 
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.rtl.queue import Queue
+from spiker_hdl.simulate.build import TOOLS
 from spiker_hdl.simulate.wire import CompiledWire
 
 LEVELS = {"0": 0b00, "J": 0b01, "K": 0b10, "1": 0b11}
@@ -579,6 +580,31 @@ def test_a_button_draws_the_plug():
 
 
 # -- clocks, and what is refused -----------------------------------------------------------------
+
+
+class Divided(wiring.Component):
+    """Counts by a clock that a register makes of the other: the wire gives the count."""
+
+    i: In(stream.Signature(8))
+    o: Out(stream.Signature(8))
+    idle: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.domains.half = ClockDomain(reset_less=True, local=True)
+        clk, count = Signal(), Signal(8)
+        m.d.sync += clk.eq(~clk)
+        m.d.half += count.eq(count + 1)
+        m.d.comb += [ClockSignal("half").eq(clk), self.o.payload.eq(count), self.o.valid.eq(1)]
+        m.d.comb += self.i.ready.eq(1)
+
+        return m
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_clock_that_a_register_makes(tool):
+    assert list(CompiledWire(Divided(), tool=tool).turn(b"", 9)) == [0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 
 class Lattice:
