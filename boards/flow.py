@@ -36,7 +36,7 @@ class Outcome:
     Members
     -------
     fmax : float
-        Fastest clock of the accelerator, in Hz; less where another clock is nearer to its limit.
+        Fastest clock of the accelerator, in Hz; less where one of USB is nearer to its limit.
     used, available : dict of str to int
         Cells by kind: ``luts``, ``flip_flops``, ``block_rams``, ``sprams``.
     bitstream : str
@@ -128,10 +128,15 @@ def read_report(report: Any, target: Target, bitstream: str, frequency: int) -> 
     """Return what the report of nextpnr says of an accelerator at a frequency in Hz."""
     cells = _CELLS[target.family]
     found = report["utilization"]
-    # A clock that is not the accelerator's has a constraint of its own: the least share counts.
-    spare = min(one["achieved"] / one["constraint"] for one in report["fmax"].values())
+    clocks = report["fmax"].values()
+    if target.usb is None:
+        # There is one clock; where the oscillator's pin is told apart, nothing runs with that.
+        fmax = min(one["achieved"] for one in clocks) * 1e6
+    else:
+        # Each has a constraint of its own: what counts is the one that is met the least.
+        fmax = min(one["achieved"] / one["constraint"] for one in clocks) * frequency
     return Outcome(
-        spare * frequency,
+        fmax,
         {kind: found[cell]["used"] for kind, cell in cells.items() if cell in found},
         {kind: found[cell]["available"] for kind, cell in cells.items() if cell in found},
         bitstream,
