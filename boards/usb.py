@@ -94,18 +94,27 @@ class UsbCarrier(wiring.Component):
         m.d.usb += there.eq(1)  # the host sees the reset as a plug that is drawn
         m.d.comb += device.connect.eq(there)
 
+        self._receive(m, device.rx)
+        self._send(m, device.tx)
+
+        return m
+
+    def _receive(self, m, rx) -> None:
+        """Let bytes of the host cross."""
         m.submodules.received = received = AsyncFIFO(
             width=8, depth=DEPTH, w_domain="usb", r_domain="sync"
         )
         m.d.comb += [
-            received.w_data.eq(device.rx.payload),
-            received.w_en.eq(device.rx.valid),
-            device.rx.ready.eq(received.w_rdy),
+            received.w_data.eq(rx.payload),
+            received.w_en.eq(rx.valid),
+            rx.ready.eq(received.w_rdy),
             self.o.payload.eq(received.r_data),
             self.o.valid.eq(received.r_rdy),
             received.r_en.eq(self.o.ready),
         ]
 
+    def _send(self, m, tx) -> None:
+        """Let bytes to the host cross, and say where packets end."""
         m.submodules.sent = sent = AsyncFIFO(width=8, depth=DEPTH, w_domain="sync", r_domain="usb")
         # A byte with none behind it waits a while, and then is the last of a packet.
         wait = Signal(range(PATIENCE + 1))
@@ -114,18 +123,16 @@ class UsbCarrier(wiring.Component):
             sent.w_data.eq(self.i.payload),
             sent.w_en.eq(self.i.valid),
             self.i.ready.eq(sent.w_rdy),
-            device.tx.payload.eq(sent.r_data),
-            device.tx.valid.eq(sent.r_rdy & ((sent.r_level > 1) | alone)),
-            device.tx.last.eq(alone),
-            sent.r_en.eq(device.tx.valid & device.tx.ready),
+            tx.payload.eq(sent.r_data),
+            tx.valid.eq(sent.r_rdy & ((sent.r_level > 1) | alone)),
+            tx.last.eq(alone),
+            sent.r_en.eq(tx.valid & tx.ready),
+            self.idle.eq(~self.i.valid & (sent.w_level == 0) & ~self.o.valid),
         ]
         with m.If(sent.r_en):
             m.d.usb += wait.eq(0)
         with m.Elif((sent.r_level == 1) & ~alone):
             m.d.usb += wait.eq(wait + 1)
-        m.d.comb += self.idle.eq(~self.i.valid & (sent.w_level == 0) & ~self.o.valid)
-
-        return m
 
     def _clocks(self, m, platform) -> None:
         """Make the domains of LUNA: of the wires, and of all else."""

@@ -130,25 +130,7 @@ class UsbHost(wiring.Component):
             self.idle.eq((silent == SILENT) & ~self.i.valid & ~self.busy),
         ]
 
-        # Frames go before all else, the enumeration before bytes, and these and polls take turns.
-        order, at = done.order.p, done.at
-        m.d.comb += [done.order.valid.eq(1), order.bulk.eq(there)]
-        with m.If(due):
-            m.d.comb += order.token.eq(Array(at[one] for one in FRAMES)[frame])
-        with m.Elif(there & done.waiting & turn):
-            m.d.comb += [order.token.eq(at[GIVE]), order.gives.eq(1)]
-        with m.Elif(there):
-            m.d.comb += [order.token.eq(at[ASK]), order.asks.eq(1)]
-        with m.Else():
-            with m.Switch(step):
-                for n, one in enumerate(SCRIPT):
-                    with m.Case(n):
-                        m.d.comb += [
-                            order.token.eq(at[one.token]),
-                            order.data.eq(at.get(one.data, 0)),
-                            order.gives.eq(not one.incoming),
-                            order.asks.eq(one.incoming),
-                        ]
+        self._choose(m, done, step, due, frame, turn)
         with m.If(done.order.ready & ~due):
             m.d.sync += turn.eq(~turn)
 
@@ -166,3 +148,26 @@ class UsbHost(wiring.Component):
 
         # Where nothing is plugged in, nothing is known of it.
         return ResetInserter(~self.wires.pulled)(m)
+
+    def _choose(self, m, done, step, due, frame, turn) -> None:
+        """Order the next transaction: frames go first, then what is asked once, then bytes."""
+        order, at = done.order.p, done.at
+        there = step == len(SCRIPT)
+        m.d.comb += [done.order.valid.eq(1), order.bulk.eq(there)]
+        with m.If(due):
+            m.d.comb += order.token.eq(Array(at[one] for one in FRAMES)[frame])
+        # Packets that go out and polls take turns.
+        with m.Elif(there & done.waiting & turn):
+            m.d.comb += [order.token.eq(at[GIVE]), order.gives.eq(1)]
+        with m.Elif(there):
+            m.d.comb += [order.token.eq(at[ASK]), order.asks.eq(1)]
+        with m.Else():
+            with m.Switch(step):
+                for n, one in enumerate(SCRIPT):
+                    with m.Case(n):
+                        m.d.comb += [
+                            order.token.eq(at[one.token]),
+                            order.data.eq(at.get(one.data, 0)),
+                            order.gives.eq(not one.incoming),
+                            order.asks.eq(one.incoming),
+                        ]

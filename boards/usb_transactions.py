@@ -109,20 +109,12 @@ class Transactions(wiring.Component):
         wiring.connect(m, incoming.o, wiring.flipped(self.o))
         now: Any = Signal(self.order.p.shape())
         reset, heard, last = Signal(), Signal(), Signal()
-        toggle, wait = Signal(), Signal(range(RESET + 1))
+        toggle, wait = Signal(), Signal(range(ATTACHED + RESET + 1))
         own = sender.driving | reset
+        self._wire(m, own, sender, receiver, incoming)
+        self._tell(m, now, heard, toggle, incoming.pid)
         answer = (incoming.pid == Pid.DATA0) | (incoming.pid == Pid.DATA1)
         m.d.comb += [
-            # Both at once are no good; and where neither drives, the pull-up does.
-            self.levels.eq(
-                Mux(sender.driving, sender.levels, SE0)
-                | Mux(self.driving, self.drive, SE0)
-                | Mux(own | self.driving, SE0, J)
-            ),
-            receiver.levels.eq(Mux(own, J, self.levels)),
-            incoming.octet.eq(receiver.octet),
-            incoming.valid.eq(receiver.valid),
-            incoming.active.eq(receiver.active),
             incoming.keep.eq(self.kept & now.bulk),
             outgoing.taken.eq(self.acknowledged & now.bulk),
             self.waiting.eq(outgoing.o.valid),
@@ -138,12 +130,8 @@ class Transactions(wiring.Component):
         m.d.sync += wait.eq(wait + 1)
         with m.FSM():
             with m.State("Attached"):
-                with m.If(wait == ATTACHED):
-                    m.d.sync += wait.eq(0)
-                    m.next = "Reset"
-            with m.State("Reset"):
-                m.d.comb += reset.eq(1)
-                with m.If(wait == RESET):
+                m.d.comb += reset.eq(wait >= ATTACHED)
+                with m.If(wait == ATTACHED + RESET):
                     m.d.sync += wait.eq(0)
                     m.next = "Pause"
             with m.State("Pause"):
@@ -193,10 +181,29 @@ class Transactions(wiring.Component):
                 with m.If(last):
                     m.next = "Pause"
 
+        return m
+
+    def _wire(self, m, own, sender, receiver, incoming) -> None:
+        """Join what is on the wires of what both sides drive."""
         m.d.comb += [
-            self.acknowledged.eq(heard & (incoming.pid == Pid.ACK) & now.gives),
-            self.refused.eq(heard & (incoming.pid == Pid.NAK)),
-            self.stalled.eq(heard & (incoming.pid == Pid.STALL)),
+            # Both at once are no good; and where neither drives, the pull-up does.
+            self.levels.eq(
+                Mux(sender.driving, sender.levels, SE0)
+                | Mux(self.driving, self.drive, SE0)
+                | Mux(own | self.driving, SE0, J)
+            ),
+            receiver.levels.eq(Mux(own, J, self.levels)),
+            incoming.octet.eq(receiver.octet),
+            incoming.valid.eq(receiver.valid),
+            incoming.active.eq(receiver.active),
+        ]
+
+    def _tell(self, m, now, heard, toggle, pid) -> None:
+        """Say how a transaction ends, and count the packets that are kept."""
+        m.d.comb += [
+            self.acknowledged.eq(heard & (pid == Pid.ACK) & now.gives),
+            self.refused.eq(heard & (pid == Pid.NAK)),
+            self.stalled.eq(heard & (pid == Pid.STALL)),
         ]
         # What goes to the endpoint for control is answered by a packet of data 1 (8.5.3).
         with m.If(self.acknowledged & ~now.bulk):
@@ -205,5 +212,3 @@ class Transactions(wiring.Component):
             m.d.sync += toggle.eq(0)
         with m.Elif(self.kept):
             m.d.sync += toggle.eq(~toggle)
-
-        return m
