@@ -8,6 +8,7 @@ from spiker_hdl.emit.verilog import to_verilog
 from spiker_hdl.link.axi_link import AxiLink, Mailbox
 from spiker_hdl.link.axi_ports import AxiTop
 from spiker_hdl.link.bridge import Link
+from spiker_hdl.names import identifiers
 
 from .target import Target
 
@@ -55,6 +56,9 @@ proc begin {here name} {
   foreach one [ipx::get_bus_interfaces -of_objects $$core] {
     ipx::remove_bus_interface [get_property name $$one] $$core
   }
+  foreach one [ipx::get_memory_maps -of_objects $$core] {
+    ipx::remove_memory_map [get_property name $$one] $$core
+  }
   return $$core
 }
 
@@ -90,7 +94,7 @@ _SYSTEM = Template("""\
 #   vivado -mode batch -source package_ip.tcl
 #   vivado -mode batch -source system.tcl
 #
-# It is built in the directory system beside this file. Put system.bit and system.hwh on the board.
+# It is built in the directory system; system.bit and system.hwh, beside this file, go to the board.
 set here [file dirname [file normalize [info script]]]
 create_project system [file join $$here system] -part $part -force
 set_property ip_repo_paths [file join $$here packaged] [current_project]
@@ -118,11 +122,22 @@ validate_bd_design
 save_bd_design
 
 make_wrapper -files [get_files system.bd] -top -import
+set_property top system_wrapper [current_fileset]
+update_compile_order -fileset sources_1
 launch_runs impl_1 -to_step write_bitstream -jobs 4
 wait_on_run impl_1
-if {[get_property STATS.WNS [get_runs impl_1]] < 0} {
+set run [get_runs impl_1]
+if {[get_property PROGRESS $$run] ne "100%"} {
+  error "no bitstream was made: [get_property STATUS $$run]"
+}
+if {[get_property STATS.WNS $$run] < 0} {
   error "timing is not met"
 }
+set bitstream [file join [get_property DIRECTORY $$run] system_wrapper.bit]
+file copy -force $$bitstream [file join $$here system.bit]
+set handoff [glob -directory [file join $$here system] \\
+  system.*/sources_1/bd/system/hw_handoff/system.hwh]
+file copy -force [lindex $$handoff 0] [file join $$here system.hwh]
 """)
 
 
@@ -140,7 +155,9 @@ def write_ip(link: Link, target: Target, directory: Path, *, frequency: int) -> 
     frequency : int
         In Hz.
     """
-    title = link.accelerator.network.name
+    name = link.accelerator.network.name
+    title = identifiers([name])[name]  # in which there is nothing that Tcl would take for its own
+    platform = target.platform()
     cores = [
         _core("spiker_network", f"Spiking network {title}", AxiLink(link), directory),
         _core("spiker_mailbox", "Mailbox for bytes", Mailbox(), directory, _REGISTERS),
@@ -148,7 +165,7 @@ def write_ip(link: Link, target: Target, directory: Path, *, frequency: int) -> 
     names = {
         "network": "spiker_network",
         "mailbox": "spiker_mailbox",
-        "part": f"{target.device.lower().split('-')[0]}clg400-1",
+        "part": f"{platform.device}{platform.package}-{platform.speed}",
         "version": "1.0",
         "title": target.title,
         "megahertz": f"{frequency / 1e6:g}",

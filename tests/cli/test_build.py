@@ -7,6 +7,7 @@ import re
 import stat
 import sys
 import zlib
+from dataclasses import replace
 
 import pytest
 from small import make_network
@@ -15,6 +16,8 @@ from spiker_boards.building import BUILD, build_board, read_build
 from spiker_boards.catalog import BOARDS, find_board
 from spiker_boards.fit import check_fit, find_lanes, need
 from spiker_boards.flow import with_dfu_suffix
+from spiker_boards.zynq import write_ip
+from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping, load
 
 FAKE = """\
@@ -324,6 +327,22 @@ def test_for_a_zynq_a_project_and_a_packaged_ip(network, tmp_path):
     for text in (package, system):
         assert text.count("{") == text.count("}")
         assert text.count("[") == text.count("]")
+    # What is inferred goes, maps too; and what is to be put on the board comes beside the scripts.
+    assert "ipx::remove_memory_map" in package.split("ipx::package_project")[1].split("\n}")[0]
+    made = system.split("make_wrapper")[1]
+    assert made.index("set_property top system_wrapper") < made.index("launch_runs")
+    for name in ("system.bit", "system.hwh"):
+        assert f"[file join $here {name}]" in made.split("timing is not met")[1]
+    assert "create_project -in_memory -part xc7z020clg400-1\n" in package
+
+
+def test_the_name_of_a_network_is_no_tcl(network, tmp_path):
+    named = replace(network, name="a} [exit] {b\\")
+    link = Link.of(named, Mapping.folded(named, 2), None, version="0.1.0")
+    write_ip(link, BOARDS["pynq_z2"], tmp_path, frequency=100_000_000)
+    package = (tmp_path / "package_ip.tcl").read_text()
+    assert "set_property display_name {Spiking network a_exit_b} $core\n" in package
+    assert "[exit]" not in package
 
 
 # -- what does not fit ---------------------------------------------------------------------------
