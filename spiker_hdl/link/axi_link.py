@@ -95,7 +95,7 @@ class Mailbox(wiring.Component):
     s_axis : In(AxiStream)
         What the processor reads; ``tlast`` says nothing.
     interrupt : Out(1)
-        1 for a cycle, where interrupts are on: the first byte to read is there, or the last one
+        Where interrupts are on: 1 while there is a byte to read, and for a cycle where the last one
         that was written has gone.
     empty : Out(1)
         Both queues are.
@@ -149,7 +149,9 @@ class Mailbox(wiring.Component):
         with m.If(write["ctrl"]):
             m.d.sync += enabled.eq(ctrl["enable"])
         self._answer(m, port, tx, rx, enabled)
-        self._interrupt(m, Cat(rx.o.valid, tx.empty), enabled)
+        drained = Signal(init=1)
+        m.d.sync += drained.eq(tx.empty)
+        m.d.sync += self.interrupt.eq(enabled & (rx.o.valid | (tx.empty & ~drained)))
 
         return m
 
@@ -175,9 +177,3 @@ class Mailbox(wiring.Component):
         m.d.comb += port.write_okay.eq(
             Mux(port.write_at == AT["tx"], tx.i.ready, port.write_at == AT["ctrl"])
         )
-
-    def _interrupt(self, m, causes: Value, enabled: Signal) -> None:
-        """Tell where one of the causes begins: after the reset, there is room and no byte."""
-        before = Signal(2, init=0b10)
-        m.d.sync += before.eq(causes)
-        m.d.sync += self.interrupt.eq(enabled & (causes & ~before).any())

@@ -57,8 +57,10 @@ class Simulated:
         self._simulator.add_testbench(self._watch, background=True)
 
     async def _watch(self, ctx):
+        before = 0
         async for _, _, interrupt in ctx.tick().sample(self.dut.interrupt):
-            self.interrupts += interrupt
+            self.interrupts += interrupt & ~before  # edges, as an ARM counts them
+            before = interrupt
             self.cycles += 1
 
     def monotonic(self):
@@ -212,17 +214,23 @@ def test_queues_are_cleared_apart(which):
     assert found == ([1, 2] if which == "clear_tx" else [2, 3])
 
 
-def test_interrupts_come_with_the_first_byte_and_behind_the_last_one():
-    registers = Simulated(Loop())
+def test_interrupts_come_while_there_is_a_byte_and_behind_the_last_one():
+    registers = Simulated(Loop(30))
     registers[AT["tx"]] = 1
     assert registers.interrupts == 0
-    registers[AT["rx"]]
-    registers[AT["ctrl"]] = CTRL["enable"]
+    while "rx_valid" not in status(registers):
+        pass
+    registers[AT["ctrl"]] = CTRL["enable"]  # as Linux does, behind a byte that came before
     assert "enabled" in status(registers)
+    assert registers.interrupts == 1
+    registers[AT["rx"]]
     registers[AT["tx"]] = 1
     registers[AT["tx"]] = 2
-    assert "rx_valid" in status(registers)
-    assert registers.interrupts == 3  # twice sent, and once there is something
+    while "tx_empty" not in status(registers):
+        pass
+    while "rx_valid" not in status(registers):
+        pass
+    assert registers.interrupts == 3  # one was sent; the other one was as the first one came
     registers[AT["ctrl"]] = 0
     registers[AT["rx"]], registers[AT["rx"]]
     registers[AT["tx"]] = 1
