@@ -46,6 +46,8 @@ class Registers:
         file = os.open(path, os.O_RDWR | os.O_SYNC)
         try:
             self._memory = mmap.mmap(file, before + BYTES, offset=at - before)
+        except (ValueError, OverflowError):
+            raise OSError(f"{path} must have {BYTES} bytes at {at:#x}, and ends before") from None
         finally:
             os.close(file)
         # NumPy reads and writes a word of its own size in one access, never bytes of it.
@@ -98,6 +100,12 @@ class Serial(serial.SerialBase):
         self._fetch()
         return len(self._held)
 
+    @property
+    def _opened(self) -> Registers:
+        if self._registers is None:
+            raise serial.PortNotOpenError
+        return self._registers
+
     def read(self, size: int = 1) -> bytes:
         """Return so many bytes, or fewer when the time is over."""
         end = None if self.timeout is None else time.monotonic() + self.timeout
@@ -114,14 +122,14 @@ class Serial(serial.SerialBase):
         serial.SerialTimeoutException
             If the board takes none for too long.
         """
-        data = bytes(data)
+        data, registers = bytes(data), self._opened
         limit = self.write_timeout
         left, end = data, None if limit is None else time.monotonic() + limit
         while left:
-            stat = self._registers[AT["stat"]]
+            stat = registers[AT["stat"]]
             room = MAILBOX_DEPTH if stat & STAT["tx_empty"] else int(not stat & STAT["tx_full"])
             for octet in left[:room]:
-                self._registers[AT["tx"]] = octet
+                registers[AT["tx"]] = octet
             left = left[room:]
             self._fetch()  # so that the board, too, can go on
             if not room and end is not None and time.monotonic() > end:
@@ -129,7 +137,7 @@ class Serial(serial.SerialBase):
         return len(data)
 
     def _fetch(self) -> None:
-        registers, found = self._registers, bytearray()
+        registers, found = self._opened, bytearray()
         while registers[AT["stat"]] & STAT["rx_valid"] and len(found) < MAILBOX_DEPTH:
             found.append(registers[AT["rx"]] & 0xFF)
         self._held += bytes(found)
@@ -140,16 +148,17 @@ class Serial(serial.SerialBase):
 
 def _place(url: str | None) -> tuple[str, int]:
     """Return the file of an address, and where in it."""
-    parts = urlsplit(url or "")
-    options = parse_qs(parts.query, keep_blank_values=True)
     try:
+        parts = urlsplit(url or "")
+        options = parse_qs(parts.query, keep_blank_values=True)
         (text,) = options.pop("at", ["0"])
         at = int(text, 0)
+        if at >= 0 and at % (WORD // 8) == 0 and parts.path:
+            if not (parts.netloc or parts.fragment or options):
+                return parts.path, at
     except ValueError:
-        at = -1
-    if parts.netloc or not parts.path or options or at < 0 or at % (WORD // 8):
-        raise ValueError(
-            "Mailbox must be named as mailbox:///dev/mem?at=0x43c00000, with a file and a multiple "
-            f"of {WORD // 8}, not {url!r}"
-        )
-    return parts.path, at
+        pass
+    raise ValueError(
+        "Mailbox must be named as mailbox:///dev/mem?at=0x43c00000, with a file and a multiple "
+        f"of {WORD // 8}, not {url!r}"
+    )

@@ -372,7 +372,17 @@ def test_registers_lie_in_a_file_where_the_address_says(tmp_path):
 
 @pytest.mark.parametrize(
     "url",
-    ["mailbox://", "mailbox:///dev/mem?at=x", "mailbox:///dev/mem?at=2", "mailbox:///dev/mem?to=4"],
+    [
+        "mailbox://",
+        "mailbox://[",
+        "mailbox://a/dev/mem",
+        "mailbox:///dev/mem#4",
+        "mailbox:///dev/mem?at=x",
+        "mailbox:///dev/mem?at=2",
+        "mailbox:///dev/mem?at=-4",
+        "mailbox:///dev/mem?at=4&at=8",
+        "mailbox:///dev/mem?to=4",
+    ],
 )
 def test_addresses_that_say_something_else(url):
     with pytest.raises(ValueError, match="Mailbox must be named as mailbox:///dev/mem"):
@@ -382,3 +392,23 @@ def test_addresses_that_say_something_else(url):
 def test_a_mailbox_that_is_not_there():
     with pytest.raises(BoardError, match="must be one that opens"):
         Board("mailbox:///dev/no_such_memory")
+
+
+@pytest.mark.parametrize("at", [0, 4096, 1 << 80])
+def test_a_file_that_ends_before_the_registers(tmp_path, at):
+    path = tmp_path / "memory"
+    path.write_bytes(bytes(12))
+    with pytest.raises(BoardError, match=f"must have 16 bytes at {at:#x}, and ends before"):
+        Board(f"mailbox://{path}?at={at}")
+
+
+def test_a_port_that_was_closed_says_so(tmp_path):
+    path = tmp_path / "memory"
+    path.write_bytes(bytes(16))
+    port = serial.serial_for_url(f"mailbox://{path}", timeout=0)
+    assert port.read() == b""
+    port.close()
+    port.close()
+    for use in (lambda: port.in_waiting, port.read, lambda: port.write(b"a")):
+        with pytest.raises(serial.PortNotOpenError):
+            use()
