@@ -94,22 +94,27 @@ def _blocks(family: str, words: int, bits: int) -> int:
 
 def _memories(
     network: Network, mapping: Mapping, spare: int, huge: bool = False
-) -> list[tuple[int, int]]:
-    """Return words and bits of each memory of weights, with so many bits a weight less."""
+) -> list[tuple[int, int, bool]]:
+    """Return words and bits of each memory of weights, and whether they are fixed.
+
+    Each weight has so many bits less.
+    """
     found = []
     for one in network.projections:
         core = mapping.cores[one.target]
         if (core.weights == "huge") != huge:
             continue
+        fixed = not core.writable
         folds = -(-one.synapses.target_size // core.lanes)
         width = max(1, one.width - spare)
         if mapping.store(network, one) == "rows":
             # Each bank has the rows of its own sources.
             words = -(-one.synapses.source_size // core.banks) * folds
             parts = row_parts(words, 0 if core.writable else core.block)
-            found += core.banks * [(part, core.lanes * width) for part, _ in parts]
+            found += core.banks * [(part, core.lanes * width, fixed) for part, _ in parts]
         else:
-            found.append((-(-store_bits(network, one, core)["synapses"] // width), width))
+            words = -(-store_bits(network, one, core)["synapses"] // width)
+            found.append((words, width, fixed))
     return found
 
 
@@ -145,8 +150,7 @@ def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> 
     spare : int
         Bits by which each weight is taken to be narrower.
     """
-    writable = bool(mapping.writable)
-    weights = [(*one, not writable) for one in _memories(network, mapping, spare)]
+    weights = _memories(network, mapping, spare)
     others = [(*one, False) for one in (*LINK_MEMORIES, *_working(network, mapping))]
     # A lane adds for each bank.
     lanes = sum(core.lanes * core.banks for core in mapping.cores.values())
@@ -161,7 +165,7 @@ def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> 
         sum(_blocks(family, *one) for *one, _ in blocks),
         sum(
             -(-words // SPRAM[0]) * -(-bits // SPRAM[1])
-            for words, bits in _memories(network, mapping, spare, huge=True)
+            for words, bits, _ in _memories(network, mapping, spare, huge=True)
         ),
     )
 

@@ -387,6 +387,9 @@ def test_block_rams_by_hand():
     # On iCE40, one for the frames that come and two for those that go; one for each of the three
     # queues of events; weights in 64 rows of 128 bits are logic as well as 8 blocks.
     assert need(digits, Mapping.folded(digits, 32), "ice40").block_rams == 6
+    # Where those of the output can be written, 32 rows of 40 bits, they are in 3; the others stay.
+    opened = Mapping.folded(digits, 32).opened(digits, ["output"])
+    assert need(digits, opened, "ice40").block_rams == 9
     # 8 lanes: 256 words of 32 bits in 2 blocks; states in 4 words of 64 bits are registers.
     assert need(digits, Mapping.folded(digits, 8), "ice40").block_rams == 8
     # What synthesis makes of them: a lower bound, and near.
