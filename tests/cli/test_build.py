@@ -311,16 +311,27 @@ def test_for_a_zynq_a_project_and_a_packaged_ip(network, tmp_path):
         if line.startswith("set core"):
             core = line.removesuffix("]").split()[-1]
         if line.startswith("bus "):
-            _, _, name, kind, _mode, *signals = line.replace("{", "").replace("}", "").split()
+            _, _, name, kind, mode, *signals = line.replace("{", "").replace("}", "").split()
             buses[core].append(name)
             assert kind == ("aximm" if name == "s_axil" else "axis")
+            valid = f"{name}_{'awvalid' if kind == 'aximm' else 'tvalid'}"
+            assert (mode == "master") == (f"output {valid};" in designs[core])
             for signal in signals:
                 assert re.search(rf"(in|out)put (\[\d+:0\] )?{name}_{signal};", designs[core])
+        if line.startswith("finish $core"):
+            assert line.split()[-1] == ":".join(buses[core])
     assert buses == {
         "spiker_network": ["s_axis", "m_axis"],
         "spiker_mailbox": ["s_axil", "m_axis", "s_axis"],
     }
     assert "interrupt" in designs["spiker_mailbox"]
+    assert "value ACTIVE_LOW [ipx::add_bus_parameter POLARITY $reset]" in package
+    assert "value EDGE_RISING [ipx::add_bus_parameter SENSITIVITY $irq]" in package
+    assert re.findall(r"connect_bd_intf_net .*pins (\S+)\] .*pins (\S+)\]", system) == [
+        ("mailbox/m_axis", "network/s_axis"),
+        ("network/m_axis", "mailbox/s_axis"),
+    ]
+    assert "PCW_FPGA0_PERIPHERAL_FREQMHZ 100 " in system
     assert "0x43C00000" in system
     for name in buses:
         assert f"-vlnv spiker:networks:{name}:1.0" in system
