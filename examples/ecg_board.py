@@ -284,7 +284,10 @@ def build(directory: Path, network: Network, mapping: Mapping) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=8, help="of three beats, 1 to 8")
+    runs = range(1, 9)
+    parser.add_argument(
+        "--runs", type=int, default=8, choices=runs, metavar="N", help="of three beats, 1 to 8"
+    )
     parser.add_argument("--build", type=Path, metavar="DIR", help="make the bitstream there")
     options = parser.parse_args()
     network = load(NETWORK)
