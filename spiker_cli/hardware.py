@@ -42,7 +42,10 @@ def serve(
     seed: Annotated[int, typer.Option(help="Of the faults.")] = 0,
     board: Annotated[
         str | None,
-        typer.Option(help="Simulate the whole top of this board, from its UART's pins on."),
+        typer.Option(
+            help="Simulate the whole top of this board, from its UART's pins on, or a Zynq from "
+            "the registers that its ARM sees."
+        ),
     ] = None,
     writable: Writable = None,
     huge: Huge = None,
@@ -52,7 +55,7 @@ def serve(
 
     Prints the name of the port, and serves until it is interrupted. What is simulated, cycle by
     cycle, is the accelerator and the link before it; of the UART only the bytes are, but for a
-    --board, of which all but clock generator and pins is.
+    --board, of which all but clock generator and pins is, or the mailbox of a Zynq.
 
     For example:
 
