@@ -46,6 +46,7 @@ class Simulated:
     def __init__(self, dut, between=6):
         self.dut = dut
         self.between = between  # cycles of the program before an access
+        self.strobe = 15
         self.cycles = 0
         self.responses = []
         self.interrupts = 0
@@ -91,7 +92,7 @@ class Simulated:
                 continue
             ctx.set(bus.awaddr, address)
             ctx.set(bus.wdata, value)
-            ctx.set(bus.wstrb, 15)
+            ctx.set(bus.wstrb, self.strobe)
             ctx.set(bus.awvalid, 1)
             ctx.set(bus.wvalid, 1)
             await ctx.tick().until(bus.awready & bus.wready)
@@ -212,6 +213,52 @@ def test_queues_are_cleared_apart(which):
         if "rx_valid" in status(registers):
             found.append(registers[AT["rx"]])
     assert found == ([1, 2] if which == "clear_tx" else [2, 3])
+
+
+def test_a_write_counts_where_its_byte_does():
+    registers = Simulated(Loop())
+    registers.strobe = 14
+    registers[AT["tx"]] = registers[AT["ctrl"]] = 0xFF
+    assert status(registers) == {"tx_empty"}
+
+
+def test_what_is_written_comes_out_and_zeros_are_last():
+    dut = Mailbox()
+    registers, found, empty = Simulated(dut), [], []
+    go = {"ready": 0, "offer": 0}
+    into, out = dut.s_axis, dut.m_axis
+
+    async def watch(ctx):
+        while True:
+            ctx.set(out.tready, go["ready"])
+            ctx.set(into.tvalid, go["offer"])
+            _, _, none, taken, moved, *beat = await ctx.tick().sample(
+                dut.empty, into.tvalid & into.tready, out.tvalid & out.tready, out.tdata, out.tlast
+            )
+            empty.append(none)
+            if taken:
+                go["offer"] = 0
+            if moved:
+                found.append(tuple(beat))
+
+    registers._simulator.add_testbench(watch, background=True)
+    status(registers)
+    assert empty[-1]
+    registers[AT["tx"]] = 5
+    assert status(registers) == {"tx_empty"}  # it is offered
+    assert not empty[-1]
+    go["ready"] = 1
+    for octet in (0, 7):
+        registers[AT["tx"]] = octet
+    status(registers)
+    assert found == [(5, 0), (0, 1), (7, 0)]
+    assert empty[-1]
+    go["offer"] = 1
+    status(registers)
+    assert not empty[-1]
+    registers[AT["rx"]]
+    status(registers)
+    assert empty[-1]
 
 
 def test_interrupts_come_while_there_is_a_byte_and_behind_the_last_one():
@@ -337,6 +384,19 @@ def test_bytes_wait_for_a_board_that_is_slow(monkeypatch):
     assert port.write(text) == len(text)
     assert port.read(len(text)) == text
     assert set(held.responses) == {0}
+
+
+def test_what_came_before_a_port_was_opened_is_dropped(monkeypatch):
+    held = Simulated(Loop())
+    held[AT["tx"]] = 1
+    assert status(held) == {"tx_empty", "rx_valid"}
+    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: held)
+    monkeypatch.setattr(protocol_mailbox, "time", held)
+    port = serial.serial_for_url(URL, timeout=0.01)
+    assert port.read(2) == b""
+    port.write(b"ab")
+    assert port.read(1) == b"a"
+    assert port.read(2) == b"b"
 
 
 def test_a_board_that_takes_nothing_is_told(monkeypatch):
