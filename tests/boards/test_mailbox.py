@@ -386,6 +386,15 @@ def test_bytes_wait_for_a_board_that_is_slow(monkeypatch):
     assert set(held.responses) == {0}
 
 
+def test_without_a_time_limit_a_byte_is_waited_for(monkeypatch):
+    held = Simulated(Loop(500), between=0)
+    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: held)
+    monkeypatch.setattr(protocol_mailbox, "time", held)
+    port = serial.serial_for_url(URL, timeout=None)
+    port.write(b"abc")
+    assert port.read(3) == b"abc"
+
+
 def test_what_came_before_a_port_was_opened_is_dropped(monkeypatch):
     held = Simulated(Loop())
     held[AT["tx"]] = 1
@@ -412,6 +421,22 @@ def test_a_board_that_takes_nothing_is_told(monkeypatch):
     assert port.read(3) == b""
     with Board(URL, patience=0.3) as board, pytest.raises(BoardError, match="Mailbox must take"):
         board.identify()
+
+
+def test_a_mailbox_that_always_has_a_byte_does_not_hold_the_host(monkeypatch):
+    class Busy(dict):
+        reads = 0
+
+        def __getitem__(self, address):
+            self.reads += 1
+            assert self.reads < 1000
+            return super().__getitem__(address)
+
+    busy = Busy({AT["stat"]: STAT["rx_valid"], AT["rx"]: 7})
+    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: busy)
+    port = serial.serial_for_url(URL, timeout=0)
+    assert port.in_waiting == MAILBOX_DEPTH
+    assert port.read(2) == b"\7\7"
 
 
 def test_registers_lie_in_a_file_where_the_address_says(tmp_path):
