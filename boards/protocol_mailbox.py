@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import serial
 
-from spiker_hdl.link.registers import MAILBOX, MAILBOX_DEPTH, WORD, register
+from spiker_hdl.link.registers import MAILBOX, MAILBOX_AT, MAILBOX_DEPTH, WORD, register
 
 __all__ = ["Registers", "Serial"]
 
@@ -159,6 +159,6 @@ def _place(url: str | None) -> tuple[str, int]:
     except ValueError:
         pass
     raise ValueError(
-        "Mailbox must be named as mailbox:///dev/mem?at=0x43c00000, with a file and a multiple "
-        f"of {WORD // 8}, not {url!r}"
+        f"Mailbox must be named as mailbox:///dev/mem?at=0x{MAILBOX_AT:08x}, with a file and a "
+        f"multiple of {WORD // 8}, not {url!r}"
     )

@@ -8,14 +8,12 @@ from spiker_hdl.emit.verilog import to_verilog
 from spiker_hdl.link.axi_link import AxiLink, Mailbox
 from spiker_hdl.link.axi_ports import AxiTop
 from spiker_hdl.link.bridge import Link
+from spiker_hdl.link.registers import MAILBOX_AT
 from spiker_hdl.names import identifiers
 
 from .target import Target
 
-__all__ = ["MAILBOX_AT", "write_ip"]
-
-MAILBOX_AT = 0x43C0_0000
-"""Address of the mailbox's registers, in the range of the ARM's first port to the logic."""
+__all__ = ["write_ip"]
 
 _PACKAGE = Template("""\
 # Packages the accelerator of $network and its mailbox as IPs, each in a directory beside this file:

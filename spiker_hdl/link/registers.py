@@ -17,6 +17,7 @@ __all__ = [
     "ADDRESS_BITS",
     "MAGIC",
     "MAILBOX",
+    "MAILBOX_AT",
     "MAILBOX_DEPTH",
     "MAP_VERSION",
     "REGISTERS",
@@ -143,6 +144,9 @@ REGISTERS = (
 
 ADDRESS_BITS = (REGISTERS[-1].address + 4 * REGISTERS[-1].count - 1).bit_length()
 """Bits of a byte address."""
+
+MAILBOX_AT = 0x43C0_0000
+"""Where a Zynq's ARM sees a mailbox, in the range of its first port to the logic."""
 
 MAILBOX_DEPTH = 64
 """Bytes that a mailbox holds on each way."""
