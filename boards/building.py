@@ -266,9 +266,12 @@ def read_build(directory: str | Path) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError(f"{path} must be what `spiker build` wrote, and is damaged") from None
     if name is None:
+        scripts = f"{directory / 'project' / 'build_top.sh'} runs"
+        if (directory / "ip").is_dir():
+            scripts += f", or, beside the ARM, those in {directory / 'ip'}"
         raise ValueError(
             f"Build must have a bitstream, and that of {board} is a project for the vendor's tool, "
-            f"which {directory / 'project' / 'build_top.sh'} runs"
+            f"which {scripts}"
         )
     if not (directory / name).is_file():
         raise ValueError(f"Bitstream must be there, and {directory / name} is missing")

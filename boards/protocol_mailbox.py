@@ -82,9 +82,9 @@ class Serial(serial.SerialBase):
             If there is no such file, or none that may be mapped.
         """
         path, at = _place(self.port)
+        self.close()
         self._registers = Registers(path, at)
-        self._held = b""
-        self._registers[AT["ctrl"]] = CTRL["clear_tx"] | CTRL["clear_rx"]
+        self._clear("clear_tx", "clear_rx")
         self.is_open = True
 
     def close(self) -> None:
@@ -99,6 +99,19 @@ class Serial(serial.SerialBase):
         """Bytes that can be read at once."""
         self._fetch()
         return len(self._held)
+
+    def reset_input_buffer(self) -> None:
+        """Drop what has come from the board."""
+        self._clear("clear_rx")
+
+    def reset_output_buffer(self) -> None:
+        """Drop what the board has not taken."""
+        self._clear("clear_tx")
+
+    def _clear(self, *which: str) -> None:
+        self._opened[AT["ctrl"]] = sum(CTRL[one] for one in which)
+        if "clear_rx" in which:
+            self._held = b""
 
     @property
     def _opened(self) -> Registers:
@@ -122,7 +135,7 @@ class Serial(serial.SerialBase):
         serial.SerialTimeoutException
             If the board takes none for too long.
         """
-        data, registers = bytes(data), self._opened
+        data, registers = serial.to_bytes(data), self._opened
         limit = self.write_timeout
         left, end = data, None if limit is None else time.monotonic() + limit
         while left:
@@ -132,8 +145,10 @@ class Serial(serial.SerialBase):
                 registers[AT["tx"]] = octet
             left = left[room:]
             self._fetch()  # so that the board, too, can go on
-            if not room and end is not None and time.monotonic() > end:
-                raise serial.SerialTimeoutException("Mailbox must take bytes, and takes none")
+            if not room:
+                if end is not None and time.monotonic() > end:
+                    raise serial.SerialTimeoutException("Mailbox must take bytes, and takes none")
+                time.sleep(WAIT)
         return len(data)
 
     def _fetch(self) -> None:

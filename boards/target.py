@@ -213,6 +213,8 @@ class Target:
     @property
     def path(self) -> str:
         """What carries the link, and where it is, in words."""
+        if self.zynq:
+            return f"mailbox of the ARM; alone: {self.baud:,} baud, {self.link}"
         carrier = f"{self.baud:,} baud" if self.usb is None else "12 Mbit/s"
         return f"{carrier}, {self.link}"
 

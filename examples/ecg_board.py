@@ -31,6 +31,7 @@ from spiker_boards.simulated import ModelClock, ModelPins
 from spiker_boards.tools import find_tools
 from spiker_boards.top import add_clock, request
 from spiker_hdl.model import Mapping, Network, load, reference
+from spiker_hdl.model.check import check_int
 from spiker_hdl.simulate.wire import CompiledWire
 
 __all__ = ["TARGET", "Converter", "EcgBoard", "EcgOnWire", "expected", "watch"]
@@ -38,6 +39,8 @@ __all__ = ["TARGET", "Converter", "EcgBoard", "EcgOnWire", "expected", "watch"]
 RATE = 180  # values a second
 SENT = 16  # bits of a conversion, the first four of which are zeros
 MEANT = 12
+LEAST = 40
+"""Cycles of a conversion, and a pause behind it."""
 
 
 def _platform():
@@ -76,7 +79,7 @@ class Converter(wiring.Component):
     Parameters
     ----------
     period : int
-        Cycles, at least 40.
+        Cycles, at least :data:`LEAST`.
 
     Members
     -------
@@ -92,8 +95,7 @@ class Converter(wiring.Component):
     o: Out(stream.Signature(BITS))
 
     def __init__(self, period: int):
-        if period < 40:
-            raise ValueError(f"Period must be at least 40 cycles, not {period}")
+        check_int("Period", period, LEAST)
         self.period = period
         super().__init__()
 

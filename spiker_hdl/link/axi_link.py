@@ -38,7 +38,7 @@ class AxiLink(wiring.Component):
     idle : Out(1)
         Nothing happens until the next byte comes.
     damaged : Out(1)
-        In this cycle a frame of the host has ended that was not whole.
+        In the cycle before, a frame of the host has ended that was not whole.
 
     Raises
     ------
@@ -74,8 +74,8 @@ class AxiLink(wiring.Component):
             self.m_axis.tvalid.eq(link.o.valid),
             link.o.ready.eq(self.m_axis.tready),
             self.idle.eq(link.idle),
-            self.damaged.eq(link.damaged),
         ]
+        m.d.sync += self.damaged.eq(link.damaged)
 
         return m
 

@@ -323,6 +323,24 @@ def test_tlast_ends_a_frame_and_what_is_offered_stays():
     assert [n for n, end in enumerate(ends) if end] == [n for n, one in enumerate(said) if not one]
 
 
+def test_a_damaged_frame_is_told():
+    dut = AxiLink(Link(Accelerator(make_network(3)), version="0.1.0"))
+    told = []
+
+    async def bench(ctx):
+        for octet in b"\5wrong\0" + bytes(4):
+            ctx.set(dut.s_axis.tdata, octet)
+            ctx.set(dut.s_axis.tvalid, 1)
+            await ctx.tick().until(dut.s_axis.tready)
+            told.append(ctx.get(dut.damaged))
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert sum(told) == 1
+
+
 def test_only_links_are_led_over_axi():
     with pytest.raises(TypeError, match="Link must be a Link, not 3"):
         AxiLink(3)
@@ -360,6 +378,15 @@ def test_the_host_on_the_arm_answers_as_the_reference(system):
         assert (board.damaged, board.resent) == (0, 0)
     assert not spiker_hdl.run(network, spikes).differences(result)
     assert set(held.responses) == {0}
+
+
+def test_the_arm_is_interrupted_when_there_is_an_answer(system):
+    held = system(make_network(3))
+    with serial.serial_for_url(URL, timeout=1) as port:
+        held[AT["ctrl"]] = CTRL["enable"]
+        port.write(b"\0" + encode(Frame(IDENTIFY.code, 0)))
+        assert len(Reader().feed(port.read(70))) == 1
+    assert held.interrupts > 1
 
 
 def test_the_host_on_the_arm_loads_another_network(system):
@@ -406,6 +433,21 @@ def test_what_came_before_a_port_was_opened_is_dropped(monkeypatch):
     port.write(b"ab")
     assert port.read(1) == b"a"
     assert port.read(2) == b"b"
+
+
+def test_buffers_are_emptied_by_name(monkeypatch):
+    held = Simulated(Loop(1000), between=0)
+    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: held)
+    monkeypatch.setattr(protocol_mailbox, "time", held)
+    port = serial.serial_for_url(URL, timeout=0.02, write_timeout=1)
+    port.write([1, 2, 3])
+    port.reset_output_buffer()
+    assert port.read(3) == b"\1"  # which was on its way
+    port.write(b"\4")
+    held.sleep(2000 / HZ)
+    assert port.in_waiting == 1
+    port.reset_input_buffer()
+    assert port.in_waiting == 0
 
 
 def test_a_board_that_takes_nothing_is_told(monkeypatch):

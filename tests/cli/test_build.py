@@ -418,6 +418,21 @@ def test_block_rams_by_hand():
     assert need(digits, flat, "ecp5").luts > rows + need(digits, folded, "ecp5").luts
 
 
+def test_block_rams_of_states_and_of_queues():
+    recurrent = load("networks/fsdd_recurrent.spiker")
+
+    def blocks(**changes):
+        mapping = Mapping.folded(recurrent, 8)
+        core = replace(mapping.cores["hidden"], **changes)
+        mapping = replace(mapping, cores={**mapping.cores, "hidden": core})
+        return need(recurrent, mapping, "ice40").block_rams
+
+    # 16 words of 80 bits of states, and of 88 bits of sums, in blocks 16 bits wide.
+    assert blocks() - blocks(states="registers") == 5 + 6
+    # Two banks have sums of their own; each has half of the rows of weights.
+    assert blocks(banks=2) - blocks() >= 6
+
+
 def test_lanes_that_fit_are_as_many_as_may_be():
     digits, mnist = load("networks/digits.spiker"), load("networks/mnist.spiker")
     assert find_lanes(BOARDS["ulx3s_45f"], digits) == 32
