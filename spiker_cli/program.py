@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from spiker_boards.building import read_build
-from spiker_boards.programming import program_board
+from spiker_boards.programming import program_board, read_bitstream
 
 from .terminal import say, table
 
@@ -12,7 +11,7 @@ __all__ = ["program"]
 
 def program(directory: Path, flash: bool) -> int:
     """Load, and return the exit code."""
-    report = read_build(directory)
+    report = read_bitstream(directory)
     say(f"{directory / report['bitstream']['file']} into {report['board']}")
     said = program_board(directory, flash=flash)
     if said.strip():

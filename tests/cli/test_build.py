@@ -16,6 +16,7 @@ from spiker_boards.building import BUILD, build_board, read_build
 from spiker_boards.catalog import BOARDS, find_board
 from spiker_boards.fit import check_fit, find_lanes, need
 from spiker_boards.flow import with_dfu_suffix
+from spiker_boards.programming import program_board
 from spiker_boards.zynq import write_ip
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping, load
@@ -292,13 +293,16 @@ def test_a_project_for_the_vendor(network, tmp_path):
     settings = (project / "top.qsf").read_text()
     assert 'set_location_assignment -to "uart_0__rx__io" PIN_AG13' in settings
     assert "-period 20.0" in (project / "top.sdc").read_text()
-    with pytest.raises(ValueError, match="that of de10_nano is a project for the vendor's tool"):
-        read_build(tmp_path / "x")
+    assert read_build(tmp_path / "x") == said
+    with pytest.raises(ValueError, match=r"that of de10_nano is a project .*build_top\.sh runs$"):
+        program_board(tmp_path / "x")
 
 
 @pytest.mark.slow
 def test_for_a_zynq_a_project_and_a_packaged_ip(network, tmp_path):
     build_board(network, BOARDS["pynq_z2"], tmp_path / "x", mapping=Mapping.folded(network, 2))
+    with pytest.raises(ValueError, match=r"that of pynq_z2 is a project .*; beside the ARM, .*ip$"):
+        program_board(tmp_path / "x")
     constraints = (tmp_path / "x" / "project" / "top.xdc").read_text()
     assert 'set_property LOC H16 [get_ports "clk125_0__io"]' in constraints
     assert "PLLE2_BASE" in (tmp_path / "x" / "project" / "top.v").read_text()
