@@ -64,7 +64,7 @@ class ModelPins:
 
     def __init__(self, target: Target):
         self.board = target.platform()
-        self.device = self.board.device  # LUNA asks for it
+        self.device = getattr(self.board, "device", None)  # LUNA asks for it
         self.ports: dict[Pin, Any] = {}
 
     def request(self, name: str, number: int, *, dir: str) -> Any:

@@ -47,7 +47,7 @@ from spiker_hdl.simulate import compiled, interpreted
 FAST = 8
 MANY = 500
 CHUNK = 20
-LARGE = 6
+LARGE = 4
 IMAGES = 100
 SMALL = {"populations": (1, 3), "neurons": (1, 8), "channels": (1, 7)}
 GRAPHS = {"populations": (1, 8), "neurons": (1, 8), "channels": (1, 8), "held": 0.7}
@@ -252,7 +252,7 @@ def test_networks_that_shrink_give_the_same_bits_everywhere(case):
 
 def many(seed):
     """Draw one of the many networks, with what goes with it."""
-    return of_seed(10_000 + seed, GRAPHS, steps=8)
+    return of_seed(10_000 + seed, GRAPHS, samples=2)
 
 
 @pytest.mark.slow

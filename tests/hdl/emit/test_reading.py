@@ -102,7 +102,7 @@ def test_the_design_in_the_directory_is_simulated(emitted, ports):
 def test_random_networks_from_their_directories(tmp_path):
     for seed in range(6):
         random = Random(seed)
-        network = random_network(random, names=ODD_NAMES)
+        network = random_network(random, names=ODD_NAMES, neurons=(1, 16))
         given = random_spikes(network, random, 3, (1, 8))
         mapping = random_mapping(network, random)
         emit(network, tmp_path / str(seed), mapping=mapping, ports=("streams", "axis")[seed % 2])

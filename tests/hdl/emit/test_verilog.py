@@ -141,10 +141,10 @@ def test_a_result_that_does_not_stay_fails(emitted, icarus):
 # -- against the reference -----------------------------------------------------------------------
 
 
-def compare(seed, directory, icarus, cycles=True):
+def compare(seed, directory, icarus, cycles=True, most=40):
     random = Random(seed)
     names = ODD_NAMES if random.random() < 0.4 else None
-    network = random_network(random, names=names)
+    network = random_network(random, names=names, neurons=(1, most))
     given = random_spikes(network, random, 3, (1, 10))
     mapping = random_mapping(network, random)
     reference = spiker_hdl.run(network, given)
@@ -165,7 +165,10 @@ def test_random_networks_pass(seed, tmp_path, icarus):
 
 @pytest.mark.slow
 def test_many_random_networks_pass(tmp_path, icarus):
-    drawn = [compare(seed, tmp_path / str(seed), icarus, seed % 3 == 0) for seed in range(100, 150)]
+    drawn = [
+        compare(seed, tmp_path / str(seed), icarus, seed % 3 == 0, 12 if seed % 5 else 40)
+        for seed in range(100, 150)
+    ]
     print(describe(drawn))
     found = {option for one in drawn for option in one.options}
     assert {"several inputs", "several readouts", "graded", "recurrent", "delay"} <= found

@@ -630,7 +630,7 @@ def damage(whole, path, random):
 
 @pytest.mark.slow
 def test_much_random_damage(whole, tmp_path):
-    for seed in range(100_000):
+    for seed in range(50_000):
         damage(whole, tmp_path / "damaged", Random(seed))
 
 
