@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import serial
-from serial.serialutil import to_bytes
 
 from spiker_hdl.link.registers import MAILBOX, MAILBOX_AT, MAILBOX_DEPTH, WORD, register
 
@@ -136,7 +135,7 @@ class Serial(serial.SerialBase):
         serial.SerialTimeoutException
             If the board takes none for too long.
         """
-        data, registers = to_bytes(data), self._opened
+        data, registers = bytes(memoryview(data)), self._opened
         limit = self.write_timeout
         left, end = data, None if limit is None else time.monotonic() + limit
         while left:

@@ -440,7 +440,9 @@ def test_buffers_are_emptied_by_name(monkeypatch):
     monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: held)
     monkeypatch.setattr(protocol_mailbox, "time", held)
     port = serial.serial_for_url(URL, timeout=0.02, write_timeout=1)
-    port.write([1, 2, 3])
+    port.write(bytearray([1, 2, 3]))
+    with pytest.raises(TypeError):
+        port.write(3)
     port.reset_output_buffer()
     assert port.read(3) == b"\1"  # which was on its way
     port.write(b"\4")
