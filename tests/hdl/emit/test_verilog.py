@@ -141,13 +141,17 @@ def test_a_result_that_does_not_stay_fails(emitted, icarus):
 # -- against the reference -----------------------------------------------------------------------
 
 
-def compare(seed, directory, icarus, cycles=True, most=40):
+def drawn(seed, most=40):
+    """Draw a network, samples and a mapping; return them with what the reference says."""
     random = Random(seed)
     names = ODD_NAMES if random.random() < 0.4 else None
     network = random_network(random, names=names, neurons=(1, most))
     given = random_spikes(network, random, 3, (1, 10))
-    mapping = random_mapping(network, random)
-    reference = spiker_hdl.run(network, given)
+    return network, given, random_mapping(network, random), spiker_hdl.run(network, given)
+
+
+def compare(seed, directory, icarus, cycles=True, most=40):
+    network, given, mapping, reference = drawn(seed, most)
     expected = reference
     if cycles:
         expected = spiker_hdl.run(network, given, engine="amaranth", mapping=mapping)
@@ -155,7 +159,6 @@ def compare(seed, directory, icarus, cycles=True, most=40):
     emit(network, directory, mapping=mapping, samples=given, expected=expected)
     for arguments in [(), (f"+stalls={seed + 1}", "+back_to_back")]:
         assert icarus(directory, *arguments) == (0, "PASS 3 samples\n"), seed
-    return liveness(network, reference, given)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -163,15 +166,25 @@ def test_random_networks_pass(seed, tmp_path, icarus):
     compare(seed, tmp_path, icarus)
 
 
+MANY = {seed: 12 if seed % 5 else 40 for seed in range(100, 150)}
+"""Seeds, and the most neurons of a population."""
+
+
 @pytest.mark.slow
-def test_many_random_networks_pass(tmp_path, icarus):
-    drawn = [
-        compare(seed, tmp_path / str(seed), icarus, seed % 3 == 0, 12 if seed % 5 else 40)
-        for seed in range(100, 150)
-    ]
-    print(describe(drawn))
-    found = {option for one in drawn for option in one.options}
-    assert {"several inputs", "several readouts", "graded", "recurrent", "delay"} <= found
+@pytest.mark.parametrize("seed", MANY)
+def test_many_random_networks_pass(seed, tmp_path, icarus):
+    compare(seed, tmp_path, icarus, seed % 3 == 0, MANY[seed])
+
+
+@pytest.mark.slow
+def test_many_random_networks_have_every_option():
+    found = []
+    for seed, most in MANY.items():
+        network, given, _, reference = drawn(seed, most)
+        found.append(liveness(network, reference, given))
+    print(describe(found))
+    options = {option for one in found for option in one.options}
+    assert {"several inputs", "several readouts", "graded", "recurrent", "delay"} <= options
 
 
 # -- as text -------------------------------------------------------------------------------------
