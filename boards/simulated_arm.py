@@ -10,6 +10,7 @@ from spiker_hdl.link.axi_link import AxiLink, Mailbox
 from spiker_hdl.link.axi_lite import AxiLite
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.link.registers import MAILBOX, register
+from spiker_hdl.link.rest import add_rest
 
 __all__ = ["ArmOnWire", "ArmSystem"]
 
@@ -127,11 +128,6 @@ class ArmOnWire(wiring.Component):
                 m.d.comb += bus.bready.eq(1)
                 with m.If(bus.bvalid):
                     m.next = "Ask"
-        quiet = Signal(range(QUIET))
-        with m.If(self.i.valid | ~system.idle | self.o.valid):
-            m.d.sync += quiet.eq(0)
-        with m.Elif(~self.idle):
-            m.d.sync += quiet.eq(quiet + 1)
-        m.d.comb += self.idle.eq(quiet == QUIET - 1)
+        add_rest(m, self.i.valid | ~system.idle | self.o.valid, self.idle, QUIET)
 
         return m

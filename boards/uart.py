@@ -6,7 +6,7 @@ from amaranth import *
 from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spiker_hdl.link.uart import UartReceiver, UartTransmitter
+from spiker_hdl.link.uart import Uart
 
 __all__ = ["UartCarrier"]
 
@@ -47,14 +47,9 @@ class UartCarrier(wiring.Component):
 
         m.submodules.rx = rx = io.Buffer(io.Direction.Input, self.port.rx)
         m.submodules.tx = tx = io.Buffer(io.Direction.Output, self.port.tx)
-        m.submodules.receiver = receiver = UartReceiver(self.divisor)
-        m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
-        wiring.connect(m, wiring.flipped(self.i), transmitter.i)
-        wiring.connect(m, receiver.o, wiring.flipped(self.o))
-        m.d.comb += [
-            receiver.rx.eq(rx.i),
-            tx.o.eq(transmitter.tx),
-            self.idle.eq(transmitter.i.ready),
-        ]
+        m.submodules.uart = uart = Uart(self.divisor)
+        wiring.connect(m, wiring.flipped(self.i), uart.i)
+        wiring.connect(m, uart.o, wiring.flipped(self.o))
+        m.d.comb += [uart.rx.eq(rx.i), tx.o.eq(uart.tx), self.idle.eq(uart.idle)]
 
         return m

@@ -6,7 +6,8 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spiker_hdl.link.uart import UartReceiver, UartTransmitter
+from spiker_hdl.link.rest import add_rest
+from spiker_hdl.link.uart import Uart
 
 __all__ = ["UART_WIRES", "UartHost"]
 
@@ -52,25 +53,20 @@ class UartHost(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.sender = sender = UartTransmitter(self.divisor)
-        m.submodules.receiver = receiver = UartReceiver(self.divisor)
+        m.submodules.uart = uart = Uart(self.divisor)
         there = Signal()
         with m.If(~self.busy):
             m.d.sync += there.eq(1)
-        wiring.connect(m, receiver.o, wiring.flipped(self.o))
+        wiring.connect(m, uart.o, wiring.flipped(self.o))
         m.d.comb += [
-            sender.i.payload.eq(self.i.payload),
-            sender.i.valid.eq(self.i.valid & there),
-            self.i.ready.eq(sender.i.ready & there),
-            self.wires.rx.eq(sender.tx),
-            receiver.rx.eq(self.wires.tx),
+            uart.i.payload.eq(self.i.payload),
+            uart.i.valid.eq(self.i.valid & there),
+            self.i.ready.eq(uart.i.ready & there),
+            self.wires.rx.eq(uart.tx),
+            uart.rx.eq(self.wires.tx),
         ]
         # Longer than a byte takes, which may be on either wire.
-        quiet = Signal(range(12 * self.divisor + 16))
-        with m.If(self.i.valid | self.busy | ~sender.i.ready | receiver.o.valid):
-            m.d.sync += quiet.eq(0)
-        with m.Elif(~self.idle):
-            m.d.sync += quiet.eq(quiet + 1)
-        m.d.comb += self.idle.eq(quiet == 12 * self.divisor + 15)
+        busy = self.i.valid | self.busy | ~uart.idle | uart.o.valid
+        add_rest(m, busy, self.idle, 12 * self.divisor + 16)
 
         return m

@@ -17,6 +17,7 @@ from .packets import Packer, Unpacker
 from .payloads import LAST, Port
 from .reader import FrameReader
 from .replies import Replies
+from .rest import add_rest
 from .window import ReceiveWindow
 
 __all__ = ["Link"]
@@ -25,7 +26,7 @@ ENTRANCE = 3
 """Entries of the queue before an input."""
 
 QUIET = 16
-"""Cycles without a sign of work after which there is none."""
+"""Cycles without a sign of work after which there is none: longer than a byte is between parts."""
 
 
 class Link(wiring.Component):
@@ -152,7 +153,8 @@ class Link(wiring.Component):
             replies.held.eq(window.held),
             window.session.eq(session),
         ]
-        self._rest(m, self.i.valid | window.o.valid | ~inner.idle | replies.busy | out.o.valid)
+        busy = self.i.valid | window.o.valid | ~inner.idle | replies.busy | out.o.valid
+        add_rest(m, busy, self.idle, QUIET)
 
         return m
 
@@ -166,16 +168,6 @@ class Link(wiring.Component):
             replies.load.valid.eq(port.valid & port.ready),
             replies.load.beat.eq(port.p),
         ]
-
-    def _rest(self, m, busy: Value) -> None:
-        """Say that nothing happens, some cycles after the last sign of work."""
-        # What is on its way between two parts is seen before the count is over.
-        quiet = Signal(range(QUIET))
-        with m.If(busy):
-            m.d.sync += quiet.eq(0)
-        with m.Elif(~self.idle):
-            m.d.sync += quiet.eq(quiet + 1)
-        m.d.comb += self.idle.eq(quiet == QUIET - 1)
 
 
 def _check_inputs(accelerator: Accelerator) -> None:

@@ -7,10 +7,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from ..model.check import check_int, check_kind
-from .bridge import Link
+from ..model.check import check_int
 
-__all__ = ["SerialLink", "UartReceiver", "UartTransmitter"]
+__all__ = ["Uart", "UartReceiver", "UartTransmitter"]
 
 BITS = 8
 LEAST = 4
@@ -130,12 +129,11 @@ class UartTransmitter(wiring.Component):
         return m
 
 
-class SerialLink(wiring.Component):
-    """A :class:`~.bridge.Link` behind a UART.
+class Uart(wiring.Component):
+    """Bytes over two wires, both ways.
 
     Parameters
     ----------
-    link : Link
     divisor : int
         Clock cycles of a bit.
 
@@ -143,37 +141,40 @@ class SerialLink(wiring.Component):
     -------
     rx : In(1)
     tx : Out(1)
+    i, o : stream.Signature(8)
+        What is sent, and what has come.
     idle : Out(1)
-        Nothing happens until the next byte comes, and all bytes have left.
-    damaged : Out(1)
-        As that of the link.
+        All bytes have left.
     """
 
     rx: Signal
     tx: Signal
+    i: Any
+    o: Any
     idle: Signal
-    damaged: Signal
 
-    def __init__(self, link: Link, divisor: int):
-        check_kind("Link", link, Link)
+    def __init__(self, divisor: int):
         check_int("Divisor", divisor, LEAST)
-        self.link = link
         self.divisor = divisor
-        super().__init__({"rx": In(1), "tx": Out(1), "idle": Out(1), "damaged": Out(1)})
+        super().__init__({
+            "rx": In(1),
+            "tx": Out(1),
+            "i": In(stream.Signature(8)),
+            "o": Out(stream.Signature(8)),
+            "idle": Out(1),
+        })
 
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.link = link = self.link
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
-        wiring.connect(m, receiver.o, link.i)
-        wiring.connect(m, link.o, transmitter.i)
+        wiring.connect(m, wiring.flipped(self.i), transmitter.i)
+        wiring.connect(m, receiver.o, wiring.flipped(self.o))
         m.d.comb += [
             receiver.rx.eq(self.rx),
             self.tx.eq(transmitter.tx),
-            self.idle.eq(link.idle & transmitter.i.ready),
-            self.damaged.eq(link.damaged),
+            self.idle.eq(transmitter.i.ready),
         ]
 
         return m

@@ -5,7 +5,9 @@
 from random import Random
 
 import pytest
+from amaranth import Module
 from amaranth.back import rtlil
+from amaranth.lib import wiring
 from amaranth.sim import Simulator
 from small import make_network
 from talking import spikes_for
@@ -23,7 +25,7 @@ from spiker_hdl.link.frames import (
     encode,
 )
 from spiker_hdl.link.payloads import Port, ResultLayout, data_payloads
-from spiker_hdl.link.uart import SerialLink, UartReceiver, UartTransmitter
+from spiker_hdl.link.uart import Uart, UartReceiver, UartTransmitter
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
 
@@ -142,7 +144,10 @@ def test_a_sample_over_two_wires():
     divisor = 4
     network = make_network(4)
     spikes = spikes_for(network, 1, 1, 2)
-    dut = SerialLink(Link(Accelerator(network), version="0.1.0"), divisor)
+    dut, link, m = Uart(divisor), Link(Accelerator(network), version="0.1.0"), Module()
+    m.submodules += [dut, link]
+    wiring.connect(m, dut.o, link.i)
+    wiring.connect(m, link.o, dut.i)
     identity = Identity.of(network, Mapping.default(network), "0.1.0")
     port = Port.of(network.inputs[0], 0, identity)
     (payload,) = data_payloads([port], {"input": spikes[0]})
@@ -165,7 +170,7 @@ def test_a_sample_over_two_wires():
             *_, level = await ctx.tick().sample(dut.tx)
             levels.append(level)
 
-    simulate(dut, source, sink)
+    simulate(m, source, sink)
     frames = Reader().feed(watch(levels, divisor))
     found = [one.payload for one in frames if one.code == RESULT.code]
     result = ResultLayout(network).result(found, "board")
@@ -177,7 +182,7 @@ def test_a_sample_over_two_wires():
     [
         (lambda: UartReceiver(3), ValueError, "Divisor must be at least 4, not 3"),
         (lambda: UartTransmitter(8.0), TypeError, "Divisor must be an int, not 8.0"),
-        (lambda: SerialLink(None, 4), TypeError, "Link must be a Link, not None"),
+        (lambda: Uart(3), ValueError, "Divisor must be at least 4, not 3"),
     ],
 )
 def test_bad_input(make, error, message):
