@@ -96,6 +96,6 @@ def frozen_integers(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray
         raise ValueError(f"{name} must have the shape {shape}, not {value.shape}")
     if value.dtype == np.uint64 and value.size and int(value.max()) > np.iinfo(np.int64).max:
         raise ValueError(f"{name} must fit in 64 bits with sign, not {int(value.max())}")
-    frozen = np.array(value, dtype=np.int64)
+    frozen = np.array(value, dtype=np.int64, order="C")
     frozen.flags.writeable = False
     return frozen

@@ -119,11 +119,11 @@ def _array(
     shape, fortran, kind = _head(held, name)
     size = int(np.prod(shape, dtype=object)) * kind.itemsize
     found = len(data) - held.tell()
-    if kind.kind != "i" or fortran or size != found:
-        raise FileError(
-            f"part {name!r} must be {size} bytes of integers in C order, not {found} of {kind}"
-        )
-    return np.frombuffer(data, kind, offset=held.tell()).reshape(shape)
+    if kind.kind != "i" or size != found:
+        raise FileError(f"part {name!r} must be {size} bytes of integers, not {found} of {kind}")
+    values = np.frombuffer(data, kind, offset=held.tell())
+    # Earlier versions wrote arrays in the order in which they lay in memory.
+    return values.reshape(shape, order="F" if fortran else "C")
 
 
 def _head(held: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:

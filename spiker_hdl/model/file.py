@@ -155,8 +155,8 @@ def _narrow(array: np.ndarray) -> np.ndarray:
     for kind in ("<i1", "<i2", "<i4"):
         ends = np.iinfo(kind)
         if not array.size or (array.min() >= ends.min and array.max() <= ends.max):
-            return array.astype(kind)
-    return array.astype("<i8")
+            return array.astype(kind, order="C")
+    return array.astype("<i8", order="C")
 
 
 def _held(network: Network) -> Iterator[tuple[str, np.ndarray]]:
