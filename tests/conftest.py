@@ -1,6 +1,7 @@
 """What all tests share: where real data is, what a skip means, how random networks are drawn."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -41,11 +42,57 @@ LIGHT = ("boards/test_host.py::test_a_board_answers_as_the_reference",)
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark what is heavy as slow, before it is chosen what to run."""
+    refuse_bad_ids(items)
     here = Path(__file__).parent
     for item in items:
         path = item.path.relative_to(here).as_posix()
         if path.startswith(HEAVY) and f"{path}::{item.originalname}" not in LIGHT:
             item.add_marker(pytest.mark.slow)
+
+
+ID_LENGTH = 60
+"""Most characters in the name of a parametrised case."""
+
+
+def pytest_make_parametrize_id(val):
+    """Name a case by what it shows: a few words of a text, and nothing of bytes.
+
+    Workers compare the names of what they collected, so that a name must be the same in every
+    process: pytest would spell out bytes, which may hold the time of an archive.
+    """
+    if isinstance(val, bytes | bytearray):
+        return "bytes"
+    if isinstance(val, str):
+        words = re.sub(r"[^A-Za-z0-9_.:+*/=-]+", "-", val).strip("-")
+        return words if len(words) <= 20 else words[:16].rstrip("-")
+    if getattr(val, "__name__", "") == "<lambda>":
+        return "call"
+    return None  # numbers, classes and functions by name, all else by its number
+
+
+def bad_id(name):
+    """Say what is wrong with the name of a case, if anything is."""
+    if len(name) > ID_LENGTH:
+        return f"at most {ID_LENGTH} characters"
+    if not (name.isascii() and name.isprintable()) or re.search(r"\\[xnrtuU0]", name):
+        return "printable characters, and no bytes"
+    if re.search(r"0x[0-9a-fA-F]{6,}|\bat 0x", name):
+        return "no address"
+    if re.search(r"\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d|(?<!\d)1[6-9]\d{8}(?!\d)", name):
+        return "no time"
+    return None
+
+
+def refuse_bad_ids(items):
+    """Fail the collection if the name of a case is long, or may differ in another process."""
+    bad = []
+    for item in items:
+        case = getattr(item, "callspec", None)
+        wrong = bad_id(case.id) if case else None
+        if wrong:
+            bad.append(f"{item.nodeid!r}: the name of a case must have {wrong}")
+    if bad:
+        raise pytest.UsageError("Give these cases an id of their own:\n  " + "\n  ".join(bad))
 
 
 @pytest.fixture(scope="session")

@@ -140,6 +140,7 @@ def test_and_not_sooner(lanes, stall, limit, tmp_path, any_spikes):
         ),
         ("module", population, "one.start.eq(intake.complete)", "one.start.eq(intake.event)"),
     ],
+    ids=["delay-never-valid", "delay-starts-again", "full-emitters-free", "starts-at-an-event"],
 )
 def test_a_fault_is_found(name, module, old, new, tmp_path, any_spikes):
     faulty = {name: planted(module, old, new)}

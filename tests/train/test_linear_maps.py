@@ -96,7 +96,7 @@ def test_convolutions_of_one_dimension(options):
         (AvgPool(3, 2, 1, padded=False), nn.AvgPool2d(3, 2, 1, count_include_pad=False)),
         (SumPool(2, 3), nn.AvgPool2d(2, 3, divisor_override=1)),
     ],
-    ids=str,
+    ids=["square", "strided-padded", "padding-not-counted", "sum"],
 )
 def test_pooling(own, layer):
     x = numbers(2, 3, 7, 8)
