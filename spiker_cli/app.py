@@ -7,6 +7,8 @@ import typer
 
 import spiker_hdl
 
+from .process import interrupts
+
 __all__ = ["app", "call"]
 
 app = typer.Typer(
@@ -21,6 +23,7 @@ app = typer.Typer(
 def call(module: str, *arguments: Any) -> None:
     """Load what a subcommand needs, and run it."""
     command = getattr(import_module(f".{module}", __package__), module)
+    interrupts.starting = False
     code = command(*arguments)
     if code:
         raise typer.Exit(code)

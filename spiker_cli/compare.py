@@ -16,7 +16,7 @@ from .files import (
     read_lanes,
 )
 from .quantize import open_real, samples_for
-from .terminal import write_json
+from .terminal import write, write_json
 
 __all__ = ["compare"]
 
@@ -60,5 +60,5 @@ def compare(
     if picture is not None:
         made.picture(picture)
     if not write_json(json, made.to_json()):
-        print(made)
+        write(str(made))
     return 1 if made.mismatches else 0

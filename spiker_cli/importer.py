@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import check_output
-from .terminal import say
+from .terminal import say, write
 
 __all__ = ["importer"]
 
@@ -51,7 +51,7 @@ def importer(
 
     save_real(net, output)
     for line in str(report).splitlines():
-        print(line)
+        write(line)
     found = [output, "-o", output.with_suffix(".spiker"), *_widths(report)]
     say(f"Wrote {output}; next: spiker quantize {' '.join(map(str, found))}")
     return 0

@@ -1,42 +1,16 @@
-"""The `spiker` command. Each subcommand loads what it needs, so that help needs next to nothing."""
+"""The `spiker` command: what it ends with, whatever happens.
+
+Loads next to nothing before it stands ready for an interrupt.
+"""
 
 import os
 import sys
 from collections.abc import Sequence
 
-from . import hardware, measures, networks
-from .app import app
+from .lines import line, visible
+from .process import INTERRUPTED, STOPPED, Streams, interrupts
 
-__all__ = ["app", "main"]
-
-COMMANDS = {
-    "demo": networks.demo,
-    "train": networks.train,
-    "import": networks.import_,
-    "quantize": networks.quantize,
-    "compare": networks.compare,
-    "prune": networks.prune,
-    "info": networks.info,
-    "simulate": measures.simulate,
-    "timing": measures.timing,
-    "energy": measures.energy,
-    "serve": hardware.serve,
-    "emit": hardware.emit,
-    "build": hardware.build,
-    "program": hardware.program,
-    "load": hardware.load,
-    "boards": hardware.boards,
-}
-"""In the order in which help lists them."""
-
-for name, command in COMMANDS.items():
-    app.command(name)(command)
-
-TOOLS = {
-    "BuildError",
-    "ToolError",
-    "YosysError",
-}  # tools that must be there; named, so that nothing is loaded
+__all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,39 +24,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 where hardware and reference differ; 2 where what was given is not as it must be; 130
-        where it was interrupted.
+        0; 1 where hardware and reference differ; 2 where what was given is not as it must be, or
+        what it needs fails; 130 where it was interrupted; 141 where the reader of its output left.
     """
-    given = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
+    with interrupts:
+        if arguments is not None:
+            return _ended([*arguments])
+        interrupts.starting = True
+        with Streams() as streams:
+            if streams.closed:
+                return _say("Standard output must be open, not closed")
+            code, failure = streams.finish(_ended(sys.argv[1:]))
+            if failure is not None:
+                _say(failure)
+        interrupts.last()
+    return code
+
+
+def _ended(arguments: list[str]) -> int:
+    """Return the exit code of a command; what ends it otherwise is said in one line."""
     try:
-        return app(given, prog_name="spiker", standalone_mode=False) or 0
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:
-        line = _line(error)
-        if line is None or os.environ.get("SPIKER_TRACEBACK"):
-            raise
-        sys.stderr.write(f"spiker: {line}\n")
-        return 2
+        return _run(arguments or ["--help"])
+    except BaseException as error:
+        if interrupts.seen:
+            return _say(STOPPED, INTERRUPTED)
+        if os.environ.get("SPIKER_TRACEBACK"):
+            from traceback import format_exception
+
+            sys.stderr.write(visible("".join(format_exception(error))))
+        if getattr(sys.stdout, "failure", None) is not None:
+            return 2  # which is said when the streams are finished
+        if isinstance(error, KeyboardInterrupt):
+            return _say(STOPPED, INTERRUPTED)
+        return _say(line(error))
 
 
-def _line(error: Exception) -> str | None:
-    """Return what to say of an error that what was given may cause, in one line."""
-    said = getattr(error, "format_message", None)
-    if said is not None:
-        text = said()
-    elif isinstance(error, ModuleNotFoundError):
-        text = (
-            f"{error.name} must be installed, and is missing: "
-            "pip install 'spiker-hdl[train,cli,plot,verilog]'"
-        )
-    elif isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename or 'File'}: {error.strerror}"
-    elif isinstance(error, ValueError | OSError) or type(error).__name__ in TOOLS:
-        text = str(error)
-    else:
-        return None
-    return " ".join(text.split())
+def _run(arguments: list[str]) -> int:
+    from typer import Exit
+    from typer.main import get_command
+
+    from .commands import app
+
+    command = get_command(app)
+    try:
+        # Not what typer runs by itself, which makes exit codes of its own of what goes wrong.
+        with command.make_context("spiker", arguments) as context:
+            return command.invoke(context) or 0
+    except Exit as end:
+        return end.exit_code
+
+
+def _say(text: str, code: int = 2) -> int:
+    sys.stderr.write(f"spiker: {text}\n")
+    return code
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from spiker_train.comparison import compare
 
 from .files import check_apart, check_output, check_picture
 from .samples import Samples, find_samples
-from .terminal import table, write_json
+from .terminal import table, write, write_json
 from .train import bits
 
 __all__ = ["open_real", "quantize", "samples_for"]
@@ -84,9 +84,9 @@ def quantize(
         "comparison": None if comparison is None else comparison.to_json(),
     }
     if not write_json(json, made):
-        print(report)
+        write(str(report))
         if comparison is not None:
-            print(comparison)
+            write(str(comparison))
         table(str(output), [("weights", f"{network.weight_bits:,} bits")])
     return 0
 

@@ -8,7 +8,7 @@ from spiker_hdl.model.check import check_choice
 from spiker_hdl.model.encoders import Encoding
 
 from .files import find_mapping, open_mapping, open_network
-from .terminal import progress, say
+from .terminal import progress, say, write
 
 __all__ = ["serve"]
 
@@ -40,5 +40,5 @@ def serve(
         advance(1)
     with Served(wire, faults=wrong) as served:
         say(f"{path.name}, simulated by {chosen}, until interrupted: spiker_boards.Board(port)")
-        print(served.port, flush=True)
+        write(served.port)
         served.wait()

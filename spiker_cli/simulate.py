@@ -11,7 +11,7 @@ from spiker_hdl.model.check import check_choice
 
 from .files import check_output, find_mapping, open_network
 from .samples import Samples, find_samples
-from .terminal import progress, say, table, text, write_json
+from .terminal import progress, say, table, text, write, write_json
 
 if TYPE_CHECKING:
     from spiker_hdl.emit import Emission
@@ -66,7 +66,7 @@ def simulate(
         "cycles": cycles(result),
     }
     if json is None:
-        print(text(report), end="")
+        write(text(report).rstrip())
     elif not write_json(json, report):
         table(str(path), _rows(report))
     if wrong:

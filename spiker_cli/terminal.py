@@ -1,4 +1,8 @@
-"""What the command says: results on standard output, progress on standard error."""
+"""What the command says: results on standard output, progress on standard error.
+
+Names and messages come from files and from other people's programs: nothing in them is obeyed, by
+the terminal or by Rich.
+"""
 
 import json
 import sys
@@ -13,19 +17,26 @@ from rich.table import Table
 
 from spiker_hdl.model.file import write_whole
 
-__all__ = ["columns", "progress", "say", "table", "text", "write_json", "write_text"]
+from .lines import visible
+
+__all__ = ["columns", "progress", "say", "table", "text", "write", "write_json", "write_text"]
 
 
 def say(line: str) -> None:
     """Tell what is going on."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+    print(visible(line), file=sys.stderr)
+
+
+def write(line: str) -> None:
+    """Print lines of a result, at once."""
+    print(visible(line), flush=True)
 
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar while something goes on; gives what to call with the number done since."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -36,36 +47,39 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: None
         return
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(visible(title), total=total)
         yield lambda done: bar.advance(task, done)
 
 
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
     """Print names and values under a title."""
-    made = Table(title=title, show_header=False, title_justify="left", title_style="bold")
+    made = Table(title=visible(title), show_header=False, title_justify="left", title_style="bold")
     made.add_column(style="cyan", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in rows:
-        made.add_row(name, str(value))
-    Console(width=_width(), highlight=False, markup=False).print(made)
+        made.add_row(visible(name), visible(str(value)))
+    _print(made)
 
 
 def columns(title: str, names: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print rows under a title and the names of their columns."""
-    made = Table(*names, title=title, title_justify="left", title_style="bold")
+    heads = [visible(name) for name in names]
+    made = Table(*heads, title=visible(title), title_justify="left", title_style="bold")
     for row in rows:
-        made.add_row(*(str(value) for value in row))
-    Console(width=_width(), highlight=False, markup=False).print(made)
+        made.add_row(*(visible(str(value)) for value in row))
+    _print(made)
 
 
-def _width() -> int:
+def _print(made: Table) -> None:
     # What is piped to a file should not be folded as if for a narrow screen.
-    return Console().width if sys.stdout.isatty() else 120
+    width = None if sys.stdout.isatty() else 120
+    Console(width=width, highlight=False, markup=False, emoji=False).print(made)
 
 
 def text(report: dict[str, Any]) -> str:
     """Return a report as JSON."""
-    return json.dumps(report, indent=2) + "\n"
+    # All that JSON does not escape by itself.
+    return json.dumps(report, indent=2).replace("\x7f", "\\u007f") + "\n"
 
 
 def write_text(path: Path, content: str) -> None:

@@ -11,7 +11,7 @@ from spiker_hdl.model.timing import predict
 from .files import check_output, find_mapping, open_network
 from .samples import find_samples
 from .simulate import statistics
-from .terminal import progress, table, text, write_json
+from .terminal import progress, table, text, write, write_json
 
 __all__ = ["timing"]
 
@@ -67,7 +67,7 @@ def timing(
         },
     }
     if json is None:
-        print(text(report), end="")
+        write(text(report).rstrip())
     elif not write_json(json, report):
         table(str(path), _rows(report))
     return 0

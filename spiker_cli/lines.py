@@ -1,0 +1,76 @@
+"""What is said in one line: of an error, with nothing that a terminal would obey."""
+
+from pathlib import Path
+
+__all__ = ["LONGEST", "line", "shortened", "visible"]
+
+LONGEST = 400
+"""Most characters of a line that says what went wrong."""
+
+EXTRAS = {
+    "amaranth_boards": "build",
+    "h5py": "nir",
+    "luna": "build",
+    "matplotlib": "plot",
+    "nir": "nir",
+    "nirtorch": "nir",
+    "pooch": "train",
+    "rich": "cli",
+    "safetensors": "train",
+    "serial": "host",
+    "sklearn": "train",
+    "snntorch": "train",
+    "torch": "train",
+    "typer": "cli",
+    "z3": "formal",
+}
+"""Which of the package's extras brings a module."""
+
+TOLD = (ValueError, OSError, RuntimeError, ImportError)
+"""Errors of the library, and of what it calls, whose text is for who reads it."""
+
+
+def visible(text: str, kept: str = "\n\t") -> str:
+    """Return text in which whatever does not print stands as it is escaped in Python."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """Return text of at most so many characters: what is too long lacks a part before its end."""
+    if len(text) <= most:
+        return text
+    last = most // 4
+    return f"{text[: most - last - 5]} ... {text[-last:]}"
+
+
+def line(error: BaseException) -> str:
+    """Return what to say of an error, in one line."""
+    return shortened(visible(" ".join(_text(error).split())))
+
+
+def _text(error: BaseException) -> str:
+    said = getattr(error, "format_message", None)
+    if callable(said):
+        return str(said())
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        extra = EXTRAS.get(error.name.partition(".")[0])
+        way = "" if extra is None else f": pip install 'spiker-hdl[{extra}]'"
+        return f"{error.name} must be installed, and is missing{way}"
+    if isinstance(error, OSError) and error.strerror:
+        if error.filename is None:
+            return f"File: {error.strerror}"
+        return f"{Path(_name(error.filename))}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return f"Memory must be enough for what is asked: {error or 'there is no more'}"
+    if isinstance(error, RecursionError):
+        return f"What is read must not be nested as deeply: {error}"
+    text = str(error)
+    if text and (isinstance(error, TOLD) or (isinstance(error, TypeError) and " must " in text)):
+        return text
+    return f"{type(error).__name__}: {text} (SPIKER_TRACEBACK=1 shows where)"
+
+
+def _name(name: object) -> str:
+    return name.decode(errors="surrogateescape") if isinstance(name, bytes) else str(name)
