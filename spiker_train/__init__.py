@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .cell import Cell, IntegerCell
+    from .checkpoints import load_state
     from .comparison import Comparison, compare
     from .conversion import Report, quantize, quantize_with_report
     from .data import Dataset, datasets, load_dataset
@@ -52,6 +53,7 @@ _HOMES = {
     "from_spiker_with_report": ".spiker_config",
     "load_dataset": ".data",
     "load_real": ".file",
+    "load_state": ".checkpoints",
     "quantize": ".conversion",
     "spiker_quantizations": ".spiker_widths",
     "quantize_with_report": ".conversion",
@@ -89,6 +91,7 @@ __all__ = [
     "from_spiker_with_report",
     "load_dataset",
     "load_real",
+    "load_state",
     "quantize",
     "quantize_with_report",
     "save_real",

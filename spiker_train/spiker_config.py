@@ -12,6 +12,7 @@ import torch
 from spiker_hdl.model import READOUTS, CurrentLif, If, Input, Lif, Readout
 
 from .cell import Cell
+from .checkpoints import read_state
 from .layers import Connection, Layer
 from .matrices import real
 from .network import SpikingNetwork
@@ -242,17 +243,7 @@ class _Trained:
 
     def __init__(self, given: Any):
         if isinstance(given, str | Path):
-            path = given
-            try:
-                given = torch.load(path, map_location="cpu", weights_only=True)
-            except OSError:
-                raise
-            except Exception as error:
-                # What PyTorch says here advises to load what may run code.
-                raise ValueError(
-                    f"{path} must be a whole file of tensors by name, as torch.save writes a "
-                    "state_dict"
-                ) from error
+            given = read_state(given)
         if not isinstance(given, Mapping):
             raise TypeError(f"state_dict must be a mapping, not {given!r}")
         self.values = {str(key): one for key, one in given.items()}

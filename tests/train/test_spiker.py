@@ -222,7 +222,9 @@ def test_what_is_not_given_is_as_in_spiker(tmp_path):
     with pytest.raises(ValueError, match=r"other\.pt must be a whole file of tensors by name"):
         from_spiker(config, tmp_path / "other.pt")
     torch.save({"run": print}, tmp_path / "code.pt")
-    with pytest.raises(ValueError, match=r"code\.pt must be a whole file .* a state_dict$"):
+    with pytest.raises(
+        ValueError, match=r"code\.pt must be a whole file .* not of a module or of other objects$"
+    ):
         from_spiker(config, tmp_path / "code.pt")
 
 

@@ -1,0 +1,230 @@
+"""Checkpoints: files of trained values, put into the module that they are of.
+
+Nothing that a file holds is run: PyTorch's files are read with ``weights_only=True``, and those of
+safetensors can hold no code.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from spiker_hdl.model import FileError
+
+__all__ = ["load_state", "read_state"]
+
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+"""Names under which training scripts keep the values of a module."""
+
+NETWORK = "spiker-real-network"
+RESET = "reset_mechanism_val"
+RESETS: dict[int, Any] = dict(enumerate(("subtract", "zero", "none")))  # of snnTorch
+
+
+def load_state(model: nn.Module | Callable[[], nn.Module], state: Any) -> nn.Module:
+    """Put the values of a checkpoint into a module.
+
+    A checkpoint is what ``torch.save(net.state_dict(), path)`` writes, alone or beside other values
+    under ``"state_dict"``, ``"model_state_dict"``, ``"model"`` or any one name, or a safetensors
+    file. Names may have what ``torch.compile``, ``DataParallel`` and training frameworks put in
+    front of them.
+
+    Parameters
+    ----------
+    model : nn.Module, or class or callable that makes one without arguments
+        A module that is given takes the values itself, all of them or, where there is an error,
+        none.
+    state : str, Path or mapping of str to tensor
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    FileError
+        If the file is none of these, or is not whole.
+    OSError
+        If it cannot be read.
+    TypeError
+        If the model or the state is of another type.
+    ValueError
+        If names, shapes or types are not those of the module, with the first that differs.
+    """
+    module = _made(model)
+    what = str(state) if isinstance(state, str | Path) else "State"
+    values = read_state(state)
+    wanted = module.state_dict()
+    names = _matched(what, type(module).__name__, list(values), list(wanted))
+    for own, name in names.items():
+        _check_value(what, name, values[name], wanted[own])
+    module.load_state_dict({own: values[name] for own, name in names.items()})
+    return module
+
+
+def _made(model: Any) -> nn.Module:
+    if isinstance(model, nn.Module):
+        return model
+    if not callable(model):
+        raise TypeError(f"Model must be an nn.Module, or what makes one, not {model!r}")
+    name = getattr(model, "__qualname__", type(model).__name__)
+    try:
+        made = model()
+    except TypeError as error:
+        raise TypeError(
+            f"Model {name} must be made without arguments, not fail with: {error}; give a module, "
+            "or a function that makes it"
+        ) from error
+    if not isinstance(made, nn.Module):
+        raise TypeError(f"Model {name} must make an nn.Module, not {type(made).__name__}")
+    return made
+
+
+# -- files --
+
+
+def read_state(state: Any) -> dict[str, torch.Tensor]:
+    """Return the tensors of a checkpoint by name.
+
+    Parameters
+    ----------
+    state : str, Path or mapping
+        As for :func:`load_state`.
+    """
+    if isinstance(state, str | Path):
+        what, found = str(state), _read(Path(state))
+        refuse: Callable[[str], Exception] = FileError
+    else:
+        what, found, refuse = "State", state, TypeError
+    if not isinstance(found, Mapping):
+        raise refuse(
+            f"{what} must hold tensors by name, as torch.save(net.state_dict(), ...) writes them, "
+            f"not {type(found).__name__}"
+        )
+    found = _unwrapped(found)
+    for name, value in found.items():
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            kind = type(value).__name__
+            raise refuse(f"{what} must hold a tensor under each name, not {kind} under {name!r}")
+    if not found:
+        raise refuse(f"{what} must hold tensors by name, not nothing")
+    return dict(found)
+
+
+def _read(path: Path) -> Any:
+    with path.open("rb") as file:
+        start = file.read(9)
+    if start[8:] == b"{":
+        return _read_safetensors(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:
+        # What PyTorch says here advises to load what may run code; of a file that is cut short it
+        # says "Invalid argument".
+        raise FileError(
+            f"{path} must be a whole file of tensors by name, as torch.save(net.state_dict(), ...) "
+            "or safetensors writes it, not of a module or of other objects"
+        ) from None
+
+
+def _read_safetensors(path: Path) -> Any:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            if NETWORK in (file.metadata() or {}):
+                raise FileError(
+                    f"{path} must be a checkpoint of a module, not a network that save_real wrote, "
+                    "which load_real reads"
+                )
+            return {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise FileError(f"{path} must be a whole safetensors file: {error}") from None
+
+
+def _holds_tensors(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and len(value) > 0
+        and all(isinstance(one, torch.Tensor) for one in value.values())
+    )
+
+
+def _unwrapped(found: Mapping) -> Mapping:
+    """Return what a training script wrapped: the tensors among other values."""
+    if _holds_tensors(found):
+        return found
+    inside = {name: value for name, value in found.items() if _holds_tensors(value)}
+    for name in WRAPPERS:
+        if name in inside:
+            return inside[name]
+    return next(iter(inside.values())) if len(inside) == 1 else found
+
+
+# -- names --
+
+
+def _plain(name: str) -> str:
+    """Return a name without what ``torch.compile`` puts before it, of parts of a module too."""
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")
+
+
+def _matched(what: str, model: str, given: list[str], wanted: list[str]) -> dict[str, str]:
+    """Return the names in a checkpoint by those in the module.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or one is too many.
+    """
+    names = {_plain(name): name for name in given}
+    own = {_plain(name): name for name in wanted}
+    shorter = names
+    # Such as "module." of DataParallel and "model." of training frameworks, perhaps both.
+    while set(shorter) != set(own) and (front := _front(list(shorter))):
+        shorter = {name.removeprefix(front): full for name, full in shorter.items()}
+    if set(shorter) == set(own):
+        names = shorter
+    missing = [name for name in own if name not in names]
+    more = [full for name, full in names.items() if name not in own]
+    if missing or more:
+        lacks = f"lack {_few(missing)}" if missing else ""
+        has = f"have {_few(more)}" if more else ""
+        raise ValueError(
+            f"{what} must have the names of {model}, not {' and '.join(filter(None, [lacks, has]))}"
+        )
+    return {own[name]: names[name] for name in own}
+
+
+def _front(names: list[str]) -> str:
+    first, dot, _ = names[0].partition(".") if names else ("", "", "")
+    front = first + dot
+    return front if dot and all(name.startswith(front) for name in names) else ""
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(map(repr, names[:3])) + more
+
+
+def _check_value(what: str, name: str, value: torch.Tensor, wanted: torch.Tensor) -> None:
+    if not is_lazy(wanted) and value.shape != wanted.shape:
+        raise ValueError(
+            f"{what}: {name!r} must have the shape {tuple(wanted.shape)}, not {tuple(value.shape)}"
+        )
+    if (value.is_floating_point(), value.is_complex()) != (
+        wanted.is_floating_point(),
+        wanted.is_complex(),
+    ):
+        raise ValueError(f"{what}: {name!r} must be {_kind(wanted)}, not {_kind(value)}")
+    # snnTorch chooses what it computes when a neuron is made, and not by what is loaded.
+    if name.rpartition(".")[2] == RESET and not torch.equal(value, wanted):
+        was, now = (RESETS.get(int(one), int(one)) for one in (value, wanted))
+        raise ValueError(f"{what}: {name!r} must be that of the model, {now!r}, not {was!r}")
+
+
+def _kind(value: torch.Tensor) -> str:
+    return f"of type {str(value.dtype).removeprefix('torch.')}"
