@@ -2,21 +2,23 @@
 
 import hashlib
 import json
-import os
+import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from spiker_hdl import __version__
+from spiker_hdl.emit.directory import Listing, digests, replacing, write_files
+from spiker_hdl.emit.untrusted import parse
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping as Placement
 from spiker_hdl.model import Network
 from spiker_hdl.model.check import check_int, check_kind
+from spiker_hdl.model.contents import FileError
 from spiker_hdl.model.encoders import Encoding
 
 from .clocks import find_dividers
@@ -27,11 +29,18 @@ from .tools import ToolError, find_tools
 from .top import BoardTop
 from .zynq import write_ip
 
-__all__ = ["BUILD", "NETWORK", "TimingError", "build_board", "read_build"]
+__all__ = ["BUILD", "NETWORK", "TimingError", "build_board", "read_build", "read_whole_build"]
 
 BUILD, NETWORK = "build.json", "network.spiker"
+EARLIER = Listing(BUILD, "build")
+"""How the directory of a build is known again."""
+
 FORMAT = 1
 """Version of what ``build.json`` says."""
+
+MOST_REPORT, MOST_BITSTREAM = 2**24, 2**28
+BITSTREAM = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\.(?:bin|bit|fs)")
+"""What the file of a bitstream is called."""
 
 KEPT = {".rpt": "synthesis.log", ".tim": "place_and_route.log"}
 """Logs that are kept, by the ending that Amaranth gives them."""
@@ -49,42 +58,6 @@ CELLS = {
 
 class TimingError(ValueError):
     """A design that is too slow for its clock."""
-
-
-def _check_directory(directory: Path) -> None:
-    if directory.is_dir():
-        if any(directory.iterdir()) and not (directory / BUILD).is_file():
-            raise ValueError(
-                f"Directory must be new, empty or an earlier build, and {directory} holds others"
-            )
-    elif directory.exists():
-        raise ValueError(f"Directory must be one, not the file {directory}")
-
-
-@contextmanager
-def _appearing(directory: Path) -> Iterator[Path]:
-    """Give a directory beside another, whose name it takes where all went well."""
-    parent = directory.absolute().parent
-    made = [one for one in (parent, *parent.parents) if not one.exists()]
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=parent))
-    except OSError as error:
-        raise type(error)(
-            f"Directory must be where one can be made, not {str(directory)!r}: {error.strerror}"
-        ) from None
-    whole, old = stage / "whole", stage / "old"
-    try:
-        whole.mkdir()
-        yield whole
-        if directory.exists():
-            os.replace(directory, old)
-        os.replace(whole, directory)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-        for one in made:
-            if not any(one.iterdir()):
-                one.rmdir()
 
 
 def build_board(
@@ -137,7 +110,7 @@ def build_board(
     check_kind("Target", target, Target)
     check_int("Seed", seed, 0, 2**31 - 1)
     directory = Path(directory)
-    _check_directory(directory)
+    EARLIER.check(directory)
     mapping.check(network)
     frequency = target.frequency if frequency is None else frequency
     check_int("Frequency", frequency, 1)
@@ -147,7 +120,10 @@ def build_board(
     check_fit(target, network, mapping)
     tools = find_tools(target.kind.tools)
     began = time.monotonic()
-    with _appearing(directory) as stage, tempfile.TemporaryDirectory(dir=stage.parent) as name:
+    with (
+        replacing(directory, EARLIER) as stage,
+        tempfile.TemporaryDirectory(dir=stage.parent) as name,
+    ):
         work = Path(name)
         report: dict[str, Any] = {
             "format": FORMAT,
@@ -184,7 +160,8 @@ def build_board(
             report |= {"bitstream": None, "fmax_hz": None, "utilization": None}
         report["seconds"] = round(time.monotonic() - began, 1)
         report |= extra()
-        (stage / BUILD).write_text(json.dumps(report, indent=2) + "\n")
+        report["files"] = digests(stage)
+        write_files(stage, {BUILD: json.dumps(report, indent=2) + "\n"})
     return report
 
 
@@ -252,23 +229,45 @@ def read_build(directory: str | Path) -> dict[str, Any]:
     ValueError
         If the directory is no build, or its bitstream is missing or another.
     """
+    return read_whole_build(directory)[0]
+
+
+def read_whole_build(directory: str | Path) -> tuple[dict[str, Any], bytes]:
+    """Return what a build says of itself, and its bitstream, which is that; empty if there is none.
+
+    Each is read once, so that nobody can exchange it later. Raises as :func:`read_build`.
+    """
     directory = Path(directory)
     path = directory / BUILD
     if not path.is_file():
         raise ValueError(f"Directory must be one that `spiker build` made, not {directory}")
     try:
-        report = json.loads(path.read_text())
+        report = parse(_bytes(path, MOST_REPORT))
         if report["format"] != FORMAT:
             raise ValueError(f"{path} must be of format {FORMAT}, not {report['format']!r}")
         bitstream = report["bitstream"]
-        name = None if bitstream is None else Path(str(bitstream["file"])).name
+        name = None if bitstream is None else bitstream["file"]
         wanted = None if bitstream is None else bitstream["sha256"]
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError):
+        said = [report["board"], report["network"]["name"], report["network"]["sha256"]]
+        if not all(isinstance(one, str) for one in said):
+            raise TypeError
+    except (FileError, KeyError, TypeError, AttributeError):
         raise ValueError(f"{path} must be what `spiker build` wrote, and is damaged") from None
-    if name is None:
-        return report
+    if bitstream is None:
+        return report, b""
+    if not isinstance(name, str) or not BITSTREAM.fullmatch(name):
+        raise ValueError(f"{path} must name a bitstream beside it, such as top.bit, not {name!r}")
     if not (directory / name).is_file():
         raise ValueError(f"Bitstream must be there, and {directory / name} is missing")
-    if hashlib.sha256((directory / name).read_bytes()).hexdigest() != wanted:
+    data = _bytes(directory / name, MOST_BITSTREAM)
+    if hashlib.sha256(data).hexdigest() != wanted:
         raise ValueError(f"Bitstream must be the one that was built, and {name} is another")
-    return report
+    return report, data
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"{path} must have at most {most} bytes, not more")
+    return data

@@ -1,9 +1,10 @@
 """What loads a build into its board."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from .building import read_build
+from .building import read_whole_build
 from .catalog import find_board
 from .tools import ToolError, find_tools, run_tool
 
@@ -15,8 +16,8 @@ LIBRARIES = "apt-get install libusb-1.0-0 libftdi1-2 libhidapi-hidraw0"
 """Brings, on Debian and Ubuntu, what the loader that pip installs does not."""
 
 
-def read_bitstream(directory: str | Path) -> dict[str, Any]:
-    """Return what a build says of itself, which has a bitstream.
+def read_bitstream(directory: str | Path) -> tuple[dict[str, Any], bytes]:
+    """Return what a build says of itself, and its bitstream.
 
     Raises
     ------
@@ -24,7 +25,7 @@ def read_bitstream(directory: str | Path) -> dict[str, Any]:
         If the directory is no whole build, or a project for the vendor's tool.
     """
     directory = Path(directory)
-    report = read_build(directory)
+    report, bitstream = read_whole_build(directory)
     if report["bitstream"] is None:
         scripts = f"{directory / 'project' / 'build_top.sh'} runs"
         if (directory / "ip").is_dir():
@@ -33,11 +34,13 @@ def read_bitstream(directory: str | Path) -> dict[str, Any]:
             f"Build must have a bitstream, and that of {report['board']} is a project for the "
             f"vendor's tool, which {scripts}"
         )
-    return report
+    return report, bitstream
 
 
-def program_board(directory: str | Path, *, flash: bool = False) -> str:
+def program_board(directory: str | Path, *, flash: bool = False) -> tuple[dict[str, Any], str]:
     """Load the bitstream of a build into the board that is connected.
+
+    The loader is given a copy of the bytes that were checked, under a name of our own.
 
     Parameters
     ----------
@@ -47,7 +50,9 @@ def program_board(directory: str | Path, *, flash: bool = False) -> str:
 
     Returns
     -------
-    str
+    report : dict
+        What the build says of itself.
+    said : str
         What the loader says.
 
     Raises
@@ -57,15 +62,17 @@ def program_board(directory: str | Path, *, flash: bool = False) -> str:
     ToolError
         If the loader is missing, or fails.
     """
-    directory = Path(directory)
-    report = read_bitstream(directory)
+    report, bitstream = read_bitstream(directory)
     target = find_board(report["board"])
     if not target.loader:
         raise ValueError(f"Board must be one that {LOADER} knows, not {target.title}")
     (tool,) = find_tools([LOADER]).values()
     options = [*target.loader, *(["-f"] if flash else [])]
+    copy = f"top{Path(report['bitstream']['file']).suffix}"
     try:
-        return run_tool(tool, [*options, report["bitstream"]["file"]], directory)
+        with tempfile.TemporaryDirectory() as private:
+            (Path(private) / copy).write_bytes(bitstream)
+            return report, run_tool(tool, [*options, copy], Path(private))
     except ToolError as error:
         if "shared librar" in str(error):
             hint = f"on Debian and Ubuntu, {LIBRARIES}"

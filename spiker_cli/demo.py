@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 import spiker_hdl
+from spiker_hdl.emit.directory import Listing, digests, replacing
 from spiker_hdl.model import Mapping, Network, Result
 from spiker_train.data import load_dataset
 
-from .emit import listing
 from .files import check_directory
 from .samples import Samples, find_samples
 from .simulate import compare, cycles, run
@@ -24,6 +24,7 @@ __all__ = ["demo"]
 
 NET = "64-32-10"
 OPTIONS: dict[str, Any] = {"steps": 4, "weights": 4, "potentials": 8, "encoder": "rate"}
+DEMO = Listing("report.json", "demo")
 SIMULATED = 50
 WANTED = 0.97
 
@@ -32,19 +33,31 @@ def demo(output: Path, seed: int) -> int:
     """Train, prove, emit and draw; return the exit code."""
     began = time.monotonic()
     check_directory(output, "Output")
+    DEMO.check(output)
     network, trained = _trained(seed)
-    made = [output / "digits.spiker"]
-    output.mkdir(parents=True, exist_ok=True)
-    network.save(made[0])
+    with replacing(output, DEMO) as stage:
+        report, wrong, data = _proved(network, trained, stage, seed)
+        report["seconds"] = round(time.monotonic() - began, 1)
+        report["files"] = digests(stage)
+        write_text(stage / DEMO.file, text(report))
+    table(f"{NET} on {data}, in the hardware's own integers", _rows(report, output))
+    return _verdict(report, wrong)
+
+
+def _proved(
+    network: Network, trained: dict[str, Any], output: Path, seed: int
+) -> tuple[dict[str, Any], dict[int, list[str]], str]:
+    """Write all but the report; return that, the samples that differ, and the data's name."""
+    network.save(output / "digits.spiker")
     whole = find_samples(network, None, None)
     reference = run(network, whole, "reference", None)
     part = whole.first(SIMULATED)
     record = _recorded(network)
     hardware = run(network, part, "amaranth", Mapping.default(network), record)
     wrong = compare(run(network, part, "reference", None, record), hardware)
-    made += _emitted(network, part, hardware, output / "verilog")
+    _emitted(network, part, hardware, output / "verilog")
     bench = _bench(output / "verilog")
-    made += _drawn(network, part, hardware, output)
+    _drawn(network, part, hardware, output)
     report = {
         "network": NET,
         "data": whole.data,
@@ -58,12 +71,8 @@ def demo(output: Path, seed: int) -> int:
         "cycles": cycles(hardware),
         "weight_bits": network.weight_bits,
         "test_bench": bench,
-        "seconds": round(time.monotonic() - began, 1),
     }
-    made.append(output / "report.json")
-    write_text(made[-1], text(report))
-    table(f"{NET} on {whole.data}, in the hardware's own integers", _rows(report, made))
-    return _verdict(report, wrong)
+    return report, wrong, whole.data
 
 
 def _trained(seed: int) -> tuple[Network, dict[str, Any]]:
@@ -78,13 +87,12 @@ def _recorded(network: Network) -> tuple[str, ...]:
     return wanted(network)
 
 
-def _emitted(network: Network, part: Samples, expected: Result, output: Path) -> list[Path]:
+def _emitted(network: Network, part: Samples, expected: Result, output: Path) -> None:
     with progress("Verilog, with a test bench", 1) as advance:
         spiker_hdl.emit(
             network, output, samples=part.spikes, expected=expected, command="spiker demo"
         )
         advance(1)
-    return [output / name for name, _ in listing(output)] + [output / "manifest.json"]
 
 
 def _bench(output: Path) -> str:
@@ -107,7 +115,7 @@ def _bench(output: Path) -> str:
     return verdict or f"FAIL {said[-1] if said else done.returncode}"
 
 
-def _drawn(network: Network, part: Samples, result: Result, output: Path) -> list[Path]:
+def _drawn(network: Network, part: Samples, result: Result, output: Path) -> None:
     from spiker_hdl.report import draw_activity, draw_cycles
 
     assert part.labels is not None
@@ -127,10 +135,9 @@ def _drawn(network: Network, part: Samples, result: Result, output: Path) -> lis
         advance(1)
         draw_cycles(network, spikes, result).savefig(output / "cycles.png", dpi=120)
         advance(1)
-    return [output / "activity.png", output / "cycles.png"]
 
 
-def _rows(report: dict[str, Any], made: list[Path]) -> list[tuple[str, Any]]:
+def _rows(report: dict[str, Any], output: Path) -> list[tuple[str, Any]]:
     found = report["cycles"]
     return [
         ("float accuracy", f"{report['float_accuracy']:.2%} of {report['samples']} test samples"),
@@ -144,7 +151,7 @@ def _rows(report: dict[str, Any], made: list[Path]) -> list[tuple[str, Any]]:
         ("cycles a sample", f"mean {found['mean']:.1f}, largest {found['max']}"),
         ("weights", f"{report['weight_bits']:,} bits"),
         ("Verilog test bench", report["test_bench"]),
-        ("files", "\n".join(map(str, made))),
+        ("files", "\n".join(str(output / name) for name in [*report["files"], DEMO.file])),
         ("seconds", report["seconds"]),
     ]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import spiker_hdl
 from spiker_hdl.emit import LANGUAGES, PORTS
+from spiker_hdl.emit.emission import EMISSION
 from spiker_hdl.emit.packaging import check_period
 from spiker_hdl.model.check import check_choice
 
@@ -36,6 +37,7 @@ def emit(
     check_choice("Ports", ports, PORTS)
     check_period(period)
     check_directory(output, "Output")
+    EMISSION.check(output)
     network = open_network(path)
     mapping = find_mapping(network, path, lanes, form, word)
     if samples < 0:

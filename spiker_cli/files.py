@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spiker_hdl.model import Mapping, Network, load
-from spiker_hdl.model.file import load_mapping
+from spiker_hdl.model.file import load_whole
 from spiker_hdl.model.mapping import PRESETS
 
 __all__ = [
@@ -148,5 +148,8 @@ def find_mapping(
     if lanes is not None:
         return read_lanes(network, lanes, **changes)
     if not changes:
-        return load_mapping(path) or Mapping.default(network)
+        again, mapping = load_whole(path)
+        if again.digest != network.digest:
+            raise ValueError(f"Network must stay as it is while it is read, and {path} was altered")
+        return mapping or Mapping.default(network)
     return Mapping.default(network, **changes)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spiker_boards.programming import program_board, read_bitstream
+from spiker_boards.programming import program_board
 
 from .terminal import say, table
 
@@ -11,15 +11,14 @@ __all__ = ["program"]
 
 def program(directory: Path, flash: bool) -> int:
     """Load, and return the exit code."""
-    report = read_bitstream(directory)
-    say(f"{directory / report['bitstream']['file']} into {report['board']}")
-    said = program_board(directory, flash=flash)
+    report, said = program_board(directory, flash=flash)
     if said.strip():
         say(said.rstrip())
     table(
         str(directory),
         [
             ("board", report["board"]),
+            ("bitstream", report["bitstream"]["file"]),
             (
                 "network",
                 f"{report['network']['name']} (SHA-256 {report['network']['sha256'][:16]})",

@@ -16,8 +16,9 @@ from ..names import identifiers
 from ..rtl import Accelerator
 from .adapter import Inlet, adapted_ports, adapter, adapter_name
 from .bench import bench_name
-from .directory import writing
+from .directory import Listing, replacing, write_files
 from .manifest import manifest
+from .netlist_make import NETLIST
 from .packaging import PERIOD, Package, check_period, packaging
 from .source import Source
 from .vectors import Vectors, make_vectors
@@ -27,7 +28,15 @@ from .vhdl import vhdl_source
 from .vhdl_bench import vhdl_bench
 from .vhdl_names import PREDEFINED
 
-__all__ = ["INLINE", "LANGUAGES", "PORTS", "Language", "emit"]
+__all__ = ["EMISSION", "INLINE", "LANGUAGES", "PORTS", "Language", "emit"]
+
+EMISSION = Listing(
+    "manifest.json",
+    "emission",
+    ("*.vvp", "*.o", "work-obj*.cf"),
+    (NETLIST,),
+)
+"""How an emitted directory is known again."""
 
 INLINE = 2**20
 """Bits of weights that Verilog holds without files beside it, unless asked to."""
@@ -171,14 +180,14 @@ def emit(
 ) -> Path:
     """Write the accelerator of a network, and a test bench with what is expected of it.
 
-    Nothing is written outside the directory, and each file appears there whole or not at all,
-    ``manifest.json`` last.
+    The directory appears whole or not at all. One that is there already is replaced, whole, if it
+    is an earlier emission in which nothing was altered or added; nothing else is touched.
 
     Parameters
     ----------
     network : Network
     directory : str or Path
-        Made if need be.
+        New, empty, or that of an earlier emission, which is replaced.
     language : str
         One of :data:`LANGUAGES`.
     mapping : Mapping, optional
@@ -209,7 +218,7 @@ def emit(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what the network takes.
+        If an argument is not what the network takes, or the directory holds something else.
     OSError
         If the directory cannot be written.
     YosysError
@@ -246,6 +255,11 @@ def emit(
         check_kind("Expected", expected, Result)
         if given is None:
             raise ValueError("Samples must be given where a result is expected")
+        if expected.network is not None and expected.network.digest != network.digest:
+            raise ValueError(
+                "Expected result must be of the network that is emitted, of SHA-256 "
+                f"{network.digest[:16]}, not of one of {expected.network.digest[:16]}"
+            )
         if list(expected.steps) != list(given.steps):
             raise ValueError("Expected result must be of the samples given, not of others")
     elif given is not None:
@@ -256,12 +270,13 @@ def emit(
         f"spiker_hdl.emit(network, directory, language={language!r}, ports={ports!r}, "
         f"period={period!r}, memories={memories!r})"
     )
-    with writing(directory) as write:
+    with replacing(directory, EMISSION) as stage:
         accelerator = Accelerator(network, mapping)
         vectors = None
         if given is not None and expected is not None:
             vectors = make_vectors(accelerator, given, expected)
-        write(_files(accelerator, language, top, vectors, made, ports == "axis", period, memories))
+        files = _files(accelerator, language, top, vectors, made, ports == "axis", period, memories)
+        write_files(stage, files)
     return Path(directory) / "manifest.json"
 
 

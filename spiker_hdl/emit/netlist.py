@@ -11,17 +11,18 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from ..model.check import check_choice, check_kind
 from .bench import bench_name
-from .directory import writing
+from .directory import digests, replacing, write_files
 from .memories import loads
-from .netlist_make import SIMULATORS, makefile
+from .netlist_make import NETLIST, SIMULATORS, makefile
 from .netlist_tools import FAMILIES, REMEDY, WRITE, NetlistError, count, models, run
+from .reading import MANIFEST, read_files
 from .yosys import YosysError
 
 __all__ = ["FAMILIES", "SIMULATORS", "Netlist", "NetlistError", "check", "netlist", "route"]
@@ -91,14 +92,16 @@ def netlist(directory: str | Path, family: str, *, block_ram: bool = False) -> N
     check_choice("Family", family, FAMILIES)
     check_kind("Block RAM", block_ram, bool)
     directory = Path(directory)
-    top = _top(directory)
+    top, files = _read(directory)
     this = FAMILIES[family]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        design = (directory / f"{top}.v").read_bytes()
+        design = files[f"{top}.v"]
         (work / "design.v").write_bytes(design)
         for memory in loads(design.decode("ascii", "replace")):
-            (work / memory).write_bytes((directory / memory).read_bytes())
+            if memory not in files:
+                raise ValueError(f"Manifest must name {memory!r}, which the design reads")
+            (work / memory).write_bytes(files[memory])
         steps = ["read_verilog design.v"]
         if block_ram:
             steps.append('setattr -set ram_style "block" m:*')
@@ -206,24 +209,19 @@ def check(made: Netlist, *, tool: str | None = None, arguments: tuple[str, ...] 
 # -- steps ---------------------------------------------------------------------------------------
 
 
-def _top(directory: Path) -> str:
-    """Return the topmost module of a directory that was emitted."""
-    path = directory / "manifest.json"
-    try:
-        held: Any = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(
-            f"Directory must be one that was emitted, not {str(directory)!r}"
-        ) from None
-    except ValueError:
-        held = None
-    if not isinstance(held, dict) or not re.fullmatch(r"[A-Za-z]\w*", str(held.get("top")), re.A):
-        raise ValueError(f"Manifest must be one of an emission, not {str(path)!r}")
+def _read(directory: Path) -> tuple[str, Table[str, bytes]]:
+    """Return the topmost module of a directory that was emitted, and the files there."""
+    if not (directory / MANIFEST).is_file():
+        raise ValueError(f"Directory must be one that was emitted, not {str(directory)!r}")
+    held, files = read_files(directory)
+    top = held.get("top")
     if held.get("language") != "verilog":
         raise ValueError(f"Language must be 'verilog', not {held.get('language')!r}")
+    if not isinstance(top, str) or f"{top}.v" not in files:
+        raise ValueError(f"Manifest must be one of an emission, not {str(directory / MANIFEST)!r}")
     if not held.get("samples"):
         raise ValueError("Directory must have been emitted with samples, not without")
-    return held["top"]
+    return top, files
 
 
 def _publish(
@@ -239,15 +237,15 @@ def _publish(
     cells = count(held, top)
     found, compiled = models(family, cells)
     make = makefile(top, bench_name(top), directory.name, compiled, FAMILIES[family].defines, tools)
-    report = {"family": family, "cells": cells, "frequency": frequency}
-    with writing(directory) as write:
-        write({
-            **found,
-            f"{top}.json": held,
-            f"{top}.v": text,
-            "Makefile": make,
-            "cells.json": json.dumps(report, indent=2) + "\n",
-        })
+    with replacing(directory, NETLIST) as stage:
+        write_files(stage, {**found, f"{top}.json": held, f"{top}.v": text, "Makefile": make})
+        report = {
+            "family": family,
+            "cells": cells,
+            "frequency": frequency,
+            "files": digests(stage),
+        }
+        write_files(stage, {NETLIST.file: json.dumps(report, indent=2) + "\n"})
     return Netlist(directory, top, family, cells, tools, frequency)
 
 

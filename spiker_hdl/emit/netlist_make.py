@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from string import Template
 
-__all__ = ["SIMULATORS", "makefile"]
+from .directory import Listing
+
+__all__ = ["NETLIST", "SIMULATORS", "makefile"]
+
+NETLIST = Listing("cells.json", "netlist", ("*.vvp", "obj/*"))
+"""How the directory of a netlist is known again."""
 
 SIMULATORS = ("icarus", "verilator")
 """What runs a test bench on a netlist: the first builds at once, the second runs at once."""

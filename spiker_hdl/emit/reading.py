@@ -16,8 +16,9 @@ from typing import Any
 
 from ..link.axi_lite import AxiLite
 from ..link.registers import ADDRESS_BITS
-from ..model import Input, Mapping, Network, load
+from ..model import Input, Mapping, Network
 from ..model.contents import FileError
+from ..model.file import unpack
 from ..model.neuron import Neuron
 from ..rtl.entry import beat_of
 from .adapter import Inlet, adapted_ports, adapter
@@ -26,7 +27,7 @@ from .manifest import FORMAT, VERSION
 from .memories import inlined, loads
 from .untrusted import NAME, identifier, member, number, parse, short
 
-__all__ = ["MANIFEST", "Emission", "Stream", "read_emission"]
+__all__ = ["MANIFEST", "Emission", "Stream", "read_emission", "read_files"]
 
 MANIFEST = "manifest.json"
 NETWORK = "network.spiker"
@@ -90,6 +91,8 @@ class Emission:
         Text of that module, where it is not the design's.
     samples : int
         Samples of the test bench.
+    vectors : mapping of str to bytes
+        Files of the test bench, by their paths within the directory.
     """
 
     directory: Path
@@ -106,6 +109,7 @@ class Emission:
     simulated: str
     around: str
     samples: int
+    vectors: Table[str, bytes]
 
 
 def read_emission(directory: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> Emission:
@@ -126,6 +130,25 @@ def read_emission(directory: str | Path, *, neurons: Iterable[type[Neuron]] = ()
     TypeError, ValueError
         If one of ``neurons`` is no class of neurons, or has the name of another.
     """
+    held, contents = read_files(directory)
+    directory = Path(directory)
+    network, _ = unpack(contents[NETWORK], directory / NETWORK, neurons=neurons)
+    try:
+        return _emission(directory, held, network, contents)
+    except FileError as error:
+        raise FileError(f"{directory / MANIFEST}: {error}") from None
+
+
+def read_files(directory: str | Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Read an emitted directory's manifest, and the files that it names, each once.
+
+    Raises
+    ------
+    FileError
+        If the manifest is none, or a file is not what it says.
+    OSError
+        If a file cannot be read.
+    """
     directory = Path(directory)
     path = directory / MANIFEST
     if not path.is_file():
@@ -141,12 +164,7 @@ def read_emission(directory: str | Path, *, neurons: Iterable[type[Neuron]] = ()
         files = _files(held)
     except FileError as error:
         raise FileError(f"{path}: {error}") from None
-    contents = {name: _whole(directory, name, digest) for name, digest in files.items()}
-    network = load(directory / NETWORK, neurons=neurons)
-    try:
-        return _emission(directory, held, network, contents)
-    except FileError as error:
-        raise FileError(f"{path}: {error}") from None
+    return held, {name: _whole(directory, name, digest) for name, digest in files.items()}
 
 
 def _bytes(path: Path, most: int) -> bytes:
@@ -237,6 +255,7 @@ def _emission(
         simulated=simulated,
         around=around,
         samples=number(held, "", "samples", 2**31),
+        vectors={name: data for name, data in contents.items() if name.startswith("vectors/")},
     )
 
 

@@ -31,20 +31,17 @@ def read_samples(emission: Emission) -> dict[str, list[np.ndarray]]:
     ------
     FileError
         If there are none, or they are not what the network takes.
-    OSError
-        If a file cannot be read.
     """
     if not emission.samples:
         raise FileError(f"{emission.directory}: must have samples in vectors, not none")
     found = {}
     for node, stream in zip(emission.network.inputs, emission.inputs, strict=True):
-        path = emission.directory / "vectors" / f"{stream.port}.hex"
+        name = f"vectors/{stream.port}.hex"
+        path = emission.directory / name
+        if name not in emission.vectors:
+            raise FileError(f"{path}: must be a file that the manifest names, not missing")
         try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise FileError(f"{path}: must be there, not missing") from None
-        try:
-            beats = _beats(data, stream.width + 1)
+            beats = _beats(emission.vectors[name], stream.width + 1)
             found[node.name] = _samples(beats, node, stream, emission.network.longest)
         except FileError as error:
             raise FileError(f"{path}: {error}") from None

@@ -262,6 +262,7 @@ class ResultLayout:
             self._cycles.take(bits),
             answers,
             engine,
+            self.network,
         )
 
 

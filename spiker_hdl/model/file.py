@@ -40,8 +40,10 @@ __all__ = [
     "digest",
     "load",
     "load_mapping",
+    "load_whole",
     "pack",
     "save",
+    "unpack",
     "write_whole",
 ]
 
@@ -246,22 +248,39 @@ def load(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> Network:
     TypeError, ValueError
         If one of ``neurons`` is no class of neurons, or has the name of another.
     """
-    return _read(path, neurons)[0]
+    return load_whole(path, neurons=neurons)[0]
 
 
 def load_mapping(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> Mapping | None:
     """Read the mapping that was saved beside a network, or None; raises as :func:`load`."""
-    return _read(path, neurons)[1]
+    return load_whole(path, neurons=neurons)[1]
 
 
-def _read(path: str | Path, neurons: Iterable[type[Neuron]]) -> tuple[Network, Mapping | None]:
+def load_whole(
+    path: str | Path, *, neurons: Iterable[type[Neuron]] = ()
+) -> tuple[Network, Mapping | None]:
+    """Read a network file once, for its network and its mapping; raises as :func:`load`."""
+    return unpack(Path(path).read_bytes(), path, neurons=neurons)
+
+
+def unpack(
+    data: bytes, path: str | Path, *, neurons: Iterable[type[Neuron]] = ()
+) -> tuple[Network, Mapping | None]:
+    """Return the network in what :func:`pack` gave, and its mapping; raises as :func:`load`.
+
+    Parameters
+    ----------
+    data : bytes
+    path : str or Path
+        Where they were read, for messages.
+    neurons : iterable of type
+    """
     models: dict[str, type[Neuron]] = dict(NEURONS)
     for one in neurons:
         if not (isinstance(one, type) and issubclass(one, Neuron)):
             raise TypeError(f"Neurons must be classes of neurons, not {one!r}")
         if models.setdefault(one.__name__, one) is not one:
             raise ValueError(f"Neurons must have distinct names, not {one.__name__!r} twice")
-    data = Path(path).read_bytes()
     try:
         network, mapping, stated = parse(data, models)
         found = _digest(describe(network, mapping), network)

@@ -244,4 +244,6 @@ def _gather(
     }
     spikes = {name: spread(lambda batch, name=name: batch.traces[name]) for name in record}
     first, steps = answers[network.readout.name], spread(lambda batch: batch.steps)
-    return Result(first.classes, first.scores, steps, counts, spikes, None, answers, "reference")
+    return Result(
+        first.classes, first.scores, steps, counts, spikes, None, answers, "reference", network
+    )

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .network import Network
 
 __all__ = ["Answer", "Result"]
 
@@ -49,6 +52,8 @@ class Result:
         Every readout, by name.
     engine : str
         What computed it.
+    network : Network, optional
+        Which answered, where that is known.
     """
 
     classes: Any
@@ -59,6 +64,7 @@ class Result:
     cycles: np.ndarray | None = None
     answers: Mapping[str, Answer] = field(default_factory=dict)
     engine: str = "reference"
+    network: "Network | None" = field(default=None, repr=False, compare=False)
 
     def differences(self, other: "Result") -> list[str]:
         """Say in which samples and fields two results differ, cycles aside.

@@ -139,6 +139,7 @@ def gather(
         np.array([found[end - 1]["cycles"] for end in ends]),
         scored,
         engine,
+        network,
     )
 
 

@@ -319,6 +319,7 @@ def _gather(
         take(bits[ends - 1], design.result.field["cycles"]),
         scored,
         "compiled",
+        network,
     )
 
 

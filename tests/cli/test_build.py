@@ -180,7 +180,10 @@ def test_an_earlier_build_is_replaced_and_other_files_are_not(tools, network, tm
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine").write_text("kept")
-    with pytest.raises(ValueError, match="Directory must be new, empty or an earlier build"):
+    with pytest.raises(
+        ValueError,
+        match=r"must be new, empty or an unaltered earlier build, and .*mine: name another",
+    ):
         build_board(network, BOARDS["icebreaker"], other, mapping=Mapping.folded(network, 1))
     assert left(other) == ["mine"]
 
@@ -525,6 +528,41 @@ def test_program_refuses_what_is_no_whole_build(built, refused, tmp_path):
     (made / "top.bin").unlink()
     assert "Bitstream must be there" in refused("program", made)
     assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../evil/top.bin", "/tmp/top.bin", "-top.bin", "top.exe", "", "a/top.bin", "top.bin\n", 7],
+    ids=["outside", "absolute", "option", "other", "empty", "below", "newline", "number"],
+)
+def test_a_bitstream_that_is_named_otherwise_is_never_given_to_the_loader(
+    built, refused, tmp_path, name
+):
+    made, _ = built
+    report = json.loads((made / "build.json").read_text())
+    report["bitstream"]["file"] = name
+    (made / "build.json").write_text(json.dumps(report))
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "top.bin").write_bytes(b"bits of icepack")
+    assert "must name a bitstream beside it" in refused("program", made)
+    assert not (tmp_path / "calls").exists()
+
+
+def test_the_loader_gets_the_bytes_that_were_checked(built, spiker, tmp_path, monkeypatch):
+    made, _ = built
+    loaded = []
+
+    def run(tool, arguments, directory):
+        # Whoever exchanges the file now comes too late.
+        (made / "top.bin").write_bytes(b"other bits")
+        loaded.append((directory / arguments[-1]).read_bytes())
+        assert directory.resolve() != made.resolve()
+        assert directory.stat().st_mode & 0o077 == 0
+        return ""
+
+    monkeypatch.setattr("spiker_boards.programming.run_tool", run)
+    assert spiker("program", made)[0] == 0
+    assert loaded == [b"bits of icepack"]
 
 
 def test_a_loader_that_fails(built, refused, tools):

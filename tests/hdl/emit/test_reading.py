@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -343,7 +344,7 @@ def damage_samples(emission, lines, path, random):
             some = random.sample(lines, random.randint(1, len(lines)))
             data = bytearray(b"".join(some))
         data = data or bytearray(b"\n")
-    path.write_bytes(bytes(data))
+    emission = replace(emission, vectors=dict(emission.vectors) | {"vectors/i.hex": bytes(data)})
     try:
         found = read_samples(emission)
     except FileError as error:
