@@ -61,6 +61,7 @@ def describe(network: Network, mapping: Mapping) -> dict[str, Any]:
         ],
         "readouts": [
             {"name": one.name, "population": one.population, "kind": one.kind}
+            | ({} if one.groups is None else {"groups": one.groups})
             for one in network.readouts
         ],
         "weight_bits": network.weight_bits,
@@ -192,11 +193,22 @@ def _show(report: dict[str, Any]) -> None:
                 for one in report["projections"]
             ),
             *(
-                [one["name"], f"readout: {one['kind']}", f"of {one['population']}", "", "", ""]
+                [
+                    one["name"],
+                    f"readout: {one['kind']}",
+                    f"of {one['population']}",
+                    "",
+                    "",
+                    _groups(one),
+                ]
                 for one in report["readouts"]
             ),
         ],
     )
+
+
+def _groups(readout: dict[str, Any]) -> str:
+    return f"in {readout['groups']} groups of neurons" if "groups" in readout else ""
 
 
 def _shape(shape: Any) -> str:

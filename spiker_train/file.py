@@ -60,6 +60,7 @@ def save_real(net: SpikingNetwork, path: str | Path) -> None:
         "connections": [_connection(one, n, arrays) for n, one in enumerate(net.connections)],
         "readouts": [
             {"population": one.population, "kind": one.kind, "name": one.name}
+            | ({} if one.groups is None else {"groups": one.groups})
             for one in net.readouts
         ],
     }
@@ -157,7 +158,10 @@ def _network(
         ],
         [_read_layer(x, n, arrays, models) for n, x in enumerate(graph["layers"])],
         [_read_connection(x, n, arrays) for n, x in enumerate(graph["connections"])],
-        [Readout(x["population"], x["kind"], x["name"]) for x in graph["readouts"]],
+        [
+            Readout(x["population"], x["kind"], x["name"], x.get("groups"))
+            for x in graph["readouts"]
+        ],
         name=graph["name"],
     )
     if arrays:

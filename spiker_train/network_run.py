@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from spiker_hdl.model import Network
+from spiker_hdl.model import Network, Readout
 from spiker_hdl.model.ranges import NEVER_BRANCH
 
 from .cell import IntegerCell
@@ -65,7 +65,7 @@ def run_network(
     for group in net.groups:
         _advance(net, [ready[name] for name in group], trains, states, wanted)
     scores = {
-        one.name: _score(one.kind, one.population, net.layer, trains, states)
+        one.name: _grouped(_score(one.kind, one.population, net.layer, trains, states), one)
         for one in net.readouts
     }
     first = net.readouts[0]
@@ -208,6 +208,10 @@ def _score(
     if kind == "last":
         return potential[:, -1]
     return potential.amax(1) if kind == "largest" else potential.double().sum(1)
+
+
+def _grouped(scores: torch.Tensor, readout: Readout) -> torch.Tensor:
+    return scores if readout.groups is None else scores.unflatten(1, (readout.groups, -1)).sum(2)
 
 
 def groups(graph: Network) -> list[list[str]]:

@@ -214,6 +214,11 @@ class _Writer:
         return label
 
     def _read(self, readout: Any, found: Written) -> None:
+        if readout.groups is not None:
+            raise ValueError(
+                f"Readout {readout.name!r} must have a class for each neuron to be in NIR, not "
+                f"{readout.groups} groups: NIR has no word for what is made of outputs"
+            )
         if found.node is None:  # the sum is an output itself
             return
         name = readout.population

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from spiker_hdl.model import stimulus
+from spiker_hdl.model.scores import class_count
 
 from .network import Outcome, SpikingNetwork
 from .quantization import Quantization, clip
@@ -319,7 +320,7 @@ def _arrays(net: SpikingNetwork, spikes: Any) -> dict[str, np.ndarray]:
 
 
 def _labels(net: SpikingNetwork, labels: Any, count: int) -> np.ndarray:
-    classes = net.layer[_answer(net)].size
+    classes = class_count(net.graph, net.readouts[0])
     y = np.asarray(labels)
     if y.dtype.kind not in "iu":
         raise TypeError(f"Labels must be integers, not {y.dtype}")

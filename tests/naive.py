@@ -190,6 +190,9 @@ def simulate(network, sample, window=None):
                 score(readout.kind, n, record, readout.population, start, stop)
                 for n in range(populations[readout.population].size)
             ]
+            if readout.groups is not None:
+                share = len(scores) // readout.groups
+                scores = [sum(scores[n : n + share]) for n in range(0, len(scores), share)]
             best = 0
             for n, value in enumerate(scores):
                 if value > scores[best]:
@@ -212,15 +215,18 @@ def score(kind, n, record, population, start, stop):
     return max(potentials) if kind == "largest" else sum(potentials)
 
 
-def settled(kind, scores, left, early):
-    """Tell whether a leader is sure with ``left`` steps to go, by trying who may overtake it."""
+def settled(kind, scores, left, early, share=1):
+    """Tell whether a leader is sure with ``left`` steps to go, by trying who may overtake it.
+
+    A class is of ``share`` neurons.
+    """
     best = scores.index(max(scores))
     others = [n for n in range(len(scores)) if n != best]
     if early != "exact":
         return all(scores[best] - scores[n] >= early for n in others)
     for n in others:
         if kind == "count":  # all of its steps to come, and none of the others'
-            later = [score + left * (other == n) for other, score in enumerate(scores)]
+            later = [score + left * share * (other == n) for other, score in enumerate(scores)]
         else:  # who has fired counts on; who has not may begin in the next step
             later = [score + left if score else 0 for score in scores]
             later[n] = later[n] or left

@@ -38,6 +38,7 @@ from spiker_hdl.model import (
     signed_range,
 )
 from spiker_hdl.model.core import KINDS
+from spiker_hdl.model.graph import GROUPED, SPIKE_READOUTS
 
 __all__ = [
     "ODD_NAMES",
@@ -336,7 +337,8 @@ class _Plan:
             kinds = ["count", "count", "first", *READOUTS]
             if target not in self.spiking:
                 kinds = ["last", "largest", "sum"]
-            readouts.append(Readout(target, random.choice(kinds), f"read{n}" if n else ""))
+            one = Readout(target, random.choice(kinds), f"read{n}" if n else "")
+            readouts.append(replace(one, groups=_groups(one, self.sizes[target])))
         longest = random.choice([16, 20, 31, 32, 64])
         return Network(self.inputs, made, self.projections, readouts, longest, "random")
 
@@ -346,6 +348,14 @@ def _input(random, name, size) -> Input:
         return Input(name, size)
     low, high = random.choice([0, 0, -1, -3, -8]), random.choice([1, 2, 3, 7, 15])
     return Input(name, (size, 1) if random.random() < 0.2 else size, low, high)
+
+
+def _groups(readout, size):
+    """Draw into how many groups a readout sums its neurons, or None."""
+    own = Random(repr((readout, size)))  # apart, so that all else is what the seed gave before
+    if readout.kind not in GROUPED or own.random() < 0.5:
+        return None
+    return own.choice([n for n in range(1, size + 1) if size % n == 0])
 
 
 def _each(random, size, draw, chance):
@@ -627,6 +637,10 @@ def options(network: Network) -> set[str]:
     if len(inputs) > 1:
         found.add("several inputs")
     found |= {f"readout {one.kind}" for one in network.readouts}
+    for one in network.readouts:
+        if one.groups not in {None, network.population[one.population].size}:
+            spikes = one.kind in SPIKE_READOUTS
+            found.add("groups of spikes" if spikes else "groups of potentials")
     if len(network.readouts) > 1:
         found.add("several readouts")
     if network.order != tuple(one.name for one in network.populations):
@@ -643,7 +657,7 @@ OPTIONS = frozenset({
     *("dense", "sparse", "one_to_one", "delay", "several of a pair", "bits declared"),
     *("recurrent", "backward", "skip", "graded", "binary", "negative values", "several inputs"),
     *(f"readout {kind}" for kind in READOUTS),
-    *("several readouts", "given out of order"),
+    *("several readouts", "groups of spikes", "groups of potentials", "given out of order"),
 })
 
 

@@ -83,6 +83,8 @@ def run_torch(network, spikes):
             each.append(int(found[name].sum()))
         for one in network.readouts:
             scores = _scores(one.kind, found, one.population, network)
+            if one.groups is not None:
+                scores = np.array([each.sum() for each in np.split(scores, one.groups)])
             answers[one.name][0].append(int(np.argmax(scores)))
             answers[one.name][1].append(scores)
     made = {name: Answer(np.array(c), np.array(s)) for name, (c, s) in answers.items()}

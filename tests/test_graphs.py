@@ -393,6 +393,20 @@ def test_an_exact_early_answer_never_changes_the_class():
     assert changed > 0  # a margin trades answers for steps
 
 
+@pytest.mark.parametrize("groups", [2, 3])
+def test_early_answers_of_groups_in_hardware(groups):
+    network = graph({"a": 6}, {"p": 6}, [("a", "p", None)], [Readout("p", "count", groups=groups)])
+    spikes = {"a": np.random.default_rng(groups).random((12, 10, 6)) < 0.3}
+    whole = spiker_hdl.run(network, spikes)
+    for early in ("exact", 2):
+        expected = spiker_hdl.run(network, spikes, early=early)
+        assert (expected.steps < 10).any()
+        found = spiker_hdl.run(network, spikes, engine="amaranth", early=early)
+        assert expected.differences(found) == []
+        if early == "exact":
+            assert np.array_equal(expected.classes, whole.classes)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_early_answers_in_hardware(seed):
     random = Random(seed)

@@ -272,6 +272,7 @@ def _output(
                 "field": f"answers.{accelerator.readout_names[one.name]}",
                 "population": one.population,
                 "kind": one.kind,
+                **({} if one.groups is None else {"groups": one.groups}),
             }
             for one in network.readouts
         ],

@@ -20,6 +20,7 @@ from ..model import Input, Mapping, Network
 from ..model.contents import FileError
 from ..model.file import unpack
 from ..model.neuron import Neuron
+from ..model.scores import class_count
 from ..rtl.entry import beat_of
 from .adapter import Inlet, adapted_ports, adapter
 from .fields import Field, fields_of
@@ -390,7 +391,7 @@ def _result(
     needed = [("cycles", 0), *((field, 0) for field in found["counts"].values())]
     for one in network.readouts:
         stem = found["readouts"][one.name]
-        size = network.population[one.population].size
+        size = class_count(network, one)
         needed += [(f"{stem}.winner", 0), (f"{stem}.steps", 0), (f"{stem}.scores", size)]
     for name, count in needed:
         if name not in named or named[name].count != count:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model import Answer, Input, Network, Readout, Result
+from ..model import Answer, Input, Network, Result
 from ..model.bounds import signed_width
 from ..model.loading import LOAD_BITS
+from ..model.scores import class_count, score_range
 from ..model.stimulus import sent
 from .frames import MOST, Identity
 
@@ -215,7 +216,7 @@ class ResultLayout:
         steps = network.longest.bit_length()
         self._winners, self._scores, self._steps, self._counts = {}, {}, {}, {}
         for one in network.readouts:
-            classes = network.population[one.population].size
+            classes = class_count(network, one)
             low, high = score_range(network, one)
             signed = low < 0
             width = signed_width(low, high) if signed else max(1, high.bit_length())
@@ -264,12 +265,3 @@ class ResultLayout:
             engine,
             self.network,
         )
-
-
-def score_range(network: Network, readout: Readout) -> tuple[int, int]:
-    """Return the least and the greatest score that a readout can have."""
-    if readout.kind in {"count", "first"}:
-        return 0, network.longest
-    population = network.population[readout.population]
-    low, high = network.bounds[population.name].states[population.neuron.potential]
-    return (low * network.longest, high * network.longest) if readout.kind == "sum" else (low, high)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import machine
-from .graph import Input, Projection
+from .graph import SPIKE_READOUTS, Input, Projection
 from .lockstep import (
     Branches,
     Delay,
@@ -151,7 +151,7 @@ class Machines:
                 core.tick(self.sources[network.inputs[0].name])
         self.readouts = []
         for one in network.readouts:
-            spikes = one.kind in {"count", "first"}
+            spikes = one.kind in SPIKE_READOUTS
             source = (self.sources if spikes else self.potentials)[one.population]
             part = self.add(Readout(self.count))
             self.readouts.append(part)

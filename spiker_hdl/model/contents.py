@@ -220,5 +220,6 @@ def _projection(
 
 def _readout(value: Any) -> Readout:
     value = _object(value, "readout")
+    groups = value.pop("groups", None)
     _keys(value, {"name", "population", "kind"}, "readout")
-    return Readout(value["population"], value["kind"], value["name"])
+    return Readout(value["population"], value["kind"], value["name"], groups)

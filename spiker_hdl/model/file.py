@@ -140,6 +140,7 @@ def describe(network: Network, mapping: Mapping | None = None) -> dict[str, Any]
         ],
         "readouts": [
             {"name": one.name, "population": one.population, "kind": one.kind}
+            | ({} if one.groups is None else {"groups": one.groups})
             for one in network.readouts
         ],
         "mapping": None if mapping is None else mapping.to_json(),

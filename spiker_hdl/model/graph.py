@@ -10,7 +10,15 @@ from .check import check_choice, check_int, check_ints, check_kind, check_name
 from .neuron import Neuron
 from .synapses import Dense, Synapses
 
-__all__ = ["READOUTS", "Input", "Population", "Projection", "Readout"]
+__all__ = [
+    "GROUPED",
+    "READOUTS",
+    "SPIKE_READOUTS",
+    "Input",
+    "Population",
+    "Projection",
+    "Readout",
+]
 
 
 READOUTS = {
@@ -20,6 +28,10 @@ READOUTS = {
     "sum": "sum of the potentials after all steps",
     "first": "steps since the first spike, its own included; 0 without one",
 }
+SPIKE_READOUTS = ("count", "first")
+"""Readouts of spikes; the others are of potentials."""
+GROUPED = ("count", "last", "sum")
+"""Readouts whose scores can be those of groups of neurons."""
 
 
 def _size(shape: Any, what: str) -> int:
@@ -200,9 +212,9 @@ class Projection:
 
 @dataclass(frozen=True)
 class Readout:
-    """How a population answers for the network: a score per neuron, the greatest of which wins.
+    """How a population answers for the network: a score per class, the greatest of which wins.
 
-    Ties go to the lowest class.
+    A class is a neuron, or a group of them. Ties go to the lowest class.
 
     Parameters
     ----------
@@ -212,11 +224,16 @@ class Readout:
         The score: see :data:`READOUTS`.
     name : str
         Label, that of the population where none is given.
+    groups : int, optional
+        Number of classes where each is a group of as many neighbouring neurons (a population
+        code): class 0 the first ones, and so on. Its score is the sum of theirs, which is had of
+        the kinds in :data:`GROUPED`. Without, every neuron is a class.
     """
 
     population: str
     kind: str = "count"
     name: str = ""
+    groups: int | None = None
 
     def __post_init__(self) -> None:
         check_name("Readout population", self.population)
@@ -224,3 +241,5 @@ class Readout:
         if not self.name:
             object.__setattr__(self, "name", self.population)
         check_name("Readout name", self.name)
+        if self.groups is not None:
+            check_int(f"Readout {self.name!r} groups", self.groups, 1, 2**20)

@@ -8,6 +8,7 @@ from typing import Any
 
 from .check import check_int, check_kind, check_name
 from .graph import Input, Population, Projection, Readout
+from .scores import check_readout, check_scores
 
 __all__ = ["Network"]
 
@@ -92,9 +93,11 @@ class Network:
         for one in self.populations:
             self._check_held(one.name)
         for readout in self.readouts:
-            self._check_readout(readout)
+            check_readout(self, readout)
         object.__setattr__(self, "order", self._sorted())
         _ = self.bounds  # proves the range of every state
+        for readout in self.readouts:
+            check_scores(self, readout)
 
     def _check_names(self) -> None:
         for parts in ((*self.inputs, *self.populations), self.projections, self.readouts):
@@ -136,20 +139,6 @@ class Network:
         """Tell whether a population takes held inputs, and so keeps its sums from step to step."""
         into = self.into(name)
         return bool(into) and getattr(self.nodes[into[0].source], "held", False)
-
-    def _check_readout(self, readout: Readout) -> None:
-        what = f"Readout {readout.name!r}"
-        if readout.population not in self.population:
-            raise ValueError(f"{what}: must read a population, not {readout.population!r}")
-        neuron = self.population[readout.population].neuron
-        kind = type(neuron).__name__
-        if readout.kind in {"count", "first"} and not neuron.spiking:
-            raise ValueError(f"{what}: {readout.kind!r} must read neurons that fire, not {kind}")
-        if readout.kind in {"last", "largest", "sum"} and neuron.potential not in neuron.states:
-            raise ValueError(
-                f"{what}: {readout.kind!r} must read neurons with a state "
-                f"{neuron.potential!r}, not {kind}"
-            )
 
     def _sorted(self) -> tuple[str, ...]:
         # Kahn's algorithm: ready populations are visited in the order in which they are given.

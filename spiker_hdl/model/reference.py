@@ -8,10 +8,11 @@ import numpy as np
 
 from .arithmetic import ARRAYS
 from .bounds import float_format
-from .graph import Population, Projection
+from .graph import SPIKE_READOUTS, Population, Projection
 from .network import Network
 from .reports import Reports
 from .result import Answer, Result
+from .scores import Scorer
 from .stimulus import check_record, stimulus
 
 __all__ = ["run"]
@@ -137,7 +138,7 @@ class _Batch:
             if "." in name:
                 size = network.population[name.split(".")[0]].size
                 self.traces[name] = np.zeros((samples, steps, size), dtype=np.int64)
-        scorers = {one.name: _Scorer(one.kind) for one in network.readouts}
+        scorers = {one.name: Scorer(network, one) for one in network.readouts}
         for t in range(steps):
             for core in cores:
                 current = self._current(core, samples, t)
@@ -180,39 +181,11 @@ class _Batch:
                 current += projector(self._trains[projector.source][:, t - projector.delay])
         return current
 
-    def _score(self, population: Population, scorer: "_Scorer", states: dict, t: int) -> None:
-        if scorer.kind in {"count", "first"}:
+    def _score(self, population: Population, scorer: Scorer, states: dict, t: int) -> None:
+        if scorer.kind in SPIKE_READOUTS:
             scorer.add(self._trains[population.name][:, t].astype(np.int64))
         else:
             scorer.add(states[population.name][population.neuron.potential])
-
-
-class _Scorer:
-    """Scores of one readout while a window goes on."""
-
-    def __init__(self, kind: str):
-        self.kind = kind
-        self.score: np.ndarray | None = None
-        self.reports: list[np.ndarray] = []
-
-    def add(self, value: np.ndarray) -> None:
-        before = self.score
-        if before is None:
-            self.score = np.array(value)
-        elif self.kind in {"count", "sum"}:
-            self.score = before + value
-        elif self.kind == "largest":
-            self.score = np.maximum(before, value)
-        elif self.kind == "last":
-            self.score = np.array(value)
-        else:  # first: counts on once a spike has been seen
-            self.score = before + ((before > 0) | (value > 0))
-
-    def report(self, *, over: bool) -> None:
-        assert self.score is not None  # a window has steps
-        self.reports.append(self.score)
-        if over:
-            self.score = None
 
 
 def _gather(

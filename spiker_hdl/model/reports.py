@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .check import check_int
+from .graph import SPIKE_READOUTS
 from .network import Network
 
 __all__ = ["MARGIN_BITS", "Reports"]
@@ -55,7 +56,7 @@ class Reports:
     def check(self, network: Network) -> None:
         """Raise :exc:`ValueError` unless ``network`` can be answered so."""
         kind = network.readout.kind
-        if self.early == "exact" and kind not in {"count", "first"}:
+        if self.early == "exact" and kind not in SPIKE_READOUTS:
             raise ValueError(
                 "An early answer must be by a margin where the readout compares potentials, which "
                 f"have no bound to come: {kind!r} is never exact"
@@ -82,7 +83,9 @@ class Reports:
             others = np.arange(classes) != leader[..., None]
             need: np.ndarray = np.full((steps, 1), self.early)
             if self.early == "exact":
-                need = np.arange(steps)[::-1, None] + (np.arange(classes) < leader[..., None])
+                share = network.population[network.readout.population].size // classes
+                gain = np.arange(steps)[::-1, None] * share  # all neurons in all steps to come
+                need = gain + (np.arange(classes) < leader[..., None])
             known = (~others | (best[..., None] >= scores + need)).all(axis=2)
         known[:, -1] = True
         return known.argmax(axis=1)

@@ -173,7 +173,9 @@ def _draw_scores(
     axis.set_yticks(_ticks(len(scores)))
     axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     _plain(axis, "scores")
-    axis.set_xlabel(f"{network.readout.kind} of {network.readout.population}", fontsize=9)
+    first = network.readout
+    groups = f" in {first.groups} groups" if first.groups else ""
+    axis.set_xlabel(f"{first.kind} of {first.population}{groups}", fontsize=9)
     axis.set_ylabel("class", fontsize=9, color=INK)
 
 

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..model import Mapping, Network
 from ..model.check import check_kind
+from ..model.graph import SPIKE_READOUTS
 from ..model.loading import roomy
 from ..model.machine import TICK_ROOM, room
 from ..model.reports import MARGIN_BITS
@@ -201,7 +202,7 @@ class Accelerator(wiring.Component):
                 sinks = [
                     self.readouts[one.name].i
                     for one in self.network.readouts
-                    if one.population == name and one.kind not in {"count", "first"}
+                    if one.population == name and one.kind not in SPIKE_READOUTS
                 ]
                 self._branch(m, f"potentials_{self.names[name]}", core.potentials, sinks)
         self._report(m, control)
@@ -259,7 +260,7 @@ class Accelerator(wiring.Component):
         if name in self.counters:
             sinks.append(self.counters[name].i)
         for one in self.network.readouts:
-            if one.population == name and one.kind in {"count", "first"}:
+            if one.population == name and one.kind in SPIKE_READOUTS:
                 label = f"readout_{self.readout_names[one.name]}"
                 sinks.append(self._serial(m, label, name, self.readouts[one.name].i))
         if name in self.streams:
@@ -351,7 +352,7 @@ class Accelerator(wiring.Component):
         """Tell whether the sample needs no more steps to be answered."""
         found = first.o.p
         best = found.scores[found.winner]
-        left = self.length - found.steps
+        gain = (self.length - found.steps) * first.share  # all neurons in all steps to come
         sure = Signal(first.classes)
         ahead = Signal(first.classes)
         # Two scores differ by less than a power of two, beyond which no lead suffices.
@@ -359,7 +360,7 @@ class Accelerator(wiring.Component):
         margin, beyond = self.margin[:reach], self.margin[reach:].any()
         for n in range(first.classes):
             lower = n < found.winner
-            m.d.comb += sure[n].eq((best >= found.scores[n] + left + lower) | (found.winner == n))
+            m.d.comb += sure[n].eq((best >= found.scores[n] + gain + lower) | (found.winner == n))
             leads = ~beyond & (best >= found.scores[n] + margin)
             m.d.comb += ahead[n].eq(leads | (found.winner == n))
         certain = sure.all() if first.readout.kind == "count" else best > 0

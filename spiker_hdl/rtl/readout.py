@@ -6,6 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..model import Network, Readout
 from ..model.check import check_kind
+from ..model.graph import SPIKE_READOUTS
+from ..model.scores import class_count, score_range
 from .events import AddressEvent
 from .stepper import range_shape
 
@@ -14,12 +16,7 @@ __all__ = ["ReadoutCore", "ReadoutResult", "score_shape"]
 
 def score_shape(network: Network, readout: Readout) -> Shape:
     """Return the shape of a score."""
-    if readout.kind in {"count", "first"}:
-        return range_shape(0, network.longest)
-    population = network.population[readout.population]
-    low, high = network.bounds[population.name].states[population.neuron.potential]
-    if readout.kind == "sum":
-        low, high = low * network.longest, high * network.longest
+    low, high = score_range(network, readout)
     # Scores that are always zero have a bit too: their array is addressed.
     return range_shape(low, high) if low or high else unsigned(1)
 
@@ -90,16 +87,17 @@ class ReadoutCore(wiring.Component):
         self.network = network
         self.readout = readout
         self.stepwise = stepwise
-        self.classes = network.population[readout.population].size
-        self.score = score_shape(network, readout)
-        self.spikes = readout.kind in {"count", "first"}
         population = network.population[readout.population]
+        self.classes = class_count(network, readout)
+        self.share = population.size // self.classes
+        self.score = score_shape(network, readout)
+        self.spikes = readout.kind in SPIKE_READOUTS
         value = unsigned(0)
         if not self.spikes:
             ends = network.bounds[population.name].states[population.neuron.potential]
             value = range_shape(*ends)
         super().__init__({
-            "i": In(stream.Signature(AddressEvent(self.classes, value))),
+            "i": In(stream.Signature(AddressEvent(population.size, value))),
             "window": In(range(network.longest + 1)),
             "o": Out(stream.Signature(ReadoutResult(self.classes, self.score, network.longest))),
         })
@@ -125,12 +123,17 @@ class ReadoutCore(wiring.Component):
         advance = self.i.ready & self.i.valid
 
         # The winner is kept up to date with each event, and so known without a search.
-        before = scores[self.i.p.address]
+        address, begins, whole = self.locate(m, advance)
+        before = scores[address]
         if self.readout.kind == "first":
             # Events of a step come in any order: the first step that has some decides.
-            score, better = before, ~early & (none | (self.i.p.address < winner))
+            score, better = before, ~early & (none | (address < winner))
+        elif self.readout.kind == "count":
+            score = before + 1
+            better = (score > best) | ((score == best) & (address < winner))
         else:
-            score, better = self.judge(before, best, winner, none, fresh)
+            score = self.add(before, begins, fresh)
+            better = whole & (none | (score > best))
         final = Signal.like(scores)
         m.d.comb += final.eq(scores)
         if self.readout.kind == "first":
@@ -138,10 +141,10 @@ class ReadoutCore(wiring.Component):
                 m.d.comb += final[n].eq(scores[n] + seen[n])
 
         with m.If(advance & ~self.i.p.end):
-            m.d.sync += [scores[self.i.p.address].eq(score), none.eq(0)]
-            m.d.sync += seen.bit_select(self.i.p.address, 1).eq(1)
+            m.d.sync += [scores[address].eq(score), none.eq(none & ~whole)]
+            m.d.sync += seen.bit_select(address, 1).eq(1)
             with m.If(better):
-                m.d.sync += [best.eq(score), winner.eq(self.i.p.address)]
+                m.d.sync += [best.eq(score), winner.eq(address)]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(advance & self.i.p.end):
@@ -159,16 +162,30 @@ class ReadoutCore(wiring.Component):
 
         return m
 
-    def judge(self, before, best, winner, none, fresh):
-        """Return the score of the event's class, and whether it leads now."""
-        event = self.i.p
-        if self.readout.kind == "count":
-            score = before + 1
-            tie = (score == best) & (event.address < winner)
-            return score, (score > best) | tie
-        score = {
-            "last": lambda: event.value,
-            "sum": lambda: Mux(fresh, 0, before) + event.value,
-            "largest": lambda: Mux(fresh | (event.value > before), event.value, before),
+    def locate(self, m, advance):
+        """Return the event's class, and whether the event is the first and the last of it now."""
+        address = self.i.p.address
+        if self.share == 1:
+            return address, Const(1), Const(1)
+        group = Signal(range(self.classes))
+        if self.spikes:
+            ends = range(self.share, self.classes * self.share, self.share)
+            m.d.comb += group.eq(sum(address >= end for end in ends))
+            return group, Const(1), Const(1)
+        # Potentials come in ascending order, so that counting says whose they are.
+        place = Signal(range(self.share))
+        whole = place == self.share - 1
+        with m.If(advance & self.i.p.end):
+            m.d.sync += group.eq(0)
+        with m.Elif(advance):
+            m.d.sync += [place.eq(Mux(whole, 0, place + 1)), group.eq(group + whole)]
+        return group, place == 0, whole
+
+    def add(self, before, begins, fresh):
+        """Return the score that the event's potential makes of the one before."""
+        value = self.i.p.value
+        return {
+            "last": lambda: Mux(begins, 0, before) + value,
+            "sum": lambda: before + value,
+            "largest": lambda: Mux(fresh | (value > before), value, before),
         }[self.readout.kind]()
-        return score, none | (score > best)

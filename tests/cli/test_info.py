@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from small import NOTES, make_network
 
-from spiker_hdl.model import Core, Input, Mapping, save
+from spiker_hdl.model import Core, Input, Mapping, Readout, save
 
 
 def test_json_says_what_the_network_holds(spiker, network_file):
@@ -26,6 +26,14 @@ def test_json_says_what_the_network_holds(spiker, network_file):
     assert report["state_bits"] == 16 * 8
     assert [one["name"] for one in report["projections"]] == ["input->hidden", "hidden->output"]
     assert report["readouts"] == [{"name": "output", "population": "output", "kind": "last"}]
+
+
+def test_groups_of_neurons_are_named(spiker, network_file):
+    network = make_network()
+    save(replace(network, readouts=(Readout("output", "last", groups=5),)), network_file)
+    (said,) = json.loads(spiker("info", network_file, "--json", "-")[1])["readouts"]
+    assert said == {"name": "output", "population": "output", "kind": "last", "groups": 5}
+    assert "in 5 groups of neurons" in spiker("info", network_file)[1]
 
 
 def test_table_names_every_part(spiker, network_file):

@@ -53,7 +53,7 @@ def network():
             Connection("b", "c"),
             Connection("c", "out"),
         ],
-        [Readout("out", "last"), Readout("c", "count", "spikes")],
+        [Readout("out", "last"), Readout("c", "count", "spikes"), Readout("a", "count", "sums", 2)],
         name="all of it",
     )
 

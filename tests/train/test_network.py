@@ -114,6 +114,8 @@ def test_each_neuron_computes_what_the_reference_does(kind, form):
             Readout("out", "sum", "sum"),
             Readout("own", "count", "count"),
             Readout("own", "first", "first"),
+            *(Readout("out", kind, f"whole {kind}", 1) for kind in ("last", "sum")),
+            *(Readout("own", "count", f"in {groups}", groups) for groups in (1, 7)),
         ],
     )
     counts = assert_equal(net, spikes(12), Quantization(5, 9, form))
@@ -431,3 +433,18 @@ def test_cells_reject(values, error, message):
 def test_a_field_that_is_not_there_is_rejected():
     with pytest.raises(ValueError, match=r"^Fields of If must be of .*, not 'leak'$"):
         Cell(If, threshold=1.0, leak=3)
+
+
+@pytest.mark.parametrize("neurons, groups", [(20, 10), (12, 3), (7, 1), (5, 5)])
+def test_groups_are_the_population_code_of_snntorch(neurons, groups):
+    code = pytest.importorskip("snntorch.functional").acc._population_code
+    net = SpikingNetwork(
+        [Input("in", 6)],
+        [Layer("own", neurons, CELLS["lif"]())],
+        [Connection("in", "own", np.random.default_rng(1).normal(0.2, 0.5, (neurons, 6)))],
+        [Readout("own", "count", groups=groups)],
+    )
+    found = net(torch.as_tensor(spikes(6), dtype=torch.float32))
+    wanted = code(found.spikes["own"].transpose(0, 1), groups, neurons)
+    assert 0.02 < found.spikes["own"].mean() < 0.9
+    assert torch.equal(found.scores, wanted)

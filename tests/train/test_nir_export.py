@@ -187,6 +187,13 @@ def test_a_layer_without_reset_answers_by_spikes_or_potentials(readout):
     torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
 
 
+def test_groups_of_neurons_are_refused():
+    net = layered(CELLS["Lif without reset"]())
+    net.readouts = (Readout("own", "count", "sums", SIZE),)
+    with pytest.raises(ValueError, match="'sums' must have a class for each neuron to be in NIR"):
+        to_nir(net, dt=DT)
+
+
 def graph_of(name):
     """Make a network with paths of every kind."""
     random = np.random.default_rng(4)

@@ -93,6 +93,7 @@ def test_fields_tell_how_to_read_a_result(emitted):
     fields = {one["name"]: one for one in o["fields"]}
     for n, line in enumerate((directory / "vectors" / "expected.hex").read_text().split()):
         payload = int(line, 16)
+        assert [one.get("groups") for one in o["readouts"]] == [r.groups for r in network.readouts]
         for one in o["readouts"]:
             answer = result.answers[one["name"]]
             assert cut(payload, fields[f"{one['field']}.winner"]) == answer.classes[n]

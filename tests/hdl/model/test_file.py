@@ -177,6 +177,8 @@ def test_equal_networks_make_equal_bytes(tmp_path):
         {"inputs": (Input("in", 3, -1, 2),)},
         {"readouts": (Readout("out", "sum"), Readout("lif", "count", "busy"))},
         {"readouts": (Readout("lif", "count", "busy"), Readout("out", "last"))},
+        {"readouts": (Readout("out", "last"), Readout("lif", "count", "busy", 1))},
+        {"readouts": (Readout("out", "last"), Readout("lif", "count", "busy", 2))},
     ],
 )
 def test_the_digest_tells_networks_apart(change):

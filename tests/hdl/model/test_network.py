@@ -535,6 +535,30 @@ def test_the_parts_are_sound():
             ValueError,
             "Readout 'when': 'first' must read neurons that fire, not Accumulator",
         ),
+        (
+            {"readouts": (Readout("p", groups=2),)},
+            ValueError,
+            "Readout 'p': groups must be a divisor of the 3 neurons of 'p', not 2",
+        ),
+        *(
+            (
+                {"readouts": (Readout("p", kind, groups=3),)},
+                ValueError,
+                f"Readout 'p': groups must be of one of 'count', 'last', 'sum', not {kind!r}",
+            )
+            for kind in ("first", "largest")
+        ),
+        (
+            {
+                "populations": (Population("p", 2**10, Accumulator(width=46)),),
+                "projections": (Projection("x", "p", np.full((2**10, 2), 2**30)),),
+                "readouts": (Readout("p", "sum", groups=1),),
+                "longest": 65535,
+            },
+            ValueError,
+            f"Readout 'p': scores must be in -{2**63 - 2**32}..{2**63 - 2**32}, "
+            f"not reach {2**45 * 2**10 * 65535}",
+        ),
     ],
 )
 def test_network_rejects(bad, error, message):

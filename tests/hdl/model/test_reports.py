@@ -84,7 +84,7 @@ def test_a_lone_class_is_sure_at_once():
 
 @pytest.mark.parametrize("early", ["exact", 1, 2, 5])
 def test_early_answers_are_those_of_trials(early):
-    stopped = 0
+    stopped = grouped = 0
     for seed in range(60):
         random = Random(seed)
         network = random_network(random, neurons=(1, 6), channels=(1, 6), populations=(1, 2))
@@ -103,7 +103,8 @@ def test_early_answers_are_those_of_trials(early):
                 prefix = {name: train[:steps] for name, train in sample.items()}
                 answers, _ = naive.simulate(network, prefix)
                 ((winner, scores),) = answers[network.readout.name]
-                if steps == total or naive.settled(kind, scores, total - steps, early):
+                share = network.population[network.readout.population].size // len(scores)
+                if steps == total or naive.settled(kind, scores, total - steps, early, share):
                     break
             assert result.steps[n] == steps, (seed, n)
             assert (result.classes[n], result.scores[n].tolist()) == (winner, scores)
@@ -117,7 +118,9 @@ def test_early_answers_are_those_of_trials(early):
             if early == "exact":
                 assert result.classes[n] == whole.classes[n]
             stopped += steps < total
+            grouped += steps < total and share > 1
     assert stopped > 10
+    assert grouped > 1
 
 
 def test_windows_go_on_where_they_were():

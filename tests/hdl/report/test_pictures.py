@@ -1,5 +1,7 @@
 """Tests of the pictures: what stands in them, not how they look."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,15 @@ def test_dots_are_the_spikes_and_bars_the_scores():
     winner = int(result.classes[0])
     right = "right" if winner == 1 else "wrong"
     assert figure.get_suptitle() == f"one: answer {winner}, which is {right}"
+
+
+def test_groups_of_neurons_are_bars_of_their_own():
+    made = replace(network(), readouts=(Readout("out", "last", groups=1),))
+    result = reference.run(made, SPIKES, record=wanted(made))
+    figure = draw_activity(made, SPIKES, result)
+    axis = next(axis for axis in figure.axes if axis.get_title(loc="left") == "scores")
+    assert [bar.get_width() for bar in axis.patches] == result.scores[0].tolist()
+    assert axis.get_xlabel() == "last of out in 1 groups"
 
 
 def test_only_inputs_with_two_axes_are_pictures():

@@ -16,25 +16,25 @@ from spiker_hdl.rtl.readout import score_shape
 from bench import get, put, simulate
 
 
-def readout(kind, classes=4, *, longest=20, width=6, stepwise=False):
+def readout(kind, neurons=4, *, longest=20, width=6, stepwise=False, groups=None):
     """Make a readout of a population that is nothing else."""
     neuron = (
         If(width=width, threshold=9) if kind in {"count", "first"} else Accumulator(width=width)
     )
     network = Network(
         [Input("x", 1, -100, 100)],
-        [Population("p", classes, neuron)],
-        [Projection("x", "p", np.ones((classes, 1), dtype=int))],
-        [Readout("p", kind)],
+        [Population("p", neurons, neuron)],
+        [Projection("x", "p", np.ones((neurons, 1), dtype=int))],
+        [Readout("p", kind, groups=groups)],
         longest,
     )
     return ReadoutCore(network, network.readout, stepwise=stepwise)
 
 
-def answer(kind, classes, sample):
-    """Return winner and scores of a sample, each step a dict from class to value."""
+def answer(kind, neurons, sample, groups=None):
+    """Return winner and scores of a sample, each step a dict from neuron to value."""
     scores = []
-    for n in range(classes):
+    for n in range(neurons):
         found = [step.get(n) for step in sample]
         if kind == "count":
             scores.append(sum(one is not None for one in found))
@@ -45,6 +45,9 @@ def answer(kind, classes, sample):
             scores.append(found[-1])
         else:
             scores.append({"largest": max, "sum": sum}[kind](found))
+    if groups is not None:
+        share = neurons // groups
+        scores = [sum(scores[n * share : (n + 1) * share]) for n in range(groups)]
     return scores.index(max(scores)), scores
 
 
@@ -86,6 +89,24 @@ def test_readout_by_hand(kind, sample, wanted):
     assert (received.answer, received.last) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "kind, groups, sample, wanted",
+    [
+        ("count", 2, [A, C3], (0, [1, 1], 2)),  # the lowest of those that share the score
+        ("count", 2, [AB, {2: 0, 3: 0}, C3], (1, [2, 3], 3)),
+        ("count", 1, [AB, C3], (0, [3], 2)),
+        ("last", 2, V, (1, [-7, 4], 2)),
+        ("last", 2, [dict.fromkeys(range(4), -32)], (0, [-64, -64], 1)),
+        ("sum", 2, V, (1, [-1, 6], 2)),
+        ("sum", 1, V, (0, [5], 2)),
+    ],
+)
+def test_groups_of_neurons_by_hand(kind, groups, sample, wanted):
+    sent = [written(one) for one in events_of([sample])]
+    (received,) = transfer(readout(kind, groups=groups), sent, 1, random=Random(0))
+    assert plain(received) == wanted
+
+
 # -- against the model ---------------------------------------------------------------------------
 
 
@@ -117,6 +138,22 @@ def test_scores_and_winners(kind, classes, pauses):
     received = transfer(dut, sent, len(samples), random=random, pauses=pauses)
     for sample, o in zip(samples, received, strict=True):
         assert plain(o) == (*answer(kind, classes, sample), len(sample))
+
+
+@pytest.mark.parametrize("stepwise", [False, True])
+@pytest.mark.parametrize("neurons, groups", [(6, 1), (6, 2), (6, 3), (6, 6), (16, 4), (15, 3)])
+@pytest.mark.parametrize("kind", ["count", "last", "sum"])
+def test_scores_and_winners_of_groups(kind, neurons, groups, stepwise):
+    random = Random(neurons + groups)
+    samples = random_runs(random, kind, neurons, 6, steps=4)
+    dut = readout(kind, neurons, groups=groups, stepwise=stepwise)
+    sent = [written(one) for one in events_of(samples)]
+    wanted = []
+    for sample in samples:
+        parts = range(1, len(sample) + 1) if stepwise else [len(sample)]
+        wanted += [(*answer(kind, neurons, sample[:n], groups), n) for n in parts]
+    received = transfer(dut, sent, len(wanted), random=random, pauses=(0.2, 0.4))
+    assert [plain(one) for one in received] == wanted
 
 
 @pytest.mark.parametrize("stepwise", [False, True])
@@ -222,9 +259,26 @@ def test_scores_are_as_wide_as_need_be(kind, shape):
     assert score_shape(dut.network, dut.readout) == shape
 
 
-@pytest.mark.parametrize("kind", ["count", "largest"])
-def test_readout_converts(kind):
-    assert converts(readout(kind))
+@pytest.mark.parametrize(
+    "kind, groups, shape",
+    [
+        ("count", 2, unsigned(6)),  # 2 * 20
+        ("count", 4, unsigned(5)),
+        ("last", 2, signed(7)),  # -32 * 2
+        ("sum", 1, signed(13)),  # -32 * 20 * 4 = -2560
+    ],
+)
+def test_scores_of_groups_are_as_wide_as_need_be(kind, groups, shape):
+    dut = readout(kind, groups=groups)
+    assert score_shape(dut.network, dut.readout) == shape
+    assert dut.o.p.shape()["scores"].shape.length == groups
+
+
+@pytest.mark.parametrize(
+    "kind, groups", [("count", None), ("largest", None), ("count", 3), ("last", 3)]
+)
+def test_readout_converts(kind, groups):
+    assert converts(readout(kind, 6, groups=groups))
 
 
 # -- bad input -----------------------------------------------------------------------------------
