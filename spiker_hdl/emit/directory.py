@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from ..model.contents import FileError
 from .untrusted import parse
 
-__all__ = ["Listing", "digests", "replacing", "staging", "write_files"]
+__all__ = ["Listing", "clear", "digests", "replacing", "staging", "write_files"]
 
 _LOCK = ".spiker.lock"
 _MOST_LISTING = 2**24
@@ -238,42 +239,44 @@ def staging(parent: Path, prefix: str, target: Path | None = None) -> Iterator[P
     prefix : str
     target : Path, optional
     """
-    for left in sorted(parent.glob(f"{_literal(prefix)}????????")):
-        with _locked(left) as free:
-            if free:
-                if target is not None and (left / "old").is_dir() and not target.exists():
-                    os.replace(left / "old", target)
-                shutil.rmtree(left, ignore_errors=True)
+    clear(parent, prefix, target)
     stage = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     try:
-        (stage / _LOCK).touch()
-        with _locked(stage):
+        # It has its name only once it is locked, or others might take it for free.
+        with _locked(stage, "new"):
+            os.rename(stage / "new", stage / _LOCK)
             yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-@contextmanager
-def _locked(stage: Path) -> Iterator[bool]:
-    """Hold a stage's lock, and tell whether that was free."""
-    try:
-        import fcntl
+def clear(parent: Path, prefix: str, target: Path | None = None) -> None:
+    """Remove what processes that were killed left of :func:`staging`."""
+    for left in sorted(parent.glob(f"{escape(prefix)}????????")):
+        with _locked(left) as free:
+            if free:
+                if target is not None and (left / "old").is_dir() and not target.exists():
+                    os.replace(left / "old", target)
+                shutil.rmtree(left, ignore_errors=True)
 
-        file = (stage / _LOCK).open("rb+")
-    except (ImportError, OSError):
+
+@contextmanager
+def _locked(stage: Path, name: str = _LOCK) -> Iterator[bool]:
+    """Hold a stage's lock, and tell whether that was free; only one by another name is made."""
+    try:
+        file = (stage / name).open("rb+" if name == _LOCK else "wb")
+    except OSError:
         yield False
         return
     with file:
         try:
+            import fcntl
+
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except (ImportError, OSError):
             yield False
         else:
             yield True
-
-
-def _literal(prefix: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in prefix)
 
 
 def _remove(made: Iterable[Path]) -> None:

@@ -13,7 +13,7 @@ from ..model import Mapping, Network, Result, stimulus
 from ..model.check import check_kind
 from ..rtl import Accelerator
 from ..simulate import compiled
-from ..simulate.build import Build, find_library, find_tool
+from ..simulate.build import Build, find_library, find_tool, load_library
 from ..simulate.design import Design
 from ..simulate.harness import harness
 
@@ -258,7 +258,7 @@ def switching(
         back_to_back=back_to_back,
         built=Build(library, design, tool),
     )
-    ask = ctypes.CDLL(str(library)).spiker_activity
+    ask = load_library(library).spiker_activity
     ask.restype = ctypes.c_char_p
     cycles, _, text = ask().decode().partition("\n")
     return Activity(len(given), int(cycles), tuple(_nets(text, _Clocked(source.text))), result)

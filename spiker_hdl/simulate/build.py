@@ -1,6 +1,5 @@
 """Accelerators as shared libraries, built once and kept in a cache."""
 
-import ctypes
 import hashlib
 import json
 import os
@@ -8,10 +7,8 @@ import platform
 import shlex
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -25,6 +22,17 @@ from ..emit.verilog import to_verilog
 from ..emit.yosys import YOWASP
 from ..model import NEURONS, Mapping, Network
 from ..rtl import Accelerator
+from .cache import (
+    BuildError,
+    cache_directory,
+    keep,
+    load_library,
+    load_once,
+    lone,
+    open_cache,
+    read,
+    workplace,
+)
 from .design import Design
 from .harness import harness
 
@@ -37,6 +45,7 @@ __all__ = [
     "cache_directory",
     "find_library",
     "find_tool",
+    "load_library",
 ]
 
 TOOLS = ("verilator", "cxxrtl")
@@ -49,10 +58,6 @@ _TRACED = ["--trace", "--trace-underscore", "--trace-max-array", "1", "--trace-m
 _LARGE = 200_000  # bytes of C++ that are worth a compiler of their own
 
 
-class BuildError(RuntimeError):
-    """A simulation that cannot be compiled: what is missing, and how to get it."""
-
-
 @dataclass(frozen=True)
 class Build:
     """A compiled accelerator.
@@ -60,7 +65,7 @@ class Build:
     Members
     -------
     library : Path
-        Shared library: see :mod:`~.harness`.
+        Shared library, for :func:`~.cache.load_library`: see :mod:`~.harness`.
     design : Design
     tool : str
         One of :data:`TOOLS`.
@@ -137,53 +142,7 @@ def _call(command: Sequence[str], directory: Path, script: str = "") -> str:
     return done.stdout
 
 
-# -- the cache -----------------------------------------------------------------------------------
-
-
-def cache_directory() -> Path:
-    """Return where builds are kept.
-
-    ``SPIKER_CACHE`` of the environment names it; else it is ``spiker-hdl`` in ``XDG_CACHE_HOME``,
-    or in ``~/.cache``.
-    """
-    given = os.environ.get("SPIKER_CACHE")
-    if given:
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "spiker-hdl"
-
-
-def _open_cache() -> Path:
-    directory = cache_directory()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if os.access(directory, os.W_OK | os.X_OK):
-            return directory
-        reason = "Permission denied"
-    except OSError as error:
-        reason = error.strerror
-    raise BuildError(
-        f"Cache of compiled simulations must be a directory that can be written, not "
-        f"{str(directory)!r} ({reason}); SPIKER_CACHE may name another"
-    )
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other processes from building the same meanwhile, where the system can."""
-    with path.open("w") as file:
-        with suppress(ImportError, OSError):
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _publish(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    os.replace(name, path)
+# -- what builds are found by --------------------------------------------------------------------
 
 
 @cache
@@ -238,23 +197,23 @@ def build(
     tool = find_tool(tool)
     compiler = _compiler(os.environ.get("CXX"))
     mapping = Mapping.default(network) if mapping is None else mapping.filled
-    directory = _open_cache()
+    directory = open_cache()
     machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
-    alias = None
+    note = None
     if all(type(one.neuron) in NEURONS.values() for one in network.populations):
         own = [_own_digest(), version("amaranth"), os.environ.get("YOSYS"), machine, tool]
         asked = [network.digest, mapping.to_json(), list(observe), stepwise]
-        alias = directory / f"{_key(own, asked)}.json"
-        found = _read(alias, directory)
+        note = directory / f"{_key(own, asked)}.note"
+        found = _noted(note)
         if found:
             return found
     accelerator = Accelerator(network, mapping, observe=observe, stepwise=stepwise)
     source = to_verilog(accelerator, NAME)
     design = Design.of(accelerator, source.ports)
     library = find_library(source.text, harness(design, tool, NAME), NAME, tool)
-    if alias is not None:
+    if note is not None:
         text = json.dumps({"library": library.name, "tool": tool, "design": design.to_json()})
-        _publish(alias, text.encode())
+        keep(note, text.encode())
     return Build(library, design, tool)
 
 
@@ -298,28 +257,28 @@ def find_library(verilog: str, code: str, top: str, tool: str, *, traced: bool =
     BuildError
         If a tool fails, or the cache cannot be written.
     """
-    directory = _open_cache()
+    directory = open_cache()
     compiler = _compiler(os.environ.get("CXX"))
     machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
     key = _key(verilog, code, top, machine, tool, _FAST, _SLOW, *([_TRACED] if traced else []))
     library = directory / f"{key}.so"
-    if not library.exists():
-        with _alone(directory / f"{key}.lock"):
-            if not library.exists():
-                _compile(verilog, code, top, tool, compiler, library, traced)
-        (directory / f"{key}.lock").unlink(missing_ok=True)
+    if read(library) is None:
+        with lone(directory / f"{key}.lock"):
+            if read(library) is None:
+                keep(library, _compile(verilog, code, top, tool, compiler, directory, traced))
     return library
 
 
-def _read(alias: Path, directory: Path) -> Build | None:
+def _noted(note: Path) -> Build | None:
     """Return what an earlier build noted, if that is whole."""
-    try:
-        text = json.loads(alias.read_text())
-        library = directory / Path(text["library"]).name
-        found = Build(library, Design.from_json(text["design"]), text["tool"])
-    except (OSError, ValueError, KeyError, TypeError):
+    data = read(note)
+    if data is None:
         return None
-    return found if library.is_file() else None
+    text = json.loads(data)
+    library = note.parent / Path(text["library"]).name
+    if read(library) is None:
+        return None
+    return Build(library, Design.from_json(text["design"]), text["tool"])
 
 
 def _compile(
@@ -328,11 +287,11 @@ def _compile(
     top: str,
     tool: str,
     compiler: tuple[str, ...],
-    library: Path,
+    kept: Path,
     traced: bool,
-) -> None:
-    with tempfile.TemporaryDirectory(dir=library.parent, prefix=".build.") as name:
-        directory = Path(name)
+) -> bytes:
+    """Return the library."""
+    with workplace(kept) as directory:
         (directory / f"{NAME}.v").write_text(verilog)
         (directory / "harness.cpp").write_text(code)
         if tool == "verilator":
@@ -348,24 +307,27 @@ def _compile(
                 command = [*compiler, *flags, level, "-c", source, "-o", made]
                 jobs.append(pool.submit(_call, command, directory))
             if runtime:
-                kept = _keep_runtime(runtime, [*compiler, *flags, _SLOW], directory, library.parent)
-                objects.append(str(kept))
+                objects.append("runtime.o")
+                _take_runtime(runtime, [*compiler, *flags, _SLOW], directory, kept)
             for job in jobs:
                 job.result()
         _call([*compiler, "-shared", "-o", "whole.so", *objects, "-pthread"], directory)
-        _load(directory / "whole.so")
-        os.replace(directory / "whole.so", library)
+        library = (directory / "whole.so").read_bytes()
+        load_once(library, kept)
+        return library
 
 
-def _keep_runtime(text: str, command: list[str], directory: Path, cache: Path) -> Path:
-    """Return the object of what all builds share, compiled the first time."""
+def _take_runtime(text: str, command: list[str], directory: Path, cache: Path) -> None:
+    """Put the object of what all builds share in place, compiled the first time."""
     key = _key(text, command, _compiler_version(_compiler(os.environ.get("CXX"))))
-    kept = cache.resolve() / f"{key}.o"
-    if not kept.exists():
-        (directory / "runtime.cpp").write_text(text)
-        _call([*command, "-c", "runtime.cpp", "-o", "runtime.o"], directory)
-        os.replace(directory / "runtime.o", kept)
-    return kept
+    kept, made = cache / f"{key}.o", directory / "runtime.o"
+    data = read(kept)
+    if data is not None:
+        made.write_bytes(data)
+        return
+    (directory / "runtime.cpp").write_text(text)
+    _call([*command, "-c", "runtime.cpp", "-o", made.name], directory)
+    keep(kept, made.read_bytes())
 
 
 def _verilate(directory: Path, top: str, traced: bool) -> tuple[list[str], list[str], str]:
@@ -415,10 +377,3 @@ def _cxxrtl(directory: Path, top: str) -> tuple[list[str], list[str], str]:
     assert spec.origin is not None
     runtime = Path(spec.origin).parent / "share/include/backends/cxxrtl/runtime"
     return ["harness.cpp"], [".", str(runtime)], ""
-
-
-def _load(library: Path) -> ctypes.CDLL:
-    try:
-        return ctypes.CDLL(str(library))
-    except OSError as error:
-        raise BuildError(f"Compiled simulation must be a library that loads: {error}") from None

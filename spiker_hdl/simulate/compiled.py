@@ -25,7 +25,7 @@ from ..model.check import check_int
 from ..model.stimulus import sent
 from .beats import check_back_to_back, totals
 from .bits import beats_of, take, unpacked
-from .build import Build, build, build_emission
+from .build import Build, build, build_emission, load_library
 from .design import Payload
 
 __all__ = ["SimulationError", "run"]
@@ -150,7 +150,7 @@ class _Models:
     def __init__(self, made: Build, count: int):
         self.made = made
         self.count = count
-        self.library = ctypes.CDLL(str(made.library))
+        self.library = load_library(made.library)
         self.library.spiker_make.restype = ctypes.c_void_p
         self.library.spiker_drop.argtypes = [ctypes.c_void_p]
         self.library.spiker_run.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Job)]

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
 from ..emit.verilog import to_verilog
-from .build import find_library, find_tool
+from .build import find_library, find_tool, load_library
 from .byte_harness import byte_harness
 
 __all__ = ["CompiledWire", "InterpretedWire", "Wire"]
@@ -89,7 +89,7 @@ class CompiledWire:
         tool = find_tool(tool)
         source = to_verilog(component, NAME)
         code = byte_harness(source.ports, tool, NAME)
-        library = ctypes.CDLL(str(find_library(source.text, code, NAME, tool)))
+        library = load_library(find_library(source.text, code, NAME, tool))
         library.spiker_make.restype = ctypes.c_void_p
         library.spiker_drop.argtypes = [ctypes.c_void_p]
         library.spiker_turn.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Turn)]

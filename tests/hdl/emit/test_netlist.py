@@ -2,6 +2,7 @@
 
 # amaranth: UnusedElaboratable=no
 
+import hashlib
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 import spiker_hdl
 from spiker_cli.samples import find_samples
+from spiker_hdl.emit.manifest import FORMAT, VERSION
 from spiker_hdl.emit.netlist import FAMILIES, Netlist, NetlistError, check, netlist, route
 from spiker_hdl.emit.netlist_tools import models
 from spiker_hdl.emit.yosys import YosysError
@@ -139,26 +141,43 @@ def test_refuses(small, change, kind, message):
 @pytest.mark.parametrize(
     "held, message",
     [
-        ("{", "Manifest must be one of an emission, not"),
-        ("[]", "Manifest must be one of an emission, not"),
-        ('{"top": "../up"}', "Manifest must be one of an emission, not"),
-        ('{"top": "a", "language": "vhdl"}', "Language must be 'verilog', not 'vhdl'"),
-        (
-            '{"top": "a", "language": "verilog", "samples": 0}',
-            "Directory must have been emitted with samples, not without",
+        pytest.param("{", "manifest.json: must be JSON", id="cut"),
+        pytest.param("[]", "manifest.json: must be an object", id="list"),
+        pytest.param({"format": "x"}, "manifest.json: must be of format", id="format"),
+        pytest.param({"top": "../up"}, "Manifest must be one of an emission, not", id="top"),
+        pytest.param({"language": "vhdl"}, "Language must be 'verilog', not 'vhdl'", id="vhdl"),
+        pytest.param(
+            {"samples": 0}, "Directory must have been emitted with samples, not without", id="none"
         ),
     ],
 )
 def test_refuses_manifest(tmp_path, held, message):
+    for name in ("network.spiker", "a.v"):
+        (tmp_path / name).write_bytes(b"")
+    if isinstance(held, dict):
+        files = {name: hashlib.sha256(b"").hexdigest() for name in ("network.spiker", "a.v")}
+        said = {"format": FORMAT, "version": VERSION, "files": files, "top": "a"}
+        held = json.dumps(said | {"language": "verilog", "samples": 1} | held)
     (tmp_path / "manifest.json").write_text(held)
     with pytest.raises(ValueError, match=message):
         netlist(tmp_path, "ice40")
+
+
+def test_refuses_what_was_altered(small, tmp_path):
+    directory = shutil.copytree(small, tmp_path / "other", ignore=shutil.ignore_patterns("ice40*"))
+    (directory / "tiny.v").write_text("module tiny(; endmodule\n")
+    with pytest.raises(ValueError, match=r"tiny\.v: must have the SHA-256 .*: it was altered"):
+        netlist(directory, "ice40")
 
 
 @needs_yosys
 def test_refuses_what_yosys_refuses(small, tmp_path):
     directory = shutil.copytree(small, tmp_path / "broken", ignore=shutil.ignore_patterns("ice40*"))
     (directory / "tiny.v").write_text("module tiny(; endmodule\n")
+    path = directory / "manifest.json"
+    held = json.loads(path.read_text())
+    held["files"]["tiny.v"] = hashlib.sha256((directory / "tiny.v").read_bytes()).hexdigest()
+    path.write_text(json.dumps(held))
     with pytest.raises(YosysError, match=r"Yosys must take the design, not fail with: .*ERROR"):
         netlist(directory, "ice40")
     assert not (directory / "ice40").exists()

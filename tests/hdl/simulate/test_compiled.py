@@ -2,7 +2,6 @@
 
 """Tests of the compiled simulation: against the reference and Amaranth's, its cache, and tools."""
 
-import json
 import os
 import re
 import shutil
@@ -285,12 +284,12 @@ def test_a_design_is_built_once(tools, tmp_path, monkeypatch):
     monkeypatch.setattr("spiker_hdl.simulate.build.to_verilog", None)  # nothing is written again
     assert build(small()) == first
     assert libraries(tmp_path) == before
-    assert {one.suffix for one in tmp_path.iterdir()} == {".so", ".json", ".o"}
+    assert {one.suffix for one in tmp_path.iterdir()} == {".so", ".note", ".o"}
 
 
 def test_what_differs_is_built_anew(tools, tmp_path, monkeypatch):
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path))
-    monkeypatch.setattr("spiker_hdl.simulate.build._compile", lambda *given: given[5].touch())
+    monkeypatch.setattr("spiker_hdl.simulate.build._compile", lambda *given: b"a library")
     network = small()
     made = [
         build(network),
@@ -323,16 +322,6 @@ def test_neurons_of_the_users_own_are_told_apart_by_what_they_compute(tools, tmp
     assert_equal(second, reference.run(network, spikes()), cycles=False)
     assert first.differences(second)
     assert len(libraries(tmp_path)) == 2
-
-
-def test_a_damaged_note_is_made_anew(tools, tmp_path, monkeypatch):
-    monkeypatch.setenv("SPIKER_CACHE", str(tmp_path))
-    first = build(small())
-    (note,) = tmp_path.glob("*.json")
-    for damage in ("", "{", "[]", '{"library": "none.so"}'):
-        note.write_text(damage)
-        assert build(small()) == first
-        assert json.loads(note.read_text())["library"] == first.library.name
 
 
 def test_several_processes_build_the_same_at_once(tools, tmp_path):
