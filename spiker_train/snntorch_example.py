@@ -12,7 +12,7 @@ from .snntorch_flow import RunError, Trace, TraceError
 from .snntorch_maps import convert
 from .snntorch_trace import Tracer
 
-__all__ = ["follow", "neurons_of"]
+__all__ = ["follow", "follow_longer", "lead_of", "neurons_of"]
 
 GUESSED = (6, 4)  # steps and samples of an example that is not given
 LONGEST = 1024
@@ -38,7 +38,7 @@ def neurons_of(module: nn.Module) -> dict[nn.Module, str]:
 
 def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any) -> Trace:
     """Run the module on zeros, and return what was seen."""
-    lead = 2 if any(type(one).__name__ == "LeakyParallel" for one in neurons) else 1
+    lead = lead_of(neurons)
     chain = _chain(module, neurons)
     forward: Callable = module if chain is None else _in_turn(chain)
 
@@ -75,6 +75,25 @@ def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any) -> Tr
         return trace
     # What was understood says more than what did not run on a shape made up here.
     raise min(refused, key=lambda error: isinstance(error, RunError))
+
+
+def lead_of(neurons: dict[nn.Module, str]) -> int:
+    """Return the axes before those of a sample: 2 where neurons take all steps at once."""
+    return 2 if any(type(one).__name__ == "LeakyParallel" for one in neurons) else 1
+
+
+def follow_longer(module: nn.Module, neurons: dict[nn.Module, str], trace: Trace) -> Trace | None:
+    """Return what is seen of a sample of one more step; None where the module chooses the steps."""
+    if trace.static:
+        return None
+    first, *more = trace.example
+    last = first.narrow(trace.step_axis, first.shape[trace.step_axis] - 1, 1)
+    try:
+        longer = follow(module, neurons, (torch.cat([first, last], trace.step_axis), *more))
+    except TraceError:
+        return None
+    steps = {len(calls) for calls in trace.calls.values()}
+    return longer if {len(calls) - 1 for calls in longer.calls.values()} == steps else None
 
 
 def _attempt(run: Callable, module: nn.Module, given: torch.Tensor, more: tuple) -> Trace:

@@ -11,6 +11,7 @@ import torch
 from .linear_maps import LinearMap
 
 if TYPE_CHECKING:
+    from .snntorch_tape import Ref, Tape
     from .snntorch_trace import Tracer
 
 __all__ = [
@@ -107,15 +108,24 @@ class Trace:
         Labels of neurons that reach what the module returns.
     static : bool
         Whether the whole input is read in each step.
-    after : str
-        What acts with weights on spikes that are returned.
+    step_axis : int
+        Axis of the input that steps lie along, where it has one.
+    returned : any
+        What the module returned.
+    tape : Tape
+        All that was computed.
+    example : tuple
+        What the module was given.
     """
 
     calls: dict[str, list[Call]] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     outputs: set[str] = field(default_factory=set)
     static: bool = True
-    after: str = ""
+    step_axis: int = 0
+    returned: Any = None
+    tape: "Tape | None" = None
+    example: tuple = ()
 
 
 class Traced(torch.Tensor):
@@ -128,7 +138,7 @@ class Traced(torch.Tensor):
     biased: bool
     seen: frozenset[str]  # neurons that reach it
     broken: str  # why it is not linear
-    after: str  # the first map with weights that acts on what is not linear
+    node: "Ref | None"  # its place on the tape
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):

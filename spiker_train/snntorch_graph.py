@@ -110,8 +110,9 @@ def output_of(trace: Trace, edges: dict, output: str | None) -> str:
     return returned[0]
 
 
-def check_reached(parts: dict[str, nn.Module], edges: dict, last: str) -> None:
-    forward, back = {INPUT}, {last}
+def check_reached(parts: dict[str, nn.Module], edges: dict, last: list[str]) -> None:
+    """Check that each layer is on a way from the input to one of those that are read."""
+    forward, back = {INPUT}, set(last)
     for _ in edges:
         for label, (links, _) in edges.items():
             sources = {source for source, _ in links}
@@ -119,14 +120,15 @@ def check_reached(parts: dict[str, nn.Module], edges: dict, last: str) -> None:
                 forward.add(label)
             if label in back:
                 back |= sources
+    output = f"output {' or '.join(map(repr, dict.fromkeys(last)))}"
     for label in edges:
         what = f"{type(parts[label]).__name__} {label!r}"
         if label not in forward:
             raise ValueError(f"{what} must be reached from the input")
         if label not in back:
-            raise ValueError(f"{what} must reach the output {last!r}")
+            raise ValueError(f"{what} must reach the {output}")
     if INPUT not in back:
-        raise ValueError(f"Input must reach the output {last!r}")
+        raise ValueError(f"Input must reach the {output}")
 
 
 def notes_of(trace: Trace, labels: list[str], parts: dict[str, nn.Module]) -> list[str]:

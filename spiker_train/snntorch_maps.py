@@ -10,7 +10,7 @@ import torch
 from .linear_maps import Affine, AvgPool, BatchNorm, Conv, LinearMap, MaxPool, Scale, SumPool
 from .snntorch_flow import Traced, TraceError
 
-__all__ = ["WEIGHTED", "convert"]
+__all__ = ["convert"]
 
 Found = tuple[Traced, LinearMap | None, bool] | None
 
@@ -145,9 +145,6 @@ def _divided(tracer, label, given, factor) -> Found:
         return None
     return _scaled(tracer, label, given, 1 / torch.as_tensor(factor, dtype=torch.float64))
 
-
-WEIGHTED = {"addmm", "batch_norm", "bmm", "conv1d", "conv2d", "linear", "matmul", "mm"}
-"""Functions that must not stand between the last neurons and what is returned."""
 
 READERS: dict[str, Callable] = {
     "avg_pool1d": _avg_pool(1),

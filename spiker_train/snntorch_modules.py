@@ -5,15 +5,18 @@ from typing import Any
 
 from torch import nn
 
-from spiker_hdl.model import Input, Readout
+from spiker_hdl.model import READOUTS, Input, Readout
+from spiker_hdl.model.check import check_choice
 
 from .layers import Connection, Layer
 from .linear_maps import UNROLLED, Scale
 from .network import SpikingNetwork
+from .snntorch_answer import Answer, Answers
 from .snntorch_cells import read_neurons
-from .snntorch_example import follow, neurons_of
+from .snntorch_example import follow, follow_longer, lead_of, neurons_of
 from .snntorch_flow import INPUT
-from .snntorch_graph import check_reached, edges_of, notes_of, output_of
+from .snntorch_graph import check_reached, edges_of, notes_of
+from .snntorch_readouts import choose
 
 __all__ = ["ImportReport", "from_snntorch", "from_snntorch_with_report"]
 
@@ -28,16 +31,20 @@ class ImportReport:
         Names here, and where they come from.
     connections : dict of str to str
         Names here, and what was folded into each.
+    readouts : dict of str to str
+        Names of those that answer, how they do and why.
     notes : list of str
         What else there is to know.
     """
 
     layers: dict[str, str] = field(default_factory=dict)
     connections: dict[str, str] = field(default_factory=dict)
+    readouts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{own}: {its}" for own, its in (*self.layers.items(), *self.connections.items())]
+        lines += [f"{own} answers: {its}" for own, its in self.readouts.items()]
         return "\n".join([*lines, *self.notes])
 
 
@@ -45,7 +52,7 @@ def from_snntorch(
     module: nn.Module,
     *,
     example: Any = None,
-    readout: str = "count",
+    readout: str | None = None,
     output: str | None = None,
     values: tuple[int, int] = (0, 1),
     input_scale: float = 1.0,
@@ -75,10 +82,11 @@ def from_snntorch(
     example : tensor or tuple, optional
         What the module's ``forward`` takes, of which only shapes matter: one with steps, samples
         and the first ``Linear``'s channels is made up where none is given.
-    readout : str
-        How the last layer answers: see :data:`~spiker_hdl.model.READOUTS`.
+    readout : str, optional
+        How the last layer answers: see :data:`~spiker_hdl.model.READOUTS`. Where none is given, as
+        what ``forward`` returns says, which the report repeats.
     output : str, optional
-        Name in the module of the neurons that answer; those returned last where none is given.
+        Name in the module of the neurons that answer; those returned where none is given.
     values : (int, int)
         Range of the input's values.
     input_scale : float
@@ -92,8 +100,9 @@ def from_snntorch(
     TypeError
         If the module holds neurons of another type, with their name.
     ValueError
-        If what it computes cannot be followed or is not linear between neurons, with the line; or
-        if a neuron has an option that has no meaning here.
+        If what it computes cannot be followed or is not linear between neurons, with the line; if
+        no readout gives the order of what it returns; or if a neuron has an option that has no
+        meaning here.
     """
     return from_snntorch_with_report(
         module, example=example, readout=readout, output=output, values=values,
@@ -102,9 +111,9 @@ def from_snntorch(
 
 
 def from_snntorch_with_report(
-    module: nn.Module, *, example: Any = None, readout: str = "count", output: str | None = None,
-    values: tuple[int, int] = (0, 1), input_scale: float = 1.0, name: str = "network",
-    unrolled: int = UNROLLED,
+    module: nn.Module, *, example: Any = None, readout: str | None = None,
+    output: str | None = None, values: tuple[int, int] = (0, 1), input_scale: float = 1.0,
+    name: str = "network", unrolled: int = UNROLLED,
 ) -> tuple[SpikingNetwork, ImportReport]:  # fmt: skip
     """Make a network as :func:`from_snntorch` does, and an account of what was folded.
 
@@ -115,13 +124,10 @@ def from_snntorch_with_report(
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"Model must be an nn.Module, not {module!r}")
+    if readout is not None:
+        check_choice("Readout", readout, READOUTS)
     neurons = neurons_of(module)
     trace = follow(module, neurons, example)
-    if trace.after:
-        raise ValueError(
-            f"What is returned must be spikes or potentials, not what {trace.after!r} makes of "
-            "them: neurons must follow it, such as Leaky with reset_mechanism='none'"
-        )
     parts = {label: part for part, label in neurons.items()}
     labels = list(trace.calls)
     own = {label: f"layer{n}" for n, label in enumerate(labels, 1)} | {INPUT: "input"}
@@ -129,27 +135,51 @@ def from_snntorch_with_report(
     cells = {one: read_neurons(one, parts[one], trace.shapes[one]) for one in labels}
     first = [Scale(input_scale, name="the input's scale")] if input_scale != 1 else []
     edges = {one: edges_of(one, parts[one], trace, cells[one], first, unrolled) for one in labels}
-    last = output_of(trace, edges, output)
-    check_reached(parts, edges, last)
+    finder = Answers(trace, lead_of(neurons), lambda: follow_longer(module, neurons, trace))
+    answers, notes = choose(trace, edges, finder, output, readout)
+    check_reached(parts, edges, _read(answers))
     connections = []
     for label in labels:
         for (source, delay), folded in edges[label][0].items():
             link = Connection(own[source], own[label], delay=delay, **folded.arrangement())
             connections.append(link)
             report.connections[link.name] = str(folded)
-    for one in notes_of(trace, labels, parts):
-        report.notes.append(one)
+    layers = [
+        Layer(own[one], _shape(trace.shapes[one]), cells[one].cell, edges[one][1]) for one in labels
+    ]
+    readouts = [_readout(one, own, layers, connections, report) for one in answers]
+    report.notes += [*notes_of(trace, labels, parts), *notes]
     net = SpikingNetwork(
         inputs=[Input("input", _shape(trace.shapes[INPUT]), *values)],
-        layers=[
-            Layer(own[one], _shape(trace.shapes[one]), cells[one].cell, edges[one][1])
-            for one in labels
-        ],
+        layers=layers,
         connections=connections,
-        readouts=[Readout(own[last], readout)],
+        readouts=readouts,
         name=name,
     )
     return net, report
+
+
+def _read(answers: list[Answer]) -> list[str]:
+    """Return the labels of the neurons that answer, or whose spikes a head sums."""
+    return [label for one in answers for label in (one.head.weights if one.head else [one.label])]
+
+
+def _readout(
+    answer: Answer, own: dict[str, str], layers: list, connections: list, report: ImportReport
+) -> Readout:
+    """Return a readout, and add its head's layer where it has one."""
+    if answer.head is None:
+        name = own[answer.label]
+    else:
+        name = f"layer{len(layers) + 1}"
+        layers.append(answer.head.layer(name))
+        report.layers[name] = f"{answer.head.kind} for {answer.head}"
+        for label, weights in answer.head.weights.items():
+            link = Connection(own[label], name, weights)
+            connections.append(link)
+            report.connections[link.name] = f"weights of {answer.head.name}"
+    report.readouts[name] = f"{answer.kind}: {answer}"
+    return Readout(name, answer.kind)
 
 
 def _shape(shape: tuple[int, ...]) -> int | tuple[int, ...]:

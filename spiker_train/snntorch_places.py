@@ -20,6 +20,8 @@ class Part:
     -------
     step : int or None
         The step that it is of; None for all there is.
+    axis : int
+        Axis of the input that steps lie along, where there is one.
     sample : tuple of int
         Shape of the input's samples.
     places : tensor
@@ -27,6 +29,7 @@ class Part:
     """
 
     step: int | None
+    axis: int
     sample: tuple[int, ...]
     places: torch.Tensor
 
@@ -77,7 +80,7 @@ def part_of_input(shape: torch.Size, raw: torch.Tensor, lead: int) -> Part:
     first = places[(0,) * lead]
     if not bool((places == first).all()):
         raise MisplacedError("parts of the input that differ by sample")
-    return Part(step, tuple(shape[n] for n in rest), first)
+    return Part(step, fixed[0] if fixed else 0, tuple(shape[n] for n in rest), first)
 
 
 def moved_in_each_sample(shape: torch.Size, index: torch.Tensor, lead: int) -> torch.Tensor | None:

@@ -31,8 +31,8 @@ from .snntorch_flow import (
     traced,
     where,
 )
-from .snntorch_maps import WEIGHTED
 from .snntorch_places import MisplacedError, moved_in_each_sample, part_of_input, same_rows
+from .snntorch_tape import Tape
 
 __all__ = ["Tracer"]
 
@@ -69,7 +69,8 @@ class Tracer:
         self.states = states
         self.chain = chain
         self.lead = lead
-        self.trace = Trace()
+        self.tape = Tape()
+        self.trace = Trace(tape=self.tape)
         self.source: torch.Tensor = torch.zeros(0)
         self.axes: tuple[int, ...] | None = None
         self.stack: list[str] = []
@@ -82,6 +83,8 @@ class Tracer:
         given = zeros.as_subclass(Traced)
         self._set(given, raw=torch.arange(zeros.numel()).reshape(zeros.shape))
         self.source = zeros
+        self.tape.leaf(given, Source(INPUT, "spikes", None), zeros.shape)
+        self.trace.example = (example, *more)
         training = {one: one.training for one in module.modules()}
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
@@ -95,13 +98,9 @@ class Tracer:
             finally:
                 for one, was in training.items():
                     one.training = was
+        self.trace.returned = found
         for one in traced([found] if not isinstance(found, tuple | list | dict) else found):
             self.trace.outputs |= one.seen
-            maps = [each for term in one.terms or () for each in term.maps]
-            acting = next(
-                (str(each) for each in maps if not isinstance(each, Reshape | Select)), ""
-            )
-            self.trace.after = self.trace.after or one.after or acting
         return self.trace
 
     @contextmanager
@@ -135,11 +134,10 @@ class Tracer:
         biased=False,
         seen=frozenset(),
         broken="",
-        after="",
         pending=(),
     ) -> Traced:  # fmt: skip
         one.tracer, one.terms, one.raw = self, terms, raw
-        one.biased, one.seen, one.broken, one.after = biased, seen, broken, after
+        one.biased, one.seen, one.broken = biased, seen, broken
         one.pending = pending
         return one
 
@@ -149,7 +147,6 @@ class Tracer:
         if not isinstance(plain, torch.Tensor):
             return plain
         given.setdefault("seen", frozenset().union(*(one.seen for one in like)))
-        given.setdefault("after", next((one.after for one in like if one.after), ""))
         given.setdefault("biased", any(one.biased for one in like))
         return self._set(plain.as_subclass(Traced), **given)
 
@@ -158,6 +155,13 @@ class Tracer:
     def apply(self, func: Callable, args: tuple, kwargs: dict) -> Any:
         """Compute a function of PyTorch, and note what it does to where values come from."""
         name = name_of(func)
+        self.tape.before(name, args)
+        result = self._apply(func, name, args, kwargs)
+        if name not in TELLING or name == "setitem":
+            self.tape.note(func, name, args, kwargs, result, self.stack[-1] if self.stack else "")
+        return result
+
+    def _apply(self, func: Callable, name: str, args: tuple, kwargs: dict) -> Any:
         operands = list(traced((args, kwargs)))
         if name in BRANCHING:
             raise TraceError(
@@ -183,12 +187,10 @@ class Tracer:
             reason = f"{where()}: {name}{inside}"
             reason = next((one.broken for one in operands if one.broken), reason)
             result = self._make(plain, operands, broken=reason)
-            if name in WEIGHTED and isinstance(result, Traced):
-                result.after = result.after or self.label()
         in_place = name.endswith("_") or name in {"iadd", "isub", "imul", "itruediv"}
         if in_place and isinstance(target, Traced) and isinstance(result, Traced):
             return self._set(target, result.terms, result.raw, result.biased, result.seen,
-                             result.broken, result.after, result.pending)  # fmt: skip
+                             result.broken, result.pending)  # fmt: skip
         return result
 
     def terms(self, one: Traced) -> tuple[Term, ...] | None:
@@ -204,7 +206,7 @@ class Tracer:
             one.broken = f"{where()}: the input once with steps and once without"
             return None
         if part.step is not None:
-            self.trace.static = False
+            self.trace.static, self.trace.step_axis = False, part.axis
         maps = (*self._placed(part.places, part.sample), *one.pending)
         return (Term(Source(INPUT, "spikes", part.step), maps),)
 
@@ -332,12 +334,13 @@ class Tracer:
             held = [*given, *(named[name] for name in names[len(given) :] if name in named)]
             for name, value in zip(names, held, strict=False):
                 self._check_state(f"{kind} {label!r}: {name}", label, name, step, value)
-            answers = []
+            answers, shape = [], self.answer(neurons, current)
             for name in ("spikes", *names):
                 what = "spikes" if name == "spk" else name
-                value = torch.zeros(self.answer(neurons, current)).as_subclass(Traced)
-                term = Term(Source(label, what, step))
-                answers.append(self._set(value, (term,), seen=frozenset({label})))
+                value = torch.zeros(shape).as_subclass(Traced)
+                source = Source(label, what, step)
+                self.tape.leaf(value, source, shape)
+                answers.append(self._set(value, (Term(source),), seen=frozenset({label})))
             if names[:1] == ("spk",):  # recurrent neurons return it once
                 del answers[1]
             alone = self.chain or not names

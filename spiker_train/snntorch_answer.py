@@ -1,0 +1,460 @@
+"""Which readout the value is that a module of snnTorch returns."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from .snntorch_flow import INPUT, Trace, Traced, TraceError
+from .snntorch_head import Head, head_of, of_record
+from .snntorch_probe import Expression, Probe, Values, affine_in, same_order
+from .snntorch_tape import Operation, Ref, refs_in
+
+__all__ = ["Answer", "Answers", "Returned", "returned"]
+
+KINDS = "'count', 'last', 'largest', 'sum', 'first'"
+POTENTIALS = {"last", "largest", "sum"}
+LOOKED_AT = 40  # functions before what is returned, among which its readout is looked for
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A value that the module returns.
+
+    Members
+    -------
+    path : str
+        Where it stands in what is returned; empty for all of it.
+    what : Expression
+    """
+
+    path: str
+    what: Expression
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"What is returned at {self.path}" if self.path else "What is returned"
+
+
+@dataclass
+class Answer:
+    """How a population answers.
+
+    Members
+    -------
+    label : str
+        Of the neurons; of a head, empty.
+    kind : str
+        Of the readout.
+    groups : int or None
+        Classes whose neurons' scores are summed.
+    head : Head or None
+    path : str
+    recorded : bool
+        Whether a value for each step was returned, of which this is what is read.
+    why : str
+    scale : str
+        What the returned value is of the score.
+    """
+
+    label: str
+    kind: str
+    why: str
+    path: str = ""
+    groups: int | None = None
+    head: Head | None = None
+    recorded: bool = False
+    scale: str = ""
+
+    def __str__(self) -> str:
+        at = f" ({self.path} of what forward returns)" if self.path else ""
+        return f"{self.why}{at}{self.scale}"
+
+
+def returned(trace: Trace) -> tuple[list[Returned], list[str]]:
+    """Return the values that come from neurons, and the paths of those that do not."""
+    steps = max((len(calls) for calls in trace.calls.values()), default=1)
+    known: list[Returned] = []
+    other: list[str] = []
+    for path, one in _leaves(trace.returned, "", steps):
+        refs = tuple(each.node for each in one) if isinstance(one, list) else (one.node,)
+        assert trace.tape is not None
+        sources = {source.name for source in trace.tape.sources(refs)}
+        if sources - {INPUT}:
+            known.append(Returned(path, Expression(refs, isinstance(one, list))))
+        else:
+            other.append(path)
+    return known, other
+
+
+def _leaves(value: Any, path: str, steps: int) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Traced):
+        yield path, value
+    elif isinstance(value, list | tuple):
+        shapes = {one.shape if isinstance(one, Traced) else None for one in value}
+        if isinstance(value, list) and len(value) == steps > 1 and len(shapes - {None}) == 1:
+            if None not in shapes:
+                yield path, value
+                return
+        names = getattr(value, "_fields", None) or range(len(value))
+        for name, one in zip(names, value, strict=True):
+            yield from _leaves(one, f"{path}[{name!r}]", steps)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield from _leaves(one, f"{path}[{name!r}]", steps)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for one in fields(value):
+            yield from _leaves(getattr(value, one.name), f"{path}.{one.name}", steps)
+
+
+class Answers:
+    """Finds the readout that a returned value is.
+
+    Parameters
+    ----------
+    trace : Trace
+    lead : int
+        Axes before those of a sample.
+    again : callable
+        Returns the trace of a sample of one more step, or None.
+    """
+
+    def __init__(self, trace: Trace, lead: int, again: Callable[[], Trace | None]):
+        self.probe = Probe(trace, lead)
+        self.lead = lead
+        self.again = again
+
+    def find(self, one: Returned, readout: str | None = None) -> Answer | None:
+        """Return the readout; None for a value that is none of a sample, such as a mean of all.
+
+        Raises
+        ------
+        ValueError
+            If there is no readout that gives the order of its values.
+        """
+        what = one.what
+        sources = self.probe.tape.sources(what.refs)
+        if any(source.name == INPUT for source in sources):
+            raise self._refused(one, "the input and of neurons together", "")
+        axis = self.probe.axis_of_samples(what)
+        values = self.probe.compute(what, self.probe.draws[0])
+        if axis is None and values.ndim == 0:
+            return None
+        if axis is None and self.probe.samples > 1:
+            raise self._refused(one, "several samples together", "")
+        steps = self.probe.axis_of_steps(what, axis)
+        if steps is not None or self.probe.steps == 1:
+            answer = self._recorded(one, axis, steps, readout)
+        else:
+            answer = self._valued(one, axis)
+        if answer is None:
+            raise self._refused(one, *self._culprit(one))
+        answer.path = one.path
+        return answer
+
+    # -- what a value is in numbers --
+
+    def _rows(self, what: Expression, axis: int | None, given: Values) -> torch.Tensor:
+        """Return values of shape (samples, values)."""
+        value = self.probe.compute(what, given)
+        if axis is None:
+            return value.reshape(1, -1)
+        return value.movedim(axis, 0).reshape(self.probe.samples, -1)
+
+    def _frames(
+        self, what: Expression, axis: int | None, steps: int | None, given: Values
+    ) -> torch.Tensor:
+        """Return values of shape (steps, samples, values)."""
+        if steps is None:
+            return self._rows(what, axis, given)[None]
+        value = self.probe.compute(what, given)
+        if axis is None:
+            return value.movedim(steps, 0).reshape(self.probe.steps, 1, -1)
+        value = value.movedim((steps, axis), (0, 1))
+        return value.reshape(self.probe.steps, self.probe.samples, -1)
+
+    def _all(self, function: Callable[[Values], torch.Tensor]) -> np.ndarray:
+        """Return a function of all draws, along the second axis from the end."""
+        return torch.cat([function(one) for one in self.probe.draws], dim=-2).numpy()
+
+    def _flat(self, key: tuple[str, str]) -> np.ndarray:
+        """Return what neurons answered in all draws, of shape (steps, samples, neurons)."""
+        return torch.cat([one[key].flatten(2) for one in self.probe.draws], dim=1).numpy()
+
+    def _keys(self, what: Expression) -> list[tuple[str, str]]:
+        sources = self.probe.tape.sources(what.refs)
+        return sorted({(one.name, one.what) for one in sources if one.name != INPUT})
+
+    # -- values for each step --
+
+    def _recorded(
+        self, one: Returned, axis: int | None, steps: int | None, readout: str | None
+    ) -> Answer | None:
+        frames = self._all(lambda given: self._frames(one.what, axis, steps, given))
+        whole = "in each step" if steps is not None else "for a step, the loop being elsewhere"
+        for label, what in self._keys(one.what):
+            values = self._flat((label, what))
+            if what == "mem" and values.shape == frames.shape:
+                rows = (each.reshape(-1, each.shape[-1]) for each in (frames, values))
+                if same_order(*rows):
+                    why = f"potentials of {label!r} are returned {whole}; the last are the answer"
+                    scale = _scale(frames[-1], values[-1])
+                    return Answer(label, "last", why, recorded=True, scale=scale)
+            if what == "spikes" and (found := _spikes(frames, values)) is not None:
+                why = f"spikes of {label!r} are returned {whole}; snnTorch counts them"
+                groups = None if found == values.shape[2] else found
+                why += "" if groups is None else f" in {groups} groups"
+                return Answer(label, "count", why, groups=groups, recorded=True)
+        head = self._head_of_record(one.what, axis, steps)
+        if head is None or (head.decay == 0 and readout not in POTENTIALS):
+            return None
+        why = f"{head} is returned {whole}"
+        why += "; the last values are the answer" if readout is None else ""
+        return Answer("", readout or "last", why, head=head, recorded=True)
+
+    def _head_of_record(self, what: Expression, axis: int | None, steps: int | None) -> Head | None:
+        keys = self._keys(what)
+        if any(key[1] != "spikes" for key in keys):
+            return None
+        found = affine_in(
+            self.probe, lambda given: self._frames(what, axis, steps, given)[-1], keys
+        )
+        if found is None:
+            return None
+        factors = {key[0]: each for key, each in found[0].items()}
+        head = head_of(factors, found[1], self._name(what))
+        if head is None:
+            return None
+        frames = self._all(lambda given: self._frames(what, axis, steps, given))
+        return of_record(head, {key[0]: self._flat(key) for key in keys}, frames)
+
+    # -- one value for a sample --
+
+    def _valued(self, one: Returned, axis: int | None) -> Answer | None:
+        try:
+            values = self._all(lambda given: self._rows(one.what, axis, given).double())
+        except RuntimeError:
+            return None
+        ties = not self.probe.compute(one.what, self.probe.draws[0]).is_floating_point()
+        for label, what in self._keys(one.what):
+            for kind, groups, scores in self._scores(label, what, values.shape[1]):
+                if _agrees(values, scores, chosen=ties):
+                    of = "spikes" if kind in {"count", "first"} else "potentials"
+                    why = f"{WORDS[kind]} of the {of} of {label!r} is returned"
+                    why += "" if groups is None else f", summed in {groups} groups"
+                    scale = "" if ties else _scale(values, scores)
+                    return Answer(label, kind, why, groups=groups, scale=scale)
+        return self._headed(one, axis, values, ties)
+
+    def _scores(
+        self, label: str, what: str, size: int
+    ) -> Iterator[tuple[str, int | None, np.ndarray]]:
+        given = self._flat((label, what))
+        if what == "mem":
+            yield "last", None, given[-1]
+            yield "largest", None, given.max(0)
+            yield "sum", None, given.sum(0)
+        if what == "spikes":
+            counts = given.sum(0)
+            yield "count", None, counts
+            yield "first", None, (1 - (1 - given).cumprod(0)).sum(0)
+            if 1 < size < counts.shape[1] and counts.shape[1] % size == 0:
+                yield "count", size, counts.reshape(len(counts), size, -1).sum(2)
+
+    def _headed(
+        self, one: Returned, axis: int | None, values: np.ndarray, ties: bool
+    ) -> Answer | None:
+        """Return a readout of a head that is found among what is computed before the value."""
+        for what in self._before(one.what):
+            keys = self._keys(what)
+            if not keys or any(key[1] != "spikes" for key in keys):
+                continue
+            samples = self.probe.axis_of_samples(what)
+            if samples is None and self.probe.samples > 1:
+                continue
+            steps = self.probe.axis_of_steps(what, samples)
+            if steps is None:
+                head = self._head(what, samples, one)
+            else:
+                head = self._head_of_record(what, samples, steps)
+            if head is None:
+                continue
+            held = head.potentials({key[0]: self._flat(key) for key in keys})
+            for kind, scores in (
+                ("last", held[-1]),
+                ("largest", held.max(0)),
+                ("sum", held.sum(0)),
+            ):
+                if _agrees(values, scores, chosen=ties):
+                    why = f"{WORDS[kind]} of {head} is returned"
+                    scale = "" if ties else _scale(values, scores)
+                    return Answer("", kind, why, head=head, scale=scale)
+        return None
+
+    def _head(self, what: Expression, axis: int | None, one: Returned) -> Head | None:
+        keys = self._keys(what)
+        found = affine_in(self.probe, lambda given: self._rows(what, axis, given), keys)
+        if found is None:
+            return None
+        factors = {key[0]: each for key, each in found[0].items()}
+        head = head_of(factors, found[1], self._name(what))
+        if head is None or not found[1].any() or head.decay == 0:
+            return head
+        return self._with_bias(head, found[1], what, one)
+
+    def _with_bias(self, head: Head, added: np.ndarray, what: Expression, one: Returned) -> Head:
+        """Tell from a longer sample whether what is added is added in each step, or once."""
+        longer = self.again()
+        if longer is None:
+            return head
+        place = self._before(one.what).index(what)
+        others = {its.path: its.what for its in returned(longer)[0]}
+        if one.path in others:
+            found = Answers(longer, self.lead, lambda: None)._affine_at(others[one.path], place)
+            return head if found is None else _biased(head, added, found, self.probe.steps, one)
+        return head
+
+    def _affine_at(self, whole: Expression, place: int) -> tuple[dict, np.ndarray] | None:
+        many = self._before(whole)
+        if place >= len(many):
+            return None
+        what = many[place]
+        axis = self.probe.axis_of_samples(what)
+        return affine_in(self.probe, lambda given: self._rows(what, axis, given), self._keys(what))
+
+    def _before(self, what: Expression) -> list[Expression]:
+        """Return a value and those that it is made of, the nearest first."""
+        found, waiting = [what], list(what.refs) if not what.stacked else []
+        seen = set(waiting)
+        while waiting and len(found) < LOOKED_AT:
+            ref = waiting.pop(0)
+            if Expression((ref,)) not in found:
+                found.append(Expression((ref,)))
+            entry = self.probe.tape.entries[ref.entry]
+            if isinstance(entry, Operation):
+                for inner in refs_in((entry.args, entry.kwargs)):
+                    if inner not in seen and self._keys(Expression((inner,))):
+                        seen.add(inner)
+                        waiting.append(inner)
+        return found
+
+    # -- words --
+
+    def _name(self, what: Expression) -> str:
+        """Return the name of the last module with weights that acts, or of a function."""
+        for one in self._before(what):
+            for ref in one.refs:
+                entry = self.probe.tape.entries[ref.entry]
+                if isinstance(entry, Operation) and entry.module:
+                    return repr(entry.module)
+        return "a linear map"
+
+    def _culprit(self, one: Returned) -> tuple[str, str]:
+        """Return which function makes something else of what could be read."""
+        ref: Ref | None = None if one.what.stacked else one.what.refs[0]
+        last = ""
+        while ref is not None:
+            entry = self.probe.tape.entries[ref.entry]
+            if not isinstance(entry, Operation):
+                break
+            last = f"what {entry} makes of them", entry.line
+            inner = [each for each in refs_in((entry.args, entry.kwargs))
+                     if self._keys(Expression((each,)))]  # fmt: skip
+            if len(inner) != 1:
+                break
+            ref = inner[0]
+            try:
+                if self._known(Expression((ref,))):
+                    break
+            except (RuntimeError, ValueError):
+                break
+        return last or ("something else", "")
+
+    def _known(self, what: Expression) -> bool:
+        axis = self.probe.axis_of_samples(what)
+        steps = self.probe.axis_of_steps(what, axis)
+        here = Returned("", what)
+        if steps is not None or self.probe.steps == 1:
+            return self._recorded(here, axis, steps, "last") is not None
+        return self._valued(here, axis) is not None
+
+    def _refused(self, one: Returned, made: str, line: str) -> ValueError:
+        at = f" ({line})" if line else ""
+        return TraceError(
+            f"{one.name} must be spikes or potentials of neurons, their count, sum, last or "
+            f"greatest values, or linear in counted spikes, not {made}{at}; or name readout=, one "
+            f"of {KINDS}"
+        )
+
+
+WORDS = {
+    "count": "the count",
+    "first": "the first",
+    "last": "the last",
+    "largest": "the greatest",
+    "sum": "the sum",
+}
+
+
+def _agrees(values: np.ndarray, scores: np.ndarray, *, chosen: bool) -> bool:
+    """Tell whether values are in the order of scores, or are the class that has the greatest."""
+    if not chosen or values.shape == scores.shape:
+        return same_order(values, scores)
+    if values.shape[1] != 1 or scores.shape[1] < 2:
+        return False
+    two = np.sort(scores, axis=1)[:, -2:]
+    clear = two[:, 1] > two[:, 0]
+    classes = scores.argmax(1)
+    return len(set(classes[clear])) > 1 and bool((classes == values[:, 0])[clear].all())
+
+
+def _spikes(frames: np.ndarray, spikes: np.ndarray) -> int | None:
+    """Return of how many classes values are that are spikes, or are spikes summed in groups."""
+    size = frames.shape[2]
+    if frames.shape[:2] != spikes.shape[:2] or spikes.shape[2] % size:
+        return None
+    summed = spikes.reshape(*spikes.shape[:2], size, -1).sum(3)
+    factor, added = _line(frames, summed)
+    return size if factor > 0 and np.allclose(frames, factor * summed + added, 0, 1e-9) else None
+
+
+def _line(values: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
+    """Return the straight line from scores to values."""
+    x, y = scores.reshape(-1), values.reshape(-1)
+    spread = float(((x - x.mean()) ** 2).sum())
+    factor = float(((x - x.mean()) * (y - y.mean())).sum()) / spread if spread else 0.0
+    return factor, float(y.mean() - factor * x.mean())
+
+
+def _scale(values: np.ndarray, scores: np.ndarray) -> str:
+    """Say what values are of scores, where it is not the same."""
+    factor, added = _line(values, scores)
+    if not np.allclose(values, factor * scores + added, 1e-6, 1e-9):
+        return ", in the same order but not on the same scale"
+    if abs(factor - 1) < 1e-6 and abs(added) < 1e-6:
+        return ""
+    return f": {factor:.6g} times the score" + (f" and {added:.6g}" if abs(added) > 1e-9 else "")
+
+
+def _biased(
+    head: Head, added: np.ndarray, longer: tuple[dict, np.ndarray], steps: int, one: Returned
+) -> Head:
+    """Put the bias where it is added, from what is added in a sample of one more step."""
+    factors = {key[0]: each[:, -1] for key, each in longer[0].items()}
+    size = sum(float((each**2).sum()) for each in head.weights.values())
+    scale = sum(float((factors[name] * each).sum()) for name, each in head.weights.items()) / size
+    now = longer[1] / scale
+    none = np.zeros_like(added)
+    powers = head.decay ** np.arange(steps + 1.0)
+    each = added / powers[:-1].sum()
+    if np.allclose(now, each * powers.sum(), 1e-6, 1e-9):
+        return Head(head.weights, head.decay, each, none, head.name)
+    if head.decay == 1 and np.allclose(now, added, 1e-6, 1e-9):
+        return Head(head.weights, head.decay, none, added, head.name)
+    raise TraceError(
+        f"{one.name} must have a bias that is added once in a sample or in each step, not another "
+        f"in one of {steps + 1} steps than in one of {steps}"
+    )

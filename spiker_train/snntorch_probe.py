@@ -1,0 +1,193 @@
+"""Try what a module returns on made-up spikes and potentials, to see what it is of them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from .snntorch_flow import Source, Trace
+from .snntorch_tape import Leaf, Ref, Tape
+
+__all__ = ["Expression", "Probe", "affine_in", "same_order"]
+
+SAMPLES = 96
+NEAR = 1e-9
+
+Values = dict[tuple[str, str], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What is returned: a value of the tape, or several of them stacked, one a step."""
+
+    refs: tuple[Ref, ...]
+    stacked: bool = False
+
+
+class Probe:
+    """Computes what was returned from other answers of the neurons.
+
+    Parameters
+    ----------
+    trace : Trace
+    lead : int
+        Axes of an answer before those of a sample: 1, or 2 where neurons take all steps at once.
+    """
+
+    def __init__(self, trace: Trace, lead: int):
+        assert trace.tape is not None
+        self.tape: Tape = trace.tape
+        self.lead = lead
+        self.shapes: dict[tuple[str, str], tuple[int, ...]] = {}
+        for one in self.tape.entries:
+            if isinstance(one, Leaf) and one.source.name in trace.calls:
+                key = one.source.name, one.source.what
+                steps = len(trace.calls[one.source.name])
+                self.shapes[key] = tuple(one.shape) if lead == 2 else (steps, *one.shape)
+        first = next(iter(self.shapes.values()))
+        self.steps, self.samples = first[:2]
+        self.generator = torch.Generator().manual_seed(12)
+
+    def draw(self) -> Values:
+        """Return spikes and states at random, each of shape (steps, samples, ...)."""
+        often, spread = min(0.5, 6 / self.steps), 2 / self.steps**0.5
+
+        def values(what: str, shape: tuple[int, ...]) -> torch.Tensor:
+            if what in {"spikes", "spk"}:
+                drawn = torch.rand(shape, generator=self.generator, dtype=torch.float64)
+                return (drawn < often).double()
+            return torch.randn(shape, generator=self.generator, dtype=torch.float64) * spread
+
+        return {key: values(key[1], shape) for key, shape in self.shapes.items()}
+
+    def compute(self, what: Expression, given: Values) -> torch.Tensor:
+        """Compute a value from these answers."""
+
+        def value_of(source: Source) -> torch.Tensor:
+            known = given[source.name, source.what]
+            return known if self.lead == 2 else known[source.step or 0]
+
+        found = self.tape.replay(what.refs, value_of)
+        return torch.stack(found) if what.stacked else found[0]
+
+    @cached_property
+    def draws(self) -> list[Values]:
+        """Some draws, the same for all that is asked."""
+        count = max(2, -(-SAMPLES // self.samples)) if self._size < 2**20 else 2
+        return [self.draw() for _ in range(count)]
+
+    @property
+    def _size(self) -> int:
+        return sum(int(np.prod(one)) for one in self.shapes.values())
+
+    def axis_of_samples(self, what: Expression) -> int | None:
+        """Return the axis that samples lie along; None where they are mixed, or for none."""
+        if self.samples == 1:
+            shape = self.compute(what, self.draws[0]).shape
+            return next((n for n, size in enumerate(shape) if size == 1), None)
+        return self._axis(what, 1, self.samples, exactly=True)
+
+    def axis_of_steps(self, what: Expression, samples: int | None) -> int | None:
+        """Return the axis that steps lie along, where none depends on a later one."""
+        if self.steps == 1:
+            return None
+        return self._axis(what, 0, self.steps, exactly=False, but=samples)
+
+    def _axis(
+        self, what: Expression, of: int, count: int, *, exactly: bool, but: int | None = None
+    ) -> int | None:
+        given, other = self.draws[0], self.draws[1]
+        before = self.compute(what, given)
+        axes = [n for n, size in enumerate(before.shape) if size == count and n != but]
+        for at in range(count) if count <= 64 else (0, 1, count // 2, count - 2, count - 1):
+            if not axes:
+                return None
+            mixed = {key: _put(value, other[key], of, at) for key, value in given.items()}
+            changed = self.compute(what, mixed) != before
+            axes = [n for n in axes if _stays(changed, n, at, exactly=exactly)]
+        return axes[0] if axes else None
+
+
+def _put(value: torch.Tensor, other: torch.Tensor, axis: int, at: int) -> torch.Tensor:
+    value = value.clone()
+    value.select(axis, at).copy_(other.select(axis, at))
+    return value
+
+
+def _stays(changed: torch.Tensor, axis: int, at: int, *, exactly: bool) -> bool:
+    """Tell whether only this place of an axis changed, or it and later ones."""
+    each = changed.movedim(axis, 0).flatten(1).any(1) if changed.ndim > 1 else changed
+    return not bool(each[:at].any()) and not (exactly and bool(each[at + 1 :].any()))
+
+
+def same_order(values: np.ndarray, scores: np.ndarray) -> bool:
+    """Tell whether values rise where scores rise, and are equal where scores are, in each row."""
+    if values.shape != scores.shape or not np.isfinite(values).all():
+        return False
+    if values.shape[1] == 1:  # one value a sample: across samples
+        values, scores = values.reshape(1, -1), scores.reshape(1, -1)
+    order = scores.argsort(axis=1, kind="stable")
+    rise = np.diff(np.take_along_axis(scores, order, 1), axis=1)
+    grown = np.diff(np.take_along_axis(values, order, 1), axis=1)
+    tie = rise <= NEAR * np.abs(scores).max(initial=1e-30)
+    size = np.abs(values).max(initial=1e-30)
+    return bool((np.abs(grown[tie]) <= NEAR * size).all() and (grown[~tie] > 0).all())
+
+
+def affine_in(
+    probe: Probe, function: Callable[[Values], torch.Tensor], keys: Iterable[tuple[str, str]]
+) -> tuple[dict[tuple[str, str], np.ndarray], np.ndarray] | None:
+    """Return the factors of each answer of a sample and what is added; None if it is not affine.
+
+    Parameters
+    ----------
+    probe : Probe
+    function : callable
+        From answers to an array of shape (samples, values).
+    keys : iterable of (str, str)
+        What it depends on.
+    """
+    keys = sorted(keys)
+    one, other = (
+        {key: torch.randn(shape, generator=probe.generator, dtype=torch.float64)
+         for key, shape in probe.shapes.items()}
+        for _ in range(2)
+    )  # fmt: skip
+    mixed = {key: 0.25 * one[key] + 0.75 * other[key] for key in one}
+    try:
+        wanted = 0.25 * function(one) + 0.75 * function(other)
+        near = torch.allclose(function(mixed), wanted, rtol=1e-7, atol=1e-7)
+    except (RuntimeError, IndexError):
+        return None
+    if not near:
+        return None
+    with torch.enable_grad():
+        held = {key: value.requires_grad_() for key, value in one.items()}
+        found = function(held)
+        if not found.requires_grad:
+            return None
+        rows = [
+            torch.autograd.grad(
+                value, [held[key] for key in keys], retain_graph=True, allow_unused=True
+            )
+            for value in found[0]
+        ]
+    factors = {
+        key: np.stack([_of_first(row[n], probe.shapes[key]) for row in rows])
+        for n, key in enumerate(keys)
+    }
+    nothing = {key: torch.zeros(shape, dtype=torch.float64) for key, shape in probe.shapes.items()}
+    added = function(nothing)[0].numpy()
+    made = added + sum(
+        np.tensordot(factors[key], one[key].detach()[:, 0].flatten(1).numpy(), ((1, 2), (0, 1)))
+        for key in keys
+    )
+    return (factors, added) if np.allclose(made, found[0].detach().numpy(), 1e-7, 1e-7) else None
+
+
+def _of_first(gradient: torch.Tensor | None, shape: Sequence[int]) -> np.ndarray:
+    if gradient is None:
+        return np.zeros((shape[0], int(np.prod(shape[2:]))))
+    return gradient[:, 0].flatten(1).numpy()

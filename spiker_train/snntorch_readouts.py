@@ -1,0 +1,144 @@
+"""Which populations answer, and how: chosen among what a module of snnTorch returns."""
+
+from typing import Any
+
+from .snntorch_answer import Answer, Answers, Returned, returned
+from .snntorch_flow import Trace, TraceError
+from .snntorch_graph import output_of
+
+__all__ = ["choose"]
+
+
+def choose(
+    trace: Trace, edges: dict, finder: Answers, output: str | None, readout: str | None
+) -> tuple[list[Answer], list[str]]:
+    """Return how the network answers, and what is left out.
+
+    A value for a sample goes before a record of steps, a record of spikes before one of potentials,
+    and what stands first before the rest. A record of neurons that feed others is left out.
+
+    Parameters
+    ----------
+    trace : Trace
+    edges : dict
+        What reaches each layer, by its label.
+    finder : Answers
+    output : str, optional
+        Label of the neurons that answer.
+    readout : str, optional
+        How they answer, whatever is returned.
+
+    Raises
+    ------
+    ValueError
+        If a value is returned that no readout gives.
+    """
+    if output is not None or readout is not None:
+        only = output_of(trace, edges, output) if output is not None or not trace.outputs else None
+    else:
+        only = None
+    values, others = returned(trace)
+    notes = [f"What is returned at {path or 'all'} comes from no neurons" for path in others]
+    if readout is not None:
+        return _as_told(trace, edges, finder, values, only, readout), notes
+    found = _understood(values, finder, edges, notes)
+    if only is not None:
+        chosen = _of_each([one for one in found if one.label == only], notes)
+        plain = Answer(only, "count", "output= names it, which is not returned; spikes are counted")
+        return chosen or [plain], notes
+    if not found:
+        raise TraceError(
+            "What is returned must come from neurons, for it to be known what answers; or name "
+            "readout=, and output= if several could answer"
+        )
+    return _of_each(_ends(found, edges, notes), notes), notes
+
+
+def _as_told(
+    trace: Trace,
+    edges: dict,
+    finder: Answers,
+    values: list[Returned],
+    only: str | None,
+    readout: str,
+) -> list[Answer]:
+    told = f"readout={readout!r} says so"
+    beside = ""
+    for one in values:
+        try:
+            answer = finder.find(one, readout)
+        except TraceError:
+            beside = beside or f", and {one.name.lower()} is set aside"
+            continue
+        if answer is None or only is not None:
+            continue
+        if answer.head is not None and answer.kind == readout:
+            answer.why = f"{told}, of {answer.head}" if answer.recorded else answer.why
+            return [answer]
+        if answer.kind != readout and not answer.recorded:
+            beside = beside or f", where {answer.why}"
+    label = output_of(trace, edges, only)
+    return [Answer(label, readout, f"{told}{beside}")]
+
+
+def _understood(
+    values: list[Returned], finder: Answers, edges: dict, notes: list[str]
+) -> list[Answer]:
+    found = []
+    feeding = _feeding(edges)
+    for one in values:
+        sources = finder.probe.tape.sources(one.what.refs)
+        try:
+            answer = finder.find(one)
+        except TraceError:
+            # States beside spikes and potentials, and what is made of hidden neurons, may be
+            # returned for other ends; all else might be the answer.
+            beside = all(
+                each.what not in {"spikes", "mem"} or each.name in feeding for each in sources
+            )
+            if len(values) == 1 or not beside:
+                raise
+            answer = None
+        if answer is None:
+            notes.append(f"{one.name} is no value of a sample that is read, and left out")
+        else:
+            found.append(answer)
+    return found
+
+
+def _feeding(edges: dict) -> set[str]:
+    return {source for label, (links, _) in edges.items() for source, _ in links if source != label}
+
+
+def _ends(found: list[Answer], edges: dict, notes: list[str]) -> list[Answer]:
+    """Return values of samples, and records of neurons that feed no others."""
+    heads = {name for one in found if one.head is not None for name in one.head.weights}
+    feeding = _feeding(edges) | heads
+    kept = [one for one in found if not one.recorded or one.head or one.label not in feeding]
+    if not kept:
+        last = [label for label in edges if label in {one.label for one in found}][-1]
+        kept = [one for one in found if one.label == last]
+    notes += [
+        f"What is returned at {one.path} are records of {one.label!r}, which feeds others: no "
+        f"readout; output={one.label!r} makes it one"
+        for one in found
+        if one not in kept
+    ]
+    return kept
+
+
+def _of_each(found: list[Answer], notes: list[str]) -> list[Answer]:
+    """Return one answer for each population, in order."""
+    chosen: dict[Any, list[Answer]] = {}
+    for n, one in enumerate(found):
+        chosen.setdefault(one.label or f"head {n}", []).append(one)
+    answers = []
+    for many in chosen.values():
+        best = min(many, key=lambda one: (one.recorded, one.recorded and one.kind != "count"))
+        answers.append(best)
+        notes += [
+            f"What is returned at {one.path} is not read: {one.why}; readout={one.kind!r} reads it"
+            for one in many
+            if one is not best
+        ]
+    return answers

@@ -1,0 +1,486 @@
+"""Tests of what modules of snnTorch return: the network that is read answers the same."""
+
+import re
+from collections import namedtuple
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from spiker_hdl.model import reference
+from spiker_train import Quantization, from_snntorch, from_snntorch_with_report, quantize
+
+snn = pytest.importorskip("snntorch")
+
+SIZE, HIDDEN, OUT, STEPS, SAMPLES = 12, 10, 6, 9, 64
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Compute on one thread: a step here is too small for more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+Both = namedtuple("Both", ["spikes", "potentials"])
+
+
+@dataclass
+class Made:
+    """What some return instead of a tuple."""
+
+    spikes: torch.Tensor
+    note: str = "a note"
+
+
+class Net(nn.Module):
+    """Two layers of neurons; ``end`` says what is returned of them."""
+
+    def __init__(self, end, more=None, out=OUT, steps_first=True):
+        super().__init__()
+        torch.manual_seed(8)
+        self.fc1, self.fc2 = nn.Linear(SIZE, HIDDEN), nn.Linear(HIDDEN, out)
+        self.lif1, self.lif2 = snn.Leaky(beta=0.8), snn.Leaky(beta=0.7, threshold=0.6)
+        self.end, self.steps_first = end, steps_first
+        for name, part in (more or {}).items():
+            setattr(self, name, part)
+        with torch.no_grad():
+            self.fc1.weight.mul_(3)
+            self.fc2.weight.mul_(3)
+
+    def forward(self, x):
+        mem1, mem2 = self.lif1.reset_mem(), self.lif2.reset_mem()
+        r = SimpleNamespace(spk=[], mem=[], spk1=[], mem1=[], net=self)
+        for now in x.unbind(0 if self.steps_first else 1):
+            spk1, mem1 = self.lif1(self.fc1(now), mem1)
+            spk1 = spk1.to(now.dtype)
+            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+            spk2 = spk2.to(now.dtype)
+            for record, value in ((r.spk, spk2), (r.mem, mem2), (r.spk1, spk1), (r.mem1, mem1)):
+                record.append(value)
+        return self.end(r)
+
+
+def spikes():
+    """Return spikes of samples, shape (samples, steps, channels)."""
+    return (np.random.default_rng(3).random((SAMPLES, STEPS, SIZE)) < 0.4).astype(np.uint8)
+
+
+def answered(net, module, x, pick=lambda one: one):
+    """Return the scores of the network, and what the module returns."""
+    with torch.no_grad():
+        steps = torch.as_tensor(x, dtype=torch.float64)
+        found = module.double()(steps.transpose(0, 1) if module.steps_first else steps)
+        return net.double()(x).scores.numpy(), np.asarray(pick(found))
+
+
+def check_order(scores, values):
+    """Check that values rise where scores do."""
+    assert scores.shape == values.shape
+    for row, wanted in zip(scores, values, strict=True):
+        a, b = row[:, None] - row, wanted[:, None] - wanted
+        clear = (np.abs(a) > 1e-9) | (np.abs(b) > 1e-9)
+        assert (np.sign(a) == np.sign(b))[clear].all()
+
+
+def stack(many):
+    return torch.stack(many, dim=0)
+
+
+def added(r):
+    total = torch.zeros_like(r.spk[0])
+    for one in r.spk:
+        total += one
+    return total
+
+
+def written(r):
+    record = torch.zeros(len(r.spk), *r.spk[0].shape)
+    for t, one in enumerate(r.spk):
+        record[t] = one
+    return record.sum(0)
+
+
+def first(r):
+    before = torch.cumsum(stack(r.spk), 0)
+    return (before > 0).sum(0).float()
+
+
+VALUES = {
+    "sum of a list": (lambda r: sum(r.spk), "count"),
+    "sum of a stack": (lambda r: stack(r.spk).sum(0), "count"),
+    "sum over steps": (lambda r: stack(r.spk).sum(0) / len(r.spk), "count"),
+    "mean": (lambda r: stack(r.spk).mean(dim=0), "count"),
+    "mean of steps last": (lambda r: torch.stack(r.spk, -1).mean(-1), "count"),
+    "cat and view": (
+        lambda r: torch.cat(r.spk, 1).view(-1, len(r.spk), OUT).sum(1),
+        "count",
+    ),
+    "permuted": (lambda r: stack(r.spk).permute(1, 2, 0).sum(-1), "count"),
+    "einsum": (lambda r: torch.einsum("tsn->sn", stack(r.spk)), "count"),
+    "added in place": (added, "count"),
+    "written in place": (written, "count"),
+    "softmax of a count": (lambda r: stack(r.spk).sum(0).softmax(-1), "count"),
+    "log_softmax of a mean": (lambda r: functional.log_softmax(stack(r.spk).mean(0), 1), "count"),
+    "temperature": (lambda r: torch.sigmoid(stack(r.spk).sum(0) / 2.5 - 1), "count"),
+    "last": (lambda r: r.mem[-1], "last"),
+    "last of a stack": (lambda r: stack(r.mem)[-1], "last"),
+    "softmax of the last": (lambda r: torch.softmax(r.mem[-1], dim=1), "last"),
+    "log_softmax of the last": (lambda r: functional.log_softmax(3 * r.mem[-1], -1), "last"),
+    "greatest": (lambda r: stack(r.mem).max(0)[0], "largest"),
+    "amax": (lambda r: stack(r.mem).amax(dim=0), "largest"),
+    "softmax of the greatest": (lambda r: stack(r.mem).max(dim=0).values.softmax(1), "largest"),
+    "sum of potentials": (lambda r: stack(r.mem).sum(0), "sum"),
+    "mean of potentials": (lambda r: torch.mean(torch.stack(r.mem, 1), 1), "sum"),
+    "first": (first, "first"),
+    "first of products": (
+        lambda r: (1 - torch.cumprod(1 - stack(r.spk), 0)).sum(0) / len(r.spk),
+        "first",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_of_a_sample_is_the_readout_that_it_is(name):
+    end, kind = VALUES[name]
+    module, x = Net(end), spikes()
+    net, report = from_snntorch_with_report(module)
+    assert [(one.population, one.kind) for one in net.readouts] == [("layer2", kind)]
+    assert f"layer2 answers: {kind}: the " in str(report)
+    check_order(*answered(net, module, x))
+    network = quantize(net, weights=6, potentials=12)
+    assert network.readouts == net.readouts
+    q = Quantization(6, 12).fit(net)
+    assert reference.run(quantize(net, q), x[:8]).differences(net.run(x[:8], q)) == []
+
+
+RECORDS = {
+    "spikes": (lambda r: stack(r.spk), "count", lambda one: one.sum(0)),
+    "a list of spikes": (lambda r: r.spk, "count", sum),
+    "steps second": (lambda r: torch.stack(r.spk, 1), "count", lambda one: one.sum(1)),
+    "potentials": (lambda r: stack(r.mem), "last", lambda one: one[-1]),
+    "a list of potentials": (lambda r: r.mem, "last", lambda one: one[-1]),
+    "softmax in each step": (lambda r: stack(r.mem).softmax(-1), "last", lambda one: one[-1]),
+    "spikes and potentials": (
+        lambda r: (stack(r.spk), stack(r.mem)),
+        "count",
+        lambda one: one[0].sum(0),
+    ),
+    "potentials and spikes": (
+        lambda r: (stack(r.mem), stack(r.spk)),
+        "count",
+        lambda one: one[1].sum(0),
+    ),
+    "two lists": (lambda r: (r.spk, r.mem), "count", lambda one: sum(one[0])),
+    "named": (
+        lambda r: Both(stack(r.spk), stack(r.mem)),
+        "count",
+        lambda one: one.spikes.sum(0),
+    ),
+    "a dictionary": (
+        lambda r: {"mem": stack(r.mem)[-1], "spk": stack(r.spk)},
+        "last",
+        lambda one: one["mem"],
+    ),
+    "a class": (lambda r: Made(stack(r.spk)), "count", lambda one: one.spikes.sum(0)),
+    "all layers": (
+        lambda r: (stack(r.spk1), stack(r.mem1), stack(r.spk), stack(r.mem)),
+        "count",
+        lambda one: one[2].sum(0),
+    ),
+    "a value and a record": (
+        lambda r: (stack(r.spk), stack(r.mem).amax(0)),
+        "largest",
+        lambda one: one[1],
+    ),
+    "a share of all": (
+        lambda r: (stack(r.mem)[-1], stack(r.spk1).mean()),
+        "last",
+        lambda one: one[0],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_of_steps_are_read_by_a_stated_rule(name):
+    end, kind, pick = RECORDS[name]
+    module = Net(end, steps_first=name != "steps second")
+    net, report = from_snntorch_with_report(module)
+    assert [(one.population, one.kind) for one in net.readouts] == [("layer2", kind)]
+    assert list(report.readouts) == ["layer2"]
+    check_order(*answered(net, module, spikes(), pick))
+    returned = end(
+        SimpleNamespace(**dict.fromkeys(("spk", "mem", "spk1", "mem1"), [torch.ones(2)] * 2))
+    )
+    many = len(returned) if isinstance(returned, tuple | dict) else 1
+    assert len(report.notes) == many - 1
+
+
+def linear(**more):
+    torch.manual_seed(5)
+    head = nn.Linear(OUT, 4, **more)
+    with torch.no_grad():
+        head.weight.sub_(head.weight.mean(1, keepdim=True)).mul_(4)
+    return {"head": head}
+
+
+HEADS = {
+    "of a count": (lambda r: r.net.head(stack(r.spk).sum(0)), "Accumulator", "once in a sample"),
+    "of a mean": (lambda r: r.net.head(stack(r.spk).mean(0)), "Accumulator", "in each step"),
+    "in each step": (
+        lambda r: sum(r.net.head(one) for one in r.spk),
+        "Accumulator",
+        "in each step",
+    ),
+    "mean of logits": (
+        lambda r: stack([r.net.head(one) for one in r.spk]).mean(0).softmax(1),
+        "Accumulator",
+        "in each step",
+    ),
+    "log_softmax": (
+        lambda r: functional.log_softmax(r.net.head(sum(r.spk) / 4), -1),
+        "Accumulator",
+        "once in a sample",
+    ),
+    "of the last spikes": (lambda r: r.net.head(r.spk[-1]), "Integrator", "in each step"),
+}
+
+
+def leaked(r):
+    held = 0
+    for one in r.spk:
+        held = 0.75 * held + r.net.head(one)
+    return held
+
+
+def leaking(r):
+    record = [torch.zeros(r.spk[0].shape[0], 4)]
+    for one in r.spk:
+        record.append(0.75 * record[-1] + r.net.head(one))
+    return record[1:]
+
+
+HEADS |= {
+    "leaking": (leaked, "Integrator", "in each step"),
+    "leaking, greatest": (lambda r: stack(leaking(r)).amax(0), "Integrator", "in each step"),
+    "leaking, sum": (lambda r: stack(leaking(r)).sum(0), "Integrator", "in each step"),
+}
+
+
+@pytest.mark.parametrize("biased", [True, False], ids=["bias", "no bias"])
+@pytest.mark.parametrize("name", HEADS)
+def test_a_linear_head_is_a_population(name, biased):
+    end, kind, where = HEADS[name]
+    module = Net(end, linear(bias=biased))
+    net, report = from_snntorch_with_report(module)
+    readout = net.readouts[0]
+    wanted = {"greatest": "largest", "sum": "sum"}.get(name.partition(", ")[2], "last")
+    assert (readout.population, readout.kind, len(net.readouts)) == ("layer3", wanted, 1)
+    assert net.layers[2].cell.kind.__name__ == kind
+    assert ("its bias " + where in report.layers["layer3"]) == biased
+    assert "'head'" in report.layers["layer3"]
+    for steps in (STEPS, 4):  # what is added once stays so in shorter samples
+        check_order(*answered(net, module, spikes()[:, :steps]))
+    q = Quantization(6, 14).fit(net)
+    x = spikes()[:8]
+    assert reference.run(quantize(net, q), x).differences(net.run(x, q)) == []
+
+
+def test_values_of_a_head_are_the_modules():
+    module = Net(HEADS["of a count"][0], linear())
+    net = from_snntorch(module)
+    scores, values = answered(net, module, spikes())
+    np.testing.assert_allclose(scores, values, 0, 1e-6)
+    assert net.layers[2].bias is None
+    assert np.allclose(net.layers[2].cell.real("v"), module.head.bias.detach())
+
+
+def test_spikes_of_both_layers_reach_a_head():
+    torch.manual_seed(1)
+    more = {"head": nn.Linear(HIDDEN + OUT, 4)}
+    module = Net(lambda r: r.net.head(torch.cat([sum(r.spk1), sum(r.spk)], 1)), more)
+    net = from_snntorch(module)
+    assert {one.name for one in net.connections} >= {"layer1->layer3", "layer2->layer3"}
+    check_order(*answered(net, module, spikes()))
+
+
+def test_negative_counts_are_a_head_too():
+    module = Net(lambda r: -stack(r.spk).sum(0))
+    net = from_snntorch(module)
+    assert net.layers[2].cell.kind.__name__ == "Accumulator"
+    check_order(*answered(net, module, spikes()))
+
+
+def test_the_last_spikes_are_an_integrator_that_keeps_nothing():
+    module = Net(lambda r: stack(r.spk)[-1])
+    net = from_snntorch(module)
+    scores, values = answered(net, module, spikes())
+    assert np.array_equal(scores, values)
+
+
+CLASSES = {
+    "argmax": (lambda r: stack(r.spk).sum(0).argmax(1), "count"),
+    "max": (lambda r: stack(r.mem).mean(0).max(1)[1], "sum"),
+    "softmax and argmax": (lambda r: r.mem[-1].softmax(1).argmax(dim=-1), "last"),
+    "argmax of a head": (lambda r: r.net.head(sum(r.spk)).argmax(1), "last"),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_class_is_the_greatest_of_what_it_was_made_of(name):
+    end, kind = CLASSES[name]
+    module = Net(end, linear())
+    net = from_snntorch(module)
+    assert net.readouts[0].kind == kind
+    scores, classes = answered(net, module, spikes())
+    assert len(set(classes)) > 1
+    assert np.array_equal(scores.argmax(1), classes)
+
+
+def test_regression_reports_the_scale():
+    module = Net(lambda r: 2.5 * r.mem[-1] + 0.5, out=1)
+    net, report = from_snntorch_with_report(module)
+    assert report.readouts["layer2"].endswith("is returned: 2.5 times the score and 0.5")
+    scores, values = answered(net, module, spikes())
+    np.testing.assert_allclose(2.5 * scores + 0.5, values, 0, 1e-6)
+    squashed = from_snntorch_with_report(Net(lambda r: torch.sigmoid(r.mem[-1]), out=1))[1]
+    assert str(squashed).endswith("is returned, in the same order but not on the same scale")
+
+
+class Forked(Net):
+    """Two ends: an actor and a critic."""
+
+    def forward(self, x):
+        m1, m2, m3 = self.lif1.reset_mem(), self.lif2.reset_mem(), self.lif3.reset_mem()
+        total = 0
+        for now in x:
+            spk, m1 = self.lif1(self.fc1(now), m1)
+            out, m2 = self.lif2(self.fc2(spk), m2)
+            _, m3 = self.lif3(self.fc3(spk), m3)
+            total = total + out
+        return {"value": m3, "actions": total}
+
+
+def test_several_ends_are_several_readouts():
+    more = {"fc3": nn.Linear(HIDDEN, 1), "lif3": snn.Leaky(beta=0.9, reset_mechanism="none")}
+    module = Forked(None, more)
+    net, report = from_snntorch_with_report(module)
+    assert [(one.population, one.kind) for one in net.readouts] == [
+        ("layer3", "last"),
+        ("layer2", "count"),
+    ]
+    assert report.readouts["layer2"].endswith("(['actions'] of what forward returns)")
+    with torch.no_grad():
+        wanted = module(torch.as_tensor(spikes(), dtype=torch.float32).transpose(0, 1))
+        found = net(spikes()).answers
+    torch.testing.assert_close(found["layer3"], wanted["value"], rtol=0, atol=1e-5)
+    assert torch.equal(found["layer2"], wanted["actions"])
+    with pytest.raises(ValueError, match=r"^Leaky 'lif3' must reach the output 'lif2'$"):
+        from_snntorch(module, output="lif2")
+
+
+def test_readout_goes_before_what_is_returned_and_says_so():
+    net, report = from_snntorch_with_report(Net(lambda r: stack(r.mem).amax(0)), readout="last")
+    assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "last")]
+    assert report.readouts["layer2"] == (
+        "last: readout='last' says so, where the greatest of the potentials of 'lif2' is returned"
+    )
+    net, report = from_snntorch_with_report(Net(lambda r: -r.mem[-1]), readout="last")
+    assert report.readouts["layer2"] == (
+        "last: readout='last' says so, and what is returned is set aside"
+    )
+    logits = Net(lambda r: stack([r.net.head(one) for one in r.spk]), linear())
+    net = from_snntorch(logits, readout="largest")
+    scores, values = answered(net, logits, spikes(), lambda one: one.amax(0))
+    np.testing.assert_allclose(scores, values, 0, 1e-6)
+    with pytest.raises(ValueError, match=r"^Readout must be one of 'count'"):
+        from_snntorch(logits, readout="least")
+
+
+def squared(r):
+    return r.mem[-1] ** 2
+
+
+def least(r):
+    return stack(r.mem).min(0)[0]
+
+
+def negated(r):
+    return -r.mem[-1]
+
+
+def sorted_out(r):
+    return r.mem[-1].sort(1)[0]
+
+
+def weighted(r):
+    return sum(t * one for t, one in enumerate(r.spk))
+
+
+def late(r):
+    return stack(r.spk[3:]).sum(0)
+
+
+def rectified(r):
+    return torch.relu(r.mem[-1])
+
+
+def deep(r):
+    return r.net.head(torch.relu(r.net.inner(sum(r.spk))))
+
+
+def on_potentials(r):
+    return r.net.head(r.mem[-1])
+
+
+def mixed(r):
+    return sum(r.spk) + r.mem[-1]
+
+
+def turned(r):
+    return stack(r.spk).sum(0).flip(1)
+
+
+def normalised(r):
+    return r.mem[-1] / r.mem[-1].sum(1, keepdim=True)
+
+
+def across(r):
+    return r.mem[-1] - r.mem[-1].mean(0)
+
+
+REFUSED = {
+    "squared": (squared, "what pow makes of them"),
+    "least": (least, "what min makes of them"),
+    "negated": (negated, "what neg makes of them"),
+    "sorted": (sorted_out, "what sort makes of them"),
+    "weighted by time": (weighted, "what add makes of them"),
+    "late steps alone": (late, "what stack makes of them"),
+    "rectified": (rectified, "what relu makes of them"),
+    "deep": (deep, "what relu makes of them"),
+    "head on potentials": (on_potentials, "what linear in 'head' makes of them"),
+    "mixed": (mixed, "what add makes of them"),
+    "normalised": (normalised, "what div makes of them"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_readout_gives_is_refused_by_name(name):
+    end, what = REFUSED[name]
+    more = linear() | {"inner": nn.Linear(OUT, OUT)}
+    pattern = (
+        "What is returned must be spikes or potentials of neurons, their count, sum, last or "
+        f"greatest values, or linear in counted spikes, not {what} "
+        "(test_snntorch_answer.py:0); or name readout=, one of 'count', 'last', 'largest', 'sum', "
+        "'first'"
+    )
+    pattern = re.escape(pattern).replace(":0", r":\d+")
+    with pytest.raises(ValueError, match=f"^{pattern}$"):
+        from_snntorch(Net(end, more))
+    assert from_snntorch(Net(end, more), readout="sum").readouts[0].kind == "sum"
