@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from spiker_hdl.model.graph import GROUPED
+
 from .snntorch_flow import INPUT, Trace, Traced, TraceError
 from .snntorch_head import Head, head_of, of_record
 from .snntorch_probe import Expression, Probe, Values, affine_in, same_order
@@ -197,16 +199,16 @@ class Answers:
         whole = "in each step" if steps is not None else "for a step, the loop being elsewhere"
         for label, what in self._keys(one.what):
             values = self._flat((label, what))
-            if what == "mem" and values.shape == frames.shape:
-                rows = (each.reshape(-1, each.shape[-1]) for each in (frames, values))
-                if same_order(*rows):
-                    why = f"potentials of {label!r} are returned {whole}; the last are the answer"
-                    scale = _scale(frames[-1], values[-1])
-                    return Answer(label, "last", why, recorded=True, scale=scale)
-            if what == "spikes" and (found := _spikes(frames, values)) is not None:
-                why = f"spikes of {label!r} are returned {whole}; snnTorch counts them"
-                groups = None if found == values.shape[2] else found
-                why += "" if groups is None else f" in {groups} groups"
+            if what not in {"mem", "spikes"} or not _divides(frames.shape[2], values.shape[2]):
+                continue
+            scores = _grouped(values, frames.shape[2])
+            groups, said = _groups(frames.shape[2], values.shape[2])
+            if what == "mem" and _agree_in_each_step(frames, scores):
+                why = f"potentials of {label!r}{said} are returned {whole}; the last are the answer"
+                scale = _scale(frames[-1], scores[-1])
+                return Answer(label, "last", why, groups=groups, recorded=True, scale=scale)
+            if what == "spikes" and _same_line(frames, scores):
+                why = f"spikes of {label!r}{said} are returned {whole}; snnTorch counts them"
                 return Answer(label, "count", why, groups=groups, recorded=True)
         head = self._head_of_record(one.what, axis, steps)
         if head is None or (head.decay == 0 and readout not in POTENTIALS):
@@ -243,8 +245,8 @@ class Answers:
             for kind, groups, scores in self._scores(label, what, values.shape[1]):
                 if _agrees(values, scores, chosen=ties):
                     of = "spikes" if kind in {"count", "first"} else "potentials"
-                    why = f"{WORDS[kind]} of the {of} of {label!r} is returned"
-                    why += "" if groups is None else f", summed in {groups} groups"
+                    said = "" if groups is None else f", summed in {groups} groups,"
+                    why = f"{WORDS[kind]} of the {of} of {label!r}{said} is returned"
                     scale = "" if ties else _scale(values, scores)
                     return Answer(label, kind, why, groups=groups, scale=scale)
         return self._headed(one, axis, values, ties)
@@ -252,17 +254,18 @@ class Answers:
     def _scores(
         self, label: str, what: str, size: int
     ) -> Iterator[tuple[str, int | None, np.ndarray]]:
+        """Return all readouts of neurons, and those of groups that are as many as the values."""
         given = self._flat((label, what))
+        found: dict[str, np.ndarray] = {}
         if what == "mem":
-            yield "last", None, given[-1]
-            yield "largest", None, given.max(0)
-            yield "sum", None, given.sum(0)
-        if what == "spikes":
-            counts = given.sum(0)
-            yield "count", None, counts
-            yield "first", None, (1 - (1 - given).cumprod(0)).sum(0)
-            if 1 < size < counts.shape[1] and counts.shape[1] % size == 0:
-                yield "count", size, counts.reshape(len(counts), size, -1).sum(2)
+            found = {"last": given[-1], "largest": given.max(0), "sum": given.sum(0)}
+        elif what == "spikes":
+            found = {"count": given.sum(0), "first": (1 - (1 - given).cumprod(0)).sum(0)}
+        for kind, scores in found.items():
+            yield kind, None, scores
+            neurons = scores.shape[1]
+            if kind in GROUPED and size < neurons and _divides(size, neurons):
+                yield kind, size, _grouped(scores, size)
 
     def _headed(
         self, one: Returned, axis: int | None, values: np.ndarray, ties: bool
@@ -411,14 +414,31 @@ def _agrees(values: np.ndarray, scores: np.ndarray, *, chosen: bool) -> bool:
     return len(set(classes[clear])) > 1 and bool((classes == values[:, 0])[clear].all())
 
 
-def _spikes(frames: np.ndarray, spikes: np.ndarray) -> int | None:
-    """Return of how many classes values are that are spikes, or are spikes summed in groups."""
-    size = frames.shape[2]
-    if frames.shape[:2] != spikes.shape[:2] or spikes.shape[2] % size:
-        return None
-    summed = spikes.reshape(*spikes.shape[:2], size, -1).sum(3)
-    factor, added = _line(frames, summed)
-    return size if factor > 0 and np.allclose(frames, factor * summed + added, 0, 1e-9) else None
+def _divides(size: int, neurons: int) -> bool:
+    return size > 0 and neurons % size == 0
+
+
+def _grouped(values: np.ndarray, size: int) -> np.ndarray:
+    """Return the sums of neighbours in as many groups, along the last axis."""
+    return values.reshape(*values.shape[:-1], size, -1).sum(-1)
+
+
+def _groups(size: int, neurons: int) -> tuple[int | None, str]:
+    return (None, "") if size == neurons else (size, f" in {size} groups")
+
+
+def _agree_in_each_step(frames: np.ndarray, scores: np.ndarray) -> bool:
+    if frames.shape != scores.shape:
+        return False
+    return same_order(*(each.reshape(-1, each.shape[-1]) for each in (frames, scores)))
+
+
+def _same_line(values: np.ndarray, scores: np.ndarray) -> bool:
+    """Tell whether values are scores with one positive factor, and an offset."""
+    if values.shape != scores.shape:
+        return False
+    factor, added = _line(values, scores)
+    return factor > 0 and np.allclose(values, factor * scores + added, 0, 1e-9)
 
 
 def _line(values: np.ndarray, scores: np.ndarray) -> tuple[float, float]:

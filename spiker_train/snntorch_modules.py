@@ -179,7 +179,7 @@ def _readout(
             connections.append(link)
             report.connections[link.name] = f"weights of {answer.head.name}"
     report.readouts[name] = f"{answer.kind}: {answer}"
-    return Readout(name, answer.kind)
+    return Readout(name, answer.kind, groups=answer.groups)
 
 
 def _shape(shape: tuple[int, ...]) -> int | tuple[int, ...]:

@@ -15,6 +15,7 @@ from spiker_hdl.model import reference
 from spiker_train import Quantization, from_snntorch, from_snntorch_with_report, quantize
 
 snn = pytest.importorskip("snntorch")
+losses = pytest.importorskip("snntorch.functional.loss")
 
 SIZE, HIDDEN, OUT, STEPS, SAMPLES = 12, 10, 6, 9, 64
 
@@ -484,3 +485,54 @@ def test_what_no_readout_gives_is_refused_by_name(name):
     with pytest.raises(ValueError, match=f"^{pattern}$"):
         from_snntorch(Net(end, more))
     assert from_snntorch(Net(end, more), readout="sum").readouts[0].kind == "sum"
+
+
+def coded(r):
+    """Return counts as snnTorch's losses count a population code."""
+    return losses.LossFunctions("mean", None)._population_code(stack(r.spk), 3, OUT)
+
+
+GROUPS = {
+    "snntorch": (coded, "count"),
+    "view": (lambda r: stack(r.spk).sum(0).view(-1, 3, OUT // 3).sum(-1), "count"),
+    "mean of chunks": (
+        lambda r: stack([one.mean(1) for one in stack(r.spk).sum(0).chunk(3, 1)]).T,
+        "count",
+    ),
+    "in each step": (lambda r: sum(one.unflatten(1, (3, -1)).sum(2) for one in r.spk), "count"),
+    "average pooling": (
+        lambda r: functional.avg_pool1d(stack(r.spk).mean(0)[:, None], OUT // 3)[:, 0].softmax(1),
+        "count",
+    ),
+    "last potentials": (lambda r: r.mem[-1].unflatten(1, (3, -1)).mean(2), "last"),
+    "sum of potentials": (lambda r: stack(r.mem).sum(0).unflatten(1, (3, -1)).sum(2), "sum"),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_population_code_is_a_readout_of_groups(name):
+    end, kind = GROUPS[name]
+    module, x = Net(end), spikes()
+    net, report = from_snntorch_with_report(module)
+    assert [(one.kind, one.groups) for one in net.readouts] == [(kind, 3)]
+    assert ", summed in 3 groups, is returned" in report.readouts["layer2"]
+    check_order(*answered(net, module, x))
+    assert quantize(net, weights=6, potentials=12).readouts == net.readouts
+
+
+def test_groups_in_each_step_are_groups():
+    def record(r):
+        return stack(r.spk).unflatten(2, (2, -1)).sum(3), stack(r.mem).unflatten(2, (2, -1)).mean(3)
+
+    module = Net(record)
+    net, report = from_snntorch_with_report(module)
+    assert [(one.kind, one.groups) for one in net.readouts] == [("count", 2)]
+    check_order(*answered(net, module, spikes(), lambda one: one[0].sum(0)))
+    assert "potentials of 'lif2' in 2 groups are returned in each step" in report.notes[0]
+
+
+def test_groups_that_are_not_neighbours_are_a_head():
+    module = Net(lambda r: sum(r.spk).view(-1, OUT // 3, 3).sum(1))
+    net = from_snntorch(module)
+    assert net.layers[2].cell.kind.__name__ == "Accumulator"
+    check_order(*answered(net, module, spikes()))
