@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from spiker_hdl.base import FileError, reader, shown
+from spiker_hdl.base.hdf5 import read_hdf5
+
 __all__ = ["LINEAR", "NEURONS", "Flow", "Leaf", "read_flow"]
 
 GRAPH = "NIRGraph"
@@ -40,7 +43,6 @@ PARAMETERS = NEURONS | LINEAR | ENDS
 # What files of older versions leave out, and what that means.
 ABSENT = {"v_reset": 0.0, "w_in": 1.0, "input_shape": None, "input_type": None, "shape": None}
 ABSENT |= {"start_dim": 1, "end_dim": -1}
-LARGEST = 2**28  # of numbers in a parameter: a damaged file may claim any
 BESIDES = {"type", "metadata", "version"}
 
 
@@ -139,33 +141,12 @@ def _tree(node: Any) -> dict[str, Any]:
     return found | {"type": kind}
 
 
+@reader("a NIR file, in HDF5", "hdf5")
 def _read_file(path: str) -> Any:
-    import h5py
-
-    def opened(node: Any) -> Any:
-        if not isinstance(node, h5py.Group):
-            if node.size is None or node.size > LARGEST:
-                raise ValueError(f"{node.name!r} has {node.size} numbers, not at most {LARGEST}")
-            return node[()]
-        found = {}
-        for name in node:
-            if not isinstance(node.get(name, getlink=True), h5py.HardLink):
-                raise ValueError(f"{node.name!r} leads elsewhere by {name!r}")
-            if name != "metadata":
-                found[name] = opened(node[name])
-        return found
-
-    with open(path, "rb"):  # what is missing or may not be read says so itself
-        pass
-    try:
-        with h5py.File(path, "r") as file:
-            if "node" not in file:
-                raise ValueError(f"it has {sorted(file)} in place of a node")
-            return opened(file["node"])
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError, MemoryError) as error:
-        raise ValueError(
-            f"File {path!r} must be a whole NIR file in HDF5, not one where {error}"
-        ) from None
+    tree = read_hdf5(path)
+    if "node" not in tree:
+        raise FileError(f"must have a node, not {shown(sorted(tree), 160)}")
+    return tree["node"]
 
 
 def _text(value: Any) -> Any:

@@ -1,13 +1,12 @@
 """What a network file holds, read back: nothing in it is taken at its word."""
 
-import io
-import json
-import zipfile
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
+from ..base import FileError, shown, strict_json
+from ..base.arrays import Archive
 from .arithmetic import Decay
 from .graph import Input, Population, Projection, Readout
 from .mapping import Mapping
@@ -15,17 +14,15 @@ from .network import Network
 from .neuron import Neuron
 from .synapses import SYNAPSES, Dense, OneToOne, Sparse
 
-__all__ = ["FORMAT", "HEADER", "VERSION", "FileError", "parse"]
+__all__ = ["FORMAT", "HEADER", "MOST_TEXT", "PARTS", "VERSION", "FileError", "parse"]
 
 FORMAT = "spiker-network"
 VERSION = 1
 HEADER = "network.json"
-_MOST_TEXT = 2**26
-_MOST_PARTS = 2**30
+PARTS = (2**26, 64)
+"""Bytes that the parts of a file may have: so many, or so many for each byte of the file."""
 
-
-class FileError(ValueError):
-    """A file that cannot be loaded: which, what was expected, and what was found."""
+MOST_TEXT = 2**26
 
 
 def parse(data: bytes, models: dict[str, type[Neuron]]) -> tuple[Network, Mapping | None, Any]:
@@ -43,25 +40,21 @@ def parse(data: bytes, models: dict[str, type[Neuron]]) -> tuple[Network, Mappin
     FileError
         If a part is not what it must be. A file may cause any other exception, too.
     """
-    if not zipfile.is_zipfile(io.BytesIO(data)):
-        raise FileError(f"must be a {FORMAT} file (a ZIP archive), not {data[:8]!r}...")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if len(set(archive.namelist())) != len(archive.namelist()):
-            raise FileError("must have each part once, not twice")
-        size = sum(one.file_size for one in archive.infolist())
-        if size > _MOST_PARTS:
-            raise FileError(f"must have parts of at most {_MOST_PARTS} bytes, not {size}")
-        header = _member(archive, HEADER)
-        text = json.loads(header, object_pairs_hook=_distinct, parse_constant=_no_constant)
+    with Archive(data, *PARTS) as archive:
+        header = archive.read(HEADER, MOST_TEXT)
+        try:
+            text = strict_json.parse(header, MOST_TEXT)
+        except FileError as error:
+            raise FileError(f"{HEADER} {error}") from None
         text = _object(text, "network")
         if text.get("format") != FORMAT:
-            raise FileError(f"must be of the format {FORMAT!r}, not {text.get('format')!r}")
+            raise FileError(f"must be of the format {FORMAT!r}, not {shown(text.get('format'))}")
         if text.get("version") != VERSION:
-            raise FileError(f"must be of version {VERSION}, not {text.get('version')!r}")
+            raise FileError(f"must be of version {VERSION}, not {shown(text.get('version'))}")
         wanted = {"format", "version", "name", "longest", "inputs", "populations", "projections"}
         notes = _object(text.pop("notes", {}), "notes")
         _keys(text, wanted | {"readouts", "mapping", "digest"}, "network")
-        unread = set(archive.namelist()) - {HEADER}
+        unread = set(archive.names) - {HEADER}
         inputs = tuple(_input(one) for one in _list(text["inputs"], "inputs"))
         populations = tuple(
             _population(one, models) for one in _list(text["populations"], "populations")
@@ -75,7 +68,7 @@ def parse(data: bytes, models: dict[str, type[Neuron]]) -> tuple[Network, Mappin
         made = (text["longest"], text["name"], notes)
         network = Network(inputs, populations, projections, readouts, *made)
         if unread:
-            raise FileError(f"must have no part of its own, not {sorted(unread)}")
+            raise FileError(f"must have no part of its own, not {shown(sorted(unread), 160)}")
     mapping = None
     if text["mapping"] is not None:
         mapping = Mapping.from_json(text["mapping"])
@@ -83,70 +76,30 @@ def parse(data: bytes, models: dict[str, type[Neuron]]) -> tuple[Network, Mappin
     return network, mapping, text["digest"]
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        twice = next(key for n, (key, _) in enumerate(pairs) if key in dict(pairs[:n]))
-        raise FileError(f"{HEADER} must have each key once, not {twice!r} twice")
-    return value
-
-
-def _no_constant(value: str) -> None:
-    raise FileError(f"{HEADER} must hold no number such as {value}")
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        info = archive.getinfo(name)
-    except KeyError:
-        raise FileError(f"must have a part {name!r}, not only {archive.namelist()}") from None
-    if name == HEADER and info.file_size > _MOST_TEXT:
-        raise FileError(f"part {name!r} must have at most {_MOST_TEXT} bytes, not {info.file_size}")
-    return archive.read(name)
-
-
 def _array(
-    archive: zipfile.ZipFile, name: str, unread: set[str], wanted: tuple[int, ...] | None
+    archive: Archive, name: str, unread: set[str], wanted: tuple[int, ...] | None
 ) -> np.ndarray:
-    if name in archive.namelist() and wanted is not None:
-        with archive.open(name) as start:  # nothing is taken at its word before it is read
-            shape, _, kind = _head(start, name)
-        if shape != wanted:
-            raise FileError(f"part {name!r} must have the shape {wanted}, not {shape}")
-    data = _member(archive, name)
     unread.discard(name)
-    held = io.BytesIO(data)
-    shape, fortran, kind = _head(held, name)
-    size = int(np.prod(shape, dtype=object)) * kind.itemsize
-    found = len(data) - held.tell()
-    if kind.kind != "i" or size != found:
-        raise FileError(f"part {name!r} must be {size} bytes of integers, not {found} of {kind}")
-    values = np.frombuffer(data, kind, offset=held.tell())
-    # Earlier versions wrote arrays in the order in which they lay in memory.
-    return values.reshape(shape, order="F" if fortran else "C")
-
-
-def _head(held: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    if np.lib.format.read_magic(held) != (1, 0):
-        raise FileError(f"part {name!r} must be a NumPy array of format 1.0")
-    return np.lib.format.read_array_header_1_0(held)
+    return archive.array(name, wanted, "i")
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise FileError(f"{what} must be an object, not {value!r}")
+        raise FileError(f"{what} must be an object, not {shown(value)}")
     return value
 
 
 def _list(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
-        raise FileError(f"{what} must be a list, not {value!r}")
+        raise FileError(f"{what} must be a list, not {shown(value)}")
     return value
 
 
 def _keys(value: dict[str, Any], wanted: set[str], what: str) -> None:
     if set(value) != wanted:
-        raise FileError(f"{what} must have the keys {sorted(wanted)}, not {sorted(value)}")
+        raise FileError(
+            f"{what} must have the keys {sorted(wanted)}, not {shown(sorted(value), 160)}"
+        )
 
 
 def _tupled(value: Any) -> Any:
@@ -167,8 +120,8 @@ def _population(value: Any, models: dict[str, type[Neuron]]) -> Population:
     model = neuron.pop("model", None)
     if not isinstance(model, str) or model not in models:
         raise FileError(
-            f"neuron model must be one of {sorted(models)}, not {model!r}; hand the classes of "
-            "your own neurons to load(path, neurons=[...])"
+            f"neuron model must be one of {sorted(models)}, not {shown(model)}; hand the classes "
+            "of your own neurons to load(path, neurons=[...])"
         )
     known = {one.name for one in fields(models[model])}
     later = {one.name for one in fields(models[model]) if one.metadata.get("later")}
@@ -187,21 +140,23 @@ def _field(value: Any) -> Any:
 
 
 def _projection(
-    value: Any, n: int, archive: zipfile.ZipFile, unread: set[str], sizes: dict[str, int]
+    value: Any, n: int, archive: Archive, unread: set[str], sizes: dict[str, int]
 ) -> Projection:
     value = _object(value, "projection")
     _keys(value, {"name", "source", "target", "delay", "bits", "kind", "shape"}, "projection")
     kind, ends = value["kind"], (value["target"], value["source"])
     if not isinstance(kind, str) or kind not in SYNAPSES:
-        raise FileError(f"kind of projection must be one of {sorted(SYNAPSES)}, not {kind!r}")
+        raise FileError(f"kind of projection must be one of {sorted(SYNAPSES)}, not {shown(kind)}")
     for end in ends:
         if not isinstance(end, str) or end not in sizes:
-            raise FileError(f"projection must join two of {sorted(sizes)}, not {end!r}")
+            raise FileError(
+                f"projection must join two of {shown(sorted(sizes), 160)}, not {shown(end)}"
+            )
     shape = (sizes[ends[0]], sizes[ends[1]])
     if value["shape"] != [*shape]:
         raise FileError(
             f"shape of projection {ends[1]!r} to {ends[0]!r} must be {[*shape]}, "
-            f"not {value['shape']!r}"
+            f"not {shown(value['shape'])}"
         )
     name = f"weights/{n}.npy"
     if kind == "sparse":

@@ -24,8 +24,10 @@ from typing import Any
 
 import numpy as np
 
+from ..base import FileError, read_bytes, reader, reading, shown, strict_json
+from ..base.reading import allowed
 from .arithmetic import Decay
-from .contents import FORMAT, HEADER, VERSION, FileError, parse
+from .contents import FORMAT, HEADER, MOST_TEXT, PARTS, VERSION, parse
 from .graph import Population
 from .mapping import Mapping
 from .network import Network
@@ -193,7 +195,7 @@ def save(network: Network, path: str | Path, mapping: Mapping | None = None) -> 
         If the file cannot be written.
     TypeError, ValueError
         If a neuron of the user's own has a field that a file cannot hold, or a name of the
-        library's, or the mapping does not fit.
+        library's, or the mapping does not fit, or a name is longer than a file can hold.
     """
     held = pack(network, mapping)
     with write_whole(path) as file:
@@ -206,22 +208,31 @@ def pack(network: Network, mapping: Mapping | None = None) -> bytes:
         mapping.check(network)
     text = describe(network, mapping)
     text["digest"] = _digest(text, network)
+    header = json.dumps(text, indent=1, sort_keys=True).encode()
+    strict_json.parse(header, MOST_TEXT)  # what is written can be read
+    parts = {HEADER: header} | {name: _npy(array) for name, array in _held(network)}
+    whole = _archive(parts, zipfile.ZIP_DEFLATED)
+    if sum(map(len, parts.values())) > allowed(len(whole), *PARTS):
+        whole = _archive(parts, zipfile.ZIP_STORED)
+    return whole
+
+
+def _npy(array: np.ndarray) -> bytes:
+    held = io.BytesIO()
+    np.lib.format.write_array(held, array, version=(1, 0), allow_pickle=False)
+    return held.getvalue()
+
+
+def _archive(parts: dict[str, bytes], compression: int) -> bytes:
     whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-        _store(archive, HEADER, json.dumps(text, indent=1, sort_keys=True).encode())
-        for name, array in _held(network):
-            held = io.BytesIO()
-            np.lib.format.write_array(held, array, version=(1, 0), allow_pickle=False)
-            _store(archive, name, held.getvalue())
+    with zipfile.ZipFile(whole, "w", compression) as archive:
+        for name, held in parts.items():
+            member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            member.create_system = 3  # the same on every machine
+            member.compress_type = compression
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, held)
     return whole.getvalue()
-
-
-def _store(archive: zipfile.ZipFile, name: str, held: bytes) -> None:
-    member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-    member.create_system = 3  # the same on every machine
-    member.compress_type = zipfile.ZIP_DEFLATED
-    member.external_attr = 0o644 << 16
-    archive.writestr(member, held)
 
 
 def digest(network: Network) -> str:
@@ -261,7 +272,7 @@ def load_whole(
     path: str | Path, *, neurons: Iterable[type[Neuron]] = ()
 ) -> tuple[Network, Mapping | None]:
     """Read a network file once, for its network and its mapping; raises as :func:`load`."""
-    return unpack(Path(path).read_bytes(), path, neurons=neurons)
+    return _read(path, _models(neurons))
 
 
 def unpack(
@@ -276,19 +287,29 @@ def unpack(
         Where they were read, for messages.
     neurons : iterable of type
     """
+    models = _models(neurons)
+    with reading(path, "a network file", "network"):
+        return _unpacked(data, models)
+
+
+def _models(neurons: Iterable[type[Neuron]]) -> dict[str, type[Neuron]]:
     models: dict[str, type[Neuron]] = dict(NEURONS)
     for one in neurons:
         if not (isinstance(one, type) and issubclass(one, Neuron)):
             raise TypeError(f"Neurons must be classes of neurons, not {one!r}")
         if models.setdefault(one.__name__, one) is not one:
             raise ValueError(f"Neurons must have distinct names, not {one.__name__!r} twice")
-    try:
-        network, mapping, stated = parse(data, models)
-        found = _digest(describe(network, mapping), network)
-        if stated != found:
-            raise FileError(f"must have the digest {found}, not {stated!r}: it was altered")
-    except FileError as error:
-        raise FileError(f"{path}: {error}") from None
-    except Exception as error:  # whatever a damaged archive can cause is the file's fault
-        raise FileError(f"{path}: must be a whole {FORMAT} file, not one with: {error}") from error
+    return models
+
+
+@reader("a network file", "network")
+def _read(path: str | Path, models: dict[str, type[Neuron]]) -> tuple[Network, Mapping | None]:
+    return _unpacked(read_bytes(path), models)
+
+
+def _unpacked(data: bytes, models: dict[str, type[Neuron]]) -> tuple[Network, Mapping | None]:
+    network, mapping, stated = parse(data, models)
+    wanted = _digest(describe(network, mapping), network)
+    if stated != wanted:
+        raise FileError(f"must have the digest {wanted}, not {shown(stated)}: it was altered")
     return network, mapping

@@ -247,11 +247,17 @@ def test_a_file_that_is_not_there(tmp_path):
         from_nir(tmp_path / "net.nir", dt=DT)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a file of any kind", bytes(1000)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not a file of any kind", bytes(1000)],
+    ids=["empty", "text", "zeros"],
+)
 def test_a_file_that_is_not_hdf(tmp_path, content):
     path = tmp_path / "net.nir"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"File '.*net.nir' must be a whole NIR file in HDF5, not"):
+    with pytest.raises(
+        ValueError, match=r"net.nir: must be a (NIR file, in|whole file in) HDF5, not"
+    ):
         from_nir(path, dt=DT)
 
 
@@ -260,7 +266,7 @@ def test_a_file_that_is_cut_short(written, tmp_path):
     for size in range(0, len(whole), max(1, len(whole) // 25)):
         path = tmp_path / "cut.nir"
         path.write_bytes(whole[:size])
-        with pytest.raises(ValueError, match=r"File '.*cut.nir' must be a whole NIR file"):
+        with pytest.raises(ValueError, match=r"cut.nir: must be a (whole|NIR) file"):
             from_nir(path, dt=DT)
 
 
@@ -289,7 +295,7 @@ def edit(path, change):
 
 def test_a_file_of_something_else(written):
     edit(written, lambda file: file.move("node", "weights"))
-    message = r"must be a whole NIR file in HDF5, not one where it has \['version', 'weights'\]"
+    message = r"net.nir: must have a node, not \['version', 'weights'\]"
     with pytest.raises(ValueError, match=message):
         from_nir(written, dt=DT)
 
@@ -329,14 +335,16 @@ def huge(file):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (endless, "recursion"),
+        (endless, "it has groups in each other deeper than 64"),
         (elsewhere, "'/node/nodes' leads elsewhere by 'g'"),
-        (huge, "'/node/nodes/n/tau' has 1099511627776 numbers, not at most 268435456"),
+        (huge, "'/node/nodes/n/tau' has 8796093022208 bytes, more than the"),
     ],
 )
 def test_a_file_that_means_harm(written, change, message):
     edit(written, change)
-    with pytest.raises(ValueError, match=f"must be a whole NIR file in HDF5, .*{message}"):
+    with pytest.raises(
+        ValueError, match=f"net.nir: must be a whole file in HDF5, not one where {message}"
+    ):
         from_nir(written, dt=DT)
 
 

@@ -1,0 +1,18 @@
+"""What every other package may use: how files are read, and errors of what is in them."""
+
+from . import strict_json
+from .errors import FileError, shown, visible
+from .reading import READERS, Reader, read_bytes, read_text, reader, reading
+
+__all__ = [
+    "READERS",
+    "FileError",
+    "Reader",
+    "read_bytes",
+    "read_text",
+    "reader",
+    "reading",
+    "shown",
+    "strict_json",
+    "visible",
+]
