@@ -178,13 +178,14 @@ class Answers:
         value = value.movedim((steps, axis), (0, 1))
         return value.reshape(self.probe.steps, self.probe.samples, -1)
 
-    def _all(self, function: Callable[[Values], torch.Tensor]) -> np.ndarray:
-        """Return a function of all draws, along the second axis from the end."""
-        return torch.cat([function(one) for one in self.probe.draws], dim=-2).numpy()
+    def _all(self, what: Expression, function: Callable[[Values], torch.Tensor]) -> np.ndarray:
+        """Return a function of all draws for a value, along the second axis from the end."""
+        return torch.cat([function(one) for one in self.probe.draws_for(what)], dim=-2).numpy()
 
-    def _flat(self, key: tuple[str, str]) -> np.ndarray:
-        """Return what neurons answered in all draws, of shape (steps, samples, neurons)."""
-        return torch.cat([one[key].flatten(2) for one in self.probe.draws], dim=1).numpy()
+    def _flat(self, what: Expression, key: tuple[str, str]) -> np.ndarray:
+        """Return what neurons answered in all draws for a value: (steps, samples, neurons)."""
+        draws = self.probe.draws_for(what)
+        return torch.cat([one[key].flatten(2) for one in draws], dim=1).numpy()
 
     def _keys(self, what: Expression) -> list[tuple[str, str]]:
         sources = self.probe.tape.sources(what.refs)
@@ -195,10 +196,10 @@ class Answers:
     def _recorded(
         self, one: Returned, axis: int | None, steps: int | None, readout: str | None
     ) -> Answer | None:
-        frames = self._all(lambda given: self._frames(one.what, axis, steps, given))
+        frames = self._all(one.what, lambda given: self._frames(one.what, axis, steps, given))
         whole = "in each step" if steps is not None else "for a step, the loop being elsewhere"
         for label, what in self._keys(one.what):
-            values = self._flat((label, what))
+            values = self._flat(one.what, (label, what))
             if what not in {"mem", "spikes"} or not _divides(frames.shape[2], values.shape[2]):
                 continue
             scores = _grouped(values, frames.shape[2])
@@ -230,19 +231,19 @@ class Answers:
         head = head_of(factors, found[1], self._name(what))
         if head is None:
             return None
-        frames = self._all(lambda given: self._frames(what, axis, steps, given))
-        return of_record(head, {key[0]: self._flat(key) for key in keys}, frames)
+        frames = self._all(what, lambda given: self._frames(what, axis, steps, given))
+        return of_record(head, {key[0]: self._flat(what, key) for key in keys}, frames)
 
     # -- one value for a sample --
 
     def _valued(self, one: Returned, axis: int | None) -> Answer | None:
         try:
-            values = self._all(lambda given: self._rows(one.what, axis, given).double())
+            values = self._all(one.what, lambda given: self._rows(one.what, axis, given).double())
         except RuntimeError:
             return None
         ties = not self.probe.compute(one.what, self.probe.draws[0]).is_floating_point()
         for label, what in self._keys(one.what):
-            for kind, groups, scores in self._scores(label, what, values.shape[1]):
+            for kind, groups, scores in self._scores(one.what, (label, what), values.shape[1]):
                 if _agrees(values, scores, chosen=ties):
                     of = "spikes" if kind in {"count", "first"} else "potentials"
                     said = "" if groups is None else f", summed in {groups} groups,"
@@ -252,10 +253,10 @@ class Answers:
         return self._headed(one, axis, values, ties)
 
     def _scores(
-        self, label: str, what: str, size: int
+        self, whole: Expression, key: tuple[str, str], size: int
     ) -> Iterator[tuple[str, int | None, np.ndarray]]:
         """Return all readouts of neurons, and those of groups that are as many as the values."""
-        given = self._flat((label, what))
+        given, what = self._flat(whole, key), key[1]
         found: dict[str, np.ndarray] = {}
         if what == "mem":
             found = {"last": given[-1], "largest": given.max(0), "sum": given.sum(0)}
@@ -285,7 +286,7 @@ class Answers:
                 head = self._head_of_record(what, samples, steps)
             if head is None:
                 continue
-            held = head.potentials({key[0]: self._flat(key) for key in keys})
+            held = head.potentials({key[0]: self._flat(one.what, key) for key in keys})
             for kind, scores in (
                 ("last", held[-1]),
                 ("largest", held.max(0)),
@@ -316,8 +317,10 @@ class Answers:
         place = self._before(one.what).index(what)
         others = {its.path: its.what for its in returned(longer)[0]}
         if one.path in others:
-            found = Answers(longer, self.lead, lambda: None)._affine_at(others[one.path], place)
-            return head if found is None else _biased(head, added, found, self.probe.steps, one)
+            other = Answers(longer, self.lead, lambda: None)
+            found = other._affine_at(others[one.path], place)
+            if found is not None and other.probe.steps == self.probe.steps + 1:
+                return _biased(head, added, found, self.probe.steps, one)
         return head
 
     def _affine_at(self, whole: Expression, place: int) -> tuple[dict, np.ndarray] | None:

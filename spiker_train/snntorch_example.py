@@ -84,16 +84,14 @@ def lead_of(neurons: dict[nn.Module, str]) -> int:
 
 def follow_longer(module: nn.Module, neurons: dict[nn.Module, str], trace: Trace) -> Trace | None:
     """Return what is seen of a sample of one more step; None where the module chooses the steps."""
-    if trace.static:
+    if trace.static and lead_of(neurons) == 1:
         return None
     first, *more = trace.example
     last = first.narrow(trace.step_axis, first.shape[trace.step_axis] - 1, 1)
     try:
-        longer = follow(module, neurons, (torch.cat([first, last], trace.step_axis), *more))
+        return follow(module, neurons, (torch.cat([first, last], trace.step_axis), *more))
     except TraceError:
         return None
-    steps = {len(calls) for calls in trace.calls.values()}
-    return longer if {len(calls) - 1 for calls in longer.calls.values()} == steps else None
 
 
 def _attempt(run: Callable, module: nn.Module, given: torch.Tensor, more: tuple) -> Trace:

@@ -68,10 +68,11 @@ class Head:
         return Layer(name, self.size, cell, self.bias if self.bias.any() else False)
 
     def __str__(self) -> str:
-        held = {0.0: "of one step", 1.0: "counted"}.get(self.decay, f"leaking by {self.decay:.6g}")
+        kinds = {0.0: "spikes of a step", 1.0: "counted spikes"}
+        held = kinds.get(self.decay, f"spikes that leak by {self.decay:.6g}")
         where = "in each step" if self.bias.any() else "once in a sample"
         biased = self.bias.any() or self.rest.any()
-        return f"{self.name} on spikes {held}" + (f", its bias {where}" if biased else "")
+        return f"{self.name} on {held}" + (f" (its bias {where})" if biased else "")
 
 
 def head_of(factors: dict[str, np.ndarray], added: np.ndarray, name: str) -> Head | None:

@@ -8,12 +8,15 @@ import numpy as np
 import torch
 
 from .snntorch_flow import Source, Trace
-from .snntorch_tape import Leaf, Ref, Tape
+from .snntorch_tape import Leaf, Operation, Ref, Tape
 
 __all__ = ["Expression", "Probe", "affine_in", "same_order"]
 
 SAMPLES = 96
 NEAR = 1e-9
+FLAT = {"erf", "exp", "expm1", "log_softmax", "logsigmoid", "sigmoid", "sigmoid_", "softmax",
+        "softmax_", "softplus", "softsign", "tanh", "tanh_"}  # fmt: skip
+"""Functions that rise everywhere, but whose values round to the same far out."""
 
 Values = dict[tuple[str, str], torch.Tensor]
 
@@ -50,9 +53,11 @@ class Probe:
         self.steps, self.samples = first[:2]
         self.generator = torch.Generator().manual_seed(12)
 
-    def draw(self) -> Values:
+    def draw(self, *, much: bool = False) -> Values:
         """Return spikes and states at random, each of shape (steps, samples, ...)."""
         often, spread = min(0.5, 6 / self.steps), 2 / self.steps**0.5
+        if much:
+            often, spread = 0.95, 1000.0
 
         def values(what: str, shape: tuple[int, ...]) -> torch.Tensor:
             if what in {"spikes", "spk"}:
@@ -77,6 +82,17 @@ class Probe:
         """Some draws, the same for all that is asked."""
         count = max(2, -(-SAMPLES // self.samples)) if self._size < 2**20 else 2
         return [self.draw() for _ in range(count)]
+
+    @cached_property
+    def large(self) -> list[Values]:
+        """Draws as large as they come, which show what is cut off."""
+        return [self.draw(much=True) for _ in range(2)]
+
+    def draws_for(self, what: Expression) -> list[Values]:
+        """Return draws for a value: large ones too, unless they round to the same."""
+        entries = [self.tape.entries[n] for n in self.tape.needed(what.refs)]
+        names = {one.name for one in entries if isinstance(one, Operation)}
+        return self.draws if names & FLAT else [*self.draws, *self.large]
 
     @property
     def _size(self) -> int:

@@ -119,8 +119,8 @@ def _ends(found: list[Answer], edges: dict, notes: list[str]) -> list[Answer]:
         last = [label for label in edges if label in {one.label for one in found}][-1]
         kept = [one for one in found if one.label == last]
     notes += [
-        f"What is returned at {one.path} are records of {one.label!r}, which feeds others: no "
-        f"readout; output={one.label!r} makes it one"
+        f"What is returned at {one.path} is not read: it is of each step of {one.label!r}, which "
+        "feeds others"
         for one in found
         if one not in kept
     ]

@@ -68,6 +68,7 @@ class Tape:
     def __init__(self):
         self.entries: list[Leaf | Constant | Operation] = []
         self.constants: dict[int, int] = {}
+        self.known: dict[tuple[Ref, ...], list[int]] = {}
 
     def leaf(self, tensor: Traced, source: Source, shape: Sequence[int]) -> None:
         """Note a tensor that neurons answered with, or the input."""
@@ -135,6 +136,12 @@ class Tape:
 
     def needed(self, wanted: Sequence[Ref]) -> list[int]:
         """Return the entries that these values take, in order."""
+        key = tuple(wanted)
+        if key not in self.known:
+            self.known[key] = self._needed(key)
+        return self.known[key]
+
+    def _needed(self, wanted: tuple[Ref, ...]) -> list[int]:
         found = {one.entry for one in wanted}
         roots = {self.entries[one].root for one in found}
         for n in range(len(self.entries) - 1, -1, -1):

@@ -293,6 +293,27 @@ def test_a_linear_head_is_a_population(name, biased):
     assert reference.run(quantize(net, q), x).differences(net.run(x, q)) == []
 
 
+@pytest.mark.parametrize("mean", [True, False], ids=["mean", "sum"])
+def test_a_head_on_parallel_neurons(mean):
+    class Parallel(nn.Module):
+        steps_first = True
+
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(3)
+            self.lif = snn.LeakyParallel(SIZE, OUT, beta=0.8, threshold=0.5)
+            self.head = nn.Linear(OUT, 4)
+
+        def forward(self, x):
+            spk = self.lif(x).to(x.dtype)
+            return self.head(spk.mean(0) if mean else spk.sum(0))
+
+    module = Parallel()
+    net = from_snntorch(module)
+    for steps in (STEPS, 4):
+        check_order(*answered(net, module, spikes()[:, :steps]))
+
+
 def test_values_of_a_head_are_the_modules():
     module = Net(HEADS["of a count"][0], linear())
     net = from_snntorch(module)
@@ -440,6 +461,14 @@ def on_potentials(r):
     return r.net.head(r.mem[-1])
 
 
+def cut_off(r):
+    return r.mem[-1].clamp(-90, 90)
+
+
+def cut_short(r):
+    return stack(r.spk).sum(0).clamp(max=5)
+
+
 def mixed(r):
     return sum(r.spk) + r.mem[-1]
 
@@ -464,6 +493,8 @@ REFUSED = {
     "weighted by time": (weighted, "what add makes of them"),
     "late steps alone": (late, "what stack makes of them"),
     "rectified": (rectified, "what relu makes of them"),
+    "cut off": (cut_off, "what clamp makes of them"),
+    "cut short": (cut_short, "what clamp makes of them"),
     "deep": (deep, "what relu makes of them"),
     "head on potentials": (on_potentials, "what linear in 'head' makes of them"),
     "mixed": (mixed, "what add makes of them"),
