@@ -108,12 +108,12 @@ def build_board(
     """
     check_kind("Network", network, Network)
     check_kind("Target", target, Target)
-    check_int("Seed", seed, 0, 2**31 - 1)
+    seed = check_int("Seed", seed, 0, 2**31 - 1)
     directory = Path(directory)
     EARLIER.check(directory)
     mapping.check(network)
     frequency = target.frequency if frequency is None else frequency
-    check_int("Frequency", frequency, 1)
+    frequency = check_int("Frequency", frequency, 1)
     target.check_clock(frequency)
     if frequency != target.oscillator:
         find_dividers(target.family, target.oscillator, frequency)

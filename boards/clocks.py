@@ -104,8 +104,8 @@ def find_dividers(family: str, source: int, wanted: int) -> Dividers:
         If none is within 1 %.
     """
     check_choice("Family", family, sorted(FAMILIES))
-    check_int("Source", source, 1)
-    check_int("Frequency", wanted, 1)
+    source = check_int("Source", source, 1)
+    wanted = check_int("Frequency", wanted, 1)
     best = min(
         _settings(_RANGES[family], source),
         # Of equals, the one with the fastest phase detector: it has the least jitter.

@@ -46,7 +46,7 @@ class Line:
 
     def __init__(self, port: str, *, baud: int = 1_000_000, patience: float = 10.0):
         check_kind("Port", port, str)
-        check_int("Baud", baud, 1)
+        baud = check_int("Baud", baud, 1)
         if not isinstance(patience, int | float) or isinstance(patience, bool) or not patience > 0:
             raise ValueError(f"Patience must be a number of seconds above 0, not {patience!r}")
         self.port = port

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from spiker_hdl.model.check import check_choice, check_int
+from spiker_hdl.model.check import check_choice, check_int, set_fields
 
 __all__ = ["FAMILIES", "USB_HZ", "Capacity", "Family", "Pin", "Target"]
 
@@ -180,7 +180,7 @@ class Target:
 
     def __post_init__(self) -> None:
         check_choice("Family", self.family, sorted(FAMILIES))
-        check_int("Lanes", self.lanes, 1)
+        set_fields(self, lanes=check_int("Lanes", self.lanes, 1))
         if (self.uart is None) == (self.usb is None):
             raise ValueError(
                 f"Link must be a UART or USB, and {self.title} has "

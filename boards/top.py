@@ -122,7 +122,7 @@ class BoardTop(wiring.Component):
         check_kind("Target", target, Target)
         check_kind("Link", link, Link)
         if frequency is not None:
-            check_int("Frequency", frequency, 1)
+            frequency = check_int("Frequency", frequency, 1)
         self.target = target
         self.link = link
         self.frequency = target.frequency if frequency is None else frequency

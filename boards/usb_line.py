@@ -84,8 +84,8 @@ def _bits(number: int, count: int) -> list[int]:
 def token(pid: Pid, address: int, endpoint: int = 0) -> bytes:
     """Return a token (8.4.1); for a start of frame, the address is the frame's number."""
     wide = 11 if pid == Pid.SOF else 7
-    check_int("Address", address, 0, 2**wide - 1)
-    check_int("Endpoint", endpoint, 0, 2 ** (11 - wide) - 1)
+    address = check_int("Address", address, 0, 2**wide - 1)
+    endpoint = check_int("Endpoint", endpoint, 0, 2 ** (11 - wide) - 1)
     field = address | endpoint << wide
     return bytes([pid]) + (field | _crc(_bits(field, 11), CRC5) << 11).to_bytes(2, "little")
 

@@ -57,8 +57,8 @@ def spoken_digits(steps: int = 64, width: int = 10, path: str | Path | None = No
     FileNotFoundError
         If there is no such file.
     """
-    check_int("Steps", steps, 1)
-    check_int("Step width", width, 1)
+    steps = check_int("Steps", steps, 1)
+    width = check_int("Step width", width, 1)
     if path is None:
         found = [one / "fsdd_spikes.npz" for one in places()]
         path = next((one for one in found if one.is_file()), found[0])

@@ -38,7 +38,7 @@ class UartReceiver(wiring.Component):
     o: Any
 
     def __init__(self, divisor: int):
-        check_int("Divisor", divisor, LEAST)
+        divisor = check_int("Divisor", divisor, LEAST)
         self.divisor = divisor
         super().__init__({"rx": In(1), "o": Out(stream.Signature(8))})
 
@@ -105,7 +105,7 @@ class UartTransmitter(wiring.Component):
     tx: Signal
 
     def __init__(self, divisor: int):
-        check_int("Divisor", divisor, LEAST)
+        divisor = check_int("Divisor", divisor, LEAST)
         self.divisor = divisor
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1)})
 
@@ -154,7 +154,7 @@ class Uart(wiring.Component):
     idle: Signal
 
     def __init__(self, divisor: int):
-        check_int("Divisor", divisor, LEAST)
+        divisor = check_int("Divisor", divisor, LEAST)
         self.divisor = divisor
         super().__init__({
             "rx": In(1),

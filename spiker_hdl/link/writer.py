@@ -45,7 +45,7 @@ class FrameWriter(wiring.Component):
     o: Any
 
     def __init__(self, slots: int):
-        check_int("Slots", slots, 1)
+        slots = check_int("Slots", slots, 1)
         self.slots = slots
         super().__init__({
             "i": In(stream.Signature(Octet())),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .check import check_int, check_ints
+from .check import check_choice, check_int, check_ints
 
 __all__ = ["ARRAYS", "INTEGERS", "Arithmetic", "Arrays", "Decay"]
 
@@ -41,10 +41,8 @@ class Decay:
     __match_args__ = ("numerator", "bits")
 
     def __init__(self, numerator: int | tuple[int, ...], bits: int):
-        check_int("Decay bits", bits, 0, 24)
-        check_ints("Decay numerator", numerator, 0, 2**bits)
-        self.numerator: Any = numerator
-        self.bits = bits
+        self.bits = check_int("Decay bits", bits, 0, 24)
+        self.numerator: Any = check_ints("Decay numerator", numerator, 0, 2**self.bits)
 
     @classmethod
     def of(cls, numerator: Any, bits: int) -> "Decay":
@@ -56,16 +54,14 @@ class Decay:
     @classmethod
     def shift(cls, bits: int) -> "Decay":
         """Lose ``x >> bits``: a factor of ``1 - 2**-bits``."""
-        check_int("Shift", bits, 0, 24)
-        return cls(1, bits)
+        return cls(1, check_int("Shift", bits, 0, 24))
 
     @classmethod
     def shifts(cls, *each: int) -> "Decay":
         """Lose a sum of shifts: a factor of ``1 - sum(2**-k for k in each)``."""
-        for k in each:
-            check_int("Shift", k, 0, 24)
-        bits = max(each, default=0)
-        return cls(sum(2 ** (bits - k) for k in each), bits)
+        terms = [check_int("Shift", k, 0, 24) for k in each]
+        bits = max(terms, default=0)
+        return cls(sum(2 ** (bits - k) for k in terms), bits)
 
     @classmethod
     def fit(
@@ -97,16 +93,13 @@ class Decay:
         ValueError
             If ``factor`` is not in 0..1, ``form`` is unknown, or no choice is within ``error``.
         """
-        check_int("Decay bits", bits, 0, 24)
-        check_int("Decay terms", terms, 1, 24)
+        bits = check_int("Decay bits", bits, 0, 24)
+        terms = check_int("Decay terms", terms, 1, 24)
         factors = np.atleast_1d(np.asarray(factor, dtype=float))
         if not np.all((factors >= 0) & (factors <= 1)):
             bad = factors[~((factors >= 0) & (factors <= 1))][0]
             raise ValueError(f"Decay factor must be in 0..1, not {bad}")
-        if form not in {"shift", "shifts", "multiplier"}:
-            raise ValueError(
-                f"Decay form must be one of 'shift', 'shifts', 'multiplier', not {form!r}"
-            )
+        form = check_choice("Decay form", form, ("shift", "shifts", "multiplier"))
         limits = {"shift": [1], "shifts": [*range(1, terms + 1)], "multiplier": [25]}[form]
         if error is None:
             limits = limits[-1:]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .check import frozen_integers
+from .check import check_int, frozen_integers, set_fields, shown
 from .network import Network
 
 __all__ = ["Channels", "channels", "describe"]
@@ -44,10 +44,14 @@ class Channels:
     kept: Any
 
     def __post_init__(self) -> None:
-        kept = frozen_integers("Channels", self.kept, np.shape(self.kept))
-        if not kept.size or kept[0] < 0 or kept[-1] >= self.size or (np.diff(kept) < 1).any():
-            raise ValueError(f"Channels must ascend within 0..{self.size - 1}, not {kept.tolist()}")
-        object.__setattr__(self, "kept", kept)
+        size = check_int("Channels", self.size, 1)
+        kept = frozen_integers("Channels", self.kept)
+        if kept.ndim != 1:
+            raise ValueError(f"Channels must have the shape (kept,), not {kept.shape}")
+        if not kept.size or kept[0] < 0 or kept[-1] >= size or (np.diff(kept) < 1).any():
+            given = shown(kept.tolist())
+            raise ValueError(f"Channels must ascend within 0..{size - 1}, not {given}")
+        set_fields(self, size=size, kept=kept)
 
     def select(self, spikes: np.ndarray) -> np.ndarray:
         """Return spikes of the shape (..., kept) from some of the shape (..., size)."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .check import check_choice, check_int, check_kind
+from .check import check_choice, check_int, check_kind, set_fields
 
 __all__ = ["KINDS", "Core", "row_parts"]
 
@@ -88,19 +88,24 @@ class Core:
     block: int = 0
 
     def __post_init__(self) -> None:
-        check_int("Lanes", self.lanes, 1)
-        check_int("Step units", self.units, 1)
-        check_int("Banks", self.banks)
+        set_fields(
+            self,
+            lanes=check_int("Lanes", self.lanes, 1),
+            units=check_int("Step units", self.units, 1),
+            banks=check_int("Banks", self.banks),
+            stages=check_int("Stages", self.stages, 1, STAGES),
+            weights=check_choice("Memory of weights", self.weights, KINDS),
+            states=check_choice(
+                "Memory of states", self.states, [kind for kind in KINDS if kind != "huge"]
+            ),
+            block=check_int("Block", self.block, 0, 2**16),
+        )
         if self.banks not in BANKS:
             raise ValueError(f"Banks must be 1, 2, 4 or 8, not {self.banks}")
         check_kind("Overlap", self.overlap, bool)
-        check_int("Stages", self.stages, 1, STAGES)
-        check_choice("Memory of weights", self.weights, KINDS)
-        check_choice("Memory of states", self.states, [one for one in KINDS if one != "huge"])
         check_kind("Writable", self.writable, bool)
         if self.weights == "huge" and not self.writable:
             raise ValueError("Weights in memory without contents ('huge') must be writable")
-        check_int("Block", self.block, 0, 2**16)
         if self.block and (self.block < 16 or self.block & (self.block - 1)):
             raise ValueError(
                 f"Block must be 0 or a power of two of at least 16 rows, not {self.block}"

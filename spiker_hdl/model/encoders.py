@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .check import check_choice, check_int, check_kind
+from .check import check_choice, check_int, check_kind, integer_array, plain, set_fields, shown
 from .network import Network
 
 __all__ = [
@@ -30,10 +30,8 @@ LFSR_TAPS = 0xD008  # x^16 + x^15 + x^13 + x^4 + 1, of maximal length (Xilinx XA
 
 
 def _pixels(values: Any, bits: int) -> np.ndarray:
-    check_int("Value bits", bits, 1, 16)
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iu":
-        kind = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
-        raise TypeError(f"Values must be a NumPy array of integers, not {kind}")
+    bits = check_int("Value bits", bits, 1, 16)
+    values = integer_array("Values", values)
     if values.ndim < 2:
         raise ValueError(f"Values must have the shape (samples, ...), not {values.shape}")
     if values.size and (int(values.min()) < 0 or int(values.max()) >= 2**bits):
@@ -59,7 +57,7 @@ def rate(values: np.ndarray, steps: int, *, bits: int = 8) -> np.ndarray:
     -------
     array of uint8, shape (samples, steps, channels)
     """
-    check_int("Steps", steps, 1)
+    steps, bits = check_int("Steps", steps, 1), check_int("Value bits", bits, 1, 16)
     values = _pixels(values, bits)
     half = 2 ** (bits - 1)
     at = (half + values[:, None] * np.arange(1, steps + 1)[:, None]) >> bits
@@ -74,7 +72,7 @@ def lfsr(count: int, seed: int) -> np.ndarray:
     ValueError
         If ``seed`` is not in 1..65535.
     """
-    check_int("Seed", seed, 1, 2**16 - 1)
+    seed = check_int("Seed", seed, 1, 2**16 - 1)
     states = np.empty(count, dtype=np.int64)
     value = seed
     for n in range(min(count, 2**16 - 1)):
@@ -106,7 +104,7 @@ def bernoulli(values: np.ndarray, steps: int, *, bits: int = 8, seed: int = 1) -
     -------
     array of uint8, shape (samples, steps, channels)
     """
-    check_int("Steps", steps, 1)
+    steps, bits = check_int("Steps", steps, 1), check_int("Value bits", bits, 1, 16)
     values = _pixels(values, bits)
     draws = lfsr(steps * values.shape[1], seed) & (2**bits - 1)
     return (values[:, None] > draws.reshape(steps, -1)).astype(np.uint8)
@@ -128,7 +126,7 @@ def first_spike(values: np.ndarray, steps: int, *, bits: int = 8) -> np.ndarray:
     -------
     array of uint8, shape (samples, steps, channels)
     """
-    check_int("Steps", steps, 1)
+    steps, bits = check_int("Steps", steps, 1), check_int("Value bits", bits, 1, 16)
     values = _pixels(values, bits)
     when = ((2**bits - 1 - values) * steps) >> bits
     return ((when[:, None] == np.arange(steps)[:, None]) & (values[:, None] > 0)).astype(np.uint8)
@@ -150,9 +148,8 @@ def graded(values: np.ndarray, steps: int, *, bits: int = 8, kept: int = 4) -> n
     -------
     array of uint16, shape (samples, steps, channels)
     """
-    check_int("Steps", steps, 1)
-    check_int("Value bits", bits, 1, 16)
-    check_int("Kept bits", kept, 1, bits)
+    steps, bits = check_int("Steps", steps, 1), check_int("Value bits", bits, 1, 16)
+    kept = check_int("Kept bits", kept, 1, bits)
     values = _pixels(values, bits) >> (bits - kept)
     return np.repeat(values[:, None].astype(np.uint16), steps, axis=1)
 
@@ -194,7 +191,9 @@ def delta(values: np.ndarray, thresholds: tuple[int, ...], *, bits: int = 8) -> 
     array of uint8, shape (samples, steps, signals * len(thresholds) * 2)
         By signal, then threshold, then ON before OFF.
     """
-    _check_thresholds(thresholds, bits)
+    bits = check_int("Value bits", bits, 1, 16)
+    thresholds = _thresholds(thresholds, bits)
+    values = integer_array("Values", values)
     flat = _pixels(values, bits)
     if values.ndim > 3:
         raise ValueError(f"Signals must be (samples, steps, signals), not {values.shape}")
@@ -211,12 +210,11 @@ def delta(values: np.ndarray, thresholds: tuple[int, ...], *, bits: int = 8) -> 
     return found.reshape(*signals.shape[:2], signals.shape[2] * len(thresholds) * 2)
 
 
-def _check_thresholds(thresholds: Any, bits: int) -> None:
-    check_int("Value bits", bits, 1, 16)
-    if not isinstance(thresholds, tuple) or not thresholds:
-        raise TypeError(f"Thresholds must be a tuple with an int or more, not {thresholds!r}")
-    for one in thresholds:
-        check_int("Threshold", one, 1, 2**bits - 1)
+def _thresholds(thresholds: Any, bits: int) -> tuple[int, ...]:
+    given = plain(thresholds)
+    if not isinstance(given, tuple) or not given:
+        raise TypeError(f"Thresholds must be a tuple with an int or more, not {shown(thresholds)}")
+    return tuple(check_int("Threshold", each, 1, 2**bits - 1) for each in given)
 
 
 ENCODERS = {
@@ -268,19 +266,23 @@ class Encoding:
     thresholds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        check_choice("Encoder", self.name, (*ENCODERS, "delta"))
-        check_int("Value bits", self.bits, 1, 16)
-        check_int("Seed", self.seed, 1, 2**16 - 1)
-        if self.name == "graded":
-            check_int("Kept bits", self.kept, 1, self.bits)
+        set_fields(
+            self,
+            name=check_choice("Encoder", self.name, (*ENCODERS, "delta")),
+            bits=check_int("Value bits", self.bits, 1, 16),
+            seed=check_int("Seed", self.seed, 1, 2**16 - 1),
+        )
+        graded = self.name == "graded"
+        set_fields(self, kept=check_int("Kept bits", self.kept, 1, self.bits if graded else None))
         if self.name == "delta":
-            _check_thresholds(self.thresholds, self.bits)
+            set_fields(self, thresholds=_thresholds(self.thresholds, self.bits))
             if self.steps is not None:
-                raise ValueError(f"Steps of 'delta' must be none, not {self.steps!r}")
+                raise ValueError(f"Steps of 'delta' must be none, not {shown(self.steps)}")
             return
-        check_int("Steps", self.steps, 1)
-        if self.thresholds:
-            raise ValueError(f"Thresholds of {self.name!r} must be none, not {self.thresholds!r}")
+        set_fields(self, steps=check_int("Steps", self.steps, 1), thresholds=plain(self.thresholds))
+        if self.thresholds != ():
+            given = shown(self.thresholds)
+            raise ValueError(f"Thresholds of {self.name!r} must be none, not {given}")
 
     @classmethod
     def of(cls, network: Network) -> "Encoding":

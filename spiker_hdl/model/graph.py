@@ -2,11 +2,19 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
-import numpy as np
-
-from .check import check_choice, check_int, check_ints, check_kind, check_name
+from .check import (
+    check_choice,
+    check_int,
+    check_ints,
+    check_kind,
+    check_name,
+    check_shape,
+    set_fields,
+    shown,
+)
 from .neuron import Neuron
 from .synapses import Dense, Synapses
 
@@ -34,17 +42,11 @@ GROUPED = ("count", "last", "sum")
 """Readouts whose scores can be those of groups of neurons."""
 
 
-def _size(shape: Any, what: str) -> int:
-    if not isinstance(shape, tuple):
-        check_int(f"{what} size", shape, 1, 2**20)
-        return shape
-    if not shape:
-        raise ValueError(f"{what} shape must have at least one axis, not ()")
-    for axis in shape:
-        check_int(f"{what} shape", axis, 1, 2**20)
-    size = int(np.prod(shape, dtype=object))
-    check_int(f"{what} size", size, 1, 2**20)
-    return size
+_LARGEST = 2**20
+
+
+def _size(shape: int | tuple[int, ...]) -> int:
+    return prod(shape) if isinstance(shape, tuple) else shape
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,20 @@ class Input:
     held: bool = False
 
     def __post_init__(self) -> None:
-        check_name("Input name", self.name)
-        _size(self.shape, f"Input {self.name!r}")
-        check_int(f"Input {self.name!r} low", self.low, -(2**15), 0)
-        check_int(f"Input {self.name!r} high", self.high, 1, 2**16 - 1)
-        check_kind(f"Input {self.name!r} held", self.held, bool)
+        set_fields(self, name=check_name("Input name", self.name))
+        what = f"Input {self.name!r}"
+        set_fields(
+            self,
+            shape=check_shape(what, self.shape, _LARGEST),
+            low=check_int(f"{what} low", self.low, -(2**15), 0),
+            high=check_int(f"{what} high", self.high, 1, 2**16 - 1),
+        )
+        check_kind(f"{what} held", self.held, bool)
 
     @property
     def size(self) -> int:
         """Number of channels."""
-        return _size(self.shape, "Input")
+        return _size(self.shape)
 
     @property
     def graded(self) -> bool:
@@ -110,23 +116,24 @@ class Population:
     bias: int | tuple[int, ...] = 0
 
     def __post_init__(self) -> None:
-        check_name("Population name", self.name)
-        size = _size(self.shape, f"Population {self.name!r}")
-        check_kind(f"Neuron of population {self.name!r}", self.neuron, Neuron)
-        check_ints(f"Bias of population {self.name!r}", self.bias, -(2**31), 2**31 - 1)
+        set_fields(self, name=check_name("Population name", self.name))
+        what = f"population {self.name!r}"
+        set_fields(self, shape=check_shape(f"Population {self.name!r}", self.shape, _LARGEST))
+        check_kind(f"Neuron of {what}", self.neuron, Neuron)
+        set_fields(self, bias=check_ints(f"Bias of {what}", self.bias, -(2**31), 2**31 - 1))
         given = self.neuron.sizes
         if isinstance(self.bias, tuple):
             given = given | {len(self.bias)}
         for count in given:
-            if count != size:
+            if count != self.size:
                 raise ValueError(
-                    f"Parameters per neuron of population {self.name!r} must be {size}, not {count}"
+                    f"Parameters per neuron of {what} must be {self.size}, not {count}"
                 )
 
     @property
     def size(self) -> int:
         """Number of neurons."""
-        return _size(self.shape, "Population")
+        return _size(self.shape)
 
     @property
     def low(self) -> int:
@@ -171,21 +178,24 @@ class Projection:
     name: str = ""
 
     def __post_init__(self) -> None:
-        check_name("Projection source", self.source)
-        check_name("Projection target", self.target)
+        set_fields(
+            self,
+            source=check_name("Projection source", self.source),
+            target=check_name("Projection target", self.target),
+        )
+        label = self.name or f"{self.source}->{self.target}"
+        delay = check_int(f"Projection {shown(label)} delay", self.delay, 0, 1023)
         if not self.name:
-            late = f" late {self.delay}" if self.delay else ""
-            object.__setattr__(self, "name", f"{self.source}->{self.target}{late}")
-        check_name("Projection name", self.name)
+            label += f" late {delay}" if delay else ""
+        set_fields(self, delay=delay, name=check_name("Projection name", label))
         what = f"Projection {self.name!r}"
-        check_int(f"{what} delay", self.delay, 0, 1023)
         if not isinstance(self.synapses, Synapses):
             try:
-                object.__setattr__(self, "synapses", Dense(self.synapses))
+                set_fields(self, synapses=Dense(self.synapses))
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{what}: {error}") from None
         if self.bits is not None:
-            check_int(f"{what} bits", self.bits, 2, 32)
+            set_fields(self, bits=check_int(f"{what} bits", self.bits, 2, 32))
             values = self.synapses.values
             low, high = -(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1
             beyond = (values < low) | (values > high)
@@ -236,10 +246,12 @@ class Readout:
     groups: int | None = None
 
     def __post_init__(self) -> None:
-        check_name("Readout population", self.population)
-        check_choice("Readout kind", self.kind, READOUTS)
-        if not self.name:
-            object.__setattr__(self, "name", self.population)
-        check_name("Readout name", self.name)
+        set_fields(
+            self,
+            population=check_name("Readout population", self.population),
+            kind=check_choice("Readout kind", self.kind, READOUTS),
+        )
+        set_fields(self, name=check_name("Readout name", self.name or self.population))
         if self.groups is not None:
-            check_int(f"Readout {self.name!r} groups", self.groups, 1, 2**20)
+            what = f"Readout {self.name!r} groups"
+            set_fields(self, groups=check_int(what, self.groups, 1, _LARGEST))

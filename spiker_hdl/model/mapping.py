@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .check import check_choice, check_int, check_kind
+from .check import check_choice, check_int, check_kind, check_name, set_fields, shown
 from .core import Core
 from .graph import Input, Population, Projection
 from .network import Network
@@ -83,18 +83,32 @@ class Mapping:
     def __post_init__(self) -> None:
         for what in ("cores", "queues", "stores"):
             if not isinstance(getattr(self, what), Table):
-                raise TypeError(f"Mapping {what} must be a mapping, not {getattr(self, what)!r}")
+                raise TypeError(
+                    f"Mapping {what} must be a mapping, not {shown(getattr(self, what))}"
+                )
         for name, core in self.cores.items():
-            check_kind(f"Core of {name!r}", core, Core)
-        for name, depth in self.queues.items():
-            check_int(f"Queue depth of {name!r}", depth, 1, 2**24)
-        check_choice("Input form", self.form, FORMS)
-        check_int("Word", self.word, 1, 256)
-        for name, store in self.stores.items():
-            check_choice(f"Store of {name!r}", store, STORES)
-        object.__setattr__(self, "cores", MappingProxyType(dict(self.cores)))
-        object.__setattr__(self, "stores", MappingProxyType(dict(self.stores)))
-        object.__setattr__(self, "queues", MappingProxyType(dict(self.queues)))
+            check_kind(f"Core of {shown(name)}", core, Core)
+        cores = {check_name("Name of a core", name): core for name, core in self.cores.items()}
+        queues = {
+            check_name("Name of a queue", name): check_int(
+                f"Queue depth of {shown(name)}", depth, 1, 2**24
+            )
+            for name, depth in self.queues.items()
+        }
+        stores = {
+            check_name("Name of a store", name): check_choice(
+                f"Store of {shown(name)}", store, STORES
+            )
+            for name, store in self.stores.items()
+        }
+        set_fields(
+            self,
+            cores=MappingProxyType(cores),
+            queues=MappingProxyType(queues),
+            stores=MappingProxyType(stores),
+            form=check_choice("Input form", self.form, FORMS),
+            word=check_int("Word", self.word, 1, 256),
+        )
 
     def __hash__(self) -> int:
         parts = (self.cores, self.queues, self.stores)
@@ -121,7 +135,7 @@ class Mapping:
     @classmethod
     def folded(cls, network: Network, lanes: int, **changes: Any) -> "Mapping":
         """Return the default mapping with at most ``lanes`` lanes in each population."""
-        check_int("Lanes", lanes, 1)
+        lanes = check_int("Lanes", lanes, 1)
         cores = {
             one.name: Core(
                 min(lanes, one.size), min(lanes, one.size) if lanes < one.size else _units(one)

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .check import check_int, check_kind, check_name
+from .check import check_int, check_kind, check_name, set_fields, shown
 from .graph import Input, Population, Projection, Readout
 from .scores import check_readout, check_scores
 
@@ -16,20 +16,22 @@ __all__ = ["Network"]
 def _notes(given: Any) -> tuple[tuple[str, str], ...]:
     pairs = tuple(given.items()) if isinstance(given, Mapping) else given
     if not isinstance(pairs, Sequence) or isinstance(pairs, str):
-        raise TypeError(f"Network notes must be a mapping of strings, not {given!r}")
+        raise TypeError(f"Network notes must be a mapping of strings, not {shown(given)}")
     for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2:
-            raise TypeError(f"Each note must be a name and a text, not {pair!r}")
+            raise TypeError(f"Each note must be a name and a text, not {shown(pair)}")
         check_name("Name of a note", pair[0])
         if not isinstance(pair[1], str):
-            raise TypeError(f"Note {pair[0]!r} must be a string, not {pair[1]!r}")
+            raise TypeError(f"Note {pair[0]!r} must be a string, not {shown(pair[1])}")
         if len(pair[1]) > 2000 or not pair[1].isprintable():
             raise ValueError(
-                f"Note {pair[0]!r} must be at most 2000 printable characters, not {pair[1][:40]!r}"
+                f"Note {pair[0]!r} must be at most 2000 printable characters, not {shown(pair[1])}"
             )
     if len({name for name, _ in pairs}) < len(pairs):
-        raise ValueError(f"Names of notes must be distinct, not {[name for name, _ in pairs]}")
-    return tuple(sorted(pairs))
+        raise ValueError(
+            f"Names of notes must be distinct, not {shown([name for name, _ in pairs])}"
+        )
+    return tuple(sorted((str.__str__(name), str.__str__(text)) for name, text in pairs))
 
 
 @dataclass(frozen=True)
@@ -76,17 +78,20 @@ class Network:
         ):
             parts = getattr(self, what)
             if not isinstance(parts, Sequence):
-                raise TypeError(f"Network {what} must be a sequence, not {parts!r}")
-            object.__setattr__(self, what, tuple(parts))
+                raise TypeError(f"Network {what} must be a sequence, not {shown(parts)}")
+            set_fields(self, **{what: tuple(parts)})
             for part in parts:
                 check_kind(
                     f"Each of the network's {what}", part, kind, "an" if kind is Input else "a"
                 )
             if not parts and what != "projections":
                 raise ValueError(f"Network must have {what}, not none")
-        check_int("Longest sample", self.longest, 1, 2**16 - 1)
-        check_name("Network name", self.name)
-        object.__setattr__(self, "notes", _notes(self.notes))
+        set_fields(
+            self,
+            longest=check_int("Longest sample", self.longest, 1, 2**16 - 1),
+            name=check_name("Network name", self.name),
+            notes=_notes(self.notes),
+        )
         self._check_names()
         for projection in self.projections:
             self._check_projection(projection)
@@ -94,7 +99,7 @@ class Network:
             self._check_held(one.name)
         for readout in self.readouts:
             check_readout(self, readout)
-        object.__setattr__(self, "order", self._sorted())
+        set_fields(self, order=self._sorted())
         _ = self.bounds  # proves the range of every state
         for readout in self.readouts:
             check_scores(self, readout)

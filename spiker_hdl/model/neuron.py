@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from .arithmetic import INTEGERS, Arithmetic, Decay
-from .check import check_ints
+from .check import check_int, check_ints, plain, set_fields
 
 __all__ = ["Neuron", "Parameter", "State", "parameter", "signed_range", "signed_width", "state"]
 
@@ -16,6 +16,7 @@ Bound = int | str | tuple[int, int] | Callable[[Any], tuple[int, int]]
 
 def signed_range(width: int) -> tuple[int, int]:
     """Return least and greatest of ``width`` bits in two's complement."""
+    width = check_int("Width", width, 1)
     return -(2 ** (width - 1)), 2 ** (width - 1) - 1
 
 
@@ -129,10 +130,17 @@ class Neuron:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
+        self._make_plain()
         for name, one in {**self.parameters, **self.states}.items():
             value = one.value if isinstance(one, Parameter) else one.rest
             what = f"{type(self).__name__} {name.replace('_', ' ')}"
             check_ints(what, value, one.low, one.high)
+
+    def _make_plain(self) -> None:
+        # Before any check looks at them: a width of 8 bits as an np.int8 has no 2**7.
+        for one in fields(self):
+            value = getattr(self, one.name)
+            set_fields(self, **{one.name: plain(value)})
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
         """Advance one time step.
@@ -160,7 +168,7 @@ class Neuron:
     def _ends(self, within: Bound) -> tuple[int, int]:
         if callable(within):
             return within(self)
-        ends: Any = getattr(self, within) if isinstance(within, str) else within
+        ends: Any = plain(getattr(self, within) if isinstance(within, str) else within)
         return ends if isinstance(ends, tuple) else signed_range(ends)
 
     @cached_property

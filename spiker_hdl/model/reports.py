@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .check import check_int
+from .check import check_int, set_fields, shown
 from .graph import SPIKE_READOUTS
 from .network import Network
 
@@ -40,11 +40,14 @@ class Reports:
 
     def __post_init__(self) -> None:
         if self.window is not None:
-            check_int("Window", self.window, 1, 2**16 - 1)
-        if self.early is not None and self.early != "exact":
-            if isinstance(self.early, str):
-                raise ValueError(f"Early must be 'exact' or a margin, not {self.early!r}")
-            check_int("Early margin", self.early, 1, 2**MARGIN_BITS - 1)
+            set_fields(self, window=check_int("Window", self.window, 1, 2**16 - 1))
+        if isinstance(self.early, str):
+            if self.early != "exact":
+                raise ValueError(f"Early must be 'exact' or a margin, not {shown(self.early)}")
+            set_fields(self, early="exact")
+        elif self.early is not None:
+            margin = check_int("Early margin", self.early, 1, 2**MARGIN_BITS - 1)
+            set_fields(self, early=margin)
         if self.window is not None and self.early is not None:
             raise ValueError("A run must have a window or an early answer, not both")
 

@@ -1,11 +1,13 @@
 """Input spikes of a run, checked once for every engine."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .check import check_int, integer_array, is_array, shown
 from .graph import Input
 from .network import Network
 
@@ -53,7 +55,7 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     spikes : array of int, list of arrays, or a mapping from input names to such
         An array has the shape (samples, steps, size); a list has one array of shape (steps, size)
         a sample, and the samples may differ in steps. An array without mapping is for a network
-        with one input. Booleans count as integers.
+        with one input. Tensors and nested lists are arrays, too. Booleans count as integers.
     window : int, optional
         Steps from one result to the next, of which each sample must have a whole number.
 
@@ -64,13 +66,18 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     ValueError
         If a shape, a value or a number of steps is not what the network takes.
     """
+    window = None if window is None else check_int("Window", window, 1)
     values, steps = by_input(network, spikes), None
     for one in network.inputs:
         own = np.array([len(sample) for sample in values[one.name]], dtype=np.int64)
         if one.held:
             _check_held(one, values[one.name])
         if steps is not None and not np.array_equal(own, steps):
-            raise ValueError("Spikes of all inputs must have the same samples and steps")
+            first = network.inputs[0].name
+            raise ValueError(
+                "Spikes of all inputs must have the same samples and steps, not "
+                f"{_extent(steps)} for {first!r} and {_extent(own)} for {one.name!r}"
+            )
         steps = own
     assert steps is not None  # a network has inputs
     if len(steps) == 0:
@@ -80,11 +87,13 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     what = "Sample" if window is None else "Window"
     if least < 1 or most > network.longest:
         given = least if least < 1 else most
-        raise ValueError(f"{what} must have 1 to {network.longest} steps, not {given}")
+        hint = _steps_first(values, lambda count: least > 0 and 1 < count <= network.longest)
+        raise ValueError(f"{what} must have 1 to {network.longest} steps, not {given}{hint}")
     wrong = steps[(steps < 1) | (steps % (window or 1) != 0)]
     if len(wrong):
         given = int(wrong[0])
-        raise ValueError(f"Sample must have a multiple of {window} steps, not {given}")
+        hint = _steps_first(values, lambda count: count and count % window == 0)
+        raise ValueError(f"Sample must have a multiple of {window} steps, not {given}{hint}")
     return Stimulus(steps, values)
 
 
@@ -110,33 +119,32 @@ def by_input(network: Network, spikes: Any) -> dict[str, Any]:
         spikes = {network.inputs[0].name: spikes}
     wanted = {one.name for one in network.inputs}
     if set(spikes) != wanted:
-        raise ValueError(f"Spikes must be given for {sorted(wanted)}, not {sorted(spikes)}")
+        raise ValueError(
+            f"Spikes must be given for {sorted(wanted)}, not {shown(sorted(map(str, spikes)))}"
+        )
     return {one.name: _check_input(one, spikes[one.name]) for one in network.inputs}
 
 
 def _check_input(one: Input, spikes: Any) -> Any:
     what = f"Spikes of input {one.name!r}"
-    if isinstance(spikes, np.ndarray):
-        if spikes.ndim != 3 or spikes.shape[2] != one.size:
-            raise ValueError(
-                f"{what} must have the shape (samples, steps, {one.size}), not {spikes.shape}"
-            )
-        return _check_values(one, what, spikes)
-    if not isinstance(spikes, Sequence):
-        raise TypeError(f"{what} must be an array or a list of arrays, not {spikes!r}")
+    ragged = isinstance(spikes, np.ndarray) and spikes.dtype.kind == "O" and spikes.ndim == 1
+    if is_array(spikes) and not ragged:
+        return _check_values(one, what, spikes, ("samples", "steps"))
+    if not isinstance(spikes, Sequence | np.ndarray) or isinstance(spikes, str | bytes):
+        raise TypeError(f"{what} must be an array or a list of arrays, not {shown(spikes)}")
     for sample in spikes:
-        if not isinstance(sample, np.ndarray):
+        if not is_array(sample) and not isinstance(sample, list | tuple):
             raise TypeError(f"{what} must be a list of arrays, not of {type(sample).__name__}")
-        if sample.ndim != 2 or sample.shape[1] != one.size:
-            raise ValueError(f"{what} must have the shape (steps, {one.size}), not {sample.shape}")
-    return [_check_values(one, what, sample) for sample in spikes]
+    return [_check_values(one, what, sample, ("steps",)) for sample in spikes]
 
 
-def _check_values(one: Input, what: str, spikes: np.ndarray) -> np.ndarray:
-    if spikes.dtype.kind == "b":
-        return spikes.astype(np.int8)
-    if spikes.dtype.kind not in "iu":
-        raise TypeError(f"{what} must be integers, not {spikes.dtype}")
+def _check_values(one: Input, what: str, given: Any, axes: tuple[str, ...]) -> np.ndarray:
+    spikes = integer_array(what, given, booleans=True)
+    if spikes.ndim != len(axes) + 1 or spikes.shape[-1] != one.size:
+        raise ValueError(
+            f"{what} must have the shape ({', '.join(axes)}, {one.size}), not {spikes.shape}"
+            f"{_axis_hint(one, spikes.shape, axes)}"
+        )
     if spikes.size:
         low, high = int(spikes.min()), int(spikes.max())
         if low < one.low or high > one.high:
@@ -145,13 +153,43 @@ def _check_values(one: Input, what: str, spikes: np.ndarray) -> np.ndarray:
     return spikes
 
 
+def _axis_hint(one: Input, shape: tuple[int, ...], axes: tuple[str, ...]) -> str:
+    """Say how spikes of another shape come to the right one, where there is one way."""
+    wanted = len(axes) + 1
+    if len(shape) > wanted and math.prod(shape[len(axes) :]) == one.size:
+        return f": flatten all axes after {axes[-1]}"
+    if len(shape) == wanted - 1 and shape[-1:] == (one.size,):
+        return f": put an axis of {axes[0]} in front"
+    if len(shape) == wanted and shape.count(one.size) == 1:
+        return f": move axis {shape.index(one.size)}, of {one.size}, to the end"
+    return ""
+
+
+def _steps_first(values: Mapping[str, Any], fits: Callable[[int], bool]) -> str:
+    """Say that steps may come first, where the axes of arrays fit so and not otherwise."""
+    shapes = [each.shape for each in values.values() if isinstance(each, np.ndarray)]
+    if not shapes or not fits(shapes[0][0]):
+        return ""
+    return (
+        f": the axes are (samples, steps, size), which are {shapes[0]}; where steps come first, "
+        "swap the first two"
+    )
+
+
+def _extent(steps: np.ndarray) -> str:
+    same = len(set(steps.tolist())) == 1
+    return f"{len(steps)} samples" + (f" of {steps[0]} steps" if same else "")
+
+
 def _check_held(one: Input, samples: Any) -> None:
     for n, sample in enumerate(samples):
         changed = np.flatnonzero((sample != sample[:1]).any(axis=1))
         if len(changed):
+            turned = isinstance(samples, np.ndarray) and bool((samples == samples[:1]).all())
+            hint = _steps_first({one.name: samples}, lambda _, turned=turned: turned)
             raise ValueError(
                 f"Spikes of input {one.name!r} must be the same in every step, since it is held, "
-                f"not other ones in step {changed[0]} of sample {n}"
+                f"not other ones in step {changed[0]} of sample {n}{hint}"
             )
 
 
@@ -176,7 +214,7 @@ def check_record(network: Network, record: Sequence[str]) -> tuple[str, ...]:
     """
     several = isinstance(record, Sequence) and not isinstance(record, str)
     if not several or not all(isinstance(name, str) for name in record):
-        raise TypeError(f"Record must be a sequence of names, not {record!r}")
+        raise TypeError(f"Record must be a sequence of names, not {shown(record)}")
     known = []
     for one in network.populations:
         known += [one.name] if one.neuron.spiking else []
@@ -184,5 +222,5 @@ def check_record(network: Network, record: Sequence[str]) -> tuple[str, ...]:
     for name in record:
         if name not in known:
             listed = ", ".join(repr(one) for one in known)
-            raise ValueError(f"Record must name one of {listed}, not {name!r}")
-    return tuple(record)
+            raise ValueError(f"Record must name one of {listed}, not {shown(name)}")
+    return tuple(str.__str__(name) for name in record)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .check import check_int, frozen_integers
+from .check import check_int, frozen_integers, set_fields
 
 __all__ = ["SYNAPSES", "Dense", "OneToOne", "Sparse", "Synapses"]
 
@@ -98,10 +98,10 @@ class Dense(Synapses):
     weights: Any
 
     def __post_init__(self) -> None:
-        shape = getattr(self.weights, "shape", ())
-        if len(shape) != 2 or 0 in shape:
-            raise ValueError(f"Weights must have the shape (target, source), not {shape}")
-        object.__setattr__(self, "weights", frozen_integers("Weights", self.weights, shape))
+        weights = frozen_integers("Weights", self.weights)
+        if weights.ndim != 2 or not weights.size:
+            raise ValueError(f"Weights must have the shape (target, source), not {weights.shape}")
+        set_fields(self, weights=weights)
         self._check_values(self.weights)
 
     @property
@@ -143,10 +143,10 @@ class OneToOne(Synapses):
     weights: Any
 
     def __post_init__(self) -> None:
-        shape = getattr(self.weights, "shape", ())
-        if len(shape) != 1 or 0 in shape:
-            raise ValueError(f"One-to-one weights must have the shape (size,), not {shape}")
-        object.__setattr__(self, "weights", frozen_integers("Weights", self.weights, shape))
+        weights = frozen_integers("Weights", self.weights)
+        if weights.ndim != 1 or not weights.size:
+            raise ValueError(f"One-to-one weights must have the shape (size,), not {weights.shape}")
+        set_fields(self, weights=weights)
         self._check_values(self.weights)
 
     @property
@@ -193,14 +193,16 @@ class Sparse(Synapses):
     target_size: int
 
     def __post_init__(self) -> None:
-        check_int("Source size", self.source_size, 1)
-        check_int("Target size", self.target_size, 1)
-        shape = getattr(self.weights, "shape", ())
-        if len(shape) != 1:
-            raise ValueError(f"Sparse weights must have the shape (synapses,), not {shape}")
-        sources = frozen_integers("Sparse sources", self.sources, shape)
-        targets = frozen_integers("Sparse targets", self.targets, shape)
-        weights = frozen_integers("Sparse weights", self.weights, shape)
+        set_fields(
+            self,
+            source_size=check_int("Source size", self.source_size, 1),
+            target_size=check_int("Target size", self.target_size, 1),
+        )
+        weights = frozen_integers("Sparse weights", self.weights)
+        if weights.ndim != 1:
+            raise ValueError(f"Sparse weights must have the shape (synapses,), not {weights.shape}")
+        sources = frozen_integers("Sparse sources", self.sources, weights.shape)
+        targets = frozen_integers("Sparse targets", self.targets, weights.shape)
         for name, ends, size in (
             ("Source", sources, self.source_size),
             ("Target", targets, self.target_size),
@@ -220,12 +222,13 @@ class Sparse(Synapses):
         self._check_values(weights)
         for name, array in (("sources", sources), ("targets", targets), ("weights", weights)):
             array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            set_fields(self, **{name: array})
 
     @classmethod
     def from_matrix(cls, matrix: np.ndarray) -> "Sparse":
         """Keep the non-zeros of a (target, source) array."""
-        sources, targets = np.nonzero(np.asarray(matrix).T)
+        matrix = Dense(matrix).weights
+        sources, targets = np.nonzero(matrix.T)
         target_size, source_size = matrix.shape
         return cls(sources, targets, matrix[targets, sources], source_size, target_size)
 

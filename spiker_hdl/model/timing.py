@@ -81,7 +81,7 @@ def predict(
     mapping.check(network)
     given = stimulus(network, spikes)
     if streams is not None:
-        check_int("Streams", streams, 1, len(given))
+        streams = check_int("Streams", streams, 1, len(given))
     chunks = np.array_split(np.arange(len(given)), len(given) if streams is None else streams)
     fired = [one.name for one in network.populations if one.neuron.spiking]
     trains = dict(reference.run(network, spikes, record=fired).spikes) | dict(given.values)

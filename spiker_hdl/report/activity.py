@@ -72,7 +72,7 @@ def draw_activity(
     """
     check_kind("Network", network, Network)
     given = stimulus(network, spikes)
-    check_int("Sample", sample, 0, len(given) - 1)
+    sample = check_int("Sample", sample, 0, len(given) - 1)
     for name in wanted(network):
         if name not in result.spikes:
             raise ValueError(f"Result must have recorded {name!r}, not {sorted(result.spikes)}")

@@ -245,7 +245,7 @@ def place(
         If nextpnr is not installed, or the design does not fit, or it takes too long.
     """
     check_choice("Device", device, tuple(DEVICES))
-    check_int("Seed", seed, 0)
+    seed = check_int("Seed", seed, 0)
     for what, value in (("Frequency", frequency), ("Longest time", longest)):
         if not 0 < value < float("inf"):
             raise ValueError(f"{what} must be a positive number, not {value!r}")

@@ -29,7 +29,7 @@ class Broadcast(wiring.Component):
     o: list[stream.Interface]
 
     def __init__(self, shape, *, branches: int):
-        check_int("Branches", branches, 0)
+        branches = check_int("Branches", branches, 0)
         self.shape = shape
         self.branches = branches
         super().__init__({

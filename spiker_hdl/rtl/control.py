@@ -56,8 +56,8 @@ class Control(wiring.Component):
     idle: Signal
 
     def __init__(self, inputs: int, *, room: int):
-        check_int("Inputs", inputs, 1)
-        check_int("Room", room, 1)
+        inputs = check_int("Inputs", inputs, 1)
+        room = check_int("Room", room, 1)
         self.inputs = inputs
         self.room = room
         super().__init__({
@@ -122,8 +122,8 @@ class SpikeCounter(wiring.Component):
     o: stream.Interface
 
     def __init__(self, event: AddressEvent, *, most: int, room: int, stepwise: bool = False):
-        check_int("Most events", most, 1)
-        check_int("Room", room, 1)
+        most = check_int("Most events", most, 1)
+        room = check_int("Room", room, 1)
         self.event = event
         self.most = most
         self.stepwise = stepwise

@@ -39,7 +39,7 @@ class Delay(wiring.Component):
     rest: Signal
 
     def __init__(self, event: AddressEvent, *, delay: int):
-        check_int("Delay", delay, 1)
+        delay = check_int("Delay", delay, 1)
         self.event = event
         self.delay = delay
         super().__init__({

@@ -38,7 +38,7 @@ class DeltaEncoder(wiring.Component):
     rest: Signal
 
     def __init__(self, signals: int, encoding: Encoding):
-        check_int("Signals", signals, 1)
+        signals = check_int("Signals", signals, 1)
         check_kind("Encoding", encoding, Encoding, "an")
         if encoding.name != "delta":
             raise ValueError(f"Encoding of signals must be 'delta', not {encoding.name!r}")

@@ -47,8 +47,8 @@ class Emitter(wiring.Component):
     o: stream.Interface
 
     def __init__(self, size: int, *, width: int, value: Shape = NO_VALUE, banks: int = 1):
-        check_int("Emitter size", size, 1)
-        check_int("Emitter width", width, 1)
+        size = check_int("Emitter size", size, 1)
+        width = check_int("Emitter width", width, 1)
         self.size = size
         self.banks = banks
         self.width = width

@@ -49,7 +49,7 @@ class Encoder(wiring.Component):
     def __init__(self, node: Input, encoding: Encoding, *, word: int = 32):
         check_kind("Input", node, Input, "an")
         check_kind("Encoding", encoding, Encoding, "an")
-        check_int("Word", word, 1, 256)
+        word = check_int("Word", word, 1, 256)
         if (node.low, node.high) != (0, encoding.greatest):
             raise ValueError(
                 f"Values of {node.name!r} must be those that {encoding.name!r} makes, "

@@ -74,7 +74,7 @@ class Expander(wiring.Component):
     o: stream.Interface
 
     def __init__(self, projection: Projection, event: AddressEvent, *, lanes: int):
-        check_int("Lanes", lanes, 1)
+        lanes = check_int("Lanes", lanes, 1)
         self.projection = projection
         self.event = event
         self.lanes = lanes

@@ -90,11 +90,11 @@ class Intake(wiring.Component):
         overlap: bool = False,
         holds: bool = False,
     ):
-        check_int("Rows", rows, 1)
-        check_int("Folds", folds, 1)
-        check_int("Lanes", lanes, 1)
-        check_int("Banks", banks, 1)
-        check_int("Interval", interval, 1)
+        rows = check_int("Rows", rows, 1)
+        folds = check_int("Folds", folds, 1)
+        lanes = check_int("Lanes", lanes, 1)
+        banks = check_int("Banks", banks, 1)
+        interval = check_int("Interval", interval, 1)
         self.events = tuple(events)
         self.bases = tuple(bases)
         self.rows = rows

@@ -121,11 +121,11 @@ class Lanes(wiring.Component):
         overlap: bool = False,
         kind: str = "auto",
     ):
-        check_int("Size", size, 1)
-        check_int("Lanes", lanes, 1, size)
-        check_int("Step units", units, 1, lanes)
-        check_int("Sum width", width, 1)
-        check_int("Weight width", weight, 1)
+        size = check_int("Size", size, 1)
+        lanes = check_int("Lanes", lanes, 1, size)
+        units = check_int("Step units", units, 1, lanes)
+        width = check_int("Sum width", width, 1)
+        weight = check_int("Weight width", weight, 1)
         if lanes < size and lanes % units:
             raise ValueError(f"Step units must divide {lanes} lanes, not be {units}")
         self.size = size

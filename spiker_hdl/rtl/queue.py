@@ -40,7 +40,7 @@ class Queue(wiring.Component):
     empty: Signal
 
     def __init__(self, shape, *, depth: int):
-        check_int("Queue depth", depth, 1)
+        depth = check_int("Queue depth", depth, 1)
         self.shape = shape
         self.depth = depth
         super().__init__({

@@ -78,8 +78,8 @@ class Packer(wiring.Component):
     rest: Signal
 
     def __init__(self, size: int, *, width: int, value: Shape = SPIKE):
-        check_int("Packer size", size, 1)
-        check_int("Packer width", width, 1, size)
+        size = check_int("Packer size", size, 1)
+        width = check_int("Packer width", width, 1, size)
         self.size = size
         self.width = width
         self.value = value

@@ -74,9 +74,9 @@ class Scanner(wiring.Component):
     o: stream.Interface
 
     def __init__(self, size: int, *, width: int, value: Shape = NO_VALUE, banks: int = 1):
-        check_int("Scanner size", size, 1)
-        check_int("Scanner width", width, 1)
-        check_int("Banks", banks, 1)
+        size = check_int("Scanner size", size, 1)
+        width = check_int("Scanner width", width, 1)
+        banks = check_int("Banks", banks, 1)
         if width < size and width % banks:
             raise ValueError(f"Scanner width must be a multiple of {banks} banks, not {width}")
         self.size = size

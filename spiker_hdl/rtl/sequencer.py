@@ -58,9 +58,9 @@ class Sequencer(wiring.Component):
     final: Signal
 
     def __init__(self, size: int, *, lanes: int, units: int):
-        check_int("Size", size, 1)
-        check_int("Lanes", lanes, 1, size)
-        check_int("Step units", units, 1, lanes)
+        size = check_int("Size", size, 1)
+        lanes = check_int("Lanes", lanes, 1, size)
+        units = check_int("Step units", units, 1, lanes)
         self.groups = -(-size // units)
         self.folds = -(-size // lanes)
         self.parts = -(-lanes // units)

@@ -34,7 +34,7 @@ class Serializer(wiring.Component):
     o: stream.Interface
 
     def __init__(self, event: AddressEvent, *, banks: int):
-        check_int("Banks", banks, 1, event.banks // 2)
+        banks = check_int("Banks", banks, 1, event.banks // 2)
         self.event = event
         self.banks = banks
         self.turns = event.banks // banks

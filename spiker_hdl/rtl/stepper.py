@@ -121,8 +121,8 @@ class Stepper(wiring.Component):
         kind: str = "auto",
         store: Store | None = None,
     ):
-        check_int("Step units", units, 1, population.size)
-        check_int("Stages", stages, 1, STAGES)
+        units = check_int("Step units", units, 1, population.size)
+        stages = check_int("Stages", stages, 1, STAGES)
         self.population = population
         self.bounds = bounds
         self.units = units

@@ -42,7 +42,7 @@ class StillEncoder(wiring.Component):
     rest: Signal
 
     def __init__(self, size: int, encoding: Encoding, *, held: bool = False):
-        check_int("Values", size, 1)
+        size = check_int("Values", size, 1)
         check_kind("Encoding", encoding, Encoding, "an")
         if encoding.steps is None:
             raise ValueError("Encoding of a picture must have steps, not be 'delta'")

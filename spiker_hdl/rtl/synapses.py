@@ -76,9 +76,9 @@ class Synapses(wiring.Component):
         stores: Sequence[Store] = (),
         block: int = 0,
     ):
-        check_int("Lanes", lanes, 1)
-        check_int("Banks", banks, 1)
-        check_int("Block", block, 0)
+        lanes = check_int("Lanes", lanes, 1)
+        banks = check_int("Banks", banks, 1)
+        block = check_int("Block", block, 0)
         if not projections:
             raise ValueError("Synapses must have a projection, not none")
         self.projections = tuple(projections)

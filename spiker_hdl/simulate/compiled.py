@@ -97,7 +97,7 @@ def run(
         check_back_to_back(reports, given.steps)
     observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
     if workers is not None:
-        check_int("Workers", workers, 1)
+        workers = check_int("Workers", workers, 1)
     if built is not None:
         made = built
     elif emission is None:

@@ -170,7 +170,8 @@ def test_names_of_the_package():
         (
             {"spikes": SPIKES[0]},
             ValueError,
-            "Spikes of input 'x' must have the shape (samples, steps, 3), not (3, 3)",
+            "Spikes of input 'x' must have the shape (samples, steps, 3), not (3, 3): "
+            "put an axis of samples in front",
         ),
         ({"spikes": SPIKES * 2}, ValueError, "Spikes of input 'x' must be in 0..1, not 2"),
         (
@@ -183,7 +184,12 @@ def test_names_of_the_package():
             ValueError,
             "Sample must have 1 to 9 steps, not 10",
         ),
-        ({"window": 2}, ValueError, "Sample must have a multiple of 2 steps, not 3"),
+        (
+            {"window": 2},
+            ValueError,
+            "Sample must have a multiple of 2 steps, not 3: the axes are (samples, steps, size), "
+            "which are (2, 3, 3); where steps come first, swap the first two",
+        ),
         ({"window": 0}, ValueError, "Window must be at least 1, not 0"),
         ({"early": "soon"}, ValueError, "Early must be 'exact' or a margin, not 'soon'"),
         (

@@ -266,13 +266,13 @@ def test_notes_say_the_encoding():
 @pytest.mark.parametrize(
     "values, options, error, message",
     [
-        ([[1]], {}, TypeError, "Values must be a NumPy array of integers, not list"),
-        (np.ones((1, 1)), {}, TypeError, "Values must be a NumPy array of integers, not float64"),
+        ([[1.5]], {}, TypeError, "Values must be integers, not 1.5"),
+        (np.ones((1, 1)), {}, TypeError, "Values must be integers, not float64"),
         (
             np.full((1, 1), np.nan),
             {},
             TypeError,
-            "Values must be a NumPy array of integers, not float64",
+            "Values must be integers, not float64",
         ),
         (np.array([1]), {}, ValueError, "Values must have the shape (samples, ...), not (1,)"),
         (np.array([[256]]), {}, ValueError, "Values must be in 0..255, not 256"),
@@ -321,9 +321,9 @@ def test_other_arguments_are_checked(make, message):
             "Thresholds must be a tuple with an int or more, not ()",
         ),
         (
-            lambda: delta(ALL, [3]),
+            lambda: delta(ALL, [3.0]),
             TypeError,
-            "Thresholds must be a tuple with an int or more, not [3]",
+            "Threshold must be an int, not 3.0",
         ),
         (lambda: delta(ALL + 1, (3,)), ValueError, "Values must be in 0..255, not 256"),
         (

@@ -256,10 +256,9 @@ def test_nothing_changes_once_made():
             "Core of 'a' must be a Core, not (3, 3)",
         ),
         (
-            lambda: Mapping([Core(1, 1)]),
+            lambda: Mapping([1]),
             TypeError,
-            "Mapping cores must be a mapping, not [Core(lanes=1, units=1, banks=1, overlap=False, "
-            "stages=1, weights='auto', states='auto', writable=False, block=0)]",
+            "Mapping cores must be a mapping, not [1]",
         ),
         (lambda: Mapping({}, [1]), TypeError, "Mapping queues must be a mapping, not [1]"),
         (

@@ -502,14 +502,14 @@ REACH = "Threshold must be in {}..{}, which a potential of 8 bits that fires at 
             "Lif threshold must be an int or a tuple of ints, not nan",
         ),
         (
-            {"threshold": [1, 2]},
+            {"threshold": [1, 2.0]},
             TypeError,
-            "Lif threshold must be an int or a tuple of ints, not [1, 2]",
+            "Lif threshold of neuron 1 must be an int, not 2.0",
         ),
         (
-            {"threshold": np.int64(3)},
+            {"threshold": np.bool_(1)},
             TypeError,
-            f"Lif threshold must be an int or a tuple of ints, not {np.int64(3)!r}",
+            f"Lif threshold must be an int or a tuple of ints, not {np.bool_(1)!r}",
         ),
         ({"threshold": ()}, ValueError, "Lif threshold must have a value for each neuron, not ()"),
         (

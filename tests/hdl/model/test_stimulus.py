@@ -82,7 +82,8 @@ def test_windows_may_go_beyond_the_longest():
             zeros(2, 3, 4),
             None,
             ValueError,
-            "Spikes of input 'x' must have the shape (samples, steps, 2), not (2, 3, 4)",
+            "Spikes of input 'x' must have the shape (samples, steps, 2), not (2, 3, 4): "
+            "move axis 0, of 2, to the end",
         ),
         (
             ONE,
@@ -100,10 +101,10 @@ def test_windows_may_go_beyond_the_longest():
         ),
         (
             ONE,
-            [[[0, 1]]],
+            [[[0, 1]], 3],
             None,
             TypeError,
-            "Spikes of input 'x' must be a list of arrays, not of list",
+            "Spikes of input 'x' must be a list of arrays, not of int",
         ),
         (
             ONE,
@@ -135,10 +136,10 @@ def test_windows_may_go_beyond_the_longest():
         ),
         (
             ONE,
-            zeros(1, 1, 2, of=object),
+            np.full((1, 1, 2), None),
             None,
             TypeError,
-            "Spikes of input 'x' must be integers, not object",
+            "Spikes of input 'x' must be integers, not None",
         ),
         (ONE, zeros(1, 1, 2) + 2, None, ValueError, "Spikes of input 'x' must be in 0..1, not 2"),
         (ONE, zeros(1, 1, 2) - 1, None, ValueError, "Spikes of input 'x' must be in 0..1, not -1"),
@@ -147,7 +148,7 @@ def test_windows_may_go_beyond_the_longest():
             np.full((1, 1, 2), 2**64 - 1, dtype=np.uint64),
             None,
             ValueError,
-            "Spikes of input 'x' must be in 0..1, not 18446744073709551615",
+            "Spikes of input 'x' must fit in 64 bits with sign, not 18446744073709551615",
         ),
         (
             TWO,
@@ -189,14 +190,16 @@ def test_windows_may_go_beyond_the_longest():
             {"x": zeros(1, 2, 2), "y": zeros(1, 1, 1)},
             None,
             ValueError,
-            "Spikes of all inputs must have the same samples and steps",
+            "Spikes of all inputs must have the same samples and steps, not 1 samples of 2 "
+            "steps for 'x' and 1 samples of 1 steps for 'y'",
         ),
         (
             TWO,
             {"x": zeros(2, 1, 2), "y": zeros(1, 1, 1)},
             None,
             ValueError,
-            "Spikes of all inputs must have the same samples and steps",
+            "Spikes of all inputs must have the same samples and steps, not 2 samples of 1 "
+            "steps for 'x' and 1 samples of 1 steps for 'y'",
         ),
         (ONE, zeros(0, 3, 2), None, ValueError, "Spikes must have at least one sample, not none"),
         (ONE, [], None, ValueError, "Spikes must have at least one sample, not none"),
