@@ -7,7 +7,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .registers import ADDRESS_BITS, WORD, register
+from .registers import ADDRESS_BITS, REGISTERS, WORD, Bits, register
 
 __all__ = ["OKAY", "SLVERR", "AxiLite", "AxiLitePort", "ControlBlock"]
 
@@ -164,6 +164,12 @@ class ControlBlock(wiring.Component):
         A sample has entered, and a result was taken, in this cycle.
     idle, waiting : In(1)
         The bits of the register ``status``.
+    error : In(4)
+        What is wrong in this cycle, as bits of the register ``error``.
+    fault : In(1)
+        A result has come, in this cycle, that has ``fault``.
+    interrupt : Out(1)
+        As the register ``interrupt`` says.
     """
 
     bus: Any
@@ -172,6 +178,9 @@ class ControlBlock(wiring.Component):
     result: Signal
     idle: Signal
     waiting: Signal
+    error: Signal
+    fault: Signal
+    interrupt: Signal
 
     def __init__(self, constants: Mapping[int, int]):
         self.constants = dict(constants)
@@ -182,34 +191,66 @@ class ControlBlock(wiring.Component):
             "result": In(1),
             "idle": In(1),
             "waiting": In(1),
+            "error": In(len(register("error").bits)),
+            "fault": In(1),
+            "interrupt": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
 
-        samples, results = Signal(WORD), Signal(WORD)
-        with m.If(self.reset):
-            m.d.sync += [samples.eq(0), results.eq(0)]
-        with m.Else():
-            m.d.sync += [samples.eq(samples + self.sample), results.eq(results + self.result)]
+        counted = {"samples": self.sample, "results": self.result, "faults": self.fault}
+        counters = {name: Signal(WORD, name=name) for name in counted}
+        for name, counter in counters.items():
+            m.d.sync += counter.eq(Mux(self.reset, 0, counter + counted[name]))
         status = {"idle": self.idle, "result": self.waiting}
         values = {
             **self.constants,
             register("control").address: Const(0),
             register("status").address: Cat(status[one.name] for one in register("status").bits),
-            register("samples").address: samples,
-            register("results").address: results,
+            **{register(name).address: counter for name, counter in counters.items()},
         }
         m.submodules.port = port = AxiLitePort(ADDRESS_BITS)
         wiring.connect(m, wiring.flipped(self.bus), port.bus)
+        values |= self._interrupt(m, port)
         with m.Switch(port.read_at):
             for address, value in values.items():
                 with m.Case(address >> 2):
                     m.d.comb += [port.value.eq(value), port.read_okay.eq(1)]
+        writable = [one.address >> 2 for one in REGISTERS if one.access == "write"]
+        m.d.comb += port.write_okay.eq(Cat(port.write_at == at for at in writable).any())
         (asked,) = register("control").bits
-        m.d.comb += port.write_okay.eq(port.write_at == register("control").address >> 2)
         m.d.sync += self.reset.eq(
-            port.write & port.write_okay & port.data[asked.offset] & port.strobe[asked.offset // 8]
+            _written(port, "control") & port.data[asked.offset] & _strobed(port, asked)
         )
 
         return m
+
+    def _interrupt(self, m, port: AxiLitePort) -> dict[int, Value]:
+        """Keep what was wrong, and say so; return what the registers of this hold."""
+        parts = register("interrupt").bits
+        errors = Signal(WORD)
+        enabled = Signal(WORD, init=sum(1 << one.offset for one in register("error").bits))
+        cleared, now = Signal(WORD), Signal(WORD)
+        for one in register("error").bits:
+            written = _written(port, "error") & _strobed(port, one) & port.data[one.offset]
+            m.d.comb += cleared[one.offset].eq(written)
+        for n, one in enumerate(register("error").bits):
+            # What is wrong in the cycle in which it is cleared is wrong still.
+            bit = errors[one.offset]
+            m.d.sync += bit.eq((bit & ~cleared[one.offset]) | self.error[n])
+        for one in parts:
+            with m.If(_written(port, "interrupt") & _strobed(port, one)):
+                m.d.sync += enabled[one.offset].eq(port.data[one.offset])
+        (waits,) = [one for one in parts if one.name == "result"]
+        m.d.comb += [now.eq(errors), now[waits.offset].eq(self.waiting)]
+        m.d.sync += self.interrupt.eq((now & enabled).any())
+        return {register("error").address: errors, register("interrupt").address: enabled}
+
+
+def _written(port: AxiLitePort, name: str):
+    return port.write & (port.write_at == register(name).address >> 2)
+
+
+def _strobed(port: AxiLitePort, bits: Bits):
+    return port.strobe[bits.offset // 8]

@@ -36,8 +36,8 @@ WORD = 32
 """Bits of a register."""
 
 MAGIC = int.from_bytes(b"SPKR", "big")
-MAP_VERSION = 1
-"""Raised when a register moves or means something else."""
+MAP_VERSION = 2
+"""Raised when a register comes, moves or means something else."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,36 @@ class Register:
     count: int = 1
 
 
+_ERRORS = (
+    Bits(
+        "partial",
+        0,
+        1,
+        "a packet ended inside a step; nothing fires in what was missing of the step",
+    ),
+    Bits(
+        "long",
+        1,
+        1,
+        "a packet went on behind the most steps that a sample may have; the excess was dropped",
+    ),
+    Bits(
+        "unequal",
+        2,
+        1,
+        "packets of several inputs for one sample had different steps: the first to end a step "
+        "decided whether the sample went on; nothing fires in the steps that one lacked, and those "
+        "that one had in excess were dropped",
+    ),
+    Bits(
+        "invalid",
+        3,
+        1,
+        "a packet had an event or a value that its input does not have, or events that did not "
+        "ascend; these were left out",
+    ),
+)
+
 REGISTERS = (
     Register("magic", 0x00, "constant", f"0x{MAGIC:08X}, which is SPKR in ASCII"),
     Register("map", 0x04, "constant", f"{MAP_VERSION}, the version of this map"),
@@ -109,7 +139,8 @@ REGISTERS = (
                 0,
                 1,
                 "1 drops all samples inside and what is still to come of those that have begun to "
-                "enter, and sets the counters to 0; a result that is offered stays",
+                "enter, and sets the counters to 0; a result that is offered stays, and so does "
+                "what `error` holds",
             ),
         ),
     ),
@@ -138,6 +169,31 @@ REGISTERS = (
         "constant",
         "SHA-256 of the mapping as JSON with sorted keys, in the same order",
         count=8,
+    ),
+    Register(
+        "error",
+        0x60,
+        "write",
+        "what was wrong with packets since it was cleared: a bit stays 1 until 1 is written to it",
+        _ERRORS,
+    ),
+    Register(
+        "interrupt",
+        0x64,
+        "write",
+        "which of these make the port `interrupt` 1 for as long as they are so; after a hardware "
+        "reset those that have a bit in `error`",
+        (
+            *_ERRORS,
+            Bits("result", 8, 1, "a result is offered"),
+        ),
+    ),
+    Register(
+        "faults",
+        0x68,
+        "read",
+        "results that came with `fault`, since something was wrong with their packets, modulo "
+        "2**32",
     ),
 )
 """All registers; each is of :data:`WORD` bits, and an access elsewhere is answered by SLVERR."""

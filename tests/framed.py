@@ -1,0 +1,111 @@
+"""Packets that are no samples, and what samples they are taken for: a model for the tests."""
+
+import numpy as np
+from amaranth import Value
+
+__all__ = ["broken_packet", "sample_of"]
+
+
+def sample_of(dut, name, packet):
+    """Return the sample that a packet is taken for, and the causes for which it is none.
+
+    Parameters
+    ----------
+    dut : AxiAccelerator
+    name : str
+        Of the input.
+    packet : list of (int, int)
+        ``tdata`` and ``tlast`` of each beat.
+    """
+    inner = dut.accelerator
+    network, form = inner.network, inner.mapping.form
+    (node,) = [one for one in network.inputs if one.name == name]
+    steps, causes = (_words if form == "words" else _events)(inner, node, packet)
+    if len(steps) > network.longest:
+        # What comes behind the end is not even looked at.
+        steps, found = (_words if form == "words" else _events)(
+            inner, node, packet, network.longest
+        )
+        causes = {*found, "long"}
+    return np.array(steps), causes
+
+
+def _words(inner, node, packet, most=None):
+    layout = inner.entries[node.name].i.p.shape()
+    width = inner.entries[node.name].width
+    bits = layout["values"].width // width
+    words = -(-node.size // width)
+    steps, causes, values, index = [], set(), np.zeros(node.size, dtype=int), 0
+    for tdata, _ in packet:
+        if most and len(steps) == most:
+            break
+        if node.held and steps:
+            steps.append(steps[0])
+            continue
+        for n in range(min(width, node.size - index * width)):
+            value = number(tdata >> n * bits, bits, node.low < 0)
+            if node.low <= value <= node.high:
+                values[index * width + n] = value
+            else:
+                causes.add("invalid")
+        index += 1
+        if index == words:
+            steps.append(values)
+            values, index = np.zeros(node.size, dtype=int), 0
+    if index:
+        steps.append(values)
+        causes.add("partial")
+    return steps, causes
+
+
+def _events(inner, node, packet, most=None):
+    layout = inner.entries[node.name].i.p.shape()
+    steps, causes, values, least, open_ = [], set(), np.zeros(node.size, dtype=int), 0, False
+    for tdata, _ in packet:
+        if most and len(steps) == most:
+            break
+        open_ = True
+        if tdata >> layout["end"].offset & 1:
+            steps.append(steps[0] if node.held and steps else values)
+            values, least, open_ = np.zeros(node.size, dtype=int), 0, False
+            continue
+        address = tdata & (1 << layout["address"].width) - 1
+        value = 1
+        if layout["value"].width:
+            value = number(tdata >> layout["value"].offset, layout["value"].width, node.low < 0)
+        right = least <= address < node.size and node.low <= value <= node.high
+        if right and not (node.held and steps):
+            values[address] = value
+            least = address + 1
+        else:
+            causes.add("invalid")
+    if open_:
+        steps.append(steps[0] if node.held and steps else values)
+        causes.add("partial")
+    return steps, causes
+
+
+def number(bits, width, signed):
+    """Return the value of some of the lowest bits."""
+    value = bits & (1 << width) - 1
+    return value - (1 << width) if signed and value >> width - 1 else value
+
+
+def broken_packet(dut, node, whole, random):
+    """Return a packet that is made from a whole one: shorter, longer, empty, or of noise."""
+    width = len(Value.cast(dut.accelerator.entries[node.name].i.p)) - 1
+    kind = random.choice(["cut", "more", "twice", "empty", "noise", "holes"])
+    packet = [tdata for tdata, _ in whole]
+    if kind == "cut":
+        packet = packet[: random.randint(1, len(packet))]
+    elif kind == "more":
+        packet += [random.getrandbits(width) for _ in range(random.randint(1, 12))]
+    elif kind == "twice":
+        packet *= random.randint(2, 5)
+    elif kind == "empty":
+        packet = [random.choice([0, packet[0]])]
+    elif kind == "noise":
+        packet = [random.getrandbits(width) for _ in range(random.randint(1, 20))]
+    else:
+        packet = [one for one in packet if random.random() < 0.7] or packet
+    return [(tdata, int(n == len(packet) - 1)) for n, tdata in enumerate(packet)]
