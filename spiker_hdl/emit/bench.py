@@ -44,9 +44,9 @@ class Check:
     -------
     field : Field
     what : str
-        ``class``, ``score``, ``steps``, ``spikes`` or ``cycles``.
+        ``class``, ``score``, ``steps``, ``spikes``, ``cycles`` or ``fault``.
     of : str
-        Of which node, in words; empty for the cycles.
+        Of which node, in words; empty for the cycles and the fault.
     """
 
     field: Field

@@ -1,13 +1,13 @@
 """A directory with the accelerator in another language, and all that proves and explains it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from amaranth import Value
 
-from ..link.axi import AxiAccelerator
+from ..link.axi import AxiAccelerator, FramedResult
 from ..link.axi_ports import AxiTop
 from ..model import Mapping, Network, Result, reference, stimulus
 from ..model.check import check_choice, check_kind
@@ -17,6 +17,7 @@ from ..rtl import Accelerator
 from .adapter import Inlet, adapted_ports, adapter, adapter_name
 from .bench import bench_name
 from .directory import Listing, replacing, write_files
+from .fields import fault_field
 from .manifest import manifest
 from .netlist_make import NETLIST
 from .packaging import PERIOD, Package, check_period, packaging
@@ -275,6 +276,8 @@ def emit(
         vectors = None
         if given is not None and expected is not None:
             vectors = make_vectors(accelerator, given, expected)
+            if ports == "axis":
+                vectors = vectors.framed(fault_field(accelerator))
         files = _files(accelerator, language, top, vectors, made, ports == "axis", period, memories)
         write_files(stage, files)
     return Path(directory) / "manifest.json"
@@ -370,8 +373,6 @@ def _bench(
         for path, _, value in axis.signature.flatten(axis)
     }
     around = adapter(key, top, source.ports, inlets, widths)
-    # What a sample takes depends on how long the accelerator has rested, and queues add to that.
-    vectors = replace(vectors, timed=False)
     text = bench(accelerator, vectors, top=top, ports=adapted_ports(inlets), dut=adapter_name(top))
     return f"{around}\n{text}" if key == "vhdl" else f"{text}\n{around}"
 
@@ -388,5 +389,5 @@ def inlets_of(axis: AxiTop) -> list[Inlet]:
         )
         for name, port in axis.inner.ports.items()
     ]
-    width = accelerator.o.p.shape().size
+    width = FramedResult(accelerator).size
     return [*found, Inlet("o", "m_axis", width, axis.signature.members["m_axis"].signature.width)]

@@ -10,7 +10,7 @@ from amaranth.lib import data
 from ..model import Result
 from ..rtl import Accelerator
 
-__all__ = ["Field", "fields_of", "pack", "result_fields", "values_of"]
+__all__ = ["Field", "fault_field", "fields_of", "pack", "result_fields", "values_of"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,11 @@ def result_fields(accelerator: Accelerator) -> dict[tuple[str, ...], Field]:
         **{("spikes", n): found["counts", accelerator.names[n]] for n in accelerator.counters},
         ("cycles",): found["cycles",],
     }
+
+
+def fault_field(accelerator: Accelerator) -> Field:
+    """Return the field behind a result, with AXI, that says whether its packets were samples."""
+    return Field(("fault",), accelerator.o.p.shape().size, 1, False)
 
 
 def values_of(result: Result, n: int) -> dict[tuple[str, ...], list[int]]:

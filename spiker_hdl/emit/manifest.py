@@ -9,13 +9,13 @@ from typing import Any
 from amaranth import Value
 from amaranth.lib.wiring import In
 
-from ..link.axi import tdata_width
+from ..link.axi import FramedResult, tdata_width
 from ..link.axi_ports import AxiTop
 from ..link.registers import MAP_VERSION, mapping_digest, registers_json
 from ..model import Input
 from ..model.loading import ADDRESS, DATA, MEMORY, stores, structure
 from ..rtl import Accelerator
-from .fields import fields_of
+from .fields import fault_field, fields_of
 
 __all__ = ["FORMAT", "VERSION", "manifest"]
 
@@ -174,6 +174,9 @@ def _stream(
     """Describe a stream: of AXI, if that has a name for it."""
     layout = getattr(accelerator, name).p.shape()
     fields = list(fields_of(layout))
+    if axis and name == "o":
+        layout = FramedResult(accelerator)
+        fields.append(fault_field(accelerator))
     if not axis:
         return {
             **{one: ports[f"{name}__{one}"] for one in ("payload", "valid", "ready")},

@@ -1,7 +1,7 @@
 """Samples and what is expected of them, as files of hexadecimal words."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from amaranth import Value
 
@@ -45,6 +45,14 @@ class Vectors:
     fields: dict[tuple[str, ...], Field]
     timed: bool
     patience: int
+
+    def framed(self, fault: Field) -> "Vectors":
+        """Return those for ports of AXI: with the field ``fault``, which is 0, and no cycles.
+
+        What a sample takes depends on how long the accelerator has rested, and queues add to that.
+        """
+        fields = self.fields | {("fault",): fault}
+        return replace(self, timed=False, width=self.width + 1, fields=fields)
 
     def files(self) -> dict[str, str]:
         """Return the text of each file, by name."""

@@ -13,7 +13,7 @@ from small import make_network
 import spiker_hdl
 from networks import random_mapping, random_network, random_spikes
 from spiker_hdl.emit import emit, read_emission
-from spiker_hdl.link.registers import REGISTERS, identity
+from spiker_hdl.link.registers import identity, register
 from spiker_hdl.model import Mapping
 
 HERE = Path(__file__).resolve().parent
@@ -98,7 +98,11 @@ def check(network, given, mapping, where, monkeypatch, seed):
             assert cut(payload, fields[field]) == wanted.counts[name][n]
     constants = identity(network, emission.mapping, spiker_hdl.__version__)
     assert {4 * n: one for n, one in enumerate(found["words"]) if 4 * n in constants} == constants
-    assert max(constants) == REGISTERS[-1].address + 28 == task["bytes"] - 4
+    assert max(constants) == register("mapping").address + 28 == task["bytes"] - 4
+    assert not any(
+        cut(int.from_bytes(bytes.fromhex(frame), "little"), fields["fault"])
+        for frame in found["frames"]
+    )
     assert (found["samples"], found["results"]) == (emission.samples, emission.samples)
     assert (found["status"], found["nothing"], found["written"], found["after"]) == (1, 2, 0, 0)
 
