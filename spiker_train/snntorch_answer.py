@@ -78,38 +78,46 @@ class Answer:
 
 def returned(trace: Trace) -> tuple[list[Returned], list[str]]:
     """Return the values that come from neurons, and the paths of those that do not."""
-    steps = max((len(calls) for calls in trace.calls.values()), default=1)
+    assert trace.tape is not None
     known: list[Returned] = []
     other: list[str] = []
-    for path, one in _leaves(trace.returned, "", steps):
-        refs = tuple(each.node for each in one) if isinstance(one, list) else (one.node,)
-        assert trace.tape is not None
+    for path, refs in _leaves(trace.returned, "", trace):
         sources = {source.name for source in trace.tape.sources(refs)}
         if sources - {INPUT}:
-            known.append(Returned(path, Expression(refs, isinstance(one, list))))
+            known.append(Returned(path, Expression(refs, len(refs) > 1)))
         else:
             other.append(path)
     return known, other
 
 
-def _leaves(value: Any, path: str, steps: int) -> Iterator[tuple[str, Any]]:
+def _leaves(value: Any, path: str, trace: Trace) -> Iterator[tuple[str, tuple[Ref, ...]]]:
     if isinstance(value, Traced):
-        yield path, value
+        yield path, (value.node,)
+    elif isinstance(value, list) and (refs := _in_steps(value, trace)):
+        yield path, refs
     elif isinstance(value, list | tuple):
-        shapes = {one.shape if isinstance(one, Traced) else None for one in value}
-        if isinstance(value, list) and len(value) == steps > 1 and len(shapes - {None}) == 1:
-            if None not in shapes:
-                yield path, value
-                return
         names = getattr(value, "_fields", None) or range(len(value))
         for name, one in zip(names, value, strict=True):
-            yield from _leaves(one, f"{path}[{name!r}]", steps)
+            yield from _leaves(one, f"{path}[{name!r}]", trace)
     elif isinstance(value, dict):
         for name, one in value.items():
-            yield from _leaves(one, f"{path}[{name!r}]", steps)
+            yield from _leaves(one, f"{path}[{name!r}]", trace)
     elif is_dataclass(value) and not isinstance(value, type):
         for one in fields(value):
-            yield from _leaves(getattr(value, one.name), f"{path}.{one.name}", steps)
+            yield from _leaves(getattr(value, one.name), f"{path}.{one.name}", trace)
+
+
+def _in_steps(value: list, trace: Trace) -> tuple[Ref, ...] | None:
+    """Return the values of a list that has one of each step, in order; else None."""
+    steps = max((len(calls) for calls in trace.calls.values()), default=1)
+    if len(value) != steps or steps < 2 or not all(isinstance(one, Traced) for one in value):
+        return None
+    assert trace.tape is not None
+    for step, one in enumerate(value):
+        sources = trace.tape.sources((one.node,))
+        if max((each.step or 0 for each in sources), default=0) != step:
+            return None
+    return tuple(one.node for one in value)
 
 
 class Answers:
@@ -140,7 +148,7 @@ class Answers:
         what = one.what
         sources = self.probe.tape.sources(what.refs)
         if any(source.name == INPUT for source in sources):
-            raise self._refused(one, "the input and of neurons together", "")
+            raise self._refused(one, "the input and neurons together", "")
         axis = self.probe.axis_of_samples(what)
         values = self.probe.compute(what, self.probe.draws[0])
         if axis is None and values.ndim == 0:
@@ -248,7 +256,7 @@ class Answers:
                     of = "spikes" if kind in {"count", "first"} else "potentials"
                     said = "" if groups is None else f", summed in {groups} groups,"
                     why = f"{WORDS[kind]} of the {of} of {label!r}{said} is returned"
-                    scale = "" if ties else _scale(values, scores)
+                    scale = "" if ties else self._scaled(kind, values, scores)
                     return Answer(label, kind, why, groups=groups, scale=scale)
         return self._headed(one, axis, values, ties)
 
@@ -294,7 +302,7 @@ class Answers:
             ):
                 if _agrees(values, scores, chosen=ties):
                     why = f"{WORDS[kind]} of {head} is returned"
-                    scale = "" if ties else _scale(values, scores)
+                    scale = "" if ties else self._scaled("sum", values, scores)
                     return Answer("", kind, why, head=head, scale=scale)
         return None
 
@@ -348,6 +356,11 @@ class Answers:
         return found
 
     # -- words --
+
+    def _scaled(self, kind: str, values: np.ndarray, scores: np.ndarray) -> str:
+        scale = _scale(values, scores)
+        depends = kind in {"count", "sum", "first"} and "times" in scale
+        return f"{scale}, of a sample of {self.probe.steps} steps" if depends else scale
 
     def _name(self, what: Expression) -> str:
         """Return the name of the last module with weights that acts, or of a function."""

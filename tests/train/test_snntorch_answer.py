@@ -567,3 +567,119 @@ def test_groups_that_are_not_neighbours_are_a_head():
     net = from_snntorch(module)
     assert net.layers[2].cell.kind.__name__ == "Accumulator"
     check_order(*answered(net, module, spikes()))
+
+
+def test_values_that_mix_samples_or_the_input_are_refused():
+    start = (
+        "What is returned must be spikes or potentials of neurons, their count, sum, last or "
+        "greatest values, or linear in counted spikes, not "
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(start)}several samples together; or name"):
+        from_snntorch(Net(across))
+
+    class Beside(Net):
+        def forward(self, x):
+            return super().forward(x) + x.sum((0, 2))[:, None]
+
+    with pytest.raises(
+        ValueError, match=f"^{re.escape(start)}the input and neurons together; or name"
+    ):
+        from_snntorch(Beside(lambda r: sum(r.spk)))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [lambda r: None, lambda r: torch.ones(3), lambda r: (3, "four")],
+    ids=["none", "one", "two"],
+)
+def test_nothing_of_neurons_is_no_answer(end):
+    message = (
+        "What is returned must come from neurons, for it to be known what answers; or name "
+        "readout=, and output= if several could answer"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        from_snntorch(Net(end))
+    net, report = from_snntorch_with_report(Net(end), readout="count")
+    assert str(report).endswith("\nlayer2 answers: count: readout='count' says so")
+    net, report = from_snntorch_with_report(Net(end), output="lif2")
+    assert net.readouts[0].kind == "count"
+    assert report.readouts["layer2"] == (
+        "count: output= names it, which is not returned; spikes are counted"
+    )
+
+
+def test_the_input_that_is_returned_is_noted():
+    class Echo(Net):
+        def forward(self, x):
+            return super().forward(x), x
+
+    report = from_snntorch_with_report(Echo(lambda r: sum(r.spk)))[1]
+    assert report.notes == ["What is returned at [1] comes from no neurons"]
+
+
+class Step(nn.Module):
+    """One step, the loop being elsewhere."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.fc, self.lif, self.end = nn.Linear(SIZE, OUT), snn.Leaky(beta=0.8), end
+        self.head = nn.Linear(OUT, 4)
+
+    def forward(self, x, mem):
+        return self.end(self, *self.lif(self.fc(x), mem))
+
+
+ONES = {
+    "spikes and potentials": (lambda m, spk, mem: (spk, mem), "count", "lif"),
+    "potentials": (lambda m, spk, mem: mem, "last", "lif"),
+    "softmax": (lambda m, spk, mem: mem.softmax(1), "last", "lif"),
+}
+
+
+@pytest.mark.parametrize("name", ONES)
+def test_one_step_is_as_records_of_steps(name):
+    end, kind, label = ONES[name]
+    net, report = from_snntorch_with_report(Step(end))
+    assert [(one.population, one.kind) for one in net.readouts] == [("layer1", kind)]
+    assert f"of {label!r} are returned for a step, the loop being elsewhere" in str(report)
+
+
+def test_what_is_linear_in_the_spikes_of_a_step_needs_a_readout():
+    module = Step(lambda m, spk, mem: m.head(spk))
+    with pytest.raises(ValueError, match=r"not what linear in 'head' makes of them \("):
+        from_snntorch(module)
+    net = from_snntorch(module, readout="sum")
+    assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "sum")]
+    assert net.layers[1].cell.kind.__name__ == "Integrator"
+
+
+@pytest.mark.parametrize("shape", [(6, 1), (6, 6), (4, 6), (1, 4)], ids=str)
+def test_examples_of_any_size(shape):
+    for end, kind in (VALUES["last"], VALUES["mean"]):
+        net = from_snntorch(Net(end), example=torch.zeros(*shape, SIZE))
+        assert net.readouts[0].kind == kind
+    squeezed = Net(lambda r: sum(r.spk).squeeze(0))
+    assert from_snntorch(squeezed, example=torch.zeros(*shape, SIZE)).readouts[0].kind == "count"
+
+
+def test_lists_that_are_as_long_as_a_sample_are_no_records():
+    module = Net(lambda r: [stack(r.mem), stack(r.spk)])
+    for steps in (2, 3):
+        net = from_snntorch(module, example=torch.zeros(steps, 4, SIZE))
+        assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "count")]
+
+
+def test_a_mean_reports_its_steps():
+    report = from_snntorch_with_report(Net(lambda r: stack(r.mem).mean(0)))[1]
+    assert str(report).endswith("is returned: 0.166667 times the score, of a sample of 6 steps")
+
+
+def test_a_tensor_that_is_written_into_later_is_refused():
+    def end(r):
+        scale = torch.ones(OUT)
+        found = sum(r.spk) * scale
+        scale.add_(1)
+        return found
+
+    with pytest.raises(ValueError, match=r"^A tensor of the shape \(6,\) must stay as it is"):
+        from_snntorch(Net(end))
