@@ -3,7 +3,7 @@
 import numpy as np
 from amaranth import Value
 
-__all__ = ["broken_packet", "sample_of"]
+__all__ = ["broken_packet", "fit", "sample_of"]
 
 
 def sample_of(dut, name, packet):
@@ -28,6 +28,14 @@ def sample_of(dut, name, packet):
         )
         causes = {*found, "long"}
     return np.array(steps), causes
+
+
+def fit(node, steps, length):
+    """Cut or lengthen a sample of an input, without events where it was shorter."""
+    added = np.zeros((max(0, length - len(steps)), node.size), dtype=int)
+    if node.held:
+        added[:] = steps[0]
+    return np.concatenate([steps[:length], added])
 
 
 def _words(inner, node, packet, most=None):

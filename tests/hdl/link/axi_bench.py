@@ -1,7 +1,9 @@
 """What cocotb runs beside a simulator: AXI traffic with pauses, and what came back, as JSON.
 
 ``AXI_TASK`` of the environment names a JSON file with ``samples`` (by prefix, of lists of bytes in
-hexadecimal), ``results``, the ``seed`` and the file for the answers.
+hexadecimal), ``results``, the ``seed`` and the file for the answers. With ``anew``, these
+packets by prefix are sent behind the others, each with a reset while it passes, and a whole sample
+behind it.
 """
 
 import itertools
@@ -29,6 +31,28 @@ def pauses(seed):
     chance = random.choice([0.2, 0.5, 0.8])
     while True:
         yield random.random() < chance
+
+
+async def anew(dut, task, packets, sources, sink, lite, n):
+    """Reset while packets pass, and once they have; return the results of samples behind them."""
+    for prefix, packet in packets.items():
+        await sources[prefix].send(AxiStreamFrame(bytes.fromhex(packet)))
+    for _ in range(3 + 7 * n):
+        await RisingEdge(dut.aclk)
+    await lite.write(0x10, b"\x01\x00\x00\x00")
+    for source in sources.values():
+        await source.wait()
+    for _ in range(20):
+        await RisingEdge(dut.aclk)
+    await lite.write(0x10, b"\x01\x00\x00\x00")
+    for _ in range(20):
+        await RisingEdge(dut.aclk)
+    while not sink.empty():  # what had come before a reset
+        sink.recv_nowait()
+    for _ in range(2):
+        for prefix, source in sources.items():
+            await source.send(AxiStreamFrame(bytes.fromhex(task["samples"][prefix][0])))
+    return [bytes((await sink.recv()).tdata).hex() for _ in range(2)]
 
 
 @cocotb.test()
@@ -75,6 +99,12 @@ async def traffic(dut):
     found["samples"] = await lite.read_dword(0x18)
     found["results"] = await lite.read_dword(0x1C)
     found["status"] = await lite.read_dword(0x14)
+    found["error"] = await lite.read_dword(0x60)
+    found["faults"] = await lite.read_dword(0x68)
+    found["interrupt"] = int(dut.interrupt.value)
+    found["anew"] = []
+    for n, packets in enumerate(task.get("anew", ())):
+        found["anew"].append(await anew(dut, task, packets, sources, sink, lite, n))
     wrong = await lite.read(0x0C, 4)
     found["nothing"] = int(wrong.resp)
     found["written"] = int((await lite.write(0x10, b"\x01\x00\x00\x00")).resp)

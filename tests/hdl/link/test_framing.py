@@ -10,7 +10,7 @@ import pytest
 from amaranth import Value
 from amaranth.back import rtlil
 from axi_driver import beats, make, offer, read, simulate, take, write
-from framed import broken_packet, sample_of
+from framed import broken_packet, fit, sample_of
 
 import spiker_hdl
 from networks import random_mapping, random_network, random_spikes
@@ -127,8 +127,8 @@ def check(dut, packets, chance=0.0, seed=0, late=""):
         causes |= {"unequal"} if len(lengths) > 1 else set()
         flags.append(int(bool(causes)))
         errors |= sum(BIT[one] for one in causes)
-        for name, (steps, _) in each.items():
-            given[name].append(fit(network, name, steps, result["steps"]))
+        for node in network.inputs:
+            given[node.name].append(fit(node, each[node.name][0], result["steps"]))
     wanted = spiker_hdl.run(network, given)
     for n, result in enumerate(told.results):
         for name, answer in wanted.answers.items():
@@ -150,15 +150,6 @@ def check(dut, packets, chance=0.0, seed=0, late=""):
     assert not any(told.raised[: max(0, first - 12)])
     assert told.raised[-1] == any(flags)
     return told
-
-
-def fit(network, name, steps, length):
-    """Cut or lengthen a sample of an input."""
-    (node,) = [one for one in network.inputs if one.name == name]
-    added = np.zeros((max(0, length - len(steps)), node.size), dtype=int)
-    if node.held:
-        added[:] = steps[0]
-    return np.concatenate([steps[:length], added])
 
 
 # -- one at a time -------------------------------------------------------------------------------
