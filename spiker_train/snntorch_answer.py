@@ -1,44 +1,33 @@
 """Which readout the value is that a module of snnTorch returns."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from spiker_hdl.model.graph import GROUPED
 
-from .snntorch_flow import INPUT, Trace, Traced, TraceError
+from .snntorch_flow import INPUT, Trace, TraceError
 from .snntorch_head import Head, head_of, of_record
-from .snntorch_probe import Expression, Probe, Values, affine_in, same_order
+from .snntorch_probe import Expression, Probe, Values, affine_in
+from .snntorch_returned import Returned, returned
+from .snntorch_scores import (
+    agree_in_each_step,
+    agrees,
+    divides,
+    grouped,
+    on_a_line,
+    said_of_groups,
+    scale_of,
+)
 from .snntorch_tape import Operation, Ref, refs_in
 
-__all__ = ["Answer", "Answers", "Returned", "returned"]
+__all__ = ["Answer", "Answers"]
 
 KINDS = "'count', 'last', 'largest', 'sum', 'first'"
 POTENTIALS = {"last", "largest", "sum"}
 LOOKED_AT = 40  # functions before what is returned, among which its readout is looked for
-
-
-@dataclass(frozen=True)
-class Returned:
-    """A value that the module returns.
-
-    Members
-    -------
-    path : str
-        Where it stands in what is returned; empty for all of it.
-    what : Expression
-    """
-
-    path: str
-    what: Expression
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return f"What is returned at {self.path}" if self.path else "What is returned"
 
 
 @dataclass
@@ -74,50 +63,6 @@ class Answer:
     def __str__(self) -> str:
         at = f" ({self.path} of what forward returns)" if self.path else ""
         return f"{self.why}{at}{self.scale}"
-
-
-def returned(trace: Trace) -> tuple[list[Returned], list[str]]:
-    """Return the values that come from neurons, and the paths of those that do not."""
-    assert trace.tape is not None
-    known: list[Returned] = []
-    other: list[str] = []
-    for path, refs in _leaves(trace.returned, "", trace):
-        sources = {source.name for source in trace.tape.sources(refs)}
-        if sources - {INPUT}:
-            known.append(Returned(path, Expression(refs, len(refs) > 1)))
-        else:
-            other.append(path)
-    return known, other
-
-
-def _leaves(value: Any, path: str, trace: Trace) -> Iterator[tuple[str, tuple[Ref, ...]]]:
-    if isinstance(value, Traced):
-        yield path, (value.node,)
-    elif isinstance(value, list) and (refs := _in_steps(value, trace)):
-        yield path, refs
-    elif isinstance(value, list | tuple):
-        names = getattr(value, "_fields", None) or range(len(value))
-        for name, one in zip(names, value, strict=True):
-            yield from _leaves(one, f"{path}[{name!r}]", trace)
-    elif isinstance(value, dict):
-        for name, one in value.items():
-            yield from _leaves(one, f"{path}[{name!r}]", trace)
-    elif is_dataclass(value) and not isinstance(value, type):
-        for one in fields(value):
-            yield from _leaves(getattr(value, one.name), f"{path}.{one.name}", trace)
-
-
-def _in_steps(value: list, trace: Trace) -> tuple[Ref, ...] | None:
-    """Return the values of a list that has one of each step, in order; else None."""
-    steps = max((len(calls) for calls in trace.calls.values()), default=1)
-    if len(value) != steps or steps < 2 or not all(isinstance(one, Traced) for one in value):
-        return None
-    assert trace.tape is not None
-    for step, one in enumerate(value):
-        sources = trace.tape.sources((one.node,))
-        if max((each.step or 0 for each in sources), default=0) != step:
-            return None
-    return tuple(one.node for one in value)
 
 
 class Answers:
@@ -208,15 +153,15 @@ class Answers:
         whole = "in each step" if steps is not None else "for a step, the loop being elsewhere"
         for label, what in self._keys(one.what):
             values = self._flat(one.what, (label, what))
-            if what not in {"mem", "spikes"} or not _divides(frames.shape[2], values.shape[2]):
+            if what not in {"mem", "spikes"} or not divides(frames.shape[2], values.shape[2]):
                 continue
-            scores = _grouped(values, frames.shape[2])
-            groups, said = _groups(frames.shape[2], values.shape[2])
-            if what == "mem" and _agree_in_each_step(frames, scores):
+            scores = grouped(values, frames.shape[2])
+            groups, said = said_of_groups(frames.shape[2], values.shape[2])
+            if what == "mem" and agree_in_each_step(frames, scores):
                 why = f"potentials of {label!r}{said} are returned {whole}; the last are the answer"
-                scale = _scale(frames[-1], scores[-1])
+                scale = scale_of(frames[-1], scores[-1])
                 return Answer(label, "last", why, groups=groups, recorded=True, scale=scale)
-            if what == "spikes" and _same_line(frames, scores):
+            if what == "spikes" and on_a_line(frames, scores):
                 why = f"spikes of {label!r}{said} are returned {whole}; snnTorch counts them"
                 return Answer(label, "count", why, groups=groups, recorded=True)
         head = self._head_of_record(one.what, axis, steps)
@@ -252,7 +197,7 @@ class Answers:
         ties = not self.probe.compute(one.what, self.probe.draws[0]).is_floating_point()
         for label, what in self._keys(one.what):
             for kind, groups, scores in self._scores(one.what, (label, what), values.shape[1]):
-                if _agrees(values, scores, chosen=ties):
+                if agrees(values, scores, chosen=ties):
                     of = "spikes" if kind in {"count", "first"} else "potentials"
                     said = "" if groups is None else f", summed in {groups} groups,"
                     why = f"{WORDS[kind]} of the {of} of {label!r}{said} is returned"
@@ -273,8 +218,8 @@ class Answers:
         for kind, scores in found.items():
             yield kind, None, scores
             neurons = scores.shape[1]
-            if kind in GROUPED and size < neurons and _divides(size, neurons):
-                yield kind, size, _grouped(scores, size)
+            if kind in GROUPED and size < neurons and divides(size, neurons):
+                yield kind, size, grouped(scores, size)
 
     def _headed(
         self, one: Returned, axis: int | None, values: np.ndarray, ties: bool
@@ -300,7 +245,7 @@ class Answers:
                 ("largest", held.max(0)),
                 ("sum", held.sum(0)),
             ):
-                if _agrees(values, scores, chosen=ties):
+                if agrees(values, scores, chosen=ties):
                     why = f"{WORDS[kind]} of {head} is returned"
                     scale = "" if ties else self._scaled("sum", values, scores)
                     return Answer("", kind, why, head=head, scale=scale)
@@ -358,7 +303,7 @@ class Answers:
     # -- words --
 
     def _scaled(self, kind: str, values: np.ndarray, scores: np.ndarray) -> str:
-        scale = _scale(values, scores)
+        scale = scale_of(values, scores)
         depends = kind in {"count", "sum", "first"} and "times" in scale
         return f"{scale}, of a sample of {self.probe.steps} steps" if depends else scale
 
@@ -416,63 +361,6 @@ WORDS = {
     "largest": "the greatest",
     "sum": "the sum",
 }
-
-
-def _agrees(values: np.ndarray, scores: np.ndarray, *, chosen: bool) -> bool:
-    """Tell whether values are in the order of scores, or are the class that has the greatest."""
-    if not chosen or values.shape == scores.shape:
-        return same_order(values, scores)
-    if values.shape[1] != 1 or scores.shape[1] < 2:
-        return False
-    two = np.sort(scores, axis=1)[:, -2:]
-    clear = two[:, 1] > two[:, 0]
-    classes = scores.argmax(1)
-    return len(set(classes[clear])) > 1 and bool((classes == values[:, 0])[clear].all())
-
-
-def _divides(size: int, neurons: int) -> bool:
-    return size > 0 and neurons % size == 0
-
-
-def _grouped(values: np.ndarray, size: int) -> np.ndarray:
-    """Return the sums of neighbours in as many groups, along the last axis."""
-    return values.reshape(*values.shape[:-1], size, -1).sum(-1)
-
-
-def _groups(size: int, neurons: int) -> tuple[int | None, str]:
-    return (None, "") if size == neurons else (size, f" in {size} groups")
-
-
-def _agree_in_each_step(frames: np.ndarray, scores: np.ndarray) -> bool:
-    if frames.shape != scores.shape:
-        return False
-    return same_order(*(each.reshape(-1, each.shape[-1]) for each in (frames, scores)))
-
-
-def _same_line(values: np.ndarray, scores: np.ndarray) -> bool:
-    """Tell whether values are scores with one positive factor, and an offset."""
-    if values.shape != scores.shape:
-        return False
-    factor, added = _line(values, scores)
-    return factor > 0 and np.allclose(values, factor * scores + added, 0, 1e-9)
-
-
-def _line(values: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
-    """Return the straight line from scores to values."""
-    x, y = scores.reshape(-1), values.reshape(-1)
-    spread = float(((x - x.mean()) ** 2).sum())
-    factor = float(((x - x.mean()) * (y - y.mean())).sum()) / spread if spread else 0.0
-    return factor, float(y.mean() - factor * x.mean())
-
-
-def _scale(values: np.ndarray, scores: np.ndarray) -> str:
-    """Say what values are of scores, where it is not the same."""
-    factor, added = _line(values, scores)
-    if not np.allclose(values, factor * scores + added, 1e-6, 1e-9):
-        return ", in the same order but not on the same scale"
-    if abs(factor - 1) < 1e-6 and abs(added) < 1e-6:
-        return ""
-    return f": {factor:.6g} times the score" + (f" and {added:.6g}" if abs(added) > 1e-9 else "")
 
 
 def _biased(

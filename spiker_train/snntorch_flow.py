@@ -138,7 +138,7 @@ class Traced(torch.Tensor):
     biased: bool
     seen: frozenset[str]  # neurons that reach it
     broken: str  # why it is not linear
-    node: "Ref | None"  # its place on the tape
+    node: "Ref"  # its place on the tape
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):

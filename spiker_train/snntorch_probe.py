@@ -10,7 +10,7 @@ import torch
 from .snntorch_flow import Source, Trace
 from .snntorch_tape import Leaf, Operation, Ref, Tape
 
-__all__ = ["Expression", "Probe", "affine_in", "same_order"]
+__all__ = ["Expression", "Probe", "affine_in"]
 
 SAMPLES = 96
 NEAR = 1e-9
@@ -136,20 +136,6 @@ def _stays(changed: torch.Tensor, axis: int, at: int, *, exactly: bool) -> bool:
     """Tell whether only this place of an axis changed, or it and later ones."""
     each = changed.movedim(axis, 0).flatten(1).any(1) if changed.ndim > 1 else changed
     return not bool(each[:at].any()) and not (exactly and bool(each[at + 1 :].any()))
-
-
-def same_order(values: np.ndarray, scores: np.ndarray) -> bool:
-    """Tell whether values rise where scores rise, and are equal where scores are, in each row."""
-    if values.shape != scores.shape or not np.isfinite(values).all():
-        return False
-    if values.shape[1] == 1:  # one value a sample: across samples
-        values, scores = values.reshape(1, -1), scores.reshape(1, -1)
-    order = scores.argsort(axis=1, kind="stable")
-    rise = np.diff(np.take_along_axis(scores, order, 1), axis=1)
-    grown = np.diff(np.take_along_axis(values, order, 1), axis=1)
-    tie = rise <= NEAR * np.abs(scores).max(initial=1e-30)
-    size = np.abs(values).max(initial=1e-30)
-    return bool((np.abs(grown[tie]) <= NEAR * size).all() and (grown[~tie] > 0).all())
 
 
 def affine_in(

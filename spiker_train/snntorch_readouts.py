@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from .snntorch_answer import Answer, Answers, Returned, returned
+from .snntorch_answer import Answer, Answers
 from .snntorch_flow import Trace, TraceError
 from .snntorch_graph import output_of
+from .snntorch_returned import Returned, returned
 
 __all__ = ["choose"]
 
