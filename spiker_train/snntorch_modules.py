@@ -16,7 +16,7 @@ from .snntorch_cells import read_neurons
 from .snntorch_example import follow, follow_longer, lead_of, neurons_of
 from .snntorch_flow import INPUT
 from .snntorch_graph import check_reached, edges_of, notes_of
-from .snntorch_readouts import choose
+from .snntorch_readouts import choose, in_groups
 
 __all__ = ["ImportReport", "from_snntorch", "from_snntorch_with_report"]
 
@@ -53,6 +53,7 @@ def from_snntorch(
     *,
     example: Any = None,
     readout: str | None = None,
+    groups: int | None = None,
     output: str | None = None,
     values: tuple[int, int] = (0, 1),
     input_scale: float = 1.0,
@@ -85,6 +86,9 @@ def from_snntorch(
     readout : str, optional
         How the last layer answers: see :data:`~spiker_hdl.model.READOUTS`. Where none is given, as
         what ``forward`` returns says, which the report repeats.
+    groups : int, optional
+        Number of classes, where each is a group of neurons that are summed outside of ``forward``:
+        ``num_classes`` of snnTorch's losses with ``population_code=True``.
     output : str, optional
         Name in the module of the neurons that answer; those returned where none is given.
     values : (int, int)
@@ -105,15 +109,15 @@ def from_snntorch(
         meaning here.
     """
     return from_snntorch_with_report(
-        module, example=example, readout=readout, output=output, values=values,
+        module, example=example, readout=readout, groups=groups, output=output, values=values,
         input_scale=input_scale, name=name, unrolled=unrolled,
     )[0]  # fmt: skip
 
 
 def from_snntorch_with_report(
     module: nn.Module, *, example: Any = None, readout: str | None = None,
-    output: str | None = None, values: tuple[int, int] = (0, 1), input_scale: float = 1.0,
-    name: str = "network", unrolled: int = UNROLLED,
+    groups: int | None = None, output: str | None = None, values: tuple[int, int] = (0, 1),
+    input_scale: float = 1.0, name: str = "network", unrolled: int = UNROLLED,
 ) -> tuple[SpikingNetwork, ImportReport]:  # fmt: skip
     """Make a network as :func:`from_snntorch` does, and an account of what was folded.
 
@@ -137,6 +141,8 @@ def from_snntorch_with_report(
     edges = {one: edges_of(one, parts[one], trace, cells[one], first, unrolled) for one in labels}
     finder = Answers(trace, lead_of(neurons), lambda: follow_longer(module, neurons, trace))
     answers, notes = choose(trace, edges, finder, output, readout)
+    if groups is not None:
+        in_groups(answers, groups)
     check_reached(parts, edges, _read(answers))
     connections = []
     for label in labels:

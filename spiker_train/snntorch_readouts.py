@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from spiker_hdl.model.check import check_int
+
 from .snntorch_answer import Answer, Answers
 from .snntorch_flow import Trace, TraceError
 from .snntorch_graph import output_of
 from .snntorch_returned import Returned, returned
 
-__all__ = ["choose"]
+__all__ = ["choose", "in_groups"]
 
 
 def choose(
@@ -143,3 +145,24 @@ def _of_each(found: list[Answer], notes: list[str]) -> list[Answer]:
             if one is not best
         ]
     return answers
+
+
+def in_groups(answers: list[Answer], groups: int) -> None:
+    """Let the one answer be of groups of neurons.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the number is none, or there is no one answer of neurons that are not yet in groups.
+    """
+    check_int("Groups", groups, 1, 2**20)
+    one = answers[0]
+    if len(answers) > 1:
+        raise ValueError("Groups must be of one layer that answers: name it, output=...")
+    if one.head is not None or one.groups not in {None, groups}:
+        raise ValueError(
+            f"Groups must be of neurons that answer by themselves, not where {one.why}"
+        )
+    if one.groups is None:
+        one.groups = groups
+        one.why += f"; groups={groups} sums those of neighbours"

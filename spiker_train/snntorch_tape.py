@@ -91,18 +91,18 @@ class Tape:
         its, named = self._kept(args), self._kept(kwargs)
         first = next(refs_in(its), None)
         target = its[0] if its and isinstance(its[0], Ref) else None
-        in_place = _writes(name) and target is not None
-        same = in_place or name in MOVING or name in SAME
+        written = target if _writes(name) else None
+        same = written is not None or name in MOVING or name in SAME
         entry = len(self.entries)
         root = self.entries[first.entry].root if same and first is not None else entry
         floating = isinstance(result, torch.Tensor) and result.is_floating_point()
         self.entries.append(
-            Operation(func, name, its, named, floating, in_place, root, where(), module)
+            Operation(func, name, its, named, floating, written is not None, root, where(), module)
         )
-        if in_place:
+        if written is not None:
             for one in (args[0], result):
                 if isinstance(one, Traced):
-                    one.node = target
+                    one.node = written
         elif isinstance(result, Traced):
             result.node = Ref(entry)
         elif isinstance(result, tuple | list):

@@ -486,6 +486,7 @@ def across(r):
 
 
 REFUSED = {
+    "negative records": (lambda r: -stack(r.spk), "what neg makes of them"),
     "squared": (squared, "what pow makes of them"),
     "least": (least, "what min makes of them"),
     "negated": (negated, "what neg makes of them"),
@@ -560,6 +561,30 @@ def test_groups_in_each_step_are_groups():
     assert [(one.kind, one.groups) for one in net.readouts] == [("count", 2)]
     check_order(*answered(net, module, spikes(), lambda one: one[0].sum(0)))
     assert "potentials of 'lif2' in 2 groups are returned in each step" in report.notes[0]
+
+
+def test_groups_that_are_summed_elsewhere_are_named():
+    module, x = Net(lambda r: stack(r.spk)), spikes()
+    net, report = from_snntorch_with_report(module, groups=3)
+    assert [(one.kind, one.groups) for one in net.readouts] == [("count", 3)]
+    assert report.readouts["layer2"].endswith("counts them; groups=3 sums those of neighbours")
+    losses_own = losses.LossFunctions("mean", None)
+    check_order(*answered(net, module, x, lambda one: losses_own._population_code(one, 3, OUT)))
+    assert from_snntorch(Net(coded), groups=3).readouts == net.readouts
+    for bad, error, message in (
+        (4, ValueError, "Readout 'layer2': groups must be a divisor of the 6 neurons of 'layer2'"),
+        (0, ValueError, "Groups must be in 1..1048576, not 0"),
+        ("3", TypeError, "Groups must be an int"),
+    ):
+        with pytest.raises(error, match=f"^{re.escape(message)}"):
+            from_snntorch(Net(lambda r: stack(r.spk)), groups=bad)
+    with pytest.raises(ValueError, match=r"^Groups must be of neurons that answer by themselves"):
+        from_snntorch(Net(coded), groups=2)
+    with pytest.raises(ValueError, match=r"^Groups must be of neurons that answer by themselves"):
+        from_snntorch(Net(HEADS["of a mean"][0], linear()), groups=2)
+    more = {"fc3": nn.Linear(HIDDEN, 1), "lif3": snn.Leaky(beta=0.9)}
+    with pytest.raises(ValueError, match=r"^Groups must be of one layer that answers: name it"):
+        from_snntorch(Forked(None, more), groups=3)
 
 
 def test_groups_that_are_not_neighbours_are_a_head():
