@@ -3,6 +3,7 @@
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from amaranth import Shape
 
@@ -14,7 +15,17 @@ from spiker_hdl.rtl.stepper import state_layout
 
 from .target import FAMILIES, Target
 
-__all__ = ["FitError", "Need", "advice", "board_need", "check_fit", "find_lanes", "need"]
+__all__ = [
+    "Fit",
+    "FitError",
+    "Need",
+    "advice",
+    "board_need",
+    "check_fit",
+    "find_fit",
+    "find_lanes",
+    "need",
+]
 
 SHALLOW, SMALL = 64, 2048
 """Words, and bits, of a memory that may as well lie in look-up tables."""
@@ -232,11 +243,74 @@ def find_lanes(target: Target, network: Network, mapping: Mapping | None = None)
     return None
 
 
-def advice(target: Target, network: Network, mapping: Mapping | None = None) -> str:
-    """Return what would fit instead."""
+@dataclass(frozen=True)
+class Fit:
+    """How a network likely fits on a board.
+
+    Members
+    -------
+    lanes : int
+        Most accumulators side by side in a population.
+    huge : tuple of str
+        Populations whose weights lie in large memories without contents, and must be loaded.
+    """
+
+    lanes: int
+    huge: tuple[str, ...] = ()
+
+    def mapping(self, network: Network, **changes: Any) -> Mapping:
+        """Return the mapping that this is; ``changes`` are fields that are to be others."""
+        mapping = Mapping.folded(network, self.lanes, **changes)
+        return mapping.opened(network, (), self.huge) if self.huge else mapping
+
+
+def find_fit(target: Target, network: Network, mapping: Mapping | None = None) -> Fit | None:
+    """Return how a network likely fits on a board, in block RAM or else in memory to be loaded.
+
+    Large memories without contents are considered only where block RAM does not do, since a board
+    that has weights there holds no network before one is loaded: populations with the most bits
+    of weights go there first.
+
+    Parameters
+    ----------
+    target : Target
+    network : Network
+    mapping : Mapping, optional
+        What else is to be as it is there.
+
+    Returns
+    -------
+    Fit or None
+        None where nothing will do.
+    """
     lanes = find_lanes(target, network, mapping)
     if lanes is not None:
-        return f"--lanes {lanes} likely fits"
+        return Fit(lanes)
+    if not target.capacity.sprams:
+        return None
+    mapping = Mapping.default(network) if mapping is None else mapping
+    bits = {
+        population.name: sum(
+            projection.synapses.values.size * projection.width
+            for projection in network.into(population.name)
+        )
+        for population in network.populations
+    }
+    order = sorted((name for name in bits if bits[name]), key=lambda name: (-bits[name], name))
+    for count in range(1, len(order) + 1):
+        huge = tuple(order[:count])
+        lanes = find_lanes(target, network, mapping.opened(network, (), huge))
+        if lanes is not None:
+            return Fit(lanes, huge)
+    return None
+
+
+def advice(target: Target, network: Network, mapping: Mapping | None = None) -> str:
+    """Return what would fit instead."""
+    fit = find_fit(target, network, mapping)
+    if fit is not None:
+        memories = "".join(f" --huge {name}" for name in fit.huge)
+        return f"--lanes {fit.lanes}{memories} likely fits"
     mapping = Mapping.default(network) if mapping is None else mapping
     widest = max(one.width for one in network.projections)
     narrow = _folded(network, mapping, 1)

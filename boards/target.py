@@ -12,6 +12,9 @@ __all__ = ["FAMILIES", "USB_HZ", "Capacity", "Family", "Pin", "Target"]
 USB_HZ = 48_000_000
 """What the wires of USB are sampled with at full speed: four times a bit."""
 
+USB_BYTES = 19 * 64 * 1000
+"""Bytes a second of bulk data at full speed: 19 packets of 64 in a millisecond (USB 2.0, 5.8.4)."""
+
 TOLERANCE = 0.02
 """How far a UART's clock may be off, as a share: half of what ten bits bear."""
 
@@ -217,6 +220,17 @@ class Target:
             return f"mailbox of the ARM; alone: {self.baud:,} baud, {self.link}"
         carrier = f"{self.baud:,} baud" if self.usb is None else "12 Mbit/s"
         return f"{carrier}, {self.link}"
+
+    @property
+    def bytes_per_second(self) -> int | None:
+        """Bytes that the link carries each way in a second, at most.
+
+        None for the mailbox of a Zynq, whose speed is that of the program on the ARM.
+        """
+        if self.zynq:
+            return None
+        # A UART sends ten bits for each byte.
+        return self.baud // 10 if self.usb is None else USB_BYTES
 
     def check_clock(self, frequency: float) -> None:
         """Raise :exc:`ValueError` where the link cannot be had at a clock, in Hz."""

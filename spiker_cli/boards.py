@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from spiker_boards.catalog import BOARDS
-from spiker_boards.fit import board_need, find_lanes
+from spiker_boards.fit import board_need, find_fit
+from spiker_boards.rate import typical_rate
 from spiker_boards.target import Target
 from spiker_hdl.model import Mapping, Network
 
@@ -22,26 +23,34 @@ def boards(networks: list[Path], json: Path | None) -> int:
     found = [_described(one, opened) for one in BOARDS.values()]
     if write_json(json, {"boards": found}):
         return 0
-    titles = ["board", "device", "clock", "look-up tables", "block RAMs", "makes", *opened]
     columns(
         "Boards; nobody here has had one in hand",
-        titles,
-        ([*_row(one), *(_fits(one["fits"][name]) for name in opened)] for one in found),
+        ["board", "device", "clock", "look-up tables", "block RAMs", "makes", "link"],
+        ([*_row(one), one["link"]] for one in found),
     )
-    columns("Links", ["board", "link"], ([one["name"], one["link"]] for one in found))
+    if opened:
+        columns(
+            "What likely fits (SPRAM holds weights once spiker load has put them there), and samples "
+            "a second that the link lets through at most",
+            ["board", *opened],
+            ([one["name"], *(_fits(one["fits"][name]) for name in opened)] for one in found),
+        )
     return 0
 
 
 def _described(target: Target, networks: dict[str, Network]) -> dict[str, Any]:
     fits = {}
     for name, network in networks.items():
-        lanes = find_lanes(target, network)
-        mapping = Mapping.folded(network, lanes or 1)
+        fit = find_fit(target, network)
+        mapping = Mapping.folded(network, 1) if fit is None else fit.mapping(network)
         estimate = board_need(target, network, mapping)
         fits[name] = {
-            "lanes": lanes,
+            "lanes": None if fit is None else fit.lanes,
+            "huge": [] if fit is None else [*fit.huge],
             "luts": estimate.luts,
             "block_rams": estimate.block_rams,
+            "sprams": estimate.sprams,
+            "link_rate": typical_rate(target, network, mapping).to_json(),
         }
     return {
         "name": target.name,
@@ -72,4 +81,9 @@ def _row(one: dict[str, Any]) -> Iterable[str]:
 
 
 def _fits(fit: dict[str, Any]) -> str:
-    return "no" if fit["lanes"] is None else f"{fit['lanes']} lanes"
+    if fit["lanes"] is None:
+        return "no"
+    most = fit["link_rate"]["samples_per_second"]
+    memory = " + SPRAM" if fit["huge"] else ""
+    rate = "as the ARM's program" if most is None else f"{most:,.0f}/s"
+    return f"{fit['lanes']} lanes{memory}, {rate}"

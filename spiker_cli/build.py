@@ -7,7 +7,8 @@ import numpy as np
 
 from spiker_boards.building import build_board
 from spiker_boards.catalog import find_board
-from spiker_boards.fit import find_lanes
+from spiker_boards.fit import Fit, find_fit
+from spiker_boards.rate import LinkRate, link_rate
 from spiker_boards.target import Target
 from spiker_boards.tools import find_tools
 from spiker_hdl.model import Mapping, Network
@@ -57,9 +58,13 @@ def build(
     spikes, source = _samples(network, data)
     frequency = None if clock is None else round(clock * 1e6)
 
+    encoding = Encoding.of(network) if encoded else None
+
     def extra() -> dict[str, Any]:
         cycles = predict(network, spikes, mapping=mapping).cycles
-        return {"timing": {"samples": len(cycles), "data": source, "cycles": float(cycles.mean())}}
+        rate = link_rate(target, network, mapping, spikes, encoding)
+        timing = {"samples": len(cycles), "data": source, "cycles": float(cycles.mean())}
+        return {"timing": timing, "link_rate": rate.to_json()}
 
     steps = [*("synthesis", "place and route", "packing")] if tools else ["project"]
     with progress(f"{path.name} for {target.title}, steps", len(steps)) as advance_bar:
@@ -76,7 +81,7 @@ def build(
             target,
             output,
             mapping=mapping,
-            encoding=Encoding.of(network) if encoded else None,
+            encoding=encoding,
             frequency=frequency,
             seed=seed,
             progress=step,
@@ -104,12 +109,10 @@ def _mapping(
         network, form=mapping.form, word=mapping.word
     ):
         return open_mapping(network, mapping, writable, huge)
-    most = find_lanes(target, network, open_mapping(network, mapping, writable, huge))
-    if most is None:
-        # Refused by what builds, with what is short.
-        most = 1
-    mapping = Mapping.folded(network, most, form=mapping.form, word=mapping.word)
-    return open_mapping(network, mapping, writable, huge)
+    # What fits nowhere is refused by what builds, with what is short.
+    fit = find_fit(target, network, open_mapping(network, mapping, writable, huge)) or Fit(1)
+    mapping = Mapping.folded(network, fit.lanes, form=mapping.form, word=mapping.word)
+    return open_mapping(network, mapping, writable, [*(huge or ()), *fit.huge])
 
 
 def _samples(network: Network, data: str | None) -> tuple[Any, str]:
@@ -156,10 +159,19 @@ def rows(report: dict[str, Any], target: Target) -> list[tuple[str, Any]]:
         found.append(("clock", f"{clock / 1e6:g} MHz; {target.kind.vendor} says whether it is met"))
     found += [
         ("cycles a sample", f"{cycles:,.0f} ({report['timing']['data']})"),
-        ("time a sample", f"{cycles / clock * 1e6:,.1f} us, but for the link's"),
+        ("time a sample", f"{cycles / clock * 1e6:,.1f} us of computing, the link not counted"),
         ("link", target.path),
+        ("through the link", str(LinkRate(**report["link_rate"]))),
         ("built in", f"{report['seconds']:g} s"),
     ]
+    loaded = [
+        name for name, core in report["mapping"]["cores"].items() if core["weights"] == "huge"
+    ]
+    if loaded:
+        found.append((
+            "to be loaded",
+            f"weights of {', '.join(loaded)} lie in SPRAM, which no bitstream fills: spiker load",
+        ))
     if not target.touched:
         found.append(("untouched", "nobody here has had this board in hand"))
     return found

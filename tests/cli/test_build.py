@@ -14,7 +14,7 @@ from small import make_network
 
 from spiker_boards.building import BUILD, build_board, read_build
 from spiker_boards.catalog import BOARDS, find_board
-from spiker_boards.fit import check_fit, find_lanes, need
+from spiker_boards.fit import Fit, check_fit, find_fit, find_lanes, need
 from spiker_boards.flow import with_dfu_suffix
 from spiker_boards.programming import program_board
 from spiker_boards.zynq import write_ip
@@ -383,7 +383,8 @@ def test_what_cannot_fit_is_refused_before_anything_runs(tools, refused, tmp_pat
 @pytest.mark.parametrize(
     "board, network, lanes, message",
     [
-        ("icebreaker", "mnist", 8, "block RAMs of 30: no width of weights does; `spiker boards"),
+        ("tang_nano_9k", "mnist", 8, "block RAMs of 26: weights of 3 bits and --lanes 1 may fit"),
+        ("icebreaker", "mnist", 8, "block RAMs of 30: --lanes 2 --huge hidden likely fits"),
         # Place and route says: 7,151 look-up tables.
         ("icebreaker", "digits", 32, "look-up tables of 5,280: --lanes 2 likely fits"),
         ("icebreaker", "digits", 4, None),
@@ -445,6 +446,12 @@ def test_lanes_that_fit_are_as_many_as_may_be():
     assert find_lanes(BOARDS["ulx3s_45f"], digits) == 32
     assert find_lanes(BOARDS["icebreaker"], mnist) is None
     assert find_lanes(BOARDS["icebreaker"], load("networks/mnist_14x14.spiker")) is None
+    # What block RAM does not hold, SPRAM may; but only where there is any.
+    assert find_fit(BOARDS["icebreaker"], mnist) == Fit(2, ("hidden",))
+    assert find_fit(BOARDS["icebreaker"], load("networks/mnist_14x14.spiker")).huge == ("hidden",)
+    assert find_fit(BOARDS["icebreaker"], digits).huge == ()
+    assert find_fit(BOARDS["tang_nano_9k"], mnist) is None
+    assert find_fit(BOARDS["icebreaker"], make_network(200_000, {})) is None
     small = find_lanes(BOARDS["icebreaker"], digits)
     assert small < find_lanes(BOARDS["tang_nano_20k"], digits)
 
@@ -474,7 +481,7 @@ def test_lanes_are_chosen_for_the_memories_that_are_asked_for(tools, spiker, tmp
     given = ["build", tmp_path / "wide.spiker", "--board", "icebreaker", "-o", tmp_path / "made"]
     for how in (["--huge", "hidden"], ["--writable", "all"]):
         assert "enough" in spiker(*given, *how)[2]
-    assert [(one.lanes, one.weights) for one in asked] == [(2, "huge"), (1, "auto")]
+    assert [(one.lanes, one.weights) for one in asked] == [(2, "huge"), (2, "huge")]
     assert all(one.writable for one in asked)
 
 
