@@ -203,17 +203,17 @@ def commit() -> str | None:
 
 
 def show_area(point: Point, name: str, taken: dict) -> None:
-    peer = point.peer
+    peer, luts = point.peer, taken["luts"] + taken["memory_luts"]
     print(f"\n{point.name}, {name}")
-    print("           LUT    INV     FF  CARRY  RAMB18  DSP  LUT RAM")
+    print("           LUT    INV     FF  CARRY  RAMB18  DSP  of the LUT, memory")
     print(
-        f"  ours   {taken['luts']:>5} {taken['inverters']:>6} {taken['flip_flops']:>6} "
+        f"  ours   {luts:>5} {taken['inverters']:>6} {taken['flip_flops']:>6} "
         f"{taken['carries']:>6} {taken['block_rams']:>7} {taken['dsps']:>4} "
         f"{taken['memory_luts']:>8}"
     )
     carries = "?" if peer.carries is None else peer.carries
     print(f"  Spiker {peer.luts:>5}      ? {peer.flip_flops:>6} {carries:>6} {peer.block_rams:>7}")
-    print(f"  Spiker's LUT are {peer.luts / taken['luts']:.2f} times as many")
+    print(f"  Spiker's LUT are {peer.luts / luts:.2f} times as many")
     print("  activity   hidden     cycles   Spiker  ratio  mismatches", flush=True)
 
 

@@ -51,7 +51,7 @@ PLACES = {
 
 TITLES = {
     "cycles": "mean latency, clock cycles",
-    "luts": "LUT (xc7)",
+    "all_luts": "LUT, with those used as memory (xc7)",
     "block_rams": "block RAM of 18 kbit",
     "error": "test error, %",
 }
@@ -63,7 +63,7 @@ def draw(points: Sequence[dict]) -> Figure:
     Parameters
     ----------
     points : sequence of dict
-        Each with lanes, banks, weights, accuracy, cycles, luts and block_rams.
+        Each with lanes, banks, weights, accuracy, cycles, all_luts and block_rams.
     """
     rows = [{**one, "error": 100 * (1 - one["accuracy"])} for one in points]
     figure = Figure(figsize=(14.0, 5.4), layout="constrained")
@@ -71,7 +71,7 @@ def draw(points: Sequence[dict]) -> Figure:
     colours = _assign([one["lanes"] for one in rows], COLOURS)
     marks = _assign([one["weights"] for one in rows], MARKS)
     for axis, (x, y) in zip(
-        axes, (("cycles", "luts"), ("cycles", "error"), ("block_rams", "error")), strict=True
+        axes, (("cycles", "all_luts"), ("cycles", "error"), ("block_rams", "error")), strict=True
     ):
         for one in rows:
             axis.scatter(
@@ -132,7 +132,7 @@ def _peers(axis: Axes, x: str, y: str) -> None:
     for peer in PEERS:
         known = {
             "cycles": peer.cycles,
-            "luts": peer.luts,
+            "all_luts": peer.luts,
             "block_rams": peer.block_rams,
             "error": None if peer.accuracy is None else 100 * (1 - peer.accuracy),
         }

@@ -30,8 +30,8 @@ def boards(networks: list[Path], json: Path | None) -> int:
     )
     if opened:
         columns(
-            "What likely fits (SPRAM holds weights once spiker load has put them there), and samples "
-            "a second that the link lets through at most",
+            "What likely fits (weights in SPRAM must be loaded), and samples a second that the "
+            "link lets through at most",
             ["board", *opened],
             ([one["name"], *(_fits(one["fits"][name]) for name in opened)] for one in found),
         )

@@ -83,6 +83,11 @@ class Area:
     sprams: int = 0
     dsps: int = 0
 
+    @property
+    def all_luts(self) -> int:
+        """Look-up tables with logic and those that are memory: what a device must have."""
+        return self.luts + self.memory_luts
+
     def to_json(self) -> dict[str, Any]:
         """Return the counts in what JSON can hold."""
         return asdict(self)

@@ -197,7 +197,7 @@ def test_the_command_lists_them(spiker, network_file):
     assert ice["link_rate"]["bytes_in"] == 4 * 25 * 4 + 8 * 12
     code, out, _ = spiker("boards", network_file, "networks/mnist.spiker")
     assert "2 lanes + SPRAM, 202/s" in out
-    assert "spiker load" in out
+    assert "weights in SPRAM must be loaded" in out
     assert found["ulx3s_85f"]["fits"]["mnist"]["lanes"] == 128
     assert found["icebreaker"]["fits"]["small"]["lanes"] >= 1
     assert found["pynq_z2"]["makes"] == "project for Vivado"
