@@ -24,6 +24,7 @@ def importer(
     writer: str,
     state: Path | None,
     readout: str | None,
+    groups: int | None,
     levels: int,
     shape: str | None,
 ) -> int:
@@ -38,7 +39,7 @@ def importer(
         raise ValueError(f"Output must be a .safetensors file, not {output.name}")
     if not 2 <= levels <= 2**16:
         raise ValueError(f"Levels of input values must be 2 to 65536, not {levels}")
-    read, options = _reader(source, state, dt, rule, writer, shape)
+    read, options = _reader(source, state, dt, rule, writer, groups, shape)
     if readout is not None:
         options["readout"] = readout
     if read is not _spiker:
@@ -63,6 +64,7 @@ def _reader(
     dt: float | None,
     rule: str | None,
     writer: str,
+    groups: int | None,
     shape: str | None,
 ) -> tuple[Any, dict[str, Any]]:
     kind = "json" if source.endswith(".json") else "nir" if ":" not in source else "module"
@@ -71,6 +73,7 @@ def _reader(
         "--rule": (rule is not None, "nir"),
         "--writer": (writer != "nir", "nir"),
         "--state": (state is not None, "json"),
+        "--groups": (groups is not None, "module"),
         "--shape": (shape is not None, "module"),
     }
     of = {"nir": "a NIR file", "json": "a configuration of Spiker", "module": MODULE}
@@ -83,7 +86,7 @@ def _reader(
         if not Path(source).is_file():
             raise ValueError(f"Source must be a NIR file, {MODULE} or a .json file, not {source!r}")
         return _nir, {"dt": dt, "rule": rule, "writer": writer}
-    return _module, {"shape": shape}
+    return _module, {"shape": shape, "groups": groups}
 
 
 def _widths(report: Any) -> list[Any]:

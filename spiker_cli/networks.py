@@ -128,6 +128,9 @@ def import_(
     readout: Annotated[
         str | None, typer.Option(help="How the output answers; see the documentation.")
     ] = None,
+    groups: Annotated[
+        int | None, typer.Option(help="MODULE:OBJECT: classes of a population code.")
+    ] = None,
     levels: Annotated[int, typer.Option(help="Number of values of an input; 2 for spikes.")] = 2,
     shape: Annotated[
         str | None, typer.Option(help="MODULE:OBJECT: what its forward takes, such as 25x1x784.")
@@ -145,7 +148,7 @@ def import_(
         spiker import my_model:build --shape 25x1x784 -o model.safetensors
         spiker import spiker.json --state trained.pt -o model.safetensors
     """
-    call("importer", source, output, dt, rule, writer, state, readout, levels, shape)
+    call("importer", source, output, dt, rule, writer, state, readout, groups, levels, shape)
 
 
 def quantize(

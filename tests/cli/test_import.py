@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from spiker_train import load_real
+
 pytest.importorskip("snntorch")
 
 MODEL = '''
@@ -58,6 +60,15 @@ def real(spiker, model_directory, tmp_path, monkeypatch):
     assert "layer1: Leaky 'lif1'" in out
     assert f"spiker quantize {path}" in said
     return path
+
+
+def test_a_population_code_becomes_groups(spiker, model_directory, tmp_path, monkeypatch):
+    monkeypatch.chdir(model_directory)
+    path = tmp_path / "real.safetensors"
+    code, out, _ = spiker("import", "tutorial_model:Net", "--groups", "5", "-o", path)
+    assert code == 0
+    assert out.endswith("snnTorch counts them; groups=5 sums those of neighbours\n")
+    assert load_real(path).readouts[0].groups == 5
 
 
 def test_a_model_becomes_hardware_that_answers_as_the_integers(spiker, real, tmp_path):
@@ -135,6 +146,11 @@ def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
             "--dt must be for a NIR file, not for tutorial_model",
         ),
         (["tutorial_model:Net", "--levels", "1"], "Levels of input values must be 2 to 65536"),
+        (
+            ["tutorial_model:Net", "--groups", "4"],
+            "Readout 'layer2': groups must be a divisor of the 10 neurons of 'layer2', not 4",
+        ),
+        (["missing.nir", "--groups", "2"], "--groups must be for MODULE:OBJECT, not for missing"),
         (["missing.nir"], "Source must be a NIR file, MODULE:OBJECT or a .json file, not 'missing"),
         (["missing.json"], "Source must be a file that is there, not missing.json"),
         ([":"], "Source must be MODULE:OBJECT, such as my_model:net, not ':'"),
