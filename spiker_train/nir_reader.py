@@ -94,6 +94,7 @@ class Reader:
             readouts.setdefault((owner, kind), Readout(owner, kind))
         _close(self.links, [one.name for one in inputs])
         self._describe(inputs)
+        self.lines += [_answers(one, readout) for one in readouts.values()]
         network = SpikingNetwork(
             inputs=inputs,
             layers=self.layers,
@@ -159,6 +160,15 @@ class Reader:
         for one in self.links:
             late = f", {one.delay} step{'s' * (one.delay > 1)} late" if one.delay else ""
             self.lines.append(f"{one.source!r} to {one.target!r}: {one.folded}{late}")
+
+
+def _answers(readout: Readout, told: str | None) -> str:
+    """Say how a layer answers, and why."""
+    why = f"readout={told!r} says so"
+    if told is None:
+        what = "spikes" if readout.kind == "count" else "values"
+        why = f"its {what} reach an output, and NIR does not say how they are read"
+    return f"{readout.population} answers: {readout.kind}: {why}"
 
 
 def _shape(shape: Shape) -> Any:

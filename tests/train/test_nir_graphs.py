@@ -281,6 +281,14 @@ def test_the_report_says_what_became_of_it():
         "LIF 'n' is layer 'n': Lif, threshold by neuron, reset_value by neuron, "
         "decay by neuron, reset value",
         "'x' to 'n': Affine 'w' folded into a dense projection of 10 to 12 with 120 weights",
+        "n answers: count: its spikes reach an output, and NIR does not say how they are read",
+    )
+    told = from_nir_with_report(made, dt=DT, readout="sum")[1].lines[-1]
+    assert told == "n answers: sum: readout='sum' says so"
+    held = from_nir_with_report(chain(neurons("LI")), dt=DT)[1].lines[-1]
+    assert (
+        held
+        == "n answers: last: its values reach an output, and NIR does not say how they are read"
     )
 
 
