@@ -73,13 +73,26 @@ class _Tests(Arithmetic):
         chosen = test if test.dtype == torch.bool else test.detach() > 0.5
         return torch.where(chosen, self._operand(yes, test), self._operand(no, test))
 
+    # At a tie torch.maximum passes half of the gradient to each side. As with torch.clamp, what is
+    # at its bound has all of it here: there a neuron at its floor always lies.
+
     def maximum(self, x, y):
-        x = self._operand(x, y)
-        return torch.maximum(x, self._operand(y, x))
+        x, y = self._ordered(x, y)
+        return torch.where(x < y, y, x)
+
+    def _minimum(self, x, y):
+        x, y = self._ordered(x, y)
+        return torch.where(x > y, y, x)
 
     def clamp(self, x, low, high):
         x = self._operand(x, low if isinstance(low, torch.Tensor) else high)
-        return torch.minimum(self.maximum(x, low), self._operand(high, x))
+        return self._minimum(self.maximum(x, low), high)
+
+    def _ordered(self, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return two operands as tensors, first the one that has the gradient at a tie."""
+        x = self._operand(x, y)
+        y = self._operand(y, x)
+        return (y, x) if y.requires_grad and not x.requires_grad else (x, y)
 
 
 class Tensors(_Tests):
