@@ -27,6 +27,7 @@ import numpy as np
 from ..base import FileError, read_bytes, reader, reading, shown, strict_json
 from ..base.reading import allowed
 from .arithmetic import Decay
+from .check import shown
 from .contents import FORMAT, HEADER, MOST_TEXT, PARTS, VERSION, parse
 from .graph import Population
 from .mapping import Mapping
@@ -85,7 +86,7 @@ def _plain(value: Any, what: str) -> Any:
     if value is not None and type(value) not in {bool, int, str}:
         raise TypeError(
             f"{what} must be an int, a bool, a string, None, a Decay or a tuple of such to be "
-            f"saved, not {value!r}"
+            f"saved, not {shown(value)}"
         )
     return value
 

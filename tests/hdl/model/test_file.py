@@ -297,7 +297,7 @@ def test_load_rejects_neurons(neurons, error, message, tmp_path):
         load(path, neurons=neurons)
 
 
-@pytest.mark.parametrize("value", [0.5, float("nan"), [1], {"a": 1}, b"x", np.int64(1), object])
+@pytest.mark.parametrize("value", [0.5, float("nan"), [0.5], {"a": 1}, b"x", np.float64(1), object])
 def test_what_a_file_cannot_hold_is_refused_when_saved(value, tmp_path):
     path = tmp_path / "own.spiker"
     with pytest.raises(
