@@ -27,7 +27,6 @@ import numpy as np
 from ..base import FileError, read_bytes, reader, reading, shown, strict_json
 from ..base.reading import allowed
 from .arithmetic import Decay
-from .check import shown
 from .contents import FORMAT, HEADER, MOST_TEXT, PARTS, VERSION, parse
 from .graph import Population
 from .mapping import Mapping
