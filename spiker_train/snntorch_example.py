@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from .snntorch_cells import NAMES, STATES, is_neuron, states
-from .snntorch_flow import RunError, Trace, TraceError
+from .snntorch_flow import RunError, Trace, Traced, TraceError
 from .snntorch_maps import convert
+from .snntorch_state import holds, kept, samples_of
 from .snntorch_trace import Tracer
 
 __all__ = ["follow", "follow_longer", "lead_of", "neurons_of"]
@@ -42,9 +43,9 @@ def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any) -> Tr
     chain = _chain(module, neurons)
     forward: Callable = module if chain is None else _in_turn(chain)
 
-    def run(given: torch.Tensor, more: tuple) -> Trace:
+    def run(given: torch.Tensor, more: tuple, streams: bool) -> Trace:
         tracer = Tracer(neurons, convert, states, chain=chain is not None, lead=lead)
-        return tracer.run(module, forward, given, more)
+        return tracer.run(module, _in_steps(forward) if streams else forward, given, more)
 
     if example is not None:
         many = example if isinstance(example, tuple) else (example,)
@@ -59,6 +60,8 @@ def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any) -> Tr
     shapes = [(steps, samples, size), (LONGEST, samples, size), (samples, size)]
     if chain is not None and lead == 1:
         shapes = [(samples, size)]
+    elif samples not in (sizes := samples_of(module)):
+        shapes += [shape for one in sizes for shape in [(steps, one, size), (one, size)]]
     refused: list[TraceError] = []
     static = False
     for shape in shapes:
@@ -95,8 +98,33 @@ def follow_longer(module: nn.Module, neurons: dict[nn.Module, str], trace: Trace
 
 
 def _attempt(run: Callable, module: nn.Module, given: torch.Tensor, more: tuple) -> Trace:
+    """Run the module, in steps if a call of it is one; leave nothing in it."""
+    with kept(module) as state:
+        trace = _tried(run, module, given, more)
+        left = [one for one in state.replaced(Traced) if one.left_over]
+        streams = trace.static and holds(module, Traced)
+    streams = streams and all(len(calls) == 1 for calls in trace.calls.values())
+    if not (left or streams):
+        return trace
+    with kept(module):
+        for one in left:
+            one.clear()
+        if streams:
+            given = torch.zeros(GUESSED[0], *given.shape, dtype=given.dtype)
+        trace = _tried(run, module, given, more, streams)
+    names = ", ".join(sorted({repr(one.key) for one in left}))
+    if names:
+        trace.notes.append(f"state that an earlier run left in {names} is taken as zero")
+    if streams:
+        trace.notes.append("each call of forward is a step: its state is kept between them")
+    return trace
+
+
+def _tried(
+    run: Callable, module: nn.Module, given: torch.Tensor, more: tuple, streams: bool = False
+) -> Trace:
     try:
-        return run(given, more)
+        return run(given, more, streams)
     except TraceError:
         raise
     except Exception as error:
@@ -104,6 +132,24 @@ def _attempt(run: Callable, module: nn.Module, given: torch.Tensor, more: tuple)
             f"{type(module).__name__} must run on zeros of the shape {tuple(given.shape)}, not "
             f"fail with {type(error).__name__}: {error}; give an example of what its forward takes"
         ) from error
+
+
+def _in_steps(forward: Callable) -> Callable:
+    """Return what calls a module once in each step, and stacks what it returns."""
+
+    def stepped(given: torch.Tensor, *more: Any) -> Any:
+        return _stacked([forward(one, *more) for one in given.unbind(0)])
+
+    return stepped
+
+
+def _stacked(steps: list[Any]) -> Any:
+    first = steps[0]
+    if isinstance(first, torch.Tensor):
+        return torch.stack(steps)
+    if isinstance(first, tuple | list):
+        return tuple(_stacked(list(each)) for each in zip(*steps, strict=True))
+    return steps
 
 
 def _chain(module: nn.Module, neurons: dict) -> list[tuple[str, nn.Module]] | None:

@@ -116,6 +116,8 @@ class Trace:
         All that was computed.
     example : tuple
         What the module was given.
+    notes : list of str
+        What else a report says.
     """
 
     calls: dict[str, list[Call]] = field(default_factory=dict)
@@ -126,6 +128,7 @@ class Trace:
     returned: Any = None
     tape: "Tape | None" = None
     example: tuple = ()
+    notes: list[str] = field(default_factory=list)
 
 
 class Traced(torch.Tensor):

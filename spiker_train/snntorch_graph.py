@@ -136,4 +136,4 @@ def notes_of(trace: Trace, labels: list[str], parts: dict[str, nn.Module]) -> li
     found = [f"{one!r} is never called, and left out" for one in parts if one not in trace.calls]
     if steps > 1 and trace.static:
         found.append(f"forward reads the whole input in each of {steps} steps: repeat it")
-    return found
+    return found + trace.notes

@@ -1,0 +1,289 @@
+"""What a run of a module may change, kept and put back: its attributes, tensors and draws."""
+
+import random
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import CellType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+__all__ = ["Kept", "Place", "holds", "kept", "samples_of"]
+
+LIBRARIES = {"builtins", "numpy", "snntorch", "spiker_hdl", "spiker_train", "torch"}
+"""Packages whose objects, other than modules, hold nothing of the user's that a run changes."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a module keeps a value: under a key of a dict or a list.
+
+    Members
+    -------
+    holder : dict or list
+    key : str or int
+    value : tensor
+        What was there.
+    """
+
+    holder: Any
+    key: Any
+    value: torch.Tensor
+
+    @property
+    def left_over(self) -> bool:
+        """Whether this was left by a run of several samples: their rows differ."""
+        return self.value.ndim > 1 and bool((self.value != self.value[:1]).any())
+
+    def clear(self) -> None:
+        """Put zeros there."""
+        self.holder[self.key] = torch.zeros_like(self.value)
+
+
+def holds(module: nn.Module, kind: type) -> bool:
+    """Tell whether what the attributes of a module lead to has a tensor of a class in it."""
+    state = Kept(copying=False)
+    state.keep(module)
+    return any(type(one) is kind for one in state.seen.values())
+
+
+def samples_of(module: nn.Module) -> list[int]:
+    """Return numbers of samples that states of earlier runs may be of, a few at most."""
+    state = Kept(copying=False)
+    state.keep(module)
+    sizes = [
+        len(one)
+        for one in state.seen.values()
+        if type(one) is torch.Tensor and one.ndim > 1 and one.is_floating_point()
+    ]
+    return sorted(set(sizes))[:3]
+
+
+@contextmanager
+def kept(module: nn.Module) -> Iterator["Kept"]:
+    """Put everything that a run of a module may change back as it was, whatever happens.
+
+    That is every object that its attributes and those of its parts lead to, with what is in it:
+    tensors, buffers, parameters and their gradients, lists, training flags; the hidden states of
+    all neurons of snnTorch, which its class methods reset; the attributes of the user's classes;
+    and the generators of random numbers.
+    """
+    from snntorch import SpikingNeuron
+
+    state = Kept()
+    state.keep(module)
+    state.keep_class(SpikingNeuron)
+    drawn, python = np.random.get_state(), random.getstate()
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    dtype, grads = torch.get_default_dtype(), torch.is_grad_enabled()
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield state
+    finally:
+        np.random.set_state(drawn)
+        random.setstate(python)
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(grads)
+        state.restore()
+
+
+class Kept:
+    """The contents of objects, each put back into the same object by :meth:`restore`."""
+
+    def __init__(self, copying: bool = True) -> None:
+        self.copying = copying  # else only where things are is noted
+        self.seen: dict[int, Any] = {}  # holds the objects, so that no other takes their place
+        self.storages: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
+        self.containers: list[tuple[Any, Any]] = []
+        self.undo: list[Callable[[], Any]] = []
+
+    def keep(self, root: Any) -> None:
+        """Keep what an object leads to."""
+        waiting = [root]
+        while waiting:
+            value = waiting.pop()
+            if id(value) in self.seen or isinstance(value, str | bytes | int | float | None):
+                continue
+            self.seen[id(value)] = value
+            waiting += self._contents(value)
+
+    def keep_class(self, kind: type) -> None:
+        """Keep the attributes of a class, and what they lead to."""
+        for value in self._class(kind):
+            self.keep(value)
+
+    def restore(self) -> None:
+        """Put all back."""
+        for undo in self.undo:
+            undo()
+        for container, was in self.containers:
+            _refill(container, was)
+        for storage, was in self.storages.values():
+            if storage.nbytes() != was.nbytes():
+                storage.resize_(was.nbytes())
+            storage.copy_(was)
+
+    def replaced(self, kind: type) -> list[Place]:
+        """Return where a tensor was when this was made and one of another class is now."""
+        found = []
+        for holder, was in self.containers:
+            pairs = was.items() if isinstance(was, dict) else enumerate(was)
+            for key, value in pairs:
+                if not isinstance(value, torch.Tensor) or isinstance(value, nn.Parameter):
+                    continue
+                if isinstance(holder, dict):
+                    now = holder.get(key)
+                else:
+                    now = holder[key] if isinstance(holder, list) and key < len(holder) else None
+                if type(now) is kind:
+                    found.append(Place(holder, key, value))
+        return found
+
+    # -- one kind of object each --
+
+    def _contents(self, value: Any) -> list[Any]:
+        """Keep what is in an object, and return that."""
+        if isinstance(value, torch.Tensor):
+            return self._tensor(value)
+        if isinstance(value, dict):
+            self.containers.append((value, dict(value)))
+            return list(value.values())
+        if isinstance(value, list | set | deque | bytearray):
+            self.containers.append((value, list(value)))
+            return list(value)
+        if isinstance(value, tuple | frozenset):
+            return list(value)
+        if isinstance(value, np.ndarray):
+            return self._array(value)
+        if isinstance(value, CellType):
+            return self._cell(value)
+        if isinstance(value, FunctionType):
+            return [*(value.__closure__ or ()), *(value.__defaults__ or ())]
+        if isinstance(value, MethodType):
+            return [value.__self__, value.__func__]
+        if isinstance(value, torch.Generator | np.random.Generator | random.Random):
+            self._generator(value)
+            return []
+        if isinstance(value, type):
+            return self._class(value) if _is_users(value) else []
+        if isinstance(value, nn.Module) or _is_users(type(value)):
+            return self._object(value)
+        return []
+
+    def _tensor(self, value: torch.Tensor) -> list[Any]:
+        kind, grads, data = type(value), value.requires_grad, value.data
+        grad = value.grad if value.is_leaf else None
+
+        def undo() -> None:
+            if type(value) is not kind:
+                value.__class__ = kind
+            if value.is_leaf and value.requires_grad != grads:
+                value.requires_grad_(grads)
+            if value.shape != data.shape or value.data_ptr() != data.data_ptr():
+                value.data = data
+            if value.is_leaf and value.grad is not grad:
+                value.grad = grad
+
+        self.undo.append(undo)
+        if self.copying and data.layout is torch.strided and data.device.type != "meta":
+            storage = data.untyped_storage()
+            if storage.nbytes() and storage.data_ptr() not in self.storages:
+                self.storages[storage.data_ptr()] = storage, storage.clone()
+        return [vars(value), *([] if grad is None else [grad])]
+
+    def _array(self, value: np.ndarray) -> list[Any]:
+        was = value.copy() if self.copying else value
+
+        def undo() -> None:
+            if value.flags.writeable:
+                value[...] = was
+
+        self.undo.append(undo)
+        return list(value.flat) if value.dtype == object else []
+
+    def _cell(self, value: CellType) -> list[Any]:
+        try:
+            was = value.cell_contents
+        except ValueError:  # what is in it is not made yet
+            return []
+        self.undo.append(lambda: setattr(value, "cell_contents", was))
+        return [was]
+
+    def _generator(self, value: Any) -> None:
+        if isinstance(value, torch.Generator):
+            drawn = value.get_state()
+            self.undo.append(lambda: value.set_state(drawn))
+        elif isinstance(value, random.Random):
+            state = value.getstate()
+            self.undo.append(lambda: value.setstate(state))
+        else:
+            bits, held = value.bit_generator, value.bit_generator.state
+            self.undo.append(lambda: setattr(bits, "state", held))
+
+    def _object(self, value: Any) -> list[Any]:
+        kind = type(value)
+        slots = {name: getattr(value, name) for name in _slots(kind) if hasattr(value, name)}
+
+        def undo() -> None:
+            if type(value) is not kind:
+                value.__class__ = kind
+            for name, was in slots.items():
+                if getattr(value, name, None) is not was:
+                    setattr(value, name, was)
+
+        self.undo.append(undo)
+        own = getattr(value, "__dict__", None)
+        return [kind, *slots.values(), *([own] if isinstance(own, dict) else [])]
+
+    def _class(self, kind: type) -> list[Any]:
+        held = {name: one for name, one in vars(kind).items() if not name.startswith("__")}
+
+        def undo() -> None:
+            now = {name: one for name, one in vars(kind).items() if not name.startswith("__")}
+            for name in now.keys() - held.keys():
+                delattr(kind, name)
+            for name, was in held.items():
+                if now.get(name, kind) is not was:
+                    setattr(kind, name, was)
+
+        self.undo.append(undo)
+        return [*vars(kind).values(), *kind.__bases__]
+
+
+def _is_users(kind: type) -> bool:
+    package = getattr(kind, "__module__", "builtins").partition(".")[0]
+    return package not in LIBRARIES and package not in sys.stdlib_module_names
+
+
+def _slots(kind: type) -> list[str]:
+    found: list[str] = []
+    for one in kind.__mro__:
+        names = vars(one).get("__slots__", ())
+        found += [names] if isinstance(names, str) else list(names)
+    return [name for name in found if not name.startswith("__")]
+
+
+def _refill(container: Any, was: Any) -> None:
+    """Put contents back, where they are others now."""
+    now = container.items() if isinstance(container, dict) else container
+    before = was.items() if isinstance(container, dict) else was
+    if isinstance(container, bytearray | set):
+        same = list(now) == was
+    elif isinstance(container, dict):
+        same = len(now) == len(before) and all(
+            a == b and x is y for (a, x), (b, y) in zip(now, before, strict=True)
+        )
+    else:
+        same = len(now) == len(was) and all(x is y for x, y in zip(now, was, strict=True))
+    if same:
+        return
+    container.clear()
+    if isinstance(container, dict | set):
+        container.update(was)
+    else:
+        container.extend(was)
