@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .snntorch_before import Levels
 from .snntorch_cells import NAMES, STATES, is_neuron, states
 from .snntorch_flow import RunError, Trace, Traced, TraceError
 from .snntorch_maps import convert
@@ -37,14 +38,14 @@ def neurons_of(module: nn.Module) -> dict[nn.Module, str]:
     return found
 
 
-def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any) -> Trace:
+def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any, levels: Levels) -> Trace:
     """Run the module on zeros, and return what was seen."""
     lead = lead_of(neurons)
     chain = _chain(module, neurons)
     forward: Callable = module if chain is None else _in_turn(chain)
 
     def run(given: torch.Tensor, more: tuple, streams: bool) -> Trace:
-        tracer = Tracer(neurons, convert, states, chain=chain is not None, lead=lead)
+        tracer = Tracer(neurons, convert, states, chain=chain is not None, lead=lead, levels=levels)
         return tracer.run(module, _in_steps(forward) if streams else forward, given, more)
 
     if example is not None:
@@ -72,7 +73,7 @@ def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any) -> Tr
         except TraceError as error:
             refused.append(error)
             continue
-        static = trace.static
+        static = trace.static or (trace.encoder is not None and trace.encoder.images)
         if static and len(shape) == 3 and lead == 1:
             continue  # axes before the last are samples: one is enough
         return trace
@@ -101,8 +102,9 @@ def _attempt(run: Callable, module: nn.Module, given: torch.Tensor, more: tuple)
     """Run the module, in steps if a call of it is one; leave nothing in it."""
     with kept(module) as state:
         trace = _tried(run, module, given, more)
-        left = [one for one in state.replaced(Traced) if one.left_over]
+        places = state.replaced(Traced)
         streams = trace.static and holds(module, Traced)
+    left = [one for one in places if one.left_over]
     streams = streams and all(len(calls) == 1 for calls in trace.calls.values())
     if not (left or streams):
         return trace

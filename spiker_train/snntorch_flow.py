@@ -12,6 +12,8 @@ from .linear_maps import LinearMap
 
 if TYPE_CHECKING:
     from .snntorch_tape import Ref, Tape
+    from .snntorch_before import Gain
+    from .snntorch_encoders import Encoder
     from .snntorch_trace import Tracer
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Traced",
     "name_of",
     "plain_of",
+    "replaced",
     "swapped",
     "traced",
     "where",
@@ -116,6 +119,10 @@ class Trace:
         All that was computed.
     example : tuple
         What the module was given.
+    offsets : dict of str to set of str
+        By label of the neurons, where values were added to the input.
+    encoder : Encoder or None
+        What makes the spikes that the network takes, in the module.
     notes : list of str
         What else a report says.
     """
@@ -128,6 +135,8 @@ class Trace:
     returned: Any = None
     tape: "Tape | None" = None
     example: tuple = ()
+    offsets: dict[str, set[str]] = field(default_factory=dict)
+    encoder: "Encoder | None" = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -137,7 +146,12 @@ class Traced(torch.Tensor):
     tracer: "Tracer"
     terms: tuple[Term, ...] | None  # None for parts of the input, and for what is not linear
     raw: torch.Tensor | None  # of parts of the input: the place of each value in it
-    pending: tuple[LinearMap, ...]  # on the last axis of parts of the input
+    gain: "Gain | None"  # of parts of the input
+    pending: tuple[LinearMap, ...]  # on the last axis of parts of the input, after the gain
+    offsets: frozenset[str]  # where values were added to the input
+    encoder: Any  # that makes it of the input
+    input: torch.Tensor  # that parts are of
+    version: int  # of its values, when this was known of them
     biased: bool
     seen: frozenset[str]  # neurons that reach it
     broken: str  # why it is not linear
@@ -168,6 +182,17 @@ def plain_of(value: Any) -> Any:
         return type(value)(plain_of(one) for one in value)
     if isinstance(value, dict):
         return {name: plain_of(one) for name, one in value.items()}
+    return value
+
+
+def replaced(value: Any, tensors: dict[int, torch.Tensor]) -> Any:
+    """Put other tensors for those of these ids."""
+    if isinstance(value, torch.Tensor):
+        return tensors.get(id(value), value)
+    if isinstance(value, tuple | list):
+        return type(value)(replaced(one, tensors) for one in value)
+    if isinstance(value, dict):
+        return {name: replaced(one, tensors) for name, one in value.items()}
     return value
 
 
@@ -208,13 +233,19 @@ MOVING = {
     "view_as",
 }
 SAME = {
+    "bfloat16",
     "clone",
     "contiguous",
     "cpu",
+    "data",
     "detach",
     "double",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "float",
+    "half",
     "requires_grad_",
     "to",
     "type",

@@ -1,6 +1,7 @@
 """The graph that the trace of a module shows."""
 
 from collections import Counter
+from math import prod
 from typing import Any
 
 import torch
@@ -136,4 +137,12 @@ def notes_of(trace: Trace, labels: list[str], parts: dict[str, nn.Module]) -> li
     found = [f"{one!r} is never called, and left out" for one in parts if one not in trace.calls]
     if steps > 1 and trace.static:
         found.append(f"forward reads the whole input in each of {steps} steps: repeat it")
+    if trace.encoder is not None:
+        found.append(str(trace.encoder))
+    for label, lines in trace.offsets.items():
+        size = prod(trace.shapes[label])
+        found.append(
+            f"what {' and '.join(sorted(lines))} adds to the input costs a bias of each of the "
+            f"{size} neurons of {label!r}, and no events"
+        )
     return found + trace.notes

@@ -12,7 +12,9 @@ from .layers import Connection, Layer
 from .linear_maps import UNROLLED, Scale
 from .network import SpikingNetwork
 from .snntorch_answer import Answer, Answers
+from .snntorch_before import Levels
 from .snntorch_cells import read_neurons
+from .snntorch_encoders import check_encoded
 from .snntorch_example import follow, follow_longer, lead_of, neurons_of
 from .snntorch_flow import INPUT
 from .snntorch_graph import check_reached, edges_of, notes_of
@@ -131,7 +133,10 @@ def from_snntorch_with_report(
     if readout is not None:
         check_choice("Readout", readout, READOUTS)
     neurons = neurons_of(module)
-    trace = follow(module, neurons, example)
+    levels = Levels(values[0] * input_scale, values[1] * input_scale, values[1] - values[0] + 1)
+    trace = follow(module, neurons, example, levels)
+    if trace.encoder is not None:
+        check_encoded(trace.encoder, values, input_scale)
     parts = {label: part for part, label in neurons.items()}
     labels = list(trace.calls)
     own = {label: f"layer{n}" for n, label in enumerate(labels, 1)} | {INPUT: "input"}

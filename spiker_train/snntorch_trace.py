@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from .linear_maps import LinearMap, Reshape, Select
+from .snntorch_before import BOUNDS, SPIKES, Gain, Levels, acted, scale_of
+from .snntorch_encoders import Encoder, running_encoder
 from .snntorch_flow import (
     BRANCHING,
     INPUT,
@@ -27,6 +29,7 @@ from .snntorch_flow import (
     TraceError,
     name_of,
     plain_of,
+    replaced,
     swapped,
     traced,
     where,
@@ -35,6 +38,9 @@ from .snntorch_places import MisplacedError, moved_in_each_sample, part_of_input
 from .snntorch_tape import Tape
 
 __all__ = ["Tracer"]
+
+EXACT = {torch.bfloat16, torch.float16, torch.float32, torch.float64}
+IN_PLACE = {"iadd", "isub", "imul", "itruediv"}
 
 
 class Tracer:
@@ -51,6 +57,8 @@ class Tracer:
         Whether neurons answer with spikes alone, as in a sequence.
     lead : int
         Axes before those of a sample: 1, or 2 where neurons take all steps at once.
+    levels : Levels
+        What values of the input are to the module.
     states : callable
         ``states(neurons)`` returns the names of what they take and return beside spikes.
     """
@@ -63,6 +71,7 @@ class Tracer:
         *,
         chain: bool = False,
         lead: int = 1,
+        levels: Levels = SPIKES,
     ):
         self.labels = labels
         self.convert = convert
@@ -70,6 +79,7 @@ class Tracer:
         self.chain = chain
         self.lead = lead
         self.tape = Tape()
+        self.levels = levels
         self.trace = Trace(tape=self.tape)
         self.source: torch.Tensor = torch.zeros(0)
         self.axes: tuple[int, ...] | None = None
@@ -79,12 +89,13 @@ class Tracer:
 
     def run(self, module: nn.Module, forward: Callable, example: torch.Tensor, more: tuple) -> Any:
         """Run ``forward`` on zeros of the shape of ``example``."""
-        zeros = torch.zeros_like(example, dtype=torch.get_default_dtype())
+        zeros = torch.zeros_like(example, dtype=_dtype(module))
+        self.source = zeros
         given = zeros.as_subclass(Traced)
         self._set(given, raw=torch.arange(zeros.numel()).reshape(zeros.shape))
-        self.source = zeros
         self.tape.leaf(given, Source(INPUT, "spikes", None), zeros.shape)
         self.trace.example = (example, *more)
+        more = tuple(self._argument(n, one) for n, one in enumerate(more, 2))
         training = {one: one.training for one in module.modules()}
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
@@ -135,11 +146,59 @@ class Tracer:
         seen=frozenset(),
         broken="",
         pending=(),
+        gain=None,
+        offsets=frozenset(),
+        encoder=None,
     ) -> Traced:  # fmt: skip
         one.tracer, one.terms, one.raw = self, terms, raw
         one.biased, one.seen, one.broken = biased, seen, broken
-        one.pending = pending
+        one.pending, one.gain, one.offsets, one.encoder = pending, gain, offsets, encoder
+        one.input, one.version = self.source, plain_of(one)._version
         return one
+
+    def _argument(self, n: int, value: Any) -> Any:
+        """Return what forward takes beside its input: states that are zero, and nothing else."""
+        if not isinstance(value, torch.Tensor) or value.ndim < 2 or not value.is_floating_point():
+            return value
+        reason = f"argument {n} of forward, which only neurons may take as their state,"
+        return self._set(torch.zeros_like(value).as_subclass(Traced), broken=reason)
+
+    def _check_whole(self, one: Traced) -> None:
+        """See to it that a tensor is still what is known of it."""
+        if one.encoder is not None:
+            self._cut(one)
+        if one.raw is not None and one.input is not self.source:
+            raise TraceError(
+                f"{where()}: the input must be taken as it is or encoded once, not both"
+            )
+        if one.version != plain_of(one)._version:
+            reason = f"{where()}: writing into a part of a tensor"
+            self._set(one, broken=one.broken or reason, seen=one.seen)
+
+    def _cut(self, one: Traced) -> None:
+        """Let the input be what an encoder puts out."""
+        if self.trace.encoder is not None or INPUT in self.trace.shapes:
+            raise TraceError(
+                f"{one.encoder.line}: the input must be taken as it is or encoded once, not both"
+            )
+        self.trace.encoder = one.encoder
+        self.levels = Levels(one.encoder.low, one.encoder.high, 2 - one.encoder.low)
+        self.source = plain_of(one).zero_()
+        self._set(one, raw=torch.arange(one.numel()).reshape(one.shape), seen=one.seen)
+
+    def _encoded(self, encoder: Encoder, func, operands, args, kwargs) -> Any:
+        """Compute a part of an encoder."""
+        for one in operands:
+            if one.encoder is None and (one.raw is None or one.pending or one.broken):
+                raise TraceError(
+                    f"{encoder.line}: {encoder.name} must encode the input, not what was made of it"
+                )
+        # Zeros are no sample that every encoder takes.
+        half = {id(one): plain_of(one) for one in operands if one.encoder is not None}
+        half |= {id(one): torch.full_like(plain_of(one), 0.5) for one in operands
+                 if one.encoder is None}  # fmt: skip
+        plain = func(*replaced(args, half), **replaced(kwargs, half))
+        return self._make(plain, operands, encoder=encoder, biased=False, offsets=frozenset())
 
     def _make(self, plain: Any, like: Sequence[Traced], **given: Any) -> Any:
         if isinstance(plain, tuple | list):
@@ -148,6 +207,7 @@ class Tracer:
             return plain
         given.setdefault("seen", frozenset().union(*(one.seen for one in like)))
         given.setdefault("biased", any(one.biased for one in like))
+        given.setdefault("offsets", frozenset().union(*(one.offsets for one in like)))
         return self._set(plain.as_subclass(Traced), **given)
 
     # -- what users compute --
@@ -163,21 +223,36 @@ class Tracer:
 
     def _apply(self, func: Callable, name: str, args: tuple, kwargs: dict) -> Any:
         operands = list(traced((args, kwargs)))
+        if (encoder := running_encoder()) is not None:
+            return self._encoded(encoder, func, operands, args, kwargs)
+        for one in operands:
+            self._check_whole(one)
         if name in BRANCHING:
             raise TraceError(
                 f"{where()}: what is done must not depend on spikes or potentials, of which "
                 f"{name.strip('_')} was asked: return them, and decide outside of forward"
             )
+        if "out" in kwargs:
+            raise TraceError(f"{where()}: {name} must return what it computes, without out=")
         target: Any = args[0] if args else None
+        in_place = name.endswith("_") or name in IN_PLACE
+        if name.strip("_") in BOUNDS and in_place:
+            func = getattr(torch, name.strip("_"))
         plain = func(*plain_of(args), **plain_of(kwargs))
+        if in_place and isinstance(target, Traced):
+            target.version = plain_of(target)._version  # what it was is still known
         if name in TELLING or not isinstance(plain, torch.Tensor | tuple | list):
-            if name == "setitem":
+            if name == "setitem" or (name == "data" and plain is None):
                 target.__class__ = Traced
                 seen = frozenset().union(*(one.seen for one in operands))
                 reason = f"{where()}: writing into a tensor"
                 self._set(target, broken=reason, seen=seen | getattr(target, "seen", frozenset()))
             return plain
-        result = self._moved(func, name, operands, args, kwargs, plain)
+        result = self._assigned(name, args, plain)
+        if result is None:
+            result = acted(self, func, name, args, kwargs, plain)
+        if result is None:
+            result = self._moved(func, name, operands, args, kwargs, plain)
         if result is None and (name.strip("_") in {"add", "radd", "iadd", "sub", "isub", "rsub"}):
             result = self._summed(name.strip("_"), args, kwargs, plain)
         if result is None:
@@ -187,14 +262,42 @@ class Tracer:
             reason = f"{where()}: {name}{inside}"
             reason = next((one.broken for one in operands if one.broken), reason)
             result = self._make(plain, operands, broken=reason)
-        in_place = name.endswith("_") or name in {"iadd", "isub", "imul", "itruediv"}
-        if in_place and isinstance(target, Traced) and isinstance(result, Traced):
-            return self._set(target, result.terms, result.raw, result.biased, result.seen,
-                             result.broken, result.pending)  # fmt: skip
+        if in_place and isinstance(target, torch.Tensor) and isinstance(result, Traced):
+            return self._written(target, result)
         return result
+
+    def _assigned(self, name: str, args: tuple, plain: Any) -> Any:
+        """Return what a tensor becomes that others are written over."""
+        if name in {"zero_", "fill_"} and not any(isinstance(one, Traced) for one in args[1:]):
+            return self._make(plain, [], terms=())
+        given = args[1] if name == "copy_" and len(args) > 1 else None
+        if not isinstance(given, Traced) or given.shape != plain.shape or plain.dtype not in EXACT:
+            return None
+        return self._make(
+            plain, [given], terms=given.terms, raw=given.raw, broken=given.broken,
+            pending=given.pending, gain=given.gain,
+        )  # fmt: skip
+
+    def _written(self, target: torch.Tensor, result: Traced) -> Traced:
+        """Let a tensor be what was written into it."""
+        whole = target._base if target._is_view() else None
+        if not isinstance(target, Traced):
+            target.__class__ = Traced
+        values = plain_of(target)
+        if values.data_ptr() != result.data_ptr():
+            values.copy_(plain_of(result))
+        vars(target).clear()
+        vars(target).update(vars(result))
+        target.version = values._version
+        if whole is not None and whole is not target:
+            whole.__class__ = Traced
+            reason = f"{where()}: writing into a part of a tensor"
+            self._set(whole, broken=reason, seen=result.seen)
+        return target
 
     def terms(self, one: Traced) -> tuple[Term, ...] | None:
         """Return the terms of a tensor; None where it is not linear in its sources."""
+        self._check_whole(one)
         if one.raw is None:
             return one.terms
         try:
@@ -207,7 +310,14 @@ class Tracer:
             return None
         if part.step is not None:
             self.trace.static, self.trace.step_axis = False, part.axis
-        maps = (*self._placed(part.places, part.sample), *one.pending)
+        maps = [*self._placed(part.places, part.sample)]
+        if one.gain is not None:
+            factor = one.gain.values[(0,) * self.lead]
+            if not bool((one.gain.values == factor).all()):
+                one.broken = f"{where()}: a factor that differs by sample or step"
+                return None
+            maps.append(scale_of(self, factor, one.gain.name))
+        maps = (*maps, *one.pending)
         return (Term(Source(INPUT, "spikes", part.step), maps),)
 
     def _placed(self, places: torch.Tensor, shape: Sequence[int]) -> tuple[LinearMap, ...]:
@@ -229,12 +339,12 @@ class Tracer:
             return None
         if name in SAME:
             only = operands[0]
-            exact = plain.dtype in {torch.float32, torch.float64}
+            exact = plain.dtype in EXACT
             if not exact or only is not args[0]:
                 return None
             return self._make(
                 plain, operands, terms=only.terms, raw=only.raw, broken=only.broken,
-                pending=only.pending,
+                pending=only.pending, gain=only.gain,
             )  # fmt: skip
         if not joins and len(operands) != 1:
             return None
@@ -245,7 +355,8 @@ class Tracer:
             moved = func(*swapped(args, only.raw), **swapped(kwargs, only.raw))
             each = [moved] if isinstance(moved, torch.Tensor) else moved
             if not only.pending or all(same_rows(only.raw, one) for one in each):
-                return self._pairwise(plain, moved, operands)
+                gains = self._gains(func, only, args, kwargs)
+                return self._pairwise(plain, moved, operands, gains)
         total: list[tuple[Term, ...] | None] = []
         for one in operands:
             terms = self.terms(one)
@@ -269,13 +380,23 @@ class Tracer:
         flat = tuple(term for terms in total if terms is not None for term in terms)
         return self._make(plain, operands, terms=flat)
 
-    def _pairwise(self, plain, moved, operands) -> Any:
+    def _gains(self, func, only: Traced, args, kwargs) -> Any:
+        if only.gain is None:
+            return None
+        values, name = only.gain.values, only.gain.name
+        moved = func(*swapped(args, values), **swapped(kwargs, values))
+        if isinstance(moved, torch.Tensor):
+            return Gain(moved, name)
+        return [Gain(one, name) for one in moved]
+
+    def _pairwise(self, plain, moved, operands, gains) -> Any:
         pending = operands[0].pending
         if isinstance(plain, torch.Tensor):
-            return self._make(plain, operands, raw=moved, pending=pending)
+            return self._make(plain, operands, raw=moved, pending=pending, gain=gains)
+        gains = [None] * len(plain) if gains is None else gains
         return type(plain)(
-            self._make(each, operands, raw=at, pending=pending)
-            for each, at in zip(plain, moved, strict=True)
+            self._make(each, operands, raw=at, pending=pending, gain=gain)
+            for each, at, gain in zip(plain, moved, gains, strict=True)
         )
 
     def _picked(self, terms, one: Traced, index: torch.Tensor) -> tuple[Term, ...] | None:
@@ -314,7 +435,9 @@ class Tracer:
             # Perhaps of all steps: which, is seen where one is taken.
             pending = (*operand.pending, one)
             biased = biased or operand.biased
-            return self._make(plain, [operand], raw=operand.raw, pending=pending, biased=biased)
+            return self._make(
+                plain, [operand], raw=operand.raw, pending=pending, biased=biased, gain=operand.gain
+            )
         terms = self.terms(operand)
         if terms is None:
             return None
@@ -337,7 +460,7 @@ class Tracer:
             answers, shape = [], self.answer(neurons, current)
             for name in ("spikes", *names):
                 what = "spikes" if name == "spk" else name
-                value = torch.zeros(shape).as_subclass(Traced)
+                value = current.new_zeros(shape).as_subclass(Traced)
                 source = Source(label, what, step)
                 self.tape.leaf(value, source, shape)
                 answers.append(self._set(value, (Term(source),), seen=frozenset({label})))
@@ -385,6 +508,8 @@ class Tracer:
         known = self.trace.shapes.setdefault(label, self.answer(neurons, current)[self.lead :])
         if calls and known != self.answer(neurons, current)[self.lead :]:
             raise TraceError(f"{what}: shape must stay {known}, not become {shape} ({where()})")
+        if current.offsets:
+            self.trace.offsets.setdefault(label, set()).update(current.offsets)
         plain = plain_of(current).reshape(-1, *shape)
         calls.append(Call(terms, plain[0].clone(), current.biased, where()))
 
@@ -395,7 +520,16 @@ class Tracer:
             own = Source(label, "spikes" if name == "spk" else name, step - 1)
             if step and value.terms is not None and value.terms == (Term(own),):
                 return
+            given = value.terms is None and value.raw is None and not value.seen
+            if given and step == 0 and not bool(plain_of(value).any()):
+                return
         elif isinstance(value, torch.Tensor) and step == 0 and not bool(value.any()):
             return
         rule = "what the step before returned" if step else "zero at the start"
         raise TraceError(f"{what} must be {rule}, not something else ({where()})")
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    """Return what a module computes in."""
+    kinds = [one.dtype for one in module.parameters() if one.is_floating_point()]
+    return kinds[0] if kinds else torch.get_default_dtype()
