@@ -100,6 +100,7 @@ def _kept(
             plain, [given], raw=given.raw, gain=given.gain, pending=pending, biased=biased,
             offsets=offsets,
         )  # fmt: skip
+    assert given.raw is not None  # acted saw to it
     raw = given.raw.broadcast_to(plain.shape)
     gain = given.gain
     if bool((factor != 1).any()):

@@ -11,7 +11,7 @@ from .snntorch_before import Levels
 from .snntorch_cells import NAMES, STATES, is_neuron, states
 from .snntorch_flow import RunError, Trace, Traced, TraceError
 from .snntorch_maps import convert
-from .snntorch_state import holds, kept, samples_of
+from .snntorch_state import holds, kept, left_over, samples_of
 from .snntorch_trace import Tracer
 
 __all__ = ["follow", "follow_longer", "lead_of", "neurons_of"]
@@ -38,8 +38,25 @@ def neurons_of(module: nn.Module) -> dict[nn.Module, str]:
     return found
 
 
-def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any, levels: Levels) -> Trace:
-    """Run the module on zeros, and return what was seen."""
+def follow(
+    module: nn.Module,
+    neurons: dict[nn.Module, str],
+    example: Any,
+    levels: Levels,
+    streams: bool = False,
+) -> Trace:
+    """Run the module on zeros, and return what was seen.
+
+    Parameters
+    ----------
+    module : nn.Module
+    neurons : dict of nn.Module to str
+    example : tensor or tuple, optional
+    levels : Levels
+        What values of the input are to the module.
+    streams : bool
+        Whether the example has steps that forward is called for one by one.
+    """
     lead = lead_of(neurons)
     chain = _chain(module, neurons)
     forward: Callable = module if chain is None else _in_turn(chain)
@@ -54,14 +71,15 @@ def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any, level
             raise TypeError(
                 f"Example must be a tensor, or a tuple that begins with one, not {example!r}"
             )
-        return _attempt(run, module, many[0], many[1:])
+        return _attempt(run, module, many[0], many[1:], streams)
     size = _first_size(module)
     more = () if chain is not None else _blank(module)
     steps, samples = GUESSED
     shapes = [(steps, samples, size), (LONGEST, samples, size), (samples, size)]
     if chain is not None and lead == 1:
         shapes = [(samples, size)]
-    elif samples not in (sizes := samples_of(module)):
+    else:
+        sizes = [one for one in samples_of(module) if one != samples]
         shapes += [shape for one in sizes for shape in [(steps, one, size), (one, size)]]
     refused: list[TraceError] = []
     static = False
@@ -73,7 +91,8 @@ def follow(module: nn.Module, neurons: dict[nn.Module, str], example: Any, level
         except TraceError as error:
             refused.append(error)
             continue
-        static = trace.static or (trace.encoder is not None and trace.encoder.images)
+        images = trace.encoder is not None and trace.encoder.images
+        static = trace.static or trace.streams or images
         if static and len(shape) == 3 and lead == 1:
             continue  # axes before the last are samples: one is enough
         return trace
@@ -86,39 +105,52 @@ def lead_of(neurons: dict[nn.Module, str]) -> int:
     return 2 if any(type(one).__name__ == "LeakyParallel" for one in neurons) else 1
 
 
-def follow_longer(module: nn.Module, neurons: dict[nn.Module, str], trace: Trace) -> Trace | None:
+def follow_longer(
+    module: nn.Module, neurons: dict[nn.Module, str], trace: Trace, levels: Levels
+) -> Trace | None:
     """Return what is seen of a sample of one more step; None where the module chooses the steps."""
-    if trace.static and lead_of(neurons) == 1:
+    if (trace.static and lead_of(neurons) == 1) or trace.encoder is not None:
         return None
     first, *more = trace.example
     last = first.narrow(trace.step_axis, first.shape[trace.step_axis] - 1, 1)
     try:
-        return follow(module, neurons, (torch.cat([first, last], trace.step_axis), *more))
+        example = torch.cat([first, last], trace.step_axis), *more
+        return follow(module, neurons, example, levels, trace.streams)
     except TraceError:
         return None
 
 
-def _attempt(run: Callable, module: nn.Module, given: torch.Tensor, more: tuple) -> Trace:
+def _attempt(
+    run: Callable, module: nn.Module, given: torch.Tensor, more: tuple, streams: bool = False
+) -> Trace:
     """Run the module, in steps if a call of it is one; leave nothing in it."""
     with kept(module) as state:
-        trace = _tried(run, module, given, more)
+        trace = _tried(run, module, given, more, streams)
         places = state.replaced(Traced)
-        streams = trace.static and holds(module, Traced)
-    left = [one for one in places if one.left_over]
-    streams = streams and all(len(calls) == 1 for calls in trace.calls.values())
-    if not (left or streams):
-        return trace
+        first = not streams and trace.static and holds(module, Traced)
+    left = places if any(left_over(one.value) for one in places) else []
+    first = first and all(len(calls) == 1 for calls in trace.calls.values())
+    streams = streams or first
+    if not (left or first):
+        return _rested(trace)
     with kept(module):
         for one in left:
             one.clear()
-        if streams:
+        if first:
             given = torch.zeros(GUESSED[0], *given.shape, dtype=given.dtype)
-        trace = _tried(run, module, given, more, streams)
+        trace = _rested(_tried(run, module, given, more, streams))
     names = ", ".join(sorted({repr(one.key) for one in left}))
     if names:
         trace.notes.append(f"state that an earlier run left in {names} is taken as zero")
     if streams:
+        trace.streams = True
         trace.notes.append("each call of forward is a step: its state is kept between them")
+    return trace
+
+
+def _rested(trace: Trace) -> Trace:
+    if trace.unrested:
+        raise TraceError(trace.unrested)
     return trace
 
 

@@ -11,9 +11,9 @@ import torch
 from .linear_maps import LinearMap
 
 if TYPE_CHECKING:
-    from .snntorch_tape import Ref, Tape
     from .snntorch_before import Gain
     from .snntorch_encoders import Encoder
+    from .snntorch_tape import Ref, Tape
     from .snntorch_trace import Tracer
 
 __all__ = [
@@ -123,6 +123,10 @@ class Trace:
         By label of the neurons, where values were added to the input.
     encoder : Encoder or None
         What makes the spikes that the network takes, in the module.
+    streams : bool
+        Whether each call of ``forward`` was a step.
+    unrested : str
+        Which state was none at the start, but may be left from an earlier run.
     notes : list of str
         What else a report says.
     """
@@ -137,6 +141,8 @@ class Trace:
     example: tuple = ()
     offsets: dict[str, set[str]] = field(default_factory=dict)
     encoder: "Encoder | None" = None
+    streams: bool = False
+    unrested: str = ""
     notes: list[str] = field(default_factory=list)
 
 

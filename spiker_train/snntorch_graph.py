@@ -79,6 +79,7 @@ def _the_same_in_each_step(what: str, label: str, trace: Trace) -> Call:
             raise ValueError(
                 f"{what} must not be reached by {name!r} of later steps ({calls[-1].line})"
             )
+    _check_finite_history(what, [delay for _, delay, _ in wanted if delay], last, calls[-1].line)
     for step in range(last):
         now = Counter({key: n for key, n in wanted.items() if key[1] is None or key[1] <= step})
         same = edges(step) == now
@@ -109,6 +110,16 @@ def output_of(trace: Trace, edges: dict, output: str | None) -> str:
         listed = ", ".join(map(repr, returned or labels))
         raise ValueError(f"Output must be named, one of {listed}: output=...")
     return returned[0]
+
+
+def _check_finite_history(what: str, delays: list[int], last: int, line: str) -> None:
+    """Refuse spikes of all earlier steps, of which an example shows only the first."""
+    if last > 1 and set(delays) >= set(range(1, last + 1)):
+        raise ValueError(
+            f"{what} must be reached by spikes of the last few steps, not of all steps before it, "
+            f"such as a sum that leaks outside of neurons ({line}): take Synaptic, or a Leaky with "
+            "reset_mechanism='none' as a layer"
+        )
 
 
 def check_reached(parts: dict[str, nn.Module], edges: dict, last: list[str]) -> None:

@@ -144,7 +144,7 @@ def from_snntorch_with_report(
     cells = {one: read_neurons(one, parts[one], trace.shapes[one]) for one in labels}
     first = [Scale(input_scale, name="the input's scale")] if input_scale != 1 else []
     edges = {one: edges_of(one, parts[one], trace, cells[one], first, unrolled) for one in labels}
-    finder = Answers(trace, lead_of(neurons), lambda: follow_longer(module, neurons, trace))
+    finder = Answers(trace, lead_of(neurons), lambda: follow_longer(module, neurons, trace, levels))
     answers, notes = choose(trace, edges, finder, output, readout)
     if groups is not None:
         in_groups(answers, groups)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["Kept", "Place", "holds", "kept", "samples_of"]
+__all__ = ["Kept", "Place", "holds", "kept", "left_over", "samples_of"]
 
 LIBRARIES = {"builtins", "numpy", "snntorch", "spiker_hdl", "spiker_train", "torch"}
 """Packages whose objects, other than modules, hold nothing of the user's that a run changes."""
@@ -35,14 +35,16 @@ class Place:
     key: Any
     value: torch.Tensor
 
-    @property
-    def left_over(self) -> bool:
-        """Whether this was left by a run of several samples: their rows differ."""
-        return self.value.ndim > 1 and bool((self.value != self.value[:1]).any())
-
     def clear(self) -> None:
         """Put zeros there."""
         self.holder[self.key] = torch.zeros_like(self.value)
+
+
+def left_over(value: Any) -> bool:
+    """Tell whether a state was left by a run of several samples: their rows differ."""
+    if type(value) is not torch.Tensor or value.ndim < 2:
+        return False
+    return bool((value != value[:1]).any())
 
 
 def holds(module: nn.Module, kind: type) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .linear_maps import LinearMap, Reshape, Select
+from .linear_maps import LinearMap, Reshape, Scale, Select
 from .snntorch_before import BOUNDS, SPIKES, Gain, Levels, acted, scale_of
 from .snntorch_encoders import Encoder, running_encoder
 from .snntorch_flow import (
@@ -35,6 +35,7 @@ from .snntorch_flow import (
     where,
 )
 from .snntorch_places import MisplacedError, moved_in_each_sample, part_of_input, same_rows
+from .snntorch_state import left_over
 from .snntorch_tape import Tape
 
 __all__ = ["Tracer"]
@@ -278,7 +279,7 @@ class Tracer:
             pending=given.pending, gain=given.gain,
         )  # fmt: skip
 
-    def _written(self, target: torch.Tensor, result: Traced) -> Traced:
+    def _written(self, target: Any, result: Traced) -> Traced:
         """Let a tensor be what was written into it."""
         whole = target._base if target._is_view() else None
         if not isinstance(target, Traced):
@@ -441,7 +442,9 @@ class Tracer:
         terms = self.terms(operand)
         if terms is None:
             return None
-        if one is not None:
+        if isinstance(one, Scale) and not one.factor.any():
+            terms = ()  # no source is left
+        elif one is not None:
             terms = tuple(Term(term.source, (*term.maps, one)) for term in terms)
         return self._make(plain, [operand], terms=terms, biased=biased or operand.biased)
 
@@ -526,7 +529,11 @@ class Tracer:
         elif isinstance(value, torch.Tensor) and step == 0 and not bool(value.any()):
             return
         rule = "what the step before returned" if step else "zero at the start"
-        raise TraceError(f"{what} must be {rule}, not something else ({where()})")
+        message = f"{what} must be {rule}, not something else ({where()})"
+        if step == 0 and left_over(value):
+            self.trace.unrested = self.trace.unrested or message
+            return
+        raise TraceError(message)
 
 
 def _dtype(module: nn.Module) -> torch.dtype:
