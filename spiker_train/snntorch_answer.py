@@ -95,7 +95,7 @@ class Answers:
         if any(source.name == INPUT for source in sources):
             raise self._refused(one, "the input and neurons together", "")
         axis = self.probe.axis_of_samples(what)
-        values = self.probe.compute(what, self.probe.draws[0])
+        values = self.probe.compute(what, self.probe.draw(what, 0))
         if axis is None and values.ndim == 0:
             return None
         if axis is None and self.probe.samples > 1:
@@ -133,16 +133,15 @@ class Answers:
 
     def _all(self, what: Expression, function: Callable[[Values], torch.Tensor]) -> np.ndarray:
         """Return a function of all draws for a value, along the second axis from the end."""
-        return torch.cat([function(one) for one in self.probe.draws_for(what)], dim=-2).numpy()
+        few = self.probe.few(what)
+        found = [function(one)[..., :few, :] for one in self.probe.draws(what)]
+        return torch.cat(found, dim=-2).numpy()
 
     def _flat(self, what: Expression, key: tuple[str, str]) -> np.ndarray:
         """Return what neurons answered in all draws for a value: (steps, samples, neurons)."""
-        draws = self.probe.draws_for(what)
-        return torch.cat([one[key].flatten(2) for one in draws], dim=1).numpy()
-
-    def _keys(self, what: Expression) -> list[tuple[str, str]]:
-        sources = self.probe.tape.sources(what.refs)
-        return sorted({(one.name, one.what) for one in sources if one.name != INPUT})
+        few = self.probe.few(what)
+        found = [one[key][:, :few].flatten(2) for one in self.probe.draws(what)]
+        return torch.cat(found, dim=1).numpy()
 
     # -- values for each step --
 
@@ -151,7 +150,7 @@ class Answers:
     ) -> Answer | None:
         frames = self._all(one.what, lambda given: self._frames(one.what, axis, steps, given))
         whole = "in each step" if steps is not None else "for a step, the loop being elsewhere"
-        for label, what in self._keys(one.what):
+        for label, what in self.probe.keys(one.what):
             values = self._flat(one.what, (label, what))
             if what not in {"mem", "spikes"} or not divides(frames.shape[2], values.shape[2]):
                 continue
@@ -172,7 +171,7 @@ class Answers:
         return Answer("", readout or "last", why, head=head, recorded=True)
 
     def _head_of_record(self, what: Expression, axis: int | None, steps: int | None) -> Head | None:
-        keys = self._keys(what)
+        keys = self.probe.keys(what)
         if any(key[1] != "spikes" for key in keys):
             return None
         found = affine_in(
@@ -194,8 +193,8 @@ class Answers:
             values = self._all(one.what, lambda given: self._rows(one.what, axis, given).double())
         except RuntimeError:
             return None
-        ties = not self.probe.compute(one.what, self.probe.draws[0]).is_floating_point()
-        for label, what in self._keys(one.what):
+        ties = not self.probe.compute(one.what, self.probe.draw(one.what, 0)).is_floating_point()
+        for label, what in self.probe.keys(one.what):
             for kind, groups, scores in self._scores(one.what, (label, what), values.shape[1]):
                 if agrees(values, scores, chosen=ties):
                     of = "spikes" if kind in {"count", "first"} else "potentials"
@@ -226,7 +225,7 @@ class Answers:
     ) -> Answer | None:
         """Return a readout of a head that is found among what is computed before the value."""
         for what in self._before(one.what):
-            keys = self._keys(what)
+            keys = self.probe.keys(what)
             if not keys or any(key[1] != "spikes" for key in keys):
                 continue
             samples = self.probe.axis_of_samples(what)
@@ -252,7 +251,7 @@ class Answers:
         return None
 
     def _head(self, what: Expression, axis: int | None, one: Returned) -> Head | None:
-        keys = self._keys(what)
+        keys = self.probe.keys(what)
         found = affine_in(self.probe, lambda given: self._rows(what, axis, given), keys)
         if found is None:
             return None
@@ -282,7 +281,9 @@ class Answers:
             return None
         what = many[place]
         axis = self.probe.axis_of_samples(what)
-        return affine_in(self.probe, lambda given: self._rows(what, axis, given), self._keys(what))
+        return affine_in(
+            self.probe, lambda given: self._rows(what, axis, given), self.probe.keys(what)
+        )
 
     def _before(self, what: Expression) -> list[Expression]:
         """Return a value and those that it is made of, the nearest first."""
@@ -295,7 +296,7 @@ class Answers:
             entry = self.probe.tape.entries[ref.entry]
             if isinstance(entry, Operation):
                 for inner in refs_in((entry.args, entry.kwargs)):
-                    if inner not in seen and self._keys(Expression((inner,))):
+                    if inner not in seen and self.probe.keys(Expression((inner,))):
                         seen.add(inner)
                         waiting.append(inner)
         return found
@@ -326,7 +327,7 @@ class Answers:
                 break
             last = f"what {entry} makes of them", entry.line
             inner = [each for each in refs_in((entry.args, entry.kwargs))
-                     if self._keys(Expression((each,)))]  # fmt: skip
+                     if self.probe.keys(Expression((each,)))]  # fmt: skip
             if len(inner) != 1:
                 break
             ref = inner[0]

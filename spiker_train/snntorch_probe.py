@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 
-from .snntorch_flow import Source, Trace
+from .snntorch_flow import INPUT, Source, Trace
 from .snntorch_tape import Leaf, Operation, Ref, Tape
 
 __all__ = ["Expression", "Probe", "affine_in"]
 
 SAMPLES = 96
-NEAR = 1e-9
+MANY = 2**20
+LARGE = 1000  # from this one on, draws are as large as they come, which shows what is cut off
 FLAT = {"erf", "exp", "expm1", "log_softmax", "logsigmoid", "sigmoid", "sigmoid_", "softmax",
         "softmax_", "softplus", "softsign", "tanh", "tanh_"}  # fmt: skip
 """Functions that rise everywhere, but whose values round to the same far out."""
@@ -51,21 +51,30 @@ class Probe:
                 self.shapes[key] = tuple(one.shape) if lead == 2 else (steps, *one.shape)
         first = next(iter(self.shapes.values()))
         self.steps, self.samples = first[:2]
-        self.generator = torch.Generator().manual_seed(12)
+        self.values: dict[tuple[tuple[str, str], int], torch.Tensor] = {}
 
-    def draw(self, *, much: bool = False) -> Values:
-        """Return spikes and states at random, each of shape (steps, samples, ...)."""
-        often, spread = min(0.5, 6 / self.steps), 2 / self.steps**0.5
-        if much:
-            often, spread = 0.95, 1000.0
+    def keys(self, what: Expression) -> list[tuple[str, str]]:
+        """Return of which neurons a value is, and of what that they answer."""
+        sources = self.tape.sources(what.refs)
+        return sorted({(one.name, one.what) for one in sources if one.name != INPUT})
 
-        def values(what: str, shape: tuple[int, ...]) -> torch.Tensor:
-            if what in {"spikes", "spk"}:
-                drawn = torch.rand(shape, generator=self.generator, dtype=torch.float64)
-                return (drawn < often).double()
-            return torch.randn(shape, generator=self.generator, dtype=torch.float64) * spread
+    def drawn(self, key: tuple[str, str], n: int) -> torch.Tensor:
+        """Return spikes or a state at random, of shape (steps, samples, ...)."""
+        if (key, n) not in self.values:
+            generator = torch.Generator().manual_seed(12 + n + 1000 * list(self.shapes).index(key))
+            shape, exact = self.shapes[key], torch.float64
+            if key[1] == "spikes":
+                often = min(0.5, 6 / self.steps) if n < LARGE else 0.95
+                value = (torch.rand(shape, generator=generator) < often).to(exact)
+            else:
+                spread = 2 / self.steps**0.5 if n < LARGE else 1000.0
+                value = torch.randn(shape, generator=generator, dtype=exact) * spread
+            self.values[key, n] = value
+        return self.values[key, n]
 
-        return {key: values(key[1], shape) for key, shape in self.shapes.items()}
+    def draw(self, what: Expression, n: int) -> Values:
+        """Return all that a value is made of, at random."""
+        return {key: self.drawn(key, n) for key in self.keys(what)}
 
     def compute(self, what: Expression, given: Values) -> torch.Tensor:
         """Compute a value from these answers."""
@@ -77,31 +86,25 @@ class Probe:
         found = self.tape.replay(what.refs, value_of)
         return torch.stack(found) if what.stacked else found[0]
 
-    @cached_property
-    def draws(self) -> list[Values]:
-        """Some draws, the same for all that is asked."""
-        count = max(2, -(-SAMPLES // self.samples)) if self._size < 2**20 else 2
-        return [self.draw() for _ in range(count)]
-
-    @cached_property
-    def large(self) -> list[Values]:
-        """Draws as large as they come, which show what is cut off."""
-        return [self.draw(much=True) for _ in range(2)]
-
-    def draws_for(self, what: Expression) -> list[Values]:
-        """Return draws for a value: large ones too, unless they round to the same."""
+    def draws(self, what: Expression) -> list[Values]:
+        """Return draws for a value: large ones too, unless its functions round them to the same."""
+        count = max(2, -(-SAMPLES // self.samples)) if self._size(what) < MANY else 2
         entries = [self.tape.entries[n] for n in self.tape.needed(what.refs)]
         names = {one.name for one in entries if isinstance(one, Operation)}
-        return self.draws if names & FLAT else [*self.draws, *self.large]
+        large = [] if names & FLAT else [LARGE]
+        return [self.draw(what, n) for n in [*range(count), *large]]
 
-    @property
-    def _size(self) -> int:
-        return sum(int(np.prod(one)) for one in self.shapes.values())
+    def few(self, what: Expression) -> int:
+        """Return how many samples of each draw are looked at."""
+        return max(1, MANY // (self._size(what) // self.samples))
+
+    def _size(self, what: Expression) -> int:
+        return sum(int(np.prod(self.shapes[key])) for key in self.keys(what))
 
     def axis_of_samples(self, what: Expression) -> int | None:
         """Return the axis that samples lie along; None where they are mixed, or for none."""
         if self.samples == 1:
-            shape = self.compute(what, self.draws[0]).shape
+            shape = self.compute(what, self.draw(what, 0)).shape
             return next((n for n, size in enumerate(shape) if size == 1), None)
         return self._axis(what, 1, self.samples, exactly=True)
 
@@ -114,10 +117,10 @@ class Probe:
     def _axis(
         self, what: Expression, of: int, count: int, *, exactly: bool, but: int | None = None
     ) -> int | None:
-        given, other = self.draws[0], self.draws[1]
+        given, other = self.draw(what, 0), self.draw(what, 1)
         before = self.compute(what, given)
         axes = [n for n, size in enumerate(before.shape) if size == count and n != but]
-        for at in range(count) if count <= 64 else (0, 1, count // 2, count - 2, count - 1):
+        for at in range(count) if count <= 8 else (0, 1, count // 2, count - 2, count - 1):
             if not axes:
                 return None
             mixed = {key: _put(value, other[key], of, at) for key, value in given.items()}
@@ -152,9 +155,10 @@ def affine_in(
         What it depends on.
     """
     keys = sorted(keys)
+    generator = torch.Generator().manual_seed(21)
     one, other = (
-        {key: torch.randn(shape, generator=probe.generator, dtype=torch.float64)
-         for key, shape in probe.shapes.items()}
+        {key: torch.randn(probe.shapes[key], generator=generator, dtype=torch.float64)
+         for key in keys}
         for _ in range(2)
     )  # fmt: skip
     mixed = {key: 0.25 * one[key] + 0.75 * other[key] for key in one}
@@ -180,7 +184,7 @@ def affine_in(
         key: np.stack([_of_first(row[n], probe.shapes[key]) for row in rows])
         for n, key in enumerate(keys)
     }
-    nothing = {key: torch.zeros(shape, dtype=torch.float64) for key, shape in probe.shapes.items()}
+    nothing = {key: torch.zeros(probe.shapes[key], dtype=torch.float64) for key in keys}
     added = function(nothing)[0].numpy()
     made = added + sum(
         np.tensordot(factors[key], one[key].detach()[:, 0].flatten(1).numpy(), ((1, 2), (0, 1)))
