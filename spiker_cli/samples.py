@@ -1,12 +1,12 @@
 """Samples to run: from a data set, encoded as the network's notes say, or spikes from a file."""
 
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from spiker_hdl.base import FileError, reader
+from spiker_hdl.base.arrays import read_npz
 from spiker_hdl.model import Network, encoders, stimulus
 from spiker_hdl.model.channels import channels
 from spiker_train.data import datasets, load_dataset
@@ -138,27 +138,22 @@ def _note(network: Network, name: str, option: str, choices: str) -> str:
 def _read_spikes(path: Path) -> Samples | None:
     if not path.is_file():
         raise ValueError(f"Data must be a file that is there, not {path}")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} must be a whole .npz file, not one that is no ZIP archive")
-    try:
-        with path.open("rb") as held, np.load(held, allow_pickle=False) as file:
-            if "spikes" not in file:
-                return None
-            arrays: dict[str, Any] = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ValueError(f"{path} must be a whole .npz file, not one with: {error}") from None
-    except ValueError as error:
-        raise ValueError(f"{path} must hold plain arrays, not one with: {error}") from None
+    return _spikes(path)
+
+
+@reader("an .npz file of spikes or of a data set", "npz")
+def _spikes(path: Path) -> Samples | None:
+    arrays = read_npz(path, ("spikes", "labels"))
+    if "spikes" not in arrays:
+        return None
     spikes, labels = arrays["spikes"], arrays.get("labels")
-    if spikes.ndim != 3 or not len(spikes):
-        raise ValueError(
-            f"Spikes in {path} must have the shape (samples, steps, size), not {spikes.shape}"
-        )
+    if spikes.ndim != 3 or not spikes.size:
+        raise FileError(f"must have spikes of the shape (samples, steps, size), not {spikes.shape}")
     if spikes.dtype.kind not in "biu":
-        raise ValueError(f"Spikes in {path} must be integers, not {spikes.dtype}")
+        raise FileError(f"must have spikes that are integers, not {spikes.dtype}")
     if labels is not None and (labels.shape != (len(spikes),) or labels.dtype.kind not in "iu"):
-        raise ValueError(
-            f"Labels in {path} must be integers of the shape ({len(spikes)},), "
+        raise FileError(
+            f"must have labels that are integers of the shape ({len(spikes)},), "
             f"not {labels.dtype} of {labels.shape}"
         )
     return Samples(str(path), spikes, labels)

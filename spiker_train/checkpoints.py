@@ -12,7 +12,10 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from spiker_hdl.model import FileError
+from spiker_hdl.base import FileError, reader
+from spiker_hdl.base.kinds import kind_of
+
+from .tensor_files import read_safetensors, read_torch
 
 __all__ = ["load_state", "read_state"]
 
@@ -114,35 +117,17 @@ def read_state(state: Any) -> dict[str, torch.Tensor]:
     return dict(found)
 
 
+@reader("a file of tensors by name, as torch.save or safetensors writes it", "pytorch")
 def _read(path: Path) -> Any:
-    with path.open("rb") as file:
-        start = file.read(9)
-    if start[8:] == b"{":
-        return _read_safetensors(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:
-        # What PyTorch says here advises to load what may run code; of a file that is cut short it
-        # says "Invalid argument".
+    if kind_of(path) != "safetensors":
+        return read_torch(path)
+    metadata, tensors = read_safetensors(path)
+    if NETWORK in metadata:
         raise FileError(
-            f"{path} must be a whole file of tensors by name, as torch.save(net.state_dict(), ...) "
-            "or safetensors writes it, not of a module or of other objects"
-        ) from None
-
-
-def _read_safetensors(path: Path) -> Any:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            if NETWORK in (file.metadata() or {}):
-                raise FileError(
-                    f"{path} must be a checkpoint of a module, not a network that save_real wrote, "
-                    "which load_real reads"
-                )
-            return {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise FileError(f"{path} must be a whole safetensors file: {error}") from None
+            "must be a checkpoint of a module, not a network that save_real wrote, which "
+            "load_real reads"
+        )
+    return tensors
 
 
 def _holds_tensors(value: Any) -> bool:

@@ -1,14 +1,16 @@
 """Data sets of pictures: found on disk, or downloaded with checksums."""
 
-import gzip
 import os
 import struct
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
+
+from spiker_hdl.base import FileError, read_bytes, reader
+from spiker_hdl.base.arrays import gunzip, read_npz
 
 __all__ = [
     "Dataset",
@@ -138,22 +140,23 @@ def read_idx(path: str | Path) -> np.ndarray:
     ValueError
         If the file is of another format, or cut short.
     """
-    path = Path(path)
-    data = path.read_bytes()
+    return _idx(path)
+
+
+@reader("an IDX file of bytes, gzipped or not", "idx")
+def _idx(path: str | Path) -> np.ndarray:
+    data = read_bytes(path)
     if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, OSError) as error:
-            raise ValueError(f"{path} must be a whole gzip file: {error}") from None
+        data = gunzip(data)
     if len(data) < 4 or data[:3] != b"\0\0\x08" or not 1 <= data[3] <= 4:
-        raise ValueError(f"{path} must be an IDX file of bytes, not begin with {data[:4]!r}")
+        raise FileError(f"must be an IDX file of bytes, not begin with {data[:4]!r}")
     start = 4 + 4 * data[3]
     if len(data) < start:
-        raise ValueError(f"{path} must have {start} bytes of header, not {len(data)}")
+        raise FileError(f"must have {start} bytes of header, not {len(data)}")
     shape = struct.unpack(f">{data[3]}I", data[4:start])
-    size = int(np.prod(shape, dtype=object))
+    size = prod(shape)
     if len(data) != start + size:
-        raise ValueError(f"{path} must have {start + size} bytes, not {len(data)}")
+        raise FileError(f"must have {start + size} bytes, not {len(data)}")
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
 
 
@@ -165,20 +168,16 @@ def from_npz(path: str | Path, name: str = "") -> Dataset:
     ValueError
         If the file is none, or lacks an array.
     """
-    path = Path(path)
-    with path.open("rb") as held:
-        try:
-            if not zipfile.is_zipfile(held):
-                raise zipfile.BadZipFile("it is no ZIP archive")
-            held.seek(0)
-            file = np.load(held, allow_pickle=False)
-            missing = [one for one in FIELDS if one not in file]
-            arrays = {one: file[one] for one in FIELDS if one in file}
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-            raise ValueError(f"{path} must be a whole .npz file of arrays: {error}") from None
+    return _npz(path, name or Path(path).stem)
+
+
+@reader("an .npz file of a data set", "npz")
+def _npz(path: str | Path, name: str) -> Dataset:
+    arrays = read_npz(path, FIELDS)
+    missing = [one for one in FIELDS if one not in arrays]
     if missing:
-        raise ValueError(f"{path} must have {', '.join(FIELDS)}, not lack {', '.join(missing)}")
-    return Dataset(**arrays, name=name or path.stem)
+        raise FileError(f"must have {', '.join(FIELDS)}, not lack {', '.join(missing)}")
+    return Dataset(**arrays, name=name)
 
 
 def mnist(*, download: bool = True) -> Dataset:

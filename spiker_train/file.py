@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as pack_arrays
 
-from spiker_hdl.model import NEURONS, Decay, FileError, Input, Neuron, Readout
+from spiker_hdl.base import FileError, reader, shown, strict_json
+from spiker_hdl.model import NEURONS, Decay, Input, Neuron, Readout
 from spiker_hdl.model.file import write_whole
 
 from .cell import Cell
 from .layers import Connection, Layer, check_finite
 from .network import SpikingNetwork, check_network
+from .tensor_files import read_safetensors
 
 __all__ = ["FORMAT", "SUFFIX", "load_real", "save_real"]
 
@@ -126,31 +127,23 @@ def load_real(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> Spik
     OSError
         If it cannot be read.
     """
-    models = {**NEURONS, **{one.__name__: one for one in neurons}}
-    Path(path).open("rb").close()  # for an error that names the file
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise FileError(f"{path} must be a {SUFFIX} file, whole: {error}") from None
+    return _read(path, {**NEURONS, **{one.__name__: one for one in neurons}})
+
+
+@reader(f"a {SUFFIX} file of a network", "safetensors")
+def _read(path: str | Path, models: dict[str, type[Neuron]]) -> SpikingNetwork:
+    metadata, tensors = read_safetensors(path)
     if FORMAT not in metadata:
-        raise FileError(f"{path} must say of itself {FORMAT!r}, not {sorted(metadata)}")
-    try:
-        return _network(json.loads(metadata[FORMAT]), arrays, models)
-    except FileError as error:
-        raise FileError(f"{path} {error}") from None
-    except KeyError as error:
-        raise FileError(f"{path} must have {error}, and lacks it") from None
-    except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise FileError(f"{path} must describe a network: {error}") from None
+        raise FileError(f"must say of itself {FORMAT!r}, not {shown(sorted(metadata))}")
+    graph = strict_json.parse_object(metadata[FORMAT], 2**26)
+    return _network(graph, {name: one.numpy() for name, one in tensors.items()}, models)
 
 
 def _network(
     graph: dict[str, Any], arrays: dict[str, np.ndarray], models: dict[str, type[Neuron]]
 ) -> SpikingNetwork:
     if graph["version"] != VERSION:
-        raise FileError(f"must be of version {VERSION}, not {graph['version']!r}")
+        raise FileError(f"must be of version {VERSION}, not {shown(graph['version'])}")
     net = SpikingNetwork(
         [
             Input(x["name"], _shape(x["shape"]), x["low"], x["high"], x["held"])
@@ -165,7 +158,7 @@ def _network(
         name=graph["name"],
     )
     if arrays:
-        raise FileError(f"must have no array of its own, not {sorted(arrays)}")
+        raise FileError(f"must have no array of its own, not {shown(sorted(arrays), 160)}")
     return net
 
 
@@ -178,8 +171,8 @@ def _read_layer(
 ) -> Layer:
     if text["model"] not in models:
         raise FileError(
-            f"must name neurons of {sorted(models)}, not {text['model']!r}; hand the classes of "
-            "your own to load_real(path, neurons=[...])"
+            f"must name neurons of {sorted(models)}, not {shown(text['model'])}; hand the classes "
+            "of your own to load_real(path, neurons=[...])"
         )
     start = f"layers/{n}/"
     reals = {name.removeprefix(start): name for name in [*arrays] if name.startswith(start)}

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
+from spiker_hdl.base import FileError, reader
+from spiker_hdl.base.arrays import read_npz
 from spiker_hdl.model.check import check_int
 
 from .data import places
 
 __all__ = ["Spoken", "spoken_digits"]
+
+MOST_CHANNELS = 2**16
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ def spoken_digits(steps: int = 64, width: int = 10, path: str | Path | None = No
     ------
     FileNotFoundError
         If there is no such file.
+    FileError
+        If it holds something else.
     """
     steps = check_int("Steps", steps, 1)
     width = check_int("Step width", width, 1)
@@ -66,12 +72,33 @@ def spoken_digits(steps: int = 64, width: int = 10, path: str | Path | None = No
         raise FileNotFoundError(
             f"Spoken digits must be at {path}; set SPIKER_DATA to the directory of fsdd_spikes.npz"
         )
-    with np.load(path, allow_pickle=False) as file:
-        offsets, channels = file["offset"].astype(np.int64), int(file["channels"])
-        recording = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        step, unit = file["times_ms"] // width, file["units"]
-        spikes = np.zeros((len(offsets) - 1, steps, channels), dtype=np.uint8)
-        kept = step < steps
-        spikes[recording[kept], step[kept], unit[kept]] = 1
-        each = (file[name].astype(np.int64) for name in ("label", "speaker", "take"))
-        return Spoken(spikes, *each)
+    return _read(path, steps, width)
+
+
+@reader("an .npz file of the spoken digits' spikes", "npz")
+def _read(path: str | Path, steps: int, width: int) -> Spoken:
+    names = ("offset", "channels", "times_ms", "units", "label", "speaker", "take")
+    arrays = read_npz(path, names)
+    missing = [one for one in names if one not in arrays]
+    if missing:
+        raise FileError(f"must have {', '.join(names)}, not lack {', '.join(missing)}")
+    offsets, times, units = (arrays[one] for one in ("offset", "times_ms", "units"))
+    each = [arrays[one].astype(np.int64) for one in ("label", "speaker", "take")]
+    channels, count = int(arrays["channels"]), len(offsets) - 1
+    for name, sound in (
+        ("channels", 1 <= channels <= MOST_CHANNELS),
+        ("offset", offsets.ndim == 1 and count > 0 and int(offsets[0]) == 0),
+        ("offset", (np.diff(offsets.astype(np.int64)) >= 0).all() and offsets[-1] == len(times)),
+        ("times_ms", times.ndim == 1 and times.dtype.kind in "iu" and (times >= 0).all()),
+        ("units", units.shape == times.shape and units.dtype.kind in "iu"),
+        ("units", ((units >= 0) & (units < channels)).all()),
+        ("label, speaker and take", all(one.shape == (count,) for one in each)),
+    ):
+        if not sound:
+            raise FileError(f"must have {name} of recordings, not other numbers")
+    recording = np.repeat(np.arange(count), np.diff(offsets.astype(np.int64)))
+    step = times // width
+    spikes = np.zeros((count, steps, channels), dtype=np.uint8)
+    kept = step < steps
+    spikes[recording[kept], step[kept], units[kept]] = 1
+    return Spoken(spikes, *each)

@@ -18,7 +18,13 @@ P, R = ParamSpec("P"), TypeVar("R")
 Path = str | PathLike[str]
 
 MOST = 2**30
-_LIKE = {"json": ("text",), "npz": ("zip",), "network": ("zip",), "pytorch": ("zip", "pickle")}
+_LIKE = {
+    "json": ("text",),
+    "npz": ("zip",),
+    "network": ("zip",),
+    "pytorch": ("zip", "safetensors"),
+    "idx": ("gzip",),
+}
 
 
 @dataclass(frozen=True)

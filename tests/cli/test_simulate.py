@@ -147,11 +147,11 @@ def test_a_note_of_steps_must_be_a_number(refused, tmp_path):
     [
         (
             {"spikes": np.zeros((2, 3), int)},
-            "Spikes in PATH must have the shape (samples, steps, size)",
+            "PATH: must have spikes of the shape (samples, steps, size)",
         ),
         (
             {"spikes": np.zeros((2, 3, 64), np.uint8), "labels": np.zeros(3, int)},
-            "Labels in PATH must be integers of the shape (2,), not int64 of (3,)",
+            "PATH: must have labels that are integers of the shape (2,), not int64 of (3,)",
         ),
         (
             {"spikes": np.zeros((2, 3, 60), np.uint8)},
@@ -161,9 +161,9 @@ def test_a_note_of_steps_must_be_a_number(refused, tmp_path):
             {"spikes": np.full((2, 3, 64), 2)},
             "Spikes of input 'input' must be in 0..1, not 2",
         ),
-        ({"spikes": np.zeros((2, 3, 64))}, "Spikes in PATH must be integers, not float64"),
-        ({"x": np.zeros(3)}, "PATH must have x_train, y_train, x_test, y_test, not "),
-        ({"spikes": np.array([None])}, "PATH must hold plain arrays, not one with: "),
+        ({"spikes": np.zeros((2, 3, 64))}, "PATH: must have spikes that are integers, not float64"),
+        ({"x": np.zeros(3)}, "PATH: must have x_train, y_train, x_test, y_test, not "),
+        ({"spikes": np.array([None])}, "PATH: part 'spikes.npy' must hold plain numbers, not "),
     ],
 )
 def test_bad_files_of_spikes(refused, network_file, tmp_path, arrays, line):
@@ -178,16 +178,17 @@ def test_a_truncated_file_of_spikes(refused, network_file, tmp_path):
     np.savez(path, spikes=np.zeros((2, 3, 64), np.uint8))
     path.write_bytes(path.read_bytes()[:200])
     assert refused("simulate", network_file, "--data", path).startswith(
-        f"{path} must be a whole .npz file"
+        f"{path}: must be a ZIP archive, whole"
     )
     with path.open("wb") as file:
         np.save(file, np.zeros((2, 3, 64), np.uint8))
     assert refused("simulate", network_file, "--data", path) == (
-        f"{path} must be a whole .npz file, not one that is no ZIP archive"
+        f"{path}: must be an .npz file of spikes or of a data set, not an .npy file of one NumPy "
+        "array"
     )
     path.write_bytes(b"")
     assert refused("simulate", network_file, "--data", path).startswith(
-        f"{path} must be a whole .npz file"
+        f"{path}: must be an .npz file of spikes or of a data set, not an empty file"
     )
 
 

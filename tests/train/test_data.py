@@ -152,7 +152,7 @@ def test_files_that_are_no_npz_are_rejected(tmp_path, tiny):
     del tiny["y_test"]
     np.savez(tmp_path / "part.npz", **tiny)
     for name in ("cut", "text", "part"):
-        with pytest.raises(ValueError, match=rf"{name}\.npz must "):
+        with pytest.raises(ValueError, match=rf"{name}\.npz: must "):
             load_dataset(tmp_path / f"{name}.npz")
     with pytest.raises(FileNotFoundError, match=r"must be a file, and is not there$"):
         load_dataset(tmp_path / "none.npz")

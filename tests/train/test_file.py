@@ -123,12 +123,15 @@ def changed(tmp_path, change):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda m, g, a: m.update({FORMAT: "{"}), "must describe a network"),
-        (lambda m, g, a: m.update({FORMAT: "[]"}), "must describe a network"),
+        (lambda m, g, a: m.update({FORMAT: "{"}), "must be JSON, not with"),
+        (lambda m, g, a: m.update({FORMAT: "[]"}), r"must be an object, not \[\]"),
         (lambda m, g, a: m.update(other=m.pop(FORMAT)), r"'spiker-real-network', not \['other'\]"),
         (lambda m, g, a: g.update(version=2), "must be of version 1, not 2"),
-        (lambda m, g, a: g.pop("layers"), "must have 'layers', and lacks it"),
-        (lambda m, g, a: a.pop("weights/0"), "must have 'weights/0', and lacks it"),
+        (
+            lambda m, g, a: g.pop("layers"),
+            "must be a .safetensors file of a network, whole, not one with: no 'layers'",
+        ),
+        (lambda m, g, a: a.pop("weights/0"), "not one with: no 'weights/0'"),
         (lambda m, g, a: a.update(stray=np.zeros(1)), r"no array of its own, not \['stray'\]"),
         (
             lambda m, g, a: g["layers"][0].update(model="Mine"),
@@ -156,7 +159,7 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path, kept):
     path = tmp_path / "net.safetensors"
     save_real(network(), path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(FileError, match=r"must be a \.safetensors file, whole"):
+    with pytest.raises(FileError, match=r"must be a \.safetensors file of a network, "):
         load_real(path)
 
 

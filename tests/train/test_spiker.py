@@ -219,11 +219,11 @@ def test_what_is_not_given_is_as_in_spiker(tmp_path):
         assert torch.equal(one.weights, state[f"layers.{key}"])
     assert torch.allclose(stored.layers[0].bias, state["layers.rlif1.recurrent.bias"])
     (tmp_path / "other.pt").write_bytes(b"text")
-    with pytest.raises(ValueError, match=r"other\.pt must be a whole file of tensors by name"):
+    with pytest.raises(ValueError, match=r"other\.pt: must be a file of tensors by name"):
         from_spiker(config, tmp_path / "other.pt")
     torch.save({"run": print}, tmp_path / "code.pt")
     with pytest.raises(
-        ValueError, match=r"code\.pt must be a whole file .* not of a module or of other objects$"
+        ValueError, match=r"code\.pt: must be a whole file .* not of a module or of other objects$"
     ):
         from_spiker(config, tmp_path / "code.pt")
 

@@ -1,0 +1,81 @@
+"""Files of tensors by name: PyTorch's and safetensors', read so that nothing in them is run."""
+
+import io
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+import torch
+from safetensors import safe_open
+
+from spiker_hdl.base import FileError, read_bytes
+from spiker_hdl.base.arrays import Archive
+
+__all__ = ["read_safetensors", "read_torch"]
+
+TENSORS = (
+    "must be a whole file of tensors by name, as torch.save(net.state_dict(), ...) or safetensors "
+    "writes it"
+)
+_SMALL = {torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2}
+
+
+def read_safetensors(path: str | PathLike[str]) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    """Return what a safetensors file says of itself, and its tensors.
+
+    Floating-point numbers of few bits, which NumPy has not, come out in single precision, exactly.
+    To be called within a reader, since a file may cause any exception.
+    """
+    with open(path, "rb"):  # what is missing or may not be read says so itself
+        pass
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        metadata = file.metadata() or {}
+    for name, one in tensors.items():
+        if one.dtype in _SMALL:
+            tensors[name] = one.float()
+        elif one.dtype.itemsize == 1 and one.is_floating_point():
+            raise FileError(f"tensor {name!r} must be of numbers, not of {one.dtype}")
+    return metadata, tensors
+
+
+def read_torch(path: str | PathLike[str]) -> Any:
+    """Return what ``torch.save`` wrote, of tensors and plain values alone.
+
+    To be called within a reader, since a file may cause any exception.
+    """
+    data = read_bytes(path, 2**34)
+    if data[:2] == b"PK":
+        with Archive(data, len(data), 1) as archive:  # PyTorch compresses nothing
+            if any(name.endswith("/constants.pkl") for name in archive.names):
+                raise FileError(f"{TENSORS}, not of code that was compiled")
+    try:
+        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception:
+        # What PyTorch says here advises to load what may run code; of a file that is cut short it
+        # says "Invalid argument".
+        raise FileError(f"{TENSORS}, not of a module or of other objects") from None
+    _check_sizes(found, len(data))
+    return found
+
+
+def _check_sizes(value: Any, size: int) -> None:
+    """Refuse tensors that are larger than what the file holds: views of a number, repeated."""
+    waiting, seen = [value], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, torch.Tensor):
+            if one.layout != torch.strided or one.is_meta or one.is_quantized:
+                raise FileError(f"must hold plain tensors, not one of {one.layout}")
+            if one.numel() * one.itemsize > size:
+                raise FileError(
+                    f"must hold tensors of at most {size} bytes together, which it has, not one of "
+                    f"the shape {tuple(one.shape)}"
+                )
+        elif isinstance(one, Mapping):
+            waiting += one.values()
+        elif isinstance(one, list | tuple | set):
+            waiting += one
