@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from spiker_hdl import __version__
+from spiker_hdl.base import FileError, read_bytes, reader, reading, shown, strict_json
 from spiker_hdl.emit.directory import Listing, digests, replacing, write_files
-from spiker_hdl.emit.untrusted import parse
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping as Placement
 from spiker_hdl.model import Network
 from spiker_hdl.model.check import check_int, check_kind
-from spiker_hdl.model.contents import FileError
 from spiker_hdl.model.encoders import Encoding
 
 from .clocks import find_dividers
@@ -173,7 +172,7 @@ def _explain(
     if not log.is_file():
         return
     short = []
-    for line in log.read_text(errors="replace").splitlines():
+    for line in read_bytes(log).decode(errors="replace").splitlines():
         # Such as "Info:   ICESTORM_LC:  5612/  5280   106%".
         cell, _, numbers = line.removeprefix("Info:").strip().partition(":")
         used, slash, rest = numbers.partition("/")
@@ -210,7 +209,7 @@ def _keep(work: Path, stage: Path, outcome: Outcome) -> None:
 
 
 def _found(outcome: Outcome, stage: Path) -> dict[str, Any]:
-    data = (stage / outcome.bitstream).read_bytes()
+    data = read_bytes(stage / outcome.bitstream)
     return {
         "bitstream": {"file": outcome.bitstream, "sha256": hashlib.sha256(data).hexdigest()},
         "fmax_hz": round(outcome.fmax),
@@ -232,6 +231,7 @@ def read_build(directory: str | Path) -> dict[str, Any]:
     return read_whole_build(directory)[0]
 
 
+@reader("a directory that `spiker build` made", "")
 def read_whole_build(directory: str | Path) -> tuple[dict[str, Any], bytes]:
     """Return what a build says of itself, and its bitstream, which is that; empty if there is none.
 
@@ -240,34 +240,34 @@ def read_whole_build(directory: str | Path) -> tuple[dict[str, Any], bytes]:
     directory = Path(directory)
     path = directory / BUILD
     if not path.is_file():
-        raise ValueError(f"Directory must be one that `spiker build` made, not {directory}")
-    try:
-        report = parse(_bytes(path, MOST_REPORT))
-        if report["format"] != FORMAT:
-            raise ValueError(f"{path} must be of format {FORMAT}, not {report['format']!r}")
-        bitstream = report["bitstream"]
-        name = None if bitstream is None else bitstream["file"]
-        wanted = None if bitstream is None else bitstream["sha256"]
-        said = [report["board"], report["network"]["name"], report["network"]["sha256"]]
-        if not all(isinstance(one, str) for one in said):
-            raise TypeError
-    except (FileError, KeyError, TypeError, AttributeError):
-        raise ValueError(f"{path} must be what `spiker build` wrote, and is damaged") from None
+        raise FileError("must be a directory that `spiker build` made, not another", directory)
+    with reading(path, "what `spiker build` wrote", "json"):
+        report = strict_json.parse_object(read_bytes(path, MOST_REPORT))
+        bitstream = _checked(report)["bitstream"]
     if bitstream is None:
         return report, b""
+    name = bitstream["file"]
     if not isinstance(name, str) or not BITSTREAM.fullmatch(name):
-        raise ValueError(f"{path} must name a bitstream beside it, such as top.bit, not {name!r}")
+        raise FileError(
+            f"must name a bitstream beside it, such as top.bit, not {shown(name)}", path
+        )
     if not (directory / name).is_file():
-        raise ValueError(f"Bitstream must be there, and {directory / name} is missing")
-    data = _bytes(directory / name, MOST_BITSTREAM)
-    if hashlib.sha256(data).hexdigest() != wanted:
-        raise ValueError(f"Bitstream must be the one that was built, and {name} is another")
+        raise FileError("must be the bitstream that was built, not missing", directory / name)
+    data = read_bytes(directory / name, MOST_BITSTREAM)
+    if hashlib.sha256(data).hexdigest() != bitstream["sha256"]:
+        raise FileError("must be the bitstream that was built, not another", directory / name)
     return report, data
 
 
-def _bytes(path: Path, most: int) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise ValueError(f"{path} must have at most {most} bytes, not more")
-    return data
+def _checked(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a report, in which all that is read by anybody is as it must be."""
+    if report["format"] != FORMAT:
+        raise FileError(f"must be of format {FORMAT}, not {shown(report['format'])}")
+    network = report["network"]
+    for value in (report["board"], network["name"], network["sha256"]):
+        if not isinstance(value, str):
+            raise FileError(f"must name its board and network, not {shown(value)}")
+    Placement.from_json(report["mapping"])
+    if report["baud"] is not None:
+        check_int("Baud", report["baud"], 1, 2**31 - 1)
+    return report

@@ -1,12 +1,13 @@
 """From a board's top to its bitstream: synthesis, place and route, packing."""
 
-import json
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spiker_hdl.base import FileError, read_bytes, reader, shown, strict_json
+from spiker_hdl.report.place import open_report
 from spiker_hdl.rtl.loader import EMPTIED
 
 from .target import Target
@@ -57,8 +58,17 @@ def make_plan(top: BoardTop, directory: Path, options: dict[str, str]) -> list[l
     plan.extract(str(directory))
     script = directory / f"build_{NAME}.json"
     if script.is_file():
-        return json.loads(script.read_text())["commands"]
+        return commands_of(script)
     return []
+
+
+@reader("a plan that Amaranth wrote", "json")
+def commands_of(script: Path) -> list[list[str]]:
+    """Return the commands of a plan."""
+    commands = strict_json.parse_object(read_bytes(script), ours=True)["commands"]
+    if not all(isinstance(one, str) for command in commands for one in command):
+        raise FileError(f"must have commands of strings, not {shown(commands)}")
+    return commands
 
 
 def _himbaechel(arguments: list[str], device: str) -> list[str]:
@@ -119,8 +129,8 @@ def make_bitstream(
     bitstream = {"ice40": "bin", "ecp5": "bit", "gowin": "fs"}[target.family]
     path = directory / f"{NAME}.{bitstream}"
     if target.dfu is not None:
-        path.write_bytes(with_dfu_suffix(path.read_bytes(), *target.dfu))
-    report = json.loads((directory / REPORT).read_text())
+        path.write_bytes(with_dfu_suffix(read_bytes(path), *target.dfu))
+    report = open_report(directory / REPORT)
     return read_report(report, target, path.name, top.frequency)
 
 

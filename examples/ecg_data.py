@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from spiker_hdl.base import reader
+from spiker_hdl.base.arrays import read_npz
 from spiker_hdl.model.encoders import Encoding
 
 __all__ = [
@@ -109,18 +111,23 @@ def beats(path: str | Path | None = None) -> Beats:
         raise FileNotFoundError(
             f"Beats must be at {path}; set SPIKER_DATA to the directory of mitbih_beats.npz"
         )
-    with np.load(path, allow_pickle=False) as file:
-        kept = np.isin(file["record"], TRAIN + TEST) & (file["y"] < len(CLASSES))
-        arrays = (file[name][kept].astype(np.int64) for name in ("x", "y", "record", "rr"))
-        samples, *rest = arrays
+    return _read(path)
+
+
+@reader("an .npz file of beats", "npz")
+def _read(path: Path) -> Beats:
+    names = ("x", "y", "record", "rr")
+    file = read_npz(path, names)
+    kept = np.isin(file["record"], TRAIN + TEST) & (file["y"] < len(CLASSES))
+    samples, *rest = (file[name][kept].astype(np.int64) for name in names)
     return Beats(convert(samples), *rest)
 
 
 def handful() -> Beats:
     """Load the 24 test beats that are in this directory, in runs of three neighbours."""
-    with np.load(HERE / "ecg_beats.npz", allow_pickle=False) as file:
-        names = ("values", "labels", "records", "gaps")
-        return Beats(*(file[name].astype(np.int64) for name in names))
+    names = ("values", "labels", "records", "gaps")
+    file = read_npz(HERE / "ecg_beats.npz", names)
+    return Beats(*(file[name].astype(np.int64) for name in names))
 
 
 def detect(signal: np.ndarray) -> list[int]:

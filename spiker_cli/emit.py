@@ -7,6 +7,7 @@ import spiker_hdl
 from spiker_hdl.emit import LANGUAGES, PORTS
 from spiker_hdl.emit.emission import EMISSION
 from spiker_hdl.emit.packaging import check_period
+from spiker_hdl.emit.reading import read_files
 from spiker_hdl.model.check import check_choice
 
 from .files import check_directory, find_mapping, open_network
@@ -75,7 +76,5 @@ def emit(
 
 def listing(directory: Path) -> list[tuple[str, str]]:
     """Return the files that the manifest in a directory names, and their sizes."""
-    import json
-
-    names = json.loads((directory / "manifest.json").read_text())["files"]
+    names, _ = read_files(directory)
     return [(name, f"{(directory / name).stat().st_size:,} bytes") for name in names]

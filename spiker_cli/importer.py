@@ -1,12 +1,13 @@
 """`spiker import`: a model of another program as a network of real numbers."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from spiker_hdl.base import FileError, read_bytes, reader, shown, strict_json
 
 from .files import check_output
 from .terminal import say, write
@@ -98,13 +99,6 @@ def _widths(report: Any) -> list[Any]:
     return ["--weights", one.weights, "--potentials", one.potentials, "--decay", one.decay]
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for key, _ in pairs:
-        if sum(key == other for other, _ in pairs) > 1:
-            raise ValueError(f"keys must be there once, not {key!r} twice")
-    return dict(pairs)
-
-
 def _nir(source: str, **options: Any) -> tuple[Any, Any]:
     from spiker_train import from_nir_with_report
 
@@ -116,21 +110,20 @@ def _spiker(source: str, state: Path | None, **options: Any) -> tuple[Any, Any]:
 
     if not Path(source).is_file():
         raise ValueError(f"Source must be a file that is there, not {source}")
-    try:
-        given = json.loads(Path(source).read_text("utf-8"), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{source} must be a whole file of JSON: {error}") from None
-    if not isinstance(given, dict):
-        raise ValueError(f"{source} must hold an object, not {type(given).__name__}")
-    if "net_dict" in given:
-        unknown = set(given) - {"net_dict", "optim_config"}
-        if unknown:
-            raise ValueError(
-                f"{source} must have net_dict and optim_config, not {', '.join(sorted(unknown))}"
-            )
-        options["optim_config"] = given.get("optim_config")
-        given = given["net_dict"]
+    given, options["optim_config"] = _configuration(source)
     return from_spiker_with_report(given, state, name=Path(source).stem, **options)
+
+
+@reader("a configuration of Spiker, in JSON", "json")
+def _configuration(source: str) -> tuple[dict[str, Any], Any]:
+    """Return the ``net_dict`` that a file is or holds, and the ``optim_config`` beside it."""
+    given = strict_json.parse_object(read_bytes(source))
+    if "net_dict" not in given:
+        return given, None
+    unknown = sorted(set(given) - {"net_dict", "optim_config"})
+    if unknown:
+        raise FileError(f"must have net_dict and optim_config, not {shown(unknown)}")
+    return given["net_dict"], given.get("optim_config")
 
 
 def _module(source: str, shape: str | None, **options: Any) -> tuple[Any, Any]:

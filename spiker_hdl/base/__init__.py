@@ -2,12 +2,13 @@
 
 from . import strict_json
 from .errors import FileError, shown, visible
-from .reading import READERS, Reader, read_bytes, read_text, reader, reading
+from .reading import READERS, Reader, digest_of, read_bytes, read_text, reader, reading
 
 __all__ = [
     "READERS",
     "FileError",
     "Reader",
+    "digest_of",
     "read_bytes",
     "read_text",
     "reader",

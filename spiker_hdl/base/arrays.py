@@ -115,7 +115,7 @@ class Archive:
                 )
             array = np.empty(count, kind)
             if size:
-                _fill(file, name, memoryview(array).cast("B"))
+                _fill(file, name, array.data.cast("B"))
         array = array.reshape(found, order="F" if fortran else "C")
         return np.asarray(array, kind.newbyteorder("="), order="C")
 

@@ -88,7 +88,7 @@ class _Worker:
             return np.array(node["texts"], dtype=object).reshape(shape)
         array = np.empty(prod(shape), node["kind"])
         if array.size:
-            _fill(self._out, memoryview(array).cast("B"))
+            _fill(self._out, array.data.cast("B"))
         array = array.reshape(shape)
         return array if shape else array[()]
 

@@ -1,5 +1,6 @@
 """The one way in for files: within bounds, and with one error for whatever is wrong with them."""
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -12,9 +13,19 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from .errors import FileError, reason
 from .kinds import KINDS, kind_of
 
-__all__ = ["READERS", "Reader", "allowed", "read_bytes", "read_text", "reader", "reading"]
+__all__ = [
+    "READERS",
+    "Reader",
+    "allowed",
+    "digest_of",
+    "read_bytes",
+    "read_text",
+    "reader",
+    "reading",
+]
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 Path = str | PathLike[str]
 
 MOST = 2**30
@@ -145,6 +156,12 @@ def read_bytes(path: Path, most: int = MOST) -> bytes:
     if size > most:
         raise FileError(f"must be at most {most} bytes, not {max(size, status.st_size)}", path)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal, however long it is."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_text(path: Path, most: int = 2**28) -> str:

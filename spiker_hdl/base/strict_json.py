@@ -14,7 +14,7 @@ MOST_STRINGS = 2**21
 MOST_STRING = 2**16
 
 
-def parse(data: bytes | str, most: int = MOST_BYTES) -> Any:
+def parse(data: bytes | str, most: int = MOST_BYTES, *, ours: bool = False) -> Any:
     """Return what is all of a JSON file.
 
     Time and memory are linear in its size, and bounded before anything is made.
@@ -24,6 +24,8 @@ def parse(data: bytes | str, most: int = MOST_BYTES) -> Any:
     data : bytes or str
     most : int
         Bytes that it may have.
+    ours : bool
+        Whether a tool of ours has just written it: then its size is not bounded, its form is.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def parse(data: bytes | str, most: int = MOST_BYTES) -> Any:
         ("objects and lists", nested, MOST_NESTED),
         ("strings", quotes // 2, MOST_STRINGS),
     ):
-        if number > limit:
+        if number > limit and not ours:
             raise FileError(f"must be JSON of at most {limit} {what}, not {number}")
     hooks = {
         "object_pairs_hook": _distinct,
@@ -54,13 +56,16 @@ def parse(data: bytes | str, most: int = MOST_BYTES) -> Any:
         raise FileError("must be JSON, not with values that are nested too deep") from None
     except ValueError as error:
         raise FileError(f"must be JSON, not with: {error}") from None
-    _check_strings(value)
+    if not ours:
+        _check_strings(value)
     return value
 
 
-def parse_object(data: bytes | str, most: int = MOST_BYTES) -> dict[str, Any]:
+def parse_object(
+    data: bytes | str, most: int = MOST_BYTES, *, ours: bool = False
+) -> dict[str, Any]:
     """Return the object that is all of a JSON file; raises as :func:`parse` does."""
-    value = parse(data, most)
+    value = parse(data, most, ours=ours)
     if not isinstance(value, dict):
         raise FileError(f"must be an object, not {shown(value)}")
     return value

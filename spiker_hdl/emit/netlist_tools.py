@@ -1,6 +1,5 @@
 """Families of devices, and the tools and models for their netlists."""
 
-import json
 import re
 import subprocess
 from collections import Counter
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..base import read_text, strict_json
 from .yosys import YOWASP, YosysError
 
 __all__ = ["FAMILIES", "REMEDY", "WRITE", "NetlistError", "count", "models", "run"]
@@ -114,13 +114,13 @@ def run(work: Path, steps: list[str]) -> str:
             told = (lines or [done.stderr])[0].strip()
             raise YosysError(f"Yosys must take the design, not fail with: {told}")
         if (work / "netlist.v").exists():
-            return (work / "netlist.v").read_text(encoding="utf-8")
+            return read_text(work / "netlist.v", 2**34)
     raise YosysError(f"Yosys must write a netlist, not stop without a word {ATTEMPTS} times")
 
 
 def count(held: str, top: str) -> dict[str, int]:
     """Return how many cells there are of each kind."""
-    cells = json.loads(held)["modules"][top]["cells"].values()
+    cells = strict_json.parse_object(held, ours=True)["modules"][top]["cells"].values()
     kinds = Counter(one["type"] for one in cells)
     return {kind: kinds[kind] for kind in sorted(kinds) if kind != "$scopeinfo"}
 
@@ -135,11 +135,11 @@ def models(family: str, cells: Iterable[str]) -> tuple[dict[str, str], list[str]
     """
     this = FAMILIES[family]
     share = _share()
-    found = {Path(one).name: (share / one).read_text(encoding="utf-8") for one in this.models}
+    found = {Path(one).name: read_text(share / one) for one in this.models}
     found["cells_sim.v"] = _without(found["cells_sim.v"], this.own)
     compiled = ["cells_sim.v"]
     for name in ("block_ram.v", f"{family}.v") if this.own else ():
-        found[name] = (OWN / name).read_text(encoding="utf-8")
+        found[name] = read_text(OWN / name)
         compiled.append(name)
     missing = set(cells) - set(_modules("\n".join(found.values())))
     if missing:

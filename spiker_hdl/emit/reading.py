@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..base import FileError, read_bytes, reader, reading, shown, strict_json
 from ..link.axi_lite import AxiLite
 from ..link.registers import ADDRESS_BITS
 from ..model import Input, Mapping, Network
-from ..model.contents import FileError
-from ..model.file import unpack
+from ..model.file import models_of, unpack
 from ..model.neuron import Neuron
 from ..model.scores import class_count
 from ..rtl.entry import beat_of
@@ -26,7 +26,7 @@ from .adapter import Inlet, adapted_ports, adapter
 from .fields import Field, fields_of
 from .manifest import FORMAT, VERSION
 from .memories import inlined, loads
-from .untrusted import NAME, identifier, member, number, parse, short
+from .untrusted import NAME, identifier, member, number
 
 __all__ = ["MANIFEST", "Emission", "Stream", "read_emission", "read_files"]
 
@@ -35,7 +35,7 @@ NETWORK = "network.spiker"
 SUFFIXES = {"verilog": "v", "vhdl": "vhd"}
 
 _MOST_MANIFEST = 2**24
-_MOST_FILE = 2**30
+_MOST_FILES = 2**30
 _MOST_WIDTH = 2**24
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -131,15 +131,18 @@ def read_emission(directory: str | Path, *, neurons: Iterable[type[Neuron]] = ()
     TypeError, ValueError
         If one of ``neurons`` is no class of neurons, or has the name of another.
     """
+    return _read(Path(directory), [*models_of(neurons).values()])
+
+
+@reader("an emitted directory", "")
+def _read(directory: Path, neurons: Iterable[type[Neuron]]) -> Emission:
     held, contents = read_files(directory)
-    directory = Path(directory)
     network, _ = unpack(contents[NETWORK], directory / NETWORK, neurons=neurons)
-    try:
+    with reading(directory / MANIFEST, "a manifest that `spiker emit` made", "json"):
         return _emission(directory, held, network, contents)
-    except FileError as error:
-        raise FileError(f"{directory / MANIFEST}: {error}") from None
 
 
+@reader("an emitted directory", "")
 def read_files(directory: str | Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Read an emitted directory's manifest, and the files that it names, each once.
 
@@ -154,26 +157,19 @@ def read_files(directory: str | Path) -> tuple[dict[str, Any], dict[str, bytes]]
     path = directory / MANIFEST
     if not path.is_file():
         found = "nothing there" if directory.is_dir() else "no directory"
-        raise FileError(f"{path}: must be a manifest that `spiker emit` made, not {found}")
-    data = _bytes(path, _MOST_MANIFEST)
-    try:
-        held = parse(data)
+        raise FileError(f"must be a manifest that `spiker emit` made, not {found}", path)
+    with reading(path, "a manifest that `spiker emit` made", "json"):
+        held = strict_json.parse_object(read_bytes(path, _MOST_MANIFEST))
         for key, wanted in (("format", FORMAT), ("version", VERSION)):
             found = held.get(key)
             if type(found) is not type(wanted) or found != wanted:
-                raise FileError(f"must be of {key} {wanted!r}, not {short(found)}")
+                raise FileError(f"must be of {key} {wanted!r}, not {shown(found)}")
         files = _files(held)
-    except FileError as error:
-        raise FileError(f"{path}: {error}") from None
-    return held, {name: _whole(directory, name, digest) for name, digest in files.items()}
-
-
-def _bytes(path: Path, most: int) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise FileError(f"{path}: must be at most {most} bytes, not more")
-    return data
+    contents, left = {}, _MOST_FILES
+    for name, digest in files.items():
+        contents[name] = _whole(directory, name, digest, left)
+        left -= len(contents[name])
+    return held, contents
 
 
 # -- files ---------------------------------------------------------------------------------------
@@ -185,28 +181,26 @@ def _files(held: dict[str, Any]) -> dict[str, str]:
         path = PurePosixPath(name)
         plain = name == str(path) and re.fullmatch(r"[\w./-]{1,200}", name, re.ASCII)
         if not plain or path.is_absolute() or ".." in path.parts or name == ".":
-            raise FileError(f"files must be paths within the directory, not {short(name)}")
+            raise FileError(f"files must be paths within the directory, not {shown(name)}")
         if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-            raise FileError(f"files {name} must be a SHA-256, not {short(digest)}")
+            raise FileError(f"files {name} must be a SHA-256, not {shown(digest)}")
     if NETWORK not in files:
-        raise FileError(f"files must name {NETWORK}, not {short(sorted(files))}")
+        raise FileError(f"files must name {NETWORK}, not {shown(sorted(files))}")
     return files
 
 
-def _whole(directory: Path, name: str, digest: str) -> bytes:
+def _whole(directory: Path, name: str, digest: str, most: int) -> bytes:
     path = directory / name
     inside = path.resolve().is_relative_to(directory.resolve())
     if not inside or not path.is_file():
         found = "missing" if inside else "outside"
-        raise FileError(
-            f"{path}: must be a file in the directory that {MANIFEST} names, not {found}"
-        )
-    data = _bytes(path, _MOST_FILE)
+        raise FileError(f"must be a file in the directory that {MANIFEST} names, not {found}", path)
+    data = read_bytes(path, most)
     found = hashlib.sha256(data).hexdigest()
     if found != digest:
         raise FileError(
-            f"{path}: must have the SHA-256 {digest}, which {MANIFEST} says, not {found}: it was "
-            "altered"
+            f"must have the SHA-256 {digest}, which {MANIFEST} says, not {found}: it was altered",
+            path,
         )
     return data
 
@@ -221,16 +215,16 @@ def _emission(
     if said.get("sha256") != network.digest:
         raise FileError(
             f"network sha256 must be {network.digest}, which {NETWORK} has, not "
-            f"{short(said.get('sha256'))}"
+            f"{shown(said.get('sha256'))}"
         )
     language = member(held, "", "language", str)
     if language not in SUFFIXES:
-        raise FileError(f"language must be one of {sorted(SUFFIXES)}, not {short(language)}")
+        raise FileError(f"language must be one of {sorted(SUFFIXES)}, not {shown(language)}")
     mapping = _mapping(held, network)
     top = identifier(held, "", "top")
     interface = member(held, "", "interface", str)
     if interface not in {"streams", "axis"}:
-        raise FileError(f"interface must be 'streams' or 'axis', not {short(interface)}")
+        raise FileError(f"interface must be 'streams' or 'axis', not {shown(interface)}")
     axis = interface == "axis"
     streams = member(held, "", "streams", dict)
     inputs = tuple(_input(streams, node, mapping, axis) for node in network.inputs)
@@ -239,7 +233,7 @@ def _emission(
         raise FileError(f"streams must be {len(inputs) + 1}, not {len(streams)}")
     file = f"{top}.{SUFFIXES[language]}"
     if file not in contents:
-        raise FileError(f"files must name {file}, not {short(sorted(contents))}")
+        raise FileError(f"files must name {file}, not {shown(sorted(contents))}")
     ports, simulated, around = _ports(held, language, top, (*inputs, result), axis)
     return Emission(
         directory=directory,
@@ -356,10 +350,10 @@ def _input(streams: dict[str, Any], node: Input, mapping: Mapping, axis: bool) -
     if fields != layout:
         raise FileError(
             f"stream {keys[0]} fields must be {_plain(layout)}, which the network and its mapping "
-            f"make, not {short(_plain(fields))}"
+            f"make, not {shown(_plain(fields))}"
         )
     if not NAME.fullmatch(keys[0]):
-        raise FileError(f"stream {short(keys[0])} must be named after a port")
+        raise FileError(f"stream {shown(keys[0])} must be named after a port")
     whole = layout[-1].offset + 1
     wanted = max(1, -(-(whole - 1) // 8)) * 8 if axis else whole
     if width != wanted:
@@ -386,7 +380,7 @@ def _result(
             (member(one, what, "name", str), member(one, what, "field", str)) for one in listed
         ]
         if sorted(name for name, _ in pairs) != sorted(wanted):
-            raise FileError(f"{what} must be of {wanted}, not {short([n for n, _ in pairs])}")
+            raise FileError(f"{what} must be of {wanted}, not {shown([n for n, _ in pairs])}")
         found[what] = dict(pairs)
     needed = [("cycles", 0), *((field, 0) for field in found["counts"].values())]
     for one in network.readouts:
@@ -395,7 +389,7 @@ def _result(
         needed += [(f"{stem}.winner", 0), (f"{stem}.steps", 0), (f"{stem}.scores", size)]
     for name, count in needed:
         if name not in named or named[name].count != count:
-            raise FileError(f"stream {key} must have the field {short(name)} with {count} places")
+            raise FileError(f"stream {key} must have the field {shown(name)} with {count} places")
     whole = sum(one.width * max(1, one.count) for one in fields)
     if width != (-(-whole // 8) * 8 if axis else whole):
         raise FileError(f"stream {key} width must be that of its fields, {whole}, not {width}")
@@ -425,7 +419,7 @@ def _ports(
     bus = member(member(held, "", "registers", dict), "registers", "bus", dict)
     members = AxiLite(ADDRESS_BITS).members
     if set(bus) != set(members):
-        raise FileError(f"registers bus must have {sorted(members)}, not {short(sorted(bus))}")
+        raise FileError(f"registers bus must have {sorted(members)}, not {shown(sorted(bus))}")
     for key, one in members.items():
         outer[f"s_axil__{key}"] = identifier(bus, "registers bus", key)
         widths[f"s_axil__{key}"] = one.shape

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..base import FileError, reading
 from ..model import Input
-from ..model.contents import FileError
 from .fields import Field
 from .reading import Emission, Stream
 
 __all__ = ["read_samples"]
 
 _MOST_BEATS = 2**22
+_MOST_VALUES = 2**26
 
 
 def read_samples(emission: Emission) -> dict[str, list[np.ndarray]]:
@@ -39,16 +40,14 @@ def read_samples(emission: Emission) -> dict[str, list[np.ndarray]]:
         name = f"vectors/{stream.port}.hex"
         path = emission.directory / name
         if name not in emission.vectors:
-            raise FileError(f"{path}: must be a file that the manifest names, not missing")
-        try:
+            raise FileError("must be a file that the manifest names, not missing", path)
+        with reading(path, "samples of a test bench", "text"):
             beats = _beats(emission.vectors[name], stream.width + 1)
             found[node.name] = _samples(beats, node, stream, emission.network.longest)
-        except FileError as error:
-            raise FileError(f"{path}: {error}") from None
-        if len(found[node.name]) != emission.samples:
-            raise FileError(
-                f"{path}: must hold {emission.samples} samples, not {len(found[node.name])}"
-            )
+            if len(found[node.name]) != emission.samples:
+                raise FileError(
+                    f"must hold {emission.samples} samples, not {len(found[node.name])}"
+                )
     return found
 
 
@@ -77,7 +76,7 @@ def _samples(beats: Sequence[int], node: Input, stream: Stream, longest: int) ->
     per_step = -(-node.size // fields["values"].count) if words else 0
     samples: list[np.ndarray] = []
     steps: list[np.ndarray] = []
-    values, place = np.zeros(node.size, dtype=np.int64), 0
+    values, place, left = np.zeros(node.size, dtype=np.int64), 0, _MOST_VALUES
     for n, beat in enumerate(beats, 1):
         later = node.held and bool(steps)
         if words:
@@ -102,6 +101,9 @@ def _samples(beats: Sequence[int], node: Input, stream: Stream, longest: int) ->
         if later and values.any():
             raise FileError(f"line {n} must be empty, behind the first step of a held input")
         if end:
+            left -= 0 if later else node.size
+            if left < 0:
+                raise FileError(f"must be samples of at most {_MOST_VALUES} values, not more")
             steps.append(steps[0] if later else values)
             values, place = np.zeros(node.size, dtype=np.int64), 0
         if len(steps) > longest:

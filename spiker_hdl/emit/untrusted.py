@@ -1,55 +1,15 @@
 """Parts of a file that nobody vouches for: each is checked before it is used."""
 
-import json
 import re
 from typing import Any
 
-from ..model.contents import FileError
+from ..base import FileError, shown
 from ..names import KEYWORDS
 
-__all__ = ["NAME", "identifier", "member", "number", "parse", "short"]
+__all__ = ["NAME", "identifier", "member", "number"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
 """What a name in a design looks like."""
-
-
-def parse(data: bytes) -> dict[str, Any]:
-    """Return the object that is all of a JSON file.
-
-    Raises
-    ------
-    FileError
-        If it is none, has a key twice, or a number that is none.
-    """
-    try:
-        held = json.loads(data.decode(), object_pairs_hook=_distinct, parse_constant=_refuse)
-    except FileError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"must be JSON, not with: {error}") from None
-    if not isinstance(held, dict):
-        raise FileError(f"must be an object, not {short(held)}")
-    return held
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise FileError("must have each key once, not twice")
-    return found
-
-
-def _refuse(constant: str) -> None:
-    raise FileError(f"must have plain numbers, not {constant}")
-
-
-def short(value: Any) -> str:
-    """Return a value as a message may show it."""
-    try:
-        text = repr(value)
-    except RecursionError:
-        return "what is nested too deep"
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def member(held: Any, where: str, key: str, kind: type) -> Any:
@@ -70,13 +30,13 @@ def member(held: Any, where: str, key: str, kind: type) -> Any:
     """
     name = f"{where} {key}".strip()
     if not isinstance(held, dict):
-        raise FileError(f"{where} must be an object, not {short(held)}")
+        raise FileError(f"{where} must be an object, not {shown(held)}")
     if key not in held:
         raise FileError(f"{name} must be there, not missing")
     value = held[key]
     if type(value) is not kind:
         words = {dict: "an object", list: "a list", str: "a string", int: "an int", bool: "a bool"}
-        raise FileError(f"{name} must be {words[kind]}, not {short(value)}")
+        raise FileError(f"{name} must be {words[kind]}, not {shown(value)}")
     return value
 
 
@@ -84,7 +44,7 @@ def number(held: Any, where: str, key: str, most: int) -> int:
     """Return a member of an object that is a number from 0 to ``most``."""
     value = member(held, where, key, int)
     if not 0 <= value <= most:
-        raise FileError(f"{where} {key} must be 0 to {most}, not {short(value)}")
+        raise FileError(f"{where} {key} must be 0 to {most}, not {shown(value)}")
     return value
 
 
@@ -92,5 +52,5 @@ def identifier(held: Any, where: str, key: str) -> str:
     """Return a member of an object that may stand as a name in a design."""
     value = member(held, where, key, str)
     if not NAME.fullmatch(value) or value.lower() in KEYWORDS:
-        raise FileError(f"{where} {key} must be a name in the design, not {short(value)}")
+        raise FileError(f"{where} {key} must be a name in the design, not {shown(value)}")
     return value

@@ -272,7 +272,7 @@ def load_whole(
     path: str | Path, *, neurons: Iterable[type[Neuron]] = ()
 ) -> tuple[Network, Mapping | None]:
     """Read a network file once, for its network and its mapping; raises as :func:`load`."""
-    return _read(path, _models(neurons))
+    return _read(path, models_of(neurons))
 
 
 def unpack(
@@ -287,12 +287,13 @@ def unpack(
         Where they were read, for messages.
     neurons : iterable of type
     """
-    models = _models(neurons)
+    models = models_of(neurons)
     with reading(path, "a network file", "network"):
         return _unpacked(data, models)
 
 
-def _models(neurons: Iterable[type[Neuron]]) -> dict[str, type[Neuron]]:
+def models_of(neurons: Iterable[type[Neuron]]) -> dict[str, type[Neuron]]:
+    """Return the classes of neurons that a file may name, by name; raises as :func:`load`."""
     models: dict[str, type[Neuron]] = dict(NEURONS)
     for one in neurons:
         if not (isinstance(one, type) and issubclass(one, Neuron)):

@@ -1,6 +1,5 @@
 """What a design takes of a device, after synthesis with Yosys."""
 
-import json
 import re
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..base import FileError, read_bytes, reader, shown, strict_json
 from ..emit.yosys import YOWASP, YosysError
 from ..model.check import check_choice
 from ..rtl.loader import EMPTIED
@@ -112,6 +112,17 @@ def area_of_cells(cells: Mapping[str, int], family: str) -> Area:
     return Area(family, **found)
 
 
+@reader("statistics of Yosys", "json")
+def cell_counts(path: Path) -> dict[str, int]:
+    """Return how many cells Yosys counted of each kind; raises FileError where it is no count."""
+    report = strict_json.parse_object(read_bytes(path), ours=True)
+    cells = report["design"]["num_cells_by_type"]
+    for name, count in cells.items():
+        if type(count) is not int or count < 0:
+            raise FileError(f"must have a count of {shown(name)}, not {shown(count)}")
+    return cells
+
+
 def area(design: Any, family: str = "xc7") -> Area:
     """Synthesise a design, and return what it takes.
 
@@ -145,6 +156,5 @@ def area(design: Any, family: str = "xc7") -> Area:
             if done.returncode:
                 raise YosysError(f"Yosys must take the design, not fail with: {done.stderr[-500:]}")
             if (work / "found.json").exists():
-                stat = json.loads((work / "found.json").read_text())
-                return area_of_cells(stat["design"]["num_cells_by_type"], family)
+                return area_of_cells(cell_counts(work / "found.json"), family)
     raise YosysError(f"Yosys must finish, not stop without a word {ATTEMPTS} times")

@@ -1,6 +1,5 @@
 """What a design reaches on a device, after place and route with nextpnr."""
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..base import FileError, read_bytes, read_text, reader, shown, strict_json
 from ..emit.yosys import YOWASP, YosysError
 from ..model.check import check_choice, check_int
 from ..rtl.loader import EMPTIED
@@ -212,7 +212,7 @@ def synthesise(design: Any, device: str = "ecp5-45f") -> str:
             if done.returncode and done.stderr.strip():
                 raise YosysError(f"Yosys must take the design, not fail with: {done.stderr[-500:]}")
             if (work / "top.json").exists():
-                return (work / "top.json").read_text()
+                return read_text(work / "top.json", 2**34)
     raise YosysError(f"Yosys must finish, not stop without a word {ATTEMPTS} times")
 
 
@@ -276,7 +276,35 @@ def place(
             lines = [line for line in done.stderr.splitlines() if "ERROR" in line]
             said = "; ".join(lines or [done.stderr[-500:]])
             raise PlaceError(f"Nextpnr must place and route on {one.title}, not fail with: {said}")
-        return read_report(json.loads((work / "report.json").read_text()), device, seed)
+        return read_report(open_report(work / "report.json"), device, seed)
+
+
+@reader("a report of nextpnr", "json")
+def open_report(path: Path) -> dict[str, Any]:
+    """Return what nextpnr reports, of which all that is read by anybody is as it must be.
+
+    Raises
+    ------
+    FileError
+        If it is none.
+    """
+    report = strict_json.parse_object(read_bytes(path), ours=True)
+    for part, keys in (
+        ("fmax", {"achieved", "constraint"}),
+        ("utilization", {"used", "available"}),
+    ):
+        for name, each in report[part].items():
+            if not keys <= set(each) or not all(type(each[one]) in {int, float} for one in keys):
+                raise FileError(f"must have numbers in {part} of {shown(name)}, not {shown(each)}")
+    for path_of in report.get("critical_paths", []):
+        ends = [path_of["from"], path_of["to"]]
+        hops = [(hop["type"], hop["to"]["cell"], hop.get("net", "")) for hop in path_of["path"]]
+        delays = [hop["delay"] for hop in path_of["path"]]
+        if not all(isinstance(one, str) for hop in [ends, *hops] for one in hop):
+            raise FileError(f"must have paths between cells, not {shown(path_of)}")
+        if not all(type(one) in {int, float} for one in delays):
+            raise FileError(f"must have paths with delays, not {shown(path_of)}")
+    return report
 
 
 def read_report(report: Mapping[str, Any], device: str, seed: int) -> Placed:

@@ -17,6 +17,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
+from ..base import read_bytes, reading, strict_json
 from ..emit.reading import Emission
 from ..emit.verilog import to_verilog
 from ..emit.yosys import YOWASP
@@ -152,7 +153,7 @@ def _own_digest() -> str:
     root = Path(__file__).resolve().parent.parent
     for part in ("model", "rtl", "emit", "simulate"):
         for path in sorted((root / part).glob("*.py")):
-            total.update(f"{part}/{path.name}:".encode() + path.read_bytes())
+            total.update(f"{part}/{path.name}:".encode() + read_bytes(path))
     return total.hexdigest()
 
 
@@ -274,11 +275,11 @@ def _noted(note: Path) -> Build | None:
     data = read(note)
     if data is None:
         return None
-    text = json.loads(data)
-    library = note.parent / Path(text["library"]).name
-    if read(library) is None:
-        return None
-    return Build(library, Design.from_json(text["design"]), text["tool"])
+    with reading(note, "a note of an earlier build", "json"):
+        text = strict_json.parse_object(data)
+        library = note.parent / Path(text["library"]).name
+        made = Build(library, Design.from_json(text["design"]), text["tool"])
+    return None if read(library) is None else made
 
 
 def _compile(
@@ -312,7 +313,7 @@ def _compile(
             for job in jobs:
                 job.result()
         _call([*compiler, "-shared", "-o", "whole.so", *objects, "-pthread"], directory)
-        library = (directory / "whole.so").read_bytes()
+        library = read_bytes(directory / "whole.so")
         load_once(library, kept)
         return library
 
@@ -327,7 +328,7 @@ def _take_runtime(text: str, command: list[str], directory: Path, cache: Path) -
         return
     (directory / "runtime.cpp").write_text(text)
     _call([*command, "-c", "runtime.cpp", "-o", made.name], directory)
-    keep(kept, made.read_bytes())
+    keep(kept, read_bytes(made))
 
 
 def _verilate(directory: Path, top: str, traced: bool) -> tuple[list[str], list[str], str]:

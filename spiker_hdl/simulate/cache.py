@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
+from ..base import FileError, read_bytes
 from ..emit.directory import clear, staging
 
 __all__ = [
@@ -91,8 +92,8 @@ def open_cache() -> Path:
 def read(path: Path) -> bytes | None:
     """Return what was kept under a name; None if there is nothing, or that was altered."""
     try:
-        whole = path.read_bytes()
-    except OSError:
+        whole = read_bytes(path)
+    except (OSError, FileError):
         return None
     data, seal = whole[: -len(_seal("", b""))], whole[-len(_seal("", b"")) :]
     return data if seal == _seal(path.name, data) else None

@@ -498,6 +498,8 @@ def built(tools, network, tmp_path):
         "format": 1,
         "board": "icebreaker",
         "network": {"name": network.name, "sha256": network.digest},
+        "mapping": Mapping.default(network).to_json(),
+        "baud": None,
         "bitstream": {"file": "top.bin", "sha256": hashlib.sha256(data).hexdigest()},
     }
     (made / "top.bin").write_bytes(data)
@@ -518,22 +520,20 @@ def test_program_calls_the_loader(built, spiker):
 
 def test_program_refuses_what_is_no_whole_build(built, refused, tmp_path):
     made, _ = built
-    assert refused("program", tmp_path).startswith("Directory must be one that `spiker build` made")
+    assert "must be a directory that `spiker build` made" in refused("program", tmp_path)
     text = (made / "build.json").read_text()
     for wrong in ("{", "[]", '{"format": 1}', "\x00"):
         (made / "build.json").write_text(wrong)
-        assert "must be what `spiker build` wrote, and is damaged" in refused("program", made)
+        assert "build.json: must be " in refused("program", made)
     (made / "build.json").write_text(text.replace('"format": 1', '"format": 9'))
     assert "must be of format 1, not 9" in refused("program", made)
     (made / "build.json").write_text(text.replace("icebreaker", "icebraker"))
     assert "Board must be one of 'icebreaker'" in refused("program", made)
     (made / "build.json").write_text(text)
     (made / "top.bin").write_bytes(b"other bits")
-    assert "Bitstream must be the one that was built, and top.bin is another" in refused(
-        "program", made
-    )
+    assert "top.bin: must be the bitstream that was built, not another" in refused("program", made)
     (made / "top.bin").unlink()
-    assert "Bitstream must be there" in refused("program", made)
+    assert "must be the bitstream that was built, not missing" in refused("program", made)
     assert not (tmp_path / "calls").exists()
 
 
