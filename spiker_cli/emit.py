@@ -76,5 +76,5 @@ def emit(
 
 def listing(directory: Path) -> list[tuple[str, str]]:
     """Return the files that the manifest in a directory names, and their sizes."""
-    names, _ = read_files(directory)
-    return [(name, f"{(directory / name).stat().st_size:,} bytes") for name in names]
+    _, files = read_files(directory)
+    return [(name, f"{len(data):,} bytes") for name, data in files.items()]
