@@ -3,6 +3,7 @@
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from . import machine
 from .graph import SPIKE_READOUTS, Input, Projection
 from .lockstep import (
+    FAR,
     Branches,
     Delay,
     Emitter,
@@ -28,10 +30,20 @@ from .network import Network
 from .stimulus import Stimulus, sent
 from .tapes import EVENT, LAST, SAMPLE_ENDS, TOKEN, Tape, Train
 
-__all__ = ["Elapsed", "Machines", "Spent"]
+__all__ = ["DeadlockError", "Elapsed", "Machines", "Spent"]
 
 COMPACT = 64
-"""Cycles after which machines that are done are left behind."""
+"""Rounds after which machines that are done are left behind."""
+
+WORTHWHILE = 4
+"""Cycles that an event or a step of some population takes where it pays to look for equal ones."""
+
+SELDOM = 256
+"""Rounds after which it is looked whether anything moves at all, where it does not pay."""
+
+
+class DeadlockError(RuntimeError):
+    """An accelerator in which nothing moves any more, and that has not answered."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +177,7 @@ class Machines:
                 queue = self.add(Queue(self.count, self.room))
                 self.counters.append(queue)
                 self.sources[name].sinks.append(_Count(queue))
+        self.counting = [one for one in self.parts if isinstance(one, Intake | Emitter)]
         self.all = [*self.sources.values(), *self.potentials.values()]
         for source in self.all:
             source.branches = self.add(Branches(self.count, len(source.sinks)))
@@ -176,28 +189,51 @@ class Machines:
         where = np.arange(self.count)
         starts, ends = np.zeros(self.count, np.int64), np.zeros(self.count, np.int64)
         spent = {name: np.zeros((2, self.count), np.int64) for name in self.cores}
-        left, now = self.samples.copy(), 0
-        while len(where):
+        left, now = self.samples.copy(), np.zeros(self.count, np.int64)
+        often = any(one.longest >= WORTHWHILE for one in self.cores.values())
+        for n in count(1):
             begin, finish = self._cycle()
-            for name, core in self.cores.items():
-                spent[name][:, where] += core.busy
-            begun[where[begin], starts[where[begin]]] = now
+            begun[where[begin], starts[where[begin]]] = now[begin]
             starts[where[begin]] += 1
-            done[where[finish], ends[where[finish]]] = now + 1
+            done[where[finish], ends[where[finish]]] = now[finish] + 1
             ends[where[finish]] += 1
             left -= finish
-            now += 1
-            if now % COMPACT == 0 and not left.all():
+            cycles = self._skip(left > 0) + 1 if often or n % SELDOM == 0 else 1
+            for name, core in self.cores.items():
+                spent[name][:, where] += core.busy * cycles
+            now += cycles
+            if n % COMPACT == 0 and not left.all():
                 kept = left > 0
-                where, left = where[kept], left[kept]
+                where, left, now = where[kept], left[kept], now[kept]
                 for part in self.parts:
                     part.select(kept)
-            elif not left.any():
+            if not left.any():
                 break
         valid = np.arange(begun.shape[1]) < self.samples[:, None]
         total = done.max(axis=1)
         each = {n: Spent(busy[0], busy[1], total - busy.sum(axis=0)) for n, busy in spent.items()}
         return Elapsed((done - begun)[valid], done[valid], each)
+
+    def _skip(self, runs: np.ndarray) -> np.ndarray:
+        """Skip the cycles that are as the last one was, and return how many these are.
+
+        Raises
+        ------
+        DeadlockError
+            If that are all that will ever come, in a machine that ``runs``.
+        """
+        changes = [one.changed() for one in self.parts if isinstance(one, Part)]
+        still = ~np.logical_or.reduce([one for one in changes if one is not None])
+        if not still.any():
+            return np.zeros(len(runs), np.int64)
+        ends = [one.horizon() for one in self.counting]
+        cycles = np.minimum.reduce(ends)
+        if (still & runs & (cycles == FAR)).any():
+            raise DeadlockError("Accelerator must go on until it has answered, not wait for ever")
+        cycles = np.where(still & (cycles < FAR), cycles, 0)
+        for one in self.counting:
+            one.skip(cycles)
+        return cycles.astype(np.int64)
 
     def _cycle(self) -> tuple[np.ndarray, np.ndarray]:
         """Run a cycle; return where the first input begins a sample, and where one ends."""
@@ -295,9 +331,13 @@ class _InTurns(Part):
         return self.able & (self.given == self.turns.read(self.source.place) - 1)
 
     def take(self, taken, item, finish):
-        given = self.given + (self.source.offered(self) & self.able)
+        self.moved = self.source.offered(self) & self.able
+        given = self.given + self.moved
         self.given = np.where(taken, 0, given)
         self.sink.take(taken, item, finish)
+
+    def changed(self) -> np.ndarray:
+        return self.moved
 
 
 class _Scores:
@@ -400,6 +440,7 @@ class _Output(_Source):
                 depth=machine.emitter_depth(groups),
                 room=machine.STEP_ROOM,
                 delay=machine.outcome_delay(core.core),
+                silent=machines.add(train.tape([_silent(one) for one in words])),
             )
         )
         core.emitters.append(self.emitter)
@@ -411,6 +452,12 @@ class _Output(_Source):
 
     def clock(self, taken, finish):
         self.emitter.clock(self.core.complete, taken, self.item != EVENT, self.words, self.kept)
+
+
+def _silent(words: np.ndarray) -> np.ndarray:
+    """Return for each word how many from it on are empty; the last one never is."""
+    full = words.nonzero()[0]
+    return full[np.searchsorted(full, np.arange(len(words)))] - np.arange(len(words))
 
 
 class _Core:
@@ -426,6 +473,7 @@ class _Core:
         self.groups = -(-size // core.units)
         self.lines: list[_Line] = []
         self.emitters: list[Emitter] = []
+        self.longest = max(-(-size // core.lanes), self.groups)
         direct = [mapping.store(network, one) == "synapses" for one in projections]
         self.intake = machines.add(
             Intake(

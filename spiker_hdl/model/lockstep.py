@@ -3,6 +3,10 @@
 Each class does in NumPy what a component of ``spiker_hdl.rtl`` does with its handshakes in a cycle.
 What flows is known beforehand, so that a stream is a :class:`Tape` and its readers keep places on
 it: no weight is looked at. Arrays have the shape (..., machines).
+
+Most cycles of a folded mapping only count: in them nothing moves but the turn of an event, a pause,
+or the group of neurons whose word is empty. What a part ``changed`` beyond that in a cycle tells
+where the next one is the same, and ``horizon`` for how many; these are skipped together.
 """
 
 from collections.abc import Sequence
@@ -27,8 +31,23 @@ __all__ = [
 ]
 
 
+FAR = np.iinfo(np.int32).max
+"""More cycles than anything that only counts takes."""
+
+
 class Part:
     """A component whose state is arrays, the last axis for machines."""
+
+    def changed(self) -> np.ndarray | None:
+        """Tell where the last cycle changed more than counters; None for what never does alone."""
+        return None
+
+    def horizon(self) -> np.ndarray | None:
+        """Return how many cycles like the last one follow, as far as this part has to say."""
+        return None
+
+    def skip(self, cycles: np.ndarray) -> None:
+        """Count on for so many cycles like the last one."""
 
     def select(self, kept: np.ndarray) -> None:
         """Keep some machines."""
@@ -60,7 +79,9 @@ class Queue(Part):
 
     def clock(self, written: np.ndarray, taking: np.ndarray) -> None:
         """Move on, where an item was accepted, and where the reader was ready."""
-        self.place += self.valid & taking
+        taken = self.valid & taking
+        self.place += taken
+        self.moved = written | taken
         if self.depth == 1:
             self.valid = (self.valid & ~taking) | written
             return
@@ -68,6 +89,10 @@ class Queue(Part):
         self.inner += written
         self.inner -= moved
         self.valid = moved | (self.valid & ~taking)
+        self.moved |= moved
+
+    def changed(self) -> np.ndarray:
+        return self.moved
 
 
 class Starts(Part):
@@ -87,6 +112,10 @@ class Starts(Part):
         """Move on, where a sample begins, and where one ends."""
         self.queue.clock(self.comes, finish)
         self.comes = begin
+        self.ends = begin | finish
+
+    def changed(self) -> np.ndarray:
+        return self.ends | self.queue.moved
 
     def select(self, kept: np.ndarray) -> None:
         super().select(kept)
@@ -108,6 +137,10 @@ class Feed(Part):
     def clock(self, taken: np.ndarray) -> None:
         """Move on, where an item was taken."""
         self.place += taken
+        self.moved = taken
+
+    def changed(self) -> np.ndarray:
+        return self.moved
 
 
 class Scanner(Part):
@@ -139,9 +172,13 @@ class Scanner(Part):
     def clock(self, taken, ready, comes, word) -> None:
         """Move on, where a ``word`` comes: its number of items, and the bits that it ends."""
         self.place += taken
+        self.moved = taken | (ready & (comes | self.full))
         self.full = np.where(ready, comes, self.full)
         self.left = np.where(ready, word >> ENDS, np.maximum(self.left - taken, 0))
         self.ends = np.where(ready, (word & STEP_ENDS) > 0, self.ends)
+
+    def changed(self) -> np.ndarray:
+        return self.moved
 
 
 class Branches(Part):
@@ -153,12 +190,17 @@ class Branches(Part):
     def clock(self, valid: np.ndarray, ready: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         """Return what each branch takes, shape (branches, machines), and what the source gives."""
         if not ready:
+            self.moved = valid
             return self.done, valid
         able = np.stack(ready)
         taken = valid & (self.done | able).all(axis=0)
         into = valid & ~self.done & able
         self.done = np.where(valid, (self.done | able) & ~taken, self.done)
+        self.moved = into.any(axis=0) | taken
         return into, taken
+
+    def changed(self) -> np.ndarray:
+        return self.moved
 
 
 class Delay(Part):
@@ -220,7 +262,11 @@ class Expander(Part):
         self.state[looks] = self.READ
         self.state[begins] = self.begin
         self.state[taking] = self.WAIT
+        self.moved = begins | looks
         return taking
+
+    def changed(self) -> np.ndarray:
+        return self.moved
 
 
 class Serializer(Part):
@@ -283,8 +329,21 @@ class Intake(Part):
         ready = [np.where(t, complete, done & (chosen == n)) for n, t in enumerate(token)]
         self.kept = chosen
         self.turn = np.where(done, 0, self.turn + event)
+        self.moved = done | complete | (self.pause == 1)
         self.pause = np.where(complete, self.interval - 1, self.pause - ~runs)
+        self.event = event
         return ready, event, complete
+
+    def changed(self) -> np.ndarray:
+        return self.moved
+
+    def horizon(self) -> np.ndarray:
+        turns = np.where(self.event, self.folds - 1 - self.turn, FAR)
+        return np.where(self.pause > 0, np.minimum(turns, self.pause), turns)
+
+    def skip(self, cycles: np.ndarray) -> None:
+        self.turn += cycles * self.event
+        self.pause -= cycles * (self.pause > 0)
 
 
 class Emitter(Part):
@@ -299,9 +358,13 @@ class Emitter(Part):
         Words and steps that may wait.
     delay : int
         Cycles from a step's end to its first word.
+    silent : Tape
+        For each word, how many from it on are not written.
     """
 
-    def __init__(self, machines: int, *, groups: int, depth: int, room: int, delay: int):
+    def __init__(
+        self, machines: int, *, groups: int, depth: int, room: int, delay: int, silent: Tape
+    ):
         self.groups = groups
         self.room = room
         self.queue = Queue(machines, depth)
@@ -310,6 +373,7 @@ class Emitter(Part):
         self.group = np.full(machines, groups, np.int32)
         self.made = np.zeros(machines, np.int32)
         self.waiting = np.zeros(machines, np.int32)
+        self.silent = silent
 
     @property
     def free(self) -> np.ndarray:
@@ -329,10 +393,22 @@ class Emitter(Part):
         word = kept.read(self.queue.place)
         self.scanner.clock(taken, ready, self.queue.valid, word)
         self.queue.clock(written, ready)
+        self.moved = self.coming.any(axis=0) | complete | self.queue.moved | self.scanner.moved
         self.made += comes
         self.group = np.minimum(group + 1, self.groups)
         self.coming = np.concatenate([complete[None], self.coming[:-1]])
         self.waiting = self.waiting + complete - (taken & token)
+
+    def changed(self) -> np.ndarray:
+        return self.moved
+
+    def horizon(self) -> np.ndarray:
+        return np.where(self.group < self.groups, self.silent.read(self.made), FAR)
+
+    def skip(self, cycles: np.ndarray) -> None:
+        counts = cycles * (self.group < self.groups)
+        self.made += counts
+        self.group += counts
 
     def select(self, kept: np.ndarray) -> None:
         super().select(kept)
