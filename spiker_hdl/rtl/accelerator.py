@@ -21,6 +21,7 @@ from .events import AddressEvent, value_shape
 from .expander import Expander
 from .loader import LoadBeat
 from .population import PopulationCore, event_of
+from .probes import probes
 from .queue import Queue
 from .readout import ReadoutCore
 from .serializer import Serializer
@@ -68,11 +69,16 @@ class Accelerator(wiring.Component):
         Populations whose spikes are put out as address events at ``events_NAME``.
     stepwise : bool
         Whether there may be answers before a sample's last step.
+    probed : bool
+        Whether it is put out at ``probe`` what streams within offer and take, to find out why
+        nothing moves any more.
 
     Attributes
     ----------
     names : dict of str to str
         Identifier of each input and population; those of inputs name the ports.
+    probes : list of Probe
+        Streams within.
 
     Members
     -------
@@ -92,6 +98,8 @@ class Accelerator(wiring.Component):
         sample is answered; and whether it is as soon as the winner is sure, which needs
         ``length``. 0 turns each off. To be held from a sample's first beat to its last answer.
         A sample in windows may be longer than :attr:`Network.longest`: its steps and counts wrap.
+    probe : Out(2 * number of probes), if ``probed``
+        For each probe its stream's ``valid``, then its ``ready``.
 
     Raises
     ------
@@ -108,6 +116,7 @@ class Accelerator(wiring.Component):
     length: Signal
     margin: Signal
     exact: Signal
+    probe: Signal
 
     def __init__(
         self,
@@ -117,6 +126,7 @@ class Accelerator(wiring.Component):
         observe: Sequence[str] = (),
         streams: Sequence[str] = (),
         stepwise: bool = False,
+        probed: bool = False,
     ):
         check_kind("Network", network, Network)
         mapping = Mapping.default(network) if mapping is None else mapping
@@ -128,6 +138,7 @@ class Accelerator(wiring.Component):
         self.observe = tuple(observe)
         self.streams = tuple(streams)
         self.stepwise = stepwise
+        self.probed = probed
         self.room = room(network)
         self.names = identifiers(network.nodes)
         self.readout_names = identifiers(one.name for one in network.readouts)
@@ -156,6 +167,7 @@ class Accelerator(wiring.Component):
             for one in network.populations
             if one.neuron.spiking
         }
+        self.probes = [*probes(self)]
         answers = {self.readout_names[n]: r.o.p.shape() for n, r in self.readouts.items()}
         counts = {self.names[n]: c.o.p.shape() for n, c in self.counters.items()}
         steps = In(range(network.longest + 1))
@@ -166,6 +178,7 @@ class Accelerator(wiring.Component):
             "o": Out(stream.Signature(SampleResult(answers, counts))),
             "idle": Out(1),
             **(config if stepwise else {}),
+            **({"probe": Out(2 * len(self.probes))} if probed else {}),
             **({"load": In(stream.Signature(LoadBeat()))} if mapping.writable else {}),
             **{
                 f"observe_{self.names[n]}": Out(self.cores[n].outcome.shape()) for n in self.observe
@@ -205,6 +218,8 @@ class Accelerator(wiring.Component):
                     if one.population == name and one.kind not in SPIKE_READOUTS
                 ]
                 self._branch(m, f"potentials_{self.names[name]}", core.potentials, sinks)
+        if self.probed:
+            m.d.comb += self.probe.eq(Cat(one.signals for one in self.probes))
         self._report(m, control)
         if self.mapping.writable:
             self._load(m)

@@ -208,7 +208,7 @@ def build(
         found = _noted(note)
         if found:
             return found
-    accelerator = Accelerator(network, mapping, observe=observe, stepwise=stepwise)
+    accelerator = Accelerator(network, mapping, observe=observe, stepwise=stepwise, probed=True)
     source = to_verilog(accelerator, NAME)
     design = Design.of(accelerator, source.ports)
     library = find_library(source.text, harness(design, tool, NAME), NAME, tool)

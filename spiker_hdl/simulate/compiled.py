@@ -27,6 +27,7 @@ from .beats import check_back_to_back, totals
 from .bits import beats_of, take, unpacked
 from .build import Build, build, build_emission, load_library
 from .design import Payload
+from .stall import SOURCE, SimulationError, allowance, stalled
 
 __all__ = ["SimulationError", "run"]
 
@@ -34,9 +35,8 @@ AT_THE_END = Reports()
 CHUNK = 32
 """Samples that one thread takes at a time."""
 
-
-class SimulationError(RuntimeError):
-    """A simulated accelerator that answers no more."""
+QUICK = 100_000
+"""Cycles without anything after which it is worth while to ask how many there may be."""
 
 
 def run(
@@ -89,6 +89,8 @@ def run(
         If the spikes, the names to record or the mapping are not what the network has.
     BuildError
         If a tool is missing.
+    SimulationError
+        If the accelerator waits for ever: see :mod:`~.stall`.
     """
     reports.check(network)
     given = stimulus(network, spikes, window=reports.window)
@@ -106,7 +108,14 @@ def run(
         made = build_emission(emission, tool=tool)
     size = len(given) if back_to_back else CHUNK
     chunks = [range(n, min(n + size, len(given))) for n in range(0, len(given), size)]
-    with _Models(made, min(len(chunks), workers or _cores())) as models:
+    if emission is not None:
+        mapping = emission.mapping
+    placed = Mapping.default(network) if mapping is None else mapping.filled
+
+    def limit(chunk: range) -> int:
+        return allowance(network, placed, given, chunk, back_to_back=back_to_back)
+
+    with _Models(made, min(len(chunks), workers or _cores()), limit) as models:
         parts = models.run(network, given, reports, chunks, back_to_back, progress)
     return _gather(network, made, parts, given, record, reports)
 
@@ -133,6 +142,9 @@ class _Job(ctypes.Structure):
         ("outcomes", ctypes.c_void_p),
         ("wanted", ctypes.c_void_p),
         ("cycles", ctypes.c_uint64),
+        ("offers", ctypes.c_void_p),
+        ("probe", ctypes.c_void_p),
+        ("held_back", ctypes.c_uint64),
     )
 
 
@@ -147,9 +159,11 @@ class _Part:
 class _Models:
     """Several copies of a compiled accelerator, each for one thread at a time."""
 
-    def __init__(self, made: Build, count: int):
+    def __init__(self, made: Build, count: int, limit: Callable[[range], int]):
         self.made = made
         self.count = count
+        self.limit = limit
+        self.patience = min(QUICK, made.design.patience)
         self.library = load_library(made.library)
         self.library.spiker_make.restype = ctypes.c_void_p
         self.library.spiker_drop.argtypes = [ctypes.c_void_p]
@@ -225,10 +239,12 @@ class _Models:
         ]
         beats, ends = [each[0] for each in inputs], [each[1] for each in inputs]
         config = _config(reports, steps)
+        offers = np.zeros((len(inputs), 2), dtype=np.uint32)
+        probe = np.zeros(-(-2 * len(design.probes) // 32) + 1, dtype=np.uint32)
         tables = [_addresses(each) for each in (beats, ends, outcomes)]
         job = _Job(
             samples=len(chunk),
-            patience=design.patience,
+            patience=self.patience,
             back_to_back=back_to_back,
             beats=ctypes.addressof(tables[0]),
             ends=ctypes.addressof(tables[1]),
@@ -237,16 +253,28 @@ class _Models:
             results=results.ctypes.data,
             outcomes=ctypes.addressof(tables[2]),
             wanted=wanted.ctypes.data,
+            offers=offers.ctypes.data,
+            probe=probe.ctypes.data,
         )
         model = self.idle.get()
         try:
             failed = self.library.spiker_run(model, ctypes.byref(job))
+            if failed and (limit := self.limit(chunk)) > job.patience:
+                # Nothing is wrong yet: such samples may take so long.
+                job.patience = self.patience = max(limit, self.patience)
+                failed = self.library.spiker_run(model, ctypes.byref(job))
         finally:
             self.idle.put(model)
         if failed:
-            raise SimulationError(
-                f"Samples {chunk.start}..{chunk.stop - 1} must be answered, but nothing happened "
-                f"for {design.patience} cycles"
+            ends = [(SOURCE, f"input {one.node!r}") for one in design.inputs]
+            bits = np.unpackbits(probe.view(np.uint8), bitorder="little")[: 2 * len(design.probes)]
+            seen = [(int(v), int(r)) for v, r in [*offers, *bits.reshape(-1, 2)]]
+            raise stalled(
+                chunk,
+                job.patience,
+                [*ends, *design.probes],
+                seen,
+                held_back=bool(job.held_back),
             )
         named = {one.node: each for one, each in zip(design.observed, outcomes, strict=True)}
         return _Part(results, named)

@@ -74,6 +74,8 @@ class Design:
         Whether answers may come before a sample's end.
     patience : int
         Cycles in which something must happen.
+    probes : tuple of (str, str)
+        Who offers and who takes, of each stream within that can be looked at.
     """
 
     ports: Mapping[str, str]
@@ -84,6 +86,7 @@ class Design:
     counts: Mapping[str, str]
     stepwise: bool
     patience: int
+    probes: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, accelerator: Accelerator, ports: Mapping[str, str]) -> "Design":
@@ -110,6 +113,9 @@ class Design:
             {name: f"counts.{accelerator.names[name]}" for name in accelerator.counters},
             accelerator.stepwise,
             patience(network, accelerator.mapping, network.longest),
+            tuple((one.source, one.sink) for one in accelerator.probes)
+            if accelerator.probed
+            else (),
         )
 
     @classmethod
@@ -148,4 +154,5 @@ class Design:
             "inputs": tuple(Payload.from_json(one) for one in text["inputs"]),
             "observed": tuple(Payload.from_json(one) for one in text["observed"]),
             "result": Payload.from_json(text["result"]),
+            "probes": tuple((source, sink) for source, sink in text["probes"]),
         })

@@ -30,6 +30,9 @@ struct Job {
   uint32_t* const* outcomes;         // by observed population
   const uint64_t* wanted;            // by observed population: outcomes
   uint64_t cycles;                   // all that were simulated
+  uint32_t* offers;                  // by input, where nothing happens: offered, taken
+  uint32_t* probe;                   // then: what is seen of streams within
+  uint64_t held_back;                // then: whether a sample waits until all is idle
 };
 
 constexpr int INPUTS = $inputs;
@@ -59,6 +62,11 @@ $readies
 
 inline void configure(Model& model, const uint32_t* config) {
 $configuration
+}
+
+// Notes what is seen of streams within.
+inline void look(Model& model, uint32_t* into) {
+$look
 }
 
 // Returns whether there is an outcome.
@@ -133,7 +141,16 @@ extern "C" int spiker_run(void* held, Job* job) {
       }
     }
     if (complete) return 0;
-    if (quiet > job->patience) return 1;
+    if (quiet > job->patience) {
+      for (int n = 0; n < INPUTS; n++) {
+        job->offers[2 * n] = offered[n];
+        job->offers[2 * n + 1] = took[n];
+      }
+      job->held_back = open < job->samples && (open == 0 || done == job->answers[open - 1]);
+      model.settle();
+      look(model, job->probe);
+      return 1;
+    }
   }
 }
 """)
@@ -316,6 +333,7 @@ def harness(
         ),
         readies=cases(Template(f"case $n: return {ready};"), inputs),
         configuration=config,
+        look=f"  get(model.top.{port['probe']}, into);" if design.probes else "",
         outcomes=cases(Template("case $n: get(model.top.$payload, held); break;"), observed),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from ..model import Mapping, Network, Reports, Result, check_record, stimulus
 from ..model.loading import beats_between
 from ..rtl import Accelerator
 from .beats import check_back_to_back, gather, payloads, unpack
+from .stall import SLACK, allowance, stalled
 
 __all__ = ["run"]
 
 AT_THE_END = Reports()
+PERIOD = 1e-6
 Pause = Callable[[], bool]
 
 
@@ -62,6 +65,8 @@ def run(
     ------
     TypeError, ValueError
         If the spikes, the names to record or the mapping are not what the network has.
+    SimulationError
+        If the accelerator waits for ever: see :mod:`~.stall`.
     """
     reports.check(network)
     given = stimulus(network, spikes, window=reports.window)
@@ -76,8 +81,9 @@ def run(
     loads = built is not None or accelerator.mapping != accelerator.mapping.filled
     words = beats_between(built or network, network, accelerator.mapping) if loads else []
     bench = _Bench(accelerator, given, reports, back_to_back, pauses, progress, words)
+    bench.limit = partial(allowance, network, accelerator.mapping.filled, given, range(len(given)))
     simulator = Simulator(accelerator)
-    simulator.add_clock(1e-6)
+    simulator.add_clock(PERIOD)
     for node in network.inputs:
         simulator.add_testbench(bench.source(node))
     simulator.add_testbench(bench.sink())
@@ -85,6 +91,7 @@ def run(
         simulator.add_testbench(bench.loader())
     for name in observed:
         simulator.add_testbench(bench.observer(name), background=True)
+    simulator.add_testbench(bench.watchman(), background=True)
     simulator.run()
     found = [unpack(accelerator, payload) for payload in bench.results]
     answers = given.steps // reports.window if reports.window else np.ones(len(given), dtype=int)
@@ -105,6 +112,9 @@ class _Bench:
         self.progress = progress
         self.words = words
         self.results: list[int] = []
+        self.moves = 0
+        self.held_back = False
+        self.limit: Callable[..., int] = lambda **_: SLACK
         every = reports.window
         self.wanted = int((given.steps // every).sum()) if every else len(given)
         self.outcomes: dict[str, list[int]] = {name: [] for name in accelerator.observe}
@@ -118,10 +128,12 @@ class _Bench:
             while self.words:
                 await ctx.tick()
             for n in range(len(self.given)):
+                self.held_back = True
                 while not (
                     self.back_to_back or (ctx.get(idle) and not ctx.get(self.accelerator.o.valid))
                 ):
                     await ctx.tick()
+                self.held_back = False
                 if self.reports.stepwise:
                     self.configure(ctx, int(self.given.steps[n]))
                 sample = self.given.values[node.name][n]
@@ -134,8 +146,29 @@ class _Bench:
                     while not ready:
                         *_, ready = await ctx.tick().sample(port.ready)
                     ctx.set(port.valid, 0)
+                    self.moves += 1
 
         return offer
+
+    def watchman(self):
+        """Return what looks now and then whether anything has moved."""
+
+        async def watch(ctx):
+            moves, quiet, limit = 0, 0, None
+            while True:
+                await ctx.delay(SLACK // 4 * PERIOD)
+                quiet = quiet + SLACK // 4 if moves == self.moves else 0
+                moves = self.moves
+                if quiet > SLACK and limit is None:
+                    limit = self.limit(back_to_back=self.back_to_back)
+                if limit is not None and quiet > limit:
+                    probes = self.accelerator.probes
+                    ends = [(one.source, one.sink) for one in probes]
+                    bits = [tuple(map(ctx.get, one.signals)) for one in probes]
+                    rest = range(min(len(self.results), len(self.given) - 1), len(self.given))
+                    raise stalled(rest, quiet, ends, bits, held_back=self.held_back)
+
+        return watch
 
     def loader(self):
         port = self.accelerator.load
@@ -148,6 +181,7 @@ class _Bench:
                 while not ready:
                     *_, ready = await ctx.tick().sample(port.ready)
                 del self.words[0]
+                self.moves += 1
             ctx.set(port.valid, 0)
 
         return load
@@ -174,6 +208,7 @@ class _Bench:
                     *_, valid, found = await ctx.tick().sample(port.valid, payload)
                 ctx.set(port.ready, 0)
                 self.results.append(found)
+                self.moves += 1
                 if self.progress is not None:
                     self.progress(1)
 

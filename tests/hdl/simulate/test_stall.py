@@ -1,0 +1,194 @@
+"""Tests that a run ends where nothing moves any more, and says what waits for what."""
+
+# amaranth: UnusedElaboratable=no
+
+import re
+import shutil
+import time
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+from amaranth import Module
+
+import spiker_hdl
+from networks import random_mapping, random_network, random_spikes
+from spiker_hdl.emit import emit
+from spiker_hdl.model import (
+    Decay,
+    Input,
+    Lif,
+    Mapping,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    Reports,
+    stimulus,
+)
+from spiker_hdl.model.assembly import DeadlockError
+from spiker_hdl.model.timing import predict
+from spiker_hdl.simulate import compiled, interpreted
+from spiker_hdl.simulate.stall import MARGIN, SLACK, SOURCE, SimulationError, allowance, stalled
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep broken builds apart from those of the user, whose digests they share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPIKER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def diamond():
+    """Return a network in which one way is longer by a population and shorter by three steps."""
+    neuron = Lif(width=8, decay=Decay.shift(2), threshold=2)
+    ways = [("in", "a", 0), ("a", "b", 0), ("b", "c", 0), ("a", "c", 3)]
+    return Network(
+        [Input("in", 6)],
+        [Population(name, 6, neuron) for name in "abc"],
+        [Projection(a, b, np.full((6, 6), 2), bits=4, delay=delay) for a, b, delay in ways],
+        [Readout("c")],
+        16,
+    )
+
+
+SPIKES = np.ones((2, 8, 6), int)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Return a mapping with a queue below its least depth, which nothing refuses any more."""
+    mapping = Mapping.default(diamond())
+    (name,) = [name for name, depth in mapping.queues.items() if depth > 16]
+    monkeypatch.setattr(Mapping, "check", lambda *_: None)
+    return replace(mapping, queues=dict(mapping.queues) | {name: 1})
+
+
+WAITS = [
+    "population 'a' offers what population 'c' does not take",
+    "population 'b' waits for population 'a'",
+    "population 'c' waits for population 'b'",
+    "readout 'c' waits for population 'c'",
+]
+
+
+def tools():
+    for tool in ("verilator", "g++"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} must be installed")
+
+
+@pytest.mark.parametrize("engine", ["amaranth", "compiled"])
+def test_a_queue_that_is_too_short_is_found_at_once(short, engine):
+    if engine == "compiled":
+        tools()
+        compiled.build(diamond(), short)
+    began = time.monotonic()
+    with pytest.raises(
+        SimulationError, match=r"^Accelerator must answer samples 0\.\.1, and "
+    ) as e:
+        spiker_hdl.run(diamond(), SPIKES, engine=engine, mapping=short)
+    assert time.monotonic() - began < 20  # a second where nothing else runs
+    said = str(e.value).split(": ", 1)[1].split("; ")
+    assert [one for one in said if one in WAITS] == WAITS
+    assert said[-1].startswith("the result waits for readout 'c' and the counter of population 'a'")
+    assert "\n" not in str(e.value)
+
+
+def test_timing_ends_there_too(short):
+    with pytest.raises(DeadlockError, match="Accelerator must go on until it has answered"):
+        predict(diamond(), SPIKES, mapping=short)
+    # Also where cycles are not skipped.
+    with pytest.raises(DeadlockError):
+        predict(diamond(), SPIKES, mapping=short, streams=1)
+
+
+@pytest.mark.slow
+def test_a_directory_that_was_emitted_ends_there_too(short, tmp_path):
+    tools()
+    emit(diamond(), tmp_path / "out", mapping=short)
+    message = f"nothing has moved for .*: {SOURCE} offers what input 'in' does not take$"
+    with pytest.raises(SimulationError, match=message):
+        spiker_hdl.run(tmp_path / "out", SPIKES, engine="compiled")
+
+
+@pytest.mark.parametrize(
+    "component, wanted",
+    [
+        ("queue.Queue", "the next sample waits until the accelerator is idle"),
+        ("intake.Intake", "population 'b' waits for population 'a'"),
+        ("emitter.Emitter", "population 'c' waits for population 'b'"),
+        ("readout.ReadoutCore", "population 'c' offers what readout 'c' does not take"),
+        ("entry.Entry", "the next sample waits until the accelerator is idle"),
+        ("control.SpikeCounter", "population 'a' offers what its counter of spikes does not take"),
+    ],
+    ids=["queue", "intake", "emitter", "readout", "entry", "counter"],
+)
+def test_a_component_that_does_nothing_is_found(monkeypatch, component, wanted):
+    monkeypatch.setattr(f"spiker_hdl.rtl.{component}.elaborate", lambda *_: Module())
+    network = diamond()
+    with pytest.raises(SimulationError) as error:
+        interpreted.run(network, SPIKES[:1, :2])
+    assert re.fullmatch(
+        r"Accelerator must answer sample 0, and nothing has moved for \d{4} cycles: .*",
+        str(error.value),
+    )
+    assert wanted in str(error.value).split(": ", 1)[1].split("; ")
+
+
+# -- what goes on is not stopped -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_takes_long_is_not_stopped(monkeypatch, seed):
+    # Whatever is asked, and however soon, the answer is that of the timing model.
+    monkeypatch.setattr(interpreted, "SLACK", 4)
+    asked = []
+    monkeypatch.setattr(
+        interpreted,
+        "allowance",
+        lambda *given, **how: asked.append(allowance(*given, **how)) or 4000,
+    )
+    random = Random(seed)
+    network = random_network(random, neurons=(2, 6), populations=(1, 3))
+    given = random_spikes(network, random, 2, (1, 4))
+    mapping = random_mapping(network, random)
+    found = interpreted.run(network, given, mapping=mapping)
+    assert len(asked) <= 1
+    for limit in asked:
+        assert limit == MARGIN * int(found.cycles.max()) + SLACK
+
+
+def test_a_compiled_run_asks_before_it_gives_up(monkeypatch):
+    tools()
+    monkeypatch.setattr(compiled, "QUICK", 1)
+    network, mapping = diamond(), Mapping.folded(diamond(), 1)
+    found = compiled.run(network, SPIKES, mapping=mapping)
+    assert found.cycles.tolist() == predict(network, SPIKES, mapping=mapping).cycles.tolist()
+
+
+def test_the_allowance_is_the_models_figure():
+    network = diamond()
+    mapping = Mapping.folded(network, 2)
+    given = stimulus(network, SPIKES)
+    times = predict(network, SPIKES, mapping=mapping).cycles
+    assert allowance(network, mapping, given, [1]) == MARGIN * int(times[1]) + SLACK
+    crowded = predict(network, SPIKES, mapping=mapping, streams=1).cycles
+    both = allowance(network, mapping, given, range(2), back_to_back=True)
+    assert both == MARGIN * int(crowded.max()) + SLACK
+    # In windows, samples may be longer than a network's are.
+    long = np.ones((1, 40, 6), int)
+    given = stimulus(network, long, window=4)
+    part = predict(network, long[:, :16], mapping=mapping).cycles
+    assert allowance(network, mapping, given, [0]) == MARGIN * 3 * int(part[0]) + SLACK
+    found = interpreted.run(network, long, mapping=mapping, reports=Reports(window=4))
+    assert found.steps.tolist() == [40]
+
+
+def test_what_is_said_is_short():
+    ends = [(f"population {n}", f"population {n + 1}") for n in range(40)]
+    error = stalled(range(3, 4), 7, ends, [(1, 0)] * 40)
+    assert str(error).startswith("Accelerator must answer sample 3, and nothing has moved for 7 ")
+    assert str(error).endswith("population 12 does not take; and 28 more")
