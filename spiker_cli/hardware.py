@@ -154,8 +154,8 @@ def build(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Samples whose cycles are told: digits, mnist, or an .npz file; by default the "
-            "network's own, or random ones."
+            help="Samples whose cycles are told: digits, mnist, fashion, or an .npz file; by "
+            "default the network's own, or random ones."
         ),
     ] = None,
     json: Json = None,

@@ -43,7 +43,9 @@ def demo(
 
 
 def train(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="digits, mnist, or an .npz file.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="digits, mnist, fashion, or an .npz file.")
+    ],
     net: Annotated[str, typer.Option(metavar="SIZES", help="Sizes of the layers: 784-128-10.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="NET", help="Network file to write.")
@@ -66,6 +68,13 @@ def train(
     readout: Annotated[str, typer.Option(help="last, largest, sum, count or first.")] = "last",
     epochs: Annotated[
         int | None, typer.Option(help="In all; as many as are known to do by default.")
+    ] = None,
+    picture: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEIGHTxWIDTH",
+            help="Of flattened pictures, so that they are shifted as pictures are.",
+        ),
     ] = None,
     threads: Annotated[
         int, typer.Option(help="Of PyTorch. Results depend on it in the last bits of sums.")
@@ -98,6 +107,7 @@ def train(
         held,
         readout,
         epochs,
+        picture,
         threads,
         output,
         json,
@@ -170,7 +180,9 @@ def quantize(
     ),
     data: Annotated[
         str | None,
-        typer.Option(help="digits, mnist, or an .npz file: samples to calibrate and compare with."),
+        typer.Option(
+            help="digits, mnist, fashion, or an .npz file: samples to calibrate and compare with."
+        ),
     ] = None,
     samples: Annotated[int | None, typer.Option(help="How many; 500 at most by default.")] = None,
     encoder: Annotated[str | None, typer.Option(help=ENCODERS)] = None,

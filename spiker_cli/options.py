@@ -29,7 +29,7 @@ NetworkFile = Annotated[Path, typer.Argument(metavar="NET", help="Network file."
 Data = Annotated[
     str | None,
     typer.Option(
-        help="digits, mnist, or an .npz file of a data set or of spikes; "
+        help="digits, mnist, fashion, or an .npz file of a data set or of spikes; "
         "by default what the network was trained on.",
     ),
 ]

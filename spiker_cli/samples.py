@@ -65,8 +65,8 @@ def find_samples(
     network : Network
         Its notes say what is not said here, and which channels it takes where some were dropped.
     data : str, optional
-        ``"digits"``, ``"mnist"``, an ``.npz`` file of a data set, or one with ``spikes`` of the
-        shape (samples, steps, size) and, if there are any, ``labels``.
+        ``"digits"``, ``"mnist"``, ``"fashion"``, an ``.npz`` file of a data set, or one with
+        ``spikes`` of the shape (samples, steps, size) and, if there are any, ``labels``.
     count : int, optional
         How many, from the first on; all where none is given.
     encoder : str, optional

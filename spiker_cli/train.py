@@ -28,6 +28,7 @@ def train(
     held: bool,
     readout: str,
     epochs: int | None,
+    picture: str | None,
     threads: int,
     output: Path,
     json: Path | None,
@@ -46,6 +47,8 @@ def train(
         command += ["--readout", readout]
     if epochs is not None:
         command += ["--epochs", str(epochs)]
+    if picture is not None:
+        command += ["--picture", picture]
     if threads != 1:
         command += ["--threads", str(threads)]
     command += ["-o", output.name]
@@ -61,6 +64,7 @@ def train(
         held=held,
         epochs=epochs,
         readout=readout,
+        picture=_sides(picture),
     )
     network = replace(network, notes={**network.note, "command": shlex.join(command)})
     network.save(output)
@@ -75,11 +79,25 @@ def train(
                 ("trained in integers", f"{found['integers']:.2%}"),
                 ("spikes a sample", ", ".join(f"{n} {s:.0f}" for n, s in report["spikes"].items())),
                 ("weights", f"{network.weight_bits:,} bits"),
+                (
+                    "pictures shifted",
+                    f"by up to {report['shift']} pixels" if report["shift"] else "no",
+                ),
                 ("seconds", report["seconds"]),
+                *(("warning", f"{one} (--picture 28x28)") for one in report["warnings"]),
                 *(("warning", one) for one in report["quantization"]["warnings"]),
             ],
         )
     return 0
+
+
+def _sides(picture: str | None) -> tuple[int, int] | None:
+    if picture is None:
+        return None
+    high, _, wide = picture.partition("x")
+    if not (high.isdecimal() and wide.isdecimal() and len(picture) < 12):
+        raise ValueError(f"--picture must be a height and a width such as 28x28, not {picture!r}")
+    return int(high), int(wide)
 
 
 def train_quietly(

@@ -12,10 +12,13 @@ import numpy as np
 from spiker_hdl.base import FileError, read_bytes, reader
 from spiker_hdl.base.arrays import gunzip, read_npz
 
+from .published import FASHION, FILES, MNIST, Published, identify
+
 __all__ = [
     "Dataset",
     "datasets",
     "digits",
+    "fashion",
     "from_npz",
     "halved",
     "load_dataset",
@@ -24,25 +27,6 @@ __all__ = [
     "read_idx",
 ]
 
-MNIST_SOURCE = "https://storage.googleapis.com/cvdf-datasets/mnist/"
-MNIST_FILES = {
-    "x_train": (
-        "train-images-idx3-ubyte",
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    ),
-    "y_train": (
-        "train-labels-idx1-ubyte",
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    ),
-    "x_test": (
-        "t10k-images-idx3-ubyte",
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    ),
-    "y_test": (
-        "t10k-labels-idx1-ubyte",
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    ),
-}
 FIELDS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -123,7 +107,8 @@ def places() -> list[Path]:
     given = os.environ.get("SPIKER_DATA")
     found = [Path(given)] if given else []
     root = Path(__file__).resolve().parent.parent
-    return [*found, root.parent / "shared" / "data", Path.cwd() / "data", cache()]
+    debian = Path("/usr/share/datasets")
+    return [*found, root.parent / "shared" / "data", Path.cwd() / "data", debian, cache()]
 
 
 def cache() -> Path:
@@ -181,34 +166,78 @@ def _npz(path: str | Path, name: str) -> Dataset:
 
 
 def mnist(*, download: bool = True) -> Dataset:
-    """Return MNIST: 60,000 pictures to train with and 10,000 to test.
+    """Return MNIST: 60,000 pictures of digits to train with and 10,000 to test.
 
     Looked for, as ``mnist.npz`` or as the four IDX files, gzipped or not, in ``SPIKER_DATA``,
-    ``../shared/data``, ``data`` and the cache, itself or a folder ``mnist`` there; else downloaded
-    by pooch.
+    ``../shared/data``, ``data``, ``/usr/share/datasets`` and the cache, itself or a folder
+    ``mnist`` there; else downloaded by pooch. What is found is known by its checksums.
 
     Raises
     ------
+    ValueError
+        If what has the name of its files holds other values.
     FileNotFoundError
         If it is nowhere and cannot be downloaded.
     """
+    return _published(MNIST, download)
+
+
+def fashion(*, download: bool = True) -> Dataset:
+    """Return Fashion-MNIST: 60,000 pictures of clothes to train with and 10,000 to test.
+
+    Looked for as :func:`mnist` is, as ``fashion_mnist.npz`` or the four IDX files, those of
+    Debian's package ``dataset-fashion-mnist`` among them.
+
+    Raises
+    ------
+    ValueError
+        If what has the name of its files holds other values.
+    FileNotFoundError
+        If it is nowhere and cannot be downloaded.
+    """
+    return _published(FASHION, download)
+
+
+def _published(which: Published, download: bool) -> Dataset:
+    """Find a published data set, and pass over another one whose files have its names."""
     for place in places():
-        for folder in (place, place / "mnist"):
-            if (folder / "mnist.npz").is_file():
-                return from_npz(folder / "mnist.npz", "mnist")
-            found = {key: _idx_file(folder, name) for key, (name, _) in MNIST_FILES.items()}
-            if all(found.values()):
-                return Dataset(**{k: read_idx(p) for k, p in found.items() if p}, name="mnist")
-    how = "put mnist.npz or the four IDX files where the environment variable SPIKER_DATA points"
+        for folder in (place, *(place / name for name in which.folders)):
+            for name in which.archives:
+                if (folder / name).is_file():
+                    data = from_npz(folder / name, which.name)
+                    if _is(which, data, folder / name):
+                        return data
+            files = which.files(folder)
+            if len(files) == len(FIELDS):
+                arrays = {key: read_idx(path) for key, path in files.items()}
+                data = Dataset(**arrays, name=which.name)
+                if _is(which, data, folder):
+                    return data
+    how = (
+        f"put {which.archives[0]} or the four IDX files where the environment variable "
+        "SPIKER_DATA points"
+    )
     looked = ", ".join(str(place) for place in places())
     if not download:
-        raise FileNotFoundError(f"MNIST must be in one of {looked}: {how}")
+        raise FileNotFoundError(f"{which.title} must be in one of {looked}: {how}")
     try:
-        return _download_mnist()
+        return _download(which)
     except Exception as error:
         raise FileNotFoundError(
-            f"MNIST must be in one of {looked} or be downloaded ({error}): {how}"
+            f"{which.title} must be in one of {looked} or be downloaded ({error}): {how}"
         ) from None
+
+
+def _is(which: Published, data: Dataset, path: Path) -> bool:
+    """Tell whether data are those; raise :exc:`ValueError` where they are of no known set."""
+    fits = data.x_train.ndim == 3 and data.classes <= 256
+    known = identify({key: getattr(data, key) for key in FIELDS}) if fits else None
+    if known is None:
+        raise ValueError(
+            f"{path} must hold {which.title} as it was published, and has other checksums: name a "
+            "data set of your own by the path of its .npz file"
+        )
+    return known is which
 
 
 def halved(pictures: np.ndarray) -> np.ndarray:
@@ -236,34 +265,27 @@ def mnist_14x14(*, download: bool = True) -> Dataset:
     return Dataset(x_train, data.y_train, x_test, data.y_test, "mnist_14x14")
 
 
-def _idx_file(folder: Path, name: str) -> Path | None:
-    for spelling in (name, name.replace("-idx", ".idx")):
-        for path in (folder / spelling, folder / f"{spelling}.gz"):
-            if path.is_file():
-                return path
-    return None
-
-
-def _download_mnist() -> Dataset:
+def _download(which: Published) -> Dataset:
     import pooch
 
     arrays = {}
-    for key, (name, digest) in MNIST_FILES.items():
+    for key, name in FILES.items():
         path = pooch.retrieve(
-            f"{MNIST_SOURCE}{name}.gz",
-            known_hash=f"sha256:{digest}",
+            f"{which.source}{name}.gz",
+            known_hash=which.downloads[key],
             fname=f"{name}.gz",
-            path=cache() / "mnist",
+            path=cache() / which.name,
             progressbar=False,
         )
         arrays[key] = read_idx(path)
-    return Dataset(**arrays, name="mnist")
+    return Dataset(**arrays, name=which.name)
 
 
 datasets: Mapping[str, Callable[[], Dataset]] = {
     "digits": digits,
     "mnist": mnist,
     "mnist_14x14": mnist_14x14,
+    "fashion": fashion,
 }
 
 

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spiker_hdl.model import Decay, Lif, Network, encoders, reference
+from spiker_hdl.model.check import check_int
 
 from .cell import Cell
 from .conversion import quantize_with_report
@@ -66,6 +68,7 @@ def train_network(
     held: bool = False,
     epochs: int | None = None,
     readout: str = "last",
+    picture: tuple[int, int] | None = None,
     progress: bool = True,
 ) -> tuple[Network, dict[str, Any]]:
     """Train a chain of layers on pictures, first in real numbers, then in the integers that ship.
@@ -95,6 +98,10 @@ def train_network(
         given.
     readout : str
         See :data:`~spiker_hdl.model.READOUTS`.
+    picture : (int, int), optional
+        Height and width of samples that are pictures without saying so, as of flattened ones. With
+        many samples, pictures are shifted at random while they train; ``shift`` in the report says
+        by how many pixels, and ``warnings`` where that cannot be, for want of a height and width.
     progress : bool
         Whether to show progress bars, if rich is installed.
 
@@ -127,16 +134,17 @@ def train_network(
     if held and encoder not in STEADY:
         raise ValueError(f"Encoder of a held input must be one of {STEADY}, not {encoder!r}")
     recipe = LARGE if len(data.x_train) > MANY else SMALL
+    shape, shift, warnings = _shifted(data, picture, recipe)
     real, integer = _epochs(recipe, epochs)
     spikes = encode(data.x_train, steps, encoder)
     test = encode(data.x_test, steps, encoder)
-    net = _network(data, sizes, readout, seed, GREATEST.get(encoder, 1), recipe, held)
+    net = _network(shape, sizes, readout, seed, GREATEST.get(encoder, 1), recipe, held)
     kept, aside = split(len(spikes), 0.1, seed)
     options: dict[str, Any] = {
         "validation": (spikes[aside], data.y_train[aside]),
         "batch": recipe.batch,
         "activity": recipe.activity,
-        "shift": recipe.shift if len(data.shape) == 2 else 0,
+        "shift": shift,
         "seed": seed,
         "progress": progress,
         "temperature": 0.5 if readout in {"count", "first"} else 1.0,
@@ -184,6 +192,8 @@ def train_network(
         "potentials": potentials,
         "seed": seed,
         "epochs": [real, integer],
+        "shift": shift,
+        "warnings": warnings,
         "accuracy": results,
         "validation": validation,
         "spikes": _spikes(test, found.counts),
@@ -191,6 +201,33 @@ def train_network(
         "processor_seconds": round(time.process_time() - worked, 1),
         "quantization": account.to_json(),
     }
+
+
+def _shifted(
+    data: Dataset, picture: tuple[int, int] | None, recipe: Recipe
+) -> tuple[tuple[int, ...], int, list[str]]:
+    """Return the shape of samples, by how many pixels they are shifted, and what to say of it."""
+    if picture is not None:
+        picture = tuple(check_int("Side of a picture", side, 1) for side in picture)
+        if len(picture) != 2 or prod(picture) != data.size:
+            raise ValueError(
+                f"Picture must be a height and a width of {data.size} values for {data.name!r}, "
+                f"not {picture}"
+            )
+        return picture, recipe.shift, []
+    sides = tuple(side for side in data.shape if side > 1)
+    if len(sides) == 2:
+        return sides, recipe.shift, []
+    if not recipe.shift:
+        return data.shape, 0, []
+    return (
+        data.shape,
+        0,
+        [
+            f"samples of the shape {data.shape} are not shifted while they train, as pictures are: "
+            "give the height and width of a picture, if they are such"
+        ],
+    )
 
 
 def _epochs(recipe: Recipe, epochs: int | None) -> tuple[int, int]:
@@ -203,7 +240,7 @@ def _epochs(recipe: Recipe, epochs: int | None) -> tuple[int, int]:
 
 
 def _network(
-    data: Dataset,
+    shape: tuple[int, ...],
     sizes: list[int],
     readout: str,
     seed: int,
@@ -217,7 +254,7 @@ def _network(
         cell=cell,
         readout=readout,
         seed=seed,
-        shape=data.shape,
+        shape=shape,
         values=(0, greatest),
         held=held,
         name="network",

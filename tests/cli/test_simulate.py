@@ -106,7 +106,10 @@ def test_a_mismatch_is_shown_and_exits_with_1(spiker, network_file, monkeypatch)
         (["--steps", 0], "Steps must be 1 to 256, not 0"),
         (["--steps", 257], "Steps must be 1 to 256, not 257"),
         (["--engine", "steam"], "Engine must be one of 'reference', 'amaranth', "),
-        (["--data", "cats"], "Data set must be one of 'digits', 'mnist', 'mnist_14x14' or "),
+        (
+            ["--data", "cats"],
+            "Data set must be one of 'digits', 'mnist', 'mnist_14x14', 'fashion' or ",
+        ),
         (["--data", "none.npz"], "Data must be a file that is there, not none.npz"),
         (["--lanes", -1], "Lanes must be at least 1, not -1"),
         (["--form", "letters"], "Input form must be one of 'words', 'events', not 'letters'"),
@@ -193,11 +196,11 @@ def test_a_truncated_file_of_spikes(refused, network_file, tmp_path):
 
 
 def test_missing_mnist_says_the_way_out(refused, network_file, tmp_path, monkeypatch):
-    def nowhere():
+    def nowhere(which):
         raise OSError("no network")
 
     monkeypatch.setattr("spiker_train.data.places", lambda: [tmp_path])
-    monkeypatch.setattr("spiker_train.data._download_mnist", nowhere)
+    monkeypatch.setattr("spiker_train.data._download", nowhere)
     line = refused("simulate", network_file, "--data", "mnist")
     assert line.startswith(f"MNIST must be in one of {tmp_path} or be downloaded (no network): put")
     assert "SPIKER_DATA" in line

@@ -1,13 +1,17 @@
 """Tests of data sets: where they are found, and what is no data set."""
 
 import gzip
+import os
 import re
 import struct
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spiker_train import Dataset, data, load_dataset
+from spiker_train.published import FILES, PUBLISHED, contents
 
 
 def idx(array):
@@ -16,9 +20,8 @@ def idx(array):
     return head + array.tobytes()
 
 
-@pytest.fixture
-def tiny():
-    random = np.random.default_rng(0)
+def drawn(seed):
+    random = np.random.default_rng(seed)
     x = random.integers(0, 256, (5, 28, 28)).astype(np.uint8)
     return {
         "x_train": x,
@@ -28,13 +31,83 @@ def tiny():
     }
 
 
+@pytest.fixture
+def known(monkeypatch):
+    """Small stand-ins for the published data sets, by name, with their own checksums."""
+    stand_ins = {}
+    for seed, (name, published) in enumerate(PUBLISHED.items()):
+        stand_ins[name] = drawn(seed)
+        own = replace(published, contents=contents(stand_ins[name]))
+        monkeypatch.setitem(PUBLISHED, name, own)
+        monkeypatch.setattr(data, name.upper(), own)
+    monkeypatch.setattr(data, "places", lambda: [Path(os.environ["SPIKER_DATA"])])
+    return stand_ins
+
+
+@pytest.fixture
+def tiny(known):
+    return known["mnist"]
+
+
+def lay(place, arrays, form, name):
+    """Write a data set into a folder, in one of the forms that are found."""
+    place.mkdir(exist_ok=True, parents=True)
+    if form == "npz":
+        np.savez(place / f"{name}.npz", **arrays)
+        return
+    for key, file in FILES.items():
+        held = idx(arrays[key])
+        path = place / (f"{file}.gz" if form == "gz" else file)
+        path.write_bytes(gzip.compress(held, mtime=0) if form == "gz" else held)
+
+
+@pytest.mark.parametrize("form", ["npz", "idx", "gz"])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_data_are_known_by_checksums_whatever_their_place(
+    tmp_path, monkeypatch, known, name, form
+):
+    others = [other for other in PUBLISHED if other != name]
+    for other in others:  # in the place that is looked at first, under the same names
+        lay(tmp_path, known[other], form, PUBLISHED[name].archives[0].removesuffix(".npz"))
+    monkeypatch.setenv("SPIKER_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=f"^{PUBLISHED[name].title} must be in one of"):
+        getattr(data, name)(download=False)
+    folder = PUBLISHED[name].folders[-1]
+    lay(tmp_path / folder, known[name], form, PUBLISHED[name].archives[-1].removesuffix(".npz"))
+    found = load_dataset(name)
+    assert found.name == name
+    np.testing.assert_array_equal(found.x_train, known[name]["x_train"])
+
+
+@pytest.mark.parametrize("key", FILES)
+@pytest.mark.parametrize("form", ["npz", "idx", "gz"])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_altered_values_are_not_taken_for_what_was_published(
+    tmp_path, monkeypatch, known, name, form, key
+):
+    arrays = known[name] | {key: known[name][key].copy()}
+    arrays[key].flat[-1] ^= 1
+    lay(tmp_path, arrays, form, PUBLISHED[name].archives[0].removesuffix(".npz"))
+    monkeypatch.setenv("SPIKER_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match=f"must hold {PUBLISHED[name].title} as it was published"):
+        load_dataset(name)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_what_is_published_has_the_checksums_that_are_kept(data_file, name):
+    path = data_file(PUBLISHED[name].archives[0])
+    with np.load(path) as held:
+        assert contents(held) == PUBLISHED[name].contents
+    assert load_dataset(name).name == name
+
+
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("folder", [".", "mnist"])
 @pytest.mark.parametrize("dot", [False, True])
 def test_mnist_is_read_from_idx_files(tmp_path, monkeypatch, tiny, zipped, folder, dot):
     place = tmp_path / folder
     place.mkdir(exist_ok=True)
-    for key, (name, _) in data.MNIST_FILES.items():
+    for key, name in FILES.items():
         held = idx(tiny[key])
         name = name.replace("-idx", ".idx") if dot else name
         if zipped:
@@ -101,7 +174,7 @@ def test_what_is_downloaded_is_checked(tmp_path, monkeypatch, tiny):
     def retrieve(url, known_hash, fname, path, progressbar):
         asked[fname] = (url, known_hash)
         path.mkdir(parents=True, exist_ok=True)
-        key = next(k for k, (name, _) in data.MNIST_FILES.items() if fname == f"{name}.gz")
+        key = next(k for k, name in FILES.items() if fname == f"{name}.gz")
         (path / fname).write_bytes(gzip.compress(idx(tiny[key])))
         return str(path / fname)
 
@@ -157,7 +230,8 @@ def test_files_that_are_no_npz_are_rejected(tmp_path, tiny):
     with pytest.raises(FileNotFoundError, match=r"must be a file, and is not there$"):
         load_dataset(tmp_path / "none.npz")
     with pytest.raises(
-        ValueError, match=r"^Data set must be one of 'digits', 'mnist', 'mnist_14x14' or an"
+        ValueError,
+        match=r"^Data set must be one of 'digits', 'mnist', 'mnist_14x14', 'fashion' or an",
     ):
         load_dataset("cifar")
 

@@ -25,6 +25,7 @@ from spiker_train import (
     SpikingNetwork,
     accuracy,
     quantize,
+    recipes,
     train,
 )
 from spiker_train.recipes import encode, train_network
@@ -345,6 +346,46 @@ def test_digits_are_learned(seed):
     network, report = train_network("digits", "64-32-10", seed=seed, progress=False)
     assert report["accuracy"]["integers"] >= 0.97
     assert network.weight_bits == 4 * (64 * 32 + 32 * 10)
+
+
+FLAT = {
+    "as they are": ((8, 6), None, 1),
+    "flattened": ((48,), None, 0),
+    "flattened and said": ((48,), (8, 6), 1),
+    "with a channel": ((1, 8, 6), None, 1),
+    "of other axes": ((2, 4, 6), None, 0),
+}
+
+
+def oblong(shape):
+    draws = np.random.default_rng(3)
+    x = draws.integers(0, 256, (60, 8, 6)).astype(np.uint8).reshape(60, *shape)
+    return Dataset(x, np.arange(60) % 3, x[:6], np.arange(6) % 3, "pictures")
+
+
+@pytest.mark.parametrize("said", FLAT)
+def test_pictures_are_shifted_whatever_their_axes_or_it_is_said(said, monkeypatch):
+    monkeypatch.setattr(recipes, "MANY", 0)  # the recipe for many samples, which shifts
+    shape, picture, shift = FLAT[said]
+    known = train_network(oblong((8, 6)), "48-4-3", epochs=2, progress=False)
+    network, report = train_network(
+        oblong(shape), "48-4-3", epochs=2, progress=False, picture=picture
+    )
+    same = [
+        np.array_equal(one.synapses.values, other.synapses.values)
+        for one, other in zip(network.projections, known[0].projections, strict=True)
+    ]
+    assert report["shift"] == shift
+    assert all(same) == bool(shift)
+    assert [f"samples of the shape {shape} are not" in one for one in report["warnings"]] == (
+        [] if shift else [True]
+    )
+
+
+@pytest.mark.parametrize("picture", [(8, 5), (48,), (2, 4, 6)])
+def test_a_picture_of_another_size_is_refused(picture):
+    with pytest.raises(ValueError, match=r"^Picture must be a height and a width of 48 values"):
+        train_network(oblong((48,)), "48-4-3", epochs=2, progress=False, picture=picture)
 
 
 @pytest.mark.slow
