@@ -51,6 +51,7 @@ def describe(network: Network, mapping: Mapping) -> dict[str, Any]:
                 "kind": one.synapses.kind,
                 "shape": [one.synapses.target_size, one.synapses.source_size],
                 "delay": one.delay,
+                "shift": one.shift,
                 "weight_width": one.width,
                 "weight_bits": one.synapses.values.size * one.width,
                 "store": mapping.store(network, one),
@@ -188,7 +189,7 @@ def _show(report: dict[str, Any]) -> None:
                     _shape(one["shape"]),
                     one["delay"],
                     f"{one['weight_bits']:,}",
-                    f"{one['weight_width']} bits each; in memory {_store_text(one)}",
+                    f"{one['weight_width']} bits each{_shift(one)}; in memory {_store_text(one)}",
                 ]
                 for one in report["projections"]
             ),
@@ -205,6 +206,10 @@ def _show(report: dict[str, Any]) -> None:
             ),
         ],
     )
+
+
+def _shift(projection: dict[str, Any]) -> str:
+    return f", times {2 ** projection['shift']}" if projection["shift"] else ""
 
 
 def _groups(readout: dict[str, Any]) -> str:

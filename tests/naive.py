@@ -170,7 +170,7 @@ def simulate(network, sample, window=None):
                 if projection.target == name and when >= 0:
                     events = trains[projection.source][when]
                     for source, target, weight in synapses_of(projection):
-                        total[target] += weight * events[source]
+                        total[target] += weight * 2**projection.shift * events[source]
             fired = []
             for n in range(one.size):
                 spike, state[name][n] = advance(one.neuron, n, state[name][n], total[n])

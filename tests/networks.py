@@ -146,7 +146,11 @@ class _Plan:
             name = "" if name not in taken and delay and random.random() < 0.5 else name
             if name in taken or random.random() < 0.1:
                 name = f"synapses {len(made)}"
-            made.append(Projection(source, target, synapses, delay, bits, name))
+            own = Random(
+                repr((source, target, synapses.values.tolist()))
+            )  # apart, so that all else stays
+            shift = own.choice([1, 1, 2, 3, 5]) if own.random() < 0.2 else 0
+            made.append(Projection(source, target, synapses, delay, bits, name, shift))
 
         def late(least=0):
             few = random.random() < 0.6
@@ -201,6 +205,7 @@ class _Plan:
                 for source in self.inputs:
                     if source.name == one.source:
                         square = 0.3 * max(source.high, -source.low) ** 2 / 2
+                square *= 4**one.shift
                 total += square * float((one.synapses.matrix().astype(float) ** 2).sum(1).mean())
         return max(1.0, total**0.5)
 
@@ -421,7 +426,8 @@ def _rates(plan, given):
             current = np.zeros((samples, one.size), dtype=np.int64) + np.asarray(one.bias)
             for into in plan.projections:
                 if into.target == name and t >= into.delay:
-                    current += trains[into.source][:, t - into.delay] @ into.synapses.matrix().T
+                    weights = into.synapses.matrix().T << into.shift
+                    current += trains[into.source][:, t - into.delay] @ weights
             fired, states[name] = one.neuron.step(
                 bound[name], SimpleNamespace(**states[name]), current, ARRAYS
             )
@@ -620,6 +626,9 @@ def options(network: Network) -> set[str]:
         found.add(one.synapses.kind)
         if one.delay:
             found.add("delay")
+        if one.shift:
+            others = {each.shift for each in network.into(one.target)}
+            found.add("shift of its own" if len(others) > 1 else "shift of all")
         if pairs[one.source, one.target] > 1:
             found.add("several of a pair")
         if one.bits is not None:
@@ -655,6 +664,7 @@ OPTIONS = frozenset({
     *("reset subtract", "reset zero", "reset value", "reset none", "late", "fire >", "fire >="),
     *("late kept", "owing", "refractory lost", "refractory kept", "floor"),
     *("dense", "sparse", "one_to_one", "delay", "several of a pair", "bits declared"),
+    *("shift of all", "shift of its own"),
     *("recurrent", "backward", "skip", "graded", "binary", "negative values", "several inputs"),
     *(f"readout {kind}" for kind in READOUTS),
     *("several readouts", "groups of spikes", "groups of potentials", "given out of order"),

@@ -122,7 +122,7 @@ def _torch_sample(torch, arithmetic, network, trains):
             current = torch.as_tensor(np.broadcast_to(one.bias, one.size).copy(), dtype=kind)
             for into in network.into(name):
                 if t >= into.delay:
-                    weights = torch.tensor(into.synapses.matrix(), dtype=kind)
+                    weights = torch.tensor(into.synapses.matrix() * 2**into.shift, dtype=kind)
                     current = current + weights @ trains[into.source][t - into.delay].to(kind)
             held = {
                 key: torch.as_tensor(np.asarray(p.value), dtype=kind)
@@ -211,6 +211,11 @@ def mapping_options(network, mapping):
         )
         if len(row_parts(rows, core.block)) > 1:
             found.add("rows in parts")
+        shifts = {
+            each.shift for each in network.into(one.name) if mapping.store(network, each) == "rows"
+        }
+        if len(shifts) > 1:
+            found.add("rows of several shifts")
         if core.overlap:
             found.add("folded overlap" if core.lanes < one.size else "overlap")
         if network.holds(one.name):
@@ -233,7 +238,14 @@ MAPPINGS = frozenset({
     *("words", "events", "folded", "a lane each", "groups", "rows", "synapses"),
     *("parts of a fold", "banks 1", "banks 2", "banks 4", "banks 8", "serialized"),
     *("stages 1", "stages 2", "stages 3", "stages 4", "stages of few groups", "rows in parts"),
-    *("overlap", "folded overlap", "synapses overlap", "held", "held overlap"),
+    *(
+        "rows of several shifts",
+        "overlap",
+        "folded overlap",
+        "synapses overlap",
+        "held",
+        "held overlap",
+    ),
     *("least queue", "spare queue", "least queue of a delay"),
 })
 

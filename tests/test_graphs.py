@@ -3,6 +3,7 @@
 """Every shape that a graph can have: by loops over Python integers, reference and hardware."""
 
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -17,6 +18,7 @@ from spiker_hdl.model import (
     READOUTS,
     Accumulator,
     AdaptiveLif,
+    Core,
     CurrentLif,
     Decay,
     Dense,
@@ -31,6 +33,7 @@ from spiker_hdl.model import (
     Projection,
     Readout,
     Sparse,
+    timing,
 )
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.simulate.beats import payloads
@@ -287,6 +290,36 @@ def test_groups_of_synapses_with_delays_of_their_own_by_hand(engine):
     spikes[0, 0, 0] = spikes[0, 2, 1] = 1
     found = spiker_hdl.run(network, spikes, engine=engine, record=["p.v"])
     assert np.asarray(found.spikes["p.v"][0]).T.tolist() == [[2, 2, 2, 9, 9, 9], [0, 3, 3, 8, 8, 8]]
+
+
+@pytest.mark.parametrize("banks", [1, 2])
+@pytest.mark.parametrize("store", ["rows", "synapses"])
+@pytest.mark.parametrize("shifts", [(2, 2, 2), (0, 3, 1), (1, 1, 4)], ids=str)
+def test_shifted_projections_meet_in_one_accumulator(shifts, store, banks):
+    plain = graph(
+        {"a": (6, -2, 3), "b": 4},
+        {"p": (8, Lif(width=14, threshold=90, decay=LEAK))},
+        [("a", "p", None), ("b", "p", sparse(8, 4)), ("p", "p", weights(8, 8, 5, -5, 5), 1)],
+    )
+    links = [
+        replace(one, shift=shift) for one, shift in zip(plain.projections, shifts, strict=True)
+    ]
+    network = replace(plain, projections=links)
+    spikes = random_spikes(network, Random(5), 3, 12)
+    record = everything(network)
+    expected = spiker_hdl.run(network, spikes, record=record)
+    assert_as_loops(network, spikes, expected)
+    assert expected.differences(spiker_hdl.run(plain, spikes))
+    # A shift costs no weight memory, and what all have in common none of an accumulator.
+    assert network.weight_bits == plain.weight_bits
+    if len(set(shifts)) == 1:
+        assert network.bounds["p"].sum_width == plain.bounds["p"].sum_width
+    stores = {one.name: store for one in network.projections}
+    cores = {"p": Core(4, 2, banks)}
+    mapping = Mapping.default(network, cores=cores, stores=stores)
+    found = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping, record=record)
+    assert expected.differences(found) == []
+    assert (timing.predict(network, spikes, mapping=mapping).cycles == found.cycles).all()
 
 
 # -- events as they come -------------------------------------------------------------------------

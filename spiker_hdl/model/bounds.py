@@ -45,6 +45,8 @@ class Bounds:
         Range that each state can reach from rest, over any number of steps.
     largest : int
         Greatest magnitude of anything that a step computes.
+    sum_shift : int
+        Bits by which every weighted event is shifted at least, which accumulators leave out.
     """
 
     sum_low: int
@@ -53,11 +55,12 @@ class Bounds:
     current_high: int
     states: Mapping[str, tuple[int, int]]
     largest: int
+    sum_shift: int = 0
 
     @property
     def sum_width(self) -> int:
         """Bits of an accumulator."""
-        return signed_width(self.sum_low, self.sum_high)
+        return signed_width(self.sum_low >> self.sum_shift, self.sum_high >> self.sum_shift)
 
     @property
     def float_format(self) -> str | None:
@@ -124,9 +127,10 @@ def _sums(network: "Network", population: "Population", writable: bool) -> tuple
         source = network.nodes[projection.source]
         if writable:
             lows, highs = _furthest(projection.width, source)
-            lows, highs = lows * source.size, highs * source.size
+            times = source.size << projection.shift
+            lows, highs = lows * times, highs * times
         else:
-            lows, highs = projection.synapses.reach(source.low, source.high)
+            lows, highs = projection.reach(source.low, source.high)
         low += lows
         high += highs
     return low, high
@@ -161,7 +165,8 @@ def _population_bounds(network: "Network", population: "Population", writable: b
             f"Population {population.name!r}: the step of {type(neuron).__name__} must compute in "
             f"63 bits, not {largest.bit_length() + 1}"
         )
-    return Bounds(*sums, *ends, reached, largest)
+    shift = min((one.shift for one in network.into(population.name)), default=0)
+    return Bounds(*sums, *ends, reached, largest, shift)
 
 
 def _prove(

@@ -143,6 +143,7 @@ def _projection(
     value: Any, n: int, archive: Archive, unread: set[str], sizes: dict[str, int]
 ) -> Projection:
     value = _object(value, "projection")
+    shift = value.pop("shift", 0)
     _keys(value, {"name", "source", "target", "delay", "bits", "kind", "shape"}, "projection")
     kind, ends = value["kind"], (value["target"], value["source"])
     if not isinstance(kind, str) or kind not in SYNAPSES:
@@ -169,7 +170,7 @@ def _projection(
         synapses = OneToOne(_array(archive, name, unread, shape[:1]))
     else:
         synapses = Dense(_array(archive, name, unread, shape))
-    made = (value["delay"], value["bits"], value["name"])
+    made = (value["delay"], value["bits"], value["name"], shift)
     return Projection(value["source"], value["target"], synapses, *made)
 
 

@@ -138,6 +138,7 @@ def describe(network: Network, mapping: Mapping | None = None) -> dict[str, Any]
                 "kind": one.synapses.kind,
                 "shape": [one.synapses.target_size, one.synapses.source_size],
             }
+            | ({"shift": one.shift} if one.shift else {})
             for one in network.projections
         ],
         "readouts": [

@@ -5,6 +5,8 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from .check import (
     check_choice,
     check_int,
@@ -168,6 +170,9 @@ class Projection:
         many as the weights need where none is given.
     name : str
         Label, ``source->target`` where none is given.
+    shift : int
+        An event adds its weight times ``2**shift``, 0 to 24, so that the neurons of the target
+        compute on a finer grid than that of the weights, which take no more memory for it.
     """
 
     source: str
@@ -176,6 +181,7 @@ class Projection:
     delay: int = 0
     bits: int | None = None
     name: str = ""
+    shift: int = 0
 
     def __post_init__(self) -> None:
         set_fields(
@@ -189,6 +195,7 @@ class Projection:
             label += f" late {delay}" if delay else ""
         set_fields(self, delay=delay, name=check_name("Projection name", label))
         what = f"Projection {self.name!r}"
+        set_fields(self, shift=check_int(f"{what} shift", self.shift, 0, 24))
         if not isinstance(self.synapses, Synapses):
             try:
                 set_fields(self, synapses=Dense(self.synapses))
@@ -215,6 +222,18 @@ class Projection:
             return 2
         low, high = int(values.min()), int(values.max())
         return max(2, (~low if low < 0 else low).bit_length() + 1, high.bit_length() + 1)
+
+    def reach(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return least and greatest that each target gets of events of values ``low..high``.
+
+        Returns
+        -------
+        lows, highs : array of int, shape (target size,)
+        """
+        lows, highs = self.synapses.reach(low, high)
+        if not self.shift:
+            return lows, highs
+        return lows.astype(object) * 2**self.shift, highs.astype(object) * 2**self.shift
 
     def __hash__(self) -> int:
         return hash((self.source, self.target, self.delay, self.name))

@@ -52,7 +52,7 @@ def _sums(network: Network, population: Population, live: dict[str, np.ndarray])
         if not live[one.source].all():
             at = synapses.sources if isinstance(synapses, Sparse) else slice(None)
             synapses = replace(synapses, weights=synapses.weights * live[one.source][at])
-        lows, highs = synapses.reach(source.low, source.high)
+        lows, highs = replace(one, synapses=synapses).reach(source.low, source.high)
         low, high = low + lows, high + highs
     return low, high
 

@@ -79,6 +79,7 @@ class _Projector:
         low, high = projection.synapses.reach(-most, most)
         reach = max(-int(low.min()), int(high.max()))
         kind = float_format(reach) or object
+        self.shift = projection.shift
         self.lone = projection.synapses.kind == "one_to_one"
         weights = projection.synapses.values if self.lone else projection.synapses.matrix().T
         self.weights = weights.astype(kind)
@@ -86,7 +87,7 @@ class _Projector:
     def __call__(self, events: np.ndarray) -> np.ndarray:
         events = events.astype(self.weights.dtype)
         sums = events * self.weights if self.lone else events @ self.weights
-        return sums.astype(np.int64)
+        return sums.astype(np.int64) << self.shift
 
 
 class _Core:

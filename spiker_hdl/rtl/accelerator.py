@@ -252,7 +252,8 @@ class Accelerator(wiring.Component):
             banks = core.core.banks
             if one not in core.dense:
                 banks = 1
-                expander = Expander(one, self._event(name), lanes=core.core.lanes)
+                shift = core.shifts[core.projections.index(one)]
+                expander = Expander(one, self._event(name), lanes=core.core.lanes, shift=shift)
                 m.submodules[f"expander_{label}"] = expander
                 wiring.connect(m, expander.o, sink)
                 sink = expander.i

@@ -62,6 +62,8 @@ class Expander(wiring.Component):
         Layout of the source's events.
     lanes : int
         Targets that lie side by side.
+    shift : int
+        Bits by which a weight is shifted in what is added.
 
     Members
     -------
@@ -73,15 +75,16 @@ class Expander(wiring.Component):
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, projection: Projection, event: AddressEvent, *, lanes: int):
-        lanes = check_int("Lanes", lanes, 1)
+    def __init__(self, projection: Projection, event: AddressEvent, *, lanes: int, shift: int = 0):
+        lanes, shift = check_int("Lanes", lanes, 1), check_int("Shift", shift, 0)
         self.projection = projection
         self.event = event
         self.lanes = lanes
+        self.shift = shift
         self.straight = isinstance(projection.synapses, OneToOne)
         size = projection.synapses.target_size
         self.folds = -(-size // lanes)
-        self.output = SynapseEvent(size, lanes, added_width(projection, event))
+        self.output = SynapseEvent(size, lanes, added_width(projection, event) + shift)
         super().__init__({
             "i": In(stream.Signature(event)),
             "o": Out(stream.Signature(self.output)),
@@ -154,7 +157,7 @@ class Expander(wiring.Component):
                     self.o.valid.eq(1),
                     self.o.p.fold.eq(entry.data.fold),
                     self.o.p.lane.eq(entry.data.lane),
-                    self.o.p.weight.eq(product(entry.data.weight, self.i.p.value)),
+                    self.o.p.weight.eq(product(entry.data.weight, self.i.p.value) << self.shift),
                     entry.addr.eq(at + self.o.ready),
                 ]
                 m.d.comb += self.i.ready.eq(self.o.ready & entry.data.final)

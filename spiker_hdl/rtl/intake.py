@@ -39,6 +39,8 @@ class Intake(wiring.Component):
         Whether events are taken in those cycles.
     holds : bool
         Whether sums are kept from step to step of a sample.
+    shifts : sequence of int, optional
+        For each input, the bits by which its weights are to be shifted.
 
     Members
     -------
@@ -52,6 +54,8 @@ class Intake(wiring.Component):
     slots : Out(ArrayLayout(StructLayout, banks))
         For each bank: whether an event is ``present``, the ``row`` of its weights, and its
         ``value``, as wide as the widest; 1 for binary events where there are graded ones.
+    shift : Out(range(max(shifts) + 1))
+        Bits by which the weights of ``slots`` are to be shifted.
     fold : Out(range(folds))
     direct : Out(1)
         The event is a synapse's: ``weight`` goes to ``lane`` of ``fold``.
@@ -69,6 +73,7 @@ class Intake(wiring.Component):
     rest: Signal
     event: Signal
     slots: data.View
+    shift: Signal
     fold: Signal
     direct: Signal
     lane: Signal
@@ -89,6 +94,7 @@ class Intake(wiring.Component):
         banks: int = 1,
         overlap: bool = False,
         holds: bool = False,
+        shifts: Sequence[int] = (),
     ):
         rows = check_int("Rows", rows, 1)
         folds = check_int("Folds", folds, 1)
@@ -104,6 +110,7 @@ class Intake(wiring.Component):
         self.interval = interval
         self.overlap = overlap
         self.holds = holds
+        self.shifts = tuple(shifts) or (0,) * len(events)
         self.value_shape = widest([e.value_shape for e in events if isinstance(e, AddressEvent)])
         direct = [e.weight_width for e in events if isinstance(e, SynapseEvent)]
         slot = {"present": 1, "row": range(folds * rows), "value": self.value_shape}
@@ -113,6 +120,7 @@ class Intake(wiring.Component):
             "rest": Out(1),
             "event": Out(1),
             "slots": Out(data.ArrayLayout(data.StructLayout(slot), banks)),
+            "shift": Out(range(max(self.shifts, default=0) + 1)),
             "fold": Out(range(folds)),
             "direct": Out(1),
             "lane": Out(range(lanes)),
@@ -172,7 +180,7 @@ class Intake(wiring.Component):
                 self.weight.eq(i.p.weight),
                 self.slots[0].value.eq(1),
             ]
-        taken = [self.fold.eq(turn)]
+        taken = [self.fold.eq(turn), self.shift.eq(self.shifts[n])]
         for bank, (present, row, value) in enumerate(slots(i.p)):
             slot = self.slots[bank]
             taken += [slot.present.eq(present), slot.row.eq(base + row), slot.value.eq(value)]

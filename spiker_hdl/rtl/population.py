@@ -87,6 +87,8 @@ class PopulationCore(wiring.Component):
         self.clocked = clocked(network, name)
         self.reads_potential = reads_potential(network, name)
         neuron, size = self.population.neuron, self.population.size
+        # What all have in common is left to where the sums are taken.
+        self.shifts = [one.shift - self.bounds.sum_shift for one in self.projections]
         self.dense = [one for one in self.projections if mapping.store(network, one) == "rows"]
         self.events = [self._event(one) for one in self.projections]
         if self.clocked:
@@ -158,12 +160,17 @@ class PopulationCore(wiring.Component):
         event = AddressEvent(node.size, value_shape(node), self.core.banks)
         if projection in self.dense:
             return event
-        width = added_width(projection, event)
+        shift = self.shifts[self.projections.index(projection)]
+        width = added_width(projection, event) + shift
         return SynapseEvent(self.population.size, self.core.lanes, width)
 
     def _intake(self) -> Intake:
         # The rows of a projection stand after those of the projections before it.
         banks = self.core.banks
+        shifts = [
+            shift if one in self.dense else 0
+            for one, shift in zip(self.projections, self.shifts, strict=True)
+        ]
         sizes = [
             -(-one.synapses.source_size // banks) if one in self.dense else 0
             for one in self.projections
@@ -178,6 +185,7 @@ class PopulationCore(wiring.Component):
             interval=interval(self.core, self.stepper.groups),
             overlap=self.overlap,
             holds=self.network.holds(self.population.name),
+            shifts=[*shifts, 0] if self.clocked else shifts,
         )
 
     def _sum(self, m, intake, turn) -> None:
@@ -243,7 +251,10 @@ class PopulationCore(wiring.Component):
                 slot = intake.slots[bank]
                 m.d.comb += synapses.row[bank].eq(slot.row)
                 m.d.comb += synapses.read[bank].eq(intake.event & slot.present)
-            weights = [[synapses.weights[bank][n] for bank in range(banks)] for n in range(lanes)]
+            weights = [
+                [self._shifted(synapses.weights[bank][n], found.shift) for bank in range(banks)]
+                for n in range(lanes)
+            ]
             rows = [each[0] for each in weights]
             if banks > 1:
                 values = [found.values[bank] for bank in range(banks)]
@@ -254,6 +265,19 @@ class PopulationCore(wiring.Component):
             own = [Mux(one & (found.lane == n), found.weight, 0) for n in range(lanes)]
             rows = [row | weight for row, weight in zip(rows, own, strict=True)]
         return rows, Value.cast(rows[0]).shape().width
+
+    def _shifted(self, weight, shift):
+        """Return a weight shifted as that of the projection from which the event came."""
+        wanted = {
+            each
+            for one, each in zip(self.projections, self.shifts, strict=True)
+            if one in self.dense
+        }
+        least, *others = sorted(wanted)
+        found = weight << least
+        for other in others:
+            found = Mux(shift == other, weight << other, found)
+        return found
 
     def _emitters(self, m):
         outcome, size, units = self.stepper.o, self.population.size, self.core.units
@@ -284,7 +308,7 @@ class PopulationCore(wiring.Component):
 class _Read(data.StructLayout):
     """What goes along with rows of weights while they are read."""
 
-    NAMES = ("event", "first", "fold", "direct", "lane", "weight")
+    NAMES = ("event", "first", "fold", "shift", "direct", "lane", "weight")
 
     def __init__(self, intake: Intake):
         values = data.ArrayLayout(intake.value_shape, intake.banks)

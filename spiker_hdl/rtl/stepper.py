@@ -96,6 +96,7 @@ class Stepper(wiring.Component):
         Take the sums of ``group`` now.
     group : In(range(groups))
     sums : In(ArrayLayout(signed(bounds.sum_width), units))
+        Without the lowest ``bounds.sum_shift`` bits, which are zero.
     first, last : In(1)
         Whether the step is the first of its sample, so that states are at rest, or the last.
     o : Out(Outcome)
@@ -167,7 +168,7 @@ class Stepper(wiring.Component):
         m.d.sync += [mark.valid.eq(self.go), mark.group.eq(self.group), mark.last.eq(self.last)]
         for n in range(self.units):
             values = fixed | {name: known[n][name] for name, _ in layout}
-            m.d.sync += current[n].eq(self.sums[n] + values["bias"])
+            m.d.sync += current[n].eq((self.sums[n] << self.bounds.sum_shift) + values["bias"])
             m.d.sync += held.known[n].eq(known[n])
             for name, _ in self.states:
                 rested = Mux(self.first, values[f"rest_{name}"], kept[n][name])

@@ -36,6 +36,15 @@ def test_groups_of_neurons_are_named(spiker, network_file):
     assert "in 5 groups of neurons" in spiker("info", network_file)[1]
 
 
+def test_a_shift_is_named(spiker, network_file):
+    network = make_network()
+    first, second = network.projections
+    save(replace(network, projections=(replace(first, shift=3), second)), network_file)
+    said = json.loads(spiker("info", network_file, "--json", "-")[1])["projections"]
+    assert [one["shift"] for one in said] == [3, 0]
+    assert spiker("info", network_file)[1].count("times 8") == 1
+
+
 def test_table_names_every_part(spiker, network_file):
     code, out, _ = spiker("info", network_file)
     assert code == 0

@@ -98,6 +98,21 @@ def test_hardware_is_as_wide_as_any_weights_need():
             assert reached.current_high <= room.current_high
 
 
+def test_a_shift_widens_what_any_weights_reach_and_no_memory():
+    network = make_network()
+    first, second = network.projections
+    shifted = replace(network, projections=[replace(first, shift=3), second])
+    mapping = writable(network)
+    before, after = (roomy(one, ["hidden"]).bounds["hidden"] for one in (network, shifted))
+    assert (after.sum_low, after.sum_high) == (8 * before.sum_low, 8 * before.sum_high)
+    assert after.sum_width == before.sum_width
+    assert stores(shifted, mapping) == stores(network, mapping)
+    other = another(Random(2), shifted, mapping)
+    spikes = np.random.default_rng(1).integers(0, 2, (3, 4, 64))
+    found = interpreted.run(other, spikes, mapping=mapping, built=shifted)
+    assert not run(other, spikes).differences(found)
+
+
 def test_beats_write_every_row_of_every_store_between_two_digests():
     network = make_network()
     mapping = writable(network)
@@ -128,6 +143,8 @@ def test_structure_is_all_but_what_can_be_loaded():
     first, second = network.projections
     wider = replace(first, bits=5)
     assert structure(replace(network, projections=[wider, second]), mapping) != same
+    shifted = replace(first, shift=1)
+    assert structure(replace(network, projections=[shifted, second]), mapping) != same
     half = replace(mapping, cores={**mapping.cores, "output": Core(10, 8)})
     assert structure(network, half) != same
     assert structure(another(Random(1), network, mapping), half) != structure(network, half)

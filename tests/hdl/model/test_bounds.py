@@ -106,6 +106,31 @@ def test_sums_over_several_projections_by_hand():
 
 
 @pytest.mark.parametrize(
+    "shifts, wanted, width",
+    [
+        ((0, 0), (-10, 18), 6),
+        ((2, 2), (-40, 72), 6),  # an accumulator holds -10..18
+        ((0, 3), (-80, 123), 8),
+        ((3, 1), (-30, 54), 6),  # -15..27
+        ((24, 24), (-10 * 2**24, 18 * 2**24), 6),
+    ],
+)
+def test_sums_of_shifted_projections_by_hand(shifts, wanted, width):
+    network = Network(
+        [Input("a", 2), Input("b", 1, -2, 3)],
+        [Population("p", 2, Accumulator(width=40))],
+        [
+            Projection("a", "p", np.array([[1, 2], [-3, 4]]), shift=shifts[0]),  # 0..3 and -3..4
+            Projection("b", "p", np.array([[5], [-1]]), 2, shift=shifts[1]),  # -10..15 and -3..2
+        ],
+        [Readout("p", "last")],
+    )
+    found = network.bounds["p"]
+    assert (found.sum_low, found.sum_high) == wanted
+    assert found.sum_width == width
+
+
+@pytest.mark.parametrize(
     "neuron, weights, wanted",
     [
         # Sums -2..7; from rest at 0.

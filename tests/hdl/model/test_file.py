@@ -186,6 +186,16 @@ def test_the_digest_tells_networks_apart(change):
     assert small(**change) != small()
 
 
+def test_the_digest_tells_shifts_apart():
+    found = {small().digest}
+    for n, one in enumerate(small().projections):
+        for shift in (0, 1, 2):
+            links = list(small().projections)
+            links[n] = replace(one, shift=shift)
+            found.add(small(projections=tuple(links)).digest)
+    assert len(found) == 1 + 2 * len(small().projections)
+
+
 def test_the_digest_tells_every_weight_apart():
     found = {small().digest}
     for n in range(6):

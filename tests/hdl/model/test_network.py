@@ -375,6 +375,31 @@ INTEGERS = "Projection 'a->b': Weights must be integers, not"
             "Projection 'a->b' delay must be an int, not True",
         ),
         (
+            lambda: Projection("a", "b", ONE, shift=-1),
+            ValueError,
+            "Projection 'a->b' shift must be at least 0, not -1",
+        ),
+        (
+            lambda: Projection("a", "b", ONE, shift=25),
+            ValueError,
+            "Projection 'a->b' shift must be at most 24, not 25",
+        ),
+        (
+            lambda: Projection("a", "b", ONE, shift=1.0),
+            TypeError,
+            "Projection 'a->b' shift must be an int, not 1.0",
+        ),
+        (
+            lambda: Readout("p", groups=0),
+            ValueError,
+            "Readout 'p' groups must be at least 1, not 0",
+        ),
+        (
+            lambda: Readout("p", groups="2"),
+            TypeError,
+            "Readout 'p' groups must be an int, not '2'",
+        ),
+        (
             lambda: Projection("a", "b", ONE, bits=1),
             ValueError,
             "Projection 'a->b' bits must be at least 2, not 1",

@@ -126,6 +126,15 @@ def test_who_can_never_fire_is_dropped(neuron, weight, bias, dead):
     assert dropped(network) == ((), (0,) if dead else ())
 
 
+@pytest.mark.parametrize("shift, dead", [(0, True), (1, True), (2, False)])
+def test_a_shift_may_let_a_neuron_fire(shift, dead):
+    network = chain([[1], [100]], neuron=LEAKY, bias=(0, 50))
+    links = [replace(network.projections[0], shift=shift), *network.projections[1:]]
+    network = replace(network, projections=tuple(links))
+    assert dropped(network) == ((), (0,) if dead else ())
+    assert prune(network).network.projections[0].shift == shift
+
+
 def test_neurons_are_judged_one_by_one():
     neuron = If(width=8, threshold=(1, 9, 9, 127 - 1), v=(0, 0, 10, 0), floor=-3)
     network = chain([[1], [-1], [-1], [-1]], neuron=neuron, bias=(0, 0, 0, 1))

@@ -90,6 +90,19 @@ def test_every_synapse_of_an_event(targets, sources, lanes, share, shape, values
     assert [added(one, lanes) for one in received] == wanted
 
 
+@pytest.mark.parametrize("shift", [0, 1, 4])
+def test_what_is_added_is_shifted(shift):
+    matrix = np.array([[3, -8], [7, 0], [-1, 2]])
+    projection = Projection("a", "b", Sparse.from_matrix(matrix), bits=4)
+    event = AddressEvent(2, signed(3))
+    dut = Expander(projection, event, lanes=2, shift=shift)
+    assert dut.o.p.shape().weight_width == added_width(projection, event) + shift
+    events = events_of(random_samples(Random(1), 2, values=(-4, 3)))
+    wanted = wanted_of(matrix * 2**shift, events, False)
+    received = transfer(dut, [written(one) for one in events], len(wanted), random=Random(2))
+    assert [added(one, 2) for one in received] == wanted
+
+
 @pytest.mark.parametrize("pauses", [(0, 0), (0.5, 0), (0, 0.5)])
 @pytest.mark.parametrize("lanes", [1, 2, 5])
 def test_one_to_one(lanes, pauses):
