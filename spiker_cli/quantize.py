@@ -6,10 +6,11 @@ from typing import Any
 
 from spiker_train import Quantization, load_real, quantize_with_report
 from spiker_train.comparison import compare
+from spiker_train.conversion import count_weights
 
 from .files import check_apart, check_output, check_picture
 from .samples import Samples, find_samples
-from .terminal import table, write, write_json
+from .terminal import progress, table, write, write_json
 from .train import bits
 
 __all__ = ["open_real", "quantize", "samples_for"]
@@ -63,15 +64,17 @@ def quantize(
     if found is not None and encoder and steps and data:
         notes |= {"data": Path(data).name, "encoder": encoder, "steps": str(steps)}
     options: dict[str, Any] = {"labels": found.labels, "epochs": tune} if tune and found else {}
-    network, report = quantize_with_report(
-        net,
-        *wished,
-        decay,
-        notes=notes,
-        calibration=None if found is None else found.spikes,
-        saturation=saturation,
-        **options,
-    )
+    with progress("Weights", count_weights(net)) as done:
+        network, report = quantize_with_report(
+            net,
+            *wished,
+            decay,
+            notes=notes,
+            calibration=None if found is None else found.spikes,
+            saturation=saturation,
+            progress=done,
+            **options,
+        )
     comparison = None if found is None else compare(net, network, found.spikes, found.labels)
     network.save(output)
     if comparison is not None and picture is not None:

@@ -1,6 +1,6 @@
 """From real numbers to the integers that ship, with an account of what changed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -16,7 +16,7 @@ from .quantization import Quantization
 from .rounding import rounded
 from .training import train
 
-__all__ = ["Change", "Report", "quantize", "quantize_with_report"]
+__all__ = ["Change", "Report", "count_weights", "quantize", "quantize_with_report"]
 
 SATURATED = 0.01
 ACTIVE = 0.6
@@ -38,9 +38,10 @@ class Change:
     integer : str
         What ships.
     became : float
-        What that is in real units; of weights, the root mean square of the difference.
+        What that is in real units; of weights, their root mean square.
     error : float
-        Greatest difference, in units of the wished value; of weights, relative root mean square.
+        Greatest difference, in units of the wished value; of weights, the root mean square of their
+        differences, in units of that of the wished weights.
     errors : tuple of float
         That of each neuron, where there is a value for each of them.
     """
@@ -85,10 +86,10 @@ class Report:
     tuned: list[float] = field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [f"{'where':<20} {'what':<12} {'wished':>10} {'became':>10} {'error':>8}  integer"]
+        lines = [f"{'where':<20} {'what':<14} {'target':>10} {'became':>10} {'error':>8}  integer"]
         lines += [
-            f"{one.where:<20} {one.what:<12} {one.wished:>10.5g} {one.became:>10.5g} "
-            f"{one.error:>8.2%}  {one.integer}"
+            f"{one.where:<20} {one.what + ' (rms)' if one.what == 'weights' else one.what:<14} "
+            f"{one.wished:>10.5g} {one.became:>10.5g} {one.error:>8.2%}  {one.integer}"
             for one in self.changes
         ]
         for name, bits in self.widths.items():
@@ -120,7 +121,8 @@ def quantize(
         :func:`quantize_with_report`.
     **options
         Further fields of :class:`~.quantization.Quantization`, and ``longest``, ``name``,
-        ``notes``, ``calibration`` and ``saturation``, as for :func:`quantize_with_report`.
+        ``notes``, ``calibration``, ``saturation`` and ``progress``, as for
+        :func:`quantize_with_report`.
 
     Returns
     -------
@@ -148,6 +150,7 @@ def quantize_with_report(
     labels: Any = None,
     epochs: int = 5,
     training: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
     **options: Any,
 ) -> tuple[Network, Report]:
     """Turn a network of real numbers into one of integers, and say what changed.
@@ -176,6 +179,8 @@ def quantize_with_report(
         How long.
     training : mapping of str to any, optional
         Other options of :func:`~.training.train`.
+    progress : callable, optional
+        Called with the number of weights done, as they are: as many as :func:`count_weights` tells.
     **options
         Further fields of :class:`~.quantization.Quantization`.
 
@@ -209,10 +214,16 @@ def quantize_with_report(
 
     if potentials in SIZES:
         chosen = size_potentials(
-            net, wished, potentials, lambda one: make(one, Report()), calibration, saturation
+            net,
+            wished,
+            potentials,
+            lambda one: make(one, Report()),
+            calibration,
+            saturation,
+            progress,
         )
     else:
-        chosen = wished.fit(net)
+        chosen = wished.fit(net, progress)
     report = Report(scales=dict(chosen.scales))
     if labels is not None:
         if calibration is None:
@@ -226,6 +237,12 @@ def quantize_with_report(
     if calibration is not None:
         _calibrate(network, calibration, report)
     return network, report
+
+
+def count_weights(net: SpikingNetwork) -> int:
+    """Return how many weights a network has that quantisation looks at."""
+    check_network(net)
+    return sum(one.stored().numel() for one in net.connections)
 
 
 def _population(layer: Layer, chosen: Quantization, report: Report) -> Population:
@@ -260,22 +277,24 @@ def _projection(
     low, high = chosen.range(one)
     synapses = one.synapses(scale, low, high)
     bits = chosen.bits(one)
-    real = one.masked().detach().cpu().double().numpy()
-    integer = synapses.values if one.kind == "one_to_one" else synapses.matrix()
-    if real.any() and not integer.any():
+    real = one.stored().cpu().double().numpy()
+    became = rounded(one.stored(), scale, low, high).cpu().double().numpy() * scale
+    if real.any() and not became.any():
         report.warnings.append(
             f"weights of {one.name!r} all become 0: give potentials of {one.target!r} more bits"
         )
-    size = float(np.sqrt(np.mean(real**2)))
-    off = float(np.sqrt(np.mean((integer * scale - real) ** 2)))
+    size, off = _rms(real), _rms(became - real)
     label = "ternary" if bits == "ternary" else f"{bits} bits"
+    integer = f"{label}, 1 = {scale:.5g}"
     report.changes.append(
-        Change(
-            one.name, "weights", size, f"{label}, 1 = {scale:.5g}", off, off / size if size else 0
-        )
+        Change(one.name, "weights", size, integer, _rms(became), off / size if size else 0)
     )
     width = bits if isinstance(bits, int) else 2
     return Projection(one.source, one.target, synapses, one.delay, width, one.name)
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
 
 
 def _change(where: str, what: str, real: np.ndarray, integer: np.ndarray, scale: float) -> Change:

@@ -148,12 +148,22 @@ class Connection(nn.Module):
         """Return the weights, zero where the mask has none."""
         return self.weights if self.mask is None else self.weights * self.mask
 
+    def stored(self) -> torch.Tensor:
+        """Return the weights that there are, detached: of a sparse one those of the mask alone."""
+        weights = self.weights.detach()
+        return weights if self.mask is None else weights[self.mask]
+
     def synapses(self, scale: float, low: int, high: int) -> Synapses:
         """Return the integer weights at a scale."""
-        values = rounded(self.masked().detach(), scale, low, high).cpu().numpy().astype(np.int64)
+        values = rounded(self.stored(), scale, low, high).cpu().numpy().astype(np.int64)
         if self.kind == "one_to_one":
             return OneToOne(values)
-        return Sparse.from_matrix(values) if self.kind == "sparse" else Dense(values)
+        if self.mask is None:
+            return Dense(values)
+        targets, sources = (ends.cpu().numpy() for ends in self.mask.nonzero(as_tuple=True))
+        kept = values != 0
+        target_size, source_size = self.mask.shape
+        return Sparse(sources[kept], targets[kept], values[kept], source_size, target_size)
 
     def extra_repr(self) -> str:
         return f"{self.name!r}, {self.kind} {tuple(self.weights.shape)}"

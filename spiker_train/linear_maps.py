@@ -37,6 +37,7 @@ __all__ = [
     "Shift",
     "SumPool",
     "add",
+    "allowing",
     "compose",
 ]
 
@@ -129,6 +130,7 @@ def compose(
             what = "unroll into" if one.unrolls else "have"
             raise ValueError(
                 f"{one} must {what} at most {most} weights, not {needed} from {shape} to {reached}"
+                f"{allowing(needed) if one.unrolls else ''}"
             )
         shapes.append(shape)
         shape, before = reached, str(one)
@@ -144,6 +146,11 @@ def compose(
     names = tuple(str(one) for one in maps)
     unrolled = tuple(str(one) for one in maps if one.unrolls)
     return Folded(total, bias, first, shape, names, unrolled)
+
+
+def allowing(needed: int) -> str:
+    """Say how so many weights may be unrolled, if they may at all."""
+    return f": unrolled={needed} allows as many" if needed <= PAIRS else ""
 
 
 def add(parts: Sequence[Folded]) -> Folded:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .linear_maps import Affine, AvgPool, Conv, Flatten, LinearMap, Scale, SumPool
+from .linear_maps import Affine, AvgPool, Conv, Flatten, LinearMap, Scale, SumPool, allowing
 from .matrices import Entries
 from .nir_files import LINEAR, NEURONS, Flow, Leaf
 
@@ -267,7 +267,7 @@ def _applied(leaf: Leaf, shape: Shape, terms: Terms, dt: float, limit: int) -> T
             if (needed := one.count(shape)) > limit:
                 raise ValueError(
                     f"{leaf} must unroll into at most {limit} weights, not {needed} "
-                    f"from {shape} to {one.reach(shape, leaf.name)}"
+                    f"from {shape} to {one.reach(shape, leaf.name)}{allowing(needed)}"
                 )
         entries, shift = one.unroll(shape)
     if leaf.kind == "Linear" and len(found := _diagonal(entries)):

@@ -1,5 +1,6 @@
 """Bits of potentials: as many as bounds prove enough, or as calibration samples need."""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -58,6 +59,7 @@ def size_potentials(
     make: Any,
     calibration: Any = None,
     saturation: float = 0.0,
+    progress: Callable[[int], None] | None = None,
 ) -> Quantization:
     """Return the same with bits of potentials for every layer, at the scales that weights choose.
 
@@ -74,6 +76,8 @@ def size_potentials(
         Spikes; needed with ``"calibration"``.
     saturation : float
         Share of neurons and steps of the calibration samples that may lie beyond, at most.
+    progress : callable, optional
+        As for :meth:`~.quantization.Quantization.fit`.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def size_potentials(
     """
     if how == "calibration" and calibration is None:
         raise ValueError("Calibration samples must be given to size potentials by them")
-    wide = replace(wished, potentials=WIDE).fit(net)
+    wide = replace(wished, potentials=WIDE).fit(net, progress)
     network = make(wide)
     ends = _bounded(network) if how == "bounds" else _seen(network, calibration, saturation)
     bits = {name: max([2, *(signed_width(*each) for each in two)]) for name, two in ends.items()}

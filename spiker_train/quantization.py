@@ -1,6 +1,6 @@
 """What becomes of real numbers in hardware: bits, forms of decay, and scales."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -125,11 +125,19 @@ class Quantization:
         except (TypeError, ValueError) as error:
             raise type(error)(f"Layer {layer.name!r}: {error}") from None
 
-    def fit(self, network: "SpikingNetwork") -> "Quantization":
+    def fit(
+        self, network: "SpikingNetwork", progress: Callable[[int], None] | None = None
+    ) -> "Quantization":
         """Return the same with a scale for every layer: the one that best keeps the weights.
 
         The scale of a layer is shared by all that reaches it and by its thresholds. Of those at
         which all its parameters fit, that of least square error over the weights is taken.
+
+        Parameters
+        ----------
+        network : SpikingNetwork
+        progress : callable, optional
+            Called with the number of weights done, as they are.
 
         Raises
         ------
@@ -143,34 +151,44 @@ class Quantization:
         _known("Weight bits", self.weights, layers | links)
         _known("Potential bits", self.potentials, layers)
         _known("Scales", self.scales, layers)
-        scales = {
-            one.name: self.scales.get(one.name) or self._choose(network, one)
-            for one in network.layers
-        }
+        scales = {one.name: self._choose(network, one, progress) for one in network.layers}
         fitted = replace(self, scales=scales)
         for one in network.layers:
             fitted.neuron(one)
         return fitted
 
-    def _choose(self, network: "SpikingNetwork", layer: "Layer") -> float:
-        if isinstance(layer.cell, IntegerCell):
-            return layer.cell.scale
+    def _choose(
+        self,
+        network: "SpikingNetwork",
+        layer: "Layer",
+        progress: Callable[[int], None] | None,
+    ) -> float:
         links = [
-            (one.masked().detach(), *self.range(one))
+            (one.stored(), *self.range(one))
             for one in network.connections
             if one.target == layer.name
         ]
-        base = max((float(real.abs().max()) / high for real, _, high in links), default=0.0)
+        count = sum(real.numel() for real, _, _ in links)
+        if isinstance(layer.cell, IntegerCell) or self.scales.get(layer.name):
+            if progress is not None:
+                progress(count)
+            return self.scales.get(layer.name) or layer.cell.scale
+        base = max(
+            (float(real.abs().max()) / high for real, _, high in links if real.numel()), default=0.0
+        )
         if base == 0:
             base = layer.cell.unit / 2 ** (self.width(layer) - 2)
         candidates = [base * 2.0 ** (-n / 8) for n in range(41)]
-        errors = [
-            sum(
-                float((rounded(real, scale, low, high) * scale - real).double().square().sum())
-                for real, low, high in links
+        errors = []
+        for n, scale in enumerate(candidates):
+            errors.append(
+                sum(
+                    float((rounded(real, scale, low, high) * scale - real).double().square().sum())
+                    for real, low, high in links
+                )
             )
-            for scale in candidates
-        ]
+            if progress is not None:  # in shares of the weights, which sum to their number
+                progress(count * (n + 1) // len(candidates) - count * n // len(candidates))
         for _, scale in sorted(zip(errors, candidates, strict=True)):
             if self._fits(layer, scale):
                 return scale

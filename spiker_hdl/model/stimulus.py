@@ -88,7 +88,10 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     if least < 1 or most > network.longest:
         given = least if least < 1 else most
         hint = _steps_first(values, lambda count: least > 0 and 1 < count <= network.longest)
-        raise ValueError(f"{what} must have 1 to {network.longest} steps, not {given}{hint}")
+        raise ValueError(
+            f"{what} must have 1 to {network.longest} steps (longest= of the network), "
+            f"not {given}{hint}"
+        )
     wrong = steps[(steps < 1) | (steps % (window or 1) != 0)]
     if len(wrong):
         given = int(wrong[0])

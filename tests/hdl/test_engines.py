@@ -182,7 +182,7 @@ def test_names_of_the_package():
         (
             {"spikes": np.zeros((1, 10, 3), dtype=int)},
             ValueError,
-            "Sample must have 1 to 9 steps, not 10",
+            "Sample must have 1 to 9 steps (longest= of the network), not 10",
         ),
         (
             {"window": 2},

@@ -8,16 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from spiker_hdl.model import AdaptiveLif, CurrentLif, Decay, Input, Integrator, Lif, Readout
+from spiker_hdl.model import AdaptiveLif, CurrentLif, Decay, If, Input, Integrator, Lif, Readout
 from spiker_train import (
     Cell,
     Connection,
     Layer,
     Quantization,
     SpikingNetwork,
+    conversion,
+    layers,
+    quantization,
     quantize,
     quantize_with_report,
+    rounding,
 )
+from spiker_train.conversion import count_weights
 from spiker_train.rounding import rounded, weight_range
 
 
@@ -205,6 +210,89 @@ def test_the_scale_keeps_the_weights_best():
         return np.square(found * scale - weights).sum()
 
     assert all(error(best) <= error(best * factor) * 1.2 for factor in (0.5, 0.8, 1.25, 2))
+
+
+def test_each_column_of_the_report_says_what_its_name_says():
+    draws = np.random.default_rng(1)
+    weights = draws.normal(size=(3, 4)) * (draws.random((3, 4)) < 0.7)
+    net = SpikingNetwork(
+        [Input("in", 4)],
+        [Layer("own", 3, Cell(Lif, threshold=1.0, decay=0.9), bias=[0.3, -0.2, 0.0])],
+        [Connection("in", "own", weights, kind="sparse")],
+        [Readout("own", "count")],
+    )
+    network, report = quantize_with_report(net, 3)
+    scale = report.scales["own"]
+    there = weights != 0
+    became = network.projections[0].synapses.matrix()[there] * scale
+    wished = weights[there].astype(np.float32).astype(float)
+
+    def rms(values):
+        return np.sqrt(np.mean(values**2))
+
+    (change,) = (one for one in report.changes if one.what == "weights")
+    wanted = [rms(wished), rms(became), rms(became - wished) / rms(wished)]
+    np.testing.assert_allclose([change.wished, change.became, change.error], wanted, 1e-9)
+    head, *lines = str(report).splitlines()
+    assert head.split() == ["where", "what", "target", "became", "error", "integer"]
+    for line, one in zip(lines, report.changes, strict=False):
+        start = head.index("target") + len("target") - 10
+        numbers = [line[start:][n : n + 10].strip() for n in (0, 11)]
+        assert [float(number) for number in numbers] == pytest.approx(
+            [one.wished, one.became], rel=1e-4
+        )
+        assert line[start + 22 :].split()[0] == f"{one.error:.2%}"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_progress_tells_of_every_weight_once(count):
+    inputs = [Input(f"in{n}", 5) for n in range(count)]
+    mask = np.tri(4, 5, dtype=bool)
+    net = SpikingNetwork(
+        inputs,
+        [
+            Layer("a", 4, Cell(Lif, threshold=1.0, decay=0.9)),
+            Layer("b", 4, If(width=8, threshold=9)),
+        ],
+        [
+            *(Connection(one.name, "a", kind="sparse", mask=mask) for one in inputs),
+            Connection("a", "b", kind="one_to_one"),
+        ],
+        [Readout("b", "count")],
+    )
+    done = []
+    quantize(net, progress=done.append)
+    assert sum(done) == count_weights(net) == count * int(mask.sum()) + 4
+    assert len(done) > 10
+
+
+def test_quantising_takes_sparse_weights_without_looking_at_all_pairs(monkeypatch):
+    # A pass for each of 41 scales over pairs, not weights, took minutes for a million weights.
+    draws = np.random.default_rng(2)
+    mask = np.zeros((300, 400), dtype=bool)
+    mask[draws.integers(0, 300, 500), draws.integers(0, 400, 500)] = True
+    net = SpikingNetwork(
+        [Input("in", 400)],
+        [Layer("a", 300, Cell(Lif, threshold=1.0, decay=0.9))],
+        [Connection("in", "a", kind="sparse", mask=mask)],
+        [Readout("a", "count")],
+    )
+    sizes = []
+    real = rounding.rounded
+
+    def watched(values, *rest):
+        sizes.append(values.numel())
+        return real(values, *rest)
+
+    for module in (conversion, layers, quantization):
+        monkeypatch.setattr(module, "rounded", watched)
+    network = quantize(net)
+    assert len(sizes) > 41
+    assert max(sizes) == mask.sum()
+    weights = net.connections[0].weights.detach().numpy() * mask
+    scale = Quantization().fit(net).scales["a"]
+    wanted = np.clip(np.rint(weights.astype(float) / scale), -8, 7)
+    assert np.array_equal(network.projections[0].synapses.matrix(), wanted)
 
 
 def test_bits_are_by_name():

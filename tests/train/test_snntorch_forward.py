@@ -793,7 +793,7 @@ def test_layers_that_are_not_linear_are_named():
         (
             lambda: nn.Conv2d(1, 200, 3),
             "Conv '0' must unroll into at most 10000 weights, not 64800 from (1, 8, 8) to "
-            "(200, 6, 6)",
+            "(200, 6, 6): unrolled=64800 allows as many",
         ),
         (
             lambda: nn.BatchNorm2d(1, track_running_stats=False),
