@@ -180,7 +180,7 @@ def _explain(
             available = int(rest.split()[0])
             if int(used) > available:
                 short.append(f"{int(used):,} {CELLS.get(cell, cell)} of {available:,}")
-    packed = "no BELs remaining" in str(error) or "nable to find a placement" in str(error)
+    packed = "no BELs remaining" in str(error) or "nable to find" in str(error)
     if short or packed:
         what = " and ".join(dict.fromkeys(short)) or "more cells than there are"
         fewer = max(core.lanes for core in mapping.cores.values()) // 2

@@ -200,12 +200,17 @@ def _short(target: Target, network: Network, mapping: Mapping, spare: int = 0) -
     return short
 
 
-def _folded(network: Network, mapping: Mapping, lanes: int) -> Mapping:
+def _shaped(mapping: Mapping, other: Mapping) -> Mapping:
+    """Return a mapping with the lanes and step units of another."""
     cores = {
         name: replace(mapping.cores[name], lanes=core.lanes, units=core.units, banks=1)
-        for name, core in Mapping.folded(network, lanes).cores.items()
+        for name, core in other.cores.items()
     }
     return replace(mapping, cores=cores)
+
+
+def _folded(network: Network, mapping: Mapping, lanes: int) -> Mapping:
+    return _shaped(mapping, Mapping.folded(network, lanes))
 
 
 def _likely(target: Target, network: Network, mapping: Mapping) -> bool:
@@ -249,18 +254,21 @@ class Fit:
 
     Members
     -------
-    lanes : int
-        Most accumulators side by side in a population.
+    lanes : int or str
+        Most accumulators side by side in a population, or the preset that sets them.
     huge : tuple of str
         Populations whose weights lie in large memories without contents, and must be loaded.
     """
 
-    lanes: int
+    lanes: int | str
     huge: tuple[str, ...] = ()
 
     def mapping(self, network: Network, **changes: Any) -> Mapping:
         """Return the mapping that this is; ``changes`` are fields that are to be others."""
-        mapping = Mapping.folded(network, self.lanes, **changes)
+        if isinstance(self.lanes, str):
+            mapping = Mapping.preset(self.lanes, network, **changes)
+        else:
+            mapping = Mapping.folded(network, self.lanes, **changes)
         return mapping.opened(network, (), self.huge) if self.huge else mapping
 
 
@@ -269,7 +277,7 @@ def find_fit(target: Target, network: Network, mapping: Mapping | None = None) -
 
     Large memories without contents are considered only where block RAM does not do, since a board
     that has weights there holds no network before one is loaded: populations with the most bits
-    of weights go there first.
+    of weights go there first, with the preset ``small``, whose rows are as wide as such memories.
 
     Parameters
     ----------
@@ -299,7 +307,10 @@ def find_fit(target: Target, network: Network, mapping: Mapping | None = None) -
     order = sorted((name for name in bits if bits[name]), key=lambda name: (-bits[name], name))
     for count in range(1, len(order) + 1):
         huge = tuple(order[:count])
-        lanes = find_lanes(target, network, mapping.opened(network, (), huge))
+        opened = mapping.opened(network, (), huge)
+        if _likely(target, network, _shaped(opened, Mapping.small(network))):
+            return Fit("small", huge)
+        lanes = find_lanes(target, network, opened)
         if lanes is not None:
             return Fit(lanes, huge)
     return None
@@ -309,7 +320,12 @@ def advice(target: Target, network: Network, mapping: Mapping | None = None) -> 
     """Return what would fit instead."""
     fit = find_fit(target, network, mapping)
     if fit is not None:
-        memories = "".join(f" --huge {name}" for name in fit.huge)
+        given = (
+            ()
+            if mapping is None
+            else (name for name, core in mapping.cores.items() if core.weights == "huge")
+        )
+        memories = "".join(f" --huge {name}" for name in dict.fromkeys([*given, *fit.huge]))
         return f"--lanes {fit.lanes}{memories} likely fits"
     mapping = Mapping.default(network) if mapping is None else mapping
     widest = max(one.width for one in network.projections)

@@ -86,4 +86,5 @@ def _fits(fit: dict[str, Any]) -> str:
     most = fit["link_rate"]["samples_per_second"]
     memory = " + SPRAM" if fit["huge"] else ""
     rate = "as the ARM's program" if most is None else f"{most:,.0f}/s"
-    return f"{fit['lanes']} lanes{memory}, {rate}"
+    lanes = fit["lanes"] if isinstance(fit["lanes"], str) else f"{fit['lanes']} lanes"
+    return f"{lanes}{memory}, {rate}"

@@ -111,7 +111,8 @@ def _mapping(
         return open_mapping(network, mapping, writable, huge)
     # What fits nowhere is refused by what builds, with what is short.
     fit = find_fit(target, network, open_mapping(network, mapping, writable, huge)) or Fit(1)
-    mapping = Mapping.folded(network, fit.lanes, form=mapping.form, word=mapping.word)
+    changes = {name: value for name, value in (("form", form), ("word", word)) if value is not None}
+    mapping = fit.mapping(network, **changes)
     return open_mapping(network, mapping, writable, [*(huge or ()), *fit.huge])
 
 

@@ -192,11 +192,11 @@ def test_the_command_lists_them(spiker, network_file):
     assert set(found) == WANTED
     assert found["tang_nano_9k"]["fits"]["mnist"]["lanes"] is None
     ice = found["icebreaker"]["fits"]["mnist"]
-    assert (ice["lanes"], ice["huge"], ice["sprams"]) == (2, ["hidden"], 4)
-    # 784 channels in 25 words of 4 bytes for 4 steps, 13 words in a frame of data.
-    assert ice["link_rate"]["bytes_in"] == 4 * 25 * 4 + 8 * 12
+    assert (ice["lanes"], ice["huge"], ice["sprams"]) == ("small", ["hidden"], 2)
+    # 784 channels in 49 words of 2 bytes for 4 steps, 26 words in a frame of data.
+    assert ice["link_rate"]["bytes_in"] == 4 * 49 * 2 + 8 * 12
     code, out, _ = spiker("boards", network_file, "networks/mnist.spiker")
-    assert "2 lanes + SPRAM, 202/s" in out
+    assert "small + SPRAM, 205/s" in out
     assert "weights in SPRAM must be loaded" in out
     assert found["ulx3s_85f"]["fits"]["mnist"]["lanes"] == 128
     assert found["icebreaker"]["fits"]["small"]["lanes"] >= 1

@@ -384,7 +384,7 @@ def test_what_cannot_fit_is_refused_before_anything_runs(tools, refused, tmp_pat
     "board, network, lanes, message",
     [
         ("tang_nano_9k", "mnist", 8, "block RAMs of 26: weights of 3 bits and --lanes 1 may fit"),
-        ("icebreaker", "mnist", 8, "block RAMs of 30: --lanes 2 --huge hidden likely fits"),
+        ("icebreaker", "mnist", 8, "block RAMs of 30: --lanes small --huge hidden likely fits"),
         # Place and route says: 7,151 look-up tables.
         ("icebreaker", "digits", 32, "look-up tables of 5,280: --lanes 2 likely fits"),
         ("icebreaker", "digits", 4, None),
@@ -447,7 +447,7 @@ def test_lanes_that_fit_are_as_many_as_may_be():
     assert find_lanes(BOARDS["icebreaker"], mnist) is None
     assert find_lanes(BOARDS["icebreaker"], load("networks/mnist_14x14.spiker")) is None
     # What block RAM does not hold, SPRAM may; but only where there is any.
-    assert find_fit(BOARDS["icebreaker"], mnist) == Fit(2, ("hidden",))
+    assert find_fit(BOARDS["icebreaker"], mnist) == Fit("small", ("hidden",))
     assert find_fit(BOARDS["icebreaker"], load("networks/mnist_14x14.spiker")).huge == ("hidden",)
     assert find_fit(BOARDS["icebreaker"], digits).huge == ()
     assert find_fit(BOARDS["tang_nano_9k"], mnist) is None
