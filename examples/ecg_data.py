@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spiker_hdl.base import reader
+from spiker_hdl.base import FileError, reader
 from spiker_hdl.base.arrays import read_npz
 from spiker_hdl.model.encoders import Encoding
 
@@ -111,23 +111,23 @@ def beats(path: str | Path | None = None) -> Beats:
         raise FileNotFoundError(
             f"Beats must be at {path}; set SPIKER_DATA to the directory of mitbih_beats.npz"
         )
-    return _read(path)
+    samples, labels, records, gaps = _read(path, ("x", "y", "record", "rr"))
+    kept = np.isin(records, TRAIN + TEST) & (labels < len(CLASSES))
+    return Beats(convert(samples[kept]), labels[kept], records[kept], gaps[kept])
 
 
 @reader("an .npz file of beats", "npz")
-def _read(path: Path) -> Beats:
-    names = ("x", "y", "record", "rr")
+def _read(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
     file = read_npz(path, names)
-    kept = np.isin(file["record"], TRAIN + TEST) & (file["y"] < len(CLASSES))
-    samples, *rest = (file[name][kept].astype(np.int64) for name in names)
-    return Beats(convert(samples), *rest)
+    arrays = [file[name].astype(np.int64, casting="safe") for name in names]
+    if any(len(one) != len(arrays[0]) for one in arrays):
+        raise FileError(f"must have as many {' as '.join(names)}, not other numbers of them")
+    return arrays
 
 
 def handful() -> Beats:
     """Load the 24 test beats that are in this directory, in runs of three neighbours."""
-    names = ("values", "labels", "records", "gaps")
-    file = read_npz(HERE / "ecg_beats.npz", names)
-    return Beats(*(file[name].astype(np.int64) for name in names))
+    return Beats(*_read(HERE / "ecg_beats.npz", ("values", "labels", "records", "gaps")))
 
 
 def detect(signal: np.ndarray) -> list[int]:

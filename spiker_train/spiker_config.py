@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from spiker_hdl.base import shown
 from spiker_hdl.model import READOUTS, CurrentLif, If, Input, Lif, Readout
 
 from .cell import Cell
@@ -36,6 +36,8 @@ DEFAULTS: dict[str, Any] = {
     "bias": False,
 }
 STEPS, INPUTS = 73, 40
+MOST = 1e30
+WEIGHTS = 2**28  # of a projection, in integers too
 ANSWERS = {
     "spk": "count",
     "spk_count": "count",
@@ -222,8 +224,8 @@ def _checked_layer(label: str, given: Mapping[str, Any]) -> dict[str, Any]:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise TypeError(f"{what} must be a number, not {value!r}")
-            if not isfinite(value):
-                raise ValueError(f"{what} must be finite, not {value}")
+            if not abs(value) < MOST:  # nor of more digits than a float has
+                raise ValueError(f"{what} must be finite, not {shown(value)}")
             if key != "threshold" and not 0 <= value <= 1:
                 raise ValueError(f"{what} must be in 0..1, not {value}")
         elif key == "n_neurons":
@@ -306,6 +308,12 @@ def _layer(
             raise ValueError(
                 f"{label}: reset_mechanism must be as trained, {RESETS[int(stored)]!r}, "
                 f"not {reset!r}"
+            )
+    for ends in ((before, size), *([(label, count)] if model.startswith("r") else [])):
+        if ends[1] * count > WEIGHTS:
+            raise ValueError(
+                f"{label}: n_neurons must make at most {WEIGHTS} weights from {ends[0]!r}, "
+                f"not {shown(ends[1] * count)}"
             )
     links = [Connection(before, label, weights)]
     if model.startswith("r"):

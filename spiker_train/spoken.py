@@ -82,6 +82,9 @@ def _read(path: str | Path, steps: int, width: int) -> Spoken:
     missing = [one for one in names if one not in arrays]
     if missing:
         raise FileError(f"must have {', '.join(names)}, not lack {', '.join(missing)}")
+    for name, array in arrays.items():
+        if array.dtype.kind not in "iu":
+            raise FileError(f"must have {name} of integers, not of {array.dtype}")
     offsets, times, units = (arrays[one] for one in ("offset", "times_ms", "units"))
     each = [arrays[one].astype(np.int64) for one in ("label", "speaker", "take")]
     channels, count = int(arrays["channels"]), len(offsets) - 1
@@ -89,8 +92,8 @@ def _read(path: str | Path, steps: int, width: int) -> Spoken:
         ("channels", 1 <= channels <= MOST_CHANNELS),
         ("offset", offsets.ndim == 1 and count > 0 and int(offsets[0]) == 0),
         ("offset", (np.diff(offsets.astype(np.int64)) >= 0).all() and offsets[-1] == len(times)),
-        ("times_ms", times.ndim == 1 and times.dtype.kind in "iu" and (times >= 0).all()),
-        ("units", units.shape == times.shape and units.dtype.kind in "iu"),
+        ("times_ms", times.ndim == 1 and (times >= 0).all()),
+        ("units", units.shape == times.shape),
         ("units", ((units >= 0) & (units < channels)).all()),
         ("label, speaker and take", all(one.shape == (count,) for one in each)),
     ):

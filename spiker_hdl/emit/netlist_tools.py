@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..base import read_text, strict_json
+from ..base import read_text, reading, strict_json
 from .yosys import YOWASP, YosysError
 
 __all__ = ["FAMILIES", "REMEDY", "WRITE", "NetlistError", "count", "models", "run"]
@@ -120,8 +120,9 @@ def run(work: Path, steps: list[str]) -> str:
 
 def count(held: str, top: str) -> dict[str, int]:
     """Return how many cells there are of each kind."""
-    cells = strict_json.parse_object(held, ours=True)["modules"][top]["cells"].values()
-    kinds = Counter(one["type"] for one in cells)
+    with reading("netlist.json", "a netlist that Yosys wrote"):
+        cells = strict_json.parse_object(held, ours=True)["modules"][top]["cells"].values()
+        kinds = Counter(one["type"] for one in cells)
     return {kind: kinds[kind] for kind in sorted(kinds) if kind != "$scopeinfo"}
 
 

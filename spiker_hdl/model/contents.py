@@ -14,7 +14,7 @@ from .network import Network
 from .neuron import Neuron
 from .synapses import SYNAPSES, Dense, OneToOne, Sparse
 
-__all__ = ["FORMAT", "HEADER", "MOST_TEXT", "PARTS", "VERSION", "FileError", "parse"]
+__all__ = ["FORMAT", "HEADER", "MOST_TEXT", "PARTS", "VERSION", "FileError", "parse_network"]
 
 FORMAT = "spiker-network"
 VERSION = 1
@@ -25,7 +25,9 @@ PARTS = (2**26, 64)
 MOST_TEXT = 2**26
 
 
-def parse(data: bytes, models: dict[str, type[Neuron]]) -> tuple[Network, Mapping | None, Any]:
+def parse_network(
+    data: bytes, models: dict[str, type[Neuron]]
+) -> tuple[Network, Mapping | None, Any]:
     """Read a network, the mapping beside it, and the digest that the file states.
 
     Parameters

@@ -27,7 +27,7 @@ import numpy as np
 from ..base import FileError, read_bytes, reader, reading, shown, strict_json
 from ..base.reading import allowed
 from .arithmetic import Decay
-from .contents import FORMAT, HEADER, MOST_TEXT, PARTS, VERSION, parse
+from .contents import FORMAT, HEADER, MOST_TEXT, PARTS, VERSION, parse_network
 from .graph import Population
 from .mapping import Mapping
 from .network import Network
@@ -310,7 +310,7 @@ def _read(path: str | Path, models: dict[str, type[Neuron]]) -> tuple[Network, M
 
 
 def _unpacked(data: bytes, models: dict[str, type[Neuron]]) -> tuple[Network, Mapping | None]:
-    network, mapping, stated = parse(data, models)
+    network, mapping, stated = parse_network(data, models)
     wanted = _digest(describe(network, mapping), network)
     if stated != wanted:
         raise FileError(f"must have the digest {wanted}, not {shown(stated)}: it was altered")

@@ -1,0 +1,109 @@
+"""Damage files of every reader, and see that each is read or refused, in bounded time and memory.
+
+Files are made by ``tests/readers.py``, and damaged by ``tests/mutations.py``: trial N is the same
+each time. The trials run in processes of their own, each a part of them, so that one that never
+returns or dies is found too.
+"""
+
+import argparse
+import faulthandler
+import json
+import multiprocessing
+import platform
+import sys
+import tempfile
+import time
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks/results/fuzz_readers.json"
+PART = 5000
+PATIENCE = 1800.0
+"""Seconds for a part of the trials, of which each has its own limit."""
+
+
+def part(start: int, count: int, pipe: Any) -> None:
+    """Make some of the trials, and send what came of them."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    import readers
+
+    faulthandler.dump_traceback_later(PATIENCE - 10, exit=True)
+    began = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        found = readers.fuzz(Path(folder), count, start)
+    outcomes = [[name, what, times] for (name, what), times in sorted(found.outcomes.items())]
+    pipe.send({
+        "faults": found.faults,
+        "outcomes": outcomes,
+        "slowest": found.slowest,
+        "largest": found.largest,
+        "count": found.count,
+        "seconds": time.process_time() - began,
+    })
+
+
+def run(start: int, count: int) -> dict[str, Any]:
+    """Run a part in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=part, args=(start, count, there))
+    process.start()
+    there.close()
+    try:
+        found = here.recv() if here.poll(PATIENCE) else None
+    except EOFError:
+        found = None
+    process.join(10)
+    process.kill()
+    fault = f"trials {start} to {start + count - 1}: a process that dies or never returns"
+    empty = {"outcomes": [], "slowest": 0.0, "largest": 0, "count": 0, "seconds": 0.0}
+    return {"faults": [fault]} | empty if found is None else found
+
+
+def main() -> int:
+    """Run all trials, print and write what came of them, and return 1 if there was a fault."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=100_000, help="files to damage")
+    parser.add_argument("--start", type=int, default=0, help="number of the first")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="JSON file to write")
+    given = parser.parse_args()
+    faults, outcomes, parts = [], Counter(), []
+    for start in range(given.start, given.start + given.count, PART):
+        found = run(start, min(PART, given.start + given.count - start))
+        parts.append(found)
+        faults += found["faults"]
+        for name, what, times in found["outcomes"]:
+            outcomes[name, what] += times
+        print(f"{start + found['count']:,} files, {len(faults)} faults", flush=True)
+    report = {
+        "files": sum(one["count"] for one in parts),
+        "first": given.start,
+        "faults": faults,
+        "beyond_2_s": sum(" s" in one and ": takes" in one for one in faults),
+        "beyond_1_GB": sum("bytes" in one and ": takes" in one for one in faults),
+        "slowest_s": round(max(one["slowest"] for one in parts), 2),
+        "largest_MB": max(one["largest"] for one in parts) >> 20,
+        "seconds": round(sum(one["seconds"] for one in parts)),
+        "readers": {
+            name: {what: outcomes[name, what] for what in ("read", "refused", "fault")}
+            for name in sorted({name for name, _ in outcomes})
+        },
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in ("numpy", "torch", "h5py", "safetensors")},
+    }
+    given.output.write_text(json.dumps(report, indent=2) + "\n")
+    for name, each in report["readers"].items():
+        print(
+            f"{name:60} {each['read']:6} read {each['refused']:6} refused {each['fault']:3} faults"
+        )
+    print(f"slowest {report['slowest_s']} s, largest {report['largest_MB']} MB")
+    for fault in faults[:50]:
+        print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
