@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .network_run import Outcome
     from .nir_export import to_nir
     from .nir_import import NirReport, from_nir, from_nir_with_report
+    from .plausibility import ImplausibleWarning
     from .quantization import Quantization
     from .recipes import train_network
     from .snntorch_modules import ImportReport, from_snntorch, from_snntorch_with_report
@@ -46,6 +47,7 @@ _HOMES = {
     "datasets": ".data",
     "from_nir": ".nir_import",
     "from_nir_with_report": ".nir_import",
+    "ImplausibleWarning": ".plausibility",
     "ImportReport": ".snntorch_modules",
     "from_snntorch": ".snntorch_modules",
     "from_snntorch_with_report": ".snntorch_modules",
@@ -69,6 +71,7 @@ __all__ = [
     "Connection",
     "Dataset",
     "FastSigmoid",
+    "ImplausibleWarning",
     "ImportReport",
     "IntegerCell",
     "Layer",

@@ -11,6 +11,7 @@ from spiker_hdl.model import Decay, Network, Population, Projection, reference
 
 from .cell import Cell
 from .network import Connection, Layer, SpikingNetwork, check_network
+from .plausibility import implausible_integers, lost_decays, warn_of
 from .potentials import SIZES, end_shares, size_potentials
 from .quantization import Quantization
 from .rounding import rounded
@@ -65,7 +66,8 @@ class Report:
         By layer, what an integer of 1 is in real units.
     changes : list of Change
     warnings : list of str
-        Layers that saturate or go silent on the calibration data, by name.
+        By name, what can never fire or always does, weights, thresholds and decays that are lost,
+        and layers that saturate or go silent on the calibration data.
     activity : dict of str to float
         By layer, spikes per neuron and step on the calibration data.
     widths : dict of str to int
@@ -133,7 +135,9 @@ def quantize(
     TypeError, ValueError
         If a parameter does not fit, with the name of its layer.
     """
-    return quantize_with_report(net, weights, potentials, decay, **options)[0]
+    network, report = quantize_with_report(net, weights, potentials, decay, **options)
+    warn_of(report.warnings)
+    return network
 
 
 def quantize_with_report(
@@ -233,6 +237,7 @@ def quantize_with_report(
         history = train(net, calibration, labels, epochs=epochs, integers=chosen, **options)
         report.tuned = list(history.validation)
     network = make(chosen, report)
+    report.warnings += implausible_integers(network)
     report.widths = {one.name: chosen.width(one) for one in net.layers}
     if calibration is not None:
         _calibrate(network, calibration, report)
@@ -262,9 +267,14 @@ def _population(layer: Layer, chosen: Quantization, report: Report) -> Populatio
                 real = layer.cell.real(one.name)
                 became = np.asarray(value.factor, dtype=float)
                 report.changes.append(_worst(layer.name, one.name, real, became, repr(value)))
+                report.warnings += lost_decays(layer.name, one.name, real, became)
             elif one.metadata.get("scales") and value is not None:
                 real = layer.cell.real(one.name)
                 integer = np.asarray(value, dtype=float)
+                if one.name == "threshold" and np.any(real) and not np.any(integer):
+                    report.warnings.append(
+                        f"thresholds of {layer.name!r} all become 0: give its potentials more bits"
+                    )
                 if np.any(real) or np.any(integer):
                     report.changes.append(_change(layer.name, one.name, real, integer, scale))
     return Population(layer.name, layer.shape, neuron, bias)

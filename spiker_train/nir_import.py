@@ -12,6 +12,7 @@ from .network import SpikingNetwork
 from .nir_files import read_flow
 from .nir_reader import Reader
 from .nir_rules import WRITERS, Rules
+from .plausibility import implausible, warn_of
 
 __all__ = ["NirReport", "from_nir", "from_nir_with_report"]
 
@@ -27,14 +28,17 @@ class NirReport:
         A line for each input, layer and connection, and for what is not as NIR says.
     unrolled : tuple of str
         Convolutions and pooling that were unrolled.
+    warnings : tuple of str
+        What no network should be, by name, such as neurons that can never fire.
     """
 
     rules: Rules
     lines: tuple[str, ...]
     unrolled: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "\n".join(self.lines)
+        return "\n".join([*self.lines, *(f"warning: {one}" for one in self.warnings)])
 
 
 def from_nir(
@@ -115,11 +119,13 @@ def from_nir(
     ValueError
         If the source is not NIR, or means what cannot be kept, with the node and parameter.
     """
-    return from_nir_with_report(
+    net, report = from_nir_with_report(
         source, dt=dt, rule=rule, writer=writer, reset=reset, late=late, late_input=late_input,
         owing=owing, fire=fire, current=current, start=start, readout=readout, values=values,
         name=name, dtype=dtype, unrolled=unrolled,
-    )[0]  # fmt: skip
+    )  # fmt: skip
+    warn_of(report.warnings)
+    return net
 
 
 def from_nir_with_report(
@@ -158,4 +164,5 @@ def from_nir_with_report(
     flow.leaves = {one: meant(leaf, rules) for one, leaf in flow.leaves.items()}
     reader = Reader(flow, rules, values, unrolled)
     network = reader.network(readout, name, dtype)
-    return network, NirReport(rules, tuple(reader.lines), tuple(reader.unrolled))
+    warned = tuple(implausible(network))
+    return network, NirReport(rules, tuple(reader.lines), tuple(reader.unrolled), warned)

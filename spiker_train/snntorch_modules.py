@@ -11,6 +11,7 @@ from spiker_hdl.model.check import check_choice
 from .layers import Connection, Layer
 from .linear_maps import UNROLLED, Scale
 from .network import SpikingNetwork
+from .plausibility import implausible, warn_of
 from .snntorch_answer import Answer, Answers
 from .snntorch_before import Levels
 from .snntorch_cells import read_neurons
@@ -19,6 +20,7 @@ from .snntorch_example import follow, follow_longer, lead_of, neurons_of
 from .snntorch_flow import INPUT
 from .snntorch_graph import check_reached, edges_of, notes_of
 from .snntorch_readouts import choose, in_groups
+from .snntorch_wrapped import notes_of_parts, unwrapped
 
 __all__ = ["ImportReport", "from_snntorch", "from_snntorch_with_report"]
 
@@ -37,17 +39,20 @@ class ImportReport:
         Names of those that answer, how they do and why.
     notes : list of str
         What else there is to know.
+    warnings : list of str
+        What no network should be, by name, such as neurons that can never fire.
     """
 
     layers: dict[str, str] = field(default_factory=dict)
     connections: dict[str, str] = field(default_factory=dict)
     readouts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{own}: {its}" for own, its in (*self.layers.items(), *self.connections.items())]
         lines += [f"{own} answers: {its}" for own, its in self.readouts.items()]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *self.notes, *(f"warning: {one}" for one in self.warnings)])
 
 
 def from_snntorch(
@@ -110,10 +115,12 @@ def from_snntorch(
         no readout gives the order of what it returns; or if a neuron has an option that has no
         meaning here.
     """
-    return from_snntorch_with_report(
+    net, report = from_snntorch_with_report(
         module, example=example, readout=readout, groups=groups, output=output, values=values,
         input_scale=input_scale, name=name, unrolled=unrolled,
-    )[0]  # fmt: skip
+    )  # fmt: skip
+    warn_of(report.warnings)
+    return net
 
 
 def from_snntorch_with_report(
@@ -132,6 +139,16 @@ def from_snntorch_with_report(
         raise TypeError(f"Model must be an nn.Module, not {module!r}")
     if readout is not None:
         check_choice("Readout", readout, READOUTS)
+    with unwrapped(module) as inner:
+        return _network(
+            inner, example, readout, groups, output, tuple(values), input_scale, name, unrolled
+        )
+
+
+def _network(
+    module: nn.Module, example: Any, readout: str | None, groups: int | None, output: str | None,
+    values: tuple[int, int], input_scale: float, name: str, unrolled: int,
+) -> tuple[SpikingNetwork, ImportReport]:  # fmt: skip
     neurons = neurons_of(module)
     levels = Levels(values[0] * input_scale, values[1] * input_scale, values[1] - values[0] + 1)
     trace = follow(module, neurons, example, levels)
@@ -159,7 +176,7 @@ def from_snntorch_with_report(
         Layer(own[one], _shape(trace.shapes[one]), cells[one].cell, edges[one][1]) for one in labels
     ]
     readouts = [_readout(one, own, layers, connections, report) for one in answers]
-    report.notes += [*notes_of(trace, labels, parts), *notes]
+    report.notes += [*notes_of(trace, labels, parts), *notes, *notes_of_parts(module)]
     net = SpikingNetwork(
         inputs=[Input("input", _shape(trace.shapes[INPUT]), *values)],
         layers=layers,
@@ -167,6 +184,7 @@ def from_snntorch_with_report(
         readouts=readouts,
         name=name,
     )
+    report.warnings += implausible(net)
     return net, report
 
 

@@ -16,6 +16,7 @@ from .checkpoints import read_state
 from .layers import Connection, Layer
 from .matrices import real
 from .network import SpikingNetwork
+from .plausibility import implausible, warn_of
 from .spiker_differences import SpikerReport, compare_all, compare_layer, compare_widths
 from .spiker_widths import spiker_quantizations
 
@@ -91,9 +92,11 @@ def from_spiker(
     ValueError
         If a key is unknown or missing, or a value out of range.
     """
-    return from_spiker_with_report(
+    net, report = from_spiker_with_report(
         net_dict, state_dict, readout=readout, seed=seed, name=name
-    )[0]  # fmt: skip
+    )  # fmt: skip
+    warn_of(report.warnings)
+    return net
 
 
 def from_spiker_with_report(
@@ -153,6 +156,7 @@ def from_spiker_with_report(
     if optim_config is not None:
         report.quantizations = spiker_quantizations(net, optim_config)
         compare_widths(net, optim_config, report)
+    report.warnings += implausible(net)
     return net, report
 
 

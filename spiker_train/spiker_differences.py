@@ -31,6 +31,8 @@ class SpikerReport:
         What was not given, and taken as Spiker does.
     quantizations : list of Quantization
         Those of ``optim_config``, in the order in which Spiker tries them.
+    warnings : list of str
+        What no network should be, by name, such as neurons that can never fire.
     """
 
     steps: int
@@ -38,10 +40,12 @@ class SpikerReport:
     differences: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     quantizations: list[Quantization] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{name}: {model}" for name, model in self.layers.items()]
-        return "\n".join([*lines, *self.differences, *self.notes])
+        warned = [f"warning: {one}" for one in self.warnings]
+        return "\n".join([*lines, *self.differences, *self.notes, *warned])
 
 
 def compare_layer(

@@ -20,6 +20,7 @@ __all__ = [
     "FLOAT64_EXACT",
     "Bounds",
     "bounds",
+    "firing",
     "float_format",
     "reach",
     "signed_width",
@@ -100,6 +101,36 @@ def bounds(network: "Network", writable: Collection[str] = ()) -> dict[str, Boun
         one.name: _population_bounds(network, one, one.name in writable)
         for one in network.populations
     }
+
+
+def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
+    """Tell which populations may fire, and which may be silent.
+
+    Parameters
+    ----------
+    network : Network
+
+    Returns
+    -------
+    dict of str to (bool, bool)
+        By spiking population, whether a neuron may fire in a step, and whether one may not. What is
+        False is proved.
+    """
+    found = {}
+    for population in network.populations:
+        neuron, reached = population.neuron, network.bounds[population.name]
+        if not neuron.spiking:
+            continue
+        ranges, values = Ranges(), values_of(population)
+        parameters = {
+            name: ranges.interval(int(np.min(values[name])), int(np.max(values[name])))
+            for name in neuron.parameters
+        }
+        states = {name: ranges.interval(*ends) for name, ends in reached.states.items()}
+        current = ranges.interval(reached.current_low, reached.current_high)
+        fired, _ = neuron.step(neuron.bind(parameters), SimpleNamespace(**states), current, ranges)
+        found[population.name] = bool(np.any(fired.can_be(True))), bool(np.any(fired.can_be(False)))
+    return found
 
 
 def reach(neuron: Neuron, low: int, high: int) -> int:
