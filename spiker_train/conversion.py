@@ -77,6 +77,8 @@ class Report:
         calibration data.
     tuned : list of float
         Of each epoch of fine-tuning, the share of right answers among samples held back for that.
+    implausible : list of str
+        Those of the warnings that are true of any samples.
     """
 
     scales: dict[str, float] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class Report:
     widths: dict[str, int] = field(default_factory=dict)
     saturation: dict[str, float] = field(default_factory=dict)
     tuned: list[float] = field(default_factory=list)
+    implausible: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{'where':<20} {'what':<14} {'target':>10} {'became':>10} {'error':>8}  integer"]
@@ -136,7 +139,7 @@ def quantize(
         If a parameter does not fit, with the name of its layer.
     """
     network, report = quantize_with_report(net, weights, potentials, decay, **options)
-    warn_of(report.warnings)
+    warn_of(report.implausible)
     return network
 
 
@@ -238,6 +241,7 @@ def quantize_with_report(
         report.tuned = list(history.validation)
     network = make(chosen, report)
     report.warnings += implausible_integers(network)
+    report.implausible = list(report.warnings)
     report.widths = {one.name: chosen.width(one) for one in net.layers}
     if calibration is not None:
         _calibrate(network, calibration, report)

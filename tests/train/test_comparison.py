@@ -215,7 +215,7 @@ def test_what_goes_silent_is_named(trained):
         silent = SpikingNetwork.chain("64-16-10", seed=3)
         for one in silent.connections:
             one.weights.zero_()
-    found = compare(net, quantize(silent, 4, 8), spikes[:20])
+    found = compare(net, quantize_with_report(silent, 4, 8)[0], spikes[:20])
     assert any(one.startswith("'hidden' goes silent") for one in found.warnings)
     assert "warning: 'hidden' goes silent" in str(found)
     assert compare(net, network, spikes[:20]).accuracy == {}

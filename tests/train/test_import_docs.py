@@ -21,7 +21,7 @@ def test_a_module_of_snntorch(capsys):
     exec(code, {"__name__": "page"})
     shown = capsys.readouterr().out.strip().splitlines()
     text = (PAGES / "import.md").read_text()
-    assert len(shown) == 6
+    assert len(shown) == 7
     for line in shown:
         assert f"    {line}\n" in text
 

@@ -33,6 +33,9 @@ from spiker_train import (
 
 LEAK = Decay.shift(3)
 
+# Random networks are of all kinds, those that can never fire included.
+pytestmark = pytest.mark.filterwarnings("ignore::spiker_train.ImplausibleWarning")
+
 
 def spikes(size, seed=0, samples=6, steps=8, low=0, high=1, share=0.3):
     """Make random input, with values in ``low..high`` where an event comes."""
