@@ -25,9 +25,10 @@ def described(value, seen=None):
         return seen[id(value)]
     seen[id(value)] = name = f"object {len(seen)}"
     if isinstance(value, torch.Tensor):
+        # As text, in which what is no number equals itself: neurons of other tests may hold such.
         grad = described(value.grad, seen) if value.is_leaf else None
         flags = value.requires_grad, tuple(value.shape), str(value.dtype)
-        return (name, id(value), type(value), flags, value.tolist(), grad, vars(value).copy())
+        return (name, id(value), type(value), flags, str(value.tolist()), grad, vars(value).copy())
     if isinstance(value, np.ndarray):
         return (name, id(value), value.tolist())
     if isinstance(value, torch.Generator):
