@@ -4,6 +4,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from spiker_hdl.emit.directory import NEW, replacing, write_files
 from spiker_hdl.emit.verilog import to_verilog
 from spiker_hdl.link.axi_link import AxiLink, Mailbox
 from spiker_hdl.link.axi_ports import AxiTop
@@ -149,16 +150,28 @@ def write_ip(link: Link, target: Target, directory: Path, *, frequency: int) -> 
     target : Target
         A Zynq.
     directory : Path
-        Made if need be.
+        New or empty; it appears whole or not at all.
     frequency : int
         In Hz.
+
+    Raises
+    ------
+    ValueError
+        If there is something in it.
     """
+    with replacing(directory, NEW) as stage:
+        write_files(stage, _ip_files(link, target, frequency))
+
+
+def _ip_files(link: Link, target: Target, frequency: int) -> dict[str, str]:
+    """Return the files by name."""
     name = link.accelerator.network.name
     title = identifiers([name])[name]  # in which there is nothing that Tcl would take for its own
     platform = target.platform()
+    files: dict[str, str] = {}
     cores = [
-        _core("spiker_network", f"Spiking network {title}", AxiLink(link), directory),
-        _core("spiker_mailbox", "Mailbox for bytes", Mailbox(), directory, _REGISTERS),
+        _core("spiker_network", f"Spiking network {title}", AxiLink(link), files),
+        _core("spiker_mailbox", "Mailbox for bytes", Mailbox(), files, _REGISTERS),
     ]
     names = {
         "network": "spiker_network",
@@ -170,15 +183,13 @@ def write_ip(link: Link, target: Target, directory: Path, *, frequency: int) -> 
         "at": f"0x{MAILBOX_AT:08X}",
     }
     package = _PACKAGE.substitute(names | {"network": title, "cores": "".join(cores)})
-    (directory / "package_ip.tcl").write_text(package)
-    (directory / "system.tcl").write_text(_SYSTEM.substitute(names))
+    return {**files, "package_ip.tcl": package, "system.tcl": _SYSTEM.substitute(names)}
 
 
-def _core(name: str, title: str, inner: Any, directory: Path, *lines: str) -> str:
-    """Write a component as Verilog; return what packages it."""
+def _core(name: str, title: str, inner: Any, files: dict[str, str], *lines: str) -> str:
+    """Add a component as Verilog to the files; return what packages it."""
     source = to_verilog(AxiTop(inner), name)
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / f"{name}.v").write_text(source.text)
+    files[f"{name}.v"] = source.text
     buses: dict[str, list[str]] = {}
     for port in source.ports:
         bus, double, signal = port.partition("__")

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..base import FileError, digest_of, read_bytes, reader, shown, strict_json
 
-__all__ = ["Listing", "clear", "digests", "replacing", "staging", "write_files"]
+__all__ = ["NEW", "Listing", "clear", "digests", "replacing", "staging", "write_files"]
 
 _LOCK = ".spiker.lock"
 _MOST_LISTING = 2**24
@@ -31,7 +31,8 @@ class Listing:
     Members
     -------
     file : str
-        JSON file in it whose ``files`` gives the SHA-256 of each other file by its path.
+        JSON file in it whose ``files`` gives the SHA-256 of each other file by its path; empty
+        where none is ever replaced.
     what : str
         What people call such a directory, such as "emission".
     products : tuple of str
@@ -48,7 +49,7 @@ class Listing:
     def strangers(self, directory: Path) -> Iterator[str]:
         """Give what is there but was not written, was altered, or is missing, with the reason."""
         try:
-            files = _listed(directory / self.file)
+            files = _listed(directory / (self.file or "nothing"))
         except (OSError, FileError):
             yield from (one.name for one in sorted(directory.iterdir()))
             return
@@ -92,14 +93,19 @@ class Listing:
                 )
         stranger = next(self.strangers(directory), None) if any(directory.iterdir()) else None
         if stranger is not None:
+            earlier = f", empty or an unaltered earlier {self.what}" if self.file else " or empty"
             raise ValueError(
-                f"Directory must be new, empty or an unaltered earlier {self.what}, and "
+                f"Directory must be new{earlier}, and "
                 f"{str(directory)!r} holds {stranger}: name another, or remove it"
             )
 
     def _apart(self, path: Path) -> bool:
         """Tell whether a directory is looked at by a listing of its own."""
         return any((path / kind.file).is_file() for kind in self.nested)
+
+
+NEW = Listing("", "")
+"""Of what replaces nothing."""
 
 
 @reader("a listing of a directory", "json")

@@ -14,7 +14,7 @@ from small import make_network
 from spiker_boards.building import EARLIER
 from spiker_cli.demo import DEMO
 from spiker_hdl.emit import emit
-from spiker_hdl.emit.directory import Listing, digests, replacing, staging, write_files
+from spiker_hdl.emit.directory import NEW, Listing, digests, replacing, staging, write_files
 from spiker_hdl.emit.emission import EMISSION
 from spiker_hdl.emit.netlist_make import NETLIST
 
@@ -85,6 +85,18 @@ def test_what_is_not_as_it_was_written_stays(tmp_path, what):
         made(where, {"a": "5"})
     assert tree(where) == before
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_replaces_nothing(tmp_path):
+    with replacing(tmp_path / "out", NEW) as stage:
+        write_files(stage, {"a": "1"})
+    message = f"Directory must be new or empty, and {str(tmp_path / 'out')!r} holds a: name another"
+    with (
+        pytest.raises(ValueError, match=f"^{re.escape(message)}"),
+        replacing(tmp_path / "out", NEW),
+    ):
+        pass
+    assert tree(tmp_path / "out") == {"a": b"1"}
 
 
 def test_what_comes_meanwhile_stays(tmp_path):
@@ -180,7 +192,15 @@ def test_two_emissions_into_one_directory_leave_the_second(tmp_path):
     held = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert held["top"] == "second"
     assert set(tree(tmp_path / "out")) == {*held["files"], "manifest.json"}
-    (tmp_path / "out" / "second.v").write_text("mine")
+    # What makefiles make and a netlist are no strangers.
+    out = tmp_path / "out"
+    (out / "second_tb.vvp").write_text("made by make sim")
+    made(out / "ice40", {"second.v": "1", "Makefile": "2"}, NETLIST)
+    (out / "ice40" / "obj").mkdir()
+    (out / "ice40" / "obj" / "sim").write_text("made there")
+    emit(make_network(), out, name="second", memories="inline")
+    assert set(tree(out)) == {*held["files"], "manifest.json"}
+    (out / "second.v").write_text("mine")
     with pytest.raises(ValueError, match=r"holds second\.v, which was altered: name another"):
         emit(make_network(), tmp_path / "out")
 
