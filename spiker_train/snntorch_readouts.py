@@ -36,10 +36,7 @@ def choose(
     ValueError
         If a value is returned that no readout gives.
     """
-    if output is not None or readout is not None:
-        only = output_of(trace, edges, output) if output is not None or not trace.outputs else None
-    else:
-        only = None
+    only = None if output is None else output_of(trace, edges, output)
     values, others = returned(trace)
     notes = [f"What is returned at {path or 'all'} comes from no neurons" for path in others]
     if readout is not None:
