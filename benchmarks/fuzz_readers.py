@@ -20,7 +20,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results/fuzz_readers.json"
-PART = 5000
+PART = 10_000
 PATIENCE = 1800.0
 """Seconds for a part of the trials, of which each has its own limit."""
 
