@@ -91,6 +91,7 @@ def shapes_of(flow: Flow) -> dict[str, Shape]:
     for name, leaf in flow.leaves.items():
         if name not in found:
             raise ValueError(f"Shape of {leaf} must be known, from its parameters or its input")
+    for name, leaf in flow.leaves.items():
         for source in flow.before[name]:
             if _reached(leaf, found[source], source) != found[name]:
                 raise ValueError(

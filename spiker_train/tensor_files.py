@@ -1,6 +1,7 @@
 """Files of tensors by name: PyTorch's and safetensors', read so that nothing in them is run."""
 
 import io
+import warnings
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
@@ -50,7 +51,8 @@ def read_torch(path: str | PathLike[str]) -> Any:
             if any(name.endswith("/constants.pkl") for name in archive.names):
                 raise FileError(f"{TENSORS}, not of code that was compiled")
     try:
-        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of odd versions
+            found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception:
         # What PyTorch says here advises to load what may run code; of a file that is cut short it
         # says "Invalid argument".
