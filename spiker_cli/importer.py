@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spiker_hdl.base import FileError, read_bytes, reader, shown, strict_json
+from spiker_hdl.base.kinds import KINDS, kind_of
 
 from .files import check_output
 from .terminal import say, write
@@ -86,6 +87,11 @@ def _reader(
     if kind == "nir":
         if not Path(source).is_file():
             raise ValueError(f"Source must be a NIR file, {MODULE} or a .json file, not {source!r}")
+        found = kind_of(source)
+        if found not in {"hdf5", ""}:
+            raise FileError(
+                f"must be a NIR file, in HDF5, to be imported alone, not {KINDS[found]}", source
+            )
         return _nir, {"dt": dt, "rule": rule, "writer": writer}
     return _module, {"shape": shape, "groups": groups}
 

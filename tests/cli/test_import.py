@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from spiker_train import load_real
 
@@ -154,8 +155,14 @@ def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
         (["missing.nir"], "Source must be a NIR file, MODULE:OBJECT or a .json file, not 'missing"),
         (["missing.json"], "Source must be a file that is there, not missing.json"),
         ([":"], "Source must be MODULE:OBJECT, such as my_model:net, not ':'"),
-        (["cut.json"], "cut.json must be a whole file of JSON: Expecting"),
-        (["twice.json"], "JSON: keys must be there once, not 'layer_0' twice"),
+        (["cut.json"], "cut.json: must be JSON, not with: Expecting"),
+        (["twice.json"], "twice.json: must have each key once, not 'layer_0' twice"),
+        (
+            ["net.pth"],
+            "net.pth: must be a NIR file, in HDF5, to be imported alone, not a checkpoint of "
+            "PyTorch, which has values without the network that they are of",
+        ),
+        (["net.gz"], "net.gz: must be a NIR file, in HDF5, to be imported alone, not a gzip file"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(
@@ -164,6 +171,8 @@ def test_what_cannot_be_read_is_one_line(
     monkeypatch.chdir(model_directory)
     (model_directory / "cut.json").write_text('{"n_cycles": 20')
     (model_directory / "twice.json").write_text('{"layer_0": {}, "layer_0": {}}')
+    torch.save({"weight": torch.ones(2)}, model_directory / "net.pth")
+    (model_directory / "net.gz").write_bytes(b"\x1f\x8b\x08")
     code, _, said = spiker("import", *arguments, "-o", tmp_path / "out.safetensors")
     assert code == 2
     assert line in said
