@@ -10,6 +10,7 @@ import numpy as np
 from spiker_hdl.model import Decay, Network, Population, Projection, reference
 
 from .cell import Cell
+from .grids import NEAR
 from .network import Connection, Layer, SpikingNetwork, check_network
 from .plausibility import implausible_integers, lost_decays, warn_of
 from .potentials import SIZES, end_shares, size_potentials
@@ -287,7 +288,7 @@ def _population(layer: Layer, chosen: Quantization, report: Report) -> Populatio
 def _projection(
     net: SpikingNetwork, one: Connection, chosen: Quantization, report: Report
 ) -> Projection:
-    scale = chosen.scale(net.layer[one.target])
+    scale = chosen.weight_scale(net.layer[one.target], one)
     low, high = chosen.range(one)
     synapses = one.synapses(scale, low, high)
     bits = chosen.bits(one)
@@ -303,8 +304,14 @@ def _projection(
     report.changes.append(
         Change(one.name, "weights", size, integer, _rms(became), off / size if size else 0)
     )
-    width = bits if isinstance(bits, int) else 2
-    return Projection(one.source, one.target, synapses, one.delay, width, one.name)
+    grid = one.grid
+    if grid is not None and not (abs(scale - grid) <= NEAR * grid and chosen.holds(one)):
+        report.warnings.append(
+            f"weights of {one.name!r} are integers times {grid:.5g} and do not stay so: give "
+            f"them bits enough, and all that reaches {one.target!r} such weights"
+        )
+    width, shift = bits if isinstance(bits, int) else 2, chosen.shift(one)
+    return Projection(one.source, one.target, synapses, one.delay, width, one.name, shift)
 
 
 def _rms(values: np.ndarray) -> float:

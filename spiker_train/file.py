@@ -108,7 +108,8 @@ def _connection(one: Connection, n: int, arrays: dict[str, np.ndarray]) -> dict[
     if one.mask is not None:
         arrays[f"masks/{n}"] = one.mask.cpu().contiguous().numpy()
     said = ("name", "source", "target", "delay", "kind")
-    return {name: getattr(one, name) for name in said}
+    grid = {} if one.grid is None else {"grid": one.grid}
+    return {name: getattr(one, name) for name in said} | grid
 
 
 def load_real(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> SpikingNetwork:
@@ -194,4 +195,5 @@ def _read_connection(text: dict[str, Any], n: int, arrays: dict[str, np.ndarray]
     mask = arrays.pop(f"masks/{n}") if text["kind"] == "sparse" else None
     weights = torch.from_numpy(arrays.pop(f"weights/{n}"))
     options = {"delay": text["delay"], "kind": text["kind"], "name": text["name"]}
+    options["grid"] = text.get("grid")
     return Connection(text["source"], text["target"], weights, mask=mask, **options)

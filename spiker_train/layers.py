@@ -83,6 +83,9 @@ class Connection(nn.Module):
         Which weights there are; the non-zeros of ``weights`` where not given.
     name : str
         Label, made from source, target and delay where none is given.
+    grid : float, optional
+        What 1 of the weights' integers is in real units, where they are integers times that:
+        quantisation keeps these integers if their bits suffice.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class Connection(nn.Module):
         kind: str = "dense",
         mask: Any = None,
         name: str = "",
+        grid: float | None = None,
     ):
         super().__init__()
         plan = Projection(source, target, np.zeros((1, 1), dtype=np.int64), delay, name=name)
@@ -117,6 +121,11 @@ class Connection(nn.Module):
             )
         else:
             self.mask = None
+        if grid is not None and not (isinstance(grid, int | float) and 0 < grid < float("inf")):
+            raise ValueError(
+                f"Grid of connection {self.name!r} must be a positive number, not {grid!r}"
+            )
+        self.grid = grid
         self.given = weights
         self.weights: nn.Parameter = nn.Parameter(torch.zeros(0))
 

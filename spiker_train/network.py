@@ -207,7 +207,7 @@ class SpikingNetwork(nn.Module):
             States that are wanted, as ``"layer.state"``.
         """
         given = self._check_spikes(spikes)
-        if integers is not None and set(integers.scales) < set(self.layer):
+        if integers is not None and not integers.fits(self):
             integers = integers.fit(self)
         with _exact_products():
             return run_network(self, given, integers, record)

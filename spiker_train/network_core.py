@@ -80,8 +80,9 @@ def _integer_core(net: "SpikingNetwork", layer: Layer, integers: Quantization) -
     weights = {}
     for one in into(net, layer):
         least, most = integers.range(one)
-        weights[one.name] = rounded(one.masked(), scale, least, most)
-        ends = _ends(net, one)
+        times = 2 ** integers.shift(one)
+        weights[one.name] = rounded(one.masked(), scale * times, least, most) * times
+        ends = [end * times for end in _ends(net, one)]
         products = [end * weight for end in ends for weight in (least, most)]
         low += min(products) * _fan_in(net, one)
         high += max(products) * _fan_in(net, one)

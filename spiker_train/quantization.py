@@ -10,6 +10,7 @@ from spiker_hdl.model import Neuron
 from spiker_hdl.model.check import check_int
 
 from .cell import IntegerCell
+from .grids import shift_between
 from .layers import check_finite
 from .rounding import check_bits, rounded, weight_range
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Quantization"]
 
 FORMS = ("shift", "shifts", "multiplier")
+FINEST = 12  # bits by which a grid is made finer where none are given
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,12 @@ class Quantization:
     scales : mapping of str to float
         By name of the layer, what an integer of 1 is in real units. Those not given are found by
         :meth:`fit`.
+    shifts : int or mapping of str to int, optional
+        Bits, 0 to 24, by which potentials, thresholds and biases lie on a finer grid than weights:
+        see :class:`~spiker_hdl.model.Projection`; by name of the connection, or of its target.
+        Those not given are 0, but for weights that are integers times one number already (the
+        ``grid`` of a :class:`~.layers.Connection`): these stay what they are, and the grid is as
+        fine as the bits of potentials let it be.
 
     Raises
     ------
@@ -57,6 +65,7 @@ class Quantization:
     decay_bits: int = 8
     decay_error: float | None = None
     scales: Mapping[str, float] = field(default_factory=dict)
+    shifts: Any = None
 
     def __post_init__(self) -> None:
         for what, given in _named("Weight bits", self.weights):
@@ -81,6 +90,10 @@ class Quantization:
                 raise ValueError(
                     f"Scale of layer {name!r} must be a positive number, not {scale!r}"
                 )
+
+        for what, given in _named("Shift", self.shifts):
+            if given is not None:
+                check_int(what, given, 0, 24)
 
     @property
     def form(self) -> dict[str, Any]:
@@ -110,6 +123,19 @@ class Quantization:
             return layer.cell.scale
         return self.scales[layer.name]
 
+    def shift(self, connection: "Connection") -> int:
+        """Return by how many bits a connection's weights are shifted."""
+        return self._shift(connection) or 0
+
+    def weight_scale(self, layer: "Layer", connection: "Connection") -> float:
+        """Return what 1 of the weights of a connection to ``layer`` is in real units."""
+        return self.scale(layer) * 2 ** self.shift(connection)
+
+    def _shift(self, connection: "Connection") -> int | None:
+        if not isinstance(self.shifts, Mapping):
+            return self.shifts
+        return self.shifts.get(connection.name, self.shifts.get(connection.target))
+
     def neuron(self, layer: "Layer", scale: float | None = None) -> Neuron:
         """Return the integer neuron of a layer.
 
@@ -131,7 +157,8 @@ class Quantization:
         """Return the same with a scale for every layer: the one that best keeps the weights.
 
         The scale of a layer is shared by all that reaches it and by its thresholds. Of those at
-        which all its parameters fit, that of least square error over the weights is taken.
+        which all its parameters fit, that of least square error over the weights is taken; but
+        where all that reaches it has a grid, one that keeps that.
 
         Parameters
         ----------
@@ -151,42 +178,90 @@ class Quantization:
         _known("Weight bits", self.weights, layers | links)
         _known("Potential bits", self.potentials, layers)
         _known("Scales", self.scales, layers)
-        scales = {one.name: self._choose(network, one, progress) for one in network.layers}
-        fitted = replace(self, scales=scales)
+        _known("Shifts", self.shifts, layers | links)
+        scales, shifts = {}, {}
+        for one in network.layers:
+            into = [each for each in network.connections if each.target == one.name]
+            scales[one.name] = self._choose(one, into, progress)
+            shifts |= {each.name: self._between(each, scales[one.name]) for each in into}
+        fitted = replace(self, scales=scales, shifts=shifts)
         for one in network.layers:
             fitted.neuron(one)
         return fitted
 
+    def _given(self, layer: "Layer", into: list["Connection"]) -> float | None:
+        """Return the scale that is given, by a grid if by nothing else, or None."""
+        if layer.name in self.scales:
+            return self.scales[layer.name]
+        if isinstance(layer.cell, IntegerCell):
+            return layer.cell.scale
+        return self._kept(layer, into)
+
+    def _kept(self, layer: "Layer", into: list["Connection"]) -> float | None:
+        """Return the scale at which all that reaches a layer stays on its grid, if there is one."""
+        grids = [one.grid for one in into if one.grid is not None and self._shift(one) is None]
+        if not grids or len(grids) < len(into) or not all(map(self.holds, into)):
+            return None
+        apart = [shift_between(grid, min(grids)) for grid in grids]
+        if None in apart:
+            return None
+        # Potentials have room for four times what they are about.
+        room = 2.0 ** (self.width(layer) - 3)
+        for finer in range(FINEST, -1, -1):
+            scale = min(grids) / 2**finer
+            if (layer.cell.unit <= room * scale or not finer) and self._fits(layer, scale):
+                return scale
+        return None
+
+    def fits(self, network: "SpikingNetwork") -> bool:
+        """Tell whether every layer has its scale, and every connection its shift."""
+        given = self.shifts if isinstance(self.shifts, Mapping) else {}
+        return {one.name for one in network.layers} <= set(self.scales) and {
+            one.name for one in network.connections
+        } <= set(given)
+
+    def holds(self, connection: "Connection") -> bool:
+        """Tell whether a connection has a grid, and its integers on that have bits enough."""
+        if connection.grid is None:
+            return False
+        low, high = self.range(connection)
+        numbers = (connection.stored().double() / connection.grid).round()
+        return not bool(((numbers < low) | (numbers > high)).any())
+
+    def _between(self, connection: "Connection", scale: float) -> int:
+        """Return the shift that is given, or that which keeps weights on their grid."""
+        shift = self._shift(connection)
+        if shift is None and connection.grid is not None and self.holds(connection):
+            shift = shift_between(connection.grid, scale)
+        return shift or 0
+
     def _choose(
         self,
-        network: "SpikingNetwork",
         layer: "Layer",
+        into: list["Connection"],
         progress: Callable[[int], None] | None,
     ) -> float:
-        links = [
-            (one.stored(), *self.range(one))
-            for one in network.connections
-            if one.target == layer.name
-        ]
-        count = sum(real.numel() for real, _, _ in links)
-        if isinstance(layer.cell, IntegerCell) or self.scales.get(layer.name):
+        links = [(one.stored(), 2 ** self.shift(one), *self.range(one)) for one in into]
+        count = sum(real.numel() for real, *_ in links)
+        given = self._given(layer, into)
+        if given is not None:
             if progress is not None:
                 progress(count)
-            return self.scales.get(layer.name) or layer.cell.scale
+            return given
         base = max(
-            (float(real.abs().max()) / high for real, _, high in links if real.numel()), default=0.0
+            (
+                float(real.abs().max()) / high / times
+                for real, times, _, high in links
+                if real.numel()
+            ),
+            default=0.0,
         )
         if base == 0:
             base = layer.cell.unit / 2 ** (self.width(layer) - 2)
         candidates = [base * 2.0 ** (-n / 8) for n in range(41)]
         errors = []
         for n, scale in enumerate(candidates):
-            errors.append(
-                sum(
-                    float((rounded(real, scale, low, high) * scale - real).double().square().sum())
-                    for real, low, high in links
-                )
-            )
+            errors.append(sum(_error(real, scale * times, *ends) for real, times, *ends in links))
             if progress is not None:  # in shares of the weights, which sum to their number
                 progress(count * (n + 1) // len(candidates) - count * n // len(candidates))
         for _, scale in sorted(zip(errors, candidates, strict=True)):
@@ -204,6 +279,11 @@ class Quantization:
         except ValueError:
             return False
         return True
+
+
+def _error(real: torch.Tensor, scale: float, low: int, high: int) -> float:
+    off = rounded(real, scale, low, high) * scale - real
+    return float(off.double().square().sum())
 
 
 def _named(what: str, given: Any) -> list[tuple[str, Any]]:
@@ -232,6 +312,6 @@ def clip(network: "SpikingNetwork", quantization: Quantization) -> None:
     """Move the real weights of a network to what the integers of a quantization can be."""
     with torch.no_grad():
         for one in network.connections:
-            scale = quantization.scale(network.layer[one.target])
+            scale = quantization.weight_scale(network.layer[one.target], one)
             low, high = quantization.range(one)
             one.weights.clamp_(low * scale, high * scale)

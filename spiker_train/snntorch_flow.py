@@ -129,6 +129,8 @@ class Trace:
         Which state was none at the start, but may be left from an earlier run.
     notes : list of str
         What else a report says.
+    quantized : bool
+        Whether layers quantise their own weights.
     """
 
     calls: dict[str, list[Call]] = field(default_factory=dict)
@@ -144,6 +146,7 @@ class Trace:
     streams: bool = False
     unrested: str = ""
     notes: list[str] = field(default_factory=list)
+    quantized: bool = False
 
 
 class Traced(torch.Tensor):
@@ -181,11 +184,40 @@ def traced(value: Any) -> Iterator[Traced]:
         yield from traced(list(value.values()))
 
 
+def alike(value: tuple | list, parts: list) -> Any:
+    """Return a tuple or list of the same kind, named tuples too, with other parts."""
+    kind: Any = type(value)
+    return getattr(kind, "_make", kind)(parts)
+
+
+def is_quantized(value: Any) -> bool:
+    """Tell whether there is a tensor that a layer quantised, as Brevitas and its like hand it on.
+
+    Such is a named tuple of values, a scale and a zero point, among others.
+    """
+    if isinstance(value, tuple) and {"value", "scale", "zero_point"} <= {*dir(type(value))}:
+        return True
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, tuple | list) and any(map(is_quantized, value))
+
+
+def dequantized(value: Any) -> Any:
+    """Put the values of quantised tensors for them."""
+    if not is_quantized(value):
+        return value
+    if isinstance(value, dict):
+        return {name: dequantized(one) for name, one in value.items()}
+    if hasattr(value, "value"):
+        return value.value
+    return alike(value, [dequantized(one) for one in value])
+
+
 def plain_of(value: Any) -> Any:
     if isinstance(value, Traced):
         return value.as_subclass(torch.Tensor)
     if isinstance(value, tuple | list):
-        return type(value)(plain_of(one) for one in value)
+        return alike(value, [plain_of(one) for one in value])
     if isinstance(value, dict):
         return {name: plain_of(one) for name, one in value.items()}
     return value
@@ -196,7 +228,7 @@ def replaced(value: Any, tensors: dict[int, torch.Tensor]) -> Any:
     if isinstance(value, torch.Tensor):
         return tensors.get(id(value), value)
     if isinstance(value, tuple | list):
-        return type(value)(replaced(one, tensors) for one in value)
+        return alike(value, [replaced(one, tensors) for one in value])
     if isinstance(value, dict):
         return {name: replaced(one, tensors) for name, one in value.items()}
     return value
@@ -321,7 +353,7 @@ def swapped(value: Any, index: torch.Tensor, only: Traced | None = None) -> Any:
             return index
         return torch.full(value.shape, -1)
     if isinstance(value, tuple | list):
-        return type(value)(swapped(one, index, only) for one in value)
+        return alike(value, [swapped(one, index, only) for one in value])
     if isinstance(value, dict):
         return {name: swapped(one, index, only) for name, one in value.items()}
     if isinstance(value, torch.Tensor) and only is not None:

@@ -8,6 +8,7 @@ from torch import nn
 from spiker_hdl.model import READOUTS, Input, Readout
 from spiker_hdl.model.check import check_choice
 
+from .grids import grid_of
 from .layers import Connection, Layer
 from .linear_maps import UNROLLED, Scale
 from .network import SpikingNetwork
@@ -169,7 +170,9 @@ def _network(
     connections = []
     for label in labels:
         for (source, delay), folded in edges[label][0].items():
-            link = Connection(own[source], own[label], delay=delay, **folded.arrangement())
+            grid = grid_of(folded.entries.values) if trace.quantized else None
+            how = folded.arrangement()
+            link = Connection(own[source], own[label], delay=delay, grid=grid, **how)
             connections.append(link)
             report.connections[link.name] = str(folded)
     layers = [

@@ -27,6 +27,9 @@ from .snntorch_flow import (
     Trace,
     Traced,
     TraceError,
+    alike,
+    dequantized,
+    is_quantized,
     name_of,
     plain_of,
     replaced,
@@ -203,7 +206,7 @@ class Tracer:
 
     def _make(self, plain: Any, like: Sequence[Traced], **given: Any) -> Any:
         if isinstance(plain, tuple | list):
-            return type(plain)(self._make(one, like, **given) for one in plain)
+            return alike(plain, [self._make(one, like, **given) for one in plain])
         if not isinstance(plain, torch.Tensor):
             return plain
         given.setdefault("seen", frozenset().union(*(one.seen for one in like)))
@@ -216,6 +219,9 @@ class Tracer:
     def apply(self, func: Callable, args: tuple, kwargs: dict) -> Any:
         """Compute a function of PyTorch, and note what it does to where values come from."""
         name = name_of(func)
+        if is_quantized((args, kwargs)):
+            self.trace.quantized = True
+            args, kwargs = dequantized(args), dequantized(kwargs)
         self.tape.before(name, args)
         result = self._apply(func, name, args, kwargs)
         if name not in TELLING or name == "setitem":

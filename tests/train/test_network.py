@@ -29,6 +29,7 @@ from spiker_train import (
     Quantization,
     SpikingNetwork,
     quantize,
+    quantize_with_report,
 )
 
 LEAK = Decay.shift(3)
@@ -124,6 +125,47 @@ def test_each_neuron_computes_what_the_reference_does(kind, form):
     counts = assert_equal(net, spikes(12), Quantization(5, 9, form))
     share = counts["own"].sum() / (6 * 8 * 7)
     assert 0.02 < share < 0.9
+
+
+@pytest.mark.parametrize("shifts", [2, {"own": 3, "own->out": 1}, {"in->own": 4}], ids=str)
+@pytest.mark.parametrize("kind", ["lif", "integers", "learned"])
+def test_shifted_weights_are_those_of_the_reference(kind, shifts):
+    random = np.random.default_rng(1)
+    net = SpikingNetwork(
+        [Input("in", 12, -2, 3)],
+        [Layer("own", 7, CELLS[kind](), bias=True), Layer("out", 3, Cell(Integrator, decay=0.9))],
+        [
+            Connection("in", "own", random.normal(0.1, 0.5, (7, 12)), name="in->own"),
+            Connection("own", "own", delay=2),
+            Connection("own", "out"),
+        ],
+        [Readout("out", "last"), Readout("own", "count")],
+    )
+    wished = Quantization(4, 12, shifts=shifts)
+    assert_equal(net, spikes(12), wished)
+    links = {one.name: one for one in quantize(net, wished).projections}
+    given = {one: shifts if isinstance(shifts, int) else shifts.get(one) for one in links}
+    for name, one in links.items():
+        own = None if isinstance(shifts, int) else shifts.get(one.target)
+        assert one.shift == (given[name] or own or 0)
+
+
+def test_a_shift_is_a_finer_grid_at_the_same_bits_of_weights():
+    net = SpikingNetwork(
+        [Input("in", 12)],
+        [Layer("own", 7, Cell(Lif, threshold=0.777, decay=0.875))],
+        [Connection("in", "own", np.random.default_rng(1).normal(0.1, 0.5, (7, 12)))],
+        [Readout("own")],
+    )
+    found = {}
+    for shift in (0, 6):
+        network, report = quantize_with_report(net, 3, 12, shifts=shift)
+        found[shift] = network
+        (off,) = (one.error for one in report.changes if one.what == "threshold")
+        assert (off < 0.005) == (shift == 6)
+    plain, finer = found[0].projections[0], found[6].projections[0]
+    assert np.array_equal(plain.synapses.values, finer.synapses.values)
+    assert (plain.width, plain.shift, finer.width, finer.shift) == (3, 0, 3, 6)
 
 
 def graph(seed):
