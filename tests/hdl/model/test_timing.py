@@ -1,5 +1,6 @@
 """Tests of the timing model: hand-worked cycles, the simulated ones, and what it refuses."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -185,6 +186,62 @@ def test_streams_and_batches_change_nothing(monkeypatch):
     assert len(crowded.interval) == 6
     firsts = crowded.cycles[::3]
     assert firsts.tolist() == whole.cycles[::3].tolist()
+
+
+def everything(found):
+    """Return all that a prediction says."""
+    spent = {
+        name: {k: v.tolist() for k, v in vars(one).items()} for name, one in found.spent.items()
+    }
+    return found.cycles.tolist(), found.finished.tolist(), spent
+
+
+def compare_skipped(monkeypatch, network, spikes, mapping):
+    """Compare with what is predicted without skipping; return how many cycles were skipped."""
+    skipped = [0]
+    with monkeypatch.context() as patch:
+        skip = assembly.Machines._skip
+
+        def counted(machines, runs):
+            cycles = skip(machines, runs)
+            skipped.append(int((cycles * runs).sum()))
+            return cycles
+
+        patch.setattr(assembly.Machines, "_skip", counted)
+        for streams in (None, 1):
+            found = []
+            for worthwhile, seldom in ((10**9, 10**9), (0, 1)):  # never, and in every cycle
+                patch.setattr(assembly, "WORTHWHILE", worthwhile)
+                patch.setattr(assembly, "SELDOM", seldom)
+                found.append(timing.predict(network, spikes, mapping=mapping, streams=streams))
+            assert everything(found[0]) == everything(found[1])
+    return sum(skipped)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_skipped_cycles_are_those_that_are_not(monkeypatch, seed):
+    random = Random(seed)
+    network = random_network(random, neurons=(6, 20), populations=(1, 3))
+    spikes = random_spikes(network, random, 2, (1, 4))
+    for mapping in (
+        random_mapping(network, random),
+        Mapping.folded(network, 1),
+        Mapping.preset("small", network),
+    ):
+        compare_skipped(monkeypatch, network, spikes, mapping)
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("overlap", [False, True], ids=["in turns", "overlapping"])
+def test_many_cycles_of_a_folded_mapping_are_skipped(monkeypatch, lanes, overlap):
+    network = chain(2, size=24, targets=24)
+    spikes = np.random.default_rng(1).integers(0, 2, (3, 4, 24))
+    mapping = Mapping.folded(network, lanes)
+    cores = {name: replace(core, overlap=overlap) for name, core in mapping.cores.items()}
+    mapping = replace(mapping, cores=cores)
+    skipped = compare_skipped(monkeypatch, network, spikes, mapping)
+    taken = timing.predict(network, spikes, mapping=mapping).cycles.sum()
+    assert skipped > taken / 2
 
 
 def test_stored_synapses_without_weight_take_cycles():
