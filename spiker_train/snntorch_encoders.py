@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from .snntorch_flow import TraceError, where
@@ -41,6 +41,8 @@ class Encoder:
         Range of what it puts out.
     options : tuple of (str, any)
         Arguments that are not as they are where none are given.
+    frame : FrameType
+        Of the call.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Encoder:
     low: int
     high: int
     options: tuple[tuple[str, Any], ...]
+    frame: FrameType
 
     def __str__(self) -> str:
         given = "".join(f", {name}={value!r}" for name, value in self.options)
@@ -58,8 +61,14 @@ class Encoder:
         )
 
 
-def running_encoder() -> Encoder | None:
-    """Return the encoder of snnTorch that runs now, the outermost of them."""
+def running_encoder(last: Encoder | None) -> Encoder | None:
+    """Return the encoder of snnTorch that runs now, the outermost of them.
+
+    Parameters
+    ----------
+    last : Encoder, optional
+        What ran before, which is returned where that is still the same call.
+    """
     codes = _codes()
     frame = sys._getframe(1) if codes else None
     found = None
@@ -67,8 +76,8 @@ def running_encoder() -> Encoder | None:
         if frame.f_code in codes:
             found = frame
         frame = frame.f_back
-    if found is None:
-        return None
+    if found is None or (last is not None and last.frame is found):
+        return last if found is not None else None
     function = codes[found.f_code]
     values = found.f_locals
     names = function.__code__.co_varnames[1 : function.__code__.co_argcount]
@@ -86,7 +95,7 @@ def running_encoder() -> Encoder | None:
         )
     images = name in IMAGES and not options.get("time_var_input", False)
     low = -1 if options.get("off_spike") else 0
-    return Encoder(name, where(), images, low, 1, tuple(options.items()))
+    return Encoder(name, where(), images, low, 1, tuple(options.items()), found)
 
 
 def _codes() -> dict[CodeType, Any]:

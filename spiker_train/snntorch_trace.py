@@ -84,6 +84,7 @@ class Tracer:
         self.lead = lead
         self.tape = Tape()
         self.levels = levels
+        self.encoder: Encoder | None = None
         self.trace = Trace(tape=self.tape)
         self.source: torch.Tensor = torch.zeros(0)
         self.axes: tuple[int, ...] | None = None
@@ -193,7 +194,8 @@ class Tracer:
     def _encoded(self, encoder: Encoder, func, operands, args, kwargs) -> Any:
         """Compute a part of an encoder."""
         for one in operands:
-            if one.encoder is None and (one.raw is None or one.pending or one.broken):
+            ours = one.encoder is encoder
+            if not ours and (one.raw is None or one.pending or one.broken):
                 raise TraceError(
                     f"{encoder.line}: {encoder.name} must encode the input, not what was made of it"
                 )
@@ -230,7 +232,8 @@ class Tracer:
 
     def _apply(self, func: Callable, name: str, args: tuple, kwargs: dict) -> Any:
         operands = list(traced((args, kwargs)))
-        if (encoder := running_encoder()) is not None:
+        if (encoder := running_encoder(self.encoder)) is not None:
+            self.encoder = encoder
             return self._encoded(encoder, func, operands, args, kwargs)
         for one in operands:
             self._check_whole(one)
