@@ -1,6 +1,7 @@
 """A linear layer on spikes behind the last neurons, as a population that sums and never fires."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,15 @@ class Head:
             decay = Decay.shift(0) if self.decay == 0 else self.decay
             cell = Cell(Integrator, decay=decay, v=rest)
         return Layer(name, self.size, cell, self.bias if self.bias.any() else False)
+
+    def arrangement(self, label: str) -> dict[str, Any]:
+        """Return keywords of :class:`~.layers.Connection` for the weights from these neurons."""
+        weights = self.weights[label]
+        each = np.diag(weights)
+        if weights.shape == (len(each), len(each)) and (weights == np.diag(each)).all():
+            return {"weights": each.copy(), "kind": "one_to_one"}
+        sparse = np.count_nonzero(weights) * 2 <= weights.size
+        return {"weights": weights, "kind": "sparse" if sparse else "dense"}
 
     def __str__(self) -> str:
         kinds = {0.0: "spikes of a step", 1.0: "counted spikes"}

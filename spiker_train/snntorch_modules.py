@@ -140,10 +140,11 @@ def from_snntorch_with_report(
         raise TypeError(f"Model must be an nn.Module, not {module!r}")
     if readout is not None:
         check_choice("Readout", readout, READOUTS)
+    if not isinstance(values, tuple | list) or len(values) != 2:
+        raise ValueError(f"Values must be the least and the greatest of the input, not {values!r}")
+    ends = values[0], values[1]
     with unwrapped(module) as inner:
-        return _network(
-            inner, example, readout, groups, output, tuple(values), input_scale, name, unrolled
-        )
+        return _network(inner, example, readout, groups, output, ends, input_scale, name, unrolled)
 
 
 def _network(
@@ -206,8 +207,8 @@ def _readout(
         name = f"layer{len(layers) + 1}"
         layers.append(answer.head.layer(name))
         report.layers[name] = f"{answer.head.kind} for {answer.head}"
-        for label, weights in answer.head.weights.items():
-            link = Connection(own[label], name, weights)
+        for label in answer.head.weights:
+            link = Connection(own[label], name, **answer.head.arrangement(label))
             connections.append(link)
             report.connections[link.name] = f"weights of {answer.head.name}"
     report.readouts[name] = f"{answer.kind}: {answer}"

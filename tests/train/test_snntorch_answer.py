@@ -335,6 +335,7 @@ def test_spikes_of_both_layers_reach_a_head():
 def test_negative_counts_are_a_head_too():
     module = Net(lambda r: -stack(r.spk).sum(0))
     net = from_snntorch(module)
+    assert net.connections[-1].kind == "one_to_one"
     assert net.layers[2].cell.kind.__name__ == "Accumulator"
     check_order(*answered(net, module, spikes()))
 
@@ -423,6 +424,13 @@ def test_readout_goes_before_what_is_returned_and_says_so():
     np.testing.assert_allclose(scores, values, 0, 1e-6)
     with pytest.raises(ValueError, match=r"^Readout must be one of 'count'"):
         from_snntorch(logits, readout="least")
+
+
+@pytest.mark.parametrize("values", [(0,), (0, 1, 2), 1, None], ids=str)
+def test_values_of_the_input_are_two(values):
+    message = f"Values must be the least and the greatest of the input, not {values!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        from_snntorch(Net(squared), values=values)
 
 
 def squared(r):
@@ -590,6 +598,7 @@ def test_groups_that_are_summed_elsewhere_are_named():
 def test_groups_that_are_not_neighbours_are_a_head():
     module = Net(lambda r: sum(r.spk).view(-1, OUT // 3, 3).sum(1))
     net = from_snntorch(module)
+    assert net.connections[-1].kind == "sparse"
     assert net.layers[2].cell.kind.__name__ == "Accumulator"
     check_order(*answered(net, module, spikes()))
 
