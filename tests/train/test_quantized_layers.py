@@ -204,3 +204,24 @@ def test_two_grids_that_meet_keep_theirs_if_a_power_of_two_apart():
 def test_a_grid_must_be_a_positive_number():
     with pytest.raises(ValueError, match="Grid of connection 'a->b' must be a positive number"):
         Connection("a", "b", grid=0.0)
+
+
+def test_named_tuples_pass_through_tracing():
+    halves = namedtuple("Halves", "even odd")
+
+    class Split(Net):
+        def forward(self, x):
+            mem1, mem2 = self.lif1.init_leaky(), self.lif2.init_leaky()
+            spikes = []
+            for step in range(x.shape[0]):
+                parts = halves(x[step][:, ::2], x[step][:, 1::2])
+                spike, mem1 = self.lif1(self.first(torch.cat(parts, 1)), mem1)
+                spike, mem2 = self.lif2(self.second(spike), mem2)
+                spikes.append(spike)
+            return torch.stack(spikes)
+
+    different, network, *_ = compare(Split().eval(), potentials=20)
+    assert different == 0
+    order = np.r_[0:16:2, 1:16:2]
+    straight = compare(Net().eval(), potentials=20)[1].projections[0].synapses.values
+    assert np.array_equal(network.projections[0].synapses.values[:, order], straight)
