@@ -18,11 +18,11 @@ from spiker_train import (
     SpikingNetwork,
     from_snntorch_with_report,
     load_real,
-    quantize,
     quantize_with_report,
     save_real,
 )
 from spiker_train.grids import grid_of, shift_between
+from spiker_train.network_core import cores
 
 Quantized = namedtuple("Quantized", "value scale zero_point bit_width signed_t training_t")
 
@@ -142,6 +142,17 @@ def test_integers_that_do_not_fit_are_warned_of():
     assert sum("are integers times" in one for one in account.warnings) == 2
 
 
+def test_a_shift_counts_for_the_format_that_is_exact():
+    links = [
+        Connection(name, "own", np.array([[0.5, -0.5, 0.25]]), name=name) for name in ("a", "b")
+    ]
+    layers = [Layer("own", 1, Cell(Integrator, decay=0.9))]
+    net = SpikingNetwork([Input("a", 3), Input("b", 3)], layers, links, [Readout("own", "last")])
+    for shift, kind in ((0, torch.float32), (24, torch.float64)):
+        fitted = Quantization(4, 10, scales={"own": 0.1}, shifts={"a": shift}).fit(net)
+        assert cores(net, fitted)["own"].dtype == kind
+
+
 def test_real_weights_have_no_grid():
     x = torch.as_tensor(events().swapaxes(0, 1), dtype=torch.float32)
     net, _ = from_snntorch_with_report(Net(nn.Linear).eval(), example=x)
@@ -192,7 +203,8 @@ def test_two_grids_that_meet_keep_theirs_if_a_power_of_two_apart():
         net = SpikingNetwork(
             [Input("a", 6), Input("b", 6)], layers, links, [Readout("own", "last")]
         )
-        one, two = quantize(net, 4, 12).projections
+        network, _ = quantize_with_report(net, 4, 12)
+        one, two = network.projections
         return two.shift - one.shift, one.shift
 
     apart, first = made(0.2)
