@@ -3,6 +3,8 @@
 Loads pyserial, and neither Amaranth nor PyTorch.
 """
 
+import errno
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +31,7 @@ __all__ = ["BoardError", "Line"]
 ASK, PAUSE, TICK = 0.2, 0.05, 0.002  # seconds
 RESTARTS = 100  # without anything new, after which a board is given up
 GONE = (serial.SerialException, OSError)
+FASTEST = 2**31 - 1  # that a system can be told
 
 # Ports such as mailbox:///dev/mem?at=0x43c00000.
 serial.protocol_handler_packages.append(__name__.rpartition(".")[0])
@@ -46,7 +49,7 @@ class Line:
 
     def __init__(self, port: str, *, baud: int = 1_000_000, patience: float = 10.0):
         check_kind("Port", port, str)
-        baud = check_int("Baud", baud, 1)
+        baud = check_int("Baud", baud, 1, FASTEST)
         if not isinstance(patience, int | float) or isinstance(patience, bool) or not patience > 0:
             raise ValueError(f"Patience must be a number of seconds above 0, not {patience!r}")
         self.port = port
@@ -62,7 +65,7 @@ class Line:
         try:
             self._connect()
         except GONE as error:
-            raise BoardError(f"Port {port!r} must be one that opens: {error}") from None
+            raise BoardError(_unopened(port, error)) from None
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +98,7 @@ class Line:
             except TimeoutError as error:
                 reason = str(error)
             except GONE as error:
-                reason = f"port {self.port!r} is gone: {error}"
+                reason = f"port {self.port!r} is gone: {_why(error)}"
                 self.close()
                 time.sleep(PAUSE)
             if count() > before:
@@ -113,7 +116,11 @@ class Line:
     def _connect(self) -> None:
         self._reader = Reader()
         self._serial = serial.serial_for_url(
-            self.port, baudrate=self.baud, timeout=TICK, write_timeout=self.patience
+            self.port,
+            baudrate=self.baud,
+            timeout=TICK,
+            write_timeout=self.patience,
+            exclusive=True,  # two hosts would take each other's answers
         )
 
     def _read(self, until: float) -> list[Frame]:
@@ -170,3 +177,18 @@ class Line:
                 note()
         finally:
             self.resent += exchange.resent
+
+
+def _unopened(port: str, error: OSError) -> str:
+    if error.errno == errno.EAGAIN:
+        return f"Port {port!r} must be free, and another program has it"
+    hint = ""
+    if error.errno == errno.EACCES:
+        hint = " (its group may: often dialout or uucp)"
+    return f"Port {port!r} must be one that opens: {_why(error)}{hint}"
+
+
+def _why(error: OSError) -> str:
+    if error.errno == errno.EAGAIN:
+        return "another program has it"
+    return os.strerror(error.errno) if error.errno else str(error)

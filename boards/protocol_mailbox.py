@@ -4,8 +4,10 @@
 NumPy and pyserial, and neither Amaranth nor PyTorch.
 """
 
+import fcntl
 import mmap
 import os
+import struct
 import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -28,6 +30,8 @@ WAIT = 50e-6
 class Registers:
     """Registers in memory, by their address in bytes; each access is one of 32 bits.
 
+    They are held: another program that opens them so is refused.
+
     Parameters
     ----------
     path : str
@@ -38,18 +42,20 @@ class Registers:
     Raises
     ------
     OSError
-        If there is no such file, or none that may be mapped.
+        If there is no such file, or none that may be mapped, or another program holds these.
     """
 
     def __init__(self, path: str, at: int):
         before = at % mmap.ALLOCATIONGRANULARITY
-        file = os.open(path, os.O_RDWR | os.O_SYNC)
+        self._file = os.open(path, os.O_RDWR | os.O_SYNC)
         try:
-            self._memory = mmap.mmap(file, before + BYTES, offset=at - before)
-        except (ValueError, OverflowError):
+            _hold(self._file, at)
+            self._memory = mmap.mmap(self._file, before + BYTES, offset=at - before)
+        except BaseException as error:
+            os.close(self._file)
+            if not isinstance(error, ValueError | OverflowError | struct.error):
+                raise
             raise OSError(f"{path} must have {BYTES} bytes at {at:#x}, and ends before") from None
-        finally:
-            os.close(file)
         # NumPy reads and writes a word of its own size in one access, never bytes of it.
         self._words: Any = np.frombuffer(self._memory, "<u4", len(MAILBOX), before)
 
@@ -63,6 +69,15 @@ class Registers:
         """Give the memory back."""
         self._words = None
         self._memory.close()
+        os.close(self._file)
+
+
+def _hold(file: int, at: int) -> None:
+    """Lock the bytes of a mailbox, for this open file: others may lie in the same memory."""
+    command = getattr(fcntl, "F_OFD_SETLK", None)  # Linux has it
+    if command is not None:
+        lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, at, BYTES, 0)
+        fcntl.fcntl(file, command, lock)
 
 
 class Serial(serial.SerialBase):

@@ -147,13 +147,41 @@ def test_what_boards_cannot_do_is_refused(board, options, message):
     [
         ([7], {}, TypeError, "Port must be a str, not 7"),
         (["x"], {"baud": 0}, ValueError, "Baud must be at least 1, not 0"),
+        (["x"], {"baud": 2**31}, ValueError, "Baud must be at most 2147483647, not 2147483648"),
         (["x"], {"patience": 0}, ValueError, "Patience must be a number of seconds above 0, not 0"),
-        (["/nowhere/tty"], {}, BoardError, "Port '/nowhere/tty' must be one that opens: "),
+        (
+            ["/nowhere/tty"],
+            {},
+            BoardError,
+            "Port '/nowhere/tty' must be one that opens: No such file or directory$",
+        ),
+        (["."], {}, BoardError, "Port '.' must be one that opens: Is a directory$"),
+        (["/dev/null"], {}, BoardError, "Port '/dev/null' must be one that opens: Could not conf"),
     ],
 )
 def test_bad_arguments(arguments, options, error, message):
     with pytest.raises(error, match=message):
         Board(*arguments, **options)
+
+
+def test_a_port_is_held_by_one_host(board):
+    network, one = board
+    with Board(one.port) as first:
+        with pytest.raises(BoardError) as refused:
+            Board(one.port)
+        assert str(refused.value) == f"Port {one.port!r} must be free, and another program has it"
+        assert first.identify().network == network.digest
+    with Board(one.port) as next_one:
+        assert next_one.identify().network == network.digest
+
+
+def test_a_port_that_another_took_meanwhile_is_told(board):
+    _, one = board
+    with Board(one.port, patience=0.3) as first:
+        first.close()
+        with Board(one.port), pytest.raises(BoardError, match=r"another program has it$"):
+            first.identify()
+        first.identify()
 
 
 class Script:

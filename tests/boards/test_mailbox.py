@@ -523,6 +523,19 @@ def test_a_mailbox_that_is_not_there():
         Board("mailbox:///dev/no_such_memory")
 
 
+def test_a_mailbox_is_held_by_one_host_and_others_in_its_memory_are_free(tmp_path):
+    path = tmp_path / "memory"
+    path.write_bytes(bytes(64))
+    first = Board(f"mailbox://{path}?at=16")
+    for at in (16, 4, 28):
+        with pytest.raises(BoardError, match="must be free, and another program has it"):
+            Board(f"mailbox://{path}?at={at}")
+    for at in (0, 32):
+        Board(f"mailbox://{path}?at={at}").close()
+    first.close()
+    Board(f"mailbox://{path}?at=16").close()
+
+
 @pytest.mark.parametrize("at", [0, 4096, 1 << 80])
 def test_a_file_that_ends_before_the_registers(tmp_path, at):
     path = tmp_path / "memory"
