@@ -135,7 +135,7 @@ class Mapping:
     @classmethod
     def folded(cls, network: Network, lanes: int, **changes: Any) -> "Mapping":
         """Return the default mapping with at most ``lanes`` lanes in each population."""
-        lanes = check_int("Lanes", lanes, 1)
+        lanes = check_int("Lanes", lanes, 1, 2**20)
         cores = {
             one.name: Core(
                 min(lanes, one.size), min(lanes, one.size) if lanes < one.size else _units(one)
