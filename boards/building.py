@@ -28,10 +28,19 @@ from .tools import ToolError, find_tools
 from .top import BoardTop
 from .zynq import write_ip
 
-__all__ = ["BUILD", "NETWORK", "TimingError", "build_board", "read_build", "read_whole_build"]
+__all__ = [
+    "BUILD",
+    "EARLIER",
+    "NETWORK",
+    "TimingError",
+    "build_board",
+    "read_build",
+    "read_whole_build",
+]
 
 BUILD, NETWORK = "build.json", "network.spiker"
 EARLIER = Listing(BUILD, "build")
+"""What a build may replace."""
 """How the directory of a build is known again."""
 
 FORMAT = 1

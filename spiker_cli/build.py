@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from spiker_boards.building import build_board
+from spiker_boards.building import EARLIER, build_board
 from spiker_boards.catalog import find_board
 from spiker_boards.fit import Fit, find_fit
 from spiker_boards.rate import LinkRate, link_rate
@@ -16,15 +14,12 @@ from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.model.timing import predict
 
 from .files import check_directory, check_output, find_mapping, open_mapping, open_network
-from .samples import find_samples
+from .samples import samples_or_random
 from .terminal import progress, say, table, write_json
 
 __all__ = ["build"]
 
 SAMPLES = 10
-RANDOM_STEPS = 8
-DENSITY = 0.2
-"""Share of the channels that spike in a step of a random sample."""
 
 
 def build(
@@ -45,25 +40,26 @@ def build(
     """Build, report, and return the exit code."""
     target = find_board(board)
     check_directory(output, "Output")
+    EARLIER.check(output)
     check_output(json, "--json")
     if clock is not None and not 0 < clock <= 1000:
         raise ValueError(f"Clock must be more than 0 and at most 1000 MHz, not {clock:g}")
     network = open_network(path)
     mapping = _mapping(network, target, path, lanes, form, word, writable, huge)
+    samples, _ = samples_or_random(network, data, None, few=SAMPLES)
     tools = find_tools(target.kind.tools)
     for tool in tools.values():
         say(f"{tool.name} {tool.version}")
     if not tools:
         say(f"{target.kind.vendor} makes the bitstream; here is its project")
-    spikes, source = _samples(network, data)
     frequency = None if clock is None else round(clock * 1e6)
 
     encoding = Encoding.of(network) if encoded else None
 
     def extra() -> dict[str, Any]:
-        cycles = predict(network, spikes, mapping=mapping).cycles
-        rate = link_rate(target, network, mapping, spikes, encoding)
-        timing = {"samples": len(cycles), "data": source, "cycles": float(cycles.mean())}
+        cycles = predict(network, samples.spikes, mapping=mapping).cycles
+        rate = link_rate(target, network, mapping, samples.spikes, encoding)
+        timing = {"samples": len(cycles), "data": samples.data, "cycles": float(cycles.mean())}
         return {"timing": timing, "link_rate": rate.to_json()}
 
     steps = [*("synthesis", "place and route", "packing")] if tools else ["project"]
@@ -114,28 +110,6 @@ def _mapping(
     changes = {name: value for name, value in (("form", form), ("word", word)) if value is not None}
     mapping = fit.mapping(network, **changes)
     return open_mapping(network, mapping, writable, [*(huge or ()), *fit.huge])
-
-
-def _samples(network: Network, data: str | None) -> tuple[Any, str]:
-    """Return samples whose cycles are told: the network's own, or random ones."""
-    if data is not None or "data" in network.note:
-        try:
-            found = find_samples(network, data, SAMPLES)
-        except (ValueError, OSError, ModuleNotFoundError):
-            if data is not None:
-                raise
-        else:
-            return found.spikes, found.data
-    random = np.random.default_rng(0)
-    steps = min(RANDOM_STEPS, network.longest)
-    spikes = {}
-    for one in network.inputs:
-        # What is held has one value for all steps.
-        count = 1 if one.held else steps
-        values = random.integers(one.low, one.high + 1, (SAMPLES, count, one.size))
-        values *= random.random(values.shape) < DENSITY
-        spikes[one.name] = np.repeat(values, steps // count, axis=1)
-    return spikes, "random spikes"
 
 
 def rows(report: dict[str, Any], target: Target) -> list[tuple[str, Any]]:

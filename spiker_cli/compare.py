@@ -8,14 +8,13 @@ from spiker_hdl.model.check import check_choice
 from spiker_train import quantize
 
 from .files import (
-    check_apart,
     check_output,
     check_picture,
     find_mapping,
     open_network,
     read_lanes,
 )
-from .quantize import open_real, samples_for
+from .quantize import longest_of, open_real, samples_for
 from .terminal import write, write_json
 
 __all__ = ["compare"]
@@ -37,17 +36,17 @@ def compare(
     check_choice("Engine", engine, [*spiker_hdl.ENGINES, "none"])
     check_output(json, "--json")
     check_picture(picture)
-    read = None if data is None else Path(data)
-    check_apart(real=real, integers=fixed, data=read, json=json, picture=picture)
     net = open_real(real)
-    network = quantize(net) if fixed is None else open_network(fixed)
-    notes = network.note
+    network = None if fixed is None else open_network(fixed)
+    notes = {} if network is None else network.note
     data = data or notes.get("data")
     if data is None:
         raise ValueError("--data must be given, since the network has no note of it")
     steps = steps or (int(notes["steps"]) if notes.get("steps", "").isdecimal() else None)
     found = samples_for(net, data, samples, encoder or notes.get("encoder"), steps)
     assert found is not None  # there are data
+    if network is None:
+        network = quantize(net, longest=longest_of(found, None))
     run = None
     if engine not in {"none", "reference"}:
         mapping = find_mapping(network, fixed, lanes, None, None) if fixed else None

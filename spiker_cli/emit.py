@@ -11,9 +11,9 @@ from spiker_hdl.emit.reading import read_files
 from spiker_hdl.model.check import check_choice
 
 from .files import check_directory, find_mapping, open_network
-from .samples import find_samples
+from .samples import samples_or_random
 from .simulate import run
-from .terminal import progress, table
+from .terminal import progress, say, table
 
 __all__ = ["emit", "listing"]
 
@@ -23,7 +23,7 @@ def emit(
     output: Path,
     language: str,
     data: str | None,
-    samples: int,
+    samples: int | None,
     encoder: str | None,
     steps: int | None,
     lanes: str | None,
@@ -41,11 +41,18 @@ def emit(
     EMISSION.check(output)
     network = open_network(path)
     mapping = find_mapping(network, path, lanes, form, word)
-    if samples < 0:
+    if samples is not None and samples < 0:
         raise ValueError(f"Samples must be at least 0, not {samples}")
-    found = find_samples(network, data, samples, encoder, steps) if samples else None
+    found, reason = None, ""
+    if samples != 0:
+        found, reason = samples_or_random(network, data, samples, encoder, steps)
+    if reason:
+        say(
+            f"The test bench has random samples, since those of the network are not there: {reason}"
+        )
     expected = run(network, found, "auto", mapping) if found and timed else None
-    command = ["spiker", "emit", path.name, "--language", language, "--samples", str(samples)]
+    command = ["spiker", "emit", path.name, "--language", language]
+    command += ["--samples", str(0 if found is None else len(found))]
     command += ["--ports", ports, "--period", f"{period:g}"]
     for option, value in (
         ("--data", data),

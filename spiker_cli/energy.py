@@ -6,7 +6,7 @@ from typing import Any
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.report.energy import total, work
 
-from .files import check_apart, check_output, find_mapping, open_network
+from .files import check_output, find_mapping, open_network
 from .samples import Samples, find_samples
 from .terminal import columns, progress, write_json, write_text
 
@@ -47,14 +47,13 @@ def energy(
     """Count, simulate, report, and return the exit code."""
     check_output(saif, "--saif")
     check_output(json, "--json")
-    check_apart(NET=path, saif=saif, json=json)
     if saif is not None and not simulated:
         raise ValueError("--saif must be of what is simulated, not with --counts")
     if not 0 < period < 1e6:
         raise ValueError(f"Period must be more than 0 ns, not {period:g}")
     network = open_network(path)
     mappings = _mappings(network, path, lanes, form, word)
-    found = find_samples(network, data, FEW if samples is None else samples, encoder, steps)
+    found = find_samples(network, data, samples, encoder, steps, FEW)
     reports = {}
     for n, (name, mapping) in enumerate(mappings.items()):
         kept = saif if n == 0 else None

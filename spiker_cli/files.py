@@ -4,12 +4,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from spiker_hdl.base.kinds import KINDS, kind_of
 from spiker_hdl.model import Mapping, Network, load
 from spiker_hdl.model.file import load_whole
 from spiker_hdl.model.mapping import PRESETS
 
 __all__ = [
-    "check_apart",
     "check_directory",
     "check_output",
     "check_picture",
@@ -17,6 +17,7 @@ __all__ = [
     "open_mapping",
     "open_network",
     "read_lanes",
+    "way_of",
 ]
 
 PICTURES = (".png", ".svg", ".pdf", ".jpg")
@@ -33,7 +34,36 @@ def open_network(path: Path) -> Network:
     if not path.is_file():
         found = "a directory" if path.is_dir() else "missing"
         raise ValueError(f"Network must be a file that `spiker train` made, and {path} is {found}")
+    other = way_of(path, "network")
+    if other:
+        raise ValueError(f"Network must be a file that `spiker train` made, and {path} is {other}")
     return load(path)
+
+
+def way_of(path: Path, wanted: str) -> str:
+    """Return what a file is that is not what is wanted, and how to get from there to a network.
+
+    Parameters
+    ----------
+    path : Path
+    wanted : str
+        One of :data:`~spiker_hdl.base.kinds.KINDS`.
+    """
+    kind = kind_of(path)
+    if kind in {wanted, ""}:
+        return ""
+    ways = {
+        "network": "a network of integers already",
+        "hdf5": f"in HDF5, as NIR's are: spiker import {path}",
+        "pytorch": "a checkpoint of PyTorch, which has values without the network of which they "
+        f"are: spiker import MODULE:CLASS --state {path}",
+        "pickle": "a pickle, which can run code and is never loaded: spiker import MODULE:OBJECT "
+        "runs the code that is yours",
+        "safetensors": "of real numbers, if spiker import made it: spiker quantize makes integers "
+        f"of them; else a checkpoint: spiker import MODULE:CLASS --state {path}",
+        "npz": "an .npz archive of arrays, as --data are",
+    }
+    return ways.get(kind, KINDS[kind])
 
 
 def check_output(path: Path | None, what: str) -> None:
@@ -45,17 +75,6 @@ def check_output(path: Path | None, what: str) -> None:
     if not path.parent.is_dir():
         raise ValueError(f"{what} must be in a directory that is there, not in {path.parent}")
     _check_writable(path.parent, what)
-
-
-def check_apart(**files: Path | None) -> None:
-    """Raise :exc:`ValueError` where two files are one, and what is read would be written over."""
-    seen: dict[Path, str] = {}
-    for what, path in files.items():
-        if path is None or str(path) == "-":
-            continue
-        other = seen.setdefault(path.resolve(), what)
-        if other != what:
-            raise ValueError(f"File of {what} must be another than that of {other}, not {path}")
 
 
 def check_picture(path: Path | None) -> None:

@@ -39,7 +39,7 @@ def serve(
         float,
         typer.Option(help="Share of the bytes, both ways, that are damaged, dropped or doubled."),
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the faults.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the faults.")] = 0,
     board: Annotated[
         str | None,
         typer.Option(
@@ -79,8 +79,9 @@ def emit(
     language: Annotated[str, typer.Option(help="verilog or vhdl.")] = "verilog",
     data: Data = None,
     samples: Annotated[
-        int, typer.Option(help="Samples of the test bench; 0 for no test bench.")
-    ] = 10,
+        int | None,
+        typer.Option(help="Samples of the test bench, 10 by default; 0 for no test bench."),
+    ] = None,
     encoder: Encoder = None,
     steps: Steps = None,
     lanes: Lanes = None,

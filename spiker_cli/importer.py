@@ -1,5 +1,6 @@
 """`spiker import`: a model of another program as a network of real numbers."""
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +9,35 @@ from pathlib import Path
 from typing import Any
 
 from spiker_hdl.base import FileError, read_bytes, reader, shown, strict_json
-from spiker_hdl.base.kinds import KINDS, kind_of
+from spiker_hdl.base.kinds import kind_of
+from spiker_hdl.model.check import check_choice
+from spiker_hdl.model.graph import READOUTS
 
-from .files import check_output
+from .files import check_output, way_of
+from .process import interrupts
 from .terminal import say, write
 
 __all__ = ["importer"]
 
 MODULE = "MODULE:OBJECT"
+KINDS = {"nir": "a NIR file", "json": "a configuration of Spiker", "module": MODULE}
+OF = {
+    "dt": ("nir",),
+    "rule": ("nir",),
+    "writer": ("nir",),
+    "reset": ("nir",),
+    "late": ("nir",),
+    "fire": ("nir",),
+    "state": ("module", "json"),
+    "shape": ("module",),
+    "groups": ("module",),
+    "unrolled": ("nir", "module"),
+    "values": ("nir", "module"),
+}
+"""By parameter of the importers, for what sources it is."""
+
+CALLED = {"late": "--reset-timing", "values": "--levels"}
+"""Options that have another name than the parameter."""
 
 
 def importer(
@@ -24,11 +46,15 @@ def importer(
     dt: float | None,
     rule: str | None,
     writer: str,
+    reset: str | None,
+    reset_timing: str | None,
+    fire: str | None,
     state: Path | None,
     readout: str | None,
     groups: int | None,
     levels: int,
     shape: str | None,
+    unrolled: int | None,
 ) -> int:
     """Read a model, save it, say what became of it, and return the exit code."""
     check_output(output, "Output")
@@ -41,59 +67,96 @@ def importer(
         raise ValueError(f"Output must be a .safetensors file, not {output.name}")
     if not 2 <= levels <= 2**16:
         raise ValueError(f"Levels of input values must be 2 to 65536, not {levels}")
-    read, options = _reader(source, state, dt, rule, writer, groups, shape)
+    kind = _kind(source)
+    options = _options(
+        source,
+        kind,
+        dt=dt,
+        rule=rule,
+        writer=None if writer == "nir" else writer,
+        reset=reset,
+        late=_late(reset_timing),
+        fire=_fire(fire),
+        state=state,
+        shape=shape,
+        groups=groups,
+        unrolled=unrolled,
+        values=None if levels == 2 else (0, levels - 1),
+    )
     if readout is not None:
+        if kind != "json":
+            check_choice("Readout", readout, READOUTS)
         options["readout"] = readout
-    if read is not _spiker:
-        options["values"] = (0, levels - 1)
-    elif levels != 2:
-        raise ValueError("Levels of input values must not be given with a configuration of Spiker")
     with _one_line(source):
-        net, report = read(source, **options)
+        net, report = READERS[kind](source, **options)
     from spiker_train import save_real  # torch is loaded by now
 
     save_real(net, output)
-    for line in str(report).splitlines():
+    for line in _told(report):
         write(line)
     found = [output, "-o", output.with_suffix(".spiker"), *_widths(report)]
-    say(f"Wrote {output}; next: spiker quantize {' '.join(map(str, found))}")
+    say(f"Wrote {output}; next: spiker quantize {shlex.join(map(str, found))}")
     return 0
 
 
-def _reader(
-    source: str,
-    state: Path | None,
-    dt: float | None,
-    rule: str | None,
-    writer: str,
-    groups: int | None,
-    shape: str | None,
-) -> tuple[Any, dict[str, Any]]:
-    kind = "json" if source.endswith(".json") else "nir" if ":" not in source else "module"
-    given = {
-        "--dt": (dt is not None, "nir"),
-        "--rule": (rule is not None, "nir"),
-        "--writer": (writer != "nir", "nir"),
-        "--state": (state is not None, "json"),
-        "--groups": (groups is not None, "module"),
-        "--shape": (shape is not None, "module"),
-    }
-    of = {"nir": "a NIR file", "json": "a configuration of Spiker", "module": MODULE}
-    for option, (there, wanted) in given.items():
-        if there and kind != wanted:
-            raise ValueError(f"{option} must be for {of[wanted]}, not for {source}")
-    if kind == "json":
-        return _spiker, {"state": state}
-    if kind == "nir":
-        if not Path(source).is_file():
-            raise ValueError(f"Source must be a NIR file, {MODULE} or a .json file, not {source!r}")
-        found = kind_of(source)
-        if found not in {"hdf5", ""}:
-            raise FileError(
-                f"must be a NIR file, in HDF5, to be imported alone, not {KINDS[found]}", source
+def _kind(source: str) -> str:
+    """Return which of the readers is that of a source."""
+    path = Path(source)
+    if not path.is_file():
+        if ":" in source:
+            return "module"
+        where = f"{source}, which is " + ("a directory" if path.is_dir() else "not there")
+        raise ValueError(f"Source must be a NIR file, {MODULE} or a .json file, not {where}")
+    if source.endswith(".json"):
+        return "json"
+    found = kind_of(path)
+    if found == "json":
+        return "json"
+    if path.suffix == ".py":
+        raise ValueError(
+            f"Source must name what in {source} is the model: {path.stem}:NAME, in its directory"
+        )
+    other = "" if found == "hdf5" else way_of(path, "hdf5")
+    if other:
+        raise ValueError(
+            f"Source must be a NIR file, {MODULE} or a .json file, not {source}: {other}"
+        )
+    return "nir"
+
+
+def _options(source: str, kind: str, **given: Any) -> dict[str, Any]:
+    """Return what is given; raise :exc:`ValueError` where something is not for such a source."""
+    found = {name: value for name, value in given.items() if value is not None}
+    for name in found:
+        if kind not in OF[name]:
+            wanted = " or ".join(KINDS[one] for one in OF[name])
+            raise ValueError(
+                f"{CALLED.get(name, f'--{name}')} must be for {wanted}, not for {source}"
             )
-        return _nir, {"dt": dt, "rule": rule, "writer": writer}
-    return _module, {"shape": shape, "groups": groups}
+    return found
+
+
+def _late(timing: str | None) -> bool | None:
+    if timing is not None:
+        check_choice("Reset timing", timing, ("immediate", "delayed"))
+    return None if timing is None else timing == "delayed"
+
+
+def _fire(fire: str | None) -> str | None:
+    if fire is None:
+        return None
+    words = {"above": ">", "reached": ">="}
+    check_choice("Fire", fire, (*words, *words.values()))
+    return words.get(fire, fire)
+
+
+def _told(report: Any) -> list[str]:
+    """Return all lines of a report: also what its text leaves out."""
+    lines = str(report).splitlines()
+    for what in ("unrolled", "notes", "warnings"):
+        found = getattr(report, what, ())
+        lines += [f"{what}: {one}" for one in found if not any(str(one) in x for x in lines)]
+    return lines
 
 
 def _widths(report: Any) -> list[Any]:
@@ -111,7 +174,7 @@ def _nir(source: str, **options: Any) -> tuple[Any, Any]:
     return from_nir_with_report(source, name=Path(source).stem, **options)
 
 
-def _spiker(source: str, state: Path | None, **options: Any) -> tuple[Any, Any]:
+def _spiker(source: str, state: Path | None = None, **options: Any) -> tuple[Any, Any]:
     from spiker_train import from_spiker_with_report
 
     if not Path(source).is_file():
@@ -132,10 +195,12 @@ def _configuration(source: str) -> tuple[dict[str, Any], Any]:
     return given["net_dict"], given.get("optim_config")
 
 
-def _module(source: str, shape: str | None, **options: Any) -> tuple[Any, Any]:
+def _module(
+    source: str, shape: str | None = None, state: Path | None = None, **options: Any
+) -> tuple[Any, Any]:
     import torch
 
-    from spiker_train import from_snntorch_with_report
+    from spiker_train import from_snntorch_with_report, load_state
 
     module, _, name = source.partition(":")
     if not module or module.startswith(".") or not name:
@@ -145,7 +210,9 @@ def _module(source: str, shape: str | None, **options: Any) -> tuple[Any, Any]:
         found: Any = import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-        if not isinstance(found, torch.nn.Module) and callable(found):
+        if state is not None:
+            found = load_state(found, state)
+        elif not isinstance(found, torch.nn.Module) and callable(found):
             found = found()
     finally:
         sys.path.pop(0)
@@ -170,5 +237,11 @@ def _one_line(source: str) -> Iterator[None]:
                 f"{MODULE} must name a module that Python finds from here, not {source!r}"
             ) from None
         raise
-    except Exception as error:
-        raise ValueError(f"{source} must be a model to read: {error}") from error
+    except BaseException as error:
+        if interrupts.seen or isinstance(error, MemoryError):
+            raise
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise ValueError(f"{source} must be a model to read, and raises {said}") from error
+
+
+READERS = {"nir": _nir, "json": _spiker, "module": _module}

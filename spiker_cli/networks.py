@@ -50,7 +50,7 @@ def train(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="NET", help="Network file to write.")
     ],
-    steps: Annotated[int, typer.Option(help="Time steps of a sample, 1 to 256.")] = 4,
+    steps: Annotated[int, typer.Option(help="Time steps of a sample, 1 to 65535.")] = 4,
     weights: Annotated[
         str, typer.Option(help="Bits of a weight, 2 to 16, or ternary; or hidden=4,output=6.")
     ] = "4",
@@ -132,11 +132,42 @@ def import_(
         str,
         typer.Option(help="NIR: program that wrote it: nir, snntorch, norse, sinabs, rockpool."),
     ] = "nir",
+    reset: Annotated[
+        str | None,
+        typer.Option(
+            help="NIR: what a spike does to a potential, as files do not say for all programs: "
+            "value (set it to v_reset) or subtract (take the threshold from it)."
+        ),
+    ] = None,
+    reset_timing: Annotated[
+        str | None,
+        typer.Option(
+            help="NIR: immediate (in the step of the spike) or delayed (in the step after it, as "
+            "snnTorch's neurons do by default)."
+        ),
+    ] = None,
+    fire: Annotated[
+        str | None,
+        typer.Option(
+            metavar="above|reached",
+            help="NIR: a neuron spikes when its potential is above its threshold, or has "
+            "reached it; or > and >=.",
+        ),
+    ] = None,
     state: Annotated[
-        Path | None, typer.Option(help="CONFIG.json: file of trained weights, as torch saves them.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="MODULE:OBJECT: checkpoint with the values of the module, as torch saves a "
+            "state_dict, or .safetensors; nothing in it is run. CONFIG.json: trained weights.",
+        ),
     ] = None,
     readout: Annotated[
-        str | None, typer.Option(help="How the output answers; see the documentation.")
+        str | None,
+        typer.Option(
+            help="How the output answers: last, largest or sum of potentials, count of spikes, "
+            "first spike; by default as the file or the module says."
+        ),
     ] = None,
     groups: Annotated[
         int | None, typer.Option(help="MODULE:OBJECT: classes of a population code.")
@@ -144,6 +175,15 @@ def import_(
     levels: Annotated[int, typer.Option(help="Number of values of an input; 2 for spikes.")] = 2,
     shape: Annotated[
         str | None, typer.Option(help="MODULE:OBJECT: what its forward takes, such as 25x1x784.")
+    ] = None,
+    unrolled: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=2**32,
+            help="NIR and MODULE:OBJECT: most weights that a convolution or pooling may be "
+            "unrolled into; 1048576 by default.",
+        ),
     ] = None,
 ) -> None:
     """Read a model of another program: a NIR file, an snnTorch module, or Spiker's configuration.
@@ -155,10 +195,28 @@ def import_(
     For example:
 
         spiker import model.nir --dt 1e-4 --writer norse -o model.safetensors
+        spiker import model.nir --dt 1e-4 --reset subtract --reset-timing delayed -o m.safetensors
         spiker import my_model:build --shape 25x1x784 -o model.safetensors
+        spiker import my_model:Net --state net.pth -o model.safetensors
         spiker import spiker.json --state trained.pt -o model.safetensors
     """
-    call("importer", source, output, dt, rule, writer, state, readout, groups, levels, shape)
+    call(
+        "importer",
+        source,
+        output,
+        dt,
+        rule,
+        writer,
+        reset,
+        reset_timing,
+        fire,
+        state,
+        readout,
+        groups,
+        levels,
+        shape,
+        unrolled,
+    )
 
 
 def quantize(
@@ -187,6 +245,21 @@ def quantize(
     samples: Annotated[int | None, typer.Option(help="How many; 500 at most by default.")] = None,
     encoder: Annotated[str | None, typer.Option(help=ENCODERS)] = None,
     steps: Annotated[int | None, typer.Option(help="Time steps of a sample.")] = None,
+    longest: Annotated[
+        int | None,
+        typer.Option(
+            help="Most time steps of a sample that the network takes, 1 to 65535; by default "
+            "256, or what the data have where that is more."
+        ),
+    ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=X[,...]",
+            help="What an integer of 1 is in real numbers, by layer: hidden=0.05,output=0.1; the "
+            "others, and all by default, are fitted to their weights.",
+        ),
+    ] = None,
     saturation: Annotated[
         float, typer.Option(help="With calibration: share of potentials that may be cut off.")
     ] = 0.0,
@@ -205,6 +278,7 @@ def quantize(
 
         spiker quantize model.safetensors --weights 6 --potentials bounds -o model.spiker
         spiker quantize model.safetensors --data digits --encoder rate --steps 8 -o model.spiker
+        spiker quantize model.safetensors --scales layer1=0.0625 --longest 1000 -o model.spiker
     """
     call(
         "quantize",
@@ -217,6 +291,8 @@ def quantize(
         samples,
         encoder,
         steps,
+        longest,
+        scales,
         saturation,
         tune,
         picture,

@@ -29,8 +29,8 @@ NetworkFile = Annotated[Path, typer.Argument(metavar="NET", help="Network file."
 Data = Annotated[
     str | None,
     typer.Option(
-        help="digits, mnist, fashion, or an .npz file of a data set or of spikes; "
-        "by default what the network was trained on.",
+        help="digits, mnist, fashion, fsdd (spikes already), an .npz file of a data set or of "
+        "spikes, or random spikes; by default what the network was trained on.",
     ),
 ]
 Encoder = Annotated[

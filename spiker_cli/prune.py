@@ -8,7 +8,7 @@ from spiker_hdl.model.file import load_mapping
 from spiker_hdl.model.prune import Pruned
 from spiker_hdl.model.prune import prune as drop
 
-from .files import check_apart, check_output, open_network
+from .files import check_output, open_network
 from .terminal import say, table, write_json
 
 __all__ = ["prune"]
@@ -18,7 +18,6 @@ def prune(path: Path, output: Path, json: Path | None) -> int:
     """Drop, save, report, and return the exit code."""
     for what, given in (("Output", output), ("--json", json)):
         check_output(given, what)
-    check_apart(input=path, output=output, json=json)
     network = open_network(path)
     pruned = drop(network)
     small = pruned.network

@@ -4,18 +4,22 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from spiker_hdl.model.check import check_int
 from spiker_train import Quantization, load_real, quantize_with_report
 from spiker_train.comparison import compare
 from spiker_train.conversion import count_weights
 
-from .files import check_apart, check_output, check_picture
+from .files import check_output, check_picture, way_of
 from .samples import Samples, find_samples
 from .terminal import progress, table, write, write_json
-from .train import bits
+from .train import EPOCHS, bits
 
-__all__ = ["open_real", "quantize", "samples_for"]
+__all__ = ["LONGEST", "longest_of", "open_real", "quantize", "samples_for"]
 
 FEW = 500
+USUAL = 256
+LONGEST = 2**16 - 1
+"""Steps of a sample that a network takes where nothing else is said, and at most."""
 
 
 def quantize(
@@ -28,6 +32,8 @@ def quantize(
     samples: int | None,
     encoder: str | None,
     steps: int | None,
+    longest: int | None,
+    scales: str | None,
     saturation: float,
     tune: int,
     picture: Path | None,
@@ -37,16 +43,23 @@ def quantize(
     for what, given in (("Output", output), ("--json", json)):
         check_output(given, what)
     check_picture(picture)
-    read = None if data is None else Path(data)
-    check_apart(input=path, output=output, data=read, json=json, picture=picture)
     sized = potentials in {"bounds", "calibration"}
     wished = (
         bits("Weight bits", weights, ("ternary",)),
         (potentials if sized else bits("Potential bits", potentials)),
     )
-    Quantization(wished[0], 8 if sized else wished[1], decay)  # before anything is loaded
-    if tune < 0:
-        raise ValueError(f"Epochs of fine-tuning must be at least 0, not {tune}")
+    fixed = {} if scales is None else _scales(scales)
+    # Before anything is loaded.
+    Quantization(wished[0], 8 if sized else wished[1], decay, scales=fixed)
+    if longest is not None:
+        check_int("Longest sample", longest, 1, LONGEST)
+    if not 0 <= saturation < 1:
+        raise ValueError(f"Saturation must be in 0..1, below 1, not {saturation:g}")
+    if not 0 <= tune <= EPOCHS:
+        raise ValueError(f"Epochs of fine-tuning must be 0 to {EPOCHS}, not {tune}")
+    for option, given in (("--samples", samples), ("--encoder", encoder), ("--steps", steps)):
+        if data is None and given is not None:
+            raise ValueError(f"{option} must be given with --data, not alone")
     net = open_real(path)
     found = samples_for(net, data, samples, encoder, steps)
     if found is None and (potentials == "calibration" or tune or picture):
@@ -59,11 +72,16 @@ def quantize(
         *(["--encoder", encoder] if encoder else []),
         *(["--steps", str(steps)] if steps else []),
     ]
+    said += [
+        *(["--longest", str(longest)] if longest else []),
+        *(["--scales", scales] if scales else []),
+    ]
     said += [*(["--tune", str(tune)] if tune else []), "-o", output.name]
     notes = {"command": shlex.join(said)}
     if found is not None and encoder and steps and data:
         notes |= {"data": Path(data).name, "encoder": encoder, "steps": str(steps)}
     options: dict[str, Any] = {"labels": found.labels, "epochs": tune} if tune and found else {}
+    options["longest"] = longest_of(found, longest)
     with progress("Weights", count_weights(net)) as done:
         network, report = quantize_with_report(
             net,
@@ -72,6 +90,7 @@ def quantize(
             notes=notes,
             calibration=None if found is None else found.spikes,
             saturation=saturation,
+            scales=fixed,
             progress=done,
             **options,
         )
@@ -94,10 +113,43 @@ def quantize(
     return 0
 
 
+def _scales(given: str) -> dict[str, float]:
+    """Read scales by layer, such as ``"hidden=0.05,output=0.1"``."""
+    found: dict[str, float] = {}
+    for one in given.split(","):
+        name, there, value = one.partition("=")
+        name = name.strip()
+        try:
+            scale = float(value)
+        except ValueError:
+            scale = 0.0
+        if not there or not name or name in found or not 0 < scale < float("inf"):
+            raise ValueError(f"Scales must be above 0 and as hidden=0.05,output=0.1, not {given!r}")
+        found[name] = scale
+    return found
+
+
+def longest_of(samples: Samples | None, longest: int | None) -> int:
+    """Return the most steps that a network is to take: 256, or what its samples have.
+
+    Raises
+    ------
+    ValueError
+        If the samples have more than is asked for.
+    """
+    steps = 0 if samples is None else samples.spikes.shape[1]
+    if longest is not None and steps > longest:
+        raise ValueError(f"--longest must be at least the {steps} steps of the data, not {longest}")
+    return longest or max(USUAL, steps)
+
+
 def open_real(path: Path) -> Any:
     """Load a network of real numbers."""
     if not path.is_file():
         raise ValueError(f"Network must be a file that `spiker import` made, and {path} is missing")
+    other = way_of(path, "safetensors")
+    if other:
+        raise ValueError(f"Network must be a file that `spiker import` made, and {path} is {other}")
     return load_real(path)
 
 

@@ -16,6 +16,7 @@ from .terminal import progress, table, text, write, write_json
 __all__ = ["timing"]
 
 STREAMS = 100
+FASTEST = 10_000
 
 
 def timing(
@@ -31,8 +32,8 @@ def timing(
     json: Path | None,
 ) -> int:
     """Predict cycles, report, and return the exit code."""
-    if not clock > 0:
-        raise ValueError(f"Clock must be more than 0 MHz, not {clock:g}")
+    if not 0 < clock <= FASTEST:
+        raise ValueError(f"Clock must be more than 0 and at most {FASTEST} MHz, not {clock:g}")
     check_output(json, "--json")
     network = open_network(path)
     mapping = find_mapping(network, path, lanes, form, word) or Mapping.default(network)

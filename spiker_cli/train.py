@@ -6,15 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spiker_hdl.model import Network, encoders
+from spiker_hdl.model import READOUTS, Network, encoders
+from spiker_hdl.model.check import check_choice, check_int
 from spiker_train.data import Dataset, load_dataset
 
 from .files import check_output
 from .terminal import say, table, write_json
 
-__all__ = ["STEPS", "bits", "sizes", "train", "train_quietly"]
+__all__ = ["EPOCHS", "STEPS", "bits", "sizes", "train", "train_quietly"]
 
-STEPS = 256
+STEPS, EPOCHS = 2**16 - 1, 10**6
 
 
 def train(
@@ -39,7 +40,14 @@ def train(
     encoders.encoder_of(encoder)
     if not 1 <= steps <= STEPS:
         raise ValueError(f"Steps must be 1 to {STEPS}, not {steps}")
+    check_choice("Readout kind", readout, READOUTS)
+    if epochs is not None:
+        check_int("Epochs", epochs, 2, EPOCHS)
     layers = sizes(net)
+    widths = {
+        "weights": bits("Weight bits", weights, ("ternary",)),
+        "potentials": bits("Potential bits", potentials),
+    }
     command = ["spiker", "train", Path(data).name, "--net", net, "--steps", str(steps)]
     command += ["--weights", weights, "--potentials", potentials, "--seed", str(seed)]
     command += ["--encoder", encoder, *(["--held"] if held else [])]
@@ -57,8 +65,7 @@ def train(
         layers,
         threads,
         steps=steps,
-        weights=bits("Weight bits", weights, ("ternary",)),
-        potentials=bits("Potential bits", potentials),
+        **widths,
         seed=seed,
         encoder=encoder,
         held=held,
@@ -106,10 +113,11 @@ def train_quietly(
     """Train with a fixed number of threads, on which the last bits of sums depend."""
     import torch  # seconds to load: only once all arguments are known to be good
 
-    from spiker_train import train_network
+    from spiker_train import Quantization, train_network
 
     if not 1 <= threads <= 256:
         raise ValueError(f"Threads must be 1 to 256, not {threads}")
+    Quantization(options["weights"], options["potentials"])
     torch.set_num_threads(threads)
     net = "-".join(map(str, layers))
     say(f"Training {net} on {data.name}: in real numbers, then in the integers that ship")
@@ -119,7 +127,9 @@ def train_quietly(
 def sizes(net: str) -> list[int]:
     """Read sizes of layers, such as ``"784-128-10"``."""
     parts = net.split("-")
-    if len(parts) < 2 or not all(one.isdecimal() and len(one) < 8 and int(one) for one in parts):
+    if len(parts) < 2 or not all(
+        one.isascii() and one.isdecimal() and len(one) < 8 and int(one) for one in parts
+    ):
         raise ValueError(f"--net must be sizes such as 784-128-10, not {net!r}")
     return [int(one) for one in parts]
 
@@ -138,6 +148,6 @@ def bits(what: str, given: str, words: tuple[str, ...] = ()) -> Any:
 def _bits(what: str, value: str, given: str, words: tuple[str, ...]) -> int | str:
     if value in words:
         return value
-    if not value.isdecimal() or len(value) > 4:
+    if not (value.isascii() and value.isdecimal()) or len(value) > 4:
         raise ValueError(f"{what} must be such as 4 or hidden=4,output=6, not {given!r}")
     return int(value)

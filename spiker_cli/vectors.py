@@ -1,8 +1,6 @@
 """Emitted directories to simulate, and the samples of their test benches."""
 
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from spiker_hdl.emit import Emission, read_emission
 from spiker_hdl.emit.samples import read_samples
@@ -13,24 +11,6 @@ __all__ = ["VECTORS", "find_samples_of", "open_emission"]
 
 VECTORS = "vectors"
 """What ``--data`` calls the samples of a directory's own test bench."""
-
-
-@dataclass(frozen=True)
-class Vectors(Samples):
-    """Samples of any number of inputs, each with steps of its own, and without labels."""
-
-    spikes: Any
-
-    def __len__(self) -> int:
-        return len(next(iter(self.spikes.values())))
-
-    def first(self, count: int | None) -> "Vectors":
-        """Return the first ``count`` of them, or all."""
-        if count is None:
-            return self
-        if not 1 <= count <= len(self):
-            raise ValueError(f"Samples must be 1 to {len(self)} of {self.data}, not {count}")
-        return replace(self, spikes={name: one[:count] for name, one in self.spikes.items()})
 
 
 def open_emission(path: Path, lanes: str | None, form: str | None, word: int | None) -> Emission:
@@ -62,5 +42,5 @@ def find_samples_of(
         If there are none, or fewer than ``count``, or they are not what the network takes.
     """
     if data == VECTORS or (data is None and "data" not in emission.network.note):
-        return Vectors(VECTORS, read_samples(emission), None).first(count)
+        return Samples(VECTORS, read_samples(emission), None).first(count)
     return find_samples(emission.network, data, count, encoder, steps)

@@ -68,5 +68,6 @@ def test_bad_input_leaves_nothing_behind(refused, network_file, tmp_path, argume
 @pytest.mark.parametrize("place", ["small.spiker", "small.spiker/deeper"])
 def test_the_output_must_be_a_directory(refused, network_file, tmp_path, place):
     line = refused("emit", network_file, "-o", tmp_path / place)
-    assert line.startswith("Output must be a directory, ")
+    wanted = "Output must be a directory, ", "--output must be another file than that of NET, not "
+    assert line.startswith(wanted)
     assert str(network_file) in line

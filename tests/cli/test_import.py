@@ -2,12 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
-from spiker_train import load_real
-
 pytest.importorskip("snntorch")
+
+import torch
+
+from spiker_hdl.model import load
+from spiker_train import load_real
 
 MODEL = '''
 """A model as a tutorial writes it."""
@@ -41,6 +45,14 @@ number = 3
 
 def broken():
     raise RuntimeError("no weights")
+
+
+def stopped():
+    raise KeyboardInterrupt
+
+
+def coloured():
+    raise ValueError("\\x1b[31mred")
 '''
 SAMPLES = ("--data", "digits", "--encoder", "rate", "--steps", "3", "--samples", "12")
 
@@ -49,6 +61,8 @@ SAMPLES = ("--data", "digits", "--encoder", "rate", "--steps", "3", "--samples",
 def model_directory(tmp_path_factory):
     directory = tmp_path_factory.mktemp("model")
     (directory / "tutorial_model.py").write_text(MODEL)
+    (directory / "leaving.py").write_text("import sys; sys.exit(0)")
+    torch.save(torch.nn.Linear(2, 2).state_dict(), directory / "net.pth")
     return directory
 
 
@@ -102,6 +116,84 @@ def test_a_network_of_real_numbers_alone_is_compared_with_what_it_would_become(s
     assert "layer2" in out
 
 
+def test_a_checkpoint_is_put_into_its_class(spiker, model_directory, tmp_path, monkeypatch):
+    monkeypatch.chdir(model_directory)
+    made, first, second = (tmp_path / name for name in ("own.safetensors", "a.pth", "b.pth"))
+    assert spiker("import", "tutorial_model:Net", "-o", made)[0] == 0
+    names = {}
+    exec(MODEL, names)
+    module = names["Net"]()
+    torch.nn.init.constant_(module.fc1.weight, 0.25)
+    torch.nn.init.constant_(module.fc2.weight, 0.5)
+    state = module.state_dict()
+    torch.save(state, first)
+    code, _, said = spiker("import", "tutorial_model:Net", "--state", first, "-o", made)
+    assert code == 0, said
+    weights = [one.weights for one in load_real(made).connections]
+    assert (weights[0] == 0.25).all()
+    assert (weights[1] == 0.5).all()
+    torch.save({"fc1.weight": state["fc1.weight"]}, second)
+    code, _, said = spiker("import", "tutorial_model:Net", "--state", second, "-o", made)
+    assert (code, said.count("\n")) == (2, 1)
+    assert str(second) in said
+
+
+@pytest.mark.parametrize(
+    "options, wanted",
+    [
+        ([], {"reset": "zero", "late": False, "fire": ">"}),
+        (["--reset", "subtract"], {"reset": "subtract"}),
+        (["--reset", "subtract", "--reset-timing", "delayed"], {"late": True}),
+        (["--reset-timing", "immediate", "--fire", "reached"], {"late": False, "fire": ">="}),
+        (["--fire", "above"], {"fire": ">"}),
+    ],
+    ids=["as-nir-says", "subtract", "delayed", "reached", "above"],
+)
+def test_what_a_nir_file_does_not_say_is_said(spiker, request, tmp_path, options, wanted):
+    source = request.config.rootpath / "tests" / "nir_files" / "sinabs_lif.nir"
+    real = tmp_path / "real.safetensors"
+    code, _, said = spiker("import", source, "--dt", "1", "-o", real, *options)
+    assert code == 0, said
+    cells = [one.cell.settings for one in load_real(real).layers]
+    for name, value in wanted.items():
+        assert {one.get(name) for one in cells if name in one} <= {value}
+    assert any(set(wanted) & set(one) for one in cells)
+
+
+def test_scales_and_steps_that_are_asked_for(spiker, real, tmp_path):
+    net = tmp_path / "net.spiker"
+    code, out, _ = spiker(
+        "quantize", real, "--scales", "layer1=0.125", "--longest", 1000, "-o", net, "--json", "-"
+    )
+    assert code == 0
+    scales = json.loads(out)["quantization"]["scales"]
+    assert scales["layer1"] == 0.125
+    assert scales["layer2"] > 0
+    assert load(net).longest == 1000
+
+
+def test_samples_of_many_steps_on_the_way_through(spiker, real, tmp_path):
+    net, data = tmp_path / "net.spiker", tmp_path / "long.npz"
+    draws = np.random.default_rng(0)
+    np.savez(data, spikes=draws.integers(0, 2, (2, 300, 64), dtype=np.uint8))
+    assert spiker("quantize", real, "--data", data, "-o", net)[0] == 0
+    assert load(net).longest == 300
+    code, out, _ = spiker("compare", real, "--data", data, "--engine", "none")
+    assert code == 0
+    assert "2 samples" in out
+    for more in (
+        ["simulate", net, "--data", data, "--engine", "amaranth", "--samples", 1],
+        ["timing", net, "--data", data],
+        ["energy", net, "--data", data, "--counts"],
+        ["emit", net, "--data", data, "-o", tmp_path / "out"],
+        ["simulate", net, "--data", "random", "--steps", 300, "--engine", "reference"],
+    ):
+        code, _, said = spiker(*more)
+        assert code == 0, said
+    said = spiker("quantize", real, "--data", data, "--longest", 299, "-o", net)[2]
+    assert said == "spiker: --longest must be at least the 300 steps of the data, not 299\n"
+
+
 def test_fine_tuning_changes_the_weights(spiker, real, tmp_path):
     plain, tuned = tmp_path / "plain.spiker", tmp_path / "tuned.spiker"
     assert spiker("quantize", real, *SAMPLES, "-o", plain)[0] == 0
@@ -139,7 +231,10 @@ def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
     [
         (["tutorial_model:Nothing"], "has no attribute 'Nothing'"),
         (["tutorial_model:number"], "Model must be an nn.Module, not 3"),
-        (["tutorial_model:broken"], "tutorial_model:broken must be a model to read: no weights"),
+        (
+            ["tutorial_model:broken"],
+            "tutorial_model:broken must be a model to read, and raises RuntimeError: no w",
+        ),
         (["no_such_model:Net"], "MODULE:OBJECT must name a module that Python finds"),
         (["tutorial_model:Net", "--shape", "1xtwo"], "Shape must be sizes such as 25x1x784"),
         (
@@ -151,9 +246,22 @@ def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
             ["tutorial_model:Net", "--groups", "4"],
             "Readout 'layer2': groups must be a divisor of the 10 neurons of 'layer2', not 4",
         ),
-        (["missing.nir", "--groups", "2"], "--groups must be for MODULE:OBJECT, not for missing"),
-        (["missing.nir"], "Source must be a NIR file, MODULE:OBJECT or a .json file, not 'missing"),
-        (["missing.json"], "Source must be a file that is there, not missing.json"),
+        (
+            ["missing.nir"],
+            "Source must be a NIR file, MODULE:OBJECT or a .json file, not missing.n",
+        ),
+        (["missing.json"], "not missing.json, which is not there"),
+        (["tutorial_model.py"], "tutorial_model.py is the model: tutorial_model:NAME"),
+        (["net.pth"], "spiker import MODULE:CLASS --state net.pth"),
+        (["sys:exit"], "sys:exit must be a model to read, and raises SystemExit"),
+        (["tutorial_model:stopped"], "and raises KeyboardInterrupt"),
+        (["leaving:Net"], "leaving:Net must be a model to read, and raises SystemExit: 0"),
+        (["tutorial_model:coloured"], r"spiker: \x1b[31mred"),
+        (["tutorial_model:Net", "--reset", "subtract"], "--reset must be for a NIR file, not for "),
+        (["tutorial_model:Net", "--reset-timing", "delayed"], "--reset-timing must be for a NIR"),
+        (["tutorial_model:Net", "--fire", ">="], "--fire must be for a NIR file, not for "),
+        (["tutorial_model:Net", "--readout", "vote"], "Readout must be one of 'count', "),
+        (["tutorial_model:Net", "--state", "none.pth"], "none.pth: No such file or directory"),
         ([":"], "Source must be MODULE:OBJECT, such as my_model:net, not ':'"),
         (["cut.json"], "cut.json: must be JSON, not with: Expecting"),
         (["twice.json"], "twice.json: must have each key once, not 'layer_0' twice"),
@@ -194,7 +302,7 @@ def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_pat
     before, net = real.read_bytes(), tmp_path / "net.spiker"
     code, _, said = spiker("quantize", real, "-o", tmp_path / "." / real.name)
     assert code == 2
-    assert f"File of output must be another than that of input, not {real}" in said
+    assert f"--output must be another file than that of REAL, not {tmp_path}" in said
     assert real.read_bytes() == before
     assert spiker("quantize", real, "-o", net, "--json", net)[0] == 2
     assert not net.exists()
@@ -211,9 +319,15 @@ def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_pat
         (["--decay", "root"], "Decay must be one of 'shift', 'shifts', 'multiplier', not 'root'"),
         (["--potentials", "calibration"], "--data must be given to calibrate"),
         (["--tune", "2"], "--data must be given to calibrate, to fine-tune or to draw"),
-        (["--tune", "-1"], "Epochs of fine-tuning must be at least 0, not -1"),
+        (["--tune", "-1"], "Epochs of fine-tuning must be 0 to 1000000, not -1"),
         (["--data", "digits"], "--encoder must be given"),
         (["--saturation", "2"], "Saturation must be in 0..1"),
+        (["--longest", "65536"], "Longest sample must be at most 65535, not 65536"),
+        (["--scales", "layer1"], "Scales must be above 0 and as hidden=0.05,output=0.1, not"),
+        (["--scales", "layer1=0"], "Scales must be above 0"),
+        (["--scales", "layer1=1,layer1=2"], "Scales must be above 0"),
+        (["--scales", "other=1"], "Scales must be for "),
+        (["--encoder", "rate"], "--encoder must be given with --data, not alone"),
         ([*SAMPLES, "--picture", "net.foo"], "--picture must end in .png, .svg, .pdf, .jpg"),
     ],
 )
@@ -226,7 +340,7 @@ def test_bad_options_write_nothing(spiker, real, tmp_path, arguments, line):
 
 def test_files_must_be_what_they_are_for(spiker, real, network_file, tmp_path):
     said = spiker("quantize", network_file, "-o", tmp_path / "net.spiker")[2]
-    assert "must be a .safetensors file, whole" in said
+    assert "is a network of integers already" in said
     said = spiker("compare", real, network_file)[2]
     assert "Networks must have the same populations" in said
     said = spiker("compare", tmp_path / "none", network_file)[2]

@@ -142,5 +142,5 @@ def test_a_note_that_lies_is_refused(files, refused, tmp_path):
 
 def test_what_is_read_is_not_written_over(files, refused):
     assert refused("prune", files[0], "-o", files[0]) == (
-        f"File of output must be another than that of input, not {files[0]}"
+        f"--output must be another file than that of NET, not {files[0]}"
     )

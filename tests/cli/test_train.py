@@ -56,7 +56,7 @@ def test_what_was_trained_can_be_run_without_more_words(spiker, tmp_path):
         (["digits", "--net", "64-0-10"], "--net must be sizes such as 784-128-10, not '64-0-10'"),
         (["digits", "--net", "63-10"], "Layers for 'digits' must begin with 64, not 63"),
         (["digits", "--net", "64-9"], "Layers for 'digits' must end with at least 10, not 9"),
-        (["digits", "--net", "64-10", "--steps", "0"], "Steps must be 1 to 256, not 0"),
+        (["digits", "--net", "64-10", "--steps", "0"], "Steps must be 1 to 65535, not 0"),
         (["digits", "--net", "64-10", "--weights", "1"], "Weight bits must be in 2..16, not 1"),
         (["digits", "--net", "64-10", "--weights", "four"], "Weight bits must be such as 4 or "),
         (
