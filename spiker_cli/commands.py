@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
+from typer.main import get_command
 
 from . import hardware, measures, networks
 from .app import app
 from .values import number_of, text_of
 
-__all__ = ["COMMANDS", "app"]
+__all__ = ["COMMANDS", "GROUP"]
 
 COMMANDS = {
     "demo": networks.demo,
@@ -106,3 +107,6 @@ def _called(name: str, declared: Any) -> str:
 
 for name, command in COMMANDS.items():
     app.command(name)(_checked(command))
+
+GROUP = get_command(app)
+"""What parses arguments, made once."""

@@ -61,15 +61,13 @@ def _ended(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     from typer import Exit
-    from typer.main import get_command
 
-    from .commands import app
+    from .commands import GROUP
 
-    command = get_command(app)
     try:
         # Not what typer runs by itself, which makes exit codes of its own of what goes wrong.
-        with command.make_context("spiker", arguments) as context:
-            return command.invoke(context) or 0
+        with GROUP.make_context("spiker", arguments) as context:
+            return GROUP.invoke(context) or 0
     except Exit as end:
         return end.exit_code
 

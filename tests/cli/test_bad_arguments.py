@@ -17,6 +17,7 @@ from small import make_network
 
 from spiker_cli.commands import COMMANDS
 from spiker_cli.lines import LONGEST
+from spiker_train.data import datasets, load_dataset
 
 GOOD = {
     "NET": "net.spiker",
@@ -233,6 +234,8 @@ def attempts(command: str) -> list[tuple[str, list[str]]]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_bad_argument_is_one_line_and_leaves_nothing(spiker, directory, monkeypatch, command):
     monkeypatch.chdir(directory)
+    digits = load_dataset("digits")
+    monkeypatch.setitem(datasets, "digits", lambda: digits)  # which is read once, then
     monkeypatch.setattr("spiker_boards.served.Served.wait", lambda served: None)  # for ever
     before = contents(directory)
     failures = []

@@ -265,12 +265,7 @@ def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
         ([":"], "Source must be MODULE:OBJECT, such as my_model:net, not ':'"),
         (["cut.json"], "cut.json: must be JSON, not with: Expecting"),
         (["twice.json"], "twice.json: must have each key once, not 'layer_0' twice"),
-        (
-            ["net.pth"],
-            "net.pth: must be a NIR file, in HDF5, to be imported alone, not a checkpoint of "
-            "PyTorch, which has values without the network that they are of",
-        ),
-        (["net.gz"], "net.gz: must be a NIR file, in HDF5, to be imported alone, not a gzip file"),
+        (["net.gz"], "not net.gz: a gzip file"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(

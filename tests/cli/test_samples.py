@@ -41,10 +41,10 @@ def spoken(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
 def test_every_shipped_network_has_samples_or_says_the_way_to_them(path, monkeypatch):
-    def nowhere():
+    def nowhere(which):
         raise OSError("no network")
 
-    monkeypatch.setattr("spiker_train.data._download_mnist", nowhere)
+    monkeypatch.setattr("spiker_train.data._download", nowhere)
     network, said = load(path), ""
     try:
         found = find_samples(network, None, None, few=3)
