@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("snntorch")
 
@@ -62,7 +61,6 @@ def model_directory(tmp_path_factory):
     directory = tmp_path_factory.mktemp("model")
     (directory / "tutorial_model.py").write_text(MODEL)
     (directory / "leaving.py").write_text("import sys; sys.exit(0)")
-    torch.save(torch.nn.Linear(2, 2).state_dict(), directory / "net.pth")
     return directory
 
 
