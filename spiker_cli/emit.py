@@ -73,12 +73,22 @@ def emit(
             expected=expected,
             ports=ports,
             period=period,
+            generated=None if samples else 0,
             command=shlex.join(command + (["--timed"] if timed else [])),
         )
         advance(1)
-    bench = "none" if found is None else f"{len(found)} samples of {found.data}: `make sim` there"
+    bench = "none" if found is None else f"{len(found)} samples of {found.data}{_more(output)}"
     table(str(output), [*listing(output), ("test bench", bench)])
     return 0
+
+
+def _more(directory: Path) -> str:
+    """Return what the test bench has beside real samples, and what share of faults it catches."""
+    import json
+
+    held = json.loads((directory / "manifest.json").read_text())["bench"]
+    share = held["flipped bits"]["share caught"]
+    return f", and {held['made up']} made up, catch {share:.1%} of flipped bits: `make sim` there"
 
 
 def listing(directory: Path) -> list[tuple[str, str]]:

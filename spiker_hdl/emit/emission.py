@@ -1,7 +1,7 @@
 """A directory with the accelerator in another language, and all that proves and explains it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ from amaranth import Value
 
 from ..link.axi import AxiAccelerator, FramedResult
 from ..link.axi_ports import AxiTop
-from ..model import Mapping, Network, Result, reference, stimulus
-from ..model.check import check_choice, check_kind
+from ..model import Mapping, Network, Result, Stimulus, reference, stimulus
+from ..model.check import check_choice, check_int, check_kind
 from ..model.file import pack
 from ..names import identifiers
 from ..rtl import Accelerator
@@ -18,7 +18,9 @@ from .adapter import Inlet, adapted_ports, adapter, adapter_name
 from .bench import bench_name
 from .directory import Listing, replacing, write_files
 from .fields import fault_field
+from .generated import Coverage, generate
 from .manifest import manifest
+from .meanings import bench_json
 from .netlist_make import NETLIST
 from .packaging import PERIOD, Package, check_period, packaging
 from .source import Source
@@ -96,13 +98,15 @@ _MEMORIES_README = """\
 """
 
 _BENCH_README = """\
-{bench}  test bench; compares {samples} samples with what the network answers
+{bench}  test bench; compares {given} samples, and {more} that are made up, with what the network
+answers; manifest.json says what share of flipped bits of weights they show
 vectors/  their beats, and the results expected, in hexadecimal
 
 To run it, with {simulator} installed:
 
     make sim
     make sim ARGS="{harder}"
+    make sim ARGS="{few}"
 
 prints PASS and the number of samples, or FAIL and the first difference.
 """
@@ -128,6 +132,8 @@ class Language:
         What the makefile calls.
     harder : str
         Arguments with which the test bench pauses and leaves no gaps.
+    few : str
+        Arguments with which it stops after 20 samples.
     """
 
     title: str
@@ -137,6 +143,7 @@ class Language:
     makefile: str
     simulator: str
     harder: str
+    few: str
 
 
 LANGUAGES = {
@@ -148,6 +155,7 @@ LANGUAGES = {
         _VERILOG_MAKE,
         "Icarus Verilog",
         "+stalls=1 +back_to_back",
+        "+samples=20",
     ),
     "vhdl": Language(
         "VHDL-2008",
@@ -157,6 +165,7 @@ LANGUAGES = {
         _VHDL_MAKE,
         "GHDL",
         "-gstalls=1 -gback_to_back=true",
+        "-gsamples=20",
     ),
 }
 """Languages that can be emitted."""
@@ -177,6 +186,7 @@ def emit(
     ports: str = "streams",
     period: float = PERIOD,
     memories: str = "auto",
+    generated: int | None = None,
     command: str | None = None,
 ) -> Path:
     """Write the accelerator of a network, and a test bench with what is expected of it.
@@ -193,10 +203,10 @@ def emit(
         One of :data:`LANGUAGES`.
     mapping : Mapping, optional
     samples : array of int, list of arrays, or a mapping from input names to such, optional
-        Samples for the test bench, as :func:`spiker_hdl.run` takes them; none, no test bench.
+        Samples for the test bench, as :func:`spiker_hdl.run` takes them.
     expected : Result, optional
-        What the test bench expects, from any engine; where that counts cycles, so does the test
-        bench. What the reference answers by default.
+        What the test bench expects of these, from any engine; where that counts cycles, so does
+        the test bench. What the reference answers by default.
     name : str, optional
         Name of the topmost module; that of the network by default.
     ports : {"streams", "axis"}
@@ -208,6 +218,11 @@ def emit(
         Whether what large memories hold stands in the Verilog, or in files beside it that it reads
         with ``$readmemh``; by itself in files where weights have more than :data:`INLINE` bits.
         VHDL always holds them.
+    generated : int, optional
+        Samples that are made up for the test bench beside those given, at most: they show flipped
+        bits of weights that real samples do not, and the manifest says what share of them is
+        caught. As many as can be simulated in some minutes by default; with 0 of them nothing is
+        measured, and there is no test bench where no samples are given either.
     command : str, optional
         Kept in the manifest as what makes the same again; a call of this by default.
 
@@ -251,6 +266,7 @@ def emit(
                     f"Weights of {which!r} must lie in memory that has contents, not 'huge': "
                     "sources have no memory without contents, bitstreams have"
                 )
+    generated = None if generated is None else check_int("Generated samples", generated, 0)
     given = None if samples is None else stimulus(network, samples)
     if expected is not None:
         check_kind("Expected", expected, Result)
@@ -269,18 +285,38 @@ def emit(
     top = identifiers([wanted], taken=taken)[wanted]
     made = command or (
         f"spiker_hdl.emit(network, directory, language={language!r}, ports={ports!r}, "
-        f"period={period!r}, memories={memories!r})"
+        f"period={period!r}, memories={memories!r}"
+        + (")" if generated is None else f", generated={generated})")
     )
     with replacing(directory, EMISSION) as stage:
         accelerator = Accelerator(network, mapping)
-        vectors = None
-        if given is not None and expected is not None:
-            vectors = make_vectors(accelerator, given, expected)
-            if ports == "axis":
-                vectors = vectors.framed(fault_field(accelerator))
-        files = _files(accelerator, language, top, vectors, made, ports == "axis", period, memories)
+        vectors, coverage = _vectors(accelerator, given, expected, generated)
+        if vectors is not None and ports == "axis":
+            vectors = vectors.framed(fault_field(accelerator))
+        files = _files(
+            accelerator, language, top, vectors, coverage, made, ports == "axis", period, memories
+        )
         write_files(stage, files)
     return Path(directory) / "manifest.json"
+
+
+def _vectors(
+    accelerator: Accelerator,
+    given: Stimulus | None,
+    expected: Result | None,
+    most: int | None,
+) -> tuple[Vectors | None, Coverage | None]:
+    """Return the samples given and made up, with what is expected, and what they were measured."""
+    if given is None and most == 0:
+        return None, None
+    network, vectors = accelerator.network, None
+    if given is not None and expected is not None:
+        vectors = make_vectors(accelerator, given, expected)
+    if most == 0:
+        return vectors, None
+    made, coverage = generate(network, given, most)
+    own = make_vectors(accelerator, stimulus(network, made), reference.run(network, made))
+    return replace(own, given=0) if vectors is None else vectors.then(own), coverage
 
 
 def _files(
@@ -288,6 +324,7 @@ def _files(
     key: str,
     top: str,
     vectors: Vectors | None,
+    coverage: Coverage | None,
     command: str,
     axis: bool,
     period: float,
@@ -315,9 +352,11 @@ def _files(
         makefile = language.makefile.format(top=top, bench=bench, harder=language.harder)
         readme += _BENCH_README.format(
             bench=test,
-            samples=vectors.samples,
+            given=vectors.given,
+            more=vectors.samples - vectors.given,
             simulator=language.simulator,
             harder=language.harder,
+            few=language.few,
         )
     package = Package(
         language=key,
@@ -348,7 +387,7 @@ def _files(
         ports=source.ports,
         tool=source.tool,
         command=command,
-        samples=0 if vectors is None else vectors.samples,
+        bench=None if vectors is None else bench_json(vectors, coverage),
         period=float(period),
         files=files,
     )

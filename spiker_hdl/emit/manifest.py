@@ -16,6 +16,7 @@ from ..model import Input
 from ..model.loading import ADDRESS, DATA, MEMORY, stores, structure
 from ..rtl import Accelerator
 from .fields import fault_field, fields_of
+from .meanings import breaches, packing, result_meanings, score_meaning
 
 __all__ = ["FORMAT", "VERSION", "manifest"]
 
@@ -41,7 +42,7 @@ def manifest(
     ports: Mapping[str, str],
     tool: str,
     command: str,
-    samples: int,
+    bench: Mapping[str, Any] | None,
     period: float,
     files: Mapping[str, str | bytes],
 ) -> str:
@@ -61,8 +62,8 @@ def manifest(
         What wrote the design, with its version.
     command : str
         What makes the same again.
-    samples : int
-        Samples of the test bench, 0 if there is none.
+    bench : mapping or None
+        What the test bench holds: see :func:`~.meanings.bench_json`.
     period : float
         Nanoseconds of a clock period that the constraints ask for.
     files : mapping of str to str or bytes
@@ -86,7 +87,13 @@ def manifest(
         "language": language,
         "top": top,
         "made by": {"spiker-hdl": __version__, "amaranth": installed("amaranth"), "tool": tool},
-        "network": {"name": network.name, "sha256": network.digest, "longest": network.longest},
+        "network": {
+            "name": network.name,
+            "sha256": network.digest,
+            "longest": network.longest,
+            "max_steps": network.longest,
+            "notes": dict(network.notes),
+        },
         "mapping": accelerator.mapping.to_json(),
         "mapping sha256": mapping_digest(accelerator.mapping),
         "interface": "axis" if axis else "streams",
@@ -109,6 +116,13 @@ def manifest(
             ),
         },
         "handshake": (_AXI if axis else "") + _HANDSHAKE,
+        "sample": (
+            "1 to max_steps time steps, at all inputs as many; each sample starts from rest, "
+            "whatever came before; the notes of the network say how its samples were made, as "
+            "far as that is known: encoder, steps, data"
+        ),
+        "packing": packing(accelerator),
+        "breaches": breaches(axis is not None),
         "of each port": {
             "reset": "what the port holds after a reset; null where it comes from outside",
             "latency": (
@@ -134,7 +148,8 @@ def manifest(
                 "order of samples"
             ),
         },
-        "samples": samples,
+        "samples": bench["samples"] if bench else 0,
+        "bench": bench,
         "files": {name: _digest(held) for name, held in files.items()},
     }
     return json.dumps(held, indent=2) + "\n"
@@ -269,12 +284,14 @@ def _output(
             "until the room for results is used up"
         ),
         **_stream(accelerator, "o", ports, "m_axis" if axis else ""),
+        "meaning": result_meanings(accelerator, axis is not None),
         "readouts": [
             {
                 "name": one.name,
                 "field": f"answers.{accelerator.readout_names[one.name]}",
                 "population": one.population,
                 "kind": one.kind,
+                "scores": score_meaning(one),
                 **({} if one.groups is None else {"groups": one.groups}),
             }
             for one in network.readouts

@@ -21,6 +21,8 @@ class Vectors:
     -------
     samples : int
         How many there are.
+    given : int
+        Of these, how many are the user's, which come first; the others are made up.
     beats : mapping of str to list of int
         By input: the payload of each beat, with a bit above that marks the last of a sample.
     widths : mapping of str to int
@@ -31,20 +33,31 @@ class Vectors:
         Bits of a result.
     fields : mapping
         Those of a result that are compared: see :func:`~.fields.result_fields`.
-    timed : bool
-        Whether the cycles are known too.
+    timed : int
+        Of how many, from the first on, the cycles are known too.
     patience : int
         Cycles without a result after which something must be wrong.
     """
 
     samples: int
+    given: int
     beats: dict[str, list[int]]
     widths: dict[str, int]
     expected: list[int]
     width: int
     fields: dict[tuple[str, ...], Field]
-    timed: bool
+    timed: int
     patience: int
+
+    def then(self, more: "Vectors") -> "Vectors":
+        """Return these, and those that were made up behind them."""
+        return replace(
+            self,
+            samples=self.samples + more.samples,
+            beats={port: [*each, *more.beats[port]] for port, each in self.beats.items()},
+            expected=[*self.expected, *more.expected],
+            patience=max(self.patience, more.patience),
+        )
 
     def framed(self, fault: Field) -> "Vectors":
         """Return those for ports of AXI: with the field ``fault``, which is 0, and no cycles.
@@ -52,7 +65,7 @@ class Vectors:
         What a sample takes depends on how long the accelerator has rested, and queues add to that.
         """
         fields = self.fields | {("fault",): fault}
-        return replace(self, timed=False, width=self.width + 1, fields=fields)
+        return replace(self, timed=0, width=self.width + 1, fields=fields)
 
     def files(self) -> dict[str, str]:
         """Return the text of each file, by name."""
@@ -90,12 +103,13 @@ def make_vectors(accelerator: Accelerator, given: Stimulus, expected: Result) ->
     fields = result_fields(accelerator)
     return Vectors(
         len(given),
+        len(given),
         beats,
         widths,
         [pack(fields, values_of(expected, n)) for n in range(len(given))],
         accelerator.o.p.shape().size,
         fields,
-        expected.cycles is not None,
+        0 if expected.cycles is None else len(given),
         patience(accelerator.network, accelerator.mapping, int(max(given.steps))),
     )
 

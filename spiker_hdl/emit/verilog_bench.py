@@ -13,8 +13,9 @@ __all__ = ["verilog_bench"]
 _BENCH = Template("""\
 // Runs the samples in vectors/ through $top and compares every result.
 //
-// Prints "PASS <n> samples" and ends with status 0; or prints "FAIL", the sample, the field, what
-// was expected and what was found, and ends with another. From this directory:
+// Prints "PASS <n> samples", and how many were made up beside these, and ends with status 0; or
+// prints "FAIL", the sample, the field, what was expected and what was found, and ends with
+// another. From this directory:
 //
 //   iverilog -g2005 -o sim.vvp $top.v $bench.v && vvp -n sim.vvp
 //
@@ -28,7 +29,8 @@ _BENCH = Template("""\
 
 module $bench;
   localparam SAMPLES = $samples;
-  localparam TIMED = $timed;  // whether the cycles of a sample are known
+  localparam GIVEN = $given;  // the samples behind these are made up
+  localparam TIMED = $timed;  // of how many samples the cycles are known
   localparam PATIENCE = $patience;  // cycles without a result after which something is wrong
 
   reg clk = 0;
@@ -118,7 +120,10 @@ $checks        done <= done + 1;
     if (failed) begin
       $$fatal;
     end else if (done == samples && quiet > 99) begin
-      $$display("PASS %0d samples", samples);
+      if (samples > GIVEN && GIVEN > 0)
+        $$display("PASS %0d samples and %0d that are made up", GIVEN, samples - GIVEN);
+      else if (samples > GIVEN) $$display("PASS %0d samples that are made up", samples);
+      else $$display("PASS %0d samples", samples);
       $$finish(0);
     end
   end
@@ -205,7 +210,8 @@ def verilog_bench(
         bench=bench_name(top),
         idle=ports["idle"],
         samples=vectors.samples,
-        timed=int(vectors.timed),
+        given=vectors.given,
+        timed=vectors.timed,
         patience=vectors.patience,
         high=vectors.width - 1,
         declarations=declarations,
@@ -221,7 +227,7 @@ def _check(check: Check) -> str:
     what = f"{check.what} %0d" if field.count else check.what
     return _CHECK.substitute(
         count=max(1, field.count),
-        condition="TIMED && stalls == 0 && !back_to_back && " if check.timed else "",
+        condition="done < TIMED && stalls == 0 && !back_to_back && " if check.timed else "",
         at=f"{field.offset} + {field.width} * n",
         width=field.width,
         label=f"{what} of {check.of}" if check.of else what,

@@ -12,8 +12,9 @@ __all__ = ["vhdl_bench"]
 _BENCH = Template("""\
 -- Runs the samples in vectors/ through $top and compares every result.
 --
--- Prints "PASS <n> samples" and ends with status 0; or prints "FAIL", the sample, the field, what
--- was expected and what was found, and ends with another. From this directory:
+-- Prints "PASS <n> samples", and how many were made up beside these, and ends with status 0; or
+-- prints "FAIL", the sample, the field, what was expected and what was found, and ends with
+-- another. From this directory:
 --
 --   ghdl -a --std=08 $top.vhd $bench.vhd
 --   ghdl -e --std=08 $bench
@@ -41,7 +42,8 @@ end entity;
 
 architecture test of $bench is
   constant total : natural := minimum(samples, $samples);
-  constant timed : boolean := $timed;  -- whether the cycles of a sample are known
+  constant given : natural := $given;  -- the samples behind these are made up
+  constant timed : natural := $timed;  -- of how many samples the cycles are known
   -- Cycles without a result after which something is wrong.
   constant patience : natural := $patience;
 
@@ -150,7 +152,14 @@ $checks      done <= done + 1;
     elsif done < total and quiet > patience then
       fail(" sample " & to_string(done) & ": no result in " & to_string(quiet) & " cycles");
     elsif done = total and quiet > 99 then
-      write(output, "PASS " & to_string(total) & " samples" & LF);
+      if total > given and given > 0 then
+        write(output, "PASS " & to_string(given) & " samples and " & to_string(total - given)
+          & " that are made up" & LF);
+      elsif total > given then
+        write(output, "PASS " & to_string(total) & " samples that are made up" & LF);
+      else
+        write(output, "PASS " & to_string(total) & " samples" & LF);
+      end if;
       running <= false;
       wait;
     end if;
@@ -232,7 +241,8 @@ def vhdl_bench(
         bench=bench_name(top),
         idle=ports["idle"],
         samples=vectors.samples,
-        timed=str(vectors.timed).lower(),
+        given=vectors.given,
+        timed=vectors.timed,
         patience=vectors.patience,
         high=vectors.width - 1,
         declarations=declarations,
@@ -256,7 +266,7 @@ def _check(check: Check) -> str:
     line = f'compare("{check.what}{of}", {field.offset}, {field.width}{sign});\n'
     if check.timed:
         return (
-            "      if timed and stalls = 0 and not back_to_back then\n"
+            "      if done < timed and stalls = 0 and not back_to_back then\n"
             f"        {line}      end if;\n"
         )
     return f"      {line}"

@@ -114,13 +114,10 @@ class Framer(wiring.Component):
         part = Signal()  # what is added completes a step that had begun
         inside = Signal()  # the packet has not ended
         take, passed, end, bad, skip = Signal(), Signal(), Signal(), Signal(), Signal()
-        beat = Signal(self.o.p.shape())
         final = self.step == self.longest - 1
         over = take & self.i.tlast & ~dropping
         added = part | self.known | ~end
         m.d.comb += [
-            self.o.p.eq(beat),
-            self.o.p.last.eq(end & self.last),
             self.o.valid.eq(
                 Mux(filling, added, self.i.tvalid & ~dropping & ~skip) & self.room & ~self.reset
             ),
@@ -133,7 +130,8 @@ class Framer(wiring.Component):
             self.busy.eq(inside | filling),
         ]
         read = self._words if self.entry.mapping.form == "words" else self._events
-        read(m, filling, beat, end, bad, skip, passed)
+        read(m, filling, self.o.p, end, bad, skip, passed)
+        m.d.comb += self.o.p.last.eq(end & self.last)
 
         with m.If(self.closes):
             m.d.sync += [self.step.eq(Mux(self.last, 0, self.step + 1)), part.eq(0)]

@@ -15,7 +15,7 @@ from .result import Answer, Result
 from .scores import Scorer
 from .stimulus import check_record, stimulus
 
-__all__ = ["run"]
+__all__ = ["Core", "run"]
 
 AT_THE_END = Reports()
 BATCH = 1024
@@ -55,7 +55,7 @@ def run(
     reports.check(network)
     given = stimulus(network, spikes, window=reports.window)
     record = check_record(network, record)
-    cores = [_Core(network, network.population[name]) for name in network.order]
+    cores = [Core(network, network.population[name]) for name in network.order]
     parts: list[tuple[np.ndarray, _Batch]] = []
     for steps in np.unique(given.steps):
         members = np.flatnonzero(given.steps == steps)
@@ -90,7 +90,7 @@ class _Projector:
         return sums.astype(np.int64) << self.shift
 
 
-class _Core:
+class Core:
     """A population, ready to step."""
 
     def __init__(self, network: Network, population: Population):
@@ -99,9 +99,10 @@ class _Core:
         self.neuron = population.neuron
         self.projectors = [_Projector(network, one) for one in network.into(population.name)]
         self.bias = np.asarray(population.bias, dtype=np.int64)
-        self.parameters = self.neuron.bind({
+        self.operands = {
             name: np.asarray(p.value, dtype=np.int64) for name, p in self.neuron.parameters.items()
-        })
+        }
+        self.parameters = self.neuron.bind(self.operands)
 
     def rest(self, samples: int) -> dict[str, np.ndarray]:
         shape = (samples, self.size)
@@ -122,7 +123,7 @@ class _Batch:
     def __init__(
         self,
         network: Network,
-        cores: Sequence[_Core],
+        cores: Sequence[Core],
         inputs: dict[str, np.ndarray],
         record: Sequence[str],
         reports: Reports,
@@ -175,7 +176,7 @@ class _Batch:
                 for name, trace in self.traces.items()
             }
 
-    def _current(self, core: _Core, samples: int, t: int) -> np.ndarray:
+    def _current(self, core: Core, samples: int, t: int) -> np.ndarray:
         current = np.zeros((samples, core.size), dtype=np.int64)
         for projector in core.projectors:
             if t >= projector.delay:

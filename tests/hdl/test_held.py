@@ -169,7 +169,7 @@ def test_files_and_test_benches_know_of_it(tmp_path):
     assert again.inputs[0].held
     assert network.digest != held_and_not(False).digest
     spikes = np.ones((2, 3, 9), int)
-    emit(network, tmp_path / "out", samples=spikes)
+    emit(network, tmp_path / "out", samples=spikes, generated=0)
     assert (
         "one beat for each step behind a sample's first"
         in (tmp_path / "out" / "manifest.json").read_text()
@@ -179,7 +179,7 @@ def test_files_and_test_benches_know_of_it(tmp_path):
 @pytest.mark.parametrize("seed", [0, 2, 3])
 def test_samples_of_test_benches_are_read_back(tmp_path, seed):
     network, spikes, mapping, _ = draw(seed)
-    emit(network, tmp_path, mapping=mapping, samples=spikes)
+    emit(network, tmp_path, mapping=mapping, samples=spikes, generated=0)
     found = read_samples(read_emission(tmp_path))
     for name, samples in spikes.items():
         assert [one.tolist() for one in found[name]] == [one.tolist() for one in samples]
@@ -206,6 +206,7 @@ def test_test_benches_pass(tmp_path, language, ports):
             mapping=mapping,
             samples=spikes,
             expected=timed,
+            generated=0,
         )
         for arguments in ([], harder[language]):
             status, text = simulate(language, where, *arguments)
@@ -216,7 +217,7 @@ def test_test_benches_pass(tmp_path, language, ports):
 def test_vectors_that_send_a_held_value_again_are_refused(tmp_path, form):
     network = held_and_not(True)
     mapping = Mapping.default(network, form=form, word=9)
-    emit(network, tmp_path, mapping=mapping, samples=np.ones((1, 2, 9), int))
+    emit(network, tmp_path, mapping=mapping, samples=np.ones((1, 2, 9), int), generated=0)
     emission = read_emission(tmp_path)
     lines = emission.vectors["vectors/i.hex"].splitlines(keepends=True)
     again = {"vectors/i.hex": b"".join([*lines[:-1], lines[0], lines[-1]])}

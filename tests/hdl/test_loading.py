@@ -318,7 +318,7 @@ def test_emitted_streams_can_be_loaded_and_axi_cannot(tmp_path):
     spikes = np.random.default_rng(1).integers(0, 2, (2, 3, 64))
     for language in ("verilog", "vhdl"):
         where = tmp_path / language
-        emit(network, where, mapping=mapping, language=language, samples=spikes)
+        emit(network, where, mapping=mapping, language=language, samples=spikes, generated=0)
         assert (
             "load_valid"
             in (where / f"little.{language[:1]}{'hd' * (language == 'vhdl')}").read_text()
@@ -329,7 +329,7 @@ def test_emitted_streams_can_be_loaded_and_axi_cannot(tmp_path):
         assert [one["rows"] for one in said["memories"]] == [64, 1, 6]
         assert read_emission(where).mapping == mapping
     with pytest.raises(ValueError, match=r"Ports must be 'streams' where .* not 'axis'"):
-        emit(network, tmp_path / "axis", mapping=mapping, ports="axis")
+        emit(network, tmp_path / "axis", mapping=mapping, ports="axis", generated=0)
     assert not (tmp_path / "axis").exists()
     with pytest.raises(ValueError, match="memory without contents"):
-        emit(network, tmp_path / "huge", mapping=writable(network, weights="huge"))
+        emit(network, tmp_path / "huge", mapping=writable(network, weights="huge"), generated=0)

@@ -32,7 +32,7 @@ def case(seed):
 def emitted(request, tmp_path_factory):
     network, given, mapping = case(request.param)
     directory = tmp_path_factory.mktemp("emitted")
-    path = emit(network, directory, mapping=mapping, samples=given, command="make it")
+    path = emit(network, directory, mapping=mapping, samples=given, command="make it", generated=0)
     return json.loads(path.read_text()), network, given, mapping, directory
 
 
@@ -43,6 +43,8 @@ def test_it_says_where_it_comes_from(emitted):
         "name": "random",
         "sha256": network.digest,
         "longest": network.longest,
+        "max_steps": network.longest,
+        "notes": dict(network.notes),
     }
     assert manifest["mapping"] == mapping.to_json()
     assert manifest["command"] == "make it"
@@ -146,7 +148,7 @@ def test_fields_tell_how_to_write_an_input(emitted):
 @pytest.mark.parametrize("seed", range(1))
 def test_ports_hold_after_a_reset_what_is_said(tmp_path, seed, ports):
     network, _, mapping = case(seed)
-    path = emit(network, tmp_path, mapping=mapping, ports=ports)
+    path = emit(network, tmp_path, mapping=mapping, ports=ports, generated=0)
     manifest = json.loads(path.read_text())
     said = {one["name"]: one["reset"] for one in manifest["ports"] if one["direction"] == "out"}
     assert {one["latency"] for one in manifest["ports"] if one["direction"] == "out"} == {1}
@@ -203,7 +205,7 @@ def test_outputs_follow_registers_alone(form):
 
 def test_axi_has_its_streams_registers_and_reset(tmp_path):
     network, given, mapping = case(1)
-    path = emit(network, tmp_path, mapping=mapping, samples=given, ports="axis")
+    path = emit(network, tmp_path, mapping=mapping, samples=given, ports="axis", generated=0)
     manifest = json.loads(path.read_text())
     assert manifest["interface"] == "axis"
     assert (manifest["clock"]["port"], manifest["reset"]["port"]) == ("aclk", "aresetn")

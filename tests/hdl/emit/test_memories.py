@@ -78,7 +78,7 @@ def written(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memories, "LARGE", 1)
         where = tmp_path_factory.mktemp("written")
-        emit(small(), where, samples=spikes_for(small()), memories="files", name="net")
+        emit(small(), where, samples=spikes_for(small()), memories="files", name="net", generated=0)
     return where
 
 
@@ -193,9 +193,9 @@ def test_choices_are_refused(tmp_path):
         to_verilog(component, "top", memories="beside")
     Fragment.get(component, None)  # which was made, and is not to be left unused
     with pytest.raises(ValueError, match="Memories must be one of 'auto', 'inline', 'files'"):
-        emit(small(), tmp_path, memories="beside")
+        emit(small(), tmp_path, memories="beside", generated=0)
     with pytest.raises(ValueError, match="Memories must be 'inline' in VHDL-2008, not 'files'"):
-        emit(small(), tmp_path, language="vhdl", memories="files")
+        emit(small(), tmp_path, language="vhdl", memories="files", generated=0)
     assert not list(tmp_path.iterdir())
 
 
@@ -309,13 +309,13 @@ def test_large_networks_have_files_by_themselves(tmp_path, monkeypatch, all_larg
     for bits, wanted in ((small().weight_bits, False), (small().weight_bits - 1, True)):
         monkeypatch.setattr(emission, "INLINE", bits)
         where = tmp_path / str(bits)
-        emit(small(), where)
+        emit(small(), where, generated=0)
         assert bool(list(where.glob("*.mem"))) == wanted
         command = json.loads((where / "manifest.json").read_text())["command"]
         assert f"memories={'files' if wanted else 'inline'!r}" in command
-    emit(small(), tmp_path / "inline", memories="inline")
+    emit(small(), tmp_path / "inline", memories="inline", generated=0)
     assert not list((tmp_path / "inline").glob("*.mem"))
-    emit(small(), tmp_path / "vhdl", language="vhdl")
+    emit(small(), tmp_path / "vhdl", language="vhdl", generated=0)
     assert not list((tmp_path / "vhdl").glob("*.mem"))
 
 
@@ -333,7 +333,7 @@ def test_what_is_large_takes_little_time(tmp_path):
         inputs, [type(hidden)("hidden", 512, hidden.neuron), out], grown, network.readouts
     )
     begin = process_time()
-    emit(network, tmp_path, mapping=Mapping.folded(network, 16), memories="files")
+    emit(network, tmp_path, mapping=Mapping.folded(network, 16), memories="files", generated=0)
     assert process_time() - begin < 30  # 2 Mbit; nearly a minute if the tools see them
     (path,) = tmp_path.glob("*hidden*synapses*.mem")
     rows = path.read_text().split()

@@ -63,7 +63,7 @@ SPIKES = np.array([[[1, 0, 1], [0, 1, 1], [1, 1, 0]], [[0, 1, 0], [1, 1, 1], [1,
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     directory = tmp_path_factory.mktemp("small")
-    spiker_hdl.emit(tiny(), directory, samples=SPIKES)
+    spiker_hdl.emit(tiny(), directory, samples=SPIKES, generated=0)
     return directory
 
 
@@ -74,7 +74,7 @@ def digits(tmp_path_factory):
     samples = find_samples(network, None, SAMPLES, steps=2)
     directory = tmp_path_factory.mktemp("digits")
     mapping = Mapping.folded(network, 1)
-    spiker_hdl.emit(network, directory, mapping=mapping, samples=samples.spikes)
+    spiker_hdl.emit(network, directory, mapping=mapping, samples=samples.spikes, generated=0)
     answers = spiker_hdl.run(network, samples.spikes)
     assert len(set(answers.classes.tolist())) >= 5
     assert answers.counts["hidden"].min() > 0

@@ -35,7 +35,7 @@ def spikes():
 @pytest.fixture(scope="module", params=["verilog", "vhdl"])
 def emitted(request, tmp_path_factory):
     where = tmp_path_factory.mktemp("emitted")
-    emit(make_network(), where, language=request.param, samples=spikes(), period=8)
+    emit(make_network(), where, language=request.param, samples=spikes(), period=8, generated=0)
     return where, request.param
 
 
@@ -62,7 +62,7 @@ def lint(directory):
 )
 def test_lint_of_shipped_networks_is_clean(name, ports, tmp_path):
     tool("verilator")
-    emit(load(ROOT / "networks" / f"{name}.spiker"), tmp_path, ports=ports)
+    emit(load(ROOT / "networks" / f"{name}.spiker"), tmp_path, ports=ports, generated=0)
     assert lint(tmp_path) == ""
 
 
@@ -70,7 +70,7 @@ def check_lint(seed, where):
     random = Random(seed)
     network = random_network(random, names=ODD_NAMES if seed % 2 else None)
     mapping = random_mapping(network, random)
-    emit(network, where, mapping=mapping, ports=random.choice(["streams", "axis"]))
+    emit(network, where, mapping=mapping, ports=random.choice(["streams", "axis"]), generated=0)
     assert lint(where) == "", seed
 
 
@@ -250,7 +250,7 @@ def test_clocks(emitted, tmp_path):
         assert "create_clock -name clk -period 8.000 [get_ports {clk}]" in text
         assert "at 125 MHz" in text
     assert json.loads((where / "manifest.json").read_text())["clock"]["period in ns"] == 8
-    emit(make_network(), tmp_path, ports="axis")
+    emit(make_network(), tmp_path, ports="axis", generated=0)
     text = (tmp_path / "little.xdc").read_text()
     assert "create_clock -name aclk -period 10.000 [get_ports {aclk}]" in text
 
@@ -268,13 +268,13 @@ def test_clocks(emitted, tmp_path):
 )
 def test_bad_periods(tmp_path, period, error, message):
     with pytest.raises(error, match=re.escape(message)):
-        emit(make_network(), tmp_path / "made", period=period)
+        emit(make_network(), tmp_path / "made", period=period, generated=0)
     assert not (tmp_path / "made").exists()
 
 
 def test_bad_ports(tmp_path):
     with pytest.raises(ValueError, match="Ports must be one of 'streams', 'axis', not 'wishbone'"):
-        emit(make_network(), tmp_path / "made", ports="wishbone")
+        emit(make_network(), tmp_path / "made", ports="wishbone", generated=0)
     assert not (tmp_path / "made").exists()
 
 
@@ -345,7 +345,7 @@ def fusesoc(directory, *arguments):
 def test_fusesoc_simulates(ports, tmp_path):
     tool("iverilog")
     where = tmp_path / "cores"
-    emit(make_network(), where, samples=spikes(), ports=ports)
+    emit(make_network(), where, samples=spikes(), ports=ports, generated=0)
     done = fusesoc(where, "run", "--target=sim", "little")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS 3 samples" in done.stdout + done.stderr
@@ -355,7 +355,7 @@ def test_fusesoc_simulates(ports, tmp_path):
 def test_fusesoc_lints(tmp_path):
     tool("verilator")
     where = tmp_path / "cores"
-    emit(make_network(), where)
+    emit(make_network(), where, generated=0)
     done = fusesoc(where, "run", "--target=lint", "little")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "%Warning" not in done.stdout + done.stderr

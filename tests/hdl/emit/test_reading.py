@@ -32,8 +32,8 @@ def emitted(tmp_path_factory):
     """Directories of the same network with either kind of ports, and one in VHDL."""
     place = tmp_path_factory.mktemp("emitted")
     for ports in ("streams", "axis"):
-        emit(make_network(), place / ports, ports=ports, samples=spikes())
-    emit(make_network(), place / "vhdl", language="vhdl")
+        emit(make_network(), place / ports, ports=ports, samples=spikes(), generated=0)
+    emit(make_network(), place / "vhdl", language="vhdl", generated=0)
     return place
 
 
@@ -76,7 +76,7 @@ def test_what_was_emitted_is_read(seed, tmp_path):
     given = random_spikes(network, random, 3, (1, 6))
     mapping = random_mapping(network, random)
     ports = random.choice(["streams", "axis"])
-    emit(network, tmp_path, mapping=mapping, samples=given, ports=ports)
+    emit(network, tmp_path, mapping=mapping, samples=given, ports=ports, generated=0)
     found = read_emission(tmp_path)
     assert (found.network, found.mapping, found.samples) == (network, mapping, 3)
     assert found.top == "random"
@@ -106,7 +106,13 @@ def test_random_networks_from_their_directories(tmp_path):
         network = random_network(random, names=ODD_NAMES, neurons=(1, 16))
         given = random_spikes(network, random, 3, (1, 8))
         mapping = random_mapping(network, random)
-        emit(network, tmp_path / str(seed), mapping=mapping, ports=("streams", "axis")[seed % 2])
+        emit(
+            network,
+            tmp_path / str(seed),
+            mapping=mapping,
+            ports=("streams", "axis")[seed % 2],
+            generated=0,
+        )
         found = spiker_hdl.run(tmp_path / str(seed), given, engine="compiled")
         assert not spiker_hdl.run(network, given).differences(found)
         if seed % 2:
@@ -364,7 +370,7 @@ def vectors(request, tmp_path_factory):
     mapping = random_mapping(network, random)
     mapping = type(mapping).default(network, form=request.param, word=4)
     where = tmp_path_factory.mktemp("vectors")
-    emit(network, where, mapping=mapping, samples=draws)
+    emit(network, where, mapping=mapping, samples=draws, generated=0)
     path = where / "vectors" / "i.hex"
     return read_emission(where), path.read_bytes().splitlines(keepends=True), path
 

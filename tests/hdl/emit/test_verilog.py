@@ -38,7 +38,7 @@ def icarus():
 def original(tmp_path_factory):
     directory = tmp_path_factory.mktemp("original")
     network = small()
-    emit(network, directory, samples=spikes_for(network))
+    emit(network, directory, samples=spikes_for(network), generated=0)
     return directory
 
 
@@ -97,7 +97,7 @@ def test_a_spike_changed_in_a_sample_fails(emitted, icarus):
 def test_another_network_than_was_expected_fails(tmp_path, icarus):
     given = spikes_for(small())
     expected = replace(spiker_hdl.run(small(leak=1), given), network=None)
-    emit(small(), tmp_path, samples=given, expected=expected)
+    emit(small(), tmp_path, samples=given, expected=expected, generated=0)
     assert fails(icarus, tmp_path).startswith("FAIL sample ")
 
 
@@ -106,7 +106,7 @@ def test_cycles_are_compared_where_nothing_stalls(tmp_path, icarus, arguments, p
     network, given = small(), spikes_for(small())
     expected = spiker_hdl.run(network, given, engine="amaranth")
     expected.cycles[3] += 1
-    emit(network, tmp_path, samples=given, expected=expected)
+    emit(network, tmp_path, samples=given, expected=expected, generated=0)
     if passes:
         assert icarus(tmp_path, *arguments)[0] == 0
     else:
@@ -158,7 +158,7 @@ def compare(seed, directory, icarus, cycles=True, most=40):
     if cycles:
         expected = spiker_hdl.run(network, given, engine="amaranth", mapping=mapping)
         assert not reference.differences(expected)
-    emit(network, directory, mapping=mapping, samples=given, expected=expected)
+    emit(network, directory, mapping=mapping, samples=given, expected=expected, generated=0)
     for arguments in [(), (f"+stalls={seed + 1}", "+back_to_back")]:
         assert icarus(directory, *arguments) == (0, "PASS 3 samples\n"), seed
 
@@ -209,7 +209,7 @@ def test_names_are_plain_and_distinct():
 
 def test_text_is_the_same_again_and_names_no_machine(original, tmp_path):
     network = small()
-    emit(network, tmp_path / "again", samples=spikes_for(network))
+    emit(network, tmp_path / "again", samples=spikes_for(network), generated=0)
     for path in (tmp_path / "again").rglob("*"):
         if path.is_file():
             held = path.read_bytes()
@@ -347,7 +347,7 @@ def test_plain_names_of_a_whole_accelerator_read_back():
 )
 def test_bad_arguments_write_nothing(tmp_path, changes, error, message):
     with pytest.raises(error, match=re.escape(message)):
-        emit(small(), tmp_path / "made", **changes)
+        emit(small(), tmp_path / "made", **changes, generated=0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -355,9 +355,9 @@ def test_a_result_of_other_samples_is_refused(tmp_path):
     network = small()
     other = spiker_hdl.run(network, spikes_for(network, samples=5))
     with pytest.raises(ValueError, match="must be of the samples given"):
-        emit(network, tmp_path / "made", samples=spikes_for(network), expected=other)
+        emit(network, tmp_path / "made", samples=spikes_for(network), expected=other, generated=0)
     with pytest.raises(ValueError, match="Samples must be given"):
-        emit(network, tmp_path / "made", expected=other)
+        emit(network, tmp_path / "made", expected=other, generated=0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -368,17 +368,17 @@ def test_a_result_of_another_network_is_refused(tmp_path, engine):
         pytest.skip("Verilator must be installed")
     other = spiker_hdl.run(small(leak=1), given, engine=engine)
     with pytest.raises(ValueError, match="Expected result must be of the network that is emitted"):
-        emit(small(), tmp_path / "made", samples=given, expected=other)
+        emit(small(), tmp_path / "made", samples=given, expected=other, generated=0)
     assert list(tmp_path.iterdir()) == []
     same = spiker_hdl.run(small(), given, engine=engine)
-    emit(small(), tmp_path / "made", samples=given, expected=same)
+    emit(small(), tmp_path / "made", samples=given, expected=same, generated=0)
 
 
 @pytest.mark.parametrize("where", ["file", "file/below", "file/below/deep", "/proc/1/made"])
 def test_a_directory_that_cannot_be_written_is_refused(tmp_path, where):
     (tmp_path / "file").write_text("here")
     with pytest.raises(OSError, match="Directory must be one that can be written, not '"):
-        emit(small(), tmp_path / where)
+        emit(small(), tmp_path / where, generated=0)
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "here"
 
@@ -389,7 +389,7 @@ def test_a_write_that_fails_leaves_no_trace(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left on device"):
-        emit(small(), tmp_path / "deep" / "made")
+        emit(small(), tmp_path / "deep" / "made", generated=0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -400,12 +400,12 @@ def test_what_was_there_stays_when_a_write_fails(emitted, monkeypatch):
     before = {path: path.read_bytes() for path in emitted.rglob("*") if path.is_file()}
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left on device"):
-        emit(small(leak=1), emitted)
+        emit(small(leak=1), emitted, generated=0)
     assert before == {path: path.read_bytes() for path in emitted.rglob("*") if path.is_file()}
 
 
 def test_a_directory_of_an_emission_has_that_alone(tmp_path):
-    emit(small(), tmp_path)
+    emit(small(), tmp_path, generated=0)
     assert sorted(one.name for one in tmp_path.iterdir()) == [
         "Makefile",
         "README.txt",
@@ -441,7 +441,7 @@ def test_the_yosys_of_another_package_serves_too(emitted, icarus, monkeypatch):
     )
     assert find_yosys() == YOWASP
     before = (emitted / "small_net.v").read_text()
-    emit(small(), emitted, samples=spikes_for(small()))
+    emit(small(), emitted, samples=spikes_for(small()), generated=0)
     after = (emitted / "small_net.v").read_text()
     assert before.splitlines()[0] != after.splitlines()[0]
     assert icarus(emitted) == (0, "PASS 6 samples\n")
@@ -449,4 +449,6 @@ def test_the_yosys_of_another_package_serves_too(emitted, icarus, monkeypatch):
 
 def test_the_package_is_the_call(tmp_path):
     network = small()
-    assert spiker_hdl.emit(network, tmp_path, mapping=Mapping.folded(network, 4)).is_file()
+    assert spiker_hdl.emit(
+        network, tmp_path, mapping=Mapping.folded(network, 4), generated=0
+    ).is_file()

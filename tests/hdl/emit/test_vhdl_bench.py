@@ -36,7 +36,7 @@ def original(tmp_path_factory):
     directory = tmp_path_factory.mktemp("original")
     network, given = small(), spikes_for(small())
     expected = spiker_hdl.run(network, given, engine="amaranth")
-    emit(network, directory, language="vhdl", samples=given, expected=expected)
+    emit(network, directory, language="vhdl", samples=given, expected=expected, generated=0)
     return directory
 
 
@@ -63,7 +63,7 @@ def test_passes(emitted, ghdl, arguments):
 @pytest.mark.parametrize("name", ["work", "ieee", "rising_edge", "Entity"])
 def test_any_name_of_a_network_will_do(tmp_path, ghdl, name):
     network = small(name=name)
-    emit(network, tmp_path, language="vhdl", samples=spikes_for(network, 1, 2))
+    emit(network, tmp_path, language="vhdl", samples=spikes_for(network, 1, 2), generated=0)
     assert ghdl(tmp_path) == (0, "PASS 1 samples\n")
 
 
@@ -182,7 +182,7 @@ def test_one_result_too_many_fails(emitted, ghdl):
 def test_a_number_below_zero_is_printed_as_such(tmp_path, ghdl):
     network = load(NETWORKS / "digits.spiker")
     given = random_spikes(network, Random(1), 1, 4)
-    emit(network, tmp_path, language="vhdl", samples=given)
+    emit(network, tmp_path, language="vhdl", samples=given, generated=0)
     scores = [
         int(score)
         for score in next(iter(spiker_hdl.run(network, given).answers.values())).scores[0]
@@ -209,7 +209,7 @@ def compare(seed, directory, ghdl, samples=3):
     given = random_spikes(network, random, samples, (1, 10))
     mapping = random_mapping(network, random)
     expected = spiker_hdl.run(network, given)
-    emit(network, directory, language="vhdl", mapping=mapping, samples=given)
+    emit(network, directory, language="vhdl", mapping=mapping, samples=given, generated=0)
     for arguments in [(), (f"-gstalls={seed + 1}", "-gback_to_back=true")]:
         assert ghdl(directory, *arguments) == (0, f"PASS {samples} samples\n"), seed
     return liveness(network, expected, given)
@@ -243,9 +243,18 @@ def test_mnist_is_emitted_in_time_and_classifies_images(data_file, tmp_path, ghd
     spikes = encoders.ENCODERS[network.note["encoder"]](images, steps)
     expected = spiker_hdl.run(network, spikes)
     start = process_time()
-    emit(network, tmp_path / "first", language="vhdl", samples=spikes, expected=expected)
+    emit(
+        network, tmp_path / "first", language="vhdl", samples=spikes, expected=expected, generated=0
+    )
     assert process_time() - start <= 5
-    emit(network, tmp_path / "second", language="vhdl", samples=spikes, expected=expected)
+    emit(
+        network,
+        tmp_path / "second",
+        language="vhdl",
+        samples=spikes,
+        expected=expected,
+        generated=0,
+    )
     found = [
         {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
         for place in (tmp_path / "first", tmp_path / "second")
@@ -260,7 +269,9 @@ def test_mnist_is_emitted_in_time_and_classifies_images(data_file, tmp_path, ghd
 def test_text_is_the_same_again_and_names_no_directory(original, tmp_path):
     network, given = small(), spikes_for(small())
     expected = spiker_hdl.run(network, given, engine="amaranth")
-    emit(network, tmp_path / "again", language="vhdl", samples=given, expected=expected)
+    emit(
+        network, tmp_path / "again", language="vhdl", samples=given, expected=expected, generated=0
+    )
     for path in (tmp_path / "again").rglob("*"):
         if path.is_file():
             found = path.read_bytes()
@@ -275,7 +286,7 @@ def test_text_is_the_same_again_and_names_no_directory(original, tmp_path):
 def test_names_are_plain_and_distinct(tmp_path):
     network = random_network(Random(5), populations=(4, 4), inputs=(2, 2), names=ODD_NAMES)
     given = random_spikes(network, Random(5), 2, 3)
-    emit(network, tmp_path, language="vhdl", samples=given, name="odd")
+    emit(network, tmp_path, language="vhdl", samples=given, name="odd", generated=0)
     text = (tmp_path / "odd.vhd").read_text()
     assert "\\" not in text
     entities = re.findall(r"^entity (\w+) is", text, re.M)

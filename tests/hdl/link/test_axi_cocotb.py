@@ -102,7 +102,7 @@ def cocotb(emission, where, monkeypatch, seed, sent, **task):
 
 def check(network, given, mapping, where, monkeypatch, seed):
     """Emit, run under cocotb, and compare with the reference."""
-    emit(network, where, mapping=mapping, samples=given, ports="axis")
+    emit(network, where, mapping=mapping, samples=given, ports="axis", generated=0)
     emission = read_emission(where)
     sent = {prefix_of(one): packets(where, one, one.tdata) for one in emission.inputs}
     found = cocotb(emission, where, monkeypatch, seed, sent)
@@ -158,7 +158,7 @@ def broken_traffic(seed):
 def test_packets_that_are_no_samples(seed, tmp_path, monkeypatch):
     """Short, long, empty and wrong packets, with resets: the sample behind each is right."""
     network, mapping, dut, sent = broken_traffic(seed)
-    emit(network, tmp_path, mapping=mapping, ports="axis")
+    emit(network, tmp_path, mapping=mapping, ports="axis", generated=0)
     emission = read_emission(tmp_path)
     prefixes = {one.node: (prefix_of(one), one.tdata // 8) for one in emission.inputs}
 
