@@ -152,7 +152,9 @@ def targets(folder):
     networks.append((ROOT / "tests/golden/random_1.spiker").read_bytes())
 
     emission = folder / "emission"
-    emit(little, emission, language="verilog", samples=emitted.spikes_for(little, 2, 3))
+    emit(
+        little, emission, language="verilog", samples=emitted.spikes_for(little, 2, 3), generated=0
+    )
     emission = contents(emission)
     listing = json.dumps({"files": {"a": "0" * 64, "b/c.v": "1" * 64}}).encode()
 

@@ -72,7 +72,9 @@ class _Target:
         highs = {one.name: one.high for one in network.inputs}
         for projector in core.projectors:
             if projector.source in highs:
-                weights = projector.weights.astype(float) * highs[projector.source]
+                weights = (
+                    projector.weights.astype(float) * highs[projector.source] * 2.0**projector.shift
+                )
                 weights = np.diag(weights) if projector.lone else weights
                 self.matrices[projector.source] = weights
         if not self.matrices:

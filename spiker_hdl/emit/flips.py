@@ -112,7 +112,7 @@ def _weight_flip(one: Projection, place: int, bit: int, width: int) -> Flip:
         if synapses.kind != "sparse"
         else int(synapses.matrix()[neuron, source])
     )
-    change = _turned(value, bit, width, True) << getattr(one, "shift", 0)
+    change = _turned(value, bit, width, True) << one.shift
     return Flip(one.target, neuron, one, source, "", change)
 
 
@@ -367,7 +367,9 @@ class _Run:
         neurons = np.array([one.neuron for one in self.flips])
         if projector.lone:
             return projector(events)
-        return (events[rows, neurons][:, None] * projector.weights[neurons]).astype(np.int64)
+        return (events[rows, neurons][:, None] * projector.weights[neurons]).astype(
+            np.int64
+        ) << projector.shift
 
     def _add(self, current: np.ndarray, t: int) -> None:
         """Add what flipped bits of weights are worth in a step."""

@@ -82,7 +82,7 @@ def breaches(axis: bool) -> dict[str, str]:
     if axis:
         return {
             "packet that ends inside a step": (
-                "nothing fires in the rest of the step; `fault`, register `error` bit `partial`"
+                "nothing fires in the rest of the step; `fault`, and `error.partial`"
             ),
             "packet of more than max_steps steps": (
                 "the excess is dropped; `fault`, `error.long`; never does `steps` wrap"

@@ -198,7 +198,7 @@ def test_two_emissions_into_one_directory_leave_the_second(tmp_path):
     made(out / "ice40", {"second.v": "1", "Makefile": "2"}, NETLIST)
     (out / "ice40" / "obj").mkdir()
     (out / "ice40" / "obj" / "sim").write_text("made there")
-    emit(make_network(), out, name="second", memories="inline")
+    emit(make_network(), out, name="second", memories="inline", generated=0)
     assert set(tree(out)) == {*held["files"], "manifest.json"}
     (out / "second.v").write_text("mine")
     with pytest.raises(ValueError, match=r"holds second\.v, which was altered: name another"):

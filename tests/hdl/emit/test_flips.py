@@ -19,7 +19,7 @@ def altered(network, flip):
         n = projections.index(flip.projection)
         synapses = flip.projection.synapses
         matrix = np.array(synapses.matrix())
-        matrix[flip.neuron, flip.source] += flip.change >> getattr(flip.projection, "shift", 0)
+        matrix[flip.neuron, flip.source] += flip.change >> flip.projection.shift
         if synapses.kind == "one_to_one":
             synapses = OneToOne(np.diagonal(matrix))
         else:

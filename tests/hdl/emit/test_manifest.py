@@ -5,20 +5,26 @@
 import hashlib
 import json
 import re
+import shutil
+from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 from amaranth import Value
 from amaranth.sim import Simulator
+from manifest_bench import ManifestBench
+from small import make_network
 
 import spiker_hdl
 from networks import ODD_NAMES, random_mapping, random_network, random_spikes
 from spiker_hdl.emit import emit
 from spiker_hdl.emit.fields import Field, pack
 from spiker_hdl.link.axi import AxiAccelerator
-from spiker_hdl.link.registers import mapping_digest, registers_json
+from spiker_hdl.link.registers import mapping_digest, register, registers_json
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
+from spiker_hdl.simulate.beats import payloads, unpack
 
 
 def case(seed):
@@ -231,3 +237,88 @@ def test_what_does_not_fit_its_field_is_refused(value):
     with pytest.raises(ValueError, match=f"Expected cycles must be in -4..3, not {value}"):
         pack(fields, {("cycles",): [value]})
     assert pack(fields, {("cycles",): [-4]}) == 0b1000000
+
+
+# -- a bench of it alone -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 3, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 5))])
+def test_a_bench_can_be_written_from_it_alone(seed, tmp_path):
+    if not shutil.which("iverilog"):
+        pytest.skip("iverilog must be installed")
+    random = Random(seed)
+    network = random_network(random, neurons=(1, 8), held=0.3)
+    given = random_spikes(network, random, 3, (1, 5))
+    emit(network, tmp_path, mapping=random_mapping(network, random), generated=0)
+    bench = ManifestBench(tmp_path)
+    assert bench.manifest["network"]["max_steps"] >= 5
+    found = bench.run({name: [np.asarray(one) for one in each] for name, each in given.items()}, 3)
+    wanted = spiker_hdl.run(network, given)
+    assert len(found) == 3
+    for n, result in enumerate(found):
+        for one in bench.result["readouts"]:
+            answer, stem = wanted.answers[one["name"]], one["field"]
+            assert result[f"{stem}.scores"] == answer.scores[n].tolist()
+            assert result[f"{stem}.winner"] == answer.classes[n]
+            scores = result[f"{stem}.scores"]
+            if one["kind"] != "first":  # as the manifest says of ties
+                assert result[f"{stem}.winner"] == scores.index(max(scores))
+            assert result[f"{stem}.steps"] == wanted.steps[n]
+            assert result[f"{stem}.answer"] == result[f"{stem}.last"] == 1
+        for one in bench.result["counts"]:
+            assert result[one["field"]] == wanted.counts[one["name"]][n]
+
+
+@pytest.mark.parametrize("ports", ["streams", "axis"])
+def test_nothing_is_left_to_guess(ports, tmp_path):
+    network = replace(make_network(), longest=9)
+    emit(network, tmp_path, ports=ports, generated=2)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["network"]["max_steps"] == 9
+    assert manifest["network"]["notes"] == {"data": "digits", "encoder": "rate", "steps": "3"}
+    result = manifest["streams"]["m_axis" if ports == "axis" else "o"]
+    said = {name.split(".")[-1] for name in result["meaning"]} | {"*"}
+    parts = {field["name"].split(".")[-1] for field in result["fields"]}
+    assert {"winner", "scores", "steps", "answer", "last", "cycles"} <= parts & said
+    assert parts - {"hidden", "output"} <= said
+    assert "lowest" in result["meaning"]["winner"]
+    assert all(one["scores"] for one in result["readouts"])
+    assert {"bits", "arrays", "channels", "words"} <= set(manifest["packing"])
+    assert any("max_steps" in name for name in manifest["breaches"])
+    said = set(re.findall(r"`error\.(\w+)`", str(manifest["breaches"])))
+    assert said == ({bit.name for bit in register("error").bits} if ports == "axis" else set())
+
+
+def test_too_many_steps_and_no_framing_do_what_is_said(tmp_path):
+    """Of plain streams: results wrap, and `last` inside a step is as if it were not there."""
+    network = replace(make_network(size=8), longest=3)
+    dut = Accelerator(network, Mapping.default(network, word=4))
+    whole = payloads(dut, network.inputs[0], np.ones((4, 8), dtype=int))
+    right = payloads(dut, network.inputs[0], np.ones((2, 8), dtype=int))
+    found = []
+
+    async def bench(ctx):
+        ctx.set(dut.o.ready, 1)
+        last = 1 << Value.cast(dut.i.payload).shape().width - 1
+        for beat in [*whole, *right, right[0] | last, *right[1:]]:
+            ctx.set(dut.i.payload, beat)
+            ctx.set(dut.i.valid, 1)
+            taken = 0
+            while not taken:
+                _, _, taken, there, payload = await ctx.tick().sample(
+                    dut.i.ready, dut.o.valid, dut.o.payload.as_value()
+                )
+                found.extend([unpack(dut, payload)] if there else [])
+        ctx.set(dut.i.valid, 0)
+        for _ in range(100):
+            _, _, there, payload = await ctx.tick().sample(dut.o.valid, dut.o.payload.as_value())
+            found.extend([unpack(dut, payload)] if there else [])
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    wanted = spiker_hdl.run(network, np.ones((1, 2, 8), dtype=int))
+    assert [one["steps"] for one in found] == [0, 2, 2]
+    for one in found[1:]:
+        assert one["scores"]["output"] == wanted.scores[0].tolist()
