@@ -197,9 +197,9 @@ def check(made: Netlist, *, tool: str | None = None, arguments: tuple[str, ...] 
         )
     except OSError as error:
         raise NetlistError(f"make must be a command that runs: {error}") from None
-    passed = re.search(r"^PASS (\d+) samples$", done.stdout, re.MULTILINE)
+    passed = re.search(r"^PASS (\d+) samples(?: and (\d+))?", done.stdout, re.MULTILINE)
     if done.returncode == 0 and passed:
-        return int(passed[1])
+        return int(passed[1]) + int(passed[2] or 0)
     lines = (done.stdout + done.stderr).splitlines() or ["nothing was said"]
     told = [line for line in lines if line.startswith("FAIL")] or [
         line for line in lines if "rror" in line or "must" in line

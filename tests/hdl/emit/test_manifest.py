@@ -301,7 +301,7 @@ def test_too_many_steps_and_no_framing_do_what_is_said(tmp_path):
         ctx.set(dut.o.ready, 1)
         last = 1 << Value.cast(dut.i.payload).shape().width - 1
         for beat in [*whole, *right, right[0] | last, *right[1:]]:
-            ctx.set(dut.i.payload, beat)
+            ctx.set(dut.i.payload.as_value(), beat)
             ctx.set(dut.i.valid, 1)
             taken = 0
             while not taken:
