@@ -319,6 +319,7 @@ def test_recurrence_becomes_a_connection_with_a_delay_of_one():
 
 
 def test_what_snntorch_learns_is_learned():
+    torch.manual_seed(0)
     module = nn.Sequential(
         nn.Linear(4, 3),
         snntorch.Synaptic(alpha=torch.tensor([0.1, 1.5, 0.3]), beta=0.75, learn_alpha=True),

@@ -215,8 +215,9 @@ def compare(seed, directory, ghdl, samples=3):
     return liveness(network, expected, given)
 
 
-def test_a_random_network_passes(tmp_path, ghdl):
-    compare(1, tmp_path, ghdl)
+@pytest.mark.parametrize("seed", [1, 201, 221])  # the last two of shifts and groups
+def test_a_random_network_passes(seed, tmp_path, ghdl):
+    compare(seed, tmp_path, ghdl)
 
 
 @pytest.mark.slow
