@@ -151,6 +151,7 @@ def _network(
     module: nn.Module, example: Any, readout: str | None, groups: int | None, output: str | None,
     values: tuple[int, int], input_scale: float, name: str, unrolled: int,
 ) -> tuple[SpikingNetwork, ImportReport]:  # fmt: skip
+    Input("input", 1, *values)  # checks them
     neurons = neurons_of(module)
     levels = Levels(values[0] * input_scale, values[1] * input_scale, values[1] - values[0] + 1)
     trace = follow(module, neurons, example, levels)

@@ -32,7 +32,6 @@ from .snntorch_flow import (
     is_quantized,
     name_of,
     plain_of,
-    replaced,
     swapped,
     traced,
     where,
@@ -40,10 +39,10 @@ from .snntorch_flow import (
 from .snntorch_places import MisplacedError, moved_in_each_sample, part_of_input, same_rows
 from .snntorch_state import left_over
 from .snntorch_tape import Tape
+from .snntorch_writing import EXACT, argument, assigned, check_whole, encoded, written
 
 __all__ = ["Tracer"]
 
-EXACT = {torch.bfloat16, torch.float16, torch.float32, torch.float64}
 IN_PLACE = {"iadd", "isub", "imul", "itruediv"}
 
 
@@ -100,7 +99,7 @@ class Tracer:
         self._set(given, raw=torch.arange(zeros.numel()).reshape(zeros.shape))
         self.tape.leaf(given, Source(INPUT, "spikes", None), zeros.shape)
         self.trace.example = (example, *more)
-        more = tuple(self._argument(n, one) for n, one in enumerate(more, 2))
+        more = tuple(argument(self, n, one) for n, one in enumerate(more, 2))
         training = {one: one.training for one in module.modules()}
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
@@ -161,51 +160,6 @@ class Tracer:
         one.input, one.version = self.source, plain_of(one)._version
         return one
 
-    def _argument(self, n: int, value: Any) -> Any:
-        """Return what forward takes beside its input: states that are zero, and nothing else."""
-        if not isinstance(value, torch.Tensor) or value.ndim < 2 or not value.is_floating_point():
-            return value
-        reason = f"argument {n} of forward, which only neurons may take as their state,"
-        return self._set(torch.zeros_like(value).as_subclass(Traced), broken=reason)
-
-    def _check_whole(self, one: Traced) -> None:
-        """See to it that a tensor is still what is known of it."""
-        if one.encoder is not None:
-            self._cut(one)
-        if one.raw is not None and one.input is not self.source:
-            raise TraceError(
-                f"{where()}: the input must be taken as it is or encoded once, not both"
-            )
-        if one.version != plain_of(one)._version:
-            reason = f"{where()}: writing into a part of a tensor"
-            self._set(one, broken=one.broken or reason, seen=one.seen)
-
-    def _cut(self, one: Traced) -> None:
-        """Let the input be what an encoder puts out."""
-        if self.trace.encoder is not None or INPUT in self.trace.shapes:
-            raise TraceError(
-                f"{one.encoder.line}: the input must be taken as it is or encoded once, not both"
-            )
-        self.trace.encoder = one.encoder
-        self.levels = Levels(one.encoder.low, one.encoder.high, 2 - one.encoder.low)
-        self.source = plain_of(one).zero_()
-        self._set(one, raw=torch.arange(one.numel()).reshape(one.shape), seen=one.seen)
-
-    def _encoded(self, encoder: Encoder, func, operands, args, kwargs) -> Any:
-        """Compute a part of an encoder."""
-        for one in operands:
-            ours = one.encoder is encoder
-            if not ours and (one.raw is None or one.pending or one.broken):
-                raise TraceError(
-                    f"{encoder.line}: {encoder.name} must encode the input, not what was made of it"
-                )
-        # Zeros are no sample that every encoder takes.
-        half = {id(one): plain_of(one) for one in operands if one.encoder is not None}
-        half |= {id(one): torch.full_like(plain_of(one), 0.5) for one in operands
-                 if one.encoder is None}  # fmt: skip
-        plain = func(*replaced(args, half), **replaced(kwargs, half))
-        return self._make(plain, operands, encoder=encoder, biased=False, offsets=frozenset())
-
     def _make(self, plain: Any, like: Sequence[Traced], **given: Any) -> Any:
         if isinstance(plain, tuple | list):
             return alike(plain, [self._make(one, like, **given) for one in plain])
@@ -234,9 +188,9 @@ class Tracer:
         operands = list(traced((args, kwargs)))
         if (encoder := running_encoder(self.encoder)) is not None:
             self.encoder = encoder
-            return self._encoded(encoder, func, operands, args, kwargs)
+            return encoded(self, encoder, func, operands, args, kwargs)
         for one in operands:
-            self._check_whole(one)
+            check_whole(self, one)
         if name in BRANCHING:
             raise TraceError(
                 f"{where()}: what is done must not depend on spikes or potentials, of which "
@@ -258,7 +212,7 @@ class Tracer:
                 reason = f"{where()}: writing into a tensor"
                 self._set(target, broken=reason, seen=seen | getattr(target, "seen", frozenset()))
             return plain
-        result = self._assigned(name, args, plain)
+        result = assigned(self, name, args, plain)
         if result is None:
             result = acted(self, func, name, args, kwargs, plain)
         if result is None:
@@ -273,41 +227,12 @@ class Tracer:
             reason = next((one.broken for one in operands if one.broken), reason)
             result = self._make(plain, operands, broken=reason)
         if in_place and isinstance(target, torch.Tensor) and isinstance(result, Traced):
-            return self._written(target, result)
+            return written(self, target, result)
         return result
-
-    def _assigned(self, name: str, args: tuple, plain: Any) -> Any:
-        """Return what a tensor becomes that others are written over."""
-        if name in {"zero_", "fill_"} and not any(isinstance(one, Traced) for one in args[1:]):
-            return self._make(plain, [], terms=())
-        given = args[1] if name == "copy_" and len(args) > 1 else None
-        if not isinstance(given, Traced) or given.shape != plain.shape or plain.dtype not in EXACT:
-            return None
-        return self._make(
-            plain, [given], terms=given.terms, raw=given.raw, broken=given.broken,
-            pending=given.pending, gain=given.gain,
-        )  # fmt: skip
-
-    def _written(self, target: Any, result: Traced) -> Traced:
-        """Let a tensor be what was written into it."""
-        whole = target._base if target._is_view() else None
-        if not isinstance(target, Traced):
-            target.__class__ = Traced
-        values = plain_of(target)
-        if values.data_ptr() != result.data_ptr():
-            values.copy_(plain_of(result))
-        vars(target).clear()
-        vars(target).update(vars(result))
-        target.version = values._version
-        if whole is not None and whole is not target:
-            whole.__class__ = Traced
-            reason = f"{where()}: writing into a part of a tensor"
-            self._set(whole, broken=reason, seen=result.seen)
-        return target
 
     def terms(self, one: Traced) -> tuple[Term, ...] | None:
         """Return the terms of a tensor; None where it is not linear in its sources."""
-        self._check_whole(one)
+        check_whole(self, one)
         if one.raw is None:
             return one.terms
         try:

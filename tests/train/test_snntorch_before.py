@@ -287,6 +287,8 @@ def test_encoders_are_cut_there_and_noted(what):
         note = next(one for one in report.notes if one.startswith("input: the spikes that "))
         assert f"{name} (test_snntorch_before.py:" in note
         assert words in note
+        scaled = any(one.startswith("samples are scaled or shifted") for one in report.notes)
+        assert scaled == (what == "imported")
         assert "encoder '" in note
         assert (net.inputs[0].size, net.inputs[0].low) == (64, values[0])
         assert torch.equal(net.connections[0].weights, module.fc.weight)
