@@ -16,6 +16,12 @@ snntorch = pytest.importorskip("snntorch")
 NEURONS = "Leaky, Lapicque, Synaptic, RLeaky, RSynaptic, Alpha, LeakyParallel"
 
 
+@pytest.fixture(autouse=True)
+def drawn_alike():
+    """Draw the same weights in whatever order tests run: of others, some could never fire."""
+    torch.manual_seed(1)
+
+
 def leaky(beta=0.9, **more):
     return snntorch.Leaky(beta=beta, init_hidden=False, **more)
 
