@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,16 +69,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=100_000, help="files to damage")
     parser.add_argument("--start", type=int, default=0, help="number of the first")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     parser.add_argument("--output", type=Path, default=RESULTS, help="JSON file to write")
     given = parser.parse_args()
     faults, outcomes, parts = [], Counter(), []
-    for start in range(given.start, given.start + given.count, PART):
-        found = run(start, min(PART, given.start + given.count - start))
-        parts.append(found)
-        faults += found["faults"]
-        for name, what, times in found["outcomes"]:
-            outcomes[name, what] += times
-        print(f"{start + found['count']:,} files, {len(faults)} faults", flush=True)
+    starts = range(given.start, given.start + given.count, PART)
+    counts = [min(PART, given.start + given.count - start) for start in starts]
+    with ThreadPoolExecutor(given.jobs) as pool:
+        for found in pool.map(run, starts, counts):
+            parts.append(found)
+            faults += found["faults"]
+            for name, what, times in found["outcomes"]:
+                outcomes[name, what] += times
+            done = sum(one["count"] for one in parts)
+            print(f"{done:,} files, {len(faults)} faults", flush=True)
     report = {
         "files": sum(one["count"] for one in parts),
         "first": given.start,
