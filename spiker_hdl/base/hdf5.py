@@ -27,7 +27,7 @@ WORKER = Path(__file__).with_name("hdf5_worker.py")
 SECONDS = 1.0
 """Of computing for a file of no size; a second for each 10 MB is added."""
 
-_STARTING = 60.0
+_STARTING, _WAITING = 60.0, 10.0
 _PER_BYTE = 1e-7
 _FLOOR, _RATIO = 2**28, 64
 
@@ -63,7 +63,7 @@ class _Worker:
         """Return what a file holds; raise :exc:`StoppedError` where the process ends."""
         self.requests += 1
         # It has its own limit of computing time; this is for when it gets none to compute in.
-        with self._within(10 * request["seconds"] + 10):
+        with self._within(10 * request["seconds"] + _WAITING):
             try:
                 self._in.write(json.dumps(request).encode() + b"\n")
                 self._in.flush()
