@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from spiker_hdl.model import Decay, Neuron
+from spiker_hdl.model.check import number_array, shown
 from spiker_hdl.model.neuron import check_declared
 
 from .tensors import RealDecay, Surrogate, through
@@ -119,9 +120,9 @@ class Cell(nn.Module):
             value = value.factor
         real = _number(what, value)
         if role == "decay" and not bool(((real >= 0) & (real <= 1)).all()):
-            raise ValueError(f"{what} factor must be in 0..1, not {value!r}")
+            raise ValueError(f"{what} factor must be in 0..1, not {shown(value)}")
         if role == "scaled setting" and real.ndim:
-            raise ValueError(f"{what} must be one number, not {value!r}")
+            raise ValueError(f"{what} must be one number, not {shown(value)}")
         self.register_buffer(f"real_{name}", real)
 
     def _unit(self) -> float:
@@ -284,15 +285,12 @@ class IntegerCell(nn.Module):
 
 
 def _number(what: str, value: Any) -> torch.Tensor:
-    try:
-        real = torch.as_tensor(np.asarray(value, dtype=float))
-    except (TypeError, ValueError):
-        raise TypeError(f"{what} must be a number or an array of them, not {value!r}") from None
+    real = torch.from_numpy(np.array(number_array(what, value, np.float64)))
     if real.ndim > 1 or not real.numel():
         raise ValueError(f"{what} must be one number or one per neuron, not {tuple(real.shape)}")
     if not bool(torch.isfinite(real).all()):
-        raise ValueError(f"{what} must be finite, not {value!r}")
-    return real.clone()
+        raise ValueError(f"{what} must be finite, not {shown(value)}")
+    return real
 
 
 def _integers(values: np.ndarray) -> int | tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.model import Network, Result, reference
+from spiker_hdl.model.check import integer_array
 
 from .network import SpikingNetwork, check_network
 
@@ -169,13 +170,11 @@ def compare(
     real = net.run(spikes, record=spiking)
     fixed = reference.run(network, spikes, record=spiking)
     if labels is not None:
-        labels = np.asarray(labels)
+        labels = integer_array("Labels", labels)
         if labels.shape != real.classes.shape:
             raise ValueError(
                 f"Labels must be one a sample, {real.classes.shape}, not {labels.shape}"
             )
-        if labels.dtype.kind not in "iu":
-            raise TypeError(f"Labels must be integers, not {labels.dtype}")
         if labels.min() < 0 or labels.max() >= real.scores.shape[1]:
             off = labels.min() if labels.min() < 0 else labels.max()
             raise ValueError(f"Labels must be in 0..{real.scores.shape[1] - 1}, not {off}")

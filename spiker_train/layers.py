@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from spiker_hdl.model import Dense, Input, Neuron, OneToOne, Projection, Sparse, Synapses
+from spiker_hdl.model.check import number_array, shown
 
 from .cell import Cell, IntegerCell
 from .rounding import rounded
@@ -41,10 +42,9 @@ class Layer(nn.Module):
         if isinstance(cell, Neuron):
             cell = IntegerCell(cell, scale=1.0)
         if not isinstance(cell, Cell | IntegerCell):
-            raise TypeError(f"Cell of layer {name!r} must be a Cell or a Neuron, not {cell!r}")
-        self.name = name
-        self.shape = shape
-        self.size = Input(name, shape).size  # checks both
+            raise TypeError(f"Cell of layer {name!r} must be a Cell or a Neuron, not {shown(cell)}")
+        plan = Input(name, shape)  # checks both
+        self.name, self.shape, self.size = plan.name, plan.shape, plan.size
         self.cell = cell
         for count in cell.sizes - {self.size}:
             raise ValueError(
@@ -103,17 +103,21 @@ class Connection(nn.Module):
         super().__init__()
         plan = Projection(source, target, np.zeros((1, 1), dtype=np.int64), delay, name=name)
         self.name = plan.name
-        self.source, self.target, self.delay, self.kind = source, target, delay, kind
+        self.source, self.target, self.delay = plan.source, plan.target, plan.delay
+        self.kind = kind
         if kind not in {"dense", "one_to_one", "sparse"}:
             raise ValueError(
-                f"Connection kind must be one of 'dense', 'one_to_one', 'sparse', not {kind!r}"
+                f"Connection kind must be one of 'dense', 'one_to_one', 'sparse', not {shown(kind)}"
             )
         if weights is not None:
             weights = _real(f"Weights of {self.name!r}", weights)
         if kind == "sparse":
             if mask is None and weights is None:
                 raise ValueError(f"Connection {self.name!r}: sparse must have a mask or weights")
-            given = weights != 0 if mask is None else torch.as_tensor(np.asarray(mask, dtype=bool))
+            if mask is None:
+                given = weights != 0
+            else:
+                given = torch.from_numpy(number_array(f"Mask of {self.name!r}", mask) != 0)
             self.register_buffer("mask", given)
         elif mask is not None:
             raise ValueError(
@@ -188,12 +192,8 @@ def check_finite(layers: Iterable[Layer], connections: Iterable[Connection]) -> 
 
 
 def _real(what: str, value: Any) -> torch.Tensor:
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu()
-    try:
-        real = torch.as_tensor(np.asarray(value, dtype=float)).float()
-    except (TypeError, ValueError):
-        raise TypeError(f"{what} must be numbers, not {value!r}") from None
+    # A copy, which is the network's own.
+    real = torch.from_numpy(np.array(number_array(what, value, np.float64))).float()
     _check_finite(what, real)
     return real
 

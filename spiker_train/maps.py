@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from spiker_hdl.model.check import frozen_integers
+
 from .matrices import Entries, real
 
 __all__ = [
@@ -192,7 +194,7 @@ class Select(LinearMap):
     places: Any
 
     def __post_init__(self) -> None:
-        self.places = np.array(self.places, dtype=np.int64)
+        self.places = frozen_integers(f"Places of {self}", self.places)
 
     def reach(self, shape: Shape, before: str) -> Shape:
         if self.places.size and not -1 <= int(self.places.min()) <= int(self.places.max()) < prod(

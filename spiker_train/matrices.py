@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from spiker_hdl.model.check import number_array
+
 __all__ = ["PAIRS", "Entries", "real"]
 
 PRODUCTS = 2**24
@@ -30,10 +32,7 @@ def real(what: str, value: Any, shape: int | tuple[int, ...] | None = None) -> n
     ValueError
         If one is not finite, or the shape is another.
     """
-    try:
-        found = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"{what} must be numbers, not {value!r}") from None
+    found = np.array(number_array(what, value, np.float64))
     if not np.isfinite(found).all():
         raise ValueError(f"{what} must be finite, not {found[~np.isfinite(found)][0]}")
     if isinstance(shape, int):

@@ -28,6 +28,7 @@ from spiker_hdl.model import (
     Synapses,
     stimulus,
 )
+from spiker_hdl.model.check import check_int, number_array, plain, shown
 
 from .cell import Cell
 from .layers import Connection, Layer
@@ -224,7 +225,7 @@ class SpikingNetwork(nn.Module):
         device = self.like().device
         found, frames = {}, set()
         for one in self.inputs:
-            value = torch.as_tensor(spikes[one.name], device=device)
+            value = _tensor(f"Spikes of input {one.name!r}", spikes[one.name], device)
             if value.ndim != 3 or value.shape[2] != one.size or 0 in value.shape:
                 raise ValueError(
                     f"Spikes of input {one.name!r} must have the shape (samples, steps, "
@@ -313,6 +314,14 @@ def _exact_products() -> Iterator[None]:
             torch.set_float32_matmul_precision(before)
 
 
+def _tensor(what: str, value: Any, device: torch.device) -> torch.Tensor:
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    array = number_array(what, value)
+    # PyTorch warns of an array that it could write to and may not.
+    return torch.as_tensor(array if array.flags.writeable else array.copy(), device=device)
+
+
 def chain_sizes(sizes: str | Sequence[int]) -> list[int]:
     """Return the sizes that ``"784-128-10"``, or a sequence, says.
 
@@ -326,9 +335,10 @@ def chain_sizes(sizes: str | Sequence[int]) -> list[int]:
         if len(parts) < 2 or not all(one.isdecimal() and int(one) for one in parts):
             raise ValueError(f"Layers must be sizes such as '784-128-10', not {sizes!r}")
         return [int(one) for one in parts]
-    if len(sizes) < 2:
-        raise ValueError(f"Layers must be an input and at least one layer, not {sizes!r}")
-    return list(sizes)
+    sizes = plain(sizes)
+    if not isinstance(sizes, tuple) or len(sizes) < 2:
+        raise ValueError(f"Layers must be an input and at least one layer, not {shown(sizes)}")
+    return [check_int("Size of a layer", size, 1) for size in sizes]
 
 
 def check_network(net: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from spiker_hdl.model import Neuron
-from spiker_hdl.model.check import check_int
+from spiker_hdl.model.check import check_int, set_fields, shown
 
 from .cell import IntegerCell
 from .grids import shift_between
@@ -68,32 +68,31 @@ class Quantization:
     shifts: Any = None
 
     def __post_init__(self) -> None:
-        for what, given in _named("Weight bits", self.weights):
-            check_bits(what, given)
-        for what, given in _named("Potential bits", self.potentials):
-            if type(given) is not int:
-                raise TypeError(f"{what} must be an int, not {given!r}")
-            if not 2 <= given <= 32:
-                raise ValueError(f"{what} must be in 2..32, not {given}")
+        set_fields(
+            self,
+            weights=_named("Weight bits", self.weights, check_bits),
+            potentials=_named("Potential bits", self.potentials, _check_width),
+        )
         if self.decay not in FORMS:
             listed = ", ".join(repr(one) for one in FORMS)
-            raise ValueError(f"Decay must be one of {listed}, not {self.decay!r}")
-        check_int("Decay terms", self.decay_terms, 1, 24)
-        check_int("Decay bits", self.decay_bits, 0, 24)
+            raise ValueError(f"Decay must be one of {listed}, not {shown(self.decay)}")
+        set_fields(
+            self,
+            decay_terms=check_int("Decay terms", self.decay_terms, 1, 24),
+            decay_bits=check_int("Decay bits", self.decay_bits, 0, 24),
+        )
         most = self.decay_error
         if most is not None and not (isinstance(most, int | float) and 0 <= most < float("inf")):
-            raise ValueError(f"Decay error must be a number of at least 0, not {most!r}")
+            raise ValueError(f"Decay error must be a number of at least 0, not {shown(most)}")
         if not isinstance(self.scales, Mapping):
-            raise TypeError(f"Scales must be a mapping of layers, not {self.scales!r}")
+            raise TypeError(f"Scales must be a mapping of layers, not {shown(self.scales)}")
         for name, scale in self.scales.items():
             if not (isinstance(scale, int | float) and 0 < scale < float("inf")):
                 raise ValueError(
-                    f"Scale of layer {name!r} must be a positive number, not {scale!r}"
+                    f"Scale of layer {name!r} must be a positive number, not {shown(scale)}"
                 )
 
-        for what, given in _named("Shift", self.shifts):
-            if given is not None:
-                check_int(what, given, 0, 24)
+        set_fields(self, shifts=_named("Shift", self.shifts, _check_shift))
 
     @property
     def form(self) -> dict[str, Any]:
@@ -286,10 +285,21 @@ def _error(real: torch.Tensor, scale: float, low: int, high: int) -> float:
     return float(off.double().square().sum())
 
 
-def _named(what: str, given: Any) -> list[tuple[str, Any]]:
+def _named(what: str, given: Any, check: Callable[[str, Any], Any]) -> Any:
     if isinstance(given, Mapping):
-        return [(f"{what} of {name!r}", one) for name, one in given.items()]
-    return [(what, given)]
+        return {name: check(f"{what} of {name!r}", one) for name, one in given.items()}
+    return check(what, given)
+
+
+def _check_width(what: str, given: Any) -> int:
+    width = check_int(what, given)
+    if not 2 <= width <= 32:
+        raise ValueError(f"{what} must be in 2..32, not {shown(width)}")
+    return width
+
+
+def _check_shift(what: str, given: Any) -> int | None:
+    return None if given is None else check_int(what, given, 0, 24)
 
 
 def _of(given: Any, what: str, *names: str) -> Any:
@@ -298,7 +308,7 @@ def _of(given: Any, what: str, *names: str) -> Any:
     for name in names:
         if name in given:
             return given[name]
-    raise ValueError(f"{what} must be given for {names[0]!r} as well, not as {given!r}")
+    raise ValueError(f"{what} must be given for {names[0]!r} as well, not as {shown(given)}")
 
 
 def _known(what: str, given: Any, names: set[str]) -> None:

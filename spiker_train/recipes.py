@@ -129,8 +129,7 @@ def train_network(
         raise ValueError(
             f"Layers for {data.name!r} must end with at least {data.classes}, not {sizes[-1]}"
         )
-    if type(seed) is not int or seed < 0:
-        raise ValueError(f"Seed must be an int of at least 0, not {seed!r}")
+    seed, steps = check_int("Seed", seed, 0), check_int("Steps", steps, 1)
     if held and encoder not in STEADY:
         raise ValueError(f"Encoder of a held input must be one of {STEADY}, not {encoder!r}")
     recipe = LARGE if len(data.x_train) > MANY else SMALL
@@ -233,8 +232,7 @@ def _shifted(
 def _epochs(recipe: Recipe, epochs: int | None) -> tuple[int, int]:
     if epochs is None:
         return recipe.real, recipe.integer
-    if type(epochs) is not int or epochs < 2:
-        raise ValueError(f"Epochs must be an int of at least 2, not {epochs!r}")
+    epochs = check_int("Epochs", epochs, 2)
     integer = max(1, round(epochs * recipe.integer / (recipe.real + recipe.integer)))
     return epochs - integer, integer
 

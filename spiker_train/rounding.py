@@ -1,20 +1,26 @@
 """How a real weight becomes an integer: one function for training and for what is shipped."""
 
+from typing import Any
+
 import torch
+
+from spiker_hdl.model.check import plain, shown
 
 from .tensors import through
 
 __all__ = ["check_bits", "rounded", "weight_range"]
 
 
-def check_bits(what: str, bits: object) -> None:
-    """Raise unless ``bits`` is ``"ternary"`` or an integer in 2..16."""
-    if bits == "ternary":
-        return
-    if type(bits) is not int:
-        raise TypeError(f"{what} must be an int or 'ternary', not {bits!r}")
-    if not 2 <= bits <= 16:
-        raise ValueError(f"{what} must be in 2..16, not {bits}")
+def check_bits(what: str, bits: Any) -> int | str:
+    """Return ``bits`` plain if they are ``"ternary"`` or an integer in 2..16."""
+    if isinstance(bits, str) and bits == "ternary":
+        return "ternary"
+    number = plain(bits)
+    if type(number) is not int:
+        raise TypeError(f"{what} must be an int or 'ternary', not {shown(bits)}")
+    if not 2 <= number <= 16:
+        raise ValueError(f"{what} must be in 2..16, not {shown(number)}")
+    return number
 
 
 def weight_range(bits: int | str) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import torch
 
 from spiker_hdl.base import shown
 from spiker_hdl.model import READOUTS, CurrentLif, If, Input, Lif, Readout
+from spiker_hdl.model.check import check_int
 
 from .cell import Cell
 from .checkpoints import read_state
@@ -190,16 +191,8 @@ def _checked(net_dict: Any) -> tuple[int, int, dict[str, dict[str, Any]]]:
     counts = []
     for key, default in (("n_cycles", STEPS), ("n_inputs", INPUTS)):
         value = net_dict.get(key, default)
-        _check_count(key, value)
-        counts.append(value)
+        counts.append(check_int(key, value, 1))
     return counts[0], counts[1], layers
-
-
-def _check_count(what: str, value: Any) -> None:
-    if type(value) is not int:
-        raise TypeError(f"{what} must be an int, not {value!r}")
-    if value < 1:
-        raise ValueError(f"{what} must be at least 1, not {value}")
 
 
 def _used(key: str, given: Mapping[str, Any]) -> bool:
@@ -233,7 +226,7 @@ def _checked_layer(label: str, given: Mapping[str, Any]) -> dict[str, Any]:
             if key != "threshold" and not 0 <= value <= 1:
                 raise ValueError(f"{what} must be in 0..1, not {value}")
         elif key == "n_neurons":
-            _check_count(what, value)
+            found[key] = check_int(what, value, 1)
         elif key == "bias" or key.startswith("learn_"):
             if not isinstance(value, bool):
                 raise TypeError(f"{what} must be a bool, not {value!r}")

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from spiker_hdl.model.check import check_int
+
 from .cell import Cell
 from .layers import Layer
 from .network import SpikingNetwork
@@ -81,9 +83,8 @@ def widths(optim_config: Any) -> dict[str, list[int]]:
             if set(given) != {"min", "max"}:
                 raise ValueError(f"{key} must have 'min' and 'max', not {sorted(given)}")
             ends = (given["min"], given["max"])
+        ends = tuple(check_int(key, end) for end in ends)
         for end in ends:
-            if type(end) is not int:
-                raise TypeError(f"{key} must be an int, not {end!r}")
             if not least <= end <= most:
                 raise ValueError(f"{key} must be in {least}..{most}, not {end}")
         if ends[0] > ends[1]:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from spiker_hdl.model import stimulus
+from spiker_hdl.model.check import check_int, integer_array
 from spiker_hdl.model.scores import class_count
 
 from .network import Outcome, SpikingNetwork
@@ -128,9 +129,8 @@ def train(
     """
     x = {} if callable(spikes) else _arrays(net, spikes)
     y = _labels(net, labels, len(next(iter(x.values()))) if x else len(labels))
-    for what, value in (("Epochs", epochs), ("Batch", batch)):
-        if type(value) is not int or value < 1:
-            raise ValueError(f"{what} must be an int of at least 1, not {value!r}")
+    epochs, batch = check_int("Epochs", epochs, 1), check_int("Batch", batch, 1)
+    seed, shift = check_int("Seed", seed, 0), check_int("Shift", shift, 0)
     positive = [("Learning rate", rate), ("Temperature", temperature)]
     positive += [] if steepest is None else [("Steepest gradient", steepest)]
     for what, value in positive:
@@ -321,11 +321,9 @@ def _arrays(net: SpikingNetwork, spikes: Any) -> dict[str, np.ndarray]:
 
 def _labels(net: SpikingNetwork, labels: Any, count: int) -> np.ndarray:
     classes = class_count(net.graph, net.readouts[0])
-    y = np.asarray(labels)
-    if y.dtype.kind not in "iu":
-        raise TypeError(f"Labels must be integers, not {y.dtype}")
+    y = integer_array("Labels", labels)
     if y.shape != (count,):
-        raise ValueError(f"Labels must have the shape ({count},), not {y.shape}")
+        raise ValueError(f"Labels must have the shape ({count},), one a sample, not {y.shape}")
     if int(y.min()) < 0 or int(y.max()) >= classes:
         given = int(y.min()) if int(y.min()) < 0 else int(y.max())
         raise ValueError(f"Labels must be in 0..{classes - 1}, not {given}")

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from spiker_hdl.model.check import check_int, plain
+
 from .maps import LinearMap, Shape
 from .matrices import Entries, real
 
@@ -45,8 +47,9 @@ class Conv(LinearMap):
         outputs, _, *kernel = self.weight.shape
         if self.bias is not None:
             self.bias = real(f"Bias of {self}", self.bias, (outputs,))
-        if type(self.groups) is not int or self.groups < 1 or outputs % self.groups:
-            raise ValueError(f"Groups of {self} must divide {outputs}, not be {self.groups!r}")
+        self.groups = check_int(f"Groups of {self}", self.groups, 1)
+        if outputs % self.groups:
+            raise ValueError(f"Groups of {self} must divide {outputs}, not be {self.groups}")
         self.window = Window(str(self), kernel, self.stride, self.padding, self.dilation)
 
     def reach(self, shape: Shape, before: str) -> Shape:
@@ -102,7 +105,7 @@ class SumPool(LinearMap):
     unrolls = True
 
     def __post_init__(self) -> None:
-        kernel = self.kernel
+        kernel = plain(self.kernel)
         kernel = [kernel] * self.dimensions if isinstance(kernel, int) else list(kernel)
         stride = kernel if self.stride is None else self.stride
         self.window = Window(str(self), kernel, stride, self.padding, 1)

@@ -44,7 +44,7 @@ class Channels:
     kept: Any
 
     def __post_init__(self) -> None:
-        size = check_int("Channels", self.size, 1)
+        size = check_int("Channels", self.size, 1, 2**24)
         kept = frozen_integers("Channels", self.kept)
         if kept.ndim != 1:
             raise ValueError(f"Channels must have the shape (kept,), not {kept.shape}")

@@ -22,6 +22,7 @@ __all__ = [
     "frozen_integers",
     "integer_array",
     "is_array",
+    "number_array",
     "plain",
     "set_fields",
     "shown",
@@ -268,6 +269,53 @@ def frozen_integers(name: str, value: Any, shape: tuple[int, ...] | None = None)
     return frozen
 
 
+def number_array(name: str, value: Any, dtype: Any = None) -> np.ndarray:
+    """Return numbers as a NumPy array, native and in C order, copied only if it must be.
+
+    Parameters
+    ----------
+    name : str
+    value : array, nested sequences, or one, of real numbers
+    dtype : data type, optional
+        What they are to be; by default what they are.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is not of numbers.
+    ValueError
+        If rows differ in length, or a value is masked.
+    """
+    if _is_sequence(value):
+        array = _from_numbers(name, value)
+    elif is_array(value):
+        array = _as_array(name, value)
+    elif isinstance(value, int | float):
+        array = np.asarray(value)
+    else:
+        raise TypeError(f"{name} must be numbers, not {shown(value)}")
+    if array.dtype.kind == "O":
+        array = _from_numbers(name, array.tolist())
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers, not {array.dtype}")
+    return np.asarray(array, dtype=dtype or array.dtype.newbyteorder("="), order="C")
+
+
+def _from_numbers(name: str, value: Sequence[Any]) -> np.ndarray:
+    if not any(_is_sequence(each) or getattr(each, "shape", ()) != () for each in value):
+        for each in value:
+            if not (isinstance(each, int | float) or is_array(each)) or np.ma.is_masked(each):
+                raise TypeError(f"{name} must be numbers, not {shown(each)}")
+        return np.array([float(each) for each in value])
+    rows = [number_array(name, each) for each in value]
+    for row in rows:
+        if row.shape != rows[0].shape:
+            raise ValueError(
+                f"{name} must have rows of one shape, not of {rows[0].shape} and {row.shape}"
+            )
+    return np.stack(rows)
+
+
 def _as_array(name: str, value: Any, depth: int = 0) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
@@ -296,6 +344,8 @@ def _from_library(value: Any) -> np.ndarray:
     for method in ("detach", "cpu"):
         if hasattr(value, method):
             value = getattr(value, method)()
+    if "bfloat16" in str(getattr(value, "dtype", "")) and hasattr(value, "float"):
+        value = value.float()
     if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
         return np.asarray(value)
     return np.from_dlpack(value)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .check import check_choice, check_int, check_kind, set_fields
+from .check import check_choice, check_int, check_kind, set_fields, shown
 
 __all__ = ["KINDS", "Core", "row_parts"]
 
@@ -90,8 +90,8 @@ class Core:
     def __post_init__(self) -> None:
         set_fields(
             self,
-            lanes=check_int("Lanes", self.lanes, 1),
-            units=check_int("Step units", self.units, 1),
+            lanes=check_int("Lanes", self.lanes, 1, 2**20),
+            units=check_int("Step units", self.units, 1, 2**20),
             banks=check_int("Banks", self.banks),
             stages=check_int("Stages", self.stages, 1, STAGES),
             weights=check_choice("Memory of weights", self.weights, KINDS),
@@ -101,7 +101,7 @@ class Core:
             block=check_int("Block", self.block, 0, 2**16),
         )
         if self.banks not in BANKS:
-            raise ValueError(f"Banks must be 1, 2, 4 or 8, not {self.banks}")
+            raise ValueError(f"Banks must be 1, 2, 4 or 8, not {shown(self.banks)}")
         check_kind("Overlap", self.overlap, bool)
         check_kind("Writable", self.writable, bool)
         if self.weights == "huge" and not self.writable:

@@ -28,6 +28,8 @@ __all__ = [
 
 LFSR_TAPS = 0xD008  # x^16 + x^15 + x^13 + x^4 + 1, of maximal length (Xilinx XAPP 052)
 
+_LONGEST = 2**24
+
 
 def _pixels(values: Any, bits: int) -> np.ndarray:
     bits = check_int("Value bits", bits, 1, 16)
@@ -57,7 +59,7 @@ def rate(values: np.ndarray, steps: int, *, bits: int = 8) -> np.ndarray:
     -------
     array of uint8, shape (samples, steps, channels)
     """
-    steps, bits = check_int("Steps", steps, 1), check_int("Value bits", bits, 1, 16)
+    steps, bits = check_int("Steps", steps, 1, _LONGEST), check_int("Value bits", bits, 1, 16)
     values = _pixels(values, bits)
     half = 2 ** (bits - 1)
     at = (half + values[:, None] * np.arange(1, steps + 1)[:, None]) >> bits
@@ -73,6 +75,7 @@ def lfsr(count: int, seed: int) -> np.ndarray:
         If ``seed`` is not in 1..65535.
     """
     seed = check_int("Seed", seed, 1, 2**16 - 1)
+    count = check_int("Count", count, 0, 2**40)
     states = np.empty(count, dtype=np.int64)
     value = seed
     for n in range(min(count, 2**16 - 1)):
@@ -104,7 +107,7 @@ def bernoulli(values: np.ndarray, steps: int, *, bits: int = 8, seed: int = 1) -
     -------
     array of uint8, shape (samples, steps, channels)
     """
-    steps, bits = check_int("Steps", steps, 1), check_int("Value bits", bits, 1, 16)
+    steps, bits = check_int("Steps", steps, 1, _LONGEST), check_int("Value bits", bits, 1, 16)
     values = _pixels(values, bits)
     draws = lfsr(steps * values.shape[1], seed) & (2**bits - 1)
     return (values[:, None] > draws.reshape(steps, -1)).astype(np.uint8)
@@ -126,7 +129,7 @@ def first_spike(values: np.ndarray, steps: int, *, bits: int = 8) -> np.ndarray:
     -------
     array of uint8, shape (samples, steps, channels)
     """
-    steps, bits = check_int("Steps", steps, 1), check_int("Value bits", bits, 1, 16)
+    steps, bits = check_int("Steps", steps, 1, _LONGEST), check_int("Value bits", bits, 1, 16)
     values = _pixels(values, bits)
     when = ((2**bits - 1 - values) * steps) >> bits
     return ((when[:, None] == np.arange(steps)[:, None]) & (values[:, None] > 0)).astype(np.uint8)
@@ -148,7 +151,7 @@ def graded(values: np.ndarray, steps: int, *, bits: int = 8, kept: int = 4) -> n
     -------
     array of uint16, shape (samples, steps, channels)
     """
-    steps, bits = check_int("Steps", steps, 1), check_int("Value bits", bits, 1, 16)
+    steps, bits = check_int("Steps", steps, 1, _LONGEST), check_int("Value bits", bits, 1, 16)
     kept = check_int("Kept bits", kept, 1, bits)
     values = _pixels(values, bits) >> (bits - kept)
     return np.repeat(values[:, None].astype(np.uint16), steps, axis=1)
@@ -279,7 +282,11 @@ class Encoding:
             if self.steps is not None:
                 raise ValueError(f"Steps of 'delta' must be none, not {shown(self.steps)}")
             return
-        set_fields(self, steps=check_int("Steps", self.steps, 1), thresholds=plain(self.thresholds))
+        set_fields(
+            self,
+            steps=check_int("Steps", self.steps, 1, _LONGEST),
+            thresholds=plain(self.thresholds),
+        )
         if self.thresholds != ():
             given = shown(self.thresholds)
             raise ValueError(f"Thresholds of {self.name!r} must be none, not {given}")

@@ -195,8 +195,8 @@ class Sparse(Synapses):
     def __post_init__(self) -> None:
         set_fields(
             self,
-            source_size=check_int("Source size", self.source_size, 1),
-            target_size=check_int("Target size", self.target_size, 1),
+            source_size=check_int("Source size", self.source_size, 1, 2**20),
+            target_size=check_int("Target size", self.target_size, 1, 2**20),
         )
         weights = frozen_integers("Sparse weights", self.weights)
         if weights.ndim != 1:
