@@ -323,7 +323,7 @@ def _labels(net: SpikingNetwork, labels: Any, count: int) -> np.ndarray:
     classes = class_count(net.graph, net.readouts[0])
     y = integer_array("Labels", labels)
     if y.shape != (count,):
-        raise ValueError(f"Labels must have the shape ({count},), one a sample, not {y.shape}")
+        raise ValueError(f"Labels must have the shape ({count},), not {y.shape}")
     if int(y.min()) < 0 or int(y.max()) >= classes:
         given = int(y.min()) if int(y.min()) < 0 else int(y.max())
         raise ValueError(f"Labels must be in 0..{classes - 1}, not {given}")

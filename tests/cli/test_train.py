@@ -67,7 +67,7 @@ def test_what_was_trained_can_be_run_without_more_words(spiker, tmp_path):
         (["digits", "--net", "64-10", "--potentials", "33"], "Potential bits must be in 2..32"),
         (["digits", "--net", "64-10", "--encoder", "morse"], "Encoder must be one of 'rate', "),
         (["digits", "--net", "64-10", "--readout", "vote"], "Readout kind must be one of 'count'"),
-        (["digits", "--net", "64-10", "--epochs", "1"], "Epochs must be an int of at least 2"),
+        (["digits", "--net", "64-10", "--epochs", "1"], "Epochs must be at least 2"),
         (["digits", "--net", "64-10", "--threads", "0"], "Threads must be 1 to 256, not 0"),
         (["cats", "--net", "64-10"], "Data set must be one of 'digits', 'mnist', "),
         (["none.npz", "--net", "64-10"], "Data set none.npz must be a file, and is not there"),

@@ -461,7 +461,7 @@ def test_spikes_of_another_shape_are_rejected(bad, message):
         (
             {"threshold": "one", "decay": 1},
             TypeError,
-            "Lif threshold must be a number or an array of them, not 'one'",
+            "Lif threshold must be numbers, not 'one'",
         ),
         (
             {"threshold": 1.0, "decay": 1, "learn": ["v"]},

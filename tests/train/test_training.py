@@ -276,8 +276,8 @@ def test_a_recipe_takes_every_encoder(encoder):
 @pytest.mark.parametrize(
     "options, error, message",
     [
-        ({"epochs": 0}, ValueError, "Epochs must be an int of at least 1, not 0"),
-        ({"batch": 2.0}, ValueError, "Batch must be an int of at least 1, not 2.0"),
+        ({"epochs": 0}, ValueError, "Epochs must be at least 1, not 0"),
+        ({"batch": 2.0}, TypeError, "Batch must be an int, not 2.0"),
         ({"rate": float("nan")}, ValueError, "Learning rate must be a positive number, not nan"),
         (
             {"validation": 0.0},
@@ -326,8 +326,8 @@ def test_train_rejects(options, error, message):
         ({"encoder": "phase"}, "Encoder must be one of 'rate', 'bernoulli', 'first_spike', "
          "'graded', 'binary', not 'phase'"),
         ({"held": True}, "Encoder of a held input must be one of ('graded', 'binary'), not 'rate'"),
-        ({"seed": -1}, "Seed must be an int of at least 0, not -1"),
-        ({"epochs": 1}, "Epochs must be an int of at least 2, not 1"),
+        ({"seed": -1}, "Seed must be at least 0, not -1"),
+        ({"epochs": 1}, "Epochs must be at least 2, not 1"),
         ({"weights": 40}, "Weight bits must be in 2..16, not 40"),
     ],
 )  # fmt: skip

@@ -18,6 +18,7 @@ import torch
 
 import spiker_hdl.model
 from spiker_hdl import run
+from spiker_hdl.emit import emit, read_emission
 from spiker_hdl.model import (
     NEURONS,
     Core,
@@ -428,6 +429,13 @@ def test_a_network_of_odd_arrays_comes_back_from_files_and_pruning(order, tmp_pa
     pruned = prune(network).network
     assert pruned == prune(small()).network
     assert pruned.digest == prune(small()).network.digest
+
+
+def test_a_network_of_odd_arrays_is_emitted_and_read_as_itself(tmp_path):
+    emit(odd_network("fortran order"), tmp_path / "odd", samples=np.asfortranarray(SPIKES))
+    read = read_emission(tmp_path / "odd").network
+    assert read == small()
+    assert read.digest == small().digest
 
 
 SPIKES = np.random.default_rng(5).integers(-1, 3, (4, 3, 3))
