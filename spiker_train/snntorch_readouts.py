@@ -152,7 +152,7 @@ def in_groups(answers: list[Answer], groups: int) -> None:
     TypeError, ValueError
         If the number is none, or there is no one answer of neurons that are not yet in groups.
     """
-    check_int("Groups", groups, 1, 2**20)
+    groups = check_int("Groups", groups, 1, 2**20)
     one = answers[0]
     if len(answers) > 1:
         raise ValueError("Groups must be of one layer that answers: name it, output=...")

@@ -86,7 +86,7 @@ class Framer(wiring.Component):
     busy: Signal
 
     def __init__(self, entry: Entry, *, longest: int, width: int):
-        check_int("Longest sample", longest, 1)
+        longest = check_int("Longest sample", longest, 1)
         self.entry = entry
         self.longest = longest
         super().__init__({
@@ -252,9 +252,9 @@ class Agreement(wiring.Component):
     reset: Signal
 
     def __init__(self, inputs: int, *, longest: int, apart: int):
-        check_int("Inputs", inputs, 2)
-        check_int("Longest sample", longest, 1)
-        check_int("Samples apart", apart, 1)
+        inputs = check_int("Inputs", inputs, 2)
+        longest = check_int("Longest sample", longest, 1)
+        apart = check_int("Samples apart", apart, 1)
         self.inputs = inputs
         self.longest = longest
         self.apart = apart
