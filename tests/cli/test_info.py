@@ -89,7 +89,7 @@ def test_another_file_is_refused_by_name(refused, tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("not a network\n")
     assert refused("info", path) == (
-        f"{path}: must be a spiker-network file (a ZIP archive), not b'not a ne'..."
+        f"Network must be a file that `spiker train` made, and {path} is a text"
     )
 
 
