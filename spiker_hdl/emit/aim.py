@@ -79,7 +79,9 @@ class _Target:
                 self.matrices[projector.source] = weights
         if not self.matrices:
             return
-        reach = sum(np.abs(matrix).sum(axis=0) for matrix in self.matrices.values())
+        reach = np.zeros(core.size)
+        for matrix in self.matrices.values():
+            reach += np.abs(matrix).sum(axis=0)
         onset = _onset(core, steps, reach)
         self.wanted = onset * draw.uniform(1, 25, (number, core.size))
         self.wanted = np.minimum(self.wanted, reach / 4)

@@ -118,11 +118,11 @@ def _extent(network: Network, steps: int, most: int | None) -> tuple[int, int]:
 def _costs(network: Network, pool: dict[str, np.ndarray]) -> np.ndarray:
     """Return about how many cycles times neurons the samples take in a simulator."""
     size = sum(one.size for one in network.populations)
-    cycles = 0
+    cycles = np.zeros(len(pool[network.inputs[0].name]))
     for one in network.inputs:
         events = (pool[one.name] != 0).sum(axis=2)
         events = events[:, :1] if one.held else events
-        cycles = cycles + events.sum(axis=1) + (1 if one.held else len(events[0])) * one.size / 16
+        cycles += events.sum(axis=1) + (1 if one.held else len(events[0])) * one.size / 16
     return (cycles + 20) * (size + 20)
 
 
