@@ -173,9 +173,10 @@ class Connection(nn.Module):
             return OneToOne(values)
         if self.mask is None:
             return Dense(values)
-        targets, sources = (ends.cpu().numpy() for ends in self.mask.nonzero(as_tuple=True))
+        mask = self.mask.cpu().numpy()
+        targets, sources = np.nonzero(mask)
         kept = values != 0
-        target_size, source_size = self.mask.shape
+        target_size, source_size = mask.shape
         return Sparse(sources[kept], targets[kept], values[kept], source_size, target_size)
 
     def extra_repr(self) -> str:

@@ -207,13 +207,13 @@ def _shifted(
 ) -> tuple[tuple[int, ...], int, list[str]]:
     """Return the shape of samples, by how many pixels they are shifted, and what to say of it."""
     if picture is not None:
-        picture = tuple(check_int("Side of a picture", side, 1) for side in picture)
-        if len(picture) != 2 or prod(picture) != data.size:
+        given = tuple(check_int("Side of a picture", side, 1) for side in picture)
+        if len(given) != 2 or prod(given) != data.size:
             raise ValueError(
                 f"Picture must be a height and a width of {data.size} values for {data.name!r}, "
-                f"not {picture}"
+                f"not {given}"
             )
-        return picture, recipe.shift, []
+        return given, recipe.shift, []
     sides = tuple(side for side in data.shape if side > 1)
     if len(sides) == 2:
         return sides, recipe.shift, []

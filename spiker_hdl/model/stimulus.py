@@ -95,7 +95,7 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     wrong = steps[(steps < 1) | (steps % (window or 1) != 0)]
     if len(wrong):
         given = int(wrong[0])
-        hint = _steps_first(values, lambda count: count and count % window == 0)
+        hint = _steps_first(values, lambda count: count > 0 and count % (window or 1) == 0)
         raise ValueError(f"Sample must have a multiple of {window} steps, not {given}{hint}")
     return Stimulus(steps, values)
 

@@ -1,0 +1,117 @@
+"""Integers and numbers as users have them, at the doors of networks of real numbers."""
+
+import numpy as np
+import pytest
+import torch
+
+from spiker_hdl.model import Input, Lif, Readout
+from spiker_train import Cell, Connection, Layer, Quantization, SpikingNetwork, compare, quantize
+
+WEIGHTS = np.array([[0.5, -0.25, 0.0, 1.0], [0.75, 0.0, -0.5, 0.25], [0.0, 1.5, 0.25, -1.0]])
+SPIKES = np.random.default_rng(0).integers(0, 2, (6, 5, 4))
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+FORMS = {
+    "array": np.array,
+    "fortran order": np.asfortranarray,
+    "negative strides": lambda array: array[..., ::-1].copy()[..., ::-1],
+    "big-endian": lambda array: array.astype(array.dtype.newbyteorder(">")),
+    "read-only": read_only,
+    "unmasked": np.ma.array,
+    "lists": lambda array: array.tolist(),
+    "object array": lambda array: array.astype(object),
+    "tensor": torch.tensor,
+    "parameter": lambda array: torch.nn.Parameter(
+        torch.tensor(array), requires_grad=array.dtype.kind == "f"
+    ),
+}
+
+
+def network(form, integer, kind="sparse"):
+    """Make a network whose numbers come in some form."""
+    put = FORMS[form]
+    return SpikingNetwork(
+        [Input("in", integer(4))],
+        [
+            Layer(
+                "own",
+                integer(3),
+                Cell(Lif, threshold=put(np.array([1.0, 1.5, 0.75])), decay=0.75),
+                put(np.array([0.25, 0.0, -0.25])),
+            )
+        ],
+        [
+            Connection(
+                "in",
+                "own",
+                put(WEIGHTS),
+                delay=integer(1),
+                kind=kind,
+                **({"mask": put(WEIGHTS != 0)} if kind == "sparse" else {}),
+            )
+        ],
+        [Readout("own", "count")],
+    )
+
+
+@pytest.mark.parametrize("kind", ["sparse", "dense"])
+@pytest.mark.parametrize("form", FORMS)
+def test_numbers_of_any_form_make_the_same_network(form, kind):
+    wanted = quantize(network("array", int, kind), 4, 8)
+    net = network(form, np.int64, kind)
+    made = quantize(net, np.int8(4), np.array(8), longest=np.int16(256))
+    assert made == wanted
+    assert made.digest == wanted.digest
+    assert net.layers[0].shape == 3
+    assert type(net.connections[0].delay) is int
+    spikes = FORMS[form](SPIKES)
+    plain = net(SPIKES)
+    assert torch.equal(net(spikes).scores, plain.scores)
+    assert net.run(SPIKES).differences(net.run(spikes)) == []
+    assert net.run(SPIKES).scores.sum() > 0
+    labels = FORMS[form](np.arange(6) % 3)
+    assert compare(net, made, spikes, labels).to_json() == (
+        compare(net, made, SPIKES, np.arange(6) % 3).to_json()
+    )
+
+
+MASKED = np.ma.array(WEIGHTS, mask=WEIGHTS == 0)
+DOORS = {
+    "weights": lambda given: Connection("in", "own", given),
+    "mask": lambda given: Connection("in", "own", WEIGHTS, kind="sparse", mask=given),
+    "bias": lambda given: Layer("own", 3, Cell(Lif, threshold=1.0, decay=0.5), given),
+    "threshold": lambda given: Cell(Lif, threshold=given, decay=0.5),
+    "decay": lambda given: Cell(Lif, threshold=1.0, decay=given),
+    "spikes": lambda given: network("array", int)(given),
+    "run": lambda given: network("array", int).run(given),
+    "weight bits": Quantization,
+    "potential bits": lambda given: Quantization(4, given),
+    "decay bits": lambda given: Quantization(decay_bits=given),
+    "sizes": SpikingNetwork.chain,
+}
+WRONG = {
+    "masked": MASKED,
+    "strings": ["1", "2"],
+    "complex": np.array([1j]),
+    "none": [None],
+    "long strings": ["x" * 1000] * 1000,
+    "ragged": [[1.0], [1.0, 2.0]],
+    "mapping of nothing": object(),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("door", DOORS)
+def test_what_are_no_numbers_is_refused_in_one_short_line(door, wrong):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        DOORS[door](WRONG[wrong])
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < 400
+    assert " must " in message
