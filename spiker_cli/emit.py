@@ -84,9 +84,7 @@ def emit(
 
 def _more(directory: Path) -> str:
     """Return what the test bench has beside real samples, and what share of faults it catches."""
-    import json
-
-    held = json.loads((directory / "manifest.json").read_text())["bench"]
+    held = read_files(directory)[0]["bench"]
     share = held["flipped bits"]["share caught"]
     return f", and {held['made up']} made up, catch {share:.1%} of flipped bits: `make sim` there"
 

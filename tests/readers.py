@@ -24,6 +24,8 @@ import mutations
 import numpy as np
 import small
 
+from spiker_train.plausibility import ImplausibleWarning
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("spiker_hdl", "spiker_train", "spiker_boards", "spiker_cli")
 SECONDS, BYTES = 2.0, 2**30
@@ -331,6 +333,7 @@ def read(target, path, trials):
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
+            warnings.simplefilter("ignore", ImplausibleWarning)  # the library's own
             target.call(path)
         said = f"warns: {warned[0].message}" if warned else "read"
     except target.kinds as error:
