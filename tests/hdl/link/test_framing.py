@@ -168,7 +168,7 @@ def by_hand(form, held):
 
 
 @pytest.mark.parametrize("form, held", FORMS, ids=IDS)
-@pytest.mark.parametrize("kind", ["short", "long", "empty", "invalid"])
+@pytest.mark.parametrize("kind", ["short", "long", "empty", "invalid", "below"])
 def test_the_sample_behind_a_broken_packet_is_right(form, held, kind):
     dut, whole = by_hand(form, held)
     last = whole[-1][0]
@@ -177,6 +177,7 @@ def test_the_sample_behind_a_broken_packet_is_right(form, held, kind):
         "long": [*((tdata, 0) for tdata, _ in whole), *[(last, 0)] * 20, (last, 1)],
         "empty": [(0, 1)],
         "invalid": [((6 << 8 if form == "words" else 13), 0), *whole[1:]],
+        "below": [((11 if form == "words" else 11 << 4), 0), *whole[1:]],  # -5
     }[kind]
     if kind == "long" and not held and form == "words":
         broken = [*((tdata, 0) for tdata, _ in whole * 2), *whole]
@@ -373,3 +374,10 @@ def test_bad_arguments(arguments, message):
     inputs, longest, apart = arguments
     with pytest.raises(ValueError, match=message):
         Agreement(inputs, longest=longest, apart=apart)
+
+
+def test_events_that_do_not_ascend_are_left_out():
+    dut, whole = by_hand("events", False)
+    told = check(dut, {"in0": [[whole[1], whole[0], *whole[2:]], [whole[0], *whole], whole]})
+    assert told.flags == [1, 1, 0]
+    assert told.words[ERROR] == BIT["invalid"]
