@@ -73,7 +73,7 @@ def emit(
             expected=expected,
             ports=ports,
             period=period,
-            generated=None if samples else 0,
+            generated=0 if samples == 0 else None,
             command=shlex.join(command + (["--timed"] if timed else [])),
         )
         advance(1)
