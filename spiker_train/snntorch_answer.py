@@ -74,10 +74,10 @@ class Answers:
     lead : int
         Axes before those of a sample.
     again : callable
-        Returns the trace of a sample of one more step, or None.
+        Returns the trace of a sample of so many more steps, or None.
     """
 
-    def __init__(self, trace: Trace, lead: int, again: Callable[[], Trace | None]):
+    def __init__(self, trace: Trace, lead: int, again: Callable[[int], Trace | None]):
         self.probe = Probe(trace, lead)
         self.lead = lead
         self.again = again
@@ -263,13 +263,13 @@ class Answers:
 
     def _with_bias(self, head: Head, added: np.ndarray, what: Expression, one: Returned) -> Head:
         """Tell from a longer sample whether what is added is added in each step, or once."""
-        longer = self.again()
+        longer = self.again(1)
         if longer is None:
             return head
         place = self._before(one.what).index(what)
         others = {its.path: its.what for its in returned(longer)[0]}
         if one.path in others:
-            other = Answers(longer, self.lead, lambda: None)
+            other = Answers(longer, self.lead, lambda _: None)
             found = other._affine_at(others[one.path], place)
             if found is not None and other.probe.steps == self.probe.steps + 1:
                 return _biased(head, added, found, self.probe.steps, one)

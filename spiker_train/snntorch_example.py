@@ -106,15 +106,15 @@ def lead_of(neurons: dict[nn.Module, str]) -> int:
 
 
 def follow_longer(
-    module: nn.Module, neurons: dict[nn.Module, str], trace: Trace, levels: Levels
+    module: nn.Module, neurons: dict[nn.Module, str], trace: Trace, levels: Levels, steps: int
 ) -> Trace | None:
-    """Return what is seen of a sample of one more step; None where the module chooses the steps."""
+    """Return what is seen of a sample of more steps; None where the module chooses the steps."""
     if (trace.static and lead_of(neurons) == 1) or trace.encoder is not None:
         return None
     first, *more = trace.example
     last = first.narrow(trace.step_axis, first.shape[trace.step_axis] - 1, 1)
     try:
-        example = torch.cat([first, last], trace.step_axis), *more
+        example = torch.cat([first, *[last] * steps], trace.step_axis), *more
         return follow(module, neurons, example, levels, trace.streams)
     except TraceError:
         return None

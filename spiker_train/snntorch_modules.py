@@ -18,9 +18,9 @@ from .snntorch_before import Levels
 from .snntorch_cells import read_neurons
 from .snntorch_encoders import check_encoded
 from .snntorch_example import follow, follow_longer, lead_of, neurons_of
-from .snntorch_flow import INPUT
+from .snntorch_flow import INPUT, Trace
 from .snntorch_graph import check_reached, edges_of, notes_of
-from .snntorch_readouts import choose, in_groups
+from .snntorch_readouts import check_steps, choose, in_groups
 from .snntorch_wrapped import notes_of_parts, unwrapped
 
 __all__ = ["ImportReport", "from_snntorch", "from_snntorch_with_report"]
@@ -164,8 +164,14 @@ def _network(
     cells = {one: read_neurons(one, parts[one], trace.shapes[one]) for one in labels}
     first = [Scale(input_scale, name="the input's scale")] if input_scale != 1 else []
     edges = {one: edges_of(one, parts[one], trace, cells[one], first, unrolled) for one in labels}
-    finder = Answers(trace, lead_of(neurons), lambda: follow_longer(module, neurons, trace, levels))
+
+    def again(steps: int) -> Trace | None:
+        return follow_longer(module, neurons, trace, levels, steps)
+
+    finder = Answers(trace, lead_of(neurons), again)
     answers, notes = choose(trace, edges, finder, output, readout)
+    if example is None and readout is None:
+        check_steps(answers, finder)
     if groups is not None:
         in_groups(answers, groups)
     check_reached(parts, edges, _read(answers))

@@ -9,7 +9,9 @@ from .snntorch_flow import Trace, TraceError
 from .snntorch_graph import output_of
 from .snntorch_returned import Returned, returned
 
-__all__ = ["choose", "in_groups"]
+__all__ = ["check_steps", "choose", "in_groups"]
+
+MORE = 64  # steps, which show what is cut off after fewer
 
 
 def choose(
@@ -142,6 +144,33 @@ def _of_each(found: list[Answer], notes: list[str]) -> list[Answer]:
             if one is not best
         ]
     return answers
+
+
+def check_steps(answers: list[Answer], finder: Answers) -> None:
+    """Raise :exc:`TraceError` unless samples of many more steps are answered in the same way."""
+    longer = finder.again(MORE)
+    if longer is None:
+        return
+    other = Answers(longer, finder.lead, lambda _: None)
+    values = {one.path: one for one in returned(longer)[0]}
+    for one in answers:
+        if one.path not in values:
+            continue
+        try:
+            found = other.find(values[one.path])
+        except TraceError:
+            found = None
+        if found is None or _way(found) != _way(one):
+            steps = finder.probe.steps
+            raise TraceError(
+                f"{values[one.path].name} must be the same of samples of any length, not "
+                f"{one.kind!r} in {steps} steps and otherwise in {other.probe.steps}: give an "
+                "example of as many steps as samples have, or name readout="
+            )
+
+
+def _way(answer: Answer) -> tuple:
+    return answer.label, answer.kind, answer.groups, answer.recorded, answer.head is None
 
 
 def in_groups(answers: list[Answer], groups: int) -> None:

@@ -533,6 +533,27 @@ def test_what_no_readout_gives_is_refused_by_name(name):
     assert from_snntorch(Net(end, more), readout="sum").readouts[0].kind == "sum"
 
 
+FIXED = {
+    "last ten": lambda r: stack(r.spk)[-10:].sum(0),
+    "first six": lambda r: stack(r.mem)[:6].sum(0),
+    "step five": lambda r: r.mem[5],
+    "greatest of the last six": lambda r: stack(r.mem)[-6:].max(0)[0],
+    "at most ten": lambda r: stack(r.spk).sum(0).clamp(max=10),
+    "record of the last ten": lambda r: stack(r.spk)[-10:],
+    "head on the last ten": lambda r: r.net.head(stack(r.spk)[-10:].sum(0)),
+}
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_what_holds_for_a_few_steps_alone_is_refused(name):
+    net = Net(FIXED[name], linear())
+    with pytest.raises(ValueError, match=r"must be the same of samples of any length, .* in 70: "):
+        from_snntorch(net)
+    assert from_snntorch(net, readout="count").readouts[0].kind == "count"
+    example = torch.zeros(6, 4, SIZE)  # of which the user says that samples are so long
+    assert from_snntorch(net, example=example).readouts
+
+
 def coded(r):
     """Return counts as snnTorch's losses count a population code."""
     return losses.LossFunctions("mean", None)._population_code(stack(r.spk), 3, OUT)
