@@ -260,6 +260,15 @@ def quantize(
             "others, and all by default, are fitted to their weights.",
         ),
     ] = None,
+    shifts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BITS or NAME=BITS[,...]",
+            help="Bits, 0 to 24, by which potentials, thresholds and biases lie on a finer grid "
+            "than weights; one number, or by layer or connection: hidden=3,output=2. By default 0, "
+            "or what keeps weights that were quantised already.",
+        ),
+    ] = None,
     saturation: Annotated[
         float, typer.Option(help="With calibration: share of potentials that may be cut off.")
     ] = 0.0,
@@ -279,6 +288,7 @@ def quantize(
         spiker quantize model.safetensors --weights 6 --potentials bounds -o model.spiker
         spiker quantize model.safetensors --data digits --encoder rate --steps 8 -o model.spiker
         spiker quantize model.safetensors --scales layer1=0.0625 --longest 1000 -o model.spiker
+        spiker quantize model.safetensors --shifts layer1=4 --potentials 16 -o model.spiker
     """
     call(
         "quantize",
@@ -293,6 +303,7 @@ def quantize(
         steps,
         longest,
         scales,
+        shifts,
         saturation,
         tune,
         picture,

@@ -34,6 +34,7 @@ def quantize(
     steps: int | None,
     longest: int | None,
     scales: str | None,
+    shifts: str | None,
     saturation: float,
     tune: int,
     picture: Path | None,
@@ -49,8 +50,9 @@ def quantize(
         (potentials if sized else bits("Potential bits", potentials)),
     )
     fixed = {} if scales is None else _scales(scales)
+    finer = None if shifts is None else bits("Shifts", shifts)
     # Before anything is loaded.
-    Quantization(wished[0], 8 if sized else wished[1], decay, scales=fixed)
+    Quantization(wished[0], 8 if sized else wished[1], decay, scales=fixed, shifts=finer)
     if longest is not None:
         check_int("Longest sample", longest, 1, LONGEST)
     if not 0 <= saturation < 1:
@@ -75,6 +77,7 @@ def quantize(
     said += [
         *(["--longest", str(longest)] if longest else []),
         *(["--scales", scales] if scales else []),
+        *(["--shifts", shifts] if shifts else []),
     ]
     said += [*(["--tune", str(tune)] if tune else []), "-o", output.name]
     notes = {"command": shlex.join(said)}
@@ -91,6 +94,7 @@ def quantize(
             calibration=None if found is None else found.spikes,
             saturation=saturation,
             scales=fixed,
+            shifts=finer,
             progress=done,
             **options,
         )

@@ -73,6 +73,10 @@ class Report:
         By layer, spikes per neuron and step on the calibration data.
     widths : dict of str to int
         By layer, bits of its potentials.
+    grids : dict of str to float
+        By connection whose weights were integers times one number and stay so, that number.
+    shifts : dict of str to int
+        By connection, by how many bits the grid of its target is finer than that of its weights.
     saturation : dict of str to float
         By layer, in what share of neurons and steps a potential is at the end of its range, on the
         calibration data.
@@ -87,6 +91,8 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     activity: dict[str, float] = field(default_factory=dict)
     widths: dict[str, int] = field(default_factory=dict)
+    grids: dict[str, float] = field(default_factory=dict)
+    shifts: dict[str, int] = field(default_factory=dict)
     saturation: dict[str, float] = field(default_factory=dict)
     tuned: list[float] = field(default_factory=list)
     implausible: list[str] = field(default_factory=list)
@@ -102,6 +108,8 @@ class Report:
             share = self.saturation.get(name)
             said = "" if share is None else f", at their ends in {share:.2%} of steps"
             lines.append(f"{name:<20} potentials of {bits} bits{said}")
+        for name, grid in self.grids.items():
+            lines.append(f"{name:<20} integers times {grid:.5g} are kept")
         return "\n".join(lines + [f"warning: {one}" for one in self.warnings])
 
     def to_json(self) -> dict[str, Any]:
@@ -300,17 +308,21 @@ def _projection(
         )
     size, off = _rms(real), _rms(became - real)
     label = "ternary" if bits == "ternary" else f"{bits} bits"
-    integer = f"{label}, 1 = {scale:.5g}"
+    grid, shift = one.grid, chosen.shift(one)
+    kept = grid is not None and abs(scale - grid) <= NEAR * grid and chosen.holds(one)
+    if grid is not None and kept:
+        report.grids[one.name] = grid
+    integer = f"{label}, 1 = {scale:.5g}" + (f" = {2**shift} of {one.target!r}" if shift else "")
     report.changes.append(
         Change(one.name, "weights", size, integer, _rms(became), off / size if size else 0)
     )
-    grid = one.grid
-    if grid is not None and not (abs(scale - grid) <= NEAR * grid and chosen.holds(one)):
+    if grid is not None and not kept:
         report.warnings.append(
             f"weights of {one.name!r} are integers times {grid:.5g} and do not stay so: give "
             f"them bits enough, and all that reaches {one.target!r} such weights"
         )
-    width, shift = bits if isinstance(bits, int) else 2, chosen.shift(one)
+    width = bits if isinstance(bits, int) else 2
+    report.shifts[one.name] = shift
     return Projection(one.source, one.target, synapses, one.delay, width, one.name, shift)
 
 

@@ -88,6 +88,8 @@ class Connection(nn.Module):
         quantisation keeps these integers if their bits suffice.
     """
 
+    mask: torch.Tensor | None
+
     def __init__(
         self,
         source: str,

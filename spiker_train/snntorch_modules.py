@@ -182,7 +182,8 @@ def _network(
             how = folded.arrangement()
             link = Connection(own[source], own[label], delay=delay, grid=grid, **how)
             connections.append(link)
-            report.connections[link.name] = str(folded)
+            on_grid = "" if grid is None else f", integers times {grid:.5g}"
+            report.connections[link.name] = f"{folded}{on_grid}"
     layers = [
         Layer(own[one], _shape(trace.shapes[one]), cells[one].cell, edges[one][1]) for one in labels
     ]

@@ -92,6 +92,13 @@ def manifest(
             "sha256": network.digest,
             "longest": network.longest,
             "max_steps": network.longest,
+            "projections": {
+                one.name: {"from": one.source, "to": one.target, "shift": one.shift}
+                for one in network.projections
+            },
+            "of each projection": {
+                "shift": "an event adds its weight times 2 to the power of this to its target",
+            },
             "notes": dict(network.notes),
         },
         "mapping": accelerator.mapping.to_json(),

@@ -1,6 +1,7 @@
 """Tests of `spiker import`, `spiker quantize` and `spiker compare`: from a model to hardware."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -170,6 +171,28 @@ def test_scales_and_steps_that_are_asked_for(spiker, real, tmp_path):
     assert load(net).longest == 1000
 
 
+@pytest.mark.parametrize(
+    "given, wanted",
+    [("3", [3, 3]), ("layer1=4, layer2=0", [4, 0]), ("layer1->layer2=2", [0, 2])],
+    ids=["all", "layers", "connection"],
+)
+def test_shifts_that_are_asked_for(spiker, real, tmp_path, given, wanted):
+    net = tmp_path / "net.spiker"
+    code, out, said = spiker(
+        "quantize", real, "--shifts", given, "--potentials", 14, "-o", net, "--json", "-"
+    )
+    assert code == 0, said
+    made = load(net)
+    assert [one.shift for one in made.projections] == wanted
+    shifts = json.loads(out)["quantization"]["shifts"]
+    assert shifts == {one.name: one.shift for one in made.projections}
+    assert f"--shifts {shlex.quote(given)}" in dict(made.notes)["command"]
+    code, out, _ = spiker("quantize", real, "--shifts", given, "--potentials", 14, "-o", net)
+    for one in made.projections:
+        finer = f" = {2**one.shift} of '{one.target}'"
+        assert (finer in out) == (one.shift > 0)
+
+
 def test_samples_of_many_steps_on_the_way_through(spiker, real, tmp_path):
     net, data = tmp_path / "net.spiker", tmp_path / "long.npz"
     draws = np.random.default_rng(0)
@@ -320,6 +343,9 @@ def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_pat
         (["--scales", "layer1=0"], "Scales must be above 0"),
         (["--scales", "layer1=1,layer1=2"], "Scales must be above 0"),
         (["--scales", "other=1"], "Scales must be for "),
+        (["--shifts", "25"], "Shift must be at most 24, not 25"),
+        (["--shifts", "x"], "Shifts must be such as 4 or hidden=4,output=6, not 'x'"),
+        (["--shifts", "other=1"], "Shifts must be for "),
         (["--encoder", "rate"], "--encoder must be given with --data, not alone"),
         ([*SAMPLES, "--picture", "net.foo"], "--picture must end in .png, .svg, .pdf, .jpg"),
     ],

@@ -42,6 +42,15 @@ class QuantLinear(nn.Linear):
         return nn.functional.linear(given, self.quant_weight(), self.bias)
 
 
+class QuantConv2d(nn.Conv2d):
+    """The same of a convolution."""
+
+    bits, quant_weight = QuantLinear.bits, QuantLinear.quant_weight
+
+    def forward(self, given):
+        return self._conv_forward(given, self.quant_weight(), self.bias)
+
+
 def _act(cls, func, types, args=(), kwargs=None):
     def plain(one):
         return one.value if isinstance(one, Quantized) else one
@@ -85,6 +94,56 @@ def compare(module, **options):
     found = spiker_hdl.run(network, events(), record=[last]).spikes[last]
     assert 0.05 < wanted.mean() < 0.9
     return int((found != wanted).sum()), network, account, net
+
+
+class ConvNet(nn.Module):
+    """Frames of 4 x 4, a convolution of quantised weights, and a layer behind it."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(3)
+        self.first = QuantConv2d(1, 3, 3, padding=1, stride=2, bias=False)
+        self.lif1 = snntorch.Leaky(beta=0.875, threshold=0.113)
+        self.second = QuantLinear(12, 6, bias=False)
+        self.lif2 = snntorch.Leaky(beta=0.875, threshold=0.271)
+
+    def forward(self, x):
+        mem1, mem2 = self.lif1.init_leaky(), self.lif2.init_leaky()
+        spikes = []
+        for step in range(x.shape[0]):
+            spike, mem1 = self.lif1(self.first(x[step].reshape(-1, 1, 4, 4)), mem1)
+            spike, mem2 = self.lif2(self.second(spike.flatten(1)), mem2)
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+
+def test_a_convolution_that_quantises_its_weights_keeps_them():
+    module = ConvNet().eval()
+    different, network, account, net = compare(module, potentials=20)
+    assert different == 0
+    for layer, link in zip((module.first, module.second), net.connections, strict=True):
+        scale = float(layer.quant_weight().scale)
+        assert link.grid == pytest.approx(scale, rel=1e-6)
+        assert account.grids[link.name] == link.grid
+        assert f"{link.name:<20} integers times {link.grid:.5g} are kept" in str(account)
+    weight = module.first.quant_weight()
+    integers = (weight.value / weight.scale).round().detach().numpy()
+    link = network.projections[0]
+    kept = {abs(int(one)) for one in np.unique(link.synapses.values)}
+    assert kept <= {abs(int(one)) for one in np.unique(integers)} | {0}
+    assert max(kept) == 7
+    assert account.shifts == {one.name: one.shift for one in network.projections}
+    assert min(account.shifts.values()) > 6
+
+
+def test_the_account_of_an_import_names_grids():
+    x = torch.as_tensor(events(4).swapaxes(0, 1), dtype=torch.float32)
+    for linear, count in ((QuantLinear, 2), (nn.Linear, 0)):
+        net, account = from_snntorch_with_report(Net(linear).eval(), example=x)
+        assert sum("integers times" in one for one in account.connections.values()) == count
+        for one in net.connections:
+            wanted = "" if one.grid is None else f", integers times {one.grid:.5g}"
+            assert account.connections[one.name].endswith(wanted)
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero"])

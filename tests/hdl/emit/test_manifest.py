@@ -50,8 +50,16 @@ def test_it_says_where_it_comes_from(emitted):
         "sha256": network.digest,
         "longest": network.longest,
         "max_steps": network.longest,
+        "projections": {
+            one.name: {"from": one.source, "to": one.target, "shift": one.shift}
+            for one in network.projections
+        },
+        "of each projection": {
+            "shift": "an event adds its weight times 2 to the power of this to its target",
+        },
         "notes": dict(network.notes),
     }
+    assert len(manifest["network"]["projections"]) == len(network.projections) > 0
     assert manifest["mapping"] == mapping.to_json()
     assert manifest["command"] == "make it"
     assert manifest["made by"]["spiker-hdl"] == spiker_hdl.__version__
