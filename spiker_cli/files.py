@@ -6,7 +6,7 @@ from typing import Any
 
 from spiker_hdl.base.kinds import KINDS, kind_of
 from spiker_hdl.model import Mapping, Network, load
-from spiker_hdl.model.file import load_whole
+from spiker_hdl.model.file import check_replaceable, load_whole
 from spiker_hdl.model.mapping import PRESETS
 
 __all__ = [
@@ -72,6 +72,7 @@ def check_output(path: Path | None, what: str) -> None:
         return
     if path.is_dir():
         raise ValueError(f"{what} must be a file, not the directory {path}")
+    check_replaceable(what, path)
     if not path.parent.is_dir():
         raise ValueError(f"{what} must be in a directory that is there, not in {path.parent}")
     _check_writable(path.parent, what)

@@ -9,6 +9,7 @@ import numpy as np
 
 from spiker_hdl.model import Network, Result, reference
 from spiker_hdl.model.check import integer_array
+from spiker_hdl.model.file import write_whole
 
 from .network import SpikingNetwork, check_network
 
@@ -123,8 +124,10 @@ class Comparison:
         return made
 
     def picture(self, path: str | Path) -> None:
-        """Write :meth:`figure` to a file, of a type that matplotlib knows."""
-        self.figure().savefig(path, dpi=120)
+        """Write :meth:`figure` to a file, whole or not at all, of a type that matplotlib knows."""
+        made = self.figure()
+        with write_whole(path) as file:
+            made.savefig(file, dpi=120, format=Path(path).suffix[1:] or None)
 
 
 def compare(

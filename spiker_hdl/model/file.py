@@ -19,6 +19,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ __all__ = [
     "FORMAT",
     "VERSION",
     "FileError",
+    "check_replaceable",
     "digest",
     "load",
     "load_mapping",
@@ -50,18 +52,39 @@ __all__ = [
 ]
 
 
+def check_replaceable(what: str, path: str | Path) -> None:
+    """Raise an error unless a file may take this name: nothing has it, or a file does.
+
+    Raises
+    ------
+    ValueError
+        If a device or a pipe has it.
+    IsADirectoryError
+        If a directory has it.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{what} must be a file, or new, not the device or pipe {path}")
+
+
 @contextmanager
 def write_whole(path: str | Path) -> Iterator[io.BufferedWriter]:
     """Open a file for writing that takes its name only once it is whole.
 
-    An interrupted write leaves what was there before.
+    An interrupted write leaves what was there before. Where a link is, what it leads
+    to is written, and the link stays.
 
     Raises
     ------
+    ValueError
+        If there is a device or a pipe, whose place no file may take.
     OSError
-        If the directory cannot be written.
+        If the directory cannot be written, or there is one by that name.
     """
-    path = Path(path)
+    check_replaceable("File", path)
+    path = Path(os.path.realpath(path))
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

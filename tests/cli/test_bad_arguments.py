@@ -124,8 +124,8 @@ def bad_values(one: Parameter) -> list[str]:
     bad = ["none/new", "net.spiker/new", "/proc/new", "x" * 300, "", "/dev/null/new"]
     inputs = [value for value in GOOD.values() if any(value in each for each in base(one.command))]
     if (one.command, one.name) in DIRECTORIES:
-        return [*bad[1:], *inputs, "full"]
-    return [*bad, *inputs, "folder"]
+        return [*bad[1:], *inputs, "full", "pipe"]
+    return [*bad, *inputs, "folder", "pipe"]
 
 
 def base(command: str) -> dict[str, list[str]]:

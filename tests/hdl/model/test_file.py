@@ -761,3 +761,26 @@ def test_a_saved_file_has_the_usual_permissions(tmp_path):
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_neither_a_device_nor_a_pipe_gives_way_to_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    for name in ("pipe", "link"):
+        with pytest.raises(
+            ValueError, match=r"^File must be a file, or new, not the device or pipe"
+        ):
+            small().save(tmp_path / name)
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path):
+    (tmp_path / "there").mkdir()
+    link, target = tmp_path / "net.spiker", tmp_path / "there" / "net.spiker"
+    link.symlink_to(target)
+    for longest in (5, 7):  # where nothing is yet, and where something is
+        small(longest=longest).save(link)
+        assert link.is_symlink()
+        assert load(target).longest == longest
