@@ -176,18 +176,20 @@ def _listed(name: str, value: Any, wanted: str) -> list[Any]:
     return values.tolist()
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, depth: int = 0) -> Any:
     """Return integers, strings and sequences of them as Python's own, and all else as it is."""
+    if depth > _DEEPEST:
+        return value
     if isinstance(value, str):
         return str.__str__(value)
     number = _index(value)
     if number is not None:
         return number
     if isinstance(value, list | tuple | range):
-        return tuple(plain(each) for each in value)
+        return tuple(plain(each, depth + 1) for each in value)
     if is_array(value):
         try:
-            return plain(integer_array("Value", value).tolist())
+            return plain(integer_array("Value", value).tolist(), depth)
         except (TypeError, ValueError):
             return value
     return value
@@ -286,34 +288,50 @@ def number_array(name: str, value: Any, dtype: Any = None) -> np.ndarray:
     ValueError
         If rows differ in length, or a value is masked.
     """
-    if _is_sequence(value):
-        array = _from_numbers(name, value)
-    elif is_array(value):
-        array = _as_array(name, value)
-    elif isinstance(value, int | float):
-        array = np.asarray(value)
-    else:
-        raise TypeError(f"{name} must be numbers, not {shown(value)}")
-    if array.dtype.kind == "O":
-        array = _from_numbers(name, array.tolist())
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be numbers, not {array.dtype}")
+    array = _numbers(name, value, 0)
     return np.asarray(array, dtype=dtype or array.dtype.newbyteorder("="), order="C")
 
 
-def _from_numbers(name: str, value: Sequence[Any]) -> np.ndarray:
+def _numbers(name: str, value: Any, depth: int) -> np.ndarray:
+    if _is_sequence(value):
+        return _from_numbers(name, value, depth)
+    if isinstance(value, int | float) or not is_array(value):
+        return np.asarray(_number(name, value))
+    array = _as_array(name, value)
+    if array.dtype.kind == "O":
+        array = np.array([_number(name, each) for each in array.flat]).reshape(array.shape)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers, not {array.dtype}")
+    return array
+
+
+def _from_numbers(name: str, value: Sequence[Any], depth: int) -> np.ndarray:
     if not any(_is_sequence(each) or getattr(each, "shape", ()) != () for each in value):
-        for each in value:
-            if not (isinstance(each, int | float) or is_array(each)) or np.ma.is_masked(each):
-                raise TypeError(f"{name} must be numbers, not {shown(each)}")
-        return np.array([float(each) for each in value])
-    rows = [number_array(name, each) for each in value]
+        return np.array([float(_number(name, each)) for each in value])
+    if depth == _DEEPEST:
+        raise ValueError(f"{name} must have at most {_DEEPEST} axes, not {shown(value)}")
+    rows = [_numbers(name, each, depth + 1) for each in value]
     for row in rows:
         if row.shape != rows[0].shape:
             raise ValueError(
                 f"{name} must have rows of one shape, not of {rows[0].shape} and {row.shape}"
             )
     return np.stack(rows)
+
+
+def _number(name: str, value: Any) -> float | bool:
+    """Return one real number, of whatever make, as Python's own."""
+    if not isinstance(value, int | float) and is_array(value):
+        array = _as_array(name, value)
+        value = array.item() if array.dtype.kind in "biufO" and array.shape == () else value
+    if not isinstance(value, int | float):
+        raise TypeError(f"{name} must be numbers, not {shown(value)}")
+    if isinstance(value, bool):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be numbers of 64 bits, not {shown(value)}") from None
 
 
 def _as_array(name: str, value: Any, depth: int = 0) -> np.ndarray:

@@ -103,7 +103,13 @@ WRONG = {
     "long strings": ["x" * 1000] * 1000,
     "ragged": [[1.0], [1.0, 2.0]],
     "mapping of nothing": object(),
+    "texts of NumPy": [np.str_("1"), np.str_("2")],
+    "complex scalars": [np.complex128(1j)],
+    "beyond floats": 10**400,
+    "list beyond floats": [10**400, 1],
+    "list in itself": (endless := []),
 }
+endless.append(endless)
 
 
 @pytest.mark.parametrize("wrong", WRONG)
