@@ -382,7 +382,11 @@ def _result(
         if sorted(name for name, _ in pairs) != sorted(wanted):
             raise FileError(f"{what} must be of {wanted}, not {shown([n for n, _ in pairs])}")
         found[what] = dict(pairs)
-    needed = [("cycles", 0), *((field, 0) for field in found["counts"].values())]
+    needed = [
+        ("cycles", 0),
+        *([("fault", 0)] if axis else []),
+        *((field, 0) for field in found["counts"].values()),
+    ]
     for one in network.readouts:
         stem = found["readouts"][one.name]
         size = class_count(network, one)

@@ -18,8 +18,8 @@ import spiker_hdl
 from networks import ODD_NAMES, random_mapping, random_network, random_spikes
 from spiker_hdl.emit import emit, read_emission
 from spiker_hdl.emit.samples import read_samples
-from spiker_hdl.model import load
 from spiker_hdl.model.contents import FileError
+from spiker_hdl.model.file import unpack
 from spiker_hdl.simulate.build import BuildError
 
 
@@ -199,13 +199,13 @@ def test_what_is_no_emission_is_refused(tmp_path):
     assert "must be a manifest" in message(tmp_path)
     assert message(tmp_path / "none").endswith("not no directory")
     (tmp_path / "manifest.json").write_bytes(b" " * (2**24 + 1))
-    assert message(tmp_path).endswith("must be at most 16777216 bytes, not more")
+    assert message(tmp_path).endswith("must be at most 16777216 bytes, not 16777217")
     for text, wanted in {
         "[]": "must be an object, not []",
         "{": "must be JSON, not with: Expecting property name",
-        '{"a": 1, "a": 2}': "must have each key once, not twice",
+        '{"a": 1, "a": 2}': "must have each key once, not 'a' twice",
         '{"a": NaN}': "must have plain numbers, not NaN",
-        "[" * 100_000: "must be JSON, not with: maximum recursion",
+        "[" * 100_000: "nested too deep",
         '{"a": ' + "9" * 5000 + "}": "must be JSON, not with: Exceeds the limit",
         '{"format": "other"}': "must be of format 'spiker-emission', not 'other'",
         '{"format": "spiker-emission", "version": true}': "must be of version 1, not True",
@@ -246,7 +246,7 @@ def put(value, path, new):
 READ = {"format", "version", "language", "top", "network", "mapping", "interface", "streams"}
 READ |= {"samples", "files"}
 FREE = {"direction", "order", "timing", "channels", "values", "form", "kind", "population"}
-FREE |= {"longest"}
+FREE |= {"longest", "max_steps", "notes", "meaning"}
 
 
 # -- what was damaged ----------------------------------------------------------------------------
@@ -293,10 +293,10 @@ def light(request, emitted, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         network = make_network()
 
-        def quick(path, **options):
-            return network if path.parent == where else load(path, **options)
+        def quick(data, path, **options):
+            return (network, None) if path.parent == where else unpack(data, path, **options)
 
-        patch.setattr("spiker_hdl.emit.reading.load", quick)
+        patch.setattr("spiker_hdl.emit.reading.unpack", quick)
         yield where, held
 
 
@@ -309,6 +309,8 @@ def test_every_value_that_is_read_may_be_wrong(light):
             continue
         if path[:2] == ("network", "name") or (path[0] == "mapping" and len(path) > 1):
             continue
+        if path[-1] == "scores" and "readouts" in path:
+            continue  # in words
         if path[-1] == "name" and at(held, path).endswith((".answer", ".last")):
             continue
         for new in (..., None, -1, 10**30, "x y", [], {}):
