@@ -192,7 +192,9 @@ def targets(tmp_path_factory):
 
 
 def test_every_reader_has_files_to_damage(targets):
-    assert {name.partition("+")[0] for name in targets} == set(readers.registered())
+    # An example that was imported meanwhile has readers, too; the packages' are all here.
+    own = {name for name in readers.registered() if name.startswith("spiker_")}
+    assert {name.partition("+")[0] for name in targets} == own
     assert all(one.kind in {"", *KINDS} for one in readers.registered().values())
 
 

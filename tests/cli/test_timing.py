@@ -31,7 +31,7 @@ def test_a_table_for_people(spiker, network_file, tmp_path):
 @pytest.mark.parametrize(
     "arguments, line",
     [
-        (["--clock", "0"], "Clock must be more than 0 MHz, not 0"),
+        (["--clock", "0"], "Clock must be more than 0 and at most 10000 MHz, not 0"),
         (["--lanes", "0"], "Lanes must be at least 1, not 0"),
         (["--samples", "0"], "Samples must be 1 to"),
     ],
