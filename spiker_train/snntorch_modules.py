@@ -20,7 +20,7 @@ from .snntorch_encoders import check_encoded
 from .snntorch_example import follow, follow_longer, lead_of, neurons_of
 from .snntorch_flow import INPUT, Trace
 from .snntorch_graph import check_reached, edges_of, notes_of
-from .snntorch_readouts import check_steps, choose, in_groups
+from .snntorch_readouts import choose, in_groups
 from .snntorch_wrapped import notes_of_parts, unwrapped
 
 __all__ = ["ImportReport", "from_snntorch", "from_snntorch_with_report"]
@@ -142,6 +142,8 @@ def from_snntorch_with_report(
         check_choice("Readout", readout, READOUTS)
     if not isinstance(values, tuple | list) or len(values) != 2:
         raise ValueError(f"Values must be the least and the greatest of the input, not {values!r}")
+    if input_scale == 0:
+        raise ValueError("Input scale must be a number other than 0, not 0")
     ends = values[0], values[1]
     with unwrapped(module) as inner:
         return _network(inner, example, readout, groups, output, ends, input_scale, name, unrolled)
@@ -169,9 +171,7 @@ def _network(
         return follow_longer(module, neurons, trace, levels, steps)
 
     finder = Answers(trace, lead_of(neurons), again)
-    answers, notes = choose(trace, edges, finder, output, readout)
-    if example is None and readout is None:
-        check_steps(answers, finder)
+    answers, notes = choose(trace, edges, finder, output, readout, of_any_length=example is None)
     if groups is not None:
         in_groups(answers, groups)
     check_reached(parts, edges, _read(answers))

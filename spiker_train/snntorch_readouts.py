@@ -9,13 +9,19 @@ from .snntorch_flow import Trace, TraceError
 from .snntorch_graph import output_of
 from .snntorch_returned import Returned, returned
 
-__all__ = ["check_steps", "choose", "in_groups"]
+__all__ = ["choose", "in_groups"]
 
 MORE = 64  # steps, which show what is cut off after fewer
 
 
 def choose(
-    trace: Trace, edges: dict, finder: Answers, output: str | None, readout: str | None
+    trace: Trace,
+    edges: dict,
+    finder: Answers,
+    output: str | None,
+    readout: str | None,
+    *,
+    of_any_length: bool,
 ) -> tuple[list[Answer], list[str]]:
     """Return how the network answers, and what is left out.
 
@@ -32,6 +38,8 @@ def choose(
         Label of the neurons that answer.
     readout : str, optional
         How they answer, whatever is returned.
+    of_any_length : bool
+        Whether samples may have more steps than the one that was tried.
 
     Raises
     ------
@@ -47,13 +55,23 @@ def choose(
     if only is not None:
         chosen = _of_each([one for one in found if one.label == only], notes)
         plain = Answer(only, "count", "output= names it, which is not returned; spikes are counted")
-        return chosen or [plain], notes
-    if not found:
+        answers = chosen or [plain]
+        found = chosen
+    elif not found and values:
+        raise TraceError(
+            "What is returned must have a value for each class of each sample, not one of all "
+            "together, such as a loss; or name readout="
+        )
+    elif not found:
         raise TraceError(
             "What is returned must come from neurons, for it to be known what answers; or name "
             "readout=, and output= if several could answer"
         )
-    return _of_each(_ends(found, edges, notes), notes), notes
+    else:
+        answers = found = _of_each(_ends(found, edges, notes), notes)
+    if of_any_length:
+        _check_steps(found, finder)
+    return answers, notes
 
 
 def _as_told(
@@ -146,7 +164,7 @@ def _of_each(found: list[Answer], notes: list[str]) -> list[Answer]:
     return answers
 
 
-def check_steps(answers: list[Answer], finder: Answers) -> None:
+def _check_steps(answers: list[Answer], finder: Answers) -> None:
     """Raise :exc:`TraceError` unless samples of many more steps are answered in the same way."""
     longer = finder.again(MORE)
     if longer is None:

@@ -43,6 +43,7 @@ from .snntorch_writing import EXACT, argument, assigned, check_whole, encoded, w
 
 __all__ = ["Tracer"]
 
+LEADING = {"cat", "concat", "concatenate", "stack", "vstack"}
 IN_PLACE = {"iadd", "isub", "imul", "itruediv"}
 
 
@@ -196,7 +197,7 @@ class Tracer:
                 f"{where()}: what is done must not depend on spikes or potentials, of which "
                 f"{name.strip('_')} was asked: return them, and decide outside of forward"
             )
-        if "out" in kwargs:
+        if kwargs.get("out") is not None:
             raise TraceError(f"{where()}: {name} must return what it computes, without out=")
         target: Any = args[0] if args else None
         in_place = name.endswith("_") or name in IN_PLACE
@@ -269,12 +270,19 @@ class Tracer:
         return self.known.setdefault((type(one), made), one)
 
     def _moved(self, func, name, operands, args, kwargs, plain) -> Any:
+        if name in LEADING:
+            joined = self._joined(func, operands, args, kwargs, plain)
+            if joined is not None:
+                return joined
         joins = name in {"cat", "concat", "concatenate", "hstack"}
         if name not in MOVING and not joins and name not in SAME:
             return None
         if name in SAME:
             only = operands[0]
             exact = plain.dtype in EXACT
+            if kwargs.get("training") and kwargs.get("p"):
+                note = f"{where()}: {name} acts in evaluation too, and does nothing here"
+                self.trace.notes += [note] * (note not in self.trace.notes)
             if not exact or only is not args[0]:
                 return None
             return self._make(
@@ -314,6 +322,21 @@ class Tracer:
             return None
         flat = tuple(term for terms in total if terms is not None for term in terms)
         return self._make(plain, operands, terms=flat)
+
+    def _joined(self, func, operands, args, kwargs, plain) -> Any:
+        """Return what becomes of parts of the input that are joined outside of a sample."""
+        many, dim = args[0], (args[1:2] or [kwargs.get("dim", 0)])[0]
+        known = [one for one in operands if one.raw is not None and not (one.pending or one.broken)]
+        if dim != 0 or not many or len(known) != len(many) or not isinstance(many, tuple | list):
+            return None
+        gain = None
+        if any(one.gain is not None for one in known):
+            plain_gain = torch.ones((), dtype=torch.float64)
+            each = [one.gain.values if one.gain else plain_gain for one in known]
+            each = [one.broadcast_to(its.shape) for one, its in zip(each, known, strict=True)]
+            name = next(one.gain.name for one in known if one.gain is not None)
+            gain = Gain(func(each), name)
+        return self._make(plain, known, raw=func([one.raw for one in known]), gain=gain)
 
     def _gains(self, func, only: Traced, args, kwargs) -> Any:
         if only.gain is None:

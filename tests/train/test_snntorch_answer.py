@@ -554,6 +554,21 @@ def test_what_holds_for_a_few_steps_alone_is_refused(name):
     assert from_snntorch(net, example=example).readouts
 
 
+def test_neurons_that_are_not_returned_are_counted_where_they_are_named():
+    net = from_snntorch(Net(lambda r: stack(r.spk1).sum(0)), output="lif2")
+    assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "count")]
+
+
+def test_a_loss_is_no_answer():
+    with pytest.raises(ValueError, match="must have a value for each class of each sample, not"):
+        from_snntorch(Net(lambda r: stack(r.spk).mean()))
+
+
+def test_normalised_potentials_keep_their_order():
+    net = from_snntorch(Net(lambda r: functional.normalize(r.mem[-1], dim=1)))
+    assert net.readouts[0].kind == "last"
+
+
 def coded(r):
     """Return counts as snnTorch's losses count a population code."""
     return losses.LossFunctions("mean", None)._population_code(stack(r.spk), 3, OUT)

@@ -137,6 +137,65 @@ def test_what_is_done_to_the_input_is_followed(what, kind, within, conv, images)
     compare(module, x, image, values=(0, TOP), example=given)
 
 
+REPEATED = {
+    "repeat": lambda x: x.unsqueeze(0).repeat(STEPS, 1, 1),
+    "tile": lambda x: x.tile((STEPS, 1, 1)),
+    "repeat_interleave": lambda x: x[None].repeat_interleave(STEPS, 0),
+    "expand": lambda x: x.expand(STEPS, -1, -1),
+    "broadcast_to": lambda x: x.broadcast_to(STEPS, *x.shape),
+    "stack": lambda x: torch.stack([x for _ in range(STEPS)]),
+    "stack of factors": lambda x: torch.stack([x / ROW, x / ROW] * (STEPS // 2), dim=0),
+    "cat": lambda x: torch.cat([x.unsqueeze(0)] * STEPS),
+    "vstack": lambda x: torch.vstack([x[None] - 0.1] * STEPS),
+    "rolled": lambda x: (x / ROW).roll(3, 1).expand(STEPS, -1, -1),
+    "gathered": lambda x: x.index_select(1, torch.arange(63, -1, -1)).repeat(STEPS, 1, 1),
+}
+
+
+class Repeated(Image):
+    """The same of an image that is repeated before the loop."""
+
+    def forward(self, x):
+        mem1, record = self.lif1.reset_mem(), []
+        for now in self.before((x / TOP - 0.2) / 0.5):
+            spikes, mem1 = self.lif1(self.fc(now), mem1)
+            record.append(spikes)
+        return torch.stack(record)
+
+
+@pytest.mark.parametrize("what", REPEATED)
+def test_an_image_that_is_repeated_for_the_loop_is_followed(what, images):
+    x, image = np.repeat(images[:, None], STEPS, axis=1), torch.as_tensor(images).float()
+    module = Repeated(REPEATED[what])
+    _, report = compare(module, x, image, values=(0, TOP), example=torch.zeros(4, 64))
+    assert f"forward reads the whole input in each of {STEPS} steps: repeat it" in report.notes
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [lambda x: x * (x.new_ones(()) * 2), lambda x: x + 1, lambda x: x.roll(1, 0)],
+    ids=["a factor", "an offset", "another sample"],
+)
+def test_images_that_differ_by_step_are_refused(differs):
+    with pytest.raises(ValueError, match=r"same in each step|mixes samples"):
+        from_snntorch(
+            Repeated(lambda x: torch.stack([x, differs(x)] * 4)),
+            values=(0, TOP),
+            example=torch.zeros(4, 64),
+        )
+
+
+def test_dropout_that_acts_in_evaluation_is_noted():
+    module = Image(lambda x: functional.dropout(x, 0.5), within=True)
+    _, report = from_snntorch_with_report(module, example=torch.zeros(4, 64))
+    assert re.search(r"dropout acts in evaluation too, and does nothing here", str(report))
+
+
+def test_an_input_scale_of_zero_is_refused():
+    with pytest.raises(ValueError, match=r"^Input scale must be a number other than 0, not 0$"):
+        from_snntorch(Image(lambda x: x), input_scale=0)
+
+
 def test_an_offset_before_a_padded_convolution_is_a_bias_by_place():
     module = Image(lambda x: x - 3.0, conv=True)
     options = {"values": (0, TOP), "example": torch.zeros(4, 64)}
