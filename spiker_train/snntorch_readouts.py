@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
+
 from spiker_hdl.model.check import check_int
 
 from .snntorch_answer import Answer, Answers
 from .snntorch_flow import Trace, TraceError
 from .snntorch_graph import output_of
+from .snntorch_head import Head
 from .snntorch_returned import Returned, returned
 
 __all__ = ["choose", "in_groups"]
@@ -185,6 +188,13 @@ def _check_steps(answers: list[Answer], finder: Answers) -> None:
                 f"{one.kind!r} in {steps} steps and otherwise in {other.probe.steps}: give an "
                 "example of as many steps as samples have, or name readout="
             )
+        if one.head is not None and found.head is not None and _rescaled(one.head, found.head):
+            one.scale += f", with weights of a sample of {finder.probe.steps} steps"
+
+
+def _rescaled(head: Head, longer: Head) -> bool:
+    """Tell whether weights are others in a longer sample, as of a mean over steps."""
+    return any(not np.allclose(one, longer.weights[key]) for key, one in head.weights.items())
 
 
 def _way(answer: Answer) -> tuple:

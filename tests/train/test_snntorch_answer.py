@@ -559,6 +559,16 @@ def test_neurons_that_are_not_returned_are_counted_where_they_are_named():
     assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "count")]
 
 
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+def test_a_head_on_a_mean_says_of_how_many_steps_its_weights_are(bias):
+    heads = {"head": nn.Linear(OUT, 4, bias=bias)}
+    said = "with weights of a sample of 6 steps"
+    for end, wanted in ((lambda r: stack(r.spk).mean(0), True), (added, False)):
+        net = Net(lambda r, end=end: r.net.head(end(r)), heads)
+        _, report = from_snntorch_with_report(net)
+        assert (said in str(report)) == wanted
+
+
 def test_a_loss_is_no_answer():
     with pytest.raises(ValueError, match="must have a value for each class of each sample, not"):
         from_snntorch(Net(lambda r: stack(r.spk).mean()))
