@@ -18,7 +18,7 @@ from spiker_hdl.base import FileError, reader, shown, strict_json
 from spiker_hdl.model import NEURONS, Decay, Input, Neuron, Readout
 from spiker_hdl.model.file import write_whole
 
-from .cell import Cell
+from .cell import Cell, IntegerCell
 from .layers import Connection, Layer, check_finite
 from .network import SpikingNetwork, check_network
 from .tensor_files import read_safetensors
@@ -45,7 +45,7 @@ def save_real(net: SpikingNetwork, path: str | Path) -> None:
     ValueError
         If a weight or parameter is not finite.
     TypeError
-        If a layer has neurons that are given in integers, or a setting that JSON cannot hold.
+        If a layer has a setting that JSON cannot hold.
     """
     check_network(net)
     check_finite(net.layers, net.connections)
@@ -73,25 +73,22 @@ def save_real(net: SpikingNetwork, path: str | Path) -> None:
 
 def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     cell = layer.cell
+    if layer.bias is not None:
+        arrays[f"biases/{n}"] = layer.bias.detach().cpu().numpy()
+    held = {"name": layer.name, "shape": layer.shape, "bias": layer.bias is not None}
     if not isinstance(cell, Cell):
-        raise TypeError(
-            f"Layer {layer.name!r} must have real parameters to be saved, not neurons in integers"
-        )
+        return held | _integer_cell(layer, cell)
     for one in fields(cell.kind):
         if f"real_{one.name}" in {**cell._buffers, **cell._parameters}:
             real = getattr(cell, f"real_{one.name}").detach().cpu()
             arrays[f"layers/{n}/{one.name}"] = real.numpy()
-    if layer.bias is not None:
-        arrays[f"biases/{n}"] = layer.bias.detach().cpu().numpy()
     for name, value in cell.settings.items():
         if value is not None and type(value) not in {bool, int, float, str}:
             raise TypeError(
                 f"Layer {layer.name!r}: {cell.kind.__name__} {name} must be a number, a string or "
                 f"None to be saved, not {value!r}"
             )
-    return {
-        "name": layer.name,
-        "shape": layer.shape,
+    return held | {
         "model": cell.kind.__name__,
         "settings": cell.settings,
         "exact": {
@@ -99,7 +96,30 @@ def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any
         },
         "learn": cell.learned,
         "unit": cell.unit,
-        "bias": layer.bias is not None,
+    }
+
+
+def _integer_cell(layer: Layer, cell: IntegerCell) -> dict[str, Any]:
+    """Return what neurons in integers are, as what JSON can hold."""
+    values: dict[str, Any] = {}
+    for one in fields(cell.fixed):
+        if not one.init:
+            continue
+        value = getattr(cell.fixed, one.name)
+        if isinstance(value, Decay):
+            value = {"numerator": value.numerator, "bits": value.bits}
+        each = value if isinstance(value, tuple) else (value,)
+        if not all(one is None or type(one) in {bool, int, float, str, dict} for one in each):
+            raise TypeError(
+                f"Layer {layer.name!r}: {cell.kind.__name__} {one.name} must be numbers, a string "
+                f"or None to be saved, not {value!r}"
+            )
+        values[one.name] = value
+    return {
+        "model": cell.kind.__name__,
+        "integers": values,
+        "scale": cell.scale,
+        "unit": cell.unit,
     }
 
 
@@ -175,6 +195,9 @@ def _read_layer(
             f"must name neurons of {sorted(models)}, not {shown(text['model'])}; hand the classes "
             "of your own to load_real(path, neurons=[...])"
         )
+    bias = arrays.pop(f"biases/{n}") if text["bias"] else False
+    if "integers" in text:
+        return Layer(text["name"], _shape(text["shape"]), _read_integers(text, models), bias)
     start = f"layers/{n}/"
     reals = {name.removeprefix(start): name for name in [*arrays] if name.startswith(start)}
     values: dict[str, Any] = {what: arrays.pop(name) for what, name in reals.items()}
@@ -187,8 +210,18 @@ def _read_layer(
         unit=text["unit"],
         **(text["settings"] | values | exact),
     )
-    bias = arrays.pop(f"biases/{n}") if text["bias"] else False
     return Layer(text["name"], _shape(text["shape"]), cell, bias)
+
+
+def _read_integers(text: dict[str, Any], models: dict[str, type[Neuron]]) -> IntegerCell:
+    values = {
+        name: Decay(_shape(value["numerator"]), value["bits"])
+        if isinstance(value, dict)
+        else _shape(value)
+        for name, value in text["integers"].items()
+    }
+    neuron = models[text["model"]](**values)
+    return IntegerCell(neuron, scale=text["scale"], unit=text["unit"])
 
 
 def _read_connection(text: dict[str, Any], n: int, arrays: dict[str, np.ndarray]) -> Connection:

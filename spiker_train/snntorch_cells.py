@@ -9,8 +9,9 @@ from torch import nn
 
 from spiker_hdl.model import CurrentLif, Lif
 
-from .cell import Cell
+from .cell import Cell, IntegerCell
 from .linear_maps import Affine, Conv, LinearMap, Scale
+from .snntorch_levels import read_levels
 
 __all__ = ["NAMES", "Neurons", "array", "is_neuron", "read_neurons", "states"]
 
@@ -33,7 +34,7 @@ class Neurons:
 
     Members
     -------
-    cell : Cell
+    cell : Cell or IntegerCell
     before : list of LinearMap
         What acts on the current first.
     delay : int
@@ -44,7 +45,7 @@ class Neurons:
         What flows in every step beside the current, of the layer's shape.
     """
 
-    cell: Cell
+    cell: Cell | IntegerCell
     before: list[LinearMap]
     delay: int = 0
     recurrent: LinearMap | None = None
@@ -96,9 +97,13 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...]) -> Neurons:
     if kind == "LeakyParallel":
         return _parallel(what, part, shape)
     reset = _reset(what, part)
+    if part.state_quant and kind != "Leaky":
+        raise ValueError(
+            f"{what}: state_quant must be False, not given, of which integers are "
+            "exact of Leaky alone; drop it and let quantize choose the bits"
+        )
     for name, given, plain in (
         ("inhibition", bool(part.inhibition), False),
-        ("state_quant", bool(part.state_quant), False),
         ("graded_spikes_factor", _furthest(part.graded_spikes_factor, 1.0), 1.0),
     ):
         if given != plain:
@@ -112,6 +117,9 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...]) -> Neurons:
     threshold = per_neuron(f"{what}: threshold", part.threshold, shape)
     if reset != "none" and threshold.min() < 0:
         raise ValueError(f"{what}: threshold must be at least 0 to be reset, not {threshold.min()}")
+    if part.state_quant:
+        decay = per_neuron(f"{what}: beta", part.beta, shape).clip(0, 1)
+        return Neurons(read_levels(what, part, threshold, decay, reset), before=[])
     names = {"threshold": "threshold", "decay": "beta"}
     values: dict[str, Any] = {"threshold": threshold}
     found = Neurons(cell=None, before=[])  # type: ignore[arg-type]

@@ -7,10 +7,12 @@ from torch import nn
 
 from spiker_hdl.model import READOUTS, Input, Readout
 from spiker_hdl.model.check import check_choice
+from spiker_hdl.model.graph import SPIKE_READOUTS
 
+from .cell import IntegerCell
 from .grids import grid_of
 from .layers import Connection, Layer
-from .linear_maps import UNROLLED, Scale
+from .linear_maps import UNROLLED, Folded, Scale
 from .network import SpikingNetwork
 from .plausibility import implausible, warn_of
 from .snntorch_answer import Answer, Answers
@@ -20,6 +22,7 @@ from .snntorch_encoders import check_encoded
 from .snntorch_example import follow, follow_longer, lead_of, neurons_of
 from .snntorch_flow import INPUT, Trace
 from .snntorch_graph import check_reached, edges_of, notes_of
+from .snntorch_levels import check_on_levels, levelled_grid
 from .snntorch_readouts import choose, in_groups
 from .snntorch_wrapped import notes_of_parts, unwrapped
 
@@ -175,10 +178,11 @@ def _network(
     if groups is not None:
         in_groups(answers, groups)
     check_reached(parts, edges, _read(answers))
+    _check_levelled(parts, cells, edges, answers)
     connections = []
     for label in labels:
         for (source, delay), folded in edges[label][0].items():
-            grid = grid_of(folded.entries.values) if trace.quantized else None
+            grid = _grid(label, parts[label], cells[label].cell, folded, trace)
             how = folded.arrangement()
             link = Connection(own[source], own[label], delay=delay, grid=grid, **how)
             connections.append(link)
@@ -198,6 +202,34 @@ def _network(
     )
     report.warnings += implausible(net)
     return net, report
+
+
+def _grid(label: str, part: nn.Module, cell: Any, folded: Folded, trace: Trace) -> float | None:
+    """Return what the weights of a connection are integers times, or None."""
+    values = folded.entries.values
+    if isinstance(cell, IntegerCell):
+        check_on_levels(f"{type(part).__name__} {label!r}", cell, values, "weights")
+        return levelled_grid(cell, values)
+    return grid_of(values) if trace.quantized else None
+
+
+def _check_levelled(parts: dict, cells: dict, edges: dict, answers: list[Answer]) -> None:
+    """Check what does not reach neurons of levels as weights do, and what is read of them."""
+    for label, neurons in cells.items():
+        if not isinstance(neurons.cell, IntegerCell):
+            continue
+        what = f"{type(parts[label]).__name__} {label!r}"
+        bias = edges[label][1]
+        if bias is not False:
+            check_on_levels(what, neurons.cell, bias, "bias")
+        if getattr(neurons.cell.fixed, "reset", "") != "value":
+            continue
+        for one in answers:
+            if one.head is None and one.label == label and one.kind not in SPIKE_READOUTS:
+                raise ValueError(
+                    f"{what}: answers must be read of spikes where it has state_quant and a reset "
+                    f"to zero, not as {one.kind!r} of potentials, which differ where it fires"
+                )
 
 
 def _read(answers: list[Answer]) -> list[str]:

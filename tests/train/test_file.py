@@ -23,6 +23,7 @@ from spiker_hdl.model import (  # noqa: E402
 from spiker_train import (  # noqa: E402
     Cell,
     Connection,
+    IntegerCell,
     Layer,
     SpikingNetwork,
     load_real,
@@ -91,16 +92,20 @@ def test_what_could_not_be_read_is_not_written(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-def test_neurons_in_integers_are_refused(tmp_path):
+def test_neurons_in_integers_are_saved_as_they_are(tmp_path):
+    neuron = Lif(threshold=(3, 4), decay=Decay((1, 2), 2), width=6, floor=-3, v=(0, 1))
+    cell = IntegerCell(neuron, scale=0.3, unit=0.7)
     net = SpikingNetwork(
         [Input("in", 2)],
-        [Layer("out", 2, Lif(threshold=3, decay=Decay.shift(1), width=6))],
+        [Layer("out", 2, cell, bias=[0.25, 0.5])],
         [Connection("in", "out")],
         [Readout("out", "count")],
     )
-    with pytest.raises(TypeError, match="Layer 'out' must have real parameters to be saved"):
-        save_real(net, tmp_path / "net")
-    assert not [*tmp_path.iterdir()]
+    save_real(net, tmp_path / "net.safetensors")
+    back = load_real(tmp_path / "net.safetensors").layer["out"]
+    assert isinstance(back.cell, IntegerCell)
+    assert (back.cell.fixed, back.cell.scale, back.cell.unit) == (neuron, 0.3, 0.7)
+    assert back.bias.tolist() == [0.25, 0.5]
 
 
 def changed(tmp_path, change):

@@ -185,7 +185,8 @@ def test_layers_in_a_sequence_are_read_in_order():
         (
             lambda: nn.Sequential(nn.Linear(2, 3), leaky(state_quant=torch.round)),
             ValueError,
-            "Leaky '1': state_quant must be False, not True",
+            "Leaky '1': state_quant must be made by snntorch.functional.quant.state_quant, "
+            "not round",
         ),
         (
             lambda: nn.Sequential(nn.Linear(2, 3), leaky(graded_spikes_factor=2.0)),
