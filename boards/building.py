@@ -40,8 +40,7 @@ __all__ = [
 
 BUILD, NETWORK = "build.json", "network.spiker"
 EARLIER = Listing(BUILD, "build")
-"""What a build may replace."""
-"""How the directory of a build is known again."""
+"""What a build may replace, by which its directory is known again."""
 
 FORMAT = 1
 """Version of what ``build.json`` says."""

@@ -18,7 +18,7 @@ from .adapter import Inlet, adapted_ports, adapter, adapter_name
 from .bench import bench_name
 from .directory import Listing, replacing, write_files
 from .fields import fault_field
-from .generated import Coverage, generate
+from .generated import MOST, Coverage, generate
 from .manifest import manifest
 from .meanings import bench_json
 from .netlist_make import NETLIST
@@ -222,7 +222,7 @@ def emit(
         Samples that are made up for the test bench beside those given, at most: they show flipped
         bits of weights that real samples do not, and the manifest says what share of them is
         caught. As many as can be simulated in some minutes by default; with 0 of them nothing is
-        measured, and there is no test bench where no samples are given either.
+        measured, and there is no test bench where no samples are given either. 1024 at most.
     command : str, optional
         Kept in the manifest as what makes the same again; a call of this by default.
 
@@ -266,7 +266,7 @@ def emit(
                     f"Weights of {which!r} must lie in memory that has contents, not 'huge': "
                     "sources have no memory without contents, bitstreams have"
                 )
-    generated = None if generated is None else check_int("Generated samples", generated, 0)
+    generated = None if generated is None else check_int("Generated samples", generated, 0, MOST)
     given = None if samples is None else stimulus(network, samples)
     if expected is not None:
         check_kind("Expected", expected, Result)

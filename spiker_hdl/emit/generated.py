@@ -10,7 +10,10 @@ from ..model import Input, Network, Stimulus
 from .aim import aimed
 from .flips import Detector, Flip, draw_flips
 
-__all__ = ["Coverage", "generate"]
+__all__ = ["MOST", "Coverage", "generate"]
+
+MOST = 1024
+"""Samples that are made up at most, which take time and memory by their number."""
 
 _SEED = 20
 _STEPS = 16

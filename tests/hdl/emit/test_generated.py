@@ -80,6 +80,8 @@ def test_nothing_made_up_and_nothing_given_is_no_bench(tmp_path):
     assert not (tmp_path / "vectors").exists()
     with pytest.raises(ValueError, match="Generated samples must be at least 0, not -1"):
         emit(network, tmp_path / "none", generated=-1)
+    with pytest.raises(ValueError, match="Generated samples must be at most 1024, not 1000000000"):
+        emit(network, tmp_path / "none", generated=10**9)
 
 
 @pytest.mark.slow
