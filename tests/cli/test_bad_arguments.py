@@ -40,7 +40,7 @@ OUTPUTS = {
 }
 WRITTEN = {"output", "json", "picture", "saif"}
 DIRECTORIES = {("emit", "output"), ("build", "output"), ("demo", "output")}
-ZERO_IS_GOOD = {"seed", "tune", "faults", "saturation", ("emit", "samples")}
+ZERO_IS_GOOD = {"seed", "tune", "faults", "saturation", "shifts", ("emit", "samples")}
 ALONE = {("energy", "saif"), ("quantize", "picture")}
 
 NO_NUMBERS = ("", "x", "nan", "inf", "-inf", "1e999", "1_0", "\x1b[31m", "\udcff", "--", "٣٣x")
@@ -61,7 +61,6 @@ NO_WORDS = (
     "-x",
     "--help",
     "x" * 5000,
-    "0",
     "nan",
 )
 
@@ -113,7 +112,7 @@ def bad_values(one: Parameter) -> list[str]:
         return [*NO_NUMBERS, "-1", "-1e-300", "1e300", *zero]
     if one.kind is str:
         # What begins with a dash is an option where no option stands before it.
-        return [word for word in NO_WORDS if one.option or not word.startswith("-")]
+        return [word for word in (*NO_WORDS, *zero) if one.option or not word.startswith("-")]
     if one.kind is bool:
         return []
     if one.reads:
