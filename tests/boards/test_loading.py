@@ -134,6 +134,7 @@ def test_the_command_loads_by_what_the_build_says(board, tmp_path, capsys):
     report = {
         "format": 1,
         "board": board,
+        "network": {"name": NETWORK.name, "sha256": NETWORK.digest},
         "mapping": MAPPING.to_json(),
         "baud": 1_000_000,
         "bitstream": {
