@@ -76,7 +76,7 @@ class AxiAccelerator(wiring.Component):
         Registers: see :mod:`~.registers`.
     idle : Out(1)
         As the bit of the register ``status``.
-    interrupt : Out(1)
+    irq : Out(1)
         As the register ``interrupt`` says.
 
     Raises
@@ -90,7 +90,7 @@ class AxiAccelerator(wiring.Component):
     m_axis: Any
     s_axil: Any
     idle: Signal
-    interrupt: Signal
+    irq: Signal
 
     def __init__(self, accelerator: Accelerator, *, version: str):
         check_kind("Accelerator", accelerator, Accelerator, "an")
@@ -115,7 +115,7 @@ class AxiAccelerator(wiring.Component):
             "m_axis": Out(AxiStream(tdata_width(FramedResult(accelerator)))),
             "s_axil": In(AxiLite(ADDRESS_BITS)),
             "idle": Out(1),
-            "interrupt": Out(1),
+            "irq": Out(1),
         })
 
     def elaborate(self, platform):
@@ -144,7 +144,7 @@ class AxiAccelerator(wiring.Component):
             control.waiting.eq(out.o.valid),
             control.idle.eq(inner.idle & ~inner.o.valid & ~out.o.valid & ~Cat(occupied).any()),
             self.idle.eq(control.idle),
-            self.interrupt.eq(control.interrupt),
+            self.irq.eq(control.interrupt),
         ]
 
         return m

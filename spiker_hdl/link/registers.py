@@ -181,7 +181,7 @@ REGISTERS = (
         "interrupt",
         0x64,
         "write",
-        "which of these make the port `interrupt` 1 for as long as they are so; after a hardware "
+        "which of these make the port `irq` 1 for as long as they are so; after a hardware "
         "reset those that have a bit in `error`",
         (
             *_ERRORS,

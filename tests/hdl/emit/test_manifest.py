@@ -227,7 +227,7 @@ def test_axi_has_its_streams_registers_and_reset(tmp_path):
     assert manifest["registers"]["map"] == registers_json()
     assert manifest["mapping sha256"] == mapping_digest(mapping)
     widths = {one["name"]: one["width"] for one in manifest["ports"]}
-    named = {"aclk", "aresetn", "idle", "interrupt", *manifest["registers"]["bus"].values()}
+    named = {"aclk", "aresetn", "idle", "irq", *manifest["registers"]["bus"].values()}
     for name, one in manifest["streams"].items():
         assert widths[one["tdata"]] == one["width"]
         assert one["width"] % 8 == 0

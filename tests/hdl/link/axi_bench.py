@@ -101,7 +101,7 @@ async def traffic(dut):
     found["status"] = await lite.read_dword(0x14)
     found["error"] = await lite.read_dword(0x60)
     found["faults"] = await lite.read_dword(0x68)
-    found["interrupt"] = int(dut.interrupt.value)
+    found["interrupt"] = int(dut.irq.value)
     found["anew"] = []
     for n, packets in enumerate(task.get("anew", ())):
         found["anew"].append(await anew(dut, task, packets, sources, sink, lite, n))

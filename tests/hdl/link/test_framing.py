@@ -89,7 +89,7 @@ class Traffic:
             (tdata,) = await take(ctx, self.dut.m_axis, "tvalid", "tready", "tdata")
             self.results.append(unpack(self.dut.accelerator, tdata & (1 << width) - 1))
             self.flags.append(tdata >> width)
-            self.raised.append(ctx.get(self.dut.interrupt))
+            self.raised.append(ctx.get(self.dut.irq))
         for _ in range(400):
             await ctx.tick()
         for at in (STATUS, SAMPLES, RESULTS, FAULTS, ERROR):
@@ -310,7 +310,7 @@ def test_errors_stay_until_cleared_and_interrupt_where_they_may():
 
     async def look(ctx):
         await ctx.tick()
-        seen.append(((await read(ctx, dut.s_axil, ERROR))[0], ctx.get(dut.interrupt)))
+        seen.append(((await read(ctx, dut.s_axil, ERROR))[0], ctx.get(dut.irq)))
 
     async def bench(ctx):
         async def send(packet):
