@@ -246,7 +246,8 @@ def put(value, path, new):
 READ = {"format", "version", "language", "top", "network", "mapping", "interface", "streams"}
 READ |= {"samples", "files"}
 FREE = {"direction", "order", "timing", "channels", "values", "form", "kind", "population"}
-FREE |= {"longest", "max_steps", "notes", "meaning", "projections"}
+FREE |= {"longest", "max_steps", "notes", "meaning"}
+FREE |= {"projections", "of each projection"}
 
 
 # -- what was damaged ----------------------------------------------------------------------------
