@@ -283,15 +283,18 @@ class Agreement(wiring.Component):
             newest = place == head
             first = newest & (step == front)
             own = Mux(decided, ends, self.wish[n])
+            # A signal apart: read from the port, one bit would seem to depend on all of them.
+            last = Signal(name=f"last_{n}")
             m.d.comb += [
                 self.known[n].eq(~first),
-                self.last[n].eq(Mux(newest, first & own, step == ring[place])),
+                last.eq(Mux(newest, first & own, step == ring[place])),
+                self.last[n].eq(last),
             ]
             with m.If(self.reset):
                 m.d.sync += place.eq(0)
-            with m.Elif(self.closes[n] & self.last[n]):
+            with m.Elif(self.closes[n] & last):
                 m.d.sync += place.eq(self._next(place))
-            ends = Mux(decided, ends, self.last[n])
+            ends = Mux(decided, ends, last)
             decided |= self.closes[n] & first
         with m.If(decided):
             m.d.sync += [ring[head].eq(front), front.eq(Mux(ends, 0, front + 1))]
