@@ -86,7 +86,16 @@ def test_an_interrupt_during_the_start_is_said_in_one_line(network_file, at):
     assert (run.returncode, run.stdout, run.stderr) == (130, "", "spiker: interrupted\n")
 
 
-@pytest.mark.parametrize("becomes", [KeyboardInterrupt, ImportError, SystemError], ids=str)
+@pytest.fixture
+def interruptible():
+    """Let this process be interrupted, even where a shell started it deaf to that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("becomes", [KeyboardInterrupt, ImportError, SystemError])
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_during_the_work_is_one_whatever_it_becomes(
     spiker, network_file, monkeypatch, becomes
 ):

@@ -86,6 +86,7 @@ def test_a_leaky_neuron_by_hand():
     assert float(sharp.real("decay")) == pytest.approx(np.exp(-0.25), abs=1e-15)
 
 
+@pytest.mark.filterwarnings("ignore::spiker_train.plausibility.ImplausibleWarning")
 def test_a_synapse_of_the_step_before_by_hand():
     # alpha 1/2, beta 3/4; g = 1/4 * 2 * 1/2 * 4 = 1; c = 1/4; bias (1/2) / 4 + 1/2.
     node = nir.CubaLIF(*(np.array([one]) for one in (2.0, 4.0, 2.0, 1.0, 99.0, 0.0, 4.0)))

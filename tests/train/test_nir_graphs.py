@@ -292,6 +292,7 @@ def test_the_report_says_what_became_of_it():
     )
 
 
+@pytest.mark.filterwarnings("ignore::spiker_train.plausibility.ImplausibleWarning")
 def test_a_graph_is_left_as_it_is():
     made = chain(neurons("CubaLIF"))
     before = {key: np.copy(value) for key, value in vars(made.nodes["n"]).items()
