@@ -206,7 +206,7 @@ def test_a_fault_between_stages_is_found(old, new, tmp_path, monkeypatch):
     "old, new",
     [
         ("signed(signed_width(*ends)), self.units", "signed(signed_width(*ends) - 1), self.units"),
-        ('self.sums[n] + values["bias"]', "self.sums[n]"),
+        ('sum_shift) + values["bias"]', "sum_shift)"),
         ("Mux(self.first, values", "Mux(0, values"),
         ("write.en.eq(self.o.valid)", "write.en.eq(self.o.fired.any())"),
         ("read.addr.eq(self.ahead)", "read.addr.eq(0)"),
