@@ -38,7 +38,6 @@ formal: .venv/dev.stamp  ## Prove what simulation can only sample, with SymbiYos
 lint: .venv/dev.stamp  ## Check format, rules, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	@mkdir -p build/types && ln -sfn ../../boards build/types/spiker_boards
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 

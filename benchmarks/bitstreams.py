@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from spiker_boards.building import TimingError, build_board
+from spiker_boards.builder.build import TimingError, build_board
 from spiker_boards.catalog import BOARDS
 from spiker_boards.fit import FitError, board_need, find_lanes
 from spiker_boards.target import Target
 from spiker_hdl.model import Mapping, Network, encoders, load
 from spiker_hdl.model.timing import predict
-from spiker_train.data import load_dataset
+from spiker_train.data.images import load_dataset
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

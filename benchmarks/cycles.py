@@ -20,7 +20,7 @@ import numpy as np
 
 import spiker_hdl
 from spiker_hdl.model import Mapping, encoders, load
-from spiker_train.data import load_dataset
+from spiker_train.data.images import load_dataset
 
 HERE = Path(__file__).parent
 NETWORKS = HERE.parent / "networks"

@@ -21,9 +21,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import spiker_hdl
-from spiker_hdl.emit import emit
+from spiker_hdl.export import emit
 from spiker_hdl.model import encoders, load
-from spiker_train.data import load_dataset
+from spiker_train.data.images import load_dataset
 
 HERE = Path(__file__).parent
 NETWORK = HERE.parent / "networks" / "mnist.spiker"

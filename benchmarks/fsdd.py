@@ -40,8 +40,8 @@ from spiker_train import (
     quantize,
     train,
 )
-from spiker_train.spoken import spoken_digits
-from spiker_train.training import split
+from spiker_train.data.spoken_digits import spoken_digits
+from spiker_train.training.trainer import split
 
 RESULTS = Path(__file__).parent / "results" / "fsdd.json"
 NETWORKS = ("recurrent", "adaptive", "current", "delays")

@@ -1,8 +1,8 @@
 """Damage files of every reader, and see that each is read or refused, in bounded time and memory.
 
-Files are made by ``tests/readers.py``, and damaged by ``tests/mutations.py``: trial N is the same
-each time. The trials run in processes of their own, each a part of them, so that one that never
-returns or dies is found too.
+Files are made by ``tests/support/readers.py``, and damaged by ``tests/support/mutations.py``:
+trial N is the same each time. The trials run in processes of their own, each a part of them, so
+that one that never returns or dies is found too.
 """
 
 import argparse
@@ -29,7 +29,7 @@ PATIENCE = 1800.0
 def part(start: int, count: int, pipe: Any) -> None:
     """Make some of the trials, and send what came of them."""
     sys.path.insert(0, str(ROOT / "tests"))
-    import readers
+    from support import readers
 
     faulthandler.dump_traceback_later(PATIENCE - 10, exit=True)
     began = time.process_time()

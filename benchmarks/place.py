@@ -21,8 +21,8 @@ from pathlib import Path
 from statistics import median
 
 from spiker_hdl.model import Core, Mapping, Network, load
-from spiker_hdl.report.place import DEVICES, Pinned, Placed, place, synthesise
 from spiker_hdl.rtl import Accelerator
+from spiker_hdl.tools.place_and_route import DEVICES, Pinned, Placed, place, synthesise
 
 HERE = Path(__file__).parent
 NETWORKS = HERE.parent / "networks"

@@ -27,7 +27,7 @@ import spiker_hdl
 from spiker_hdl.model import Mapping, encoders, load, timing
 from spiker_hdl.report import area
 from spiker_hdl.rtl import Accelerator
-from spiker_train.data import load_dataset
+from spiker_train.data.images import load_dataset
 
 HERE = Path(__file__).parent
 NETWORKS = HERE.parent / "networks"

@@ -21,7 +21,7 @@ import torch
 
 from spiker_hdl.model import Input, Lif, Readout
 from spiker_train import Cell, Connection, Layer, SpikingNetwork, quantize
-from spiker_train.linear_maps import Conv, compose
+from spiker_train.linear.compose import Conv, compose
 
 RESULTS = Path(__file__).parent / "results" / "quantize_time.json"
 STAGES = ("folded", "network", "quantised", "digest")

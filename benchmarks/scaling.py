@@ -27,8 +27,7 @@ from pathlib import Path
 import numpy as np
 
 import spiker_hdl
-from spiker_hdl.emit import emit
-from spiker_hdl.emit.yosys import YosysError
+from spiker_hdl.export import emit
 from spiker_hdl.model import (
     Decay,
     Input,
@@ -40,6 +39,7 @@ from spiker_hdl.model import (
     Readout,
     timing,
 )
+from spiker_hdl.tools.yosys import YosysError
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "scaling.json"

@@ -37,11 +37,11 @@ import numpy as np
 from sweep_picture import draw
 
 from spiker_hdl.model import Mapping, Network, encoders, load, reference
-from spiker_hdl.model.core import Core
+from spiker_hdl.model.mapping.core import Core
 from spiker_hdl.model.timing import predict
 from spiker_hdl.report import area
 from spiker_hdl.rtl import Accelerator
-from spiker_train.data import Dataset, load_dataset
+from spiker_train.data.images import Dataset, load_dataset
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "sweep.json"

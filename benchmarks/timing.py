@@ -18,8 +18,8 @@ from pathlib import Path
 
 import spiker_hdl
 from spiker_hdl.model import Mapping, encoders, load, timing
-from spiker_hdl.model.mapping import PRESETS
-from spiker_train.data import load_dataset
+from spiker_hdl.model.mapping.mapping import PRESETS
+from spiker_train.data.images import load_dataset
 
 HERE = Path(__file__).parent
 NETWORK = HERE.parent / "networks" / "mnist.spiker"

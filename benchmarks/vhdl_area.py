@@ -21,8 +21,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from spiker_hdl.emit.verilog import to_verilog
-from spiker_hdl.emit.vhdl import vhdl_source
+from spiker_hdl.hdl.verilog import to_verilog
+from spiker_hdl.hdl.vhdl.convert import vhdl_source
 from spiker_hdl.model import load
 from spiker_hdl.rtl import Accelerator
 
@@ -48,7 +48,7 @@ LIMIT = 10.0  # percent
 
 def helpers():
     """Load what the tests know about ``ghdl --synth``."""
-    spec = importlib.util.spec_from_file_location("ghdl", ROOT / "tests" / "ghdl.py")
+    spec = importlib.util.spec_from_file_location("ghdl", ROOT / "tests" / "support" / "ghdl.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -24,15 +24,15 @@ from amaranth.lib.wiring import In, Out
 from ecg_data import AFTER, CLASSES, ENCODING, detect, handful, signal_of, windows
 from ecg_monitor import BITS, NETWORK, EcgMonitor
 
+from spiker_boards.builder.bitstream import make_bitstream
 from spiker_boards.catalog import BOARDS
-from spiker_boards.clocks import Clock
-from spiker_boards.flow import make_bitstream
-from spiker_boards.simulated import ModelClock, ModelPins
-from spiker_boards.tools import find_tools
-from spiker_boards.top import add_clock, request
+from spiker_boards.gateware.pll import Clock
+from spiker_boards.gateware.top import add_clock, request
+from spiker_boards.simulation.board import ModelClock, ModelPins
+from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import Mapping, Network, load, reference
-from spiker_hdl.model.check import check_int
-from spiker_hdl.simulate.wire import CompiledWire
+from spiker_hdl.simulate.byte_stream import CompiledWire
+from spiker_hdl.tools.programs import find_tools
 
 __all__ = ["TARGET", "Converter", "EcgBoard", "EcgOnWire", "expected", "watch"]
 
@@ -134,7 +134,7 @@ class EcgBoard(wiring.Component):
     period : int, optional
         Cycles from a value to the next one; those of 1/180 s where none are given.
     clock : callable
-        As that of :class:`spiker_boards.top.BoardTop`.
+        As that of :class:`spiker_boards.gateware.top.BoardTop`.
     """
 
     target = TARGET

@@ -27,8 +27,8 @@ from spiker_train import (
     quantize,
     train,
 )
-from spiker_train.data import halved
-from spiker_train.training import accuracy, split
+from spiker_train.data.images import halved
+from spiker_train.training.trainer import accuracy, split
 
 TURN, STRETCH, SLANT, MOVE = 8.0, 0.08, 0.08, 1.0
 """Most degrees, shares of the size, and pixels by which pictures are altered."""

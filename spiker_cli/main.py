@@ -7,8 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .lines import line, visible
-from .process import INTERRUPTED, STOPPED, Streams, interrupts
+from spiker_cli.support.lines import line, visible
+from spiker_cli.support.process import INTERRUPTED, STOPPED, Streams, interrupts
 
 __all__ = ["main"]
 
@@ -62,7 +62,7 @@ def _ended(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     from typer import Exit
 
-    from .commands import GROUP
+    from .subcommands import GROUP
 
     try:
         # Not what typer runs by itself, which makes exit codes of its own of what goes wrong.

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .app import call
-from .options import Data, Encoder, Form, Json, Lanes, NetworkFile, Steps, Word
+from spiker_cli.support.app import call
+from spiker_cli.support.options import Data, Encoder, Form, Json, Lanes, NetworkFile, Steps, Word
 
 __all__ = ["energy", "simulate", "timing"]
 

@@ -7,21 +7,24 @@ nothing here needs PyTorch.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .base import version
+
 if TYPE_CHECKING:
-    from .emit import emit
     from .engines import ENGINES, run
+    from .export import emit
     from .model import Mapping, Network, Result, load
 
 __all__ = ["ENGINES", "Mapping", "Network", "Result", "__version__", "emit", "load", "run"]
 
-__version__ = "0.1.0"
+
+__version__ = version.VERSION
 
 _HOMES = {
     "ENGINES": ".engines",
     "Mapping": ".model",
     "Network": ".model",
     "Result": ".model",
-    "emit": ".emit",
+    "emit": ".export",
     "load": ".model",
     "run": ".engines",
 }

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from spiker_hdl.base.checks import check_choice, check_kind
+
 from .model import Mapping, Network, Reports, Result
-from .model.check import check_choice, check_kind
 
 if TYPE_CHECKING:
-    from .emit.reading import Emission
+    from spiker_hdl.export.read import Emission
 
 __all__ = ["ENGINES", "fastest", "run"]
 
@@ -41,7 +42,7 @@ def run(
     ----------
     network : Network, or path of a directory that :func:`spiker_hdl.emit` wrote
         The Verilog of a directory is what is simulated, or its network what the reference runs;
-        files that were altered are refused. What :func:`spiker_hdl.emit.read_emission` gives is
+        files that were altered are refused. What :func:`spiker_hdl.export.read_emission` gives is
         taken, too.
     spikes : array of int, list of arrays, or a mapping from input names to such
         An array has the shape (samples, steps, size); a list has one array of shape (steps, size)
@@ -85,12 +86,12 @@ def run(
     if engine == "auto":
         engine = fastest()
     home = {"amaranth": "interpreted", "compiled": "compiled"}[engine]
-    simulator = import_module(f".simulate.{home}", __package__)
+    simulator = import_module(f"spiker_hdl.simulate.{home}")
     return simulator.run(network, spikes, mapping=mapping, **options)
 
 
 def _emission(given: Any) -> "Emission":
-    from .emit.reading import Emission, read_emission
+    from spiker_hdl.export.read import Emission, read_emission
 
     if isinstance(given, str | os.PathLike):
         return read_emission(os.fspath(given))
@@ -144,8 +145,8 @@ def fastest() -> str:
         C++ compiler are installed; else ``"amaranth"``.
     """
     try:
-        import_module(".simulate.build", __package__).find_tool()
-        import_module(".emit.yosys", __package__).find_yosys()
+        import_module("spiker_hdl.simulate.shared_library").find_tool()
+        import_module("spiker_hdl.tools.yosys").find_yosys()
     except RuntimeError:
         return "amaranth"
     return "compiled"

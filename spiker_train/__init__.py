@@ -4,64 +4,64 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .cell import Cell, IntegerCell
-    from .checkpoints import load_state
-    from .comparison import Comparison, compare
-    from .conversion import Report, quantize, quantize_with_report
-    from .data import Dataset, datasets, load_dataset
-    from .file import load_real, save_real
-    from .layers import Connection, Layer
-    from .network import SpikingNetwork
-    from .network_run import Outcome
-    from .nir_export import to_nir
-    from .nir_import import NirReport, from_nir, from_nir_with_report
-    from .plausibility import ImplausibleWarning
-    from .quantization import Quantization
+    from .conversion.compare import Comparison, compare
+    from .conversion.convert import Report, quantize, quantize_with_report
+    from .data.images import Dataset, datasets, load_dataset
+    from .files import load_real, save_real
+    from .formats.checkpoints import load_state
+    from .formats.nir.read import NirReport, from_nir, from_nir_with_report
+    from .formats.nir.write import to_nir
+    from .formats.snntorch.read import ImportReport, from_snntorch, from_snntorch_with_report
+    from .formats.spikerplus.differences import SpikerReport
+    from .formats.spikerplus.read import from_spiker, from_spiker_with_report
+    from .formats.spikerplus.widths import spiker_quantizations
+    from .network.arithmetic import Reals, Tensors
+    from .network.cell import Cell, IntegerCell
+    from .network.layers import Connection, Layer
+    from .network.network import SpikingNetwork
+    from .network.plausibility import ImplausibleWarning
+    from .network.quantization import Quantization
+    from .network.run import Outcome
+    from .network.surrogate import FastSigmoid
     from .recipes import train_network
-    from .snntorch_modules import ImportReport, from_snntorch, from_snntorch_with_report
-    from .spiker_config import from_spiker, from_spiker_with_report
-    from .spiker_differences import SpikerReport
-    from .spiker_widths import spiker_quantizations
-    from .surrogate import FastSigmoid
-    from .tensors import Reals, Tensors
-    from .training import accuracy, train
+    from .training.trainer import accuracy, train
 
 _HOMES = {
-    "Cell": ".cell",
-    "Comparison": ".comparison",
-    "Connection": ".layers",
-    "Dataset": ".data",
-    "FastSigmoid": ".surrogate",
-    "IntegerCell": ".cell",
-    "Layer": ".layers",
-    "NirReport": ".nir_import",
-    "Outcome": ".network_run",
-    "Quantization": ".quantization",
-    "Reals": ".tensors",
-    "Report": ".conversion",
-    "SpikerReport": ".spiker_differences",
-    "SpikingNetwork": ".network",
-    "Tensors": ".tensors",
-    "accuracy": ".training",
-    "compare": ".comparison",
-    "datasets": ".data",
-    "from_nir": ".nir_import",
-    "from_nir_with_report": ".nir_import",
-    "ImplausibleWarning": ".plausibility",
-    "ImportReport": ".snntorch_modules",
-    "from_snntorch": ".snntorch_modules",
-    "from_snntorch_with_report": ".snntorch_modules",
-    "from_spiker": ".spiker_config",
-    "from_spiker_with_report": ".spiker_config",
-    "load_dataset": ".data",
-    "load_real": ".file",
-    "load_state": ".checkpoints",
-    "quantize": ".conversion",
-    "spiker_quantizations": ".spiker_widths",
-    "quantize_with_report": ".conversion",
-    "save_real": ".file",
-    "to_nir": ".nir_export",
-    "train": ".training",
+    "Cell": ".network.cell",
+    "Comparison": ".conversion.compare",
+    "Connection": ".network.layers",
+    "Dataset": ".data.images",
+    "FastSigmoid": ".network.surrogate",
+    "IntegerCell": ".network.cell",
+    "Layer": ".network.layers",
+    "NirReport": ".formats.nir.read",
+    "Outcome": ".network.run",
+    "Quantization": ".network.quantization",
+    "Reals": ".network.arithmetic",
+    "Report": ".conversion.convert",
+    "SpikerReport": ".formats.spikerplus.differences",
+    "SpikingNetwork": ".network.network",
+    "Tensors": ".network.arithmetic",
+    "accuracy": ".training.trainer",
+    "compare": ".conversion.compare",
+    "datasets": ".data.images",
+    "from_nir": ".formats.nir.read",
+    "from_nir_with_report": ".formats.nir.read",
+    "ImplausibleWarning": ".network.plausibility",
+    "ImportReport": ".formats.snntorch.read",
+    "from_snntorch": ".formats.snntorch.read",
+    "from_snntorch_with_report": ".formats.snntorch.read",
+    "from_spiker": ".formats.spikerplus.read",
+    "from_spiker_with_report": ".formats.spikerplus.read",
+    "load_dataset": ".data.images",
+    "load_real": ".files",
+    "load_state": ".formats.checkpoints",
+    "quantize": ".conversion.convert",
+    "spiker_quantizations": ".formats.spikerplus.widths",
+    "quantize_with_report": ".conversion.convert",
+    "save_real": ".files",
+    "to_nir": ".formats.nir.write",
+    "train": ".training.trainer",
     "train_network": ".recipes",
 }
 

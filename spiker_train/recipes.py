@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import Decay, Lif, Network, encoders, reference
-from spiker_hdl.model.check import check_int
-
-from .cell import Cell
-from .conversion import quantize_with_report
-from .data import Dataset, load_dataset
-from .network import SpikingNetwork, chain_sizes
-from .quantization import Quantization
-from .surrogate import FastSigmoid
-from .training import accuracy, split, train
+from spiker_train.conversion.convert import quantize_with_report
+from spiker_train.data.images import Dataset, load_dataset
+from spiker_train.network.cell import Cell
+from spiker_train.network.network import SpikingNetwork, chain_sizes
+from spiker_train.network.quantization import Quantization
+from spiker_train.network.surrogate import FastSigmoid
+from spiker_train.training.trainer import accuracy, split, train
 
 __all__ = ["encode", "train_network"]
 

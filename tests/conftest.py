@@ -23,19 +23,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 HEAVY = (
     "boards/",
     "cli/test_import.py",
-    "cli/test_serve.py",
-    "hdl/emit/test_block_rams.py",
-    "hdl/emit/test_netlist.py",
-    "hdl/emit/test_packaging.py",
-    "hdl/emit/test_reading.py",
-    "hdl/emit/test_vhdl",
+    "cli/commands/test_serve.py",
+    "hdl/export/netlist/",
+    "hdl/export/test_flows.py",
+    "hdl/export/test_read.py",
+    "hdl/export/testbench/test_vhdl.py",
+    "hdl/hdl/vhdl/",
     "hdl/link/",
-    "train/test_nir",
-    "train/test_snntorch_forward.py",
+    "train/formats/nir/",
+    "train/formats/snntorch/test_forward.py",
 )
 """Tests that are slow together, though each is quick: simulators of others, and whole programs."""
 
-LIGHT = ("boards/test_host.py::test_a_board_answers_as_the_reference",)
+LIGHT = ("boards/host/test_board.py::test_a_board_answers_as_the_reference",)
 """Those among them that stay with the fast ones, so that each thing is seen to work there."""
 
 

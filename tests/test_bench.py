@@ -7,7 +7,7 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bench import get, pause, put, simulate
+from support.bench import get, pause, put, simulate
 
 
 class Register(wiring.Component):

@@ -3,7 +3,6 @@
 """Tests of the heart monitor: detector and cutter, and the whole of it against the reference."""
 
 import sys
-from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -14,8 +13,8 @@ from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiker_boards.flow import make_plan
-from spiker_boards.simulated import ModelPins
+from spiker_boards.builder.bitstream import make_plan
+from spiker_boards.simulation.board import ModelPins
 from spiker_hdl.model import (
     Decay,
     Input,
@@ -31,9 +30,8 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.model.encoders import Encoding
 
-from bench import get, pause, put, simulate
-
-ROOT = Path(__file__).resolve().parents[1]
+from support.bench import get, pause, put, simulate
+from support.places import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -11,19 +11,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from events import Bounded
 from hypothesis import HealthCheck, given, settings
 
-from networks import (
-    assert_alive,
-    cases,
-    describe,
-    everything,
-    liveness,
-    random_mapping,
-    random_network,
-    random_spikes,
-)
 from spiker_hdl import run
 from spiker_hdl.model import (
     Accumulator,
@@ -41,8 +30,20 @@ from spiker_hdl.model import (
     queue_minimum,
     timing,
 )
-from spiker_hdl.model.core import row_parts
+from spiker_hdl.model.mapping.core import row_parts
 from spiker_hdl.simulate import compiled, interpreted
+
+from support.events import Bounded
+from support.networks import (
+    assert_alive,
+    cases,
+    describe,
+    everything,
+    liveness,
+    random_mapping,
+    random_network,
+    random_spikes,
+)
 
 FAST = 8
 MANY = 500
@@ -65,7 +66,7 @@ def bounded(monkeypatch):
 def run_torch(network, spikes):
     """Run samples in the arithmetic of training; return what the reference does."""
     torch = pytest.importorskip("torch")
-    from spiker_train.tensors import Tensors
+    from spiker_train.network.arithmetic import Tensors
 
     counts = {one.name: [] for one in network.populations if one.neuron.spiking}
     traces = {name: [] for name in everything(network)}
@@ -428,7 +429,7 @@ def test_all_images_give_the_same_bits_in_the_cycles_predicted(mnist):
 
 @pytest.mark.slow
 def test_all_spoken_digits_give_the_same_bits_in_the_cycles_predicted(data_file, request):
-    spoken = pytest.importorskip("spiker_train.spoken")
+    spoken = pytest.importorskip("spiker_train.data.spoken_digits")
     network = load(request.config.rootpath / "networks" / "fsdd_recurrent.spiker")
     assert any(one.source == one.target for one in network.projections)
     data = spoken.spoken_digits(path=data_file("fsdd_spikes.npz"))

@@ -7,13 +7,11 @@ from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
-import naive
 import numpy as np
 import pytest
 from amaranth.back import rtlil
 
 import spiker_hdl
-from networks import everything, random_mapping, random_network, random_spikes
 from spiker_hdl.model import (
     READOUTS,
     Accumulator,
@@ -35,10 +33,12 @@ from spiker_hdl.model import (
     Sparse,
     timing,
 )
+from spiker_hdl.payloads.beats import payloads
 from spiker_hdl.rtl import Accelerator
-from spiker_hdl.simulate.beats import payloads
 
-from bench import get, put, simulate
+from support import naive
+from support.bench import get, put, simulate
+from support.networks import everything, random_mapping, random_network, random_spikes
 
 LEAK = Decay.shift(2)
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from dataclasses import dataclass, field, replace
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 import pytest
 
 import spiker_hdl
-from spiker_hdl.emit import LANGUAGES, emit
+from spiker_hdl.export import LANGUAGES, emit
 from spiker_hdl.model import (
     ARRAYS,
     INTEGERS,
@@ -50,7 +49,9 @@ from spiker_train import (
     train,
 )
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+from support.places import ROOT
+
+EXAMPLES = ROOT / "examples"
 
 
 def assert_all_engines_agree(network, x, record, *, mappings):

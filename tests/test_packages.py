@@ -5,11 +5,11 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import entry_points, requires, version
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from support.places import ROOT
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -45,16 +45,13 @@ def test_every_package_is_found_from_anywhere(package, tmp_path):
 
 def test_packages_listed_are_those_there_are():
     folders = {
-        file.parent.relative_to(ROOT)
-        for top in ["spiker_hdl", "spiker_train", "boards", "spiker_cli"]
+        file.parent.relative_to((ROOT / top).parent)
+        for top in ["spiker_hdl", "spiker_train", "boards/spiker_boards", "spiker_cli"]
         for file in (ROOT / top).rglob("*.py")
     }
-    installed = {"boards": "spiker_boards"}
-    names = {
-        ".".join([installed.get(folder.parts[0], folder.parts[0]), *folder.parts[1:]])
-        for folder in folders
-    }
-    assert names == set(PROJECT["tool"]["setuptools"]["packages"])
+    assert {".".join(folder.parts) for folder in folders} == set(
+        PROJECT["tool"]["setuptools"]["packages"]
+    )
 
 
 def test_base_dependencies_are_numpy_and_amaranth():

@@ -14,19 +14,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import make_network
 
 import spiker_hdl
-from spiker_boards.building import read_build
-from spiker_boards.programming import program_board
-from spiker_cli.files import find_mapping, open_network
+from spiker_boards.builder.build import read_build
+from spiker_boards.builder.program import program_board
 from spiker_cli.main import main
-from spiker_hdl.emit import emit, read_emission
-from spiker_hdl.emit.netlist import _read as read_for_a_netlist
-from spiker_hdl.emit.samples import read_samples
+from spiker_cli.support.files import find_mapping, open_network
+from spiker_hdl.export import emit, read_emission
+from spiker_hdl.export.netlist.check import _read as read_for_a_netlist
+from spiker_hdl.export.samples.read_back import read_samples
 from spiker_hdl.model import Mapping, load, load_mapping, save
-from spiker_hdl.simulate.cache import keep, load_library, open_cache
-from spiker_hdl.simulate.design import Design
+from spiker_hdl.simulate.compile_cache import keep, load_library, open_cache
+from spiker_hdl.simulate.ports import Design
+
+from support.small import make_network
 
 SAMPLES = np.random.default_rng(3).integers(0, 2, (2, 3, 64))
 watching: list[Counter] = []

@@ -10,29 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import readers
 import torch
 from safetensors.torch import save_file
-from small import make_network
 
 from spiker_hdl.base import FileError, hdf5, reading, shown, strict_json, visible
 from spiker_hdl.base.arrays import read_npz
 from spiker_hdl.base.kinds import KINDS, kind_of
-from spiker_hdl.model import (
-    Input,
-    Network,
-    Population,
-    Projection,
-    Readout,
-    contents,
-    file,
-    load,
-    save,
-)
+from spiker_hdl.model import Input, Network, Population, Projection, Readout, load, save
+from spiker_hdl.model.files import parse as contents
+from spiker_hdl.model.files import save as file
 from spiker_train import SpikingNetwork, from_nir, load_real, load_state, save_real
-from spiker_train.data import read_idx
+from spiker_train.data.images import read_idx
 
-ROOT = Path(__file__).resolve().parent.parent
+from support import readers
+from support.places import ROOT
+from support.small import make_network
+
 SOURCES = ("spiker_hdl", "spiker_train", "boards", "spiker_cli", "examples")
 
 # -- nothing is read elsewhere -------------------------------------------------------------------

@@ -3,15 +3,14 @@
 import json
 import re
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import pytest
 
 from spiker_boards.catalog import BOARDS
 from spiker_hdl.model import load
-from spiker_hdl.report.cells import Area
+from spiker_hdl.tools.synthesis import Area
 
-ROOT = Path(__file__).resolve().parent.parent
+from support.places import ROOT
 
 
 @pytest.fixture

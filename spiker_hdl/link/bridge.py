@@ -6,18 +6,19 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..model import Mapping, Network
-from ..model.check import check_kind
-from ..model.encoders import Encoding
-from ..rtl import Accelerator, EncodedAccelerator
-from ..rtl.loader import LoadBeat
-from ..rtl.queue import Queue
-from .frames import MOST, RESET, SESSIONS, Identity
+from spiker_hdl.base.checks import check_kind
+from spiker_hdl.link.protocol.frames import MOST, RESET, SESSIONS, Identity
+from spiker_hdl.link.protocol.payloads import LAST, Port
+from spiker_hdl.model import Mapping, Network
+from spiker_hdl.model.encoders import Encoding
+from spiker_hdl.rtl import Accelerator, EncodedAccelerator
+from spiker_hdl.rtl.common.memory import LoadBeat
+from spiker_hdl.rtl.streams.queue import Queue
+
 from .packets import Packer, Unpacker
-from .payloads import LAST, Port
+from .quiet import add_rest
 from .reader import FrameReader
 from .replies import Replies
-from .rest import add_rest
 from .window import ReceiveWindow
 
 __all__ = ["Link"]

@@ -7,8 +7,9 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .frames import MOST
-from .payloads import LAST
+from spiker_hdl.link.protocol.frames import MOST
+from spiker_hdl.link.protocol.payloads import LAST
+
 from .window import Octet
 
 __all__ = ["Packer", "Unpacker"]

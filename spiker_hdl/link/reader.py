@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from .frames import CRC_BYTES, FRAME, HEADER_BYTES
+from spiker_hdl.link.protocol.frames import CRC_BYTES, FRAME, HEADER_BYTES
 
 __all__ = ["FrameOctet", "FrameReader"]
 

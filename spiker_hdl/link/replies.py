@@ -6,9 +6,7 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..model.loading import DIGEST, DIGEST_BYTES, Store
-from ..rtl.loader import Load, readable
-from .frames import (
+from spiker_hdl.link.protocol.frames import (
     IDENTIFY,
     IDENTITY,
     MOST,
@@ -22,6 +20,9 @@ from .frames import (
     WINDOW,
     Identity,
 )
+from spiker_hdl.model.mapping.reload import DIGEST, DIGEST_BYTES, Store
+from spiker_hdl.rtl.common.memory import Load, readable
+
 from .window import Heard, Octet
 from .writer import FrameWriter
 

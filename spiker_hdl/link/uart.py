@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from ..model.check import check_int
+from spiker_hdl.base.checks import check_int
 
 __all__ = ["Uart", "UartReceiver", "UartTransmitter"]
 

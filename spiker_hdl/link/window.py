@@ -7,7 +7,17 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .frames import CRC_BYTES, DATA, FRAME, HEADER_BYTES, MOST, SEQUENCES, SESSIONS, WINDOW
+from spiker_hdl.link.protocol.frames import (
+    CRC_BYTES,
+    DATA,
+    FRAME,
+    HEADER_BYTES,
+    MOST,
+    SEQUENCES,
+    SESSIONS,
+    WINDOW,
+)
+
 from .reader import FrameOctet
 
 __all__ = ["Heard", "Octet", "ReceiveWindow"]

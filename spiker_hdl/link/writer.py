@@ -8,8 +8,9 @@ from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..model.check import check_int
-from .frames import CRC_BYTES, FRAME
+from spiker_hdl.base.checks import check_int
+from spiker_hdl.link.protocol.frames import CRC_BYTES, FRAME
+
 from .window import Octet
 
 __all__ = ["FrameWriter"]

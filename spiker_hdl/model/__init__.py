@@ -1,15 +1,20 @@
 """What a network is and computes, in integers, with NumPy alone."""
 
+from spiker_hdl.base import FileError
+from spiker_hdl.model.files.load import load, load_mapping
+from spiker_hdl.model.files.save import save
+
 from . import encoders, reference, timing
-from .arithmetic import ARRAYS, INTEGERS, Arithmetic, Arrays, Decay
+from .answer_policy import Reports
 from .bounds import Bounds, bounds
-from .core import Core
-from .file import FileError, load, load_mapping, save
 from .graph import READOUTS, Input, Population, Projection, Readout
-from .mapping import Mapping, queue_minimum, store_bits
+from .mapping.core import Core
+from .mapping.mapping import Mapping, queue_minimum, store_bits
 from .network import Network
-from .neuron import Neuron, Parameter, State, parameter, signed_range, state
-from .neurons import (
+from .neurons.arithmetic import ARRAYS, INTEGERS, Arithmetic, Arrays, Decay
+from .neurons.base import Neuron, Parameter, State, parameter, signed_range, state
+from .neurons.intervals import Interval, Ranges
+from .neurons.library import (
     NEURONS,
     Accumulator,
     AdaptiveLif,
@@ -19,8 +24,6 @@ from .neurons import (
     Lif,
     SpikingNeuron,
 )
-from .ranges import Interval, Ranges
-from .reports import Reports
 from .result import Answer, Result
 from .stimulus import Stimulus, check_record, stimulus
 from .synapses import SYNAPSES, Dense, OneToOne, Sparse, Synapses

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .neuron import Neuron, signed_width
+from spiker_hdl.model.neurons.base import Neuron, signed_width
+from spiker_hdl.model.neurons.intervals import Interval, Ranges
+
 from .parameters import fields_of, values_of
-from .ranges import Interval, Ranges
 
 if TYPE_CHECKING:
     from .graph import Population

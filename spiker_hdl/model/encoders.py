@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from .check import check_choice, check_int, check_kind, integer_array, plain, set_fields, shown
+from spiker_hdl.base.checks import (
+    check_choice,
+    check_int,
+    check_kind,
+    integer_array,
+    plain,
+    set_fields,
+    shown,
+)
+
 from .network import Network
 
 __all__ = [

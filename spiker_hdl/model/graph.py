@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .check import (
+from spiker_hdl.base.checks import (
     check_choice,
     check_int,
     check_ints,
@@ -17,7 +17,8 @@ from .check import (
     set_fields,
     shown,
 )
-from .neuron import Neuron
+from spiker_hdl.model.neurons.base import Neuron
+
 from .synapses import Dense, Synapses
 
 __all__ = [

@@ -6,7 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .check import check_int, check_kind, check_name, set_fields, shown
+from spiker_hdl.base.atomic_file import write_whole
+from spiker_hdl.base.checks import check_int, check_kind, check_name, set_fields, shown
+
+from . import archive, canonical
 from .graph import Input, Population, Projection, Readout
 from .scores import check_readout, check_scores
 
@@ -179,7 +182,7 @@ class Network:
             path.append(before[path[-1]])
         return path[path.index(path[-1]) :][::-1]
 
-    @cached_property
+    @property
     def note(self) -> dict[str, str]:
         """Notes by name."""
         return dict(self.notes)
@@ -222,15 +225,22 @@ class Network:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that the network says, notes aside, the same on every machine."""
-        from .file import digest
-
-        return digest(self)
+        return canonical.digest(self)
 
     def save(self, path: str | Path) -> None:
-        """Write the network to one file, whole or not at all: see :mod:`~.file`."""
-        from .file import save
+        """Write the network to one file, whole or not at all: see :mod:`~.archive`.
 
-        save(self, path)
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        TypeError, ValueError
+            If a neuron of the user's own has a field that a file cannot hold, or a name of the
+            library's, or a name is longer than a file can hold.
+        """
+        held = archive.pack(self)
+        with write_whole(path) as file:
+            file.write(held)
 
     def __hash__(self) -> int:
         return hash((self.name, self.longest, len(self.projections)))

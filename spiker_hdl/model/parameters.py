@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .neuron import signed_width
+from spiker_hdl.model.neurons.base import signed_width
 
 if TYPE_CHECKING:
     from .graph import Population

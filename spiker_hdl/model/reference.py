@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import ARRAYS
+from spiker_hdl.model.neurons.arithmetic import ARRAYS
+
+from .answer_policy import Reports
 from .bounds import float_format
 from .graph import SPIKE_READOUTS, Population, Projection
 from .network import Network
-from .reports import Reports
 from .result import Answer, Result
 from .scores import Scorer
 from .stimulus import check_record, stimulus

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .check import check_int, integer_array, is_array, shown
+from spiker_hdl.base.checks import check_int, integer_array, is_array, shown
+
 from .graph import Input
 from .network import Network
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .check import check_int, frozen_integers, set_fields
+from spiker_hdl.base.checks import check_int, frozen_integers, set_fields
 
 __all__ = ["SYNAPSES", "Dense", "OneToOne", "Sparse", "Synapses"]
 

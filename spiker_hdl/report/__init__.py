@@ -4,12 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .activity import draw_activity
-    from .cells import Area, area
-    from .cycles import draw_cycles
-    from .energy import Work, work
+    from spiker_hdl.tools.synthesis import Area, area
+
+    from .activity_picture import draw_activity
+    from .cycles_picture import draw_cycles
+    from .operation_counts import Work, work
     from .saif import to_saif
-    from .toggles import Activity, switching
+    from .switching_activity import Activity, switching
 
 __all__ = [
     "Activity",
@@ -24,15 +25,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Activity": ".toggles",
-    "Area": ".cells",
-    "Work": ".energy",
-    "area": ".cells",
-    "draw_activity": ".activity",
-    "draw_cycles": ".cycles",
-    "switching": ".toggles",
+    "Activity": ".switching_activity",
+    "Area": "spiker_hdl.tools.synthesis",
+    "Work": ".operation_counts",
+    "area": "spiker_hdl.tools.synthesis",
+    "draw_activity": ".activity_picture",
+    "draw_cycles": ".cycles_picture",
+    "switching": ".switching_activity",
     "to_saif": ".saif",
-    "work": ".energy",
+    "work": ".operation_counts",
 }
 
 

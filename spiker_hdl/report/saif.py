@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from .toggles import NAME, Activity, Net
+from .switching_activity import NAME, Activity, Net
 
 __all__ = ["to_saif"]
 

@@ -6,25 +6,26 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..model import Mapping, Network
-from ..model.check import check_kind
-from ..model.graph import SPIKE_READOUTS
-from ..model.loading import roomy
-from ..model.machine import TICK_ROOM, room
-from ..model.reports import MARGIN_BITS
-from ..names import identifiers
-from .broadcast import Broadcast
-from .control import CYCLE_BITS, Control, SpikeCounter
-from .delay import Delay, Ticks
-from .entry import Entry
-from .events import AddressEvent, value_shape
-from .expander import Expander
-from .loader import LoadBeat
-from .population import PopulationCore, event_of
+from spiker_hdl.base.checks import check_kind
+from spiker_hdl.base.identifiers import identifiers
+from spiker_hdl.model import Mapping, Network
+from spiker_hdl.model.answer_policy import MARGIN_BITS
+from spiker_hdl.model.graph import SPIKE_READOUTS
+from spiker_hdl.model.mapping.microarchitecture import TICK_ROOM, room
+from spiker_hdl.model.mapping.reload import roomy
+from spiker_hdl.rtl.common.memory import LoadBeat
+from spiker_hdl.rtl.population.core import PopulationCore, event_of
+from spiker_hdl.rtl.streams.broadcast import Broadcast
+from spiker_hdl.rtl.streams.delay import Delay, Ticks
+from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
+from spiker_hdl.rtl.streams.queue import Queue
+from spiker_hdl.rtl.streams.serializer import Serializer
+from spiker_hdl.rtl.synapses.sparse_lookup import Expander
+
+from .input_port import Entry
 from .probes import probes
-from .queue import Queue
 from .readout import ReadoutCore
-from .serializer import Serializer
+from .sample_control import CYCLE_BITS, Control, SpikeCounter
 
 __all__ = ["Accelerator", "SampleResult"]
 
@@ -90,7 +91,7 @@ class Accelerator(wiring.Component):
         a first.
     load : In(stream.Signature(LoadBeat)), if the mapping makes something writable
         Another network's numbers, taken while no sample is on its way: see
-        :mod:`spiker_hdl.model.loading`.
+        :mod:`spiker_hdl.model.mapping.reload`.
     observe_NAME : Out(Outcome)
     events_NAME : Out(stream.Signature(AddressEvent))
     window, length, margin, exact : In, if ``stepwise``

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from amaranth import *
 from amaranth.lib import stream
 
-from ..model.graph import SPIKE_READOUTS
+from spiker_hdl.model.graph import SPIKE_READOUTS
 
 if TYPE_CHECKING:
     from .accelerator import Accelerator

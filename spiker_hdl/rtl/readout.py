@@ -4,12 +4,12 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..model import Network, Readout
-from ..model.check import check_kind
-from ..model.graph import SPIKE_READOUTS
-from ..model.scores import class_count, score_range
-from .events import AddressEvent
-from .stepper import range_shape
+from spiker_hdl.base.checks import check_kind
+from spiker_hdl.model import Network, Readout
+from spiker_hdl.model.graph import SPIKE_READOUTS
+from spiker_hdl.model.scores import class_count, score_range
+from spiker_hdl.rtl.population.neuron_update import range_shape
+from spiker_hdl.rtl.streams.events import AddressEvent
 
 __all__ = ["ReadoutCore", "ReadoutResult", "score_shape"]
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..emit.reading import Emission
-from ..model import (
+from spiker_hdl.base.checks import check_int
+from spiker_hdl.export.read import Emission
+from spiker_hdl.model import (
     Answer,
     Mapping,
     Network,
@@ -21,12 +22,12 @@ from ..model import (
     check_record,
     stimulus,
 )
-from ..model.check import check_int
-from ..model.stimulus import sent
-from .beats import check_back_to_back, totals
-from .bits import beats_of, take, unpacked
-from .build import Build, build, build_emission, load_library
-from .design import Payload
+from spiker_hdl.model.stimulus import sent
+from spiker_hdl.payloads.beats import check_back_to_back, totals
+from spiker_hdl.payloads.bits import beats_of, take, unpacked
+
+from .ports import Payload
+from .shared_library import Build, build, build_emission, load_library
 from .stall import SOURCE, SimulationError, allowance, stalled
 
 __all__ = ["SimulationError", "run"]
@@ -77,7 +78,8 @@ def run(
         Whose Verilog is simulated, where it is not the network's, written anew; it has no ports to
         record, and answers after the last step.
     built : Build, optional
-        What is run, where it was built otherwise than by :func:`~.build.build`; as for an emission.
+        What is run, where it was built otherwise than by :func:`~.shared_library.build`; as for an
+        emission.
 
     Returns
     -------

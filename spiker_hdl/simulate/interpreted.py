@@ -9,10 +9,11 @@ import numpy as np
 from amaranth import Value
 from amaranth.sim import Simulator
 
-from ..model import Mapping, Network, Reports, Result, check_record, stimulus
-from ..model.loading import beats_between
-from ..rtl import Accelerator
-from .beats import check_back_to_back, gather, payloads, unpack
+from spiker_hdl.model import Mapping, Network, Reports, Result, check_record, stimulus
+from spiker_hdl.model.mapping.reload import beats_between
+from spiker_hdl.payloads.beats import check_back_to_back, gather, payloads, unpack
+from spiker_hdl.rtl import Accelerator
+
 from .stall import SLACK, allowance, stalled
 
 __all__ = ["run"]
@@ -54,8 +55,8 @@ def run(
         Asked in each cycle whether the sources, and whether the sink, should pause.
     built : Network, optional
         That for which the accelerator is built, and in whose place the network is loaded first:
-        see :mod:`spiker_hdl.model.loading`. Without one, the network is loaded only where there is
-        memory without contents.
+        see :mod:`spiker_hdl.model.mapping.reload`. Without one, the network is loaded only where
+        there is memory without contents.
 
     Returns
     -------

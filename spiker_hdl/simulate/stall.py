@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..model import Mapping, Network, Stimulus
-from ..model.assembly import DeadlockError
-from ..model.timing import predict
+from spiker_hdl.model import Mapping, Network, Stimulus
+from spiker_hdl.model.timing import predict
+from spiker_hdl.model.timing.pipeline import DeadlockError
 
 __all__ = ["SLACK", "SOURCE", "SimulationError", "allowance", "stalled"]
 

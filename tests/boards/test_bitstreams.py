@@ -1,12 +1,13 @@
 """Bitstreams by the open tools, of a small network, and what is said of them."""
 
 import pytest
-from small import make_network
 
-from spiker_boards.building import build_board, read_build
+from spiker_boards.builder.build import build_board, read_build
 from spiker_boards.catalog import BOARDS
 from spiker_boards.fit import board_need
 from spiker_hdl.model import Mapping
+
+from support.small import make_network
 
 
 @pytest.mark.parametrize(

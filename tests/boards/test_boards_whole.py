@@ -3,21 +3,22 @@
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
-from small import make_network
 
 import spiker_hdl
 from spiker_boards.catalog import BOARDS
-from spiker_boards.exchange import Exchange
-from spiker_boards.simulated import BoardOnWire, BoardPins, ModelClock
-from spiker_boards.simulated_arm import ArmOnWire
-from spiker_boards.top import BoardTop
+from spiker_boards.gateware.top import BoardTop
+from spiker_boards.host.session import Exchange
+from spiker_boards.simulation.board import BoardOnWire, BoardPins, ModelClock
+from spiker_boards.simulation.zynq_ps import ArmOnWire
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.frames import IDENTIFY, IDENTITY, Frame, Identity, Reader, encode
-from spiker_hdl.link.payloads import Port, ResultLayout, data_payloads
+from spiker_hdl.link.protocol.frames import IDENTIFY, IDENTITY, Frame, Identity, Reader, encode
+from spiker_hdl.link.protocol.payloads import Port, ResultLayout, data_payloads
 from spiker_hdl.model import Mapping, encoders, load, stimulus
 from spiker_hdl.rtl import Accelerator
-from spiker_hdl.simulate.wire import CompiledWire, InterpretedWire
-from spiker_train.data import load_dataset
+from spiker_hdl.simulate.byte_stream import CompiledWire, InterpretedWire
+from spiker_train.data.images import load_dataset
+
+from support.small import make_network
 
 HZ = 1e6  # cycles that the exchange takes for a second
 

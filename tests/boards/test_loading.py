@@ -6,16 +6,13 @@ from random import Random
 
 import numpy as np
 import pytest
-from small import make_network
-from talking import spikes_for
-from writable import another, as_rows
 
 import spiker_hdl
 from spiker_boards import Board, BoardError
-from spiker_boards.building import BUILD
+from spiker_boards.builder.build import BUILD
 from spiker_boards.catalog import find_board
 from spiker_boards.fit import FitError, check_fit, need
-from spiker_boards.served import Faults, Served, simulated_link
+from spiker_boards.simulation.server import Faults, Served, simulated_link
 from spiker_cli.main import main
 from spiker_hdl.model import (
     Decay,
@@ -27,6 +24,10 @@ from spiker_hdl.model import (
     Projection,
     Readout,
 )
+
+from support.small import make_network
+from support.talking import spikes_for
+from support.writable import another, as_rows
 
 NETWORK = make_network()
 MAPPING = Mapping.folded(NETWORK, 4).opened(NETWORK, ["hidden", "output"])

@@ -2,7 +2,6 @@
 """Tests of a Zynq: frames over AXI4-Stream, the mailbox, and the host that uses it."""
 
 from collections import deque
-from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -12,19 +11,22 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
-from small import make_network
-from writable import another, as_rows
 
 import spiker_hdl
-from spiker_boards import Board, BoardError, protocol_mailbox
-from spiker_boards.protocol_mailbox import Registers
-from spiker_boards.simulated_arm import ArmSystem
-from spiker_hdl.link.axi_link import AxiLink, Mailbox
+from spiker_boards import Board, BoardError
+from spiker_boards.host import protocol_mailbox
+from spiker_boards.host.protocol_mailbox import Registers
+from spiker_boards.simulation.zynq_ps import ArmSystem
+from spiker_hdl.link.axi.mailbox import AxiLink, Mailbox
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.frames import IDENTIFY, Frame, Identity, Reader, encode
-from spiker_hdl.link.registers import MAILBOX, MAILBOX_DEPTH, register, registers_table
+from spiker_hdl.link.protocol.frames import IDENTIFY, Frame, Identity, Reader, encode
+from spiker_hdl.link.protocol.registers import MAILBOX, MAILBOX_DEPTH, register, registers_table
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
+
+from support.places import ROOT
+from support.small import make_network
+from support.writable import another, as_rows
 
 AT = {one.name: one.address for one in MAILBOX}
 STAT = {one.name: 1 << one.offset for one in register("stat", MAILBOX).bits}
@@ -152,7 +154,7 @@ def status(registers):
 
 
 def test_the_documentation_has_the_registers():
-    page = Path(__file__).resolve().parents[2] / "docs" / "axi.md"
+    page = ROOT / "docs" / "axi.md"
     assert registers_table(MAILBOX) in page.read_text()
 
 
@@ -362,7 +364,7 @@ def system(monkeypatch):
 
         monkeypatch.setattr(protocol_mailbox, "Registers", opened)
         monkeypatch.setattr(protocol_mailbox, "time", held)
-        monkeypatch.setattr("spiker_boards.line.time", held)
+        monkeypatch.setattr("spiker_boards.host.connection.time", held)
         return held
 
     return make

@@ -1,9 +1,10 @@
 """What tests of the command share: a network for the digits, and how the command is called."""
 
 import pytest
-from small import make_network
 
 from spiker_cli.main import main
+
+from support.small import make_network
 
 
 @pytest.fixture

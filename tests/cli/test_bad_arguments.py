@@ -13,11 +13,12 @@ from typing import Any, get_args, get_origin
 
 import numpy as np
 import pytest
-from small import make_network
 
-from spiker_cli.commands import COMMANDS
-from spiker_cli.lines import LONGEST
-from spiker_train.data import datasets, load_dataset
+from spiker_cli.subcommands import COMMANDS
+from spiker_cli.support.lines import LONGEST
+from spiker_train.data.images import datasets, load_dataset
+
+from support.small import make_network
 
 GOOD = {
     "NET": "net.spiker",
@@ -143,7 +144,7 @@ def base(command: str) -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
     """Return a directory with what is good, and with what is bad for all who read."""
-    from spiker_hdl.emit import emit
+    from spiker_hdl.export import emit
     from spiker_train import SpikingNetwork, save_real
 
     root = tmp_path_factory.mktemp("given")
@@ -235,7 +236,9 @@ def test_every_bad_argument_is_one_line_and_leaves_nothing(spiker, directory, mo
     monkeypatch.chdir(directory)
     digits = load_dataset("digits")
     monkeypatch.setitem(datasets, "digits", lambda: digits)  # which is read once, then
-    monkeypatch.setattr("spiker_boards.served.Served.wait", lambda served: None)  # for ever
+    monkeypatch.setattr(
+        "spiker_boards.simulation.server.Served.wait", lambda served: None
+    )  # for ever
     before = contents(directory)
     failures = []
     for what, arguments in attempts(command):

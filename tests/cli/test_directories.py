@@ -4,10 +4,11 @@ import json
 from random import Random
 
 import pytest
-from small import make_network
 
-from networks import random_mapping, random_network, random_spikes
-from spiker_hdl.emit import emit
+from spiker_hdl.export import emit
+
+from support.networks import random_mapping, random_network, random_spikes
+from support.small import make_network
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import spiker_hdl
-from spiker_cli.commands import COMMANDS
+from spiker_cli.subcommands import COMMANDS
 
 
 def test_help_lists_the_commands(spiker):
@@ -68,7 +68,7 @@ def test_an_error_of_the_programs_own_is_not_hidden(refused, network_file, monke
     def broken(*arguments):
         raise KeyError("broken")
 
-    monkeypatch.setattr("spiker_cli.info.describe", broken)
+    monkeypatch.setattr("spiker_cli.commands.info.describe", broken)
     said = refused("info", network_file)
     assert said == "KeyError: 'broken' (SPIKER_TRACEBACK=1 shows where)"
 

@@ -3,14 +3,14 @@
 import gc
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 from amaranth.hdl import Fragment, Module
 
 from spiker_cli.main import main
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.places import ROOT
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TRAINS = {"README.md", "getting_started.md"}
 

@@ -6,11 +6,13 @@ from types import SimpleNamespace
 import pytest
 from amaranth import *
 from amaranth.hdl import Assert
-from formal.prover import Harness, planted, solve
 
-from spiker_hdl.model import Decay, neurons
-from spiker_hdl.rtl import gates
-from spiker_hdl.rtl.stepper import range_shape
+from spiker_hdl.model import Decay
+from spiker_hdl.model.neurons import library
+from spiker_hdl.rtl.neurons import combinational
+from spiker_hdl.rtl.population.neuron_update import range_shape
+
+from support.prover import Harness, planted, solve
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +65,7 @@ class Equal(Harness):
     excludes.
     """
 
-    def __init__(self, model, *, every=1, numerator=None, models=neurons, via=gates.Gates):
+    def __init__(self, model, *, every=1, numerator=None, models=library, via=combinational.Gates):
         super().__init__()
         self.verilog, fields, options = MODELS[model]
         self.options = options[::every]
@@ -204,7 +206,7 @@ def test_gates_equal_the_equation_for_known_decays(model, numerator, tmp_path):
     ],
 )
 def test_a_fault_in_a_step_is_found(model, old, new, tmp_path):
-    assert not equal(tmp_path, model, every=5, models=planted(neurons, old, new))
+    assert not equal(tmp_path, model, every=5, models=planted(library, old, new))
 
 
 @pytest.mark.parametrize(
@@ -217,9 +219,9 @@ def test_a_fault_in_a_step_is_found(model, old, new, tmp_path):
     ],
 )
 def test_a_fault_in_the_gates_is_found(old, new, tmp_path):
-    assert not equal(tmp_path, "Lif", every=5, via=planted(gates, old, new).Gates)
+    assert not equal(tmp_path, "Lif", every=5, via=planted(combinational, old, new).Gates)
 
 
 def test_a_fault_in_the_sum_of_shifts_is_found(tmp_path):
-    faulty = planted(gates, "range(decay.bits + 1)", "range(decay.bits)").Gates
+    faulty = planted(combinational, "range(decay.bits + 1)", "range(decay.bits)").Gates
     assert not equal(tmp_path, "Integrator", numerator=8, via=faulty)

@@ -6,13 +6,15 @@ import pytest
 from amaranth import *
 from amaranth.hdl import Assert, Assume
 from amaranth.lib import wiring
-from formal.prover import Harness, planted, solve
 
 from spiker_hdl.model import Core, If, Input, Mapping, Network, Population, Projection, Readout
-from spiker_hdl.rtl import delay, population
-from spiker_hdl.rtl.broadcast import Broadcast
-from spiker_hdl.rtl.queue import Queue
-from spiker_hdl.rtl.stepper import Stepper
+from spiker_hdl.rtl.population import core as population
+from spiker_hdl.rtl.population.neuron_update import Stepper
+from spiker_hdl.rtl.streams import delay
+from spiker_hdl.rtl.streams.broadcast import Broadcast
+from spiker_hdl.rtl.streams.queue import Queue
+
+from support.prover import Harness, planted, solve
 
 pytestmark = pytest.mark.slow
 

@@ -4,9 +4,10 @@
 import pytest
 from amaranth import *
 from amaranth.hdl import Assert
-from formal.prover import Harness, inside, opened, planted, prove
 
-from spiker_hdl.rtl import broadcast, queue
+from spiker_hdl.rtl.streams import broadcast, queue
+
+from support.prover import Harness, inside, opened, planted, prove
 
 pytestmark = pytest.mark.slow
 

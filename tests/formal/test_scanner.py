@@ -7,10 +7,11 @@ from operator import or_
 import pytest
 from amaranth import *
 from amaranth.hdl import Assert, Assume
-from formal.prover import Harness, inside, opened, planted, prove
 
-from spiker_hdl.rtl import scanner
-from spiker_hdl.rtl.events import slots
+from spiker_hdl.rtl.streams import scanner
+from spiker_hdl.rtl.streams.events import slots
+
+from support.prover import Harness, inside, opened, planted, prove
 
 pytestmark = pytest.mark.slow
 

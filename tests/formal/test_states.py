@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from amaranth import *
 from amaranth.hdl import Assert, Assume
-from formal.prover import Harness, planted, prove, solve
 
 from spiker_hdl.model import (
     Accumulator,
@@ -23,7 +22,10 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.model.parameters import values_of
-from spiker_hdl.rtl import gates, staged, stepper
+from spiker_hdl.rtl.neurons import combinational, pipelined
+from spiker_hdl.rtl.population import neuron_update
+
+from support.prover import Harness, planted, prove, solve
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +65,7 @@ class Closed(Harness):
         self.claimed = claimed or self.bounds.states
 
     def properties(self, m):
-        dut = stepper.Stepper(self.population, self.bounds, units=1)
+        dut = neuron_update.Stepper(self.population, self.bounds, units=1)
         states = self.free(dut.states, "states")
         low, high = self.bounds.current_low, self.bounds.current_high
         current = self.free(signed(signed_width(low, high)), "current")
@@ -71,7 +73,7 @@ class Closed(Harness):
         for name, _ in dut.states:
             low, high = self.bounds.states[name]
             m.d.comb += Assume((states[name] >= low) & (states[name] <= high))
-        _, after = dut.step(values_of(self.population), states, current, stepper.Gates(m))
+        _, after = dut.step(values_of(self.population), states, current, neuron_update.Gates(m))
         for name, value in after.items():
             low, high = self.claimed[name]
             m.d.comb += Assert((value >= low) & (value <= high))
@@ -172,8 +174,8 @@ def test_the_derived_ranges_are_no_wider_than_needed(name, end, tmp_path):
 
 
 def test_a_fault_in_saturation_is_found(tmp_path, monkeypatch):
-    faulty = planted(gates, "beyond.all() | ~beyond.any()", "beyond.any()")
-    monkeypatch.setattr(stepper, "Gates", faulty.Gates)
+    faulty = planted(combinational, "beyond.all() | ~beyond.any()", "beyond.any()")
+    monkeypatch.setattr(neuron_update, "Gates", faulty.Gates)
     assert not solve(Closed(NEURONS["Integrator"]), tmp_path).holds
 
 
@@ -185,7 +187,7 @@ def stepped(module, folder, stages=1, depth=12):
 
 @pytest.mark.parametrize("stages", [1, 2])
 def test_a_stepper_stores_all_of_a_potential(stages, tmp_path):
-    assert stepped(stepper, tmp_path, stages)
+    assert stepped(neuron_update, tmp_path, stages)
 
 
 @pytest.mark.parametrize(
@@ -196,10 +198,10 @@ def test_a_stepper_stores_all_of_a_potential(stages, tmp_path):
     ],
 )
 def test_a_fault_between_stages_is_found(old, new, tmp_path, monkeypatch):
-    faulty = planted(staged, old, new)
-    monkeypatch.setattr(stepper, "Staged", faulty.Staged)
-    monkeypatch.setattr(stepper, "budget", faulty.budget)
-    assert not stepped(stepper, tmp_path, 2)
+    faulty = planted(pipelined, old, new)
+    monkeypatch.setattr(neuron_update, "Staged", faulty.Staged)
+    monkeypatch.setattr(neuron_update, "budget", faulty.budget)
+    assert not stepped(neuron_update, tmp_path, 2)
 
 
 @pytest.mark.parametrize(
@@ -214,4 +216,4 @@ def test_a_fault_between_stages_is_found(old, new, tmp_path, monkeypatch):
     ],
 )
 def test_a_fault_in_the_stepper_is_found(old, new, tmp_path):
-    assert not stepped(planted(stepper, old, new), tmp_path, depth=18)
+    assert not stepped(planted(neuron_update, old, new), tmp_path, depth=18)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from amaranth import *
 from amaranth.hdl import Assume
-from formal.prover import Harness, planted, prove
 
 from spiker_hdl.model import (
     Decay,
@@ -19,19 +18,12 @@ from spiker_hdl.model import (
     Readout,
     Sparse,
 )
-from spiker_hdl.rtl import (
-    broadcast,
-    control,
-    delay,
-    emitter,
-    entry,
-    expander,
-    queue,
-    readout,
-    scanner,
-    serializer,
-)
-from spiker_hdl.rtl.events import AddressEvent
+from spiker_hdl.rtl import input_port, readout, sample_control
+from spiker_hdl.rtl.streams import broadcast, delay, queue, scanner, serializer, spike_output
+from spiker_hdl.rtl.streams.events import AddressEvent
+from spiker_hdl.rtl.synapses import sparse_lookup
+
+from support.prover import Harness, planted, prove
 
 pytestmark = pytest.mark.slow
 
@@ -134,13 +126,13 @@ CASES = {
         ("self.i.ready.eq(self.o.ready | ~self.i.p.end)", "self.i.ready.eq(1)"),
     ),
     "expander": (
-        expander,
+        sparse_lookup,
         lambda module: module.Expander(SPARSE, EVENT, lanes=2),
         ("bmc", 14),
         ("entry.addr.eq(at + self.o.ready)", "entry.addr.eq(at + 1)"),
     ),
     "emitter": (
-        emitter,
+        spike_output,
         lambda module: module.Emitter(5, width=3),
         ("prove", 3),
         (
@@ -149,13 +141,13 @@ CASES = {
         ),
     ),
     "entry of events": (
-        entry,
+        input_port,
         partial(enter, form="events"),
         ("prove", 3),
         ("with m.If(~through | ready):", "with m.If(1):"),
     ),
     "entry of words": (
-        entry,
+        input_port,
         partial(enter, form="words"),
         ("prove", 3),
         (
@@ -177,7 +169,7 @@ CASES = {
         ("with m.If(self.o.ready):", "with m.If(1):"),
     ),
     "counter": (
-        control,
+        sample_control,
         lambda module: module.SpikeCounter(EVENT, most=3, room=2),
         ("prove", 3),
         (

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from amaranth import *
 from amaranth.hdl import Assert, Assume
-from formal.prover import Harness, inside, opened, planted, prove, solve
 
 from spiker_hdl.model import Dense
 from spiker_hdl.model.bounds import signed_width
-from spiker_hdl.rtl import lanes
+from spiker_hdl.rtl.population import accumulators
+
+from support.prover import Harness, inside, opened, planted, prove, solve
 
 pytestmark = pytest.mark.slow
 
@@ -128,16 +129,18 @@ class Summed(Harness):
         return probe.data.word_select(lane, self.dut.width).as_signed(), seen.any()
 
 
-def ring(module=lanes, *, units=3, width=WIDTH):
-    return module.RingLanes(3, lanes=3, units=units, width=width, weight=3, value=unsigned(0))
+def ring(module=accumulators, *, units=3, width=WIDTH):
+    return module.RingLanes(
+        3, accumulators=3, units=units, width=width, weight=3, value=unsigned(0)
+    )
 
 
-def graded(module=lanes, *, width=GRADED):
-    return module.RingLanes(3, lanes=3, units=3, width=width, weight=3, value=signed(2))
+def graded(module=accumulators, *, width=GRADED):
+    return module.RingLanes(3, accumulators=3, units=3, width=width, weight=3, value=signed(2))
 
 
-def folded(module=lanes, *, width=WIDTH):
-    return module.FoldedLanes(3, lanes=2, units=2, width=width, weight=3, value=unsigned(0))
+def folded(module=accumulators, *, width=WIDTH):
+    return module.FoldedLanes(3, accumulators=2, units=2, width=width, weight=3, value=unsigned(0))
 
 
 @pytest.mark.parametrize("make", [ring, graded, folded])
@@ -165,7 +168,7 @@ def test_a_bit_less_is_too_little(make, width, tmp_path):
     ],
 )
 def test_a_fault_is_found(make, old, new, tmp_path):
-    dut = make(planted(lanes, old, new))
+    dut = make(planted(accumulators, old, new))
     assert not prove(Summed(dut), tmp_path, mode="bmc", depth=14).holds
 
 
@@ -221,13 +224,22 @@ class Overlapped(Harness):
                 m.d.comb += Assert(dut.sums[n % dut.units] == Mux(now.start, one, before))
 
 
-def beside(module=lanes):
-    return module.RingLanes(3, lanes=3, units=1, width=5, weight=2, value=unsigned(0), overlap=True)
+def beside(module=accumulators):
+    return module.RingLanes(
+        3, accumulators=3, units=1, width=5, weight=2, value=unsigned(0), overlap=True
+    )
 
 
-def halves(module=lanes):
+def halves(module=accumulators):
     return module.FoldedLanes(
-        4, lanes=2, units=1, width=5, weight=2, value=unsigned(0), scattered=True, overlap=True
+        4,
+        accumulators=2,
+        units=1,
+        width=5,
+        weight=2,
+        value=unsigned(0),
+        scattered=True,
+        overlap=True,
     )
 
 
@@ -259,5 +271,5 @@ def test_sums_are_exact_where_steps_overlap(make, tmp_path):
     ],
 )
 def test_a_fault_of_overlap_is_found(make, old, new, tmp_path):
-    dut = make(planted(lanes, old, new))
+    dut = make(planted(accumulators, old, new))
     assert not solve(Overlapped(dut), tmp_path, depth=10).holds

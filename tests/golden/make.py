@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 from random import Random
 
-import naive
-
-from networks import random_network, random_spikes
+from support import naive
+from support.networks import random_network, random_spikes
 
 SEEDS = (1, 2, 3, 5, 8, 13, 21, 34)
 

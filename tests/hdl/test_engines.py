@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-from events import Bounded
 
 import spiker_hdl
 from spiker_hdl import ENGINES, run
@@ -20,6 +19,8 @@ from spiker_hdl.model import (
     Readout,
 )
 from spiker_hdl.simulate import interpreted
+
+from support.events import Bounded
 
 NETWORK = Network(
     [Input("x", 3)],

@@ -6,12 +6,10 @@ from random import Random
 import numpy as np
 import pytest
 from amaranth import Fragment
-from emitted import simulate
 
-from networks import random_mapping
 from spiker_hdl import emit, run
-from spiker_hdl.emit import read_emission
-from spiker_hdl.emit.samples import read_samples
+from spiker_hdl.export import read_emission
+from spiker_hdl.export.samples.read_back import read_samples
 from spiker_hdl.model import (
     Core,
     Decay,
@@ -27,9 +25,12 @@ from spiker_hdl.model import (
     load,
     timing,
 )
+from spiker_hdl.payloads.beats import payloads
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.simulate import compiled, interpreted
-from spiker_hdl.simulate.beats import payloads
+
+from support.emitted import simulate
+from support.networks import random_mapping
 
 
 def draw(seed):

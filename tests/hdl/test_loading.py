@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import test_everywhere as everywhere
-from emitted import simulate
-from small import make_network
-from writable import another, as_rows, random_writable
 
 from spiker_hdl import emit, run
-from spiker_hdl.emit import read_emission
+from spiker_hdl.export import read_emission
 from spiker_hdl.model import (
     INTEGERS,
     AdaptiveLif,
@@ -27,7 +24,7 @@ from spiker_hdl.model import (
     parameter,
     state,
 )
-from spiker_hdl.model.loading import (
+from spiker_hdl.model.mapping.reload import (
     ADDRESS,
     DATA,
     MEMORY,
@@ -39,12 +36,15 @@ from spiker_hdl.model.loading import (
     stores,
     structure,
 )
+from spiker_hdl.payloads.beats import payloads
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.simulate import interpreted
-from spiker_hdl.simulate.beats import payloads
 
-from bench import get, put
-from bench import simulate as clocked
+from support.bench import get, put
+from support.bench import simulate as clocked
+from support.emitted import simulate
+from support.small import make_network
+from support.writable import another, as_rows, random_writable
 
 
 def writable(network, **changes):
@@ -165,7 +165,7 @@ def test_hardware_that_is_loaded_otherwise_is_of_another_structure(monkeypatch):
     network = make_network()
     mapping = Mapping.default(network).opened(network, ["output"])
     same = structure(network, mapping)
-    monkeypatch.setattr("spiker_hdl.model.loading.LAYOUT", 2)
+    monkeypatch.setattr("spiker_hdl.model.mapping.reload.LAYOUT", 2)
     with pytest.raises(ValueError, match="of a library that loads as this one, by layout 2"):
         check_structure(network, mapping, same)
 

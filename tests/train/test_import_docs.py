@@ -1,11 +1,12 @@
 """Tests of the pages on import: their code runs, and prints what they say."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-PAGES = Path(__file__).parents[2] / "docs"
+from support.places import ROOT
+
+PAGES = ROOT / "docs"
 
 
 def blocks(page, *without):

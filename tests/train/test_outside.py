@@ -6,8 +6,7 @@ differs there differs in meaning. Every case prints what it counted; ``pytest -s
 """
 
 import json
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +25,9 @@ from spiker_hdl.model import (
 )
 from spiker_train import Cell, Connection, Layer, SpikingNetwork, from_snntorch
 
-BESIDE = 1e-5
+from support.outside import BESIDE, Layered, count, own
+from support.places import ROOT
+
 HIDDEN, OUT, CHANNELS, SAMPLES, STEPS = 24, 8, 20, 40, 50
 
 
@@ -43,87 +44,6 @@ def events(seed, samples=SAMPLES):
     """Make binary spikes at random."""
     random = np.random.default_rng(seed)
     return (random.random((samples, STEPS, CHANNELS)) < 0.3).astype(np.uint8)
-
-
-@dataclass
-class Layered:
-    """What both systems did with a layer, each array of shape (samples, steps, size).
-
-    Members
-    -------
-    spikes, potentials : array
-        Of the system outside; potentials after the step.
-    own_spikes, own_potentials : array
-    threshold : float or array
-    owing : bool
-        Whether potentials above the threshold before a step must pass twice the threshold in it.
-    """
-
-    spikes: np.ndarray
-    potentials: np.ndarray
-    own_spikes: np.ndarray
-    own_potentials: np.ndarray
-    threshold: np.ndarray
-    owing: bool = False
-
-    def off(self, n, step):
-        """Return how far from the threshold each neuron of sample ``n`` was when it was tested."""
-        # A reset has moved the potential of the one that fired; the other's is what was tested.
-        at = (n, step)
-        tested = np.where(self.spikes[at] > 0, self.own_potentials[at], self.potentials[at])
-        off = np.abs(tested - self.threshold)
-        if self.owing:
-            off = np.minimum(off, np.abs(tested - 2 * self.threshold))
-        if self.owing and step:
-            off = np.minimum(off, np.abs(self.potentials[n, step - 1] - self.threshold))
-        return off
-
-
-@dataclass
-class Count:
-    """How far two systems agree.
-
-    Members
-    -------
-    slots : int
-        Neurons times steps that were compared.
-    activity : float
-        Share of them with a spike.
-    samples, different : int
-        Samples, and those with a difference.
-    furthest : float
-        Greatest distance from the threshold of a neuron that is the first to differ.
-    """
-
-    slots: int
-    activity: float
-    samples: int
-    different: int
-    furthest: float
-
-    def __str__(self) -> str:
-        shown = f", first within {self.furthest:.1e} of the threshold" if self.different else ""
-        return (
-            f"{self.slots} slots, {self.activity:.1%} with a spike, "
-            f"{self.different} of {self.samples} samples differ{shown}"
-        )
-
-
-def count(layers):
-    """Compare spikes of all layers, in the order in which they act."""
-    samples, steps = layers[0].spikes.shape[:2]
-    unequal = [one.spikes != one.own_spikes for one in layers]
-    distances = []
-    for n in range(samples):
-        by_step = np.array([one[n].any(1) for one in unequal])
-        if not by_step.any():
-            continue
-        step = int(by_step.any(0).argmax())
-        layer = int(by_step[:, step].argmax())
-        distances.append(float(layers[layer].off(n, step)[unequal[layer][n, step]].max()))
-    fired = sum(float(one.spikes.sum()) for one in layers)
-    slots = samples * steps * sum(one.spikes.shape[2] for one in layers)
-    return Count(slots, fired / slots, samples, len(distances), max(distances, default=0.0))
 
 
 def test_the_count_by_hand():
@@ -153,15 +73,6 @@ def check(what, found, exact):
     assert 0.02 < found.activity < 0.8
     assert found.furthest < BESIDE
     assert found.different <= (0 if exact else found.samples // 5)
-
-
-def own(net, x, layers):
-    """Run our network on real numbers, and return spikes and potentials by layer."""
-    with torch.no_grad():
-        outcome = net(x, record=[f"{name}.v" for name in layers])
-    return {
-        name: (outcome.spikes[name].numpy(), outcome.states[f"{name}.v"].numpy()) for name in layers
-    }
 
 
 def alone(cell, weights, bias=None, delay=0, recurrent=None):
@@ -508,7 +419,7 @@ def test_the_equations_of_nir(node, reset, order):
 # -- Norse ---------------------------------------------------------------------------------------
 
 # What Norse 1.1.0 answered: norse_answers.py wrote it down.
-NORSE = json.loads(Path(__file__).with_name("norse_answers.json").read_text())
+NORSE = json.loads((ROOT / "tests/support/norse_answers.json").read_text())
 
 
 def norse_network(name):

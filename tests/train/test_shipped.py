@@ -1,14 +1,14 @@
 """Tests of the networks that ship: they answer as their table says, on the whole test split."""
 
-from pathlib import Path
-
 import pytest
 
 from spiker_hdl.model import load, reference
 from spiker_train import load_dataset
 from spiker_train.recipes import encode
 
-NETWORKS = Path(__file__).resolve().parents[2] / "networks"
+from support.places import ROOT
+
+NETWORKS = ROOT / "networks"
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,12 @@ import pytest
 from amaranth import Fragment
 from amaranth.back import rtlil
 from amaranth.lib import data
-from small import make_network
-from talking import converse, load, say, spikes_for
-from writable import another, as_rows, random_writable
 
 import spiker_hdl
-from networks import random_mapping, random_network, random_spikes
-from spiker_boards.served import Faults
+from spiker_boards.simulation.server import Faults
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.frames import (
+from spiker_hdl.link.packets import Packer, Unpacker
+from spiker_hdl.link.protocol.frames import (
     DATA,
     IDENTIFY,
     IDENTITY,
@@ -38,16 +35,19 @@ from spiker_hdl.link.frames import (
     Reader,
     encode,
 )
-from spiker_hdl.link.packets import Packer, Unpacker
-from spiker_hdl.link.payloads import LAST, Port, ResultLayout, data_payloads
+from spiker_hdl.link.protocol.payloads import LAST, Port, ResultLayout, data_payloads
 from spiker_hdl.link.reader import FrameReader
 from spiker_hdl.link.replies import Replies
 from spiker_hdl.link.writer import FrameWriter
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
-from spiker_hdl.simulate.wire import InterpretedWire
+from spiker_hdl.simulate.byte_stream import InterpretedWire
 
-from bench import get, pause, put, simulate
+from support.bench import get, pause, put, simulate
+from support.networks import random_mapping, random_network, random_spikes
+from support.small import make_network
+from support.talking import converse, load, say, spikes_for
+from support.writable import another, as_rows, random_writable
 
 
 def random_frame(random):

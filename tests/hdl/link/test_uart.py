@@ -9,12 +9,10 @@ from amaranth import Module
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
-from small import make_network
-from talking import spikes_for
 
 import spiker_hdl
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.frames import (
+from spiker_hdl.link.protocol.frames import (
     DATA,
     POLL,
     RESET,
@@ -24,12 +22,14 @@ from spiker_hdl.link.frames import (
     Reader,
     encode,
 )
-from spiker_hdl.link.payloads import Port, ResultLayout, data_payloads
+from spiker_hdl.link.protocol.payloads import Port, ResultLayout, data_payloads
 from spiker_hdl.link.uart import Uart, UartReceiver, UartTransmitter
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
 
-from bench import get, pause, put, simulate
+from support.bench import get, pause, put, simulate
+from support.small import make_network
+from support.talking import spikes_for
 
 
 def bits(octet):

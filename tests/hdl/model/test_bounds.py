@@ -6,11 +6,9 @@ from itertools import product
 from random import Random
 from types import SimpleNamespace
 
-import naive
 import numpy as np
 import pytest
 
-from networks import everything, random_network, random_spikes
 from spiker_hdl.model import (
     INTEGERS,
     Accumulator,
@@ -34,6 +32,9 @@ from spiker_hdl.model import (
     state,
 )
 from spiker_hdl.model.bounds import signed_width
+
+from support import naive
+from support.networks import everything, random_network, random_spikes
 
 
 def one(neuron, weights=((1, -1),), *, low=0, high=1, bias=0):

@@ -18,7 +18,7 @@ import torch
 
 import spiker_hdl.model
 from spiker_hdl import run
-from spiker_hdl.emit import emit, read_emission
+from spiker_hdl.export import emit, read_emission
 from spiker_hdl.model import (
     NEURONS,
     Core,
@@ -40,10 +40,10 @@ from spiker_hdl.model import (
     save,
     signed_range,
 )
-from spiker_hdl.model.channels import Channels
 from spiker_hdl.model.encoders import Encoding
-from spiker_hdl.model.loading import Store
-from spiker_hdl.model.prune import prune
+from spiker_hdl.model.mapping.reload import Store
+from spiker_hdl.model.pruning.channels import Channels
+from spiker_hdl.model.pruning.prune import prune
 
 WEIGHTS = np.array([[1, -2, 3], [0, 5, -6]])
 LONGEST = 400

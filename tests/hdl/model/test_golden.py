@@ -1,12 +1,13 @@
 """Tests of the reference against answers worked out elsewhere: by hand, and by loops long ago."""
 
-import naive
 import pytest
 from golden import FILES, GOLDEN, check
 from golden.make import SEEDS
 
-from networks import everything
 from spiker_hdl.model import Reports, reference
+
+from support import naive
+from support.networks import everything
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda one: one.name)

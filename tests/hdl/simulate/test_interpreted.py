@@ -8,7 +8,6 @@ from random import Random
 
 import numpy as np
 import pytest
-from events import END, LAST, Bounded, converts, plain
 
 from spiker_hdl.model import (
     If,
@@ -21,9 +20,11 @@ from spiker_hdl.model import (
     Reports,
     reference,
 )
+from spiker_hdl.payloads.beats import payloads
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.simulate import interpreted
-from spiker_hdl.simulate.beats import payloads
+
+from support.events import END, LAST, Bounded, converts, plain
 
 
 def network(low=0, high=1, size=5):

@@ -13,8 +13,7 @@ import pytest
 from amaranth import Module
 
 import spiker_hdl
-from networks import random_mapping, random_network, random_spikes
-from spiker_hdl.emit import emit
+from spiker_hdl.export import emit
 from spiker_hdl.model import (
     Decay,
     Input,
@@ -27,10 +26,12 @@ from spiker_hdl.model import (
     Reports,
     stimulus,
 )
-from spiker_hdl.model.assembly import DeadlockError
 from spiker_hdl.model.timing import predict
+from spiker_hdl.model.timing.pipeline import DeadlockError
 from spiker_hdl.simulate import compiled, interpreted
 from spiker_hdl.simulate.stall import MARGIN, SLACK, SOURCE, SimulationError, allowance, stalled
+
+from support.networks import random_mapping, random_network, random_spikes
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,0 +1,1 @@
+"""From a network and a board to a bitstream, or to a project for a vendor."""

@@ -1,0 +1,1 @@
+"""What is on the FPGA around the accelerator."""

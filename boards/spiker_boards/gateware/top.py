@@ -1,0 +1,169 @@
+"""What is built for every board: clock, reset, link, accelerator, and lights."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import io, wiring
+from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.wiring import Out
+
+from spiker_boards.target import Pin, Target
+from spiker_hdl.base.checks import check_int, check_kind
+from spiker_hdl.link.bridge import Link
+
+from .pll import Clock
+from .uart import UartCarrier
+from .usb import UsbCarrier
+
+__all__ = ["BoardTop", "add_clock", "request"]
+
+DIGITS = 16
+"""Of the network's digest, which are the serial number where the board is a device of USB."""
+
+LIGHT = 0.1
+"""Seconds for which the light of a damaged frame is on."""
+
+
+def request(platform: Any, pins: Iterable[Pin]) -> list[Any]:
+    """Return the ports of pins of a board, without buffers; a resource is asked for once."""
+    held: dict[Pin, Any] = {}
+    found = []
+    for name, number, *parts in pins:
+        if (name, number) not in held:
+            held[name, number] = platform.request(name, number, dir="-")
+        port = held[name, number]
+        for part in parts:
+            port = getattr(port, part)
+        found.append(port)
+    return found
+
+
+def add_clock(
+    m: Module,
+    target: Target,
+    frequency: int,
+    clock: Callable[..., Any],
+    oscillator: Any,
+    buttons: Iterable[Any],
+) -> None:
+    """Give a module the domains ``sync`` and, within it, ``oscillator``, which has no reset.
+
+    The reset is held while a button is pressed, and until clock and memories can be used.
+
+    Parameters
+    ----------
+    m : Module
+    target : Target
+    frequency : int
+        In Hz.
+    clock : callable
+        Makes the clock of a port: see :class:`BoardTop`.
+    oscillator : io.PortLike
+    buttons : iterable of io.PortLike
+        One, or none.
+    """
+    m.submodules.clock = made = clock(
+        oscillator, target.family, target.device, target.oscillator, frequency
+    )
+    m.domains.sync = ClockDomain()
+    m.domains.oscillator = ClockDomain(reset_less=True, local=True)
+    m.d.comb += [ClockSignal().eq(made.clk), ClockSignal("oscillator").eq(made.source)]
+    pressed = Const(0)
+    for port in buttons:
+        m.submodules.button = button = io.Buffer(io.Direction.Input, port)
+        pressed = button.i
+    # The timer begins where configuration, or the simulation, has put it.
+    m.domains.power = ClockDomain(reset_less=True, local=True)
+    m.d.comb += ClockSignal("power").eq(made.clk)
+    rest = max(15, int(target.kind.rest * frequency))
+    timer, ready = Signal(range(rest + 1)), Signal()
+    with m.If(timer == rest):
+        m.d.power += ready.eq(made.locked)
+    with m.Else():
+        m.d.power += timer.eq(timer + 1)
+    m.submodules.reset = ResetSynchronizer(~ready | pressed)
+
+
+class BoardTop(wiring.Component):
+    """An accelerator on a board, from clock generator to lights.
+
+    Simulation and bitstream have the very same; only the clock and the buffers of pins differ.
+
+    Parameters
+    ----------
+    target : Target
+    link : Link
+        With the accelerator.
+    frequency : int, optional
+        Of the accelerator in Hz; the board's where none is given.
+    clock : callable
+        Makes the clock of a port, of family, device, and two frequencies: see :class:`Clock`.
+    divisor : int, optional
+        Clock cycles of a bit of the UART, where it is not the board's.
+
+    Members
+    -------
+    idle : Out(1)
+        Nothing happens until the next byte comes.
+    """
+
+    idle: Signal
+
+    def __init__(
+        self,
+        target: Target,
+        link: Link,
+        *,
+        frequency: int | None = None,
+        clock: Callable[..., Any] = Clock,
+        divisor: int | None = None,
+    ):
+        check_kind("Target", target, Target)
+        check_kind("Link", link, Link)
+        if frequency is not None:
+            frequency = check_int("Frequency", frequency, 1)
+        self.target = target
+        self.link = link
+        self.frequency = target.frequency if frequency is None else frequency
+        self.clock = clock
+        if target.usb is not None:
+            divisor = None
+        elif divisor is None:
+            divisor = target.divisor(self.frequency)
+        self.divisor = divisor
+        super().__init__({"idle": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+
+        target = self.target
+        reset = () if target.reset is None else (target.reset,)
+        pins = (target.clock, target.port, *reset, *target.leds)
+        oscillator, port, *others = request(platform, pins)
+        add_clock(m, target, self.frequency, self.clock, oscillator, others[: len(reset)])
+
+        m.submodules.link = link = self.link
+        m.submodules.carrier = carrier = self._carrier(port)
+        wiring.connect(m, carrier.o, link.i)
+        wiring.connect(m, link.o, carrier.i)
+        m.d.comb += self.idle.eq(link.idle & carrier.idle)
+
+        light = Signal(range(int(LIGHT * self.frequency) + 1))
+        with m.If(link.damaged):
+            m.d.sync += light.eq(int(LIGHT * self.frequency))
+        with m.Elif(light != 0):
+            m.d.sync += light.eq(light - 1)
+        leds = zip(others[len(reset) :], (~self.idle, light != 0), strict=False)
+        for n, (port, on) in enumerate(leds):
+            m.submodules[f"led_{n}"] = led = io.Buffer(io.Direction.Output, port)
+            m.d.comb += led.o.eq(on)
+
+        return m
+
+    def _carrier(self, port) -> UartCarrier | UsbCarrier:
+        """Return what carries the bytes of the link."""
+        if self.divisor is not None:
+            return UartCarrier(port, self.divisor)
+        digest = self.link.accelerator.network.digest
+        return UsbCarrier(port, product=self.target.title, serial=digest[:DIGITS])

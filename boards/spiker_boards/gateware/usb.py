@@ -1,0 +1,179 @@
+"""The board's own USB as a serial port, for sockets that are wired to the device itself.
+
+What is USB about it is LUNA's, https://github.com/greatscottgadgets/luna: a device of the class
+CDC-ACM at full speed, and the bits on the wires.
+"""
+
+import warnings
+from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any
+
+from amaranth import *
+from amaranth.hdl import Fragment
+from amaranth.lib import io, stream, wiring
+from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
+from amaranth.lib.fifo import AsyncFIFO
+from amaranth.lib.wiring import In, Out
+
+from spiker_boards.target import USB_HZ
+from spiker_hdl.base.checks import check_kind
+from spiker_hdl.tools.programs import REMEDY, ToolError
+
+__all__ = ["PRODUCT", "VENDOR", "UsbCarrier"]
+
+VENDOR, PRODUCT = 0x1209, 0x0001
+"""Of pid.codes, for tests: who gives boards away needs a product's number of their own."""
+
+DEPTH = 8
+"""Bytes between the two clocks, each way."""
+
+LOW = 60
+"""Cycles at 12 MHz, or 5 us, behind which both wires low are a reset."""
+
+PATIENCE = 16
+"""Cycles at 12 MHz that a packet which could be longer waits for its next byte."""
+
+
+class UsbCarrier(wiring.Component):
+    """Bytes over USB, to what a host knows as a serial port.
+
+    There are three clocks: that of ``sync``; of a domain ``oscillator``, which must have 48 MHz;
+    and, made of this and constrained here, 12 MHz.
+
+    Parameters
+    ----------
+    port
+        With parts ``d_p``, ``d_n`` and ``pullup``.
+    product, serial : str
+        What the device says of itself.
+
+    Members
+    -------
+    i, o : stream.Signature(8)
+        To and from the host.
+    idle : Out(1)
+        No byte is on its way between the two clocks.
+
+    Raises
+    ------
+    ToolError
+        If LUNA is missing.
+    """
+
+    i: Any
+    o: Any
+    idle: Signal
+
+    def __init__(self, port: Any, *, product: str, serial: str):
+        check_kind("Product", product, str)
+        check_kind("Serial", serial, str)
+        if find_spec("luna") is None:
+            raise ToolError(f"LUNA must be installed for USB, and is missing: {REMEDY}")
+        self.port = port
+        self.product = product
+        self.serial = serial
+        super().__init__({
+            "i": In(stream.Signature(8)),
+            "o": Out(stream.Signature(8)),
+            "idle": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        self._clocks(m, platform)
+        m.submodules.d_p = d_p = io.Buffer(io.Direction.Bidir, self.port.d_p)
+        m.submodules.d_n = d_n = io.Buffer(io.Direction.Bidir, self.port.d_n)
+        m.submodules.pullup = pullup = io.Buffer(io.Direction.Output, self.port.pullup)
+        device, fragment = self._device(SimpleNamespace(d_p=d_p, d_n=d_n, pullup=pullup), platform)
+        # Of a reset of the bus LUNA takes a new address; and packets begin with number 0 (9.1.1.5).
+        m.submodules.device = ResetInserter({"usb": self._bus_reset(m, d_p, d_n)})(fragment)
+        there = Signal()
+        m.d.usb += there.eq(1)  # the host sees the reset as a plug that is drawn
+        m.d.comb += device.connect.eq(there)
+
+        self._receive(m, device.rx)
+        self._send(m, device.tx)
+
+        return m
+
+    def _receive(self, m, rx) -> None:
+        """Let bytes of the host cross."""
+        m.submodules.received = received = AsyncFIFO(
+            width=8, depth=DEPTH, w_domain="usb", r_domain="sync"
+        )
+        m.d.comb += [
+            received.w_data.eq(rx.payload),
+            received.w_en.eq(rx.valid),
+            rx.ready.eq(received.w_rdy),
+            self.o.payload.eq(received.r_data),
+            self.o.valid.eq(received.r_rdy),
+            received.r_en.eq(self.o.ready),
+        ]
+
+    def _send(self, m, tx) -> None:
+        """Let bytes to the host cross, and say where packets end."""
+        m.submodules.sent = sent = AsyncFIFO(width=8, depth=DEPTH, w_domain="sync", r_domain="usb")
+        # A byte with none behind it waits a while, and then is the last of a packet.
+        wait = Signal(range(PATIENCE + 1))
+        alone = wait == PATIENCE
+        m.d.comb += [
+            sent.w_data.eq(self.i.payload),
+            sent.w_en.eq(self.i.valid),
+            self.i.ready.eq(sent.w_rdy),
+            tx.payload.eq(sent.r_data),
+            tx.valid.eq(sent.r_rdy & ((sent.r_level > 1) | alone)),
+            tx.last.eq(alone),
+            sent.r_en.eq(tx.valid & tx.ready),
+            self.idle.eq(~self.i.valid & (sent.w_level == 0) & ~self.o.valid),
+        ]
+        with m.If(sent.r_en):
+            m.d.usb += wait.eq(0)
+        with m.Elif((sent.r_level == 1) & ~alone):
+            m.d.usb += wait.eq(wait + 1)
+
+    def _clocks(self, m, platform) -> None:
+        """Make the domains of LUNA: of the wires, and of all else."""
+        m.domains.usb_io = ClockDomain(local=True)
+        m.domains.usb = ClockDomain(local=True)
+        count, clk = Signal(), Signal()
+        m.d.oscillator += count.eq(~count)
+        with m.If(count):
+            m.d.oscillator += clk.eq(~clk)
+        m.d.comb += [
+            ClockSignal("usb_io").eq(ClockSignal("oscillator")),
+            ClockSignal("usb").eq(clk),
+        ]
+        for domain in ("usb_io", "usb"):
+            m.submodules[f"{domain}_reset"] = ResetSynchronizer(ResetSignal(), domain=domain)
+        if hasattr(platform, "add_clock_constraint"):
+            platform.add_clock_constraint(clk, USB_HZ // 4)
+
+    def _bus_reset(self, m, d_p, d_n) -> Signal:
+        """Return whether the host has pulled both wires down for long (7.1.7.5)."""
+        low, reset, count = Signal(), Signal(), Signal(range(LOW + 1))
+        m.submodules.low = FFSynchronizer(~(d_p.i | d_n.i), low, o_domain="usb")
+        m.d.usb += reset.eq(count == LOW)
+        with m.If(~low):
+            m.d.usb += count.eq(0)
+        with m.Elif(count != LOW):
+            m.d.usb += count.eq(count + 1)
+        return reset
+
+    def _device(self, bus, platform) -> tuple[Any, Fragment]:
+        """Return LUNA's device with its streams, and what it is made of."""
+        with warnings.catch_warnings():
+            # Its records are those of Amaranth 0.4, which 0.5 deprecates and 0.6 will not have.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from luna.gateware.usb.devices.acm import USBSerialDevice
+
+            device = USBSerialDevice(
+                bus=bus,
+                idVendor=VENDOR,
+                idProduct=PRODUCT,
+                manufacturer_string="spiker-hdl",
+                product_string=self.product,
+                serial_number=self.serial,
+            )
+            return device, Fragment.get(device, platform)

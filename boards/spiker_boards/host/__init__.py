@@ -1,0 +1,1 @@
+"""The host: what runs networks on a board."""

@@ -1,0 +1,1 @@
+"""Boards simulated from their pins."""

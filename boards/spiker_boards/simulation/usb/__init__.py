@@ -1,0 +1,1 @@
+"""A computer with a USB host, for simulation."""

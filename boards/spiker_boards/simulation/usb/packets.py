@@ -1,0 +1,200 @@
+"""Packets of a model of a USB host: those that never change, and one each way of bytes."""
+
+from collections.abc import Collection
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from .line import Octet, Pid, crc16_next
+
+__all__ = ["MOST", "FixedPackets", "IncomingPacket", "OutgoingPacket"]
+
+MOST = 64
+"""Bytes of data in a packet at full speed (5.8.3)."""
+
+RESIDUE = 0xB001
+"""What is left of the CRC of data and CRC (8.3.5.2)."""
+
+
+class FixedPackets(wiring.Component):
+    """The packets that never change, each as a stream.
+
+    Parameters
+    ----------
+    packets : collection of bytes
+
+    Attributes
+    ----------
+    at : dict of bytes to int
+        Where each is.
+
+    Members
+    -------
+    start : In
+        Where the packet is that is sent, as long as it is.
+    o : Out(stream.Signature(Octet))
+    """
+
+    start: Signal
+    o: Any
+
+    def __init__(self, packets: Collection[bytes]):
+        self.at: dict[bytes, int] = {}
+        self.words: list[Any] = []
+        for one in packets:
+            if one not in self.at:
+                self.at[one] = len(self.words)
+                last = len(one) - 1
+                self.words += [{"octet": octet, "last": n == last} for n, octet in enumerate(one)]
+        super().__init__({
+            "start": In(range(len(self.words))),
+            "o": Out(stream.Signature(Octet())),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.memory = memory = Memory(shape=Octet(), depth=len(self.words), init=self.words)
+        read = memory.read_port(domain="comb")
+        count = Signal(range(len(self.words)))
+        m.d.comb += [
+            read.addr.eq(self.start + count),
+            self.o.p.eq(read.data),
+            self.o.valid.eq(1),
+        ]
+        with m.If(self.o.ready):
+            m.d.sync += count.eq(Mux(read.data.last, 0, count + 1))
+
+        return m
+
+
+class OutgoingPacket(wiring.Component):
+    """The bytes that go to the device, as a packet that is sent until it is taken.
+
+    Members
+    -------
+    i : In(stream.Signature(8))
+        As many as follow each other without a pause are in one packet.
+    o : Out(stream.Signature(Octet))
+        The packet, over and over.
+    taken : In(1)
+        In this cycle, the device has acknowledged it: the next one is gathered.
+    """
+
+    i: Any
+    o: Any
+    taken: Signal
+
+    def __init__(self):
+        super().__init__({
+            "i": In(stream.Signature(8)),
+            "o": Out(stream.Signature(Octet())),
+            "taken": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.memory = memory = Memory(shape=8, depth=MOST, init=[])
+        read, write = memory.read_port(domain="comb"), memory.write_port()
+        count, n = Signal(range(MOST + 1)), Signal(range(MOST + 3))
+        crc, whole, toggle = Signal(16, init=0xFFFF), Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(~whole & (count != MOST)),
+            write.addr.eq(count),
+            write.data.eq(self.i.payload),
+            write.en.eq(self.i.valid & self.i.ready),
+            read.addr.eq(n - 1),
+            self.o.valid.eq(whole),
+            self.o.p.last.eq(n == count + 2),
+        ]
+        with m.If(write.en):
+            m.d.sync += [count.eq(count + 1), crc.eq(crc16_next(crc, self.i.payload))]
+        with m.Elif(count != 0):
+            m.d.sync += whole.eq(1)
+        with m.If(n == 0):
+            m.d.comb += self.o.p.octet.eq(Mux(toggle, Pid.DATA1, Pid.DATA0))
+        with m.Elif(n <= count):
+            m.d.comb += self.o.p.octet.eq(read.data)
+        with m.Else():
+            m.d.comb += self.o.p.octet.eq(~Mux(self.o.p.last, crc[8:], crc[:8]))
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += n.eq(Mux(self.o.p.last, 0, n + 1))
+        with m.If(self.taken):
+            m.d.sync += [count.eq(0), whole.eq(0), toggle.eq(~toggle), crc.eq(crc.init)]
+
+        return m
+
+
+class IncomingPacket(wiring.Component):
+    """The packet that came last, and the bytes in it.
+
+    Members
+    -------
+    octet : In(8)
+    valid, active : In(1)
+        As those of a :class:`~.line.PacketReceiver`.
+    pid : Out(8)
+    size : Out
+        Bytes of data.
+    sound : Out(1)
+        Whether they go with their CRC.
+    keep : In(1)
+        In this cycle, they are found good: they go out before the next packet comes.
+    o : Out(stream.Signature(8))
+    """
+
+    octet: Signal
+    valid: Signal
+    active: Signal
+    pid: Signal
+    size: Signal
+    sound: Signal
+    keep: Signal
+    o: Any
+
+    def __init__(self):
+        super().__init__({
+            "octet": In(8),
+            "valid": In(1),
+            "active": In(1),
+            "pid": Out(8),
+            "size": Out(range(MOST + 1)),
+            "sound": Out(1),
+            "keep": In(1),
+            "o": Out(stream.Signature(8)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        room = MOST + 4  # with identifier and CRC, and one too many
+        m.submodules.memory = memory = Memory(shape=8, depth=room, init=[])
+        read, write = memory.read_port(domain="comb"), memory.write_port()
+        count, n, crc = Signal(range(room)), Signal(range(room)), Signal(16)
+        was_active = Signal()
+        m.d.sync += was_active.eq(self.active)
+        m.d.comb += [
+            write.addr.eq(count),
+            write.data.eq(self.octet),
+            write.en.eq(self.valid),
+            self.size.eq(count - 3),
+            self.sound.eq((count >= 3) & (count <= MOST + 3) & (crc == RESIDUE)),
+            read.addr.eq(n),
+            self.o.payload.eq(read.data),
+        ]
+        with m.If(self.active & ~was_active):
+            m.d.sync += [count.eq(0), crc.eq(0xFFFF)]
+        with m.Elif(self.valid & (count == 0)):
+            m.d.sync += [count.eq(1), self.pid.eq(self.octet)]
+        with m.Elif(self.valid & (count != room - 1)):
+            m.d.sync += [count.eq(count + 1), crc.eq(crc16_next(crc, self.octet))]
+        with m.If(self.keep):
+            m.d.sync += [n.eq(1), self.o.valid.eq(self.size != 0)]
+        with m.Elif(self.o.valid & self.o.ready):
+            m.d.sync += [n.eq(n + 1), self.o.valid.eq(n != self.size)]
+
+        return m

@@ -1,0 +1,296 @@
+"""Samples to run: from a data set, encoded as the network's notes say, or spikes from a file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.base import FileError, reader
+from spiker_hdl.base.arrays import read_npz
+from spiker_hdl.model import Network, encoders, stimulus
+from spiker_hdl.model.pruning.channels import channels
+from spiker_train.data.images import datasets, load_dataset
+from spiker_train.data.spoken_digits import spoken_digits
+
+from .lines import line
+
+__all__ = ["RANDOM", "Samples", "find_samples", "random_samples", "samples_or_random"]
+
+RANDOM = "random"
+"""What ``--data`` calls spikes that are drawn for any network."""
+DRAWN = 10
+RANDOM_STEPS = 8
+DENSITY = 0.2
+"""Share of the channels that spike in a step of a random sample."""
+
+
+class MissingError(ValueError):
+    """Samples that are not there: the network's notes do not say which, or they are elsewhere."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Spikes with labels.
+
+    Members
+    -------
+    data : str
+        Where they are from.
+    spikes : array of int, shape (samples, steps, size), or such by the name of the input
+    labels : array of int, shape (samples,), or None
+    values : array of int, shape (samples, ...), or None
+        What was encoded.
+    """
+
+    data: str
+    spikes: Any
+    labels: np.ndarray | None
+    values: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        by_input = isinstance(self.spikes, Mapping)
+        return len(next(iter(self.spikes.values())) if by_input else self.spikes)
+
+    def first(self, count: int | None, few: int | None = None) -> "Samples":
+        """Return the first ``count`` of them, or, where none is given, ``few`` at most, or all."""
+        if count is None:
+            if few is None:
+                return self
+            count = min(few, len(self))
+        if not 1 <= count <= len(self):
+            raise ValueError(f"Samples must be 1 to {len(self)} of {self.data}, not {count}")
+        labels = None if self.labels is None else self.labels[:count]
+        values = None if self.values is None else self.values[:count]
+        if isinstance(self.spikes, Mapping):
+            spikes: Any = {name: one[:count] for name, one in self.spikes.items()}
+        else:
+            spikes = self.spikes[:count]
+        return Samples(self.data, spikes, labels, values)
+
+    def accuracy(self, classes: np.ndarray) -> float | None:
+        """Return the share of classes that are right, or None without labels."""
+        return None if self.labels is None else float((classes == self.labels).mean())
+
+
+def find_samples(
+    network: Network,
+    data: str | None,
+    count: int | None,
+    encoder: str | None = None,
+    steps: int | None = None,
+    few: int | None = None,
+) -> Samples:
+    """Find samples for a network: of a data set, those for testing.
+
+    Parameters
+    ----------
+    network : Network
+        Its notes say what is not said here, and which channels it takes where some were dropped.
+    data : str, optional
+        The name of a data set, an ``.npz`` file of one, or one with ``spikes`` of the shape
+        (samples, steps, size) and, if there are any, ``labels``; or ``"random"``.
+    count : int, optional
+        How many, from the first on; all where none is given.
+    encoder : str, optional
+        One of :data:`~spiker_hdl.model.encoders.ENCODERS`.
+    steps : int, optional
+        Time steps of a sample.
+    few : int, optional
+        How many at most, where no count is given.
+
+    Raises
+    ------
+    ValueError
+        If data are not there, or not what the network takes, or the network has no note where one
+        is needed.
+    """
+    given = data
+    data = data or _note(network, "data", "--data", ", ".join(_names()))
+    if data == RANDOM:
+        _no_encoder(encoder, data)
+        return random_samples(network, few or DRAWN if count is None else count, steps)
+    if data in SPIKES:
+        _no_encoder(encoder, data)
+        return _fit(network, SPIKES[data](_steps(network, steps)), count, few)
+    if data.endswith(".npz"):
+        found = _read_spikes(Path(data), noted=given is None)
+        if found is not None:
+            _no_encoder(encoder, data)
+            if steps is not None:
+                raise ValueError(f"--steps must be for values to encode, not for spikes in {data}")
+            return _fit(network, found, count, few)
+    elif given is None and data not in datasets:
+        raise MissingError(
+            f"--data must be given ({', '.join(_names())}), since the data of the network's notes, "
+            f"{data!r}, are not among those that are known"
+        )
+    return _encoded(network, data, (count, few), encoder, steps)
+
+
+def _names() -> list[str]:
+    return [*datasets, *SPIKES, RANDOM, "or an .npz file"]
+
+
+def _no_encoder(encoder: str | None, data: str) -> None:
+    if encoder is not None:
+        raise ValueError(f"--encoder must be for values to encode, not for spikes in {data}")
+
+
+def _spoken(steps: int) -> Samples:
+    found = spoken_digits(steps)
+    _, test = found.official
+    return Samples("fsdd", found.spikes[test], found.labels[test])
+
+
+SPIKES = {"fsdd": _spoken}
+"""Data sets that are spikes already, and are not encoded: those for testing, of so many steps."""
+
+
+def random_samples(network: Network, count: int, steps: int | None = None) -> Samples:
+    """Draw samples that any network takes: the same ones each time.
+
+    Parameters
+    ----------
+    network : Network
+    count : int
+    steps : int, optional
+        Of each; few where nothing is said.
+    """
+    if not 1 <= count <= 10_000:
+        raise ValueError(f"Samples must be 1 to 10000 of {RANDOM}, not {count}")
+    steps = min(RANDOM_STEPS, network.longest) if steps is None else _steps(network, steps)
+    random = np.random.default_rng(0)
+    spikes = {}
+    for one in network.inputs:
+        # What is held has one value for all steps.
+        drawn = 1 if one.held else steps
+        values = random.integers(one.low, one.high + 1, (count, drawn, one.size))
+        values *= random.random(values.shape) < DENSITY
+        spikes[one.name] = np.repeat(values, steps // drawn, axis=1)
+    return Samples(f"{RANDOM} spikes", spikes, None)
+
+
+def samples_or_random(
+    network: Network,
+    data: str | None,
+    count: int | None,
+    encoder: str | None = None,
+    steps: int | None = None,
+    few: int = DRAWN,
+) -> tuple[Samples, str]:
+    """Find samples, or draw some where nothing is asked for and the network's own are not there.
+
+    Returns
+    -------
+    samples : Samples
+    reason : str
+        Why they are random; empty where they are not.
+    """
+    try:
+        return find_samples(network, data, count, encoder, steps, few), ""
+    except (MissingError, OSError, ModuleNotFoundError) as error:
+        if not (data is encoder is steps is None):
+            raise
+        drawn = random_samples(network, few if count is None else count)
+        noted = "data" in network.note
+        return drawn, line(error) if noted else "no note says what its data are"
+
+
+def _steps(network: Network, steps: int | None) -> int:
+    if steps is None:
+        said = _note(network, "steps", "--steps", "time steps of a sample")
+        if not said.isdecimal() or len(said) > 6:
+            raise ValueError(f"Network's note of its steps must be a number, not {said!r}")
+        steps = int(said)
+    if not 1 <= steps <= network.longest:
+        raise ValueError(f"Steps must be 1 to {network.longest}, not {steps}")
+    return steps
+
+
+def _fit(network: Network, found: Samples, count: int | None, few: int | None) -> Samples:
+    """Return the first samples, with the channels that the network takes."""
+    found = replace(found, spikes=_taken(network, found.spikes))
+    stimulus(network, found.spikes)
+    return found.first(count, few)
+
+
+def _encoded(
+    network: Network,
+    data: str,
+    counts: tuple[int | None, int | None],
+    encoder: str | None,
+    steps: int | None,
+) -> Samples:
+    known = ", ".join(encoders.ENCODERS)
+    name = encoder or _note(network, "encoder", "--encoder", known)
+    if encoder is None and name not in encoders.ENCODERS:
+        raise MissingError(
+            f"--data must be an .npz file of spikes, or {RANDOM}, since the encoder of the "
+            f"network's notes, {name!r}, takes signals, not {data}"
+        )
+    encode = encoders.encoder_of(name)
+    steps = _steps(network, steps)
+    found = load_dataset(data)
+    taken = channels(network)
+    wanted = [taken[one.name].size if one.name in taken else one.size for one in network.inputs]
+    if wanted != [found.size]:
+        raise ValueError(
+            f"Data must have {' + '.join(map(str, wanted))} values a sample, which the network "
+            f"takes, not {found.size} as {found.name} has"
+        )
+    whole = Samples(found.name, np.empty(len(found.x_test)), found.y_test, found.x_test)
+    part = whole.first(*counts)
+    assert part.values is not None
+    spikes = encode(part.values, steps)
+    for one in taken.values():
+        spikes = one.select(spikes)
+    return Samples(found.name, spikes, part.labels, part.values)
+
+
+def _taken(network: Network, spikes: np.ndarray) -> np.ndarray:
+    """Return of spikes of all channels those that the network takes, or these as they are."""
+    for name, one in channels(network).items():
+        given = spikes.shape[2]
+        if len(network.inputs) == 1 and given == one.size:
+            return one.select(spikes)
+        if given != len(one.kept):
+            raise ValueError(
+                f"Spikes must be of {len(one.kept)} channels, which input {name!r} takes, or of "
+                f"all {one.size}, not of {given}"
+            )
+    return spikes
+
+
+def _note(network: Network, name: str, option: str, choices: str) -> str:
+    if name not in network.note:
+        raise MissingError(
+            f"{option} must be given ({choices}), since the network has no note of it"
+        )
+    return network.note[name]
+
+
+def _read_spikes(path: Path, noted: bool = False) -> Samples | None:
+    if not path.is_file():
+        way = ": --data must say where that of the network's notes is" if noted else ""
+        raise MissingError(f"Data must be a file that is there, not {path}{way}")
+    return _spikes(path)
+
+
+@reader("an .npz file of spikes or of a data set", "npz")
+def _spikes(path: Path) -> Samples | None:
+    arrays = read_npz(path, ("spikes", "labels"))
+    if "spikes" not in arrays:
+        return None
+    spikes, labels = arrays["spikes"], arrays.get("labels")
+    if spikes.ndim != 3 or not spikes.size:
+        raise FileError(f"must have spikes of the shape (samples, steps, size), not {spikes.shape}")
+    if spikes.dtype.kind not in "biu":
+        raise FileError(f"must have spikes that are integers, not {spikes.dtype}")
+    if labels is not None and (labels.shape != (len(spikes),) or labels.dtype.kind not in "iu"):
+        raise FileError(
+            f"must have labels that are integers of the shape ({len(spikes)},), "
+            f"not {labels.dtype} of {labels.shape}"
+        )
+    return Samples(str(path), spikes, labels)

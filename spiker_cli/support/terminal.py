@@ -1,0 +1,105 @@
+"""What the command says: results on standard output, progress on standard error.
+
+Names and messages come from files and from other people's programs: nothing in them is obeyed, by
+the terminal or by Rich.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from spiker_hdl.base.atomic_file import write_whole
+
+from .lines import visible
+
+__all__ = ["columns", "progress", "say", "table", "text", "write", "write_json", "write_text"]
+
+
+def say(line: str) -> None:
+    """Tell what is going on."""
+    print(visible(line), file=sys.stderr)
+
+
+def write(line: str) -> None:
+    """Print lines of a result, at once."""
+    print(visible(line), flush=True)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar while something goes on; gives what to call with the number done since."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        say(f"{title}: {total}")
+        yield lambda done: None
+        return
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(visible(title), total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
+    """Print names and values under a title."""
+    made = Table(title=visible(title), show_header=False, title_justify="left", title_style="bold")
+    made.add_column(style="cyan", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in rows:
+        made.add_row(visible(name), visible(str(value)))
+    _print(made)
+
+
+def columns(title: str, names: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Print rows under a title and the names of their columns."""
+    heads = [visible(name) for name in names]
+    made = Table(*heads, title=visible(title), title_justify="left", title_style="bold")
+    for row in rows:
+        made.add_row(*(visible(str(value)) for value in row))
+    _print(made)
+
+
+def _print(made: Table) -> None:
+    # What is piped to a file should not be folded as if for a narrow screen.
+    width = None if sys.stdout.isatty() else 120
+    Console(width=width, highlight=False, markup=False, emoji=False).print(made)
+
+
+def text(report: dict[str, Any]) -> str:
+    """Return a report as JSON."""
+    # All that JSON does not escape by itself.
+    return json.dumps(report, indent=2).replace("\x7f", "\\u007f") + "\n"
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file, whole or not at all."""
+    with write_whole(path) as file:
+        file.write(content.encode())
+
+
+def write_json(path: Path | None, report: dict[str, Any]) -> bool:
+    """Write a report where ``--json`` says, ``-`` being standard output.
+
+    Returns
+    -------
+    bool
+        Whether standard output has been used.
+    """
+    if path is None:
+        return False
+    if str(path) == "-":
+        sys.stdout.write(text(report))
+        return True
+    write_text(path, text(report))
+    return False

@@ -1,0 +1,6 @@
+"""The version of this library."""
+
+__all__ = ["VERSION"]
+
+VERSION = "0.1.0"
+"""That of pyproject.toml; what is made says by which version."""

@@ -1,0 +1,1 @@
+"""Netlists of emitted accelerators, checked by the emitted test bench."""

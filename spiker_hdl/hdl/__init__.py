@@ -1,0 +1,1 @@
+"""Amaranth designs as text of other hardware languages, whatever the design is."""

@@ -1,0 +1,1 @@
+"""What a module of RTLIL computes, before it is written in any language."""

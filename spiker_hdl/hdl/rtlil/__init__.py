@@ -1,0 +1,1 @@
+"""Yosys's intermediate language: read, changed and written."""

@@ -1,0 +1,1 @@
+"""VHDL-2008 of a netlist."""

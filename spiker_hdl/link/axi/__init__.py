@@ -1,0 +1,1 @@
+"""Accelerators behind AXI4-Stream and AXI4-Lite."""

@@ -1,0 +1,217 @@
+"""The accelerator behind AXI4-Stream and AXI4-Lite.
+
+After ARM IHI 0051A (AXI4-Stream) and IHI 0022 (AXI4-Lite), for Amaranth's domain ``sync``;
+:class:`~.ports.AxiTop` gives that the clock and the reset that AXI has.
+"""
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spiker_hdl.base.checks import check_kind
+from spiker_hdl.link.protocol.registers import ADDRESS_BITS, identity
+from spiker_hdl.rtl import Accelerator
+from spiker_hdl.rtl.streams.queue import Queue
+
+from .framing import Agreement, Framer
+from .lite import AxiLite, ControlBlock
+from .ports import AxiStream
+
+__all__ = ["AxiAccelerator", "FramedResult", "tdata_width"]
+
+ENTRANCE = 3
+"""Entries of the queue behind an input; with as many, a beat passes in each cycle."""
+
+
+def tdata_width(layout: data.Layout) -> int:
+    """Return the bits of ``tdata`` that hold a payload but its ``last``: a multiple of 8."""
+    width = Shape.cast(layout).width - (1 if _has_last(layout) else 0)
+    return max(1, -(-width // 8)) * 8
+
+
+def _has_last(layout: data.Layout) -> bool:
+    """Tell whether the highest bit of a layout says what ``tlast`` does."""
+    names = [name for name, _ in layout]
+    return names[-1] == "last" and layout["last"].offset == Shape.cast(layout).width - 1
+
+
+class FramedResult(data.StructLayout):
+    """A result, and whether it is that of the packets that were sent.
+
+    Members
+    -------
+    result : SampleResult
+    fault : unsigned(1)
+        Whether something was wrong with a packet of the sample: see the register ``error``.
+    """
+
+    def __init__(self, accelerator: Accelerator):
+        super().__init__({"result": accelerator.o.p.shape(), "fault": 1})
+
+
+class AxiAccelerator(wiring.Component):
+    """An accelerator with AXI4-Stream for samples and results, and AXI4-Lite for control.
+
+    A packet is a sample, or a result. Queues cut every chain of logic from one of the ports to
+    another: each output comes from registers.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+        Without observers, streams of events, or answers before the last step.
+    version : str
+        Of the library, for the register that tells it.
+
+    Members
+    -------
+    s_axis : In(AxiStream), if there is one input
+        ``tdata`` holds the payload without ``last``, which is ``tlast``.
+    s_axis_NAME : In(AxiStream), for each of several inputs
+    m_axis : Out(AxiStream)
+        ``tdata`` holds a :class:`FramedResult`; ``tlast`` is always 1.
+    s_axil : In(AxiLite)
+        Registers: see :mod:`~.registers`.
+    idle : Out(1)
+        As the bit of the register ``status``.
+    irq : Out(1)
+        As the register ``interrupt`` says.
+
+    Raises
+    ------
+    TypeError
+        If it is no accelerator.
+    ValueError
+        If it has more ports than samples and results need.
+    """
+
+    m_axis: Any
+    s_axil: Any
+    idle: Signal
+    irq: Signal
+
+    def __init__(self, accelerator: Accelerator, *, version: str):
+        check_kind("Accelerator", accelerator, Accelerator, "an")
+        if accelerator.observe or accelerator.streams or accelerator.stepwise:
+            raise ValueError(
+                "Accelerator must have no ports but those of samples and results, not observers, "
+                "events or early answers"
+            )
+        if accelerator.mapping.writable:
+            raise ValueError(
+                "Mapping must have no writable population behind AXI, which has no way to load "
+                f"one, not {sorted(accelerator.mapping.writable)}: take plain streams"
+            )
+        self.accelerator = accelerator
+        self.version = version
+        self.ports = {
+            name: "s_axis" + port.removeprefix("i") for name, port in accelerator.ports.items()
+        }
+        shapes = {name: entry.i.p.shape() for name, entry in accelerator.entries.items()}
+        super().__init__({
+            **{port: In(AxiStream(tdata_width(shapes[n]))) for n, port in self.ports.items()},
+            "m_axis": Out(AxiStream(tdata_width(FramedResult(accelerator)))),
+            "s_axil": In(AxiLite(ADDRESS_BITS)),
+            "idle": Out(1),
+            "irq": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        inner = self.accelerator
+        held = identity(inner.network, inner.mapping, self.version)
+        m.submodules.control = control = ControlBlock(held)
+        wiring.connect(m, wiring.flipped(self.s_axil), control.bus)
+        m.submodules.accelerator = ResetInserter(control.reset)(inner)
+        framers = {name: self._enter(m, name, control) for name in self.ports}
+        occupied = [framer.busy | entered for framer, entered in framers.values()]
+        framers = [framer for framer, _ in framers.values()]
+        self._agree(m, framers, control)
+        m.d.comb += control.error.eq(reduce(or_, (one.causes.as_value() for one in framers)))
+
+        # Not reset by software: what is offered stays until it is taken.
+        m.submodules.exit = out = Queue(FramedResult(inner), depth=1)
+        self._flag(m, framers, out, control)
+        m.d.comb += [
+            self.m_axis.tdata.eq(Value.cast(out.o.payload)),
+            self.m_axis.tlast.eq(1),
+            self.m_axis.tvalid.eq(out.o.valid),
+            out.o.ready.eq(self.m_axis.tready),
+            control.result.eq(out.o.valid & self.m_axis.tready),
+            control.waiting.eq(out.o.valid),
+            control.idle.eq(inner.idle & ~inner.o.valid & ~out.o.valid & ~Cat(occupied).any()),
+            self.idle.eq(control.idle),
+            self.irq.eq(control.interrupt),
+        ]
+
+        return m
+
+    @property
+    def _inside(self) -> int:
+        """Samples that may have passed a framer whose results have not come to the exit."""
+        return ENTRANCE + self.accelerator.room + 2
+
+    def _enter(self, m, name: str, control: ControlBlock):
+        """Lead a stream into the accelerator; return its framer, and whether beats wait."""
+        inner = self.accelerator
+        port, sink = getattr(self, self.ports[name]), getattr(inner, inner.ports[name])
+        queue = Queue(sink.p.shape(), depth=ENTRANCE)
+        m.submodules[f"entrance_{inner.names[name]}"] = ResetInserter(control.reset)(queue)
+        wiring.connect(m, queue.o, sink)
+        framer = Framer(inner.entries[name], longest=inner.network.longest, width=len(port.tdata))
+        m.submodules[f"framer_{inner.names[name]}"] = framer
+        wiring.connect(m, wiring.flipped(port), framer.i)
+        wiring.connect(m, framer.o, queue.i)
+        m.d.comb += framer.reset.eq(control.reset)
+        if name == inner.network.inputs[0].name:
+            m.d.comb += control.sample.eq(framer.done)
+
+        level = Signal(range(ENTRANCE + 3))
+        entered = queue.i.valid & queue.i.ready
+        left = queue.o.valid & queue.o.ready
+        m.d.sync += level.eq(Mux(control.reset, 0, level + entered - left))
+        return framer, level.any()
+
+    def _agree(self, m, framers: list[Framer], control: ControlBlock) -> None:
+        """Let all inputs end a sample with the same step."""
+        if len(framers) == 1:
+            m.d.comb += [framers[0].last.eq(framers[0].wish), framers[0].known.eq(1)]
+            return
+        m.submodules.agreement = agreement = Agreement(
+            len(framers), longest=framers[0].longest, apart=self._inside
+        )
+        m.d.comb += agreement.reset.eq(control.reset)
+        for n, framer in enumerate(framers):
+            m.d.comb += [
+                agreement.step[n].eq(framer.step),
+                agreement.closes[n].eq(framer.closes),
+                agreement.wish[n].eq(framer.wish),
+                framer.last.eq(agreement.last[n]),
+                framer.known.eq(agreement.known[n]),
+            ]
+
+    def _flag(self, m, framers: list[Framer], out: Queue, control: ControlBlock) -> None:
+        """Let each result out with what was said of its packets."""
+        flags = []
+        for n, framer in enumerate(framers):
+            queue = Queue(1, depth=self._inside)
+            m.submodules[f"flags_{n}"] = ResetInserter(control.reset)(queue)
+            m.d.comb += [
+                queue.i.payload.eq(framer.fault),
+                queue.i.valid.eq(framer.done),
+                framer.room.eq(queue.i.ready),
+                queue.o.ready.eq(out.i.valid & out.i.ready),
+            ]
+            flags.append(queue.o)
+        result, ready = self.accelerator.o, Cat(one.valid for one in flags).all()
+        m.d.comb += [
+            out.i.p.result.eq(result.p),
+            out.i.p.fault.eq(Cat(one.payload for one in flags).any()),
+            out.i.valid.eq(result.valid & ready),
+            result.ready.eq(out.i.ready & ready),
+            control.fault.eq(out.i.valid & out.i.ready & out.i.p.fault),
+        ]

@@ -1,0 +1,1 @@
+"""What goes over the link between host and board, in plain Python."""

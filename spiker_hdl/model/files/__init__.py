@@ -1,0 +1,1 @@
+"""Network files, written and read back."""

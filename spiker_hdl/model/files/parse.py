@@ -1,0 +1,177 @@
+"""What a network file holds, read back: nothing in it is taken at its word."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.base import FileError, shown, strict_json
+from spiker_hdl.base.arrays import Archive
+from spiker_hdl.model.archive import HEADER, MOST_TEXT, PARTS
+from spiker_hdl.model.canonical import FORMAT, VERSION
+from spiker_hdl.model.graph import Input, Population, Projection, Readout
+from spiker_hdl.model.mapping.mapping import Mapping
+from spiker_hdl.model.network import Network
+from spiker_hdl.model.neurons.arithmetic import Decay
+from spiker_hdl.model.neurons.base import Neuron
+from spiker_hdl.model.synapses import SYNAPSES, Dense, OneToOne, Sparse
+
+__all__ = ["parse_network"]
+
+
+def parse_network(
+    data: bytes, models: dict[str, type[Neuron]]
+) -> tuple[Network, Mapping | None, Any]:
+    """Read a network, the mapping beside it, and the digest that the file states.
+
+    Parameters
+    ----------
+    data : bytes
+        All of the file.
+    models : dict of str to type
+        Neuron classes that it may name.
+
+    Raises
+    ------
+    FileError
+        If a part is not what it must be. A file may cause any other exception, too.
+    """
+    with Archive(data, *PARTS) as archive:
+        header = archive.read(HEADER, MOST_TEXT)
+        try:
+            text = strict_json.parse(header, MOST_TEXT)
+        except FileError as error:
+            raise FileError(f"{HEADER} {error}") from None
+        text = _object(text, "network")
+        if text.get("format") != FORMAT:
+            raise FileError(f"must be of the format {FORMAT!r}, not {shown(text.get('format'))}")
+        if text.get("version") != VERSION:
+            raise FileError(f"must be of version {VERSION}, not {shown(text.get('version'))}")
+        wanted = {"format", "version", "name", "longest", "inputs", "populations", "projections"}
+        notes = _object(text.pop("notes", {}), "notes")
+        _keys(text, wanted | {"readouts", "mapping", "digest"}, "network")
+        unread = set(archive.names) - {HEADER}
+        inputs = tuple(_input(one) for one in _list(text["inputs"], "inputs"))
+        populations = tuple(
+            _population(one, models) for one in _list(text["populations"], "populations")
+        )
+        sizes = {one.name: one.size for one in (*inputs, *populations)}
+        projections = tuple(
+            _projection(one, n, archive, unread, sizes)
+            for n, one in enumerate(_list(text["projections"], "projections"))
+        )
+        readouts = tuple(_readout(one) for one in _list(text["readouts"], "readouts"))
+        made = (text["longest"], text["name"], notes)
+        network = Network(inputs, populations, projections, readouts, *made)
+        if unread:
+            raise FileError(f"must have no part of its own, not {shown(sorted(unread), 160)}")
+    mapping = None
+    if text["mapping"] is not None:
+        mapping = Mapping.from_json(text["mapping"])
+        mapping.check(network)
+    return network, mapping, text["digest"]
+
+
+def _array(
+    archive: Archive, name: str, unread: set[str], wanted: tuple[int, ...] | None
+) -> np.ndarray:
+    unread.discard(name)
+    return archive.array(name, wanted, "i")
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise FileError(f"{what} must be an object, not {shown(value)}")
+    return value
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise FileError(f"{what} must be a list, not {shown(value)}")
+    return value
+
+
+def _keys(value: dict[str, Any], wanted: set[str], what: str) -> None:
+    if set(value) != wanted:
+        raise FileError(
+            f"{what} must have the keys {sorted(wanted)}, not {shown(sorted(value), 160)}"
+        )
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
+
+
+def _input(value: Any) -> Input:
+    value = _object(value, "input")
+    held = value.pop("held", False)
+    _keys(value, {"name", "shape", "low", "high"}, "input")
+    return Input(value["name"], _tupled(value["shape"]), value["low"], value["high"], held)
+
+
+def _population(value: Any, models: dict[str, type[Neuron]]) -> Population:
+    value = _object(value, "population")
+    _keys(value, {"name", "shape", "bias", "neuron"}, "population")
+    neuron = dict(_object(value["neuron"], "neuron"))
+    model = neuron.pop("model", None)
+    if not isinstance(model, str) or model not in models:
+        raise FileError(
+            f"neuron model must be one of {sorted(models)}, not {shown(model)}; hand the classes "
+            "of your own neurons to load(path, neurons=[...])"
+        )
+    known = {one.name for one in fields(models[model])}
+    later = {one.name for one in fields(models[model]) if one.metadata.get("later")}
+    _keys(neuron, known - (later - set(neuron)), f"neuron {model}")
+    made = {name: _field(one) for name, one in neuron.items()}
+    return Population(
+        value["name"], _tupled(value["shape"]), models[model](**made), _tupled(value["bias"])
+    )
+
+
+def _field(value: Any) -> Any:
+    if isinstance(value, dict):
+        _keys(value, {"numerator", "bits"}, "decay")
+        return Decay(_tupled(value["numerator"]), value["bits"])
+    return _tupled(value)
+
+
+def _projection(
+    value: Any, n: int, archive: Archive, unread: set[str], sizes: dict[str, int]
+) -> Projection:
+    value = _object(value, "projection")
+    shift = value.pop("shift", 0)
+    _keys(value, {"name", "source", "target", "delay", "bits", "kind", "shape"}, "projection")
+    kind, ends = value["kind"], (value["target"], value["source"])
+    if not isinstance(kind, str) or kind not in SYNAPSES:
+        raise FileError(f"kind of projection must be one of {sorted(SYNAPSES)}, not {shown(kind)}")
+    for end in ends:
+        if not isinstance(end, str) or end not in sizes:
+            raise FileError(
+                f"projection must join two of {shown(sorted(sizes), 160)}, not {shown(end)}"
+            )
+    shape = (sizes[ends[0]], sizes[ends[1]])
+    if value["shape"] != [*shape]:
+        raise FileError(
+            f"shape of projection {ends[1]!r} to {ends[0]!r} must be {[*shape]}, "
+            f"not {shown(value['shape'])}"
+        )
+    name = f"weights/{n}.npy"
+    if kind == "sparse":
+        sources, targets, weights = (
+            _array(archive, f"{part}/{n}.npy", unread, None)
+            for part in ("sources", "targets", "weights")
+        )
+        synapses = Sparse(sources, targets, weights, shape[1], shape[0])
+    elif kind == "one_to_one":
+        synapses = OneToOne(_array(archive, name, unread, shape[:1]))
+    else:
+        synapses = Dense(_array(archive, name, unread, shape))
+    made = (value["delay"], value["bits"], value["name"], shift)
+    return Projection(value["source"], value["target"], synapses, *made)
+
+
+def _readout(value: Any) -> Readout:
+    value = _object(value, "readout")
+    groups = value.pop("groups", None)
+    _keys(value, {"name", "population", "kind"}, "readout")
+    return Readout(value["population"], value["kind"], value["name"], groups)

@@ -1,0 +1,352 @@
+"""How a network lies in hardware: it changes cycles and area, never results."""
+
+from collections.abc import Collection
+from collections.abc import Mapping as Table
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.base.checks import (
+    check_choice,
+    check_int,
+    check_kind,
+    check_name,
+    set_fields,
+    shown,
+)
+from spiker_hdl.model.graph import Input, Population, Projection
+from spiker_hdl.model.network import Network
+
+from .core import Core
+
+__all__ = ["PRESETS", "STORES", "Mapping", "queue_minimum", "store_bits"]
+
+FORMS = ("words", "events")
+STORES = ("rows", "synapses")
+PRESETS = ("default", "fast", "balanced", "small")
+FEW = 32  # neurons of a population that is small, where presets tell
+
+
+def queue_minimum(network: Network, projection: Projection) -> int:
+    """Return the least entries of a projection's queue: all events of the steps it delays."""
+    source = network.nodes[projection.source]
+    return max(1, projection.delay * (source.size + 1))
+
+
+def store_bits(network: Network, projection: Projection, core: "Core") -> dict[str, int]:
+    """Return the bits of memory that a projection's weights take, by how they are stored.
+
+    Parameters
+    ----------
+    network : Network
+    projection : Projection
+    core : Core
+        How the target lies in hardware.
+
+    Returns
+    -------
+    dict of str to int
+        ``"rows"``: a row of weights for each source and fold of the lanes, zeros included.
+        ``"synapses"``: each weight that is not zero with its target, and for each source the place
+        of its first (which a one-to-one projection does without).
+    """
+    synapses = projection.synapses
+    folds = -(-synapses.target_size // core.lanes)
+    rows = synapses.source_size * folds * core.lanes * projection.width
+    kept = max(1, int(np.count_nonzero(synapses.values)))
+    entry = (folds - 1).bit_length() + (core.lanes - 1).bit_length() + projection.width + 1
+    if synapses.kind == "one_to_one":
+        return {"rows": rows, "synapses": synapses.source_size * entry}
+    starts = synapses.source_size * ((kept - 1).bit_length() + 1)
+    return {"rows": rows, "synapses": kept * entry + starts}
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """How a network lies in hardware.
+
+    Parameters
+    ----------
+    cores : mapping of str to Core
+        One for each population.
+    queues : mapping of str to int
+        Entries of each projection's queue of events, by the projection's name.
+    form : {"words", "events"}
+        How samples enter: as spike vectors of which each beat carries a word, or as address events.
+    word : int
+        Channels in a word of a spike vector, 1 to 256.
+    stores : mapping of str to {"rows", "synapses"}
+        How each projection's weights are stored, by its name: see :func:`store_bits`. For those not
+        named: rows if dense, else what takes fewer bits.
+    """
+
+    cores: Table[str, Core]
+    queues: Table[str, int] = field(default_factory=dict)
+    form: str = "words"
+    word: int = 32
+    stores: Table[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for what in ("cores", "queues", "stores"):
+            if not isinstance(getattr(self, what), Table):
+                raise TypeError(
+                    f"Mapping {what} must be a mapping, not {shown(getattr(self, what))}"
+                )
+        for name, core in self.cores.items():
+            check_kind(f"Core of {shown(name)}", core, Core)
+        cores = {check_name("Name of a core", name): core for name, core in self.cores.items()}
+        queues = {
+            check_name("Name of a queue", name): check_int(
+                f"Queue depth of {shown(name)}", depth, 1, 2**24
+            )
+            for name, depth in self.queues.items()
+        }
+        stores = {
+            check_name("Name of a store", name): check_choice(
+                f"Store of {shown(name)}", store, STORES
+            )
+            for name, store in self.stores.items()
+        }
+        set_fields(
+            self,
+            cores=MappingProxyType(cores),
+            queues=MappingProxyType(queues),
+            stores=MappingProxyType(stores),
+            form=check_choice("Input form", self.form, FORMS),
+            word=check_int("Word", self.word, 1, 256),
+        )
+
+    def __hash__(self) -> int:
+        parts = (self.cores, self.queues, self.stores)
+        return hash((*(frozenset(part.items()) for part in parts), self.form, self.word))
+
+    @classmethod
+    def default(cls, network: Network, **changes: Any) -> "Mapping":
+        """Return the mapping that is taken where none is given: a lane for each neuron.
+
+        Parameters
+        ----------
+        network : Network
+        **changes
+            Fields of the mapping that are to be others.
+        """
+        mapping = cls(
+            {one.name: Core(one.size, _units(one)) for one in network.populations},
+            {one.name: queue_minimum(network, one) + 15 for one in network.projections},
+        )
+        mapping = replace(mapping, **changes)
+        mapping.check(network)
+        return mapping
+
+    @classmethod
+    def folded(cls, network: Network, lanes: int, **changes: Any) -> "Mapping":
+        """Return the default mapping with at most ``lanes`` lanes in each population."""
+        lanes = check_int("Lanes", lanes, 1, 2**20)
+        cores = {
+            one.name: Core(
+                min(lanes, one.size), min(lanes, one.size) if lanes < one.size else _units(one)
+            )
+            for one in network.populations
+        }
+        return cls.default(network, cores=cores, **changes)
+
+    @classmethod
+    def fast(cls, network: Network, **changes: Any) -> "Mapping":
+        """Return a mapping of few cycles: a lane for each neuron, several events and units at once.
+
+        Large populations take two events a cycle, as many as block RAMs of full width give rows,
+        and small ones four; and all of them while they step.
+        """
+        cores = {
+            one.name: Core(one.size, min(16, one.size), 2 if one.size > FEW else 4, overlap=True)
+            for one in network.populations
+        }
+        return cls.default(network, cores=cores, **changes)
+
+    @classmethod
+    def balanced(cls, network: Network, **changes: Any) -> "Mapping":
+        """Return a mapping of few cycles for its area: a lane for two neurons of what is large.
+
+        Their sums lie in small memories, at most eight neurons step at once, and in two stages.
+        """
+        cores = {
+            one.name: Core(-(-one.size // 16) * 8, 8, stages=2)
+            if one.size > FEW
+            else Core(one.size, min(2, one.size), stages=2)
+            for one in network.populations
+        }
+        return cls.default(network, cores=cores, **changes)
+
+    @classmethod
+    def small(cls, network: Network, **changes: Any) -> "Mapping":
+        """Return a mapping of little area: four lanes or two, one step unit, and narrow words."""
+        cores = {
+            one.name: Core(min(4 if one.size > FEW else 2, one.size), 1)
+            for one in network.populations
+        }
+        return cls.default(network, cores=cores, **{"word": 16} | changes)
+
+    @classmethod
+    def preset(cls, name: str, network: Network, **changes: Any) -> "Mapping":
+        """Return the mapping of a name: ``default``, ``fast``, ``balanced`` or ``small``."""
+        check_choice("Preset", name, PRESETS)
+        return getattr(cls, name)(network, **changes)
+
+    def opened(
+        self, network: Network, writable: Collection[str], huge: Collection[str] = ()
+    ) -> "Mapping":
+        """Return the mapping with populations that are writable, all weights of which lie in rows.
+
+        Parameters
+        ----------
+        network : Network
+        writable : collection of str
+            Names of populations.
+        huge : collection of str
+            Names of those whose weights lie in memory without contents; they are writable, too.
+
+        Raises
+        ------
+        ValueError
+            If there is no such population.
+        """
+        cores, stores = dict(self.cores), dict(self.stores)
+        for name in (*writable, *huge):
+            check_choice("Writable population", name, list(cores))
+            weights = "huge" if name in huge else cores[name].weights
+            cores[name] = replace(cores[name], writable=True, weights=weights)
+            stores |= {one.name: "rows" for one in network.into(name)}
+        mapping = replace(self, cores=cores, stores=stores)
+        mapping.check(network)
+        return mapping
+
+    def check(self, network: Network) -> None:
+        """Raise :exc:`ValueError` unless the mapping fits ``network``."""
+        for what, given, wanted in (
+            ("cores", set(self.cores), set(network.population)),
+            ("queues", set(self.queues), {one.name for one in network.projections}),
+        ):
+            if given != wanted:
+                raise ValueError(
+                    f"Mapping {what} must be for {sorted(wanted)}, not {sorted(given)}"
+                )
+        for name, core in self.cores.items():
+            size = network.population[name].size
+            if core.lanes > size:
+                raise ValueError(f"Lanes of {name!r} must be at most {size}, not {core.lanes}")
+            if core.lanes < size and core.lanes % core.units:
+                raise ValueError(
+                    f"Step units of {name!r} must divide its {core.lanes} lanes, which are fewer "
+                    f"than its {size} neurons, not be {core.units}"
+                )
+        for one in network.projections:
+            least = queue_minimum(network, one)
+            if self.queues[one.name] < least:
+                raise ValueError(
+                    f"Queue of {one.name!r} must have at least {least} entries, which its delay of "
+                    f"{one.delay} steps needs, not {self.queues[one.name]}"
+                )
+        unknown = set(self.stores) - set(self.queues)
+        if unknown:
+            raise ValueError(f"Mapping stores must be for projections, not {sorted(unknown)}")
+        for one in network.projections:
+            if network.holds(one.target) and self.store(network, one) != "rows":
+                raise ValueError(
+                    f"Store of {one.name!r} must be 'rows', not 'synapses', for a held source"
+                )
+            if self.cores[one.target].writable and self.store(network, one) != "rows":
+                raise ValueError(
+                    f"Store of {one.name!r} must be 'rows', not 'synapses', where {one.target!r} "
+                    "is writable"
+                )
+        for name, node in network.nodes.items():
+            scanned, banks = self.scanned(node), self.banks(network, name)
+            if scanned < node.size and scanned % banks and not self._passes(node):
+                what = "Word" if isinstance(node, Input) else f"Step units of {name!r}"
+                raise ValueError(
+                    f"{what} must be a multiple of the {banks} banks that read {name!r}, not "
+                    f"{scanned}"
+                )
+
+    def scanned(self, node: Input | Population) -> int:
+        """Return the neighbouring addresses of which a scanner makes events at a time."""
+        if isinstance(node, Population):
+            return self.cores[node.name].units
+        return 1 if self._passes(node) else min(self.word, node.size)
+
+    def _passes(self, node: Input | Population) -> bool:
+        return self.form == "events" and isinstance(node, Input)
+
+    def banks(self, network: Network, name: str) -> int:
+        """Return how many events of an input or population go side by side: one from each bank."""
+        readers = [one for one in network.out_of(name) if self.store(network, one) == "rows"]
+        return max((self.cores[one.target].banks for one in readers), default=1)
+
+    @property
+    def filled(self) -> "Mapping":
+        """The mapping with memories that have contents from the start in place of ``"huge"``."""
+        cores = {
+            name: replace(core, weights="auto") if core.weights == "huge" else core
+            for name, core in self.cores.items()
+        }
+        return replace(self, cores=cores)
+
+    @property
+    def writable(self) -> frozenset[str]:
+        """Populations whose weights, thresholds and biases can be replaced."""
+        return frozenset(name for name, core in self.cores.items() if core.writable)
+
+    def store(self, network: Network, projection: Projection) -> str:
+        """Return how a projection's weights are stored: ``"rows"`` or ``"synapses"``."""
+        if projection.name in self.stores:
+            return self.stores[projection.name]
+        if network.holds(projection.target) or self.cores[projection.target].writable:
+            return "rows"
+        if projection.synapses.kind == "dense":
+            return "rows"
+        bits = store_bits(network, projection, self.cores[projection.target])
+        return "rows" if bits["rows"] <= bits["synapses"] else "synapses"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the mapping in what JSON can hold."""
+        return {
+            "cores": {name: asdict(core) for name, core in self.cores.items()},
+            "queues": dict(self.queues),
+            "form": self.form,
+            "word": self.word,
+            "stores": dict(self.stores),
+        }
+
+    @classmethod
+    def from_json(cls, text: Any) -> "Mapping":
+        """Read what :meth:`to_json` made.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a key is unknown or missing, or a value is not as it must be.
+        """
+        if not isinstance(text, dict):
+            raise TypeError(f"Mapping must be an object, not {text!r}")
+        wanted = {"cores", "queues", "form", "word", "stores"}
+        if set(text) != wanted:
+            raise ValueError(f"Mapping keys must be {sorted(wanted)}, not {sorted(text)}")
+        cores = {}
+        for part in ("cores", "queues", "stores"):
+            if not isinstance(text[part], dict):
+                raise TypeError(f"Mapping {part} must be an object, not {text[part]!r}")
+        for name, core in text["cores"].items():
+            keys = [one.name for one in fields(Core)]
+            needed = {one.name for one in fields(Core) if one.default is MISSING}
+            if not isinstance(core, dict) or not needed <= set(core) <= set(keys):
+                raise ValueError(f"Core of {name!r} must have {', '.join(keys)}, not {core!r}")
+            cores[name] = Core(**core)
+        return cls(cores, text["queues"], text["form"], text["word"], text["stores"])
+
+
+def _units(population: Population) -> int:
+    # Eight at a time cost a tenth of a step unit in every lane and, as the lanes rotate through
+    # them, few cycles a step.
+    return min(8, population.size)

@@ -1,0 +1,255 @@
+"""Putting another network's numbers into an accelerator as it runs.
+
+Where a mapping makes a population writable, its weights, thresholds and biases lie in memories that
+can be written: any numbers of as many bits, for the hardware is as wide as the widest of them need.
+What shapes the hardware, which is all else, must be the same: :func:`structure` tells.
+
+A memory is written word by word, each row from its lowest bits on. What goes to the accelerator is
+a sequence of *beats*: which memory, from which row on, and its words.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from copy import copy
+from dataclasses import dataclass
+
+import numpy as np
+
+from spiker_hdl.model.bounds import bounds
+from spiker_hdl.model.canonical import arrays_of, describe
+from spiker_hdl.model.graph import Projection
+from spiker_hdl.model.network import Network
+from spiker_hdl.model.parameters import field_width, fields_of, parameter_rows
+
+from .mapping import Mapping
+
+__all__ = [
+    "ADDRESS",
+    "DATA",
+    "DIGEST",
+    "DIGEST_BYTES",
+    "LOAD_BITS",
+    "MEMORY",
+    "WORD",
+    "Store",
+    "beats",
+    "beats_between",
+    "check_structure",
+    "roomy",
+    "stores",
+    "structure",
+    "weight_rows",
+]
+
+LAYOUT = 1
+"""Raised when what is loaded has another place, or means something else."""
+
+WORD = 32
+"""Most bits of a word."""
+
+DATA, MEMORY, ADDRESS = range(3)
+"""What a beat brings: a word for the next place, the memory's number, or the row to go on from."""
+
+LOAD_BITS = WORD + 2
+"""Bits of a beat: a word, and what it is."""
+
+DIGEST, DIGEST_BYTES = 0, 32
+"""Number of the memory that holds the digest of the network whose numbers are there: its bytes."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A memory that can be written.
+
+    Members
+    -------
+    number : int
+        From 1 on.
+    population : str
+    part : {"weights", "parameters"}
+    bank : int
+    width, depth : int
+        Bits of a row, and rows.
+    """
+
+    number: int
+    population: str
+    part: str
+    bank: int
+    width: int
+    depth: int
+
+    @property
+    def slices(self) -> int:
+        """Words of a row."""
+        return -(-self.width // WORD)
+
+    @property
+    def granule(self) -> int:
+        """Bits of a word."""
+        return -(-self.width // self.slices)
+
+
+def weight_rows(
+    projections: Sequence[Projection], lanes: int, banks: int = 1, bank: int = 0
+) -> list[int]:
+    """Return the rows of a bank of weights, each with lane 0 in its lowest bits.
+
+    Row ``fold * rows + base + source // banks`` has the weights of a fold's lanes, where the base
+    is the number of rows of the projections before.
+    """
+    width, size = max(one.width for one in projections), projections[0].synapses.target_size
+    folds, parts = -(-size // lanes), []
+    for one in projections:
+        matrix = one.synapses.matrix()[:, bank::banks]
+        missing = -(-one.synapses.source_size // banks) - matrix.shape[1]
+        parts.append(np.pad(matrix, ((0, 0), (0, missing))))
+    rows = sum(part.shape[1] for part in parts)
+    padded = np.zeros((folds * lanes, rows), dtype=np.int64)
+    padded[:size] = np.concatenate(parts, axis=1)
+    bits = padded.reshape(folds, lanes, rows).transpose(0, 2, 1)[..., None]
+    bits = (bits >> np.arange(width) & 1).astype(np.uint8)
+    packed = np.packbits(bits.reshape(folds * rows, -1), axis=1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+
+def stores(network: Network, mapping: Mapping) -> tuple[Store, ...]:
+    """Return the memories that can be written, in the order of their numbers."""
+    found: list[Store] = []
+
+    def add(name: str, part: str, bank: int, width: int, depth: int) -> None:
+        found.append(Store(len(found) + 1, name, part, bank, width, depth))
+
+    for one in network.populations:
+        core, projections = mapping.cores[one.name], network.into(one.name)
+        if not core.writable:
+            continue
+        if projections:
+            width = core.lanes * max(each.width for each in projections)
+            rows = sum(-(-each.synapses.source_size // core.banks) for each in projections)
+            for bank in range(core.banks):
+                add(one.name, "weights", bank, width, -(-one.size // core.lanes) * rows)
+        width = core.units * sum(field_width(*ends) for ends in fields_of(one, True).values())
+        if width:
+            add(one.name, "parameters", 0, width, -(-one.size // core.units))
+    return tuple(found)
+
+
+def beats(network: Network, mapping: Mapping) -> np.ndarray:
+    """Return what puts a network's numbers into an accelerator of its :func:`structure`.
+
+    The digest that the accelerator tells is cleared first, and set last, so that what was cut short
+    is no network's.
+
+    Returns
+    -------
+    array of uint64, shape (beats,)
+        Each with its word in the lowest 32 bits, and what it brings above.
+    """
+    parts = [_beats(DIGEST, bytes(DIGEST_BYTES), 1, 8)]
+    for one in stores(network, mapping):
+        parts.append(_beats(one.number, _rows(network, mapping, one), one.slices, one.granule))
+    parts.append(_beats(DIGEST, bytes.fromhex(network.digest), 1, 8))
+    return np.concatenate(parts)
+
+
+def beats_between(built: Network, network: Network, mapping: Mapping) -> list[int]:
+    """Return what puts a network into an accelerator that was built for another.
+
+    Raises
+    ------
+    ValueError
+        If the mapping makes nothing writable, or the networks are not of the same structure.
+    """
+    if not mapping.writable:
+        raise ValueError("Mapping must have a writable population for a network to be loaded")
+    check_structure(network, mapping, structure(built, mapping))
+    return beats(network, mapping).tolist()
+
+
+def _rows(network: Network, mapping: Mapping, store: Store) -> list[int]:
+    core = mapping.cores[store.population]
+    if store.part == "parameters":
+        return parameter_rows(network.population[store.population], core.units, True)
+    return weight_rows(network.into(store.population), core.lanes, core.banks, store.bank)
+
+
+def _beats(number: int, rows: Sequence[int], slices: int, granule: int) -> np.ndarray:
+    size = granule * slices
+    text = b"".join(row.to_bytes(-(-size // 8), "little") for row in rows)
+    bits = np.frombuffer(text, dtype=np.uint8).reshape(len(rows), -1)
+    bits = np.unpackbits(bits, axis=1, bitorder="little")[:, :size].reshape(-1, granule)
+    words = bits.astype(np.uint64) @ (np.uint64(1) << np.arange(granule, dtype=np.uint64))
+    head = np.array([MEMORY << WORD | number, ADDRESS << WORD], dtype=np.uint64)
+    return np.concatenate([head, words])
+
+
+def roomy(network: Network, writable: Collection[str]) -> Network:
+    """Return the network with bounds of all that could be loaded in its place.
+
+    Parameters
+    ----------
+    network : Network
+    writable : collection of str
+        Populations whose numbers may be others.
+
+    Raises
+    ------
+    ValueError
+        If a neuron cannot hold its states in range with every parameter.
+    """
+    if not writable:
+        return network
+    found = copy(network)
+    found.__dict__["bounds"] = bounds(network, writable)  # in place of what it would find itself
+    return found
+
+
+def structure(network: Network, mapping: Mapping) -> str:
+    """Return the SHA-256 of all that shapes the hardware, in hexadecimal.
+
+    Networks may take each other's place where it is the same.
+    """
+    text = describe(network)
+    for name in ("name", "notes"):
+        text.pop(name, None)
+    text |= {"mapping": mapping.to_json(), "layout": LAYOUT}
+    for one, said in zip(network.populations, text["populations"], strict=True):
+        if one.name in mapping.writable:
+            for name in fields_of(one, True):
+                held = said["neuron"].pop(name, None)
+                if isinstance(held, dict):  # the bits of a decay are no number that is stored
+                    said["neuron"][name] = {"bits": held["bits"]}
+            said["bias"] = fields_of(one, True).get("bias")
+            said["fields"] = fields_of(one, True)
+    total = hashlib.sha256()
+    for one, said in zip(network.projections, text["projections"], strict=True):
+        if one.target in mapping.writable:
+            said |= {"bits": one.width, "kind": "rows"}
+            continue
+        for name, array in arrays_of(one.synapses).items():
+            total.update(f"{one.name}:{name}:{array.dtype.str}:{array.shape}:".encode())
+            total.update(array.tobytes())
+    total.update(json.dumps(text, sort_keys=True).encode())
+    return total.hexdigest()
+
+
+def check_structure(network: Network, mapping: Mapping, built: str) -> None:
+    """Raise :exc:`ValueError` unless a network can be loaded into what was built.
+
+    Parameters
+    ----------
+    network : Network
+    mapping : Mapping
+        With which it was built.
+    built : str
+        The :func:`structure` for which it was.
+    """
+    if structure(network, mapping) != built:
+        raise ValueError(
+            f"Network {network.name!r} must differ from that for which the hardware was built in "
+            f"weights, thresholds and biases of {sorted(mapping.writable)} alone, and have weights "
+            f"and biases of as many bits; and the hardware be of a library that loads as this one, "
+            f"by layout {LAYOUT}"
+        )

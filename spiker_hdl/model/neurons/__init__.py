@@ -1,0 +1,1 @@
+"""Neuron models: their arithmetic, what each declares, and how far it reaches."""

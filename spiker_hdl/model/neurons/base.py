@@ -1,0 +1,227 @@
+"""What every neuron model declares: its settings, parameters, state, and one ``step``."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from spiker_hdl.base.checks import check_int, check_ints, plain, set_fields
+
+from .arithmetic import INTEGERS, Arithmetic, Decay
+
+__all__ = ["Neuron", "Parameter", "State", "parameter", "signed_range", "signed_width", "state"]
+
+Bound = int | str | tuple[int, int] | Callable[[Any], tuple[int, int]]
+
+
+def signed_range(width: int) -> tuple[int, int]:
+    """Return least and greatest of ``width`` bits in two's complement."""
+    width = check_int("Width", width, 1)
+    return -(2 ** (width - 1)), 2 ** (width - 1) - 1
+
+
+def signed_width(low: int, high: int) -> int:
+    """Return the bits of two's complement that hold ``low..high``."""
+    return (
+        max((~low if low < 0 else low).bit_length(), (~high if high < 0 else high).bit_length()) + 1
+    )
+
+
+def parameter(within: Bound, *, default: Any = None, scales: bool = False) -> Any:
+    """Declare a parameter of a neuron: a field with one integer, or one per neuron.
+
+    Parameters
+    ----------
+    within : int, str, (int, int) or callable
+        Its range: signed bits, the name of the setting that holds them, both ends, or a function
+        of the neuron that gives both ends.
+    default : int, optional
+        Value where none is given.
+    scales : bool
+        Whether it is in units of the potential, so that quantisation divides it by the scale.
+    """
+    metadata = {"role": "parameter", "within": within, "scales": scales}
+    if default is None:
+        return field(kw_only=True, metadata=metadata)
+    return field(default=default, kw_only=True, metadata=metadata)
+
+
+def state(within: Bound, *, rest: int = 0, scales: bool = True) -> Any:
+    """Declare a state of a neuron: a field that holds its value at rest, one or one per neuron.
+
+    Parameters
+    ----------
+    within : int, str, (int, int) or callable
+        Its range, as for :func:`parameter`.
+    rest : int
+        Value at the start of a sample where none is given.
+    scales : bool
+        Whether it is in units of the potential.
+    """
+    metadata = {"role": "state", "within": within, "scales": scales}
+    return field(default=rest, kw_only=True, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter's value, one or one per neuron, and declared range.
+
+    Members
+    -------
+    value : int or tuple of int
+    low, high : int
+    scales : bool
+    """
+
+    value: int | tuple[int, ...]
+    low: int
+    high: int
+    scales: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """A state's value at rest, one or one per neuron, and declared range.
+
+    Members
+    -------
+    rest : int or tuple of int
+    low, high : int
+    scales : bool
+    """
+
+    rest: int | tuple[int, ...]
+    low: int
+    high: int
+    scales: bool
+
+
+def check_declared(kind: type) -> None:
+    """Raise :exc:`TypeError` if a neuron's fields are none, for it is no dataclass."""
+    for name, value in vars(kind).items():
+        if isinstance(value, Field):
+            raise TypeError(
+                f"{kind.__name__} must be a dataclass for {name!r} to be a field of it: write "
+                "@dataclass(frozen=True) above the class"
+            )
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """A neuron model: a frozen dataclass with declared fields and one ``step``.
+
+    A subclass is a frozen dataclass. Its fields made by :func:`parameter` are parameters, those
+    made by :func:`state` are states, those that hold a :class:`~.arithmetic.Decay` are parameters
+    too; all others are settings, which shape the equations and are the same for all neurons.
+
+    Attributes
+    ----------
+    spiking : bool
+        Whether :meth:`step` answers with a test that says who fires (else with None).
+    potential : str
+        The state that a readout of potentials compares.
+    """
+
+    spiking: ClassVar[bool] = True
+    potential: ClassVar[str] = "v"
+
+    def __new__(cls, *_: Any, **__: Any):
+        check_declared(cls)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        self._make_plain()
+        for name, one in {**self.parameters, **self.states}.items():
+            value = one.value if isinstance(one, Parameter) else one.rest
+            what = f"{type(self).__name__} {name.replace('_', ' ')}"
+            check_ints(what, value, one.low, one.high)
+
+    def _make_plain(self) -> None:
+        # Before any check looks at them: a width of 8 bits as an np.int8 has no 2**7.
+        for one in fields(self):
+            value = getattr(self, one.name)
+            set_fields(self, **{one.name: plain(value)})
+
+    def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
+        """Advance one time step.
+
+        Parameters
+        ----------
+        p : namespace
+            Parameters, by name.
+        s : namespace
+            States before the step, by name.
+        current : operand
+            Sum of the weighted input events of this step, and the bias.
+        via : Arithmetic
+            What computes on such operands.
+
+        Returns
+        -------
+        fired : test or None
+            Whether the neuron fires.
+        after : dict
+            States after the step, by name.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define step(p, s, current, via)")
+
+    def _ends(self, within: Bound) -> tuple[int, int]:
+        if callable(within):
+            return within(self)
+        ends: Any = plain(getattr(self, within) if isinstance(within, str) else within)
+        return ends if isinstance(ends, tuple) else signed_range(ends)
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Parameters by name, decays as their numerators."""
+        found = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.metadata.get("role") == "parameter":
+                ends = self._ends(one.metadata["within"])
+                found[one.name] = Parameter(value, *ends, one.metadata["scales"])
+            elif isinstance(value, Decay):
+                found[one.name] = Parameter(value.numerator, 0, 2**value.bits, False)
+        return found
+
+    @property
+    def replaceable(self) -> dict[str, tuple[int, int]]:
+        """Ranges of the parameters that may become others where a population is writable."""
+        return {name: (one.low, one.high) for name, one in self.parameters.items() if one.scales}
+
+    @cached_property
+    def states(self) -> Mapping[str, State]:
+        """States by name."""
+        return {
+            one.name: State(
+                getattr(self, one.name), *self._ends(one.metadata["within"]), one.metadata["scales"]
+            )
+            for one in fields(self)
+            if one.metadata.get("role") == "state"
+        }
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """Fields that are neither parameters nor states."""
+        return {
+            one.name: getattr(self, one.name)
+            for one in fields(self)
+            if "role" not in one.metadata and not isinstance(getattr(self, one.name), Decay)
+        }
+
+    def bind(self, operands: Mapping[str, Any]) -> SimpleNamespace:
+        """Return the parameters of a step from an operand for each of :attr:`parameters`."""
+        bound = SimpleNamespace(**operands)
+        for name in operands:
+            own = getattr(self, name)
+            if isinstance(own, Decay):
+                setattr(bound, name, Decay.of(operands[name], own.bits))
+        return bound
+
+    @property
+    def sizes(self) -> set[int]:
+        """Numbers of neurons that the values given one per neuron are for."""
+        given = [p.value for p in self.parameters.values()]
+        given += [s.rest for s in self.states.values()]
+        return {len(value) for value in given if isinstance(value, tuple)}

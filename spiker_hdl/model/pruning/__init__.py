@@ -1,0 +1,1 @@
+"""What of a network cannot change its answers, found and left out."""

@@ -1,0 +1,1 @@
+"""What components of all kinds are made of."""

@@ -1,0 +1,1 @@
+"""Encoders as hardware: values into spikes."""

@@ -1,0 +1,141 @@
+"""Values that do not change within a sample into spikes."""
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from spiker_hdl.base.checks import check_int, check_kind
+from spiker_hdl.model.encoders import LFSR_TAPS, Encoding
+
+from .samples import Channel, Reading
+
+__all__ = ["StillEncoder"]
+
+
+class StillEncoder(wiring.Component):
+    """Show a picture for some steps: its values come once, and each step is encoded from them.
+
+    The first step is encoded while the values come, the others from a memory that keeps them: a
+    channel a cycle. Of a held input, the other steps are one bare channel each, and there is no
+    memory. Where a picture's last value is not marked ``last``, the sample goes on with another
+    picture, which is encoded as the first was.
+
+    Parameters
+    ----------
+    size : int
+        Values of a picture.
+    encoding : Encoding
+        Any but ``"delta"``.
+    held : bool
+        Whether steps but the first are bare; for ``"graded"`` and ``"binary"``.
+
+    Members
+    -------
+    i : In(stream.Signature(Reading(bits)))
+    o : Out(stream.Signature(Channel(value)))
+    rest : Out(1)
+        No picture is half in, nor shown.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    rest: Signal
+
+    def __init__(self, size: int, encoding: Encoding, *, held: bool = False):
+        size = check_int("Values", size, 1)
+        check_kind("Encoding", encoding, Encoding, "an")
+        if encoding.steps is None:
+            raise ValueError("Encoding of a picture must have steps, not be 'delta'")
+        if held and encoding.name not in {"graded", "binary"}:
+            raise ValueError(
+                f"Encoding of a held input must be 'graded' or 'binary', not {encoding.name!r}"
+            )
+        self.size = size
+        self.encoding = encoding
+        self.held = held
+        super().__init__({
+            "i": In(stream.Signature(Reading(encoding.bits))),
+            "o": Out(stream.Signature(Channel(unsigned(encoding.greatest.bit_length())))),
+            "rest": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        bits, steps = self.encoding.bits, self.encoding.steps or 1
+        keeps = steps > 1 and not self.held
+        phased = self.encoding.name == "rate"
+        address = Signal(range(self.size))
+        step = Signal(range(steps))
+        value = Signal(bits)
+        phase = Signal(bits, init=2 ** (bits - 1))
+        last = Signal()
+        first = Signal()
+        end = Signal()
+        advance = Signal()
+        following = Signal.like(address)
+        m.d.comb += [
+            first.eq(step == 0),
+            end.eq((address == self.size - 1) | (~first if self.held else 0)),
+            following.eq(Mux(end, 0, address + 1)),
+            self.o.valid.eq(~first | self.i.valid),
+            self.i.ready.eq(first & self.o.ready),
+            advance.eq(self.o.valid & self.o.ready),
+            value.eq(self.i.p["value"]),
+            self.o.p.bare.eq(~first if self.held else 0),
+            self.o.p.last.eq((step == steps - 1) & Mux(first, self.i.p.last, last)),
+            self.rest.eq(first & (address == 0)),
+        ]
+        event, after = self._encode(m, step, value, phase, advance, end & (step == steps - 1))
+        m.d.comb += self.o.p["value"].eq(Mux(self.o.p.bare, 0, event))
+
+        if keeps:
+            row = bits * (1 + phased)
+            m.submodules.kept = kept = Memory(shape=row, depth=self.size, init=[])
+            write = kept.write_port()
+            # Of a single value, the row that is written is the one that is asked for.
+            read = kept.read_port(transparent_for=(write,) if self.size == 1 else ())
+            m.d.comb += [
+                read.addr.eq(Mux(advance, following, address)),
+                write.addr.eq(address),
+                write.data.eq(Cat(value, after) if phased else value),
+                write.en.eq(advance & (first | phased)),
+            ]
+            with m.If(~first):
+                m.d.comb += value.eq(read.data[:bits])
+                if phased:
+                    m.d.comb += phase.eq(read.data[bits:])
+        with m.If(advance):
+            m.d.sync += address.eq(following)
+            with m.If(first):
+                m.d.sync += last.eq(self.i.p.last)
+            with m.If(end):
+                m.d.sync += step.eq(Mux(step == steps - 1, 0, step + 1))
+
+        return m
+
+    def _encode(self, m, step, value, phase, advance, done):
+        """Return the event of a value, and the phase behind it."""
+        bits, steps = self.encoding.bits, self.encoding.steps or 1
+        kind = self.encoding.name
+        if kind == "rate":
+            total = Signal(bits + 1)
+            m.d.comb += total.eq(phase + value)
+            return total[bits], total[:bits]
+        if kind == "bernoulli":
+            state = Signal(16, init=self.encoding.seed)
+            draw = Signal(16)
+            m.d.comb += draw.eq((state >> 1) ^ Mux(state[0], LFSR_TAPS, 0))
+            with m.If(advance):
+                m.d.sync += state.eq(Mux(done, self.encoding.seed, draw))
+            return value > draw[:bits], phase
+        if kind == "first_spike":
+            # Shifts and additions, so that no multiplier is taken.
+            short = (2**bits - 1) - value
+            product = sum(short << n for n in range(steps.bit_length()) if steps >> n & 1)
+            when = Signal(range(steps))
+            m.d.comb += when.eq(product >> bits)
+            return (when == step) & value.any(), phase
+        kept = self.encoding.kept if kind == "graded" else 1
+        return value[bits - kept :], phase

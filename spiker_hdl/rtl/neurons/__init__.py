@@ -1,0 +1,1 @@
+"""A neuron's equations as logic."""

@@ -1,0 +1,81 @@
+"""A neuron's operations on Amaranth values."""
+
+from amaranth import *
+
+from spiker_hdl.model import Arithmetic, Decay, signed_range
+from spiker_hdl.model.bounds import signed_width
+
+__all__ = ["Gates"]
+
+
+class Gates(Arithmetic):
+    """Operations on Amaranth values, which widen as needed and so stay exact until stored.
+
+    Parameters
+    ----------
+    m : Module, optional
+        Where values that are needed several times become signals, so that what is computed from
+        them does not grow with each use.
+    """
+
+    def __init__(self, m: Module | None = None):
+        self.m = m
+
+    def held(self, x, name: str) -> Value:
+        """Return ``x`` as a signal, if there is a module to hold it."""
+        x = Value.cast(x)
+        if self.m is None or isinstance(x, Const | Signal):
+            return x
+        signal = Signal(x.shape(), name=name)
+        self.m.d.comb += signal.eq(x)
+        return signal
+
+    def decay(self, x, decay: Decay):
+        # A known numerator is a sum of shifts; only one that is a signal needs a multiplier.
+        if isinstance(decay.numerator, int):
+            terms = [x << k for k in range(decay.bits + 1) if decay.numerator >> k & 1]
+            lost = sum(terms[1:], terms[0]) if terms else C(0, 1)
+        else:
+            lost = x * decay.numerator
+        return x - self.shift(lost, decay.bits)
+
+    def both(self, a, b):
+        return Value.cast(a) & b
+
+    def either(self, a, b):
+        return Value.cast(a) | b
+
+    def invert(self, test):
+        return Value.cast(test) == 0
+
+    def select(self, test, yes, no):
+        return self.held(Mux(test, yes, no), "chosen")
+
+    def above(self, x, limit):
+        return self.held(x > limit, "above")
+
+    def reaches(self, x, limit):
+        return self.held(x >= limit, "reached")
+
+    def maximum(self, x, y):
+        return super().maximum(self.held(x, "unfloored"), y)
+
+    def saturate(self, x, low: int, high: int):
+        return self.held(self._saturated(self.held(x, "exact"), low, high), "saturated")
+
+    def _saturated(self, x, low: int, high: int):
+        width = signed_width(low, high)
+        if (low, high) != signed_range(width) or not x.shape().signed:
+            shape = Shape(width, signed=True) if low < 0 else Shape(width - 1)
+            return _narrow(self.clamp(x, low, high), shape)
+        if len(x) <= width:
+            return x
+        # Out of range shows in the bits above the sign's place: no comparator is needed.
+        beyond, negative = x[width - 1 :], x[-1]
+        limit = Cat((~negative).replicate(width - 1), negative)
+        return Mux(beyond.all() | ~beyond.any(), x[:width], limit).as_signed()
+
+
+def _narrow(x, shape):
+    x = Value.cast(x)[: shape.width]
+    return x.as_signed() if shape.signed else x

@@ -1,0 +1,1 @@
+"""Address events, and the components through which they pass."""

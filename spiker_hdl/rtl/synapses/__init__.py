@@ -1,0 +1,1 @@
+"""Weights in memory, and what an event looks up there."""

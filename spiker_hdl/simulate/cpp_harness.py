@@ -1,0 +1,365 @@
+"""C++ around a simulated accelerator: it offers beats, takes results, and notes outcomes."""
+
+from collections.abc import Mapping
+from string import Template
+
+from .ports import Design
+
+__all__ = ["harness", "model_code", "port_names"]
+
+_HARNESS = Template(r"""
+// Drives the accelerator for spiker_hdl.simulate.compiled: beats in, results and outcomes out.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+$include
+
+namespace {
+
+$model
+
+struct Job {
+  uint64_t samples;
+  uint64_t patience;
+  uint64_t back_to_back;
+  const uint32_t* const* beats;      // by input
+  const uint64_t* const* ends;       // by input, then by sample: beats up to and with it
+  const uint64_t* answers;           // by sample: results up to and with it
+  const uint32_t* config;            // by sample: window, length, margin, exact
+  uint32_t* results;
+  uint32_t* const* outcomes;         // by observed population
+  const uint64_t* wanted;            // by observed population: outcomes
+  uint64_t cycles;                   // all that were simulated
+  uint32_t* offers;                  // by input, where nothing happens: offered, taken
+  uint32_t* probe;                   // then: what is seen of streams within
+  uint64_t held_back;                // then: whether a sample waits until all is idle
+};
+
+constexpr int INPUTS = $inputs;
+constexpr int OBSERVED = $observed;
+constexpr int BEAT_WORDS[INPUTS] = {$beat_words};
+constexpr int RESULT_WORDS = $result_words;
+constexpr int OUTCOME_WORDS[OBSERVED + 1] = {$outcome_words 0};
+
+inline void offer(Model& model, int input, const uint32_t* payload) {
+  switch (input) {
+$offers
+  }
+}
+
+inline void withdraw(Model& model, int input) {
+  switch (input) {
+$withdrawals
+  }
+}
+
+inline bool ready(Model& model, int input) {
+  switch (input) {
+$readies
+  }
+  return false;
+}
+
+inline void configure(Model& model, const uint32_t* config) {
+$configuration
+}
+
+// Notes what is seen of streams within.
+inline void look(Model& model, uint32_t* into) {
+$look
+}
+
+// Returns whether there is an outcome.
+inline bool outcome(Model& model, int observed, uint32_t* into) {
+  uint32_t held[$most_words];
+  switch (observed) {
+$outcomes
+  }
+  if (!(held[0] & 1)) return false;
+  if (into) std::memcpy(into, held, OUTCOME_WORDS[observed] * sizeof(uint32_t));
+  return true;
+}
+
+}  // namespace
+
+extern "C" void* spiker_make() { return new Model(); }
+
+extern "C" void spiker_drop(void* model) { delete static_cast<Model*>(model); }
+
+// Returns 0, or 1 if nothing happened for too long.
+extern "C" int spiker_run(void* held, Job* job) {
+  Model& model = *static_cast<Model*>(held);
+  uint64_t next[INPUTS] = {}, sample[INPUTS] = {};
+  bool offered[INPUTS] = {};
+  uint64_t seen[OBSERVED + 1] = {};
+  uint64_t done = 0, open = 0, quiet = 0;
+  const uint64_t all = job->answers[job->samples - 1];
+  for (int n = 0; n < INPUTS; n++) withdraw(model, n);
+  model.reset();
+  job->cycles = 0;
+  while (true) {
+    // What is decided before a rising edge, from what came after the one before.
+    if (open < job->samples &&
+        (job->back_to_back ||
+         (model.idle() && !model.o_valid() && (open == 0 || done == job->answers[open - 1])))) {
+      configure(model, job->config + 4 * open);
+      open++;
+    }
+    for (int n = 0; n < INPUTS; n++) {
+      if (!offered[n] && sample[n] < open) {
+        offer(model, n, job->beats[n] + next[n] * BEAT_WORDS[n]);
+        offered[n] = true;
+      } else if (!offered[n]) {
+        withdraw(model, n);
+      }
+    }
+    model.settle();
+    bool took[INPUTS];
+    for (int n = 0; n < INPUTS; n++) took[n] = offered[n] && ready(model, n);
+    quiet++;
+    if (model.o_valid() && done < all) {
+      model.result(job->results + done * RESULT_WORDS);
+      done++;
+      quiet = 0;
+    }
+    bool complete = done == all;
+    for (int n = 0; n < OBSERVED; n++) {
+      uint32_t* into = job->outcomes[n] + seen[n] * OUTCOME_WORDS[n];
+      if (outcome(model, n, seen[n] < job->wanted[n] ? into : nullptr)) seen[n]++;
+      complete = complete && seen[n] >= job->wanted[n];
+    }
+    ${watch}model.edge();
+    job->cycles++;
+    for (int n = 0; n < INPUTS; n++) {
+      complete = complete && (sample[n] == job->samples ||
+                              (took[n] && next[n] + 1 == job->ends[n][job->samples - 1]));
+      if (took[n]) {
+        offered[n] = false;
+        next[n]++;
+        quiet = 0;
+        if (next[n] == job->ends[n][sample[n]]) sample[n]++;
+      }
+    }
+    if (complete) return 0;
+    if (quiet > job->patience) {
+      for (int n = 0; n < INPUTS; n++) {
+        job->offers[2 * n] = offered[n];
+        job->offers[2 * n + 1] = took[n];
+      }
+      job->held_back = open < job->samples && (open == 0 || done == job->answers[open - 1]);
+      model.settle();
+      look(model, job->probe);
+      return 1;
+    }
+  }
+}
+""")
+
+_VERILATOR_INCLUDE = """
+#include "Vaccelerator.h"
+#include "verilated.h"
+"""
+
+_VERILATOR_MODEL = Template("""
+template <typename T>
+inline void put(T& port, const uint32_t* from) {
+  if constexpr (sizeof(T) <= 4) {
+    port = static_cast<T>(from[0]);
+  } else if constexpr (sizeof(T) == 8) {
+    port = static_cast<uint64_t>(from[1]) << 32 | from[0];
+  } else {
+    for (size_t n = 0; n < sizeof(T) / 4; n++) port[n] = from[n];
+  }
+}
+
+template <typename T>
+inline void get(T& port, uint32_t* into) {
+  if constexpr (sizeof(T) <= 4) {
+    into[0] = port;
+  } else if constexpr (sizeof(T) == 8) {
+    into[0] = static_cast<uint32_t>(port);
+    into[1] = static_cast<uint32_t>(port >> 32);
+  } else {
+    for (size_t n = 0; n < sizeof(T) / 4; n++) into[n] = port[n];
+  }
+}
+
+struct Model {
+  VerilatedContext context;
+  Vaccelerator top{&context};
+
+  ~Model() { top.final(); }
+  void settle() {
+    top.$clk = 0;
+    top.eval();
+  }
+  void edge() {
+    top.$clk = 1;
+    top.eval();
+  }
+  void reset() {
+    top.$o_ready = 1;
+    top.$rst = 1;
+    for (int n = 0; n < 2; n++) {
+      settle();
+      edge();
+    }
+    top.$rst = 0;
+    settle();
+  }
+  bool idle() { return top.$idle; }
+  bool o_valid() { return top.$o_valid; }
+  void result(uint32_t* into) { get(top.$o_payload, into); }
+};
+""")
+
+_CXXRTL_INCLUDE = """
+#include "accelerator.cc"
+"""
+
+_CXXRTL_MODEL = Template("""
+template <size_t Bits>
+inline void put(cxxrtl::value<Bits>& port, const uint32_t* from) {
+  for (size_t n = 0; n < cxxrtl::value<Bits>::chunks; n++) port.data[n] = from[n];
+}
+
+template <size_t Bits>
+inline void get(const cxxrtl::value<Bits>& port, uint32_t* into) {
+  for (size_t n = 0; n < cxxrtl::value<Bits>::chunks; n++) into[n] = port.data[n];
+}
+
+template <size_t Bits>
+inline void get(const cxxrtl::wire<Bits>& port, uint32_t* into) {
+  get(port.curr, into);
+}
+
+template <typename T>
+inline bool bit(const T& port) {
+  uint32_t held;
+  get(port, &held);
+  return held & 1;
+}
+
+struct Model {
+  cxxrtl_design::$top top;
+
+  // An evaluation after the last commit: outputs that follow registers lag behind otherwise.
+  void settle() {
+    top.$clk.set(false);
+    top.step();
+    top.eval();
+  }
+  void edge() {
+    top.$clk.set(true);
+    top.step();
+    top.eval();
+  }
+  void reset() {
+    top.$o_ready.set(true);
+    top.$rst.set(true);
+    for (int n = 0; n < 2; n++) {
+      settle();
+      edge();
+    }
+    top.$rst.set(false);
+    settle();
+  }
+  bool idle() { return bit(top.$idle); }
+  bool o_valid() { return bit(top.$o_valid); }
+  void result(uint32_t* into) { get(top.$o_payload, into); }
+};
+""")
+
+
+def harness(
+    design: Design, tool: str, top: str = "accelerator", *, prelude: str = "", watch: str = ""
+) -> str:
+    """Return the C++ that drives a design.
+
+    Parameters
+    ----------
+    design : Design
+    tool : {"verilator", "cxxrtl"}
+        Which made the C++ that is driven.
+    top : str
+        Name of the module that is.
+    prelude : str
+        C++ that comes first.
+    watch : str
+        C++ that is run before each rising edge, with what is driven as ``model``.
+    """
+    cxxrtl = tool == "cxxrtl"
+    port = port_names(design.ports, tool)
+
+    def cases(line: Template, names: list[str]) -> str:
+        return "\n".join(
+            "    " + line.substitute(n=n, **_stream(port, name)) for n, name in enumerate(names)
+        )
+
+    inputs = [f"{one.port}__payload" for one in design.inputs]
+    observed = [one.port for one in design.observed]
+    flag = "top.$valid.set($value);" if cxxrtl else "top.$valid = $value;"
+    ready = "bit(model.top.$ready)" if cxxrtl else "model.top.$ready"
+
+    def raised(value: str) -> str:
+        return flag.replace("top.", "model.top.").replace("$value", value)
+
+    config = ""
+    if design.stepwise:
+        config = "\n".join(
+            f"  put(model.top.{port[name]}, config + {n});"
+            for n, name in enumerate(("window", "length", "margin", "exact"))
+        )
+    include, model = model_code(port, tool, top)
+    return _HARNESS.substitute(
+        include=include + prelude,
+        watch=watch,
+        model=model,
+        inputs=len(inputs),
+        observed=len(observed),
+        beat_words=", ".join(str(one.words) for one in design.inputs),
+        result_words=design.result.words,
+        outcome_words="".join(f"{one.words}, " for one in design.observed),
+        most_words=max([1, *(one.words for one in design.observed)]),
+        offers=cases(
+            Template(
+                f"case $n: {raised('1' if not cxxrtl else 'true')} "
+                "put(model.top.$payload, payload); break;"
+            ),
+            inputs,
+        ),
+        withdrawals=cases(
+            Template(f"case $n: {raised('0' if not cxxrtl else 'false')} break;"), inputs
+        ),
+        readies=cases(Template(f"case $n: return {ready};"), inputs),
+        configuration=config,
+        look=f"  get(model.top.{port['probe']}, into);" if design.probes else "",
+        outcomes=cases(Template("case $n: get(model.top.$payload, held); break;"), observed),
+    )
+
+
+def port_names(ports: Mapping[str, str], tool: str) -> dict[str, str]:
+    """Return what the C++ calls ports: CXXRTL writes two underscores for one."""
+    if tool == "cxxrtl":
+        return {key: "p_" + name.replace("_", "__") for key, name in ports.items()}
+    return dict(ports)
+
+
+def model_code(port: dict[str, str], tool: str, top: str) -> tuple[str, str]:
+    """Return what a harness includes, and the class around a design."""
+    cxxrtl = tool == "cxxrtl"
+    model = _CXXRTL_MODEL if cxxrtl else _VERILATOR_MODEL
+    return _CXXRTL_INCLUDE if cxxrtl else _VERILATOR_INCLUDE, model.substitute({
+        "top": "p_" + top.replace("_", "__"),
+        **{name: port[name] for name in ("clk", "rst", "idle")},
+        **{f"o_{name}": port[f"o__{name}"] for name in ("payload", "valid", "ready")},
+    })
+
+
+def _stream(port: dict[str, str], payload: str) -> dict[str, str]:
+    """Return the ports of the stream that a payload belongs to."""
+    stem = payload.removesuffix("payload")
+    return {
+        "payload": port[payload],
+        **{one: port.get(f"{stem}{one}", "") for one in ("valid", "ready")},
+    }

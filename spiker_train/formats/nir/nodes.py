@@ -1,0 +1,176 @@
+"""Layers as nodes of NIR: the algebra of :mod:`~.rules` backwards."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.model import Accumulator, CurrentLif, If, Integrator, Lif
+from spiker_train.network.cell import Cell
+from spiker_train.network.layers import Layer
+
+from .rules import Rules
+
+__all__ = ["Written", "written"]
+
+KINDS = (If, Lif, CurrentLif, Integrator, Accumulator)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A layer as NIR has it.
+
+    Members
+    -------
+    node : NIRNode or None
+        None for a sum without memory.
+    threshold : NIRNode or None
+        What stands behind an integrator whose spikes are wanted.
+    bias : array of float, shape (size,), or None
+        What its connections must add up to besides their weights.
+    """
+
+    node: Any
+    threshold: Any
+    bias: np.ndarray | None
+
+
+def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> Written:
+    """Return the nodes that a layer is.
+
+    Parameters
+    ----------
+    layer : Layer
+    rules : Rules
+        Their ``dt``, ``rule`` and ``start`` are used.
+    shape : tuple of int
+        Of the nodes' parameters.
+    exact : bool
+        Whether to refuse a reset that NIR cannot say.
+
+    Raises
+    ------
+    TypeError
+        If the neurons are in integers, or of a kind that NIR has no node for.
+    ValueError
+        If they have an option that NIR has no word for, with its name.
+    """
+    import nir
+
+    cell = layer.cell
+    if not isinstance(cell, Cell) or cell.kind not in KINDS:
+        raise TypeError(
+            f"Layer {layer.name!r} must be of {', '.join(one.__name__ for one in KINDS)} in real "
+            f"numbers to be a node of NIR, not of {cell.kind.__name__}"
+        )
+    _check_options(layer, cell, exact)
+
+    def full(value: Any) -> np.ndarray:
+        return np.broadcast_to(np.asarray(value, dtype=float), layer.size).reshape(shape).copy()
+
+    def each(name: str) -> np.ndarray:
+        return np.broadcast_to(cell.real(name), layer.size)
+
+    rest = each("v")
+    bias = np.zeros(layer.size)
+    if layer.bias is not None:
+        bias = layer.bias.detach().cpu().double().numpy().copy()
+    beta = each("decay") if "decay" in cell.roles else np.ones(layer.size)
+    if rest.any() and rules.start != "leak":
+        raise ValueError(
+            f"Rest v of layer {layer.name!r} must be 0, not {rest[rest != 0][0]}, or start='leak' "
+            "be given: NIR does not say where potentials start"
+        )
+    if (beta == 1).all() and cell.kind is not CurrentLif:
+        return _whole(layer, rules, full, bias, rest)
+    if (beta == 1).any():
+        raise ValueError(
+            f"Decay of layer {layer.name!r} must be below 1 for all neurons, or 1 for all: a node "
+            "of NIR leaks, or does not"
+        )
+    fires = cell.spiking and cell.settings["reset"] != "none"
+    if not fires and cell.kind is not CurrentLif and not (beta.any() or rest.any()):
+        node = nir.Threshold(full(cell.real("threshold"))) if cell.spiking else None
+        return Written(node, None, _some(bias))
+    leak: dict[str, Any] = {"r": full(1 / (1 - beta)), "v_leak": full(rest)}
+    what = f"Decay of layer {layer.name!r}"
+    if cell.kind is CurrentLif:
+        alpha, held = each("current_decay"), each("i")
+        if (alpha == 1).any():
+            raise ValueError(f"Current decay of layer {layer.name!r} must be below 1, not 1")
+        leak["v_leak"] = full(held / (1 - beta))
+        if rules.start == "leak" and not np.allclose(rest, held / (1 - beta), 1e-12, 1e-12):
+            raise ValueError(
+                f"Rest v of layer {layer.name!r} must be where its current holds it, "
+                f"i / (1 - decay), not {rest[0]}, to be written with start='leak'"
+            )
+        bias = bias - (1 - alpha) * held
+        leak |= {
+            "tau_mem": full(rules.tau(what, beta)),
+            "tau_syn": full(rules.tau(f"Current decay of layer {layer.name!r}", alpha)),
+            "w_in": full(1 / (1 - alpha)),
+        }
+        node = nir.CubaLIF(**leak, **_firing(cell, full)) if fires else nir.CubaLI(**leak)
+        return Written(node, _behind(cell, full), _some(bias))
+    bias = bias - (1 - beta) * rest
+    leak["tau"] = full(rules.tau(what, beta))
+    node = nir.LIF(**leak, **_firing(cell, full)) if fires else nir.LI(**leak)
+    return Written(node, _behind(cell, full), _some(bias))
+
+
+def _whole(layer: Layer, rules: Rules, full: Any, bias: np.ndarray, rest: np.ndarray) -> Written:
+    """Return neurons that lose nothing."""
+    import nir
+
+    cell: Any = layer.cell
+    if rest.any():
+        raise ValueError(
+            f"Rest v of layer {layer.name!r} must be 0 without leak, not {rest[rest != 0][0]}"
+        )
+    r = full(1 / rules.dt)
+    if cell.spiking and cell.settings["reset"] != "none":
+        return Written(nir.IF(r=r, **_firing(cell, full)), None, _some(bias))
+    return Written(nir.I(r=r), _behind(cell, full), _some(bias))
+
+
+def _firing(cell: Any, full: Any) -> dict[str, Any]:
+    value = cell.real("reset_value") if cell.settings["reset"] == "value" else 0.0
+    return {"v_threshold": full(cell.real("threshold")), "v_reset": full(value)}
+
+
+def _behind(cell: Any, full: Any) -> Any:
+    import nir
+
+    if not cell.spiking or cell.settings["reset"] != "none":
+        return None
+    return nir.Threshold(full(cell.real("threshold")))
+
+
+def _some(bias: np.ndarray) -> np.ndarray | None:
+    return bias if bias.any() else None
+
+
+def _check_options(layer: Layer, cell: Cell, exact: bool) -> None:
+    """Refuse what NIR has no word for."""
+    said = {"refractory": 0, "fire": ">", "floor": None}
+    resets = cell.settings.get("reset", "none")
+    if exact and resets != "none":
+        said |= {"late": False, "owing": False}
+    for name, plain in said.items():
+        value = cell.settings.get(name, plain)
+        if name == "floor" and name in cell.roles and name not in cell.settings:
+            value = float(cell.real(name))
+        if value != plain and (exact or name in {"refractory", "floor"}):
+            raise ValueError(
+                f"{name} of layer {layer.name!r} must be {plain!r} to be a node of NIR, "
+                f"not {value!r}"
+            )
+    if exact and resets == "subtract":
+        raise ValueError(
+            f"reset of layer {layer.name!r} must be 'zero', 'value' or 'none' to be a node of NIR, "
+            "not 'subtract'; exact=False writes a reset to zero, which from_nir(reset='subtract') "
+            "reads as it is meant"
+        )
+    for name in ("countdown", "pending"):
+        if name in cell.roles and cell.real(name).any():
+            raise ValueError(f"{name} of layer {layer.name!r} must be 0 at rest to be in NIR")

@@ -1,0 +1,168 @@
+"""Read networks from NIR graphs and files (Pedersen et al., Nature Communications 15, 2024)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from spiker_hdl.base.checks import check_choice
+from spiker_train.linear.compose import UNROLLED
+from spiker_train.network.network import SpikingNetwork
+from spiker_train.network.plausibility import implausible, warn_of
+
+from .files import read_flow
+from .graph import Reader
+from .rules import WRITERS, Rules
+
+__all__ = ["NirReport", "from_nir", "from_nir_with_report"]
+
+
+@dataclass(frozen=True)
+class NirReport:
+    """What became of a NIR graph.
+
+    Members
+    -------
+    rules : Rules
+    lines : tuple of str
+        A line for each input, layer and connection, and for what is not as NIR says.
+    unrolled : tuple of str
+        Convolutions and pooling that were unrolled.
+    warnings : tuple of str
+        What no network should be, by name, such as neurons that can never fire.
+    """
+
+    rules: Rules
+    lines: tuple[str, ...]
+    unrolled: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lines, *(f"warning: {one}" for one in self.warnings)])
+
+
+def from_nir(
+    source: Any,
+    *,
+    dt: float | None = None,
+    rule: str | None = None,
+    writer: str = "nir",
+    reset: str | None = None,
+    late: bool | None = None,
+    late_input: str | None = None,
+    owing: bool | None = None,
+    fire: str | None = None,
+    current: str | None = None,
+    start: str | None = None,
+    readout: str | None = None,
+    values: tuple[int, int] = (0, 1),
+    name: str = "network",
+    dtype: torch.dtype = torch.float32,
+    unrolled: int = UNROLLED,
+) -> SpikingNetwork:
+    """Make a network of what a NIR graph computes.
+
+    Neurons become layers of the same name; subgraphs are opened, their names in front. Linear nodes
+    in a row (``Affine``, ``Linear``, ``Scale``, ``Flatten``, ``Conv1d``, ``Conv2d``, ``AvgPool2d``,
+    ``SumPool2d``) become one connection and a bias, and ``Delay`` its delay, in groups where there
+    is one per neuron. Constants of the differential equations become decays, weights, biases and
+    rests: :mod:`~.rules` has the algebra. An integrator with a ``Threshold`` behind it is one
+    layer without reset, a ``Threshold`` alone is one without memory, and an output that is a sum of
+    spikes is an integrator without memory.
+
+    In a cycle, a spike arrives one step later: in every connection of a cycle without a ``Delay``
+    that leads to a neuron as far from the inputs, counted in neurons, as where it comes from, or
+    less far. That is what snnTorch and Norse compute for neurons that are connected to themselves.
+
+    Parameters
+    ----------
+    source : NIRGraph or path
+    dt : float
+        Time of a step, in the unit of the time constants; needed unless ``writer`` has one.
+    rule : {"euler", "exponential"}
+        How a time constant becomes a decay: ``1 - dt / tau``, or ``exp(-dt / tau)``.
+    writer : str
+        Program that wrote the graph, one of :data:`~.rules.WRITERS`: what it means and does not
+        write. What is given besides goes before it.
+    reset : {"value", "subtract"}
+        Whether a spike sets the potential to ``v_reset``, as NIR says, or subtracts the threshold.
+    late : bool
+        Whether the reset comes in the step after the spike; NIR's does not.
+    late_input : {"lost", "kept"}
+        What becomes of that step's input where a late reset is to ``v_reset``: see
+        :class:`~spiker_hdl.model.SpikingNeuron`.
+    owing : bool
+        Whether a potential above the threshold before a step must pass twice the threshold in it,
+        where a reset that is not late subtracts.
+    fire : {">", ">="}
+        NIR's is ``">"``.
+    current : {"new", "old"}
+        Whether a step's input reaches the potential of ``CubaLI`` and ``CubaLIF`` in that step, or
+        in the next.
+    start : {"zero", "leak"}
+        Where potentials start: at zero, or at ``v_leak``.
+    readout : str, optional
+        How each output answers, see :data:`~spiker_hdl.model.READOUTS`: where none is given, by
+        ``"count"`` of spikes or the ``"last"`` potential.
+    values : (int, int)
+        Range of the inputs' values.
+    name : str
+    dtype : torch.dtype
+        Of weights and biases.
+    unrolled : int
+        Most weights that a convolution or pooling may be unrolled into.
+
+    Raises
+    ------
+    TypeError
+        If the source or an argument is of another type.
+    ValueError
+        If the source is not NIR, or means what cannot be kept, with the node and parameter.
+    """
+    net, report = from_nir_with_report(
+        source, dt=dt, rule=rule, writer=writer, reset=reset, late=late, late_input=late_input,
+        owing=owing, fire=fire, current=current, start=start, readout=readout, values=values,
+        name=name, dtype=dtype, unrolled=unrolled,
+    )  # fmt: skip
+    warn_of(report.warnings)
+    return net
+
+
+def from_nir_with_report(
+    source: Any,
+    *,
+    dt: float | None = None,
+    rule: str | None = None,
+    writer: str = "nir",
+    reset: str | None = None,
+    late: bool | None = None,
+    late_input: str | None = None,
+    owing: bool | None = None,
+    fire: str | None = None,
+    current: str | None = None,
+    start: str | None = None,
+    readout: str | None = None,
+    values: tuple[int, int] = (0, 1),
+    name: str = "network",
+    dtype: torch.dtype = torch.float32,
+    unrolled: int = UNROLLED,
+) -> tuple[SpikingNetwork, NirReport]:
+    """Do the same as :func:`from_nir`, and say what became of the graph."""
+    check_choice("Writer", writer, WRITERS)
+    given = {"dt": dt, "rule": rule, "reset": reset, "late": late, "late_input": late_input,
+             "owing": owing, "fire": fire, "current": current, "start": start}  # fmt: skip
+    given = WRITERS[writer].rules | {
+        one: value for one, value in given.items() if value is not None
+    }
+    if "dt" not in given:
+        raise ValueError("Time step dt must be given, in the unit of the graph's time constants")
+    rules = Rules(**given)
+    if dtype not in {torch.float32, torch.float64}:
+        raise ValueError(f"dtype must be torch.float32 or torch.float64, not {dtype}")
+    flow = read_flow(source)
+    meant = WRITERS[writer].meant
+    flow.leaves = {one: meant(leaf, rules) for one, leaf in flow.leaves.items()}
+    reader = Reader(flow, rules, values, unrolled)
+    network = reader.network(readout, name, dtype)
+    warned = tuple(implausible(network))
+    return network, NirReport(rules, tuple(reader.lines), tuple(reader.unrolled), warned)

@@ -1,0 +1,350 @@
+"""Linear nodes of NIR folded into the connections of a network: what flows into each neuron."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from spiker_train.linear.compose import (
+    Affine,
+    AvgPool,
+    Conv,
+    Flatten,
+    LinearMap,
+    Scale,
+    SumPool,
+    allowing,
+)
+from spiker_train.linear.sparse import Entries
+
+from .files import LINEAR, NEURONS, Flow, Leaf
+
+__all__ = ["Terms", "flowing", "shapes_of"]
+
+Shape = tuple[int, ...]
+POINTWISE = {"Scale": "scale", "Delay": "delay"}
+
+
+@dataclass(frozen=True)
+class Path:
+    """A matrix on spikes, and the linear nodes that it is made of.
+
+    Members
+    -------
+    entries : Entries
+    maps : tuple of str
+    unrolled : tuple of str
+        Those of them that were convolutions or pooling.
+    """
+
+    entries: Entries
+    maps: tuple[str, ...] = ()
+    unrolled: tuple[str, ...] = ()
+
+    def beside(self, other: "Path") -> "Path":
+        """Return the sum of two."""
+        parts = [(one.rows, one.columns, one.values) for one in (self.entries, other.entries)]
+        return Path(
+            Entries.of(parts, *self.entries.shape),
+            tuple(dict.fromkeys(self.maps + other.maps)),
+            tuple(dict.fromkeys(self.unrolled + other.unrolled)),
+        )
+
+
+@dataclass
+class Terms:
+    """What a node puts out in a step: a sum of matrices on delayed spikes, and a constant.
+
+    Members
+    -------
+    paths : dict of (str, int) to Path
+        By the name of the source and its delay in steps.
+    constant : array of float, shape (size,), or None
+    """
+
+    paths: dict[tuple[str, int], Path] = field(default_factory=dict)
+    constant: np.ndarray | None = None
+
+    def add(self, other: "Terms") -> None:
+        """Add what another node puts out."""
+        for key, path in other.paths.items():
+            self.paths[key] = self.paths[key].beside(path) if key in self.paths else path
+        if other.constant is not None:
+            mine = 0.0 if self.constant is None else self.constant
+            self.constant = other.constant + mine
+
+
+def shapes_of(flow: Flow) -> dict[str, Shape]:
+    """Return the shape that each node puts out.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not meet, or one cannot be known.
+    """
+    after = flow.after()
+    found: dict[str, Shape] = {}
+    waiting = []
+    for name, leaf in flow.leaves.items():
+        shape = _declared(leaf)
+        if shape is not None:
+            found[name] = shape
+            waiting.append(name)
+    while waiting:
+        name = waiting.pop()
+        for target in after[name]:
+            if target not in found:
+                found[target] = _reached(flow.leaves[target], found[name], name)
+                waiting.append(target)
+    for name, leaf in flow.leaves.items():
+        if name not in found:
+            raise ValueError(f"Shape of {leaf} must be known, from its parameters or its input")
+    for name, leaf in flow.leaves.items():
+        for source in flow.before[name]:
+            if _reached(leaf, found[source], source) != found[name]:
+                raise ValueError(
+                    f"Input of {leaf} must have one shape, not also {found[source]} of {source!r}"
+                )
+    return found
+
+
+def _declared(leaf: Leaf) -> Shape | None:
+    """Return the shape that a node puts out whatever comes in, where it has one."""
+    if leaf.kind in {"Input", "Output"}:
+        shape = leaf.values["shape"]
+        if shape is None:
+            return None
+        shape = shape.reshape(-1)
+        if (shape < 1).any() or (shape != np.round(shape)).any():
+            raise ValueError(f"shape of {leaf} must be positive integers, not {shape.tolist()}")
+        return tuple(int(one) for one in shape)
+    if leaf.kind in NEURONS or leaf.kind in POINTWISE:
+        wide = [value.shape for value in leaf.values.values() if value.size > 1]
+        return wide[0] if wide else None
+    if leaf.kind in {"Affine", "Linear"}:
+        weight = leaf.values["weight"]
+        if weight.ndim < 2:
+            raise ValueError(f"weight of {leaf} must have 2 axes, not the shape {weight.shape}")
+        return weight.shape[:-1]
+    return None
+
+
+def _reached(leaf: Leaf, shape: Shape, before: str) -> Shape:
+    """Return the shape that comes out where ``shape`` goes in."""
+    declared = _declared(leaf)
+    if leaf.kind in {"Affine", "Linear"}:
+        weight = leaf.values["weight"]
+        wanted = (*weight.shape[:-2], weight.shape[-1])
+        if shape != wanted:
+            raise _not_met(leaf, wanted, shape, before)
+        return weight.shape[:-1]
+    if leaf.kind in LINEAR and leaf.kind not in POINTWISE:
+        return linear_map(leaf).reach(shape, repr(before))
+    if declared is not None and declared != shape:
+        raise _not_met(leaf, declared, shape, before)
+    return shape
+
+
+def _not_met(leaf: Leaf, wanted: Shape, shape: Shape, before: str) -> ValueError:
+    return ValueError(f"Input of {leaf} must have the shape {wanted}, not {shape} of {before!r}")
+
+
+def linear_map(leaf: Leaf) -> LinearMap:
+    """Return what a linear node does."""
+    values, name = leaf.values, leaf.name
+    if leaf.kind == "Affine":
+        return Affine(values["weight"], values["bias"], name=name)
+    if leaf.kind == "Linear":
+        return Affine(values["weight"], name=name)
+    if leaf.kind == "Scale":
+        return Scale(values["scale"], name=name)
+    if leaf.kind == "Flatten":
+        return Flatten(*(_whole(leaf, one) for one in ("start_dim", "end_dim")), name=name)
+    if leaf.kind.startswith("Conv"):
+        weight = values["weight"]
+        if weight.ndim != int(leaf.kind[4]) + 2:
+            raise ValueError(
+                f"weight of {leaf} must have {int(leaf.kind[4]) + 2} axes, "
+                f"not the shape {weight.shape}"
+            )
+        padding = values["padding"]
+        return Conv(
+            weight,
+            values["bias"].reshape(-1),
+            stride=_whole(leaf, "stride"),
+            padding=padding if isinstance(padding, str) else _whole(leaf, "padding"),
+            dilation=_whole(leaf, "dilation"),
+            groups=_whole(leaf, "groups"),
+            name=name,
+        )
+    pool = AvgPool if leaf.kind == "AvgPool2d" else SumPool
+    kernel, stride, padding = (_whole(leaf, one) for one in ("kernel_size", "stride", "padding"))
+    return pool(kernel, stride, padding, name=name)
+
+
+def _whole(leaf: Leaf, what: str) -> Any:
+    value = leaf.values[what]
+    if isinstance(value, str) or value.size > 2 or (value != np.round(value)).any():
+        shown = value if isinstance(value, str) else value.tolist()
+        raise ValueError(f"{what} of {leaf} must be one or two whole numbers, not {shown!r}")
+    many = tuple(int(one) for one in value.reshape(-1))
+    return many[0] if len(many) == 1 else many
+
+
+def flowing(
+    flow: Flow, shapes: Mapping[str, Shape], sources: Mapping[str, str], dt: float, limit: int
+) -> dict[str, Terms]:
+    """Return what flows into each node.
+
+    Parameters
+    ----------
+    flow : Flow
+    shapes : mapping of str to tuple of int
+        What each node puts out.
+    sources : mapping of str to str
+        Nodes that put out spikes, and the name of the input or layer that has them.
+    dt : float
+    limit : int
+        Weights that a convolution or pooling may be unrolled into.
+
+    Raises
+    ------
+    ValueError
+        If linear nodes form a cycle, a delay is none of whole steps, or a convolution is large.
+    """
+    out: dict[str, Terms] = {}
+    for name, source in sources.items():
+        whole = Entries.diagonal(np.ones(prod(shapes[name])))
+        out[name] = Terms({(source, 0): Path(whole)})
+    into: dict[str, Terms] = {}
+    for name in _linear_order(flow, sources):
+        into[name] = terms = Terms()
+        for one in flow.before[name]:
+            terms.add(out[one])
+        if name not in out:
+            shape = shapes[flow.before[name][0]] if flow.before[name] else shapes[name]
+            out[name] = _applied(flow.leaves[name], shape, terms, dt, limit)
+    return into
+
+
+def _linear_order(flow: Flow, sources: Mapping[str, str]) -> list[str]:
+    """Return all nodes, each after the linear nodes that it takes from."""
+    linear = [one for one in flow.leaves if one not in sources]
+    left = {one: sum(s not in sources for s in flow.before[one]) for one in flow.leaves}
+    after = flow.after()
+    ready = [one for one in linear if not left[one]]
+    order = []
+    while ready:
+        name = ready.pop()
+        order.append(name)
+        for target in after[name]:
+            left[target] -= 1
+            if not left[target] and target not in sources:
+                ready.append(target)
+    if len(order) < len(linear):
+        ring = _ring(flow, set(linear) - set(order))
+        raise ValueError(
+            "A cycle must pass a neuron, and so a step of time, not only " + " -> ".join(ring)
+        )
+    return order + [one for one in flow.leaves if one in sources]
+
+
+def _ring(flow: Flow, within: set[str]) -> list[str]:
+    # Each of them takes from another, so that a walk backwards comes to a node again.
+    path = [min(within)]
+    while True:
+        name = next(one for one in flow.before[path[-1]] if one in within)
+        if name in path:
+            return [*path[path.index(name) :], name][::-1]
+        path.append(name)
+
+
+def _applied(leaf: Leaf, shape: Shape, terms: Terms, dt: float, limit: int) -> Terms:
+    """Return what a linear node makes of what flows into it."""
+    if leaf.kind in {"Input", "Output"}:
+        return terms
+    made = Terms()
+    if leaf.kind == "Delay":
+        return _delayed(leaf, shape, terms, made, dt)
+    unrolls: tuple[str, ...] = ()
+    if leaf.kind in {"Affine", "Linear"} and leaf.values["weight"].ndim > 2:
+        entries, shift = _blocks(leaf)
+    else:
+        one = linear_map(leaf)
+        if one.unrolls:
+            unrolls = (str(leaf),)
+            if (needed := one.count(shape)) > limit:
+                raise ValueError(
+                    f"{leaf} must unroll into at most {limit} weights, not {needed} "
+                    f"from {shape} to {one.reach(shape, leaf.name)}{allowing(needed)}"
+                )
+        entries, shift = one.unroll(shape)
+    if leaf.kind == "Linear" and len(found := _diagonal(entries)):
+        entries = found
+    made.paths = {
+        key: Path(
+            entries.after(one.entries, str(leaf)),
+            (*one.maps, str(leaf)),
+            (*one.unrolled, *unrolls),
+        )
+        for key, one in terms.paths.items()
+    }
+    if terms.constant is not None:
+        made.constant = entries.times(terms.constant)
+    if shift is not None and shift.any():
+        made.constant = shift if made.constant is None else made.constant + shift
+    return made
+
+
+def _blocks(leaf: Leaf) -> tuple[Entries, np.ndarray | None]:
+    """Return a stack of matrices, each for its own part of the input, as one matrix."""
+    weight = leaf.values["weight"]
+    stack = weight.reshape(-1, *weight.shape[-2:])
+    blocks, rows, columns = stack.shape
+    at = Entries.full(stack[0]).repeated(blocks)
+    shape = blocks * rows, blocks * columns
+    bias = leaf.values.get("bias")
+    if bias is not None:
+        if bias.shape != weight.shape[:-1]:
+            raise ValueError(
+                f"bias of {leaf} must have the shape {weight.shape[:-1]}, not {bias.shape}"
+            )
+        bias = bias.reshape(-1)
+    return Entries(at.rows, at.columns, stack.reshape(-1), shape), bias
+
+
+def _diagonal(entries: Entries) -> Any:
+    """Return a square matrix without its zeros, where all else lies on the diagonal."""
+    rows, columns = entries.shape
+    beside = entries.rows != entries.columns
+    if rows != columns or rows == 1 or entries.values[beside].any():
+        return ()
+    return Entries.diagonal(entries.values[~beside]) if (~beside).sum() == rows else ()
+
+
+def _delayed(leaf: Leaf, shape: Shape, terms: Terms, made: Terms, dt: float) -> Terms:
+    given = np.broadcast_to(leaf.values["delay"].reshape(-1), prod(shape))
+    steps = np.round(given / dt).astype(np.int64)
+    off = np.abs(steps * dt - given) > 1e-5 * dt
+    if (given < 0).any() or off.any():
+        bad = given[(given < 0) | off][0]
+        raise ValueError(f"delay of {leaf} must be a multiple of dt = {dt}, not {bad}")
+    if terms.constant is not None and terms.constant[steps > 0].any():
+        raise ValueError(
+            f"{leaf} must delay spikes alone, not a bias of the nodes before it, which would "
+            "begin late"
+        )
+    made.constant = terms.constant
+    for (source, late), path in terms.paths.items():
+        all_of = path.entries
+        for more in np.unique(steps).tolist():
+            mine = (steps == more)[all_of.rows]
+            part = Entries(
+                all_of.rows[mine], all_of.columns[mine], all_of.values[mine], all_of.shape
+            )
+            if len(part):
+                one = Path(part, (*path.maps, str(leaf)), path.unrolled)
+                made.add(Terms({(source, late + more): one}))
+    return made

@@ -1,0 +1,95 @@
+"""Convolutions found again in the matrices that they were unrolled into."""
+
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from spiker_train.linear.compose import Conv
+
+__all__ = ["convolution"]
+
+STRIDES = 8
+
+
+def convolution(
+    matrix: np.ndarray, source: tuple[int, ...], target: tuple[int, ...]
+) -> dict[str, Any] | None:
+    """Return the convolution that a matrix is, in full and bit for bit, or None if it is none.
+
+    Parameters
+    ----------
+    matrix : array of float, shape (target size, source size)
+    source, target : tuple of int
+        Channels first.
+
+    Returns
+    -------
+    dict or None
+        ``weight`` of shape (target channels, source channels, *kernel), ``stride``, ``padding``,
+        ``dilation``, each of the last three with a number for each axis.
+    """
+    whole = matrix.reshape(*target, *source)
+    axes = len(source) - 1
+    used = np.count_nonzero(matrix)
+    choices = []
+    for axis in range(axes):
+        rest = tuple(n for n in range(whole.ndim) if n not in {1 + axis, 2 + axes + axis})
+        choices.append(_windows((whole != 0).any(axis=rest)))
+    for found in product(*choices):
+        kernel, stride, padding = (tuple(one) for one in zip(*found, strict=True))
+        if 2 * prod(kernel) * source[0] * target[0] > used:  # no kernel that many windows share
+            continue
+        weight = _kernel(whole, kernel, stride, padding)
+        one = Conv(weight, stride=stride, padding=padding)
+        if one.reach(source, "the source") != target:
+            continue
+        if np.array_equal(one.unroll(source)[0].dense().astype(matrix.dtype), matrix):
+            dilation = (1,) * axes
+            return {"weight": weight, "stride": stride, "padding": padding, "dilation": dilation}
+    return None
+
+
+def _windows(joined: np.ndarray) -> list[tuple[int, int, int]]:
+    """Return kernels, strides and paddings by which outputs along an axis may take inputs."""
+    outputs, inputs = joined.shape
+    at, of = np.nonzero(joined)
+    if not len(at):
+        return []
+    found = []
+    for stride in range(1, min(STRIDES, inputs) + 1):
+        offsets = of - at * stride
+        padding = max(0, -int(offsets.min()))
+        least = int(offsets.max()) + padding + 1
+        for more, kernel in product(range(3), range(least, least + 5)):
+            wide = padding + more
+            if kernel + more <= inputs + 2 * wide and wide < kernel + more and (
+                (inputs + 2 * wide - kernel - more) // stride + 1 == outputs
+            ):  # fmt: skip
+                found.append((kernel + more, stride, wide))
+    return sorted(set(found), key=lambda one: (one[0], one[2]))
+
+
+def _kernel(
+    whole: np.ndarray, kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...]
+) -> np.ndarray:
+    """Return what the first window that lies inside takes, by its offset."""
+    axes = len(kernel)
+    outputs, inputs = whole.shape[0], whole.shape[1 + axes]
+    weight = np.zeros((outputs, inputs, *kernel), dtype=whole.dtype)
+    for offset in product(*(range(n) for n in kernel)):
+        places = []
+        for axis, along in enumerate(offset):
+            windows = np.arange(whole.shape[1 + axis])
+            taken = windows * stride[axis] - padding[axis] + along
+            inside = np.flatnonzero((taken >= 0) & (taken < whole.shape[2 + axes + axis]))
+            if not len(inside):
+                break
+            places.append((int(inside[0]), int(taken[inside[0]])))
+        if len(places) == axes:
+            here, there = ([one[n] for one in places] for n in (0, 1))
+            weight[(slice(None), slice(None), *offset)] = whole[
+                (slice(None), *here, slice(None), *there)
+            ]
+    return weight

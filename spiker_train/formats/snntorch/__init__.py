@@ -1,0 +1,1 @@
+"""Modules of snnTorch as networks."""

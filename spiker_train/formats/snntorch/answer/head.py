@@ -1,0 +1,138 @@
+"""A linear layer on spikes behind the last neurons, as a population that sums and never fires."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.model import Accumulator, Decay, Integrator
+from spiker_train.network.cell import Cell
+from spiker_train.network.layers import Layer
+
+__all__ = ["Head", "head_of", "of_record"]
+
+NEAR = 1e-6
+
+
+@dataclass
+class Head:
+    """Values that are linear in spikes, the same in each step.
+
+    Members
+    -------
+    weights : dict of str to array, shape (values, neurons)
+        By the label of the neurons that fire.
+    decay : float
+        What remains of a value after a step: 1 where spikes are counted, 0 for those of a step.
+    bias : array, shape (values,)
+        What is added in each step.
+    rest : array, shape (values,)
+        What is added once in a sample.
+    name : str
+        What messages call it.
+    """
+
+    weights: dict[str, np.ndarray]
+    decay: float
+    bias: np.ndarray
+    rest: np.ndarray
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return len(self.bias)
+
+    @property
+    def kind(self) -> str:
+        """What sums."""
+        return "Accumulator" if self.decay == 1 else "Integrator"
+
+    def potentials(self, spikes: dict[str, np.ndarray]) -> np.ndarray:
+        """Return what it holds after each step, from spikes of shape (steps, samples, neurons)."""
+        flowing = self.bias + sum(spikes[name] @ one.T for name, one in self.weights.items())
+        held, found = np.broadcast_to(self.rest, flowing.shape[1:]), []
+        for current in flowing:
+            held = self.decay * held + current
+            found.append(held)
+        return np.stack(found)
+
+    def layer(self, name: str) -> Layer:
+        """Return a layer that computes it."""
+        rest = self.rest if self.rest.any() else 0.0
+        if self.decay == 1:
+            cell = Cell(Accumulator, v=rest)
+        else:
+            decay = Decay.shift(0) if self.decay == 0 else self.decay
+            cell = Cell(Integrator, decay=decay, v=rest)
+        return Layer(name, self.size, cell, self.bias if self.bias.any() else False)
+
+    def arrangement(self, label: str) -> dict[str, Any]:
+        """Return keywords of :class:`~.layers.Connection` for the weights from these neurons."""
+        weights = self.weights[label]
+        each = np.diag(weights)
+        if weights.shape == (len(each), len(each)) and (weights == np.diag(each)).all():
+            return {"weights": each.copy(), "kind": "one_to_one"}
+        sparse = np.count_nonzero(weights) * 2 <= weights.size
+        return {"weights": weights, "kind": "sparse" if sparse else "dense"}
+
+    def __str__(self) -> str:
+        kinds = {0.0: "spikes of a step", 1.0: "counted spikes"}
+        held = kinds.get(self.decay, f"spikes that leak by {self.decay:.6g}")
+        where = "in each step" if self.bias.any() else "once in a sample"
+        biased = self.bias.any() or self.rest.any()
+        return f"{self.name} on {held}" + (f" (its bias {where})" if biased else "")
+
+
+def head_of(factors: dict[str, np.ndarray], added: np.ndarray, name: str) -> Head | None:
+    """Return what values are of spikes; None where it is no sum that a population can hold.
+
+    Parameters
+    ----------
+    factors : dict of str to array, shape (values, steps, neurons)
+        By the label of the neurons that fire.
+    added : array, shape (values,)
+        What is added; here, once in a sample where spikes are counted, and else in each step.
+    name : str
+    """
+    whole = np.concatenate(list(factors.values()), axis=2)
+    last = whole[:, -1]
+    size = float((last**2).sum())
+    if size == 0:
+        return None
+    profile = np.einsum("ktn,kn->t", whole, last) / size
+    if not np.allclose(whole, profile[None, :, None] * last[:, None], 0, NEAR * np.abs(last).max()):
+        return None
+    steps = len(profile)
+    decay = float(profile[-2]) if steps > 1 else 0.0
+    decay = 1.0 if abs(decay - 1) < NEAR else 0.0 if abs(decay) < NEAR else decay
+    if not 0 <= decay <= 1:
+        return None
+    wanted = decay ** np.arange(steps - 1, -1, -1.0)
+    if not np.allclose(profile, wanted, 0, NEAR):
+        return None
+    none = np.zeros_like(added)
+    weights = {key: one[:, -1] for key, one in factors.items()}
+    if decay == 1:
+        return Head(weights, decay, none, added, name)
+    return Head(weights, decay, added / wanted.sum(), none, name)
+
+
+def of_record(head: Head, spikes: dict[str, np.ndarray], record: np.ndarray) -> Head | None:
+    """Return the head whose values after each step are these, its bias where it is added.
+
+    Parameters
+    ----------
+    head : Head
+        As the last step shows it.
+    spikes : dict of str to array, shape (steps, samples, neurons)
+    record : array, shape (steps, samples, values)
+    """
+    steps, none = len(record), np.zeros_like(head.bias)
+    once = head.rest if head.decay == 1 else none
+    each = head.rest / steps if head.decay == 1 else head.bias
+    for bias, rest in ((each, none), (none, once)):
+        made = Head(head.weights, head.decay, bias, rest, head.name)
+        if np.allclose(made.potentials(spikes), record, NEAR, NEAR):
+            return made
+    return None

@@ -1,0 +1,199 @@
+"""Try what a module returns on made-up spikes and potentials, to see what it is of them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from spiker_train.formats.snntorch.trace.flow import INPUT, Source, Trace
+from spiker_train.formats.snntorch.trace.tape import Leaf, Operation, Ref, Tape
+
+__all__ = ["Expression", "Probe", "affine_in"]
+
+SAMPLES = 96
+MANY = 2**20
+LARGE = 1000  # from this one on, draws are as large as they come, which shows what is cut off
+FLAT = {"erf", "exp", "expm1", "log_softmax", "logsigmoid", "sigmoid", "sigmoid_", "softmax",
+        "softmax_", "softplus", "softsign", "tanh", "tanh_"}  # fmt: skip
+"""Functions that rise everywhere, but whose values round to the same far out."""
+
+Values = dict[tuple[str, str], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What is returned: a value of the tape, or several of them stacked, one a step."""
+
+    refs: tuple[Ref, ...]
+    stacked: bool = False
+
+
+class Probe:
+    """Computes what was returned from other answers of the neurons.
+
+    Parameters
+    ----------
+    trace : Trace
+    lead : int
+        Axes of an answer before those of a sample: 1, or 2 where neurons take all steps at once.
+    """
+
+    def __init__(self, trace: Trace, lead: int):
+        assert trace.tape is not None
+        self.tape: Tape = trace.tape
+        self.lead = lead
+        self.shapes: dict[tuple[str, str], tuple[int, ...]] = {}
+        for one in self.tape.entries:
+            if isinstance(one, Leaf) and one.source.name in trace.calls:
+                key = one.source.name, one.source.what
+                steps = len(trace.calls[one.source.name])
+                self.shapes[key] = tuple(one.shape) if lead == 2 else (steps, *one.shape)
+        first = next(iter(self.shapes.values()))
+        self.steps, self.samples = first[:2]
+        self.values: dict[tuple[tuple[str, str], int], torch.Tensor] = {}
+
+    def keys(self, what: Expression) -> list[tuple[str, str]]:
+        """Return of which neurons a value is, and of what that they answer."""
+        sources = self.tape.sources(what.refs)
+        return sorted({(one.name, one.what) for one in sources if one.name != INPUT})
+
+    def drawn(self, key: tuple[str, str], n: int) -> torch.Tensor:
+        """Return spikes or a state at random, of shape (steps, samples, ...)."""
+        if (key, n) not in self.values:
+            generator = torch.Generator().manual_seed(12 + n + 1000 * list(self.shapes).index(key))
+            shape, exact = self.shapes[key], torch.float64
+            if key[1] == "spikes":
+                often = min(0.5, 6 / self.steps) if n < LARGE else 0.95
+                value = (torch.rand(shape, generator=generator) < often).to(exact)
+            else:
+                spread = 2 / self.steps**0.5 if n < LARGE else 1000.0
+                value = torch.randn(shape, generator=generator, dtype=exact) * spread
+            self.values[key, n] = value
+        return self.values[key, n]
+
+    def draw(self, what: Expression, n: int) -> Values:
+        """Return all that a value is made of, at random."""
+        return {key: self.drawn(key, n) for key in self.keys(what)}
+
+    def compute(self, what: Expression, given: Values) -> torch.Tensor:
+        """Compute a value from these answers."""
+
+        def value_of(source: Source) -> torch.Tensor:
+            known = given[source.name, source.what]
+            return known if self.lead == 2 else known[source.step or 0]
+
+        found = self.tape.replay(what.refs, value_of)
+        return torch.stack(found) if what.stacked else found[0]
+
+    def draws(self, what: Expression) -> list[Values]:
+        """Return draws for a value: large ones too, unless its functions round them to the same."""
+        count = max(2, -(-SAMPLES // self.samples)) if self._size(what) < MANY else 2
+        entries = [self.tape.entries[n] for n in self.tape.needed(what.refs)]
+        names = {one.name for one in entries if isinstance(one, Operation)}
+        large = [] if names & FLAT else [LARGE]
+        return [self.draw(what, n) for n in [*range(count), *large]]
+
+    def few(self, what: Expression) -> int:
+        """Return how many samples of each draw are looked at."""
+        return max(1, MANY // (self._size(what) // self.samples))
+
+    def _size(self, what: Expression) -> int:
+        return sum(int(np.prod(self.shapes[key])) for key in self.keys(what))
+
+    def axis_of_samples(self, what: Expression) -> int | None:
+        """Return the axis that samples lie along; None where they are mixed, or for none."""
+        if self.samples == 1:
+            shape = self.compute(what, self.draw(what, 0)).shape
+            return next((n for n, size in enumerate(shape) if size == 1), None)
+        return self._axis(what, 1, self.samples, exactly=True)
+
+    def axis_of_steps(self, what: Expression, samples: int | None) -> int | None:
+        """Return the axis that steps lie along, where none depends on a later one."""
+        if self.steps == 1:
+            return None
+        return self._axis(what, 0, self.steps, exactly=False, but=samples)
+
+    def _axis(
+        self, what: Expression, of: int, count: int, *, exactly: bool, but: int | None = None
+    ) -> int | None:
+        given, other = self.draw(what, 0), self.draw(what, 1)
+        before = self.compute(what, given)
+        axes = [n for n, size in enumerate(before.shape) if size == count and n != but]
+        for at in range(count) if count <= 8 else (0, 1, count // 2, count - 2, count - 1):
+            if not axes:
+                return None
+            mixed = {key: _put(value, other[key], of, at) for key, value in given.items()}
+            changed = self.compute(what, mixed) != before
+            axes = [n for n in axes if _stays(changed, n, at, exactly=exactly)]
+        return axes[0] if axes else None
+
+
+def _put(value: torch.Tensor, other: torch.Tensor, axis: int, at: int) -> torch.Tensor:
+    value = value.clone()
+    value.select(axis, at).copy_(other.select(axis, at))
+    return value
+
+
+def _stays(changed: torch.Tensor, axis: int, at: int, *, exactly: bool) -> bool:
+    """Tell whether only this place of an axis changed, or it and later ones."""
+    each = changed.movedim(axis, 0).flatten(1).any(1) if changed.ndim > 1 else changed
+    return not bool(each[:at].any()) and not (exactly and bool(each[at + 1 :].any()))
+
+
+def affine_in(
+    probe: Probe, function: Callable[[Values], torch.Tensor], keys: Iterable[tuple[str, str]]
+) -> tuple[dict[tuple[str, str], np.ndarray], np.ndarray] | None:
+    """Return the factors of each answer of a sample and what is added; None if it is not affine.
+
+    Parameters
+    ----------
+    probe : Probe
+    function : callable
+        From answers to an array of shape (samples, values).
+    keys : iterable of (str, str)
+        What it depends on.
+    """
+    keys = sorted(keys)
+    generator = torch.Generator().manual_seed(21)
+    one, other = (
+        {key: torch.randn(probe.shapes[key], generator=generator, dtype=torch.float64)
+         for key in keys}
+        for _ in range(2)
+    )  # fmt: skip
+    mixed = {key: 0.25 * one[key] + 0.75 * other[key] for key in one}
+    try:
+        wanted = 0.25 * function(one) + 0.75 * function(other)
+        near = torch.allclose(function(mixed), wanted, rtol=1e-7, atol=1e-7)
+    except (RuntimeError, IndexError):
+        return None
+    if not near:
+        return None
+    with torch.enable_grad():
+        held = {key: value.requires_grad_() for key, value in one.items()}
+        found = function(held)
+        if not found.requires_grad:
+            return None
+        rows = [
+            torch.autograd.grad(
+                value, [held[key] for key in keys], retain_graph=True, allow_unused=True
+            )
+            for value in found[0]
+        ]
+    factors = {
+        key: np.stack([_of_first(row[n], probe.shapes[key]) for row in rows])
+        for n, key in enumerate(keys)
+    }
+    nothing = {key: torch.zeros(probe.shapes[key], dtype=torch.float64) for key in keys}
+    added = function(nothing)[0].numpy()
+    made = added + sum(
+        np.tensordot(factors[key], one[key].detach()[:, 0].flatten(1).numpy(), ((1, 2), (0, 1)))
+        for key in keys
+    )
+    return (factors, added) if np.allclose(made, found[0].detach().numpy(), 1e-7, 1e-7) else None
+
+
+def _of_first(gradient: torch.Tensor | None, shape: Sequence[int]) -> np.ndarray:
+    if gradient is None:
+        return np.zeros((shape[0], int(np.prod(shape[2:]))))
+    return gradient[:, 0].flatten(1).numpy()

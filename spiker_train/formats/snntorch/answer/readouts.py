@@ -1,0 +1,222 @@
+"""Which populations answer, and how: chosen among what a module of snnTorch returns."""
+
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.base.checks import check_int
+from spiker_train.formats.snntorch.graph import output_of
+from spiker_train.formats.snntorch.trace.flow import Trace, TraceError
+
+from .answer import Answer, Answers
+from .head import Head
+from .returned import Returned, returned
+
+__all__ = ["choose", "in_groups"]
+
+MORE = 64  # steps, which show what is cut off after fewer
+
+
+def choose(
+    trace: Trace,
+    edges: dict,
+    finder: Answers,
+    output: str | None,
+    readout: str | None,
+    *,
+    of_any_length: bool,
+) -> tuple[list[Answer], list[str]]:
+    """Return how the network answers, and what is left out.
+
+    A value for a sample goes before a record of steps, a record of spikes before one of potentials,
+    and what stands first before the rest. A record of neurons that feed others is left out.
+
+    Parameters
+    ----------
+    trace : Trace
+    edges : dict
+        What reaches each layer, by its label.
+    finder : Answers
+    output : str, optional
+        Label of the neurons that answer.
+    readout : str, optional
+        How they answer, whatever is returned.
+    of_any_length : bool
+        Whether samples may have more steps than the one that was tried.
+
+    Raises
+    ------
+    ValueError
+        If a value is returned that no readout gives.
+    """
+    only = None if output is None else output_of(trace, edges, output)
+    values, others = returned(trace)
+    notes = [f"What is returned at {path or 'all'} comes from no neurons" for path in others]
+    if readout is not None:
+        return _as_told(trace, edges, finder, values, only, readout), notes
+    found = _understood(values, finder, edges, notes)
+    if only is not None:
+        chosen = _of_each([one for one in found if one.label == only], notes)
+        plain = Answer(only, "count", "output= names it, which is not returned; spikes are counted")
+        answers = chosen or [plain]
+        found = chosen
+    elif not found and values:
+        raise TraceError(
+            "What is returned must have a value for each class of each sample, not one of all "
+            "together, such as a loss; or name readout="
+        )
+    elif not found:
+        raise TraceError(
+            "What is returned must come from neurons, for it to be known what answers; or name "
+            "readout=, and output= if several could answer"
+        )
+    else:
+        answers = found = _of_each(_ends(found, edges, notes), notes)
+    if of_any_length:
+        _check_steps(found, finder)
+    return answers, notes
+
+
+def _as_told(
+    trace: Trace,
+    edges: dict,
+    finder: Answers,
+    values: list[Returned],
+    only: str | None,
+    readout: str,
+) -> list[Answer]:
+    told = f"readout={readout!r} says so"
+    beside = ""
+    for one in values:
+        try:
+            answer = finder.find(one, readout)
+        except TraceError:
+            beside = beside or f", and {one.name.lower()} is set aside"
+            continue
+        if answer is None or only is not None:
+            continue
+        if answer.head is not None and answer.kind == readout:
+            answer.why = f"{told}, of {answer.head}" if answer.recorded else answer.why
+            return [answer]
+        if answer.kind != readout and not answer.recorded:
+            beside = beside or f", where {answer.why}"
+    label = output_of(trace, edges, only)
+    return [Answer(label, readout, f"{told}{beside}")]
+
+
+def _understood(
+    values: list[Returned], finder: Answers, edges: dict, notes: list[str]
+) -> list[Answer]:
+    found = []
+    feeding = _feeding(edges)
+    for one in values:
+        sources = finder.probe.tape.sources(one.what.refs)
+        try:
+            answer = finder.find(one)
+        except TraceError:
+            # States beside spikes and potentials, and what is made of hidden neurons, may be
+            # returned for other ends; all else might be the answer.
+            beside = all(
+                each.what not in {"spikes", "mem"} or each.name in feeding for each in sources
+            )
+            if len(values) == 1 or not beside:
+                raise
+            answer = None
+        if answer is None:
+            notes.append(f"{one.name} is no value of a sample that is read, and left out")
+        else:
+            found.append(answer)
+    return found
+
+
+def _feeding(edges: dict) -> set[str]:
+    return {source for label, (links, _) in edges.items() for source, _ in links if source != label}
+
+
+def _ends(found: list[Answer], edges: dict, notes: list[str]) -> list[Answer]:
+    """Return values of samples, and records of neurons that feed no others."""
+    heads = {name for one in found if one.head is not None for name in one.head.weights}
+    feeding = _feeding(edges) | heads
+    kept = [one for one in found if not one.recorded or one.head or one.label not in feeding]
+    if not kept:
+        last = [label for label in edges if label in {one.label for one in found}][-1]
+        kept = [one for one in found if one.label == last]
+    notes += [
+        f"What is returned at {one.path} is not read: it is of each step of {one.label!r}, which "
+        "feeds others"
+        for one in found
+        if one not in kept
+    ]
+    return kept
+
+
+def _of_each(found: list[Answer], notes: list[str]) -> list[Answer]:
+    """Return one answer for each population, in order."""
+    chosen: dict[Any, list[Answer]] = {}
+    for n, one in enumerate(found):
+        chosen.setdefault(one.label or f"head {n}", []).append(one)
+    answers = []
+    for many in chosen.values():
+        best = min(many, key=lambda one: (one.recorded, one.recorded and one.kind != "count"))
+        answers.append(best)
+        notes += [
+            f"What is returned at {one.path} is not read: {one.why}; readout={one.kind!r} reads it"
+            for one in many
+            if one is not best
+        ]
+    return answers
+
+
+def _check_steps(answers: list[Answer], finder: Answers) -> None:
+    """Raise :exc:`TraceError` unless samples of many more steps are answered in the same way."""
+    longer = finder.again(MORE)
+    if longer is None:
+        return
+    other = Answers(longer, finder.lead, lambda _: None)
+    values = {one.path: one for one in returned(longer)[0]}
+    for one in answers:
+        if one.path not in values:
+            continue
+        try:
+            found = other.find(values[one.path])
+        except TraceError:
+            found = None
+        if found is None or _way(found) != _way(one):
+            steps = finder.probe.steps
+            raise TraceError(
+                f"{values[one.path].name} must be the same of samples of any length, not "
+                f"{one.kind!r} in {steps} steps and otherwise in {other.probe.steps}: give an "
+                "example of as many steps as samples have, or name readout="
+            )
+        if one.head is not None and found.head is not None and _rescaled(one.head, found.head):
+            one.scale += f", with weights of a sample of {finder.probe.steps} steps"
+
+
+def _rescaled(head: Head, longer: Head) -> bool:
+    """Tell whether weights are others in a longer sample, as of a mean over steps."""
+    return any(not np.allclose(one, longer.weights[key]) for key, one in head.weights.items())
+
+
+def _way(answer: Answer) -> tuple:
+    return answer.label, answer.kind, answer.groups, answer.recorded, answer.head is None
+
+
+def in_groups(answers: list[Answer], groups: int) -> None:
+    """Let the one answer be of groups of neurons.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the number is none, or there is no one answer of neurons that are not yet in groups.
+    """
+    groups = check_int("Groups", groups, 1, 2**20)
+    one = answers[0]
+    if len(answers) > 1:
+        raise ValueError("Groups must be of one layer that answers: name it, output=...")
+    if one.head is not None or one.groups not in {None, groups}:
+        raise ValueError(
+            f"Groups must be of neurons that answer by themselves, not where {one.why}"
+        )
+    if one.groups is None:
+        one.groups = groups
+        one.why += f"; groups={groups} sums those of neighbours"

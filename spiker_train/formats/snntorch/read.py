@@ -1,0 +1,259 @@
+"""Read networks of snnTorch: modules with a forward of their own, and sequences."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from spiker_hdl.base.checks import check_choice
+from spiker_hdl.model import READOUTS, Input, Readout
+from spiker_hdl.model.graph import SPIKE_READOUTS
+from spiker_train.formats.snntorch.answer.answer import Answer, Answers
+from spiker_train.formats.snntorch.answer.readouts import choose, in_groups
+from spiker_train.formats.snntorch.trace.encoders import check_encoded
+from spiker_train.formats.snntorch.trace.flow import INPUT, Trace
+from spiker_train.formats.snntorch.trace.input_transform import Levels
+from spiker_train.linear.compose import UNROLLED, Folded, Scale
+from spiker_train.network.cell import IntegerCell
+from spiker_train.network.grids import grid_of
+from spiker_train.network.layers import Connection, Layer
+from spiker_train.network.network import SpikingNetwork
+from spiker_train.network.plausibility import implausible, warn_of
+
+from .cells import read_neurons
+from .example import follow, follow_longer, lead_of, neurons_of
+from .graph import check_reached, edges_of, notes_of
+from .levels import check_on_levels, levelled_grid
+from .wrapped import notes_of_parts, unwrapped
+
+__all__ = ["ImportReport", "from_snntorch", "from_snntorch_with_report"]
+
+
+@dataclass
+class ImportReport:
+    """An account of what was read.
+
+    Members
+    -------
+    layers : dict of str to str
+        Names here, and where they come from.
+    connections : dict of str to str
+        Names here, and what was folded into each.
+    readouts : dict of str to str
+        Names of those that answer, how they do and why.
+    notes : list of str
+        What else there is to know.
+    warnings : list of str
+        What no network should be, by name, such as neurons that can never fire.
+    """
+
+    layers: dict[str, str] = field(default_factory=dict)
+    connections: dict[str, str] = field(default_factory=dict)
+    readouts: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{own}: {its}" for own, its in (*self.layers.items(), *self.connections.items())]
+        lines += [f"{own} answers: {its}" for own, its in self.readouts.items()]
+        return "\n".join([*lines, *self.notes, *(f"warning: {one}" for one in self.warnings)])
+
+
+def from_snntorch(
+    module: nn.Module,
+    *,
+    example: Any = None,
+    readout: str | None = None,
+    groups: int | None = None,
+    output: str | None = None,
+    values: tuple[int, int] = (0, 1),
+    input_scale: float = 1.0,
+    name: str = "network",
+    unrolled: int = UNROLLED,
+) -> SpikingNetwork:
+    """Make a network of what an snnTorch module computes.
+
+    The module may have a ``forward`` of its own, as tutorials write it, with the loop over steps in
+    it or without; it runs once, on zeros, and what reaches which neurons is noted. Or it is an
+    ``nn.Sequential``, or has its layers as attributes in the order in which they act.
+
+    Neurons are ``Leaky``, ``Synaptic``, ``RLeaky``, ``RSynaptic``, ``Lapicque``, ``LeakyParallel``
+    and, without reset and bias, ``Alpha``. What lies between them is linear: ``Linear``, ``Conv``,
+    ``BatchNorm`` with the statistics of training, average pooling, ``Flatten``, sums, slices and
+    factors, which are folded; ``Dropout`` does nothing once trained. Several layers may reach one,
+    past others, and spikes may come back in a later step. Parameters of neurons that snnTorch
+    learns are learned here.
+
+    Spikes and potentials are those of snnTorch 1.0, up to the rounding of floating-point sums, with
+    every ``reset_mechanism`` and ``reset_delay``: what becomes of which reset, the docstring of
+    :class:`~spiker_hdl.model.SpikingNeuron` says.
+
+    Parameters
+    ----------
+    module : nn.Module
+    example : tensor or tuple, optional
+        What the module's ``forward`` takes, of which only shapes matter: one with steps, samples
+        and the first ``Linear``'s channels is made up where none is given.
+    readout : str, optional
+        How the last layer answers: see :data:`~spiker_hdl.model.READOUTS`. Where none is given, as
+        what ``forward`` returns says, which the report repeats.
+    groups : int, optional
+        Number of classes, where each is a group of neurons that are summed outside of ``forward``:
+        ``num_classes`` of snnTorch's losses with ``population_code=True``.
+    output : str, optional
+        Name in the module of the neurons that answer; those returned where none is given.
+    values : (int, int)
+        Range of the input's values.
+    input_scale : float
+        What an input value of 1 is to the module: ``1 / 255`` for pixels that it takes as 0 to 1.
+    name : str
+    unrolled : int
+        Greatest number of weights that a convolution may be unrolled into.
+
+    Raises
+    ------
+    TypeError
+        If the module holds neurons of another type, with their name.
+    ValueError
+        If what it computes cannot be followed or is not linear between neurons, with the line; if
+        no readout gives the order of what it returns; or if a neuron has an option that has no
+        meaning here.
+    """
+    net, report = from_snntorch_with_report(
+        module, example=example, readout=readout, groups=groups, output=output, values=values,
+        input_scale=input_scale, name=name, unrolled=unrolled,
+    )  # fmt: skip
+    warn_of(report.warnings)
+    return net
+
+
+def from_snntorch_with_report(
+    module: nn.Module, *, example: Any = None, readout: str | None = None,
+    groups: int | None = None, output: str | None = None, values: tuple[int, int] = (0, 1),
+    input_scale: float = 1.0, name: str = "network", unrolled: int = UNROLLED,
+) -> tuple[SpikingNetwork, ImportReport]:  # fmt: skip
+    """Make a network as :func:`from_snntorch` does, and an account of what was folded.
+
+    Returns
+    -------
+    network : SpikingNetwork
+    report : ImportReport
+    """
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"Model must be an nn.Module, not {module!r}")
+    if readout is not None:
+        check_choice("Readout", readout, READOUTS)
+    if not isinstance(values, tuple | list) or len(values) != 2:
+        raise ValueError(f"Values must be the least and the greatest of the input, not {values!r}")
+    if input_scale == 0:
+        raise ValueError("Input scale must be a number other than 0, not 0")
+    ends = values[0], values[1]
+    with unwrapped(module) as inner:
+        return _network(inner, example, readout, groups, output, ends, input_scale, name, unrolled)
+
+
+def _network(
+    module: nn.Module, example: Any, readout: str | None, groups: int | None, output: str | None,
+    values: tuple[int, int], input_scale: float, name: str, unrolled: int,
+) -> tuple[SpikingNetwork, ImportReport]:  # fmt: skip
+    Input("input", 1, *values)  # checks them
+    neurons = neurons_of(module)
+    levels = Levels(values[0] * input_scale, values[1] * input_scale, values[1] - values[0] + 1)
+    trace = follow(module, neurons, example, levels)
+    if trace.encoder is not None:
+        check_encoded(trace.encoder, values, input_scale)
+    parts = {label: part for part, label in neurons.items()}
+    labels = list(trace.calls)
+    own = {label: f"layer{n}" for n, label in enumerate(labels, 1)} | {INPUT: "input"}
+    report = ImportReport({own[one]: f"{type(parts[one]).__name__} {one!r}" for one in labels})
+    cells = {one: read_neurons(one, parts[one], trace.shapes[one]) for one in labels}
+    first = [Scale(input_scale, name="the input's scale")] if input_scale != 1 else []
+    edges = {one: edges_of(one, parts[one], trace, cells[one], first, unrolled) for one in labels}
+
+    def again(steps: int) -> Trace | None:
+        return follow_longer(module, neurons, trace, levels, steps)
+
+    finder = Answers(trace, lead_of(neurons), again)
+    answers, notes = choose(trace, edges, finder, output, readout, of_any_length=example is None)
+    if groups is not None:
+        in_groups(answers, groups)
+    check_reached(parts, edges, _read(answers))
+    _check_levelled(parts, cells, edges, answers)
+    connections = []
+    for label in labels:
+        for (source, delay), folded in edges[label][0].items():
+            grid = _grid(label, parts[label], cells[label].cell, folded, trace)
+            how = folded.arrangement()
+            link = Connection(own[source], own[label], delay=delay, grid=grid, **how)
+            connections.append(link)
+            on_grid = "" if grid is None else f", integers times {grid:.5g}"
+            report.connections[link.name] = f"{folded}{on_grid}"
+    layers = [
+        Layer(own[one], _shape(trace.shapes[one]), cells[one].cell, edges[one][1]) for one in labels
+    ]
+    readouts = [_readout(one, own, layers, connections, report) for one in answers]
+    report.notes += [*notes_of(trace, labels, parts), *notes, *notes_of_parts(module)]
+    net = SpikingNetwork(
+        inputs=[Input("input", _shape(trace.shapes[INPUT]), *values)],
+        layers=layers,
+        connections=connections,
+        readouts=readouts,
+        name=name,
+    )
+    report.warnings += implausible(net)
+    return net, report
+
+
+def _grid(label: str, part: nn.Module, cell: Any, folded: Folded, trace: Trace) -> float | None:
+    """Return what the weights of a connection are integers times, or None."""
+    values = folded.entries.values
+    if isinstance(cell, IntegerCell):
+        check_on_levels(f"{type(part).__name__} {label!r}", cell, values, "weights")
+        return levelled_grid(cell, values)
+    return grid_of(values) if trace.quantized else None
+
+
+def _check_levelled(parts: dict, cells: dict, edges: dict, answers: list[Answer]) -> None:
+    """Check what does not reach neurons of levels as weights do, and what is read of them."""
+    for label, neurons in cells.items():
+        if not isinstance(neurons.cell, IntegerCell):
+            continue
+        what = f"{type(parts[label]).__name__} {label!r}"
+        bias = edges[label][1]
+        if bias is not False:
+            check_on_levels(what, neurons.cell, bias, "bias")
+        if getattr(neurons.cell.fixed, "reset", "") != "value":
+            continue
+        for one in answers:
+            if one.head is None and one.label == label and one.kind not in SPIKE_READOUTS:
+                raise ValueError(
+                    f"{what}: answers must be read of spikes where it has state_quant and a reset "
+                    f"to zero, not as {one.kind!r} of potentials, which differ where it fires"
+                )
+
+
+def _read(answers: list[Answer]) -> list[str]:
+    """Return the labels of the neurons that answer, or whose spikes a head sums."""
+    return [label for one in answers for label in (one.head.weights if one.head else [one.label])]
+
+
+def _readout(
+    answer: Answer, own: dict[str, str], layers: list, connections: list, report: ImportReport
+) -> Readout:
+    """Return a readout, and add its head's layer where it has one."""
+    if answer.head is None:
+        name = own[answer.label]
+    else:
+        name = f"layer{len(layers) + 1}"
+        layers.append(answer.head.layer(name))
+        report.layers[name] = f"{answer.head.kind} for {answer.head}"
+        for label in answer.head.weights:
+            link = Connection(own[label], name, **answer.head.arrangement(label))
+            connections.append(link)
+            report.connections[link.name] = f"weights of {answer.head.name}"
+    report.readouts[name] = f"{answer.kind}: {answer}"
+    return Readout(name, answer.kind, groups=answer.groups)
+
+
+def _shape(shape: tuple[int, ...]) -> int | tuple[int, ...]:
+    return shape[0] if len(shape) == 1 else shape

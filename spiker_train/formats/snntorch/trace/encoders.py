@@ -1,0 +1,117 @@
+"""Encoders of snnTorch in a module: where they are, and which encoders here stand for them."""
+
+import sys
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any
+
+from .flow import TraceError, where
+
+__all__ = ["Encoder", "check_encoded", "running_encoder"]
+
+STAND_INS = {
+    "rate": "draws a spike in each step with the value as its probability: encoder 'bernoulli' "
+    "draws so too, by a shift register and the same in every run, and 'rate' spaces as many "
+    "spikes evenly, without chance",
+    "rate_conv": "draws a spike with the value as its probability: encoder 'bernoulli' draws so "
+    "too, by a shift register and the same in every run, and 'rate' spaces as many spikes evenly, "
+    "without chance",
+    "latency": "fires once, the sooner the greater the value: encoder 'first_spike' does so "
+    "linearly in the value, and not for 0, where this is logarithmic but for linear=True, and "
+    "fires last for 0 but for clip=True",
+    "delta": "fires where a value has changed by a threshold since the step before: encoder "
+    "'delta' compares with the value of the last event, and has channels of their own for steps "
+    "up and down",
+}
+IMAGES = ("latency", "rate", "rate_conv")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A call of an encoder of snnTorch.
+
+    Members
+    -------
+    name : str
+    line : str
+        Of the user's code.
+    images : bool
+        Whether it makes steps of samples that have none.
+    low, high : int
+        Range of what it puts out.
+    options : tuple of (str, any)
+        Arguments that are not as they are where none are given.
+    frame : FrameType
+        Of the call.
+    """
+
+    name: str
+    line: str
+    images: bool
+    low: int
+    high: int
+    options: tuple[tuple[str, Any], ...]
+    frame: FrameType
+
+    def __str__(self) -> str:
+        given = "".join(f", {name}={value!r}" for name, value in self.options)
+        return (
+            f"input: the spikes that {self.name} ({self.line}{given}) makes of samples; it "
+            f"{STAND_INS[self.name]}"
+        )
+
+
+def running_encoder(last: Encoder | None) -> Encoder | None:
+    """Return the encoder of snnTorch that runs now, the outermost of them.
+
+    Parameters
+    ----------
+    last : Encoder, optional
+        What ran before, which is returned where that is still the same call.
+    """
+    codes = _codes()
+    frame = sys._getframe(1) if codes else None
+    found = None
+    while frame is not None:
+        if frame.f_code in codes:
+            found = frame
+        frame = frame.f_back
+    if found is None or (last is not None and last.frame is found):
+        return last if found is not None else None
+    function = codes[found.f_code]
+    values = found.f_locals
+    names = function.__code__.co_varnames[1 : function.__code__.co_argcount]
+    defaults = dict(zip(names, function.__defaults__ or (), strict=True))
+    options = {
+        name: values[name]
+        for name, default in defaults.items()
+        if isinstance(values.get(name), bool | int | float) and values[name] != default
+    }
+    name = function.__name__
+    if name == "latency" and options.keys() & {"on_target", "off_target", "interpolate"}:
+        raise TraceError(
+            f"{where()}: latency must put out spikes alone, without on_target, off_target and "
+            "interpolate"
+        )
+    images = name in IMAGES and not options.get("time_var_input", False)
+    low = -1 if options.get("off_spike") else 0
+    return Encoder(name, where(), images, low, 1, tuple(options.items()), found)
+
+
+def _codes() -> dict[CodeType, Any]:
+    module = sys.modules.get("snntorch.spikegen")
+    if module is None:
+        return {}
+    found = [getattr(module, name, None) for name in STAND_INS]
+    return {one.__code__: one for one in found if one is not None}
+
+
+def check_encoded(encoder: Encoder, values: tuple[int, int], scale: float) -> None:
+    """Raise :exc:`ValueError` unless the input is declared as what an encoder puts out."""
+    wanted = encoder.low, encoder.high
+    if tuple(values) != wanted or scale != 1:
+        raise ValueError(
+            f"Values must be {wanted}, what {encoder.name} ({encoder.line}) puts out, with an "
+            f"input_scale of 1, not {tuple(values)} with {scale:g}: encode samples with an encoder "
+            "before the network"
+        )

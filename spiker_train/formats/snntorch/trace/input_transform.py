@@ -1,0 +1,171 @@
+"""What a module does to its input before neurons: factors, offsets and bounds of single values.
+
+A part of the input is known by the place of each of its values in the whole. Until it is known
+which step and which samples a part is, a factor is kept for each value; an offset needs nothing,
+since the module runs on zeros and so computes what offsets become: a bias of each neuron, borders
+of padded convolutions included.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from spiker_train.linear.compose import LinearMap, Scale
+
+from .flow import Traced, TraceError, plain_of, where
+
+__all__ = ["BOUNDS", "SPIKES", "Gain", "Levels", "acted", "scale_of"]
+
+FACTORS = {"div", "divide", "itruediv", "imul", "mul", "multiply", "rmul", "true_divide", "truediv"}
+DIVIDE = {"div", "divide", "itruediv", "true_divide", "truediv"}
+OFFSETS = {"add", "iadd", "isub", "radd", "rsub", "sub", "subtract"}
+BOUNDS = {"clamp", "clamp_max", "clamp_min", "clip", "hardtanh", "maximum", "minimum", "relu",
+          "relu6"}  # fmt: skip
+EXACT = 1e-6  # of what float32 makes of a bound
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Factors of the values of a part of the input, and what messages call them."""
+
+    values: torch.Tensor
+    name: str
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What values of the input are to the module.
+
+    Members
+    -------
+    low, high : float
+    count : int
+        How many there are between, ends included.
+    """
+
+    low: float
+    high: float
+    count: int
+
+
+SPIKES = Levels(0.0, 1.0, 2)
+
+
+def acted(tracer: Any, func: Callable, name: str, args: tuple, kwargs: dict, plain: Any) -> Any:
+    """Return what becomes of a part of the input; None where this is no function of the kind.
+
+    Raises
+    ------
+    TraceError
+        If a bound changes values otherwise than by a factor and an offset.
+    """
+    name = name.strip("_")
+    operands = [one for one in args if isinstance(one, Traced)]
+    if len(operands) != 1 or operands[0].raw is None or operands[0].broken:
+        return None
+    given = operands[0]
+    if name in OFFSETS and not kwargs and len(args) == 2:
+        minus = name == "rsub" or (name in {"sub", "subtract"} and args[1] is given)
+        factor = torch.tensor(-1.0 if minus else 1.0, dtype=torch.float64)
+        return _kept(tracer, given, plain, factor, offset=tracer.label())
+    if name == "neg" and not kwargs:
+        return _kept(tracer, given, plain, torch.tensor(-1.0, dtype=torch.float64))
+    if name in FACTORS and not kwargs and len(args) == 2:
+        other = args[1] if args[0] is given else args[0]
+        if name in DIVIDE and args[0] is not given:
+            return None
+        factor = torch.as_tensor(other, dtype=torch.float64)
+        return _kept(tracer, given, plain, 1 / factor if name in DIVIDE else factor)
+    if name in BOUNDS and not given.pending:
+        return _bounded(tracer, given, func, name, args, kwargs)
+    return None
+
+
+def _kept(
+    tracer: Any, given: Traced, plain: torch.Tensor, factor: torch.Tensor, offset: str = ""
+) -> Any:
+    """Return the same part, with a factor of its values."""
+    offsets = given.offsets | ({offset} if offset else frozenset())
+    biased = given.biased or bool(offset)
+    if given.pending:
+        # Of the rows that were mapped, only one factor for each place in a row is known.
+        row = factor.reshape(factor.shape[-1:] if factor.ndim and factor.shape[-1] > 1 else ())
+        if plain.shape != given.shape or row.numel() != factor.numel():
+            return None
+        pending = given.pending
+        if bool((row != 1).any()):
+            pending = (*pending, scale_of(tracer, row, tracer.label()))
+        return tracer._make(
+            plain, [given], raw=given.raw, gain=given.gain, pending=pending, biased=biased,
+            offsets=offsets,
+        )  # fmt: skip
+    assert given.raw is not None  # acted saw to it
+    raw = given.raw.broadcast_to(plain.shape)
+    gain = given.gain
+    if bool((factor != 1).any()):
+        before = torch.ones((), dtype=torch.float64) if gain is None else gain.values
+        name = tracer.label() if gain is None else gain.name
+        gain = Gain((before * factor).broadcast_to(plain.shape), name)
+    elif gain is not None:
+        gain = Gain(gain.values.broadcast_to(plain.shape), gain.name)
+    return tracer._make(plain, [given], raw=raw, gain=gain, biased=biased, offsets=offsets)
+
+
+def _bounded(
+    tracer: Any, given: Traced, func: Callable, name: str, args: tuple, kwargs: dict
+) -> Any:
+    """Return the same part between bounds, if that is a factor and an offset of each value."""
+    levels: Levels = tracer.levels
+    gain = torch.ones((), dtype=torch.float64) if given.gain is None else given.gain.values
+    shift = plain_of(given).double()
+
+    def bounded(value: torch.Tensor) -> torch.Tensor:
+        return func(*(value if one is given else _double(one) for one in args), **{
+            key: _double(one) for key, one in kwargs.items()
+        })  # fmt: skip
+
+    ends = [(gain * end + shift).broadcast_to(given.shape) for end in (levels.low, levels.high)]
+    low, high = (bounded(end.clone()) for end in ends)
+    if low.shape != given.shape:
+        return None
+    near = [
+        (after - end).abs() <= EXACT * end.abs().clamp(min=1)
+        for after, end in zip((low, high), ends, strict=True)
+    ]
+    inside = near[0] & near[1]
+    straight = inside | (low == high) if levels.count > 2 else torch.ones_like(inside)
+    if not bool(straight.all()):
+        least, most = float(torch.minimum(*ends).min()), float(torch.maximum(*ends).max())
+        raise TraceError(
+            f"{where()}: {name} must leave all values of the input as they are, which are "
+            f"{least:.6g} to {most:.6g} here: give the range of the input as values=(low, high), "
+            "with input_scale, or bound samples before the network"
+        )
+    if bool(inside.all()):
+        plain = plain_of(given).clone()
+        return tracer._make(
+            plain, [given], raw=given.raw, gain=given.gain, offsets=given.offsets
+        )  # fmt: skip
+    span = (levels.high - levels.low) or 1.0
+    factor = torch.where(inside, gain, (high - low) / span)
+    plain = torch.where(inside, shift, low - factor * levels.low).to(given.dtype)
+    label = tracer.label()
+    return tracer._make(
+        plain, [given], raw=given.raw, gain=Gain(factor, label), biased=True,
+        offsets=given.offsets | {label},
+    )  # fmt: skip
+
+
+def _double(value: Any) -> Any:
+    return value.double() if isinstance(value, torch.Tensor) else value
+
+
+def scale_of(tracer: Any, factor: torch.Tensor, name: str) -> LinearMap:
+    """Return the map of factors, the same for the same factors."""
+    if factor.numel() > 1 and bool((factor == factor.flatten()[0]).all()):
+        factor = factor.flatten()[0]
+    values = factor.detach().cpu().double().numpy()
+    made = (values.shape, values.tobytes(), name)
+    return tracer.known.setdefault((Scale, made), Scale(values, name=name))

@@ -1,0 +1,97 @@
+"""Tensors of the user's that are written into, taken as arguments, or encoded."""
+
+from typing import Any
+
+import torch
+
+from .encoders import Encoder
+from .flow import INPUT, Traced, TraceError, plain_of, replaced, where
+from .input_transform import Levels
+
+__all__ = ["EXACT", "argument", "assigned", "check_whole", "encoded", "written"]
+
+EXACT = {torch.bfloat16, torch.float16, torch.float32, torch.float64}
+"""Types in which spikes are what they are."""
+
+
+def argument(tracer: Any, n: int, value: Any) -> Any:
+    """Return what forward takes beside its input: states that are zero, and nothing else."""
+    if not isinstance(value, torch.Tensor) or value.ndim < 2 or not value.is_floating_point():
+        return value
+    reason = f"argument {n} of forward, which only neurons may take as their state,"
+    return tracer._set(torch.zeros_like(value).as_subclass(Traced), broken=reason)
+
+
+def check_whole(tracer: Any, one: Traced) -> None:
+    """See to it that a tensor is still what is known of it."""
+    if one.encoder is not None:
+        cut(tracer, one)
+    if one.raw is not None and one.input is not tracer.source:
+        raise TraceError(f"{where()}: the input must be taken as it is or encoded once, not both")
+    if one.version != plain_of(one)._version:
+        reason = f"{where()}: writing into a part of a tensor"
+        tracer._set(one, broken=one.broken or reason, seen=one.seen)
+
+
+def cut(tracer: Any, one: Traced) -> None:
+    """Let the input be what an encoder puts out."""
+    if tracer.trace.encoder is not None or INPUT in tracer.trace.shapes:
+        raise TraceError(
+            f"{one.encoder.line}: the input must be taken as it is or encoded once, not both"
+        )
+    tracer.trace.encoder = one.encoder
+    tracer.levels = Levels(one.encoder.low, one.encoder.high, 2 - one.encoder.low)
+    tracer.source = plain_of(one).zero_()
+    tracer._set(one, raw=torch.arange(one.numel()).reshape(one.shape), seen=one.seen)
+
+
+def encoded(tracer: Any, encoder: Encoder, func, operands, args, kwargs) -> Any:
+    """Compute a part of an encoder."""
+    for one in operands:
+        ours = one.encoder is encoder
+        if not ours and (one.raw is None or one.pending or one.broken):
+            raise TraceError(
+                f"{encoder.line}: {encoder.name} must encode the input, not what was made of it"
+            )
+        if not ours and (one.gain is not None or one.offsets):
+            note = (
+                f"samples are scaled or shifted before {encoder.name}: do so before encoding them"
+            )
+            tracer.trace.notes += [note] * (note not in tracer.trace.notes)
+    # Zeros are no sample that every encoder takes.
+    half = {id(one): plain_of(one) for one in operands if one.encoder is not None}
+    half |= {id(one): torch.full_like(plain_of(one), 0.5) for one in operands
+             if one.encoder is None}  # fmt: skip
+    plain = func(*replaced(args, half), **replaced(kwargs, half))
+    return tracer._make(plain, operands, encoder=encoder, biased=False, offsets=frozenset())
+
+
+def assigned(tracer: Any, name: str, args: tuple, plain: Any) -> Any:
+    """Return what a tensor becomes that others are written over."""
+    if name in {"zero_", "fill_"} and not any(isinstance(one, Traced) for one in args[1:]):
+        return tracer._make(plain, [], terms=())
+    given = args[1] if name == "copy_" and len(args) > 1 else None
+    if not isinstance(given, Traced) or given.shape != plain.shape or plain.dtype not in EXACT:
+        return None
+    return tracer._make(
+        plain, [given], terms=given.terms, raw=given.raw, broken=given.broken,
+        pending=given.pending, gain=given.gain,
+    )  # fmt: skip
+
+
+def written(tracer: Any, target: Any, result: Traced) -> Traced:
+    """Let a tensor be what was written into it."""
+    whole = target._base if target._is_view() else None
+    if not isinstance(target, Traced):
+        target.__class__ = Traced
+    values = plain_of(target)
+    if values.data_ptr() != result.data_ptr():
+        values.copy_(plain_of(result))
+    vars(target).clear()
+    vars(target).update(vars(result))
+    target.version = values._version
+    if whole is not None and whole is not target:
+        whole.__class__ = Traced
+        reason = f"{where()}: writing into a part of a tensor"
+        tracer._set(whole, broken=reason, seen=result.seen)
+    return target

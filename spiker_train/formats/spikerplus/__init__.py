@@ -1,0 +1,1 @@
+"""Networks of Spiker and Spiker+."""

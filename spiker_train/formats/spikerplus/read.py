@@ -1,0 +1,350 @@
+"""Read networks of Spiker: its ``net_dict``, trained weights and bit widths."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from spiker_hdl.base import shown
+from spiker_hdl.base.checks import check_int
+from spiker_hdl.model import READOUTS, CurrentLif, If, Input, Lif, Readout
+from spiker_train.formats.checkpoints import read_state
+from spiker_train.linear.sparse import real
+from spiker_train.network.cell import Cell
+from spiker_train.network.layers import Connection, Layer
+from spiker_train.network.network import SpikingNetwork
+from spiker_train.network.plausibility import implausible, warn_of
+
+from .differences import SpikerReport, compare_all, compare_layer, compare_widths
+from .widths import spiker_quantizations
+
+__all__ = ["from_spiker", "from_spiker_with_report"]
+
+MODELS = ("if", "lif", "syn", "rif", "rlif", "rsyn")
+RESETS = ("subtract", "zero", "none")
+DEFAULTS: dict[str, Any] = {
+    "neuron_model": "lif",
+    "n_neurons": 128,
+    "alpha": 0.9,
+    "learn_alpha": False,
+    "beta": 0.9375,
+    "learn_beta": False,
+    "threshold": 1.0,
+    "learn_threshold": False,
+    "reset_mechanism": "subtract",
+    "bias": False,
+}
+STEPS, INPUTS = 73, 40
+MOST = 1e30
+WEIGHTS = 2**28  # of a projection, in integers too
+ANSWERS = {
+    "spk": "count",
+    "spk_count": "count",
+    "mem": "sum",
+    "mem_avg": "sum",
+    "mem_max": "sum",
+    "mem_softmax": "sum",
+}
+
+
+def from_spiker(
+    net_dict: Mapping[str, Any],
+    state_dict: Mapping[str, Any] | str | Path | None = None,
+    *,
+    readout: str = "mem",
+    seed: int = 0,
+    name: str = "network",
+) -> SpikingNetwork:
+    """Make the network that a configuration of Spiker describes.
+
+    What its software trains is kept, that is, what snnTorch computes: resets in the step after the
+    spike, decays as they are, second order, recurrence from the step before. What its hardware
+    would have computed otherwise, :func:`from_spiker_with_report` says.
+
+    Parameters
+    ----------
+    net_dict : mapping
+        ``n_cycles``, ``n_inputs`` and ``layer_0``, ``layer_1`` and so on, each with
+        ``neuron_model``, ``n_neurons``, ``alpha``, ``beta``, ``threshold``, ``learn_alpha``,
+        ``learn_beta``, ``learn_threshold``, ``reset_mechanism`` and ``bias``; what is not given is
+        as in Spiker.
+    state_dict : mapping of str to tensor, or path, optional
+        Trained weights: ``snn.state_dict()``, or the file that its trainer stores. Weights are
+        drawn where none are given.
+    readout : str
+        As Spiker's trainer calls it (``"mem"``, ``"spk_count"``, ...), or one of
+        :data:`~spiker_hdl.model.READOUTS`.
+    seed : int
+        Of the weights that are drawn.
+    name : str
+
+    Returns
+    -------
+    SpikingNetwork
+        With layers that are called as in ``net_dict``.
+
+    Raises
+    ------
+    TypeError
+        If something is of another type.
+    ValueError
+        If a key is unknown or missing, or a value out of range.
+    """
+    net, report = from_spiker_with_report(
+        net_dict, state_dict, readout=readout, seed=seed, name=name
+    )  # fmt: skip
+    warn_of(report.warnings)
+    return net
+
+
+def from_spiker_with_report(
+    net_dict: Mapping[str, Any],
+    state_dict: Mapping[str, Any] | str | Path | None = None,
+    optim_config: Mapping[str, Any] | None = None,
+    *,
+    readout: str = "mem",
+    seed: int = 0,
+    name: str = "network",
+) -> tuple[SpikingNetwork, SpikerReport]:
+    """Make a network as :func:`from_spiker` does, and say what differs from Spiker's hardware.
+
+    Parameters
+    ----------
+    net_dict, state_dict, readout, seed, name
+        As for :func:`from_spiker`.
+    optim_config : mapping, optional
+        ``weights_bw``, ``neurons_bw`` and ``fp_dec``, each a number or a range with ``min`` and
+        ``max``; see :func:`spiker_quantizations`.
+
+    Returns
+    -------
+    network : SpikingNetwork
+    report : SpikerReport
+    """
+    steps, inputs, layers = _checked(net_dict)
+    report = SpikerReport(steps)
+    trained = None if state_dict is None else _Trained(state_dict)
+    parts, links, before, size = [], [], "input", inputs
+    for label, given in layers.items():
+        for key in DEFAULTS:
+            if key not in given and _used(key, given) and key in {"neuron_model", "n_neurons"}:
+                report.notes.append(f"{label}: {key} is not given: {DEFAULTS[key]!r} as in Spiker")
+        made = DEFAULTS | given
+        layer, found = _layer(label, made, before, size, trained)
+        parts.append(layer)
+        links += found
+        report.layers[label] = f"{made['neuron_model']}, {made['n_neurons']} neurons"
+        compare_layer(label, made, layer, trained is not None, report)
+        before, size = label, made["n_neurons"]
+    for key, value, default in (("n_cycles", steps, STEPS), ("n_inputs", inputs, INPUTS)):
+        if key not in net_dict:
+            report.notes.append(f"{key} is not given: {value} as in Spiker")
+            assert value == default
+    if trained is not None:
+        trained.check_all_read()
+    compare_all({name: DEFAULTS | one for name, one in layers.items()}, inputs, steps, report)
+    kinds = tuple(READOUTS)
+    if readout not in ANSWERS and readout not in kinds:
+        listed = ", ".join(repr(one) for one in (*ANSWERS, *kinds))
+        raise ValueError(f"Readout must be one of {listed}, not {readout!r}")
+    answer = ANSWERS.get(readout, readout)
+    net = SpikingNetwork(
+        [Input("input", inputs)], parts, links, [Readout(before, answer)], seed=seed, name=name
+    )
+    if optim_config is not None:
+        report.quantizations = spiker_quantizations(net, optim_config)
+        compare_widths(net, optim_config, report)
+    report.warnings += implausible(net)
+    return net, report
+
+
+# -- checks --
+
+
+def _checked(net_dict: Any) -> tuple[int, int, dict[str, dict[str, Any]]]:
+    if not isinstance(net_dict, Mapping):
+        raise TypeError(f"net_dict must be a mapping, not {net_dict!r}")
+    layers = {}
+    for key, given in net_dict.items():
+        if key == "learning":
+            raise ValueError("net_dict must be without 'learning', which has no place here")
+        if key in {"n_cycles", "n_inputs"}:
+            continue
+        if not isinstance(key, str) or not re.fullmatch(r"layer_\d+", key):
+            raise ValueError(
+                f"Keys of net_dict must be 'n_cycles', 'n_inputs' or 'layer_0' and so on, "
+                f"not {key!r}"
+            )
+        if not isinstance(given, Mapping):
+            raise TypeError(f"{key} must be a mapping, not {given!r}")
+        layers[key] = _checked_layer(key, given)
+    if not layers:
+        raise ValueError("net_dict must have at least 'layer_0'")
+    wanted = [f"layer_{n}" for n in range(len(layers))]
+    if list(layers) != wanted:
+        raise ValueError(
+            f"Layers must be {', '.join(wanted)} in this order, not {', '.join(layers)}"
+        )
+    counts = []
+    for key, default in (("n_cycles", STEPS), ("n_inputs", INPUTS)):
+        value = net_dict.get(key, default)
+        counts.append(check_int(key, value, 1))
+    return counts[0], counts[1], layers
+
+
+def _used(key: str, given: Mapping[str, Any]) -> bool:
+    model = given.get("neuron_model", DEFAULTS["neuron_model"])
+    if key.endswith("alpha"):
+        return model in {"syn", "rsyn"}
+    if key.endswith("beta"):
+        return model not in {"if", "rif"}
+    return True
+
+
+def _checked_layer(label: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(given)
+    for key in given:
+        if key not in DEFAULTS:
+            raise ValueError(f"Keys of {label} must be {', '.join(DEFAULTS)}, not {key!r}")
+    for key, choices in (("neuron_model", MODELS), ("reset_mechanism", RESETS)):
+        if key in given and given[key] not in choices:
+            listed = ", ".join(repr(one) for one in choices)
+            raise ValueError(f"{label}: {key} must be one of {listed}, not {given[key]!r}")
+    for key, value in given.items():
+        what = f"{label}: {key}"
+        if key in {"alpha", "beta", "threshold"}:
+            if value is None and key != "threshold" and not _used(key, given):
+                del found[key]
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"{what} must be a number, not {value!r}")
+            if not abs(value) < MOST:  # nor of more digits than a float has
+                raise ValueError(f"{what} must be finite, not {shown(value)}")
+            if key != "threshold" and not 0 <= value <= 1:
+                raise ValueError(f"{what} must be in 0..1, not {value}")
+        elif key == "n_neurons":
+            found[key] = check_int(what, value, 1)
+        elif key == "bias" or key.startswith("learn_"):
+            if not isinstance(value, bool):
+                raise TypeError(f"{what} must be a bool, not {value!r}")
+    if given.get("reset_mechanism", "subtract") != "none" and found.get("threshold", 1) < 0:
+        raise ValueError(
+            f"{label}: threshold must be at least 0 to be reset, not {found['threshold']}"
+        )
+    return found
+
+
+class _Trained:
+    """What a trained network stores, by name."""
+
+    def __init__(self, given: Any):
+        if isinstance(given, str | Path):
+            given = read_state(given)
+        if not isinstance(given, Mapping):
+            raise TypeError(f"state_dict must be a mapping, not {given!r}")
+        self.values = {str(key): one for key, one in given.items()}
+        self.read: set[str] = set()
+
+    def take(self, key: str, *shape: int, optional: bool = False) -> np.ndarray | None:
+        """Return what is stored under a name, of a shape or, where it may be, one number."""
+        if key not in self.values:
+            if optional:
+                return None
+            raise ValueError(f"state_dict must have {key!r}, which it does not")
+        self.read.add(key)
+        value = self.values[key]
+        if isinstance(value, torch.Tensor):
+            value = value.detach().cpu().double().numpy()
+        found = real(f"state_dict {key!r}", value)
+        if optional and found.size == 1:
+            return found.reshape(())
+        if found.shape != shape:
+            raise ValueError(f"state_dict {key!r} must have the shape {shape}, not {found.shape}")
+        return found
+
+    def check_all_read(self) -> None:
+        """Refuse what nothing was made of."""
+        more = [key for key in self.values if key not in self.read]
+        if more:
+            raise ValueError(f"Keys of state_dict must be of net_dict's layers, not {more[0]!r}")
+
+
+# -- layers --
+
+
+def _layer(
+    label: str, made: dict[str, Any], before: str, size: int, trained: _Trained | None
+) -> tuple[Layer, list[Connection]]:
+    model, count, reset = made["neuron_model"], made["n_neurons"], made["reset_mechanism"]
+    number = int(label.removeprefix("layer_")) + 1
+    own, through = f"layers.{model}{number}", f"layers.fc{number}"
+    values = {"threshold": made["threshold"]}
+    if model in {"if", "rif"}:
+        # Spiker trains them as leaky neurons that keep nothing.
+        values["beta"] = 0.0
+    else:
+        values["beta"] = made["beta"]
+    if model in {"syn", "rsyn"}:
+        values["alpha"] = made["alpha"]
+    weights, bias, back = None, made["bias"], None
+    if trained is not None:
+        weights = trained.take(f"{through}.weight", count, size)
+        if made["bias"]:
+            bias = trained.take(f"{through}.bias", count)
+        for key in values:
+            stored = trained.take(f"{own}.{key}", count, optional=True)
+            values[key] = values[key] if stored is None else stored
+        graded = trained.take(f"{own}.graded_spikes_factor", optional=True)
+        if graded is not None and graded != 1:
+            raise ValueError(f"{label}: graded_spikes_factor must be 1, not {float(graded)}")
+        stored = trained.take(f"{own}.reset_mechanism_val", optional=True)
+        if stored is not None and RESETS[int(stored)] != reset:
+            raise ValueError(
+                f"{label}: reset_mechanism must be as trained, {RESETS[int(stored)]!r}, "
+                f"not {reset!r}"
+            )
+    for ends in ((before, size), *([(label, count)] if model.startswith("r") else [])):
+        if ends[1] * count > WEIGHTS:
+            raise ValueError(
+                f"{label}: n_neurons must make at most {WEIGHTS} weights from {ends[0]!r}, "
+                f"not {shown(ends[1] * count)}"
+            )
+    links = [Connection(before, label, weights)]
+    if model.startswith("r"):
+        if trained is not None:
+            back = trained.take(f"{own}.recurrent.weight", count, count)
+            more = trained.take(f"{own}.recurrent.bias", count, optional=True)
+            if more is not None:
+                bias = more if bias is False else bias + more
+        links.append(Connection(label, label, back, delay=1))
+    return Layer(label, count, _cell(model, made, reset, values, trained is not None), bias), links
+
+
+def _cell(model: str, made: dict, reset: str, values: dict, trained: bool) -> Cell:
+    learn = [
+        ours
+        for ours, key, its in (
+            ("threshold", "learn_threshold", "threshold"),
+            ("decay", "learn_beta", "beta"),
+            ("current_decay", "learn_alpha", "alpha"),
+        )
+        if made[key] and its in values and not (its == "beta" and model in {"if", "rif"})
+    ]
+    # Of these models, Leaky alone keeps the input of the step after a spike.
+    options = {
+        "reset": reset,
+        "late": reset != "none",
+        "late_input": "kept" if model in {"if", "lif"} and reset == "zero" else "lost",
+        "threshold": values["threshold"],
+        "learn": learn,
+    }
+    if model in {"if", "rif"} and not trained:
+        return Cell(If, **options)
+    decay = np.clip(values["beta"], 0, 1)
+    if "alpha" in values:
+        alpha = np.clip(values["alpha"], 0, 1)
+        return Cell(CurrentLif, decay=decay, current_decay=alpha, **options)
+    return Cell(Lif, decay=decay, **options)

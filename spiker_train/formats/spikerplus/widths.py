@@ -1,0 +1,104 @@
+"""Bit widths of Spiker."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.base.checks import check_int
+from spiker_train.network.cell import Cell
+from spiker_train.network.layers import Layer
+from spiker_train.network.network import SpikingNetwork
+from spiker_train.network.quantization import Quantization
+
+__all__ = ["fits", "real_values", "spiker_quantizations", "widths"]
+
+WIDTHS = ("weights_bw", "neurons_bw", "fp_dec")
+
+
+def spiker_quantizations(
+    net: SpikingNetwork, optim_config: Mapping[str, Any]
+) -> list[Quantization]:
+    """Return what bit widths of Spiker are here.
+
+    Weights have ``weights_bw`` bits, potentials ``neurons_bw``, and an integer of 1 is
+    ``2 ** -fp_dec`` in each layer whose threshold then fits; else its scale is left to be fitted.
+    Decays that are no shift are multiplied.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+    optim_config : mapping
+        ``weights_bw``, ``neurons_bw`` and ``fp_dec``: numbers, as its generator takes them, or
+        ranges with ``min`` and ``max``, as its optimiser does.
+
+    Returns
+    -------
+    list of Quantization
+        One for each combination, in Spiker's order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a key is unknown or missing, or a value out of range.
+    """
+    choices = widths(optim_config)
+    decays = [
+        real_values(one, name)
+        for one in net.layers
+        for name in ("decay", "current_decay")
+        if isinstance(one.cell, Cell) and name in one.cell.roles
+    ]
+    exact = all(
+        np.isin(one, [0.0, 1.0, *(1 - 2.0**-k for k in range(1, 9))]).all() for one in decays
+    )
+    return [
+        Quantization(
+            weights=weights,
+            potentials=neurons,
+            decay="shift" if exact else "multiplier",
+            scales={one.name: 2.0**-places for one in net.layers if fits(one, neurons, places)},
+        )
+        for places in choices["fp_dec"]
+        for weights in choices["weights_bw"]
+        for neurons in choices["neurons_bw"]
+    ]
+
+
+def widths(optim_config: Any) -> dict[str, list[int]]:
+    """Return the widths to choose from, by key."""
+    if not isinstance(optim_config, Mapping):
+        raise TypeError(f"optim_config must be a mapping, not {optim_config!r}")
+    for key in optim_config:
+        if key not in WIDTHS:
+            raise ValueError(f"Keys of optim_config must be {', '.join(WIDTHS)}, not {key!r}")
+    found = {}
+    for key, least, most in (("weights_bw", 2, 16), ("neurons_bw", 2, 32), ("fp_dec", 0, 31)):
+        if key not in optim_config:
+            raise ValueError(f"optim_config must have {key!r}, which it does not")
+        given = optim_config[key]
+        ends = (given, given)
+        if isinstance(given, Mapping):
+            if set(given) != {"min", "max"}:
+                raise ValueError(f"{key} must have 'min' and 'max', not {sorted(given)}")
+            ends = (given["min"], given["max"])
+        ends = tuple(check_int(key, end) for end in ends)
+        for end in ends:
+            if not least <= end <= most:
+                raise ValueError(f"{key} must be in {least}..{most}, not {end}")
+        if ends[0] > ends[1]:
+            raise ValueError(f"{key} must have a min of at most its max {ends[1]}, not {ends[0]}")
+        found[key] = list(range(ends[0], ends[1] + 1))
+    return found
+
+
+def real_values(layer: Layer, name: str) -> np.ndarray:
+    """Return real values of a layer's cell."""
+    if not isinstance(layer.cell, Cell):
+        raise TypeError(f"Cell of layer {layer.name!r} must be a Cell, not {layer.cell!r}")
+    return layer.cell.real(name)
+
+
+def fits(layer: Layer, neurons: int, places: int) -> bool:
+    """Tell whether a threshold with so many places is within so many bits."""
+    return float(np.abs(real_values(layer, "threshold")).max()) * 2**places < 2 ** (neurons - 1) - 1

@@ -1,0 +1,1 @@
+"""Linear maps, and several in a row folded into one."""

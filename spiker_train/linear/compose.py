@@ -1,0 +1,172 @@
+"""Linear maps, and several in a row folded into one matrix and one bias."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .convolution import AvgPool, Conv, MaxPool, SumPool
+from .elementwise import Affine, BatchNorm, Flatten, LinearMap, Reshape, Scale, Select, Shape, Shift
+from .sparse import PAIRS, Entries
+
+__all__ = [
+    "UNROLLED",
+    "Affine",
+    "AvgPool",
+    "BatchNorm",
+    "Conv",
+    "Flatten",
+    "Folded",
+    "LinearMap",
+    "MaxPool",
+    "Reshape",
+    "Scale",
+    "Select",
+    "Shift",
+    "SumPool",
+    "add",
+    "allowing",
+    "compose",
+]
+
+UNROLLED = 2**20
+"""Weights that convolutions and pooling may be unrolled into, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Several linear maps as one.
+
+    Members
+    -------
+    entries : Entries
+        The matrix, from flattened inputs to flattened outputs.
+    bias : array of float, shape (outputs,), or None
+    input_shape, output_shape : tuple of int
+    maps : tuple of str
+        What was folded, in order.
+    unrolled : tuple of str
+        Those of them that were convolutions or pooling.
+    """
+
+    entries: Entries
+    bias: np.ndarray | None
+    input_shape: Shape
+    output_shape: Shape
+    maps: tuple[str, ...]
+    unrolled: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """Arrangement of the weights: ``"one_to_one"``, ``"sparse"`` below half, or ``"dense"``."""
+        if self.entries.is_diagonal:
+            return "one_to_one"
+        return "sparse" if len(self.entries) * 2 <= prod(self.entries.shape) else "dense"
+
+    def matrix(self) -> np.ndarray:
+        """Return the matrix, of shape (outputs, inputs)."""
+        return self.entries.dense()
+
+    def arrangement(self) -> dict[str, Any]:
+        """Return keywords of :class:`~.layers.Connection`: ``weights``, ``kind``, ``mask``."""
+        if self.kind == "one_to_one":
+            values = np.zeros(self.entries.shape[0])
+            values[self.entries.rows] = self.entries.values
+            return {"weights": values, "kind": "one_to_one"}
+        if self.kind == "sparse":
+            return {"weights": self.matrix(), "kind": "sparse", "mask": self.entries.mask()}
+        return {"weights": self.matrix(), "kind": "dense"}
+
+    def __str__(self) -> str:
+        outputs, inputs = self.entries.shape
+        how = f", {' and '.join(self.unrolled)} unrolled" if self.unrolled else ""
+        return (
+            f"{', '.join(self.maps) or 'nothing'} folded into a {self.kind.replace('_', ' ')} "
+            f"projection of {inputs} to {outputs} with {len(self.entries)} weights{how}"
+        )
+
+
+def compose(
+    maps: Sequence[LinearMap], shape: Sequence[int], *, before: str = "the input",
+    limit: int = UNROLLED,
+) -> Folded:  # fmt: skip
+    """Fold linear maps, the first to act first, into one matrix and one bias.
+
+    Parameters
+    ----------
+    maps : sequence of LinearMap
+        None of them is the identity.
+    shape : sequence of int
+        What goes into the first.
+    before : str
+        What messages call that.
+    limit : int
+        Greatest number of weights that a convolution or pooling may be unrolled into.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not meet, with the names of both sides; if a map is not linear; or if what is
+        unrolled, or what it all becomes, would have too many weights.
+    """
+    first = shape = tuple(int(one) for one in shape)
+    shapes = []
+    for one in maps:
+        reached = one.reach(shape, before)
+        most = min(limit, PAIRS) if one.unrolls else PAIRS
+        if (needed := one.count(shape)) > most:
+            what = "unroll into" if one.unrolls else "have"
+            raise ValueError(
+                f"{one} must {what} at most {most} weights, not {needed} from {shape} to {reached}"
+                f"{allowing(needed) if one.unrolls else ''}"
+            )
+        shapes.append(shape)
+        shape, before = reached, str(one)
+    total = Entries.diagonal(np.ones(prod(first)))
+    bias = None
+    for one, given in zip(maps, shapes, strict=True):
+        entries, shift = one.unroll(given)
+        total = entries.after(total, str(one))
+        if bias is not None:
+            bias = entries.times(bias)
+        if shift is not None:
+            bias = shift if bias is None else bias + shift
+    names = tuple(str(one) for one in maps)
+    unrolled = tuple(str(one) for one in maps if one.unrolls)
+    return Folded(total, bias, first, shape, names, unrolled)
+
+
+def allowing(needed: int) -> str:
+    """Say how so many weights may be unrolled, if they may at all."""
+    return f": unrolled={needed} allows as many" if needed <= PAIRS else ""
+
+
+def add(parts: Sequence[Folded]) -> Folded:
+    """Return the sum of maps between the same two shapes.
+
+    Raises
+    ------
+    ValueError
+        If their shapes differ.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    for one in parts[1:]:
+        if one.entries.shape != first.entries.shape:
+            raise ValueError(
+                f"Maps that are added must have the shape {first.entries.shape}, "
+                f"not {one.entries.shape}"
+            )
+    entries = [(one.entries.rows, one.entries.columns, one.entries.values) for one in parts]
+    biases = [one.bias for one in parts if one.bias is not None]
+    return Folded(
+        Entries.of(entries, *first.entries.shape),
+        sum(biases[1:], biases[0]) if biases else None,
+        first.input_shape,
+        first.output_shape,
+        tuple(name for one in parts for name in one.maps),
+        tuple(name for one in parts for name in one.unrolled),
+    )

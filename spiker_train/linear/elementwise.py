@@ -1,0 +1,290 @@
+"""Linear maps that act on each value or on one axis.
+
+Shapes are those of one sample, channels first; a matrix takes them flattened, the last axis
+fastest.
+"""
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.base.checks import frozen_integers
+
+from .sparse import Entries, real
+
+__all__ = [
+    "Affine",
+    "BatchNorm",
+    "Flatten",
+    "LinearMap",
+    "Reshape",
+    "Scale",
+    "Select",
+    "Shape",
+    "Shift",
+]
+
+Shape = tuple[int, ...]
+
+
+@dataclass(kw_only=True, eq=False)
+class LinearMap:
+    """What turns values of one shape into values of another: ``W @ x + b``.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it; its class where none is given.
+    """
+
+    name: str = field(default="")
+    unrolls = False
+
+    def __str__(self) -> str:
+        kind = type(self).__name__
+        return f"{kind} {self.name!r}" if self.name else kind
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        """Return the shape that comes out where ``shape`` goes in.
+
+        Raises
+        ------
+        ValueError
+            If this shape cannot go in, with the name of what is ``before``.
+        """
+        raise NotImplementedError
+
+    def count(self, shape: Shape) -> int:
+        """Return at least as many weights as :meth:`unroll` makes."""
+        return prod(shape) * prod(self.reach(shape, "before"))
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        """Return the matrix for inputs of a shape, and the bias by output if there is one."""
+        raise NotImplementedError
+
+    def refuse(self, wanted: str, shape: Shape, before: str) -> ValueError:
+        """Return the error for shapes that do not meet."""
+        return ValueError(f"Input of {self} must have {wanted}, not the shape {shape} of {before}")
+
+
+@dataclass(eq=False)
+class Affine(LinearMap):
+    """A matrix on the last axis, and a bias.
+
+    Parameters
+    ----------
+    weight : array of float, shape (outputs, inputs)
+    bias : array of float, shape (outputs,), optional
+    """
+
+    weight: Any
+    bias: Any = None
+
+    def __post_init__(self) -> None:
+        self.weight = real(f"Weights of {self}", self.weight, 2)
+        if self.bias is not None:
+            self.bias = real(f"Bias of {self}", self.bias, (len(self.weight),))
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        outputs, inputs = self.weight.shape
+        if not shape or shape[-1] != inputs:
+            raise self.refuse(f"{inputs} values on its last axis", shape, before)
+        return (*shape[:-1], outputs)
+
+    def count(self, shape: Shape) -> int:
+        return prod(shape[:-1]) * self.weight.size
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        blocks = prod(shape[:-1])
+        one = Entries.full(self.weight)
+        return one.repeated(blocks), None if self.bias is None else np.tile(self.bias, blocks)
+
+
+@dataclass(eq=False)
+class Scale(LinearMap):
+    """A factor for all, or one each.
+
+    Parameters
+    ----------
+    factor : float or array of float
+        Of a shape that broadcasts to the input's.
+    """
+
+    factor: Any
+
+    def __post_init__(self) -> None:
+        self.factor = real(f"Factors of {self}", self.factor)
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        return _spread(self, self.factor, shape, before)
+
+    def count(self, shape: Shape) -> int:
+        return prod(shape)
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        return Entries.diagonal(np.broadcast_to(self.factor, shape).reshape(-1)), None
+
+
+@dataclass(eq=False)
+class Shift(LinearMap):
+    """A value that is added to all, or one each.
+
+    Parameters
+    ----------
+    value : float or array of float
+        Of a shape that broadcasts to the input's.
+    """
+
+    value: Any
+
+    def __post_init__(self) -> None:
+        self.value = real(f"Values of {self}", self.value)
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        return _spread(self, self.value, shape, before)
+
+    def count(self, shape: Shape) -> int:
+        return prod(shape)
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        shift = np.broadcast_to(self.value, shape).reshape(-1).copy()
+        return Entries.diagonal(np.ones(prod(shape))), shift
+
+
+@dataclass(eq=False)
+class Flatten(LinearMap):
+    """Several axes as one, the last fastest.
+
+    Parameters
+    ----------
+    start, end : int
+        First and last axis of the sample's shape, without the batch.
+    """
+
+    start: int = 0
+    end: int = -1
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        ranks = len(shape)
+        start, end = (one + ranks if one < 0 else one for one in (self.start, self.end))
+        if not 0 <= start <= end < ranks:
+            raise self.refuse(f"axes {self.start} to {self.end}", shape, before)
+        return (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])
+
+    def count(self, shape: Shape) -> int:
+        return prod(shape)
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        return Entries.diagonal(np.ones(prod(shape))), None
+
+
+@dataclass(eq=False)
+class Select(LinearMap):
+    """Values picked by their places: a slice, a permutation, or a part of something wider.
+
+    Parameters
+    ----------
+    places : array of int
+        For each value that comes out, which of the flattened input it is; -1 for none, which is 0.
+        Its shape is that of the output.
+    """
+
+    places: Any
+
+    def __post_init__(self) -> None:
+        self.places = frozen_integers(f"Places of {self}", self.places)
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        if self.places.size and not -1 <= int(self.places.min()) <= int(self.places.max()) < prod(
+            shape
+        ):
+            raise self.refuse(f"at least {int(self.places.max()) + 1} values", shape, before)
+        return self.places.shape
+
+    def count(self, shape: Shape) -> int:
+        return self.places.size
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        places = self.places.reshape(-1)
+        rows = np.flatnonzero(places >= 0)
+        size = len(places), prod(shape)
+        return Entries(rows, places[rows], np.ones(len(rows)), size), None
+
+
+@dataclass(eq=False)
+class Reshape(LinearMap):
+    """The same values in another shape.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    """
+
+    shape: Shape
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        if prod(shape) != prod(self.shape):
+            raise self.refuse(f"{prod(self.shape)} values", shape, before)
+        return self.shape
+
+    def count(self, shape: Shape) -> int:
+        return prod(shape)
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        return Entries.diagonal(np.ones(prod(shape))), None
+
+
+@dataclass(eq=False)
+class BatchNorm(LinearMap):
+    """Normalisation by channel, with the statistics of training: a scale and a shift.
+
+    ``(x - mean) / sqrt(variance + epsilon) * weight + bias`` (Ioffe and Szegedy, ICML 2015).
+
+    Parameters
+    ----------
+    mean, variance : array of float, shape (channels,)
+    weight, bias : array of float, shape (channels,), optional
+    epsilon : float
+    """
+
+    mean: Any
+    variance: Any
+    weight: Any = None
+    bias: Any = None
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        self.mean = real(f"Mean of {self}", self.mean, 1)
+        size = self.mean.shape
+        self.variance = real(f"Variance of {self}", self.variance, size)
+        self.weight = real(f"Weights of {self}", 1.0 if self.weight is None else self.weight, size)
+        self.bias = real(f"Bias of {self}", 0.0 if self.bias is None else self.bias, size)
+        if (self.variance + self.epsilon <= 0).any():
+            least = float((self.variance + self.epsilon).min())
+            raise ValueError(f"Variance of {self} must be above 0 with its epsilon, not {least}")
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        if not shape or shape[0] != len(self.mean):
+            raise self.refuse(f"{len(self.mean)} channels", shape, before)
+        return shape
+
+    def count(self, shape: Shape) -> int:
+        return prod(shape)
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        factor = self.weight / np.sqrt(self.variance + self.epsilon)
+        each = prod(shape[1:])
+        shift = self.bias - self.mean * factor
+        return Entries.diagonal(np.repeat(factor, each)), np.repeat(shift, each)
+
+
+def _spread(one: LinearMap, values: np.ndarray, shape: Shape, before: str) -> Shape:
+    try:
+        found = np.broadcast_shapes(values.shape, shape)
+    except ValueError:
+        found = ()
+    if found != shape:
+        raise one.refuse(f"a shape that {values.shape} goes with", shape, before)
+    return shape

@@ -1,0 +1,153 @@
+"""Sparse matrices of real numbers: as many as folding linear maps needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.base.checks import number_array
+
+__all__ = ["PAIRS", "Entries", "real"]
+
+PRODUCTS = 2**24
+PAIRS = 2**26
+
+
+def real(what: str, value: Any, shape: int | tuple[int, ...] | None = None) -> np.ndarray:
+    """Return finite numbers as a float64 array.
+
+    Parameters
+    ----------
+    what : str
+        What messages call them.
+    value : array of float
+    shape : int or tuple of int, optional
+        Number of axes, or the shape; to this, one number is spread.
+
+    Raises
+    ------
+    TypeError
+        If they are no numbers.
+    ValueError
+        If one is not finite, or the shape is another.
+    """
+    found = np.array(number_array(what, value, np.float64))
+    if not np.isfinite(found).all():
+        raise ValueError(f"{what} must be finite, not {found[~np.isfinite(found)][0]}")
+    if isinstance(shape, int):
+        if found.ndim != shape:
+            axes = "1 axis" if shape == 1 else f"{shape} axes"
+            raise ValueError(f"{what} must have {axes}, not the shape {found.shape}")
+    elif shape is not None:
+        if found.ndim == 0:
+            found = np.full(shape, found)
+        if found.shape != shape:
+            raise ValueError(f"{what} must have the shape {shape}, not {found.shape}")
+    return found
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A matrix as rows, columns and values of what may differ from zero, in order of rows.
+
+    Members
+    -------
+    rows, columns : array of int
+    values : array of float
+    shape : (int, int)
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+    shape: tuple[int, int]
+
+    @classmethod
+    def full(cls, matrix: np.ndarray) -> "Entries":
+        """Return all of a dense matrix, zeros included."""
+        rows, columns = np.indices(matrix.shape).reshape(2, -1)
+        return cls(rows, columns, matrix.reshape(-1).copy(), matrix.shape)
+
+    @classmethod
+    def diagonal(cls, values: np.ndarray) -> "Entries":
+        """Return a square matrix with these values on its diagonal."""
+        at = np.arange(len(values))
+        return cls(at, at, np.array(values, dtype=float), (len(values), len(values)))
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple], rows: int, columns: int) -> "Entries":
+        """Return the sum of rows, columns and values that come in parts."""
+        row, column, value = (np.concatenate(one) for one in zip(*parts, strict=True))
+        places, inverse = np.unique(row.astype(np.int64) * columns + column, return_inverse=True)
+        values = np.bincount(inverse.reshape(-1), weights=value, minlength=len(places))
+        return cls(places // columns, places % columns, values, (rows, columns))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether it is square, with all on its diagonal."""
+        return self.shape[0] == self.shape[1] and bool((self.rows == self.columns).all())
+
+    def repeated(self, blocks: int) -> "Entries":
+        """Return this so many times along the diagonal."""
+        if blocks == 1:
+            return self
+        at = np.arange(blocks)[:, None]
+        rows, columns = self.shape
+        return Entries(
+            (at * rows + self.rows).reshape(-1),
+            (at * columns + self.columns).reshape(-1),
+            np.tile(self.values, blocks),
+            (rows * blocks, columns * blocks),
+        )
+
+    def dense(self) -> np.ndarray:
+        """Return the matrix as an array."""
+        found = np.zeros(self.shape)
+        found[self.rows, self.columns] = self.values
+        return found
+
+    def mask(self) -> np.ndarray:
+        """Return where there are entries."""
+        found = np.zeros(self.shape, dtype=bool)
+        found[self.rows, self.columns] = True
+        return found
+
+    def times(self, vector: np.ndarray) -> np.ndarray:
+        """Return the product with a vector."""
+        products = self.values * vector[self.columns]
+        return np.bincount(self.rows, weights=products, minlength=self.shape[0])
+
+    def after(self, first: "Entries", what: str) -> "Entries":
+        """Return the product ``self @ first``.
+
+        Raises
+        ------
+        ValueError
+            If it is too large to compute here, with the name of ``what`` multiplies.
+        """
+        if first.is_diagonal and len(first) == first.shape[0]:
+            values = self.values * first.values[self.columns]
+            return Entries(self.rows, self.columns, values, self.shape)
+        if self.is_diagonal and len(self) == self.shape[0]:
+            values = self.values[first.rows] * first.values
+            return Entries(first.rows, first.columns, values, first.shape)
+        starts = np.searchsorted(first.rows, np.arange(first.shape[0] + 1))
+        lengths = np.diff(starts)[self.columns]
+        products = int(lengths.sum())
+        shape = self.shape[0], first.shape[1]
+        if products <= PRODUCTS:
+            rows = np.repeat(self.rows, lengths)
+            within = np.arange(products) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            at = np.repeat(starts[self.columns], lengths) + within
+            values = np.repeat(self.values, lengths) * first.values[at]
+            return Entries.of([(rows, first.columns[at], values)], *shape)
+        sizes = [a * b for a, b in (self.shape, first.shape, shape)]
+        if max(sizes) > PAIRS:
+            raise ValueError(
+                f"{what} must fold into matrices of at most {PAIRS} pairs, not {max(sizes)}"
+            )
+        return Entries.full(self.dense() @ first.dense())

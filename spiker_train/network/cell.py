@@ -1,0 +1,298 @@
+"""A neuron model with real parameters: what a layer of a network of real numbers computes."""
+
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, fields
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from spiker_hdl.base.checks import number_array, shown
+from spiker_hdl.model import Decay, Neuron
+from spiker_hdl.model.neurons.base import check_declared
+
+from .arithmetic import RealDecay, Surrogate, through
+
+__all__ = ["Cell", "IntegerCell"]
+
+
+def _is_width(one: Field) -> bool:
+    return one.name == "width" or one.name.endswith("_width")
+
+
+def _role(one: Field) -> str:
+    if one.type is Decay or one.type in {"Decay", "arithmetic.Decay", "model.Decay"}:
+        return "decay"
+    if one.metadata.get("scales") and "role" not in one.metadata:
+        return "scaled setting"
+    return one.metadata.get("role", "setting")
+
+
+class Cell(nn.Module):
+    """A neuron model with its settings and with real parameters.
+
+    What the model declares to scale with the potential is given in real units; a decay is given by
+    its factor, what remains of a value after a step. Widths are left to quantisation.
+
+    Parameters
+    ----------
+    kind : type
+        A subclass of :class:`~spiker_hdl.model.Neuron`.
+    learn : sequence of str
+        Parameters and decays to be learned.
+    surrogate : callable, optional
+        Step at zero that has a gradient, on the distance from the threshold in real units:
+        :class:`~.surrogate.FastSigmoid` where none is given; those of ``snntorch.surrogate`` serve.
+    unit : float, optional
+        A typical potential, for which weights are initialised: the greatest threshold, else 1.
+    **values
+        The fields of ``kind``: numbers, or arrays with one per neuron; decays as factors in 0..1 or
+        as a :class:`~spiker_hdl.model.Decay` that is kept as it is.
+
+    Raises
+    ------
+    TypeError
+        If ``kind`` is no neuron model, or a value has a wrong type.
+    ValueError
+        If a field is unknown or missing, or a value is no finite number or out of range.
+    """
+
+    def __init__(
+        self,
+        kind: type[Neuron],
+        *,
+        learn: Sequence[str] = (),
+        surrogate: Surrogate | None = None,
+        unit: float | None = None,
+        **values: Any,
+    ):
+        super().__init__()
+        if not (isinstance(kind, type) and issubclass(kind, Neuron)):
+            raise TypeError(f"Cell must be of a Neuron class, not {kind!r}")
+        check_declared(kind)
+        self.kind = kind
+        self.surrogate = surrogate
+        self.roles = {one.name: _role(one) for one in fields(kind) if one.init}
+        self.widths = tuple(one.name for one in fields(kind) if _is_width(one))
+        self.settings: dict[str, Any] = {}
+        self.exact: dict[str, Decay] = {}
+        for name in values:
+            if name not in self.roles:
+                known = ", ".join(self.roles)
+                raise ValueError(f"Fields of {kind.__name__} must be of {known}, not {name!r}")
+        self.learned = self._check_learned(learn)
+        for one in fields(kind):
+            if one.name in values:
+                self._take(one, values[one.name])
+            elif one.name in self.widths and one.default is MISSING:
+                continue
+            elif one.default is MISSING and one.default_factory is MISSING:
+                raise ValueError(f"Cell of {kind.__name__} must have a value for {one.name!r}")
+            elif one.init:
+                default = one.default if one.default is not MISSING else one.default_factory()  # type: ignore[misc]
+                self._take(one, default)
+        for name in self.learned:
+            value = getattr(self, f"real_{name}")
+            delattr(self, f"real_{name}")
+            setattr(self, f"real_{name}", nn.Parameter(value.float()))
+        self.unit = self._unit() if unit is None else float(unit)
+
+    def _check_learned(self, learn: Sequence[str]) -> tuple[str, ...]:
+        can = [name for name, role in self.roles.items() if role in {"parameter", "decay"}]
+        for name in learn:
+            if name not in can:
+                raise ValueError(
+                    f"What {self.kind.__name__} learns must be of {', '.join(can)}, not {name!r}"
+                )
+        return tuple(learn)
+
+    def _take(self, one: Field, value: Any) -> None:
+        name, role = one.name, self.roles[one.name]
+        what = f"{self.kind.__name__} {name.replace('_', ' ')}"
+        if role == "setting" or (role == "scaled setting" and value is None):
+            self.settings[name] = value
+            return
+        if role == "decay" and isinstance(value, Decay):
+            if name not in self.learned:
+                self.exact[name] = value
+            value = value.factor
+        real = _number(what, value)
+        if role == "decay" and not bool(((real >= 0) & (real <= 1)).all()):
+            raise ValueError(f"{what} factor must be in 0..1, not {shown(value)}")
+        if role == "scaled setting" and real.ndim:
+            raise ValueError(f"{what} must be one number, not {shown(value)}")
+        self.register_buffer(f"real_{name}", real)
+
+    def _unit(self) -> float:
+        threshold = getattr(self, "real_threshold", None)
+        most = 0.0 if threshold is None else float(threshold.detach().max())
+        return most if most > 0 else 1.0
+
+    @property
+    def spiking(self) -> bool:
+        """Whether neurons fire."""
+        return self.kind.spiking
+
+    @property
+    def potential(self) -> str:
+        """State that a readout of potentials compares."""
+        return self.kind.potential
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states."""
+        return tuple(name for name, role in self.roles.items() if role == "state")
+
+    @property
+    def sizes(self) -> set[int]:
+        """Numbers of neurons that the values given one per neuron are for."""
+        given = [*self.parameters(), *self.buffers()]
+        return {len(value) for value in given if value.ndim}
+
+    def real(self, name: str) -> np.ndarray:
+        """Return the real value of a field that has one, decays as factors."""
+        value = getattr(self, f"real_{name}").detach().cpu().double().numpy()
+        return value.clip(0, 1) if self.roles[name] == "decay" else value
+
+    def neuron(self, scale: float, width: int, form: dict[str, Any]) -> Neuron:
+        """Return the integer neuron that this is at a scale.
+
+        Parameters
+        ----------
+        scale : float
+            What a potential of 1 is in real units.
+        width : int
+            Bits of what is not given a width.
+        form : dict
+            Keywords of :meth:`Decay.fit <spiker_hdl.model.Decay.fit>`.
+        """
+        values = dict(self.settings)
+        for name in self.widths:
+            values.setdefault(name, width)
+        declared = {one.name: one for one in fields(self.kind)}
+        for name, role in self.roles.items():
+            if name in self.exact:
+                values[name] = self.exact[name]
+            elif role == "decay":
+                real = self.real(name)
+                values[name] = Decay.fit(float(real) if real.ndim == 0 else real, **form)
+            elif f"real_{name}" in self._buffers or f"real_{name}" in self._parameters:
+                unit = scale if declared[name].metadata["scales"] else 1.0
+                values[name] = _integers(self.real(name) / unit)
+        return self.kind(**values)
+
+    def integers(self, neuron: Neuron, scale: float, like: torch.Tensor) -> SimpleNamespace:
+        """Return the parameters of ``neuron`` as tensors, those learned with gradients."""
+        operands = {}
+        for name, one in neuron.parameters.items():
+            value = torch.as_tensor(one.value, dtype=like.dtype, device=like.device)
+            if name in self.learned:
+                real = getattr(self, f"real_{name}").to(like.dtype)
+                if self.roles[name] == "decay":
+                    real = (1 - real) * 2 ** getattr(neuron, name).bits
+                elif one.scales:
+                    real = real / scale
+                value = through(*torch.broadcast_tensors(real, value))
+            operands[name] = value
+        return neuron.bind(operands)
+
+    def reals(self, like: torch.Tensor) -> tuple[Neuron, SimpleNamespace, dict[str, torch.Tensor]]:
+        """Return a neuron that steps on real numbers, its parameters and its rest."""
+        neuron = object.__new__(self.kind)
+        values, bound, rest = dict.fromkeys(self.widths, 32) | self.settings, {}, {}
+        for name, role in self.roles.items():
+            if name in values:
+                continue
+            value = getattr(self, f"real_{name}").to(like.dtype).to(like.device)
+            if role == "decay":
+                values[name] = bound[name] = RealDecay(value.clamp(0, 1))
+            elif role == "parameter":
+                values[name] = bound[name] = value
+            elif role == "state":
+                values[name] = rest[name] = value
+            else:
+                values[name] = value
+        for name, value in values.items():
+            object.__setattr__(neuron, name, value)
+        return neuron, SimpleNamespace(**bound), rest
+
+    def extra_repr(self) -> str:
+        return self.kind.__name__
+
+
+class IntegerCell(nn.Module):
+    """A neuron that is given in integers, and so computes the same in every run.
+
+    For a model that has no meaning in real numbers. Its input current is divided by ``scale`` and
+    rounded.
+
+    Parameters
+    ----------
+    neuron : Neuron
+    scale : float
+        What 1 is in the real units of the weights.
+    surrogate : callable, optional
+    unit : float, optional
+        As for :class:`Cell`; the threshold, else a quarter of the potential's range.
+    """
+
+    learned = ()
+
+    def __init__(
+        self,
+        neuron: Neuron,
+        *,
+        scale: float,
+        surrogate: Surrogate | None = None,
+        unit: float | None = None,
+    ):
+        super().__init__()
+        if not isinstance(neuron, Neuron):
+            raise TypeError(f"IntegerCell must have a Neuron, not {neuron!r}")
+        if not (isinstance(scale, int | float) and 0 < scale < float("inf")):
+            raise ValueError(f"IntegerCell scale must be a positive number, not {scale!r}")
+        self.fixed = neuron
+        self.scale = float(scale)
+        self.surrogate = surrogate
+        self.kind = type(neuron)
+        self.spiking = neuron.spiking
+        self.potential = neuron.potential
+        self.states = tuple(neuron.states)
+        self.sizes = neuron.sizes
+        self.unit = self._unit() if unit is None else float(unit)
+
+    def _unit(self) -> float:
+        most = np.max(getattr(self.fixed, "threshold", 0))
+        if most <= 0 and self.potential in self.fixed.states:
+            most = (self.fixed.states[self.potential].high + 1) / 4
+        return max(float(most), 1.0) * self.scale
+
+    def neuron(self, scale: float, width: int, form: dict[str, Any]) -> Neuron:
+        """Return the neuron, which has a scale of its own."""
+        return self.fixed
+
+    def integers(self, neuron: Neuron, scale: float, like: torch.Tensor) -> SimpleNamespace:
+        """Return the neuron's parameters as tensors."""
+        return neuron.bind({
+            name: torch.as_tensor(one.value, dtype=like.dtype, device=like.device)
+            for name, one in neuron.parameters.items()
+        })
+
+    def extra_repr(self) -> str:
+        return repr(self.fixed)
+
+
+def _number(what: str, value: Any) -> torch.Tensor:
+    real = torch.from_numpy(np.array(number_array(what, value, np.float64)))
+    if real.ndim > 1 or not real.numel():
+        raise ValueError(f"{what} must be one number or one per neuron, not {tuple(real.shape)}")
+    if not bool(torch.isfinite(real).all()):
+        raise ValueError(f"{what} must be finite, not {shown(value)}")
+    return real
+
+
+def _integers(values: np.ndarray) -> int | tuple[int, ...]:
+    found = np.rint(values)
+    return int(found) if found.ndim == 0 else tuple(int(one) for one in found)

@@ -1,0 +1,207 @@
+"""Layers and connections: the parts of a network of real numbers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from spiker_hdl.base.checks import number_array, shown
+from spiker_hdl.model import Dense, Input, Neuron, OneToOne, Projection, Sparse, Synapses
+
+from .cell import Cell, IntegerCell
+from .rounding import rounded
+
+__all__ = ["Connection", "Layer", "check_finite"]
+
+
+class Layer(nn.Module):
+    """Neurons of one model, with real parameters.
+
+    Parameters
+    ----------
+    name : str
+    shape : int or tuple of int
+        Number of neurons, or their arrangement.
+    cell : Cell, IntegerCell or Neuron
+        What every neuron computes; a :class:`~spiker_hdl.model.Neuron` at a scale of 1.
+    bias : bool, float or array of float
+        Current that flows in every step: True to learn one per neuron from zero, or values to start
+        from; False for none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: int | tuple[int, ...],
+        cell: Cell | IntegerCell | Neuron,
+        bias: Any = False,
+    ):
+        super().__init__()
+        if isinstance(cell, Neuron):
+            cell = IntegerCell(cell, scale=1.0)
+        if not isinstance(cell, Cell | IntegerCell):
+            raise TypeError(f"Cell of layer {name!r} must be a Cell or a Neuron, not {shown(cell)}")
+        plan = Input(name, shape)  # checks both
+        self.name, self.shape, self.size = plan.name, plan.shape, plan.size
+        self.cell = cell
+        for count in cell.sizes - {self.size}:
+            raise ValueError(
+                f"Parameters per neuron of layer {name!r} must be {self.size}, not {count}"
+            )
+        self.bias: nn.Parameter | None = None
+        if bias is not False and bias is not None:
+            values = torch.zeros(self.size) if bias is True else _real(f"Bias of {name!r}", bias)
+            if values.ndim == 0:
+                values = values.expand(self.size)
+            if values.shape != (self.size,):
+                raise ValueError(
+                    f"Bias of layer {name!r} must have the shape ({self.size},), "
+                    f"not {tuple(values.shape)}"
+                )
+            self.bias = nn.Parameter(values.clone())
+
+    def extra_repr(self) -> str:
+        return f"{self.name!r}, {self.shape}"
+
+
+class Connection(nn.Module):
+    """Real weights from a source to a layer.
+
+    Parameters
+    ----------
+    source, target : str
+        Names of an input or layer, and of a layer.
+    weights : array of float, optional
+        Shape (target size, source size), or (size,) one to one; drawn at random where not given.
+    delay : int
+        Time steps by which events arrive later.
+    kind : {"dense", "one_to_one", "sparse"}
+        How weights are arranged; ``"sparse"`` has a ``mask``.
+    mask : array of bool, shape (target size, source size), optional
+        Which weights there are; the non-zeros of ``weights`` where not given.
+    name : str
+        Label, made from source, target and delay where none is given.
+    grid : float, optional
+        What 1 of the weights' integers is in real units, where they are integers times that:
+        quantisation keeps these integers if their bits suffice.
+    """
+
+    mask: torch.Tensor | None
+
+    def __init__(
+        self,
+        source: str,
+        target: str,
+        weights: Any = None,
+        *,
+        delay: int = 0,
+        kind: str = "dense",
+        mask: Any = None,
+        name: str = "",
+        grid: float | None = None,
+    ):
+        super().__init__()
+        plan = Projection(source, target, np.zeros((1, 1), dtype=np.int64), delay, name=name)
+        self.name = plan.name
+        self.source, self.target, self.delay = plan.source, plan.target, plan.delay
+        self.kind = kind
+        if kind not in {"dense", "one_to_one", "sparse"}:
+            raise ValueError(
+                f"Connection kind must be one of 'dense', 'one_to_one', 'sparse', not {shown(kind)}"
+            )
+        if weights is not None:
+            weights = _real(f"Weights of {self.name!r}", weights)
+        if kind == "sparse":
+            if mask is None and weights is None:
+                raise ValueError(f"Connection {self.name!r}: sparse must have a mask or weights")
+            if mask is None:
+                given = weights != 0
+            else:
+                given = torch.from_numpy(number_array(f"Mask of {self.name!r}", mask) != 0)
+            self.register_buffer("mask", given)
+        elif mask is not None:
+            raise ValueError(
+                f"Connection {self.name!r}: a mask must be of a sparse one, not {kind}"
+            )
+        else:
+            self.mask = None
+        if grid is not None and not (isinstance(grid, int | float) and 0 < grid < float("inf")):
+            raise ValueError(
+                f"Grid of connection {self.name!r} must be a positive number, not {grid!r}"
+            )
+        self.grid = grid
+        self.given = weights
+        self.weights: nn.Parameter = nn.Parameter(torch.zeros(0))
+
+    def build(self, source_size: int, layer: Layer, generator: torch.Generator) -> None:
+        """Take the weights that were given, or draw them."""
+        shape = (layer.size,) if self.kind == "one_to_one" else (layer.size, source_size)
+        if self.kind == "one_to_one" and source_size != layer.size:
+            raise ValueError(
+                f"Connection {self.name!r}: sizes must be equal one to one, "
+                f"not {source_size} and {layer.size}"
+            )
+        for what, given in (("weights", self.given), ("mask", self.mask)):
+            if given is not None and given.shape != shape:
+                raise ValueError(
+                    f"Connection {self.name!r}: {what} must have the shape {shape}, "
+                    f"not {tuple(given.shape)}"
+                )
+        values = self.given
+        if values is None:
+            inputs = 1 if self.kind == "one_to_one" else source_size
+            if self.mask is not None:
+                inputs = max(1, int(self.mask.sum(1).max()))
+            reach = 2 * layer.cell.unit / inputs**0.5  # inputs are mostly silent
+            values = (torch.rand(shape, generator=generator) * 2 - 1) * reach
+        self.given = None
+        self.weights = nn.Parameter(values.clone())
+
+    def masked(self) -> torch.Tensor:
+        """Return the weights, zero where the mask has none."""
+        return self.weights if self.mask is None else self.weights * self.mask
+
+    def stored(self) -> torch.Tensor:
+        """Return the weights that there are, detached: of a sparse one those of the mask alone."""
+        weights = self.weights.detach()
+        return weights if self.mask is None else weights[self.mask]
+
+    def synapses(self, scale: float, low: int, high: int) -> Synapses:
+        """Return the integer weights at a scale."""
+        values = rounded(self.stored(), scale, low, high).cpu().numpy().astype(np.int64)
+        if self.kind == "one_to_one":
+            return OneToOne(values)
+        if self.mask is None:
+            return Dense(values)
+        mask = self.mask.cpu().numpy()
+        targets, sources = np.nonzero(mask)
+        kept = values != 0
+        target_size, source_size = mask.shape
+        return Sparse(sources[kept], targets[kept], values[kept], source_size, target_size)
+
+    def extra_repr(self) -> str:
+        return f"{self.name!r}, {self.kind} {tuple(self.weights.shape)}"
+
+
+def check_finite(layers: Iterable[Layer], connections: Iterable[Connection]) -> None:
+    """Raise :exc:`ValueError` where training has left what is no number, with its name."""
+    held = [(f"Weights of {one.name!r}", one.weights) for one in connections]
+    for one in layers:
+        held += [(f"Layer {one.name!r}: {what}", value) for what, value in one.named_parameters()]
+    for what, value in held:
+        _check_finite(what.replace("cell.real_", ""), value.detach())
+
+
+def _real(what: str, value: Any) -> torch.Tensor:
+    # A copy, which is the network's own.
+    real = torch.from_numpy(np.array(number_array(what, value, np.float64))).float()
+    _check_finite(what, real)
+    return real
+
+
+def _check_finite(what: str, real: torch.Tensor) -> None:
+    bad = real[~torch.isfinite(real)]
+    if bad.numel():
+        raise ValueError(f"{what} must be finite, not {float(bad[0])}")

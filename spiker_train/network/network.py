@@ -1,0 +1,350 @@
+"""A spiking network of real numbers: a graph as a PyTorch module, that also runs in integers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from spiker_hdl.base.checks import check_int, number_array, plain, shown
+from spiker_hdl.model import (
+    Accumulator,
+    Answer,
+    Decay,
+    Input,
+    Integrator,
+    Lif,
+    Network,
+    Neuron,
+    OneToOne,
+    Population,
+    Projection,
+    Readout,
+    Result,
+    Sparse,
+    Synapses,
+    stimulus,
+)
+
+from .cell import Cell
+from .layers import Connection, Layer
+from .quantization import Quantization
+from .run import Outcome, groups, run_network
+
+__all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork", "chain_sizes", "check_network"]
+
+
+class SpikingNetwork(nn.Module):
+    """A spiking network of real numbers: a graph that trains, and that quantisation reads.
+
+    Called with spikes, it runs on real numbers; with ``integers``, in exactly the arithmetic of the
+    hardware, with gradients for its real weights all the same.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+    layers : sequence of Layer
+    connections : sequence of Connection
+    readouts : sequence of Readout
+    seed : int
+        Of the weights that are drawn.
+    name : str
+
+    Raises
+    ------
+    TypeError
+        If a part is of another type.
+    ValueError
+        If the graph is none that a :class:`~spiker_hdl.model.Network` can be.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        layers: Sequence[Layer],
+        connections: Sequence[Connection],
+        readouts: Sequence[Readout],
+        *,
+        seed: int = 0,
+        name: str = "network",
+    ):
+        super().__init__()
+        self.name = name
+        self.inputs = tuple(inputs)
+        self.layers = tuple(layers)
+        self.connections = tuple(connections)
+        self.parts = nn.ModuleList([*self.layers, *self.connections])
+        self.readouts = tuple(readouts)
+        self.layer: dict[str, Layer] = {one.name: one for one in layers}
+        sizes = {one.name: one.size for one in (*self.inputs, *layers)}
+        generator = torch.Generator().manual_seed(seed)
+        for one in connections:
+            if one.source in sizes and one.target in self.layer:
+                one.build(sizes[one.source], self.layer[one.target], generator)
+        for one, kind in (*((x, Layer) for x in layers), *((x, Connection) for x in connections)):
+            if not isinstance(one, kind):
+                raise TypeError(f"Each part must be a {kind.__name__}, not {one!r}")
+        self.known: tuple[Any, dict] = (None, {})
+        self.graph = self._skeleton()
+        self.groups = groups(self.graph)
+        for one in self.readouts:
+            cell = self.layer[one.population].cell
+            if one.kind not in {"count", "first"} and cell.potential not in cell.states:
+                raise ValueError(
+                    f"Readout {one.name!r}: {one.kind!r} must read neurons with a state "
+                    f"{cell.potential!r}, not {cell.kind.__name__}"
+                )
+
+    def _skeleton(self) -> Network:
+        # The same graph with stand-in neurons and no weights: the model checks it.
+        def stand_in(layer: Layer) -> Neuron:
+            if layer.cell.spiking:
+                return Lif(width=8, threshold=1, decay=Decay.shift(1))
+            return Accumulator(width=8)
+
+        return Network(
+            inputs=self.inputs,
+            populations=tuple(
+                Population(one.name, one.shape, stand_in(one)) for one in self.layers
+            ),
+            projections=tuple(
+                Projection(one.source, one.target, self._nothing(one), one.delay, name=one.name)
+                for one in self.connections
+            ),
+            readouts=self.readouts,
+            longest=2**16 - 1,
+            name=self.name,
+        )
+
+    def _nothing(self, one: Connection) -> Synapses:
+        shape = tuple(one.weights.shape)
+        if one.kind == "one_to_one" and len(shape) == 1 and shape[0]:
+            return OneToOne(np.zeros(shape, dtype=np.int64))
+        size = shape if len(shape) == 2 else (1, 1)
+        none = np.zeros(0, dtype=np.int64)
+        return Sparse(none, none, none, size[1], size[0])
+
+    @classmethod
+    def chain(
+        cls,
+        sizes: str | Sequence[int],
+        *,
+        cell: Cell | None = None,
+        output: Cell | None = None,
+        readout: str = "last",
+        bias: bool = False,
+        seed: int = 0,
+        shape: tuple[int, ...] | None = None,
+        values: tuple[int, int] = (0, 1),
+        held: bool = False,
+        name: str = "network",
+    ) -> "SpikingNetwork":
+        """Make a chain of fully connected layers.
+
+        Parameters
+        ----------
+        sizes : str or sequence of int
+            Such as ``"784-128-10"``: the input, hidden layers, and the output.
+        cell : Cell, optional
+            Of hidden layers: LIF that loses an eighth in each step and gives up its threshold of 1
+            where none is given.
+        output : Cell, optional
+            Of the last layer: where none is given, a leaky integrator that loses as much, or with
+            the readouts that need spikes, the same as ``cell``.
+        readout : str
+            See :data:`~spiker_hdl.model.READOUTS`.
+        bias : bool
+            Whether all layers have biases to learn.
+        seed : int
+        shape : tuple of int, optional
+            Arrangement of the input.
+        values : (int, int)
+            Range of the input's values.
+        held : bool
+            Whether the input has one value a channel for all steps of a sample.
+        name : str
+        """
+        sizes = chain_sizes(sizes)
+        if shape is not None and int(np.prod(shape)) != sizes[0]:
+            raise ValueError(f"Input of shape {shape} must have {sizes[0]} channels")
+        leak = Decay.shift(3)
+        cell = Cell(Lif, threshold=1.0, decay=leak) if cell is None else cell
+        if output is None:
+            output = cell if readout in {"count", "first"} else Cell(Integrator, decay=leak)
+        names = ["input", *(f"hidden{n}" for n in range(1, len(sizes) - 1)), "output"]
+        if len(sizes) == 3:
+            names[1] = "hidden"
+        cells = [cell] * (len(sizes) - 2) + [output]
+        return cls(
+            inputs=[Input("input", sizes[0] if shape is None else shape, *values, held)],
+            layers=[
+                Layer(name, size, deepcopy(one), bias)
+                for name, size, one in zip(names[1:], sizes[1:], cells, strict=True)
+            ],
+            connections=[Connection(a, b) for a, b in pairwise(names)],
+            readouts=[Readout("output", readout)],
+            seed=seed,
+            name=name,
+        )
+
+    def forward(
+        self,
+        spikes: Any,
+        integers: Quantization | None = None,
+        record: Sequence[str] = (),
+    ) -> Outcome:
+        """Run samples of the same number of steps.
+
+        Parameters
+        ----------
+        spikes : tensor or array, shape (samples, steps, size), or mapping from input names to such
+        integers : Quantization, optional
+            Run in integers; scales that it does not give are fitted to the weights as they are.
+        record : sequence of str
+            States that are wanted, as ``"layer.state"``.
+        """
+        given = self._check_spikes(spikes)
+        if integers is not None and not integers.fits(self):
+            integers = integers.fit(self)
+        with _exact_products():
+            return run_network(self, given, integers, record)
+
+    def _check_spikes(self, spikes: Any) -> dict[str, torch.Tensor]:
+        if not isinstance(spikes, Mapping):
+            if len(self.inputs) != 1:
+                names = ", ".join(repr(one.name) for one in self.inputs)
+                raise ValueError(f"Spikes must be a mapping with an array for each of {names}")
+            spikes = {self.inputs[0].name: spikes}
+        if set(spikes) != {one.name for one in self.inputs}:
+            wanted = sorted(one.name for one in self.inputs)
+            raise ValueError(f"Spikes must be given for {wanted}, not {sorted(spikes)}")
+        device = self.like().device
+        found, frames = {}, set()
+        for one in self.inputs:
+            value = _tensor(f"Spikes of input {one.name!r}", spikes[one.name], device)
+            if value.ndim != 3 or value.shape[2] != one.size or 0 in value.shape:
+                raise ValueError(
+                    f"Spikes of input {one.name!r} must have the shape (samples, steps, "
+                    f"{one.size}), not {tuple(value.shape)}"
+                )
+            frames.add(tuple(value.shape[:2]))
+            found[one.name] = value
+        if len(frames) > 1:
+            raise ValueError("Spikes of all inputs must have the same samples and steps")
+        return found
+
+    def like(self) -> torch.Tensor:
+        """Return a tensor of the type and on the device of the parameters."""
+        return next(iter(self.parameters()), torch.zeros(1))
+
+    def run(
+        self,
+        spikes: Any,
+        integers: Quantization | None = None,
+        *,
+        record: Sequence[str] = (),
+        batch: int = 1024,
+    ) -> Result:
+        """Run samples without gradients, and answer as every engine does.
+
+        Parameters
+        ----------
+        spikes : array of int, or mapping from input names to such
+            Shape (samples, steps, size).
+        integers : Quantization, optional
+            As for :meth:`forward`; without, scores and states are real numbers.
+        record : sequence of str
+            Layers whose spikes, and ``"layer.state"`` whose states, are wanted.
+        batch : int
+            Samples at a time.
+        """
+        given = stimulus(self.graph, spikes)
+        if len(set(given.steps.tolist())) > 1:
+            raise ValueError("Samples must have the same number of steps")
+        kind = float if integers is None else np.int64
+        if integers is not None:
+            integers = integers.fit(self)
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(given), batch):
+                members = np.arange(start, min(start + batch, len(given)))
+                parts.append(self.forward(given.group(members), integers, record))
+
+        def join(pick: Any) -> np.ndarray:
+            return np.concatenate([pick(one).cpu().numpy() for one in parts])
+
+        answers = {}
+        for one in self.readouts:
+            scores = join(lambda part, name=one.name: part.answers[name]).astype(kind)
+            answers[one.name] = Answer(scores.argmax(axis=1), scores)
+        counts = {
+            one.name: join(lambda part, name=one.name: part.spikes[name].sum((1, 2))).astype(
+                np.int64
+            )
+            for one in self.layers
+            if one.cell.spiking
+        }
+        trains = {
+            name: join(lambda part, name=name: part.states[name]).astype(kind)
+            if "." in name
+            else join(lambda part, name=name: part.spikes[name]).astype(np.uint8)
+            for name in record
+        }
+        first = answers[self.readouts[0].name]
+        return Result(
+            first.classes, first.scores, given.steps, counts, trains, None, answers, "torch"
+        )
+
+
+@contextmanager
+def _exact_products() -> Iterator[None]:
+    """Keep products of integers exact: neither TF32, nor bfloat16, nor autocast."""
+    before = torch.get_float32_matmul_precision()
+    if before != "highest":
+        torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
+            yield
+    finally:
+        if before != "highest":
+            torch.set_float32_matmul_precision(before)
+
+
+def _tensor(what: str, value: Any, device: torch.device) -> torch.Tensor:
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    array = number_array(what, value)
+    # PyTorch warns of an array that it could write to and may not.
+    return torch.as_tensor(array if array.flags.writeable else array.copy(), device=device)
+
+
+def chain_sizes(sizes: str | Sequence[int]) -> list[int]:
+    """Return the sizes that ``"784-128-10"``, or a sequence, says.
+
+    Raises
+    ------
+    ValueError
+        If it says something else.
+    """
+    if isinstance(sizes, str):
+        parts = sizes.split("-")
+        if len(parts) < 2 or not all(one.isdecimal() and int(one) for one in parts):
+            raise ValueError(f"Layers must be sizes such as '784-128-10', not {sizes!r}")
+        return [int(one) for one in parts]
+    sizes = plain(sizes)
+    if not isinstance(sizes, tuple) or len(sizes) < 2:
+        raise ValueError(f"Layers must be an input and at least one layer, not {shown(sizes)}")
+    return [check_int("Size of a layer", size, 1) for size in sizes]
+
+
+def check_network(net: Any) -> None:
+    """Raise :exc:`TypeError` unless this is a network of real numbers."""
+    if not isinstance(net, SpikingNetwork):
+        raise TypeError(
+            f"Network must be a SpikingNetwork, such as from_snntorch or from_nir makes, not of "
+            f"type {type(net).__name__}"
+        )

@@ -1,0 +1,149 @@
+"""Layers of a network made ready to step, on real numbers or in integers."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from spiker_hdl.model import Neuron
+from spiker_hdl.model.bounds import FLOAT32_EXACT, FLOAT64_EXACT, reach
+
+from .arithmetic import Reals, Tensors
+from .cell import Cell
+from .layers import Connection, Layer
+from .quantization import Quantization
+from .rounding import rounded
+
+if TYPE_CHECKING:
+    from .network import SpikingNetwork
+
+__all__ = ["Core", "cores", "into"]
+
+
+@dataclass(frozen=True)
+class Core:
+    """A layer, ready to step."""
+
+    layer: Layer
+    neuron: Neuron
+    parameters: SimpleNamespace
+    rest: dict[str, torch.Tensor]
+    via: Any
+    dtype: torch.dtype
+    divisor: float | None  # of a real current that integer neurons take
+    weights: dict[str, torch.Tensor]
+    bias: torch.Tensor | None
+
+
+def cores(net: "SpikingNetwork", integers: Quantization | None) -> dict[str, Core]:
+    """Return the layers by name, on real numbers where there are no integers."""
+    if integers is None:
+        return {one.name: _real_core(net, one) for one in net.layers}
+    return {one.name: _integer_core(net, one, integers) for one in net.layers}
+
+
+def into(net: "SpikingNetwork", layer: Layer) -> list[Connection]:
+    """Return the connections that reach a layer."""
+    return [one for one in net.connections if one.target == layer.name]
+
+
+def _real_core(net: "SpikingNetwork", layer: Layer) -> Core:
+    like = net.like()
+    cell = layer.cell
+    weights = {one.name: one.masked() for one in into(net, layer)}
+    if isinstance(cell, Cell):
+        neuron, parameters, rest = cell.reals(like)
+        via = Reals(cell.surrogate, like.dtype)
+        return Core(layer, neuron, parameters, rest, via, like.dtype, None, weights, layer.bias)
+    neuron, scale = cell.fixed, cell.scale
+    via = Tensors(cell.surrogate, scale, torch.float64)
+    like = torch.zeros((), dtype=via.dtype, device=like.device)
+    parameters = cell.integers(neuron, scale, like)
+    return Core(
+        layer,
+        neuron,
+        parameters,
+        _rest(neuron, like),
+        via,
+        via.dtype,
+        scale,
+        weights,
+        layer.bias,
+    )
+
+
+def _integer_core(net: "SpikingNetwork", layer: Layer, integers: Quantization) -> Core:
+    scale = integers.scale(layer)
+    bias = None if layer.bias is None else rounded(layer.bias, scale, -(2**31), 2**31 - 1)
+    low, high = 0, 0
+    weights = {}
+    for one in into(net, layer):
+        least, most = integers.range(one)
+        times = 2 ** integers.shift(one)
+        weights[one.name] = rounded(one.masked(), scale * times, least, most) * times
+        ends = [end * times for end in _ends(net, one)]
+        products = [end * weight for end in ends for weight in (least, most)]
+        low += min(products) * _fan_in(net, one)
+        high += max(products) * _fan_in(net, one)
+    if bias is not None:
+        most = 2 ** int(bias.detach().abs().max()).bit_length()
+        low, high = low - most, high + most
+    neuron, dtype = _prepared(net, layer, integers, low, high)
+    like = torch.zeros((), dtype=dtype, device=net.like().device)
+    return Core(
+        layer,
+        neuron,
+        layer.cell.integers(neuron, scale, like),
+        _rest(neuron, like),
+        Tensors(layer.cell.surrogate, scale, dtype),
+        dtype,
+        None,
+        {name: one.to(dtype) for name, one in weights.items()},
+        None if bias is None else bias.to(dtype),
+    )
+
+
+def _prepared(
+    net: "SpikingNetwork", layer: Layer, integers: Quantization, low: int, high: int
+) -> tuple[Neuron, torch.dtype]:
+    # Training asks for the same thousands of times; a learned parameter changes each time.
+    seen = tuple((id(one), one._version) for one in layer.cell.buffers())
+    key = layer.name, low, high, seen
+    if net.known[0] is not integers:
+        net.known = integers, {}
+    found = net.known[1].get(key)
+    if found is None or layer.cell.learned:
+        neuron = integers.neuron(layer)
+        found = neuron, _format(layer, neuron, low, high)
+        net.known[1][key] = found
+    return found
+
+
+def _ends(net: "SpikingNetwork", one: Connection) -> tuple[int, int]:
+    node = net.graph.nodes[one.source]
+    return node.low, node.high
+
+
+def _fan_in(net: "SpikingNetwork", one: Connection) -> int:
+    if one.kind == "one_to_one":
+        return 1
+    return one.weights.shape[1] if one.mask is None else int(one.mask.sum(1).max())
+
+
+def _format(layer: Layer, neuron: Neuron, low: int, high: int) -> torch.dtype:
+    most = reach(neuron, low, high)
+    if most < FLOAT32_EXACT:
+        return torch.float32
+    if most < FLOAT64_EXACT:
+        return torch.float64
+    raise ValueError(
+        f"Layer {layer.name!r} must compute within 53 bits to train in integers, not reach {most}"
+    )
+
+
+def _rest(neuron: Neuron, like: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {
+        name: torch.as_tensor(one.rest, dtype=like.dtype, device=like.device)
+        for name, one in neuron.states.items()
+    }

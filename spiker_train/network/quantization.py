@@ -1,0 +1,327 @@
+"""What becomes of real numbers in hardware: bits, forms of decay, and scales."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from spiker_hdl.base.checks import check_int, set_fields, shown
+from spiker_hdl.model import Neuron
+
+from .cell import IntegerCell
+from .grids import shift_between
+from .layers import check_finite
+from .rounding import check_bits, rounded, weight_range
+
+if TYPE_CHECKING:
+    from .network import Connection, Layer, SpikingNetwork
+
+__all__ = ["Quantization"]
+
+FORMS = ("shift", "shifts", "multiplier")
+FINEST = 12  # bits by which a grid is made finer where none are given
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How a network of real numbers becomes one of integers.
+
+    Parameters
+    ----------
+    weights : int or "ternary", or mapping of str to such
+        Bits of a weight, 2 to 16, or -1, 0 and 1; by name of the connection, or of its target.
+    potentials : int, or mapping of str to int
+        Bits of potentials, and of all widths that a cell leaves open; by name of the layer.
+    decay : {"shift", "shifts", "multiplier"}
+        Form of decays that are given by factors: a shift, a sum of at most ``decay_terms`` shifts,
+        or a multiplier of ``decay_bits`` bits.
+    decay_terms, decay_bits : int
+    decay_error : float, optional
+        Greatest difference that is allowed between what should remain of a value after a step and
+        what does. With ``"shifts"``, the fewest terms that come this near are taken.
+    scales : mapping of str to float
+        By name of the layer, what an integer of 1 is in real units. Those not given are found by
+        :meth:`fit`.
+    shifts : int or mapping of str to int, optional
+        Bits, 0 to 24, by which potentials, thresholds and biases lie on a finer grid than weights:
+        see :class:`~spiker_hdl.model.Projection`; by name of the connection, or of its target.
+        Those not given are 0, but for weights that are integers times one number already (the
+        ``grid`` of a :class:`~.layers.Connection`): these stay what they are, and the grid is as
+        fine as the bits of potentials let it be.
+
+    Raises
+    ------
+    TypeError
+        If a parameter is of another type.
+    ValueError
+        If one is out of range.
+    """
+
+    weights: Any = 4
+    potentials: Any = 8
+    decay: str = "shift"
+    decay_terms: int = 2
+    decay_bits: int = 8
+    decay_error: float | None = None
+    scales: Mapping[str, float] = field(default_factory=dict)
+    shifts: Any = None
+
+    def __post_init__(self) -> None:
+        set_fields(
+            self,
+            weights=_named("Weight bits", self.weights, check_bits),
+            potentials=_named("Potential bits", self.potentials, _check_width),
+        )
+        if self.decay not in FORMS:
+            listed = ", ".join(repr(one) for one in FORMS)
+            raise ValueError(f"Decay must be one of {listed}, not {shown(self.decay)}")
+        set_fields(
+            self,
+            decay_terms=check_int("Decay terms", self.decay_terms, 1, 24),
+            decay_bits=check_int("Decay bits", self.decay_bits, 0, 24),
+        )
+        most = self.decay_error
+        if most is not None and not (isinstance(most, int | float) and 0 <= most < float("inf")):
+            raise ValueError(f"Decay error must be a number of at least 0, not {shown(most)}")
+        if not isinstance(self.scales, Mapping):
+            raise TypeError(f"Scales must be a mapping of layers, not {shown(self.scales)}")
+        for name, scale in self.scales.items():
+            if not (isinstance(scale, int | float) and 0 < scale < float("inf")):
+                raise ValueError(
+                    f"Scale of layer {name!r} must be a positive number, not {shown(scale)}"
+                )
+
+        set_fields(self, shifts=_named("Shift", self.shifts, _check_shift))
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """Keywords of :meth:`Decay.fit <spiker_hdl.model.Decay.fit>`."""
+        return {
+            "form": self.decay,
+            "terms": self.decay_terms,
+            "bits": self.decay_bits,
+            "error": self.decay_error,
+        }
+
+    def bits(self, connection: "Connection") -> int | str:
+        """Return the bits of a connection's weights."""
+        return _of(self.weights, "Weight bits", connection.name, connection.target)
+
+    def range(self, connection: "Connection") -> tuple[int, int]:
+        """Return the range of a connection's weights."""
+        return weight_range(self.bits(connection))
+
+    def width(self, layer: "Layer") -> int:
+        """Return the bits of a layer's potentials."""
+        return _of(self.potentials, "Potential bits", layer.name)
+
+    def scale(self, layer: "Layer") -> float:
+        """Return the scale of a layer."""
+        if isinstance(layer.cell, IntegerCell):
+            return layer.cell.scale
+        return self.scales[layer.name]
+
+    def shift(self, connection: "Connection") -> int:
+        """Return by how many bits a connection's weights are shifted."""
+        return self._shift(connection) or 0
+
+    def weight_scale(self, layer: "Layer", connection: "Connection") -> float:
+        """Return what 1 of the weights of a connection to ``layer`` is in real units."""
+        return self.scale(layer) * 2 ** self.shift(connection)
+
+    def _shift(self, connection: "Connection") -> int | None:
+        if not isinstance(self.shifts, Mapping):
+            return self.shifts
+        return self.shifts.get(connection.name, self.shifts.get(connection.target))
+
+    def neuron(self, layer: "Layer", scale: float | None = None) -> Neuron:
+        """Return the integer neuron of a layer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not fit at this scale.
+        """
+        scale = self.scale(layer) if scale is None else scale
+        width = self.width(layer)
+        try:
+            return layer.cell.neuron(scale, width, self.form)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"Layer {layer.name!r}: {error}") from None
+
+    def fit(
+        self, network: "SpikingNetwork", progress: Callable[[int], None] | None = None
+    ) -> "Quantization":
+        """Return the same with a scale for every layer: the one that best keeps the weights.
+
+        The scale of a layer is shared by all that reaches it and by its thresholds. Of those at
+        which all its parameters fit, that of least square error over the weights is taken; but
+        where all that reaches it has a grid, one that keeps that.
+
+        Parameters
+        ----------
+        network : SpikingNetwork
+        progress : callable, optional
+            Called with the number of weights done, as they are.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, a weight or parameter is not finite, or no scale lets the
+            parameters of a layer fit.
+        """
+        check_finite(network.layers, network.connections)
+        layers = {one.name for one in network.layers}
+        links = {one.name for one in network.connections}
+        _known("Weight bits", self.weights, layers | links)
+        _known("Potential bits", self.potentials, layers)
+        _known("Scales", self.scales, layers)
+        _known("Shifts", self.shifts, layers | links)
+        scales, shifts = {}, {}
+        for one in network.layers:
+            into = [each for each in network.connections if each.target == one.name]
+            scales[one.name] = self._choose(one, into, progress)
+            shifts |= {each.name: self._between(each, scales[one.name]) for each in into}
+        fitted = replace(self, scales=scales, shifts=shifts)
+        for one in network.layers:
+            fitted.neuron(one)
+        return fitted
+
+    def _given(self, layer: "Layer", into: list["Connection"]) -> float | None:
+        """Return the scale that is given, by a grid if by nothing else, or None."""
+        if layer.name in self.scales:
+            return self.scales[layer.name]
+        if isinstance(layer.cell, IntegerCell):
+            return layer.cell.scale
+        return self._kept(layer, into)
+
+    def _kept(self, layer: "Layer", into: list["Connection"]) -> float | None:
+        """Return the scale at which all that reaches a layer stays on its grid, if there is one."""
+        grids = [one.grid for one in into if one.grid is not None and self._shift(one) is None]
+        if not grids or len(grids) < len(into) or not all(map(self.holds, into)):
+            return None
+        apart = [shift_between(grid, min(grids)) for grid in grids]
+        if None in apart:
+            return None
+        # Potentials have room for four times what they are about.
+        room = 2.0 ** (self.width(layer) - 3)
+        for finer in range(FINEST, -1, -1):
+            scale = min(grids) / 2**finer
+            if (layer.cell.unit <= room * scale or not finer) and self._fits(layer, scale):
+                return scale
+        return None
+
+    def fits(self, network: "SpikingNetwork") -> bool:
+        """Tell whether every layer has its scale, and every connection its shift."""
+        given = self.shifts if isinstance(self.shifts, Mapping) else {}
+        return {one.name for one in network.layers} <= set(self.scales) and {
+            one.name for one in network.connections
+        } <= set(given)
+
+    def holds(self, connection: "Connection") -> bool:
+        """Tell whether a connection has a grid, and its integers on that have bits enough."""
+        if connection.grid is None:
+            return False
+        low, high = self.range(connection)
+        numbers = (connection.stored().double() / connection.grid).round()
+        return not bool(((numbers < low) | (numbers > high)).any())
+
+    def _between(self, connection: "Connection", scale: float) -> int:
+        """Return the shift that is given, or that which keeps weights on their grid."""
+        shift = self._shift(connection)
+        if shift is None and connection.grid is not None and self.holds(connection):
+            shift = shift_between(connection.grid, scale)
+        return shift or 0
+
+    def _choose(
+        self,
+        layer: "Layer",
+        into: list["Connection"],
+        progress: Callable[[int], None] | None,
+    ) -> float:
+        links = [(one.stored(), 2 ** self.shift(one), *self.range(one)) for one in into]
+        count = sum(real.numel() for real, *_ in links)
+        given = self._given(layer, into)
+        if given is not None:
+            if progress is not None:
+                progress(count)
+            return given
+        base = max(
+            (
+                float(real.abs().max()) / high / times
+                for real, times, _, high in links
+                if real.numel()
+            ),
+            default=0.0,
+        )
+        if base == 0:
+            base = layer.cell.unit / 2 ** (self.width(layer) - 2)
+        candidates = [base * 2.0 ** (-n / 8) for n in range(41)]
+        errors = []
+        for n, scale in enumerate(candidates):
+            errors.append(sum(_error(real, scale * times, *ends) for real, times, *ends in links))
+            if progress is not None:  # in shares of the weights, which sum to their number
+                progress(count * (n + 1) // len(candidates) - count * n // len(candidates))
+        for _, scale in sorted(zip(errors, candidates, strict=True)):
+            if self._fits(layer, scale):
+                return scale
+        for n in range(400):
+            if self._fits(layer, base * 2.0 ** (n / 8)):
+                return base * 2.0 ** (n / 8)
+        self.neuron(layer, base)
+        raise AssertionError  # the line above says why nothing fits
+
+    def _fits(self, layer: "Layer", scale: float) -> bool:
+        try:
+            self.neuron(layer, scale)
+        except ValueError:
+            return False
+        return True
+
+
+def _error(real: torch.Tensor, scale: float, low: int, high: int) -> float:
+    off = rounded(real, scale, low, high) * scale - real
+    return float(off.double().square().sum())
+
+
+def _named(what: str, given: Any, check: Callable[[str, Any], Any]) -> Any:
+    if isinstance(given, Mapping):
+        return {name: check(f"{what} of {name!r}", one) for name, one in given.items()}
+    return check(what, given)
+
+
+def _check_width(what: str, given: Any) -> int:
+    width = check_int(what, given)
+    if not 2 <= width <= 32:
+        raise ValueError(f"{what} must be in 2..32, not {shown(width)}")
+    return width
+
+
+def _check_shift(what: str, given: Any) -> int | None:
+    return None if given is None else check_int(what, given, 0, 24)
+
+
+def _of(given: Any, what: str, *names: str) -> Any:
+    if not isinstance(given, Mapping):
+        return given
+    for name in names:
+        if name in given:
+            return given[name]
+    raise ValueError(f"{what} must be given for {names[0]!r} as well, not as {shown(given)}")
+
+
+def _known(what: str, given: Any, names: set[str]) -> None:
+    if isinstance(given, Mapping):
+        for name in given:
+            if name not in names:
+                raise ValueError(f"{what} must be for {', '.join(sorted(names))}, not {name!r}")
+
+
+def clip(network: "SpikingNetwork", quantization: Quantization) -> None:
+    """Move the real weights of a network to what the integers of a quantization can be."""
+    with torch.no_grad():
+        for one in network.connections:
+            scale = quantization.weight_scale(network.layer[one.target], one)
+            low, high = quantization.range(one)
+            one.weights.clamp_(low * scale, high * scale)

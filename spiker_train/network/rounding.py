@@ -1,0 +1,42 @@
+"""How a real weight becomes an integer: one function for training and for what is shipped."""
+
+from typing import Any
+
+import torch
+
+from spiker_hdl.base.checks import plain, shown
+
+from .arithmetic import through
+
+__all__ = ["check_bits", "rounded", "weight_range"]
+
+
+def check_bits(what: str, bits: Any) -> int | str:
+    """Return ``bits`` plain if they are ``"ternary"`` or an integer in 2..16."""
+    if isinstance(bits, str) and bits == "ternary":
+        return "ternary"
+    number = plain(bits)
+    if type(number) is not int:
+        raise TypeError(f"{what} must be an int or 'ternary', not {shown(bits)}")
+    if not 2 <= number <= 16:
+        raise ValueError(f"{what} must be in 2..16, not {shown(number)}")
+    return number
+
+
+def weight_range(bits: int | str) -> tuple[int, int]:
+    """Return least and greatest weight of ``bits`` in two's complement, or of ``"ternary"``."""
+    if bits == "ternary":
+        return -1, 1
+    assert isinstance(bits, int)
+    return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+
+def rounded(real: torch.Tensor, scale: float, low: int, high: int) -> torch.Tensor:
+    """Return ``real / scale``, rounded to nearest, ties to even, and clipped to ``low..high``.
+
+    The quotient is that of double precision on every device. Backward, the gradient passes.
+    """
+    divisor = torch.full((), scale, dtype=torch.float64, device=real.device)
+    with torch.no_grad():
+        value = (real.double() / divisor).round().clamp(low, high).to(real.dtype)
+    return through(real / scale, value)

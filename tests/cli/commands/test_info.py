@@ -1,0 +1,142 @@
+"""Tests of `spiker info`."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from spiker_hdl.model import Core, Input, Mapping, Readout, save
+
+from support.small import NOTES, make_network
+
+
+def test_json_says_what_the_network_holds(spiker, network_file):
+    code, out, _ = spiker("info", network_file, "--json", "-")
+    assert code == 0
+    report, network = json.loads(out), make_network()
+    assert report["digest"] == network.digest
+    assert report["notes"] == NOTES
+    hidden, output = report["populations"]
+    assert (hidden["name"], hidden["size"], hidden["lanes"]) == ("hidden", 6, 6)
+    assert hidden["neuron"]["threshold"] == 12
+    assert hidden["sum"] == [network.bounds["hidden"].sum_low, network.bounds["hidden"].sum_high]
+    assert hidden["accumulator_width"] == network.bounds["hidden"].sum_width
+    assert hidden["state_bits"] == 6 * 8
+    assert output["states"] == {"v": list(network.bounds["output"].states["v"])}
+    assert report["weight_bits"] == 4 * (64 * 6 + 6 * 10)
+    assert report["state_bits"] == 16 * 8
+    assert [one["name"] for one in report["projections"]] == ["input->hidden", "hidden->output"]
+    assert report["readouts"] == [{"name": "output", "population": "output", "kind": "last"}]
+
+
+def test_groups_of_neurons_are_named(spiker, network_file):
+    network = make_network()
+    save(replace(network, readouts=(Readout("output", "last", groups=5),)), network_file)
+    (said,) = json.loads(spiker("info", network_file, "--json", "-")[1])["readouts"]
+    assert said == {"name": "output", "population": "output", "kind": "last", "groups": 5}
+    assert "in 5 groups of neurons" in spiker("info", network_file)[1]
+
+
+def test_a_shift_is_named(spiker, network_file):
+    network = make_network()
+    first, second = network.projections
+    save(replace(network, projections=(replace(first, shift=3), second)), network_file)
+    said = json.loads(spiker("info", network_file, "--json", "-")[1])["projections"]
+    assert [one["shift"] for one in said] == [3, 0]
+    assert spiker("info", network_file)[1].count("times 8") == 1
+
+
+def test_table_names_every_part(spiker, network_file):
+    code, out, _ = spiker("info", network_file)
+    assert code == 0
+    for part in ("little", "rate", "hidden", "output", "Lif", "Integrator", "1,776 bits", "6x64"):
+        assert part in out
+
+
+def test_mapping_is_that_of_the_file_or_as_asked(spiker, network_file):
+    network = make_network()
+    save(network, network_file, Mapping.folded(network, 3))
+    report = json.loads(spiker("info", network_file, "--json", "-")[1])
+    assert report["mapping"]["cores"]["hidden"]["lanes"] == 3
+    report = json.loads(spiker("info", network_file, "--lanes", 2, "--json", "-")[1])
+    assert report["mapping"]["cores"]["hidden"]["lanes"] == 2
+
+
+def test_json_goes_to_a_file_too(spiker, network_file, tmp_path):
+    code, out, _ = spiker("info", network_file, "--json", tmp_path / "info.json")
+    assert code == 0
+    assert "hidden" in out
+    assert json.loads((tmp_path / "info.json").read_text())["name"] == "little"
+
+
+def test_a_network_file_must_be_there(refused, tmp_path):
+    line = refused("info", tmp_path / "none.spiker")
+    assert line == (
+        f"Network must be a file that `spiker train` made, and {tmp_path}/none.spiker is missing"
+    )
+    line = refused("info", tmp_path)
+    assert line.endswith(f"and {tmp_path} is a directory")
+
+
+@pytest.mark.parametrize("keep", [0, 5, 200, 900])
+def test_a_truncated_network_file_is_refused_by_name(refused, network_file, keep):
+    network_file.write_bytes(network_file.read_bytes()[:keep])
+    line = refused("info", network_file)
+    assert str(network_file) in line
+    assert "must be" in line
+
+
+def test_another_file_is_refused_by_name(refused, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a network\n")
+    assert refused("info", path) == (
+        f"Network must be a file that `spiker train` made, and {path} is a text"
+    )
+
+
+def test_lanes_must_be_positive(refused, network_file):
+    assert refused("info", network_file, "--lanes", 0) == "Lanes must be at least 1, not 0"
+
+
+@pytest.mark.parametrize("place", ["none/a.json", "small.spiker/a.json"])
+def test_json_must_have_a_place(refused, network_file, tmp_path, place):
+    line = refused("info", network_file, "--json", tmp_path / place)
+    where = (tmp_path / place).parent
+    assert line == f"--json must be in a directory that is there, not in {where}"
+
+
+@pytest.mark.parametrize(
+    "held, lanes, overlaps",
+    [
+        (False, 4, True),
+        (True, 6, True),
+        # Sums in memory that stay for the next step are not kept twice.
+        (True, 4, False),
+    ],
+)
+def test_it_says_what_is_held_and_how_events_come(spiker, tmp_path, held, lanes, overlaps):
+    network = make_network()
+    network = replace(network, inputs=(Input("input", 64, held=held),))
+    cores = {"hidden": Core(lanes, 2, 4, overlap=True, stages=3), "output": Core(10, 5)}
+    path = tmp_path / "held.spiker"
+    save(network, path, Mapping.default(network, cores=cores))
+    code, out, _ = spiker("info", path, "--json", "-")
+    report = json.loads(out)
+    assert code == 0
+    assert [one["held"] for one in report["inputs"]] == [held]
+    populations = report["populations"]
+    assert [(one["banks"], one["overlap"], one["stages"]) for one in populations] == [
+        (4, overlaps, 3),
+        (1, False, 1),
+    ]
+    shown = spiker("info", path)[1]
+    assert ("input, held" in shown) == held
+    hidden, output = (line for line in shown.splitlines() if "of 6 " in line or "10 of 10 " in line)
+    assert [part.strip() for part in hidden.split("│")[2:-1]] == [
+        f"{lanes} of 6",
+        "2",
+        "3",
+        "4",
+        "yes" if overlaps else "no",
+    ]
+    assert [part.strip() for part in output.split("│")[2:-1]] == ["10 of 10", "5", "1", "1", "no"]

@@ -1,0 +1,98 @@
+"""Tests of `spiker train`."""
+
+import json
+
+import numpy as np
+import pytest
+
+from spiker_hdl.model import encoders, load, reference
+from spiker_train.data.images import load_dataset
+
+SHORT = ("train", "digits", "--net", "64-8-10", "--epochs", 2)
+
+
+def test_the_same_command_gives_the_same_file(spiker, tmp_path):
+    places = [tmp_path / name for name in ("a", "b", "c")]
+    for place, seed in zip(places, (3, 3, 4), strict=True):
+        place.mkdir()
+        code, _, _ = spiker(*SHORT, "--seed", seed, "-o", place / "net.spiker")
+        assert code == 0
+    one, two, other = ((place / "net.spiker").read_bytes() for place in places)
+    assert one == two != other
+
+
+def test_the_file_is_what_the_report_says(spiker, tmp_path):
+    path, said = tmp_path / "net.spiker", tmp_path / "said.json"
+    asked = ("--steps", 2, "--weights", "hidden=3,output=ternary", "--potentials", 10)
+    code, out, _ = spiker(*SHORT, *asked, "-o", path, "--json", said)
+    assert code == 0
+    assert "trained in integers" in out
+    report, network, data = json.loads(said.read_text()), load(path), load_dataset("digits")
+    classes = reference.run(network, encoders.rate(data.x_test, 2)).classes
+    assert report["accuracy"]["integers"] == pytest.approx((classes == data.y_test).mean())
+    assert report["digest"] == network.digest
+    hidden, output = network.projections
+    assert np.abs(hidden.synapses.values).max() <= 4
+    assert np.abs(output.synapses.values).max() <= 1
+    assert network.population["hidden"].neuron.width == 10
+    assert network.note["command"] == (
+        "spiker train digits --net 64-8-10 --steps 2 --weights hidden=3,output=ternary "
+        "--potentials 10 --seed 0 --encoder rate --epochs 2 -o net.spiker"
+    )
+
+
+def test_what_was_trained_can_be_run_without_more_words(spiker, tmp_path):
+    spiker(*SHORT, "--encoder", "first_spike", "-o", tmp_path / "net.spiker", "--steps", 5)
+    code, out, _ = spiker("simulate", tmp_path / "net.spiker", "--samples", 3)
+    assert code == 0
+    assert json.loads(out)["mismatches"] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, line",
+    [
+        (["digits", "--net", "64x10"], "--net must be sizes such as 784-128-10, not '64x10'"),
+        (["digits", "--net", "64"], "--net must be sizes such as 784-128-10, not '64'"),
+        (["digits", "--net", "64-0-10"], "--net must be sizes such as 784-128-10, not '64-0-10'"),
+        (["digits", "--net", "63-10"], "Layers for 'digits' must begin with 64, not 63"),
+        (["digits", "--net", "64-9"], "Layers for 'digits' must end with at least 10, not 9"),
+        (["digits", "--net", "64-10", "--steps", "0"], "Steps must be 1 to 65535, not 0"),
+        (["digits", "--net", "64-10", "--weights", "1"], "Weight bits must be in 2..16, not 1"),
+        (["digits", "--net", "64-10", "--weights", "four"], "Weight bits must be such as 4 or "),
+        (
+            ["digits", "--net", "64-10", "--weights", "hidden=4"],
+            "Weight bits must be for ",
+        ),
+        (["digits", "--net", "64-10", "--potentials", "ternary"], "Potential bits must be such as"),
+        (["digits", "--net", "64-10", "--potentials", "33"], "Potential bits must be in 2..32"),
+        (["digits", "--net", "64-10", "--encoder", "morse"], "Encoder must be one of 'rate', "),
+        (["digits", "--net", "64-10", "--readout", "vote"], "Readout kind must be one of 'count'"),
+        (["digits", "--net", "64-10", "--epochs", "1"], "Epochs must be at least 2"),
+        (["digits", "--net", "64-10", "--threads", "0"], "Threads must be 1 to 256, not 0"),
+        (["cats", "--net", "64-10"], "Data set must be one of 'digits', 'mnist', "),
+        (["none.npz", "--net", "64-10"], "Data set none.npz must be a file, and is not there"),
+    ],
+)
+def test_bad_input_leaves_nothing_behind(refused, tmp_path, arguments, line):
+    said = refused("train", *arguments, "-o", tmp_path / "net.spiker")
+    assert said.startswith(line)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_output_must_have_a_place_before_any_work(refused, tmp_path):
+    asked = ("train", "digits", "--net", "64-10", "-o")
+    assert refused(*asked, tmp_path) == f"Output must be a file, not the directory {tmp_path}"
+    where = tmp_path / "none"
+    assert refused(*asked, where / "net.spiker") == (
+        f"Output must be in a directory that is there, not in {where}"
+    )
+
+
+def test_an_unwritable_directory_is_refused(refused, tmp_path, monkeypatch):
+    def full(**options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert refused("train", "digits", "--net", "64-10", "-o", tmp_path / "net.spiker") == (
+        f"Output must be where files can be written, not in {tmp_path}: Permission denied"
+    )

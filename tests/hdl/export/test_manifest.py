@@ -1,0 +1,333 @@
+# amaranth: UnusedElaboratable=no
+
+"""Tests of manifests: that they say what the Verilog and the vectors have."""
+
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+from amaranth import Value
+from amaranth.sim import Simulator
+
+import spiker_hdl
+from spiker_hdl.export import emit
+from spiker_hdl.link.axi.accelerator import AxiAccelerator
+from spiker_hdl.link.protocol.registers import mapping_digest, register, registers_json
+from spiker_hdl.model import Mapping
+from spiker_hdl.payloads.beats import payloads, unpack
+from spiker_hdl.payloads.fields import Field, pack
+from spiker_hdl.rtl import Accelerator
+
+from support.manifest_bench import ManifestBench
+from support.networks import ODD_NAMES, random_mapping, random_network, random_spikes
+from support.small import make_network
+
+
+def case(seed):
+    random = Random(seed)
+    network = random_network(random, names=ODD_NAMES)
+    given = random_spikes(network, random, 3, (1, 8))
+    return network, given, random_mapping(network, random)
+
+
+@pytest.fixture(scope="module", params=range(3))
+def emitted(request, tmp_path_factory):
+    network, given, mapping = case(request.param)
+    directory = tmp_path_factory.mktemp("emitted")
+    path = emit(network, directory, mapping=mapping, samples=given, command="make it", generated=0)
+    return json.loads(path.read_text()), network, given, mapping, directory
+
+
+def test_it_says_where_it_comes_from(emitted):
+    manifest, network, _, mapping, _ = emitted
+    assert (manifest["format"], manifest["version"]) == ("spiker-emission", 1)
+    assert manifest["network"] == {
+        "name": "random",
+        "sha256": network.digest,
+        "longest": network.longest,
+        "max_steps": network.longest,
+        "projections": {
+            one.name: {"from": one.source, "to": one.target, "shift": one.shift}
+            for one in network.projections
+        },
+        "of each projection": {
+            "shift": "an event adds its weight times 2 to the power of this to its target",
+        },
+        "notes": dict(network.notes),
+    }
+    assert len(manifest["network"]["projections"]) == len(network.projections) > 0
+    assert manifest["mapping"] == mapping.to_json()
+    assert manifest["command"] == "make it"
+    assert manifest["made by"]["spiker-hdl"] == spiker_hdl.__version__
+    assert re.search(r"Yosys \d+\.\d+", manifest["made by"]["tool"])
+
+
+def test_files_are_all_there_is(emitted):
+    manifest, *_, directory = emitted
+    found = {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in directory.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
+    assert manifest["files"] == found
+
+
+def test_ports_are_those_of_the_verilog(emitted):
+    manifest, *_, directory = emitted
+    text = (directory / f"{manifest['top']}.v").read_text()
+    (body,) = re.findall(rf"^module {manifest['top']}\(.*?^endmodule", text, re.M | re.S)
+    found = {
+        (name, "in" if way == "input" else "out", int(high or 0) + 1)
+        for way, high, name in re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", body, re.M)
+    }
+    ports = {(one["name"], one["direction"], one["width"]) for one in manifest["ports"]}
+    assert ports == found
+    named = {manifest["clock"]["port"], manifest["reset"]["port"], manifest["idle"]["port"]}
+    for one in manifest["streams"].values():
+        named |= {one["payload"], one["valid"], one["ready"]}
+    assert named == {name for name, *_ in ports}
+
+
+def cut(payload, field):
+    found = []
+    for n in range(max(1, field.get("count", 0))):
+        value = payload >> field["offset"] + n * field["width"] & (1 << field["width"]) - 1
+        if field["signed"] and value >> field["width"] - 1:
+            value -= 1 << field["width"]
+        found.append(value)
+    return found if "count" in field else found[0]
+
+
+def test_fields_tell_how_to_read_a_result(emitted):
+    manifest, network, given, _, directory = emitted
+    result = spiker_hdl.run(network, given)
+    o = manifest["streams"]["o"]
+    fields = {one["name"]: one for one in o["fields"]}
+    for n, line in enumerate((directory / "vectors" / "expected.hex").read_text().split()):
+        payload = int(line, 16)
+        assert [one.get("groups") for one in o["readouts"]] == [r.groups for r in network.readouts]
+        for one in o["readouts"]:
+            answer = result.answers[one["name"]]
+            assert cut(payload, fields[f"{one['field']}.winner"]) == answer.classes[n]
+            assert cut(payload, fields[f"{one['field']}.scores"]) == answer.scores[n].tolist()
+            assert cut(payload, fields[f"{one['field']}.steps"]) == result.steps[n]
+        for one in o["counts"]:
+            assert cut(payload, fields[one["field"]]) == result.counts[one["name"]][n]
+    covered = sum(one["width"] * one.get("count", 1) for one in o["fields"])
+    assert covered == o["width"]
+
+
+def test_fields_tell_how_to_write_an_input(emitted):
+    manifest, _, given, mapping, directory = emitted
+    for port, stream in manifest["streams"].items():
+        if port == "o":
+            continue
+        samples = list(given[stream["of"]])
+        fields = {one["name"]: one for one in stream["fields"]}
+        sample = events = step = word = 0
+        values = {}
+        for line in (directory / "vectors" / f"{port}.hex").read_text().split():
+            payload = int(line, 16)
+            if mapping.form == "words":
+                beat = cut(payload, fields["values"])
+                values |= {word * len(beat) + n: value for n, value in enumerate(beat) if value}
+                word += 1
+                end = word * len(beat) >= stream["channels"]
+            else:
+                end = cut(payload, fields["end"])
+                if not end:
+                    value = fields["value"]
+                    values[cut(payload, fields["address"])] = (
+                        cut(payload, value) if value["width"] else 1
+                    )
+            last = end and cut(payload, fields["last"])
+            assert (payload >> stream["width"]) == last
+            if end:
+                wanted = samples[sample][step]
+                assert values == {n: value for n, value in enumerate(wanted.tolist()) if value}
+                events += len(values)
+                values, word, step = {}, 0, step + 1
+            if last:
+                assert step == len(samples[sample])
+                sample, step = sample + 1, 0
+        assert sample == len(samples)
+        assert events > 0
+
+
+@pytest.mark.parametrize("ports", ["streams", "axis"])
+@pytest.mark.parametrize("seed", range(1))
+def test_ports_hold_after_a_reset_what_is_said(tmp_path, seed, ports):
+    network, _, mapping = case(seed)
+    path = emit(network, tmp_path, mapping=mapping, ports=ports, generated=0)
+    manifest = json.loads(path.read_text())
+    said = {one["name"]: one["reset"] for one in manifest["ports"] if one["direction"] == "out"}
+    assert {one["latency"] for one in manifest["ports"] if one["direction"] == "out"} == {1}
+    assert all(
+        one["reset"] is None and one["latency"] is None
+        for one in manifest["ports"]
+        if one["direction"] == "in"
+    )
+    dut = Accelerator(network, mapping)
+    if ports == "axis":
+        dut = AxiAccelerator(dut, version="0.1.0")
+    outs = [
+        (re.sub("__", "_", "__".join(map(str, path))), Value.cast(value))
+        for path, member, value in dut.signature.flatten(dut)
+        if member.flow.name == "Out"
+    ]
+    found = {}
+
+    async def bench(ctx):
+        found.update({name: ctx.get(value) for name, value in outs})
+        await ctx.tick()
+        # m_axis_tlast is always 1; the others are as they were while nothing happens.
+        assert {name: ctx.get(value) for name, value in outs} == found
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert found == said
+
+
+@pytest.mark.parametrize("form", ["words", "events"])
+def test_outputs_follow_registers_alone(form):
+    random = Random(5)
+    network = random_network(random, inputs=(2, 2), neurons=(1, 8))
+    dut = Accelerator(network, Mapping.default(network, form=form))
+    ports = [(member.flow.name, Value.cast(v)) for _, member, v in dut.signature.flatten(dut)]
+    ins = [value for flow, value in ports if flow == "In"]
+    outs = [value for flow, value in ports if flow == "Out"]
+
+    async def bench(ctx):
+        for _ in range(100):
+            before = [ctx.get(value) for value in outs]
+            for value in ins:
+                ctx.set(value, random.getrandbits(len(value)))
+            assert [ctx.get(value) for value in outs] == before
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def test_axi_has_its_streams_registers_and_reset(tmp_path):
+    network, given, mapping = case(1)
+    path = emit(network, tmp_path, mapping=mapping, samples=given, ports="axis", generated=0)
+    manifest = json.loads(path.read_text())
+    assert manifest["interface"] == "axis"
+    assert (manifest["clock"]["port"], manifest["reset"]["port"]) == ("aclk", "aresetn")
+    assert manifest["reset"]["active"] == "low"
+    assert manifest["registers"]["map"] == registers_json()
+    assert manifest["mapping sha256"] == mapping_digest(mapping)
+    widths = {one["name"]: one["width"] for one in manifest["ports"]}
+    named = {"aclk", "aresetn", "idle", "irq", *manifest["registers"]["bus"].values()}
+    for name, one in manifest["streams"].items():
+        assert widths[one["tdata"]] == one["width"]
+        assert one["width"] % 8 == 0
+        assert one["tdata"] == f"{name}_tdata"
+        used = sum(each["width"] * each.get("count", 1) for each in one["fields"])
+        assert 0 <= one["width"] - used < 8 or one["width"] == 8
+        assert "last" not in {each["name"] for each in one["fields"]}
+        named |= {one[part] for part in ("tdata", "tlast", "tvalid", "tready")}
+    assert named == set(widths)
+
+
+@pytest.mark.parametrize("value", [-5, 4])
+def test_what_does_not_fit_its_field_is_refused(value):
+    fields = {("cycles",): Field(("cycles",), 4, 3, True)}
+    with pytest.raises(ValueError, match=f"Expected cycles must be in -4..3, not {value}"):
+        pack(fields, {("cycles",): [value]})
+    assert pack(fields, {("cycles",): [-4]}) == 0b1000000
+
+
+# -- a bench of it alone -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 3, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 5))])
+def test_a_bench_can_be_written_from_it_alone(seed, tmp_path):
+    if not shutil.which("iverilog"):
+        pytest.skip("iverilog must be installed")
+    random = Random(seed)
+    network = random_network(random, neurons=(1, 8), held=0.3)
+    given = random_spikes(network, random, 3, (1, 5))
+    emit(network, tmp_path, mapping=random_mapping(network, random), generated=0)
+    bench = ManifestBench(tmp_path)
+    assert bench.manifest["network"]["max_steps"] >= 5
+    found = bench.run({name: [np.asarray(one) for one in each] for name, each in given.items()}, 3)
+    wanted = spiker_hdl.run(network, given)
+    assert len(found) == 3
+    for n, result in enumerate(found):
+        for one in bench.result["readouts"]:
+            answer, stem = wanted.answers[one["name"]], one["field"]
+            assert result[f"{stem}.scores"] == answer.scores[n].tolist()
+            assert result[f"{stem}.winner"] == answer.classes[n]
+            scores = result[f"{stem}.scores"]
+            if one["kind"] != "first":  # as the manifest says of ties
+                assert result[f"{stem}.winner"] == scores.index(max(scores))
+            assert result[f"{stem}.steps"] == wanted.steps[n]
+            assert result[f"{stem}.answer"] == result[f"{stem}.last"] == 1
+        for one in bench.result["counts"]:
+            assert result[one["field"]] == wanted.counts[one["name"]][n]
+
+
+@pytest.mark.parametrize("ports", ["streams", "axis"])
+def test_nothing_is_left_to_guess(ports, tmp_path):
+    network = replace(make_network(), longest=9)
+    emit(network, tmp_path, ports=ports, generated=2)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["network"]["max_steps"] == 9
+    assert manifest["network"]["notes"] == {"data": "digits", "encoder": "rate", "steps": "3"}
+    result = manifest["streams"]["m_axis" if ports == "axis" else "o"]
+    said = {name.split(".")[-1] for name in result["meaning"]} | {"*"}
+    parts = {field["name"].split(".")[-1] for field in result["fields"]}
+    assert {"winner", "scores", "steps", "answer", "last", "cycles"} <= parts & said
+    assert parts - {"hidden", "output"} <= said
+    assert "lowest" in result["meaning"]["winner"]
+    assert all(one["scores"] for one in result["readouts"])
+    assert {"bits", "arrays", "channels", "words"} <= set(manifest["packing"])
+    assert any("max_steps" in name for name in manifest["breaches"])
+    said = set(re.findall(r"`error\.(\w+)`", str(manifest["breaches"])))
+    assert said == ({bit.name for bit in register("error").bits} if ports == "axis" else set())
+
+
+def test_too_many_steps_and_no_framing_do_what_is_said(tmp_path):
+    """Of plain streams: results wrap, and `last` inside a step is as if it were not there."""
+    network = replace(make_network(size=8), longest=3)
+    dut = Accelerator(network, Mapping.default(network, word=4))
+    whole = payloads(dut, network.inputs[0], np.ones((4, 8), dtype=int))
+    right = payloads(dut, network.inputs[0], np.ones((2, 8), dtype=int))
+    found = []
+
+    async def bench(ctx):
+        ctx.set(dut.o.ready, 1)
+        last = 1 << Value.cast(dut.i.payload).shape().width - 1
+        for beat in [*whole, *right, right[0] | last, *right[1:]]:
+            ctx.set(dut.i.payload.as_value(), beat)
+            ctx.set(dut.i.valid, 1)
+            taken = 0
+            while not taken:
+                _, _, taken, there, payload = await ctx.tick().sample(
+                    dut.i.ready, dut.o.valid, dut.o.payload.as_value()
+                )
+                found.extend([unpack(dut, payload)] if there else [])
+        ctx.set(dut.i.valid, 0)
+        for _ in range(100):
+            _, _, there, payload = await ctx.tick().sample(dut.o.valid, dut.o.payload.as_value())
+            found.extend([unpack(dut, payload)] if there else [])
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    wanted = spiker_hdl.run(network, np.ones((1, 2, 8), dtype=int))
+    assert [one["steps"] for one in found] == [0, 2, 2]
+    for one in found[1:]:
+        assert one["scores"]["output"] == wanted.scores[0].tolist()

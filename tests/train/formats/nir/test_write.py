@@ -1,0 +1,349 @@
+"""Networks that become NIR graphs, and graphs that come back."""
+
+import nir
+import numpy as np
+import pytest
+import torch
+
+from spiker_hdl.model import (
+    Accumulator,
+    AdaptiveLif,
+    CurrentLif,
+    Decay,
+    If,
+    Input,
+    Integrator,
+    Lif,
+    Readout,
+)
+from spiker_train import Cell, Connection, Layer, SpikingNetwork, from_nir, to_nir
+
+from support.nir_reference import integrate
+
+DT = 1e-3
+SIZE, CHANNELS = 12, 10
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Compute on one thread: a step here is too small for more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def events(channels=CHANNELS, seed=1):
+    """Make binary spikes at random."""
+    return (np.random.default_rng(seed).random((6, 40, channels)) < 0.3).astype(np.uint8)
+
+
+def drawn(low, high, seed=0):
+    """Draw a number per neuron."""
+    return np.random.default_rng(seed).uniform(low, high, SIZE)
+
+
+FIRING = {"threshold": drawn(0.5, 1.2), "reset": "value", "reset_value": drawn(-0.4, 0.2, 1)}
+CELLS = {
+    "If": lambda: Cell(If, **FIRING),
+    "Lif": lambda: Cell(Lif, decay=drawn(0.5, 0.95), **FIRING),
+    "CurrentLif": lambda: Cell(
+        CurrentLif, decay=drawn(0.5, 0.95), current_decay=drawn(0.1, 0.8), i=drawn(0, 0.1), **FIRING
+    ),
+    "Integrator": lambda: Cell(Integrator, decay=drawn(0.5, 0.95)),
+    "Accumulator": lambda: Cell(Accumulator),
+    "If without reset": lambda: Cell(If, threshold=1.0, reset="none"),
+    "Lif without reset": lambda: Cell(Lif, threshold=0.7, decay=0.8, reset="none"),
+    "CurrentLif without reset": lambda: Cell(
+        CurrentLif, threshold=0.7, decay=0.8, current_decay=0.5, reset="none"
+    ),
+    "without memory": lambda: Cell(Lif, threshold=0.7, decay=0.0, reset="none"),
+    "sum": lambda: Cell(Integrator, decay=0.0),
+}
+
+
+def layered(cell, bias=True, size=SIZE, readout=None, **more):
+    """Make a network of one layer with a random input."""
+    random = np.random.default_rng(3)
+    weights = random.normal(0.1, 0.6, (size, CHANNELS))
+    spiking = cell.spiking
+    return SpikingNetwork(
+        [Input("in", CHANNELS)],
+        [Layer("own", size, cell, random.normal(0.05, 0.1, size) if bias else False)],
+        [Connection("in", "own", weights, **more)],
+        [Readout("own", readout or ("count" if spiking else "last"))],
+    )
+
+
+def same(net, back, x, layers=None):
+    """Check that two networks fire and charge the same."""
+    names = [one.name for one in net.layers] if layers is None else layers
+    with torch.no_grad():
+        one, other = (
+            each.double()(x, record=[f"{name}.v" for name in names]) for each in (net, back)
+        )
+    for name in names:
+        assert one.states[f"{name}.v"].abs().max() > 0.1
+        torch.testing.assert_close(
+            one.states[f"{name}.v"], other.states[f"{name}.v"], rtol=0, atol=1e-9
+        )
+        if name in one.spikes and net.layer[name].cell.settings["reset"] != "none":
+            assert 0.01 < one.spikes[name].mean() < 0.9
+        if name in one.spikes:
+            assert torch.equal(one.spikes[name], other.spikes[name])
+    torch.testing.assert_close(one.scores, other.scores, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("rule", ["euler", "exponential"])
+@pytest.mark.parametrize("name", CELLS)
+def test_what_is_written_is_read_as_the_same(name, rule, tmp_path):
+    net = layered(CELLS[name]())
+    made = to_nir(net, dt=DT, rule=rule)
+    nir.write(tmp_path / "net.nir", made)
+    back = from_nir(tmp_path / "net.nir", dt=DT, rule=rule, dtype=torch.float64)
+    assert back.layers[0].cell.kind is net.layers[0].cell.kind
+    assert torch.equal(back.connections[0].weights, net.connections[0].weights.double())
+    same(net, back, events())
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_what_is_written_computes_the_same(name):
+    net = layered(CELLS[name]()).double()
+    x = events()
+    outputs, states = integrate(to_nir(net, dt=DT), x, DT)
+    with torch.no_grad():
+        found = net(x, record=["own.v"])
+    if "own" in states and name not in {"sum", "without memory"}:
+        np.testing.assert_allclose(found.states["own.v"].numpy(), states["own"], 0, 1e-9)
+    out = outputs["own" if name == "sum" else "output"]
+    mine = found.spikes["own"] if net.layers[0].cell.spiking else found.states["own.v"]
+    np.testing.assert_allclose(mine.numpy(), out, 0, 1e-9)
+
+
+def node_numbers(node):
+    """Return what a node holds, by name."""
+    return {
+        key: np.asarray(value)
+        for key, value in vars(node).items()
+        if key not in {"input_type", "output_type", "metadata"}
+    }
+
+
+@pytest.mark.parametrize("kind", ["IF", "LIF", "CubaLIF", "I", "LI", "CubaLI", "Threshold"])
+def test_from_nir_and_back_all_numbers_are_equal(kind):
+    tau, tau_syn = drawn(3e-3, 2e-2), drawn(2e-3, 1e-2, 1)
+    fires = {"v_threshold": drawn(0.4, 0.9), "v_reset": drawn(-0.3, 0.2)}
+    leak = {"r": tau / DT, "v_leak": np.zeros(SIZE)}
+    node = {
+        "IF": lambda: nir.IF(np.full(SIZE, 1 / DT), **fires),
+        "LIF": lambda: nir.LIF(tau, **leak, **fires),
+        "CubaLIF": lambda: nir.CubaLIF(
+            tau_syn, tau, leak["r"], drawn(-0.3, 0.3), w_in=tau_syn / DT, **fires
+        ),
+        "I": lambda: nir.I(np.full(SIZE, 1 / DT)),
+        "LI": lambda: nir.LI(tau, **leak),
+        "CubaLI": lambda: nir.CubaLI(tau_syn, tau, leak["r"], drawn(-0.3, 0.3), tau_syn / DT),
+        "Threshold": lambda: nir.Threshold(drawn(0.4, 0.9)),
+    }[kind]()
+    weight = np.random.default_rng(1).normal(0, 1, (SIZE, CHANNELS)).astype(np.float32)
+    bias = np.random.default_rng(2).normal(0, 1, SIZE).astype(np.float32)
+    made = nir.NIRGraph.from_list(nir.Affine(weight, bias), node)
+    back = to_nir(from_nir(made, dt=DT), dt=DT)
+    found = {type(one).__name__: one for one in back.nodes.values()}
+    assert set(found) == {"Input", "Affine", kind, "Output"}
+    np.testing.assert_array_equal(found["Affine"].weight, weight)
+    np.testing.assert_allclose(found["Affine"].bias, bias, 1e-6, 1e-7)
+    wanted = node_numbers(node)
+    assert node_numbers(found[kind]).keys() == wanted.keys()
+    for key, value in node_numbers(found[kind]).items():
+        np.testing.assert_allclose(value, wanted[key], 1e-12, 1e-14, err_msg=key)
+    again = to_nir(from_nir(back, dt=DT), dt=DT)
+    assert again.edges == back.edges
+
+
+def test_potentials_that_start_at_their_leak():
+    node = nir.LIF(drawn(3e-3, 2e-2), drawn(3, 9), drawn(0.1, 0.3), drawn(0.4, 0.9))
+    weight = np.random.default_rng(1).normal(0.1, 1, (SIZE, CHANNELS))
+    net = from_nir(nir.NIRGraph.from_list(nir.Linear(weight), node), dt=DT, start="leak")
+    with pytest.raises(ValueError, match="Rest v of layer 'lif' must be 0, not 0"):
+        to_nir(net, dt=DT)
+    back = from_nir(to_nir(net, dt=DT, start="leak"), dt=DT, start="leak")
+    same(net, back, events())
+    current = nir.CubaLIF(
+        drawn(2e-3, 9e-3), drawn(3e-3, 2e-2), drawn(3, 9), drawn(0.1, 0.3), drawn(0.4, 0.9)
+    )
+    net = from_nir(nir.NIRGraph.from_list(nir.Linear(weight), current), dt=DT, start="leak")
+    same(net, from_nir(to_nir(net, dt=DT, start="leak"), dt=DT, start="leak"), events())
+
+
+@pytest.mark.parametrize("readout", ["count", "first", "last", "sum"])
+def test_a_layer_without_reset_answers_by_spikes_or_potentials(readout):
+    net = layered(CELLS["Lif without reset"](), readout=readout)
+    made = to_nir(net, dt=DT)
+    fires = any(isinstance(one, nir.Threshold) for one in made.nodes.values())
+    assert fires == (readout in {"count", "first"})
+    back = from_nir(made, dt=DT, readout=readout)
+    with torch.no_grad():
+        one, other = (each.double()(events()).scores for each in (net, back))
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+
+
+def test_groups_of_neurons_are_refused():
+    net = layered(CELLS["Lif without reset"]())
+    net.readouts = (Readout("own", "count", "sums", SIZE),)
+    with pytest.raises(ValueError, match="'sums' must have a class for each neuron to be in NIR"):
+        to_nir(net, dt=DT)
+
+
+def graph_of(name):
+    """Make a network with paths of every kind."""
+    random = np.random.default_rng(4)
+    neurons = {one: Cell(Lif, decay=0.8, threshold=0.8, reset="zero") for one in "abc"}
+    matrix = {
+        pair: random.normal(0.1, 0.5, (SIZE, CHANNELS if pair[0] == "x" else SIZE))
+        for pair in ("xa", "xb", "aa", "ab", "ba", "bc")
+    }
+    links = {
+        "skip": [("xa", 0), ("ab", 0), ("xb", 2), ("bc", 1)],
+        "recurrent": [("xa", 0), ("aa", 1), ("ab", 0), ("bc", 0)],
+        "late recurrence": [("xa", 0), ("aa", 3), ("ab", 0), ("bc", 0)],
+        "cycle": [("xa", 0), ("ab", 0), ("ba", 1), ("bc", 0)],
+        "late cycle": [("xa", 0), ("ab", 2), ("ba", 2), ("bc", 0)],
+    }[name]
+    connections = [Connection(pair[0], pair[1], matrix[pair], delay=late) for pair, late in links]
+    connections.append(Connection("a", "c", random.normal(0, 1, SIZE), kind="one_to_one"))
+    return SpikingNetwork(
+        [Input("x", CHANNELS)],
+        [Layer(one, SIZE, cell, random.normal(0, 0.1, SIZE)) for one, cell in neurons.items()],
+        connections,
+        [Readout("c", "count"), Readout("a", "count")],
+    )
+
+
+@pytest.mark.parametrize("name", ["skip", "recurrent", "late recurrence", "cycle", "late cycle"])
+def test_graphs_come_back(name):
+    net = graph_of(name)
+    made = to_nir(net, dt=DT)
+    back = from_nir(made, dt=DT)
+    mine, theirs = (
+        sorted((one.source, one.target, one.delay, one.kind) for one in each.connections)
+        for each in (net, back)
+    )
+    assert mine == theirs
+    same(net, back, events())
+    assert [one.population for one in back.readouts] == ["c", "a"]
+
+
+def test_a_recurrence_is_written_as_others_write_it():
+    made = to_nir(graph_of("recurrent"), dt=DT)
+    assert ("a", "a_to_a") in made.edges
+    assert ("a_to_a", "a") in made.edges
+    assert not any(isinstance(one, nir.Delay) for one in made.nodes.values())
+
+
+@pytest.mark.parametrize("shared, wide", [(True, 3), (False, 3), (True, 2)])
+def test_convolutions_are_found_again(shared, wide):
+    # With kernels that are not square, the shapes that nir 1.0.8 infers are wrong.
+    random = np.random.default_rng(6)
+    weight = random.normal(0.1, 0.5, (3, 2, 3, wide)).astype(np.float32)
+    first = nir.Conv2d((6, 5), weight, (2, 1), (1, 0), 1, 1, np.array([0.1, 0.0, 0.2]))
+    shape = (3, 3, 6 - wide)
+
+    def neuron(shape):
+        full = [np.full(shape, one) for one in (4e-3, 4.0, 0.0, 0.9, 0.0)]
+        return nir.LIF(*full)
+
+    node = neuron(shape)
+    if not shared:
+        node.r = node.r * random.uniform(0.5, 1, shape)
+    size = int(np.prod(shape))
+    made = nir.NIRGraph.from_list(
+        nir.Input({"input": np.array([2, 6, 5])}), first, node,
+        nir.Flatten({"input": np.array(shape)}, 0), nir.Linear(random.normal(0, 0.5, (4, size))),
+        neuron((4,)), type_check=False,
+    )  # fmt: skip
+    net = from_nir(made, dt=DT)
+    back = to_nir(net, dt=DT)
+    kinds = [type(one).__name__ for one in back.nodes.values()]
+    assert ("Conv2d" in kinds) == (shared and wide == 3)
+    if shared and wide == 3:
+        found = next(one for one in back.nodes.values() if isinstance(one, nir.Conv2d))
+        np.testing.assert_array_equal(found.weight, weight)
+        np.testing.assert_array_equal(found.bias, np.float32([0.1, 0.0, 0.2]))
+        assert tuple(found.stride) == (2, 1)
+        assert tuple(found.padding) == (1, 0)
+    again = from_nir(back, dt=DT)
+    same(net, again, events(60))
+
+
+def test_a_convolution_of_one_dimension_is_found_again():
+    weight = np.random.default_rng(6).normal(0.1, 0.5, (3, 2, 4)).astype(np.float32)
+    conv = nir.Conv1d(9, weight, 2, 1, 1, 1, np.zeros(3))
+    node = nir.Threshold(np.full((3, 4), 0.4))
+    made = nir.NIRGraph.from_list(conv, node)
+    back = to_nir(from_nir(made, dt=DT), dt=DT)
+    found = next(one for one in back.nodes.values() if isinstance(one, nir.Conv1d))
+    np.testing.assert_array_equal(found.weight, weight)
+    assert (found.input_shape, found.stride, found.padding) == (9, 2, 1)
+
+
+def cell(**more):
+    """Make a neuron with options."""
+    return Cell(Lif, threshold=1.0, decay=0.5, **more)
+
+
+REFUSED = [
+    (lambda: layered(cell()), ValueError, "reset of layer 'own' must be 'zero', 'value' or"),
+    (lambda: layered(cell(reset="zero", late=True)), ValueError,
+     "late of layer 'own' must be False to be a node of NIR, not True"),
+    (lambda: layered(cell(owing=True)), ValueError,
+     "owing of layer 'own' must be False to be a node of NIR, not True"),
+    (lambda: layered(cell(reset="zero", fire=">=")), ValueError,
+     "fire of layer 'own' must be '>' to be a node of NIR, not '>='"),
+    (lambda: layered(cell(reset="zero", refractory=2)), ValueError,
+     "refractory of layer 'own' must be 0 to be a node of NIR, not 2"),
+    (lambda: layered(cell(reset="zero", floor=-1.0)), ValueError,
+     "floor of layer 'own' must be None to be a node of NIR, not -1.0"),
+    (lambda: layered(cell(reset="zero", v=0.5)), ValueError, "Rest v of layer 'own' must be 0"),
+    (lambda: layered(Cell(AdaptiveLif, threshold=1.0, decay=0.5, rise=1.0, rise_decay=0.5)),
+     TypeError, "Layer 'own' must be of If, Lif, CurrentLif, Integrator, Accumulator in real"),
+    (lambda: layered(Lif(width=8, threshold=3, decay=Decay.shift(1))), TypeError,
+     "Layer 'own' must be of If, Lif, CurrentLif, Integrator, Accumulator in real numbers"),
+    (lambda: layered(cell(reset="zero"), readout="last"), ValueError,
+     "Readout of layer 'own' must be 'count' or 'first' to be in NIR, not 'last'"),
+    (lambda: layered(Cell(Lif, threshold=1.0, decay=np.linspace(0.5, 1, SIZE), reset="zero")),
+     ValueError, "Decay of layer 'own' must be below 1 for all neurons, or 1 for all"),
+    (lambda: layered(Cell(CurrentLif, threshold=1.0, decay=0.5, current_decay=1.0, reset="zero")),
+     ValueError, "Current decay of layer 'own' must be below 1, not 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make, error, message", REFUSED)
+def test_what_nir_cannot_say_is_refused(make, error, message):
+    with pytest.raises(error) as caught:
+        to_nir(make(), dt=DT)
+    assert message in str(caught.value)
+
+
+def test_what_may_be_left_out():
+    net = layered(cell(late=True))
+    back = from_nir(to_nir(net, dt=DT, exact=False), dt=DT, reset="subtract", late=True)
+    same(net, back, events())
+    with pytest.raises(ValueError, match="refractory"):
+        to_nir(layered(cell(refractory=2)), dt=DT, exact=False)
+
+
+def test_other_arguments():
+    with pytest.raises(TypeError, match=r"Network must be a SpikingNetwork, .*of type int"):
+        to_nir(3, dt=DT)
+    spoilt = layered(cell(reset="zero"))
+    spoilt.connections[0].weights.data[1, 0] = float("nan")
+    with pytest.raises(ValueError, match="Weights of 'in->own' must be finite, not nan"):
+        to_nir(spoilt, dt=DT)
+    with pytest.raises(ValueError, match="Time step dt must be positive and finite, not 0"):
+        to_nir(layered(cell(reset="zero")), dt=0)
+    with pytest.raises(ValueError, match="Rule must be one of 'euler', 'exponential', not 'zoh'"):
+        to_nir(layered(cell(reset="zero")), dt=DT, rule="zoh")
+    with pytest.raises(ValueError, match="Decay of layer 'own' must be above 0 by the rule"):
+        to_nir(layered(Cell(Lif, threshold=1.0, decay=0.0, reset="zero")), dt=DT,
+               rule="exponential")  # fmt: skip

@@ -1,0 +1,335 @@
+"""Tests of linear maps and what they fold into: PyTorch's layers, value for value."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spiker_hdl.model import If, Input, Readout
+from spiker_train import Cell, Connection, Layer, SpikingNetwork
+from spiker_train.linear import sparse
+from spiker_train.linear.compose import (
+    Affine,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Flatten,
+    MaxPool,
+    Scale,
+    Shift,
+    SumPool,
+    compose,
+)
+
+RANDOM = np.random.default_rng(5)
+
+
+def numbers(*shape):
+    """Draw numbers about zero."""
+    return RANDOM.normal(size=shape)
+
+
+def applied(folded, x):
+    """Apply the folded matrix and bias to a batch."""
+    out = x.reshape(len(x), -1) @ folded.matrix().T
+    out = out if folded.bias is None else out + folded.bias
+    return out.reshape(len(x), *folded.output_shape)
+
+
+def normal(channels):
+    """Make a normalisation of PyTorch that has seen something."""
+    one = nn.BatchNorm1d(channels).double().eval()
+    with torch.no_grad():
+        one.running_mean.copy_(torch.as_tensor(numbers(channels)))
+        one.running_var.copy_(torch.as_tensor(numbers(channels) ** 2))
+        one.weight.copy_(torch.as_tensor(numbers(channels)))
+        one.bias.copy_(torch.as_tensor(numbers(channels)))
+    return one
+
+
+def batch_norm(one):
+    """Read it."""
+    values = (one.running_mean, one.running_var, one.weight, one.bias)
+    return BatchNorm(*(each.detach().numpy() for each in values), one.eps)
+
+
+CONVOLUTIONS = [
+    {},
+    {"stride": 2},
+    {"stride": (2, 1), "padding": (1, 2)},
+    {"padding": "same", "dilation": (2, 2)},
+    {"dilation": 2, "padding": 3},
+    {"groups": 2, "bias": False},
+    {"groups": 4, "padding": 1},
+]
+
+
+@pytest.mark.parametrize("options", CONVOLUTIONS, ids=str)
+def test_convolutions_of_two_dimensions(options):
+    layer = nn.Conv2d(4, 8, (3, 2), **options).double()
+    given = {name: one for name, one in options.items() if name != "bias"}
+    bias = None if layer.bias is None else layer.bias.detach().numpy()
+    folded = compose([Conv(layer.weight.detach().numpy(), bias, **given)], (4, 7, 9))
+    x = numbers(3, 4, 7, 9)
+    wanted = layer(torch.as_tensor(x)).detach().numpy()
+    assert folded.output_shape == wanted.shape[1:]
+    assert np.abs(applied(folded, x) - wanted).max() < 1e-12
+    assert (folded.bias is None) == (layer.bias is None)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("options", [{}, {"stride": 3, "padding": 2}, {"padding": "same"}], ids=str)
+def test_convolutions_of_one_dimension(options):
+    layer = nn.Conv1d(3, 5, 4, **options).double()
+    own = Conv(layer.weight.detach().numpy(), layer.bias.detach().numpy(), **options)
+    x = numbers(2, 3, 11)
+    found = applied(compose([own], (3, 11)), x)
+    assert np.abs(found - layer(torch.as_tensor(x)).detach().numpy()).max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    "own, layer",
+    [
+        (AvgPool(2), nn.AvgPool2d(2)),
+        (AvgPool((3, 2), (1, 2), (1, 0)), nn.AvgPool2d((3, 2), (1, 2), (1, 0))),
+        (AvgPool(3, 2, 1, padded=False), nn.AvgPool2d(3, 2, 1, count_include_pad=False)),
+        (SumPool(2, 3), nn.AvgPool2d(2, 3, divisor_override=1)),
+    ],
+    ids=["square", "strided-padded", "padding-not-counted", "sum"],
+)
+def test_pooling(own, layer):
+    x = numbers(2, 3, 7, 8)
+    folded = compose([own], (3, 7, 8))
+    wanted = layer(torch.as_tensor(x)).numpy()
+    assert folded.output_shape == wanted.shape[1:]
+    assert np.abs(applied(folded, x) - wanted).max() < 1e-12
+
+
+def test_pooling_of_one_dimension():
+    x = numbers(2, 3, 9)
+    wanted = nn.AvgPool1d(4, 2)(torch.as_tensor(x)).numpy()
+    assert np.abs(applied(compose([AvgPool(4, 2, dimensions=1)], (3, 9)), x) - wanted).max() < 1e-12
+
+
+def test_a_row_of_maps_is_one_map():
+    torch.manual_seed(0)
+    conv, norm = nn.Conv2d(2, 3, 3, padding=1).double(), normal(48)
+    first, second = nn.Linear(48, 10).double(), nn.Linear(10, 4, bias=False).double()
+    module = nn.Sequential(conv, nn.AvgPool2d(2), nn.Flatten(), norm, first, second)
+    factor, shift = numbers(4), numbers(4)
+    maps = [
+        Conv(conv.weight.detach().numpy(), conv.bias.detach().numpy(), padding=1, name="conv"),
+        AvgPool(2),
+        Flatten(),
+        batch_norm(norm),
+        Affine(first.weight.detach().numpy(), first.bias.detach().numpy(), name="first"),
+        Affine(second.weight.detach().numpy()),
+        Scale(factor),
+        Shift(shift),
+    ]
+    folded = compose(maps, (2, 8, 8))
+    x = numbers(5, 2, 8, 8)
+    wanted = module(torch.as_tensor(x)).detach().numpy() * factor + shift
+    assert np.abs(applied(folded, x) - wanted).max() < 1e-12
+    assert (folded.input_shape, folded.output_shape) == ((2, 8, 8), (4,))
+    assert str(folded) == (
+        "Conv 'conv', AvgPool, Flatten, BatchNorm, Affine 'first', Affine, Scale, Shift folded "
+        "into a dense projection of 128 to 4 with 512 weights, Conv 'conv' and AvgPool unrolled"
+    )
+
+
+def test_a_matrix_acts_on_the_last_axis():
+    layer = nn.Linear(5, 2).double()
+    x = numbers(3, 4, 6, 5)
+    own = Affine(layer.weight.detach().numpy(), layer.bias.detach().numpy())
+    folded = compose([own, Flatten(1)], (4, 6, 5))
+    wanted = layer(torch.as_tensor(x)).flatten(2).detach().numpy()
+    assert folded.output_shape == (4, 12)
+    assert np.abs(applied(folded, x) - wanted).max() < 1e-12
+    assert (folded.kind, len(folded.entries)) == ("sparse", 4 * 6 * 10)
+
+
+def test_wide_matrices_meet_in_dense_arithmetic():
+    a, b = numbers(300, 400), numbers(400, 300)
+    folded = compose([Affine(a), Affine(b)], (400,))
+    assert np.abs(folded.matrix() - b @ a).max() < 1e-10
+    assert folded.kind == "dense"
+
+
+def test_arrangements_by_hand():
+    one = compose([Scale([2.0, 0.0, -1.0]), Flatten()], (3,))
+    given = one.arrangement()
+    assert (given["kind"], given["weights"].tolist()) == ("one_to_one", [2, 0, -1])
+    pool = compose([SumPool(2)], (1, 4, 4)).arrangement()
+    assert pool["kind"] == "sparse"
+    assert pool["mask"].sum() == 16
+    assert pool["weights"][0].reshape(4, 4).tolist() == [[1, 1, 0, 0]] * 2 + [[0] * 4] * 2
+    zeros = compose([Affine(np.zeros((2, 3)))], (3,)).arrangement()
+    assert (zeros["kind"], zeros["weights"].shape) == ("dense", (2, 3))
+    plain = compose([], (2, 2))
+    assert (plain.kind, plain.output_shape, plain.bias) == ("one_to_one", (2, 2), None)
+
+
+@pytest.mark.parametrize(
+    "maps", [[Conv(numbers(2, 1, 3, 3))], [Scale(2.0)], [Affine(numbers(9, 5))]]
+)
+def test_what_is_folded_is_a_connection(maps):
+    shape = (1, 6, 5)
+    folded = compose([*maps, Flatten()], shape)
+    size = folded.output_shape[0]
+    net = SpikingNetwork(
+        [Input("in", shape)],
+        [Layer("own", size, Cell(If, threshold=0.5, reset="zero"))],
+        [Connection("in", "own", **folded.arrangement())],
+        [Readout("own")],
+    )
+    x = (RANDOM.random((4, 1, 30)) < 0.5).astype(np.uint8)
+    found = net.run(x, record=["own"]).spikes["own"]
+    assert np.array_equal(found[:, 0], applied(folded, x[:, 0]) > 0.5)
+    assert 0 < found.mean() < 1
+
+
+@pytest.mark.parametrize(
+    "maps, shape, message",
+    [
+        (
+            [Affine(numbers(3, 4), name="one"), Affine(numbers(2, 5), name="two")],
+            (4,),
+            "Input of Affine 'two' must have 5 values on its last axis, not the shape (3,) of "
+            "Affine 'one'",
+        ),
+        (
+            [Affine(numbers(3, 4))],
+            (5,),
+            "Input of Affine must have 4 values on its last axis, not the shape (5,) of the input",
+        ),
+        (
+            [Conv(numbers(2, 3, 2, 2), name="c")],
+            (2, 8, 8),
+            "Input of Conv 'c' must have 3 channels and 2 more axes, not the shape (2, 8, 8) of "
+            "the input",
+        ),
+        (
+            [Conv(numbers(2, 3, 5, 2))],
+            (3, 4, 8),
+            "Input of Conv must have room for a kernel of (5, 2), not the shape (3, 4, 8) of the "
+            "input",
+        ),
+        (
+            [Flatten(), AvgPool(2)],
+            (2, 4, 4),
+            "Input of AvgPool must have channels and 2 more axes, not the shape (32,) of Flatten",
+        ),
+        (
+            [BatchNorm(numbers(3), 1.0)],
+            (4,),
+            "Input of BatchNorm must have 3 channels, not the shape (4,) of the input",
+        ),
+        (
+            [Scale(numbers(3))],
+            (4,),
+            "Input of Scale must have a shape that (3,) goes with, not the shape (4,) of the input",
+        ),
+        (
+            [Shift(numbers(2, 3))],
+            (3,),
+            "Input of Shift must have a shape that (2, 3) goes with, not the shape (3,) of the "
+            "input",
+        ),
+        (
+            [Flatten(1, 3)],
+            (2, 3),
+            "Input of Flatten must have axes 1 to 3, not the shape (2, 3) of the input",
+        ),
+        (
+            [Scale(1.0, name="s"), MaxPool(name="pool")],
+            (1, 4, 4),
+            "MaxPool 'pool' must be an average pooling between currents: the greatest of several "
+            "currents is no linear map, and has no place in a projection from Scale 's'",
+        ),
+        (
+            [Conv(numbers(64, 3, 3, 3), name="large")],
+            (3, 64, 64),
+            "Conv 'large' must unroll into at most 1048576 weights, not 6642432 from (3, 64, 64) "
+            "to (64, 62, 62): unrolled=6642432 allows as many",
+        ),
+    ],
+    ids=lambda one: None,
+)  # fmt: skip
+def test_maps_that_do_not_meet_are_refused_by_name(maps, shape, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        compose(maps, shape)
+
+
+@pytest.mark.parametrize(
+    "make, error, message",
+    [
+        (
+            lambda: Affine([[1.0, np.nan]], name="fc"),
+            ValueError,
+            "Weights of Affine 'fc' must be finite, not nan",
+        ),
+        (lambda: Affine("w"), TypeError, "Weights of Affine must be numbers, not 'w'"),
+        (
+            lambda: Affine([1.0]),
+            ValueError,
+            "Weights of Affine must have 2 axes, not the shape (1,)",
+        ),
+        (
+            lambda: Affine([[1.0]], [1.0, 2.0]),
+            ValueError,
+            "Bias of Affine must have the shape (1,), not (2,)",
+        ),
+        (
+            lambda: Conv(numbers(2, 2)),
+            ValueError,
+            "Weights of Conv must have 3 or 4 axes, not the shape (2, 2)",
+        ),
+        (
+            lambda: Conv(numbers(3, 2, 2), groups=2),
+            ValueError,
+            "Groups of Conv must divide 3, not be 2",
+        ),
+        (
+            lambda: Conv(numbers(3, 2, 2), stride=0),
+            ValueError,
+            "Stride of Conv must be 1 integers of at least 1, not 0",
+        ),
+        (
+            lambda: Conv(numbers(3, 2, 2), padding="full"),
+            ValueError,
+            "Padding of Conv must be 'valid' or 'same', not 'full'",
+        ),
+        (
+            lambda: Conv(numbers(3, 2, 2), padding="same", stride=2),
+            ValueError,
+            "Padding of Conv must be numbers with a stride, not 'same'",
+        ),
+        (
+            lambda: BatchNorm([0.0], [-1.0]),
+            ValueError,
+            "Variance of BatchNorm must be above 0 with its epsilon, not -0.99999",
+        ),
+    ],
+)
+def test_bad_maps(make, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        make()
+
+
+def test_folding_that_is_too_large_is_refused(monkeypatch):
+    small = Affine(numbers(2, 2), name="small")
+    message = (
+        "Affine 'small' must have at most 67108864 weights, not 80000000 from (5000, 4000, 2) to "
+        "(5000, 4000, 2)"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        compose([small], (5000, 4000, 2))
+    first, second = (Affine(np.zeros(size), name="all") for size in ((900, 200), (2, 900)))
+    monkeypatch.setattr(sparse, "PAIRS", 10**5)
+    monkeypatch.setattr(sparse, "PRODUCTS", 10**5)
+    message = "Affine 'all' must fold into matrices of at most 100000 pairs, not 180000"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        compose([first, second], (200,))

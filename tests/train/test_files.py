@@ -1,0 +1,173 @@
+"""Tests of files of networks of real numbers."""
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from safetensors.numpy import save_file  # noqa: E402
+
+from spiker_hdl.model import (  # noqa: E402
+    AdaptiveLif,
+    CurrentLif,
+    Decay,
+    FileError,
+    Input,
+    Integrator,
+    Lif,
+    Readout,
+)
+from spiker_train import (  # noqa: E402
+    Cell,
+    Connection,
+    IntegerCell,
+    Layer,
+    SpikingNetwork,
+    load_real,
+    quantize,
+    save_real,
+)
+from spiker_train.files import FORMAT  # noqa: E402
+
+
+def network():
+    draws = np.random.default_rng(0)
+    sparse = draws.normal(size=(5, 4)) * (draws.random((5, 4)) < 0.5)
+    slow = Decay((1, 2, 4, 1), 3)
+    lif = Cell(Lif, threshold=np.linspace(1, 2, 4), decay=slow, reset="zero", late=True)
+    return SpikingNetwork(
+        [Input("in", (2, 3)), Input("more", 4, 0, 15)],
+        [
+            Layer("a", (2, 2), lif, bias=draws.normal(size=4)),
+            Layer("b", 5, Cell(CurrentLif, threshold=1.5, decay=0.83, current_decay=0.5)),
+            Layer("c", 5, Cell(AdaptiveLif, threshold=1, rise=0.3, decay=0.9, rise_decay=0.97)),
+            Layer("out", 3, Cell(Integrator, decay=0.875, learn=["decay"]), bias=True),
+        ],
+        [
+            Connection("in", "a", draws.normal(size=(4, 6))),
+            Connection("more", "a", draws.normal(size=4), kind="one_to_one"),
+            Connection("a", "a", draws.normal(size=(4, 4)), delay=1),
+            Connection("a", "b", sparse, kind="sparse", delay=2, name="thin"),
+            Connection("b", "c"),
+            Connection("c", "out"),
+        ],
+        [Readout("out", "last"), Readout("c", "count", "spikes"), Readout("a", "count", "sums", 2)],
+        name="all of it",
+    )
+
+
+def test_a_network_comes_back_as_it_was(tmp_path):
+    net = network()
+    save_real(net, tmp_path / "net.safetensors")
+    again = load_real(tmp_path / "net.safetensors")
+    assert again.name == "all of it"
+    spikes = {
+        "in": np.random.default_rng(1).integers(0, 2, (3, 7, 6)),
+        "more": np.random.default_rng(2).integers(0, 16, (3, 7, 4)),
+    }
+    record = ["a", "b", "c", "a.v", "b.v", "out.v"]
+    mine, theirs = net.run(spikes, record=record), again.run(spikes, record=record)
+    assert mine.differences(theirs) == []
+    assert theirs.counts["a"].sum() > 0
+    assert quantize(net, 6, 12) == quantize(again, 6, 12)
+    assert again.layer["out"].cell.learned == ("decay",)
+
+
+def test_the_same_network_gives_the_same_file(tmp_path):
+    net = network()
+    save_real(net, tmp_path / "one")
+    save_real(net, tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_what_could_not_be_read_is_not_written(tmp_path):
+    net = network()
+    with torch.no_grad():
+        net.layers[3].cell.real_decay.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"^Layer 'out': decay must be finite, not nan$"):
+        save_real(net, tmp_path / "net.safetensors")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_neurons_in_integers_are_saved_as_they_are(tmp_path):
+    neuron = Lif(threshold=(3, 4), decay=Decay((1, 2), 2), width=6, floor=-3, v=(0, 1))
+    cell = IntegerCell(neuron, scale=0.3, unit=0.7)
+    net = SpikingNetwork(
+        [Input("in", 2)],
+        [Layer("out", 2, cell, bias=[0.25, 0.5])],
+        [Connection("in", "out")],
+        [Readout("out", "count")],
+    )
+    save_real(net, tmp_path / "net.safetensors")
+    back = load_real(tmp_path / "net.safetensors").layer["out"]
+    assert isinstance(back.cell, IntegerCell)
+    assert (back.cell.fixed, back.cell.scale, back.cell.unit) == (neuron, 0.3, 0.7)
+    assert back.bias.tolist() == [0.25, 0.5]
+
+
+def changed(tmp_path, change):
+    """Write a file whose graph was changed, and return its path."""
+    from safetensors import safe_open
+
+    path = tmp_path / "net.safetensors"
+    save_real(network(), path)
+    with safe_open(str(path), framework="numpy") as file:
+        metadata, arrays = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
+    before = metadata[FORMAT]
+    graph = json.loads(before)
+    change(metadata, graph, arrays)
+    if metadata.get(FORMAT) == before:
+        metadata[FORMAT] = json.dumps(graph)
+    save_file(arrays, path, metadata=metadata)
+    return path
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda m, g, a: m.update({FORMAT: "{"}), "must be JSON, not with"),
+        (lambda m, g, a: m.update({FORMAT: "[]"}), r"must be an object, not \[\]"),
+        (lambda m, g, a: m.update(other=m.pop(FORMAT)), r"'spiker-real-network', not \['other'\]"),
+        (lambda m, g, a: g.update(version=2), "must be of version 1, not 2"),
+        (
+            lambda m, g, a: g.pop("layers"),
+            "must be a .safetensors file of a network, whole, not one with: no 'layers'",
+        ),
+        (lambda m, g, a: a.pop("weights/0"), "not one with: no 'weights/0'"),
+        (lambda m, g, a: a.update(stray=np.zeros(1)), r"no array of its own, not \['stray'\]"),
+        (
+            lambda m, g, a: g["layers"][0].update(model="Mine"),
+            "must name neurons of .*not 'Mine'; hand the classes",
+        ),
+        (
+            lambda m, g, a: a.update({"weights/0": np.zeros((2, 2), np.float32)}),
+            r"weights must have the shape \(4, 6\), not \(2, 2\)",
+        ),
+        (
+            lambda m, g, a: a.update({"weights/0": np.full((4, 6), np.nan, np.float32)}),
+            "must be finite, not nan",
+        ),
+    ],
+)
+def test_what_is_no_network_is_refused(tmp_path, change, message):
+    path = changed(tmp_path, change)
+    with pytest.raises(FileError, match=message) as caught:
+        load_real(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [0, 5, 100, -1])
+def test_a_file_that_is_cut_short_is_refused(tmp_path, kept):
+    path = tmp_path / "net.safetensors"
+    save_real(network(), path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(FileError, match=r"must be a \.safetensors file of a network, "):
+        load_real(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_real(tmp_path / "none")

@@ -1,0 +1,407 @@
+"""Tests of training: it learns, it is the same twice, and it says what it cannot take."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from spiker_hdl.model import (
+    AdaptiveLif,
+    CurrentLif,
+    Input,
+    Integrator,
+    Lif,
+    Readout,
+    encoders,
+    reference,
+)
+from spiker_train import (
+    Cell,
+    Connection,
+    Dataset,
+    Layer,
+    Quantization,
+    SpikingNetwork,
+    accuracy,
+    quantize,
+    recipes,
+    train,
+)
+from spiker_train.recipes import encode, train_network
+from spiker_train.training.trainer import _Shifter, split
+
+
+def task(samples=300, seed=0):
+    """Make spikes of two classes, each with channels of its own that are busier."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, samples)
+    chance = np.where(np.arange(16) % 2 == labels[:, None], 0.5, 0.2)
+    spikes = random.random((samples, 4, 16)) < chance[:, None]
+    return spikes.astype(np.uint8), labels
+
+
+def pictures(samples=120, seed=0):
+    """Make a data set of bars, upright or lying."""
+    random = np.random.default_rng(seed)
+    y = random.integers(0, 2, samples)
+    x = random.integers(0, 40, (samples, 6, 6)).astype(np.uint8)
+    for picture, label, at in zip(x, y, random.integers(0, 6, samples), strict=True):
+        (picture if label else picture.T)[at] = 220
+    half = samples // 2
+    return Dataset(x[:half], y[:half], x[half:], y[half:], "bars")
+
+
+@pytest.mark.parametrize("readout", ["last", "largest", "sum", "count", "first"])
+@pytest.mark.parametrize("integers", [None, Quantization(3, 8)])
+def test_training_learns_by_every_readout(readout, integers):
+    x, y = task()
+    net = SpikingNetwork.chain("16-12-2", readout=readout, seed=4)
+    history = train(net, x, y, epochs=12, integers=integers, batch=20, rate=1e-2, progress=False)
+    assert min(history.losses[-3:]) < 0.75 * history.losses[0]
+    x, y = task(200, seed=1)
+    assert accuracy(net, x, y, history.integers) > 0.8
+    if integers is not None:
+        answers = reference.run(quantize(net, history.integers), x)
+        assert (answers.classes == y).mean() == accuracy(net, x, y, history.integers)
+
+
+MEMORY = {
+    "second order": (CurrentLif, {"decay": 0.75, "current_decay": 0.5}),
+    "adaptive": (AdaptiveLif, {"decay": 0.875, "rise": 0.3, "rise_decay": 0.75}),
+}
+
+
+def order(samples=240, seed=0):
+    """Make spikes of two classes that differ in what comes first alone."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, samples)
+    first = (np.arange(16) < 8) == (labels[:, None] == 1)
+    halves = [np.where(first, 0.5, 0.05), np.where(first, 0.05, 0.5)]
+    chance = np.repeat(np.stack(halves, 1), 4, axis=1)
+    return (random.random((samples, 8, 16)) < chance).astype(np.uint8), labels
+
+
+@pytest.mark.parametrize("recurrent", [False, True], ids=["forward", "recurrent"])
+@pytest.mark.parametrize("kind", MEMORY)
+def test_networks_with_memory_learn_in_integers(kind, recurrent):
+    model, options = MEMORY[kind]
+    links = [Connection("input", "hidden"), Connection("hidden", "output")]
+    if recurrent:
+        links.append(Connection("hidden", "hidden", delay=1))
+    net = SpikingNetwork(
+        [Input("input", 16)],
+        [
+            Layer("hidden", 14, Cell(model, threshold=1.0, **options)),
+            Layer("output", 2, Cell(Integrator, decay=0.75)),
+        ],
+        links,
+        [Readout("output", "last")],
+        seed=2,
+    )
+    before = {one.name: one.weights.detach().clone() for one in net.connections}
+    q = Quantization(4, 10, "multiplier").fit(net)
+    x, y = order()
+    history = train(net, x, y, epochs=10, integers=q, batch=20, rate=3e-2, progress=False)
+    assert min(history.losses[-3:]) < 0.75 * history.losses[0]
+    for one in net.connections:
+        assert not torch.equal(one.weights, before[one.name]), one.name
+    x, y = order(200, seed=1)
+    record = ["hidden", *(f"hidden.{one}" for one in net.layer["hidden"].cell.states), "output.v"]
+    found = reference.run(quantize(net, q), x, record=record)
+    assert found.differences(net.run(x, q, record=record)) == []
+    assert 0.02 < found.spikes["hidden"].mean() < 0.8
+    assert (found.classes == y).mean() > 0.8
+
+
+def test_the_weights_stay_where_integers_are():
+    x, y = task()
+    net = SpikingNetwork.chain("16-12-2")
+    q = Quantization("ternary", 8).fit(net)
+    train(net, x, y, epochs=3, integers=q, rate=0.2, progress=False)
+    for one in net.connections:
+        assert float(one.weights.detach().abs().max()) <= q.scales[one.target] * (1 + 1e-6)
+
+
+def test_learned_thresholds_stay_where_neurons_can_be():
+    x, y = task()
+    cell = Cell(Lif, threshold=0.05, decay=0.9, learn=["threshold", "decay"])
+    net = SpikingNetwork.chain("16-12-2", cell=cell)
+    q = Quantization(4, 6, "multiplier").fit(net)
+    train(net, x, y, epochs=3, integers=q, rate=0.1, progress=False)
+    neuron = quantize(net, q).population["hidden"].neuron
+    assert 0 <= neuron.threshold <= 30
+    assert float(net.layer["hidden"].cell.real("threshold")) != pytest.approx(0.05)
+
+
+def test_the_same_seed_trains_the_same_weights():
+    x, y = task()
+
+    def weights(seed):
+        net = SpikingNetwork.chain("16-8-2", seed=1)
+        torch.rand(seed + 1)  # what else draws random numbers does not matter
+        train(net, x, y, epochs=2, seed=seed, progress=False)
+        return torch.cat([one.flatten() for one in net.parameters()])
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+def test_spikes_may_come_from_a_function_for_each_batch():
+    x, y = task()
+    held = task(60, seed=5)
+    asked = []
+
+    def weights(spikes):
+        net = SpikingNetwork.chain("16-8-2", seed=1)
+        train(net, spikes, y, epochs=2, validation=held, batch=128, progress=False)
+        return torch.cat([one.flatten() for one in net.parameters()])
+
+    def made(members, draws):
+        assert isinstance(draws, np.random.Generator)
+        asked.append(members)
+        return x[members]
+
+    assert torch.equal(weights(made), weights(x))
+    assert [len(one) for one in asked] == [128, 128, 44] * 2
+    for epoch in (asked[:3], asked[3:]):
+        assert sorted(np.concatenate(epoch).tolist()) == list(range(300))
+
+
+def test_what_a_function_draws_is_drawn_anew_and_the_same_twice():
+    _, y = task()
+    held = task(60, seed=5)
+
+    def drawn(seed):
+        seen = []
+
+        def made(members, draws):
+            seen.append(draws.integers(0, 2, (len(members), 4, 16)))
+            return {"input": seen[-1]}
+
+        net = SpikingNetwork.chain("16-8-2", seed=1)
+        train(net, made, y, epochs=2, validation=held, batch=300, seed=seed, progress=False)
+        return seen
+
+    one, other = drawn(0)
+    assert not np.array_equal(one, other)
+    assert np.array_equal(one, drawn(0)[0])
+    assert not np.array_equal(one, drawn(1)[0])
+
+
+def test_the_best_epoch_is_kept():
+    x, y = task(120)
+    net = SpikingNetwork.chain("16-8-2", seed=2)
+    held = task(60, seed=5)
+    history = train(net, x, y, epochs=8, validation=held, rate=3e-2, progress=False)
+    best = max(history.validation)
+    assert history.best == max(n for n, one in enumerate(history.validation) if one == best)
+    assert accuracy(net, *held) == best
+
+
+def test_an_activity_penalty_saves_spikes():
+    x, y = task()
+
+    def spikes(activity):
+        net = SpikingNetwork.chain("16-12-2", seed=3)
+        history = train(net, x, y, epochs=10, rate=1e-2, activity=activity, progress=False)
+        return history.spikes[-1]
+
+    assert spikes(20.0) < 0.7 * spikes(0.0)
+
+
+def test_pictures_are_moved_whole():
+    net = SpikingNetwork.chain("12-2", shape=(3, 4))
+    picture = torch.zeros(50, 2, 3, 4)
+    picture[:, 0, 1, 1] = 1
+    picture[:, 1, 1, 2] = 1
+    moved = _Shifter(net, 1)({"input": picture.reshape(50, 2, 12)}, np.random.default_rng(0))
+    found = moved["input"].reshape(50, 2, 3, 4)
+    places = {tuple(one) for one in found[:, 0].nonzero()[:, 1:].tolist()}
+    assert places == {(r, c) for r in range(3) for c in range(3)}
+    first, second = (found[:, n].nonzero() for n in (0, 1))
+    assert torch.equal(first[:, :2], second[:, :2])
+    assert torch.equal(first[:, 2] + 1, second[:, 2])
+
+
+def test_graded_pictures_train_as_they_are_encoded():
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 3, 4))
+    spikes = encoders.graded(pictures, 2)  # of 16 bits, unsigned
+    net = SpikingNetwork.chain("12-3", shape=(3, 4), values=(0, 15))
+    labels = np.arange(40) % 3
+    history = train(net, spikes, labels, epochs=1, shift=1, progress=False)
+    assert len(history.losses) == 1
+
+
+def test_a_held_input_trains_and_is_held():
+    network, _ = train_network(
+        pictures(), "36-6-2", 3, encoder="binary", held=True, epochs=3, progress=False
+    )
+    assert network.inputs[0].held
+    assert not network.inputs[0].graded
+
+
+def test_a_split_takes_every_sample_once():
+    kept, held = split(50, 0.2, seed=3)
+    assert len(held) == 10
+    assert sorted([*kept, *held]) == list(range(50))
+    assert not np.array_equal(held, split(50, 0.2, seed=4)[1])
+
+
+def test_a_recipe_gives_the_same_file_twice(tmp_path):
+    data = pictures(400)
+    for name in ("a", "b"):
+        network, report = train_network(data, "36-12-2", epochs=24, progress=False)
+        network.save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert report["accuracy"]["integers"] > 0.8
+    assert network.note["encoder"] == "rate"
+    assert network.note["steps"] == "4"
+    found = reference.run(network, encode(data.x_test, 4))
+    assert (found.classes == data.y_test).mean() == report["accuracy"]["integers"]
+
+
+@pytest.mark.parametrize("encoder", ["bernoulli", "first_spike", "graded"])
+def test_a_recipe_takes_every_encoder(encoder):
+    network, report = train_network(
+        pictures(400), "36-12-2", 3, 4, 10, encoder=encoder, epochs=24, progress=False
+    )
+    assert network.inputs[0].high == (15 if encoder == "graded" else 1)
+    assert report["accuracy"]["integers"] > 0.7
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"epochs": 0}, ValueError, "Epochs must be at least 1, not 0"),
+        ({"batch": 2.0}, TypeError, "Batch must be an int, not 2.0"),
+        ({"rate": float("nan")}, ValueError, "Learning rate must be a positive number, not nan"),
+        (
+            {"validation": 0.0},
+            ValueError,
+            "Validation share must leave samples on both sides, not 0.0 of 300",
+        ),
+        ({"labels": np.zeros(9, int)}, ValueError, "Labels must have the shape (300,), not (9,)"),
+        ({"labels": np.zeros(300)}, TypeError, "Labels must be integers, not float64"),
+        ({"labels": np.full(300, 2)}, ValueError, "Labels must be in 0..1, not 2"),
+        (
+            {"spikes": np.zeros((300, 4, 15), int)},
+            ValueError,
+            "Spikes of input 'input' must have the shape (samples, steps, 16), not (300, 4, 15)",
+        ),
+        (
+            {"spikes": np.full((300, 4, 16), 2)},
+            ValueError,
+            "Spikes of input 'input' must be in 0..1, not 2",
+        ),
+        ({"shift": 1}, ValueError, "Input 'input' must have two axes to be shifted, not 16"),
+        (
+            {"spikes": lambda members, draws: task(len(members))[0]},
+            TypeError,
+            "Validation of spikes from a function must be (spikes, labels), not 0.1",
+        ),
+        (
+            {"spikes": lambda members, draws: task(9)[0], "validation": task(60)},
+            ValueError,
+            "Function must return spikes of 128 samples, not 9",
+        ),
+    ],
+)
+def test_train_rejects(options, error, message):
+    x, y = task()
+    given = {"spikes": x, "labels": y, "epochs": 1, "progress": False} | options
+    net = SpikingNetwork.chain("16-4-2")
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        train(net, given.pop("spikes"), given.pop("labels"), **given)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"layers": "35-2"}, "Layers for 'bars' must begin with 36, not 35"),
+        ({"layers": "36-1"}, "Layers for 'bars' must end with at least 2, not 1"),
+        ({"encoder": "phase"}, "Encoder must be one of 'rate', 'bernoulli', 'first_spike', "
+         "'graded', 'binary', not 'phase'"),
+        ({"held": True}, "Encoder of a held input must be one of ('graded', 'binary'), not 'rate'"),
+        ({"seed": -1}, "Seed must be at least 0, not -1"),
+        ({"epochs": 1}, "Epochs must be at least 2, not 1"),
+        ({"weights": 40}, "Weight bits must be in 2..16, not 40"),
+    ],
+)  # fmt: skip
+def test_recipes_reject(options, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        train_network(pictures(), **{"layers": "36-4-2", "progress": False} | options)
+
+
+# -- real data -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_digits_are_learned(seed):
+    pytest.importorskip("sklearn")
+    network, report = train_network("digits", "64-32-10", seed=seed, progress=False)
+    assert report["accuracy"]["integers"] >= 0.97
+    assert network.weight_bits == 4 * (64 * 32 + 32 * 10)
+
+
+FLAT = {
+    "as they are": ((8, 6), None, 1),
+    "flattened": ((48,), None, 0),
+    "flattened and said": ((48,), (8, 6), 1),
+    "with a channel": ((1, 8, 6), None, 1),
+    "of other axes": ((2, 4, 6), None, 0),
+}
+
+
+def oblong(shape):
+    draws = np.random.default_rng(3)
+    x = draws.integers(0, 256, (60, 8, 6)).astype(np.uint8).reshape(60, *shape)
+    return Dataset(x, np.arange(60) % 3, x[:6], np.arange(6) % 3, "pictures")
+
+
+@pytest.mark.parametrize("said", FLAT)
+def test_pictures_are_shifted_whatever_their_axes_or_it_is_said(said, monkeypatch):
+    monkeypatch.setattr(recipes, "MANY", 0)  # the recipe for many samples, which shifts
+    shape, picture, shift = FLAT[said]
+    known = train_network(oblong((8, 6)), "48-4-3", epochs=2, progress=False)
+    network, report = train_network(
+        oblong(shape), "48-4-3", epochs=2, progress=False, picture=picture
+    )
+    same = [
+        np.array_equal(one.synapses.values, other.synapses.values)
+        for one, other in zip(network.projections, known[0].projections, strict=True)
+    ]
+    assert report["shift"] == shift
+    assert all(same) == bool(shift)
+    assert [f"samples of the shape {shape} are not" in one for one in report["warnings"]] == (
+        [] if shift else [True]
+    )
+
+
+@pytest.mark.parametrize("picture", [(8, 5), (48,), (2, 4, 6)])
+def test_a_picture_of_another_size_is_refused(picture):
+    with pytest.raises(ValueError, match=r"^Picture must be a height and a width of 48 values"):
+        train_network(oblong((48,)), "48-4-3", epochs=2, progress=False, picture=picture)
+
+
+@pytest.mark.slow
+def test_mnist_in_training_is_what_the_reference_computes(data_file, monkeypatch):
+    data_file("mnist.npz")
+    from spiker_train import load_dataset
+
+    data = load_dataset("mnist")
+    net = SpikingNetwork.chain("784-128-10", shape=(28, 28))
+    x = encode(data.x_train[:12000], 4)
+    q = Quantization(4, 8).fit(net)
+    train(net, x, data.y_train[:12000], epochs=2, integers=q, progress=False)
+    test = encode(data.x_test, 4)
+    record = ["hidden", "hidden.v", "output.v"]
+    found = reference.run(quantize(net, q), test, record=record)
+    assert len(found.classes) == 10_000
+    assert found.differences(net.run(test, q, record=record)) == []
+    assert 20 < found.counts["hidden"].mean() < 300
+    assert (found.classes == data.y_test).mean() > 0.9
