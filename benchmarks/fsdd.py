@@ -92,7 +92,7 @@ def measure(kind: str, parts: tuple[np.ndarray, np.ndarray], data, options) -> d
         "activity": 0.002,
         "seed": options.seed,
         "temperature": 2.0,
-        "steepest": 0.5,
+        "max_grad_norm": 0.5,
     }
     given = data.spikes[kept], data.labels[kept]
     train(net, *given, epochs=options.real, rate=5e-3, title=f"{kind}, real", **common)
@@ -100,7 +100,7 @@ def measure(kind: str, parts: tuple[np.ndarray, np.ndarray], data, options) -> d
     history = train(
         net, *given, epochs=options.integer, rate=2e-3, integers=found, title=kind, **common
     )
-    made = quantize(net, found, longest=256, calibration=given[0][:500])
+    made = quantize(net, found, max_steps=256, calibration=given[0][:500])
     result = reference.run(made, data.spikes[parts[1]])
     if options.save is not None:
         options.save.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ from spiker_hdl.model import (
     Projection,
     Readout,
 )
-from spiker_hdl.rtl import Stepper
+from spiker_hdl.rtl import NeuronUpdate
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).parent / "results" / "neuron_cost.json"
@@ -153,7 +153,7 @@ def example(**settings: int) -> Neuron:
     return sys.modules["izhikevich"].classic("regular spiking", **settings)
 
 
-def stepper(case: Case, width: int) -> Stepper:
+def neuron_update(case: Case, width: int) -> NeuronUpdate:
     """Make the step unit of a case."""
     neuron = example(**case.neuron) if case.model == "izhikevich" else case.model(**case.neuron)
     most = 2 ** (width - 1) - 1
@@ -165,7 +165,7 @@ def stepper(case: Case, width: int) -> Stepper:
         [Projection("in", "p", np.full((NEURONS, 1), most), bits=width)],
         [Readout("p", "last" if not neuron.spiking else "count")],
     )
-    return Stepper(population, network.bounds["p"], units=1)
+    return NeuronUpdate(population, network.bounds["p"], units=1)
 
 
 def synthesise(family: str, width: int, chosen: list[Case], directory: Path) -> list[dict]:
@@ -173,7 +173,7 @@ def synthesise(family: str, width: int, chosen: list[Case], directory: Path) -> 
     m = Module()
     ports = []
     for n, case in enumerate(chosen):
-        unit = stepper(case, width)
+        unit = neuron_update(case, width)
         m.submodules[f"unit_{n}"] = unit
         for _, _, port in unit.signature.flatten(unit):
             ports.append(Value.cast(port))

@@ -68,7 +68,7 @@ def up5k(network: Network) -> Mapping:
 def spram(network: Network) -> Mapping:
     """Return a mapping with weights in all four SPRAMs, of which each gives 16 bits a cycle."""
     cores = {"hidden": Core(16, 1, stages=2), "output": Core(2, 1, stages=2)}
-    return Mapping.default(network, cores=cores, word=16).opened(network, (), ["hidden"])
+    return Mapping.default(network, cores=cores, word=16).with_writable(network, (), ["hidden"])
 
 
 ROWS = (

@@ -40,7 +40,7 @@ from ecg_data import (
 )
 
 from spiker_hdl.model import Mapping, Network, load, reference
-from spiker_hdl.rtl import EncodedAccelerator, Reading
+from spiker_hdl.rtl import EncodedAccelerator, RawSample
 
 __all__ = ["BeatCutter", "EcgMonitor", "simulate"]
 
@@ -63,7 +63,7 @@ class BeatCutter(wiring.Component):
     """
 
     i: In(stream.Signature(BITS))
-    o: Out(stream.Signature(Reading(BITS)))
+    o: Out(stream.Signature(RawSample(BITS)))
 
     def elaborate(self, platform):
         m = Module()

@@ -122,7 +122,7 @@ def main() -> None:
         "activity": options.activity,
         "seed": options.seed,
         "temperature": 2.0,
-        "steepest": 0.5,
+        "max_grad_norm": 0.5,
     }
     net = network(options.hidden, options.seed)
     train(net, spikes, labels, epochs=options.real, rate=options.rate, title="real", **common)
@@ -138,7 +138,7 @@ def main() -> None:
         **common,
     )
     print("Validation in integers:", " ".join(f"{one:.1%}" for one in history.validation))
-    made = quantize(net, found, longest=256, calibration=spikes[:500])
+    made = quantize(net, found, max_steps=256, calibration=spikes[:500])
     show("Records held back", confusion(made, held))
     if options.untested:
         return

@@ -111,7 +111,7 @@ def main() -> None:
         **common,
     )
     validation["integers"] = history.validation[history.best]
-    network = quantize(net, integers, longest=256, name="mnist_14x14")
+    network = quantize(net, integers, max_steps=256, name="mnist_14x14")
     answers = reference.run(network, test)
     found["integers"] = float((answers.classes == data.y_test).mean())
     figures = {

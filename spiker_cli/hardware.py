@@ -11,10 +11,10 @@ from spiker_cli.support.options import (
     Encoded,
     Encoder,
     Form,
-    Huge,
     Json,
     Lanes,
     NetworkFile,
+    Spram,
     Steps,
     Word,
     Writable,
@@ -48,7 +48,7 @@ def serve(
         ),
     ] = None,
     writable: Writable = None,
-    huge: Huge = None,
+    uninitialized: Spram = None,
     encoded: Encoded = False,
 ) -> None:
     """Simulate a board, and put it on a pseudo-terminal for host programs.
@@ -68,7 +68,20 @@ def serve(
         from spiker_boards import Board
         result = Board("/dev/pts/3").run(network, spikes)
     """
-    call("serve", path, engine, lanes, form, word, faults, seed, board, writable, huge, encoded)
+    call(
+        "serve",
+        path,
+        engine,
+        lanes,
+        form,
+        word,
+        faults,
+        seed,
+        board,
+        writable,
+        uninitialized,
+        encoded,
+    )
 
 
 def emit(
@@ -161,7 +174,7 @@ def build(
     ] = None,
     json: Json = None,
     writable: Writable = None,
-    huge: Huge = None,
+    uninitialized: Spram = None,
     encoded: Encoded = False,
 ) -> None:
     """Build the bitstream of a board, or the whole project where only its vendor can.
@@ -188,7 +201,7 @@ def build(
         data,
         json,
         writable,
-        huge,
+        uninitialized,
         encoded,
     )
 
@@ -226,11 +239,11 @@ def load(
     form: Form = None,
     word: Word = None,
     writable: Writable = None,
-    huge: Huge = None,
+    uninitialized: Spram = None,
 ) -> None:
     """Load a network's weights, thresholds and biases into a board that was built for them.
 
-    The board must have been built with --writable or --huge, for a network that differs in nothing
+    The board must have been built with --writable or --spram, for a network that differs in nothing
     else; its mapping is that of --build DIR, or is said by the same options as then. What was
     loaded stays until the power goes.
 
@@ -240,7 +253,7 @@ def load(
         spiker program digits_ulx3s
         spiker load other.spiker --port /dev/ttyUSB0 --build digits_ulx3s
     """
-    call("load", path, port, built, baud, lanes, form, word, writable, huge)
+    call("load", path, port, built, baud, lanes, form, word, writable, uninitialized)
 
 
 def boards(

@@ -59,10 +59,11 @@ def train(
     ] = "8",
     seed: Seed = 0,
     encoder: Annotated[str, typer.Option(help=ENCODERS)] = "rate",
-    held: Annotated[
+    static: Annotated[
         bool,
         typer.Option(
-            "--held", help="With graded or binary: send a sample's values once, for all its steps."
+            "--static",
+            help="With graded or binary: send a sample's values once, for all its steps.",
         ),
     ] = False,
     readout: Annotated[str, typer.Option(help="last, largest, sum, count or first.")] = "last",
@@ -92,7 +93,7 @@ def train(
 
         spiker train digits --net 64-32-10 -o digits.spiker
         spiker train mnist --net 784-128-10 --steps 4 --weights 4 --potentials 8 -o mnist.spiker
-        spiker train mnist --net 784-128-10 --steps 3 --encoder binary --held -o mnist_held.spiker
+        spiker train mnist --net 784-128-10 --steps 3 --encoder binary --static -o mnist_held.spiker
         spiker train my.npz --net 100-50-50-3 --weights hidden1=3,hidden2=4,output=6 -o my.spiker
     """
     call(
@@ -104,7 +105,7 @@ def train(
         potentials,
         seed,
         encoder,
-        held,
+        static,
         readout,
         epochs,
         picture,
@@ -245,7 +246,7 @@ def quantize(
     samples: Annotated[int | None, typer.Option(help="How many; 500 at most by default.")] = None,
     encoder: Annotated[str | None, typer.Option(help=ENCODERS)] = None,
     steps: Annotated[int | None, typer.Option(help="Time steps of a sample.")] = None,
-    longest: Annotated[
+    max_steps: Annotated[
         int | None,
         typer.Option(
             help="Most time steps of a sample that the network takes, 1 to 65535; by default "
@@ -287,7 +288,7 @@ def quantize(
 
         spiker quantize model.safetensors --weights 6 --potentials bounds -o model.spiker
         spiker quantize model.safetensors --data digits --encoder rate --steps 8 -o model.spiker
-        spiker quantize model.safetensors --scales layer1=0.0625 --longest 1000 -o model.spiker
+        spiker quantize model.safetensors --scales layer1=0.0625 --max-steps 1000 -o model.spiker
         spiker quantize model.safetensors --shifts layer1=4 --potentials 16 -o model.spiker
     """
     call(
@@ -301,7 +302,7 @@ def quantize(
         samples,
         encoder,
         steps,
-        longest,
+        max_steps,
         scales,
         shifts,
         saturation,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from spiker_hdl.base.checks import check_choice, check_kind
 
-from .model import Mapping, Network, Reports, Result
+from .model import AnswerPolicy, Mapping, Network, Result
 
 if TYPE_CHECKING:
     from spiker_hdl.export.read import Emission
@@ -58,7 +58,7 @@ def run(
         scores start anew.
     early : "exact" or int, optional
         Answer a sample as soon as its leader cannot be overtaken, or leads by that much: see
-        :class:`~spiker_hdl.model.Reports`.
+        :class:`~spiker_hdl.model.AnswerPolicy`.
     progress : callable, optional
         Called with the number of samples done, as they are.
 
@@ -73,12 +73,12 @@ def run(
     """
     check_choice("Engine", engine, ENGINES)
     if not isinstance(network, Network):
-        options = {"record": record, "reports": Reports(window, early), "progress": progress}
+        options = {"record": record, "reports": AnswerPolicy(window, early), "progress": progress}
         return _run_emission(_emission(network), spikes, engine, mapping, options)
     if mapping is not None:
         check_kind("Mapping", mapping, Mapping)
         mapping.check(network)
-    options = {"record": record, "reports": Reports(window, early), "progress": progress}
+    options = {"record": record, "reports": AnswerPolicy(window, early), "progress": progress}
     if engine == "reference":
         from .model import reference
 

@@ -53,7 +53,8 @@ def save_real(net: SpikingNetwork, path: str | Path) -> None:
         "version": VERSION,
         "name": net.name,
         "inputs": [
-            {what: getattr(one, what) for what in ("name", "shape", "low", "high", "held")}
+            {what: getattr(one, what) for what in ("name", "shape", "low", "high")}
+            | {"held": one.static}
             for one in net.inputs
         ],
         "layers": [_layer(one, n, arrays) for n, one in enumerate(net.layers)],

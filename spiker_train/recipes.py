@@ -24,7 +24,7 @@ __all__ = ["encode", "train_network"]
 MANY = 10_000
 GREATEST = {"graded": 15}  # all others make binary spikes
 STEADY = ("graded", "binary")
-"""Encoders that give every step the same, so that the input may be held."""
+"""Encoders that give every step the same, so that the input may be static."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def train_network(
     seed: int = 0,
     *,
     encoder: str = "rate",
-    held: bool = False,
+    static: bool = False,
     epochs: int | None = None,
     readout: str = "last",
     picture: tuple[int, int] | None = None,
@@ -90,8 +90,8 @@ def train_network(
         Of the weights, the order and the split.
     encoder : str
         One of :data:`spiker_hdl.model.encoders.ENCODERS`.
-    held : bool
-        Whether the input is held: an encoder of :data:`STEADY` gives every step the same.
+    static : bool
+        Whether the input is static: an encoder of :data:`STEADY` gives every step the same.
     epochs : int, optional
         In all, about two thirds of them in real numbers; as many as are known to do where none is
         given.
@@ -129,14 +129,14 @@ def train_network(
             f"Layers for {data.name!r} must end with at least {data.classes}, not {sizes[-1]}"
         )
     seed, steps = check_int("Seed", seed, 0), check_int("Steps", steps, 1)
-    if held and encoder not in STEADY:
-        raise ValueError(f"Encoder of a held input must be one of {STEADY}, not {encoder!r}")
+    if static and encoder not in STEADY:
+        raise ValueError(f"Encoder of a static input must be one of {STEADY}, not {encoder!r}")
     recipe = LARGE if len(data.x_train) > MANY else SMALL
     shape, shift, warnings = _shifted(data, picture, recipe)
     real, integer = _epochs(recipe, epochs)
     spikes = encode(data.x_train, steps, encoder)
     test = encode(data.x_test, steps, encoder)
-    net = _network(shape, sizes, readout, seed, GREATEST.get(encoder, 1), recipe, held)
+    net = _network(shape, sizes, readout, seed, GREATEST.get(encoder, 1), recipe, static)
     kept, aside = split(len(spikes), 0.1, seed)
     options: dict[str, Any] = {
         "validation": (spikes[aside], data.y_train[aside]),
@@ -168,7 +168,7 @@ def train_network(
     network, account = quantize_with_report(
         net,
         quantization,
-        longest=max(256, steps),
+        max_steps=max(256, steps),
         name=data.name if data.name.isprintable() else "network",
         calibration=x[:1000],
         notes={
@@ -243,7 +243,7 @@ def _network(
     seed: int,
     greatest: int,
     recipe: Recipe,
-    held: bool,
+    static: bool,
 ) -> SpikingNetwork:
     cell = Cell(Lif, threshold=1.0, decay=Decay.shift(3), surrogate=FastSigmoid(recipe.surrogate))
     return SpikingNetwork.chain(
@@ -253,7 +253,7 @@ def _network(
         seed=seed,
         shape=shape,
         values=(0, greatest),
-        held=held,
+        static=static,
         name="network",
     )
 

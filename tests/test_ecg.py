@@ -182,7 +182,7 @@ def test_the_cutter_puts_out_the_windows(ecg, case, seed):
     cut(ecg, signal, Random(seed), pauses)
 
 
-def small(longest=256):
+def small(max_steps=256):
     """Make a network that tells little, but answers otherwise for most beats."""
     draws = np.random.default_rng(8)
     return Network(
@@ -197,7 +197,7 @@ def small(longest=256):
             Projection("hidden", "output", draws.integers(-7, 8, (4, 6))),
         ],
         [Readout("output", "last")],
-        longest=longest,
+        max_steps=max_steps,
     )
 
 

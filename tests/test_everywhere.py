@@ -17,13 +17,13 @@ from spiker_hdl import run
 from spiker_hdl.model import (
     Accumulator,
     Answer,
+    AnswerPolicy,
     Input,
     Mapping,
     Network,
     Population,
     Projection,
     Readout,
-    Reports,
     Result,
     encoders,
     load,
@@ -358,7 +358,7 @@ def test_windows_are_the_same_everywhere(seed):
         network,
         spikes,
         mapping=mapping,
-        reports=Reports(window=window),
+        reports=AnswerPolicy(window=window),
         back_to_back=True,
         pauses=stalls(random, 0.2, 0.5),
     )
@@ -383,7 +383,7 @@ def test_early_answers_are_the_same_everywhere(seed, early):
         spikes,
         mapping=mapping,
         record=names,
-        reports=Reports(early=early),
+        reports=AnswerPolicy(early=early),
         pauses=stalls(random, 0.3, 0.3),
     )
     assert wanted.differences(stalled) == []

@@ -56,7 +56,7 @@ def sparse(target, source, seed=0, share=0.4):
     return Sparse.from_matrix(np.where(kept, weights(target, source, seed, 1, 8), 0))
 
 
-def graph(inputs, populations, projections, readouts=None, longest=32):
+def graph(inputs, populations, projections, readouts=None, max_steps=32):
     """Make a network from short forms.
 
     Parameters
@@ -78,7 +78,7 @@ def graph(inputs, populations, projections, readouts=None, longest=32):
             synapses = weights(sizes[target], sizes[source], n)
         links.append(Projection(source, target, synapses, *delay, name=f"link {n}"))
     readouts = readouts or [Readout([*made][-1])]
-    return Network(inputs, tuple(made.values()), links, readouts, longest)
+    return Network(inputs, tuple(made.values()), links, readouts, max_steps)
 
 
 GRAPHS = {

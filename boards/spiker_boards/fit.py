@@ -104,7 +104,7 @@ def _blocks(family: str, words: int, bits: int) -> int:
 
 
 def _memories(
-    network: Network, mapping: Mapping, spare: int, huge: bool = False
+    network: Network, mapping: Mapping, spare: int, uninitialized: bool = False
 ) -> list[tuple[int, int, bool]]:
     """Return words and bits of each memory of weights, and whether they are fixed.
 
@@ -113,7 +113,7 @@ def _memories(
     found = []
     for one in network.projections:
         core = mapping.cores[one.target]
-        if (core.weights == "huge") != huge:
+        if (core.weights == "uninitialized") != uninitialized:
             continue
         fixed = not core.writable
         folds = -(-one.synapses.target_size // core.lanes)
@@ -176,7 +176,7 @@ def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> 
         sum(_blocks(family, *one) for *one, _ in blocks),
         sum(
             -(-words // SPRAM[0]) * -(-bits // SPRAM[1])
-            for words, bits, _ in _memories(network, mapping, spare, huge=True)
+            for words, bits, _ in _memories(network, mapping, spare, uninitialized=True)
         ),
     )
 
@@ -256,12 +256,12 @@ class Fit:
     -------
     lanes : int or str
         Most accumulators side by side in a population, or the preset that sets them.
-    huge : tuple of str
+    uninitialized : tuple of str
         Populations whose weights lie in large memories without contents, and must be loaded.
     """
 
     lanes: int | str
-    huge: tuple[str, ...] = ()
+    uninitialized: tuple[str, ...] = ()
 
     def mapping(self, network: Network, **changes: Any) -> Mapping:
         """Return the mapping that this is; ``changes`` are fields that are to be others."""
@@ -269,7 +269,11 @@ class Fit:
             mapping = Mapping.preset(self.lanes, network, **changes)
         else:
             mapping = Mapping.folded(network, self.lanes, **changes)
-        return mapping.opened(network, (), self.huge) if self.huge else mapping
+        return (
+            mapping.with_writable(network, (), self.uninitialized)
+            if self.uninitialized
+            else mapping
+        )
 
 
 def find_fit(target: Target, network: Network, mapping: Mapping | None = None) -> Fit | None:
@@ -306,13 +310,13 @@ def find_fit(target: Target, network: Network, mapping: Mapping | None = None) -
     }
     order = sorted((name for name in bits if bits[name]), key=lambda name: (-bits[name], name))
     for count in range(1, len(order) + 1):
-        huge = tuple(order[:count])
-        opened = mapping.opened(network, (), huge)
+        uninitialized = tuple(order[:count])
+        opened = mapping.with_writable(network, (), uninitialized)
         if _likely(target, network, _shaped(opened, Mapping.small(network))):
-            return Fit("small", huge)
+            return Fit("small", uninitialized)
         lanes = find_lanes(target, network, opened)
         if lanes is not None:
-            return Fit(lanes, huge)
+            return Fit(lanes, uninitialized)
     return None
 
 
@@ -323,9 +327,11 @@ def advice(target: Target, network: Network, mapping: Mapping | None = None) -> 
         given = (
             ()
             if mapping is None
-            else (name for name, core in mapping.cores.items() if core.weights == "huge")
+            else (name for name, core in mapping.cores.items() if core.weights == "uninitialized")
         )
-        memories = "".join(f" --huge {name}" for name in dict.fromkeys([*given, *fit.huge]))
+        memories = "".join(
+            f" --spram {name}" for name in dict.fromkeys([*given, *fit.uninitialized])
+        )
         return f"--lanes {fit.lanes}{memories} likely fits"
     mapping = Mapping.default(network) if mapping is None else mapping
     widest = max(one.width for one in network.projections)

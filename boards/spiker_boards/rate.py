@@ -10,7 +10,7 @@ from spiker_hdl.link.protocol.frames import DATA, RESULT, Frame, Identity, encod
 from spiker_hdl.link.protocol.payloads import Port, ResultLayout, data_payloads, value_payloads
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.encoders import Encoding
-from spiker_hdl.model.mapping.reload import roomy
+from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.model.stimulus import stimulus
 
 from .target import Target
@@ -78,7 +78,7 @@ def sample_bytes(
 
 
 def _result_bytes(network: Network, mapping: Mapping) -> int:
-    layout = ResultLayout(roomy(network, mapping.writable))
+    layout = ResultLayout(with_worst_case_bounds(network, mapping.writable))
     whole, overhead = layout.size, _wire(RESULT.code, b"")
     return whole + layout.frames * overhead
 
@@ -129,6 +129,6 @@ def typical_rate(target: Target, network: Network, mapping: Mapping) -> LinkRate
     """
     given = network.note.get("steps", "")
     steps = int(given) if given.isdecimal() else STEPS
-    steps = max(1, min(steps, network.longest))
+    steps = max(1, min(steps, network.max_steps))
     spikes = {node.name: np.zeros((1, steps, node.size), np.int64) for node in network.inputs}
     return link_rate(target, network, mapping, spikes)

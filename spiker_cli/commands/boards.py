@@ -45,7 +45,7 @@ def _described(target: Target, networks: dict[str, Network]) -> dict[str, Any]:
         estimate = board_need(target, network, mapping)
         fits[name] = {
             "lanes": None if fit is None else fit.lanes,
-            "huge": [] if fit is None else [*fit.huge],
+            "uninitialized": [] if fit is None else [*fit.uninitialized],
             "luts": estimate.luts,
             "block_rams": estimate.block_rams,
             "sprams": estimate.sprams,
@@ -83,7 +83,7 @@ def _fits(fit: dict[str, Any]) -> str:
     if fit["lanes"] is None:
         return "no"
     most = fit["link_rate"]["samples_per_second"]
-    memory = " + SPRAM" if fit["huge"] else ""
+    memory = " + SPRAM" if fit["uninitialized"] else ""
     rate = "as the ARM's program" if most is None else f"{most:,.0f}/s"
     lanes = fit["lanes"] if isinstance(fit["lanes"], str) else f"{fit['lanes']} lanes"
     return f"{lanes}{memory}, {rate}"

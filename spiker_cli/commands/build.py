@@ -39,7 +39,7 @@ def build(
     data: str | None,
     json: Path | None,
     writable: list[str] | None,
-    huge: list[str] | None,
+    uninitialized: list[str] | None,
     encoded: bool,
 ) -> int:
     """Build, report, and return the exit code."""
@@ -50,7 +50,7 @@ def build(
     if clock is not None and not 0 < clock <= 1000:
         raise ValueError(f"Clock must be more than 0 and at most 1000 MHz, not {clock:g}")
     network = open_network(path)
-    mapping = _mapping(network, target, path, lanes, form, word, writable, huge)
+    mapping = _mapping(network, target, path, lanes, form, word, writable, uninitialized)
     samples, _ = samples_or_random(network, data, None, few=SAMPLES)
     tools = find_tools(target.kind.tools)
     for tool in tools.values():
@@ -102,19 +102,21 @@ def _mapping(
     form: str | None,
     word: int | None,
     writable: list[str] | None,
-    huge: list[str] | None,
+    uninitialized: list[str] | None,
 ) -> Mapping:
     """Return the mapping that is asked for; else the one saved with the network, or what fits."""
     mapping = find_mapping(network, path, lanes, form, word)
     if lanes is not None or mapping != Mapping.default(
         network, form=mapping.form, word=mapping.word
     ):
-        return open_mapping(network, mapping, writable, huge)
+        return open_mapping(network, mapping, writable, uninitialized)
     # What fits nowhere is refused by what builds, with what is short.
-    fit = find_fit(target, network, open_mapping(network, mapping, writable, huge)) or Fit(1)
+    fit = find_fit(target, network, open_mapping(network, mapping, writable, uninitialized)) or Fit(
+        1
+    )
     changes = {name: value for name, value in (("form", form), ("word", word)) if value is not None}
     mapping = fit.mapping(network, **changes)
-    return open_mapping(network, mapping, writable, [*(huge or ()), *fit.huge])
+    return open_mapping(network, mapping, writable, [*(uninitialized or ()), *fit.uninitialized])
 
 
 def rows(report: dict[str, Any], target: Target) -> list[tuple[str, Any]]:
@@ -145,7 +147,9 @@ def rows(report: dict[str, Any], target: Target) -> list[tuple[str, Any]]:
         ("built in", f"{report['seconds']:g} s"),
     ]
     loaded = [
-        name for name, core in report["mapping"]["cores"].items() if core["weights"] == "huge"
+        name
+        for name, core in report["mapping"]["cores"].items()
+        if core["weights"] == "uninitialized"
     ]
     if loaded:
         found.append((

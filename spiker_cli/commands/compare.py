@@ -15,7 +15,7 @@ from spiker_cli.support.terminal import write, write_json
 from spiker_hdl.base.checks import check_choice
 from spiker_train import quantize
 
-from .quantize import longest_of, open_real, samples_for
+from .quantize import max_steps_of, open_real, samples_for
 
 __all__ = ["compare"]
 
@@ -46,7 +46,7 @@ def compare(
     found = samples_for(net, data, samples, encoder or notes.get("encoder"), steps)
     assert found is not None  # there are data
     if network is None:
-        network = quantize(net, longest=longest_of(found, None))
+        network = quantize(net, max_steps=max_steps_of(found, None))
     run = None
     if engine not in {"none", "reference"}:
         mapping = find_mapping(network, fixed, lanes, None, None) if fixed else None

@@ -30,14 +30,14 @@ def describe(network: Network, mapping: Mapping) -> dict[str, Any]:
         "name": network.name,
         "digest": network.digest,
         "notes": network.note,
-        "longest": network.longest,
+        "max_steps": network.max_steps,
         "inputs": [
             {
                 "name": one.name,
                 "shape": one.shape,
                 "size": one.size,
                 "range": [one.low, one.high],
-                "held": one.held,
+                "static": one.static,
             }
             for one in network.inputs
         ],
@@ -122,7 +122,7 @@ def _show(report: dict[str, Any]) -> None:
         *((name, value) for name, value in report["notes"].items()),
         ("weights", f"{bits:,} bits"),
         ("states", f"{report['state_bits']:,} bits"),
-        ("longest sample", f"{report['longest']} steps"),
+        ("longest sample", f"{report['max_steps']} steps"),
         ("input form", f"{report['mapping']['form']} of {report['mapping']['word']} channels")
         if report["mapping"]["form"] == "words"
         else ("input form", "events"),
@@ -168,7 +168,7 @@ def _show(report: dict[str, Any]) -> None:
     sources = [
         [
             one["name"],
-            "input, held" if one["held"] else "input",
+            "input, static" if one["static"] else "input",
             _shape(one["shape"]),
             "",
             "",

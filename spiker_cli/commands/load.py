@@ -22,16 +22,16 @@ def load(
     form: str | None,
     word: int | None,
     writable: list[str] | None,
-    huge: list[str] | None,
+    uninitialized: list[str] | None,
 ) -> int:
     """Load, and return the exit code."""
     network = open_network(path)
     if built is None:
         mapping = open_mapping(
-            network, find_mapping(network, path, lanes, form, word), writable, huge
+            network, find_mapping(network, path, lanes, form, word), writable, uninitialized
         )
     else:
-        if any(one is not None for one in (lanes, form, word)) or writable or huge:
+        if any(one is not None for one in (lanes, form, word)) or writable or uninitialized:
             raise ValueError(f"Mapping must be that of {built / BUILD}, or said by options")
         report = read_build(built)
         mapping = Mapping.from_json(report["mapping"])

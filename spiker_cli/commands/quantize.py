@@ -14,7 +14,7 @@ from spiker_train.conversion.convert import count_weights
 
 from .train import EPOCHS, bits
 
-__all__ = ["LONGEST", "longest_of", "open_real", "quantize", "samples_for"]
+__all__ = ["LONGEST", "max_steps_of", "open_real", "quantize", "samples_for"]
 
 FEW = 500
 USUAL = 256
@@ -32,7 +32,7 @@ def quantize(
     samples: int | None,
     encoder: str | None,
     steps: int | None,
-    longest: int | None,
+    max_steps: int | None,
     scales: str | None,
     shifts: str | None,
     saturation: float,
@@ -53,8 +53,8 @@ def quantize(
     finer = None if shifts is None else bits("Shifts", shifts)
     # Before anything is loaded.
     Quantization(wished[0], 8 if sized else wished[1], decay, scales=fixed, shifts=finer)
-    if longest is not None:
-        check_int("Longest sample", longest, 1, LONGEST)
+    if max_steps is not None:
+        check_int("Longest sample", max_steps, 1, LONGEST)
     if not 0 <= saturation < 1:
         raise ValueError(f"Saturation must be in 0..1, below 1, not {saturation:g}")
     if not 0 <= tune <= EPOCHS:
@@ -75,7 +75,7 @@ def quantize(
         *(["--steps", str(steps)] if steps else []),
     ]
     said += [
-        *(["--longest", str(longest)] if longest else []),
+        *(["--max-steps", str(max_steps)] if max_steps else []),
         *(["--scales", scales] if scales else []),
         *(["--shifts", shifts] if shifts else []),
     ]
@@ -84,7 +84,7 @@ def quantize(
     if found is not None and encoder and steps and data:
         notes |= {"data": Path(data).name, "encoder": encoder, "steps": str(steps)}
     options: dict[str, Any] = {"labels": found.labels, "epochs": tune} if tune and found else {}
-    options["longest"] = longest_of(found, longest)
+    options["max_steps"] = max_steps_of(found, max_steps)
     with progress("Weights", count_weights(net)) as done:
         network, report = quantize_with_report(
             net,
@@ -133,7 +133,7 @@ def _scales(given: str) -> dict[str, float]:
     return found
 
 
-def longest_of(samples: Samples | None, longest: int | None) -> int:
+def max_steps_of(samples: Samples | None, max_steps: int | None) -> int:
     """Return the most steps that a network is to take: 256, or what its samples have.
 
     Raises
@@ -142,9 +142,11 @@ def longest_of(samples: Samples | None, longest: int | None) -> int:
         If the samples have more than is asked for.
     """
     steps = 0 if samples is None else samples.spikes.shape[1]
-    if longest is not None and steps > longest:
-        raise ValueError(f"--longest must be at least the {steps} steps of the data, not {longest}")
-    return longest or max(USUAL, steps)
+    if max_steps is not None and steps > max_steps:
+        raise ValueError(
+            f"--max-steps must be at least the {steps} steps of the data, not {max_steps}"
+        )
+    return max_steps or max(USUAL, steps)
 
 
 def open_real(path: Path) -> Any:

@@ -22,7 +22,7 @@ def serve(
     seed: int,
     board: str | None,
     writable: list[str] | None,
-    huge: list[str] | None,
+    uninitialized: list[str] | None,
     encoded: bool,
 ) -> None:
     """Say the name of the port, and serve until interrupted."""
@@ -30,7 +30,9 @@ def serve(
     target = None if board is None else find_board(board)
     wrong = Faults(faults, seed) if faults else None
     network = open_network(path)
-    mapping = open_mapping(network, find_mapping(network, path, lanes, form, word), writable, huge)
+    mapping = open_mapping(
+        network, find_mapping(network, path, lanes, form, word), writable, uninitialized
+    )
     with progress(f"{path.name} behind a link", 1) as advance:
         encoding = Encoding.of(network) if encoded else None
         wire, chosen = simulated_link(

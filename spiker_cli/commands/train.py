@@ -25,7 +25,7 @@ def train(
     potentials: str,
     seed: int,
     encoder: str,
-    held: bool,
+    static: bool,
     readout: str,
     epochs: int | None,
     picture: str | None,
@@ -49,7 +49,7 @@ def train(
     }
     command = ["spiker", "train", Path(data).name, "--net", net, "--steps", str(steps)]
     command += ["--weights", weights, "--potentials", potentials, "--seed", str(seed)]
-    command += ["--encoder", encoder, *(["--held"] if held else [])]
+    command += ["--encoder", encoder, *(["--static"] if static else [])]
     if readout != "last":
         command += ["--readout", readout]
     if epochs is not None:
@@ -67,7 +67,7 @@ def train(
         **widths,
         seed=seed,
         encoder=encoder,
-        held=held,
+        static=static,
         epochs=epochs,
         readout=readout,
         picture=_sides(picture),

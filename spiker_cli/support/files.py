@@ -128,7 +128,7 @@ def read_lanes(network: Network, lanes: str | int, **changes: Any) -> Mapping:
 
 
 def open_mapping(
-    network: Network, mapping: Mapping, writable: list[str] | None, huge: list[str] | None
+    network: Network, mapping: Mapping, writable: list[str] | None, uninitialized: list[str] | None
 ) -> Mapping:
     """Return a mapping with populations of these names writable, or all of them.
 
@@ -137,10 +137,10 @@ def open_mapping(
     ValueError
         If there is no such population.
     """
-    if not writable and not huge:
+    if not writable and not uninitialized:
         return mapping
     names = [one.name for one in network.populations] if "all" in (writable or ()) else writable
-    return mapping.opened(network, names or (), huge or ())
+    return mapping.with_writable(network, names or (), uninitialized or ())
 
 
 def find_mapping(

@@ -11,13 +11,13 @@ __all__ = [
     "Encoded",
     "Encoder",
     "Form",
-    "Huge",
     "Json",
     "Lanes",
     "NetworkFile",
     "Picture",
     "RealFile",
     "Seed",
+    "Spram",
     "Steps",
     "Word",
     "Writable",
@@ -62,7 +62,7 @@ Writable = Annotated[
         "may be given again.",
     ),
 ]
-Huge = Annotated[
+Spram = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",

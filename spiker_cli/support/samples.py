@@ -160,12 +160,12 @@ def random_samples(network: Network, count: int, steps: int | None = None) -> Sa
     """
     if not 1 <= count <= 10_000:
         raise ValueError(f"Samples must be 1 to 10000 of {RANDOM}, not {count}")
-    steps = min(RANDOM_STEPS, network.longest) if steps is None else _steps(network, steps)
+    steps = min(RANDOM_STEPS, network.max_steps) if steps is None else _steps(network, steps)
     random = np.random.default_rng(0)
     spikes = {}
     for one in network.inputs:
         # What is held has one value for all steps.
-        drawn = 1 if one.held else steps
+        drawn = 1 if one.static else steps
         values = random.integers(one.low, one.high + 1, (count, drawn, one.size))
         values *= random.random(values.shape) < DENSITY
         spikes[one.name] = np.repeat(values, steps // drawn, axis=1)
@@ -204,8 +204,8 @@ def _steps(network: Network, steps: int | None) -> int:
         if not said.isdecimal() or len(said) > 6:
             raise ValueError(f"Network's note of its steps must be a number, not {said!r}")
         steps = int(said)
-    if not 1 <= steps <= network.longest:
-        raise ValueError(f"Steps must be 1 to {network.longest}, not {steps}")
+    if not 1 <= steps <= network.max_steps:
+        raise ValueError(f"Steps must be 1 to {network.max_steps}, not {steps}")
     return steps
 
 

@@ -263,10 +263,10 @@ def emit(
                 f"by which none is loaded: {sorted(mapping.writable)}"
             )
         for which, core in mapping.cores.items():
-            if core.weights == "huge":
+            if core.weights == "uninitialized":
                 raise ValueError(
-                    f"Weights of {which!r} must lie in memory that has contents, not 'huge': "
-                    "sources have no memory without contents, bitstreams have"
+                    f"Weights of {which!r} must lie in memory that has contents, not "
+                    "'uninitialized': sources have no memory without contents, bitstreams have"
                 )
     generated = None if generated is None else check_int("Generated samples", generated, 0, MOST)
     given = None if samples is None else stimulus(network, samples)

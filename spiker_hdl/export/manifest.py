@@ -91,8 +91,7 @@ def manifest(
         "network": {
             "name": network.name,
             "sha256": network.digest,
-            "longest": network.longest,
-            "max_steps": network.longest,
+            "max_steps": network.max_steps,
             "projections": {
                 one.name: {"from": one.source, "to": one.target, "shift": one.shift}
                 for one in network.projections
@@ -152,8 +151,8 @@ def manifest(
                 "taken to the first cycle in which the result is valid"
             ),
             "overlap": (
-                f"up to {accelerator.room} samples may be inside at once; results come in the "
-                "order of samples"
+                f"up to {accelerator.max_in_flight} samples may be inside at once; results come in "
+                "the order of samples"
             ),
         },
         "samples": bench["samples"] if bench else 0,
@@ -224,7 +223,7 @@ def _input(
             "order, 0 where nothing fires or a channel is beyond the last; `last` is 1 in the "
             "final beat of the sample's last step"
         )
-        if node.held:
+        if node.static:
             order += "; one beat for each step behind a sample's first, its values unread"
         timing = "a beat is taken every max(1, events in it) cycles, and one more ends a step"
     else:
@@ -232,7 +231,7 @@ def _input(
             "the events of a time step, each address at most once and in ascending order, then a "
             "beat with `end`; `last` is 1 in the beat that ends the sample's last step"
         )
-        if node.held:
+        if node.static:
             order += "; one beat for each step behind a sample's first, with `end`"
         timing = "a beat is taken every cycle while there is room in the queues behind"
     return {

@@ -5,7 +5,7 @@ from spiker_hdl.model.files.load import load, load_mapping
 from spiker_hdl.model.files.save import save
 
 from . import encoders, reference, timing
-from .answer_policy import Reports
+from .answer_policy import AnswerPolicy
 from .bounds import Bounds, bounds
 from .graph import READOUTS, Input, Population, Projection, Readout
 from .mapping.core import Core
@@ -37,6 +37,7 @@ __all__ = [
     "Accumulator",
     "AdaptiveLif",
     "Answer",
+    "AnswerPolicy",
     "Arithmetic",
     "Arrays",
     "Bounds",
@@ -59,7 +60,6 @@ __all__ = [
     "Projection",
     "Ranges",
     "Readout",
-    "Reports",
     "Result",
     "Sparse",
     "SpikingNeuron",

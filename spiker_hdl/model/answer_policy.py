@@ -9,14 +9,14 @@ from spiker_hdl.base.checks import check_int, set_fields, shown
 from .graph import SPIKE_READOUTS
 from .network import Network
 
-__all__ = ["MARGIN_BITS", "Reports"]
+__all__ = ["MARGIN_BITS", "AnswerPolicy"]
 
 MARGIN_BITS = 31
 """Bits of a margin."""
 
 
 @dataclass(frozen=True)
-class Reports:
+class AnswerPolicy:
     """When a sample is answered.
 
     Parameters

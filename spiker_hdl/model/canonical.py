@@ -28,10 +28,16 @@ __all__ = [
     "describe",
     "digest",
     "digest_of",
+    "frozen_mapping",
+    "thawed_mapping",
 ]
 
 FORMAT = "spiker-network"
 VERSION = 1
+
+
+_MEMORIES = {"uninitialized": "huge"}
+"""Kinds of memory whose names have changed since, as files of format 1 spell them."""
 
 
 class Described(Protocol):
@@ -40,7 +46,7 @@ class Described(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def longest(self) -> int: ...
+    def max_steps(self) -> int: ...
     @property
     def inputs(self) -> tuple[Input, ...]: ...
     @property
@@ -96,10 +102,10 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
         "format": FORMAT,
         "version": VERSION,
         "name": network.name,
-        "longest": network.longest,
+        "longest": network.max_steps,
         "inputs": [
             {"name": one.name, "shape": _axes(one.shape), "low": one.low, "high": one.high}
-            | ({"held": True} if one.held else {})
+            | ({"held": True} if one.static else {})
             for one in network.inputs
         ],
         "populations": [
@@ -129,9 +135,31 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
             | ({} if one.groups is None else {"groups": one.groups})
             for one in network.readouts
         ],
-        "mapping": mapping,
+        "mapping": frozen_mapping(mapping),
         **({"notes": network.note} if network.note else {}),
     }
+
+
+def frozen_mapping(mapping: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a mapping as files of format 1 spell it."""
+    return _respelled(mapping, _MEMORIES)
+
+
+def thawed_mapping(mapping: Any) -> Any:
+    """Return a mapping out of a file as ``Mapping.from_json`` takes it, whatever it is."""
+    return _respelled(mapping, {old: new for new, old in _MEMORIES.items()})
+
+
+def _respelled(mapping: Any, names: dict[str, str]) -> Any:
+    if not isinstance(mapping, dict) or not isinstance(mapping.get("cores"), dict):
+        return mapping
+    cores = {
+        name: core | {"weights": names.get(core["weights"], core["weights"])}
+        if isinstance(core, dict) and isinstance(core.get("weights"), str)
+        else core
+        for name, core in mapping["cores"].items()
+    }
+    return mapping | {"cores": cores}
 
 
 def arrays_of(synapses: Synapses) -> dict[str, np.ndarray]:

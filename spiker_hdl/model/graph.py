@@ -64,7 +64,7 @@ class Input:
     low, high : int
         Range of the values, ``low <= 0 < high``; 0 is no event. 0..1 are binary spikes, all else
         is graded: the value multiplies the weight.
-    held : bool
+    static : bool
         Whether a channel has one value for all steps of a sample, such as a pixel that flows as a
         current: hardware takes and adds it once. It may project to populations alone that take
         nothing but such inputs.
@@ -74,7 +74,7 @@ class Input:
     shape: int | tuple[int, ...]
     low: int = 0
     high: int = 1
-    held: bool = False
+    static: bool = False
 
     def __post_init__(self) -> None:
         set_fields(self, name=check_name("Input name", self.name))
@@ -85,7 +85,7 @@ class Input:
             low=check_int(f"{what} low", self.low, -(2**15), 0),
             high=check_int(f"{what} high", self.high, 1, 2**16 - 1),
         )
-        check_kind(f"{what} held", self.held, bool)
+        check_kind(f"{what} static", self.static, bool)
 
     @property
     def size(self) -> int:

@@ -45,7 +45,7 @@ class Network:
     ----------
     inputs, populations, projections, readouts : sequence
         Its parts; names are distinct. The first readout answers where one answer is asked for.
-    longest : int
+    max_steps : int
         Most time steps of a sample (of a window, where samples go on), 1 to 65535.
     name : str
         What it is called.
@@ -67,7 +67,7 @@ class Network:
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     readouts: tuple[Readout, ...]
-    longest: int = 256
+    max_steps: int = 256
     name: str = "network"
     notes: Mapping[str, str] | Sequence[tuple[str, str]] = field(default=(), compare=False)
     order: tuple[str, ...] = field(init=False, compare=False, repr=False)
@@ -91,7 +91,7 @@ class Network:
                 raise ValueError(f"Network must have {what}, not none")
         set_fields(
             self,
-            longest=check_int("Longest sample", self.longest, 1, 2**16 - 1),
+            max_steps=check_int("Longest sample", self.max_steps, 1, 2**16 - 1),
             name=check_name("Network name", self.name),
             notes=_notes(self.notes),
         )
@@ -135,18 +135,18 @@ class Network:
 
     def _check_held(self, name: str) -> None:
         sources = [one.source for one in self.into(name)]
-        held = [source for source in sources if getattr(self.nodes[source], "held", False)]
+        held = [source for source in sources if getattr(self.nodes[source], "static", False)]
         if held and len(held) < len(sources):
             other = next(source for source in sources if source not in held)
             raise ValueError(
-                f"Population {name!r} must take held inputs alone, not {other!r} beside "
-                f"{held[0]!r}: declare the input as not held"
+                f"Population {name!r} must take static inputs alone, not {other!r} beside "
+                f"{held[0]!r}: declare the input as not static"
             )
 
     def holds(self, name: str) -> bool:
-        """Tell whether a population takes held inputs, and so keeps its sums from step to step."""
+        """Tell whether a population takes static inputs, and so reuses its sums in every step."""
         into = self.into(name)
-        return bool(into) and getattr(self.nodes[into[0].source], "held", False)
+        return bool(into) and getattr(self.nodes[into[0].source], "static", False)
 
     def _sorted(self) -> tuple[str, ...]:
         # Kahn's algorithm: ready populations are visited in the order in which they are given.
@@ -243,4 +243,4 @@ class Network:
             file.write(held)
 
     def __hash__(self) -> int:
-        return hash((self.name, self.longest, len(self.projections)))
+        return hash((self.name, self.max_steps, len(self.projections)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from spiker_hdl.model.neurons.arithmetic import ARRAYS
 
-from .answer_policy import Reports
+from .answer_policy import AnswerPolicy
 from .bounds import float_format
 from .graph import SPIKE_READOUTS, Population, Projection
 from .network import Network
@@ -18,7 +18,7 @@ from .stimulus import check_record, stimulus
 
 __all__ = ["Core", "run"]
 
-AT_THE_END = Reports()
+AT_THE_END = AnswerPolicy()
 BATCH = 1024
 
 
@@ -27,7 +27,7 @@ def run(
     spikes: Any,
     *,
     record: Sequence[str] = (),
-    reports: Reports = AT_THE_END,
+    reports: AnswerPolicy = AT_THE_END,
     progress: Callable[[int], None] | None = None,
 ) -> Result:
     """Run samples through a network.
@@ -127,7 +127,7 @@ class _Batch:
         cores: Sequence[Core],
         inputs: dict[str, np.ndarray],
         record: Sequence[str],
-        reports: Reports,
+        reports: AnswerPolicy,
     ):
         samples, steps, _ = next(iter(inputs.values())).shape
         self._trains: dict[str, Any] = dict(inputs)
@@ -195,7 +195,7 @@ def _gather(
     network: Network,
     parts: list[tuple[np.ndarray, _Batch]],
     record: Sequence[str],
-    reports: Reports,
+    reports: AnswerPolicy,
     count: int,
 ) -> Result:
     def spread(pick: Callable[[_Batch], Any]) -> Any:

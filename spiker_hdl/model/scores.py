@@ -25,9 +25,9 @@ def score_range(network: "Network", readout: Readout) -> tuple[int, int]:
     population = network.population[readout.population]
     share = population.size // class_count(network, readout)
     if readout.kind in SPIKE_READOUTS:
-        return 0, share * network.longest
+        return 0, share * network.max_steps
     low, high = network.bounds[population.name].states[population.neuron.potential]
-    times = share * (network.longest if readout.kind == "sum" else 1)
+    times = share * (network.max_steps if readout.kind == "sum" else 1)
     return low * times, high * times
 
 

@@ -12,7 +12,7 @@ from spiker_hdl.base.checks import check_int, integer_array, is_array, shown
 from .graph import Input
 from .network import Network
 
-__all__ = ["Stimulus", "by_input", "check_record", "sent", "stimulus"]
+__all__ = ["Stimulus", "by_input", "check_record", "stimulus", "transmitted"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     values, steps = by_input(network, spikes), None
     for one in network.inputs:
         own = np.array([len(sample) for sample in values[one.name]], dtype=np.int64)
-        if one.held:
+        if one.static:
             _check_held(one, values[one.name])
         if steps is not None and not np.array_equal(own, steps):
             first = network.inputs[0].name
@@ -86,11 +86,11 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     reach = steps if window is None else np.full(1, window)
     least, most = int(reach.min()), int(reach.max())
     what = "Sample" if window is None else "Window"
-    if least < 1 or most > network.longest:
+    if least < 1 or most > network.max_steps:
         given = least if least < 1 else most
-        hint = _steps_first(values, lambda count: least > 0 and 1 < count <= network.longest)
+        hint = _steps_first(values, lambda count: least > 0 and 1 < count <= network.max_steps)
         raise ValueError(
-            f"{what} must have 1 to {network.longest} steps (longest= of the network), "
+            f"{what} must have 1 to {network.max_steps} steps (max_steps= of the network), "
             f"not {given}{hint}"
         )
     wrong = steps[(steps < 1) | (steps % (window or 1) != 0)]
@@ -192,14 +192,14 @@ def _check_held(one: Input, samples: Any) -> None:
             turned = isinstance(samples, np.ndarray) and bool((samples == samples[:1]).all())
             hint = _steps_first({one.name: samples}, lambda _, turned=turned: turned)
             raise ValueError(
-                f"Spikes of input {one.name!r} must be the same in every step, since it is held, "
+                f"Spikes of input {one.name!r} must be the same in every step, since it is static, "
                 f"not other ones in step {changed[0]} of sample {n}{hint}"
             )
 
 
-def sent(one: Input, sample: np.ndarray) -> np.ndarray:
-    """Return what is sent of a sample, shape (steps, size): of a held input, the first step."""
-    if not one.held:
+def transmitted(one: Input, sample: np.ndarray) -> np.ndarray:
+    """Return what is sent of a sample, shape (steps, size): of a static input, the first step."""
+    if not one.static:
         return sample
     first = np.zeros_like(sample)
     first[:1] = sample[:1]

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.model import Answer, Input, Mapping, Reports, Result
-from spiker_hdl.model.stimulus import sent
+from spiker_hdl.model import Answer, AnswerPolicy, Input, Mapping, Result
+from spiker_hdl.model.stimulus import transmitted
 from spiker_hdl.rtl import Accelerator
 
 __all__ = ["check_back_to_back", "gather", "payloads", "totals", "unpack"]
 
 
-def check_back_to_back(reports: Reports, steps: np.ndarray) -> None:
+def check_back_to_back(reports: AnswerPolicy, steps: np.ndarray) -> None:
     """Raise :exc:`ValueError` unless one length is right for all that is inside at once."""
     if reports.early == "exact" and steps.min() < steps.max():
         raise ValueError(
@@ -37,7 +37,7 @@ def payloads(accelerator: Accelerator, node: Input, sample: np.ndarray) -> list[
     """
     layout = accelerator.entries[node.name].i.p.shape()
     make = _words if accelerator.mapping.form == "words" else _events
-    sample = sent(node, np.asarray(sample, dtype=np.int64))
+    sample = transmitted(node, np.asarray(sample, dtype=np.int64))
     return make(layout, node, accelerator.mapping, sample)
 
 
@@ -51,7 +51,7 @@ def _words(layout: Any, node: Input, mapping: Mapping, sample: np.ndarray) -> li
     packed = np.packbits(digits.reshape(len(sample) * words, -1), axis=1, bitorder="little")
     beats = [int.from_bytes(row.tobytes(), "little") for row in packed]
     beats[-1] |= 1 << layout["last"].offset
-    return beats[:words] + beats[2 * words - 1 :: words] if node.held else beats
+    return beats[:words] + beats[2 * words - 1 :: words] if node.static else beats
 
 
 def _events(layout: Any, node: Input, mapping: Mapping, sample: np.ndarray) -> list[int]:
@@ -89,7 +89,7 @@ def gather(
     accelerator: Accelerator,
     found: list[dict[str, Any]],
     answers: np.ndarray,
-    reports: Reports,
+    reports: AnswerPolicy,
     engine: str,
 ) -> Result:
     """Return what :func:`unpack` gave for each answer as one result.
@@ -133,7 +133,7 @@ def gather(
     return Result(
         first.classes,
         first.scores,
-        total(lambda each: each["steps"], network.longest),
+        total(lambda each: each["steps"], network.max_steps),
         counts,
         {},
         np.array([found[end - 1]["cycles"] for end in ends]),

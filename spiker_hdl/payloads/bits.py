@@ -38,7 +38,7 @@ def take(bits: np.ndarray, field: Field) -> np.ndarray:
 
 
 def beats_of(
-    fields: Sequence[Field], width: int, samples: Sequence[np.ndarray], held: bool = False
+    fields: Sequence[Field], width: int, samples: Sequence[np.ndarray], static: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the beats of samples, and where each sample ends.
 
@@ -51,8 +51,8 @@ def beats_of(
         Bits of a beat.
     samples : sequence of array of int, shape (steps, size)
         What is sent of each.
-    held : bool
-        Whether the input is held: a step behind a sample's first has one word.
+    static : bool
+        Whether the input is static: a step behind a sample's first has one word.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def beats_of(
     named = {field.name: field for field in fields}
     make = _words if "values" in named else _events
     bits, per_step = make(named, width, whole, last)
-    if held and make is _words:
+    if static and make is _words:
         words, first = int(per_step[0]), np.roll(last, 1)
         ends = np.arange(len(bits)) % words == words - 1
         bits, per_step = bits[ends | first.repeat(words)], np.where(first, words, 1)

@@ -8,9 +8,9 @@ import numpy as np
 
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.model import Mapping, Network, Population, Projection, reference, stimulus
-from spiker_hdl.model.mapping.reload import roomy
+from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.model.parameters import field_width, fields_of
-from spiker_hdl.model.stimulus import sent
+from spiker_hdl.model.stimulus import transmitted
 from spiker_hdl.model.timing import predict
 
 __all__ = ["Work", "total", "work"]
@@ -103,14 +103,14 @@ def work(network: Network, spikes: Any, *, mapping: Mapping | None = None) -> di
     mapping = Mapping.default(network) if mapping is None else mapping
     check_kind("Mapping", mapping, Mapping)
     mapping.check(network)
-    network = roomy(network, mapping.writable)
+    network = with_worst_case_bounds(network, mapping.writable)
     given = stimulus(network, spikes)
     populations = network.populations
     fired = [one.name for one in populations if one.neuron.spiking]
     recorded = reference.run(network, spikes, record=fired).spikes
     trains = {name: [*recorded[name]] for name in fired}
     for one in network.inputs:
-        trains[one.name] = [sent(one, np.asarray(each)) for each in given.values[one.name]]
+        trains[one.name] = [transmitted(one, np.asarray(each)) for each in given.values[one.name]]
     together: dict[str, np.ndarray] = {}
     if any(_folded(network, mapping, one) and _banks(mapping, one) > 1 for one in populations):
         # Which events come together, the timing model knows.

@@ -4,56 +4,56 @@ from .accelerator import Accelerator, SampleResult
 from .encoded_accelerator import EncodedAccelerator
 from .encoders.delta_encoder import DeltaEncoder
 from .encoders.encoder import Encoder
-from .encoders.image_encoder import StillEncoder
-from .encoders.samples import Reading
-from .input_port import Entry
-from .neurons.combinational import Gates
+from .encoders.image_encoder import ImageEncoder
+from .encoders.samples import RawSample
+from .input_port import InputPort
+from .neurons.combinational import CombinationalArithmetic
 from .population.accumulators import FoldedLanes, RingLanes
 from .population.core import PopulationCore
-from .population.event_merger import Intake
-from .population.neuron_update import Outcome, Stepper
-from .population.update_sequencer import Sequencer
+from .population.event_merger import EventMerger
+from .population.neuron_update import NeuronUpdate, Outcome
+from .population.update_sequencer import UpdateSequencer
 from .readout import ReadoutCore, ReadoutResult
-from .sample_control import Control, SpikeCounter
+from .sample_control import SampleControl, SpikeCounter
 from .streams.broadcast import Broadcast
 from .streams.delay import Delay, Ticks
 from .streams.events import AddressEvent, Word
 from .streams.queue import Queue
 from .streams.scanner import Scanner, ScannerWord
 from .streams.serializer import Serializer
-from .streams.spike_output import Emitter
-from .synapses.weight_memory import Synapses
+from .streams.spike_output import SpikeOutput
+from .synapses.weight_memory import WeightMemory
 
 __all__ = [
     "Accelerator",
     "AddressEvent",
     "Broadcast",
-    "Control",
+    "CombinationalArithmetic",
     "Delay",
     "DeltaEncoder",
-    "Emitter",
     "EncodedAccelerator",
     "Encoder",
-    "Entry",
+    "EventMerger",
     "FoldedLanes",
-    "Gates",
-    "Intake",
+    "ImageEncoder",
+    "InputPort",
+    "NeuronUpdate",
     "Outcome",
     "PopulationCore",
     "Queue",
-    "Reading",
+    "RawSample",
     "ReadoutCore",
     "ReadoutResult",
     "RingLanes",
+    "SampleControl",
     "SampleResult",
     "Scanner",
     "ScannerWord",
-    "Sequencer",
     "Serializer",
     "SpikeCounter",
-    "Stepper",
-    "StillEncoder",
-    "Synapses",
+    "SpikeOutput",
     "Ticks",
+    "UpdateSequencer",
+    "WeightMemory",
     "Word",
 ]

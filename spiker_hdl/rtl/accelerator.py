@@ -11,8 +11,8 @@ from spiker_hdl.base.identifiers import identifiers
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.answer_policy import MARGIN_BITS
 from spiker_hdl.model.graph import SPIKE_READOUTS
-from spiker_hdl.model.mapping.microarchitecture import TICK_ROOM, room
-from spiker_hdl.model.mapping.reload import roomy
+from spiker_hdl.model.mapping.microarchitecture import TICK_ROOM, max_in_flight
+from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.rtl.common.memory import LoadBeat
 from spiker_hdl.rtl.population.core import PopulationCore, event_of
 from spiker_hdl.rtl.streams.broadcast import Broadcast
@@ -20,12 +20,12 @@ from spiker_hdl.rtl.streams.delay import Delay, Ticks
 from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
 from spiker_hdl.rtl.streams.queue import Queue
 from spiker_hdl.rtl.streams.serializer import Serializer
-from spiker_hdl.rtl.synapses.sparse_lookup import Expander
+from spiker_hdl.rtl.synapses.sparse_lookup import SparseLookup
 
-from .input_port import Entry
+from .input_port import InputPort
 from .probes import probes
 from .readout import ReadoutCore
-from .sample_control import CYCLE_BITS, Control, SpikeCounter
+from .sample_control import CYCLE_BITS, SampleControl, SpikeCounter
 
 __all__ = ["Accelerator", "SampleResult"]
 
@@ -98,7 +98,7 @@ class Accelerator(wiring.Component):
         Steps from one answer to the next; steps of a sample; lead of the winner after which a
         sample is answered; and whether it is as soon as the winner is sure, which needs
         ``length``. 0 turns each off. To be held from a sample's first beat to its last answer.
-        A sample in windows may be longer than :attr:`Network.longest`: its steps and counts wrap.
+        A sample in windows may be longer than :attr:`Network.max_steps`: its steps and counts wrap.
     probe : Out(2 * number of probes), if ``probed``
         For each probe its stream's ``valid``, then its ``ready``.
 
@@ -133,14 +133,14 @@ class Accelerator(wiring.Component):
         mapping = Mapping.default(network) if mapping is None else mapping
         check_kind("Mapping", mapping, Mapping)
         mapping.check(network)
-        network = roomy(network, mapping.writable)
+        network = with_worst_case_bounds(network, mapping.writable)
         self.network = network
         self.mapping = mapping
         self.observe = tuple(observe)
         self.streams = tuple(streams)
         self.stepwise = stepwise
         self.probed = probed
-        self.room = room(network)
+        self.max_in_flight = max_in_flight(network)
         self.names = identifiers(network.nodes)
         self.readout_names = identifiers(one.name for one in network.readouts)
         self.ports = {
@@ -148,7 +148,7 @@ class Accelerator(wiring.Component):
             for one in network.inputs
         }
         self.entries = {
-            one.name: Entry(one, mapping, banks=mapping.banks(network, one.name))
+            one.name: InputPort(one, mapping, banks=mapping.banks(network, one.name))
             for one in network.inputs
         }
         self.cores = {
@@ -161,8 +161,8 @@ class Accelerator(wiring.Component):
         self.counters = {
             one.name: SpikeCounter(
                 event_of(network, one.name, mapping),
-                most=one.size * network.longest,
-                room=self.room,
+                most=one.size * network.max_steps,
+                max_in_flight=self.max_in_flight,
                 stepwise=stepwise,
             )
             for one in network.populations
@@ -171,7 +171,7 @@ class Accelerator(wiring.Component):
         self.probes = [*probes(self)]
         answers = {self.readout_names[n]: r.o.p.shape() for n, r in self.readouts.items()}
         counts = {self.names[n]: c.o.p.shape() for n, c in self.counters.items()}
-        steps = In(range(network.longest + 1))
+        steps = In(range(network.max_steps + 1))
         margin = In(unsigned(MARGIN_BITS))
         config = {"window": steps, "length": steps, "margin": margin, "exact": In(1)}
         super().__init__({
@@ -193,7 +193,9 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.control = control = Control(len(self.entries), room=self.room)
+        m.submodules.control = control = SampleControl(
+            len(self.entries), max_in_flight=self.max_in_flight
+        )
         for n, (name, entry) in enumerate(self.entries.items()):
             m.submodules[f"entry_{self.names[name]}"] = entry
             wiring.connect(m, wiring.flipped(getattr(self, self.ports[name])), entry.i)
@@ -254,10 +256,12 @@ class Accelerator(wiring.Component):
             if one not in core.dense:
                 banks = 1
                 shift = core.shifts[core.projections.index(one)]
-                expander = Expander(one, self._event(name), lanes=core.core.lanes, shift=shift)
-                m.submodules[f"expander_{label}"] = expander
-                wiring.connect(m, expander.o, sink)
-                sink = expander.i
+                sparse_lookup = SparseLookup(
+                    one, self._event(name), lanes=core.core.lanes, shift=shift
+                )
+                m.submodules[f"expander_{label}"] = sparse_lookup
+                wiring.connect(m, sparse_lookup.o, sink)
+                sink = sparse_lookup.i
             sink = self._serial(m, label, name, sink, banks)
             if one.delay:
                 delay = Delay(source.p.shape(), delay=one.delay)
@@ -331,7 +335,7 @@ class Accelerator(wiring.Component):
         for branch, sink in zip(broadcast.o, sinks, strict=True):
             wiring.connect(m, branch, sink)
 
-    def _report(self, m, control: Control) -> None:
+    def _report(self, m, control: SampleControl) -> None:
         """Make a result of what all readouts and counters say of a sample."""
         parts = {
             **{(("answers", self.readout_names[n])): r.o for n, r in self.readouts.items()},

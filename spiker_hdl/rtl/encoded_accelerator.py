@@ -9,7 +9,7 @@ from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.rtl.common.memory import LoadBeat
 from spiker_hdl.rtl.encoders.encoder import Encoder
-from spiker_hdl.rtl.encoders.samples import Reading
+from spiker_hdl.rtl.encoders.samples import RawSample
 
 from .accelerator import Accelerator
 
@@ -69,9 +69,9 @@ class EncodedAccelerator(wiring.Component):
             raise ValueError(f"Network must have one input, not {len(network.inputs)}")
         encoding = Encoding.of(network) if encoding is None else encoding
         check_kind("Encoding", encoding, Encoding, "an")
-        if encoding.steps is not None and encoding.steps > network.longest:
+        if encoding.steps is not None and encoding.steps > network.max_steps:
             raise ValueError(
-                f"Steps must be at most the {network.longest} of the network's longest sample, "
+                f"Steps must be at most the {network.max_steps} of the network's longest sample, "
                 f"not {encoding.steps}"
             )
         mapping = Mapping.default(network) if mapping is None else mapping
@@ -86,7 +86,7 @@ class EncodedAccelerator(wiring.Component):
         self.accelerator = Accelerator(network, mapping)
         self.ports = {network.inputs[0].name: "i"}
         super().__init__({
-            "i": In(stream.Signature(Reading(encoding.bits))),
+            "i": In(stream.Signature(RawSample(encoding.bits))),
             "o": Out(stream.Signature(self.accelerator.o.p.shape())),
             "idle": Out(1),
             **({"load": In(stream.Signature(LoadBeat()))} if mapping.writable else {}),

@@ -9,7 +9,7 @@ from spiker_hdl.model import Input, Mapping
 from spiker_hdl.rtl.streams.events import AddressEvent, Word, into_slots, slots, value_shape
 from spiker_hdl.rtl.streams.scanner import Scanner
 
-__all__ = ["Entry", "beat_of"]
+__all__ = ["InputPort", "beat_of"]
 
 
 def beat_of(node: Input, mapping: Mapping) -> AddressEvent | Word:
@@ -19,7 +19,7 @@ def beat_of(node: Input, mapping: Mapping) -> AddressEvent | Word:
     return Word(min(mapping.word, node.size), value_shape(node) if node.graded else unsigned(1))
 
 
-class Entry(wiring.Component):
+class InputPort(wiring.Component):
     """Let the beats of a sample in once the sample is admitted, and make events of them.
 
     Events pass one by one. Words are scanned: a step's words come in ascending order, all of them,
@@ -116,8 +116,8 @@ class Entry(wiring.Component):
 
     def _scan(self, m, through, ready, end, muted, inside) -> None:
         """Make events of words."""
-        later = Signal()  # of a held input, whether this is not the sample's first step
-        if self.node.held:
+        later = Signal()  # of a static input, whether this is not the sample's first step
+        if self.node.static:
             with m.If(through & ready & end):
                 m.d.sync += later.eq(~self.i.p.last)
         index = Signal(range(self.words))

@@ -29,7 +29,7 @@ class ReadoutResult(data.StructLayout):
     classes : int
         Number of classes.
     score : Shape
-    longest : int
+    max_steps : int
         Most steps of a sample.
 
     Members
@@ -45,11 +45,11 @@ class ReadoutResult(data.StructLayout):
         Whether the sample ends here.
     """
 
-    def __init__(self, classes: int, score: Shape, longest: int):
+    def __init__(self, classes: int, score: Shape, max_steps: int):
         super().__init__({
             "winner": range(classes),
             "scores": data.ArrayLayout(score, classes),
-            "steps": range(longest + 1),
+            "steps": range(max_steps + 1),
             "answer": 1,
             "last": 1,
         })
@@ -73,7 +73,7 @@ class ReadoutCore(wiring.Component):
     i : In(stream.Signature(AddressEvent))
         Spikes of the population, those of a step in any order, or its potentials in every step, in
         ascending order.
-    window : In(range(longest + 1))
+    window : In(range(max_steps + 1))
         Steps after which the scores start anew, if ``stepwise``; 0 for never.
     o : Out(stream.Signature(ReadoutResult))
     """
@@ -98,8 +98,8 @@ class ReadoutCore(wiring.Component):
             value = range_shape(*ends)
         super().__init__({
             "i": In(stream.Signature(AddressEvent(population.size, value))),
-            "window": In(range(network.longest + 1)),
-            "o": Out(stream.Signature(ReadoutResult(self.classes, self.score, network.longest))),
+            "window": In(range(network.max_steps + 1)),
+            "o": Out(stream.Signature(ReadoutResult(self.classes, self.score, network.max_steps))),
         })
 
     def elaborate(self, platform):
@@ -108,12 +108,12 @@ class ReadoutCore(wiring.Component):
         scores = Signal(data.ArrayLayout(self.score, self.classes))
         best = Signal(self.score)
         winner = Signal(range(self.classes))
-        steps = Signal(range(self.network.longest + 1))
+        steps = Signal(range(self.network.max_steps + 1))
         seen = Signal(self.classes)
         early = Signal()  # in a step before, of this window
         none = Signal(init=1)  # in this step
         fresh = Signal(init=1)  # in this window
-        left = Signal(range(self.network.longest + 1))
+        left = Signal(range(self.network.max_steps + 1))
         end = Signal()
         result = Signal()
         window_ends = (Mux(fresh, self.window, left) == 1) if self.stepwise else 0

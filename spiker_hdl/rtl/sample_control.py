@@ -9,20 +9,20 @@ from spiker_hdl.rtl.population.accumulators import total
 from spiker_hdl.rtl.streams.events import AddressEvent, slots
 from spiker_hdl.rtl.streams.queue import Queue
 
-__all__ = ["CYCLE_BITS", "Control", "SpikeCounter"]
+__all__ = ["CYCLE_BITS", "SampleControl", "SpikeCounter"]
 
 CYCLE_BITS = 32
 """Bits of a cycle count, which wraps beyond: 43 s at 100 MHz."""
 
 
-class Control(wiring.Component):
+class SampleControl(wiring.Component):
     """Admit samples while there is room for what is reported of them, and time them.
 
     Parameters
     ----------
     inputs : int
         Number of inputs.
-    room : int
+    max_in_flight : int
         Samples that may be on their way.
 
     Members
@@ -55,11 +55,11 @@ class Control(wiring.Component):
     cycles: Signal
     idle: Signal
 
-    def __init__(self, inputs: int, *, room: int):
+    def __init__(self, inputs: int, *, max_in_flight: int):
         inputs = check_int("Inputs", inputs, 1)
-        room = check_int("Room", room, 1)
+        max_in_flight = check_int("Room", max_in_flight, 1)
         self.inputs = inputs
-        self.room = room
+        self.max_in_flight = max_in_flight
         super().__init__({
             "begin": In(inputs),
             "admit": Out(inputs),
@@ -76,14 +76,16 @@ class Control(wiring.Component):
 
         now = Signal(CYCLE_BITS)
         m.d.sync += now.eq(now + 1)
-        each = [Signal(range(self.room + 1), name=f"inside_{n}") for n in range(self.inputs)]
+        each = [
+            Signal(range(self.max_in_flight + 1), name=f"inside_{n}") for n in range(self.inputs)
+        ]
         for n, inside in enumerate(each):
-            m.d.comb += self.admit[n].eq(inside < self.room)
+            m.d.comb += self.admit[n].eq(inside < self.max_in_flight)
             m.d.comb += self.mute[n].eq(self.answered & (inside == 1))
             m.d.sync += inside.eq(inside + self.begin[n] - self.finish)
         m.d.comb += self.idle.eq(~Cat(each).any())
         # What tells of a begin comes late in its cycle, and so is noted in the next one.
-        m.submodules.starts = starts = Queue(CYCLE_BITS, depth=self.room)
+        m.submodules.starts = starts = Queue(CYCLE_BITS, depth=self.max_in_flight)
         m.d.sync += starts.i.valid.eq(self.begin[0])
         m.d.comb += [
             starts.i.p.eq(now),
@@ -107,7 +109,7 @@ class SpikeCounter(wiring.Component):
         Layout of the events.
     most : int
         Most events of a sample.
-    room : int
+    max_in_flight : int
         Samples whose counts may wait.
     stepwise : bool
         Whether the count so far is given with every token.
@@ -121,13 +123,15 @@ class SpikeCounter(wiring.Component):
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, event: AddressEvent, *, most: int, room: int, stepwise: bool = False):
+    def __init__(
+        self, event: AddressEvent, *, most: int, max_in_flight: int, stepwise: bool = False
+    ):
         most = check_int("Most events", most, 1)
-        room = check_int("Room", room, 1)
+        max_in_flight = check_int("Room", max_in_flight, 1)
         self.event = event
         self.most = most
         self.stepwise = stepwise
-        self.room = room
+        self.max_in_flight = max_in_flight
         super().__init__({
             "i": In(stream.Signature(event)),
             "o": Out(stream.Signature(unsigned(most.bit_length()))),
@@ -137,7 +141,7 @@ class SpikeCounter(wiring.Component):
         m = Module()
 
         count = Signal(range(self.most + 1))
-        m.submodules.queue = queue = Queue(unsigned(len(count)), depth=self.room)
+        m.submodules.queue = queue = Queue(unsigned(len(count)), depth=self.max_in_flight)
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         end = self.i.p.end & self.i.p.last
         told = self.i.p.end if self.stepwise else end

@@ -14,15 +14,15 @@ from spiker_hdl.base.checks import check_int
 from spiker_hdl.export.read import Emission
 from spiker_hdl.model import (
     Answer,
+    AnswerPolicy,
     Mapping,
     Network,
-    Reports,
     Result,
     Stimulus,
     check_record,
     stimulus,
 )
-from spiker_hdl.model.stimulus import sent
+from spiker_hdl.model.stimulus import transmitted
 from spiker_hdl.payloads.beats import check_back_to_back, totals
 from spiker_hdl.payloads.bits import beats_of, take, unpacked
 
@@ -32,7 +32,7 @@ from .stall import SOURCE, SimulationError, allowance, stalled
 
 __all__ = ["SimulationError", "run"]
 
-AT_THE_END = Reports()
+AT_THE_END = AnswerPolicy()
 CHUNK = 32
 """Samples that one thread takes at a time."""
 
@@ -46,7 +46,7 @@ def run(
     *,
     mapping: Mapping | None = None,
     record: Sequence[str] = (),
-    reports: Reports = AT_THE_END,
+    reports: AnswerPolicy = AT_THE_END,
     progress: Callable[[int], None] | None = None,
     back_to_back: bool = False,
     workers: int | None = None,
@@ -134,7 +134,7 @@ class _Job(ctypes.Structure):
 
     _fields_ = (
         ("samples", ctypes.c_uint64),
-        ("patience", ctypes.c_uint64),
+        ("timeout", ctypes.c_uint64),
         ("back_to_back", ctypes.c_uint64),
         ("beats", ctypes.c_void_p),
         ("ends", ctypes.c_void_p),
@@ -165,7 +165,7 @@ class _Models:
         self.made = made
         self.count = count
         self.limit = limit
-        self.patience = min(QUICK, made.design.patience)
+        self.timeout = min(QUICK, made.design.timeout)
         self.library = load_library(made.library)
         self.library.spiker_make.restype = ctypes.c_void_p
         self.library.spiker_drop.argtypes = [ctypes.c_void_p]
@@ -185,7 +185,7 @@ class _Models:
         self,
         network: Network,
         given: Stimulus,
-        reports: Reports,
+        reports: AnswerPolicy,
         chunks: Sequence[range],
         back_to_back: bool,
         progress: Callable[[int], None] | None,
@@ -210,7 +210,7 @@ class _Models:
         self,
         network: Network,
         given: Stimulus,
-        reports: Reports,
+        reports: AnswerPolicy,
         chunk: range,
         back_to_back: bool,
     ) -> _Part:
@@ -225,8 +225,8 @@ class _Models:
             beats_of(
                 one.fields,
                 one.width,
-                [sent(nodes[one.node], given.values[one.node][n]) for n in chunk],
-                nodes[one.node].held,
+                [transmitted(nodes[one.node], given.values[one.node][n]) for n in chunk],
+                nodes[one.node].static,
             )
             for one in design.inputs
         ]
@@ -246,7 +246,7 @@ class _Models:
         tables = [_addresses(each) for each in (beats, ends, outcomes)]
         job = _Job(
             samples=len(chunk),
-            patience=self.patience,
+            timeout=self.timeout,
             back_to_back=back_to_back,
             beats=ctypes.addressof(tables[0]),
             ends=ctypes.addressof(tables[1]),
@@ -261,9 +261,9 @@ class _Models:
         model = self.idle.get()
         try:
             failed = self.library.spiker_run(model, ctypes.byref(job))
-            if failed and (limit := self.limit(chunk)) > job.patience:
+            if failed and (limit := self.limit(chunk)) > job.timeout:
                 # Nothing is wrong yet: such samples may take so long.
-                job.patience = self.patience = max(limit, self.patience)
+                job.timeout = self.timeout = max(limit, self.timeout)
                 failed = self.library.spiker_run(model, ctypes.byref(job))
         finally:
             self.idle.put(model)
@@ -273,7 +273,7 @@ class _Models:
             seen = [(int(v), int(r)) for v, r in [*offers, *bits.reshape(-1, 2)]]
             raise stalled(
                 chunk,
-                job.patience,
+                job.timeout,
                 [*ends, *design.probes],
                 seen,
                 held_back=bool(job.held_back),
@@ -286,7 +286,7 @@ def _addresses(arrays: Sequence[np.ndarray]) -> ctypes.Array:
     return (ctypes.c_void_p * (len(arrays) + 1))(*(one.ctypes.data for one in arrays), None)
 
 
-def _config(reports: Reports, steps: np.ndarray) -> np.ndarray:
+def _config(reports: AnswerPolicy, steps: np.ndarray) -> np.ndarray:
     """Return what an accelerator that may answer early is told of each sample."""
     early = reports.early
     config = np.zeros((len(steps), 4), dtype=np.uint32)
@@ -311,7 +311,7 @@ def _gather(
     parts: Sequence[_Part],
     given: Stimulus,
     record: Sequence[str],
-    reports: Reports,
+    reports: AnswerPolicy,
 ) -> Result:
     design = made.design
     bits = unpacked(np.concatenate([one.results for one in parts]))

@@ -20,7 +20,7 @@ $model
 
 struct Job {
   uint64_t samples;
-  uint64_t patience;
+  uint64_t timeout;
   uint64_t back_to_back;
   const uint32_t* const* beats;      // by input
   const uint64_t* const* ends;       // by input, then by sample: beats up to and with it
@@ -141,7 +141,7 @@ extern "C" int spiker_run(void* held, Job* job) {
       }
     }
     if (complete) return 0;
-    if (quiet > job->patience) {
+    if (quiet > job->timeout) {
       for (int n = 0; n < INPUTS; n++) {
         job->offers[2 * n] = offered[n];
         job->offers[2 * n + 1] = took[n];

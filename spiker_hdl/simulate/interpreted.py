@@ -9,7 +9,7 @@ import numpy as np
 from amaranth import Value
 from amaranth.sim import Simulator
 
-from spiker_hdl.model import Mapping, Network, Reports, Result, check_record, stimulus
+from spiker_hdl.model import AnswerPolicy, Mapping, Network, Result, check_record, stimulus
 from spiker_hdl.model.mapping.reload import beats_between
 from spiker_hdl.payloads.beats import check_back_to_back, gather, payloads, unpack
 from spiker_hdl.rtl import Accelerator
@@ -18,7 +18,7 @@ from .stall import SLACK, allowance, stalled
 
 __all__ = ["run"]
 
-AT_THE_END = Reports()
+AT_THE_END = AnswerPolicy()
 PERIOD = 1e-6
 Pause = Callable[[], bool]
 
@@ -29,7 +29,7 @@ def run(
     *,
     mapping: Mapping | None = None,
     record: Sequence[str] = (),
-    reports: Reports = AT_THE_END,
+    reports: AnswerPolicy = AT_THE_END,
     progress: Callable[[int], None] | None = None,
     back_to_back: bool = False,
     pauses: tuple[Pause, Pause] | None = None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spiker_hdl.export.read import Emission, Stream
-from spiker_hdl.export.samples.vectors import patience
+from spiker_hdl.export.samples.vectors import timeout
 from spiker_hdl.payloads.fields import Field, fields_of
 from spiker_hdl.rtl import Accelerator
 
@@ -72,7 +72,7 @@ class Design:
         Fields of the result, by readout and by population.
     stepwise : bool
         Whether answers may come before a sample's end.
-    patience : int
+    timeout : int
         Cycles in which something must happen.
     probes : tuple of (str, str)
         Who offers and who takes, of each stream within that can be looked at.
@@ -85,7 +85,7 @@ class Design:
     readouts: Mapping[str, str]
     counts: Mapping[str, str]
     stepwise: bool
-    patience: int
+    timeout: int
     probes: tuple[tuple[str, str], ...] = ()
 
     @classmethod
@@ -112,7 +112,7 @@ class Design:
             {name: f"answers.{one}" for name, one in accelerator.readout_names.items()},
             {name: f"counts.{accelerator.names[name]}" for name in accelerator.counters},
             accelerator.stepwise,
-            patience(network, accelerator.mapping, network.longest),
+            timeout(network, accelerator.mapping, network.max_steps),
             tuple((one.source, one.sink) for one in accelerator.probes)
             if accelerator.probed
             else (),
@@ -133,7 +133,7 @@ class Design:
             emission.readouts,
             emission.counts,
             stepwise=False,
-            patience=patience(emission.network, emission.mapping, emission.network.longest),
+            timeout=timeout(emission.network, emission.mapping, emission.network.max_steps),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -47,13 +47,13 @@ def allowance(
     most = max(int(given.steps[n]) for n in samples)
     # Those in windows may be longer than a network's samples: then a part stands for the whole.
     values = {
-        name: [each[n][: network.longest] for n in samples] for name, each in given.values.items()
+        name: [each[n][: network.max_steps] for n in samples] for name, each in given.values.items()
     }
     try:
         times = predict(network, values, mapping=mapping, streams=1 if back_to_back else None)
     except DeadlockError:
         return SLACK
-    return MARGIN * -(-most // network.longest) * int(times.cycles.max()) + SLACK
+    return MARGIN * -(-most // network.max_steps) * int(times.cycles.max()) + SLACK
 
 
 def stalled(

@@ -223,7 +223,7 @@ def place(
     *,
     seed: int = 1,
     frequency: float = 100.0,
-    longest: float = 1200.0,
+    timeout: float = 1200.0,
 ) -> Placed:
     """Place and route a netlist.
 
@@ -237,7 +237,7 @@ def place(
         Of the placer.
     frequency : float
         MHz that nextpnr strives for; what it reaches may be less, or more.
-    longest : float
+    timeout : float
         Seconds after which it is given up.
 
     Raises
@@ -247,7 +247,7 @@ def place(
     """
     check_choice("Device", device, tuple(DEVICES))
     seed = check_int("Seed", seed, 0)
-    for what, value in (("Frequency", frequency), ("Longest time", longest)):
+    for what, value in (("Frequency", frequency), ("Timeout", timeout)):
         if not 0 < value < float("inf"):
             raise ValueError(f"{what} must be a positive number, not {value!r}")
     one = DEVICES[device]
@@ -267,11 +267,11 @@ def place(
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=longest,
+                timeout=timeout,
             )
         except subprocess.TimeoutExpired:
             raise PlaceError(
-                f"Nextpnr must place and route within {longest:g} s, not take longer"
+                f"Nextpnr must place and route within {timeout:g} s, not take longer"
             ) from None
         if done.returncode or not (work / "report.json").exists():
             lines = [line for line in done.stderr.splitlines() if "ERROR" in line]

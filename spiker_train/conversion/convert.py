@@ -134,7 +134,7 @@ def quantize(
         Potentials may also be ``"bounds"`` or ``"calibration"``: see
         :func:`quantize_with_report`.
     **options
-        Further fields of :class:`~.quantization.Quantization`, and ``longest``, ``name``,
+        Further fields of :class:`~.quantization.Quantization`, and ``max_steps``, ``name``,
         ``notes``, ``calibration``, ``saturation`` and ``progress``, as for
         :func:`quantize_with_report`.
 
@@ -158,7 +158,7 @@ def quantize_with_report(
     potentials: Any = 8,
     decay: str = "shift",
     *,
-    longest: int = 256,
+    max_steps: int = 256,
     name: str | None = None,
     notes: Mapping[str, str] | None = None,
     calibration: Any = None,
@@ -178,7 +178,7 @@ def quantize_with_report(
         As for :func:`quantize`. Potentials may also be ``"bounds"``: as many bits as no current
         that the weights can make goes beyond; or ``"calibration"``: as many as the calibration
         samples need.
-    longest : int
+    max_steps : int
         Most time steps of a sample.
     name : str, optional
         That of ``net`` where none is given.
@@ -223,7 +223,7 @@ def quantize_with_report(
             populations=tuple(_population(one, chosen, report) for one in net.layers),
             projections=tuple(_projection(net, one, chosen, report) for one in net.connections),
             readouts=net.readouts,
-            longest=longest,
+            max_steps=max_steps,
             name=net.name if name is None else name,
             notes=notes or {},
         )

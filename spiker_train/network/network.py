@@ -116,7 +116,7 @@ class SpikingNetwork(nn.Module):
                 for one in self.connections
             ),
             readouts=self.readouts,
-            longest=2**16 - 1,
+            max_steps=2**16 - 1,
             name=self.name,
         )
 
@@ -140,7 +140,7 @@ class SpikingNetwork(nn.Module):
         seed: int = 0,
         shape: tuple[int, ...] | None = None,
         values: tuple[int, int] = (0, 1),
-        held: bool = False,
+        static: bool = False,
         name: str = "network",
     ) -> "SpikingNetwork":
         """Make a chain of fully connected layers.
@@ -164,7 +164,7 @@ class SpikingNetwork(nn.Module):
             Arrangement of the input.
         values : (int, int)
             Range of the input's values.
-        held : bool
+        static : bool
             Whether the input has one value a channel for all steps of a sample.
         name : str
         """
@@ -180,7 +180,7 @@ class SpikingNetwork(nn.Module):
             names[1] = "hidden"
         cells = [cell] * (len(sizes) - 2) + [output]
         return cls(
-            inputs=[Input("input", sizes[0] if shape is None else shape, *values, held)],
+            inputs=[Input("input", sizes[0] if shape is None else shape, *values, static)],
             layers=[
                 Layer(name, size, deepcopy(one), bias)
                 for name, size, one in zip(names[1:], sizes[1:], cells, strict=True)

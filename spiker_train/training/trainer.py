@@ -74,7 +74,7 @@ def train(
     temperature: float = 1.0,
     activity: float = 0.0,
     shift: int = 0,
-    steepest: float | None = None,
+    max_grad_norm: float | None = None,
     seed: int = 0,
     progress: bool = True,
     title: str = "training",
@@ -108,7 +108,7 @@ def train(
     shift : int
         Move pictures at random by as many pixels in both directions; the input has a shape of two
         axes.
-    steepest : float, optional
+    max_grad_norm : float, optional
         Greatest norm of a gradient, for recurrent networks, whose gradients may explode.
     seed : int
         Of order and shifts.
@@ -131,7 +131,7 @@ def train(
     epochs, batch = check_int("Epochs", epochs, 1), check_int("Batch", batch, 1)
     seed, shift = check_int("Seed", seed, 0), check_int("Shift", shift, 0)
     positive = [("Learning rate", rate), ("Temperature", temperature)]
-    positive += [] if steepest is None else [("Steepest gradient", steepest)]
+    positive += [] if max_grad_norm is None else [("Steepest gradient", max_grad_norm)]
     for what, value in positive:
         if not 0 < value < float("inf"):
             raise ValueError(f"{what} must be a positive number, not {value!r}")
@@ -175,8 +175,8 @@ def train(
                     loss = loss + activity * _per_sample(outcome, hidden) / 100
                 net.zero_grad(set_to_none=True)
                 loss.backward()
-                if steepest is not None:
-                    nn.utils.clip_grad_norm_(net.parameters(), steepest)
+                if max_grad_norm is not None:
+                    nn.utils.clip_grad_norm_(net.parameters(), max_grad_norm)
                 before = [one.detach().clone() for one in learned]
                 optimiser.step(rate)
                 if integers is not None:

@@ -30,8 +30,8 @@ from support.talking import spikes_for
 from support.writable import another, as_rows
 
 NETWORK = make_network()
-MAPPING = Mapping.folded(NETWORK, 4).opened(NETWORK, ["hidden", "output"])
-HUGE = Mapping.folded(NETWORK, 4).opened(NETWORK, ["output"], ["hidden"])
+MAPPING = Mapping.folded(NETWORK, 4).with_writable(NETWORK, ["hidden", "output"])
+UNINITIALIZED = Mapping.folded(NETWORK, 4).with_writable(NETWORK, ["output"], ["hidden"])
 OTHER = another(Random(5), NETWORK, MAPPING)
 SPIKES = spikes_for(NETWORK, 1, 6, 2)
 
@@ -70,7 +70,7 @@ def test_what_is_loaded_goes_behind_the_last_of_several_inputs():
         ],
         [Readout("output", "last")],
     )
-    mapping = Mapping.default(network).opened(network, ["output"])
+    mapping = Mapping.default(network).with_writable(network, ["output"])
     other = another(Random(1), network, mapping)
     spikes = {"left": draws.integers(0, 2, (3, 4, 3)), "right": draws.integers(0, 2, (3, 4, 2))}
     wanted = spiker_hdl.run(other, spikes)
@@ -98,15 +98,15 @@ def test_loading_over_a_bad_wire_ends_whole_after_a_reset_in_the_middle():
 
 @pytest.mark.slow
 def test_memory_without_contents_holds_no_network_before_it_is_loaded():
-    network = as_rows(NETWORK, HUGE)
+    network = as_rows(NETWORK, UNINITIALIZED)
     with (
-        served(HUGE, target=find_board("icebreaker")) as one,
-        Board(one.port, patience=30) as host,
+        served(UNINITIALIZED, target=find_board("icebreaker")) as one,
+        Board(one.port, timeout=30) as host,
     ):
         assert not int(host.identify().network, 16)
         with pytest.raises(BoardError, match=r"not none: load it, or build it for this network"):
             host.run(network, SPIKES)
-        host.load(network, HUGE)
+        host.load(network, UNINITIALIZED)
         assert not spiker_hdl.run(network, SPIKES).differences(host.run(network, SPIKES))
 
 
@@ -120,7 +120,7 @@ def test_what_the_board_cannot_take_is_refused():
         with pytest.raises(ValueError, match="Mapping must have a writable population"):
             host.load(OTHER, plain)
         with pytest.raises(BoardError, match="Mapping must be that of the board"):
-            host.load(OTHER, MAPPING.opened(NETWORK, (), ["hidden"]))
+            host.load(OTHER, MAPPING.with_writable(NETWORK, (), ["hidden"]))
         with pytest.raises(BoardError, match=r"must differ from that for which .* alone"):
             host.load(wider, MAPPING)
         assert not spiker_hdl.run(NETWORK, SPIKES).differences(host.run(NETWORK, SPIKES))
@@ -161,10 +161,13 @@ def test_the_command_loads_by_what_the_build_says(board, tmp_path, capsys):
 def test_large_memories_are_counted_apart():
     network = make_network(784)
     mapping = Mapping.folded(network, 4)
-    huge = mapping.opened(network, (), ["hidden"])
-    assert need(network, huge, "ice40").sprams == 1
+    uninitialized = mapping.with_writable(network, (), ["hidden"])
+    assert need(network, uninitialized, "ice40").sprams == 1
     assert need(network, mapping, "ice40").sprams == 0
-    assert need(network, huge, "ice40").block_rams < need(network, mapping, "ice40").block_rams
-    check_fit(find_board("icebreaker"), network, huge)
+    assert (
+        need(network, uninitialized, "ice40").block_rams
+        < need(network, mapping, "ice40").block_rams
+    )
+    check_fit(find_board("icebreaker"), network, uninitialized)
     with pytest.raises(FitError, match="1 memories without contents of 0"):
-        check_fit(find_board("ulx3s_25f"), network, huge)
+        check_fit(find_board("ulx3s_25f"), network, uninitialized)

@@ -393,7 +393,7 @@ def test_the_arm_is_interrupted_when_there_is_an_answer(system):
 
 def test_the_host_on_the_arm_loads_another_network(system):
     network = make_network(3)
-    mapping = Mapping.default(network).opened(network, ["output"])
+    mapping = Mapping.default(network).with_writable(network, ["output"])
     other = another(Random(5), network, mapping)
     assert other.digest != network.digest
     system(as_rows(network, mapping), mapping)
@@ -465,7 +465,7 @@ def test_a_board_that_takes_nothing_is_told(monkeypatch):
     with pytest.raises(serial.SerialTimeoutException, match="Mailbox must take bytes"):
         port.write(b"abc")
     assert port.read(3) == b""
-    with Board(URL, patience=0.3) as board, pytest.raises(BoardError, match="Mailbox must take"):
+    with Board(URL, timeout=0.3) as board, pytest.raises(BoardError, match="Mailbox must take"):
         board.identify()
 
 

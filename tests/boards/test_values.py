@@ -32,7 +32,7 @@ CASES = [
     (Encoding("rate", 4), (7, 9), {}),
     (Encoding("bernoulli", 5, seed=77), (3, 9), {}),
     (Encoding("first_spike", 4, bits=3), (3, 9), {}),
-    (Encoding("graded", 3, bits=12), (3, 9), {"held": True}),
+    (Encoding("graded", 3, bits=12), (3, 9), {"static": True}),
     (Encoding("delta", thresholds=(3, 20)), (3, 6, 9), {}),
 ]
 
@@ -87,6 +87,6 @@ def test_a_whole_board_takes_values_from_its_pins():
     wire, _ = simulated_link(
         network, engine="compiled", target=find_board("ulx3s_25f"), encoding=encoding
     )
-    with Served(wire) as one, Board(one.port, patience=30) as host:
+    with Served(wire) as one, Board(one.port, timeout=30) as host:
         found = host.run_values(network, values)
     assert not spiker_hdl.run(network, encoding.encode(values)).differences(found)

@@ -162,13 +162,13 @@ def test_what_a_nir_file_does_not_say_is_said(spiker, request, tmp_path, options
 def test_scales_and_steps_that_are_asked_for(spiker, real, tmp_path):
     net = tmp_path / "net.spiker"
     code, out, _ = spiker(
-        "quantize", real, "--scales", "layer1=0.125", "--longest", 1000, "-o", net, "--json", "-"
+        "quantize", real, "--scales", "layer1=0.125", "--max-steps", 1000, "-o", net, "--json", "-"
     )
     assert code == 0
     scales = json.loads(out)["quantization"]["scales"]
     assert scales["layer1"] == 0.125
     assert scales["layer2"] > 0
-    assert load(net).longest == 1000
+    assert load(net).max_steps == 1000
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_samples_of_many_steps_on_the_way_through(spiker, real, tmp_path):
     draws = np.random.default_rng(0)
     np.savez(data, spikes=draws.integers(0, 2, (2, 300, 64), dtype=np.uint8))
     assert spiker("quantize", real, "--data", data, "-o", net)[0] == 0
-    assert load(net).longest == 300
+    assert load(net).max_steps == 300
     code, out, _ = spiker("compare", real, "--data", data, "--engine", "none")
     assert code == 0
     assert "2 samples" in out
@@ -211,8 +211,8 @@ def test_samples_of_many_steps_on_the_way_through(spiker, real, tmp_path):
     ):
         code, _, said = spiker(*more)
         assert code == 0, said
-    said = spiker("quantize", real, "--data", data, "--longest", 299, "-o", net)[2]
-    assert said == "spiker: --longest must be at least the 300 steps of the data, not 299\n"
+    said = spiker("quantize", real, "--data", data, "--max-steps", 299, "-o", net)[2]
+    assert said == "spiker: --max-steps must be at least the 300 steps of the data, not 299\n"
 
 
 def test_fine_tuning_changes_the_weights(spiker, real, tmp_path):
@@ -338,7 +338,7 @@ def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_pat
         (["--tune", "-1"], "Epochs of fine-tuning must be 0 to 1000000, not -1"),
         (["--data", "digits"], "--encoder must be given"),
         (["--saturation", "2"], "Saturation must be in 0..1"),
-        (["--longest", "65536"], "Longest sample must be at most 65535, not 65536"),
+        (["--max-steps", "65536"], "Longest sample must be at most 65535, not 65536"),
         (["--scales", "layer1"], "Scales must be above 0 and as hidden=0.05,output=0.1, not"),
         (["--scales", "layer1=0"], "Scales must be above 0"),
         (["--scales", "layer1=1,layer1=2"], "Scales must be above 0"),

@@ -65,7 +65,15 @@ class Equal(Harness):
     excludes.
     """
 
-    def __init__(self, model, *, every=1, numerator=None, models=library, via=combinational.Gates):
+    def __init__(
+        self,
+        model,
+        *,
+        every=1,
+        numerator=None,
+        models=library,
+        via=combinational.CombinationalArithmetic,
+    ):
         super().__init__()
         self.verilog, fields, options = MODELS[model]
         self.options = options[::every]
@@ -219,9 +227,13 @@ def test_a_fault_in_a_step_is_found(model, old, new, tmp_path):
     ],
 )
 def test_a_fault_in_the_gates_is_found(old, new, tmp_path):
-    assert not equal(tmp_path, "Lif", every=5, via=planted(combinational, old, new).Gates)
+    assert not equal(
+        tmp_path, "Lif", every=5, via=planted(combinational, old, new).CombinationalArithmetic
+    )
 
 
 def test_a_fault_in_the_sum_of_shifts_is_found(tmp_path):
-    faulty = planted(combinational, "range(decay.bits + 1)", "range(decay.bits)").Gates
+    faulty = planted(
+        combinational, "range(decay.bits + 1)", "range(decay.bits)"
+    ).CombinationalArithmetic
     assert not equal(tmp_path, "Integrator", numerator=8, via=faulty)

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 
 from spiker_hdl.model import Core, If, Input, Mapping, Network, Population, Projection, Readout
 from spiker_hdl.rtl.population import core as population
-from spiker_hdl.rtl.population.neuron_update import Stepper
+from spiker_hdl.rtl.population.neuron_update import NeuronUpdate
 from spiker_hdl.rtl.streams import delay
 from spiker_hdl.rtl.streams.broadcast import Broadcast
 from spiker_hdl.rtl.streams.queue import Queue
@@ -86,7 +86,7 @@ def any_spikes(monkeypatch):
         frees.append(fired)
         return fired, dict.fromkeys(self.population.neuron.states, 0)
 
-    monkeypatch.setattr(Stepper, "step", step)
+    monkeypatch.setattr(NeuronUpdate, "step", step)
     return frees
 
 
@@ -103,7 +103,7 @@ def returns(
     # The gates are made first, so that what fires is known to be free.
     body = core.elaborate(None)
     core.elaborate = lambda platform: body
-    core.stepper.elaborate = _kept(core.stepper.elaborate(None))
+    core.neuron_update.elaborate = _kept(core.neuron_update.elaborate(None))
     harness.ports += frees
     return solve(harness, folder, depth=cycles).holds
 

@@ -65,7 +65,7 @@ class Closed(Harness):
         self.claimed = claimed or self.bounds.states
 
     def properties(self, m):
-        dut = neuron_update.Stepper(self.population, self.bounds, units=1)
+        dut = neuron_update.NeuronUpdate(self.population, self.bounds, units=1)
         states = self.free(dut.states, "states")
         low, high = self.bounds.current_low, self.bounds.current_high
         current = self.free(signed(signed_width(low, high)), "current")
@@ -73,7 +73,9 @@ class Closed(Harness):
         for name, _ in dut.states:
             low, high = self.bounds.states[name]
             m.d.comb += Assume((states[name] >= low) & (states[name] <= high))
-        _, after = dut.step(values_of(self.population), states, current, neuron_update.Gates(m))
+        _, after = dut.step(
+            values_of(self.population), states, current, neuron_update.CombinationalArithmetic(m)
+        )
         for name, value in after.items():
             low, high = self.claimed[name]
             m.d.comb += Assert((value >= low) & (value <= high))
@@ -175,13 +177,13 @@ def test_the_derived_ranges_are_no_wider_than_needed(name, end, tmp_path):
 
 def test_a_fault_in_saturation_is_found(tmp_path, monkeypatch):
     faulty = planted(combinational, "beyond.all() | ~beyond.any()", "beyond.any()")
-    monkeypatch.setattr(neuron_update, "Gates", faulty.Gates)
+    monkeypatch.setattr(neuron_update, "CombinationalArithmetic", faulty.CombinationalArithmetic)
     assert not solve(Closed(NEURONS["Integrator"]), tmp_path).holds
 
 
 def stepped(module, folder, stages=1, depth=12):
     members = population(NEURONS["Lif"])
-    dut = Stepped(module.Stepper(*members, units=1, stages=stages))
+    dut = Stepped(module.NeuronUpdate(*members, units=1, stages=stages))
     return prove(dut, folder, mode="bmc", depth=depth + 2 * stages, verilog=["neurons.v"]).holds
 
 
@@ -199,7 +201,7 @@ def test_a_stepper_stores_all_of_a_potential(stages, tmp_path):
 )
 def test_a_fault_between_stages_is_found(old, new, tmp_path, monkeypatch):
     faulty = planted(pipelined, old, new)
-    monkeypatch.setattr(neuron_update, "Staged", faulty.Staged)
+    monkeypatch.setattr(neuron_update, "PipelinedArithmetic", faulty.PipelinedArithmetic)
     monkeypatch.setattr(neuron_update, "budget", faulty.budget)
     assert not stepped(neuron_update, tmp_path, 2)
 

@@ -34,7 +34,7 @@ NETWORK = Network(
     (Population("out", 3, Lif(threshold=2, decay=Decay.shift(1), width=4)),),
     (Projection("in", "out", np.array([[1, 2], [-1, 1], [2, -2]]), bits=3),),
     (Readout("out", "count"),),
-    longest=3,
+    max_steps=3,
 )
 
 
@@ -72,7 +72,7 @@ class Held(Harness):
 def enter(module, form):
     node = Input("in", 5)
     mapping = Mapping({}, form=form, word=2)
-    return module.Entry(node, mapping)
+    return module.InputPort(node, mapping)
 
 
 # What is proved, by induction or up to a depth; and a fault in its module that breaks it.
@@ -125,15 +125,15 @@ CASES = {
         ("prove", 3),
         ("self.i.ready.eq(self.o.ready | ~self.i.p.end)", "self.i.ready.eq(1)"),
     ),
-    "expander": (
+    "sparse_lookup": (
         sparse_lookup,
-        lambda module: module.Expander(SPARSE, EVENT, lanes=2),
+        lambda module: module.SparseLookup(SPARSE, EVENT, lanes=2),
         ("bmc", 14),
         ("entry.addr.eq(at + self.o.ready)", "entry.addr.eq(at + 1)"),
     ),
-    "emitter": (
+    "spike_output": (
         spike_output,
-        lambda module: module.Emitter(5, width=3),
+        lambda module: module.SpikeOutput(5, width=3),
         ("prove", 3),
         (
             "queue.i.valid.eq(self.valid)]",

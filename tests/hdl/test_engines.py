@@ -33,7 +33,7 @@ NETWORK = Network(
         Projection("p", "q", np.array([[3, -1], [0, 4]]), 1),
     ],
     [Readout("p"), Readout("q", "last")],
-    longest=9,
+    max_steps=9,
 )
 SPIKES = np.array([
     [[1, 1, 0], [1, 0, 1], [0, 1, 1]],
@@ -183,7 +183,7 @@ def test_names_of_the_package():
         (
             {"spikes": np.zeros((1, 10, 3), dtype=int)},
             ValueError,
-            "Sample must have 1 to 9 steps (longest= of the network), not 10",
+            "Sample must have 1 to 9 steps (max_steps= of the network), not 10",
         ),
         (
             {"window": 2},

@@ -32,9 +32,9 @@ from spiker_hdl.model.mapping.reload import (
     beats,
     beats_between,
     check_structure,
-    roomy,
     stores,
     structure,
+    with_worst_case_bounds,
 )
 from spiker_hdl.payloads.beats import payloads
 from spiker_hdl.rtl import Accelerator
@@ -81,18 +81,18 @@ def test_another_network_answers_otherwise():
 
 def test_hardware_is_as_wide_as_any_weights_need():
     network = make_network()
-    widest = roomy(network, ["hidden"])
+    widest = with_worst_case_bounds(network, ["hidden"])
     assert widest.digest == network.digest
     assert widest.bounds["hidden"].sum_low == 64 * -8
     assert widest.bounds["hidden"].sum_high == 64 * 7
     assert widest.bounds["output"] == network.bounds["output"]
     assert network.bounds["hidden"].sum_low > 64 * -8
-    assert roomy(network, []) is network
+    assert with_worst_case_bounds(network, []) is network
     for seed in range(20):
         mapping = writable(network)
         other = another(Random(seed), network, mapping)
         for name, reached in bounds(other).items():
-            room = roomy(network, mapping.writable).bounds[name]
+            room = with_worst_case_bounds(network, mapping.writable).bounds[name]
             assert room.sum_low <= reached.sum_low <= reached.sum_high <= room.sum_high
             assert room.current_low <= reached.current_low
             assert reached.current_high <= room.current_high
@@ -103,7 +103,9 @@ def test_a_shift_widens_what_any_weights_reach_and_no_memory():
     first, second = network.projections
     shifted = replace(network, projections=[replace(first, shift=3), second])
     mapping = writable(network)
-    before, after = (roomy(one, ["hidden"]).bounds["hidden"] for one in (network, shifted))
+    before, after = (
+        with_worst_case_bounds(one, ["hidden"]).bounds["hidden"] for one in (network, shifted)
+    )
     assert (after.sum_low, after.sum_high) == (8 * before.sum_low, 8 * before.sum_high)
     assert after.sum_width == before.sum_width
     assert stores(shifted, mapping) == stores(network, mapping)
@@ -153,7 +155,7 @@ def test_structure_is_all_but_what_can_be_loaded():
 def test_zeros_are_no_biases():
     network = make_network()
     hidden, output = network.populations
-    mapping = Mapping.default(network).opened(network, ["hidden", "output"])
+    mapping = Mapping.default(network).with_writable(network, ["hidden", "output"])
     plain, zeros, some = (
         replace(network, populations=[replace(hidden, bias=bias), output])
         for bias in (0, (0,) * hidden.size, (0, *[1] * (hidden.size - 1)))
@@ -163,7 +165,7 @@ def test_zeros_are_no_biases():
 
 def test_hardware_that_is_loaded_otherwise_is_of_another_structure(monkeypatch):
     network = make_network()
-    mapping = Mapping.default(network).opened(network, ["output"])
+    mapping = Mapping.default(network).with_writable(network, ["output"])
     same = structure(network, mapping)
     monkeypatch.setattr("spiker_hdl.model.mapping.reload.LAYOUT", 2)
     with pytest.raises(ValueError, match="of a library that loads as this one, by layout 2"):
@@ -189,7 +191,7 @@ def test_what_a_neuron_takes_can_be_replaced_and_nothing_else(reset, fire, floor
                 with pytest.raises(ValueError, match=f"{value}$"):
                     replace(neuron, **{name: value})
         with_it = replace(network, populations=[Population("hidden", 6, neuron), output])
-        roomy(with_it, ["hidden"])
+        with_worst_case_bounds(with_it, ["hidden"])
 
 
 def test_nothing_is_loaded_while_a_sample_is_on_its_way():
@@ -243,14 +245,14 @@ def test_decays_of_other_bits_are_another_structure():
 @pytest.mark.parametrize("engine", ["amaranth", pytest.param("compiled", marks=pytest.mark.slow)])
 def test_memory_without_contents_changes_no_answer(engine):
     network = make_network(9)
-    mapping = Mapping.default(network).opened(network, [], ["hidden", "output"])
+    mapping = Mapping.default(network).with_writable(network, [], ["hidden", "output"])
     spikes = np.random.default_rng(1).integers(0, 2, (3, 4, 9))
     expected = run(network, spikes, engine="amaranth")
     found = run(network, spikes, engine=engine, mapping=mapping)
     assert not expected.differences(found)
     assert expected.scores.any()
     assert (expected.cycles == found.cycles).all()
-    assert mapping.filled == Mapping.default(network).opened(network, ["hidden", "output"])
+    assert mapping.filled == Mapping.default(network).with_writable(network, ["hidden", "output"])
 
 
 @dataclass(frozen=True)
@@ -282,7 +284,7 @@ def test_a_neuron_of_ones_own_says_what_can_be_replaced():
     with pytest.raises(
         ValueError, match=r"not -32..39: use via.saturate, or let `replaceable` be less than thres"
     ):
-        roomy(made[0], ["hidden"])
+        with_worst_case_bounds(made[0], ["hidden"])
     assert made[0].bounds["hidden"].states["v"][0] >= -32
     network = made[1]
     mapping = writable(network)
@@ -304,10 +306,10 @@ def test_what_cannot_be_loaded_is_refused():
         ValueError, match=r"Network 'little' must differ from that for which .* alone"
     ):
         beats_between(network, wider, mapping)
-    with pytest.raises(ValueError, match=r"\('huge'\) must be writable"):
-        Core(6, 6, weights="huge")
+    with pytest.raises(ValueError, match=r"\('uninitialized'\) must be writable"):
+        Core(6, 6, weights="uninitialized")
     with pytest.raises(ValueError, match="Memory of states must be one of"):
-        Core(6, 6, states="huge", writable=True)
+        Core(6, 6, states="uninitialized", writable=True)
     with pytest.raises(ValueError, match=r"Store of .* must be 'rows', not 'synapses', where"):
         replace(mapping, stores={network.projections[0].name: "synapses"}).check(network)
 
@@ -332,4 +334,9 @@ def test_emitted_streams_can_be_loaded_and_axi_cannot(tmp_path):
         emit(network, tmp_path / "axis", mapping=mapping, ports="axis", generated=0)
     assert not (tmp_path / "axis").exists()
     with pytest.raises(ValueError, match="memory without contents"):
-        emit(network, tmp_path / "huge", mapping=writable(network, weights="huge"), generated=0)
+        emit(
+            network,
+            tmp_path / "uninitialized",
+            mapping=writable(network, weights="uninitialized"),
+            generated=0,
+        )

@@ -21,10 +21,10 @@ def sample_of(dut, name, packet):
     network, form = inner.network, inner.mapping.form
     (node,) = [one for one in network.inputs if one.name == name]
     steps, causes = (_words if form == "words" else _events)(inner, node, packet)
-    if len(steps) > network.longest:
+    if len(steps) > network.max_steps:
         # What comes behind the end is not even looked at.
         steps, found = (_words if form == "words" else _events)(
-            inner, node, packet, network.longest
+            inner, node, packet, network.max_steps
         )
         causes = {*found, "long"}
     return np.array(steps), causes
@@ -33,7 +33,7 @@ def sample_of(dut, name, packet):
 def fit(node, steps, length):
     """Cut or lengthen a sample of an input, without events where it was shorter."""
     added = np.zeros((max(0, length - len(steps)), node.size), dtype=int)
-    if node.held:
+    if node.static:
         added[:] = steps[0]
     return np.concatenate([steps[:length], added])
 
@@ -47,7 +47,7 @@ def _words(inner, node, packet, most=None):
     for tdata, _ in packet:
         if most and len(steps) == most:
             break
-        if node.held and steps:
+        if node.static and steps:
             steps.append(steps[0])
             continue
         for n in range(min(width, node.size - index * width)):
@@ -74,7 +74,7 @@ def _events(inner, node, packet, most=None):
             break
         open_ = True
         if tdata >> layout["end"].offset & 1:
-            steps.append(steps[0] if node.held and steps else values)
+            steps.append(steps[0] if node.static and steps else values)
             values, least, open_ = np.zeros(node.size, dtype=int), 0, False
             continue
         address = tdata & (1 << layout["address"].width) - 1
@@ -82,13 +82,13 @@ def _events(inner, node, packet, most=None):
         if layout["value"].width:
             value = number(tdata >> layout["value"].offset, layout["value"].width, node.low < 0)
         right = least <= address < node.size and node.low <= value <= node.high
-        if right and not (node.held and steps):
+        if right and not (node.static and steps):
             values[address] = value
             least = address + 1
         else:
             causes.add("invalid")
     if open_:
-        steps.append(steps[0] if node.held and steps else values)
+        steps.append(steps[0] if node.static and steps else values)
         causes.add("partial")
     return steps, causes
 

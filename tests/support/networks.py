@@ -59,7 +59,7 @@ __all__ = [
 
 FIRING = (Lif, Lif, If, CurrentLif, AdaptiveLif)
 SILENT = (Integrator, Accumulator)
-FILLED = [one for one in KINDS if one != "huge"]
+FILLED = [one for one in KINDS if one != "uninitialized"]
 ODD_NAMES = ("reg", "Out", "out", "signal 2", "état", "a-b", "1st", "x" * 60, "always", "entity")
 
 # -- drawing -------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def random_network(
     delay=4,
     models=FIRING + SILENT,
     names=None,
-    held=0,
+    static=0,
 ) -> Network:
     """Draw a network.
 
@@ -91,10 +91,10 @@ def random_network(
         Neuron models to choose from; at least one fires.
     names : sequence of str, optional
         Names for the nodes, instead of ``in0``, ``p0`` and so on.
-    held : float
-        Chance that inputs are held, where what they lead to takes no others.
+    static : float
+        Chance that inputs are static, where what they lead to takes no others.
     """
-    plan = _Plan(random, populations, neurons, inputs, channels, delay, models, names, held)
+    plan = _Plan(random, populations, neurons, inputs, channels, delay, models, names, static)
     plan.enliven()
     return plan.network()
 
@@ -102,7 +102,9 @@ def random_network(
 class _Plan:
     """A network in the making: what is drawn once, and what is moved until it is alive."""
 
-    def __init__(self, random, populations, neurons, inputs, channels, delay, models, names, held):
+    def __init__(
+        self, random, populations, neurons, inputs, channels, delay, models, names, static
+    ):
         self.random = random
         self.delay = delay
         given = random.sample(names, len(names)) if names else None
@@ -128,7 +130,7 @@ class _Plan:
             self.models[self.names[-1]] = random.choice(silent)
         self.spiking = [name for name in self.names if self.models[name].spiking]
         self.projections = self._connect()
-        self._hold(held)
+        self._hold(static)
         self.typical = {name: self._reach(name) for name in self.names}
         self.knobs = {name: self._knobs(name) for name in self.names}
 
@@ -180,7 +182,7 @@ class _Plan:
         return random.sample(made, len(made))
 
     def _hold(self, chance):
-        """Let inputs be held that lead to no population which takes others, too."""
+        """Let inputs be static that lead to no population which takes others, too."""
         own = Random(
             repr((self.sizes, self.projections))
         )  # apart, so that all else stays as it was
@@ -194,7 +196,7 @@ class _Plan:
             for sources in into.values():
                 if sources - can:
                     can -= sources
-        self.inputs = [replace(one, held=one.name in can) for one in self.inputs]
+        self.inputs = [replace(one, static=one.name in can) for one in self.inputs]
 
     def _reach(self, name):
         """Return about how far the current of a population strays, at least 1."""
@@ -344,8 +346,8 @@ class _Plan:
                 kinds = ["last", "largest", "sum"]
             one = Readout(target, random.choice(kinds), f"read{n}" if n else "")
             readouts.append(replace(one, groups=_groups(one, self.sizes[target])))
-        longest = random.choice([16, 20, 31, 32, 64])
-        return Network(self.inputs, made, self.projections, readouts, longest, "random")
+        max_steps = random.choice([16, 20, 31, 32, 64])
+        return Network(self.inputs, made, self.projections, readouts, max_steps, "random")
 
 
 def _input(random, name, size) -> Input:
@@ -473,7 +475,7 @@ def _spikes(inputs, random, samples, steps):
         extreme = draw.random(values.shape) < 0.1
         values[extreme] = draw.choice([one.low, one.high], size=int(extreme.sum()))
         given[one.name] = events * (values if one.graded else 1)
-        if one.held:
+        if one.static:
             given[one.name][:] = given[one.name][:, :1]
     return given
 
@@ -561,10 +563,10 @@ def cases(draw, *, samples=3, steps=12, **limits):
     """Draw networks with up to so many samples of up to so many steps each, and mappings."""
     network = draw(networks(**limits))
     count = draw(strategies.integers(1, samples), label="samples")
-    longest = draw(strategies.integers(1, steps), label="steps")
+    max_steps = draw(strategies.integers(1, steps), label="steps")
     seed = draw(strategies.integers(0, 2**32 - 1), label="seed of spikes")
     random = Random(seed)
-    spikes = random_spikes(network, random, count, (1, longest))
+    spikes = random_spikes(network, random, count, (1, max_steps))
     return Case(network, spikes, random_mapping(network, random), seed)
 
 

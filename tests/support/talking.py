@@ -6,7 +6,7 @@ from spiker_boards.host.session import Exchange, SessionError
 from spiker_hdl.link.protocol.frames import IDENTIFY, Frame, Identity, Reader, encode
 from spiker_hdl.link.protocol.payloads import Port, ResultLayout, data_payloads, load_payloads
 from spiker_hdl.model import stimulus
-from spiker_hdl.model.mapping.reload import beats, roomy
+from spiker_hdl.model.mapping.reload import beats, with_worst_case_bounds
 
 __all__ = ["converse", "identify", "load", "say", "spikes_for"]
 
@@ -61,7 +61,10 @@ def converse(wire, network, spikes, *, faults=None, resets=(), cycles=200, turns
     identity = identify(wire)
     assert identity.network == network.digest
     writable = [network.populations[n].name for n in identity.writable]
-    given, layout = stimulus(network, spikes), ResultLayout(roomy(network, writable))
+    given, layout = (
+        stimulus(network, spikes),
+        ResultLayout(with_worst_case_bounds(network, writable)),
+    )
     ports = [Port.of(one, n, identity) for n, one in enumerate(network.inputs)]
     faults = faults or bytes
     found, sessions, reader = [], [], Reader()

@@ -19,7 +19,7 @@ def random_writable(random: Random, network: Network, mapping: Mapping) -> Mappi
         cores[name] = replace(
             cores[name],
             writable=True,
-            weights=random.choice(["auto", "block", "huge"]),
+            weights=random.choice(["auto", "block", "uninitialized"]),
             states=random.choice(["auto", "distributed", "registers"]),
         )
     stores = {

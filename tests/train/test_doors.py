@@ -65,7 +65,7 @@ def network(form, integer, kind="sparse"):
 def test_numbers_of_any_form_make_the_same_network(form, kind):
     wanted = quantize(network("array", int, kind), 4, 8)
     net = network(form, np.int64, kind)
-    made = quantize(net, np.int8(4), np.array(8), longest=np.int16(256))
+    made = quantize(net, np.int8(4), np.array(8), max_steps=np.int16(256))
     assert made == wanted
     assert made.digest == wanted.digest
     assert net.layers[0].shape == 3

@@ -31,7 +31,7 @@ DEPTH = 8
 LOW = 60
 """Cycles at 12 MHz, or 5 us, behind which both wires low are a reset."""
 
-PATIENCE = 16
+TIMEOUT = 16
 """Cycles at 12 MHz that a packet which could be longer waits for its next byte."""
 
 
@@ -116,8 +116,8 @@ class UsbCarrier(wiring.Component):
         """Let bytes to the host cross, and say where packets end."""
         m.submodules.sent = sent = AsyncFIFO(width=8, depth=DEPTH, w_domain="sync", r_domain="usb")
         # A byte with none behind it waits a while, and then is the last of a packet.
-        wait = Signal(range(PATIENCE + 1))
-        alone = wait == PATIENCE
+        wait = Signal(range(TIMEOUT + 1))
+        alone = wait == TIMEOUT
         m.d.comb += [
             sent.w_data.eq(self.i.payload),
             sent.w_en.eq(self.i.valid),

@@ -20,15 +20,15 @@ from spiker_hdl.link.protocol.payloads import (
     value_payloads,
 )
 from spiker_hdl.link.protocol.registers import mapping_digest
-from spiker_hdl.model import Mapping, Network, Reports, Result, check_record, stimulus
+from spiker_hdl.model import AnswerPolicy, Mapping, Network, Result, check_record, stimulus
 from spiker_hdl.model.encoders import Encoding
-from spiker_hdl.model.mapping.reload import beats, check_structure, roomy
+from spiker_hdl.model.mapping.reload import beats, check_structure, with_worst_case_bounds
 
 from .connection import BoardError, Line
 
 __all__ = ["Board", "BoardError"]
 
-AT_THE_END = Reports()
+AT_THE_END = AnswerPolicy()
 BATCH = 256  # samples that are checked at a time
 
 
@@ -41,7 +41,7 @@ class Board(Line):
         Name of a serial port, or a URL that pyserial knows.
     baud : int
         Bits a second.
-    patience : float
+    timeout : float
         Seconds without anything new after which a run is given up. A board that was unplugged or
         reset meanwhile goes on where it was, within that time.
 
@@ -74,7 +74,7 @@ class Board(Line):
         spikes: Any,
         *,
         record: Sequence[str] = (),
-        reports: Reports = AT_THE_END,
+        reports: AnswerPolicy = AT_THE_END,
         progress: Callable[[int], None] | None = None,
     ) -> Result:
         """Run samples on the board: see :func:`spiker_hdl.model.reference.run`.
@@ -193,7 +193,9 @@ class Board(Line):
             self._check(identity, network)
             if not found:
                 names = [one.name for one in network.populations]
-                layout = ResultLayout(roomy(network, [names[n] for n in identity.writable]))
+                layout = ResultLayout(
+                    with_worst_case_bounds(network, [names[n] for n in identity.writable])
+                )
             rest = [partial(payloads, identity, n) for n in range(len(found), samples)]
             self._session_of(rest, layout, found, progress)
 

@@ -44,23 +44,23 @@ class BoardError(RuntimeError):
 class Line:
     """A port with a board behind it; parameters, attributes and errors are those of a board.
 
-    What is asked of it is tried anew, in a session of its own, until the patience is over.
+    What is asked of it is tried anew, in a session of its own, until the timeout is over.
     """
 
-    def __init__(self, port: str, *, baud: int = 1_000_000, patience: float = 10.0):
+    def __init__(self, port: str, *, baud: int = 1_000_000, timeout: float = 10.0):
         check_kind("Port", port, str)
         baud = check_int("Baud", baud, 1, FASTEST)
-        if not isinstance(patience, int | float) or isinstance(patience, bool) or not patience > 0:
-            raise ValueError(f"Patience must be a number of seconds above 0, not {patience!r}")
+        if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
+            raise ValueError(f"Timeout must be a number of seconds above 0, not {timeout!r}")
         self.port = port
         self.baud = baud
-        self.patience = patience
+        self.timeout = timeout
         self.damaged = 0
         self.resent = 0
         self.sessions = 0
         self._session = random.randrange(1, SESSIONS)
         self._reader = Reader()
-        self._began = time.monotonic()  # of the patience
+        self._began = time.monotonic()  # of the timeout
         self._serial: Any = None
         try:
             self._connect()
@@ -85,7 +85,7 @@ class Line:
         lacking: Callable[[], str],
         count: Callable[[], int] = lambda: 0,
     ) -> Any:
-        """Do something that may fail, as often as that brings it on within the patience."""
+        """Do something that may fail, as often as that brings it on within the timeout."""
         before, reason, tries = count(), "no answer", 0
         self._began = time.monotonic()
         while True:
@@ -106,12 +106,12 @@ class Line:
             tries += self._serial is not None
             if time.monotonic() > self._deadline or tries > RESTARTS:
                 raise BoardError(
-                    f"Board must answer within {self.patience:g} s, but {lacking()}: {reason}"
+                    f"Board must answer within {self.timeout:g} s, but {lacking()}: {reason}"
                 )
 
     @property
     def _deadline(self) -> float:
-        return self._began + self.patience
+        return self._began + self.timeout
 
     def _connect(self) -> None:
         self._reader = Reader()
@@ -119,7 +119,7 @@ class Line:
             self.port,
             baudrate=self.baud,
             timeout=TICK,
-            write_timeout=self.patience,
+            write_timeout=self.timeout,
             exclusive=True,  # two hosts would take each other's answers
         )
 

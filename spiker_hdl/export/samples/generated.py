@@ -104,7 +104,7 @@ def _length(network: Network, given: Stimulus | None) -> int:
     elif said.isascii() and said.isdigit() and len(said) < 6:
         usual = int(said)
     delay = max((one.delay for one in network.projections), default=0)
-    return max(1, min(max(usual, _STEPS, delay + 2), _MOST_STEPS, network.longest))
+    return max(1, min(max(usual, _STEPS, delay + 2), _MOST_STEPS, network.max_steps))
 
 
 def _extent(network: Network, steps: int, most: int | None) -> tuple[int, int]:
@@ -125,8 +125,8 @@ def _costs(network: Network, pool: dict[str, np.ndarray]) -> np.ndarray:
     cycles = np.zeros(len(pool[network.inputs[0].name]))
     for one in network.inputs:
         events = (pool[one.name] != 0).sum(axis=2)
-        events = events[:, :1] if one.held else events
-        cycles += events.sum(axis=1) + (1 if one.held else len(events[0])) * one.size / 16
+        events = events[:, :1] if one.static else events
+        cycles += events.sum(axis=1) + (1 if one.static else len(events[0])) * one.size / 16
     return (cycles + 20) * (size + 20)
 
 
@@ -198,7 +198,7 @@ def _kind(rates: Callable[[int, Any], np.ndarray], extreme: bool = False) -> Cal
     """Return what draws a sample in which channels have events at given rates."""
 
     def make(node: Input, steps: int, draw: np.random.Generator) -> np.ndarray:
-        shape = (1 if node.held else steps, node.size)
+        shape = (1 if node.static else steps, node.size)
         events = draw.random(shape) < rates(node.size, draw)
         if extreme:
             values = draw.choice([node.low or node.high, node.high], shape)

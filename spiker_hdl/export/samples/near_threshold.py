@@ -55,7 +55,7 @@ def aimed(
 
 def _sampled(node, rates: np.ndarray, steps: int, draw: np.random.Generator) -> np.ndarray:
     """Return values that are what the rates say, on average."""
-    shape = (len(rates), 1 if node.held else steps, node.size)
+    shape = (len(rates), 1 if node.static else steps, node.size)
     values = np.floor(rates[:, None] * node.high + draw.random(shape)).astype(np.int64)
     values = np.clip(values, node.low, node.high)
     return np.repeat(values, steps // shape[1], axis=1)

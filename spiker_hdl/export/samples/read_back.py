@@ -43,7 +43,7 @@ def read_samples(emission: Emission) -> dict[str, list[np.ndarray]]:
             raise FileError("must be a file that the manifest names, not missing", path)
         with reading(path, "samples of a test bench", "text"):
             beats = _beats(emission.vectors[name], stream.width + 1)
-            found[node.name] = _samples(beats, node, stream, emission.network.longest)
+            found[node.name] = _samples(beats, node, stream, emission.network.max_steps)
             if len(found[node.name]) != emission.samples:
                 raise FileError(
                     f"must hold {emission.samples} samples, not {len(found[node.name])}"
@@ -70,7 +70,7 @@ def _beats(data: bytes, width: int) -> list[int]:
     return found
 
 
-def _samples(beats: Sequence[int], node: Input, stream: Stream, longest: int) -> list[np.ndarray]:
+def _samples(beats: Sequence[int], node: Input, stream: Stream, max_steps: int) -> list[np.ndarray]:
     fields = {one.name: one for one in stream.fields}
     words = "values" in fields
     per_step = -(-node.size // fields["values"].count) if words else 0
@@ -78,7 +78,7 @@ def _samples(beats: Sequence[int], node: Input, stream: Stream, longest: int) ->
     steps: list[np.ndarray] = []
     values, place, left = np.zeros(node.size, dtype=np.int64), 0, _MOST_VALUES
     for n, beat in enumerate(beats, 1):
-        later = node.held and bool(steps)
+        later = node.static and bool(steps)
         if words:
             _put(values, place * fields["values"].count, _take(beat, fields["values"]), node, n)
             place += 1
@@ -99,15 +99,15 @@ def _samples(beats: Sequence[int], node: Input, stream: Stream, longest: int) ->
         if last != mark or (last and not end):
             raise FileError(f"line {n} must mark the end of a sample twice, and a step's, or not")
         if later and values.any():
-            raise FileError(f"line {n} must be empty, behind the first step of a held input")
+            raise FileError(f"line {n} must be empty, behind the first step of a static input")
         if end:
             left -= 0 if later else node.size
             if left < 0:
                 raise FileError(f"must be samples of at most {_MOST_VALUES} values, not more")
             steps.append(steps[0] if later else values)
             values, place = np.zeros(node.size, dtype=np.int64), 0
-        if len(steps) > longest:
-            raise FileError(f"line {n} must be of a sample of at most {longest} steps, not more")
+        if len(steps) > max_steps:
+            raise FileError(f"line {n} must be of a sample of at most {max_steps} steps, not more")
         if last:
             samples.append(np.stack(steps))
             steps = []

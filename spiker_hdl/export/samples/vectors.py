@@ -10,7 +10,7 @@ from spiker_hdl.payloads.beats import payloads
 from spiker_hdl.payloads.fields import Field, pack, result_fields, values_of
 from spiker_hdl.rtl import Accelerator
 
-__all__ = ["Vectors", "make_vectors", "patience"]
+__all__ = ["Vectors", "make_vectors", "timeout"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Vectors:
         Those of a result that are compared: see :func:`~.fields.result_fields`.
     timed : int
         Of how many, from the first on, the cycles are known too.
-    patience : int
+    timeout : int
         Cycles without a result after which something must be wrong.
     """
 
@@ -47,7 +47,7 @@ class Vectors:
     width: int
     fields: dict[tuple[str, ...], Field]
     timed: int
-    patience: int
+    timeout: int
 
     def then(self, more: "Vectors") -> "Vectors":
         """Return these, and those that were made up behind them."""
@@ -56,7 +56,7 @@ class Vectors:
             samples=self.samples + more.samples,
             beats={port: [*each, *more.beats[port]] for port, each in self.beats.items()},
             expected=[*self.expected, *more.expected],
-            patience=max(self.patience, more.patience),
+            timeout=max(self.timeout, more.timeout),
         )
 
     def framed(self, fault: Field) -> "Vectors":
@@ -110,11 +110,11 @@ def make_vectors(accelerator: Accelerator, given: Stimulus, expected: Result) ->
         accelerator.o.p.shape().size,
         fields,
         0 if expected.cycles is None else len(given),
-        patience(accelerator.network, accelerator.mapping, int(max(given.steps))),
+        timeout(accelerator.network, accelerator.mapping, int(max(given.steps))),
     )
 
 
-def patience(network: Network, mapping: Mapping, steps: int) -> int:
+def timeout(network: Network, mapping: Mapping, steps: int) -> int:
     """Return far more cycles than a sample can take, even where all pause half of the time."""
     total = sum(2 * one.size for one in network.inputs)
     for one in network.populations:

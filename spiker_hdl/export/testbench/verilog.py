@@ -32,7 +32,7 @@ module $bench;
   localparam SAMPLES = $samples;
   localparam GIVEN = $given;  // the samples behind these are made up
   localparam TIMED = $timed;  // of how many samples the cycles are known
-  localparam PATIENCE = $patience;  // cycles without a result after which something is wrong
+  localparam TIMEOUT = $timeout;  // cycles without a result after which something is wrong
 
   reg clk = 0;
   reg rst = 1;
@@ -114,7 +114,7 @@ $sources
 $checks        done <= done + 1;
       end
     end
-    if (done < samples && quiet > PATIENCE) begin
+    if (done < samples && quiet > TIMEOUT) begin
       failed = 1;
       $$display("FAIL sample %0d: no result in %0d cycles", done, quiet);
     end
@@ -213,7 +213,7 @@ def verilog_bench(
         samples=vectors.samples,
         given=vectors.given,
         timed=vectors.timed,
-        patience=vectors.patience,
+        timeout=vectors.timeout,
         high=vectors.width - 1,
         declarations=declarations,
         connections=connections,

@@ -46,7 +46,7 @@ architecture test of $bench is
   constant given : natural := $given;  -- the samples behind these are made up
   constant timed : natural := $timed;  -- of how many samples the cycles are known
   -- Cycles without a result after which something is wrong.
-  constant patience : natural := $patience;
+  constant timeout : natural := $timeout;
 
   signal clk : std_logic := '0';
   signal rst : std_logic := '1';
@@ -150,7 +150,7 @@ $sources
       readline(results, row);
       hread(row, expected);
 $checks      done <= done + 1;
-    elsif done < total and quiet > patience then
+    elsif done < total and quiet > timeout then
       fail(" sample " & to_string(done) & ": no result in " & to_string(quiet) & " cycles");
     elsif done = total and quiet > 99 then
       if total > given and given > 0 then
@@ -244,7 +244,7 @@ def vhdl_bench(
         samples=vectors.samples,
         given=vectors.given,
         timed=vectors.timed,
-        patience=vectors.patience,
+        timeout=vectors.timeout,
         high=vectors.width - 1,
         declarations=declarations,
         connections=connections,

@@ -153,7 +153,7 @@ class AxiAccelerator(wiring.Component):
     @property
     def _inside(self) -> int:
         """Samples that may have passed a framer whose results have not come to the exit."""
-        return ENTRANCE + self.accelerator.room + 2
+        return ENTRANCE + self.accelerator.max_in_flight + 2
 
     def _enter(self, m, name: str, control: ControlBlock):
         """Lead a stream into the accelerator; return its framer, and whether beats wait."""
@@ -162,7 +162,9 @@ class AxiAccelerator(wiring.Component):
         queue = Queue(sink.p.shape(), depth=ENTRANCE)
         m.submodules[f"entrance_{inner.names[name]}"] = ResetInserter(control.reset)(queue)
         wiring.connect(m, queue.o, sink)
-        framer = Framer(inner.entries[name], longest=inner.network.longest, width=len(port.tdata))
+        framer = Framer(
+            inner.entries[name], max_steps=inner.network.max_steps, width=len(port.tdata)
+        )
         m.submodules[f"framer_{inner.names[name]}"] = framer
         wiring.connect(m, wiring.flipped(port), framer.i)
         wiring.connect(m, framer.o, queue.i)
@@ -182,7 +184,7 @@ class AxiAccelerator(wiring.Component):
             m.d.comb += [framers[0].last.eq(framers[0].wish), framers[0].known.eq(1)]
             return
         m.submodules.agreement = agreement = Agreement(
-            len(framers), longest=framers[0].longest, apart=self._inside
+            len(framers), max_steps=framers[0].max_steps, apart=self._inside
         )
         m.d.comb += agreement.reset.eq(control.reset)
         for n, framer in enumerate(framers):

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.link.protocol.registers import register
-from spiker_hdl.rtl.input_port import Entry
+from spiker_hdl.rtl.input_port import InputPort
 from spiker_hdl.rtl.streams.events import value_shape
 
 from .ports import AxiStream
@@ -16,9 +16,9 @@ from .ports import AxiStream
 __all__ = ["Agreement", "Causes", "Framer"]
 
 
-def _step_shape(longest: int) -> Shape:
+def _step_shape(max_steps: int) -> Shape:
     """Return the shape of the number of a step, which has a bit even where there is one step."""
-    return unsigned(max(1, (longest - 1).bit_length()))
+    return unsigned(max(1, (max_steps - 1).bit_length()))
 
 
 class Causes(data.StructLayout):
@@ -39,7 +39,7 @@ class Framer(wiring.Component):
     ----------
     entry : Entry
         What takes the beats.
-    longest : int
+    max_steps : int
         Most steps of a sample.
     width : int
         Bits of ``tdata``.
@@ -86,16 +86,16 @@ class Framer(wiring.Component):
     fault: Signal
     busy: Signal
 
-    def __init__(self, entry: Entry, *, longest: int, width: int):
-        longest = check_int("Longest sample", longest, 1)
+    def __init__(self, entry: InputPort, *, max_steps: int, width: int):
+        max_steps = check_int("Longest sample", max_steps, 1)
         self.entry = entry
-        self.longest = longest
+        self.max_steps = max_steps
         super().__init__({
             "i": In(AxiStream(width)),
             "o": Out(stream.Signature(entry.i.p.shape())),
             "reset": In(1),
             "room": In(1),
-            "step": Out(_step_shape(longest)),
+            "step": Out(_step_shape(max_steps)),
             "closes": Out(1),
             "wish": Out(1),
             "last": In(1),
@@ -115,7 +115,7 @@ class Framer(wiring.Component):
         part = Signal()  # what is added completes a step that had begun
         inside = Signal()  # the packet has not ended
         take, passed, end, bad, skip = Signal(), Signal(), Signal(), Signal(), Signal()
-        final = self.step == self.longest - 1
+        final = self.step == self.max_steps - 1
         over = take & self.i.tlast & ~dropping
         added = part | self.known | ~end
         m.d.comb += [
@@ -211,8 +211,8 @@ class Framer(wiring.Component):
             m.d.sync += least.eq(0)
 
     def _later(self, m):
-        """Tell of a held input whether this is not the sample's first step."""
-        return self.step != 0 if self.entry.node.held else C(0, 1)
+        """Tell of a static input whether this is not the sample's first step."""
+        return self.step != 0 if self.entry.node.static else C(0, 1)
 
     def _outside(self, value, shape: Shape):
         """Tell whether the input has no such value."""
@@ -231,7 +231,7 @@ class Agreement(wiring.Component):
     Parameters
     ----------
     inputs : int
-    longest : int
+    max_steps : int
         Most steps of a sample.
     apart : int
         Samples by which one input may be ahead of another.
@@ -252,15 +252,15 @@ class Agreement(wiring.Component):
     known: Signal
     reset: Signal
 
-    def __init__(self, inputs: int, *, longest: int, apart: int):
+    def __init__(self, inputs: int, *, max_steps: int, apart: int):
         inputs = check_int("Inputs", inputs, 2)
-        longest = check_int("Longest sample", longest, 1)
+        max_steps = check_int("Longest sample", max_steps, 1)
         apart = check_int("Samples apart", apart, 1)
         self.inputs = inputs
-        self.longest = longest
+        self.max_steps = max_steps
         self.apart = apart
         super().__init__({
-            "step": In(data.ArrayLayout(_step_shape(longest), inputs)),
+            "step": In(data.ArrayLayout(_step_shape(max_steps), inputs)),
             "closes": In(inputs),
             "wish": In(inputs),
             "last": Out(inputs),
@@ -273,7 +273,7 @@ class Agreement(wiring.Component):
 
         # A ring of the last step of each sample that has ended at one input at least, and the step
         # that the foremost input has come to in the sample behind these.
-        shape = _step_shape(self.longest)
+        shape = _step_shape(self.max_steps)
         ring = Signal(data.ArrayLayout(shape, self.apart + 1))
         head = Signal(range(self.apart + 1))
         front = Signal(shape)

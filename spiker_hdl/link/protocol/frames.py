@@ -317,7 +317,7 @@ class Identity:
         (at,) = words("library")
         numbers = ".".join(str(n) for n in held[at].to_bytes(4, "big")[1:])
         shown = digest("network")
-        if any(core.weights == "huge" for core in mapping.cores.values()):
+        if any(core.weights == "uninitialized" for core in mapping.cores.values()):
             shown = "0" * len(shown)  # nothing is there before it is loaded
         writable = frozenset(
             n for n, one in enumerate(network.populations) if one.name in mapping.writable

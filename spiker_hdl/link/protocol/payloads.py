@@ -12,7 +12,7 @@ from spiker_hdl.model import Answer, Input, Network, Result
 from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.model.mapping.reload import LOAD_BITS
 from spiker_hdl.model.scores import class_count, score_range
-from spiker_hdl.model.stimulus import sent
+from spiker_hdl.model.stimulus import transmitted
 
 from .frames import MOST, Identity
 
@@ -83,16 +83,16 @@ class Port:
         array of uint8, shape (beats, beat_bytes)
         """
         steps = np.asarray(steps, dtype=np.int64)
-        if self.node.held and not first:
+        if self.node.static and not first:
             steps = np.zeros_like(steps)
-        steps = sent(self.node, steps)
+        steps = transmitted(self.node, steps)
         if self.form == "events":
             return self._events(steps)
         words = -(-self.node.size // self.channels)
         beats = self._words(steps)
-        if not self.node.held:
+        if not self.node.static:
             return beats
-        # Of a held input, steps behind the first have a word each.
+        # Of a static input, steps behind the first have a word each.
         start = words if first else 0
         return np.concatenate([beats[:start], beats[start + words - 1 :: words]])
 
@@ -214,7 +214,7 @@ class ResultLayout:
     def __init__(self, network: Network):
         self.network = network
         self.width = 0
-        steps = network.longest.bit_length()
+        steps = network.max_steps.bit_length()
         self._winners, self._scores, self._steps, self._counts = {}, {}, {}, {}
         for one in network.readouts:
             classes = class_count(network, one)
@@ -227,7 +227,7 @@ class ResultLayout:
             self._place(2)  # whether a window and the sample end there
         for one in network.populations:
             if one.neuron.spiking:
-                most = one.size * network.longest
+                most = one.size * network.max_steps
                 self._counts[one.name] = self._place(most.bit_length())
         self._cycles = self._place(self.CYCLE_BITS)
 

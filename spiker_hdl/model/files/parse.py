@@ -8,7 +8,7 @@ import numpy as np
 from spiker_hdl.base import FileError, shown, strict_json
 from spiker_hdl.base.arrays import Archive
 from spiker_hdl.model.archive import HEADER, MOST_TEXT, PARTS
-from spiker_hdl.model.canonical import FORMAT, VERSION
+from spiker_hdl.model.canonical import FORMAT, VERSION, thawed_mapping
 from spiker_hdl.model.graph import Input, Population, Projection, Readout
 from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
@@ -67,7 +67,7 @@ def parse_network(
             raise FileError(f"must have no part of its own, not {shown(sorted(unread), 160)}")
     mapping = None
     if text["mapping"] is not None:
-        mapping = Mapping.from_json(text["mapping"])
+        mapping = Mapping.from_json(thawed_mapping(text["mapping"]))
         mapping.check(network)
     return network, mapping, text["digest"]
 
@@ -104,9 +104,9 @@ def _tupled(value: Any) -> Any:
 
 def _input(value: Any) -> Input:
     value = _object(value, "input")
-    held = value.pop("held", False)
+    static = value.pop("held", False)
     _keys(value, {"name", "shape", "low", "high"}, "input")
-    return Input(value["name"], _tupled(value["shape"]), value["low"], value["high"], held)
+    return Input(value["name"], _tupled(value["shape"]), value["low"], value["high"], static)
 
 
 def _population(value: Any, models: dict[str, type[Neuron]]) -> Population:

@@ -13,7 +13,7 @@ BANKS = (1, 2, 4, 8)
 STAGES = 4  # at most
 
 
-KINDS = ("auto", "block", "distributed", "registers", "huge")
+KINDS = ("auto", "block", "distributed", "registers", "uninitialized")
 
 
 def row_parts(rows: int, block: int) -> list[tuple[int, bool]]:
@@ -57,14 +57,14 @@ class Core:
         one.
     overlap : bool
         Whether events of the next step are taken while the neurons step, for which their sums are
-        kept twice. Folded lanes of held inputs never do.
+        kept twice. Folded lanes of static inputs never do.
     stages : int
         Clock cycles of a neuron's step, 1 to 4: its operations are shared out among them, which
         lets the clock be faster. The events of a step come as many cycles later.
-    weights : {"auto", "block", "distributed", "registers", "huge"}
+    weights : {"auto", "block", "distributed", "registers", "uninitialized"}
         Memory that holds the rows of weights, as ``ram_style`` of synthesis tools names it:
-        ``"huge"`` is what has no contents in a bitstream, as SPRAM of iCE40 UltraPlus; it is read
-        or written, not both at once.
+        ``"uninitialized"`` is what has no contents in a bitstream, as SPRAM of iCE40 UltraPlus; it
+        is read or written, not both at once.
     states : {"auto", "block", "distributed", "registers"}
         Memory of sums, states and parameters, where they lie in memory.
     writable : bool
@@ -96,7 +96,7 @@ class Core:
             stages=check_int("Stages", self.stages, 1, STAGES),
             weights=check_choice("Memory of weights", self.weights, KINDS),
             states=check_choice(
-                "Memory of states", self.states, [kind for kind in KINDS if kind != "huge"]
+                "Memory of states", self.states, [kind for kind in KINDS if kind != "uninitialized"]
             ),
             block=check_int("Block", self.block, 0, 2**16),
         )
@@ -104,8 +104,10 @@ class Core:
             raise ValueError(f"Banks must be 1, 2, 4 or 8, not {shown(self.banks)}")
         check_kind("Overlap", self.overlap, bool)
         check_kind("Writable", self.writable, bool)
-        if self.weights == "huge" and not self.writable:
-            raise ValueError("Weights in memory without contents ('huge') must be writable")
+        if self.weights == "uninitialized" and not self.writable:
+            raise ValueError(
+                "Weights in memory without contents ('uninitialized') must be writable"
+            )
         if self.block and (self.block < 16 or self.block & (self.block - 1)):
             raise ValueError(
                 f"Block must be 0 or a power of two of at least 16 rows, not {self.block}"

@@ -194,8 +194,8 @@ class Mapping:
         check_choice("Preset", name, PRESETS)
         return getattr(cls, name)(network, **changes)
 
-    def opened(
-        self, network: Network, writable: Collection[str], huge: Collection[str] = ()
+    def with_writable(
+        self, network: Network, writable: Collection[str], uninitialized: Collection[str] = ()
     ) -> "Mapping":
         """Return the mapping with populations that are writable, all weights of which lie in rows.
 
@@ -204,7 +204,7 @@ class Mapping:
         network : Network
         writable : collection of str
             Names of populations.
-        huge : collection of str
+        uninitialized : collection of str
             Names of those whose weights lie in memory without contents; they are writable, too.
 
         Raises
@@ -213,9 +213,9 @@ class Mapping:
             If there is no such population.
         """
         cores, stores = dict(self.cores), dict(self.stores)
-        for name in (*writable, *huge):
+        for name in (*writable, *uninitialized):
             check_choice("Writable population", name, list(cores))
-            weights = "huge" if name in huge else cores[name].weights
+            weights = "uninitialized" if name in uninitialized else cores[name].weights
             cores[name] = replace(cores[name], writable=True, weights=weights)
             stores |= {one.name: "rows" for one in network.into(name)}
         mapping = replace(self, cores=cores, stores=stores)
@@ -286,9 +286,9 @@ class Mapping:
 
     @property
     def filled(self) -> "Mapping":
-        """The mapping with memories that have contents from the start in place of ``"huge"``."""
+        """The mapping with initialised memories in place of ``"uninitialized"`` ones."""
         cores = {
-            name: replace(core, weights="auto") if core.weights == "huge" else core
+            name: replace(core, weights="auto") if core.weights == "uninitialized" else core
             for name, core in self.cores.items()
         }
         return replace(self, cores=cores)

@@ -10,10 +10,10 @@ __all__ = [
     "clocked",
     "emitter_depth",
     "interval",
+    "max_in_flight",
     "outcome_delay",
     "overlaps",
     "reads_potential",
-    "room",
 ]
 
 STEP_ROOM = 2
@@ -53,7 +53,7 @@ def overlaps(network: Network, name: str, core: Core) -> bool:
     return core.overlap and not (folded and network.holds(name))
 
 
-def room(network: Network) -> int:
+def max_in_flight(network: Network) -> int:
     """Return how many samples may be inside at once."""
     return len(network.populations) + 2
 

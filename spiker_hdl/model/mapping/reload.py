@@ -36,10 +36,10 @@ __all__ = [
     "beats",
     "beats_between",
     "check_structure",
-    "roomy",
     "stores",
     "structure",
     "weight_rows",
+    "with_worst_case_bounds",
 ]
 
 LAYOUT = 1
@@ -185,7 +185,7 @@ def _beats(number: int, rows: Sequence[int], slices: int, granule: int) -> np.nd
     return np.concatenate([head, words])
 
 
-def roomy(network: Network, writable: Collection[str]) -> Network:
+def with_worst_case_bounds(network: Network, writable: Collection[str]) -> Network:
     """Return the network with bounds of all that could be loaded in its place.
 
     Parameters

@@ -1,7 +1,7 @@
 """The handshakes of the accelerator's components, for many machines in lockstep.
 
 Each class does in NumPy what a component of ``spiker_hdl.rtl`` does with its handshakes in a cycle.
-What flows is known beforehand, so that a stream is a :class:`Tape` and its readers keep places on
+What flows is known beforehand, so that a stream is a :class:`Trace` and its readers keep places on
 it: no weight is looked at. Arrays have the shape (..., machines).
 
 Most cycles of a folded mapping only count: in them nothing moves but the turn of an event, a pause,
@@ -13,20 +13,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .traces import ENDS, EVENT, LAST, STEP_ENDS, Tape
+from .traces import ENDS, EVENT, LAST, STEP_ENDS, Trace
 
 __all__ = [
     "Branches",
     "Delay",
-    "Emitter",
-    "Expander",
+    "EventMerger",
     "Feed",
-    "Intake",
     "Part",
     "Queue",
     "Readout",
     "Scanner",
     "Serializer",
+    "SparseLookup",
+    "SpikeOutput",
     "Starts",
 ]
 
@@ -125,7 +125,7 @@ class Starts(Part):
 class Feed(Part):
     """A source that is always valid until its stream ends."""
 
-    def __init__(self, tape: Tape):
+    def __init__(self, tape: Trace):
         self.place = np.zeros(len(tape.lengths), np.int32)
         self.length = tape.lengths
 
@@ -233,7 +233,7 @@ class Delay(Part):
         return taking
 
 
-class Expander(Part):
+class SparseLookup(Part):
     """An event into one for each of its synapses: ``rtl.expander``."""
 
     WAIT, LOOK_UP, READ = 0, 1, 2
@@ -288,7 +288,7 @@ class Serializer(Part):
         return taking
 
 
-class Intake(Part):
+class EventMerger(Part):
     """Events one by one, and all tokens at once: ``rtl.intake``."""
 
     def __init__(
@@ -346,7 +346,7 @@ class Intake(Part):
         self.pause -= cycles * (self.pause > 0)
 
 
-class Emitter(Part):
+class SpikeOutput(Part):
     """The words of a population's steps, and the scanner behind them: ``rtl.emitter``.
 
     Parameters
@@ -363,7 +363,7 @@ class Emitter(Part):
     """
 
     def __init__(
-        self, machines: int, *, groups: int, depth: int, room: int, delay: int, silent: Tape
+        self, machines: int, *, groups: int, depth: int, room: int, delay: int, silent: Trace
     ):
         self.groups = groups
         self.room = room
@@ -380,7 +380,7 @@ class Emitter(Part):
         """Where there is room for one more step."""
         return self.waiting < self.room
 
-    def clock(self, complete, taken, token, words: Tape, kept: Tape) -> None:
+    def clock(self, complete, taken, token, words: Trace, kept: Trace) -> None:
         """Move on.
 
         ``complete`` is where a step ends, ``taken`` where an item leaves, ``token`` where that is a

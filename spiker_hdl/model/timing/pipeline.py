@@ -12,24 +12,24 @@ from spiker_hdl.model.graph import SPIKE_READOUTS, Input, Projection
 from spiker_hdl.model.mapping import microarchitecture
 from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
-from spiker_hdl.model.stimulus import Stimulus, sent
+from spiker_hdl.model.stimulus import Stimulus, transmitted
 
 from .components import (
     FAR,
     Branches,
     Delay,
-    Emitter,
-    Expander,
+    EventMerger,
     Feed,
-    Intake,
     Part,
     Queue,
     Readout,
     Scanner,
     Serializer,
+    SparseLookup,
+    SpikeOutput,
     Starts,
 )
-from .traces import EVENT, LAST, SAMPLE_ENDS, TOKEN, Tape, Train
+from .traces import EVENT, LAST, SAMPLE_ENDS, TOKEN, Trace, Train
 
 __all__ = ["DeadlockError", "Elapsed", "Machines", "Spent"]
 
@@ -121,14 +121,14 @@ class Machines:
         self.samples = np.array([len(chunk) for chunk in chunks])
         members = np.concatenate(chunks)
         machines = np.repeat(np.arange(self.count), self.samples)
-        self.parts: list[Part | Tape] = []
-        self.room = microarchitecture.room(network)
+        self.parts: list[Part | Trace] = []
+        self.room = microarchitecture.max_in_flight(network)
 
         def train(name: str) -> Train:
             node = network.nodes[name]
             samples = [trains[name][n] != 0 for n in members]
             if isinstance(node, Input):
-                samples = [sent(node, one) for one in samples]
+                samples = [transmitted(node, one) for one in samples]
             scanned, banks = mapping.scanned(node), mapping.banks(network, name)
             return Train(samples, machines, self.count, scanned, banks)
 
@@ -178,7 +178,7 @@ class Machines:
                 queue = self.add(Queue(self.count, self.room))
                 self.counters.append(queue)
                 self.sources[name].sinks.append(_Count(queue))
-        self.counting = [one for one in self.parts if isinstance(one, Intake | Emitter)]
+        self.counting = [one for one in self.parts if isinstance(one, EventMerger | SpikeOutput)]
         self.all = [*self.sources.values(), *self.potentials.values()]
         for source in self.all:
             source.branches = self.add(Branches(self.count, len(source.sinks)))
@@ -257,16 +257,16 @@ class Machines:
 class _Line:
     """What lies between a source and a core: a queue, and maybe a delay and an expander."""
 
-    def __init__(self, queue: Queue, tape: Tape, *, ticks: bool = False):
+    def __init__(self, queue: Queue, tape: Trace, *, ticks: bool = False):
         self.queue = queue
         self.tape = tape
         self.ticks = ticks
         self.delay: Delay | None = None
         self.serializer: Serializer | None = None
-        self.turns: Tape | None = None  # of each item, where there is a serializer
-        self.expander: Expander | None = None
-        self.synapses: Tape | None = None  # of each event, where there is an expander
-        self.firsts: Tape | None = None  # event of each item
+        self.turns: Trace | None = None  # of each item, where there is a serializer
+        self.sparse_lookup: SparseLookup | None = None
+        self.synapses: Trace | None = None  # of each event, where there is an expander
+        self.firsts: Trace | None = None  # event of each item
 
     def ready(self, item, finish):
         ready = self.queue.ready()
@@ -283,18 +283,18 @@ class _Line:
         if self.delay is not None:
             self.valid, self.token = self.delay.offer(self.valid, self.item)
             last = np.zeros_like(last)
-        if self.expander is None:
+        if self.sparse_lookup is None:
             return self.valid, self.token, last
-        return *self.expander.offer(self.valid, self.token), last
+        return *self.sparse_lookup.offer(self.valid, self.token), last
 
     def clock(self, ready, finish):
         place = self.queue.place
-        if self.expander is not None and self.synapses is not None and self.firsts is not None:
+        if self.sparse_lookup is not None and self.synapses is not None and self.firsts is not None:
             event = self.firsts.read(place)
             if self.serializer is not None:
                 event = event + self.serializer.given
             synapses = self.synapses.read(event)
-            ready = self.expander.clock(self.valid, self.token, ready, synapses)
+            ready = self.sparse_lookup.clock(self.valid, self.token, ready, synapses)
         if self.serializer is not None and self.turns is not None:
             turns = np.where(self.token, 1, self.turns.read(place))
             ready = self.serializer.clock(self.valid, ready, turns)
@@ -398,7 +398,7 @@ class _Entry(_Source, Part):
         self.scanner: Scanner | None = None
         self.words = self.tape
         if mapping.form == "words":
-            words = train.words(held=node.held)
+            words = train.words(static=node.static)
             self.words = machines.add(train.tape(words))
             self.scanner = machines.add(Scanner(machines.count))
         self.feed = machines.add(Feed(self.words))
@@ -434,8 +434,8 @@ class _Output(_Source):
         self.words = machines.add(train.tape(words))
         self.kept = machines.add(train.tape([one[one > 0] for one in words]))
         groups = core.groups
-        self.emitter = machines.add(
-            Emitter(
+        self.spike_output = machines.add(
+            SpikeOutput(
                 machines.count,
                 groups=groups,
                 depth=microarchitecture.emitter_depth(groups),
@@ -444,15 +444,17 @@ class _Output(_Source):
                 silent=machines.add(train.tape([_silent(one) for one in words])),
             )
         )
-        core.emitters.append(self.emitter)
+        core.emitters.append(self.spike_output)
 
     def offer(self):
-        self.place = self.emitter.scanner.place
+        self.place = self.spike_output.scanner.place
         self.item = self.tape.read(self.place)
-        return self.emitter.scanner.valid, self.item
+        return self.spike_output.scanner.valid, self.item
 
     def clock(self, taken, finish):
-        self.emitter.clock(self.core.complete, taken, self.item != EVENT, self.words, self.kept)
+        self.spike_output.clock(
+            self.core.complete, taken, self.item != EVENT, self.words, self.kept
+        )
 
 
 def _silent(words: np.ndarray) -> np.ndarray:
@@ -473,11 +475,11 @@ class _Core:
         self.core = core
         self.groups = -(-size // core.units)
         self.lines: list[_Line] = []
-        self.emitters: list[Emitter] = []
+        self.emitters: list[SpikeOutput] = []
         self.longest = max(-(-size // core.lanes), self.groups)
         direct = [mapping.store(network, one) == "synapses" for one in projections]
-        self.intake = machines.add(
-            Intake(
+        self.event_merger = machines.add(
+            EventMerger(
                 machines.count,
                 [*direct, False],
                 folds=-(-size // core.lanes),
@@ -496,7 +498,7 @@ class _Core:
         banks = self.core.banks
         if self.mapping.store(machines.network, projection) == "synapses":
             banks, synapses = 1, projection.synapses
-            line.expander = machines.add(Expander(count, synapses.kind == "one_to_one"))
+            line.sparse_lookup = machines.add(SparseLookup(count, synapses.kind == "one_to_one"))
             each, firsts = source.train.fan_out(np.append(synapses.fan_out(), 0))
             line.synapses, line.firsts = machines.add(each), machines.add(firsts)
         if source.train.banks > banks:
@@ -521,8 +523,8 @@ class _Core:
         offers = [one.offer() for one in self.lines]
         valid, token, last = zip(*offers, strict=True)
         free = np.logical_and.reduce([one.free for one in self.emitters])
-        firing = self.intake.pause > 0
-        ready, event, self.complete = self.intake.clock(valid, token, free)
+        firing = self.event_merger.pause > 0
+        ready, event, self.complete = self.event_merger.clock(valid, token, free)
         finish = self.complete & np.logical_or.reduce(last)
         for line, taken in zip(self.lines, ready, strict=True):
             line.clock(taken, finish)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["ENDS", "EVENT", "LAST", "SAMPLE_ENDS", "STEP_ENDS", "TOKEN", "Tape", "Train"]
+__all__ = ["ENDS", "EVENT", "LAST", "SAMPLE_ENDS", "STEP_ENDS", "TOKEN", "Trace", "Train"]
 
 EVENT, TOKEN, LAST = 0, 1, 2
 """What an item of a stream is: an event, the token of a step, that of a sample's last step."""
@@ -11,7 +11,7 @@ STEP_ENDS, SAMPLE_ENDS, ENDS = 1, 2, 2
 """A word of a spike vector is ``items << ENDS``, with bits for what ends with it."""
 
 
-class Tape:
+class Trace:
     """A stream for each machine, known beforehand.
 
     Parameters
@@ -60,14 +60,14 @@ class Train:
         self.width = width
         self.banks = banks
 
-    def tape(self, streams: list[np.ndarray]) -> Tape:
+    def tape(self, streams: list[np.ndarray]) -> Trace:
         """Return what is made of each sample as streams of the machines."""
         lengths = np.bincount(
             self.machines, weights=[len(one) for one in streams], minlength=self.count
         )
-        return Tape(np.concatenate(streams), lengths.astype(np.int64))
+        return Trace(np.concatenate(streams), lengths.astype(np.int64))
 
-    def items(self) -> Tape:
+    def items(self) -> Trace:
         """Return items and tokens."""
         kinds = []
         for sample in self.samples:
@@ -78,20 +78,20 @@ class Train:
             kinds.append(kind)
         return self.tape(kinds)
 
-    def words(self, *, held: bool = False) -> list[np.ndarray]:
+    def words(self, *, static: bool = False) -> list[np.ndarray]:
         """Return the words of each sample: their items, and what ends with them.
 
-        If ``held``, a step behind a sample's first has one.
+        If ``static``, a step behind a sample's first has one.
         """
         made = []
         for sample in self.samples:
             each = self._counts(sample).max(axis=2) << ENDS
             each[:, -1] |= STEP_ENDS
             each[-1, -1] |= SAMPLE_ENDS
-            made.append(np.append(each[0], each[1:, -1]) if held else each.ravel())
+            made.append(np.append(each[0], each[1:, -1]) if static else each.ravel())
         return made
 
-    def turns(self, banks: int) -> Tape:
+    def turns(self, banks: int) -> Trace:
         """Return for each item, and token, in how many turns a reader with fewer banks takes it."""
         found = []
         for sample in self.samples:
@@ -104,7 +104,7 @@ class Train:
             found.append(each[each > 0])
         return self.tape(found)
 
-    def fan_out(self, counts: np.ndarray) -> tuple[Tape, Tape]:
+    def fan_out(self, counts: np.ndarray) -> tuple[Trace, Trace]:
         """Return what ``counts`` says of each event, one by one, and each item's first of them.
 
         A token counts as an event for whose address there is a last count.

@@ -9,12 +9,12 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.model.mapping.reload import ADDRESS, DATA, MEMORY, WORD, Store
 
-__all__ = ["EMPTIED", "HUGE", "Load", "LoadBeat", "Loader", "kept_in", "readable"]
+__all__ = ["EMPTIED", "UNINITIALIZED", "Load", "LoadBeat", "Loader", "kept_in", "readable"]
 
-HUGE = "huge"
+UNINITIALIZED = "uninitialized"
 """What the names of memories without contents end with."""
 
-EMPTIED = f"delete t:$meminit_v2 r:MEMID=*_{HUGE} %i"
+EMPTIED = f"delete t:$meminit_v2 r:MEMID=*_{UNINITIALIZED} %i"
 """What Yosys is told of them once a design was read: Amaranth gives zeros to all memories."""
 
 
@@ -111,7 +111,7 @@ def readable(m: Module, name: str, store: Store, init, load, *, kind: str = "aut
         Of the memory; its loader is named after it.
     store : Store
     init : sequence of int
-        Contents at first, of which huge memories have none.
+        Contents at first, of which uninitialized memories have none.
     load : interface of Load
     kind : str
         Of memory.
@@ -123,12 +123,15 @@ def readable(m: Module, name: str, store: Store, init, load, *, kind: str = "aut
     """
     m.submodules[f"{name}_loader"] = loader = Loader(store)
     m.d.comb += [loader.load.valid.eq(load.valid), loader.load.beat.eq(load.beat)]
-    size, huge = store.granule * store.slices, kind == "huge"
+    size, uninitialized = store.granule * store.slices, kind == "uninitialized"
     memory = Memory(
-        shape=unsigned(size), depth=store.depth, init=[] if huge else init, attrs=kept_in(kind)
+        shape=unsigned(size),
+        depth=store.depth,
+        init=[] if uninitialized else init,
+        attrs=kept_in(kind),
     )
     # Tools must be told that these have no contents, and find them by this name.
-    m.submodules[f"{name}_{HUGE}" if huge else name] = memory
+    m.submodules[f"{name}_{UNINITIALIZED}" if uninitialized else name] = memory
     read = memory.read_port()
     write = memory.write_port(granularity=store.granule)
     row = Signal(range(store.depth), name=f"{name}_row")
@@ -138,7 +141,7 @@ def readable(m: Module, name: str, store: Store, init, load, *, kind: str = "aut
         write.en.eq(loader.enable),
         write.data.eq(load.beat.data[: store.granule].replicate(store.slices)),
     ]
-    if huge:
+    if uninitialized:
         # One port for both, as such memories have.
         place, some = Signal.like(row), loader.enable.any()
         m.d.comb += [

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from spiker_hdl.base.checks import check_int, check_kind
 from spiker_hdl.model.encoders import Encoding
 
-from .samples import Channel, Reading
+from .samples import Channel, RawSample
 
 __all__ = ["DeltaEncoder"]
 
@@ -46,7 +46,7 @@ class DeltaEncoder(wiring.Component):
         self.signals = signals
         self.encoding = encoding
         super().__init__({
-            "i": In(stream.Signature(Reading(encoding.bits))),
+            "i": In(stream.Signature(RawSample(encoding.bits))),
             "o": Out(stream.Signature(Channel())),
             "rest": Out(1),
         })

@@ -10,8 +10,8 @@ from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.rtl.streams.events import SPIKE, value_shape
 
 from .delta_encoder import DeltaEncoder
-from .image_encoder import StillEncoder
-from .samples import Packer, Reading
+from .image_encoder import ImageEncoder
+from .samples import Packer, RawSample
 
 __all__ = ["Encoder"]
 
@@ -61,19 +61,19 @@ class Encoder(wiring.Component):
                 f"Size of {node.name!r} must be a multiple of the {encoding.fan} channels of a "
                 f"signal, not {node.size}"
             )
-        if node.held and encoding.name == "delta":
-            raise ValueError(f"Input {node.name!r} must not be held where signals enter")
+        if node.static and encoding.name == "delta":
+            raise ValueError(f"Input {node.name!r} must not be static where signals enter")
         self.node = node
         self.encoding = encoding
         self.word = word
         if encoding.name == "delta":
             self.coder = DeltaEncoder(node.size // encoding.fan, encoding)
         else:
-            self.coder = StillEncoder(node.size, encoding, held=node.held)
+            self.coder = ImageEncoder(node.size, encoding, static=node.static)
         shape = value_shape(node) if node.graded else SPIKE
         self.packer = Packer(node.size, width=min(word, node.size), value=shape)
         super().__init__({
-            "i": In(stream.Signature(Reading(encoding.bits))),
+            "i": In(stream.Signature(RawSample(encoding.bits))),
             "o": Out(stream.Signature(self.packer.o.p.shape())),
             "rest": Out(1),
         })

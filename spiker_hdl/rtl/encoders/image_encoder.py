@@ -8,16 +8,16 @@ from amaranth.lib.wiring import In, Out
 from spiker_hdl.base.checks import check_int, check_kind
 from spiker_hdl.model.encoders import LFSR_TAPS, Encoding
 
-from .samples import Channel, Reading
+from .samples import Channel, RawSample
 
-__all__ = ["StillEncoder"]
+__all__ = ["ImageEncoder"]
 
 
-class StillEncoder(wiring.Component):
+class ImageEncoder(wiring.Component):
     """Show a picture for some steps: its values come once, and each step is encoded from them.
 
     The first step is encoded while the values come, the others from a memory that keeps them: a
-    channel a cycle. Of a held input, the other steps are one bare channel each, and there is no
+    channel a cycle. Of a static input, the other steps are one bare channel each, and there is no
     memory. Where a picture's last value is not marked ``last``, the sample goes on with another
     picture, which is encoded as the first was.
 
@@ -27,7 +27,7 @@ class StillEncoder(wiring.Component):
         Values of a picture.
     encoding : Encoding
         Any but ``"delta"``.
-    held : bool
+    static : bool
         Whether steps but the first are bare; for ``"graded"`` and ``"binary"``.
 
     Members
@@ -42,20 +42,20 @@ class StillEncoder(wiring.Component):
     o: stream.Interface
     rest: Signal
 
-    def __init__(self, size: int, encoding: Encoding, *, held: bool = False):
+    def __init__(self, size: int, encoding: Encoding, *, static: bool = False):
         size = check_int("Values", size, 1)
         check_kind("Encoding", encoding, Encoding, "an")
         if encoding.steps is None:
             raise ValueError("Encoding of a picture must have steps, not be 'delta'")
-        if held and encoding.name not in {"graded", "binary"}:
+        if static and encoding.name not in {"graded", "binary"}:
             raise ValueError(
-                f"Encoding of a held input must be 'graded' or 'binary', not {encoding.name!r}"
+                f"Encoding of a static input must be 'graded' or 'binary', not {encoding.name!r}"
             )
         self.size = size
         self.encoding = encoding
-        self.held = held
+        self.static = static
         super().__init__({
-            "i": In(stream.Signature(Reading(encoding.bits))),
+            "i": In(stream.Signature(RawSample(encoding.bits))),
             "o": Out(stream.Signature(Channel(unsigned(encoding.greatest.bit_length())))),
             "rest": Out(1),
         })
@@ -64,7 +64,7 @@ class StillEncoder(wiring.Component):
         m = Module()
 
         bits, steps = self.encoding.bits, self.encoding.steps or 1
-        keeps = steps > 1 and not self.held
+        keeps = steps > 1 and not self.static
         phased = self.encoding.name == "rate"
         address = Signal(range(self.size))
         step = Signal(range(steps))
@@ -77,13 +77,13 @@ class StillEncoder(wiring.Component):
         following = Signal.like(address)
         m.d.comb += [
             first.eq(step == 0),
-            end.eq((address == self.size - 1) | (~first if self.held else 0)),
+            end.eq((address == self.size - 1) | (~first if self.static else 0)),
             following.eq(Mux(end, 0, address + 1)),
             self.o.valid.eq(~first | self.i.valid),
             self.i.ready.eq(first & self.o.ready),
             advance.eq(self.o.valid & self.o.ready),
             value.eq(self.i.p["value"]),
-            self.o.p.bare.eq(~first if self.held else 0),
+            self.o.p.bare.eq(~first if self.static else 0),
             self.o.p.last.eq((step == steps - 1) & Mux(first, self.i.p.last, last)),
             self.rest.eq(first & (address == 0)),
         ]

@@ -7,10 +7,10 @@ from amaranth.lib.wiring import In, Out
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.rtl.streams.events import SPIKE, Word
 
-__all__ = ["Channel", "Packer", "Reading"]
+__all__ = ["Channel", "Packer", "RawSample"]
 
 
-class Reading(data.StructLayout):
+class RawSample(data.StructLayout):
     """What a sensor or host says of a pixel or a signal.
 
     Parameters
@@ -42,7 +42,7 @@ class Channel(data.StructLayout):
     value : Shape
         Its event, or 0.
     bare : unsigned(1)
-        Whether this is a whole step that repeats the one before, as a held input has them.
+        Whether this is a whole step that repeats the one before, as a static input has them.
     last : unsigned(1)
         Whether the step is the last of its sample; counts in a step's last channel.
     """

@@ -5,10 +5,10 @@ from amaranth import *
 from spiker_hdl.model import Arithmetic, Decay, signed_range
 from spiker_hdl.model.bounds import signed_width
 
-__all__ = ["Gates"]
+__all__ = ["CombinationalArithmetic"]
 
 
-class Gates(Arithmetic):
+class CombinationalArithmetic(Arithmetic):
     """Operations on Amaranth values, which widen as needed and so stay exact until stored.
 
     Parameters

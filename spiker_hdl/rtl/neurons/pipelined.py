@@ -8,9 +8,9 @@ from amaranth import *
 
 from spiker_hdl.model import Arithmetic, Decay
 
-from .combinational import Gates
+from .combinational import CombinationalArithmetic
 
-__all__ = ["Operand", "Staged", "budget"]
+__all__ = ["Operand", "PipelinedArithmetic", "budget"]
 
 # What operations take, in units of about 0.1 ns of an ECP5 of speed grade 6 with its wires.
 TABLE = 10
@@ -34,7 +34,7 @@ class Operand:
 
     __hash__ = object.__hash__
 
-    def __init__(self, via: "Staged", value: Any, stage: int = 0, depth: int = 0):
+    def __init__(self, via: "PipelinedArithmetic", value: Any, stage: int = 0, depth: int = 0):
         self.via = via
         self.stage = stage
         self.depth = depth
@@ -91,11 +91,11 @@ class Operand:
         return self.via.compare(operator.eq, self, other)
 
 
-class Staged(Arithmetic):
+class PipelinedArithmetic(Arithmetic):
     """Operations on :class:`Operand`, with registers between them.
 
-    An operation that would make its cycle longer than ``longest`` begins the next one, and what it
-    needs of cycles before waits in registers. The last cycle takes all that is left.
+    An operation that would make its cycle longer than ``cycle_budget`` begins the next one, and
+    what it needs of cycles before waits in registers. The last cycle takes all that is left.
 
     Parameters
     ----------
@@ -103,15 +103,15 @@ class Staged(Arithmetic):
         Where registers and gates go; with None, operations are only weighed.
     stages : int
         Cycles.
-    longest : int
+    cycle_budget : int
         How long each of them may be; see :func:`budget`.
     """
 
-    def __init__(self, m: Module | None, *, stages: int, longest: int):
+    def __init__(self, m: Module | None, *, stages: int, cycle_budget: int):
         self.m = m
         self.stages = stages
-        self.longest = longest
-        self.gates = Gates(m)
+        self.cycle_budget = cycle_budget
+        self.gates = CombinationalArithmetic(m)
         self.deepest = 0
 
     def given(self, value: Any) -> Any:
@@ -135,7 +135,7 @@ class Staged(Arithmetic):
         known = [one for one in operands if isinstance(one, Operand)]
         stage = max((one.stage for one in known), default=0)
         depth = max((one.depth for one in known if one.stage == stage), default=0)
-        if depth and depth + cost > self.longest and stage < self.stages - 1:
+        if depth and depth + cost > self.cycle_budget and stage < self.stages - 1:
             stage, depth = stage + 1, 0
         self.deepest = max(self.deepest, depth + cost)
         values = [one.at(stage) if isinstance(one, Operand) else one for one in operands]
@@ -188,7 +188,7 @@ class Staged(Arithmetic):
         return self.join(lambda one: self.gates.saturate(one, low, high), 3 * TABLE, x)
 
 
-def budget(stages: int, compute: Callable[[Staged], Any]) -> int:
+def budget(stages: int, compute: Callable[[PipelinedArithmetic], Any]) -> int:
     """Return the least length of a cycle with which a computation takes as many as are given.
 
     Parameters
@@ -198,16 +198,16 @@ def budget(stages: int, compute: Callable[[Staged], Any]) -> int:
         Does all operations with the arithmetic that it is given, and takes no heed of the values.
     """
 
-    def deepest(longest: int) -> int:
-        via = Staged(None, stages=stages, longest=longest)
+    def deepest(cycle_budget: int) -> int:
+        via = PipelinedArithmetic(None, stages=stages, cycle_budget=cycle_budget)
         compute(via)
         return via.deepest
 
     # Whatever a cycle may take, one of these does: a shorter one only fills the last cycle more.
     found = deepest(0)
-    for longest in range(found):
-        if deepest(longest) <= longest:
-            return longest
+    for cycle_budget in range(found):
+        if deepest(cycle_budget) <= cycle_budget:
+            return cycle_budget
     return found
 
 

@@ -12,14 +12,14 @@ from spiker_hdl.model.mapping.microarchitecture import clocked, interval, overla
 from spiker_hdl.model.mapping.reload import stores
 from spiker_hdl.rtl.common.memory import Load
 from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
-from spiker_hdl.rtl.streams.spike_output import Emitter
+from spiker_hdl.rtl.streams.spike_output import SpikeOutput
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent, added_width
-from spiker_hdl.rtl.synapses.weight_memory import Synapses
+from spiker_hdl.rtl.synapses.weight_memory import WeightMemory
 
 from .accumulators import FoldedLanes, RingLanes, product, total
-from .event_merger import Intake
-from .neuron_update import Stepper, range_shape
-from .update_sequencer import Sequencer
+from .event_merger import EventMerger
+from .neuron_update import NeuronUpdate, range_shape
+from .update_sequencer import UpdateSequencer
 
 __all__ = ["PopulationCore", "event_of"]
 
@@ -97,7 +97,7 @@ class PopulationCore(wiring.Component):
         self.folds = -(-size // core.lanes)
         stores_ = [one for one in stores(network, mapping) if one.population == name]
         self.stores = [one for one in stores_ if one.part == "weights"]
-        self.stepper = Stepper(
+        self.neuron_update = NeuronUpdate(
             self.population,
             self.bounds,
             units=core.units,
@@ -108,7 +108,7 @@ class PopulationCore(wiring.Component):
         members = {f"i{n}": In(stream.Signature(event)) for n, event in enumerate(self.events)}
         members["finish"] = Out(1)
         members["rest"] = Out(1)
-        members["outcome"] = Out(self.stepper.o.shape())
+        members["outcome"] = Out(self.neuron_update.o.shape())
         if neuron.spiking:
             members["o"] = Out(stream.Signature(event_of(network, name, mapping)))
         if self.reads_potential:
@@ -121,38 +121,40 @@ class PopulationCore(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.intake = intake = self._intake()
-        m.submodules.stepper = stepper = self.stepper
-        if stepper.store is not None:
-            wiring.connect(m, wiring.flipped(self.load), stepper.load)
+        m.submodules.event_merger = event_merger = self._intake()
+        m.submodules.neuron_update = neuron_update = self.neuron_update
+        if neuron_update.store is not None:
+            wiring.connect(m, wiring.flipped(self.load), neuron_update.load)
         for n in range(len(self.events)):
-            wiring.connect(m, wiring.flipped(getattr(self, f"i{n}")), getattr(intake, f"i{n}"))
+            wiring.connect(
+                m, wiring.flipped(getattr(self, f"i{n}")), getattr(event_merger, f"i{n}")
+            )
         emitters = [*self._emitters(m)]
         m.d.comb += [
-            intake.free.eq(Cat(one.free for one in emitters).all()),
-            self.finish.eq(intake.complete & intake.last),
-            self.rest.eq(intake.rest),
-            self.outcome.eq(stepper.o),
+            event_merger.free.eq(Cat(one.free for one in emitters).all()),
+            self.finish.eq(event_merger.complete & event_merger.last),
+            self.rest.eq(event_merger.rest),
+            self.outcome.eq(neuron_update.o),
         ]
         for one in emitters:
-            m.d.comb += one.start.eq(intake.complete)
+            m.d.comb += one.start.eq(event_merger.complete)
 
-        m.submodules.sequencer = sequencer = Sequencer(
+        m.submodules.sequencer = sequencer = UpdateSequencer(
             self.population.size, lanes=self.core.lanes, units=self.core.units
         )
-        keep = intake.holds & ~intake.last
-        begin = Cat(intake.complete, intake.last, intake.first, keep)
+        keep = event_merger.holds & ~event_merger.last
+        begin = Cat(event_merger.complete, event_merger.last, event_merger.first, keep)
         if self.core.banks > 1:
             begin = _later(m, begin)
         m.d.comb += [
             Cat(sequencer.begin, sequencer.last, sequencer.empty, sequencer.keep).eq(begin),
-            stepper.ahead.eq(sequencer.ahead),
-            stepper.go.eq(sequencer.go),
-            stepper.group.eq(sequencer.group),
-            stepper.first.eq(sequencer.first),
-            stepper.last.eq(sequencer.final),
+            neuron_update.ahead.eq(sequencer.ahead),
+            neuron_update.go.eq(sequencer.go),
+            neuron_update.group.eq(sequencer.group),
+            neuron_update.first.eq(sequencer.first),
+            neuron_update.last.eq(sequencer.final),
         ]
-        self._sum(m, intake, sequencer.turn)
+        self._sum(m, event_merger, sequencer.turn)
 
         return m
 
@@ -165,7 +167,7 @@ class PopulationCore(wiring.Component):
         width = added_width(projection, event) + shift
         return SynapseEvent(self.population.size, self.core.lanes, width)
 
-    def _intake(self) -> Intake:
+    def _intake(self) -> EventMerger:
         # The rows of a projection stand after those of the projections before it.
         banks = self.core.banks
         shifts = [
@@ -176,20 +178,20 @@ class PopulationCore(wiring.Component):
             -(-one.synapses.source_size // banks) if one in self.dense else 0
             for one in self.projections
         ]
-        return Intake(
+        return EventMerger(
             self.events,
             bases=[sum(sizes[:n]) for n in range(len(self.events))],
             rows=max(1, sum(sizes)),
             folds=self.folds,
             lanes=self.core.lanes,
             banks=banks,
-            interval=interval(self.core, self.stepper.groups),
+            interval=interval(self.core, self.neuron_update.groups),
             overlap=self.overlap,
             holds=self.network.holds(self.population.name),
             shifts=[*shifts, 0] if self.clocked else shifts,
         )
 
-    def _sum(self, m, intake, turn) -> None:
+    def _sum(self, m, event_merger, turn) -> None:
         """Bring weights and sums together: two cycles after an event, they are added.
 
         Of several banks, the weights are added up first, which takes one cycle more.
@@ -197,11 +199,11 @@ class PopulationCore(wiring.Component):
         if not self.projections:
             return
         lanes, banks = self.core.lanes, self.core.banks
-        read = Signal(_Read(intake))
-        m.d.sync += [read[name].eq(getattr(intake, name)) for name in _Read.NAMES]
-        m.d.sync += [read.values[n].eq(intake.slots[n].value) for n in range(banks)]
+        read = Signal(_Read(event_merger))
+        m.d.sync += [read[name].eq(getattr(event_merger, name)) for name in _Read.NAMES]
+        m.d.sync += [read.values[n].eq(event_merger.slots[n].value) for n in range(banks)]
         found = _later(m, read)
-        rows, weight = self._rows(m, intake, found)
+        rows, weight = self._rows(m, event_merger, found)
         value = found.values[0]
         if banks > 1:
             shape = Shape.cast(Value.cast(rows[0]).shape())
@@ -228,17 +230,17 @@ class PopulationCore(wiring.Component):
             sums.first.eq(found.first),
             sums.value.eq(value),
             sums.turn.eq(turn),
-            self.stepper.sums.eq(sums.sums),
+            self.neuron_update.sums.eq(sums.sums),
         ]
         m.d.comb += [sums.weights[n].eq(row) for n, row in enumerate(rows)]
 
-    def _rows(self, m, intake, found) -> tuple[list, int]:
+    def _rows(self, m, event_merger, found) -> tuple[list, int]:
         """Return what an event adds to each lane, still to be multiplied if there is one bank."""
         lanes, banks = self.core.lanes, self.core.banks
         scattered = len(self.dense) < len(self.projections)
         rows = [C(0, signed(1))] * lanes
         if self.dense:
-            m.submodules.synapses = synapses = Synapses(
+            m.submodules.synapses = synapses = WeightMemory(
                 self.dense,
                 lanes=lanes,
                 banks=banks,
@@ -249,9 +251,9 @@ class PopulationCore(wiring.Component):
             if self.stores:
                 wiring.connect(m, wiring.flipped(self.load), synapses.load)
             for bank in range(banks):
-                slot = intake.slots[bank]
+                slot = event_merger.slots[bank]
                 m.d.comb += synapses.row[bank].eq(slot.row)
-                m.d.comb += synapses.read[bank].eq(intake.event & slot.present)
+                m.d.comb += synapses.read[bank].eq(event_merger.event & slot.present)
             weights = [
                 [self._shifted(synapses.weights[bank][n], found.shift) for bank in range(banks)]
                 for n in range(lanes)
@@ -281,29 +283,31 @@ class PopulationCore(wiring.Component):
         return found
 
     def _emitters(self, m):
-        outcome, size, units = self.stepper.o, self.population.size, self.core.units
+        outcome, size, units = self.neuron_update.o, self.population.size, self.core.units
         streams = [name for name in ("o", "potentials") if name in self.signature.members]
         for name in streams:
             event = getattr(self, name).p.shape()
-            emitter = Emitter(size, width=units, value=event.value_shape, banks=event.banks)
-            m.submodules[f"{name}_emitter"] = emitter
-            wiring.connect(m, emitter.o, wiring.flipped(getattr(self, name)))
-            end = outcome.group == self.stepper.groups - 1
+            spike_output = SpikeOutput(
+                size, width=units, value=event.value_shape, banks=event.banks
+            )
+            m.submodules[f"{name}_emitter"] = spike_output
+            wiring.connect(m, spike_output.o, wiring.flipped(getattr(self, name)))
+            end = outcome.group == self.neuron_update.groups - 1
             present = Cat(outcome.group * units + n < size for n in range(units))
             flags = outcome.fired & present
             m.d.comb += [
-                emitter.i.index.eq(outcome.group),
-                emitter.i.end.eq(end),
-                emitter.i.last.eq(outcome.last),
+                spike_output.i.index.eq(outcome.group),
+                spike_output.i.end.eq(end),
+                spike_output.i.last.eq(outcome.last),
             ]
             if name == "potentials":
                 flags = present
                 for n in range(units):
                     potential = outcome.states[n][self.population.neuron.potential]
-                    m.d.comb += emitter.i["values"][n].eq(potential)
-            m.d.comb += emitter.i.flags.eq(flags)
-            m.d.comb += emitter.valid.eq(outcome.valid & (end | flags.any()))
-            yield emitter
+                    m.d.comb += spike_output.i["values"][n].eq(potential)
+            m.d.comb += spike_output.i.flags.eq(flags)
+            m.d.comb += spike_output.valid.eq(outcome.valid & (end | flags.any()))
+            yield spike_output
 
 
 class _Read(data.StructLayout):
@@ -311,9 +315,9 @@ class _Read(data.StructLayout):
 
     NAMES = ("event", "first", "fold", "shift", "direct", "lane", "weight")
 
-    def __init__(self, intake: Intake):
-        values = data.ArrayLayout(intake.value_shape, intake.banks)
-        shapes = {name: getattr(intake, name).shape() for name in self.NAMES}
+    def __init__(self, event_merger: EventMerger):
+        values = data.ArrayLayout(event_merger.value_shape, event_merger.banks)
+        shapes = {name: getattr(event_merger, name).shape() for name in self.NAMES}
         super().__init__({**shapes, "values": values})
 
 

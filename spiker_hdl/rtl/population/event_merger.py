@@ -10,10 +10,10 @@ from spiker_hdl.base.checks import check_int
 from spiker_hdl.rtl.streams.events import AddressEvent, slots
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent
 
-__all__ = ["Intake"]
+__all__ = ["EventMerger"]
 
 
-class Intake(wiring.Component):
+class EventMerger(wiring.Component):
     """Take the items of a step one by one, and all its tokens at once.
 
     Events may come from whichever input has one, the first input first. An input whose token has

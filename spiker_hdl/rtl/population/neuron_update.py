@@ -17,10 +17,10 @@ from spiker_hdl.model.mapping.core import STAGES
 from spiker_hdl.model.mapping.reload import Store
 from spiker_hdl.model.parameters import fields_of, parameter_rows, values_of
 from spiker_hdl.rtl.common.memory import Load, kept_in, readable
-from spiker_hdl.rtl.neurons.combinational import Gates
-from spiker_hdl.rtl.neurons.pipelined import Staged, budget
+from spiker_hdl.rtl.neurons.combinational import CombinationalArithmetic
+from spiker_hdl.rtl.neurons.pipelined import PipelinedArithmetic, budget
 
-__all__ = ["Outcome", "Stepper", "range_shape", "state_layout"]
+__all__ = ["NeuronUpdate", "Outcome", "range_shape", "state_layout"]
 
 
 def range_shape(low: int, high: int) -> Shape:
@@ -68,7 +68,7 @@ class Outcome(data.StructLayout):
         })
 
 
-class Stepper(wiring.Component):
+class NeuronUpdate(wiring.Component):
     """States of a population, and the logic of one step for ``units`` of its neurons.
 
     The states lie in memory, a group of neurons a row, with the parameters that differ from neuron
@@ -187,9 +187,13 @@ class Stepper(wiring.Component):
         for n in range(self.units):
             values = fixed | {name: held.known[n][name] for name, _ in layout}
             steps.append(partial(self.step, values, held.states[n], current[n]))
-        longest = budget(self.stages, steps[0]) if self.stages > 1 else 0
+        cycle_budget = budget(self.stages, steps[0]) if self.stages > 1 else 0
         for n, step in enumerate(steps):
-            via = Staged(m, stages=self.stages, longest=longest) if self.stages > 1 else Gates(m)
+            via = (
+                PipelinedArithmetic(m, stages=self.stages, cycle_budget=cycle_budget)
+                if self.stages > 1
+                else CombinationalArithmetic(m)
+            )
             fired, after = step(via)
             m.d.sync += self.o.fired[n].eq(0 if fired is None else fired)
             for name, value in after.items():
@@ -202,7 +206,7 @@ class Stepper(wiring.Component):
         neuron = self.population.neuron
         known = {name: values[name] for name in neuron.parameters}
         before = {name: states[name] for name in neuron.states}
-        if not isinstance(via, Staged):
+        if not isinstance(via, PipelinedArithmetic):
             return neuron.step(neuron.bind(known), SimpleNamespace(**before), current, via)
         known = {name: via.given(value) for name, value in known.items()}
         before = {name: via.given(value) for name, value in before.items()}

@@ -8,10 +8,10 @@ from spiker_hdl.base.checks import check_int
 
 from .accumulators import Turn
 
-__all__ = ["Sequencer"]
+__all__ = ["UpdateSequencer"]
 
 
-class Sequencer(wiring.Component):
+class UpdateSequencer(wiring.Component):
     """Let one group of neurons after the other step, once a step's events have all come.
 
     The first group's sums are asked for in the cycle after ``begin``, and taken one cycle later.

@@ -106,8 +106,8 @@ class Word(data.StructLayout):
     last : unsigned(1)
         Whether the step is the last of its sample; counts in a step's final word.
 
-    Of a held input, the first step of a sample has all its words, and each step behind it one word
-    without values.
+    Of a static input, the first step of a sample has all its words, and each step behind it one
+    word without values.
     """
 
     def __init__(self, width: int, value: Shape = SPIKE):

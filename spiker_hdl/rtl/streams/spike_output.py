@@ -11,10 +11,10 @@ from .events import NO_VALUE, AddressEvent
 from .queue import Queue
 from .scanner import Scanner, ScannerWord
 
-__all__ = ["Emitter"]
+__all__ = ["SpikeOutput"]
 
 
-class Emitter(wiring.Component):
+class SpikeOutput(wiring.Component):
     """Room for the words of two time steps, and a scanner that makes events of them.
 
     Parameters

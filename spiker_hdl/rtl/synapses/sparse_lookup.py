@@ -13,7 +13,7 @@ from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.rtl.population.accumulators import product
 from spiker_hdl.rtl.streams.events import AddressEvent
 
-__all__ = ["Expander", "SynapseEvent"]
+__all__ = ["SparseLookup", "SynapseEvent"]
 
 
 class SynapseEvent(data.StructLayout):
@@ -49,7 +49,7 @@ class SynapseEvent(data.StructLayout):
         })
 
 
-class Expander(wiring.Component):
+class SparseLookup(wiring.Component):
     """Look up the synapses of each event, one after the other.
 
     An event takes two cycles more than it has synapses; of a one-to-one projection, two cycles.

@@ -14,10 +14,10 @@ from spiker_hdl.model.mapping.core import row_parts
 from spiker_hdl.model.mapping.reload import Store, weight_rows
 from spiker_hdl.rtl.common.memory import Load, kept_in, readable
 
-__all__ = ["Synapses"]
+__all__ = ["WeightMemory"]
 
 
-class Synapses(wiring.Component):
+class WeightMemory(wiring.Component):
     """Weight memory of all projections into a population.
 
     A source has a row for each fold of the lanes, in the bank that its number tells; a projection's

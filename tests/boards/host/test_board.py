@@ -24,7 +24,7 @@ from spiker_hdl.link.protocol.frames import (
     Reader,
     encode,
 )
-from spiker_hdl.model import Mapping, Reports, load
+from spiker_hdl.model import AnswerPolicy, Mapping, load
 
 from support.places import ROOT
 from support.small import make_network
@@ -130,7 +130,7 @@ def test_another_network_is_refused(board):
     "options, message",
     [
         ({"record": ["hidden"]}, r"Record must be empty on a board, not \('hidden',\)"),
-        ({"reports": Reports(window=1)}, "Reports must be after the last step on a board"),
+        ({"reports": AnswerPolicy(window=1)}, "Reports must be after the last step on a board"),
         ({"spikes": np.zeros((1, 2, 9), dtype=int)}, r"must have the shape \(samples, steps, 3\)"),
     ],
 )
@@ -147,7 +147,7 @@ def test_what_boards_cannot_do_is_refused(board, options, message):
         ([7], {}, TypeError, "Port must be a str, not 7"),
         (["x"], {"baud": 0}, ValueError, "Baud must be at least 1, not 0"),
         (["x"], {"baud": 2**31}, ValueError, "Baud must be at most 2147483647, not 2147483648"),
-        (["x"], {"patience": 0}, ValueError, "Patience must be a number of seconds above 0, not 0"),
+        (["x"], {"timeout": 0}, ValueError, "Timeout must be a number of seconds above 0, not 0"),
         (
             ["/nowhere/tty"],
             {},
@@ -176,7 +176,7 @@ def test_a_port_is_held_by_one_host(board):
 
 def test_a_port_that_another_took_meanwhile_is_told(board):
     _, one = board
-    with Board(one.port, patience=0.3) as first:
+    with Board(one.port, timeout=0.3) as first:
         first.close()
         with Board(one.port), pytest.raises(BoardError, match=r"another program has it$"):
             first.identify()
@@ -247,7 +247,7 @@ def only_identifies(network, version=LINK_VERSION):
 )
 def test_a_board_that_does_not_answer_is_given_up(answer, message):
     network = make_network(3)
-    with Script(answer) as script, Board(script.port, patience=0.4) as host:
+    with Script(answer) as script, Board(script.port, timeout=0.4) as host:
         began = time.monotonic()
         with pytest.raises(BoardError, match=message):
             host.run(network, spikes_for(network, 1, 3, 1))
@@ -257,7 +257,7 @@ def test_a_board_that_does_not_answer_is_given_up(answer, message):
 def test_an_error_names_the_samples_that_are_left():
     network = make_network(3)
     # Patient enough for a board that is slow to say who it is, as on a busy machine.
-    with served(network) as one, Board(one.port, patience=3.0) as host:
+    with served(network) as one, Board(one.port, timeout=3.0) as host:
 
         def stop(done):
             one._stop.set()  # the board falls silent

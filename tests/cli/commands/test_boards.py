@@ -192,7 +192,7 @@ def test_the_command_lists_them(spiker, network_file):
     assert set(found) == WANTED
     assert found["tang_nano_9k"]["fits"]["mnist"]["lanes"] is None
     ice = found["icebreaker"]["fits"]["mnist"]
-    assert (ice["lanes"], ice["huge"], ice["sprams"]) == ("small", ["hidden"], 2)
+    assert (ice["lanes"], ice["uninitialized"], ice["sprams"]) == ("small", ["hidden"], 2)
     # 784 channels in 49 words of 2 bytes for 4 steps, 26 words in a frame of data.
     assert ice["link_rate"]["bytes_in"] == 4 * 49 * 2 + 8 * 12
     code, out, _ = spiker("boards", network_file, "networks/mnist.spiker")

@@ -385,7 +385,7 @@ def test_what_cannot_fit_is_refused_before_anything_runs(tools, refused, tmp_pat
     "board, network, lanes, message",
     [
         ("tang_nano_9k", "mnist", 8, "block RAMs of 26: weights of 3 bits and --lanes 1 may fit"),
-        ("icebreaker", "mnist", 8, "block RAMs of 30: --lanes small --huge hidden likely fits"),
+        ("icebreaker", "mnist", 8, "block RAMs of 30: --lanes small --spram hidden likely fits"),
         # Place and route says: 7,151 look-up tables.
         ("icebreaker", "digits", 32, "look-up tables of 5,280: --lanes 2 likely fits"),
         ("icebreaker", "digits", 4, None),
@@ -408,7 +408,7 @@ def test_block_rams_by_hand():
     # queues of events; weights in 64 rows of 128 bits are logic as well as 8 blocks.
     assert need(digits, Mapping.folded(digits, 32), "ice40").block_rams == 6
     # Where those of the output can be written, 32 rows of 40 bits, they are in 3; the others stay.
-    opened = Mapping.folded(digits, 32).opened(digits, ["output"])
+    opened = Mapping.folded(digits, 32).with_writable(digits, ["output"])
     assert need(digits, opened, "ice40").block_rams == 9
     # 8 lanes: 256 words of 32 bits in 2 blocks; states in 4 words of 64 bits are registers.
     assert need(digits, Mapping.folded(digits, 8), "ice40").block_rams == 8
@@ -449,8 +449,10 @@ def test_lanes_that_fit_are_as_many_as_may_be():
     assert find_lanes(BOARDS["icebreaker"], load("networks/mnist_14x14.spiker")) is None
     # What block RAM does not hold, SPRAM may; but only where there is any.
     assert find_fit(BOARDS["icebreaker"], mnist) == Fit("small", ("hidden",))
-    assert find_fit(BOARDS["icebreaker"], load("networks/mnist_14x14.spiker")).huge == ("hidden",)
-    assert find_fit(BOARDS["icebreaker"], digits).huge == ()
+    assert find_fit(BOARDS["icebreaker"], load("networks/mnist_14x14.spiker")).uninitialized == (
+        "hidden",
+    )
+    assert find_fit(BOARDS["icebreaker"], digits).uninitialized == ()
     assert find_fit(BOARDS["tang_nano_9k"], mnist) is None
     assert find_fit(BOARDS["icebreaker"], make_network(200_000, {})) is None
     small = find_lanes(BOARDS["icebreaker"], digits)
@@ -480,9 +482,12 @@ def test_lanes_are_chosen_for_the_memories_that_are_asked_for(tools, spiker, tmp
     assert find_lanes(BOARDS["icebreaker"], network) is None
     network.save(tmp_path / "wide.spiker")
     given = ["build", tmp_path / "wide.spiker", "--board", "icebreaker", "-o", tmp_path / "made"]
-    for how in (["--huge", "hidden"], ["--writable", "all"]):
+    for how in (["--uninitialized", "hidden"], ["--writable", "all"]):
         assert "enough" in spiker(*given, *how)[2]
-    assert [(one.lanes, one.weights) for one in asked] == [(2, "huge"), (2, "huge")]
+    assert [(one.lanes, one.weights) for one in asked] == [
+        (2, "uninitialized"),
+        (2, "uninitialized"),
+    ]
     assert all(one.writable for one in asked)
 
 

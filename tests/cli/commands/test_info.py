@@ -106,7 +106,7 @@ def test_json_must_have_a_place(refused, network_file, tmp_path, place):
 
 
 @pytest.mark.parametrize(
-    "held, lanes, overlaps",
+    "static, lanes, overlaps",
     [
         (False, 4, True),
         (True, 6, True),
@@ -114,23 +114,23 @@ def test_json_must_have_a_place(refused, network_file, tmp_path, place):
         (True, 4, False),
     ],
 )
-def test_it_says_what_is_held_and_how_events_come(spiker, tmp_path, held, lanes, overlaps):
+def test_it_says_what_is_held_and_how_events_come(spiker, tmp_path, static, lanes, overlaps):
     network = make_network()
-    network = replace(network, inputs=(Input("input", 64, held=held),))
+    network = replace(network, inputs=(Input("input", 64, static=static),))
     cores = {"hidden": Core(lanes, 2, 4, overlap=True, stages=3), "output": Core(10, 5)}
     path = tmp_path / "held.spiker"
     save(network, path, Mapping.default(network, cores=cores))
     code, out, _ = spiker("info", path, "--json", "-")
     report = json.loads(out)
     assert code == 0
-    assert [one["held"] for one in report["inputs"]] == [held]
+    assert [one["static"] for one in report["inputs"]] == [static]
     populations = report["populations"]
     assert [(one["banks"], one["overlap"], one["stages"]) for one in populations] == [
         (4, overlaps, 3),
         (1, False, 1),
     ]
     shown = spiker("info", path)[1]
-    assert ("input, held" in shown) == held
+    assert ("input, static" in shown) == static
     hidden, output = (line for line in shown.splitlines() if "of 6 " in line or "10 of 10 " in line)
     assert [part.strip() for part in hidden.split("│")[2:-1]] == [
         f"{lanes} of 6",

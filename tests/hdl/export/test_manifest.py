@@ -49,8 +49,7 @@ def test_it_says_where_it_comes_from(emitted):
     assert manifest["network"] == {
         "name": "random",
         "sha256": network.digest,
-        "longest": network.longest,
-        "max_steps": network.longest,
+        "max_steps": network.max_steps,
         "projections": {
             one.name: {"from": one.source, "to": one.target, "shift": one.shift}
             for one in network.projections
@@ -256,7 +255,7 @@ def test_a_bench_can_be_written_from_it_alone(seed, tmp_path):
     if not shutil.which("iverilog"):
         pytest.skip("iverilog must be installed")
     random = Random(seed)
-    network = random_network(random, neurons=(1, 8), held=0.3)
+    network = random_network(random, neurons=(1, 8), static=0.3)
     given = random_spikes(network, random, 3, (1, 5))
     emit(network, tmp_path, mapping=random_mapping(network, random), generated=0)
     bench = ManifestBench(tmp_path)
@@ -280,7 +279,7 @@ def test_a_bench_can_be_written_from_it_alone(seed, tmp_path):
 
 @pytest.mark.parametrize("ports", ["streams", "axis"])
 def test_nothing_is_left_to_guess(ports, tmp_path):
-    network = replace(make_network(), longest=9)
+    network = replace(make_network(), max_steps=9)
     emit(network, tmp_path, ports=ports, generated=2)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["network"]["max_steps"] == 9
@@ -300,7 +299,7 @@ def test_nothing_is_left_to_guess(ports, tmp_path):
 
 def test_too_many_steps_and_no_framing_do_what_is_said(tmp_path):
     """Of plain streams: results wrap, and `last` inside a step is as if it were not there."""
-    network = replace(make_network(size=8), longest=3)
+    network = replace(make_network(size=8), max_steps=3)
     dut = Accelerator(network, Mapping.default(network, word=4))
     whole = payloads(dut, network.inputs[0], np.ones((4, 8), dtype=int))
     right = payloads(dut, network.inputs[0], np.ones((2, 8), dtype=int))

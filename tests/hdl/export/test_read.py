@@ -247,7 +247,7 @@ def put(value, path, new):
 READ = {"format", "version", "language", "top", "network", "mapping", "interface", "streams"}
 READ |= {"samples", "files"}
 FREE = {"direction", "order", "timing", "channels", "values", "form", "kind", "population"}
-FREE |= {"longest", "max_steps", "notes", "meaning"}
+FREE |= {"max_steps", "notes", "meaning"}
 FREE |= {"projections", "of each projection"}
 
 

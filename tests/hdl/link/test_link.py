@@ -335,7 +335,7 @@ def test_sequence_numbers_start_anew_and_faults_and_resets_lose_nothing():
 @pytest.mark.parametrize("form", ["words", "events"])
 def test_held_inputs_answer_as_the_reference(form):
     network = make_network(7)
-    network = replace(network, inputs=(replace(network.inputs[0], high=7, held=True),))
+    network = replace(network, inputs=(replace(network.inputs[0], high=7, static=True),))
     spikes = np.repeat(np.random.default_rng(0).integers(0, 8, (3, 1, 7)), 4, axis=1)
     mapping = Mapping.default(network, form=form, word=3)
     result, _ = converse(wire_of(network, mapping), network, spikes)
@@ -382,7 +382,7 @@ def test_what_frames_cannot_carry_is_refused(monkeypatch):
     Link(fits, version="0.1.0")
     # As if there were 127 inputs more.
     monkeypatch.setattr("spiker_hdl.link.bridge.LAST", 1)
-    loaded = Accelerator(network, fits.mapping.opened(network, ["hidden"]))
+    loaded = Accelerator(network, fits.mapping.with_writable(network, ["hidden"]))
     with pytest.raises(ValueError, match=r"must have at most 1 inputs, with that .* not 2"):
         Link(loaded, version="0.1.0")
     for one in (long, fits, loaded):  # as is wanted of every component

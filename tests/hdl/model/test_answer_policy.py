@@ -8,13 +8,13 @@ import pytest
 
 from spiker_hdl.model import (
     Accumulator,
+    AnswerPolicy,
     If,
     Input,
     Network,
     Population,
     Projection,
     Readout,
-    Reports,
     reference,
 )
 
@@ -68,7 +68,9 @@ D = "0000 0000 0001"
 )
 def test_early_answers_by_hand(kind, trains, early, steps, winner, scores):
     spikes = np.array([[int(spike) for spike in train] for train in trains.split()]).T
-    result = reference.run(relay(kind), spikes[None], reports=Reports(early=early), record=["p.v"])
+    result = reference.run(
+        relay(kind), spikes[None], reports=AnswerPolicy(early=early), record=["p.v"]
+    )
     assert (result.steps.tolist(), result.classes.tolist()) == ([steps], [winner])
     assert result.scores.tolist() == [scores]
     assert len(result.spikes["p.v"][0]) == steps
@@ -78,7 +80,7 @@ def test_early_answers_by_hand(kind, trains, early, steps, winner, scores):
 
 def test_a_lone_class_is_sure_at_once():
     found = reference.run(
-        relay("count", 1), np.zeros((1, 5, 1), int), reports=Reports(early="exact")
+        relay("count", 1), np.zeros((1, 5, 1), int), reports=AnswerPolicy(early="exact")
     )
     assert found.steps.tolist() == [1]
 
@@ -94,7 +96,7 @@ def test_early_answers_are_those_of_trials(early):
             continue
         spikes = random_spikes(network, random, 3, random.choice([1, 6, (1, 9)]))
         result = reference.run(
-            network, spikes, reports=Reports(early=early), record=everything(network)
+            network, spikes, reports=AnswerPolicy(early=early), record=everything(network)
         )
         whole = reference.run(network, spikes, record=everything(network))
         for n in range(3):
@@ -127,7 +129,7 @@ def test_early_answers_are_those_of_trials(early):
 def test_windows_go_on_where_they_were():
     network = relay("sum")
     spikes = np.ones((1, 6, 3), dtype=int)
-    result = reference.run(network, spikes, reports=Reports(window=2))
+    result = reference.run(network, spikes, reports=AnswerPolicy(window=2))
     assert result.scores.tolist() == [[[3] * 3, [7] * 3, [11] * 3]]  # 1 + 2, 3 + 4, 5 + 6
     assert result.classes.tolist() == [[0, 0, 0]]
     assert result.steps.tolist() == [6]
@@ -136,25 +138,25 @@ def test_windows_go_on_where_they_were():
 @pytest.mark.parametrize(
     "make, error, message",
     [
-        (lambda: Reports(window=0), ValueError, "Window must be at least 1, not 0"),
-        (lambda: Reports(window=65536), ValueError, "Window must be at most 65535, not 65536"),
-        (lambda: Reports(window="4"), TypeError, "Window must be an int, not '4'"),
+        (lambda: AnswerPolicy(window=0), ValueError, "Window must be at least 1, not 0"),
+        (lambda: AnswerPolicy(window=65536), ValueError, "Window must be at most 65535, not 65536"),
+        (lambda: AnswerPolicy(window="4"), TypeError, "Window must be an int, not '4'"),
         (
-            lambda: Reports(early="soon"),
+            lambda: AnswerPolicy(early="soon"),
             ValueError,
             "Early must be 'exact' or a margin, not 'soon'",
         ),
-        (lambda: Reports(early=0), ValueError, "Early margin must be at least 1, not 0"),
-        (lambda: Reports(early=1.5), TypeError, "Early margin must be an int, not 1.5"),
-        (lambda: Reports(early=True), TypeError, "Early margin must be an int, not True"),
+        (lambda: AnswerPolicy(early=0), ValueError, "Early margin must be at least 1, not 0"),
+        (lambda: AnswerPolicy(early=1.5), TypeError, "Early margin must be an int, not 1.5"),
+        (lambda: AnswerPolicy(early=True), TypeError, "Early margin must be an int, not True"),
         (
-            lambda: Reports(4, "exact"),
+            lambda: AnswerPolicy(4, "exact"),
             ValueError,
             "A run must have a window or an early answer, not both",
         ),
         (
             lambda: reference.run(
-                relay("last"), np.zeros((1, 2, 3), int), reports=Reports(early="exact")
+                relay("last"), np.zeros((1, 2, 3), int), reports=AnswerPolicy(early="exact")
             ),
             ValueError,
             "An early answer must be by a margin where the readout compares potentials, which have "

@@ -21,6 +21,7 @@ from spiker_hdl import run
 from spiker_hdl.export import emit, read_emission
 from spiker_hdl.model import (
     NEURONS,
+    AnswerPolicy,
     Core,
     Decay,
     Dense,
@@ -32,7 +33,6 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
-    Reports,
     Sparse,
     encoders,
     load,
@@ -81,7 +81,7 @@ def small(**changes):
             Projection("b", "a", Sparse.from_matrix(np.array([[0, 2], [-3, 0]])), 1, 4),
         ],
         "readouts": [Readout("b", "count")],
-        "longest": 20,
+        "max_steps": 20,
     }
     return Network(**made | changes)
 
@@ -134,11 +134,11 @@ EXAMPLES = {
     Network: {
         **{part: getattr(small(), part) for part in ("inputs", "populations", "projections")},
         "readouts": small().readouts,
-        "longest": 9,
+        "max_steps": 9,
     },
     Core: {"lanes": 2, "units": 1, "banks": 2, "stages": 2, "block": 16},
     Mapping: {"cores": {}, "word": 8},
-    Reports: {"window": 3},
+    AnswerPolicy: {"window": 3},
     Encoding: {"name": "graded", "steps": 3, "bits": 8, "seed": 2, "kept": 3},
     Channels: {"size": 9, "kept": np.array([1, 4])},
 } | {
@@ -502,16 +502,16 @@ def test_the_axes_of_spikes_are_named_with_the_way_out(shape, hint):
 
 def test_steps_that_come_first_are_told_where_nothing_else_fits():
     turned = "the axes are (samples, steps, size), which are (5, 21, 3); where steps come first, "
-    message = f"Sample must have 1 to 20 steps (longest= of the network), not 21: {turned}"
+    message = f"Sample must have 1 to 20 steps (max_steps= of the network), not 21: {turned}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}swap the first two$"):
         run(small(), np.zeros((5, 21, 3), int))
-    held = small(
-        inputs=[Input("in", 3, -1, 2, held=True)],
+    still = small(
+        inputs=[Input("in", 3, -1, 2, static=True)],
         populations=small().populations[:1],
         projections=small().projections[:1],
         readouts=[Readout("a")],
     )
     static = np.repeat(SPIKES[:, :1], 3, axis=1)
-    assert len(run(held, static).classes) == 4
+    assert len(run(still, static).classes) == 4
     with pytest.raises(ValueError, match=r"of sample 0: the axes are .* swap the first two$"):
-        run(held, static.swapaxes(0, 1))
+        run(still, static.swapaxes(0, 1))

@@ -4,7 +4,7 @@ import pytest
 from golden import FILES, GOLDEN, check
 from golden.make import SEEDS
 
-from spiker_hdl.model import Reports, reference
+from spiker_hdl.model import AnswerPolicy, reference
 
 from support import naive
 from support.networks import everything
@@ -16,7 +16,7 @@ def test_golden_networks_answer_as_they_must(golden):
         golden.network,
         golden.spikes,
         record=everything(golden.network),
-        reports=Reports(golden.window),
+        reports=AnswerPolicy(golden.window),
     )
     check(golden, result)
     assert set(golden.record) <= set(result.spikes)

@@ -495,9 +495,9 @@ def test_the_parts_are_sound():
             TypeError,
             "Each of the network's projections must be a Projection, not None",
         ),
-        ({"longest": 0}, ValueError, "Longest sample must be at least 1, not 0"),
-        ({"longest": 65536}, ValueError, "Longest sample must be at most 65535, not 65536"),
-        ({"longest": 4.0}, TypeError, "Longest sample must be an int, not 4.0"),
+        ({"max_steps": 0}, ValueError, "Longest sample must be at least 1, not 0"),
+        ({"max_steps": 65536}, ValueError, "Longest sample must be at most 65535, not 65536"),
+        ({"max_steps": 4.0}, TypeError, "Longest sample must be an int, not 4.0"),
         (
             {"name": ""},
             ValueError,
@@ -581,7 +581,7 @@ def test_the_parts_are_sound():
                 "populations": (Population("p", 2**10, Accumulator(width=46)),),
                 "projections": (Projection("x", "p", np.full((2**10, 2), 2**30)),),
                 "readouts": (Readout("p", "sum", groups=1),),
-                "longest": 65535,
+                "max_steps": 65535,
             },
             ValueError,
             f"Readout 'p': scores must be in -{2**63 - 2**32}..{2**63 - 2**32}, "

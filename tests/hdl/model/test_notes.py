@@ -48,7 +48,7 @@ def test_a_file_keeps_notes_and_a_replaced_network_too(tmp_path):
     path = tmp_path / "a.spiker"
     network(NOTES).save(path)
     assert load(path).note == NOTES
-    assert replace(network(NOTES), longest=5).note == NOTES
+    assert replace(network(NOTES), max_steps=5).note == NOTES
     again = tmp_path / "b.spiker"
     network(dict(reversed(NOTES.items()))).save(again)
     assert again.read_bytes() == path.read_bytes()

@@ -7,6 +7,7 @@ import pytest
 
 from spiker_hdl.model import (
     Accumulator,
+    AnswerPolicy,
     Decay,
     If,
     Input,
@@ -16,7 +17,6 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
-    Reports,
     Sparse,
     reference,
 )
@@ -61,11 +61,13 @@ def test_random_networks_answer_as_a_naive_simulation():
         network = random_network(random, neurons=(1, 20), channels=(1, 12))
         window = random.choice([None, None, None, 1, 3, 4])
         if window is None:
-            steps = random.choice([8, (1, 12), (1, network.longest)])
+            steps = random.choice([8, (1, 12), (1, network.max_steps)])
             spikes = random_spikes(network, random, 3, steps)
         else:
             spikes = random_spikes(network, random, 2, window * random.randint(1, 3))
-        result = reference.run(network, spikes, record=everything(network), reports=Reports(window))
+        result = reference.run(
+            network, spikes, record=everything(network), reports=AnswerPolicy(window)
+        )
         same(network, spikes, result, window)
         drawn.append(liveness(network, result, spikes))
     print(describe(drawn))
@@ -119,7 +121,7 @@ def relay(*projections, **options):
     """Make a network whose one neuron fires where anything of it is heard."""
     neuron = If(width=8, threshold=0, reset="zero", **options)
     return Network(
-        [Input("x", 1)], [Population("p", 1, neuron)], [*projections], [Readout("p")], longest=999
+        [Input("x", 1)], [Population("p", 1, neuron)], [*projections], [Readout("p")], max_steps=999
     )
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from spiker_hdl.model import (
     Accumulator,
+    AnswerPolicy,
     If,
     Input,
     Network,
     Population,
     Projection,
     Readout,
-    Reports,
     check_record,
     reference,
     stimulus,
@@ -24,14 +24,14 @@ ONE = Network(
     [Population("p", 2, If(width=6, threshold=3)), Population("v", 1, Accumulator(width=6))],
     [Projection("x", "p", np.eye(2, dtype=int))],
     [Readout("p")],
-    longest=8,
+    max_steps=8,
 )
 TWO = Network(
     [Input("x", 2), Input("y", 1, -2, 3)],
     ONE.populations,
     [*ONE.projections, Projection("y", "v", np.array([[1]]))],
     [Readout("p")],
-    longest=8,
+    max_steps=8,
 )
 
 
@@ -208,28 +208,28 @@ def test_windows_may_go_beyond_the_longest():
             zeros(1, 0, 2),
             None,
             ValueError,
-            "Sample must have 1 to 8 steps (longest= of the network), not 0",
+            "Sample must have 1 to 8 steps (max_steps= of the network), not 0",
         ),
         (
             ONE,
             zeros(1, 9, 2),
             None,
             ValueError,
-            "Sample must have 1 to 8 steps (longest= of the network), not 9",
+            "Sample must have 1 to 8 steps (max_steps= of the network), not 9",
         ),
         (
             ONE,
             [zeros(3, 2), zeros(0, 2)],
             None,
             ValueError,
-            "Sample must have 1 to 8 steps (longest= of the network), not 0",
+            "Sample must have 1 to 8 steps (max_steps= of the network), not 0",
         ),
         (
             ONE,
             zeros(1, 9, 2),
             9,
             ValueError,
-            "Window must have 1 to 8 steps (longest= of the network), not 9",
+            "Window must have 1 to 8 steps (max_steps= of the network), not 9",
         ),
         (
             ONE,
@@ -251,7 +251,7 @@ def test_windows_may_go_beyond_the_longest():
 )
 def test_a_run_rejects(network, spikes, window, error, message):
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        reference.run(network, spikes, reports=Reports(window))
+        reference.run(network, spikes, reports=AnswerPolicy(window))
 
 
 NAMES = "'p', 'p.v', 'p.countdown', 'p.pending', 'v.v'"

@@ -150,7 +150,7 @@ def test_one_to_one_needs_no_places():
 
 def holding():
     return Network(
-        (Input("in", 3, held=True),),
+        (Input("in", 3, static=True),),
         (Population("out", 3, Lif(threshold=5, decay=Decay.shift(2), width=8)),),
         (Projection("in", "out", np.array([[1, 2, 3], [4, 5, 6], [-1, 0, 2]])),),
         (Readout("out", "count"),),
@@ -170,12 +170,12 @@ def test_a_held_input_is_read_once():
 @pytest.mark.parametrize("writable", [(), ("hidden",), ("hidden", "out")])
 def test_rows_are_as_wide_as_the_hardware_has_them(writable):
     closed = Mapping.folded(PLAIN, 4)
-    mapping = closed.opened(PLAIN, writable)
+    mapping = closed.with_writable(PLAIN, writable)
     done = work(PLAIN, BUSY, mapping=mapping)
     accelerator = Accelerator(PLAIN, mapping)
     Fragment.get(accelerator, None)  # or it would be missed
     for name, core in accelerator.cores.items():
-        one, neuron_update = done[name], core.stepper
+        one, neuron_update = done[name], core.neuron_update
         groups = one.updates // core.population.size * neuron_update.groups
         assert (
             one.state_bits == 2 * groups * neuron_update.units * neuron_update.states.size
@@ -208,10 +208,10 @@ class Strobes:
         self.made = []
         self.counts = {}
         for kind in (
-            weight_memory.Synapses,
-            sparse_lookup.Expander,
+            weight_memory.WeightMemory,
+            sparse_lookup.SparseLookup,
             accumulators.FoldedLanes,
-            neuron_update.Stepper,
+            neuron_update.NeuronUpdate,
         ):
             monkeypatch.setattr(kind, "elaborate", self.noting(kind.elaborate))
         strobes = self
@@ -234,10 +234,10 @@ class Strobes:
         return noted
 
     def signals(self, one):
-        if isinstance(one, weight_memory.Synapses):
+        if isinstance(one, weight_memory.WeightMemory):
             for bank in range(one.banks):
                 yield (one.projections[0].target, "weights"), one.read[bank]
-        elif isinstance(one, sparse_lookup.Expander):
+        elif isinstance(one, sparse_lookup.SparseLookup):
             target = one.projection.target
             yield (target, "weights"), one.o.valid & one.o.ready & ~one.o.p.end
             if not one.straight:

@@ -128,7 +128,7 @@ def test_no_stream_anywhere_takes_back_what_it_offered(made, seed, chances):
 
     simulate(dut, *map(source, network.inputs), take, watch=streams)
     kinds = {type(one).__name__ for one in made}
-    assert {"Queue", "Broadcast", "Scanner", "Emitter"} <= kinds
+    assert {"Queue", "Broadcast", "Scanner", "SpikeOutput"} <= kinds
     for readout in network.readouts:
         answer = wanted.answers[readout.name]
         assert [one["winners"][readout.name] for one in found] == answer.classes.tolist()

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from spiker_hdl.model import Input, Mapping
-from spiker_hdl.rtl import Entry
+from spiker_hdl.rtl import InputPort
 
 from support.bench import get, pause, put, simulate
 from support.events import (
@@ -110,7 +110,7 @@ def test_samples_become_events(node, given, pauses):
     random = Random(node.size)
     values = (node.low, node.high) if node.graded else (0, 0)
     samples = random_samples(random, node.size, samples=5, values=values)
-    dut = Entry(node, given)
+    dut = InputPort(node, given)
     begins = enter(dut, samples, random, pauses=pauses, shut=0.6 if pauses[0] else 0)
     assert begins.count(1) == len(samples)
     assert begins == first_beats(dut, samples)
@@ -132,7 +132,7 @@ def test_samples_become_events_of_several_banks(node, given, banks):
     random = Random(node.size)
     values = (node.low, node.high) if node.graded else (0, 0)
     samples = random_samples(random, node.size, samples=5, values=values)
-    dut = Entry(node, given, banks=banks)
+    dut = InputPort(node, given, banks=banks)
     begins = enter(dut, samples, random, pauses=random.choice([(0, 0), (0.3, 0.3)]))
     assert begins == first_beats(dut, samples)
 
@@ -146,7 +146,7 @@ def first_beats(dut, samples):
 
 
 def test_a_sample_waits_until_it_is_admitted():
-    dut = Entry(Input("x", 4), mapping("events"))
+    dut = InputPort(Input("x", 4), mapping("events"))
     trace = []
     sent = [(1, 0), END, LAST, (2, 0), (2, 0)]
 
@@ -174,7 +174,7 @@ def test_a_sample_waits_until_it_is_admitted():
 
 
 def test_a_sample_begins_only_when_its_beat_is_taken():
-    dut = Entry(Input("x", 4), mapping("events"))
+    dut = InputPort(Input("x", 4), mapping("events"))
     trace = []
 
     async def testbench(ctx):
@@ -191,7 +191,7 @@ def test_a_sample_begins_only_when_its_beat_is_taken():
 
 
 def test_words_go_through_as_fast_as_their_events():
-    dut = Entry(Input("x", 8), mapping(word=4))
+    dut = InputPort(Input("x", 8), mapping(word=4))
     trace = []
     words = [([1, 0, 1, 0], 0), ([0, 0, 0, 0], 0), ([0, 0, 0, 0], 0), ([1, 0, 0, 0], 1)]
 
@@ -227,7 +227,7 @@ def test_words_go_through_as_fast_as_their_events():
 @pytest.mark.parametrize("chance", [0, 0.5])
 def test_of_a_muted_sample_only_the_tokens_pass(form, chance):
     random = Random(7)
-    dut = Entry(Input("x", 6), mapping(form, 3))
+    dut = InputPort(Input("x", 6), mapping(form, 3))
     samples = random_samples(random, 6, samples=6, steps=5)
     muted = [random.random() < 0.5 for _ in samples]
     received = []
@@ -263,4 +263,4 @@ def test_of_a_muted_sample_only_the_tokens_pass(form, chance):
 
 @pytest.mark.parametrize("given", [mapping(), mapping("events")])
 def test_entry_converts(given):
-    assert converts(Entry(Input("x", 40, -2, 1), given, banks=4))
+    assert converts(InputPort(Input("x", 40, -2, 1), given, banks=4))

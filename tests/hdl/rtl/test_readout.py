@@ -16,7 +16,7 @@ from support.bench import get, put, simulate
 from support.events import END, LAST, converts, events_of, random_samples, transfer, written
 
 
-def readout(kind, neurons=4, *, longest=20, width=6, stepwise=False, groups=None):
+def readout(kind, neurons=4, *, max_steps=20, width=6, stepwise=False, groups=None):
     """Make a readout of a population that is nothing else."""
     neuron = (
         If(width=width, threshold=9) if kind in {"count", "first"} else Accumulator(width=width)
@@ -26,7 +26,7 @@ def readout(kind, neurons=4, *, longest=20, width=6, stepwise=False, groups=None
         [Population("p", neurons, neuron)],
         [Projection("x", "p", np.ones((neurons, 1), dtype=int))],
         [Readout("p", kind, groups=groups)],
-        longest,
+        max_steps,
     )
     return ReadoutCore(network, network.readout, stepwise=stepwise)
 
@@ -182,7 +182,7 @@ def test_every_step_and_window_of_a_stepwise_readout(kind, window):
     samples = random_runs(random, kind, 4, 6)
     if window:  # of whole windows
         samples = [sample * window for sample in samples]
-    dut = readout(kind, stepwise=True, longest=40)
+    dut = readout(kind, stepwise=True, max_steps=40)
     top = Module()
     top.submodules.dut = dut
     top.d.comb += dut.window.eq(window)

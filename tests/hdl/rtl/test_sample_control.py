@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from spiker_hdl.rtl import AddressEvent, Control, SpikeCounter
+from spiker_hdl.rtl import AddressEvent, SampleControl, SpikeCounter
 
 from support.bench import get, pause, put, simulate
 from support.events import (
@@ -41,7 +41,7 @@ def trace_of(dut, cycles):
 
 
 def test_samples_are_admitted_while_there_is_room():
-    dut = Control(1, room=2)
+    dut = SampleControl(1, max_in_flight=2)
     begins = [
         (1, 0),
         (0, 0),
@@ -75,7 +75,7 @@ def test_samples_are_admitted_while_there_is_room():
 
 
 def test_each_input_is_admitted_for_itself():
-    dut = Control(2, room=1)
+    dut = SampleControl(2, max_in_flight=1)
     assert trace_of(dut, [(0b10, 0), (0, 0), (0b01, 0), (0, 0), (0, 0), (0, 1), (0, 0)]) == [
         (0b11, None),
         (0b01, None),
@@ -88,7 +88,7 @@ def test_each_input_is_admitted_for_itself():
 
 
 def test_no_sample_is_to_finish_before_its_time_is_known():
-    dut = Control(2, room=2)
+    dut = SampleControl(2, max_in_flight=2)
     begun = []
 
     async def testbench(ctx):
@@ -105,7 +105,7 @@ def test_no_sample_is_to_finish_before_its_time_is_known():
 
 def test_control_times_samples_of_any_length():
     random = Random(1)
-    dut = Control(1, room=3)
+    dut = SampleControl(1, max_in_flight=3)
     begun, wanted, found = [], [], []
 
     async def testbench(ctx):
@@ -131,7 +131,7 @@ def test_control_times_samples_of_any_length():
 
 
 def test_what_is_left_of_an_answered_sample_is_muted_where_it_enters():
-    dut = Control(2, room=3)
+    dut = SampleControl(2, max_in_flight=3)
     trace = []
 
     async def testbench(ctx):
@@ -167,17 +167,17 @@ def test_what_is_left_of_an_answered_sample_is_muted_where_it_enters():
     ],
 )
 def test_counter_by_hand(events, counts):
-    dut = SpikeCounter(AddressEvent(3), most=9, room=2)
+    dut = SpikeCounter(AddressEvent(3), most=9, max_in_flight=2)
     sent = [written(one) for one in events]
     assert transfer(dut, sent, len(counts), random=Random(0)) == counts
 
 
 @pytest.mark.parametrize("pauses", [(0, 0), (0.5, 0), (0, 0.9)])
-@pytest.mark.parametrize("size, room", [(1, 1), (5, 2), (17, 4)])
-def test_counter_counts(size, room, pauses):
+@pytest.mark.parametrize("size, max_in_flight", [(1, 1), (5, 2), (17, 4)])
+def test_counter_counts(size, max_in_flight, pauses):
     random = Random(size)
     samples = random_samples(random, size, samples=12)
-    dut = SpikeCounter(AddressEvent(size), most=6 * size, room=room)
+    dut = SpikeCounter(AddressEvent(size), most=6 * size, max_in_flight=max_in_flight)
     sent = [written(one) for one in events_of(samples)]
     received = transfer(dut, sent, len(samples), random=random, pauses=pauses)
     assert received == [sum(map(len, sample)) for sample in samples]
@@ -188,7 +188,9 @@ def test_counter_counts(size, room, pauses):
 def test_counter_counts_all_events_of_an_item(banks, stepwise):
     random = Random(banks)
     samples = random_samples(random, 17, samples=8)
-    dut = SpikeCounter(AddressEvent(17, banks=banks), most=6 * 17, room=2, stepwise=stepwise)
+    dut = SpikeCounter(
+        AddressEvent(17, banks=banks), most=6 * 17, max_in_flight=2, stepwise=stepwise
+    )
     sent = [given(one, banks) for one in items_of(samples, banks, random)]
     wanted = [sum(map(len, one[: n + 1])) for one in samples for n in range(len(one))]
     if not stepwise:
@@ -200,14 +202,14 @@ def test_counter_counts_all_events_of_an_item(banks, stepwise):
 def test_stepwise_counts_are_those_so_far(pauses):
     random = Random(4)
     samples = random_samples(random, 5, samples=8)
-    dut = SpikeCounter(AddressEvent(5), most=30, room=2, stepwise=True)
+    dut = SpikeCounter(AddressEvent(5), most=30, max_in_flight=2, stepwise=True)
     sent = [written(one) for one in events_of(samples)]
     wanted = [sum(map(len, one[: n + 1])) for one in samples for n in range(len(one))]
     assert transfer(dut, sent, len(wanted), random=random, pauses=pauses) == wanted
 
 
 def test_a_counter_takes_an_event_a_cycle_and_waits_only_with_a_count():
-    dut = SpikeCounter(AddressEvent(3), most=9, room=1)
+    dut = SpikeCounter(AddressEvent(3), most=9, max_in_flight=1)
     taken = []
 
     async def testbench(ctx):
@@ -224,7 +226,7 @@ def test_a_counter_takes_an_event_a_cycle_and_waits_only_with_a_count():
 
 
 def test_a_count_is_not_offered_before_its_sample_ends():
-    dut = SpikeCounter(AddressEvent(3), most=9, room=2)
+    dut = SpikeCounter(AddressEvent(3), most=9, max_in_flight=2)
 
     async def testbench(ctx):
         for event in [(0, 0), END, (1, 0)]:
@@ -235,7 +237,10 @@ def test_a_count_is_not_offered_before_its_sample_ends():
     simulate(dut, testbench, watch=[dut.o])
 
 
-@pytest.mark.parametrize("dut", [Control(2, room=3), SpikeCounter(AddressEvent(3), most=9, room=2)])
+@pytest.mark.parametrize(
+    "dut",
+    [SampleControl(2, max_in_flight=3), SpikeCounter(AddressEvent(3), most=9, max_in_flight=2)],
+)
 def test_control_converts(dut):
     assert converts(dut)
 
@@ -246,16 +251,16 @@ def test_control_converts(dut):
 @pytest.mark.parametrize(
     "make, error, message",
     [
-        (lambda: Control(0, room=1), ValueError, "Inputs must be at least 1, not 0"),
-        (lambda: Control(1.0, room=1), TypeError, "Inputs must be an int, not 1.0"),
-        (lambda: Control(1, room=0), ValueError, "Room must be at least 1, not 0"),
+        (lambda: SampleControl(0, max_in_flight=1), ValueError, "Inputs must be at least 1, not 0"),
+        (lambda: SampleControl(1.0, max_in_flight=1), TypeError, "Inputs must be an int, not 1.0"),
+        (lambda: SampleControl(1, max_in_flight=0), ValueError, "Room must be at least 1, not 0"),
         (
-            lambda: SpikeCounter(AddressEvent(3), most=0, room=1),
+            lambda: SpikeCounter(AddressEvent(3), most=0, max_in_flight=1),
             ValueError,
             "Most events must be at least 1, not 0",
         ),
         (
-            lambda: SpikeCounter(AddressEvent(3), most=1, room=None),
+            lambda: SpikeCounter(AddressEvent(3), most=1, max_in_flight=None),
             TypeError,
             "Room must be an int, not None",
         ),

@@ -19,6 +19,7 @@ from amaranth import Value
 import spiker_hdl
 from spiker_hdl import engines
 from spiker_hdl.model import (
+    AnswerPolicy,
     Decay,
     If,
     Input,
@@ -28,13 +29,12 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
-    Reports,
     reference,
 )
 from spiker_hdl.payloads.beats import payloads
 from spiker_hdl.payloads.bits import beats_of, packed, take, unpacked
 from spiker_hdl.payloads.fields import Field
-from spiker_hdl.rtl.input_port import Entry
+from spiker_hdl.rtl.input_port import InputPort
 from spiker_hdl.simulate import compiled, interpreted
 from spiker_hdl.simulate.ports import Payload
 from spiker_hdl.simulate.shared_library import BuildError, build, cache_directory, find_tool
@@ -127,7 +127,7 @@ def test_beats_are_those_of_the_other_engine(seed):
     mapping = random_mapping(network, random)
     given = random_spikes(network, random, 3, (1, 5))
     for node in network.inputs:
-        entry = Entry(node, mapping)
+        entry = InputPort(node, mapping)
         accelerator = SimpleNamespace(entries={node.name: entry}, mapping=mapping)
         layout = Payload.of(node.name, "i", entry.i.p.shape())
         assert layout.width == Value.cast(entry.i.p).shape().width
@@ -171,7 +171,7 @@ def test_many_random_networks_are_as_in_the_other_engines(tools):
 
 
 @pytest.mark.parametrize(
-    "reports", [Reports(window=3), Reports(early="exact"), Reports(early=2)], ids=str
+    "reports", [AnswerPolicy(window=3), AnswerPolicy(early="exact"), AnswerPolicy(early=2)], ids=str
 )
 def test_answers_before_the_end_are_as_in_the_other_engines(reports, tools):
     network, given = small(), spikes(steps=9)
@@ -183,8 +183,8 @@ def test_answers_before_the_end_are_as_in_the_other_engines(reports, tools):
 
 
 def test_what_wraps_is_made_whole(tools):
-    network = replace(small(), longest=2)
-    for reports in (Reports(window=2), Reports(early=5)):
+    network = replace(small(), max_steps=2)
+    for reports in (AnswerPolicy(window=2), AnswerPolicy(early=5)):
         given = [spikes(samples=1, steps=2 * n, seed=n)[0] for n in (20, 1, 7)]
         given = given if reports.window else spikes(steps=2)
         found = compiled.run(network, given, reports=reports)
@@ -217,7 +217,7 @@ def test_the_other_tool_answers_the_same(tools):
     options = {"record": everything(network)}
     found = compiled.run(network, given, tool="cxxrtl", **options)
     assert_equal(found, interpreted.run(network, given, **options))
-    early = {"reports": Reports(early="exact")}
+    early = {"reports": AnswerPolicy(early="exact")}
     assert_equal(
         compiled.run(network, given, tool="cxxrtl", **early),
         interpreted.run(network, given, **early),
@@ -407,7 +407,7 @@ def test_a_compiler_that_fails_is_one_line(tools, monkeypatch, tmp_path):
     [
         ({"record": ["none"]}, ValueError, "Record must name one of"),
         ({"workers": 0}, ValueError, "Workers must be at least 1, not 0"),
-        ({"reports": Reports(window=5)}, ValueError, "Sample must have a multiple of 5 steps"),
+        ({"reports": AnswerPolicy(window=5)}, ValueError, "Sample must have a multiple of 5 steps"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_built(options, error, message):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spiker_hdl.model import (
+    AnswerPolicy,
     If,
     Input,
     Mapping,
@@ -17,7 +18,6 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
-    Reports,
     reference,
 )
 from spiker_hdl.payloads.beats import payloads
@@ -176,16 +176,16 @@ def test_progress_counts_samples():
 def test_progress_and_windows():
     made = network()
     given = spikes(made, samples=2, steps=6)
-    result = interpreted.run(made, given, reports=Reports(window=2))
-    wanted = reference.run(made, given, reports=Reports(window=2))
+    result = interpreted.run(made, given, reports=AnswerPolicy(window=2))
+    wanted = reference.run(made, given, reports=AnswerPolicy(window=2))
     assert result.scores.shape == (2, 3, 3)
     assert wanted.differences(result) == []
 
 
 def test_what_wraps_in_an_unbroken_signal_is_made_whole():
-    made = replace(network(), longest=2)
+    made = replace(network(), max_steps=2)
     given = [spikes(made, samples=1, steps=steps)[0] for steps in (40, 2, 14)]
-    options = {"record": ["p"], "reports": Reports(window=2)}
+    options = {"record": ["p"], "reports": AnswerPolicy(window=2)}
     wanted = reference.run(made, given, **options)
     result = interpreted.run(made, given, **options)
     assert wanted.counts["p"].max() > 7  # which 3 bits hold
@@ -194,9 +194,9 @@ def test_what_wraps_in_an_unbroken_signal_is_made_whole():
 
 @pytest.mark.parametrize("margin", [1, 4, 5, 9, 2**31 - 1])
 def test_a_margin_beyond_all_scores_is_never_reached(margin):
-    made = replace(network(), longest=3)  # scores of 2 bits
+    made = replace(network(), max_steps=3)  # scores of 2 bits
     given = spikes(made, samples=6)
-    reports = Reports(early=margin)
+    reports = AnswerPolicy(early=margin)
     wanted = reference.run(made, given, reports=reports)
     assert wanted.steps.min() < 3 or margin > 1
     assert wanted.differences(interpreted.run(made, given, reports=reports)) == []
@@ -213,7 +213,7 @@ def test_run_rejects():
         interpreted.run(made, spikes(made), record=["q"])
     given = [spikes(made, samples=1, steps=steps)[0] for steps in (4, 2)]
     with pytest.raises(ValueError, match=r"^Samples back to back must .* are sure, not 2 to 4$"):
-        interpreted.run(made, given, reports=Reports(early="exact"), back_to_back=True)
+        interpreted.run(made, given, reports=AnswerPolicy(early="exact"), back_to_back=True)
     made = Network(made.inputs, made.populations, made.projections, [Readout("p", "last")])
     with pytest.raises(ValueError, match=r"^An early answer must be by a margin"):
-        interpreted.run(made, spikes(made), reports=Reports(early="exact"))
+        interpreted.run(made, spikes(made), reports=AnswerPolicy(early="exact"))

@@ -15,6 +15,7 @@ from amaranth import Module
 import spiker_hdl
 from spiker_hdl.export import emit
 from spiker_hdl.model import (
+    AnswerPolicy,
     Decay,
     Input,
     Lif,
@@ -23,7 +24,6 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
-    Reports,
     stimulus,
 )
 from spiker_hdl.model.timing import predict
@@ -125,7 +125,7 @@ def test_a_directory_that_was_emitted_ends_there_too(short, tmp_path):
         ("entry.Entry", "the next sample waits until the accelerator is idle"),
         ("control.SpikeCounter", "population 'a' offers what its counter of spikes does not take"),
     ],
-    ids=["queue", "intake", "emitter", "readout", "entry", "counter"],
+    ids=["queue", "event_merger", "spike_output", "readout", "entry", "counter"],
 )
 def test_a_component_that_does_nothing_is_found(monkeypatch, component, wanted):
     monkeypatch.setattr(f"spiker_hdl.rtl.{component}.elaborate", lambda *_: Module())
@@ -184,7 +184,7 @@ def test_the_allowance_is_the_models_figure():
     given = stimulus(network, long, window=4)
     part = predict(network, long[:, :16], mapping=mapping).cycles
     assert allowance(network, mapping, given, [0]) == MARGIN * 3 * int(part[0]) + SLACK
-    found = interpreted.run(network, long, mapping=mapping, reports=Reports(window=4))
+    found = interpreted.run(network, long, mapping=mapping, reports=AnswerPolicy(window=4))
     assert found.steps.tolist() == [40]
 
 

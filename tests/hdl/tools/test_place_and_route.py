@@ -122,7 +122,7 @@ def test_five_pins_are_enough():
         ({"device": "spartan"}, r"^Device must be one of "),
         ({"seed": -1}, r"^Seed must be "),
         ({"frequency": 0.0}, r"^Frequency must be a positive number, not 0\.0$"),
-        ({"longest": -1.0}, r"^Longest time must be a positive number, not -1\.0$"),
+        ({"timeout": -1.0}, r"^Timeout must be a positive number, not -1\.0$"),
     ],
 )
 def test_place_rejects(given, message):

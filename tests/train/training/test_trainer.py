@@ -325,7 +325,10 @@ def test_train_rejects(options, error, message):
         ({"layers": "36-1"}, "Layers for 'bars' must end with at least 2, not 1"),
         ({"encoder": "phase"}, "Encoder must be one of 'rate', 'bernoulli', 'first_spike', "
          "'graded', 'binary', not 'phase'"),
-        ({"held": True}, "Encoder of a held input must be one of ('graded', 'binary'), not 'rate'"),
+        (
+            {"static": True},
+            "Encoder of a static input must be one of ('graded', 'binary'), not 'rate'",
+        ),
         ({"seed": -1}, "Seed must be at least 0, not -1"),
         ({"epochs": 1}, "Epochs must be at least 2, not 1"),
         ({"weights": 40}, "Weight bits must be in 2..16, not 40"),

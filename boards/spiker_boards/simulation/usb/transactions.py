@@ -15,7 +15,7 @@ __all__ = ["USB_WIRES", "Order", "Transactions"]
 ATTACHED, RESET, GAP = 64, 2400, 4 * CYCLES
 """Cycles from the pull-up to the reset, of the reset, and between packets."""
 
-PATIENCE = 18 * CYCLES
+TIMEOUT = 18 * CYCLES
 """Cycles behind which no answer is to be expected (7.1.19)."""
 
 ACKNOWLEDGE = handshake(Pid.ACK)
@@ -165,7 +165,7 @@ class Transactions(wiring.Component):
             with m.State("Listen"):
                 with m.If(own | (self.levels != J)):
                     m.d.sync += wait.eq(0)
-                with m.Elif(wait >= PATIENCE):
+                with m.Elif(wait >= TIMEOUT):
                     m.next = "Pause"
                 with m.If(receiver.end):
                     m.d.comb += heard.eq(receiver.good)

@@ -41,7 +41,7 @@ def altered(network, flip):
 @pytest.mark.parametrize("seed", range(12))
 def test_flips_show_where_whole_runs_differ(seed):
     random = Random(seed)
-    network = random_network(random, neurons=(1, 12), held=0.2)
+    network = random_network(random, neurons=(1, 12), static=0.2)
     given = random_spikes(network, random, 6, 5)
     given = {name: np.stack(list(each)) for name, each in given.items()}
     flips = draw_flips(network, 60, np.random.default_rng(seed))

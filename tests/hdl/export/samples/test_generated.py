@@ -21,7 +21,7 @@ NETWORKS = ROOT / "networks"
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_made_up_is_what_inputs_take(seed):
-    network = random_network(Random(seed), neurons=(1, 8), held=0.3)
+    network = random_network(Random(seed), neurons=(1, 8), static=0.3)
     samples, coverage = generate(network, None, 7)
     again, _ = generate(network, None, 7)
     assert 1 <= len(stimulus(network, samples)) <= 7

@@ -138,16 +138,16 @@ def broken_traffic(seed):
     """Draw a network, its mapping, and packets of which many are no samples."""
     random = Random(seed)
     network = make_network()
-    network = replace(network, longest=4)
+    network = replace(network, max_steps=4)
     mapping = Mapping.default(network, form=["words", "events"][seed % 2])
     if seed > 1:
-        network = replace(random_network(random, neurons=(1, 8), held=0.3), longest=5)
+        network = replace(random_network(random, neurons=(1, 8), static=0.3), max_steps=5)
         mapping = random_mapping(network, random)
     dut = AxiAccelerator(Accelerator(network, mapping), version="0.1.0")
     Fragment.get(dut, None)  # as is wanted of every component
     sent = {one.name: [] for one in network.inputs}
     for n in range(12):
-        given = random_spikes(network, random, 1, random.randint(1, network.longest))
+        given = random_spikes(network, random, 1, random.randint(1, network.max_steps))
         for one in network.inputs:
             whole = beats(dut, one, np.asarray(given[one.name][0]))
             breaks = n % 3 and random.random() < 0.7

@@ -25,7 +25,7 @@ from spiker_hdl.model import (
     Readout,
 )
 from spiker_hdl.payloads.beats import unpack
-from spiker_hdl.rtl.input_port import Entry
+from spiker_hdl.rtl.input_port import InputPort
 
 from support.axi_driver import beats, make, offer, read, simulate, take, write
 from support.bench import pause
@@ -39,12 +39,12 @@ FAULTS = register("faults").address
 BIT = {bit.name: 1 << bit.offset for bit in register("interrupt").bits}
 
 
-def graded(inputs=1, held=False, longest=4):
+def graded(inputs=1, static=False, max_steps=4):
     """Make a network whose values and addresses do not fill their bits, and that sums them up."""
     draw = np.random.default_rng(5)
     names = [f"in{n}" for n in range(inputs)]
     return Network(
-        [Input(name, 11, -2, 5, held=held) for name in names],
+        [Input(name, 11, -2, 5, static=static) for name in names],
         [
             Population("hidden", 5, Lif(width=10, decay=Decay.shift(2), threshold=20)),
             Population("out", 3, Accumulator(width=12)),
@@ -54,7 +54,7 @@ def graded(inputs=1, held=False, longest=4):
             Projection("hidden", "out", draw.integers(-7, 8, (3, 5)), bits=4),
         ],
         [Readout("out", "last")],
-        longest,
+        max_steps,
         "graded",
     )
 
@@ -155,22 +155,22 @@ def check(dut, packets, chance=0.0, seed=0, late=""):
 # -- one at a time -------------------------------------------------------------------------------
 
 FORMS = [("words", False), ("events", False), ("words", True), ("events", True)]
-IDS = ["words", "events", "held words", "held events"]
+IDS = ["words", "events", "static words", "static events"]
 
 
-def by_hand(form, held):
+def by_hand(form, static):
     """Return a design, and the beats of a whole sample of three steps for it."""
-    network = graded(held=held)
+    network = graded(static=static)
     mapping = Mapping.default(network, form=form, **({"word": 4} if form == "words" else {}))
     dut = make(network, mapping)
     given = np.arange(33).reshape(3, 11) % 5 + 1
-    return dut, beats(dut, network.inputs[0], given[[0, 0, 0]] if held else given)
+    return dut, beats(dut, network.inputs[0], given[[0, 0, 0]] if static else given)
 
 
-@pytest.mark.parametrize("form, held", FORMS, ids=IDS)
+@pytest.mark.parametrize("form, static", FORMS, ids=IDS)
 @pytest.mark.parametrize("kind", ["short", "long", "empty", "invalid", "below"])
-def test_the_sample_behind_a_broken_packet_is_right(form, held, kind):
-    dut, whole = by_hand(form, held)
+def test_the_sample_behind_a_broken_packet_is_right(form, static, kind):
+    dut, whole = by_hand(form, static)
     last = whole[-1][0]
     broken = {
         "short": [*whole[:1], (whole[1][0], 1)],
@@ -179,17 +179,17 @@ def test_the_sample_behind_a_broken_packet_is_right(form, held, kind):
         "invalid": [((6 << 8 if form == "words" else 13), 0), *whole[1:]],
         "below": [((11 if form == "words" else 11 << 4), 0), *whole[1:]],  # -5
     }[kind]
-    if kind == "long" and not held and form == "words":
+    if kind == "long" and not static and form == "words":
         broken = [*((tdata, 0) for tdata, _ in whole * 2), *whole]
     told = check(dut, {"in0": [whole, broken, whole, whole]})
     assert told.flags[0] == told.flags[2] == told.flags[3] == 0
-    if held and kind == "long":
+    if static and kind == "long":
         assert told.results[1]["steps"] == 4
     assert told.flags[1] == 1
 
 
 def test_more_steps_than_may_be_are_cut_and_told():
-    network = graded(longest=4)
+    network = graded(max_steps=4)
     dut = make(network)
     draw = np.random.default_rng(1)
     samples = [draw.integers(-2, 6, (n, 11)) for n in (4, 5, 4, 8, 16, 3)]
@@ -202,7 +202,7 @@ def test_more_steps_than_may_be_are_cut_and_told():
 
 @pytest.mark.parametrize("late", ["in0", "in1"])
 def test_inputs_of_different_steps_go_with_the_one_that_is_ahead(late):
-    network = graded(inputs=2, longest=6)
+    network = graded(inputs=2, max_steps=6)
     dut = make(network, Mapping.default(network, form="events"))
     draw = np.random.default_rng(1)
     lengths = {"in0": [3, 2, 4, 5], "in1": [3, 4, 2, 5]}
@@ -223,13 +223,13 @@ def test_inputs_of_different_steps_go_with_the_one_that_is_ahead(late):
 def random_traffic(seed):
     """Draw a network behind AXI, and packets of which many are broken."""
     random = Random(seed)
-    network = random_network(random, neurons=(1, 8), held=0.3)
-    network = replace(network, longest=random.choice([1, 2, 3, 4, 7]))
+    network = random_network(random, neurons=(1, 8), static=0.3)
+    network = replace(network, max_steps=random.choice([1, 2, 3, 4, 7]))
     mapping = random_mapping(network, random)
     dut = make(network, mapping)
     packets = {one.name: [] for one in network.inputs}
     for n in range(9):
-        given = random_spikes(network, random, 1, random.randint(1, network.longest))
+        given = random_spikes(network, random, 1, random.randint(1, network.max_steps))
         for one in network.inputs:
             whole = beats(dut, one, np.asarray(given[one.name][0]))
             breaks = n % 3 and random.random() < 0.7
@@ -251,7 +251,7 @@ def test_random_packets_and_resets(seed):
     dut, packets, chance = random_traffic(seed)
     network = dut.accelerator.network
     random = Random(seed)
-    wanted = random_spikes(network, random, 3, random.randint(1, network.longest))
+    wanted = random_spikes(network, random, 3, random.randint(1, network.max_steps))
     reference = spiker_hdl.run(network, wanted)
     whole = {
         one.name: [beats(dut, one, np.asarray(each)) for each in wanted[one.name]]
@@ -355,10 +355,10 @@ def test_errors_stay_until_cleared_and_interrupt_where_they_may():
 
 def test_parts_convert():
     network = graded()
-    entry = Entry(network.inputs[0], Mapping.default(network))
+    entry = InputPort(network.inputs[0], Mapping.default(network))
     width = len(Value.cast(entry.i.p))
-    rtlil.convert(Framer(entry, longest=4, width=-(-width // 8) * 8))
-    rtlil.convert(Agreement(2, longest=4, apart=3))
+    rtlil.convert(Framer(entry, max_steps=4, width=-(-width // 8) * 8))
+    rtlil.convert(Agreement(2, max_steps=4, apart=3))
 
 
 @pytest.mark.parametrize(
@@ -368,12 +368,12 @@ def test_parts_convert():
         ((2, 0, 3), "Longest sample must be at least 1, not 0"),
         ((2, 4, 0), "Samples apart must be at least 1, not 0"),
     ],
-    ids=["inputs", "longest", "apart"],
+    ids=["inputs", "max_steps", "apart"],
 )
 def test_bad_arguments(arguments, message):
-    inputs, longest, apart = arguments
+    inputs, max_steps, apart = arguments
     with pytest.raises(ValueError, match=message):
-        Agreement(inputs, longest=longest, apart=apart)
+        Agreement(inputs, max_steps=max_steps, apart=apart)
 
 
 def test_events_that_do_not_ascend_are_left_out():

@@ -156,13 +156,13 @@ def test_identity_says_network_mapping_and_library():
 
 def test_identity_says_what_can_be_loaded():
     network = make_network()
-    mapping = Mapping.folded(network, 3).opened(network, ["output"])
+    mapping = Mapping.folded(network, 3).with_writable(network, ["output"])
     found = Identity.of(network, mapping, "1.2.3")
     assert (found.network, found.writable) == (network.digest, {1})
     assert found.structure == structure(network, mapping)
     assert Identity.from_bytes(found.to_bytes()) == found
     assert found.to_bytes()[Identity.NETWORK :][:32].hex() == network.digest
-    empty = Identity.of(network, mapping.opened(network, (), ["hidden"]), "1.2.3")
+    empty = Identity.of(network, mapping.with_writable(network, (), ["hidden"]), "1.2.3")
     assert (empty.network, empty.writable) == ("0" * 64, {0, 1})
     assert Identity.from_bytes(empty.to_bytes()) == empty
 
@@ -219,7 +219,7 @@ def test_samples_and_results_lie_as_in_hardware(seed):
 @pytest.mark.parametrize("form", ["words", "events"])
 def test_held_inputs_are_sent_once(form):
     ports = [
-        Port(Input(name, 5, 0, 7, held=name == "a"), n, form, 2) for n, name in enumerate("ab")
+        Port(Input(name, 5, 0, 7, static=name == "a"), n, form, 2) for n, name in enumerate("ab")
     ]
     steps = np.tile([1, 0, 2, 0, 7], (3, 1))
     sample = {"a": steps, "b": steps}

@@ -174,7 +174,7 @@ def test_equal_networks_make_equal_bytes(tmp_path):
     "change",
     [
         {"name": "other"},
-        {"longest": 21},
+        {"max_steps": 21},
         {"inputs": (Input("in", 3, -1, 2),)},
         {"readouts": (Readout("out", "sum"), Readout("lif", "count", "busy"))},
         {"readouts": (Readout("lif", "count", "busy"), Readout("out", "last"))},
@@ -409,7 +409,7 @@ def test_the_forger_can_seal(whole, tmp_path):
     assert sealed(text, members) == text
     forged = json.dumps(sealed(text | {"longest": 7}, members))
     assert refused(tmp_path / "forged", packed(members | {"network.json": forged})) is None
-    assert load(tmp_path / "forged").longest == 7
+    assert load(tmp_path / "forged").max_steps == 7
 
 
 def test_every_value_of_the_text_may_be_wrong(whole, tmp_path):
@@ -718,13 +718,13 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        small(longest=7).save(path)
+        small(max_steps=7).save(path)
     assert path.read_bytes() == before
     assert [*tmp_path.iterdir()] == [path]
     monkeypatch.undo()
     monkeypatch.setattr(np.lib.format, "write_array", full)
     with pytest.raises(OSError, match="No space left"):
-        small(longest=7).save(path)
+        small(max_steps=7).save(path)
     assert path.read_bytes() == before
     assert [*tmp_path.iterdir()] == [path]
 
@@ -782,6 +782,6 @@ def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path):
     link, target = tmp_path / "net.spiker", tmp_path / "there" / "net.spiker"
     link.symlink_to(target)
     for longest in (5, 7):  # where nothing is yet, and where something is
-        small(longest=longest).save(link)
+        small(max_steps=longest).save(link)
         assert link.is_symlink()
-        assert load(target).longest == longest
+        assert load(target).max_steps == longest

@@ -11,6 +11,7 @@ from spiker_hdl import run
 from spiker_hdl.model import (
     Accumulator,
     AdaptiveLif,
+    AnswerPolicy,
     CurrentLif,
     Decay,
     Dense,
@@ -23,7 +24,6 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
-    Reports,
     Sparse,
     load,
     reference,
@@ -459,7 +459,7 @@ def test_many_networks_answer_as_before(network, seed):
     check(network, random_spikes(network, random, 3, (1, 16)))
 
 
-@pytest.mark.parametrize("reports", [Reports(window=3), Reports(early="exact")])
+@pytest.mark.parametrize("reports", [AnswerPolicy(window=3), AnswerPolicy(early="exact")])
 def test_windows_and_early_answers_are_as_before(reports):
     neuron = Lif(width=8, threshold=6, decay=Decay.shift(2))
     draws = np.random.default_rng(3)
@@ -468,7 +468,7 @@ def test_windows_and_early_answers_are_as_before(reports):
         network, populations=(*network.populations[:1], Population("output", 2, neuron))
     )
     network = replace(network, readouts=(Readout("output", "count"),))
-    network = replace(thinned(network, Random(0)), longest=12)
+    network = replace(thinned(network, Random(0)), max_steps=12)
     pruned = prune(network)
     assert pruned.report.inputs
     assert pruned.report.silent
@@ -478,18 +478,18 @@ def test_windows_and_early_answers_are_as_before(reports):
     assert not wanted.differences(pruned.expand(found))
 
 
-@pytest.mark.parametrize("held", [False, True])
-def test_hardware_of_what_is_left_answers_as_the_original(held):
+@pytest.mark.parametrize("static", [False, True])
+def test_hardware_of_what_is_left_answers_as_the_original(static):
     draws = np.random.default_rng(5)
     weights = np.where(draws.random((6, 10)) < 0.5, draws.integers(-4, 7, (6, 10)), 0)
     weights[:, [0, 4, 9]], weights[[1, 3]] = 0, -1
-    source = Input("x", (2, 5), 0, 3, held=held)
+    source = Input("x", (2, 5), 0, 3, static=static)
     out = draws.integers(-3, 4, (2, 6))
     network = chain(weights, source=source, out=out, bias=(1, 0, 0, -1, 0, 2))
     pruned = prune(network)
     assert pruned.report.silent == {"hidden": (1, 3)}
-    spikes = draws.integers(0, 4, (4, 1 if held else 5, 10))
-    spikes = np.repeat(spikes, 5, axis=1) if held else spikes
+    spikes = draws.integers(0, 4, (4, 1 if static else 5, 10))
+    spikes = np.repeat(spikes, 5, axis=1) if static else spikes
     found = run(pruned.network, pruned.select(spikes), engine="amaranth")
     assert not run(network, spikes).differences(found)
 

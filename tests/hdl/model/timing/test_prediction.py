@@ -38,7 +38,7 @@ def chain(weight, size=4, targets=1, **options):
         (Population("out", targets, If(threshold=1, width=6)),),
         (Projection("in", "out", weights, **options),),
         (Readout("out", "count"),),
-        longest=16,
+        max_steps=16,
     )
 
 

@@ -31,7 +31,7 @@ from spiker_hdl.payloads.beats import payloads
 from spiker_hdl.rtl.encoded_accelerator import EncodedAccelerator
 from spiker_hdl.rtl.encoders.delta_encoder import DeltaEncoder
 from spiker_hdl.rtl.encoders.encoder import Encoder
-from spiker_hdl.rtl.encoders.image_encoder import StillEncoder
+from spiker_hdl.rtl.encoders.image_encoder import ImageEncoder
 from spiker_hdl.rtl.encoders.samples import Packer
 
 from support.bench import get, pause, put, simulate
@@ -73,8 +73,8 @@ def encoded(dut, samples, random, pauses):
     return [one.as_bits() for one in received], wanted
 
 
-def node_of(encoding, channels, held=False):
-    return Input("x", channels, 0, encoding.greatest, held=held)
+def node_of(encoding, channels, static=False):
+    return Input("x", channels, 0, encoding.greatest, static=static)
 
 
 # -- by hand -------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def cases(draw):
     name = draw(st.sampled_from(["rate", "bernoulli", "first_spike", "graded", "binary", "delta"]))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     most = 2**bits - 1
-    held = name in {"graded", "binary"} and draw(st.booleans())
+    static = name in {"graded", "binary"} and draw(st.booleans())
     if name == "delta":
         reaches = st.integers(1, draw(st.sampled_from([most, min(most, 9)])))
         thresholds = tuple(draw(st.lists(reaches, min_size=1, max_size=4)))
@@ -147,7 +147,7 @@ def cases(draw):
     samples = [kinds[random.integers(3)](shape) for shape in shapes]
     word = draw(st.sampled_from([1, 2, 3, 4, 7, 8, 32]))
     pauses = draw(st.sampled_from([(0, 0), (0.5, 0), (0, 0.5), (0.3, 0.3)]))
-    return node_of(encoding, size, held), encoding, word, samples, pauses
+    return node_of(encoding, size, static), encoding, word, samples, pauses
 
 
 @settings(max_examples=50)
@@ -241,7 +241,7 @@ def test_a_signal_takes_a_cycle_for_each_of_its_channels():
 
 def test_a_held_picture_has_bare_steps():
     encoding = Encoding("graded", 3)
-    dut = Encoder(node_of(encoding, 3, held=True), encoding, word=2)
+    dut = Encoder(node_of(encoding, 3, static=True), encoding, word=2)
     taken, words, _ = zip(*cycles_of(dut, [np.full(3, 99)] * 2), strict=True)
     assert taken == (1, 1, 1, 0, 0, 1, 1, 1, 0, 0, 0)
     assert words == (0, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1)
@@ -300,11 +300,11 @@ def test_digits_are_answered_as_by_the_reference():
     assert (found.classes == digits.target[-8:]).mean() > 0.6
 
 
-def network_for(node, longest=64):
+def network_for(node, max_steps=64):
     """Make a small network behind an input."""
     draws = np.random.default_rng(node.size)
     again = Projection("hidden", "hidden", draws.integers(-3, 4, (6, 6)), 1, name="again")
-    again = [] if node.held else [again]  # what a held input drives takes nothing else
+    again = [] if node.static else [again]  # what a static input drives takes nothing else
     return Network(
         [node],
         [
@@ -317,12 +317,12 @@ def network_for(node, longest=64):
             *again,
         ],
         [Readout("output", "last")],
-        longest=longest,
+        max_steps=longest,
     )
 
 
 @pytest.mark.parametrize(
-    "encoding, channels, held",
+    "encoding, channels, static",
     [
         (Encoding("rate", 5), 9, False),
         pytest.param(Encoding("bernoulli", 5, seed=99), 9, False, marks=pytest.mark.slow),
@@ -331,8 +331,8 @@ def network_for(node, longest=64):
         (Encoding("delta", thresholds=(5, 20)), 8, False),
     ],
 )
-def test_networks_answer_as_the_reference_to_what_is_encoded(encoding, channels, held):
-    network = network_for(node_of(encoding, channels, held))
+def test_networks_answer_as_the_reference_to_what_is_encoded(encoding, channels, static):
+    network = network_for(node_of(encoding, channels, static))
     draws = np.random.default_rng(1)
     shape = (12, 2) if encoding.name == "delta" else (channels,)
     samples = [draws.integers(0, 256, shape) for _ in range(3)]
@@ -343,7 +343,7 @@ def test_networks_answer_as_the_reference_to_what_is_encoded(encoding, channels,
 
 def test_a_network_is_loaded_behind_its_encoder():
     network = network_for(NODE)
-    mapping = Mapping.folded(network, 4).opened(network, [], ["hidden", "output"])
+    mapping = Mapping.folded(network, 4).with_writable(network, [], ["hidden", "output"])
     dut = EncodedAccelerator(network, mapping, encoding=RATE)
     samples = [np.random.default_rng(1).integers(0, 256, NODE.size) for _ in range(2)]
     found = []
@@ -387,17 +387,17 @@ NODE = Input("x", 6)
     [
         (lambda: Packer(0, width=1), ValueError, "Packer size must be at least 1, not 0"),
         (lambda: Packer(3, width=4), ValueError, "Packer width must be at most 3, not 4"),
-        (lambda: StillEncoder(0, RATE), ValueError, "Values must be at least 1, not 0"),
-        (lambda: StillEncoder(3, "rate"), TypeError, "Encoding must be an Encoding, not 'rate'"),
+        (lambda: ImageEncoder(0, RATE), ValueError, "Values must be at least 1, not 0"),
+        (lambda: ImageEncoder(3, "rate"), TypeError, "Encoding must be an Encoding, not 'rate'"),
         (
-            lambda: StillEncoder(3, DELTA),
+            lambda: ImageEncoder(3, DELTA),
             ValueError,
             "Encoding of a picture must have steps, not be 'delta'",
         ),
         (
-            lambda: StillEncoder(3, RATE, held=True),
+            lambda: ImageEncoder(3, RATE, static=True),
             ValueError,
-            "Encoding of a held input must be 'graded' or 'binary', not 'rate'",
+            "Encoding of a static input must be 'graded' or 'binary', not 'rate'",
         ),
         (lambda: DeltaEncoder(0, DELTA), ValueError, "Signals must be at least 1, not 0"),
         (
@@ -418,13 +418,13 @@ NODE = Input("x", 6)
             "Size of 'x' must be a multiple of the 4 channels of a signal, not 6",
         ),
         (
-            lambda: Encoder(Input("x", 4, held=True), DELTA),
+            lambda: Encoder(Input("x", 4, static=True), DELTA),
             ValueError,
-            "Input 'x' must not be held where signals enter",
+            "Input 'x' must not be static where signals enter",
         ),
         (lambda: EncodedAccelerator(None), TypeError, "Network must be a Network, not None"),
         (
-            lambda: EncodedAccelerator(network_for(NODE, longest=3), encoding=RATE),
+            lambda: EncodedAccelerator(network_for(NODE, max_steps=3), encoding=RATE),
             ValueError,
             "Steps must be at most the 3 of the network's longest sample, not 4",
         ),

@@ -11,8 +11,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from spiker_hdl.model import INTEGERS, Decay, signed_range
-from spiker_hdl.rtl import Gates
-from spiker_hdl.rtl.neurons.pipelined import CARRIED, CARRY, OUT, TABLE, Staged, budget
+from spiker_hdl.rtl import CombinationalArithmetic
+from spiker_hdl.rtl.neurons.pipelined import CARRIED, CARRY, OUT, TABLE, PipelinedArithmetic, budget
 
 from support.bench import simulate
 from support.events import clocked
@@ -37,10 +37,12 @@ class Operation(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         if self.kind == "staged":
-            via = Staged(m, stages=STAGES, longest=1)
+            via = PipelinedArithmetic(m, stages=STAGES, cycle_budget=1)
             found = via.taken(self.operation(via, *map(via.given, self.operands)))
         else:
-            found = self.operation(Gates(m if self.kind == "held" else None), *self.operands)
+            found = self.operation(
+                CombinationalArithmetic(m if self.kind == "held" else None), *self.operands
+            )
         m.d.comb += self.o.eq(found)
         return m
 
@@ -179,12 +181,12 @@ def test_decay_by_a_numerator_that_is_a_signal():
 
 def test_what_is_needed_several_times_becomes_one_signal():
     m = Module()
-    gates = Gates(m)
+    gates = CombinationalArithmetic(m)
     x = Signal(4)
     assert gates.held(x, "x") is x
     assert isinstance(gates.held(x + 1, "more"), Signal)
     assert isinstance(gates.held(3, "three"), Const)
-    assert not isinstance(Gates().held(x + 1, "more"), Signal)
+    assert not isinstance(CombinationalArithmetic().held(x + 1, "more"), Signal)
 
 
 def least(stages, operation, *widths):
@@ -213,7 +215,7 @@ def test_stages_share_out_what_is_to_be_done():
 
 def test_operands_that_wait_do_so_once():
     m = Module()
-    via = Staged(m, stages=3, longest=1)
+    via = PipelinedArithmetic(m, stages=3, cycle_budget=1)
     x = via.given(Signal(4))
     late = via.select(x + 1 > 5, x, 0)
     assert late.stage == 2
@@ -223,6 +225,6 @@ def test_operands_that_wait_do_so_once():
 
 
 def test_an_operand_is_no_python_truth():
-    via = Staged(None, stages=2, longest=1)
+    via = PipelinedArithmetic(None, stages=2, cycle_budget=1)
     with pytest.raises(TypeError, match="Attempted to convert Amaranth value to Python boolean"):
         bool(via.given(Signal()) > 0)

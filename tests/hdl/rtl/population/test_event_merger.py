@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from amaranth import *
 
-from spiker_hdl.rtl import AddressEvent, Intake
+from spiker_hdl.rtl import AddressEvent, EventMerger
 from spiker_hdl.rtl.population.event_merger import widest
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent
 
@@ -18,14 +18,16 @@ from support.events import END, LAST, converts, given, items_of, random_samples,
 OUTPUTS = ("event", "slots", "fold", "first", "complete", "last")
 
 
-def intake(sizes, *, folds=1, shapes=None, banks=1, **options):
+def event_merger(sizes, *, folds=1, shapes=None, banks=1, **options):
     """Make an intake with an input of each size."""
     shapes = shapes or [unsigned(0)] * len(sizes)
     events = [AddressEvent(size, shape, banks) for size, shape in zip(sizes, shapes, strict=True)]
     rows = [-(-size // banks) for size in sizes]
     bases = [sum(rows[:n]) for n in range(len(sizes))]
     options = {"interval": 1} | options
-    return Intake(events, bases=bases, rows=sum(rows), folds=folds, lanes=1, banks=banks, **options)
+    return EventMerger(
+        events, bases=bases, rows=sum(rows), folds=folds, lanes=1, banks=banks, **options
+    )
 
 
 async def observe(ctx, dut, names=OUTPUTS):
@@ -46,7 +48,9 @@ async def observe(ctx, dut, names=OUTPUTS):
 def test_steps_are_taken_whole(sizes, folds, interval, banks, overlap, chance, free):
     random = Random(len(sizes) * 10 + folds)
     shapes = [unsigned(2) if n % 2 else unsigned(0) for n in range(len(sizes))]
-    dut = intake(sizes, folds=folds, interval=interval, shapes=shapes, banks=banks, overlap=overlap)
+    dut = event_merger(
+        sizes, folds=folds, interval=interval, shapes=shapes, banks=banks, overlap=overlap
+    )
     trains = []  # by input
     steps = [random.randint(1, 5) for _ in range(5)]
     for n, size in enumerate(sizes):
@@ -121,7 +125,7 @@ def check(trace, trains, dut):
 
 
 def test_synapses_of_their_own_take_a_cycle():
-    dut = Intake(
+    dut = EventMerger(
         [AddressEvent(3), SynapseEvent(5, 2, 4), AddressEvent(2)],
         bases=[0, 3, 3],
         rows=5,
@@ -206,7 +210,7 @@ def run(dut, offers, ready=(), free=1):
 
 
 def test_the_first_input_goes_first_and_tokens_wait_for_each_other():
-    dut = intake((4, 3), interval=3)
+    dut = event_merger((4, 3), interval=3)
     assert run(
         dut,
         [
@@ -234,7 +238,7 @@ def test_the_first_input_goes_first_and_tokens_wait_for_each_other():
 
 
 def test_an_event_keeps_its_turn():
-    dut = intake((4, 3), folds=3)
+    dut = event_merger((4, 3), folds=3)
     assert run(
         dut,
         [
@@ -258,7 +262,7 @@ def test_an_event_keeps_its_turn():
 
 
 def test_a_step_ends_only_where_it_may():
-    dut = intake((4,))
+    dut = event_merger((4,))
     assert run(dut, [(END,), ((1, 0),)], free=0) == [(None, 0, 0, 0), (1, 0, 0, 1)]
 
 
@@ -275,7 +279,7 @@ OVERLAPPED = [
 
 @pytest.mark.parametrize("overlap", [False, True])
 def test_events_are_taken_between_steps_only_where_these_overlap(overlap):
-    dut = intake((4,), interval=4, overlap=overlap)
+    dut = event_merger((4,), interval=4, overlap=overlap)
     assert run(dut, OVERLAPPED) == [
         (2, 0, 0, 1),
         (None, 1, 0, 1),
@@ -289,7 +293,7 @@ def test_events_are_taken_between_steps_only_where_these_overlap(overlap):
 
 @pytest.mark.parametrize("holds", [False, True])
 def test_the_first_event_of_a_sample_or_of_a_step(holds):
-    dut = intake((4,), folds=2, holds=holds)
+    dut = event_merger((4,), folds=2, holds=holds)
     firsts = []
 
     async def testbench(ctx):
@@ -307,7 +311,7 @@ def test_the_first_event_of_a_sample_or_of_a_step(holds):
 
 
 def test_an_expanded_event_is_in_no_bank():
-    dut = Intake(
+    dut = EventMerger(
         [AddressEvent(3, banks=2), SynapseEvent(5, 2, 4)],
         bases=[0, 2],
         rows=2,
@@ -332,7 +336,7 @@ def test_an_expanded_event_is_in_no_bank():
 
 
 def test_intake_converts():
-    assert converts(intake((4, 3), folds=2, shapes=[signed(3), unsigned(0)], banks=4))
+    assert converts(event_merger((4, 3), folds=2, shapes=[signed(3), unsigned(0)], banks=4))
 
 
 # -- the widest value ----------------------------------------------------------------------------
@@ -371,4 +375,4 @@ def test_widest_holds_all(shapes, shape):
 def test_intake_rejects(bad, error, message):
     options = {"bases": [0], "rows": 4, "folds": 1, "lanes": 1, "interval": 1} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        Intake([AddressEvent(4)], **options)
+        EventMerger([AddressEvent(4)], **options)

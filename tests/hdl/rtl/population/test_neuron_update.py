@@ -31,7 +31,7 @@ from spiker_hdl.model import (
     parameter,
     state,
 )
-from spiker_hdl.rtl import Stepper
+from spiker_hdl.rtl import NeuronUpdate
 from spiker_hdl.rtl.population.neuron_update import range_shape
 
 from support.bench import simulate
@@ -207,7 +207,7 @@ def test_step_units_compute_what_the_model_does(name, units, stages):
     random = Random(units)
     one, bounds = population(NEURONS[name])
     samples = random_sums(random, 60)
-    dut = Stepper(one, bounds, units=units, stages=stages)
+    dut = NeuronUpdate(one, bounds, units=units, stages=stages)
     rows, lasts = run(dut, samples, random, wait=units != 4)
     wanted = answer(one, samples)
     assert rows == wanted
@@ -223,7 +223,7 @@ def test_bias_is_added(name, bias):
     random = Random(3)
     one, bounds = population(NEURONS[name], bias)
     samples = random_sums(random, 60)
-    rows, _ = run(Stepper(one, bounds, units=4), samples, random, wait=False)
+    rows, _ = run(NeuronUpdate(one, bounds, units=4), samples, random, wait=False)
     assert rows == answer(one, samples)
 
 
@@ -233,7 +233,7 @@ def test_bias_is_added(name, bias):
 @pytest.mark.parametrize("stages", [1, 2, 4])
 def test_an_outcome_comes_a_cycle_and_all_stages_after_its_sums(stages):
     one, bounds = population(Accumulator(width=8))
-    dut = Stepper(one, bounds, units=3, stages=stages)
+    dut = NeuronUpdate(one, bounds, units=3, stages=stages)
     trace = []
     begin = [(1, 0, [1, 2, 3]), (1, 1, [4, 5, 6])]
 
@@ -272,7 +272,7 @@ def test_range_shape_is_the_narrowest(low, high, shape):
 @pytest.mark.parametrize("name", ["lif, all per neuron", "accumulator"])
 def test_stepper_converts(name):
     one, bounds = population(NEURONS[name])
-    assert converts(Stepper(one, bounds, units=2))
+    assert converts(NeuronUpdate(one, bounds, units=2))
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -291,4 +291,4 @@ def test_stepper_converts(name):
 def test_stepper_rejects(units, stages, error, message):
     one, bounds = population(NEURONS["lif"])
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        Stepper(one, bounds, units=units, stages=stages)
+        NeuronUpdate(one, bounds, units=units, stages=stages)

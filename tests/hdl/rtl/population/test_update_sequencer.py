@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from amaranth import *
 
-from spiker_hdl.rtl import Sequencer
+from spiker_hdl.rtl import UpdateSequencer
 
 from support.bench import simulate
 from support.events import converts
@@ -37,7 +37,7 @@ def trace_of(dut, begins, cycles):
 
 
 def test_the_turns_of_a_step_by_hand():
-    dut = Sequencer(10, lanes=4, units=2)
+    dut = UpdateSequencer(10, lanes=4, units=2)
     begin = {"last": 0, "empty": 0, "keep": 1}
     turns, goes = [], []
     for turn, ahead, go, group, first, final in trace_of(dut, {1: begin}, 9):
@@ -66,7 +66,7 @@ def test_the_turns_of_a_step_by_hand():
 )
 def test_groups_step_one_after_the_other(size, lanes, units, spare):
     random = Random(size)
-    dut = Sequencer(size, lanes=lanes, units=units)
+    dut = UpdateSequencer(size, lanes=lanes, units=units)
     groups = -(-size // units)
     parts = -(-lanes // units)
     begins, now = {}, 0
@@ -98,7 +98,7 @@ def test_groups_step_one_after_the_other(size, lanes, units, spare):
 
 
 def test_sequencer_converts():
-    assert converts(Sequencer(9, lanes=4, units=2))
+    assert converts(UpdateSequencer(9, lanes=4, units=2))
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -116,4 +116,4 @@ def test_sequencer_converts():
 def test_sequencer_rejects(bad, error, message):
     given = {"size": 8, "lanes": 4, "units": 4} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        Sequencer(given["size"], lanes=given["lanes"], units=given["units"])
+        UpdateSequencer(given["size"], lanes=given["lanes"], units=given["units"])

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from amaranth import *
 
-from spiker_hdl.rtl import Emitter
+from spiker_hdl.rtl import SpikeOutput
 
 from support.bench import get, pause, simulate
 from support.events import (
@@ -62,7 +62,7 @@ def test_emitter_tells_who_fired(size, width, pauses):
     random = Random(size)
     samples = random_samples(random, size)
     wanted = events_of(samples)
-    dut = Emitter(size, width=width)
+    dut = SpikeOutput(size, width=width)
     received = []
 
     async def receive(ctx):
@@ -78,7 +78,7 @@ def test_emitter_gives_values():
     random = Random(2)
     samples = random_samples(random, 5, values=(-4, 3))
     wanted = events_of(samples)
-    dut = Emitter(5, width=2, value=signed(3))
+    dut = SpikeOutput(5, width=2, value=signed(3))
     received = []
 
     async def receive(ctx):
@@ -95,7 +95,7 @@ def test_emitter_gives_events_of_several_banks_at_once(size, width, banks):
     random = Random(size)
     samples = random_samples(random, size, values=(-4, 3))
     wanted = items_of(samples, banks, width=width)
-    dut = Emitter(size, width=width, value=signed(3), banks=banks)
+    dut = SpikeOutput(size, width=width, value=signed(3), banks=banks)
     received = []
 
     async def receive(ctx):
@@ -109,7 +109,7 @@ def test_emitter_gives_events_of_several_banks_at_once(size, width, banks):
 
 @pytest.mark.parametrize("size, width", [(1, 1), (2, 1), (12, 2), (8, 8)])
 def test_emitter_has_room_for_two_full_steps(size, width):
-    dut = Emitter(size, width=width)
+    dut = SpikeOutput(size, width=width)
     full = dict.fromkeys(range(size), 0)
     received = []
 
@@ -135,7 +135,7 @@ def test_emitter_has_room_for_two_full_steps(size, width):
 
 
 def test_a_step_is_waiting_from_its_start_to_its_token():
-    dut = Emitter(2, width=2)
+    dut = SpikeOutput(2, width=2)
     trace = []
 
     async def testbench(ctx):
@@ -158,7 +158,7 @@ def test_a_step_is_waiting_from_its_start_to_its_token():
 
 
 def test_emitter_converts():
-    assert converts(Emitter(10, width=4))
+    assert converts(SpikeOutput(10, width=4))
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -176,4 +176,4 @@ def test_emitter_converts():
 def test_emitter_rejects(bad, error, message):
     given = {"size": 8, "width": 4} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        Emitter(given["size"], width=given["width"])
+        SpikeOutput(given["size"], width=given["width"])

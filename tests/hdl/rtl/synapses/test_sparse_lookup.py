@@ -23,7 +23,7 @@ from spiker_hdl.model import (
     store_bits,
 )
 from spiker_hdl.rtl import AddressEvent
-from spiker_hdl.rtl.synapses.sparse_lookup import Expander, added_width
+from spiker_hdl.rtl.synapses.sparse_lookup import SparseLookup, added_width
 
 from support.bench import simulate
 from support.events import END, LAST, converts, events_of, random_samples, transfer, written
@@ -82,7 +82,7 @@ def test_every_synapse_of_an_event(targets, sources, lanes, share, shape, values
     random = Random(targets)
     matrix = random_matrix(random, targets, sources, -8, 7, share)
     synapses = matrix if share == 1 else Sparse.from_matrix(matrix)
-    dut = Expander(Projection("a", "b", synapses), AddressEvent(sources, shape), lanes=lanes)
+    dut = SparseLookup(Projection("a", "b", synapses), AddressEvent(sources, shape), lanes=lanes)
     events = events_of(random_samples(random, sources, values=values))
     wanted = wanted_of(matrix, events, False)
     sent = [written(one) for one in events]
@@ -95,7 +95,7 @@ def test_what_is_added_is_shifted(shift):
     matrix = np.array([[3, -8], [7, 0], [-1, 2]])
     projection = Projection("a", "b", Sparse.from_matrix(matrix), bits=4)
     event = AddressEvent(2, signed(3))
-    dut = Expander(projection, event, lanes=2, shift=shift)
+    dut = SparseLookup(projection, event, lanes=2, shift=shift)
     assert dut.o.p.shape().weight_width == added_width(projection, event) + shift
     events = events_of(random_samples(Random(1), 2, values=(-4, 3)))
     wanted = wanted_of(matrix * 2**shift, events, False)
@@ -109,7 +109,7 @@ def test_one_to_one(lanes, pauses):
     random = Random(lanes)
     weights = np.array([3, -4, 1, 2, -1])
     projection = Projection("a", "b", OneToOne(weights))
-    dut = Expander(projection, AddressEvent(5, signed(3)), lanes=lanes)
+    dut = SparseLookup(projection, AddressEvent(5, signed(3)), lanes=lanes)
     events = events_of(random_samples(random, 5, values=(-4, 3)))
     wanted = wanted_of(np.diag(weights), events, True)
     sent = [written(one) for one in events]
@@ -129,7 +129,7 @@ def test_one_to_one(lanes, pauses):
     ],
 )
 def test_how_long_an_event_takes(synapses, cycles):
-    dut = Expander(Projection("a", "b", synapses), AddressEvent(2), lanes=1)
+    dut = SparseLookup(Projection("a", "b", synapses), AddressEvent(2), lanes=1)
     taken = []
 
     async def testbench(ctx):
@@ -159,7 +159,7 @@ def test_memories_are_as_large_as_said(kind, lanes):
         (Readout("b", "last"),),
     )
     projection = network.projections[0]
-    text = rtlil.convert(Expander(projection, AddressEvent(3), lanes=lanes), emit_src=False)
+    text = rtlil.convert(SparseLookup(projection, AddressEvent(3), lanes=lanes), emit_src=False)
     memories = re.findall(r"memory width (\d+) size (\d+)", text)
     bits = sum(int(width) * int(size) for width, size in memories)
     assert bits == store_bits(network, projection, Core(lanes, lanes))["synapses"]
@@ -186,7 +186,7 @@ def test_what_is_added_has_the_bits_that_it_needs(value, bits):
 
 def test_expander_converts():
     projection = Projection("a", "b", Sparse.from_matrix(np.eye(4, 6, dtype=int)))
-    assert converts(Expander(projection, AddressEvent(6), lanes=2))
+    assert converts(SparseLookup(projection, AddressEvent(6), lanes=2))
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -195,4 +195,4 @@ def test_expander_converts():
 def test_expander_rejects():
     projection = Projection("a", "b", OneToOne(np.array([1])))
     with pytest.raises(ValueError, match=re.escape("Lanes must be at least 1, not 0")):
-        Expander(projection, AddressEvent(1), lanes=0)
+        SparseLookup(projection, AddressEvent(1), lanes=0)

@@ -10,7 +10,7 @@ import pytest
 from amaranth.back import rtlil
 
 from spiker_hdl.model import OneToOne, Projection, Sparse
-from spiker_hdl.rtl import Synapses
+from spiker_hdl.rtl import WeightMemory
 
 from support.bench import simulate
 from support.events import converts
@@ -43,7 +43,7 @@ def read(dut, bank=0):
 
 
 def test_synapses_by_hand():
-    dut = Synapses([Projection("a", "b", np.array([[1, -2], [3, 0], [-4, 2]]))], lanes=2)
+    dut = WeightMemory([Projection("a", "b", np.array([[1, -2], [3, 0], [-4, 2]]))], lanes=2)
     assert (dut.folds, dut.rows, dut.width, dut.bases) == (2, 2, 3, [0])
     assert dut.contents() == [
         0b011_001,  # from source 0 to neurons 0 and 1
@@ -66,7 +66,7 @@ def test_every_row_is_read(lanes, block):
         Projection("c", "b", Sparse.from_matrix(np.eye(7, 4, dtype=int) * -100)),
         Projection("d", "b", OneToOne(np.arange(1, 8)), bits=9),
     ]
-    dut = Synapses(projections, lanes=lanes, block=block)
+    dut = WeightMemory(projections, lanes=lanes, block=block)
     assert dut.bases == [0, 3, 7]
     rows = read(dut)
     whole = np.concatenate([one.synapses.matrix() for one in projections], axis=1)
@@ -88,7 +88,7 @@ def test_every_row_is_read_from_its_bank(lanes, banks, block):
         Projection("c", "b", Sparse.from_matrix(np.eye(7, 4, dtype=int) * -100)),
         Projection("d", "b", OneToOne(np.arange(1, 8)), bits=9),
     ]
-    dut = Synapses(projections, lanes=lanes, banks=banks, block=block)
+    dut = WeightMemory(projections, lanes=lanes, banks=banks, block=block)
     sizes = [3, 1, 4, 7]
     each = [-(-size // banks) for size in sizes]
     assert dut.bases == [sum(each[:n]) for n in range(4)]
@@ -108,7 +108,9 @@ def test_every_row_is_read_from_its_bank(lanes, banks, block):
 
 
 def test_banks_are_read_at_once_two_cycles_late_and_zero_where_they_are_not():
-    dut = Synapses([Projection("a", "b", np.array([[1, 2, 3, 4], [5, 6, 7, 8]]))], lanes=2, banks=2)
+    dut = WeightMemory(
+        [Projection("a", "b", np.array([[1, 2, 3, 4], [5, 6, 7, 8]]))], lanes=2, banks=2
+    )
     trace = []
 
     async def testbench(ctx):
@@ -140,7 +142,7 @@ def test_banks_are_read_at_once_two_cycles_late_and_zero_where_they_are_not():
     "low, high, width", [(-1, 1, 2), (-128, 127, 8), (1 - 2**31, 2**31 - 1, 32)]
 )
 def test_extreme_weights(low, high, width):
-    dut = Synapses([Projection("a", "b", np.array([[low, high], [high, low]]))], lanes=2)
+    dut = WeightMemory([Projection("a", "b", np.array([[low, high], [high, low]]))], lanes=2)
     assert dut.width == width
     assert read(dut) == [[low, high], [high, low]]
 
@@ -150,15 +152,15 @@ def test_extreme_weights(low, high, width):
     [(49, [32, 16, 1], 1), (50, [32, 16, 2], 1), (51, [32, 16, 3], 0), (48, [32, 16], 0)],
 )
 def test_rows_are_split_into_memories(sources, depths, logic):
-    found = rtlil.convert(Synapses([dense(Random(0), 3, sources)], lanes=3, block=16))
+    found = rtlil.convert(WeightMemory([dense(Random(0), 3, sources)], lanes=3, block=16))
     sizes = re.findall(r"memory width \d+ size (\d+)", found)
     assert [int(size) for size in sizes] == depths
     assert found.count('attribute \\ram_style "registers"') == logic
 
 
 def test_synapses_convert():
-    assert converts(Synapses([dense(Random(0), 5, 3)], lanes=2, banks=2))
-    assert converts(Synapses([dense(Random(0), 5, 17)], lanes=2, banks=1, block=16))
+    assert converts(WeightMemory([dense(Random(0), 5, 3)], lanes=2, banks=2))
+    assert converts(WeightMemory([dense(Random(0), 5, 17)], lanes=2, banks=1, block=16))
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -166,8 +168,8 @@ def test_synapses_convert():
 
 def test_synapses_reject():
     with pytest.raises(ValueError, match=re.escape("Synapses must have a projection, not none")):
-        Synapses([], lanes=2)
+        WeightMemory([], lanes=2)
     with pytest.raises(ValueError, match=re.escape("Lanes must be at least 1, not 0")):
-        Synapses([dense(Random(0), 2, 2)], lanes=0)
+        WeightMemory([dense(Random(0), 2, 2)], lanes=0)
     with pytest.raises(ValueError, match=re.escape("Block must be at least 0, not -1")):
-        Synapses([dense(Random(0), 2, 2)], lanes=1, block=-1)
+        WeightMemory([dense(Random(0), 2, 2)], lanes=1, block=-1)

@@ -1,4 +1,4 @@
-"""Tests of held inputs: one value a channel and sample, sent once, in the same bits everywhere."""
+"""Tests of static inputs: one value a channel and sample, sent once, the same bits everywhere."""
 
 from dataclasses import replace
 from random import Random
@@ -34,17 +34,17 @@ from support.networks import random_mapping
 
 
 def draw(seed):
-    """Draw a network with held inputs, samples of several lengths, and a mapping."""
+    """Draw a network with static inputs, samples of several lengths, and a mapping."""
     random, draws = Random(seed), np.random.default_rng(seed)
     channels, hidden, output = random.randint(1, 12), random.randint(1, 11), random.randint(1, 5)
     low, high = random.choice([(0, 1), (0, 3), (0, 15), (-2, 2)])
-    inputs = [Input("x", channels, low, high, held=True)]
+    inputs = [Input("x", channels, low, high, static=True)]
     links = [
         Projection("x", "h", draws.integers(-4, 5, (hidden, channels)), random.choice([0, 0, 2])),
         Projection("h", "o", draws.integers(-4, 5, (output, hidden))),
     ]
     if seed % 3 == 0:
-        inputs.append(Input("y", 3, held=True))
+        inputs.append(Input("y", 3, static=True))
         links.append(Projection("y", "h", draws.integers(-4, 5, (hidden, 3)), 1))
     network = Network(
         inputs,
@@ -109,10 +109,10 @@ def test_compiled_too():
         assert (timing.predict(network, spikes, mapping=mapping).cycles == found.cycles).all()
 
 
-def held_and_not(held):
+def held_and_not(static):
     draws = np.random.default_rng(0)
     return Network(
-        [Input("x", 9, held=held)],
+        [Input("x", 9, static=static)],
         [Population("o", 4, Lif(threshold=9, decay=Decay.shift(3), width=8))],
         [Projection("x", "o", draws.integers(-4, 5, (4, 9)))],
         [Readout("o", "count")],
@@ -140,7 +140,7 @@ def test_what_comes_late_is_not_in_the_step_before(core):
     draws = np.random.default_rng(0)
     weights = draws.integers(-4, 5, (2, 16, 6))
     network = Network(
-        [Input("x", 6, held=True), Input("y", 6, held=True)],
+        [Input("x", 6, static=True), Input("y", 6, static=True)],
         [Population("p", 16, Lif(threshold=9, decay=Decay.shift(3), width=9))],
         [Projection("x", "p", weights[0]), Projection("y", "p", weights[1], 1)],
         [Readout("p", "count")],
@@ -167,7 +167,7 @@ def test_files_and_test_benches_know_of_it(tmp_path):
     network.save(tmp_path / "net.spiker")
     again = load(tmp_path / "net.spiker")
     assert again == network
-    assert again.inputs[0].held
+    assert again.inputs[0].static
     assert network.digest != held_and_not(False).digest
     spikes = np.ones((2, 3, 9), int)
     emit(network, tmp_path / "out", samples=spikes, generated=0)
@@ -223,7 +223,7 @@ def test_vectors_that_send_a_held_value_again_are_refused(tmp_path, form):
     lines = emission.vectors["vectors/i.hex"].splitlines(keepends=True)
     again = {"vectors/i.hex": b"".join([*lines[:-1], lines[0], lines[-1]])}
     emission = replace(emission, vectors=again)
-    with pytest.raises(FileError, match="must be empty, behind the first step of a held input"):
+    with pytest.raises(FileError, match="must be empty, behind the first step of a static input"):
         read_samples(emission)
 
 
@@ -232,12 +232,12 @@ def test_what_cannot_be_held_is_refused():
     spikes[1, 2, 4] = 1
     with pytest.raises(ValueError, match=r"'x' must be the same in every step.*step 2 of sample 1"):
         run(held_and_not(True), spikes)
-    with pytest.raises(TypeError, match="Input 'x' held must be a bool, not 1"):
-        Input("x", 3, held=1)
+    with pytest.raises(TypeError, match="Input 'x' static must be a bool, not 1"):
+        Input("x", 3, static=1)
     neuron = Lif(threshold=9, decay=Decay.shift(3), width=8)
-    with pytest.raises(ValueError, match="'o' must take held inputs alone, not 'o' beside 'x'"):
+    with pytest.raises(ValueError, match="'o' must take static inputs alone, not 'o' beside 'x'"):
         Network(
-            [Input("x", 2, held=True)],
+            [Input("x", 2, static=True)],
             [Population("o", 2, neuron)],
             [
                 Projection("x", "o", np.ones((2, 2), int)),
