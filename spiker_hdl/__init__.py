@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ENGINES", "Mapping", "Network", "Result", "__version__", "emit", "load", "run"]
 
 
-__version__ = version.VERSION
+__version__ = version.LIBRARY_VERSION
 
 _HOMES = {
     "ENGINES": ".engines",

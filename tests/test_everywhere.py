@@ -51,7 +51,7 @@ CHUNK = 20
 LARGE = 4
 IMAGES = 100
 SMALL = {"populations": (1, 3), "neurons": (1, 8), "channels": (1, 7)}
-GRAPHS = {"populations": (1, 8), "neurons": (1, 8), "channels": (1, 8), "held": 0.7}
+GRAPHS = {"populations": (1, 8), "neurons": (1, 8), "channels": (1, 8), "static": 0.7}
 
 
 @pytest.fixture(autouse=True)
@@ -220,7 +220,7 @@ def mapping_options(network, mapping):
         if core.overlap:
             found.add("folded overlap" if core.lanes < one.size else "overlap")
         if network.holds(one.name):
-            found |= {"held", "held overlap"} if core.overlap else {"held"}
+            found |= {"static", "static overlap"} if core.overlap else {"static"}
     for one in network.projections:
         found.add(mapping.store(network, one))
         rows, core = mapping.store(network, one) == "rows", mapping.cores[one.target]
@@ -244,8 +244,8 @@ MAPPINGS = frozenset({
         "overlap",
         "folded overlap",
         "synapses overlap",
-        "held",
-        "held overlap",
+        "static",
+        "static overlap",
     ),
     *("least queue", "spare queue", "least queue of a delay"),
 })

@@ -16,9 +16,8 @@ from safetensors.torch import save_file
 from spiker_hdl.base import FileError, hdf5, reading, shown, strict_json, visible
 from spiker_hdl.base.arrays import read_npz
 from spiker_hdl.base.kinds import KINDS, kind_of
-from spiker_hdl.model import Input, Network, Population, Projection, Readout, load, save
+from spiker_hdl.model import Input, Network, Population, Projection, Readout, archive, load, save
 from spiker_hdl.model.files import parse as contents
-from spiker_hdl.model.files import save as file
 from spiker_train import SpikingNetwork, from_nir, load_real, load_state, save_real
 from spiker_train.data.images import read_idx
 
@@ -288,7 +287,7 @@ def within(path, call):
 
 
 def test_a_network_of_many_zeros_is_written_so_that_it_is_read(tmp_path, monkeypatch):
-    for module in (file, contents):
+    for module in (archive, contents):
         monkeypatch.setattr(module, "PARTS", (2**12, 2))
     size, neuron = 200, make_network().populations[1].neuron
     network = Network(

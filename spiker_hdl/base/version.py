@@ -1,6 +1,6 @@
 """The version of this library."""
 
-__all__ = ["VERSION"]
+__all__ = ["LIBRARY_VERSION"]
 
-VERSION = "0.1.0"
+LIBRARY_VERSION = "0.1.0"
 """That of pyproject.toml; what is made says by which version."""

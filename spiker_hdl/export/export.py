@@ -333,10 +333,10 @@ def _files(
     memories: str,
 ) -> dict[str, str | bytes]:
     """Return the content of every file, the manifest last."""
-    from spiker_hdl.base.version import VERSION
+    from spiker_hdl.base.version import LIBRARY_VERSION
 
     language = LANGUAGES[key]
-    outer = AxiTop(AxiAccelerator(accelerator, version=VERSION)) if axis else None
+    outer = AxiTop(AxiAccelerator(accelerator, version=LIBRARY_VERSION)) if axis else None
     options = {"memories": memories} if key == "verilog" else {}
     source = language.design(outer or accelerator, top, **options)
     bench = bench_name(top)
@@ -371,7 +371,7 @@ def _files(
         memories=list(source.files),
         clock=source.ports["aclk" if axis else "clk"],
         period=float(period),
-        version=VERSION,
+        version=LIBRARY_VERSION,
     )
     files: dict[str, str | bytes] = {
         design: source.text,

@@ -70,7 +70,7 @@ def manifest(
     files : mapping of str to str or bytes
         Content of each of the other files, by path.
     """
-    from spiker_hdl.base.version import VERSION
+    from spiker_hdl.base.version import LIBRARY_VERSION
 
     network = accelerator.network
     streams = {
@@ -87,7 +87,7 @@ def manifest(
         "command": command,
         "language": language,
         "top": top,
-        "made by": {"spiker-hdl": VERSION, "amaranth": installed("amaranth"), "tool": tool},
+        "made by": {"spiker-hdl": LIBRARY_VERSION, "amaranth": installed("amaranth"), "tool": tool},
         "network": {
             "name": network.name,
             "sha256": network.digest,

@@ -56,7 +56,7 @@ class Described(Protocol):
     @property
     def readouts(self) -> tuple[Readout, ...]: ...
     @property
-    def note(self) -> dict[str, str]: ...
+    def notes(self) -> Any: ...
 
 
 def _plain(value: Any, what: str) -> Any:
@@ -136,7 +136,7 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
             for one in network.readouts
         ],
         "mapping": frozen_mapping(mapping),
-        **({"notes": network.note} if network.note else {}),
+        **({"notes": dict(network.notes)} if network.notes else {}),
     }
 
 

@@ -182,7 +182,7 @@ class Network:
             path.append(before[path[-1]])
         return path[path.index(path[-1]) :][::-1]
 
-    @property
+    @cached_property
     def note(self) -> dict[str, str]:
         """Notes by name."""
         return dict(self.notes)

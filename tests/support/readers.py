@@ -252,7 +252,7 @@ def targets(folder):
         ),
     }
     for name, seeds, call in (
-        ("spiker_hdl.model.files.save._read", networks, load_whole),
+        ("spiker_hdl.model.files.load._read", networks, load_whole),
         ("spiker_hdl.export.read._read", [emission], both),
         ("spiker_train.data.images._npz", sets, load_dataset),
         ("spiker_train.files._read", [real], load_real),
@@ -263,7 +263,7 @@ def targets(folder):
         ),
     ):
         made[name] = Target(seeds, call, only)
-    made["spiker_hdl.model.files.save._read"].seal = sealed_network
+    made["spiker_hdl.model.files.load._read"].seal = sealed_network
     made["spiker_hdl.export.read._read"].seal = seal
     made["spiker_train.formats.nir.files._read_file"].call = lambda p: _read_file(str(p))
     return made

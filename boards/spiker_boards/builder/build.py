@@ -18,7 +18,7 @@ from spiker_boards.target import Target
 from spiker_hdl.base import FileError, read_bytes, reader, reading, shown, strict_json
 from spiker_hdl.base.atomic_directory import Listing, digests, replacing, write_files
 from spiker_hdl.base.checks import check_int, check_kind
-from spiker_hdl.base.version import VERSION
+from spiker_hdl.base.version import LIBRARY_VERSION
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping as Placement
 from spiker_hdl.model import Network
@@ -137,7 +137,7 @@ def build_board(
             "board": target.name,
             "device": target.device,
             "network": {"name": network.name, "sha256": network.digest},
-            "library": VERSION,
+            "library": LIBRARY_VERSION,
             "mapping": mapping.to_json(),
             **({} if encoding is None else {"encoding": asdict(encoding)}),
             "clock_hz": frequency,
@@ -146,7 +146,7 @@ def build_board(
             "tools": {name: tool.version for name, tool in tools.items()},
         }
         network.save(stage / NETWORK)
-        link = Link.of(network, mapping, encoding, version=VERSION)
+        link = Link.of(network, mapping, encoding, version=LIBRARY_VERSION)
         top = BoardTop(target, link, frequency=frequency)
         if target.built:
             try:
@@ -162,7 +162,7 @@ def build_board(
             make_plan(top, stage / "project", {})
             if target.zynq:
                 progress("IPs for the ARM")
-                link = Link.of(network, mapping, encoding, version=VERSION)
+                link = Link.of(network, mapping, encoding, version=LIBRARY_VERSION)
                 write_ip(link, target, stage / "ip", frequency=frequency)
             report |= {"bitstream": None, "fmax_hz": None, "utilization": None}
         report["seconds"] = round(time.monotonic() - began, 1)

@@ -8,7 +8,7 @@ from random import Random
 
 from spiker_boards.target import Target
 from spiker_hdl.base.checks import check_choice
-from spiker_hdl.base.version import VERSION
+from spiker_hdl.base.version import LIBRARY_VERSION
 from spiker_hdl.engines import fastest
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping, Network
@@ -59,7 +59,7 @@ def simulated_link(
     engine = fastest() if engine == "auto" else engine
     if target is not None and engine != "compiled":
         raise ValueError(f"Engine must be 'compiled' for a whole board, not {engine!r}")
-    link = Link.of(network, mapping, encoding, version=VERSION)
+    link = Link.of(network, mapping, encoding, version=LIBRARY_VERSION)
     if target is not None:
         return CompiledWire(ArmOnWire(link) if target.zynq else BoardOnWire(target, link)), engine
     return (CompiledWire(link) if engine == "compiled" else InterpretedWire(link)), engine

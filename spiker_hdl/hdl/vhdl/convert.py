@@ -132,10 +132,10 @@ def vhdl_source(component: wiring.Component, name: str) -> Source:
     UnsupportedConstructError
         If the design has something that cannot be written.
     """
-    from spiker_hdl.base.version import VERSION
+    from spiker_hdl.base.version import LIBRARY_VERSION
 
     design = convert_vhdl(component, name=name)
-    tool = f"spiker-hdl {VERSION}"
+    tool = f"spiker-hdl {LIBRARY_VERSION}"
     text = f"-- {name}, written by {tool}\n\n{design.text()}"
     return Source(text, {port.source: port.name for port in design.ports}, tool)
 

@@ -90,7 +90,7 @@ def test_bad_notes(notes, error, message):
 def test_bad_notes_in_a_file(tmp_path):
     path = tmp_path / "a.spiker"
     made = network(NOTES)
-    made.__dict__["note"] = {"steps": 4}
+    object.__setattr__(made, "notes", (("steps", 4),))
     made.save(path)
     with pytest.raises(FileError, match="Note 'steps' must be a string, not 4"):
         load(path)

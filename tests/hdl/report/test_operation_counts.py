@@ -117,18 +117,18 @@ def test_samples_are_told_apart_and_nothing_is_free_of_steps():
     ]
 
 
-def scattered(**kinds):
+def scattered(synapses):
     return Network(
         (Input("in", 3, high=3),),
         (Population("out", 3, Integrator(width=8, decay=Decay.shift(2))),),
-        (Projection("in", "out", kinds["synapses"]),),
+        (Projection("in", "out", synapses),),
         (Readout("out", "last"),),
     )
 
 
 def test_graded_events_and_synapses_one_by_one():
     sparse = Sparse(np.array([0, 0, 2]), np.array([0, 2, 1]), np.array([1, 2, 3]), 3, 3)
-    network = scattered(weight_memory=sparse)
+    network = scattered(sparse)
     (name,) = [one.name for one in network.projections]
     mapping = Mapping.default(network, stores={name: "synapses"})
     spikes = np.array([[[3, 1, 0], [0, 0, 2]]])
@@ -141,7 +141,7 @@ def test_graded_events_and_synapses_one_by_one():
 
 
 def test_one_to_one_needs_no_places():
-    network = scattered(weight_memory=OneToOne(np.array([1, 0, 2])))
+    network = scattered(OneToOne(np.array([1, 0, 2])))
     (name,) = [one.name for one in network.projections]
     mapping = Mapping.default(network, stores={name: "synapses"})
     done = work(network, np.array([[[1, 1, 0]]]), mapping=mapping)["out"]

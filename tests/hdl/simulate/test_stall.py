@@ -118,14 +118,17 @@ def test_a_directory_that_was_emitted_ends_there_too(short, tmp_path):
 @pytest.mark.parametrize(
     "component, wanted",
     [
-        ("queue.Queue", "the next sample waits until the accelerator is idle"),
-        ("intake.Intake", "population 'b' waits for population 'a'"),
-        ("emitter.Emitter", "population 'c' waits for population 'b'"),
+        ("streams.queue.Queue", "the next sample waits until the accelerator is idle"),
+        ("population.event_merger.EventMerger", "population 'b' waits for population 'a'"),
+        ("streams.spike_output.SpikeOutput", "population 'c' waits for population 'b'"),
         ("readout.ReadoutCore", "population 'c' offers what readout 'c' does not take"),
-        ("entry.Entry", "the next sample waits until the accelerator is idle"),
-        ("control.SpikeCounter", "population 'a' offers what its counter of spikes does not take"),
+        ("input_port.InputPort", "the next sample waits until the accelerator is idle"),
+        (
+            "sample_control.SpikeCounter",
+            "population 'a' offers what its counter of spikes does not take",
+        ),
     ],
-    ids=["queue", "event_merger", "spike_output", "readout", "entry", "counter"],
+    ids=["queue", "event_merger", "spike_output", "readout", "input_port", "counter"],
 )
 def test_a_component_that_does_nothing_is_found(monkeypatch, component, wanted):
     monkeypatch.setattr(f"spiker_hdl.rtl.{component}.elaborate", lambda *_: Module())

@@ -38,9 +38,8 @@ __all__ = [
 ]
 
 INPUT = "input"
-LIBRARIES = tuple(
-    str(Path(sys.modules[name].__file__ or "").parent) for name in ("torch", "spiker_train")
-)
+LIBRARIES = ("torch", "snntorch", "spiker_train")
+"""Packages whose frames are not the user's code."""
 
 
 class TraceError(ValueError):
@@ -236,11 +235,13 @@ def replaced(value: Any, tensors: dict[int, torch.Tensor]) -> Any:
 
 def where() -> str:
     """Return the file and line of the user's code that is running."""
+    modules = [sys.modules[name] for name in LIBRARIES if name in sys.modules]
+    folders = [Path(module.__file__ or "").parent for module in modules]
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        inside = any(name.startswith(one) for one in LIBRARIES)
-        if not inside and "snntorch" not in Path(name).parts and not name.startswith("<"):
+        inside = any(folder in Path(name).parents for folder in folders)
+        if not inside and not name.startswith("<"):
             return f"{Path(name).name}:{frame.f_lineno}"
         frame = frame.f_back
     return "the module"

@@ -20,7 +20,7 @@ from spiker_hdl.model import (
     Readout,
     timing,
 )
-from spiker_hdl.model.timing import pipeline
+from spiker_hdl.model.timing import pipeline, prediction
 from spiker_hdl.simulate import interpreted
 
 from support.events import Bounded
@@ -173,7 +173,7 @@ def test_streams_and_batches_change_nothing(monkeypatch):
     network = random_network(random, **SMALL)
     spikes = random_spikes(network, random, 9, (1, 6))
     whole = timing.predict(network, spikes)
-    monkeypatch.setattr(timing, "BATCH", 2)
+    monkeypatch.setattr(prediction, "BATCH", 2)
     monkeypatch.setattr(pipeline, "COMPACT", 1)
     steps = []
     split = timing.predict(network, spikes, progress=steps.append)

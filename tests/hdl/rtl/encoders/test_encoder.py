@@ -317,7 +317,7 @@ def network_for(node, max_steps=64):
             *again,
         ],
         [Readout("output", "last")],
-        max_steps=longest,
+        max_steps=max_steps,
     )
 
 

@@ -656,7 +656,7 @@ def lonely(m, t, x, a, b):
 
 def here(what):
     """Return a pattern for a line of this file."""
-    return rf"test_snntorch_forward\.py:\d+{what}"
+    return rf"test_forward\.py:\d+{what}"
 
 
 @pytest.mark.parametrize(

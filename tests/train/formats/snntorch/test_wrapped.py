@@ -211,7 +211,7 @@ def test_what_moves_values_is_followed_or_says_its_line(name, digits):
             return torch.stack(record)
 
     if name == "gather":
-        with pytest.raises(ValueError, match=r"which test_snntorch_wrapped\.py:\d+: .* is not"):
+        with pytest.raises(ValueError, match=r"which test_wrapped\.py:\d+: .* is not"):
             from_snntorch(Moved(), example=EXAMPLE)
         return
     module = Moved()

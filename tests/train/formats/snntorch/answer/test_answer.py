@@ -524,7 +524,7 @@ def test_what_no_readout_gives_is_refused_by_name(name):
     pattern = (
         "What is returned must be spikes or potentials of neurons, their count, sum, last or "
         f"greatest values, or linear in counted spikes, not {what} "
-        "(test_snntorch_answer.py:0); or name readout=, one of 'count', 'last', 'largest', 'sum', "
+        "(test_answer.py:0); or name readout=, one of 'count', 'last', 'largest', 'sum', "
         "'first'"
     )
     pattern = re.escape(pattern).replace(":0", r":\d+")

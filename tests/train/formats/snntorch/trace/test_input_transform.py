@@ -204,7 +204,7 @@ def test_an_offset_before_a_padded_convolution_is_a_bias_by_place():
     whole = functional.conv2d(below, module.conv.weight, module.conv.bias, stride=2, padding=1)
     assert torch.allclose(net.layers[0].bias, whole.flatten(), atol=1e-6)
     assert len(set(net.layers[0].bias[:16].tolist())) == 4  # a corner, two edges and the inside
-    line = r"what test_snntorch_before.py:\d+ adds to the input costs a bias of each of the 32 "
+    line = r"what test_input_transform.py:\d+ adds to the input costs a bias of each of the 32 "
     line += "neurons of 'lif0', and no events"
     assert any(re.fullmatch(line, one) for one in report.notes)
     plain = from_snntorch(Image(lambda x: x, conv=True), **options)
@@ -240,7 +240,7 @@ ACTING = {
 @pytest.mark.parametrize("what", ACTING)
 def test_a_bound_that_acts_is_folded_of_two_values_and_else_refused(what, images):
     module = Image(ACTING[what])
-    with pytest.raises(ValueError, match=r"test_snntorch_before\.py:\d+: \w+ must leave all values "
+    with pytest.raises(ValueError, match=r"test_input_transform\.py:\d+: \w+ must leave all values "
                        r"of the input as they are, which are .* here: give the range"):  # fmt: skip
         from_snntorch(module, values=(0, TOP))
     two = (images > 7).astype(np.int64)
@@ -270,7 +270,7 @@ def test_a_bound_beyond_all_values_is_a_bias(images):
     ids=["mean", "max", "power", "inverse", "root", "floor"],
 )
 def test_what_is_not_linear_says_its_line(act, name):
-    with pytest.raises(ValueError, match=rf"which test_snntorch_before\.py:\d+: \w+ is not|{name}"):
+    with pytest.raises(ValueError, match=rf"which test_input_transform\.py:\d+: \w+ is not|{name}"):
         from_snntorch(Image(act), values=(0, TOP))
 
 
@@ -344,7 +344,7 @@ def test_encoders_are_cut_there_and_noted(what):
             continue  # which axis is of steps, an example says
         net, report = from_snntorch_with_report(module, values=values, example=example)
         note = next(one for one in report.notes if one.startswith("input: the spikes that "))
-        assert f"{name} (test_snntorch_before.py:" in note
+        assert f"{name} (test_input_transform.py:" in note
         assert words in note
         scaled = any(one.startswith("samples are scaled or shifted") for one in report.notes)
         assert scaled == (what == "imported")

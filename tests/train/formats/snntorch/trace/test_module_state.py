@@ -324,7 +324,7 @@ def test_what_is_written_over_a_buffer_is_followed(way, x):
 def test_what_is_written_into_a_buffer_otherwise_is_refused(way):
     module = Written(way)
     before = everything(module)
-    with pytest.raises(ValueError, match=r"test_snntorch_state\.py:\d+: (writing into|mul must)"):
+    with pytest.raises(ValueError, match=r"test_module_state\.py:\d+: (writing into|mul must)"):
         from_snntorch(module)
     assert everything(module) == before
 
