@@ -2,7 +2,8 @@
 
 Each is built as `spiker build` does, with the lanes that it would choose. A design that is too slow
 for the clock is built again for one that it reaches, which the table tells. Prints the
-table and puts it into docs/boards.md; writes all numbers with the versions that made them as JSON.
+table and puts it into docs/how_to/boards.md; writes all numbers with the versions that made them
+as JSON.
 What the file says of other boards, of the same network, stays.
 """
 
@@ -29,7 +30,7 @@ from spiker_train.data.images import load_dataset
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results" / "bitstreams.json"
-PAGE = ROOT / "docs" / "boards.md"
+PAGE = ROOT / "docs" / "how_to" / "boards.md"
 BEGIN, END = "<!-- bitstreams -->", "<!-- end of bitstreams -->"
 SAMPLES = 100
 BUILT = [name for name, one in BOARDS.items() if one.built]

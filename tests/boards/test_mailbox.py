@@ -24,7 +24,7 @@ from spiker_hdl.link.protocol.registers import MAILBOX, MAILBOX_DEPTH, register,
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
 
-from support.places import ROOT
+from support.places import read_page
 from support.small import make_network
 from support.writable import another, as_rows
 
@@ -154,8 +154,7 @@ def status(registers):
 
 
 def test_the_documentation_has_the_registers():
-    page = ROOT / "docs" / "axi.md"
-    assert registers_table(MAILBOX) in page.read_text()
+    assert registers_table(MAILBOX) in read_page("axi")
 
 
 # -- the mailbox ---------------------------------------------------------------------------------

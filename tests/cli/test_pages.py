@@ -9,9 +9,9 @@ from amaranth.hdl import Fragment, Module
 
 from spiker_cli.main import main
 
-from support.places import ROOT
+from support.places import ROOT, read_page
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("[!_]*.md"))]
 TRAINS = {"README.md", "getting_started.md"}
 
 
@@ -48,10 +48,8 @@ def test_python_of_the_readme_is_about_ten_lines():
 def test_commands_of_the_pages_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = set()
-    for page in (ROOT / "README.md", ROOT / "docs" / "cli.md"):
-        for line in re.findall(
-            r"^    (spiker (?:train|info|simulate|emit) .*)$", page.read_text(), re.M
-        ):
+    for text in ((ROOT / "README.md").read_text(), read_page("cli")):
+        for line in re.findall(r"^    (spiker (?:train|info|simulate|emit) .*)$", text, re.M):
             if line not in seen:
                 assert main(shlex.split(line)[1:]) == 0, line
                 seen.add(line)

@@ -4,24 +4,22 @@ import re
 
 import pytest
 
-from support.places import ROOT
-
-PAGES = ROOT / "docs"
+from support.places import read_page
 
 
 def blocks(page, *without):
     """Return the Python of a page, but for what needs other programs."""
-    text = (PAGES / page).read_text()
+    text = read_page(page)
     found = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return [one for one in found if not any(word in one for word in without)]
 
 
 def test_a_module_of_snntorch(capsys):
     pytest.importorskip("snntorch")
-    code, *_ = blocks("import.md", "nir")
+    code, *_ = blocks("import", "nir")
     exec(code, {"__name__": "page"})
     shown = capsys.readouterr().out.strip().splitlines()
-    text = (PAGES / "import.md").read_text()
+    text = read_page("import")
     assert len(shown) == 7
     for line in shown:
         assert f"    {line}\n" in text
@@ -31,7 +29,7 @@ def test_a_module_of_snntorch(capsys):
 def test_moving_from_spiker(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
-    for code in blocks("from_spiker.md", "spikerplus"):
+    for code in blocks("from_spiker", "spikerplus"):
         exec(code, names)
     shown = capsys.readouterr().out
     assert "layer_0: beta 0.9 is kept; Spiker would have made it 0.875" in shown

@@ -34,10 +34,9 @@ from spiker_hdl.rtl.streams.events import AddressEvent, Word
 from support.axi_driver import beats, make, offer, read, simulate, take, write
 from support.bench import pause
 from support.networks import random_mapping, random_network, random_spikes
-from support.places import ROOT
+from support.places import read_page
 from support.small import make_network
 
-DOCS = ROOT / "docs"
 CONTROL, STATUS = register("control").address, register("status").address
 SAMPLES, RESULTS = register("samples").address, register("results").address
 ERROR, INTERRUPT = register("error").address, register("interrupt").address
@@ -59,7 +58,7 @@ def test_registers_lie_apart():
 
 
 def test_the_documentation_has_the_map():
-    assert registers_table() in (DOCS / "axi.md").read_text()
+    assert registers_table() in read_page("axi")
     assert [one["name"] for one in registers_json()] == [one.name for one in REGISTERS]
 
 

@@ -33,10 +33,8 @@ from spiker_hdl.payloads.beats import payloads, unpack
 from spiker_hdl.rtl import Accelerator
 
 from support.networks import random_mapping, random_network, random_spikes
-from support.places import ROOT
+from support.places import read_page
 from support.small import make_network
-
-DOCS = ROOT / "docs"
 
 
 def random_frame(random, most=MOST):
@@ -245,7 +243,7 @@ def test_steps_of_several_inputs_take_turns():
 
 
 def test_the_page_has_the_tables():
-    page = (DOCS / "link.md").read_text()
+    page = read_page("link")
     assert header_table() in page
     assert frames_table() in page
     assert f"at most {FRAME} bytes" in page
