@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amaranth import Value
-from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
+
+from .amaranth_internals import PortDirection
 
 __all__ = ["Source", "ports_of"]
 
@@ -33,7 +34,7 @@ class Source:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def ports_of(component: Any) -> dict[str, tuple[Value, PortDirection]]:
+def ports_of(component: Any) -> dict[str, tuple[Value, Any]]:
     """Return the ports of a component as Amaranth's back end takes them."""
     sides = {wiring.In: PortDirection.Input, wiring.Out: PortDirection.Output}
     return {

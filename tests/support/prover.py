@@ -14,6 +14,8 @@ from amaranth import *
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Assume
 
+from spiker_hdl.hdl.amaranth_internals import driven_signals
+
 __all__ = ["Harness", "Verdict", "inside", "opened", "planted", "prove", "solve"]
 
 PROGRAMS = (
@@ -211,5 +213,5 @@ def opened(dut):
 
 def inside(module, name: str) -> Signal:
     """Return the signal of that name which a module drives."""
-    (found,) = (signal for signal in module._driving if signal.name == name)
+    (found,) = (signal for signal in driven_signals(module) if signal.name == name)
     return found

@@ -8,10 +8,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from amaranth.hdl import Fragment, Shape
+
+from spiker_hdl.hdl.amaranth_internals import (
+    MemoryInstance,
+    initial_rows,
+    memory_data,
+    replace_initial_rows,
+)
 
 __all__ = ["Contents", "Place", "expanded", "filled", "inlined", "loads", "marked", "taken_out"]
 
@@ -92,30 +98,29 @@ def marked(fragment: Fragment) -> Iterator[list[Contents]]:
 
     When it is over, they have it again.
     """
-    found: list[Contents] = []
-    held: dict[int, tuple[Any, Any]] = {}
-    kind = import_module("amaranth.hdl").MemoryInstance  # which amaranth-stubs leave out
+    contents: list[Contents] = []
+    originals: dict[int, tuple[Any, Any]] = {}  # by identity: instances may share one
 
-    def walk(one: Any) -> None:
-        if isinstance(one, kind):
-            data, init = one._data, one._data._init
+    def walk(part: Any) -> None:
+        if isinstance(part, MemoryInstance):
+            data = memory_data(part)
             width = Shape.cast(data.shape).width
-            ends = range(0, _MARK, max(1, width))
-            large = width * data.depth >= LARGE and data.depth > len(ends)
-            if large and id(init) not in held:
-                mask = 2**width - 1
-                held[id(init)] = init, init._raw
-                init._raw = [len(found) >> at & mask for at in ends]
-                found.append(Contents(width, tuple(row & mask for row in held[id(init)][1])))
-        for inner, *_ in one.subfragments:
+            offsets = range(0, _MARK, max(1, width))
+            large = width * data.depth >= LARGE and data.depth > len(offsets)
+            if large and id(data) not in originals:
+                rows, mask = initial_rows(data), 2**width - 1
+                originals[id(data)] = data, rows
+                replace_initial_rows(data, [len(contents) >> at & mask for at in offsets])
+                contents.append(Contents(width, tuple(row & mask for row in rows)))
+        for inner, *_ in part.subfragments:
             walk(inner)
 
     walk(fragment)
     try:
-        yield found
+        yield contents
     finally:
-        for init, raw in held.values():
-            init._raw = raw
+        for data, rows in originals.values():
+            replace_initial_rows(data, rows)
 
 
 def _inits(lines: list[str]) -> Iterator[tuple[str, int, int, dict[str, str], int]]:
