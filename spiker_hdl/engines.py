@@ -132,7 +132,11 @@ def _run_emission(
         )
     from .simulate import compiled
 
-    return compiled.run(emission.network, spikes, emission=emission, **options)
+    # Neither package knows the other: what was emitted is handed on as plain Verilog.
+    verilog = compiled.VerilogDesign(emission.text, emission.streams_top, emission.design_ports)
+    return compiled.run(
+        emission.network, spikes, mapping=emission.mapping, verilog=verilog, **options
+    )
 
 
 def fastest() -> str:

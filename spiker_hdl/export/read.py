@@ -24,6 +24,7 @@ from spiker_hdl.model import Input, Mapping, Network
 from spiker_hdl.model.files.load import models_of, unpack
 from spiker_hdl.model.neurons.base import Neuron
 from spiker_hdl.model.scores import class_count
+from spiker_hdl.payloads.design import DesignPorts, Payload, result_timeout
 from spiker_hdl.payloads.fields import Field, fields_of
 from spiker_hdl.rtl.input_port import beat_of
 
@@ -87,10 +88,11 @@ class Emission:
         Fields of the result, by readout and by population.
     ports : mapping of str to str
         Names of the ports that a simulation drives and reads, by those in Amaranth without AXI.
-    simulated : str
-        Module that has these ports.
-    around : str
-        Text of that module, where it is not the design's.
+    streams_top : str
+        Name of the module that has these ports: the topmost module of the design, or of the
+        adapter around it.
+    adapter : str
+        Text of that adapter; empty where the design has plain streams itself.
     samples : int
         Samples of the test bench.
     vectors : mapping of str to bytes
@@ -108,10 +110,33 @@ class Emission:
     readouts: Table[str, str]
     counts: Table[str, str]
     ports: Table[str, str]
-    simulated: str
-    around: str
+    streams_top: str
+    adapter: str
     samples: int
     vectors: Table[str, bytes]
+
+    @property
+    def text(self) -> str:
+        """Text of the design, and of the adapter around it."""
+        return f"{self.design}\n{self.adapter}"
+
+    @property
+    def design_ports(self) -> DesignPorts:
+        """Ports that a simulation drives and reads, without AXI."""
+
+        def payload(stream: Stream) -> Payload:
+            return Payload(stream.node, stream.port, stream.width, stream.fields)
+
+        return DesignPorts(
+            self.ports,
+            inputs=tuple(payload(stream) for stream in self.inputs),
+            observed=(),
+            result=payload(self.result),
+            readouts=self.readouts,
+            counts=self.counts,
+            stepwise=False,
+            timeout=result_timeout(self.network, self.mapping, self.network.max_steps),
+        )
 
 
 def read_emission(directory: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> Emission:
@@ -235,7 +260,7 @@ def _emission(
     file = f"{top}.{SUFFIXES[language]}"
     if file not in contents:
         raise FileError(f"files must name {file}, not {shown(sorted(contents))}")
-    ports, simulated, around = _ports(held, language, top, (*inputs, result), axis)
+    ports, streams_top, around = _ports(held, language, top, (*inputs, result), axis)
     return Emission(
         directory=directory,
         language=language,
@@ -248,8 +273,8 @@ def _emission(
         readouts=readouts,
         counts=counts,
         ports=ports,
-        simulated=simulated,
-        around=around,
+        streams_top=streams_top,
+        adapter=around,
         samples=number(held, "", "samples", 2**31),
         vectors={name: data for name, data in contents.items() if name.startswith("vectors/")},
     )

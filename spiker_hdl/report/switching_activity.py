@@ -11,10 +11,10 @@ import numpy as np
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.hdl.verilog import to_verilog
 from spiker_hdl.model import Mapping, Network, Result, stimulus
+from spiker_hdl.payloads.design import DesignPorts
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.simulate import compiled
 from spiker_hdl.simulate.cpp_harness import harness
-from spiker_hdl.simulate.ports import Design
 from spiker_hdl.simulate.shared_library import Build, find_library, find_tool, load_library
 
 __all__ = ["Activity", "Net", "switching"]
@@ -248,7 +248,7 @@ def switching(
     accelerator = Accelerator(network, None if mapping is None else mapping.filled)
     tool = find_tool("verilator")
     source = to_verilog(accelerator, NAME)
-    design = Design.of(accelerator, source.ports)
+    design = DesignPorts.of(accelerator, source.ports)
     code = harness(design, tool, NAME, prelude=_PRELUDE, watch="watch(model); ")
     library = find_library(source.text, code, NAME, tool, traced=True)
     result = compiled.run(

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.base.checks import check_int
-from spiker_hdl.export.read import Emission
 from spiker_hdl.model import (
     Answer,
     AnswerPolicy,
@@ -25,12 +24,12 @@ from spiker_hdl.model import (
 from spiker_hdl.model.stimulus import transmitted
 from spiker_hdl.payloads.beats import check_back_to_back, totals
 from spiker_hdl.payloads.bits import beats_of, take, unpacked
+from spiker_hdl.payloads.design import Payload
 
-from .ports import Payload
-from .shared_library import Build, build, build_emission, load_library
+from .shared_library import Build, VerilogDesign, build, build_verilog, load_library
 from .stall import SOURCE, SimulationError, allowance, stalled
 
-__all__ = ["SimulationError", "run"]
+__all__ = ["SimulationError", "VerilogDesign", "run"]
 
 AT_THE_END = AnswerPolicy()
 CHUNK = 32
@@ -51,7 +50,7 @@ def run(
     back_to_back: bool = False,
     workers: int | None = None,
     tool: str | None = None,
-    emission: Emission | None = None,
+    verilog: VerilogDesign | None = None,
     built: Build | None = None,
 ) -> Result:
     """Run samples through the accelerator, compiled; the first run of a design builds it.
@@ -74,12 +73,11 @@ def run(
         Threads that share the samples; one for each core by default.
     tool : str, optional
         ``"verilator"`` or ``"cxxrtl"``; the first that is installed by default.
-    emission : Emission, optional
-        Whose Verilog is simulated, where it is not the network's, written anew; it has no ports to
-        record, and answers after the last step.
+    verilog : VerilogDesign, optional
+        Verilog to compile, in place of Verilog that is written from the network. Its ports say
+        what can be recorded and whether answers may come early.
     built : Build, optional
-        What is run, where it was built otherwise than by :func:`~.shared_library.build`; as for an
-        emission.
+        Library to run, in place of one that is built from the network.
 
     Returns
     -------
@@ -104,14 +102,12 @@ def run(
         workers = check_int("Workers", workers, 1)
     if built is not None:
         made = built
-    elif emission is None:
-        made = build(network, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
+    elif verilog is not None:
+        made = build_verilog(verilog, tool=tool)
     else:
-        made = build_emission(emission, tool=tool)
+        made = build(network, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
     size = len(given) if back_to_back else CHUNK
     chunks = [range(n, min(n + size, len(given))) for n in range(0, len(given), size)]
-    if emission is not None:
-        mapping = emission.mapping
     placed = Mapping.default(network) if mapping is None else mapping.filled
 
     def limit(chunk: range) -> int:

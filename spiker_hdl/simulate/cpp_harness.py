@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from string import Template
 
-from .ports import Design
+from spiker_hdl.payloads.design import DesignPorts
 
 __all__ = ["harness", "model_code", "port_names"]
 
@@ -272,13 +272,13 @@ struct Model {
 
 
 def harness(
-    design: Design, tool: str, top: str = "accelerator", *, prelude: str = "", watch: str = ""
+    design: DesignPorts, tool: str, top: str = "accelerator", *, prelude: str = "", watch: str = ""
 ) -> str:
     """Return the C++ that drives a design.
 
     Parameters
     ----------
-    design : Design
+    design : DesignPorts
     tool : {"verilator", "cxxrtl"}
         Which made the C++ that is driven.
     top : str

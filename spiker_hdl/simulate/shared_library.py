@@ -18,9 +18,9 @@ from shutil import which
 from typing import Any
 
 from spiker_hdl.base import read_bytes, reading, strict_json
-from spiker_hdl.export.read import Emission
 from spiker_hdl.hdl.verilog import to_verilog
 from spiker_hdl.model import NEURONS, Mapping, Network
+from spiker_hdl.payloads.design import DesignPorts
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.tools.yosys import YOWASP
 
@@ -36,14 +36,14 @@ from .compile_cache import (
     workplace,
 )
 from .cpp_harness import harness
-from .ports import Design
 
 __all__ = [
     "TOOLS",
     "Build",
     "BuildError",
+    "VerilogDesign",
     "build",
-    "build_emission",
+    "build_verilog",
     "cache_directory",
     "find_library",
     "find_tool",
@@ -55,6 +55,9 @@ TOOLS = ("verilator", "cxxrtl")
 
 NAME = "accelerator"
 REMEDY = "on Debian and Ubuntu: apt-get install g++ verilator"
+SHAPING = ("base", "model", "rtl", "payloads", "hdl", "tools", "simulate")
+"""Packages of this library that shape a compiled design: those that a build imports."""
+
 _FAST, _SLOW = "-O1", "-O0"  # what runs in every cycle, and what runs once
 _TRACED = ["--trace", "--trace-underscore", "--trace-max-array", "1", "--trace-max-width", "0"]
 _LARGE = 200_000  # bytes of C++ that are worth a compiler of their own
@@ -68,14 +71,32 @@ class Build:
     -------
     library : Path
         Shared library, for :func:`~.compile_cache.load_library`: see :mod:`~.cpp_harness`.
-    design : Design
+    design : DesignPorts
     tool : str
         One of :data:`TOOLS`.
     """
 
     library: Path
-    design: Design
+    design: DesignPorts
     tool: str
+
+
+@dataclass(frozen=True)
+class VerilogDesign:
+    """Verilog of an accelerator, and the ports of its topmost module.
+
+    Members
+    -------
+    text : str
+        All modules; no file is read beside this text.
+    top : str
+        Name of the module that is simulated.
+    ports : DesignPorts
+    """
+
+    text: str
+    top: str
+    ports: DesignPorts
 
 
 # -- what is installed ---------------------------------------------------------------------------
@@ -149,10 +170,10 @@ def _call(command: Sequence[str], directory: Path, script: str = "") -> str:
 
 @cache
 def _own_digest() -> str:
-    """Return a digest of all in this library that shapes a design."""
+    """Return a digest of all files of this library that shape a compiled design."""
     total = hashlib.sha256()
     root = Path(__file__).resolve().parent.parent
-    for part in ("base", "model", "rtl", "payloads", "hdl", "export", "simulate"):
+    for part in SHAPING:
         for path in sorted((root / part).rglob("*.py")):
             total.update(f"{path.relative_to(root).as_posix()}:".encode() + read_bytes(path))
     return total.hexdigest()
@@ -211,7 +232,7 @@ def build(
             return found
     accelerator = Accelerator(network, mapping, observe=observe, stepwise=stepwise, probed=True)
     source = to_verilog(accelerator, NAME)
-    design = Design.of(accelerator, source.ports)
+    design = DesignPorts.of(accelerator, source.ports)
     library = find_library(source.text, harness(design, tool, NAME), NAME, tool)
     if note is not None:
         text = json.dumps({"library": library.name, "tool": tool, "design": design.to_json()})
@@ -219,13 +240,12 @@ def build(
     return Build(library, design, tool)
 
 
-def build_emission(emission: Emission, *, tool: str | None = None) -> Build:
-    """Return the compiled design of an emitted directory, from the cache where it is there.
+def build_verilog(verilog: VerilogDesign, *, tool: str | None = None) -> Build:
+    """Return a compiled design, from the cache if it is there.
 
     Parameters
     ----------
-    emission : Emission
-        Of Verilog.
+    verilog : VerilogDesign
     tool : str, optional
         One of :data:`TOOLS`, the first that is installed by default.
 
@@ -235,10 +255,9 @@ def build_emission(emission: Emission, *, tool: str | None = None) -> Build:
         If a tool is missing or fails, or the cache cannot be written.
     """
     tool = find_tool(tool)
-    design = Design.read(emission)
-    text = f"{emission.design}\n{emission.around}"
-    code = harness(design, tool, emission.simulated)
-    return Build(find_library(text, code, emission.simulated, tool), design, tool)
+    code = harness(verilog.ports, tool, verilog.top)
+    library = find_library(verilog.text, code, verilog.top, tool)
+    return Build(library, verilog.ports, tool)
 
 
 def find_library(verilog: str, code: str, top: str, tool: str, *, traced: bool = False) -> Path:
@@ -279,7 +298,7 @@ def _noted(note: Path) -> Build | None:
     with reading(note, "a note of an earlier build", "json"):
         text = strict_json.parse_object(data)
         library = note.parent / Path(text["library"]).name
-        made = Build(library, Design.from_json(text["design"]), text["tool"])
+        made = Build(library, DesignPorts.from_json(text["design"]), text["tool"])
     return None if read(library) is None else made
 
 

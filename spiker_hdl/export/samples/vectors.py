@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 from amaranth import Value
 
-from spiker_hdl.model import Mapping, Network, Result, Stimulus
+from spiker_hdl.model import Result, Stimulus
 from spiker_hdl.payloads.beats import payloads
+from spiker_hdl.payloads.design import result_timeout
 from spiker_hdl.payloads.fields import Field, pack, result_fields, values_of
 from spiker_hdl.rtl import Accelerator
 
-__all__ = ["Vectors", "make_vectors", "timeout"]
+__all__ = ["Vectors", "make_vectors"]
 
 
 @dataclass(frozen=True)
@@ -110,20 +111,8 @@ def make_vectors(accelerator: Accelerator, given: Stimulus, expected: Result) ->
         accelerator.o.p.shape().size,
         fields,
         0 if expected.cycles is None else len(given),
-        timeout(accelerator.network, accelerator.mapping, int(max(given.steps))),
+        result_timeout(accelerator.network, accelerator.mapping, int(max(given.steps))),
     )
-
-
-def timeout(network: Network, mapping: Mapping, steps: int) -> int:
-    """Return far more cycles than a sample can take, even where all pause half of the time."""
-    total = sum(2 * one.size for one in network.inputs)
-    for one in network.populations:
-        core = mapping.cores[one.name]
-        events = sum(network.nodes[p.source].size + 1 for p in network.into(one.name))
-        total += -(-one.size // core.lanes) * events + 2 * one.size + 32
-    latest = max((one.delay for one in network.projections), default=0)
-    # No more than an integer of both languages holds.
-    return min(1000 + 8 * (steps + latest + 2) * total, 2**31 - 1)
 
 
 def _hex(words: Iterable[int], width: int) -> str:

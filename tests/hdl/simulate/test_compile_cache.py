@@ -126,6 +126,16 @@ def test_a_library_that_does_not_load_is_one_line(directory, monkeypatch):
     assert names(directory) == ["name.so"]
 
 
+def test_digest_covers_each_package_that_a_build_imports():
+    code = (
+        "import sys, spiker_hdl.simulate.compiled\n"
+        "print(*(name for name in sys.modules if name.startswith('spiker_hdl.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = {name.split(".")[1] for name in done.stdout.split()}
+    assert imported == set(builds.SHAPING)
+
+
 # -- whose it is ---------------------------------------------------------------------------------
 
 

@@ -33,10 +33,10 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.payloads.beats import payloads
 from spiker_hdl.payloads.bits import beats_of, packed, take, unpacked
+from spiker_hdl.payloads.design import Payload
 from spiker_hdl.payloads.fields import Field
 from spiker_hdl.rtl.input_port import InputPort
 from spiker_hdl.simulate import compiled, interpreted
-from spiker_hdl.simulate.ports import Payload
 from spiker_hdl.simulate.shared_library import BuildError, build, cache_directory, find_tool
 
 from support.networks import (

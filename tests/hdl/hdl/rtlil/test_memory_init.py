@@ -246,13 +246,15 @@ def test_the_bench_passes_with_files_and_fails_with_others(emitted, options):
 @pytest.mark.parametrize("tool", ["verilator", "cxxrtl"])
 @pytest.mark.slow
 def test_a_directory_runs_with_its_files(emitted, tool, monkeypatch, tmp_path_factory):
-    from spiker_hdl.simulate.shared_library import build_emission
+    from spiker_hdl.simulate.shared_library import VerilogDesign, build_verilog
 
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path_factory.mktemp("cache")))
     spikes = spikes_for(small())
     if tool == "verilator" and not shutil.which("verilator"):
         pytest.skip("verilator must be installed")
-    assert build_emission(read_emission(emitted), tool=tool).library.is_file()
+    read = read_emission(emitted)
+    verilog = VerilogDesign(read.text, read.streams_top, read.design_ports)
+    assert build_verilog(verilog, tool=tool).library.is_file()
     found = spiker_hdl.run(emitted, spikes)
     assert not spiker_hdl.run(small(), spikes).differences(found)
 
