@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from spiker_cli.support.lines import line, visible
 from spiker_cli.support.process import INTERRUPTED, STOPPED, Streams, interrupts
 
 __all__ = ["main"]
@@ -43,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ended(arguments: list[str]) -> int:
     """Return the exit code of a command; what ends it otherwise is said in one line."""
+    from spiker_hdl.base.messages import visible
+
+    from .support.lines import line
+
     try:
         return _run(arguments or ["--help"])
     except BaseException as error:
@@ -51,7 +54,7 @@ def _ended(arguments: list[str]) -> int:
         if os.environ.get("SPIKER_TRACEBACK"):
             from traceback import format_exception
 
-            sys.stderr.write(visible("".join(format_exception(error))))
+            sys.stderr.write(visible("".join(format_exception(error)), kept="\n\t"))
         if getattr(sys.stdout, "failure", None) is not None:
             return 2  # which is said when the streams are finished
         if isinstance(error, KeyboardInterrupt):

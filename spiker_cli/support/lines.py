@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-__all__ = ["LONGEST", "line", "shortened", "visible"]
+from spiker_hdl.base.messages import shortened, visible
+
+__all__ = ["LONGEST", "line"]
 
 LONGEST = 400
 """Most characters of a line that says what went wrong."""
@@ -30,24 +32,9 @@ TOLD = (ValueError, OSError, RuntimeError, ImportError)
 """Errors of the library, and of what it calls, whose text is for who reads it."""
 
 
-def visible(text: str, kept: str = "\n\t") -> str:
-    """Return text in which whatever does not print stands as it is escaped in Python."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
-
-
-def shortened(text: str, most: int = LONGEST) -> str:
-    """Return text of at most so many characters: what is too long lacks a part before its end."""
-    if len(text) <= most:
-        return text
-    last = most // 4
-    return f"{text[: most - last - 5]} ... {text[-last:]}"
-
-
 def line(error: BaseException) -> str:
     """Return what to say of an error, in one line."""
-    return shortened(visible(" ".join(_text(error).split())))
+    return shortened(visible(" ".join(_text(error).split())), LONGEST)
 
 
 def _text(error: BaseException) -> str:

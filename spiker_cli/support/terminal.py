@@ -16,20 +16,34 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from spiker_hdl.base.atomic_file import write_whole
+from spiker_hdl.base.messages import visible
 
-from .lines import visible
+__all__ = [
+    "columns",
+    "printable",
+    "progress",
+    "say",
+    "table",
+    "text",
+    "write",
+    "write_json",
+    "write_text",
+]
 
-__all__ = ["columns", "progress", "say", "table", "text", "write", "write_json", "write_text"]
+
+def printable(text: str) -> str:
+    """Return a text of several lines in which nothing controls the terminal."""
+    return visible(text, kept="\n\t")
 
 
 def say(line: str) -> None:
     """Tell what is going on."""
-    print(visible(line), file=sys.stderr)
+    print(printable(line), file=sys.stderr)
 
 
 def write(line: str) -> None:
     """Print lines of a result, at once."""
-    print(visible(line), flush=True)
+    print(printable(line), flush=True)
 
 
 @contextmanager
@@ -47,26 +61,28 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: None
         return
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(visible(title), total=total)
+        task = bar.add_task(printable(title), total=total)
         yield lambda done: bar.advance(task, done)
 
 
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
     """Print names and values under a title."""
-    made = Table(title=visible(title), show_header=False, title_justify="left", title_style="bold")
+    made = Table(
+        title=printable(title), show_header=False, title_justify="left", title_style="bold"
+    )
     made.add_column(style="cyan", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in rows:
-        made.add_row(visible(name), visible(str(value)))
+        made.add_row(printable(name), printable(str(value)))
     _print(made)
 
 
 def columns(title: str, names: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print rows under a title and the names of their columns."""
-    heads = [visible(name) for name in names]
-    made = Table(*heads, title=visible(title), title_justify="left", title_style="bold")
+    heads = [printable(name) for name in names]
+    made = Table(*heads, title=printable(title), title_justify="left", title_style="bold")
     for row in rows:
-        made.add_row(*(visible(str(value)) for value in row))
+        made.add_row(*(printable(str(value)) for value in row))
     _print(made)
 
 

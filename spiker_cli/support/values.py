@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from .lines import shortened
+from spiker_hdl.base.messages import shortened
 
 __all__ = ["number_of", "text_of"]
 

@@ -1,7 +1,8 @@
 """What every other package may use: how files are read, and errors of what is in them."""
 
 from . import strict_json
-from .errors import FileError, shown, visible
+from .errors import FileError
+from .messages import shown, visible
 from .reading import READERS, Reader, digest_of, read_bytes, read_text, reader, reading
 
 __all__ = [

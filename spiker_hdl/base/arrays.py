@@ -13,7 +13,8 @@ from typing import IO
 
 import numpy as np
 
-from .errors import FileError, shown
+from .errors import FileError
+from .messages import shown
 from .reading import allowed
 
 __all__ = ["Archive", "gunzip", "open_archive", "read_npz"]

@@ -6,11 +6,12 @@ any byte order and memory order) becomes a NumPy array of native integers in C o
 """
 
 import operator
-import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+
+from .messages import shortened, shown
 
 __all__ = [
     "check_choice",
@@ -28,42 +29,7 @@ __all__ = [
     "shown",
 ]
 
-_LONGEST = 120
 _DEEPEST = 8
-
-
-# -- what was given, in a message ----------------------------------------------------------------
-
-
-class _Short(reprlib.Repr):
-    """A representation that stays short, whatever the value: arrays by their kind and shape."""
-
-    def __init__(self):
-        super().__init__()
-        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 8
-        self.maxstring = self.maxother = 80
-        self.maxlong = 50
-
-    def repr_int(self, x: int, level: int) -> str:
-        # Python refuses to write integers of thousands of digits.
-        return f"an int of {x.bit_length()} bits" if x.bit_length() > 256 else repr(x)
-
-    def repr_instance(self, x: Any, level: int) -> str:
-        if isinstance(x, str):
-            return self.repr_str(str.__str__(x), level)
-        dtype, shape = getattr(x, "dtype", None), getattr(x, "shape", None)
-        if dtype is None or not isinstance(shape, tuple) or shape == ():
-            return " ".join(super().repr_instance(x, level).split())
-        kind = "array" if isinstance(x, np.ndarray) else type(x).__name__
-        article = "an" if kind[0] in "aeiouAEIOU" else "a"
-        return f"{article} {kind} of {dtype} of shape {tuple(shape)}"
-
-
-def shown(value: Any) -> str:
-    """Return one short printable line that represents ``value`` in a message."""
-    text = _Short().repr(value)
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 30]}...{text[-27:]}"
 
 
 # -- integers ------------------------------------------------------------------------------------
@@ -351,7 +317,7 @@ def _as_array(name: str, value: Any, depth: int = 0) -> np.ndarray:
     try:
         return _from_library(value)
     except Exception as error:  # whatever another library raises
-        cause = str(error).strip().split("\n", 1)[0][:_LONGEST]
+        cause = shortened(str(error).strip().split("\n", 1)[0], 120)
         raise TypeError(
             f"{name} must be an array of integers, not {shown(value)}: {cause}"
         ) from None

@@ -1,14 +1,14 @@
-"""The error of files, and how text that nobody vouches for is shown."""
+"""The error of files, and what the errors of other libraries mean."""
 
-import reprlib
 from os import PathLike, fspath
 from typing import Any
 
-__all__ = ["FileError", "clipped", "reason", "shown", "visible"]
+from .messages import shortened, visible
+
+__all__ = ["FileError", "reason"]
 
 MOST_FOUND = 200
 MOST_EXPECTED = 500
-_SPACES = str.maketrans("\n\r\t", "   ")
 
 
 class FileError(ValueError):
@@ -26,39 +26,13 @@ class FileError(ValueError):
 
     def __init__(self, problem: str, path: str | PathLike[str] | None = None):
         expected, separator, found = visible(problem).partition(", not ")
-        self.problem = clipped(expected, MOST_EXPECTED) + separator + clipped(found, MOST_FOUND)
+        self.problem = shortened(expected, MOST_EXPECTED) + separator + shortened(found, MOST_FOUND)
         self.path = None if path is None else fspath(path)
         where = "" if self.path is None else f"{visible(self.path)}: "
         super().__init__(where + self.problem)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.problem, self.path)
-
-
-def visible(text: str) -> str:
-    """Return a text in one line, with characters that control a terminal shown as escapes."""
-    if text.isprintable():
-        return text
-    text = text.translate(_SPACES)
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
-
-
-def clipped(text: str, most: int) -> str:
-    """Return a text, or both ends of a long one."""
-    if len(text) <= most:
-        return text
-    tail = (most - 3) // 3
-    return f"{text[: most - 3 - tail]}...{text[-tail:]}"
-
-
-def shown(value: Any, most: int = 80) -> str:
-    """Return a value as a message may show it, in a time that does not grow with its size."""
-    form = reprlib.Repr()
-    form.maxlevel, form.maxstring, form.maxother, form.maxlong = 4, most, most, most
-    try:
-        return clipped(visible(form.repr(value)), most)
-    except (ValueError, RecursionError):  # an integer of more digits than Python prints
-        return f"a long {type(value).__name__}"
 
 
 def reason(error: Exception) -> str:

@@ -4,7 +4,8 @@ import json
 from math import isfinite
 from typing import Any
 
-from .errors import FileError, shown
+from .errors import FileError
+from .messages import shown
 
 __all__ = ["parse", "parse_object"]
 

@@ -16,7 +16,8 @@ import spiker_boards
 import spiker_cli
 import spiker_hdl
 import spiker_train
-from spiker_cli.support.lines import EXTRAS, line, shortened, visible
+from spiker_cli.support.lines import EXTRAS, LONGEST, line
+from spiker_hdl.base.messages import shortened, visible
 
 from support.small import make_network
 
@@ -174,7 +175,7 @@ def test_every_error_of_the_packages_is_told_without_a_hint():
 
 
 def test_a_long_line_keeps_its_end():
-    text = shortened("Name must be short, not " + "x" * 10_000 + ", as it is")
+    text = shortened("Name must be short, not " + "x" * 10_000 + ", as it is", LONGEST)
     assert len(text) == 400
     assert text.startswith("Name must be short, not xxx")
     assert text.endswith("xxx, as it is")
