@@ -37,11 +37,12 @@ from spiker_train import (
     Layer,
     Quantization,
     SpikingNetwork,
+    TrainingOptions,
     quantize,
     train,
 )
 from spiker_train.data.spoken_digits import spoken_digits
-from spiker_train.training.trainer import split
+from spiker_train.training.batches import split
 
 RESULTS = Path(__file__).parent / "results" / "fsdd.json"
 NETWORKS = ("recurrent", "adaptive", "current", "delays")
@@ -81,25 +82,27 @@ def network(kind: str, seed: int) -> SpikingNetwork:
 
 
 def measure(kind: str, parts: tuple[np.ndarray, np.ndarray], data, options) -> dict:
-    """Train on one part, first in real numbers, then in integers, and answer the other."""
+    """Train on one part, first in floating point, then in integers, and answer the other."""
     began = time.monotonic()
     kept, held = split(len(parts[0]), 0.1, options.seed)
     kept, held = parts[0][kept], parts[0][held]
     net = network(kind, options.seed)
-    common = {
-        "validation": (data.spikes[held], data.labels[held]),
-        "batch": 64,
-        "activity": 0.002,
-        "seed": options.seed,
-        "temperature": 2.0,
-        "max_grad_norm": 0.5,
-    }
-    given = data.spikes[kept], data.labels[kept]
-    train(net, *given, epochs=options.real, rate=5e-3, title=f"{kind}, real", **common)
-    found = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
-    history = train(
-        net, *given, epochs=options.integer, rate=2e-3, integers=found, title=kind, **common
+    validation = data.spikes[held], data.labels[held]
+    settings = TrainingOptions(
+        epochs=options.real,
+        batch_size=64,
+        learning_rate=5e-3,
+        activity_penalty=0.002,
+        temperature=2.0,
+        max_grad_norm=0.5,
+        seed=options.seed,
+        title=f"{kind}, floating point",
     )
+    given = data.spikes[kept], data.labels[kept]
+    train(net, *given, settings, validation=validation)
+    found = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
+    settings = replace(settings, epochs=options.integer, learning_rate=2e-3, title=kind)
+    history = train(net, *given, settings, validation=validation, integers=found)
     made = quantize(net, found, max_steps=256, calibration=given[0][:500])
     result = reference.run(made, data.spikes[parts[1]])
     if options.save is not None:

@@ -24,6 +24,7 @@ from spiker_train import (
     Layer,
     Quantization,
     SpikingNetwork,
+    TrainingOptions,
     quantize,
     train,
 )
@@ -101,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hidden", type=int, default=48)
     parser.add_argument("--copies", type=int, default=2, help="of each beat, varied")
-    parser.add_argument("--real", type=int, default=6, help="epochs in real numbers")
+    parser.add_argument("--real", type=int, default=6, help="epochs in floating point")
     parser.add_argument("--integer", type=int, default=4, help="epochs in integers")
     parser.add_argument("--activity", type=float, default=0.01, help="what spikes cost")
     parser.add_argument("--rate", type=float, default=4e-3, help="learning rate")
@@ -116,27 +117,23 @@ def main() -> None:
     held = draw(held, VALIDATION, random)
     given = draw(data, tuple(set(TRAIN) - set(VALIDATION)), random)
     spikes, labels = vary(given, options.copies, random)
-    common = {
-        "validation": (ENCODING.encode(aligned(held)[0]), held.labels),
-        "batch": 128,
-        "activity": options.activity,
-        "seed": options.seed,
-        "temperature": 2.0,
-        "max_grad_norm": 0.5,
-    }
-    net = network(options.hidden, options.seed)
-    train(net, spikes, labels, epochs=options.real, rate=options.rate, title="real", **common)
-    found = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
-    history = train(
-        net,
-        spikes,
-        labels,
-        epochs=options.integer,
-        rate=options.rate / 2,
-        integers=found,
-        title="integers",
-        **common,
+    validation = ENCODING.encode(aligned(held)[0]), held.labels
+    settings = TrainingOptions(
+        epochs=options.real,
+        learning_rate=options.rate,
+        activity_penalty=options.activity,
+        temperature=2.0,
+        max_grad_norm=0.5,
+        seed=options.seed,
+        title="floating point",
     )
+    net = network(options.hidden, options.seed)
+    train(net, spikes, labels, settings, validation=validation)
+    found = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
+    settings = replace(
+        settings, epochs=options.integer, learning_rate=options.rate / 2, title="integers"
+    )
+    history = train(net, spikes, labels, settings, validation=validation, integers=found)
     print("Validation in integers:", " ".join(f"{one:.1%}" for one in history.validation))
     made = quantize(net, found, max_steps=256, calibration=spikes[:500])
     show("Records held back", confusion(made, held))

@@ -23,12 +23,14 @@ from spiker_train import (
     FastSigmoid,
     Quantization,
     SpikingNetwork,
+    TrainingOptions,
     load_dataset,
     quantize,
     train,
 )
 from spiker_train.data.images import halved
-from spiker_train.training.trainer import accuracy, split
+from spiker_train.training.batches import split
+from spiker_train.training.trainer import accuracy
 
 TURN, STRETCH, SLANT, MOVE = 8.0, 0.08, 0.08, 1.0
 """Most degrees, shares of the size, and pixels by which pictures are altered."""
@@ -60,7 +62,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--weights", type=int, default=4, help="bits")
     parser.add_argument("--potentials", type=int, default=9, help="bits")
-    parser.add_argument("--real", type=int, default=45, help="epochs in real numbers")
+    parser.add_argument("--real", type=int, default=45, help="epochs in floating point")
     parser.add_argument("--integer", type=int, default=25, help="epochs in integers")
     parser.add_argument("--activity", type=float, default=0.003, help="what spikes cost")
     parser.add_argument("--rate", type=float, default=2e-3, help="learning rate")
@@ -90,32 +92,27 @@ def main() -> None:
         shape=(14, 14),
         name="mnist_14x14",
     )
-    common = {
-        "validation": (encode(halved(data.x_train[aside])), data.y_train[aside]),
-        "activity": options.activity,
-        "seed": options.seed,
-        "progress": options.progress,
-    }
+    validation = encode(halved(data.x_train[aside])), data.y_train[aside]
+    settings = TrainingOptions(
+        epochs=options.real,
+        learning_rate=options.rate,
+        activity_penalty=options.activity,
+        seed=options.seed,
+        progress=options.progress,
+    )
     test = encode(halved(data.x_test))
-    history = train(net, made, labels, epochs=options.real, rate=options.rate, **common)
-    validation = {"float": history.validation[history.best]}
+    history = train(net, made, labels, settings, validation=validation)
+    validated = {"float": history.validation[history.best]}
     found = {"float": accuracy(net, test, data.y_test)}
     integers = Quantization(options.weights, options.potentials).fit(net)
-    history = train(
-        net,
-        made,
-        labels,
-        epochs=options.integer,
-        rate=options.rate / 2,
-        integers=integers,
-        **common,
-    )
-    validation["integers"] = history.validation[history.best]
+    settings = replace(settings, epochs=options.integer, learning_rate=options.rate / 2)
+    history = train(net, made, labels, settings, validation=validation, integers=integers)
+    validated["integers"] = history.validation[history.best]
     network = quantize(net, integers, max_steps=256, name="mnist_14x14")
     answers = reference.run(network, test)
     found["integers"] = float((answers.classes == data.y_test).mean())
     figures = {
-        "validation": validation,
+        "validation": validated,
         "accuracy": found,
         "spikes": {
             "input": float(np.count_nonzero(test) / len(test)),

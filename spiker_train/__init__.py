@@ -5,18 +5,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .conversion.compare import Comparison, compare
-    from .conversion.convert import Report, quantize, quantize_with_report
+    from .conversion.convert import quantize
+    from .conversion.report import QuantizationReport
     from .data.images import Dataset, datasets, load_dataset
     from .files import load_real, save_real
     from .formats.checkpoints import load_state
-    from .formats.nir.read import NirReport, from_nir, from_nir_with_report
+    from .formats.nir.read import NirReport, from_nir
     from .formats.nir.write import to_nir
-    from .formats.snntorch.read import ImportReport, from_snntorch, from_snntorch_with_report
+    from .formats.snntorch.read import SnntorchReport, from_snntorch
     from .formats.spikerplus.differences import SpikerReport
-    from .formats.spikerplus.read import from_spiker, from_spiker_with_report
+    from .formats.spikerplus.read import from_spiker
     from .formats.spikerplus.widths import spiker_quantizations
     from .network.arithmetic import Reals, Tensors
     from .network.cell import Cell, IntegerCell
+    from .network.import_report import ImportReport
     from .network.layers import Connection, Layer
     from .network.network import SpikingNetwork
     from .network.plausibility import ImplausibleWarning
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from .network.run import Outcome
     from .network.surrogate import FastSigmoid
     from .recipes import train_network
+    from .training.options import TrainingOptions
     from .training.trainer import accuracy, train
 
 _HOMES = {
@@ -37,28 +40,26 @@ _HOMES = {
     "NirReport": ".formats.nir.read",
     "Outcome": ".network.run",
     "Quantization": ".network.quantization",
+    "QuantizationReport": ".conversion.report",
     "Reals": ".network.arithmetic",
-    "Report": ".conversion.convert",
+    "SnntorchReport": ".formats.snntorch.read",
     "SpikerReport": ".formats.spikerplus.differences",
     "SpikingNetwork": ".network.network",
     "Tensors": ".network.arithmetic",
+    "TrainingOptions": ".training.options",
     "accuracy": ".training.trainer",
     "compare": ".conversion.compare",
     "datasets": ".data.images",
     "from_nir": ".formats.nir.read",
-    "from_nir_with_report": ".formats.nir.read",
     "ImplausibleWarning": ".network.plausibility",
-    "ImportReport": ".formats.snntorch.read",
+    "ImportReport": ".network.import_report",
     "from_snntorch": ".formats.snntorch.read",
-    "from_snntorch_with_report": ".formats.snntorch.read",
     "from_spiker": ".formats.spikerplus.read",
-    "from_spiker_with_report": ".formats.spikerplus.read",
     "load_dataset": ".data.images",
     "load_real": ".files",
     "load_state": ".formats.checkpoints",
     "quantize": ".conversion.convert",
     "spiker_quantizations": ".formats.spikerplus.widths",
-    "quantize_with_report": ".conversion.convert",
     "save_real": ".files",
     "to_nir": ".formats.nir.write",
     "train": ".training.trainer",
@@ -78,25 +79,23 @@ __all__ = [
     "NirReport",
     "Outcome",
     "Quantization",
+    "QuantizationReport",
     "Reals",
-    "Report",
+    "SnntorchReport",
     "SpikerReport",
     "SpikingNetwork",
     "Tensors",
+    "TrainingOptions",
     "accuracy",
     "compare",
     "datasets",
     "from_nir",
-    "from_nir_with_report",
     "from_snntorch",
-    "from_snntorch_with_report",
     "from_spiker",
-    "from_spiker_with_report",
     "load_dataset",
     "load_real",
     "load_state",
     "quantize",
-    "quantize_with_report",
     "save_real",
     "spiker_quantizations",
     "to_nir",

@@ -1,8 +1,8 @@
-"""Ways to train on a data set that are known to work."""
+"""Recipes: trainings on a data set with settings that are known to work."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,37 +11,52 @@ import numpy as np
 
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import Decay, Lif, Network, encoders, reference
-from spiker_train.conversion.convert import quantize_with_report
+from spiker_train.conversion.convert import quantize
+from spiker_train.conversion.report import QuantizationReport
 from spiker_train.data.images import Dataset, load_dataset
 from spiker_train.network.cell import Cell
 from spiker_train.network.network import SpikingNetwork, chain_sizes
 from spiker_train.network.quantization import Quantization
 from spiker_train.network.surrogate import FastSigmoid
-from spiker_train.training.trainer import accuracy, split, train
+from spiker_train.training.batches import split
+from spiker_train.training.options import TrainingOptions
+from spiker_train.training.trainer import accuracy, train
 
 __all__ = ["encode", "train_network"]
 
 MANY = 10_000
 GREATEST = {"graded": 15}  # all others make binary spikes
 STEADY = ("graded", "binary")
-"""Encoders that give every step the same, so that the input may be static."""
+"""Encoders that give the same values in every step, so that the input may be static."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train: epochs in real numbers, then in integers, and what else serves."""
+    """Settings of a training that are known to work for a size of data set.
 
-    real: int
-    integer: int
-    batch: int
-    rate: float
-    activity: float
-    shift: int
+    Members
+    -------
+    float_epochs, integer_epochs : int
+        Epochs in floating point, and then in integers.
+    batch_size, learning_rate, activity_penalty, max_shift
+        As for :class:`~.training.options.TrainingOptions`.
+    surrogate : float
+        Slope of the surrogate gradient, :class:`~.surrogate.FastSigmoid`.
+    """
+
+    float_epochs: int
+    integer_epochs: int
+    batch_size: int
+    learning_rate: float
+    activity_penalty: float
+    max_shift: int
     surrogate: float = 0.5
 
 
-LARGE = Recipe(20, 12, batch=128, rate=2e-3, activity=0.02, shift=1)
-SMALL = Recipe(40, 20, batch=64, rate=8e-3, activity=0.02, shift=0, surrogate=1.0)
+LARGE = Recipe(20, 12, batch_size=128, learning_rate=2e-3, activity_penalty=0.02, max_shift=1)
+SMALL = Recipe(
+    40, 20, batch_size=64, learning_rate=8e-3, activity_penalty=0.02, max_shift=0, surrogate=1.0
+)
 
 
 def encode(values: np.ndarray, steps: int, encoder: str = "rate") -> np.ndarray:
@@ -70,116 +85,96 @@ def train_network(
     picture: tuple[int, int] | None = None,
     progress: bool = True,
 ) -> tuple[Network, dict[str, Any]]:
-    """Train a chain of layers on pictures, first in real numbers, then in the integers that ship.
+    """Train a chain of layers on images, first in floating point, then in integers.
 
-    Hidden neurons are LIF that lose an eighth in each step and give up their threshold; the output
-    is a leaky integrator, or spiking with the readouts that need it. A tenth of the training
-    samples is held back, and chooses the epoch; nothing is chosen on the test samples.
+    Hidden neurons are LIF neurons that leak with beta = 0.875 and are reset by subtraction; the
+    output is a leaky integrator, or LIF neurons for the readouts that need spikes. A tenth of the
+    training samples is set aside to choose the epoch; nothing is chosen on the test samples.
 
     Parameters
     ----------
     dataset : str, Path or Dataset
         Name of a data set, or an ``.npz`` file.
     layers : str
-        Such as ``"784-128-10"``: as many inputs as values, as many outputs as classes or more.
+        Sizes such as ``"784-128-10"``: as many inputs as values per sample, and at least as many
+        outputs as classes.
     steps : int
         Time steps of a sample.
     weights, potentials
         Bits, as for :class:`~.quantization.Quantization`.
     seed : int
-        Of the weights, the order and the split.
+        Seed of the weights, the order and the split.
     encoder : str
         One of :data:`spiker_hdl.model.encoders.ENCODERS`.
     static : bool
-        Whether the input is static: an encoder of :data:`STEADY` gives every step the same.
+        Whether the input is static, which needs an encoder of :data:`STEADY`: one that gives the
+        same values in every step.
     epochs : int, optional
-        In all, about two thirds of them in real numbers; as many as are known to do where none is
-        given.
+        Number of all epochs, about two thirds of which are in floating point. Where none is given,
+        as many as are known to suffice.
     readout : str
         See :data:`~spiker_hdl.model.READOUTS`.
     picture : (int, int), optional
-        Height and width of samples that are pictures without saying so, as of flattened ones. With
-        many samples, pictures are shifted at random while they train; ``shift`` in the report says
-        by how many pixels, and ``warnings`` where that cannot be, for want of a height and width.
+        Height and width of samples that are flattened images. Where there are many samples, images
+        are shifted at random in training; ``shift`` in the report has the greatest shift in pixels,
+        and ``warnings`` say where none is possible because height and width are not known.
     progress : bool
         Whether to show progress bars, if rich is installed.
 
     Returns
     -------
     network : Network
-        Its notes say data set, encoder, steps and seed.
+        Its notes name data set, encoder, steps and seed.
     report : dict
-        What JSON can hold: ``accuracy`` on the test samples in real numbers (``float``), rounded
-        without further training (``rounded``) and trained in integers (``integers``, by the
-        reference); ``validation`` likewise; ``spikes`` per test sample, by layer; ``seconds`` and
-        ``processor_seconds``; and the account of the quantisation.
+        Values that JSON can hold: ``accuracy`` on the test samples in floating point (``float``),
+        quantised without further training (``rounded``) and trained in integers (``integers``,
+        computed by the reference); ``validation`` likewise; ``spikes`` per test sample, by layer;
+        ``seconds`` and ``processor_seconds``; and ``quantization``, the report of that.
 
     Raises
     ------
     TypeError, ValueError
         If data, layers and bits do not go together.
     """
-    began, worked = time.monotonic(), time.process_time()
+    started, processor_started = time.monotonic(), time.process_time()
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
-    sizes = chain_sizes(layers)
-    if sizes[0] != data.size:
-        raise ValueError(f"Layers for {data.name!r} must begin with {data.size}, not {sizes[0]}")
-    if sizes[-1] < data.classes:
-        raise ValueError(
-            f"Layers for {data.name!r} must end with at least {data.classes}, not {sizes[-1]}"
-        )
+    sizes = _sizes(layers, data)
     seed, steps = check_int("Seed", seed, 0), check_int("Steps", steps, 1)
     if static and encoder not in STEADY:
         raise ValueError(f"Encoder of a static input must be one of {STEADY}, not {encoder!r}")
     recipe = LARGE if len(data.x_train) > MANY else SMALL
     shape, shift, warnings = _shifted(data, picture, recipe)
-    real, integer = _epochs(recipe, epochs)
+    recipe = replace(_with_epochs(recipe, epochs), max_shift=shift)
     spikes = encode(data.x_train, steps, encoder)
     test = encode(data.x_test, steps, encoder)
     net = _network(shape, sizes, readout, seed, GREATEST.get(encoder, 1), recipe, static)
-    kept, aside = split(len(spikes), 0.1, seed)
-    options: dict[str, Any] = {
-        "validation": (spikes[aside], data.y_train[aside]),
-        "batch": recipe.batch,
-        "activity": recipe.activity,
-        "shift": shift,
-        "seed": seed,
-        "progress": progress,
-        "temperature": 0.5 if readout in {"count", "first"} else 1.0,
-    }
-    x, y = spikes[kept], data.y_train[kept]
-    Quantization(weights, potentials).fit(net)  # what cannot be is refused before training
-    history = train(net, x, y, epochs=real, rate=recipe.rate, title="in real numbers", **options)
-    validation = {"float": history.validation[history.best]}
-    results = {"float": accuracy(net, test, data.y_test)}
-    quantization = Quantization(weights, potentials).fit(net)
-    results["rounded"] = accuracy(net, test, data.y_test, quantization)
-    history = train(
+    trained = _train_twice(
         net,
-        x,
-        y,
-        epochs=integer,
-        rate=recipe.rate / 2,
-        integers=quantization,
-        title="in integers",
-        **options,
+        recipe,
+        Quantization(weights, potentials),
+        (spikes, data.y_train),
+        (test, data.y_test),
+        temperature=0.5 if readout in {"count", "first"} else 1.0,
+        seed=seed,
+        progress=progress,
     )
-    validation["integers"] = history.validation[history.best]
-    network, account = quantize_with_report(
+    report = QuantizationReport()
+    network = quantize(
         net,
-        quantization,
+        trained.quantization,
         max_steps=max(256, steps),
         name=data.name if data.name.isprintable() else "network",
-        calibration=x[:1000],
+        calibration=trained.samples[:1000],
         notes={
             "data": data.name,
             "encoder": encoder,
             "steps": str(steps),
             "seed": str(seed),
         },
+        report=report,
     )
-    found = reference.run(network, test)
-    results["integers"] = float((found.classes == data.y_test).mean())
+    result = reference.run(network, test)
+    trained.accuracy["integers"] = float((result.classes == data.y_test).mean())
     return network, {
         "data": data.name,
         "layers": "-".join(map(str, sizes)),
@@ -189,34 +184,105 @@ def train_network(
         "weights": weights,
         "potentials": potentials,
         "seed": seed,
-        "epochs": [real, integer],
+        "epochs": [recipe.float_epochs, recipe.integer_epochs],
         "shift": shift,
         "warnings": warnings,
-        "accuracy": results,
-        "validation": validation,
-        "spikes": _spikes(test, found.counts),
-        "seconds": round(time.monotonic() - began, 1),
-        "processor_seconds": round(time.process_time() - worked, 1),
-        "quantization": account.to_json(),
+        "accuracy": trained.accuracy,
+        "validation": trained.validation,
+        "spikes": _spikes(test, result.counts),
+        "seconds": round(time.monotonic() - started, 1),
+        "processor_seconds": round(time.process_time() - processor_started, 1),
+        "quantization": report.to_json(),
     }
+
+
+@dataclass
+class _Trained:
+    """A training in floating point and then in integers.
+
+    Members
+    -------
+    quantization : Quantization
+        With the scales of the training in integers.
+    samples : array of int, shape (samples, steps, size)
+        Spikes of the samples that the weights were trained on.
+    accuracy, validation : dict of str to float
+        Accuracy on the test samples and on the validation samples, by arithmetic.
+    """
+
+    quantization: Quantization
+    samples: np.ndarray
+    accuracy: dict[str, float]
+    validation: dict[str, float]
+
+
+def _train_twice(
+    net: SpikingNetwork,
+    recipe: Recipe,
+    settings: Quantization,
+    samples: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    **options: Any,
+) -> _Trained:
+    """Train a network in place in floating point, and then in integers at half the rate."""
+    settings.fit(net)  # an impossible quantization is refused before training
+    spikes, labels = samples
+    kept, aside = split(len(spikes), 0.1, options["seed"])
+    in_float = TrainingOptions(
+        epochs=recipe.float_epochs,
+        batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        activity_penalty=recipe.activity_penalty,
+        max_shift=recipe.max_shift,
+        title="floating point",
+        **options,
+    )
+    in_integers = replace(
+        in_float,
+        epochs=recipe.integer_epochs,
+        learning_rate=recipe.learning_rate / 2,
+        title="integers",
+    )
+    x, y = spikes[kept], labels[kept]
+    validation = spikes[aside], labels[aside]
+    history = train(net, x, y, in_float, validation=validation)
+    validated = {"float": history.validation[history.best]}
+    accurate = {"float": accuracy(net, *test)}
+    quantization = settings.fit(net)
+    accurate["rounded"] = accuracy(net, *test, quantization)
+    history = train(net, x, y, in_integers, validation=validation, integers=quantization)
+    validated["integers"] = history.validation[history.best]
+    return _Trained(quantization, x, accurate, validated)
+
+
+def _sizes(layers: str, data: Dataset) -> list[int]:
+    """Return the sizes of the layers, which must suit the data set."""
+    sizes = chain_sizes(layers)
+    if sizes[0] != data.size:
+        raise ValueError(f"Layers for {data.name!r} must begin with {data.size}, not {sizes[0]}")
+    if sizes[-1] < data.classes:
+        raise ValueError(
+            f"Layers for {data.name!r} must end with at least {data.classes}, not {sizes[-1]}"
+        )
+    return sizes
 
 
 def _shifted(
     data: Dataset, picture: tuple[int, int] | None, recipe: Recipe
 ) -> tuple[tuple[int, ...], int, list[str]]:
-    """Return the shape of samples, by how many pixels they are shifted, and what to say of it."""
+    """Return the shape of samples, their greatest shift in pixels, and warnings."""
     if picture is not None:
-        given = tuple(check_int("Side of a picture", side, 1) for side in picture)
-        if len(given) != 2 or prod(given) != data.size:
+        shape = tuple(check_int("Side of a picture", side, 1) for side in picture)
+        if len(shape) != 2 or prod(shape) != data.size:
             raise ValueError(
                 f"Picture must be a height and a width of {data.size} values for {data.name!r}, "
-                f"not {given}"
+                f"not {shape}"
             )
-        return given, recipe.shift, []
+        return shape, recipe.max_shift, []
     sides = tuple(side for side in data.shape if side > 1)
     if len(sides) == 2:
-        return sides, recipe.shift, []
-    if not recipe.shift:
+        return sides, recipe.max_shift, []
+    if not recipe.max_shift:
         return data.shape, 0, []
     return (
         data.shape,
@@ -228,12 +294,14 @@ def _shifted(
     )
 
 
-def _epochs(recipe: Recipe, epochs: int | None) -> tuple[int, int]:
+def _with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
+    """Return a recipe with so many epochs in all, shared out as the recipe shares out its own."""
     if epochs is None:
-        return recipe.real, recipe.integer
+        return recipe
     epochs = check_int("Epochs", epochs, 2)
-    integer = max(1, round(epochs * recipe.integer / (recipe.real + recipe.integer)))
-    return epochs - integer, integer
+    known = recipe.float_epochs + recipe.integer_epochs
+    integer_epochs = max(1, round(epochs * recipe.integer_epochs / known))
+    return replace(recipe, float_epochs=epochs - integer_epochs, integer_epochs=integer_epochs)
 
 
 def _network(
@@ -259,5 +327,6 @@ def _network(
 
 
 def _spikes(events: np.ndarray, counts: Mapping[str, np.ndarray]) -> dict[str, float]:
-    found = {"input": float(np.count_nonzero(events) / len(events))}
-    return found | {name: float(one.mean()) for name, one in counts.items()}
+    """Return the spikes per sample of the input and of each layer."""
+    spikes = {"input": float(np.count_nonzero(events) / len(events))}
+    return spikes | {name: float(count.mean()) for name, count in counts.items()}

@@ -44,10 +44,11 @@ from spiker_train import (
     Layer,
     Quantization,
     SpikingNetwork,
+    TrainingOptions,
     quantize,
-    quantize_with_report,
     train,
 )
+from tests.support.quantized import quantize_and_report
 
 from support.places import ROOT
 
@@ -154,7 +155,11 @@ def trained(mine):
     x, labels = drawn()
     integers = Quantization(5, 10, "shifts").fit(net)
     history = train(
-        net, x, labels, epochs=12, integers=integers, batch=20, rate=1e-2, progress=False
+        net,
+        x,
+        labels,
+        TrainingOptions(epochs=12, batch_size=20, learning_rate=1e-2, progress=False),
+        integers=integers,
     )
     return SimpleNamespace(
         net=net, integers=integers, network=quantize(net, integers), history=history
@@ -176,15 +181,20 @@ def test_it_trains(trained):
 def test_it_trains_in_real_numbers(mine):
     net = SpikingNetwork.chain("10-12-2", cell=Cell(mine.Resonator, threshold=0.8, damping=0.9))
     x, labels = drawn()
-    history = train(net, x, labels, epochs=12, batch=20, rate=1e-2, progress=False)
+    history = train(
+        net,
+        x,
+        labels,
+        TrainingOptions(epochs=12, batch_size=20, learning_rate=1e-2, progress=False),
+    )
     assert history.losses[-1] < 0.8 * history.losses[0]
 
 
 def test_it_quantises_with_a_report(trained):
-    _, report = quantize_with_report(trained.net, trained.integers)
+    _, report = quantize_and_report(trained.net, trained.integers)
     told = {(one.where, one.what): one for one in report.changes}
     damping = told["own", "damping"]
-    assert (damping.wished, damping.became) == (0.9, 1 - 1 / 16 - 1 / 32)
+    assert (damping.target, damping.quantized) == (0.9, 1 - 1 / 16 - 1 / 32)
     assert ("own", "threshold") in told
 
 
@@ -419,7 +429,11 @@ def test_izhikevich_trains_in_its_own_integers(izhikevich, fraction, finer):
     x = (draw.random((120, 40, 10)) < chance[:, None]).astype(np.uint8)
     integers = Quantization(8, 12, "shifts").fit(net)
     history = train(
-        net, x, labels, epochs=6, integers=integers, batch=20, rate=1e-2, progress=False
+        net,
+        x,
+        labels,
+        TrainingOptions(epochs=6, batch_size=20, learning_rate=1e-2, progress=False),
+        integers=integers,
     )
     assert history.losses[-1] < 0.6 * history.losses[0]
     network = quantize(net, integers)
@@ -603,7 +617,13 @@ def test_a_mistake_is_refused_in_training(kind, error, message, integers):
 
     def attempt():
         net = SpikingNetwork.chain("10-6-2", cell=Cell(kind), readout="count")
-        train(net, x, labels, epochs=1, validation=0.5, integers=integers, progress=False)
+        train(
+            net,
+            x,
+            labels,
+            TrainingOptions(epochs=1, validation_share=0.5, progress=False),
+            integers=integers,
+        )
 
     with pytest.raises(error, match=message):
         attempt()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from spiker_cli.support.files import check_output, way_of
 from spiker_cli.support.process import interrupts
@@ -86,14 +87,15 @@ def importer(
         if kind != "json":
             check_choice("Readout", readout, READOUTS)
         options["readout"] = readout
-    with _one_line(source):
-        net, report = READERS[kind](source, **options)
-    from spiker_train import save_real  # torch is loaded by now
+    from spiker_train import ImplausibleWarning, save_real  # which load torch
 
+    with _one_line(source), catch_warnings():
+        simplefilter("ignore", ImplausibleWarning)  # the report says the same
+        net = READERS[kind](source, **options)
     save_real(net, output)
-    for line in _told(report):
+    for line in _told(net.import_report):
         write(line)
-    found = [output, "-o", output.with_suffix(".spiker"), *_widths(report)]
+    found = [output, "-o", output.with_suffix(".spiker"), *_widths(net.import_report)]
     say(f"Wrote {output}; next: spiker quantize {shlex.join(map(str, found))}")
     return 0
 
@@ -167,19 +169,19 @@ def _widths(report: Any) -> list[Any]:
     return ["--weights", one.weights, "--potentials", one.potentials, "--decay", one.decay]
 
 
-def _nir(source: str, **options: Any) -> tuple[Any, Any]:
-    from spiker_train import from_nir_with_report
+def _nir(source: str, **options: Any) -> Any:
+    from spiker_train import from_nir
 
-    return from_nir_with_report(source, name=Path(source).stem, **options)
+    return from_nir(source, name=Path(source).stem, **options)
 
 
-def _spiker(source: str, state: Path | None = None, **options: Any) -> tuple[Any, Any]:
-    from spiker_train import from_spiker_with_report
+def _spiker(source: str, state: Path | None = None, **options: Any) -> Any:
+    from spiker_train import from_spiker
 
     if not Path(source).is_file():
         raise ValueError(f"Source must be a file that is there, not {source}")
     given, options["optim_config"] = _configuration(source)
-    return from_spiker_with_report(given, state, name=Path(source).stem, **options)
+    return from_spiker(given, state, name=Path(source).stem, **options)
 
 
 @reader("a configuration of Spiker, in JSON", "json")
@@ -196,10 +198,10 @@ def _configuration(source: str) -> tuple[dict[str, Any], Any]:
 
 def _module(
     source: str, shape: str | None = None, state: Path | None = None, **options: Any
-) -> tuple[Any, Any]:
+) -> Any:
     import torch
 
-    from spiker_train import from_snntorch_with_report, load_state
+    from spiker_train import from_snntorch, load_state
 
     module, _, name = source.partition(":")
     if not module or module.startswith(".") or not name:
@@ -220,7 +222,7 @@ def _module(
         if not all(one.isdecimal() and 0 < int(one) < 2**24 for one in axes):
             raise ValueError(f"Shape must be sizes such as 25x1x784, not {shape!r}")
         options["example"] = torch.zeros(*map(int, axes))
-    return from_snntorch_with_report(found, name=name.rpartition(".")[2], **options)
+    return from_snntorch(found, name=name.rpartition(".")[2], **options)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from spiker_cli.support.files import check_output, check_picture, way_of
 from spiker_cli.support.samples import Samples, find_samples
 from spiker_cli.support.terminal import progress, table, write, write_json
 from spiker_hdl.base.checks import check_int
-from spiker_train import Quantization, load_real, quantize_with_report
+from spiker_train import Quantization, QuantizationReport, TrainingOptions, load_real
+from spiker_train import quantize as quantize_network
 from spiker_train.conversion.compare import compare
 from spiker_train.conversion.convert import count_weights
 
@@ -83,10 +84,14 @@ def quantize(
     notes = {"command": shlex.join(said)}
     if found is not None and encoder and steps and data:
         notes |= {"data": Path(data).name, "encoder": encoder, "steps": str(steps)}
-    options: dict[str, Any] = {"labels": found.labels, "epochs": tune} if tune and found else {}
+    options: dict[str, Any] = {}
+    if tune and found is not None:
+        training = TrainingOptions(epochs=tune, progress=False, title="fine-tuning")
+        options = {"labels": found.labels, "training": training}
     options["max_steps"] = max_steps_of(found, max_steps)
+    report = QuantizationReport()
     with progress("Weights", count_weights(net)) as done:
-        network, report = quantize_with_report(
+        network = quantize_network(
             net,
             *wished,
             decay,
@@ -95,6 +100,7 @@ def quantize(
             saturation=saturation,
             scales=fixed,
             shifts=finer,
+            report=report,
             progress=done,
             **options,
         )

@@ -31,6 +31,7 @@ from spiker_hdl.model import (
 )
 
 from .cell import Cell
+from .import_report import ImportReport
 from .layers import Connection, Layer
 from .quantization import Quantization
 from .run import Outcome, groups, run_network
@@ -54,6 +55,12 @@ class SpikingNetwork(nn.Module):
         Of the weights that are drawn.
     name : str
 
+    Members
+    -------
+    import_report : ImportReport or None
+        What an importer has to say of the network that it made; None for all other networks. It is
+        not saved with the network.
+
     Raises
     ------
     TypeError
@@ -74,6 +81,7 @@ class SpikingNetwork(nn.Module):
     ):
         super().__init__()
         self.name = name
+        self.import_report: ImportReport | None = None
         self.inputs = tuple(inputs)
         self.layers = tuple(layers)
         self.connections = tuple(connections)

@@ -7,6 +7,7 @@ import torch
 
 from spiker_hdl.base.checks import check_choice
 from spiker_train.linear.compose import UNROLLED
+from spiker_train.network.import_report import ImportReport
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.plausibility import implausible, warn_of
 
@@ -14,11 +15,11 @@ from .files import read_flow
 from .graph import Reader
 from .rules import WRITERS, Rules
 
-__all__ = ["NirReport", "from_nir", "from_nir_with_report"]
+__all__ = ["NirReport", "from_nir"]
 
 
-@dataclass(frozen=True)
-class NirReport:
+@dataclass
+class NirReport(ImportReport):
     """What became of a NIR graph.
 
     Members
@@ -28,14 +29,11 @@ class NirReport:
         A line for each input, layer and connection, and for what is not as NIR says.
     unrolled : tuple of str
         Convolutions and pooling that were unrolled.
-    warnings : tuple of str
-        What no network should be, by name, such as neurons that can never fire.
     """
 
     rules: Rules
     lines: tuple[str, ...]
     unrolled: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "\n".join([*self.lines, *(f"warning: {one}" for one in self.warnings)])
@@ -110,7 +108,13 @@ def from_nir(
     dtype : torch.dtype
         Of weights and biases.
     unrolled : int
-        Most weights that a convolution or pooling may be unrolled into.
+        Greatest number of weights that a convolution or pooling may be unrolled into.
+
+    Returns
+    -------
+    SpikingNetwork
+        Its ``import_report`` is a :class:`NirReport`. What the report warns of is also given as
+        :class:`~spiker_train.ImplausibleWarning`.
 
     Raises
     ------
@@ -119,35 +123,6 @@ def from_nir(
     ValueError
         If the source is not NIR, or means what cannot be kept, with the node and parameter.
     """
-    net, report = from_nir_with_report(
-        source, dt=dt, rule=rule, writer=writer, reset=reset, late=late, late_input=late_input,
-        owing=owing, fire=fire, current=current, start=start, readout=readout, values=values,
-        name=name, dtype=dtype, unrolled=unrolled,
-    )  # fmt: skip
-    warn_of(report.warnings)
-    return net
-
-
-def from_nir_with_report(
-    source: Any,
-    *,
-    dt: float | None = None,
-    rule: str | None = None,
-    writer: str = "nir",
-    reset: str | None = None,
-    late: bool | None = None,
-    late_input: str | None = None,
-    owing: bool | None = None,
-    fire: str | None = None,
-    current: str | None = None,
-    start: str | None = None,
-    readout: str | None = None,
-    values: tuple[int, int] = (0, 1),
-    name: str = "network",
-    dtype: torch.dtype = torch.float32,
-    unrolled: int = UNROLLED,
-) -> tuple[SpikingNetwork, NirReport]:
-    """Do the same as :func:`from_nir`, and say what became of the graph."""
     check_choice("Writer", writer, WRITERS)
     given = {"dt": dt, "rule": rule, "reset": reset, "late": late, "late_input": late_input,
              "owing": owing, "fire": fire, "current": current, "start": start}  # fmt: skip
@@ -164,5 +139,9 @@ def from_nir_with_report(
     flow.leaves = {one: meant(leaf, rules) for one, leaf in flow.leaves.items()}
     reader = Reader(flow, rules, values, unrolled)
     network = reader.network(readout, name, dtype)
-    warned = tuple(implausible(network))
-    return network, NirReport(rules, tuple(reader.lines), tuple(reader.unrolled), warned)
+    warnings = implausible(network)
+    network.import_report = NirReport(
+        rules, tuple(reader.lines), tuple(reader.unrolled), warnings=warnings
+    )
+    warn_of(warnings)
+    return network

@@ -16,6 +16,7 @@ from spiker_train.formats.snntorch.trace.input_transform import Levels
 from spiker_train.linear.compose import UNROLLED, Folded, Scale
 from spiker_train.network.cell import IntegerCell
 from spiker_train.network.grids import grid_of
+from spiker_train.network.import_report import ImportReport
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.plausibility import implausible, warn_of
@@ -26,12 +27,12 @@ from .graph import check_reached, edges_of, notes_of
 from .levels import check_on_levels, levelled_grid
 from .wrapped import notes_of_parts, unwrapped
 
-__all__ = ["ImportReport", "from_snntorch", "from_snntorch_with_report"]
+__all__ = ["SnntorchReport", "from_snntorch"]
 
 
 @dataclass
-class ImportReport:
-    """An account of what was read.
+class SnntorchReport(ImportReport):
+    """An account of what was read from an snnTorch module.
 
     Members
     -------
@@ -43,15 +44,12 @@ class ImportReport:
         Names of those that answer, how they do and why.
     notes : list of str
         What else there is to know.
-    warnings : list of str
-        What no network should be, by name, such as neurons that can never fire.
     """
 
     layers: dict[str, str] = field(default_factory=dict)
     connections: dict[str, str] = field(default_factory=dict)
     readouts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{own}: {its}" for own, its in (*self.layers.items(), *self.connections.items())]
@@ -110,6 +108,12 @@ def from_snntorch(
     unrolled : int
         Greatest number of weights that a convolution may be unrolled into.
 
+    Returns
+    -------
+    SpikingNetwork
+        Its ``import_report`` is a :class:`SnntorchReport`. What the report warns of is also given
+        as :class:`~spiker_train.ImplausibleWarning`.
+
     Raises
     ------
     TypeError
@@ -118,26 +122,6 @@ def from_snntorch(
         If what it computes cannot be followed or is not linear between neurons, with the line; if
         no readout gives the order of what it returns; or if a neuron has an option that has no
         meaning here.
-    """
-    net, report = from_snntorch_with_report(
-        module, example=example, readout=readout, groups=groups, output=output, values=values,
-        input_scale=input_scale, name=name, unrolled=unrolled,
-    )  # fmt: skip
-    warn_of(report.warnings)
-    return net
-
-
-def from_snntorch_with_report(
-    module: nn.Module, *, example: Any = None, readout: str | None = None,
-    groups: int | None = None, output: str | None = None, values: tuple[int, int] = (0, 1),
-    input_scale: float = 1.0, name: str = "network", unrolled: int = UNROLLED,
-) -> tuple[SpikingNetwork, ImportReport]:  # fmt: skip
-    """Make a network as :func:`from_snntorch` does, and an account of what was folded.
-
-    Returns
-    -------
-    network : SpikingNetwork
-    report : ImportReport
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"Model must be an nn.Module, not {module!r}")
@@ -149,13 +133,18 @@ def from_snntorch_with_report(
         raise ValueError("Input scale must be a number other than 0, not 0")
     ends = values[0], values[1]
     with unwrapped(module) as inner:
-        return _network(inner, example, readout, groups, output, ends, input_scale, name, unrolled)
+        net, report = _network(
+            inner, example, readout, groups, output, ends, input_scale, name, unrolled
+        )
+    net.import_report = report
+    warn_of(report.warnings)
+    return net
 
 
 def _network(
     module: nn.Module, example: Any, readout: str | None, groups: int | None, output: str | None,
     values: tuple[int, int], input_scale: float, name: str, unrolled: int,
-) -> tuple[SpikingNetwork, ImportReport]:  # fmt: skip
+) -> tuple[SpikingNetwork, SnntorchReport]:  # fmt: skip
     Input("input", 1, *values)  # checks them
     neurons = neurons_of(module)
     levels = Levels(values[0] * input_scale, values[1] * input_scale, values[1] - values[0] + 1)
@@ -165,7 +154,7 @@ def _network(
     parts = {label: part for part, label in neurons.items()}
     labels = list(trace.calls)
     own = {label: f"layer{n}" for n, label in enumerate(labels, 1)} | {INPUT: "input"}
-    report = ImportReport({own[one]: f"{type(parts[one]).__name__} {one!r}" for one in labels})
+    report = SnntorchReport({own[one]: f"{type(parts[one]).__name__} {one!r}" for one in labels})
     cells = {one: read_neurons(one, parts[one], trace.shapes[one]) for one in labels}
     first = [Scale(input_scale, name="the input's scale")] if input_scale != 1 else []
     edges = {one: edges_of(one, parts[one], trace, cells[one], first, unrolled) for one in labels}
@@ -238,7 +227,7 @@ def _read(answers: list[Answer]) -> list[str]:
 
 
 def _readout(
-    answer: Answer, own: dict[str, str], layers: list, connections: list, report: ImportReport
+    answer: Answer, own: dict[str, str], layers: list, connections: list, report: SnntorchReport
 ) -> Readout:
     """Return a readout, and add its head's layer where it has one."""
     if answer.head is None:

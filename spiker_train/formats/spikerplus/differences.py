@@ -7,6 +7,7 @@ from math import log2
 
 import numpy as np
 
+from spiker_train.network.import_report import ImportReport
 from spiker_train.network.layers import Layer
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.quantization import Quantization
@@ -17,7 +18,7 @@ __all__ = ["SpikerReport", "compare_all", "compare_layer", "compare_widths"]
 
 
 @dataclass
-class SpikerReport:
+class SpikerReport(ImportReport):
     """An account of what was read, and of what Spiker would have made of it.
 
     Members
@@ -32,8 +33,6 @@ class SpikerReport:
         What was not given, and taken as Spiker does.
     quantizations : list of Quantization
         Those of ``optim_config``, in the order in which Spiker tries them.
-    warnings : list of str
-        What no network should be, by name, such as neurons that can never fire.
     """
 
     steps: int
@@ -41,7 +40,6 @@ class SpikerReport:
     differences: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     quantizations: list[Quantization] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{name}: {model}" for name, model in self.layers.items()]

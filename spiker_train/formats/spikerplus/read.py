@@ -21,7 +21,7 @@ from spiker_train.network.plausibility import implausible, warn_of
 from .differences import SpikerReport, compare_all, compare_layer, compare_widths
 from .widths import spiker_quantizations
 
-__all__ = ["from_spiker", "from_spiker_with_report"]
+__all__ = ["from_spiker"]
 
 MODELS = ("if", "lif", "syn", "rif", "rlif", "rsyn")
 RESETS = ("subtract", "zero", "none")
@@ -53,6 +53,7 @@ ANSWERS = {
 def from_spiker(
     net_dict: Mapping[str, Any],
     state_dict: Mapping[str, Any] | str | Path | None = None,
+    optim_config: Mapping[str, Any] | None = None,
     *,
     readout: str = "mem",
     seed: int = 0,
@@ -62,7 +63,7 @@ def from_spiker(
 
     What its software trains is kept, that is, what snnTorch computes: resets in the step after the
     spike, decays as they are, second order, recurrence from the step before. What its hardware
-    would have computed otherwise, :func:`from_spiker_with_report` says.
+    would have computed otherwise, the report of the import says.
 
     Parameters
     ----------
@@ -74,6 +75,10 @@ def from_spiker(
     state_dict : mapping of str to tensor, or path, optional
         Trained weights: ``snn.state_dict()``, or the file that its trainer stores. Weights are
         drawn where none are given.
+    optim_config : mapping, optional
+        ``weights_bw``, ``neurons_bw`` and ``fp_dec``, each a number or a range with ``min`` and
+        ``max``: the report then has the quantizations that these are, as
+        :func:`spiker_quantizations` makes them, and what differs with such widths.
     readout : str
         As Spiker's trainer calls it (``"mem"``, ``"spk_count"``, ...), or one of
         :data:`~spiker_hdl.model.READOUTS`.
@@ -84,7 +89,9 @@ def from_spiker(
     Returns
     -------
     SpikingNetwork
-        With layers that are called as in ``net_dict``.
+        With layers that are called as in ``net_dict``. Its ``import_report`` is a
+        :class:`~spiker_train.SpikerReport`. What the report warns of is also given as
+        :class:`~spiker_train.ImplausibleWarning`.
 
     Raises
     ------
@@ -92,37 +99,6 @@ def from_spiker(
         If something is of another type.
     ValueError
         If a key is unknown or missing, or a value out of range.
-    """
-    net, report = from_spiker_with_report(
-        net_dict, state_dict, readout=readout, seed=seed, name=name
-    )  # fmt: skip
-    warn_of(report.warnings)
-    return net
-
-
-def from_spiker_with_report(
-    net_dict: Mapping[str, Any],
-    state_dict: Mapping[str, Any] | str | Path | None = None,
-    optim_config: Mapping[str, Any] | None = None,
-    *,
-    readout: str = "mem",
-    seed: int = 0,
-    name: str = "network",
-) -> tuple[SpikingNetwork, SpikerReport]:
-    """Make a network as :func:`from_spiker` does, and say what differs from Spiker's hardware.
-
-    Parameters
-    ----------
-    net_dict, state_dict, readout, seed, name
-        As for :func:`from_spiker`.
-    optim_config : mapping, optional
-        ``weights_bw``, ``neurons_bw`` and ``fp_dec``, each a number or a range with ``min`` and
-        ``max``; see :func:`spiker_quantizations`.
-
-    Returns
-    -------
-    network : SpikingNetwork
-    report : SpikerReport
     """
     steps, inputs, layers = _checked(net_dict)
     report = SpikerReport(steps)
@@ -158,7 +134,9 @@ def from_spiker_with_report(
         report.quantizations = spiker_quantizations(net, optim_config)
         compare_widths(net, optim_config, report)
     report.warnings += implausible(net)
-    return net, report
+    net.import_report = report
+    warn_of(report.warnings)
+    return net
 
 
 # -- checks --

@@ -25,12 +25,13 @@ from spiker_train import (  # noqa: E402
     Connection,
     Layer,
     SpikingNetwork,
+    TrainingOptions,
     compare,
     load_dataset,
     quantize,
-    quantize_with_report,
     train,
 )
+from tests.support.quantized import quantize_and_report  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def trained():
     data = load_dataset("digits")
     spikes = encoders.rate(data.x_train, 4)
     net = SpikingNetwork.chain("64-16-10", seed=3)
-    train(net, spikes, data.y_train, epochs=3, progress=False)
+    train(net, spikes, data.y_train, TrainingOptions(epochs=3, progress=False))
     return net, spikes[:200], data.y_train[:200]
 
 
@@ -50,7 +51,7 @@ def trained():
 
 def test_bits_of_bounds_are_the_fewest_that_nothing_leaves(trained):
     net, spikes, _ = trained
-    network, report = quantize_with_report(net, 4, "bounds", calibration=spikes)
+    network, report = quantize_and_report(net, 4, "bounds", calibration=spikes)
     for one in network.populations:
         low, high = network.bounds[one.name].states["v"]
         assert one.neuron.width == report.widths[one.name]
@@ -65,7 +66,7 @@ def test_bits_of_bounds_are_the_fewest_that_nothing_leaves(trained):
 
 def test_bits_of_calibration_are_the_fewest_that_the_samples_need(trained):
     net, spikes, _ = trained
-    network, report = quantize_with_report(net, 4, "calibration", calibration=spikes)
+    network, report = quantize_and_report(net, 4, "calibration", calibration=spikes)
     wide = quantize(net, 4, 32, scales=report.scales)
     found = reference.run(wide, spikes, record=["hidden.v", "output.v"])
     for one in network.populations:
@@ -74,17 +75,15 @@ def test_bits_of_calibration_are_the_fewest_that_the_samples_need(trained):
         bits = most.bit_length() + 1
         threshold = np.max(getattr(one.neuron, "threshold", 0))
         assert one.neuron.width == max(bits, int(threshold).bit_length() + 1)
-    bounded = quantize_with_report(net, 4, "bounds")[1].widths
+    bounded = quantize_and_report(net, 4, "bounds")[1].widths
     assert all(report.widths[name] <= bits for name, bits in bounded.items())
     assert sum(report.widths.values()) < sum(bounded.values())
 
 
 def test_a_share_of_saturation_saves_bits_and_is_reported(trained):
     net, spikes, _ = trained
-    whole = quantize_with_report(net, 4, "calibration", calibration=spikes)[1]
-    network, report = quantize_with_report(
-        net, 4, "calibration", calibration=spikes, saturation=0.2
-    )
+    whole = quantize_and_report(net, 4, "calibration", calibration=spikes)[1]
+    network, report = quantize_and_report(net, 4, "calibration", calibration=spikes, saturation=0.2)
     assert sum(report.widths.values()) < sum(whole.widths.values())
     assert 0 < report.saturation["output"] <= 0.2
     assert any("'output' are at the end of their range" in one for one in report.warnings)
@@ -92,7 +91,7 @@ def test_a_share_of_saturation_saves_bits_and_is_reported(trained):
     state = network.population["output"].neuron.states["v"]
     ends = (values == state.low) | (values == state.high)
     assert report.saturation["output"] == pytest.approx(ends.mean())
-    assert f"at their ends in {ends.mean():.2%} of steps" in str(report)
+    assert f"at an end of their range in {ends.mean():.2%} of steps" in str(report)
 
 
 def test_currents_are_sized_too():
@@ -138,7 +137,7 @@ def unbounded():
 )
 def test_what_cannot_be_sized_is_one_line(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        quantize_with_report(unbounded(), **options)
+        quantize_and_report(unbounded(), **options)
 
 
 # -- fine-tuning ---------------------------------------------------------------------------------
@@ -148,8 +147,9 @@ def test_labels_tune_a_copy_in_integers(trained):
     net, spikes, labels = trained
     before = [one.weights.detach().clone() for one in net.connections]
     plain = quantize(net, "ternary", 6)
-    network, report = quantize_with_report(
-        net, "ternary", 6, calibration=spikes, labels=labels, epochs=4, training={"rate": 1e-2}
+    training = TrainingOptions(epochs=4, learning_rate=1e-2, progress=False)
+    network, report = quantize_and_report(
+        net, "ternary", 6, calibration=spikes, labels=labels, training=training
     )
     assert len(report.tuned) == 4
     assert all(torch.equal(a, b.weights) for a, b in zip(before, net.connections, strict=True))
@@ -158,8 +158,8 @@ def test_labels_tune_a_copy_in_integers(trained):
         return (reference.run(one, spikes).classes == labels).mean()
 
     assert share(network) > share(plain)
-    again = quantize_with_report(
-        net, "ternary", 6, calibration=spikes, labels=labels, epochs=4, training={"rate": 1e-2}
+    again = quantize_and_report(
+        net, "ternary", 6, calibration=spikes, labels=labels, training=training
     )[0]
     assert again == network
 
@@ -215,7 +215,7 @@ def test_what_goes_silent_is_named(trained):
         silent = SpikingNetwork.chain("64-16-10", seed=3)
         for one in silent.connections:
             one.weights.zero_()
-    found = compare(net, quantize_with_report(silent, 4, 8)[0], spikes[:20])
+    found = compare(net, quantize_and_report(silent, 4, 8)[0], spikes[:20])
     assert any(one.startswith("'hidden' goes silent") for one in found.warnings)
     assert "warning: 'hidden' goes silent" in str(found)
     assert compare(net, network, spikes[:20]).accuracy == {}

@@ -16,12 +16,12 @@ from spiker_train import (
     Quantization,
     SpikingNetwork,
     quantize,
-    quantize_with_report,
 )
 from spiker_train.conversion import convert as conversion
 from spiker_train.conversion.convert import count_weights
 from spiker_train.network import layers, quantization, rounding
 from spiker_train.network.rounding import rounded, weight_range
+from tests.support.quantized import quantize_and_report
 
 
 def small(weights, threshold=1.0, decay=0.9, bias=False, **more):
@@ -101,11 +101,11 @@ def test_a_layer_shares_its_scale():
     ],
 )
 def test_a_decay_becomes_what_the_report_says(form, more, decay, error):
-    network, report = quantize_with_report(small(np.eye(2)), 4, 8, form, **more)
+    network, report = quantize_and_report(small(np.eye(2)), 4, 8, form, **more)
     (change,) = (one for one in report.changes if one.what == "decay")
     assert network.populations[0].neuron.decay == decay
-    assert change.wished == 0.9
-    assert change.became == decay.factor
+    assert change.target == 0.9
+    assert change.quantized == decay.factor
     assert change.error == pytest.approx(error / 0.9)
 
 
@@ -124,9 +124,9 @@ def test_a_decay_that_cannot_come_near_enough_is_refused(form, more, asked, reac
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         quantize(small(np.eye(2)), decay=form, decay_error=asked, **more)
     # What the message names is within reach.
-    _, report = quantize_with_report(small(np.eye(2)), decay=form, decay_error=reachable, **more)
+    _, report = quantize_and_report(small(np.eye(2)), decay=form, decay_error=reachable, **more)
     (change,) = (one for one in report.changes if one.what == "decay")
-    assert abs(change.became - 0.9) == pytest.approx(reachable)
+    assert abs(change.quantized - 0.9) == pytest.approx(reachable)
 
 
 def test_the_worst_neuron_is_what_an_error_bound_is_about():
@@ -160,7 +160,7 @@ def test_every_decay_is_in_the_report_with_its_error(form):
     names = ["in", *cells]
     links = [Connection(a, b, np.eye(2)) for a, b in pairwise(names)]
     net = SpikingNetwork([Input("in", 2)], layers, links, [Readout("sum", "last")])
-    network, report = quantize_with_report(net, decay=form)
+    network, report = quantize_and_report(net, decay=form)
     found = {(one.where, one.what): one for one in report.changes if "decay" in one.what}
     assert set(found) == set(wished)
     for (where, what), value in wished.items():
@@ -173,7 +173,7 @@ def test_every_decay_is_in_the_report_with_its_error(form):
         became = np.broadcast_to(shipped.factor, 2)
         off = np.abs(became - real)
         assert change.integer == repr(shipped)
-        assert (change.wished, change.became) == (real[off.argmax()], became[off.argmax()])
+        assert (change.target, change.quantized) == (real[off.argmax()], became[off.argmax()])
         assert change.error == pytest.approx((off / real)[off.argmax()])
         if isinstance(value, list):
             assert change.errors == pytest.approx(off / real)
@@ -190,10 +190,10 @@ def test_every_decay_is_in_the_report_with_its_error(form):
 
 def test_a_scale_is_found_at_which_the_threshold_fits():
     weights = [[0.01, -0.01], [0.002, 0.003]]
-    network, report = quantize_with_report(small(weights, threshold=1.0), 4, 6)
+    network, report = quantize_and_report(small(weights, threshold=1.0), 4, 6)
     assert network.populations[0].neuron.threshold <= 30
     assert any("all become 0" in one for one in report.warnings)
-    network, _ = quantize_with_report(small(weights, threshold=[0.02, 1.0]), 4, 6)
+    network, _ = quantize_and_report(small(weights, threshold=[0.02, 1.0]), 4, 6)
     assert max(network.populations[0].neuron.threshold) <= 30
     assert quantize(small(weights, threshold=0.0)).populations[0].neuron.threshold == 0
 
@@ -220,7 +220,7 @@ def test_each_column_of_the_report_says_what_its_name_says():
         [Connection("in", "own", weights, kind="sparse")],
         [Readout("own", "count")],
     )
-    network, report = quantize_with_report(net, 3)
+    network, report = quantize_and_report(net, 3)
     scale = report.scales["own"]
     there = weights != 0
     became = network.projections[0].synapses.matrix()[there] * scale
@@ -231,14 +231,14 @@ def test_each_column_of_the_report_says_what_its_name_says():
 
     (change,) = (one for one in report.changes if one.what == "weights")
     wanted = [rms(wished), rms(became), rms(became - wished) / rms(wished)]
-    np.testing.assert_allclose([change.wished, change.became, change.error], wanted, 1e-9)
+    np.testing.assert_allclose([change.target, change.quantized, change.error], wanted, 1e-9)
     head, *lines = str(report).splitlines()
-    assert head.split() == ["where", "what", "target", "became", "error", "integer"]
+    assert head.split() == ["where", "what", "target", "quantised", "error", "integer"]
     for line, one in zip(lines, report.changes, strict=False):
         start = head.index("target") + len("target") - 10
         numbers = [line[start:][n : n + 10].strip() for n in (0, 11)]
         assert [float(number) for number in numbers] == pytest.approx(
-            [one.wished, one.became], rel=1e-4
+            [one.target, one.quantized], rel=1e-4
         )
         assert line[start + 22 :].split()[0] == f"{one.error:.2%}"
 
@@ -329,7 +329,7 @@ def test_what_saturates_and_what_is_silent_is_warned_of_by_name():
         ],
         [Readout("full", "last")],
     )
-    _, report = quantize_with_report(net, calibration=np.ones((2, 20, 2), dtype=int))
+    _, report = quantize_and_report(net, calibration=np.ones((2, 20, 2), dtype=int))
     assert [one.split(" ")[0] for one in report.warnings if "never" in one] == ["'quiet'"]
     assert "'loud' fires in 100% of steps" in report.warnings
     assert any(one.startswith("potentials of 'full' are at the end") for one in report.warnings)
@@ -407,10 +407,10 @@ def test_a_module_of_another_library_is_refused():
 
 def test_weights_that_are_lost_are_warned_of_by_name():
     net = small(0.01 * np.eye(2))  # of which nothing is left where 1 is the threshold
-    _, report = quantize_with_report(net, potentials=3)
+    _, report = quantize_and_report(net, potentials=3)
     lost = "weights of 'in->own' all become 0: give potentials of 'own' more bits"
     assert report.warnings == [
         lost,
         "'own' can never fire: give weights or potentials more bits",
     ]
-    assert lost not in quantize_with_report(net, potentials=10)[1].warnings
+    assert lost not in quantize_and_report(net, potentials=10)[1].warnings

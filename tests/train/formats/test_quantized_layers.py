@@ -16,13 +16,13 @@ from spiker_train import (
     Layer,
     Quantization,
     SpikingNetwork,
-    from_snntorch_with_report,
+    from_snntorch,
     load_real,
-    quantize_with_report,
     save_real,
 )
 from spiker_train.network.grids import grid_of, shift_between
 from spiker_train.network.prepare import cores
+from tests.support.quantized import quantize_and_report
 
 Quantized = namedtuple("Quantized", "value scale zero_point bit_width signed_t training_t")
 
@@ -86,8 +86,8 @@ def events(samples=40, steps=10, seed=0):
 def compare(module, **options):
     """Return how many spikes differ between a module and its integers, and both of these."""
     x = torch.as_tensor(events().swapaxes(0, 1), dtype=torch.float32)
-    net, _ = from_snntorch_with_report(module, example=x)
-    network, account = quantize_with_report(net, 4, **options)
+    net = from_snntorch(module, example=x)
+    network, account = quantize_and_report(net, 4, **options)
     with torch.no_grad():
         wanted = module(x).numpy().swapaxes(0, 1)
     last = network.readout.population
@@ -125,7 +125,7 @@ def test_a_convolution_that_quantises_its_weights_keeps_them():
         scale = float(layer.quant_weight().scale)
         assert link.grid == pytest.approx(scale, rel=1e-6)
         assert account.grids[link.name] == link.grid
-        assert f"{link.name:<20} integers times {link.grid:.5g} are kept" in str(account)
+        assert f"{link.name:<20} weights stay integers times {link.grid:.5g}" in str(account)
     weight = module.first.quant_weight()
     integers = (weight.value / weight.scale).round().detach().numpy()
     link = network.projections[0]
@@ -139,7 +139,8 @@ def test_a_convolution_that_quantises_its_weights_keeps_them():
 def test_the_account_of_an_import_names_grids():
     x = torch.as_tensor(events(4).swapaxes(0, 1), dtype=torch.float32)
     for linear, count in ((QuantLinear, 2), (nn.Linear, 0)):
-        net, account = from_snntorch_with_report(Net(linear).eval(), example=x)
+        net = from_snntorch(Net(linear).eval(), example=x)
+        account = net.import_report
         assert sum("integers times" in one for one in account.connections.values()) == count
         for one in net.connections:
             wanted = "" if one.grid is None else f", integers times {one.grid:.5g}"
@@ -196,8 +197,8 @@ def test_grids_are_saved(tmp_path):
 
 def test_integers_that_do_not_fit_are_warned_of():
     x = torch.as_tensor(events().swapaxes(0, 1), dtype=torch.float32)
-    net, _ = from_snntorch_with_report(Net().eval(), example=x)
-    _, account = quantize_with_report(net, 3, 14)
+    net = from_snntorch(Net().eval(), example=x)
+    _, account = quantize_and_report(net, 3, 14)
     assert sum("are integers times" in one for one in account.warnings) == 2
 
 
@@ -214,7 +215,7 @@ def test_a_shift_counts_for_the_format_that_is_exact():
 
 def test_real_weights_have_no_grid():
     x = torch.as_tensor(events().swapaxes(0, 1), dtype=torch.float32)
-    net, _ = from_snntorch_with_report(Net(nn.Linear).eval(), example=x)
+    net = from_snntorch(Net(nn.Linear).eval(), example=x)
     assert [one.grid for one in net.connections] == [None, None]
 
 
@@ -262,7 +263,7 @@ def test_two_grids_that_meet_keep_theirs_if_a_power_of_two_apart():
         net = SpikingNetwork(
             [Input("a", 6), Input("b", 6)], layers, links, [Readout("own", "last")]
         )
-        network, _ = quantize_with_report(net, 4, 12)
+        network, _ = quantize_and_report(net, 4, 12)
         one, two = network.projections
         return two.shift - one.shift, one.shift
 

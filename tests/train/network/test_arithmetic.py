@@ -34,6 +34,7 @@ from spiker_train import (
     Reals,
     SpikingNetwork,
     Tensors,
+    TrainingOptions,
     quantize,
     train,
 )
@@ -186,7 +187,13 @@ def test_a_neuron_of_ones_own_trains_quantises_saves_and_loads(tmp_path):
     chance = np.where(np.arange(10) < 5, labels[:, None], 1 - labels[:, None]) * 0.3 + 0.2
     x = (random.random((200, 6, 10)) < chance[:, None]).astype(np.uint8)
     q = Quantization(4, 10).fit(net)
-    history = train(net, x, labels, epochs=15, integers=q, batch=20, rate=1e-2, progress=False)
+    history = train(
+        net,
+        x,
+        labels,
+        TrainingOptions(epochs=15, batch_size=20, learning_rate=1e-2, progress=False),
+        integers=q,
+    )
     assert history.losses[-1] < 0.6 * history.losses[0]
     network = quantize(net, q)
     network.save(tmp_path / "own.spiker")

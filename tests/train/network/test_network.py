@@ -29,8 +29,8 @@ from spiker_train import (
     Quantization,
     SpikingNetwork,
     quantize,
-    quantize_with_report,
 )
+from tests.support.quantized import quantize_and_report
 
 LEAK = Decay.shift(3)
 
@@ -159,7 +159,7 @@ def test_a_shift_is_a_finer_grid_at_the_same_bits_of_weights():
     )
     found = {}
     for shift in (0, 6):
-        network, report = quantize_with_report(net, 3, 12, shifts=shift)
+        network, report = quantize_and_report(net, 3, 12, shifts=shift)
         found[shift] = network
         (off,) = (one.error for one in report.changes if one.what == "threshold")
         assert (off < 0.005) == (shift == 6)

@@ -1,5 +1,7 @@
 """Tests of warnings: what nobody can have meant is told by name, by every importer."""
 
+from warnings import catch_warnings, simplefilter
+
 import numpy as np
 import pytest
 import torch
@@ -11,18 +13,18 @@ from spiker_train import (
     Cell,
     Connection,
     ImplausibleWarning,
+    ImportReport,
     Layer,
     SpikingNetwork,
     from_nir,
-    from_nir_with_report,
     from_snntorch,
-    from_snntorch_with_report,
     from_spiker,
-    from_spiker_with_report,
+    load_real,
     quantize,
-    quantize_with_report,
+    save_real,
 )
 from spiker_train.network.plausibility import implausible
+from tests.support.quantized import quantize_and_report
 
 DT = 1e-3
 
@@ -66,47 +68,55 @@ def real(scale):
 
 
 DOORS = {
-    "from_snntorch": (
-        lambda scale: from_snntorch(module(scale)),
-        lambda scale: from_snntorch_with_report(module(scale))[1],
-    ),
-    "from_nir": (
-        lambda scale: from_nir(graph(scale), writer="sinabs"),
-        lambda scale: from_nir_with_report(graph(scale), writer="sinabs")[1],
-    ),
-    "from_spiker": (
-        lambda scale: from_spiker(*described(scale), readout="spk"),
-        lambda scale: from_spiker_with_report(*described(scale), readout="spk")[1],
-    ),
-    "quantize": (
-        lambda scale: quantize(real(scale)),
-        lambda scale: quantize_with_report(real(scale))[1],
-    ),
+    "from_snntorch": lambda scale: from_snntorch(module(scale)),
+    "from_nir": lambda scale: from_nir(graph(scale), writer="sinabs"),
+    "from_spiker": lambda scale: from_spiker(*described(scale), readout="spk"),
+    "quantize": lambda scale: quantize(real(scale)),
 }
 
 
-def test_every_door_is_tried():
-    doors = {
-        name.removesuffix("_with_report")
-        for name in spiker_train.__all__
-        if name.startswith("from_") or name.startswith("quantize")
-    }
+def report_of(door, scale):
+    """Return the report of an importer or of quantisation, without its Python warnings."""
+    if door == "quantize":
+        return quantize_and_report(real(scale))[1]
+    with catch_warnings():
+        simplefilter("ignore", ImplausibleWarning)
+        return DOORS[door](scale).import_report
+
+
+def test_every_importer_and_quantize_are_tested():
+    doors = {name for name in spiker_train.__all__ if name.startswith(("from_", "quantize"))}
     assert doors == set(DOORS)
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_weights_that_were_scaled_by_dt_are_told(door):
-    plain, with_report = DOORS[door]
-    assert not with_report(1.0).warnings
-    plain(1.0)  # a warning is an error in tests
-    report = with_report(DT)
-    assert any("can never fire" in one for one in report.warnings)
-    for one in report.warnings:
-        assert f"warning: {one}" in str(report).splitlines()
+def test_weights_scaled_by_dt_are_warned_of(door):
+    assert not report_of(door, 1.0).warnings
+    DOORS[door](1.0)  # a warning is an error in tests
+    report = report_of(door, DT)
+    assert any("can never fire" in warning for warning in report.warnings)
+    for warning in report.warnings:
+        assert f"warning: {warning}" in str(report).splitlines()
     with pytest.warns(ImplausibleWarning, match="can never fire|all become 0") as caught:
-        plain(DT)
-    assert [str(one.message) for one in caught] == list(report.warnings)
+        DOORS[door](DT)
+    assert [str(warning.message) for warning in caught] == list(report.warnings)
     assert caught[0].filename == __file__
+
+
+def test_report_of_an_import_is_not_part_of_a_made_or_saved_network(tmp_path):
+    assert real(1.0).import_report is None
+    net = from_spiker(*described(1.0), readout="spk")
+    assert isinstance(net.import_report, ImportReport)
+    save_real(net, tmp_path / "net.safetensors")
+    assert load_real(tmp_path / "net.safetensors").import_report is None
+
+
+def test_report_of_another_quantisation_is_refused():
+    _, report = quantize_and_report(real(1.0))
+    with pytest.raises(
+        ValueError, match=r"^Report must be a new one, not that of another quantisation$"
+    ):
+        quantize(real(1.0), report=report)
 
 
 def test_a_readout_of_potentials_needs_no_spikes():
@@ -125,7 +135,7 @@ def test_time_constants_in_another_unit_are_told(tau):
         nir.LIF(tau * size, size, 0 * size, size, 0 * size),
         nir.Output({"output": np.array([5])}),
     )
-    assert not from_nir_with_report(made, dt=DT)[1].warnings
+    assert not from_nir(made, dt=DT).import_report.warnings
     with pytest.warns(ImplausibleWarning, match=r"^decay of '\w+' is 0\.9.*, a time constant of "):
         from_nir(made, writer="norse")
 
@@ -229,7 +239,7 @@ LOST = {
 @pytest.mark.parametrize("what", LOST)
 def test_what_quantisation_loses_is_told(what):
     net, options, message = LOST[what]
-    report = quantize_with_report(net, **options)[1]
+    report = quantize_and_report(net, **options)[1]
     assert [one for one in report.warnings if one.startswith(message)]
     with pytest.warns(ImplausibleWarning):
         quantize(net, **options)
@@ -239,7 +249,7 @@ def test_integers_that_can_never_fire_do_not():
     told = 0
     for weight in (0.02, 0.05, 0.1, 0.2, 0.4):
         net = one_layer(Lif, {"decay": 0.5}, weight, 1.0, high=3)
-        network, report = quantize_with_report(net, 4, 8)
+        network, report = quantize_and_report(net, 4, 8)
         fired = reference.run(network, np.full((1, 60, 1), 3), record=["layer"]).spikes["layer"]
         found = any("can never fire" in one for one in report.warnings)
         told += found

@@ -23,13 +23,14 @@ from spiker_train import (
     Layer,
     Quantization,
     SpikingNetwork,
+    TrainingOptions,
     accuracy,
     quantize,
     recipes,
     train,
 )
 from spiker_train.recipes import encode, train_network
-from spiker_train.training.trainer import _Shifter, split
+from spiker_train.training.batches import ImageShifter, split
 
 
 def task(samples=300, seed=0):
@@ -57,7 +58,13 @@ def pictures(samples=120, seed=0):
 def test_training_learns_by_every_readout(readout, integers):
     x, y = task()
     net = SpikingNetwork.chain("16-12-2", readout=readout, seed=4)
-    history = train(net, x, y, epochs=12, integers=integers, batch=20, rate=1e-2, progress=False)
+    history = train(
+        net,
+        x,
+        y,
+        TrainingOptions(epochs=12, batch_size=20, learning_rate=1e-2, progress=False),
+        integers=integers,
+    )
     assert min(history.losses[-3:]) < 0.75 * history.losses[0]
     x, y = task(200, seed=1)
     assert accuracy(net, x, y, history.integers) > 0.8
@@ -102,7 +109,13 @@ def test_networks_with_memory_learn_in_integers(kind, recurrent):
     before = {one.name: one.weights.detach().clone() for one in net.connections}
     q = Quantization(4, 10, "multiplier").fit(net)
     x, y = order()
-    history = train(net, x, y, epochs=10, integers=q, batch=20, rate=3e-2, progress=False)
+    history = train(
+        net,
+        x,
+        y,
+        TrainingOptions(epochs=10, batch_size=20, learning_rate=3e-2, progress=False),
+        integers=q,
+    )
     assert min(history.losses[-3:]) < 0.75 * history.losses[0]
     for one in net.connections:
         assert not torch.equal(one.weights, before[one.name]), one.name
@@ -118,7 +131,7 @@ def test_the_weights_stay_where_integers_are():
     x, y = task()
     net = SpikingNetwork.chain("16-12-2")
     q = Quantization("ternary", 8).fit(net)
-    train(net, x, y, epochs=3, integers=q, rate=0.2, progress=False)
+    train(net, x, y, TrainingOptions(epochs=3, learning_rate=0.2, progress=False), integers=q)
     for one in net.connections:
         assert float(one.weights.detach().abs().max()) <= q.scales[one.target] * (1 + 1e-6)
 
@@ -128,7 +141,7 @@ def test_learned_thresholds_stay_where_neurons_can_be():
     cell = Cell(Lif, threshold=0.05, decay=0.9, learn=["threshold", "decay"])
     net = SpikingNetwork.chain("16-12-2", cell=cell)
     q = Quantization(4, 6, "multiplier").fit(net)
-    train(net, x, y, epochs=3, integers=q, rate=0.1, progress=False)
+    train(net, x, y, TrainingOptions(epochs=3, learning_rate=0.1, progress=False), integers=q)
     neuron = quantize(net, q).population["hidden"].neuron
     assert 0 <= neuron.threshold <= 30
     assert float(net.layer["hidden"].cell.real("threshold")) != pytest.approx(0.05)
@@ -140,7 +153,7 @@ def test_the_same_seed_trains_the_same_weights():
     def weights(seed):
         net = SpikingNetwork.chain("16-8-2", seed=1)
         torch.rand(seed + 1)  # what else draws random numbers does not matter
-        train(net, x, y, epochs=2, seed=seed, progress=False)
+        train(net, x, y, TrainingOptions(epochs=2, seed=seed, progress=False))
         return torch.cat([one.flatten() for one in net.parameters()])
 
     assert torch.equal(weights(0), weights(0))
@@ -154,7 +167,13 @@ def test_spikes_may_come_from_a_function_for_each_batch():
 
     def weights(spikes):
         net = SpikingNetwork.chain("16-8-2", seed=1)
-        train(net, spikes, y, epochs=2, validation=held, batch=128, progress=False)
+        train(
+            net,
+            spikes,
+            y,
+            TrainingOptions(epochs=2, batch_size=128, progress=False),
+            validation=held,
+        )
         return torch.cat([one.flatten() for one in net.parameters()])
 
     def made(members, draws):
@@ -180,7 +199,13 @@ def test_what_a_function_draws_is_drawn_anew_and_the_same_twice():
             return {"input": seen[-1]}
 
         net = SpikingNetwork.chain("16-8-2", seed=1)
-        train(net, made, y, epochs=2, validation=held, batch=300, seed=seed, progress=False)
+        train(
+            net,
+            made,
+            y,
+            TrainingOptions(epochs=2, batch_size=300, seed=seed, progress=False),
+            validation=held,
+        )
         return seen
 
     one, other = drawn(0)
@@ -193,7 +218,9 @@ def test_the_best_epoch_is_kept():
     x, y = task(120)
     net = SpikingNetwork.chain("16-8-2", seed=2)
     held = task(60, seed=5)
-    history = train(net, x, y, epochs=8, validation=held, rate=3e-2, progress=False)
+    history = train(
+        net, x, y, TrainingOptions(epochs=8, learning_rate=3e-2, progress=False), validation=held
+    )
     best = max(history.validation)
     assert history.best == max(n for n, one in enumerate(history.validation) if one == best)
     assert accuracy(net, *held) == best
@@ -204,7 +231,14 @@ def test_an_activity_penalty_saves_spikes():
 
     def spikes(activity):
         net = SpikingNetwork.chain("16-12-2", seed=3)
-        history = train(net, x, y, epochs=10, rate=1e-2, activity=activity, progress=False)
+        history = train(
+            net,
+            x,
+            y,
+            TrainingOptions(
+                epochs=10, learning_rate=1e-2, activity_penalty=activity, progress=False
+            ),
+        )
         return history.spikes[-1]
 
     assert spikes(20.0) < 0.7 * spikes(0.0)
@@ -215,7 +249,7 @@ def test_pictures_are_moved_whole():
     picture = torch.zeros(50, 2, 3, 4)
     picture[:, 0, 1, 1] = 1
     picture[:, 1, 1, 2] = 1
-    moved = _Shifter(net, 1)({"input": picture.reshape(50, 2, 12)}, np.random.default_rng(0))
+    moved = ImageShifter(net, 1)({"input": picture.reshape(50, 2, 12)}, np.random.default_rng(0))
     found = moved["input"].reshape(50, 2, 3, 4)
     places = {tuple(one) for one in found[:, 0].nonzero()[:, 1:].tolist()}
     assert places == {(r, c) for r in range(3) for c in range(3)}
@@ -229,15 +263,15 @@ def test_graded_pictures_train_as_they_are_encoded():
     spikes = encoders.graded(pictures, 2)  # of 16 bits, unsigned
     net = SpikingNetwork.chain("12-3", shape=(3, 4), values=(0, 15))
     labels = np.arange(40) % 3
-    history = train(net, spikes, labels, epochs=1, shift=1, progress=False)
+    history = train(net, spikes, labels, TrainingOptions(epochs=1, max_shift=1, progress=False))
     assert len(history.losses) == 1
 
 
-def test_a_held_input_trains_and_is_held():
+def test_static_input_trains_and_is_static():
     network, _ = train_network(
-        pictures(), "36-6-2", 3, encoder="binary", held=True, epochs=3, progress=False
+        pictures(), "36-6-2", 3, encoder="binary", static=True, epochs=3, progress=False
     )
-    assert network.inputs[0].held
+    assert network.inputs[0].static
     assert not network.inputs[0].graded
 
 
@@ -277,10 +311,14 @@ def test_a_recipe_takes_every_encoder(encoder):
     "options, error, message",
     [
         ({"epochs": 0}, ValueError, "Epochs must be at least 1, not 0"),
-        ({"batch": 2.0}, TypeError, "Batch must be an int, not 2.0"),
-        ({"rate": float("nan")}, ValueError, "Learning rate must be a positive number, not nan"),
+        ({"batch_size": 2.0}, TypeError, "Batch size must be an int, not 2.0"),
         (
-            {"validation": 0.0},
+            {"learning_rate": float("nan")},
+            ValueError,
+            "Learning rate must be a positive number, not nan",
+        ),
+        (
+            {"validation_share": 0.0},
             ValueError,
             "Validation share must leave samples on both sides, not 0.0 of 300",
         ),
@@ -297,11 +335,11 @@ def test_a_recipe_takes_every_encoder(encoder):
             ValueError,
             "Spikes of input 'input' must be in 0..1, not 2",
         ),
-        ({"shift": 1}, ValueError, "Input 'input' must have two axes to be shifted, not 16"),
+        ({"max_shift": 1}, ValueError, "Input 'input' must have two axes to be shifted, not 16"),
         (
             {"spikes": lambda members, draws: task(len(members))[0]},
             TypeError,
-            "Validation of spikes from a function must be (spikes, labels), not 0.1",
+            "Validation of spikes from a function must be (spikes, labels), not None",
         ),
         (
             {"spikes": lambda members, draws: task(9)[0], "validation": task(60)},
@@ -312,10 +350,13 @@ def test_a_recipe_takes_every_encoder(encoder):
 )
 def test_train_rejects(options, error, message):
     x, y = task()
-    given = {"spikes": x, "labels": y, "epochs": 1, "progress": False} | options
+    data = {"spikes": x, "labels": y} | {
+        name: value for name, value in options.items() if name in {"spikes", "labels", "validation"}
+    }
+    settings = {name: value for name, value in options.items() if name not in data}
     net = SpikingNetwork.chain("16-4-2")
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        train(net, given.pop("spikes"), given.pop("labels"), **given)
+        train(net, options=TrainingOptions(**{"epochs": 1, "progress": False} | settings), **data)
 
 
 @pytest.mark.parametrize(
@@ -400,7 +441,7 @@ def test_mnist_in_training_is_what_the_reference_computes(data_file, monkeypatch
     net = SpikingNetwork.chain("784-128-10", shape=(28, 28))
     x = encode(data.x_train[:12000], 4)
     q = Quantization(4, 8).fit(net)
-    train(net, x, data.y_train[:12000], epochs=2, integers=q, progress=False)
+    train(net, x, data.y_train[:12000], TrainingOptions(epochs=2, progress=False), integers=q)
     test = encode(data.x_test, 4)
     record = ["hidden", "hidden.v", "output.v"]
     found = reference.run(quantize(net, q), test, record=record)

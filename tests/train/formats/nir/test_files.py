@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from spiker_train import from_nir, from_nir_with_report, to_nir
+from spiker_train import from_nir, to_nir
 
 from support.places import ROOT
 
@@ -97,7 +97,8 @@ def test_potentials_that_meet_the_threshold(name):
 @pytest.mark.parametrize("name", READ)
 def test_a_file_comes_back(name):
     options = READ[name]
-    net, report = from_nir_with_report(FILES / f"{name}.nir", **options)
+    net = from_nir(FILES / f"{name}.nir", **options)
+    report = net.import_report
     rules = report.rules
     made = to_nir(net, dt=rules.dt, rule=rules.rule, start=rules.start, exact=False)
     back = from_nir(made, dt=rules.dt, rule=rules.rule, start=rules.start, reset=rules.reset,

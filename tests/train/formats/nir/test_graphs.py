@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from spiker_train import from_nir, from_nir_with_report
+from spiker_train import from_nir
 from spiker_train.formats.nir.rules import Rules
 
 from support.nir_graphs import (
@@ -90,7 +90,8 @@ def test_windows_unroll(window):
     nodes = dict(made.nodes)
     nodes["f"] = nir.Flatten({"input": np.array(shape)}, 0)
     made = nir.NIRGraph(nodes, made.edges, type_check=False)
-    net, report = from_nir_with_report(made, dt=DT)
+    net = from_nir(made, dt=DT)
+    report = net.import_report
     assert report.unrolled == (f"{type(window).__name__} 'c'",)
     assert f"{type(window).__name__} 'c' unrolled" in str(report)
     assert net.layer["n"].shape == shape
@@ -274,7 +275,7 @@ def test_names_become_names_of_layers():
 
 def test_the_report_says_what_became_of_it():
     made = chain(neurons("LIF"))
-    _, report = from_nir_with_report(made, dt=DT, name="net")
+    report = from_nir(made, dt=DT, name="net").import_report
     assert report.rules == Rules(DT)
     assert report.lines == (
         "dt = 0.001, decays by the rule 'euler'",
@@ -284,9 +285,9 @@ def test_the_report_says_what_became_of_it():
         "'x' to 'n': Affine 'w' folded into a dense projection of 10 to 12 with 120 weights",
         "n answers: count: its spikes reach an output, and NIR does not say how they are read",
     )
-    told = from_nir_with_report(made, dt=DT, readout="sum")[1].lines[-1]
+    told = from_nir(made, dt=DT, readout="sum").import_report.lines[-1]
     assert told == "n answers: sum: readout='sum' says so"
-    held = from_nir_with_report(chain(neurons("LI")), dt=DT)[1].lines[-1]
+    held = from_nir(chain(neurons("LI")), dt=DT).import_report.lines[-1]
     assert (
         held
         == "n answers: last: its values reach an output, and NIR does not say how they are read"

@@ -12,7 +12,6 @@ from spiker_hdl.model import encoders, reference
 from spiker_train import (
     Quantization,
     from_snntorch,
-    from_snntorch_with_report,
     load_dataset,
     quantize,
 )
@@ -438,7 +437,8 @@ def test_an_image_in_each_step_is_a_graded_input():
     pixels = load_dataset("digits").x_test[:60].reshape(60, 64)
     module = Tutorial()
     top = int(pixels.max())
-    net, report = from_snntorch_with_report(module, values=(0, top), input_scale=1 / top)
+    net = from_snntorch(module, values=(0, top), input_scale=1 / top)
+    report = net.import_report
     assert report.notes == [
         "forward reads the whole input in each of 25 steps: repeat it",
         "What is returned at [1] is not read: potentials of 'lif2' are returned in each step; the "
@@ -479,7 +479,8 @@ def test_steps_on_the_second_axis_and_hidden_states(digits):
     import snntorch.utils  # noqa: F401
 
     module = Second()
-    net, report = from_snntorch_with_report(module)
+    net = from_snntorch(module)
+    report = net.import_report
     with torch.no_grad():
         wanted = module(torch.as_tensor(digits, dtype=torch.float32)).numpy()
     found = net.run(digits, record=["layer2"]).spikes["layer2"]

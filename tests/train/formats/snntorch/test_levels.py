@@ -12,11 +12,11 @@ from torch import nn
 import spiker_hdl
 from spiker_train import (
     SpikingNetwork,
-    from_snntorch_with_report,
+    from_snntorch,
     load_real,
-    quantize_with_report,
     save_real,
 )
+from tests.support.quantized import quantize_and_report
 
 STEP = 0.125
 
@@ -66,7 +66,7 @@ def events(samples=24, steps=12):
 
 def read(module):
     example = torch.zeros((3, 1, 16))
-    return from_snntorch_with_report(module.eval(), example=example)[0]
+    return from_snntorch(module.eval(), example=example)
 
 
 def check(module, weights=4):
@@ -77,7 +77,7 @@ def check(module, weights=4):
         wanted = module.eval()(x).numpy().swapaxes(0, 1)
     assert 0.02 < wanted.mean() < 0.95
     net = read(module)
-    network, account = quantize_with_report(net, weights)
+    network, account = quantize_and_report(net, weights)
     assert account.warnings == []
     found = spiker_hdl.run(network, spikes, record=["layer2"]).spikes["layer2"]
     assert int((found != wanted).sum()) == 0
@@ -139,7 +139,7 @@ def test_what_is_saved_is_the_same(tmp_path):
     save_real(net, tmp_path / "net.safetensors")
     back = load_real(tmp_path / "net.safetensors")
     assert isinstance(back, SpikingNetwork)
-    assert quantize_with_report(back, 4)[0].digest == network.digest
+    assert quantize_and_report(back, 4)[0].digest == network.digest
 
 
 def nonuniform():
@@ -208,7 +208,7 @@ def test_potentials_are_read_where_they_are_the_module_s(reset):
         with pytest.raises(ValueError, match=r"^Leaky 'lif2': answers must be read of spikes"):
             read(module)
         return
-    network, _ = quantize_with_report(read(module), 4)
+    network, _ = quantize_and_report(read(module), 4)
     with torch.no_grad():
         wanted = module(torch.as_tensor(events().swapaxes(0, 1), dtype=torch.float32))
     scores = spiker_hdl.run(network, events()).scores
@@ -225,4 +225,4 @@ def test_other_neurons_are_refused(kind):
     }[kind]
     neurons = getattr(snntorch, kind)(init_hidden=True, state_quant=levels(), **options)
     with pytest.raises(ValueError, match=f"^{kind} '1': state_quant must be False.* Leaky alone"):
-        from_snntorch_with_report(nn.Sequential(nn.Linear(2, 3), neurons))
+        from_snntorch(nn.Sequential(nn.Linear(2, 3), neurons))

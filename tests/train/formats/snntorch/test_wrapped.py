@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from spiker_hdl.model import encoders
-from spiker_train import from_snntorch, from_snntorch_with_report, load_dataset
+from spiker_train import from_snntorch, load_dataset
 
 snn = pytest.importorskip("snntorch")
 
@@ -120,7 +120,8 @@ def test_a_module_is_read_as_it_acts(how, digits):
     module = WRAPPED[how](Net())
     own = inner(module)
     parts, names = dict(own.named_modules()), list(module.state_dict())
-    net, report = from_snntorch_with_report(module, example=EXAMPLE)
+    net = from_snntorch(module, example=EXAMPLE)
+    report = net.import_report
     assert dict(own.named_modules()) == parts
     assert list(module.state_dict()) == names
     assert all(one.training for one in own.modules())

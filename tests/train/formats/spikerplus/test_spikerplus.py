@@ -10,7 +10,6 @@ from torch import nn
 from spiker_hdl.model import encoders, reference
 from spiker_train import (
     from_spiker,
-    from_spiker_with_report,
     load_dataset,
     quantize,
     spiker_quantizations,
@@ -118,9 +117,8 @@ def test_the_report_tells_what_spiker_would_have_made():
         layer("lif", 30, beta=0.9375, bias=True, reset_mechanism="none"),
         layer("lif", 10, beta=1.0),
     )
-    net, report = from_spiker_with_report(
-        config, optim_config={"weights_bw": 4, "neurons_bw": 6, "fp_dec": 5}
-    )
+    net = from_spiker(config, optim_config={"weights_bw": 4, "neurons_bw": 6, "fp_dec": 5})
+    report = net.import_report
     assert report.steps == STEPS
     assert str(report).splitlines() == [
         "layer_0: rsyn, 30 neurons",
@@ -154,10 +152,10 @@ def test_the_report_tells_what_spiker_would_have_made():
         ),
     ]
     assert net.readouts[0].kind == "sum"
-    _, report = from_spiker_with_report(
+    report = from_spiker(
         described(layer("lif", beta=0.75)),
         optim_config={"weights_bw": 4, "neurons_bw": 9, "fp_dec": 6},
-    )
+    ).import_report
     assert len(report.differences) == 2
     assert report.differences[1].endswith(
         "beyond the 0.125 of 4 bits with 6 places; they are cut off, as in Spiker"
@@ -168,7 +166,8 @@ def test_bit_widths_are_those_of_spiker(digits):
     config = described(layer("lif", beta=0.9375), layer("lif", 10, beta=0.9))
     module = Trained(config, gain=1.5)
     widths = {"weights_bw": 5, "neurons_bw": 9, "fp_dec": 4}
-    net, report = from_spiker_with_report(config, module.state_dict(), widths, readout="spk")
+    net = from_spiker(config, module.state_dict(), widths, readout="spk")
+    report = net.import_report
     (q,) = report.quantizations
     assert (q.weights, q.potentials, q.decay) == (5, 9, "multiplier")
     assert q.scales == {"layer_0": 1 / 16, "layer_1": 1 / 16}
@@ -201,7 +200,8 @@ def test_ranges_of_widths_are_all_tried():
 
 
 def test_what_is_not_given_is_as_in_spiker(tmp_path):
-    net, report = from_spiker_with_report({"layer_0": {"learn_beta": True}})
+    net = from_spiker({"layer_0": {"learn_beta": True}})
+    report = net.import_report
     assert (report.steps, net.inputs[0].size, net.layers[0].size) == (73, 40, 128)
     assert net.layers[0].cell.learned == ("decay",)
     assert float(net.layers[0].cell.real("decay")) == 0.9375

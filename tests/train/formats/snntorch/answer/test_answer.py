@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from spiker_hdl.model import reference
-from spiker_train import Quantization, from_snntorch, from_snntorch_with_report, quantize
+from spiker_train import Quantization, from_snntorch, quantize
 
 snn = pytest.importorskip("snntorch")
 losses = pytest.importorskip("snntorch.functional.loss")
@@ -157,7 +157,8 @@ VALUES = {
 def test_a_value_of_a_sample_is_the_readout_that_it_is(name):
     end, kind = VALUES[name]
     module, x = Net(end), spikes()
-    net, report = from_snntorch_with_report(module)
+    net = from_snntorch(module)
+    report = net.import_report
     assert [(one.population, one.kind) for one in net.readouts] == [("layer2", kind)]
     assert f"layer2 answers: {kind}: the " in str(report)
     check_order(*answered(net, module, x))
@@ -218,7 +219,8 @@ RECORDS = {
 def test_records_of_steps_are_read_by_a_stated_rule(name):
     end, kind, pick = RECORDS[name]
     module = Net(end, steps_first=name != "steps second")
-    net, report = from_snntorch_with_report(module)
+    net = from_snntorch(module)
+    report = net.import_report
     assert [(one.population, one.kind) for one in net.readouts] == [("layer2", kind)]
     assert list(report.readouts) == ["layer2"]
     check_order(*answered(net, module, spikes(), pick))
@@ -285,7 +287,8 @@ HEADS |= {
 def test_a_linear_head_is_a_population(name, biased):
     end, kind, where = HEADS[name]
     module = Net(end, linear(bias=biased))
-    net, report = from_snntorch_with_report(module)
+    net = from_snntorch(module)
+    report = net.import_report
     readout = net.readouts[0]
     wanted = {"greatest": "largest", "sum": "sum"}.get(name.partition(", ")[2], "last")
     assert (readout.population, readout.kind, len(net.readouts)) == ("layer3", wanted, 1)
@@ -374,11 +377,12 @@ def test_a_class_is_the_greatest_of_what_it_was_made_of(name):
 
 def test_regression_reports_the_scale():
     module = Net(lambda r: 2.5 * r.mem[-1] + 0.5, out=1)
-    net, report = from_snntorch_with_report(module)
+    net = from_snntorch(module)
+    report = net.import_report
     assert report.readouts["layer2"].endswith("is returned: 2.5 times the score and 0.5")
     scores, values = answered(net, module, spikes())
     np.testing.assert_allclose(2.5 * scores + 0.5, values, 0, 1e-6)
-    squashed = from_snntorch_with_report(Net(lambda r: torch.sigmoid(r.mem[-1]), out=1))[1]
+    squashed = from_snntorch(Net(lambda r: torch.sigmoid(r.mem[-1]), out=1)).import_report
     assert str(squashed).endswith("is returned, in the same order but not on the same scale")
 
 
@@ -399,7 +403,8 @@ class Forked(Net):
 def test_several_ends_are_several_readouts():
     more = {"fc3": nn.Linear(HIDDEN, 1), "lif3": snn.Leaky(beta=0.9, reset_mechanism="none")}
     module = Forked(None, more)
-    net, report = from_snntorch_with_report(module)
+    net = from_snntorch(module)
+    report = net.import_report
     assert [(one.population, one.kind) for one in net.readouts] == [
         ("layer3", "last"),
         ("layer2", "count"),
@@ -415,12 +420,14 @@ def test_several_ends_are_several_readouts():
 
 
 def test_readout_goes_before_what_is_returned_and_says_so():
-    net, report = from_snntorch_with_report(Net(lambda r: stack(r.mem).amax(0)), readout="last")
+    net = from_snntorch(Net(lambda r: stack(r.mem).amax(0)), readout="last")
+    report = net.import_report
     assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "last")]
     assert report.readouts["layer2"] == (
         "last: readout='last' says so, where the greatest of the potentials of 'lif2' is returned"
     )
-    net, report = from_snntorch_with_report(Net(lambda r: -r.mem[-1]), readout="last")
+    net = from_snntorch(Net(lambda r: -r.mem[-1]), readout="last")
+    report = net.import_report
     assert report.readouts["layer2"] == (
         "last: readout='last' says so, and what is returned is set aside"
     )
@@ -565,7 +572,7 @@ def test_a_head_on_a_mean_says_of_how_many_steps_its_weights_are(bias):
     said = "with weights of a sample of 6 steps"
     for end, wanted in ((lambda r: stack(r.spk).mean(0), True), (added, False)):
         net = Net(lambda r, end=end: r.net.head(end(r)), heads)
-        _, report = from_snntorch_with_report(net)
+        report = from_snntorch(net).import_report
         assert (said in str(report)) == wanted
 
 
@@ -605,7 +612,8 @@ GROUPS = {
 def test_a_population_code_is_a_readout_of_groups(name):
     end, kind = GROUPS[name]
     module, x = Net(end), spikes()
-    net, report = from_snntorch_with_report(module)
+    net = from_snntorch(module)
+    report = net.import_report
     assert [(one.kind, one.groups) for one in net.readouts] == [(kind, 3)]
     assert ", summed in 3 groups, is returned" in report.readouts["layer2"]
     check_order(*answered(net, module, x))
@@ -617,7 +625,8 @@ def test_groups_in_each_step_are_groups():
         return stack(r.spk).unflatten(2, (2, -1)).sum(3), stack(r.mem).unflatten(2, (2, -1)).mean(3)
 
     module = Net(record)
-    net, report = from_snntorch_with_report(module)
+    net = from_snntorch(module)
+    report = net.import_report
     assert [(one.kind, one.groups) for one in net.readouts] == [("count", 2)]
     check_order(*answered(net, module, spikes(), lambda one: one[0].sum(0)))
     assert "potentials of 'lif2' in 2 groups are returned in each step" in report.notes[0]
@@ -625,7 +634,8 @@ def test_groups_in_each_step_are_groups():
 
 def test_groups_that_are_summed_elsewhere_are_named():
     module, x = Net(lambda r: stack(r.spk)), spikes()
-    net, report = from_snntorch_with_report(module, groups=3)
+    net = from_snntorch(module, groups=3)
+    report = net.import_report
     assert [(one.kind, one.groups) for one in net.readouts] == [("count", 3)]
     assert report.readouts["layer2"].endswith("counts them; groups=3 sums those of neighbours")
     losses_own = losses.LossFunctions("mean", None)
@@ -685,9 +695,11 @@ def test_nothing_of_neurons_is_no_answer(end):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         from_snntorch(Net(end))
-    net, report = from_snntorch_with_report(Net(end), readout="count")
+    net = from_snntorch(Net(end), readout="count")
+    report = net.import_report
     assert str(report).endswith("\nlayer2 answers: count: readout='count' says so")
-    net, report = from_snntorch_with_report(Net(end), output="lif2")
+    net = from_snntorch(Net(end), output="lif2")
+    report = net.import_report
     assert net.readouts[0].kind == "count"
     assert report.readouts["layer2"] == (
         "count: output= names it, which is not returned; spikes are counted"
@@ -699,7 +711,7 @@ def test_the_input_that_is_returned_is_noted():
         def forward(self, x):
             return super().forward(x), x
 
-    report = from_snntorch_with_report(Echo(lambda r: sum(r.spk)))[1]
+    report = from_snntorch(Echo(lambda r: sum(r.spk))).import_report
     assert report.notes == ["What is returned at [1] comes from no neurons"]
 
 
@@ -725,7 +737,8 @@ ONES = {
 @pytest.mark.parametrize("name", ONES)
 def test_one_step_is_as_records_of_steps(name):
     end, kind, label = ONES[name]
-    net, report = from_snntorch_with_report(Step(end))
+    net = from_snntorch(Step(end))
+    report = net.import_report
     assert [(one.population, one.kind) for one in net.readouts] == [("layer1", kind)]
     assert f"of {label!r} are returned for a step, the loop being elsewhere" in str(report)
 
@@ -756,7 +769,7 @@ def test_lists_that_are_as_long_as_a_sample_are_no_records():
 
 
 def test_a_mean_reports_its_steps():
-    report = from_snntorch_with_report(Net(lambda r: stack(r.mem).mean(0)))[1]
+    report = from_snntorch(Net(lambda r: stack(r.mem).mean(0))).import_report
     assert str(report).endswith("is returned: 0.166667 times the score, of a sample of 6 steps")
 
 

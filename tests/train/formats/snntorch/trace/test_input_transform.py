@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from spiker_train import from_snntorch, from_snntorch_with_report, load_dataset
+from spiker_train import from_snntorch, load_dataset
 
 snn = pytest.importorskip("snntorch")
 spikegen = pytest.importorskip("snntorch.spikegen")
@@ -109,7 +109,8 @@ def images():
 
 def compare(module, x, given=None, different=3e-3, **options):
     """Compare the spikes of a module and of what is read of it."""
-    net, report = from_snntorch_with_report(module, **options)
+    net = from_snntorch(module, **options)
+    report = net.import_report
     module.eval()
     with torch.no_grad():
         steps = torch.as_tensor(x, dtype=torch.float32).transpose(0, 1).contiguous()
@@ -187,7 +188,7 @@ def test_images_that_differ_by_step_are_refused(differs):
 
 def test_dropout_that_acts_in_evaluation_is_noted():
     module = Image(lambda x: functional.dropout(x, 0.5), within=True)
-    _, report = from_snntorch_with_report(module, example=torch.zeros(4, 64))
+    report = from_snntorch(module, example=torch.zeros(4, 64)).import_report
     assert re.search(r"dropout acts in evaluation too, and does nothing here", str(report))
 
 
@@ -199,7 +200,8 @@ def test_an_input_scale_of_zero_is_refused():
 def test_an_offset_before_a_padded_convolution_is_a_bias_by_place():
     module = Image(lambda x: x - 3.0, conv=True)
     options = {"values": (0, TOP), "example": torch.zeros(4, 64)}
-    net, report = from_snntorch_with_report(module, **options)
+    net = from_snntorch(module, **options)
+    report = net.import_report
     below = torch.full((1, 1, 8, 8), -3.0)
     whole = functional.conv2d(below, module.conv.weight, module.conv.bias, stride=2, padding=1)
     assert torch.allclose(net.layers[0].bias, whole.flatten(), atol=1e-6)
@@ -209,7 +211,7 @@ def test_an_offset_before_a_padded_convolution_is_a_bias_by_place():
     assert any(re.fullmatch(line, one) for one in report.notes)
     plain = from_snntorch(Image(lambda x: x, conv=True), **options)
     assert torch.equal(net.connections[0].weights, plain.connections[0].weights)
-    report = from_snntorch_with_report(Image(lambda x: x / 2), **options)[1]
+    report = from_snntorch(Image(lambda x: x / 2), **options).import_report
     assert all("adds to the input" not in one for one in report.notes)
 
 
@@ -342,7 +344,8 @@ def test_encoders_are_cut_there_and_noted(what):
     for example in (None, torch.zeros(4, 64) if images else torch.zeros(7, 4, 64)):
         if example is None and what == "bare":
             continue  # which axis is of steps, an example says
-        net, report = from_snntorch_with_report(module, values=values, example=example)
+        net = from_snntorch(module, values=values, example=example)
+        report = net.import_report
         note = next(one for one in report.notes if one.startswith("input: the spikes that "))
         assert f"{name} (test_input_transform.py:" in note
         assert words in note

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from spiker_train import from_snntorch, from_snntorch_with_report
+from spiker_train import from_snntorch
 
 snn = pytest.importorskip("snntorch")
 
@@ -170,7 +170,8 @@ def test_state_that_a_module_keeps_is_followed_and_left(way, x):
     module = Streaming(way)
     before = everything(module)
     for _ in range(2):  # a second import reads the same
-        net, report = from_snntorch_with_report(module)
+        net = from_snntorch(module)
+        report = net.import_report
         assert everything(module) == before
         assert [one.name for one in net.connections] == ["input->layer1", "layer1->layer1 late 1"]
         assert STEPS in report.notes
@@ -193,7 +194,8 @@ def test_state_that_an_earlier_run_left_is_taken_as_zero(way, samples):
     earlier = np.random.default_rng(1).integers(0, 2, (samples, 9, INPUTS))
     run(module, earlier)
     before = everything(module)
-    net, report = from_snntorch_with_report(module)
+    net = from_snntorch(module)
+    report = net.import_report
     assert everything(module) == before
     assert [note for note in report.notes if note.startswith(EARLIER)]
     for one, other in zip(net.connections, fresh.connections, strict=True):

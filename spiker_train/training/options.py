@@ -1,0 +1,74 @@
+"""The settings of a training."""
+
+from dataclasses import dataclass
+
+from spiker_hdl.base.checks import check_int
+
+__all__ = ["TrainingOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """The settings of :func:`~spiker_train.train`.
+
+    Members
+    -------
+    epochs : int
+        Number of passes over the training samples.
+    batch_size : int
+        Samples per step of the optimiser.
+    learning_rate : float
+        Greatest learning rate, for weights of about 1; it falls as a cosine to zero.
+    temperature : float
+        Divisor of the scores, in floating-point units, before the cross entropy.
+    activity_penalty : float
+        Factor in the loss of the spikes of all hidden layers per sample, in hundreds.
+    max_shift : int
+        Greatest shift, in pixels and in both directions, by which images are moved at random; the
+        input then has a shape of two axes.
+    max_grad_norm : float, optional
+        Norm to which gradients are clipped; recurrent networks need it, whose gradients may
+        explode.
+    validation_share : float
+        Share of the samples that is set aside to choose the best epoch, where no other samples are
+        given for it.
+    seed : int
+        Seed of the split, the order and the shifts.
+    progress : bool
+        Whether to show a progress bar, if rich is installed.
+    title : str
+        Title of the progress bar.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is of another type or out of range.
+    """
+
+    epochs: int
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    temperature: float = 1.0
+    activity_penalty: float = 0.0
+    max_shift: int = 0
+    max_grad_norm: float | None = None
+    validation_share: float = 0.1
+    seed: int = 0
+    progress: bool = True
+    title: str = "training"
+
+    def __post_init__(self):
+        for name, what, low in (
+            ("epochs", "Epochs", 1),
+            ("batch_size", "Batch size", 1),
+            ("max_shift", "Greatest shift", 0),
+            ("seed", "Seed", 0),
+        ):
+            object.__setattr__(self, name, check_int(what, getattr(self, name), low))
+        for what, value in (
+            ("Learning rate", self.learning_rate),
+            ("Temperature", self.temperature),
+            ("Greatest gradient norm", self.max_grad_norm),
+        ):
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{what} must be a positive number, not {value!r}")
