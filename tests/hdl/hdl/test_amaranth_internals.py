@@ -78,8 +78,10 @@ def test_direction_of_ports_is_taken_by_the_back_end():
 
 def test_driven_signals_are_those_that_are_assigned():
     m = Module()
-    a, b, c = Signal(), Signal(), Signal()
+    a = Signal()
+    b = Signal()
+    c = Signal()
     m.d.comb += b.eq(a)
     m.d.sync += c.eq(a)
-    assert {signal.name for signal in driven_signals(m)} == {"b", "c"}
     rtlil.convert(m, ports=[a, b, c])
+    assert {signal.name for signal in driven_signals(m)} == {"b", "c"}
