@@ -12,8 +12,9 @@ from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.mapping.core import row_parts
 from spiker_hdl.model.mapping.microarchitecture import emitter_depth
 from spiker_hdl.rtl.population.neuron_update import state_layout
+from spiker_hdl.tools.families import FAMILIES
 
-from .target import FAMILIES, Target
+from .target import Target
 
 __all__ = [
     "Fit",
@@ -93,14 +94,16 @@ class Need:
 def _in_blocks(family: str, words: int, bits: int, fixed: bool) -> bool:
     """Tell whether a memory, whose contents may be fixed, lies in block RAMs."""
     kind = FAMILIES[family]
-    if kind.block_cost:
-        logic = words * bits / (2**kind.luts if fixed else 1)
-        return kind.block_cost * _blocks(family, words, bits) < logic
+    if kind.block_ram_cost:
+        logic = words * bits / (2**kind.lut_inputs if fixed else 1)
+        return kind.block_ram_cost * _blocks(family, words, bits) < logic
     return words > SHALLOW and words * bits > SMALL
 
 
 def _blocks(family: str, words: int, bits: int) -> int:
-    return min(-(-words // depth) * -(-bits // width) for depth, width in FAMILIES[family].shapes)
+    return min(
+        -(-words // depth) * -(-bits // width) for depth, width in FAMILIES[family].block_ram_shapes
+    )
 
 
 def _memories(
@@ -172,7 +175,7 @@ def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> 
     # A lane that has no step unit of its own is its sum alone.
     lane = each * units + each * max(0, lanes - units) // 3
     return Need(
-        _FIXED[family] + lane + (bits >> kind.luts),
+        _FIXED[family] + lane + (bits >> kind.lut_inputs),
         sum(_blocks(family, *one) for *one, _ in blocks),
         sum(
             -(-words // SPRAM[0]) * -(-bits // SPRAM[1])
@@ -216,7 +219,7 @@ def _folded(network: Network, mapping: Mapping, lanes: int) -> Mapping:
 def _likely(target: Target, network: Network, mapping: Mapping) -> bool:
     found, capacity = board_need(target, network, mapping), target.capacity
     # Where small memories may become block RAMs, some more do than are foreseen.
-    share = FULL if target.kind.block_cost else 1
+    share = FULL if target.kind.block_ram_cost else 1
     return (
         found.block_rams <= share * capacity.block_rams
         and found.sprams <= capacity.sprams

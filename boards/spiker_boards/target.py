@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from spiker_hdl.base.checks import check_choice, check_int, set_fields
+from spiker_hdl.tools.families import FAMILIES, Family
 
-__all__ = ["FAMILIES", "USB_HZ", "Capacity", "Family", "Pin", "Target"]
+__all__ = ["USB_HZ", "Capacity", "Pin", "Target"]
 
 USB_HZ = 48_000_000
 """What the wires of USB are sampled with at full speed: four times a bit."""
@@ -20,75 +20,6 @@ TOLERANCE = 0.02
 
 Pin = tuple[Any, ...]
 """A resource of the board's platform by name and number, and part of it."""
-
-
-@dataclass(frozen=True)
-class Family:
-    """A family of devices.
-
-    Members
-    -------
-    title : str
-    luts : int
-        Inputs of a look-up table.
-    shapes : tuple of (int, int)
-        Words and bits of a block RAM, in each way that it can be laid out.
-    tools : tuple of str
-        What makes a bitstream, in order; none where the vendor's alone can.
-    vendor : str
-        The vendor's tool, where that is needed.
-    block_cost : int
-        Of a block RAM, by which Yosys weighs it against registers, 1 a bit, and look-up tables for
-        what is fixed; 0 where look-up tables can be memories.
-    rest : float
-        Seconds from configuration until block RAMs can be read.
-    """
-
-    title: str
-    luts: int
-    shapes: tuple[tuple[int, int], ...]
-    tools: tuple[str, ...] = ()
-    vendor: str = ""
-    block_cost: int = 0
-    rest: float = 1e-6
-
-
-FAMILIES: Mapping[str, Family] = MappingProxyType({
-    "ice40": Family(
-        "Lattice iCE40",
-        4,
-        ((256, 16), (512, 8), (1024, 4), (2048, 2)),
-        ("yosys", "nextpnr-ice40", "icepack"),
-        block_cost=64,
-        # Block RAMs read as zeros at first: 3 us by observation, five times that for safety.
-        rest=15e-6,
-    ),
-    "ecp5": Family(
-        "Lattice ECP5",
-        4,
-        ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
-        ("yosys", "nextpnr-ecp5", "ecppack"),
-    ),
-    "gowin": Family(
-        "Gowin",
-        4,
-        ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
-        ("yosys", "nextpnr-himbaechel-gowin", "gowin_pack"),
-    ),
-    "xc7": Family(
-        "Xilinx 7 series",
-        6,
-        ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
-        vendor="Vivado",
-    ),
-    "cyclonev": Family(
-        "Intel Cyclone V",
-        6,
-        ((256, 40), (512, 20), (1024, 10), (2048, 5), (4096, 2), (8192, 1)),
-        vendor="Quartus",
-    ),
-})
-"""Families, by name. Zynq's logic is that of the 7 series."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +50,7 @@ class Target:
     name, title : str
     device : str
     family : str
-        One of :data:`FAMILIES`.
+        One of :data:`~spiker_hdl.tools.families.FAMILIES`.
     capacity : Capacity
     platform : callable
         Makes the Amaranth platform with the board's resources; loads what it needs.

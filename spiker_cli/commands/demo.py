@@ -1,7 +1,6 @@
 """`spiker demo`: from training to proven hardware, once, in less than a minute."""
 
 import shutil
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from spiker_cli.support.samples import Samples, find_samples
 from spiker_cli.support.terminal import progress, say, table, text, write_text
 from spiker_hdl.base.atomic_directory import Listing, digests, replacing
 from spiker_hdl.model import Mapping, Network, Result
+from spiker_hdl.tools.programs import Tool, call_tool
 from spiker_train.data.images import load_dataset
 
 from .simulate import compare, cycles, run
@@ -100,19 +100,14 @@ def _bench(output: Path) -> str:
     if not shutil.which("make") or not shutil.which("iverilog"):
         return "not run: iverilog is not installed"
     with progress("Test bench, in Icarus Verilog", 1) as advance:
-        done = subprocess.run(
-            ["make", "--no-print-directory", "sim", "clean"],
-            cwd=output,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        arguments = ["--no-print-directory", "sim", "clean"]
+        done = call_tool(Tool("make", ("make",)), arguments, output, apart=True)
         advance(1)
-    said = (done.stdout + done.stderr).strip().splitlines()
+    said = (done.text + done.errors).strip().splitlines()
     verdict = next((line for line in said if line.startswith(("PASS", "FAIL"))), None)
-    if done.returncode == 0 and verdict and verdict.startswith("PASS"):
+    if done.status == 0 and verdict and verdict.startswith("PASS"):
         return verdict
-    return verdict or f"FAIL {said[-1] if said else done.returncode}"
+    return verdict or f"FAIL {said[-1] if said else done.status}"
 
 
 def _drawn(network: Network, part: Samples, result: Result, output: Path) -> None:

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Iterable
 
-__all__ = ["KEYWORDS", "identifiers"]
+__all__ = ["KEYWORDS", "UNINITIALIZED", "identifiers"]
+
+UNINITIALIZED = "uninitialized"
+"""Suffix of the names of memories without contents, by which synthesis finds them."""
 
 KEYWORDS = frozenset(
     # VHDL-2008 (IEEE 1076-2008, 15.10)

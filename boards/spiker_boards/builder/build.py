@@ -23,6 +23,7 @@ from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping as Placement
 from spiker_hdl.model import Network
 from spiker_hdl.model.encoders import Encoding
+from spiker_hdl.tools.families import FAMILIES
 from spiker_hdl.tools.programs import ToolError, find_tools
 
 from .bitstream import Outcome, make_bitstream, make_plan
@@ -53,14 +54,12 @@ KEPT = {".rpt": "synthesis.log", ".tim": "place_and_route.log"}
 """Logs that are kept, by the ending that Amaranth gives them."""
 
 CELLS = {
-    "ICESTORM_LC": "look-up tables",
-    "ICESTORM_RAM": "block RAMs",
-    "TRELLIS_COMB": "look-up tables",
-    "DP16KD": "block RAMs",
-    "LUT4": "look-up tables",
-    "BSRAM": "block RAMs",
+    cell: {"luts": "look-up tables", "block_rams": "block RAMs"}[kind]
+    for family in FAMILIES.values()
+    for kind, cell in family.placed_cells.items()
+    if kind in {"luts", "block_rams"}
 }
-"""What place and route counts, in the words of the tables."""
+"""Cells that place and route counts, in the words of the tables."""
 
 
 class TimingError(ValueError):

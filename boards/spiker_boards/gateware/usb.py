@@ -18,7 +18,7 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_boards.target import USB_HZ
 from spiker_hdl.base.checks import check_kind
-from spiker_hdl.tools.programs import REMEDY, ToolError
+from spiker_hdl.tools.programs import BUILD_EXTRAS, ToolError, pip_remedy
 
 __all__ = ["PRODUCT", "VENDOR", "UsbCarrier"]
 
@@ -69,7 +69,8 @@ class UsbCarrier(wiring.Component):
         check_kind("Product", product, str)
         check_kind("Serial", serial, str)
         if find_spec("luna") is None:
-            raise ToolError(f"LUNA must be installed for USB, and is missing: {REMEDY}")
+            remedy = pip_remedy(*BUILD_EXTRAS)
+            raise ToolError(f"LUNA must be installed for USB, and is missing: {remedy}")
         self.port = port
         self.product = product
         self.serial = serial

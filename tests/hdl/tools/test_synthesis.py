@@ -66,6 +66,6 @@ def test_an_unknown_family_is_refused():
 
 
 def test_a_missing_yosys_is_said(monkeypatch):
-    monkeypatch.setattr("spiker_hdl.tools.synthesis.find_spec", lambda name: None)
+    monkeypatch.setattr("spiker_hdl.tools.programs.find_spec", lambda name: None)
     with pytest.raises(YosysError, match="pip install"):
         area(Register())

@@ -339,7 +339,7 @@ def drive_xilinx(directory, full, reads, writes, modes, *, simple=False, cycles=
         expected.append([memory.out(0), memory.out(1)])
     found = simulate(
         directory,
-        "xilinx",
+        "xc7",
         inputs=inputs,
         outputs={
             "do_a": half // 9 * 8,
@@ -440,7 +440,7 @@ def stops(directory, full, parameters, vectors, message, **options):
     with pytest.raises(RuntimeError, match=message):
         simulate(
             directory,
-            "xilinx",
+            "xc7",
             inputs=xilinx_inputs(full),
             outputs={"do_a": 16 * wide, "dop_a": 2 * wide, "do_b": 16 * wide, "dop_b": 2 * wide},
             instance=xilinx_instance(full, parameters, **options),

@@ -15,8 +15,8 @@ import pytest
 import spiker_hdl
 from spiker_cli.support.samples import find_samples
 from spiker_hdl.export.manifest import FORMAT, VERSION
-from spiker_hdl.export.netlist.check import FAMILIES, Netlist, NetlistError, check, netlist, route
-from spiker_hdl.export.netlist.families import models
+from spiker_hdl.export.netlist.cell_models import cell_models
+from spiker_hdl.export.netlist.check import MODELLED, Netlist, NetlistError, check, netlist, route
 from spiker_hdl.model import (
     Decay,
     Input,
@@ -28,6 +28,7 @@ from spiker_hdl.model import (
     Readout,
     load,
 )
+from spiker_hdl.tools.families import FAMILIES
 from spiker_hdl.tools.yosys import YosysError
 
 from support.places import ROOT
@@ -128,7 +129,7 @@ def test_small_netlist(small):
 @pytest.mark.parametrize(
     "change, kind, message",
     [
-        ({"family": "gowin"}, ValueError, "Family must be one of 'ice40', 'ecp5', 'xilinx', not"),
+        ({"family": "gowin"}, ValueError, "Family must be one of 'ice40', 'ecp5', 'xc7', not"),
         ({"block_ram": 1}, TypeError, "Block RAM must be a bool, not 1"),
         ({"directory": "elsewhere"}, ValueError, "Directory must be one that was emitted, not"),
     ],
@@ -184,15 +185,16 @@ def test_refuses_what_yosys_refuses(small, tmp_path):
 
 
 @needs_yosys
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", MODELLED)
 def test_models(family):
-    text, compiled = models(family, FAMILIES[family].own)
+    own = FAMILIES[family].models.own
+    text, compiled = cell_models(family, own)
     assert set(compiled) <= text.keys()
-    for cell in FAMILIES[family].own:
+    for cell in own:
         whole = "\n".join(text.values())
         assert len(re.findall(rf"^module {cell}\b", whole, re.M)) == 1
     with pytest.raises(NetlistError, match="Cells must have models, not EHXPLLL"):
-        models(family, ["EHXPLLL"])
+        cell_models(family, ["EHXPLLL"])
 
 
 def test_route_takes_ice40_alone(tmp_path):
@@ -236,8 +238,8 @@ def test_ecp5(digits):
 @needs_verilator
 @needs_icarus
 @pytest.mark.slow
-def test_xilinx(digits):
-    made = netlist(digits, "xilinx", block_ram=True)
+def test_xc7(digits):
+    made = netlist(digits, "xc7", block_ram=True)
     assert made.cells["RAMB18E1"] == 12
     assert check(made, tool="verilator") == SAMPLES
     assert check(made, tool="icarus", arguments=("+samples=1",)) == 1
