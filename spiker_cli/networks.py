@@ -143,8 +143,11 @@ def import_(
     reset_timing: Annotated[
         str | None,
         typer.Option(
-            help="NIR: immediate (in the step of the spike) or delayed (in the step after it, as "
-            "snnTorch's neurons do by default)."
+            metavar="immediate|next_step|...",
+            help="NIR: when a reset takes place: in the step of the spike (immediate), or in the "
+            "step after it, where a reset to v_reset discards that step's input (next_step, "
+            "snnTorch's default) or keeps it (next_step_keep_input); snntorch_immediate is what "
+            "snnTorch computes with reset_delay=False and a reset that subtracts.",
         ),
     ] = None,
     fire: Annotated[
@@ -196,7 +199,7 @@ def import_(
     For example:
 
         spiker import model.nir --dt 1e-4 --writer norse -o model.safetensors
-        spiker import model.nir --dt 1e-4 --reset subtract --reset-timing delayed -o m.safetensors
+        spiker import model.nir --dt 1e-4 --reset subtract --reset-timing next_step -o m.safetensors
         spiker import my_model:build --shape 25x1x784 -o model.safetensors
         spiker import my_model:Net --state net.pth -o model.safetensors
         spiker import spiker.json --state trained.pt -o model.safetensors

@@ -17,6 +17,7 @@ from safetensors.numpy import save as pack_arrays
 from spiker_hdl.base import FileError, reader, shown, strict_json
 from spiker_hdl.base.atomic_file import write_whole
 from spiker_hdl.model import NEURONS, Decay, Input, Neuron, Readout
+from spiker_hdl.model.canonical import frozen_fields, thawed_fields
 from spiker_train.formats.tensor_files import read_safetensors
 from spiker_train.network.cell import Cell, IntegerCell
 from spiker_train.network.layers import Connection, Layer, check_finite
@@ -90,7 +91,7 @@ def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any
             )
     return held | {
         "model": cell.kind.__name__,
-        "settings": cell.settings,
+        "settings": frozen_fields(cell.kind, cell.settings),
         "exact": {
             name: {"numerator": one.numerator, "bits": one.bits} for name, one in cell.exact.items()
         },
@@ -117,7 +118,7 @@ def _integer_cell(layer: Layer, cell: IntegerCell) -> dict[str, Any]:
         values[one.name] = value
     return {
         "model": cell.kind.__name__,
-        "integers": values,
+        "integers": frozen_fields(cell.kind, values),
         "scale": cell.scale,
         "unit": cell.unit,
     }
@@ -204,12 +205,9 @@ def _read_layer(
     exact = {
         name: Decay(_shape(one["numerator"]), one["bits"]) for name, one in text["exact"].items()
     }
-    cell = Cell(
-        models[text["model"]],
-        learn=text["learn"],
-        unit=text["unit"],
-        **(text["settings"] | values | exact),
-    )
+    model = models[text["model"]]
+    values = thawed_fields(model, text["settings"]) | values | exact
+    cell = Cell(model, learn=text["learn"], unit=text["unit"], **values)
     return Layer(text["name"], _shape(text["shape"]), cell, bias)
 
 
@@ -220,7 +218,8 @@ def _read_integers(text: dict[str, Any], models: dict[str, type[Neuron]]) -> Int
         else _shape(value)
         for name, value in text["integers"].items()
     }
-    neuron = models[text["model"]](**values)
+    model = models[text["model"]]
+    neuron = model(**thawed_fields(model, values))
     return IntegerCell(neuron, scale=text["scale"], unit=text["unit"])
 
 

@@ -184,7 +184,7 @@ GRAPHS = {
     "mixed models": lambda: graph(
         {"a": 6},
         {
-            "p": (5, If(width=8, threshold=12, reset="zero", late=True)),
+            "p": (5, If(width=8, threshold=12, reset="zero", reset_timing="next_step")),
             "q": (
                 4,
                 CurrentLif(

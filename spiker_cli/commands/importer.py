@@ -16,6 +16,7 @@ from spiker_hdl.base import FileError, read_bytes, reader, shown, strict_json
 from spiker_hdl.base.checks import check_choice
 from spiker_hdl.base.kinds import kind_of
 from spiker_hdl.model.graph import READOUTS
+from spiker_hdl.model.neurons.library import RESET_TIMINGS
 
 __all__ = ["importer"]
 
@@ -26,7 +27,7 @@ OF = {
     "rule": ("nir",),
     "writer": ("nir",),
     "reset": ("nir",),
-    "late": ("nir",),
+    "reset_timing": ("nir",),
     "fire": ("nir",),
     "state": ("module", "json"),
     "shape": ("module",),
@@ -36,7 +37,7 @@ OF = {
 }
 """By parameter of the importers, for what sources it is."""
 
-CALLED = {"late": "--reset-timing", "values": "--levels"}
+CALLED = {"reset_timing": "--reset-timing", "values": "--levels"}
 """Options that have another name than the parameter."""
 
 
@@ -75,7 +76,7 @@ def importer(
         rule=rule,
         writer=None if writer == "nir" else writer,
         reset=reset,
-        late=_late(reset_timing),
+        reset_timing=_reset_timing(reset_timing),
         fire=_fire(fire),
         state=state,
         shape=shape,
@@ -137,10 +138,8 @@ def _options(source: str, kind: str, **given: Any) -> dict[str, Any]:
     return found
 
 
-def _late(timing: str | None) -> bool | None:
-    if timing is not None:
-        check_choice("Reset timing", timing, ("immediate", "delayed"))
-    return None if timing is None else timing == "delayed"
+def _reset_timing(timing: str | None) -> str | None:
+    return None if timing is None else check_choice("Reset timing", timing, RESET_TIMINGS)
 
 
 def _fire(fire: str | None) -> str | None:

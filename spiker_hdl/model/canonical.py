@@ -1,7 +1,10 @@
 """What a network says, written out in one way alone: for its file, and for its digest.
 
-A neuron's field that is declared with ``metadata={"later": True}`` is left out where it has its
-default, so that files and digests from before there was such a field stay what they are.
+The spelling is that of format 1 and does not change: names that the library has given up since are
+translated on the way to a file and back, by the tables of this module.
+
+A neuron's field that is declared with ``metadata={"later": True}`` is omitted where it has its
+default, so that files and digests that are older than the field stay the same.
 """
 
 import hashlib
@@ -12,11 +15,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from spiker_hdl.base import shown
+from spiker_hdl.base import FileError, shown
+from spiker_hdl.base.checks import check_choice
 
 from .graph import Input, Population, Projection, Readout
 from .neurons.arithmetic import Decay
-from .neurons.library import NEURONS
+from .neurons.base import Neuron
+from .neurons.library import NEURONS, SpikingNeuron
 from .synapses import Synapses
 
 __all__ = [
@@ -28,16 +33,29 @@ __all__ = [
     "describe",
     "digest",
     "digest_of",
+    "fields_in_file",
+    "frozen_fields",
     "frozen_mapping",
+    "thawed_fields",
     "thawed_mapping",
 ]
 
 FORMAT = "spiker-network"
 VERSION = 1
 
-
 _MEMORIES = {"uninitialized": "huge"}
 """Kinds of memory whose names have changed since, as files of format 1 spell them."""
+
+_RESET_TIMINGS = {
+    "immediate": {"late": False, "late_input": "lost", "owing": False},
+    "next_step": {"late": True, "late_input": "lost", "owing": False},
+    "next_step_keep_input": {"late": True, "late_input": "kept", "owing": False},
+    "snntorch_immediate": {"late": False, "late_input": "lost", "owing": True},
+}
+"""Values of ``SpikingNeuron.reset_timing``, as the three fields that format 1 has in its place."""
+
+_LATER = {"late_input": "lost", "owing": False}
+"""Those of the three that are omitted from network files where they have these values."""
 
 
 class Described(Protocol):
@@ -78,11 +96,82 @@ def _neuron(population: Population) -> dict[str, Any]:
     if NEURONS.get(model, type(neuron)) is not type(neuron):
         raise ValueError(f"Neuron model must not be named as the library's own {model} to be saved")
     what = f"Population {population.name!r}: {model}"
-    held = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
+    values = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
     for f in fields(neuron):
-        if f.metadata.get("later") and held[f.name] == f.default:
-            del held[f.name]
-    return {"model": model} | {name: _plain(v, f"{what} {name}") for name, v in held.items()}
+        if f.metadata.get("later") and values[f.name] == f.default:
+            del values[f.name]
+    values = frozen_fields(type(neuron), values)
+    if issubclass(type(neuron), SpikingNeuron):
+        for name, default in _LATER.items():
+            if values[name] == default:
+                del values[name]
+    return {"model": model} | {
+        name: _plain(value, f"{what} {name}") for name, value in values.items()
+    }
+
+
+def frozen_fields(model: type[Neuron], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a neuron as files of format 1 spell them.
+
+    Raises
+    ------
+    ValueError
+        If the model has a field of its own by a name that format 1 uses for another.
+    """
+    if not issubclass(model, SpikingNeuron):
+        return values
+    for name in _RESET_TIMINGS["immediate"]:
+        if name in values:
+            raise ValueError(
+                f"Fields of {model.__name__} must not be named {name!r} to be saved: files have "
+                "reset_timing by that name"
+            )
+    spelled: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == "reset_timing":
+            spelled |= _RESET_TIMINGS[check_choice("Reset timing", value, _RESET_TIMINGS)]
+        else:
+            spelled[name] = value
+    return spelled
+
+
+def fields_in_file(model: type[Neuron]) -> tuple[set[str], set[str]]:
+    """Return the names of a model's fields as files of format 1 spell them.
+
+    Returns
+    -------
+    required, optional : set of str
+        Those that a network file must have, and those that it omits at their defaults.
+    """
+    names = {f.name for f in fields(model)}
+    optional = {f.name for f in fields(model) if f.metadata.get("later")}
+    if issubclass(model, SpikingNeuron):
+        names = names - {"reset_timing"} | set(_RESET_TIMINGS["immediate"])
+        optional = optional - {"reset_timing"} | set(_LATER)
+    return names - optional, optional
+
+
+def thawed_fields(model: type[Neuron], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a neuron out of a file as the model takes them.
+
+    Raises
+    ------
+    FileError
+        If the three fields that stand for ``reset_timing`` contradict each other.
+    """
+    if not issubclass(model, SpikingNeuron) or "late" not in values:
+        return values
+    spelled = _RESET_TIMINGS["immediate"] | values
+    stated = {name: spelled.pop(name) for name in _RESET_TIMINGS["immediate"]}
+    for reset_timing, flags in _RESET_TIMINGS.items():
+        # By type as well, since 1 equals True.
+        if all(type(stated[name]) is type(flags[name]) for name in flags) and stated == flags:
+            return spelled | {"reset_timing": reset_timing}
+    raise FileError(
+        f"late, late_input and owing of a {model.__name__} must be one of "
+        f"{[(*flags.values(),) for flags in _RESET_TIMINGS.values()]}, "
+        f"not {shown((*stated.values(),))}"
+    )
 
 
 def _axes(value: Any) -> Any:

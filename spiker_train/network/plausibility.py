@@ -108,9 +108,9 @@ def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> li
             f"and the threshold is {threshold[at]:.4g}; see that weights and thresholds are of one "
             "scale"
         ]
-    late = settings["late"] and settings["reset"] != "none"
+    immediate = settings["reset"] == "none" or settings["reset_timing"] == "immediate"
     begins = cell.real("reset_value").min() if settings["reset"] == "value" else 0.0
-    calm = late or settings["owing"] or settings["refractory"] or min(rest.min(), begins) < 0
+    calm = not immediate or settings["refractory"] or min(rest.min(), begins) < 0
     if cell.kind is CurrentLif:
         calm = calm or cell.real("i").min() < 0
     if not calm and (low > np.maximum(threshold, 0)).all():

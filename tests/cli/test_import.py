@@ -140,13 +140,16 @@ def test_a_checkpoint_is_put_into_its_class(spiker, model_directory, tmp_path, m
 @pytest.mark.parametrize(
     "options, wanted",
     [
-        ([], {"reset": "zero", "late": False, "fire": ">"}),
+        ([], {"reset": "zero", "reset_timing": "immediate", "fire": ">"}),
         (["--reset", "subtract"], {"reset": "subtract"}),
-        (["--reset", "subtract", "--reset-timing", "delayed"], {"late": True}),
-        (["--reset-timing", "immediate", "--fire", "reached"], {"late": False, "fire": ">="}),
+        (["--reset", "subtract", "--reset-timing", "next_step"], {"reset_timing": "next_step"}),
+        (
+            ["--reset-timing", "immediate", "--fire", "reached"],
+            {"reset_timing": "immediate", "fire": ">="},
+        ),
         (["--fire", "above"], {"fire": ">"}),
     ],
-    ids=["as-nir-says", "subtract", "delayed", "reached", "above"],
+    ids=["as-nir-says", "subtract", "next-step", "reached", "above"],
 )
 def test_what_a_nir_file_does_not_say_is_said(spiker, request, tmp_path, options, wanted):
     source = request.config.rootpath / "tests" / "nir_files" / "sinabs_lif.nir"
@@ -279,7 +282,7 @@ def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
         (["leaving:Net"], "leaving:Net must be a model to read, and raises SystemExit: 0"),
         (["tutorial_model:coloured"], r"spiker: \x1b[31mred"),
         (["tutorial_model:Net", "--reset", "subtract"], "--reset must be for a NIR file, not for "),
-        (["tutorial_model:Net", "--reset-timing", "delayed"], "--reset-timing must be for a NIR"),
+        (["tutorial_model:Net", "--reset-timing", "next_step"], "--reset-timing must be for a NIR"),
         (["tutorial_model:Net", "--fire", ">="], "--fire must be for a NIR file, not for "),
         (["tutorial_model:Net", "--readout", "vote"], "Readout must be one of 'count', "),
         (["tutorial_model:Net", "--state", "none.pth"], "none.pth: No such file or directory"),

@@ -20,12 +20,16 @@ INT = signed(20)  # as in the Verilog
 CURRENT = signed(7)
 WIDTH = 5
 RESETS = ("subtract", "zero", "value", "none")
+TIMINGS = ("immediate", "next_step", "next_step_keep_input", "snntorch_immediate")
 
 # Settings of a spiking neuron, all together; and the decays: each numerator as a constant, and
 # as an operand of any value.
-WHEN = [{"reset": reset, "late": late} for reset, late in product(RESETS, (False, True))]
-WHEN += [{"reset": reset, "late": True, "late_input": "kept"} for reset in ("zero", "value")]
-WHEN += [{"reset": "subtract", "owing": True}]
+WHEN = [
+    {"reset": reset, "reset_timing": timing}
+    for reset, timing in product(RESETS, ("immediate", "next_step"))
+]
+WHEN += [{"reset": reset, "reset_timing": "next_step_keep_input"} for reset in ("zero", "value")]
+WHEN += [{"reset": "subtract", "reset_timing": "snntorch_immediate"}]
 OPTIONS = [
     when | {"fire": fire, "floor": floor} | rest
     for when, fire, floor, rest in product(
@@ -146,12 +150,10 @@ class Equal(Harness):
         if neuron.spiking:
             found |= {
                 "p_RESET": RESETS.index(neuron.reset),
-                "p_LATE": int(neuron.late),
+                "p_TIMING": TIMINGS.index(neuron.reset_timing),
                 "p_AT_LEAST": int(neuron.fire == ">="),
                 "p_REFRACTORY": neuron.refractory,
                 "p_KEPT": int(neuron.refractory_input == "kept"),
-                "p_LATE_KEPT": int(neuron.late_input == "kept"),
-                "p_OWING": int(neuron.owing),
                 "p_FLOOR": Const(neuron.lowest, INT),
             }
         if any(name.endswith("decay") for name in neuron.parameters):
@@ -182,12 +184,12 @@ def test_gates_equal_the_equation_for_known_decays(model, numerator, tmp_path):
         ("If", "total = v + current", "total = v - current"),
         ("If", "s.countdown > 0, s.countdown - 1, 0", "s.countdown > 0, s.countdown - 2, 0"),
         ("If", "total = via.select(s.pending > 0", "total = via.select(s.pending < 1"),
-        ("If", "if not self.late and self.reset", "if self.late and self.reset"),
-        ("If", "owed, threshold + threshold, threshold", "owed, threshold + 1, threshold"),
-        ("Lif", "owed = s.v > threshold", "owed = v > threshold"),
+        ("If", "if not self.resets_in_next_step and", "if self.resets_in_next_step and"),
+        ("If", "above, threshold + threshold, threshold", "above, threshold + 1, threshold"),
+        ("Lif", "above = s.v > threshold", "above = v > threshold"),
         ("Lif", "else s.v >= threshold", "else s.v > threshold"),
         ("Lif", "v = via.select(s.pending > 0, self", "current = via.select(s.pending > 0, self"),
-        ("Lif", 'late_input == "lost" and', 'late_input == "kept" and'),
+        ("Lif", 'timing == "next_step" and', 'timing == "next_step_keep_input" and'),
         ("If", "total = via.maximum(total, self.floor)", "total = via.maximum(total, 0)"),
         (
             "Lif",

@@ -33,7 +33,7 @@ NEURONS = {
     "If": If(threshold=9, width=6, fire=">="),
     "If with a floor": If(threshold=9, width=6, floor=-4, refractory=3),
     "Lif": Lif(threshold=5, width=5, decay=Decay.shift(2)),
-    "late Lif": Lif(threshold=5, width=5, decay=Decay.shifts(1, 3), late=True),
+    "late Lif": Lif(threshold=5, width=5, decay=Decay.shifts(1, 3), reset_timing="next_step"),
     "CurrentLif": CurrentLif(
         threshold=5, width=6, decay=Decay(3, 4), current_decay=Decay.shift(1), current_width=5
     ),

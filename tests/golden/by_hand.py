@@ -51,8 +51,8 @@ LAYER = {
     },
 }
 
-# A recurrent IF "a" with a late reset to zero at 4, which hears 2 x and itself a step ago; two
-# integrators "b" that lose a quarter, and hear x at once and +4 a, -4 a after two steps.
+# A recurrent IF "a" with a reset to zero at 4 in the next step, which hears 2 x and itself a step
+# ago; two integrators "b" that lose a quarter, and hear x at once and +4 a, -4 a after two steps.
 #   step         0            1         2     3            4         5
 #   x            3            0         1     2            0         1
 #   a hears      6            1         2     4            1         2
@@ -66,7 +66,9 @@ _RECURRENT = Network(
     [Input("x", 1, 0, 3)],
     [
         Population("b", 2, Integrator(width=6, decay=Decay.shift(2))),
-        Population("a", 1, If(width=6, threshold=4, reset="zero", late=True, fire=">=")),
+        Population(
+            "a", 1, If(width=6, threshold=4, reset="zero", reset_timing="next_step", fire=">=")
+        ),
     ],
     [
         Projection("x", "a", column(2)),
@@ -202,8 +204,9 @@ TIES = {
     "record": {"v.v": [[[3, 3, -8], [6, 6, -8], [7, 7, -8]], [[0, 0, 0]] * 3]},
 }
 
-# A LIF "a" that owes (half of the potential lost, threshold 5) hears 2 x; a LIF "b" with a late
-# reset to 2 that keeps the input (half lost, fires above 4) hears x and -2 a.
+# A LIF "a" with the immediate reset of snnTorch (half of the potential lost, threshold 5) hears
+# 2 x; a LIF "b" with a reset to 2 in the next step, which keeps the input (half lost, fires above
+# 4), hears x and -2 a.
 #   step       0             1           2           3              4          5
 #   x          7             1           2           5              0          6
 #   a hears    14            2           4           10             0          12
@@ -212,12 +215,16 @@ TIES = {
 #   a          14, fires: 9  9-4+2 = 7   7-3+4 = 8   8-4+10, f.: 9  9-4 = 5    5-2+12, fires: 10
 #   b hears    5             1           2           3              0          4
 #   b          5, fires      2+1 = 3     3-1+2 = 4   4-2+3, fires   2+0 = 2    2-1+4, fires
-OWING = {
-    "name": "owing, and a late reset that keeps its input",
+SNNTORCH = {
+    "name": "snntorch_immediate, and next_step_keep_input",
     "network": Network(
         [Input("x", 1, 0, 7)],
         [
-            Population("a", 1, Lif(width=6, threshold=5, owing=True, decay=Decay.shift(1))),
+            Population(
+                "a",
+                1,
+                Lif(width=6, threshold=5, reset_timing="snntorch_immediate", decay=Decay.shift(1)),
+            ),
             Population(
                 "b",
                 1,
@@ -226,8 +233,7 @@ OWING = {
                     threshold=4,
                     reset="value",
                     reset_value=2,
-                    late=True,
-                    late_input="kept",
+                    reset_timing="next_step_keep_input",
                     decay=Decay.shift(1),
                 ),
             ),
@@ -249,4 +255,4 @@ OWING = {
     },
 }
 
-BY_HAND = [LAYER, RECURRENT, WINDOWS, SECOND_ORDER, TIES, OWING]
+BY_HAND = [LAYER, RECURRENT, WINDOWS, SECOND_ORDER, TIES, SNNTORCH]

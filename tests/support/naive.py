@@ -48,16 +48,17 @@ def advance(neuron, n, before, x):
     silent = before["countdown"] > 0
     if silent and neuron.refractory_input == "lost":
         x = 0
-    if neuron.late and before["pending"]:
-        hears = x if neuron.late_input == "kept" else 0
+    delayed = neuron.reset_timing in {"next_step", "next_step_keep_input"}
+    if delayed and before["pending"]:
+        added = x if neuron.reset_timing == "next_step_keep_input" else 0
         if neuron.reset in {"subtract", "none"}:
             v += x
         if neuron.reset == "subtract":
             v -= theta
         if neuron.reset == "zero":
-            v = hears
+            v = added
         if neuron.reset == "value":
-            v = own(neuron.reset_value, n) + hears
+            v = own(neuron.reset_value, n) + added
     else:
         v += x
     if neuron.floor is not None and v < neuron.floor:
@@ -65,10 +66,11 @@ def advance(neuron, n, before, x):
     v = fits(v, neuron.width)
     tested = v
     high = before["v"] > theta or (neuron.fire == ">=" and before["v"] == theta)
-    if neuron.owing and high:  # as snnTorch: taken before the test, and given back after it
+    if neuron.reset_timing == "snntorch_immediate" and high:
+        # As snnTorch: subtracted before the comparison, and added again after it.
         tested -= theta
     fired = not silent and (tested > theta or (neuron.fire == ">=" and tested == theta))
-    if fired and not neuron.late:
+    if fired and not delayed:
         if neuron.reset == "subtract":
             v -= theta
         if neuron.reset == "zero":
@@ -79,7 +81,7 @@ def advance(neuron, n, before, x):
     after["countdown"] = before["countdown"] - 1 if silent else 0
     if fired:
         after["countdown"] = neuron.refractory
-    after["pending"] = int(neuron.late and fired)
+    after["pending"] = int(delayed and fired)
     if kind == "AdaptiveLif":
         a = remain(before["a"], neuron.rise_decay, n)
         if fired:

@@ -39,6 +39,7 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.model.graph import GROUPED, SPIKE_READOUTS
 from spiker_hdl.model.mapping.core import KINDS
+from spiker_hdl.model.neurons.library import RESET_TIMINGS
 
 __all__ = [
     "ODD_NAMES",
@@ -235,16 +236,17 @@ class _Plan:
             refractory = random.choice([0, 0, 0, 0, 1, 1, 2, 3])
             knobs.fields |= {
                 "reset": random.choice(["subtract", "subtract", "zero", "value", "none"]),
-                "late": random.random() < 0.3,
+                "reset_timing": "next_step" if random.random() < 0.3 else "immediate",
                 "fire": random.choice([">", ">="]),
                 "refractory": refractory,
                 "refractory_input": random.choice(["lost", "kept"]),
             }
             own = Random(repr(threshold))  # apart, so that a seed's other draws stay what they were
-            if knobs.fields["late"] and knobs.fields["reset"] in {"zero", "value"}:
-                knobs.fields["late_input"] = own.choice(["lost", "kept"])
-            if not knobs.fields["late"] and knobs.fields["reset"] == "subtract":
-                knobs.fields["owing"] = own.random() < 0.25
+            reset, timing = knobs.fields["reset"], knobs.fields["reset_timing"]
+            if timing == "next_step" and reset in {"zero", "value"}:
+                knobs.fields["reset_timing"] = own.choice(["next_step", "next_step_keep_input"])
+            if timing == "immediate" and reset == "subtract" and own.random() < 0.25:
+                knobs.fields["reset_timing"] = "snntorch_immediate"
         knobs.floor = random.random() < 0.3
         knobs.floor_share = random.choice([0, 0, random.random(), 1])
         knobs.rest = {
@@ -283,8 +285,9 @@ class _Plan:
                     lambda share: round(share * made["refractory"]), knobs.rest["countdown"]
                 )
             if "pending" in knobs.rest:
+                delayed = made["reset_timing"].startswith("next_step")
                 made["pending"] = _mapped(
-                    lambda share: int(made["late"] and share < 0.5), knobs.rest["pending"]
+                    lambda share: int(delayed and share < 0.5), knobs.rest["pending"]
                 )
         else:
             reach = high
@@ -604,12 +607,7 @@ def _population_options(one):
     if isinstance(neuron, SpikingNeuron):
         yield f"reset {neuron.reset}"
         yield f"fire {neuron.fire}"
-        if neuron.late:
-            yield "late"
-        if neuron.late_input == "kept":
-            yield "late kept"
-        if neuron.owing:
-            yield "owing"
+        yield f"reset timing {neuron.reset_timing}"
         if neuron.refractory:
             yield f"refractory {neuron.refractory_input}"
         if neuron.floor is not None:
@@ -663,8 +661,9 @@ OPTIONS = frozenset({
     *(one.__name__ for one in FIRING + SILENT),
     *("lone neuron", "bias", "bias per neuron", "threshold per neuron", "decay per neuron"),
     *("other per neuron", "rest", "no decay", "decay shift", "decay multiplier"),
-    *("reset subtract", "reset zero", "reset value", "reset none", "late", "fire >", "fire >="),
-    *("late kept", "owing", "refractory lost", "refractory kept", "floor"),
+    *("reset subtract", "reset zero", "reset value", "reset none", "fire >", "fire >="),
+    *(f"reset timing {timing}" for timing in RESET_TIMINGS),
+    *("refractory lost", "refractory kept", "floor"),
     *("dense", "sparse", "one_to_one", "delay", "several of a pair", "bits declared"),
     *("shift of all", "shift of its own"),
     *("recurrent", "backward", "skip", "graded", "binary", "negative values", "several inputs"),

@@ -3,10 +3,11 @@
 
 `define INT signed [19:0]
 
-// What spiking neurons share. RESET: 0 subtract, 1 zero, 2 value, 3 none.
+// What spiking neurons share. RESET: 0 subtract, 1 zero, 2 value, 3 none. TIMING, of the reset:
+// 0 immediate, 1 next step, 2 next step with its input kept, 3 immediate as in snnTorch.
 module soma #(
-    parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
-    parameter LATE_KEPT = 0, OWING = 0, parameter `INT FLOOR = -16
+    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter `INT FLOOR = -16
 ) (
     input `INT before, input `INT leaked, input `INT x, input `INT theta, input `INT reset_value,
     input `INT countdown, input `INT pending,
@@ -19,9 +20,9 @@ module soma #(
     always @* begin
         silent = countdown != 0;
 
-        // A late reset that keeps its input forgets what leaked.
+        // A reset in the next step that keeps its input replaces the leaked potential.
         v = leaked;
-        if (LATE && LATE_KEPT && pending != 0) begin
+        if (TIMING == 2 && pending != 0) begin
             if (RESET == 1) v = 0;
             if (RESET == 2) v = reset_value;
         end
@@ -29,8 +30,8 @@ module soma #(
         // The input of silent steps is lost, or integrated as ever.
         if (!silent || KEPT) v = v + x;
 
-        // Another late reset: the threshold goes from the sum, or the sum is replaced.
-        if (LATE && !LATE_KEPT && pending != 0) begin
+        // One that does not: the threshold is subtracted from the sum, or the sum is replaced.
+        if (TIMING == 1 && pending != 0) begin
             if (RESET == 0) v = v - theta;
             if (RESET == 1) v = 0;
             if (RESET == 2) v = reset_value;
@@ -40,14 +41,14 @@ module soma #(
         if (v < FLOOR) v = FLOOR;
         if (v > HIGH) v = HIGH;
 
-        // It fires past the threshold, unless it is refractory. Who owes a threshold, since it was
-        // past it before, gives that up before the test, which takes nothing from the potential.
+        // It fires past the threshold, unless it is refractory. As in snnTorch, the threshold is
+        // subtracted before the test where the potential was past it before; the potential stays.
         tested = v;
-        if (OWING && (before > theta || (AT_LEAST && before == theta))) tested = v - theta;
+        if (TIMING == 3 && (before > theta || (AT_LEAST && before == theta))) tested = v - theta;
         fired = (tested > theta || (AT_LEAST && tested == theta)) && !silent;
 
         // A reset in the same step.
-        if (!LATE && fired) begin
+        if ((TIMING == 0 || TIMING == 3) && fired) begin
             if (RESET == 0) v = v - theta;
             if (RESET == 1) v = 0;
             if (RESET == 2) v = reset_value;
@@ -58,8 +59,8 @@ module soma #(
         if (silent) countdown_after = countdown - 1;
         if (fired) countdown_after = REFRACTORY;
 
-        // And has its reset still to come, if that is late.
-        pending_after = LATE ? {19'd0, fired} : pending;
+        // And its reset is still to take place, if that is in the next step.
+        pending_after = (TIMING == 1 || TIMING == 2) ? {19'd0, fired} : pending;
     end
 endmodule
 
@@ -79,22 +80,22 @@ endmodule
 
 // v = v + x
 module if_neuron #(
-    parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
-    parameter LATE_KEPT = 0, OWING = 0, parameter `INT FLOOR = -16
+    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter `INT FLOOR = -16
 ) (
     input `INT x, input `INT threshold, input `INT reset_value,
     input `INT v, input `INT countdown, input `INT pending,
     output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after
 );
-    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, LATE_KEPT, OWING, FLOOR) soma (
+    soma #(WIDTH, RESET, TIMING, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
         v, v, x, threshold, reset_value, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
 // v = decay(v) + x
 module lif_neuron #(
-    parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
-    parameter LATE_KEPT = 0, OWING = 0, parameter `INT FLOOR = -16, parameter BITS = 3
+    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter `INT FLOOR = -16, parameter BITS = 3
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
     input `INT v, input `INT countdown, input `INT pending,
@@ -102,15 +103,15 @@ module lif_neuron #(
 );
     wire `INT leaked;
     decayed #(BITS) leak (v, decay, leaked);
-    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, LATE_KEPT, OWING, FLOOR) soma (
+    soma #(WIDTH, RESET, TIMING, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
         v, leaked, x, threshold, reset_value, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
 // i = current_decay(i) + x, v = decay(v) + i, all in the same step
 module current_lif_neuron #(
-    parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
-    parameter LATE_KEPT = 0, OWING = 0, parameter `INT FLOOR = -16,
+    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter `INT FLOOR = -16,
     parameter BITS = 3, CURRENT_WIDTH = 4
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
@@ -125,15 +126,15 @@ module current_lif_neuron #(
     decayed #(BITS) fall (i, current_decay, rest);
     limited #(-(ONE << (CURRENT_WIDTH - 1)), (ONE << (CURRENT_WIDTH - 1)) - 1)
         synapse (rest + x, i_after);
-    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, LATE_KEPT, OWING, FLOOR) soma (
+    soma #(WIDTH, RESET, TIMING, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
         v, leaked, i_after, threshold, reset_value, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
 // v = decay(v) + x against threshold + a; a = rise_decay(a) + rise * fired
 module adaptive_lif_neuron #(
-    parameter WIDTH = 5, RESET = 0, LATE = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
-    parameter LATE_KEPT = 0, OWING = 0, parameter `INT FLOOR = -16, parameter BITS = 3
+    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter `INT FLOOR = -16, parameter BITS = 3
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
     input `INT rise, input `INT rise_decay,
@@ -146,7 +147,7 @@ module adaptive_lif_neuron #(
     decayed #(BITS) leak (v, decay, leaked);
     decayed #(BITS) fall (a, rise_decay, fallen);
     limited #(0, (ONE << (WIDTH - 1)) - 1) rises (fallen + (fired ? rise : 20'sd0), a_after);
-    soma #(WIDTH, RESET, LATE, AT_LEAST, REFRACTORY, KEPT, LATE_KEPT, OWING, FLOOR) soma (
+    soma #(WIDTH, RESET, TIMING, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
         v, leaked, x, threshold + a, reset_value, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule

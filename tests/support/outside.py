@@ -20,7 +20,7 @@ class Layered:
         Of the system outside; potentials after the step.
     own_spikes, own_potentials : array
     threshold : float or array
-    owing : bool
+    snntorch_immediate : bool
         Whether potentials above the threshold before a step must pass twice the threshold in it.
     """
 
@@ -29,7 +29,7 @@ class Layered:
     own_spikes: np.ndarray
     own_potentials: np.ndarray
     threshold: np.ndarray
-    owing: bool = False
+    snntorch_immediate: bool = False
 
     def off(self, n, step):
         """Return how far from the threshold each neuron of sample ``n`` was when it was tested."""
@@ -37,9 +37,9 @@ class Layered:
         at = (n, step)
         tested = np.where(self.spikes[at] > 0, self.own_potentials[at], self.potentials[at])
         off = np.abs(tested - self.threshold)
-        if self.owing:
+        if self.snntorch_immediate:
             off = np.minimum(off, np.abs(tested - 2 * self.threshold))
-        if self.owing and step:
+        if self.snntorch_immediate and step:
             off = np.minimum(off, np.abs(self.potentials[n, step - 1] - self.threshold))
         return off
 

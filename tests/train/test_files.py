@@ -31,13 +31,16 @@ from spiker_train import (  # noqa: E402
     save_real,
 )
 from spiker_train.files import FORMAT  # noqa: E402
+from spiker_train.formats.tensor_files import read_safetensors  # noqa: E402
 
 
 def network():
     draws = np.random.default_rng(0)
     sparse = draws.normal(size=(5, 4)) * (draws.random((5, 4)) < 0.5)
     slow = Decay((1, 2, 4, 1), 3)
-    lif = Cell(Lif, threshold=np.linspace(1, 2, 4), decay=slow, reset="zero", late=True)
+    lif = Cell(
+        Lif, threshold=np.linspace(1, 2, 4), decay=slow, reset="zero", reset_timing="next_step"
+    )
     return SpikingNetwork(
         [Input("in", (2, 3)), Input("more", 4, 0, 15)],
         [
@@ -90,6 +93,33 @@ def test_what_could_not_be_read_is_not_written(tmp_path):
     with pytest.raises(ValueError, match=r"^Layer 'out': decay must be finite, not nan$"):
         save_real(net, tmp_path / "net.safetensors")
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "timing, reset, flags",
+    [
+        ("immediate", "value", (False, "lost", False)),
+        ("next_step", "subtract", (True, "lost", False)),
+        ("next_step_keep_input", "zero", (True, "kept", False)),
+        ("snntorch_immediate", "subtract", (False, "lost", True)),
+    ],
+)
+def test_reset_timing_is_spelled_as_in_version_1(timing, reset, flags, tmp_path):
+    path, when = tmp_path / "net.safetensors", {"reset": reset, "reset_timing": timing}
+    fixed = Lif(threshold=3, decay=Decay.shift(1), width=6, **when)
+    layers = [
+        Layer("a", 2, Cell(Lif, threshold=1.5, decay=0.5, **when)),
+        Layer("b", 2, IntegerCell(fixed, scale=0.5)),
+    ]
+    links = [Connection("in", "a"), Connection("a", "b")]
+    save_real(SpikingNetwork([Input("in", 2)], layers, links, [Readout("b", "count")]), path)
+    first, second = json.loads(read_safetensors(path)[0][FORMAT])["layers"]
+    for saved in (first["settings"], second["integers"]):
+        assert (saved["late"], saved["late_input"], saved["owing"]) == flags
+        assert "reset_timing" not in saved
+    back = load_real(path)
+    assert back.layer["a"].cell.settings["reset_timing"] == timing
+    assert back.layer["b"].cell.fixed == fixed
 
 
 def test_neurons_in_integers_are_saved_as_they_are(tmp_path):

@@ -60,10 +60,10 @@ def test_the_count_by_hand():
     assert (found.slots, found.activity, found.samples) == (8, 3 / 8, 2)
     assert (found.different, found.furthest) == (2, 0.25)
     assert count([first]).furthest == 0.0
-    # Who owes is tested at 2 where the step before left it above 1; that was at 1.25 here.
-    owing = one([[1, 1]], [[1.25, 1.125]], [[1, 0]], [[1.25, 2.125]])
-    assert count([replace(owing, owing=True)]).furthest == 0.125
-    assert count([owing]).furthest == 1.125
+    # A neuron that the step before left above 1, here at 1.25, is compared with 2.
+    twice = one([[1, 1]], [[1.25, 1.125]], [[1, 0]], [[1.25, 2.125]])
+    assert count([replace(twice, snntorch_immediate=True)]).furthest == 0.125
+    assert count([twice]).furthest == 1.125
 
 
 def check(what, found, exact):
@@ -174,15 +174,15 @@ def against_snntorch(module, net, dtype, what, samples=SAMPLES):
     seen = by_snntorch(list(module), x, dtype)
     found = own(net, x, ["layer1", "layer2"])
     neurons = [one for one in module if not isinstance(one, nn.Linear)]
-    owing = neurons[0].reset_mechanism == "subtract" and not neurons[0].reset_delay
-    owing = owing and type(neurons[0]).__name__ != "RSynaptic"
+    twice = neurons[0].reset_mechanism == "subtract" and not neurons[0].reset_delay
+    twice = twice and type(neurons[0]).__name__ != "RSynaptic"
     layers = [
-        Layered(*theirs, *ours, one.threshold.detach().numpy(), owing)
+        Layered(*theirs, *ours, one.threshold.detach().numpy(), twice)
         for theirs, ours, one in zip(seen, found.values(), neurons, strict=True)
     ]
     result = count(layers)
     check(what, result, exact=dtype is torch.float64)
-    if owing:  # which makes a difference in many steps
+    if twice:  # which makes a difference in many steps
         high = np.concatenate([(one.potentials > one.threshold).reshape(-1) for one in layers])
         assert 0.02 < high.mean() < 0.5
     if dtype is torch.float64:

@@ -1,6 +1,5 @@
 """What a network file holds, read back: nothing in it is taken at its word."""
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,13 @@ import numpy as np
 from spiker_hdl.base import FileError, shown, strict_json
 from spiker_hdl.base.arrays import Archive
 from spiker_hdl.model.archive import HEADER, MOST_TEXT, PARTS
-from spiker_hdl.model.canonical import FORMAT, VERSION, thawed_mapping
+from spiker_hdl.model.canonical import (
+    FORMAT,
+    VERSION,
+    fields_in_file,
+    thawed_fields,
+    thawed_mapping,
+)
 from spiker_hdl.model.graph import Input, Population, Projection, Readout
 from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
@@ -119,12 +124,11 @@ def _population(value: Any, models: dict[str, type[Neuron]]) -> Population:
             f"neuron model must be one of {sorted(models)}, not {shown(model)}; hand the classes "
             "of your own neurons to load(path, neurons=[...])"
         )
-    known = {one.name for one in fields(models[model])}
-    later = {one.name for one in fields(models[model]) if one.metadata.get("later")}
-    _keys(neuron, known - (later - set(neuron)), f"neuron {model}")
-    made = {name: _field(one) for name, one in neuron.items()}
+    required, optional = fields_in_file(models[model])
+    _keys(neuron, required | (optional & set(neuron)), f"neuron {model}")
+    values = thawed_fields(models[model], {name: _field(one) for name, one in neuron.items()})
     return Population(
-        value["name"], _tupled(value["shape"]), models[model](**made), _tupled(value["bias"])
+        value["name"], _tupled(value["shape"]), models[model](**values), _tupled(value["bias"])
     )
 
 

@@ -14,6 +14,7 @@ from .base import Neuron, parameter, signed_range, state
 
 __all__ = [
     "NEURONS",
+    "RESET_TIMINGS",
     "Accumulator",
     "AdaptiveLif",
     "CurrentLif",
@@ -21,45 +22,80 @@ __all__ = [
     "Integrator",
     "Lif",
     "SpikingNeuron",
-    "check_reset",
+    "check_reset_timing",
 ]
 
 RESETS = ("subtract", "zero", "value", "none")
 
 
-def check_reset(reset: str, late: bool, late_input: str, owing: bool) -> None:
-    """Check how a reset takes place, as :class:`SpikingNeuron` does."""
-    check_kind("Late", late, bool)
-    check_choice("Late input", late_input, ("lost", "kept"))
-    check_kind("Owing", owing, bool)
-    when = f"with reset={reset!r} and late={late}"
-    if late_input == "kept" and not (late and reset in {"zero", "value"}):
-        raise ValueError(f"Late input must be 'lost' {when}, not 'kept'")
-    if owing and (late or reset != "subtract"):
-        raise ValueError(f"Owing must be False {when}, not True")
+# Only a reset to a value can keep an input that it does not replace; only what is subtracted can
+# be subtracted before the comparison.
+RESET_TIMINGS = {
+    "immediate": RESETS,
+    "next_step": RESETS,
+    "next_step_keep_input": ("zero", "value"),
+    "snntorch_immediate": ("subtract",),
+}
+"""Times at which a reset takes place, each with the resets that may take place then."""
+
+
+def check_reset_timing(reset: str, reset_timing: str) -> None:
+    """Check when a reset takes place, as :class:`SpikingNeuron` does."""
+    check_choice("Reset timing", reset_timing, RESET_TIMINGS)
+    if reset not in RESET_TIMINGS[reset_timing]:
+        possible = [name for name, resets in RESET_TIMINGS.items() if reset in resets]
+        raise ValueError(
+            f"Reset timing must be one of {', '.join(map(repr, possible))} with reset={reset!r}, "
+            f"not {reset_timing!r}"
+        )
 
 
 @dataclass(frozen=True)
 class SpikingNeuron(Neuron):
-    """What spiking neurons share: when they fire, and what becomes of the potential then.
+    r"""What spiking neurons share: the firing condition, the reset and the refractory period.
 
-    With the threshold ``theta``, a neuron fires where ``v > theta`` (or ``v >= theta``, as ``fire``
-    says), unless it is refractory; then the potential
+    A model computes its membrane potential before the reset, :math:`u_t`, from the leaked potential
+    :math:`\operatorname{leak}(v_{t-1})` and the input current :math:`x_t`. With an immediate reset,
 
-    - gives up ``theta`` (``reset="subtract"``), goes to zero (``"zero"``), to ``reset_value``
-      (``"value"``) or stays (``"none"``);
-    - does so in the same step, or, with ``late``, in the following one: there ``theta`` is
-      subtracted from the sum of what leaked and the input, or ``"zero"`` and ``"value"`` replace
-      that sum (``late_input="lost"``), or only what leaked, so that ``v = 0 + x`` or ``v =
-      reset_value + x`` (``"kept"``). In snnTorch 1.0.0 (Eshraghian et al., Proc. IEEE 111(9), 2023)
-      ``reset_delay=True`` of ``Synaptic``, ``RLeaky`` and ``RSynaptic`` is a late reset that loses
-      that input, as is every reset of ``Lapicque``; ``Leaky`` alone keeps it;
-    - with ``owing``, has to pass ``2 theta`` in a step that it begins above ``theta``, and gives up
-      ``theta`` once if it does: with ``r`` one where ``v > theta`` before the step, else zero, it
-      fires where ``decay(v) + x > theta * (1 + r)``. That is ``reset_mechanism="subtract"``,
-      ``reset_delay=False`` of snnTorch 1.0.0 (``_neurons/leaky.py``, ``synaptic.py`` and
-      ``rleaky.py``: what ``mem_reset`` takes before the test and ``do_reset`` gives back after it);
-    - for ``refractory`` further steps the neuron is silent, and its input is lost or integrated.
+    .. math::
+
+        u_t &= \operatorname{leak}(v_{t-1}) + x_t \\
+        s_t &= \begin{cases} 1 & u_t > \theta \\ 0 & \text{otherwise} \end{cases} \\
+        v_t &= \begin{cases} R(u_t) & s_t = 1 \\ u_t & \text{otherwise} \end{cases}
+
+    :math:`v_t`
+        membrane potential after step :math:`t`, the state ``v``
+    :math:`x_t`
+        input current of step :math:`t`: the sum of the weighted input events, and the bias
+    :math:`\theta`
+        ``threshold``; ``fire=">="`` compares by :math:`u_t \ge \theta`
+    :math:`s_t`
+        whether the neuron fires in step :math:`t`
+    :math:`R`
+        the reset: :math:`R(u) = u - \theta` with ``reset="subtract"``, :math:`0` with ``"zero"``,
+        ``reset_value`` with ``"value"`` and :math:`u` with ``"none"``
+
+    ``reset_timing`` says when the reset takes place:
+
+    - ``"immediate"``: in the step of the spike, as above.
+    - ``"next_step"``: in the step after the spike, on the sum of leaked potential and input. Where
+      :math:`s_{t-1} = 1`, the potential is :math:`u_t = R(\operatorname{leak}(v_{t-1}) + x_t)`, so
+      that a reset to zero or to a value discards the input of that step. In snnTorch 1.0.0
+      (Eshraghian et al., Proc. IEEE 111(9), 2023), ``reset_delay=True`` of ``Synaptic``,
+      ``RLeaky`` and ``RSynaptic`` is this, and so is every reset of ``Lapicque``.
+    - ``"next_step_keep_input"``: in the step after the spike, on the leaked potential alone. Where
+      :math:`s_{t-1} = 1`, the potential is :math:`u_t = R(\operatorname{leak}(v_{t-1})) + x_t`. In
+      snnTorch 1.0.0, ``Leaky`` with ``reset_mechanism="zero"`` and ``reset_delay=True`` is this.
+    - ``"snntorch_immediate"``: in the step of the spike, but a neuron whose potential was above the
+      threshold before the step fires only above twice the threshold:
+      :math:`u_t > \theta (1 + r_t)`, with :math:`r_t = 1` where :math:`v_{t-1} > \theta` (or
+      :math:`v_{t-1} \ge \theta`, as ``fire`` says), else 0. The reset subtracts :math:`\theta`
+      once. In snnTorch 1.0.0 this is ``reset_mechanism="subtract"`` with ``reset_delay=False``
+      (``_neurons/leaky.py``, ``synaptic.py`` and ``rleaky.py``: ``mem_reset`` subtracts before the
+      comparison, and ``do_reset`` adds the same amount again after it).
+
+    For ``refractory`` steps after a spike the neuron cannot fire; its input in these steps is
+    discarded (``refractory_input="lost"``) or integrated (``"kept"``).
 
     Parameters
     ----------
@@ -71,13 +107,9 @@ class SpikingNeuron(Neuron):
         What a spike does to the potential.
     reset_value : int or tuple of int
         Potential after a spike, with ``reset="value"``.
-    late : bool
-        Whether the reset takes place in the step after the spike.
-    late_input : {"lost", "kept"}
-        What becomes of the input of that step, with ``late`` and ``reset="zero"`` or ``"value"``.
-    owing : bool
-        Whether a potential that begins a step above the threshold (or at it, as ``fire`` says) must
-        pass (or reach) twice the threshold to fire, with ``reset="subtract"`` that is not late.
+    reset_timing : {"immediate", "next_step", "next_step_keep_input", "snntorch_immediate"}
+        When the reset takes place. ``"next_step_keep_input"`` requires ``reset="zero"`` or
+        ``"value"``, and ``"snntorch_immediate"`` requires ``reset="subtract"``.
     fire : {">", ">="}
         Comparison of potential and threshold.
     refractory : int
@@ -87,7 +119,8 @@ class SpikingNeuron(Neuron):
     floor : int, optional
         Least potential; the least of ``width`` bits where none is given.
     v, countdown, pending : int or tuple of int
-        At rest: the potential, the silent steps still to come, and whether a late reset is due.
+        At the start of a sample: the potential, the remaining refractory steps, and whether a reset
+        of the step before is still to take place.
 
     Raises
     ------
@@ -95,29 +128,26 @@ class SpikingNeuron(Neuron):
         If a parameter is of another type.
     ValueError
         If one is out of range, the potential cannot reach the threshold, a reset by subtraction
-        has a threshold below zero, or ``late_input`` or ``owing`` is given for a reset that has no
-        use for it.
+        has a threshold below zero, or the reset cannot take place at ``reset_timing``.
     """
 
     width: int = field(kw_only=True)
     threshold: Any = parameter("width", scales=True)
     reset: str = field(default="subtract", kw_only=True)
     reset_value: Any = parameter("width", default=0, scales=True)
-    late: bool = field(default=False, kw_only=True)
-    late_input: str = field(default="lost", kw_only=True, metadata={"later": True})
-    owing: bool = field(default=False, kw_only=True, metadata={"later": True})
+    reset_timing: str = field(default="immediate", kw_only=True)
     fire: str = field(default=">", kw_only=True)
     refractory: int = field(default=0, kw_only=True)
     refractory_input: str = field(default="lost", kw_only=True)
     floor: int | None = field(default=None, kw_only=True, metadata={"scales": True})
     v: Any = state("width")
     countdown: Any = state(lambda n: (0, n.refractory), scales=False)
-    pending: Any = state(lambda n: (0, int(n.late)), scales=False)
+    pending: Any = state(lambda n: (0, int(n.resets_in_next_step)), scales=False)
 
     def __post_init__(self) -> None:
         check_int("Potential width", self.width, 2, 32)
         check_choice("Reset", self.reset, RESETS)
-        check_reset(self.reset, self.late, self.late_input, self.owing)
+        check_reset_timing(self.reset, self.reset_timing)
         check_choice("Fire", self.fire, (">", ">="))
         check_int("Refractory steps", self.refractory, 0, 255)
         check_choice("Refractory input", self.refractory_input, ("lost", "kept"))
@@ -137,6 +167,11 @@ class SpikingNeuron(Neuron):
             for one in value if isinstance(value, tuple) else (value,):
                 if one < self.lowest:
                     raise ValueError(f"{name} must be at least the floor {self.floor}, not {one}")
+
+    @property
+    def resets_in_next_step(self) -> bool:
+        """Whether the reset takes place in the step after the spike."""
+        return self.reset_timing in {"next_step", "next_step_keep_input"}
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -162,14 +197,14 @@ class SpikingNeuron(Neuron):
         return signed_range(self.width)[1]
 
     def gain(self, p: Any, s: Any, v: Any, current: Any, via: Arithmetic, threshold: Any = None):
-        """Add the input to a potential that has leaked, with the reset of a late spike."""
+        """Add the input to the leaked potential, with the reset of a spike one step ago."""
         if self.refractory and self.refractory_input == "lost":
             current = via.select(s.countdown > 0, 0, current)
         threshold = p.threshold if threshold is None else threshold
-        if self.late_input == "kept":
+        if self.reset_timing == "next_step_keep_input":
             v = via.select(s.pending > 0, self.fallen(p, v, threshold), v)
         total = v + current
-        if self.late and self.late_input == "lost" and self.reset != "none":
+        if self.reset_timing == "next_step" and self.reset != "none":
             total = via.select(s.pending > 0, self.fallen(p, total, threshold), total)
         if self.floor is not None:
             total = via.maximum(total, self.floor)
@@ -179,17 +214,17 @@ class SpikingNeuron(Neuron):
         """Decide who fires; return that, and the states after an immediate reset."""
         threshold = p.threshold if threshold is None else threshold
         limit = threshold
-        if self.owing:
-            owed = s.v > threshold if self.fire == ">" else s.v >= threshold
-            limit = via.select(owed, threshold + threshold, threshold)
+        if self.reset_timing == "snntorch_immediate":
+            above = s.v > threshold if self.fire == ">" else s.v >= threshold
+            limit = via.select(above, threshold + threshold, threshold)
         fired = (via.above if self.fire == ">" else via.reaches)(v, limit)
         after = {"countdown": s.countdown}
         if self.refractory:
             fired = via.both(fired, via.invert(s.countdown > 0))
             resting = via.select(s.countdown > 0, s.countdown - 1, 0)
             after["countdown"] = via.select(fired, self.refractory, resting)
-        after["pending"] = via.select(fired, 1, 0) if self.late else s.pending
-        if not self.late and self.reset != "none":
+        after["pending"] = via.select(fired, 1, 0) if self.resets_in_next_step else s.pending
+        if not self.resets_in_next_step and self.reset != "none":
             v = via.select(fired, self.fallen(p, v, threshold), v)
         return fired, after | {"v": v}
 

@@ -183,8 +183,9 @@ def _shown(cell: Cell) -> str:
             real = cell.real(name)
             values.append(f"{name} {float(real):.6g}" if real.ndim == 0 else f"{name} by neuron")
     reset = f", reset {cell.settings['reset']}" if "reset" in cell.settings else ""
-    late = " late" if cell.settings.get("late") else ""
-    return f"{cell.kind.__name__}, {', '.join(values) or 'no parameters'}{reset}{late}"
+    timing = cell.settings.get("reset_timing", "immediate")
+    when = "" if timing == "immediate" else f" ({timing})"
+    return f"{cell.kind.__name__}, {', '.join(values) or 'no parameters'}{reset}{when}"
 
 
 def _labels(names: list[str]) -> dict[str, str]:

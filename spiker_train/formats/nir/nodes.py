@@ -155,7 +155,7 @@ def _check_options(layer: Layer, cell: Cell, exact: bool) -> None:
     said = {"refractory": 0, "fire": ">", "floor": None}
     resets = cell.settings.get("reset", "none")
     if exact and resets != "none":
-        said |= {"late": False, "owing": False}
+        said |= {"reset_timing": "immediate"}
     for name, plain in said.items():
         value = cell.settings.get(name, plain)
         if name == "floor" and name in cell.roles and name not in cell.settings:

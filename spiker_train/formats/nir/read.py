@@ -46,9 +46,7 @@ def from_nir(
     rule: str | None = None,
     writer: str = "nir",
     reset: str | None = None,
-    late: bool | None = None,
-    late_input: str | None = None,
-    owing: bool | None = None,
+    reset_timing: str | None = None,
     fire: str | None = None,
     current: str | None = None,
     start: str | None = None,
@@ -84,14 +82,9 @@ def from_nir(
         write. What is given besides goes before it.
     reset : {"value", "subtract"}
         Whether a spike sets the potential to ``v_reset``, as NIR says, or subtracts the threshold.
-    late : bool
-        Whether the reset comes in the step after the spike; NIR's does not.
-    late_input : {"lost", "kept"}
-        What becomes of that step's input where a late reset is to ``v_reset``: see
-        :class:`~spiker_hdl.model.SpikingNeuron`.
-    owing : bool
-        Whether a potential above the threshold before a step must pass twice the threshold in it,
-        where a reset that is not late subtracts.
+    reset_timing : {"immediate", "next_step", "next_step_keep_input", "snntorch_immediate"}
+        When the reset takes place, as for :class:`~spiker_hdl.model.SpikingNeuron`; NIR's is
+        ``"immediate"``.
     fire : {">", ">="}
         NIR's is ``">"``.
     current : {"new", "old"}
@@ -124,8 +117,8 @@ def from_nir(
         If the source is not NIR, or means what cannot be kept, with the node and parameter.
     """
     check_choice("Writer", writer, WRITERS)
-    given = {"dt": dt, "rule": rule, "reset": reset, "late": late, "late_input": late_input,
-             "owing": owing, "fire": fire, "current": current, "start": start}  # fmt: skip
+    given = {"dt": dt, "rule": rule, "reset": reset, "reset_timing": reset_timing,
+             "fire": fire, "current": current, "start": start}  # fmt: skip
     given = WRITERS[writer].rules | {
         one: value for one, value in given.items() if value is not None
     }

@@ -31,7 +31,7 @@ import numpy as np
 
 from spiker_hdl.base.checks import check_choice
 from spiker_hdl.model import Accumulator, CurrentLif, If, Integrator, Lif
-from spiker_hdl.model.neurons.library import check_reset
+from spiker_hdl.model.neurons.library import check_reset_timing
 from spiker_train.network.cell import Cell
 
 from .files import Leaf
@@ -82,11 +82,9 @@ class Rules:
     reset : {"value", "subtract"}
         Whether a spike sets the potential to ``v_reset``, as NIR says, or takes ``v_threshold``
         from it, which NIR cannot say and some writers mean.
-    late : bool
-        Whether the reset takes place in the step after the spike.
-    late_input, owing
-        As :class:`~spiker_hdl.model.SpikingNeuron` has them, for resets to ``v_reset`` and for
-        those that subtract.
+    reset_timing : str
+        When the reset takes place, as for :class:`~spiker_hdl.model.SpikingNeuron`; NIR's is
+        ``"immediate"``.
     fire : {">", ">="}
         NIR's is ``">"``.
     current : {"new", "old"}
@@ -99,9 +97,7 @@ class Rules:
     dt: float
     rule: str = "euler"
     reset: str = "value"
-    late: bool = False
-    late_input: str = "lost"
-    owing: bool = False
+    reset_timing: str = "immediate"
     fire: str = ">"
     current: str = "new"
     start: str = "zero"
@@ -110,7 +106,7 @@ class Rules:
         object.__setattr__(self, "dt", check_step(self.dt))
         check_choice("Rule", self.rule, RULES)
         check_choice("Reset", self.reset, ("value", "subtract"))
-        check_reset(self.reset, self.late, self.late_input, self.owing)
+        check_reset_timing(self.reset, self.reset_timing)
         check_choice("Fire", self.fire, (">", ">="))
         check_choice("Current", self.current, ("new", "old"))
         check_choice("Start", self.start, ("zero", "leak"))
@@ -226,7 +222,7 @@ class Rules:
             options |= {"reset": "value", "reset_value": _one(value)}
         else:
             options["reset"] = "zero"
-        return options | {"late": self.late, "late_input": self.late_input, "owing": self.owing}
+        return options | {"reset_timing": self.reset_timing}
 
 
 def _one(values: np.ndarray) -> Any:
@@ -297,7 +293,7 @@ class Writer:
 
 WRITERS = {
     "nir": Writer({}),
-    "snntorch": Writer({"dt": 1e-4, "reset": "subtract", "late": True}),
+    "snntorch": Writer({"dt": 1e-4, "reset": "subtract", "reset_timing": "next_step"}),
     "norse": Writer({"dt": 1e-3, "start": "leak"}, _norse),
     "sinabs": Writer({"dt": 1.0, "rule": "exponential", "reset": "subtract", "fire": ">="}),
     "rockpool": Writer({"rule": "exponential", "reset": "subtract", "fire": ">="}, _rockpool),

@@ -48,8 +48,9 @@ def to_nir(
     start : {"zero", "leak"}
         Where readers let potentials start: at zero, or at ``v_leak``.
     exact : bool
-        Whether to refuse resets that subtract or come a step late, firing at the threshold, and
-        potentials of neurons that fire as answers, which NIR cannot say; else they are left out.
+        Whether to refuse resets that subtract or take place in the next step, firing at the
+        threshold, and potentials of neurons that fire as answers, which NIR cannot say; else they
+        are left out.
 
     Returns
     -------
@@ -190,8 +191,8 @@ class _Writer:
         before = self.spikes[one.source]
         itself = one.source == one.target
         if one.delay and not (itself and one.delay == 1):
-            late = np.full(shape, one.delay * self.rules.dt)
-            before = self._node(f"{one.source}_to_{one.target}_delay", nir.Delay(late), before)
+            delay = np.full(shape, one.delay * self.rules.dt)
+            before = self._node(f"{one.source}_to_{one.target}_delay", nir.Delay(delay), before)
         name = f"{one.source}_to_{one.target}"
         plain = not itself or len(shape) > 1  # readers look for a matrix in a recurrence
         window = self._window(one)

@@ -108,18 +108,19 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...]) -> Neurons:
     ):
         if given != plain:
             raise ValueError(f"{what}: {name} must be {plain}, not {given}")
-    late = kind in {"Lapicque", "Alpha"} or bool(part.reset_delay)
-    if kind == "RSynaptic" and not late:
+    delayed = kind in {"Lapicque", "Alpha"} or bool(part.reset_delay)
+    if kind == "RSynaptic" and not delayed:
         raise ValueError(
             f"{what}: reset_delay must be True, not False, which in snnTorch 1.0 "
-            "either fails or resets late all the same"
+            "either fails or resets in the next step all the same"
         )
+    timing = _reset_timing(kind, reset, delayed)
     threshold = per_neuron(f"{what}: threshold", part.threshold, shape)
     if reset != "none" and threshold.min() < 0:
         raise ValueError(f"{what}: threshold must be at least 0 to be reset, not {threshold.min()}")
     if part.state_quant:
         decay = per_neuron(f"{what}: beta", part.beta, shape).clip(0, 1)
-        return Neurons(read_levels(what, part, threshold, decay, reset), before=[])
+        return Neurons(read_levels(what, part, threshold, decay, reset, timing), before=[])
     names = {"threshold": "threshold", "decay": "beta"}
     values: dict[str, Any] = {"threshold": threshold}
     found = Neurons(cell=None, before=[])  # type: ignore[arg-type]
@@ -137,10 +138,7 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...]) -> Neurons:
     found.cell = Cell(
         CurrentLif if "current_decay" in values else Lif,
         reset=reset,
-        late=late and reset != "none",
-        # Leaky alone keeps the input of the step after the spike.
-        late_input="kept" if late and kind == "Leaky" and reset == "zero" else "lost",
-        owing=not late and reset == "subtract",
+        reset_timing=timing,
         learn=[own for own, its in names.items() if isinstance(getattr(part, its), nn.Parameter)],
         surrogate=None if part.surrogate_disable else part.spike_grad,
         **values,
@@ -185,6 +183,15 @@ def per_neuron(what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     if found.size == size:
         return found.reshape(-1)
     raise ValueError(f"{what} must be one or {size} values, not {found.size}")
+
+
+def _reset_timing(kind: str, reset: str, delayed: bool) -> str:
+    if reset == "none":
+        return "immediate"
+    if not delayed:
+        return "snntorch_immediate" if reset == "subtract" else "immediate"
+    # Leaky alone keeps the input of the step after the spike.
+    return "next_step_keep_input" if kind == "Leaky" and reset == "zero" else "next_step"
 
 
 def _lapicque(what: str, part: Any, shape: tuple[int, ...], found: Neurons) -> np.ndarray:

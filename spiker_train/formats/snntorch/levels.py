@@ -34,7 +34,7 @@ class Levels:
 
 
 def read_levels(
-    what: str, part: Any, threshold: np.ndarray, decay: np.ndarray, reset: str
+    what: str, part: Any, threshold: np.ndarray, decay: np.ndarray, reset: str, timing: str
 ) -> IntegerCell:
     """Return neurons in integers that compute what a ``Leaky`` with ``state_quant`` does.
 
@@ -50,7 +50,8 @@ def read_levels(
     part : nn.Module
     threshold, decay : array of float
         One value, or one for each neuron.
-    reset : str
+    reset, timing : str
+        The reset, and when it takes place, as for :class:`~spiker_hdl.model.SpikingNeuron`.
 
     Raises
     ------
@@ -63,8 +64,7 @@ def read_levels(
             raise ValueError(f"{what}: learn_{name} must be False with state_quant, not True")
     form = _decay(what, decay, levels)
     offset = 2 ** (form.bits - 1) if form.bits else 0
-    late = bool(part.reset_delay)
-    if reset == "subtract" and (offset or not late):
+    if reset == "subtract" and (offset or timing == "snntorch_immediate"):
         given = f"beta={1 - 2.0**-form.bits:g}" if offset else "reset_delay=False"
         raise ValueError(
             f"{what}: reset_mechanism must be 'zero' with state_quant and {given}, not 'subtract': "
@@ -86,8 +86,7 @@ def read_levels(
             decay=form,
             reset="value" if reset == "zero" else reset,
             reset_value=offset if reset == "zero" else 0,
-            late=late and reset != "none",
-            late_input="kept" if late and reset == "zero" else "lost",
+            reset_timing=timing,
             floor=offset - levels.below,
             v=offset,
         ),

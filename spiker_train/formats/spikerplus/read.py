@@ -311,11 +311,13 @@ def _cell(model: str, made: dict, reset: str, values: dict, trained: bool) -> Ce
         )
         if made[key] and its in values and not (its == "beta" and model in {"if", "rif"})
     ]
-    # Of these models, Leaky alone keeps the input of the step after a spike.
+    timing = "immediate" if reset == "none" else "next_step"
+    if model in {"if", "lif"} and reset == "zero":
+        # Of these models, Leaky alone keeps the input of the step after a spike.
+        timing = "next_step_keep_input"
     options = {
         "reset": reset,
-        "late": reset != "none",
-        "late_input": "kept" if model in {"if", "lif"} and reset == "zero" else "lost",
+        "reset_timing": timing,
         "threshold": values["threshold"],
         "learn": learn,
     }

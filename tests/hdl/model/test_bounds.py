@@ -140,10 +140,18 @@ def test_sums_of_shifted_projections_by_hand(shifts, wanted, width):
         (If(width=8, threshold=10, reset="zero"), [[3, 0, 4]], {"v": (0, 10)}),
         (If(width=8, threshold=100, reset="none"), [[3, 0, 4]], {"v": (0, 127)}),
         (If(width=8, threshold=10, v=40), [[3, 0, 4]], {"v": (1, 40)}),  # above 10, it gives up 10
-        # What a reset leaves settles at 12: 12 - 6 + 16 - 10. Who owes keeps up to twice 10.
+        # What a reset leaves settles at 12: 12 - 6 + 16 - 10. One above 10 keeps up to twice 10.
         (Lif(width=8, threshold=10, decay=Decay.shift(1)), [[14, 2]], {"v": (0, 12)}),
-        (Lif(width=8, threshold=10, decay=Decay.shift(1), owing=True), [[14, 2]], {"v": (0, 20)}),
-        (If(width=8, threshold=10, owing=True), [[3, 0, 4]], {"v": (0, 10)}),  # and none does
+        (
+            Lif(width=8, threshold=10, decay=Decay.shift(1), reset_timing="snntorch_immediate"),
+            [[14, 2]],
+            {"v": (0, 20)},
+        ),
+        (
+            If(width=8, threshold=10, reset_timing="snntorch_immediate"),
+            [[3, 0, 4]],
+            {"v": (0, 10)},
+        ),  # and none does
         # 40 - 10 + 20 - 10; a spike leaves something above zero, whatever the threshold rose to.
         (
             AdaptiveLif(
@@ -153,7 +161,7 @@ def test_sums_of_shifted_projections_by_hand(shifts, wanted, width):
                 rise=3,
                 rise_decay=Decay.shift(1),
                 floor=0,
-                owing=True,
+                reset_timing="snntorch_immediate",
             ),
             [[20]],
             {"v": (0, 40), "a": (0, 6)},
@@ -165,8 +173,7 @@ def test_sums_of_shifted_projections_by_hand(shifts, wanted, width):
                 decay=Decay.shift(1),
                 reset="value",
                 reset_value=-7,
-                late=True,
-                late_input="kept",
+                reset_timing="next_step_keep_input",
             ),
             [[9, -2]],
             {"v": (-9, 18)},  # -7 - 2; 18 - 9 + 9
@@ -224,15 +231,15 @@ SMALL = [
             decay=decay,
             reset=reset,
             reset_value=-2,
-            late=late,
+            reset_timing=timing,
             floor=floor,
             refractory=refractory,
         )
-        for threshold, decay, reset, late, floor, refractory in product(
+        for threshold, decay, reset, timing, floor, refractory in product(
             [3, 9],
             [Decay.shift(1), Decay(3, 4)],
             ["subtract", "zero", "value", "none"],
-            [False, True],
+            ["immediate", "next_step"],
             [None, -4],
             [0, 2],
         )
@@ -250,10 +257,10 @@ SMALL = [
         for threshold, when, floor, refractory in product(
             [3, 9],
             [
-                {"owing": True},
-                {"owing": True, "fire": ">="},
-                {"late": True, "late_input": "kept", "reset": "zero"},
-                {"late": True, "late_input": "kept", "reset": "value"},
+                {"reset_timing": "snntorch_immediate"},
+                {"reset_timing": "snntorch_immediate", "fire": ">="},
+                {"reset_timing": "next_step_keep_input", "reset": "zero"},
+                {"reset_timing": "next_step_keep_input", "reset": "value"},
             ],
             [None, -4],
             [0, 2],
@@ -279,7 +286,7 @@ SMALL = [
         rise=3,
         rise_decay=Decay.shift(1),
         floor=-1,
-        owing=True,
+        reset_timing="snntorch_immediate",
     ),
     Integrator(width=5, decay=Decay.shift(2)),
     Integrator(width=5, decay=Decay(5, 3)),

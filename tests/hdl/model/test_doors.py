@@ -99,7 +99,7 @@ SETTINGS = {
     "a": (0, 1),
     "countdown": (0, 1),
     "pending": (0, 1),
-    "late": True,
+    "reset_timing": "next_step",
     "reset": "value",
     "decay": Decay((1, 3), 2),
     "current_decay": Decay.shift(1),

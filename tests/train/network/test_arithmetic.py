@@ -42,7 +42,7 @@ from spiker_train import (
 NEURONS = [
     If(width=5, threshold=7),
     Lif(width=6, threshold=0, decay=Decay.shift(2), fire=">="),
-    Lif(width=6, threshold=-9, decay=Decay.shifts(1, 3), reset="zero", late=True),
+    Lif(width=6, threshold=-9, decay=Decay.shifts(1, 3), reset="zero", reset_timing="next_step"),
     Lif(width=6, threshold=9, decay=Decay(77, 8), refractory=2, floor=-5),
     Lif(width=5, threshold=3, decay=Decay(1, 0), reset="value", reset_value=-4),
     CurrentLif(width=4, threshold=3, decay=Decay(3, 4), current_decay=Decay(1, 2), current_width=4),

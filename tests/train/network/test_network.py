@@ -66,18 +66,29 @@ def assert_equal(net, x, quantization):
 CELLS = {
     "lif": lambda: Cell(Lif, threshold=0.9, decay=0.8),
     "if": lambda: Cell(If, threshold=0.7, fire=">="),
-    "lif zero": lambda: Cell(Lif, threshold=0.5, decay=0.6, reset="zero", late=True),
+    "lif zero": lambda: Cell(Lif, threshold=0.5, decay=0.6, reset="zero", reset_timing="next_step"),
     "lif value": lambda: Cell(Lif, threshold=0.5, decay=0.9, reset="value", reset_value=-0.3),
     "lif value late": lambda: Cell(
-        Lif, threshold=0.5, decay=0.9, reset="value", reset_value=-0.3, late=True, fire=">="
+        Lif,
+        threshold=0.5,
+        decay=0.9,
+        reset="value",
+        reset_value=-0.3,
+        reset_timing="next_step",
+        fire=">=",
     ),
     "lif none": lambda: Cell(Lif, threshold=0.0, decay=0.5, reset="none"),
     "lif below zero": lambda: Cell(Lif, threshold=-0.2, decay=0.5, reset="zero"),
-    "lif late": lambda: Cell(Lif, threshold=0.6, decay=LEAK, late=True, floor=-0.4),
+    "lif late": lambda: Cell(Lif, threshold=0.6, decay=LEAK, reset_timing="next_step", floor=-0.4),
     "lif floor": lambda: Cell(Lif, threshold=0.6, decay=LEAK, floor=0.0),
     "lif refractory": lambda: Cell(Lif, threshold=0.4, decay=LEAK, refractory=2),
     "lif refractory kept": lambda: Cell(
-        Lif, threshold=0.4, decay=LEAK, refractory=1, refractory_input="kept", late=True
+        Lif,
+        threshold=0.4,
+        decay=LEAK,
+        refractory=1,
+        refractory_input="kept",
+        reset_timing="next_step",
     ),
     "lif each": lambda: Cell(
         Lif,
@@ -87,11 +98,16 @@ CELLS = {
     ),
     "current": lambda: Cell(CurrentLif, threshold=0.9, decay=0.8, current_decay=0.5),
     "current late": lambda: Cell(
-        CurrentLif, threshold=0.9, decay=0.8, current_decay=0.5, late=True, refractory=1
+        CurrentLif,
+        threshold=0.9,
+        decay=0.8,
+        current_decay=0.5,
+        reset_timing="next_step",
+        refractory=1,
     ),
     "adaptive": lambda: Cell(AdaptiveLif, threshold=0.3, decay=0.8, rise=0.2, rise_decay=0.9),
     "adaptive late": lambda: Cell(
-        AdaptiveLif, threshold=0.3, decay=0.8, rise=0.2, rise_decay=0.9, late=True
+        AdaptiveLif, threshold=0.3, decay=0.8, rise=0.2, rise_decay=0.9, reset_timing="next_step"
     ),
     "integers": lambda: IntegerCell(Lif(width=9, threshold=40, decay=LEAK), scale=0.02),
     "learned": lambda: Cell(Lif, threshold=0.6, decay=0.8, learn=["threshold", "decay"]),

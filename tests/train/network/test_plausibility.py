@@ -186,19 +186,19 @@ def test_what_can_never_fire_does_not_and_else_does(kind, weight, fire):
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
-@pytest.mark.parametrize("late", [False, True], ids=["at-once", "late"])
-def test_what_fires_always_does(reset, late):
+@pytest.mark.parametrize("timing", ["immediate", "next_step"])
+def test_what_fires_always_does(reset, timing):
     told = 0
     for bias in (0.5, 0.99, 1.01, 1.5, 3.0):
         for weight in (0.3, -0.3):
-            options = {"reset": reset, "late": late and reset != "none"}
+            options = {"reset": reset, "reset_timing": timing}
             net = one_layer(Lif, {"decay": 0.5}, weight, 1.0, bias, **options)
             found = [one for one in implausible(net) if "fires in every step" in one]
             if found:
                 told += 1
                 assert spikes_of(net, 0).all()
                 assert spikes_of(net, 1).all()
-    assert (told == 0) == (late and reset != "none")
+    assert (told == 0) == (timing == "next_step" and reset != "none")
 
 
 # -- what quantisation loses --

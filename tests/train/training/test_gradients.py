@@ -125,18 +125,18 @@ def models():
             settings |= {"reset": reset, "fire": fire, "floor": floor}
             settings |= {"reset_value": -8 if reset == "value" else 0}
             yield kind(**settings, refractory=2)
-            yield kind(**settings, refractory=2, refractory_input="kept", late=True)
+            yield kind(**settings, refractory=2, refractory_input="kept", reset_timing="next_step")
             if reset in {"zero", "value"}:
-                yield kind(**settings, late=True, late_input="kept")
+                yield kind(**settings, reset_timing="next_step_keep_input")
             if reset == "subtract":
-                yield kind(**settings, owing=True)
+                yield kind(**settings, reset_timing="snntorch_immediate")
 
 
 def label(neuron):
     said = [type(neuron).__name__]
-    for name in ("reset", "fire", "floor", "late", "late_input", "owing"):
+    for name in ("reset", "fire", "floor", "reset_timing"):
         value = getattr(neuron, name, None)
-        if value not in {None, False, "lost"}:
+        if value not in {None, "immediate"}:
             said.append(f"{name}-{value}" if not isinstance(value, str) else value)
     return "-".join(said)
 
@@ -155,7 +155,10 @@ def test_neurons_have_the_gradient_of_finite_differences(neuron, reading):
         **{name: v.clone() if name == "v" else v.abs() / 4 // 8 * 8 for name in neuron.states},
         "current": current,
     }
-    held = {"countdown": countdown, "pending": pending * getattr(neuron, "late", False)}
+    held = {
+        "countdown": countdown,
+        "pending": pending * getattr(neuron, "resets_in_next_step", False),
+    }
     operands |= {name: value for name, value in held.items() if name in neuron.states}
     ties = 0
     for name in operands:

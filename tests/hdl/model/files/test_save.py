@@ -24,6 +24,7 @@ from spiker_hdl.model import (
     Core,
     Decay,
     FileError,
+    If,
     Input,
     Integrator,
     Lif,
@@ -35,6 +36,7 @@ from spiker_hdl.model import (
     Projection,
     Readout,
     Sparse,
+    SpikingNeuron,
     load,
     load_mapping,
     parameter,
@@ -64,6 +66,23 @@ def small(**changes):
         "small",
     )
     return replace(made, **changes)
+
+
+@dataclass(frozen=True)
+class Mine(SpikingNeuron):
+    """A user's neuron with the firing and reset of the library's."""
+
+    drive: int = field(default=1, kw_only=True)
+
+    def step(self, p, s, current, via):
+        return self.spike(p, s, self.gain(p, s, s.v, current + self.drive, via), via)
+
+
+@dataclass(frozen=True)
+class Overlapping(Mine):
+    """One with a field of its own by a name that files use for another."""
+
+    late: int = field(default=1, kw_only=True)
 
 
 @pytest.fixture(scope="module")
@@ -213,22 +232,127 @@ def test_the_digest_does_not_hang_on_the_machine():
     )
 
 
-def test_fields_that_came_later_are_left_out_at_their_default(tmp_path):
-    path, lif = tmp_path / "net.spiker", {"width": 6, "threshold": 3, "decay": Decay.shift(1)}
-    found = set()
-    for more, wanted in [
-        ({}, {}),
-        ({"owing": True}, {"owing": True}),
-        ({"late": True, "reset": "zero"}, {}),
-        ({"late": True, "reset": "zero", "late_input": "kept"}, {"late_input": "kept"}),
-    ]:
-        net = small(populations=(Population("lif", 2, Lif(**lif | more)), small().populations[1]))
-        net.save(path)
-        neuron = json.loads(parts(path.read_bytes())["network.json"])["populations"][0]["neuron"]
-        assert {name: neuron[name] for name in ("late_input", "owing") if name in neuron} == wanted
-        assert load(path) == net
-        found.add(net.digest)
-    assert len(found) == 4
+SPELLED = {
+    "immediate": {"late": False},
+    "next_step": {"late": True},
+    "next_step_keep_input": {"late": True, "late_input": "kept"},
+    "snntorch_immediate": {"late": False, "owing": True},
+}
+"""Reset timings, as format 1 spells them."""
+
+
+@pytest.mark.parametrize(
+    "timing, reset, digest",
+    [
+        ("immediate", "subtract", "063558a4a412"),
+        ("immediate", "zero", "e4cc2bd0e5c3"),
+        ("immediate", "value", "eb7463650ecc"),
+        ("immediate", "none", "34f8d7019e52"),
+        ("next_step", "subtract", "7a59083e0ab5"),
+        ("next_step", "zero", "7a23422338e0"),
+        ("next_step", "value", "400fa1665494"),
+        ("next_step", "none", "59ef4a79f6a4"),
+        ("next_step_keep_input", "zero", "362ffeb993ae"),
+        ("next_step_keep_input", "value", "ddffe27adbc4"),
+        ("snntorch_immediate", "subtract", "fa63b7c3b41e"),
+    ],
+)
+def test_reset_timing_is_spelled_as_in_format_1(timing, reset, digest, tmp_path):
+    # The digests are those of before there was one field in place of three.
+    value = -1 if reset == "value" else 0
+    neuron = If(width=6, threshold=3, reset=reset, reset_value=value, reset_timing=timing)
+    net = Network(
+        [Input("in", 1)],
+        [Population("p", 1, neuron)],
+        [Projection("in", "p", np.array([[2]]))],
+        [Readout("p", "count")],
+    )
+    path = tmp_path / "net.spiker"
+    net.save(path)
+    saved = json.loads(parts(path.read_bytes())["network.json"])["populations"][0]["neuron"]
+    named = ("late", "late_input", "owing", "reset_timing")
+    assert {name: saved[name] for name in named if name in saved} == SPELLED[timing]
+    assert load(path) == net
+    assert net.digest.startswith(digest)
+
+
+@pytest.mark.parametrize("timing", SPELLED)
+def test_reset_timing_of_a_subclass_is_spelled_as_in_format_1(timing, tmp_path):
+    reset = "zero" if timing == "next_step_keep_input" else "subtract"
+    mine = Mine(width=6, threshold=3, reset=reset, reset_timing=timing)
+    net = small(populations=(Population("lif", 2, mine), small().populations[1]))
+    net.save(tmp_path / "net.spiker")
+    whole = parts((tmp_path / "net.spiker").read_bytes())
+    saved = json.loads(whole["network.json"])["populations"][0]["neuron"]
+    named = ("late", "late_input", "owing", "reset_timing")
+    assert {name: saved[name] for name in named if name in saved} == SPELLED[timing]
+    assert load(tmp_path / "net.spiker", neurons=[Mine]) == net
+
+
+@pytest.mark.parametrize(
+    "flags, stated",
+    [
+        ({"late": 1}, "(1, 'lost', False)"),
+        ({"late": False, "late_input": "kept"}, "(False, 'kept', False)"),
+        ({"late": True, "owing": True}, "(True, 'lost', True)"),
+        ({"late_input": "held"}, "(False, 'held', False)"),
+        ({"owing": "yes"}, "(False, 'lost', 'yes')"),
+        ({"owing": []}, "(False, 'lost', ())"),
+    ],
+    ids=["number", "kept-at-once", "late-and-owing", "unknown", "string", "list"],
+)
+def test_contradictory_reset_timing_is_refused(flags, stated, whole, tmp_path):
+    members = parts(whole)
+    text = json.loads(members["network.json"])
+    text["populations"][0]["neuron"] |= flags
+    damaged = packed(members | {"network.json": json.dumps(text).encode()})
+    assert (
+        "late, late_input and owing of a Lif must be one of [(False, 'lost', False), "
+        "(True, 'lost', False), (True, 'kept', False), (False, 'lost', True)], not " + stated
+    ) in refused(tmp_path / "a", damaged)
+
+
+def test_reset_timing_by_its_present_name_is_no_key_of_a_file(whole, tmp_path):
+    members = parts(whole)
+    text = json.loads(members["network.json"])
+    neuron = text["populations"][0]["neuron"]
+    del neuron["late"]
+    neuron["reset_timing"] = "immediate"
+    damaged = packed(members | {"network.json": json.dumps(text).encode()})
+    assert "neuron Lif must have the keys" in refused(tmp_path / "a", damaged)
+
+
+def test_subclass_with_a_field_by_a_name_of_format_1_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match=r"^Fields of Overlapping must not be named 'late' to be"):
+        small(
+            populations=(
+                Population("lif", 2, Overlapping(width=6, threshold=3)),
+                small().populations[1],
+            )
+        ).save(tmp_path / "net.spiker")
+
+
+@dataclass(frozen=True)
+class Newer(Neuron):
+    """A neuron with a field that an earlier version of it did not have."""
+
+    steps: int = field(default=1, kw_only=True, metadata={"later": True})
+    late: int = field(default=0, kw_only=True)
+    v: int = state(8)
+
+    def step(self, p, s, current, via):
+        v = via.saturate(s.v + current, -128, 127)
+        return via.above(v, 5), {"v": v}
+
+
+@pytest.mark.parametrize("steps, saved", [(1, {}), (2, {"steps": 2})])
+def test_later_field_is_omitted_at_its_default(steps, saved, tmp_path):
+    net = small(populations=(Population("lif", 2, Newer(steps=steps)), small().populations[1]))
+    net.save(tmp_path / "net.spiker")
+    members = parts((tmp_path / "net.spiker").read_bytes())
+    neuron = json.loads(members["network.json"])["populations"][0]["neuron"]
+    assert neuron == {"model": "Newer", "late": 0, "v": 0} | saved
+    assert load(tmp_path / "net.spiker", neurons=[Newer]) == net
 
 
 @pytest.mark.parametrize("name", ["late", "fire", "countdown"])

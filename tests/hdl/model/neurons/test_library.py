@@ -20,11 +20,12 @@ from spiker_hdl.model import (
     Lif,
     signed_range,
 )
+from spiker_hdl.model.neurons.library import RESET_TIMINGS
 
 from support import naive
 
 LIF = {"width": 8, "threshold": 100, "decay": Decay.shift(2)}
-KEPT = {"reset": "zero", "late_input": "kept"}
+KEPT = {"reset": "zero", "reset_timing": "next_step_keep_input"}
 
 
 def step(neuron, current, **before):
@@ -128,8 +129,8 @@ def test_lif_by_hand(options, v, x, fired, after):
         ({"floor": -25}, 101, 1, 0, False, -24, 0),
     ],
 )
-def test_late_reset_by_hand(options, v, pending, x, fired, after, due):
-    neuron = Lif(**LIF | {"late": True} | options)
+def test_reset_in_the_next_step_by_hand(options, v, pending, x, fired, after, due):
+    neuron = Lif(**LIF | {"reset_timing": "next_step"} | options)
     wanted = {"v": after, "countdown": 0, "pending": due}
     assert step(neuron, x, v=v, pending=pending) == (fired, wanted)
 
@@ -142,7 +143,7 @@ def test_late_reset_by_hand(options, v, pending, x, fired, after, due):
         ({}, 40, 10, False, 40),
         ({}, 41, 10, False, 41),  # 41 - 10 + 10: above 40, but 80 is to be passed
         ({}, 41, 49, False, 80),  # at 80
-        ({}, 41, 50, True, 41),  # 81 gives up 40, once
+        ({}, 41, 50, True, 41),  # 81, from which 40 is subtracted once
         ({}, 80, 60, True, 80),  # 60 + 60
         ({}, 127, 127, True, 87),  # saturates to 127
         ({}, 100, -75, False, 0),
@@ -155,16 +156,16 @@ def test_late_reset_by_hand(options, v, pending, x, fired, after, due):
         ({"floor": -5}, 41, -99, False, -5),
     ],
 )
-def test_owing_by_hand(options, v, x, fired, after):
+def test_snntorch_immediate_reset_by_hand(options, v, x, fired, after):
     countdown = options.pop("countdown", 0)
-    neuron = Lif(**LIF | {"threshold": 40, "owing": True} | options)
+    neuron = Lif(**LIF | {"threshold": 40, "reset_timing": "snntorch_immediate"} | options)
     found, state = step(neuron, x, v=v, countdown=countdown)
     assert (found, state["v"]) == (fired, after)
 
 
-def test_owing_goes_on_until_the_potential_comes_down():
-    neuron = If(width=8, threshold=4, owing=True)
-    lossy = Lif(width=8, threshold=4, owing=True, decay=Decay.shift(1))
+def test_snntorch_immediate_reset_repeats_until_the_potential_is_below_the_threshold():
+    neuron = If(width=8, threshold=4, reset_timing="snntorch_immediate")
+    lossy = Lif(width=8, threshold=4, reset_timing="snntorch_immediate", decay=Decay.shift(1))
     for one, wanted in (
         # 20 - 4; 16 - 4; 12 + 6 - 4; 14 + 3 - 4; 13 - 4; 9 + 3 - 4; 8 + 4 - 4
         (neuron, [(1, 16), (1, 12), (1, 14), (1, 13), (1, 9), (1, 8), (1, 8)]),
@@ -201,8 +202,8 @@ def test_refractory_by_hand(options, v, countdown, x, fired, after, left):
     assert step(neuron, x, v=v, countdown=countdown) == (fired, wanted)
 
 
-def test_late_and_refractory_by_hand():
-    neuron = Lif(**LIF, late=True, refractory=2)
+def test_refractory_steps_with_a_reset_in_the_next_step_by_hand():
+    neuron = Lif(**LIF, reset_timing="next_step", refractory=2)
     # 80 - 20 + 41 fires; then 101 - 25 - 100 = -24, the input lost; -24 + 6 = -18; then it hears.
     v, found = {"v": 80, "countdown": 0, "pending": 0}, []
     for _ in range(4):
@@ -258,12 +259,20 @@ def test_if_by_hand(options, v, x, fired, after):
         ({"fire": ">="}, 20, 40, 0, True, 10, 0),
         ({"refractory": 1, "countdown": 1}, 10, 20, 4, False, 9, 15),  # i hears, v does not
         ({"refractory": 1, "countdown": 1, "refractory_input": "kept"}, 10, 20, 4, False, 9, 24),
-        ({"late": True, "pending": 1}, 10, 60, 4, False, 9, 14),  # 45 + 9 - 40
-        ({"late": True, "pending": 1, "reset": "zero"}, 10, 60, 4, False, 9, 0),
-        ({"late": True, "pending": 1} | KEPT, 10, 60, 4, False, 9, 9),
-        ({"late": True, "pending": 1, "threshold": 30} | KEPT, 20, 60, 31, True, 31, 31),
-        ({"owing": True}, 20, 41, 0, False, 10, 41),  # 41 - 10 + 10
-        ({"owing": True, "threshold": 20}, 20, 41, 0, True, 10, 21),  # 41 passes 40
+        ({"reset_timing": "next_step", "pending": 1}, 10, 60, 4, False, 9, 14),  # 45 + 9 - 40
+        ({"reset_timing": "next_step", "pending": 1, "reset": "zero"}, 10, 60, 4, False, 9, 0),
+        ({"pending": 1} | KEPT, 10, 60, 4, False, 9, 9),
+        ({"pending": 1, "threshold": 30} | KEPT, 20, 60, 31, True, 31, 31),
+        ({"reset_timing": "snntorch_immediate"}, 20, 41, 0, False, 10, 41),  # 41 - 10 + 10
+        (
+            {"reset_timing": "snntorch_immediate", "threshold": 20},
+            20,
+            41,
+            0,
+            True,
+            10,
+            21,
+        ),  # 41 passes 40
         ({"floor": -2}, -32, 0, 0, False, -16, -2),
     ],
 )
@@ -288,12 +297,20 @@ def test_current_lif_by_hand(options, i, v, x, fired, i_after, v_after):
         ({"reset": "zero"}, 8, 40, 19, True, 16, 0),
         ({"reset": "none"}, 8, 40, 19, True, 16, 49),
         ({"fire": ">="}, 8, 40, 18, True, 16, 0),
-        # Owing: 49 is above 40 + 8, so that 96 is to be passed.
-        ({"owing": True}, 8, 49, 59, False, 6, 96),  # 49 - 12 + 59
-        ({"owing": True}, 8, 49, 60, True, 16, 49),  # 97 - 48
-        ({"owing": True}, 9, 49, 13, True, 17, 1),  # 50 - 49; 49 is at 40 + 9; 9 - 2 + 10
+        # 49 is above 40 + 8, so that 96 is to be passed.
+        ({"reset_timing": "snntorch_immediate"}, 8, 49, 59, False, 6, 96),  # 49 - 12 + 59
+        ({"reset_timing": "snntorch_immediate"}, 8, 49, 60, True, 16, 49),  # 97 - 48
+        (
+            {"reset_timing": "snntorch_immediate"},
+            9,
+            49,
+            13,
+            True,
+            17,
+            1,
+        ),  # 50 - 49; 49 is at 40 + 9; 9 - 2 + 10
         # Late: 40 + 16, as the threshold is in the step of the reset, leaves 49 - 12 + 20.
-        ({"late": True, "pending": 1}, 16, 49, 20, False, 12, 1),
+        ({"reset_timing": "next_step", "pending": 1}, 16, 49, 20, False, 12, 1),
         ({"refractory": 1, "countdown": 1}, 8, 80, 40, False, 6, 60),
     ],
 )
@@ -362,16 +379,15 @@ RESETS = [
     {"reset": "none"},
 ]
 SHARED = [
-    options | late | {"fire": fire, "floor": floor, **refractory}
-    for options, late, fire, floor, refractory in product(
+    options | {"reset_timing": timing, "fire": fire, "floor": floor, **refractory}
+    for options, timing, fire, floor, refractory in product(
         RESETS,
-        [{"late": False}, {"late": True}, {"late": True, "late_input": "kept"}, {"owing": True}],
+        RESET_TIMINGS,
         [">", ">="],
         [None, -3],
         [{}, {"refractory": 2}, {"refractory": 1, "refractory_input": "kept"}],
     )
-    if options["reset"] in ({"zero", "value"} if "late_input" in late else {"subtract"})
-    or not {"late_input", "owing"} & set(late)
+    if options["reset"] in RESET_TIMINGS[timing]
 ]
 SMALL = {
     "If": [{"threshold": 5}],
@@ -464,9 +480,7 @@ def test_fields_are_told_apart():
     assert neuron.settings == {
         "width": 8,
         "reset": "subtract",
-        "late": False,
-        "late_input": "lost",
-        "owing": False,
+        "reset_timing": "immediate",
         "fire": ">",
         "refractory": 0,
         "refractory_input": "lost",
@@ -552,37 +566,40 @@ REACH = "Threshold must be in {}..{}, which a potential of 8 bits that fires at 
             ValueError,
             "Reset value must be at least the floor -8, not -9",
         ),
-        ({"late": 1}, TypeError, "Late must be a bool, not 1"),
-        (
-            {"late_input": True},
-            ValueError,
-            "Late input must be one of 'lost', 'kept', not True",
+        *(
+            (
+                {"reset_timing": timing},
+                ValueError,
+                "Reset timing must be one of 'immediate', 'next_step', 'next_step_keep_input', "
+                f"'snntorch_immediate', not {timing!r}",
+            )
+            for timing in ("late", True, None)
         ),
-        (
-            {"late_input": "kept"},
-            ValueError,
-            "Late input must be 'lost' with reset='subtract' and late=False, not 'kept'",
-        ),
-        (
-            {"late_input": "kept", "reset": "zero"},
-            ValueError,
-            "Late input must be 'lost' with reset='zero' and late=False, not 'kept'",
-        ),
-        (
-            {"late_input": "kept", "late": True, "reset": "none"},
-            ValueError,
-            "Late input must be 'lost' with reset='none' and late=True, not 'kept'",
-        ),
-        ({"owing": 1}, TypeError, "Owing must be a bool, not 1"),
-        (
-            {"owing": True, "late": True},
-            ValueError,
-            "Owing must be False with reset='subtract' and late=True, not True",
-        ),
-        (
-            {"owing": True, "reset": "zero"},
-            ValueError,
-            "Owing must be False with reset='zero' and late=False, not True",
+        *(
+            (
+                {"reset": reset, "reset_value": 0, "reset_timing": timing},
+                ValueError,
+                f"Reset timing must be one of {possible} with reset={reset!r}, not {timing!r}",
+            )
+            for reset, timing, possible in (
+                (
+                    "subtract",
+                    "next_step_keep_input",
+                    "'immediate', 'next_step', 'snntorch_immediate'",
+                ),
+                (
+                    "zero",
+                    "snntorch_immediate",
+                    "'immediate', 'next_step', 'next_step_keep_input'",
+                ),
+                (
+                    "value",
+                    "snntorch_immediate",
+                    "'immediate', 'next_step', 'next_step_keep_input'",
+                ),
+                ("none", "next_step_keep_input", "'immediate', 'next_step'"),
+                ("none", "snntorch_immediate", "'immediate', 'next_step'"),
+            )
         ),
         ({"fire": ">>"}, ValueError, "Fire must be one of '>', '>=', not '>>'"),
         ({"refractory": -1}, ValueError, "Refractory steps must be at least 0, not -1"),

@@ -33,7 +33,12 @@ from support.events import END, LAST, converts, given, items_of, plain, random_s
 NEURONS = {
     "lif": Lif(width=8, threshold=20, decay=Decay.shift(2)),
     "lif, late and refractory": Lif(
-        width=8, threshold=12, decay=Decay.shift(3), late=True, refractory=2, floor=-9
+        width=8,
+        threshold=12,
+        decay=Decay.shift(3),
+        reset_timing="next_step",
+        refractory=2,
+        floor=-9,
     ),
     "current": CurrentLif(
         width=9, threshold=30, decay=Decay.shift(3), current_decay=Decay(3, 3), current_width=7

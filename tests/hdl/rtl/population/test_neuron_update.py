@@ -79,8 +79,8 @@ NEURONS = {
     "lif, to zero": Lif(**QUICK, reset="zero", floor=-3),
     "lif, to values": Lif(**QUICK, reset="value", reset_value=(1, -2, 3, -4, 5, 0), floor=-50),
     "lif, no reset": Lif(**QUICK, reset="none"),
-    "lif, late": Lif(**QUICK, late=True, pending=(0, 1, 0, 1, 1, 0)),
-    "lif, late to zero": Lif(**QUICK, late=True, reset="zero"),
+    "lif, late": Lif(**QUICK, reset_timing="next_step", pending=(0, 1, 0, 1, 1, 0)),
+    "lif, late to zero": Lif(**QUICK, reset_timing="next_step", reset="zero"),
     "lif, refractory": Lif(**QUICK, refractory=3, countdown=(0, 1, 2, 3, 0, 0)),
     "lif, refractory, input kept": Lif(**QUICK, refractory=2, refractory_input="kept"),
     "current": CurrentLif(
@@ -91,7 +91,7 @@ NEURONS = {
     ),
     "adaptive": AdaptiveLif(**QUICK, rise=(0, 10, 127, 5, 1, 30), rise_decay=Decay.shift(3)),
     "adaptive, late": AdaptiveLif(
-        **QUICK, rise=30, rise_decay=Decay(3, 4), late=True, a=(0, 1, 2, 3, 4, 127)
+        **QUICK, rise=30, rise_decay=Decay(3, 4), reset_timing="next_step", a=(0, 1, 2, 3, 4, 127)
     ),
     "integrator": Integrator(width=9, decay=Decay.shift(3)),
     "accumulator": Accumulator(width=7, v=(0, -64, 63, 1, 2, 3)),

@@ -202,17 +202,23 @@ ARGUMENTS = [
     ({"rule": "zoh"}, ValueError, "Rule must be one of 'euler', 'exponential', not 'zoh'"),
     ({"writer": "lava"}, ValueError, "Writer must be one of 'nir', 'snntorch', 'norse', 'sinabs'"),
     ({"reset": "zero"}, ValueError, "Reset must be one of 'value', 'subtract', not 'zero'"),
-    ({"late": 1}, TypeError, "Late must be a bool, not 1"),
     (
-        {"late_input": "kept"},
+        {"reset_timing": "late"},
         ValueError,
-        "Late input must be 'lost' with reset='value' and late=False, not 'kept'",
+        "Reset timing must be one of 'immediate', 'next_step', 'next_step_keep_input', "
+        "'snntorch_immediate', not 'late'",
     ),
-    ({"owing": True}, ValueError, "Owing must be False with reset='value' and late=False"),
     (
-        {"owing": True, "writer": "snntorch"},
+        {"reset_timing": "snntorch_immediate"},
         ValueError,
-        "Owing must be False with reset='subtract' and late=True, not True",
+        "Reset timing must be one of 'immediate', 'next_step', 'next_step_keep_input' with "
+        "reset='value', not 'snntorch_immediate'",
+    ),
+    (
+        {"reset_timing": "next_step_keep_input", "writer": "snntorch"},
+        ValueError,
+        "Reset timing must be one of 'immediate', 'next_step', 'snntorch_immediate' with "
+        "reset='subtract', not 'next_step_keep_input'",
     ),
     ({"fire": "="}, ValueError, "Fire must be one of '>', '>=', not '='"),
     ({"current": "next"}, ValueError, "Current must be one of 'new', 'old', not 'next'"),

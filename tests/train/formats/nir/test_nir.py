@@ -126,7 +126,7 @@ def test_resets_that_nir_does_not_say():
 
     assert potentials() == [0.0, 0.0, 0.0]
     assert potentials(reset="subtract") == [1.0, 0.5, 1.25]
-    assert potentials(reset="subtract", late=True) == [2.0, 0.0, 2.0]
+    assert potentials(reset="subtract", reset_timing="next_step") == [2.0, 0.0, 2.0]
     assert from_nir(made, dt=1.0, fire=">=").layer["n"].cell.settings["fire"] == ">="
 
 

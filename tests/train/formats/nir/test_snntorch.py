@@ -92,10 +92,13 @@ def told(case):
     """Return what is said to from_nir, since it is not in the file."""
     kind, reset, delay, _ = case
     if reset == "subtract":
-        return {"reset": "subtract", "late": delay, "owing": not delay}
-    # A late reset to zero of Leaky alone keeps the input of its step.
-    kept = "kept" if delay and kind == "Leaky" else "lost"
-    return {"reset": "value", "late": delay, "late_input": kept}
+        return {
+            "reset": "subtract",
+            "reset_timing": "next_step" if delay else "snntorch_immediate",
+        }
+    # A delayed reset to zero of Leaky alone keeps the input of its step.
+    delayed = "next_step_keep_input" if kind == "Leaky" else "next_step"
+    return {"reset": "value", "reset_timing": delayed if delay else "immediate"}
 
 
 def compare(case, samples, capsys, share=20):
@@ -156,7 +159,7 @@ def test_a_network_of_snntorch_with_matrices_that_recur():
     for name, part in (("1_lif", made[1]), ("3_lif", made[3])):
         assert loops[name].delay == 1
         torch.testing.assert_close(loops[name].weights, part.recurrent.weight, rtol=0, atol=0)
-        assert net.layer[name].cell.settings["late"] is True
+        assert net.layer[name].cell.settings["reset_timing"] == "next_step"
         np.testing.assert_allclose(net.layer[name].cell.real("decay"), part.beta.numpy(), 0, 1e-7)
     torch.testing.assert_close(
         net.layer["1_lif"].bias, made[0].bias + made[1].recurrent.bias, rtol=0, atol=1e-7

@@ -294,10 +294,11 @@ def cell(**more):
 
 REFUSED = [
     (lambda: layered(cell()), ValueError, "reset of layer 'own' must be 'zero', 'value' or"),
-    (lambda: layered(cell(reset="zero", late=True)), ValueError,
-     "late of layer 'own' must be False to be a node of NIR, not True"),
-    (lambda: layered(cell(owing=True)), ValueError,
-     "owing of layer 'own' must be False to be a node of NIR, not True"),
+    (lambda: layered(cell(reset="zero", reset_timing="next_step")), ValueError,
+     "reset_timing of layer 'own' must be 'immediate' to be a node of NIR, not 'next_step'"),
+    (lambda: layered(cell(reset_timing="snntorch_immediate")), ValueError,
+     "reset_timing of layer 'own' must be 'immediate' to be a node of NIR, "
+     "not 'snntorch_immediate'"),
     (lambda: layered(cell(reset="zero", fire=">=")), ValueError,
      "fire of layer 'own' must be '>' to be a node of NIR, not '>='"),
     (lambda: layered(cell(reset="zero", refractory=2)), ValueError,
@@ -326,8 +327,10 @@ def test_what_nir_cannot_say_is_refused(make, error, message):
 
 
 def test_what_may_be_left_out():
-    net = layered(cell(late=True))
-    back = from_nir(to_nir(net, dt=DT, exact=False), dt=DT, reset="subtract", late=True)
+    net = layered(cell(reset_timing="next_step"))
+    back = from_nir(
+        to_nir(net, dt=DT, exact=False), dt=DT, reset="subtract", reset_timing="next_step"
+    )
     same(net, back, events())
     with pytest.raises(ValueError, match="refractory"):
         to_nir(layered(cell(refractory=2)), dt=DT, exact=False)

@@ -113,7 +113,8 @@ def compare(module, x, net=None, exact=0, given=None, what=None, **options):
             *(each.reshape(*each.shape[:2], -1) for each in seen[one]),
             *found[name],
             np.asarray(one.threshold.detach().numpy()).reshape(-1),
-            owing=not getattr(one, "reset_delay", True) and one.reset_mechanism == "subtract",
+            snntorch_immediate=not getattr(one, "reset_delay", True)
+            and one.reset_mechanism == "subtract",
         )
         for one, name in zip(seen, names, strict=True)
     ]

@@ -157,7 +157,7 @@ REFUSED = {
     "learned": ({"beta": 1.0, "learn_beta": True}, "learn_beta must be False"),
     "learned threshold": ({"learn_threshold": True}, "learn_threshold must be False"),
     "subtract": ({"beta": 0.5}, "reset_mechanism must be 'zero' with state_quant and beta=0.5"),
-    "owing": ({"reset_delay": False}, "state_quant and reset_delay=False, not 'subtract'"),
+    "immediate": ({"reset_delay": False}, "state_quant and reset_delay=False, not 'subtract'"),
     "threshold": ({"threshold": 0.97}, "threshold must be a level of state_quant"),
     "never": ({"threshold": 1.9, "reset_mechanism": "zero"}, "below the greatest level"),
     "few below": (

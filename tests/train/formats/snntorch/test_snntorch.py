@@ -122,8 +122,8 @@ def test_layers_in_a_sequence_are_read_in_order():
     net = from_snntorch(module, readout="last")
     assert [one.size for one in net.layers] == [5, 3]
     assert [one.bias is None for one in net.layers] == [False, True]
-    assert net.layers[0].cell.settings["late"]
-    assert net.layers[1].cell.settings["late_input"] == "kept"
+    assert net.layers[0].cell.settings["reset_timing"] == "next_step"
+    assert net.layers[1].cell.settings["reset_timing"] == "next_step_keep_input"
     assert net.readouts[0].kind == "last"
 
 
@@ -241,7 +241,7 @@ def test_layers_in_a_sequence_are_read_in_order():
             ),
             ValueError,
             "RSynaptic '1': reset_delay must be True, not False, which in snnTorch 1.0 either "
-            "fails or resets late all the same",
+            "fails or resets in the next step all the same",
         ),
         (lambda: "model", TypeError, "Model must be an nn.Module, not 'model'"),
     ],
@@ -262,16 +262,16 @@ def test_every_reset_has_options_of_its_own(kind):
         more |= {"all_to_all": False} if kind.startswith("R") else {}
         neurons = getattr(snntorch, kind)(**more)
         settings = from_snntorch(nn.Sequential(nn.Linear(2, 3), neurons)).layers[0].cell.settings
-        return tuple(settings[name] for name in ("reset", "late", "late_input", "owing"))
+        return tuple(settings[name] for name in ("reset", "reset_timing"))
 
-    zero_input = "kept" if kind == "Leaky" else "lost"
+    zero_timing = "next_step_keep_input" if kind == "Leaky" else "next_step"
     wanted = {
-        ("subtract", True): ("subtract", True, "lost", False),
-        ("subtract", False): ("subtract", False, "lost", True),
-        ("zero", True): ("zero", True, zero_input, False),
-        ("zero", False): ("zero", False, "lost", False),
-        ("none", True): ("none", False, "lost", False),
-        ("none", False): ("none", False, "lost", False),
+        ("subtract", True): ("subtract", "next_step"),
+        ("subtract", False): ("subtract", "snntorch_immediate"),
+        ("zero", True): ("zero", zero_timing),
+        ("zero", False): ("zero", "immediate"),
+        ("none", True): ("none", "immediate"),
+        ("none", False): ("none", "immediate"),
     }
     for one, settings in wanted.items():
         if kind != "RSynaptic" or one[1]:
