@@ -1,11 +1,29 @@
 """How Sphinx builds these pages."""
 
+import sys
 from importlib.metadata import version as installed
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # the drawings
 
 project = "Spiker HDL"
 author = "The Spiker HDL authors"
 version = release = installed("spiker-hdl")
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.doctest"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "drawings.directives",
+]
 exclude_patterns = ["_build"]
-numpydoc_show_class_members = False
-html_theme = "alabaster"
+myst_enable_extensions = ["deflist", "dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+napoleon_google_docstring = False
+napoleon_use_param = napoleon_use_rtype = False  # types are prose, and no cross-references
+napoleon_custom_sections = [("Members", "params_style")]
+autodoc_typehints = "none"  # the sections of the docstrings have the types
+autodoc_member_order = "bysource"
+html_theme = "furo"
+html_title = f"Spiker HDL {version}"
+html_copy_source = False

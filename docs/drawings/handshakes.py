@@ -1,0 +1,418 @@
+"""The scenes of the timing diagrams: what is simulated, and which signals are shown."""
+
+from collections.abc import Callable
+
+import numpy as np
+from amaranth.hdl import Value
+from amaranth.utils import ceil_log2
+
+from spiker_hdl import __version__
+from spiker_hdl.link.axi.accelerator import AxiAccelerator
+from spiker_hdl.link.axi.lite import ControlBlock
+from spiker_hdl.link.bridge import Link
+from spiker_hdl.link.protocol.frames import RESET, Frame, encode
+from spiker_hdl.link.protocol.registers import identity, register
+from spiker_hdl.link.uart import Uart
+from spiker_hdl.model import Mapping
+from spiker_hdl.model.encoders import Encoding
+from spiker_hdl.model.mapping.reload import beats_between
+from spiker_hdl.payloads.beats import payloads
+from spiker_hdl.rtl import (
+    Accelerator,
+    ImageEncoder,
+    PopulationCore,
+    Queue,
+    UpdateSequencer,
+    WeightMemory,
+)
+
+from .designs import make_network, make_writable
+from .waveform import Lane, Waveform, put, record, take
+
+__all__ = ["SCENES"]
+
+
+def stream_transfer() -> Waveform:
+    """Show a stream: a queue whose source pauses, and whose sink is not always ready."""
+    dut = Queue(8, depth=2)
+
+    async def source(ctx):
+        for payload, pause in ((0x11, 2), (0x22, 0), (0x33, 0), (0x44, 0)):
+            await put(ctx, dut.i, payload, pause)
+
+    async def sink(ctx):
+        for pause in (7, 0, 1, 0):
+            await take(ctx, dut.o, pause)
+
+    lanes = [
+        Lane("i.valid", dut.i.valid),
+        Lane("i.ready", dut.i.ready),
+        Lane("i.payload", dut.i.payload, hexadecimal, when=dut.i.valid),
+        Lane("o.valid", dut.o.valid),
+        Lane("o.ready", dut.o.ready),
+        Lane("o.payload", dut.o.payload, hexadecimal, when=dut.o.valid),
+    ]
+    streams = {
+        "i.payload": (dut.i.valid, dut.i.ready),
+        "o.payload": (dut.o.valid, dut.o.ready),
+    }
+    return record(dut, lanes, source, sink, cycles=16, streams=streams)
+
+
+def sample_to_result() -> Waveform:
+    """Show a sample of two steps as it enters an accelerator, and its result."""
+    network = make_network()
+    dut = Accelerator(network)
+    sample = np.array([[1, 0, 1, 1], [0, 1, 1, 0]])
+    beats = payloads(dut, network.inputs[0], sample)
+
+    async def source(ctx):
+        for beat in beats:
+            await put(ctx, Raw(dut.i), beat)
+
+    async def sink(ctx):
+        while not ctx.get(dut.o.valid):
+            await ctx.tick()
+        await take(ctx, dut.o, 1)
+
+    lanes = [
+        Lane("idle", dut.idle),
+        Lane("i.valid", dut.i.valid),
+        Lane("i.ready", dut.i.ready),
+        Lane("i.p.values", Value.cast(dut.i.p["values"]), binary(4), when=dut.i.valid),
+        Lane("i.p.last", dut.i.p.last),
+        Lane("o.valid", dut.o.valid),
+        Lane("o.ready", dut.o.ready),
+        Lane("o.p.cycles", dut.o.p.cycles, when=dut.o.valid),
+    ]
+    streams = {
+        "i.p.values": (dut.i.valid, dut.i.ready),
+        "o.p.cycles": (dut.o.valid, dut.o.ready),
+    }
+    return record(dut, lanes, source, sink, cycles=44, streams=streams)
+
+
+def population_step() -> Waveform:
+    """Show a time step in a population of four neurons: its events, its token, its spikes."""
+    network = make_network()
+    dut = PopulationCore(network, "hidden", mapping=Mapping.default(network))
+    items = [(0, 0, 0), (2, 0, 0), (3, 0, 0), (0, 1, 0), (1, 0, 0), (0, 1, 1)]
+
+    async def source(ctx):
+        for address, end, last in items:
+            await put(ctx, dut.i0, {"address": address, "end": end, "last": last})
+
+    async def sink(ctx):
+        ctx.set(dut.o.ready, 1)
+
+    lanes = [
+        Lane("i0.valid", dut.i0.valid),
+        Lane("i0.ready", dut.i0.ready),
+        Lane("i0.p", dut.i0.p, event, when=dut.i0.valid),
+        Lane("finish", dut.finish),
+        Lane("outcome.valid", dut.outcome.valid),
+        Lane("outcome.fired", dut.outcome.fired, binary(4), when=dut.outcome.valid),
+        Lane("o.valid", dut.o.valid),
+        Lane("o.ready", dut.o.ready),
+        Lane("o.p", dut.o.p, event, when=dut.o.valid),
+    ]
+    streams = {"i0.p": (dut.i0.valid, dut.i0.ready), "o.p": (dut.o.valid, dut.o.ready)}
+    return record(dut, lanes, source, sink, cycles=26, streams=streams)
+
+
+def update_turns() -> Waveform:
+    """Show the turns of six neurons, two at a time, after a step of a sample has ended."""
+    dut = UpdateSequencer(6, lanes=6, units=2)
+
+    async def begin(ctx):
+        for last in (0, 1):
+            await ctx.tick()
+            ctx.set(dut.begin, 1)
+            ctx.set(dut.last, last)
+            await ctx.tick()
+            ctx.set(dut.begin, 0)
+            ctx.set(dut.last, 0)
+            for _ in range(4):
+                await ctx.tick()
+
+    lanes = [
+        Lane("begin", dut.begin),
+        Lane("last", dut.last),
+        Lane("turn.take", dut.turn.take),
+        Lane("ahead", dut.ahead, str, when=dut.turn.take),
+        Lane("go", dut.go),
+        Lane("group", dut.group, str, when=dut.go),
+        Lane("first", dut.first),
+        Lane("final", dut.final),
+    ]
+    return record(dut, lanes, begin, cycles=14)
+
+
+def weight_read() -> Waveform:
+    """Show rows of weights: each is there two cycles after it was asked for."""
+    network = make_network()
+    dut = WeightMemory(network.into("hidden"), lanes=4)
+
+    async def ask(ctx):
+        await ctx.tick()
+        for row in (2, 0, None, 3):
+            ctx.set(dut.read[0], row is not None)
+            ctx.set(dut.row[0], row or 0)
+            await ctx.tick()
+        ctx.set(dut.read[0], 0)
+
+    lanes = [
+        Lane("read[0]", dut.read[0]),
+        Lane("row[0]", dut.row[0], str, when=dut.read[0]),
+        *(Lane(f"weights[0][{n}]", dut.weights[0][n], str) for n in range(4)),
+    ]
+    return record(dut, lanes, ask, cycles=8)
+
+
+def loading() -> Waveform:
+    """Show weights replaced as the hardware runs: taken while no sample is on its way."""
+    network, other = make_network(), make_network(seed=2)
+    dut = Accelerator(network, make_writable(network))
+    words = beats_between(network, other, dut.mapping)
+
+    async def load(ctx):
+        await ctx.tick()
+        for word in words:
+            await put(ctx, Raw(dut.load), word)
+
+    async def source(ctx):
+        for beat in payloads(dut, network.inputs[0], np.array([[1, 0, 1, 1]])):
+            await put(ctx, Raw(dut.i), beat)
+        ctx.set(dut.o.ready, 1)
+
+    lanes = [
+        Lane("i.valid", dut.i.valid),
+        Lane("i.ready", dut.i.ready),
+        Lane("idle", dut.idle),
+        Lane("o.valid", dut.o.valid),
+        Lane("load.valid", dut.load.valid),
+        Lane("load.ready", dut.load.ready),
+        Lane("load.p.kind", dut.load.p.kind, str, when=dut.load.valid),
+        Lane("load.p.data", dut.load.p.data, hexadecimal, when=dut.load.valid),
+    ]
+    streams = {"load.p.data": (dut.load.valid, dut.load.ready)}
+    return record(dut, lanes, load, source, cycles=38, streams=streams)
+
+
+def pixels_to_spikes() -> Waveform:
+    """Show a picture of three values, encoded by rate for two steps."""
+    dut = ImageEncoder(3, Encoding("rate", steps=2))
+
+    async def source(ctx):
+        for n, value in enumerate((200, 20, 130)):
+            await put(ctx, dut.i, {"value": value, "last": int(n == 2)})
+
+    async def sink(ctx):
+        ctx.set(dut.o.ready, 1)
+
+    lanes = [
+        Lane("i.valid", dut.i.valid),
+        Lane("i.ready", dut.i.ready),
+        Lane("i.p.value", dut.i.p["value"], str, when=dut.i.valid),
+        Lane("i.p.last", dut.i.p.last),
+        Lane("o.valid", dut.o.valid),
+        Lane("o.ready", dut.o.ready),
+        Lane("o.p.value", dut.o.p["value"], str, when=dut.o.valid),
+        Lane("o.p.last", dut.o.p.last),
+        Lane("rest", dut.rest),
+    ]
+    streams = {
+        "i.p.value": (dut.i.valid, dut.i.ready),
+        "o.p.value": (dut.o.valid, dut.o.ready),
+    }
+    return record(dut, lanes, source, sink, cycles=10, streams=streams)
+
+
+def axi_stream() -> Waveform:
+    """Show a packet that is a sample, and the result, a packet of one beat."""
+    network = make_network()
+    dut = AxiAccelerator(Accelerator(network), version=__version__)
+    (node,) = network.inputs
+    beats = payloads(dut.accelerator, node, np.array([[1, 0, 1, 1], [0, 1, 1, 0]]))
+    top = ceil_log2(max(beats) + 1) - 1
+
+    async def source(ctx):
+        for beat in beats:
+            ctx.set(dut.s_axis.tdata, beat & (1 << top) - 1)
+            ctx.set(dut.s_axis.tlast, beat >> top)
+            ctx.set(dut.s_axis.tvalid, 1)
+            ready = 0
+            while not ready:
+                _, _, ready = await ctx.tick().sample(dut.s_axis.tready)
+        ctx.set(dut.s_axis.tvalid, 0)
+        ctx.set(dut.s_axis.tlast, 0)
+
+    async def sink(ctx):
+        valid = 0
+        while not valid:
+            _, _, valid = await ctx.tick().sample(dut.m_axis.tvalid)
+        await ctx.tick()
+        ctx.set(dut.m_axis.tready, 1)
+        await ctx.tick()
+        ctx.set(dut.m_axis.tready, 0)
+
+    lanes, streams = [], {}
+    for name in ("s_axis", "m_axis"):
+        port = getattr(dut, name)
+        lanes += [
+            Lane(f"{name}_tvalid", port.tvalid),
+            Lane(f"{name}_tready", port.tready),
+            Lane(f"{name}_tdata", port.tdata, hexadecimal, when=port.tvalid),
+            Lane(f"{name}_tlast", port.tlast),
+        ]
+        streams[f"{name}_tdata"] = (port.tvalid, port.tready)
+    lanes.append(Lane("idle", dut.idle))
+    return record(dut, lanes, source, sink, cycles=48, streams=streams)
+
+
+def axi_lite() -> Waveform:
+    """Show a register that is written, then read, over AXI4-Lite."""
+    network = make_network()
+    dut = ControlBlock(identity(network, Mapping.default(network), __version__))
+    bus = dut.bus
+
+    async def send(ctx, valid, ready, **values):
+        for name, value in values.items():
+            ctx.set(getattr(bus, name), value)
+        ctx.set(getattr(bus, valid), 1)
+        taken = 0
+        while not taken:
+            _, _, taken = await ctx.tick().sample(getattr(bus, ready))
+        ctx.set(getattr(bus, valid), 0)
+
+    async def receive(ctx, valid, ready):
+        ctx.set(getattr(bus, ready), 1)
+        there = 0
+        while not there:
+            _, _, there = await ctx.tick().sample(getattr(bus, valid))
+        ctx.set(getattr(bus, ready), 0)
+
+    async def processor(ctx):
+        await ctx.tick()
+        await send(ctx, "awvalid", "awready", awaddr=register("interrupt").address)
+        await send(ctx, "wvalid", "wready", wdata=1, wstrb=15)
+        await receive(ctx, "bvalid", "bready")
+        await ctx.tick()
+        await send(ctx, "arvalid", "arready", araddr=register("interrupt").address)
+        await receive(ctx, "rvalid", "rready")
+
+    lanes, streams = [], {}
+    for channel, data in (
+        ("aw", "awaddr"),
+        ("w", "wdata"),
+        ("b", "bresp"),
+        ("ar", "araddr"),
+        ("r", "rdata"),
+    ):
+        valid, ready = getattr(bus, f"{channel}valid"), getattr(bus, f"{channel}ready")
+        lanes += [Lane(f"{channel}valid", valid), Lane(f"{channel}ready", ready)]
+        lanes.append(Lane(data, getattr(bus, data), hexadecimal, when=valid))
+        streams[data] = (valid, ready)
+    return record(dut, lanes, processor, cycles=14, streams=streams)
+
+
+def uart_byte() -> Waveform:
+    """Show the byte 0x4d on the wire, four cycles a bit, between a start bit and a stop bit."""
+    dut = Uart(4)
+
+    async def source(ctx):
+        await put(ctx, dut.i, 0x4D)
+
+    async def wire(ctx):
+        while True:
+            ctx.set(dut.rx, ctx.get(dut.tx))
+            await ctx.tick()
+
+    async def sink(ctx):
+        await take(ctx, dut.o)
+
+    lanes = [
+        Lane("i.valid", dut.i.valid),
+        Lane("i.ready", dut.i.ready),
+        Lane("i.payload", dut.i.payload, hexadecimal, when=dut.i.valid),
+        Lane("tx = rx", dut.tx),
+        Lane("o.valid", dut.o.valid),
+        Lane("o.ready", dut.o.ready),
+        Lane("o.payload", dut.o.payload, hexadecimal, when=dut.o.valid),
+    ]
+    streams = {
+        "i.payload": (dut.i.valid, dut.i.ready),
+        "o.payload": (dut.o.valid, dut.o.ready),
+    }
+    return record(dut, lanes, source, wire, sink, cycles=46, streams=streams)
+
+
+def link_frame() -> Waveform:
+    """Show a reset as bytes of a frame, and the status with which the board answers."""
+    dut = Link(Accelerator(make_network()), version=__version__)
+    frame = encode(Frame(RESET.code, session=1))
+
+    async def host(ctx):
+        await ctx.tick()
+        for byte in frame:
+            await put(ctx, dut.i, byte)
+
+    async def sink(ctx):
+        ctx.set(dut.o.ready, 1)
+
+    lanes = [
+        Lane("i.valid", dut.i.valid),
+        Lane("i.ready", dut.i.ready),
+        Lane("i.payload", dut.i.payload, hexadecimal, when=dut.i.valid),
+        Lane("o.valid", dut.o.valid),
+        Lane("o.ready", dut.o.ready),
+        Lane("o.payload", dut.o.payload, hexadecimal, when=dut.o.valid),
+    ]
+    streams = {
+        "i.payload": (dut.i.valid, dut.i.ready),
+        "o.payload": (dut.o.valid, dut.o.ready),
+    }
+    return record(dut, lanes, host, sink, cycles=44, streams=streams)
+
+
+SCENES: dict[str, Callable[[], Waveform]] = {
+    "stream": stream_transfer,
+    "sample": sample_to_result,
+    "population": population_step,
+    "turns": update_turns,
+    "weights": weight_read,
+    "loading": loading,
+    "encoder": pixels_to_spikes,
+    "axi_stream": axi_stream,
+    "axi_lite": axi_lite,
+    "uart": uart_byte,
+    "frame": link_frame,
+}
+"""The scenes, by the names of their drawings."""
+
+
+def hexadecimal(value: int) -> str:
+    return f"{value:x}"
+
+
+def binary(width: int) -> Callable[[int], str]:
+    """Return what shows a value bit by bit, the lowest at the right."""
+    return lambda value: f"{value:0{width}b}"
+
+
+def event(value) -> str:
+    """Show an address event, or the token that ends a step."""
+    if value.end:
+        return "E!" if value.last else "E"
+    return str(value.address)
+
+
+class Raw:
+    """A stream whose payload is set as bits."""
+
+    def __init__(self, stream):
+        self.payload, self.valid, self.ready = (
+            Value.cast(stream.payload),
+            stream.valid,
+            stream.ready,
+        )

@@ -1,0 +1,45 @@
+"""Tests of what pages name: files exist, terms are defined once and linked, titles are there."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from support.places import ROOT, read_page
+
+PAGES = sorted((ROOT / "docs").rglob("[!_]*.md"))
+FOLDERS = r"spiker_\w+|boards|docs|tests|networks|notebooks|benchmarks"
+FILE = re.compile(rf"`((?:{FOLDERS})/[\w./]+\.\w+)`")
+
+
+def terms():
+    """Return the terms of the glossary, in the order of the page."""
+    found = []
+    for block in re.findall(r"```\{glossary\}\n(.*?)```", read_page("glossary"), re.DOTALL):
+        found += [line for line in block.splitlines() if line and not line.startswith(" ")]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_files_that_a_page_names_exist(page):
+    for name in FILE.findall(page.read_text()):
+        assert (ROOT / name).exists(), name
+
+
+def test_architecture_names_many_files():
+    assert len(set(FILE.findall(read_page("architecture")))) > 40
+
+
+def test_each_term_is_defined_once():
+    assert len(terms()) > 30
+    assert max(Counter(terms()).values()) == 1
+
+
+def test_terms_that_are_linked_are_defined():
+    linked = set()
+    for page in PAGES:
+        for term in re.findall(r"\{term\}`([^`]+)`", page.read_text()):
+            match = re.fullmatch(r".*<(.+)>", " ".join(term.split()))
+            linked.add(match[1] if match else " ".join(term.split()))
+    assert linked <= set(terms())
+    assert len(linked) > 15
