@@ -103,7 +103,11 @@ assert any("module" in file.read_text() for file in Path("verilog").rglob("*.v")
 def call(*arguments, cwd):
     """Run a program that must succeed; return what it prints."""
     run = subprocess.run(
-        [str(argument) for argument in arguments], cwd=cwd, capture_output=True, text=True, check=False
+        [str(argument) for argument in arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout

@@ -43,3 +43,11 @@ def test_terms_that_are_linked_are_defined():
             linked.add(match[1] if match else " ".join(term.split()))
     assert linked <= set(terms())
     assert len(linked) > 15
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages_that_a_page_links_exist(page):
+    for target in re.findall(r"\{doc\}`(?:[^`<]+<)?([^`>]+)>?`", page.read_text()):
+        target = " ".join(target.split())
+        folder = ROOT / "docs" if target.startswith("/") else page.parent
+        assert (folder / f"{target.lstrip('/')}.md").is_file(), target
