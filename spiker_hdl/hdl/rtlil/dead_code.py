@@ -1,15 +1,19 @@
-"""RTLIL text without what nothing reads: wires, what drives them, and ports that lead nowhere."""
+"""RTLIL without dead code: wires that nothing reads, their drivers, and ports that lead nowhere."""
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from .statements import Statement
 
 __all__ = ["without_unread"]
 
 _NAME = re.compile(r"(?<!\S)\\\S+")
+_TARGET = re.compile(r"\{.*?\}|\S+( \[[\d:]+\])?")
 _OUTPUTS = {"\\Y", "\\Q"}
 _READS = {"$memrd", "$memrd_v2"}
+
+Names = tuple[str, ...]
 
 Place = tuple[str, str]
 """A wire: the name of its module, and its own."""
@@ -17,96 +21,83 @@ Place = tuple[str, str]
 
 @dataclass
 class _Cell:
-    """A cell, or an instance of another module: its first line, and those within."""
+    """A cell, or an instance of another module: its kind, and the names in its connections."""
 
-    start: int
+    statement: Statement
     kind: str
-    connects: dict[str, int] = field(default_factory=dict)
-    lines: list[int] = field(default_factory=list)
+    connects: dict[str, Names]
+
+    @property
+    def outputs(self) -> set[str]:
+        """Ports with which a cell of the library drives; none if it does more."""
+        outputs = _OUTPUTS | ({"\\DATA"} if self.kind in _READS else set())
+        return outputs & set(self.connects)
 
 
 class _Module:
-    """A module's lines, and what each of them reads and drives."""
+    """A module, and what each of its statements reads and drives."""
 
-    def __init__(self, lines: list[str]):
-        self.lines = lines
-        self.name = lines[0].split()[1]
-        self.wires: dict[str, int] = {}
+    def __init__(self, statement: Statement):
+        self.statement = statement
+        self.name = statement.rest
+        self.wires: dict[str, Statement] = {}
         self.ports: set[str] = set()
         self.cells: list[_Cell] = []
-        self.connects: list[int] = []  # of the module itself
-        self.assigns: list[tuple[int, tuple[str, ...]]] = []  # with what their switches look at
-        self.blocks: list[tuple[int, int]] = []  # first and last line of processes and switches
-        self._scan()
-
-    def _scan(self) -> None:
-        cell: _Cell | None = None
-        switches: list[tuple[str, ...]] = []
-        inside: list[tuple[str, int]] = []
-        for n, line in enumerate(self.lines[1:-1], 1):
-            word, _, rest = line.partition(" ")
-            if word == "end":
-                closed, begin = inside.pop()
-                if closed != "cell":
-                    self.blocks.append((begin, n))
-                if closed == "switch":
-                    switches.pop()
-                elif closed == "cell" and cell is not None:
-                    cell.lines.append(n)
-                    cell = None
-                continue
-            if word in {"cell", "process", "switch"}:
-                inside.append((word, n))
-            if word == "cell":
-                cell = _Cell(n, rest.split()[0])
-                self.cells.append(cell)
-            elif word == "switch":
-                switches.append(_names(rest))
-            elif word == "wire":
-                name = rest.rpartition(" ")[2]
-                self.wires[name] = n
-                if " input " in f" {rest}" or " output " in f" {rest}" or " inout " in f" {rest}":
+        # Names on both sides of each connection and assignment; an assignment also depends on what
+        # the switches around it look at.
+        self.drives: list[tuple[Names, Names]] = []
+        for inner in statement.inner:
+            if inner.word == "wire":
+                name = inner.rest.rpartition(" ")[2]
+                self.wires[name] = inner
+                if not {"input", "output", "inout"}.isdisjoint(inner.rest.split()):
                     self.ports.add(name)
-            elif word == "connect" and cell is not None:
-                cell.connects[rest.partition(" ")[0]] = n
-            elif word == "connect":
-                self.connects.append(n)
-            elif word == "assign":
-                self.assigns.append((n, sum(switches, ())))
-            if cell is not None:
-                cell.lines.append(n)
+            elif inner.word == "cell":
+                self.cells.append(_cell(inner))
+            elif inner.word == "connect":
+                self.drives.append(_sides(inner))
+            elif inner.word == "process":
+                self._assignments(inner, ())
 
-    def value(self, n: int) -> tuple[str, ...]:
-        """Return the names in what a cell's port is connected to."""
-        return _names(self.lines[n].split(" ", 2)[2])
+    def _assignments(self, block: Statement, switches: Names) -> None:
+        for inner in block.inner:
+            if inner.word == "assign":
+                left, right = _sides(inner)
+                self.drives.append((left, right + switches))
+            elif inner.word == "switch":
+                self._assignments(inner, switches + _names(inner.rest))
 
 
-def _names(text: str) -> tuple[str, ...]:
+def _cell(statement: Statement) -> _Cell:
+    connects = {}
+    for inner in statement.inner:
+        if inner.word == "connect":
+            port, _, value = inner.rest.partition(" ")
+            connects[port] = _names(value)
+    return _Cell(statement, statement.rest.split()[0], connects)
+
+
+def _names(text: str) -> Names:
     return tuple(_NAME.findall(text))
 
 
-def _sides(line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _sides(statement: Statement) -> tuple[Names, Names]:
     """Return the names on the left and on the right of ``connect`` or ``assign``."""
-    _, _, rest = line.partition(" ")
-    if rest.startswith("{"):
-        left, right = rest[: rest.index("}") + 1], rest[rest.index("}") + 1 :]
-    else:
-        found = re.match(r"\S+( \[[\d:]+\])?", rest)
-        assert found is not None  # which a connection always has
-        left, right = found[0], rest[found.end() :]
-    return _names(left), _names(right)
+    target = _TARGET.match(statement.rest)
+    assert target is not None  # which a connection always has
+    return _names(target[0]), _names(statement.rest[target.end() :])
 
 
-def without_unread(text: str) -> str:
+def without_unread(statements: Iterable[Statement]) -> list[Statement]:
     """Leave out all of a design that no port of its topmost module depends on, memories aside.
 
     Parameters
     ----------
-    text : str
-        Result of :func:`~.rename.plain_names`: the topmost module first, each of the others in one
-        place.
+    statements : iterable of Statement
+        Modules as :func:`~.rename.plain_names` returns them: the topmost first, each of the others
+        in one place.
     """
-    modules = {one.name: one for one in map(_Module, _split(text))}
+    modules = {module.name: module for module in map(_Module, statements)}
     top = next(iter(modules))
     needs = dict[Place, set[Place]]()
     roots: set[Place] = {(top, port) for port in modules[top].ports}
@@ -114,130 +105,121 @@ def without_unread(text: str) -> str:
         roots |= set(_trace(module, modules, needs))
     live, todo = set(roots), list(roots)
     while todo:
-        for one in needs.get(todo.pop(), ()):
-            if one not in live:
-                live.add(one)
-                todo.append(one)
-    shut = _shut(modules, live)
-    kept = (line for one in modules.values() for line in _kept(one, modules, live, shut))
-    return "".join(f"{line}\n" for line in kept)
+        for place in needs.get(todo.pop(), ()):
+            if place not in live:
+                live.add(place)
+                todo.append(place)
+    closed = _closed(modules, live)
+    return [_kept(module, modules, live, closed) for module in modules.values()]
 
 
-def _shut(modules: dict[str, _Module], live: set[Place]) -> set[Place]:
+def _closed(modules: dict[str, _Module], live: set[Place]) -> set[Place]:
     """Return the ports of inner modules that lead nowhere: dead, or read within alone."""
-    found: set[Place] = set()
-    for module in modules.values():
-        for cell in module.cells:
-            if cell.kind in modules:
-                for port, n in cell.connects.items():
-                    names = module.value(n)
-                    if names and not any((module.name, one) in live for one in names):
-                        found.add((cell.kind, port))
-    return found
-
-
-def _split(text: str) -> Iterator[list[str]]:
-    lines: list[str] = []
-    depth = 0
-    for line in text.splitlines():
-        lines.append(line)
-        word = line.partition(" ")[0]
-        if word in {"module", "cell", "process", "switch"}:
-            depth += 1
-        elif word == "end":
-            depth -= 1
-            if not depth:
-                yield lines
-                lines = []
+    return {
+        (cell.kind, port)
+        for module in modules.values()
+        for cell in module.cells
+        if cell.kind in modules
+        for port, names in cell.connects.items()
+        if names and not any((module.name, name) in live for name in names)
+    }
 
 
 def _trace(
     module: _Module, modules: dict[str, _Module], needs: dict[Place, set[Place]]
 ) -> Iterator[Place]:
-    """Note what each wire needs; give those that are needed whatever else is."""
+    """Note what each wire needs; give those that are needed in any case."""
 
     def note(targets: Iterable[str], sources: Iterable[str]) -> None:
-        found = {(module.name, one) for one in sources}
-        for one in targets:
-            needs.setdefault((module.name, one), set()).update(found)
+        places = {(module.name, name) for name in sources}
+        for name in targets:
+            needs.setdefault((module.name, name), set()).update(places)
 
-    for n in module.connects:
-        note(*_sides(module.lines[n]))
-    for n, switches in module.assigns:
-        left, right = _sides(module.lines[n])
-        note(left, (*right, *switches))
+    for left, right in module.drives:
+        note(left, right)
     for cell in module.cells:
         inner = modules.get(cell.kind)
         if inner is not None:
-            # In which way a port leads does not matter: what is driven from both sides is one.
-            for port, n in cell.connects.items():
-                line = inner.lines[inner.wires[port]]
-                for name in module.value(n):
+            # The direction in which a port is driven does not matter: both sides are one wire.
+            for port, names in cell.connects.items():
+                is_output = " output " in inner.wires[port].rest
+                for name in names:
                     outside, inside = (module.name, name), (inner.name, port)
-                    if " output " in line:
+                    if is_output:
                         needs.setdefault(outside, set()).add(inside)
                     else:
                         needs.setdefault(inside, set()).add(outside)
             continue
-        outputs = _outputs(cell)
+        outputs = cell.outputs
         sources = [
-            name
-            for port, n in cell.connects.items()
-            if port not in outputs
-            for name in module.value(n)
+            name for port, names in cell.connects.items() if port not in outputs for name in names
         ]
         if outputs:
             for port in outputs:
-                note(module.value(cell.connects[port]), sources)
+                note(cell.connects[port], sources)
         else:
+            # A cell without outputs has an effect of its own, such as writing to a memory.
             yield from ((module.name, name) for name in sources)
 
 
-def _outputs(cell: _Cell) -> set[str]:
-    """Return the ports with which a cell of the library drives; none if it does more."""
-    wanted = _OUTPUTS | ({"\\DATA"} if cell.kind in _READS else set())
-    return wanted & set(cell.connects)
-
-
 def _kept(
-    module: _Module, modules: dict[str, _Module], live: set[Place], shut: set[Place]
-) -> Iterator[str]:
-    dropped: set[int] = set()
+    module: _Module, modules: dict[str, _Module], live: set[Place], closed: set[Place]
+) -> Statement:
+    """Return a module without what is dead, its closed ports as wires."""
 
     def dead(names: Iterable[str]) -> bool:
-        return not any((module.name, one) in live for one in names)
+        return not any((module.name, name) in live for name in names)
 
-    for name, n in module.wires.items():
-        if dead([name]):
-            dropped.add(n)
-            while module.lines[n - 1].startswith("attribute "):
-                n -= 1
-                dropped.add(n)
-    for n in (*module.connects, *(n for n, _ in module.assigns)):
-        if dead(_sides(module.lines[n])[0]):
-            dropped.add(n)
-    left = [n for n, _ in module.assigns if n not in dropped]
-    for begin, end in module.blocks:
-        # A switch without assignments would still look at what may be gone.
-        if bisect_left(left, begin) == bisect_left(left, end):
-            dropped |= {*range(begin, end + 1)}
-    for cell in module.cells:
-        inner = modules.get(cell.kind)
-        if inner is not None:
-            dropped |= {
-                n
-                for port, n in cell.connects.items()
-                if (inner.name, port) not in live or (inner.name, port) in shut
-            }
-            continue
-        outputs = _outputs(cell)
-        if outputs and all(dead(module.value(cell.connects[port])) for port in outputs):
-            dropped |= {cell.start, *cell.lines}
-            n = cell.start
-            while module.lines[n - 1].startswith("attribute "):
-                n -= 1
-                dropped.add(n)
-    closed = {n for name, n in module.wires.items() if (module.name, name) in shut}
-    for n, line in enumerate(module.lines):
-        if n not in dropped:
-            yield re.sub(r" output \d+ ", " ", line) if n in closed else line
+    def blocks(statements: Iterable[Statement]) -> Iterator[Statement]:
+        for statement in statements:
+            if statement.word == "assign":
+                if not dead(_sides(statement)[0]):
+                    yield statement
+            elif statement.word in {"process", "switch"}:
+                body = list(blocks(statement.inner))
+                # A switch without assignments would still look at wires that may be gone.
+                if any(inner.word in {"assign", "switch"} for inner in body):
+                    yield Statement(statement.word, statement.rest, statement.attributes, body)
+            else:
+                yield statement
+
+    body: list[Statement] = []
+    cells = {cell.statement: cell for cell in module.cells}
+    for statement in module.statement.inner:
+        if statement.word == "wire":
+            name = statement.rest.rpartition(" ")[2]
+            if not dead([name]):
+                body.append(_as_wire(statement) if (module.name, name) in closed else statement)
+        elif statement.word == "connect":
+            if not dead(_sides(statement)[0]):
+                body.append(statement)
+        elif statement.word == "process":
+            body += blocks([statement])
+        elif statement.word == "cell":
+            cell = cells[statement]
+            inner = modules.get(cell.kind)
+            if inner is not None:
+                body.append(_with_open_ports(cell, inner.name, live, closed))
+            elif not cell.outputs or not all(dead(cell.connects[port]) for port in cell.outputs):
+                body.append(statement)
+        else:
+            body.append(statement)
+    return Statement("module", module.name, module.statement.attributes, body)
+
+
+def _as_wire(port: Statement) -> Statement:
+    """Return an output that leads nowhere as a wire."""
+    return Statement("wire", re.sub(r" output \d+ ", " ", port.rest), port.attributes)
+
+
+def _with_open_ports(cell: _Cell, module: str, live: set[Place], closed: set[Place]) -> Statement:
+    """Return an instance without connections of ports that are dead or closed."""
+    open_ports = {
+        port for port in cell.connects if (module, port) in live and (module, port) not in closed
+    }
+    body = [
+        statement
+        for statement in cell.statement.inner
+        if statement.word != "connect" or statement.rest.partition(" ")[0] in open_ports
+    ]
+    return Statement("cell", cell.statement.rest, cell.statement.attributes, body)

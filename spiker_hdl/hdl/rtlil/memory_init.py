@@ -5,7 +5,7 @@ the design that ``$readmemh`` reads.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,8 @@ from spiker_hdl.hdl.amaranth_internals import (
     replace_initial_rows,
 )
 
+from .statements import Statement
+
 __all__ = ["Contents", "Place", "expanded", "filled", "inlined", "loads", "marked", "taken_out"]
 
 LARGE = 2**14
@@ -30,7 +32,6 @@ _LOAD = re.compile(
     r'  initial \$readmemh\("([\w.]{1,200})", \2\);$',
     re.ASCII | re.MULTILINE,
 )
-_PART = re.compile(r"^ *(cell \$meminit_v2|parameter \\\w+|connect \\DATA|module|end)\b ?(.*)$")
 
 Place = tuple[str, str]
 """A memory: the name of its module, and its own."""
@@ -123,45 +124,49 @@ def marked(fragment: Fragment) -> Iterator[list[Contents]]:
             replace_initial_rows(data, rows)
 
 
-def _inits(lines: list[str]) -> Iterator[tuple[str, int, int, dict[str, str], int]]:
-    """Give each large memory's module, the lines of its mark, and what these say."""
-    module, begin, said = "", -1, dict[str, str]()
-    for n, line in enumerate(lines):
-        part = _PART.match(line)
-        if part is None:
-            continue
-        word, rest = part[1], part[2]
-        if word == "module":
-            module = rest.removeprefix("\\")
-        elif word.startswith("cell"):
-            begin, said = n, {}
-        elif begin >= 0 and word != "end":
-            said[word.split("\\")[1]] = rest
-            if word.startswith("connect"):
-                said["line"] = str(n)
-        elif begin >= 0:
-            width, _, digits = said["DATA"].partition("'")
-            if digits and int(said["WIDTH"]) * int(said["WORDS"]) > int(width):
-                yield module, begin, n, said, int(digits, 2)
-            begin = -1
+def _marks(
+    statements: Iterable[Statement],
+) -> Iterator[tuple[Statement, Statement, dict[str, str], int]]:
+    """Give the module and the cell of each mark, its settings, and the number of its contents."""
+    for module in statements:
+        for cell in module.inner:
+            if cell.word != "cell" or not cell.rest.startswith("$meminit_v2"):
+                continue
+            settings = {
+                inner.rest.partition(" ")[0].removeprefix("\\"): inner.rest.partition(" ")[2]
+                for inner in cell.inner
+            }
+            width, _, digits = settings["DATA"].partition("'")
+            # A mark has fewer bits than the memory.
+            if digits and int(settings["WIDTH"]) * int(settings["WORDS"]) > int(width):
+                yield module, cell, settings, int(digits, 2)
 
 
-def expanded(text: str, contents: list[Contents]) -> str:
-    """Return RTLIL with contents in place of their marks."""
-    lines = text.split("\n")
-    for _, _, _, said, number in [*_inits(lines)]:
-        at = int(said["line"])
-        lines[at] = f"{lines[at].partition('connect')[0]}connect \\DATA {contents[number].rtlil()}"
-    return "\n".join(lines)
+def expanded(statements: list[Statement], contents: list[Contents]) -> list[Statement]:
+    """Return a design with contents in place of their marks, which are exchanged in place."""
+    for _, cell, _, number in _marks(statements):
+        for inner in cell.inner:
+            if inner.word == "connect" and inner.rest.startswith("\\DATA "):
+                inner.rest = f"\\DATA {contents[number].rtlil()}"
+    return statements
 
 
-def taken_out(text: str) -> tuple[str, dict[Place, int]]:
-    """Return RTLIL without marks, and the number of what belongs in each memory."""
-    lines, places = text.split("\n"), dict[Place, int]()
-    for module, begin, end, said, number in [*_inits(lines)]:
-        places[module, said["MEMID"].strip('"').lstrip("\\")] = number
-        lines[begin : end + 1] = [""] * (end + 1 - begin)
-    return "\n".join(line for line in lines if line), places
+def taken_out(statements: list[Statement]) -> tuple[list[Statement], dict[Place, int]]:
+    """Return a design without marks, and the number of the contents of each memory."""
+    places, marks = dict[Place, int](), set[Statement]()
+    for module, cell, settings, number in _marks(statements):
+        memory = settings["MEMID"].strip('"').lstrip("\\")
+        places[module.rest.removeprefix("\\"), memory] = number
+        marks.add(cell)
+    return [
+        Statement(
+            module.word,
+            module.rest,
+            module.attributes,
+            [inner for inner in module.inner if inner not in marks],
+        )
+        for module in statements
+    ], places
 
 
 def filled(verilog: str, places: Mapping[Place, int], say: Callable[[Place, int], str]) -> str:

@@ -1,100 +1,79 @@
-"""Amaranth's RTLIL text, read back as objects."""
+"""Amaranth's RTLIL, read back as objects."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 
+from .statements import Statement
 from .tree import Assign, Bits, Case, Cell, Chunk, Memory, Module, Part, Process, Spec, Switch, Wire
 
 __all__ = ["parse"]
 
 
-def parse(text: str) -> dict[str, Module]:
+def parse(statements: Iterable[Statement]) -> dict[str, Module]:
     """Read RTLIL as Amaranth writes it.
 
     Parameters
     ----------
-    text : str
-        Result of :func:`amaranth.back.rtlil.convert`.
+    statements : iterable of Statement
+        A design, split by :func:`~.statements.split`.
 
     Returns
     -------
     dict of str to Module
-        Modules by name, in the order of the text: whoever contains another comes first.
+        Modules by name, in the order of the text: a module comes before those that it contains.
 
     Raises
     ------
     ValueError
-        If the text has something that Amaranth does not write.
+        If there is a statement that Amaranth does not write.
     """
-    return _Reader(text).design()
+    modules = {}
+    for statement in statements:
+        if statement.word != "module":
+            raise _unknown(statement)
+        module = _Reader().module(statement)
+        modules[module.name] = module
+    return modules
 
 
 _INDEX = re.compile(r"\[(\d+)(?::(\d+))?\]")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
+Attributes = dict[str, str | int | Bits]
+
 
 class _Reader:
-    def __init__(self, text: str):
-        self._lines = self._split(text)
+    """Reader of a module, which knows the widths of the wires that it has come across."""
+
+    def __init__(self):
         self._widths: dict[str, int] = {}
 
-    @staticmethod
-    def _split(text: str) -> Iterator[tuple[str, str]]:
-        for line in text.splitlines():
-            line = line.strip()
-            if line:
-                word, _, rest = line.partition(" ")
-                yield word, rest.strip()
-
-    def design(self) -> dict[str, Module]:
-        modules = {}
-        attributes = {}
-        for word, rest in self._lines:
-            if word == "attribute":
-                name, value = self._setting(rest)
-                attributes[name] = value
-            elif word == "module":
-                module = self._module(rest.removeprefix("\\"), attributes)
-                modules[module.name] = module
-                attributes = {}
-            else:
-                raise self._unknown(word, rest)
-        return modules
-
-    def _module(self, name: str, attributes: dict) -> Module:
-        module = Module(name, attributes=attributes)
-        self._widths = {}
-        attributes = {}
-        for word, rest in self._lines:
-            if word == "end":
-                return module
-            if word == "attribute":
-                key, value = self._setting(rest)
-                attributes[key] = value
-                continue
-            if word == "connect":
-                target, value = self._two(rest)
-                module.connections.append((target, value))
-                continue
-            if word == "wire":
-                wire = self._wire(rest, attributes)
+    def module(self, statement: Statement) -> Module:
+        module = Module(statement.rest.removeprefix("\\"), attributes=self._attributes(statement))
+        for inner in statement.inner:
+            rest, attributes = inner.rest, self._attributes(inner)
+            if inner.word == "connect":
+                module.connections.append(self._two(rest))
+            elif inner.word == "wire":
+                wire = self._wire(inner, attributes)
                 module.wires[wire.name] = wire
-            elif word == "memory":
+            elif inner.word == "memory":
                 _, width, _, depth, key = rest.split()
                 module.memories[key] = Memory(key, int(width), int(depth), attributes)
-            elif word == "cell":
-                module.cells.append(self._cell(rest, attributes))
-            elif word == "process":
-                process = Process(rest, attributes=attributes)
-                self._body(process.body)
-                module.processes.append(process)
+            elif inner.word == "cell":
+                module.cells.append(self._cell(inner, attributes))
+            elif inner.word == "process":
+                body = self._body(inner.inner)
+                module.processes.append(Process(rest, body, attributes=attributes))
             else:
-                raise self._unknown(word, rest)
-            attributes = {}
-        raise ValueError(f"Module {name} must have an end")
+                raise _unknown(inner)
+        return module
 
-    def _wire(self, rest: str, attributes: dict) -> Wire:
-        words = rest.split()
+    def _attributes(self, statement: Statement) -> Attributes:
+        return dict(map(self._setting, statement.attributes))
+
+    def _wire(self, statement: Statement, attributes: Attributes) -> Wire:
+        words = statement.rest.split()
         wire = Wire(words[-1], 1, attributes=attributes)
         position = 0
         while position < len(words) - 1:
@@ -108,56 +87,55 @@ class _Reader:
             elif word in {"input", "output", "inout"}:
                 wire.direction = word
             else:
-                raise self._unknown("wire", rest)
+                raise _unknown(statement)
             position += 2
         self._widths[wire.name] = wire.width
         return wire
 
-    def _cell(self, rest: str, attributes: dict) -> Cell:
-        kind, _, name = rest.partition(" ")
+    def _cell(self, statement: Statement, attributes: Attributes) -> Cell:
+        kind, _, name = statement.rest.partition(" ")
         cell = Cell(kind, name, attributes=attributes)
-        for word, line in self._lines:
-            if word == "end":
-                return cell
-            if word == "parameter":
-                line = line.removeprefix("signed ").removeprefix("real ")
-                key, value = self._setting(line)
+        for inner in statement.inner:
+            if inner.word == "parameter":
+                setting = inner.rest.removeprefix("signed ").removeprefix("real ")
+                key, value = self._setting(setting)
                 cell.parameters[key] = value
-            elif word == "connect":
-                key, _, value = line.partition(" ")
+            elif inner.word == "connect":
+                key, _, value = inner.rest.partition(" ")
                 key = key.removeprefix("\\")
                 cell.ports[key] = self._spec(value)
                 if value in self._widths:
                     cell.whole.add(key)
             else:
-                raise self._unknown(word, line)
-        raise ValueError(f"Cell {name} must have an end")
+                raise _unknown(inner)
+        return cell
 
-    def _body(self, body: list) -> None:
-        # What stands outside the cases of a switch is in `places[-1]`.
-        places: list[list] = [body]
-        switches: list[Switch] = []
-        for word, rest in self._lines:
-            if word == "assign":
-                places[-1].append(Assign(*self._two(rest)))
-            elif word == "switch":
-                switch = Switch(self._spec(rest))
-                places[-1].append(switch)
-                switches.append(switch)
-                places.append([])
-            elif word == "case":
-                patterns = [self._bits(text) for text in rest.split(", ") if text]
-                case = Case(tuple(pattern.text for pattern in patterns))
-                switches[-1].cases.append(case)
-                places[-1] = case.body
-            elif word == "end":
-                if not switches:
-                    return
-                switches.pop()
-                places.pop()
+    def _body(self, statements: Iterable[Statement]) -> list[Assign | Switch]:
+        body: list[Assign | Switch] = []
+        for statement in statements:
+            if statement.word == "assign":
+                body.append(Assign(*self._two(statement.rest)))
+            elif statement.word == "switch":
+                body.append(self._switch(statement))
             else:
-                raise self._unknown(word, rest)
-        raise ValueError("Process must have an end")
+                raise _unknown(statement)
+        return body
+
+    def _switch(self, statement: Statement) -> Switch:
+        switch = Switch(self._spec(statement.rest))
+        bodies: list[list[Statement]] = []
+        for inner in statement.inner:
+            if inner.word == "case":
+                patterns = [self._bits(text) for text in inner.rest.split(", ") if text]
+                switch.cases.append(Case(tuple(pattern.text for pattern in patterns)))
+                bodies.append([])
+            elif bodies:
+                bodies[-1].append(inner)
+            else:
+                raise _unknown(inner)
+        for case, body in zip(switch.cases, bodies, strict=True):
+            case.body = self._body(body)
+        return switch
 
     def _setting(self, text: str) -> tuple[str, str | int | Bits]:
         name, _, value = text.partition(" ")
@@ -184,13 +162,13 @@ class _Reader:
         first, rest = self._take(words)
         second, rest = self._take(rest)
         if rest:
-            raise self._unknown("assign", text)
+            raise _unknown(Statement("assign", text))
         return first, second
 
     def _spec(self, text: str) -> Spec:
         spec, rest = self._take(text.split())
         if rest:
-            raise self._unknown("connect", text)
+            raise _unknown(Statement("connect", text))
         return spec
 
     def _take(self, words: list[str]) -> tuple[Spec, list[str]]:
@@ -222,6 +200,8 @@ class _Reader:
             return Part(word, low, high - low + 1), position + 2
         return Part(word, 0, self._widths[word]), position + 1
 
-    @staticmethod
-    def _unknown(word: str, rest: str) -> ValueError:
-        return ValueError(f"RTLIL must be as Amaranth writes it, not {word} {rest[:60]!r}")
+
+def _unknown(statement: Statement) -> ValueError:
+    return ValueError(
+        f"RTLIL must be as Amaranth writes it, not {statement.word} {statement.rest[:60]!r}"
+    )

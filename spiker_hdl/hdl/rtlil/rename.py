@@ -1,207 +1,239 @@
-"""Amaranth's RTLIL text with names that need no escape in any language."""
+"""Amaranth's RTLIL with names that need no escape in any language."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from spiker_hdl.base.identifiers import identifiers
 
-__all__ = ["plain_names"]
+from .statements import Statement
+
+__all__ = ["WAKE", "plain_names"]
 
 WAKE = "always_wake"
-"""Left free in every module: what Yosys adds so that ``always @*`` runs at time zero."""
+"""Left free in every module: Yosys adds this register so that ``always @*`` runs at time zero."""
 
 _MANY = 4
-_SLICE = re.compile(r"assign (?P<target>\S+) \[(?P<high>\d+)(?::(?P<low>\d+))?\] (?P<value>.*)$")
+_SLICE = re.compile(r"(?P<target>\S+) \[(?P<high>\d+)(?::(?P<low>\d+))?\] (?P<value>.*)$")
 _NAME = re.compile(r"(?<!\S)[\\$]\S+")
-_DROPPED = re.compile(r"attribute \\(src|generator|top|amaranth\.\S+) ")
+_DROPPED = re.compile(r"\\(src|generator|top|amaranth\.\S+) ")
+
+Names = dict[str, str]
+"""New names by old ones."""
 
 
-def plain_names(text: str, name: str) -> tuple[str, dict[str, str]]:
-    r"""Give everything in a design an identifier, and leave out what nothing reads.
+def plain_names(
+    statements: Iterable[Statement], name: str
+) -> tuple[list[Statement], dict[str, str]]:
+    r"""Give everything in a design an identifier, and leave out wires that nothing reads.
 
-    What is left out are wires of no width, fields of signals, which repeat bits of others, and
-    notes of where in Python something stands, which differ from machine to machine.
+    The wires left out are those of no width, and fields of signals, which repeat bits of others.
+    Attributes that say where in Python something stands, which differs from machine to machine, go
+    too.
 
     Parameters
     ----------
-    text : str
-        Result of :func:`amaranth.back.rtlil.convert`.
+    statements : iterable of Statement
+        A design of Amaranth, split by :func:`~.statements.split`.
     name : str
         Identifier of the topmost module; those inside begin with it.
 
     Returns
     -------
-    text : str
+    modules : list of Statement
         The same design.
     ports : dict of str to str
         New name of each port of the topmost module.
     """
-    modules = [_gather(lines) for lines in _modules(text)]
-    old = [lines[0].split()[1] for lines in modules]
-    top = next(each for each in old if "." not in each)
-    names = identifiers([name, *(name + each.removeprefix(top) for each in old if each != top)])
-    renamed = {each: "\\" + names[name + each.removeprefix(top)] for each in old}
-    scopes = {
-        each: _scope(lines, top if each == top else "")
-        for each, lines in zip(old, modules, strict=True)
+    modules = {
+        module.rest: _with_joined_slices(module) for module in statements if module.word == "module"
     }
-    written = []
-    for each, lines in zip(old, modules, strict=True):
-        written += _rename(lines, scopes[each], scopes, renamed)
+    top = next(old for old in modules if "." not in old)
+    names = identifiers([name, *(name + old.removeprefix(top) for old in modules if old != top)])
+    renamed = {old: "\\" + names[name + old.removeprefix(top)] for old in modules}
+    scopes = {old: _scope(module) for old, module in modules.items()}
     ports = {
-        wire.removeprefix("\\"): scopes[top][wire].removeprefix("\\")
-        for line in modules[old.index(top)]
-        if (wire := _port(line))
+        port.removeprefix("\\"): scopes[top][port].removeprefix("\\")
+        for statement in modules[top].inner
+        if (port := _port(statement))
     }
-    return "\n".join(written) + "\n", ports
+    written = [
+        _Renamer(scopes[old], scopes, renamed).module(module) for old, module in modules.items()
+    ]
+    return written, ports
 
 
-def _modules(text: str) -> Iterator[list[str]]:
-    """Give the lines of each module without space around them, its attributes left out."""
-    lines: list[str] = []
-    depth = 0
-    for line in map(str.strip, text.splitlines()):
-        word = line.partition(" ")[0]
-        if not line or (not depth and word != "module"):
-            continue
-        lines.append(line)
-        if word in {"module", "cell", "process", "switch"}:
-            depth += 1
-        elif word == "end":
-            depth -= 1
-            if not depth:
-                yield lines
-                lines = []
-
-
-def _gather(lines: list[str]) -> list[str]:
+def _with_joined_slices(module: Statement) -> Statement:
     """Assign neighbouring slices at once, from a wire of their own, where they are many.
 
     A process is woken by each of its operands; with as many assignments, that takes simulators
     quadratic time.
     """
-    written: list[str] = []
-    added: list[str] = []
-    joined: list[str] = []
-    named: dict[str, int] = {}
-    run: list[re.Match[str]] = []
+    added: list[Statement] = []
+    joined: list[Statement] = []
+    count: dict[str, int] = {}
 
-    def finish() -> None:
+    def join(run: list[tuple[Statement, re.Match[str]]]) -> Iterable[Statement]:
         if len(run) < _MANY:
-            written.extend(one[0] for one in run)
-        else:
-            target, high = run[0]["target"], int(run[-1]["high"])
-            low = int(run[0]["low"] or run[0]["high"])
-            named[target] = named.get(target, 0) + 1
-            wire = f"{target}$parts{named[target] if named[target] > 1 else ''}"
-            values = " ".join(one["value"] for one in reversed(run))
-            added.append(f"wire width {high - low + 1} {wire}")
-            joined.append(f"connect {wire} {{ {values} }}")
-            written.append(f"assign {target} [{high}:{low}] {wire} [{high - low}:0]")
-        run.clear()
+            return (statement for statement, _ in run)
+        first, last = run[0][1], run[-1][1]
+        target, high, low = first["target"], int(last["high"]), _low(first)
+        count[target] = count.get(target, 0) + 1
+        wire = f"{target}$parts{count[target] if count[target] > 1 else ''}"
+        values = " ".join(match["value"] for _, match in reversed(run))
+        added.append(Statement("wire", f"width {high - low + 1} {wire}"))
+        joined.append(Statement("connect", f"{wire} {{ {values} }}"))
+        return [Statement("assign", f"{target} [{high}:{low}] {wire} [{high - low}:0]")]
 
-    for line in lines[:-1]:
-        found = _SLICE.match(line)
-        if run and not (
-            found
-            and found["target"] == run[-1]["target"]
-            and int(found["low"] or found["high"]) == int(run[-1]["high"]) + 1
-        ):
-            finish()
-        if found:
-            run.append(found)
-        else:
-            written.append(line)
-    return [lines[0], *added, *written[1:], *joined, lines[-1]]
+    def walk(body: list[Statement]) -> list[Statement]:
+        written: list[Statement] = []
+        run: list[tuple[Statement, re.Match[str]]] = []
+        for statement in body:
+            match = _SLICE.match(statement.rest) if statement.word == "assign" else None
+            if run and not (match and _follows(match, run[-1][1])):
+                written += join(run)
+                run = []
+            if match:
+                run.append((statement, match))
+            elif statement.word in {"process", "switch"}:
+                written.append(_with_body(statement, walk(statement.inner)))
+            else:
+                written.append(statement)
+        return [*written, *join(run)]
+
+    body = walk(module.inner)
+    return _with_body(module, [*added, *body, *joined])
 
 
-def _port(line: str) -> str:
-    words = line.split()
-    is_port = words[0] == "wire" and ("input" in words or "output" in words or "inout" in words)
+def _follows(slice_: re.Match[str], before: re.Match[str]) -> bool:
+    """Return whether a slice begins where the one before it ends."""
+    return slice_["target"] == before["target"] and _low(slice_) == int(before["high"]) + 1
+
+
+def _low(match: re.Match[str]) -> int:
+    return int(match["low"] or match["high"])
+
+
+def _with_body(statement: Statement, body: list[Statement]) -> Statement:
+    return Statement(statement.word, statement.rest, statement.attributes, body)
+
+
+def _port(statement: Statement) -> str:
+    """Return the name of the port that a statement declares, if it does."""
+    words = statement.rest.split()
+    is_port = statement.word == "wire" and not {"input", "output", "inout"}.isdisjoint(words)
     return words[-1] if is_port else ""
 
 
-def _scope(lines: list[str], top: str) -> dict[str, str]:
+def _scope(module: Statement) -> Names:
     """Return the new name of everything that a module declares, ports having the first choice."""
-    declared = {}
-    for line in lines:
-        if line.startswith(("wire ", "memory ", "cell \\")):
-            declared[line.split()[-1]] = not _port(line)
-    order = sorted(declared, key=lambda each: (declared[each], each.startswith("$")))
-    wanted = {each: f"n{each[1:]}" if each.startswith("$") else each[1:] for each in order}
-    # Distinct names may want the same identifier: numbers tell them apart here, not in the text.
-    unique = {each: f"{want} {n}" for n, (each, want) in enumerate(wanted.items())}
+    declared = {
+        statement.rest.split()[-1]: not _port(statement)
+        for statement in module.inner
+        if statement.word in {"wire", "memory"}
+        or (statement.word == "cell" and statement.rest.startswith("\\"))
+    }
+    order = sorted(declared, key=lambda old: (declared[old], old.startswith("$")))
+    wishes = {old: f"n{old[1:]}" if old.startswith("$") else old[1:] for old in order}
+    # Distinct names may wish for the same identifier: numbers tell them apart in here alone.
+    unique = {old: f"{wish} {n}" for n, (old, wish) in enumerate(wishes.items())}
     seen: set[str] = set()
-    for each, want in wanted.items():
-        if want not in seen:
-            unique[each] = want
-            seen.add(want)
-    found = identifiers(unique.values(), taken=(WAKE,))
-    return {each: "\\" + found[unique[each]] for each in order}
+    for old, wish in wishes.items():
+        if wish not in seen:
+            unique[old] = wish
+            seen.add(wish)
+    new = identifiers(unique.values(), taken=(WAKE,))
+    return {old: "\\" + new[unique[old]] for old in order}
 
 
-def _rename(
-    lines: list[str],
-    scope: dict[str, str],
-    scopes: dict[str, dict[str, str]],
-    modules: dict[str, str],
-) -> list[str]:
-    def new(match: re.Match[str]) -> str:
-        found = match[0]
-        used.add(found)
-        return scope.get(found, found)
+class _Renamer:
+    """New names for a module's statements, with a note of the names that are used.
 
-    used: set[str] = set()
-    empty: set[str] = set()  # wires without width
-    written: list[tuple[str, str]] = []  # with the name of the wire that the line is all about
-    inside: list[str] = []  # cells, processes and switches that are open
-    ports: dict[str, str] = {}
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        alone = ""
-        if word == "module":
-            line = f"module {modules[rest]}"
-        elif word == "end":
-            if inside:
-                inside.pop()
-        elif word == "attribute":
-            if _DROPPED.match(line):
-                continue
-        elif word in {"wire", "memory"}:
-            start, _, name = rest.rpartition(" ")
+    Parameters
+    ----------
+    scope : dict of str to str
+        New names within the module.
+    scopes : dict of str to dict
+        Those within each module, for ports of instances.
+    modules : dict of str to str
+        New names of modules.
+    """
+
+    def __init__(self, scope: Names, scopes: dict[str, Names], modules: Names):
+        self._scope = scope
+        self._scopes = scopes
+        self._modules = modules
+        self._used: set[str] = set()
+        self._empty: set[str] = set()  # wires without width
+
+    def module(self, module: Statement) -> Statement:
+        # Beside each statement, the wire that it is about and that may turn out to be unused.
+        body = [(self._subject(inner), self._renamed(inner)) for inner in module.inner]
+        kept = [renamed for wire, renamed in body if not wire or wire in self._used]
+        return Statement("module", self._modules[module.rest], (), kept)
+
+    def _subject(self, statement: Statement) -> str:
+        """Return the wire that a statement declares or drives, if it may be left out."""
+        if statement.word == "wire":
+            start, _, wire = statement.rest.rpartition(" ")
             if start == "width 0":
-                empty.add(name)
-            line = f"{word} {start} {scope[name]}"
-            alone = name if (_field(name) or name in empty) and not _port(line) else ""
-        elif word == "cell":
-            kind, _, name = rest.partition(" ")
-            inside.append(word)
-            ports = scopes.get(kind, {})
-            line = f"cell {modules.get(kind, kind)} {scope.get(name, name)}"
-        elif word == "process":
-            inside.append(word)
-        elif word == "parameter":
-            key, _, value = rest.partition(" ")
-            if key == "\\MEMID":
-                memory = scope[value.strip('"').replace("\\\\", "\\")]
-                line = f'parameter {key} "{memory}"'.replace('"\\', '"\\\\')
-        elif word == "connect" and inside:
-            port, _, value = rest.partition(" ")
-            line = f"connect {ports.get(port, port)} {_NAME.sub(new, value)}"
-        elif word == "connect":
-            target, _, value = rest.partition(" ")
-            alone = target if _field(target) or target in empty else ""
-            if alone:
-                line = f"connect {scope[target]} {_NAME.sub(new, value)}"
+                self._empty.add(wire)
+            if _port(statement):
+                return ""
+        elif statement.word == "memory":
+            wire = statement.rest.rpartition(" ")[2]
+        elif statement.word == "connect":
+            wire = statement.rest.partition(" ")[0]
+        else:
+            return ""
+        return wire if _is_field(wire) or wire in self._empty else ""
+
+    def _renamed(self, statement: Statement) -> Statement:
+        kept = tuple(text for text in statement.attributes if not _DROPPED.match(text))
+        if statement.word == "cell":
+            return self._cell(statement, kept)
+        if statement.word in {"wire", "memory"}:
+            start, _, name = statement.rest.rpartition(" ")
+            return Statement(statement.word, f"{start} {self._scope[name]}", kept)
+        if statement.word == "process":
+            return Statement("process", statement.rest, kept, self._body(statement.inner))
+        if statement.word == "switch":
+            subject = self._value(statement.rest)
+            return Statement("switch", subject, kept, self._body(statement.inner))
+        if statement.word == "connect" and self._subject(statement):
+            # What is driven here is no use of the wire.
+            target, _, value = statement.rest.partition(" ")
+            return Statement("connect", f"{self._scope[target]} {self._value(value)}", kept)
+        return Statement(statement.word, self._value(statement.rest), kept)
+
+    def _body(self, statements: list[Statement]) -> list[Statement]:
+        return [self._renamed(statement) for statement in statements]
+
+    def _cell(self, cell: Statement, attributes: tuple[str, ...]) -> Statement:
+        kind, _, name = cell.rest.partition(" ")
+        ports = self._scopes.get(kind, {})
+        body = []
+        for statement in cell.inner:
+            key, _, value = statement.rest.partition(" ")
+            if statement.word == "connect":
+                rest = f"{ports.get(key, key)} {self._value(value)}"
+            elif key == "\\MEMID":
+                memory = self._scope[value.strip('"').replace("\\\\", "\\")]
+                rest = f'{key} "{memory}"'.replace('"\\', '"\\\\')
             else:
-                line = f"connect {_NAME.sub(new, rest)}"
-        else:  # assign, switch, case
-            if word == "switch":
-                inside.append(word)
-            line = _NAME.sub(new, line)
-        written.append((alone, line))
-    return [line for alone, line in written if not alone or alone in used]
+                rest = statement.rest
+            body.append(Statement(statement.word, rest, statement.attributes))
+        head = f"{self._modules.get(kind, kind)} {self._scope.get(name, name)}"
+        return Statement("cell", head, attributes, body)
+
+    def _value(self, text: str) -> str:
+        """Return text with new names in place of old ones, which count as used."""
+
+        def new(match: re.Match[str]) -> str:
+            self._used.add(match[0])
+            return self._scope.get(match[0], match[0])
+
+        return _NAME.sub(new, text)
 
 
-def _field(name: str) -> bool:
+def _is_field(name: str) -> bool:
     return "." in name or "[" in name

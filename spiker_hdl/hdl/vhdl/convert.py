@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 from spiker_hdl.hdl.netlist.cells import UnsupportedConstructError
 from spiker_hdl.hdl.rtlil.memory_init import expanded, marked
 from spiker_hdl.hdl.rtlil.parser import parse
+from spiker_hdl.hdl.rtlil.statements import split
 from spiker_hdl.hdl.rtlil.tree import Module
 from spiker_hdl.hdl.source import Source, ports_of
 
@@ -148,7 +149,7 @@ def _modules(elaboratable, ports) -> dict[str, Module]:
     rtlil = import_module("amaranth.back.rtlil")
     with marked(fragment) as contents:
         text, names = rtlil.convert_fragment(fragment, given, "top")
-    modules = parse(expanded(text, contents))
+    modules = parse(expanded(split(text), contents))
     for signal, (*path, name) in names.items():
         if callable(signal.decoder) and len(signal) <= 8:
             wire = modules[".".join(path)].wires["\\" + name]

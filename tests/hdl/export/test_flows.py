@@ -13,6 +13,7 @@ import pytest
 from spiker_hdl.export import emit
 from spiker_hdl.hdl.rtlil.dead_code import without_unread
 from spiker_hdl.hdl.rtlil.rename import plain_names
+from spiker_hdl.hdl.rtlil.statements import split, written
 from spiker_hdl.model import load
 
 from support.networks import ODD_NAMES, random_mapping, random_network
@@ -183,7 +184,7 @@ module \top.x
 end
 """
     assert (
-        without_unread(plain_names(text, "top")[0])
+        written(without_unread(plain_names(split(text), "top")[0]))
         == r"""module \top
 wire width 1 input 0 \clk
 wire width 4 input 1 \a
@@ -236,7 +237,7 @@ connect { \o [3:1] \s } { \q [3:1] \a [0] }
 connect \o [0] \q [0]
 end
 """
-    assert without_unread(text) == text
+    assert written(without_unread(split(text))) == text
 
 
 # -- constraints and scripts ---------------------------------------------------------------------

@@ -17,6 +17,7 @@ import spiker_hdl
 from spiker_hdl.base.identifiers import KEYWORDS
 from spiker_hdl.export import emit
 from spiker_hdl.hdl.rtlil.rename import plain_names
+from spiker_hdl.hdl.rtlil.statements import split, written
 from spiker_hdl.hdl.verilog import to_verilog
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
@@ -260,10 +261,10 @@ module \top.x
 connect \out 2'01
 end
 """
-    written, ports = plain_names(text, "Thing")
+    modules, ports = plain_names(split(text), "Thing")
     assert ports == {"begin": "begin_n", "end": "end_n"}
     assert (
-        written
+        written(modules)
         == r"""module \Thing
 attribute \init 2'10
 wire width 2 \a_b
@@ -314,7 +315,7 @@ module \top
 end
 """
     assert (
-        plain_names(text, "thing")[0]
+        written(plain_names(split(text), "thing")[0])
         == r"""module \thing
 wire width 8 \n1_parts
 wire width 8 \a
@@ -335,7 +336,8 @@ end
 
 
 def test_plain_names_of_a_whole_accelerator_read_back():
-    text, _ = plain_names(rtlil.convert(Accelerator(small()), emit_src=True), "small")
+    whole = rtlil.convert(Accelerator(small()), emit_src=True)
+    text = written(plain_names(split(whole), "small")[0])
     assert "attribute \\src" not in text
     assert not re.search(r"[\\](?!\\)\S*[.$\[]", text)
 

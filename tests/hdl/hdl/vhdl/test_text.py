@@ -12,6 +12,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.hdl.rtlil.parser import parse
+from spiker_hdl.hdl.rtlil.statements import split
 from spiker_hdl.hdl.vhdl.convert import UnsupportedConstructError, convert_vhdl, to_vhdl
 
 from support.designs import DESIGNS, Machine, Nest, made
@@ -305,7 +306,7 @@ BAD = {
 @pytest.mark.parametrize("text, message", BAD.items())
 def test_text_that_is_no_rtlil(text, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        parse(text)
+        parse(split(text))
 
 
 class Half(wiring.Component):
