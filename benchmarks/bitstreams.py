@@ -21,7 +21,7 @@ import numpy as np
 
 from spiker_boards.builder.build import TimingError, build_board
 from spiker_boards.catalog import BOARDS
-from spiker_boards.fit import FitError, board_need, find_lanes
+from spiker_boards.fit import FitError, estimate_board_area, find_lanes
 from spiker_boards.target import Target
 from spiker_hdl.model import Mapping, Network, encoders, load
 from spiker_hdl.model.timing import predict
@@ -59,7 +59,7 @@ def measure(network: Network, target: Target, spikes: np.ndarray, directory: Pat
             continue
         break
     cycles = predict(network, spikes, mapping=mapping).cycles
-    estimate = board_need(target, network, mapping)
+    estimate = estimate_board_area(target, network, mapping)
     return {
         "board": target.name,
         "lanes": lanes,

@@ -1,68 +1,28 @@
-"""Whether a network can fit on a board, told before anything is synthesised."""
+"""Whether a network can fit on a board, estimated before anything is synthesised."""
 
-from collections.abc import Mapping as Table
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
-from amaranth import Shape
-
-from spiker_hdl.model import Mapping, Network, store_bits
-from spiker_hdl.model.bounds import bounds
-from spiker_hdl.model.mapping.core import row_parts
-from spiker_hdl.model.mapping.microarchitecture import emitter_depth
-from spiker_hdl.rtl.population.neuron_update import state_layout
-from spiker_hdl.tools.families import FAMILIES
+from spiker_hdl.estimate.area import AreaEstimate, estimate_area
+from spiker_hdl.model import Mapping, Network
 
 from .target import Target
 
 __all__ = [
     "Fit",
     "FitError",
-    "Need",
     "advice",
-    "board_need",
     "check_fit",
+    "estimate_board_area",
     "find_fit",
     "find_lanes",
-    "need",
 ]
-
-SHALLOW, SMALL = 64, 2048
-"""Words, and bits, of a memory that may as well lie in look-up tables."""
-
-LINK_MEMORIES = ((512, 8), (576, 8))
-"""Frames that wait for the accelerator, and for the host: words and bits."""
-
-EVENT = 2
-"""Bits of an event beside its place."""
-
-SPRAM = (16384, 16)
-"""Words and bits of a large memory without contents."""
 
 SURE = 0.7
 """Share of the estimated look-up tables that a design takes at the least."""
 
 FULL = 0.85
 """Share of what a device has up to which place and route finds its way."""
-
-# Look-up tables of link and control, and of a lane, a step unit more: fitted to what place and
-# route made of the digits and of MNIST, which they tell within a quarter.
-_FIXED: Table[str, int] = MappingProxyType({
-    "ice40": 2900,
-    "ecp5": 2300,
-    "gowin": 2300,
-    "xc7": 1400,
-    "cyclonev": 1100,
-})
-_LANE: Table[str, int] = MappingProxyType({
-    "ice40": 225,
-    "ecp5": 110,
-    "gowin": 110,
-    "xc7": 60,
-    "cyclonev": 50,
-})
-
 
 USB = 2050
 """Look-up tables of a board's own USB, more than those of a UART."""
@@ -72,134 +32,28 @@ class FitError(ValueError):
     """A network that cannot fit on a board: what is short, and what would fit."""
 
 
-@dataclass(frozen=True)
-class Need:
-    """What a network takes on a device, estimated.
+def estimate_board_area(
+    target: Target, network: Network, mapping: Mapping, *, spare: int = 0
+) -> AreaEstimate:
+    """Estimate the area of a network on a board, its own USB included.
 
-    Members
-    -------
-    luts : int
-        Within a quarter or so.
-    block_rams : int
-        For weights, link, states and queues, at the least.
-    sprams : int
-        For weights that are loaded.
+    See :func:`~spiker_hdl.estimate.area.estimate_area`.
     """
-
-    luts: int
-    block_rams: int
-    sprams: int = 0
-
-
-def _in_blocks(family: str, words: int, bits: int, fixed: bool) -> bool:
-    """Tell whether a memory, whose contents may be fixed, lies in block RAMs."""
-    kind = FAMILIES[family]
-    if kind.block_ram_cost:
-        logic = words * bits / (2**kind.lut_inputs if fixed else 1)
-        return kind.block_ram_cost * _blocks(family, words, bits) < logic
-    return words > SHALLOW and words * bits > SMALL
-
-
-def _blocks(family: str, words: int, bits: int) -> int:
-    return min(
-        -(-words // depth) * -(-bits // width) for depth, width in FAMILIES[family].block_ram_shapes
-    )
-
-
-def _memories(
-    network: Network, mapping: Mapping, spare: int, uninitialized: bool = False
-) -> list[tuple[int, int, bool]]:
-    """Return words and bits of each memory of weights, and whether they are fixed.
-
-    Each weight has so many bits less.
-    """
-    found = []
-    for one in network.projections:
-        core = mapping.cores[one.target]
-        if (core.weights == "uninitialized") != uninitialized:
-            continue
-        fixed = not core.writable
-        folds = -(-one.synapses.target_size // core.lanes)
-        width = max(1, one.width - spare)
-        if mapping.store(network, one) == "rows":
-            # Each bank has the rows of its own sources.
-            words = -(-one.synapses.source_size // core.banks) * folds
-            parts = row_parts(words, 0 if core.writable else core.block)
-            found += core.banks * [(part, core.lanes * width, fixed) for part, _ in parts]
-        else:
-            words = -(-store_bits(network, one, core)["synapses"] // width)
-            found.append((words, width, fixed))
-    return found
-
-
-def _working(network: Network, mapping: Mapping) -> list[tuple[int, int]]:
-    """Return words and bits of each memory of sums, states and events."""
-    found = []
-    reached = bounds(network, mapping.writable)
-    for one in network.populations:
-        core = mapping.cores[one.name]
-        rows, words = (-(-one.size // each) for each in (core.lanes, core.units))
-        if rows > 1 and core.states != "registers":
-            states = Shape.cast(state_layout(one, reached[one.name])).width
-            found.append((words, core.units * states))
-            found += core.banks * [(rows, core.lanes * reached[one.name].sum_width)]
-        # Queues hold an entry less in memory, and what belongs to an event in two bits more.
-        number = (words - 1).bit_length()
-        found.append((emitter_depth(words) - 1, core.units + number + EVENT))
-        for into in network.into(one.name):
-            number = (network.nodes[into.source].size - 1).bit_length()
-            found.append((mapping.queues[into.name] - 1, number + EVENT))
-    return found
-
-
-def need(network: Network, mapping: Mapping, family: str, *, spare: int = 0) -> Need:
-    """Return what a network takes on a family of devices.
-
-    Parameters
-    ----------
-    network : Network
-    mapping : Mapping
-    family : str
-        One of :data:`~.target.FAMILIES`.
-    spare : int
-        Bits by which each weight is taken to be narrower.
-    """
-    weights = _memories(network, mapping, spare)
-    others = [(*one, False) for one in (*LINK_MEMORIES, *_working(network, mapping))]
-    # A lane adds for each bank.
-    lanes = sum(core.lanes * core.banks for core in mapping.cores.values())
-    units = sum(core.units for core in mapping.cores.values())
-    kind, each = FAMILIES[family], _LANE[family]
-    blocks = [one for one in (*weights, *others) if _in_blocks(family, *one)]
-    bits = sum(one[0] * one[1] for one in weights if not _in_blocks(family, *one))
-    # A lane that has no step unit of its own is its sum alone.
-    lane = each * units + each * max(0, lanes - units) // 3
-    return Need(
-        _FIXED[family] + lane + (bits >> kind.lut_inputs),
-        sum(_blocks(family, *one) for *one, _ in blocks),
-        sum(
-            -(-words // SPRAM[0]) * -(-bits // SPRAM[1])
-            for words, bits, _ in _memories(network, mapping, spare, uninitialized=True)
-        ),
-    )
-
-
-def board_need(target: Target, network: Network, mapping: Mapping, *, spare: int = 0) -> Need:
-    """Return what a network takes on a board, its link included: see :func:`need`."""
-    found = need(network, mapping, target.family, spare=spare)
-    return found if target.usb is None else replace(found, luts=found.luts + USB)
+    area = estimate_area(network, mapping, target.family, spare=spare)
+    return area if target.usb is None else replace(area, luts=area.luts + USB)
 
 
 def _short(target: Target, network: Network, mapping: Mapping, spare: int = 0) -> list[str]:
     """Return what is short on a board, in words."""
-    found, capacity = board_need(target, network, mapping, spare=spare), target.capacity
+    area = estimate_board_area(target, network, mapping, spare=spare)
+    capacity = target.capacity
     short = []
-    if found.block_rams > capacity.block_rams:
-        short.append(f"{found.block_rams} block RAMs of {capacity.block_rams}")
-    if found.sprams > capacity.sprams:
-        short.append(f"{found.sprams} memories without contents of {capacity.sprams}")
-    if SURE * found.luts > capacity.luts:
-        short.append(f"about {found.luts:,} look-up tables of {capacity.luts:,}")
+    if area.block_rams > capacity.block_rams:
+        short.append(f"{area.block_rams} block RAMs of {capacity.block_rams}")
+    if area.sprams > capacity.sprams:
+        short.append(f"{area.sprams} memories without contents of {capacity.sprams}")
+    if SURE * area.luts > capacity.luts:
+        short.append(f"about {area.luts:,} look-up tables of {capacity.luts:,}")
     return short
 
 
@@ -217,13 +71,13 @@ def _folded(network: Network, mapping: Mapping, lanes: int) -> Mapping:
 
 
 def _likely(target: Target, network: Network, mapping: Mapping) -> bool:
-    found, capacity = board_need(target, network, mapping), target.capacity
-    # Where small memories may become block RAMs, some more do than are foreseen.
+    area, capacity = estimate_board_area(target, network, mapping), target.capacity
+    # Where small memories may become block RAMs, more of them do than is estimated.
     share = FULL if target.kind.block_ram_cost else 1
     return (
-        found.block_rams <= share * capacity.block_rams
-        and found.sprams <= capacity.sprams
-        and found.luts <= FULL * capacity.luts
+        area.block_rams <= share * capacity.block_rams
+        and area.sprams <= capacity.sprams
+        and area.luts <= FULL * capacity.luts
     )
 
 

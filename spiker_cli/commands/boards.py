@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spiker_boards.catalog import BOARDS
-from spiker_boards.fit import board_need, find_fit
+from spiker_boards.fit import estimate_board_area, find_fit
 from spiker_boards.rate import typical_rate
 from spiker_boards.target import Target
 from spiker_cli.support.files import check_output, open_network
@@ -42,7 +42,7 @@ def _described(target: Target, networks: dict[str, Network]) -> dict[str, Any]:
     for name, network in networks.items():
         fit = find_fit(target, network)
         mapping = Mapping.folded(network, 1) if fit is None else fit.mapping(network)
-        estimate = board_need(target, network, mapping)
+        estimate = estimate_board_area(target, network, mapping)
         fits[name] = {
             "lanes": None if fit is None else fit.lanes,
             "uninitialized": [] if fit is None else [*fit.uninitialized],

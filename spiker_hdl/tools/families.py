@@ -39,6 +39,9 @@ class Family:
         Its maker's name for it.
     lut_inputs : int
         Inputs of a look-up table.
+    link_luts, lane_luts : int
+        Look-up tables of link and control, and of a lane with a step unit, for estimates: fitted to
+        what place and route made of the digits and of MNIST, which they meet within a quarter.
     block_ram_shapes : tuple of (int, int)
         Words and bits of a block RAM, in each way that it can be laid out.
     synthesis : str
@@ -66,6 +69,8 @@ class Family:
 
     title: str
     lut_inputs: int
+    link_luts: int
+    lane_luts: int
     block_ram_shapes: tuple[tuple[int, int], ...]
     synthesis: str = ""
     area_options: str = ""
@@ -85,6 +90,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
     "ice40": Family(
         "Lattice iCE40",
         lut_inputs=4,
+        link_luts=2900,
+        lane_luts=225,
         block_ram_shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
         synthesis="synth_ice40",
         area_options="-dsp",
@@ -108,6 +115,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
     "ecp5": Family(
         "Lattice ECP5",
         lut_inputs=4,
+        link_luts=2300,
+        lane_luts=110,
         block_ram_shapes=_SHAPES_18K,
         synthesis="synth_ecp5",
         nextpnr="nextpnr-ecp5",
@@ -134,6 +143,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
     "gowin": Family(
         "Gowin",
         lut_inputs=4,
+        link_luts=2300,
+        lane_luts=110,
         block_ram_shapes=_SHAPES_18K,
         nextpnr="nextpnr-himbaechel-gowin",
         placed_cells=MappingProxyType({
@@ -147,6 +158,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
     "xc7": Family(
         "Xilinx 7 series",
         lut_inputs=6,
+        link_luts=1400,
+        lane_luts=60,
         block_ram_shapes=_SHAPES_18K,
         synthesis="synth_xilinx -family xc7 -flatten",
         area_options="-noiopad -noclkbuf",
@@ -158,6 +171,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
     "cyclonev": Family(
         "Intel Cyclone V",
         lut_inputs=6,
+        link_luts=1100,
+        lane_luts=50,
         block_ram_shapes=((256, 40), (512, 20), (1024, 10), (2048, 5), (4096, 2), (8192, 1)),
         vendor="Quartus",
     ),

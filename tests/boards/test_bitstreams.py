@@ -4,7 +4,7 @@ import pytest
 
 from spiker_boards.builder.build import build_board, read_build
 from spiker_boards.catalog import BOARDS
-from spiker_boards.fit import board_need
+from spiker_boards.fit import estimate_board_area
 from spiker_hdl.model import Mapping
 
 from support.small import make_network
@@ -36,7 +36,9 @@ def test_a_bitstream(name, begin, least, tmp_path):
     # Capacities are those of the device, and the estimate is near what was made.
     assert luts["available"] == target.capacity.luts
     assert said["utilization"]["block_rams"]["available"] == target.capacity.block_rams
-    assert luts["used"] == pytest.approx(board_need(target, network, mapping).luts, rel=0.35)
+    assert luts["used"] == pytest.approx(
+        estimate_board_area(target, network, mapping).luts, rel=0.35
+    )
     assert {"synthesis.log", "place_and_route.log"} <= {
         path.name for path in (tmp_path / "made").iterdir()
     }

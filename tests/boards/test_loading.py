@@ -11,9 +11,10 @@ import spiker_hdl
 from spiker_boards import Board, BoardError
 from spiker_boards.builder.build import BUILD
 from spiker_boards.catalog import find_board
-from spiker_boards.fit import FitError, check_fit, need
+from spiker_boards.fit import FitError, check_fit
 from spiker_boards.simulation.server import Faults, Served, simulated_link
 from spiker_cli.main import main
+from spiker_hdl.estimate.area import estimate_area
 from spiker_hdl.model import (
     Decay,
     Input,
@@ -162,11 +163,11 @@ def test_large_memories_are_counted_apart():
     network = make_network(784)
     mapping = Mapping.folded(network, 4)
     uninitialized = mapping.with_writable(network, (), ["hidden"])
-    assert need(network, uninitialized, "ice40").sprams == 1
-    assert need(network, mapping, "ice40").sprams == 0
+    assert estimate_area(network, uninitialized, "ice40").sprams == 1
+    assert estimate_area(network, mapping, "ice40").sprams == 0
     assert (
-        need(network, uninitialized, "ice40").block_rams
-        < need(network, mapping, "ice40").block_rams
+        estimate_area(network, uninitialized, "ice40").block_rams
+        < estimate_area(network, mapping, "ice40").block_rams
     )
     check_fit(find_board("icebreaker"), network, uninitialized)
     with pytest.raises(FitError, match="1 memories without contents of 0"):

@@ -16,7 +16,7 @@ from amaranth.sim import Simulator
 
 from spiker_boards.builder.bitstream import make_plan, read_report
 from spiker_boards.catalog import BOARDS
-from spiker_boards.fit import board_need, need
+from spiker_boards.fit import estimate_board_area
 from spiker_boards.gateware.pll import Clock
 from spiker_boards.gateware.top import BoardTop
 from spiker_boards.gateware.usb import PRODUCT, VENDOR, UsbCarrier
@@ -31,6 +31,7 @@ from spiker_boards.simulation.usb.line import (
     handshake,
     token,
 )
+from spiker_hdl.estimate.area import estimate_area
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.link.protocol.frames import IDENTIFY, IDENTITY, Frame, Identity, Reader, encode
 from spiker_hdl.model import Mapping
@@ -663,9 +664,9 @@ def test_clocks_that_are_not_the_accelerators():
 def test_it_adds_look_up_tables():
     target, network = BOARDS["orangecrab"], make_network(3)
     mapping = Mapping.default(network)
-    bare = board_need(replace(target, usb=None, uart=("uart", 0)), network, mapping)
-    assert bare == need(network, mapping, "ecp5")
-    assert board_need(target, network, mapping).luts > bare.luts + 1000
+    bare = estimate_board_area(replace(target, usb=None, uart=("uart", 0)), network, mapping)
+    assert bare == estimate_area(network, mapping, "ecp5")
+    assert estimate_board_area(target, network, mapping).luts > bare.luts + 1000
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from spiker_boards.builder.build import BUILD, build_board, read_build
 from spiker_boards.builder.program import program_board
 from spiker_boards.builder.vivado_ip import write_ip
 from spiker_boards.catalog import BOARDS, find_board
-from spiker_boards.fit import Fit, check_fit, find_fit, find_lanes, need
+from spiker_boards.fit import Fit, check_fit, find_fit, find_lanes
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping, load
 
@@ -400,46 +400,6 @@ def test_what_is_short(board, network, lanes, message):
         return
     with pytest.raises(ValueError, match=message):
         check_fit(BOARDS[board], network, mapping)
-
-
-def test_block_rams_by_hand():
-    digits = load("networks/digits.spiker")
-    # On iCE40, one for the frames that come and two for those that go; one for each of the three
-    # queues of events; weights in 64 rows of 128 bits are logic as well as 8 blocks.
-    assert need(digits, Mapping.folded(digits, 32), "ice40").block_rams == 6
-    # Where those of the output can be written, 32 rows of 40 bits, they are in 3; the others stay.
-    opened = Mapping.folded(digits, 32).with_writable(digits, ["output"])
-    assert need(digits, opened, "ice40").block_rams == 9
-    # 8 lanes: 256 words of 32 bits in 2 blocks; states in 4 words of 64 bits are registers.
-    assert need(digits, Mapping.folded(digits, 8), "ice40").block_rams == 8
-    # What synthesis makes of them: a lower bound, and near.
-    recurrent, small = load("networks/fsdd_recurrent.spiker"), load("networks/mnist_14x14.spiker")
-    assert need(recurrent, Mapping.folded(recurrent, 8), "ice40").block_rams == 52
-    assert need(small, Mapping.folded(small, 1), "ice40").block_rams == 31
-    assert 33 <= need(small, Mapping.folded(small, 4), "ice40").block_rams <= 37
-    assert 14 <= need(digits, Mapping.folded(digits, 2), "ice40").block_rams <= 16
-    # A block of ECP5 holds 256 words of 32 bits.
-    assert need(digits, Mapping.folded(digits, 8), "ecp5").block_rams == 3
-    # 64 rows are in look-up tables there, of 16 bits each.
-    flat, folded = (Mapping.folded(digits, lanes) for lanes in (32, 8))
-    assert need(digits, flat, "ecp5").block_rams == 2
-    rows = (64 * 32 + 32 * 10) * 4 // 16
-    assert need(digits, flat, "ecp5").luts > rows + need(digits, folded, "ecp5").luts
-
-
-def test_block_rams_of_states_and_of_queues():
-    recurrent = load("networks/fsdd_recurrent.spiker")
-
-    def blocks(**changes):
-        mapping = Mapping.folded(recurrent, 8)
-        core = replace(mapping.cores["hidden"], **changes)
-        mapping = replace(mapping, cores={**mapping.cores, "hidden": core})
-        return need(recurrent, mapping, "ice40").block_rams
-
-    # 16 words of 80 bits of states, and of 88 bits of sums, in blocks 16 bits wide.
-    assert blocks() - blocks(states="registers") == 5 + 6
-    # Two banks have sums of their own; each has half of the rows of weights.
-    assert blocks(banks=2) - blocks() >= 6
 
 
 def test_lanes_that_fit_are_as_many_as_may_be():

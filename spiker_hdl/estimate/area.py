@@ -1,0 +1,153 @@
+"""The area of a network on a device, estimated from its mapping before anything is synthesised."""
+
+from dataclasses import dataclass
+
+from amaranth import Shape
+
+from spiker_hdl.model import Mapping, Network, store_bits
+from spiker_hdl.model.bounds import bounds
+from spiker_hdl.model.mapping.core import row_parts
+from spiker_hdl.model.mapping.microarchitecture import emitter_depth
+from spiker_hdl.rtl.population.neuron_update import state_layout
+from spiker_hdl.tools.families import FAMILIES, Family
+
+__all__ = ["AreaEstimate", "estimate_area"]
+
+SHALLOW, SMALL = 64, 2048
+"""Words, and bits, of a memory that look-up tables can hold as well as a block RAM."""
+
+LINK_MEMORIES = ((512, 8), (576, 8))
+"""Words and bits of the link's memories: frames for the accelerator, and frames for the host."""
+
+EVENT_FLAGS = 2
+"""Bits of an event beside its address."""
+
+SPRAM = (16384, 16)
+"""Words and bits of a large memory without contents."""
+
+
+@dataclass(frozen=True)
+class AreaEstimate:
+    """The area of a network on a device, estimated.
+
+    Members
+    -------
+    luts : int
+        Look-up tables, within a quarter or so.
+    block_rams : int
+        Block RAMs for weights, link, states and queues, at the least.
+    sprams : int
+        Large memories without contents, for weights that are loaded.
+    """
+
+    luts: int
+    block_rams: int
+    sprams: int = 0
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """A memory by its words and bits, and whether its contents are fixed."""
+
+    words: int
+    bits: int
+    fixed: bool = False
+
+    def block_rams(self, family: Family) -> int:
+        """Return how many block RAMs it takes, in the best of their shapes."""
+        return min(
+            -(-self.words // depth) * -(-self.bits // width)
+            for depth, width in family.block_ram_shapes
+        )
+
+    def in_block_ram(self, family: Family) -> bool:
+        """Return whether synthesis puts it in block RAM, and not in look-up tables or registers."""
+        if family.block_ram_cost:
+            logic = self.words * self.bits / (2**family.lut_inputs if self.fixed else 1)
+            return family.block_ram_cost * self.block_rams(family) < logic
+        return self.words > SHALLOW and self.words * self.bits > SMALL
+
+
+def _weight_memories(
+    network: Network, mapping: Mapping, spare: int, *, uninitialized: bool = False
+) -> list[_Memory]:
+    """Return the memories of weights with contents, or those without; each weight is narrower."""
+    memories = []
+    for projection in network.projections:
+        core = mapping.cores[projection.target]
+        if (core.weights == "uninitialized") != uninitialized:
+            continue
+        fixed = not core.writable
+        folds = -(-projection.synapses.target_size // core.lanes)
+        width = max(1, projection.width - spare)
+        if mapping.store(network, projection) == "rows":
+            # Each bank has the rows of its own sources.
+            words = -(-projection.synapses.source_size // core.banks) * folds
+            parts = row_parts(words, 0 if core.writable else core.block)
+            rows = [_Memory(part, core.lanes * width, fixed) for part, _ in parts]
+            memories += core.banks * rows
+        else:
+            words = -(-store_bits(network, projection, core)["synapses"] // width)
+            memories.append(_Memory(words, width, fixed))
+    return memories
+
+
+def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
+    """Return the memories of sums, states and events."""
+    memories = []
+    reached = bounds(network, mapping.writable)
+    for population in network.populations:
+        core, bound = mapping.cores[population.name], reached[population.name]
+        rows = -(-population.size // core.lanes)
+        words = -(-population.size // core.units)
+        if rows > 1 and core.states != "registers":
+            state_bits = Shape.cast(state_layout(population, bound)).width
+            memories.append(_Memory(words, core.units * state_bits))
+            memories += core.banks * [_Memory(rows, core.lanes * bound.sum_width)]
+        # A queue holds one entry outside its memory.
+        address_bits = (words - 1).bit_length()
+        memories.append(_Memory(emitter_depth(words) - 1, core.units + address_bits + EVENT_FLAGS))
+        for projection in network.into(population.name):
+            address_bits = (network.nodes[projection.source].size - 1).bit_length()
+            memories.append(
+                _Memory(mapping.queues[projection.name] - 1, address_bits + EVENT_FLAGS)
+            )
+    return memories
+
+
+def _lane_luts(mapping: Mapping, family: Family) -> int:
+    """Return the look-up tables of lanes and step units."""
+    cores = mapping.cores.values()
+    # Each bank has lanes of its own.
+    lanes = sum(core.lanes * core.banks for core in cores)
+    units = sum(core.units for core in cores)
+    # A lane without a step unit of its own is an accumulator alone, of a third of the size.
+    return family.lane_luts * units + family.lane_luts * max(0, lanes - units) // 3
+
+
+def estimate_area(
+    network: Network, mapping: Mapping, family: str, *, spare: int = 0
+) -> AreaEstimate:
+    """Estimate the area of a network with a serial link on a family of devices.
+
+    Parameters
+    ----------
+    network : Network
+    mapping : Mapping
+    family : str
+        One of :data:`~spiker_hdl.tools.families.FAMILIES`.
+    spare : int
+        Bits by which each weight is taken to be narrower than it is.
+    """
+    kind = FAMILIES[family]
+    weights = _weight_memories(network, mapping, spare)
+    link = [_Memory(words, bits) for words, bits in LINK_MEMORIES]
+    memories = [*weights, *link, *_working_memories(network, mapping)]
+    loaded = _weight_memories(network, mapping, spare, uninitialized=True)
+    # Weights outside block RAM are fixed tables, of which each look-up table holds some bits.
+    bits = sum(memory.words * memory.bits for memory in weights if not memory.in_block_ram(kind))
+    return AreaEstimate(
+        kind.link_luts + _lane_luts(mapping, kind) + (bits >> kind.lut_inputs),
+        sum(memory.block_rams(kind) for memory in memories if memory.in_block_ram(kind)),
+        sum(-(-memory.words // SPRAM[0]) * -(-memory.bits // SPRAM[1]) for memory in loaded),
+    )
