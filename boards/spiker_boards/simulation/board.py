@@ -9,8 +9,7 @@ from amaranth.lib import io, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spiker_boards.gateware.top import BoardTop
-from spiker_boards.simulation.usb.host import UsbHost
-from spiker_boards.simulation.usb.transactions import USB_WIRES
+from spiker_boards.simulation.usb.wires import USB_WIRES
 from spiker_boards.target import Pin, Target
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.link.bridge import Link
@@ -187,8 +186,7 @@ class BoardOnWire(wiring.Component):
         m = Module()
 
         m.submodules.board = board = self.board
-        usb = board.top.target.usb is not None
-        m.submodules.host = host = UsbHost() if usb else UartHost(self.divisor)
+        m.submodules.host = host = self._host(board.top.target)
         wiring.connect(m, host.wires, board.wires)
         wiring.connect(m, wiring.flipped(self.i), host.i)
         wiring.connect(m, host.o, wiring.flipped(self.o))
@@ -199,3 +197,12 @@ class BoardOnWire(wiring.Component):
         ]
 
         return m
+
+    def _host(self, target: Target) -> Any:
+        """Return the model of a computer with the other end of the board's link."""
+        if target.usb is None:
+            return UartHost(self.divisor)
+        # Loaded when it is needed, for it takes a library that only boards with USB need.
+        from .usb.host import UsbHost
+
+        return UsbHost()

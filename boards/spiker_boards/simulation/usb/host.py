@@ -13,7 +13,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .line import Pid, data_packet, token
-from .transactions import USB_WIRES, Transactions
+from .transactions import Transactions
+from .wires import USB_WIRES
 
 __all__ = ["SCRIPT", "Transaction", "UsbHost"]
 

@@ -3,23 +3,24 @@
 By the Universal Serial Bus Specification 2.0: chapter 7.1 for levels and bits, 8 for packets.
 """
 
-from collections.abc import Iterable
 from enum import IntEnum
+from importlib import import_module
 from typing import Any
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from usb_protocol.types import USBPacketID
 
 from spiker_hdl.base.checks import check_int
 
 __all__ = [
     "CYCLES",
+    "DATA_CRC",
     "Octet",
     "PacketReceiver",
     "PacketSender",
     "Pid",
-    "crc16_next",
     "data_packet",
     "handshake",
     "token",
@@ -35,65 +36,47 @@ SYNC = 0b1000_0000
 STUFFED = 6
 """Ones in a row behind which a zero is put in (7.1.9)."""
 
-CRC5, CRC16 = (0, 0, 1, 0, 1), (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1)
-"""Polynomials of tokens and data, the highest power first, but for that of the width (8.3.5)."""
+
+def _byte(pid: USBPacketID) -> int:
+    """Return a packet identifier as it is sent: its complement is above it (8.3.1)."""
+    return int(pid) | (~int(pid) & 0xF) << 4
 
 
 class Pid(IntEnum):
-    """Identifiers of packets, each behind its complement (8.3.1)."""
+    """Identifiers of packets, each with its complement (8.3.1)."""
 
-    OUT = 0xE1
-    IN = 0x69
-    SOF = 0xA5
-    SETUP = 0x2D
-    DATA0 = 0xC3
-    DATA1 = 0x4B
-    ACK = 0xD2
-    NAK = 0x5A
-    STALL = 0x1E
-
-
-def _crc_next(register: list[Any], bits: Iterable[Any], taps: tuple[int, ...]) -> list[Any]:
-    """Take bits, integers or values alike, into a register with the highest power first."""
-    for bit in bits:
-        feed = register[0] ^ bit
-        shifted = [*register[1:], 0]
-        register = [one ^ feed if tap else one for one, tap in zip(shifted, taps, strict=True)]
-    return register
+    OUT = _byte(USBPacketID.OUT)
+    IN = _byte(USBPacketID.IN)
+    SOF = _byte(USBPacketID.SOF)
+    SETUP = _byte(USBPacketID.SETUP)
+    DATA0 = _byte(USBPacketID.DATA0)
+    DATA1 = _byte(USBPacketID.DATA1)
+    ACK = _byte(USBPacketID.ACK)
+    NAK = _byte(USBPacketID.NAK)
+    STALL = _byte(USBPacketID.STALL)
 
 
-def _crc(bits: Iterable[int], taps: tuple[int, ...]) -> int:
-    """Return what is sent behind bits, the first bit lowest."""
-    register = _crc_next([1] * len(taps), bits, taps)
-    return sum((1 ^ bit) << n for n, bit in enumerate(register))
+# Loaded by name, since amaranth-stubs leave it out.
+_CRCS = import_module("amaranth.lib.crc").catalog
+TOKEN_CRC = _CRCS.CRC5_USB(data_width=11)
+"""CRC of the 11 bits of a token (8.3.5.1)."""
 
-
-def crc16_next(register: Value, octet: Value) -> Value:
-    """Return the CRC of data, all ones at first, with one byte more.
-
-    Inverted it is what is sent behind the data; behind data and their CRC it is 0xB001.
-    """
-    bits = _crc_next(list(register), list(octet), CRC16)
-    return Cat(*bits)
-
-
-def _bits(number: int, count: int) -> list[int]:
-    return [number >> n & 1 for n in range(count)]
+DATA_CRC = _CRCS.CRC16_USB(data_width=8)
+"""CRC of the bytes of data (8.3.5.2)."""
 
 
 def token(pid: Pid, address: int, endpoint: int = 0) -> bytes:
     """Return a token (8.4.1); for a start of frame, the address is the frame's number."""
-    wide = 11 if pid == Pid.SOF else 7
-    address = check_int("Address", address, 0, 2**wide - 1)
-    endpoint = check_int("Endpoint", endpoint, 0, 2 ** (11 - wide) - 1)
-    field = address | endpoint << wide
-    return bytes([pid]) + (field | _crc(_bits(field, 11), CRC5) << 11).to_bytes(2, "little")
+    width = 11 if pid == Pid.SOF else 7
+    address = check_int("Address", address, 0, 2**width - 1)
+    endpoint = check_int("Endpoint", endpoint, 0, 2 ** (11 - width) - 1)
+    field = address | endpoint << width
+    return bytes([pid]) + (field | TOKEN_CRC.compute([field]) << 11).to_bytes(2, "little")
 
 
 def data_packet(pid: Pid, payload: bytes) -> bytes:
     """Return a packet of data (8.4.4)."""
-    bits = [bit for octet in payload for bit in _bits(octet, 8)]
-    return bytes([pid]) + payload + _crc(bits, CRC16).to_bytes(2, "little")
+    return bytes([pid]) + payload + DATA_CRC.compute(payload).to_bytes(2, "little")
 
 
 def handshake(pid: Pid) -> bytes:

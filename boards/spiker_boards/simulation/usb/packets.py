@@ -8,15 +8,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .line import Octet, Pid, crc16_next
+from .line import DATA_CRC, Octet, Pid
 
 __all__ = ["MOST", "FixedPackets", "IncomingPacket", "OutgoingPacket"]
 
 MOST = 64
 """Bytes of data in a packet at full speed (5.8.3)."""
-
-RESIDUE = 0xB001
-"""What is left of the CRC of data and CRC (8.3.5.2)."""
 
 
 class FixedPackets(wiring.Component):
@@ -101,8 +98,12 @@ class OutgoingPacket(wiring.Component):
         m.submodules.memory = memory = Memory(shape=8, depth=MOST, init=[])
         read, write = memory.read_port(domain="comb"), memory.write_port()
         count, n = Signal(range(MOST + 1)), Signal(range(MOST + 3))
-        crc, whole, toggle = Signal(16, init=0xFFFF), Signal(), Signal()
+        m.submodules.crc = crc = DATA_CRC.create()
+        whole, toggle = Signal(), Signal()
         m.d.comb += [
+            crc.start.eq(self.taken),
+            crc.data.eq(self.i.payload),
+            crc.valid.eq(write.en),
             self.i.ready.eq(~whole & (count != MOST)),
             write.addr.eq(count),
             write.data.eq(self.i.payload),
@@ -112,7 +113,7 @@ class OutgoingPacket(wiring.Component):
             self.o.p.last.eq(n == count + 2),
         ]
         with m.If(write.en):
-            m.d.sync += [count.eq(count + 1), crc.eq(crc16_next(crc, self.i.payload))]
+            m.d.sync += count.eq(count + 1)
         with m.Elif(count != 0):
             m.d.sync += whole.eq(1)
         with m.If(n == 0):
@@ -120,11 +121,11 @@ class OutgoingPacket(wiring.Component):
         with m.Elif(n <= count):
             m.d.comb += self.o.p.octet.eq(read.data)
         with m.Else():
-            m.d.comb += self.o.p.octet.eq(~Mux(self.o.p.last, crc[8:], crc[:8]))
+            m.d.comb += self.o.p.octet.eq(Mux(self.o.p.last, crc.crc[8:], crc.crc[:8]))
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += n.eq(Mux(self.o.p.last, 0, n + 1))
         with m.If(self.taken):
-            m.d.sync += [count.eq(0), whole.eq(0), toggle.eq(~toggle), crc.eq(crc.init)]
+            m.d.sync += [count.eq(0), whole.eq(0), toggle.eq(~toggle)]
 
         return m
 
@@ -174,24 +175,30 @@ class IncomingPacket(wiring.Component):
         room = MOST + 4  # with identifier and CRC, and one too many
         m.submodules.memory = memory = Memory(shape=8, depth=room, init=[])
         read, write = memory.read_port(domain="comb"), memory.write_port()
-        count, n, crc = Signal(range(room)), Signal(range(room)), Signal(16)
-        was_active = Signal()
+        m.submodules.crc = crc = DATA_CRC.create()
+        count, n = Signal(range(room)), Signal(range(room))
+        was_active, begins = Signal(), Signal()
         m.d.sync += was_active.eq(self.active)
         m.d.comb += [
+            begins.eq(self.active & ~was_active),
+            # Neither the identifier nor bytes beyond the memory are data.
+            crc.start.eq(begins),
+            crc.data.eq(self.octet),
+            crc.valid.eq(self.valid & ~begins & (count != 0) & (count != room - 1)),
             write.addr.eq(count),
             write.data.eq(self.octet),
             write.en.eq(self.valid),
             self.size.eq(count - 3),
-            self.sound.eq((count >= 3) & (count <= MOST + 3) & (crc == RESIDUE)),
+            self.sound.eq((count >= 3) & (count <= MOST + 3) & crc.match_detected),
             read.addr.eq(n),
             self.o.payload.eq(read.data),
         ]
-        with m.If(self.active & ~was_active):
-            m.d.sync += [count.eq(0), crc.eq(0xFFFF)]
+        with m.If(begins):
+            m.d.sync += count.eq(0)
         with m.Elif(self.valid & (count == 0)):
             m.d.sync += [count.eq(1), self.pid.eq(self.octet)]
         with m.Elif(self.valid & (count != room - 1)):
-            m.d.sync += [count.eq(count + 1), crc.eq(crc16_next(crc, self.octet))]
+            m.d.sync += count.eq(count + 1)
         with m.If(self.keep):
             m.d.sync += [n.eq(1), self.o.valid.eq(self.size != 0)]
         with m.Elif(self.o.valid & self.o.ready):

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from .line import CYCLES, SE0, J, PacketReceiver, PacketSender, Pid, handshake
 from .packets import MOST, FixedPackets, IncomingPacket, OutgoingPacket
 
-__all__ = ["USB_WIRES", "Order", "Transactions"]
+__all__ = ["Order", "Transactions"]
 
 ATTACHED, RESET, GAP = 64, 2400, 4 * CYCLES
 """Cycles from the pull-up to the reset, of the reset, and between packets."""
@@ -19,14 +19,6 @@ TIMEOUT = 18 * CYCLES
 """Cycles behind which no answer is to be expected (7.1.19)."""
 
 ACKNOWLEDGE = handshake(Pid.ACK)
-
-USB_WIRES = wiring.Signature({
-    "levels": Out(2),  # of D+ and D-, from both sides
-    "driving": In(1),  # whether the device drives them
-    "drive": In(2),  # and how
-    "pulled": In(1),  # whether its resistor pulls up D+
-})
-"""Wires as a computer has them."""
 
 
 class Order(data.StructLayout):
@@ -63,7 +55,7 @@ class Transactions(wiring.Component):
     i, o : stream.Signature(8)
         Bytes to and from the device.
     levels, driving, drive
-        As those of :data:`USB_WIRES`.
+        As those of :data:`~.wires.USB_WIRES`.
     """
 
     order: Any
