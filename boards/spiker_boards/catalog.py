@@ -35,7 +35,7 @@ _FILES = (
 )
 
 BOARDS: Mapping[str, Target] = MappingProxyType({
-    one.name: one for file in _FILES for one in file.TARGETS
+    target.name: target for file in _FILES for target in file.TARGETS
 })
 """Boards, by name."""
 

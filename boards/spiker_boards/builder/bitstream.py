@@ -19,17 +19,17 @@ NAME = "top"
 REPORT = "report.json"
 
 STEPS = ("synthesis", "place and route", "packing")
-"""What is told of progress."""
+"""Names of the steps, for progress."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What place and route made.
+    """The result of place and route.
 
     Members
     -------
     fmax : float
-        Fastest clock of the accelerator, in Hz; less where one of USB is nearer to its limit.
+        Fastest clock of the accelerator, in Hz; less where a clock of USB is nearer to its limit.
     used, available : dict of str to int
         Cells by kind: ``luts``, ``flip_flops``, ``block_rams``, ``sprams``.
     bitstream : str
@@ -45,8 +45,8 @@ class Outcome:
 def make_plan(top: BoardTop, directory: Path, options: dict[str, str]) -> list[list[str]]:
     """Write the files of a build, and return its commands."""
     board = top.target.platform()
-    given = {"script_after_read": CLEAR_UNINITIALIZED, **top.target.options, **options}
-    plan = board.build(top, name=NAME, do_build=False, debug_verilog=False, **given)
+    overrides = {"script_after_read": CLEAR_UNINITIALIZED, **top.target.options, **options}
+    plan = board.build(top, name=NAME, do_build=False, debug_verilog=False, **overrides)
     plan.extract(str(directory))
     script = directory / f"build_{NAME}.json"
     if script.is_file():
@@ -58,23 +58,23 @@ def make_plan(top: BoardTop, directory: Path, options: dict[str, str]) -> list[l
 def commands_of(script: Path) -> list[list[str]]:
     """Return the commands of a plan."""
     commands = strict_json.parse_object(read_bytes(script), ours=True)["commands"]
-    if not all(isinstance(one, str) for command in commands for one in command):
+    if not all(isinstance(word, str) for command in commands for word in command):
         raise FileError(f"must have commands of strings, not {shown(commands)}")
     return commands
 
 
 def _himbaechel(arguments: list[str], device: str) -> list[str]:
-    """Return what nextpnr-himbaechel wants, of what Amaranth says to its predecessor."""
-    found, rest = [], iter(arguments)
-    for one in rest:
-        if one == "--cst":
-            found += ["--vopt", f"cst={next(rest)}"]
-        elif one == "--family":
+    """Return arguments for nextpnr-himbaechel, from Amaranth's for its predecessor."""
+    translated, rest = [], iter(arguments)
+    for argument in rest:
+        if argument == "--cst":
+            translated += ["--vopt", f"cst={next(rest)}"]
+        elif argument == "--family":
             next(rest)
-            found += ["--vopt", f"family={device}"]
+            translated += ["--vopt", f"family={device}"]
         else:
-            found.append(one)
-    return found
+            translated.append(argument)
+    return translated
 
 
 def make_bitstream(
@@ -95,7 +95,7 @@ def make_bitstream(
     directory : Path
         Where files and logs go.
     seed : int
-        Of placement.
+        Seed of the placement.
     progress : callable
         Called with the name of each step before it begins.
 
@@ -112,7 +112,7 @@ def make_bitstream(
     commands = make_plan(top, directory, options)
     for name, step, command in zip(target.kind.tools, STEPS, commands, strict=False):
         progress(step)
-        arguments = [one for one in command[1:] if one]
+        arguments = [argument for argument in command[1:] if argument]
         if name == "nextpnr-himbaechel-gowin":
             arguments = _himbaechel(arguments, target.device)
         elif name == "gowin_pack":
@@ -126,26 +126,30 @@ def make_bitstream(
 
 
 def read_report(report: Any, target: Target, bitstream: str, frequency: int) -> Outcome:
-    """Return what the report of nextpnr says of an accelerator at a frequency in Hz."""
-    cells = target.kind.placed_cells
-    found = report["utilization"]
+    """Return the result in nextpnr's report of an accelerator at a frequency in Hz."""
+    utilization = report["utilization"]
     clocks = report["fmax"].values()
     if target.usb is None:
-        # There is one clock; where the oscillator's pin is told apart, nothing runs with that.
-        fmax = min(one["achieved"] for one in clocks) * 1e6
+        # There is one clock. Where the oscillator's pin is listed apart, nothing runs with that.
+        fmax = min(clock["achieved"] for clock in clocks) * 1e6
     else:
-        # Each has a constraint of its own: what counts is the one that is met the least.
-        fmax = min(one["achieved"] / one["constraint"] for one in clocks) * frequency
+        # Each clock has a constraint of its own: the one with the least slack counts.
+        fmax = min(clock["achieved"] / clock["constraint"] for clock in clocks) * frequency
+    cells = {
+        kind: utilization[cell]
+        for kind, cell in target.kind.placed_cells.items()
+        if cell in utilization
+    }
     return Outcome(
         fmax,
-        {kind: found[cell]["used"] for kind, cell in cells.items() if cell in found},
-        {kind: found[cell]["available"] for kind, cell in cells.items() if cell in found},
+        {kind: cell["used"] for kind, cell in cells.items()},
+        {kind: cell["available"] for kind, cell in cells.items()},
         bitstream,
     )
 
 
 def with_dfu_suffix(data: bytes, vendor: int, product: int) -> bytes:
-    """Return a file with the suffix of USB's Device Firmware Upgrade 1.1, appendix B."""
+    """Return a file with the suffix of USB Device Firmware Upgrade 1.1, appendix B."""
     suffix = b"".join((
         b"\xff\xff",  # any version of the device
         product.to_bytes(2, "little"),

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from spiker_hdl.model import Mapping as Placement
 from spiker_hdl.model import Network
 from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.tools.families import FAMILIES
-from spiker_hdl.tools.programs import ToolError, find_tools
+from spiker_hdl.tools.programs import Tool, ToolError, find_tools
 
 from .bitstream import Outcome, make_bitstream, make_plan
 from .vivado_ip import write_ip
@@ -41,17 +41,17 @@ __all__ = [
 
 BUILD, NETWORK = "build.json", "network.spiker"
 EARLIER = Listing(BUILD, "build")
-"""What a build may replace, by which its directory is known again."""
+"""Files by which the directory of an earlier build, which may be replaced, is recognised."""
 
 FORMAT = 1
-"""Version of what ``build.json`` says."""
+"""Version of the format of ``build.json``."""
 
 MOST_REPORT, MOST_BITSTREAM = 2**24, 2**28
 BITSTREAM = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\.(?:bin|bit|fs)")
-"""What the file of a bitstream is called."""
+"""Name of a bitstream's file."""
 
 KEPT = {".rpt": "synthesis.log", ".tim": "place_and_route.log"}
-"""Logs that are kept, by the ending that Amaranth gives them."""
+"""Logs that a build keeps, by the suffix that Amaranth gives them."""
 
 CELLS = {
     cell: {"luts": "look-up tables", "block_rams": "block RAMs"}[kind]
@@ -88,20 +88,20 @@ def build_board(
         New, empty, or that of an earlier build, which is replaced.
     mapping : Mapping
     encoding : Encoding, optional
-        That of an encoder before the accelerator, which then takes values.
+        Encoding of an encoder before the accelerator, which then takes values.
     frequency : int, optional
-        Of the accelerator in Hz; the board's where none is given.
+        Clock frequency of the accelerator in Hz; by default, the board's.
     seed : int
-        Of placement.
+        Seed of the placement.
     progress : callable
         Called with the name of each step before it begins.
     extra : callable
-        Gives what else the report is to say.
+        Returns further entries of the report.
 
     Returns
     -------
     dict
-        What ``build.json`` there says.
+        The report, as ``build.json`` has it.
 
     Raises
     ------
@@ -118,52 +118,21 @@ def build_board(
     directory = Path(directory)
     EARLIER.check(directory)
     mapping.check(network)
-    frequency = target.frequency if frequency is None else frequency
-    frequency = check_int("Frequency", frequency, 1)
-    target.check_clock(frequency)
-    if frequency != target.oscillator:
-        find_dividers(target.family, target.oscillator, frequency)
+    frequency = _checked_frequency(target, frequency)
     check_fit(target, network, mapping)
     tools = find_tools(target.kind.tools)
+    design = _Design(network, target, mapping, encoding, frequency)
     began = time.monotonic()
     with (
         replacing(directory, EARLIER) as stage,
         tempfile.TemporaryDirectory(dir=stage.parent) as name,
     ):
-        work = Path(name)
-        report: dict[str, Any] = {
-            "format": FORMAT,
-            "board": target.name,
-            "device": target.device,
-            "network": {"name": network.name, "sha256": network.digest},
-            "library": LIBRARY_VERSION,
-            "mapping": mapping.to_json(),
-            **({} if encoding is None else {"encoding": asdict(encoding)}),
-            "clock_hz": frequency,
-            "baud": target.baud if target.usb is None else None,
-            "seed": seed,
-            "tools": {name: tool.version for name, tool in tools.items()},
-        }
+        report = design.report(seed, tools)
         network.save(stage / NETWORK)
-        link = Link.of(network, mapping, encoding, version=LIBRARY_VERSION)
-        top = BoardTop(target, link, frequency=frequency)
         if target.built:
-            try:
-                outcome = make_bitstream(top, tools, work, seed=seed, progress=progress)
-            except ToolError as error:
-                _explain(error, work, target, network, mapping)
-                raise
-            _check_timing(outcome, top)
-            _keep(work, stage, outcome)
-            report |= _found(outcome, stage)
+            report |= _bitstream(design, tools, Path(name), stage, seed, progress)
         else:
-            progress("project")
-            make_plan(top, stage / "project", {})
-            if target.zynq:
-                progress("IPs for the ARM")
-                link = Link.of(network, mapping, encoding, version=LIBRARY_VERSION)
-                write_ip(link, target, stage / "ip", frequency=frequency)
-            report |= {"bitstream": None, "fmax_hz": None, "utilization": None}
+            report |= _project(design, stage, progress)
         report["seconds"] = round(time.monotonic() - began, 1)
         report |= extra()
         report["files"] = digests(stage)
@@ -171,10 +140,84 @@ def build_board(
     return report
 
 
+def _checked_frequency(target: Target, frequency: int | None) -> int:
+    """Return the clock frequency in Hz, once link and PLL are known to have it."""
+    frequency = target.frequency if frequency is None else frequency
+    frequency = check_int("Frequency", frequency, 1)
+    target.check_clock(frequency)
+    if frequency != target.oscillator:
+        find_dividers(target.family, target.oscillator, frequency)
+    return frequency
+
+
+@dataclass(frozen=True)
+class _Design:
+    """A network with all that determines its design on a board."""
+
+    network: Network
+    target: Target
+    mapping: Placement
+    encoding: Encoding | None
+    frequency: int
+
+    def link(self) -> Link:
+        """Return a link with the accelerator, not elaborated before."""
+        return Link.of(self.network, self.mapping, self.encoding, version=LIBRARY_VERSION)
+
+    def top(self) -> BoardTop:
+        return BoardTop(self.target, self.link(), frequency=self.frequency)
+
+    def report(self, seed: int, tools: Mapping[str, Tool]) -> dict[str, Any]:
+        """Return the entries of the report that are known before anything is built."""
+        return {
+            "format": FORMAT,
+            "board": self.target.name,
+            "device": self.target.device,
+            "network": {"name": self.network.name, "sha256": self.network.digest},
+            "library": LIBRARY_VERSION,
+            "mapping": self.mapping.to_json(),
+            **({} if self.encoding is None else {"encoding": asdict(self.encoding)}),
+            "clock_hz": self.frequency,
+            "baud": self.target.baud if self.target.usb is None else None,
+            "seed": seed,
+            "tools": {name: tool.version for name, tool in tools.items()},
+        }
+
+
+def _bitstream(
+    design: _Design,
+    tools: dict[str, Tool],
+    work: Path,
+    stage: Path,
+    seed: int,
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """Make a bitstream, and keep it and the logs; return what the report gains."""
+    top = design.top()
+    try:
+        outcome = make_bitstream(top, tools, work, seed=seed, progress=progress)
+    except ToolError as error:
+        _explain(error, work, design.target, design.network, design.mapping)
+        raise
+    _check_timing(outcome, top)
+    _keep(work, stage, outcome)
+    return _results(outcome, stage)
+
+
+def _project(design: _Design, stage: Path, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Write a project for the vendor's tool; return what the report gains."""
+    progress("project")
+    make_plan(design.top(), stage / "project", {})
+    if design.target.zynq:
+        progress("IPs for the ARM")
+        write_ip(design.link(), design.target, stage / "ip", frequency=design.frequency)
+    return {"bitstream": None, "fmax_hz": None, "utilization": None}
+
+
 def _explain(
     error: ToolError, work: Path, target: Target, network: Network, mapping: Placement
 ) -> None:
-    """Raise :exc:`FitError` where place and route says that there is not room enough."""
+    """Raise :exc:`FitError` where place and route failed because the device is too small."""
     log = work / "top.tim"
     if not log.is_file():
         return
@@ -187,8 +230,8 @@ def _explain(
             available = int(rest.split()[0])
             if int(used) > available:
                 short.append(f"{int(used):,} {CELLS.get(cell, cell)} of {available:,}")
-    packed = "no BELs remaining" in str(error) or "nable to find" in str(error)
-    if short or packed:
+    full = "no BELs remaining" in str(error) or "nable to find" in str(error)
+    if short or full:
         what = " and ".join(dict.fromkeys(short)) or "more cells than there are"
         fewer = max(core.lanes for core in mapping.cores.values()) // 2
         likely = find_lanes(target, network, mapping)
@@ -215,7 +258,7 @@ def _keep(work: Path, stage: Path, outcome: Outcome) -> None:
             shutil.copyfile(path, stage / KEPT[path.suffix])
 
 
-def _found(outcome: Outcome, stage: Path) -> dict[str, Any]:
+def _results(outcome: Outcome, stage: Path) -> dict[str, Any]:
     data = read_bytes(stage / outcome.bitstream)
     return {
         "bitstream": {"file": outcome.bitstream, "sha256": hashlib.sha256(data).hexdigest()},
@@ -228,7 +271,7 @@ def _found(outcome: Outcome, stage: Path) -> dict[str, Any]:
 
 
 def read_build(directory: str | Path) -> dict[str, Any]:
-    """Return what a build says of itself, once its bitstream, if it has one, is found to be that.
+    """Return the report of a build, once its bitstream, if it has one, is found to be unaltered.
 
     Raises
     ------
@@ -240,7 +283,7 @@ def read_build(directory: str | Path) -> dict[str, Any]:
 
 @reader("a directory that `spiker build` made", "")
 def read_whole_build(directory: str | Path) -> tuple[dict[str, Any], bytes]:
-    """Return what a build says of itself, and its bitstream, which is that; empty if there is none.
+    """Return the report of a build, and its unaltered bitstream; empty if there is none.
 
     Each is read once, so that nobody can exchange it later. Raises as :func:`read_build`.
     """
@@ -267,7 +310,7 @@ def read_whole_build(directory: str | Path) -> tuple[dict[str, Any], bytes]:
 
 
 def _checked(report: dict[str, Any]) -> dict[str, Any]:
-    """Return a report, in which all that is read by anybody is as it must be."""
+    """Return a report, once every entry that is read anywhere is as it must be."""
     if report["format"] != FORMAT:
         raise FileError(f"must be of format {FORMAT}, not {shown(report['format'])}")
     network = report["network"]

@@ -1,4 +1,4 @@
-"""What loads a build into its board."""
+"""Loading a build into its board."""
 
 import tempfile
 from pathlib import Path
@@ -18,7 +18,7 @@ LIBRARIES = ("libusb-1.0-0", "libftdi1-2", "libhidapi-hidraw0")
 
 
 def read_bitstream(directory: str | Path) -> tuple[dict[str, Any], bytes]:
-    """Return what a build says of itself, and its bitstream.
+    """Return the report of a build, and its bitstream.
 
     Raises
     ------
@@ -39,22 +39,22 @@ def read_bitstream(directory: str | Path) -> tuple[dict[str, Any], bytes]:
 
 
 def program_board(directory: str | Path, *, flash: bool = False) -> tuple[dict[str, Any], str]:
-    """Load the bitstream of a build into the board that is connected.
+    """Load the bitstream of a build into the connected board.
 
-    The loader is given a copy of the bytes that were checked, under a name of our own.
+    The loader gets a copy of the bytes that were checked, under a fixed name.
 
     Parameters
     ----------
     directory : str or Path
     flash : bool
-        Whether it stays there without power.
+        Whether it is written to flash memory, so that the board keeps it without power.
 
     Returns
     -------
     report : dict
-        What the build says of itself.
-    said : str
-        What the loader says.
+        Report of the build.
+    output : str
+        Output of the loader.
 
     Raises
     ------

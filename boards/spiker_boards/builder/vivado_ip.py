@@ -140,7 +140,7 @@ file copy -force [lindex $$handoff 0] [file join $$here system.hwh]
 
 
 def write_ip(link: Link, target: Target, directory: Path, *, frequency: int) -> None:
-    """Write accelerator and mailbox as IPs with AXI ports, and what puts them beside the ARM.
+    """Write accelerator and mailbox as IPs with AXI ports, and scripts that connect the ARM.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def write_ip(link: Link, target: Target, directory: Path, *, frequency: int) -> 
 def _ip_files(link: Link, target: Target, frequency: int) -> dict[str, str]:
     """Return the files by name."""
     name = link.accelerator.network.name
-    title = identifiers([name])[name]  # in which there is nothing that Tcl would take for its own
+    title = identifiers([name])[name]  # without characters that mean something to Tcl
     platform = target.platform()
     files: dict[str, str] = {}
     cores = [
@@ -186,7 +186,7 @@ def _ip_files(link: Link, target: Target, frequency: int) -> dict[str, str]:
 
 
 def _core(name: str, title: str, inner: Any, files: dict[str, str], *lines: str) -> str:
-    """Add a component as Verilog to the files; return what packages it."""
+    """Add a component as Verilog to the files; return the Tcl that packages it."""
     source = to_verilog(AxiTop(inner), name)
     files[f"{name}.v"] = source.text
     buses: dict[str, list[str]] = {}
@@ -194,11 +194,11 @@ def _core(name: str, title: str, inner: Any, files: dict[str, str], *lines: str)
         bus, double, signal = port.partition("__")
         if double:
             buses.setdefault(bus, []).append(signal)
-    said = [
+    commands = [
         f"bus $core {bus} {'aximm' if bus == 's_axil' else 'axis'} "
         f"{'master' if bus == 'm_axis' else 'slave'} {{{' '.join(signals)}}}"
         for bus, signals in buses.items()
     ]
     return _CORE.substitute(
-        name=name, title=title, lines="\n".join([*said, *lines]), buses=":".join(buses)
+        name=name, title=title, lines="\n".join([*commands, *lines]), buses=":".join(buses)
     )
