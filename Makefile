@@ -8,6 +8,10 @@ BIN := .venv/bin
 TESTS := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 INPUTS := pyproject.toml constraints.txt
 INSTALL = $(BIN)/python -m pip install -c constraints.txt
+NOT_INSTALLED = { echo "pip could not install what $@ needs; its reason is above." >&2; \
+	echo "Without a network: put the wheels into a folder with pip download on another machine," >&2; \
+	echo "then PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER make ... here." >&2; \
+	echo "With a mirror of the index: PIP_INDEX_URL=https://... make ..." >&2; exit 1; }
 
 # The Yosys that pip installed, whatever else is on PATH: the same Verilog everywhere.
 export AMARANTH_USE_YOSYS ?= builtin
@@ -17,7 +21,7 @@ export PYTHONNOUSERSITE = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow formal lint format notebooks docs bench setup clean
+.PHONY: help demo test slow durations formal lint format notebooks docs bench setup clean
 
 help:  ## Say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
@@ -31,6 +35,10 @@ test: .venv/dev.stamp  ## Run the fast tests
 
 slow: .venv/dev.stamp  ## Run the slow tests: what trains, or simulates whole data sets, and the proofs
 	$(TESTS) -m slow --durations=25
+
+# What is measured is CPU time, which other work on the machine changes little.
+durations: .venv/dev.stamp  ## Measure which tests are slow; PART="tests/cli ..." measures those alone
+	$(TESTS) -q --measure $(PART)
 
 formal: .venv/dev.stamp  ## Prove what simulation can only sample, with SymbiYosys and z3
 	$(TESTS) tests/formal
@@ -77,20 +85,21 @@ clean:  ## Remove the environment and everything that was built
 	@touch $@
 
 # An index may offer torch with CUDA alone: constraints.txt refuses that, and PyTorch's own index has
-# the CPU build.
+# the CPU build. It is asked for torch alone: no other package may come from there.
 .venv/torch.stamp: .venv/base.stamp constraints.txt
 	@echo "Installing torch (CPU build; some 200 MB)"
-	$(INSTALL) torch || $(INSTALL) --extra-index-url $(TORCH_INDEX) torch
+	$(INSTALL) torch || { $(INSTALL) --no-deps --index-url $(TORCH_INDEX) torch \
+		&& $(INSTALL) torch; } || $(NOT_INSTALLED)
 	@touch $@
 
 .venv/demo.stamp: .venv/torch.stamp $(INPUTS)
-	$(INSTALL) -e '.[train,cli,plot,verilog]'
+	$(INSTALL) -e '.[train,cli,plot,verilog]' || $(NOT_INSTALLED)
 	@touch $@
 
 .venv/dev.stamp: .venv/torch.stamp $(INPUTS)
-	$(INSTALL) -e '.[train,nir,cli,plot,verilog,build,formal,host,dev]'
+	$(INSTALL) -e '.[train,nir,cli,plot,verilog,build,formal,host,dev]' || $(NOT_INSTALLED)
 	@touch $@ .venv/demo.stamp
 
 .venv/docs.stamp: .venv/dev.stamp
-	$(INSTALL) -e '.[docs]'
+	$(INSTALL) -e '.[docs]' || $(NOT_INSTALLED)
 	@touch $@
