@@ -2,10 +2,14 @@
 
 import os
 import re
+import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from support import durations
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,34 +24,35 @@ settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
-HEAVY = (
-    "boards/",
-    "cli/test_import.py",
-    "cli/commands/test_serve.py",
-    "hdl/export/netlist/",
-    "hdl/export/test_flows.py",
-    "hdl/export/test_read.py",
-    "hdl/export/testbench/test_vhdl.py",
-    "hdl/hdl/vhdl/",
-    "hdl/link/",
-    "train/formats/nir/",
-    "train/formats/snntorch/test_forward.py",
-)
-"""Tests that are slow together, though each is quick: simulators of others, and whole programs."""
+def pytest_addoption(parser):
+    parser.addoption(
+        "--measure", action="store_true", help="measure which tests are slow: tests/durations.json"
+    )
 
-LIGHT = ("boards/host/test_board.py::test_a_board_answers_as_the_reference",)
-"""Those among them that stay with the fast ones, so that each thing is seen to work there."""
+
+def pytest_configure(config):
+    # A shell lets what it starts in the background ignore interrupts, and programs that a test
+    # starts and interrupts would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.getoption("--measure"):
+        config.pluginmanager.register(durations.Meter())
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(durations.Ledger())
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Mark what is heavy as slow, before it is chosen what to run."""
+def pytest_collection_modifyitems(config, items):
+    """Mark what was measured slow, before it is chosen what to run."""
     refuse_bad_ids(items)
-    here = Path(__file__).parent
+    slow = durations.load()
+    config.stash[durations.ALL_FILES] = {item.path for item in items}
+    config.stash[durations.FAST_FILES] = fast = set()
     for item in items:
-        path = item.path.relative_to(here).as_posix()
-        if path.startswith(HEAVY) and f"{path}::{item.originalname}" not in LIGHT:
+        if item.nodeid in slow:
             item.add_marker(pytest.mark.slow)
+        elif not item.get_closest_marker("slow"):
+            fast.add(item.path)
 
 
 ID_LENGTH = 60
@@ -127,8 +132,39 @@ def pytest_sessionfinish(session):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say why each skipped test is a failure."""
+    """Say which tests were skipped for want of what, and that this is a failure where it is."""
+    skipped = terminalreporter.stats.get("skipped", [])
     if os.environ.get("SPIKER_NO_SKIPS"):
-        for report in terminalreporter.stats.get("skipped", []):
-            _, _, reason = report.longrepr
-            terminalreporter.write_line(f"SKIPPED, and so failed: {report.nodeid}: {reason}")
+        for report in skipped:
+            terminalreporter.write_line(
+                f"SKIPPED, and so failed: {report.nodeid}: {reason(report)}"
+            )
+    elif skipped:
+        terminalreporter.section("skipped tests")
+        for cause, n in Counter(map(reason, skipped)).most_common():
+            terminalreporter.write_line(f"{n:5d} skipped: {cause}{remedy(cause)}")
+
+
+def reason(report):
+    """Return the reason of a skip, without where it was found."""
+    return report.longrepr[2].removeprefix("Skipped: ").replace("\n", " ")
+
+
+REMEDIES = {
+    "iverilog": "apt-get install iverilog",
+    "verilator": "apt-get install verilator",
+    "ghdl": "apt-get install ghdl",
+    "g++": "apt-get install g++",
+    "gcc": "apt-get install gcc",
+    "tclsh": "apt-get install tcl",
+    "SPIKER_DATA": "name the directory of data sets in SPIKER_DATA",
+}
+
+
+def remedy(cause):
+    """Return how to get what a test was skipped for: a package of Debian, or of Python."""
+    for tool, command in REMEDIES.items():
+        if re.search(rf"(?<!\w){re.escape(tool)}(?!\w)", cause, re.IGNORECASE):
+            return f" ({command})"
+    python = re.search(r"could not import|yowasp|fusesoc|cocotb", cause)
+    return " (make setup)" if python else ""
