@@ -1,9 +1,12 @@
-"""Plant faults in the model and the hardware, and see how many of them the fast tests find.
+"""Plant faults in the sources, and see how many of them the fast tests find.
 
 Each fault is one small change of one source file, in a copy of the project: an operator, the end of
-a comparison, a constant, a condition, a bit range, a statement left out. The tests of the package
-that was changed run on it, the file's own tests first; a fault that none of them finds survives,
-and is printed with its line.
+a comparison, a constant, a condition, a bit range, a statement left out. ``faults.json`` lists the
+faults that are planted: sixty in model and hardware, and sixty in all that turns a network into
+files. The tests that are likely to find a fault run first: those of the module, then those of its
+folder and whatever imports it, then all others. A fault that none finds survives.
+
+Results are written after each fault, and a run goes on where an earlier one was stopped.
 """
 
 import argparse
@@ -16,14 +19,36 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PATHS = ("spiker_hdl/model", "spiker_hdl/rtl")
-COPIED = ("spiker_hdl", "spiker_train", "spiker_cli", "boards", "networks", "tests")
+FAULTS = Path(__file__).resolve().parent / "faults.json"
+RESULTS = Path(__file__).resolve().parent / "results" / "mutation.json"
+
+PATHS = (
+    "spiker_hdl/model",
+    "spiker_hdl/rtl",
+    "spiker_hdl/hdl",
+    "spiker_hdl/link",
+    "spiker_hdl/export",
+    "spiker_train",
+)
+"""Where faults are drawn."""
+
+COPIED = ("spiker_hdl", "spiker_train", "spiker_cli", "boards", "networks", "examples", "docs")
+COPIED += ("notebooks", "benchmarks", "tests", "README.md", "CHANGELOG.md", "Makefile")
+COPIED += ("constraints.txt", "pyproject.toml", "LICENSE")
+
+MIRRORS = {
+    "spiker_hdl": "tests/hdl",
+    "spiker_train": "tests/train",
+    "boards/spiker_boards": "tests/boards",
+    "spiker_cli": "tests/cli",
+}
 
 OPERATORS = {
     ast.Add: ast.Sub,
@@ -44,27 +69,39 @@ COMPARISONS = {
     ast.NotEq: ast.Eq,
 }
 
+# -- faults --------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True)
 class Fault:
-    """A change of one line.
+    """A change of one expression or statement, described so that it is found in a later version.
 
     Members
     -------
     path : str
-    line : int
+    scope : str
+        Classes and functions around it, with dots between them.
     kind : str
-    text : str
-        The line as it was.
-    source : str
-        The whole file with the fault.
+    before, after : str
+        What stands there, and what the fault puts in its place.
+    n : int
+        Which one, where the scope has several that are the same.
+    note : str
+        Why no test can find it, if that is so.
     """
 
     path: str
-    line: int
+    scope: str
     kind: str
-    text: str
-    source: str
+    before: str
+    after: str
+    n: int = 0
+    note: str = ""
+
+    @property
+    def key(self) -> tuple:
+        """What tells a fault from others."""
+        return (self.path, self.scope, self.kind, self.before, self.after, self.n)
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
@@ -84,9 +121,10 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield "constant", _with(node, value=node.value - 1)
     if isinstance(node, ast.Slice):
         for end in ("lower", "upper"):
-            given = getattr(node, end)
-            if given is not None:
-                yield "bit range", _with(node, **{end: ast.BinOp(given, ast.Add(), _one())})
+            index = getattr(node, end)
+            if index is not None:
+                more = ast.BinOp(index, ast.Add(), ast.Constant(1))
+                yield "bit range", _with(node, **{end: more})
     # Not a docstring, and not what only declares, such as __all__.
     if (isinstance(node, ast.Assign | ast.AugAssign) and not _declares(node)) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
@@ -106,10 +144,6 @@ def _with(node: ast.AST, **fields) -> ast.AST:
     return changed
 
 
-def _one() -> ast.Constant:
-    return ast.Constant(1)
-
-
 class _Replace(ast.NodeTransformer):
     def __init__(self, old, new):
         self.old = old
@@ -119,58 +153,97 @@ class _Replace(ast.NodeTransformer):
         return self.new if node is self.old else self.generic_visit(node)
 
 
-def plant(root: Path, path: str, n: int) -> Fault:
-    """Return the ``n``-th fault that can be planted in a file."""
-    source = (root / path).read_text()
+def places(path: str, source: str) -> Iterator[tuple[Fault, ast.AST, ast.AST, ast.AST]]:
+    """Yield the faults that can be planted in a source: fault, tree, and old and new node."""
     tree = ast.parse(source)
-    node, kind, new = [*_places(tree)][n]
-    line = node.lineno
-    text = source.splitlines()[line - 1].strip()
-    changed = ast.unparse(ast.fix_missing_locations(_Replace(node, new).visit(tree)))
-    return Fault(path, line, kind, text, _silenced(source, changed))
-
-
-def _silenced(source: str, changed: str) -> str:
-    # Unparsing loses comments, and one of them means something to Amaranth.
-    first = source.partition("\n")[0]
-    return f"{first}\n{changed}\n" if first.startswith("# amaranth") else f"{changed}\n"
-
-
-def _places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, ast.AST]]:
-    skipped = set()
+    skipped, scopes = set(), {}
     for node in ast.walk(tree):
+        inner = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        scope = [*scopes.get(node, []), node.name] if inner else scopes.get(node, [])
+        scopes.update((child, scope) for child in ast.iter_child_nodes(node))
         # Annotations and what is only said to the reader of an error are no behaviour.
         for name in ("annotation", "returns", "exc", "decorator_list"):
             part = getattr(node, name, None)
-            for one in part if isinstance(part, list) else [part] if part else []:
-                skipped.update(id(inner) for inner in ast.walk(one))
+            for root in part if isinstance(part, list) else [part] if part else []:
+                skipped.update(ast.walk(root))
+    same = Counter()
     for node in ast.walk(tree):
-        if id(node) in skipped or not (hasattr(node, "lineno") or isinstance(node, ast.Slice)):
+        if node in skipped or not (hasattr(node, "lineno") or isinstance(node, ast.Slice)):
             continue
         for kind, new in changes(node):
-            yield node, kind, new
+            before = ast.unparse(node)
+            after = ast.unparse(ast.fix_missing_locations(ast.copy_location(new, node)))
+            if kind == "condition" and isinstance(node, ast.If):
+                before, after = ast.unparse(node.test), f"not ({ast.unparse(node.test)})"
+            fault = Fault(path, ".".join(scopes[node]), kind, before, after)
+            yield Fault(*fault.key[:5], same[fault.key]), tree, node, new
+            same[fault.key] += 1
 
 
-def tests_of(path: str) -> list[str]:
-    """Return the tests to run for a source file, those of its own name first."""
-    folder = Path("tests/hdl") / Path(path).parent.name
-    own = folder / f"test_{Path(path).stem.lstrip('_')}.py"
-    chosen = [str(own)] if (ROOT / own).exists() else []
-    for other in [folder, Path("tests/hdl/rtl"), Path("tests/hdl/model")]:
-        if (ROOT / other).is_dir() and str(other) not in chosen:
-            chosen.append(str(other))
-    return chosen
+def plant(root: Path, fault: Fault) -> str | None:
+    """Return the source of a file with a fault, or None where there is no longer such a place."""
+    file = root / fault.path
+    if not file.is_file():
+        return None
+    source = file.read_text()
+    for place, tree, node, new in places(fault.path, source):
+        if place.key == fault.key:
+            changed = ast.unparse(ast.fix_missing_locations(_Replace(node, new).visit(tree)))
+            # Unparsing loses comments, and one of them means something to Amaranth.
+            first = source.partition("\n")[0]
+            return f"{first}\n{changed}\n" if first.startswith("# amaranth") else f"{changed}\n"
+    return None
 
 
-def outcome(scratch: Path, tests: str, timeout: float) -> str:
-    """Say what some tests make of the copy: killed, timeout (which kills, too), or survived."""
+def draw(count: int, seed: int, paths=PATHS) -> list[Fault]:
+    """Draw faults from all that can be planted."""
+    files = []
+    for path in paths:
+        at = ROOT / path
+        files += sorted(at.rglob("*.py")) if at.is_dir() else [at]
+    possible = []
+    for file in files:
+        path = file.relative_to(ROOT).as_posix()
+        possible += [place for place, *_ in places(path, file.read_text())]
+    return random.Random(seed).sample(possible, count)
+
+
+# -- tests ---------------------------------------------------------------------------------------
+
+
+def stages(root: Path, path: str) -> list[list[str]]:
+    """Return the tests to run for a source file: its own, those near it, and all others."""
+    package = next(name for name in MIRRORS if path.startswith(name + "/"))
+    inside = Path(path).relative_to(package)
+    folder = Path(MIRRORS[package]) / inside.parent
+    own = folder / f"test_{inside.stem.lstrip('_')}.py"
+    everything = sorted(
+        file.relative_to(root)
+        for file in (root / "tests").rglob("test_*.py")
+        if "formal" not in file.parts  # proofs are slow
+    )
+    dotted = ".".join((*Path(package).parts[-1:], *inside.with_suffix("").parts))
+    near = [
+        file
+        for file in everything
+        if file != own
+        and (file.parent == folder or f"{dotted} import" in (root / file).read_text())
+    ]
+    rest = [file for file in everything if file != own and file not in near]
+    ordered = [[own] if own in everything else [], near, rest]
+    return [[str(file) for file in stage] for stage in ordered if stage]
+
+
+def outcome(scratch: Path, tests: list[str], timeout: float, jobs: int) -> str:
+    """Run some tests on the copy; return what they make of it: killed, timeout or survived."""
     command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-m", "not slow"]
-    command += ["-p", "no:cacheprovider", tests]
+    command += ["-p", "no:cacheprovider"]
+    command += ["-n", str(jobs)] if jobs > 1 and len(tests) > 20 else []
     try:
-        done = subprocess.run(
-            command,
+        run = subprocess.run(
+            [*command, *tests],
             cwd=scratch,
-            env={**os.environ, "PYTHONPATH": str(scratch)},
+            env={**os.environ, "PYTHONPATH": f"{scratch}:{scratch / 'boards'}"},
             capture_output=True,
             timeout=timeout,
             check=False,
@@ -178,83 +251,130 @@ def outcome(scratch: Path, tests: str, timeout: float) -> str:
     except subprocess.TimeoutExpired:
         return "timeout"
     # 5: no tests there.
-    return "survived" if done.returncode in (0, 5) else "killed"
+    return "survived" if run.returncode in (0, 5) else "killed"
 
 
-def verdict(scratch: Path, fault: Fault, timeout: float) -> str:
-    """Say what became of a fault."""
+def verdict(scratch: Path, fault: Fault, timeout: float, jobs: int, near: bool) -> str:
+    """Plant a fault in the copy; return killed, timeout, survived, or missing."""
+    source = plant(scratch, fault)
+    if source is None:
+        return "missing"
     target = scratch / fault.path
-    kept = target.read_text()
-    target.write_text(fault.source)
+    original = target.read_text()
+    target.write_text(source)
     try:
-        found = (outcome(scratch, tests, timeout) for tests in tests_of(fault.path))
-        return next((one for one in found if one != "survived"), "survived")
+        for tests in stages(scratch, fault.path)[: -1 if near else None]:
+            result = outcome(scratch, tests, timeout, jobs)
+            if result != "survived":
+                return result
+        return "unfinished" if near else "survived"
     finally:
-        target.write_text(kept)
+        target.write_text(original)
+
+
+def copy(scratch: Path) -> None:
+    """Copy what the tests need."""
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "_build")
+            shutil.copytree(ROOT / name, scratch / name, ignore=ignored)
+        elif (ROOT / name).exists():
+            shutil.copy(ROOT / name, scratch)
+
+
+# -- results -------------------------------------------------------------------------------------
+
+
+def load(path: Path) -> dict[tuple, str]:
+    """Return the results of an earlier run, by fault."""
+    if not path.is_file():
+        return {}
+    text = json.loads(path.read_text())
+    return {
+        Fault(**{name: value for name, value in fault.items() if name != "result"}).key: fault[
+            "result"
+        ]
+        for fault in text["faults"]
+    }
+
+
+def report(faults: list[Fault], results: dict[tuple, str], seconds: float) -> dict:
+    """Return the results as they are written: counts, and each fault with its result."""
+    planted = [fault for fault in faults if results.get(fault.key) in RESULTS_OF_A_FAULT]
+    counts = Counter(results[fault.key] for fault in planted)
+    return {
+        "planted": len(planted),
+        "killed": counts["killed"],
+        "timeouts": counts["timeout"],
+        "survived": counts["survived"],
+        "kill_rate": round(counts["killed"] / len(planted), 3) if planted else None,
+        "seconds": round(seconds, 1),
+        "faults": [
+            asdict(fault) | {"result": results[fault.key]}
+            for fault in faults
+            if fault.key in results
+        ],
+    }
+
+
+RESULTS_OF_A_FAULT = ("killed", "timeout", "survived")
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--count", type=int, default=60, help="faults to plant (default: 60)")
-    parser.add_argument("--seed", type=int, default=0, help="which ones (default: 0)")
-    parser.add_argument("--paths", nargs="+", default=PATHS, help="files or folders of sources")
-    parser.add_argument("--timeout", type=float, default=300, help="seconds for each run of tests")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--set", choices=["first", "second"], help="one of the lists of faults")
+    parser.add_argument("--only", metavar="TEXT", help="faults whose path holds a text")
+    parser.add_argument(
+        "--near", action="store_true", help="only the tests that are likely to find it"
+    )
+    parser.add_argument("--again", action="store_true", help="forget the results of earlier runs")
+    parser.add_argument("--jobs", type=int, default=1, help="processes for all tests (default: 1)")
+    parser.add_argument("--timeout", type=float, default=1200, help="seconds for each run of tests")
+    parser.add_argument(
+        "--unproved", action="store_true", help="do not run the tests without a fault"
+    )
+    parser.add_argument("--draw", type=int, metavar="N", help="print N new faults, and plant none")
+    parser.add_argument("--seed", type=int, default=0, help="which ones are drawn (default: 0)")
     chosen = parser.parse_args(arguments)
+    if chosen.draw:
+        print(json.dumps([asdict(fault) for fault in draw(chosen.draw, chosen.seed)], indent=1))
+        return 0
 
-    files = []
-    for path in chosen.paths:
-        at = ROOT / path
-        files += sorted(at.glob("*.py")) if at.is_dir() else [at]
-    possible = [
-        (str(one.relative_to(ROOT)), n)
-        for one in files
-        for n, _ in enumerate(_places(ast.parse(one.read_text())))
-    ]
-    picked = random.Random(chosen.seed).sample(possible, min(chosen.count, len(possible)))
-    planted = [plant(ROOT, path, n) for path, n in picked]
-    started, results = time.monotonic(), []
+    lists = json.loads(FAULTS.read_text())
+    faults = [Fault(**fault) for name in lists for fault in lists[name]]
+    names = [chosen.set] if chosen.set else [*lists]
+    picked = [Fault(**fault) for name in names for fault in lists[name]]
+    picked = [fault for fault in picked if (chosen.only or "") in fault.path]
+    results = {} if chosen.again else load(RESULTS)
+    known = {fault.key for fault in faults}
+    results = {key: result for key, result in results.items() if key in known}
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         scratch = Path(folder)
-        for name in COPIED:
-            if (ROOT / name).is_dir():
-                ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(ROOT / name, scratch / name, ignore=ignored)
-        shutil.copy(ROOT / "pyproject.toml", scratch)
+        copy(scratch)
         # A test that fails anyway would find every fault.
-        for tests in sorted({one for fault in planted for one in tests_of(fault.path)}):
-            if (found := outcome(scratch, tests, chosen.timeout)) != "survived":
-                print(f"{tests} must pass without a fault, not be {found}", file=sys.stderr)
-                return 1
-        for n, fault in enumerate(planted):
-            result = verdict(scratch, fault, chosen.timeout)
-            results.append((fault, result))
+        if (
+            not chosen.unproved
+            and outcome(scratch, ["tests"], chosen.timeout * 3, chosen.jobs) != "survived"
+        ):
+            print("The fast tests must pass without a fault: make test", file=sys.stderr)
+            return 1
+        for n, fault in enumerate(picked):
+            if results.get(fault.key) in RESULTS_OF_A_FAULT:
+                continue
+            result = verdict(scratch, fault, chosen.timeout, chosen.jobs, chosen.near)
+            results[fault.key] = result
+            print(f"{n + 1}/{len(picked)} {result}: {fault.path}: {fault.kind}", file=sys.stderr)
+            text = json.dumps(report(faults, results, time.monotonic() - started), indent=1)
+            RESULTS.write_text(text + "\n")
+    summary = report(picked, results, time.monotonic() - started)
+    print({name: value for name, value in summary.items() if name != "faults"})
+    for fault in picked:
+        if results.get(fault.key) not in ("killed", "timeout"):
+            note = f" ({fault.note})" if fault.note else ""
             print(
-                f"{n + 1}/{len(planted)} {result}: {fault.path}:{fault.line} {fault.kind}",
-                file=sys.stderr,
-                flush=True,
+                f"  {results.get(fault.key)}: {fault.path}: {fault.before} -> {fault.after}{note}"
             )
-    survivors = [fault for fault, result in results if result == "survived"]
-    rate = 1 - len(survivors) / len(results) if results else None
-    report = {
-        "possible": len(possible),
-        "planted": len(results),
-        "killed": len(results) - len(survivors),
-        "timeouts": sum(result == "timeout" for _, result in results),
-        "kill_rate": rate,
-        "seed": chosen.seed,
-        "seconds": round(time.monotonic() - started, 1),
-        "survivors": [
-            {name: value for name, value in asdict(one).items() if name != "source"}
-            for one in survivors
-        ],
-    }
-    if chosen.json:
-        print(json.dumps(report, indent=2))
-    else:
-        print(f"{report['killed']} of {report['planted']} faults found ({rate:.0%})")
-        for one in survivors:
-            print(f"  {one.path}:{one.line}: {one.kind}: {one.text}")
     return 0
 
 
