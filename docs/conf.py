@@ -1,10 +1,27 @@
 """How Sphinx builds these pages."""
 
+import inspect
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # the drawings
+
+
+def sign_components(app, what, name, obj, options, signature, result):
+    """Show a component with the parameters of its ``__init__``, which its metaclass hides."""
+    from amaranth.lib import wiring
+
+    if what == "class" and issubclass(obj, wiring.Component):
+        parameters = [*inspect.signature(obj.__init__).parameters.values()][1:]
+        plain = [one.replace(annotation=inspect.Parameter.empty) for one in parameters]
+        return str(inspect.Signature(plain)), result
+    return None
+
+
+def setup(app):
+    app.connect("autodoc-process-signature", sign_components)
+
 
 project = "Spiker HDL"
 author = "The Spiker HDL authors"

@@ -80,7 +80,7 @@ def sample_to_result() -> Waveform:
         Lane("i.valid", dut.i.valid),
         Lane("i.ready", dut.i.ready),
         Lane("i.p.values", Value.cast(dut.i.p["values"]), binary(4), when=dut.i.valid),
-        Lane("i.p.last", dut.i.p.last),
+        Lane("i.p.last", dut.i.p.last, when=dut.i.valid),
         Lane("o.valid", dut.o.valid),
         Lane("o.ready", dut.o.ready),
         Lane("o.p.cycles", dut.o.p.cycles, when=dut.o.valid),
@@ -214,11 +214,11 @@ def pixels_to_spikes() -> Waveform:
         Lane("i.valid", dut.i.valid),
         Lane("i.ready", dut.i.ready),
         Lane("i.p.value", dut.i.p["value"], str, when=dut.i.valid),
-        Lane("i.p.last", dut.i.p.last),
+        Lane("i.p.last", dut.i.p.last, when=dut.i.valid),
         Lane("o.valid", dut.o.valid),
         Lane("o.ready", dut.o.ready),
         Lane("o.p.value", dut.o.p["value"], str, when=dut.o.valid),
-        Lane("o.p.last", dut.o.p.last),
+        Lane("o.p.last", dut.o.p.last, when=dut.o.valid),
         Lane("rest", dut.rest),
     ]
     streams = {
@@ -263,7 +263,7 @@ def axi_stream() -> Waveform:
             Lane(f"{name}_tvalid", port.tvalid),
             Lane(f"{name}_tready", port.tready),
             Lane(f"{name}_tdata", port.tdata, hexadecimal, when=port.tvalid),
-            Lane(f"{name}_tlast", port.tlast),
+            Lane(f"{name}_tlast", port.tlast, when=port.tvalid),
         ]
         streams[f"{name}_tdata"] = (port.tvalid, port.tready)
     lanes.append(Lane("idle", dut.idle))

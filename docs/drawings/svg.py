@@ -30,7 +30,15 @@ svg.drawing .transfer { fill: var(--color-brand-primary, #0a4bff); fill-opacity:
 svg.drawing .head { fill: currentColor; }
 svg.drawing .stream-head { fill: var(--color-brand-primary, #0a4bff); }
 """
-"""Colours are those of the theme, light or dark; a file that stands alone has light ones."""
+"""Colours are those of the theme of the page."""
+
+ALONE = """\
+@media (prefers-color-scheme: dark) {
+  svg.drawing { --color-foreground-primary: #e6edf3; --color-background-primary: #0d1117;
+    --color-background-secondary: #21262d; --color-brand-primary: #58a6ff; }
+}
+"""
+"""Colours of a file that stands alone where the reader prefers dark ones."""
 
 
 def text_width(text: str) -> float:
@@ -93,5 +101,5 @@ class Drawing:
         size = f'width="{width:.0f}" height="{height:.0f}"'
         head = f'<svg xmlns="http://www.w3.org/2000/svg" class="drawing" role="img" {size} {view}>'
         title = f"<title>{escape(self.title)}</title>"
-        rules = [f"<style>{STYLE}</style>"] if style else []
+        rules = [f"<style>{STYLE}{ALONE}</style>"] if style else []
         return "\n".join([head, title, *rules, *self.parts, "</svg>", ""])

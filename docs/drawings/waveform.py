@@ -173,10 +173,14 @@ def _draw_clock(drawing: Drawing, left: float, y: float, cycles: int) -> None:
 
 def _draw_level(drawing: Drawing, left: float, y: float, lane: Lane) -> None:
     commands = ""
-    for n, value in enumerate(lane.seen):
-        level = y if value else y + HIGH
+    for n, (value, matters) in enumerate(zip(lane.seen, lane.matters, strict=True)):
         x = left + n * CYCLE
-        commands += f"{'L' if commands else 'M'}{x + (2 if commands else 0):.1f} {level}"
+        if not matters:
+            drawing.box(x, y + HIGH / 2 - 2, CYCLE, 4, "unknown")
+            continue
+        level = y if value else y + HIGH
+        joined = n > 0 and lane.matters[n - 1]
+        commands += f"{'L' if joined else 'M'}{x + (2 if joined else 0):.1f} {level}"
         commands += f"H{x + CYCLE - 2:.1f}"
     drawing.path(commands, "wave")
 

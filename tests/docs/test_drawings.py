@@ -11,6 +11,7 @@ from amaranth.lib import wiring
 from drawings.connections import INPUTS, OUTPUTS, read_designs
 from drawings.designs import make_network
 from drawings.figures import component_designs, draw, names
+from drawings.flow import FILE, draw_flow
 from drawings.handshakes import SCENES
 from drawings.house import floors, imports_of_rooms, rooms
 
@@ -141,3 +142,10 @@ def test_payload_is_held_until_it_is_taken():
         for port in ("i", "o")
     }
     assert taken["i"] == taken["o"] == [0x11, 0x22, 0x33, 0x44]
+
+
+# -- the README ----------------------------------------------------------------------------------
+
+
+def test_picture_of_the_readme_is_the_one_that_is_drawn():
+    assert FILE.read_text() == draw_flow().svg(), "run `python -m drawings.flow` in docs/"
