@@ -7,7 +7,7 @@ from amaranth import Shape
 from spiker_hdl.model import Mapping, Network, store_bits
 from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.mapping.core import row_parts
-from spiker_hdl.model.mapping.microarchitecture import emitter_depth
+from spiker_hdl.model.mapping.microarchitecture import spike_output_depth
 from spiker_hdl.rtl.population.neuron_update import state_layout
 from spiker_hdl.tools.families import FAMILIES, Family
 
@@ -106,7 +106,9 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
             memories += core.banks * [_Memory(rows, core.lanes * bound.sum_width)]
         # A queue holds one entry outside its memory.
         address_bits = (words - 1).bit_length()
-        memories.append(_Memory(emitter_depth(words) - 1, core.units + address_bits + EVENT_FLAGS))
+        memories.append(
+            _Memory(spike_output_depth(words) - 1, core.units + address_bits + EVENT_FLAGS)
+        )
         for projection in network.into(population.name):
             address_bits = (network.nodes[projection.source].size - 1).bit_length()
             memories.append(

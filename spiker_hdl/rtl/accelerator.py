@@ -11,7 +11,7 @@ from spiker_hdl.base.identifiers import identifiers
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.answer_policy import MARGIN_BITS
 from spiker_hdl.model.graph import SPIKE_READOUTS
-from spiker_hdl.model.mapping.microarchitecture import TICK_ROOM, max_in_flight
+from spiker_hdl.model.mapping.microarchitecture import TOKEN_QUEUE_DEPTH, max_in_flight
 from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.rtl.common.memory import LoadBeat
 from spiker_hdl.rtl.population.core import PopulationCore, event_of
@@ -311,7 +311,7 @@ class Accelerator(wiring.Component):
         of = self.names[core.population.name]
         m.submodules[f"ticks_{of}"] = ticks = Ticks(event_of(self.network, name, self.mapping))
         sink = getattr(core, f"i{len(core.projections)}")
-        queue = self._queue(m, f"ticks_{of}", sink, TICK_ROOM)
+        queue = self._queue(m, f"ticks_{of}", sink, TOKEN_QUEUE_DEPTH)
         m.d.comb += [
             queue.i.p.end.eq(ticks.o.p.end),
             queue.i.p.last.eq(ticks.o.p.last),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from spiker_hdl.model import Mapping, Network, Stimulus
 from spiker_hdl.model.timing import predict
-from spiker_hdl.model.timing.pipeline import DeadlockError
+from spiker_hdl.model.timing.pipeline.accelerator import DeadlockError
 
 __all__ = ["SLACK", "SOURCE", "SimulationError", "allowance", "stalled"]
 

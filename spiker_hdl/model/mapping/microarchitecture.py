@@ -5,65 +5,65 @@ from spiker_hdl.model.network import Network
 from .core import Core
 
 __all__ = [
-    "STEP_ROOM",
-    "TICK_ROOM",
+    "TOKEN_QUEUE_DEPTH",
+    "WAITING_STEPS",
     "clocked",
-    "emitter_depth",
     "interval",
     "max_in_flight",
     "outcome_delay",
     "overlaps",
     "reads_potential",
+    "spike_output_depth",
 ]
 
-STEP_ROOM = 2
+WAITING_STEPS = 2
 """Steps whose events may wait to leave a population."""
 
-TICK_ROOM = 16
-"""Entries of a queue of bare tokens."""
+TOKEN_QUEUE_DEPTH = 16
+"""Entries of a queue of tokens without events."""
 
 
-def emitter_depth(words: int) -> int:
-    """Return the entries of the queue in which a population's words wait to be scanned."""
-    return max(3, STEP_ROOM * words)
+def spike_output_depth(words: int) -> int:
+    """Return the entries of the queue between a population and its scanner, of a word each."""
+    return max(3, WAITING_STEPS * words)
 
 
 def outcome_delay(core: Core) -> int:
     """Return the cycles from the end of a step to the outcome of its first group of neurons.
 
-    Weights of several banks are added up in a cycle of its own.
+    With several banks, one more cycle adds up their weights.
     """
     return 3 + core.stages + (core.banks > 1)
 
 
 def interval(core: Core, groups: int) -> int:
-    """Return the least cycles from one step of so many groups of neurons to the next.
+    """Return the minimum number of cycles between updates of a population of so many groups.
 
-    A group's states must have come through the stepper into their memory before they are read.
+    The states of a group must be written back to memory by the update before they are read again.
     """
     return max(3 + core.stages, groups)
 
 
 def overlaps(network: Network, name: str, core: Core) -> bool:
-    """Tell whether a population takes events of the next step while its neurons step.
+    """Tell whether a population accepts events of the next step while its neurons are updated.
 
-    Sums in memory that are kept for the next step are not there twice.
+    Sums in memory that are reused in the next step are not stored twice.
     """
     folded = core.lanes < network.population[name].size
     return core.overlap and not (folded and network.holds(name))
 
 
 def max_in_flight(network: Network) -> int:
-    """Return how many samples may be inside at once."""
+    """Return how many samples the accelerator may have accepted and not answered."""
     return len(network.populations) + 2
 
 
 def clocked(network: Network, name: str) -> bool:
-    """Tell whether bare tokens must say when a population steps, since all its input is delayed."""
-    return all(one.delay for one in network.into(name))
+    """Tell whether tokens must say when a population is updated, since all its input is delayed."""
+    return all(projection.delay for projection in network.into(name))
 
 
 def reads_potential(network: Network, name: str) -> bool:
-    """Tell whether a readout wants the potentials of a population."""
+    """Tell whether a readout compares the potentials of a population."""
     kinds = {"last", "largest", "sum"}
-    return any(one.population == name and one.kind in kinds for one in network.readouts)
+    return any(readout.population == name and readout.kind in kinds for readout in network.readouts)

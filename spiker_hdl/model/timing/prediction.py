@@ -1,4 +1,4 @@
-"""How many cycles the accelerator takes, exactly, without simulating it."""
+"""The exact number of cycles that the accelerator takes, without a simulation of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.stimulus import stimulus
 
-from .pipeline import Machines, Spent
+from .pipeline.accelerator import Machines
+from .pipeline.elapsed import Spent
 
 __all__ = ["Spent", "Timing", "predict"]
 
@@ -26,15 +27,15 @@ class Timing:
     Members
     -------
     cycles : array of int, shape (samples,)
-        From the cycle in which a sample's first beat is taken to the first in which its result is
-        valid: what the engines count. Of a lone sample this is its latency.
+        From the cycle in which the first beat of a sample is taken to the first in which its result
+        is valid, as the engines count. For a single sample this is its latency.
     finished : array of int, shape (samples,)
-        In which cycle the result is valid, from the cycle in which the first sample of its stream
-        is offered.
+        Cycle in which the result is valid, counted from the cycle in which the first sample of its
+        stream is offered.
     streams : array of int, shape (samples,)
-        In which stream a sample was.
+        Stream of each sample.
     spent : dict of str to Spent
-        For each population, of each stream.
+        For each population, its cycles in each stream.
     """
 
     cycles: np.ndarray
@@ -56,20 +57,20 @@ def predict(
     streams: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Timing:
-    """Return the cycles that samples take, for a source always valid and a sink always ready.
+    """Return the cycles that samples take with a source always valid and a sink always ready.
 
     Parameters
     ----------
     network : Network
     spikes : array of int, list of arrays, or a mapping from input names to such
-        As :func:`spiker_hdl.run` takes them. All steps are run: of early answers it says nothing.
+        As for :func:`spiker_hdl.run`. All steps are run: early answers are not predicted.
     mapping : Mapping, optional
         :meth:`Mapping.default` if none is given.
     streams : int, optional
-        Offer the samples back to back, in so many streams of neighbouring samples, each to a
-        machine of its own; each sample to an idle machine if not given.
+        Number of streams. Each offers its share of consecutive samples back to back to a machine of
+        its own. Without it, each sample is offered to an idle machine.
     progress : callable, optional
-        Called with the number of samples done, as they are.
+        Called with the number of samples that were completed since the last call.
 
     Raises
     ------
@@ -84,18 +85,20 @@ def predict(
     if streams is not None:
         streams = check_int("Streams", streams, 1, len(given))
     chunks = np.array_split(np.arange(len(given)), len(given) if streams is None else streams)
-    fired = [one.name for one in network.populations if one.neuron.spiking]
-    trains = dict(reference.run(network, spikes, record=fired).spikes) | dict(given.values)
-    found = []
+    spiking = [node.name for node in network.populations if node.neuron.spiking]
+    trains = dict(reference.run(network, spikes, record=spiking).spikes) | dict(given.values)
+    results = []
     for start in range(0, len(chunks), BATCH):
         batch = chunks[start : start + BATCH]
-        found.append(Machines(network, mapping, given, trains, batch).run())
+        results.append(Machines(network, mapping, given, trains, batch).run())
         if progress is not None:
             progress(sum(len(chunk) for chunk in batch))
-    spent = {name: Spent.join([one.spent[name] for one in found]) for name in network.population}
+    spent = {
+        name: Spent.join([result.spent[name] for result in results]) for name in network.population
+    }
     return Timing(
-        np.concatenate([one.cycles for one in found]),
-        np.concatenate([one.finished for one in found]),
+        np.concatenate([result.cycles for result in results]),
+        np.concatenate([result.finished for result in results]),
         np.repeat(np.arange(len(chunks)), [len(chunk) for chunk in chunks]),
         spent,
     )

@@ -1,14 +1,14 @@
-"""Streams that are known beforehand, for many machines: what the timing model reads from."""
+"""Streams that are known beforehand, for many machines, which the timing model reads."""
 
 import numpy as np
 
 __all__ = ["ENDS", "EVENT", "LAST", "SAMPLE_ENDS", "STEP_ENDS", "TOKEN", "Trace", "Train"]
 
 EVENT, TOKEN, LAST = 0, 1, 2
-"""What an item of a stream is: an event, the token of a step, that of a sample's last step."""
+"""Kinds of items: an event, the token of a step, and the token of the last step of a sample."""
 
 STEP_ENDS, SAMPLE_ENDS, ENDS = 1, 2, 2
-"""A word of a spike vector is ``items << ENDS``, with bits for what ends with it."""
+"""A word of a spike vector is ``items << ENDS``, with a bit each for the end of step and sample."""
 
 
 class Trace:
@@ -27,7 +27,7 @@ class Trace:
         self.lengths = lengths
 
     def read(self, places: np.ndarray) -> np.ndarray:
-        """Return what stands at ``places``, or something where a stream has ended."""
+        """Return the items at ``places``, and any value where a stream has ended."""
         return self.values[self.starts + np.minimum(places, self.lengths)]
 
     def select(self, kept: np.ndarray) -> None:
@@ -42,13 +42,13 @@ class Train:
     ----------
     samples : list of array of bool, shape (steps, size)
     machines : array of int, shape (samples,)
-        Where each is.
+        Machine of each sample.
     count : int
         Number of machines.
     width : int
         Neighbouring addresses that are scanned together.
     banks : int
-        Events that go side by side in an item.
+        Events that an item carries in parallel.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Train:
         self.width = width
         self.banks = banks
 
-    def tape(self, streams: list[np.ndarray]) -> Trace:
-        """Return what is made of each sample as streams of the machines."""
+    def trace(self, streams: list[np.ndarray]) -> Trace:
+        """Return a stream for each sample as streams of the machines."""
         lengths = np.bincount(
-            self.machines, weights=[len(one) for one in streams], minlength=self.count
+            self.machines, weights=[len(stream) for stream in streams], minlength=self.count
         )
         return Trace(np.concatenate(streams), lengths.astype(np.int64))
 
@@ -76,40 +76,40 @@ class Train:
             kind[np.cumsum(counts + 1) - 1] = TOKEN
             kind[-1] = LAST
             kinds.append(kind)
-        return self.tape(kinds)
+        return self.trace(kinds)
 
     def words(self, *, static: bool = False) -> list[np.ndarray]:
         """Return the words of each sample: their items, and what ends with them.
 
-        If ``static``, a step behind a sample's first has one.
+        If ``static``, every step after the first of a sample has a single word.
         """
-        made = []
+        words = []
         for sample in self.samples:
-            each = self._counts(sample).max(axis=2) << ENDS
-            each[:, -1] |= STEP_ENDS
-            each[-1, -1] |= SAMPLE_ENDS
-            made.append(np.append(each[0], each[1:, -1]) if static else each.ravel())
-        return made
+            word = self._counts(sample).max(axis=2) << ENDS
+            word[:, -1] |= STEP_ENDS
+            word[-1, -1] |= SAMPLE_ENDS
+            words.append(np.append(word[0], word[1:, -1]) if static else word.ravel())
+        return words
 
     def turns(self, banks: int) -> Trace:
         """Return for each item, and token, in how many turns a reader with fewer banks takes it."""
-        found = []
+        turns = []
         for sample in self.samples:
             counts = self._counts(sample)
             rank = np.arange(counts.max(), dtype=np.int32)
             present = counts[:, :, None, :] > rank[:, None]
             parts = present.reshape(*present.shape[:-1], self.banks // banks, banks).any(axis=4)
-            each = parts.sum(axis=3, dtype=np.int32).reshape(len(sample), -1)
-            each = np.append(each, np.ones((len(sample), 1), np.int32), axis=1)
-            found.append(each[each > 0])
-        return self.tape(found)
+            turn = parts.sum(axis=3, dtype=np.int32).reshape(len(sample), -1)
+            turn = np.append(turn, np.ones((len(sample), 1), np.int32), axis=1)
+            turns.append(turn[turn > 0])
+        return self.trace(turns)
 
     def fan_out(self, counts: np.ndarray) -> tuple[Trace, Trace]:
-        """Return what ``counts`` says of each event, one by one, and each item's first of them.
+        """Return the count of each event, one by one, and the first event of each item.
 
-        A token counts as an event for whose address there is a last count.
+        ``counts`` has one for each address, and at the end one for tokens, which count as events.
         """
-        found, firsts = [], []
+        of_events, firsts = [], []
         for sample in self.samples:
             padded = self._padded(sample)
             rank = np.cumsum(padded, axis=2) - 1
@@ -123,15 +123,15 @@ class Train:
             ends[0], ends[1], ends[3] = range(len(sample)), padded.shape[1], sample.shape[1]
             keys = np.append(keys, ends, axis=1)
             keys = keys[:, np.argsort(keys[0] * (padded.shape[1] + 1) + keys[1], kind="stable")]
-            found.append(counts[keys[3]])
+            of_events.append(counts[keys[3]])
             new = (np.diff(keys[:3], axis=1, prepend=-1) != 0).any(axis=0)
             firsts.append(new.nonzero()[0])
         # Places are counted from the start of a machine's stream.
         ahead = np.zeros(self.count, np.int64)
         for n, machine in enumerate(self.machines):
             firsts[n] = firsts[n] + ahead[machine]
-            ahead[machine] += len(found[n])
-        return self.tape(found), self.tape(firsts)
+            ahead[machine] += len(of_events[n])
+        return self.trace(of_events), self.trace(firsts)
 
     def _padded(self, sample: np.ndarray) -> np.ndarray:
         """Return a sample's events, shape (steps, words, rows of a word, banks)."""

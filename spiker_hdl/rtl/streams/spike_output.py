@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
-from spiker_hdl.model.mapping.microarchitecture import STEP_ROOM, emitter_depth
+from spiker_hdl.model.mapping.microarchitecture import WAITING_STEPS, spike_output_depth
 
 from .events import NO_VALUE, AddressEvent
 from .queue import Queue
@@ -67,7 +67,7 @@ class SpikeOutput(wiring.Component):
         m = Module()
 
         layout = ScannerWord(self.width, self.words, self.value)
-        m.submodules.queue = queue = Queue(layout, depth=emitter_depth(self.words))
+        m.submodules.queue = queue = Queue(layout, depth=spike_output_depth(self.words))
         m.submodules.scanner = scanner = Scanner(
             self.size, width=self.width, value=self.value, banks=self.banks
         )
@@ -75,9 +75,9 @@ class SpikeOutput(wiring.Component):
         wiring.connect(m, scanner.o, wiring.flipped(self.o))
         m.d.comb += [queue.i.p.eq(self.i), queue.i.valid.eq(self.valid)]
 
-        waiting = Signal(range(STEP_ROOM + 1))
+        waiting = Signal(range(WAITING_STEPS + 1))
         sent = self.o.valid & self.o.ready & self.o.p.end
-        m.d.comb += self.free.eq(waiting < STEP_ROOM)
+        m.d.comb += self.free.eq(waiting < WAITING_STEPS)
         m.d.sync += waiting.eq(waiting + self.start - sent)
 
         return m

@@ -27,7 +27,7 @@ from spiker_hdl.model import (
     stimulus,
 )
 from spiker_hdl.model.timing import predict
-from spiker_hdl.model.timing.pipeline import DeadlockError
+from spiker_hdl.model.timing.pipeline.accelerator import DeadlockError
 from spiker_hdl.simulate import compiled, interpreted
 from spiker_hdl.simulate.stall import MARGIN, SLACK, SOURCE, SimulationError, allowance, stalled
 

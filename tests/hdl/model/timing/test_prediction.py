@@ -20,7 +20,8 @@ from spiker_hdl.model import (
     Readout,
     timing,
 )
-from spiker_hdl.model.timing import pipeline, prediction
+from spiker_hdl.model.timing import prediction
+from spiker_hdl.model.timing.pipeline import accelerator as pipeline
 from spiker_hdl.simulate import interpreted
 
 from support.events import Bounded

@@ -1,0 +1,1 @@
+"""The accelerator composed of the handshakes of its components."""

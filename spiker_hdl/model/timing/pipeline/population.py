@@ -1,0 +1,179 @@
+"""A population with the projections that lead to it, and its output."""
+
+import numpy as np
+
+from spiker_hdl.model.graph import Projection
+from spiker_hdl.model.mapping import microarchitecture
+from spiker_hdl.model.mapping.mapping import Mapping
+
+from ..components.delay import Delay
+from ..components.event_merger import EventMerger
+from ..components.queue import Queue
+from ..components.serializer import Serializer
+from ..components.sparse_lookup import SparseLookup
+from ..components.spike_output import SpikeOutput
+from ..traces import EVENT, LAST, TOKEN, Trace, Train
+from .batch import Batch
+from .source import Source
+
+__all__ = ["Core", "Line", "Output"]
+
+
+class Line:
+    """A projection from a source to a core: a queue, with what its mapping puts behind it.
+
+    Behind the queue are, in this order and as needed, a delay, a serializer and a sparse lookup. A
+    line that ``ticks`` passes only tokens.
+    """
+
+    def __init__(self, queue: Queue, trace: Trace, *, ticks: bool = False):
+        self.queue = queue
+        self.trace = trace
+        self.ticks = ticks
+        self.delay: Delay | None = None
+        self.serializer: Serializer | None = None
+        self.turns: Trace | None = None  # of each item, for the serializer
+        self.sparse_lookup: SparseLookup | None = None
+        self.synapses: Trace | None = None  # of each event, for the sparse lookup
+        self.firsts: Trace | None = None  # first event of each item
+
+    def ready(self, item, finish):
+        ready = self.queue.ready()
+        return ready | (item == EVENT) if self.ticks else ready
+
+    def take(self, taken, item, finish):
+        self.written = taken & (item != EVENT) if self.ticks else taken
+
+    def offer(self):
+        """Return where the core is offered an item, where that is a token, and where a last one."""
+        self.item = self.trace.read(self.queue.place)
+        self.valid, self.token = self.queue.valid, self.item != EVENT
+        last = self.item == LAST
+        if self.delay is not None:
+            self.valid, self.token = self.delay.offer(self.valid, self.item)
+            last = np.zeros_like(last)
+        if self.sparse_lookup is None:
+            return self.valid, self.token, last
+        return *self.sparse_lookup.offer(self.valid, self.token), last
+
+    def clock(self, ready, finish):
+        place = self.queue.place
+        if self.sparse_lookup is not None and self.synapses is not None and self.firsts is not None:
+            event = self.firsts.read(place)
+            if self.serializer is not None:
+                event = event + self.serializer.given
+            synapses = self.synapses.read(event)
+            ready = self.sparse_lookup.clock(self.valid, self.token, ready, synapses)
+        if self.serializer is not None and self.turns is not None:
+            turns = np.where(self.token, 1, self.turns.read(place))
+            ready = self.serializer.clock(self.valid, ready, turns)
+        if self.delay is not None:
+            ready = self.delay.clock(self.queue.valid, self.item, ready, finish)
+        self.queue.clock(self.written, ready)
+
+
+class Core:
+    """A population: ``rtl.population.core``."""
+
+    def __init__(self, batch: Batch, mapping: Mapping, name: str):
+        self.batch = batch
+        self.mapping = mapping
+        network = batch.network
+        size, core = network.population[name].size, mapping.cores[name]
+        projections = network.into(name)
+        self.core = core
+        self.groups = -(-size // core.units)
+        self.lines: list[Line] = []
+        self.spike_outputs: list[SpikeOutput] = []
+        self.slowest = max(-(-size // core.lanes), self.groups)
+        direct = [mapping.store(network, projection) == "synapses" for projection in projections]
+        self.event_merger = batch.add(
+            EventMerger(
+                batch.count,
+                [*direct, False],
+                folds=-(-size // core.lanes),
+                interval=microarchitecture.interval(core, self.groups),
+                overlap=microarchitecture.overlaps(network, name, core),
+            )
+        )
+
+    def connect(self, source: Source, projection: Projection) -> None:
+        """Add the line of a projection."""
+        batch, count = self.batch, self.batch.count
+        queue = batch.add(Queue(count, self.mapping.queues[projection.name]))
+        line = Line(queue, source.trace)
+        if projection.delay:
+            line.delay = batch.add(Delay(count, projection.delay))
+        banks = self.core.banks
+        if self.mapping.store(batch.network, projection) == "synapses":
+            banks, synapses = 1, projection.synapses
+            line.sparse_lookup = batch.add(SparseLookup(count, synapses.kind == "one_to_one"))
+            fan_out, firsts = source.train.fan_out(np.append(synapses.fan_out(), 0))
+            line.synapses, line.firsts = batch.add(fan_out), batch.add(firsts)
+        if source.train.banks > banks:
+            line.serializer = batch.add(Serializer(count))
+            line.turns = batch.add(source.train.turns(banks))
+        self._line(source, line)
+
+    def tick(self, source: Source) -> None:
+        """Add a line of tokens alone, which says when the population is updated."""
+        queue = self.batch.add(Queue(self.batch.count, microarchitecture.TOKEN_QUEUE_DEPTH))
+        tokens = [np.full(len(sample), TOKEN, np.int8) for sample in source.train.samples]
+        for kinds in tokens:
+            kinds[-1] = LAST
+        self._line(source, Line(queue, self.batch.add(source.train.trace(tokens)), ticks=True))
+
+    def _line(self, source: Source, line: Line) -> None:
+        self.lines.append(line)
+        source.sinks.append(line)
+
+    def clock(self) -> None:
+        """Advance the lines and the event merger by a cycle."""
+        offers = [line.offer() for line in self.lines]
+        valid, token, last = zip(*offers, strict=True)
+        free = np.logical_and.reduce([output.free for output in self.spike_outputs])
+        firing = self.event_merger.pause > 0
+        ready, event, self.complete = self.event_merger.clock(valid, token, free)
+        finish = self.complete & np.logical_or.reduce(last)
+        for line, taken in zip(self.lines, ready, strict=True):
+            line.clock(taken, finish)
+        self.busy = np.stack([event, firing & ~event])
+
+
+class Output(Source):
+    """The spikes or potentials that leave a population: ``rtl.streams.spike_output``."""
+
+    def __init__(self, batch: Batch, train: Train, core: Core):
+        super().__init__(batch, train)
+        self.core = core
+        words = train.words()
+        self.words = batch.add(train.trace(words))
+        self.kept = batch.add(train.trace([sample[sample > 0] for sample in words]))
+        groups = core.groups
+        self.spike_output = batch.add(
+            SpikeOutput(
+                batch.count,
+                groups=groups,
+                depth=microarchitecture.spike_output_depth(groups),
+                max_steps=microarchitecture.WAITING_STEPS,
+                delay=microarchitecture.outcome_delay(core.core),
+                silent=batch.add(train.trace([_empty_words(sample) for sample in words])),
+            )
+        )
+        core.spike_outputs.append(self.spike_output)
+
+    def offer(self):
+        self.place = self.spike_output.scanner.place
+        self.item = self.trace.read(self.place)
+        return self.spike_output.scanner.valid, self.item
+
+    def clock(self, taken, finish):
+        self.spike_output.clock(
+            self.core.complete, taken, self.item != EVENT, self.words, self.kept
+        )
+
+
+def _empty_words(words: np.ndarray) -> np.ndarray:
+    """Return for each word how many from it on are empty; the last word never is."""
+    full = words.nonzero()[0]
+    return full[np.searchsorted(full, np.arange(len(words)))] - np.arange(len(words))
