@@ -13,6 +13,7 @@ from spiker_cli.support.files import (
 )
 from spiker_cli.support.terminal import write, write_json
 from spiker_hdl.base.checks import check_choice
+from spiker_hdl.engines import CHOICES
 from spiker_train import quantize
 
 from .quantize import max_steps_of, open_real, samples_for
@@ -33,7 +34,7 @@ def compare(
     json: Path | None,
 ) -> int:
     """Compare, report, and return the exit code."""
-    check_choice("Engine", engine, [*spiker_hdl.ENGINES, "none"])
+    check_choice("Engine", engine, [*CHOICES, "none"])
     check_output(json, "--json")
     check_picture(picture)
     net = open_real(real)

@@ -10,6 +10,7 @@ from spiker_cli.support.files import check_output, find_mapping, open_network
 from spiker_cli.support.samples import Samples, find_samples
 from spiker_cli.support.terminal import progress, say, table, text, write, write_json
 from spiker_hdl.base.checks import check_choice
+from spiker_hdl.engines import CHOICES
 from spiker_hdl.model import Mapping, Network, Result
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def simulate(
     json: Path | None,
 ) -> int:
     """Run samples, report, and return the exit code."""
-    check_choice("Engine", engine, spiker_hdl.ENGINES)
+    check_choice("Engine", engine, CHOICES)
     check_output(json, "--json")
     emission = None
     if path.is_dir():

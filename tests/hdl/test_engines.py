@@ -1,12 +1,15 @@
 """Tests of the one call: every engine, its options, what is loaded when, and bad input."""
 
 import re
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 import spiker_hdl
-from spiker_hdl import ENGINES, run
+from spiker_hdl import ENGINES, engines, run
+from spiker_hdl.engines import Engine
 from spiker_hdl.model import (
     Decay,
     If,
@@ -204,6 +207,55 @@ def test_run_rejects(engine, bad, error, message):
     given = {"network": NETWORK, "spikes": SPIKES, "engine": engine} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         run(given.pop("network"), given.pop("spikes"), **given)
+
+
+def test_an_engine_is_one_entry(monkeypatch):
+    echo = ModuleType("echo_engine")
+    echo.run = lambda network, spikes, **options: (network, sorted(options))
+    monkeypatch.setitem(sys.modules, "echo_engine", echo)
+    monkeypatch.setitem(ENGINES, "echo", Engine("echo", "nothing", "echo_engine"))
+    monkeypatch.setattr(engines, "CHOICES", (*ENGINES, "auto"))
+    assert run(NETWORK, SPIKES, engine="echo") == (NETWORK, ["progress", "record", "reports"])
+
+
+def test_an_engine_of_hardware_takes_the_mapping(monkeypatch):
+    echo = ModuleType("echo_engine")
+    echo.run = lambda network, spikes, **options: sorted(options)
+    monkeypatch.setitem(sys.modules, "echo_engine", echo)
+    entry = Engine("echo", "nothing", "echo_engine", simulates_hardware=True)
+    monkeypatch.setitem(ENGINES, "echo", entry)
+    assert engines.fastest() == "echo"
+    assert run(NETWORK, SPIKES, engine="auto") == ["mapping", "progress", "record", "reports"]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"record": ["p"]}, "Record must be empty for the engine 'echo', which records none"),
+        (
+            {"window": 3},
+            "Window and early must be None for the engine 'echo', which answers at the end of a "
+            "sample",
+        ),
+    ],
+)
+def test_option_that_an_engine_does_not_have_is_refused(options, message, monkeypatch):
+    entry = Engine("echo", "nothing", "no_module", records=False, answers_by_step=False)
+    monkeypatch.setitem(ENGINES, "echo", entry)
+    monkeypatch.setattr(engines, "CHOICES", (*ENGINES, "auto"))
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        run(NETWORK, SPIKES, engine="echo", **options)
+
+
+def test_engine_whose_tool_is_missing_is_not_installed(monkeypatch):
+    tools = ModuleType("echo_tools")
+
+    def find():
+        raise RuntimeError("must be installed")
+
+    tools.find = find
+    monkeypatch.setitem(sys.modules, "echo_tools", tools)
+    assert not Engine("echo", "nothing", "no_module", needs=("echo_tools:find",)).is_installed()
 
 
 def test_run_rejects_an_engine():
