@@ -539,6 +539,26 @@ class Undecorated(Neuron):
     v: Any = state("width")
 
 
+@dataclass(frozen=True)
+class Misspelled(Own):
+    """Names a setting that does not exist."""
+
+    w: Any = state("widht")
+
+
+@dataclass(frozen=True)
+class MisspelledParameter(Own):
+    """Does so in a parameter."""
+
+    gain: Any = parameter("bits", default=1)
+
+
+MISSPELLED = (
+    r"^Misspelled w: the setting that holds its bits must be one of .*, not 'widht', which does "
+    r"not exist$"
+)
+
+
 def alone(kind):
     """Make a network of integers of one neuron kind."""
     return Network(
@@ -584,6 +604,13 @@ OTHER = r"^A neuron's step must be of \+, -, \*, comparisons and what `via` offe
             r"^Undecorated must be a dataclass for 'width' to be a field of it: write "
             r"@dataclass\(frozen=True\) above the class$",
         ),
+        (Misspelled, ValueError, MISSPELLED),
+        (
+            MisspelledParameter,
+            ValueError,
+            r"^MisspelledParameter gain: the setting that holds its bits must be one of .*, not "
+            r"'bits', which does not exist$",
+        ),
     ],
 )
 def test_a_mistake_is_refused_with_its_remedy(kind, error, message):
@@ -610,6 +637,7 @@ def test_a_neuron_without_mistakes_is_taken():
             r"have a gradient, not by a plain comparison$",
         ),
         (Undecorated, TypeError, r"^Undecorated must be a dataclass for 'width'"),
+        (Misspelled, ValueError, MISSPELLED),
     ],
 )
 def test_a_mistake_is_refused_in_training(kind, error, message, integers):

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spiker_hdl.base.checks import check_choice, check_int, set_fields
+from spiker_hdl.base.checks import check_choice, check_int
+from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.tools.families import FAMILIES, Family
 
 __all__ = ["USB_HZ", "Capacity", "Pin", "Target"]

@@ -53,10 +53,10 @@ class Archive:
         size = held.seek(0, 2)
         self._archive = zipfile.ZipFile(held)
         parts = self._archive.infolist()
-        self._parts = {one.filename: one for one in parts}
+        self._parts = {part.filename: part for part in parts}
         if len(self._parts) < len(parts):
             raise FileError("must have each part once, not twice")
-        most, total = allowed(size, floor, ratio), sum(one.file_size for one in parts)
+        most, total = allowed(size, floor, ratio), sum(part.file_size for part in parts)
         if total > most:
             raise FileError(
                 f"must have parts of at most {most} bytes, which a file of {size} bytes may have "
@@ -159,14 +159,14 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
     match = _HEADER.fullmatch("".join(text.split()))
     if match is None or None in match.groupdict().values():
         raise FileError(f"part {name!r} must hold plain numbers, not {shown(text, 160)}")
-    sizes = [one.strip(" L") for one in match["shape"].split(",")]
-    if any(len(one) > 18 for one in sizes) or len(sizes) > _MOST_AXES or "" in sizes[:-1]:
+    sizes = [axis.strip(" L") for axis in match["shape"].split(",")]
+    if any(len(size) > 18 for size in sizes) or len(sizes) > _MOST_AXES or "" in sizes[:-1]:
         raise FileError(f"part {name!r} must have a shape, not {shown(match['shape'], 160)}")
     try:
         kind = np.dtype(match["kind"])
     except TypeError:
         raise FileError(f"part {name!r} must hold plain numbers, not {match['kind']}") from None
-    return tuple(int(one) for one in sizes if one), match["order"] == "True", kind
+    return tuple(int(size) for size in sizes if size), match["order"] == "True", kind
 
 
 @contextmanager

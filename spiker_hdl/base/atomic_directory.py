@@ -51,7 +51,7 @@ class Listing:
         try:
             files = _listed(directory / (self.file or "nothing"))
         except (OSError, FileError):
-            yield from (one.name for one in sorted(directory.iterdir()))
+            yield from (path.name for path in sorted(directory.iterdir()))
             return
         seen = {self.file}
         for path in _walk(directory, self._apart):
@@ -184,7 +184,7 @@ def replacing(directory: str | Path, listing: Listing) -> Iterator[Path]:
     """
     listing.check(directory)
     target = Path(os.path.realpath(directory))
-    made = [one for one in (target.parent, *target.parent.parents) if not one.exists()]
+    made = [parent for parent in (target.parent, *target.parent.parents) if not parent.exists()]
     with ExitStack() as stack:
         stack.callback(_remove, made)
         try:

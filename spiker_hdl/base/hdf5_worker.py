@@ -62,7 +62,7 @@ class Reading:
             return {"text": plain(value)}
         value = np.asarray(value)
         if value.dtype.kind in "OS":
-            return {"texts": [plain(one) for one in value.reshape(-1)], "shape": value.shape}
+            return {"texts": [plain(item) for item in value.reshape(-1)], "shape": value.shape}
         if value.dtype.kind not in "biuf":
             raise ValueError(f"{node.name!r} holds {value.dtype}, which are no numbers")
         value = np.ascontiguousarray(value).reshape(value.shape)

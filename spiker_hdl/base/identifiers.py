@@ -70,17 +70,17 @@ def identifiers(names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str,
     dict of str to str
         The identifier of each name, in the same order; the same for the same names.
     """
-    given = {one.lower() for one in taken}
-    found = {}
+    used = {identifier.lower() for identifier in taken}
+    identifiers = {}
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:60].rstrip("_")
         if not plain or plain[0].isdigit():
             plain = f"n{plain}"
         if plain.lower() in KEYWORDS:
             plain = f"{plain}_n"
-        one, count = plain, 2
-        while one.lower() in given or one.lower() in KEYWORDS:
-            one, count = f"{plain}_{count}", count + 1
-        given.add(one.lower())
-        found[name] = one
-    return found
+        identifier, count = plain, 2
+        while identifier.lower() in used or identifier.lower() in KEYWORDS:
+            identifier, count = f"{plain}_{count}", count + 1
+        used.add(identifier.lower())
+        identifiers[name] = identifier
+    return identifiers

@@ -97,16 +97,16 @@ def _float(text: str) -> float:
 def _check_strings(value: Any) -> None:
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting += one
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += (part for part in one if isinstance(part, str | list | dict))
-        elif isinstance(one, str):
-            if len(one) > MOST_STRING:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting += part
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += (item for item in part if isinstance(item, str | list | dict))
+        elif isinstance(part, str):
+            if len(part) > MOST_STRING:
                 raise FileError(
-                    f"must have strings of at most {MOST_STRING} characters, not {len(one)}"
+                    f"must have strings of at most {MOST_STRING} characters, not {len(part)}"
                 )
-            if not one.isascii() and any("\ud800" <= mark <= "\udfff" for mark in one):
-                raise FileError(f"must have strings of characters, not half of one: {shown(one)}")
+            if not part.isascii() and any("\ud800" <= mark <= "\udfff" for mark in part):
+                raise FileError(f"must have strings of characters, not half of one: {shown(part)}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from spiker_hdl.base import FileError, read_bytes, reader
 from spiker_hdl.base.arrays import gunzip, read_npz
+from spiker_hdl.base.frozen import set_fields
 
 from .published import FASHION, FILES, MNIST, Published, identify
 
@@ -66,7 +67,7 @@ class Dataset:
                 raise ValueError(
                     f"Data set {self.name!r}: y_{part} must be at least 0, not {int(y.min())}"
                 )
-            object.__setattr__(self, f"y_{part}", y.astype(np.int64))
+            set_fields(self, **{f"y_{part}": y.astype(np.int64)})
         if self.x_train.shape[1:] != self.x_test.shape[1:]:
             raise ValueError(
                 f"Data set {self.name!r}: x_test must be of shape {self.x_train.shape[1:]} "

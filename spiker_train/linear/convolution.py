@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import check_int, plain
+from spiker_hdl.base.checks import check_int
+from spiker_hdl.base.conversions import plain
 
 from .elementwise import LinearMap, Shape
 from .sparse import Entries, real

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import frozen_integers
+from spiker_hdl.base.conversions import frozen_integers
 
 from .sparse import Entries, real
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import number_array
+from spiker_hdl.base.conversions import number_array
 
 __all__ = ["PAIRS", "Entries", "real"]
 

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from spiker_hdl.base.checks import number_array, shown
+from spiker_hdl.base.checks import shown
+from spiker_hdl.base.conversions import number_array
+from spiker_hdl.base.frozen import make_unchecked
 from spiker_hdl.model import Decay, Neuron
 from spiker_hdl.model.neurons.base import check_declared
 
@@ -200,7 +202,6 @@ class Cell(nn.Module):
 
     def reals(self, like: torch.Tensor) -> tuple[Neuron, SimpleNamespace, dict[str, torch.Tensor]]:
         """Return a neuron that steps on real numbers, its parameters and its rest."""
-        neuron = object.__new__(self.kind)
         values, bound, rest = dict.fromkeys(self.widths, 32) | self.settings, {}, {}
         for name, role in self.roles.items():
             if name in values:
@@ -214,8 +215,7 @@ class Cell(nn.Module):
                 values[name] = rest[name] = value
             else:
                 values[name] = value
-        for name, value in values.items():
-            object.__setattr__(neuron, name, value)
+        neuron = make_unchecked(self.kind, **values)
         return neuron, SimpleNamespace(**bound), rest
 
     def extra_repr(self) -> str:

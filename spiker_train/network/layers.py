@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from spiker_hdl.base.checks import number_array, shown
+from spiker_hdl.base.checks import shown
+from spiker_hdl.base.conversions import number_array
 from spiker_hdl.model import Dense, Input, Neuron, OneToOne, Projection, Sparse, Synapses
 
 from .cell import Cell, IntegerCell

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from spiker_hdl.base.checks import check_int, number_array, plain, shown
+from spiker_hdl.base.checks import check_int, shown
+from spiker_hdl.base.conversions import number_array, plain
 from spiker_hdl.model import (
     Accumulator,
     Answer,

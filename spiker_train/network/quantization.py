@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from spiker_hdl.base.checks import check_int, set_fields, shown
+from spiker_hdl.base.checks import check_int, shown
+from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model import Neuron
 
 from .cell import IntegerCell

@@ -4,7 +4,8 @@ from typing import Any
 
 import torch
 
-from spiker_hdl.base.checks import plain, shown
+from spiker_hdl.base.checks import shown
+from spiker_hdl.base.conversions import plain
 
 from .arithmetic import through
 

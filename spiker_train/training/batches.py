@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from spiker_hdl.base.checks import integer_array
+from spiker_hdl.base.conversions import integer_array
 from spiker_hdl.model import stimulus
 from spiker_hdl.model.scores import class_count
 from spiker_train.network.network import SpikingNetwork

@@ -11,11 +11,11 @@ a sequence of *beats*: which memory, from which row on, and its words.
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 
+from spiker_hdl.base.frozen import copy_with
 from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.canonical import arrays_of, describe
 from spiker_hdl.model.graph import Projection
@@ -99,11 +99,14 @@ def weight_rows(
     Row ``fold * rows + base + source // banks`` has the weights of a fold's lanes, where the base
     is the number of rows of the projections before.
     """
-    width, size = max(one.width for one in projections), projections[0].synapses.target_size
+    width, size = (
+        max(projection.width for projection in projections),
+        projections[0].synapses.target_size,
+    )
     folds, parts = -(-size // lanes), []
-    for one in projections:
-        matrix = one.synapses.matrix()[:, bank::banks]
-        missing = -(-one.synapses.source_size // banks) - matrix.shape[1]
+    for projection in projections:
+        matrix = projection.synapses.matrix()[:, bank::banks]
+        missing = -(-projection.synapses.source_size // banks) - matrix.shape[1]
         parts.append(np.pad(matrix, ((0, 0), (0, missing))))
     rows = sum(part.shape[1] for part in parts)
     padded = np.zeros((folds * lanes, rows), dtype=np.int64)
@@ -121,18 +124,26 @@ def stores(network: Network, mapping: Mapping) -> tuple[Store, ...]:
     def add(name: str, part: str, bank: int, width: int, depth: int) -> None:
         found.append(Store(len(found) + 1, name, part, bank, width, depth))
 
-    for one in network.populations:
-        core, projections = mapping.cores[one.name], network.into(one.name)
+    for population in network.populations:
+        core, projections = mapping.cores[population.name], network.into(population.name)
         if not core.writable:
             continue
         if projections:
             width = core.lanes * max(each.width for each in projections)
             rows = sum(-(-each.synapses.source_size // core.banks) for each in projections)
             for bank in range(core.banks):
-                add(one.name, "weights", bank, width, -(-one.size // core.lanes) * rows)
-        width = core.units * sum(field_width(*ends) for ends in fields_of(one, True).values())
+                add(
+                    population.name,
+                    "weights",
+                    bank,
+                    width,
+                    -(-population.size // core.lanes) * rows,
+                )
+        width = core.units * sum(
+            field_width(*ends) for ends in fields_of(population, True).values()
+        )
         if width:
-            add(one.name, "parameters", 0, width, -(-one.size // core.units))
+            add(population.name, "parameters", 0, width, -(-population.size // core.units))
     return tuple(found)
 
 
@@ -148,8 +159,10 @@ def beats(network: Network, mapping: Mapping) -> np.ndarray:
         Each with its word in the lowest 32 bits, and what it brings above.
     """
     parts = [_beats(DIGEST, bytes(DIGEST_BYTES), 1, 8)]
-    for one in stores(network, mapping):
-        parts.append(_beats(one.number, _rows(network, mapping, one), one.slices, one.granule))
+    for memory in stores(network, mapping):
+        parts.append(
+            _beats(memory.number, _rows(network, mapping, memory), memory.slices, memory.granule)
+        )
     parts.append(_beats(DIGEST, bytes.fromhex(network.digest), 1, 8))
     return np.concatenate(parts)
 
@@ -201,9 +214,7 @@ def with_worst_case_bounds(network: Network, writable: Collection[str]) -> Netwo
     """
     if not writable:
         return network
-    found = copy(network)
-    found.__dict__["bounds"] = bounds(network, writable)  # in place of what it would find itself
-    return found
+    return copy_with(network, bounds=bounds(network, writable))
 
 
 def structure(network: Network, mapping: Mapping) -> str:
@@ -215,21 +226,21 @@ def structure(network: Network, mapping: Mapping) -> str:
     for name in ("name", "notes"):
         text.pop(name, None)
     text |= {"mapping": mapping.to_json(), "layout": LAYOUT}
-    for one, said in zip(network.populations, text["populations"], strict=True):
-        if one.name in mapping.writable:
-            for name in fields_of(one, True):
-                held = said["neuron"].pop(name, None)
-                if isinstance(held, dict):  # the bits of a decay are no number that is stored
-                    said["neuron"][name] = {"bits": held["bits"]}
-            said["bias"] = fields_of(one, True).get("bias")
-            said["fields"] = fields_of(one, True)
+    for population, described in zip(network.populations, text["populations"], strict=True):
+        if population.name in mapping.writable:
+            for name in fields_of(population, True):
+                value = described["neuron"].pop(name, None)
+                if isinstance(value, dict):  # the bits of a decay are no number that is stored
+                    described["neuron"][name] = {"bits": value["bits"]}
+            described["bias"] = fields_of(population, True).get("bias")
+            described["fields"] = fields_of(population, True)
     total = hashlib.sha256()
-    for one, said in zip(network.projections, text["projections"], strict=True):
-        if one.target in mapping.writable:
-            said |= {"bits": one.width, "kind": "rows"}
+    for projection, described in zip(network.projections, text["projections"], strict=True):
+        if projection.target in mapping.writable:
+            described |= {"bits": projection.width, "kind": "rows"}
             continue
-        for name, array in arrays_of(one.synapses).items():
-            total.update(f"{one.name}:{name}:{array.dtype.str}:{array.shape}:".encode())
+        for name, array in arrays_of(projection.synapses).items():
+            total.update(f"{projection.name}:{name}:{array.dtype.str}:{array.shape}:".encode())
             total.update(array.tobytes())
     total.update(json.dumps(text, sort_keys=True).encode())
     return total.hexdigest()

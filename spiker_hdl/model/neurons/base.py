@@ -1,4 +1,4 @@
-"""What every neuron model declares: its settings, parameters, state, and one ``step``."""
+"""The base class of neuron models: settings, parameters, states, and one ``step``."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -6,7 +6,9 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from spiker_hdl.base.checks import check_int, check_ints, plain, set_fields
+from spiker_hdl.base.checks import check_int, check_ints
+from spiker_hdl.base.conversions import plain
+from spiker_hdl.base.frozen import set_fields
 
 from .arithmetic import INTEGERS, Arithmetic, Decay
 
@@ -16,7 +18,7 @@ Bound = int | str | tuple[int, int] | Callable[[Any], tuple[int, int]]
 
 
 def signed_range(width: int) -> tuple[int, int]:
-    """Return least and greatest of ``width`` bits in two's complement."""
+    """Return the minimum and maximum of ``width`` bits in two's complement."""
     width = check_int("Width", width, 1)
     return -(2 ** (width - 1)), 2 ** (width - 1) - 1
 
@@ -34,8 +36,8 @@ def parameter(within: Bound, *, default: Any = None, scales: bool = False) -> An
     Parameters
     ----------
     within : int, str, (int, int) or callable
-        Its range: signed bits, the name of the setting that holds them, both ends, or a function
-        of the neuron that gives both ends.
+        Its range: a number of signed bits, the name of the setting that holds that number, both
+        ends, or a function of the neuron that returns both ends.
     default : int, optional
         Value where none is given.
     scales : bool
@@ -98,12 +100,29 @@ class State:
 
 
 def check_declared(kind: type) -> None:
-    """Raise :exc:`TypeError` if a neuron's fields are none, for it is no dataclass."""
+    """Check how a neuron class declares its fields.
+
+    Raises
+    ------
+    TypeError
+        If the class is no dataclass, so that its declarations are not fields.
+    ValueError
+        If the range of a parameter or state is given by a setting that does not exist.
+    """
     for name, value in vars(kind).items():
         if isinstance(value, Field):
             raise TypeError(
                 f"{kind.__name__} must be a dataclass for {name!r} to be a field of it: write "
                 "@dataclass(frozen=True) above the class"
+            )
+    for declared in fields(kind):
+        setting = declared.metadata.get("within")
+        names = [other.name for other in fields(kind)]
+        if isinstance(setting, str) and setting not in names and not hasattr(kind, setting):
+            settings = [f.name for f in fields(kind) if "role" not in f.metadata]
+            raise ValueError(
+                f"{kind.__name__} {declared.name}: the setting that holds its bits must be one of "
+                f"{', '.join(map(repr, settings)) or 'none'}, not {setting!r}, which does not exist"
             )
 
 
@@ -118,7 +137,7 @@ class Neuron:
     Attributes
     ----------
     spiking : bool
-        Whether :meth:`step` answers with a test that says who fires (else with None).
+        Whether neurons fire, so that :meth:`step` returns which do; otherwise it returns None.
     potential : str
         The state that a readout of potentials compares.
     """
@@ -132,16 +151,16 @@ class Neuron:
 
     def __post_init__(self) -> None:
         self._make_plain()
-        for name, one in {**self.parameters, **self.states}.items():
-            value = one.value if isinstance(one, Parameter) else one.rest
+        for name, operand in {**self.parameters, **self.states}.items():
+            value = operand.value if isinstance(operand, Parameter) else operand.rest
             what = f"{type(self).__name__} {name.replace('_', ' ')}"
-            check_ints(what, value, one.low, one.high)
+            check_ints(what, value, operand.low, operand.high)
 
     def _make_plain(self) -> None:
-        # Before any check looks at them: a width of 8 bits as an np.int8 has no 2**7.
-        for one in fields(self):
-            value = getattr(self, one.name)
-            set_fields(self, **{one.name: plain(value)})
+        # Before any check: with a width of 8 as an np.int8, 2 ** (width - 1) would overflow.
+        for declared in fields(self):
+            value = getattr(self, declared.name)
+            set_fields(self, **{declared.name: plain(value)})
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
         """Advance one time step.
@@ -155,7 +174,7 @@ class Neuron:
         current : operand
             Sum of the weighted input events of this step, and the bias.
         via : Arithmetic
-            What computes on such operands.
+            Operations on such operands.
 
         Returns
         -------
@@ -175,39 +194,46 @@ class Neuron:
     @cached_property
     def parameters(self) -> Mapping[str, Parameter]:
         """Parameters by name, decays as their numerators."""
-        found = {}
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if one.metadata.get("role") == "parameter":
-                ends = self._ends(one.metadata["within"])
-                found[one.name] = Parameter(value, *ends, one.metadata["scales"])
+        parameters = {}
+        for declared in fields(self):
+            value = getattr(self, declared.name)
+            if declared.metadata.get("role") == "parameter":
+                ends = self._ends(declared.metadata["within"])
+                parameters[declared.name] = Parameter(value, *ends, declared.metadata["scales"])
             elif isinstance(value, Decay):
-                found[one.name] = Parameter(value.numerator, 0, 2**value.bits, False)
-        return found
+                parameters[declared.name] = Parameter(value.numerator, 0, 2**value.bits, False)
+        return parameters
 
     @property
     def replaceable(self) -> dict[str, tuple[int, int]]:
-        """Ranges of the parameters that may become others where a population is writable."""
-        return {name: (one.low, one.high) for name, one in self.parameters.items() if one.scales}
+        """Ranges of the parameters that can be replaced where a population is writable."""
+        return {
+            name: (parameter.low, parameter.high)
+            for name, parameter in self.parameters.items()
+            if parameter.scales
+        }
 
     @cached_property
     def states(self) -> Mapping[str, State]:
         """States by name."""
         return {
-            one.name: State(
-                getattr(self, one.name), *self._ends(one.metadata["within"]), one.metadata["scales"]
+            declared.name: State(
+                getattr(self, declared.name),
+                *self._ends(declared.metadata["within"]),
+                declared.metadata["scales"],
             )
-            for one in fields(self)
-            if one.metadata.get("role") == "state"
+            for declared in fields(self)
+            if declared.metadata.get("role") == "state"
         }
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:
         """Fields that are neither parameters nor states."""
         return {
-            one.name: getattr(self, one.name)
-            for one in fields(self)
-            if "role" not in one.metadata and not isinstance(getattr(self, one.name), Decay)
+            declared.name: getattr(self, declared.name)
+            for declared in fields(self)
+            if "role" not in declared.metadata
+            and not isinstance(getattr(self, declared.name), Decay)
         }
 
     def bind(self, operands: Mapping[str, Any]) -> SimpleNamespace:
@@ -221,7 +247,7 @@ class Neuron:
 
     @property
     def sizes(self) -> set[int]:
-        """Numbers of neurons that the values given one per neuron are for."""
+        """Numbers of neurons for which there are values per neuron."""
         given = [p.value for p in self.parameters.values()]
         given += [s.rest for s in self.states.values()]
         return {len(value) for value in given if isinstance(value, tuple)}

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.base.checks import check_choice
+from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model import Accumulator, CurrentLif, If, Integrator, Lif
 from spiker_hdl.model.neurons.library import check_reset_timing
 from spiker_train.network.cell import Cell
@@ -103,7 +104,7 @@ class Rules:
     start: str = "zero"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "dt", check_step(self.dt))
+        set_fields(self, dt=check_step(self.dt))
         check_choice("Rule", self.rule, RULES)
         check_choice("Reset", self.reset, ("value", "subtract"))
         check_reset_timing(self.reset, self.reset_timing)
