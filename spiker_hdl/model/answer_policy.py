@@ -1,10 +1,11 @@
-"""When a sample is answered: at its end, every few steps, or as soon as the answer is known."""
+"""When a sample is answered: at its end, in windows, or by an early exit."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from spiker_hdl.base.checks import check_int, set_fields, shown
+from spiker_hdl.base.checks import check_int, shown
+from spiker_hdl.base.frozen import set_fields
 
 from .graph import SPIKE_READOUTS
 from .network import Network
@@ -19,14 +20,18 @@ MARGIN_BITS = 31
 class AnswerPolicy:
     """When a sample is answered.
 
+    Without ``window`` and ``early``, a sample is answered after its last step.
+
     Parameters
     ----------
     window : int, optional
-        Steps from one answer to the next: an unbroken signal, in which states go on and scores
-        start anew.
+        Steps from one answer to the next, for a continuous signal. After each answer the states are
+        kept, and the scores start anew.
     early : "exact" or int, optional
-        Stop the sample after the first step in which the first readout's leader can no longer be
-        overtaken (``"exact"``), which never changes the class; or leads by that much, which may.
+        Early exit. With ``"exact"``, a sample ends after the first step in which the winner of the
+        first readout can no longer change; the class is the same as at the end. With an integer, it
+        ends after the first step in which the winner leads by at least that margin; the class may
+        differ.
 
     Raises
     ------
@@ -54,11 +59,11 @@ class AnswerPolicy:
 
     @property
     def stepwise(self) -> bool:
-        """Whether there may be answers before the last step."""
+        """Whether samples may be answered before their last step."""
         return self.window is not None or self.early is not None
 
     def check(self, network: Network) -> None:
-        """Raise :exc:`ValueError` unless ``network`` can be answered so."""
+        """Raise :exc:`ValueError` unless the policy suits the readout of ``network``."""
         kind = network.readout.kind
         if self.early == "exact" and kind not in SPIKE_READOUTS:
             raise ValueError(
@@ -87,8 +92,9 @@ class AnswerPolicy:
             others = np.arange(classes) != leader[..., None]
             need: np.ndarray = np.full((steps, 1), self.early)
             if self.early == "exact":
+                # All neurons of another class may still spike in all remaining steps.
                 share = network.population[network.readout.population].size // classes
-                gain = np.arange(steps)[::-1, None] * share  # all neurons in all steps to come
+                gain = np.arange(steps)[::-1, None] * share
                 need = gain + (np.arange(classes) < leader[..., None])
             known = (~others | (best[..., None] >= scores + need)).all(axis=2)
         known[:, -1] = True

@@ -1,4 +1,4 @@
-"""How far sums and states can reach, from the real weights, over all spike patterns."""
+"""Bounds of sums and states over all spike patterns, from the weights of a network."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -29,26 +29,28 @@ __all__ = [
 
 FLOAT32_EXACT = 2**24
 FLOAT64_EXACT = 2**53
-_MOST = 2**62  # in what the reference computes with, nothing overflows
+_MOST = 2**62  # the reference computes in 64 bits, and nothing may overflow
 _ROUNDS = 512
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What the numbers of a population can be.
+    """Ranges of all numbers that a population computes.
 
     Members
     -------
     sum_low, sum_high : int
-        Range of the sum of weighted events in a step, in whatever order they come.
+        Range of the sum of weighted events in a step, and of all partial sums in any order of
+        events.
     current_low, current_high : int
         Range of that sum with the bias.
     states : mapping of str to (int, int)
         Range that each state can reach from rest, over any number of steps.
     largest : int
-        Greatest magnitude of anything that a step computes.
+        Maximum magnitude of all intermediate results of a step.
     sum_shift : int
-        Bits by which every weighted event is shifted at least, which accumulators leave out.
+        Number of least significant bits that are zero in every weighted event, which accumulators
+        omit.
     """
 
     sum_low: int
@@ -78,13 +80,13 @@ def float_format(largest: int) -> str | None:
 
 
 def bounds(network: "Network", writable: Collection[str] = ()) -> dict[str, Bounds]:
-    """Find the bounds of every population, and prove that no state leaves its declared range.
+    """Derive the bounds of every population, and prove that no state leaves its declared range.
 
     Parameters
     ----------
     network : Network
     writable : collection of str
-        Populations of which any weights, thresholds and biases are meant that take as many bits.
+        Populations whose bounds hold for all weights, thresholds and biases of as many bits.
 
     Returns
     -------
@@ -95,12 +97,12 @@ def bounds(network: "Network", writable: Collection[str] = ()) -> dict[str, Boun
     TypeError
         If a neuron's step branches on an operand.
     ValueError
-        If a step may leave the declared range of a state, answers with other states, or computes
-        in more than 63 bits.
+        If a step may leave the declared range of a state, returns other states than are declared,
+        or computes in more than 63 bits.
     """
     return {
-        one.name: _population_bounds(network, one, one.name in writable)
-        for one in network.populations
+        population.name: _population_bounds(network, population, population.name in writable)
+        for population in network.populations
     }
 
 
@@ -114,8 +116,8 @@ def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
     Returns
     -------
     dict of str to (bool, bool)
-        By spiking population, whether a neuron may fire in a step, and whether one may not. What is
-        False is proved.
+        For each spiking population, whether some neuron may fire in a step, and whether some neuron
+        may not. False is a proof, True is not.
     """
     found = {}
     for population in network.populations:
@@ -135,7 +137,7 @@ def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
 
 
 def reach(neuron: Neuron, low: int, high: int) -> int:
-    """Return the greatest magnitude of anything that a step computes.
+    """Return the maximum magnitude of all intermediate results of a step.
 
     Parameters
     ----------
@@ -169,7 +171,7 @@ def _sums(network: "Network", population: "Population", writable: bool) -> tuple
 
 
 def _furthest(width: int, source: Any) -> tuple[int, int]:
-    """Return the least and greatest that a weight of a width makes of an event."""
+    """Return the range of the product of a weight of a width and an event."""
     weights = -(2 ** (width - 1)), 2 ** (width - 1) - 1
     products = [weight * value for weight in weights for value in (source.low, source.high)]
     return min(products), max(products)
@@ -178,32 +180,34 @@ def _furthest(width: int, source: Any) -> tuple[int, int]:
 def _population_bounds(network: "Network", population: "Population", writable: bool) -> Bounds:
     neuron = population.neuron
     low, high = _sums(network, population, writable)
-    arrays = {n: np.asarray(one, dtype=object) for n, one in values_of(population).items()}
-    held: dict[str, tuple[Any, Any]] = {name: (one, one) for name, one in arrays.items()}
+    arrays = {
+        name: np.asarray(value, dtype=object) for name, value in values_of(population).items()
+    }
+    ends_of: dict[str, tuple[Any, Any]] = {name: (array, array) for name, array in arrays.items()}
     if writable:
-        held |= fields_of(population, True)
-    bias = held.pop("bias")
+        ends_of |= fields_of(population, True)
+    bias = ends_of.pop("bias")
     current = low + bias[0], high + bias[1]
     ranges = Ranges()
     declared = {name: (s.low, s.high) for name, s in neuron.states.items()}
     loaded = fields_of(population, True) if writable else {}
-    _prove(population, held, current, declared, ranges, loaded)
+    _prove(population, ends_of, current, declared, ranges, loaded)
     sums = int(low.min()), int(high.max())
     ends = int(current[0].min()), int(current[1].max())
-    reached = _reached(neuron, held, ends, declared)
+    reached = _reached(neuron, ends_of, ends, declared)
     largest = max(ranges.largest, -sums[0], sums[1])
     if largest >= _MOST:
         raise ValueError(
             f"Population {population.name!r}: the step of {type(neuron).__name__} must compute in "
             f"63 bits, not {largest.bit_length() + 1}"
         )
-    shift = min((one.shift for one in network.into(population.name)), default=0)
+    shift = min((projection.shift for projection in network.into(population.name)), default=0)
     return Bounds(*sums, *ends, reached, largest, shift)
 
 
 def _prove(
     population: "Population",
-    held: Mapping[str, tuple[Any, Any]],
+    ends_of: Mapping[str, tuple[Any, Any]],
     current: tuple[Any, Any],
     declared: dict[str, tuple[int, int]],
     ranges: Ranges,
@@ -211,7 +215,7 @@ def _prove(
 ) -> None:
     neuron = population.neuron
     what = f"Population {population.name!r}: the step of {type(neuron).__name__}"
-    parameters = {name: ranges.interval(*held[name]) for name in neuron.parameters}
+    parameters = {name: ranges.interval(*ends_of[name]) for name in neuron.parameters}
     values = [f"{name} in {low}..{high}" for name, (low, high) in loaded.items()]
     other = f", or let `replaceable` be less than {', '.join(values)}" if values else ""
     for name, (low, high) in _advance(neuron, parameters, current, declared, ranges, what).items():
@@ -254,15 +258,15 @@ def _ends(value: int | tuple[int, ...]) -> tuple[int, int]:
 
 def _reached(
     neuron: Neuron,
-    held: Mapping[str, tuple[Any, Any]],
+    ends_of: Mapping[str, tuple[Any, Any]],
     current: tuple[int, int],
     declared: dict[str, tuple[int, int]],
 ) -> dict[str, tuple[int, int]]:
-    # A fixed point from rest over the whole population at once; what does not settle soon is
-    # taken to reach all that was declared.
+    # The fixed point that is reached from rest, for the whole population together. Where the
+    # iteration does not settle soon, the declared ranges are returned, which are safe.
     ranges = Ranges()
     parameters = {
-        name: ranges.interval(int(np.min(held[name][0])), int(np.max(held[name][1])))
+        name: ranges.interval(int(np.min(ends_of[name][0])), int(np.max(ends_of[name][1])))
         for name in neuron.parameters
     }
     reached = {name: _ends(s.rest) for name, s in neuron.states.items()}

@@ -1,4 +1,4 @@
-"""What a network says, written out in one way alone: for its file, and for its digest.
+"""The canonical description of a network, for its file and its digest.
 
 The spelling is that of format 1 and does not change: names that the library has given up since are
 translated on the way to a file and back, by the tables of this module.
@@ -59,7 +59,7 @@ _LATER = {"late_input": "lost", "owing": False}
 
 
 class Described(Protocol):
-    """What a description is made of: a :class:`~.network.Network`."""
+    """The attributes of a :class:`~.network.Network` that are described."""
 
     @property
     def name(self) -> str: ...
@@ -81,7 +81,7 @@ def _plain(value: Any, what: str) -> Any:
     if isinstance(value, Decay):
         return {"numerator": _plain(value.numerator, what), "bits": value.bits}
     if isinstance(value, tuple):
-        return [_plain(one, what) for one in value]
+        return [_plain(item, what) for item in value]
     if value is not None and type(value) not in {bool, int, str}:
         raise TypeError(
             f"{what} must be an int, a bool, a string, None, a Decay or a tuple of such to be "
@@ -179,13 +179,13 @@ def _axes(value: Any) -> Any:
 
 
 def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return all that a file says of a network but its arrays, as JSON can hold it.
+    """Return the description of a network without its arrays, in a form that JSON can hold.
 
     Parameters
     ----------
     network : Network
     mapping : dict of str to object, optional
-        What a mapping's ``to_json`` made, kept beside the network.
+        Result of ``to_json`` of a mapping, which is stored with the network.
     """
     return {
         "format": FORMAT,
@@ -193,36 +193,36 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
         "name": network.name,
         "longest": network.max_steps,
         "inputs": [
-            {"name": one.name, "shape": _axes(one.shape), "low": one.low, "high": one.high}
-            | ({"held": True} if one.static else {})
-            for one in network.inputs
+            {"name": node.name, "shape": _axes(node.shape), "low": node.low, "high": node.high}
+            | ({"held": True} if node.static else {})
+            for node in network.inputs
         ],
         "populations": [
             {
-                "name": one.name,
-                "shape": _axes(one.shape),
-                "bias": _axes(one.bias),
-                "neuron": _neuron(one),
+                "name": population.name,
+                "shape": _axes(population.shape),
+                "bias": _axes(population.bias),
+                "neuron": _neuron(population),
             }
-            for one in network.populations
+            for population in network.populations
         ],
         "projections": [
             {
-                "name": one.name,
-                "source": one.source,
-                "target": one.target,
-                "delay": one.delay,
-                "bits": one.bits,
-                "kind": one.synapses.kind,
-                "shape": [one.synapses.target_size, one.synapses.source_size],
+                "name": projection.name,
+                "source": projection.source,
+                "target": projection.target,
+                "delay": projection.delay,
+                "bits": projection.bits,
+                "kind": projection.synapses.kind,
+                "shape": [projection.synapses.target_size, projection.synapses.source_size],
             }
-            | ({"shift": one.shift} if one.shift else {})
-            for one in network.projections
+            | ({"shift": projection.shift} if projection.shift else {})
+            for projection in network.projections
         ],
         "readouts": [
-            {"name": one.name, "population": one.population, "kind": one.kind}
-            | ({} if one.groups is None else {"groups": one.groups})
-            for one in network.readouts
+            {"name": readout.name, "population": readout.population, "kind": readout.kind}
+            | ({} if readout.groups is None else {"groups": readout.groups})
+            for readout in network.readouts
         ],
         "mapping": frozen_mapping(mapping),
         **({"notes": dict(network.notes)} if network.notes else {}),
@@ -267,14 +267,14 @@ def _narrow(array: np.ndarray) -> np.ndarray:
 
 def arrays(network: Described) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the arrays of all projections, by the names that they have in a file."""
-    for n, one in enumerate(network.projections):
-        for name, array in arrays_of(one.synapses).items():
+    for n, projection in enumerate(network.projections):
+        for name, array in arrays_of(projection.synapses).items():
             yield f"{name}/{n}.npy", array
 
 
 def digest_of(text: dict[str, Any], network: Described) -> str:
-    """Return the SHA-256 of what :func:`describe` gave, and of the arrays beside it."""
-    # Of the arrays themselves, since NumPy may come to write their files otherwise.
+    """Return the SHA-256 of a result of :func:`describe` and of the network's arrays."""
+    # Of the arrays, not of their files, whose bytes could change with the version of NumPy.
     total = hashlib.sha256(json.dumps(text, sort_keys=True).encode())
     for name, array in arrays(network):
         total.update(f"{name}:{array.dtype.str}:{array.shape}:".encode())
@@ -283,7 +283,7 @@ def digest_of(text: dict[str, Any], network: Described) -> str:
 
 
 def digest(network: Described) -> str:
-    """Return the SHA-256 of all that a network says, notes aside, in hexadecimal."""
+    """Return the SHA-256 of a network without its notes, in hexadecimal."""
     text = describe(network)
     text.pop("notes", None)
     return digest_of(text, network)

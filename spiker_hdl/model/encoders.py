@@ -9,15 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import (
-    check_choice,
-    check_int,
-    check_kind,
-    integer_array,
-    plain,
-    set_fields,
-    shown,
-)
+from spiker_hdl.base.checks import check_choice, check_int, check_kind, shown
+from spiker_hdl.base.conversions import integer_array, plain
+from spiker_hdl.base.frozen import set_fields
 
 from .network import Network
 

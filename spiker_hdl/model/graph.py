@@ -14,9 +14,9 @@ from spiker_hdl.base.checks import (
     check_kind,
     check_name,
     check_shape,
-    set_fields,
     shown,
 )
+from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.neurons.base import Neuron
 
 from .synapses import Dense, Synapses
@@ -54,7 +54,7 @@ def _size(shape: int | tuple[int, ...]) -> int:
 
 @dataclass(frozen=True)
 class Input:
-    """Where events come in.
+    """A source of events from outside the network.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ class Input:
     shape : int or tuple of int
         Number of channels, or their arrangement.
     low, high : int
-        Range of the values, ``low <= 0 < high``; 0 is no event. 0..1 are binary spikes, all else
-        is graded: the value multiplies the weight.
+        Range of the values, ``low <= 0 < high``. The value 0 is no event. With the range 0..1 the
+        events are binary spikes; with another they are graded, and the value multiplies the weight.
     static : bool
-        Whether a channel has one value for all steps of a sample, such as a pixel that flows as a
-        current: hardware takes and adds it once. It may project to populations alone that take
-        nothing but such inputs.
+        Whether each channel has the same value in all steps of a sample, such as a pixel that is a
+        constant current. The weighted sum is computed once per sample and reused in every step. A
+        static input may only project to populations all of whose inputs are static.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Population:
-    """Neurons of one model.
+    """A group of neurons of one model.
 
     Parameters
     ----------
@@ -108,9 +108,9 @@ class Population:
     shape : int or tuple of int
         Number of neurons, or their arrangement.
     neuron : Neuron
-        What every neuron computes.
+        Model of every neuron.
     bias : int or tuple of int
-        Current that flows in every step, one or one per neuron.
+        Constant current that is added in every step, one or one per neuron.
     """
 
     name: str
@@ -140,12 +140,12 @@ class Population:
 
     @property
     def low(self) -> int:
-        """Least value of an event."""
+        """Minimum value of an event."""
         return 0
 
     @property
     def high(self) -> int:
-        """Greatest value of an event."""
+        """Maximum value of an event."""
         return 1
 
     @property
@@ -167,13 +167,13 @@ class Projection:
     delay : int
         Time steps by which events arrive later, 0 to 1023.
     bits : int, optional
-        Declared bits of a weight, 1 (which is -1, 0 or 1 with a sign bit of its own: 2) to 32; as
-        many as the weights need where none is given.
+        Declared bits of a weight, in two's complement, 2 to 32. Without it, the bits that the
+        weights need.
     name : str
         Label, ``source->target`` where none is given.
     shift : int
-        An event adds its weight times ``2**shift``, 0 to 24, so that the neurons of the target
-        compute on a finer grid than that of the weights, which take no more memory for it.
+        Left shift of the weights, 0 to 24: an event adds its weight times ``2**shift``. The target
+        thus computes with a finer resolution than that of the weights, which need no more memory.
     """
 
     source: str
@@ -225,7 +225,7 @@ class Projection:
         return max(2, (~low if low < 0 else low).bit_length() + 1, high.bit_length() + 1)
 
     def reach(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return least and greatest that each target gets of events of values ``low..high``.
+        """Return the range of the sum that each target receives from events of ``low..high``.
 
         Returns
         -------
@@ -242,9 +242,9 @@ class Projection:
 
 @dataclass(frozen=True)
 class Readout:
-    """How a population answers for the network: a score per class, the greatest of which wins.
+    """A score for each class, from a population; the class with the greatest score wins.
 
-    A class is a neuron, or a group of them. Ties go to the lowest class.
+    A class is a neuron, or a group of neurons. Ties go to the class of the lowest index.
 
     Parameters
     ----------
@@ -255,9 +255,9 @@ class Readout:
     name : str
         Label, that of the population where none is given.
     groups : int, optional
-        Number of classes where each is a group of as many neighbouring neurons (a population
-        code): class 0 the first ones, and so on. Its score is the sum of theirs, which is had of
-        the kinds in :data:`GROUPED`. Without, every neuron is a class.
+        Number of classes of a population code. Each class is a group of as many consecutive
+        neurons, class 0 the first ones, and its score is the sum of theirs. Possible with the kinds
+        in :data:`GROUPED`. Without it, every neuron is a class.
     """
 
     population: str

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from spiker_hdl.base.atomic_file import write_whole
-from spiker_hdl.base.checks import check_int, check_kind, check_name, set_fields, shown
+from spiker_hdl.base.checks import check_int, check_kind, check_name, shown
+from spiker_hdl.base.frozen import set_fields
 
 from . import archive, canonical
 from .graph import Input, Population, Projection, Readout
@@ -98,8 +99,8 @@ class Network:
         self._check_names()
         for projection in self.projections:
             self._check_projection(projection)
-        for one in self.populations:
-            self._check_held(one.name)
+        for population in self.populations:
+            self._check_held(population.name)
         for readout in self.readouts:
             check_readout(self, readout)
         set_fields(self, order=self._sorted())
@@ -134,7 +135,7 @@ class Network:
             )
 
     def _check_held(self, name: str) -> None:
-        sources = [one.source for one in self.into(name)]
+        sources = [projection.source for projection in self.into(name)]
         held = [source for source in sources if getattr(self.nodes[source], "static", False)]
         if held and len(held) < len(sources):
             other = next(source for source in sources if source not in held)
@@ -150,7 +151,7 @@ class Network:
 
     def _sorted(self) -> tuple[str, ...]:
         # Kahn's algorithm: ready populations are visited in the order in which they are given.
-        waiting = {one.name: 0 for one in self.populations}
+        waiting = {population.name: 0 for population in self.populations}
         following: dict[str, list[str]] = {name: [] for name in waiting}
         for projection in self.projections:
             if projection.delay == 0 and projection.source in waiting:
@@ -190,12 +191,12 @@ class Network:
     @cached_property
     def population(self) -> dict[str, Population]:
         """Populations by name."""
-        return {one.name: one for one in self.populations}
+        return {population.name: population for population in self.populations}
 
     @cached_property
     def nodes(self) -> dict[str, Input | Population]:
         """Inputs and populations by name."""
-        return {one.name: one for one in (*self.inputs, *self.populations)}
+        return {population.name: population for population in (*self.inputs, *self.populations)}
 
     @cached_property
     def bounds(self) -> dict[str, Any]:
@@ -206,11 +207,11 @@ class Network:
 
     def into(self, name: str) -> tuple[Projection, ...]:
         """Return the projections whose target is ``name``."""
-        return tuple(one for one in self.projections if one.target == name)
+        return tuple(projection for projection in self.projections if projection.target == name)
 
     def out_of(self, name: str) -> tuple[Projection, ...]:
         """Return the projections whose source is ``name``."""
-        return tuple(one for one in self.projections if one.source == name)
+        return tuple(projection for projection in self.projections if projection.source == name)
 
     @property
     def readout(self) -> Readout:
@@ -220,7 +221,9 @@ class Network:
     @property
     def weight_bits(self) -> int:
         """Bits of all weights that are stored."""
-        return sum(one.synapses.values.size * one.width for one in self.projections)
+        return sum(
+            projection.synapses.values.size * projection.width for projection in self.projections
+        )
 
     @cached_property
     def digest(self) -> str:

@@ -22,8 +22,8 @@ def field_width(low: int, high: int) -> int:
 def values_of(population: "Population") -> dict[str, Any]:
     """Return parameters, values at rest and bias, by name, each one or one per neuron."""
     neuron = population.neuron
-    rests = {f"rest_{name}": one.rest for name, one in neuron.states.items()}
-    parameters = {name: one.value for name, one in neuron.parameters.items()}
+    rests = {f"rest_{name}": state.rest for name, state in neuron.states.items()}
+    parameters = {name: parameter.value for name, parameter in neuron.parameters.items()}
     bias = population.bias
     none = isinstance(bias, tuple) and not any(bias)
     return parameters | rests | {"bias": 0 if none else bias}

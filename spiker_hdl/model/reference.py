@@ -1,4 +1,4 @@
-"""The golden reference: what a network answers, in integers, vectorised over samples."""
+"""The golden reference: the answers of a network in integers, vectorised over samples."""
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -38,11 +38,11 @@ def run(
     spikes : array of int, list of arrays, or a mapping from input names to such
         See :func:`~.stimulus.stimulus`.
     record : sequence of str
-        Populations whose spikes, and ``"population.state"`` whose states, are wanted.
-    reports : Reports
+        Populations whose spikes are recorded, and ``"population.state"`` for states.
+    reports : AnswerPolicy
         When a sample is answered.
     progress : callable, optional
-        Called with the number of samples done, as they are.
+        Called with the number of samples that were completed since the last call.
 
     Returns
     -------
@@ -92,13 +92,15 @@ class _Projector:
 
 
 class Core:
-    """A population, ready to step."""
+    """A population whose operands are arrays."""
 
     def __init__(self, network: Network, population: Population):
         self.name = population.name
         self.size = population.size
         self.neuron = population.neuron
-        self.projectors = [_Projector(network, one) for one in network.into(population.name)]
+        self.projectors = [
+            _Projector(network, projection) for projection in network.into(population.name)
+        ]
         self.bias = np.asarray(population.bias, dtype=np.int64)
         self.operands = {
             name: np.asarray(p.value, dtype=np.int64) for name, p in self.neuron.parameters.items()
@@ -130,6 +132,7 @@ class _Batch:
         reports: AnswerPolicy,
     ):
         samples, steps, _ = next(iter(inputs.values())).shape
+        self.network = network
         self._trains: dict[str, Any] = dict(inputs)
         self.counts, self.traces = {}, {}
         states = {}
@@ -141,7 +144,7 @@ class _Batch:
             if "." in name:
                 size = network.population[name.split(".")[0]].size
                 self.traces[name] = np.zeros((samples, steps, size), dtype=np.int64)
-        scorers = {one.name: Scorer(network, one) for one in network.readouts}
+        scorers = {readout.name: Scorer(network, readout) for readout in network.readouts}
         for t in range(steps):
             for core in cores:
                 current = self._current(core, samples, t)
@@ -151,15 +154,29 @@ class _Batch:
                 for name in self.traces:
                     if name.split(".")[0] == core.name:
                         self.traces[name][:, t] = states[core.name][name.split(".")[1]]
-            for one in network.readouts:
-                self._score(network.population[one.population], scorers[one.name], states, t)
+            for readout in network.readouts:
+                self._score(
+                    network.population[readout.population], scorers[readout.name], states, t
+                )
             if reports.early is not None or (t + 1) % (reports.window or steps) == 0:
                 for scorer in scorers.values():
                     scorer.report(over=reports.early is None)
-        self.scores = {name: np.stack(one.reports, axis=1) for name, one in scorers.items()}
+        self._finish(cores, scorers, record, reports, samples, steps)
+
+    def _finish(
+        self,
+        cores: Sequence[Core],
+        scorers: dict[str, Scorer],
+        record: Sequence[str],
+        reports: AnswerPolicy,
+        samples: int,
+        steps: int,
+    ) -> None:
+        """Take the answers that the policy asks for, and end counts and traces with them."""
+        self.scores = {name: np.stack(scorer.reports, axis=1) for name, scorer in scorers.items()}
         self.steps = np.full(samples, steps)
         if reports.early is not None:
-            stops = reports.stops(network, self.scores[network.readout.name])
+            stops = reports.stops(self.network, self.scores[self.network.readout.name])
             self.steps = stops + 1
             self.scores = {n: each[np.arange(samples), stops] for n, each in self.scores.items()}
         elif reports.window is None:
@@ -207,16 +224,16 @@ def _gather(
         return np.stack(found) if same else found
 
     answers = {}
-    for one in network.readouts:
-        scores = spread(lambda batch, name=one.name: batch.scores[name])
+    for readout in network.readouts:
+        scores = spread(lambda batch, name=readout.name: batch.scores[name])
         if isinstance(scores, list):
-            answers[one.name] = Answer([each.argmax(axis=-1) for each in scores], scores)
+            answers[readout.name] = Answer([each.argmax(axis=-1) for each in scores], scores)
         else:
-            answers[one.name] = Answer(scores.argmax(axis=-1), scores)
+            answers[readout.name] = Answer(scores.argmax(axis=-1), scores)
     counts = {
-        one.name: spread(lambda batch, name=one.name: batch.counts[name])
-        for one in network.populations
-        if one.neuron.spiking
+        population.name: spread(lambda batch, name=population.name: batch.counts[name])
+        for population in network.populations
+        if population.neuron.spiking
     }
     spikes = {name: spread(lambda batch, name=name: batch.traces[name]) for name in record}
     first, steps = answers[network.readout.name], spread(lambda batch: batch.steps)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import check_int, integer_array, is_array, shown
+from spiker_hdl.base.checks import check_int, shown
+from spiker_hdl.base.conversions import integer_array, is_array
 
 from .graph import Input
 from .network import Network
@@ -69,15 +70,15 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     """
     window = None if window is None else check_int("Window", window, 1)
     values, steps = by_input(network, spikes), None
-    for one in network.inputs:
-        own = np.array([len(sample) for sample in values[one.name]], dtype=np.int64)
-        if one.static:
-            _check_held(one, values[one.name])
+    for node in network.inputs:
+        own = np.array([len(sample) for sample in values[node.name]], dtype=np.int64)
+        if node.static:
+            _check_held(node, values[node.name])
         if steps is not None and not np.array_equal(own, steps):
             first = network.inputs[0].name
             raise ValueError(
                 "Spikes of all inputs must have the same samples and steps, not "
-                f"{_extent(steps)} for {first!r} and {_extent(own)} for {one.name!r}"
+                f"{_extent(steps)} for {first!r} and {_extent(own)} for {node.name!r}"
             )
         steps = own
     assert steps is not None  # a network has inputs
@@ -118,54 +119,54 @@ def by_input(network: Network, spikes: Any) -> dict[str, Any]:
     """
     if not isinstance(spikes, Mapping):
         if len(network.inputs) != 1:
-            names = ", ".join(repr(one.name) for one in network.inputs)
+            names = ", ".join(repr(node.name) for node in network.inputs)
             raise ValueError(f"Spikes must be a mapping with an array for each of {names}")
         spikes = {network.inputs[0].name: spikes}
-    wanted = {one.name for one in network.inputs}
+    wanted = {node.name for node in network.inputs}
     if set(spikes) != wanted:
         raise ValueError(
             f"Spikes must be given for {sorted(wanted)}, not {shown(sorted(map(str, spikes)))}"
         )
-    return {one.name: _check_input(one, spikes[one.name]) for one in network.inputs}
+    return {node.name: _check_input(node, spikes[node.name]) for node in network.inputs}
 
 
-def _check_input(one: Input, spikes: Any) -> Any:
-    what = f"Spikes of input {one.name!r}"
+def _check_input(node: Input, spikes: Any) -> Any:
+    what = f"Spikes of input {node.name!r}"
     ragged = isinstance(spikes, np.ndarray) and spikes.dtype.kind == "O" and spikes.ndim == 1
     if is_array(spikes) and not ragged:
-        return _check_values(one, what, spikes, ("samples", "steps"))
+        return _check_values(node, what, spikes, ("samples", "steps"))
     if not isinstance(spikes, Sequence | np.ndarray) or isinstance(spikes, str | bytes):
         raise TypeError(f"{what} must be an array or a list of arrays, not {shown(spikes)}")
     for sample in spikes:
         if not is_array(sample) and not isinstance(sample, list | tuple):
             raise TypeError(f"{what} must be a list of arrays, not of {type(sample).__name__}")
-    return [_check_values(one, what, sample, ("steps",)) for sample in spikes]
+    return [_check_values(node, what, sample, ("steps",)) for sample in spikes]
 
 
-def _check_values(one: Input, what: str, given: Any, axes: tuple[str, ...]) -> np.ndarray:
+def _check_values(node: Input, what: str, given: Any, axes: tuple[str, ...]) -> np.ndarray:
     spikes = integer_array(what, given, booleans=True)
-    if spikes.ndim != len(axes) + 1 or spikes.shape[-1] != one.size:
+    if spikes.ndim != len(axes) + 1 or spikes.shape[-1] != node.size:
         raise ValueError(
-            f"{what} must have the shape ({', '.join(axes)}, {one.size}), not {spikes.shape}"
-            f"{_axis_hint(one, spikes.shape, axes)}"
+            f"{what} must have the shape ({', '.join(axes)}, {node.size}), not {spikes.shape}"
+            f"{_axis_hint(node, spikes.shape, axes)}"
         )
     if spikes.size:
         low, high = int(spikes.min()), int(spikes.max())
-        if low < one.low or high > one.high:
-            given = low if low < one.low else high
-            raise ValueError(f"{what} must be in {one.low}..{one.high}, not {given}")
+        if low < node.low or high > node.high:
+            given = low if low < node.low else high
+            raise ValueError(f"{what} must be in {node.low}..{node.high}, not {given}")
     return spikes
 
 
-def _axis_hint(one: Input, shape: tuple[int, ...], axes: tuple[str, ...]) -> str:
+def _axis_hint(node: Input, shape: tuple[int, ...], axes: tuple[str, ...]) -> str:
     """Say how spikes of another shape come to the right one, where there is one way."""
     wanted = len(axes) + 1
-    if len(shape) > wanted and math.prod(shape[len(axes) :]) == one.size:
+    if len(shape) > wanted and math.prod(shape[len(axes) :]) == node.size:
         return f": flatten all axes after {axes[-1]}"
-    if len(shape) == wanted - 1 and shape[-1:] == (one.size,):
+    if len(shape) == wanted - 1 and shape[-1:] == (node.size,):
         return f": put an axis of {axes[0]} in front"
-    if len(shape) == wanted and shape.count(one.size) == 1:
-        return f": move axis {shape.index(one.size)}, of {one.size}, to the end"
+    if len(shape) == wanted and shape.count(node.size) == 1:
+        return f": move axis {shape.index(node.size)}, of {node.size}, to the end"
     return ""
 
 
@@ -185,21 +186,21 @@ def _extent(steps: np.ndarray) -> str:
     return f"{len(steps)} samples" + (f" of {steps[0]} steps" if same else "")
 
 
-def _check_held(one: Input, samples: Any) -> None:
+def _check_held(node: Input, samples: Any) -> None:
     for n, sample in enumerate(samples):
         changed = np.flatnonzero((sample != sample[:1]).any(axis=1))
         if len(changed):
             turned = isinstance(samples, np.ndarray) and bool((samples == samples[:1]).all())
-            hint = _steps_first({one.name: samples}, lambda _, turned=turned: turned)
+            hint = _steps_first({node.name: samples}, lambda _, turned=turned: turned)
             raise ValueError(
-                f"Spikes of input {one.name!r} must be the same in every step, since it is static, "
-                f"not other ones in step {changed[0]} of sample {n}{hint}"
+                f"Spikes of input {node.name!r} must be the same in every step, since it is "
+                f"static, not other ones in step {changed[0]} of sample {n}{hint}"
             )
 
 
-def transmitted(one: Input, sample: np.ndarray) -> np.ndarray:
+def transmitted(node: Input, sample: np.ndarray) -> np.ndarray:
     """Return what is sent of a sample, shape (steps, size): of a static input, the first step."""
-    if not one.static:
+    if not node.static:
         return sample
     first = np.zeros_like(sample)
     first[:1] = sample[:1]
@@ -220,9 +221,9 @@ def check_record(network: Network, record: Sequence[str]) -> tuple[str, ...]:
     if not several or not all(isinstance(name, str) for name in record):
         raise TypeError(f"Record must be a sequence of names, not {shown(record)}")
     known = []
-    for one in network.populations:
-        known += [one.name] if one.neuron.spiking else []
-        known += [f"{one.name}.{name}" for name in one.neuron.states]
+    for population in network.populations:
+        known += [population.name] if population.neuron.spiking else []
+        known += [f"{population.name}.{name}" for name in population.neuron.states]
     for name in record:
         if name not in known:
             listed = ", ".join(repr(one) for one in known)

@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from spiker_hdl.base.checks import check_int, frozen_integers, set_fields
+from spiker_hdl.base.checks import check_int
+from spiker_hdl.base.conversions import frozen_integers
+from spiker_hdl.base.frozen import set_fields
 
 __all__ = ["SYNAPSES", "Dense", "OneToOne", "Sparse", "Synapses"]
 
@@ -267,4 +269,4 @@ class Sparse(Synapses):
         return f"Sparse({self.target_size}x{self.source_size}, {len(self.weights)} synapses)"
 
 
-SYNAPSES = {one.kind: one for one in (Dense, OneToOne, Sparse)}
+SYNAPSES = {kind.kind: kind for kind in (Dense, OneToOne, Sparse)}

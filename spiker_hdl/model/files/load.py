@@ -68,11 +68,11 @@ def unpack(
 def models_of(neurons: Iterable[type[Neuron]]) -> dict[str, type[Neuron]]:
     """Return the classes of neurons that a file may name, by name; raises as :func:`load`."""
     models: dict[str, type[Neuron]] = dict(NEURONS)
-    for one in neurons:
-        if not (isinstance(one, type) and issubclass(one, Neuron)):
-            raise TypeError(f"Neurons must be classes of neurons, not {one!r}")
-        if models.setdefault(one.__name__, one) is not one:
-            raise ValueError(f"Neurons must have distinct names, not {one.__name__!r} twice")
+    for model in neurons:
+        if not (isinstance(model, type) and issubclass(model, Neuron)):
+            raise TypeError(f"Neurons must be classes of neurons, not {model!r}")
+        if models.setdefault(model.__name__, model) is not model:
+            raise ValueError(f"Neurons must have distinct names, not {model.__name__!r} twice")
     return models
 
 

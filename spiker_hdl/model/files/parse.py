@@ -1,4 +1,4 @@
-"""What a network file holds, read back: nothing in it is taken at its word."""
+"""The contents of a network file, parsed: every part is checked before it is used."""
 
 from typing import Any
 
@@ -56,16 +56,17 @@ def parse_network(
         notes = _object(text.pop("notes", {}), "notes")
         _keys(text, wanted | {"readouts", "mapping", "digest"}, "network")
         unread = set(archive.names) - {HEADER}
-        inputs = tuple(_input(one) for one in _list(text["inputs"], "inputs"))
+        inputs = tuple(_input(node) for node in _list(text["inputs"], "inputs"))
         populations = tuple(
-            _population(one, models) for one in _list(text["populations"], "populations")
+            _population(population, models)
+            for population in _list(text["populations"], "populations")
         )
-        sizes = {one.name: one.size for one in (*inputs, *populations)}
+        sizes = {node.name: node.size for node in (*inputs, *populations)}
         projections = tuple(
-            _projection(one, n, archive, unread, sizes)
-            for n, one in enumerate(_list(text["projections"], "projections"))
+            _projection(projection, n, archive, unread, sizes)
+            for n, projection in enumerate(_list(text["projections"], "projections"))
         )
-        readouts = tuple(_readout(one) for one in _list(text["readouts"], "readouts"))
+        readouts = tuple(_readout(readout) for readout in _list(text["readouts"], "readouts"))
         made = (text["longest"], text["name"], notes)
         network = Network(inputs, populations, projections, readouts, *made)
         if unread:
@@ -126,7 +127,7 @@ def _population(value: Any, models: dict[str, type[Neuron]]) -> Population:
         )
     required, optional = fields_in_file(models[model])
     _keys(neuron, required | (optional & set(neuron)), f"neuron {model}")
-    values = thawed_fields(models[model], {name: _field(one) for name, one in neuron.items()})
+    values = thawed_fields(models[model], {name: _field(item) for name, item in neuron.items()})
     return Population(
         value["name"], _tupled(value["shape"]), models[model](**values), _tupled(value["bias"])
     )

@@ -1,8 +1,9 @@
-"""How one population lies in hardware."""
+"""How one population is mapped to hardware."""
 
 from dataclasses import dataclass
 
-from spiker_hdl.base.checks import check_choice, check_int, check_kind, set_fields, shown
+from spiker_hdl.base.checks import check_choice, check_int, check_kind, shown
+from spiker_hdl.base.frozen import set_fields
 
 __all__ = ["KINDS", "Core", "row_parts"]
 
@@ -19,8 +20,9 @@ KINDS = ("auto", "block", "distributed", "registers", "uninitialized")
 def row_parts(rows: int, block: int) -> list[tuple[int, bool]]:
     """Return the memories into which rows are split, in order.
 
-    They have powers of two of rows, from the greatest down to those of a block RAM; what is left
-    is a memory of its own, in logic if it would leave seven eighths of a block RAM empty.
+    Their numbers of rows are powers of two, in descending order down to that of a block RAM. The
+    remaining rows are a memory of their own, in logic if they fill at most an eighth of a block
+    RAM.
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ def row_parts(rows: int, block: int) -> list[tuple[int, bool]]:
     Returns
     -------
     list of (int, bool)
-        Rows of each memory, and whether it lies in logic.
+        Rows of each memory, and whether it is in logic.
     """
     whole, left = divmod(rows, block) if block else (0, rows)
     sizes = [block << n for n in reversed(range(whole.bit_length())) if whole >> n & 1]
@@ -41,40 +43,40 @@ def row_parts(rows: int, block: int) -> list[tuple[int, bool]]:
 
 @dataclass(frozen=True)
 class Core:
-    """How a population lies in hardware.
+    """How a population is mapped to hardware.
 
     Parameters
     ----------
     lanes : int
-        Accumulators side by side. As many as neurons take an event in one cycle; fewer take it in
-        ``ceil(size / lanes)``, and fold their sums into memory.
+        Accumulators in parallel. With one for each neuron, an event takes one cycle. With fewer, it
+        takes ``ceil(size / lanes)`` cycles, and the sums are folded into memory.
     units : int
-        Neurons that step at once, at most ``lanes``; and a divisor of ``lanes`` where those are
-        fewer than the neurons.
+        Neurons that are updated in parallel, at most ``lanes``. It must divide ``lanes`` where
+        there are fewer lanes than neurons.
     banks : {1, 2, 4, 8}
-        Events that are taken at once, each from weights of its own: those of sources whose number
-        leaves the same remainder lie in one bank. Weights that are stored one by one come one by
-        one.
+        Events that are accepted in one cycle, each with a memory of weights of its own. Bank ``k``
+        holds the weights of the sources whose number modulo ``banks`` is ``k``. Projections that
+        are stored as single synapses pass one event in a cycle.
     overlap : bool
-        Whether events of the next step are taken while the neurons step, for which their sums are
-        kept twice. Folded lanes of static inputs never do.
+        Whether events of the next step are accepted while the neurons are updated; the sums are
+        then stored twice. Folded lanes of static inputs never overlap.
     stages : int
-        Clock cycles of a neuron's step, 1 to 4: its operations are shared out among them, which
-        lets the clock be faster. The events of a step come as many cycles later.
+        Pipeline stages of a neuron's update, 1 to 4, among which its operations are divided, so
+        that the clock can be faster. The events of a step are as many cycles later.
     weights : {"auto", "block", "distributed", "registers", "uninitialized"}
-        Memory that holds the rows of weights, as ``ram_style`` of synthesis tools names it:
-        ``"uninitialized"`` is what has no contents in a bitstream, as SPRAM of iCE40 UltraPlus; it
-        is read or written, not both at once.
+        Kind of memory for the rows of weights, as for ``ram_style`` of synthesis tools.
+        ``"uninitialized"`` is a memory that a bitstream cannot initialise, such as the SPRAM of
+        iCE40 UltraPlus; it is either read or written in a cycle.
     states : {"auto", "block", "distributed", "registers"}
-        Memory of sums, states and parameters, where they lie in memory.
+        Kind of memory for sums, states and parameters, where they are in memory.
     writable : bool
-        Whether weights, thresholds and biases can be replaced as the accelerator runs, by any of
-        as many bits: see :mod:`~.reload`. All must be stored in rows then.
+        Whether weights, thresholds and biases can be replaced while the accelerator runs, by any
+        values of as many bits: see :mod:`~.reload`. All weights must then be stored in rows.
     block : int
-        Rows of the device's block RAM where it is widest, a power of two of at least 16, by which
-        rows of weights that are not writable are split (see :func:`row_parts`): 784 rows into 512,
-        256 and, in logic, 16 where block RAMs have 256, as those of iCE40. 0 leaves it to the
-        synthesis tool.
+        Rows of the device's block RAM in its widest form, a power of two of at least 16. Rows of
+        weights that are not writable are split by it (see :func:`row_parts`): with block RAMs of
+        256 rows, as in iCE40, 784 rows become 512, 256 and, in logic, 16. With 0 the synthesis tool
+        decides.
     """
 
     lanes: int

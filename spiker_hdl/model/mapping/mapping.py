@@ -1,4 +1,4 @@
-"""How a network lies in hardware: it changes cycles and area, never results."""
+"""How a network is mapped to hardware, which changes cycles and area, but never results."""
 
 from collections.abc import Collection
 from collections.abc import Mapping as Table
@@ -8,14 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import (
-    check_choice,
-    check_int,
-    check_kind,
-    check_name,
-    set_fields,
-    shown,
-)
+from spiker_hdl.base.checks import check_choice, check_int, check_kind, check_name, shown
+from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.graph import Input, Population, Projection
 from spiker_hdl.model.network import Network
 
@@ -26,11 +20,11 @@ __all__ = ["PRESETS", "STORES", "Mapping", "queue_minimum", "store_bits"]
 FORMS = ("words", "events")
 STORES = ("rows", "synapses")
 PRESETS = ("default", "fast", "balanced", "small")
-FEW = 32  # neurons of a population that is small, where presets tell
+FEW = 32  # neurons up to which presets take a population as small
 
 
 def queue_minimum(network: Network, projection: Projection) -> int:
-    """Return the least entries of a projection's queue: all events of the steps it delays."""
+    """Return the minimum entries of a projection's queue: all events of the steps of its delay."""
     source = network.nodes[projection.source]
     return max(1, projection.delay * (source.size + 1))
 
@@ -43,7 +37,7 @@ def store_bits(network: Network, projection: Projection, core: "Core") -> dict[s
     network : Network
     projection : Projection
     core : Core
-        How the target lies in hardware.
+        How the target is mapped to hardware.
 
     Returns
     -------
@@ -65,7 +59,7 @@ def store_bits(network: Network, projection: Projection, core: "Core") -> dict[s
 
 @dataclass(frozen=True)
 class Mapping:
-    """How a network lies in hardware.
+    """How a network is mapped to hardware.
 
     Parameters
     ----------
@@ -74,7 +68,8 @@ class Mapping:
     queues : mapping of str to int
         Entries of each projection's queue of events, by the projection's name.
     form : {"words", "events"}
-        How samples enter: as spike vectors of which each beat carries a word, or as address events.
+        Form of samples at the inputs: spike vectors, of which each beat carries a word, or address
+        events.
     word : int
         Channels in a word of a spike vector, 1 to 256.
     stores : mapping of str to {"rows", "synapses"}
@@ -124,17 +119,23 @@ class Mapping:
 
     @classmethod
     def default(cls, network: Network, **changes: Any) -> "Mapping":
-        """Return the mapping that is taken where none is given: a lane for each neuron.
+        """Return the default mapping: a lane for each neuron.
 
         Parameters
         ----------
         network : Network
         **changes
-            Fields of the mapping that are to be others.
+            Fields of the mapping that differ.
         """
         mapping = cls(
-            {one.name: Core(one.size, _units(one)) for one in network.populations},
-            {one.name: queue_minimum(network, one) + 15 for one in network.projections},
+            {
+                population.name: Core(population.size, _units(population))
+                for population in network.populations
+            },
+            {
+                projection.name: queue_minimum(network, projection) + 15
+                for projection in network.projections
+            },
         )
         mapping = replace(mapping, **changes)
         mapping.check(network)
@@ -145,10 +146,11 @@ class Mapping:
         """Return the default mapping with at most ``lanes`` lanes in each population."""
         lanes = check_int("Lanes", lanes, 1, 2**20)
         cores = {
-            one.name: Core(
-                min(lanes, one.size), min(lanes, one.size) if lanes < one.size else _units(one)
+            population.name: Core(
+                min(lanes, population.size),
+                min(lanes, population.size) if lanes < population.size else _units(population),
             )
-            for one in network.populations
+            for population in network.populations
         }
         return cls.default(network, cores=cores, **changes)
 
@@ -156,12 +158,17 @@ class Mapping:
     def fast(cls, network: Network, **changes: Any) -> "Mapping":
         """Return a mapping of few cycles: a lane for each neuron, several events and units at once.
 
-        Large populations take two events a cycle, as many as block RAMs of full width give rows,
-        and small ones four; and all of them while they step.
+        Large populations accept two events in a cycle, for which block RAMs of full width supply
+        the rows, and small ones four. All of them accept events while their neurons are updated.
         """
         cores = {
-            one.name: Core(one.size, min(16, one.size), 2 if one.size > FEW else 4, overlap=True)
-            for one in network.populations
+            population.name: Core(
+                population.size,
+                min(16, population.size),
+                2 if population.size > FEW else 4,
+                overlap=True,
+            )
+            for population in network.populations
         }
         return cls.default(network, cores=cores, **changes)
 
@@ -169,13 +176,14 @@ class Mapping:
     def balanced(cls, network: Network, **changes: Any) -> "Mapping":
         """Return a mapping of few cycles for its area: a lane for two neurons of what is large.
 
-        Their sums lie in small memories, at most eight neurons step at once, and in two stages.
+        Their sums are in small memories. At most eight neurons are updated in parallel, in two
+        pipeline stages.
         """
         cores = {
-            one.name: Core(-(-one.size // 16) * 8, 8, stages=2)
-            if one.size > FEW
-            else Core(one.size, min(2, one.size), stages=2)
-            for one in network.populations
+            population.name: Core(-(-population.size // 16) * 8, 8, stages=2)
+            if population.size > FEW
+            else Core(population.size, min(2, population.size), stages=2)
+            for population in network.populations
         }
         return cls.default(network, cores=cores, **changes)
 
@@ -183,8 +191,8 @@ class Mapping:
     def small(cls, network: Network, **changes: Any) -> "Mapping":
         """Return a mapping of little area: four lanes or two, one step unit, and narrow words."""
         cores = {
-            one.name: Core(min(4 if one.size > FEW else 2, one.size), 1)
-            for one in network.populations
+            population.name: Core(min(4 if population.size > FEW else 2, population.size), 1)
+            for population in network.populations
         }
         return cls.default(network, cores=cores, **{"word": 16} | changes)
 
@@ -197,7 +205,7 @@ class Mapping:
     def with_writable(
         self, network: Network, writable: Collection[str], uninitialized: Collection[str] = ()
     ) -> "Mapping":
-        """Return the mapping with populations that are writable, all weights of which lie in rows.
+        """Return the mapping with writable populations, whose weights are all stored in rows.
 
         Parameters
         ----------
@@ -205,7 +213,8 @@ class Mapping:
         writable : collection of str
             Names of populations.
         uninitialized : collection of str
-            Names of those whose weights lie in memory without contents; they are writable, too.
+            Names of those whose weights are in memory that a bitstream cannot initialise; these
+            are writable, too.
 
         Raises
         ------
@@ -217,7 +226,7 @@ class Mapping:
             check_choice("Writable population", name, list(cores))
             weights = "uninitialized" if name in uninitialized else cores[name].weights
             cores[name] = replace(cores[name], writable=True, weights=weights)
-            stores |= {one.name: "rows" for one in network.into(name)}
+            stores |= {projection.name: "rows" for projection in network.into(name)}
         mapping = replace(self, cores=cores, stores=stores)
         mapping.check(network)
         return mapping
@@ -226,7 +235,7 @@ class Mapping:
         """Raise :exc:`ValueError` unless the mapping fits ``network``."""
         for what, given, wanted in (
             ("cores", set(self.cores), set(network.population)),
-            ("queues", set(self.queues), {one.name for one in network.projections}),
+            ("queues", set(self.queues), {projection.name for projection in network.projections}),
         ):
             if given != wanted:
                 raise ValueError(
@@ -241,25 +250,26 @@ class Mapping:
                     f"Step units of {name!r} must divide its {core.lanes} lanes, which are fewer "
                     f"than its {size} neurons, not be {core.units}"
                 )
-        for one in network.projections:
-            least = queue_minimum(network, one)
-            if self.queues[one.name] < least:
+        for projection in network.projections:
+            least = queue_minimum(network, projection)
+            if self.queues[projection.name] < least:
                 raise ValueError(
-                    f"Queue of {one.name!r} must have at least {least} entries, which its delay of "
-                    f"{one.delay} steps needs, not {self.queues[one.name]}"
+                    f"Queue of {projection.name!r} must have at least {least} entries, which its "
+                    f"delay of {projection.delay} steps needs, not {self.queues[projection.name]}"
                 )
         unknown = set(self.stores) - set(self.queues)
         if unknown:
             raise ValueError(f"Mapping stores must be for projections, not {sorted(unknown)}")
-        for one in network.projections:
-            if network.holds(one.target) and self.store(network, one) != "rows":
+        for projection in network.projections:
+            if network.holds(projection.target) and self.store(network, projection) != "rows":
                 raise ValueError(
-                    f"Store of {one.name!r} must be 'rows', not 'synapses', for a held source"
+                    f"Store of {projection.name!r} must be 'rows', not 'synapses', for a static "
+                    "source"
                 )
-            if self.cores[one.target].writable and self.store(network, one) != "rows":
+            if self.cores[projection.target].writable and self.store(network, projection) != "rows":
                 raise ValueError(
-                    f"Store of {one.name!r} must be 'rows', not 'synapses', where {one.target!r} "
-                    "is writable"
+                    f"Store of {projection.name!r} must be 'rows', not 'synapses', where "
+                    f"{projection.target!r} is writable"
                 )
         for name, node in network.nodes.items():
             scanned, banks = self.scanned(node), self.banks(network, name)
@@ -271,7 +281,7 @@ class Mapping:
                 )
 
     def scanned(self, node: Input | Population) -> int:
-        """Return the neighbouring addresses of which a scanner makes events at a time."""
+        """Return the number of neighbouring addresses that a scanner reads in one word."""
         if isinstance(node, Population):
             return self.cores[node.name].units
         return 1 if self._passes(node) else min(self.word, node.size)
@@ -280,9 +290,13 @@ class Mapping:
         return self.form == "events" and isinstance(node, Input)
 
     def banks(self, network: Network, name: str) -> int:
-        """Return how many events of an input or population go side by side: one from each bank."""
-        readers = [one for one in network.out_of(name) if self.store(network, one) == "rows"]
-        return max((self.cores[one.target].banks for one in readers), default=1)
+        """Return how many events of a node are passed in parallel: one from each bank."""
+        readers = [
+            projection
+            for projection in network.out_of(name)
+            if self.store(network, projection) == "rows"
+        ]
+        return max((self.cores[projection.target].banks for projection in readers), default=1)
 
     @property
     def filled(self) -> "Mapping":
@@ -338,8 +352,8 @@ class Mapping:
             if not isinstance(text[part], dict):
                 raise TypeError(f"Mapping {part} must be an object, not {text[part]!r}")
         for name, core in text["cores"].items():
-            keys = [one.name for one in fields(Core)]
-            needed = {one.name for one in fields(Core) if one.default is MISSING}
+            keys = [declared.name for declared in fields(Core)]
+            needed = {declared.name for declared in fields(Core) if declared.default is MISSING}
             if not isinstance(core, dict) or not needed <= set(core) <= set(keys):
                 raise ValueError(f"Core of {name!r} must have {', '.join(keys)}, not {core!r}")
             cores[name] = Core(**core)

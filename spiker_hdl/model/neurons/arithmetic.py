@@ -1,9 +1,9 @@
 """Exact integer operations in which a neuron's equations are written.
 
 A neuron's ``step`` uses ``+``, ``-``, ``*``, comparisons and an :class:`Arithmetic`, and does not
-look at what its operands are. Each reading brings its own: :data:`INTEGERS` and :class:`Arrays`
-compute the reference, :class:`~spiker_hdl.model.neurons.intervals.Ranges` proves widths,
-``spiker_train.Tensors`` trains and ``spiker_hdl.rtl.Gates`` makes hardware.
+depend on the type of its operands. The same ``step`` is evaluated with several arithmetics:
+:data:`INTEGERS` and :class:`Arrays` compute the reference, ``Ranges`` of :mod:`.intervals` proves
+widths, ``spiker_train.Tensors`` trains, and ``spiker_hdl.rtl.neurons`` makes hardware.
 """
 
 from typing import Any
@@ -16,19 +16,33 @@ __all__ = ["ARRAYS", "INTEGERS", "Arithmetic", "Arrays", "Decay"]
 
 
 class Decay:
-    """A loss of a fixed share in each time step: ``x - floor(x * numerator / 2**bits)``.
+    r"""An exponential decay in integers: the leak of a state in each time step.
 
-    One exact form for all that hardware offers: a shift (``numerator`` 1), a sum of shifts
-    (``numerator`` with few bits set) and a multiplier (any ``numerator``). The product is rounded
-    once, toward minus infinity; so a value in ``0..2**bits // numerator`` may stay as it is, and a
-    negative one always comes back to zero.
+    .. math::
+
+        \operatorname{leak}(x) = x - \left\lfloor \frac{x \, m}{2^b} \right\rfloor
+        \approx \beta x, \qquad \beta = 1 - \frac{m}{2^b}
+
+    :math:`x`
+        value before the step
+    :math:`m`
+        ``numerator``
+    :math:`b`
+        ``bits``
+    :math:`\beta`
+        ``factor``: the share of the value that remains, without rounding
+
+    The form covers what hardware computes cheaply: a shift (``numerator`` is 1), a sum of shifts
+    (few bits of ``numerator`` are set) and a multiplier (any ``numerator``). The product is rounded
+    once, toward minus infinity. A value from 0 to below ``2**bits / numerator`` therefore does not
+    leak at all, whereas a negative value always decays to zero.
 
     Parameters
     ----------
     numerator : int or tuple of int
-        What is lost, in units of ``2**-bits``: one value, or one per neuron. 0 loses nothing.
+        Leaked share in units of ``2**-bits``: one value, or one per neuron. 0 is no leak.
     bits : int
-        Binary digits of the loss, 0 to 24.
+        Fractional bits of the leaked share, 0 to 24.
 
     Raises
     ------
@@ -46,20 +60,20 @@ class Decay:
 
     @classmethod
     def of(cls, numerator: Any, bits: int) -> "Decay":
-        """Make a decay whose numerator is an operand of some arithmetic, unchecked."""
+        """Make a decay whose numerator is an operand of some arithmetic, without checks."""
         decay = cls(0, bits)
         decay.numerator = numerator
         return decay
 
     @classmethod
     def shift(cls, bits: int) -> "Decay":
-        """Lose ``x >> bits``: a factor of ``1 - 2**-bits``."""
+        """Return the decay by a factor of ``1 - 2**-bits``, which subtracts ``x >> bits``."""
         return cls(1, check_int("Shift", bits, 0, 24))
 
     @classmethod
-    def shifts(cls, *each: int) -> "Decay":
-        """Lose a sum of shifts: a factor of ``1 - sum(2**-k for k in each)``."""
-        terms = [check_int("Shift", k, 0, 24) for k in each]
+    def shifts(cls, *amounts: int) -> "Decay":
+        """Return the decay by a factor of ``1 - sum(2**-k for k in amounts)``."""
+        terms = [check_int("Shift", k, 0, 24) for k in amounts]
         bits = max(terms, default=0)
         return cls(sum(2 ** (bits - k) for k in terms), bits)
 
@@ -73,20 +87,20 @@ class Decay:
         bits: int = 8,
         error: float | None = None,
     ) -> "Decay":
-        """Find the decay of a form that is nearest to a wished factor; of two, what loses less.
+        """Return the decay of a form that is nearest to a target factor; of two, the slower one.
 
         Parameters
         ----------
         factor : float or array of float
-            What should remain of a value after a step, in 0..1; one, or one per neuron.
+            Share of a value that should remain after a step, 0 to 1: one, or one per neuron.
         form : {"shift", "shifts", "multiplier"}
             A single shift (or none), a sum of at most ``terms`` shifts, or any numerator.
         terms : int
-            Most shifts in a sum.
+            Maximum number of shifts in a sum.
         bits : int
-            Binary digits to search in.
+            Fractional bits to search in.
         error : float, optional
-            With ``"shifts"``: take the fewest terms that come this near, at most ``terms``.
+            Maximum error of the factor, with ``"shifts"``: the fewest terms that meet it are taken.
 
         Raises
         ------
@@ -103,20 +117,13 @@ class Decay:
         limits = {"shift": [1], "shifts": [*range(1, terms + 1)], "multiplier": [25]}[form]
         if error is None:
             limits = limits[-1:]
-        one = 2**bits
-        wished = (1 - factors) * one
-        found, worst = wished, 0.0
+        unit = 2**bits
+        target = (1 - factors) * unit
+        nearest, worst = target, 0.0
         for limit in limits:
-            choices = np.array(
-                [m for m in range(one + 1) if m.bit_count() <= limit]
-                if limit < 25
-                else np.arange(one + 1)
-            )
-            at = np.searchsorted(choices, wished).clip(1, len(choices) - 1)
-            low, high = choices[at - 1], choices[at]
-            found = np.where(wished - low <= high - wished, low, high)
-            worst = float(np.abs(found - wished).max()) / one
-            # The bound that a refusal names is rounded, and shall do.
+            nearest = _nearest(target, unit, limit)
+            worst = float(np.abs(nearest - target).max()) / unit
+            # The bound in the message of a refusal is rounded, and must be accepted when given.
             if error is None or worst <= error * (1 + 1e-5):
                 break
         else:
@@ -125,7 +132,7 @@ class Decay:
                 f"Decay error must be at least {worst:.6g} with {means[form]} of {bits} bits, "
                 f"not {error:.6g}"
             )
-        numerators = [int(m) for m in found]
+        numerators = [int(m) for m in nearest]
         spare = min((_trailing_zeros(m, bits) for m in numerators), default=bits)
         numerators = [m >> spare for m in numerators]
         scalar = np.ndim(factor) == 0 or len(set(numerators)) == 1
@@ -133,7 +140,7 @@ class Decay:
 
     @property
     def factor(self) -> float | tuple[float, ...]:
-        """What remains of a value after a step, before rounding."""
+        """Share of a value that remains after a step, before rounding."""
         if isinstance(self.numerator, tuple):
             return tuple(1 - m / 2**self.bits for m in self.numerator)
         return 1 - self.numerator / 2**self.bits
@@ -151,27 +158,37 @@ class Decay:
         return f"Decay({self.numerator!r}, {self.bits!r})"
 
 
+def _nearest(target: np.ndarray, unit: int, limit: int) -> np.ndarray:
+    """Return the numerators of at most ``limit`` set bits in ``0..unit`` that are nearest."""
+    numerators = np.arange(unit + 1)
+    if limit < 25:
+        numerators = np.array([m for m in range(unit + 1) if m.bit_count() <= limit])
+    at = np.searchsorted(numerators, target).clip(1, len(numerators) - 1)
+    low, high = numerators[at - 1], numerators[at]
+    return np.where(target - low <= high - target, low, high)
+
+
 def _trailing_zeros(m: int, most: int) -> int:
     return most if m == 0 else min(most, (m & -m).bit_length() - 1)
 
 
 class Arithmetic:
-    """Exact operations on Python integers; a subclass offers them for another kind of operand."""
+    """Exact operations on Python integers; subclasses have them for other kinds of operands."""
 
     def shift(self, x, bits: int):
         """Divide ``x`` by ``2**bits``, rounding toward minus infinity."""
         return x >> bits
 
     def decay(self, x, decay: Decay):
-        """Take the share ``decay`` from ``x``, rounding what is taken toward minus infinity."""
+        """Apply a leak to ``x``: subtract the leaked share, rounded toward minus infinity."""
         return x - self.shift(x * decay.numerator, decay.bits)
 
     def above(self, x, limit):
-        """Tell whether ``x`` is strictly greater than ``limit``; a spike, if trained."""
+        """Tell whether ``x`` is greater than ``limit``; a spike with a gradient in training."""
         return x > limit
 
     def reaches(self, x, limit):
-        """Tell whether ``x`` is at least ``limit``; a spike, if trained."""
+        """Tell whether ``x`` is at least ``limit``; a spike with a gradient in training."""
         return x >= limit
 
     def both(self, a, b):
@@ -187,21 +204,21 @@ class Arithmetic:
         return not test
 
     def select(self, test, yes, no):
-        """Choose ``yes`` where ``test`` holds and ``no`` elsewhere."""
+        """Return ``yes`` where ``test`` holds and ``no`` elsewhere."""
         return yes if test else no
 
     def maximum(self, x, y):
-        """Choose the greater of two values."""
+        """Return the greater of two values."""
         return self.select(x > y, x, y)
 
     def clamp(self, x, low, high):
-        """Move ``x`` to the nearest value in ``low..high``."""
+        """Return the value of ``low..high`` that is nearest to ``x``."""
         return self.select(x > high, high, self.select(x < low, low, x))
 
     def saturate(self, x, low: int, high: int):
-        """Move ``x`` to the nearest value that a field of the range ``low..high`` can hold.
+        """Saturate ``x`` to the range ``low..high`` in which it is stored.
 
-        The same as :meth:`clamp` on integers, but real numbers know no saturation.
+        It is the same as :meth:`clamp` on integers; in floating point it does nothing.
         """
         return self.clamp(x, low, high)
 

@@ -1,4 +1,4 @@
-"""Interval arithmetic: how far every intermediate of a neuron's step can reach."""
+"""Interval arithmetic: the ranges of all intermediate results of a neuron's step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ __all__ = ["NEVER_BRANCH", "Interval", "Ranges", "Test"]
 Ends = tuple[Any, Any]
 
 _DEPTH = 3
-"""Choices within choices whose tests are all taken into account; 2**depth cases are looked at."""
+"""Depth of nested selections whose tests are all considered; 2**depth cases are evaluated."""
 
 NEVER_BRANCH = (
     "A neuron's step must not branch on an operand with `if`, `and`, `or` or `not`: write "
@@ -34,14 +34,14 @@ def _most(a: Any, b: Any) -> Any:
 
 
 class Facts(dict[Any, Ends]):
-    """What is known of intervals, by their identity, where some tests have come out.
+    """Ranges of intervals, by their identity, under the assumed outcomes of some tests.
 
     Members
     -------
     depth : int
         Number of these tests.
     found : dict of int to (low, high)
-        Ends of intervals where these facts hold, so that what is used often is worked out once.
+        Ranges of intervals under these facts, computed once.
     """
 
     def __init__(self, known: "Facts | None" = None):
@@ -58,12 +58,12 @@ class Facts(dict[Any, Ends]):
 
 
 class Interval:
-    """A range of integers, one or one per neuron, that remembers how it came about.
+    """A range of integers, one or one per neuron, with the operation that it is the result of.
 
     Parameters
     ----------
     low, high : int or array of int
-        Least and greatest value.
+        Minimum and maximum.
     """
 
     __array_ufunc__ = None  # NumPy arrays leave the operators to this class
@@ -93,7 +93,7 @@ class Interval:
         return Interval(*rule(*((p.low, p.high) for p in parts)), rule=rule, parts=parts)
 
     def under(self, facts: Facts) -> Ends:
-        """Return the ends that remain where ``facts`` hold."""
+        """Return the range under ``facts``."""
         if id(self) in facts.found:
             return facts.found[id(self)]
         if self._rule is None or (self._rule is _choose and facts.depth > _DEPTH):
@@ -162,8 +162,8 @@ def _beneath(x: Interval) -> list[tuple[Interval, Any]]:
     for arm in x._parts[1:]:
         arms.append({id(arm): (arm, 0)})
         if arm._rule is _add:
-            one, other = arm._parts
-            arms[-1] |= {id(one): (one, other.low), id(other): (other, one.low)}
+            a, b = arm._parts
+            arms[-1] |= {id(a): (a, b.low), id(b): (b, a.low)}
     yes, no = arms
     return [(yes[key][0], _least(yes[key][1], no[key][1])) for key in yes if key in no]
 

@@ -1,7 +1,9 @@
-"""The neuron models that come with the library.
+r"""The neuron models that come with the library.
 
-All compute on integers, in units that quantisation chooses. ``x`` is the input current of a step:
-the weighted events and the bias. Saturation is to the declared range of a state, and happens once.
+All models compute on integers, in units that quantisation chooses. The input current of a step is
+the sum of the weighted events and the bias. A state saturates to its declared range once, at the
+end of the sum that is stored in it. :math:`\operatorname{leak}_d(x)` is a decay ``d`` applied to
+``x``: ``x - floor(x * numerator / 2**bits)``, see :class:`~.arithmetic.Decay`.
 """
 
 from dataclasses import dataclass, field
@@ -94,8 +96,10 @@ class SpikingNeuron(Neuron):
       (``_neurons/leaky.py``, ``synaptic.py`` and ``rleaky.py``: ``mem_reset`` subtracts before the
       comparison, and ``do_reset`` adds the same amount again after it).
 
-    For ``refractory`` steps after a spike the neuron cannot fire; its input in these steps is
-    discarded (``refractory_input="lost"``) or integrated (``"kept"``).
+    The sum :math:`u_t` is bounded below by ``floor``, if there is one, and saturates to the range
+    of the potential before the comparison. For ``refractory`` steps after a spike the neuron cannot
+    fire; its input in these steps is discarded (``refractory_input="lost"``) or integrated
+    (``"kept"``).
 
     Parameters
     ----------
@@ -117,7 +121,7 @@ class SpikingNeuron(Neuron):
     refractory_input : {"lost", "kept"}
         What becomes of the input of those steps.
     floor : int, optional
-        Least potential; the least of ``width`` bits where none is given.
+        Lower bound of the membrane potential; that of ``width`` bits if none is given.
     v, countdown, pending : int or tuple of int
         At the start of a sample: the potential, the remaining refractory steps, and whether a reset
         of the step before is still to take place.
@@ -154,19 +158,19 @@ class SpikingNeuron(Neuron):
         super().__post_init__()
         if self.floor is not None:
             check_int("Floor", self.floor, signed_range(self.width)[0], 0)
-        least, most = self.reach
-        given = self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
-        for threshold in given:
-            if not least <= threshold <= most:
+        lowest, highest = self.reach
+        several = isinstance(self.threshold, tuple)
+        for threshold in self.threshold if several else (self.threshold,):
+            if not lowest <= threshold <= highest:
                 raise ValueError(
-                    f"Threshold must be in {least}..{most}, which a potential of {self.width} bits "
-                    f"that fires at {self.fire!r} can reach"
-                    f"{' and give up' if threshold < least else ''}, not {threshold}"
+                    f"Threshold must be in {lowest}..{highest}, which a potential of {self.width} "
+                    f"bits that fires at {self.fire!r} can reach"
+                    f"{' and subtract' if threshold < lowest else ''}, not {threshold}"
                 )
         for name, value in (("Rest", self.v), ("Reset value", self.reset_value)):
-            for one in value if isinstance(value, tuple) else (value,):
-                if one < self.lowest:
-                    raise ValueError(f"{name} must be at least the floor {self.floor}, not {one}")
+            for item in value if isinstance(value, tuple) else (value,):
+                if item < self.lowest:
+                    raise ValueError(f"{name} must be at least the floor {self.floor}, not {item}")
 
     @property
     def resets_in_next_step(self) -> bool:
@@ -175,25 +179,25 @@ class SpikingNeuron(Neuron):
 
     @property
     def reach(self) -> tuple[int, int]:
-        """Least and greatest threshold that the potential can reach and, if it has to, give up."""
+        """Least and greatest threshold that the potential can reach and, if so reset, subtract."""
         low, high = signed_range(self.width)
         return 0 if self.reset == "subtract" else low, high - (self.fire == ">")
 
     @property
     def replaceable(self) -> dict[str, tuple[int, int]]:
-        found = super().replaceable | {"threshold": self.reach}
+        ranges = super().replaceable | {"threshold": self.reach}
         if self.reset == "value":
-            return found | {"reset_value": (self.lowest, self.highest)}
-        return {name: ends for name, ends in found.items() if name != "reset_value"}
+            return ranges | {"reset_value": (self.lowest, self.highest)}
+        return {name: ends for name, ends in ranges.items() if name != "reset_value"}
 
     @property
     def lowest(self) -> int:
-        """Least potential."""
+        """Lower bound of the membrane potential."""
         return signed_range(self.width)[0] if self.floor is None else self.floor
 
     @property
     def highest(self) -> int:
-        """Greatest potential."""
+        """Upper bound of the membrane potential."""
         return signed_range(self.width)[1]
 
     def gain(self, p: Any, s: Any, v: Any, current: Any, via: Arithmetic, threshold: Any = None):
@@ -202,16 +206,16 @@ class SpikingNeuron(Neuron):
             current = via.select(s.countdown > 0, 0, current)
         threshold = p.threshold if threshold is None else threshold
         if self.reset_timing == "next_step_keep_input":
-            v = via.select(s.pending > 0, self.fallen(p, v, threshold), v)
+            v = via.select(s.pending > 0, self.after_reset(p, v, threshold), v)
         total = v + current
         if self.reset_timing == "next_step" and self.reset != "none":
-            total = via.select(s.pending > 0, self.fallen(p, total, threshold), total)
+            total = via.select(s.pending > 0, self.after_reset(p, total, threshold), total)
         if self.floor is not None:
             total = via.maximum(total, self.floor)
         return via.saturate(total, *signed_range(self.width))
 
     def spike(self, p: Any, s: Any, v: Any, via: Arithmetic, threshold: Any = None):
-        """Decide who fires; return that, and the states after an immediate reset."""
+        """Return which neurons fire, and the states after an immediate reset."""
         threshold = p.threshold if threshold is None else threshold
         limit = threshold
         if self.reset_timing == "snntorch_immediate":
@@ -225,11 +229,11 @@ class SpikingNeuron(Neuron):
             after["countdown"] = via.select(fired, self.refractory, resting)
         after["pending"] = via.select(fired, 1, 0) if self.resets_in_next_step else s.pending
         if not self.resets_in_next_step and self.reset != "none":
-            v = via.select(fired, self.fallen(p, v, threshold), v)
+            v = via.select(fired, self.after_reset(p, v, threshold), v)
         return fired, after | {"v": v}
 
-    def fallen(self, p: Any, v: Any, threshold: Any):
-        """Return what a reset leaves of a potential."""
+    def after_reset(self, p: Any, v: Any, threshold: Any):
+        """Return a potential after its reset."""
         return {
             "subtract": lambda: v - threshold,
             "zero": lambda: 0,
@@ -239,7 +243,17 @@ class SpikingNeuron(Neuron):
 
 @dataclass(frozen=True)
 class If(SpikingNeuron):
-    """Integrate-and-fire neuron: ``v = v + x``, without leak (Lapicque 1907)."""
+    r"""Integrate-and-fire neuron, without leak (Lapicque 1907).
+
+    .. math:: u_t = v_{t-1} + x_t
+
+    :math:`u_t`
+        membrane potential before the reset, which :class:`SpikingNeuron` compares and resets
+    :math:`v_t`
+        membrane potential after step :math:`t`, the state ``v``
+    :math:`x_t`
+        input current of step :math:`t`
+    """
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
         return self.spike(p, s, self.gain(p, s, s.v, current, via), via)
@@ -247,12 +261,23 @@ class If(SpikingNeuron):
 
 @dataclass(frozen=True)
 class Lif(SpikingNeuron):
-    """Leaky integrate-and-fire neuron: ``v = decay(v) + x`` (Gerstner et al. 2014, chapter 1).
+    r"""Leaky integrate-and-fire neuron (Gerstner et al. 2014, chapter 1).
+
+    .. math:: u_t = \operatorname{leak}_\beta(v_{t-1}) + x_t
+
+    :math:`u_t`
+        membrane potential before the reset, which :class:`SpikingNeuron` compares and resets
+    :math:`v_t`
+        membrane potential after step :math:`t`, the state ``v``
+    :math:`\beta`
+        decay of the potential, ``decay``
+    :math:`x_t`
+        input current of step :math:`t`
 
     Parameters
     ----------
     decay : Decay
-        Loss of potential in each step, one or one per neuron.
+        Leak of the potential in each step, one or one per neuron.
     """
 
     decay: Decay = field(kw_only=True)
@@ -267,21 +292,38 @@ class Lif(SpikingNeuron):
 
 @dataclass(frozen=True)
 class CurrentLif(SpikingNeuron):
-    """Current-based LIF, of second order: ``i = current_decay(i) + x``, ``v = decay(v) + i``.
+    r"""Current-based leaky integrate-and-fire neuron, of second order.
 
-    The spike acts in the same step. It is what snnTorch calls ``Synaptic`` and NIR ``CubaLIF``.
-    While refractory, an input that is lost does not reach the potential, but the current.
+    .. math::
+
+        i_t &= \operatorname{leak}_\alpha(i_{t-1}) + x_t \\
+        u_t &= \operatorname{leak}_\beta(v_{t-1}) + i_t
+
+    :math:`i_t`
+        synaptic current after step :math:`t`, the state ``i``
+    :math:`u_t`
+        membrane potential before the reset, which :class:`SpikingNeuron` compares and resets
+    :math:`v_t`
+        membrane potential after step :math:`t`, the state ``v``
+    :math:`\alpha, \beta`
+        decays of the current and of the potential, ``current_decay`` and ``decay``
+    :math:`x_t`
+        input current of step :math:`t`
+
+    An input event acts on the potential in its own step. snnTorch calls this model ``Synaptic`` and
+    NIR calls it ``CubaLIF``. In refractory steps whose input is discarded, that input still reaches
+    the synaptic current, which does not reach the potential.
 
     Parameters
     ----------
     decay : Decay
-        Loss of potential in each step.
+        Leak of the potential in each step.
     current_decay : Decay
-        Loss of synaptic current in each step.
+        Leak of the synaptic current in each step.
     current_width : int
         Bits of the synaptic current, 2 to 32.
     i : int or tuple of int
-        Synaptic current at rest.
+        Synaptic current at the start of a sample.
     """
 
     decay: Decay = field(kw_only=True)
@@ -304,22 +346,43 @@ class CurrentLif(SpikingNeuron):
 
 @dataclass(frozen=True)
 class AdaptiveLif(SpikingNeuron):
-    """LIF whose threshold rises with each spike and decays: ``a = rise_decay(a) + rise * fired``.
+    r"""Leaky integrate-and-fire neuron with an adaptive threshold (Bellec et al., NeurIPS 2018).
 
-    It fires where ``v`` passes ``threshold + a``, with ``a`` as the step before left it (Bellec et
-    al., NeurIPS 2018). A reset by subtraction gives up ``threshold + a``; a late one does so with
-    the ``a`` that the step of the spike left.
+    .. math::
+
+        u_t &= \operatorname{leak}_\beta(v_{t-1}) + x_t \\
+        \theta_t &= \theta + a_{t-1} \\
+        a_t &= \operatorname{leak}_\rho(a_{t-1}) + r \, s_t
+
+    :math:`u_t`
+        membrane potential before the reset, which :class:`SpikingNeuron` compares with
+        :math:`\theta_t` and resets
+    :math:`v_t`
+        membrane potential after step :math:`t`, the state ``v``
+    :math:`\theta`
+        ``threshold`` at rest
+    :math:`a_t`
+        rise of the threshold after step :math:`t`, the state ``a``
+    :math:`\beta, \rho`
+        decays of the potential and of the rise, ``decay`` and ``rise_decay``
+    :math:`r`
+        ``rise``, which each spike adds to the threshold
+    :math:`s_t`
+        1 where the neuron fires in step :math:`t`, else 0
+
+    A reset by subtraction in step :math:`t` subtracts :math:`\theta_t`; for a reset in the step
+    after the spike, that is with the rise that the step of the spike left.
 
     Parameters
     ----------
     decay : Decay
-        Loss of potential in each step.
+        Leak of the potential in each step.
     rise : int or tuple of int
-        What a spike adds to the threshold, at least 0.
+        Increment of the threshold at each spike, at least 0.
     rise_decay : Decay
-        Loss of the threshold's rise in each step.
+        Leak of the rise in each step.
     a : int or tuple of int
-        Rise of the threshold at rest.
+        Rise of the threshold at the start of a sample.
     """
 
     decay: Decay = field(kw_only=True)
@@ -343,16 +406,25 @@ class AdaptiveLif(SpikingNeuron):
 
 @dataclass(frozen=True)
 class Integrator(Neuron):
-    """Leaky integrator, which never fires: ``v = decay(v) + x`` (NIR's ``LI``).
+    r"""Leaky integrator, which never fires (NIR's ``LI``).
+
+    .. math:: v_t = \operatorname{leak}_\beta(v_{t-1}) + x_t
+
+    :math:`v_t`
+        potential after step :math:`t`, the state ``v``
+    :math:`\beta`
+        decay of the potential, ``decay``
+    :math:`x_t`
+        input current of step :math:`t`
 
     Parameters
     ----------
     width : int
         Bits of the potential, in two's complement, 2 to 48.
     decay : Decay
-        Loss of potential in each step, one or one per neuron.
+        Leak of the potential in each step, one or one per neuron.
     v : int or tuple of int
-        Potential at rest.
+        Potential at the start of a sample.
     """
 
     spiking: ClassVar[bool] = False
@@ -374,14 +446,21 @@ class Integrator(Neuron):
 
 @dataclass(frozen=True)
 class Accumulator(Neuron):
-    """Plain accumulator, which never fires: ``v = v + x`` (NIR's ``I``).
+    r"""Integrator without leak, which never fires (NIR's ``I``).
+
+    .. math:: v_t = v_{t-1} + x_t
+
+    :math:`v_t`
+        potential after step :math:`t`, the state ``v``
+    :math:`x_t`
+        input current of step :math:`t`
 
     Parameters
     ----------
     width : int
         Bits of the potential, in two's complement, 2 to 48.
     v : int or tuple of int
-        Potential at rest.
+        Potential at the start of a sample.
     """
 
     spiking: ClassVar[bool] = False
@@ -398,5 +477,5 @@ class Accumulator(Neuron):
 
 
 NEURONS: dict[str, type[Neuron]] = {
-    one.__name__: one for one in (If, Lif, CurrentLif, AdaptiveLif, Integrator, Accumulator)
+    model.__name__: model for model in (If, Lif, CurrentLif, AdaptiveLif, Integrator, Accumulator)
 }

@@ -1,1 +1,1 @@
-"""What of a network cannot change its answers, found and left out."""
+"""Pruning of the parts of a network that cannot change its answers."""

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import check_int, frozen_integers, set_fields, shown
+from spiker_hdl.base.checks import check_int, shown
+from spiker_hdl.base.conversions import frozen_integers
+from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.network import Network
 
 __all__ = ["Channels", "channels", "describe"]
@@ -95,10 +97,10 @@ def describe(network: Network, taken: Mapping[str, Channels]) -> dict[str, str]:
         For inputs of the network by name; of others, all channels are taken.
     """
     notes = {name: text for name, text in network.note.items() if not _NAME.fullmatch(name)}
-    for n, one in enumerate(network.inputs):
-        if one.name not in taken:
+    for n, node in enumerate(network.inputs):
+        if node.name not in taken:
             continue
-        rest, part, name = taken[one.name].text, 1, f"channels of input {n}"
+        rest, part, name = taken[node.name].text, 1, f"channels of input {n}"
         while rest:
             cut = len(rest) if len(rest) <= _LONGEST else rest.rindex(",", 0, _LONGEST) + 1
             notes[name], rest = rest[:cut], rest[cut:]
@@ -120,9 +122,9 @@ def channels(network: Network) -> dict[str, Channels]:
     ValueError
         If a note says nothing of the kind, or other than the network has.
     """
-    found = {}
+    taken = {}
     known = {name for name in network.note if _NAME.fullmatch(name)}
-    for n, one in enumerate(network.inputs):
+    for n, node in enumerate(network.inputs):
         name, text, part = f"channels of input {n}", "", 1
         while name in known:
             known.remove(name)
@@ -132,14 +134,14 @@ def channels(network: Network) -> dict[str, Channels]:
         if not text:
             continue
         try:
-            found[one.name] = Channels.parse(text)
+            taken[node.name] = Channels.parse(text)
         except ValueError as error:
             raise ValueError(f"Network's note 'channels of input {n}': {error}") from None
-        if len(found[one.name].kept) != one.size:
+        if len(taken[node.name].kept) != node.size:
             raise ValueError(
-                f"Network's note 'channels of input {n}' must name {one.size}, which the input "
-                f"takes, not {len(found[one.name].kept)}"
+                f"Network's note 'channels of input {n}' must name {node.size}, which the input "
+                f"takes, not {len(taken[node.name].kept)}"
             )
     if known:
         raise ValueError(f"Network's notes must be of its inputs, not {min(known)!r}")
-    return found
+    return taken

@@ -1,4 +1,4 @@
-"""Leave out what cannot change an answer: channels that nothing weighs, neurons that never fire."""
+"""Remove the input channels and neurons of a network that cannot change its answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -23,24 +23,25 @@ __all__ = ["Pruned", "Pruning", "prune"]
 
 @dataclass(frozen=True)
 class Pruning:
-    """What was dropped of a network, and why.
+    """The channels and neurons that were removed from a network, and why.
 
     Members
     -------
     inputs : mapping of str to tuple of int
-        Channels dropped, by input: no neuron that is left has a weight from them.
+        Removed channels, by input: no remaining neuron has a weight from them other than 0.
     silent : mapping of str to tuple of int
-        Neurons dropped, by population: proven never to fire, and not read.
+        Removed neurons, by population: proved never to fire, and read by no readout.
     kept_silent : mapping of str to tuple of int
-        Neurons that never fire and are kept, since a readout counts them among its classes, or so
-        that their population has one.
+        Neurons that never fire and are kept, since they are classes of a readout, or the only
+        neuron of their population.
     unread : mapping of str to tuple of int
-        Neurons kept that may fire, of whom no readout and no neuron takes notice: without them,
-        answers would be the same, but not the count of spikes.
+        Kept neurons that may fire, but whose spikes reach no readout and no neuron. Without them
+        the answers would be the same, but not the spike counts.
     sparse : tuple of str
-        Projections from one to one that became sparse, since their two ends lost other neurons.
+        One-to-one projections that became sparse, since different neurons were removed from their
+        two ends.
     bits_before, bits_after : int
-        Of all weights: see :attr:`~.network.Network.weight_bits`.
+        Bits of all weights: see :attr:`~.network.Network.weight_bits`.
     """
 
     inputs: Mapping[str, tuple[int, ...]]
@@ -53,16 +54,16 @@ class Pruning:
 
     @property
     def bits_saved(self) -> int:
-        """Bits of weight memory that are needed no more."""
+        """Bits of weight memory that are no longer needed."""
         return self.bits_before - self.bits_after
 
     @property
     def changed(self) -> bool:
-        """Whether anything was dropped."""
+        """Whether anything was removed."""
         return bool(self.inputs or self.silent)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as what JSON can hold."""
+        """Return the report in a form that JSON can hold."""
         each = {
             name: {node: list(these) for node, these in getattr(self, name).items()}
             for name in ("inputs", "silent", "kept_silent", "unread")
@@ -73,17 +74,17 @@ class Pruning:
 
 @dataclass(frozen=True)
 class Pruned:
-    """A network without what cannot change its answers.
+    """A network without the channels and neurons that cannot change its answers.
 
     Members
     -------
     original, network : Network
-        Before and after.
+        The network before and after pruning.
     kept : mapping of str to array of int
-        Numbers in the original of the channels and neurons that are left, by input and population.
+        Indices in the original of the remaining channels and neurons, by input and population.
     report : Pruning
     constant : mapping of str to mapping of int to int
-        By ``"population.state"``, the value of each neuron dropped whose state never changes.
+        By ``"population.state"``, the value of each removed neuron whose state never changes.
     """
 
     original: Network
@@ -93,7 +94,7 @@ class Pruned:
     constant: Mapping[str, Mapping[int, int]]
 
     def select(self, spikes: Any) -> dict[str, Any]:
-        """Return, of samples for the original network, what the new one takes.
+        """Return samples for the original network as samples for the pruned one.
 
         Parameters
         ----------
@@ -103,7 +104,7 @@ class Pruned:
         Raises
         ------
         TypeError, ValueError
-            If they are not what the original takes.
+            If they are not samples for the original network.
         """
         chosen = {}
         for name, samples in by_input(self.original, spikes).items():
@@ -116,14 +117,14 @@ class Pruned:
         return chosen
 
     def expand(self, result: Result) -> Result:
-        """Return a result of the new network in the terms of the original.
+        """Return a result of the pruned network as one of the original.
 
-        What was recorded gets the neurons that were dropped: they never fire.
+        The removed neurons are inserted into what was recorded: they never fire.
 
         Raises
         ------
         ValueError
-            If a state was recorded that neurons dropped have, and that is not constant in them.
+            If a state was recorded that is not constant in the removed neurons.
         """
         recorded = {}
         for name, samples in result.spikes.items():
@@ -159,12 +160,13 @@ class Pruned:
 
 
 def prune(network: Network) -> Pruned:
-    """Drop input channels and neurons that can make no difference.
+    """Remove input channels and neurons that cannot change an answer.
 
-    What is dropped are neurons that can never fire, whatever the spikes, by intervals through their
-    own ``step``, and that no readout reads; and then channels of inputs without a weight other than
-    0 to any neuron that is left. Of each input and each population at least one is kept. Classes,
-    scores, steps and spike counts are those of the original for all samples.
+    Two kinds are removed. First, neurons that are proved never to fire, for any spikes, by interval
+    arithmetic through their own ``step``, and that no readout reads. Second, input channels that
+    have no weight other than 0 to a remaining neuron. Each input keeps at least one channel, and
+    each population at least one neuron. For all samples, the pruned network has the classes,
+    scores, steps and spike counts of the original.
 
     Parameters
     ----------
@@ -177,35 +179,66 @@ def prune(network: Network) -> Pruned:
     Raises
     ------
     ValueError
-        If a projection from one to one would become one of too many pairs.
+        If a one-to-one projection would become a sparse one with too many synapses.
     """
     live, states = find_live(network)
-    weighed = {one.name: _weighed(one) for one in network.projections}
-    read = {one.population for one in network.readouts}
-    kept: dict[str, np.ndarray] = {}
-    for one in network.populations:
-        stays = live[one.name] if one.name not in read else np.ones(one.size, dtype=bool)
-        if not stays.any():
-            into = [weighed[each.name].targets for each in network.into(one.name)]
-            fan_in = np.sum([np.bincount(each, minlength=one.size) for each in into], axis=0)
-            stays = np.arange(one.size) == (int(np.argmin(fan_in)) if into else 0)
-        kept[one.name] = stays
-    for one in network.inputs:
-        stays = _used(network, one, weighed, kept)
-        stays[0] |= not stays.any()
-        kept[one.name] = stays
+    weighed = {projection.name: _weighed(projection) for projection in network.projections}
+    kept = _kept(network, live, weighed)
     numbers = {name: np.flatnonzero(stays) for name, stays in kept.items()}
     small = _rebuilt(network, numbers)
-    dropped = {name: _these(~stays) for name, stays in kept.items() if not stays.all()}
-    spiking = [one for one in network.populations if one.neuron.spiking]
-    report = Pruning(
-        inputs={one.name: dropped[one.name] for one in network.inputs if one.name in dropped},
-        silent={one.name: dropped[one.name] for one in network.populations if one.name in dropped},
-        kept_silent=_named(spiking, lambda one: kept[one.name] & ~live[one.name]),
-        unread=_named(
-            [one for one in spiking if one.name not in read],
-            lambda one: live[one.name] & ~_used(network, one, weighed, kept),
-        ),
+    report = _report(network, small, live, weighed, kept)
+    constant = {
+        f"{name}.{state}": {n: int(low[n]) for n in these if low[n] == high[n]}
+        for name, these in report.silent.items()
+        for state, (low, high) in states[name].items()
+    }
+    for indices in numbers.values():
+        indices.flags.writeable = False
+    return Pruned(network, small, numbers, report, constant)
+
+
+def _kept(
+    network: Network, live: dict[str, np.ndarray], weighed: dict[str, Any]
+) -> dict[str, np.ndarray]:
+    """Return which channels and neurons remain, at least one of each node."""
+    read = {readout.population for readout in network.readouts}
+    kept: dict[str, np.ndarray] = {}
+    for population in network.populations:
+        name, size = population.name, population.size
+        stays = live[name] if name not in read else np.ones(size, dtype=bool)
+        if not stays.any():
+            # The neuron with the fewest synapses is the cheapest one to keep.
+            into = [weighed[projection.name].targets for projection in network.into(name)]
+            fan_in = np.sum([np.bincount(targets, minlength=size) for targets in into], axis=0)
+            stays = np.arange(size) == (int(np.argmin(fan_in)) if into else 0)
+        kept[name] = stays
+    for node in network.inputs:
+        stays = _used(network, node, weighed, kept)
+        stays[0] |= not stays.any()
+        kept[node.name] = stays
+    return kept
+
+
+def _report(
+    network: Network,
+    small: Network,
+    live: dict[str, np.ndarray],
+    weighed: dict[str, Any],
+    kept: dict[str, np.ndarray],
+) -> Pruning:
+    read = {readout.population for readout in network.readouts}
+    spiking = [population for population in network.populations if population.neuron.spiking]
+    kept_silent = {node.name: kept[node.name] & ~live[node.name] for node in spiking}
+    unread = {
+        node.name: live[node.name] & ~_used(network, node, weighed, kept)
+        for node in spiking
+        if node.name not in read
+    }
+    return Pruning(
+        inputs=_indices({node.name: ~kept[node.name] for node in network.inputs}),
+        silent=_indices({node.name: ~kept[node.name] for node in network.populations}),
+        kept_silent=_indices(kept_silent),
+        unread=_indices(unread),
         sparse=tuple(
             new.name
             for old, new in zip(network.projections, small.projections, strict=True)
@@ -214,26 +247,14 @@ def prune(network: Network) -> Pruned:
         bits_before=network.weight_bits,
         bits_after=small.weight_bits,
     )
-    constant = {
-        f"{name}.{state}": {n: int(low[n]) for n in these if low[n] == high[n]}
-        for name, these in report.silent.items()
-        for state, (low, high) in states[name].items()
-    }
-    for each in numbers.values():
-        each.flags.writeable = False
-    return Pruned(network, small, numbers, report, constant)
 
 
-def _these(mask: np.ndarray) -> tuple[int, ...]:
-    return tuple(np.flatnonzero(mask).tolist())
+def _indices(masks: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    """Return the indices that each mask marks, without the masks that mark none."""
+    return {name: tuple(np.flatnonzero(m).tolist()) for name, m in masks.items() if m.any()}
 
 
-def _named(populations: list[Population], pick: Any) -> dict[str, tuple[int, ...]]:
-    found = {one.name: _these(pick(one)) for one in populations}
-    return {name: these for name, these in found.items() if these}
-
-
-# -- what is left --------------------------------------------------------------------------------
+# -- the pruned network ---------------------------------------------------------------------------
 
 
 def _weighed(projection: Projection) -> Any:
@@ -251,33 +272,39 @@ def _used(
     network: Network, node: Input | Population, weighed: dict[str, Any], kept: dict[str, np.ndarray]
 ) -> np.ndarray:
     used = np.zeros(node.size, dtype=bool)
-    for one in network.out_of(node.name):
-        ends = weighed[one.name]
-        used[ends.sources[kept[one.target][ends.targets]]] = True
+    for projection in network.out_of(node.name):
+        ends = weighed[projection.name]
+        used[ends.sources[kept[projection.target][ends.targets]]] = True
     return used
 
 
 def _rebuilt(network: Network, kept: dict[str, np.ndarray]) -> Network:
     populations, inputs = [], []
-    for one in network.populations:
-        these = kept[one.name]
-        if len(these) < one.size:
-            one = Population(
-                one.name, len(these), _part(one.neuron, these), _taken(one.bias, these)
+    for population in network.populations:
+        these = kept[population.name]
+        if len(these) < population.size:
+            population = Population(
+                population.name,
+                len(these),
+                _part(population.neuron, these),
+                _taken(population.bias, these),
             )
-        populations.append(one)
+        populations.append(population)
     taken = channels(network)
-    for one in network.inputs:
-        these = kept[one.name]
-        if len(these) < one.size:
-            before = taken.get(one.name)
+    for node in network.inputs:
+        these = kept[node.name]
+        if len(these) < node.size:
+            before = taken.get(node.name)
             numbers = these if before is None else before.kept[these]
-            taken[one.name] = Channels(one.size if before is None else before.size, numbers)
-            one = replace(one, shape=len(these))
-        inputs.append(one)
+            taken[node.name] = Channels(node.size if before is None else before.size, numbers)
+            node = replace(node, shape=len(these))
+        inputs.append(node)
     projections = [
-        replace(one, synapses=_between(one, kept[one.source], kept[one.target]))
-        for one in network.projections
+        replace(
+            projection,
+            synapses=_between(projection, kept[projection.source], kept[projection.target]),
+        )
+        for projection in network.projections
     ]
     return replace(
         network,
@@ -294,12 +321,12 @@ def _taken(value: Any, these: np.ndarray) -> Any:
 
 def _part(neuron: Neuron, these: np.ndarray) -> Neuron:
     changes = {}
-    for one in fields(neuron):
-        value = getattr(neuron, one.name)
+    for declared in fields(neuron):
+        value = getattr(neuron, declared.name)
         if isinstance(value, Decay):
-            changes[one.name] = Decay(_taken(value.numerator, these), value.bits)
-        elif "role" in one.metadata:
-            changes[one.name] = _taken(value, these)
+            changes[declared.name] = Decay(_taken(value.numerator, these), value.bits)
+        elif "role" in declared.metadata:
+            changes[declared.name] = _taken(value, these)
     return replace(neuron, **changes)
 
 

@@ -1,4 +1,4 @@
-"""Which neurons of a network can ever fire, by intervals through their own ``step``."""
+"""The neurons of a network that can ever fire, by interval arithmetic through their ``step``."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -17,19 +17,19 @@ _ROUNDS = 512
 
 
 def find_live(network: Network) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-    """Find who may fire, and what the states of the others reach.
+    """Return which nodes may fire, and the ranges of the states of the neurons that may not.
 
     Returns
     -------
     live : dict of str to array of bool
-        By input and population, which channels and neurons may fire: all channels.
+        By input and population, which channels and neurons may fire. All channels may.
     states : dict of str to dict of str to (array of int, array of int)
-        By population and state, the least and greatest value of each neuron that may not.
+        By population and state, the minimum and maximum of each neuron that may not fire.
     """
-    # At first nobody is taken to fire but the inputs; who may fire then, may make others fire. That
-    # is enough, since a spike has its cause in an earlier step or an earlier population.
-    live = {one.name: np.ones(one.size, dtype=bool) for one in network.inputs}
-    live |= {one.name: np.zeros(one.size, dtype=bool) for one in network.populations}
+    # A least fixed point: at first only the inputs fire, and each neuron that may then fire can
+    # make others fire. This is sound since a spike is caused by an earlier step or population.
+    live = {node.name: np.ones(node.size, dtype=bool) for node in network.inputs}
+    live |= {node.name: np.zeros(node.size, dtype=bool) for node in network.populations}
     states: dict[str, dict[str, Any]] = {}
     waiting = list(network.order)
     while waiting:
@@ -39,20 +39,20 @@ def find_live(network: Network) -> tuple[dict[str, np.ndarray], dict[str, dict[s
         fires, states[name] = _explore(population, low, high, live[name])
         if (fires & ~live[name]).any():
             live[name] |= fires
-            following = {one.target for one in network.out_of(name)}
-            waiting += [one for one in network.order if one in following and one not in waiting]
+            following = {projection.target for projection in network.out_of(name)}
+            waiting += [name for name in network.order if name in following - {*waiting}]
     return live, states
 
 
 def _sums(network: Network, population: Population, live: dict[str, np.ndarray]) -> Any:
     low, high = (np.full(population.size, 0, dtype=object) for _ in range(2))
     low, high = low + np.asarray(population.bias), high + np.asarray(population.bias)
-    for one in network.into(population.name):
-        source, synapses = network.nodes[one.source], one.synapses
-        if not live[one.source].all():
+    for projection in network.into(population.name):
+        source, synapses = network.nodes[projection.source], projection.synapses
+        if not live[projection.source].all():
             at = synapses.sources if isinstance(synapses, Sparse) else slice(None)
-            synapses = replace(synapses, weights=synapses.weights * live[one.source][at])
-        lows, highs = replace(one, synapses=synapses).reach(source.low, source.high)
+            synapses = replace(synapses, weights=synapses.weights * live[projection.source][at])
+        lows, highs = replace(projection, synapses=synapses).reach(source.low, source.high)
         low, high = low + lows, high + highs
     return low, high
 
@@ -68,7 +68,7 @@ def _explore(
     for n in range(_ROUNDS + 1):
         if not at.size:
             break
-        if n == _ROUNDS:  # what does not settle soon is taken to reach all that is declared
+        if n == _ROUNDS:  # states that do not settle soon are taken to reach their declared range
             for name, (lows, highs) in states.items():
                 lows[at], highs[at] = neuron.states[name].low, neuron.states[name].high
         ranges = Ranges()

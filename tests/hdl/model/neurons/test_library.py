@@ -538,12 +538,12 @@ REACH = "Threshold must be in {}..{}, which a potential of 8 bits that fires at 
         (
             {"threshold": -1},
             ValueError,
-            REACH.format(0, 126, ">") + " and give up, not -1",
+            REACH.format(0, 126, ">") + " and subtract, not -1",
         ),
         (
             {"threshold": -1, "fire": ">="},
             ValueError,
-            REACH.format(0, 127, ">=") + " and give up, not -1",
+            REACH.format(0, 127, ">=") + " and subtract, not -1",
         ),
         (
             {"threshold": -129, "reset": "zero"},
