@@ -294,7 +294,7 @@ def load(path: Path) -> dict[tuple, str]:
         Fault(**{name: value for name, value in fault.items() if name != "result"}).key: fault[
             "result"
         ]
-        for fault in text["faults"]
+        for fault in text.get("faults", [])
     }
 
 
