@@ -88,18 +88,18 @@ clean:  ## Remove the environment and everything that was built
 # the CPU build. It is asked for torch alone: no other package may come from there.
 .venv/torch.stamp: .venv/base.stamp constraints.txt
 	@echo "Installing torch (CPU build; some 200 MB)"
-	$(INSTALL) torch || { $(INSTALL) --no-deps --index-url $(TORCH_INDEX) torch \
+	@$(INSTALL) torch || { $(INSTALL) --no-deps --index-url $(TORCH_INDEX) torch \
 		&& $(INSTALL) torch; } || $(NOT_INSTALLED)
 	@touch $@
 
 .venv/demo.stamp: .venv/torch.stamp $(INPUTS)
-	$(INSTALL) -e '.[train,cli,plot,verilog]' || $(NOT_INSTALLED)
+	@$(INSTALL) -e '.[train,cli,plot,verilog]' || $(NOT_INSTALLED)
 	@touch $@
 
 .venv/dev.stamp: .venv/torch.stamp $(INPUTS)
-	$(INSTALL) -e '.[train,nir,cli,plot,verilog,build,formal,host,dev]' || $(NOT_INSTALLED)
+	@$(INSTALL) -e '.[train,nir,cli,plot,verilog,build,formal,host,dev]' || $(NOT_INSTALLED)
 	@touch $@ .venv/demo.stamp
 
 .venv/docs.stamp: .venv/dev.stamp
-	$(INSTALL) -e '.[docs]' || $(NOT_INSTALLED)
+	@$(INSTALL) -e '.[docs]' || $(NOT_INSTALLED)
 	@touch $@
