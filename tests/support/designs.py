@@ -1,6 +1,6 @@
-"""Designs of all kinds, of which VHDL is made."""
-
 # amaranth: UnusedElaboratable=no
+
+"""Designs of all kinds, of which VHDL is made."""
 
 import warnings
 

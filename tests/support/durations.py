@@ -16,7 +16,7 @@ __all__ = ["FILE", "KEPT", "LIMIT", "Ledger", "Meter", "charge", "load", "merge"
 FILE = Path(__file__).resolve().parent.parent / "durations.json"
 """The CPU seconds of the slow tests, by file and name."""
 
-LIMIT = 0.5
+LIMIT = 0.4
 """Most CPU seconds of a fast test, with its share of the fixtures that it uses."""
 
 KEPT = frozenset({

@@ -1,6 +1,6 @@
-"""Tests that a run ends where nothing moves any more, and says what waits for what."""
-
 # amaranth: UnusedElaboratable=no
+
+"""Tests that a run ends where nothing moves any more, and says what waits for what."""
 
 import re
 import shutil

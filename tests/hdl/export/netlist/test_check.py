@@ -1,6 +1,6 @@
-"""Netlists of three families against the network, on real samples; and with a bit flipped."""
-
 # amaranth: UnusedElaboratable=no
+
+"""Netlists of three families against the network, on real samples; and with a bit flipped."""
 
 import hashlib
 import json

@@ -1,6 +1,6 @@
-"""Tests of emitted VHDL under GHDL: against the reference, with faults planted, as text."""
-
 # amaranth: UnusedElaboratable=no
+
+"""Tests of emitted VHDL under GHDL: against the reference, with faults planted, as text."""
 
 import json
 import re

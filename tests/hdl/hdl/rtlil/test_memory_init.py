@@ -1,6 +1,6 @@
-"""Tests of what large memories hold, on its way around the tools and into files."""
-
 # amaranth: UnusedElaboratable=no
+
+"""Tests of what large memories hold, on its way around the tools and into files."""
 
 import hashlib
 import json

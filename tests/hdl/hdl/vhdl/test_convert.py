@@ -1,6 +1,6 @@
-"""VHDL of components against Amaranth's simulator."""
-
 # amaranth: UnusedElaboratable=no
+
+"""VHDL of components against Amaranth's simulator."""
 
 from time import process_time
 

@@ -1,6 +1,6 @@
-"""VHDL of random expressions and statements against Amaranth's simulator."""
-
 # amaranth: UnusedElaboratable=no
+
+"""VHDL of random expressions and statements against Amaranth's simulator."""
 
 import itertools
 import random

@@ -1,6 +1,6 @@
-"""VHDL through GHDL's synthesis: what comes out behaves alike, and has block RAM."""
-
 # amaranth: UnusedElaboratable=no
+
+"""VHDL through GHDL's synthesis: what comes out behaves alike, and has block RAM."""
 
 import json
 import shutil

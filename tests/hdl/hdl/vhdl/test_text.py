@@ -1,6 +1,6 @@
-"""What VHDL says, and what it does not."""
-
 # amaranth: UnusedElaboratable=no
+
+"""What VHDL says, and what it does not."""
 
 import re
 
