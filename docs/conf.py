@@ -24,7 +24,7 @@ def setup(app):
 
 
 project = "Spiker HDL"
-author = "The Spiker HDL authors"
+author = copyright = "The Spiker HDL authors"
 version = release = installed("spiker-hdl")
 extensions = [
     "myst_parser",

@@ -344,7 +344,7 @@ def uart_byte() -> Waveform:
         "i.payload": (dut.i.valid, dut.i.ready),
         "o.payload": (dut.o.valid, dut.o.ready),
     }
-    return record(dut, lanes, source, wire, sink, cycles=46, streams=streams)
+    return record(dut, lanes, source, wire, sink, cycles=46, streams=streams, whole=True)
 
 
 def link_frame() -> Waveform:

@@ -1,7 +1,8 @@
 """Timing diagrams, drawn from the signals of a simulation."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from amaranth.hdl import Value
@@ -15,6 +16,7 @@ __all__ = ["Lane", "Waveform", "draw_waveform", "put", "record", "take"]
 CYCLE = 26  # pixels
 ROW = 26
 HIGH = 14  # between the levels of a bit
+QUIET = 8  # cycles without a change that are drawn as fewer
 
 
 @dataclass
@@ -58,11 +60,14 @@ class Waveform:
         For the label of a lane, the cycles in which its stream transfers.
     first : int
         Number of the first cycle.
+    whole : bool
+        Whether each cycle is drawn, though nothing changes.
     """
 
     lanes: list[Lane]
     transfers: dict[str, list[bool]]
     first: int = 0
+    whole: bool = False
 
 
 def record(
@@ -72,6 +77,7 @@ def record(
     cycles: int,
     first: int = 0,
     streams: dict[str, tuple[Any, Any]] | None = None,
+    whole: bool = False,
 ) -> Waveform:
     """Simulate, and note what the signals are in each cycle, just before the clock rises.
 
@@ -86,6 +92,8 @@ def record(
     first : int
     streams : dict, optional
         For labels of lanes, the ``valid`` and the ``ready`` of which both are 1 in a transfer.
+    whole : bool
+        Whether each cycle is drawn, though nothing changes.
     """
     lanes = list(lanes)
     streams = streams or {}
@@ -107,7 +115,7 @@ def record(
         simulator.add_testbench(testbench, background=True)
     simulator.add_testbench(watch)
     simulator.run()
-    return Waveform(lanes, transfers, first)
+    return Waveform(lanes, transfers, first, whole)
 
 
 async def put(ctx, stream, payload, pause: int = 0) -> None:
@@ -134,40 +142,77 @@ async def take(ctx, stream, pause: int = 0) -> None:
 
 
 def draw_waveform(waveform: Waveform, title: str) -> Drawing:
-    """Draw a clock above the lanes; cycles in which a stream transfers are shaded."""
+    """Draw a clock above the lanes; cycles in which a stream transfers are shaded.
+
+    Of a stretch in which nothing changes, but for the first and last cycles, one column stands for
+    all, with their number.
+    """
     drawing = Drawing(title)
     left = max(text_width(lane.label) for lane in waveform.lanes) + 12
-    cycles = len(waveform.lanes[0].seen)
+    columns = _columns(waveform)
+    firsts = [cycles.start for cycles in columns]
     height = ROW * (len(waveform.lanes) + 1) + 16
-    for n in range(0, cycles + 1):
-        x = left + n * CYCLE
-        drawing.path(f"M{x} 14V{height}", "grid")
-        number = waveform.first + n
-        if n < cycles and number % 5 == 0:
-            drawing.text(x + CYCLE / 2, 9, str(number), "small", "middle")
+    for n in range(len(columns) + 1):
+        drawing.path(f"M{left + n * CYCLE} 14V{height}", "grid")
     for row, lane in enumerate(waveform.lanes):
         y = 16 + ROW * (row + 1)
-        for n, moved in enumerate(waveform.transfers.get(lane.label, ())):
-            if moved:
+        moved = waveform.transfers.get(lane.label)
+        for n, first in enumerate(firsts):
+            if moved and moved[first]:
                 drawing.box(left + n * CYCLE, y - 1, CYCLE, ROW - 2, "transfer")
-    _draw_clock(drawing, left, 16, cycles)
+    _draw_clock(drawing, left, 16, columns)
     drawing.text(left - 8, 16 + HIGH, "clk", "", "end")
     for row, lane in enumerate(waveform.lanes):
         y = 16 + ROW * (row + 1) + 4
         drawing.text(left - 8, y + HIGH - 2, lane.label, "", "end")
+        shown = replace(
+            lane,
+            seen=[lane.seen[n] for n in firsts],
+            matters=[lane.matters[n] for n in firsts],
+        )
         if lane.level:
-            _draw_level(drawing, left, y, lane)
+            _draw_level(drawing, left, y, shown)
         else:
-            _draw_values(drawing, left, y, lane)
-    drawing.width = left + cycles * CYCLE
+            _draw_values(drawing, left, y, shown)
+    for n, cycles in enumerate(columns):
+        middle = left + (n + 0.5) * CYCLE
+        if len(cycles) > 1:
+            drawing.box(middle - 9, 14, 18, height - 14, "room")
+            drawing.text(middle, 9, f"{len(cycles)}×", "small", "middle")
+        elif (waveform.first + cycles.start) % 5 == 0:
+            drawing.text(middle, 9, str(waveform.first + cycles.start), "small", "middle")
+    drawing.width = left + len(columns) * CYCLE
     return drawing
 
 
-def _draw_clock(drawing: Drawing, left: float, y: float, cycles: int) -> None:
+def _columns(waveform: Waveform) -> list[range]:
+    """Return the cycles of each column: one, or all but the ends of a stretch without a change."""
+    count = len(waveform.lanes[0].seen)
+    states = [
+        [(str(lane.seen[n]), lane.matters[n]) for lane in waveform.lanes]
+        + [moved[n] for moved in waveform.transfers.values()]
+        for n in range(count)
+    ]
+    changes = [0, *(n for n in range(1, count) if states[n] != states[n - 1]), count]
+    columns = []
+    for start, stop in pairwise(changes):
+        if waveform.whole or stop - start < QUIET:
+            columns += [range(n, n + 1) for n in range(start, stop)]
+        else:
+            columns += [range(n, n + 1) for n in (start, start + 1)]
+            columns.append(range(start + 2, stop - 2))
+            columns += [range(n, n + 1) for n in (stop - 2, stop - 1)]
+    return columns
+
+
+def _draw_clock(drawing: Drawing, left: float, y: float, columns: list[range]) -> None:
     commands = f"M{left:.1f} {y + HIGH}"
-    for n in range(cycles):
+    for n, cycles in enumerate(columns):
         x = left + n * CYCLE
-        commands += f"V{y}H{x + CYCLE / 2:.1f}V{y + HIGH}H{x + CYCLE:.1f}"
+        if len(cycles) == 1:
+            commands += f"V{y}H{x + CYCLE / 2:.1f}V{y + HIGH}H{x + CYCLE:.1f}"
+        else:
+            commands += f"M{x + CYCLE:.1f} {y + HIGH}"
     drawing.path(commands, "line")
 
 
