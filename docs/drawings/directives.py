@@ -9,6 +9,7 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from .command import help_of, subcommands
 from .figures import component_designs, draw
 from .svg import STYLE
 
@@ -76,10 +77,25 @@ class SchematicsDirective(SphinxDirective):
         return found
 
 
+class CommandsDirective(SphinxDirective):
+    """Show the help of each subcommand of `spiker`."""
+
+    def run(self) -> list[nodes.Node]:
+        sections: list[nodes.Node] = []
+        for name in subcommands():
+            text = help_of(name)
+            section = nodes.section(ids=[f"spiker-{name}"])
+            section += nodes.title("", f"spiker {name}")
+            section += nodes.literal_block(text, text, language="text")
+            sections.append(section)
+        return sections
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Let Sphinx know the directives."""
     app.connect("builder-inited", _write_style)
     app.add_css_file("drawings.css")
+    app.add_directive("commands", CommandsDirective)
     app.add_directive("drawing", DrawingDirective)
     app.add_directive("schematics", SchematicsDirective)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

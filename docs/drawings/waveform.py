@@ -178,7 +178,7 @@ def draw_waveform(waveform: Waveform, title: str) -> Drawing:
         middle = left + (n + 0.5) * CYCLE
         if len(cycles) > 1:
             drawing.box(middle - 9, 14, 18, height - 14, "room")
-            drawing.text(middle, 9, f"{len(cycles)}×", "small", "middle")
+            drawing.text(middle, 9, f"{len(cycles)} x", "small", "middle")
         elif (waveform.first + cycles.start) % 5 == 0:
             drawing.text(middle, 9, str(waveform.first + cycles.start), "small", "middle")
     drawing.width = left + len(columns) * CYCLE

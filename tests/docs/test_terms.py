@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 import pytest
+from drawings.command import help_of, subcommands
 
 from support.places import ROOT, read_page
 
@@ -51,3 +52,10 @@ def test_pages_that_a_page_links_exist(page):
         target = " ".join(target.split())
         folder = ROOT / "docs" if target.startswith("/") else page.parent
         assert (folder / f"{target.lstrip('/')}.md").is_file(), target
+
+
+def test_each_subcommand_is_named_on_its_page_and_has_help():
+    names = subcommands()
+    assert {"demo", "train", "simulate", "emit", "build"} <= set(names)
+    assert all(f"`spiker {name}" in read_page("cli") for name in names)
+    assert "--board" in help_of("build")
