@@ -12,7 +12,7 @@ from spiker_train.linear.compose import Folded, add, compose
 
 from .cells import Neurons
 
-__all__ = ["check_reached", "edges_of", "notes_of", "output_of"]
+__all__ = ["check_reached", "edges_of", "notes_of"]
 
 Edges = dict[tuple[str, int], Folded]
 
@@ -90,27 +90,6 @@ def _the_same_in_each_step(what: str, label: str, trace: Trace) -> Call:
                 f"{last} are not ({calls[step].line})"
             )
     return calls[last]
-
-
-def output_of(trace: Trace, edges: dict, output: str | None) -> str:
-    """Return the label of the neurons that answer."""
-    labels = list(edges)
-    if output is not None:
-        if output not in edges:
-            raise ValueError(
-                f"Output must be one of {', '.join(map(repr, labels))}, not {output!r}"
-            )
-        return output
-    feeding = {
-        source for label, (links, _) in edges.items() for source, _ in links if source != label
-    }
-    ends = [one for one in labels if one not in feeding]
-    returned = [one for one in ends if one in trace.outputs] or ends
-    returned = returned or [one for one in labels if one in trace.outputs][-1:]
-    if len(returned) != 1:
-        listed = ", ".join(map(repr, returned or labels))
-        raise ValueError(f"Output must be named, one of {listed}: output=...")
-    return returned[0]
 
 
 def _check_finite_history(what: str, delays: list[int], last: int, line: str) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.base.checks import check_int
-from spiker_train.formats.snntorch.graph import output_of
 from spiker_train.formats.snntorch.trace.flow import Trace, TraceError
 
 from .answer import Answer, Answers
@@ -49,7 +48,7 @@ def choose(
     ValueError
         If a value is returned that no readout gives.
     """
-    only = None if output is None else output_of(trace, edges, output)
+    only = None if output is None else _output_of(trace, edges, output)
     values, others = returned(trace)
     notes = [f"What is returned at {path or 'all'} comes from no neurons" for path in others]
     if readout is not None:
@@ -100,7 +99,7 @@ def _as_told(
             return [answer]
         if answer.kind != readout and not answer.recorded:
             beside = beside or f", where {answer.why}"
-    label = output_of(trace, edges, only)
+    label = _output_of(trace, edges, only)
     return [Answer(label, readout, f"{told}{beside}")]
 
 
@@ -220,3 +219,24 @@ def in_groups(answers: list[Answer], groups: int) -> None:
     if one.groups is None:
         one.groups = groups
         one.why += f"; groups={groups} sums those of neighbours"
+
+
+def _output_of(trace: Trace, edges: dict, output: str | None) -> str:
+    """Return the label of the neurons that answer."""
+    labels = list(edges)
+    if output is not None:
+        if output not in edges:
+            raise ValueError(
+                f"Output must be one of {', '.join(map(repr, labels))}, not {output!r}"
+            )
+        return output
+    feeding = {
+        source for label, (links, _) in edges.items() for source, _ in links if source != label
+    }
+    ends = [one for one in labels if one not in feeding]
+    returned = [one for one in ends if one in trace.outputs] or ends
+    returned = returned or [one for one in labels if one in trace.outputs][-1:]
+    if len(returned) != 1:
+        listed = ", ".join(map(repr, returned or labels))
+        raise ValueError(f"Output must be named, one of {listed}: output=...")
+    return returned[0]

@@ -97,7 +97,7 @@ def _kept(
         pending = given.pending
         if bool((row != 1).any()):
             pending = (*pending, scale_of(tracer, row, tracer.label()))
-        return tracer._make(
+        return tracer.wrap(
             plain, [given], raw=given.raw, gain=given.gain, pending=pending, biased=biased,
             offsets=offsets,
         )  # fmt: skip
@@ -110,7 +110,7 @@ def _kept(
         gain = Gain((before * factor).broadcast_to(plain.shape), name)
     elif gain is not None:
         gain = Gain(gain.values.broadcast_to(plain.shape), gain.name)
-    return tracer._make(plain, [given], raw=raw, gain=gain, biased=biased, offsets=offsets)
+    return tracer.wrap(plain, [given], raw=raw, gain=gain, biased=biased, offsets=offsets)
 
 
 def _bounded(
@@ -145,14 +145,14 @@ def _bounded(
         )
     if bool(inside.all()):
         plain = plain_of(given).clone()
-        return tracer._make(
+        return tracer.wrap(
             plain, [given], raw=given.raw, gain=given.gain, offsets=given.offsets
         )  # fmt: skip
     span = (levels.high - levels.low) or 1.0
     factor = torch.where(inside, gain, (high - low) / span)
     plain = torch.where(inside, shift, low - factor * levels.low).to(given.dtype)
     label = tracer.label()
-    return tracer._make(
+    return tracer.wrap(
         plain, [given], raw=given.raw, gain=Gain(factor, label), biased=True,
         offsets=given.offsets | {label},
     )  # fmt: skip

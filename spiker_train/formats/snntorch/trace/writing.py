@@ -19,7 +19,7 @@ def argument(tracer: Any, n: int, value: Any) -> Any:
     if not isinstance(value, torch.Tensor) or value.ndim < 2 or not value.is_floating_point():
         return value
     reason = f"argument {n} of forward, which only neurons may take as their state,"
-    return tracer._set(torch.zeros_like(value).as_subclass(Traced), broken=reason)
+    return tracer.mark(torch.zeros_like(value).as_subclass(Traced), broken=reason)
 
 
 def check_whole(tracer: Any, one: Traced) -> None:
@@ -30,7 +30,7 @@ def check_whole(tracer: Any, one: Traced) -> None:
         raise TraceError(f"{where()}: the input must be taken as it is or encoded once, not both")
     if one.version != plain_of(one)._version:
         reason = f"{where()}: writing into a part of a tensor"
-        tracer._set(one, broken=one.broken or reason, seen=one.seen)
+        tracer.mark(one, broken=one.broken or reason, seen=one.seen)
 
 
 def cut(tracer: Any, one: Traced) -> None:
@@ -42,7 +42,7 @@ def cut(tracer: Any, one: Traced) -> None:
     tracer.trace.encoder = one.encoder
     tracer.levels = Levels(one.encoder.low, one.encoder.high, 2 - one.encoder.low)
     tracer.source = plain_of(one).zero_()
-    tracer._set(one, raw=torch.arange(one.numel()).reshape(one.shape), seen=one.seen)
+    tracer.mark(one, raw=torch.arange(one.numel()).reshape(one.shape), seen=one.seen)
 
 
 def encoded(tracer: Any, encoder: Encoder, func, operands, args, kwargs) -> Any:
@@ -63,17 +63,17 @@ def encoded(tracer: Any, encoder: Encoder, func, operands, args, kwargs) -> Any:
     half |= {id(one): torch.full_like(plain_of(one), 0.5) for one in operands
              if one.encoder is None}  # fmt: skip
     plain = func(*replaced(args, half), **replaced(kwargs, half))
-    return tracer._make(plain, operands, encoder=encoder, biased=False, offsets=frozenset())
+    return tracer.wrap(plain, operands, encoder=encoder, biased=False, offsets=frozenset())
 
 
 def assigned(tracer: Any, name: str, args: tuple, plain: Any) -> Any:
     """Return what a tensor becomes that others are written over."""
     if name in {"zero_", "fill_"} and not any(isinstance(one, Traced) for one in args[1:]):
-        return tracer._make(plain, [], terms=())
+        return tracer.wrap(plain, [], terms=())
     given = args[1] if name == "copy_" and len(args) > 1 else None
     if not isinstance(given, Traced) or given.shape != plain.shape or plain.dtype not in EXACT:
         return None
-    return tracer._make(
+    return tracer.wrap(
         plain, [given], terms=given.terms, raw=given.raw, broken=given.broken,
         pending=given.pending, gain=given.gain,
     )  # fmt: skip
@@ -93,5 +93,5 @@ def written(tracer: Any, target: Any, result: Traced) -> Traced:
     if whole is not None and whole is not target:
         whole.__class__ = Traced
         reason = f"{where()}: writing into a part of a tensor"
-        tracer._set(whole, broken=reason, seen=result.seen)
+        tracer.mark(whole, broken=reason, seen=result.seen)
     return target
