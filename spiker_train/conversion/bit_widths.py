@@ -22,12 +22,12 @@ WIDE = 32
 def states_of(network: Network) -> dict[str, list[str]]:
     """Return the states that are potentials, currents and the like, by population."""
     return {
-        one.name: [
-            each.name
-            for each in fields(one.neuron)
-            if each.name in one.neuron.states and each.metadata.get("scales")
+        population.name: [
+            declared.name
+            for declared in fields(population.neuron)
+            if declared.name in population.neuron.states and declared.metadata.get("scales")
         ]
-        for one in network.populations
+        for population in network.populations
     }
 
 
@@ -38,12 +38,12 @@ def end_shares(network: Network, spikes: Any) -> dict[str, float]:
     an end: only the upper end counts for it.
     """
     record = [f"{name}.{state}" for name, states in states_of(network).items() for state in states]
-    found = reference.run(network, spikes, record=record)
+    result = reference.run(network, spikes, record=record)
     shares: dict[str, float] = {}
-    for one in record:
-        name, _, state = one.partition(".")
+    for recorded in record:
+        name, _, state = recorded.partition(".")
         neuron = network.population[name].neuron
-        declared, values = neuron.states[state], _whole(found.spikes[one])
+        declared, values = neuron.states[state], _whole(result.spikes[recorded])
         full = values == declared.high
         if not neuron.spiking:
             full |= values == declared.low
@@ -88,7 +88,9 @@ def size_potentials(
     wide = replace(wished, potentials=WIDE).fit(net, progress)
     network = make(wide)
     ends = _bounded(network) if how == "bounds" else _seen(network, calibration, saturation)
-    bits = {name: max([2, *(signed_width(*each) for each in two)]) for name, two in ends.items()}
+    bits = {
+        name: max([2, *(signed_width(*interval) for interval in two)]) for name, two in ends.items()
+    }
     # A threshold that nothing reaches needs its bits too.
     for layer in net.layers:
         while bits[layer.name] < WIDE:
@@ -102,7 +104,7 @@ def size_potentials(
 
 
 def _bounded(network: Network) -> dict[str, list[tuple[int, int]]]:
-    found = {}
+    reached_by_population = {}
     for name, states in states_of(network).items():
         neuron, reached = network.population[name].neuron, network.bounds[name].states
         for state in states:
@@ -112,22 +114,26 @@ def _bounded(network: Network) -> dict[str, list[tuple[int, int]]]:
                     f"Potentials of {name!r} must have bits of their own, since nothing bounds "
                     f"{state!r}: give them, or size them by calibration"
                 )
-        found[name] = [reached[state] for state in states]
-    return found
+        reached_by_population[name] = [reached[state] for state in states]
+    return reached_by_population
 
 
 def _seen(network: Network, spikes: Any, saturation: float) -> dict[str, list[tuple[int, int]]]:
     states = states_of(network)
-    record = [f"{name}.{state}" for name, each in states.items() for state in each]
-    found = reference.run(network, spikes, record=record)
+    record = [
+        f"{name}.{state}"
+        for name, states_of_population in states.items()
+        for state in states_of_population
+    ]
+    result = reference.run(network, spikes, record=record)
     ends: dict[str, list[tuple[int, int]]] = {}
-    for name, each in states.items():
+    for name, states_of_population in states.items():
         ends[name] = []
-        for state in each:
+        for state in states_of_population:
             # The magnitude that all but the share allowed stay within.
-            size = np.sort(np.abs(_whole(found.spikes[f"{name}.{state}"])).ravel())
-            most = int(size[len(size) - 1 - int(saturation * len(size))])
-            ends[name].append((-most, most))
+            size = np.sort(np.abs(_whole(result.spikes[f"{name}.{state}"])).ravel())
+            magnitude = int(size[len(size) - 1 - int(saturation * len(size))])
+            ends[name].append((-magnitude, magnitude))
     return ends
 
 

@@ -80,53 +80,54 @@ class Comparison:
     warnings: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        said = ", ".join(f"{what} {share:.2%}" for what, share in self.accuracy.items())
-        lines = [f"{self.samples} samples: {said or 'no labels'}; same class {self.same:.2%}"]
+        accuracies = ", ".join(f"{what} {share:.2%}" for what, share in self.accuracy.items())
+        lines = [f"{self.samples} samples: {accuracies or 'no labels'}; same class {self.same:.2%}"]
         lines.append(
             f"{'population':<20} {'real':>9} {'fixed':>9} {'equal':>8} {'differ':>8}  worst neuron"
         )
         lines += [
-            f"{name:<20} {one.real:>9.2f} {one.fixed:>9.2f} {one.equal:>8.2%} "
-            f"{one.difference:>8.2%}  {one.worst}: {one.worst_real} became {one.worst_fixed}"
-            for name, one in self.populations.items()
+            f"{name:<20} {agreement.real:>9.2f} {agreement.fixed:>9.2f} {agreement.equal:>8.2%} "
+            f"{agreement.difference:>8.2%}  {agreement.worst}: {agreement.worst_real} became "
+            f"{agreement.worst_fixed}"
+            for name, agreement in self.populations.items()
         ]
         if self.engine is not None:
             cycles = "" if self.cycles is None else f", {self.cycles:.1f} cycles a sample"
             lines.append(f"hardware ({self.engine}): {len(self.mismatches)} mismatches{cycles}")
-        return "\n".join(lines + [f"warning: {one}" for one in self.warnings])
+        return "\n".join(lines + [f"warning: {warning}" for warning in self.warnings])
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as what JSON can hold."""
-        made = asdict(self)
-        for one in made["populations"].values():
-            one["counts"] = one["counts"].tolist()
-        return made
+        content = asdict(self)
+        for agreement in content["populations"].values():
+            agreement["counts"] = agreement["counts"].tolist()
+        return content
 
     def figure(self) -> Any:
         """Return a matplotlib figure: spikes of each neuron, real against fixed, by population."""
         from matplotlib.figure import Figure  # only where there is something to draw
 
         count = max(1, len(self.populations))
-        made = Figure(figsize=(4 * count, 4), layout="constrained")
-        axes = made.subplots(1, count, squeeze=False)[0]
-        for axis, (name, one) in zip(axes, self.populations.items(), strict=False):
-            most = max(1, int(one.counts.max()))
-            axis.plot([0, most], [0, most], color="0.7", linewidth=1, zorder=0)
-            axis.scatter(*one.counts, s=12, color="tab:blue")
-            worst = f"worst: neuron {one.worst}"
-            at = [one.worst_real], [one.worst_fixed]
+        figure = Figure(figsize=(4 * count, 4), layout="constrained")
+        axes = figure.subplots(1, count, squeeze=False)[0]
+        for axis, (name, agreement) in zip(axes, self.populations.items(), strict=False):
+            greatest = max(1, int(agreement.counts.max()))
+            axis.plot([0, greatest], [0, greatest], color="0.7", linewidth=1, zorder=0)
+            axis.scatter(*agreement.counts, s=12, color="tab:blue")
+            worst = f"worst: neuron {agreement.worst}"
+            at = [agreement.worst_real], [agreement.worst_fixed]
             axis.scatter(*at, s=60, facecolors="none", edgecolors="tab:red", label=worst)
             axis.set(title=name, xlabel="spikes in real numbers", ylabel="spikes in integers")
             axis.legend(frameon=False)
-        said = ", ".join(f"{what} {share:.2%}" for what, share in self.accuracy.items())
-        made.suptitle(said or f"same class {self.same:.2%}")
-        return made
+        accuracies = ", ".join(f"{what} {share:.2%}" for what, share in self.accuracy.items())
+        figure.suptitle(accuracies or f"same class {self.same:.2%}")
+        return figure
 
     def picture(self, path: str | Path) -> None:
         """Write :meth:`figure` to a file, whole or not at all, of a type that matplotlib knows."""
-        made = self.figure()
+        figure = self.figure()
         with write_whole(path) as file:
-            made.savefig(file, dpi=120, format=Path(path).suffix[1:] or None)
+            figure.savefig(file, dpi=120, format=Path(path).suffix[1:] or None)
 
 
 def compare(
@@ -164,11 +165,11 @@ def compare(
         raise TypeError(
             f"Network in integers must be a Network, not of type {type(network).__name__}"
         )
-    wanted = {one.name: one.size for one in net.layers}
-    found = {one.name: one.size for one in network.populations}
-    if wanted != found:
-        raise ValueError(f"Networks must have the same populations: {wanted}, not {found}")
-    spiking = [one.name for one in net.layers if one.cell.spiking]
+    sizes = {layer.name: layer.size for layer in net.layers}
+    quantized_sizes = {population.name: population.size for population in network.populations}
+    if sizes != quantized_sizes:
+        raise ValueError(f"Networks must have the same populations: {sizes}, not {quantized_sizes}")
+    spiking = [layer.name for layer in net.layers if layer.cell.spiking]
     real = net.run(spikes, record=spiking)
     fixed = reference.run(network, spikes, record=spiking)
     if labels is not None:
@@ -181,7 +182,7 @@ def compare(
             off = labels.min() if labels.min() < 0 else labels.max()
             raise ValueError(f"Labels must be in 0..{real.scores.shape[1] - 1}, not {off}")
     runs = {"real": real, "fixed": fixed}
-    made = Comparison(
+    comparison = Comparison(
         samples=len(real.classes),
         accuracy={},
         same=float((real.classes == fixed.classes).mean()),
@@ -192,26 +193,29 @@ def compare(
     )
     if run is not None:
         hardware = runs["hardware"] = run(network, spikes)
-        made.mismatches = fixed.differences(hardware)
-        made.engine = hardware.engine
-        made.cycles = None if hardware.cycles is None else float(np.mean(hardware.cycles))
+        comparison.mismatches = fixed.differences(hardware)
+        comparison.engine = hardware.engine
+        comparison.cycles = None if hardware.cycles is None else float(np.mean(hardware.cycles))
     if labels is not None:
-        made.accuracy = {what: float((one.classes == labels).mean()) for what, one in runs.items()}
-    for name, one in made.populations.items():
-        if one.real > 0 and one.fixed <= SILENT * one.real:
-            made.warnings.append(
-                f"{name!r} goes silent: {one.real:.2f} spikes became {one.fixed:.2f}"
+        comparison.accuracy = {
+            what: float((result.classes == labels).mean()) for what, result in runs.items()
+        }
+    for name, agreement in comparison.populations.items():
+        if agreement.real > 0 and agreement.fixed <= SILENT * agreement.real:
+            comparison.warnings.append(
+                f"{name!r} goes silent: {agreement.real:.2f} spikes became {agreement.fixed:.2f}"
             )
-        elif one.difference > LOST:
-            made.warnings.append(
-                f"spikes of {name!r} differ by {one.difference:.0%}: give its weights or its decay "
+        elif agreement.difference > LOST:
+            comparison.warnings.append(
+                f"spikes of {name!r} differ by {agreement.difference:.0%}: "
+                "give its weights or its decay "
                 "more bits, or fine-tune with labels"
             )
-    return made
+    return comparison
 
 
 def _agreement(real: np.ndarray, fixed: np.ndarray) -> Agreement:
-    mine, theirs = (one.sum(axis=1, dtype=np.int64) for one in (real, fixed))
+    mine, theirs = (spikes.sum(axis=1, dtype=np.int64) for spikes in (real, fixed))
     totals = np.stack([mine.sum(axis=0), theirs.sum(axis=0)])
     worst = int(np.abs(totals[1] - totals[0]).argmax())
     mean = float(mine.mean())

@@ -97,13 +97,13 @@ def quantize(
     report = QuantizationReport() if report is None else report
     if report != QuantizationReport():
         raise ValueError("Report must be a new one, not that of another quantisation")
-    wanted = _settings(weights, potentials, decay, options)
+    settings = _settings(weights, potentials, decay, options)
     described = {"max_steps": max_steps, "name": name, "notes": notes or {}}
 
     if potentials in SIZES:
         quantization = size_potentials(
             net,
-            wanted,
+            settings,
             potentials,
             lambda chosen: _network(net, chosen, QuantizationReport(), **described),
             calibration,
@@ -111,7 +111,7 @@ def quantize(
             progress,
         )
     else:
-        quantization = wanted.fit(net, progress)
+        quantization = settings.fit(net, progress)
     report.scales |= quantization.scales
     if labels is not None:
         net = _fine_tuned(net, calibration, labels, quantization, training, report)

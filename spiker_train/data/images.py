@@ -105,11 +105,11 @@ def digits() -> Dataset:
 
 def places() -> list[Path]:
     """Return the directories in which data sets are looked for, in order."""
-    given = os.environ.get("SPIKER_DATA")
-    found = [Path(given)] if given else []
+    folder = os.environ.get("SPIKER_DATA")
+    folders = [Path(folder)] if folder else []
     root = Path(__file__).resolve().parents[2]
     debian = Path("/usr/share/datasets")
-    return [*found, root.parent / "shared" / "data", Path.cwd() / "data", debian, cache()]
+    return [*folders, root.parent / "shared" / "data", Path.cwd() / "data", debian, cache()]
 
 
 def cache() -> Path:
@@ -160,7 +160,7 @@ def from_npz(path: str | Path, name: str = "") -> Dataset:
 @reader("an .npz file of a data set", "npz")
 def _npz(path: str | Path, name: str) -> Dataset:
     arrays = read_npz(path, FIELDS)
-    missing = [one for one in FIELDS if one not in arrays]
+    missing = [field for field in FIELDS if field not in arrays]
     if missing:
         raise FileError(f"must have {', '.join(FIELDS)}, not lack {', '.join(missing)}")
     return Dataset(**arrays, name=name)
@@ -304,7 +304,7 @@ def load_dataset(name: str | Path) -> Dataset:
         return datasets[str(name)]()
     path = Path(name)
     if path.suffix != ".npz":
-        listed = ", ".join(repr(one) for one in datasets)
+        listed = ", ".join(repr(known) for known in datasets)
         raise ValueError(f"Data set must be one of {listed} or an .npz file, not {str(name)!r}")
     if not path.is_file():
         raise FileNotFoundError(f"Data set {path} must be a file, and is not there")

@@ -50,13 +50,13 @@ class Published:
 
     def files(self, folder: Path) -> dict[str, Path]:
         """Return the IDX files that a folder has under these names, gzipped or not."""
-        found = {}
+        paths = {}
         for key, name in FILES.items():
             for spelling in (name, name.replace("-idx", ".idx")):
                 for path in (folder / f"{spelling}.gz", folder / spelling):
                     if path.is_file():
-                        found[key] = path
-        return found
+                        paths[key] = path
+        return paths
 
 
 MNIST = Published(
@@ -97,23 +97,25 @@ FASHION = Published(
         "y_test": "md5:bb300cfdad3c16e7a12a480ee83cd310",
     },
 )
-PUBLISHED = {one.name: one for one in (MNIST, FASHION)}
+PUBLISHED = {published.name: published for published in (MNIST, FASHION)}
 """Published data sets by name."""
 
 
 def contents(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     """Return the SHA-256 of arrays of bytes as the IDX files that hold them, by name."""
-    found = {}
+    digests = {}
     for key in FILES:
         array = np.ascontiguousarray(arrays[key], dtype=np.uint8)
         head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
         total = hashlib.sha256(head)
         total.update(array.data)
-        found[key] = total.hexdigest()
-    return found
+        digests[key] = total.hexdigest()
+    return digests
 
 
 def identify(arrays: Mapping[str, np.ndarray]) -> Published | None:
     """Return which published data set these arrays are, or None for any other."""
-    found = contents(arrays)
-    return next((one for one in PUBLISHED.values() if one.contents == found), None)
+    digests = contents(arrays)
+    return next(
+        (published for published in PUBLISHED.values() if published.contents == digests), None
+    )

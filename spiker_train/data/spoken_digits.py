@@ -66,8 +66,8 @@ def spoken_digits(steps: int = 64, width: int = 10, path: str | Path | None = No
     steps = check_int("Steps", steps, 1)
     width = check_int("Step width", width, 1)
     if path is None:
-        found = [one / "fsdd_spikes.npz" for one in places()]
-        path = next((one for one in found if one.is_file()), found[0])
+        candidates = [folder / "fsdd_spikes.npz" for folder in places()]
+        path = next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
     if not Path(path).is_file():
         raise FileNotFoundError(
             f"Spoken digits must be at {path}; set SPIKER_DATA to the directory of fsdd_spikes.npz"
@@ -79,14 +79,14 @@ def spoken_digits(steps: int = 64, width: int = 10, path: str | Path | None = No
 def _read(path: str | Path, steps: int, width: int) -> Spoken:
     names = ("offset", "channels", "times_ms", "units", "label", "speaker", "take")
     arrays = read_npz(path, names)
-    missing = [one for one in names if one not in arrays]
+    missing = [name for name in names if name not in arrays]
     if missing:
         raise FileError(f"must have {', '.join(names)}, not lack {', '.join(missing)}")
     for name, array in arrays.items():
         if array.dtype.kind not in "iu":
             raise FileError(f"must have {name} of integers, not of {array.dtype}")
-    offsets, times, units = (arrays[one] for one in ("offset", "times_ms", "units"))
-    each = [arrays[one].astype(np.int64) for one in ("label", "speaker", "take")]
+    offsets, times, units = (arrays[name] for name in ("offset", "times_ms", "units"))
+    labels = [arrays[name].astype(np.int64) for name in ("label", "speaker", "take")]
     channels, count = int(arrays["channels"]), len(offsets) - 1
     for name, sound in (
         ("channels", 1 <= channels <= MOST_CHANNELS),
@@ -95,7 +95,7 @@ def _read(path: str | Path, steps: int, width: int) -> Spoken:
         ("times_ms", times.ndim == 1 and (times >= 0).all()),
         ("units", units.shape == times.shape),
         ("units", ((units >= 0) & (units < channels)).all()),
-        ("label, speaker and take", all(one.shape == (count,) for one in each)),
+        ("label, speaker and take", all(array.shape == (count,) for array in labels)),
     ):
         if not sound:
             raise FileError(f"must have {name} of recordings, not other numbers")
@@ -104,4 +104,4 @@ def _read(path: str | Path, steps: int, width: int) -> Spoken:
     spikes = np.zeros((count, steps, channels), dtype=np.uint8)
     kept = step < steps
     spikes[recording[kept], step[kept], units[kept]] = 1
-    return Spoken(spikes, *each)
+    return Spoken(spikes, *labels)

@@ -60,10 +60,10 @@ def load_state(model: nn.Module | Callable[[], nn.Module], state: Any) -> nn.Mod
     module = _made(model)
     what = str(state) if isinstance(state, str | Path) else "State"
     values = read_state(state)
-    wanted = module.state_dict()
-    names = _matched(what, type(module).__name__, list(values), list(wanted))
+    expected = module.state_dict()
+    names = _matched(what, type(module).__name__, list(values), list(expected))
     for own, name in names.items():
-        _check_value(what, name, values[name], wanted[own])
+        _check_value(what, name, values[name], expected[own])
     module.load_state_dict({own: values[name] for own, name in names.items()})
     return module
 
@@ -75,15 +75,15 @@ def _made(model: Any) -> nn.Module:
         raise TypeError(f"Model must be an nn.Module, or what makes one, not {model!r}")
     name = getattr(model, "__qualname__", type(model).__name__)
     try:
-        made = model()
+        module = model()
     except TypeError as error:
         raise TypeError(
             f"Model {name} must be made without arguments, not fail with: {error}; give a module, "
             "or a function that makes it"
         ) from error
-    if not isinstance(made, nn.Module):
-        raise TypeError(f"Model {name} must make an nn.Module, not {type(made).__name__}")
-    return made
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"Model {name} must make an nn.Module, not {type(module).__name__}")
+    return module
 
 
 # -- files --
@@ -98,23 +98,23 @@ def read_state(state: Any) -> dict[str, torch.Tensor]:
         As for :func:`load_state`.
     """
     if isinstance(state, str | Path):
-        what, found = str(state), _read(Path(state))
+        what, content = str(state), _read(Path(state))
         refuse: Callable[[str], Exception] = FileError
     else:
-        what, found, refuse = "State", state, TypeError
-    if not isinstance(found, Mapping):
+        what, content, refuse = "State", state, TypeError
+    if not isinstance(content, Mapping):
         raise refuse(
             f"{what} must hold tensors by name, as torch.save(net.state_dict(), ...) writes them, "
-            f"not {type(found).__name__}"
+            f"not {type(content).__name__}"
         )
-    found = _unwrapped(found)
-    for name, value in found.items():
+    content = _unwrapped(content)
+    for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
             kind = type(value).__name__
             raise refuse(f"{what} must hold a tensor under each name, not {kind} under {name!r}")
-    if not found:
+    if not content:
         raise refuse(f"{what} must hold tensors by name, not nothing")
-    return dict(found)
+    return dict(content)
 
 
 @reader("a file of tensors by name, as torch.save or safetensors writes it", "pytorch")
@@ -134,19 +134,19 @@ def _holds_tensors(value: Any) -> bool:
     return (
         isinstance(value, Mapping)
         and len(value) > 0
-        and all(isinstance(one, torch.Tensor) for one in value.values())
+        and all(isinstance(element, torch.Tensor) for element in value.values())
     )
 
 
-def _unwrapped(found: Mapping) -> Mapping:
+def _unwrapped(content: Mapping) -> Mapping:
     """Return what a training script wrapped: the tensors among other values."""
-    if _holds_tensors(found):
-        return found
-    inside = {name: value for name, value in found.items() if _holds_tensors(value)}
+    if _holds_tensors(content):
+        return content
+    inside = {name: value for name, value in content.items() if _holds_tensors(value)}
     for name in WRAPPERS:
         if name in inside:
             return inside[name]
-    return next(iter(inside.values())) if len(inside) == 1 else found
+    return next(iter(inside.values())) if len(inside) == 1 else content
 
 
 # -- names --
@@ -157,7 +157,7 @@ def _plain(name: str) -> str:
     return ".".join(part for part in name.split(".") if part != "_orig_mod")
 
 
-def _matched(what: str, model: str, given: list[str], wanted: list[str]) -> dict[str, str]:
+def _matched(what: str, model: str, stored: list[str], expected: list[str]) -> dict[str, str]:
     """Return the names in a checkpoint by those in the module.
 
     Raises
@@ -165,8 +165,8 @@ def _matched(what: str, model: str, given: list[str], wanted: list[str]) -> dict
     ValueError
         If one is missing, or one is too many.
     """
-    names = {_plain(name): name for name in given}
-    own = {_plain(name): name for name in wanted}
+    names = {_plain(name): name for name in stored}
+    own = {_plain(name): name for name in expected}
     shorter = names
     # Such as "module." of DataParallel and "model." of training frameworks, perhaps both.
     while set(shorter) != set(own) and (front := _front(list(shorter))):
@@ -195,19 +195,20 @@ def _few(names: list[str]) -> str:
     return ", ".join(map(repr, names[:3])) + more
 
 
-def _check_value(what: str, name: str, value: torch.Tensor, wanted: torch.Tensor) -> None:
-    if not is_lazy(wanted) and value.shape != wanted.shape:
+def _check_value(what: str, name: str, value: torch.Tensor, expected: torch.Tensor) -> None:
+    if not is_lazy(expected) and value.shape != expected.shape:
         raise ValueError(
-            f"{what}: {name!r} must have the shape {tuple(wanted.shape)}, not {tuple(value.shape)}"
+            f"{what}: {name!r} must have the shape {tuple(expected.shape)}, not "
+            f"{tuple(value.shape)}"
         )
     if (value.is_floating_point(), value.is_complex()) != (
-        wanted.is_floating_point(),
-        wanted.is_complex(),
+        expected.is_floating_point(),
+        expected.is_complex(),
     ):
-        raise ValueError(f"{what}: {name!r} must be {_kind(wanted)}, not {_kind(value)}")
+        raise ValueError(f"{what}: {name!r} must be {_kind(expected)}, not {_kind(value)}")
     # snnTorch chooses what it computes when a neuron is made, and not by what is loaded.
-    if name.rpartition(".")[2] == RESET and not torch.equal(value, wanted):
-        was, now = (RESETS.get(int(one), int(one)) for one in (value, wanted))
+    if name.rpartition(".")[2] == RESET and not torch.equal(value, expected):
+        was, now = (RESETS.get(int(tensor), int(tensor)) for tensor in (value, expected))
         raise ValueError(f"{what}: {name!r} must be that of the model, {now!r}, not {was!r}")
 
 

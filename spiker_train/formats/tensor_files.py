@@ -32,11 +32,11 @@ def read_safetensors(path: str | PathLike[str]) -> tuple[dict[str, str], dict[st
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}
         metadata = file.metadata() or {}
-    for name, one in tensors.items():
-        if one.dtype in _SMALL:
-            tensors[name] = one.float()
-        elif one.dtype.itemsize == 1 and one.is_floating_point():
-            raise FileError(f"tensor {name!r} must be of numbers, not of {one.dtype}")
+    for name, tensor in tensors.items():
+        if tensor.dtype in _SMALL:
+            tensors[name] = tensor.float()
+        elif tensor.dtype.itemsize == 1 and tensor.is_floating_point():
+            raise FileError(f"tensor {name!r} must be of numbers, not of {tensor.dtype}")
     return metadata, tensors
 
 
@@ -52,32 +52,32 @@ def read_torch(path: str | PathLike[str]) -> Any:
                 raise FileError(f"{TENSORS}, not of code that was compiled")
     try:
         with warnings.catch_warnings(action="ignore"):  # of odd versions
-            found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception:
         # What PyTorch says here advises to load what may run code; of a file that is cut short it
         # says "Invalid argument".
         raise FileError(f"{TENSORS}, not of a module or of other objects") from None
-    _check_sizes(found, len(data))
-    return found
+    _check_sizes(content, len(data))
+    return content
 
 
 def _check_sizes(value: Any, size: int) -> None:
     """Refuse tensors that are larger than what the file holds: views of a number, repeated."""
     waiting, seen = [value], set()
     while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
+        node = waiting.pop()
+        if id(node) in seen:
             continue
-        seen.add(id(one))
-        if isinstance(one, torch.Tensor):
-            if one.layout != torch.strided or one.is_meta or one.is_quantized:
-                raise FileError(f"must hold plain tensors, not one of {one.layout}")
-            if one.numel() * one.itemsize > size:
+        seen.add(id(node))
+        if isinstance(node, torch.Tensor):
+            if node.layout != torch.strided or node.is_meta or node.is_quantized:
+                raise FileError(f"must hold plain tensors, not one of {node.layout}")
+            if node.numel() * node.itemsize > size:
                 raise FileError(
                     f"must hold tensors of at most {size} bytes together, which it has, not one of "
-                    f"the shape {tuple(one.shape)}"
+                    f"the shape {tuple(node.shape)}"
                 )
-        elif isinstance(one, Mapping):
-            waiting += one.values()
-        elif isinstance(one, list | tuple | set):
-            waiting += one
+        elif isinstance(node, Mapping):
+            waiting += node.values()
+        elif isinstance(node, list | tuple | set):
+            waiting += node

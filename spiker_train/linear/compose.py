@@ -111,30 +111,31 @@ def compose(
         If shapes do not meet, with the names of both sides; if a map is not linear; or if what is
         unrolled, or what it all becomes, would have too many weights.
     """
-    first = shape = tuple(int(one) for one in shape)
+    first = shape = tuple(int(size) for size in shape)
     shapes = []
-    for one in maps:
-        reached = one.reach(shape, before)
-        most = min(limit, PAIRS) if one.unrolls else PAIRS
-        if (needed := one.count(shape)) > most:
-            what = "unroll into" if one.unrolls else "have"
+    for linear_map in maps:
+        reached = linear_map.reach(shape, before)
+        greatest = min(limit, PAIRS) if linear_map.unrolls else PAIRS
+        if (needed := linear_map.count(shape)) > greatest:
+            what = "unroll into" if linear_map.unrolls else "have"
             raise ValueError(
-                f"{one} must {what} at most {most} weights, not {needed} from {shape} to {reached}"
-                f"{allowing(needed) if one.unrolls else ''}"
+                f"{linear_map} must {what} at most {greatest} weights, not {needed} "
+                f"from {shape} to {reached}"
+                f"{allowing(needed) if linear_map.unrolls else ''}"
             )
         shapes.append(shape)
-        shape, before = reached, str(one)
+        shape, before = reached, str(linear_map)
     total = Entries.diagonal(np.ones(prod(first)))
     bias = None
-    for one, given in zip(maps, shapes, strict=True):
-        entries, shift = one.unroll(given)
-        total = entries.after(total, str(one))
+    for linear_map, shape_before in zip(maps, shapes, strict=True):
+        entries, shift = linear_map.unroll(shape_before)
+        total = entries.after(total, str(linear_map))
         if bias is not None:
             bias = entries.times(bias)
         if shift is not None:
             bias = shift if bias is None else bias + shift
-    names = tuple(str(one) for one in maps)
-    unrolled = tuple(str(one) for one in maps if one.unrolls)
+    names = tuple(str(linear_map) for linear_map in maps)
+    unrolled = tuple(str(linear_map) for linear_map in maps if linear_map.unrolls)
     return Folded(total, bias, first, shape, names, unrolled)
 
 
@@ -154,19 +155,19 @@ def add(parts: Sequence[Folded]) -> Folded:
     first = parts[0]
     if len(parts) == 1:
         return first
-    for one in parts[1:]:
-        if one.entries.shape != first.entries.shape:
+    for part in parts[1:]:
+        if part.entries.shape != first.entries.shape:
             raise ValueError(
                 f"Maps that are added must have the shape {first.entries.shape}, "
-                f"not {one.entries.shape}"
+                f"not {part.entries.shape}"
             )
-    entries = [(one.entries.rows, one.entries.columns, one.entries.values) for one in parts]
-    biases = [one.bias for one in parts if one.bias is not None]
+    entries = [(part.entries.rows, part.entries.columns, part.entries.values) for part in parts]
+    biases = [part.bias for part in parts if part.bias is not None]
     return Folded(
         Entries.of(entries, *first.entries.shape),
         sum(biases[1:], biases[0]) if biases else None,
         first.input_shape,
         first.output_shape,
-        tuple(name for one in parts for name in one.maps),
-        tuple(name for one in parts for name in one.unrolled),
+        tuple(name for part in parts for name in part.maps),
+        tuple(name for part in parts for name in part.unrolled),
     )

@@ -56,15 +56,15 @@ class Conv(LinearMap):
     def reach(self, shape: Shape, before: str) -> Shape:
         outputs, inputs = self.weight.shape[0], self.weight.shape[1] * self.groups
         if len(shape) != self.weight.ndim - 1 or shape[0] != inputs:
-            wanted = f"{inputs} channels and {self.weight.ndim - 2} more axes"
-            raise self.refuse(wanted, shape, before)
+            expected = f"{inputs} channels and {self.weight.ndim - 2} more axes"
+            raise self.refuse(expected, shape, before)
         return (outputs, *self._places(shape, before))
 
     def _places(self, shape: Shape, before: str) -> Shape:
-        found = self.window.reach(shape[1:])
-        if min(found) < 1:
+        places = self.window.reach(shape[1:])
+        if min(places) < 1:
             raise self.refuse(f"room for a kernel of {self.window.kernel}", shape, before)
-        return found
+        return places
 
     def count(self, shape: Shape) -> int:
         return self.weight.size * prod(self._places(shape, "before"))
@@ -72,17 +72,17 @@ class Conv(LinearMap):
     def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
         outputs, fan_in = self.weight.shape[:2]
         inside, places = prod(shape[1:]), self._places(shape, "before")
-        groups, each = np.arange(outputs) // (outputs // self.groups), prod(places)
+        groups, size = np.arange(outputs) // (outputs // self.groups), prod(places)
         parts = []
         for offset, (here, there) in self.window.pairs(shape[1:], places):
-            rows = (np.arange(outputs)[:, None, None] * each) + here
+            rows = (np.arange(outputs)[:, None, None] * size) + here
             channels = groups[:, None] * fan_in + np.arange(fan_in)
             columns = channels[:, :, None] * inside + there
             values = np.broadcast_to(self.weight[(..., *offset)][:, :, None], columns.shape)
             rows = np.broadcast_to(rows, columns.shape)
             parts.append((rows.reshape(-1), columns.reshape(-1), values.reshape(-1)))
-        entries = Entries.of(parts, outputs * each, prod(shape))
-        return entries, None if self.bias is None else np.repeat(self.bias, each)
+        entries = Entries.of(parts, outputs * size, prod(shape))
+        return entries, None if self.bias is None else np.repeat(self.bias, size)
 
 
 @dataclass(eq=False)
@@ -113,12 +113,12 @@ class SumPool(LinearMap):
 
     def reach(self, shape: Shape, before: str) -> Shape:
         if len(shape) != len(self.window.kernel) + 1:
-            wanted = f"channels and {len(self.window.kernel)} more axes"
-            raise self.refuse(wanted, shape, before)
-        found = self.window.reach(shape[1:])
-        if min(found) < 1:
+            expected = f"channels and {len(self.window.kernel)} more axes"
+            raise self.refuse(expected, shape, before)
+        places = self.window.reach(shape[1:])
+        if min(places) < 1:
             raise self.refuse(f"room for a kernel of {self.window.kernel}", shape, before)
-        return (shape[0], *found)
+        return (shape[0], *places)
 
     def count(self, shape: Shape) -> int:
         return prod(self.reach(shape, "before")) * prod(self.window.kernel)
@@ -129,13 +129,13 @@ class SumPool(LinearMap):
             (here, there, np.ones(len(here)))
             for _, (here, there) in self.window.pairs(shape[1:], places)
         ]
-        one = Entries.of(parts, prod(places), inside)
-        shares = self._shares(one, places)
-        return Entries(one.rows, one.columns, one.values * shares[one.rows], one.shape).repeated(
-            shape[0]
-        ), None
+        entries = Entries.of(parts, prod(places), inside)
+        shares = self._shares(entries, places)
+        return Entries(
+            entries.rows, entries.columns, entries.values * shares[entries.rows], entries.shape
+        ).repeated(shape[0]), None
 
-    def _shares(self, one: Entries, places: Shape) -> np.ndarray:
+    def _shares(self, entries: Entries, places: Shape) -> np.ndarray:
         return np.ones(prod(places))
 
 
@@ -151,10 +151,10 @@ class AvgPool(SumPool):
 
     padded: bool = True
 
-    def _shares(self, one: Entries, places: Shape) -> np.ndarray:
+    def _shares(self, entries: Entries, places: Shape) -> np.ndarray:
         if self.padded:
             return np.full(prod(places), 1 / prod(self.window.kernel))
-        return 1 / np.bincount(one.rows, minlength=prod(places)).clip(1)
+        return 1 / np.bincount(entries.rows, minlength=prod(places)).clip(1)
 
 
 @dataclass(eq=False)
@@ -172,7 +172,7 @@ class Window:
     """Where the windows of a kernel lie."""
 
     def __init__(self, what: str, kernel: Sequence[int], stride: Any, padding: Any, dilation: Any):
-        self.kernel: Shape = tuple(int(one) for one in kernel)
+        self.kernel: Shape = tuple(int(size) for size in kernel)
         self.stride = self._each(f"Stride of {what}", stride, 1)
         self.dilation = self._each(f"Dilation of {what}", dilation, 1)
         spans = [d * (k - 1) for k, d in zip(self.kernel, self.dilation, strict=True)]
@@ -187,13 +187,13 @@ class Window:
         self.padding = both
         self.spans = spans
 
-    def _each(self, what: str, value: Any, least: int) -> Shape:
+    def _each(self, what: str, value: Any, low: int) -> Shape:
         many = [value] * len(self.kernel) if np.ndim(value) == 0 else list(value)
-        if len(many) != len(self.kernel) or any(int(n) != n or n < least for n in many):
+        if len(many) != len(self.kernel) or any(int(n) != n or n < low for n in many):
             raise ValueError(
-                f"{what} must be {len(self.kernel)} integers of at least {least}, not {value!r}"
+                f"{what} must be {len(self.kernel)} integers of at least {low}, not {value!r}"
             )
-        return tuple(int(one) for one in many)
+        return tuple(int(number) for number in many)
 
     def reach(self, shape: Shape) -> Shape:
         """Return how many windows there are along each axis."""

@@ -64,9 +64,11 @@ class LinearMap:
         """Return the matrix for inputs of a shape, and the bias by output if there is one."""
         raise NotImplementedError
 
-    def refuse(self, wanted: str, shape: Shape, before: str) -> ValueError:
+    def refuse(self, expected: str, shape: Shape, before: str) -> ValueError:
         """Return the error for shapes that do not meet."""
-        return ValueError(f"Input of {self} must have {wanted}, not the shape {shape} of {before}")
+        return ValueError(
+            f"Input of {self} must have {expected}, not the shape {shape} of {before}"
+        )
 
 
 @dataclass(eq=False)
@@ -98,8 +100,8 @@ class Affine(LinearMap):
 
     def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
         blocks = prod(shape[:-1])
-        one = Entries.full(self.weight)
-        return one.repeated(blocks), None if self.bias is None else np.tile(self.bias, blocks)
+        entries = Entries.full(self.weight)
+        return entries.repeated(blocks), None if self.bias is None else np.tile(self.bias, blocks)
 
 
 @dataclass(eq=False)
@@ -168,7 +170,7 @@ class Flatten(LinearMap):
 
     def reach(self, shape: Shape, before: str) -> Shape:
         ranks = len(shape)
-        start, end = (one + ranks if one < 0 else one for one in (self.start, self.end))
+        start, end = (axis + ranks if axis < 0 else axis for axis in (self.start, self.end))
         if not 0 <= start <= end < ranks:
             raise self.refuse(f"axes {self.start} to {self.end}", shape, before)
         return (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])
@@ -262,8 +264,8 @@ class BatchNorm(LinearMap):
         self.weight = real(f"Weights of {self}", 1.0 if self.weight is None else self.weight, size)
         self.bias = real(f"Bias of {self}", 0.0 if self.bias is None else self.bias, size)
         if (self.variance + self.epsilon <= 0).any():
-            least = float((self.variance + self.epsilon).min())
-            raise ValueError(f"Variance of {self} must be above 0 with its epsilon, not {least}")
+            smallest = float((self.variance + self.epsilon).min())
+            raise ValueError(f"Variance of {self} must be above 0 with its epsilon, not {smallest}")
 
     def reach(self, shape: Shape, before: str) -> Shape:
         if not shape or shape[0] != len(self.mean):
@@ -275,16 +277,16 @@ class BatchNorm(LinearMap):
 
     def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
         factor = self.weight / np.sqrt(self.variance + self.epsilon)
-        each = prod(shape[1:])
+        size = prod(shape[1:])
         shift = self.bias - self.mean * factor
-        return Entries.diagonal(np.repeat(factor, each)), np.repeat(shift, each)
+        return Entries.diagonal(np.repeat(factor, size)), np.repeat(shift, size)
 
 
-def _spread(one: LinearMap, values: np.ndarray, shape: Shape, before: str) -> Shape:
+def _spread(linear_map: LinearMap, values: np.ndarray, shape: Shape, before: str) -> Shape:
     try:
-        found = np.broadcast_shapes(values.shape, shape)
+        broadcast = np.broadcast_shapes(values.shape, shape)
     except ValueError:
-        found = ()
-    if found != shape:
-        raise one.refuse(f"a shape that {values.shape} goes with", shape, before)
+        broadcast = ()
+    if broadcast != shape:
+        raise linear_map.refuse(f"a shape that {values.shape} goes with", shape, before)
     return shape

@@ -32,19 +32,19 @@ def real(what: str, value: Any, shape: int | tuple[int, ...] | None = None) -> n
     ValueError
         If one is not finite, or the shape is another.
     """
-    found = np.array(number_array(what, value, np.float64))
-    if not np.isfinite(found).all():
-        raise ValueError(f"{what} must be finite, not {found[~np.isfinite(found)][0]}")
+    array = np.array(number_array(what, value, np.float64))
+    if not np.isfinite(array).all():
+        raise ValueError(f"{what} must be finite, not {array[~np.isfinite(array)][0]}")
     if isinstance(shape, int):
-        if found.ndim != shape:
+        if array.ndim != shape:
             axes = "1 axis" if shape == 1 else f"{shape} axes"
-            raise ValueError(f"{what} must have {axes}, not the shape {found.shape}")
+            raise ValueError(f"{what} must have {axes}, not the shape {array.shape}")
     elif shape is not None:
-        if found.ndim == 0:
-            found = np.full(shape, found)
-        if found.shape != shape:
-            raise ValueError(f"{what} must have the shape {shape}, not {found.shape}")
-    return found
+        if array.ndim == 0:
+            array = np.full(shape, array)
+        if array.shape != shape:
+            raise ValueError(f"{what} must have the shape {shape}, not {array.shape}")
+    return array
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Entries:
     @classmethod
     def of(cls, parts: Sequence[tuple], rows: int, columns: int) -> "Entries":
         """Return the sum of rows, columns and values that come in parts."""
-        row, column, value = (np.concatenate(one) for one in zip(*parts, strict=True))
+        row, column, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         places, inverse = np.unique(row.astype(np.int64) * columns + column, return_inverse=True)
         values = np.bincount(inverse.reshape(-1), weights=value, minlength=len(places))
         return cls(places // columns, places % columns, values, (rows, columns))
@@ -106,15 +106,15 @@ class Entries:
 
     def dense(self) -> np.ndarray:
         """Return the matrix as an array."""
-        found = np.zeros(self.shape)
-        found[self.rows, self.columns] = self.values
-        return found
+        matrix = np.zeros(self.shape)
+        matrix[self.rows, self.columns] = self.values
+        return matrix
 
     def mask(self) -> np.ndarray:
         """Return where there are entries."""
-        found = np.zeros(self.shape, dtype=bool)
-        found[self.rows, self.columns] = True
-        return found
+        mask = np.zeros(self.shape, dtype=bool)
+        mask[self.rows, self.columns] = True
+        return mask
 
     def times(self, vector: np.ndarray) -> np.ndarray:
         """Return the product with a vector."""

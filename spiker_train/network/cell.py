@@ -20,16 +20,16 @@ from .arithmetic import RealDecay, Surrogate, through
 __all__ = ["Cell", "IntegerCell"]
 
 
-def _is_width(one: Field) -> bool:
-    return one.name == "width" or one.name.endswith("_width")
+def _is_width(declared: Field) -> bool:
+    return declared.name == "width" or declared.name.endswith("_width")
 
 
-def _role(one: Field) -> str:
-    if one.type is Decay or one.type in {"Decay", "arithmetic.Decay", "model.Decay"}:
+def _role(declared: Field) -> str:
+    if declared.type is Decay or declared.type in {"Decay", "arithmetic.Decay", "model.Decay"}:
         return "decay"
-    if one.metadata.get("scales") and "role" not in one.metadata:
+    if declared.metadata.get("scales") and "role" not in declared.metadata:
         return "scaled setting"
-    return one.metadata.get("role", "setting")
+    return declared.metadata.get("role", "setting")
 
 
 class Cell(nn.Module):
@@ -76,8 +76,8 @@ class Cell(nn.Module):
         check_declared(kind)
         self.kind = kind
         self.surrogate = surrogate
-        self.roles = {one.name: _role(one) for one in fields(kind) if one.init}
-        self.widths = tuple(one.name for one in fields(kind) if _is_width(one))
+        self.roles = {declared.name: _role(declared) for declared in fields(kind) if declared.init}
+        self.widths = tuple(declared.name for declared in fields(kind) if _is_width(declared))
         self.settings: dict[str, Any] = {}
         self.exact: dict[str, Decay] = {}
         for name in values:
@@ -85,16 +85,18 @@ class Cell(nn.Module):
                 known = ", ".join(self.roles)
                 raise ValueError(f"Fields of {kind.__name__} must be of {known}, not {name!r}")
         self.learned = self._check_learned(learn)
-        for one in fields(kind):
-            if one.name in values:
-                self._take(one, values[one.name])
-            elif one.name in self.widths and one.default is MISSING:
+        for declared in fields(kind):
+            if declared.name in values:
+                self._take(declared, values[declared.name])
+            elif declared.name in self.widths and declared.default is MISSING:
                 continue
-            elif one.default is MISSING and one.default_factory is MISSING:
-                raise ValueError(f"Cell of {kind.__name__} must have a value for {one.name!r}")
-            elif one.init:
-                default = one.default if one.default is not MISSING else one.default_factory()  # type: ignore[misc]
-                self._take(one, default)
+            elif declared.default is MISSING and declared.default_factory is MISSING:
+                raise ValueError(f"Cell of {kind.__name__} must have a value for {declared.name!r}")
+            elif declared.init:
+                default = declared.default
+                if declared.default_factory is not MISSING:
+                    default = declared.default_factory()
+                self._take(declared, default)
         for name in self.learned:
             value = getattr(self, f"real_{name}")
             delattr(self, f"real_{name}")
@@ -110,8 +112,8 @@ class Cell(nn.Module):
                 )
         return tuple(learn)
 
-    def _take(self, one: Field, value: Any) -> None:
-        name, role = one.name, self.roles[one.name]
+    def _take(self, declared: Field, value: Any) -> None:
+        name, role = declared.name, self.roles[declared.name]
         what = f"{self.kind.__name__} {name.replace('_', ' ')}"
         if role == "setting" or (role == "scaled setting" and value is None):
             self.settings[name] = value
@@ -129,8 +131,8 @@ class Cell(nn.Module):
 
     def _unit(self) -> float:
         threshold = getattr(self, "real_threshold", None)
-        most = 0.0 if threshold is None else float(threshold.detach().max())
-        return most if most > 0 else 1.0
+        greatest = 0.0 if threshold is None else float(threshold.detach().max())
+        return greatest if greatest > 0 else 1.0
 
     @property
     def spiking(self) -> bool:
@@ -150,8 +152,8 @@ class Cell(nn.Module):
     @property
     def sizes(self) -> set[int]:
         """Numbers of neurons that the values given one per neuron are for."""
-        given = [*self.parameters(), *self.buffers()]
-        return {len(value) for value in given if value.ndim}
+        values = [*self.parameters(), *self.buffers()]
+        return {len(value) for value in values if value.ndim}
 
     def real(self, name: str) -> np.ndarray:
         """Return the real value of a field that has one, decays as factors."""
@@ -173,7 +175,7 @@ class Cell(nn.Module):
         values = dict(self.settings)
         for name in self.widths:
             values.setdefault(name, width)
-        declared = {one.name: one for one in fields(self.kind)}
+        declared = {member.name: member for member in fields(self.kind)}
         for name, role in self.roles.items():
             if name in self.exact:
                 values[name] = self.exact[name]
@@ -188,13 +190,13 @@ class Cell(nn.Module):
     def integers(self, neuron: Neuron, scale: float, like: torch.Tensor) -> SimpleNamespace:
         """Return the parameters of ``neuron`` as tensors, those learned with gradients."""
         operands = {}
-        for name, one in neuron.parameters.items():
-            value = torch.as_tensor(one.value, dtype=like.dtype, device=like.device)
+        for name, parameter in neuron.parameters.items():
+            value = torch.as_tensor(parameter.value, dtype=like.dtype, device=like.device)
             if name in self.learned:
                 real = getattr(self, f"real_{name}").to(like.dtype)
                 if self.roles[name] == "decay":
                     real = (1 - real) * 2 ** getattr(neuron, name).bits
-                elif one.scales:
+                elif parameter.scales:
                     real = real / scale
                 value = through(*torch.broadcast_tensors(real, value))
             operands[name] = value
@@ -264,10 +266,10 @@ class IntegerCell(nn.Module):
         self.unit = self._unit() if unit is None else float(unit)
 
     def _unit(self) -> float:
-        most = np.max(getattr(self.fixed, "threshold", 0))
-        if most <= 0 and self.potential in self.fixed.states:
-            most = (self.fixed.states[self.potential].high + 1) / 4
-        return max(float(most), 1.0) * self.scale
+        greatest = np.max(getattr(self.fixed, "threshold", 0))
+        if greatest <= 0 and self.potential in self.fixed.states:
+            greatest = (self.fixed.states[self.potential].high + 1) / 4
+        return max(float(greatest), 1.0) * self.scale
 
     def neuron(self, scale: float, width: int, form: dict[str, Any]) -> Neuron:
         """Return the neuron, which has a scale of its own."""
@@ -276,8 +278,8 @@ class IntegerCell(nn.Module):
     def integers(self, neuron: Neuron, scale: float, like: torch.Tensor) -> SimpleNamespace:
         """Return the neuron's parameters as tensors."""
         return neuron.bind({
-            name: torch.as_tensor(one.value, dtype=like.dtype, device=like.device)
-            for name, one in neuron.parameters.items()
+            name: torch.as_tensor(parameter.value, dtype=like.dtype, device=like.device)
+            for name, parameter in neuron.parameters.items()
         })
 
     def extra_repr(self) -> str:
@@ -294,5 +296,5 @@ def _number(what: str, value: Any) -> torch.Tensor:
 
 
 def _integers(values: np.ndarray) -> int | tuple[int, ...]:
-    found = np.rint(values)
-    return int(found) if found.ndim == 0 else tuple(int(one) for one in found)
+    integers = np.rint(values)
+    return int(integers) if integers.ndim == 0 else tuple(int(integer) for integer in integers)

@@ -118,10 +118,10 @@ class Connection(nn.Module):
             if mask is None and weights is None:
                 raise ValueError(f"Connection {self.name!r}: sparse must have a mask or weights")
             if mask is None:
-                given = weights != 0
+                there = weights != 0
             else:
-                given = torch.from_numpy(number_array(f"Mask of {self.name!r}", mask) != 0)
-            self.register_buffer("mask", given)
+                there = torch.from_numpy(number_array(f"Mask of {self.name!r}", mask) != 0)
+            self.register_buffer("mask", there)
         elif mask is not None:
             raise ValueError(
                 f"Connection {self.name!r}: a mask must be of a sparse one, not {kind}"
@@ -133,7 +133,7 @@ class Connection(nn.Module):
                 f"Grid of connection {self.name!r} must be a positive number, not {grid!r}"
             )
         self.grid = grid
-        self.given = weights
+        self.initial = weights
         self.weights: nn.Parameter = nn.Parameter(torch.zeros(0))
 
     def build(self, source_size: int, layer: Layer, generator: torch.Generator) -> None:
@@ -144,20 +144,20 @@ class Connection(nn.Module):
                 f"Connection {self.name!r}: sizes must be equal one to one, "
                 f"not {source_size} and {layer.size}"
             )
-        for what, given in (("weights", self.given), ("mask", self.mask)):
-            if given is not None and given.shape != shape:
+        for what, array in (("weights", self.initial), ("mask", self.mask)):
+            if array is not None and array.shape != shape:
                 raise ValueError(
                     f"Connection {self.name!r}: {what} must have the shape {shape}, "
-                    f"not {tuple(given.shape)}"
+                    f"not {tuple(array.shape)}"
                 )
-        values = self.given
+        values = self.initial
         if values is None:
             inputs = 1 if self.kind == "one_to_one" else source_size
             if self.mask is not None:
                 inputs = max(1, int(self.mask.sum(1).max()))
             reach = 2 * layer.cell.unit / inputs**0.5  # inputs are mostly silent
             values = (torch.rand(shape, generator=generator) * 2 - 1) * reach
-        self.given = None
+        self.initial = None
         self.weights = nn.Parameter(values.clone())
 
     def masked(self) -> torch.Tensor:
@@ -188,10 +188,14 @@ class Connection(nn.Module):
 
 def check_finite(layers: Iterable[Layer], connections: Iterable[Connection]) -> None:
     """Raise :exc:`ValueError` where training has left what is no number, with its name."""
-    held = [(f"Weights of {one.name!r}", one.weights) for one in connections]
-    for one in layers:
-        held += [(f"Layer {one.name!r}: {what}", value) for what, value in one.named_parameters()]
-    for what, value in held:
+    tensors = [
+        (f"Weights of {connection.name!r}", connection.weights) for connection in connections
+    ]
+    for layer in layers:
+        tensors += [
+            (f"Layer {layer.name!r}: {what}", value) for what, value in layer.named_parameters()
+        ]
+    for what, value in tensors:
         _check_finite(what.replace("cell.real_", ""), value.detach())
 
 

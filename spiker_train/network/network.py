@@ -88,23 +88,23 @@ class SpikingNetwork(nn.Module):
         self.connections = tuple(connections)
         self.parts = nn.ModuleList([*self.layers, *self.connections])
         self.readouts = tuple(readouts)
-        self.layer: dict[str, Layer] = {one.name: one for one in layers}
-        sizes = {one.name: one.size for one in (*self.inputs, *layers)}
+        self.layer: dict[str, Layer] = {layer.name: layer for layer in layers}
+        sizes = {part.name: part.size for part in (*self.inputs, *layers)}
         generator = torch.Generator().manual_seed(seed)
-        for one in connections:
-            if one.source in sizes and one.target in self.layer:
-                one.build(sizes[one.source], self.layer[one.target], generator)
-        for one, kind in (*((x, Layer) for x in layers), *((x, Connection) for x in connections)):
-            if not isinstance(one, kind):
-                raise TypeError(f"Each part must be a {kind.__name__}, not {one!r}")
+        for connection in connections:
+            if connection.source in sizes and connection.target in self.layer:
+                connection.build(sizes[connection.source], self.layer[connection.target], generator)
+        for part, kind in (*((x, Layer) for x in layers), *((x, Connection) for x in connections)):
+            if not isinstance(part, kind):
+                raise TypeError(f"Each part must be a {kind.__name__}, not {part!r}")
         self.known: tuple[Any, dict] = (None, {})
         self.graph = self._skeleton()
         self.groups = groups(self.graph)
-        for one in self.readouts:
-            cell = self.layer[one.population].cell
-            if one.kind not in {"count", "first"} and cell.potential not in cell.states:
+        for readout in self.readouts:
+            cell = self.layer[readout.population].cell
+            if readout.kind not in {"count", "first"} and cell.potential not in cell.states:
                 raise ValueError(
-                    f"Readout {one.name!r}: {one.kind!r} must read neurons with a state "
+                    f"Readout {readout.name!r}: {readout.kind!r} must read neurons with a state "
                     f"{cell.potential!r}, not {cell.kind.__name__}"
                 )
 
@@ -118,20 +118,26 @@ class SpikingNetwork(nn.Module):
         return Network(
             inputs=self.inputs,
             populations=tuple(
-                Population(one.name, one.shape, stand_in(one)) for one in self.layers
+                Population(layer.name, layer.shape, stand_in(layer)) for layer in self.layers
             ),
             projections=tuple(
-                Projection(one.source, one.target, self._nothing(one), one.delay, name=one.name)
-                for one in self.connections
+                Projection(
+                    connection.source,
+                    connection.target,
+                    self._nothing(connection),
+                    connection.delay,
+                    name=connection.name,
+                )
+                for connection in self.connections
             ),
             readouts=self.readouts,
             max_steps=2**16 - 1,
             name=self.name,
         )
 
-    def _nothing(self, one: Connection) -> Synapses:
-        shape = tuple(one.weights.shape)
-        if one.kind == "one_to_one" and len(shape) == 1 and shape[0]:
+    def _nothing(self, connection: Connection) -> Synapses:
+        shape = tuple(connection.weights.shape)
+        if connection.kind == "one_to_one" and len(shape) == 1 and shape[0]:
             return OneToOne(np.zeros(shape, dtype=np.int64))
         size = shape if len(shape) == 2 else (1, 1)
         none = np.zeros(0, dtype=np.int64)
@@ -191,8 +197,8 @@ class SpikingNetwork(nn.Module):
         return cls(
             inputs=[Input("input", sizes[0] if shape is None else shape, *values, static)],
             layers=[
-                Layer(name, size, deepcopy(one), bias)
-                for name, size, one in zip(names[1:], sizes[1:], cells, strict=True)
+                Layer(name, size, deepcopy(cell_of_layer), bias)
+                for name, size, cell_of_layer in zip(names[1:], sizes[1:], cells, strict=True)
             ],
             connections=[Connection(a, b) for a, b in pairwise(names)],
             readouts=[Readout("output", readout)],
@@ -216,35 +222,35 @@ class SpikingNetwork(nn.Module):
         record : sequence of str
             States that are wanted, as ``"layer.state"``.
         """
-        given = self._check_spikes(spikes)
+        inputs = self._check_spikes(spikes)
         if integers is not None and not integers.fits(self):
             integers = integers.fit(self)
         with _exact_products():
-            return run_network(self, given, integers, record)
+            return run_network(self, inputs, integers, record)
 
     def _check_spikes(self, spikes: Any) -> dict[str, torch.Tensor]:
         if not isinstance(spikes, Mapping):
             if len(self.inputs) != 1:
-                names = ", ".join(repr(one.name) for one in self.inputs)
+                names = ", ".join(repr(declared.name) for declared in self.inputs)
                 raise ValueError(f"Spikes must be a mapping with an array for each of {names}")
             spikes = {self.inputs[0].name: spikes}
-        if set(spikes) != {one.name for one in self.inputs}:
-            wanted = sorted(one.name for one in self.inputs)
-            raise ValueError(f"Spikes must be given for {wanted}, not {sorted(spikes)}")
+        if set(spikes) != {declared.name for declared in self.inputs}:
+            expected = sorted(declared.name for declared in self.inputs)
+            raise ValueError(f"Spikes must be given for {expected}, not {sorted(spikes)}")
         device = self.like().device
-        found, frames = {}, set()
-        for one in self.inputs:
-            value = _tensor(f"Spikes of input {one.name!r}", spikes[one.name], device)
-            if value.ndim != 3 or value.shape[2] != one.size or 0 in value.shape:
+        tensors, frames = {}, set()
+        for declared in self.inputs:
+            value = _tensor(f"Spikes of input {declared.name!r}", spikes[declared.name], device)
+            if value.ndim != 3 or value.shape[2] != declared.size or 0 in value.shape:
                 raise ValueError(
-                    f"Spikes of input {one.name!r} must have the shape (samples, steps, "
-                    f"{one.size}), not {tuple(value.shape)}"
+                    f"Spikes of input {declared.name!r} must have the shape (samples, steps, "
+                    f"{declared.size}), not {tuple(value.shape)}"
                 )
             frames.add(tuple(value.shape[:2]))
-            found[one.name] = value
+            tensors[declared.name] = value
         if len(frames) > 1:
             raise ValueError("Spikes of all inputs must have the same samples and steps")
-        return found
+        return tensors
 
     def like(self) -> torch.Tensor:
         """Return a tensor of the type and on the device of the parameters."""
@@ -271,31 +277,31 @@ class SpikingNetwork(nn.Module):
         batch : int
             Samples at a time.
         """
-        given = stimulus(self.graph, spikes)
-        if len(set(given.steps.tolist())) > 1:
+        samples = stimulus(self.graph, spikes)
+        if len(set(samples.steps.tolist())) > 1:
             raise ValueError("Samples must have the same number of steps")
         kind = float if integers is None else np.int64
         if integers is not None:
             integers = integers.fit(self)
         parts = []
         with torch.no_grad():
-            for start in range(0, len(given), batch):
-                members = np.arange(start, min(start + batch, len(given)))
-                parts.append(self.forward(given.group(members), integers, record))
+            for start in range(0, len(samples), batch):
+                members = np.arange(start, min(start + batch, len(samples)))
+                parts.append(self.forward(samples.group(members), integers, record))
 
         def join(pick: Any) -> np.ndarray:
-            return np.concatenate([pick(one).cpu().numpy() for one in parts])
+            return np.concatenate([pick(outcome).cpu().numpy() for outcome in parts])
 
         answers = {}
-        for one in self.readouts:
-            scores = join(lambda part, name=one.name: part.answers[name]).astype(kind)
-            answers[one.name] = Answer(scores.argmax(axis=1), scores)
+        for readout in self.readouts:
+            scores = join(lambda part, name=readout.name: part.answers[name]).astype(kind)
+            answers[readout.name] = Answer(scores.argmax(axis=1), scores)
         counts = {
-            one.name: join(lambda part, name=one.name: part.spikes[name].sum((1, 2))).astype(
+            layer.name: join(lambda part, name=layer.name: part.spikes[name].sum((1, 2))).astype(
                 np.int64
             )
-            for one in self.layers
-            if one.cell.spiking
+            for layer in self.layers
+            if layer.cell.spiking
         }
         trains = {
             name: join(lambda part, name=name: part.states[name]).astype(kind)
@@ -305,7 +311,7 @@ class SpikingNetwork(nn.Module):
         }
         first = answers[self.readouts[0].name]
         return Result(
-            first.classes, first.scores, given.steps, counts, trains, None, answers, "torch"
+            first.classes, first.scores, samples.steps, counts, trains, None, answers, "torch"
         )
 
 
@@ -341,9 +347,9 @@ def chain_sizes(sizes: str | Sequence[int]) -> list[int]:
     """
     if isinstance(sizes, str):
         parts = sizes.split("-")
-        if len(parts) < 2 or not all(one.isdecimal() and int(one) for one in parts):
+        if len(parts) < 2 or not all(text.isdecimal() and int(text) for text in parts):
             raise ValueError(f"Layers must be sizes such as '784-128-10', not {sizes!r}")
-        return [int(one) for one in parts]
+        return [int(text) for text in parts]
     sizes = plain(sizes)
     if not isinstance(sizes, tuple) or len(sizes) < 2:
         raise ValueError(f"Layers must be an input and at least one layer, not {shown(sizes)}")

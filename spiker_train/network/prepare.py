@@ -39,19 +39,19 @@ class Core:
 def cores(net: "SpikingNetwork", integers: Quantization | None) -> dict[str, Core]:
     """Return the layers by name, on real numbers where there are no integers."""
     if integers is None:
-        return {one.name: _real_core(net, one) for one in net.layers}
-    return {one.name: _integer_core(net, one, integers) for one in net.layers}
+        return {layer.name: _real_core(net, layer) for layer in net.layers}
+    return {layer.name: _integer_core(net, layer, integers) for layer in net.layers}
 
 
 def into(net: "SpikingNetwork", layer: Layer) -> list[Connection]:
     """Return the connections that reach a layer."""
-    return [one for one in net.connections if one.target == layer.name]
+    return [connection for connection in net.connections if connection.target == layer.name]
 
 
 def _real_core(net: "SpikingNetwork", layer: Layer) -> Core:
     like = net.like()
     cell = layer.cell
-    weights = {one.name: one.masked() for one in into(net, layer)}
+    weights = {connection.name: connection.masked() for connection in into(net, layer)}
     if isinstance(cell, Cell):
         neuron, parameters, rest = cell.reals(like)
         via = Reals(cell.surrogate, like.dtype)
@@ -78,17 +78,19 @@ def _integer_core(net: "SpikingNetwork", layer: Layer, integers: Quantization) -
     bias = None if layer.bias is None else rounded(layer.bias, scale, -(2**31), 2**31 - 1)
     low, high = 0, 0
     weights = {}
-    for one in into(net, layer):
-        least, most = integers.range(one)
-        times = 2 ** integers.shift(one)
-        weights[one.name] = rounded(one.masked(), scale * times, least, most) * times
-        ends = [end * times for end in _ends(net, one)]
-        products = [end * weight for end in ends for weight in (least, most)]
-        low += min(products) * _fan_in(net, one)
-        high += max(products) * _fan_in(net, one)
+    for connection in into(net, layer):
+        low_weight, high_weight = integers.range(connection)
+        times = 2 ** integers.shift(connection)
+        weights[connection.name] = (
+            rounded(connection.masked(), scale * times, low_weight, high_weight) * times
+        )
+        ends = [end * times for end in _ends(net, connection)]
+        products = [end * weight for end in ends for weight in (low_weight, high_weight)]
+        low += min(products) * _fan_in(net, connection)
+        high += max(products) * _fan_in(net, connection)
     if bias is not None:
-        most = 2 ** int(bias.detach().abs().max()).bit_length()
-        low, high = low - most, high + most
+        bound = 2 ** int(bias.detach().abs().max()).bit_length()
+        low, high = low - bound, high + bound
     neuron, dtype = _prepared(net, layer, integers, low, high)
     like = torch.zeros((), dtype=dtype, device=net.like().device)
     return Core(
@@ -99,7 +101,7 @@ def _integer_core(net: "SpikingNetwork", layer: Layer, integers: Quantization) -
         Tensors(layer.cell.surrogate, scale, dtype),
         dtype,
         None,
-        {name: one.to(dtype) for name, one in weights.items()},
+        {name: values.to(dtype) for name, values in weights.items()},
         None if bias is None else bias.to(dtype),
     )
 
@@ -108,42 +110,46 @@ def _prepared(
     net: "SpikingNetwork", layer: Layer, integers: Quantization, low: int, high: int
 ) -> tuple[Neuron, torch.dtype]:
     # Training asks for the same thousands of times; a learned parameter changes each time.
-    seen = tuple((id(one), one._version) for one in layer.cell.buffers())
+    seen = tuple((id(buffer), buffer._version) for buffer in layer.cell.buffers())
     key = layer.name, low, high, seen
     if net.known[0] is not integers:
         net.known = integers, {}
-    found = net.known[1].get(key)
-    if found is None or layer.cell.learned:
+    known = net.known[1].get(key)
+    if known is None or layer.cell.learned:
         neuron = integers.neuron(layer)
-        found = neuron, _format(layer, neuron, low, high)
-        net.known[1][key] = found
-    return found
+        known = neuron, _format(layer, neuron, low, high)
+        net.known[1][key] = known
+    return known
 
 
-def _ends(net: "SpikingNetwork", one: Connection) -> tuple[int, int]:
-    node = net.graph.nodes[one.source]
+def _ends(net: "SpikingNetwork", connection: Connection) -> tuple[int, int]:
+    node = net.graph.nodes[connection.source]
     return node.low, node.high
 
 
-def _fan_in(net: "SpikingNetwork", one: Connection) -> int:
-    if one.kind == "one_to_one":
+def _fan_in(net: "SpikingNetwork", connection: Connection) -> int:
+    if connection.kind == "one_to_one":
         return 1
-    return one.weights.shape[1] if one.mask is None else int(one.mask.sum(1).max())
+    return (
+        connection.weights.shape[1]
+        if connection.mask is None
+        else int(connection.mask.sum(1).max())
+    )
 
 
 def _format(layer: Layer, neuron: Neuron, low: int, high: int) -> torch.dtype:
-    most = reach(neuron, low, high)
-    if most < FLOAT32_EXACT:
+    bound = reach(neuron, low, high)
+    if bound < FLOAT32_EXACT:
         return torch.float32
-    if most < FLOAT64_EXACT:
+    if bound < FLOAT64_EXACT:
         return torch.float64
     raise ValueError(
-        f"Layer {layer.name!r} must compute within 53 bits to train in integers, not reach {most}"
+        f"Layer {layer.name!r} must compute within 53 bits to train in integers, not reach {bound}"
     )
 
 
 def _rest(neuron: Neuron, like: torch.Tensor) -> dict[str, torch.Tensor]:
     return {
-        name: torch.as_tensor(one.rest, dtype=like.dtype, device=like.device)
-        for name, one in neuron.states.items()
+        name: torch.as_tensor(state.rest, dtype=like.dtype, device=like.device)
+        for name, state in neuron.states.items()
     }

@@ -75,16 +75,18 @@ class Quantization:
             potentials=_named("Potential bits", self.potentials, _check_width),
         )
         if self.decay not in FORMS:
-            listed = ", ".join(repr(one) for one in FORMS)
+            listed = ", ".join(repr(form) for form in FORMS)
             raise ValueError(f"Decay must be one of {listed}, not {shown(self.decay)}")
         set_fields(
             self,
             decay_terms=check_int("Decay terms", self.decay_terms, 1, 24),
             decay_bits=check_int("Decay bits", self.decay_bits, 0, 24),
         )
-        most = self.decay_error
-        if most is not None and not (isinstance(most, int | float) and 0 <= most < float("inf")):
-            raise ValueError(f"Decay error must be a number of at least 0, not {shown(most)}")
+        greatest = self.decay_error
+        if greatest is not None and not (
+            isinstance(greatest, int | float) and 0 <= greatest < float("inf")
+        ):
+            raise ValueError(f"Decay error must be a number of at least 0, not {shown(greatest)}")
         if not isinstance(self.scales, Mapping):
             raise TypeError(f"Scales must be a mapping of layers, not {shown(self.scales)}")
         for name, scale in self.scales.items():
@@ -173,20 +175,25 @@ class Quantization:
             parameters of a layer fit.
         """
         check_finite(network.layers, network.connections)
-        layers = {one.name for one in network.layers}
-        links = {one.name for one in network.connections}
+        layers = {layer.name for layer in network.layers}
+        links = {connection.name for connection in network.connections}
         _known("Weight bits", self.weights, layers | links)
         _known("Potential bits", self.potentials, layers)
         _known("Scales", self.scales, layers)
         _known("Shifts", self.shifts, layers | links)
         scales, shifts = {}, {}
-        for one in network.layers:
-            into = [each for each in network.connections if each.target == one.name]
-            scales[one.name] = self._choose(one, into, progress)
-            shifts |= {each.name: self._between(each, scales[one.name]) for each in into}
+        for layer in network.layers:
+            into = [
+                connection for connection in network.connections if connection.target == layer.name
+            ]
+            scales[layer.name] = self._choose(layer, into, progress)
+            shifts |= {
+                connection.name: self._between(connection, scales[layer.name])
+                for connection in into
+            }
         fitted = replace(self, scales=scales, shifts=shifts)
-        for one in network.layers:
-            fitted.neuron(one)
+        for layer in network.layers:
+            fitted.neuron(layer)
         return fitted
 
     def _given(self, layer: "Layer", into: list["Connection"]) -> float | None:
@@ -199,7 +206,11 @@ class Quantization:
 
     def _kept(self, layer: "Layer", into: list["Connection"]) -> float | None:
         """Return the scale at which all that reaches a layer stays on its grid, if there is one."""
-        grids = [one.grid for one in into if one.grid is not None and self._shift(one) is None]
+        grids = [
+            connection.grid
+            for connection in into
+            if connection.grid is not None and self._shift(connection) is None
+        ]
         if not grids or len(grids) < len(into) or not all(map(self.holds, into)):
             return None
         apart = [shift_between(grid, min(grids)) for grid in grids]
@@ -215,10 +226,10 @@ class Quantization:
 
     def fits(self, network: "SpikingNetwork") -> bool:
         """Tell whether every layer has its scale, and every connection its shift."""
-        given = self.shifts if isinstance(self.shifts, Mapping) else {}
-        return {one.name for one in network.layers} <= set(self.scales) and {
-            one.name for one in network.connections
-        } <= set(given)
+        shifts = self.shifts if isinstance(self.shifts, Mapping) else {}
+        return {layer.name for layer in network.layers} <= set(self.scales) and {
+            connection.name for connection in network.connections
+        } <= set(shifts)
 
     def holds(self, connection: "Connection") -> bool:
         """Tell whether a connection has a grid, and its integers on that have bits enough."""
@@ -241,13 +252,16 @@ class Quantization:
         into: list["Connection"],
         progress: Callable[[int], None] | None,
     ) -> float:
-        links = [(one.stored(), 2 ** self.shift(one), *self.range(one)) for one in into]
+        links = [
+            (connection.stored(), 2 ** self.shift(connection), *self.range(connection))
+            for connection in into
+        ]
         count = sum(real.numel() for real, *_ in links)
-        given = self._given(layer, into)
-        if given is not None:
+        fixed = self._given(layer, into)
+        if fixed is not None:
             if progress is not None:
                 progress(count)
-            return given
+            return fixed
         base = max(
             (
                 float(real.abs().max()) / high / times
@@ -286,35 +300,35 @@ def _error(real: torch.Tensor, scale: float, low: int, high: int) -> float:
     return float(off.double().square().sum())
 
 
-def _named(what: str, given: Any, check: Callable[[str, Any], Any]) -> Any:
-    if isinstance(given, Mapping):
-        return {name: check(f"{what} of {name!r}", one) for name, one in given.items()}
-    return check(what, given)
+def _named(what: str, setting: Any, check: Callable[[str, Any], Any]) -> Any:
+    if isinstance(setting, Mapping):
+        return {name: check(f"{what} of {name!r}", value) for name, value in setting.items()}
+    return check(what, setting)
 
 
-def _check_width(what: str, given: Any) -> int:
-    width = check_int(what, given)
+def _check_width(what: str, bits: Any) -> int:
+    width = check_int(what, bits)
     if not 2 <= width <= 32:
         raise ValueError(f"{what} must be in 2..32, not {shown(width)}")
     return width
 
 
-def _check_shift(what: str, given: Any) -> int | None:
-    return None if given is None else check_int(what, given, 0, 24)
+def _check_shift(what: str, bits: Any) -> int | None:
+    return None if bits is None else check_int(what, bits, 0, 24)
 
 
-def _of(given: Any, what: str, *names: str) -> Any:
-    if not isinstance(given, Mapping):
-        return given
+def _of(setting: Any, what: str, *names: str) -> Any:
+    if not isinstance(setting, Mapping):
+        return setting
     for name in names:
-        if name in given:
-            return given[name]
-    raise ValueError(f"{what} must be given for {names[0]!r} as well, not as {shown(given)}")
+        if name in setting:
+            return setting[name]
+    raise ValueError(f"{what} must be given for {names[0]!r} as well, not as {shown(setting)}")
 
 
-def _known(what: str, given: Any, names: set[str]) -> None:
-    if isinstance(given, Mapping):
-        for name in given:
+def _known(what: str, setting: Any, names: set[str]) -> None:
+    if isinstance(setting, Mapping):
+        for name in setting:
             if name not in names:
                 raise ValueError(f"{what} must be for {', '.join(sorted(names))}, not {name!r}")
 
@@ -322,7 +336,7 @@ def _known(what: str, given: Any, names: set[str]) -> None:
 def clip(network: "SpikingNetwork", quantization: Quantization) -> None:
     """Move the real weights of a network to what the integers of a quantization can be."""
     with torch.no_grad():
-        for one in network.connections:
-            scale = quantization.weight_scale(network.layer[one.target], one)
-            low, high = quantization.range(one)
-            one.weights.clamp_(low * scale, high * scale)
+        for connection in network.connections:
+            scale = quantization.weight_scale(network.layer[connection.target], connection)
+            low, high = quantization.range(connection)
+            connection.weights.clamp_(low * scale, high * scale)

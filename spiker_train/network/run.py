@@ -55,18 +55,18 @@ def run_network(
 ) -> Outcome:
     """Run samples: see :meth:`SpikingNetwork.forward <.network.SpikingNetwork.forward>`."""
     ready = cores(net, integers)
-    wanted = _check_record(net, record)
+    recorded = _check_record(net, record)
     for readout in net.readouts:
         if readout.kind not in {"count", "first"}:
             cell = net.layer[readout.population].cell
-            wanted.add(f"{readout.population}.{cell.potential}")
+            recorded.add(f"{readout.population}.{cell.potential}")
     trains: dict[str, Any] = dict(inputs)
     states: dict[str, Any] = {}
     for group in net.groups:
-        _advance(net, [ready[name] for name in group], trains, states, wanted)
+        _advance(net, [ready[name] for name in group], trains, states, recorded)
     scores = {
-        one.name: _grouped(_score(one.kind, one.population, net.layer, trains, states), one)
-        for one in net.readouts
+        read.name: _grouped(_score(read.kind, read.population, net.layer, trains, states), read)
+        for read in net.readouts
     }
     first = net.readouts[0]
     logits = scores[first.name]
@@ -82,8 +82,8 @@ def run_network(
 
 
 def _check_record(net: "SpikingNetwork", record: Sequence[str]) -> set[str]:
-    known = {f"{one.name}.{state}" for one in net.layers for state in one.cell.states}
-    known |= {one.name for one in net.layers if one.cell.spiking}
+    known = {f"{layer.name}.{state}" for layer in net.layers for state in layer.cell.states}
+    known |= {layer.name for layer in net.layers if layer.cell.spiking}
     for name in record:
         if name not in known:
             raise ValueError(f"Record must name one of {', '.join(sorted(known))}, not {name!r}")
@@ -91,14 +91,16 @@ def _check_record(net: "SpikingNetwork", record: Sequence[str]) -> set[str]:
 
 
 def _advance(
-    net: "SpikingNetwork", cores: list[Core], trains: dict, states: dict, wanted: set[str]
+    net: "SpikingNetwork", cores: list[Core], trains: dict, states: dict, recorded: set[str]
 ) -> None:
     """Run layers that depend on each other step by step; others for all time at once."""
     inside = {core.layer.name for core in cores}
     samples, steps = next(iter(trains.values())).shape[:2]
     flowing = {core.layer.name: _flow(net, core, trains, inside) for core in cores}
     loops = {
-        core.layer.name: [one for one in into(net, core.layer) if one.source in inside]
+        core.layer.name: [
+            connection for connection in into(net, core.layer) if connection.source in inside
+        ]
         for core in cores
     }
     now = {
@@ -108,15 +110,15 @@ def _advance(
         for core in cores
     }
     fired: dict[str, list] = {core.layer.name: [] for core in cores}
-    traces: dict[str, list] = {name: [] for name in wanted if name.split(".")[0] in inside}
+    traces: dict[str, list] = {name: [] for name in recorded if name.split(".")[0] in inside}
     for t in range(steps):
         for core in cores:
             name = core.layer.name
             current = flowing[name][t] if flowing[name] is not None else None
-            for one in loops[name]:
-                if t >= one.delay:
-                    events = fired[one.source][t - one.delay]
-                    current = _plus(current, _project(one, core, events))
+            for connection in loops[name]:
+                if t >= connection.delay:
+                    events = fired[connection.source][t - connection.delay]
+                    current = _plus(current, _project(connection, core, events))
             current = _current(net, core, current, samples)
             spikes, now[name] = _step(core, now[name], current)
             if core.layer.cell.spiking:
@@ -134,15 +136,15 @@ def _advance(
 
 def _flow(net: "SpikingNetwork", core: Core, trains: dict, inside: set[str]) -> Any:
     total = None
-    for one in into(net, core.layer):
-        if one.source in inside:
+    for connection in into(net, core.layer):
+        if connection.source in inside:
             continue
-        train = trains[one.source]
-        if one.delay:
-            late = min(one.delay, train.shape[1])
+        train = trains[connection.source]
+        if connection.delay:
+            late = min(connection.delay, train.shape[1])
             none = torch.zeros_like(train[:, :late])
             train = torch.cat([none, train[:, : train.shape[1] - late]], dim=1)
-        total = _plus(total, _project(one, core, train))
+        total = _plus(total, _project(connection, core, train))
     return None if total is None else total.unbind(1)
 
 
@@ -180,21 +182,21 @@ def _step(core: Core, states: dict, current: torch.Tensor) -> tuple[Any, dict]:
             f"{what} must decide who fires by via.above or via.reaches, which have a "
             "gradient, not by a plain comparison"
         )
-    wanted = {
+    recorded = {
         name: torch.as_tensor(after[name], dtype=core.dtype, device=current.device).expand(shape)
         for name in states
     }
-    return fired, wanted
+    return fired, recorded
 
 
 def _plus(total: Any, value: torch.Tensor) -> torch.Tensor:
     return value if total is None else total + value
 
 
-def _project(one: Connection, core: Core, events: torch.Tensor) -> torch.Tensor:
-    weights = core.weights[one.name]
+def _project(connection: Connection, core: Core, events: torch.Tensor) -> torch.Tensor:
+    weights = core.weights[connection.name]
     events = events.to(weights.dtype)
-    return events * weights if one.kind == "one_to_one" else events @ weights.T
+    return events * weights if connection.kind == "one_to_one" else events @ weights.T
 
 
 def _score(
@@ -217,27 +219,27 @@ def _grouped(scores: torch.Tensor, readout: Readout) -> torch.Tensor:
 def groups(graph: Network) -> list[list[str]]:
     """Return the populations in order, those in a common cycle together (Tarjan 1972)."""
     following: dict[str, list[str]] = {name: [] for name in graph.order}
-    for one in graph.projections:
-        if one.source in following:
-            following[one.source].append(one.target)
+    for projection in graph.projections:
+        if projection.source in following:
+            following[projection.source].append(projection.target)
     number: dict[str, int] = {}
     low: dict[str, int] = {}
-    held: list[str] = []
+    members: list[str] = []
     waiting: set[str] = set()
-    found: list[list[str]] = []
+    groups_found: list[list[str]] = []
     for root in graph.order:
         if root in number:
             continue
         path = [(root, iter(following[root]))]
         number[root] = low[root] = len(number)
-        held.append(root)
+        members.append(root)
         waiting.add(root)
         while path:
             name, ahead = path[-1]
             for target in ahead:
                 if target not in number:
                     number[target] = low[target] = len(number)
-                    held.append(target)
+                    members.append(target)
                     waiting.add(target)
                     path.append((target, iter(following[target])))
                     break
@@ -248,9 +250,9 @@ def groups(graph: Network) -> list[list[str]]:
                 if path:
                     low[path[-1][0]] = min(low[path[-1][0]], low[name])
                 if low[name] == number[name]:
-                    at = held.index(name)
-                    found.append(held[at:])
-                    waiting.difference_update(held[at:])
-                    del held[at:]
+                    at = members.index(name)
+                    groups_found.append(members[at:])
+                    waiting.difference_update(members[at:])
+                    del members[at:]
     place = {name: n for n, name in enumerate(graph.order)}
-    return [sorted(group, key=place.__getitem__) for group in reversed(found)]
+    return [sorted(group, key=place.__getitem__) for group in reversed(groups_found)]

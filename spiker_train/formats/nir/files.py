@@ -89,11 +89,11 @@ class Flow:
 
     def after(self) -> dict[str, list[str]]:
         """Return the names of the nodes that take from each node."""
-        found: dict[str, list[str]] = {name: [] for name in self.leaves}
+        targets: dict[str, list[str]] = {name: [] for name in self.leaves}
         for name, sources in self.before.items():
-            for one in sources:
-                found[one].append(name)
-        return found
+            for source in sources:
+                targets[source].append(name)
+        return targets
 
 
 def read_flow(source: Any) -> Flow:
@@ -130,15 +130,15 @@ def _tree(node: Any) -> dict[str, Any]:
     # Not to_dict of the whole, which would copy every weight.
     kind = type(node).__name__
     if kind == GRAPH:
-        nodes = {name: _tree(one) for name, one in node.nodes.items()}
+        nodes = {name: _tree(child) for name, child in node.nodes.items()}
         return {"type": kind, "nodes": nodes, "edges": list(node.edges)}
-    found = {name: value for name, value in vars(node).items() if name != "output_type"}
-    shape = found.pop("input_type", None)
+    values = {name: value for name, value in vars(node).items() if name != "output_type"}
+    shape = values.pop("input_type", None)
     if kind in ENDS:
-        found["shape"] = shape.get("input") if isinstance(shape, Mapping) else shape
+        values["shape"] = shape.get("input") if isinstance(shape, Mapping) else shape
     if kind == "Flatten":
-        found["input_type"] = shape.get("input") if isinstance(shape, Mapping) else shape
-    return found | {"type": kind}
+        values["input_type"] = shape.get("input") if isinstance(shape, Mapping) else shape
+    return values | {"type": kind}
 
 
 @reader("a NIR file, in HDF5", "hdf5")
@@ -182,19 +182,19 @@ def _open(
             if not prefix:
                 flow.outer.append(name)
     for (a, b), times in Counter(_edges(tree["edges"], graph)).items():
-        for one in (a, b):
-            if one not in inlets:
+        for end in (a, b):
+            if end not in inlets:
                 raise ValueError(
-                    f"Edge {a!r} to {b!r} of {graph} must join nodes that are there, not {one!r}"
+                    f"Edge {a!r} to {b!r} of {graph} must join nodes that are there, not {end!r}"
                 )
         if times > 1:
             raise ValueError(f"Edge {a!r} to {b!r} of {graph} must be there once, not {times}")
         sides = ("Output", a, outlets[a]), ("Input", b, inlets[b])
-        for what, label, found in sides:
-            if len(found) != 1:
+        for what, label, matches in sides:
+            if len(matches) != 1:
                 raise ValueError(
                     f"Graph {prefix + label!r} must have one {what} node to be connected, "
-                    f"not {len(found)}"
+                    f"not {len(matches)}"
                 )
         edges.append((outlets[a][0], inlets[b][0]))
     return ends["Input"], ends["Output"]
@@ -204,35 +204,35 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _edges(given: Any, graph: str) -> list[tuple[str, str]]:
+def _edges(edges: Any, graph: str) -> list[tuple[str, str]]:
     try:
-        return [(str(_text(a)), str(_text(b))) for a, b in given]
+        return [(str(_text(a)), str(_text(b))) for a, b in edges]
     except (TypeError, ValueError):
-        raise ValueError(f"Edges of {graph} must be pairs of names, not {given!r}") from None
+        raise ValueError(f"Edges of {graph} must be pairs of names, not {edges!r}") from None
 
 
 def _leaf(name: str, kind: Any, node: Any) -> Leaf:
     if kind not in PARAMETERS:
         known = ", ".join(sorted(PARAMETERS))
         raise ValueError(f"Node {name!r} must be a {GRAPH} or one of {known}, not {kind!r}")
-    wanted = PARAMETERS[kind]
-    for given in set(node) - set(wanted) - BESIDES:
+    parameters = PARAMETERS[kind]
+    for key in set(node) - set(parameters) - BESIDES:
         raise ValueError(
-            f"{kind} {name!r} must have the parameters {', '.join(wanted)}, not {given!r}"
+            f"{kind} {name!r} must have the parameters {', '.join(parameters)}, not {key!r}"
         )
     values: dict[str, Any] = {}
     precision = float(np.finfo(np.float64).eps)
-    for one in wanted:
-        if one not in node and one not in ABSENT:
-            raise ValueError(f"{kind} {name!r} must have the parameter {one!r}")
-        value = node.get(one, ABSENT.get(one))
-        if value is None and one in ABSENT and ABSENT[one] is None:
-            values[one] = None
+    for key in parameters:
+        if key not in node and key not in ABSENT:
+            raise ValueError(f"{kind} {name!r} must have the parameter {key!r}")
+        value = node.get(key, ABSENT.get(key))
+        if value is None and key in ABSENT and ABSENT[key] is None:
+            values[key] = None
             continue
-        if one == "padding" and isinstance(value, str | bytes):
-            values[one] = _text(value)
+        if key == "padding" and isinstance(value, str | bytes):
+            values[key] = _text(value)
             continue
-        values[one], rounding = _numbers(f"{one} of {kind} {name!r}", value)
+        values[key], rounding = _numbers(f"{key} of {kind} {name!r}", value)
         precision = max(precision, rounding)
     leaf = Leaf(name, kind, values, precision)
     if kind in NEURONS:
@@ -244,24 +244,25 @@ def _numbers(what: str, value: Any) -> tuple[np.ndarray, float]:
     """Return finite numbers in double precision, and the rounding of what they were in."""
     if hasattr(value, "detach"):  # exporters leave tensors in the graph
         value = value.detach().cpu().numpy()
-    found = np.asarray(value)
-    if found.dtype.kind not in "iufb":
+    array = np.asarray(value)
+    if array.dtype.kind not in "iufb":
         raise ValueError(f"{what} must be numbers, not {value!r}")
-    rounding = float(np.finfo(found.dtype).eps) if found.dtype.kind == "f" else 0.0
-    found = found.astype(np.float64)
-    if not np.isfinite(found).all():
-        raise ValueError(f"{what} must be finite, not {found[~np.isfinite(found)].reshape(-1)[0]}")
-    return found, rounding
+    rounding = float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{what} must be finite, not {array[~np.isfinite(array)].reshape(-1)[0]}")
+    return array, rounding
 
 
 def _check_shapes(leaf: Leaf) -> None:
     """Refuse parameters of different shapes, one number for all neurons aside."""
-    shapes = {one: value.shape for one, value in leaf.values.items() if value.size != 1}
+    shapes = {parameter: value.shape for parameter, value in leaf.values.items() if value.size != 1}
     first = next(iter(shapes), "")
-    for one, shape in shapes.items():
+    for parameter, shape in shapes.items():
         if shape != shapes[first]:
             raise ValueError(
-                f"{one} of {leaf} must have the shape {shapes[first]} of its {first}, not {shape}"
+                f"{parameter} of {leaf} must have the shape {shapes[first]} of its {first}, not "
+                f"{shape}"
             )
         if 0 in shape:
-            raise ValueError(f"{one} of {leaf} must have a value, not the shape {shape}")
+            raise ValueError(f"{parameter} of {leaf} must have a value, not the shape {shape}")

@@ -45,7 +45,10 @@ class Path:
 
     def beside(self, other: "Path") -> "Path":
         """Return the sum of two."""
-        parts = [(one.rows, one.columns, one.values) for one in (self.entries, other.entries)]
+        parts = [
+            (entries.rows, entries.columns, entries.values)
+            for entries in (self.entries, other.entries)
+        ]
         return Path(
             Entries.of(parts, *self.entries.shape),
             tuple(dict.fromkeys(self.maps + other.maps)),
@@ -85,29 +88,29 @@ def shapes_of(flow: Flow) -> dict[str, Shape]:
         If shapes do not meet, or one cannot be known.
     """
     after = flow.after()
-    found: dict[str, Shape] = {}
+    shapes: dict[str, Shape] = {}
     waiting = []
     for name, leaf in flow.leaves.items():
         shape = _declared(leaf)
         if shape is not None:
-            found[name] = shape
+            shapes[name] = shape
             waiting.append(name)
     while waiting:
         name = waiting.pop()
         for target in after[name]:
-            if target not in found:
-                found[target] = _reached(flow.leaves[target], found[name], name)
+            if target not in shapes:
+                shapes[target] = _reached(flow.leaves[target], shapes[name], name)
                 waiting.append(target)
     for name, leaf in flow.leaves.items():
-        if name not in found:
+        if name not in shapes:
             raise ValueError(f"Shape of {leaf} must be known, from its parameters or its input")
     for name, leaf in flow.leaves.items():
         for source in flow.before[name]:
-            if _reached(leaf, found[source], source) != found[name]:
+            if _reached(leaf, shapes[source], source) != shapes[name]:
                 raise ValueError(
-                    f"Input of {leaf} must have one shape, not also {found[source]} of {source!r}"
+                    f"Input of {leaf} must have one shape, not also {shapes[source]} of {source!r}"
                 )
-    return found
+    return shapes
 
 
 def _declared(leaf: Leaf) -> Shape | None:
@@ -119,7 +122,7 @@ def _declared(leaf: Leaf) -> Shape | None:
         shape = shape.reshape(-1)
         if (shape < 1).any() or (shape != np.round(shape)).any():
             raise ValueError(f"shape of {leaf} must be positive integers, not {shape.tolist()}")
-        return tuple(int(one) for one in shape)
+        return tuple(int(size) for size in shape)
     if leaf.kind in NEURONS or leaf.kind in POINTWISE:
         wide = [value.shape for value in leaf.values.values() if value.size > 1]
         return wide[0] if wide else None
@@ -136,9 +139,9 @@ def _reached(leaf: Leaf, shape: Shape, before: str) -> Shape:
     declared = _declared(leaf)
     if leaf.kind in {"Affine", "Linear"}:
         weight = leaf.values["weight"]
-        wanted = (*weight.shape[:-2], weight.shape[-1])
-        if shape != wanted:
-            raise _not_met(leaf, wanted, shape, before)
+        expected = (*weight.shape[:-2], weight.shape[-1])
+        if shape != expected:
+            raise _not_met(leaf, expected, shape, before)
         return weight.shape[:-1]
     if leaf.kind in LINEAR and leaf.kind not in POINTWISE:
         return linear_map(leaf).reach(shape, repr(before))
@@ -147,8 +150,8 @@ def _reached(leaf: Leaf, shape: Shape, before: str) -> Shape:
     return shape
 
 
-def _not_met(leaf: Leaf, wanted: Shape, shape: Shape, before: str) -> ValueError:
-    return ValueError(f"Input of {leaf} must have the shape {wanted}, not {shape} of {before!r}")
+def _not_met(leaf: Leaf, expected: Shape, shape: Shape, before: str) -> ValueError:
+    return ValueError(f"Input of {leaf} must have the shape {expected}, not {shape} of {before!r}")
 
 
 def linear_map(leaf: Leaf) -> LinearMap:
@@ -161,7 +164,7 @@ def linear_map(leaf: Leaf) -> LinearMap:
     if leaf.kind == "Scale":
         return Scale(values["scale"], name=name)
     if leaf.kind == "Flatten":
-        return Flatten(*(_whole(leaf, one) for one in ("start_dim", "end_dim")), name=name)
+        return Flatten(*(_whole(leaf, key) for key in ("start_dim", "end_dim")), name=name)
     if leaf.kind.startswith("Conv"):
         weight = values["weight"]
         if weight.ndim != int(leaf.kind[4]) + 2:
@@ -180,7 +183,7 @@ def linear_map(leaf: Leaf) -> LinearMap:
             name=name,
         )
     pool = AvgPool if leaf.kind == "AvgPool2d" else SumPool
-    kernel, stride, padding = (_whole(leaf, one) for one in ("kernel_size", "stride", "padding"))
+    kernel, stride, padding = (_whole(leaf, key) for key in ("kernel_size", "stride", "padding"))
     return pool(kernel, stride, padding, name=name)
 
 
@@ -189,7 +192,7 @@ def _whole(leaf: Leaf, what: str) -> Any:
     if isinstance(value, str) or value.size > 2 or (value != np.round(value)).any():
         shown = value if isinstance(value, str) else value.tolist()
         raise ValueError(f"{what} of {leaf} must be one or two whole numbers, not {shown!r}")
-    many = tuple(int(one) for one in value.reshape(-1))
+    many = tuple(int(element) for element in value.reshape(-1))
     return many[0] if len(many) == 1 else many
 
 
@@ -221,8 +224,8 @@ def flowing(
     into: dict[str, Terms] = {}
     for name in _linear_order(flow, sources):
         into[name] = terms = Terms()
-        for one in flow.before[name]:
-            terms.add(out[one])
+        for before in flow.before[name]:
+            terms.add(out[before])
         if name not in out:
             shape = shapes[flow.before[name][0]] if flow.before[name] else shapes[name]
             out[name] = _applied(flow.leaves[name], shape, terms, dt, limit)
@@ -231,10 +234,10 @@ def flowing(
 
 def _linear_order(flow: Flow, sources: Mapping[str, str]) -> list[str]:
     """Return all nodes, each after the linear nodes that it takes from."""
-    linear = [one for one in flow.leaves if one not in sources]
-    left = {one: sum(s not in sources for s in flow.before[one]) for one in flow.leaves}
+    linear = [label for label in flow.leaves if label not in sources]
+    left = {label: sum(s not in sources for s in flow.before[label]) for label in flow.leaves}
     after = flow.after()
-    ready = [one for one in linear if not left[one]]
+    ready = [label for label in linear if not left[label]]
     order = []
     while ready:
         name = ready.pop()
@@ -248,14 +251,14 @@ def _linear_order(flow: Flow, sources: Mapping[str, str]) -> list[str]:
         raise ValueError(
             "A cycle must pass a neuron, and so a step of time, not only " + " -> ".join(ring)
         )
-    return order + [one for one in flow.leaves if one in sources]
+    return order + [label for label in flow.leaves if label in sources]
 
 
 def _ring(flow: Flow, within: set[str]) -> list[str]:
     # Each of them takes from another, so that a walk backwards comes to a node again.
     path = [min(within)]
     while True:
-        name = next(one for one in flow.before[path[-1]] if one in within)
+        name = next(source for source in flow.before[path[-1]] if source in within)
         if name in path:
             return [*path[path.index(name) :], name][::-1]
         path.append(name)
@@ -265,37 +268,37 @@ def _applied(leaf: Leaf, shape: Shape, terms: Terms, dt: float, limit: int) -> T
     """Return what a linear node makes of what flows into it."""
     if leaf.kind in {"Input", "Output"}:
         return terms
-    made = Terms()
+    applied = Terms()
     if leaf.kind == "Delay":
-        return _delayed(leaf, shape, terms, made, dt)
+        return _delayed(leaf, shape, terms, applied, dt)
     unrolls: tuple[str, ...] = ()
     if leaf.kind in {"Affine", "Linear"} and leaf.values["weight"].ndim > 2:
         entries, shift = _blocks(leaf)
     else:
-        one = linear_map(leaf)
-        if one.unrolls:
+        linear = linear_map(leaf)
+        if linear.unrolls:
             unrolls = (str(leaf),)
-            if (needed := one.count(shape)) > limit:
+            if (needed := linear.count(shape)) > limit:
                 raise ValueError(
                     f"{leaf} must unroll into at most {limit} weights, not {needed} "
-                    f"from {shape} to {one.reach(shape, leaf.name)}{allowing(needed)}"
+                    f"from {shape} to {linear.reach(shape, leaf.name)}{allowing(needed)}"
                 )
-        entries, shift = one.unroll(shape)
-    if leaf.kind == "Linear" and len(found := _diagonal(entries)):
-        entries = found
-    made.paths = {
+        entries, shift = linear.unroll(shape)
+    if leaf.kind == "Linear" and len(diagonal := _diagonal(entries)):
+        entries = diagonal
+    applied.paths = {
         key: Path(
-            entries.after(one.entries, str(leaf)),
-            (*one.maps, str(leaf)),
-            (*one.unrolled, *unrolls),
+            entries.after(path.entries, str(leaf)),
+            (*path.maps, str(leaf)),
+            (*path.unrolled, *unrolls),
         )
-        for key, one in terms.paths.items()
+        for key, path in terms.paths.items()
     }
     if terms.constant is not None:
-        made.constant = entries.times(terms.constant)
+        applied.constant = entries.times(terms.constant)
     if shift is not None and shift.any():
-        made.constant = shift if made.constant is None else made.constant + shift
-    return made
+        applied.constant = shift if applied.constant is None else applied.constant + shift
+    return applied
 
 
 def _blocks(leaf: Leaf) -> tuple[Entries, np.ndarray | None]:
@@ -324,19 +327,19 @@ def _diagonal(entries: Entries) -> Any:
     return Entries.diagonal(entries.values[~beside]) if (~beside).sum() == rows else ()
 
 
-def _delayed(leaf: Leaf, shape: Shape, terms: Terms, made: Terms, dt: float) -> Terms:
-    given = np.broadcast_to(leaf.values["delay"].reshape(-1), prod(shape))
-    steps = np.round(given / dt).astype(np.int64)
-    off = np.abs(steps * dt - given) > 1e-5 * dt
-    if (given < 0).any() or off.any():
-        bad = given[(given < 0) | off][0]
+def _delayed(leaf: Leaf, shape: Shape, terms: Terms, delayed: Terms, dt: float) -> Terms:
+    delays = np.broadcast_to(leaf.values["delay"].reshape(-1), prod(shape))
+    steps = np.round(delays / dt).astype(np.int64)
+    off = np.abs(steps * dt - delays) > 1e-5 * dt
+    if (delays < 0).any() or off.any():
+        bad = delays[(delays < 0) | off][0]
         raise ValueError(f"delay of {leaf} must be a multiple of dt = {dt}, not {bad}")
     if terms.constant is not None and terms.constant[steps > 0].any():
         raise ValueError(
             f"{leaf} must delay spikes alone, not a bias of the nodes before it, which would "
             "begin late"
         )
-    made.constant = terms.constant
+    delayed.constant = terms.constant
     for (source, late), path in terms.paths.items():
         all_of = path.entries
         for more in np.unique(steps).tolist():
@@ -345,6 +348,6 @@ def _delayed(leaf: Leaf, shape: Shape, terms: Terms, made: Terms, dt: float) -> 
                 all_of.rows[mine], all_of.columns[mine], all_of.values[mine], all_of.shape
             )
             if len(part):
-                one = Path(part, (*path.maps, str(leaf)), path.unrolled)
-                made.add(Terms({(source, late + more): one}))
-    return made
+                delayed_path = Path(part, (*path.maps, str(leaf)), path.unrolled)
+                delayed.add(Terms({(source, late + more): delayed_path}))
+    return delayed

@@ -37,15 +37,15 @@ def convolution(
     for axis in range(axes):
         rest = tuple(n for n in range(whole.ndim) if n not in {1 + axis, 2 + axes + axis})
         choices.append(_windows((whole != 0).any(axis=rest)))
-    for found in product(*choices):
-        kernel, stride, padding = (tuple(one) for one in zip(*found, strict=True))
+    for choice in product(*choices):
+        kernel, stride, padding = (tuple(values) for values in zip(*choice, strict=True))
         if 2 * prod(kernel) * source[0] * target[0] > used:  # no kernel that many windows share
             continue
         weight = _kernel(whole, kernel, stride, padding)
-        one = Conv(weight, stride=stride, padding=padding)
-        if one.reach(source, "the source") != target:
+        conv = Conv(weight, stride=stride, padding=padding)
+        if conv.reach(source, "the source") != target:
             continue
-        if np.array_equal(one.unroll(source)[0].dense().astype(matrix.dtype), matrix):
+        if np.array_equal(conv.unroll(source)[0].dense().astype(matrix.dtype), matrix):
             dilation = (1,) * axes
             return {"weight": weight, "stride": stride, "padding": padding, "dilation": dilation}
     return None
@@ -57,18 +57,18 @@ def _windows(joined: np.ndarray) -> list[tuple[int, int, int]]:
     at, of = np.nonzero(joined)
     if not len(at):
         return []
-    found = []
+    windows = []
     for stride in range(1, min(STRIDES, inputs) + 1):
         offsets = of - at * stride
         padding = max(0, -int(offsets.min()))
-        least = int(offsets.max()) + padding + 1
-        for more, kernel in product(range(3), range(least, least + 5)):
+        smallest = int(offsets.max()) + padding + 1
+        for more, kernel in product(range(3), range(smallest, smallest + 5)):
             wide = padding + more
             if kernel + more <= inputs + 2 * wide and wide < kernel + more and (
                 (inputs + 2 * wide - kernel - more) // stride + 1 == outputs
             ):  # fmt: skip
-                found.append((kernel + more, stride, wide))
-    return sorted(set(found), key=lambda one: (one[0], one[2]))
+                windows.append((kernel + more, stride, wide))
+    return sorted(set(windows), key=lambda window: (window[0], window[2]))
 
 
 def _kernel(
@@ -88,7 +88,7 @@ def _kernel(
                 break
             places.append((int(inside[0]), int(taken[inside[0]])))
         if len(places) == axes:
-            here, there = ([one[n] for one in places] for n in (0, 1))
+            here, there = ([place[n] for place in places] for n in (0, 1))
             weight[(slice(None), slice(None), *offset)] = whole[
                 (slice(None), *here, slice(None), *there)
             ]

@@ -23,7 +23,7 @@ SILENT = (nn.Flatten, nn.Dropout, nn.Identity)
 
 
 def neurons_of(module: nn.Module) -> dict[nn.Module, str]:
-    found = {}
+    labels = {}
     for label, part in module.named_modules():
         if not is_neuron(part):
             continue
@@ -31,12 +31,12 @@ def neurons_of(module: nn.Module) -> dict[nn.Module, str]:
             raise TypeError(
                 f"Module {label!r} must be one of {NAMES}, not of type {type(part).__name__}"
             )
-        found[part] = label or type(part).__name__
-    if not found:
+        labels[part] = label or type(part).__name__
+    if not labels:
         raise ValueError(
             f"Model must have neurons of snnTorch ({NAMES}), not {type(module).__name__} alone"
         )
-    return found
+    return labels
 
 
 def follow(
@@ -62,9 +62,9 @@ def follow(
     chain = _chain(module, neurons)
     forward: Callable = module if chain is None else _in_turn(chain)
 
-    def run(given: torch.Tensor, more: tuple, streams: bool) -> Trace:
+    def run(example_input: torch.Tensor, more: tuple, streams: bool) -> Trace:
         tracer = Tracer(neurons, convert, states, chain=chain is not None, lead=lead, levels=levels)
-        return tracer.run(module, _in_steps(forward) if streams else forward, given, more)
+        return tracer.run(module, _in_steps(forward) if streams else forward, example_input, more)
 
     if example is not None:
         many = example if isinstance(example, tuple) else (example,)
@@ -80,8 +80,8 @@ def follow(
     if chain is not None and lead == 1:
         shapes = [(samples, size)]
     else:
-        sizes = [one for one in samples_of(module) if one != samples]
-        shapes += [shape for one in sizes for shape in [(steps, one, size), (one, size)]]
+        sizes = [count for count in samples_of(module) if count != samples]
+        shapes += [shape for count in sizes for shape in [(steps, count, size), (count, size)]]
     refused: list[TraceError] = []
     static = False
     for shape in shapes:
@@ -103,7 +103,7 @@ def follow(
 
 def lead_of(neurons: dict[nn.Module, str]) -> int:
     """Return the axes before those of a sample: 2 where neurons take all steps at once."""
-    return 2 if any(type(one).__name__ == "LeakyParallel" for one in neurons) else 1
+    return 2 if any(type(part).__name__ == "LeakyParallel" for part in neurons) else 1
 
 
 def follow_longer(
@@ -122,25 +122,25 @@ def follow_longer(
 
 
 def _attempt(
-    run: Callable, module: nn.Module, given: torch.Tensor, more: tuple, streams: bool = False
+    run: Callable, module: nn.Module, zeros: torch.Tensor, more: tuple, streams: bool = False
 ) -> Trace:
     """Run the module, in steps if a call of it is one; leave nothing in it."""
     with kept(module) as state:
-        trace = _tried(run, module, given, more, streams)
+        trace = _tried(run, module, zeros, more, streams)
         places = state.replaced(Traced)
         first = not streams and trace.static and holds(module, Traced)
-    left = places if any(left_over(one.value) for one in places) else []
+    left = places if any(left_over(place.value) for place in places) else []
     first = first and all(len(calls) == 1 for calls in trace.calls.values())
     streams = streams or first
     if not (left or first):
         return _rested(trace)
     with kept(module):
-        for one in left:
-            one.clear()
+        for place in left:
+            place.clear()
         if first:
-            given = torch.zeros(GUESSED[0], *given.shape, dtype=given.dtype)
-        trace = _rested(_tried(run, module, given, more, streams))
-    names = ", ".join(sorted({repr(one.key) for one in left}))
+            zeros = torch.zeros(GUESSED[0], *zeros.shape, dtype=zeros.dtype)
+        trace = _rested(_tried(run, module, zeros, more, streams))
+    names = ", ".join(sorted({repr(place.key) for place in left}))
     if names:
         trace.notes.append(f"state that an earlier run left in {names} is taken as zero")
     if streams:
@@ -156,15 +156,15 @@ def _rested(trace: Trace) -> Trace:
 
 
 def _tried(
-    run: Callable, module: nn.Module, given: torch.Tensor, more: tuple, streams: bool = False
+    run: Callable, module: nn.Module, zeros: torch.Tensor, more: tuple, streams: bool = False
 ) -> Trace:
     try:
-        return run(given, more, streams)
+        return run(zeros, more, streams)
     except TraceError:
         raise
     except Exception as error:
         raise RunError(
-            f"{type(module).__name__} must run on zeros of the shape {tuple(given.shape)}, not "
+            f"{type(module).__name__} must run on zeros of the shape {tuple(zeros.shape)}, not "
             f"fail with {type(error).__name__}: {error}; give an example of what its forward takes"
         ) from error
 
@@ -172,8 +172,10 @@ def _tried(
 def _in_steps(forward: Callable) -> Callable:
     """Return what calls a module once in each step, and stacks what it returns."""
 
-    def stepped(given: torch.Tensor, *more: Any) -> Any:
-        return _stacked([forward(one, *more) for one in given.unbind(0)])
+    def stepped(steps_of_input: torch.Tensor, *more: Any) -> Any:
+        return _stacked([
+            forward(step_of_input, *more) for step_of_input in steps_of_input.unbind(0)
+        ])
 
     return stepped
 
@@ -183,7 +185,7 @@ def _stacked(steps: list[Any]) -> Any:
     if isinstance(first, torch.Tensor):
         return torch.stack(steps)
     if isinstance(first, tuple | list):
-        return tuple(_stacked(list(each)) for each in zip(*steps, strict=True))
+        return tuple(_stacked(list(outputs)) for outputs in zip(*steps, strict=True))
     return steps
 
 
@@ -192,7 +194,7 @@ def _chain(module: nn.Module, neurons: dict) -> list[tuple[str, nn.Module]] | No
     plain = type(module).forward in {nn.Module.forward, nn.Sequential.forward}
     if not plain:
         return [("", module)] if module in neurons else None
-    found = []
+    parts = []
     # Not named_children: it leaves out what stands there a second time.
     for label, part in module._modules.items():
         if part is None:
@@ -200,12 +202,12 @@ def _chain(module: nn.Module, neurons: dict) -> list[tuple[str, nn.Module]] | No
         inner = _chain(part, neurons) if list(part.children()) and part not in neurons else []
         if inner is None:
             return None
-        found += [(f"{label}.{name}", one) for name, one in inner] or [(label, part)]
-    return found
+        parts += [(f"{label}.{name}", inner_part) for name, inner_part in inner] or [(label, part)]
+    return parts
 
 
 def _in_turn(parts: list[tuple[str, nn.Module]]) -> Callable:
-    def forward(given):
+    def forward(value):
         seen: dict[nn.Module, str] = {}
         for label, part in parts:
             if part in seen and is_neuron(part):
@@ -213,12 +215,12 @@ def _in_turn(parts: list[tuple[str, nn.Module]]) -> Callable:
                     f"Module {label!r} must have a state of its own, not that of {seen[part]!r}"
                 )
             seen.setdefault(part, label)
-            given = part(given)
+            value = part(value)
         acting = [part for _, part in parts if type(part) not in SILENT]
         if not is_neuron(acting[-1]):
             kind = type(acting[-1]).__name__
             raise TraceError(f"The last {kind} must be followed by one of {NAMES}")
-        return given
+        return value
 
     return forward
 
@@ -253,8 +255,8 @@ def _first_size(module: nn.Module) -> int:
 def _blank(module: nn.Module) -> tuple:
     """Return empty tensors for what forward needs beside its input."""
     needed = [
-        one for one in signature(module.forward).parameters.values()
-        if one.default is Parameter.empty
-        and one.kind in {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
+        parameter for parameter in signature(module.forward).parameters.values()
+        if parameter.default is Parameter.empty
+        and parameter.kind in {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
     ]  # fmt: skip
     return tuple(torch.zeros(0) for _ in needed[1:])

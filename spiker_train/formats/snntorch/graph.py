@@ -24,16 +24,16 @@ def edges_of(
     what = f"{type(part).__name__} {label!r}"
     call = _the_same_in_each_step(what, label, trace)
     maps = [*neurons.before]
-    found: dict[tuple[str, int], list[Folded]] = {}
+    folded_by_edge: dict[tuple[str, int], list[Folded]] = {}
     last = len(trace.calls[label]) - 1
     for term in call.terms:
         source, delay = term.source.name, 0 if term.source.step is None else last - term.source.step
         row = [*(first if source == INPUT else []), *term.maps, *maps]
         folded = compose(row, trace.shapes[source], before=source, limit=unrolled)
-        found.setdefault((source, delay + neurons.delay), []).append(folded)
+        folded_by_edge.setdefault((source, delay + neurons.delay), []).append(folded)
     if neurons.recurrent is not None:
         back = compose([neurons.recurrent], trace.shapes[label], before=what, limit=unrolled)
-        found.setdefault((label, 1), []).append(back)
+        folded_by_edge.setdefault((label, 1), []).append(back)
     constant = call.constant.double().numpy()
     shape = constant.shape
     if maps:
@@ -45,13 +45,13 @@ def edges_of(
         bias, flows = bias + neurons.bias.reshape(-1), True
     if flows and neurons.delay:
         raise ValueError(f"{what}: current must have no bias, which would flow a step too early")
-    return {key: add(many) for key, many in found.items()}, bias if flows else False
+    return {key: add(many) for key, many in folded_by_edge.items()}, bias if flows else False
 
 
 def _the_same_in_each_step(what: str, label: str, trace: Trace) -> Call:
     """Return the last call, which stands for all."""
     calls = trace.calls[label]
-    counts = {len(one) for one in trace.calls.values()}
+    counts = {len(calls_of_layer) for calls_of_layer in trace.calls.values()}
     if len(counts) > 1:
         steps = min(counts)
         raise (
@@ -69,20 +69,20 @@ def _the_same_in_each_step(what: str, label: str, trace: Trace) -> Call:
     def edges(step: int) -> Counter:
         return Counter(
             (term.source.name, None if term.source.step is None else step - term.source.step,
-             tuple(id(one) for one in term.maps))
+             tuple(id(linear_map) for linear_map in term.maps))
             for term in calls[step].terms
         )  # fmt: skip
 
     last = len(calls) - 1
-    wanted = edges(last)
-    for name, delay, _ in wanted:
+    expected = edges(last)
+    for name, delay, _ in expected:
         if delay is not None and delay < 0:
             raise ValueError(
                 f"{what} must not be reached by {name!r} of later steps ({calls[-1].line})"
             )
-    _check_finite_history(what, [delay for _, delay, _ in wanted if delay], last, calls[-1].line)
+    _check_finite_history(what, [delay for _, delay, _ in expected if delay], last, calls[-1].line)
     for step in range(last):
-        now = Counter({key: n for key, n in wanted.items() if key[1] is None or key[1] <= step})
+        now = Counter({key: n for key, n in expected.items() if key[1] is None or key[1] <= step})
         same = edges(step) == now
         if not same or not torch.allclose(calls[step].constant, calls[last].constant, atol=1e-6):
             raise ValueError(
@@ -125,15 +125,17 @@ def check_reached(parts: dict[str, nn.Module], edges: dict, last: list[str]) -> 
 
 def notes_of(trace: Trace, labels: list[str], parts: dict[str, nn.Module]) -> list[str]:
     steps = len(trace.calls[labels[0]])
-    found = [f"{one!r} is never called, and left out" for one in parts if one not in trace.calls]
+    notes = [
+        f"{label!r} is never called, and left out" for label in parts if label not in trace.calls
+    ]
     if steps > 1 and trace.static:
-        found.append(f"forward reads the whole input in each of {steps} steps: repeat it")
+        notes.append(f"forward reads the whole input in each of {steps} steps: repeat it")
     if trace.encoder is not None:
-        found.append(str(trace.encoder))
+        notes.append(str(trace.encoder))
     for label, lines in trace.offsets.items():
         size = prod(trace.shapes[label])
-        found.append(
+        notes.append(
             f"what {' and '.join(sorted(lines))} adds to the input costs a bias of each of the "
             f"{size} neurons of {label!r}, and no events"
         )
-    return found + trace.notes
+    return notes + trace.notes

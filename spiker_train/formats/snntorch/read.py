@@ -54,7 +54,11 @@ class SnntorchReport(ImportReport):
     def __str__(self) -> str:
         lines = [f"{own}: {its}" for own, its in (*self.layers.items(), *self.connections.items())]
         lines += [f"{own} answers: {its}" for own, its in self.readouts.items()]
-        return "\n".join([*lines, *self.notes, *(f"warning: {one}" for one in self.warnings)])
+        return "\n".join([
+            *lines,
+            *self.notes,
+            *(f"warning: {warning}" for warning in self.warnings),
+        ])
 
 
 def from_snntorch(
@@ -154,10 +158,15 @@ def _network(
     parts = {label: part for part, label in neurons.items()}
     labels = list(trace.calls)
     own = {label: f"layer{n}" for n, label in enumerate(labels, 1)} | {INPUT: "input"}
-    report = SnntorchReport({own[one]: f"{type(parts[one]).__name__} {one!r}" for one in labels})
-    cells = {one: read_neurons(one, parts[one], trace.shapes[one]) for one in labels}
+    report = SnntorchReport({
+        own[label]: f"{type(parts[label]).__name__} {label!r}" for label in labels
+    })
+    cells = {label: read_neurons(label, parts[label], trace.shapes[label]) for label in labels}
     first = [Scale(input_scale, name="the input's scale")] if input_scale != 1 else []
-    edges = {one: edges_of(one, parts[one], trace, cells[one], first, unrolled) for one in labels}
+    edges = {
+        label: edges_of(label, parts[label], trace, cells[label], first, unrolled)
+        for label in labels
+    }
 
     def again(steps: int) -> Trace | None:
         return follow_longer(module, neurons, trace, levels, steps)
@@ -178,9 +187,10 @@ def _network(
             on_grid = "" if grid is None else f", integers times {grid:.5g}"
             report.connections[link.name] = f"{folded}{on_grid}"
     layers = [
-        Layer(own[one], _shape(trace.shapes[one]), cells[one].cell, edges[one][1]) for one in labels
+        Layer(own[label], _shape(trace.shapes[label]), cells[label].cell, edges[label][1])
+        for label in labels
     ]
-    readouts = [_readout(one, own, layers, connections, report) for one in answers]
+    readouts = [_readout(answer, own, layers, connections, report) for answer in answers]
     report.notes += [*notes_of(trace, labels, parts), *notes, *notes_of_parts(module)]
     net = SpikingNetwork(
         inputs=[Input("input", _shape(trace.shapes[INPUT]), *values)],
@@ -213,17 +223,21 @@ def _check_levelled(parts: dict, cells: dict, edges: dict, answers: list[Answer]
             check_on_levels(what, neurons.cell, bias, "bias")
         if getattr(neurons.cell.fixed, "reset", "") != "value":
             continue
-        for one in answers:
-            if one.head is None and one.label == label and one.kind not in SPIKE_READOUTS:
+        for answer in answers:
+            if answer.head is None and answer.label == label and answer.kind not in SPIKE_READOUTS:
                 raise ValueError(
                     f"{what}: answers must be read of spikes where it has state_quant and a reset "
-                    f"to zero, not as {one.kind!r} of potentials, which differ where it fires"
+                    f"to zero, not as {answer.kind!r} of potentials, which differ where it fires"
                 )
 
 
 def _read(answers: list[Answer]) -> list[str]:
     """Return the labels of the neurons that answer, or whose spikes a head sums."""
-    return [label for one in answers for label in (one.head.weights if one.head else [one.label])]
+    return [
+        label
+        for answer in answers
+        for label in (answer.head.weights if answer.head else [answer.label])
+    ]
 
 
 def _readout(

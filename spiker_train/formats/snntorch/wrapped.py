@@ -65,8 +65,8 @@ def _check(module: nn.Module, name: str) -> None:
             f"{what} must be a module of Python, not one that torch.jit scripted or traced: give "
             "the module that it was made of, with its weights by load_state"
         )
-    for label, one in module.named_parameters(recurse=False):
-        if is_lazy(one):
+    for label, parameter in module.named_parameters(recurse=False):
+        if is_lazy(parameter):
             raise ValueError(
                 f"{what} must have its weights, not a {label} that it makes when it first runs: "
                 "run it, train it, or load its state first"
@@ -80,14 +80,16 @@ def notes_of_parts(module: nn.Module) -> list[str]:
         for name, part in module.named_modules()
         if isinstance(part, _DropoutNd) and part.training and part.p > 0
     ]
-    found = []
+    notes = []
     if drops:
-        found.append(f"dropout does nothing here, as in evaluation: {', '.join(drops)}")
-    kinds = sorted({one.dtype for one in module.parameters() if one.dtype in LOW}, key=str)
+        notes.append(f"dropout does nothing here, as in evaluation: {', '.join(drops)}")
+    kinds = sorted(
+        {parameter.dtype for parameter in module.parameters() if parameter.dtype in LOW}, key=str
+    )
     for kind in kinds:
         name = str(kind).removeprefix("torch.")
-        found.append(
+        notes.append(
             f"weights of {name} are kept as they are; the module rounds its sums to {LOW[kind]} "
             "bits, and the network here to 24"
         )
-    return found
+    return notes

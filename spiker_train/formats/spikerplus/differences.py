@@ -43,15 +43,15 @@ class SpikerReport(ImportReport):
 
     def __str__(self) -> str:
         lines = [f"{name}: {model}" for name, model in self.layers.items()]
-        warned = [f"warning: {one}" for one in self.warnings]
+        warned = [f"warning: {warning}" for warning in self.warnings]
         return "\n".join([*lines, *self.differences, *self.notes, *warned])
 
 
 def compare_layer(
-    label: str, made: dict, layer: Layer, trained: bool, report: SpikerReport
+    label: str, settings: dict, layer: Layer, trained: bool, report: SpikerReport
 ) -> None:
     """Say what differs in a layer."""
-    model, note = made["neuron_model"], report.differences.append
+    model, note = settings["neuron_model"], report.differences.append
     if model in {"if", "rif"}:
         note(
             f"{label}: {model!r} keeps nothing from step to step in Spiker; "
@@ -68,9 +68,9 @@ def compare_layer(
             note(f"{label}: a beta for each neuron is kept; Spiker has one for all")
     if model in {"syn", "rsyn"}:
         note(f"{label}: its synaptic current is kept; Spiker would have dropped it")
-    if made["reset_mechanism"] != "subtract":
+    if settings["reset_mechanism"] != "subtract":
         note(
-            f"{label}: reset {made['reset_mechanism']!r} is kept; "
+            f"{label}: reset {settings['reset_mechanism']!r} is kept; "
             "Spiker would have subtracted the threshold"
         )
     if model.startswith("r"):
@@ -84,7 +84,7 @@ def compare_layer(
 
 def compare_all(layers: dict, inputs: int, steps: int, report: SpikerReport) -> None:
     """Say what differs in the whole."""
-    sizes = [inputs, *(one["n_neurons"] for one in layers.values())]
+    sizes = [inputs, *(settings["n_neurons"] for settings in layers.values())]
     shapes: dict[tuple[int, int], str] = {}
     for label, shape in zip(layers, pairwise(sizes), strict=True):
         if shape in shapes:
@@ -111,22 +111,23 @@ def compare_widths(net: SpikingNetwork, optim_config: Mapping, report: SpikerRep
     for layer in net.layers:
         threshold = float(np.abs(real_values(layer, "threshold")).max())
         for places in choices["fp_dec"]:
-            narrow = [one for one in choices["neurons_bw"] if not fits(layer, one, places)]
+            narrow = [width for width in choices["neurons_bw"] if not fits(layer, width, places)]
             if narrow:
                 note(
                     f"{layer.name}: threshold {threshold:.6g} is {threshold * 2**places:.6g} with "
                     f"{places} places, beyond {max(narrow)} bits; Spiker would have let it wrap, "
                     "here another scale is fitted"
                 )
-    for one in net.connections:
-        most = float(one.weights.detach().abs().max())
+    for connection in net.connections:
+        greatest = float(connection.weights.detach().abs().max())
         for places in choices["fp_dec"]:
             bits = min(choices["weights_bw"])
             reach = 2 ** (bits - 1) / 2**places
-            if most > reach:
-                kept = fits(net.layer[one.target], max(choices["neurons_bw"]), places)
+            if greatest > reach:
+                kept = fits(net.layer[connection.target], max(choices["neurons_bw"]), places)
                 cut = "they are cut off, as in Spiker" if kept else "Spiker would cut them off"
                 note(
-                    f"{one.name}: weights up to {most:.4g} are beyond the {reach:.4g} of {bits} "
+                    f"{connection.name}: weights up to {greatest:.4g} are "
+                    f"beyond the {reach:.4g} of {bits} "
                     f"bits with {places} places; {cut}"
                 )

@@ -44,20 +44,22 @@ def spiker_quantizations(
     """
     choices = widths(optim_config)
     decays = [
-        real_values(one, name)
-        for one in net.layers
+        real_values(layer, name)
+        for layer in net.layers
         for name in ("decay", "current_decay")
-        if isinstance(one.cell, Cell) and name in one.cell.roles
+        if isinstance(layer.cell, Cell) and name in layer.cell.roles
     ]
     exact = all(
-        np.isin(one, [0.0, 1.0, *(1 - 2.0**-k for k in range(1, 9))]).all() for one in decays
+        np.isin(decay, [0.0, 1.0, *(1 - 2.0**-k for k in range(1, 9))]).all() for decay in decays
     )
     return [
         Quantization(
             weights=weights,
             potentials=neurons,
             decay="shift" if exact else "multiplier",
-            scales={one.name: 2.0**-places for one in net.layers if fits(one, neurons, places)},
+            scales={
+                layer.name: 2.0**-places for layer in net.layers if fits(layer, neurons, places)
+            },
         )
         for places in choices["fp_dec"]
         for weights in choices["weights_bw"]
@@ -72,24 +74,24 @@ def widths(optim_config: Any) -> dict[str, list[int]]:
     for key in optim_config:
         if key not in WIDTHS:
             raise ValueError(f"Keys of optim_config must be {', '.join(WIDTHS)}, not {key!r}")
-    found = {}
-    for key, least, most in (("weights_bw", 2, 16), ("neurons_bw", 2, 32), ("fp_dec", 0, 31)):
+    choices = {}
+    for key, low, high in (("weights_bw", 2, 16), ("neurons_bw", 2, 32), ("fp_dec", 0, 31)):
         if key not in optim_config:
             raise ValueError(f"optim_config must have {key!r}, which it does not")
-        given = optim_config[key]
-        ends = (given, given)
-        if isinstance(given, Mapping):
-            if set(given) != {"min", "max"}:
-                raise ValueError(f"{key} must have 'min' and 'max', not {sorted(given)}")
-            ends = (given["min"], given["max"])
+        values = optim_config[key]
+        ends = (values, values)
+        if isinstance(values, Mapping):
+            if set(values) != {"min", "max"}:
+                raise ValueError(f"{key} must have 'min' and 'max', not {sorted(values)}")
+            ends = (values["min"], values["max"])
         ends = tuple(check_int(key, end) for end in ends)
         for end in ends:
-            if not least <= end <= most:
-                raise ValueError(f"{key} must be in {least}..{most}, not {end}")
+            if not low <= end <= high:
+                raise ValueError(f"{key} must be in {low}..{high}, not {end}")
         if ends[0] > ends[1]:
             raise ValueError(f"{key} must have a min of at most its max {ends[1]}, not {ends[0]}")
-        found[key] = list(range(ends[0], ends[1] + 1))
-    return found
+        choices[key] = list(range(ends[0], ends[1] + 1))
+    return choices
 
 
 def real_values(layer: Layer, name: str) -> np.ndarray:

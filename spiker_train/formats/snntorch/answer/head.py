@@ -50,12 +50,12 @@ class Head:
 
     def potentials(self, spikes: dict[str, np.ndarray]) -> np.ndarray:
         """Return what it holds after each step, from spikes of shape (steps, samples, neurons)."""
-        flowing = self.bias + sum(spikes[name] @ one.T for name, one in self.weights.items())
-        held, found = np.broadcast_to(self.rest, flowing.shape[1:]), []
+        flowing = self.bias + sum(spikes[name] @ part.T for name, part in self.weights.items())
+        potential, potentials = np.broadcast_to(self.rest, flowing.shape[1:]), []
         for current in flowing:
-            held = self.decay * held + current
-            found.append(held)
-        return np.stack(found)
+            potential = self.decay * potential + current
+            potentials.append(potential)
+        return np.stack(potentials)
 
     def layer(self, name: str) -> Layer:
         """Return a layer that computes it."""
@@ -70,18 +70,18 @@ class Head:
     def arrangement(self, label: str) -> dict[str, Any]:
         """Return keywords of :class:`~.layers.Connection` for the weights from these neurons."""
         weights = self.weights[label]
-        each = np.diag(weights)
-        if weights.shape == (len(each), len(each)) and (weights == np.diag(each)).all():
-            return {"weights": each.copy(), "kind": "one_to_one"}
+        matrix = np.diag(weights)
+        if weights.shape == (len(matrix), len(matrix)) and (weights == np.diag(matrix)).all():
+            return {"weights": matrix.copy(), "kind": "one_to_one"}
         sparse = np.count_nonzero(weights) * 2 <= weights.size
         return {"weights": weights, "kind": "sparse" if sparse else "dense"}
 
     def __str__(self) -> str:
         kinds = {0.0: "spikes of a step", 1.0: "counted spikes"}
-        held = kinds.get(self.decay, f"spikes that leak by {self.decay:.6g}")
+        kept = kinds.get(self.decay, f"spikes that leak by {self.decay:.6g}")
         where = "in each step" if self.bias.any() else "once in a sample"
         biased = self.bias.any() or self.rest.any()
-        return f"{self.name} on {held}" + (f" (its bias {where})" if biased else "")
+        return f"{self.name} on {kept}" + (f" (its bias {where})" if biased else "")
 
 
 def head_of(factors: dict[str, np.ndarray], added: np.ndarray, name: str) -> Head | None:
@@ -108,14 +108,14 @@ def head_of(factors: dict[str, np.ndarray], added: np.ndarray, name: str) -> Hea
     decay = 1.0 if abs(decay - 1) < NEAR else 0.0 if abs(decay) < NEAR else decay
     if not 0 <= decay <= 1:
         return None
-    wanted = decay ** np.arange(steps - 1, -1, -1.0)
-    if not np.allclose(profile, wanted, 0, NEAR):
+    powers = decay ** np.arange(steps - 1, -1, -1.0)
+    if not np.allclose(profile, powers, 0, NEAR):
         return None
     none = np.zeros_like(added)
-    weights = {key: one[:, -1] for key, one in factors.items()}
+    weights = {key: factor[:, -1] for key, factor in factors.items()}
     if decay == 1:
         return Head(weights, decay, none, added, name)
-    return Head(weights, decay, added / wanted.sum(), none, name)
+    return Head(weights, decay, added / powers.sum(), none, name)
 
 
 def of_record(head: Head, spikes: dict[str, np.ndarray], record: np.ndarray) -> Head | None:
@@ -130,9 +130,9 @@ def of_record(head: Head, spikes: dict[str, np.ndarray], record: np.ndarray) -> 
     """
     steps, none = len(record), np.zeros_like(head.bias)
     once = head.rest if head.decay == 1 else none
-    each = head.rest / steps if head.decay == 1 else head.bias
-    for bias, rest in ((each, none), (none, once)):
-        made = Head(head.weights, head.decay, bias, rest, head.name)
-        if np.allclose(made.potentials(spikes), record, NEAR, NEAR):
-            return made
+    in_each_step = head.rest / steps if head.decay == 1 else head.bias
+    for bias, rest in ((in_each_step, none), (none, once)):
+        head_of_record = Head(head.weights, head.decay, bias, rest, head.name)
+        if np.allclose(head_of_record.potentials(spikes), record, NEAR, NEAR):
+            return head_of_record
     return None

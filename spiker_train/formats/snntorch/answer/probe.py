@@ -44,11 +44,11 @@ class Probe:
         self.tape: Tape = trace.tape
         self.lead = lead
         self.shapes: dict[tuple[str, str], tuple[int, ...]] = {}
-        for one in self.tape.entries:
-            if isinstance(one, Leaf) and one.source.name in trace.calls:
-                key = one.source.name, one.source.what
-                steps = len(trace.calls[one.source.name])
-                self.shapes[key] = tuple(one.shape) if lead == 2 else (steps, *one.shape)
+        for entry in self.tape.entries:
+            if isinstance(entry, Leaf) and entry.source.name in trace.calls:
+                key = entry.source.name, entry.source.what
+                steps = len(trace.calls[entry.source.name])
+                self.shapes[key] = tuple(entry.shape) if lead == 2 else (steps, *entry.shape)
         first = next(iter(self.shapes.values()))
         self.steps, self.samples = first[:2]
         self.values: dict[tuple[tuple[str, str], int], torch.Tensor] = {}
@@ -56,7 +56,7 @@ class Probe:
     def keys(self, what: Expression) -> list[tuple[str, str]]:
         """Return of which neurons a value is, and of what that they answer."""
         sources = self.tape.sources(what.refs)
-        return sorted({(one.name, one.what) for one in sources if one.name != INPUT})
+        return sorted({(source.name, source.what) for source in sources if source.name != INPUT})
 
     def drawn(self, key: tuple[str, str], n: int) -> torch.Tensor:
         """Return spikes or a state at random, of shape (steps, samples, ...)."""
@@ -76,21 +76,21 @@ class Probe:
         """Return all that a value is made of, at random."""
         return {key: self.drawn(key, n) for key in self.keys(what)}
 
-    def compute(self, what: Expression, given: Values) -> torch.Tensor:
+    def compute(self, what: Expression, values: Values) -> torch.Tensor:
         """Compute a value from these answers."""
 
         def value_of(source: Source) -> torch.Tensor:
-            known = given[source.name, source.what]
+            known = values[source.name, source.what]
             return known if self.lead == 2 else known[source.step or 0]
 
-        found = self.tape.replay(what.refs, value_of)
-        return torch.stack(found) if what.stacked else found[0]
+        results = self.tape.replay(what.refs, value_of)
+        return torch.stack(results) if what.stacked else results[0]
 
     def draws(self, what: Expression) -> list[Values]:
         """Return draws for a value: large ones too, unless its functions round them to the same."""
         count = max(2, -(-SAMPLES // self.samples)) if self._size(what) < MANY else 2
         entries = [self.tape.entries[n] for n in self.tape.needed(what.refs)]
-        names = {one.name for one in entries if isinstance(one, Operation)}
+        names = {entry.name for entry in entries if isinstance(entry, Operation)}
         large = [] if names & FLAT else [LARGE]
         return [self.draw(what, n) for n in [*range(count), *large]]
 
@@ -117,13 +117,13 @@ class Probe:
     def _axis(
         self, what: Expression, of: int, count: int, *, exactly: bool, but: int | None = None
     ) -> int | None:
-        given, other = self.draw(what, 0), self.draw(what, 1)
-        before = self.compute(what, given)
+        drawn, other = self.draw(what, 0), self.draw(what, 1)
+        before = self.compute(what, drawn)
         axes = [n for n, size in enumerate(before.shape) if size == count and n != but]
         for at in range(count) if count <= 8 else (0, 1, count // 2, count - 2, count - 1):
             if not axes:
                 return None
-            mixed = {key: _put(value, other[key], of, at) for key, value in given.items()}
+            mixed = {key: _put(value, other[key], of, at) for key, value in drawn.items()}
             changed = self.compute(what, mixed) != before
             axes = [n for n in axes if _stays(changed, n, at, exactly=exactly)]
         return axes[0] if axes else None
@@ -137,8 +137,8 @@ def _put(value: torch.Tensor, other: torch.Tensor, axis: int, at: int) -> torch.
 
 def _stays(changed: torch.Tensor, axis: int, at: int, *, exactly: bool) -> bool:
     """Tell whether only this place of an axis changed, or it and later ones."""
-    each = changed.movedim(axis, 0).flatten(1).any(1) if changed.ndim > 1 else changed
-    return not bool(each[:at].any()) and not (exactly and bool(each[at + 1 :].any()))
+    changes = changed.movedim(axis, 0).flatten(1).any(1) if changed.ndim > 1 else changed
+    return not bool(changes[:at].any()) and not (exactly and bool(changes[at + 1 :].any()))
 
 
 def affine_in(
@@ -156,29 +156,29 @@ def affine_in(
     """
     keys = sorted(keys)
     generator = torch.Generator().manual_seed(21)
-    one, other = (
+    first, other = (
         {key: torch.randn(probe.shapes[key], generator=generator, dtype=torch.float64)
          for key in keys}
         for _ in range(2)
     )  # fmt: skip
-    mixed = {key: 0.25 * one[key] + 0.75 * other[key] for key in one}
+    mixed = {key: 0.25 * first[key] + 0.75 * other[key] for key in first}
     try:
-        wanted = 0.25 * function(one) + 0.75 * function(other)
-        near = torch.allclose(function(mixed), wanted, rtol=1e-7, atol=1e-7)
+        expected = 0.25 * function(first) + 0.75 * function(other)
+        near = torch.allclose(function(mixed), expected, rtol=1e-7, atol=1e-7)
     except (RuntimeError, IndexError):
         return None
     if not near:
         return None
     with torch.enable_grad():
-        held = {key: value.requires_grad_() for key, value in one.items()}
-        found = function(held)
-        if not found.requires_grad:
+        variables = {key: value.requires_grad_() for key, value in first.items()}
+        result = function(variables)
+        if not result.requires_grad:
             return None
         rows = [
             torch.autograd.grad(
-                value, [held[key] for key in keys], retain_graph=True, allow_unused=True
+                value, [variables[key] for key in keys], retain_graph=True, allow_unused=True
             )
-            for value in found[0]
+            for value in result[0]
         ]
     factors = {
         key: np.stack([_of_first(row[n], probe.shapes[key]) for row in rows])
@@ -186,11 +186,13 @@ def affine_in(
     }
     nothing = {key: torch.zeros(probe.shapes[key], dtype=torch.float64) for key in keys}
     added = function(nothing)[0].numpy()
-    made = added + sum(
-        np.tensordot(factors[key], one[key].detach()[:, 0].flatten(1).numpy(), ((1, 2), (0, 1)))
+    rebuilt = added + sum(
+        np.tensordot(factors[key], first[key].detach()[:, 0].flatten(1).numpy(), ((1, 2), (0, 1)))
         for key in keys
     )
-    return (factors, added) if np.allclose(made, found[0].detach().numpy(), 1e-7, 1e-7) else None
+    return (
+        (factors, added) if np.allclose(rebuilt, result[0].detach().numpy(), 1e-7, 1e-7) else None
+    )
 
 
 def _of_first(gradient: torch.Tensor | None, shape: Sequence[int]) -> np.ndarray:

@@ -53,26 +53,26 @@ def choose(
     notes = [f"What is returned at {path or 'all'} comes from no neurons" for path in others]
     if readout is not None:
         return _as_told(trace, edges, finder, values, only, readout), notes
-    found = _understood(values, finder, edges, notes)
+    answers_found = _understood(values, finder, edges, notes)
     if only is not None:
-        chosen = _of_each([one for one in found if one.label == only], notes)
+        chosen = _of_each([answer for answer in answers_found if answer.label == only], notes)
         plain = Answer(only, "count", "output= names it, which is not returned; spikes are counted")
         answers = chosen or [plain]
-        found = chosen
-    elif not found and values:
+        answers_found = chosen
+    elif not answers_found and values:
         raise TraceError(
             "What is returned must have a value for each class of each sample, not one of all "
             "together, such as a loss; or name readout="
         )
-    elif not found:
+    elif not answers_found:
         raise TraceError(
             "What is returned must come from neurons, for it to be known what answers; or name "
             "readout=, and output= if several could answer"
         )
     else:
-        answers = found = _of_each(_ends(found, edges, notes), notes)
+        answers = answers_found = _of_each(_ends(answers_found, edges, notes), notes)
     if of_any_length:
-        _check_steps(found, finder)
+        _check_steps(answers_found, finder)
     return answers, notes
 
 
@@ -84,84 +84,92 @@ def _as_told(
     only: str | None,
     readout: str,
 ) -> list[Answer]:
-    told = f"readout={readout!r} says so"
+    reason = f"readout={readout!r} says so"
     beside = ""
-    for one in values:
+    for output in values:
         try:
-            answer = finder.find(one, readout)
+            answer = finder.find(output, readout)
         except TraceError:
-            beside = beside or f", and {one.name.lower()} is set aside"
+            beside = beside or f", and {output.name.lower()} is set aside"
             continue
         if answer is None or only is not None:
             continue
         if answer.head is not None and answer.kind == readout:
-            answer.why = f"{told}, of {answer.head}" if answer.recorded else answer.why
+            answer.why = f"{reason}, of {answer.head}" if answer.recorded else answer.why
             return [answer]
         if answer.kind != readout and not answer.recorded:
             beside = beside or f", where {answer.why}"
     label = _output_of(trace, edges, only)
-    return [Answer(label, readout, f"{told}{beside}")]
+    return [Answer(label, readout, f"{reason}{beside}")]
 
 
 def _understood(
     values: list[Returned], finder: Answers, edges: dict, notes: list[str]
 ) -> list[Answer]:
-    found = []
+    answers = []
     feeding = _feeding(edges)
-    for one in values:
-        sources = finder.probe.tape.sources(one.what.refs)
+    for output in values:
+        sources = finder.probe.tape.sources(output.what.refs)
         try:
-            answer = finder.find(one)
+            answer = finder.find(output)
         except TraceError:
             # States beside spikes and potentials, and what is made of hidden neurons, may be
             # returned for other ends; all else might be the answer.
             beside = all(
-                each.what not in {"spikes", "mem"} or each.name in feeding for each in sources
+                source.what not in {"spikes", "mem"} or source.name in feeding for source in sources
             )
             if len(values) == 1 or not beside:
                 raise
             answer = None
         if answer is None:
-            notes.append(f"{one.name} is no value of a sample that is read, and left out")
+            notes.append(f"{output.name} is no value of a sample that is read, and left out")
         else:
-            found.append(answer)
-    return found
+            answers.append(answer)
+    return answers
 
 
 def _feeding(edges: dict) -> set[str]:
     return {source for label, (links, _) in edges.items() for source, _ in links if source != label}
 
 
-def _ends(found: list[Answer], edges: dict, notes: list[str]) -> list[Answer]:
+def _ends(answers: list[Answer], edges: dict, notes: list[str]) -> list[Answer]:
     """Return values of samples, and records of neurons that feed no others."""
-    heads = {name for one in found if one.head is not None for name in one.head.weights}
+    heads = {name for answer in answers if answer.head is not None for name in answer.head.weights}
     feeding = _feeding(edges) | heads
-    kept = [one for one in found if not one.recorded or one.head or one.label not in feeding]
+    kept = [
+        answer
+        for answer in answers
+        if not answer.recorded or answer.head or answer.label not in feeding
+    ]
     if not kept:
-        last = [label for label in edges if label in {one.label for one in found}][-1]
-        kept = [one for one in found if one.label == last]
+        last = [label for label in edges if label in {answer.label for answer in answers}][-1]
+        kept = [answer for answer in answers if answer.label == last]
     notes += [
-        f"What is returned at {one.path} is not read: it is of each step of {one.label!r}, which "
+        f"What is returned at {answer.path} is not read: "
+        f"it is of each step of {answer.label!r}, which "
         "feeds others"
-        for one in found
-        if one not in kept
+        for answer in answers
+        if answer not in kept
     ]
     return kept
 
 
-def _of_each(found: list[Answer], notes: list[str]) -> list[Answer]:
+def _of_each(candidates: list[Answer], notes: list[str]) -> list[Answer]:
     """Return one answer for each population, in order."""
     chosen: dict[Any, list[Answer]] = {}
-    for n, one in enumerate(found):
-        chosen.setdefault(one.label or f"head {n}", []).append(one)
+    for n, answer in enumerate(candidates):
+        chosen.setdefault(answer.label or f"head {n}", []).append(answer)
     answers = []
     for many in chosen.values():
-        best = min(many, key=lambda one: (one.recorded, one.recorded and one.kind != "count"))
+        best = min(
+            many, key=lambda answer: (answer.recorded, answer.recorded and answer.kind != "count")
+        )
         answers.append(best)
         notes += [
-            f"What is returned at {one.path} is not read: {one.why}; readout={one.kind!r} reads it"
-            for one in many
-            if one is not best
+            f"What is returned at {answer.path} is not read: {answer.why}; "
+            f"readout={answer.kind!r} reads it"
+            for answer in many
+            if answer is not best
         ]
     return answers
 
@@ -172,28 +180,32 @@ def _check_steps(answers: list[Answer], finder: Answers) -> None:
     if longer is None:
         return
     other = Answers(longer, finder.lead, lambda _: None)
-    values = {one.path: one for one in returned(longer)[0]}
-    for one in answers:
-        if one.path not in values:
+    values = {output.path: output for output in returned(longer)[0]}
+    for answer in answers:
+        if answer.path not in values:
             continue
         try:
-            found = other.find(values[one.path])
+            answer_of_more = other.find(values[answer.path])
         except TraceError:
-            found = None
-        if found is None or _way(found) != _way(one):
+            answer_of_more = None
+        if answer_of_more is None or _way(answer_of_more) != _way(answer):
             steps = finder.probe.steps
             raise TraceError(
-                f"{values[one.path].name} must be the same of samples of any length, not "
-                f"{one.kind!r} in {steps} steps and otherwise in {other.probe.steps}: give an "
+                f"{values[answer.path].name} must be the same of samples of any length, not "
+                f"{answer.kind!r} in {steps} steps and otherwise in {other.probe.steps}: give an "
                 "example of as many steps as samples have, or name readout="
             )
-        if one.head is not None and found.head is not None and _rescaled(one.head, found.head):
-            one.scale += f", with weights of a sample of {finder.probe.steps} steps"
+        if (
+            answer.head is not None
+            and answer_of_more.head is not None
+            and _rescaled(answer.head, answer_of_more.head)
+        ):
+            answer.scale += f", with weights of a sample of {finder.probe.steps} steps"
 
 
 def _rescaled(head: Head, longer: Head) -> bool:
     """Tell whether weights are others in a longer sample, as of a mean over steps."""
-    return any(not np.allclose(one, longer.weights[key]) for key, one in head.weights.items())
+    return any(not np.allclose(factor, longer.weights[key]) for key, factor in head.weights.items())
 
 
 def _way(answer: Answer) -> tuple:
@@ -209,16 +221,16 @@ def in_groups(answers: list[Answer], groups: int) -> None:
         If the number is none, or there is no one answer of neurons that are not yet in groups.
     """
     groups = check_int("Groups", groups, 1, 2**20)
-    one = answers[0]
+    answer = answers[0]
     if len(answers) > 1:
         raise ValueError("Groups must be of one layer that answers: name it, output=...")
-    if one.head is not None or one.groups not in {None, groups}:
+    if answer.head is not None or answer.groups not in {None, groups}:
         raise ValueError(
-            f"Groups must be of neurons that answer by themselves, not where {one.why}"
+            f"Groups must be of neurons that answer by themselves, not where {answer.why}"
         )
-    if one.groups is None:
-        one.groups = groups
-        one.why += f"; groups={groups} sums those of neighbours"
+    if answer.groups is None:
+        answer.groups = groups
+        answer.why += f"; groups={groups} sums those of neighbours"
 
 
 def _output_of(trace: Trace, edges: dict, output: str | None) -> str:
@@ -233,9 +245,9 @@ def _output_of(trace: Trace, edges: dict, output: str | None) -> str:
     feeding = {
         source for label, (links, _) in edges.items() for source, _ in links if source != label
     }
-    ends = [one for one in labels if one not in feeding]
-    returned = [one for one in ends if one in trace.outputs] or ends
-    returned = returned or [one for one in labels if one in trace.outputs][-1:]
+    ends = [label for label in labels if label not in feeding]
+    returned = [label for label in ends if label in trace.outputs] or ends
+    returned = returned or [label for label in labels if label in trace.outputs][-1:]
     if len(returned) != 1:
         listed = ", ".join(map(repr, returned or labels))
         raise ValueError(f"Output must be named, one of {listed}: output=...")

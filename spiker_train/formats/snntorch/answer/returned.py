@@ -53,24 +53,28 @@ def _leaves(value: Any, path: str, trace: Trace) -> Iterator[tuple[str, tuple[Re
         yield path, refs
     elif isinstance(value, list | tuple):
         names = getattr(value, "_fields", None) or range(len(value))
-        for name, one in zip(names, value, strict=True):
-            yield from _leaves(one, f"{path}[{name!r}]", trace)
+        for name, element in zip(names, value, strict=True):
+            yield from _leaves(element, f"{path}[{name!r}]", trace)
     elif isinstance(value, dict):
-        for name, one in value.items():
-            yield from _leaves(one, f"{path}[{name!r}]", trace)
+        for name, element in value.items():
+            yield from _leaves(element, f"{path}[{name!r}]", trace)
     elif is_dataclass(value) and not isinstance(value, type):
-        for one in fields(value):
-            yield from _leaves(getattr(value, one.name), f"{path}.{one.name}", trace)
+        for declared in fields(value):
+            yield from _leaves(getattr(value, declared.name), f"{path}.{declared.name}", trace)
 
 
 def _in_steps(value: list, trace: Trace) -> tuple[Ref, ...] | None:
     """Return the values of a list that has one of each step, in order; else None."""
     steps = max((len(calls) for calls in trace.calls.values()), default=1)
-    if len(value) != steps or steps < 2 or not all(isinstance(one, Traced) for one in value):
+    if (
+        len(value) != steps
+        or steps < 2
+        or not all(isinstance(element, Traced) for element in value)
+    ):
         return None
     assert trace.tape is not None
-    for step, one in enumerate(value):
-        sources = trace.tape.sources((one.node,))
-        if max((each.step or 0 for each in sources), default=0) != step:
+    for step, element in enumerate(value):
+        sources = trace.tape.sources((element.node,))
+        if max((source.step or 0 for source in sources), default=0) != step:
             return None
-    return tuple(one.node for one in value)
+    return tuple(element.node for element in value)

@@ -58,7 +58,7 @@ def said_of_groups(size: int, neurons: int) -> tuple[int | None, str]:
 def agree_in_each_step(frames: np.ndarray, scores: np.ndarray) -> bool:
     if frames.shape != scores.shape:
         return False
-    return same_order(*(each.reshape(-1, each.shape[-1]) for each in (frames, scores)))
+    return same_order(*(spread.reshape(-1, spread.shape[-1]) for spread in (frames, scores)))
 
 
 def on_a_line(values: np.ndarray, scores: np.ndarray) -> bool:

@@ -54,9 +54,9 @@ class Encoder:
     frame: FrameType
 
     def __str__(self) -> str:
-        given = "".join(f", {name}={value!r}" for name, value in self.options)
+        options = "".join(f", {name}={value!r}" for name, value in self.options)
         return (
-            f"input: the spikes that {self.name} ({self.line}{given}) makes of samples; it "
+            f"input: the spikes that {self.name} ({self.line}{options}) makes of samples; it "
             f"{STAND_INS[self.name]}"
         )
 
@@ -71,15 +71,15 @@ def running_encoder(last: Encoder | None) -> Encoder | None:
     """
     codes = _codes()
     frame = sys._getframe(1) if codes else None
-    found = None
+    innermost = None
     while frame is not None:
         if frame.f_code in codes:
-            found = frame
+            innermost = frame
         frame = frame.f_back
-    if found is None or (last is not None and last.frame is found):
-        return last if found is not None else None
-    function = codes[found.f_code]
-    values = found.f_locals
+    if innermost is None or (last is not None and last.frame is innermost):
+        return last if innermost is not None else None
+    function = codes[innermost.f_code]
+    values = innermost.f_locals
     names = function.__code__.co_varnames[1 : function.__code__.co_argcount]
     defaults = dict(zip(names, function.__defaults__ or (), strict=True))
     options = {
@@ -95,23 +95,23 @@ def running_encoder(last: Encoder | None) -> Encoder | None:
         )
     images = name in IMAGES and not options.get("time_var_input", False)
     low = -1 if options.get("off_spike") else 0
-    return Encoder(name, where(), images, low, 1, tuple(options.items()), found)
+    return Encoder(name, where(), images, low, 1, tuple(options.items()), innermost)
 
 
 def _codes() -> dict[CodeType, Any]:
     module = sys.modules.get("snntorch.spikegen")
     if module is None:
         return {}
-    found = [getattr(module, name, None) for name in STAND_INS]
-    return {one.__code__: one for one in found if one is not None}
+    functions = [getattr(module, name, None) for name in STAND_INS]
+    return {function.__code__: function for function in functions if function is not None}
 
 
 def check_encoded(encoder: Encoder, values: tuple[int, int], scale: float) -> None:
     """Raise :exc:`ValueError` unless the input is declared as what an encoder puts out."""
-    wanted = encoder.low, encoder.high
-    if tuple(values) != wanted or scale != 1:
+    expected = encoder.low, encoder.high
+    if tuple(values) != expected or scale != 1:
         raise ValueError(
-            f"Values must be {wanted}, what {encoder.name} ({encoder.line}) puts out, with an "
+            f"Values must be {expected}, what {encoder.name} ({encoder.line}) puts out, with an "
             f"input_scale of 1, not {tuple(values)} with {scale:g}: encode samples with an encoder "
             "before the network"
         )

@@ -168,17 +168,17 @@ class Traced(torch.Tensor):
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        held = next(traced((args, kwargs)))
+        operand = next(traced((args, kwargs)))
         with torch._C.DisableTorchFunctionSubclass():
-            return held.tracer.apply(func, args, kwargs)
+            return operand.tracer.apply(func, args, kwargs)
 
 
 def traced(value: Any) -> Iterator[Traced]:
     if isinstance(value, Traced):
         yield value
     elif isinstance(value, tuple | list):
-        for one in value:
-            yield from traced(one)
+        for element in value:
+            yield from traced(element)
     elif isinstance(value, dict):
         yield from traced(list(value.values()))
 
@@ -206,19 +206,19 @@ def dequantized(value: Any) -> Any:
     if not is_quantized(value):
         return value
     if isinstance(value, dict):
-        return {name: dequantized(one) for name, one in value.items()}
+        return {name: dequantized(element) for name, element in value.items()}
     if hasattr(value, "value"):
         return value.value
-    return alike(value, [dequantized(one) for one in value])
+    return alike(value, [dequantized(element) for element in value])
 
 
 def plain_of(value: Any) -> Any:
     if isinstance(value, Traced):
         return value.as_subclass(torch.Tensor)
     if isinstance(value, tuple | list):
-        return alike(value, [plain_of(one) for one in value])
+        return alike(value, [plain_of(element) for element in value])
     if isinstance(value, dict):
-        return {name: plain_of(one) for name, one in value.items()}
+        return {name: plain_of(element) for name, element in value.items()}
     return value
 
 
@@ -227,9 +227,9 @@ def replaced(value: Any, tensors: dict[int, torch.Tensor]) -> Any:
     if isinstance(value, torch.Tensor):
         return tensors.get(id(value), value)
     if isinstance(value, tuple | list):
-        return alike(value, [replaced(one, tensors) for one in value])
+        return alike(value, [replaced(element, tensors) for element in value])
     if isinstance(value, dict):
-        return {name: replaced(one, tensors) for name, one in value.items()}
+        return {name: replaced(element, tensors) for name, element in value.items()}
     return value
 
 
@@ -371,9 +371,9 @@ def swapped(value: Any, index: torch.Tensor, only: Traced | None = None) -> Any:
             return index
         return torch.full(value.shape, -1)
     if isinstance(value, tuple | list):
-        return alike(value, [swapped(one, index, only) for one in value])
+        return alike(value, [swapped(element, index, only) for element in value])
     if isinstance(value, dict):
-        return {name: swapped(one, index, only) for name, one in value.items()}
+        return {name: swapped(element, index, only) for name, element in value.items()}
     if isinstance(value, torch.Tensor) and only is not None:
         return torch.full(value.shape, -1)
     return value

@@ -46,15 +46,15 @@ def _digest(tracer: Any, value: Any) -> Any:
         return None
     known = (id(value), getattr(value, "_version", 0))
     if known not in tracer.digests:
-        found = np.asarray(_array(value))
+        array = np.asarray(_array(value))
         # The value is held, so that no other takes its place.
-        tracer.digests[known] = (value, (found.shape, blake2b(found.tobytes()).digest()))
+        tracer.digests[known] = (value, (array.shape, blake2b(array.tobytes()).digest()))
     return tracer.digests[known][1]
 
 
 def _make(tracer: Any, kind: Callable[..., LinearMap], arrays: tuple, *more: Any, **named: Any):
     """Make a map, the same where the same was made before."""
-    digest = tuple(_digest(tracer, one) for one in arrays)
+    digest = tuple(_digest(tracer, array) for array in arrays)
     key = (kind, digest, repr(more), repr(sorted(named.items(), key=str)))
     if key not in tracer.known:
         try:
@@ -64,26 +64,26 @@ def _make(tracer: Any, kind: Callable[..., LinearMap], arrays: tuple, *more: Any
     return tracer.known[key]
 
 
-def _linear(tracer, label, given, weight, bias=None) -> Found:
-    if not isinstance(given, Traced) or isinstance(weight, Traced):
+def _linear(tracer, label, operand, weight, bias=None) -> Found:
+    if not isinstance(operand, Traced) or isinstance(weight, Traced):
         return None
-    return given, _make(tracer, Affine, (weight,), name=label), bias is not None
+    return operand, _make(tracer, Affine, (weight,), name=label), bias is not None
 
 
-def _matmul(tracer, label, given, other) -> Found:
-    if not isinstance(given, Traced) or isinstance(other, Traced) or other.ndim != 2:
+def _matmul(tracer, label, operand, other) -> Found:
+    if not isinstance(operand, Traced) or isinstance(other, Traced) or other.ndim != 2:
         return None
-    return given, _make(tracer, Affine, (other.T,), name=label), False
+    return operand, _make(tracer, Affine, (other.T,), name=label), False
 
 
-def _conv(tracer, label, given, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    if not isinstance(given, Traced) or given.ndim != weight.ndim:
+def _conv(tracer, label, operand, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    if not isinstance(operand, Traced) or operand.ndim != weight.ndim:
         return None
     kind = _make(
         tracer, Conv, (weight,), stride=_numbers(stride), padding=_numbers(padding),
         dilation=_numbers(dilation), groups=groups, name=label,
     )  # fmt: skip
-    return given, kind, bias is not None
+    return operand, kind, bias is not None
 
 
 def _numbers(value: Any) -> Any:
@@ -92,10 +92,10 @@ def _numbers(value: Any) -> Any:
 
 
 def _batch_norm(
-    tracer, label, given, mean, variance, weight=None, bias=None, training=False, momentum=0.1,
+    tracer, label, operand, mean, variance, weight=None, bias=None, training=False, momentum=0.1,
     eps=1e-5,
 ) -> Found:  # fmt: skip
-    if not isinstance(given, Traced):
+    if not isinstance(operand, Traced):
         return None
     if training or mean is None or variance is None:
         raise TraceError(
@@ -104,12 +104,12 @@ def _batch_norm(
         )
     # Its shift is a part of the constant.
     kind = _make(tracer, BatchNorm, (mean * 0, variance, weight, None), eps, name=label)
-    return given, kind, True
+    return operand, kind, True
 
 
 def _avg_pool(dimensions: int) -> Callable:
     def read(
-        tracer, label, given, kernel_size, stride=None, padding=0, ceil_mode=False,
+        tracer, label, operand, kernel_size, stride=None, padding=0, ceil_mode=False,
         count_include_pad=True, divisor_override=None,
     ) -> Found:  # fmt: skip
         if ceil_mode:
@@ -128,32 +128,32 @@ def _avg_pool(dimensions: int) -> Callable:
             raise TraceError(
                 f"AvgPool {label!r}: divisor_override must be 1 or none, not {divisor_override}"
             )
-        return given, pool, False
+        return operand, pool, False
 
     return read
 
 
-def _max_pool(tracer, label, given, *args, **kwargs) -> Found:
-    return given, _make(tracer, MaxPool, (), name=label), False
+def _max_pool(tracer, label, operand, *args, **kwargs) -> Found:
+    return operand, _make(tracer, MaxPool, (), name=label), False
 
 
-def _scaled(tracer, label, given, factor) -> Found:
-    if isinstance(given, Traced) and isinstance(factor, Traced):
+def _scaled(tracer, label, operand, factor) -> Found:
+    if isinstance(operand, Traced) and isinstance(factor, Traced):
         return None
-    if not isinstance(given, Traced):
-        given, factor = factor, given
+    if not isinstance(operand, Traced):
+        operand, factor = factor, operand
     values = torch.as_tensor(factor)
-    if values.ndim > given.ndim - tracer.lead:
-        if any(size != 1 for size in values.shape[: values.ndim - given.ndim + tracer.lead]):
+    if values.ndim > operand.ndim - tracer.lead:
+        if any(size != 1 for size in values.shape[: values.ndim - operand.ndim + tracer.lead]):
             return None
-        values = values.reshape(values.shape[values.ndim - given.ndim + tracer.lead :])
-    return given, _make(tracer, Scale, (values,), name=label), False
+        values = values.reshape(values.shape[values.ndim - operand.ndim + tracer.lead :])
+    return operand, _make(tracer, Scale, (values,), name=label), False
 
 
-def _divided(tracer, label, given, factor) -> Found:
-    if not isinstance(given, Traced) or isinstance(factor, Traced):
+def _divided(tracer, label, operand, factor) -> Found:
+    if not isinstance(operand, Traced) or isinstance(factor, Traced):
         return None
-    return _scaled(tracer, label, given, 1 / torch.as_tensor(factor, dtype=torch.float64))
+    return _scaled(tracer, label, operand, 1 / torch.as_tensor(factor, dtype=torch.float64))
 
 
 READERS: dict[str, Callable] = {
@@ -171,7 +171,7 @@ READERS: dict[str, Callable] = {
     "mm": _matmul,
     "mul": _scaled,
     "multiply": _scaled,
-    "neg": lambda tracer, label, given: _scaled(tracer, label, given, -1.0),
+    "neg": lambda tracer, label, operand: _scaled(tracer, label, operand, -1.0),
     "rmul": _scaled,
     "truediv": _divided,
 }

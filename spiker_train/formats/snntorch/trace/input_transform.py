@@ -62,73 +62,73 @@ def acted(tracer: Any, func: Callable, name: str, args: tuple, kwargs: dict, pla
         If a bound changes values otherwise than by a factor and an offset.
     """
     name = name.strip("_")
-    operands = [one for one in args if isinstance(one, Traced)]
+    operands = [argument for argument in args if isinstance(argument, Traced)]
     if len(operands) != 1 or operands[0].raw is None or operands[0].broken:
         return None
-    given = operands[0]
+    operand = operands[0]
     if name in OFFSETS and not kwargs and len(args) == 2:
-        minus = name == "rsub" or (name in {"sub", "subtract"} and args[1] is given)
+        minus = name == "rsub" or (name in {"sub", "subtract"} and args[1] is operand)
         factor = torch.tensor(-1.0 if minus else 1.0, dtype=torch.float64)
-        return _kept(tracer, given, plain, factor, offset=tracer.label())
+        return _kept(tracer, operand, plain, factor, offset=tracer.label())
     if name == "neg" and not kwargs:
-        return _kept(tracer, given, plain, torch.tensor(-1.0, dtype=torch.float64))
+        return _kept(tracer, operand, plain, torch.tensor(-1.0, dtype=torch.float64))
     if name in FACTORS and not kwargs and len(args) == 2:
-        other = args[1] if args[0] is given else args[0]
-        if name in DIVIDE and args[0] is not given:
+        other = args[1] if args[0] is operand else args[0]
+        if name in DIVIDE and args[0] is not operand:
             return None
         factor = torch.as_tensor(other, dtype=torch.float64)
-        return _kept(tracer, given, plain, 1 / factor if name in DIVIDE else factor)
-    if name in BOUNDS and not given.pending:
-        return _bounded(tracer, given, func, name, args, kwargs)
+        return _kept(tracer, operand, plain, 1 / factor if name in DIVIDE else factor)
+    if name in BOUNDS and not operand.pending:
+        return _bounded(tracer, operand, func, name, args, kwargs)
     return None
 
 
 def _kept(
-    tracer: Any, given: Traced, plain: torch.Tensor, factor: torch.Tensor, offset: str = ""
+    tracer: Any, operand: Traced, plain: torch.Tensor, factor: torch.Tensor, offset: str = ""
 ) -> Any:
     """Return the same part, with a factor of its values."""
-    offsets = given.offsets | ({offset} if offset else frozenset())
-    biased = given.biased or bool(offset)
-    if given.pending:
+    offsets = operand.offsets | ({offset} if offset else frozenset())
+    biased = operand.biased or bool(offset)
+    if operand.pending:
         # Of the rows that were mapped, only one factor for each place in a row is known.
         row = factor.reshape(factor.shape[-1:] if factor.ndim and factor.shape[-1] > 1 else ())
-        if plain.shape != given.shape or row.numel() != factor.numel():
+        if plain.shape != operand.shape or row.numel() != factor.numel():
             return None
-        pending = given.pending
+        pending = operand.pending
         if bool((row != 1).any()):
             pending = (*pending, scale_of(tracer, row, tracer.label()))
         return tracer.wrap(
-            plain, [given], raw=given.raw, gain=given.gain, pending=pending, biased=biased,
+            plain, [operand], raw=operand.raw, gain=operand.gain, pending=pending, biased=biased,
             offsets=offsets,
         )  # fmt: skip
-    assert given.raw is not None  # acted saw to it
-    raw = given.raw.broadcast_to(plain.shape)
-    gain = given.gain
+    assert operand.raw is not None  # acted saw to it
+    raw = operand.raw.broadcast_to(plain.shape)
+    gain = operand.gain
     if bool((factor != 1).any()):
         before = torch.ones((), dtype=torch.float64) if gain is None else gain.values
         name = tracer.label() if gain is None else gain.name
         gain = Gain((before * factor).broadcast_to(plain.shape), name)
     elif gain is not None:
         gain = Gain(gain.values.broadcast_to(plain.shape), gain.name)
-    return tracer.wrap(plain, [given], raw=raw, gain=gain, biased=biased, offsets=offsets)
+    return tracer.wrap(plain, [operand], raw=raw, gain=gain, biased=biased, offsets=offsets)
 
 
 def _bounded(
-    tracer: Any, given: Traced, func: Callable, name: str, args: tuple, kwargs: dict
+    tracer: Any, operand: Traced, func: Callable, name: str, args: tuple, kwargs: dict
 ) -> Any:
     """Return the same part between bounds, if that is a factor and an offset of each value."""
     levels: Levels = tracer.levels
-    gain = torch.ones((), dtype=torch.float64) if given.gain is None else given.gain.values
-    shift = plain_of(given).double()
+    gain = torch.ones((), dtype=torch.float64) if operand.gain is None else operand.gain.values
+    shift = plain_of(operand).double()
 
     def bounded(value: torch.Tensor) -> torch.Tensor:
-        return func(*(value if one is given else _double(one) for one in args), **{
-            key: _double(one) for key, one in kwargs.items()
+        return func(*(value if argument is operand else _double(argument) for argument in args), **{
+            key: _double(argument) for key, argument in kwargs.items()
         })  # fmt: skip
 
-    ends = [(gain * end + shift).broadcast_to(given.shape) for end in (levels.low, levels.high)]
+    ends = [(gain * end + shift).broadcast_to(operand.shape) for end in (levels.low, levels.high)]
     low, high = (bounded(end.clone()) for end in ends)
-    if low.shape != given.shape:
+    if low.shape != operand.shape:
         return None
     near = [
         (after - end).abs() <= EXACT * end.abs().clamp(min=1)
@@ -137,24 +137,25 @@ def _bounded(
     inside = near[0] & near[1]
     straight = inside | (low == high) if levels.count > 2 else torch.ones_like(inside)
     if not bool(straight.all()):
-        least, most = float(torch.minimum(*ends).min()), float(torch.maximum(*ends).max())
+        lowest, highest = float(torch.minimum(*ends).min()), float(torch.maximum(*ends).max())
         raise TraceError(
             f"{where()}: {name} must leave all values of the input as they are, which are "
-            f"{least:.6g} to {most:.6g} here: give the range of the input as values=(low, high), "
+            f"{lowest:.6g} to {highest:.6g} here: give the range of the input "
+            "as values=(low, high), "
             "with input_scale, or bound samples before the network"
         )
     if bool(inside.all()):
-        plain = plain_of(given).clone()
+        plain = plain_of(operand).clone()
         return tracer.wrap(
-            plain, [given], raw=given.raw, gain=given.gain, offsets=given.offsets
+            plain, [operand], raw=operand.raw, gain=operand.gain, offsets=operand.offsets
         )  # fmt: skip
     span = (levels.high - levels.low) or 1.0
     factor = torch.where(inside, gain, (high - low) / span)
-    plain = torch.where(inside, shift, low - factor * levels.low).to(given.dtype)
+    plain = torch.where(inside, shift, low - factor * levels.low).to(operand.dtype)
     label = tracer.label()
     return tracer.wrap(
-        plain, [given], raw=given.raw, gain=Gain(factor, label), biased=True,
-        offsets=given.offsets | {label},
+        plain, [operand], raw=operand.raw, gain=Gain(factor, label), biased=True,
+        offsets=operand.offsets | {label},
     )  # fmt: skip
 
 
@@ -167,5 +168,5 @@ def scale_of(tracer: Any, factor: torch.Tensor, name: str) -> LinearMap:
     if factor.numel() > 1 and bool((factor == factor.flatten()[0]).all()):
         factor = factor.flatten()[0]
     values = factor.detach().cpu().double().numpy()
-    made = (values.shape, values.tobytes(), name)
-    return tracer.known.setdefault((Scale, made), Scale(values, name=name))
+    key = (values.shape, values.tobytes(), name)
+    return tracer.known.setdefault((Scale, key), Scale(values, name=name))

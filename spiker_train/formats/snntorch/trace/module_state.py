@@ -51,7 +51,7 @@ def holds(module: nn.Module, kind: type) -> bool:
     """Tell whether what the attributes of a module lead to has a tensor of a class in it."""
     state = Kept(copying=False)
     state.keep(module)
-    return any(type(one) is kind for one in state.seen.values())
+    return any(type(value) is kind for value in state.seen.values())
 
 
 def samples_of(module: nn.Module) -> list[int]:
@@ -59,9 +59,9 @@ def samples_of(module: nn.Module) -> list[int]:
     state = Kept(copying=False)
     state.keep(module)
     sizes = [
-        len(one)
-        for one in state.seen.values()
-        if type(one) is torch.Tensor and one.ndim > 1 and one.is_floating_point()
+        len(value)
+        for value in state.seen.values()
+        if type(value) is torch.Tensor and value.ndim > 1 and value.is_floating_point()
     ]
     return sorted(set(sizes))[:3]
 
@@ -132,7 +132,7 @@ class Kept:
 
     def replaced(self, kind: type) -> list[Place]:
         """Return where a tensor was when this was made and one of another class is now."""
-        found = []
+        replaced = []
         for holder, was in self.containers:
             pairs = was.items() if isinstance(was, dict) else enumerate(was)
             for key, value in pairs:
@@ -143,8 +143,8 @@ class Kept:
                 else:
                     now = holder[key] if isinstance(holder, list) and key < len(holder) else None
                 if type(now) is kind:
-                    found.append(Place(holder, key, value))
-        return found
+                    replaced.append(Place(holder, key, value))
+        return replaced
 
     # -- one kind of object each --
 
@@ -224,8 +224,8 @@ class Kept:
             state = value.getstate()
             self.undo.append(lambda: value.setstate(state))
         else:
-            bits, held = value.bit_generator, value.bit_generator.state
-            self.undo.append(lambda: setattr(bits, "state", held))
+            bits, bit_state = value.bit_generator, value.bit_generator.state
+            self.undo.append(lambda: setattr(bits, "state", bit_state))
 
     def _object(self, value: Any) -> list[Any]:
         kind = type(value)
@@ -243,13 +243,19 @@ class Kept:
         return [kind, *slots.values(), *([own] if isinstance(own, dict) else [])]
 
     def _class(self, kind: type) -> list[Any]:
-        held = {name: one for name, one in vars(kind).items() if not name.startswith("__")}
+        attributes = {
+            name: attribute for name, attribute in vars(kind).items() if not name.startswith("__")
+        }
 
         def undo() -> None:
-            now = {name: one for name, one in vars(kind).items() if not name.startswith("__")}
-            for name in now.keys() - held.keys():
+            now = {
+                name: attribute
+                for name, attribute in vars(kind).items()
+                if not name.startswith("__")
+            }
+            for name in now.keys() - attributes.keys():
                 delattr(kind, name)
-            for name, was in held.items():
+            for name, was in attributes.items():
                 if now.get(name, kind) is not was:
                     setattr(kind, name, was)
 
@@ -263,11 +269,11 @@ def _is_users(kind: type) -> bool:
 
 
 def _slots(kind: type) -> list[str]:
-    found: list[str] = []
-    for one in kind.__mro__:
-        names = vars(one).get("__slots__", ())
-        found += [names] if isinstance(names, str) else list(names)
-    return [name for name in found if not name.startswith("__")]
+    slots: list[str] = []
+    for base in kind.__mro__:
+        names = vars(base).get("__slots__", ())
+        slots += [names] if isinstance(names, str) else list(names)
+    return [name for name in slots if not name.startswith("__")]
 
 
 def _refill(container: Any, was: Any) -> None:

@@ -17,11 +17,11 @@ def neuron_forward(tracer: Any, neurons: nn.Module, label: str) -> Callable:
     names = tuple(tracer.states(neurons))
     kind = type(neurons).__name__
 
-    def forward(current, *given, **named):
+    def forward(current, *states, **named):
         _read_current(tracer, neurons, label, current)
         step = len(tracer.trace.calls[label]) - 1
-        held = [*given, *(named[name] for name in names[len(given) :] if name in named)]
-        for name, value in zip(names, held, strict=False):
+        states_given = [*states, *(named[name] for name in names[len(states) :] if name in named)]
+        for name, value in zip(names, states_given, strict=False):
             _check_state(tracer, f"{kind} {label!r}: {name}", label, name, step, value)
         answers, shape = [], _shape_of_spikes(neurons, current)
         for name in ("spikes", *names):
@@ -89,8 +89,8 @@ def _check_state(tracer: Any, what: str, label: str, name: str, step: int, value
         own = Source(label, "spikes" if name == "spk" else name, step - 1)
         if step and value.terms is not None and value.terms == (Term(own),):
             return
-        given = value.terms is None and value.raw is None and not value.seen
-        if given and step == 0 and not bool(plain_of(value).any()):
+        constant = value.terms is None and value.raw is None and not value.seen
+        if constant and step == 0 and not bool(plain_of(value).any()):
             return
     elif isinstance(value, torch.Tensor) and step == 0 and not bool(value.any()):
         return

@@ -55,21 +55,23 @@ def part_of_input(shape: torch.Size, raw: torch.Tensor, lead: int) -> Part:
         raise MisplacedError("input without an axis of samples")
     at = torch.unravel_index(raw, shape)
     fixed = [
-        n for n, one in enumerate(at) if shape[n] > 1 and bool((one == one.flatten()[0]).all())
+        n
+        for n, coordinates in enumerate(at)
+        if shape[n] > 1 and bool((coordinates == coordinates.flatten()[0]).all())
     ]
     axes: list[int] = []
     for axis in range(lead):
-        wanted = torch.arange(raw.shape[axis]).reshape([-1] + [1] * (raw.ndim - axis - 1))
-        found = [
+        expected = torch.arange(raw.shape[axis]).reshape([-1] + [1] * (raw.ndim - axis - 1))
+        changing = [
             n
-            for n, one in enumerate(at)
+            for n, coordinates in enumerate(at)
             if n not in (*axes, *fixed)
             and shape[n] == raw.shape[axis]
-            and bool((one == wanted).all())
+            and bool((coordinates == expected).all())
         ]
-        if not found:
+        if not changing:
             raise MisplacedError("a part of the input that mixes samples")
-        axes.append(found[0])
+        axes.append(changing[0])
     if len(fixed) > 1:
         raise MisplacedError("a part of the input with both a step and a place fixed")
     step = int(at[fixed[0]].flatten()[0]) if fixed else None
@@ -97,10 +99,10 @@ def moved_in_each_sample(shape: torch.Size, index: torch.Tensor, lead: int) -> t
     """
     if index.shape[:lead] != shape[:lead]:
         return None
-    each, count = prod(shape[lead:]), prod(shape[:lead])
+    size, count = prod(shape[lead:]), prod(shape[:lead])
     flat = index.reshape(count, -1)
     first = flat[0]
-    if not bool(((flat == first + each * torch.arange(count)[:, None]) | (flat < 0)).all()):
+    if not bool(((flat == first + size * torch.arange(count)[:, None]) | (flat < 0)).all()):
         return None
     return first.reshape(index.shape[lead:])
 

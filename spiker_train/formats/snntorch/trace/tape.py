@@ -100,84 +100,88 @@ class Tape:
             Operation(func, name, its, named, floating, written is not None, root, where(), module)
         )
         if written is not None:
-            for one in (args[0], result):
-                if isinstance(one, Traced):
-                    one.node = written
+            for value in (args[0], result):
+                if isinstance(value, Traced):
+                    value.node = written
         elif isinstance(result, Traced):
             result.node = Ref(entry)
         elif isinstance(result, tuple | list):
-            for n, one in enumerate(result):
-                if isinstance(one, Traced):
-                    one.node = Ref(entry, n)
+            for n, part in enumerate(result):
+                if isinstance(part, Traced):
+                    part.node = Ref(entry, n)
 
     def _kept(self, value: Any) -> Any:
         if isinstance(value, torch.Tensor):
             node = getattr(value, "node", None)
             return self._constant(value, lost=isinstance(value, Traced)) if node is None else node
         if isinstance(value, tuple | list):
-            kept = [self._kept(one) for one in value]
+            kept = [self._kept(element) for element in value]
             return kept if isinstance(value, list) else tuple(kept)
         if isinstance(value, dict):
-            return {name: self._kept(one) for name, one in value.items()}
+            return {name: self._kept(element) for name, element in value.items()}
         return value
 
     def _constant(self, value: torch.Tensor, lost: bool = False) -> Ref:
-        found = self.constants.get(id(value))
+        constant = self.constants.get(id(value))
         version = LOST if lost else 0 if value.is_inference() else value._version
-        if found is not None:
-            entry = self.entries[found]
+        if constant is not None:
+            entry = self.entries[constant]
             if isinstance(entry, Constant) and (entry.copied or entry.version == version):
-                return Ref(found)
+                return Ref(constant)
         self.constants[id(value)] = len(self.entries)
         self.entries.append(Constant(value, version, len(self.entries)))
         return Ref(len(self.entries) - 1)
 
     # -- again --
 
-    def needed(self, wanted: Sequence[Ref]) -> list[int]:
+    def needed(self, refs: Sequence[Ref]) -> list[int]:
         """Return the entries that these values take, in order."""
-        key = tuple(wanted)
+        key = tuple(refs)
         if key not in self.known:
             self.known[key] = self._needed(key)
         return self.known[key]
 
-    def _needed(self, wanted: tuple[Ref, ...]) -> list[int]:
-        found = {one.entry for one in wanted}
-        roots = {self.entries[one].root for one in found}
+    def _needed(self, refs: tuple[Ref, ...]) -> list[int]:
+        entries = {ref.entry for ref in refs}
+        roots = {self.entries[number].root for number in entries}
         for n in range(len(self.entries) - 1, -1, -1):
             entry = self.entries[n]
             if not isinstance(entry, Operation):
                 continue
-            if n in found or (entry.in_place and entry.root in roots):
-                found.add(n)
-                inner = {one.entry for one in refs_in((entry.args, entry.kwargs))}
-                found |= inner
-                roots |= {self.entries[one].root for one in inner}
-        return sorted(found)
+            if n in entries or (entry.in_place and entry.root in roots):
+                entries.add(n)
+                inner = {ref.entry for ref in refs_in((entry.args, entry.kwargs))}
+                entries |= inner
+                roots |= {self.entries[number].root for number in inner}
+        return sorted(entries)
 
-    def sources(self, wanted: Sequence[Ref]) -> set[Source]:
+    def sources(self, refs: Sequence[Ref]) -> set[Source]:
         """Return where these values come from."""
-        entries = [self.entries[n] for n in self.needed(wanted)]
-        return {one.source for one in entries if isinstance(one, Leaf)}
+        entries = [self.entries[n] for n in self.needed(refs)]
+        return {entry.source for entry in entries if isinstance(entry, Leaf)}
 
     def replay(
-        self, wanted: Sequence[Ref], value_of: Callable[[Source], torch.Tensor]
+        self, refs: Sequence[Ref], value_of: Callable[[Source], torch.Tensor]
     ) -> list[torch.Tensor]:
         """Compute values again, in double precision, from other answers of the neurons."""
         values: dict[int, Any] = {}
 
-        def value(one: Any) -> Any:
-            if isinstance(one, Ref):
-                known = values[one.entry]
-                return known if one.item is None else known[one.item]
-            if isinstance(one, tuple | list):
-                many = [value(each) for each in one]
-                return many if isinstance(one, list) else tuple(many)
-            if isinstance(one, dict):
-                return {name: value(each) for name, each in one.items()}
-            return torch.float64 if isinstance(one, torch.dtype) and one in FLOATING else one
+        def value(operand: Any) -> Any:
+            if isinstance(operand, Ref):
+                known = values[operand.entry]
+                return known if operand.item is None else known[operand.item]
+            if isinstance(operand, tuple | list):
+                many = [value(element) for element in operand]
+                return many if isinstance(operand, list) else tuple(many)
+            if isinstance(operand, dict):
+                return {name: value(element) for name, element in operand.items()}
+            return (
+                torch.float64
+                if isinstance(operand, torch.dtype) and operand in FLOATING
+                else operand
+            )
 
-        for n in self.needed(wanted):
+        for n in self.needed(refs):
             entry = self.entries[n]
             if isinstance(entry, Leaf):
                 values[n] = value_of(entry.source).clone()
@@ -187,7 +191,7 @@ class Tape:
                 values[n] = value(entry.args[0])
             else:
                 values[n] = entry.func(*value(entry.args), **value(entry.kwargs))
-        return [value(one) for one in wanted]
+        return [value(ref) for ref in refs]
 
 
 LOST = -1
@@ -199,8 +203,8 @@ def refs_in(value: Any) -> Iterator[Ref]:
     if isinstance(value, Ref):
         yield value
     elif isinstance(value, tuple | list):
-        for one in value:
-            yield from refs_in(one)
+        for element in value:
+            yield from refs_in(element)
     elif isinstance(value, dict):
         yield from refs_in(list(value.values()))
 

@@ -93,12 +93,12 @@ class Tracer:
         """Run ``forward`` on zeros of the shape of ``example``."""
         zeros = torch.zeros_like(example, dtype=_dtype(module))
         self.source = zeros
-        given = zeros.as_subclass(Traced)
-        self.mark(given, raw=torch.arange(zeros.numel()).reshape(zeros.shape))
-        self.tape.leaf(given, Source(INPUT, "spikes", None), zeros.shape)
+        network_input = zeros.as_subclass(Traced)
+        self.mark(network_input, raw=torch.arange(zeros.numel()).reshape(zeros.shape))
+        self.tape.leaf(network_input, Source(INPUT, "spikes", None), zeros.shape)
         self.trace.example = (example, *more)
-        more = tuple(argument(self, n, one) for n, one in enumerate(more, 2))
-        training = {one: one.training for one in module.modules()}
+        more = tuple(argument(self, n, argument_value) for n, argument_value in enumerate(more, 2))
+        training = {submodule: submodule.training for submodule in module.modules()}
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
             stack.enter_context(self._names(module))
@@ -107,21 +107,23 @@ class Tracer:
                 stack.callback(delattr, neurons, "forward")
             module.eval()
             try:
-                found = forward(given, *more)
+                returned = forward(network_input, *more)
             finally:
-                for one, was in training.items():
-                    one.training = was
-        self.trace.returned = found
-        for one in traced([found] if not isinstance(found, tuple | list | dict) else found):
-            self.trace.outputs |= one.seen
+                for submodule, was in training.items():
+                    submodule.training = was
+        self.trace.returned = returned
+        for tensor in traced(
+            [returned] if not isinstance(returned, tuple | list | dict) else returned
+        ):
+            self.trace.outputs |= tensor.seen
         return self.trace
 
     @contextmanager
     def _names(self, module: nn.Module) -> Iterator[None]:
-        names = {one: name for name, one in module.named_modules()}
+        names = {submodule: name for name, submodule in module.named_modules()}
 
-        def enter(one, _):
-            self.stack.append(names.get(one, ""))
+        def enter(submodule, _):
+            self.stack.append(names.get(submodule, ""))
 
         def leave(*_):
             self.stack.pop()
@@ -141,7 +143,7 @@ class Tracer:
 
     def mark(
         self,
-        one: Traced,
+        tensor: Traced,
         terms=None,
         raw=None,
         biased=False,
@@ -152,21 +154,22 @@ class Tracer:
         offsets=frozenset(),
         encoder=None,
     ) -> Traced:  # fmt: skip
-        one.tracer, one.terms, one.raw = self, terms, raw
-        one.biased, one.seen, one.broken = biased, seen, broken
-        one.pending, one.gain, one.offsets, one.encoder = pending, gain, offsets, encoder
-        one.input, one.version = self.source, plain_of(one)._version
-        return one
+        tensor.tracer, tensor.terms, tensor.raw = self, terms, raw
+        tensor.biased, tensor.seen, tensor.broken = biased, seen, broken
+        tensor.pending, tensor.gain = pending, gain
+        tensor.offsets, tensor.encoder = offsets, encoder
+        tensor.input, tensor.version = self.source, plain_of(tensor)._version
+        return tensor
 
-    def wrap(self, plain: Any, like: Sequence[Traced], **given: Any) -> Any:
+    def wrap(self, plain: Any, like: Sequence[Traced], **known: Any) -> Any:
         if isinstance(plain, tuple | list):
-            return alike(plain, [self.wrap(one, like, **given) for one in plain])
+            return alike(plain, [self.wrap(part, like, **known) for part in plain])
         if not isinstance(plain, torch.Tensor):
             return plain
-        given.setdefault("seen", frozenset().union(*(one.seen for one in like)))
-        given.setdefault("biased", any(one.biased for one in like))
-        given.setdefault("offsets", frozenset().union(*(one.offsets for one in like)))
-        return self.mark(plain.as_subclass(Traced), **given)
+        known.setdefault("seen", frozenset().union(*(operand.seen for operand in like)))
+        known.setdefault("biased", any(operand.biased for operand in like))
+        known.setdefault("offsets", frozenset().union(*(operand.offsets for operand in like)))
+        return self.mark(plain.as_subclass(Traced), **known)
 
     # -- what users compute --
 
@@ -187,8 +190,8 @@ class Tracer:
         if (encoder := running_encoder(self.encoder)) is not None:
             self.encoder = encoder
             return encoded(self, encoder, func, operands, args, kwargs)
-        for one in operands:
-            check_whole(self, one)
+        for operand in operands:
+            check_whole(self, operand)
         if name in BRANCHING:
             raise TraceError(
                 f"{where()}: what is done must not depend on spikes or potentials, of which "
@@ -206,7 +209,7 @@ class Tracer:
         if name in TELLING or not isinstance(plain, torch.Tensor | tuple | list):
             if name == "setitem" or (name == "data" and plain is None):
                 target.__class__ = Traced
-                seen = frozenset().union(*(one.seen for one in operands))
+                seen = frozenset().union(*(operand.seen for operand in operands))
                 reason = f"{where()}: writing into a tensor"
                 self.mark(target, broken=reason, seen=seen | getattr(target, "seen", frozenset()))
             return plain
@@ -222,35 +225,35 @@ class Tracer:
         if result is None:
             inside = f" in {self.stack[-1]!r}" if self.stack and self.stack[-1] else ""
             reason = f"{where()}: {name}{inside}"
-            reason = next((one.broken for one in operands if one.broken), reason)
+            reason = next((operand.broken for operand in operands if operand.broken), reason)
             result = self.wrap(plain, operands, broken=reason)
         if in_place and isinstance(target, torch.Tensor) and isinstance(result, Traced):
             return written(self, target, result)
         return result
 
-    def terms(self, one: Traced) -> tuple[Term, ...] | None:
+    def terms(self, tensor: Traced) -> tuple[Term, ...] | None:
         """Return the terms of a tensor; None where it is not linear in its sources."""
-        check_whole(self, one)
-        if one.raw is None:
-            return one.terms
+        check_whole(self, tensor)
+        if tensor.raw is None:
+            return tensor.terms
         try:
-            part = part_of_input(self.source.shape, one.raw, self.lead)
+            part = part_of_input(self.source.shape, tensor.raw, self.lead)
         except MisplacedError as error:
-            one.broken = f"{where()}: {error}"
+            tensor.broken = f"{where()}: {error}"
             return None
         if self.trace.shapes.setdefault(INPUT, part.sample) != part.sample:
-            one.broken = f"{where()}: the input once with steps and once without"
+            tensor.broken = f"{where()}: the input once with steps and once without"
             return None
         if part.step is not None:
             self.trace.static, self.trace.step_axis = False, part.axis
         maps = [*self.placed(part.places, part.sample)]
-        if one.gain is not None:
-            factor = one.gain.values[(0,) * self.lead]
-            if not bool((one.gain.values == factor).all()):
-                one.broken = f"{where()}: a factor that differs by sample or step"
+        if tensor.gain is not None:
+            factor = tensor.gain.values[(0,) * self.lead]
+            if not bool((tensor.gain.values == factor).all()):
+                tensor.broken = f"{where()}: a factor that differs by sample or step"
                 return None
-            maps.append(scale_of(self, factor, one.gain.name))
-        maps = (*maps, *one.pending)
+            maps.append(scale_of(self, factor, tensor.gain.name))
+        maps = (*maps, *tensor.pending)
         return (Term(Source(INPUT, "spikes", part.step), maps),)
 
     def placed(self, places: torch.Tensor, shape: Sequence[int]) -> tuple[LinearMap, ...]:
@@ -261,13 +264,17 @@ class Tracer:
         new = tuple(places.shape)
         return () if new == tuple(shape) else (self._keep(Reshape(new)),)
 
-    def _keep(self, one: Reshape | Select) -> LinearMap:
+    def _keep(self, linear_map: Reshape | Select) -> LinearMap:
         # Maps are compared by identity, so that each is made once.
-        made = one.shape if isinstance(one, Reshape) else (one.places.shape, one.places.tobytes())
-        return self.known.setdefault((type(one), made), one)
+        content = (
+            linear_map.shape
+            if isinstance(linear_map, Reshape)
+            else (linear_map.places.shape, linear_map.places.tobytes())
+        )
+        return self.known.setdefault((type(linear_map), content), linear_map)
 
 
 def _dtype(module: nn.Module) -> torch.dtype:
     """Return what a module computes in."""
-    kinds = [one.dtype for one in module.parameters() if one.is_floating_point()]
+    kinds = [parameter.dtype for parameter in module.parameters() if parameter.is_floating_point()]
     return kinds[0] if kinds else torch.get_default_dtype()

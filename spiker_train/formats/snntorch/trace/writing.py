@@ -22,60 +22,60 @@ def argument(tracer: Any, n: int, value: Any) -> Any:
     return tracer.mark(torch.zeros_like(value).as_subclass(Traced), broken=reason)
 
 
-def check_whole(tracer: Any, one: Traced) -> None:
+def check_whole(tracer: Any, tensor: Traced) -> None:
     """See to it that a tensor is still what is known of it."""
-    if one.encoder is not None:
-        cut(tracer, one)
-    if one.raw is not None and one.input is not tracer.source:
+    if tensor.encoder is not None:
+        cut(tracer, tensor)
+    if tensor.raw is not None and tensor.input is not tracer.source:
         raise TraceError(f"{where()}: the input must be taken as it is or encoded once, not both")
-    if one.version != plain_of(one)._version:
+    if tensor.version != plain_of(tensor)._version:
         reason = f"{where()}: writing into a part of a tensor"
-        tracer.mark(one, broken=one.broken or reason, seen=one.seen)
+        tracer.mark(tensor, broken=tensor.broken or reason, seen=tensor.seen)
 
 
-def cut(tracer: Any, one: Traced) -> None:
+def cut(tracer: Any, tensor: Traced) -> None:
     """Let the input be what an encoder puts out."""
     if tracer.trace.encoder is not None or INPUT in tracer.trace.shapes:
         raise TraceError(
-            f"{one.encoder.line}: the input must be taken as it is or encoded once, not both"
+            f"{tensor.encoder.line}: the input must be taken as it is or encoded once, not both"
         )
-    tracer.trace.encoder = one.encoder
-    tracer.levels = Levels(one.encoder.low, one.encoder.high, 2 - one.encoder.low)
-    tracer.source = plain_of(one).zero_()
-    tracer.mark(one, raw=torch.arange(one.numel()).reshape(one.shape), seen=one.seen)
+    tracer.trace.encoder = tensor.encoder
+    tracer.levels = Levels(tensor.encoder.low, tensor.encoder.high, 2 - tensor.encoder.low)
+    tracer.source = plain_of(tensor).zero_()
+    tracer.mark(tensor, raw=torch.arange(tensor.numel()).reshape(tensor.shape), seen=tensor.seen)
 
 
 def encoded(tracer: Any, encoder: Encoder, func, operands, args, kwargs) -> Any:
     """Compute a part of an encoder."""
-    for one in operands:
-        ours = one.encoder is encoder
-        if not ours and (one.raw is None or one.pending or one.broken):
+    for operand in operands:
+        ours = operand.encoder is encoder
+        if not ours and (operand.raw is None or operand.pending or operand.broken):
             raise TraceError(
                 f"{encoder.line}: {encoder.name} must encode the input, not what was made of it"
             )
-        if not ours and (one.gain is not None or one.offsets):
+        if not ours and (operand.gain is not None or operand.offsets):
             note = (
                 f"samples are scaled or shifted before {encoder.name}: do so before encoding them"
             )
             tracer.trace.notes += [note] * (note not in tracer.trace.notes)
     # Zeros are no sample that every encoder takes.
-    half = {id(one): plain_of(one) for one in operands if one.encoder is not None}
-    half |= {id(one): torch.full_like(plain_of(one), 0.5) for one in operands
-             if one.encoder is None}  # fmt: skip
+    half = {id(operand): plain_of(operand) for operand in operands if operand.encoder is not None}
+    half |= {id(operand): torch.full_like(plain_of(operand), 0.5) for operand in operands
+             if operand.encoder is None}  # fmt: skip
     plain = func(*replaced(args, half), **replaced(kwargs, half))
     return tracer.wrap(plain, operands, encoder=encoder, biased=False, offsets=frozenset())
 
 
 def assigned(tracer: Any, name: str, args: tuple, plain: Any) -> Any:
     """Return what a tensor becomes that others are written over."""
-    if name in {"zero_", "fill_"} and not any(isinstance(one, Traced) for one in args[1:]):
+    if name in {"zero_", "fill_"} and not any(isinstance(index, Traced) for index in args[1:]):
         return tracer.wrap(plain, [], terms=())
-    given = args[1] if name == "copy_" and len(args) > 1 else None
-    if not isinstance(given, Traced) or given.shape != plain.shape or plain.dtype not in EXACT:
+    source = args[1] if name == "copy_" and len(args) > 1 else None
+    if not isinstance(source, Traced) or source.shape != plain.shape or plain.dtype not in EXACT:
         return None
     return tracer.wrap(
-        plain, [given], terms=given.terms, raw=given.raw, broken=given.broken,
-        pending=given.pending, gain=given.gain,
+        plain, [source], terms=source.terms, raw=source.raw, broken=source.broken,
+        pending=source.pending, gain=source.gain,
     )  # fmt: skip
 
 
