@@ -1,4 +1,4 @@
-"""Train spiking networks with PyTorch, in real numbers or in exactly the hardware's integers."""
+"""Training of spiking networks in PyTorch, in floating point or in the hardware's integers."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .formats.spikerplus.differences import SpikerReport
     from .formats.spikerplus.read import from_spiker
     from .formats.spikerplus.widths import spiker_quantizations
-    from .network.arithmetic import Reals, Tensors
+    from .network.arithmetic import FloatingPoint, Tensors
     from .network.cell import Cell, IntegerCell
     from .network.import_report import ImportReport
     from .network.layers import Connection, Layer
@@ -41,7 +41,7 @@ _HOMES = {
     "Outcome": ".network.run",
     "Quantization": ".network.quantization",
     "QuantizationReport": ".conversion.report",
-    "Reals": ".network.arithmetic",
+    "FloatingPoint": ".network.arithmetic",
     "SnntorchReport": ".formats.snntorch.read",
     "SpikerReport": ".formats.spikerplus.differences",
     "SpikingNetwork": ".network.network",
@@ -72,6 +72,7 @@ __all__ = [
     "Connection",
     "Dataset",
     "FastSigmoid",
+    "FloatingPoint",
     "ImplausibleWarning",
     "ImportReport",
     "IntegerCell",
@@ -80,7 +81,6 @@ __all__ = [
     "Outcome",
     "Quantization",
     "QuantizationReport",
-    "Reals",
     "SnntorchReport",
     "SpikerReport",
     "SpikingNetwork",

@@ -1,4 +1,4 @@
-"""A network of real numbers, what it became in integers, and the hardware, on the same samples."""
+"""Comparison of a floating-point network, its integers and the hardware on the same samples."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -15,59 +15,65 @@ from spiker_train.network.network import SpikingNetwork, check_network
 __all__ = ["Agreement", "Comparison", "compare"]
 
 SILENT = 0.02
+"""Share of the spikes in floating point, at or below which a population goes silent."""
+
 LOST = 0.5
+"""Relative difference of the spikes above which a population is warned of."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How near a population's spikes stay to those of the real numbers.
+    """How well the spikes of a population in integers agree with those in floating point.
 
     Members
     -------
-    real, fixed : float
-        Spikes a sample, in real numbers and in integers.
+    float_spikes, integer_spikes : float
+        Spikes of the population per sample, in floating point and in integers.
     equal : float
         Share of neurons and samples whose number of spikes is the same.
     difference : float
-        Mean difference of those numbers, in units of their mean in real numbers.
+        Mean absolute difference of these numbers, relative to their mean in floating point.
     worst : int
-        Neuron whose spikes over all samples differ most.
-    worst_real, worst_fixed : int
-        Its spikes.
+        Neuron whose number of spikes over all samples differs most.
+    worst_float, worst_integer : int
+        Spikes of this neuron over all samples.
     counts : array of int, shape (2, neurons)
-        Spikes of each neuron over all samples, in real numbers and in integers.
+        Spikes of each neuron over all samples, in floating point and in integers.
     """
 
-    real: float
-    fixed: float
+    float_spikes: float
+    integer_spikes: float
     equal: float
     difference: float
     worst: int
-    worst_real: int
-    worst_fixed: int
+    worst_float: int
+    worst_integer: int
     counts: np.ndarray
 
 
 @dataclass
 class Comparison:
-    """What becomes of a network's answers on the way to hardware.
+    """A network's results in floating point, in integers and in hardware.
 
     Members
     -------
     samples : int
+        Number of samples.
     accuracy : dict of str to float
-        ``"real"``, ``"fixed"`` and, where it was run, ``"hardware"``; empty without labels.
+        Share of right classes in ``"float"``, in ``"integers"`` and, where it was run, in
+        ``"hardware"``; empty without labels.
     same : float
-        Share of samples with the same class in real numbers and in integers.
+        Share of samples with the same class in floating point and in integers.
     populations : dict of str to Agreement
+        Agreement of the spikes, by population.
     mismatches : list of str
-        What the hardware answers otherwise than the integers: none, or it is a bug.
+        Differences between the hardware and the integers. There are none, unless there is a bug.
     engine : str or None
-        What ran the hardware.
+        Engine that ran the hardware.
     cycles : float or None
-        Mean clock cycles of a sample.
+        Mean number of clock cycles per sample.
     warnings : list of str
-        Populations whose spikes were lost, or came from nothing, by name.
+        Populations, by name, that go silent or whose spikes differ much.
     """
 
     samples: int
@@ -83,12 +89,13 @@ class Comparison:
         accuracies = ", ".join(f"{what} {share:.2%}" for what, share in self.accuracy.items())
         lines = [f"{self.samples} samples: {accuracies or 'no labels'}; same class {self.same:.2%}"]
         lines.append(
-            f"{'population':<20} {'real':>9} {'fixed':>9} {'equal':>8} {'differ':>8}  worst neuron"
+            f"{'population':<20} {'float':>9} {'integers':>9} {'equal':>8} {'differ':>8}  "
+            "spikes of the worst neuron"
         )
         lines += [
-            f"{name:<20} {agreement.real:>9.2f} {agreement.fixed:>9.2f} {agreement.equal:>8.2%} "
-            f"{agreement.difference:>8.2%}  {agreement.worst}: {agreement.worst_real} became "
-            f"{agreement.worst_fixed}"
+            f"{name:<20} {agreement.float_spikes:>9.2f} {agreement.integer_spikes:>9.2f} "
+            f"{agreement.equal:>8.2%} {agreement.difference:>8.2%}  "
+            f"{agreement.worst}: {agreement.worst_float}, in integers {agreement.worst_integer}"
             for name, agreement in self.populations.items()
         ]
         if self.engine is not None:
@@ -97,14 +104,14 @@ class Comparison:
         return "\n".join(lines + [f"warning: {warning}" for warning in self.warnings])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the comparison as what JSON can hold."""
+        """Return the comparison as values that JSON can hold."""
         content = asdict(self)
         for agreement in content["populations"].values():
             agreement["counts"] = agreement["counts"].tolist()
         return content
 
     def figure(self) -> Any:
-        """Return a matplotlib figure: spikes of each neuron, real against fixed, by population."""
+        """Return a matplotlib figure: the spikes of each neuron, integers over floating point."""
         from matplotlib.figure import Figure  # only where there is something to draw
 
         count = max(1, len(self.populations))
@@ -115,9 +122,9 @@ class Comparison:
             axis.plot([0, greatest], [0, greatest], color="0.7", linewidth=1, zorder=0)
             axis.scatter(*agreement.counts, s=12, color="tab:blue")
             worst = f"worst: neuron {agreement.worst}"
-            at = [agreement.worst_real], [agreement.worst_fixed]
+            at = [agreement.worst_float], [agreement.worst_integer]
             axis.scatter(*at, s=60, facecolors="none", edgecolors="tab:red", label=worst)
-            axis.set(title=name, xlabel="spikes in real numbers", ylabel="spikes in integers")
+            axis.set(title=name, xlabel="spikes in floating point", ylabel="spikes in integers")
             axis.legend(frameon=False)
         accuracies = ", ".join(f"{what} {share:.2%}" for what, share in self.accuracy.items())
         figure.suptitle(accuracies or f"same class {self.same:.2%}")
@@ -138,25 +145,25 @@ def compare(
     *,
     run: Callable[..., Result] | None = None,
 ) -> Comparison:
-    """Run samples in real numbers, in integers and in hardware, and say how they differ.
+    """Run samples in floating point, in integers and in hardware, and compare the results.
 
     Parameters
     ----------
     net : SpikingNetwork
-        The network of real numbers.
+        The floating-point network.
     network : Network
-        What it became.
+        The integer network that quantisation made of it.
     spikes : array of int, shape (samples, steps, size), or mapping from input names to such
     labels : array of int, shape (samples,), optional
     run : callable, optional
-        What runs the hardware, as :func:`spiker_hdl.run` with an engine chosen:
+        Function that runs the hardware, with the arguments of :func:`spiker_hdl.run`, such as
         ``functools.partial(spiker_hdl.run, engine="auto")``.
 
     Raises
     ------
     ValueError
-        If the two networks have not the same populations, or labels are not one a sample or no
-        classes.
+        If the populations of the two networks differ, or if labels are of another number than the
+        samples, or no classes.
     TypeError
         If a network is of another type, or labels are no integers.
     """
@@ -170,63 +177,69 @@ def compare(
     if sizes != quantized_sizes:
         raise ValueError(f"Networks must have the same populations: {sizes}, not {quantized_sizes}")
     spiking = [layer.name for layer in net.layers if layer.cell.spiking]
-    real = net.run(spikes, record=spiking)
-    fixed = reference.run(network, spikes, record=spiking)
+    floating = net.run(spikes, record=spiking)
+    integers = reference.run(network, spikes, record=spiking)
     if labels is not None:
         labels = integer_array("Labels", labels)
-        if labels.shape != real.classes.shape:
+        if labels.shape != floating.classes.shape:
             raise ValueError(
-                f"Labels must be one a sample, {real.classes.shape}, not {labels.shape}"
+                f"Labels must be one a sample, {floating.classes.shape}, not {labels.shape}"
             )
-        if labels.min() < 0 or labels.max() >= real.scores.shape[1]:
+        if labels.min() < 0 or labels.max() >= floating.scores.shape[1]:
             off = labels.min() if labels.min() < 0 else labels.max()
-            raise ValueError(f"Labels must be in 0..{real.scores.shape[1] - 1}, not {off}")
-    runs = {"real": real, "fixed": fixed}
+            raise ValueError(f"Labels must be in 0..{floating.scores.shape[1] - 1}, not {off}")
+    runs = {"float": floating, "integers": integers}
     comparison = Comparison(
-        samples=len(real.classes),
+        samples=len(floating.classes),
         accuracy={},
-        same=float((real.classes == fixed.classes).mean()),
+        same=float((floating.classes == integers.classes).mean()),
         populations={
-            name: _agreement(np.asarray(real.spikes[name]), np.asarray(fixed.spikes[name]))
+            name: _agreement(np.asarray(floating.spikes[name]), np.asarray(integers.spikes[name]))
             for name in spiking
         },
     )
     if run is not None:
         hardware = runs["hardware"] = run(network, spikes)
-        comparison.mismatches = fixed.differences(hardware)
+        comparison.mismatches = integers.differences(hardware)
         comparison.engine = hardware.engine
         comparison.cycles = None if hardware.cycles is None else float(np.mean(hardware.cycles))
     if labels is not None:
         comparison.accuracy = {
             what: float((result.classes == labels).mean()) for what, result in runs.items()
         }
-    for name, agreement in comparison.populations.items():
-        if agreement.real > 0 and agreement.fixed <= SILENT * agreement.real:
-            comparison.warnings.append(
-                f"{name!r} goes silent: {agreement.real:.2f} spikes became {agreement.fixed:.2f}"
-            )
-        elif agreement.difference > LOST:
-            comparison.warnings.append(
-                f"spikes of {name!r} differ by {agreement.difference:.0%}: "
-                "give its weights or its decay "
-                "more bits, or fine-tune with labels"
-            )
+    comparison.warnings = _warnings(comparison)
     return comparison
 
 
-def _agreement(real: np.ndarray, fixed: np.ndarray) -> Agreement:
-    mine, theirs = (spikes.sum(axis=1, dtype=np.int64) for spikes in (real, fixed))
-    totals = np.stack([mine.sum(axis=0), theirs.sum(axis=0)])
+def _warnings(comparison: Comparison) -> list[str]:
+    """Return warnings of populations whose spikes are lost or differ much."""
+    warnings = []
+    for name, agreement in comparison.populations.items():
+        before, after = agreement.float_spikes, agreement.integer_spikes
+        if before > 0 and after <= SILENT * before:
+            warnings.append(f"{name!r} goes silent: {after:.2f} spikes in place of {before:.2f}")
+        elif agreement.difference > LOST:
+            warnings.append(
+                f"spikes of {name!r} differ by {agreement.difference:.0%}: give its weights or its "
+                "decay more bits, or fine-tune with labels"
+            )
+    return warnings
+
+
+def _agreement(floating: np.ndarray, integers: np.ndarray) -> Agreement:
+    """Return the agreement of spikes of the shape (samples, steps, neurons)."""
+    before, after = (spikes.sum(axis=1, dtype=np.int64) for spikes in (floating, integers))
+    totals = np.stack([before.sum(axis=0), after.sum(axis=0)])
     worst = int(np.abs(totals[1] - totals[0]).argmax())
-    mean = float(mine.mean())
-    off = float(np.abs(theirs - mine).mean())
+    mean = float(before.mean())
+    difference = float(np.abs(after - before).mean())
     return Agreement(
-        real=float(mine.sum(axis=1).mean()),
-        fixed=float(theirs.sum(axis=1).mean()),
-        equal=float((mine == theirs).mean()),
-        difference=off / mean if mean else float(off > 0),
+        float_spikes=float(before.sum(axis=1).mean()),
+        integer_spikes=float(after.sum(axis=1).mean()),
+        equal=float((before == after).mean()),
+        difference=difference / mean if mean else float(difference > 0),
         worst=worst,
-        worst_real=int(totals[0, worst]),
-        worst_fixed=int(totals[1, worst]),
+        worst_float=int(totals[0, worst]),
+        worst_integer=int(totals[1, worst]),
         counts=totals,
     )

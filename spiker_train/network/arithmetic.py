@@ -1,4 +1,4 @@
-"""Two more readings of a neuron's step: on tensors that hold integers, and on real numbers."""
+"""Arithmetic on tensors for a neuron's step: on integers, and in floating point."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from spiker_hdl.model import Arithmetic, Decay
 
 from .surrogate import FastSigmoid
 
-__all__ = ["RealDecay", "Reals", "Tensors", "through"]
+__all__ = ["FloatingPoint", "FloatingPointDecay", "Tensors", "through"]
 
 Surrogate = Callable[[torch.Tensor], torch.Tensor]
 
@@ -40,7 +40,7 @@ class _Floor(torch.autograd.Function):
 
 
 class _Tests(Arithmetic):
-    """Tests as tensors: booleans, or zeros and ones that carry the gradient of a spike."""
+    """Comparisons whose results are tensors: booleans, or 0 and 1 with the gradient of a spike."""
 
     def __init__(self, surrogate: Surrogate | None, dtype: torch.dtype):
         self.surrogate = FastSigmoid() if surrogate is None else surrogate
@@ -73,8 +73,8 @@ class _Tests(Arithmetic):
         chosen = test if test.dtype == torch.bool else test.detach() > 0.5
         return torch.where(chosen, self._operand(yes, test), self._operand(no, test))
 
-    # At a tie torch.maximum passes half of the gradient to each side. As with torch.clamp, what is
-    # at its bound has all of it here: there a neuron at its floor always lies.
+    # At a tie torch.maximum passes half of the gradient to each side. A neuron at its floor is at
+    # such a tie in every step, and so all of the gradient passes here, as with torch.clamp.
 
     def maximum(self, x, y):
         x, y = self._ordered(x, y)
@@ -89,7 +89,7 @@ class _Tests(Arithmetic):
         return self._minimum(self.maximum(x, low), high)
 
     def _ordered(self, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return two operands as tensors, first the one that has the gradient at a tie."""
+        """Return two operands as tensors, first the one that gets the gradient at a tie."""
         x = self._operand(x, y)
         y = self._operand(y, x)
         return (y, x) if y.requires_grad and not x.requires_grad else (x, y)
@@ -98,17 +98,17 @@ class _Tests(Arithmetic):
 class Tensors(_Tests):
     """Operations on floating-point tensors that hold integers, with gradients for training.
 
-    Forward, every result is the integer that the hardware computes, as long as the tensors' format
-    holds it exactly. Backward, rounding passes the gradient through, a spike has a surrogate
-    gradient, and a reset has none.
+    In the forward pass, every result is the integer that the hardware computes, as long as the
+    format of the tensors represents it exactly. In the backward pass, rounding passes the gradient
+    through, a spike has a surrogate gradient, and a reset has none.
 
     Parameters
     ----------
     surrogate : callable, optional
-        Maps the distance from the threshold, in real units, to its step at zero, and has a
-        gradient; :class:`~.surrogate.FastSigmoid` where none is given.
+        Step function of the distance from the threshold, in floating-point units, with a gradient;
+        :class:`~.surrogate.FastSigmoid` where none is given.
     scale : float
-        What a potential of 1 is in real units.
+        Floating-point value of the integer potential 1.
     dtype : torch.dtype
         Format of the tensors.
     """
@@ -126,7 +126,7 @@ class Tensors(_Tests):
         return _Floor.apply(x / 2**bits) if bits else x
 
     def above(self, x, limit):
-        # The spike's edge lies half-way between the two potentials that it separates.
+        # The surrogate's edge lies half-way between the two integers that the test separates.
         return self._spike((x - limit - 0.5) * self.scale, x > limit)
 
     def reaches(self, x, limit):
@@ -136,13 +136,13 @@ class Tensors(_Tests):
         return x.clamp(low, high)
 
 
-class RealDecay:
-    """A decay by a real factor, as :class:`Reals` reads it.
+class FloatingPointDecay:
+    r"""A decay by a factor of any value, for :class:`FloatingPoint`.
 
     Parameters
     ----------
     factor : float or tensor
-        What remains of a value after a step.
+        Factor :math:`\beta` of a step of decay, :math:`x \leftarrow \beta x`.
     """
 
     def __init__(self, factor: Any):
@@ -150,17 +150,17 @@ class RealDecay:
 
     @property
     def numerator(self) -> Any:
-        """The share that is lost."""
+        """Share of a value that is lost in a step, 1 - factor."""
         return 1 - self.factor
 
     @property
     def bits(self) -> int:
-        """Binary digits of the loss: none, for real numbers are not rounded."""
+        """Binary places of the share that is lost: 0, since nothing is rounded."""
         return 0
 
 
-class Reals(_Tests):
-    """Operations on tensors of real numbers, which know neither rounding nor saturation.
+class FloatingPoint(_Tests):
+    """Operations on floating-point tensors, without rounding to integers and without saturation.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class Reals(_Tests):
     def shift(self, x, bits: int):
         return x / 2**bits
 
-    def decay(self, x, decay: Decay | RealDecay):
+    def decay(self, x, decay: Decay | FloatingPointDecay):
         return x * decay.factor
 
     def above(self, x, limit):

@@ -1,4 +1,4 @@
-"""A neuron model with real parameters: what a layer of a network of real numbers computes."""
+"""Neuron models with floating-point parameters: the cells of the layers of a network."""
 
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
@@ -15,7 +15,7 @@ from spiker_hdl.base.frozen import make_unchecked
 from spiker_hdl.model import Decay, Neuron
 from spiker_hdl.model.neurons.base import check_declared
 
-from .arithmetic import RealDecay, Surrogate, through
+from .arithmetic import FloatingPointDecay, Surrogate, through
 
 __all__ = ["Cell", "IntegerCell"]
 
@@ -33,10 +33,11 @@ def _role(declared: Field) -> str:
 
 
 class Cell(nn.Module):
-    """A neuron model with its settings and with real parameters.
+    """A neuron model with its settings and its floating-point parameters.
 
-    What the model declares to scale with the potential is given in real units; a decay is given by
-    its factor, what remains of a value after a step. Widths are left to quantisation.
+    Fields that the model declares to scale with the potential, such as a threshold, are given in
+    floating-point units. A decay is given by its factor, the share of a value that remains after a
+    step. Widths are left to quantisation.
 
     Parameters
     ----------
@@ -45,13 +46,15 @@ class Cell(nn.Module):
     learn : sequence of str
         Parameters and decays to be learned.
     surrogate : callable, optional
-        Step at zero that has a gradient, on the distance from the threshold in real units:
-        :class:`~.surrogate.FastSigmoid` where none is given; those of ``snntorch.surrogate`` serve.
+        Step function of the distance from the threshold, in floating-point units, with a gradient,
+        such as those of ``snntorch.surrogate``; :class:`~.surrogate.FastSigmoid` where none is
+        given.
     unit : float, optional
-        A typical potential, for which weights are initialised: the greatest threshold, else 1.
+        Typical potential, for which weights are initialised; where none is given, the greatest
+        threshold, or 1 for neurons without one.
     **values
-        The fields of ``kind``: numbers, or arrays with one per neuron; decays as factors in 0..1 or
-        as a :class:`~spiker_hdl.model.Decay` that is kept as it is.
+        Fields of ``kind``: numbers, or arrays with one value per neuron. A decay is a factor in
+        0..1, or a :class:`~spiker_hdl.model.Decay` that is kept as it is.
 
     Raises
     ------
@@ -141,7 +144,7 @@ class Cell(nn.Module):
 
     @property
     def potential(self) -> str:
-        """State that a readout of potentials compares."""
+        """Name of the state that readouts of potentials compare."""
         return self.kind.potential
 
     @property
@@ -151,24 +154,24 @@ class Cell(nn.Module):
 
     @property
     def sizes(self) -> set[int]:
-        """Numbers of neurons that the values given one per neuron are for."""
+        """Lengths of the parameters that have one value per neuron."""
         values = [*self.parameters(), *self.buffers()]
         return {len(value) for value in values if value.ndim}
 
     def real(self, name: str) -> np.ndarray:
-        """Return the real value of a field that has one, decays as factors."""
+        """Return the floating-point value of a field, shape () or (neurons,); a decay's factor."""
         value = getattr(self, f"real_{name}").detach().cpu().double().numpy()
         return value.clip(0, 1) if self.roles[name] == "decay" else value
 
     def neuron(self, scale: float, width: int, form: dict[str, Any]) -> Neuron:
-        """Return the integer neuron that this is at a scale.
+        """Return the integer neuron of this cell at a scale.
 
         Parameters
         ----------
         scale : float
-            What a potential of 1 is in real units.
+            Floating-point value of the integer potential 1.
         width : int
-            Bits of what is not given a width.
+            Bits of all widths that the cell does not set itself.
         form : dict
             Keywords of :meth:`Decay.fit <spiker_hdl.model.Decay.fit>`.
         """
@@ -188,7 +191,7 @@ class Cell(nn.Module):
         return self.kind(**values)
 
     def integers(self, neuron: Neuron, scale: float, like: torch.Tensor) -> SimpleNamespace:
-        """Return the parameters of ``neuron`` as tensors, those learned with gradients."""
+        """Return the integer parameters of ``neuron`` as tensors, learned ones with gradients."""
         operands = {}
         for name, parameter in neuron.parameters.items():
             value = torch.as_tensor(parameter.value, dtype=like.dtype, device=like.device)
@@ -203,14 +206,14 @@ class Cell(nn.Module):
         return neuron.bind(operands)
 
     def reals(self, like: torch.Tensor) -> tuple[Neuron, SimpleNamespace, dict[str, torch.Tensor]]:
-        """Return a neuron that steps on real numbers, its parameters and its rest."""
+        """Return a neuron for floating-point arithmetic, its parameters and its rest state."""
         values, bound, rest = dict.fromkeys(self.widths, 32) | self.settings, {}, {}
         for name, role in self.roles.items():
             if name in values:
                 continue
             value = getattr(self, f"real_{name}").to(like.dtype).to(like.device)
             if role == "decay":
-                values[name] = bound[name] = RealDecay(value.clamp(0, 1))
+                values[name] = bound[name] = FloatingPointDecay(value.clamp(0, 1))
             elif role == "parameter":
                 values[name] = bound[name] = value
             elif role == "state":
@@ -225,19 +228,21 @@ class Cell(nn.Module):
 
 
 class IntegerCell(nn.Module):
-    """A neuron that is given in integers, and so computes the same in every run.
+    """A neuron whose parameters are integers, and which computes in integers in every run.
 
-    For a model that has no meaning in real numbers. Its input current is divided by ``scale`` and
-    rounded.
+    It is for models that have no meaning in floating point. The input current is divided by
+    ``scale`` and rounded.
 
     Parameters
     ----------
     neuron : Neuron
     scale : float
-        What 1 is in the real units of the weights.
+        Value of the integer 1 in the floating-point units of the weights.
     surrogate : callable, optional
+        As for :class:`Cell`.
     unit : float, optional
-        As for :class:`Cell`; the threshold, else a quarter of the potential's range.
+        As for :class:`Cell`; where none is given, the threshold, or a quarter of the potential's
+        range.
     """
 
     learned = ()
@@ -272,7 +277,7 @@ class IntegerCell(nn.Module):
         return max(float(greatest), 1.0) * self.scale
 
     def neuron(self, scale: float, width: int, form: dict[str, Any]) -> Neuron:
-        """Return the neuron, which has a scale of its own."""
+        """Return the neuron, which keeps its own scale and widths."""
         return self.fixed
 
     def integers(self, neuron: Neuron, scale: float, like: torch.Tensor) -> SimpleNamespace:

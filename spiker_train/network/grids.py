@@ -1,4 +1,4 @@
-"""Weights that are integers times one number, as layers quantised in training have them."""
+"""Grids: numbers of which all weights are multiples, as in layers that were quantised before."""
 
 from math import log2
 
@@ -7,14 +7,14 @@ import numpy as np
 __all__ = ["NEAR", "grid_of", "shift_between"]
 
 MOST = 2**15
-"""Greatest magnitude of an integer that is looked for."""
+"""Greatest magnitude of the integers that are looked for."""
 
 NEAR = 2.0**-20
-"""How far from its integer a weight may lie, in units of the greatest weight."""
+"""Greatest distance of a weight from its multiple, relative to the greatest weight."""
 
 
 def grid_of(weights: np.ndarray) -> float | None:
-    """Return what 1 of the integers is where weights are integers times one number, or None."""
+    """Return the number of which all weights are integer multiples, or None if there is none."""
     sizes = np.unique(np.abs(np.asarray(weights, dtype=float)))
     sizes = sizes[sizes > 0]
     if not sizes.size:
@@ -30,7 +30,7 @@ def grid_of(weights: np.ndarray) -> float | None:
 
 
 def _fitted(sizes: np.ndarray, step: float, slack: float) -> float | None:
-    """Return the step that fits best, near to the one given, or None if a size is off it."""
+    """Return the best step near the given one, or None if a size is no multiple of it."""
     products = squares = 0.0
     for size in sizes.tolist():
         number = round(size / step)
@@ -43,7 +43,7 @@ def _fitted(sizes: np.ndarray, step: float, slack: float) -> float | None:
 
 
 def shift_between(coarse: float, fine: float) -> int | None:
-    """Return by how many bits one grid is coarser than another, or None if by none in 0..24."""
+    """Return the bits, 0 to 24, by which one grid is coarser than another, or None."""
     bits = round(log2(coarse / fine))
     same = abs(coarse - fine * 2.0**bits) <= NEAR * coarse
     return bits if same and 0 <= bits <= 24 else None

@@ -1,4 +1,4 @@
-"""Layers and connections: the parts of a network of real numbers."""
+"""Layers and connections: the parts of a floating-point network."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +18,7 @@ __all__ = ["Connection", "Layer", "check_finite"]
 
 
 class Layer(nn.Module):
-    """Neurons of one model, with real parameters.
+    """Neurons of one model, with floating-point parameters.
 
     Parameters
     ----------
@@ -26,10 +26,10 @@ class Layer(nn.Module):
     shape : int or tuple of int
         Number of neurons, or their arrangement.
     cell : Cell, IntegerCell or Neuron
-        What every neuron computes; a :class:`~spiker_hdl.model.Neuron` at a scale of 1.
+        Model of every neuron; a :class:`~spiker_hdl.model.Neuron` has the scale 1.
     bias : bool, float or array of float
-        Current that flows in every step: True to learn one per neuron from zero, or values to start
-        from; False for none.
+        Current that is added in every step, one value per neuron, which is learned: True to start
+        from zero, or the values to start from; False for none.
     """
 
     def __init__(
@@ -68,25 +68,26 @@ class Layer(nn.Module):
 
 
 class Connection(nn.Module):
-    """Real weights from a source to a layer.
+    """Floating-point weights from a source to a layer.
 
     Parameters
     ----------
     source, target : str
         Names of an input or layer, and of a layer.
     weights : array of float, optional
-        Shape (target size, source size), or (size,) one to one; drawn at random where not given.
+        Shape (target size, source size), or (size,) for ``"one_to_one"``; drawn at random where
+        none are given.
     delay : int
-        Time steps by which events arrive later.
+        Number of time steps by which events arrive later.
     kind : {"dense", "one_to_one", "sparse"}
         How weights are arranged; ``"sparse"`` has a ``mask``.
     mask : array of bool, shape (target size, source size), optional
-        Which weights there are; the non-zeros of ``weights`` where not given.
+        Which weights exist; where none is given, those of ``weights`` that are not 0.
     name : str
-        Label, made from source, target and delay where none is given.
+        Label; made from source, target and delay where none is given.
     grid : float, optional
-        What 1 of the weights' integers is in real units, where they are integers times that:
-        quantisation keeps these integers if their bits suffice.
+        Number of which all weights are integer multiples, where there is one. Quantisation keeps
+        these integers exactly if the bits suffice.
     """
 
     mask: torch.Tensor | None
@@ -137,7 +138,7 @@ class Connection(nn.Module):
         self.weights: nn.Parameter = nn.Parameter(torch.zeros(0))
 
     def build(self, source_size: int, layer: Layer, generator: torch.Generator) -> None:
-        """Take the weights that were given, or draw them."""
+        """Take the initial weights, or draw them."""
         shape = (layer.size,) if self.kind == "one_to_one" else (layer.size, source_size)
         if self.kind == "one_to_one" and source_size != layer.size:
             raise ValueError(
@@ -161,11 +162,11 @@ class Connection(nn.Module):
         self.weights = nn.Parameter(values.clone())
 
     def masked(self) -> torch.Tensor:
-        """Return the weights, zero where the mask has none."""
+        """Return the weights, with 0 where the mask has none."""
         return self.weights if self.mask is None else self.weights * self.mask
 
     def stored(self) -> torch.Tensor:
-        """Return the weights that there are, detached: of a sparse one those of the mask alone."""
+        """Return the weights that exist, without gradient: of a sparse one those of the mask."""
         weights = self.weights.detach()
         return weights if self.mask is None else weights[self.mask]
 
@@ -187,7 +188,7 @@ class Connection(nn.Module):
 
 
 def check_finite(layers: Iterable[Layer], connections: Iterable[Connection]) -> None:
-    """Raise :exc:`ValueError` where training has left what is no number, with its name."""
+    """Raise :exc:`ValueError` if a weight or parameter is not finite, with its name."""
     tensors = [
         (f"Weights of {connection.name!r}", connection.weights) for connection in connections
     ]
@@ -200,7 +201,7 @@ def check_finite(layers: Iterable[Layer], connections: Iterable[Connection]) -> 
 
 
 def _real(what: str, value: Any) -> torch.Tensor:
-    # A copy, which is the network's own.
+    # A copy, so that training does not write into the caller's array.
     real = torch.from_numpy(np.array(number_array(what, value, np.float64))).float()
     _check_finite(what, real)
     return real

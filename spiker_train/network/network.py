@@ -1,4 +1,4 @@
-"""A spiking network of real numbers: a graph as a PyTorch module, that also runs in integers."""
+"""Spiking networks in floating point: graphs as PyTorch modules, which also run in integers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,10 +41,10 @@ __all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork", "chain_sizes", "c
 
 
 class SpikingNetwork(nn.Module):
-    """A spiking network of real numbers: a graph that trains, and that quantisation reads.
+    """A spiking network in floating point, which can be trained and quantised.
 
-    Called with spikes, it runs on real numbers; with ``integers``, in exactly the arithmetic of the
-    hardware, with gradients for its real weights all the same.
+    Called with spikes, it runs in floating point. Called with ``integers`` too, it computes exactly
+    what the hardware computes, and its floating-point weights have gradients all the same.
 
     Parameters
     ----------
@@ -53,21 +53,21 @@ class SpikingNetwork(nn.Module):
     connections : sequence of Connection
     readouts : sequence of Readout
     seed : int
-        Of the weights that are drawn.
+        Seed of the weights that are drawn at random.
     name : str
 
     Members
     -------
     import_report : ImportReport or None
-        What an importer has to say of the network that it made; None for all other networks. It is
-        not saved with the network.
+        Report of the importer that made the network; None for all other networks. It is not saved
+        with the network.
 
     Raises
     ------
     TypeError
         If a part is of another type.
     ValueError
-        If the graph is none that a :class:`~spiker_hdl.model.Network` can be.
+        If the graph is not valid for a :class:`~spiker_hdl.model.Network`.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class SpikingNetwork(nn.Module):
                 )
 
     def _skeleton(self) -> Network:
-        # The same graph with stand-in neurons and no weights: the model checks it.
+        # The model checks a graph of the same shape, with stand-in neurons and without weights.
         def stand_in(layer: Layer) -> Neuron:
             if layer.cell.spiking:
                 return Lif(width=8, threshold=1, decay=Decay.shift(1))
@@ -165,22 +165,22 @@ class SpikingNetwork(nn.Module):
         sizes : str or sequence of int
             Such as ``"784-128-10"``: the input, hidden layers, and the output.
         cell : Cell, optional
-            Of hidden layers: LIF that loses an eighth in each step and gives up its threshold of 1
-            where none is given.
+            Cell of the hidden layers. Where none is given, a LIF neuron with a threshold of 1 that
+            leaks with beta = 0.875 and is reset by subtraction.
         output : Cell, optional
-            Of the last layer: where none is given, a leaky integrator that loses as much, or with
-            the readouts that need spikes, the same as ``cell``.
+            Cell of the last layer. Where none is given, a leaky integrator with the same leak, or
+            ``cell`` for the readouts that need spikes.
         readout : str
             See :data:`~spiker_hdl.model.READOUTS`.
         bias : bool
             Whether all layers have biases to learn.
         seed : int
         shape : tuple of int, optional
-            Arrangement of the input.
+            Arrangement of the input's channels.
         values : (int, int)
-            Range of the input's values.
+            Smallest and greatest value of the input.
         static : bool
-            Whether the input has one value a channel for all steps of a sample.
+            Whether each channel of the input keeps its value through all steps of a sample.
         name : str
         """
         sizes = chain_sizes(sizes)
@@ -218,9 +218,9 @@ class SpikingNetwork(nn.Module):
         ----------
         spikes : tensor or array, shape (samples, steps, size), or mapping from input names to such
         integers : Quantization, optional
-            Run in integers; scales that it does not give are fitted to the weights as they are.
+            Run in integers; scales that it lacks are fitted to the present weights.
         record : sequence of str
-            States that are wanted, as ``"layer.state"``.
+            States to record, as ``"layer.state"``.
         """
         inputs = self._check_spikes(spikes)
         if integers is not None and not integers.fits(self):
@@ -264,18 +264,18 @@ class SpikingNetwork(nn.Module):
         record: Sequence[str] = (),
         batch: int = 1024,
     ) -> Result:
-        """Run samples without gradients, and answer as every engine does.
+        """Run samples without gradients, and return a result as every engine does.
 
         Parameters
         ----------
         spikes : array of int, or mapping from input names to such
             Shape (samples, steps, size).
         integers : Quantization, optional
-            As for :meth:`forward`; without, scores and states are real numbers.
+            As for :meth:`forward`; without it, scores and states are floating-point numbers.
         record : sequence of str
-            Layers whose spikes, and ``"layer.state"`` whose states, are wanted.
+            Layers whose spikes are recorded, and ``"layer.state"`` for states.
         batch : int
-            Samples at a time.
+            Number of samples that run at a time.
         """
         samples = stimulus(self.graph, spikes)
         if len(set(samples.steps.tolist())) > 1:
@@ -333,17 +333,17 @@ def _tensor(what: str, value: Any, device: torch.device) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value.to(device)
     array = number_array(what, value)
-    # PyTorch warns of an array that it could write to and may not.
+    # PyTorch warns of a read-only array, since a tensor on it could be written to.
     return torch.as_tensor(array if array.flags.writeable else array.copy(), device=device)
 
 
 def chain_sizes(sizes: str | Sequence[int]) -> list[int]:
-    """Return the sizes that ``"784-128-10"``, or a sequence, says.
+    """Return the sizes of a chain's layers from text such as ``"784-128-10"``, or a sequence.
 
     Raises
     ------
     ValueError
-        If it says something else.
+        If it is neither, or has fewer than two sizes.
     """
     if isinstance(sizes, str):
         parts = sizes.split("-")
@@ -357,7 +357,7 @@ def chain_sizes(sizes: str | Sequence[int]) -> list[int]:
 
 
 def check_network(net: Any) -> None:
-    """Raise :exc:`TypeError` unless this is a network of real numbers."""
+    """Raise :exc:`TypeError` unless ``net`` is a :class:`SpikingNetwork`."""
     if not isinstance(net, SpikingNetwork):
         raise TypeError(
             f"Network must be a SpikingNetwork, such as from_snntorch or from_nir makes, not of "

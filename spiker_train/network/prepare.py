@@ -1,4 +1,4 @@
-"""Layers of a network made ready to step, on real numbers or in integers."""
+"""Layers of a network prepared for a run, in floating point or in integers."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ import torch
 from spiker_hdl.model import Neuron
 from spiker_hdl.model.bounds import FLOAT32_EXACT, FLOAT64_EXACT, reach
 
-from .arithmetic import Reals, Tensors
+from .arithmetic import FloatingPoint, Tensors
 from .cell import Cell
 from .layers import Connection, Layer
 from .quantization import Quantization
@@ -23,7 +23,26 @@ __all__ = ["Core", "cores", "into"]
 
 @dataclass(frozen=True)
 class Core:
-    """A layer, ready to step."""
+    """A layer with all operands that its steps need.
+
+    Members
+    -------
+    layer : Layer
+    neuron : Neuron
+        Model whose step is computed.
+    parameters : namespace of tensor
+        Parameters of the neuron, each of shape () or (neurons,).
+    rest : dict of str to tensor
+        Initial states, each of shape () or (neurons,).
+    via : Arithmetic
+    dtype : torch.dtype
+        Format of currents and states.
+    divisor : float or None
+        Divisor of a floating-point current that neurons in integers take; None for all others.
+    weights : dict of str to tensor
+        Weights by connection, shape (neurons, source size), or (neurons,) one to one.
+    bias : tensor, shape (neurons,), or None
+    """
 
     layer: Layer
     neuron: Neuron
@@ -31,15 +50,15 @@ class Core:
     rest: dict[str, torch.Tensor]
     via: Any
     dtype: torch.dtype
-    divisor: float | None  # of a real current that integer neurons take
+    divisor: float | None
     weights: dict[str, torch.Tensor]
     bias: torch.Tensor | None
 
 
 def cores(net: "SpikingNetwork", integers: Quantization | None) -> dict[str, Core]:
-    """Return the layers by name, on real numbers where there are no integers."""
+    """Return the prepared layers by name, in floating point where ``integers`` is None."""
     if integers is None:
-        return {layer.name: _real_core(net, layer) for layer in net.layers}
+        return {layer.name: _float_core(net, layer) for layer in net.layers}
     return {layer.name: _integer_core(net, layer, integers) for layer in net.layers}
 
 
@@ -48,13 +67,13 @@ def into(net: "SpikingNetwork", layer: Layer) -> list[Connection]:
     return [connection for connection in net.connections if connection.target == layer.name]
 
 
-def _real_core(net: "SpikingNetwork", layer: Layer) -> Core:
+def _float_core(net: "SpikingNetwork", layer: Layer) -> Core:
     like = net.like()
     cell = layer.cell
     weights = {connection.name: connection.masked() for connection in into(net, layer)}
     if isinstance(cell, Cell):
         neuron, parameters, rest = cell.reals(like)
-        via = Reals(cell.surrogate, like.dtype)
+        via = FloatingPoint(cell.surrogate, like.dtype)
         return Core(layer, neuron, parameters, rest, via, like.dtype, None, weights, layer.bias)
     neuron, scale = cell.fixed, cell.scale
     via = Tensors(cell.surrogate, scale, torch.float64)
@@ -109,7 +128,7 @@ def _integer_core(net: "SpikingNetwork", layer: Layer, integers: Quantization) -
 def _prepared(
     net: "SpikingNetwork", layer: Layer, integers: Quantization, low: int, high: int
 ) -> tuple[Neuron, torch.dtype]:
-    # Training asks for the same thousands of times; a learned parameter changes each time.
+    # Kept from batch to batch, as training asks thousands of times; learned parameters change.
     seen = tuple((id(buffer), buffer._version) for buffer in layer.cell.buffers())
     key = layer.name, low, high, seen
     if net.known[0] is not integers:

@@ -1,4 +1,4 @@
-"""What becomes of real numbers in hardware: bits, forms of decay, and scales."""
+"""Settings of quantisation: bits of weights and potentials, forms of decays, and scales."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,35 +21,38 @@ if TYPE_CHECKING:
 __all__ = ["Quantization"]
 
 FORMS = ("shift", "shifts", "multiplier")
-FINEST = 12  # bits by which a grid is made finer where none are given
+FINEST = 12
+"""Greatest number of bits by which the grid of potentials is finer than one of weights."""
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """How a network of real numbers becomes one of integers.
+    """The settings by which a floating-point network is turned into integers.
 
     Parameters
     ----------
     weights : int or "ternary", or mapping of str to such
-        Bits of a weight, 2 to 16, or -1, 0 and 1; by name of the connection, or of its target.
+        Bits of a weight, 2 to 16, or ``"ternary"`` for -1, 0 and 1; by name of the connection, or
+        of its target.
     potentials : int, or mapping of str to int
-        Bits of potentials, and of all widths that a cell leaves open; by name of the layer.
+        Bits of potentials, and of all widths that a cell does not set; by name of the layer.
     decay : {"shift", "shifts", "multiplier"}
-        Form of decays that are given by factors: a shift, a sum of at most ``decay_terms`` shifts,
-        or a multiplier of ``decay_bits`` bits.
+        Form in hardware of decays that are given by a factor: one shift, a sum of at most
+        ``decay_terms`` shifts, or a multiplier of ``decay_bits`` bits.
     decay_terms, decay_bits : int
+        Limits of the forms ``"shifts"`` and ``"multiplier"``.
     decay_error : float, optional
-        Greatest difference that is allowed between what should remain of a value after a step and
-        what does. With ``"shifts"``, the fewest terms that come this near are taken.
+        Greatest allowed difference between the factor of a decay in floating point and in hardware.
+        With ``"shifts"``, the smallest number of terms that comes this near is taken.
     scales : mapping of str to float
-        By name of the layer, what an integer of 1 is in real units. Those not given are found by
-        :meth:`fit`.
+        By name of the layer, the floating-point value of the integer 1. :meth:`fit` finds those
+        that are not given.
     shifts : int or mapping of str to int, optional
-        Bits, 0 to 24, by which potentials, thresholds and biases lie on a finer grid than weights:
+        Bits, 0 to 24, by which potentials, thresholds and biases have a finer grid than weights:
         see :class:`~spiker_hdl.model.Projection`; by name of the connection, or of its target.
-        Those not given are 0, but for weights that are integers times one number already (the
-        ``grid`` of a :class:`~.layers.Connection`): these stay what they are, and the grid is as
-        fine as the bits of potentials let it be.
+        Those that are not given are 0, except where all weights of a connection are integers times
+        one number (the ``grid`` of a :class:`~.layers.Connection`): such weights are kept exactly,
+        and the grid of the potentials is as fine as their bits allow.
 
     Raises
     ------
@@ -126,11 +129,11 @@ class Quantization:
         return self.scales[layer.name]
 
     def shift(self, connection: "Connection") -> int:
-        """Return by how many bits a connection's weights are shifted."""
+        """Return the number of bits by which a connection's weights are shifted."""
         return self._shift(connection) or 0
 
     def weight_scale(self, layer: "Layer", connection: "Connection") -> float:
-        """Return what 1 of the weights of a connection to ``layer`` is in real units."""
+        """Return the floating-point value of the integer weight 1 of a connection to ``layer``."""
         return self.scale(layer) * 2 ** self.shift(connection)
 
     def _shift(self, connection: "Connection") -> int | None:
@@ -156,17 +159,17 @@ class Quantization:
     def fit(
         self, network: "SpikingNetwork", progress: Callable[[int], None] | None = None
     ) -> "Quantization":
-        """Return the same with a scale for every layer: the one that best keeps the weights.
+        """Return the same settings with a scale for every layer, chosen for its weights.
 
-        The scale of a layer is shared by all that reaches it and by its thresholds. Of those at
-        which all its parameters fit, that of least square error over the weights is taken; but
-        where all that reaches it has a grid, one that keeps that.
+        All connections that reach a layer share its scale, and so do its thresholds. Of the scales
+        at which all parameters of the layer fit, the one with the smallest squared error of the
+        weights is taken. Where all these connections have a grid, the scale keeps their integers.
 
         Parameters
         ----------
         network : SpikingNetwork
         progress : callable, optional
-            Called with the number of weights done, as they are.
+            Called with the number of weights that have just been looked at.
 
         Raises
         ------
@@ -197,7 +200,7 @@ class Quantization:
         return fitted
 
     def _given(self, layer: "Layer", into: list["Connection"]) -> float | None:
-        """Return the scale that is given, by a grid if by nothing else, or None."""
+        """Return the scale that is set, or that keeps the grids of the weights, or None."""
         if layer.name in self.scales:
             return self.scales[layer.name]
         if isinstance(layer.cell, IntegerCell):
@@ -205,7 +208,7 @@ class Quantization:
         return self._kept(layer, into)
 
     def _kept(self, layer: "Layer", into: list["Connection"]) -> float | None:
-        """Return the scale at which all that reaches a layer stays on its grid, if there is one."""
+        """Return the scale at which all weights that reach a layer keep their grids, or None."""
         grids = [
             connection.grid
             for connection in into
@@ -216,7 +219,7 @@ class Quantization:
         apart = [shift_between(grid, min(grids)) for grid in grids]
         if None in apart:
             return None
-        # Potentials have room for four times what they are about.
+        # Potentials must have room for four times their typical value.
         room = 2.0 ** (self.width(layer) - 3)
         for finer in range(FINEST, -1, -1):
             scale = min(grids) / 2**finer
@@ -232,7 +235,7 @@ class Quantization:
         } <= set(shifts)
 
     def holds(self, connection: "Connection") -> bool:
-        """Tell whether a connection has a grid, and its integers on that have bits enough."""
+        """Tell whether a connection has a grid, and its integers fit the bits of a weight."""
         if connection.grid is None:
             return False
         low, high = self.range(connection)
@@ -240,7 +243,7 @@ class Quantization:
         return not bool(((numbers < low) | (numbers > high)).any())
 
     def _between(self, connection: "Connection", scale: float) -> int:
-        """Return the shift that is given, or that which keeps weights on their grid."""
+        """Return the shift that is set, or the one that keeps weights on their grid."""
         shift = self._shift(connection)
         if shift is None and connection.grid is not None and self.holds(connection):
             shift = shift_between(connection.grid, scale)
@@ -276,7 +279,7 @@ class Quantization:
         errors = []
         for n, scale in enumerate(candidates):
             errors.append(sum(_error(real, scale * times, *ends) for real, times, *ends in links))
-            if progress is not None:  # in shares of the weights, which sum to their number
+            if progress is not None:  # the shares of all candidates sum to the number of weights
                 progress(count * (n + 1) // len(candidates) - count * n // len(candidates))
         for _, scale in sorted(zip(errors, candidates, strict=True)):
             if self._fits(layer, scale):
@@ -334,7 +337,7 @@ def _known(what: str, setting: Any, names: set[str]) -> None:
 
 
 def clip(network: "SpikingNetwork", quantization: Quantization) -> None:
-    """Move the real weights of a network to what the integers of a quantization can be."""
+    """Clip the weights of a network to the range of the integers of a quantization."""
     with torch.no_grad():
         for connection in network.connections:
             scale = quantization.weight_scale(network.layer[connection.target], connection)

@@ -1,4 +1,4 @@
-"""How a real weight becomes an integer: one function for training and for what is shipped."""
+"""Rounding of weights to integers: the same function in training and for the hardware."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def check_bits(what: str, bits: Any) -> int | str:
 
 
 def weight_range(bits: int | str) -> tuple[int, int]:
-    """Return least and greatest weight of ``bits`` in two's complement, or of ``"ternary"``."""
+    """Return the smallest and the greatest weight of ``bits`` in two's complement, or ternary."""
     if bits == "ternary":
         return -1, 1
     assert isinstance(bits, int)
@@ -35,7 +35,7 @@ def weight_range(bits: int | str) -> tuple[int, int]:
 def rounded(real: torch.Tensor, scale: float, low: int, high: int) -> torch.Tensor:
     """Return ``real / scale``, rounded to nearest, ties to even, and clipped to ``low..high``.
 
-    The quotient is that of double precision on every device. Backward, the gradient passes.
+    The division is in double precision on every device. The gradient passes through unchanged.
     """
     divisor = torch.full((), scale, dtype=torch.float64, device=real.device)
     with torch.no_grad():

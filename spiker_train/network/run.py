@@ -1,4 +1,4 @@
-"""What a network does with samples: populations in order, in cycles step by step."""
+"""Runs of a network: populations in order, and those in a cycle together, step by step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ __all__ = ["Outcome", "groups", "run_network"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a network answers in training.
+    """The output of a network in training.
 
     Members
     -------
     scores : tensor, shape (samples, classes)
-        Of the first readout; in an integer run, the integers of the reference.
+        Scores of the first readout; in an integer run, the integers of the reference.
     logits : tensor, shape (samples, classes)
-        The same in real units.
-    answers : mapping of str to tensor
-        Scores of every readout.
+        The same scores in floating-point units.
+    answers : mapping of str to tensor, each of shape (samples, classes)
+        Scores of every readout, by name.
     spikes : mapping of str to tensor, each of shape (samples, steps, size)
-        Of every layer that fires; they carry gradients.
+        Spikes of every spiking layer, with gradients.
     states : mapping of str to tensor, each of shape (samples, steps, size)
-        What was recorded, as ``"layer.state"``.
+        Recorded states, as ``"layer.state"``.
     """
 
     scores: torch.Tensor
@@ -93,7 +93,12 @@ def _check_record(net: "SpikingNetwork", record: Sequence[str]) -> set[str]:
 def _advance(
     net: "SpikingNetwork", cores: list[Core], trains: dict, states: dict, recorded: set[str]
 ) -> None:
-    """Run layers that depend on each other step by step; others for all time at once."""
+    """Run a layer, or layers that form a cycle together, through all steps.
+
+    Currents from outside the cycle are computed for all steps at once, and currents within it step
+    by step. Spikes are added to ``trains`` and recorded states to ``states``, each of shape
+    (samples, steps, size).
+    """
     inside = {core.layer.name for core in cores}
     samples, steps = next(iter(trains.values())).shape[:2]
     flowing = {core.layer.name: _flow(net, core, trains, inside) for core in cores}
@@ -217,7 +222,7 @@ def _grouped(scores: torch.Tensor, readout: Readout) -> torch.Tensor:
 
 
 def groups(graph: Network) -> list[list[str]]:
-    """Return the populations in order, those in a common cycle together (Tarjan 1972)."""
+    """Return the populations in order, those that form a cycle together (Tarjan 1972)."""
     following: dict[str, list[str]] = {name: [] for name in graph.order}
     for projection in graph.projections:
         if projection.source in following:

@@ -19,16 +19,22 @@ class _Step(torch.autograd.Function):
 
 
 class FastSigmoid:
-    """Step at zero whose gradient is that of a fast sigmoid, 1 at its peak.
+    r"""A step function with the gradient of a fast sigmoid.
 
-    Any callable that maps a tensor to its step at zero serves as well, such as
-    ``snntorch.surrogate.atan()``.
+    In the forward pass it is the Heaviside step :math:`\Theta(x)`, and in the backward pass
+
+    .. math::
+
+        \frac{\partial \Theta}{\partial x} \approx \frac{1}{(1 + |x| / w)^2}
+
+    with :math:`x` the distance from the threshold and :math:`w` the width. Any callable with such
+    a forward and backward pass can take its place, such as ``snntorch.surrogate.atan()``.
 
     Parameters
     ----------
     width : float
-        Distance from the threshold at which a quarter of the gradient is left, in the real units of
-        the potential.
+        Distance from the threshold at which the gradient is a quarter of its peak of 1, in
+        floating-point units of the potential.
 
     Raises
     ------

@@ -102,7 +102,7 @@ def test_a_model_becomes_hardware_that_answers_as_the_integers(spiker, real, tmp
     assert "hardware (amaranth): 0 mismatches" in out
     found = json.loads(report.read_text())
     assert (found["samples"], found["mismatches"]) == (4, [])
-    assert set(found["accuracy"]) == {"real", "fixed", "hardware"}
+    assert set(found["accuracy"]) == {"float", "integers", "hardware"}
     assert set(found["populations"]) == {"layer1", "layer2"}
     code, out, _ = spiker("simulate", net, "--samples", "3", "--engine", "amaranth")
     assert json.loads(out)["mismatches"] == 0

@@ -175,8 +175,8 @@ def test_real_numbers_integers_and_hardware_in_one_call(trained):
     )
     real, fixed = net.run(spikes[:5], record=["hidden"]), reference.run(network, spikes[:5])
     assert found.accuracy == {
-        "real": (real.classes == labels[:5]).mean(),
-        "fixed": (fixed.classes == labels[:5]).mean(),
+        "float": (real.classes == labels[:5]).mean(),
+        "integers": (fixed.classes == labels[:5]).mean(),
         "hardware": (fixed.classes == labels[:5]).mean(),
     }
     assert (found.engine, found.mismatches, found.samples) == ("amaranth", [], 5)
@@ -184,7 +184,7 @@ def test_real_numbers_integers_and_hardware_in_one_call(trained):
     assert list(found.populations) == ["hidden"]
     hidden = found.populations["hidden"]
     assert hidden.real == pytest.approx(real.counts["hidden"].mean())
-    assert hidden.fixed == pytest.approx(fixed.counts["hidden"].mean())
+    assert hidden.integer_spikes == pytest.approx(fixed.counts["hidden"].mean())
     assert hidden.counts[0].tolist() == real.spikes["hidden"].sum((0, 1)).tolist()
     assert json.loads(json.dumps(found.to_json()))["samples"] == 5
     assert "hardware (amaranth): 0 mismatches" in str(found)
@@ -203,9 +203,9 @@ def test_agreement_counted_by_hand():
     real = net([[2.0, 0.0], [0.0, 2.0]])  # both fire in each of four steps
     other = quantize(net([[2.0, 0.0], [0.0, 0.0]]), 4, 8)  # the second never does
     one = compare(real, other, spikes).populations["out"]
-    assert (one.real, one.fixed) == (8, 4)
+    assert (one.float_spikes, one.integer_spikes) == (8, 4)
     assert (one.equal, one.difference) == (0.5, 0.5)
-    assert (one.worst, one.worst_real, one.worst_fixed) == (1, 4, 0)
+    assert (one.worst, one.worst_float, one.worst_integer) == (1, 4, 0)
 
 
 def test_what_goes_silent_is_named(trained):

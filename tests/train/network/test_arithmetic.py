@@ -29,9 +29,9 @@ from spiker_train import (
     Cell,
     Connection,
     FastSigmoid,
+    FloatingPoint,
     Layer,
     Quantization,
-    Reals,
     SpikingNetwork,
     Tensors,
     TrainingOptions,
@@ -101,7 +101,7 @@ def test_rounding_and_reset_pass_the_gradient_of_the_potential():
     assert v.grad.tolist() == [0.75, 0.75, 0.75]
 
 
-@pytest.mark.parametrize("via", [Tensors(), Reals()])
+@pytest.mark.parametrize("via", [Tensors(), FloatingPoint()])
 def test_tests_combine_with_and_without_gradients(via):
     a = torch.tensor([0.0, 0.0, 1.0, 1.0])
     b = torch.tensor([0.0, 1.0, 0.0, 1.0])
@@ -116,8 +116,8 @@ def test_tests_combine_with_and_without_gradients(via):
 
 
 def test_real_numbers_know_no_saturation():
-    assert Reals().saturate(torch.tensor(1e6), -128, 127) == 1e6
-    assert Reals().shift(torch.tensor(3.0), 1) == 1.5
+    assert FloatingPoint().saturate(torch.tensor(1e6), -128, 127) == 1e6
+    assert FloatingPoint().shift(torch.tensor(3.0), 1) == 1.5
     assert Tensors().saturate(torch.tensor(1e6), -128, 127) == 127
 
 

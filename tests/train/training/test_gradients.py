@@ -15,7 +15,7 @@ import torch
 
 from spiker_hdl.model import NEURONS, Arithmetic, Decay, SpikingNeuron
 from spiker_hdl.model.neurons.library import RESETS
-from spiker_train import Reals, Tensors
+from spiker_train import FloatingPoint, Tensors
 
 STEP = 8  # a multiple of what any decay below rounds to
 VALUES = torch.arange(-40, 41, dtype=torch.float64)
@@ -46,7 +46,7 @@ def surrogate(distance):
 
 READINGS = {
     "tensors": Tensors(surrogate, dtype=torch.float64),
-    "reals": Reals(surrogate, dtype=torch.float64),
+    "reals": FloatingPoint(surrogate, dtype=torch.float64),
 }
 
 
