@@ -1,1 +1,1 @@
-"""From floating point to integers, with an account of what changed."""
+"""Quantisation: from floating point to integers, with a report and a comparison."""

@@ -1,4 +1,4 @@
-"""Bits of potentials: as many as bounds prove enough, or as calibration samples need."""
+"""Bits of potentials: as many as bounds prove to suffice, or as calibration samples need."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -20,7 +20,7 @@ WIDE = 32
 
 
 def states_of(network: Network) -> dict[str, list[str]]:
-    """Return the states that are potentials, currents and the like, by population."""
+    """Return the names of the states that scale with the potential, by population."""
     return {
         population.name: [
             declared.name
@@ -32,10 +32,10 @@ def states_of(network: Network) -> dict[str, list[str]]:
 
 
 def end_shares(network: Network, spikes: Any) -> dict[str, float]:
-    """Return, by population, in what share of neurons and steps a state is at an end of its range.
+    """Return the share of neurons and steps in which a state is at an end of its range.
 
-    A neuron that fires and is held down at its least potential is silent, as it would be without
-    an end: only the upper end counts for it.
+    For spiking neurons only the upper end counts: at the lower bound of its potential a neuron is
+    silent, as it would be without the bound.
     """
     record = [f"{name}.{state}" for name, states in states_of(network).items() for state in states]
     result = reference.run(network, spikes, record=record)
@@ -53,28 +53,28 @@ def end_shares(network: Network, spikes: Any) -> dict[str, float]:
 
 def size_potentials(
     net: SpikingNetwork,
-    wished: Quantization,
+    settings: Quantization,
     how: str,
     make: Any,
     calibration: Any = None,
     saturation: float = 0.0,
     progress: Callable[[int], None] | None = None,
 ) -> Quantization:
-    """Return the same with bits of potentials for every layer, at the scales that weights choose.
+    """Return settings with bits of potentials for every layer, at the scales that weights choose.
 
     Parameters
     ----------
     net : SpikingNetwork
-    wished : Quantization
+    settings : Quantization
     how : {"bounds", "calibration"}
-        As many as no current that the weights can make goes beyond; or as many as the calibration
-        samples need.
+        Whether the bits suffice for all currents that the weights can make, or for the
+        calibration samples.
     make : callable
-        Makes the network of integers of a fitted quantization.
+        Makes the integer network of a fitted quantization.
     calibration : array of int or mapping, optional
-        Spikes; needed with ``"calibration"``.
+        Spikes of samples; needed with ``"calibration"``.
     saturation : float
-        Share of neurons and steps of the calibration samples that may lie beyond, at most.
+        Greatest share of neurons and steps of the calibration samples that may be out of range.
     progress : callable, optional
         As for :meth:`~.quantization.Quantization.fit`.
 
@@ -85,13 +85,13 @@ def size_potentials(
     """
     if how == "calibration" and calibration is None:
         raise ValueError("Calibration samples must be given to size potentials by them")
-    wide = replace(wished, potentials=WIDE).fit(net, progress)
+    wide = replace(settings, potentials=WIDE).fit(net, progress)
     network = make(wide)
     ends = _bounded(network) if how == "bounds" else _seen(network, calibration, saturation)
     bits = {
         name: max([2, *(signed_width(*interval) for interval in two)]) for name, two in ends.items()
     }
-    # A threshold that nothing reaches needs its bits too.
+    # A threshold needs its bits even where no potential reaches it.
     for layer in net.layers:
         while bits[layer.name] < WIDE:
             try:
@@ -130,7 +130,7 @@ def _seen(network: Network, spikes: Any, saturation: float) -> dict[str, list[tu
     for name, states_of_population in states.items():
         ends[name] = []
         for state in states_of_population:
-            # The magnitude that all but the share allowed stay within.
+            # All but the allowed share of the values stay within this magnitude.
             size = np.sort(np.abs(_whole(result.spikes[f"{name}.{state}"])).ravel())
             magnitude = int(size[len(size) - 1 - int(saturation * len(size))])
             ends[name].append((-magnitude, magnitude))

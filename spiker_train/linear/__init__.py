@@ -1,1 +1,1 @@
-"""Linear maps, and several in a row folded into one."""
+"""Linear maps, and their composition into one sparse matrix and a bias."""

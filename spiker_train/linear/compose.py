@@ -1,4 +1,4 @@
-"""Linear maps, and several in a row folded into one matrix and one bias."""
+"""Composition of linear maps into one matrix and one bias."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,23 +32,23 @@ __all__ = [
 ]
 
 UNROLLED = 2**20
-"""Weights that convolutions and pooling may be unrolled into, unless told otherwise."""
+"""Default for the greatest number of weights that a convolution or pooling is unrolled into."""
 
 
 @dataclass(frozen=True)
 class Folded:
-    """Several linear maps as one.
+    """A composition of linear maps.
 
     Members
     -------
     entries : Entries
-        The matrix, from flattened inputs to flattened outputs.
+        Matrix from flattened inputs to flattened outputs.
     bias : array of float, shape (outputs,), or None
     input_shape, output_shape : tuple of int
     maps : tuple of str
-        What was folded, in order.
+        Names of the maps, in order.
     unrolled : tuple of str
-        Those of them that were convolutions or pooling.
+        Names of the convolutions and pooling among them.
     """
 
     entries: Entries
@@ -97,19 +97,19 @@ def compose(
     Parameters
     ----------
     maps : sequence of LinearMap
-        None of them is the identity.
+        Maps, none of which is the identity.
     shape : sequence of int
-        What goes into the first.
+        Shape of the input of the first map.
     before : str
-        What messages call that.
+        Name of that input in messages.
     limit : int
         Greatest number of weights that a convolution or pooling may be unrolled into.
 
     Raises
     ------
     ValueError
-        If shapes do not meet, with the names of both sides; if a map is not linear; or if what is
-        unrolled, or what it all becomes, would have too many weights.
+        If shapes do not fit, with the names of both sides; if a map is not linear; or if an
+        unrolled map, or the product of all, would have too many weights.
     """
     first = shape = tuple(int(size) for size in shape)
     shapes = []
@@ -140,7 +140,7 @@ def compose(
 
 
 def allowing(needed: int) -> str:
-    """Say how so many weights may be unrolled, if they may at all."""
+    """Return text on how to allow this many weights, where that is possible."""
     return f": unrolled={needed} allows as many" if needed <= PAIRS else ""
 
 

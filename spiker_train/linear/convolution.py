@@ -27,7 +27,7 @@ class Conv(LinearMap):
     bias : array of float, shape (outputs,), optional
     stride, dilation : int or tuple of int
     padding : int or tuple of int, "valid" or "same"
-        Zeros on either side.
+        Number of zeros on either side.
     groups : int
     """
 
@@ -93,10 +93,10 @@ class SumPool(LinearMap):
     ----------
     kernel : int or tuple of int
     stride : int or tuple of int, optional
-        That of the kernel where none is given.
+        Where none is given, the size of the kernel.
     padding : int or tuple of int
     dimensions : int
-        How many axes are pooled, where ``kernel`` is one number.
+        Number of axes that are pooled, where ``kernel`` is one number.
     """
 
     kernel: Any
@@ -159,7 +159,7 @@ class AvgPool(SumPool):
 
 @dataclass(eq=False)
 class MaxPool(LinearMap):
-    """The greatest of each window, which is no linear map and so is always refused."""
+    """The greatest value of each window, which is not a linear map and so is always refused."""
 
     def reach(self, shape: Shape, before: str) -> Shape:
         raise ValueError(
@@ -169,7 +169,7 @@ class MaxPool(LinearMap):
 
 
 class Window:
-    """Where the windows of a kernel lie."""
+    """The windows of a kernel on an input with one or two axes."""
 
     def __init__(self, what: str, kernel: Sequence[int], stride: Any, padding: Any, dilation: Any):
         self.kernel: Shape = tuple(int(size) for size in kernel)
@@ -196,7 +196,7 @@ class Window:
         return tuple(int(number) for number in many)
 
     def reach(self, shape: Shape) -> Shape:
-        """Return how many windows there are along each axis."""
+        """Return the number of windows along each axis."""
         return tuple(
             (size + sum(pad) - span - 1) // step + 1
             for size, pad, span, step in zip(
@@ -207,7 +207,7 @@ class Window:
     def pairs(
         self, shape: Shape, places: Shape
     ) -> Iterator[tuple[Shape, tuple[np.ndarray, np.ndarray]]]:
-        """Yield for each element of the kernel the windows and inputs, flat, that it joins."""
+        """Yield, for each element of the kernel, flat indices of windows and of their inputs."""
         for offset in product(*(range(n) for n in self.kernel)):
             here, there = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
             for axis, at in enumerate(offset):

@@ -31,12 +31,12 @@ Shape = tuple[int, ...]
 
 @dataclass(kw_only=True, eq=False)
 class LinearMap:
-    """What turns values of one shape into values of another: ``W @ x + b``.
+    """A linear map from values of one shape to values of another: ``W @ x + b``.
 
     Parameters
     ----------
     name : str
-        What messages call it; its class where none is given.
+        Name in messages; the class where none is given.
     """
 
     name: str = field(default="")
@@ -47,25 +47,25 @@ class LinearMap:
         return f"{kind} {self.name!r}" if self.name else kind
 
     def reach(self, shape: Shape, before: str) -> Shape:
-        """Return the shape that comes out where ``shape`` goes in.
+        """Return the shape of the output for an input of a shape.
 
         Raises
         ------
         ValueError
-            If this shape cannot go in, with the name of what is ``before``.
+            If the map has no inputs of this shape, with the name of the map ``before`` it.
         """
         raise NotImplementedError
 
     def count(self, shape: Shape) -> int:
-        """Return at least as many weights as :meth:`unroll` makes."""
+        """Return an upper bound of the number of weights that :meth:`unroll` makes."""
         return prod(shape) * prod(self.reach(shape, "before"))
 
     def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
-        """Return the matrix for inputs of a shape, and the bias by output if there is one."""
+        """Return the matrix for inputs of a shape, and the bias of each output or None."""
         raise NotImplementedError
 
     def refuse(self, expected: str, shape: Shape, before: str) -> ValueError:
-        """Return the error for shapes that do not meet."""
+        """Return the error for an input of a wrong shape."""
         return ValueError(
             f"Input of {self} must have {expected}, not the shape {shape} of {before}"
         )
@@ -106,12 +106,12 @@ class Affine(LinearMap):
 
 @dataclass(eq=False)
 class Scale(LinearMap):
-    """A factor for all, or one each.
+    """Multiplication by one factor, or by a factor per value.
 
     Parameters
     ----------
     factor : float or array of float
-        Of a shape that broadcasts to the input's.
+        Factor or factors, of a shape that broadcasts to that of the input.
     """
 
     factor: Any
@@ -131,12 +131,12 @@ class Scale(LinearMap):
 
 @dataclass(eq=False)
 class Shift(LinearMap):
-    """A value that is added to all, or one each.
+    """Addition of one constant, or of a constant per value.
 
     Parameters
     ----------
     value : float or array of float
-        Of a shape that broadcasts to the input's.
+        Constant or constants, of a shape that broadcasts to that of the input.
     """
 
     value: Any
@@ -157,7 +157,7 @@ class Shift(LinearMap):
 
 @dataclass(eq=False)
 class Flatten(LinearMap):
-    """Several axes as one, the last fastest.
+    """Several axes joined to one, in C order.
 
     Parameters
     ----------
@@ -184,13 +184,13 @@ class Flatten(LinearMap):
 
 @dataclass(eq=False)
 class Select(LinearMap):
-    """Values picked by their places: a slice, a permutation, or a part of something wider.
+    """Values selected by index: a slice, a permutation, or a part of a padded input.
 
     Parameters
     ----------
     places : array of int
-        For each value that comes out, which of the flattened input it is; -1 for none, which is 0.
-        Its shape is that of the output.
+        For each value of the output its index in the flattened input, or -1 for 0. The shape is
+        that of the output.
     """
 
     places: Any

@@ -1,4 +1,4 @@
-"""Sparse matrices of real numbers: as many as folding linear maps needs."""
+"""Sparse matrices in floating point, with the operations that the folding of maps needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ def real(what: str, value: Any, shape: int | tuple[int, ...] | None = None) -> n
     Parameters
     ----------
     what : str
-        What messages call them.
+        Name in messages.
     value : array of float
     shape : int or tuple of int, optional
-        Number of axes, or the shape; to this, one number is spread.
+        Number of axes, or the shape, to which a single number is broadcast.
 
     Raises
     ------
     TypeError
-        If they are no numbers.
+        If they are not numbers.
     ValueError
-        If one is not finite, or the shape is another.
+        If one is not finite, or the shape is wrong.
     """
     array = np.array(number_array(what, value, np.float64))
     if not np.isfinite(array).all():
@@ -49,7 +49,7 @@ def real(what: str, value: Any, shape: int | tuple[int, ...] | None = None) -> n
 
 @dataclass(frozen=True)
 class Entries:
-    """A matrix as rows, columns and values of what may differ from zero, in order of rows.
+    """A sparse matrix: rows, columns and values of its entries, in the order of rows.
 
     Members
     -------
@@ -65,7 +65,7 @@ class Entries:
 
     @classmethod
     def full(cls, matrix: np.ndarray) -> "Entries":
-        """Return all of a dense matrix, zeros included."""
+        """Return all entries of a dense matrix, zeros included."""
         rows, columns = np.indices(matrix.shape).reshape(2, -1)
         return cls(rows, columns, matrix.reshape(-1).copy(), matrix.shape)
 
@@ -77,7 +77,7 @@ class Entries:
 
     @classmethod
     def of(cls, parts: Sequence[tuple], rows: int, columns: int) -> "Entries":
-        """Return the sum of rows, columns and values that come in parts."""
+        """Return the sum of several lists of rows, columns and values."""
         row, column, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         places, inverse = np.unique(row.astype(np.int64) * columns + column, return_inverse=True)
         values = np.bincount(inverse.reshape(-1), weights=value, minlength=len(places))
@@ -88,11 +88,11 @@ class Entries:
 
     @property
     def is_diagonal(self) -> bool:
-        """Whether it is square, with all on its diagonal."""
+        """Whether the matrix is square, with all entries on its diagonal."""
         return self.shape[0] == self.shape[1] and bool((self.rows == self.columns).all())
 
     def repeated(self, blocks: int) -> "Entries":
-        """Return this so many times along the diagonal."""
+        """Return a block diagonal matrix with this block a number of times."""
         if blocks == 1:
             return self
         at = np.arange(blocks)[:, None]
@@ -111,7 +111,7 @@ class Entries:
         return matrix
 
     def mask(self) -> np.ndarray:
-        """Return where there are entries."""
+        """Return an array of bool that is True where there are entries."""
         mask = np.zeros(self.shape, dtype=bool)
         mask[self.rows, self.columns] = True
         return mask
@@ -127,7 +127,7 @@ class Entries:
         Raises
         ------
         ValueError
-            If it is too large to compute here, with the name of ``what`` multiplies.
+            If the product is too large, with the name ``what`` of this map.
         """
         if first.is_diagonal and len(first) == first.shape[0]:
             values = self.values * first.values[self.columns]

@@ -1,4 +1,4 @@
-"""Run a module of snnTorch once, on an example that is given or made up."""
+"""The run of an snnTorch module that is traced, on an example that is given or made up."""
 
 from collections.abc import Callable
 from inspect import Parameter, signature
@@ -17,7 +17,7 @@ from .cells import NAMES, STATES, is_neuron, states
 
 __all__ = ["follow", "follow_longer", "lead_of", "neurons_of"]
 
-GUESSED = (6, 4)  # steps and samples of an example that is not given
+GUESSED = (6, 4)  # steps and samples of an example that is made up
 LONGEST = 1024
 SILENT = (nn.Flatten, nn.Dropout, nn.Identity)
 
@@ -46,7 +46,7 @@ def follow(
     levels: Levels,
     streams: bool = False,
 ) -> Trace:
-    """Run the module on zeros, and return what was seen.
+    """Run the module on zeros, and return the trace.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def follow(
     neurons : dict of nn.Module to str
     example : tensor or tuple, optional
     levels : Levels
-        What values of the input are to the module.
+        Range of the input's values, in the units of the module.
     streams : bool
-        Whether the example has steps that forward is called for one by one.
+        Whether ``forward`` is called once for each step of the example.
     """
     lead = lead_of(neurons)
     chain = _chain(module, neurons)
@@ -97,19 +97,19 @@ def follow(
         if static and len(shape) == 3 and lead == 1:
             continue  # axes before the last are samples: one is enough
         return trace
-    # What was understood says more than what did not run on a shape made up here.
+    # An error of tracing says more than the failure of a run on a made-up shape.
     raise min(refused, key=lambda error: isinstance(error, RunError))
 
 
 def lead_of(neurons: dict[nn.Module, str]) -> int:
-    """Return the axes before those of a sample: 2 where neurons take all steps at once."""
+    """Return the number of axes before those of a sample: 2 if neurons take all steps at once."""
     return 2 if any(type(part).__name__ == "LeakyParallel" for part in neurons) else 1
 
 
 def follow_longer(
     module: nn.Module, neurons: dict[nn.Module, str], trace: Trace, levels: Levels, steps: int
 ) -> Trace | None:
-    """Return what is seen of a sample of more steps; None where the module chooses the steps."""
+    """Return the trace of a sample of more steps, or None if the module fixes their number."""
     if (trace.static and lead_of(neurons) == 1) or trace.encoder is not None:
         return None
     first, *more = trace.example
@@ -124,7 +124,7 @@ def follow_longer(
 def _attempt(
     run: Callable, module: nn.Module, zeros: torch.Tensor, more: tuple, streams: bool = False
 ) -> Trace:
-    """Run the module, in steps if a call of it is one; leave nothing in it."""
+    """Run the module, once per step if one call is one step, and restore its state."""
     with kept(module) as state:
         trace = _tried(run, module, zeros, more, streams)
         places = state.replaced(Traced)
@@ -170,7 +170,7 @@ def _tried(
 
 
 def _in_steps(forward: Callable) -> Callable:
-    """Return what calls a module once in each step, and stacks what it returns."""
+    """Return a function that calls a module in each step, and stacks the returned values."""
 
     def stepped(steps_of_input: torch.Tensor, *more: Any) -> Any:
         return _stacked([
@@ -195,7 +195,7 @@ def _chain(module: nn.Module, neurons: dict) -> list[tuple[str, nn.Module]] | No
     if not plain:
         return [("", module)] if module in neurons else None
     parts = []
-    # Not named_children: it leaves out what stands there a second time.
+    # named_children would leave out a module that occurs a second time.
     for label, part in module._modules.items():
         if part is None:
             continue
@@ -253,7 +253,7 @@ def _first_size(module: nn.Module) -> int:
 
 
 def _blank(module: nn.Module) -> tuple:
-    """Return empty tensors for what forward needs beside its input."""
+    """Return empty tensors for the arguments of ``forward`` after the input."""
     needed = [
         parameter for parameter in signature(module.forward).parameters.values()
         if parameter.default is Parameter.empty

@@ -1,4 +1,4 @@
-"""The graph that the trace of a module shows."""
+"""Edges between the neurons of a traced module, and checks of the graph."""
 
 from collections import Counter
 from math import prod
@@ -20,7 +20,7 @@ Edges = dict[tuple[str, int], Folded]
 def edges_of(
     label: str, part: nn.Module, trace: Trace, neurons: Neurons, first: list, unrolled: int
 ) -> tuple[Edges, Any]:
-    """Return what reaches a layer, by source and delay, and its bias or False."""
+    """Return the maps that reach a layer, by source and delay, and its bias or False."""
     what = f"{type(part).__name__} {label!r}"
     call = _the_same_in_each_step(what, label, trace)
     maps = [*neurons.before]
@@ -49,7 +49,7 @@ def edges_of(
 
 
 def _the_same_in_each_step(what: str, label: str, trace: Trace) -> Call:
-    """Return the last call, which stands for all."""
+    """Return the last call of neurons, after a check that all calls are alike."""
     calls = trace.calls[label]
     counts = {len(calls_of_layer) for calls_of_layer in trace.calls.values()}
     if len(counts) > 1:
@@ -93,7 +93,7 @@ def _the_same_in_each_step(what: str, label: str, trace: Trace) -> Call:
 
 
 def _check_finite_history(what: str, delays: list[int], last: int, line: str) -> None:
-    """Refuse spikes of all earlier steps, of which an example shows only the first."""
+    """Refuse connections from all earlier steps, whose number an example cannot show."""
     if last > 1 and set(delays) >= set(range(1, last + 1)):
         raise ValueError(
             f"{what} must be reached by spikes of the last few steps, not of all steps before it, "
@@ -103,7 +103,7 @@ def _check_finite_history(what: str, delays: list[int], last: int, line: str) ->
 
 
 def check_reached(parts: dict[str, nn.Module], edges: dict, last: list[str]) -> None:
-    """Check that each layer is on a way from the input to one of those that are read."""
+    """Check that each layer is on a path from the input to neurons that are read out."""
     forward, back = {INPUT}, set(last)
     for _ in edges:
         for label, (links, _) in edges.items():
@@ -124,6 +124,7 @@ def check_reached(parts: dict[str, nn.Module], edges: dict, last: list[str]) -> 
 
 
 def notes_of(trace: Trace, labels: list[str], parts: dict[str, nn.Module]) -> list[str]:
+    """Return the remarks of a report on what the trace has shown."""
     steps = len(trace.calls[labels[0]])
     notes = [
         f"{label!r} is never called, and left out" for label in parts if label not in trace.calls

@@ -1,4 +1,4 @@
-"""Read networks of snnTorch: modules with a forward of their own, and sequences."""
+"""Import of snnTorch modules: with a forward of their own, or as a sequence of layers."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,13 +37,13 @@ class SnntorchReport(ImportReport):
     Members
     -------
     layers : dict of str to str
-        Names here, and where they come from.
+        By name of the layer, the neurons of the module that it was read from.
     connections : dict of str to str
-        Names here, and what was folded into each.
+        By name of the connection, the linear layers that were folded into it.
     readouts : dict of str to str
-        Names of those that answer, how they do and why.
+        By name of the layer that is read out, the kind of readout and the reason for it.
     notes : list of str
-        What else there is to know.
+        Further remarks.
     """
 
     layers: dict[str, str] = field(default_factory=dict)
@@ -73,41 +73,43 @@ def from_snntorch(
     name: str = "network",
     unrolled: int = UNROLLED,
 ) -> SpikingNetwork:
-    """Make a network of what an snnTorch module computes.
+    """Import the network that an snnTorch module computes.
 
-    The module may have a ``forward`` of its own, as tutorials write it, with the loop over steps in
-    it or without; it runs once, on zeros, and what reaches which neurons is noted. Or it is an
-    ``nn.Sequential``, or has its layers as attributes in the order in which they act.
+    The module may have a ``forward`` of its own, as tutorials write it, with or without the loop
+    over time steps. It is run once, on zeros, and the linear maps from spikes to neurons are
+    traced. It may also be an ``nn.Sequential``, or have its layers as attributes in the order in
+    which they act.
 
-    Neurons are ``Leaky``, ``Synaptic``, ``RLeaky``, ``RSynaptic``, ``Lapicque``, ``LeakyParallel``
-    and, without reset and bias, ``Alpha``. What lies between them is linear: ``Linear``, ``Conv``,
-    ``BatchNorm`` with the statistics of training, average pooling, ``Flatten``, sums, slices and
-    factors, which are folded; ``Dropout`` does nothing once trained. Several layers may reach one,
-    past others, and spikes may come back in a later step. Parameters of neurons that snnTorch
-    learns are learned here.
+    Supported neurons are ``Leaky``, ``Synaptic``, ``RLeaky``, ``RSynaptic``, ``Lapicque``,
+    ``LeakyParallel`` and, without reset and bias, ``Alpha``. All operations between them must be
+    linear: ``Linear``, ``Conv``, ``BatchNorm`` with the statistics of training, average pooling,
+    ``Flatten``, sums, slices and factors. These are folded into connections; ``Dropout`` is left
+    out. There may be skip connections, and recurrent connections with a delay. Parameters of
+    neurons that snnTorch learns are also learned here.
 
     Spikes and potentials are those of snnTorch 1.0, up to the rounding of floating-point sums, with
-    every ``reset_mechanism`` and ``reset_delay``: what becomes of which reset, the docstring of
-    :class:`~spiker_hdl.model.SpikingNeuron` says.
+    every ``reset_mechanism`` and ``reset_delay``. The docstring of
+    :class:`~spiker_hdl.model.SpikingNeuron` describes how each kind of reset is represented.
 
     Parameters
     ----------
     module : nn.Module
     example : tensor or tuple, optional
-        What the module's ``forward`` takes, of which only shapes matter: one with steps, samples
-        and the first ``Linear``'s channels is made up where none is given.
+        Arguments of ``forward``, of which only the shapes matter. Where none are given, an input
+        with steps, samples and the channels of the first ``Linear`` is made up.
     readout : str, optional
-        How the last layer answers: see :data:`~spiker_hdl.model.READOUTS`. Where none is given, as
-        what ``forward`` returns says, which the report repeats.
+        Kind of the readout: see :data:`~spiker_hdl.model.READOUTS`. Where none is given, it is
+        found from the value that ``forward`` returns, and named in the report.
     groups : int, optional
-        Number of classes, where each is a group of neurons that are summed outside of ``forward``:
-        ``num_classes`` of snnTorch's losses with ``population_code=True``.
+        Number of classes, where the scores of several neurons per class are summed outside of
+        ``forward``: ``num_classes`` of snnTorch's losses with ``population_code=True``.
     output : str, optional
-        Name in the module of the neurons that answer; those returned where none is given.
+        Name in the module of the neurons that are read out; where none is given, those whose
+        output is returned.
     values : (int, int)
-        Range of the input's values.
+        Smallest and greatest value of the input.
     input_scale : float
-        What an input value of 1 is to the module: ``1 / 255`` for pixels that it takes as 0 to 1.
+        Value for the module of an input value of 1: ``1 / 255`` for pixels that it takes as 0 to 1.
     name : str
     unrolled : int
         Greatest number of weights that a convolution may be unrolled into.
@@ -123,9 +125,8 @@ def from_snntorch(
     TypeError
         If the module holds neurons of another type, with their name.
     ValueError
-        If what it computes cannot be followed or is not linear between neurons, with the line; if
-        no readout gives the order of what it returns; or if a neuron has an option that has no
-        meaning here.
+        If an operation cannot be traced or is not linear, with its line; if no readout has the
+        order of the returned values; or if a neuron has an option that is not supported.
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"Model must be an nn.Module, not {module!r}")
@@ -204,7 +205,7 @@ def _network(
 
 
 def _grid(label: str, part: nn.Module, cell: Any, folded: Folded, trace: Trace) -> float | None:
-    """Return what the weights of a connection are integers times, or None."""
+    """Return the number of which all weights of a connection are multiples, or None."""
     values = folded.entries.values
     if isinstance(cell, IntegerCell):
         check_on_levels(f"{type(part).__name__} {label!r}", cell, values, "weights")
@@ -213,7 +214,7 @@ def _grid(label: str, part: nn.Module, cell: Any, folded: Folded, trace: Trace) 
 
 
 def _check_levelled(parts: dict, cells: dict, edges: dict, answers: list[Answer]) -> None:
-    """Check what does not reach neurons of levels as weights do, and what is read of them."""
+    """Check biases and readouts of neurons whose potentials have levels."""
     for label, neurons in cells.items():
         if not isinstance(neurons.cell, IntegerCell):
             continue
@@ -232,7 +233,7 @@ def _check_levelled(parts: dict, cells: dict, edges: dict, answers: list[Answer]
 
 
 def _read(answers: list[Answer]) -> list[str]:
-    """Return the labels of the neurons that answer, or whose spikes a head sums."""
+    """Return the labels of the neurons that are read out, or whose spikes a head sums."""
     return [
         label
         for answer in answers
@@ -243,7 +244,7 @@ def _read(answers: list[Answer]) -> list[str]:
 def _readout(
     answer: Answer, own: dict[str, str], layers: list, connections: list, report: SnntorchReport
 ) -> Readout:
-    """Return a readout, and add its head's layer where it has one."""
+    """Return the readout of an answer, and add the layer of its head if it has one."""
     if answer.head is None:
         name = own[answer.label]
     else:

@@ -1,4 +1,4 @@
-"""Modules that something wraps: compiled, spread over devices, scripted, or not yet made."""
+"""Wrapped modules: compiled, distributed over devices, scripted, or without weights so far."""
 
 import sys
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ LOW = {torch.bfloat16: 8, torch.float16: 11}
 
 @contextmanager
 def unwrapped(module: nn.Module) -> Iterator[nn.Module]:
-    """Give a module without what compiles it or spreads it over devices, its parts too.
+    """Yield a module without its wrappers, those of its parts removed too.
 
-    Inside, nothing is compiled; afterwards, the module is as it was.
+    Within the context nothing is compiled; after it, the module is as before.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def unwrapped(module: nn.Module) -> Iterator[nn.Module]:
                 if bare is not child:
                     part._modules[label] = bare
                     stack.callback(part._modules.__setitem__, label, child)
-        # What is compiled in another way: a method, or a module in place.
+        # Compiled in another way: a method, or a module in place.
         if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield inner
@@ -74,7 +74,7 @@ def _check(module: nn.Module, name: str) -> None:
 
 
 def notes_of_parts(module: nn.Module) -> list[str]:
-    """Return what a report says of parts that compute otherwise here than in training."""
+    """Return remarks on parts that compute differently here than in training."""
     drops = [
         repr(name or type(part).__name__)
         for name, part in module.named_modules()

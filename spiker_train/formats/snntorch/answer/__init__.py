@@ -1,1 +1,1 @@
-"""What a module returns, as readouts."""
+"""Readouts that correspond to the values that a module returns."""

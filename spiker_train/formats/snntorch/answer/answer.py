@@ -1,4 +1,4 @@
-"""Which readout the value is that a module of snnTorch returns."""
+"""The readout that gives the value that an snnTorch module returns."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,28 +27,31 @@ __all__ = ["Answer", "Answers"]
 
 KINDS = "'count', 'last', 'largest', 'sum', 'first'"
 POTENTIALS = {"last", "largest", "sum"}
-LOOKED_AT = 40  # functions before what is returned, among which its readout is looked for
+LOOKED_AT = 40  # number of operations before the value that are searched for a readout
 
 
 @dataclass
 class Answer:
-    """How a population answers.
+    """The readout of a population.
 
     Members
     -------
     label : str
-        Of the neurons; of a head, empty.
+        Label of the neurons; empty for a head.
     kind : str
-        Of the readout.
+        Kind of the readout.
     groups : int or None
-        Classes whose neurons' scores are summed.
+        Number of classes, where the scores of several neurons per class are summed.
     head : Head or None
+        Linear layer on the spikes, where one is read out.
     path : str
+        Position of the value in what ``forward`` returns.
     recorded : bool
-        Whether a value for each step was returned, of which this is what is read.
+        Whether a value per step was returned, from which the readout computes its score.
     why : str
+        Reason for the readout, for the report.
     scale : str
-        What the returned value is of the score.
+        Relation of the returned value to the score, for the report.
     """
 
     label: str
@@ -66,15 +69,15 @@ class Answer:
 
 
 class Answers:
-    """Finds the readout that a returned value is.
+    """Finds the readout that computes a returned value.
 
     Parameters
     ----------
     trace : Trace
     lead : int
-        Axes before those of a sample.
+        Number of axes before those of a sample.
     again : callable
-        Returns the trace of a sample of so many more steps, or None.
+        Returns the trace of a sample with a given number of further steps, or None.
     """
 
     def __init__(self, trace: Trace, lead: int, again: Callable[[int], Trace | None]):
@@ -83,12 +86,12 @@ class Answers:
         self.again = again
 
     def find(self, output: Returned, readout: str | None = None) -> Answer | None:
-        """Return the readout; None for a value that is none of a sample, such as a mean of all.
+        """Return the readout; None for a value that belongs to no sample, such as a mean of all.
 
         Raises
         ------
         ValueError
-            If there is no readout that gives the order of its values.
+            If no readout has the order of its values.
         """
         what = output.what
         sources = self.probe.tape.sources(what.refs)
@@ -132,13 +135,13 @@ class Answers:
         return value.reshape(self.probe.steps, self.probe.samples, -1)
 
     def _all(self, what: Expression, function: Callable[[Values], torch.Tensor]) -> np.ndarray:
-        """Return a function of all draws for a value, along the second axis from the end."""
+        """Return a function of all draws for a value, joined along the last axis but one."""
         few = self.probe.few(what)
         parts = [function(draw)[..., :few, :] for draw in self.probe.draws(what)]
         return torch.cat(parts, dim=-2).numpy()
 
     def _flat(self, what: Expression, key: tuple[str, str]) -> np.ndarray:
-        """Return what neurons answered in all draws for a value: (steps, samples, neurons)."""
+        """Return the outputs of neurons in all draws for a value: (steps, samples, neurons)."""
         few = self.probe.few(what)
         parts = [draw[key][:, :few].flatten(2) for draw in self.probe.draws(what)]
         return torch.cat(parts, dim=1).numpy()
@@ -214,7 +217,7 @@ class Answers:
     def _scores(
         self, whole: Expression, key: tuple[str, str], size: int
     ) -> Iterator[tuple[str, int | None, np.ndarray]]:
-        """Return all readouts of neurons, and those of groups that are as many as the values."""
+        """Return the scores of all readouts of neurons, summed in groups where values are fewer."""
         recorded, what = self._flat(whole, key), key[1]
         by_kind: dict[str, np.ndarray] = {}
         if what == "mem":
@@ -230,7 +233,7 @@ class Answers:
     def _headed(
         self, output: Returned, axis: int | None, values: np.ndarray, ties: bool
     ) -> Answer | None:
-        """Return a readout of a head that is found among what is computed before the value."""
+        """Return a readout of a head that is found among the operands of the value."""
         for what in self._before(output.what):
             keys = self.probe.keys(what)
             if not keys or any(key[1] != "spikes" for key in keys):
@@ -269,7 +272,7 @@ class Answers:
         return self._with_bias(head, affine[1], what, output)
 
     def _with_bias(self, head: Head, added: np.ndarray, what: Expression, output: Returned) -> Head:
-        """Tell from a longer sample whether what is added is added in each step, or once."""
+        """Tell from a longer sample whether a constant is added in each step, or once."""
         longer = self.again(1)
         if longer is None:
             return head
@@ -293,7 +296,7 @@ class Answers:
         )
 
     def _before(self, what: Expression) -> list[Expression]:
-        """Return a value and those that it is made of, the nearest first."""
+        """Return a value and its operands, the nearest first."""
         before, waiting = [what], list(what.refs) if not what.stacked else []
         seen = set(waiting)
         while waiting and len(before) < LOOKED_AT:
@@ -316,7 +319,7 @@ class Answers:
         return f"{scale}, of a sample of {self.probe.steps} steps" if depends else scale
 
     def _name(self, what: Expression) -> str:
-        """Return the name of the last module with weights that acts, or of a function."""
+        """Return the name of the last module with weights before the value, or of a function."""
         for expression in self._before(what):
             for ref in expression.refs:
                 entry = self.probe.tape.entries[ref.entry]
@@ -325,7 +328,7 @@ class Answers:
         return "a linear map"
 
     def _culprit(self, output: Returned) -> tuple[str, str]:
-        """Return which function makes something else of what could be read."""
+        """Return the function whose operands have a readout, but whose result has none."""
         ref: Ref | None = None if output.what.stacked else output.what.refs[0]
         last = ""
         while ref is not None:
@@ -375,7 +378,7 @@ WORDS = {
 def _biased(
     head: Head, added: np.ndarray, longer: tuple[dict, np.ndarray], steps: int, output: Returned
 ) -> Head:
-    """Put the bias where it is added, from what is added in a sample of one more step."""
+    """Return the head with its bias placed as a sample of one more step shows."""
     factors = {key[0]: factor[:, -1] for key, factor in longer[0].items()}
     size = sum(float((weights**2).sum()) for weights in head.weights.values())
     scale = (

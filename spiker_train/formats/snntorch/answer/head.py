@@ -1,4 +1,4 @@
-"""A linear layer on spikes behind the last neurons, as a population that sums and never fires."""
+"""Linear layers on the spikes of the last neurons, as populations that sum and never fire."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,20 +16,26 @@ NEAR = 1e-6
 
 @dataclass
 class Head:
-    """Values that are linear in spikes, the same in each step.
+    r"""Values that are linear in spikes, with the same weights in each step.
+
+    With the spikes :math:`s_t` of step :math:`t`, the values are
+
+    .. math::
+
+        y_t = \beta y_{t-1} + W s_t + b, \qquad y_{-1} = r
 
     Members
     -------
     weights : dict of str to array, shape (values, neurons)
-        By the label of the neurons that fire.
+        Weights :math:`W`, by the label of the spiking neurons.
     decay : float
-        What remains of a value after a step: 1 where spikes are counted, 0 for those of a step.
+        Factor :math:`\beta`: 1 where spikes are counted, 0 for the spikes of one step.
     bias : array, shape (values,)
-        What is added in each step.
+        Bias :math:`b` of each step.
     rest : array, shape (values,)
-        What is added once in a sample.
+        Initial value :math:`r`, which is added once per sample where spikes are counted.
     name : str
-        What messages call it.
+        Name in messages.
     """
 
     weights: dict[str, np.ndarray]
@@ -45,11 +51,14 @@ class Head:
 
     @property
     def kind(self) -> str:
-        """What sums."""
+        """Name of the population that computes the head."""
         return "Accumulator" if self.decay == 1 else "Integrator"
 
     def potentials(self, spikes: dict[str, np.ndarray]) -> np.ndarray:
-        """Return what it holds after each step, from spikes of shape (steps, samples, neurons)."""
+        """Return the values after each step, shape (steps, samples, values).
+
+        ``spikes`` has, by label, arrays of the shape (steps, samples, neurons).
+        """
         flowing = self.bias + sum(spikes[name] @ part.T for name, part in self.weights.items())
         potential, potentials = np.broadcast_to(self.rest, flowing.shape[1:]), []
         for current in flowing:
@@ -58,7 +67,7 @@ class Head:
         return np.stack(potentials)
 
     def layer(self, name: str) -> Layer:
-        """Return a layer that computes it."""
+        """Return the layer that computes the head."""
         rest = self.rest if self.rest.any() else 0.0
         if self.decay == 1:
             cell = Cell(Accumulator, v=rest)
@@ -85,14 +94,14 @@ class Head:
 
 
 def head_of(factors: dict[str, np.ndarray], added: np.ndarray, name: str) -> Head | None:
-    """Return what values are of spikes; None where it is no sum that a population can hold.
+    """Return the head whose values have these factors, or None if there is none.
 
     Parameters
     ----------
     factors : dict of str to array, shape (values, steps, neurons)
-        By the label of the neurons that fire.
+        Factors of the spikes of each step, by the label of the spiking neurons.
     added : array, shape (values,)
-        What is added; here, once in a sample where spikes are counted, and else in each step.
+        Constant; taken as added once per sample where spikes are counted, and else in each step.
     name : str
     """
     whole = np.concatenate(list(factors.values()), axis=2)
@@ -119,12 +128,12 @@ def head_of(factors: dict[str, np.ndarray], added: np.ndarray, name: str) -> Hea
 
 
 def of_record(head: Head, spikes: dict[str, np.ndarray], record: np.ndarray) -> Head | None:
-    """Return the head whose values after each step are these, its bias where it is added.
+    """Return the head whose values after each step are recorded, or None.
 
     Parameters
     ----------
     head : Head
-        As the last step shows it.
+        Head as the last step shows it, of which it is open whether the bias is added in each step.
     spikes : dict of str to array, shape (steps, samples, neurons)
     record : array, shape (steps, samples, values)
     """

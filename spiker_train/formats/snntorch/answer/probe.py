@@ -1,4 +1,4 @@
-"""Try what a module returns on made-up spikes and potentials, to see what it is of them."""
+"""Trials of a returned value on random spikes and potentials, which show how it depends on them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ __all__ = ["Expression", "Probe", "affine_in"]
 
 SAMPLES = 96
 MANY = 2**20
-LARGE = 1000  # from this one on, draws are as large as they come, which shows what is cut off
+LARGE = 1000  # from this draw on, values are large, which shows where they are clipped
 FLAT = {"erf", "exp", "expm1", "log_softmax", "logsigmoid", "sigmoid", "sigmoid_", "softmax",
         "softmax_", "softplus", "softsign", "tanh", "tanh_"}  # fmt: skip
-"""Functions that rise everywhere, but whose values round to the same far out."""
+"""Functions that are strictly increasing, but whose values round to the same far from zero."""
 
 Values = dict[tuple[str, str], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Expression:
-    """What is returned: a value of the tape, or several of them stacked, one a step."""
+    """A returned value: one of the tape, or several that are stacked, one per step."""
 
     refs: tuple[Ref, ...]
     stacked: bool = False
 
 
 class Probe:
-    """Computes what was returned from other answers of the neurons.
+    """Recomputes a returned value from other outputs of the neurons.
 
     Parameters
     ----------
     trace : Trace
     lead : int
-        Axes of an answer before those of a sample: 1, or 2 where neurons take all steps at once.
+        Number of axes before those of a sample: 1, or 2 where neurons take all steps at once.
     """
 
     def __init__(self, trace: Trace, lead: int):
@@ -54,12 +54,12 @@ class Probe:
         self.values: dict[tuple[tuple[str, str], int], torch.Tensor] = {}
 
     def keys(self, what: Expression) -> list[tuple[str, str]]:
-        """Return of which neurons a value is, and of what that they answer."""
+        """Return the labels and names of the outputs that a value depends on."""
         sources = self.tape.sources(what.refs)
         return sorted({(source.name, source.what) for source in sources if source.name != INPUT})
 
     def drawn(self, key: tuple[str, str], n: int) -> torch.Tensor:
-        """Return spikes or a state at random, of shape (steps, samples, ...)."""
+        """Return random spikes or a random state, of shape (steps, samples, ...)."""
         if (key, n) not in self.values:
             generator = torch.Generator().manual_seed(12 + n + 1000 * list(self.shapes).index(key))
             shape, exact = self.shapes[key], torch.float64
@@ -73,11 +73,11 @@ class Probe:
         return self.values[key, n]
 
     def draw(self, what: Expression, n: int) -> Values:
-        """Return all that a value is made of, at random."""
+        """Return random outputs for a value."""
         return {key: self.drawn(key, n) for key in self.keys(what)}
 
     def compute(self, what: Expression, values: Values) -> torch.Tensor:
-        """Compute a value from these answers."""
+        """Compute a value from outputs of the neurons."""
 
         def value_of(source: Source) -> torch.Tensor:
             known = values[source.name, source.what]
@@ -87,7 +87,7 @@ class Probe:
         return torch.stack(results) if what.stacked else results[0]
 
     def draws(self, what: Expression) -> list[Values]:
-        """Return draws for a value: large ones too, unless its functions round them to the same."""
+        """Return random outputs for a value: large ones too, unless its functions saturate."""
         count = max(2, -(-SAMPLES // self.samples)) if self._size(what) < MANY else 2
         entries = [self.tape.entries[n] for n in self.tape.needed(what.refs)]
         names = {entry.name for entry in entries if isinstance(entry, Operation)}
@@ -95,21 +95,21 @@ class Probe:
         return [self.draw(what, n) for n in [*range(count), *large]]
 
     def few(self, what: Expression) -> int:
-        """Return how many samples of each draw are looked at."""
+        """Return the number of samples of each draw that are compared."""
         return max(1, MANY // (self._size(what) // self.samples))
 
     def _size(self, what: Expression) -> int:
         return sum(int(np.prod(self.shapes[key])) for key in self.keys(what))
 
     def axis_of_samples(self, what: Expression) -> int | None:
-        """Return the axis that samples lie along; None where they are mixed, or for none."""
+        """Return the axis of samples; None where samples are mixed or there is no such axis."""
         if self.samples == 1:
             shape = self.compute(what, self.draw(what, 0)).shape
             return next((n for n, size in enumerate(shape) if size == 1), None)
         return self._axis(what, 1, self.samples, exactly=True)
 
     def axis_of_steps(self, what: Expression, samples: int | None) -> int | None:
-        """Return the axis that steps lie along, where none depends on a later one."""
+        """Return the axis of steps, along which no element depends on a later step."""
         if self.steps == 1:
             return None
         return self._axis(what, 0, self.steps, exactly=False, but=samples)
@@ -136,7 +136,7 @@ def _put(value: torch.Tensor, other: torch.Tensor, axis: int, at: int) -> torch.
 
 
 def _stays(changed: torch.Tensor, axis: int, at: int, *, exactly: bool) -> bool:
-    """Tell whether only this place of an axis changed, or it and later ones."""
+    """Tell whether only this index of an axis changed, or, unless ``exactly``, later ones too."""
     changes = changed.movedim(axis, 0).flatten(1).any(1) if changed.ndim > 1 else changed
     return not bool(changes[:at].any()) and not (exactly and bool(changes[at + 1 :].any()))
 
@@ -144,15 +144,15 @@ def _stays(changed: torch.Tensor, axis: int, at: int, *, exactly: bool) -> bool:
 def affine_in(
     probe: Probe, function: Callable[[Values], torch.Tensor], keys: Iterable[tuple[str, str]]
 ) -> tuple[dict[tuple[str, str], np.ndarray], np.ndarray] | None:
-    """Return the factors of each answer of a sample and what is added; None if it is not affine.
+    """Return the factors and the constant of an affine function of outputs; None if it is not.
 
     Parameters
     ----------
     probe : Probe
     function : callable
-        From answers to an array of shape (samples, values).
+        From outputs to an array of shape (samples, values).
     keys : iterable of (str, str)
-        What it depends on.
+        Labels and names of the outputs that it depends on.
     """
     keys = sorted(keys)
     generator = torch.Generator().manual_seed(21)

@@ -1,4 +1,4 @@
-"""Which populations answer, and how: chosen among what a module of snnTorch returns."""
+"""Choice of the readouts among the values that an snnTorch module returns."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from .returned import Returned, returned
 
 __all__ = ["choose", "in_groups"]
 
-MORE = 64  # steps, which show what is cut off after fewer
+MORE = 64  # steps of a longer sample, which show where values are clipped
 
 
 def choose(
@@ -25,28 +25,29 @@ def choose(
     *,
     of_any_length: bool,
 ) -> tuple[list[Answer], list[str]]:
-    """Return how the network answers, and what is left out.
+    """Return the readouts of the network, and remarks on the values that are left out.
 
-    A value for a sample goes before a record of steps, a record of spikes before one of potentials,
-    and what stands first before the rest. A record of neurons that feed others is left out.
+    A value per sample is preferred to a record of all steps, a record of spikes to one of
+    potentials, and an earlier value to a later one. A record of neurons that have targets is left
+    out.
 
     Parameters
     ----------
     trace : Trace
     edges : dict
-        What reaches each layer, by its label.
+        Maps that reach each layer, by its label.
     finder : Answers
     output : str, optional
-        Label of the neurons that answer.
+        Label of the neurons that are read out.
     readout : str, optional
-        How they answer, whatever is returned.
+        Kind of the readout, whatever is returned.
     of_any_length : bool
-        Whether samples may have more steps than the one that was tried.
+        Whether samples may have more steps than the example.
 
     Raises
     ------
     ValueError
-        If a value is returned that no readout gives.
+        If a value is returned that no readout computes.
     """
     only = None if output is None else _output_of(trace, edges, output)
     values, others = returned(trace)
@@ -133,7 +134,7 @@ def _feeding(edges: dict) -> set[str]:
 
 
 def _ends(answers: list[Answer], edges: dict, notes: list[str]) -> list[Answer]:
-    """Return values of samples, and records of neurons that feed no others."""
+    """Return the answers per sample, and the records of neurons without targets."""
     heads = {name for answer in answers if answer.head is not None for name in answer.head.weights}
     feeding = _feeding(edges) | heads
     kept = [
@@ -175,7 +176,7 @@ def _of_each(candidates: list[Answer], notes: list[str]) -> list[Answer]:
 
 
 def _check_steps(answers: list[Answer], finder: Answers) -> None:
-    """Raise :exc:`TraceError` unless samples of many more steps are answered in the same way."""
+    """Raise :exc:`TraceError` unless the readouts of much longer samples are the same."""
     longer = finder.again(MORE)
     if longer is None:
         return
@@ -204,7 +205,7 @@ def _check_steps(answers: list[Answer], finder: Answers) -> None:
 
 
 def _rescaled(head: Head, longer: Head) -> bool:
-    """Tell whether weights are others in a longer sample, as of a mean over steps."""
+    """Tell whether weights differ in a longer sample, as those of a mean over steps do."""
     return any(not np.allclose(factor, longer.weights[key]) for key, factor in head.weights.items())
 
 
@@ -213,12 +214,12 @@ def _way(answer: Answer) -> tuple:
 
 
 def in_groups(answers: list[Answer], groups: int) -> None:
-    """Let the one answer be of groups of neurons.
+    """Let the single answer sum the scores of groups of neurons.
 
     Raises
     ------
     TypeError, ValueError
-        If the number is none, or there is no one answer of neurons that are not yet in groups.
+        If the number is invalid, or the answer is not a single one of ungrouped neurons.
     """
     groups = check_int("Groups", groups, 1, 2**20)
     answer = answers[0]
@@ -234,7 +235,7 @@ def in_groups(answers: list[Answer], groups: int) -> None:
 
 
 def _output_of(trace: Trace, edges: dict, output: str | None) -> str:
-    """Return the label of the neurons that answer."""
+    """Return the label of the neurons that are read out."""
     labels = list(edges)
     if output is not None:
         if output not in edges:

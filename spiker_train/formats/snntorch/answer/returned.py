@@ -1,4 +1,4 @@
-"""The values that a module of snnTorch returns, and what they are called."""
+"""The values that an snnTorch module returns, and their names in messages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
@@ -19,7 +19,7 @@ class Returned:
     Members
     -------
     path : str
-        Where it stands in what is returned; empty for all of it.
+        Position in what ``forward`` returns, such as ``"[1]"``; empty for all of it.
     what : Expression
     """
 
@@ -28,7 +28,7 @@ class Returned:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
         return f"What is returned at {self.path}" if self.path else "What is returned"
 
 
@@ -64,7 +64,7 @@ def _leaves(value: Any, path: str, trace: Trace) -> Iterator[tuple[str, tuple[Re
 
 
 def _in_steps(value: list, trace: Trace) -> tuple[Ref, ...] | None:
-    """Return the values of a list that has one of each step, in order; else None."""
+    """Return the values of a list that has one value per step, in order; else None."""
     steps = max((len(calls) for calls in trace.calls.values()), default=1)
     if (
         len(value) != steps

@@ -1,4 +1,4 @@
-"""Whether values are in the order of scores, and on which scale."""
+"""Comparison of returned values with the scores of readouts: their order, and their scale."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ NEAR = 1e-9
 
 
 def same_order(values: np.ndarray, scores: np.ndarray) -> bool:
-    """Tell whether values rise where scores rise, and are equal where scores are, in each row."""
+    """Tell whether values have the order of scores in each row, with the same ties."""
     if values.shape != scores.shape or not np.isfinite(values).all():
         return False
     if values.shape[1] == 1:  # one value a sample: across samples
@@ -31,7 +31,7 @@ def same_order(values: np.ndarray, scores: np.ndarray) -> bool:
 
 
 def agrees(values: np.ndarray, scores: np.ndarray, *, chosen: bool) -> bool:
-    """Tell whether values are in the order of scores, or are the class that has the greatest."""
+    """Tell whether values have the order of scores, or are the class of the greatest score."""
     if not chosen or values.shape == scores.shape:
         return same_order(values, scores)
     if values.shape[1] != 1 or scores.shape[1] < 2:
@@ -47,7 +47,7 @@ def divides(size: int, neurons: int) -> bool:
 
 
 def grouped(values: np.ndarray, size: int) -> np.ndarray:
-    """Return the sums of neighbours in as many groups, along the last axis."""
+    """Return the sums of neighbours in a number of groups, along the last axis."""
     return values.reshape(*values.shape[:-1], size, -1).sum(-1)
 
 
@@ -62,7 +62,7 @@ def agree_in_each_step(frames: np.ndarray, scores: np.ndarray) -> bool:
 
 
 def on_a_line(values: np.ndarray, scores: np.ndarray) -> bool:
-    """Tell whether values are scores with one positive factor, and an offset."""
+    """Tell whether values are scores times one positive factor, plus an offset."""
     if values.shape != scores.shape:
         return False
     factor, added = _line(values, scores)
@@ -78,7 +78,7 @@ def _line(values: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
 
 
 def scale_of(values: np.ndarray, scores: np.ndarray) -> str:
-    """Say what values are of scores, where it is not the same."""
+    """Return the relation of values to scores as text; empty where they are the same."""
     factor, added = _line(values, scores)
     if not np.allclose(values, factor * scores + added, 1e-6, 1e-9):
         return ", in the same order but not on the same scale"

@@ -1,1 +1,1 @@
-"""Which spikes reach which neurons of a module, followed through its own forward."""
+"""Tracing of a module: the linear maps from spikes to neurons, found by running its forward."""

@@ -1,4 +1,4 @@
-"""Encoders of snnTorch in a module: where they are, and which encoders here stand for them."""
+"""snnTorch's encoders in a module, and the encoders here that correspond to them."""
 
 import sys
 from dataclasses import dataclass
@@ -28,21 +28,22 @@ IMAGES = ("latency", "rate", "rate_conv")
 
 @dataclass(frozen=True)
 class Encoder:
-    """A call of an encoder of snnTorch.
+    """A call of one of snnTorch's encoders.
 
     Members
     -------
     name : str
+        Name of the encoder.
     line : str
-        Of the user's code.
+        Line of the user's code that calls it.
     images : bool
-        Whether it makes steps of samples that have none.
+        Whether samples have no steps before the encoder.
     low, high : int
-        Range of what it puts out.
+        Range of its output.
     options : tuple of (str, any)
-        Arguments that are not as they are where none are given.
+        Arguments that differ from the defaults.
     frame : FrameType
-        Of the call.
+        Frame of the call.
     """
 
     name: str
@@ -62,12 +63,12 @@ class Encoder:
 
 
 def running_encoder(last: Encoder | None) -> Encoder | None:
-    """Return the encoder of snnTorch that runs now, the outermost of them.
+    """Return the outermost of snnTorch's encoders that is running, or None.
 
     Parameters
     ----------
     last : Encoder, optional
-        What ran before, which is returned where that is still the same call.
+        Encoder that ran before, which is returned if the call is still the same.
     """
     codes = _codes()
     frame = sys._getframe(1) if codes else None
@@ -107,7 +108,7 @@ def _codes() -> dict[CodeType, Any]:
 
 
 def check_encoded(encoder: Encoder, values: tuple[int, int], scale: float) -> None:
-    """Raise :exc:`ValueError` unless the input is declared as what an encoder puts out."""
+    """Raise :exc:`ValueError` unless the declared range of the input is that of the encoder."""
     expected = encoder.low, encoder.high
     if tuple(values) != expected or scale != 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Tensors that know where their values come from."""
+"""Tensors that carry the sources of their values, and the record of a trace."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -43,16 +43,16 @@ LIBRARIES = ("torch", "snntorch", "spiker_train")
 
 
 class TraceError(ValueError):
-    """What a module does and cannot be followed."""
+    """Raised for an operation of a module that cannot be traced."""
 
 
 class RunError(TraceError):
-    """What a module does not run on."""
+    """Raised where a module does not run on an example."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where values come from: the input or a neuron's output, of one step.
+    """The source of values: the input, or an output of neurons, in one step.
 
     Members
     -------
@@ -79,15 +79,18 @@ class Term:
 
 @dataclass
 class Call:
-    """What neurons were given in a step.
+    """The current of neurons in one step.
 
     Members
     -------
     terms : tuple of Term
+        Linear parts of the current.
     constant : tensor, shape of a sample
+        Constant part of the current.
     biased : bool
         Whether a bias was added on the way.
     line : str
+        Line of the user's code.
     """
 
     terms: tuple[Term, ...]
@@ -98,36 +101,36 @@ class Call:
 
 @dataclass
 class Trace:
-    """What was found.
+    """The record of a traced run.
 
     Members
     -------
     calls : dict of str to list of Call
-        By label of the neurons, in the order of their first calls.
+        Calls by label of the neurons, in the order of their first calls.
     sizes : dict of str to tuple of int
         Shape of a sample of each source.
     outputs : set of str
-        Labels of neurons that reach what the module returns.
+        Labels of the neurons on which the returned values depend.
     static : bool
         Whether the whole input is read in each step.
     step_axis : int
-        Axis of the input that steps lie along, where it has one.
+        Axis of the steps in the input, where it has one.
     returned : any
-        What the module returned.
+        Values that the module returned.
     tape : Tape
-        All that was computed.
+        All operations of the run.
     example : tuple
-        What the module was given.
+        Arguments of the run.
     offsets : dict of str to set of str
-        By label of the neurons, where values were added to the input.
+        Lines that add values to the input, by label of the neurons.
     encoder : Encoder or None
-        What makes the spikes that the network takes, in the module.
+        Encoder in the module that makes the spikes of the input.
     streams : bool
-        Whether each call of ``forward`` was a step.
+        Whether each call of ``forward`` was one step.
     unrested : str
-        Which state was none at the start, but may be left from an earlier run.
+        Message on a state that was not zero at the start, perhaps left by an earlier run.
     notes : list of str
-        What else a report says.
+        Further remarks for the report.
     quantized : bool
         Whether layers quantise their own weights.
     """
@@ -149,7 +152,7 @@ class Trace:
 
 
 class Traced(torch.Tensor):
-    """A tensor that knows where its values come from."""
+    """A tensor that carries the sources of its values, and the linear maps from them."""
 
     tracer: "Tracer"
     terms: tuple[Term, ...] | None  # None for parts of the input, and for what is not linear
@@ -184,15 +187,15 @@ def traced(value: Any) -> Iterator[Traced]:
 
 
 def alike(value: tuple | list, parts: list) -> Any:
-    """Return a tuple or list of the same kind, named tuples too, with other parts."""
+    """Return a tuple, named tuple or list of the same type with other elements."""
     kind: Any = type(value)
     return getattr(kind, "_make", kind)(parts)
 
 
 def is_quantized(value: Any) -> bool:
-    """Tell whether there is a tensor that a layer quantised, as Brevitas and its like hand it on.
+    """Tell whether there is a quantised tensor, as layers of Brevitas pass it on.
 
-    Such is a named tuple of values, a scale and a zero point, among others.
+    Such a tensor is a named tuple of values, a scale, a zero point and others.
     """
     if isinstance(value, tuple) and {"value", "scale", "zero_point"} <= {*dir(type(value))}:
         return True
@@ -202,7 +205,7 @@ def is_quantized(value: Any) -> bool:
 
 
 def dequantized(value: Any) -> Any:
-    """Put the values of quantised tensors for them."""
+    """Replace quantised tensors by their values."""
     if not is_quantized(value):
         return value
     if isinstance(value, dict):
@@ -223,7 +226,7 @@ def plain_of(value: Any) -> Any:
 
 
 def replaced(value: Any, tensors: dict[int, torch.Tensor]) -> Any:
-    """Put other tensors for those of these ids."""
+    """Replace tensors, which are given by their ids."""
     if isinstance(value, torch.Tensor):
         return tensors.get(id(value), value)
     if isinstance(value, tuple | list):
@@ -365,7 +368,7 @@ def name_of(func: Callable) -> str:
 
 
 def swapped(value: Any, index: torch.Tensor, only: Traced | None = None) -> Any:
-    """Put places for the tensor they are of, and -1 for all others."""
+    """Replace traced tensors by the indices of their values, and all others by -1."""
     if isinstance(value, Traced):
         if only is None or value is only:
             return index

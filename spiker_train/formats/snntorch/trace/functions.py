@@ -1,4 +1,4 @@
-"""Functions of PyTorch as linear maps."""
+"""Linear maps that correspond to functions of PyTorch."""
 
 from collections.abc import Callable
 from hashlib import blake2b
@@ -26,7 +26,7 @@ Found = tuple[Traced, LinearMap | None, bool] | None
 
 
 def convert(tracer: Any, name: str, args: tuple, kwargs: dict, label: str) -> Found:
-    """Return the operand, the map and whether a bias was added; None for what is not linear."""
+    """Return operand, map and whether a bias was added; None for a function that is not linear."""
     name = name.strip("_")
     if "max_pool" in name or name == "boolean_dispatch":
         name = "max_pool"
@@ -41,19 +41,19 @@ def _array(value: Any) -> np.ndarray | None:
 
 
 def _digest(tracer: Any, value: Any) -> Any:
-    """Return what is the same for the same numbers."""
+    """Return a key that is the same for equal arrays."""
     if value is None:
         return None
     known = (id(value), getattr(value, "_version", 0))
     if known not in tracer.digests:
         array = np.asarray(_array(value))
-        # The value is held, so that no other takes its place.
+        # A reference to the value keeps its id from being used again.
         tracer.digests[known] = (value, (array.shape, blake2b(array.tobytes()).digest()))
     return tracer.digests[known][1]
 
 
 def _make(tracer: Any, kind: Callable[..., LinearMap], arrays: tuple, *more: Any, **named: Any):
-    """Make a map, the same where the same was made before."""
+    """Return a map, the same object for the same arguments."""
     digest = tuple(_digest(tracer, array) for array in arrays)
     key = (kind, digest, repr(more), repr(sorted(named.items(), key=str)))
     if key not in tracer.known:
@@ -102,7 +102,7 @@ def _batch_norm(
             f"BatchNorm {label!r} must have the statistics of training "
             "(track_running_stats=True), not those of each batch"
         )
-    # Its shift is a part of the constant.
+    # The shift is a part of the constant already.
     kind = _make(tracer, BatchNorm, (mean * 0, variance, weight, None), eps, name=label)
     return operand, kind, True
 

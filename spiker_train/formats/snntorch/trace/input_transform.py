@@ -1,9 +1,9 @@
-"""What a module does to its input before neurons: factors, offsets and bounds of single values.
+"""Elementwise operations of a module on its input: factors, offsets and bounds.
 
-A part of the input is known by the place of each of its values in the whole. Until it is known
-which step and which samples a part is, a factor is kept for each value; an offset needs nothing,
-since the module runs on zeros and so computes what offsets become: a bias of each neuron, borders
-of padded convolutions included.
+A part of the input is described by the index of each of its values in the whole. Until step and
+samples of the part are known, a factor is kept for each value. Offsets need no record: the module
+runs on zeros, and so computes the bias that an offset causes in each neuron, the borders of padded
+convolutions included.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,12 @@ DIVIDE = {"div", "divide", "itruediv", "true_divide", "truediv"}
 OFFSETS = {"add", "iadd", "isub", "radd", "rsub", "sub", "subtract"}
 BOUNDS = {"clamp", "clamp_max", "clamp_min", "clip", "hardtanh", "maximum", "minimum", "relu",
           "relu6"}  # fmt: skip
-EXACT = 1e-6  # of what float32 makes of a bound
+EXACT = 1e-6  # relative rounding error of a bound in float32
 
 
 @dataclass(frozen=True)
 class Gain:
-    """Factors of the values of a part of the input, and what messages call them."""
+    """Factors of the values of a part of the input, and their name in messages."""
 
     values: torch.Tensor
     name: str
@@ -36,13 +36,14 @@ class Gain:
 
 @dataclass(frozen=True)
 class Levels:
-    """What values of the input are to the module.
+    """The values that the input can have, in the units of the module.
 
     Members
     -------
     low, high : float
+        Smallest and greatest value.
     count : int
-        How many there are between, ends included.
+        Number of equidistant values from ``low`` to ``high``, both included.
     """
 
     low: float
@@ -54,12 +55,12 @@ SPIKES = Levels(0.0, 1.0, 2)
 
 
 def acted(tracer: Any, func: Callable, name: str, args: tuple, kwargs: dict, plain: Any) -> Any:
-    """Return what becomes of a part of the input; None where this is no function of the kind.
+    """Return the result of an elementwise function of the input; None for another function.
 
     Raises
     ------
     TraceError
-        If a bound changes values otherwise than by a factor and an offset.
+        If a bound does more to the values than a factor and an offset do.
     """
     name = name.strip("_")
     operands = [argument for argument in args if isinstance(argument, Traced)]
@@ -86,11 +87,11 @@ def acted(tracer: Any, func: Callable, name: str, args: tuple, kwargs: dict, pla
 def _kept(
     tracer: Any, operand: Traced, plain: torch.Tensor, factor: torch.Tensor, offset: str = ""
 ) -> Any:
-    """Return the same part, with a factor of its values."""
+    """Return the same part of the input, with a factor of its values."""
     offsets = operand.offsets | ({offset} if offset else frozenset())
     biased = operand.biased or bool(offset)
     if operand.pending:
-        # Of the rows that were mapped, only one factor for each place in a row is known.
+        # Rows have been mapped, and so a factor must be the same in all rows.
         row = factor.reshape(factor.shape[-1:] if factor.ndim and factor.shape[-1] > 1 else ())
         if plain.shape != operand.shape or row.numel() != factor.numel():
             return None
@@ -116,7 +117,7 @@ def _kept(
 def _bounded(
     tracer: Any, operand: Traced, func: Callable, name: str, args: tuple, kwargs: dict
 ) -> Any:
-    """Return the same part between bounds, if that is a factor and an offset of each value."""
+    """Return the part between bounds, if that is a factor and an offset of each value."""
     levels: Levels = tracer.levels
     gain = torch.ones((), dtype=torch.float64) if operand.gain is None else operand.gain.values
     shift = plain_of(operand).double()
@@ -164,7 +165,7 @@ def _double(value: Any) -> Any:
 
 
 def scale_of(tracer: Any, factor: torch.Tensor, name: str) -> LinearMap:
-    """Return the map of factors, the same for the same factors."""
+    """Return the map that multiplies by factors, the same object for equal factors."""
     if factor.numel() > 1 and bool((factor == factor.flatten()[0]).all()):
         factor = factor.flatten()[0]
     values = factor.detach().cpu().double().numpy()

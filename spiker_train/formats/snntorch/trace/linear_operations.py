@@ -1,4 +1,4 @@
-"""Operations that move, sum or map values linearly, and what they do to the maps of a tensor."""
+"""Traced operations that are linear: movements of values, sums, and linear maps."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ LEADING = {"cat", "concat", "concatenate", "stack", "vstack"}
 
 
 def as_movement(tracer: Any, func, name, operands, args, kwargs, plain) -> Any:
+    """Return the result of a function that moves or joins values, or None for another function."""
     if name in LEADING:
         joined = _joined(tracer, func, operands, args, kwargs, plain)
         if joined is not None:
@@ -54,7 +55,7 @@ def as_movement(tracer: Any, func, name, operands, args, kwargs, plain) -> Any:
         if terms is None:
             return None
         index = torch.arange(operand.numel()).reshape(operand.shape)
-        # A constant that is joined has no place; one that says which to take stays as it is.
+        # Joined constants have no index, while constants that are indices stay as they are.
         only = operand if joins else None
         moved = func(*swapped(args, index, only), **swapped(kwargs, index, only))
         if isinstance(moved, torch.Tensor):
@@ -73,7 +74,7 @@ def as_movement(tracer: Any, func, name, operands, args, kwargs, plain) -> Any:
 
 
 def _joined(tracer: Any, func, operands, args, kwargs, plain) -> Any:
-    """Return what becomes of parts of the input that are joined outside of a sample."""
+    """Return parts of the input that are joined along an axis before those of a sample, or None."""
     many, dim = args[0], (args[1:2] or [kwargs.get("dim", 0)])[0]
     known = [
         operand
@@ -117,7 +118,7 @@ def _pairwise(tracer: Any, plain, moved, operands, gains) -> Any:
 
 
 def _picked(tracer: Any, terms, operand: Traced, index: torch.Tensor) -> tuple[Term, ...] | None:
-    """Add to terms what moves values about, where each sample stays what it is."""
+    """Return terms with a map that moves values within each sample; None where samples mix."""
     places = moved_in_each_sample(operand.shape, index, tracer.lead)
     if places is None:
         return None
@@ -126,6 +127,7 @@ def _picked(tracer: Any, terms, operand: Traced, index: torch.Tensor) -> tuple[T
 
 
 def as_sum(tracer: Any, name, args, kwargs, plain) -> Any:
+    """Return a sum or difference with the terms of its operands, or None if it is not linear."""
     if len(args) != 2 or kwargs:
         return None
     total: tuple[Term, ...] = ()
@@ -146,12 +148,13 @@ def as_sum(tracer: Any, name, args, kwargs, plain) -> Any:
 
 
 def as_linear_map(tracer: Any, name, args, kwargs, plain) -> Any:
+    """Return the result of a linear map of one operand, or None for another function."""
     conversion = tracer.convert(tracer, name, args, kwargs, tracer.label())
     if conversion is None:
         return None
     operand, linear_map, biased = conversion
     if operand.raw is not None and name == "linear" and operand.ndim > tracer.lead + 1:
-        # Perhaps of all steps: which, is seen where one is taken.
+        # The operand may have all steps: which one is used, is seen when it is selected.
         pending = (*operand.pending, linear_map)
         biased = biased or operand.biased
         return tracer.wrap(

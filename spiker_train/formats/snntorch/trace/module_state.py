@@ -1,4 +1,4 @@
-"""What a run of a module may change, kept and put back: its attributes, tensors and draws."""
+"""Everything that a run of a module may change, saved and restored: attributes, tensors, seeds."""
 
 import random
 import sys
@@ -16,19 +16,19 @@ from torch import nn
 __all__ = ["Kept", "Place", "holds", "kept", "left_over", "samples_of"]
 
 LIBRARIES = {"builtins", "numpy", "snntorch", "spiker_hdl", "spiker_train", "torch"}
-"""Packages whose objects, other than modules, hold nothing of the user's that a run changes."""
+"""Packages whose objects, other than modules, have no user state that a run could change."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a module keeps a value: under a key of a dict or a list.
+    """The place of a value of a module: a key of a dict or a list.
 
     Members
     -------
     holder : dict or list
     key : str or int
     value : tensor
-        What was there.
+        Value before the run.
     """
 
     holder: Any
@@ -36,26 +36,26 @@ class Place:
     value: torch.Tensor
 
     def clear(self) -> None:
-        """Put zeros there."""
+        """Replace the value by zeros."""
         self.holder[self.key] = torch.zeros_like(self.value)
 
 
 def left_over(value: Any) -> bool:
-    """Tell whether a state was left by a run of several samples: their rows differ."""
+    """Tell whether a state was left by an earlier run of several samples, since rows differ."""
     if type(value) is not torch.Tensor or value.ndim < 2:
         return False
     return bool((value != value[:1]).any())
 
 
 def holds(module: nn.Module, kind: type) -> bool:
-    """Tell whether what the attributes of a module lead to has a tensor of a class in it."""
+    """Tell whether a tensor of a class can be reached through the attributes of a module."""
     state = Kept(copying=False)
     state.keep(module)
     return any(type(value) is kind for value in state.seen.values())
 
 
 def samples_of(module: nn.Module) -> list[int]:
-    """Return numbers of samples that states of earlier runs may be of, a few at most."""
+    """Return numbers of samples that states left by earlier runs may have, a few at most."""
     state = Kept(copying=False)
     state.keep(module)
     sizes = [
@@ -68,12 +68,12 @@ def samples_of(module: nn.Module) -> list[int]:
 
 @contextmanager
 def kept(module: nn.Module) -> Iterator["Kept"]:
-    """Put everything that a run of a module may change back as it was, whatever happens.
+    """Restore everything that a run of a module may change, whatever happens in the context.
 
-    That is every object that its attributes and those of its parts lead to, with what is in it:
-    tensors, buffers, parameters and their gradients, lists, training flags; the hidden states of
-    all neurons of snnTorch, which its class methods reset; the attributes of the user's classes;
-    and the generators of random numbers.
+    These are all objects that can be reached from the attributes of the module and its parts, with
+    their contents: tensors, buffers, parameters and their gradients, lists, training flags; the
+    hidden states of all of snnTorch's neurons, which its class methods reset; the attributes of the
+    user's classes; and the random number generators.
     """
     from snntorch import SpikingNeuron
 
@@ -95,17 +95,17 @@ def kept(module: nn.Module) -> Iterator["Kept"]:
 
 
 class Kept:
-    """The contents of objects, each put back into the same object by :meth:`restore`."""
+    """Saved contents of objects, which :meth:`restore` puts back into the same objects."""
 
     def __init__(self, copying: bool = True) -> None:
-        self.copying = copying  # else only where things are is noted
-        self.seen: dict[int, Any] = {}  # holds the objects, so that no other takes their place
+        self.copying = copying  # otherwise only places are recorded
+        self.seen: dict[int, Any] = {}  # references that keep ids from being used again
         self.storages: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
         self.containers: list[tuple[Any, Any]] = []
         self.undo: list[Callable[[], Any]] = []
 
     def keep(self, root: Any) -> None:
-        """Keep what an object leads to."""
+        """Save an object and all objects that can be reached from it."""
         waiting = [root]
         while waiting:
             value = waiting.pop()
@@ -115,12 +115,12 @@ class Kept:
             waiting += self._contents(value)
 
     def keep_class(self, kind: type) -> None:
-        """Keep the attributes of a class, and what they lead to."""
+        """Save the attributes of a class, and the objects that can be reached from them."""
         for value in self._class(kind):
             self.keep(value)
 
     def restore(self) -> None:
-        """Put all back."""
+        """Restore all saved contents."""
         for undo in self.undo:
             undo()
         for container, was in self.containers:
@@ -131,7 +131,7 @@ class Kept:
             storage.copy_(was)
 
     def replaced(self, kind: type) -> list[Place]:
-        """Return where a tensor was when this was made and one of another class is now."""
+        """Return the places where a tensor of another class has replaced a saved tensor."""
         replaced = []
         for holder, was in self.containers:
             pairs = was.items() if isinstance(was, dict) else enumerate(was)
@@ -149,7 +149,7 @@ class Kept:
     # -- one kind of object each --
 
     def _contents(self, value: Any) -> list[Any]:
-        """Keep what is in an object, and return that."""
+        """Save the contents of an object, and return them."""
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
         if isinstance(value, dict):
@@ -211,7 +211,7 @@ class Kept:
     def _cell(self, value: CellType) -> list[Any]:
         try:
             was = value.cell_contents
-        except ValueError:  # what is in it is not made yet
+        except ValueError:  # its contents do not exist yet
             return []
         self.undo.append(lambda: setattr(value, "cell_contents", was))
         return [was]
@@ -277,7 +277,7 @@ def _slots(kind: type) -> list[str]:
 
 
 def _refill(container: Any, was: Any) -> None:
-    """Put contents back, where they are others now."""
+    """Put contents back where they have changed."""
     now = container.items() if isinstance(container, dict) else container
     before = was.items() if isinstance(container, dict) else was
     if isinstance(container, bytearray | set):

@@ -1,4 +1,4 @@
-"""Neurons while their module is traced: what reaches them is noted, and zeros are answered."""
+"""Neurons while their module is traced: their currents are recorded, and zeros are returned."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["neuron_forward"]
 
 
 def neuron_forward(tracer: Any, neurons: nn.Module, label: str) -> Callable:
-    """Return the forward that stands in for that of neurons while their module is traced."""
+    """Return a replacement for the ``forward`` of neurons while their module is traced."""
     names = tuple(tracer.states(neurons))
     kind = type(neurons).__name__
 
@@ -30,7 +30,7 @@ def neuron_forward(tracer: Any, neurons: nn.Module, label: str) -> Callable:
             source = Source(label, what, step)
             tracer.tape.leaf(value, source, shape)
             answers.append(tracer.mark(value, (Term(source),), seen=frozenset({label})))
-        if names[:1] == ("spk",):  # recurrent neurons return it once
+        if names[:1] == ("spk",):  # recurrent neurons return their spikes once
             del answers[1]
         alone = tracer.chain or not names
         if alone or (getattr(neurons, "init_hidden", False) and not neurons.output):

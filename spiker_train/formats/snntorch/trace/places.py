@@ -1,4 +1,4 @@
-"""Where values lie in the input or in spikes, after they were moved about."""
+"""Indices of values in the input or in spikes, after movements."""
 
 from dataclasses import dataclass
 from math import prod
@@ -9,7 +9,7 @@ __all__ = ["MisplacedError", "Part", "moved_in_each_sample", "part_of_input", "s
 
 
 class MisplacedError(Exception):
-    """What a part of the input is, that has no meaning here."""
+    """Raised for a part of the input that mixes samples or steps."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class Part:
     Members
     -------
     step : int or None
-        The step that it is of; None for all there is.
+        Step of the part; None for an input without steps.
     axis : int
-        Axis of the input that steps lie along, where there is one.
+        Axis of the steps in the input, where there is one.
     sample : tuple of int
-        Shape of the input's samples.
+        Shape of a sample of the input.
     places : tensor
-        For each value its place in the flattened sample.
+        Index of each value in the flattened sample.
     """
 
     step: int | None
@@ -35,21 +35,21 @@ class Part:
 
 
 def part_of_input(shape: torch.Size, raw: torch.Tensor, lead: int) -> Part:
-    """Tell which axes of the input are samples and steps.
+    """Return the part of the input that indices describe, with its samples and steps.
 
     Parameters
     ----------
     shape : torch.Size
-        Of the input.
+        Shape of the input.
     raw : tensor of int
-        For each value its place in the flattened input.
+        Index of each value in the flattened input.
     lead : int
-        Axes of ``raw`` before those of a sample.
+        Number of axes of ``raw`` before those of a sample.
 
     Raises
     ------
     MisplacedError
-        If it is no part of each sample, the same in all.
+        If it is not the same part of every sample.
     """
     if raw.ndim < lead or raw.numel() == 0:
         raise MisplacedError("input without an axis of samples")
@@ -86,16 +86,16 @@ def part_of_input(shape: torch.Size, raw: torch.Tensor, lead: int) -> Part:
 
 
 def moved_in_each_sample(shape: torch.Size, index: torch.Tensor, lead: int) -> torch.Tensor | None:
-    """Return for each value its place in the sample, -1 for none; None where samples mix.
+    """Return the index of each value in its sample, -1 for a constant; None where samples mix.
 
     Parameters
     ----------
     shape : torch.Size
-        Of what was moved.
+        Shape before the movement.
     index : tensor of int
-        For each value its place in that, or -1.
+        Index of each value before the movement, or -1.
     lead : int
-        Axes before those of a sample.
+        Number of axes before those of a sample.
     """
     if index.shape[:lead] != shape[:lead]:
         return None
@@ -108,7 +108,7 @@ def moved_in_each_sample(shape: torch.Size, index: torch.Tensor, lead: int) -> t
 
 
 def same_rows(before: torch.Tensor, after: torch.Tensor) -> bool:
-    """Tell whether what was moved are whole rows, the last axis as it was."""
+    """Tell whether whole rows were moved, with the last axis unchanged."""
     if after.ndim < 1 or after.shape[-1] != before.shape[-1] or not after.numel():
         return False
     offsets = (before - before[..., :1]).reshape(-1, before.shape[-1])[0]

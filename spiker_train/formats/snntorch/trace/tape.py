@@ -1,4 +1,4 @@
-"""What a module computes of its neurons, noted so that it can be computed again on other values."""
+"""The tape: all operations of a run, recorded so that they can be repeated on other values."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ CASTS = {"bfloat16", "cpu", "cuda", "detach", "double", "float", "half", "requir
 
 @dataclass(frozen=True)
 class Ref:
-    """A value of a tape: that of an entry, or one of several that the entry has."""
+    """A value of a tape: the value of an entry, or one of several that the entry has."""
 
     entry: int
     item: int | None = None
@@ -26,7 +26,7 @@ class Ref:
 
 @dataclass
 class Leaf:
-    """What neurons answered in a step, or the input."""
+    """An output of neurons in one step, or the input."""
 
     source: Source
     shape: tuple[int, ...]
@@ -63,7 +63,7 @@ class Operation:
 
 
 class Tape:
-    """All that was computed of the input and of neurons, in order."""
+    """All operations on the input and on outputs of neurons, in order."""
 
     def __init__(self):
         self.entries: list[Leaf | Constant | Operation] = []
@@ -71,12 +71,12 @@ class Tape:
         self.known: dict[tuple[Ref, ...], list[int]] = {}
 
     def leaf(self, tensor: Traced, source: Source, shape: Sequence[int]) -> None:
-        """Note a tensor that neurons answered with, or the input."""
+        """Record an output of neurons, or the input."""
         tensor.node = Ref(len(self.entries))
         self.entries.append(Leaf(source, tuple(shape), len(self.entries)))
 
     def before(self, name: str, args: tuple) -> None:
-        """Keep a tensor of the user's as it is before a function writes into it."""
+        """Save a tensor of the user's before a function writes into it."""
         target = args[0] if args else None
         if not _writes(name) or not isinstance(target, torch.Tensor) or isinstance(target, Traced):
             return
@@ -87,7 +87,7 @@ class Tape:
     def note(
         self, func: Callable, name: str, args: tuple, kwargs: dict, result: Any, module: str
     ) -> None:
-        """Note a function that was computed, and what came of it."""
+        """Record a function and its result."""
         its, named = self._kept(args), self._kept(kwargs)
         first = next(refs_in(its), None)
         target = its[0] if its and isinstance(its[0], Ref) else None
@@ -135,7 +135,7 @@ class Tape:
     # -- again --
 
     def needed(self, refs: Sequence[Ref]) -> list[int]:
-        """Return the entries that these values take, in order."""
+        """Return the entries that are needed to compute values, in order."""
         key = tuple(refs)
         if key not in self.known:
             self.known[key] = self._needed(key)
@@ -156,14 +156,14 @@ class Tape:
         return sorted(entries)
 
     def sources(self, refs: Sequence[Ref]) -> set[Source]:
-        """Return where these values come from."""
+        """Return the sources of values."""
         entries = [self.entries[n] for n in self.needed(refs)]
         return {entry.source for entry in entries if isinstance(entry, Leaf)}
 
     def replay(
         self, refs: Sequence[Ref], value_of: Callable[[Source], torch.Tensor]
     ) -> list[torch.Tensor]:
-        """Compute values again, in double precision, from other answers of the neurons."""
+        """Compute values again, in double precision, from other outputs of the neurons."""
         values: dict[int, Any] = {}
 
         def value(operand: Any) -> Any:
@@ -199,7 +199,7 @@ FLOATING = (torch.float16, torch.bfloat16, torch.float32)
 
 
 def refs_in(value: Any) -> Iterator[Ref]:
-    """Return the values of the tape that stand in arguments."""
+    """Yield the values of the tape that occur in arguments."""
     if isinstance(value, Ref):
         yield value
     elif isinstance(value, tuple | list):

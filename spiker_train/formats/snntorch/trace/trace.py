@@ -1,7 +1,7 @@
-"""Follow a module of snnTorch through time: which spikes reach which neurons, through what.
+"""The tracer, which runs an snnTorch module and records the linear maps from spikes to neurons.
 
 The module runs once on zeros. Every tensor that depends on the input or on neurons carries the
-linear maps that lead to it; since all sources are zero, its values are the constant that is added.
+linear maps from them. Since all sources are zero, the values of a tensor are its constant part.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -45,23 +45,23 @@ IN_PLACE = {"iadd", "isub", "imul", "itruediv"}
 
 
 class Tracer:
-    """Runs a module, and notes what reaches its neurons.
+    """Runs a module, and records the currents of its neurons.
 
     Parameters
     ----------
     labels : dict of nn.Module to str
-        The neurons, and what messages call them.
+        Neurons, and their names in messages.
     convert : callable
         ``convert(name, args, kwargs, label)`` returns the operand, the linear map and whether it
         has a bias, for a function of PyTorch that is linear; else None.
     chain : bool
-        Whether neurons answer with spikes alone, as in a sequence.
+        Whether neurons return spikes alone, as in a sequence.
     lead : int
-        Axes before those of a sample: 1, or 2 where neurons take all steps at once.
+        Number of axes before those of a sample: 1, or 2 where neurons take all steps at once.
     levels : Levels
-        What values of the input are to the module.
+        Values that the input can have, in the units of the module.
     states : callable
-        ``states(neurons)`` returns the names of what they take and return beside spikes.
+        ``states(neurons)`` returns the names of the states that neurons take and return.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class Tracer:
     # -- what users compute --
 
     def apply(self, func: Callable, args: tuple, kwargs: dict) -> Any:
-        """Compute a function of PyTorch, and note what it does to where values come from."""
+        """Compute a function of PyTorch, and record the sources of its result."""
         name = name_of(func)
         if is_quantized((args, kwargs)):
             self.trace.quantized = True
@@ -205,7 +205,9 @@ class Tracer:
             func = getattr(torch, name.strip("_"))
         plain = func(*plain_of(args), **plain_of(kwargs))
         if in_place and isinstance(target, Traced):
-            target.version = plain_of(target)._version  # what it was is still known
+            target.version = plain_of(
+                target
+            )._version  # the sources from before the function are still valid
         if name in TELLING or not isinstance(plain, torch.Tensor | tuple | list):
             if name == "setitem" or (name == "data" and plain is None):
                 target.__class__ = Traced
@@ -257,7 +259,7 @@ class Tracer:
         return (Term(Source(INPUT, "spikes", part.step), maps),)
 
     def placed(self, places: torch.Tensor, shape: Sequence[int]) -> tuple[LinearMap, ...]:
-        """Return what picks these places of a sample, if it does anything."""
+        """Return the map that selects indices of a sample, or none if it is the identity."""
         whole = torch.arange(prod(shape))
         if places.numel() != len(whole) or not torch.equal(places.flatten(), whole):
             return (self._keep(Select(places.numpy())),)
@@ -265,7 +267,7 @@ class Tracer:
         return () if new == tuple(shape) else (self._keep(Reshape(new)),)
 
     def _keep(self, linear_map: Reshape | Select) -> LinearMap:
-        # Maps are compared by identity, so that each is made once.
+        # Maps are compared by identity, and so equal maps must be one object.
         content = (
             linear_map.shape
             if isinstance(linear_map, Reshape)
@@ -275,6 +277,6 @@ class Tracer:
 
 
 def _dtype(module: nn.Module) -> torch.dtype:
-    """Return what a module computes in."""
+    """Return the floating-point format of a module."""
     kinds = [parameter.dtype for parameter in module.parameters() if parameter.is_floating_point()]
     return kinds[0] if kinds else torch.get_default_dtype()

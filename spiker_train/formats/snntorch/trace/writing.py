@@ -1,4 +1,4 @@
-"""Tensors of the user's that are written into, taken as arguments, or encoded."""
+"""Tensors that are written into, passed as arguments of forward, or encoded."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from .input_transform import Levels
 __all__ = ["EXACT", "argument", "assigned", "check_whole", "encoded", "written"]
 
 EXACT = {torch.bfloat16, torch.float16, torch.float32, torch.float64}
-"""Types in which spikes are what they are."""
+"""Types that represent spikes exactly."""
 
 
 def argument(tracer: Any, n: int, value: Any) -> Any:
-    """Return what forward takes beside its input: states that are zero, and nothing else."""
+    """Return an argument of ``forward`` after the input: a state, which must be zero."""
     if not isinstance(value, torch.Tensor) or value.ndim < 2 or not value.is_floating_point():
         return value
     reason = f"argument {n} of forward, which only neurons may take as their state,"
@@ -23,7 +23,7 @@ def argument(tracer: Any, n: int, value: Any) -> Any:
 
 
 def check_whole(tracer: Any, tensor: Traced) -> None:
-    """See to it that a tensor is still what is known of it."""
+    """Check that a tensor has not been changed since its sources were recorded."""
     if tensor.encoder is not None:
         cut(tracer, tensor)
     if tensor.raw is not None and tensor.input is not tracer.source:
@@ -34,7 +34,7 @@ def check_whole(tracer: Any, tensor: Traced) -> None:
 
 
 def cut(tracer: Any, tensor: Traced) -> None:
-    """Let the input be what an encoder puts out."""
+    """Let the output of an encoder be the input of the network."""
     if tracer.trace.encoder is not None or INPUT in tracer.trace.shapes:
         raise TraceError(
             f"{tensor.encoder.line}: the input must be taken as it is or encoded once, not both"
@@ -46,7 +46,7 @@ def cut(tracer: Any, tensor: Traced) -> None:
 
 
 def encoded(tracer: Any, encoder: Encoder, func, operands, args, kwargs) -> Any:
-    """Compute a part of an encoder."""
+    """Compute an operation within an encoder."""
     for operand in operands:
         ours = operand.encoder is encoder
         if not ours and (operand.raw is None or operand.pending or operand.broken):
@@ -58,7 +58,7 @@ def encoded(tracer: Any, encoder: Encoder, func, operands, args, kwargs) -> Any:
                 f"samples are scaled or shifted before {encoder.name}: do so before encoding them"
             )
             tracer.trace.notes += [note] * (note not in tracer.trace.notes)
-    # Zeros are no sample that every encoder takes.
+    # Some encoders refuse samples of zeros.
     half = {id(operand): plain_of(operand) for operand in operands if operand.encoder is not None}
     half |= {id(operand): torch.full_like(plain_of(operand), 0.5) for operand in operands
              if operand.encoder is None}  # fmt: skip
@@ -67,7 +67,7 @@ def encoded(tracer: Any, encoder: Encoder, func, operands, args, kwargs) -> Any:
 
 
 def assigned(tracer: Any, name: str, args: tuple, plain: Any) -> Any:
-    """Return what a tensor becomes that others are written over."""
+    """Return a tensor all of whose values are overwritten, or None for another function."""
     if name in {"zero_", "fill_"} and not any(isinstance(index, Traced) for index in args[1:]):
         return tracer.wrap(plain, [], terms=())
     source = args[1] if name == "copy_" and len(args) > 1 else None
@@ -80,7 +80,7 @@ def assigned(tracer: Any, name: str, args: tuple, plain: Any) -> Any:
 
 
 def written(tracer: Any, target: Any, result: Traced) -> Traced:
-    """Let a tensor be what was written into it."""
+    """Give a tensor the sources of the values that were written into it."""
     whole = target._base if target._is_view() else None
     if not isinstance(target, Traced):
         target.__class__ = Traced
