@@ -1,7 +1,8 @@
-"""Files of networks of real numbers: what an importer makes, kept until it is quantised.
+"""Files of floating-point networks, such as imported ones that are to be quantised.
 
-A file is in the safetensors format, which holds arrays and strings and can hold no code: the real
-values as arrays, and the graph as JSON in its metadata. Surrogate gradients are not kept.
+A file is in the safetensors format, which has arrays and strings and cannot contain code. The
+floating-point values are arrays, and the graph is JSON in the metadata. Surrogate gradients are not
+saved.
 """
 
 import json
@@ -31,7 +32,7 @@ SUFFIX = ".safetensors"
 
 
 def save_real(net: SpikingNetwork, path: str | Path) -> None:
-    """Write a network of real numbers to one file, whole or not at all.
+    """Write a floating-point network to one file, whole or not at all.
 
     Parameters
     ----------
@@ -54,46 +55,49 @@ def save_real(net: SpikingNetwork, path: str | Path) -> None:
         "version": VERSION,
         "name": net.name,
         "inputs": [
-            {what: getattr(one, what) for what in ("name", "shape", "low", "high")}
-            | {"held": one.static}
-            for one in net.inputs
+            {what: getattr(declared, what) for what in ("name", "shape", "low", "high")}
+            | {"held": declared.static}
+            for declared in net.inputs
         ],
-        "layers": [_layer(one, n, arrays) for n, one in enumerate(net.layers)],
-        "connections": [_connection(one, n, arrays) for n, one in enumerate(net.connections)],
+        "layers": [_layer(layer, n, arrays) for n, layer in enumerate(net.layers)],
+        "connections": [
+            _connection(connection, n, arrays) for n, connection in enumerate(net.connections)
+        ],
         "readouts": [
-            {"population": one.population, "kind": one.kind, "name": one.name}
-            | ({} if one.groups is None else {"groups": one.groups})
-            for one in net.readouts
+            {"population": readout.population, "kind": readout.kind, "name": readout.name}
+            | ({} if readout.groups is None else {"groups": readout.groups})
+            for readout in net.readouts
         ],
     }
-    # In one string, since safetensors writes several in any order.
-    held = pack_arrays(arrays, metadata={FORMAT: json.dumps(graph)})
+    # One string, since safetensors writes several in no fixed order.
+    data = pack_arrays(arrays, metadata={FORMAT: json.dumps(graph)})
     with write_whole(path) as file:
-        file.write(held)
+        file.write(data)
 
 
 def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     cell = layer.cell
     if layer.bias is not None:
         arrays[f"biases/{n}"] = layer.bias.detach().cpu().numpy()
-    held = {"name": layer.name, "shape": layer.shape, "bias": layer.bias is not None}
+    content = {"name": layer.name, "shape": layer.shape, "bias": layer.bias is not None}
     if not isinstance(cell, Cell):
-        return held | _integer_cell(layer, cell)
-    for one in fields(cell.kind):
-        if f"real_{one.name}" in {**cell._buffers, **cell._parameters}:
-            real = getattr(cell, f"real_{one.name}").detach().cpu()
-            arrays[f"layers/{n}/{one.name}"] = real.numpy()
+        return content | _integer_cell(layer, cell)
+    for declared in fields(cell.kind):
+        if f"real_{declared.name}" in {**cell._buffers, **cell._parameters}:
+            real = getattr(cell, f"real_{declared.name}").detach().cpu()
+            arrays[f"layers/{n}/{declared.name}"] = real.numpy()
     for name, value in cell.settings.items():
         if value is not None and type(value) not in {bool, int, float, str}:
             raise TypeError(
                 f"Layer {layer.name!r}: {cell.kind.__name__} {name} must be a number, a string or "
                 f"None to be saved, not {value!r}"
             )
-    return held | {
+    return content | {
         "model": cell.kind.__name__,
         "settings": frozen_fields(cell.kind, cell.settings),
         "exact": {
-            name: {"numerator": one.numerator, "bits": one.bits} for name, one in cell.exact.items()
+            name: {"numerator": decay.numerator, "bits": decay.bits}
+            for name, decay in cell.exact.items()
         },
         "learn": cell.learned,
         "unit": cell.unit,
@@ -101,21 +105,25 @@ def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any
 
 
 def _integer_cell(layer: Layer, cell: IntegerCell) -> dict[str, Any]:
-    """Return what neurons in integers are, as what JSON can hold."""
+    """Return the description of integer neurons, as values that JSON can hold."""
     values: dict[str, Any] = {}
-    for one in fields(cell.fixed):
-        if not one.init:
+    for declared in fields(cell.fixed):
+        if not declared.init:
             continue
-        value = getattr(cell.fixed, one.name)
+        value = getattr(cell.fixed, declared.name)
         if isinstance(value, Decay):
             value = {"numerator": value.numerator, "bits": value.bits}
-        each = value if isinstance(value, tuple) else (value,)
-        if not all(one is None or type(one) in {bool, int, float, str, dict} for one in each):
+        elements = value if isinstance(value, tuple) else (value,)
+        if not all(
+            element is None or type(element) in {bool, int, float, str, dict}
+            for element in elements
+        ):
             raise TypeError(
-                f"Layer {layer.name!r}: {cell.kind.__name__} {one.name} must be numbers, a string "
+                f"Layer {layer.name!r}: {cell.kind.__name__} {declared.name} "
+                "must be numbers, a string "
                 f"or None to be saved, not {value!r}"
             )
-        values[one.name] = value
+        values[declared.name] = value
     return {
         "model": cell.kind.__name__,
         "integers": frozen_fields(cell.kind, values),
@@ -124,32 +132,32 @@ def _integer_cell(layer: Layer, cell: IntegerCell) -> dict[str, Any]:
     }
 
 
-def _connection(one: Connection, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    arrays[f"weights/{n}"] = one.weights.detach().cpu().contiguous().numpy()
-    if one.mask is not None:
-        arrays[f"masks/{n}"] = one.mask.cpu().contiguous().numpy()
-    said = ("name", "source", "target", "delay", "kind")
-    grid = {} if one.grid is None else {"grid": one.grid}
-    return {name: getattr(one, name) for name in said} | grid
+def _connection(connection: Connection, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    arrays[f"weights/{n}"] = connection.weights.detach().cpu().contiguous().numpy()
+    if connection.mask is not None:
+        arrays[f"masks/{n}"] = connection.mask.cpu().contiguous().numpy()
+    members = ("name", "source", "target", "delay", "kind")
+    grid = {} if connection.grid is None else {"grid": connection.grid}
+    return {name: getattr(connection, name) for name in members} | grid
 
 
 def load_real(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> SpikingNetwork:
-    """Read a network of real numbers.
+    """Read a floating-point network.
 
     Parameters
     ----------
     path : str or Path
     neurons : iterable of type
-        Neuron classes of the user's own that the file may name; a file never imports.
+        User-defined neuron classes that the file may name, since reading never imports modules.
 
     Raises
     ------
     FileError
-        If the file is none of these, is cut short, or describes no valid network.
+        If the file is of another kind, is truncated, or describes no valid network.
     OSError
         If it cannot be read.
     """
-    return _read(path, {**NEURONS, **{one.__name__: one for one in neurons}})
+    return _read(path, {**NEURONS, **{neuron.__name__: neuron for neuron in neurons}})
 
 
 @reader(f"a {SUFFIX} file of a network", "safetensors")
@@ -158,7 +166,7 @@ def _read(path: str | Path, models: dict[str, type[Neuron]]) -> SpikingNetwork:
     if FORMAT not in metadata:
         raise FileError(f"must say of itself {FORMAT!r}, not {shown(sorted(metadata))}")
     graph = strict_json.parse_object(metadata[FORMAT], 2**26)
-    return _network(graph, {name: one.numpy() for name, one in tensors.items()}, models)
+    return _network(graph, {name: array.numpy() for name, array in tensors.items()}, models)
 
 
 def _network(
@@ -203,7 +211,8 @@ def _read_layer(
     reals = {name.removeprefix(start): name for name in [*arrays] if name.startswith(start)}
     values: dict[str, Any] = {what: arrays.pop(name) for what, name in reals.items()}
     exact = {
-        name: Decay(_shape(one["numerator"]), one["bits"]) for name, one in text["exact"].items()
+        name: Decay(_shape(decay["numerator"]), decay["bits"])
+        for name, decay in text["exact"].items()
     }
     model = models[text["model"]]
     values = thawed_fields(model, text["settings"]) | values | exact

@@ -1,4 +1,4 @@
-"""Data sets of pictures: found on disk, or downloaded with checksums."""
+"""Data sets of images, found on disk or downloaded with checksums."""
 
 import os
 import struct
@@ -81,7 +81,7 @@ class Dataset:
 
     @property
     def size(self) -> int:
-        """Values in a sample."""
+        """Number of values in a sample."""
         return int(np.prod(self.shape))
 
     @property
@@ -96,7 +96,7 @@ def digits() -> Dataset:
 
     images, y = load_digits(return_X_y=True)
     x = np.rint(images.reshape(-1, 8, 8) * 255 / 16).astype(np.uint8)
-    # Stirred once and for all: the file has its writers one after the other.
+    # Shuffled with a fixed seed: in the file the samples are sorted by writer.
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(x))
     x, y = x[order], y[order]
     test = len(x) // 5 + 1
@@ -152,7 +152,7 @@ def from_npz(path: str | Path, name: str = "") -> Dataset:
     Raises
     ------
     ValueError
-        If the file is none, or lacks an array.
+        If it is not an ``.npz`` file, or lacks an array.
     """
     return _npz(path, name or Path(path).stem)
 
@@ -169,16 +169,16 @@ def _npz(path: str | Path, name: str) -> Dataset:
 def mnist(*, download: bool = True) -> Dataset:
     """Return MNIST: 60,000 pictures of digits to train with and 10,000 to test.
 
-    Looked for, as ``mnist.npz`` or as the four IDX files, gzipped or not, in ``SPIKER_DATA``,
-    ``../shared/data``, ``data``, ``/usr/share/datasets`` and the cache, itself or a folder
-    ``mnist`` there; else downloaded by pooch. What is found is known by its checksums.
+    It is searched for as ``mnist.npz`` or as the four IDX files, gzipped or not, in
+    ``SPIKER_DATA``, ``../shared/data``, ``data``, ``/usr/share/datasets`` and the cache, or in a
+    folder ``mnist`` of these. Otherwise it is downloaded by pooch. Checksums are verified.
 
     Raises
     ------
     ValueError
-        If what has the name of its files holds other values.
+        If a file of that name has other contents.
     FileNotFoundError
-        If it is nowhere and cannot be downloaded.
+        If it is not found and cannot be downloaded.
     """
     return _published(MNIST, download)
 
@@ -186,21 +186,21 @@ def mnist(*, download: bool = True) -> Dataset:
 def fashion(*, download: bool = True) -> Dataset:
     """Return Fashion-MNIST: 60,000 pictures of clothes to train with and 10,000 to test.
 
-    Looked for as :func:`mnist` is, as ``fashion_mnist.npz`` or the four IDX files, those of
-    Debian's package ``dataset-fashion-mnist`` among them.
+    It is searched for as :func:`mnist` is, as ``fashion_mnist.npz`` or as the four IDX files,
+    those of Debian's package ``dataset-fashion-mnist`` among them.
 
     Raises
     ------
     ValueError
-        If what has the name of its files holds other values.
+        If a file of that name has other contents.
     FileNotFoundError
-        If it is nowhere and cannot be downloaded.
+        If it is not found and cannot be downloaded.
     """
     return _published(FASHION, download)
 
 
 def _published(which: Published, download: bool) -> Dataset:
-    """Find a published data set, and pass over another one whose files have its names."""
+    """Find a published data set, and skip another one whose files have the same names."""
     for place in places():
         for folder in (place, *(place / name for name in which.folders)):
             for name in which.archives:
@@ -230,7 +230,7 @@ def _published(which: Published, download: bool) -> Dataset:
 
 
 def _is(which: Published, data: Dataset, path: Path) -> bool:
-    """Tell whether data are those; raise :exc:`ValueError` where they are of no known set."""
+    """Tell whether data are a published set; raise :exc:`ValueError` for an unknown set."""
     fits = data.x_train.ndim == 3 and data.classes <= 256
     known = identify({key: getattr(data, key) for key in FIELDS}) if fits else None
     if known is None:
@@ -242,7 +242,7 @@ def _is(which: Published, data: Dataset, path: Path) -> bool:
 
 
 def halved(pictures: np.ndarray) -> np.ndarray:
-    """Return pictures of half the height and width: means of 2x2 pixels, a half rounded up.
+    """Return images of half the height and width: means of 2x2 pixels, with halves rounded up.
 
     Raises
     ------
@@ -260,7 +260,7 @@ def halved(pictures: np.ndarray) -> np.ndarray:
 
 
 def mnist_14x14(*, download: bool = True) -> Dataset:
-    """Return MNIST in pictures of 14x14 pixels, each the mean of four."""
+    """Return MNIST in images of 14x14 pixels, each of which is the mean of four."""
     data = mnist(download=download)
     x_train, x_test = halved(data.x_train), halved(data.x_test)
     return Dataset(x_train, data.y_train, x_test, data.y_test, "mnist_14x14")

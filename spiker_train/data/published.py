@@ -1,6 +1,6 @@
-"""Data sets of pictures that others have published: by what names they go, and their checksums.
+"""Published data sets of images: names of their files, and checksums.
 
-Fashion-MNIST's files have the names of MNIST's; so it is contents that tell one from the other.
+Fashion-MNIST's files have the same names as MNIST's, and so the contents decide which set it is.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ FILES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-"""Names of the four IDX files, by what they hold."""
+"""Names of the four IDX files, by the array in them."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Published:
     Members
     -------
     name, title : str
-        What it is called in code and in sentences.
+        Name in code, and name in sentences.
     archives, folders : tuple of str
-        Names of ``.npz`` files with it, and of folders that have its IDX files.
+        Names of ``.npz`` files with the set, and of folders with its IDX files.
     contents : mapping of str to str
-        SHA-256 of each IDX file, not gzipped.
+        SHA-256 of each IDX file, uncompressed.
     source : str
-        Where the gzipped files are published.
+        URL of the gzipped files.
     downloads : mapping of str to str
-        Checksums of these, as pooch writes them.
+        Checksums of the gzipped files, in the notation of pooch.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Published:
     downloads: Mapping[str, str]
 
     def files(self, folder: Path) -> dict[str, Path]:
-        """Return the IDX files that a folder has under these names, gzipped or not."""
+        """Return the IDX files of the set in a folder, gzipped or not."""
         paths = {}
         for key, name in FILES.items():
             for spelling in (name, name.replace("-idx", ".idx")):
@@ -102,7 +102,7 @@ PUBLISHED = {published.name: published for published in (MNIST, FASHION)}
 
 
 def contents(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Return the SHA-256 of arrays of bytes as the IDX files that hold them, by name."""
+    """Return the SHA-256 of the IDX files that would have these arrays of bytes, by name."""
     digests = {}
     for key in FILES:
         array = np.ascontiguousarray(arrays[key], dtype=np.uint8)
@@ -114,7 +114,7 @@ def contents(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
 
 
 def identify(arrays: Mapping[str, np.ndarray]) -> Published | None:
-    """Return which published data set these arrays are, or None for any other."""
+    """Return the published data set with these arrays, or None for any other."""
     digests = contents(arrays)
     return next(
         (published for published in PUBLISHED.values() if published.contents == digests), None

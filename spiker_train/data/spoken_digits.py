@@ -1,4 +1,4 @@
-"""Spoken digits as spikes of a cochlea: recordings of different lengths, binned into time steps."""
+"""Spoken digits as spikes of an artificial cochlea, binned into time steps."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ class Spoken:
     -------
     spikes : array of uint8, shape (recordings, steps, channels)
     labels, speakers, takes : array of int64, shape (recordings,)
-        Digit, who says it, and which of the speaker's takes of it.
+        Spoken digit, number of the speaker, and number of the speaker's recording of the digit.
     """
 
     spikes: np.ndarray
@@ -34,34 +34,34 @@ class Spoken:
 
     @property
     def official(self) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of the official split, train and test: the first five takes are for testing."""
+        """Training and test indices of the official split, which tests on the first five takes."""
         return np.flatnonzero(self.takes >= 5), np.flatnonzero(self.takes < 5)
 
     def without(self, speaker: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return indices to train and test with: all speakers but one, and that one."""
+        """Return training indices, of all other speakers, and test indices, of this speaker."""
         return np.flatnonzero(self.speakers != speaker), np.flatnonzero(self.speakers == speaker)
 
 
 def spoken_digits(steps: int = 64, width: int = 10, path: str | Path | None = None) -> Spoken:
     """Load the Free Spoken Digit Dataset as spikes of a 128-channel cochlea.
 
-    A channel has an event in a step if it spikes at all in its ``width`` milliseconds; what comes
-    after the last step is dropped.
+    A channel has an event in a step if it has at least one spike in the ``width`` milliseconds of
+    the step. Spikes after the last step are dropped.
 
     Parameters
     ----------
     steps : int
     width : int
-        Milliseconds of a step.
+        Length of a step in milliseconds.
     path : str or Path, optional
-        The file; ``fsdd_spikes.npz`` where data sets are looked for, if none is given.
+        Path of the file; where none is given, ``fsdd_spikes.npz`` in the folders of data sets.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     FileError
-        If it holds something else.
+        If it has other contents.
     """
     steps = check_int("Steps", steps, 1)
     width = check_int("Step width", width, 1)

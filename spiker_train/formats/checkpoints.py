@@ -1,7 +1,7 @@
-"""Checkpoints: files of trained values, put into the module that they are of.
+"""Checkpoints: files of trained values, which are loaded into a module.
 
-Nothing that a file holds is run: PyTorch's files are read with ``weights_only=True``, and those of
-safetensors can hold no code.
+No code in a file is ever run: PyTorch's files are read with ``weights_only=True``, and files of
+safetensors cannot contain code.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from .tensor_files import read_safetensors, read_torch
 __all__ = ["load_state", "read_state"]
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
-"""Names under which training scripts keep the values of a module."""
+"""Names under which training scripts store the values of a module."""
 
 NETWORK = "spiker-real-network"
 RESET = "reset_mechanism_val"
@@ -28,7 +28,7 @@ RESETS: dict[int, Any] = dict(enumerate(("subtract", "zero", "none")))  # of snn
 
 
 def load_state(model: nn.Module | Callable[[], nn.Module], state: Any) -> nn.Module:
-    """Put the values of a checkpoint into a module.
+    """Load the values of a checkpoint into a module.
 
     A checkpoint is what ``torch.save(net.state_dict(), path)`` writes, alone or beside other values
     under ``"state_dict"``, ``"model_state_dict"``, ``"model"`` or any one name, or a safetensors
@@ -49,7 +49,7 @@ def load_state(model: nn.Module | Callable[[], nn.Module], state: Any) -> nn.Mod
     Raises
     ------
     FileError
-        If the file is none of these, or is not whole.
+        If the file is of another kind, or is truncated.
     OSError
         If it cannot be read.
     TypeError
@@ -139,7 +139,7 @@ def _holds_tensors(value: Any) -> bool:
 
 
 def _unwrapped(content: Mapping) -> Mapping:
-    """Return what a training script wrapped: the tensors among other values."""
+    """Return the mapping of tensors from a checkpoint with other values beside it."""
     if _holds_tensors(content):
         return content
     inside = {name: value for name, value in content.items() if _holds_tensors(value)}
@@ -153,7 +153,7 @@ def _unwrapped(content: Mapping) -> Mapping:
 
 
 def _plain(name: str) -> str:
-    """Return a name without what ``torch.compile`` puts before it, of parts of a module too."""
+    """Return a name without the prefixes of ``torch.compile``, those of parts of a module too."""
     return ".".join(part for part in name.split(".") if part != "_orig_mod")
 
 
@@ -163,7 +163,7 @@ def _matched(what: str, model: str, stored: list[str], expected: list[str]) -> d
     Raises
     ------
     ValueError
-        If one is missing, or one is too many.
+        If a name is missing, or unknown to the module.
     """
     names = {_plain(name): name for name in stored}
     own = {_plain(name): name for name in expected}
@@ -206,7 +206,7 @@ def _check_value(what: str, name: str, value: torch.Tensor, expected: torch.Tens
         expected.is_complex(),
     ):
         raise ValueError(f"{what}: {name!r} must be {_kind(expected)}, not {_kind(value)}")
-    # snnTorch chooses what it computes when a neuron is made, and not by what is loaded.
+    # snnTorch chooses the reset when a neuron is made, and ignores a value that is loaded.
     if name.rpartition(".")[2] == RESET and not torch.equal(value, expected):
         was, now = (RESETS.get(int(tensor), int(tensor)) for tensor in (value, expected))
         raise ValueError(f"{what}: {name!r} must be that of the model, {now!r}, not {was!r}")

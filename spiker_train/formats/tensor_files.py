@@ -1,4 +1,4 @@
-"""Files of tensors by name: PyTorch's and safetensors', read so that nothing in them is run."""
+"""Files of tensors by name, of PyTorch and of safetensors, read without running code in them."""
 
 import io
 import warnings
@@ -22,12 +22,12 @@ _SMALL = {torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2}
 
 
 def read_safetensors(path: str | PathLike[str]) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
-    """Return what a safetensors file says of itself, and its tensors.
+    """Return the metadata and the tensors of a safetensors file.
 
-    Floating-point numbers of few bits, which NumPy has not, come out in single precision, exactly.
-    To be called within a reader, since a file may cause any exception.
+    Floating-point formats of few bits, which NumPy lacks, are converted exactly to single
+    precision. It is called within a reader, since a file may cause any exception.
     """
-    with open(path, "rb"):  # what is missing or may not be read says so itself
+    with open(path, "rb"):  # errors of a missing or unreadable file are clear by themselves
         pass
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}
@@ -41,9 +41,9 @@ def read_safetensors(path: str | PathLike[str]) -> tuple[dict[str, str], dict[st
 
 
 def read_torch(path: str | PathLike[str]) -> Any:
-    """Return what ``torch.save`` wrote, of tensors and plain values alone.
+    """Return the content of a file of ``torch.save``, if it has tensors and plain values alone.
 
-    To be called within a reader, since a file may cause any exception.
+    It is called within a reader, since a file may cause any exception.
     """
     data = read_bytes(path, 2**34)
     if data[:2] == b"PK":
@@ -62,7 +62,7 @@ def read_torch(path: str | PathLike[str]) -> Any:
 
 
 def _check_sizes(value: Any, size: int) -> None:
-    """Refuse tensors that are larger than what the file holds: views of a number, repeated."""
+    """Refuse tensors that are larger than the file, which are repeated views of few numbers."""
     waiting, seen = [value], set()
     while waiting:
         node = waiting.pop()

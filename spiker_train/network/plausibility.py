@@ -1,7 +1,7 @@
-"""What no network should be: neurons that can never fire or always do, and weights that are lost.
+"""Implausible networks: neurons that never or always fire, and weights that become zero.
 
-Such a network is rarely meant. It comes of weights that were scaled for another program, of time
-constants in another unit, or of too few bits.
+Such a network is rarely meant. Causes are weights that were scaled for another program, time
+constants in another unit, or too few bits.
 """
 
 import warnings
@@ -23,70 +23,77 @@ if TYPE_CHECKING:
 __all__ = ["ImplausibleWarning", "implausible", "implausible_integers", "lost_decays", "warn_of"]
 
 LONG = 1000
-"""Steps beyond which a time constant is rather one in another unit."""
+"""Steps above which a time constant is probably in another unit."""
 
 
 class ImplausibleWarning(UserWarning):
-    """A network computes what nobody can have meant, such as neurons that can never fire."""
+    """Warning of a network that is probably not meant, such as of neurons that can never fire."""
 
 
-def warn_of(found: Sequence[str]) -> None:
-    """Warn the caller of a function of the library, where it gets no report."""
-    for one in found:
-        warnings.warn(one, ImplausibleWarning, stacklevel=3)
+def warn_of(messages: Sequence[str]) -> None:
+    """Issue messages as warnings to the caller of the calling function."""
+    for message in messages:
+        warnings.warn(message, ImplausibleWarning, stacklevel=3)
 
 
 def implausible(net: "SpikingNetwork") -> list[str]:
-    """Return what a network of real numbers cannot be meant to be, by name."""
-    found = []
-    sources = {one.name: (float(one.low), float(one.high)) for one in net.inputs}
-    sources |= {one.name: (0.0, 1.0) for one in net.layers}
+    """Return messages on implausible layers of a floating-point network, by name."""
+    messages = []
+    sources = {
+        declared.name: (float(declared.low), float(declared.high)) for declared in net.inputs
+    }
+    sources |= {layer.name: (0.0, 1.0) for layer in net.layers}
     for layer in net.layers:
         if not isinstance(layer.cell, Cell):
             continue
-        found += _slow(layer, layer.cell)
+        messages += _slow(layer, layer.cell)
         if layer.cell.kind in {CurrentLif, If, Lif} and _heard(layer.name, net.connections, net):
-            links = [one for one in net.connections if one.target == layer.name]
-            found += _firing(layer, layer.cell, *_currents(layer, links, sources))
-    return found
+            links = [
+                connection for connection in net.connections if connection.target == layer.name
+            ]
+            messages += _firing(layer, layer.cell, *_currents(layer, links, sources))
+    return messages
 
 
 def _heard(name: str, links: Sequence[Any], net: Any) -> bool:
-    """Tell whether anything takes the spikes of a layer."""
-    read = any(one.population == name and one.kind in {"count", "first"} for one in net.readouts)
-    return read or any(one.source == name for one in links)
+    """Tell whether a connection or a readout uses the spikes of a layer."""
+    read = any(
+        readout.population == name and readout.kind in {"count", "first"}
+        for readout in net.readouts
+    )
+    return read or any(connection.source == name for connection in links)
 
 
 def _slow(layer: "Layer", cell: Cell) -> list[str]:
-    """Return decays that keep nearly all for very long."""
-    found = []
+    """Return messages on decays with implausibly long time constants."""
+    messages = []
     for name, role in cell.roles.items():
         if role != "decay" or name in cell.exact:
             continue
         left = 1 - cell.real(name)
         if (left > 0).all() and (left < 1 / LONG).all():
             factor, steps = float(1 - left.max()), 1 / float(left.max())
-            found.append(
+            messages.append(
                 f"{name.replace('_', ' ')} of {layer.name!r} is {factor:.6g}, a time constant of "
                 f"{steps:.0f} steps: see that time constants and dt are in one unit, and that the "
                 "writer is the one that wrote the file"
             )
-    return found
+    return messages
 
 
 def _currents(
     layer: "Layer", links: Sequence["Connection"], sources: dict[str, tuple[float, float]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and the greatest current of each neuron."""
+    """Return the smallest and the greatest current of each neuron, each of shape (neurons,)."""
     low, high = (torch.zeros(layer.size, dtype=torch.float64) for _ in range(2))
-    for one in links:
-        weights = one.masked().detach().cpu().double()
+    for connection in links:
+        weights = connection.masked().detach().cpu().double()
         up, down = weights.clamp(min=0), weights.clamp(max=0)
-        if one.kind != "one_to_one":
+        if connection.kind != "one_to_one":
             up, down = up.sum(1), down.sum(1)
-        least, most = sources[one.source]
-        low += up * least + down * most
-        high += up * most + down * least
+        smallest, greatest = sources[connection.source]
+        low += up * smallest + down * greatest
+        high += up * greatest + down * smallest
     bias = 0.0 if layer.bias is None else layer.bias.detach().cpu().double()
     return (low + bias).numpy(), (high + bias).numpy()
 
@@ -97,14 +104,14 @@ def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> li
     if cell.kind is CurrentLif:
         high = _most(high, cell.real("current_decay"), cell.real("i"))
     decay = np.ones(()) if cell.kind is If else cell.real("decay")
-    most = _most(high, decay, rest)
+    greatest = _most(high, decay, rest)
     if settings["reset"] == "value":
-        most = np.maximum(most, cell.real("reset_value"))
-    reaches = most > threshold if settings["fire"] == ">" else most >= threshold
+        greatest = np.maximum(greatest, cell.real("reset_value"))
+    reaches = greatest > threshold if settings["fire"] == ">" else greatest >= threshold
     if not reaches.any():
-        at = int((most - threshold).argmax())
+        at = int((greatest - threshold).argmax())
         return [
-            f"{layer.name!r} can never fire: no input brings a potential above {most[at]:.4g}, "
+            f"{layer.name!r} can never fire: no input brings a potential above {greatest[at]:.4g}, "
             f"and the threshold is {threshold[at]:.4g}; see that weights and thresholds are of one "
             "scale"
         ]
@@ -119,27 +126,27 @@ def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> li
 
 
 def _most(current: np.ndarray, decay: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Return what a leaking sum of at most a current never goes beyond."""
+    """Return an upper bound of a leaky sum of currents, shape (neurons,)."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        held = np.where(current > 0, current / (1 - decay), 0.0)
-    return np.maximum(held, rest)
+        settled = np.where(current > 0, current / (1 - decay), 0.0)
+    return np.maximum(settled, rest)
 
 
 def implausible_integers(network: Network) -> list[str]:
-    """Return what a network of integers cannot be meant to be, by name."""
-    found = []
+    """Return messages on implausible populations of an integer network, by name."""
+    messages = []
     for name, (fires, rests) in firing(network).items():
         if not _heard(name, network.projections, network):
             continue
         if not fires:
-            found.append(f"{name!r} can never fire: give weights or potentials more bits")
+            messages.append(f"{name!r} can never fire: give weights or potentials more bits")
         elif not rests:
-            found.append(f"{name!r} fires in every step, whatever its input")
-    return found
+            messages.append(f"{name!r} fires in every step, whatever its input")
+    return messages
 
 
 def lost_decays(where: str, what: str, real: Any, became: Any) -> list[str]:
-    """Return which decays became those of no leak at all, or of no memory."""
+    """Return messages on decays whose quantised factor is 1, without leak, or 0."""
     real, became = np.broadcast_arrays(np.atleast_1d(real), np.atleast_1d(became))
     label = f"{what.replace('_', ' ')} of {where!r}"
     if ((real < 1) & (became >= 1)).all():

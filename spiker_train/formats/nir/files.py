@@ -1,4 +1,4 @@
-"""What a NIR graph or file holds: its nodes by name, subgraphs opened, and their connections."""
+"""Nodes and edges of a NIR graph or file, with all subgraphs opened."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ LINEAR = {
 
 ENDS = {"Input": ("shape",), "Output": ("shape",)}
 PARAMETERS = NEURONS | LINEAR | ENDS
-# What files of older versions leave out, and what that means.
+# Parameters that files of older versions leave out, and their values.
 ABSENT = {"v_reset": 0.0, "w_in": 1.0, "input_shape": None, "input_type": None, "shape": None}
 ABSENT |= {"start_dim": 1, "end_dim": -1}
 BESIDES = {"type", "metadata", "version"}
@@ -48,17 +48,18 @@ BESIDES = {"type", "metadata", "version"}
 
 @dataclass
 class Leaf:
-    """A node that is no graph.
+    """A node that is not a graph.
 
     Members
     -------
     name : str
-        Its own, behind the names of the graphs that it lies in, with dots between.
+        Names of the graphs that contain the node, and its own, joined by dots.
     kind : str
-        Such as ``"LIF"``.
+        Type of the node, such as ``"LIF"``.
     values : dict of str to array of float, str or None
+        Parameters by name.
     precision : float
-        Rounding of the least precise of them, relative.
+        Relative rounding error of the least precise parameter.
     """
 
     name: str
@@ -78,9 +79,9 @@ class Flow:
     -------
     leaves : dict of str to Leaf
     before : dict of str to list of str
-        Names of the nodes that a node adds up.
+        Names of the nodes whose outputs a node sums.
     outer : list of str
-        Names of the inputs and outputs of the whole.
+        Names of the inputs and outputs of the whole graph.
     """
 
     leaves: dict[str, Leaf] = field(default_factory=dict)
@@ -88,7 +89,7 @@ class Flow:
     outer: list[str] = field(default_factory=list)
 
     def after(self) -> dict[str, list[str]]:
-        """Return the names of the nodes that take from each node."""
+        """Return the names of the targets of each node."""
         targets: dict[str, list[str]] = {name: [] for name in self.leaves}
         for name, sources in self.before.items():
             for source in sources:
@@ -104,7 +105,7 @@ def read_flow(source: Any) -> Flow:
     TypeError
         If it is neither.
     ValueError
-        If it is no NIR graph that can be read, with the name of the node and parameter.
+        If it is not a NIR graph that can be read, with the names of node and parameter.
     """
     import nir
 
@@ -127,7 +128,7 @@ def read_flow(source: Any) -> Flow:
 
 
 def _tree(node: Any) -> dict[str, Any]:
-    # Not to_dict of the whole, which would copy every weight.
+    # to_dict of the whole graph would copy every weight.
     kind = type(node).__name__
     if kind == GRAPH:
         nodes = {name: _tree(child) for name, child in node.nodes.items()}
@@ -158,7 +159,7 @@ def _text(value: Any) -> Any:
 def _open(
     tree: Mapping, prefix: str, where: str, flow: Flow, edges: list[tuple[str, str]]
 ) -> tuple[list[str], list[str]]:
-    """Add the nodes of a graph; return the names of its inputs and outputs."""
+    """Add the nodes of a graph, and return the names of its inputs and outputs."""
     graph = f"graph {prefix[:-1]!r}" if prefix else where
     if not isinstance(tree.get("nodes"), Mapping) or "edges" not in tree:
         raise ValueError(f"{_capital(graph)} must have nodes and edges, not {sorted(tree)}")
@@ -241,7 +242,7 @@ def _leaf(name: str, kind: Any, node: Any) -> Leaf:
 
 
 def _numbers(what: str, value: Any) -> tuple[np.ndarray, float]:
-    """Return finite numbers in double precision, and the rounding of what they were in."""
+    """Return finite numbers in double precision, and the rounding error of their format."""
     if hasattr(value, "detach"):  # exporters leave tensors in the graph
         value = value.detach().cpu().numpy()
     array = np.asarray(value)
@@ -255,7 +256,7 @@ def _numbers(what: str, value: Any) -> tuple[np.ndarray, float]:
 
 
 def _check_shapes(leaf: Leaf) -> None:
-    """Refuse parameters of different shapes, one number for all neurons aside."""
+    """Refuse parameters of different shapes, except single numbers for all neurons."""
     shapes = {parameter: value.shape for parameter, value in leaf.values.items() if value.size != 1}
     first = next(iter(shapes), "")
     for parameter, shape in shapes.items():

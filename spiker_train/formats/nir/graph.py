@@ -1,4 +1,4 @@
-"""The network that a NIR graph is: layers, connections and readouts of its nodes."""
+"""The network of a NIR graph: layers, connections and readouts made of its nodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ __all__ = ["Reader"]
 Shape = tuple[int, ...]
 ENDS = ("Input", "Output")
 INTEGRATORS = ("I", "LI", "CubaLI")
-POTENTIAL = ".v"  # behind the name of a layer: its potentials, not its spikes
+POTENTIAL = ".v"  # appended to the name of a layer: its potentials, not its spikes
 
 
 @dataclass
@@ -37,7 +37,7 @@ class _Link:
 
 @dataclass
 class Reader:
-    """What makes a network of nodes and their connections.
+    """Makes a network of the nodes and edges of a graph.
 
     Members
     -------
@@ -67,40 +67,44 @@ class Reader:
         self.layers: list[Layer] = []
         self.biases: dict[str, np.ndarray] = {}
         self.links: list[_Link] = []
-        ends = {kind: [one for one in flow.outer if leaves[one].kind == kind] for kind in ENDS}
+        ends = {
+            kind: [label for label in flow.outer if leaves[label].kind == kind] for kind in ENDS
+        }
         neurons = [
-            one
-            for one, leaf in leaves.items()
-            if leaf.kind in NEURONS and one not in self.fires.values()
+            label
+            for label, leaf in leaves.items()
+            if leaf.kind in NEURONS and label not in self.fires.values()
         ]
         labels = _labels([*ends["Input"], *neurons, *ends["Output"]])
-        inputs = [Input(labels[one], _shape(shapes[one]), *self.values) for one in ends["Input"]]
-        sources = {one: labels[one] for one in (*ends["Input"], *neurons)}
-        for one in neurons:
-            if leaves[one].kind in INTEGRATORS:
-                sources[one] += POTENTIAL
-        sources |= {spikes: labels[held] for held, spikes in self.fires.items()}
+        inputs = [
+            Input(labels[label], _shape(shapes[label]), *self.values) for label in ends["Input"]
+        ]
+        sources = {label: labels[label] for label in (*ends["Input"], *neurons)}
+        for label in neurons:
+            if leaves[label].kind in INTEGRATORS:
+                sources[label] += POTENTIAL
+        sources |= {spikes: labels[label] for label, spikes in self.fires.items()}
         into = flowing(flow, shapes, sources, self.rules.dt, self.limit)
-        for one in neurons:
-            self._add_neurons(leaves[one], labels[one], shapes[one], into[one])
+        for label in neurons:
+            self._add_neurons(leaves[label], labels[label], shapes[label], into[label])
         readouts: dict[tuple[str, str], Readout] = {}
-        for one in ends["Output"]:
-            source = self._read(into[one], inputs)
+        for label in ends["Output"]:
+            source = self._read(into[label], inputs)
             if source is None:
-                source = labels[one] + POTENTIAL
-                self._add_sum(leaves[one], labels[one], shapes[one], into[one])
+                source = labels[label] + POTENTIAL
+                self._add_sum(leaves[label], labels[label], shapes[label], into[label])
             owner = source.removesuffix(POTENTIAL)
             kind = readout or ("count" if owner == source else "last")
             readouts.setdefault((owner, kind), Readout(owner, kind))
-        _close(self.links, [one.name for one in inputs])
+        _close(self.links, [declared.name for declared in inputs])
         self._describe(inputs)
         self.lines += [_answers(one, readout) for one in readouts.values()]
         network = SpikingNetwork(
             inputs=inputs,
             layers=self.layers,
             connections=[
-                Connection(one.source, one.target, delay=one.delay, **one.folded.arrangement())
-                for one in self.links
+                Connection(link.source, link.target, delay=link.delay, **link.folded.arrangement())
+                for link in self.links
             ],
             readouts=list(readouts.values()),
             name=name,
@@ -112,19 +116,19 @@ class Reader:
     def _add_neurons(self, leaf: Leaf, label: str, shape: Shape, terms: Terms) -> None:
         spikes = self.fires.get(leaf.name)
         fires = None if spikes is None else self.flow.leaves[spikes]
-        made = self.rules.step(leaf, prod(shape), terms.constant, fires)
+        stepped = self.rules.step(leaf, prod(shape), terms.constant, fires)
         also = "" if fires is None else f" with {fires}"
-        self._add(str(leaf), label, shape, terms, made)
-        self.lines.append(f"{leaf}{also} is layer {label!r}: {_shown(made.cell)}")
+        self._add(str(leaf), label, shape, terms, stepped)
+        self.lines.append(f"{leaf}{also} is layer {label!r}: {_shown(stepped.cell)}")
 
     def _add_sum(self, leaf: Leaf, label: str, shape: Shape, terms: Terms) -> None:
-        made = Stepped(Cell(Integrator, decay=0.0), np.ones(()), terms.constant)
-        self._add(str(leaf), label, shape, terms, made)
+        stepped = Stepped(Cell(Integrator, decay=0.0), np.ones(()), terms.constant)
+        self._add(str(leaf), label, shape, terms, stepped)
         self.lines.append(f"{leaf} is layer {label!r}: a sum of spikes, without memory")
 
-    def _add(self, what: str, label: str, shape: Shape, terms: Terms, made: Stepped) -> None:
+    def _add(self, what: str, label: str, shape: Shape, terms: Terms, stepped: Stepped) -> None:
         """Add a layer, and the connections to it."""
-        gain = np.broadcast_to(made.gain.reshape(-1), prod(shape))
+        gain = np.broadcast_to(stepped.gain.reshape(-1), prod(shape))
         for (source, delay), path in terms.paths.items():
             entries = path.entries
             if source.endswith(POTENTIAL):
@@ -136,18 +140,20 @@ class Reader:
             values = entries.values * gain[entries.rows]
             scaled = Entries(entries.rows, entries.columns, values, entries.shape)
             folded = Folded(scaled, None, (entries.shape[1],), shape, path.maps, path.unrolled)
-            self.links.append(_Link(source, label, delay + made.late, folded))
-            self.unrolled += [one for one in path.unrolled if one not in self.unrolled]
+            self.links.append(_Link(source, label, delay + stepped.late, folded))
+            self.unrolled += [
+                unrolled for unrolled in path.unrolled if unrolled not in self.unrolled
+            ]
         bias: Any = False
-        if made.bias is not None and made.bias.any():
-            bias = self.biases[label] = made.bias
-        self.layers.append(Layer(label, _shape(shape), made.cell, bias))
+        if stepped.bias is not None and stepped.bias.any():
+            bias = self.biases[label] = stepped.bias
+        self.layers.append(Layer(label, _shape(shape), stepped.cell, bias))
 
     def _read(self, terms: Terms, inputs: list[Input]) -> str | None:
         """Return the one source that an output reads as it is, if it is a layer."""
         (source, delay), path = next(iter(terms.paths.items()))
         entries = path.entries
-        if len(terms.paths) > 1 or delay or source in {one.name for one in inputs}:
+        if len(terms.paths) > 1 or delay or source in {declared.name for declared in inputs}:
             return None
         whole = entries.is_diagonal and len(entries) == entries.shape[0]
         return source if whole and (entries.values == 1).all() and terms.constant is None else None
@@ -155,17 +161,20 @@ class Reader:
     def _describe(self, inputs: list[Input]) -> None:
         rules = self.rules
         first = [f"dt = {rules.dt:g}, decays by the rule {rules.rule!r}"]
-        first += [f"input {one.name!r} of {one.size}, {one.low} to {one.high}" for one in inputs]
+        first += [
+            f"input {declared.name!r} of {declared.size}, {declared.low} to {declared.high}"
+            for declared in inputs
+        ]
         self.lines[:0] = first
-        for one in self.links:
-            late = f", {one.delay} step{'s' * (one.delay > 1)} late" if one.delay else ""
-            self.lines.append(f"{one.source!r} to {one.target!r}: {one.folded}{late}")
+        for link in self.links:
+            late = f", {link.delay} step{'s' * (link.delay > 1)} late" if link.delay else ""
+            self.lines.append(f"{link.source!r} to {link.target!r}: {link.folded}{late}")
 
 
-def _answers(readout: Readout, told: str | None) -> str:
+def _answers(readout: Readout, readout_kind: str | None) -> str:
     """Say how a layer answers, and why."""
-    why = f"readout={told!r} says so"
-    if told is None:
+    why = f"readout={readout_kind!r} says so"
+    if readout_kind is None:
         what = "spikes" if readout.kind == "count" else "values"
         why = f"its {what} reach an output, and NIR does not say how they are read"
     return f"{readout.population} answers: {readout.kind}: {why}"
@@ -190,15 +199,15 @@ def _shown(cell: Cell) -> str:
 
 def _labels(names: list[str]) -> dict[str, str]:
     """Return names that a network can have, all different."""
-    found: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for name in names:
         label = plain = name.replace(".", "_")
         n = 1
-        while label in found.values():
+        while label in labels.values():
             n += 1
             label = f"{plain}_{n}"
-        found[name] = label
-    return found
+        labels[name] = label
+    return labels
 
 
 def _check_reached(flow: Flow) -> None:
@@ -208,15 +217,15 @@ def _check_reached(flow: Flow) -> None:
         ("Input", after, "be reached from an Input"),
         ("Output", flow.before, "lead to an Output"),
     ):
-        ends = [one for one in flow.outer if flow.leaves[one].kind == kind]
+        ends = [label for label in flow.outer if flow.leaves[label].kind == kind]
         if not ends:
             raise ValueError(f"Graph must have an {kind} node, not only {sorted(flow.leaves)}")
         seen, waiting = set(ends), list(ends)
         while waiting:
-            for one in ahead[waiting.pop()]:
-                if one not in seen:
-                    seen.add(one)
-                    waiting.append(one)
+            for target in ahead[waiting.pop()]:
+                if target not in seen:
+                    seen.add(target)
+                    waiting.append(target)
         for name, leaf in flow.leaves.items():
             if name not in seen:
                 raise ValueError(f"{leaf} must {what}, not stand apart")
@@ -225,14 +234,14 @@ def _check_reached(flow: Flow) -> None:
 def _pairs(flow: Flow) -> dict[str, str]:
     """Return the integrators that fire by a threshold of their own behind them."""
     after = flow.after()
-    found = {}
+    pairs = {}
     for name, leaf in flow.leaves.items():
         if leaf.kind not in INTEGRATORS:
             continue
-        behind = [one for one in after[name] if flow.leaves[one].kind == "Threshold"]
+        behind = [target for target in after[name] if flow.leaves[target].kind == "Threshold"]
         if len(behind) == 1 and flow.before[behind[0]] == [name]:
-            found[name] = behind[0]
-    return found
+            pairs[name] = behind[0]
+    return pairs
 
 
 def _close(links: list[_Link], inputs: list[str]) -> None:
@@ -241,14 +250,14 @@ def _close(links: list[_Link], inputs: list[str]) -> None:
     waiting = list(inputs)
     while waiting:
         name = waiting.pop(0)
-        for one in links:
-            if one.source == name and one.target not in far:
-                far[one.target] = far[name] + 1
-                waiting.append(one.target)
+        for link in links:
+            if link.source == name and link.target not in far:
+                far[link.target] = far[name] + 1
+                waiting.append(link.target)
     at_once: dict[str, set[str]] = {}
-    for one in links:
-        if not one.delay:
-            at_once.setdefault(one.source, set()).add(one.target)
+    for link in links:
+        if not link.delay:
+            at_once.setdefault(link.source, set()).add(link.target)
 
     def reaches(start: str, end: str) -> bool:
         seen, left = {start}, [start]
@@ -262,13 +271,13 @@ def _close(links: list[_Link], inputs: list[str]) -> None:
         return False
 
     late = [
-        one
-        for one in links
-        if not one.delay and far[one.target] <= far[one.source]
-        and reaches(one.target, one.source)
+        link
+        for link in links
+        if not link.delay and far[link.target] <= far[link.source]
+        and reaches(link.target, link.source)
     ]  # fmt: skip
-    for one in late:
-        one.delay = 1
+    for link in late:
+        link.delay = 1
 
 
 def _fill(network: SpikingNetwork, links: list[_Link], biases: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Layers as nodes of NIR: the algebra of :mod:`~.rules` backwards."""
+"""NIR nodes of layers: the inverse of the algebra of :mod:`~.rules`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +18,16 @@ KINDS = (If, Lif, CurrentLif, Integrator, Accumulator)
 
 @dataclass(frozen=True)
 class Written:
-    """A layer as NIR has it.
+    """The NIR nodes of a layer.
 
     Members
     -------
     node : NIRNode or None
         None for a sum without memory.
     threshold : NIRNode or None
-        What stands behind an integrator whose spikes are wanted.
+        Threshold behind an integrator whose spikes are used.
     bias : array of float, shape (size,), or None
-        What its connections must add up to besides their weights.
+        Bias that the connections of the layer must add.
     """
 
     node: Any
@@ -36,32 +36,32 @@ class Written:
 
 
 def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> Written:
-    """Return the nodes that a layer is.
+    """Return the nodes of a layer.
 
     Parameters
     ----------
     layer : Layer
     rules : Rules
-        Their ``dt``, ``rule`` and ``start`` are used.
+        Rules with ``dt``, ``rule`` and ``start``.
     shape : tuple of int
-        Of the nodes' parameters.
+        Shape of the parameters of the nodes.
     exact : bool
-        Whether to refuse a reset that NIR cannot say.
+        Whether to refuse a reset that NIR cannot express.
 
     Raises
     ------
     TypeError
-        If the neurons are in integers, or of a kind that NIR has no node for.
+        If the neurons are in integers, or of a model for which NIR has no node.
     ValueError
-        If they have an option that NIR has no word for, with its name.
+        If they have an option that NIR cannot express, with its name.
     """
     import nir
 
     cell = layer.cell
     if not isinstance(cell, Cell) or cell.kind not in KINDS:
         raise TypeError(
-            f"Layer {layer.name!r} must be of {', '.join(one.__name__ for one in KINDS)} in real "
-            f"numbers to be a node of NIR, not of {cell.kind.__name__}"
+            f"Layer {layer.name!r} must be of {', '.join(kind.__name__ for kind in KINDS)} in "
+            f"floating point to be a node of NIR, not of {cell.kind.__name__}"
         )
     _check_options(layer, cell, exact)
 
@@ -95,16 +95,16 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
     leak: dict[str, Any] = {"r": full(1 / (1 - beta)), "v_leak": full(rest)}
     what = f"Decay of layer {layer.name!r}"
     if cell.kind is CurrentLif:
-        alpha, held = each("current_decay"), each("i")
+        alpha, current = each("current_decay"), each("i")
         if (alpha == 1).any():
             raise ValueError(f"Current decay of layer {layer.name!r} must be below 1, not 1")
-        leak["v_leak"] = full(held / (1 - beta))
-        if rules.start == "leak" and not np.allclose(rest, held / (1 - beta), 1e-12, 1e-12):
+        leak["v_leak"] = full(current / (1 - beta))
+        if rules.start == "leak" and not np.allclose(rest, current / (1 - beta), 1e-12, 1e-12):
             raise ValueError(
                 f"Rest v of layer {layer.name!r} must be where its current holds it, "
                 f"i / (1 - decay), not {rest[0]}, to be written with start='leak'"
             )
-        bias = bias - (1 - alpha) * held
+        bias = bias - (1 - alpha) * current
         leak |= {
             "tau_mem": full(rules.tau(what, beta)),
             "tau_syn": full(rules.tau(f"Current decay of layer {layer.name!r}", alpha)),
@@ -119,7 +119,7 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
 
 
 def _whole(layer: Layer, rules: Rules, full: Any, bias: np.ndarray, rest: np.ndarray) -> Written:
-    """Return neurons that lose nothing."""
+    """Return the nodes of neurons without leak."""
     import nir
 
     cell: Any = layer.cell
@@ -151,12 +151,12 @@ def _some(bias: np.ndarray) -> np.ndarray | None:
 
 
 def _check_options(layer: Layer, cell: Cell, exact: bool) -> None:
-    """Refuse what NIR has no word for."""
-    said = {"refractory": 0, "fire": ">", "floor": None}
+    """Refuse options that NIR cannot express."""
+    neutral = {"refractory": 0, "fire": ">", "floor": None}
     resets = cell.settings.get("reset", "none")
     if exact and resets != "none":
-        said |= {"reset_timing": "immediate"}
-    for name, plain in said.items():
+        neutral |= {"reset_timing": "immediate"}
+    for name, plain in neutral.items():
         value = cell.settings.get(name, plain)
         if name == "floor" and name in cell.roles and name not in cell.settings:
             value = float(cell.real(name))

@@ -1,4 +1,4 @@
-"""Read networks from NIR graphs and files (Pedersen et al., Nature Communications 15, 2024)."""
+"""Import of NIR graphs and files (Pedersen et al., Nature Communications 15, 2024)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +20,14 @@ __all__ = ["NirReport", "from_nir"]
 
 @dataclass
 class NirReport(ImportReport):
-    """What became of a NIR graph.
+    """An account of what was read from a NIR graph.
 
     Members
     -------
     rules : Rules
+        Rules by which nodes became layers.
     lines : tuple of str
-        A line for each input, layer and connection, and for what is not as NIR says.
+        A line for each input, layer and connection, and for each deviation from NIR.
     unrolled : tuple of str
         Convolutions and pooling that were unrolled.
     """
@@ -36,7 +37,7 @@ class NirReport(ImportReport):
     unrolled: tuple[str, ...]
 
     def __str__(self) -> str:
-        return "\n".join([*self.lines, *(f"warning: {one}" for one in self.warnings)])
+        return "\n".join([*self.lines, *(f"warning: {warning}" for warning in self.warnings)])
 
 
 def from_nir(
@@ -56,7 +57,7 @@ def from_nir(
     dtype: torch.dtype = torch.float32,
     unrolled: int = UNROLLED,
 ) -> SpikingNetwork:
-    """Make a network of what a NIR graph computes.
+    """Import the network that a NIR graph describes.
 
     Neurons become layers of the same name; subgraphs are opened, their names in front. Linear nodes
     in a row (``Affine``, ``Linear``, ``Scale``, ``Flatten``, ``Conv1d``, ``Conv2d``, ``AvgPool2d``,
@@ -78,8 +79,8 @@ def from_nir(
     rule : {"euler", "exponential"}
         How a time constant becomes a decay: ``1 - dt / tau``, or ``exp(-dt / tau)``.
     writer : str
-        Program that wrote the graph, one of :data:`~.rules.WRITERS`: what it means and does not
-        write. What is given besides goes before it.
+        Program that wrote the graph, one of :data:`~.rules.WRITERS`, with the conventions that it
+        does not write into the graph. Other arguments take precedence over these.
     reset : {"value", "subtract"}
         Whether a spike sets the potential to ``v_reset``, as NIR says, or subtracts the threshold.
     reset_timing : {"immediate", "next_step", "next_step_keep_input", "snntorch_immediate"}
@@ -91,15 +92,15 @@ def from_nir(
         Whether a step's input reaches the potential of ``CubaLI`` and ``CubaLIF`` in that step, or
         in the next.
     start : {"zero", "leak"}
-        Where potentials start: at zero, or at ``v_leak``.
+        Initial value of the potentials: zero, or ``v_leak``.
     readout : str, optional
-        How each output answers, see :data:`~spiker_hdl.model.READOUTS`: where none is given, by
-        ``"count"`` of spikes or the ``"last"`` potential.
+        Kind of the readout of each output, see :data:`~spiker_hdl.model.READOUTS`; where none is
+        given, ``"count"`` of spikes or the ``"last"`` potential.
     values : (int, int)
-        Range of the inputs' values.
+        Smallest and greatest value of the inputs.
     name : str
     dtype : torch.dtype
-        Of weights and biases.
+        Format of weights and biases.
     unrolled : int
         Greatest number of weights that a convolution or pooling may be unrolled into.
 
@@ -114,22 +115,22 @@ def from_nir(
     TypeError
         If the source or an argument is of another type.
     ValueError
-        If the source is not NIR, or means what cannot be kept, with the node and parameter.
+        If the source is not NIR, or cannot be represented, with the node and the parameter.
     """
     check_choice("Writer", writer, WRITERS)
-    given = {"dt": dt, "rule": rule, "reset": reset, "reset_timing": reset_timing,
+    settings = {"dt": dt, "rule": rule, "reset": reset, "reset_timing": reset_timing,
              "fire": fire, "current": current, "start": start}  # fmt: skip
-    given = WRITERS[writer].rules | {
-        one: value for one, value in given.items() if value is not None
+    settings = WRITERS[writer].rules | {
+        key: value for key, value in settings.items() if value is not None
     }
-    if "dt" not in given:
+    if "dt" not in settings:
         raise ValueError("Time step dt must be given, in the unit of the graph's time constants")
-    rules = Rules(**given)
+    rules = Rules(**settings)
     if dtype not in {torch.float32, torch.float64}:
         raise ValueError(f"dtype must be torch.float32 or torch.float64, not {dtype}")
     flow = read_flow(source)
     meant = WRITERS[writer].meant
-    flow.leaves = {one: meant(leaf, rules) for one, leaf in flow.leaves.items()}
+    flow.leaves = {label: meant(leaf, rules) for label, leaf in flow.leaves.items()}
     reader = Reader(flow, rules, values, unrolled)
     network = reader.network(readout, name, dtype)
     warnings = implausible(network)

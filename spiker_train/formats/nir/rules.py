@@ -1,26 +1,42 @@
-"""How the differential equations of NIR become steps: the algebra, and what writers leave unsaid.
+r"""Rules that turn the differential equations of NIR into time steps, and conventions of writers.
 
-A membrane ``tau dv/dt = (v_leak - v) + r I`` over a step ``dt`` in which ``I`` is constant becomes
+A membrane with potential :math:`v`, leak potential :math:`v_\mathrm{leak}`, resistance :math:`r`
+and input current :math:`I`,
 
-    ``v' = beta v + (1 - beta) (v_leak + r I)``
+.. math::
 
-with ``beta = 1 - dt / tau`` by the rule ``"euler"`` (forward Euler) and ``beta = exp(-dt / tau)``
-by ``"exponential"`` (the exact solution). So a cell has the decay ``beta``, its incoming weights
-are multiplied by ``(1 - beta) r``, its bias is ``(1 - beta) (v_leak + r b)`` where a constant ``b``
-flows in, and ``v_threshold`` and ``v_reset`` stay as they are. Without leak, ``dv/dt = r I``
-becomes ``v' = v + dt r I`` by both rules.
+    \tau \frac{dv}{dt} = (v_\mathrm{leak} - v) + r I
 
-A synapse ``tau_syn dI/dt = -I + w_in S`` becomes ``I' = alpha I + (1 - alpha) w_in S``. A cell
-holds it in units of the potential that it adds in a step, as ``i = (1 - beta) (v_leak + r I)``:
+becomes, over a step :math:`\Delta t` in which :math:`I` is constant,
 
-    ``i' = alpha i + (1 - alpha) c + g S``, ``v' = beta v + i'``
+.. math::
 
-with ``c = (1 - beta) v_leak``, ``g = (1 - beta) r (1 - alpha) w_in``: weights are multiplied by
-``g``, the bias is ``(1 - alpha) c + g b``, and ``i`` rests at ``c``, which is no current. Where the
-potential takes the current of the step before (``current="old"``), all connections are one step
-later, and ``i`` rests at ``c - g b / alpha``, so that its first step still has no current.
+    v' = \beta v + (1 - \beta)(v_\mathrm{leak} + r I)
 
-After its step a neuron fires where ``v`` is above ``v_threshold``, and goes to ``v_reset``.
+with :math:`\beta = 1 - \Delta t / \tau` by the rule ``"euler"`` (forward Euler) and
+:math:`\beta = e^{-\Delta t / \tau}` by ``"exponential"`` (the exact solution). So the cell has
+the decay :math:`\beta`, its incoming weights are multiplied by :math:`(1 - \beta) r`, and its bias is
+:math:`(1 - \beta)(v_\mathrm{leak} + r b)` for a constant input :math:`b`; ``v_threshold`` and
+``v_reset`` stay as they are. Without leak, :math:`dv/dt = r I` becomes
+:math:`v' = v + \Delta t\, r I` by both rules.
+
+A synapse with input spikes :math:`S`, :math:`\tau_\mathrm{syn}\, dI/dt = -I + w_\mathrm{in} S`,
+becomes :math:`I' = \alpha I + (1 - \alpha) w_\mathrm{in} S`. A cell stores the current in units of
+the potential that it adds in a step, :math:`i = (1 - \beta)(v_\mathrm{leak} + r I)`:
+
+.. math::
+
+    i' &= \alpha i + (1 - \alpha) c + g S \\
+    v' &= \beta v + i'
+
+with :math:`c = (1 - \beta) v_\mathrm{leak}` and
+:math:`g = (1 - \beta)\, r\, (1 - \alpha)\, w_\mathrm{in}`. Weights are multiplied by :math:`g`,
+the bias is :math:`(1 - \alpha) c + g b`, and :math:`i` starts at :math:`c`, which is zero current. Where
+the potential takes the current of the step before (``current="old"``), all connections have one
+more step of delay, and :math:`i` starts at :math:`c - g b / \alpha`, so that the current of the
+first step is still zero.
+
+After its step a neuron fires where :math:`v` is above ``v_threshold``, and is reset to ``v_reset``.
 """
 
 from collections.abc import Callable
@@ -43,7 +59,7 @@ RULES = ("euler", "exponential")
 
 
 def check_step(dt: Any) -> float:
-    """Return a time step in seconds, or in whatever unit the time constants are."""
+    """Return a checked time step, in the unit of the time constants."""
     if isinstance(dt, bool) or not isinstance(dt, int | float | np.integer | np.floating):
         raise TypeError(f"Time step dt must be a number, not {dt!r}")
     if not 0 < dt < float("inf"):
@@ -53,7 +69,7 @@ def check_step(dt: Any) -> float:
 
 @dataclass(frozen=True)
 class Stepped:
-    """A node, as a cell that steps.
+    """The cell of a node.
 
     Members
     -------
@@ -62,7 +78,7 @@ class Stepped:
         Factor of the incoming weights.
     bias : array of float, shape (size,), or None
     late : int
-        Steps by which its connections are late beyond their own delays.
+        Steps of delay that its connections have in addition to their own.
     """
 
     cell: Cell
@@ -73,7 +89,7 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Rules:
-    """What turns nodes into cells.
+    """The rules by which nodes are turned into cells.
 
     Parameters
     ----------
@@ -81,18 +97,18 @@ class Rules:
         Time of a step, in the unit of the time constants.
     rule : {"euler", "exponential"}
     reset : {"value", "subtract"}
-        Whether a spike sets the potential to ``v_reset``, as NIR says, or takes ``v_threshold``
-        from it, which NIR cannot say and some writers mean.
+        Whether a spike sets the potential to ``v_reset``, as NIR defines it, or subtracts
+        ``v_threshold``, which NIR cannot express and some writers mean.
     reset_timing : str
         When the reset takes place, as for :class:`~spiker_hdl.model.SpikingNeuron`; NIR's is
         ``"immediate"``.
     fire : {">", ">="}
         NIR's is ``">"``.
     current : {"new", "old"}
-        Which synaptic current a step adds to the potential: the one that the step's input has
-        reached, or the one before.
+        Synaptic current that a step adds to the potential: the current with the input of this
+        step, or the one before.
     start : {"zero", "leak"}
-        Whether potentials start at zero or at ``v_leak``; NIR does not say.
+        Initial value of the potentials, zero or ``v_leak``, which NIR does not define.
     """
 
     dt: float
@@ -113,7 +129,7 @@ class Rules:
         check_choice("Start", self.start, ("zero", "leak"))
 
     def lost(self, leaf: Leaf, what: str) -> np.ndarray:
-        """Return what a step loses, ``1 - beta``, of a time constant."""
+        """Return the share ``1 - beta`` that is lost in a step, for a time constant."""
         tau = leaf.values[what]
         if (tau <= 0).any():
             raise ValueError(f"{what} of {leaf} must be above 0, not {tau.min()}")
@@ -140,7 +156,7 @@ class Rules:
     def step(
         self, leaf: Leaf, size: int, constant: np.ndarray | None, fires: Leaf | None = None
     ) -> Stepped:
-        """Return the cell that a node is.
+        """Return the cell of a node.
 
         Parameters
         ----------
@@ -148,11 +164,11 @@ class Rules:
             A neuron, an integrator, or a threshold alone.
         size : int
         constant : array of float, shape (size,), or None
-            What flows in with every step.
+            Constant input of every step.
         fires : Leaf, optional
             Threshold node behind an integrator; the two are one cell.
         """
-        values = {one: value.reshape(-1) for one, value in leaf.values.items()}
+        values = {key: value.reshape(-1) for key, value in leaf.values.items()}
         if leaf.kind == "Threshold":
             options = self._firing(leaf, values["threshold"], None)
             return Stepped(Cell(Lif, decay=0.0, **options), np.ones(()), constant)
@@ -186,7 +202,7 @@ class Rules:
                     "current='old'"
                 )
             options["i"] = _one(rest - gain * constant / (1 - short))
-        if "threshold" not in options:  # spikes that nobody takes, and that change nothing
+        if "threshold" not in options:  # spikes without targets and without a reset
             options |= {"threshold": 0.0, "reset": "none"}
         late = int(self.current == "old")
         return self._stepped(leaf, CurrentLif, options, gain, short * rest, size, constant, late)
@@ -227,12 +243,12 @@ class Rules:
 
 
 def _one(values: np.ndarray) -> Any:
-    """Return one number where all neurons have the same."""
+    """Return one number where all neurons have the same value."""
     return float(values[0]) if (values == values[0]).all() else values
 
 
 def _plain(gain: np.ndarray, leaf: Leaf) -> np.ndarray:
-    """Take a gain that is 1 but for the rounding of the node's numbers as 1."""
+    """Return 1 for a gain that differs from 1 by the rounding of the node's numbers alone."""
     return np.where(np.abs(gain - 1) <= 8 * leaf.precision, 1.0, gain)
 
 
@@ -244,23 +260,23 @@ def _as_written(leaf: Leaf, rules: Rules) -> dict[str, Any]:
 
 
 def _norse(leaf: Leaf, rules: Rules) -> dict[str, Any]:
-    """Undo that time constants were multiplied by dt; let inputs of LIFCell and IAFCell jump."""
+    """Return a node of Norse with time constants divided by dt, and inputs of cells that jump."""
     if leaf.kind == "IF":
         return {"r": leaf.values["r"] / rules.dt}
-    found = {
-        one: leaf.values[one] / rules.dt
-        for one in ("tau", "tau_mem", "tau_syn")
-        if one in leaf.values
+    scaled = {
+        name: leaf.values[name] / rules.dt
+        for name in ("tau", "tau_mem", "tau_syn")
+        if name in leaf.values
     }
     if leaf.kind == "CubaLIF":
-        found["w_in"] = found["tau_syn"] / rules.dt
-    return found
+        scaled["w_in"] = scaled["tau_syn"] / rules.dt
+    return scaled
 
 
 def _rockpool(leaf: Leaf, rules: Rules) -> dict[str, Any]:
-    """Let an input enter a synapse before it decays, and a membrane as it is."""
+    """Return a node of Rockpool, whose input enters the synapse before the decay."""
     if leaf.kind in {"Input", "Output"} and leaf.values["shape"] is not None:
-        return {"shape": leaf.values["shape"][-1:]}  # before it, the batch of what it was made with
+        return {"shape": leaf.values["shape"][-1:]}  # the axis before it is the batch of the writer
     if leaf.kind == "LI":  # a synapse alone
         loss = rules.lost(leaf, "tau")
         return {"r": (1 - loss) / loss}
@@ -274,21 +290,21 @@ def _rockpool(leaf: Leaf, rules: Rules) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Writer:
-    """What a program that writes NIR means and does not write.
+    """The conventions of a program that writes NIR, which its files do not contain.
 
     Members
     -------
     rules : dict
-        Arguments of :class:`Rules` where the caller gives none.
+        Default arguments of :class:`Rules`.
     mend : callable
-        Returns the parameters of a node that are meant otherwise than NIR says.
+        Returns the parameters of a node that are meant differently than NIR defines them.
     """
 
     rules: dict[str, Any]
     mend: Callable[[Leaf, Rules], dict[str, Any]] = field(default=_as_written)
 
     def meant(self, leaf: Leaf, rules: Rules) -> Leaf:
-        """Return the node that the writer meant."""
+        """Return the node with the parameters that the writer meant."""
         return replace(leaf, values=leaf.values | self.mend(leaf, rules))
 
 

@@ -1,4 +1,4 @@
-"""Linear nodes of NIR folded into the connections of a network: what flows into each neuron."""
+"""Folding of linear NIR nodes into connections: the input of each neuron."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,14 +29,14 @@ POINTWISE = {"Scale": "scale", "Delay": "delay"}
 
 @dataclass(frozen=True)
 class Path:
-    """A matrix on spikes, and the linear nodes that it is made of.
+    """A matrix on spikes, and the linear nodes that were folded into it.
 
     Members
     -------
     entries : Entries
     maps : tuple of str
     unrolled : tuple of str
-        Those of them that were convolutions or pooling.
+        Names of the convolutions and pooling among the nodes.
     """
 
     entries: Entries
@@ -44,7 +44,7 @@ class Path:
     unrolled: tuple[str, ...] = ()
 
     def beside(self, other: "Path") -> "Path":
-        """Return the sum of two."""
+        """Return the sum of two paths."""
         parts = [
             (entries.rows, entries.columns, entries.values)
             for entries in (self.entries, other.entries)
@@ -58,12 +58,12 @@ class Path:
 
 @dataclass
 class Terms:
-    """What a node puts out in a step: a sum of matrices on delayed spikes, and a constant.
+    """The output of a node in a step: a sum of matrices on delayed spikes, and a constant.
 
     Members
     -------
     paths : dict of (str, int) to Path
-        By the name of the source and its delay in steps.
+        Matrices by the name of the source and its delay in steps.
     constant : array of float, shape (size,), or None
     """
 
@@ -71,7 +71,7 @@ class Terms:
     constant: np.ndarray | None = None
 
     def add(self, other: "Terms") -> None:
-        """Add what another node puts out."""
+        """Add the output of another node."""
         for key, path in other.paths.items():
             self.paths[key] = self.paths[key].beside(path) if key in self.paths else path
         if other.constant is not None:
@@ -80,12 +80,12 @@ class Terms:
 
 
 def shapes_of(flow: Flow) -> dict[str, Shape]:
-    """Return the shape that each node puts out.
+    """Return the shape of the output of each node.
 
     Raises
     ------
     ValueError
-        If shapes do not meet, or one cannot be known.
+        If shapes do not fit, or one cannot be inferred.
     """
     after = flow.after()
     shapes: dict[str, Shape] = {}
@@ -114,7 +114,7 @@ def shapes_of(flow: Flow) -> dict[str, Shape]:
 
 
 def _declared(leaf: Leaf) -> Shape | None:
-    """Return the shape that a node puts out whatever comes in, where it has one."""
+    """Return the output shape that a node itself declares, or None."""
     if leaf.kind in {"Input", "Output"}:
         shape = leaf.values["shape"]
         if shape is None:
@@ -135,7 +135,7 @@ def _declared(leaf: Leaf) -> Shape | None:
 
 
 def _reached(leaf: Leaf, shape: Shape, before: str) -> Shape:
-    """Return the shape that comes out where ``shape`` goes in."""
+    """Return the shape of the output for an input of a shape."""
     declared = _declared(leaf)
     if leaf.kind in {"Affine", "Linear"}:
         weight = leaf.values["weight"]
@@ -155,7 +155,7 @@ def _not_met(leaf: Leaf, expected: Shape, shape: Shape, before: str) -> ValueErr
 
 
 def linear_map(leaf: Leaf) -> LinearMap:
-    """Return what a linear node does."""
+    """Return the linear map of a node."""
     values, name = leaf.values, leaf.name
     if leaf.kind == "Affine":
         return Affine(values["weight"], values["bias"], name=name)
@@ -199,23 +199,25 @@ def _whole(leaf: Leaf, what: str) -> Any:
 def flowing(
     flow: Flow, shapes: Mapping[str, Shape], sources: Mapping[str, str], dt: float, limit: int
 ) -> dict[str, Terms]:
-    """Return what flows into each node.
+    """Return the input of each node.
 
     Parameters
     ----------
     flow : Flow
     shapes : mapping of str to tuple of int
-        What each node puts out.
+        Shape of the output of each node.
     sources : mapping of str to str
-        Nodes that put out spikes, and the name of the input or layer that has them.
+        Nodes whose outputs are spikes, and the name of the input or layer that has them.
     dt : float
+        Time of a step.
     limit : int
-        Weights that a convolution or pooling may be unrolled into.
+        Greatest number of weights that a convolution or pooling may be unrolled into.
 
     Raises
     ------
     ValueError
-        If linear nodes form a cycle, a delay is none of whole steps, or a convolution is large.
+        If linear nodes form a cycle, a delay is no multiple of a step, or a convolution is too
+        large.
     """
     out: dict[str, Terms] = {}
     for name, source in sources.items():
@@ -233,7 +235,7 @@ def flowing(
 
 
 def _linear_order(flow: Flow, sources: Mapping[str, str]) -> list[str]:
-    """Return all nodes, each after the linear nodes that it takes from."""
+    """Return all nodes in an order in which each follows the linear nodes that feed it."""
     linear = [label for label in flow.leaves if label not in sources]
     left = {label: sum(s not in sources for s in flow.before[label]) for label in flow.leaves}
     after = flow.after()
@@ -255,7 +257,7 @@ def _linear_order(flow: Flow, sources: Mapping[str, str]) -> list[str]:
 
 
 def _ring(flow: Flow, within: set[str]) -> list[str]:
-    # Each of them takes from another, so that a walk backwards comes to a node again.
+    # Each node is fed by another of them, so that a walk backwards meets a node again.
     path = [min(within)]
     while True:
         name = next(source for source in flow.before[path[-1]] if source in within)
@@ -265,7 +267,7 @@ def _ring(flow: Flow, within: set[str]) -> list[str]:
 
 
 def _applied(leaf: Leaf, shape: Shape, terms: Terms, dt: float, limit: int) -> Terms:
-    """Return what a linear node makes of what flows into it."""
+    """Return the output of a linear node for its input."""
     if leaf.kind in {"Input", "Output"}:
         return terms
     applied = Terms()
@@ -302,7 +304,7 @@ def _applied(leaf: Leaf, shape: Shape, terms: Terms, dt: float, limit: int) -> T
 
 
 def _blocks(leaf: Leaf) -> tuple[Entries, np.ndarray | None]:
-    """Return a stack of matrices, each for its own part of the input, as one matrix."""
+    """Return one matrix for a stack of matrices, each for its own part of the input."""
     weight = leaf.values["weight"]
     stack = weight.reshape(-1, *weight.shape[-2:])
     blocks, rows, columns = stack.shape
@@ -319,7 +321,7 @@ def _blocks(leaf: Leaf) -> tuple[Entries, np.ndarray | None]:
 
 
 def _diagonal(entries: Entries) -> Any:
-    """Return a square matrix without its zeros, where all else lies on the diagonal."""
+    """Return the entries of a diagonal matrix without zeros; empty for another matrix."""
     rows, columns = entries.shape
     beside = entries.rows != entries.columns
     if rows != columns or rows == 1 or entries.values[beside].any():

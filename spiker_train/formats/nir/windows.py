@@ -1,4 +1,4 @@
-"""Convolutions found again in the matrices that they were unrolled into."""
+"""Recognition of convolutions in the matrices into which they were unrolled."""
 
 from itertools import product
 from math import prod
@@ -16,13 +16,13 @@ STRIDES = 8
 def convolution(
     matrix: np.ndarray, source: tuple[int, ...], target: tuple[int, ...]
 ) -> dict[str, Any] | None:
-    """Return the convolution that a matrix is, in full and bit for bit, or None if it is none.
+    """Return the convolution that is bit for bit equal to a matrix, or None if there is none.
 
     Parameters
     ----------
     matrix : array of float, shape (target size, source size)
     source, target : tuple of int
-        Channels first.
+        Shapes, channels first.
 
     Returns
     -------
@@ -39,7 +39,9 @@ def convolution(
         choices.append(_windows((whole != 0).any(axis=rest)))
     for choice in product(*choices):
         kernel, stride, padding = (tuple(values) for values in zip(*choice, strict=True))
-        if 2 * prod(kernel) * source[0] * target[0] > used:  # no kernel that many windows share
+        if (
+            2 * prod(kernel) * source[0] * target[0] > used
+        ):  # there is no kernel that many windows share
             continue
         weight = _kernel(whole, kernel, stride, padding)
         conv = Conv(weight, stride=stride, padding=padding)
@@ -52,7 +54,7 @@ def convolution(
 
 
 def _windows(joined: np.ndarray) -> list[tuple[int, int, int]]:
-    """Return kernels, strides and paddings by which outputs along an axis may take inputs."""
+    """Return the kernels, strides and paddings that are possible along an axis."""
     outputs, inputs = joined.shape
     at, of = np.nonzero(joined)
     if not len(at):
@@ -74,7 +76,7 @@ def _windows(joined: np.ndarray) -> list[tuple[int, int, int]]:
 def _kernel(
     whole: np.ndarray, kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...]
 ) -> np.ndarray:
-    """Return what the first window that lies inside takes, by its offset."""
+    """Return the kernel, from the first window that lies inside the input."""
     axes = len(kernel)
     outputs, inputs = whole.shape[0], whole.shape[1 + axes]
     weight = np.zeros((outputs, inputs, *kernel), dtype=whole.dtype)

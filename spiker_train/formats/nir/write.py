@@ -1,4 +1,4 @@
-"""Write networks as NIR graphs (Pedersen et al., Nature Communications 15, 2024)."""
+"""Export of networks as NIR graphs (Pedersen et al., Nature Communications 15, 2024)."""
 
 from math import prod
 from typing import Any
@@ -25,15 +25,15 @@ def to_nir(
     start: str = "zero",
     exact: bool = True,
 ) -> Any:
-    """Make the NIR graph that a network computes; ``nir.write`` puts it in a file.
+    """Export a network as a NIR graph; ``nir.write`` writes it to a file.
 
     Layers become nodes of the same name: decays become time constants, with ``r`` and ``w_in`` such
     that weights stay as they are, and biases go into an ``Affine``. Connections become ``Linear``,
-    ``Affine``, or one to one ``Scale``, with a ``Delay`` before it; what is a convolution of
-    arranged neurons is written as one. A connection of a layer to itself that is one step late is
-    written without ``Delay``, as snnTorch and Norse do. A layer without reset becomes an integrator
-    and a ``Threshold``. Every readout becomes an ``Output``, that of a sum without memory directly;
-    how it answers is not in NIR, nor is the range of the inputs' values.
+    ``Affine``, or ``Scale`` if they are one to one, with a ``Delay`` in front; a connection that is
+    a convolution of arranged neurons is written as one. A recurrent connection of a layer with a
+    delay of one step is written without ``Delay``, as snnTorch and Norse do. A layer without reset
+    becomes an integrator and a ``Threshold``. Every readout becomes an ``Output``, that of a sum
+    without memory directly. NIR has neither the kind of a readout nor the range of the inputs.
 
     ``from_nir`` with the same ``dt``, ``rule`` and ``start`` makes a network that computes the
     same.
@@ -59,10 +59,10 @@ def to_nir(
     Raises
     ------
     TypeError
-        If the network is none, or has neurons that NIR has no node for.
+        If ``network`` is not a network, or has neurons for which NIR has no node.
     ValueError
-        If a weight or parameter is not finite, or the network means what NIR cannot say, with the
-        names of the layer and of what that is.
+        If a weight or parameter is not finite, or if NIR cannot express a property of a layer, with
+        the names of both.
     """
     check_network(network)
     check_finite(network.layers, network.connections)
@@ -70,7 +70,7 @@ def to_nir(
 
 
 class _Writer:
-    """What makes nodes and edges of a network."""
+    """Makes the nodes and edges of a graph from a network."""
 
     def __init__(self, network: SpikingNetwork, rules: Rules, exact: bool):
         self.network, self.rules, self.exact = network, rules, exact
@@ -87,16 +87,16 @@ class _Writer:
 
         network = self.network
         self._arrange()
-        names = [one.name for one in (*network.inputs, *network.layers)]
-        for one in network.inputs:
-            self.nodes[one.name] = nir.Input({"input": np.array(self.shapes[one.name])})
-            self.spikes[one.name] = one.name
+        names = [part.name for part in (*network.inputs, *network.layers)]
+        for declared in network.inputs:
+            self.nodes[declared.name] = nir.Input({"input": np.array(self.shapes[declared.name])})
+            self.spikes[declared.name] = declared.name
         self.taken = set(names)
-        found = {one.name: self._layer(one) for one in network.layers}
+        nodes = {layer.name: self._layer(layer) for layer in network.layers}
         for layer in network.layers:
-            self._connect(layer, found[layer.name])
-        for one in network.readouts:
-            self._read(one, found[one.population])
+            self._connect(layer, nodes[layer.name])
+        for readout in network.readouts:
+            self._read(readout, nodes[readout.population])
         return nir.NIRGraph(self.nodes, self.edges)
 
     def _fresh(self, name: str) -> str:
@@ -108,10 +108,10 @@ class _Writer:
         return label
 
     def _arrange(self) -> None:
-        """Decide which layers keep an arrangement of their neurons; others are one row."""
+        """Choose the layers that keep the arrangement of their neurons; others become flat."""
         network = self.network
-        for one in (*network.inputs, *network.layers):
-            self.shapes[one.name] = one.shape if isinstance(one.shape, tuple) else (one.size,)
+        for part in (*network.inputs, *network.layers):
+            self.shapes[part.name] = part.shape if isinstance(part.shape, tuple) else (part.size,)
         again = True
         while again:
             again = False
@@ -122,92 +122,110 @@ class _Writer:
 
     def _keeps(self, layer: Layer) -> bool:
         shape = self.shapes[layer.name]
-        into = [one for one in self.network.connections if one.target == layer.name]
-        for one in into:
-            if one.kind == "one_to_one" and self.shapes[one.source] == shape:
+        into = [
+            connection for connection in self.network.connections if connection.target == layer.name
+        ]
+        for connection in into:
+            if connection.kind == "one_to_one" and self.shapes[connection.source] == shape:
                 continue
-            if self._window(one) is None:
+            if self._window(connection) is None:
                 return False
         bias = written(layer, self.rules, shape, self.exact).bias
         if bias is not None and _by_channel(bias, shape) is None:
             return False
-        return any(one.kind != "one_to_one" for one in into) or (bias is None and bool(into))
+        return any(connection.kind != "one_to_one" for connection in into) or (
+            bias is None and bool(into)
+        )
 
-    def _window(self, one: Connection) -> dict[str, Any] | None:
-        """Return the convolution that a connection is between arranged neurons, if it is one."""
-        source, target = self.shapes[one.source], self.shapes[one.target]
-        if len(source) != len(target) or len(source) not in {2, 3} or one.kind == "one_to_one":
+    def _window(self, connection: Connection) -> dict[str, Any] | None:
+        """Return the convolution of a connection between arranged neurons, or None."""
+        source, target = self.shapes[connection.source], self.shapes[connection.target]
+        if (
+            len(source) != len(target)
+            or len(source) not in {2, 3}
+            or connection.kind == "one_to_one"
+        ):
             return None
-        key = f"{one.name} {source} {target}"
+        key = f"{connection.name} {source} {target}"
         if key not in self.windows:
-            found = convolution(_weights(one), source, target)
-            if found is not None and not _is_known(found, source, target):
-                found = None
-            self.windows[key] = found
+            window = convolution(_weights(connection), source, target)
+            if window is not None and not _is_known(window, source, target):
+                window = None
+            self.windows[key] = window
         return self.windows[key]
 
     def _layer(self, layer: Layer) -> Written:
-        found = written(layer, self.rules, self.shapes[layer.name], self.exact)
+        node = written(layer, self.rules, self.shapes[layer.name], self.exact)
         name = layer.name
-        wanted = {one.kind for one in self.network.readouts if one.population == name}
-        feeds = any(one.source == name for one in self.network.connections)
-        if found.node is None:
-            return found
-        self.nodes[name] = found.node
+        kinds = {readout.kind for readout in self.network.readouts if readout.population == name}
+        feeds = any(connection.source == name for connection in self.network.connections)
+        if node.node is None:
+            return node
+        self.nodes[name] = node.node
         self.spikes[name] = self.potentials[name] = name
-        if found.threshold is not None and (feeds or wanted & {"count", "first"} or not wanted):
+        if node.threshold is not None and (feeds or kinds & {"count", "first"} or not kinds):
             behind = self.spikes[name] = self._fresh(f"{name}_spikes")
-            self.nodes[behind] = found.threshold
+            self.nodes[behind] = node.threshold
             self.edges.append((name, behind))
-        return found
+        return node
 
-    def _connect(self, layer: Layer, found: Written) -> None:
-        into = [one for one in self.network.connections if one.target == layer.name]
-        bias, holder = found.bias, None
+    def _connect(self, layer: Layer, node: Written) -> None:
+        into = [
+            connection for connection in self.network.connections if connection.target == layer.name
+        ]
+        bias, holder = node.bias, None
         if bias is not None:
             if not into:
                 raise ValueError(
                     f"Layer {layer.name!r} must have a connection to be in NIR: a bias alone has "
                     "no node"
                 )
-            holder = min(into, key=lambda one: (one.kind == "one_to_one", one.source == one.target))
-        if found.node is None:
+            holder = min(
+                into,
+                key=lambda connection: (
+                    connection.kind == "one_to_one",
+                    connection.source == connection.target,
+                ),
+            )
+        if node.node is None:
             target = self.spikes[layer.name] = layer.name
             self._output(target, self.shapes[layer.name])
-        for one in into:
-            self._project(one, bias if one is holder else None)
+        for connection in into:
+            self._project(connection, bias if connection is holder else None)
 
     def _output(self, name: str, shape: Shape) -> None:
         import nir
 
         self.nodes[name] = nir.Output({"output": np.array(shape)})
 
-    def _project(self, one: Connection, bias: np.ndarray | None) -> None:
+    def _project(self, connection: Connection, bias: np.ndarray | None) -> None:
         """Add the nodes of a connection."""
         import nir
 
-        shape, weights = self.shapes[one.source], _weights(one)
-        target = self.shapes[one.target]
-        before = self.spikes[one.source]
-        itself = one.source == one.target
-        if one.delay and not (itself and one.delay == 1):
-            delay = np.full(shape, one.delay * self.rules.dt)
-            before = self._node(f"{one.source}_to_{one.target}_delay", nir.Delay(delay), before)
-        name = f"{one.source}_to_{one.target}"
-        plain = not itself or len(shape) > 1  # readers look for a matrix in a recurrence
-        window = self._window(one)
+        shape, weights = self.shapes[connection.source], _weights(connection)
+        target = self.shapes[connection.target]
+        before = self.spikes[connection.source]
+        itself = connection.source == connection.target
+        if connection.delay and not (itself and connection.delay == 1):
+            delay = np.full(shape, connection.delay * self.rules.dt)
+            before = self._node(
+                f"{connection.source}_to_{connection.target}_delay", nir.Delay(delay), before
+            )
+        name = f"{connection.source}_to_{connection.target}"
+        plain = not itself or len(shape) > 1  # readers expect a matrix in a recurrent connection
+        window = self._window(connection)
         if window is not None and (shift := _by_channel(bias, target)) is not None:
             node = _convolve(window, shape, shift)
-        elif one.kind == "one_to_one" and bias is None and shape == target and plain:
+        elif connection.kind == "one_to_one" and bias is None and shape == target and plain:
             node = nir.Scale(weights.reshape(shape))
         else:
             if len(shape) > 1:
                 flat = nir.Flatten({"input": np.array(shape)}, start_dim=0)
                 before = self._node(f"{name}_flat", flat, before)
-            matrix = np.diag(weights) if one.kind == "one_to_one" else weights
-            held = None if bias is None else _narrow(bias, matrix.dtype)
-            node = nir.Linear(matrix) if held is None else nir.Affine(matrix, held)
-        self.edges.append((self._node(name, node, before), one.target))
+            matrix = np.diag(weights) if connection.kind == "one_to_one" else weights
+            narrowed = None if bias is None else _narrow(bias, matrix.dtype)
+            node = nir.Linear(matrix) if narrowed is None else nir.Affine(matrix, narrowed)
+        self.edges.append((self._node(name, node, before), connection.target))
 
     def _node(self, name: str, node: Any, before: str) -> str:
         label = self._fresh(name)
@@ -215,17 +233,17 @@ class _Writer:
         self.edges.append((before, label))
         return label
 
-    def _read(self, readout: Any, found: Written) -> None:
+    def _read(self, readout: Any, node: Written) -> None:
         if readout.groups is not None:
             raise ValueError(
                 f"Readout {readout.name!r} must have a class for each neuron to be in NIR, not "
                 f"{readout.groups} groups: NIR has no word for what is made of outputs"
             )
-        if found.node is None:  # the sum is an output itself
+        if node.node is None:  # the sum is an output itself
             return
         name = readout.population
         spikes = readout.kind in {"count", "first"}
-        if not spikes and self.network.layer[name].cell.spiking and found.threshold is None:
+        if not spikes and self.network.layer[name].cell.spiking and node.threshold is None:
             if self.exact:
                 raise ValueError(
                     f"Readout of layer {name!r} must be 'count' or 'first' to be in NIR, not "
@@ -238,24 +256,24 @@ class _Writer:
         self.edges.append((source, label))
 
 
-def _weights(one: Connection) -> np.ndarray:
-    return one.masked().detach().cpu().numpy()
+def _weights(connection: Connection) -> np.ndarray:
+    return connection.masked().detach().cpu().numpy()
 
 
 def _narrow(values: np.ndarray, dtype: Any) -> np.ndarray:
-    """Return numbers in the precision of others where that keeps them."""
+    """Return numbers in another format if it represents them exactly, or else unchanged."""
     narrow = values.astype(dtype)
     return narrow if (narrow == values).all() else values
 
 
 def _is_known(window: dict[str, Any], source: Shape, target: Shape) -> bool:
-    """Tell whether NIR's own check of shapes, which takes kernels as square, lets it pass."""
+    """Tell whether NIR infers the right shape, as it assumes square kernels."""
     node = _convolve(window, source, np.zeros(target[0]))
-    return tuple(int(one) for one in node.output_type["output"]) == target
+    return tuple(int(size) for size in node.output_type["output"]) == target
 
 
 def _by_channel(bias: np.ndarray | None, shape: Shape) -> np.ndarray | None:
-    """Return a bias by channel; None where neurons of a channel have different ones."""
+    """Return a bias per channel; None where the neurons of a channel have different biases."""
     if bias is None:
         return np.zeros(shape[0])
     rows = bias.reshape(shape[0], prod(shape[1:]))
@@ -271,5 +289,5 @@ def _convolve(window: dict[str, Any], shape: Shape, bias: np.ndarray) -> Any:
     inside: Any = shape[1:]
     if len(shape) == 2:
         inside, options = inside[0], {name: value[0] for name, value in options.items()}
-    held = _narrow(bias, weight.dtype)
-    return kind(input_shape=inside, weight=weight, groups=1, bias=held, **options)
+    narrowed = _narrow(bias, weight.dtype)
+    return kind(input_shape=inside, weight=weight, groups=1, bias=narrowed, **options)

@@ -1,4 +1,4 @@
-"""Neurons of snnTorch, as cells."""
+"""Cells of snnTorch's neurons."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,19 +30,19 @@ NAMES = ", ".join(STATES)
 
 @dataclass
 class Neurons:
-    """What neurons are here.
+    """The representation of snnTorch's neurons.
 
     Members
     -------
     cell : Cell or IntegerCell
     before : list of LinearMap
-        What acts on the current first.
+        Linear maps that act on the current.
     delay : int
-        Steps by which the current comes later.
+        Steps by which the current is delayed.
     recurrent : LinearMap or None
-        From their spikes to their current, a step later.
+        Linear map from the spikes to the current of the next step.
     bias : array of float or None
-        What flows in every step beside the current, of the layer's shape.
+        Constant current of every step, of the layer's shape.
     """
 
     cell: Cell | IntegerCell
@@ -53,12 +53,12 @@ class Neurons:
 
 
 def is_neuron(part: nn.Module) -> bool:
-    """Tell whether these are neurons of snnTorch.
+    """Tell whether a module is one of snnTorch's neurons.
 
     Raises
     ------
     TypeError
-        If they are, but of a kind that is not read.
+        If it is, but of a kind that is not supported.
     """
     if not type(part).__module__.startswith("snntorch."):
         return False
@@ -68,7 +68,7 @@ def is_neuron(part: nn.Module) -> bool:
 
 
 def states(part: nn.Module) -> tuple[str, ...]:
-    """Return what neurons take and return beside spikes."""
+    """Return the names of the states that neurons take and return."""
     return STATES[type(part).__name__]
 
 
@@ -78,19 +78,19 @@ def array(value: Any) -> np.ndarray:
 
 
 def read_neurons(label: str, part: Any, shape: tuple[int, ...]) -> Neurons:
-    """Return what neurons of snnTorch are here.
+    """Return the representation of snnTorch's neurons.
 
     Parameters
     ----------
     label : str
     part : nn.Module
     shape : tuple of int
-        Of the layer.
+        Shape of the layer.
 
     Raises
     ------
     TypeError, ValueError
-        If they have an option with no meaning here.
+        If they have an option that is not supported.
     """
     kind = type(part).__name__
     what = f"{kind} {label!r}"
@@ -102,12 +102,12 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...]) -> Neurons:
             f"{what}: state_quant must be False, not given, of which integers are "
             "exact of Leaky alone; drop it and let quantize choose the bits"
         )
-    for name, given, plain in (
+    for name, setting, plain in (
         ("inhibition", bool(part.inhibition), False),
         ("graded_spikes_factor", _furthest(part.graded_spikes_factor, 1.0), 1.0),
     ):
-        if given != plain:
-            raise ValueError(f"{what}: {name} must be {plain}, not {given}")
+        if setting != plain:
+            raise ValueError(f"{what}: {name} must be {plain}, not {setting}")
     delayed = kind in {"Lapicque", "Alpha"} or bool(part.reset_delay)
     if kind == "RSynaptic" and not delayed:
         raise ValueError(
@@ -123,19 +123,19 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...]) -> Neurons:
         return Neurons(read_levels(what, part, threshold, decay, reset, timing), before=[])
     names = {"threshold": "threshold", "decay": "beta"}
     values: dict[str, Any] = {"threshold": threshold}
-    found = Neurons(cell=None, before=[])  # type: ignore[arg-type]
+    neurons = Neurons(cell=None, before=[])  # type: ignore[arg-type]
     if kind == "Lapicque":
-        values["decay"] = _lapicque(what, part, shape, found)
+        values["decay"] = _lapicque(what, part, shape, neurons)
         del names["decay"]
     elif kind == "Alpha":
-        values |= _alpha(what, part, shape, reset, found)
+        values |= _alpha(what, part, shape, reset, neurons)
         names = {"threshold": "threshold"}
     else:
         values["decay"] = per_neuron(f"{what}: beta", part.beta, shape).clip(0, 1)
     if kind in {"Synaptic", "RSynaptic"}:
         names["current_decay"] = "alpha"
         values["current_decay"] = per_neuron(f"{what}: alpha", part.alpha, shape).clip(0, 1)
-    found.cell = Cell(
+    neurons.cell = Cell(
         CurrentLif if "current_decay" in values else Lif,
         reset=reset,
         reset_timing=timing,
@@ -144,45 +144,49 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...]) -> Neurons:
         **values,
     )
     if kind in {"RLeaky", "RSynaptic"}:
-        _recurrence(what, part, shape, found)
-    return found
+        _recurrence(what, part, shape, neurons)
+    return neurons
 
 
 def _reset(what: str, part: Any) -> str:
-    given = part.reset_mechanism
-    # What snnTorch computes is chosen when a neuron is made, and does not follow the attribute.
-    made = RESETS.get(getattr(part.state_function, "__name__", ""))
-    if made != given:
-        raise ValueError(f"{what}: reset_mechanism must be as it was made, {made!r}, not {given!r}")
-    return given
+    mechanism = part.reset_mechanism
+    # snnTorch chooses the reset when a neuron is made; a later change of the attribute is ignored.
+    reset = RESETS.get(getattr(part.state_function, "__name__", ""))
+    if reset != mechanism:
+        raise ValueError(
+            f"{what}: reset_mechanism must be as it was made, {reset!r}, not {mechanism!r}"
+        )
+    return mechanism
 
 
 def _furthest(value: Any, plain: float) -> float:
-    found = array(value).reshape(-1)
-    return float(found[np.abs(found - plain).argmax()])
+    values = array(value).reshape(-1)
+    return float(values[np.abs(values - plain).argmax()])
 
 
 def per_neuron(what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return one number, or one for each neuron.
+    """Return one number, shape (), or one per neuron, shape (neurons,).
 
     Raises
     ------
     ValueError
-        If there are others, or one is not finite.
+        If there is another number of values, or one is not finite.
     """
-    found = array(value)
-    if not np.isfinite(found).all():
-        raise ValueError(f"{what} must be finite, not {found[~np.isfinite(found)].reshape(-1)[0]}")
-    if found.size == 1:
-        return found.reshape(())
+    values = array(value)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{what} must be finite, not {values[~np.isfinite(values)].reshape(-1)[0]}"
+        )
+    if values.size == 1:
+        return values.reshape(())
     try:
-        return np.broadcast_to(found, shape).reshape(-1).copy()
+        return np.broadcast_to(values, shape).reshape(-1).copy()
     except ValueError:
         pass
     size = int(np.prod(shape))
-    if found.size == size:
-        return found.reshape(-1)
-    raise ValueError(f"{what} must be one or {size} values, not {found.size}")
+    if values.size == size:
+        return values.reshape(-1)
+    raise ValueError(f"{what} must be one or {size} values, not {values.size}")
 
 
 def _reset_timing(kind: str, reset: str, delayed: bool) -> str:
@@ -194,7 +198,7 @@ def _reset_timing(kind: str, reset: str, delayed: bool) -> str:
     return "next_step_keep_input" if kind == "Leaky" and reset == "zero" else "next_step"
 
 
-def _lapicque(what: str, part: Any, shape: tuple[int, ...], found: Neurons) -> np.ndarray:
+def _lapicque(what: str, part: Any, shape: tuple[int, ...], neurons: Neurons) -> np.ndarray:
     """Return the decay ``1 - dt / RC``, and scale the current by ``dt / C``."""
     step, resistance, capacity = (
         per_neuron(f"{what}: {name}", getattr(part, name), shape)
@@ -206,12 +210,12 @@ def _lapicque(what: str, part: Any, shape: tuple[int, ...], found: Neurons) -> n
         raise ValueError(f"{what}: 1 - time_step / (R * C) must be in 0..1, not {off:.6g}")
     scale = np.broadcast_to(step / capacity, (int(np.prod(shape)),)).reshape(shape)
     if (scale != 1).any():
-        found.before = [Scale(scale, name=f"{what} T/C")]
+        neurons.before = [Scale(scale, name=f"{what} T/C")]
     return decay
 
 
-def _alpha(what: str, part: Any, shape: tuple[int, ...], reset: str, found: Neurons) -> dict:
-    """Return the decays; its potential is a second-order one, a step late and scaled."""
+def _alpha(what: str, part: Any, shape: tuple[int, ...], reset: str, neurons: Neurons) -> dict:
+    """Return the decays of ``Alpha``, whose potential is that of a second-order neuron, scaled."""
     if reset != "none":
         raise ValueError(
             f"{what}: reset_mechanism must be 'none', not {reset!r}, which changes two currents "
@@ -224,26 +228,26 @@ def _alpha(what: str, part: Any, shape: tuple[int, ...], reset: str, found: Neur
         raise ValueError(f"{what}: alpha and beta must be above 0 and below 1")
     scale = (np.log(alpha) / (np.log(beta) - np.log(alpha)) + 1) * (alpha - beta)
     size = int(np.prod(shape))
-    found.before = [Scale(np.broadcast_to(scale, (size,)).reshape(shape), name=f"{what} kernel")]
-    found.delay = 1
+    neurons.before = [Scale(np.broadcast_to(scale, (size,)).reshape(shape), name=f"{what} kernel")]
+    neurons.delay = 1
     return {"decay": beta, "current_decay": alpha}
 
 
-def _recurrence(what: str, part: Any, shape: tuple[int, ...], found: Neurons) -> None:
+def _recurrence(what: str, part: Any, shape: tuple[int, ...], neurons: Neurons) -> None:
     through, size = part.recurrent, int(np.prod(shape))
     if type(through) is nn.Linear:
         if through.out_features != shape[-1]:
             raise ValueError(
                 f"{what}: linear_features must be {shape[-1]}, not {through.out_features}"
             )
-        found.recurrent = Affine(array(through.weight), name=f"{what} recurrent")
+        neurons.recurrent = Affine(array(through.weight), name=f"{what} recurrent")
         if through.bias is not None:
-            found.bias = np.broadcast_to(array(through.bias), shape)
+            neurons.bias = np.broadcast_to(array(through.bias), shape)
     elif type(through).__name__ == "RecurrentOneToOne":
-        each = np.broadcast_to(per_neuron(f"{what}: V", through.V, shape), (size,))
-        found.recurrent = Scale(each.reshape(shape), name=f"{what} V")
+        weights = np.broadcast_to(per_neuron(f"{what}: V", through.V, shape), (size,))
+        neurons.recurrent = Scale(weights.reshape(shape), name=f"{what} V")
     elif type(through) is nn.Conv2d:
-        found.recurrent = Conv(
+        neurons.recurrent = Conv(
             array(through.weight), padding=through.padding, name=f"{what} recurrent"
         )
         if through.out_channels != shape[0] or len(shape) != 3:
@@ -252,7 +256,7 @@ def _recurrence(what: str, part: Any, shape: tuple[int, ...], found: Neurons) ->
                 f"{through.out_channels} on {len(shape)}"
             )
         if through.bias is not None:
-            found.bias = np.broadcast_to(array(through.bias)[:, None, None], shape)
+            neurons.bias = np.broadcast_to(array(through.bias)[:, None, None], shape)
     else:
         raise TypeError(
             f"{what}: recurrence must be a Linear, a Conv2d or one to one, "
@@ -261,7 +265,7 @@ def _recurrence(what: str, part: Any, shape: tuple[int, ...], found: Neurons) ->
 
 
 def _parallel(what: str, part: Any, shape: tuple[int, ...]) -> Neurons:
-    """Return a leaky neuron without reset, whose potential is never below zero."""
+    """Return the cell of a leaky neuron without reset, with a lower bound of 0."""
     size = int(np.prod(shape))
     through = array(part.rnn.weight_hh_l0)
     if (through != np.diag(np.diag(through))).any():

@@ -1,4 +1,4 @@
-"""Neurons whose potentials snnTorch rounds to levels (``state_quant``), where ours are the same."""
+"""Integer neurons for snnTorch neurons whose potentials are rounded to levels (``state_quant``)."""
 
 from dataclasses import dataclass
 from inspect import getclosurevars
@@ -20,12 +20,12 @@ WAY = (
     "lower_limit=1, upper_limit=1 - 2**(2 - num_bits)"
 )
 MOST = 2**12
-"""Most levels, so that float32 knows them apart."""
+"""Greatest number of levels, which float32 can distinguish."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """Uniform levels: ``below`` of them below 0 and ``above`` of them above, ``step`` apart."""
+    """Uniform levels, ``step`` apart: ``below`` of them below 0, and ``above`` of them above."""
 
     values: np.ndarray
     step: float
@@ -36,7 +36,7 @@ class Levels:
 def read_levels(
     what: str, part: Any, threshold: np.ndarray, decay: np.ndarray, reset: str, timing: str
 ) -> IntegerCell:
-    """Return neurons in integers that compute what a ``Leaky`` with ``state_quant`` does.
+    """Return integer neurons that compute the same as a ``Leaky`` with ``state_quant``.
 
     snnTorch takes the nearest level, of two the lower one, after each update. Our decay rounds up,
     ``x - floor(x / 2**k)`` being the least integer from the product on. A potential that lies
@@ -65,9 +65,10 @@ def read_levels(
     form = _decay(what, decay, levels)
     offset = 2 ** (form.bits - 1) if form.bits else 0
     if reset == "subtract" and (offset or timing == "snntorch_immediate"):
-        given = f"beta={1 - 2.0**-form.bits:g}" if offset else "reset_delay=False"
+        setting = f"beta={1 - 2.0**-form.bits:g}" if offset else "reset_delay=False"
         raise ValueError(
-            f"{what}: reset_mechanism must be 'zero' with state_quant and {given}, not 'subtract': "
+            f"{what}: reset_mechanism must be 'zero' with state_quant and {setting}, "
+            "not 'subtract': "
             f"its levels are rounded otherwise than integers are{WAY}"
         )
     if offset > levels.below:
@@ -82,7 +83,7 @@ def read_levels(
     return IntegerCell(
         Lif(
             width=width,
-            threshold=int(limits) if limits.ndim == 0 else tuple(int(one) for one in limits),
+            threshold=int(limits) if limits.ndim == 0 else tuple(int(limit) for limit in limits),
             decay=form,
             reset="value" if reset == "zero" else reset,
             reset_value=offset if reset == "zero" else 0,
@@ -95,14 +96,14 @@ def read_levels(
     )
 
 
-def _levels(what: str, given: Any) -> Levels:
-    """Return what the levels are, if integers can be they."""
-    made = getattr(given, "__module__", "") == "snntorch.functional.quant"
-    values = getclosurevars(given).nonlocals.get("levels") if made else None
+def _levels(what: str, quantizer: Any) -> Levels:
+    """Return the levels of a quantiser of states, which must be uniform."""
+    from_snntorch = getattr(quantizer, "__module__", "") == "snntorch.functional.quant"
+    values = getclosurevars(quantizer).nonlocals.get("levels") if from_snntorch else None
     if not isinstance(values, torch.Tensor):
         raise ValueError(
             f"{what}: state_quant must be made by snntorch.functional.quant.state_quant, "
-            f"not {getattr(given, '__name__', type(given).__name__)}"
+            f"not {getattr(quantizer, '__name__', type(quantizer).__name__)}"
         )
     levels = values.detach().cpu().double().numpy()
     if not 2 <= len(levels) <= MOST:
@@ -125,7 +126,7 @@ def _levels(what: str, given: Any) -> Levels:
 
 
 def _decay(what: str, beta: np.ndarray, levels: Levels) -> Decay:
-    """Return a decay that is exact of these levels: 1, 0 or 1 - 2**-k."""
+    """Return a decay that is exact on these levels: 1, 0 or 1 - 2**-k."""
     known = np.unique(beta)
     if known.size > 1:
         raise ValueError(f"{what}: beta must be one for all neurons with state_quant, not several")
@@ -154,7 +155,7 @@ def _is_exact(levels: Levels) -> bool:
 
 
 def _thresholds(what: str, threshold: np.ndarray, levels: Levels, reset: str) -> np.ndarray:
-    """Return the last level that does not fire, in steps, for each threshold."""
+    """Return the highest level that does not fire, in steps, for each threshold."""
     single = np.float32(levels.values)
     fires = single > threshold.astype(np.float32)[..., None]
     if not fires.any(-1).all():
@@ -184,7 +185,7 @@ def _width(what: str, high: int, low: int, reset: str, levels: Levels) -> int:
 
 
 def levelled_grid(cell: Any, weights: np.ndarray) -> float | None:
-    """Return the grid of weights in front of neurons in integers: as coarse as a shift makes it."""
+    """Return the coarsest grid of weights in front of integer neurons that a shift can make."""
     grid = grid_of(weights)
     if grid is not None:
         shift = shift_between(grid, cell.scale) if grid >= cell.scale * (1 - NEAR) else None
@@ -193,7 +194,7 @@ def levelled_grid(cell: Any, weights: np.ndarray) -> float | None:
 
 
 def check_on_levels(what: str, cell: Any, values: np.ndarray, kind: str) -> None:
-    """Raise :exc:`ValueError` where what flows into neurons lies between their levels."""
+    """Raise :exc:`ValueError` if inputs of neurons lie between their levels."""
     numbers = np.asarray(values, dtype=float) / cell.scale
     off = np.abs(numbers - np.rint(numbers))
     if off.size and off.max() > 2.0**-10:

@@ -1,4 +1,4 @@
-"""What Spiker's hardware would have computed otherwise."""
+"""Differences between an imported network and Spiker's hardware."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,20 +19,20 @@ __all__ = ["SpikerReport", "compare_all", "compare_layer", "compare_widths"]
 
 @dataclass
 class SpikerReport(ImportReport):
-    """An account of what was read, and of what Spiker would have made of it.
+    """An account of what was read from a configuration of Spiker.
 
     Members
     -------
     steps : int
         Steps of a sample (``n_cycles``).
     layers : dict of str to str
-        Models by layer.
+        Neuron models by layer.
     differences : list of str
-        What its hardware would have computed otherwise, by layer.
+        What Spiker's hardware would have computed differently, by layer.
     notes : list of str
-        What was not given, and taken as Spiker does.
+        Settings that were not given, and have Spiker's defaults.
     quantizations : list of Quantization
-        Those of ``optim_config``, in the order in which Spiker tries them.
+        Quantizations of ``optim_config``, in the order in which Spiker tries them.
     """
 
     steps: int
@@ -50,7 +50,7 @@ class SpikerReport(ImportReport):
 def compare_layer(
     label: str, settings: dict, layer: Layer, trained: bool, report: SpikerReport
 ) -> None:
-    """Say what differs in a layer."""
+    """Report the differences of a layer."""
     model, note = settings["neuron_model"], report.differences.append
     if model in {"if", "rif"}:
         note(
@@ -83,7 +83,7 @@ def compare_layer(
 
 
 def compare_all(layers: dict, inputs: int, steps: int, report: SpikerReport) -> None:
-    """Say what differs in the whole."""
+    """Report the differences of the whole network."""
     sizes = [inputs, *(settings["n_neurons"] for settings in layers.values())]
     shapes: dict[tuple[int, int], str] = {}
     for label, shape in zip(layers, pairwise(sizes), strict=True):
@@ -105,7 +105,7 @@ def compare_all(layers: dict, inputs: int, steps: int, report: SpikerReport) -> 
 
 
 def compare_widths(net: SpikingNetwork, optim_config: Mapping, report: SpikerReport) -> None:
-    """Say what differs with these widths."""
+    """Report the differences that come of bit widths."""
     choices = widths(optim_config)
     note = report.differences.append
     for layer in net.layers:

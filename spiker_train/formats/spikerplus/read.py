@@ -1,4 +1,4 @@
-"""Read networks of Spiker: its ``net_dict``, trained weights and bit widths."""
+"""Import of Spiker networks: ``net_dict``, trained weights and bit widths."""
 
 import re
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ DEFAULTS: dict[str, Any] = {
 }
 STEPS, INPUTS = 73, 40
 MOST = 1e30
-WEIGHTS = 2**28  # of a projection, in integers too
+WEIGHTS = 2**28  # greatest number of weights of a projection
 ANSWERS = {
     "spk": "count",
     "spk_count": "count",
@@ -59,37 +59,37 @@ def from_spiker(
     seed: int = 0,
     name: str = "network",
 ) -> SpikingNetwork:
-    """Make the network that a configuration of Spiker describes.
+    """Import the network that a configuration of Spiker describes.
 
-    What its software trains is kept, that is, what snnTorch computes: resets in the step after the
-    spike, decays as they are, second order, recurrence from the step before. What its hardware
-    would have computed otherwise, the report of the import says.
+    The network computes what Spiker's software trains with snnTorch: resets in the step after the
+    spike, decays without rounding, second-order neurons, and recurrence from the step before. The
+    import report lists what Spiker's hardware would have computed differently.
 
     Parameters
     ----------
     net_dict : mapping
         ``n_cycles``, ``n_inputs`` and ``layer_0``, ``layer_1`` and so on, each with
         ``neuron_model``, ``n_neurons``, ``alpha``, ``beta``, ``threshold``, ``learn_alpha``,
-        ``learn_beta``, ``learn_threshold``, ``reset_mechanism`` and ``bias``; what is not given is
-        as in Spiker.
+        ``learn_beta``, ``learn_threshold``, ``reset_mechanism`` and ``bias``; the defaults are
+        those of Spiker.
     state_dict : mapping of str to tensor, or path, optional
-        Trained weights: ``snn.state_dict()``, or the file that its trainer stores. Weights are
-        drawn where none are given.
+        Trained weights: ``snn.state_dict()``, or the file that its trainer stores. Where none are
+        given, weights are drawn at random.
     optim_config : mapping, optional
         ``weights_bw``, ``neurons_bw`` and ``fp_dec``, each a number or a range with ``min`` and
         ``max``: the report then has the quantizations that these are, as
         :func:`spiker_quantizations` makes them, and what differs with such widths.
     readout : str
-        As Spiker's trainer calls it (``"mem"``, ``"spk_count"``, ...), or one of
-        :data:`~spiker_hdl.model.READOUTS`.
+        Kind of the readout, by its name in Spiker's trainer (``"mem"``, ``"spk_count"``, ...), or
+        one of :data:`~spiker_hdl.model.READOUTS`.
     seed : int
-        Of the weights that are drawn.
+        Seed of the weights that are drawn at random.
     name : str
 
     Returns
     -------
     SpikingNetwork
-        With layers that are called as in ``net_dict``. Its ``import_report`` is a
+        Layers have their names of ``net_dict``. Its ``import_report`` is a
         :class:`~spiker_train.SpikerReport`. What the report warns of is also given as
         :class:`~spiker_train.ImplausibleWarning`.
 
@@ -104,27 +104,33 @@ def from_spiker(
     report = SpikerReport(steps)
     trained = None if state_dict is None else _Trained(state_dict)
     parts, links, before, size = [], [], "input", inputs
-    for label, given in layers.items():
+    for label, described in layers.items():
         for key in DEFAULTS:
-            if key not in given and _used(key, given) and key in {"neuron_model", "n_neurons"}:
+            if (
+                key not in described
+                and _used(key, described)
+                and key in {"neuron_model", "n_neurons"}
+            ):
                 report.notes.append(f"{label}: {key} is not given: {DEFAULTS[key]!r} as in Spiker")
-        made = DEFAULTS | given
-        layer, found = _layer(label, made, before, size, trained)
+        settings = DEFAULTS | described
+        layer, connections = _layer(label, settings, before, size, trained)
         parts.append(layer)
-        links += found
-        report.layers[label] = f"{made['neuron_model']}, {made['n_neurons']} neurons"
-        compare_layer(label, made, layer, trained is not None, report)
-        before, size = label, made["n_neurons"]
+        links += connections
+        report.layers[label] = f"{settings['neuron_model']}, {settings['n_neurons']} neurons"
+        compare_layer(label, settings, layer, trained is not None, report)
+        before, size = label, settings["n_neurons"]
     for key, value, default in (("n_cycles", steps, STEPS), ("n_inputs", inputs, INPUTS)):
         if key not in net_dict:
             report.notes.append(f"{key} is not given: {value} as in Spiker")
             assert value == default
     if trained is not None:
         trained.check_all_read()
-    compare_all({name: DEFAULTS | one for name, one in layers.items()}, inputs, steps, report)
+    compare_all(
+        {name: DEFAULTS | described for name, described in layers.items()}, inputs, steps, report
+    )
     kinds = tuple(READOUTS)
     if readout not in ANSWERS and readout not in kinds:
-        listed = ", ".join(repr(one) for one in (*ANSWERS, *kinds))
+        listed = ", ".join(repr(choice) for choice in (*ANSWERS, *kinds))
         raise ValueError(f"Readout must be one of {listed}, not {readout!r}")
     answer = ANSWERS.get(readout, readout)
     net = SpikingNetwork(
@@ -146,7 +152,7 @@ def _checked(net_dict: Any) -> tuple[int, int, dict[str, dict[str, Any]]]:
     if not isinstance(net_dict, Mapping):
         raise TypeError(f"net_dict must be a mapping, not {net_dict!r}")
     layers = {}
-    for key, given in net_dict.items():
+    for key, described in net_dict.items():
         if key == "learning":
             raise ValueError("net_dict must be without 'learning', which has no place here")
         if key in {"n_cycles", "n_inputs"}:
@@ -156,15 +162,15 @@ def _checked(net_dict: Any) -> tuple[int, int, dict[str, dict[str, Any]]]:
                 f"Keys of net_dict must be 'n_cycles', 'n_inputs' or 'layer_0' and so on, "
                 f"not {key!r}"
             )
-        if not isinstance(given, Mapping):
-            raise TypeError(f"{key} must be a mapping, not {given!r}")
-        layers[key] = _checked_layer(key, given)
+        if not isinstance(described, Mapping):
+            raise TypeError(f"{key} must be a mapping, not {described!r}")
+        layers[key] = _checked_layer(key, described)
     if not layers:
         raise ValueError("net_dict must have at least 'layer_0'")
-    wanted = [f"layer_{n}" for n in range(len(layers))]
-    if list(layers) != wanted:
+    expected = [f"layer_{n}" for n in range(len(layers))]
+    if list(layers) != expected:
         raise ValueError(
-            f"Layers must be {', '.join(wanted)} in this order, not {', '.join(layers)}"
+            f"Layers must be {', '.join(expected)} in this order, not {', '.join(layers)}"
         )
     counts = []
     for key, default in (("n_cycles", STEPS), ("n_inputs", INPUTS)):
@@ -173,8 +179,8 @@ def _checked(net_dict: Any) -> tuple[int, int, dict[str, dict[str, Any]]]:
     return counts[0], counts[1], layers
 
 
-def _used(key: str, given: Mapping[str, Any]) -> bool:
-    model = given.get("neuron_model", DEFAULTS["neuron_model"])
+def _used(key: str, described: Mapping[str, Any]) -> bool:
+    model = described.get("neuron_model", DEFAULTS["neuron_model"])
     if key.endswith("alpha"):
         return model in {"syn", "rsyn"}
     if key.endswith("beta"):
@@ -182,52 +188,52 @@ def _used(key: str, given: Mapping[str, Any]) -> bool:
     return True
 
 
-def _checked_layer(label: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(given)
-    for key in given:
+def _checked_layer(label: str, described: Mapping[str, Any]) -> dict[str, Any]:
+    settings = dict(described)
+    for key in described:
         if key not in DEFAULTS:
             raise ValueError(f"Keys of {label} must be {', '.join(DEFAULTS)}, not {key!r}")
     for key, choices in (("neuron_model", MODELS), ("reset_mechanism", RESETS)):
-        if key in given and given[key] not in choices:
-            listed = ", ".join(repr(one) for one in choices)
-            raise ValueError(f"{label}: {key} must be one of {listed}, not {given[key]!r}")
-    for key, value in given.items():
+        if key in described and described[key] not in choices:
+            listed = ", ".join(repr(choice) for choice in choices)
+            raise ValueError(f"{label}: {key} must be one of {listed}, not {described[key]!r}")
+    for key, value in described.items():
         what = f"{label}: {key}"
         if key in {"alpha", "beta", "threshold"}:
-            if value is None and key != "threshold" and not _used(key, given):
-                del found[key]
+            if value is None and key != "threshold" and not _used(key, described):
+                del settings[key]
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise TypeError(f"{what} must be a number, not {value!r}")
-            if not abs(value) < MOST:  # nor of more digits than a float has
+            if not abs(value) < MOST:  # nor an integer beyond the range of a float
                 raise ValueError(f"{what} must be finite, not {shown(value)}")
             if key != "threshold" and not 0 <= value <= 1:
                 raise ValueError(f"{what} must be in 0..1, not {value}")
         elif key == "n_neurons":
-            found[key] = check_int(what, value, 1)
+            settings[key] = check_int(what, value, 1)
         elif key == "bias" or key.startswith("learn_"):
             if not isinstance(value, bool):
                 raise TypeError(f"{what} must be a bool, not {value!r}")
-    if given.get("reset_mechanism", "subtract") != "none" and found.get("threshold", 1) < 0:
+    if described.get("reset_mechanism", "subtract") != "none" and settings.get("threshold", 1) < 0:
         raise ValueError(
-            f"{label}: threshold must be at least 0 to be reset, not {found['threshold']}"
+            f"{label}: threshold must be at least 0 to be reset, not {settings['threshold']}"
         )
-    return found
+    return settings
 
 
 class _Trained:
-    """What a trained network stores, by name."""
+    """The values of a trained network, by name."""
 
-    def __init__(self, given: Any):
-        if isinstance(given, str | Path):
-            given = read_state(given)
-        if not isinstance(given, Mapping):
-            raise TypeError(f"state_dict must be a mapping, not {given!r}")
-        self.values = {str(key): one for key, one in given.items()}
+    def __init__(self, source: Any):
+        if isinstance(source, str | Path):
+            source = read_state(source)
+        if not isinstance(source, Mapping):
+            raise TypeError(f"state_dict must be a mapping, not {source!r}")
+        self.values = {str(key): value for key, value in source.items()}
         self.read: set[str] = set()
 
     def take(self, key: str, *shape: int, optional: bool = False) -> np.ndarray | None:
-        """Return what is stored under a name, of a shape or, where it may be, one number."""
+        """Return the value of a name, of a shape or, if it is optional, a single number."""
         if key not in self.values:
             if optional:
                 return None
@@ -236,15 +242,15 @@ class _Trained:
         value = self.values[key]
         if isinstance(value, torch.Tensor):
             value = value.detach().cpu().double().numpy()
-        found = real(f"state_dict {key!r}", value)
-        if optional and found.size == 1:
-            return found.reshape(())
-        if found.shape != shape:
-            raise ValueError(f"state_dict {key!r} must have the shape {shape}, not {found.shape}")
-        return found
+        values = real(f"state_dict {key!r}", value)
+        if optional and values.size == 1:
+            return values.reshape(())
+        if values.shape != shape:
+            raise ValueError(f"state_dict {key!r} must have the shape {shape}, not {values.shape}")
+        return values
 
     def check_all_read(self) -> None:
-        """Refuse what nothing was made of."""
+        """Refuse values that were not read."""
         more = [key for key in self.values if key not in self.read]
         if more:
             raise ValueError(f"Keys of state_dict must be of net_dict's layers, not {more[0]!r}")
@@ -254,23 +260,24 @@ class _Trained:
 
 
 def _layer(
-    label: str, made: dict[str, Any], before: str, size: int, trained: _Trained | None
+    label: str, settings: dict[str, Any], before: str, size: int, trained: _Trained | None
 ) -> tuple[Layer, list[Connection]]:
-    model, count, reset = made["neuron_model"], made["n_neurons"], made["reset_mechanism"]
+    model, count = settings["neuron_model"], settings["n_neurons"]
+    reset = settings["reset_mechanism"]
     number = int(label.removeprefix("layer_")) + 1
     own, through = f"layers.{model}{number}", f"layers.fc{number}"
-    values = {"threshold": made["threshold"]}
+    values = {"threshold": settings["threshold"]}
     if model in {"if", "rif"}:
-        # Spiker trains them as leaky neurons that keep nothing.
+        # Spiker trains them as leaky neurons with beta = 0.
         values["beta"] = 0.0
     else:
-        values["beta"] = made["beta"]
+        values["beta"] = settings["beta"]
     if model in {"syn", "rsyn"}:
-        values["alpha"] = made["alpha"]
-    weights, bias, back = None, made["bias"], None
+        values["alpha"] = settings["alpha"]
+    weights, bias, back = None, settings["bias"], None
     if trained is not None:
         weights = trained.take(f"{through}.weight", count, size)
-        if made["bias"]:
+        if settings["bias"]:
             bias = trained.take(f"{through}.bias", count)
         for key in values:
             stored = trained.take(f"{own}.{key}", count, optional=True)
@@ -298,10 +305,12 @@ def _layer(
             if more is not None:
                 bias = more if bias is False else bias + more
         links.append(Connection(label, label, back, delay=1))
-    return Layer(label, count, _cell(model, made, reset, values, trained is not None), bias), links
+    return Layer(
+        label, count, _cell(model, settings, reset, values, trained is not None), bias
+    ), links
 
 
-def _cell(model: str, made: dict, reset: str, values: dict, trained: bool) -> Cell:
+def _cell(model: str, settings: dict, reset: str, values: dict, trained: bool) -> Cell:
     learn = [
         ours
         for ours, key, its in (
@@ -309,7 +318,7 @@ def _cell(model: str, made: dict, reset: str, values: dict, trained: bool) -> Ce
             ("decay", "learn_beta", "beta"),
             ("current_decay", "learn_alpha", "alpha"),
         )
-        if made[key] and its in values and not (its == "beta" and model in {"if", "rif"})
+        if settings[key] and its in values and not (its == "beta" and model in {"if", "rif"})
     ]
     timing = "immediate" if reset == "none" else "next_step"
     if model in {"if", "lif"} and reset == "zero":

@@ -1,4 +1,4 @@
-"""Bit widths of Spiker."""
+"""Quantizations that correspond to Spiker's bit widths."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,11 +19,11 @@ WIDTHS = ("weights_bw", "neurons_bw", "fp_dec")
 def spiker_quantizations(
     net: SpikingNetwork, optim_config: Mapping[str, Any]
 ) -> list[Quantization]:
-    """Return what bit widths of Spiker are here.
+    """Return the quantizations that correspond to Spiker's bit widths.
 
-    Weights have ``weights_bw`` bits, potentials ``neurons_bw``, and an integer of 1 is
-    ``2 ** -fp_dec`` in each layer whose threshold then fits; else its scale is left to be fitted.
-    Decays that are no shift are multiplied.
+    Weights have ``weights_bw`` bits, potentials ``neurons_bw`` bits, and the integer 1 is
+    ``2 ** -fp_dec`` in each layer whose threshold fits at that scale; the scales of other layers
+    are left to be fitted. Decays that are not a shift use a multiplier.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def spiker_quantizations(
 
 
 def widths(optim_config: Any) -> dict[str, list[int]]:
-    """Return the widths to choose from, by key."""
+    """Return the possible widths, by key."""
     if not isinstance(optim_config, Mapping):
         raise TypeError(f"optim_config must be a mapping, not {optim_config!r}")
     for key in optim_config:
@@ -95,12 +95,12 @@ def widths(optim_config: Any) -> dict[str, list[int]]:
 
 
 def real_values(layer: Layer, name: str) -> np.ndarray:
-    """Return real values of a layer's cell."""
+    """Return the floating-point values of a field of a layer's cell."""
     if not isinstance(layer.cell, Cell):
         raise TypeError(f"Cell of layer {layer.name!r} must be a Cell, not {layer.cell!r}")
     return layer.cell.real(name)
 
 
 def fits(layer: Layer, neurons: int, places: int) -> bool:
-    """Tell whether a threshold with so many places is within so many bits."""
+    """Tell whether a threshold with a number of binary places fits a number of bits."""
     return float(np.abs(real_values(layer, "threshold")).max()) * 2**places < 2 ** (neurons - 1) - 1

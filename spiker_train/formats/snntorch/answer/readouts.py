@@ -114,8 +114,8 @@ def _understood(
         try:
             answer = finder.find(output)
         except TraceError:
-            # States beside spikes and potentials, and what is made of hidden neurons, may be
-            # returned for other ends; all else might be the answer.
+            # States other than spikes and potentials, and values of hidden neurons, may be
+            # returned for other purposes; every other value might be the answer.
             beside = all(
                 source.what not in {"spikes", "mem"} or source.name in feeding for source in sources
             )
