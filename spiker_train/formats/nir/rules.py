@@ -15,8 +15,8 @@ becomes, over a step :math:`\Delta t` in which :math:`I` is constant,
 
 with :math:`\beta = 1 - \Delta t / \tau` by the rule ``"euler"`` (forward Euler) and
 :math:`\beta = e^{-\Delta t / \tau}` by ``"exponential"`` (the exact solution). So the cell has
-the decay :math:`\beta`, its incoming weights are multiplied by :math:`(1 - \beta) r`, and its bias is
-:math:`(1 - \beta)(v_\mathrm{leak} + r b)` for a constant input :math:`b`; ``v_threshold`` and
+the decay :math:`\beta`, its incoming weights are multiplied by :math:`(1 - \beta) r`, and its bias
+is :math:`(1 - \beta)(v_\mathrm{leak} + r b)` for a constant input :math:`b`; ``v_threshold`` and
 ``v_reset`` stay as they are. Without leak, :math:`dv/dt = r I` becomes
 :math:`v' = v + \Delta t\, r I` by both rules.
 
@@ -31,9 +31,9 @@ the potential that it adds in a step, :math:`i = (1 - \beta)(v_\mathrm{leak} + r
 
 with :math:`c = (1 - \beta) v_\mathrm{leak}` and
 :math:`g = (1 - \beta)\, r\, (1 - \alpha)\, w_\mathrm{in}`. Weights are multiplied by :math:`g`,
-the bias is :math:`(1 - \alpha) c + g b`, and :math:`i` starts at :math:`c`, which is zero current. Where
-the potential takes the current of the step before (``current="old"``), all connections have one
-more step of delay, and :math:`i` starts at :math:`c - g b / \alpha`, so that the current of the
+the bias is :math:`(1 - \alpha) c + g b`, and :math:`i` starts at :math:`c`, which is zero
+current. Where the potential takes the current of the step before (``current="old"``), all
+connections have one more step of delay, and :math:`i` starts at :math:`c - g b / \alpha`, so that the current of the
 first step is still zero.
 
 After its step a neuron fires where :math:`v` is above ``v_threshold``, and is reset to ``v_reset``.

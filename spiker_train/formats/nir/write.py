@@ -44,13 +44,14 @@ def to_nir(
     dt : float
         Time of a step, in the unit of the time constants.
     rule : {"euler", "exponential"}
-        How readers turn a time constant into a decay: ``1 - dt / tau``, or ``exp(-dt / tau)``.
+        Rule by which readers turn a time constant into a decay: ``1 - dt / tau``, or
+        ``exp(-dt / tau)``.
     start : {"zero", "leak"}
-        Where readers let potentials start: at zero, or at ``v_leak``.
+        Initial value of the potentials for readers: zero, or ``v_leak``.
     exact : bool
-        Whether to refuse resets that subtract or take place in the next step, firing at the
-        threshold, and potentials of neurons that fire as answers, which NIR cannot say; else they
-        are left out.
+        Whether to refuse properties that NIR cannot express: resets that subtract or take place in
+        the next step, firing at the threshold, and readouts of potentials of spiking neurons.
+        Otherwise they are left out.
 
     Returns
     -------
