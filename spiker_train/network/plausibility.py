@@ -102,9 +102,9 @@ def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> li
     threshold = np.broadcast_to(cell.real("threshold"), high.shape)
     settings, rest = cell.settings, cell.real("v")
     if cell.kind is CurrentLif:
-        high = _most(high, cell.real("current_decay"), cell.real("i"))
+        high = _greatest_sum(high, cell.real("current_decay"), cell.real("i"))
     decay = np.ones(()) if cell.kind is If else cell.real("decay")
-    greatest = _most(high, decay, rest)
+    greatest = _greatest_sum(high, decay, rest)
     if settings["reset"] == "value":
         greatest = np.maximum(greatest, cell.real("reset_value"))
     reaches = greatest > threshold if settings["fire"] == ">" else greatest >= threshold
@@ -125,7 +125,7 @@ def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> li
     return []
 
 
-def _most(current: np.ndarray, decay: np.ndarray, rest: np.ndarray) -> np.ndarray:
+def _greatest_sum(current: np.ndarray, decay: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """Return an upper bound of a leaky sum of currents, shape (neurons,)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         settled = np.where(current > 0, current / (1 - decay), 0.0)
@@ -145,12 +145,12 @@ def implausible_integers(network: Network) -> list[str]:
     return messages
 
 
-def lost_decays(where: str, what: str, real: Any, became: Any) -> list[str]:
+def lost_decays(where: str, what: str, target: Any, quantized: Any) -> list[str]:
     """Return messages on decays whose quantised factor is 1, without leak, or 0."""
-    real, became = np.broadcast_arrays(np.atleast_1d(real), np.atleast_1d(became))
+    target, quantized = np.broadcast_arrays(np.atleast_1d(target), np.atleast_1d(quantized))
     label = f"{what.replace('_', ' ')} of {where!r}"
-    if ((real < 1) & (became >= 1)).all():
-        return [f"{label} became 1, from {real.max():.6g}: it leaks nothing"]
-    if ((real > 0) & (became <= 0)).all():
-        return [f"{label} became 0, from {real.min():.6g}: it keeps nothing"]
+    if ((target < 1) & (quantized >= 1)).all():
+        return [f"{label} is quantised to 1, from {target.max():.6g}: nothing leaks"]
+    if ((target > 0) & (quantized <= 0)).all():
+        return [f"{label} is quantised to 0, from {target.min():.6g}: nothing is kept"]
     return []

@@ -33,8 +33,8 @@ with :math:`c = (1 - \beta) v_\mathrm{leak}` and
 :math:`g = (1 - \beta)\, r\, (1 - \alpha)\, w_\mathrm{in}`. Weights are multiplied by :math:`g`,
 the bias is :math:`(1 - \alpha) c + g b`, and :math:`i` starts at :math:`c`, which is zero
 current. Where the potential takes the current of the step before (``current="old"``), all
-connections have one more step of delay, and :math:`i` starts at :math:`c - g b / \alpha`, so that the current of the
-first step is still zero.
+connections have one more step of delay, and :math:`i` starts at :math:`c - g b / \alpha`, so
+that the current of the first step is still zero.
 
 After its step a neuron fires where :math:`v` is above ``v_threshold``, and is reset to ``v_reset``.
 """

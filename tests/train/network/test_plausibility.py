@@ -213,11 +213,15 @@ def lossy(**values):
 
 
 LOST = {
-    "decay-1": (lossy(decay=0.999), {}, "decay of 'output' became 1, from 0.999: it leaks nothing"),
+    "decay-1": (
+        lossy(decay=0.999),
+        {},
+        "decay of 'output' is quantised to 1, from 0.999: nothing leaks",
+    ),
     "decay-0": (
         lossy(decay=0.001),
         {"decay": "multiplier", "decay_bits": 4},
-        "decay of 'output' became 0, from 0.001: it keeps nothing",
+        "decay of 'output' is quantised to 0, from 0.001: nothing is kept",
     ),
     "threshold": (lossy(threshold=0.01), {"weights": 2}, "thresholds of 'output' all become 0"),
     "weights": (
