@@ -183,7 +183,7 @@ def test_real_numbers_integers_and_hardware_in_one_call(trained):
     assert found.cycles > 0
     assert list(found.populations) == ["hidden"]
     hidden = found.populations["hidden"]
-    assert hidden.real == pytest.approx(real.counts["hidden"].mean())
+    assert hidden.float_spikes == pytest.approx(real.counts["hidden"].mean())
     assert hidden.integer_spikes == pytest.approx(fixed.counts["hidden"].mean())
     assert hidden.counts[0].tolist() == real.spikes["hidden"].sum((0, 1)).tolist()
     assert json.loads(json.dumps(found.to_json()))["samples"] == 5
