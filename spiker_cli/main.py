@@ -1,6 +1,6 @@
-"""The `spiker` command: what it ends with, whatever happens.
+"""The `spiker` command, and its exit code, whatever happens.
 
-Loads next to nothing before it stands ready for an interrupt.
+Loads next to nothing before it can handle an interrupt.
 """
 
 import os
@@ -18,30 +18,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Those of the process where none are given.
+        Those of the process by default.
 
     Returns
     -------
     int
-        0; 1 where hardware and reference differ; 2 where what was given is not as it must be, or
-        what it needs fails; 130 where it was interrupted; 141 where the reader of its output left.
+        0; 1 if hardware and reference differ; 2 if an argument or a file is not as it must be, or
+        something fails that the command needs; 130 if it was interrupted; 141 if the reader of its
+        output left.
     """
     with interrupts:
         if arguments is not None:
-            return _ended([*arguments])
+            return _exit_code([*arguments])
         interrupts.starting = True
         with Streams() as streams:
             if streams.closed:
                 return _say("Standard output must be open, not closed")
-            code, failure = streams.finish(_ended(sys.argv[1:]))
+            code, failure = streams.finish(_exit_code(sys.argv[1:]))
             if failure is not None:
                 _say(failure)
         interrupts.last()
     return code
 
 
-def _ended(arguments: list[str]) -> int:
-    """Return the exit code of a command; what ends it otherwise is said in one line."""
+def _exit_code(arguments: list[str]) -> int:
+    """Run a command, and return its exit code; print one line for an error that ends it."""
     from spiker_hdl.base.messages import visible
 
     from .support.lines import line
@@ -56,7 +57,7 @@ def _ended(arguments: list[str]) -> int:
 
             sys.stderr.write(visible("".join(format_exception(error)), kept="\n\t"))
         if getattr(sys.stdout, "failure", None) is not None:
-            return 2  # which is said when the streams are finished
+            return 2  # Streams.finish returns the error itself
         if isinstance(error, KeyboardInterrupt):
             return _say(STOPPED, INTERRUPTED)
         return _say(line(error))
@@ -68,7 +69,7 @@ def _run(arguments: list[str]) -> int:
     from .subcommands import GROUP
 
     try:
-        # Not what typer runs by itself, which makes exit codes of its own of what goes wrong.
+        # Not through typer's own main, which has exit codes of its own for errors.
         with GROUP.make_context("spiker", arguments) as context:
             return GROUP.invoke(context) or 0
     except Exit as end:

@@ -1,113 +1,93 @@
-"""The subcommands, in the order in which help lists them. Each loads what it needs as it runs."""
+"""The `spiker` command and its subcommands, in the order in which help lists them.
 
-import os
-from collections.abc import Callable
-from functools import wraps
-from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+Each subcommand is a file in `commands`, with its parameters, its help and its work together. It
+loads what it needs as it runs, so that help is there at once.
+"""
+
+from typing import Annotated
 
 import typer
 from typer.main import get_command
 
-from spiker_cli.support.app import app
-from spiker_cli.support.values import number_of, text_of
+import spiker_hdl
 
-from . import hardware, measures, networks
+from .commands.boards import boards
+from .commands.build import build
+from .commands.compare import compare
+from .commands.demo import demo
+from .commands.emit import emit
+from .commands.energy import energy
+from .commands.import_model import import_model
+from .commands.info import info
+from .commands.load import load
+from .commands.program import program
+from .commands.prune import prune
+from .commands.quantize import quantize
+from .commands.serve import serve
+from .commands.simulate import simulate
+from .commands.timing import timing
+from .commands.train import train
+from .support.parameters import checked
 
 __all__ = ["COMMANDS", "GROUP"]
 
 COMMANDS = {
-    "demo": networks.demo,
-    "train": networks.train,
-    "import": networks.import_,
-    "quantize": networks.quantize,
-    "compare": networks.compare,
-    "prune": networks.prune,
-    "info": networks.info,
-    "simulate": measures.simulate,
-    "timing": measures.timing,
-    "energy": measures.energy,
-    "serve": hardware.serve,
-    "emit": hardware.emit,
-    "build": hardware.build,
-    "program": hardware.program,
-    "load": hardware.load,
-    "boards": hardware.boards,
+    "demo": demo,
+    "train": train,
+    "import": import_model,
+    "quantize": quantize,
+    "compare": compare,
+    "prune": prune,
+    "info": info,
+    "simulate": simulate,
+    "timing": timing,
+    "energy": energy,
+    "serve": serve,
+    "emit": emit,
+    "build": build,
+    "program": program,
+    "load": load,
+    "boards": boards,
 }
 
-WRITTEN = ("output", "json", "picture", "saif")
-"""Parameters that name what is written."""
+app = typer.Typer(
+    name="spiker",
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
-def _checked(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that takes plain numbers alone, and no files that stand in for others."""
-    declared = get_type_hints(command, include_extras=True)
-    for one in declared.values():
-        _read(one)
-
-    @wraps(command)
-    def checked(**given: Any) -> None:
-        files: dict[str, list[Any]] = {}
-        for name, value in given.items():
-            called = _called(name, declared[name])
-            values = value if isinstance(value, list) else [value]
-            files[called] = [one for one in values if isinstance(one, str | Path)]
-            if name not in WRITTEN:
-                _check_read(called, values)
-        for name in WRITTEN:
-            if given.get(name) is not None:
-                _check(_called(name, declared[name]), given[name], files)
-        command(**given)
-
-    return checked
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"spiker {spiker_hdl.__version__}")
+        raise typer.Exit
 
 
-def _read(declared: Any) -> None:
-    """Let a parameter be read by what says more of it than the type does."""
-    if get_origin(declared) is not Annotated:
-        return
-    kind, said = get_args(declared)[:2]
-    kinds = {kind, *get_args(kind), *(inner for one in get_args(kind) for inner in get_args(one))}
-    for number in (int, float):
-        if number in kinds:
-            said.parser = number_of(number, said.min, said.max)
-    for text in (str, Path):
-        if text in kinds:
-            said.parser = text_of(text)
+@app.callback()
+def spiker(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Spiking neural networks from training to proven hardware, bit for bit.
 
+    First steps:
 
-def _check_read(called: str, values: list[Any]) -> None:
-    """Refuse what would be waited for, or be read for ever."""
-    for path in values:
-        if isinstance(path, Path) and path.exists() and not (path.is_file() or path.is_dir()):
-            raise ValueError(
-                f"{called} must be a file or a directory, not the device or pipe {path}"
-            )
+        spiker demo
+        spiker train digits --net 64-32-10 -o digits.spiker
+        spiker simulate digits.spiker
+        spiker emit digits.spiker -o digits_verilog
 
-
-def _check(written: str, path: Path, files: dict[str, list[Any]]) -> None:
-    if str(path) == "-":
-        return
-    for other, paths in files.items():
-        if other != written and any(_same(path, one) for one in paths):
-            raise ValueError(f"{written} must be another file than that of {other}, not {path}")
-
-
-def _same(path: Path, other: str | Path) -> bool:
-    return os.path.realpath(path) == os.path.realpath(other)
-
-
-def _called(name: str, declared: Any) -> str:
-    """Return what users call a parameter."""
-    said = declared.__metadata__[0]
-    options = [one for one in getattr(said, "param_decls", None) or () if one.startswith("--")]
-    if isinstance(said, typer.models.ArgumentInfo):
-        return (said.metavar or name).strip("[]")
-    return options[0] if options else f"--{name.replace('_', '-')}"
+    `spiker COMMAND --help` has examples of each command. SPIKER_DATA names a directory with data
+    sets of your own; SPIKER_TRACEBACK=1 shows where an error comes from.
+    """
 
 
 for name, command in COMMANDS.items():
-    app.command(name)(_checked(command))
+    app.command(name)(checked(command))
 
 GROUP = get_command(app)
-"""What parses arguments, made once."""
+"""Parses the arguments of every subcommand; made once."""

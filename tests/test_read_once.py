@@ -19,7 +19,8 @@ import spiker_hdl
 from spiker_boards.builder.build import read_build
 from spiker_boards.builder.program import program_board
 from spiker_cli.main import main
-from spiker_cli.support.files import find_mapping, open_network
+from spiker_cli.support.files import open_network
+from spiker_cli.support.mappings import MappingOptions
 from spiker_hdl.export import emit, read_emission
 from spiker_hdl.export.netlist.check import _read as read_for_a_netlist
 from spiker_hdl.export.samples.read_back import read_samples
@@ -157,9 +158,9 @@ def test_the_watch_sees_who_reads_twice_and_what_is_started(built):
 def test_a_network_that_is_exchanged_between_two_reads_is_refused(saved):
     path = saved / "a.spiker"
     network = open_network(path)
-    assert find_mapping(network, path, None, None, None) == Mapping.folded(network, 2)
+    assert MappingOptions().find(network, path) == Mapping.folded(network, 2)
     make_network(9).save(path)
     with pytest.raises(
         ValueError, match=r"Network must stay as it is while it is read, and .* was"
     ):
-        find_mapping(network, path, None, None, None)
+        MappingOptions().find(network, path)

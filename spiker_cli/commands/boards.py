@@ -1,43 +1,70 @@
-"""`spiker boards`: the boards there are, and what fits on them."""
+"""`spiker boards`: the boards that are supported, and what fits on them."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from spiker_boards.catalog import BOARDS
-from spiker_boards.fit import estimate_board_area, find_fit
-from spiker_boards.rate import typical_rate
-from spiker_boards.target import Target
-from spiker_cli.support.files import check_output, open_network
+import typer
+
+from spiker_cli.support.options import Json
+from spiker_cli.support.process import begin_work
 from spiker_cli.support.terminal import columns, write_json
-from spiker_hdl.model import Mapping, Network
+
+if TYPE_CHECKING:
+    from spiker_boards.target import Target
+    from spiker_hdl.model import Network
 
 __all__ = ["boards"]
 
 
-def boards(networks: list[Path], json: Path | None) -> int:
-    """List, and return the exit code."""
+def boards(
+    networks: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[NET]", help="Network files; each is tried on every board."),
+    ] = None,
+    json: Json = None,
+) -> int:
+    """List the boards: device, clock and link, and which networks likely fit.
+
+    Prints tables. With --json FILE, the file has the same as JSON.
+
+    For example:
+
+        spiker boards
+        spiker boards networks/digits.spiker networks/mnist.spiker
+    """
+    from spiker_boards.catalog import BOARDS
+    from spiker_cli.support.files import check_output, open_network
+
+    begin_work()
     check_output(json, "--json")
-    opened = {path.stem: open_network(path) for path in networks}
-    found = [_described(one, opened) for one in BOARDS.values()]
-    if write_json(json, {"boards": found}):
+    opened = {path.stem: open_network(path) for path in networks or ()}
+    described = [_describe(target, opened) for target in BOARDS.values()]
+    if write_json(json, {"boards": described}):
         return 0
     columns(
-        "Boards; nobody here has had one in hand",
+        "Boards; none is yet tested on physical hardware",
         ["board", "device", "clock", "look-up tables", "block RAMs", "makes", "link"],
-        ([*_row(one), one["link"]] for one in found),
+        map(_row, described),
     )
     if opened:
         columns(
-            "What likely fits (weights in SPRAM must be loaded), and samples a second that the "
+            "What likely fits (weights in SPRAM must be loaded), and the samples a second that the "
             "link lets through at most",
             ["board", *opened],
-            ([one["name"], *(_fits(one["fits"][name]) for name in opened)] for one in found),
+            (
+                [board["name"], *(_fit(board["fits"][name]) for name in opened)]
+                for board in described
+            ),
         )
     return 0
 
 
-def _described(target: Target, networks: dict[str, Network]) -> dict[str, Any]:
+def _describe(target: "Target", networks: "dict[str, Network]") -> dict[str, Any]:
+    from spiker_boards.fit import estimate_board_area, find_fit
+    from spiker_boards.rate import typical_rate
+    from spiker_hdl.model import Mapping
+
     fits = {}
     for name, network in networks.items():
         fit = find_fit(target, network)
@@ -68,18 +95,19 @@ def _described(target: Target, networks: dict[str, Network]) -> dict[str, Any]:
     }
 
 
-def _row(one: dict[str, Any]) -> Iterable[str]:
+def _row(board: dict[str, Any]) -> Iterable[str]:
     return (
-        one["name"],
-        one["device"],
-        f"{one['clock_hz'] / 1e6:g} MHz",
-        f"{one['luts']:,}",
-        str(one["block_rams"]),
-        one["makes"],
+        board["name"],
+        board["device"],
+        f"{board['clock_hz'] / 1e6:g} MHz",
+        f"{board['luts']:,}",
+        str(board["block_rams"]),
+        board["makes"],
+        board["link"],
     )
 
 
-def _fits(fit: dict[str, Any]) -> str:
+def _fit(fit: dict[str, Any]) -> str:
     if fit["lanes"] is None:
         return "no"
     most = fit["link_rate"]["samples_per_second"]

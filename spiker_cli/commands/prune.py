@@ -1,28 +1,44 @@
 """`spiker prune`: a network without what cannot change its answers."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spiker_cli.support.files import check_output, open_network
+from spiker_cli.support.options import Json, NetworkFile, NetworkOutput
+from spiker_cli.support.process import begin_work
 from spiker_cli.support.terminal import say, table, write_json
-from spiker_hdl.model.files.load import load_mapping
-from spiker_hdl.model.pruning.prune import Pruned
-from spiker_hdl.model.pruning.prune import prune as drop
+
+if TYPE_CHECKING:
+    from spiker_hdl.model.pruning.prune import Pruned
 
 __all__ = ["prune"]
 
 
-def prune(path: Path, output: Path, json: Path | None) -> int:
-    """Drop, save, report, and return the exit code."""
-    for what, given in (("Output", output), ("--json", json)):
-        check_output(given, what)
+def prune(path: NetworkFile, output: NetworkOutput, json: Json = None) -> int:
+    """Remove neurons and channels that cannot change an answer, and report which.
+
+    Removed are the neurons that can never fire, whatever the input, unless a readout reads them;
+    and the channels from which no remaining neuron has a weight. Classes, scores and spike counts
+    stay the same. The notes of the new file say which channels it takes: the other commands choose
+    these from the data by themselves.
+
+    For example:
+
+        spiker prune my.spiker -o my_small.spiker
+        spiker timing my_small.spiker
+    """
+    from spiker_cli.support.files import check_output, open_network
+    from spiker_hdl.model.files.load import load_mapping
+    from spiker_hdl.model.pruning.prune import prune as remove
+
+    begin_work()
+    check_output(output, "Output")
+    check_output(json, "--json")
     network = open_network(path)
-    pruned = drop(network)
+    pruned = remove(network)
     small = pruned.network
     small.save(output)
     if load_mapping(path) is not None:
-        say(f"The mapping beside {path} is for all neurons; {output} has none")
+        say(f"The mapping that was saved in {path} is for all neurons, so that {output} has none")
     report = {
         "network": str(output),
         "digest": small.digest,
@@ -36,18 +52,18 @@ def prune(path: Path, output: Path, json: Path | None) -> int:
     return 0
 
 
-def _rows(pruned: Pruned) -> list[tuple[str, Any]]:
+def _rows(pruned: "Pruned") -> list[tuple[str, Any]]:
     report, before = pruned.report, pruned.original.nodes
 
-    def each(found: Mapping[str, tuple[int, ...]]) -> str:
-        said = [f"{len(these)} of {before[name].size} of {name}" for name, these in found.items()]
-        return ", ".join(said) or "none"
+    def counts(removed: Mapping[str, tuple[int, ...]]) -> str:
+        parts = [f"{len(at)} of {before[name].size} of {name}" for name, at in removed.items()]
+        return ", ".join(parts) or "none"
 
     rows = [
-        ("channels dropped", each(report.inputs)),
-        ("neurons dropped", each(report.silent)),
-        ("never fire, but kept", each(report.kept_silent)),
-        ("fire, but unread", each(report.unread)),
+        ("channels removed", counts(report.inputs)),
+        ("neurons removed", counts(report.silent)),
+        ("never fire, but kept", counts(report.kept_silent)),
+        ("fire, but unread", counts(report.unread)),
         ("now sparse", ", ".join(report.sparse) or "none"),
         ("weights", f"{report.bits_after:,} bits, {report.bits_saved:,} fewer"),
     ]

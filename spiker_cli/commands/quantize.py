@@ -1,121 +1,180 @@
-"""`spiker quantize`: a network of real numbers as one of integers."""
+"""`spiker quantize`: a floating-point network as one of integers."""
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from spiker_cli.support.files import check_output, check_picture, way_of
-from spiker_cli.support.samples import Samples, find_samples
+import typer
+
+from spiker_cli.support.by_layer import bits, scales
+from spiker_cli.support.options import ENCODERS, Json, NetworkOutput, Picture, RealFile
+from spiker_cli.support.process import begin_work
 from spiker_cli.support.terminal import progress, table, write, write_json
-from spiker_hdl.base.checks import check_int
-from spiker_train import Quantization, QuantizationReport, TrainingOptions, load_real
-from spiker_train import quantize as quantize_network
-from spiker_train.conversion.compare import compare
-from spiker_train.conversion.convert import count_weights
 
-from .train import EPOCHS, bits
+from .train import EPOCHS
 
-__all__ = ["LONGEST", "max_steps_of", "open_real", "quantize", "samples_for"]
+if TYPE_CHECKING:
+    from spiker_cli.support.samples import Samples
 
-FEW = 500
-USUAL = 256
-LONGEST = 2**16 - 1
-"""Steps of a sample that a network takes where nothing else is said, and at most."""
+__all__ = ["quantize"]
 
 
 def quantize(
-    path: Path,
-    output: Path,
-    weights: str,
-    potentials: str,
-    decay: str,
-    data: str | None,
-    samples: int | None,
-    encoder: str | None,
-    steps: int | None,
-    max_steps: int | None,
-    scales: str | None,
-    shifts: str | None,
-    saturation: float,
-    tune: int,
-    picture: Path | None,
-    json: Path | None,
+    path: RealFile,
+    output: NetworkOutput,
+    weights: Annotated[
+        str,
+        typer.Option(help="Bits of a weight, 2 to 16, or ternary; or by layer: hidden=4,output=6."),
+    ] = "4",
+    potentials: Annotated[
+        str,
+        typer.Option(
+            help="Bits of a membrane potential, 2 to 32, or by layer; or bounds (as many as can "
+            "ever be needed); or calibration (as many as the data need)."
+        ),
+    ] = "8",
+    decay: Annotated[
+        str,
+        typer.Option(help="How potentials leak: shift, shifts (a sum of them) or multiplier."),
+    ] = "shift",
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Samples to calibrate and to compare with: digits, mnist, fashion, or an .npz "
+            "file."
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Number of samples; at most 500 by default.")
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help=f"How values become spikes: {ENCODERS}")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Time steps of each sample.")] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Most time steps of a sample that the network takes, 1 to 65535; by default "
+            "256, or as many as the data have where that is more."
+        ),
+    ] = None,
+    scale_text: Annotated[
+        str | None,
+        typer.Option(
+            "--scales",
+            metavar="NAME=X[,...]",
+            help="Value of an integer weight of 1, by layer: hidden=0.05,output=0.1. Scales that "
+            "are not given are fitted to the weights.",
+        ),
+    ] = None,
+    shifts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BITS or NAME=BITS[,...]",
+            help="Bits, 0 to 24, by which the grid of potentials, thresholds and biases is finer "
+            "than that of the weights; for all, or by layer or connection: hidden=3,output=2. By "
+            "default 0, or what keeps weights that were quantised already.",
+        ),
+    ] = None,
+    saturation: Annotated[
+        float,
+        typer.Option(
+            help="With --potentials calibration: share of potentials that may be cut off."
+        ),
+    ] = 0.0,
+    tune: Annotated[
+        int, typer.Option(help="Epochs of further training in integers, on the data's labels.")
+    ] = 0,
+    picture: Picture = None,
+    json: Json = None,
 ) -> int:
-    """Quantise, save, report, and return the exit code."""
-    for what, given in (("Output", output), ("--json", json)):
-        check_output(given, what)
+    """Quantise a floating-point network to integers, and report what changed.
+
+    Prints the target and the quantised value of each weight, threshold, bias and decay; and, with
+    --data, how the spikes and answers of both networks differ.
+
+    For example:
+
+        spiker quantize model.safetensors --weights 6 --potentials bounds -o model.spiker
+        spiker quantize model.safetensors --data digits --encoder rate --steps 8 -o model.spiker
+        spiker quantize model.safetensors --scales layer1=0.0625 --max-steps 1000 -o model.spiker
+        spiker quantize model.safetensors --shifts layer1=4 --potentials 16 -o model.spiker
+    """
+    from spiker_cli.support.files import check_output, check_picture
+    from spiker_cli.support.floating_point import MOST_STEPS, max_steps_of, open_real, samples_for
+    from spiker_hdl.base.checks import check_int
+    from spiker_train import Quantization, QuantizationReport
+    from spiker_train import quantize as quantize_network
+    from spiker_train.conversion.compare import compare
+    from spiker_train.conversion.convert import count_weights
+
+    begin_work()
+    check_output(output, "Output")
+    check_output(json, "--json")
     check_picture(picture)
     sized = potentials in {"bounds", "calibration"}
-    wished = (
+    widths = (
         bits("Weight bits", weights, ("ternary",)),
-        (potentials if sized else bits("Potential bits", potentials)),
+        potentials if sized else bits("Potential bits", potentials),
     )
-    fixed = {} if scales is None else _scales(scales)
+    fixed = {} if scale_text is None else scales(scale_text)
     finer = None if shifts is None else bits("Shifts", shifts)
     # Before anything is loaded.
-    Quantization(wished[0], 8 if sized else wished[1], decay, scales=fixed, shifts=finer)
+    Quantization(widths[0], 8 if sized else widths[1], decay, scales=fixed, shifts=finer)
     if max_steps is not None:
-        check_int("Longest sample", max_steps, 1, LONGEST)
+        check_int("Longest sample", max_steps, 1, MOST_STEPS)
     if not 0 <= saturation < 1:
         raise ValueError(f"Saturation must be in 0..1, below 1, not {saturation:g}")
     if not 0 <= tune <= EPOCHS:
         raise ValueError(f"Epochs of fine-tuning must be 0 to {EPOCHS}, not {tune}")
-    for option, given in (("--samples", samples), ("--encoder", encoder), ("--steps", steps)):
-        if data is None and given is not None:
+    for option, value in (("--samples", samples), ("--encoder", encoder), ("--steps", steps)):
+        if data is None and value is not None:
             raise ValueError(f"{option} must be given with --data, not alone")
     net = open_real(path)
-    found = samples_for(net, data, samples, encoder, steps)
-    if found is None and (potentials == "calibration" or tune or picture):
+    chosen = None if data is None else samples_for(net, data, samples, encoder, steps)
+    if chosen is None and (potentials == "calibration" or tune or picture):
         raise ValueError("--data must be given to calibrate, to fine-tune or to draw")
-    if tune and (found is None or found.labels is None):
-        raise ValueError("--data must have labels to fine-tune with")
-    said = ["spiker", "quantize", path.name, "--weights", weights, "--potentials", potentials]
-    said += ["--decay", decay, *(["--data", Path(data).name] if data else [])]
-    said += [
-        *(["--encoder", encoder] if encoder else []),
-        *(["--steps", str(steps)] if steps else []),
-    ]
-    said += [
-        *(["--max-steps", str(max_steps)] if max_steps else []),
-        *(["--scales", scales] if scales else []),
-        *(["--shifts", shifts] if shifts else []),
-    ]
-    said += [*(["--tune", str(tune)] if tune else []), "-o", output.name]
-    notes = {"command": shlex.join(said)}
-    if found is not None and encoder and steps and data:
+    options = {
+        "--decay": decay,
+        "--data": Path(data).name if data else None,
+        "--encoder": encoder,
+        "--steps": steps,
+        "--max-steps": max_steps,
+        "--scales": scale_text,
+        "--shifts": shifts,
+        "--tune": tune,
+    }
+    notes = {"command": _command(path, output, weights, potentials, options)}
+    if data and encoder and steps:
         notes |= {"data": Path(data).name, "encoder": encoder, "steps": str(steps)}
-    options: dict[str, Any] = {}
-    if tune and found is not None:
-        training = TrainingOptions(epochs=tune, progress=False, title="fine-tuning")
-        options = {"labels": found.labels, "training": training}
-    options["max_steps"] = max_steps_of(found, max_steps)
     report = QuantizationReport()
     with progress("Weights", count_weights(net)) as done:
         network = quantize_network(
             net,
-            *wished,
+            *widths,
             decay,
             notes=notes,
-            calibration=None if found is None else found.spikes,
+            calibration=None if chosen is None else chosen.spikes,
+            max_steps=max_steps_of(chosen, max_steps),
             saturation=saturation,
             scales=fixed,
             shifts=finer,
             report=report,
             progress=done,
-            **options,
+            **_tuning(tune, chosen),
         )
-    comparison = None if found is None else compare(net, network, found.spikes, found.labels)
+    comparison = None if chosen is None else compare(net, network, chosen.spikes, chosen.labels)
     network.save(output)
     if comparison is not None and picture is not None:
         comparison.picture(picture)
-    made = {
+    summary = {
         "network": str(output),
         "digest": network.digest,
         "weight_bits": network.weight_bits,
         "quantization": report.to_json(),
         "comparison": None if comparison is None else comparison.to_json(),
     }
-    if not write_json(json, made):
+    if not write_json(json, summary):
         write(str(report))
         if comparison is not None:
             write(str(comparison))
@@ -123,53 +182,23 @@ def quantize(
     return 0
 
 
-def _scales(given: str) -> dict[str, float]:
-    """Read scales by layer, such as ``"hidden=0.05,output=0.1"``."""
-    found: dict[str, float] = {}
-    for one in given.split(","):
-        name, there, value = one.partition("=")
-        name = name.strip()
-        try:
-            scale = float(value)
-        except ValueError:
-            scale = 0.0
-        if not there or not name or name in found or not 0 < scale < float("inf"):
-            raise ValueError(f"Scales must be above 0 and as hidden=0.05,output=0.1, not {given!r}")
-        found[name] = scale
-    return found
+def _command(
+    path: Path, output: Path, weights: str, potentials: str, options: dict[str, Any]
+) -> str:
+    """Return the command, for the network's notes: with all that shapes the file."""
+    command = ["spiker", "quantize", path.name, "--weights", weights, "--potentials", potentials]
+    for option, value in options.items():
+        command += [option, str(value)] if value else []
+    return shlex.join([*command, "-o", output.name])
 
 
-def max_steps_of(samples: Samples | None, max_steps: int | None) -> int:
-    """Return the most steps that a network is to take: 256, or what its samples have.
+def _tuning(epochs: int, samples: "Samples | None") -> dict[str, Any]:
+    """Return what quantisation is given to train further."""
+    if not epochs:
+        return {}
+    from spiker_train import TrainingOptions
 
-    Raises
-    ------
-    ValueError
-        If the samples have more than is asked for.
-    """
-    steps = 0 if samples is None else samples.spikes.shape[1]
-    if max_steps is not None and steps > max_steps:
-        raise ValueError(
-            f"--max-steps must be at least the {steps} steps of the data, not {max_steps}"
-        )
-    return max_steps or max(USUAL, steps)
-
-
-def open_real(path: Path) -> Any:
-    """Load a network of real numbers."""
-    if not path.is_file():
-        raise ValueError(f"Network must be a file that `spiker import` made, and {path} is missing")
-    other = way_of(path, "safetensors")
-    if other:
-        raise ValueError(f"Network must be a file that `spiker import` made, and {path} is {other}")
-    return load_real(path)
-
-
-def samples_for(
-    net: Any, data: str | None, count: int | None, encoder: str | None, steps: int | None
-) -> Samples | None:
-    """Return samples for a network of real numbers, :data:`FEW` by default; None without data."""
-    if data is None:
-        return None
-    found = find_samples(net.graph, data, count, encoder, steps)
-    return found if count is not None else found.first(min(FEW, len(found)))
+    if samples is None or samples.labels is None:
+        raise ValueError("--data must have labels to fine-tune with")
+    training = TrainingOptions(epochs=epochs, progress=False, title="fine-tuning")
+    return {"labels": samples.labels, "training": training}

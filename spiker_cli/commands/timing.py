@@ -1,54 +1,87 @@
-"""`spiker timing`: cycles of samples, predicted exactly, and where they go."""
+"""`spiker timing`: cycles of samples, predicted exactly, and where they are spent."""
 
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
+import typer
 
-from spiker_cli.support.files import check_output, find_mapping, open_network
-from spiker_cli.support.samples import find_samples
+from spiker_cli.support.options import (
+    Data,
+    Encoder,
+    Form,
+    Json,
+    Lanes,
+    MappingName,
+    NetworkFile,
+    Steps,
+    Word,
+)
+from spiker_cli.support.process import begin_work
 from spiker_cli.support.terminal import progress, table, text, write, write_json
-from spiker_hdl.model import Mapping
-from spiker_hdl.model.timing import predict
-
-from .simulate import statistics
 
 __all__ = ["timing"]
 
 STREAMS = 100
+"""Independent streams of back-to-back samples, which are predicted side by side."""
+
 FASTEST = 10_000
+"""Most MHz of the clock."""
 
 
 def timing(
-    path: Path,
-    data: str | None,
-    samples: int | None,
-    lanes: str | None,
-    form: str | None,
-    word: int | None,
-    encoder: str | None,
-    steps: int | None,
-    clock: float,
-    json: Path | None,
+    path: NetworkFile,
+    data: Data = None,
+    samples: Annotated[int | None, typer.Option(help="Number of samples; all by default.")] = None,
+    lanes: Lanes = None,
+    mapping_name: MappingName = None,
+    form: Form = None,
+    word: Word = None,
+    encoder: Encoder = None,
+    steps: Steps = None,
+    clock: Annotated[float, typer.Option(help="Clock in MHz, to turn cycles into time.")] = 100.0,
+    json: Json = None,
 ) -> int:
-    """Predict cycles, report, and return the exit code."""
+    """Predict how many cycles samples take, exactly and without simulating the hardware.
+
+    Prints JSON: the latency (from the first beat of a sample to its result, with no other sample
+    inside), the interval (from result to result, with samples back to back), and where the cycles
+    of each population go: adding events, updating neurons, waiting. With --json FILE, prints a
+    table, and the file has the JSON.
+
+    For example:
+
+        spiker timing networks/mnist.spiker --data mnist
+        spiker timing networks/digits.spiker --mapping balanced --clock 48
+    """
+    import numpy as np
+
+    from spiker_cli.support.files import check_output, open_network
+    from spiker_cli.support.mappings import MappingOptions
+    from spiker_cli.support.runs import statistics
+    from spiker_cli.support.samples import find_samples
+    from spiker_hdl.model.timing import predict
+
+    begin_work()
     if not 0 < clock <= FASTEST:
         raise ValueError(f"Clock must be more than 0 and at most {FASTEST} MHz, not {clock:g}")
     check_output(json, "--json")
+    options = MappingOptions(lanes, mapping_name, form, word)
     network = open_network(path)
-    mapping = find_mapping(network, path, lanes, form, word) or Mapping.default(network)
-    found = find_samples(network, data, samples, encoder, steps)
-    streams = max(1, min(STREAMS, len(found) // 2))
-    with progress(f"{len(found)} samples of {found.data}, alone", len(found)) as advance:
-        alone = predict(network, found.spikes, mapping=mapping, progress=advance)
-    with progress(f"{len(found)} samples of {found.data}, back to back", len(found)) as advance:
-        crowded = predict(network, found.spikes, mapping=mapping, streams=streams, progress=advance)
+    mapping = options.find(network, path)
+    chosen = find_samples(network, data, samples, encoder, steps)
+    streams = max(1, min(STREAMS, len(chosen) // 2))
+    title = f"{len(chosen)} samples of {chosen.data}"
+    with progress(f"{title}, alone", len(chosen)) as advance:
+        alone = predict(network, chosen.spikes, mapping=mapping, progress=advance)
+    with progress(f"{title}, back to back", len(chosen)) as advance:
+        crowded = predict(
+            network, chosen.spikes, mapping=mapping, streams=streams, progress=advance
+        )
     interval = crowded.interval
     report: dict[str, Any] = {
         "network": str(path),
         "digest": network.digest,
-        "data": found.data,
-        "samples": len(found),
+        "data": chosen.data,
+        "samples": len(chosen),
         "mapping": mapping.to_json(),
         "latency": statistics(alone.cycles),
         "interval": statistics(interval) if len(interval) else None,
@@ -57,12 +90,8 @@ def timing(
         "results_per_second": round(clock * 1e6 / interval.mean()) if len(interval) else None,
         "populations": {
             name: {
-                what: round(float(np.mean(value)), 2)
-                for what, value in (
-                    ("events", spent.events),
-                    ("firing", spent.firing),
-                    ("waiting", spent.waiting),
-                )
+                activity: round(float(np.mean(getattr(spent, activity))), 2)
+                for activity in ("events", "firing", "waiting")
             }
             for name, spent in alone.spent.items()
         },
@@ -75,17 +104,20 @@ def timing(
 
 
 def _rows(report: dict[str, Any]) -> list[tuple[str, Any]]:
-    def shown(each: dict[str, Any] | None) -> str:
-        return "one sample" if each is None else ", ".join(f"{k} {v:g}" for k, v in each.items())
-
-    rows = [
+    return [
         ("samples", f"{report['samples']} of {report['data']}"),
-        ("latency, cycles", shown(report["latency"])),
-        ("interval, cycles", shown(report["interval"])),
+        ("latency, cycles", _statistics(report["latency"])),
+        ("interval, cycles", _statistics(report["interval"])),
         (f"latency at {report['clock_mhz']:g} MHz", f"{report['latency_us']:g} us"),
         ("results a second", report["results_per_second"]),
+        *(
+            (f"cycles of {name}", _statistics(cycles))
+            for name, cycles in report["populations"].items()
+        ),
     ]
-    return rows + [
-        (f"cycles of {name}", ", ".join(f"{what} {value:g}" for what, value in each.items()))
-        for name, each in report["populations"].items()
-    ]
+
+
+def _statistics(counts: dict[str, Any] | None) -> str:
+    if counts is None:
+        return "not known of one sample"
+    return ", ".join(f"{name} {count:g}" for name, count in counts.items())

@@ -1,4 +1,4 @@
-"""What is said in one line: of an error, with nothing that a terminal would obey."""
+"""An error in one line, with nothing in it that controls a terminal."""
 
 from pathlib import Path
 
@@ -26,25 +26,25 @@ EXTRAS = {
     "typer": "cli",
     "z3": "formal",
 }
-"""Which of the package's extras brings a module."""
+"""Which of the package's extras installs a module."""
 
-TOLD = (ValueError, OSError, RuntimeError, ImportError)
-"""Errors of the library, and of what it calls, whose text is for who reads it."""
+MEANT = (ValueError, OSError, RuntimeError, ImportError)
+"""Errors of the library, and of what it calls, whose text is meant for users."""
 
 
 def line(error: BaseException) -> str:
-    """Return what to say of an error, in one line."""
+    """Return the one line that says what an error is."""
     return shortened(visible(" ".join(_text(error).split())), LONGEST)
 
 
 def _text(error: BaseException) -> str:
-    said = getattr(error, "format_message", None)
-    if callable(said):
-        return str(said())
+    format_message = getattr(error, "format_message", None)  # which Click's errors have
+    if callable(format_message):
+        return str(format_message())
     if isinstance(error, ModuleNotFoundError) and error.name:
         extra = EXTRAS.get(error.name.partition(".")[0])
-        way = "" if extra is None else f": pip install 'spiker-hdl[{extra}]'"
-        return f"{error.name} must be installed, and is missing{way}"
+        remedy = "" if extra is None else f": pip install 'spiker-hdl[{extra}]'"
+        return f"{error.name} must be installed, and is missing{remedy}"
     if isinstance(error, OSError) and error.strerror:
         if error.filename is None:
             return f"File: {error.strerror}"
@@ -54,7 +54,7 @@ def _text(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return f"What is read must not be nested as deeply: {error}"
     text = str(error)
-    if text and (isinstance(error, TOLD) or (isinstance(error, TypeError) and " must " in text)):
+    if text and (isinstance(error, MEANT) or (isinstance(error, TypeError) and " must " in text)):
         return text
     return f"{type(error).__name__}: {text} (SPIKER_TRACEBACK=1 shows where)"
 

@@ -1,4 +1,4 @@
-"""What several subcommands are given alike."""
+"""Parameters that several subcommands have alike."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,9 @@ __all__ = [
     "Form",
     "Json",
     "Lanes",
+    "MappingName",
     "NetworkFile",
+    "NetworkOutput",
     "Picture",
     "RealFile",
     "Seed",
@@ -25,67 +27,105 @@ __all__ = [
 
 ENCODERS = "rate, bernoulli, first_spike, graded or binary."
 
-NetworkFile = Annotated[Path, typer.Argument(metavar="NET", help="Network file.")]
+# -- files ---------------------------------------------------------------------------------------
+
+NetworkFile = Annotated[
+    Path, typer.Argument(metavar="NET", help="Network file, such as digits.spiker.")
+]
+NetworkOutput = Annotated[
+    Path, typer.Option("-o", "--output", metavar="NET", help="Network file to write.")
+]
+RealFile = Annotated[
+    Path,
+    typer.Argument(metavar="REAL", help="Floating-point network, as spiker import writes it."),
+]
+Picture = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Draw the spikes of both networks, to a .png or .svg file."),
+]
+Json = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write the report as JSON; - is standard output."),
+]
+
+# -- samples -------------------------------------------------------------------------------------
+
 Data = Annotated[
     str | None,
     typer.Option(
-        help="digits, mnist, fashion, fsdd (spikes already), an .npz file of a data set or of "
-        "spikes, or random spikes; by default what the network was trained on.",
+        help="Samples: digits, mnist, fashion, fsdd (spoken digits, as spikes), an .npz file of a "
+        "data set or of spikes, or random for random spikes; by default the data set that the "
+        "network was trained on.",
     ),
 ]
 Encoder = Annotated[
     str | None,
     typer.Option(
-        help="rate, bernoulli, first_spike, graded, binary; by default as the network was trained."
+        help="How values become spikes: rate, bernoulli, first_spike, graded or binary; by default "
+        "as the network was trained."
     ),
 ]
 Steps = Annotated[
-    int | None, typer.Option(help="Time steps of a sample; by default as the network was trained.")
+    int | None,
+    typer.Option(help="Time steps of each sample; by default as the network was trained."),
 ]
+Seed = Annotated[
+    int,
+    typer.Option(
+        min=0, max=2**63 - 1, help="Seed of initial weights, of the samples' order and split."
+    ),
+]
+
+# -- mappings ------------------------------------------------------------------------------------
+
 Lanes = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Neurons of a population that add a weight at the same time, at most; by default all. "
+        "Fewer lanes take less area and more cycles.",
+    ),
+]
+MappingName = Annotated[
     str | None,
     typer.Option(
-        metavar="N|PRESET",
-        help="Most accumulators side by side in a population, or a preset: fast, balanced, small; "
-        "by default one a neuron.",
+        "--mapping",
+        metavar="fast|balanced|small|FILE.json",
+        help="Preset: fast (few cycles), balanced, or small (little area); or a JSON file with a "
+        "mapping, such as spiker info --json writes. By default the mapping that was saved with "
+        "the network, else a lane for each neuron.",
     ),
 ]
 Form = Annotated[
-    str | None, typer.Option(help="How samples enter: words (spike vectors) or events.")
+    str | None,
+    typer.Option(help="How samples enter: words (spike vectors) or events (address events)."),
 ]
-Word = Annotated[int | None, typer.Option(help="Channels in a word of a spike vector.")]
+Word = Annotated[
+    int | None,
+    typer.Option(help="Channels in a word of a spike vector; 32 by default, and 16 if small."),
+]
 Writable = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Population whose weights, thresholds and biases can be replaced as it runs, or all; "
-        "may be given again.",
+        help="Population whose weights, thresholds and biases can be replaced while the hardware "
+        "runs, or all; may be given several times.",
     ),
 ]
 Spram = Annotated[
     list[str] | None,
     typer.Option(
+        "--spram",
         metavar="NAME",
-        help="Population whose weights lie in memory that bitstreams do not fill, as SPRAM of "
-        "iCE40 UltraPlus, and must be loaded; may be given again.",
+        help="Population whose weights are stored in memory that no bitstream fills, such as the "
+        "SPRAM of iCE40 UltraPlus, and must be loaded; may be given several times.",
     ),
 ]
 Encoded = Annotated[
     bool,
     typer.Option(
         "--encoded",
-        help="With an encoder on the chip, as the network's notes say: hosts send pixels or "
-        "signals (Board.run_values), and not spikes.",
+        help="Put the encoder that the network's notes name on the chip: hosts send pixels or "
+        "signals (Board.run_values) instead of spikes.",
     ),
-]
-RealFile = Annotated[
-    Path, typer.Argument(metavar="REAL", help="File of real numbers, made by spiker import.")
-]
-Picture = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Draw spikes in real numbers and in integers.")
-]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of weights, order and split.")]
-Json = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Write the report as JSON; - is standard output."),
 ]

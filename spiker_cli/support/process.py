@@ -1,4 +1,4 @@
-"""What the command has of its process: standard streams that may be closed or full, and Ctrl-C."""
+"""The process of the command: its standard streams, which may be closed or full, and Ctrl-C."""
 
 import errno
 import io
@@ -8,17 +8,17 @@ import sys
 from types import FrameType
 from typing import Any, Self
 
-__all__ = ["CUT", "INTERRUPTED", "STOPPED", "Streams", "interrupts"]
+__all__ = ["CUT", "INTERRUPTED", "STOPPED", "Streams", "begin_work", "interrupts"]
 
 CUT = 141
-"""Exit code where the reader of standard output has left, as of a program that SIGPIPE ends."""
+"""Exit code if the reader of standard output has left, as for a program that SIGPIPE ends."""
 
 INTERRUPTED = 130
 STOPPED = "interrupted"
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output, which keeps the first error in mind: others hide it, or end the program."""
+    """Standard output, which keeps its first error: later ones hide it, or end the program."""
 
     failure: OSError | None = None
 
@@ -38,7 +38,7 @@ class _Output(io.TextIOWrapper):
 
 
 class _Errors(io.TextIOWrapper):
-    """Standard error: what nobody can be told is dropped, and the work goes on."""
+    """Standard error: where nothing can be written, output is dropped and the work goes on."""
 
     def write(self, text: str, /) -> int:
         try:
@@ -62,7 +62,7 @@ class Streams:
 
     def __enter__(self) -> Self:
         self.closed = sys.stdout is None
-        # Else the next file that is opened were a standard stream.
+        # Otherwise the next file that is opened would become a standard stream.
         for number in range(3):
             try:
                 os.fstat(number)
@@ -76,12 +76,12 @@ class Streams:
         sys.stderr.flush()
 
     def finish(self, code: int) -> tuple[int, str | None]:
-        """Write what is left; return the exit code, and what went wrong.
+        """Write what is left; return the exit code, and an error if there is one.
 
         Parameters
         ----------
         code : int
-            That of the command, if all its output arrives.
+            Exit code of the command, if all its output arrives.
         """
         try:
             sys.stdout.flush()
@@ -111,22 +111,23 @@ def _wrapped(kind: type[io.TextIOWrapper], stream: Any, number: int) -> Any:
 
 
 def _drop(number: int) -> None:
-    """Let a stream end nowhere, so that what it still holds is no error at the end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
+    """Connect a stream to nothing, so that what it still buffers is no error at the end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, number)
+    os.close(null)
 
 
 class Interrupts:
-    """Ctrl-C, from when it is entered to when it is left.
+    """Handler of Ctrl-C, as a context.
 
     Attributes
     ----------
     seen : bool
-        Whether there was one: whatever error ends the command then, it comes from that.
+        Whether there was an interrupt: whatever error then ends the command, it comes from that.
     starting : bool
-        Whether nothing has begun that must be put right: the process then ends at once. What is
-        interrupted as it loads may make any error of it, or none.
+        Whether the command is still loading, so that nothing must be put right: an interrupt then
+        ends the process at once. A module that is interrupted while it loads may turn that into
+        any error, or into none.
     """
 
     def __init__(self) -> None:
@@ -136,7 +137,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         self.seen = self.starting = False
-        # Else it is ignored, as what runs in the background does, or is for others to handle.
+        # Otherwise it is ignored, as in the background, or somebody else handles it.
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             try:
                 self._before = signal.signal(signal.SIGINT, self._note)
@@ -150,7 +151,7 @@ class Interrupts:
             self._before = None
 
     def last(self) -> None:
-        """Let what follows be ended by an interrupt without a word: Python has only to end."""
+        """Have an interrupt from here on end the process silently: only Python's exit is left."""
         if self._before is not None:
             self._before = signal.SIG_DFL
 
@@ -166,4 +167,13 @@ class Interrupts:
 
 
 interrupts = Interrupts()
-"""Those of the command that runs."""
+"""The handler of the command that runs."""
+
+
+def begin_work() -> None:
+    """Have an interrupt end the command in order from here on, not at once.
+
+    Every subcommand calls it when it has loaded what it needs, before anything that must be put
+    right: see :attr:`Interrupts.starting`.
+    """
+    interrupts.starting = False

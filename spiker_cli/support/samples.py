@@ -1,4 +1,4 @@
-"""Samples to run: from a data set, encoded as the network's notes say, or spikes from a file."""
+"""Samples to run: of a data set, encoded as the network's notes say, or spikes from a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ DENSITY = 0.2
 
 
 class MissingError(ValueError):
-    """Samples that are not there: the network's notes do not say which, or they are elsewhere."""
+    """Missing samples: the network's notes do not name them, or they are not where these say."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Samples:
     Members
     -------
     data : str
-        Where they are from.
+        Name of the data set, or the file.
     spikes : array of int, shape (samples, steps, size), or such by the name of the input
     labels : array of int, shape (samples,), or None
     values : array of int, shape (samples, ...), or None
-        What was encoded.
+        Values that were encoded.
     """
 
     data: str
@@ -54,7 +54,7 @@ class Samples:
         return len(next(iter(self.spikes.values())) if by_input else self.spikes)
 
     def first(self, count: int | None, few: int | None = None) -> "Samples":
-        """Return the first ``count`` of them, or, where none is given, ``few`` at most, or all."""
+        """Return the first ``count`` samples; without a count, ``few`` at most, or all."""
         if count is None:
             if few is None:
                 return self
@@ -64,7 +64,7 @@ class Samples:
         labels = None if self.labels is None else self.labels[:count]
         values = None if self.values is None else self.values[:count]
         if isinstance(self.spikes, Mapping):
-            spikes: Any = {name: one[:count] for name, one in self.spikes.items()}
+            spikes: Any = {name: array[:count] for name, array in self.spikes.items()}
         else:
             spikes = self.spikes[:count]
         return Samples(self.data, spikes, labels, values)
@@ -82,31 +82,32 @@ def find_samples(
     steps: int | None = None,
     few: int | None = None,
 ) -> Samples:
-    """Find samples for a network: of a data set, those for testing.
+    """Find samples for a network: of a data set, the test samples.
 
     Parameters
     ----------
     network : Network
-        Its notes say what is not said here, and which channels it takes where some were dropped.
+        Its notes stand in for arguments that are missing, and say which channels it takes where
+        some were removed.
     data : str, optional
-        The name of a data set, an ``.npz`` file of one, or one with ``spikes`` of the shape
-        (samples, steps, size) and, if there are any, ``labels``; or ``"random"``.
+        The name of a data set; an ``.npz`` file of one, or one with ``spikes`` of the shape
+        (samples, steps, size) and perhaps ``labels``; or ``"random"``.
     count : int, optional
-        How many, from the first on; all where none is given.
+        Number of samples, from the first on; all by default.
     encoder : str, optional
         One of :data:`~spiker_hdl.model.encoders.ENCODERS`.
     steps : int, optional
         Time steps of a sample.
     few : int, optional
-        How many at most, where no count is given.
+        Most samples, where no count is given.
 
     Raises
     ------
     ValueError
-        If data are not there, or not what the network takes, or the network has no note where one
-        is needed.
+        If the data are missing, or not what the network takes, or the network has no note where
+        one is needed.
     """
-    given = data
+    noted = data is None
     data = data or _note(network, "data", "--data", ", ".join(_names()))
     if data == RANDOM:
         _no_encoder(encoder, data)
@@ -115,16 +116,16 @@ def find_samples(
         _no_encoder(encoder, data)
         return _fit(network, SPIKES[data](_steps(network, steps)), count, few)
     if data.endswith(".npz"):
-        found = _read_spikes(Path(data), noted=given is None)
-        if found is not None:
+        samples = _read_spikes(Path(data), noted)
+        if samples is not None:
             _no_encoder(encoder, data)
             if steps is not None:
                 raise ValueError(f"--steps must be for values to encode, not for spikes in {data}")
-            return _fit(network, found, count, few)
-    elif given is None and data not in datasets:
+            return _fit(network, samples, count, few)
+    elif noted and data not in datasets:
         raise MissingError(
-            f"--data must be given ({', '.join(_names())}), since the data of the network's notes, "
-            f"{data!r}, are not among those that are known"
+            f"--data must be given ({', '.join(_names())}), since the network's notes name "
+            f"{data!r}, which is no data set of these"
         )
     return _encoded(network, data, (count, few), encoder, steps)
 
@@ -139,36 +140,36 @@ def _no_encoder(encoder: str | None, data: str) -> None:
 
 
 def _spoken(steps: int) -> Samples:
-    found = spoken_digits(steps)
-    _, test = found.official
-    return Samples("fsdd", found.spikes[test], found.labels[test])
+    digits = spoken_digits(steps)
+    _, test = digits.official
+    return Samples("fsdd", digits.spikes[test], digits.labels[test])
 
 
 SPIKES = {"fsdd": _spoken}
-"""Data sets that are spikes already, and are not encoded: those for testing, of so many steps."""
+"""Data sets that are spikes already: functions from a number of steps to the test samples."""
 
 
 def random_samples(network: Network, count: int, steps: int | None = None) -> Samples:
-    """Draw samples that any network takes: the same ones each time.
+    """Draw random samples that the network takes, the same ones each time.
 
     Parameters
     ----------
     network : Network
     count : int
     steps : int, optional
-        Of each; few where nothing is said.
+        Time steps of each; :data:`RANDOM_STEPS` by default.
     """
     if not 1 <= count <= 10_000:
         raise ValueError(f"Samples must be 1 to 10000 of {RANDOM}, not {count}")
     steps = min(RANDOM_STEPS, network.max_steps) if steps is None else _steps(network, steps)
     random = np.random.default_rng(0)
     spikes = {}
-    for one in network.inputs:
-        # What is held has one value for all steps.
-        drawn = 1 if one.static else steps
-        values = random.integers(one.low, one.high + 1, (count, drawn, one.size))
+    for node in network.inputs:
+        # A static input has the same values in all steps.
+        drawn = 1 if node.static else steps
+        values = random.integers(node.low, node.high + 1, (count, drawn, node.size))
         values *= random.random(values.shape) < DENSITY
-        spikes[one.name] = np.repeat(values, steps // drawn, axis=1)
+        spikes[node.name] = np.repeat(values, steps // drawn, axis=1)
     return Samples(f"{RANDOM} spikes", spikes, None)
 
 
@@ -180,13 +181,13 @@ def samples_or_random(
     steps: int | None = None,
     few: int = DRAWN,
 ) -> tuple[Samples, str]:
-    """Find samples, or draw some where nothing is asked for and the network's own are not there.
+    """Find samples; or draw random ones, if none are asked for and the network's are missing.
 
     Returns
     -------
     samples : Samples
     reason : str
-        Why they are random; empty where they are not.
+        Why the samples are random; empty where they are not.
     """
     try:
         return find_samples(network, data, count, encoder, steps, few), ""
@@ -200,20 +201,20 @@ def samples_or_random(
 
 def _steps(network: Network, steps: int | None) -> int:
     if steps is None:
-        said = _note(network, "steps", "--steps", "time steps of a sample")
-        if not said.isdecimal() or len(said) > 6:
-            raise ValueError(f"Network's note of its steps must be a number, not {said!r}")
-        steps = int(said)
+        note = _note(network, "steps", "--steps", "time steps of a sample")
+        if not note.isdecimal() or len(note) > 6:
+            raise ValueError(f"Network's note of its steps must be a number, not {note!r}")
+        steps = int(note)
     if not 1 <= steps <= network.max_steps:
         raise ValueError(f"Steps must be 1 to {network.max_steps}, not {steps}")
     return steps
 
 
-def _fit(network: Network, found: Samples, count: int | None, few: int | None) -> Samples:
+def _fit(network: Network, samples: Samples, count: int | None, few: int | None) -> Samples:
     """Return the first samples, with the channels that the network takes."""
-    found = replace(found, spikes=_taken(network, found.spikes))
-    stimulus(network, found.spikes)
-    return found.first(count, few)
+    samples = replace(samples, spikes=_select(network, samples.spikes))
+    stimulus(network, samples.spikes)
+    return samples.first(count, few)
 
 
 def _encoded(
@@ -223,8 +224,7 @@ def _encoded(
     encoder: str | None,
     steps: int | None,
 ) -> Samples:
-    known = ", ".join(encoders.ENCODERS)
-    name = encoder or _note(network, "encoder", "--encoder", known)
+    name = encoder or _note(network, "encoder", "--encoder", ", ".join(encoders.ENCODERS))
     if encoder is None and name not in encoders.ENCODERS:
         raise MissingError(
             f"--data must be an .npz file of spikes, or {RANDOM}, since the encoder of the "
@@ -232,33 +232,37 @@ def _encoded(
         )
     encode = encoders.encoder_of(name)
     steps = _steps(network, steps)
-    found = load_dataset(data)
-    taken = channels(network)
-    wanted = [taken[one.name].size if one.name in taken else one.size for one in network.inputs]
-    if wanted != [found.size]:
+    dataset = load_dataset(data)
+    selections = channels(network)
+    # A network that lost channels is given all of them, and takes those that it kept.
+    sizes = [
+        selections[node.name].size if node.name in selections else node.size
+        for node in network.inputs
+    ]
+    if sizes != [dataset.size]:
         raise ValueError(
-            f"Data must have {' + '.join(map(str, wanted))} values a sample, which the network "
-            f"takes, not {found.size} as {found.name} has"
+            f"Data must have {' + '.join(map(str, sizes))} values a sample, which the network "
+            f"takes, not {dataset.size} as {dataset.name} has"
         )
-    whole = Samples(found.name, np.empty(len(found.x_test)), found.y_test, found.x_test)
+    whole = Samples(dataset.name, np.empty(len(dataset.x_test)), dataset.y_test, dataset.x_test)
     part = whole.first(*counts)
     assert part.values is not None
     spikes = encode(part.values, steps)
-    for one in taken.values():
-        spikes = one.select(spikes)
-    return Samples(found.name, spikes, part.labels, part.values)
+    for selection in selections.values():
+        spikes = selection.select(spikes)
+    return Samples(dataset.name, spikes, part.labels, part.values)
 
 
-def _taken(network: Network, spikes: np.ndarray) -> np.ndarray:
-    """Return of spikes of all channels those that the network takes, or these as they are."""
-    for name, one in channels(network).items():
-        given = spikes.shape[2]
-        if len(network.inputs) == 1 and given == one.size:
-            return one.select(spikes)
-        if given != len(one.kept):
+def _select(network: Network, spikes: np.ndarray) -> np.ndarray:
+    """Return the channels that the network takes, of spikes of these alone or of all channels."""
+    count = spikes.shape[2]
+    for name, selection in channels(network).items():
+        if len(network.inputs) == 1 and count == selection.size:
+            return selection.select(spikes)
+        if count != len(selection.kept):
             raise ValueError(
-                f"Spikes must be of {len(one.kept)} channels, which input {name!r} takes, or of "
-                f"all {one.size}, not of {given}"
+                f"Spikes must be of {len(selection.kept)} channels, which input {name!r} takes, or "
+                f"of all {selection.size}, not of {count}"
             )
     return spikes
 
@@ -271,10 +275,10 @@ def _note(network: Network, name: str, option: str, choices: str) -> str:
     return network.note[name]
 
 
-def _read_spikes(path: Path, noted: bool = False) -> Samples | None:
+def _read_spikes(path: Path, noted: bool) -> Samples | None:
     if not path.is_file():
-        way = ": --data must say where that of the network's notes is" if noted else ""
-        raise MissingError(f"Data must be a file that is there, not {path}{way}")
+        remedy = ": the network's notes name it, and --data says where it is" if noted else ""
+        raise MissingError(f"Data must be a file that is there, not {path}{remedy}")
     return _spikes(path)
 
 

@@ -1,7 +1,7 @@
-"""What the command says: results on standard output, progress on standard error.
+"""What is printed: results on standard output, progress on standard error.
 
-Names and messages come from files and from other people's programs: nothing in them is obeyed, by
-the terminal or by Rich.
+Names and messages come from files and from other people's programs: nothing in them controls the
+terminal, or is markup for Rich.
 """
 
 import json
@@ -37,18 +37,18 @@ def printable(text: str) -> str:
 
 
 def say(line: str) -> None:
-    """Tell what is going on."""
+    """Print a line about the progress."""
     print(printable(line), file=sys.stderr)
 
 
 def write(line: str) -> None:
-    """Print lines of a result, at once."""
+    """Print lines of a result, without delay."""
     print(printable(line), flush=True)
 
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar while something goes on; gives what to call with the number done since."""
+    """Show a bar of progress; gives a function to call with the number of items done since."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -67,34 +67,34 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def table(title: str, rows: Iterable[tuple[str, Any]]) -> None:
     """Print names and values under a title."""
-    made = Table(
+    grid = Table(
         title=printable(title), show_header=False, title_justify="left", title_style="bold"
     )
-    made.add_column(style="cyan", no_wrap=True)
-    made.add_column(overflow="fold")
+    grid.add_column(style="cyan", no_wrap=True)
+    grid.add_column(overflow="fold")
     for name, value in rows:
-        made.add_row(printable(name), printable(str(value)))
-    _print(made)
+        grid.add_row(printable(name), printable(str(value)))
+    _print(grid)
 
 
 def columns(title: str, names: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print rows under a title and the names of their columns."""
     heads = [printable(name) for name in names]
-    made = Table(*heads, title=printable(title), title_justify="left", title_style="bold")
+    grid = Table(*heads, title=printable(title), title_justify="left", title_style="bold")
     for row in rows:
-        made.add_row(*(printable(str(value)) for value in row))
-    _print(made)
+        grid.add_row(*(printable(str(value)) for value in row))
+    _print(grid)
 
 
-def _print(made: Table) -> None:
-    # What is piped to a file should not be folded as if for a narrow screen.
+def _print(grid: Table) -> None:
+    # A table that goes to a file should not be folded as for a narrow screen.
     width = None if sys.stdout.isatty() else 120
-    Console(width=width, highlight=False, markup=False, emoji=False).print(made)
+    Console(width=width, highlight=False, markup=False, emoji=False).print(grid)
 
 
 def text(report: dict[str, Any]) -> str:
     """Return a report as JSON."""
-    # All that JSON does not escape by itself.
+    # The one control character that JSON does not escape by itself.
     return json.dumps(report, indent=2).replace("\x7f", "\\u007f") + "\n"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from spiker_hdl.export import Emission, read_emission
 from spiker_hdl.export.samples.read_back import read_samples
 
+from .mappings import MappingOptions
 from .samples import Samples, find_samples
 
 __all__ = ["VECTORS", "find_samples_of", "open_emission"]
@@ -13,17 +14,16 @@ VECTORS = "vectors"
 """What ``--data`` calls the samples of a directory's own test bench."""
 
 
-def open_emission(path: Path, lanes: str | None, form: str | None, word: int | None) -> Emission:
+def open_emission(path: Path, options: MappingOptions) -> Emission:
     """Read an emitted directory.
 
     Raises
     ------
     ValueError
-        If it is none, or was altered, or a mapping is asked for, which it has.
+        If it is none, or was altered, or the options choose a mapping: it has one of its own.
     """
-    for option, given in (("--lanes", lanes), ("--form", form), ("--word", word)):
-        if given is not None:
-            raise ValueError(f"{option} must be for a network file, not for the directory {path}")
+    for option in options.given:
+        raise ValueError(f"{option} must be for a network file, not for the directory {path}")
     return read_emission(path)
 
 

@@ -1,12 +1,18 @@
 """Tests of what the command says of itself, and of what it loads."""
 
+import ast
+import inspect
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
 import spiker_hdl
 from spiker_cli.subcommands import COMMANDS
+
+HEAVY = {"numpy", "torch", "amaranth", "matplotlib", "sklearn", "spiker_train", "spiker_boards"}
+"""What help does without."""
 
 
 def test_help_lists_the_commands(spiker):
@@ -23,6 +29,16 @@ def test_help_of_each_command_has_an_example(spiker, name):
     assert f"\n  spiker {name} " in out.split("For example:")[1]  # on a line of its own
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_loads_first_and_then_begins_its_work(name):
+    """An interrupt ends the process at once until a command begins to work, and not after that."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(COMMANDS[name])))
+    docstring, *statements = tree.body[0].body
+    assert isinstance(docstring.value, ast.Constant)
+    first = next(one for one in statements if not isinstance(one, ast.ImportFrom | ast.Import))
+    assert ast.unparse(first) == "begin_work()"
+
+
 def test_version(spiker):
     assert spiker("--version") == (0, f"spiker {spiker_hdl.__version__}\n", "")
 
@@ -30,8 +46,10 @@ def test_version(spiker):
 @pytest.mark.parametrize(
     "arguments, unwanted",
     [
-        (["--help"], {"numpy", "torch", "amaranth", "matplotlib", "sklearn"}),
-        (["train", "--help"], {"numpy", "torch", "amaranth", "matplotlib", "sklearn"}),
+        (["--help"], HEAVY),
+        (["--version"], HEAVY),
+        (["train", "--help"], HEAVY),
+        (["build", "--help"], HEAVY),
         (["info", "NET"], {"torch", "amaranth", "matplotlib", "sklearn"}),
         (["simulate", "NET", "--engine", "reference"], {"torch", "amaranth", "matplotlib"}),
         (["timing", "NET", "--samples", "2"], {"torch", "amaranth", "matplotlib"}),
@@ -68,7 +86,7 @@ def test_an_error_of_the_programs_own_is_not_hidden(refused, network_file, monke
     def broken(*arguments):
         raise KeyError("broken")
 
-    monkeypatch.setattr("spiker_cli.commands.info.describe", broken)
+    monkeypatch.setattr("spiker_cli.support.description.describe", broken)
     said = refused("info", network_file)
     assert said == "KeyError: 'broken' (SPIKER_TRACEBACK=1 shows where)"
 

@@ -344,7 +344,10 @@ def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_pat
         (["--max-steps", "65536"], "Longest sample must be at most 65535, not 65536"),
         (["--scales", "layer1"], "Scales must be above 0 and as hidden=0.05,output=0.1, not"),
         (["--scales", "layer1=0"], "Scales must be above 0"),
-        (["--scales", "layer1=1,layer1=2"], "Scales must be above 0"),
+        (
+            ["--scales", "layer1=1,layer1=2"],
+            "Scales must be given once for each name, not twice for 'layer1'",
+        ),
         (["--scales", "other=1"], "Scales must be for "),
         (["--shifts", "25"], "Shift must be at most 24, not 25"),
         (["--shifts", "x"], "Shifts must be such as 4 or hidden=4,output=6, not 'x'"),

@@ -49,7 +49,9 @@ def test_commands_of_the_pages_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = set()
     for text in ((ROOT / "README.md").read_text(), read_page("cli")):
-        for line in re.findall(r"^    (spiker (?:train|info|simulate|emit) .*)$", text, re.M):
+        for line in re.findall(
+            r"^    (spiker (?:train|info|simulate|timing|emit) .*)$", text, re.M
+        ):
             if line not in seen:
                 assert main(shlex.split(line)[1:]) == 0, line
                 seen.add(line)

@@ -126,7 +126,8 @@ def targets(folder):
     from safetensors.torch import save
 
     from spiker_boards.builder.build import read_build
-    from spiker_cli.commands.importer import _spiker
+    from spiker_cli.support.importers import _read_spiker
+    from spiker_cli.support.mappings import MappingOptions
     from spiker_cli.support.samples import find_samples
     from spiker_hdl import emit
     from spiker_hdl.base import FileError
@@ -211,6 +212,7 @@ def targets(folder):
     spiker = {"n_cycles": 5, "n_inputs": 4} | layers
     spiker = [json.dumps(one).encode() for one in (spiker, {"net_dict": spiker})]
 
+    placed = mapping.to_json()
     sets = [npz(**parts), npz(True, **parts)]
     runs = [npz(spikes=spikes, labels=labels[:3]), npz(True, spikes=spikes), sets[0]]
     images = [idx(pictures), idx(labels.astype(np.uint8)), gzip.compress(idx(pictures), mtime=0)]
@@ -248,7 +250,14 @@ def targets(folder):
             lambda p: from_nir(p, dt=1e-3, rule="exponential"),
         ),
         **at(
-            "spiker_cli.commands.importer._configuration", spiker, lambda p: _spiker(str(p), None)
+            "spiker_cli.support.importers._read_configuration",
+            spiker,
+            lambda p: _read_spiker(str(p), None),
+        ),
+        **at(
+            "spiker_cli.support.mappings._read_mapping",
+            [json.dumps(text).encode() for text in (placed, {"mapping": placed})],
+            lambda p: MappingOptions(name=str(p)).find(little, None),
         ),
     }
     for name, seeds, call in (

@@ -71,7 +71,7 @@ def test_a_mapping_is_not_taken_along(network, spiker, tmp_path):
     save(network, path, Mapping.default(network))
     code, _, err = spiker("prune", path, "-o", tmp_path / "small.spiker")
     assert code == 0
-    assert "The mapping beside" in err
+    assert "The mapping that was saved in" in err
 
 
 @pytest.mark.parametrize("engine", ["reference", "amaranth"])

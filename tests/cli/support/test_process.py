@@ -107,7 +107,7 @@ def test_an_interrupt_during_the_work_is_one_whatever_it_becomes(
         except KeyboardInterrupt:
             raise becomes from None
 
-    monkeypatch.setattr("spiker_cli.commands.info.describe", interrupted)
+    monkeypatch.setattr("spiker_cli.support.description.describe", interrupted)
     assert spiker("info", network_file) == (130, "", "spiker: interrupted\n")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -148,7 +148,7 @@ def test_every_error_ends_with_2_and_one_line(refused, network_file, monkeypatch
     def broken(*arguments):
         raise error
 
-    monkeypatch.setattr("spiker_cli.commands.info.describe", broken)
+    monkeypatch.setattr("spiker_cli.support.description.describe", broken)
     assert refused("info", network_file) == said
 
 
@@ -191,13 +191,13 @@ def test_extras_are_those_of_the_package():
 def test_all_that_is_printed_is_printed_in_one_place():
     root = Path(spiker_cli.__file__).parent
     found = []
-    for path in sorted(root.glob("*.py")):
+    for path in sorted(root.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             of = getattr(getattr(node, "value", None), "id", None)
             if getattr(node, "id", None) in {"print", "Console"} or of == "sys":
                 found.append(path.name)
     # The version, whether there is a terminal, and the path of modules.
-    allowed = {"terminal.py", "process.py", "main.py", "app.py", "train.py", "importer.py"}
+    allowed = {"terminal.py", "process.py", "main.py", "subcommands.py", "train.py", "importers.py"}
     assert set(found) <= allowed
 
 

@@ -76,7 +76,7 @@ def test_emission_needs_no_data_that_are_not_there(spiker, tmp_path):
     code, out, said = spiker("emit", "networks/ecg.spiker", "-o", tmp_path / "out")
     assert code == 0
     assert "10 samples of random spikes" in out
-    assert "random samples, since those of the network are not there" in said
+    assert "random samples, since those of the network are missing" in said
     make_network(notes={}).save(tmp_path / "bare.spiker")
     assert spiker("emit", tmp_path / "bare.spiker", "-o", tmp_path / "more")[0] == 0
 
