@@ -158,11 +158,13 @@ def _mapping(
 
     mapping = options.find(network, path)
     plain = Mapping.default(network, form=mapping.form, word=mapping.word)
-    if options.sized or mapping != options.open(network, plain):
+    if options.sized or mapping != options.with_writable(network, plain):
         return mapping
     # What fits nowhere is refused by what builds, with what is short.
     fit = find_fit(target, network, mapping) or Fit(1)
-    return options.open(network, fit.mapping(network, **options.changes), fit.uninitialized)
+    return options.with_writable(
+        network, fit.mapping(network, **options.changes), fit.uninitialized
+    )
 
 
 def _rows(report: dict[str, Any], target: "Target") -> list[tuple[str, Any]]:

@@ -90,9 +90,9 @@ class MappingOptions:
         ValueError
             If it is not one for the network, or the file was altered since.
         """
-        return self.open(network, self._closed(network, path))
+        return self.with_writable(network, self._closed(network, path))
 
-    def open(
+    def with_writable(
         self, network: Network, mapping: Mapping, uninitialized: Sequence[str] = ()
     ) -> Mapping:
         """Return a mapping whose populations are writable as the options say.
