@@ -74,12 +74,12 @@ class Connection:
 
 @dataclass
 class Design:
-    """A component: its blocks, what joins them, and the bits of its own registers."""
+    """A component: its blocks, what joins them, and its own registers with their widths."""
 
     component: type
     blocks: dict[str, Block]
     connections: list[Connection]
-    registers: int
+    registers: list[tuple[str, int]]
 
     @property
     def name(self) -> str:
@@ -128,7 +128,7 @@ class _Tracer:
         self.ends: dict[int, tuple[str, str]] = {}
         self.assigned: dict[int, list[_Assigned]] = {}
         self.reads: list[tuple[tuple[str, str], Any, bool]] = []
-        self.registers: dict[int, int] = {}
+        self.registers: dict[int, tuple[str, int]] = {}
 
     def design(self) -> Design:
         for path, value, driven, stream in _ports(self.component):
@@ -142,7 +142,7 @@ class _Tracer:
             type(self.component),
             self.blocks,
             self._connections(),
-            sum(self.registers.values()),
+            [register for register in self.registers.values() if register[1]],
         )
 
     def _submodule(self, fragment: Fragment, name: str | None) -> None:
@@ -173,7 +173,7 @@ class _Tracer:
         sources = [*_parts(assign.rhs)]
         targets = [*_parts(assign.lhs, assign.lhs._lhs_signals())]
         if domain != "comb":
-            self.registers |= {id(signal): len(signal) for signal, *_ in targets}
+            self.registers |= {id(signal): (signal.name, len(signal)) for signal, *_ in targets}
         if isinstance(_plain(assign.lhs), Concat):
             # Of `Cat(a, b).eq(c)`, each target has bits of its own.
             pairs = [*_aligned(targets, sources)]

@@ -1,6 +1,7 @@
 """What pages say to show a drawing: it stands in the page, and so takes the page's colours."""
 
 import inspect
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -71,7 +72,8 @@ class SchematicsDirective(SphinxDirective):
             section += nodes.title("", design.name)
             module = design.component.__module__
             line = (inspect.getdoc(design.component) or "").partition("\n")[0]
-            section += nodes.paragraph("", f"{line} (", nodes.literal("", module), nodes.Text(")"))
+            line = re.sub(r":\w+:`~?\.?([^`]+)`", r"`\1`", line.replace("``", "`"))
+            section += self.parse_text_to_nodes(f"{line} (`{module}`)")
             section += _figure(f"schematic/{design.name}", "")
             found.append(section)
         return found

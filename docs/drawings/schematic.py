@@ -268,15 +268,17 @@ def _draw(design: Design, grid: list[list[_Node]], lines: list[_Line], title: st
         if outputs:
             outputs.x = right + 8
     bottom = max(node.y + node.height for column in grid for node in column) + 12
-    least = left + 20 + 5.8 * len(_registers(design))
+    registers = _registers(design, boxes)
+    least = left + 20 + 5.8 * max(map(len, registers), default=0)
+    bottom = max(bottom, 28 + 13 * len(registers))
     if right < least:
         right = least
         if outputs:
             outputs.x = right + 8
     drawing.box(left, 0, right - left, bottom, "room")
     drawing.text(left + 10, 18, design.name, "title")
-    if design.registers:
-        drawing.text(left + 10, 32, _registers(design), "small")
+    for n, text in enumerate(registers):
+        drawing.text(left + 10, 32 + 13 * n, text, "small")
     for line in sorted(lines, key=lambda one: one.kind != "logic"):
         _draw_line(drawing, line)
     for node in boxes:
@@ -298,8 +300,17 @@ def _draw(design: Design, grid: list[list[_Node]], lines: list[_Line], title: st
     return drawing
 
 
-def _registers(design: Design) -> str:
-    return f"registers of its own: {design.registers} bits"
+def _registers(design: Design, boxes: list[_Node]) -> list[str]:
+    """Return what is written of a component's registers: one by one where it has no blocks."""
+    if not design.registers:
+        return []
+    total = sum(width for _, width in design.registers)
+    lines = [f"registers of its own: {total} bits"]
+    for name, width in () if boxes else design.registers:
+        if len(lines) == 12:
+            return [*lines, "..."]
+        lines.append(f"  {name}[{width}]" if width > 1 else f"  {name}")
+    return lines
 
 
 def _label(pin: Any, right_side: bool) -> str:
