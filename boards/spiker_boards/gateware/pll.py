@@ -1,4 +1,4 @@
-"""Clocks: dividers of PLLs, by the families' data sheets, and the cells that make them."""
+"""Clocks: dividers of PLLs, by the families' data sheets, and the cells of these PLLs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from spiker_hdl.tools.families import FAMILIES
 __all__ = ["Clock", "Dividers", "find_dividers"]
 
 NEAR = 0.01
-"""How far a PLL's frequency may be from the one that is asked for, as a share."""
+"""Relative error of a PLL's frequency that is accepted."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Dividers:
     Members
     -------
     source, frequency : float
-        In and out, in Hz.
+        Frequencies at the input and at the output, in Hz.
     divide, multiply, out : int
-        Of the input, in the feedback, and of the oscillator inside.
+        Dividers of the input, in the feedback, and of the PLL's oscillator.
     """
 
     source: float
@@ -38,10 +38,10 @@ class Dividers:
 
 @dataclass(frozen=True)
 class _Range:
-    """What a PLL can do: its dividers, and MHz of its phase detector and its oscillator.
+    """Limits of a PLL: its dividers, and the MHz of its phase detector and its oscillator.
 
-    With ``inside``, the output divider is in the feedback: the output is ``multiply`` times the
-    phase detector's, else the oscillator is.
+    With ``inside``, the output divider is part of the feedback: the output, and not the oscillator,
+    has ``multiply`` times the frequency of the phase detector.
     """
 
     divide: range
@@ -53,7 +53,8 @@ class _Range:
 
 
 # From Lattice's iCE40 sysCLOCK guide (FPGA-TN-02052) and ECP5 sysCLOCK guide (FPGA-TN-02200),
-# Gowin's UG286, and Xilinx' DS181 for speed grade -1. Those of Gowin are the narrower of the two.
+# Gowin's UG286, and Xilinx' DS181 for speed grade -1. Gowin's limits are the narrower ones of its
+# two families.
 _RANGES = {
     "ice40": _Range(
         range(1, 17), range(1, 65), tuple(2**n for n in range(1, 7)), (10, 133), (533, 1066), False
@@ -83,19 +84,19 @@ def _settings(limits: _Range, source: float) -> Iterator[Dividers]:
             continue
         for multiply in limits.multiply:
             for out in limits.out:
-                made = detector * multiply * (out if limits.inside else 1)
-                if limits.oscillator[0] * 1e6 <= made <= limits.oscillator[1] * 1e6:
-                    yield Dividers(source, made / out, divide, multiply, out)
+                oscillator = detector * multiply * (out if limits.inside else 1)
+                if limits.oscillator[0] * 1e6 <= oscillator <= limits.oscillator[1] * 1e6:
+                    yield Dividers(source, oscillator / out, divide, multiply, out)
 
 
-def find_dividers(family: str, source: int, wanted: int) -> Dividers:
+def find_dividers(family: str, source: int, frequency: int) -> Dividers:
     """Return the settings of a family's PLL that come nearest to a frequency.
 
     Parameters
     ----------
     family : str
-    source, wanted : int
-        Frequencies in Hz.
+    source, frequency : int
+        Frequencies of oscillator and output in Hz.
 
     Raises
     ------
@@ -104,33 +105,33 @@ def find_dividers(family: str, source: int, wanted: int) -> Dividers:
     """
     check_choice("Family", family, sorted(FAMILIES))
     source = check_int("Source", source, 1)
-    wanted = check_int("Frequency", wanted, 1)
+    frequency = check_int("Frequency", frequency, 1)
     best = min(
         _settings(_RANGES[family], source),
-        # Of equals, the one with the fastest phase detector: it has the least jitter.
-        key=lambda one: (round(abs(one.frequency - wanted)), one.divide, one.out),
+        # Among equals, the fastest phase detector is best: it has the least jitter.
+        key=lambda found: (round(abs(found.frequency - frequency)), found.divide, found.out),
         default=None,
     )
-    if best is None or abs(best.frequency / wanted - 1) > NEAR:
+    if best is None or abs(best.frequency / frequency - 1) > NEAR:
         near = "none" if best is None else f"{best.frequency / 1e6:g} MHz at best"
         raise ValueError(
             f"Clock must be one that a PLL of {FAMILIES[family].title} makes of "
-            f"{source / 1e6:g} MHz, not {wanted / 1e6:g} MHz: {near}"
+            f"{source / 1e6:g} MHz, not {frequency / 1e6:g} MHz: {near}"
         )
     return best
 
 
-def _ice40(port: Any, found: Dividers, clk: Signal, locked: Signal) -> Instance:
-    detector = found.source / found.divide / 1e6
+def _ice40(port: Any, dividers: Dividers, clk: Signal, locked: Signal) -> Instance:
+    detector = dividers.source / dividers.divide / 1e6
     bounds = (17, 26, 44, 66, 101)
-    # The pad's own PLL: the pin is not led through an input buffer.
+    # This PLL has the pad as its input: the pin goes through no input buffer.
     return Instance(
         "SB_PLL40_PAD",
         p_FEEDBACK_PATH="SIMPLE",
-        p_DIVR=C(found.divide - 1, 4),
-        p_DIVF=C(found.multiply - 1, 7),
-        p_DIVQ=C(found.out.bit_length() - 1, 3),
-        p_FILTER_RANGE=C(1 + sum(detector >= one for one in bounds), 3),
+        p_DIVR=C(dividers.divide - 1, 4),
+        p_DIVF=C(dividers.multiply - 1, 7),
+        p_DIVQ=C(dividers.out.bit_length() - 1, 3),
+        p_FILTER_RANGE=C(1 + sum(detector >= bound for bound in bounds), 3),
         io_PACKAGEPIN=port.io,
         i_RESETB=1,
         i_BYPASS=0,
@@ -139,14 +140,14 @@ def _ice40(port: Any, found: Dividers, clk: Signal, locked: Signal) -> Instance:
     )
 
 
-def _ecp5(source: Any, found: Dividers, clk: Signal, locked: Signal) -> Instance:
+def _ecp5(source: Any, dividers: Dividers, clk: Signal, locked: Signal) -> Instance:
     return Instance(
         "EHXPLLL",
-        p_CLKI_DIV=found.divide,
-        p_CLKFB_DIV=found.multiply,
-        p_CLKOP_DIV=found.out,
+        p_CLKI_DIV=dividers.divide,
+        p_CLKFB_DIV=dividers.multiply,
+        p_CLKOP_DIV=dividers.out,
         p_CLKOP_ENABLE="ENABLED",
-        p_CLKOP_CPHASE=found.out - 1,
+        p_CLKOP_CPHASE=dividers.out - 1,
         p_CLKOP_FPHASE=0,
         p_FEEDBK_PATH="CLKOP",
         a_ICP_CURRENT="12",
@@ -167,14 +168,14 @@ def _ecp5(source: Any, found: Dividers, clk: Signal, locked: Signal) -> Instance
     )
 
 
-def _gowin(source: Any, found: Dividers, clk: Signal, locked: Signal, device: str) -> Instance:
+def _gowin(source: Any, dividers: Dividers, clk: Signal, locked: Signal, device: str) -> Instance:
     return Instance(
         "rPLL",
-        p_FCLKIN=f"{found.source / 1e6:g}",
+        p_FCLKIN=f"{dividers.source / 1e6:g}",
         p_DEVICE=device,
-        p_IDIV_SEL=found.divide - 1,
-        p_FBDIV_SEL=found.multiply - 1,
-        p_ODIV_SEL=found.out,
+        p_IDIV_SEL=dividers.divide - 1,
+        p_FBDIV_SEL=dividers.multiply - 1,
+        p_ODIV_SEL=dividers.out,
         p_DYN_IDIV_SEL="false",
         p_DYN_FBDIV_SEL="false",
         p_DYN_ODIV_SEL="false",
@@ -200,34 +201,34 @@ def _gowin(source: Any, found: Dividers, clk: Signal, locked: Signal, device: st
     )
 
 
-def _xc7(m: Module, source: Any, found: Dividers, clk: Signal, locked: Signal) -> Instance:
-    feedback, made = Signal(), Signal()
-    m.submodules.global_clock = Instance("BUFG", i_I=made, o_O=clk)
+def _xc7(m: Module, source: Any, dividers: Dividers, clk: Signal, locked: Signal) -> Instance:
+    feedback, output = Signal(), Signal()
+    m.submodules.global_clock = Instance("BUFG", i_I=output, o_O=clk)
     return Instance(
         "PLLE2_BASE",
-        p_CLKIN1_PERIOD=1e9 / found.source,
-        p_DIVCLK_DIVIDE=found.divide,
-        p_CLKFBOUT_MULT=found.multiply,
-        p_CLKOUT0_DIVIDE=found.out,
+        p_CLKIN1_PERIOD=1e9 / dividers.source,
+        p_DIVCLK_DIVIDE=dividers.divide,
+        p_CLKFBOUT_MULT=dividers.multiply,
+        p_CLKOUT0_DIVIDE=dividers.out,
         i_CLKIN1=source,
         i_CLKFBIN=feedback,
         i_RST=0,
         i_PWRDWN=0,
         o_CLKFBOUT=feedback,
-        o_CLKOUT0=made,
+        o_CLKOUT0=output,
         o_LOCKED=locked,
     )
 
 
-def _cyclonev(source: Any, found: Dividers, clk: Signal, locked: Signal) -> Instance:
+def _cyclonev(source: Any, dividers: Dividers, clk: Signal, locked: Signal) -> Instance:
     # Quartus finds the dividers itself.
     return Instance(
         "altera_pll",
         p_fractional_vco_multiplier="false",
-        p_reference_clock_frequency=f"{found.source / 1e6:.6f} MHz",
+        p_reference_clock_frequency=f"{dividers.source / 1e6:.6f} MHz",
         p_operation_mode="direct",
         p_number_of_clocks=1,
-        p_output_clock_frequency0=f"{found.frequency / 1e6:.6f} MHz",
+        p_output_clock_frequency0=f"{dividers.frequency / 1e6:.6f} MHz",
         p_phase_shift0="0 ps",
         p_duty_cycle0=50,
         i_refclk=source,
@@ -238,62 +239,63 @@ def _cyclonev(source: Any, found: Dividers, clk: Signal, locked: Signal) -> Inst
 
 
 class Clock(wiring.Component):
-    """The clock of an accelerator, from the pin of the board's oscillator.
+    """The clock of an accelerator, made from the pin of the board's oscillator.
 
     Parameters
     ----------
     port : io.PortLike
     family, device : str
-    source, wanted : int
-        Frequencies of oscillator and accelerator in Hz; a PLL makes one of the other unless they
-        are the same.
+    source, frequency : int
+        Frequencies of oscillator and accelerator in Hz; a PLL makes the second from the first
+        unless they are equal.
 
     Attributes
     ----------
     frequency : float
-        What it is, in Hz.
+        The frequency that the PLL reaches, in Hz.
 
     Members
     -------
     clk : Out(1)
+        The clock.
     locked : Out(1)
-        Whether it is steady.
+        High once the clock is steady; always, where there is no PLL.
     source : Out(1)
-        The oscillator itself; none behind a PLL of iCE40, which alone has the pin.
+        The oscillator itself; constant with a PLL of iCE40, to which the pin is wired directly.
     """
 
     clk: Signal
     locked: Signal
     source: Signal
 
-    def __init__(self, port: Any, family: str, device: str, source: int, wanted: int):
+    def __init__(self, port: Any, family: str, device: str, source: int, frequency: int):
         self.port = port
         self.family = family
         self.device = device
-        self.dividers = None if source == wanted else find_dividers(family, source, wanted)
-        self.frequency = float(wanted) if self.dividers is None else self.dividers.frequency
+        self.dividers = None if source == frequency else find_dividers(family, source, frequency)
+        self.frequency = float(frequency) if self.dividers is None else self.dividers.frequency
         super().__init__({"clk": Out(1), "locked": Out(1), "source": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
 
-        found = self.dividers
-        if found is not None and self.family == "ice40":
-            m.submodules.pll = _ice40(self.port, found, self.clk, self.locked)
+        dividers = self.dividers
+        if dividers is not None and self.family == "ice40":
+            m.submodules.pll = _ice40(self.port, dividers, self.clk, self.locked)
         else:
             m.submodules.pin = pin = io.Buffer(io.Direction.Input, self.port)
             m.d.comb += self.source.eq(pin.i)
-            if found is None:
+            if dividers is None:
                 m.d.comb += [self.clk.eq(pin.i), self.locked.eq(1)]
             elif self.family == "gowin":
-                m.submodules.pll = _gowin(pin.i, found, self.clk, self.locked, self.device)
+                m.submodules.pll = _gowin(pin.i, dividers, self.clk, self.locked, self.device)
             elif self.family == "xc7":
-                m.submodules.pll = _xc7(m, pin.i, found, self.clk, self.locked)
+                m.submodules.pll = _xc7(m, pin.i, dividers, self.clk, self.locked)
             else:
                 make = {"ecp5": _ecp5, "cyclonev": _cyclonev}[self.family]
-                m.submodules.pll = make(pin.i, found, self.clk, self.locked)
+                m.submodules.pll = make(pin.i, dividers, self.clk, self.locked)
         # The other tools derive the constraint of a PLL's output from that of the pin.
-        if found is not None and self.family == "cyclonev":
+        if dividers is not None and self.family == "cyclonev":
             platform.add_clock_constraint(self.clk, self.frequency)
 
         return m

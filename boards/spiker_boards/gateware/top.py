@@ -1,4 +1,4 @@
-"""What is built for every board: clock, reset, link, accelerator, and lights."""
+"""The top of every board: clock, reset, link, accelerator and lights."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,24 +19,24 @@ from .usb import UsbCarrier
 __all__ = ["BoardTop", "add_clock", "request"]
 
 DIGITS = 16
-"""Of the network's digest, which are the serial number where the board is a device of USB."""
+"""Digits of the network's digest that are the serial number of a board on USB."""
 
 LIGHT = 0.1
-"""Seconds for which the light of a damaged frame is on."""
+"""Seconds for which a damaged frame switches its light on."""
 
 
 def request(platform: Any, pins: Iterable[Pin]) -> list[Any]:
-    """Return the ports of pins of a board, without buffers; a resource is asked for once."""
-    held: dict[Pin, Any] = {}
-    found = []
+    """Return the ports of a board's pins, without buffers; each resource is requested once."""
+    resources: dict[Pin, Any] = {}
+    ports = []
     for name, number, *parts in pins:
-        if (name, number) not in held:
-            held[name, number] = platform.request(name, number, dir="-")
-        port = held[name, number]
+        if (name, number) not in resources:
+            resources[name, number] = platform.request(name, number, dir="-")
+        port = resources[name, number]
         for part in parts:
             port = getattr(port, part)
-        found.append(port)
-    return found
+        ports.append(port)
+    return ports
 
 
 def add_clock(
@@ -47,9 +47,9 @@ def add_clock(
     oscillator: Any,
     buttons: Iterable[Any],
 ) -> None:
-    """Give a module the domains ``sync`` and, within it, ``oscillator``, which has no reset.
+    """Add to a module the domain ``sync`` and a local one, ``oscillator``, which has no reset.
 
-    The reset is held while a button is pressed, and until clock and memories can be used.
+    The reset is active while a button is pressed, and until clock and memories can be used.
 
     Parameters
     ----------
@@ -58,10 +58,10 @@ def add_clock(
     frequency : int
         In Hz.
     clock : callable
-        Makes the clock of a port: see :class:`BoardTop`.
+        Makes the clock from a port: see :class:`BoardTop`.
     oscillator : io.PortLike
     buttons : iterable of io.PortLike
-        One, or none.
+        One button, or none.
     """
     m.submodules.clock = made = clock(
         oscillator, target.family, target.device, target.oscillator, frequency
@@ -73,22 +73,24 @@ def add_clock(
     for port in buttons:
         m.submodules.button = button = io.Buffer(io.Direction.Input, port)
         pressed = button.i
-    # The timer begins where configuration, or the simulation, has put it.
+    # This domain has no reset: the timer starts at the initial value that configuration gives it.
     m.domains.power = ClockDomain(reset_less=True, local=True)
     m.d.comb += ClockSignal("power").eq(made.clk)
-    rest = max(15, int(target.kind.startup * frequency))
-    timer, ready = Signal(range(rest + 1)), Signal()
-    with m.If(timer == rest):
+    startup = max(15, int(target.kind.startup * frequency))
+    timer, ready = Signal(range(startup + 1)), Signal()
+    # Block RAMs can be read once the time is over, and the clock is steady once the PLL has locked.
+    with m.If(timer == startup):
         m.d.power += ready.eq(made.locked)
     with m.Else():
         m.d.power += timer.eq(timer + 1)
+    # The reset begins at once and ends with a clock edge, so that all registers leave it together.
     m.submodules.reset = ResetSynchronizer(~ready | pressed)
 
 
 class BoardTop(wiring.Component):
     """An accelerator on a board, from clock generator to lights.
 
-    Simulation and bitstream have the very same; only the clock and the buffers of pins differ.
+    Simulation and bitstream share this top; only the clock and the buffers of pins differ.
 
     Parameters
     ----------
@@ -96,16 +98,16 @@ class BoardTop(wiring.Component):
     link : Link
         With the accelerator.
     frequency : int, optional
-        Of the accelerator in Hz; the board's where none is given.
+        Clock frequency of the accelerator in Hz; by default, the board's.
     clock : callable
-        Makes the clock of a port, of family, device, and two frequencies: see :class:`Clock`.
+        Makes the clock from a port, family, device, and two frequencies: see :class:`~.pll.Clock`.
     divisor : int, optional
-        Clock cycles of a bit of the UART, where it is not the board's.
+        Clock cycles of a bit of the UART; by default, those of the board's baud rate.
 
     Members
     -------
     idle : Out(1)
-        Nothing happens until the next byte comes.
+        High while nothing changes until the host sends a byte.
     """
 
     idle: Signal
@@ -149,6 +151,7 @@ class BoardTop(wiring.Component):
         wiring.connect(m, link.o, carrier.i)
         m.d.comb += self.idle.eq(link.idle & carrier.idle)
 
+        # A damaged frame is noticed for one cycle, which nobody would see: a timer makes it longer.
         light = Signal(range(int(LIGHT * self.frequency) + 1))
         with m.If(link.damaged):
             m.d.sync += light.eq(int(LIGHT * self.frequency))
@@ -162,7 +165,7 @@ class BoardTop(wiring.Component):
         return m
 
     def _carrier(self, port) -> UartCarrier | UsbCarrier:
-        """Return what carries the bytes of the link."""
+        """Return the UART or USB that carries the bytes of the link."""
         if self.divisor is not None:
             return UartCarrier(port, self.divisor)
         digest = self.link.accelerator.network.digest

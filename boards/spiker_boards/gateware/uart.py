@@ -23,10 +23,12 @@ class UartCarrier(wiring.Component):
 
     Members
     -------
-    i, o : stream.Signature(8)
-        To and from the host.
+    i : In(stream.Signature(8))
+        Bytes to the host; ready when the transmitter takes one.
+    o : Out(stream.Signature(8))
+        Bytes from the host, as they are received.
     idle : Out(1)
-        All bytes have left.
+        High while no byte is being transmitted.
     """
 
     i: Any

@@ -1,6 +1,6 @@
 """The board's own USB as a serial port, for sockets that are wired to the device itself.
 
-What is USB about it is LUNA's, https://github.com/greatscottgadgets/luna: a device of the class
+LUNA, https://github.com/greatscottgadgets/luna, implements USB itself: a device of the class
 CDC-ACM at full speed, and the bits on the wires.
 """
 
@@ -23,37 +23,39 @@ from spiker_hdl.tools.programs import BUILD_EXTRAS, ToolError, pip_remedy
 __all__ = ["PRODUCT", "VENDOR", "UsbCarrier"]
 
 VENDOR, PRODUCT = 0x1209, 0x0001
-"""Of pid.codes, for tests: who gives boards away needs a product's number of their own."""
+"""Identifiers of pid.codes for tests: whoever gives boards away needs a product number."""
 
 DEPTH = 8
-"""Bytes between the two clocks, each way."""
+"""Bytes of the FIFOs between the two clocks, one for each direction."""
 
 LOW = 60
-"""Cycles at 12 MHz, or 5 us, behind which both wires low are a reset."""
+"""Cycles at 12 MHz, or 5 us, after which both wires low mean a reset."""
 
 TIMEOUT = 16
-"""Cycles at 12 MHz that a packet which could be longer waits for its next byte."""
+"""Cycles at 12 MHz that a packet which is not full waits for its next byte."""
 
 
 class UsbCarrier(wiring.Component):
-    """Bytes over USB, to what a host knows as a serial port.
+    """Bytes over USB, by which a host sees a serial port.
 
-    There are three clocks: that of ``sync``; of a domain ``oscillator``, which must have 48 MHz;
-    and, made of this and constrained here, 12 MHz.
+    There are three clocks: that of ``sync``, that of a domain ``oscillator``, which must have
+    48 MHz, and one of 12 MHz, which is divided from the latter and constrained here.
 
     Parameters
     ----------
     port
         With parts ``d_p``, ``d_n`` and ``pullup``.
     product, serial : str
-        What the device says of itself.
+        Product and serial number in the device's descriptor.
 
     Members
     -------
-    i, o : stream.Signature(8)
-        To and from the host.
+    i : In(stream.Signature(8))
+        Bytes to the host; ready while the FIFO to the USB clock has space.
+    o : Out(stream.Signature(8))
+        Bytes from the host; valid while the FIFO from the USB clock holds one.
     idle : Out(1)
-        No byte is on its way between the two clocks.
+        High while no byte is between the two clocks, as far as ``sync`` can see.
 
     Raises
     ------
@@ -88,11 +90,13 @@ class UsbCarrier(wiring.Component):
         m.submodules.d_n = d_n = io.Buffer(io.Direction.Bidir, self.port.d_n)
         m.submodules.pullup = pullup = io.Buffer(io.Direction.Output, self.port.pullup)
         device, fragment = self._device(SimpleNamespace(d_p=d_p, d_n=d_n, pullup=pullup), platform)
-        # Of a reset of the bus LUNA takes a new address; and packets begin with number 0 (9.1.1.5).
+        # At a reset of the bus LUNA forgets its address only; numbers of packets restart here, too
+        # (9.1.1.5).
         m.submodules.device = ResetInserter({"usb": self._bus_reset(m, d_p, d_n)})(fragment)
-        there = Signal()
-        m.d.usb += there.eq(1)  # the host sees the reset as a plug that is drawn
-        m.d.comb += device.connect.eq(there)
+        # During a reset of the board, the host sees a plug that is pulled.
+        connected = Signal()
+        m.d.usb += connected.eq(1)
+        m.d.comb += device.connect.eq(connected)
 
         self._receive(m, device.rx)
         self._send(m, device.tx)
@@ -100,7 +104,7 @@ class UsbCarrier(wiring.Component):
         return m
 
     def _receive(self, m, rx) -> None:
-        """Let bytes of the host cross."""
+        """Move bytes of the host from the clock of USB to that of the accelerator."""
         m.submodules.received = received = AsyncFIFO(
             width=8, depth=DEPTH, w_domain="usb", r_domain="sync"
         )
@@ -114,30 +118,31 @@ class UsbCarrier(wiring.Component):
         ]
 
     def _send(self, m, tx) -> None:
-        """Let bytes to the host cross, and say where packets end."""
+        """Move bytes to the host to the clock of USB, and decide where packets end."""
         m.submodules.sent = sent = AsyncFIFO(width=8, depth=DEPTH, w_domain="sync", r_domain="usb")
-        # A byte with none behind it waits a while, and then is the last of a packet.
+        # A byte without a successor waits until the timeout, and then is the last of its packet.
         wait = Signal(range(TIMEOUT + 1))
-        alone = wait == TIMEOUT
+        timed_out = wait == TIMEOUT
         m.d.comb += [
             sent.w_data.eq(self.i.payload),
             sent.w_en.eq(self.i.valid),
             self.i.ready.eq(sent.w_rdy),
             tx.payload.eq(sent.r_data),
-            tx.valid.eq(sent.r_rdy & ((sent.r_level > 1) | alone)),
-            tx.last.eq(alone),
+            tx.valid.eq(sent.r_rdy & ((sent.r_level > 1) | timed_out)),
+            tx.last.eq(timed_out),
             sent.r_en.eq(tx.valid & tx.ready),
             self.idle.eq(~self.i.valid & (sent.w_level == 0) & ~self.o.valid),
         ]
         with m.If(sent.r_en):
             m.d.usb += wait.eq(0)
-        with m.Elif((sent.r_level == 1) & ~alone):
+        with m.Elif((sent.r_level == 1) & ~timed_out):
             m.d.usb += wait.eq(wait + 1)
 
     def _clocks(self, m, platform) -> None:
-        """Make the domains of LUNA: of the wires, and of all else."""
+        """Make the domains of LUNA: ``usb_io`` for the wires, and ``usb`` for everything else."""
         m.domains.usb_io = ClockDomain(local=True)
         m.domains.usb = ClockDomain(local=True)
+        # Two toggling registers divide 48 MHz by four.
         count, clk = Signal(), Signal()
         m.d.oscillator += count.eq(~count)
         with m.If(count):
@@ -152,7 +157,7 @@ class UsbCarrier(wiring.Component):
             platform.add_clock_constraint(clk, USB_HZ // 4)
 
     def _bus_reset(self, m, d_p, d_n) -> Signal:
-        """Return whether the host has pulled both wires down for long (7.1.7.5)."""
+        """Return whether both wires have been low for so long that it is a reset (7.1.7.5)."""
         low, reset, count = Signal(), Signal(), Signal(range(LOW + 1))
         m.submodules.low = FFSynchronizer(~(d_p.i | d_n.i), low, o_domain="usb")
         m.d.usb += reset.eq(count == LOW)
@@ -163,9 +168,9 @@ class UsbCarrier(wiring.Component):
         return reset
 
     def _device(self, bus, platform) -> tuple[Any, Fragment]:
-        """Return LUNA's device with its streams, and what it is made of."""
+        """Return LUNA's device with its streams, and its fragment."""
         with warnings.catch_warnings():
-            # Its records are those of Amaranth 0.4, which 0.5 deprecates and 0.6 will not have.
+            # LUNA uses records of Amaranth 0.4, which 0.5 deprecates and 0.6 will not have.
             warnings.simplefilter("ignore", DeprecationWarning)
             from luna.gateware.usb.devices.acm import USBSerialDevice
 

@@ -1,4 +1,4 @@
-"""The top of a board between pins that are signals, for simulation."""
+"""The top of a board with signals as its pins, for simulation."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from .uart_host import UART_WIRES, UartHost
 __all__ = ["BoardOnWire", "BoardPins", "ModelClock", "ModelPins"]
 
 LOCKING = 32
-"""Cycles until a modelled PLL is steady."""
+"""Cycles until the model of a PLL has locked."""
 
 
 class ModelClock(wiring.Component):
@@ -45,6 +45,7 @@ class ModelClock(wiring.Component):
         m.domains.source = ClockDomain(reset_less=True, local=True)
         m.submodules.pin = pin = io.Buffer(io.Direction.Input, self.port)
         m.d.comb += [self.clk.eq(pin.i), self.source.eq(pin.i), ClockSignal("source").eq(pin.i)]
+        # A PLL locks some time after configuration: the reset of the board must wait for it.
         count = Signal(range(LOCKING + 1))
         with m.If(count == LOCKING):
             m.d.source += self.locked.eq(1)
@@ -55,11 +56,11 @@ class ModelClock(wiring.Component):
 
 
 class _Ports:
-    """Parts of a resource."""
+    """The parts of a resource."""
 
 
 class ModelPins:
-    """A platform with the resources of a board's own, whose pins are signals."""
+    """A platform with the resources of a board's, whose pins are signals."""
 
     def __init__(self, target: Target):
         self.board = target.platform()
@@ -71,10 +72,10 @@ class ModelPins:
 
     def _model(self, path: Any, real: Any) -> Any:
         if isinstance(real, PortGroup):
-            found = _Ports()
+            ports = _Ports()
             for name, part in vars(real).items():
-                setattr(found, name, self._model((*path, name), part))
-            return found
+                setattr(ports, name, self._model((*path, name), part))
+            return ports
         name = "_".join(map(str, path))
         port = io.SimulationPort(real.direction, len(real), invert=real.invert, name=name)
         self.ports[path] = port
@@ -82,7 +83,7 @@ class ModelPins:
 
 
 class BoardPins(wiring.Component):
-    """A board from its pins: levels as they are on the wires, but for the button.
+    """A board, seen at its pins: with the levels of the wires, except for the button.
 
     Parameters
     ----------
@@ -94,13 +95,13 @@ class BoardPins(wiring.Component):
     clk : In(1)
         The oscillator.
     pressed : In(1)
-        Whether the button is that resets, if there is one.
+        Whether the reset button, if there is one, is pressed.
     wires : In(UART_WIRES) or In(USB_WIRES)
-        What a computer has, the other way round.
+        The computer's wires, seen from the board.
     leds : Out
         Levels of the lights.
     idle : Out(1)
-        As that of the top.
+        That of the top.
     """
 
     clk: Signal
@@ -125,7 +126,7 @@ class BoardPins(wiring.Component):
         m = Module()
 
         target, ports = self.top.target, self.pins.ports
-        # Its clock is its own, also where what is around it has one of the same name.
+        # The board has a clock of its own, even where the surrounding design has one of that name.
         m.submodules.top = DomainRenamer("board")(Fragment.get(self.top, self.pins))
         m.d.comb += [
             ports[target.clock].i.eq(self.clk),
@@ -151,7 +152,7 @@ class BoardPins(wiring.Component):
 
 
 class BoardOnWire(wiring.Component):
-    """A board with what a host has before it: bytes, which its own UART or USB sends and receives.
+    """A board behind a model of a computer, with bytes that the computer's UART or USB exchanges.
 
     Parameters
     ----------
@@ -159,14 +160,16 @@ class BoardOnWire(wiring.Component):
     link : Link
         With the accelerator.
     divisor : int
-        Clock cycles of a bit of the UART; the board's own wire is slower.
+        Clock cycles of a bit of the UART; the board's real baud rate is lower.
 
     Members
     -------
-    i, o : stream.Signature(8)
-        From and to the host; what comes before the board is there waits.
+    i : In(stream.Signature(8))
+        Bytes from the host; ready once the board is up and the transmitter is free.
+    o : Out(stream.Signature(8))
+        Bytes to the host; valid once one was received.
     idle : Out(1)
-        Nothing happens until the next byte comes.
+        High while nothing changes until the next byte of the host.
     """
 
     i: Any

@@ -22,7 +22,7 @@ __all__ = ["ENGINES", "Faults", "Served", "simulated_link"]
 
 ENGINES = {"auto", "compiled", "amaranth"}
 BUSY = 4096
-"""Bytes that wait for the host; what comes beyond is lost, as on a wire."""
+"""Bytes that wait for the host at most; further ones are lost, as on a wire."""
 
 
 def simulated_link(
@@ -43,17 +43,17 @@ def simulated_link(
         The link's Verilog compiled, or Amaranth's simulator, which needs no tools and is slow.
     target : Target, optional
         A board whose whole top is simulated, from the pins of its link on, or a Zynq's from the
-        registers that its ARM sees; compiled alone, as the other is too slow for a host that
-        waits.
+        registers that its ARM sees. This takes the compiled engine, since the other is too slow
+        for a host that waits.
     encoding : Encoding, optional
-        That of an encoder before the accelerator, which then takes values.
+        Encoding of an encoder before the accelerator, which then takes values.
 
     Raises
     ------
     ValueError
-        If there is no such engine, or it is not one for boards.
+        If there is no such engine, or it cannot simulate boards.
     BuildError
-        If a tool is missing that it needs.
+        If a tool that it needs is missing.
     """
     check_choice("Engine", engine, sorted(ENGINES))
     engine = fastest() if engine == "auto" else engine
@@ -66,18 +66,18 @@ def simulated_link(
 
 
 class Faults:
-    """What happens to bytes on a bad wire: each may be damaged, dropped or doubled.
+    """Faults of a bad wire: each byte may be damaged, dropped or doubled.
 
     Parameters
     ----------
     rate : float
-        Share of the bytes that something happens to, 0 to 1.
+        Share of the bytes with a fault, 0 to 1.
     seed : int
 
     Attributes
     ----------
     done : int
-        Bytes that something happened to.
+        Number of faults so far.
     """
 
     def __init__(self, rate: float, seed: int):
@@ -88,30 +88,30 @@ class Faults:
         self._random = Random(seed)
 
     def __call__(self, data: bytes) -> bytes:
-        """Return what is left of bytes."""
-        random, found = self._random, bytearray()
+        """Return the bytes that arrive."""
+        random, arrived = self._random, bytearray()
         for octet in data:
             if random.random() >= self.rate:
-                found.append(octet)
+                arrived.append(octet)
                 continue
             self.done += 1
             fault = random.randrange(3)
             if fault == 0:
-                found.append(octet ^ random.randrange(1, 256))
+                arrived.append(octet ^ random.randrange(1, 256))
             elif fault == 1:
-                found += bytes([octet, octet])
-        return bytes(found)
+                arrived += bytes([octet, octet])
+        return bytes(arrived)
 
 
 class Served:
-    """A simulated board behind a port, from when it is entered to when it is left.
+    """A simulated board behind a port, within a ``with`` statement.
 
     Parameters
     ----------
     wire : Wire
         See :func:`simulated_link`.
     faults : Faults, optional
-        On both ways.
+        In both directions.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class Served:
         self.wire = wire
         self.faults = faults
         self._master, self._slave = os.openpty()
-        # The host's end is kept open, so that hosts may come and go; and raw, before they come.
+        # The host's end stays open, so that hosts may come and go, and is raw before they come.
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.port = os.ttyname(self._slave)
@@ -146,7 +146,7 @@ class Served:
             raise self._error
 
     def reset(self) -> None:
-        """Let the board begin anew, as when its button is pressed."""
+        """Reset the board, as its button does."""
         self._reset.set()
 
     def wait(self) -> None:
@@ -158,7 +158,7 @@ class Served:
         try:
             while not self._stop.is_set():
                 self._turn()
-        except BaseException as error:  # told by the thread that waits
+        except BaseException as error:  # raised again by the thread that leaves
             self._error = error
 
     def _turn(self) -> None:
@@ -166,9 +166,10 @@ class Served:
             self._reset.clear()
             self.wire.reset()
             self._out = b""
-        patience = 0.02 if self.wire.idle else 0
+        # A simulation that has work to do must not wait for the host.
+        timeout = 0.02 if self.wire.idle else 0
         writers = [self._master] if self._out else []
-        readable, writable, _ = select.select([self._master], writers, [], patience)
+        readable, writable, _ = select.select([self._master], writers, [], timeout)
         data = os.read(self._master, BUSY) if readable else b""
         if writable:
             self._out = self._out[os.write(self._master, self._out) :]
@@ -176,7 +177,7 @@ class Served:
             data = self.faults(data)
         if not data and self.wire.idle:
             return
-        made = self.wire.turn(data, self.wire.pace)
+        answer = self.wire.turn(data, self.wire.pace)
         if self.faults is not None:
-            made = self.faults(made)
-        self._out = (self._out + made)[:BUSY]
+            answer = self.faults(answer)
+        self._out = (self._out + answer)[:BUSY]

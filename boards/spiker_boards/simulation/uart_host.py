@@ -12,7 +12,7 @@ from spiker_hdl.link.uart import Uart
 __all__ = ["UART_WIRES", "UartHost"]
 
 UART_WIRES = wiring.Signature({"rx": Out(1), "tx": In(1)})
-"""Two wires, as a computer has them and by the names of the board."""
+"""The two wires at a computer's side, with the names that the board gives them."""
 
 
 class UartHost(wiring.Component):
@@ -25,12 +25,14 @@ class UartHost(wiring.Component):
 
     Members
     -------
-    i, o : stream.Signature(8)
-        To and from the board; what comes before that is there waits.
+    i : In(stream.Signature(8))
+        Bytes to the board; ready once the board is up and the transmitter is free.
+    o : Out(stream.Signature(8))
+        Bytes from the board; valid once one was received.
     busy : In(1)
-        Whether the board has more to say without being told more.
+        Whether the board is going to send more without further input.
     idle : Out(1)
-        Nothing happens until the next byte comes.
+        High while nothing changes until the next byte in ``i``.
     wires : Out(UART_WIRES)
     """
 
@@ -54,18 +56,19 @@ class UartHost(wiring.Component):
         m = Module()
 
         m.submodules.uart = uart = Uart(self.divisor)
-        there = Signal()
+        # A board in reset would lose bytes: none is sent until it was idle once.
+        ready = Signal()
         with m.If(~self.busy):
-            m.d.sync += there.eq(1)
+            m.d.sync += ready.eq(1)
         wiring.connect(m, uart.o, wiring.flipped(self.o))
         m.d.comb += [
             uart.i.payload.eq(self.i.payload),
-            uart.i.valid.eq(self.i.valid & there),
-            self.i.ready.eq(uart.i.ready & there),
+            uart.i.valid.eq(self.i.valid & ready),
+            self.i.ready.eq(uart.i.ready & ready),
             self.wires.rx.eq(uart.tx),
             uart.rx.eq(self.wires.tx),
         ]
-        # Longer than a byte takes, which may be on either wire.
+        # Idle only after more cycles than a byte takes: one may be on either wire.
         busy = self.i.valid | self.busy | ~uart.idle | uart.o.valid
         add_rest(m, busy, self.idle, 12 * self.divisor + 16)
 

@@ -14,10 +14,10 @@ from spiker_hdl.link.quiet import add_rest
 
 __all__ = ["ArmOnWire", "ArmSystem"]
 
-AT = {one.name: one.address for one in MAILBOX}
-STAT = {one.name: one.offset for one in register("stat", MAILBOX).bits}
+AT = {entry.name: entry.address for entry in MAILBOX}
+STAT = {bit.name: bit.offset for bit in register("stat", MAILBOX).bits}
 QUIET = 64
-"""Cycles without a sign of a byte after which there is none: more than one takes."""
+"""Cycles without activity after which no byte is on its way: a byte takes fewer."""
 
 
 class ArmSystem(wiring.Component):
@@ -34,7 +34,7 @@ class ArmSystem(wiring.Component):
         Registers of the mailbox.
     interrupt : Out(1)
     idle : Out(1)
-        Nothing happens until the next byte comes, or is taken.
+        High while nothing changes until the next byte is written or read.
     """
 
     s_axil: Any
@@ -62,7 +62,7 @@ class ArmSystem(wiring.Component):
 
 
 class ArmOnWire(wiring.Component):
-    """A Zynq with what a host has before it: bytes, which a model of the ARM moves by registers.
+    """A Zynq behind bytes, which a model of a program on the ARM moves through the registers.
 
     Parameters
     ----------
@@ -71,10 +71,12 @@ class ArmOnWire(wiring.Component):
 
     Members
     -------
-    i, o : stream.Signature(8)
-        From and to the host.
+    i : In(stream.Signature(8))
+        Bytes from the host; ready in the cycle in which one was written to the mailbox.
+    o : Out(stream.Signature(8))
+        Bytes to the host; valid while one was read from the mailbox and not yet taken.
     idle : Out(1)
-        Nothing happens until the next byte comes.
+        High while nothing changes until the next byte of the host.
     """
 
     i: Any
@@ -97,10 +99,12 @@ class ArmOnWire(wiring.Component):
         m.d.comb += [bus.wdata.eq(self.i.payload), bus.wstrb.eq(1), self.o.payload.eq(bus.rdata)]
         m.d.comb += [bus.awaddr.eq(AT["tx"]), bus.araddr.eq(AT["stat"])]
         with m.FSM():
+            # The program polls the status first, since a read of an empty mailbox gives no byte.
             with m.State("Ask"):
                 m.d.comb += bus.arvalid.eq(1)
                 with m.If(bus.arready):
                     m.next = "Decide"
+            # Bytes from the board come first: a full mailbox would stall it.
             with m.State("Decide"):
                 m.d.comb += bus.rready.eq(1)
                 with m.If(bus.rvalid):
@@ -114,16 +118,18 @@ class ArmOnWire(wiring.Component):
                 m.d.comb += [bus.arvalid.eq(1), bus.araddr.eq(AT["rx"])]
                 with m.If(bus.arready):
                     m.next = "Take"
+            # The bus holds the word until the host takes the byte.
             with m.State("Take"):
                 m.d.comb += [self.o.valid.eq(bus.rvalid), bus.rready.eq(self.o.ready)]
                 with m.If(bus.rvalid & bus.rready):
                     m.next = "Ask"
             with m.State("Write"):
-                # The mailbox is ready for both at once.
+                # The mailbox takes address and data in the same cycle.
                 m.d.comb += [bus.awvalid.eq(1), bus.wvalid.eq(1)]
                 with m.If(bus.awready & bus.wready):
                     m.d.comb += self.i.ready.eq(1)
                     m.next = "Written"
+            # The next access waits for the response to the write.
             with m.State("Written"):
                 m.d.comb += bus.bready.eq(1)
                 with m.If(bus.bvalid):

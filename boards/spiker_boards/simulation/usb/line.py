@@ -34,7 +34,7 @@ SE0, J, K = 0b00, 0b01, 0b10
 
 SYNC = 0b1000_0000
 STUFFED = 6
-"""Ones in a row behind which a zero is put in (7.1.9)."""
+"""Ones in a row after which a zero is stuffed (7.1.9)."""
 
 
 def _byte(pid: USBPacketID) -> int:
@@ -98,16 +98,17 @@ class Octet(data.StructLayout):
 
 
 class PacketSender(wiring.Component):
-    """Packets onto both wires: in front of each a sync pattern, behind it an end.
+    """Sender of packets: a sync pattern, the stuffed bits, and the end of the packet.
 
     Members
     -------
     i : In(stream.Signature(Octet))
-        A packet's bytes must come without a pause.
+        Bytes of packets; those of one must come without a pause, and each is taken as its
+        predecessor's last bit goes out.
     levels : Out(2)
-        Of D+ and D-.
+        Levels of D+ (lowest) and D-.
     driving : Out(1)
-        Whether they are driven.
+        Whether both wires are driven.
     """
 
     i: Any
@@ -133,12 +134,14 @@ class PacketSender(wiring.Component):
 
         m.d.sync += phase.eq(phase + 1)
         with m.FSM():
+            # Everything is prepared for the sync pattern, which is sent as if it were a byte.
             with m.State("Idle"):
                 m.d.sync += self.levels.eq(J)
                 m.d.sync += [shift.eq(SYNC), left.eq(8), final.eq(0), ones.eq(0), ends.eq(0)]
                 with m.If(self.i.valid):
                     m.d.sync += phase.eq(0)
                     m.next = "Bits"
+            # NRZI: a zero toggles the levels, and a one leaves them (7.1.8).
             with m.State("Bits"):
                 with m.If(tick):
                     m.d.sync += self.driving.eq(1)
@@ -157,7 +160,7 @@ class PacketSender(wiring.Component):
                             m.d.comb += self.i.ready.eq(1)
                             m.d.sync += [shift.eq(self.i.p.octet), final.eq(self.i.p.last)]
                             m.d.sync += left.eq(8)
-            # Two bits without difference, then one of J (7.1.13.2).
+            # The end is two bits of SE0, then one of J (7.1.13.2).
             with m.State("End"):
                 with m.If(tick):
                     m.d.sync += ends.eq(ends + 1)
@@ -171,21 +174,22 @@ class PacketSender(wiring.Component):
 
 
 class PacketReceiver(wiring.Component):
-    """Packets from both wires, sampled in the middle of bits.
+    """Receiver of packets, which samples both wires in the middle of bits.
 
     Members
     -------
     levels : In(2)
-        Of D+ and D-.
+        Levels of D+ (lowest) and D-, sampled in every cycle.
     octet : Out(8)
+        The byte that was received last.
     valid : Out(1)
-        In this cycle, the byte is one more of the packet.
+        High for a cycle when the byte is complete.
     active : Out(1)
-        Behind the sync pattern, and not at the end.
+        High between the sync pattern and the end of a packet.
     end : Out(1)
-        In this cycle, a packet has ended.
+        High for a cycle when a packet has ended.
     good : Out(1)
-        Whether it was of whole bytes and of levels that there are, zeros put in as they must be.
+        Whether the packet had whole bytes, valid levels and stuffed zeros; valid with ``end``.
     """
 
     levels: Signal
@@ -213,6 +217,7 @@ class PacketReceiver(wiring.Component):
         count = Signal(range(8))
         sample, bit = Signal(), Signal()
         m.d.sync += [past.eq(self.levels), self.valid.eq(0), self.end.eq(0)]
+        # Each change of the levels is the edge of a bit, by which the phase is corrected.
         m.d.sync += phase.eq(Mux(self.levels == past, phase + 1, 1))
         m.d.comb += [sample.eq(phase == CYCLES // 2), bit.eq(self.levels == last)]
         with m.If(sample):
@@ -221,14 +226,16 @@ class PacketReceiver(wiring.Component):
             m.d.sync += [self.good.eq(1), ones.eq(1), count.eq(0)]
             with m.If(bit | (self.levels == SE0)):
                 m.d.sync += zeros.eq(0)
-                # The last two bits of the sync pattern are alike.
+                # The sync pattern ends with the first bit that leaves the levels.
                 m.d.sync += self.active.eq((zeros == 5) & (self.levels == K))
             with m.Elif(zeros != 5):
                 m.d.sync += zeros.eq(zeros + 1)
+        # SE0 is the end of the packet, which must be at the end of a byte.
         with m.Elif(sample & (self.levels == SE0)):
             m.d.sync += [self.active.eq(0), self.end.eq(1), zeros.eq(0)]
             with m.If(count != 0):
                 m.d.sync += self.good.eq(0)
+        # The bit after six ones is stuffed, and must be a zero.
         with m.Elif(sample & (ones == STUFFED)):
             m.d.sync += ones.eq(0)
             with m.If(bit):

@@ -1,4 +1,4 @@
-"""Packets of a model of a USB host: those that never change, and one each way of bytes."""
+"""Packets of a model of a USB host: fixed ones, and one of bytes in each direction."""
 
 from collections.abc import Collection
 from typing import Any
@@ -17,7 +17,7 @@ MOST = 64
 
 
 class FixedPackets(wiring.Component):
-    """The packets that never change, each as a stream.
+    """Packets that never change, each as a stream.
 
     Parameters
     ----------
@@ -26,13 +26,14 @@ class FixedPackets(wiring.Component):
     Attributes
     ----------
     at : dict of bytes to int
-        Where each is.
+        Address of each packet's first byte.
 
     Members
     -------
     start : In
-        Where the packet is that is sent, as long as it is.
+        Address of the packet that is sent, stable until its last byte is taken.
     o : Out(stream.Signature(Octet))
+        Bytes of the packet, always valid.
     """
 
     start: Signal
@@ -41,11 +42,13 @@ class FixedPackets(wiring.Component):
     def __init__(self, packets: Collection[bytes]):
         self.at: dict[bytes, int] = {}
         self.words: list[Any] = []
-        for one in packets:
-            if one not in self.at:
-                self.at[one] = len(self.words)
-                last = len(one) - 1
-                self.words += [{"octet": octet, "last": n == last} for n, octet in enumerate(one)]
+        for packet in packets:
+            if packet not in self.at:
+                self.at[packet] = len(self.words)
+                last = len(packet) - 1
+                self.words += [
+                    {"octet": octet, "last": n == last} for n, octet in enumerate(packet)
+                ]
         super().__init__({
             "start": In(range(len(self.words))),
             "o": Out(stream.Signature(Octet())),
@@ -69,16 +72,17 @@ class FixedPackets(wiring.Component):
 
 
 class OutgoingPacket(wiring.Component):
-    """The bytes that go to the device, as a packet that is sent until it is taken.
+    """The bytes to the device, as a packet that is sent until the device acknowledges it.
 
     Members
     -------
     i : In(stream.Signature(8))
-        As many as follow each other without a pause are in one packet.
+        Bytes; those that follow each other without a pause are in one packet, as far as it has
+        space. Not ready while a packet waits to be acknowledged.
     o : Out(stream.Signature(Octet))
-        The packet, over and over.
+        The packet, valid once it is complete, and repeated until it is acknowledged.
     taken : In(1)
-        In this cycle, the device has acknowledged it: the next one is gathered.
+        High for a cycle when the device has acknowledged it; then the next one is collected.
     """
 
     i: Any
@@ -116,6 +120,8 @@ class OutgoingPacket(wiring.Component):
             m.d.sync += count.eq(count + 1)
         with m.Elif(count != 0):
             m.d.sync += whole.eq(1)
+        # The identifier comes first, then the data, and then both bytes of the CRC. Two identifiers
+        # alternate, so that the device can tell a new packet from a repeated one (8.6).
         with m.If(n == 0):
             m.d.comb += self.o.p.octet.eq(Mux(toggle, Pid.DATA1, Pid.DATA0))
         with m.Elif(n <= count):
@@ -131,21 +137,23 @@ class OutgoingPacket(wiring.Component):
 
 
 class IncomingPacket(wiring.Component):
-    """The packet that came last, and the bytes in it.
+    """The packet that was received last, and the bytes in it.
 
     Members
     -------
     octet : In(8)
     valid, active : In(1)
-        As those of a :class:`~.line.PacketReceiver`.
+        Those of a :class:`~.line.PacketReceiver`.
     pid : Out(8)
+        Its identifier, valid once the first byte was received.
     size : Out
-        Bytes of data.
+        Number of bytes of data, valid when the packet has ended.
     sound : Out(1)
-        Whether they go with their CRC.
+        Whether the data match their CRC, valid when the packet has ended.
     keep : In(1)
-        In this cycle, they are found good: they go out before the next packet comes.
+        High for a cycle when the data are accepted: they go out before the next packet comes.
     o : Out(stream.Signature(8))
+        Accepted bytes of data.
     """
 
     octet: Signal
@@ -172,11 +180,11 @@ class IncomingPacket(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        room = MOST + 4  # with identifier and CRC, and one too many
-        m.submodules.memory = memory = Memory(shape=8, depth=room, init=[])
+        capacity = MOST + 4  # identifier, data and CRC, and one byte that is too many
+        m.submodules.memory = memory = Memory(shape=8, depth=capacity, init=[])
         read, write = memory.read_port(domain="comb"), memory.write_port()
         m.submodules.crc = crc = DATA_CRC.create()
-        count, n = Signal(range(room)), Signal(range(room))
+        count, n = Signal(range(capacity)), Signal(range(capacity))
         was_active, begins = Signal(), Signal()
         m.d.sync += was_active.eq(self.active)
         m.d.comb += [
@@ -184,7 +192,7 @@ class IncomingPacket(wiring.Component):
             # Neither the identifier nor bytes beyond the memory are data.
             crc.start.eq(begins),
             crc.data.eq(self.octet),
-            crc.valid.eq(self.valid & ~begins & (count != 0) & (count != room - 1)),
+            crc.valid.eq(self.valid & ~begins & (count != 0) & (count != capacity - 1)),
             write.addr.eq(count),
             write.data.eq(self.octet),
             write.en.eq(self.valid),
@@ -197,7 +205,7 @@ class IncomingPacket(wiring.Component):
             m.d.sync += count.eq(0)
         with m.Elif(self.valid & (count == 0)):
             m.d.sync += [count.eq(1), self.pid.eq(self.octet)]
-        with m.Elif(self.valid & (count != room - 1)):
+        with m.Elif(self.valid & (count != capacity - 1)):
             m.d.sync += count.eq(count + 1)
         with m.If(self.keep):
             m.d.sync += [n.eq(1), self.o.valid.eq(self.size != 0)]

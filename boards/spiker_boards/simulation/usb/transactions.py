@@ -16,46 +16,57 @@ ATTACHED, RESET, GAP = 64, 2400, 4 * CYCLES
 """Cycles from the pull-up to the reset, of the reset, and between packets."""
 
 TIMEOUT = 18 * CYCLES
-"""Cycles behind which no answer is to be expected (7.1.19)."""
+"""Cycles after which an answer can no longer be expected (7.1.19)."""
 
 ACKNOWLEDGE = handshake(Pid.ACK)
 
 
 class Order(data.StructLayout):
-    """A transaction: where its token is and the data behind that, if it gives any, or asks."""
+    """A transaction.
+
+    Members
+    -------
+    token, data : unsigned
+        Addresses of its token, and of the packet of data that follows it.
+    gives, asks : unsigned(1)
+        Whether it sends data, or receives them.
+    bulk : unsigned(1)
+        Whether the data are those of the streams.
+    """
 
     def __init__(self, places: range):
         super().__init__({"token": places, "data": places, "gives": 1, "asks": 1, "bulk": 1})
 
 
 class Transactions(wiring.Component):
-    """Transactions, one behind the other (8.5), after a reset.
+    """Transactions, one after the other (8.5), after a reset of the bus.
 
     Parameters
     ----------
     packets : collection of bytes
-        Those that never change.
+        Packets that never change.
 
     Attributes
     ----------
     at : dict of bytes to int
-        Where each is, for orders.
+        Address of each, for orders.
 
     Members
     -------
     order : In(stream.Signature(Order))
-        With ``bulk`` the data are those of the streams, else they are among the packets.
+        The next transaction, taken when the one before has ended.
     acknowledged, stalled, refused, kept : Out(1)
-        How the last one has ended, each for a cycle: none of these where there was no answer, or
-        a damaged one.
+        Outcome of the last transaction, high for a cycle: sent data were taken, the device cannot
+        do it, the device has no data now, received data were accepted. None where there was no
+        answer, or a damaged one.
     full : Out(1)
-        What is kept may be continued.
+        Whether the received data fill a packet, so that more may follow; valid with ``kept``.
     waiting : Out(1)
-        Bytes wait for a transaction that gives them.
+        Whether bytes wait for a transaction that sends them.
     i, o : stream.Signature(8)
         Bytes to and from the device.
     levels, driving, drive
-        As those of :data:`~.wires.USB_WIRES`.
+        Those of :data:`~.wires.USB_WIRES`.
     """
 
     order: Any
@@ -121,11 +132,13 @@ class Transactions(wiring.Component):
 
         m.d.sync += wait.eq(wait + 1)
         with m.FSM():
+            # A new device is reset before anything else (7.1.7.3).
             with m.State("Attached"):
                 m.d.comb += reset.eq(wait >= ATTACHED)
                 with m.If(wait == ATTACHED + RESET):
                     m.d.sync += wait.eq(0)
                     m.next = "Pause"
+            # Between transactions the wires rest, and accepted bytes must have gone out.
             with m.State("Pause"):
                 with m.If(own | incoming.o.valid):
                     m.d.sync += wait.eq(0)
@@ -133,6 +146,7 @@ class Transactions(wiring.Component):
                     m.d.comb += self.order.ready.eq(1)
                     m.d.sync += now.eq(self.order.p)
                     m.next = "Token"
+            # A start of frame is a token alone; otherwise data follow in one direction.
             with m.State("Token"):
                 send(packets.o)
                 with m.If(last):
@@ -141,6 +155,7 @@ class Transactions(wiring.Component):
                         m.next = "Gap"
                     with m.If(now.asks):
                         m.next = "Listen"
+            # The device needs some bits of rest between token and data (7.1.18).
             with m.State("Gap"):
                 with m.If(own):
                     m.d.sync += wait.eq(0)
@@ -154,6 +169,7 @@ class Transactions(wiring.Component):
                     send(packets.o)
                 with m.If(last):
                     m.next = "Listen"
+            # The device answers with data or a handshake, or not at all.
             with m.State("Listen"):
                 with m.If(own | (self.levels != J)):
                     m.d.sync += wait.eq(0)
@@ -164,7 +180,8 @@ class Transactions(wiring.Component):
                     m.next = "Pause"
                     with m.If(heard & now.asks & answer & incoming.sound):
                         m.next = "Acknowledge"
-                        # With the other number, it is the one before, whose answer was lost (8.6).
+                        # With the other identifier, it is the packet before once more, whose
+                        # acknowledgement was lost (8.6).
                         m.d.comb += self.kept.eq((incoming.pid == Pid.DATA1) == toggle)
             with m.State("Acknowledge"):
                 with m.If(wait >= GAP):
@@ -176,9 +193,9 @@ class Transactions(wiring.Component):
         return m
 
     def _wire(self, m, own, sender, receiver, incoming) -> None:
-        """Join what is on the wires of what both sides drive."""
+        """Connect the wires, which both sides drive."""
         m.d.comb += [
-            # Both at once are no good; and where neither drives, the pull-up does.
+            # If both drive at once, levels collide; if neither does, the pull-up makes a J.
             self.levels.eq(
                 Mux(sender.driving, sender.levels, SE0)
                 | Mux(self.driving, self.drive, SE0)
@@ -191,13 +208,13 @@ class Transactions(wiring.Component):
         ]
 
     def _tell(self, m, now, heard, toggle, pid) -> None:
-        """Say how a transaction ends, and count the packets that are kept."""
+        """Tell the outcome of a transaction, and expect the next packet's identifier."""
         m.d.comb += [
             self.acknowledged.eq(heard & (pid == Pid.ACK) & now.gives),
             self.refused.eq(heard & (pid == Pid.NAK)),
             self.stalled.eq(heard & (pid == Pid.STALL)),
         ]
-        # What goes to the endpoint for control is answered by a packet of data 1 (8.5.3).
+        # The data after a setup packet, and the status, begin with DATA1 (8.5.3).
         with m.If(self.acknowledged & ~now.bulk):
             m.d.sync += toggle.eq(1)
         with m.Elif(self.order.ready & self.order.p.bulk & ~now.bulk):
