@@ -19,17 +19,17 @@ __all__ = [
 ]
 
 SURE = 0.7
-"""Share of the estimated look-up tables that a design takes at the least."""
+"""Share of the estimated look-up tables that every design takes: a lower bound."""
 
 FULL = 0.85
-"""Share of what a device has up to which place and route finds its way."""
+"""Share of a device up to which place and route succeeds."""
 
 USB = 2050
-"""Look-up tables of a board's own USB, more than those of a UART."""
+"""Look-up tables that a board's own USB takes beyond those of a UART."""
 
 
 class FitError(ValueError):
-    """A network that cannot fit on a board: what is short, and what would fit."""
+    """A network that cannot fit on a board: what the board lacks, and what would fit."""
 
 
 def estimate_board_area(
@@ -44,7 +44,7 @@ def estimate_board_area(
 
 
 def _short(target: Target, network: Network, mapping: Mapping, spare: int = 0) -> list[str]:
-    """Return what is short on a board, in words."""
+    """Return what a board has too little of, in words."""
     area = estimate_board_area(target, network, mapping, spare=spare)
     capacity = target.capacity
     short = []
@@ -82,22 +82,22 @@ def _likely(target: Target, network: Network, mapping: Mapping) -> bool:
 
 
 def find_lanes(target: Target, network: Network, mapping: Mapping | None = None) -> int | None:
-    """Return the most lanes, a power of two or all, with which a network likely fits on a board.
+    """Return the largest number of lanes, a power of two or all, that likely fits on a board.
 
     Parameters
     ----------
     target : Target
     network : Network
     mapping : Mapping, optional
-        What else is to be as it is there.
+        All settings but lanes and step units.
 
     Returns
     -------
     int or None
-        At most those that the board recommends; None where none will do.
+        At most the board's recommended number; None if no number fits.
     """
     mapping = Mapping.default(network) if mapping is None else mapping
-    largest = min(max(one.size for one in network.populations), target.lanes)
+    largest = min(max(population.size for population in network.populations), target.lanes)
     choices = {largest, *(2**n for n in range(largest.bit_length()))}
     for lanes in sorted(choices, reverse=True):
         if _likely(target, network, _folded(network, mapping, lanes)):
@@ -107,21 +107,21 @@ def find_lanes(target: Target, network: Network, mapping: Mapping | None = None)
 
 @dataclass(frozen=True)
 class Fit:
-    """How a network likely fits on a board.
+    """A way in which a network likely fits on a board.
 
     Members
     -------
     lanes : int or str
-        Most accumulators side by side in a population, or the preset that sets them.
+        Largest number of lanes of a population, or the preset that sets them.
     uninitialized : tuple of str
-        Populations whose weights lie in large memories without contents, and must be loaded.
+        Populations whose weights are in large memories without contents, and must be loaded.
     """
 
     lanes: int | str
     uninitialized: tuple[str, ...] = ()
 
     def mapping(self, network: Network, **changes: Any) -> Mapping:
-        """Return the mapping that this is; ``changes`` are fields that are to be others."""
+        """Return the mapping; ``changes`` are fields that differ from its own."""
         if isinstance(self.lanes, str):
             mapping = Mapping.preset(self.lanes, network, **changes)
         else:
@@ -134,23 +134,23 @@ class Fit:
 
 
 def find_fit(target: Target, network: Network, mapping: Mapping | None = None) -> Fit | None:
-    """Return how a network likely fits on a board, in block RAM or else in memory to be loaded.
+    """Return how a network likely fits on a board: in block RAM, or else in memory to be loaded.
 
-    Large memories without contents are considered only where block RAM does not do, since a board
-    that has weights there holds no network before one is loaded: populations with the most bits
-    of weights go there first, with the preset ``small``, whose rows are as wide as such memories.
+    Large memories without contents are considered only where block RAM is not enough, since a board
+    with weights in them holds no network before one is loaded. Populations with the most bits of
+    weights use them first, with the preset ``small``, whose rows are as wide as such memories.
 
     Parameters
     ----------
     target : Target
     network : Network
     mapping : Mapping, optional
-        What else is to be as it is there.
+        All settings but lanes, step units and these memories.
 
     Returns
     -------
     Fit or None
-        None where nothing will do.
+        None if nothing fits.
     """
     lanes = find_lanes(target, network, mapping)
     if lanes is not None:
@@ -168,31 +168,31 @@ def find_fit(target: Target, network: Network, mapping: Mapping | None = None) -
     order = sorted((name for name in bits if bits[name]), key=lambda name: (-bits[name], name))
     for count in range(1, len(order) + 1):
         uninitialized = tuple(order[:count])
-        opened = mapping.with_writable(network, (), uninitialized)
-        if _likely(target, network, _shaped(opened, Mapping.small(network))):
+        writable = mapping.with_writable(network, (), uninitialized)
+        if _likely(target, network, _shaped(writable, Mapping.small(network))):
             return Fit("small", uninitialized)
-        lanes = find_lanes(target, network, opened)
+        lanes = find_lanes(target, network, writable)
         if lanes is not None:
             return Fit(lanes, uninitialized)
     return None
 
 
 def advice(target: Target, network: Network, mapping: Mapping | None = None) -> str:
-    """Return what would fit instead."""
+    """Return advice on what would fit instead."""
     fit = find_fit(target, network, mapping)
     if fit is not None:
-        given = (
+        chosen = (
             ()
             if mapping is None
             else (name for name, core in mapping.cores.items() if core.weights == "uninitialized")
         )
         memories = "".join(
-            f" --spram {name}" for name in dict.fromkeys([*given, *fit.uninitialized])
+            f" --spram {name}" for name in dict.fromkeys([*chosen, *fit.uninitialized])
         )
         option = "--mapping" if isinstance(fit.lanes, str) else "--lanes"
         return f"{option} {fit.lanes}{memories} likely fits"
     mapping = Mapping.default(network) if mapping is None else mapping
-    widest = max(one.width for one in network.projections)
+    widest = max(projection.width for projection in network.projections)
     narrow = _folded(network, mapping, 1)
     for bits in range(widest - 1, 0, -1):
         if not _short(target, network, narrow, widest - bits):
@@ -201,12 +201,12 @@ def advice(target: Target, network: Network, mapping: Mapping | None = None) -> 
 
 
 def check_fit(target: Target, network: Network, mapping: Mapping) -> None:
-    """Raise unless a network may fit on a board; what is left to say, place and route says.
+    """Raise unless a network may fit on a board; only place and route can tell for sure.
 
     Raises
     ------
     FitError
-        If it cannot: with what is short, and which lanes or bits would fit.
+        If it cannot: with what the board lacks, and which lanes or bits would fit.
     """
     short = _short(target, network, mapping)
     if short:

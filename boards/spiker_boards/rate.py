@@ -1,4 +1,4 @@
-"""What the link lets through: bytes of a sample on the wire, and how many samples a second."""
+"""Throughput of the link: bytes of a sample on the wire, and samples a second."""
 
 from collections.abc import Mapping as Table
 from dataclasses import asdict, dataclass
@@ -18,25 +18,25 @@ from .target import Target
 __all__ = ["LinkRate", "link_rate", "sample_bytes", "typical_rate"]
 
 VERSION = "0.0.0"
-"""Of the library: its digits take part in an identity, not in a sample."""
+"""Version of the library in an identity; samples do not depend on it."""
 
 STEPS = 8
-"""Time steps of a sample where neither network nor user says how many."""
+"""Time steps of a sample where neither network nor user gives their number."""
 
 
 @dataclass(frozen=True)
 class LinkRate:
-    """What a link lets through where no byte is lost.
+    """Throughput of a link that loses no byte.
 
     Members
     -------
     bytes_in : float
-        Bytes of a sample's frames of data on the wire, in the mean.
+        Mean number of bytes of a sample's frames of data on the wire.
     bytes_out : int
         Bytes of a sample's frames of results.
     samples_per_second : float or None
-        At most, since polls and their answers take some more: both ways go on at once, and the
-        slower one tells. None where the carrier's speed depends on a program, as of a mailbox.
+        Upper bound, since polls and their answers are not counted. Both directions work at once,
+        and the slower one decides. None where a program decides, as with a mailbox.
     """
 
     bytes_in: float
@@ -48,7 +48,7 @@ class LinkRate:
         return asdict(self)
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Return it in words."""
         text = f"{self.bytes_in:,.0f} bytes there and {self.bytes_out:,} back a sample"
         if self.samples_per_second is None:
             return text
@@ -73,14 +73,14 @@ def sample_bytes(
     """
     identity = Identity.of(network, mapping, VERSION)
     ports = [Port.of(node, number, identity) for number, node in enumerate(network.inputs)]
-    sent = sum(_wire(DATA.code, payload) for payload in data_payloads(ports, dict(sample)))
-    return sent, _result_bytes(network, mapping)
+    transmitted = sum(_wire(DATA.code, payload) for payload in data_payloads(ports, dict(sample)))
+    return transmitted, _result_bytes(network, mapping)
 
 
 def _result_bytes(network: Network, mapping: Mapping) -> int:
     layout = ResultLayout(with_worst_case_bounds(network, mapping.writable))
-    whole, overhead = layout.size, _wire(RESULT.code, b"")
-    return whole + layout.frames * overhead
+    overhead = _wire(RESULT.code, b"")
+    return layout.size + layout.frames * overhead
 
 
 def link_rate(
@@ -90,7 +90,7 @@ def link_rate(
     spikes: Any,
     encoding: Encoding | None = None,
 ) -> LinkRate:
-    """Return what a board's link lets through of samples like these.
+    """Return the throughput of a board's link for samples like these.
 
     Parameters
     ----------
@@ -100,35 +100,35 @@ def link_rate(
     spikes : array of int, list of arrays, or a mapping from input names to such
         As :func:`spiker_hdl.run` takes them.
     encoding : Encoding, optional
-        That of an encoder on the board, which takes a value of each channel: of each sample, or
-        for ``"delta"`` of each step.
+        Encoding of an encoder on the board, which takes a value of each channel for each sample,
+        or, for ``"delta"``, for each step.
     """
-    given = stimulus(network, spikes)
+    samples = stimulus(network, spikes)
     if encoding is None:
-        samples = (given.sample(n) for n in range(len(given)))
-        sizes = [sample_bytes(network, mapping, sample)[0] for sample in samples]
+        numbers = range(len(samples))
+        sizes = [sample_bytes(network, mapping, samples.sample(n))[0] for n in numbers]
         bytes_in = float(np.mean(sizes))
     else:
-        sample = given.sample(0)
+        sample = samples.sample(0)
         steps = len(sample[network.inputs[0].name]) if encoding.steps is None else 1
         channels = network.inputs[0].size // encoding.fan
         values = np.zeros((steps, channels), dtype=np.int64)
         payloads = value_payloads(encoding.bits, values)
         bytes_in = float(sum(_wire(DATA.code, payload) for payload in payloads))
     bytes_out = _result_bytes(network, mapping)
-    carried = target.bytes_per_second
-    most = None if carried is None else carried / max(bytes_in, bytes_out)
-    return LinkRate(bytes_in, bytes_out, most)
+    speed = target.bytes_per_second
+    rate = None if speed is None else speed / max(bytes_in, bytes_out)
+    return LinkRate(bytes_in, bytes_out, rate)
 
 
 def typical_rate(target: Target, network: Network, mapping: Mapping) -> LinkRate:
-    """Return what a board's link lets through of samples as long as the network's notes say.
+    """Return the throughput of a board's link for samples with as many steps as the notes say.
 
-    As spike vectors, silent samples have as many bytes as others; as events, this is the most that
-    the link can let through at all.
+    The samples are silent. As spike vectors they have as many bytes as others; as events they have
+    the fewest, which gives the highest throughput of the link.
     """
-    given = network.note.get("steps", "")
-    steps = int(given) if given.isdecimal() else STEPS
+    noted = network.note.get("steps", "")
+    steps = int(noted) if noted.isdecimal() else STEPS
     steps = max(1, min(steps, network.max_steps))
     spikes = {node.name: np.zeros((1, steps, node.size), np.int64) for node in network.inputs}
     return link_rate(target, network, mapping, spikes)

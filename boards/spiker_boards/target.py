@@ -1,4 +1,4 @@
-"""What a board is: its device, clock, pins and link, for all that is built for it."""
+"""The description of a board: its device, clock, pins and link."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from spiker_hdl.tools.families import FAMILIES, Family
 __all__ = ["USB_HZ", "Capacity", "Pin", "Target"]
 
 USB_HZ = 48_000_000
-"""What the wires of USB are sampled with at full speed: four times a bit."""
+"""Frequency at which the wires of USB are sampled at full speed: four times a bit."""
 
 USB_BYTES = 19 * 64 * 1000
 """Bytes a second of bulk data at full speed: 19 packets of 64 in a millisecond (USB 2.0, 5.8.4)."""
 
 TOLERANCE = 0.02
-"""How far a UART's clock may be off, as a share: half of what ten bits bear."""
+"""Relative error of a UART's clock that is accepted: half of what ten bits tolerate."""
 
 Pin = tuple[Any, ...]
 """A resource of the board's platform by name and number, and part of it."""
@@ -25,7 +25,7 @@ Pin = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a device has.
+    """The resources of a device.
 
     Members
     -------
@@ -34,7 +34,7 @@ class Capacity:
     block_rams : int
         Of 4 kbit on iCE40, 10 kbit on Cyclone V, 18 kbit elsewhere.
     sprams : int
-        Of 256 kbit, which nothing initialises: they hold weights that are loaded.
+        Of 256 kbit, which configuration does not initialise: they hold weights that are loaded.
     """
 
     luts: int
@@ -60,34 +60,34 @@ class Target:
     oscillator : int
         Its frequency in Hz.
     frequency : int
-        That of the accelerator in Hz, of a PLL unless it is the same.
+        Frequency of the accelerator in Hz; a PLL makes it unless it is the oscillator's.
     link : str
-        Where the link is on the board.
+        Place of the link's socket on the board.
     lanes : int
-        Recommended for what fits: most accumulators side by side in a population.
+        Recommended largest number of lanes of a population.
     document : str
-        Where pins and capacity are from.
+        Source of pins and capacity.
     uart : Pin, optional
-        What carries the link: with parts ``rx`` and ``tx``.
+        UART of the link, with parts ``rx`` and ``tx``.
     usb : Pin, optional
-        Or else, a socket that is wired to the device: with parts ``d_p``, ``d_n`` and ``pullup``.
-        The oscillator must have 48 MHz then.
+        Or else, a USB socket that is wired to the device, with parts ``d_p``, ``d_n`` and
+        ``pullup``. The oscillator must have 48 MHz then.
     leds : tuple of Pin
-        Two: busy, and a frame was damaged. Fewer show less.
+        Two lights at most: the board is busy, and a frame was damaged.
     reset : Pin, optional
         A button.
     baud : int
         Bits a second of the UART.
     loader : tuple of str
-        Arguments of openFPGALoader that name the board; none where it cannot load.
+        Arguments of openFPGALoader that name the board; empty where it does not know the board.
     dfu : tuple of (int, int), optional
-        Vendor and product in the suffix that a DFU boot loader wants behind a bitstream.
+        Vendor and product in the suffix of a bitstream that a DFU boot loader takes.
     options : dict
         Overrides of Amaranth's templates.
     zynq : bool
         Whether there is an ARM beside the logic.
     touched : bool
-        Whether anyone here has had the board in hand.
+        Whether it has been tested on physical hardware.
     """
 
     name: str
@@ -141,13 +141,13 @@ class Target:
     @property
     def port(self) -> Pin:
         """The pins of the link."""
-        found = self.uart if self.usb is None else self.usb
-        assert found is not None  # as was checked
-        return found
+        port = self.uart if self.usb is None else self.usb
+        assert port is not None  # as was checked
+        return port
 
     @property
     def path(self) -> str:
-        """What carries the link, and where it is, in words."""
+        """The carrier of the link and its place on the board, in words."""
         if self.zynq:
             return f"mailbox of the ARM; alone: {self.baud:,} baud, {self.link}"
         carrier = f"{self.baud:,} baud" if self.usb is None else "12 Mbit/s"
@@ -155,9 +155,9 @@ class Target:
 
     @property
     def bytes_per_second(self) -> int | None:
-        """Bytes that the link carries each way in a second, at most.
+        """Largest number of bytes that the link carries in a second, in each direction.
 
-        None for the mailbox of a Zynq, whose speed is that of the program on the ARM.
+        None for the mailbox of a Zynq, whose speed depends on the program on the ARM.
         """
         if self.zynq:
             return None
@@ -165,7 +165,7 @@ class Target:
         return self.baud // 10 if self.usb is None else USB_BYTES
 
     def check_clock(self, frequency: float) -> None:
-        """Raise :exc:`ValueError` where the link cannot be had at a clock, in Hz."""
+        """Raise :exc:`ValueError` if the link cannot work at a clock, in Hz."""
         if self.usb is None:
             self.divisor(frequency)
 
@@ -178,8 +178,8 @@ class Target:
             If the clock, in Hz, is too slow for the UART, or too far from a multiple.
         """
         divisor = round(frequency / self.baud)
-        off = abs(frequency / self.baud / divisor - 1) if divisor else 1.0
-        if divisor < 4 or off > TOLERANCE:
+        error = abs(frequency / self.baud / divisor - 1) if divisor else 1.0
+        if divisor < 4 or error > TOLERANCE:
             raise ValueError(
                 f"Clock must be at least 4 times and nearly a multiple of the UART's "
                 f"{self.baud:,} baud, not {frequency / 1e6:g} MHz"

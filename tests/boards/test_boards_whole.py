@@ -54,8 +54,8 @@ class Talk:
             for frame in self.turn(exchange.send(self.wire.cycles / HZ), 200):
                 exchange.hear(frame, self.wire.cycles / HZ)
         found = [
-            b"".join(exchange.found[at : at + layout.frames])
-            for at in range(0, len(exchange.found), layout.frames)
+            b"".join(exchange.received[at : at + layout.frames])
+            for at in range(0, len(exchange.received), layout.frames)
         ]
         return layout.result(found, "board")
 

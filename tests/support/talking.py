@@ -92,9 +92,9 @@ def converse(wire, network, spikes, *, faults=None, resets=(), cycles=200, turns
         except SessionError:
             start = begin()
             continue
-        while (len(found) - start + 1) * layout.frames <= len(session.found):
+        while (len(found) - start + 1) * layout.frames <= len(session.received):
             at = (len(found) - start) * layout.frames
-            found.append(b"".join(session.found[at : at + layout.frames]))
+            found.append(b"".join(session.received[at : at + layout.frames]))
     return layout.result(found, "board"), sessions
 
 

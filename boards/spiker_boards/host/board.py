@@ -1,6 +1,6 @@
-"""The host: what runs a network on a board, as the reference does.
+"""The host, which runs a network on a board as the reference runs it.
 
-Loads NumPy and pyserial, and neither Amaranth nor PyTorch.
+It loads NumPy and pyserial, and neither Amaranth nor PyTorch.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -42,13 +42,13 @@ class Board(Line):
     baud : int
         Bits a second.
     timeout : float
-        Seconds without anything new after which a run is given up. A board that was unplugged or
-        reset meanwhile goes on where it was, within that time.
+        Seconds without progress after which a run is given up. A board that is unplugged or reset
+        continues where it was, if it is back within that time.
 
     Attributes
     ----------
     damaged, resent, sessions : int
-        Frames that came damaged, frames of data that were sent again, and sessions, in all runs.
+        Frames that arrived damaged, frames of data that were sent again, and sessions, in all runs.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class Board(Line):
     """
 
     def identify(self) -> Identity:
-        """Return what the board says of itself.
+        """Return the identity of the board.
 
         Raises
         ------
@@ -82,14 +82,14 @@ class Board(Line):
         Parameters
         ----------
         network : Network
-            That for which the board was built.
+            The network for which the board was built.
         spikes : array of int, list of arrays, or a mapping from input names to such
         record : sequence of str
-            Must be empty: a board has no ports for what is recorded.
-        reports : Reports
+            Must be empty: a board has no ports for recordings.
+        reports : AnswerPolicy
             Must be after the last step.
         progress : callable, optional
-            Called with the number of samples done, as they are.
+            Called with the number of further samples that are done.
 
         Returns
         -------
@@ -99,15 +99,14 @@ class Board(Line):
         Raises
         ------
         TypeError, ValueError
-            If the spikes are not what the network takes, or what is asked for is not what boards
-            do.
+            If the network does not take the spikes, or a board cannot do what is asked for.
         BoardError
-            If the board is not the network's, or does not answer: it says which samples have no
-            answer.
+            If the board holds another network, or does not answer: the message says which samples
+            have no answer.
         """
         check_kind("Network", network, Network)
         reports.check(network)
-        given = stimulus(network, spikes, window=reports.window)
+        samples = stimulus(network, spikes, window=reports.window)
         if check_record(network, record):
             raise ValueError(f"Record must be empty on a board, not {tuple(record)!r}")
         if reports.stepwise:
@@ -116,10 +115,10 @@ class Board(Line):
         def payloads(identity: Identity, n: int) -> Iterator[bytes]:
             if identity.form == "values":
                 raise BoardError("Board makes spikes itself, and must be given values: run_values")
-            ports = [Port.of(one, n, identity) for n, one in enumerate(network.inputs)]
-            return data_payloads(ports, given.sample(n))
+            ports = [Port.of(node, at, identity) for at, node in enumerate(network.inputs)]
+            return data_payloads(ports, samples.sample(n))
 
-        return self._answers(network, len(given), payloads, progress)
+        return self._answers(network, len(samples), payloads, progress)
 
     def run_values(
         self,
@@ -129,31 +128,31 @@ class Board(Line):
         encoding: Encoding | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Result:
-        """Run samples of which the board itself makes spikes.
+        """Run samples that the board itself encodes as spikes.
 
         Parameters
         ----------
         network : Network
-            That for which the board was built.
+            The network for which the board was built.
         values : array of int, shape (samples, ...), or for ``"delta"`` (samples, steps, ...)
             Pixels or signals, as :meth:`~spiker_hdl.model.encoders.Encoding.encode` takes them.
         encoding : Encoding, optional
-            With which the board was built; what the network's notes say where none is given.
+            Encoding with which the board was built; by default, that of the network's notes.
         progress : callable, optional
-            Called with the number of samples done, as they are.
+            Called with the number of further samples that are done.
 
         Returns
         -------
         Result
-            That of the reference for the values encoded; ``cycles`` count from the first word that
+            That of the reference for the encoded values; ``cycles`` count from the first word that
             the encoder made.
 
         Raises
         ------
         TypeError, ValueError
-            If the values are not what the encoding takes, or it does not go with the network.
+            If the encoding does not take the values, or does not match the network.
         BoardError
-            If the board is not the network's, has another encoder or none, or does not answer.
+            If the board holds another network, has another encoder or none, or does not answer.
         """
         check_kind("Network", network, Network)
         encoding = Encoding.of(network) if encoding is None else encoding
@@ -179,28 +178,31 @@ class Board(Line):
         payloads: Callable[[Identity, int], Iterator[bytes]],
         progress: Callable[[int], None] | None,
     ) -> Result:
-        """Return what the board answers to samples, each in payloads of its own."""
+        """Return the board's answers to samples, each in payloads of its own."""
         layout = ResultLayout(network)
-        found: list[bytes] = []
+        answers: list[bytes] = []
 
-        def left() -> str:
-            first, last = len(found), samples - 1
+        def unanswered() -> str:
+            first, last = len(answers), samples - 1
             return f"sample {first}" if first == last else f"samples {first} to {last}"
 
-        def go_on() -> None:
+        def proceed() -> None:
             nonlocal layout
             identity = self._identify()
             self._check(identity, network)
-            if not found:
-                names = [one.name for one in network.populations]
+            if not answers:
+                names = [population.name for population in network.populations]
                 layout = ResultLayout(
                     with_worst_case_bounds(network, [names[n] for n in identity.writable])
                 )
-            rest = [partial(payloads, identity, n) for n in range(len(found), samples)]
-            self._session_of(rest, layout, found, progress)
+            rest = [partial(payloads, identity, n) for n in range(len(answers), samples)]
+            self._session_of(rest, layout, answers, progress)
 
-        self._persist(go_on, lambda: f"{left()} of {samples} without answer", lambda: len(found))
-        return layout.result(found, "board")
+        def lacking() -> str:
+            return f"{unanswered()} of {samples} without answer"
+
+        self._persist(proceed, lacking, lambda: len(answers))
+        return layout.result(answers, "board")
 
     def load(
         self,
@@ -209,24 +211,24 @@ class Board(Line):
         *,
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        """Load a network's numbers into a board that was built for another, or without any.
+        """Load a network's numbers into a board that was built for another network, or for none.
 
         Parameters
         ----------
         network : Network
-            Of the same structure: see :func:`spiker_hdl.model.mapping.reload.structure`.
+            A network of the same structure: see :func:`spiker_hdl.model.mapping.reload.structure`.
         mapping : Mapping
-            With which the board was built.
+            The mapping with which the board was built.
         progress : callable, optional
-            Called with the number of frames that the board has taken, as it takes them: as many
-            as :func:`spiker_hdl.link.protocol.payloads.load_payloads` gives.
+            Called with the number of further frames that the board has taken, of those that
+            :func:`spiker_hdl.link.protocol.payloads.load_payloads` gives.
 
         Raises
         ------
         TypeError, ValueError
             If a parameter is not as it must be.
         BoardError
-            If the board takes no such network, or does not answer: it holds no network then.
+            If the board cannot take the network, or does not answer, and then holds no network.
         """
         check_kind("Network", network, Network)
         check_kind("Mapping", mapping, Mapping)
@@ -234,39 +236,40 @@ class Board(Line):
         if not mapping.writable:
             raise ValueError("Mapping must have a writable population for a network to be loaded")
         words = beats(network, mapping)
-        told, written = 0, 0
+        reported, written = 0, 0
 
-        def tell(count: int) -> None:
-            nonlocal told, written
+        def report(count: int) -> None:
+            nonlocal reported, written
             written = count
-            if progress is not None and count > told:
-                progress(count - told)
-                told = count
+            # A new session begins from the first frame: progress counts each frame once.
+            if progress is not None and count > reported:
+                progress(count - reported)
+                reported = count
 
-        def go_on() -> None:
+        def proceed() -> None:
             identity = self._identify()
             if identity.network == network.digest and written:
                 return
             self._check_structure(identity, network, mapping)
             exchange = self._open(load_payloads(len(network.inputs), words), 0)
-            self._talk(exchange, lambda: tell(exchange.taken))
+            self._talk(exchange, lambda: report(exchange.taken))
             if self._identify().network != network.digest:
                 raise TimeoutError("it does not say that it holds the network")
 
-        self._persist(go_on, lambda: f"{network.name!r} is not loaded", lambda: written)
+        self._persist(proceed, lambda: f"{network.name!r} is not loaded", lambda: written)
 
     @staticmethod
     def _check(identity: Identity, network: Network) -> None:
         if identity.network == network.digest:
             return
         if identity.writable:
-            way = "load it, or build it for this network"
+            remedy = "load it, or build it for this network"
         else:
-            way = "build it for this network"
-        held = f"that of {identity.network[:16]}" if int(identity.network, 16) else "none"
+            remedy = "build it for this network"
+        other = f"that of {identity.network[:16]}" if int(identity.network, 16) else "none"
         raise BoardError(
             f"Board must hold the network {network.name!r} (SHA-256 {network.digest[:16]}), "
-            f"not {held}: {way}"
+            f"not {other}: {remedy}"
         )
 
     @staticmethod
@@ -287,21 +290,22 @@ class Board(Line):
         self,
         samples: list[Callable[[], Iterator[bytes]]],
         layout: ResultLayout,
-        found: list[bytes],
+        answers: list[bytes],
         progress: Callable[[int], None] | None,
     ) -> None:
-        """Run the samples that have no answer yet in a session; note what is answered at once."""
-        start = len(found)
-        payloads = chain.from_iterable(one() for one in samples)
+        """Run the samples that have no answer yet in a session; add each answer as it arrives."""
+        start = len(answers)
+        payloads = chain.from_iterable(sample() for sample in samples)
         exchange = self._open(payloads, len(samples) * layout.frames)
 
         def note() -> None:
-            whole = start + len(exchange.found) // layout.frames
-            if whole > len(found):
-                done = whole - len(found)
-                while len(found) < whole:
-                    first = (len(found) - start) * layout.frames
-                    found.append(b"".join(exchange.found[first : first + layout.frames]))
+            complete = start + len(exchange.received) // layout.frames
+            if complete > len(answers):
+                done = complete - len(answers)
+                while len(answers) < complete:
+                    first = (len(answers) - start) * layout.frames
+                    frames = exchange.received[first : first + layout.frames]
+                    answers.append(b"".join(frames))
                 if progress is not None:
                     progress(done)
 

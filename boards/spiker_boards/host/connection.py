@@ -1,6 +1,6 @@
-"""The line to a board: a port that may go and come back, and sessions on it.
+"""The connection to a board: a port that may go and come back, and sessions on it.
 
-Loads pyserial, and neither Amaranth nor PyTorch.
+It loads pyserial, and neither Amaranth nor PyTorch.
 """
 
 import errno
@@ -28,23 +28,28 @@ from .session import Exchange, SessionError
 
 __all__ = ["BoardError", "Line"]
 
-ASK, PAUSE, TICK = 0.2, 0.05, 0.002  # seconds
-RESTARTS = 100  # without anything new, after which a board is given up
+ASK, PAUSE, TICK = 0.2, 0.05, 0.002
+"""Seconds until an identity is asked for again, between attempts to open a port, and of a read."""
+
+RESTARTS = 100
+"""Sessions without progress after which a board is given up."""
+
 GONE = (serial.SerialException, OSError)
-FASTEST = 2**31 - 1  # that a system can be told
+FASTEST = 2**31 - 1
+"""Highest baud rate that a system call takes."""
 
 # Ports such as mailbox:///dev/mem?at=0x43c00000.
 serial.protocol_handler_packages.append(__name__.rpartition(".")[0])
 
 
 class BoardError(RuntimeError):
-    """A board that does not answer, or is another one: which samples have no answer, and why."""
+    """A board that does not answer, or holds another network."""
 
 
 class Line:
     """A port with a board behind it; parameters, attributes and errors are those of a board.
 
-    What is asked of it is tried anew, in a session of its own, until the timeout is over.
+    A request that fails is tried again, in a new session, until the timeout is over.
     """
 
     def __init__(self, port: str, *, baud: int = 1_000_000, timeout: float = 10.0):
@@ -60,7 +65,7 @@ class Line:
         self.sessions = 0
         self._session = random.randrange(1, SESSIONS)
         self._reader = Reader()
-        self._began = time.monotonic()  # of the timeout
+        self._began = time.monotonic()  # start of the timeout
         self._serial: Any = None
         try:
             self._connect()
@@ -81,18 +86,18 @@ class Line:
 
     def _persist(
         self,
-        what: Callable[[], Any],
+        action: Callable[[], Any],
         lacking: Callable[[], str],
         count: Callable[[], int] = lambda: 0,
     ) -> Any:
-        """Do something that may fail, as often as that brings it on within the timeout."""
-        before, reason, tries = count(), "no answer", 0
+        """Repeat an action that may fail, as long as there is progress within the timeout."""
+        before, reason, attempts = count(), "no answer", 0
         self._began = time.monotonic()
         while True:
             try:
                 if self._serial is None:
                     self._connect()
-                return what()
+                return action()
             except SessionError as error:
                 reason = str(error)
             except TimeoutError as error:
@@ -102,9 +107,9 @@ class Line:
                 self.close()
                 time.sleep(PAUSE)
             if count() > before:
-                before, tries = count(), 0
-            tries += self._serial is not None
-            if time.monotonic() > self._deadline or tries > RESTARTS:
+                before, attempts = count(), 0
+            attempts += self._serial is not None
+            if time.monotonic() > self._deadline or attempts > RESTARTS:
                 raise BoardError(
                     f"Board must answer within {self.timeout:g} s, but {lacking()}: {reason}"
                 )
@@ -124,7 +129,7 @@ class Line:
         )
 
     def _read(self, until: float) -> list[Frame]:
-        """Wait for bytes, at most until a time; return the frames that they end."""
+        """Wait for bytes, at most until a time; return the frames that they complete."""
         port = self._serial
         waiting = port.in_waiting
         while not waiting and time.monotonic() < until:
@@ -162,7 +167,7 @@ class Line:
         return Exchange(self._session, payloads, results, time.monotonic())
 
     def _talk(self, exchange: Exchange, note: Callable[[], None]) -> None:
-        """Go through a session, and note what is new."""
+        """Go through a session, and call ``note`` after each exchange of frames."""
         try:
             while not exchange.done:
                 now = time.monotonic()

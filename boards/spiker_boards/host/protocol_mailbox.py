@@ -1,7 +1,7 @@
 """A serial port that is a mailbox in memory, by an address that pyserial opens.
 
-``mailbox:///dev/mem?at=0x43c00000``, or ``mailbox:///dev/uio0`` for what is at its beginning. Loads
-NumPy and pyserial, and neither Amaranth nor PyTorch.
+``mailbox:///dev/mem?at=0x43c00000``, or ``mailbox:///dev/uio0`` for a mailbox at its beginning. It
+loads NumPy and pyserial, and neither Amaranth nor PyTorch.
 """
 
 import fcntl
@@ -19,37 +19,37 @@ from spiker_hdl.link.protocol.registers import MAILBOX, MAILBOX_AT, MAILBOX_DEPT
 
 __all__ = ["Registers", "Serial"]
 
-AT = {one.name: one.address for one in MAILBOX}
-STAT = {one.name: 1 << one.offset for one in register("stat", MAILBOX).bits}
-CTRL = {one.name: 1 << one.offset for one in register("ctrl", MAILBOX).bits}
+AT = {entry.name: entry.address for entry in MAILBOX}
+STAT = {bit.name: 1 << bit.offset for bit in register("stat", MAILBOX).bits}
+CTRL = {bit.name: 1 << bit.offset for bit in register("ctrl", MAILBOX).bits}
 BYTES = len(MAILBOX) * WORD // 8
 WAIT = 50e-6
-"""Seconds between two looks."""
+"""Seconds between two reads of the status."""
 
 
 class Registers:
     """Registers in memory, by their address in bytes; each access is one of 32 bits.
 
-    They are held: another program that opens them so is refused.
+    They are locked: another program that opens them in this way is refused.
 
     Parameters
     ----------
     path : str
-        The file that the system has for the memory.
+        File of the memory.
     at : int
-        Where in it the first one is, in bytes.
+        Offset of the first register in it, in bytes.
 
     Raises
     ------
     OSError
-        If there is no such file, or none that may be mapped, or another program holds these.
+        If there is no such file, or it cannot be mapped, or another program has locked it.
     """
 
     def __init__(self, path: str, at: int):
         before = at % mmap.ALLOCATIONGRANULARITY
         self._file = os.open(path, os.O_RDWR | os.O_SYNC)
         try:
-            _hold(self._file, at)
+            _lock(self._file, at)
             self._memory = mmap.mmap(self._file, before + BYTES, offset=at - before)
         except BaseException as error:
             os.close(self._file)
@@ -72,8 +72,8 @@ class Registers:
         os.close(self._file)
 
 
-def _hold(file: int, at: int) -> None:
-    """Lock the bytes of a mailbox, for this open file: others may lie in the same memory."""
+def _lock(file: int, at: int) -> None:
+    """Lock the bytes of a mailbox for this open file; others in the same memory stay free."""
     command = getattr(fcntl, "F_OFD_SETLK", None)  # Linux has it
     if command is not None:
         lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, at, BYTES, 0)
@@ -81,20 +81,20 @@ def _hold(file: int, at: int) -> None:
 
 
 class Serial(serial.SerialBase):
-    """What pyserial makes of such an address; rate and parity mean nothing."""
+    """A port of pyserial for such an address; rate and parity have no effect."""
 
     _registers: Any = None
-    _held = b""
+    _received = b""
 
     def open(self) -> None:
-        """Open the mailbox, and drop what is still in it.
+        """Open the mailbox, and drop the bytes that are still in it.
 
         Raises
         ------
         ValueError
-            If the address says something else than a file, and where in it.
+            If the address is not that of a file and an offset in it.
         OSError
-            If there is no such file, or none that may be mapped.
+            If there is no such file, or it cannot be mapped.
         """
         path, at = _place(self.port)
         self.close()
@@ -113,20 +113,20 @@ class Serial(serial.SerialBase):
     def in_waiting(self) -> int:
         """Bytes that can be read at once."""
         self._fetch()
-        return len(self._held)
+        return len(self._received)
 
     def reset_input_buffer(self) -> None:
-        """Drop what has come from the board."""
+        """Drop the bytes that have come from the board."""
         self._clear("clear_rx")
 
     def reset_output_buffer(self) -> None:
-        """Drop what the board has not taken."""
+        """Drop the bytes that the board has not taken."""
         self._clear("clear_tx")
 
     def _clear(self, *which: str) -> None:
-        self._opened[AT["ctrl"]] = sum(CTRL[one] for one in which)
+        self._opened[AT["ctrl"]] = sum(CTRL[bit] for bit in which)
         if "clear_rx" in which:
-            self._held = b""
+            self._received = b""
 
     @property
     def _opened(self) -> Registers:
@@ -135,12 +135,12 @@ class Serial(serial.SerialBase):
         return self._registers
 
     def read(self, size: int = 1) -> bytes:
-        """Return so many bytes, or fewer when the time is over."""
+        """Return so many bytes, or fewer after the timeout."""
         end = None if self.timeout is None else time.monotonic() + self.timeout
         while self.in_waiting < size and (end is None or time.monotonic() < end):
             time.sleep(WAIT)
-        found, self._held = self._held[:size], self._held[size:]
-        return found
+        data, self._received = self._received[:size], self._received[size:]
+        return data
 
     def write(self, data: Any) -> int:
         """Write bytes.
@@ -148,36 +148,37 @@ class Serial(serial.SerialBase):
         Raises
         ------
         serial.SerialTimeoutException
-            If the board takes none for too long.
+            If the board takes none until the timeout.
         """
         data, registers = bytes(memoryview(data)), self._opened
         limit = self.write_timeout
         left, end = data, None if limit is None else time.monotonic() + limit
         while left:
             stat = registers[AT["stat"]]
-            room = MAILBOX_DEPTH if stat & STAT["tx_empty"] else int(not stat & STAT["tx_full"])
-            for octet in left[:room]:
+            # An empty FIFO takes as many bytes as it holds; any that is not full takes one.
+            space = MAILBOX_DEPTH if stat & STAT["tx_empty"] else int(not stat & STAT["tx_full"])
+            for octet in left[:space]:
                 registers[AT["tx"]] = octet
-            left = left[room:]
-            self._fetch()  # so that the board, too, can go on
-            if not room:
+            left = left[space:]
+            self._fetch()  # since a board that cannot send stops receiving
+            if not space:
                 if end is not None and time.monotonic() > end:
                     raise serial.SerialTimeoutException("Mailbox must take bytes, and takes none")
                 time.sleep(WAIT)
         return len(data)
 
     def _fetch(self) -> None:
-        registers, found = self._opened, bytearray()
-        while registers[AT["stat"]] & STAT["rx_valid"] and len(found) < MAILBOX_DEPTH:
-            found.append(registers[AT["rx"]] & 0xFF)
-        self._held += bytes(found)
+        registers, data = self._opened, bytearray()
+        while registers[AT["stat"]] & STAT["rx_valid"] and len(data) < MAILBOX_DEPTH:
+            data.append(registers[AT["rx"]] & 0xFF)
+        self._received += bytes(data)
 
     def _reconfigure_port(self) -> None:
         """Do nothing: a mailbox has no rate."""
 
 
 def _place(url: str | None) -> tuple[str, int]:
-    """Return the file of an address, and where in it."""
+    """Return the file of an address, and the offset in it."""
     try:
         parts = urlsplit(url or "")
         options = parse_qs(parts.query, keep_blank_values=True)

@@ -1,6 +1,6 @@
-"""A session with a board: frames of data out, frames of results in, and again what was lost.
+"""A session with a board: frames of data out, frames of results in, and lost frames once more.
 
-It knows no port and no clock: what is to be written is asked for, and what came is told.
+It uses no port and no clock: the caller asks for the bytes to write, and passes on arrived frames.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,14 +20,14 @@ from spiker_hdl.link.protocol.frames import (
 __all__ = ["Exchange", "SessionError"]
 
 FIRST, LEAST, MOST = 0.25, 0.005, 2.0
-"""Seconds until an answer is waited for no more: before one has come, at least, and at most."""
+"""Seconds until an answer counts as lost: before the first one has come, at least, and at most."""
 
 REST, LONGEST_REST = 0.001, 0.05
-"""Seconds until a board is asked again that had nothing new: at first, and at most."""
+"""Seconds until a board without news is polled again: at first, and at most."""
 
 
 class SessionError(Exception):
-    """A board that is not in the session any more: it was reset."""
+    """A board that has left the session, since it was reset."""
 
 
 class Exchange:
@@ -41,18 +41,20 @@ class Exchange:
     Parameters
     ----------
     session : int
-        Not 0, and not one of before.
+        Number of the session: not 0, and not that of an earlier one.
     payloads : iterable of bytes
-        Of the frames of data.
+        Payloads of the frames of data.
     results : int
-        Frames of results that are to come.
+        Number of frames of results that are expected.
+    now : float
+        Seconds, of any clock.
 
     Attributes
     ----------
-    found : list of bytes
+    received : list of bytes
         Payloads of results so far, in order.
     progressed : float
-        When something new last came.
+        Time of the last news.
     resent : int
         Frames of data that were sent more than once.
     """
@@ -60,7 +62,7 @@ class Exchange:
     def __init__(self, session: int, payloads: Iterable[bytes], results: int, now: float):
         self.session = session
         self.results = results
-        self.found: list[bytes] = []
+        self.received: list[bytes] = []
         self.progressed = float("-inf")
         self.resent = 0
         self._payloads: Iterator[bytes] = iter(payloads)
@@ -87,22 +89,22 @@ class Exchange:
         """Whether all results are there; or all data was taken, where no results are to come."""
         if not self.results:
             return self._spent and self._base == self._next
-        return len(self.found) == self.results
+        return len(self.received) == self.results
 
     @property
     def taken(self) -> int:
-        """Frames of data that the board has taken."""
+        """Number of frames of data that the board has taken."""
         return self._base
 
     @property
     def due(self) -> float:
-        """When :meth:`send` has something to say, if nothing comes before."""
+        """Time at which :meth:`send` next has bytes, if no frame arrives before."""
         return self._due
 
     # -- out -------------------------------------------------------------------------------------
 
     def send(self, now: float) -> bytes:
-        """Return what is to be written now, which may be nothing."""
+        """Return the bytes to write now, which may be none."""
         if now < self._due:
             return b""
         if not self._answered:
@@ -111,7 +113,7 @@ class Exchange:
         self._polled = now
         self._due = now + self._limit
         if not self._open:
-            # A delimiter ends what was written before, whatever that was.
+            # A delimiter ends any frame that was cut off before.
             return b"\0" + encode(Frame(RESET.code, 0, self.session))
         self._round += 1
         frames = [self._data(n) for n in sorted(self._lost)]
@@ -138,12 +140,12 @@ class Exchange:
                 self._missing[n] = self._round
                 mask |= 1 << n % WINDOW
         payload = bytes([self._round % SEQUENCES, mask])
-        return encode(Frame(POLL.code, len(self.found) % SEQUENCES, self.session, payload))
+        return encode(Frame(POLL.code, len(self.received) % SEQUENCES, self.session, payload))
 
     # -- in --------------------------------------------------------------------------------------
 
     def hear(self, frame: Frame, now: float) -> None:
-        """Take a frame that came.
+        """Take a frame that arrived.
 
         Raises
         ------
@@ -159,20 +161,20 @@ class Exchange:
             self._hear_result(frame, now)
 
     def _hear_result(self, frame: Frame, now: float) -> None:
-        first = len(self.found)
+        first = len(self.received)
         ahead = (frame.sequence - first) % SEQUENCES
         if ahead >= WINDOW or first + ahead >= self.results:
-            return  # one that came before
+            return  # a frame that came before
         self._early[first + ahead] = frame.payload
         self._missing.pop(first + ahead, None)
-        while len(self.found) in self._early:
-            self.found.append(self._early.pop(len(self.found)))
+        while len(self.received) in self._early:
+            self.received.append(self._early.pop(len(self.received)))
         self._news(now)
         if self._answered:
             self._due = min(self._due, now + self._rest)
 
     def _hear_status(self, frame: Frame, now: float) -> None:
-        tag, held, made = frame.payload
+        tag, waiting, made = frame.payload
         if not self._open:
             self._open = True
             self._answer(now)
@@ -181,15 +183,16 @@ class Exchange:
         asked = self._round - behind
         ahead = (frame.sequence - self._base) % SEQUENCES
         if asked < 1 or ahead > self._next - self._base:
-            return  # of a poll long ago
+            return  # a status of an old poll
         for n in range(self._base, self._base + ahead):
             del self._kept[n], self._sent[n]
             self._lost.discard(n)
         self._base += ahead
+        # Bytes keep their order: a frame that was sent before the poll and is not there was lost.
         for n in range(self._base, self._next):
-            if not held >> n % WINDOW & 1 and self._sent[n] <= asked:
+            if not waiting >> n % WINDOW & 1 and self._sent[n] <= asked:
                 self._lost.add(n)
-        first = len(self.found)
+        first = len(self.received)
         count = (made - first) % SEQUENCES
         for n in range(first, first + count if count <= WINDOW else first):
             if n not in self._early and self._missing.get(n, 0) <= asked:
@@ -203,7 +206,7 @@ class Exchange:
             self._rest = min(2 * self._rest, LONGEST_REST)
 
     def _answer(self, now: float) -> None:
-        """Note how long the last answer took."""
+        """Adapt the timeout to the time that the last answer took."""
         if not self._answered:
             took = now - self._polled
             if self._mean is None:
