@@ -1,1 +1,1 @@
-"""Programs that synthesise, place and route: found, called, and what they say read."""
+"""The tools that synthesise, place and route: where they are, how they run, what they report."""

@@ -1,4 +1,4 @@
-"""What a design reaches on a device, after place and route with nextpnr."""
+"""The clock and the cells of a design on a device, after place and route with nextpnr."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,10 +56,12 @@ class Pinned(wiring.Component):
 
     Members
     -------
-    shift, shifted : In(1)
-        Move the inputs' register by one; what comes into it.
+    shift : In(1)
+        Whether the inputs' register is shifted at this clock edge.
+    shifted : In(1)
+        The bit that is shifted into it.
     out : Out(1)
-        Parity of all outputs, some cycles ago.
+        Parity of all outputs, as many cycles ago as the tree has levels.
     """
 
     shift: Signal
@@ -80,13 +82,14 @@ class Pinned(wiring.Component):
         m = Module()
 
         m.submodules.design = self.design
-        given = Signal(self.bits[0])
+        inputs = Signal(self.bits[0])
         with m.If(self.shift):
-            m.d.sync += given.eq(Cat(self.shifted, given))
+            m.d.sync += inputs.eq(Cat(self.shifted, inputs))
         at = 0
         for port in self._ports(In):
-            m.d.comb += port.eq(given[at : at + len(port)])
+            m.d.comb += port.eq(inputs[at : at + len(port)])
             at += len(port)
+        # Each level of the tree is a pipeline stage, so that it never is the slowest path.
         level = Cat(*self._ports(Out))
         while len(level) > 1:
             gates = [level[n : n + GATE_INPUTS].xor() for n in range(0, len(level), GATE_INPUTS)]
@@ -108,7 +111,7 @@ class Hop:
     delay : float
         Nanoseconds.
     cell, net : str
-        Where it ends, and what carries it.
+        Cell at its end, and the net that leads there.
     """
 
     kind: str
@@ -128,7 +131,7 @@ class Placed:
     fmax : float
         MHz, of the slowest path between registers.
     used, available : mapping of str to int
-        Cells by nextpnr's name for them, those of which some are used.
+        Numbers of cells by nextpnr's name for them; only kinds of which some are used.
     path : tuple of Hop
         The slowest path.
     """
@@ -141,9 +144,8 @@ class Placed:
     path: tuple[Hop, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
-        found = asdict(self)
-        return {**found, "path": [asdict(one) for one in self.path]}
+        """Return the members in the types of JSON."""
+        return {**asdict(self), "path": [asdict(hop) for hop in self.path]}
 
 
 def synthesise(design: Any, device: str = "ecp5-45f") -> str:
@@ -183,15 +185,15 @@ def place(
     Parameters
     ----------
     netlist : str
-        What :func:`synthesise` returned for the same device.
+        Result of :func:`synthesise` for the same device.
     device : str
         One of :data:`DEVICES`.
     seed : int
         Of the placer.
     frequency : float
-        MHz that nextpnr strives for; what it reaches may be less, or more.
+        MHz that nextpnr aims at; it may reach less, or more.
     timeout : float
-        Seconds after which it is given up.
+        Seconds after which it is stopped.
 
     Raises
     ------
@@ -258,7 +260,7 @@ def run_nextpnr(
 
 @reader("a report of nextpnr", "json")
 def open_report(path: Path) -> dict[str, Any]:
-    """Return what nextpnr reports, of which all that is read by anybody is as it must be.
+    """Return nextpnr's report, once every entry that is read anywhere is as it must be.
 
     Raises
     ------
@@ -270,22 +272,22 @@ def open_report(path: Path) -> dict[str, Any]:
         ("fmax", {"achieved", "constraint"}),
         ("utilization", {"used", "available"}),
     ):
-        for name, each in report[part].items():
-            if not keys <= set(each) or not all(type(each[one]) in {int, float} for one in keys):
-                raise FileError(f"must have numbers in {part} of {shown(name)}, not {shown(each)}")
+        for name, entry in report[part].items():
+            if not keys <= set(entry) or not all(type(entry[key]) in {int, float} for key in keys):
+                raise FileError(f"must have numbers in {part} of {shown(name)}, not {shown(entry)}")
     for path_of in report.get("critical_paths", []):
         ends = [path_of["from"], path_of["to"]]
         hops = [(hop["type"], hop["to"]["cell"], hop.get("net", "")) for hop in path_of["path"]]
         delays = [hop["delay"] for hop in path_of["path"]]
-        if not all(isinstance(one, str) for hop in [ends, *hops] for one in hop):
+        if not all(isinstance(name, str) for hop in [ends, *hops] for name in hop):
             raise FileError(f"must have paths between cells, not {shown(path_of)}")
-        if not all(type(one) in {int, float} for one in delays):
+        if not all(type(delay) in {int, float} for delay in delays):
             raise FileError(f"must have paths with delays, not {shown(path_of)}")
     return report
 
 
 def read_report(report: Mapping[str, Any], device: str, seed: int) -> Placed:
-    """Read what nextpnr reports.
+    """Return the result in a report of nextpnr.
 
     Raises
     ------
@@ -296,19 +298,19 @@ def read_report(report: Mapping[str, Any], device: str, seed: int) -> Placed:
     if len(clocks) != 1:
         raise PlaceError(f"Design must have one clock, not {sorted(clocks)}")
     ((clock, reached),) = clocks.items()
-    used = {name: each for name, each in report["utilization"].items() if each["used"]}
+    used = {name: cells for name, cells in report["utilization"].items() if cells["used"]}
     path = ()
-    for one in report["critical_paths"]:
-        if one["from"] == one["to"] == f"posedge {clock}":
+    for critical in report["critical_paths"]:
+        if critical["from"] == critical["to"] == f"posedge {clock}":
             path = tuple(
                 Hop(part["type"], part["delay"], part["to"]["cell"], part.get("net", ""))
-                for part in one["path"]
+                for part in critical["path"]
             )
     return Placed(
         device,
         seed,
         reached["achieved"],
-        {name: each["used"] for name, each in used.items()},
-        {name: each["available"] for name, each in used.items()},
+        {name: cells["used"] for name, cells in used.items()},
+        {name: cells["available"] for name, cells in used.items()},
         path,
     )

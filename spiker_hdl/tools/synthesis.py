@@ -1,4 +1,4 @@
-"""What a design takes of a device, after synthesis with Yosys."""
+"""The cells that a design takes of a device, after synthesis with Yosys."""
 
 import re
 import tempfile
@@ -21,7 +21,7 @@ MEASURED = ("xc7", "ecp5", "ice40")
 
 @dataclass(frozen=True)
 class Area:
-    """Cells that a design takes.
+    """The cells that a design takes.
 
     Members
     -------
@@ -73,15 +73,15 @@ def area_of_cells(cells: Mapping[str, int], family: str) -> Area:
     ValueError
         If cells are left that belong to no device.
     """
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for cell, count in cells.items():
         if cell.startswith("$") and cell != "$scopeinfo":
             raise ValueError(f"Cells must be those of {family}, not {cell}")
-        for pattern, kind, each in CELL_KINDS:
+        for pattern, kind, weight in CELL_KINDS:
             if re.match(pattern, cell):
-                found[kind] = found.get(kind, 0) + each * count
+                counts[kind] = counts.get(kind, 0) + weight * count
                 break
-    return Area(family, **found)
+    return Area(family, **counts)
 
 
 @reader("statistics of Yosys", "json")
@@ -96,7 +96,7 @@ def cell_counts(path: Path) -> dict[str, int]:
 
 
 def area(design: Any, family: str = "xc7") -> Area:
-    """Synthesise a design, and return what it takes.
+    """Synthesise a design, and return its area.
 
     Parameters
     ----------
