@@ -219,7 +219,7 @@ def pixels_to_spikes() -> Waveform:
         Lane("o.ready", dut.o.ready),
         Lane("o.p.value", dut.o.p["value"], str, when=dut.o.valid),
         Lane("o.p.last", dut.o.p.last, when=dut.o.valid),
-        Lane("rest", dut.rest),
+        Lane("idle", dut.idle),
     ]
     streams = {
         "i.p.value": (dut.i.valid, dut.i.ready),

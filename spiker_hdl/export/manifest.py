@@ -216,7 +216,7 @@ def _input(
     accelerator: Accelerator, node: Input, ports: Mapping[str, str], axis: AxiTop | None
 ) -> dict[str, Any]:
     form = accelerator.mapping.form
-    entry = accelerator.entries[node.name]
+    entry = accelerator.input_ports[node.name]
     if form == "words":
         order = (
             f"{entry.words} beats a time step, channels {entry.width} at a time in ascending "

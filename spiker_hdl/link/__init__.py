@@ -1,1 +1,1 @@
-"""Frames on a wire between a host and an accelerator."""
+"""The link: frames of bytes between a host and an accelerator."""

@@ -1,4 +1,4 @@
-"""An accelerator behind streams of bytes, whatever carries them."""
+"""The link: an accelerator behind two streams of bytes, for any carrier."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_kind
-from spiker_hdl.link.protocol.frames import MOST, RESET, SESSIONS, Identity
+from spiker_hdl.link.protocol.frames import MAX_PAYLOAD, RESET, SESSIONS, Identity
 from spiker_hdl.link.protocol.payloads import LAST, Port
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.encoders import Encoding
@@ -15,8 +15,8 @@ from spiker_hdl.rtl import Accelerator, EncodedAccelerator
 from spiker_hdl.rtl.common.memory import LoadBeat
 from spiker_hdl.rtl.streams.queue import Queue
 
+from .idle_detector import add_idle_detector
 from .packets import Packer, Unpacker
-from .quiet import add_rest
 from .reader import FrameReader
 from .replies import Replies
 from .window import ReceiveWindow
@@ -24,41 +24,45 @@ from .window import ReceiveWindow
 __all__ = ["Link"]
 
 ENTRANCE = 3
-"""Entries of the queue before an input."""
+"""Entries of the queue before an input, with which a beat passes in each cycle."""
 
 QUIET = 16
-"""Cycles without a sign of work after which there is none: longer than a byte is between parts."""
+"""Cycles without visible activity after which the link is idle; no stage works that long unseen."""
 
 
 class Link(wiring.Component):
-    """An accelerator that speaks in frames: see :mod:`~.frames`.
+    """An accelerator that exchanges frames with a host: see :mod:`~.frames`.
 
-    Bytes may be lost, damaged or added on both ways: what is whole and new is taken, and each
-    sample is answered once. A byte is taken in each cycle.
+    Bytes may be lost, damaged or added in both directions: only frames that are undamaged and new
+    have an effect, and each sample is answered once, in order. One byte is taken in each cycle, and
+    one leaves in two cycles. After reset, and after a frame that asks for it, no sample is in
+    flight and no result is stored; the session is 0 or that of the frame.
 
     Parameters
     ----------
     accelerator : Accelerator or EncodedAccelerator
-        Without observers, streams of events, or answers before the last step.
+        Accelerator without observers, streams of events, or answers before the last step.
     version : str
-        Of the library, which the board tells.
+        Version of the library, which the board reports.
 
     Members
     -------
-    i, o : stream.Signature(8)
-        From and to the host.
+    i : In(stream.Signature(8))
+        Bytes from the host; always ready, so that a UART loses none.
+    o : Out(stream.Signature(8))
+        Bytes to the host.
     idle : Out(1)
-        Nothing happens until the next byte comes.
+        Nothing happens before the next byte from the host.
     damaged : Out(1)
-        In this cycle a frame of the host has ended that was not whole.
+        1 in the cycle in which a damaged frame of the host ends.
 
     Raises
     ------
     TypeError
-        If it is no accelerator.
+        If ``accelerator`` is not an accelerator.
     ValueError
-        If it has more ports than samples and results need, more inputs than frames have numbers
-        for, or beats that are longer than a frame.
+        If the accelerator has other ports than those of samples and results, more inputs than
+        frames have numbers for, or beats that are longer than a frame.
     """
 
     i: Any
@@ -101,24 +105,25 @@ class Link(wiring.Component):
         m = Module()
 
         inner = self.accelerator
-        said = Identity.of(inner.network, inner.mapping, self.version, self.encoding)
+        identity = Identity.of(inner.network, inner.mapping, self.version, self.encoding)
         writable = bool(inner.mapping.writable)
         ports = [getattr(inner, name) for name in inner.ports.values()]
         beats = [port.p.shape() for port in ports]
         if writable:
-            # What is loaded comes as beats of one more input, whose highest bit says nothing.
+            # Weights are loaded as beats of one more input, whose highest bit is not used.
             beats.append(data.StructLayout({"beat": LoadBeat(), "last": 1}))
-        window, replies = ReceiveWindow(), Replies(said.to_bytes(), writable=writable)
+        window, replies = ReceiveWindow(), Replies(identity.to_bytes(), writable=writable)
         unpacker, packer = Unpacker(beats), Packer(inner.o.p.shape())
         entrances = [Queue(beat, depth=ENTRANCE) for beat in beats]
         m.submodules.reader = reader = FrameReader()
         m.submodules.exit = out = Queue(8, depth=ENTRANCE)
 
-        # A reset that the host asks for drops all but the byte that is being offered to it.
+        # A reset by the host clears all but the reader, which is at the end of that very frame, and
+        # the exit, whose byte is on offer and must stay so.
         session, clear = Signal(range(SESSIONS)), Signal()
-        m.d.comb += clear.eq(window.heard.valid & (window.heard.code == RESET.code))
+        m.d.comb += clear.eq(window.command.valid & (window.command.code == RESET.code))
         with m.If(clear):
-            m.d.sync += session.eq(window.heard.session)
+            m.d.sync += session.eq(window.command.session)
         cleared = {
             "window": window,
             "unpacker": unpacker,
@@ -143,29 +148,29 @@ class Link(wiring.Component):
         wiring.connect(m, packer.o, replies.i)
         wiring.connect(m, replies.o, out.i)
         wiring.connect(m, out.o, wiring.flipped(self.o))
-        # A delimiter behind another ends no frame.
+        # A delimiter right after another one ends no frame.
         ended = reader.o.valid & reader.o.p.end & (reader.o.p.index != 0)
         m.d.comb += [
             self.damaged.eq(ended & ~reader.o.p.good),
-            replies.heard.eq(window.heard),
+            replies.command.eq(window.command),
             replies.length.eq(packer.length),
             replies.session.eq(session),
             replies.base.eq(window.base),
-            replies.held.eq(window.held),
+            replies.received.eq(window.received),
             window.session.eq(session),
         ]
         busy = self.i.valid | window.o.valid | ~inner.idle | replies.busy | out.o.valid
-        add_rest(m, busy, self.idle, QUIET)
+        add_idle_detector(m, busy, self.idle, QUIET)
 
         return m
 
-    def _load(self, m, given: stream.Interface, replies: Replies) -> None:
-        """Lead what is loaded into the accelerator, and tell of it what was taken."""
+    def _load(self, m, beats: stream.Interface, replies: Replies) -> None:
+        """Send the beats that load weights to the accelerator, and to the digest in the replies."""
         port = self.accelerator.load
         m.d.comb += [
-            port.valid.eq(given.valid),
-            port.p.eq(given.p.beat),
-            given.ready.eq(port.ready),
+            port.valid.eq(beats.valid),
+            port.p.eq(beats.p.beat),
+            beats.ready.eq(port.ready),
             replies.load.valid.eq(port.valid & port.ready),
             replies.load.beat.eq(port.p),
         ]
@@ -176,13 +181,13 @@ def _check_inputs(accelerator: Accelerator) -> None:
     count = len(network.inputs) + bool(mapping.writable)
     if count > LAST:
         raise ValueError(
-            f"Accelerator must have at most {LAST} inputs, with that for what is loaded, not "
+            f"Accelerator must have at most {LAST} inputs, including the one for loading, not "
             f"{count}"
         )
-    for n, one in enumerate(network.inputs):
-        size = Port(one, n, mapping.form, min(mapping.word, one.size)).beat_bytes
-        if size >= MOST:
+    for n, node in enumerate(network.inputs):
+        size = Port(node, n, mapping.form, min(mapping.word, node.size)).beat_bytes
+        if size >= MAX_PAYLOAD:
             raise ValueError(
-                f"Word of input {one.name!r} must have at most {MOST - 1} bytes, which a frame "
-                f"holds, not {size}: map it to fewer channels"
+                f"Word of input {node.name!r} must have at most {MAX_PAYLOAD - 1} bytes, which a "
+                f"frame holds, not {size}: map it to fewer channels"
             )

@@ -1,4 +1,4 @@
-"""Bytes over two wires: a UART with 8 data bits, no parity, one stop bit."""
+"""A UART with 8 data bits, no parity and one stop bit."""
 
 from typing import Any
 
@@ -12,33 +12,35 @@ from spiker_hdl.base.checks import check_int
 __all__ = ["Uart", "UartReceiver", "UartTransmitter"]
 
 BITS = 8
-LEAST = 4
-"""Fewest clock cycles of a bit."""
+MIN_DIVISOR = 4
+"""Minimum number of clock cycles of a bit, so that its middle can be sampled."""
 
 
 class UartReceiver(wiring.Component):
-    """Bytes from a wire.
+    """The receiver of a UART.
 
-    A byte is offered in the middle of its stop bit, and lost if it is not taken before the next
-    one is there. A byte without stop bit is dropped.
+    A byte is valid in the middle of its stop bit. It is lost if it is not taken before the next one
+    is complete. A byte without a stop bit is dropped. Bytes keep their order. After reset the line
+    is taken as idle.
 
     Parameters
     ----------
     divisor : int
-        Clock cycles of a bit.
+        Number of clock cycles of a bit.
 
     Members
     -------
     rx : In(1)
-        1 when idle; of any clock.
+        The line, 1 when idle. It may change at any time, and is synchronized here.
     o : Out(stream.Signature(8))
+        Received bytes, from registers.
     """
 
     rx: Signal
     o: Any
 
     def __init__(self, divisor: int):
-        divisor = check_int("Divisor", divisor, LEAST)
+        divisor = check_int("Divisor", divisor, MIN_DIVISOR)
         self.divisor = divisor
         super().__init__({"rx": In(1), "o": Out(stream.Signature(8))})
 
@@ -53,6 +55,7 @@ class UartReceiver(wiring.Component):
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.FSM():
+            # Half a bit after the falling edge is the middle of the start bit.
             with m.State("Idle"):
                 m.d.sync += wait.eq(self.divisor // 2 - 1)
                 with m.If(~rx):
@@ -64,6 +67,7 @@ class UartReceiver(wiring.Component):
                     m.next = "Data"
                     with m.If(rx):  # too short to be a start bit
                         m.next = "Idle"
+            # Every bit is sampled in its middle, the lowest first.
             with m.State("Data"):
                 m.d.sync += wait.eq(wait - 1)
                 with m.If(wait == 0):
@@ -71,6 +75,7 @@ class UartReceiver(wiring.Component):
                     m.d.sync += count.eq(count + 1)
                     with m.If(count == BITS - 1):
                         m.next = "Stop"
+            # A line that is still 0 is not at a stop bit: the byte is dropped.
             with m.State("Stop"):
                 m.d.sync += wait.eq(wait - 1)
                 with m.If(wait == 0):
@@ -79,6 +84,7 @@ class UartReceiver(wiring.Component):
                         m.next = "Idle"
                     with m.Else():
                         m.next = "Break"
+            # Wait until the line is idle again, so that a break is not read as a start bit.
             with m.State("Break"):
                 with m.If(rx):
                     m.next = "Idle"
@@ -87,25 +93,29 @@ class UartReceiver(wiring.Component):
 
 
 class UartTransmitter(wiring.Component):
-    """Bytes onto a wire.
+    """The transmitter of a UART.
+
+    The start bit begins in the cycle after a byte was taken. A byte takes ten bits of time
+    and one cycle. Bytes keep their order. After reset the line is idle.
 
     Parameters
     ----------
     divisor : int
-        Clock cycles of a bit.
+        Number of clock cycles of a bit.
 
     Members
     -------
     i : In(stream.Signature(8))
+        Bytes to be sent; ``ready`` when the byte before has left.
     tx : Out(1)
-        1 when idle, from a register.
+        The line, 1 when idle, from a register.
     """
 
     i: Any
     tx: Signal
 
     def __init__(self, divisor: int):
-        divisor = check_int("Divisor", divisor, LEAST)
+        divisor = check_int("Divisor", divisor, MIN_DIVISOR)
         self.divisor = divisor
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1)})
 
@@ -114,8 +124,8 @@ class UartTransmitter(wiring.Component):
 
         wait = Signal(range(self.divisor))
         level = Signal(init=1)
-        shift = Signal(BITS + 1)  # what follows that on the wire, the stop bit last
-        left = Signal(range(BITS + 3))
+        shift = Signal(BITS + 1)  # bits behind the one on the line, the stop bit last
+        left = Signal(range(BITS + 3))  # bits of time until the next byte may start
         m.d.comb += [self.i.ready.eq(left == 0), self.tx.eq(level)]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [level.eq(0), shift.eq(Cat(self.i.payload, 1)), left.eq(BITS + 2)]
@@ -130,21 +140,28 @@ class UartTransmitter(wiring.Component):
 
 
 class Uart(wiring.Component):
-    """Bytes over two wires, both ways.
+    """A UART: a receiver and a transmitter.
+
+    Order, latency and the state after reset are those of :class:`UartReceiver` and
+    :class:`UartTransmitter`.
 
     Parameters
     ----------
     divisor : int
-        Clock cycles of a bit.
+        Number of clock cycles of a bit.
 
     Members
     -------
     rx : In(1)
+        The line from the other side, 1 when idle.
     tx : Out(1)
-    i, o : stream.Signature(8)
-        What is sent, and what has come.
+        The line to the other side, 1 when idle.
+    i : In(stream.Signature(8))
+        Bytes to be sent.
+    o : Out(stream.Signature(8))
+        Received bytes; must be taken before the next one is complete.
     idle : Out(1)
-        All bytes have left.
+        The transmitter has sent all bytes.
     """
 
     rx: Signal
@@ -154,7 +171,7 @@ class Uart(wiring.Component):
     idle: Signal
 
     def __init__(self, divisor: int):
-        divisor = check_int("Divisor", divisor, LEAST)
+        divisor = check_int("Divisor", divisor, MIN_DIVISOR)
         self.divisor = divisor
         super().__init__({
             "rx": In(1),

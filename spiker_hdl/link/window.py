@@ -1,4 +1,4 @@
-"""What has come from the host: data in order, each frame once, and commands at once."""
+"""The receive window: data frames in order and once each, and commands as they come."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from amaranth.lib.wiring import In, Out
 from spiker_hdl.link.protocol.frames import (
     CRC_BYTES,
     DATA,
-    FRAME,
     HEADER_BYTES,
-    MOST,
+    MAX_FRAME,
+    MAX_PAYLOAD,
     SEQUENCES,
     SESSIONS,
     WINDOW,
@@ -20,11 +20,10 @@ from spiker_hdl.link.protocol.frames import (
 
 from .reader import FrameOctet
 
-__all__ = ["Heard", "Octet", "ReceiveWindow"]
-
+__all__ = ["Command", "Octet", "ReceiveWindow"]
 
 SLOT_BITS = (WINDOW - 1).bit_length()
-"""Bits of a frame's place in the window."""
+"""Bits of the number of a slot in the window."""
 
 
 class Octet(data.StructLayout):
@@ -33,25 +32,26 @@ class Octet(data.StructLayout):
     Members
     -------
     data : unsigned(8)
+        The byte.
     end : unsigned(1)
-        Whether the packet ends with it.
+        Whether it is the last byte of the packet.
     """
 
     def __init__(self):
         super().__init__({"data": 8, "end": 1})
 
 
-class Heard(data.StructLayout):
+class Command(data.StructLayout):
     """A command of the host.
 
     Members
     -------
     valid : unsigned(1)
-        There is one in this cycle.
+        There is a command in this cycle; the other fields belong to it.
     code, sequence, session : unsigned
-        Of the frame.
+        Fields of the frame's header.
     tag, mask : unsigned(8)
-        First and second byte of its payload.
+        First and second byte of the frame's payload.
     """
 
     def __init__(self):
@@ -66,69 +66,75 @@ class Heard(data.StructLayout):
 
 
 class ReceiveWindow(wiring.Component):
-    """Keep frames of data until all before them are there; drop what came twice or is damaged.
+    """Store data frames until all frames before them are there; drop repeated and damaged ones.
 
-    A byte of payload takes two cycles on its way out. Frames always find room, or are dropped.
+    Data frames leave in the order of their sequence numbers. The first byte of a frame that is next
+    in order is valid two cycles after its end was received, and each byte takes two cycles on its
+    way out. A frame for which there is no slot is dropped, so the input never stalls. After reset
+    all slots are empty and frame 0 is expected.
 
     Members
     -------
     i : In(stream.Signature(FrameOctet))
-        Always taken.
+        Bytes and tokens of received frames; always ready.
     session : In(range(SESSIONS))
-        Data of others is dropped.
-    heard : Out(Heard)
-        Good frames but those of data, in the cycle of their end.
+        Current session, sampled at the end of each frame; data of other sessions is dropped.
+    command : Out(Command)
+        An undamaged frame that is no data, in the cycle of its end.
     base : Out(range(SEQUENCES))
-        Number of the first frame that has not left whole.
-    held : Out(WINDOW)
-        Whether frames wait, by their number modulo the window.
+        Sequence number of the first data frame that has not left as a whole.
+    received : Out(WINDOW)
+        For each slot (the sequence number modulo the window): whether a whole frame waits there.
     o : Out(stream.Signature(Octet))
-        Payloads of the frames of data, a packet each.
+        Payloads of the data frames, one packet each.
     """
 
     i: Any
     session: Signal
-    heard: Any
+    command: Any
     base: Signal
-    held: Signal
+    received: Signal
     o: Any
 
     def __init__(self):
         super().__init__({
             "i": In(stream.Signature(FrameOctet())),
             "session": In(range(SESSIONS)),
-            "heard": Out(Heard()),
+            "command": Out(Command()),
             "base": Out(range(SEQUENCES)),
-            "held": Out(WINDOW),
+            "received": Out(WINDOW),
             "o": Out(stream.Signature(Octet())),
         })
 
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.memory = memory = Memory(shape=8, depth=WINDOW * FRAME, init=[])
-        finals = Signal(data.ArrayLayout(range(MOST), WINDOW))  # where each payload ends
+        m.submodules.memory = memory = Memory(shape=8, depth=WINDOW * MAX_FRAME, init=[])
+        finals = Signal(data.ArrayLayout(range(MAX_PAYLOAD), WINDOW))  # last byte of each payload
         self._enter(m, memory.write_port(), finals)
         self._leave(m, memory.read_port(), finals)
 
         return m
 
     def _enter(self, m, write, finals) -> None:
-        octet, frame = self.i.p, Signal(Heard())
+        """Write the bytes of each frame to its slot, and mark the slot once the frame is whole."""
+        octet, frame = self.i.p, Signal(Command())
         slot = frame.sequence[:SLOT_BITS]
-        free = ~self.held.bit_select(slot, 1)
+        free = ~self.received.bit_select(slot, 1)
         part = self.i.valid & ~octet.end
         end = self.i.valid & octet.end & octet.good
-        size = Signal(range(MOST + 1))
+        size = Signal(range(MAX_PAYLOAD + 1))
         m.d.comb += [
             self.i.ready.eq(1),
             size.eq(octet.index - HEADER_BYTES - CRC_BYTES),
-            write.addr.eq(Cat((octet.index - HEADER_BYTES)[: (FRAME - 1).bit_length()], slot)),
+            write.addr.eq(Cat((octet.index - HEADER_BYTES)[: (MAX_FRAME - 1).bit_length()], slot)),
             write.data.eq(octet.data),
             write.en.eq(part & (octet.index >= HEADER_BYTES) & free),
-            self.heard.eq(frame),
-            self.heard.valid.eq(end & (frame.code != DATA.code)),
+            self.command.eq(frame),
+            self.command.valid.eq(end & (frame.code != DATA.code)),
         ]
+        # Header fields, and the first bytes of a command's payload, by their place in the frame.
+        # The length (byte 0) has been checked by the reader.
         places = {
             1: frame.code,
             2: frame.sequence,
@@ -141,13 +147,16 @@ class ReceiveWindow(wiring.Component):
             for n, place in places.items():
                 with m.Case(n):
                     m.d.sync += place.eq(octet.data)
+        # Bytes of a frame that turns out to be damaged or repeated have been written to an empty
+        # slot, where they do no harm.
         ahead = (frame.sequence - self.base)[: (SEQUENCES - 1).bit_length()]
         mine = (frame.code == DATA.code) & (frame.session == self.session)
         with m.If(end & mine & (ahead < WINDOW) & (size != 0) & free):
-            m.d.sync += [self.held.bit_select(slot, 1).eq(1), finals[slot].eq(size - 1)]
+            m.d.sync += [self.received.bit_select(slot, 1).eq(1), finals[slot].eq(size - 1)]
 
     def _leave(self, m, read, finals) -> None:
-        position = Signal(range(MOST))
+        """Send the frame that is next in order, byte by byte."""
+        position = Signal(range(MAX_PAYLOAD))
         first = self.base[:SLOT_BITS]
         m.d.comb += [
             read.addr.eq(Cat(position, C(0, len(self.i.p.index) - len(position)), first)),
@@ -155,9 +164,11 @@ class ReceiveWindow(wiring.Component):
             self.o.p.end.eq(position == finals[first]),
         ]
         with m.FSM():
+            # The memory gives the byte a cycle after its address: one state to read it, one to
+            # offer it.
             with m.State("Fetch"):
                 m.d.comb += read.en.eq(1)
-                with m.If(self.held.bit_select(first, 1)):
+                with m.If(self.received.bit_select(first, 1)):
                     m.next = "Offer"
             with m.State("Offer"):
                 m.d.comb += [read.en.eq(0), self.o.valid.eq(1)]
@@ -166,4 +177,4 @@ class ReceiveWindow(wiring.Component):
                     m.next = "Fetch"
                     with m.If(self.o.p.end):
                         m.d.sync += [position.eq(0), self.base.eq(self.base + 1)]
-                        m.d.sync += self.held.bit_select(first, 1).eq(0)
+                        m.d.sync += self.received.bit_select(first, 1).eq(0)

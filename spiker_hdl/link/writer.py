@@ -1,4 +1,4 @@
-"""Frames in slots of a memory, written once and sent as often as they are wanted."""
+"""The transmitter of frames: frames in slots of a memory, which can be sent several times."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
-from spiker_hdl.link.protocol.frames import CRC_BYTES, FRAME
+from spiker_hdl.link.protocol.frames import CRC_BYTES, MAX_FRAME
 
 from .window import Octet
 
@@ -17,26 +17,29 @@ __all__ = ["FrameWriter"]
 
 
 class FrameWriter(wiring.Component):
-    """Add CRC and COBS to frames, keep them in slots, and send these.
+    """Add CRC and COBS to frames, store them in slots, and send the slots on request.
 
-    A byte takes a cycle on its way in, and two on its way out. The first byte that is sent after a
-    reset is a delimiter, which ends what may have been cut off.
+    A byte takes one cycle on its way in and two on its way out; the CRC and the delimiter take six
+    more cycles on the way in. Slots are sent in the order of the requests. The first byte after a
+    reset is a delimiter, which ends a frame that the reset may have cut off.
 
     Parameters
     ----------
     slots : int
+        Number of slots.
 
     Members
     -------
     i : In(stream.Signature(Octet))
-        Header and payload of each frame.
+        Header and payload of a frame; not ready while its CRC is added.
     slot : In(range(slots))
-        Where the frame is kept: to be held until it is.
+        Slot in which the frame is stored; must be stable from its first byte until ``written``.
     written : Out(1)
-        The frame is kept, from the next cycle on.
+        1 in the last cycle of storing a frame; it can be sent from the next cycle on.
     send : In(stream.Signature(range(slots)))
-        Which slot to send; taken when all of it has been.
+        Slot to be sent; taken in the cycle in which its last byte is.
     o : Out(stream.Signature(8))
+        Bytes of the frames.
     """
 
     i: Any
@@ -59,20 +62,24 @@ class FrameWriter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.memory = memory = Memory(shape=8, depth=self.slots * FRAME, init=[])
+        m.submodules.memory = memory = Memory(shape=8, depth=self.slots * MAX_FRAME, init=[])
         self._write(m, memory.write_port())
         self._send(m, memory.read_port())
 
         return m
 
     def _write(self, m, port) -> None:
+        """Store a frame, encoded by COBS.
+
+        The place of each zero is left open, and filled when the distance to the next one is known.
+        """
         crc: Any = CRC32_ISO_HDLC().create()
         m.submodules.crc = crc
-        index = Signal(range(FRAME), init=1)
-        mark = Signal(range(FRAME))  # where the way to the next zero is to be written
+        index = Signal(range(MAX_FRAME), init=1)
+        mark = Signal(range(MAX_FRAME))  # place for the distance to the next zero
         check = Signal(range(CRC_BYTES))
         octet, put, close = Signal(8), Signal(), Signal()
-        zero = Signal()
+        zero = Signal()  # write the distance to its place, and not the byte
         m.d.comb += [
             zero.eq(close | (put & (octet == 0))),
             port.addr.eq(Cat(Mux(zero, mark, index), self.slot)),
@@ -86,6 +93,7 @@ class FrameWriter(wiring.Component):
             with m.If(zero):
                 m.d.sync += mark.eq(index)
         with m.FSM():
+            # Header and payload, a byte in each cycle.
             with m.State("Body"):
                 m.d.comb += [
                     self.i.ready.eq(1),
@@ -95,27 +103,33 @@ class FrameWriter(wiring.Component):
                 ]
                 with m.If(self.i.valid & self.i.p.end):
                     m.next = "Check"
+            # The CRC, the lowest byte first.
             with m.State("Check"):
                 m.d.comb += [octet.eq(crc.crc.word_select(check, 8)), put.eq(1), port.en.eq(1)]
                 m.d.sync += check.eq(check + 1)
                 with m.If(check == CRC_BYTES - 1):
                     m.next = "Close"
+            # The distance from the last zero to the end of the frame.
             with m.State("Close"):
                 m.d.comb += [close.eq(1), port.en.eq(1)]
                 m.next = "Delimiter"
+            # The zero that ends the frame, in clear.
             with m.State("Delimiter"):
                 m.d.comb += [octet.eq(0), port.en.eq(1), self.written.eq(1)]
                 m.d.sync += [index.eq(1), mark.eq(0)]
                 m.next = "Body"
 
     def _send(self, m, port) -> None:
-        position = Signal(range(FRAME))
+        """Send a slot, up to the zero that ends its frame."""
+        position = Signal(range(MAX_FRAME))
         m.d.comb += port.addr.eq(Cat(position, self.send.payload))
         with m.FSM():
+            # A lone delimiter after a reset: the payload is 0 by default.
             with m.State("Begin"):
                 m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):
                     m.next = "Fetch"
+            # One state to read a byte, one to offer it, since the memory takes a cycle.
             with m.State("Fetch"):
                 m.d.comb += port.en.eq(1)
                 with m.If(self.send.valid):

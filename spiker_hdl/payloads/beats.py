@@ -35,7 +35,7 @@ def payloads(accelerator: Accelerator, node: Input, sample: np.ndarray) -> list[
     -------
     list of int
     """
-    layout = accelerator.entries[node.name].i.p.shape()
+    layout = accelerator.input_ports[node.name].i.p.shape()
     make = _words if accelerator.mapping.form == "words" else _events
     sample = transmitted(node, np.asarray(sample, dtype=np.int64))
     return make(layout, node, accelerator.mapping, sample)
@@ -126,7 +126,7 @@ def gather(
         for one in network.readouts
     }
     counts = {
-        name: total(lambda each, name=name: each["counts"][name], counter.most)
+        name: total(lambda each, name=name: each["counts"][name], counter.max_events)
         for name, counter in accelerator.counters.items()
     }
     first = scored[network.readout.name]

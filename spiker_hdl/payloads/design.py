@@ -109,7 +109,7 @@ class DesignPorts:
             inputs=payloads(
                 [node.name for node in network.inputs],
                 lambda name: accelerator.ports[name],
-                lambda name: accelerator.entries[name].i.p.shape(),
+                lambda name: accelerator.input_ports[name].i.p.shape(),
             ),
             observed=payloads(
                 accelerator.observe,

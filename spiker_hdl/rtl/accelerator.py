@@ -1,4 +1,4 @@
-"""The whole network as hardware."""
+"""The accelerator: a whole network as hardware."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.base.identifiers import identifiers
-from spiker_hdl.model import Mapping, Network
+from spiker_hdl.model import Mapping, Network, Projection
 from spiker_hdl.model.answer_policy import MARGIN_BITS
 from spiker_hdl.model.graph import SPIKE_READOUTS
 from spiker_hdl.model.mapping.microarchitecture import TOKEN_QUEUE_DEPTH, max_in_flight
@@ -31,17 +31,17 @@ __all__ = ["Accelerator", "SampleResult"]
 
 
 class SampleResult(data.StructLayout):
-    """What the accelerator says of a sample.
+    """Result of a sample.
 
     Members
     -------
     answers : StructLayout
-        For each readout, by its identifier, a :class:`~.readout.ReadoutResult`.
+        A :class:`~.readout.ReadoutResult` for each readout, by its identifier.
     counts : StructLayout
-        Spikes of each population that fires.
+        Number of spikes of each population that fires, by its identifier.
     cycles : unsigned(CYCLE_BITS)
-        From the cycle in which the first input's first beat was taken to the first one in which
-        this result is valid.
+        Latency: from the cycle in which the first beat at the first input was taken to the first
+        cycle in which this result is valid.
     """
 
     def __init__(self, answers: dict, counts: dict):
@@ -53,54 +53,63 @@ class SampleResult(data.StructLayout):
 
 
 class Accelerator(wiring.Component):
-    """A network of processes: a core for each population, joined by streams of address events.
+    """A core for each population, connected by streams of address events.
 
-    The samples at an input follow each other without a gap, and so do the results, in the same
-    order. The answers do not depend on when beats are offered and taken.
+    Samples follow each other at an input without a gap, and results come in the same order, one for
+    each sample. Several samples may be in flight. Answers do not depend on when beats are offered
+    and taken; :mod:`spiker_hdl.model.timing.prediction` gives the cycles of each sample. After
+    reset no sample is in flight, and the next beat at each input begins one; memories are not
+    cleared, and need not be.
 
     Parameters
     ----------
     network : Network
-        What it computes.
+        The network to be computed.
     mapping : Mapping, optional
-        How it lies in hardware; :meth:`Mapping.default` where none is given.
+        How it is mapped to hardware; :meth:`Mapping.default` by default.
     observe : sequence of str
-        Populations whose outcome is put out at ``observe_NAME``.
+        Populations whose neurons are observed at ``observe_NAME``.
     streams : sequence of str
-        Populations whose spikes are put out as address events at ``events_NAME``.
+        Populations whose spikes leave as address events at ``events_NAME``.
     stepwise : bool
-        Whether there may be answers before a sample's last step.
+        Whether answers before a sample's last step are supported.
     probed : bool
-        Whether it is put out at ``probe`` what streams within offer and take, to find out why
-        nothing moves any more.
+        Whether the handshakes of the streams within are visible at ``probe``, to find out where a
+        design is blocked.
 
     Attributes
     ----------
     names : dict of str to str
         Identifier of each input and population; those of inputs name the ports.
     probes : list of Probe
-        Streams within.
+        Streams within the accelerator.
 
     Members
     -------
     i : In(stream.Signature(Word or AddressEvent)), if there is one input
+        Beats of the samples. The first beat of a sample waits until there is room for its result.
     i_NAME : In(stream.Signature(Word or AddressEvent)), for each of several inputs
+        The same for the input of that name; each input takes part in every sample.
     o : Out(stream.Signature(SampleResult))
+        Result of each sample, from registers.
     idle : Out(1)
-        No sample is on its way, and nothing is left of those before: the next one takes as long as
-        a first.
-    load : In(stream.Signature(LoadBeat)), if the mapping makes something writable
-        Another network's numbers, taken while no sample is on its way: see
+        No sample is in flight, and nothing is left of earlier ones: the next sample takes as many
+        cycles as it would after reset.
+    load : In(stream.Signature(LoadBeat)), if the mapping has writable populations
+        Weights and parameters of another network; ``ready`` only while ``idle``. See
         :mod:`spiker_hdl.model.mapping.reload`.
     observe_NAME : Out(Outcome)
+        Result of each update of the neurons, valid in single cycles, with ``observe_NAME.valid``.
     events_NAME : Out(stream.Signature(AddressEvent))
+        Spikes of the population. The accelerator waits for them to be taken.
     window, length, margin, exact : In, if ``stepwise``
-        Steps from one answer to the next; steps of a sample; lead of the winner after which a
-        sample is answered; and whether it is as soon as the winner is sure, which needs
-        ``length``. 0 turns each off. To be held from a sample's first beat to its last answer.
-        A sample in windows may be longer than :attr:`Network.max_steps`: its steps and counts wrap.
+        Number of steps between answers; number of steps of a sample; lead of the winner over all
+        other classes with which a sample is answered; and whether it is answered once the winner
+        can no longer change, which needs ``length``. A 0 turns each of them off. They must be
+        stable from a sample's first beat to its last answer. A sample in windows may be longer than
+        :attr:`Network.max_steps`: the numbers of its steps and spikes wrap.
     probe : Out(2 * number of probes), if ``probed``
-        For each probe its stream's ``valid``, then its ``ready``.
+        ``valid``, then ``ready``, of the stream of each probe in this cycle.
 
     Raises
     ------
@@ -142,44 +151,53 @@ class Accelerator(wiring.Component):
         self.probed = probed
         self.max_in_flight = max_in_flight(network)
         self.names = identifiers(network.nodes)
-        self.readout_names = identifiers(one.name for one in network.readouts)
+        self.readout_names = identifiers(readout.name for readout in network.readouts)
         self.ports = {
-            one.name: "i" if len(network.inputs) == 1 else f"i_{self.names[one.name]}"
-            for one in network.inputs
+            node.name: "i" if len(network.inputs) == 1 else f"i_{self.names[node.name]}"
+            for node in network.inputs
         }
-        self.entries = {
-            one.name: InputPort(one, mapping, banks=mapping.banks(network, one.name))
-            for one in network.inputs
+        self.input_ports = {
+            node.name: InputPort(node, mapping, banks=mapping.banks(network, node.name))
+            for node in network.inputs
         }
         self.cores = {
-            one.name: PopulationCore(network, one.name, mapping=mapping)
-            for one in network.populations
+            population.name: PopulationCore(network, population.name, mapping=mapping)
+            for population in network.populations
         }
         self.readouts = {
-            one.name: ReadoutCore(network, one, stepwise=stepwise) for one in network.readouts
+            readout.name: ReadoutCore(network, readout, stepwise=stepwise)
+            for readout in network.readouts
         }
         self.counters = {
-            one.name: SpikeCounter(
-                event_of(network, one.name, mapping),
-                most=one.size * network.max_steps,
+            population.name: SpikeCounter(
+                event_of(network, population.name, mapping),
+                max_events=population.size * network.max_steps,
                 max_in_flight=self.max_in_flight,
                 stepwise=stepwise,
             )
-            for one in network.populations
-            if one.neuron.spiking
+            for population in network.populations
+            if population.neuron.spiking
         }
         self.probes = [*probes(self)]
+        super().__init__(self._members())
+
+    def _members(self) -> dict:
+        """Return the ports, which depend on the network and on what is to be observed."""
+        network, stepwise, mapping = self.network, self.stepwise, self.mapping
         answers = {self.readout_names[n]: r.o.p.shape() for n, r in self.readouts.items()}
         counts = {self.names[n]: c.o.p.shape() for n, c in self.counters.items()}
         steps = In(range(network.max_steps + 1))
         margin = In(unsigned(MARGIN_BITS))
         config = {"window": steps, "length": steps, "margin": margin, "exact": In(1)}
-        super().__init__({
-            **{self.ports[n]: In(stream.Signature(e.i.p.shape())) for n, e in self.entries.items()},
+        return {
+            **{
+                self.ports[name]: In(stream.Signature(port.i.p.shape()))
+                for name, port in self.input_ports.items()
+            },
             "o": Out(stream.Signature(SampleResult(answers, counts))),
             "idle": Out(1),
             **(config if stepwise else {}),
-            **({"probe": Out(2 * len(self.probes))} if probed else {}),
+            **({"probe": Out(2 * len(self.probes))} if self.probed else {}),
             **({"load": In(stream.Signature(LoadBeat()))} if mapping.writable else {}),
             **{
                 f"observe_{self.names[n]}": Out(self.cores[n].outcome.shape()) for n in self.observe
@@ -188,19 +206,19 @@ class Accelerator(wiring.Component):
                 f"events_{self.names[n]}": Out(stream.Signature(self._event(n)))
                 for n in self.streams
             },
-        })
+        }
 
     def elaborate(self, platform):
         m = Module()
 
         m.submodules.control = control = SampleControl(
-            len(self.entries), max_in_flight=self.max_in_flight
+            len(self.input_ports), max_in_flight=self.max_in_flight
         )
-        for n, (name, entry) in enumerate(self.entries.items()):
-            m.submodules[f"entry_{self.names[name]}"] = entry
-            wiring.connect(m, wiring.flipped(getattr(self, self.ports[name])), entry.i)
-            m.d.comb += [entry.admit.eq(control.admit[n]), control.begin[n].eq(entry.begin)]
-            m.d.comb += entry.mute.eq(control.mute[n])
+        for n, (name, port) in enumerate(self.input_ports.items()):
+            m.submodules[f"input_{self.names[name]}"] = port
+            wiring.connect(m, wiring.flipped(getattr(self, self.ports[name])), port.i)
+            m.d.comb += [port.admit.eq(control.admit[n]), control.begin[n].eq(port.begin)]
+            m.d.comb += port.mute.eq(control.mute[n])
         for name, core in self.cores.items():
             m.submodules[f"population_{self.names[name]}"] = core
         for name, readout in self.readouts.items():
@@ -210,69 +228,48 @@ class Accelerator(wiring.Component):
         for name in self.observe:
             m.d.comb += getattr(self, f"observe_{self.names[name]}").eq(self.cores[name].outcome)
 
-        rests = [rest for name in self.network.nodes for rest in self._fan_out(m, name)]
-        rests += [one.rest for one in (*self.cores.values(), *self.entries.values())]
-        m.d.comb += self.idle.eq(control.idle & Cat(rests).all())
+        # A sample's result may leave before its last events: what idles is asked one by one.
+        idle = [part for name in self.network.nodes for part in self._fan_out(m, name)]
+        idle += [part.idle for part in (*self.cores.values(), *self.input_ports.values())]
+        m.d.comb += self.idle.eq(control.idle & Cat(idle).all())
         for name, core in self.cores.items():
             if core.reads_potential:
                 sinks = [
-                    self.readouts[one.name].i
-                    for one in self.network.readouts
-                    if one.population == name and one.kind not in SPIKE_READOUTS
+                    self.readouts[readout.name].i
+                    for readout in self.network.readouts
+                    if readout.population == name and readout.kind not in SPIKE_READOUTS
                 ]
-                self._branch(m, f"potentials_{self.names[name]}", core.potentials, sinks)
+                self._broadcast(m, f"potentials_{self.names[name]}", core.potentials, sinks)
         if self.probed:
-            m.d.comb += self.probe.eq(Cat(one.signals for one in self.probes))
-        self._report(m, control)
+            m.d.comb += self.probe.eq(Cat(probe.signals for probe in self.probes))
+        self._collect(m, control)
         if self.mapping.writable:
             self._load(m)
 
         return m
 
     def _load(self, m) -> None:
-        """Tell all memories what is to be written, while none is read."""
+        """Send the beats of ``load`` to all memories, while none of them is read."""
         load = Signal(data.StructLayout({"valid": 1, "beat": LoadBeat()}))
         m.d.comb += self.load.ready.eq(self.idle)
+        # A register, since the beats fan out to the memories of the whole accelerator.
         m.d.sync += [load.valid.eq(self.load.valid & self.load.ready), load.beat.eq(self.load.p)]
         for core in self.cores.values():
             if "load" in core.signature.members:
                 m.d.comb += [core.load.valid.eq(load.valid), core.load.beat.eq(load.beat)]
 
     def _fan_out(self, m, name: str):
-        """Lead the events of a node to all that read them, each through a queue of its own.
+        """Connect the events of a node to all that read them.
 
-        Yields what is 1 while nothing waits or is to be dropped.
+        Yields signals that are 1 while no event waits and none is to be dropped.
         """
-        of = self.names[name]
-        source = (self.entries | self.cores)[name].o if self._fires(name) else None
+        label = self.names[name]
+        source = (self.input_ports | self.cores)[name].o if self._fires(name) else None
         if source is None:
             return
         sinks = []
-        for one in self.network.out_of(name):
-            label = f"{of}_to_{self.names[one.target]}_{self.network.projections.index(one)}"
-            core = self.cores[one.target]
-            sink = getattr(core, f"i{core.projections.index(one)}")
-            banks = core.core.banks
-            if one not in core.dense:
-                banks = 1
-                shift = core.shifts[core.projections.index(one)]
-                sparse_lookup = SparseLookup(
-                    one, self._event(name), lanes=core.core.lanes, shift=shift
-                )
-                m.submodules[f"expander_{label}"] = sparse_lookup
-                wiring.connect(m, sparse_lookup.o, sink)
-                sink = sparse_lookup.i
-            sink = self._serial(m, label, name, sink, banks)
-            if one.delay:
-                delay = Delay(source.p.shape(), delay=one.delay)
-                m.submodules[f"delay_{label}"] = delay
-                m.d.comb += delay.finish.eq(core.finish)
-                yield delay.rest
-                wiring.connect(m, delay.o, sink)
-                sink = delay.i
-            queue = self._queue(m, label, sink, self.mapping.queues[one.name])
-            sinks.append(queue.i)
-            yield queue.empty
+        for projection in self.network.out_of(name):
+            sinks.append((yield from self._connect(m, projection, source)))
         for core in self.cores.values() if name == self.network.inputs[0].name else ():
             if core.clocked:
                 ticks, queue = self._ticks(m, name, core)
@@ -280,17 +277,51 @@ class Accelerator(wiring.Component):
                 yield queue.empty
         if name in self.counters:
             sinks.append(self.counters[name].i)
-        for one in self.network.readouts:
-            if one.population == name and one.kind in SPIKE_READOUTS:
-                label = f"readout_{self.readout_names[one.name]}"
-                sinks.append(self._serial(m, label, name, self.readouts[one.name].i))
+        for readout in self.network.readouts:
+            if readout.population == name and readout.kind in SPIKE_READOUTS:
+                readout_label = f"readout_{self.readout_names[readout.name]}"
+                sink = self.readouts[readout.name].i
+                sinks.append(self._serialize(m, readout_label, name, sink))
         if name in self.streams:
-            sink = wiring.flipped(getattr(self, f"events_{of}"))
-            sinks.append(self._serial(m, f"events_{of}", name, sink))
-        self._branch(m, f"spikes_{of}", source, sinks)
+            sink = wiring.flipped(getattr(self, f"events_{label}"))
+            sinks.append(self._serialize(m, f"events_{label}", name, sink))
+        self._broadcast(m, f"spikes_{label}", source, sinks)
 
-    def _serial(self, m, label: str, name: str, sink, banks: int = 1):
-        """Let a node's events through to a sink that has fewer banks."""
+    def _connect(self, m, projection: Projection, source):
+        """Connect a projection to its target, and return the stream that takes its events.
+
+        From the source to the target, events pass a queue of the projection's own, its delay, a
+        conversion to the target's banks, and the look-up of synapses that are stored one by one.
+        """
+        name, core = projection.source, self.cores[projection.target]
+        number = self.network.projections.index(projection)
+        label = f"{self.names[name]}_to_{self.names[projection.target]}_{number}"
+        sink = getattr(core, f"i{core.projections.index(projection)}")
+        banks = core.core.banks
+        if projection not in core.dense:
+            banks = 1
+            shift = core.shifts[core.projections.index(projection)]
+            sparse_lookup = SparseLookup(
+                projection, self._event(name), lanes=core.core.lanes, shift=shift
+            )
+            m.submodules[f"sparse_lookup_{label}"] = sparse_lookup
+            wiring.connect(m, sparse_lookup.o, sink)
+            sink = sparse_lookup.i
+        sink = self._serialize(m, label, name, sink, banks)
+        if projection.delay:
+            # The queue must be in front: it stores the events of the steps that are delayed.
+            delay = Delay(source.p.shape(), delay=projection.delay)
+            m.submodules[f"delay_{label}"] = delay
+            m.d.comb += delay.finish.eq(core.finish)
+            yield delay.idle
+            wiring.connect(m, delay.o, sink)
+            sink = delay.i
+        queue = self._queue(m, label, sink, self.mapping.queues[projection.name])
+        yield queue.empty
+        return queue.i
+
+    def _serialize(self, m, label: str, name: str, sink, banks: int = 1):
+        """Return a sink for a node's events in front of one with fewer banks, if it has fewer."""
         event = event_of(self.network, name, self.mapping)
         if event.banks <= banks:
             return sink
@@ -299,19 +330,19 @@ class Accelerator(wiring.Component):
         return serializer.i
 
     def _event(self, name: str) -> AddressEvent:
-        """Return the layout of a node's events one by one."""
+        """Return the layout of a node's events in a single bank."""
         node = self.network.nodes[name]
         return AddressEvent(node.size, value_shape(node))
 
     def _fires(self, name: str) -> bool:
-        return name in self.entries or name in self.counters
+        return name in self.input_ports or name in self.counters
 
     def _ticks(self, m, name: str, core: PopulationCore):
-        """Lead bare tokens to a population that nothing else tells the time."""
-        of = self.names[core.population.name]
-        m.submodules[f"ticks_{of}"] = ticks = Ticks(event_of(self.network, name, self.mapping))
+        """Send the tokens of an input to a population that has no other input without a delay."""
+        label = f"ticks_{self.names[core.population.name]}"
+        m.submodules[label] = ticks = Ticks(event_of(self.network, name, self.mapping))
         sink = getattr(core, f"i{len(core.projections)}")
-        queue = self._queue(m, f"ticks_{of}", sink, TOKEN_QUEUE_DEPTH)
+        queue = self._queue(m, label, sink, TOKEN_QUEUE_DEPTH)
         m.d.comb += [
             queue.i.p.end.eq(ticks.o.p.end),
             queue.i.p.last.eq(ticks.o.p.last),
@@ -322,29 +353,31 @@ class Accelerator(wiring.Component):
 
     @staticmethod
     def _queue(m, label: str, sink, depth: int) -> Queue:
+        """Put a queue in front of a sink."""
         queue = Queue(sink.p.shape(), depth=depth)
         m.submodules[f"queue_{label}"] = queue
         wiring.connect(m, queue.o, sink)
         return queue
 
     @staticmethod
-    def _branch(m, label: str, source, sinks: list) -> None:
+    def _broadcast(m, label: str, source, sinks: list) -> None:
+        """Send a stream to several sinks."""
         broadcast = Broadcast(source.p.shape(), branches=len(sinks))
         m.submodules[f"broadcast_{label}"] = broadcast
         wiring.connect(m, source, broadcast.i)
         for branch, sink in zip(broadcast.o, sinks, strict=True):
             wiring.connect(m, branch, sink)
 
-    def _report(self, m, control: SampleControl) -> None:
-        """Make a result of what all readouts and counters say of a sample."""
+    def _collect(self, m, control: SampleControl) -> None:
+        """Join the results of all readouts and counters into the result of a sample."""
         parts = {
             **{(("answers", self.readout_names[n])): r.o for n, r in self.readouts.items()},
             **{(("counts", self.names[n])): c.o for n, c in self.counters.items()},
         }
         first = next(iter(self.readouts.values()))
-        answered = Signal()
-        answers = Signal()
-        ready = Signal()
+        answered = Signal()  # the sample has had its early answer: what is left of it is dropped
+        answers = Signal()  # these results are an answer
+        ready = Signal()  # these results are taken
         decided = self._decided(m, first) if self.stepwise else 0
         m.d.comb += [
             answers.eq(~answered & (first.o.p.answer | decided)),
@@ -358,6 +391,7 @@ class Accelerator(wiring.Component):
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
+        # Readouts and counters go on to the sample's last step, whether it was answered or not.
         with m.If(ready):
             m.d.sync += answered.eq(~first.o.p.last & (answered | decided))
         with m.If(ready & answers):
@@ -370,19 +404,21 @@ class Accelerator(wiring.Component):
             m.d.comb += readout.window.eq(self.window)
 
     def _decided(self, m, first: ReadoutCore):
-        """Tell whether the sample needs no more steps to be answered."""
-        found = first.o.p
-        best = found.scores[found.winner]
-        gain = (self.length - found.steps) * first.share  # all neurons in all steps to come
+        """Return whether the sample can be answered now, before its last step."""
+        result = first.o.p
+        best = result.scores[result.winner]
+        # The most that another class can gain: all of its neurons fire in all steps to come.
+        gain = (self.length - result.steps) * first.share
         sure = Signal(first.classes)
         ahead = Signal(first.classes)
-        # Two scores differ by less than a power of two, beyond which no lead suffices.
+        # Scores differ by less than 2**reach, so a margin that is greater is never reached.
         reach = Shape.cast(first.score).width
         margin, beyond = self.margin[:reach], self.margin[reach:].any()
         for n in range(first.classes):
-            lower = n < found.winner
-            m.d.comb += sure[n].eq((best >= found.scores[n] + gain + lower) | (found.winner == n))
-            leads = ~beyond & (best >= found.scores[n] + margin)
-            m.d.comb += ahead[n].eq(leads | (found.winner == n))
+            lower = n < result.winner  # wins a tie
+            m.d.comb += sure[n].eq((best >= result.scores[n] + gain + lower) | (result.winner == n))
+            leads = ~beyond & (best >= result.scores[n] + margin)
+            m.d.comb += ahead[n].eq(leads | (result.winner == n))
+        # With the first spike, no later one matters.
         certain = sure.all() if first.readout.kind == "count" else best > 0
         return (self.exact & certain) | (self.margin.any() & ahead.all())

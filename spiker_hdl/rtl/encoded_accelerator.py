@@ -1,4 +1,4 @@
-"""An accelerator to which pixels or signals are sent."""
+"""An accelerator that takes pixels or signals and makes the spikes itself."""
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -19,37 +19,39 @@ __all__ = ["EncodedAccelerator"]
 class EncodedAccelerator(wiring.Component):
     """An accelerator behind an encoder, so that spikes are made on the chip.
 
-    The answers are those of the network to :meth:`Encoding.encode` of the same values.
+    The answers are those of the network to :meth:`Encoding.encode` of the same values. Results come
+    in the order of the samples. How long a sample takes is the sum of the encoder's and the
+    accelerator's times where these do not overlap. After reset no sample is in flight.
 
     Parameters
     ----------
     network : Network
-        With one input.
+        Network with one input.
     mapping : Mapping, optional
-        In the form of words; :meth:`Mapping.default` where none is given.
+        Mapping whose samples enter as words; :meth:`Mapping.default` by default.
     encoding : Encoding, optional
-        What the network's notes say, where none is given.
+        How values become spikes; by default the one in the network's notes.
 
     Attributes
     ----------
     ports : dict of str to str
-        Name of the port of the input.
+        Name of the port, by the name of the network's input.
 
     Members
     -------
-    i : In(stream.Signature(Reading(bits)))
-        The values of a sample: the pixels of a picture, or the signals of each step, in order.
+    i : In(stream.Signature(RawSample(bits)))
+        Values of a sample: the pixels of a picture, or the signals of each step, in order.
     o : Out(stream.Signature(SampleResult))
-        Its ``cycles`` count from the first word that the encoder made.
+        One result for each sample. ``cycles`` counts from the encoder's first word.
     idle : Out(1)
-        No sample is on its way, and nothing is left of those before.
-    load : In(stream.Signature(LoadBeat)), if the mapping makes something writable
-        As that of the :class:`~.accelerator.Accelerator`.
+        No sample is in flight, and nothing is left of earlier ones.
+    load : In(stream.Signature(LoadBeat)), if the mapping has writable populations
+        As the port of :class:`~.accelerator.Accelerator`.
 
     Raises
     ------
     TypeError, ValueError
-        If the encoding, the mapping and the network do not go together.
+        If the encoding, the mapping and the network do not fit together.
     """
 
     i: stream.Interface
@@ -101,7 +103,7 @@ class EncodedAccelerator(wiring.Component):
         port = self.accelerator.ports[self.network.inputs[0].name]
         wiring.connect(m, self.encoder.o, getattr(self.accelerator, port))
         wiring.connect(m, self.accelerator.o, wiring.flipped(self.o))
-        m.d.comb += self.idle.eq(self.encoder.rest & self.accelerator.idle)
+        m.d.comb += self.idle.eq(self.encoder.idle & self.accelerator.idle)
         if self.mapping.writable:
             wiring.connect(m, wiring.flipped(self.load), self.accelerator.load)
 

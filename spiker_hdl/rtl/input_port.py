@@ -1,4 +1,4 @@
-"""Where samples enter: words of spike vectors or address events, counted in as samples."""
+"""An input of the accelerator, which takes samples as words of spike vectors or as events."""
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -13,46 +13,49 @@ __all__ = ["InputPort", "beat_of"]
 
 
 def beat_of(node: Input, mapping: Mapping) -> AddressEvent | Word:
-    """Return the shape of a beat with which samples enter."""
+    """Return the shape of the beats of which a sample consists."""
     if mapping.form == "events":
         return AddressEvent(node.size, value_shape(node))
     return Word(min(mapping.word, node.size), value_shape(node) if node.graded else unsigned(1))
 
 
 class InputPort(wiring.Component):
-    """Let the beats of a sample in once the sample is admitted, and make events of them.
+    """Take the beats of a sample once the sample is admitted, and convert them into events.
 
-    Events pass one by one. Words are scanned: a step's words come in ascending order, all of them,
-    and each takes a cycle for each of its events, or of those of the bank that has the most, but at
-    least one.
+    Events pass one by one, in the cycle in which they are offered. Words are scanned: all words of
+    a step come in ascending order, and each takes as many cycles as the bank with the most events
+    has, but at least one; its first events are valid one cycle after it was taken. After reset the
+    first beat begins a sample.
 
     Parameters
     ----------
     node : Input
-        What enters.
+        The input of the network.
     mapping : Mapping
-        In which form.
+        Form of the beats, and number of channels in a word.
     banks : int
-        Events that leave side by side.
+        Number of events in one payload.
 
     Members
     -------
     i : In(stream.Signature(AddressEvent or Word))
+        Beats of the samples. The first beat of a sample waits for ``admit``.
     admit : In(1)
-        A new sample may begin.
+        A further sample may begin in this cycle.
     begin : Out(1)
-        A new sample begins in this cycle.
-    rest : Out(1)
-        No sample is half in, nor scanned.
+        1 in the cycle in which the first beat of a sample is taken.
+    idle : Out(1)
+        No sample has entered in part, and no word is being scanned.
     mute : In(1)
-        Let only the tokens of the sample pass that is entering, from its next beat on.
+        Pass only the tokens of the sample that is entering, from its next beat on.
     o : Out(stream.Signature(AddressEvent(banks=banks)))
+        Events of each step, then its token.
     """
 
     i: stream.Interface
     admit: Signal
     begin: Signal
-    rest: Signal
+    idle: Signal
     mute: Signal
     o: stream.Interface
 
@@ -67,7 +70,7 @@ class InputPort(wiring.Component):
             "i": In(stream.Signature(beat_of(node, mapping))),
             "admit": In(1),
             "begin": Out(1),
-            "rest": Out(1),
+            "idle": Out(1),
             "mute": In(1),
             "o": Out(stream.Signature(self.event)),
         })
@@ -75,20 +78,21 @@ class InputPort(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        inside = Signal()
-        through = Signal()
-        ready = Signal()
-        end = Signal()
+        inside = Signal()  # a sample has entered in part
+        through = Signal()  # a beat is offered to what follows
+        ready = Signal()  # what follows takes it
+        end = Signal()  # the beat ends its step
         muted = Signal()
         m.d.comb += [
             through.eq(self.i.valid & (inside | self.admit)),
             self.i.ready.eq(ready & (inside | self.admit)),
             self.begin.eq(through & ready & ~inside),
-            self.rest.eq(~inside),
+            self.idle.eq(~inside),
         ]
         with m.If(through & ready):
             m.d.sync += inside.eq(~(end & self.i.p.last))
-        # A beat that is offered stays as it is; and the next sample is not the muted one.
+        # A beat on offer must not change, so ``mute`` takes effect between beats; and it ends with
+        # the sample.
         with m.If(~through | ready):
             m.d.sync += muted.eq(self.mute & inside & ~(through & end & self.i.p.last))
 
@@ -100,7 +104,7 @@ class InputPort(wiring.Component):
         return m
 
     def _pass(self, m, through, ready, end, muted) -> None:
-        """Let events through as they come."""
+        """Pass events as they come, each in the slot of its bank."""
         ((_, address, value),) = slots(self.i.p)
         m.d.comb += [
             self.o.p.end.eq(end),
@@ -109,14 +113,17 @@ class InputPort(wiring.Component):
             ready.eq(self.o.ready | (muted & ~end)),
             end.eq(self.i.p.end),
         ]
+        # Events that are muted are taken and dropped; tokens keep the steps in order.
         bits = exact_log2(self.banks)
         for bank in range(self.banks):
             present = ~end & (address[:bits] == bank)
             m.d.comb += into_slots(self.o.p, bank, present, address[bits:], value)
 
     def _scan(self, m, through, ready, end, muted, inside) -> None:
-        """Make events of words."""
-        later = Signal()  # of a static input, whether this is not the sample's first step
+        """Convert words into events."""
+        later = (
+            Signal()
+        )  # a step of a static input behind the first: one word, whose values do not count
         if self.node.static:
             with m.If(through & ready & end):
                 m.d.sync += later.eq(~self.i.p.last)
@@ -127,17 +134,18 @@ class InputPort(wiring.Component):
         )
         m.d.comb += [
             end.eq(later | (index == self.words - 1)),
-            self.rest.eq(~inside & ~scanner.o.valid),
+            self.idle.eq(~inside & ~scanner.o.valid),
             scanner.i.valid.eq(through),
             ready.eq(scanner.i.ready),
             scanner.i.p.index.eq(index),
             scanner.i.p.end.eq(end),
             scanner.i.p.last.eq(end & self.i.p.last),
         ]
-        read = ~muted & ~later
+        counts = ~muted & ~later
         for n in range(self.width):
+            # The final word of a step may have channels beyond the input's size.
             present = index * self.width + n < self.node.size
-            m.d.comb += scanner.i.p.flags[n].eq(self.i.p["values"][n].any() & present & read)
+            m.d.comb += scanner.i.p.flags[n].eq(self.i.p["values"][n].any() & present & counts)
             if value.width:
                 m.d.comb += scanner.i.p["values"][n].eq(self.i.p["values"][n])
         with m.If(through & ready):

@@ -1,4 +1,4 @@
-"""What can be seen of an accelerator that has stopped: who offers, and who takes."""
+"""Probes of the streams within an accelerator, which show where it is blocked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,8 +22,9 @@ class Probe:
     Members
     -------
     source, sink : str
-        Who offers, and who takes, as a message names them.
+        Names of the component that offers and of the one that takes, for messages.
     stream : stream.Interface
+        The stream itself.
     """
 
     source: str
@@ -32,20 +33,20 @@ class Probe:
 
     @property
     def signals(self) -> tuple[Value, Value]:
-        """``valid`` and ``ready``."""
+        """``valid`` and ``ready`` of the stream."""
         return self.stream.valid, self.stream.ready
 
 
 def probes(accelerator: "Accelerator") -> Iterator[Probe]:
-    """Give the streams between inputs, populations, readouts and counters."""
+    """Yield the streams between inputs, populations, readouts and counters."""
     network = accelerator.network
-    for name, entry in accelerator.entries.items():
-        yield Probe("the source of samples", f"input {name!r}", entry.i)
-        yield Probe(f"input {name!r}", "all that read it", entry.o)
+    for name, port in accelerator.input_ports.items():
+        yield Probe("the source of samples", f"input {name!r}", port.i)
+        yield Probe(f"input {name!r}", "all that read it", port.o)
     for name, core in accelerator.cores.items():
         here = f"population {name!r}"
-        for n, one in enumerate(core.projections):
-            yield Probe(_node(accelerator, one.source), here, getattr(core, f"i{n}"))
+        for n, projection in enumerate(core.projections):
+            yield Probe(_node(accelerator, projection.source), here, getattr(core, f"i{n}"))
         if core.clocked:
             ticks = f"the steps of {_node(accelerator, network.inputs[0].name)}"
             yield Probe(ticks, here, getattr(core, f"i{len(core.projections)}"))
@@ -53,16 +54,16 @@ def probes(accelerator: "Accelerator") -> Iterator[Probe]:
             yield Probe(here, "all that read it", core.o)
         if core.reads_potential:
             yield Probe(f"the potentials of {here}", "all that read them", core.potentials)
-    for one in network.readouts:
-        readout = accelerator.readouts[one.name]
-        spikes = one.kind in SPIKE_READOUTS
-        of = f"{'' if spikes else 'the potentials of '}population {one.population!r}"
-        yield Probe(of, f"readout {one.name!r}", readout.i)
-        yield Probe(f"readout {one.name!r}", "the result", readout.o)
+    for node in network.readouts:
+        readout = accelerator.readouts[node.name]
+        spikes = node.kind in SPIKE_READOUTS
+        source = f"{'' if spikes else 'the potentials of '}population {node.population!r}"
+        yield Probe(source, f"readout {node.name!r}", readout.i)
+        yield Probe(f"readout {node.name!r}", "the result", readout.o)
     for name, counter in accelerator.counters.items():
         yield Probe(f"population {name!r}", "its counter of spikes", counter.i)
         yield Probe(f"the counter of population {name!r}", "the result", counter.o)
 
 
 def _node(accelerator: "Accelerator", name: str) -> str:
-    return f"{'input' if name in accelerator.entries else 'population'} {name!r}"
+    return f"{'input' if name in accelerator.input_ports else 'population'} {name!r}"

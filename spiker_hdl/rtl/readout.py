@@ -1,4 +1,4 @@
-"""The answer of a sample: a score for each class, and the winner."""
+"""The answer to a sample: a score for each class, and the winner."""
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
@@ -8,41 +8,43 @@ from spiker_hdl.base.checks import check_kind
 from spiker_hdl.model import Network, Readout
 from spiker_hdl.model.graph import SPIKE_READOUTS
 from spiker_hdl.model.scores import class_count, score_range
-from spiker_hdl.rtl.population.neuron_update import range_shape
+from spiker_hdl.rtl.common.shapes import range_shape
 from spiker_hdl.rtl.streams.events import AddressEvent
 
 __all__ = ["ReadoutCore", "ReadoutResult", "score_shape"]
 
 
 def score_shape(network: Network, readout: Readout) -> Shape:
-    """Return the shape of a score."""
+    """Return the shape of the scores of a readout."""
     low, high = score_range(network, readout)
-    # Scores that are always zero have a bit too: their array is addressed.
+    # Scores that are always zero have one bit, since an array of them is addressed.
     return range_shape(low, high) if low or high else unsigned(1)
 
 
 class ReadoutResult(data.StructLayout):
-    """What a readout says of a sample.
+    """Result of a readout for a sample, a window of it or a step.
 
     Parameters
     ----------
     classes : int
         Number of classes.
     score : Shape
+        Shape of a score.
     max_steps : int
-        Most steps of a sample.
+        Maximum number of steps of a sample.
 
     Members
     -------
     winner : unsigned
-        Class with the greatest score, the lowest of those that share it.
+        Class with the highest score; among equals, the lowest number.
     scores : ArrayLayout(score, classes)
+        Score of each class.
     steps : unsigned
         Time steps of the sample so far.
     answer : unsigned(1)
-        Whether the sample or a window ends here.
+        Whether the sample or a window ends with this step.
     last : unsigned(1)
-        Whether the sample ends here.
+        Whether the sample ends with this step.
     """
 
     def __init__(self, classes: int, score: Shape, max_steps: int):
@@ -56,26 +58,31 @@ class ReadoutResult(data.StructLayout):
 
 
 class ReadoutCore(wiring.Component):
-    """Keep the scores, and the best of them so far, so that the last token has the answer.
+    """Scores of the classes, and the best of them so far, so that no search is needed at the end.
 
-    An event takes a cycle. The result comes the cycle after the last token was taken, which waits
-    while a result before it has not been taken.
+    One event in each cycle. The result is valid in the cycle after the token of the sample's last
+    step was taken; that token waits until the result before it has been taken. Results come in the
+    order of the samples. After reset all scores are zero and a sample begins.
 
     Parameters
     ----------
     network : Network
+        Network to which the readout belongs.
     readout : Readout
+        How scores are computed, and from which population.
     stepwise : bool
-        Whether every token has a result, and windows are told apart.
+        Whether there is a result for every step, and windows are supported.
 
     Members
     -------
     i : In(stream.Signature(AddressEvent))
-        Spikes of the population, those of a step in any order, or its potentials in every step, in
-        ascending order.
+        Spikes of the population, in any order within a step; or the potential of every neuron in
+        every step, in ascending order.
     window : In(range(max_steps + 1))
-        Steps after which the scores start anew, if ``stepwise``; 0 for never.
+        If ``stepwise``: number of steps after which the scores are cleared, or 0. It is sampled in
+        every step, and must not change during a sample.
     o : Out(stream.Signature(ReadoutResult))
+        Result of each sample; of each step, if ``stepwise``.
     """
 
     i: stream.Interface
@@ -110,10 +117,10 @@ class ReadoutCore(wiring.Component):
         winner = Signal(range(self.classes))
         steps = Signal(range(self.network.max_steps + 1))
         seen = Signal(self.classes)
-        early = Signal()  # in a step before, of this window
-        none = Signal(init=1)  # in this step
-        fresh = Signal(init=1)  # in this window
-        left = Signal(range(self.network.max_steps + 1))
+        early = Signal()  # an earlier step of this window has had an event
+        none = Signal(init=1)  # this step has not had one
+        fresh = Signal(init=1)  # this step is the first of its window
+        left = Signal(range(self.network.max_steps + 1))  # steps of the window, including this one
         end = Signal()
         result = Signal()
         window_ends = (Mux(fresh, self.window, left) == 1) if self.stepwise else 0
@@ -122,11 +129,12 @@ class ReadoutCore(wiring.Component):
         m.d.comb += self.i.ready.eq(~result | ~self.o.valid | self.o.ready)
         advance = self.i.ready & self.i.valid
 
-        # The winner is kept up to date with each event, and so known without a search.
+        # The winner is updated with each event, so that it is known without a search.
         address, begins, whole = self.locate(m, advance)
         before = scores[address]
         if self.readout.kind == "first":
-            # Events of a step come in any order: the first step that has some decides.
+            # The first step with an event decides. Within it events come in any order, so that the
+            # lowest class must be kept.
             score, better = before, ~early & (none | (address < winner))
         elif self.readout.kind == "count":
             score = before + 1
@@ -134,6 +142,7 @@ class ReadoutCore(wiring.Component):
         else:
             score = self.add(before, begins, fresh)
             better = whole & (none | (score > best))
+        # A class scores one for each step since its first spike, including this one.
         final = Signal.like(scores)
         m.d.comb += final.eq(scores)
         if self.readout.kind == "first":
@@ -163,7 +172,7 @@ class ReadoutCore(wiring.Component):
         return m
 
     def locate(self, m, advance):
-        """Return the event's class, and whether the event is the first and the last of it now."""
+        """Return the class of the event, and whether it is the first and the last of the class."""
         address = self.i.p.address
         if self.share == 1:
             return address, Const(1), Const(1)
@@ -172,8 +181,8 @@ class ReadoutCore(wiring.Component):
             ends = range(self.share, self.classes * self.share, self.share)
             m.d.comb += group.eq(sum(address >= end for end in ends))
             return group, Const(1), Const(1)
-        # Potentials come in ascending order, so that counting says whose they are.
-        place = Signal(range(self.share))
+        # Potentials of all neurons come in ascending order, so counting them gives the class.
+        place = Signal(range(self.share))  # of the neuron within its class
         whole = place == self.share - 1
         with m.If(advance & self.i.p.end):
             m.d.sync += group.eq(0)
@@ -182,7 +191,7 @@ class ReadoutCore(wiring.Component):
         return group, place == 0, whole
 
     def add(self, before, begins, fresh):
-        """Return the score that the event's potential makes of the one before."""
+        """Return the score of a class with the event's potential taken into account."""
         value = self.i.p.value
         return {
             "last": lambda: Mux(begins, 0, before) + value,

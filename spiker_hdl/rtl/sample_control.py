@@ -1,11 +1,11 @@
-"""Samples on their way: how many, since when, and what is reported of each."""
+"""Control of the samples in flight: how many there are, since when, and how often they spike."""
 
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
-from spiker_hdl.rtl.population.accumulators import total
+from spiker_hdl.rtl.common.adders import adder_tree
 from spiker_hdl.rtl.streams.events import AddressEvent, slots
 from spiker_hdl.rtl.streams.queue import Queue
 
@@ -16,34 +16,39 @@ CYCLE_BITS = 32
 
 
 class SampleControl(wiring.Component):
-    """Admit samples while there is room for what is reported of them, and time them.
+    """Admission of samples while there is room for their results, and their latency.
+
+    A sample is in flight at an input from ``begin`` there until ``finish``. Samples finish in the
+    order in which they began. All outputs but ``mute`` come from registers; one sample may begin at
+    each input in each cycle. After reset no sample is in flight.
 
     Parameters
     ----------
     inputs : int
         Number of inputs.
     max_in_flight : int
-        Samples that may be on their way.
+        Maximum number of samples in flight.
 
     Members
     -------
     begin : In(inputs)
-        A sample begins at an input; of the first, this starts its time.
+        For each input: 1 in the cycle in which a sample's first beat is taken. The latency is
+        counted from the first input.
     admit : Out(inputs)
-        A sample may begin.
+        For each input: a further sample may begin in this cycle.
     finish : In(1)
-        A sample has gone through all that reports of it, in this cycle.
+        1 in the cycle in which the oldest sample has been through all readouts and counters.
     answered : In(1)
-        The oldest sample on its way has its answer, and what is left of it does not matter.
+        The oldest sample has its early answer, so the events that are left of it do not matter.
     mute : Out(inputs)
-        That sample is the one that still enters at an input.
+        For each input: the sample that is answered is the one that still enters there.
     begun : Out(1)
-        The oldest sample has begun at every input, of the first three cycles ago, without which it
-        is not to finish.
+        The oldest sample has begun at every input (at the first one, three cycles ago). Only then
+        may it finish.
     cycles : Out(CYCLE_BITS)
-        Cycles from the begin of the oldest sample on its way to the next cycle.
+        Cycles from the beginning of the oldest sample to the next cycle; valid with ``finish``.
     idle : Out(1)
-        No sample is on its way.
+        No sample is in flight.
     """
 
     begin: Signal
@@ -57,7 +62,7 @@ class SampleControl(wiring.Component):
 
     def __init__(self, inputs: int, *, max_in_flight: int):
         inputs = check_int("Inputs", inputs, 1)
-        max_in_flight = check_int("Room", max_in_flight, 1)
+        max_in_flight = check_int("Samples in flight", max_in_flight, 1)
         self.inputs = inputs
         self.max_in_flight = max_in_flight
         super().__init__({
@@ -76,15 +81,15 @@ class SampleControl(wiring.Component):
 
         now = Signal(CYCLE_BITS)
         m.d.sync += now.eq(now + 1)
-        each = [
+        counts = [
             Signal(range(self.max_in_flight + 1), name=f"inside_{n}") for n in range(self.inputs)
         ]
-        for n, inside in enumerate(each):
+        for n, inside in enumerate(counts):
             m.d.comb += self.admit[n].eq(inside < self.max_in_flight)
             m.d.comb += self.mute[n].eq(self.answered & (inside == 1))
             m.d.sync += inside.eq(inside + self.begin[n] - self.finish)
-        m.d.comb += self.idle.eq(~Cat(each).any())
-        # What tells of a begin comes late in its cycle, and so is noted in the next one.
+        m.d.comb += self.idle.eq(~Cat(counts).any())
+        # ``begin`` is known late in its cycle, so the time is stored one cycle later.
         m.submodules.starts = starts = Queue(CYCLE_BITS, depth=self.max_in_flight)
         m.d.sync += starts.i.valid.eq(self.begin[0])
         m.d.comb += [
@@ -93,65 +98,71 @@ class SampleControl(wiring.Component):
             self.cycles.eq(now + 2 - starts.o.p),
         ]
 
-        # A lone input leads to all that reports; of several, one may be read late, or not at all.
-        begun = [starts.o.valid, *[inside.any() for inside in each[1:]]]
+        # With one input, whatever finishes has begun there. With several, a result may be complete
+        # before a sample has begun at an input that is read late or not at all.
+        begun = [starts.o.valid, *[inside.any() for inside in counts[1:]]]
         m.d.comb += self.begun.eq(Cat(begun).all() if self.inputs > 1 else 1)
 
         return m
 
 
 class SpikeCounter(wiring.Component):
-    """Count the events of each sample.
+    """Number of events of each sample.
+
+    A payload in each cycle, with up to one event in each bank. The count can be taken two cycles
+    after the token of the sample's last step, in the order of the samples. After reset it is 0.
 
     Parameters
     ----------
     event : AddressEvent
         Layout of the events.
-    most : int
-        Most events of a sample.
+    max_events : int
+        Maximum number of events of a sample.
     max_in_flight : int
-        Samples whose counts may wait.
+        Number of counts that may wait to be taken.
     stepwise : bool
-        Whether the count so far is given with every token.
+        Whether every token gives the count so far.
 
     Members
     -------
     i : In(stream.Signature(event))
-    o : Out(stream.Signature(range(most + 1)))
+        Events and tokens; a token waits while there is no room for its count.
+    o : Out(stream.Signature(range(max_events + 1)))
+        The count of each sample; of each step so far, if ``stepwise``.
     """
 
     i: stream.Interface
     o: stream.Interface
 
     def __init__(
-        self, event: AddressEvent, *, most: int, max_in_flight: int, stepwise: bool = False
+        self, event: AddressEvent, *, max_events: int, max_in_flight: int, stepwise: bool = False
     ):
-        most = check_int("Most events", most, 1)
-        max_in_flight = check_int("Room", max_in_flight, 1)
+        max_events = check_int("Events of a sample", max_events, 1)
+        max_in_flight = check_int("Samples in flight", max_in_flight, 1)
         self.event = event
-        self.most = most
+        self.max_events = max_events
         self.stepwise = stepwise
         self.max_in_flight = max_in_flight
         super().__init__({
             "i": In(stream.Signature(event)),
-            "o": Out(stream.Signature(unsigned(most.bit_length()))),
+            "o": Out(stream.Signature(unsigned(max_events.bit_length()))),
         })
 
     def elaborate(self, platform):
         m = Module()
 
-        count = Signal(range(self.most + 1))
+        count = Signal(range(self.max_events + 1))
         m.submodules.queue = queue = Queue(unsigned(len(count)), depth=self.max_in_flight)
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         end = self.i.p.end & self.i.p.last
-        told = self.i.p.end if self.stepwise else end
+        reports = self.i.p.end if self.stepwise else end
         m.d.comb += [
             queue.i.p.eq(count),
-            queue.i.valid.eq(self.i.valid & told),
-            self.i.ready.eq(queue.i.ready | ~told),
+            queue.i.valid.eq(self.i.valid & reports),
+            self.i.ready.eq(queue.i.ready | ~reports),
         ]
         with m.If(self.i.valid & self.i.ready):
-            come = [there & ~self.i.p.end for there, _, _ in slots(self.i.p)]
-            m.d.sync += count.eq(Mux(end, 0, total([count, *come])))
+            present = [there & ~self.i.p.end for there, _, _ in slots(self.i.p)]
+            m.d.sync += count.eq(Mux(end, 0, adder_tree([count, *present])))
 
         return m

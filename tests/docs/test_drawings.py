@@ -96,8 +96,8 @@ def test_schematic_of_a_core_shows_what_is_in_it():
     kinds = {block.kind for block in design.blocks.values()}
     assert kinds >= {"EventMerger", "WeightMemory", "RingLanes", "UpdateSequencer", "NeuronUpdate"}
     joined = {(one.source[0], one.target[0]) for one in design.connections}
-    assert ("synapses", "lanes") in joined
-    assert ("lanes", "neuron_update") in joined
+    assert ("synapses", "accumulators") in joined
+    assert ("accumulators", "neuron_update") in joined
 
 
 # -- timing --------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from amaranth.hdl import Assert
 
 from spiker_hdl.model import Decay
 from spiker_hdl.model.neurons import library
+from spiker_hdl.rtl.common.shapes import range_shape
 from spiker_hdl.rtl.neurons import combinational
-from spiker_hdl.rtl.population.neuron_update import range_shape
 
 from support.prover import Harness, planted, solve
 
@@ -225,7 +225,7 @@ def test_a_fault_in_a_step_is_found(model, old, new, tmp_path):
         ("beyond.all() | ~beyond.any()", "~beyond.any()"),
         ("x[width - 1 :], x[-1]", "x[width:], x[-1]"),
         ("Value.cast(test) == 0", "Value.cast(test)"),
-        ("return x - self.shift(lost, decay.bits)", "return x + self.shift(-lost, decay.bits)"),
+        ("return x - self.shift(leaked, decay.bits)", "return x + self.shift(-leaked, decay.bits)"),
     ],
 )
 def test_a_fault_in_the_gates_is_found(old, new, tmp_path):

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""A recurrent core comes back to accept input within a stated number of cycles: no deadlock."""
+"""A recurrent core accepts input again within a stated number of cycles: there is no deadlock."""
 
 import numpy as np
 import pytest
@@ -31,10 +31,10 @@ NETWORK = Network(
 
 
 class Recurrent(Harness):
-    """A population whose spikes come back to it a step later, and also leave.
+    """A population whose spikes return to it one step later, and also leave.
 
-    What the neurons compute is left open: in every step, any of them fire. So the proof holds of
-    all weights and neurons.
+    What the neurons compute is left open: in every step, any of them may fire. So the proof holds
+    for all weights and neurons.
     """
 
     def __init__(self, core, *, stall, limit, depth=SIZE + 1, delayed=delay):
@@ -57,15 +57,15 @@ class Recurrent(Harness):
         wiring.connect(m, delayed.o, core.i1)
         m.d.comb += delayed.finish.eq(core.finish)
 
-        # The neighbour before it sends steps of ascending events, the one behind stalls a while.
+        # The source sends steps of ascending events; the reader stalls for a bounded time.
         self.offer(m, core.i0, "i")
         i, o = core.i0, broadcast.o[1]
-        least = Signal(range(SIZE + 1))
+        next_address = Signal(range(SIZE + 1))
         with m.If(i.valid):
-            m.d.comb += Assume(i.p.end | ((i.p.address >= least) & (i.p.address < SIZE)))
+            m.d.comb += Assume(i.p.end | ((i.p.address >= next_address) & (i.p.address < SIZE)))
             m.d.comb += Assume(i.p.end | ~i.p.last)
             with m.If(i.ready):
-                m.d.sync += least.eq(Mux(i.p.end, 0, i.p.address + 1))
+                m.d.sync += next_address.eq(Mux(i.p.end, 0, i.p.address + 1))
         self.accept(m, o, "o")
         stalled = Signal(range(self.stall + 2))
         m.d.sync += stalled.eq(Mux(o.valid & ~o.ready, stalled + 1, 0))
@@ -78,55 +78,55 @@ class Recurrent(Harness):
 
 @pytest.fixture(autouse=True)
 def any_spikes(monkeypatch):
-    """Let neurons fire at will."""
-    frees = []
+    """Let neurons fire freely."""
+    free_signals = []
 
     def step(self, m, values, states, current):
-        fired = Signal(name=f"any_{len(frees)}")
-        frees.append(fired)
+        fired = Signal(name=f"any_{len(free_signals)}")
+        free_signals.append(fired)
         return fired, dict.fromkeys(self.population.neuron.states, 0)
 
     monkeypatch.setattr(NeuronUpdate, "step", step)
-    return frees
+    return free_signals
 
 
-def returns(
-    folder, frees, *, stall, limit, cycles, lanes=SIZE, units=1, module=population, **options
+def accepts_again(
+    folder, free_signals, *, stall, limit, cycles, lanes=SIZE, units=1, module=population, **options
 ):
     mapping = Mapping(
         {"p": Core(lanes, units)},
-        {one.name: 8 for one in NETWORK.projections},
+        {projection.name: 8 for projection in NETWORK.projections},
         form="events",
     )
     core = module.PopulationCore(NETWORK, "p", mapping=mapping)
     harness = Recurrent(core, stall=stall, limit=limit, **options)
-    # The gates are made first, so that what fires is known to be free.
+    # The core is elaborated first, which creates the free signals.
     body = core.elaborate(None)
     core.elaborate = lambda platform: body
-    core.neuron_update.elaborate = _kept(core.neuron_update.elaborate(None))
-    harness.ports += frees
+    core.neuron_update.elaborate = _elaborated(core.neuron_update.elaborate(None))
+    harness.ports += free_signals
     return solve(harness, folder, depth=cycles).holds
 
 
-def _kept(module):
+def _elaborated(module):
     return lambda platform: module
 
 
-# Lanes; cycles that the reader of the spikes stalls at most, and that an offer then waits.
+# Lanes; maximum cycles that the reader of the spikes stalls, and that an offer then waits.
 BOUNDS = [(SIZE, 0, 11), (SIZE, 1, 13), (SIZE, 2, 15), (1, 0, 12)]
 CYCLES = 30
 
 
 @pytest.mark.parametrize("lanes, stall, limit", BOUNDS)
-def test_a_core_comes_back(lanes, stall, limit, tmp_path, any_spikes):
+def test_core_accepts_input_within_the_limit(lanes, stall, limit, tmp_path, any_spikes):
     options = {"lanes": lanes, "stall": stall, "cycles": CYCLES}
-    assert returns(tmp_path, any_spikes, limit=limit, **options)
+    assert accepts_again(tmp_path, any_spikes, limit=limit, **options)
 
 
 @pytest.mark.parametrize("lanes, stall, limit", BOUNDS)
-def test_and_not_sooner(lanes, stall, limit, tmp_path, any_spikes):
+def test_limit_is_reached(lanes, stall, limit, tmp_path, any_spikes):
     options = {"lanes": lanes, "stall": stall, "cycles": CYCLES}
-    assert not returns(tmp_path, any_spikes, limit=limit - 1, **options)
+    assert not accepts_again(tmp_path, any_spikes, limit=limit - 1, **options)
 
 
 @pytest.mark.parametrize(
@@ -137,13 +137,18 @@ def test_and_not_sooner(lanes, stall, limit, tmp_path, any_spikes):
         (
             "module",
             population,
-            "intake.free.eq(Cat(one.free for one in emitters).all())",
-            "intake.free.eq(Cat(~one.free for one in emitters).all())",
+            "event_merger.free.eq(Cat(output.free for output in outputs).all())",
+            "event_merger.free.eq(Cat(~output.free for output in outputs).all())",
         ),
-        ("module", population, "one.start.eq(intake.complete)", "one.start.eq(intake.event)"),
+        (
+            "module",
+            population,
+            "output.start.eq(event_merger.complete)",
+            "output.start.eq(event_merger.event)",
+        ),
     ],
-    ids=["delay-never-valid", "delay-starts-again", "full-emitters-free", "starts-at-an-event"],
+    ids=["delay-never-valid", "delay-starts-again", "full-outputs-free", "starts-with-an-event"],
 )
-def test_a_fault_is_found(name, module, old, new, tmp_path, any_spikes):
+def test_planted_fault_is_found(name, module, old, new, tmp_path, any_spikes):
     faulty = {name: planted(module, old, new)}
-    assert not returns(tmp_path, any_spikes, stall=0, limit=11, cycles=CYCLES, **faulty)
+    assert not accepts_again(tmp_path, any_spikes, stall=0, limit=11, cycles=CYCLES, **faulty)

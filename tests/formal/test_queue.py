@@ -122,12 +122,18 @@ def test_a_queue_keeps_all_in_order(depth, tmp_path):
 @pytest.mark.parametrize(
     "old, new",
     [
-        ("held.w_en.eq(self.i.valid)", "held.w_en.eq(1)"),  # invents
-        ("held.r_en.eq(self.o.ready)", "held.r_en.eq(1)"),  # loses
-        ("self.i.ready.eq(held.w_rdy)", "self.i.ready.eq(1)"),  # loses
-        ("self.o.valid.eq(held.r_rdy)", "self.o.valid.eq(held.level > 0)"),  # too early
-        ("self.o.valid.eq(held.r_rdy)", "self.o.valid.eq(held.r_rdy & ~held.w_en)"),  # too late
-        ("eq(held.r_data)", "eq(Mux(held.level == 3, held.w_data, held.r_data))"),  # reorders
+        ("buffer.w_en.eq(self.i.valid)", "buffer.w_en.eq(1)"),  # invents
+        ("buffer.r_en.eq(self.o.ready)", "buffer.r_en.eq(1)"),  # loses
+        ("self.i.ready.eq(buffer.w_rdy)", "self.i.ready.eq(1)"),  # loses
+        ("self.o.valid.eq(buffer.r_rdy)", "self.o.valid.eq(buffer.level > 0)"),  # too early
+        (
+            "self.o.valid.eq(buffer.r_rdy)",
+            "self.o.valid.eq(buffer.r_rdy & ~buffer.w_en)",
+        ),  # too late
+        (
+            "eq(buffer.r_data)",
+            "eq(Mux(buffer.level == 3, buffer.w_data, buffer.r_data))",
+        ),  # reorders
     ],
 )
 def test_a_fault_in_a_queue_is_found(old, new, tmp_path):

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""States never leave the ranges that are derived for them, nor what the stepper stores of them."""
+"""States never leave the ranges that are derived for them, nor their stored widths."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ class Closed(Harness):
 
 
 class Stepped(Harness):
-    """A stepper as its core uses it, beside potentials of which nothing is cut off."""
+    """A neuron update as its core uses it, beside potentials that are wide enough for any value."""
 
     def __init__(self, dut):
         super().__init__()
@@ -96,12 +96,12 @@ class Stepped(Harness):
         starts, first, last = (self.free(1, name) for name in ("starts", "first", "last"))
         m.d.comb += Assume((sums >= bounds.sum_low) & (sums <= bounds.sum_high))
 
-        # A step goes through all groups, asking ahead; at least this many cycles lie between two.
-        least = 3 + dut.stages
-        clock = Signal(range(least + 1))
+        # An update goes through all groups; the next one starts at least ``interval`` cycles later.
+        interval = 3 + dut.stages
+        clock = Signal(range(interval + 1))
         fresh = Signal()
         turning = clock < groups
-        with m.If(turning | (clock != least)):
+        with m.If(turning | (clock != interval)):
             m.d.sync += clock.eq(clock + 1)
         with m.Elif(starts):
             m.d.sync += [clock.eq(0), fresh.eq(first)]
@@ -188,18 +188,21 @@ def stepped(module, folder, stages=1, depth=12):
 
 
 @pytest.mark.parametrize("stages", [1, 2])
-def test_a_stepper_stores_all_of_a_potential(stages, tmp_path):
+def test_neuron_update_stores_every_bit_of_a_potential(stages, tmp_path):
     assert stepped(neuron_update, tmp_path, stages)
 
 
 @pytest.mark.parametrize(
     "old, new",
     [
-        ("self.held.append(self.via.register(self.held[-1]))", "self.held.append(self.held[-1])"),
-        ("[one.at(stage) if isinstance", "[one.held[0] if isinstance"),
+        (
+            "self.delayed.append(self.via.register(self.delayed[-1]))",
+            "self.delayed.append(self.delayed[-1])",
+        ),
+        ("operand.at(stage) if isinstance", "operand.delayed[0] if isinstance"),
     ],
 )
-def test_a_fault_between_stages_is_found(old, new, tmp_path, monkeypatch):
+def test_fault_between_stages_is_found(old, new, tmp_path, monkeypatch):
     faulty = planted(pipelined, old, new)
     monkeypatch.setattr(neuron_update, "PipelinedArithmetic", faulty.PipelinedArithmetic)
     monkeypatch.setattr(neuron_update, "budget", faulty.budget)
@@ -214,8 +217,8 @@ def test_a_fault_between_stages_is_found(old, new, tmp_path, monkeypatch):
         ("Mux(self.first, values", "Mux(0, values"),
         ("write.en.eq(self.o.valid)", "write.en.eq(self.o.fired.any())"),
         ("read.addr.eq(self.ahead)", "read.addr.eq(0)"),
-        ("mark.valid.eq(self.go)", "mark.valid.eq(self.go & self.first)"),
+        ("tag.valid.eq(self.go)", "tag.valid.eq(self.go & self.first)"),
     ],
 )
-def test_a_fault_in_the_stepper_is_found(old, new, tmp_path):
+def test_fault_in_the_neuron_update_is_found(old, new, tmp_path):
     assert not stepped(planted(neuron_update, old, new), tmp_path, depth=18)

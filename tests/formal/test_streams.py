@@ -1,4 +1,4 @@
-"""Every stream output holds what it offers until that is taken, if its inputs do."""
+"""Every stream output keeps its payload stable until it is taken, if its inputs do."""
 
 from functools import partial
 
@@ -38,8 +38,8 @@ NETWORK = Network(
 )
 
 
-class Held(Harness):
-    """A component between inputs that hold what they offer, and outputs that are taken at will."""
+class Stable(Harness):
+    """A component between inputs that keep their payloads stable, and readers that stall freely."""
 
     def __init__(self, dut):
         super().__init__()
@@ -58,36 +58,39 @@ class Held(Harness):
         outputs = dut.o if isinstance(dut.o, list) else [dut.o]
         for o in outputs:
             self.accept(m, o, "o")
-            self.held(m, o)
+            self.stable(m, o)
         if "finish" in dut.signature.members:
             token = dut.o.valid & dut.o.ready & dut.o.p.end
             m.d.comb += Assume(~dut.finish | token)
         if "admit" in dut.signature.members:
-            # Once there is room for a sample, there is until one begins.
+            # Once a sample is admitted, it stays admitted until it begins.
             admitted = Signal()
             m.d.sync += admitted.eq(dut.admit & ~dut.begin)
             m.d.comb += Assume(dut.admit | ~admitted)
 
 
-def enter(module, form):
+def input_port_of(module, form):
     node = Input("in", 5)
     mapping = Mapping({}, form=form, word=2)
     return module.InputPort(node, mapping)
 
 
-# What is proved, by induction or up to a depth; and a fault in its module that breaks it.
+# Component, mode and depth of its proof, and a fault in its module that the proof must find.
 CASES = {
     "queue of one": (
         queue,
         lambda module: module.Queue(3, depth=1),
         ("prove", 3),
-        ("held.r_en.eq(self.o.ready)", "held.r_en.eq(1)"),
+        ("buffer.r_en.eq(self.o.ready)", "buffer.r_en.eq(1)"),
     ),
     "queue of three": (
         queue,
         lambda module: module.Queue(3, depth=3),
         ("prove", 3),
-        ("Value.cast(self.o.payload).eq(held.r_data)", "Value.cast(self.o.payload).eq(held.level)"),
+        (
+            "Value.cast(self.o.payload).eq(buffer.r_data)",
+            "Value.cast(self.o.payload).eq(buffer.level)",
+        ),
     ),
     "broadcast": (
         broadcast,
@@ -129,7 +132,7 @@ CASES = {
         sparse_lookup,
         lambda module: module.SparseLookup(SPARSE, EVENT, lanes=2),
         ("bmc", 14),
-        ("entry.addr.eq(at + self.o.ready)", "entry.addr.eq(at + 1)"),
+        ("entry.addr.eq(address + self.o.ready)", "entry.addr.eq(address + 1)"),
     ),
     "spike_output": (
         spike_output,
@@ -140,15 +143,15 @@ CASES = {
             "queue.i.valid.eq(self.valid), self.o.p.last.eq(self.i.last)]",
         ),
     ),
-    "entry of events": (
+    "input port of events": (
         input_port,
-        partial(enter, form="events"),
+        partial(input_port_of, form="events"),
         ("prove", 3),
         ("with m.If(~through | ready):", "with m.If(1):"),
     ),
-    "entry of words": (
+    "input port of words": (
         input_port,
-        partial(enter, form="words"),
+        partial(input_port_of, form="words"),
         ("prove", 3),
         (
             "wiring.connect(m, scanner.o, wiring.flipped(self.o))",
@@ -170,7 +173,7 @@ CASES = {
     ),
     "counter": (
         sample_control,
-        lambda module: module.SpikeCounter(EVENT, most=3, room=2),
+        lambda module: module.SpikeCounter(EVENT, max_events=3, max_in_flight=2),
         ("prove", 3),
         (
             "wiring.connect(m, queue.o, wiring.flipped(self.o))",
@@ -182,13 +185,13 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_outputs_hold_what_they_offer(case, tmp_path):
+def test_outputs_stay_stable_until_they_are_taken(case, tmp_path):
     module, make, (mode, depth), _ = CASES[case]
-    assert prove(Held(make(module)), tmp_path, mode=mode, depth=depth).holds
+    assert prove(Stable(make(module)), tmp_path, mode=mode, depth=depth).holds
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_fault_is_found(case, tmp_path):
+def test_planted_fault_is_found(case, tmp_path):
     module, make, _, fault = CASES[case]
     dut = make(planted(module, *fault))
-    assert not prove(Held(dut), tmp_path, mode="bmc", depth=14).holds
+    assert not prove(Stable(dut), tmp_path, mode="bmc", depth=14).holds

@@ -8,6 +8,7 @@ from amaranth.hdl import Assert, Assume
 
 from spiker_hdl.model import Dense
 from spiker_hdl.model.bounds import signed_width
+from spiker_hdl.rtl.common import adders
 from spiker_hdl.rtl.population import accumulators
 
 from support.prover import Harness, inside, opened, planted, prove, solve
@@ -130,17 +131,15 @@ class Summed(Harness):
 
 
 def ring(module=accumulators, *, units=3, width=WIDTH):
-    return module.RingLanes(
-        3, accumulators=3, units=units, width=width, weight=3, value=unsigned(0)
-    )
+    return module.RingLanes(3, lanes=3, units=units, width=width, weight=3, value=unsigned(0))
 
 
 def graded(module=accumulators, *, width=GRADED):
-    return module.RingLanes(3, accumulators=3, units=3, width=width, weight=3, value=signed(2))
+    return module.RingLanes(3, lanes=3, units=3, width=width, weight=3, value=signed(2))
 
 
 def folded(module=accumulators, *, width=WIDTH):
-    return module.FoldedLanes(3, accumulators=2, units=2, width=width, weight=3, value=unsigned(0))
+    return module.FoldedLanes(3, lanes=2, units=2, width=width, weight=3, value=unsigned(0))
 
 
 @pytest.mark.parametrize("make", [ring, graded, folded])
@@ -148,21 +147,20 @@ def test_sums_are_exact_and_never_overflow(make, tmp_path):
     assert prove(Summed(make(), invariants=True), tmp_path, depth=3).holds
 
 
-def test_a_ring_that_turns_gives_all_sums(tmp_path):
+def test_ring_gives_all_sums_as_it_rotates(tmp_path):
     assert prove(Summed(ring(units=1)), tmp_path, mode="bmc", depth=11).holds
 
 
 @pytest.mark.parametrize("make, width", [(ring, WIDTH), (graded, GRADED), (folded, WIDTH)])
-def test_a_bit_less_is_too_little(make, width, tmp_path):
+def test_one_bit_less_overflows(make, width, tmp_path):
     assert not prove(Summed(make(width=width - 1)), tmp_path, mode="bmc", depth=12).holds
 
 
 @pytest.mark.parametrize(
     "make, old, new",
     [
-        (ring, "Mux(now.take, behind, accumulators[n])", "accumulators[n]"),
-        (graded, "terms[-1] = -terms[-1]", "terms[-1] = terms[-1]"),
-        (folded, "kept = Mux(zero, 0, before[n])", "kept = before[n]"),
+        (ring, "Mux(now.take, following, accumulators[n])", "accumulators[n]"),
+        (folded, "sum_before = Mux(zero, 0, before[n])", "sum_before = before[n]"),
         (folded, "else (self.first, now.empty)", "else (self.first, C(0))"),
         (folded, "write.en.eq(self.add)", "write.en.eq(self.add & ~self.first)"),
     ],
@@ -172,7 +170,13 @@ def test_a_fault_is_found(make, old, new, tmp_path):
     assert not prove(Summed(dut), tmp_path, mode="bmc", depth=14).holds
 
 
-# -- sums that are taken while those of the next step are added ----------------------------------
+def test_fault_in_the_sign_of_a_value_is_found(tmp_path, monkeypatch):
+    faulty = planted(adders, "terms[-1] = -terms[-1]", "terms[-1] = terms[-1]")
+    monkeypatch.setattr(accumulators, "product", faulty.product)
+    assert not prove(Summed(graded()), tmp_path, mode="bmc", depth=14).holds
+
+
+# -- sums that are read while weights of the next step are added ---------------------------------
 
 
 class Overlapped(Harness):
@@ -225,15 +229,13 @@ class Overlapped(Harness):
 
 
 def beside(module=accumulators):
-    return module.RingLanes(
-        3, accumulators=3, units=1, width=5, weight=2, value=unsigned(0), overlap=True
-    )
+    return module.RingLanes(3, lanes=3, units=1, width=5, weight=2, value=unsigned(0), overlap=True)
 
 
 def halves(module=accumulators):
     return module.FoldedLanes(
         4,
-        accumulators=2,
+        lanes=2,
         units=1,
         width=5,
         weight=2,
@@ -262,10 +264,10 @@ def test_sums_are_exact_where_steps_overlap(make, tmp_path):
         (halves, "other.eq(half)", "other.eq(~half)"),
         (
             halves,
-            "takes = memory.read_port(transparent_for=[write] if self.scattered else [])",
-            "takes = memory.read_port()",
+            "sums_port = memory.read_port(transparent_for=[write] if self.scattered else [])",
+            "sums_port = memory.read_port()",
         ),
-        (halves, "aside.eq(taken)", "aside.eq(touched)"),
+        (halves, "saved.eq(taken)", "saved.eq(touched)"),
         (halves, "(now.start if self.overlap else now.final)", "now.final"),
         (halves, "parts[now.part]", "parts[0]"),
     ],

@@ -39,8 +39,8 @@ def fit(node, steps, length):
 
 
 def _words(inner, node, packet, most=None):
-    layout = inner.entries[node.name].i.p.shape()
-    width = inner.entries[node.name].width
+    layout = inner.input_ports[node.name].i.p.shape()
+    width = inner.input_ports[node.name].width
     bits = layout["values"].width // width
     words = -(-node.size // width)
     steps, causes, values, index = [], set(), np.zeros(node.size, dtype=int), 0
@@ -67,7 +67,7 @@ def _words(inner, node, packet, most=None):
 
 
 def _events(inner, node, packet, most=None):
-    layout = inner.entries[node.name].i.p.shape()
+    layout = inner.input_ports[node.name].i.p.shape()
     steps, causes, values, least, open_ = [], set(), np.zeros(node.size, dtype=int), 0, False
     for tdata, _ in packet:
         if most and len(steps) == most:
@@ -101,7 +101,7 @@ def number(bits, width, signed):
 
 def broken_packet(dut, node, whole, random):
     """Return a packet that is made from a whole one: shorter, longer, empty, or of noise."""
-    width = len(Value.cast(dut.accelerator.entries[node.name].i.p)) - 1
+    width = len(Value.cast(dut.accelerator.input_ports[node.name].i.p)) - 1
     kind = random.choice(["cut", "more", "twice", "empty", "noise", "holes"])
     packet = [tdata for tdata, _ in whole]
     if kind == "cut":

@@ -89,13 +89,13 @@ class Harness(Elaboratable):
         payload = self.free(stream.p.shape(), f"{name}_payload")
         valid = self.free(1, f"{name}_valid")
         m.d.comb += [stream.p.eq(payload), stream.valid.eq(valid)]
-        self.held(m, stream, Assume)
+        self.stable(m, stream, Assume)
 
     def accept(self, m, stream, name: str):
         """Take from a stream whenever it pleases."""
         m.d.comb += stream.ready.eq(self.free(1, f"{name}_ready"))
 
-    def held(self, m, stream, claim=Assert):
+    def stable(self, m, stream, claim=Assert):
         """Claim that an offered payload stays as it is until taken."""
         payload = Value.cast(stream.p)
         offered, before = Signal(), Signal(len(payload))

@@ -13,7 +13,7 @@ from spiker_boards.simulation.usb.wires import USB_WIRES
 from spiker_boards.target import Pin, Target
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.uart import LEAST
+from spiker_hdl.link.uart import MIN_DIVISOR
 
 from .uart_host import UART_WIRES, UartHost
 
@@ -176,7 +176,7 @@ class BoardOnWire(wiring.Component):
     o: Any
     idle: Signal
 
-    def __init__(self, target: Target, link: Link, *, divisor: int = LEAST):
+    def __init__(self, target: Target, link: Link, *, divisor: int = MIN_DIVISOR):
         self.divisor = divisor
         self.board = BoardPins(BoardTop(target, link, clock=ModelClock, divisor=divisor))
         super().__init__({

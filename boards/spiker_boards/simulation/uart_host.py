@@ -6,7 +6,7 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spiker_hdl.link.quiet import add_rest
+from spiker_hdl.link.idle_detector import add_idle_detector
 from spiker_hdl.link.uart import Uart
 
 __all__ = ["UART_WIRES", "UartHost"]
@@ -70,6 +70,6 @@ class UartHost(wiring.Component):
         ]
         # Idle only after more cycles than a byte takes: one may be on either wire.
         busy = self.i.valid | self.busy | ~uart.idle | uart.o.valid
-        add_rest(m, busy, self.idle, 12 * self.divisor + 16)
+        add_idle_detector(m, busy, self.idle, 12 * self.divisor + 16)
 
         return m

@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 from spiker_hdl.link.axi.lite import AxiLite
 from spiker_hdl.link.axi.mailbox import AxiLink, Mailbox
 from spiker_hdl.link.bridge import Link
+from spiker_hdl.link.idle_detector import add_idle_detector
 from spiker_hdl.link.protocol.registers import MAILBOX, register
-from spiker_hdl.link.quiet import add_rest
 
 __all__ = ["ArmOnWire", "ArmSystem"]
 
@@ -134,6 +134,6 @@ class ArmOnWire(wiring.Component):
                 m.d.comb += bus.bready.eq(1)
                 with m.If(bus.bvalid):
                     m.next = "Ask"
-        add_rest(m, self.i.valid | ~system.idle | self.o.valid, self.idle, QUIET)
+        add_idle_detector(m, self.i.valid | ~system.idle | self.o.valid, self.idle, QUIET)
 
         return m

@@ -1,7 +1,6 @@
-"""The accelerator behind AXI4-Stream and AXI4-Lite.
+"""The accelerator behind AXI4-Stream (ARM IHI 0051A) and AXI4-Lite (ARM IHI 0022).
 
-After ARM IHI 0051A (AXI4-Stream) and IHI 0022 (AXI4-Lite), for Amaranth's domain ``sync``;
-:class:`~.ports.AxiTop` gives that the clock and the reset that AXI has.
+It is in Amaranth's domain ``sync``; :class:`~.ports.AxiTop` adds the clock and the reset of AXI.
 """
 
 from functools import reduce
@@ -24,29 +23,30 @@ from .ports import AxiStream
 __all__ = ["AxiAccelerator", "FramedResult", "tdata_width"]
 
 ENTRANCE = 3
-"""Entries of the queue behind an input; with as many, a beat passes in each cycle."""
+"""Entries of the queue behind an input, with which a beat passes in each cycle."""
 
 
 def tdata_width(layout: data.Layout) -> int:
-    """Return the bits of ``tdata`` that hold a payload but its ``last``: a multiple of 8."""
+    """Return the width of ``tdata`` for a payload without its ``last``, a multiple of 8."""
     width = Shape.cast(layout).width - (1 if _has_last(layout) else 0)
     return max(1, -(-width // 8)) * 8
 
 
 def _has_last(layout: data.Layout) -> bool:
-    """Tell whether the highest bit of a layout says what ``tlast`` does."""
+    """Return whether the highest bit of a layout has the meaning of ``tlast``."""
     names = [name for name, _ in layout]
     return names[-1] == "last" and layout["last"].offset == Shape.cast(layout).width - 1
 
 
 class FramedResult(data.StructLayout):
-    """A result, and whether it is that of the packets that were sent.
+    """A result, and whether the packets of its sample were well formed.
 
     Members
     -------
     result : SampleResult
+        Result of the sample.
     fault : unsigned(1)
-        Whether something was wrong with a packet of the sample: see the register ``error``.
+        Whether a packet of the sample was malformed: see the register ``error``.
     """
 
     def __init__(self, accelerator: Accelerator):
@@ -56,36 +56,39 @@ class FramedResult(data.StructLayout):
 class AxiAccelerator(wiring.Component):
     """An accelerator with AXI4-Stream for samples and results, and AXI4-Lite for control.
 
-    A packet is a sample, or a result. Queues cut every chain of logic from one of the ports to
-    another: each output comes from registers.
+    Each packet at an input is a sample, and each packet at the output is a result, in the same
+    order. Beats enter one in each cycle. Queues cut every path from one port to another: each
+    output comes from registers. After reset, no sample is in flight and every register has its
+    reset value; after a reset by software, the result on offer stays until it is taken.
 
     Parameters
     ----------
     accelerator : Accelerator
-        Without observers, streams of events, or answers before the last step.
+        Accelerator without observers, streams of events, or answers before the last step.
     version : str
-        Of the library, for the register that tells it.
+        Version of the library, for the register that has it.
 
     Members
     -------
     s_axis : In(AxiStream), if there is one input
-        ``tdata`` holds the payload without ``last``, which is ``tlast``.
+        Beats of the samples: ``tdata`` has the payload without ``last``, which is ``tlast``.
     s_axis_NAME : In(AxiStream), for each of several inputs
+        The same for the input of that name.
     m_axis : Out(AxiStream)
-        ``tdata`` holds a :class:`FramedResult`; ``tlast`` is always 1.
+        Results: ``tdata`` has a :class:`FramedResult`, and ``tlast`` is always 1.
     s_axil : In(AxiLite)
         Registers: see :mod:`~.registers`.
     idle : Out(1)
-        As the bit of the register ``status``.
+        The bit ``idle`` of the register ``status``.
     irq : Out(1)
-        As the register ``interrupt`` says.
+        1 while a condition holds that the register ``interrupt`` enables.
 
     Raises
     ------
     TypeError
-        If it is no accelerator.
+        If ``accelerator`` is not an accelerator.
     ValueError
-        If it has more ports than samples and results need.
+        If the accelerator has other ports than those of samples and results.
     """
 
     m_axis: Any
@@ -110,7 +113,7 @@ class AxiAccelerator(wiring.Component):
         self.ports = {
             name: "s_axis" + port.removeprefix("i") for name, port in accelerator.ports.items()
         }
-        shapes = {name: entry.i.p.shape() for name, entry in accelerator.entries.items()}
+        shapes = {name: port.i.p.shape() for name, port in accelerator.input_ports.items()}
         super().__init__({
             **{port: In(AxiStream(tdata_width(shapes[n]))) for n, port in self.ports.items()},
             "m_axis": Out(AxiStream(tdata_width(FramedResult(accelerator)))),
@@ -123,17 +126,17 @@ class AxiAccelerator(wiring.Component):
         m = Module()
 
         inner = self.accelerator
-        held = identity(inner.network, inner.mapping, self.version)
-        m.submodules.control = control = ControlBlock(held)
+        constants = identity(inner.network, inner.mapping, self.version)
+        m.submodules.control = control = ControlBlock(constants)
         wiring.connect(m, wiring.flipped(self.s_axil), control.bus)
         m.submodules.accelerator = ResetInserter(control.reset)(inner)
         framers = {name: self._enter(m, name, control) for name in self.ports}
         occupied = [framer.busy | entered for framer, entered in framers.values()]
         framers = [framer for framer, _ in framers.values()]
         self._agree(m, framers, control)
-        m.d.comb += control.error.eq(reduce(or_, (one.causes.as_value() for one in framers)))
+        m.d.comb += control.error.eq(reduce(or_, (framer.causes.as_value() for framer in framers)))
 
-        # Not reset by software: what is offered stays until it is taken.
+        # Not reset by software: AXI requires that a beat on offer stays until it is taken.
         m.submodules.exit = out = Queue(FramedResult(inner), depth=1)
         self._flag(m, framers, out, control)
         m.d.comb += [
@@ -152,18 +155,18 @@ class AxiAccelerator(wiring.Component):
 
     @property
     def _inside(self) -> int:
-        """Samples that may have passed a framer whose results have not come to the exit."""
+        """Maximum number of samples that have passed a framer and whose results have not left."""
         return ENTRANCE + self.accelerator.max_in_flight + 2
 
     def _enter(self, m, name: str, control: ControlBlock):
-        """Lead a stream into the accelerator; return its framer, and whether beats wait."""
+        """Connect an input; return its framer, and whether beats of it wait in the queue."""
         inner = self.accelerator
         port, sink = getattr(self, self.ports[name]), getattr(inner, inner.ports[name])
         queue = Queue(sink.p.shape(), depth=ENTRANCE)
         m.submodules[f"entrance_{inner.names[name]}"] = ResetInserter(control.reset)(queue)
         wiring.connect(m, queue.o, sink)
         framer = Framer(
-            inner.entries[name], max_steps=inner.network.max_steps, width=len(port.tdata)
+            inner.input_ports[name], max_steps=inner.network.max_steps, width=len(port.tdata)
         )
         m.submodules[f"framer_{inner.names[name]}"] = framer
         wiring.connect(m, wiring.flipped(port), framer.i)
@@ -172,6 +175,7 @@ class AxiAccelerator(wiring.Component):
         if name == inner.network.inputs[0].name:
             m.d.comb += control.sample.eq(framer.done)
 
+        # Counts from the cycle in which a beat enters, which ``queue.empty`` shows one later.
         level = Signal(range(ENTRANCE + 3))
         entered = queue.i.valid & queue.i.ready
         left = queue.o.valid & queue.o.ready
@@ -179,7 +183,7 @@ class AxiAccelerator(wiring.Component):
         return framer, level.any()
 
     def _agree(self, m, framers: list[Framer], control: ControlBlock) -> None:
-        """Let all inputs end a sample with the same step."""
+        """Make all inputs end a sample with the same step."""
         if len(framers) == 1:
             m.d.comb += [framers[0].last.eq(framers[0].wish), framers[0].known.eq(1)]
             return
@@ -197,7 +201,7 @@ class AxiAccelerator(wiring.Component):
             ]
 
     def _flag(self, m, framers: list[Framer], out: Queue, control: ControlBlock) -> None:
-        """Let each result out with what was said of its packets."""
+        """Join each result with the faults of its packets, and send it."""
         flags = []
         for n, framer in enumerate(framers):
             queue = Queue(1, depth=self._inside)
@@ -209,10 +213,10 @@ class AxiAccelerator(wiring.Component):
                 queue.o.ready.eq(out.i.valid & out.i.ready),
             ]
             flags.append(queue.o)
-        result, ready = self.accelerator.o, Cat(one.valid for one in flags).all()
+        result, ready = self.accelerator.o, Cat(flag.valid for flag in flags).all()
         m.d.comb += [
             out.i.p.result.eq(result.p),
-            out.i.p.fault.eq(Cat(one.payload for one in flags).any()),
+            out.i.p.fault.eq(Cat(flag.payload for flag in flags).any()),
             out.i.valid.eq(result.valid & ready),
             result.ready.eq(out.i.ready & ready),
             control.fault.eq(out.i.valid & out.i.ready & out.i.p.fault),

@@ -1,4 +1,4 @@
-"""Samples out of packets: what is too short is filled up, what is too long is cut, and told."""
+"""Conversion of packets into samples: short ones are padded, long ones cut, and both reported."""
 
 from typing import Any
 
@@ -17,57 +17,62 @@ __all__ = ["Agreement", "Causes", "Framer"]
 
 
 def _step_shape(max_steps: int) -> Shape:
-    """Return the shape of the number of a step, which has a bit even where there is one step."""
+    """Return the shape of the number of a step; it has at least one bit."""
     return unsigned(max(1, (max_steps - 1).bit_length()))
 
 
 class Causes(data.StructLayout):
-    """What is wrong with a packet, by the names of the bits of the register ``error``."""
+    """Faults of a packet, named after the bits of the register ``error``."""
 
     def __init__(self):
         super().__init__({bit.name: 1 for bit in register("error").bits})
 
 
 class Framer(wiring.Component):
-    """Make a sample of each packet, whatever the packet holds.
+    """Convert each packet into one sample, whatever the packet contains.
 
-    A packet that is a sample passes as it is, in the same cycle. One that ends inside a step gets
-    the rest of that step without events. Of one that goes on where its sample must end, the excess
-    is taken and dropped. Events and values that the input does not have are left out.
+    A packet that is a valid sample passes unchanged, each beat in the cycle in which it is offered.
+    If a packet ends inside a step, the rest of that step is added without events. If it goes on
+    after its sample must end, the excess is taken and dropped. Events and values that the input
+    does not have are left out. Samples keep the order of the packets. After reset a packet begins;
+    after ``reset`` the rest of a packet that had begun is dropped.
 
     Parameters
     ----------
-    entry : Entry
-        What takes the beats.
+    input_port : InputPort
+        Input that takes the beats.
     max_steps : int
-        Most steps of a sample.
+        Maximum number of steps of a sample.
     width : int
-        Bits of ``tdata``.
+        Number of bits of ``tdata``.
 
     Members
     -------
     i : In(AxiStream(width))
+        Packets.
     o : Out(stream.Signature(Word or AddressEvent))
+        Samples.
     reset : In(1)
-        Drop the sample that is entering, and what is still to come of its packet.
+        Drop the sample that is entering, and the rest of its packet.
     room : In(1)
-        There is a place for what is said of one more sample.
+        There is room to store the fault of one more sample; beats pass only with it.
     step : Out(unsigned)
-        Steps of the sample that have passed.
+        Number of steps of the sample that have passed.
     closes : Out(1)
-        A step's last beat passes in this cycle.
+        The last beat of a step passes in this cycle.
     wish : Out(1)
-        The packet says that the sample ends with this step, or the sample may have no more.
+        Valid with the last beat of a step: the packet ends its sample with this step, or the sample
+        has its maximum number of steps.
     last : In(1)
-        The sample does end with this step.
+        The sample ends with this step; sampled with the last beat of the step.
     known : In(1)
-        Whether it does is known without this input.
+        Another input has decided already whether the sample ends with this step.
     done : Out(1)
-        The sample's last beat passes in this cycle.
+        The last beat of the sample passes in this cycle.
     causes : Out(Causes)
-        What was found wrong in this cycle.
+        Faults that were found in this cycle.
     fault : Out(1)
-        With ``done``: whether anything was wrong with the sample.
+        With ``done``: whether the sample had any fault.
     busy : Out(1)
         A packet or a sample has begun and not ended.
     """
@@ -86,13 +91,13 @@ class Framer(wiring.Component):
     fault: Signal
     busy: Signal
 
-    def __init__(self, entry: InputPort, *, max_steps: int, width: int):
-        max_steps = check_int("Longest sample", max_steps, 1)
-        self.entry = entry
+    def __init__(self, input_port: InputPort, *, max_steps: int, width: int):
+        max_steps = check_int("Steps of a sample", max_steps, 1)
+        self.input_port = input_port
         self.max_steps = max_steps
         super().__init__({
             "i": In(AxiStream(width)),
-            "o": Out(stream.Signature(entry.i.p.shape())),
+            "o": Out(stream.Signature(input_port.i.p.shape())),
             "reset": In(1),
             "room": In(1),
             "step": Out(_step_shape(max_steps)),
@@ -109,10 +114,11 @@ class Framer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # Of the beats of a packet that is a sample, all pass. Where the packet has ended and the
-        # sample has not, beats are added; where it is the other way round, they are dropped.
+        # All beats of a packet that is a valid sample pass. If the packet has ended and the sample
+        # has not, beats are added (filling); if the sample has ended and the packet has not, they
+        # are dropped (dropping).
         filling, dropping = Signal(), Signal()
-        part = Signal()  # what is added completes a step that had begun
+        part = Signal()  # the beats that are added complete a step that had begun
         inside = Signal()  # the packet has not ended
         take, passed, end, bad, skip = Signal(), Signal(), Signal(), Signal(), Signal()
         final = self.step == self.max_steps - 1
@@ -130,7 +136,7 @@ class Framer(wiring.Component):
             self.done.eq(self.closes & self.last),
             self.busy.eq(inside | filling),
         ]
-        read = self._words if self.entry.mapping.form == "words" else self._events
+        read = self._words if self.input_port.mapping.form == "words" else self._events
         read(m, filling, self.o.p, end, bad, skip, passed)
         m.d.comb += self.o.p.last.eq(end & self.last)
 
@@ -148,7 +154,7 @@ class Framer(wiring.Component):
             m.d.sync += [self.step.eq(0), filling.eq(0), part.eq(0)]
             m.d.sync += dropping.eq(inside & ~(take & self.i.tlast))
 
-        ended = Mux(filling, part, self.i.tlast)  # with this step, where it closes
+        ended = Mux(filling, part, self.i.tlast)  # the packet ends with the step that closes
         cut = self.done & ~ended & ~filling
         m.d.comb += [
             self.causes.partial.eq(over & ~self.closes),
@@ -156,12 +162,12 @@ class Framer(wiring.Component):
             self.causes.unequal.eq((cut & ~final) | (self.closes & ended & ~self.last)),
             self.causes.invalid.eq(take & ~dropping & bad),
         ]
-        self._judge(m)
+        self._collect_faults(m)
 
         return m
 
-    def _judge(self, m) -> None:
-        """Keep in mind whether something was wrong until the sample has ended."""
+    def _collect_faults(self, m) -> None:
+        """Remember until the end of the sample whether it had a fault."""
         wrong = Signal()
         m.d.comb += self.fault.eq(wrong | self.causes.as_value().any())
         with m.If(self.reset | self.done):
@@ -170,8 +176,8 @@ class Framer(wiring.Component):
             m.d.sync += wrong.eq(self.fault)
 
     def _words(self, m, filling, beat, end, bad, skip, passed) -> None:
-        """Count the words of a step; values out of range become 0."""
-        node, words = self.entry.node, self.entry.words
+        """Find the end of a step by counting its words, and replace values out of range by 0."""
+        node, words = self.input_port.node, self.input_port.words
         index = Signal(range(words))
         later = self._later(m)
         m.d.comb += end.eq(later | (index == words - 1))
@@ -179,9 +185,9 @@ class Framer(wiring.Component):
         channels = self.i.tdata[: len(Value.cast(beat)) - 1]
         values = data.View(beat.shape()["values"].shape, channels)
         wrong = []
-        for n in range(self.entry.width):
+        for n in range(self.input_port.width):
             outside = self._outside(values[n], shape)
-            wrong.append(outside & ~later & (index * self.entry.width + n < node.size))
+            wrong.append(outside & ~later & (index * self.input_port.width + n < node.size))
             with m.If(~filling & ~outside):
                 m.d.comb += beat["values"][n].eq(values[n])
         m.d.comb += bad.eq(Cat(wrong).any())
@@ -191,58 +197,63 @@ class Framer(wiring.Component):
             m.d.sync += index.eq(0)
 
     def _events(self, m, filling, beat, end, bad, skip, passed) -> None:
-        """Let events through that ascend and that the input has."""
-        node = self.entry.node
-        given = data.View(beat.shape(), Cat(self.i.tdata[: len(Value.cast(beat)) - 1], C(0, 1)))
-        least = Signal(range(node.size + 1))  # address of the next event
-        outside = self._outside(given.value, value_shape(node))
-        order = (given.address < least) | (given.address >= node.size)
+        """Pass events whose addresses ascend and exist, and whose values are in range."""
+        node = self.input_port.node
+        # The highest bit of the beat is ``last``, which is not in ``tdata``.
+        event = data.View(beat.shape(), Cat(self.i.tdata[: len(Value.cast(beat)) - 1], C(0, 1)))
+        lowest = Signal(range(node.size + 1))  # address that the next event may have
+        outside = self._outside(event.value, value_shape(node))
+        order = (event.address < lowest) | (event.address >= node.size)
         m.d.comb += [
-            beat.eq(given),
-            bad.eq(~given.end & (order | outside | self._later(m))),
+            beat.eq(event),
+            bad.eq(~event.end & (order | outside | self._later(m))),
             skip.eq(bad),
-            end.eq(filling | given.end),
+            end.eq(filling | event.end),
         ]
         with m.If(filling):
             m.d.comb += [Value.cast(beat).eq(0), beat.end.eq(1)]
         with m.If(passed):
-            m.d.sync += least.eq(Mux(end, 0, given.address + 1))
+            m.d.sync += lowest.eq(Mux(end, 0, event.address + 1))
         with m.If(self.reset):
-            m.d.sync += least.eq(0)
+            m.d.sync += lowest.eq(0)
 
     def _later(self, m):
-        """Tell of a static input whether this is not the sample's first step."""
-        return self.step != 0 if self.entry.node.static else C(0, 1)
+        """Return whether this is a later step of a static input, in which nothing may fire."""
+        return self.step != 0 if self.input_port.node.static else C(0, 1)
 
     def _outside(self, value, shape: Shape):
-        """Tell whether the input has no such value."""
-        node = self.entry.node
+        """Return whether a value is outside the range of the input."""
+        node = self.input_port.node
         if not node.graded or not shape.width:
             return C(0, 1)
         return (value < node.low) | (value > node.high)
 
 
 class Agreement(wiring.Component):
-    """Let the samples of several inputs have the same steps.
+    """Make the samples of several inputs have the same number of steps.
 
-    The input that is the first to pass a step says whether the sample ends with it; the others
-    follow. So none waits where all say the same.
+    The first input to pass a step decides whether the sample ends with it, and the others follow.
+    So no input waits if their packets agree. Decisions are made in the cycle in which a step
+    closes, in the order of the inputs' numbers. After reset all inputs are at the first step of a
+    sample.
 
     Parameters
     ----------
     inputs : int
+        Number of inputs.
     max_steps : int
-        Most steps of a sample.
+        Maximum number of steps of a sample.
     apart : int
-        Samples by which one input may be ahead of another.
+        Maximum number of samples by which one input may be ahead of another.
 
     Members
     -------
     step, closes, wish : In
-        Of each :class:`Framer`, as it has them.
+        For each input, the port of its :class:`Framer` of that name.
     last, known : Out
-        For each.
+        For each input, the port of its :class:`Framer` of that name; valid in every cycle.
     reset : In(1)
+        All inputs begin a new sample.
     """
 
     step: Any
@@ -254,7 +265,7 @@ class Agreement(wiring.Component):
 
     def __init__(self, inputs: int, *, max_steps: int, apart: int):
         inputs = check_int("Inputs", inputs, 2)
-        max_steps = check_int("Longest sample", max_steps, 1)
+        max_steps = check_int("Steps of a sample", max_steps, 1)
         apart = check_int("Samples apart", apart, 1)
         self.inputs = inputs
         self.max_steps = max_steps
@@ -271,20 +282,23 @@ class Agreement(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # A ring of the last step of each sample that has ended at one input at least, and the step
-        # that the foremost input has come to in the sample behind these.
+        # The ring has the last step of each sample that has ended at one input or more; ``front``
+        # is the step that the foremost input has reached in the sample after these.
         shape = _step_shape(self.max_steps)
         ring = Signal(data.ArrayLayout(shape, self.apart + 1))
         head = Signal(range(self.apart + 1))
         front = Signal(shape)
-        decided, ends = C(0, 1), C(0, 1)  # in this cycle, by an input with a lower number
+        # In this cycle, by an input with a lower number: whether the foremost step was decided, and
+        # whether the sample ends with it.
+        decided, ends = C(0, 1), C(0, 1)
         for n in range(self.inputs):
             place = Signal.like(head, name=f"place_{n}")
             step = self.step[n]
             newest = place == head
             first = newest & (step == front)
             own = Mux(decided, ends, self.wish[n])
-            # A signal apart: read from the port, one bit would seem to depend on all of them.
+            # A signal of its own: if the bit were read from the port, each would seem to depend on
+            # all.
             last = Signal(name=f"last_{n}")
             m.d.comb += [
                 self.known[n].eq(~first),

@@ -1,4 +1,4 @@
-"""Registers behind AXI4-Lite."""
+"""AXI4-Lite, and registers behind it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +17,12 @@ RESPONSE = 2  # bits of xRESP
 
 
 class AxiLite(wiring.Signature):
-    """AXI4-Lite from its manager, with data of :data:`~.registers.WORD` bits.
+    """AXI4-Lite (ARM IHI 0022), seen from its manager, with data of :data:`~.registers.WORD` bits.
 
     Parameters
     ----------
     address : int
-        Bits of an address, which counts bytes.
+        Number of bits of a byte address.
     """
 
     def __init__(self, address: int):
@@ -54,31 +54,35 @@ class AxiLite(wiring.Signature):
 
 
 class AxiLitePort(wiring.Component):
-    """The side of AXI4-Lite that is asked: a read and a write at a time.
+    """The subordinate side of AXI4-Lite, with one read and one write at a time.
 
-    Each answer comes a cycle after what it answers, from registers; a write waits for both its
-    address and its data, in whatever order they come.
+    A read is answered in the cycle after its address was taken. A write waits for its address and
+    its data, in whatever order they come; it is done in the cycle after the second of them, and
+    answered in the next one. Answers come from registers, in order. After reset no access is
+    pending.
 
     Parameters
     ----------
     address : int
-        Bits of an address, which counts bytes.
+        Number of bits of a byte address.
 
     Members
     -------
     bus : In(AxiLite)
+        The bus.
     read, write : Out(1)
-        A word is asked for, or given, in this cycle.
+        A word is read in this cycle; a word is written in this cycle.
     read_at, write_at : Out(address - 2)
-        Which: addresses of words.
+        Word address, valid with ``read``; with ``write``.
     value : In(32)
-        What is read.
+        The word at ``read_at``, sampled with ``read``.
     data : Out(32)
-        What is written.
+        The word to be written, valid with ``write``.
     strobe : Out(4)
-        Which bytes of it count.
+        For each byte of ``data``, whether it is written.
     read_okay, write_okay : In(1)
-        Whether there is such a word; the answer is SLVERR, and 0, if there is none.
+        Sampled with ``read``, and with ``write``: whether the word exists. If not, the answer is
+        SLVERR, and the value 0.
     """
 
     bus: Any
@@ -110,6 +114,7 @@ class AxiLitePort(wiring.Component):
         m = Module()
 
         bus = self.bus
+        # Read: an address is taken only while no answer waits.
         m.d.comb += [
             bus.arready.eq(~bus.rvalid),
             self.read.eq(bus.arvalid & bus.arready),
@@ -124,22 +129,23 @@ class AxiLitePort(wiring.Component):
                 bus.rresp.eq(Mux(self.read_okay, OKAY, SLVERR)),
             ]
 
-        addressed, given = Signal(), Signal()
+        # Write: address and data have handshakes of their own, and are registered until both came.
+        addressed, supplied = Signal(), Signal()
         m.d.comb += [
             bus.awready.eq(~addressed),
-            bus.wready.eq(~given),
-            self.write.eq(addressed & given & ~bus.bvalid),
+            bus.wready.eq(~supplied),
+            self.write.eq(addressed & supplied & ~bus.bvalid),
         ]
         with m.If(bus.awvalid & bus.awready):
             m.d.sync += [addressed.eq(1), self.write_at.eq(bus.awaddr[2:])]
         with m.If(bus.wvalid & bus.wready):
-            m.d.sync += [given.eq(1), self.data.eq(bus.wdata), self.strobe.eq(bus.wstrb)]
+            m.d.sync += [supplied.eq(1), self.data.eq(bus.wdata), self.strobe.eq(bus.wstrb)]
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
         with m.If(self.write):
             m.d.sync += [
                 addressed.eq(0),
-                given.eq(0),
+                supplied.eq(0),
                 bus.bvalid.eq(1),
                 bus.bresp.eq(Mux(self.write_okay, OKAY, SLVERR)),
             ]
@@ -150,26 +156,31 @@ class AxiLitePort(wiring.Component):
 class ControlBlock(wiring.Component):
     """The registers of :data:`~.registers.REGISTERS`.
 
+    Latency and order of accesses are those of :class:`AxiLitePort`. Counters include the event of
+    a cycle from the next cycle on. After reset all counters and errors are 0, and the interrupts of
+    all errors are enabled.
+
     Parameters
     ----------
     constants : mapping of int to int
-        What the constant registers hold, by address in bytes.
+        Values of the constant registers, by byte address.
 
     Members
     -------
     bus : In(AxiLite)
+        The bus.
     reset : Out(1)
-        1 for a cycle after a write that asks for it.
+        1 for one cycle, in the cycle after the register ``control`` was written so.
     sample, result : In(1)
-        A sample has entered, and a result was taken, in this cycle.
+        A sample has entered in this cycle; a result was taken in this cycle.
     idle, waiting : In(1)
-        The bits of the register ``status``.
+        The bits ``idle`` and ``result`` of the register ``status``.
     error : In(4)
-        What is wrong in this cycle, as bits of the register ``error``.
+        Faults of this cycle, as bits of the register ``error``.
     fault : In(1)
-        A result has come, in this cycle, that has ``fault``.
+        A result with ``fault`` has come in this cycle.
     interrupt : Out(1)
-        As the register ``interrupt`` says.
+        1 while a condition holds that the register ``interrupt`` enables, one cycle later.
     """
 
     bus: Any
@@ -207,7 +218,7 @@ class ControlBlock(wiring.Component):
         values = {
             **self.constants,
             register("control").address: Const(0),
-            register("status").address: Cat(status[one.name] for one in register("status").bits),
+            register("status").address: Cat(status[bits.name] for bits in register("status").bits),
             **{register(name).address: counter for name, counter in counters.items()},
         }
         m.submodules.port = port = AxiLitePort(ADDRESS_BITS)
@@ -217,40 +228,42 @@ class ControlBlock(wiring.Component):
             for address, value in values.items():
                 with m.Case(address >> 2):
                     m.d.comb += [port.value.eq(value), port.read_okay.eq(1)]
-        writable = [one.address >> 2 for one in REGISTERS if one.access == "write"]
+        writable = [reg.address >> 2 for reg in REGISTERS if reg.access == "write"]
         m.d.comb += port.write_okay.eq(Cat(port.write_at == at for at in writable).any())
-        (asked,) = register("control").bits
+        (reset,) = register("control").bits
         m.d.sync += self.reset.eq(
-            _written(port, "control") & port.data[asked.offset] & _strobed(port, asked)
+            _written(port, "control") & port.data[reset.offset] & _strobed(port, reset)
         )
 
         return m
 
     def _interrupt(self, m, port: AxiLitePort) -> dict[int, Value]:
-        """Keep what was wrong, and say so; return what the registers of this hold."""
-        parts = register("interrupt").bits
+        """Store errors and raise interrupts; return the values of these registers by address."""
+        conditions = register("interrupt").bits
         errors = Signal(WORD)
-        enabled = Signal(WORD, init=sum(1 << one.offset for one in register("error").bits))
+        enabled = Signal(WORD, init=sum(1 << bits.offset for bits in register("error").bits))
         cleared, now = Signal(WORD), Signal(WORD)
-        for one in register("error").bits:
-            written = _written(port, "error") & _strobed(port, one) & port.data[one.offset]
-            m.d.comb += cleared[one.offset].eq(written)
-        for n, one in enumerate(register("error").bits):
-            # What is wrong in the cycle in which it is cleared is wrong still.
-            bit = errors[one.offset]
-            m.d.sync += bit.eq((bit & ~cleared[one.offset]) | self.error[n])
-        for one in parts:
-            with m.If(_written(port, "interrupt") & _strobed(port, one)):
-                m.d.sync += enabled[one.offset].eq(port.data[one.offset])
-        (waits,) = [one for one in parts if one.name == "result"]
+        for bits in register("error").bits:
+            written = _written(port, "error") & _strobed(port, bits) & port.data[bits.offset]
+            m.d.comb += cleared[bits.offset].eq(written)
+        for n, bits in enumerate(register("error").bits):
+            # An error in the very cycle in which its bit is cleared must not be lost.
+            bit = errors[bits.offset]
+            m.d.sync += bit.eq((bit & ~cleared[bits.offset]) | self.error[n])
+        for bits in conditions:
+            with m.If(_written(port, "interrupt") & _strobed(port, bits)):
+                m.d.sync += enabled[bits.offset].eq(port.data[bits.offset])
+        (waits,) = [bits for bits in conditions if bits.name == "result"]
         m.d.comb += [now.eq(errors), now[waits.offset].eq(self.waiting)]
         m.d.sync += self.interrupt.eq((now & enabled).any())
         return {register("error").address: errors, register("interrupt").address: enabled}
 
 
 def _written(port: AxiLitePort, name: str):
+    """Return whether a register is written in this cycle."""
     return port.write & (port.write_at == register(name).address >> 2)
 
 
 def _strobed(port: AxiLitePort, bits: Bits):
+    """Return whether the byte of some bits is written."""
     return port.strobe[bits.offset // 8]

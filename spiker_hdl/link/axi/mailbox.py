@@ -1,4 +1,4 @@
-"""Frames over AXI4-Stream, and a mailbox through which a processor sends and gets them."""
+"""Frames over AXI4-Stream, and a mailbox through which a processor exchanges them."""
 
 from typing import Any
 
@@ -19,32 +19,35 @@ __all__ = ["AxiLink", "Mailbox"]
 DELIMITER = 0
 """The byte that ends a frame."""
 
-AT = {one.name: one.address >> 2 for one in MAILBOX}
-"""Words of the mailbox's registers."""
+AT = {reg.name: reg.address >> 2 for reg in MAILBOX}
+"""Word addresses of the mailbox's registers."""
 
 
 class AxiLink(wiring.Component):
-    """A link whose bytes come and go over AXI4-Stream, whatever moves them: see :mod:`~.frames`.
+    """A link whose bytes are beats of AXI4-Stream, for any carrier: see :mod:`~.frames`.
+
+    Beats pass in the same cycle; order, throughput and the state after reset are those of the link.
 
     Parameters
     ----------
     link : Link
+        The link.
 
     Members
     -------
     s_axis : In(AxiStream)
-        From the host, a byte in each beat; ``tlast`` says nothing.
+        Bytes from the host, one in each beat; ``tlast`` is ignored.
     m_axis : Out(AxiStream)
-        To the host; ``tlast`` is 1 with the last byte of a frame.
+        Bytes to the host; ``tlast`` is 1 with the last byte of a frame.
     idle : Out(1)
-        Nothing happens until the next byte comes.
+        Nothing happens before the next byte from the host.
     damaged : Out(1)
-        In the cycle before, a frame of the host has ended that was not whole.
+        1 in the cycle after a damaged frame of the host has ended.
 
     Raises
     ------
     TypeError
-        If it is no link.
+        If ``link`` is not a link.
     """
 
     s_axis: Any
@@ -76,6 +79,7 @@ class AxiLink(wiring.Component):
             link.o.ready.eq(self.m_axis.tready),
             self.idle.eq(link.idle),
         ]
+        # A register, so that no path leads from one port to another.
         m.d.sync += self.damaged.eq(link.damaged)
 
         return m
@@ -84,22 +88,25 @@ class AxiLink(wiring.Component):
 class Mailbox(wiring.Component):
     """Two queues of bytes behind registers, between a processor and a pair of streams.
 
-    The registers are those of :data:`~.registers.MAILBOX`, so that what drives AXI UART Lite (AMD
-    PG142), such as Linux, makes a serial port of it. Nothing that comes is lost: where a queue is
-    full, the stream waits, and the processor is told.
+    The registers are those of :data:`~.registers.MAILBOX`, so that a driver for AXI UART Lite (AMD
+    PG142), as Linux has one, makes a serial port of it. Bytes keep their order, and none is lost:
+    if the queue for the processor is full, the stream waits; if the other one is full, the write is
+    answered by SLVERR. Each byte takes one access of the bus. After reset both queues are empty and
+    interrupts are off.
 
     Members
     -------
     s_axil : In(AxiLite)
+        Registers.
     m_axis : Out(AxiStream)
-        What the processor writes; ``tlast`` is 1 with a zero, which ends a frame.
+        Bytes that the processor wrote; ``tlast`` is 1 with a zero, which ends a frame.
     s_axis : In(AxiStream)
-        What the processor reads; ``tlast`` says nothing.
+        Bytes for the processor; ``tlast`` is ignored.
     interrupt : Out(1)
-        Where interrupts are on: 1 while there is a byte to read, and for a cycle where the last one
-        that was written has gone.
+        If interrupts are on: 1 while there is a byte to read, and for one cycle when the last byte
+        that was written has left the queue.
     empty : Out(1)
-        Both queues are.
+        Both queues are empty.
     """
 
     s_axil: Any
@@ -124,11 +131,11 @@ class Mailbox(wiring.Component):
         wiring.connect(m, wiring.flipped(self.s_axil), port.bus)
         write = {name: port.write & (port.write_at == AT[name]) & port.strobe[0] for name in AT}
         ctrl = {
-            one.name: write["ctrl"] & port.data[one.offset]
-            for one in register("ctrl", MAILBOX).bits
+            bits.name: write["ctrl"] & port.data[bits.offset]
+            for bits in register("ctrl", MAILBOX).bits
         }
         tx, rx = Queue(8, depth=MAILBOX_DEPTH), Queue(8, depth=MAILBOX_DEPTH)
-        out = Queue(8, depth=1)  # is not cleared: what is offered stays until it is taken
+        out = Queue(8, depth=1)  # never cleared: a byte on offer must stay until it is taken
         m.submodules.tx = ResetInserter(ctrl["clear_tx"])(tx)
         m.submodules.rx = ResetInserter(ctrl["clear_rx"])(rx)
         m.submodules.exit = out
@@ -150,6 +157,7 @@ class Mailbox(wiring.Component):
         with m.If(write["ctrl"]):
             m.d.sync += enabled.eq(ctrl["enable"])
         self._answer(m, port, tx, rx, enabled)
+        # An edge of ``tx.empty``: AXI UART Lite too interrupts when its queue becomes empty.
         drained = Signal(init=1)
         m.d.sync += drained.eq(tx.empty)
         m.d.sync += self.interrupt.eq(enabled & (rx.o.valid | (tx.empty & ~drained)))
@@ -158,6 +166,7 @@ class Mailbox(wiring.Component):
 
     @staticmethod
     def _answer(m, port: AxiLitePort, tx: Queue, rx: Queue, enabled: Signal) -> None:
+        """Answer reads and writes of the registers."""
         stat = {
             "rx_valid": rx.o.valid,
             "rx_full": ~rx.i.ready,
@@ -168,7 +177,7 @@ class Mailbox(wiring.Component):
         values = {
             "rx": (rx.o.payload, rx.o.valid),
             "tx": (0, 1),
-            "stat": (Cat(stat[one.name] for one in register("stat", MAILBOX).bits), 1),
+            "stat": (Cat(stat[bits.name] for bits in register("stat", MAILBOX).bits), 1),
             "ctrl": (0, 1),
         }
         with m.Switch(port.read_at):

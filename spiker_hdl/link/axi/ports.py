@@ -1,4 +1,4 @@
-"""Streams, clock and reset as AXI has them."""
+"""AXI4-Stream, and the clock and reset of AXI."""
 
 from typing import Any
 
@@ -10,12 +10,14 @@ __all__ = ["AxiStream", "AxiTop"]
 
 
 class AxiStream(wiring.Signature):
-    """AXI4-Stream (ARM IHI 0051A) from its transmitter.
+    """AXI4-Stream (ARM IHI 0051A), seen from its transmitter.
+
+    A beat moves in each cycle with ``tvalid`` and ``tready``; until then it is stable.
 
     Parameters
     ----------
     width : int
-        Bits of ``tdata``, a multiple of 8.
+        Number of bits of ``tdata``, a multiple of 8.
     """
 
     def __init__(self, width: int):
@@ -32,19 +34,21 @@ class AxiStream(wiring.Signature):
 
 
 class AxiTop(wiring.Component):
-    """A component of Amaranth's domain ``sync``, with the clock and the reset of AXI.
+    """A wrapper that gives a component of the domain ``sync`` the clock and the reset of AXI.
+
+    It adds no logic: order, latency and the state after reset are those of the component.
 
     Parameters
     ----------
     inner : wiring.Component
-        Whose members it has, too.
+        Component whose members the wrapper has too.
 
     Members
     -------
     aclk : In(1)
-        Everything happens on its rising edges.
+        Clock; all ports are sampled at, and change after, its rising edges.
     aresetn : In(1)
-        0 resets, at a rising edge.
+        Reset, active low and synchronous: sampled at rising edges of ``aclk``.
     """
 
     aclk: Signal

@@ -1,1 +1,1 @@
-"""What goes over the link between host and board, in plain Python."""
+"""The protocol of the link between host and board, in plain Python."""

@@ -1,11 +1,12 @@
-"""Frames between a host and a board, stated once for host, gateware, tests and documentation.
+"""Frames between a host and a board, defined once for host, gateware, tests and documentation.
 
 A frame is a header, a payload and a CRC-32, after Cheshire and Baker's COBS (*Consistent Overhead
 Byte Stuffing*, IEEE/ACM Transactions on Networking 7(2), 1999), so that a zero ends a frame and
-occurs nowhere else: whatever was lost or added, the frame behind the next zero is whole again.
+occurs nowhere else: whatever was lost or added, the frame after the next zero is undamaged again.
 
-Frames are exchanged in *sessions*, which the host opens. Each side numbers what must arrive, keeps
-it until the other side says that it has it, and sends again alone what was lost.
+Frames are exchanged in *sessions*, which the host opens. Each side numbers the frames that must
+arrive, stores them until the other side has acknowledged them, and repeats only those that were
+lost (selective repeat).
 """
 
 import zlib
@@ -21,13 +22,13 @@ from .registers import MAGIC, identity, words
 __all__ = [
     "CRC_BYTES",
     "DATA",
-    "FRAME",
     "HEADER",
     "IDENTIFY",
     "IDENTITY",
     "KINDS",
     "LINK_VERSION",
-    "MOST",
+    "MAX_FRAME",
+    "MAX_PAYLOAD",
     "PAGE",
     "POLL",
     "RESET",
@@ -47,31 +48,33 @@ __all__ = [
 ]
 
 LINK_VERSION = 2
-"""Raised when a frame means something else."""
+"""Version of the protocol, increased whenever the meaning of a frame changes."""
 
-FRAME = 64
-"""Most bytes of a frame on the wire, with its delimiter."""
+MAX_FRAME = 64
+"""Maximum bytes of a frame on the wire, with its delimiter."""
 
 WINDOW = 8
-"""Frames that may be on their way in each direction: a power of two, at most 8."""
+"""Frames that may be in flight in each direction: a power of two, at most 8."""
 
 SEQUENCES = 256
-"""Sequence numbers, after which they start anew."""
+"""Number of sequence numbers, which then start again from 0."""
 
 SESSIONS = 2**16
-"""Sessions; a board is in session 0 after its reset, and a host opens others."""
+"""Number of sessions; a board is in session 0 after its reset, and a host opens others."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A part of a header, least significant byte first.
+    """A field of the header, least significant byte first.
 
     Members
     -------
     name : str
+        Name of the field.
     width : int
-        Bytes.
+        Number of bytes.
     meaning : str
+        What it contains, for the documentation.
     """
 
     name: str
@@ -81,21 +84,21 @@ class Field:
 
 HEADER = (
     Field("length", 1, "bytes of the payload"),
-    Field("type", 1, "which kind of frame it is"),
-    Field("sequence", 1, "see the table of kinds; modulo 256"),
-    Field("session", 2, "that the sender is in; 0 is a board after its reset"),
+    Field("type", 1, "code of the kind of frame"),
+    Field("sequence", 1, "sequence number modulo 256: see the table of kinds"),
+    Field("session", 2, "session of the sender; 0 for a board after its reset"),
 )
-"""What stands before a payload."""
+"""Fields before the payload."""
 
-HEADER_BYTES = sum(one.width for one in HEADER)
+HEADER_BYTES = sum(part.width for part in HEADER)
 CRC_BYTES = 4
 """Bytes of the CRC-32 of header and payload, that of zlib, least significant byte first."""
 
-MOST = FRAME - 2 - HEADER_BYTES - CRC_BYTES
-"""Most bytes of a payload: COBS and the delimiter take a byte each."""
+MAX_PAYLOAD = MAX_FRAME - 2 - HEADER_BYTES - CRC_BYTES
+"""Maximum bytes of a payload: COBS and the delimiter take one byte each."""
 
 PAGE = 48
-"""Bytes of a page of what a board says of itself; zeros fill the last one."""
+"""Bytes of a page of a board's identity; zeros fill the last one."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +108,15 @@ class Kind:
     Members
     -------
     name : str
+        Name of the kind.
     code : int
-        In the field ``type``.
+        Value of the field ``type``.
     sender : {"host", "board"}
+        Side that sends it.
     sequence : str
-        What the field of that name holds.
+        What the field ``sequence`` contains, for the documentation.
     payload : str
+        What the payload contains, for the documentation.
     """
 
     name: str
@@ -120,42 +126,44 @@ class Kind:
     payload: str
 
 
-IDENTIFY = Kind("identify", 0x01, "host", "page that is asked for", "none; taken in any session")
+IDENTIFY = Kind(
+    "identify", 0x01, "host", "number of the requested page", "none; accepted in any session"
+)
 RESET = Kind(
     "reset",
     0x02,
     "host",
     "0",
     "none; opens the session in its header: the board drops all samples, data and results, and "
-    "answers with a status",
+    "replies with a status",
 )
 DATA = Kind(
     "data",
     0x03,
     "host",
-    "number of this frame of data",
-    "a byte with the input's number in bits 6:0, and in bit 7 whether the sample ends there; then "
-    "whole beats. The number behind the last input's is that of what is loaded",
+    "number of this data frame",
+    "a byte with the input's number in bits 6:0, and in bit 7 whether the sample ends with this "
+    "frame; then whole beats. The number after that of the last input is used for loading",
 )
 POLL = Kind(
     "poll",
     0x04,
     "host",
-    "first frame of results that the host lacks",
-    "a tag; a byte whose bit n asks once more for the frame of results with number n modulo 8. "
-    "The board forgets the results before the first that is lacking, and answers with a status, in "
-    "any session",
+    "first result frame that the host does not have",
+    "a tag; a byte whose bit n requests the result frame with number n modulo 8 again. The board "
+    "forgets the results before the number in `sequence`, and replies with a status, in any "
+    "session",
 )
-IDENTITY = Kind("identity", 0x81, "board", "page", "48 bytes of what the board is")
+IDENTITY = Kind("identity", 0x81, "board", "number of the page", "48 bytes of the board's identity")
 STATUS = Kind(
     "status",
     0x83,
     "board",
-    "first frame of data that the accelerator has not taken whole",
-    "the tag of the last poll, 0 after a reset; a byte whose bit n tells whether the frame of data "
-    "with number n modulo 8 waits whole; number of the first frame of results that was not sent",
+    "first data frame that the accelerator has not taken as a whole",
+    "the tag of the last poll, 0 after a reset; a byte whose bit n is 1 if the data frame with "
+    "number n modulo 8 waits as a whole; number of the first result frame that was not sent",
 )
-RESULT = Kind("result", 0x84, "board", "number of this frame of results", "bytes of one result")
+RESULT = Kind("result", 0x84, "board", "number of this result frame", "bytes of one result")
 
 KINDS = (IDENTIFY, RESET, DATA, POLL, IDENTITY, STATUS, RESULT)
 """All kinds of frames."""
@@ -163,14 +171,16 @@ KINDS = (IDENTIFY, RESET, DATA, POLL, IDENTITY, STATUS, RESULT)
 
 @dataclass(frozen=True)
 class Frame:
-    """What a frame says.
+    """The contents of a frame.
 
     Members
     -------
     code : int
-        That of its :class:`Kind`.
+        Code of its :class:`Kind`.
     sequence, session : int
+        Fields of the header.
     payload : bytes
+        The payload.
     """
 
     code: int
@@ -180,31 +190,31 @@ class Frame:
 
 
 def encode(frame: Frame) -> bytes:
-    """Return a frame as it goes over the wire, with its delimiter.
+    """Return a frame as it is sent, with its delimiter.
 
     Raises
     ------
     ValueError
         If the payload is too long.
     """
-    if len(frame.payload) > MOST:
-        raise ValueError(f"Payload must have at most {MOST} bytes, not {len(frame.payload)}")
+    if len(frame.payload) > MAX_PAYLOAD:
+        raise ValueError(f"Payload must have at most {MAX_PAYLOAD} bytes, not {len(frame.payload)}")
     values = {
         "length": len(frame.payload),
         "type": frame.code,
         "sequence": frame.sequence,
         "session": frame.session,
     }
-    head = b"".join(values[one.name].to_bytes(one.width, "little") for one in HEADER)
+    head = b"".join(values[part.name].to_bytes(part.width, "little") for part in HEADER)
     body = head + frame.payload
     whole = body + zlib.crc32(body).to_bytes(CRC_BYTES, "little")
-    # A frame is shorter than 254 bytes, so each zero is replaced by the way to the next.
+    # COBS: a frame is shorter than 254 bytes, so each zero is replaced by the distance to the next.
     blocks = whole.split(b"\0")
-    return b"".join(bytes([len(one) + 1]) + one for one in blocks) + b"\0"
+    return b"".join(bytes([len(block) + 1]) + block for block in blocks) + b"\0"
 
 
 def _decode(text: bytes) -> Frame | None:
-    """Return the frame before a delimiter, or None where it is damaged."""
+    """Return the frame before a delimiter, or None if it is damaged."""
     blocks, at = [], 0
     while at < len(text):
         end = at + text[at]
@@ -217,9 +227,9 @@ def _decode(text: bytes) -> Frame | None:
     if zlib.crc32(body).to_bytes(CRC_BYTES, "little") != check:
         return None
     values, start = {}, 0
-    for one in HEADER:
-        values[one.name] = int.from_bytes(body[start : start + one.width], "little")
-        start += one.width
+    for part in HEADER:
+        values[part.name] = int.from_bytes(body[start : start + part.width], "little")
+        start += part.width
     payload = body[start:]
     if values["length"] != len(payload):
         return None
@@ -227,69 +237,70 @@ def _decode(text: bytes) -> Frame | None:
 
 
 class Reader:
-    """What finds frames among bytes, whatever was lost or added.
+    """Reader of frames from a stream of bytes, whatever was lost or added.
 
     Attributes
     ----------
     damaged : int
-        Runs of bytes up to a delimiter that were no frame.
+        Number of byte sequences before a delimiter that were not undamaged frames.
     """
 
     def __init__(self):
         self.damaged = 0
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take bytes, and return the frames that they end."""
-        found = []
+        """Accept bytes, and return the frames that are complete with them."""
+        frames = []
         *ended, rest = data.split(b"\0")
-        for one in ended:
-            self._hold(one)
-            frame = _decode(bytes(self._held)) if len(self._held) < FRAME else None
+        for part in ended:
+            self._append(part)
+            whole = len(self._buffer) < MAX_FRAME
+            frame = _decode(bytes(self._buffer)) if whole else None
             if frame is not None:
-                found.append(frame)
-            elif self._held:
+                frames.append(frame)
+            elif self._buffer:
                 self.damaged += 1
-            self._held.clear()
-        self._hold(rest)
-        return found
+            self._buffer.clear()
+        self._append(rest)
+        return frames
 
-    def _hold(self, data: bytes) -> None:
-        # Beyond the length of a frame it cannot become one, however long the noise goes on.
-        self._held += data[: FRAME - len(self._held)]
+    def _append(self, data: bytes) -> None:
+        # More bytes than a frame has cannot become a frame, however long the noise goes on.
+        self._buffer += data[: MAX_FRAME - len(self._buffer)]
 
 
 FORMS = ("words", "events", "values")
-"""How samples enter, by the number that a board tells."""
+"""Forms in which samples enter, by the number in the identity."""
 
 MARKS = 256
-"""Populations of which a board tells whether they are writable."""
+"""Number of populations for which the identity has a bit: whether they are writable."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a board says of itself.
+    """The identity that a board reports.
 
     Members
     -------
     library : str
         Version of the library that built it.
     network : str
-        SHA-256 of the network, in hexadecimal: of that which was loaded last, and 0 where none is
-        there, or not whole.
+        SHA-256 of the network that was built or loaded last, in hexadecimal; 0 if there is none, or
+        if it was not loaded as a whole.
     mapping : str
         SHA-256 of the mapping, in hexadecimal: :func:`~.registers.mapping_digest`.
     form : {"words", "events", "values"}
-        How samples enter: as values where an encoder makes the spikes.
+        Form in which samples enter: values if an encoder makes the spikes.
     word : int
         Channels in a word of a spike vector; bits of a value.
     structure : str
-        SHA-256 of what networks must share to be loaded in each other's place, in hexadecimal:
-        :func:`spiker_hdl.model.mapping.reload.structure`; empty where nothing is writable.
+        SHA-256 of the structure that a network must have to be loaded, in hexadecimal:
+        :func:`spiker_hdl.model.mapping.reload.structure`; empty if nothing is writable.
     writable : frozenset of int
-        Numbers of the populations that are.
+        Numbers of the writable populations.
     encoding : str
-        SHA-256 of the encoder's settings, in hexadecimal; empty where there is none.
+        SHA-256 of the encoder's settings, in hexadecimal; empty if there is no encoder.
     """
 
     library: str
@@ -302,25 +313,27 @@ class Identity:
     encoding: str = ""
 
     PAGES: ClassVar[int] = 4
-    NETWORK: ClassVar[int] = 12  # where the digest of the network stands
+    NETWORK: ClassVar[int] = 12  # offset of the digest of the network
 
     @classmethod
     def of(
         cls, network: Network, mapping: Mapping, version: str, encoding: Encoding | None = None
     ) -> "Identity":
-        """Return what a board of a network says."""
-        held = identity(network, mapping, version)
+        """Return the identity of a board with a network."""
+        registers = identity(network, mapping, version)
 
         def digest(name: str) -> str:
-            return "".join(f"{held[one]:08x}" for one in words(name))
+            return "".join(f"{registers[address]:08x}" for address in words(name))
 
-        (at,) = words("library")
-        numbers = ".".join(str(n) for n in held[at].to_bytes(4, "big")[1:])
-        shown = digest("network")
+        (address,) = words("library")
+        numbers = ".".join(str(n) for n in registers[address].to_bytes(4, "big")[1:])
+        reported = digest("network")
         if any(core.weights == "uninitialized" for core in mapping.cores.values()):
-            shown = "0" * len(shown)  # nothing is there before it is loaded
+            reported = "0" * len(reported)  # there is no network before one is loaded
         writable = frozenset(
-            n for n, one in enumerate(network.populations) if one.name in mapping.writable
+            n
+            for n, population in enumerate(network.populations)
+            if population.name in mapping.writable
         )
         if max(writable, default=0) >= MARKS:
             raise ValueError(
@@ -331,7 +344,7 @@ class Identity:
         if encoding is not None:
             form, word, settings = "values", encoding.bits, encoding.digest
         return cls(
-            numbers, shown, digest("mapping"), form, word, shape, writable, encoding=settings
+            numbers, reported, digest("mapping"), form, word, shape, writable, encoding=settings
         )
 
     def to_bytes(self) -> bytes:
@@ -340,7 +353,7 @@ class Identity:
             MAGIC.to_bytes(4, "big"),
             bytes([LINK_VERSION, FORMS.index(self.form)]),
             self.word.to_bytes(2, "little"),
-            bytes([0, *(int(one) for one in self.library.split("."))]),
+            bytes([0, *(int(number) for number in self.library.split("."))]),
             bytes.fromhex(self.network),
             bytes.fromhex(self.mapping),
             bytes.fromhex(self.structure).ljust(32, b"\0"),
@@ -351,22 +364,22 @@ class Identity:
 
     @classmethod
     def from_bytes(cls, text: bytes) -> "Identity":
-        """Read what :meth:`to_bytes` made.
+        """Read the pages that :meth:`to_bytes` returns.
 
         Raises
         ------
         ValueError
-            If it is no identity, or that of another version of the link.
+            If it is not an identity, or one of another version of the link.
         """
         if len(text) != cls.PAGES * PAGE or text[:4] != MAGIC.to_bytes(4, "big"):
             raise ValueError(f"Identity must begin with SPKR, not {text[:4]!r}")
         if text[4] != LINK_VERSION:
             raise ValueError(
                 f"Board must speak version {LINK_VERSION} of the link, not {text[4]}: build it "
-                "with this library, or use that which built it"
+                "with this library, or use the library that built it"
             )
         return cls(
-            ".".join(str(one) for one in text[9:12]),
+            ".".join(str(number) for number in text[9:12]),
             text[12:44].hex(),
             text[44:76].hex(),
             FORMS[text[5]],
@@ -378,10 +391,10 @@ class Identity:
 
 
 def header_table() -> str:
-    """Return the parts of a frame as a table in Markdown."""
+    """Return the fields of a frame as a table in Markdown."""
     lines = ["| bytes | part | holds |", "|---|---|---|"]
-    lines += [f"| {one.width} | `{one.name}` | {one.meaning} |" for one in HEADER]
-    lines.append(f"| 0 to {MOST} | payload | see the table of kinds |")
+    lines += [f"| {part.width} | `{part.name}` | {part.meaning} |" for part in HEADER]
+    lines.append(f"| 0 to {MAX_PAYLOAD} | payload | see the table of kinds |")
     lines.append(f"| {CRC_BYTES} | CRC-32 | of all before, as zlib has it, lowest byte first |")
     return "\n".join(lines) + "\n"
 
@@ -390,7 +403,7 @@ def frames_table() -> str:
     """Return the kinds of frames as a table in Markdown."""
     lines = ["| type | kind | from | `sequence` | payload |", "|---|---|---|---|---|"]
     lines += [
-        f"| 0x{one.code:02X} | {one.name} | {one.sender} | {one.sequence} | {one.payload} |"
-        for one in KINDS
+        f"| 0x{kind.code:02X} | {kind.name} | {kind.sender} | {kind.sequence} | {kind.payload} |"
+        for kind in KINDS
     ]
     return "\n".join(lines) + "\n"

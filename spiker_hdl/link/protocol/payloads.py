@@ -1,6 +1,6 @@
-"""Samples as payloads of frames of data, and results from those of frames of results.
+"""Conversion of samples into payloads of data frames, and of result frames into results.
 
-NumPy alone, for the host; that it is what the hardware takes and gives is tested.
+It needs NumPy alone, for the host. Tests compare it with the layouts of the hardware.
 """
 
 from collections.abc import Iterator
@@ -14,28 +14,30 @@ from spiker_hdl.model.mapping.reload import LOAD_BITS
 from spiker_hdl.model.scores import class_count, score_range
 from spiker_hdl.model.stimulus import transmitted
 
-from .frames import MOST, Identity
+from .frames import MAX_PAYLOAD, Identity
 
 __all__ = ["LAST", "Port", "ResultLayout", "data_payloads", "load_payloads", "value_payloads"]
 
 LAST = 0x80
-"""Bit of a payload's first byte: whether the sample ends with it."""
+"""Bit of a payload's first byte: whether the sample ends with this payload."""
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input, and how its samples become bytes.
+    """An input of a board, and the encoding of its samples in bytes.
 
-    A beat is padded to whole bytes, and goes without the field ``last``.
+    A beat is padded to whole bytes, and sent without the field ``last``.
 
     Members
     -------
     node : Input
+        The input of the network.
     number : int
-        Which input of the network it is.
+        Number of the input in the network.
     form : {"words", "events"}
+        Form of its beats.
     channels : int
-        In a word.
+        Number of channels in a word.
     """
 
     node: Input
@@ -45,12 +47,12 @@ class Port:
 
     @classmethod
     def of(cls, node: Input, number: int, identity: Identity) -> "Port":
-        """Return the port of a node of a board."""
+        """Return the port of an input of the board with an identity."""
         return cls(node, number, identity.form, min(identity.word, node.size))
 
     @property
     def value_bits(self) -> int:
-        """Bits of a value, 0 where all are 1."""
+        """Bits of a value; 0 if every value is 1."""
         if not self.node.graded:
             return 0
         low, high = self.node.low, self.node.high
@@ -75,8 +77,9 @@ class Port:
         Parameters
         ----------
         steps : array of int, shape (steps, size)
+            Values of each channel in each step.
         first : bool
-            Whether a sample begins with them.
+            Whether they are the first steps of a sample.
 
         Returns
         -------
@@ -92,7 +95,7 @@ class Port:
         beats = self._words(steps)
         if not self.node.static:
             return beats
-        # Of a static input, steps behind the first have a word each.
+        # For a static input, each step after the first is a single word.
         start = words if first else 0
         return np.concatenate([beats[:start], beats[start + words - 1 :: words]])
 
@@ -105,27 +108,30 @@ class Port:
 
     def _events(self, steps: np.ndarray) -> np.ndarray:
         step, address = np.nonzero(steps)
-        held = address.astype(np.int64)
+        events = address.astype(np.int64)
         if self.value_bits:
             mask = (1 << self.value_bits) - 1
-            held |= (steps[step, address] & mask) << self.address_bits
+            events |= (steps[step, address] & mask) << self.address_bits
+        # A token follows the events of each step.
         ends = np.cumsum(np.bincount(step, minlength=len(steps)) + 1) - 1
         beats = np.zeros(len(step) + len(steps), dtype="<i8")
-        beats[np.arange(len(step)) + step] = held
+        beats[np.arange(len(step)) + step] = events
         beats[ends] = 1 << self.address_bits + self.value_bits
         return np.ascontiguousarray(beats.view(np.uint8).reshape(-1, 8)[:, : self.beat_bytes])
 
 
 def data_payloads(ports: list[Port], sample: dict[str, np.ndarray]) -> Iterator[bytes]:
-    """Give the payloads of the frames of a sample, in order.
+    """Yield the payloads of the data frames of a sample, in order.
 
-    With several inputs a step of each follows the other, so that none waits for what comes behind.
+    With several inputs, the inputs take turns step by step, since the board needs a step of all of
+    them to go on.
 
     Parameters
     ----------
     ports : list of Port
+        All inputs of the board.
     sample : dict of str to array of int, shape (steps, size)
-        By the names of the inputs.
+        Values by the names of the inputs.
     """
     length = len(next(iter(sample.values())))
     stride = length if len(ports) == 1 else 1
@@ -133,51 +139,52 @@ def data_payloads(ports: list[Port], sample: dict[str, np.ndarray]) -> Iterator[
         for port in ports:
             steps = sample[port.node.name][start : start + stride]
             beats = port.beats(steps, first=start == 0)
-            most = (MOST - 1) // port.beat_bytes
-            for first in range(0, len(beats), most):
-                ends = start + stride >= length and first + most >= len(beats)
+            beats_per_frame = (MAX_PAYLOAD - 1) // port.beat_bytes
+            for first in range(0, len(beats), beats_per_frame):
+                last_beats = first + beats_per_frame >= len(beats)
+                ends = start + stride >= length and last_beats
                 head = port.number | (LAST if ends else 0)
-                yield bytes([head]) + beats[first : first + most].tobytes()
+                yield bytes([head]) + beats[first : first + beats_per_frame].tobytes()
 
 
 def value_payloads(bits: int, values: np.ndarray) -> Iterator[bytes]:
-    """Give the payloads of the frames of a sample whose spikes the board makes, in order.
+    """Yield the payloads of the data frames of a sample that the board encodes, in order.
 
     Parameters
     ----------
     bits : int
-        Of a value.
+        Number of bits of a value.
     values : array of int
         Pixels, or the signals of each step in turn.
     """
     size = -(-bits // 8)
     text = values.astype("<u8").reshape(-1).view(np.uint8).reshape(-1, 8)[:, :size]
-    most = (MOST - 1) // size
-    for first in range(0, len(text), most):
-        head = LAST if first + most >= len(text) else 0
-        yield bytes([head]) + text[first : first + most].tobytes()
+    values_per_frame = (MAX_PAYLOAD - 1) // size
+    for first in range(0, len(text), values_per_frame):
+        head = LAST if first + values_per_frame >= len(text) else 0
+        yield bytes([head]) + text[first : first + values_per_frame].tobytes()
 
 
 def load_payloads(number: int, beats: np.ndarray) -> Iterator[bytes]:
-    """Give the payloads of the frames that load a network, in order.
+    """Yield the payloads of the data frames that load a network, in order.
 
     Parameters
     ----------
     number : int
-        That behind the last input's.
+        Number of the input for loading, which follows that of the last input.
     beats : array of uint64
-        See :func:`spiker_hdl.model.mapping.reload.beats`.
+        Beats for the memories: see :func:`spiker_hdl.model.mapping.reload.beats`.
     """
     size = -(-LOAD_BITS // 8)
     text = np.ascontiguousarray(beats.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :size])
-    most = (MOST - 1) // size
-    for first in range(0, len(text), most):
-        yield bytes([number]) + text[first : first + most].tobytes()
+    values_per_frame = (MAX_PAYLOAD - 1) // size
+    for first in range(0, len(text), values_per_frame):
+        yield bytes([number]) + text[first : first + values_per_frame].tobytes()
 
 
 @dataclass(frozen=True)
 class _Bits:
-    """Neighbouring bits of a result; several of one width in a row where ``count`` is not 0."""
+    """A field of a result; an array of ``count`` elements if that is not 0."""
 
     offset: int
     width: int
@@ -185,7 +192,7 @@ class _Bits:
     count: int = 0
 
     def take(self, bits: np.ndarray) -> np.ndarray:
-        """Return the values of all rows of bits."""
+        """Return the field of each row of bits."""
         count = max(1, self.count)
         part = bits[:, self.offset : self.offset + count * self.width]
         part = part.reshape(len(bits), count, self.width).astype(np.int64)
@@ -197,16 +204,17 @@ class _Bits:
 
 
 class ResultLayout:
-    """Where what a board answers lies among the bits of a result.
+    """The layout of the result that a board sends for a sample.
 
     Parameters
     ----------
     network : Network
+        Network of the board.
 
     Attributes
     ----------
     width : int
-        Bits of a result.
+        Number of bits of a result.
     """
 
     CYCLE_BITS = 32
@@ -216,19 +224,19 @@ class ResultLayout:
         self.width = 0
         steps = network.max_steps.bit_length()
         self._winners, self._scores, self._steps, self._counts = {}, {}, {}, {}
-        for one in network.readouts:
-            classes = class_count(network, one)
-            low, high = score_range(network, one)
+        for readout in network.readouts:
+            classes = class_count(network, readout)
+            low, high = score_range(network, readout)
             signed = low < 0
             width = signed_width(low, high) if signed else max(1, high.bit_length())
-            self._winners[one.name] = self._place((classes - 1).bit_length())
-            self._scores[one.name] = self._place(width, signed, classes)
-            self._steps[one.name] = self._place(steps)
-            self._place(2)  # whether a window and the sample end there
-        for one in network.populations:
-            if one.neuron.spiking:
-                most = one.size * network.max_steps
-                self._counts[one.name] = self._place(most.bit_length())
+            self._winners[readout.name] = self._place((classes - 1).bit_length())
+            self._scores[readout.name] = self._place(width, signed, classes)
+            self._steps[readout.name] = self._place(steps)
+            self._place(2)  # ``answer`` and ``last``, which are 1
+        for population in network.populations:
+            if population.neuron.spiking:
+                max_count = population.size * network.max_steps
+                self._counts[population.name] = self._place(max_count.bit_length())
         self._cycles = self._place(self.CYCLE_BITS)
 
     def _place(self, width: int, signed: bool = False, count: int = 0) -> _Bits:
@@ -238,18 +246,18 @@ class ResultLayout:
 
     @property
     def size(self) -> int:
-        """Bytes of a result."""
+        """Number of bytes of a result."""
         return -(-self.width // 8)
 
     @property
     def frames(self) -> int:
-        """Frames that a result takes."""
-        return -(-self.size // MOST)
+        """Number of frames that a result takes."""
+        return -(-self.size // MAX_PAYLOAD)
 
-    def result(self, found: list[bytes], engine: str) -> Result:
-        """Return what boards answered to samples, in order."""
-        held = np.frombuffer(b"".join(found), dtype=np.uint8).reshape(len(found), self.size)
-        bits = np.unpackbits(held, axis=1, bitorder="little")
+    def result(self, payloads: list[bytes], engine: str) -> Result:
+        """Return the result of a run from the payloads of each sample's result, in order."""
+        rows = np.frombuffer(b"".join(payloads), dtype=np.uint8).reshape(len(payloads), self.size)
+        bits = np.unpackbits(rows, axis=1, bitorder="little")
         answers = {
             name: Answer(self._winners[name].take(bits), self._scores[name].take(bits))
             for name in self._winners
@@ -259,7 +267,7 @@ class ResultLayout:
             answers[first].classes,
             answers[first].scores,
             self._steps[first].take(bits),
-            {name: one.take(bits) for name, one in self._counts.items()},
+            {name: field.take(bits) for name, field in self._counts.items()},
             {},
             self._cycles.take(bits),
             answers,

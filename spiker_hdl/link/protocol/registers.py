@@ -1,7 +1,6 @@
-"""The registers behind AXI4-Lite, stated once.
+"""The registers behind AXI4-Lite, defined once for gateware, host, manifest and documentation.
 
-Gateware, host, manifest and documentation are made of :data:`REGISTERS`, an accelerator's, and of
-:data:`MAILBOX`.
+:data:`REGISTERS` are those of an accelerator, :data:`MAILBOX` those of a mailbox.
 """
 
 import hashlib
@@ -33,23 +32,25 @@ __all__ = [
 ]
 
 WORD = 32
-"""Bits of a register."""
+"""Number of bits of a register."""
 
 MAGIC = int.from_bytes(b"SPKR", "big")
 MAP_VERSION = 2
-"""Raised when a register comes, moves or means something else."""
+"""Version of the map, increased whenever a register is added, moved or changed."""
 
 
 @dataclass(frozen=True)
 class Bits:
-    """Neighbouring bits of a register.
+    """A field of a register.
 
     Members
     -------
     name : str
+        Name of the field.
     offset, width : int
-        The lowest bit, and how many.
+        Number of the lowest bit, and of bits.
     meaning : str
+        What it contains, for the documentation.
     """
 
     name: str
@@ -60,20 +61,22 @@ class Bits:
 
 @dataclass(frozen=True)
 class Register:
-    """One register, or several in a row that hold one value.
+    """A register, or several consecutive ones that have one value together.
 
     Members
     -------
     name : str
+        Name of the register.
     address : int
-        In bytes, of the first.
+        Byte address of the first.
     access : {"constant", "read", "write"}
-        Constant, read alone, or also written.
+        Constant; read-only; or readable and writable.
     meaning : str
+        What it contains, for the documentation.
     bits : tuple of Bits
-        Parts that mean something of their own; the others are 0.
+        Its fields; all other bits are 0.
     count : int
-        Registers in a row.
+        Number of consecutive registers.
     """
 
     name: str
@@ -89,21 +92,21 @@ _ERRORS = (
         "partial",
         0,
         1,
-        "a packet ended inside a step; nothing fires in what was missing of the step",
+        "a packet ended inside a step; nothing fires in the rest of that step",
     ),
     Bits(
         "long",
         1,
         1,
-        "a packet went on behind the most steps that a sample may have; the excess was dropped",
+        "a packet had more steps than a sample may have; the excess was dropped",
     ),
     Bits(
         "unequal",
         2,
         1,
-        "packets of several inputs for one sample had different steps: the first to end a step "
-        "decided whether the sample went on; nothing fires in the steps that one lacked, and those "
-        "that one had in excess were dropped",
+        "packets of several inputs for one sample had different numbers of steps: the first input "
+        "to end a step decided whether the sample went on; nothing fires in steps that a packet "
+        "lacked, and steps that it had in excess were dropped",
     ),
     Bits(
         "invalid",
@@ -138,9 +141,8 @@ REGISTERS = (
                 "reset",
                 0,
                 1,
-                "1 drops all samples inside and what is still to come of those that have begun to "
-                "enter, and sets the counters to 0; a result that is offered stays, and so does "
-                "what `error` holds",
+                "1 drops all samples in flight and the rest of packets that have begun, and sets "
+                "the counters to 0; a result on offer stays, and so does the register `error`",
             ),
         ),
     ),
@@ -148,13 +150,15 @@ REGISTERS = (
         "status",
         0x14,
         "read",
-        "what is going on",
+        "state of the accelerator",
         (
-            Bits("idle", 0, 1, "no sample has begun to enter whose result was not taken"),
-            Bits("result", 1, 1, "a result is offered"),
+            Bits("idle", 0, 1, "the result of every sample that has begun to enter was taken"),
+            Bits("result", 1, 1, "a result is on offer"),
         ),
     ),
-    Register("samples", 0x18, "read", "samples that the first input has taken whole, modulo 2**32"),
+    Register(
+        "samples", 0x18, "read", "samples that the first input has taken as a whole, modulo 2**32"
+    ),
     Register("results", 0x1C, "read", "results that were taken, modulo 2**32"),
     Register(
         "network",
@@ -174,54 +178,58 @@ REGISTERS = (
         "error",
         0x60,
         "write",
-        "what was wrong with packets since it was cleared: a bit stays 1 until 1 is written to it",
+        "faults of packets since they were cleared: a bit stays 1 until 1 is written to it",
         _ERRORS,
     ),
     Register(
         "interrupt",
         0x64,
         "write",
-        "which of these make the port `irq` 1 for as long as they are so; after a hardware "
-        "reset those that have a bit in `error`",
+        "conditions for which the port `irq` is 1 while they hold; after a hardware reset those "
+        "that have a bit in `error`",
         (
             *_ERRORS,
-            Bits("result", 8, 1, "a result is offered"),
+            Bits("result", 8, 1, "a result is on offer"),
         ),
     ),
     Register(
         "faults",
         0x68,
         "read",
-        "results that came with `fault`, since something was wrong with their packets, modulo "
-        "2**32",
+        "results with `fault`, of samples with malformed packets, modulo 2**32",
     ),
 )
-"""All registers; each is of :data:`WORD` bits, and an access elsewhere is answered by SLVERR."""
+"""All registers, of :data:`WORD` bits each; accesses elsewhere are answered by SLVERR."""
 
 ADDRESS_BITS = (REGISTERS[-1].address + 4 * REGISTERS[-1].count - 1).bit_length()
-"""Bits of a byte address."""
+"""Number of bits of a byte address."""
 
 MAILBOX_AT = 0x43C0_0000
-"""Where a Zynq's ARM sees a mailbox, in the range of its first port to the logic."""
+"""Address of a mailbox for the ARM of a Zynq, in the range of its first port to the logic."""
 
 MAILBOX_DEPTH = 64
-"""Bytes that a mailbox holds on each way."""
+"""Number of bytes that a mailbox stores in each direction."""
 
 MAILBOX = (
     Register(
-        "rx", 0x0, "read", "the next byte from the board, which is taken; SLVERR if there is none"
+        "rx", 0x0, "read", "the next byte from the board, which is removed; SLVERR if there is none"
     ),
     Register("tx", 0x4, "write", "a byte for the board; SLVERR, and lost, if there is no room"),
     Register(
         "stat",
         0x8,
         "read",
-        "how full the queues are",
+        "state of the queues",
         (
             Bits("rx_valid", 0, 1, "there is a byte from the board"),
-            Bits("rx_full", 1, 1, "there is no room for another one"),
-            Bits("tx_empty", 2, 1, f"there is room for {MAILBOX_DEPTH} bytes"),
-            Bits("tx_full", 3, 1, "there is no room for a byte"),
+            Bits("rx_full", 1, 1, "there is no room for another byte from the board"),
+            Bits(
+                "tx_empty",
+                2,
+                1,
+                f"the queue to the board is empty: there is room for {MAILBOX_DEPTH} bytes",
+            ),
+            Bits("tx_full", 3, 1, "there is no room for another byte for the board"),
             Bits("enabled", 4, 1, "interrupts are on"),
         ),
     ),
@@ -231,25 +239,25 @@ MAILBOX = (
         "write",
         "reads 0",
         (
-            Bits("clear_tx", 0, 1, "1 drops what the board has not taken"),
-            Bits("clear_rx", 1, 1, "1 drops what has come from the board"),
+            Bits("clear_tx", 0, 1, "1 drops the bytes that the board has not taken"),
+            Bits("clear_rx", 1, 1, "1 drops the bytes that have come from the board"),
             Bits("enable", 4, 1, "whether interrupts are on"),
         ),
     ),
 )
-"""Those of a mailbox, which are where AXI UART Lite has them (AMD PG142)."""
+"""Registers of a mailbox, at the addresses of those of AXI UART Lite (AMD PG142)."""
 
 
 def register(name: str, among: Sequence[Register] = REGISTERS) -> Register:
-    """Return the register of a name."""
-    (found,) = [one for one in among if one.name == name]
-    return found
+    """Return the register with a name."""
+    (result,) = [reg for reg in among if reg.name == name]
+    return result
 
 
 def words(name: str) -> Iterator[int]:
-    """Give the address of each word of a register, in bytes."""
-    one = register(name)
-    return iter(range(one.address, one.address + 4 * one.count, 4))
+    """Return an iterator over the byte addresses of the words of a register."""
+    reg = register(name)
+    return iter(range(reg.address, reg.address + 4 * reg.count, 4))
 
 
 def mapping_digest(mapping: Mapping) -> str:
@@ -259,22 +267,24 @@ def mapping_digest(mapping: Mapping) -> str:
 
 
 def identity(network: Network, mapping: Mapping, version: str) -> dict[int, int]:
-    """Return what the constant registers hold, by address.
+    """Return the values of the constant registers, by byte address.
 
     Parameters
     ----------
     network : Network
+        Network of the accelerator.
     mapping : Mapping
+        Mapping of the accelerator.
     version : str
-        Of the library; what is not ``a.b.c`` of it is left out.
+        Version of the library, of which the first three numbers are used.
 
     Returns
     -------
     dict of int to int
     """
-    numbers = [min(int(one), 255) for one in re.findall(r"\d+", version)[:3]]
+    numbers = [min(int(number), 255) for number in re.findall(r"\d+", version)[:3]]
     major, minor, patch = [*numbers, 0, 0, 0][:3]
-    held = {
+    contents = {
         "magic": [MAGIC],
         "map": [MAP_VERSION],
         "library": [major << 16 | minor << 8 | patch],
@@ -283,7 +293,7 @@ def identity(network: Network, mapping: Mapping, version: str) -> dict[int, int]
     }
     return {
         address: value
-        for name, values in held.items()
+        for name, values in contents.items()
         for address, value in zip(words(name), values, strict=True)
     }
 
@@ -293,29 +303,29 @@ def _split(digest: str) -> list[int]:
 
 
 def registers_json() -> list[dict[str, Any]]:
-    """Return the map as JSON can hold it."""
+    """Return the map as values for JSON."""
     return [
         {
-            "name": one.name,
-            "address": one.address,
-            "count": one.count,
-            "access": one.access,
-            "meaning": one.meaning,
-            "bits": [vars(each) for each in one.bits],
+            "name": reg.name,
+            "address": reg.address,
+            "count": reg.count,
+            "access": reg.access,
+            "meaning": reg.meaning,
+            "bits": [vars(bits) for bits in reg.bits],
         }
-        for one in REGISTERS
+        for reg in REGISTERS
     ]
 
 
 def registers_table(among: Sequence[Register] = REGISTERS) -> str:
     """Return the map as a table in Markdown."""
     lines = ["| address | name | access | holds |", "|---|---|---|---|"]
-    for one in among:
-        last = one.address + 4 * (one.count - 1)
-        place = f"0x{one.address:02X}" + (f" to 0x{last:02X}" if one.count > 1 else "")
-        lines.append(f"| {place} | `{one.name}` | {one.access} | {one.meaning} |")
-        for each in one.bits:
-            top = each.offset + each.width - 1
-            span = f"{top}:{each.offset}" if each.width > 1 else f"{each.offset}"
-            lines.append(f"| bit {span} | `{one.name}.{each.name}` | | {each.meaning} |")
+    for reg in among:
+        last = reg.address + 4 * (reg.count - 1)
+        place = f"0x{reg.address:02X}" + (f" to 0x{last:02X}" if reg.count > 1 else "")
+        lines.append(f"| {place} | `{reg.name}` | {reg.access} | {reg.meaning} |")
+        for bits in reg.bits:
+            top = bits.offset + bits.width - 1
+            span = f"{top}:{bits.offset}" if bits.width > 1 else f"{bits.offset}"
+            lines.append(f"| bit {span} | `{reg.name}.{bits.name}` | | {bits.meaning} |")
     return "\n".join(lines) + "\n"

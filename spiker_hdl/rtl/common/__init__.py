@@ -1,1 +1,1 @@
-"""What components of all kinds are made of."""
+"""Adders, shapes and writable memories, which components of all kinds use."""

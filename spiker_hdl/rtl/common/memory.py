@@ -1,4 +1,4 @@
-"""Writing to memories as the accelerator runs."""
+"""Memories that a host can write while the accelerator runs."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ __all__ = ["Load", "LoadBeat", "Loader", "kept_in", "readable"]
 
 
 class LoadBeat(data.StructLayout):
-    """A word for a memory, or where the next ones belong.
+    """A word for a memory, or the place of the words that follow.
 
     See :mod:`spiker_hdl.model.mapping.reload`.
 
@@ -23,7 +23,7 @@ class LoadBeat(data.StructLayout):
     data : unsigned(32)
         A word, the number of a memory, or a row.
     kind : unsigned(2)
-        Which of them.
+        Which of these ``data`` is: ``DATA``, ``MEMORY`` or ``ADDRESS``.
     """
 
     def __init__(self):
@@ -31,19 +31,26 @@ class LoadBeat(data.StructLayout):
 
 
 class Loader(wiring.Component):
-    """Find the words that are for one memory, and where they belong.
+    """Decoder of the beats that are meant for one memory.
+
+    A beat is decoded in the cycle in which it is valid, so ``row`` and ``enable`` belong to the
+    word on the bus in that cycle; one beat a cycle. The words of a row follow each other, the
+    lowest first, and so do the rows. After reset no memory is selected: the number of a memory
+    comes first.
 
     Parameters
     ----------
     store : Store
-        The memory.
+        The memory to be written.
 
     Members
     -------
     load : In(Load)
+        Beats for all memories, sampled in each cycle with ``valid``.
     row : Out(range(depth))
+        Row to which the word on the bus belongs.
     enable : Out(slices)
-        Which word of the row is written in this cycle.
+        One bit for each word of the row: the one that is written in this cycle.
     """
 
     load: Any
@@ -62,29 +69,32 @@ class Loader(wiring.Component):
         m = Module()
 
         beat = self.load.beat
-        meant = Signal()
-        place = Signal(self.store.slices, init=1)
-        m.d.comb += self.enable.eq(Mux(self.load.valid & meant & (beat.kind == DATA), place, 0))
+        selected = Signal()  # the number that came last is that of this memory
+        slice_ = Signal(self.store.slices, init=1)  # one-hot: which word of the row comes next
+        m.d.comb += self.enable.eq(Mux(self.load.valid & selected & (beat.kind == DATA), slice_, 0))
         with m.If(self.load.valid):
             with m.Switch(beat.kind):
                 with m.Case(MEMORY):
-                    m.d.sync += meant.eq(beat.data == self.store.number)
+                    m.d.sync += selected.eq(beat.data == self.store.number)
                 with m.Case(ADDRESS):
-                    m.d.sync += [self.row.eq(beat.data), place.eq(1)]
+                    m.d.sync += [self.row.eq(beat.data), slice_.eq(1)]
                 with m.Case(DATA):
-                    m.d.sync += place.eq(place.rotate_left(1))
-                    m.d.sync += self.row.eq(self.row + place[-1])
+                    # Words for other memories move the place too: each load begins with an address.
+                    m.d.sync += slice_.eq(slice_.rotate_left(1))
+                    m.d.sync += self.row.eq(self.row + slice_[-1])
 
         return m
 
 
 class Load(wiring.Signature):
-    """Beats on their way to all memories at once: none of them ever waits.
+    """Beats that go to all memories at once. There is no ``ready``: a memory never waits.
 
     Members
     -------
     valid : Out(1)
+        There is a beat in this cycle.
     beat : Out(LoadBeat)
+        The beat, sampled in each cycle with ``valid``.
     """
 
     def __init__(self):
@@ -92,29 +102,32 @@ class Load(wiring.Signature):
 
 
 def kept_in(kind: str) -> dict[str, str]:
-    """Return the attributes of a memory of a kind: see :class:`~spiker_hdl.model.Core`."""
+    """Return the synthesis attributes for a kind of memory: see :class:`~spiker_hdl.model.Core`."""
     return {} if kind == "auto" else {"ram_style": kind}
 
 
 def readable(m: Module, name: str, store: Store, init, load, *, kind: str = "auto"):
-    """Make a memory that is written as it is loaded.
+    """Make a memory that a host can write.
 
     Parameters
     ----------
     m : Module
     name : str
-        Of the memory; its loader is named after it.
+        Name of the memory; its loader is named after it.
     store : Store
+        Number, depth and width of the memory.
     init : sequence of int
-        Contents at first, of which uninitialized memories have none.
+        Initial contents, not used for memories of the kind ``"uninitialized"``.
     load : interface of Load
+        Beats from the host.
     kind : str
-        Of memory.
+        Kind of memory.
 
     Returns
     -------
     row, data : Signal
-        Where it is read, and, in the next cycle, the row.
+        The row to be read, and its contents in the next cycle. Nothing is read while words are
+        written.
     """
     m.submodules[f"{name}_loader"] = loader = Loader(store)
     m.d.comb += [loader.load.valid.eq(load.valid), loader.load.beat.eq(load.beat)]
@@ -125,7 +138,7 @@ def readable(m: Module, name: str, store: Store, init, load, *, kind: str = "aut
         init=[] if uninitialized else init,
         attrs=kept_in(kind),
     )
-    # Tools must be told that these have no contents, and find them by this name.
+    # Synthesis scripts find the memories without initial contents by this suffix.
     m.submodules[f"{name}_{UNINITIALIZED}" if uninitialized else name] = memory
     read = memory.read_port()
     write = memory.write_port(granularity=store.granule)
@@ -137,12 +150,12 @@ def readable(m: Module, name: str, store: Store, init, load, *, kind: str = "aut
         write.data.eq(load.beat.data[: store.granule].replicate(store.slices)),
     ]
     if uninitialized:
-        # One port for both, as such memories have.
-        place, some = Signal.like(row), loader.enable.any()
+        # Single-port RAM such as SPRAM has one address, which writing takes precedence over.
+        address, writing = Signal.like(row), loader.enable.any()
         m.d.comb += [
-            place.eq(Mux(some, loader.row, row)),
-            read.addr.eq(place),
-            write.addr.eq(place),
-            read.en.eq(~some),
+            address.eq(Mux(writing, loader.row, row)),
+            read.addr.eq(address),
+            write.addr.eq(address),
+            read.en.eq(~writing),
         ]
     return row, read.data[: store.width]

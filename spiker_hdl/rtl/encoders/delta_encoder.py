@@ -1,4 +1,4 @@
-"""Changes of signals into spikes."""
+"""Delta modulation: an encoder of the changes of signals."""
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -14,29 +14,33 @@ __all__ = ["DeltaEncoder"]
 
 
 class DeltaEncoder(wiring.Component):
-    """Tell where signals have moved, in two channels for each threshold, ON and OFF.
+    """Delta modulation of signals, with an ON and an OFF channel for each threshold.
 
-    The values of a step come in order, one for each signal, and each takes a cycle for each of its
-    channels. There is no event in the first step of a sample. A memory keeps what the signal was at
-    each pair's last event.
+    The values of a step come in order, one for each signal. Each takes one cycle for each of its
+    channels, which leave in order, valid in the cycle in which they are computed. A memory stores
+    the value of the signal at the last event of each pair of channels. The first step of a sample
+    has no event. After reset a sample begins; the memory need not be cleared.
 
     Parameters
     ----------
     signals : int
+        Number of signals.
     encoding : Encoding
-        That is ``"delta"``.
+        An encoding of the kind ``"delta"``.
 
     Members
     -------
-    i : In(stream.Signature(Reading(bits)))
+    i : In(stream.Signature(RawSample(bits)))
+        Values; each is taken with the last of its channels.
     o : Out(stream.Signature(Channel))
-    rest : Out(1)
-        No sample is half in.
+        ON, then OFF, for each threshold of each signal.
+    idle : Out(1)
+        No sample has entered in part.
     """
 
     i: stream.Interface
     o: stream.Interface
-    rest: Signal
+    idle: Signal
 
     def __init__(self, signals: int, encoding: Encoding):
         signals = check_int("Signals", signals, 1)
@@ -48,7 +52,7 @@ class DeltaEncoder(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(RawSample(encoding.bits))),
             "o": Out(stream.Signature(Channel())),
-            "rest": Out(1),
+            "idle": Out(1),
         })
 
     def elaborate(self, platform):
@@ -56,14 +60,15 @@ class DeltaEncoder(wiring.Component):
 
         bits, thresholds = self.encoding.bits, self.encoding.thresholds
         pairs = self.signals * len(thresholds)
-        m.submodules.kept = kept = Memory(shape=bits, depth=pairs, init=[])
-        write = kept.write_port()
-        read = kept.read_port(transparent_for=(write,) if pairs == 1 else ())
+        m.submodules.references = references = Memory(shape=bits, depth=pairs, init=[])
+        write = references.write_port()
+        # With a single pair, the row is read in the cycle in which it is written.
+        read = references.read_port(transparent_for=(write,) if pairs == 1 else ())
 
-        address = Signal(range(pairs))
-        which = Signal(range(len(thresholds)))
-        off = Signal()
-        first = Signal(init=1)
+        address = Signal(range(pairs))  # of the pair of channels
+        which = Signal(range(len(thresholds)))  # its threshold
+        off = Signal()  # its OFF channel, behind the ON channel
+        first = Signal(init=1)  # the sample's first step, which only stores references
         following = Signal.like(address)
         threshold = Signal(range(max(thresholds) + 1))
         value = self.i.p["value"]
@@ -74,9 +79,9 @@ class DeltaEncoder(wiring.Component):
         done = Signal()
         end = Signal()
         with m.Switch(which):
-            for n, one in enumerate(thresholds):
+            for n, level in enumerate(thresholds):
                 with m.Case(n):
-                    m.d.comb += threshold.eq(one)
+                    m.d.comb += threshold.eq(level)
         m.d.comb += [
             moved.eq(value - Mux(first, value, read.data)),
             rises.eq(moved >= threshold),
@@ -93,7 +98,7 @@ class DeltaEncoder(wiring.Component):
             write.addr.eq(address),
             write.data.eq(value),
             write.en.eq(advance & off & (first | rises | falls)),
-            self.rest.eq(first & (address == 0) & ~off),
+            self.idle.eq(first & (address == 0) & ~off),
         ]
         with m.If(advance):
             m.d.sync += [off.eq(~off), address.eq(following)]

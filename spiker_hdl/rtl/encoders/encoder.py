@@ -1,4 +1,4 @@
-"""Values into spikes: the encoders of :mod:`spiker_hdl.model.encoders` as hardware."""
+"""The encoders of :mod:`spiker_hdl.model.encoders` as hardware."""
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -17,35 +17,39 @@ __all__ = ["Encoder"]
 
 
 class Encoder(wiring.Component):
-    """Make the words of spikes with which samples enter an accelerator from pixels or signals.
+    """An encoder that turns pixels or signals into the words of spikes that an accelerator takes.
 
-    Its output does not depend on when values are offered and words taken. After reset, and after
-    each sample, it is as new.
+    One channel of a step is made in each cycle; a word is valid in the cycle after its last
+    channel. Words are the same whenever values are offered and words are taken, and leave in order.
+    After reset, and after each sample, it begins anew.
 
     Parameters
     ----------
     node : Input
-        Where the samples enter.
+        The input of the network.
     encoding : Encoding
+        How values become spikes.
     word : int
-        Channels of a word, as in the :class:`~spiker_hdl.model.Mapping`.
+        Number of channels in a word, as in the :class:`~spiker_hdl.model.Mapping`.
 
     Members
     -------
-    i : In(stream.Signature(Reading(bits)))
+    i : In(stream.Signature(RawSample(bits)))
+        Values; each is taken with the last channel that is made of it in its first step.
     o : Out(stream.Signature(Word))
-    rest : Out(1)
-        No sample is half in, and nothing waits.
+        Words of each step in ascending order.
+    idle : Out(1)
+        No sample has entered in part, and no word waits.
 
     Raises
     ------
     TypeError, ValueError
-        If the encoding is not for such an input.
+        If the encoding does not fit the input.
     """
 
     i: stream.Interface
     o: stream.Interface
-    rest: Signal
+    idle: Signal
 
     def __init__(self, node: Input, encoding: Encoding, *, word: int = 32):
         check_kind("Input", node, Input, "an")
@@ -75,7 +79,7 @@ class Encoder(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(RawSample(encoding.bits))),
             "o": Out(stream.Signature(self.packer.o.p.shape())),
-            "rest": Out(1),
+            "idle": Out(1),
         })
 
     def elaborate(self, platform):
@@ -86,6 +90,6 @@ class Encoder(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), self.coder.i)
         wiring.connect(m, self.coder.o, self.packer.i)
         wiring.connect(m, self.packer.o, wiring.flipped(self.o))
-        m.d.comb += self.rest.eq(self.coder.rest & self.packer.rest)
+        m.d.comb += self.idle.eq(self.coder.idle & self.packer.idle)
 
         return m

@@ -1,4 +1,4 @@
-"""Values that do not change within a sample into spikes."""
+"""Encoders of values that do not change within a sample, such as pixels."""
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -14,33 +14,36 @@ __all__ = ["ImageEncoder"]
 
 
 class ImageEncoder(wiring.Component):
-    """Show a picture for some steps: its values come once, and each step is encoded from them.
+    """Encode a picture for several steps from values that are sent once.
 
-    The first step is encoded while the values come, the others from a memory that keeps them: a
-    channel a cycle. Of a static input, the other steps are one bare channel each, and there is no
-    memory. Where a picture's last value is not marked ``last``, the sample goes on with another
-    picture, which is encoded as the first was.
+    The first step is encoded while the values come, the others from a memory, one channel in each
+    cycle and in order. A channel is valid in the cycle in which its value is offered. For a static
+    input, each step but the first is one bare channel, and there is no memory. If the last value of
+    a picture does not have ``last``, the sample goes on with another picture, which is encoded as
+    the first was. After reset a sample begins; the memory need not be cleared.
 
     Parameters
     ----------
     size : int
-        Values of a picture.
+        Number of values of a picture.
     encoding : Encoding
-        Any but ``"delta"``.
+        Any encoding but ``"delta"``.
     static : bool
-        Whether steps but the first are bare; for ``"graded"`` and ``"binary"``.
+        Whether the input is static; for ``"graded"`` and ``"binary"`` only.
 
     Members
     -------
-    i : In(stream.Signature(Reading(bits)))
+    i : In(stream.Signature(RawSample(bits)))
+        Values; taken only during the first step of a picture.
     o : Out(stream.Signature(Channel(value)))
-    rest : Out(1)
-        No picture is half in, nor shown.
+        Channels of each step.
+    idle : Out(1)
+        No picture has entered in part, and none is being encoded.
     """
 
     i: stream.Interface
     o: stream.Interface
-    rest: Signal
+    idle: Signal
 
     def __init__(self, size: int, encoding: Encoding, *, static: bool = False):
         size = check_int("Values", size, 1)
@@ -57,14 +60,14 @@ class ImageEncoder(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(RawSample(encoding.bits))),
             "o": Out(stream.Signature(Channel(unsigned(encoding.greatest.bit_length())))),
-            "rest": Out(1),
+            "idle": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
 
         bits, steps = self.encoding.bits, self.encoding.steps or 1
-        keeps = steps > 1 and not self.static
+        stores = steps > 1 and not self.static
         phased = self.encoding.name == "rate"
         address = Signal(range(self.size))
         step = Signal(range(steps))
@@ -85,17 +88,19 @@ class ImageEncoder(wiring.Component):
             value.eq(self.i.p["value"]),
             self.o.p.bare.eq(~first if self.static else 0),
             self.o.p.last.eq((step == steps - 1) & Mux(first, self.i.p.last, last)),
-            self.rest.eq(first & (address == 0)),
+            self.idle.eq(first & (address == 0)),
         ]
+        # The memory needs the address one cycle ahead; values and phases come from it after the
+        # first step.
         event, after = self._encode(m, step, value, phase, advance, end & (step == steps - 1))
         m.d.comb += self.o.p["value"].eq(Mux(self.o.p.bare, 0, event))
 
-        if keeps:
+        if stores:
             row = bits * (1 + phased)
-            m.submodules.kept = kept = Memory(shape=row, depth=self.size, init=[])
-            write = kept.write_port()
-            # Of a single value, the row that is written is the one that is asked for.
-            read = kept.read_port(transparent_for=(write,) if self.size == 1 else ())
+            m.submodules.picture = picture = Memory(shape=row, depth=self.size, init=[])
+            write = picture.write_port()
+            # A picture of one value reads the row in the cycle in which it is written.
+            read = picture.read_port(transparent_for=(write,) if self.size == 1 else ())
             m.d.comb += [
                 read.addr.eq(Mux(advance, following, address)),
                 write.addr.eq(address),
@@ -116,14 +121,16 @@ class ImageEncoder(wiring.Component):
         return m
 
     def _encode(self, m, step, value, phase, advance, done):
-        """Return the event of a value, and the phase behind it."""
+        """Return the event of a value, and the phase after it."""
         bits, steps = self.encoding.bits, self.encoding.steps or 1
         kind = self.encoding.name
         if kind == "rate":
+            # A spike is the carry of the phase accumulator.
             total = Signal(bits + 1)
             m.d.comb += total.eq(phase + value)
             return total[bits], total[:bits]
         if kind == "bernoulli":
+            # The generator restarts with each picture, so that samples do not depend on each other.
             state = Signal(16, init=self.encoding.seed)
             draw = Signal(16)
             m.d.comb += draw.eq((state >> 1) ^ Mux(state[0], LFSR_TAPS, 0))
@@ -131,11 +138,11 @@ class ImageEncoder(wiring.Component):
                 m.d.sync += state.eq(Mux(done, self.encoding.seed, draw))
             return value > draw[:bits], phase
         if kind == "first_spike":
-            # Shifts and additions, so that no multiplier is taken.
-            short = (2**bits - 1) - value
-            product = sum(short << n for n in range(steps.bit_length()) if steps >> n & 1)
+            # The product with the constant ``steps`` as shifts and additions, without a multiplier.
+            complement = (2**bits - 1) - value
+            product = sum(complement << n for n in range(steps.bit_length()) if steps >> n & 1)
             when = Signal(range(steps))
             m.d.comb += when.eq(product >> bits)
             return (when == step) & value.any(), phase
-        kept = self.encoding.kept if kind == "graded" else 1
-        return value[bits - kept :], phase
+        high_bits = self.encoding.kept if kind == "graded" else 1
+        return value[bits - high_bits :], phase

@@ -1,4 +1,4 @@
-"""Values on their way to an encoder, and spikes on their way from it."""
+"""The values that enter an encoder, and the words of spikes that leave it."""
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
@@ -11,7 +11,7 @@ __all__ = ["Channel", "Packer", "RawSample"]
 
 
 class RawSample(data.StructLayout):
-    """What a sensor or host says of a pixel or a signal.
+    """A value of a pixel or a signal, from a sensor or a host.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ class RawSample(data.StructLayout):
     Members
     -------
     value : unsigned(bits)
+        The value.
     last : unsigned(1)
-        Whether the sample has no further values; counts with a picture's last pixel, or the last
-        signal of a step.
+        Whether the sample ends; sampled with a picture's last pixel, or the last signal of a step.
     """
 
     def __init__(self, bits: int):
@@ -31,20 +31,21 @@ class RawSample(data.StructLayout):
 
 
 class Channel(data.StructLayout):
-    """A channel of a step.
+    """A channel of a spike vector.
 
     Parameters
     ----------
     value : Shape
+        Shape of the value.
 
     Members
     -------
     value : Shape
-        Its event, or 0.
+        Value of the channel's event; 0 without an event.
     bare : unsigned(1)
-        Whether this is a whole step that repeats the one before, as a static input has them.
+        Whether this stands for a whole step of a static input, which repeats the step before.
     last : unsigned(1)
-        Whether the step is the last of its sample; counts in a step's last channel.
+        Whether the step is the last of its sample; sampled with the last channel of a step.
     """
 
     def __init__(self, value: Shape = SPIKE):
@@ -52,30 +53,33 @@ class Channel(data.StructLayout):
 
 
 class Packer(wiring.Component):
-    """Make words of channels that come one by one, in order.
+    """Pack channels that come one by one, in order, into words.
 
-    A channel a cycle goes through where words are taken at once. A word can be taken the cycle
-    after its last channel was.
+    One channel passes in each cycle if words are taken at once. A word is valid in the cycle after
+    its last channel was taken, and words leave in order. After reset a step begins.
 
     Parameters
     ----------
     size : int
-        Channels of a step.
+        Number of channels of a step.
     width : int
-        Channels of a word.
+        Number of channels in a word.
     value : Shape
+        Shape of a channel.
 
     Members
     -------
     i : In(stream.Signature(Channel(value)))
+        Channels in ascending order; ``ready`` unless a complete word waits.
     o : Out(stream.Signature(Word(width, value)))
-    rest : Out(1)
-        No word is begun, nor waits.
+        Complete words, from registers.
+    idle : Out(1)
+        No step has entered in part, and no word waits.
     """
 
     i: stream.Interface
     o: stream.Interface
-    rest: Signal
+    idle: Signal
 
     def __init__(self, size: int, *, width: int, value: Shape = SPIKE):
         size = check_int("Packer size", size, 1)
@@ -86,13 +90,13 @@ class Packer(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(Channel(value))),
             "o": Out(stream.Signature(Word(width, value))),
-            "rest": Out(1),
+            "idle": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
 
-        over = self.size % self.width  # channels of a step's final word, if it is not full
+        over = self.size % self.width  # channels in the final word of a step, or 0 if it is full
         words = -(-self.size // self.width)
         values = Signal(data.ArrayLayout(self.value, self.width))
         full = Signal()
@@ -107,11 +111,11 @@ class Packer(wiring.Component):
             final.eq(self.i.p.bare | (index == words - 1)),
             done.eq(self.i.p.bare | (place == Mux(final, over or self.width, self.width) - 1)),
             self.i.ready.eq(~full | self.o.ready),
-            self.rest.eq(~full & (place == 0) & (index == 0)),
+            self.idle.eq(~full & (place == 0) & (index == 0)),
             self.o.valid.eq(full),
             self.o.p.last.eq(last),
         ]
-        # The latest channel is on top: a short word hangs there.
+        # Channels are shifted in from the top, so a word with fewer of them must be shifted down.
         lowered = Mux(short, values.as_value() >> (self.width - over) * self.value.width, values)
         m.d.comb += self.o.p["values"].eq(Mux(bare, 0, lowered if over else values))
 

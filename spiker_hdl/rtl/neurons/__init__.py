@@ -1,1 +1,1 @@
-"""A neuron's equations as logic."""
+"""Arithmetic that turns a neuron's equations into logic."""

@@ -1,4 +1,4 @@
-"""A neuron's operations on Amaranth values."""
+"""A neuron's operations as combinational logic."""
 
 from amaranth import *
 
@@ -9,20 +9,20 @@ __all__ = ["CombinationalArithmetic"]
 
 
 class CombinationalArithmetic(Arithmetic):
-    """Operations on Amaranth values, which widen as needed and so stay exact until stored.
+    """Operations on Amaranth values, which widen as needed and so stay exact until they are stored.
 
     Parameters
     ----------
     m : Module, optional
-        Where values that are needed several times become signals, so that what is computed from
-        them does not grow with each use.
+        Module in which values that are used several times become signals, so that their logic is
+        not repeated at each use.
     """
 
     def __init__(self, m: Module | None = None):
         self.m = m
 
-    def held(self, x, name: str) -> Value:
-        """Return ``x`` as a signal, if there is a module to hold it."""
+    def shared(self, x, name: str) -> Value:
+        """Return ``x`` as a signal, if there is a module to which it can be added."""
         x = Value.cast(x)
         if self.m is None or isinstance(x, Const | Signal):
             return x
@@ -34,10 +34,10 @@ class CombinationalArithmetic(Arithmetic):
         # A known numerator is a sum of shifts; only one that is a signal needs a multiplier.
         if isinstance(decay.numerator, int):
             terms = [x << k for k in range(decay.bits + 1) if decay.numerator >> k & 1]
-            lost = sum(terms[1:], terms[0]) if terms else C(0, 1)
+            leaked = sum(terms[1:], terms[0]) if terms else C(0, 1)
         else:
-            lost = x * decay.numerator
-        return x - self.shift(lost, decay.bits)
+            leaked = x * decay.numerator
+        return x - self.shift(leaked, decay.bits)
 
     def both(self, a, b):
         return Value.cast(a) & b
@@ -49,19 +49,19 @@ class CombinationalArithmetic(Arithmetic):
         return Value.cast(test) == 0
 
     def select(self, test, yes, no):
-        return self.held(Mux(test, yes, no), "chosen")
+        return self.shared(Mux(test, yes, no), "chosen")
 
     def above(self, x, limit):
-        return self.held(x > limit, "above")
+        return self.shared(x > limit, "above")
 
     def reaches(self, x, limit):
-        return self.held(x >= limit, "reached")
+        return self.shared(x >= limit, "reached")
 
     def maximum(self, x, y):
-        return super().maximum(self.held(x, "unfloored"), y)
+        return super().maximum(self.shared(x, "unfloored"), y)
 
     def saturate(self, x, low: int, high: int):
-        return self.held(self._saturated(self.held(x, "exact"), low, high), "saturated")
+        return self.shared(self._saturated(self.shared(x, "exact"), low, high), "saturated")
 
     def _saturated(self, x, low: int, high: int):
         width = signed_width(low, high)
@@ -70,12 +70,13 @@ class CombinationalArithmetic(Arithmetic):
             return _narrow(self.clamp(x, low, high), shape)
         if len(x) <= width:
             return x
-        # Out of range shows in the bits above the sign's place: no comparator is needed.
+        # A value is out of range if the bits from the sign's place on differ: no comparator needed.
         beyond, negative = x[width - 1 :], x[-1]
         limit = Cat((~negative).replicate(width - 1), negative)
         return Mux(beyond.all() | ~beyond.any(), x[:width], limit).as_signed()
 
 
 def _narrow(x, shape):
+    """Return a value that is known to fit a shape with the bits of that shape alone."""
     x = Value.cast(x)[: shape.width]
     return x.as_signed() if shape.signed else x

@@ -1,4 +1,4 @@
-"""A neuron's operations over several clock cycles, whoever wrote them."""
+"""A neuron's operations divided among several clock cycles."""
 
 import operator
 from collections.abc import Callable
@@ -12,24 +12,26 @@ from .combinational import CombinationalArithmetic
 
 __all__ = ["Operand", "PipelinedArithmetic", "budget"]
 
-# What operations take, in units of about 0.1 ns of an ECP5 of speed grade 6 with its wires.
-TABLE = 10
-CARRY = 18
-CARRIED = 3  # bits of a carry chain in one unit
-OUT = 12  # from the end of a carry chain, where a comparison comes out, to a look-up table
+# Delays of operations with their wires, in units of about 0.1 ns on an ECP5 of speed grade 6.
+TABLE = 10  # a look-up table
+CARRY = 18  # onto a carry chain and off it
+CARRIED = 3  # bits of a carry chain that take one unit
+OUT = 12  # from the carry output, which is the result of a comparison, to a look-up table
 
 
 class Operand:
-    """A value of a neuron's equations, and when it is known.
+    """A value of a neuron's equations, with the cycle in which it is computed.
 
     Parameters
     ----------
-    via : Staged
+    via : PipelinedArithmetic
+        Arithmetic that operators use.
     value : ValueLike
+        The value.
     stage : int
-        Cycle of the step in which it is known.
+        Number of the cycle in which it is computed.
     depth : int
-        How long it takes in that cycle.
+        Delay from the beginning of that cycle.
     """
 
     __hash__ = object.__hash__
@@ -38,19 +40,19 @@ class Operand:
         self.via = via
         self.stage = stage
         self.depth = depth
-        self.held = [Value.cast(value)]
+        self.delayed = [Value.cast(value)]  # in its own cycle, and in those behind it
 
     def at(self, stage: int) -> Value:
-        """Return the value in a cycle, not before the one in which it is known.
+        """Return the value in a cycle, which must not be before the one in which it is computed.
 
-        Each cycle has one register, for all that use the value in it.
+        All uses in one cycle share one register.
         """
-        while len(self.held) <= stage - self.stage:
-            self.held.append(self.via.register(self.held[-1]))
-        return self.held[stage - self.stage]
+        while len(self.delayed) <= stage - self.stage:
+            self.delayed.append(self.via.register(self.delayed[-1]))
+        return self.delayed[stage - self.stage]
 
     def __bool__(self) -> bool:
-        return bool(self.held[0])  # which Amaranth refuses, with the reason
+        return bool(self.delayed[0])  # Amaranth refuses this, and says why
 
     def __add__(self, other):
         return self.via.carry(operator.add, self, other)
@@ -92,53 +94,56 @@ class Operand:
 
 
 class PipelinedArithmetic(Arithmetic):
-    """Operations on :class:`Operand`, with registers between them.
+    """Operations on :class:`Operand`, divided among cycles by registers.
 
-    An operation that would make its cycle longer than ``cycle_budget`` begins the next one, and
-    what it needs of cycles before waits in registers. The last cycle takes all that is left.
+    An operation that would make its cycle longer than ``cycle_budget`` goes to the next cycle, and
+    its operands of earlier cycles are delayed by registers. The last cycle has all that is left.
 
     Parameters
     ----------
     m : Module or None
-        Where registers and gates go; with None, operations are only weighed.
+        Module to which registers and logic are added; with None, delays are only added up.
     stages : int
-        Cycles.
+        Number of cycles.
     cycle_budget : int
-        How long each of them may be; see :func:`budget`.
+        Maximum delay of a cycle; see :func:`budget`.
     """
 
     def __init__(self, m: Module | None, *, stages: int, cycle_budget: int):
         self.m = m
         self.stages = stages
         self.cycle_budget = cycle_budget
-        self.gates = CombinationalArithmetic(m)
+        self.combinational = CombinationalArithmetic(m)
         self.deepest = 0
 
-    def given(self, value: Any) -> Any:
-        """Make an operand of what is known at first; plain integers stay what they are."""
+    def operand(self, value: Any) -> Any:
+        """Return a value of the first cycle as an operand; plain integers stay what they are."""
         return value if isinstance(value, int) else Operand(self, value)
 
-    def taken(self, value: Any) -> Value:
-        """Return a value in the last cycle."""
+    def result(self, value: Any) -> Value:
+        """Return a value as it is in the last cycle."""
         return value.at(self.stages - 1) if isinstance(value, Operand) else Value.cast(value)
 
     def register(self, value: Value) -> Value:
-        """Return a value as it was in the cycle before."""
+        """Return a value as it was one cycle earlier."""
         if self.m is None or isinstance(value, Const):
             return value
-        later = Signal(value.shape(), name="later")
-        self.m.d.sync += later.eq(value)
-        return later
+        delayed = Signal(value.shape(), name="delayed")
+        self.m.d.sync += delayed.eq(value)
+        return delayed
 
     def join(self, function: Callable, cost: int, *operands: Any) -> Operand:
-        """Compute something of operands, in the first cycle that has the time for it."""
-        known = [one for one in operands if isinstance(one, Operand)]
-        stage = max((one.stage for one in known), default=0)
-        depth = max((one.depth for one in known if one.stage == stage), default=0)
+        """Compute a function of operands, in the first cycle in which there is time for it."""
+        known = [operand for operand in operands if isinstance(operand, Operand)]
+        stage = max((operand.stage for operand in known), default=0)
+        depth = max((operand.depth for operand in known if operand.stage == stage), default=0)
+        # An operation that begins a cycle stays in it, however long it takes: it cannot be split.
         if depth and depth + cost > self.cycle_budget and stage < self.stages - 1:
             stage, depth = stage + 1, 0
         self.deepest = max(self.deepest, depth + cost)
-        values = [one.at(stage) if isinstance(one, Operand) else one for one in operands]
+        values = [
+            operand.at(stage) if isinstance(operand, Operand) else operand for operand in operands
+        ]
         return Operand(self, function(*values), stage, depth + cost)
 
     def carry(self, function: Callable, *operands: Any) -> Operand:
@@ -146,13 +151,13 @@ class PipelinedArithmetic(Arithmetic):
         return self.join(function, CARRY + _width(*operands) // CARRIED, *operands)
 
     def compare(self, function: Callable, *operands: Any) -> Operand:
-        """Compute a test with a carry chain."""
+        """Compute a comparison with a carry chain."""
         return self.join(function, CARRY + _width(*operands) // CARRIED + OUT, *operands)
 
     def multiply(self, x: Any, y: Any) -> Operand:
-        """Multiply, as a tree of adders does."""
-        least = min(_width(x), _width(y))
-        cost = least.bit_length() * (CARRY + (_width(x) + _width(y)) // CARRIED)
+        """Multiply; the delay is that of a tree of adders."""
+        terms = min(_width(x), _width(y))
+        cost = terms.bit_length() * (CARRY + (_width(x) + _width(y)) // CARRIED)
         return self.join(operator.mul, cost, x, y)
 
     def decay(self, x, decay: Decay):
@@ -160,42 +165,43 @@ class PipelinedArithmetic(Arithmetic):
             return super().decay(x, decay)
         terms = decay.numerator.bit_count()
         cost = (1 + (terms - 1).bit_length()) * (CARRY + _width(x) // CARRIED) if terms else 0
-        return self.join(lambda one: self.gates.decay(one, decay), cost, x)
+        return self.join(lambda value: self.combinational.decay(value, decay), cost, x)
 
     def above(self, x, limit):
-        return self.compare(self.gates.above, x, limit)
+        return self.compare(self.combinational.above, x, limit)
 
     def reaches(self, x, limit):
-        return self.compare(self.gates.reaches, x, limit)
+        return self.compare(self.combinational.reaches, x, limit)
 
     def both(self, a, b):
-        return self.join(self.gates.both, TABLE // 2, a, b)
+        return self.join(self.combinational.both, TABLE // 2, a, b)
 
     def either(self, a, b):
-        return self.join(self.gates.either, TABLE // 2, a, b)
+        return self.join(self.combinational.either, TABLE // 2, a, b)
 
     def invert(self, test):
-        return self.join(self.gates.invert, 0, test)
+        return self.join(self.combinational.invert, 0, test)
 
     def select(self, test, yes, no):
-        return self.join(self.gates.select, TABLE, test, yes, no)
+        return self.join(self.combinational.select, TABLE, test, yes, no)
 
     def maximum(self, x, y):
         cost = CARRY + _width(x, y) // CARRIED + OUT + TABLE
-        return self.join(self.gates.maximum, cost, x, y)
+        return self.join(self.combinational.maximum, cost, x, y)
 
     def saturate(self, x, low: int, high: int):
-        return self.join(lambda one: self.gates.saturate(one, low, high), 3 * TABLE, x)
+        return self.join(lambda value: self.combinational.saturate(value, low, high), 3 * TABLE, x)
 
 
 def budget(stages: int, compute: Callable[[PipelinedArithmetic], Any]) -> int:
-    """Return the least length of a cycle with which a computation takes as many as are given.
+    """Return the smallest cycle budget with which a computation takes a number of cycles.
 
     Parameters
     ----------
     stages : int
+        Number of cycles.
     compute : callable
-        Does all operations with the arithmetic that it is given, and takes no heed of the values.
+        Does all operations with the arithmetic that it is passed, whatever the values are.
     """
 
     def deepest(cycle_budget: int) -> int:
@@ -203,14 +209,17 @@ def budget(stages: int, compute: Callable[[PipelinedArithmetic], Any]) -> int:
         compute(via)
         return via.deepest
 
-    # Whatever a cycle may take, one of these does: a shorter one only fills the last cycle more.
-    found = deepest(0)
-    for cycle_budget in range(found):
+    # With a budget of 0 the last cycle has all that the others cannot take: an upper limit.
+    limit = deepest(0)
+    for cycle_budget in range(limit):
         if deepest(cycle_budget) <= cycle_budget:
             return cycle_budget
-    return found
+    return limit
 
 
 def _width(*operands: Any) -> int:
-    values = [one.held[0] if isinstance(one, Operand) else Value.cast(one) for one in operands]
+    values = [
+        operand.delayed[0] if isinstance(operand, Operand) else Value.cast(operand)
+        for operand in operands
+    ]
     return max(len(value) for value in values)

@@ -1,1 +1,1 @@
-"""The core of a population, from the events that it takes to the spikes that it sends."""
+"""The core of a population, from the events that it accepts to the spikes that it emits."""

@@ -1,4 +1,4 @@
-"""Accumulators side by side, in a ring of registers or folded into memory."""
+"""Accumulators of weights, in a ring of registers or folded into memory."""
 
 from amaranth import *
 from amaranth.lib import data, wiring
@@ -6,51 +6,34 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
+from spiker_hdl.rtl.common.adders import product
 from spiker_hdl.rtl.common.memory import kept_in
 
-__all__ = ["FoldedLanes", "Lanes", "RingLanes", "Turn", "product", "total"]
-
-
-def product(weight, value):
-    """Multiply by shifting and adding, which takes no multiplier block."""
-    value = Value.cast(value)
-    if not len(value):
-        return weight
-    terms = [Mux(bit, weight << k, 0) for k, bit in enumerate(value)]
-    if value.shape().signed:
-        terms[-1] = -terms[-1]
-    return total(terms)
-
-
-def total(terms: list):
-    """Add up, in a tree."""
-    while len(terms) > 1:
-        terms = [sum(terms[n + 1 : n + 2], terms[n]) for n in range(0, len(terms), 2)]
-    return terms[0]
+__all__ = ["FoldedLanes", "Lanes", "RingLanes", "Turn"]
 
 
 class Turn(data.StructLayout):
-    """Which sums are taken in the next cycle, a group of step units at a time.
+    """The sums that the neurons read in the next cycle, one group of update units at a time.
 
     Parameters
     ----------
     folds : int
-        Rows of sums.
+        Number of rows of sums.
     parts : int
-        Groups in a row.
+        Number of groups in a row.
 
     Members
     -------
     take : unsigned(1)
-        Some are; those of the lowest neurons come first.
+        A group is read in the next cycle; the groups of a step come in ascending order.
     start, final : unsigned(1)
-        They are the first of the step; the last.
+        With ``take``: the group is the first of its step; the last.
     row, part : unsigned
-        Where they lie.
+        With ``take``: the row of the group, and its number within the row.
     keep : unsigned(1)
-        The sums stay as they are, for the next step too.
+        With ``take``: the sums are not cleared, and serve in the next step too.
     empty : unsigned(1)
-        No event has come: the sums are all zero.
+        With ``take``: no event came in this step, so all sums are zero.
     """
 
     def __init__(self, folds: int, parts: int):
@@ -59,44 +42,53 @@ class Turn(data.StructLayout):
 
 
 class Lanes(wiring.Component):
-    """Sums of a time step's weights.
+    """Sums of the weights of one time step, one for each neuron.
+
+    One row of ``lanes`` weights is added in each cycle with ``add``. The sums that ``turn`` selects
+    are at ``sums`` in the next cycle, and zero afterwards unless they are kept. After reset all
+    sums are zero; those in memory are taken as zero until something is added to them.
 
     Parameters
     ----------
     size : int
         Number of neurons.
     lanes : int
-        Accumulators side by side.
+        Number of parallel accumulators.
     units : int
-        Sums that are taken at once; a divisor of ``lanes`` if these are fewer than ``size``.
+        Sums that are read in one cycle; a divisor of ``lanes`` if these are fewer than ``size``.
     width : int
         Bits of a sum.
     weight : int
         Bits of a weight.
     value : Shape
-        Shape of an event's value, of no width for binary events.
+        Shape of an event's value, without width for binary events.
     scattered : bool
-        Whether an event may add to some rows only, so that each must know whether it is zero.
+        Whether an event may add to some rows only, so that each row must know whether it is zero.
     overlap : bool
-        Whether weights are added while sums are taken: those of the next step.
+        Whether weights of the next step are added while the sums of this one are read.
+    kind : str
+        Kind of memory for the sums: see :class:`~spiker_hdl.model.Core`.
 
     Members
     -------
     add : In(1)
-        Add ``weights``, times ``value``, to the sums of ``row``, which was ``ahead`` the cycle
-        before. Without ``overlap``, never while sums are taken; with it, not in the cycle in which
-        the first are, nor, of :class:`FoldedLanes`, while any are that are kept.
+        Add the ``weights`` times ``value`` to the sums of ``row`` in this cycle; ``row`` must have
+        been ``ahead`` in the cycle before. Without ``overlap``, ``add`` must be 0 while sums are
+        read. With it, ``add`` must be 0 in the cycle in which the first group of a step is read
+        and, for :class:`FoldedLanes`, while sums are read that are kept.
     first : In(1)
-        With ``add``: the sums of all rows were zero; not looked at if ``scattered``.
+        With ``add``: the sums of all rows are still zero. Ignored if ``scattered``.
     row, ahead : In(range(folds))
-        Rows to which is added in this cycle and in the next.
+        Row to which weights are added in this cycle, and in the next.
     weights : In(ArrayLayout(signed(weight), lanes))
-        All zero in cycles without ``add``.
+        Weights of the row; must be zero in cycles without ``add``.
     value : In(value)
+        Value of the event, sampled with ``add``.
     turn : In(Turn)
-        What is taken in the next cycle. Sums that were taken are zero from then on, unless they are
-        kept. Whether they are ``empty`` is not looked at if ``scattered``.
+        The group that is read in the next cycle. Its sums are zero from then on, unless they are
+        kept. ``empty`` is ignored if ``scattered``.
     sums : Out(ArrayLayout(signed(width), units))
+        Sums of the group that ``turn`` selected in the cycle before.
     """
 
     add: Signal
@@ -152,9 +144,10 @@ class Lanes(wiring.Component):
 
 
 class RingLanes(Lanes):
-    """A lane for each neuron, and a ring that turns by ``units`` as sums are taken.
+    """One accumulator for each neuron, in a ring that rotates by ``units`` as sums are read.
 
-    The lanes themselves are the ring; or, to overlap, the sums are copied to one when a step ends.
+    The rotation replaces a multiplexer over all sums. Without ``overlap`` the accumulators
+    themselves are the ring; with it, the sums are copied to a ring of their own when a step ends.
     """
 
     def elaborate(self, platform):
@@ -167,29 +160,32 @@ class RingLanes(Lanes):
         weights = [product(self.weights[n], self.value) for n in range(self.lanes)]
         weights += [C(0)] * (padded - self.lanes)
         if self.overlap:
-            self._aside(m, now, accumulators, weights)
+            self._copy_to_ring(m, now, accumulators, weights)
             return m
         for n in range(self.units):
             m.d.comb += self.sums[n].eq(accumulators[n])
-        # The weight, which needs no gate, comes first: so the turning of the ring fits into the
+        # The multiplexer is on one operand of the adder alone, so that the rotation fits into the
         # look-up tables of the adders.
         for n in range(padded):
-            around = n + self.units - padded
-            behind = (
+            # What was read enters the ring again at its end: as zero, or as it was if it is kept.
+            wrapped = n + self.units - padded
+            following = (
                 accumulators[n + self.units]
-                if around < 0
-                else Mux(now.keep, accumulators[around], 0)
+                if wrapped < 0
+                else Mux(now.keep, accumulators[wrapped], 0)
             )
-            m.d.sync += accumulators[n].eq(weights[n] + Mux(now.take, behind, accumulators[n]))
+            m.d.sync += accumulators[n].eq(weights[n] + Mux(now.take, following, accumulators[n]))
 
         return m
 
-    def _aside(self, m, now, accumulators, weights: list) -> None:
-        rest = len(weights) - self.units
+    def _copy_to_ring(self, m, now, accumulators, weights: list) -> None:
+        """Read the first group from the accumulators, and the others from a copy of these."""
+        rest = len(weights) - self.units  # sums behind the first group, which needs no copy
         ring = Signal(data.ArrayLayout(signed(self.width), len(weights)))
         for n, weight in enumerate(weights):
             cleared = now.start & ~now.keep
             m.d.sync += accumulators[n].eq(weight + Mux(cleared, 0, accumulators[n]))
+        # Copied in the cycle of the first group, shifted in all others.
         for n in range(rest):
             k = n + self.units
             m.d.sync += ring[n].eq(Mux(now.start, accumulators[k], ring[k]))
@@ -198,9 +194,9 @@ class RingLanes(Lanes):
 
 
 class FoldedLanes(Lanes):
-    """Fewer lanes than neurons: the sums lie in memory, a row of them is read at a time.
+    """Fewer accumulators than neurons: the sums are in memory, one row of them for each fold.
 
-    To overlap, there are two rows of each: one to add to, one to take from.
+    With ``overlap``, the memory has two halves: one to add to and one to read from.
     """
 
     def elaborate(self, platform):
@@ -216,43 +212,51 @@ class FoldedLanes(Lanes):
             attrs=kept_in(self.kind),
         )
         write = memory.write_port()
-        # A row may be read as it is written only where its turn may come twice running.
+        # A row is read one cycle before it is written. It may be read again in the cycle in which
+        # it is written only where one row can be added to twice in succession.
         read = memory.read_port(transparent_for=[write] if self.scattered else [])
         before, after = data.View(layout, read.data), data.View(layout, write.data)
         if self.overlap:
-            taken = self._second(m, memory, read, write, layout)
+            selected = self._double_buffer(m, memory, read, write, layout)
         else:
-            taken = before
+            selected = before
             m.d.comb += read.addr.eq(Mux(self.turn.take, self.turn.row, self.ahead))
             m.d.comb += write.addr.eq(self.row)
         m.d.comb += write.en.eq(self.add)
 
-        zero, none = self._touched(m, now) if self.scattered else (self.first, now.empty)
+        zero, none = self._untouched(m, now) if self.scattered else (self.first, now.empty)
         for n in range(self.lanes):
-            kept = Mux(zero, 0, before[n])
-            m.d.comb += after[n].eq(kept + product(self.weights[n], self.value))
+            # Memory is not cleared: what a row holds from the step before is masked instead.
+            sum_before = Mux(zero, 0, before[n])
+            m.d.comb += after[n].eq(sum_before + product(self.weights[n], self.value))
         for n in range(self.units):
-            parts = Array(taken[part * self.units + n] for part in range(self.parts))
+            parts = Array(selected[part * self.units + n] for part in range(self.parts))
             m.d.comb += self.sums[n].eq(Mux(none, 0, parts[now.part]))
 
         return m
 
-    def _second(self, m, memory: Memory, read, write, layout):
-        """Lead adding and taking to halves of the memory that change places at each step's end."""
-        half, other = Signal(), Signal()
-        takes = memory.read_port(transparent_for=[write] if self.scattered else [])
+    def _double_buffer(self, m, memory: Memory, read, write, layout):
+        """Let adding and reading use halves of the memory that swap at the end of each step."""
+        half, other = Signal(), Signal()  # the half to add to; the half that the step reads
+        sums_port = memory.read_port(transparent_for=[write] if self.scattered else [])
         with m.If(self.turn.start):
+            # Sums that are kept are added to again, so the halves do not swap.
             m.d.sync += [other.eq(half), half.eq(half ^ ~self.turn.keep)]
         m.d.comb += [
             read.addr.eq(self.ahead + Mux(half, self.folds, 0)),
             write.addr.eq(self.row + Mux(half, self.folds, 0)),
-            takes.addr.eq(self.turn.row + Mux(Mux(self.turn.start, half, other), self.folds, 0)),
+            sums_port.addr.eq(
+                self.turn.row + Mux(Mux(self.turn.start, half, other), self.folds, 0)
+            ),
         ]
-        return data.View(layout, takes.data)
+        return data.View(layout, sums_port.data)
 
-    def _touched(self, m, now):
-        """Tell which rows are zero: that which is added to, and that which is taken."""
-        touched, taken = Signal(self.folds), Signal(self.folds)
+    def _untouched(self, m, now):
+        """Return whether the row that is added to, and the row that is read, are still zero."""
+        touched, taken = (
+            Signal(self.folds),
+            Signal(self.folds),
+        )  # rows of this step; of the one read
         with m.If(now.take & (now.start if self.overlap else now.final)):
             m.d.sync += touched.eq(0)
         with m.If(self.add):
@@ -260,7 +264,8 @@ class FoldedLanes(Lanes):
         if not self.overlap:
             m.d.comb += taken.eq(touched)
         else:
-            aside = Signal(self.folds)
-            m.d.comb += taken.eq(Mux(now.start, touched, aside))
-            m.d.sync += aside.eq(taken)
+            # The bits of the step that is read are saved before those of the next one are set.
+            saved = Signal(self.folds)
+            m.d.comb += taken.eq(Mux(now.start, touched, saved))
+            m.d.sync += saved.eq(taken)
         return ~touched.bit_select(self.row, 1), ~taken.bit_select(now.row, 1)

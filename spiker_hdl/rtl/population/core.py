@@ -10,68 +10,76 @@ from spiker_hdl.base.checks import check_kind
 from spiker_hdl.model import Mapping, Network, Projection
 from spiker_hdl.model.mapping.microarchitecture import clocked, interval, overlaps, reads_potential
 from spiker_hdl.model.mapping.reload import stores
+from spiker_hdl.rtl.common.adders import adder_tree, product
 from spiker_hdl.rtl.common.memory import Load
+from spiker_hdl.rtl.common.shapes import range_shape
 from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
 from spiker_hdl.rtl.streams.spike_output import SpikeOutput
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent, added_width
 from spiker_hdl.rtl.synapses.weight_memory import WeightMemory
 
-from .accumulators import FoldedLanes, RingLanes, product, total
+from .accumulators import FoldedLanes, RingLanes
 from .event_merger import EventMerger
-from .neuron_update import NeuronUpdate, range_shape
+from .neuron_update import NeuronUpdate
 from .update_sequencer import UpdateSequencer
 
 __all__ = ["PopulationCore", "event_of"]
 
 
 class PopulationCore(wiring.Component):
-    """A population that takes address events, and steps when each input has ended its step.
+    """A population that adds up address events, and updates its neurons at the end of each step.
 
-    Events of as many sources as there are banks take ``ceil(size / lanes)`` cycles together; a step
-    takes ``max(3 + stages, ceil(size / units))`` in which no events are accepted, unless they
-    overlap, but the population's own events leave it meanwhile. Inputs have fixed priority, the
-    first the highest. Before a step starts, there must be room for its events: those of at most one
-    step before it may still wait to be taken, so that silent steps that follow each other may take
-    a cycle or two more: see :mod:`spiker_hdl.model.timing.prediction`.
+    A step ends when every input offers its token. One payload, with an event in each of up to
+    ``banks`` banks, takes ``ceil(size / lanes)`` cycles. The update of all neurons takes ``max(3 +
+    stages, ceil(size / units))`` cycles, in which no events are accepted unless the mapping
+    overlaps them; the events of the population leave meanwhile, in ascending order. Inputs have
+    fixed priority, the first the highest.
+
+    An update starts only if the outputs have room for its events. The events of at most one earlier
+    step may wait there, so steps without events that follow each other may take a cycle or two
+    more: see :mod:`spiker_hdl.model.timing.prediction`. After reset the first step of a sample
+    begins; memories need not be cleared.
 
     Parameters
     ----------
     network : Network
+        Network to which the population belongs.
     name : str
-        Which population.
+        Name of the population.
     mapping : Mapping
-        How it lies in hardware.
+        How it is mapped to hardware.
 
     Attributes
     ----------
     reads_potential : bool
-        Whether a readout wants the potentials.
+        Whether a readout reads the membrane potentials.
     clocked : bool
-        Whether all its projections are delayed (or none exist), so that an input of bare tokens
-        says when to step.
+        Whether all its projections are delayed (or none exist), so that it needs one more input of
+        tokens alone as its time base.
 
     Members
     -------
     i0, i1, ... : In(stream.Signature(AddressEvent or SynapseEvent))
-        Events of each projection, side by side in banks, or those of its synapses where these are
-        stored one by one; then, if ``clocked``, bare tokens.
+        Events of each projection; synapse events where its synapses are stored one by one. Then, if
+        ``clocked``, tokens alone. Events are accepted one by one, tokens of a step all together.
     finish : Out(1)
-        The tokens of a sample's last step are taken in this cycle.
-    rest : Out(1)
-        No step keeps what comes waiting.
+        1 in the cycle in which the tokens of a sample's last step are taken.
+    idle : Out(1)
+        No update keeps events or tokens waiting.
     o : Out(stream.Signature(AddressEvent(size, banks))), if the neurons fire
-        Spikes, in as many banks as their readers have.
+        Spikes of each step, then its token, in as many banks as the readers have.
     potentials : Out(stream.Signature(AddressEvent(size, value))), if ``reads_potential``
-        Potential of every neuron in every step.
+        Potential of every neuron in every step, in ascending order, then the token.
     outcome : Out(Outcome)
-        Everything, as it is computed; for observers.
-    load : In(Load), if there is what can be written
+        Result of the update, for observers; valid in single cycles, with ``outcome.valid``.
+    load : In(Load), if anything can be written
+        New weights and parameters; must come only while the accelerator is idle.
     """
 
     load: Any
 
     finish: Signal
-    rest: Signal
+    idle: Signal
     o: stream.Interface
     potentials: stream.Interface
     outcome: data.View
@@ -88,40 +96,44 @@ class PopulationCore(wiring.Component):
         self.clocked = clocked(network, name)
         self.reads_potential = reads_potential(network, name)
         neuron, size = self.population.neuron, self.population.size
-        # What all have in common is left to where the sums are taken.
-        self.shifts = [one.shift - self.bounds.sum_shift for one in self.projections]
-        self.dense = [one for one in self.projections if mapping.store(network, one) == "rows"]
-        self.events = [self._event(one) for one in self.projections]
+        # Low bits that are zero in all weights are left out of the sums, and added behind them.
+        self.shifts = [projection.shift - self.bounds.sum_shift for projection in self.projections]
+        self.dense = [
+            projection
+            for projection in self.projections
+            if mapping.store(network, projection) == "rows"
+        ]
+        self.events = [self._event(projection) for projection in self.projections]
         if self.clocked:
             self.events.append(AddressEvent(1))
         self.folds = -(-size // core.lanes)
-        stores_ = [one for one in stores(network, mapping) if one.population == name]
-        self.stores = [one for one in stores_ if one.part == "weights"]
+        writable = [store for store in stores(network, mapping) if store.population == name]
+        self.stores = [store for store in writable if store.part == "weights"]
         self.neuron_update = NeuronUpdate(
             self.population,
             self.bounds,
             units=core.units,
             stages=core.stages,
             kind=core.states,
-            store=next((one for one in stores_ if one.part == "parameters"), None),
+            store=next((store for store in writable if store.part == "parameters"), None),
         )
         members = {f"i{n}": In(stream.Signature(event)) for n, event in enumerate(self.events)}
         members["finish"] = Out(1)
-        members["rest"] = Out(1)
+        members["idle"] = Out(1)
         members["outcome"] = Out(self.neuron_update.o.shape())
         if neuron.spiking:
             members["o"] = Out(stream.Signature(event_of(network, name, mapping)))
         if self.reads_potential:
             shape = range_shape(*self.bounds.states[neuron.potential])
             members["potentials"] = Out(stream.Signature(AddressEvent(size, shape)))
-        if stores_:
+        if writable:
             members["load"] = In(Load())
         super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.event_merger = event_merger = self._intake()
+        m.submodules.event_merger = event_merger = self._event_merger()
         m.submodules.neuron_update = neuron_update = self.neuron_update
         if neuron_update.store is not None:
             wiring.connect(m, wiring.flipped(self.load), neuron_update.load)
@@ -129,23 +141,24 @@ class PopulationCore(wiring.Component):
             wiring.connect(
                 m, wiring.flipped(getattr(self, f"i{n}")), getattr(event_merger, f"i{n}")
             )
-        emitters = [*self._emitters(m)]
+        outputs = [*self._outputs(m)]
         m.d.comb += [
-            event_merger.free.eq(Cat(one.free for one in emitters).all()),
+            event_merger.free.eq(Cat(output.free for output in outputs).all()),
             self.finish.eq(event_merger.complete & event_merger.last),
-            self.rest.eq(event_merger.rest),
+            self.idle.eq(event_merger.idle),
             self.outcome.eq(neuron_update.o),
         ]
-        for one in emitters:
-            m.d.comb += one.start.eq(event_merger.complete)
+        for output in outputs:
+            m.d.comb += output.start.eq(event_merger.complete)
 
-        m.submodules.sequencer = sequencer = UpdateSequencer(
+        m.submodules.update_sequencer = sequencer = UpdateSequencer(
             self.population.size, lanes=self.core.lanes, units=self.core.units
         )
         keep = event_merger.holds & ~event_merger.last
         begin = Cat(event_merger.complete, event_merger.last, event_merger.first, keep)
+        # The adder tree of several banks takes a cycle, so the sums are complete one cycle later.
         if self.core.banks > 1:
-            begin = _later(m, begin)
+            begin = _delayed(m, begin)
         m.d.comb += [
             Cat(sequencer.begin, sequencer.last, sequencer.empty, sequencer.keep).eq(begin),
             neuron_update.ahead.eq(sequencer.ahead),
@@ -154,11 +167,12 @@ class PopulationCore(wiring.Component):
             neuron_update.first.eq(sequencer.first),
             neuron_update.last.eq(sequencer.final),
         ]
-        self._sum(m, event_merger, sequencer.turn)
+        self._accumulate(m, event_merger, sequencer.turn)
 
         return m
 
     def _event(self, projection: Projection) -> AddressEvent | SynapseEvent:
+        """Return the layout of the events of a projection as they enter the core."""
         node = self.network.nodes[projection.source]
         event = AddressEvent(node.size, value_shape(node), self.core.banks)
         if projection in self.dense:
@@ -167,16 +181,16 @@ class PopulationCore(wiring.Component):
         width = added_width(projection, event) + shift
         return SynapseEvent(self.population.size, self.core.lanes, width)
 
-    def _intake(self) -> EventMerger:
-        # The rows of a projection stand after those of the projections before it.
+    def _event_merger(self) -> EventMerger:
+        # In the weight memory, the rows of a projection follow those of the projections before it.
         banks = self.core.banks
         shifts = [
-            shift if one in self.dense else 0
-            for one, shift in zip(self.projections, self.shifts, strict=True)
+            shift if projection in self.dense else 0
+            for projection, shift in zip(self.projections, self.shifts, strict=True)
         ]
         sizes = [
-            -(-one.synapses.source_size // banks) if one in self.dense else 0
-            for one in self.projections
+            -(-projection.synapses.source_size // banks) if projection in self.dense else 0
+            for projection in self.projections
         ]
         return EventMerger(
             self.events,
@@ -191,28 +205,30 @@ class PopulationCore(wiring.Component):
             shifts=[*shifts, 0] if self.clocked else shifts,
         )
 
-    def _sum(self, m, event_merger, turn) -> None:
-        """Bring weights and sums together: two cycles after an event, they are added.
+    def _accumulate(self, m, event_merger, turn) -> None:
+        """Connect the weight memory to the accumulators: an event is added two cycles later.
 
-        Of several banks, the weights are added up first, which takes one cycle more.
+        With several banks, an adder tree adds up their weights first, which takes one cycle more.
         """
         if not self.projections:
             return
         lanes, banks = self.core.lanes, self.core.banks
-        read = Signal(_Read(event_merger))
-        m.d.sync += [read[name].eq(getattr(event_merger, name)) for name in _Read.NAMES]
+        # The weight memory takes two cycles; what else the sums need of the event goes along.
+        read = Signal(_EventInFlight(event_merger))
+        m.d.sync += [read[name].eq(getattr(event_merger, name)) for name in _EventInFlight.NAMES]
         m.d.sync += [read.values[n].eq(event_merger.slots[n].value) for n in range(banks)]
-        found = _later(m, read)
-        rows, weight = self._rows(m, event_merger, found)
-        value = found.values[0]
+        arrived = _delayed(m, read)
+        rows, weight = self._rows(m, event_merger, arrived)
+        value = arrived.values[0]
         if banks > 1:
+            # A register behind the adder tree keeps it out of the path through the accumulators.
             shape = Shape.cast(Value.cast(rows[0]).shape())
             summed = Signal(data.ArrayLayout(signed(shape.width), lanes))
             m.d.sync += [summed[n].eq(row) for n, row in enumerate(rows)]
-            read, found = found, _later(m, found)
+            read, arrived = arrived, _delayed(m, arrived)
             rows, weight = [summed[n] for n in range(lanes)], shape.width
-            value = Const(0, 0)
-        m.submodules.lanes = sums = (RingLanes if self.folds == 1 else FoldedLanes)(
+            value = Const(0, 0)  # the values were multiplied in before the tree
+        m.submodules.accumulators = sums = (RingLanes if self.folds == 1 else FoldedLanes)(
             self.population.size,
             lanes=lanes,
             units=self.core.units,
@@ -225,17 +241,20 @@ class PopulationCore(wiring.Component):
         )
         m.d.comb += [
             sums.ahead.eq(read.fold),
-            sums.row.eq(found.fold),
-            sums.add.eq(found.event),
-            sums.first.eq(found.first),
+            sums.row.eq(arrived.fold),
+            sums.add.eq(arrived.event),
+            sums.first.eq(arrived.first),
             sums.value.eq(value),
             sums.turn.eq(turn),
             self.neuron_update.sums.eq(sums.sums),
         ]
         m.d.comb += [sums.weights[n].eq(row) for n, row in enumerate(rows)]
 
-    def _rows(self, m, event_merger, found) -> tuple[list, int]:
-        """Return what an event adds to each lane, still to be multiplied if there is one bank."""
+    def _rows(self, m, event_merger, arrived) -> tuple[list, int]:
+        """Return the addend of each lane, and its bits.
+
+        With a single bank it is the weight, which the accumulators multiply by the event's value.
+        """
         lanes, banks = self.core.lanes, self.core.banks
         scattered = len(self.dense) < len(self.projections)
         rows = [C(0, signed(1))] * lanes
@@ -255,34 +274,35 @@ class PopulationCore(wiring.Component):
                 m.d.comb += synapses.row[bank].eq(slot.row)
                 m.d.comb += synapses.read[bank].eq(event_merger.event & slot.present)
             weights = [
-                [self._shifted(synapses.weights[bank][n], found.shift) for bank in range(banks)]
+                [self._shifted(synapses.weights[bank][n], arrived.shift) for bank in range(banks)]
                 for n in range(lanes)
             ]
-            rows = [each[0] for each in weights]
+            rows = [lane[0] for lane in weights]
             if banks > 1:
-                values = [found.values[bank] for bank in range(banks)]
-                rows = [total([*map(product, each, values)]) for each in weights]
+                values = [arrived.values[bank] for bank in range(banks)]
+                rows = [adder_tree([*map(product, lane, values)]) for lane in weights]
         if scattered:
-            # Of a row and a synapse's own weight, one is zero.
-            one = found.event & found.direct
-            own = [Mux(one & (found.lane == n), found.weight, 0) for n in range(lanes)]
+            # Either the row from memory or the synapse event's own weight is zero, so OR selects.
+            direct = arrived.event & arrived.direct
+            own = [Mux(direct & (arrived.lane == n), arrived.weight, 0) for n in range(lanes)]
             rows = [row | weight for row, weight in zip(rows, own, strict=True)]
         return rows, Value.cast(rows[0]).shape().width
 
     def _shifted(self, weight, shift):
-        """Return a weight shifted as that of the projection from which the event came."""
-        wanted = {
-            each
-            for one, each in zip(self.projections, self.shifts, strict=True)
-            if one in self.dense
+        """Return a weight shifted by the shift of the projection to which the event belongs."""
+        shifts = {
+            own
+            for projection, own in zip(self.projections, self.shifts, strict=True)
+            if projection in self.dense
         }
-        least, *others = sorted(wanted)
-        found = weight << least
+        smallest, *others = sorted(shifts)
+        shifted = weight << smallest
         for other in others:
-            found = Mux(shift == other, weight << other, found)
-        return found
+            shifted = Mux(shift == other, weight << other, shifted)
+        return shifted
 
-    def _emitters(self, m):
+    def _outputs(self, m):
+        """Connect the results of the update to a queue and scanner for each output stream."""
         outcome, size, units = self.neuron_update.o, self.population.size, self.core.units
         streams = [name for name in ("o", "potentials") if name in self.signature.members]
         for name in streams:
@@ -290,9 +310,10 @@ class PopulationCore(wiring.Component):
             spike_output = SpikeOutput(
                 size, width=units, value=event.value_shape, banks=event.banks
             )
-            m.submodules[f"{name}_emitter"] = spike_output
+            m.submodules["spike_output" if name == "o" else "potential_output"] = spike_output
             wiring.connect(m, spike_output.o, wiring.flipped(getattr(self, name)))
             end = outcome.group == self.neuron_update.groups - 1
+            # The last group may have fewer neurons than there are units.
             present = Cat(outcome.group * units + n < size for n in range(units))
             flags = outcome.fired & present
             m.d.comb += [
@@ -310,8 +331,8 @@ class PopulationCore(wiring.Component):
             yield spike_output
 
 
-class _Read(data.StructLayout):
-    """What goes along with rows of weights while they are read."""
+class _EventInFlight(data.StructLayout):
+    """Fields of an event that are delayed along with the read of its weights."""
 
     NAMES = ("event", "first", "fold", "shift", "direct", "lane", "weight")
 
@@ -321,14 +342,14 @@ class _Read(data.StructLayout):
         super().__init__({**shapes, "values": values})
 
 
-def _later(m, value):
-    """Return what a value was in the cycle before."""
+def _delayed(m, value):
+    """Return a value as it was one cycle earlier."""
     register = Signal.like(value)
     m.d.sync += register.eq(value)
     return register
 
 
 def event_of(network: Network, name: str, mapping: Mapping) -> AddressEvent:
-    """Return the layout of the events of an input or population."""
+    """Return the layout of the events of an input or population, in as many banks as it has."""
     node = network.nodes[name]
     return AddressEvent(node.size, value_shape(node), mapping.banks(network, name))

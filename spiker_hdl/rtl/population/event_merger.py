@@ -1,4 +1,4 @@
-"""Where the events of all inputs of a population come together, and its time steps end."""
+"""Merging of the event streams of all projections into a population, and the end of its steps."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
+from spiker_hdl.rtl.common.shapes import common_shape
 from spiker_hdl.rtl.streams.events import AddressEvent, slots
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent
 
@@ -14,63 +15,69 @@ __all__ = ["EventMerger"]
 
 
 class EventMerger(wiring.Component):
-    """Take the items of a step one by one, and all its tokens at once.
+    """Take the events of a step one by one from all inputs, and their tokens together.
 
-    Events may come from whichever input has one, the first input first. An input whose token has
-    come waits until those of all others have.
+    Inputs have fixed priority, the first the highest. An input that offers its token waits until
+    all others offer theirs; then the step ends. An address event takes ``folds`` cycles, a synapse
+    event one; each is forwarded in the cycle in which it is offered. After reset a sample begins.
 
     Parameters
     ----------
     events : sequence of AddressEvent or SynapseEvent
-        Layout of each input. A synapse's event takes one cycle.
+        Layout of each input.
     bases : sequence of int
-        What is added to each input's rows.
+        For each input, the row of its first source in the weight memory.
     rows : int
-        What is added to a row with each fold.
+        Distance from the row of a source's fold to that of its next fold.
     folds : int
-        Cycles that address events take.
+        Cycles that an address event takes.
     lanes : int
-        Targets that lie side by side.
+        Number of parallel accumulators.
     banks : int
-        Address events side by side.
+        Number of address events in one payload.
     interval : int
-        Least cycles from one step to the next.
+        Minimum number of cycles from the end of one step to that of the next.
     overlap : bool
-        Whether events are taken in those cycles.
+        Whether events are taken during those cycles.
     holds : bool
         Whether sums are kept from step to step of a sample.
     shifts : sequence of int, optional
-        For each input, the bits by which its weights are to be shifted.
+        For each input, the number of bits by which its weights are shifted.
 
     Members
     -------
     i0, i1, ... : In(stream.Signature(event))
+        Events and tokens of each input. An event is taken in the last of its cycles, a token in the
+        cycle with ``complete``.
     free : In(1)
-        A step may end.
-    rest : Out(1)
-        Nothing is kept waiting by the step before.
+        The outputs of the population have room for a further step: ``complete`` may become 1.
+    idle : Out(1)
+        At least ``interval`` cycles have passed since the last step ended.
     event : Out(1)
-        What follows is that of events.
+        There is an event in this cycle: the ports from ``slots`` to ``weight`` are valid.
     slots : Out(ArrayLayout(StructLayout, banks))
-        For each bank: whether an event is ``present``, the ``row`` of its weights, and its
-        ``value``, as wide as the widest; 1 for binary events where there are graded ones.
+        For each bank of an address event: whether there is one (``present``), the ``row`` of its
+        weights in this fold, and its ``value`` in a shape common to all inputs.
     shift : Out(range(max(shifts) + 1))
-        Bits by which the weights of ``slots`` are to be shifted.
+        Number of bits by which the weights of ``slots`` are shifted.
     fold : Out(range(folds))
+        Row of accumulators to which this cycle adds.
     direct : Out(1)
-        The event is a synapse's: ``weight`` goes to ``lane`` of ``fold``.
+        The event is a synapse event: ``weight`` is added to ``lane`` of ``fold``.
     lane : Out(range(lanes))
+        With ``direct``: number of the accumulator.
     weight : Out(signed)
+        With ``direct``: the weight.
     first : Out(1)
-        No event has come in this step, or, if ``holds``, in this sample.
+        No earlier event has come in this step or, if ``holds``, in this sample.
     complete : Out(1)
-        The step ends; never together with ``event``.
+        The step ends in this cycle; never together with ``event``.
     last : Out(1)
-        With ``complete``: so does the sample.
+        With ``complete``: the sample ends too.
     """
 
     free: Signal
-    rest: Signal
+    idle: Signal
     event: Signal
     slots: data.View
     shift: Signal
@@ -111,13 +118,15 @@ class EventMerger(wiring.Component):
         self.overlap = overlap
         self.holds = holds
         self.shifts = tuple(shifts) or (0,) * len(events)
-        self.value_shape = widest([e.value_shape for e in events if isinstance(e, AddressEvent)])
-        direct = [e.weight_width for e in events if isinstance(e, SynapseEvent)]
+        self.value_shape = common_shape([
+            event.value_shape for event in events if isinstance(event, AddressEvent)
+        ])
+        direct = [event.weight_width for event in events if isinstance(event, SynapseEvent)]
         slot = {"present": 1, "row": range(folds * rows), "value": self.value_shape}
         super().__init__({
             **{f"i{n}": In(stream.Signature(event)) for n, event in enumerate(events)},
             "free": In(1),
-            "rest": Out(1),
+            "idle": Out(1),
             "event": Out(1),
             "slots": Out(data.ArrayLayout(data.StructLayout(slot), banks)),
             "shift": Out(range(max(self.shifts, default=0) + 1)),
@@ -135,42 +144,45 @@ class EventMerger(wiring.Component):
 
         inputs = [getattr(self, f"i{n}") for n in range(len(self.events))]
         tokens = Cat(i.valid & i.p.end for i in inputs)
-        waits = Cat(i.valid & ~i.p.end for i in inputs)
-        chosen = Signal(len(inputs))
-        kept = Signal(len(inputs))
+        requests = Cat(i.valid & ~i.p.end for i in inputs)
+        grant = Signal(len(inputs))  # one-hot
+        previous = Signal(len(inputs))
         pause = Signal(range(self.interval))
         done = Signal()
         first = Signal(init=1)
-        turn = Signal(range(self.folds))
-        base = Signal(range(self.folds * self.rows))
-        m.d.comb += [self.first.eq(first), self.rest.eq(pause == 0)]
-        m.d.comb += done.eq(self.event & (self.direct | (turn == self.folds - 1)))
+        fold = Signal(range(self.folds))
+        base = Signal(range(self.folds * self.rows))  # fold * rows, without a multiplier
+        m.d.comb += [self.first.eq(first), self.idle.eq(pause == 0)]
+        m.d.comb += done.eq(self.event & (self.direct | (fold == self.folds - 1)))
 
-        # An event keeps its turn for all of its folds, whoever else comes meanwhile.
-        m.d.comb += chosen.eq(Mux(turn == 0, waits & (~waits + 1), kept))
-        m.d.sync += kept.eq(chosen)
+        # An event keeps its grant for all of its folds, even if an input of higher priority comes.
+        m.d.comb += grant.eq(Mux(fold == 0, requests & (~requests + 1), previous))
+        m.d.sync += previous.eq(grant)
+        # The update of the neurons takes ``interval`` cycles, which the next step must not shorten.
         with m.If(pause > 0):
             m.d.sync += pause.eq(pause - 1)
-        m.d.comb += self.event.eq(waits.any() & (self.rest | self.overlap))
-        m.d.comb += self.complete.eq(tokens.all() & self.free & self.rest)
-        # Delayed inputs never say that a sample ends, those on time all say it together.
+        m.d.comb += self.event.eq(requests.any() & (self.idle | self.overlap))
+        m.d.comb += self.complete.eq(tokens.all() & self.free & self.idle)
+        # Tokens of delayed inputs never have ``last``; those of all others have it in the same
+        # step.
         m.d.comb += self.last.eq(Cat(i.p.last for i in inputs).any())
         for n, (i, offset) in enumerate(zip(inputs, self.bases, strict=True)):
-            m.d.comb += i.ready.eq(Mux(i.p.end, self.complete, done & chosen[n]))
-            with m.If(chosen[n]):
-                m.d.comb += self._event(n, i, base + offset, turn)
+            m.d.comb += i.ready.eq(Mux(i.p.end, self.complete, done & grant[n]))
+            with m.If(grant[n]):
+                m.d.comb += self._forward(n, i, base + offset, fold)
 
         with m.If(self.complete):
             m.d.sync += pause.eq(self.interval - 1)
             m.d.sync += first.eq((first | self.last) if self.holds else 1)
         with m.Elif(done):
-            m.d.sync += [turn.eq(0), base.eq(0), first.eq(0)]
+            m.d.sync += [fold.eq(0), base.eq(0), first.eq(0)]
         with m.Elif(self.event):
-            m.d.sync += [turn.eq(turn + 1), base.eq(base + self.rows)]
+            m.d.sync += [fold.eq(fold + 1), base.eq(base + self.rows)]
 
         return m
 
-    def _event(self, n: int, i: stream.Interface, base, turn):
+    def _forward(self, n: int, i: stream.Interface, base, fold):
+        """Return the assignments that forward the event of an input."""
         event = self.events[n]
         if isinstance(event, SynapseEvent):
             return [
@@ -178,20 +190,10 @@ class EventMerger(wiring.Component):
                 self.fold.eq(i.p.fold),
                 self.lane.eq(i.p.lane),
                 self.weight.eq(i.p.weight),
-                self.slots[0].value.eq(1),
+                self.slots[0].value.eq(1),  # the value was multiplied in when it was looked up
             ]
-        taken = [self.fold.eq(turn), self.shift.eq(self.shifts[n])]
+        assignments = [self.fold.eq(fold), self.shift.eq(self.shifts[n])]
         for bank, (present, row, value) in enumerate(slots(i.p)):
             slot = self.slots[bank]
-            taken += [slot.present.eq(present), slot.row.eq(base + row), slot.value.eq(value)]
-        return taken
-
-
-def widest(shapes: Sequence[Shape]) -> Shape:
-    """Return the shape that holds the values of all of ``shapes``, where no width means 1."""
-    if not any(shape.width for shape in shapes):
-        return unsigned(0)
-    shapes = [shape if shape.width else unsigned(1) for shape in shapes]
-    if not any(shape.signed for shape in shapes):
-        return unsigned(max(shape.width for shape in shapes))
-    return signed(max(shape.width + (not shape.signed) for shape in shapes))
+            assignments += [slot.present.eq(present), slot.row.eq(base + row), slot.value.eq(value)]
+        return assignments

@@ -1,4 +1,4 @@
-"""The neurons' equations, for a few neurons at a time."""
+"""The update of the neurons' states, a few neurons at a time."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -17,41 +17,38 @@ from spiker_hdl.model.mapping.core import STAGES
 from spiker_hdl.model.mapping.reload import Store
 from spiker_hdl.model.parameters import fields_of, parameter_rows, values_of
 from spiker_hdl.rtl.common.memory import Load, kept_in, readable
+from spiker_hdl.rtl.common.shapes import range_shape
 from spiker_hdl.rtl.neurons.combinational import CombinationalArithmetic
 from spiker_hdl.rtl.neurons.pipelined import PipelinedArithmetic, budget
 
-__all__ = ["NeuronUpdate", "Outcome", "range_shape", "state_layout"]
-
-
-def range_shape(low: int, high: int) -> Shape:
-    """Return the narrowest shape that holds ``low..high``."""
-    return unsigned(high.bit_length()) if low >= 0 else signed(signed_width(low, high))
+__all__ = ["NeuronUpdate", "Outcome", "state_layout"]
 
 
 def state_layout(population: Population, bounds: Bounds) -> data.StructLayout:
-    """Return the layout of a neuron's states, as wide as what they can reach."""
+    """Return the layout of a neuron's states, each as wide as the range that it can reach."""
     return data.StructLayout({
         name: range_shape(*bounds.states[name]) for name in population.neuron.states
     })
 
 
 class Outcome(data.StructLayout):
-    """What became of a group of neurons in a time step.
+    """Result of the update of a group of neurons in a time step.
 
     Parameters
     ----------
     states : StructLayout
-        States of a neuron.
+        Layout of the states of a neuron.
     units, groups : int
-        Neurons in a group, and number of groups.
+        Number of neurons in a group, and of groups.
 
     Members
     -------
     valid : unsigned(1)
+        There is a result in this cycle; the other fields belong to it.
     group : unsigned
-        Which ``units`` neighbouring neurons.
+        Number of the group: it has the neurons from ``group * units`` on.
     fired : unsigned(units)
-        Who fires.
+        Whether each neuron fires.
     states : ArrayLayout(states, units)
         States after the step.
     last : unsigned(1)
@@ -69,38 +66,48 @@ class Outcome(data.StructLayout):
 
 
 class NeuronUpdate(wiring.Component):
-    """States of a population, and the logic of one step for ``units`` of its neurons.
+    """States of a population, and the logic that updates ``units`` of its neurons.
 
-    The states lie in memory, a group of neurons a row, with the parameters that differ from neuron
-    to neuron beside them. A group's outcome, and its states in memory, come ``1 + stages`` cycles
-    after its sums: one to add the bias, the others for the step.
+    The states are in memory, one group of neurons in each row, and so are the parameters that
+    differ from neuron to neuron. The result of a group is valid ``1 + stages`` cycles after its
+    sums: one cycle adds the bias, the others compute the neuron's equations. Then it is written
+    back. One group enters in each cycle, and results leave in the same order.
+
+    After reset no group is being updated. States need no reset: the first step of a sample takes
+    them at their rest values.
 
     Parameters
     ----------
     population : Population
+        The neurons.
     bounds : Bounds
+        Ranges of their sums and states.
     units : int
-        Neurons in a group.
+        Number of neurons in a group.
     stages : int
-        Cycles of a step, among which its operations are shared out.
+        Number of cycles among which the operations of the equations are divided.
     kind : str
-        Memory that holds states and parameters: see :class:`~spiker_hdl.model.Core`.
+        Kind of memory for states and parameters: see :class:`~spiker_hdl.model.Core`.
     store : Store, optional
-        How the parameters are written, if they can be.
+        The memory of the parameters, if a host can write it.
 
     Members
     -------
     ahead : In(range(groups))
-        Group of the next cycle.
+        Number of the group in the next cycle, so that its states are read in time.
     go : In(1)
-        Take the sums of ``group`` now.
+        The sums of a group are valid in this cycle.
     group : In(range(groups))
+        With ``go``: the number of the group; it was ``ahead`` in the cycle before.
     sums : In(ArrayLayout(signed(bounds.sum_width), units))
-        Without the lowest ``bounds.sum_shift`` bits, which are zero.
+        With ``go``: the sums, without their lowest ``bounds.sum_shift`` bits, which are zero.
     first, last : In(1)
-        Whether the step is the first of its sample, so that states are at rest, or the last.
+        With ``go``: whether the step is the first of its sample, so that states are at rest;
+        whether it is the last.
     o : Out(Outcome)
+        Result of a group, valid in one cycle.
     load : In(Load), if there is a store
+        New parameters; must come only while no group is being updated.
     """
 
     load: Any
@@ -144,7 +151,7 @@ class NeuronUpdate(wiring.Component):
         })
 
     def layout(self) -> data.StructLayout:
-        """Return the layout of those values of a neuron that lie in memory."""
+        """Return the layout of the parameters of a neuron that are in memory."""
         fields = fields_of(self.population, self.store is not None)
         return data.StructLayout({name: range_shape(*ends) for name, ends in fields.items()})
 
@@ -152,41 +159,48 @@ class NeuronUpdate(wiring.Component):
         m = Module()
 
         layout, fixed = self.layout(), values_of(self.population)
-        kept = self._states(m)
-        known = self._parameters(m, layout)
+        states = self._states(m)
+        parameters = self._parameters(m, layout)
 
-        # First cycle: what is stored and what flows in are brought together.
-        held = Signal(
+        # The first cycle registers what the memories give, and adds the bias to the sums.
+        operands = Signal(
             data.StructLayout({
                 "states": data.ArrayLayout(self.states, self.units),
-                "known": data.ArrayLayout(layout, self.units),
+                "parameters": data.ArrayLayout(layout, self.units),
             })
         )
         ends = self.bounds.current_low, self.bounds.current_high
         current = Signal(data.ArrayLayout(signed(signed_width(*ends)), self.units))
-        mark = Signal(data.StructLayout({"valid": 1, "group": range(self.groups), "last": 1}))
-        m.d.sync += [mark.valid.eq(self.go), mark.group.eq(self.group), mark.last.eq(self.last)]
+        tag = Signal(data.StructLayout({"valid": 1, "group": range(self.groups), "last": 1}))
+        m.d.sync += [tag.valid.eq(self.go), tag.group.eq(self.group), tag.last.eq(self.last)]
         for n in range(self.units):
-            values = fixed | {name: known[n][name] for name, _ in layout}
+            values = fixed | {name: parameters[n][name] for name, _ in layout}
             m.d.sync += current[n].eq((self.sums[n] << self.bounds.sum_shift) + values["bias"])
-            m.d.sync += held.known[n].eq(known[n])
+            m.d.sync += operands.parameters[n].eq(parameters[n])
             for name, _ in self.states:
-                rested = Mux(self.first, values[f"rest_{name}"], kept[n][name])
-                m.d.sync += held.states[n][name].eq(rested)
+                # Memory is not cleared: in a sample's first step the rest values replace it.
+                state = Mux(self.first, values[f"rest_{name}"], states[n][name])
+                m.d.sync += operands.states[n][name].eq(state)
 
-        # The other cycles: the neurons' own equations.
+        # The other cycles compute the neurons' equations; the group's number goes along.
         for _ in range(self.stages - 1):
-            before, mark = mark, Signal.like(mark)
-            m.d.sync += mark.eq(before)
+            before, tag = tag, Signal.like(tag)
+            m.d.sync += tag.eq(before)
         m.d.sync += [
-            self.o.valid.eq(mark.valid),
-            self.o.group.eq(mark.group),
-            self.o.last.eq(mark.last),
+            self.o.valid.eq(tag.valid),
+            self.o.group.eq(tag.group),
+            self.o.last.eq(tag.last),
         ]
+        self._equations(m, layout, fixed, operands, current)
+
+        return m
+
+    def _equations(self, m, layout, fixed, operands, current) -> None:
+        """Compute the update of each neuron of the group, and register it as the result."""
         steps = []
         for n in range(self.units):
-            values = fixed | {name: held.known[n][name] for name, _ in layout}
-            steps.append(partial(self.step, values, held.states[n], current[n]))
+            values = fixed | {name: operands.parameters[n][name] for name, _ in layout}
+            steps.append(partial(self.step, values, operands.states[n], current[n]))
         cycle_budget = budget(self.stages, steps[0]) if self.stages > 1 else 0
         for n, step in enumerate(steps):
             via = (
@@ -199,27 +213,25 @@ class NeuronUpdate(wiring.Component):
             for name, value in after.items():
                 m.d.sync += self.o.states[n][name].eq(value)
 
-        return m
-
     def step(self, values: Mapping[str, Any], states, current, via) -> tuple[Any, dict]:
-        """Return what a neuron computes, as gates."""
+        """Return whether a neuron fires, and its new states, computed by ``via``."""
         neuron = self.population.neuron
-        known = {name: values[name] for name in neuron.parameters}
+        parameters = {name: values[name] for name in neuron.parameters}
         before = {name: states[name] for name in neuron.states}
         if not isinstance(via, PipelinedArithmetic):
-            return neuron.step(neuron.bind(known), SimpleNamespace(**before), current, via)
-        known = {name: via.given(value) for name, value in known.items()}
-        before = {name: via.given(value) for name, value in before.items()}
+            return neuron.step(neuron.bind(parameters), SimpleNamespace(**before), current, via)
+        parameters = {name: via.operand(value) for name, value in parameters.items()}
+        before = {name: via.operand(value) for name, value in before.items()}
         fired, after = neuron.step(
-            neuron.bind(known), SimpleNamespace(**before), via.given(current), via
+            neuron.bind(parameters), SimpleNamespace(**before), via.operand(current), via
         )
-        fired = None if fired is None else via.taken(fired)
-        return fired, {name: via.taken(value) for name, value in after.items()}
+        fired = None if fired is None else via.result(fired)
+        return fired, {name: via.result(value) for name, value in after.items()}
 
     def _states(self, m) -> data.View:
-        """Return the states of the group ahead; they are written as they come out."""
+        """Return the states of the group that was ``ahead`` in the cycle before."""
         row = data.ArrayLayout(self.states, self.units)
-        if not row.size:  # a memory without width is none
+        if not row.size:  # there is no memory without width
             return Signal(row)
         m.submodules.states = memory = Memory(
             shape=unsigned(row.size), depth=self.groups, init=[], attrs=kept_in(self.kind)
@@ -234,18 +246,20 @@ class NeuronUpdate(wiring.Component):
         return data.View(row, read.data)
 
     def _parameters(self, m, layout: data.StructLayout) -> data.View:
-        """Return what lies in memory of the parameters of the group ahead."""
+        """Return the parameters in memory of the group that was ``ahead`` in the cycle before."""
         row = data.ArrayLayout(layout, self.units)
         if not row.size:
             return Signal(row)
         init = parameter_rows(self.population, self.units, self.store is not None)
         if self.store is not None:
-            at, found = readable(m, "parameters", self.store, init, self.load, kind=self.kind)
+            address, contents = readable(
+                m, "parameters", self.store, init, self.load, kind=self.kind
+            )
         else:
             m.submodules.parameters = memory = Memory(
                 shape=unsigned(row.size), depth=self.groups, init=init, attrs=kept_in(self.kind)
             )
             port = memory.read_port()
-            at, found = port.addr, port.data
-        m.d.comb += at.eq(self.ahead)
-        return data.View(row, found)
+            address, contents = port.addr, port.data
+        m.d.comb += address.eq(self.ahead)
+        return data.View(row, contents)

@@ -1,4 +1,4 @@
-"""The neurons' turns: which group of them steps when."""
+"""The schedule by which the groups of neurons of a population are updated."""
 
 from amaranth import *
 from amaranth.lib import data, wiring
@@ -12,39 +12,41 @@ __all__ = ["UpdateSequencer"]
 
 
 class UpdateSequencer(wiring.Component):
-    """Let one group of neurons after the other step, once a step's events have all come.
+    """Update one group of neurons after the other, once all events of a step have been added.
 
-    The first group's sums are asked for in the cycle after ``begin``, and taken one cycle later.
+    One group in each cycle, in ascending order. The sums of the first group are requested in the
+    cycle after ``begin`` and read one cycle later. After reset nothing is updated, and the first
+    step that begins is the first of its sample.
 
     Parameters
     ----------
     size : int
         Number of neurons.
     lanes : int
-        Sums in a row.
+        Number of sums in a row.
     units : int
-        Neurons in a group.
+        Number of neurons in a group.
 
     Members
     -------
     begin : In(1)
-        A step has ended; not again while groups still have their turn.
+        1 in the cycle in which a step ends. It must stay 0 while groups are still to be updated.
     last : In(1)
-        With ``begin``: so has its sample.
+        Sampled with ``begin``: the step is the last of its sample.
     empty : In(1)
-        With ``begin``: without any event.
+        Sampled with ``begin``: the step had no event.
     keep : In(1)
-        With ``begin``: the sums are kept.
+        Sampled with ``begin``: the sums are not cleared when they are read.
     turn : Out(Turn)
-        Whose sums are taken in the next cycle.
+        The sums that are read in the next cycle.
     ahead : Out(range(groups))
-        Which group's those are.
+        Number of the group in ``turn``, valid with ``turn.take``.
     go : Out(1)
-        Sums are taken in this cycle.
+        The sums of a group are read in this cycle.
     group : Out(range(groups))
-        Whose those are.
+        With ``go``: the number of that group.
     first, final : Out(1)
-        Whether the step is its sample's first, or its last.
+        With ``go``: whether the step is the first of its sample; whether it is the last.
     """
 
     begin: Signal
@@ -83,7 +85,7 @@ class UpdateSequencer(wiring.Component):
 
         turn = Signal.like(self.turn)
         last = Signal()
-        fresh = Signal(init=1)
+        fresh = Signal(init=1)  # the step that is updated is the first of its sample
         final = self.ahead == self.groups - 1
         over = turn.part == self.parts - 1
         m.d.comb += [self.turn.eq(turn), self.turn.final.eq(turn.take & final)]
@@ -103,8 +105,10 @@ class UpdateSequencer(wiring.Component):
                 turn.row.eq(turn.row + over),
                 self.ahead.eq(self.ahead + 1),
             ]
+        # The flag changes with the step's final group, which still belongs to the step before.
         with m.If(turn.take & final):
             m.d.sync += fresh.eq(last)
+        # One register behind ``turn``: the sums and the states come from memory a cycle later.
         m.d.sync += [
             self.go.eq(turn.take),
             self.group.eq(self.ahead),

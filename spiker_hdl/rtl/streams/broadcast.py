@@ -1,4 +1,4 @@
-"""One stream into several."""
+"""Copies of one stream for several readers."""
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -10,19 +10,25 @@ __all__ = ["Broadcast"]
 
 
 class Broadcast(wiring.Component):
-    """Give each payload to every branch, each of which takes it when it can.
+    """Copy each payload to every branch; each branch takes its copy when it is ready.
+
+    The payload reaches all branches in the cycle in which it is offered, and is taken from the
+    input in the cycle in which the last branch takes it. With branches that are always ready, a
+    payload passes in each cycle, in order. After reset no branch has taken the payload on offer.
 
     Parameters
     ----------
     shape : ShapeLike
         Shape of a payload.
     branches : int
-        Number of branches; with none, all is taken and dropped.
+        Number of branches; with none, every payload is taken and dropped.
 
     Members
     -------
     i : In(stream.Signature(shape))
+        Payloads; each must stay on offer until it is taken.
     o : Out(stream.Signature(shape)).array(branches)
+        The same payload for each branch; ``valid`` until that branch has taken it.
     """
 
     i: stream.Interface
@@ -40,8 +46,9 @@ class Broadcast(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        # Branches differ in when they are ready: a bit for each remembers that it has its copy.
         done = Signal(self.branches)
-        now = Signal(self.branches)
+        now = Signal(self.branches)  # including those that take it in this cycle
         for n, branch in enumerate(self.o):
             m.d.comb += [
                 branch.payload.eq(self.i.payload),

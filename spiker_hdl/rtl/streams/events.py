@@ -1,4 +1,4 @@
-"""What moves between components: address events and words of spike vectors."""
+"""Payloads of the streams between components: address events and words of spike vectors."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ SPIKE = unsigned(1)
 
 
 def value_shape(node: Input | Population) -> Shape:
-    """Return the shape of an event's value, of no width where all are 1."""
+    """Return the shape of the value of a node's events; without width where every value is 1."""
     if not node.graded:
         return unsigned(0)
     if node.low == 0:
@@ -29,27 +29,27 @@ def value_shape(node: Input | Population) -> Shape:
 class AddressEvent(data.StructLayout):
     """An event of a time step, or the token that ends the step.
 
-    The events of a step come in ascending order of their addresses. Where there are banks, an item
-    has an event of each of them, or of some, and the order is that within each bank.
+    The events of a step come in ascending order of their addresses, then its token. With several
+    banks, one payload carries at most one event of each bank, and the order holds within each bank.
 
     Parameters
     ----------
     size : int
         Number of addresses.
     value : Shape
-        Shape of the value, of no width for binary events.
+        Shape of an event's value, without width for binary events.
     banks : int
-        Events side by side, a power of two; address ``a`` lies in bank ``a % banks``.
+        Number of events in one payload, a power of two; address ``a`` is in bank ``a % banks``.
 
     Members
     -------
     address : unsigned, if there is one bank
-        Who fires.
+        Number of the neuron or channel that fires.
     value : Shape, if there is one bank
-        By what the weight is multiplied, where the event is graded.
+        Factor of the weight, where events are graded.
     slots : ArrayLayout(StructLayout, banks), if there are several
-        For each bank: whether an event is ``present``, its ``row`` (the address is ``row * banks +
-        bank``), and its ``value``.
+        For each bank: whether there is an event (``present``), its ``row`` (the address is ``row *
+        banks + bank``) and its ``value``.
     end : unsigned(1)
         Whether this is the token that ends a step; it carries no address and no value.
     last : unsigned(1)
@@ -68,7 +68,7 @@ class AddressEvent(data.StructLayout):
 
 
 def slots(item) -> list[tuple[Value, Value, Value | int]]:
-    """Return of each bank whether an item has its event, its row, and its value: 1 where binary."""
+    """Return for each bank of a payload: whether it has an event, the row, and the value or 1."""
     layout = item.shape()
     if layout.banks == 1:
         return [(~item.end, item.address, item.value if layout.value_shape.width else 1)]
@@ -79,9 +79,9 @@ def slots(item) -> list[tuple[Value, Value, Value | int]]:
 
 
 def into_slots(item, bank: int, present, row, value: Any = 0) -> list:
-    """Return the assignments that put an event into an item.
+    """Return the assignments that put an event into one bank of a payload.
 
-    Of an item with one bank, it is that event wherever it is no token.
+    With a single bank there is no ``present``: a payload that is no token is an event.
     """
     if item.shape().banks == 1:
         return [item.address.eq(row), item.value.eq(value)]
@@ -102,12 +102,12 @@ class Word(data.StructLayout):
     Members
     -------
     values : ArrayLayout(value, width)
-        The channels, the lowest first; 0 where there is no event.
+        The channels in ascending order; 0 where there is no event.
     last : unsigned(1)
-        Whether the step is the last of its sample; counts in a step's final word.
+        Whether the step is the last of its sample; sampled with the final word of a step.
 
-    Of a static input, the first step of a sample has all its words, and each step behind it one
-    word without values.
+    For a static input, the first step of a sample has all its words, and each later step is one
+    word whose values are not used.
     """
 
     def __init__(self, width: int, value: Shape = SPIKE):

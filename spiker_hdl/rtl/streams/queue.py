@@ -1,4 +1,4 @@
-"""A queue between two streams."""
+"""A FIFO between two streams."""
 
 from amaranth import *
 from amaranth.lib import fifo, stream, wiring
@@ -10,10 +10,11 @@ __all__ = ["Queue"]
 
 
 class Queue(wiring.Component):
-    """First in, first out; cuts the chains of ``valid`` and of ``ready``.
+    """FIFO whose outputs come from registers, so that no path leads from one side to the other.
 
-    An entry can be taken two cycles after it came (one, if ``depth`` is 1). An entry a cycle goes
-    through where ``depth`` is at least 3.
+    Entries leave in the order in which they entered. An entry can be taken two cycles after it was
+    accepted (one cycle if ``depth`` is 1). With a ``depth`` of at least 3, one entry passes in each
+    cycle. After reset the queue is empty.
 
     Parameters
     ----------
@@ -25,9 +26,11 @@ class Queue(wiring.Component):
     Members
     -------
     i : In(stream.Signature(shape))
+        Entries; ``ready`` while there is room for one.
     o : Out(stream.Signature(shape))
+        The oldest entry; ``valid`` while there is one.
     empty : Out(1)
-        There is no entry.
+        No entry is stored.
 
     Raises
     ------
@@ -52,17 +55,17 @@ class Queue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.fifo = held = fifo.SyncFIFOBuffered(
+        m.submodules.fifo = buffer = fifo.SyncFIFOBuffered(
             width=Shape.cast(self.shape).width, depth=self.depth
         )
         m.d.comb += [
-            held.w_data.eq(self.i.payload),
-            held.w_en.eq(self.i.valid),
-            self.i.ready.eq(held.w_rdy),
-            Value.cast(self.o.payload).eq(held.r_data),
-            self.o.valid.eq(held.r_rdy),
-            held.r_en.eq(self.o.ready),
-            self.empty.eq(held.r_level == 0),
+            buffer.w_data.eq(self.i.payload),
+            buffer.w_en.eq(self.i.valid),
+            self.i.ready.eq(buffer.w_rdy),
+            Value.cast(self.o.payload).eq(buffer.r_data),
+            self.o.valid.eq(buffer.r_rdy),
+            buffer.r_en.eq(self.o.ready),
+            self.empty.eq(buffer.r_level == 0),
         ]
 
         return m

@@ -1,4 +1,4 @@
-"""Words of spike vectors into address events."""
+"""Conversion of words of spike vectors into address events."""
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
@@ -12,7 +12,7 @@ __all__ = ["Scanner", "ScannerWord"]
 
 
 class ScannerWord(data.StructLayout):
-    """A word of a spike vector, with its place.
+    """A word of a spike vector, with its position in the vector.
 
     Parameters
     ----------
@@ -21,16 +21,16 @@ class ScannerWord(data.StructLayout):
     words : int
         Number of words in the vector.
     value : Shape
-        Shape of a channel's value, of no width for spikes.
+        Shape of a channel's value, without width for spikes.
 
     Members
     -------
     flags : unsigned(width)
         Which channels have an event.
     values : ArrayLayout(value, width)
-        Their values.
+        Values of the channels, used where the flag is set.
     index : unsigned
-        Which word of the vector this is.
+        Number of this word in the vector.
     end : unsigned(1)
         Whether the step ends with this word.
     last : unsigned(1)
@@ -48,11 +48,12 @@ class ScannerWord(data.StructLayout):
 
 
 class Scanner(wiring.Component):
-    """Find the events of a word, the lowest of each bank first, and end each step with its token.
+    """Emit the events of each word in ascending order, and a token at the end of each step.
 
-    A word takes a cycle for each of its events, or of those of the bank that has the most, and one
-    for the token if it ends the step, but at least one. The first events of a word come the cycle
-    after the word was taken. Words without events may be left out, save the one that ends the step.
+    Each cycle emits the lowest remaining event of every bank. So a word takes as many cycles as the
+    bank with the most events has, one more for the token if it ends the step, and at least one.
+    The first events of a word are valid in the cycle after the word was accepted. Words without
+    events may be left out, except the one that ends the step. After reset no word is stored.
 
     Parameters
     ----------
@@ -61,14 +62,16 @@ class Scanner(wiring.Component):
     width : int
         Channels in a word; a multiple of ``banks`` if there are several words.
     value : Shape
-        Shape of an event's value, of no width for spikes.
+        Shape of an event's value, without width for spikes.
     banks : int
-        Events that are found at once.
+        Number of events that are found in one cycle.
 
     Members
     -------
     i : In(stream.Signature(ScannerWord(width, ceil(size / width), value)))
+        Words of a step in ascending order; ``ready`` when the word before is finished.
     o : Out(stream.Signature(AddressEvent(size, value, banks)))
+        Events and tokens, from the stored word.
     """
 
     i: stream.Interface
@@ -95,10 +98,10 @@ class Scanner(wiring.Component):
 
         word = Signal.like(self.i.p)
         full = Signal()
-        rest = Signal(self.width)
+        remaining = Signal(self.width)  # flags without the events that are on offer
         for bank in range(self.banks):
             if bank < self.width:
-                self._find(m, word, rest, bank)
+                self._find_lowest(m, word, remaining, bank)
             else:
                 m.d.comb += into_slots(self.o.p, bank, 0, 0)
         some = word.flags.any()
@@ -109,31 +112,34 @@ class Scanner(wiring.Component):
             self.o.p.last.eq(~some & word.last),
         ]
 
-        # A word is done with its token, or with its last event where it ends no step.
+        # A word is finished with its token, or with its last event where it ends no step. Whether
+        # that is the last event is computed beside the search, not from its result: that path would
+        # be the longest.
         advance = self.o.ready & self.o.valid
         done, more = Signal(), Signal()
-        each = [several(word.flags[bank :: self.banks]) for bank in range(self.banks)]
-        m.d.comb += more.eq(Cat(each).any())
+        several = [at_least_two(word.flags[bank :: self.banks]) for bank in range(self.banks)]
+        m.d.comb += more.eq(Cat(several).any())
         m.d.comb += done.eq(Mux(word.end, advance & ~some, (advance | ~some) & ~more))
         m.d.comb += self.i.ready.eq(~full | done)
         with m.If(advance):
-            m.d.sync += word.flags.eq(rest)
+            m.d.sync += word.flags.eq(remaining)
         with m.If(self.i.ready):
             m.d.sync += [word.eq(self.i.p), full.eq(self.i.valid)]
 
         return m
 
-    def _find(self, m, word, rest, bank: int) -> None:
-        """Find the lowest event of a bank, and what is left of the bank without it."""
+    def _find_lowest(self, m, word, remaining, bank: int) -> None:
+        """Put the lowest event of a bank on offer, and clear it in the remaining flags."""
         channels = range(bank, self.width, self.banks)
         flags = Signal(len(channels), name=f"flags_{bank}")
         place = Signal(range(len(channels)), name=f"place_{bank}")
         m.d.comb += flags.eq(Cat(word.flags[n] for n in channels))
+        # The last assignment wins, so descending order makes a priority encoder.
         for n in reversed(range(len(channels))):
             with m.If(flags[n]):
                 m.d.comb += place.eq(n)
-        left = (flags & (flags - 1))[: len(channels)]
-        m.d.comb += [rest[n].eq(left[k]) for k, n in enumerate(channels)]
+        others = (flags & (flags - 1))[: len(channels)]
+        m.d.comb += [remaining[n].eq(others[k]) for k, n in enumerate(channels)]
         some = flags.any()
         values = Array(word.values[n] for n in channels)
         value = values[place] if self.value.width else C(0, 0)
@@ -142,11 +148,12 @@ class Scanner(wiring.Component):
             m.d.comb += into_slots(self.o.p, bank, 1, row, value)
 
 
-def several(flags: Value) -> Value:
-    """Tell whether more than one of the flags is set, sooner than what is left could tell."""
-    found = [(flag, C(0, 1)) for flag in flags] or [(C(0, 1), C(0, 1))]
-    while len(found) > 1:
-        pairs = [*zip(found[::2], found[1::2], strict=False)]
-        rest = found[len(pairs) * 2 :]
-        found = [(a | b, more | most | (a & b)) for (a, more), (b, most) in pairs] + rest
-    return found[0][1]
+def at_least_two(flags: Value) -> Value:
+    """Return whether two or more flags are set, as a tree whose depth is logarithmic."""
+    # Each node: whether any flag below it is set, and whether two or more are.
+    nodes = [(flag, C(0, 1)) for flag in flags] or [(C(0, 1), C(0, 1))]
+    while len(nodes) > 1:
+        pairs = [*zip(nodes[::2], nodes[1::2], strict=False)]
+        unpaired = nodes[len(pairs) * 2 :]
+        nodes = [(a | b, two | two_too | (a & b)) for (a, two), (b, two_too) in pairs] + unpaired
+    return nodes[0][1]

@@ -1,4 +1,4 @@
-"""Events side by side into fewer, or into one at a time."""
+"""Conversion of events in many banks into events in fewer banks."""
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -12,23 +12,26 @@ __all__ = ["Serializer"]
 
 
 class Serializer(wiring.Component):
-    """Give the events of an item in turns, to a reader with fewer banks.
+    """Pass the events of a payload in several turns, to a reader with fewer banks.
 
-    An item takes a cycle for each turn that has an event; a token takes one. It holds nothing: the
-    item stays where it is until its last turn is taken.
+    A turn is as many neighbouring banks as the reader has; turns without an event are skipped. The
+    first turn is valid in the cycle in which the payload is offered, and each takes one cycle; a
+    token takes one cycle. Nothing is stored but which turns are done: the payload stays on offer
+    until its last turn is taken. After reset the first payload is at its first turn.
 
     Parameters
     ----------
     event : AddressEvent
-        Layout of what comes.
+        Layout of the events at the input.
     banks : int
         Banks of the reader, fewer than those of ``event``.
 
     Members
     -------
     i : In(stream.Signature(event))
+        Events and tokens; ``ready`` with the last turn of each payload.
     o : Out(stream.Signature(AddressEvent(size, value, banks)))
-        In ascending order within an item, and within a bank of ``event``.
+        Events in ascending order within a payload, and within each bank of ``event``; tokens.
     """
 
     i: stream.Interface
@@ -45,22 +48,22 @@ class Serializer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        given = Signal(self.turns)
-        wanted = Signal(self.turns)
+        done = Signal(self.turns)  # turns of this payload that were taken
+        pending = Signal(self.turns)  # turns with events that were not
         present = Cat(there for there, _, _ in slots(self.i.p))
         turns = Cat(present.word_select(n, self.banks).any() for n in range(self.turns))
-        m.d.comb += wanted.eq(turns & ~given)
-        left = (wanted & (wanted - 1))[: self.turns].any()
+        m.d.comb += pending.eq(turns & ~done)
+        more = (pending & (pending - 1))[: self.turns].any()  # behind the turn on offer
         m.d.comb += [
             self.o.valid.eq(self.i.valid),
             self.o.p.end.eq(self.i.p.end),
             self.o.p.last.eq(self.i.p.last),
-            self.i.ready.eq(self.o.ready & ~left),
+            self.i.ready.eq(self.o.ready & ~more),
         ]
         with m.If(self.i.valid & self.o.ready):
-            m.d.sync += given.eq(Mux(left, given | (wanted & (~wanted + 1)), 0))
+            m.d.sync += done.eq(Mux(more, done | (pending & (~pending + 1)), 0))
         for turn in reversed(range(self.turns)):
-            with m.If(wanted[turn]):
+            with m.If(pending[turn]):
                 for bank in range(self.banks):
                     there, row, value = slots(self.i.p)[turn * self.banks + bank]
                     m.d.comb += into_slots(self.o.p, bank, there, row * self.turns + turn, value)

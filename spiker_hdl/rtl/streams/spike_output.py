@@ -1,4 +1,4 @@
-"""What leaves a population: its outcome as a stream of events."""
+"""The spikes of a population as a stream of address events."""
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
@@ -15,7 +15,11 @@ __all__ = ["SpikeOutput"]
 
 
 class SpikeOutput(wiring.Component):
-    """Room for the words of two time steps, and a scanner that makes events of them.
+    """A queue for the words of two time steps, and a scanner that makes events of them.
+
+    Words leave as events in the order in which they entered. The first events of a word are valid
+    three cycles after it, if the queue was empty and the reader is ready. The neurons cannot stall,
+    so a step may start only while the queue has room for all of its words. After reset it is empty.
 
     Parameters
     ----------
@@ -24,21 +28,23 @@ class SpikeOutput(wiring.Component):
     width : int
         Channels in a word.
     value : Shape
-        Shape of an event's value, of no width for spikes.
+        Shape of an event's value, without width for spikes.
     banks : int
-        Events that leave side by side.
+        Number of events in one payload.
 
     Members
     -------
     start : In(1)
-        A step's words will come; only while ``free``.
+        1 in the cycle in which a step begins whose words follow; only while ``free``.
     free : Out(1)
         There is room for the words of one more step.
     i : In(ScannerWord)
-        A word, in ascending order within its step; always accepted.
+        A word, sampled in each cycle with ``valid``; in ascending order within its step.
     valid : In(1)
-        Whether there is a word, which may be left out if it has no events and ends no step.
+        There is a word. It is always accepted. A word without events may be left out, unless it
+        ends the step.
     o : Out(stream.Signature(AddressEvent(size, value, banks)))
+        Events of each step, then its token.
     """
 
     start: Signal
@@ -48,8 +54,8 @@ class SpikeOutput(wiring.Component):
     o: stream.Interface
 
     def __init__(self, size: int, *, width: int, value: Shape = NO_VALUE, banks: int = 1):
-        size = check_int("Emitter size", size, 1)
-        width = check_int("Emitter width", width, 1)
+        size = check_int("Spike output size", size, 1)
+        width = check_int("Spike output width", width, 1)
         self.size = size
         self.banks = banks
         self.width = width
@@ -75,9 +81,10 @@ class SpikeOutput(wiring.Component):
         wiring.connect(m, scanner.o, wiring.flipped(self.o))
         m.d.comb += [queue.i.p.eq(self.i), queue.i.valid.eq(self.valid)]
 
+        # Steps are counted, not words: room is reserved when a step starts, and freed by its token.
         waiting = Signal(range(WAITING_STEPS + 1))
-        sent = self.o.valid & self.o.ready & self.o.p.end
+        finished = self.o.valid & self.o.ready & self.o.p.end
         m.d.comb += self.free.eq(waiting < WAITING_STEPS)
-        m.d.sync += waiting.eq(waiting + self.start - sent)
+        m.d.sync += waiting.eq(waiting + self.start - finished)
 
         return m

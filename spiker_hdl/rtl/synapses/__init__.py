@@ -1,1 +1,1 @@
-"""Weights in memory, and what an event looks up there."""
+"""Memories of synaptic weights, and the look-up of an event's weights."""

@@ -1,4 +1,4 @@
-"""Synapses stored one by one: an event into what it adds to each of its targets."""
+"""Synapses that are stored one by one: look-up of the targets and weights of an event."""
 
 from typing import Any
 
@@ -10,28 +10,28 @@ from amaranth.lib.wiring import In, Out
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import OneToOne, Projection, Sparse
 from spiker_hdl.model.bounds import signed_width
-from spiker_hdl.rtl.population.accumulators import product
+from spiker_hdl.rtl.common.adders import product
 from spiker_hdl.rtl.streams.events import AddressEvent
 
 __all__ = ["SparseLookup", "SynapseEvent"]
 
 
 class SynapseEvent(data.StructLayout):
-    """What a single synapse adds to its target.
+    """The contribution of a single synapse to its target neuron, or the token that ends a step.
 
     Parameters
     ----------
     size, lanes : int
-        Number of targets, and how many of them lie side by side.
+        Number of target neurons, and of parallel accumulators.
     width : int
-        Bits of what is added.
+        Bits of the contribution.
 
     Members
     -------
     fold, lane : unsigned
-        The target is ``fold * lanes + lane``.
+        The target is neuron ``fold * lanes + lane``.
     weight : signed(width)
-        What is added.
+        What is added to the target's sum.
     end : unsigned(1)
         Whether this is the token that ends a step.
     last : unsigned(1)
@@ -52,24 +52,28 @@ class SynapseEvent(data.StructLayout):
 class SparseLookup(wiring.Component):
     """Look up the synapses of each event, one after the other.
 
-    An event takes two cycles more than it has synapses; of a one-to-one projection, two cycles.
+    An event takes two cycles more than it has synapses, and its first synapse is valid two cycles
+    after the event is offered. In a one-to-one projection an event takes two cycles, and its
+    synapse is valid after one. A token passes in the cycle in which it is offered. Events keep
+    their order. After reset no event is being looked up.
 
     Parameters
     ----------
     projection : Projection
-        Whose synapses are stored, zeros left out.
+        Projection whose synapses are stored; weights of zero are left out.
     event : AddressEvent
         Layout of the source's events.
     lanes : int
-        Targets that lie side by side.
+        Number of parallel accumulators.
     shift : int
-        Bits by which a weight is shifted in what is added.
+        Bits by which the weights are shifted.
 
     Members
     -------
     i : In(stream.Signature(event))
+        Events, each taken with the last of its synapses, and tokens.
     o : Out(stream.Signature(SynapseEvent))
-        The targets of an event in ascending order; tokens pass.
+        Synapses of each event in ascending order of their targets; tokens.
     """
 
     i: stream.Interface
@@ -81,7 +85,7 @@ class SparseLookup(wiring.Component):
         self.event = event
         self.lanes = lanes
         self.shift = shift
-        self.straight = isinstance(projection.synapses, OneToOne)
+        self.one_to_one = isinstance(projection.synapses, OneToOne)
         size = projection.synapses.target_size
         self.folds = -(-size // lanes)
         self.output = SynapseEvent(size, lanes, added_width(projection, event) + shift)
@@ -91,23 +95,23 @@ class SparseLookup(wiring.Component):
         })
 
     def tables(self) -> tuple[list[Any], list[Any]]:
-        """Return the stored synapses, and for each source where its own begin."""
+        """Return the stored synapses, and for each source the place of its first one."""
         synapses = self.projection.synapses
-        if self.straight:
+        if self.one_to_one:
             weights = [*enumerate(synapses.values.tolist())]
             return [self._entry(n, weight, True) for n, weight in weights], []
         if not isinstance(synapses, Sparse):
             synapses = Sparse.from_matrix(synapses.matrix())
-        ends = [*zip(synapses.sources.tolist(), synapses.targets.tolist(), strict=True)]
-        following = [*(source for source, _ in ends), -1][1:]
+        pairs = [*zip(synapses.sources.tolist(), synapses.targets.tolist(), strict=True)]
+        following = [*(source for source, _ in pairs), -1][1:]
         entries = [
-            self._entry(target, weight, source != after)
-            for (source, target), weight, after in zip(
-                ends, synapses.weights.tolist(), following, strict=True
+            self._entry(target, weight, source != next_source)
+            for (source, target), weight, next_source in zip(
+                pairs, synapses.weights.tolist(), following, strict=True
             )
         ]
         starts = [{"start": 0, "some": 0} for _ in range(synapses.source_size)]
-        for n, (source, _) in reversed([*enumerate(ends)]):
+        for n, (source, _) in reversed([*enumerate(pairs)]):
             starts[source] = {"start": n, "some": 1}
         return entries or [self._entry(0, 0, True)], starts
 
@@ -118,47 +122,52 @@ class SparseLookup(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        held, starts = self.tables()
+        entries, starts = self.tables()
         layout = data.StructLayout({
             "fold": range(self.folds),
             "lane": range(self.lanes),
             "weight": signed(self.projection.width),
             "final": 1,
         })
-        m.submodules.synapses = synapses = Memory(shape=layout, depth=len(held), init=held)
+        m.submodules.synapses = synapses = Memory(shape=layout, depth=len(entries), init=entries)
         entry = synapses.read_port()
-        at = Signal(range(len(held)))
-        m.d.sync += at.eq(entry.addr)
+        address = Signal(range(len(entries)))  # of the entry that is read
+        m.d.sync += address.eq(entry.addr)
         m.d.comb += self.o.p.last.eq(self.i.p.last)
         start: Any = None
-        if not self.straight:
-            place = data.StructLayout({"start": range(len(held)), "some": 1})
+        if not self.one_to_one:
+            place = data.StructLayout({"start": range(len(entries)), "some": 1})
             m.submodules.starts = memory = Memory(shape=place, depth=len(starts), init=starts)
             start = memory.read_port()
             m.d.comb += start.addr.eq(self.i.p.address)
 
         with m.FSM():
+            # Wait for an event, whose address goes to the memory at once; let tokens pass.
             with m.State("Event"):
                 m.d.comb += self.o.p.end.eq(1)
                 m.d.comb += self.o.valid.eq(self.i.valid & self.i.p.end)
                 m.d.comb += self.i.ready.eq(self.o.ready & self.i.p.end)
-                m.d.comb += entry.addr.eq(self.i.p.address if self.straight else 0)
+                m.d.comb += entry.addr.eq(self.i.p.address if self.one_to_one else 0)
                 with m.If(self.i.valid & ~self.i.p.end):
-                    m.next = "Read" if self.straight else "Look-Up"
-            if not self.straight:
+                    m.next = "Read" if self.one_to_one else "Look-Up"
+            if not self.one_to_one:
+                # The place of the source's first synapse has been read: request that synapse. A
+                # source without synapses is finished.
                 with m.State("Look-Up"):
                     m.d.comb += entry.addr.eq(start.data.start)
                     m.d.comb += self.i.ready.eq(~start.data.some)
                     m.next = "Read"
                     with m.If(~start.data.some):
                         m.next = "Event"
+            # One synapse a cycle. The next one is requested as the current one is taken, so the
+            # address moves on only with ``ready``.
             with m.State("Read"):
                 m.d.comb += [
                     self.o.valid.eq(1),
                     self.o.p.fold.eq(entry.data.fold),
                     self.o.p.lane.eq(entry.data.lane),
                     self.o.p.weight.eq(product(entry.data.weight, self.i.p.value) << self.shift),
-                    entry.addr.eq(at + self.o.ready),
+                    entry.addr.eq(address + self.o.ready),
                 ]
                 m.d.comb += self.i.ready.eq(self.o.ready & entry.data.final)
                 with m.If(self.i.ready):
@@ -168,13 +177,13 @@ class SparseLookup(wiring.Component):
 
 
 def added_width(projection: Projection, event: AddressEvent) -> int:
-    """Return the bits of a weight times the value of an event."""
+    """Return the bits of the product of a weight and the value of an event."""
     value = event.value_shape
     if not value.width:
         return projection.width
-    low, high = -(2 ** (projection.width - 1)), 2 ** (projection.width - 1) - 1
-    ends = (-(2 ** (value.width - 1)), 2 ** (value.width - 1) - 1)
+    weights = -(2 ** (projection.width - 1)), 2 ** (projection.width - 1) - 1
+    values = -(2 ** (value.width - 1)), 2 ** (value.width - 1) - 1
     if not value.signed:
-        ends = 0, 2**value.width - 1
-    products = [weight * end for weight in (low, high) for end in ends]
+        values = 0, 2**value.width - 1
+    products = [weight * extreme for weight in weights for extreme in values]
     return signed_width(min(products), max(products))

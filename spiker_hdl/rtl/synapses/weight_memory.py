@@ -1,4 +1,4 @@
-"""The weights of a population, in rows as wide as its lanes."""
+"""The weight memory of a population, whose rows are as wide as its lanes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,45 +20,49 @@ __all__ = ["WeightMemory"]
 class WeightMemory(wiring.Component):
     """Weight memory of all projections into a population.
 
-    A source has a row for each fold of the lanes, in the bank that its number tells; a projection's
-    rows stand after those of the projections before it. Rows are read two cycles after they were
-    asked for, the second of which is a register at the memory's output.
+    A source has one row for each fold of the lanes, in the bank ``source % banks``. The rows of a
+    projection follow those of the projections before it. A row is valid two cycles after its
+    request: one cycle is the memory's, the other a register at its output. One row of each bank is
+    read in each cycle, in the order of the requests. After reset all weights are zero until the
+    first row is read.
 
     Parameters
     ----------
     projections : sequence of Projection
-        What is stored; all have the same target.
+        Projections whose weights are stored; all have the same target.
     lanes : int
-        Weights in a row.
+        Number of weights in a row.
     banks : int
-        Rows that are read at once; source ``s`` has its own in bank ``s % banks``.
+        Number of rows that are read in one cycle.
     kind : str
-        Memory that holds them: see :class:`~spiker_hdl.model.Core`.
+        Kind of memory: see :class:`~spiker_hdl.model.Core`.
     stores : sequence of Store
-        For each bank, how it is written, if it can be.
+        The memory of each bank, if a host can write it.
     block : int
-        Rows of a block RAM by which memories that are not written are split: see
+        Rows of a block RAM, into which memories that cannot be written are split: see
         :class:`~spiker_hdl.model.Core`.
 
     Attributes
     ----------
     folds : int
-        Rows of a source.
+        Number of rows of a source.
     bases : list of int
         Row of each projection's first source, the same in every bank.
     rows : int
-        Rows of a fold, in a bank.
+        Number of rows of one fold in a bank.
     width : int
         Bits of a weight.
 
     Members
     -------
     row : In(ArrayLayout(range(folds * rows), banks))
-        ``fold * rows + base + source // banks``.
+        Row that is requested from each bank: ``fold * rows + base + source // banks``.
     read : In(banks)
-        There is a row; without one, the bank's weights are zero.
+        Whether there is a request to each bank in this cycle.
     weights : Out(ArrayLayout(ArrayLayout(signed(width), lanes), banks))
+        Weights that were requested two cycles ago; zero in banks without a request.
     load : In(Load), if it can be written
+        New weights; must come only while nothing is read.
     """
 
     load: Any
@@ -89,10 +93,10 @@ class WeightMemory(wiring.Component):
         self.block = block
         self.size = projections[0].synapses.target_size
         self.folds = -(-self.size // lanes)
-        sizes = [-(-one.synapses.source_size // banks) for one in projections]
+        sizes = [-(-projection.synapses.source_size // banks) for projection in projections]
         self.bases = [sum(sizes[:n]) for n in range(len(sizes))]
         self.rows = sum(sizes)
-        self.width = max(one.width for one in projections)
+        self.width = max(projection.width for projection in projections)
         weights = data.ArrayLayout(data.ArrayLayout(signed(self.width), lanes), banks)
         super().__init__({
             "row": In(data.ArrayLayout(range(self.folds * self.rows), banks)),
@@ -108,21 +112,22 @@ class WeightMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        found = Signal(self.banks)
-        m.d.sync += found.eq(self.read)
+        # Zero without a request, so that the accumulators can add in every cycle.
+        requested = Signal(self.banks)
+        m.d.sync += requested.eq(self.read)
         for bank in range(self.banks):
             weights = self._weights(m, bank)
-            m.d.sync += self.weights[bank].as_value().eq(Mux(found[bank], weights, 0))
+            m.d.sync += self.weights[bank].as_value().eq(Mux(requested[bank], weights, 0))
 
         return m
 
     def _weights(self, m, bank: int):
-        """Return a bank's row in the cycle after it was asked for, from whichever part has it."""
+        """Return the row of a bank one cycle after its request, from the part that has it."""
         name = "memory" if self.banks == 1 else f"memory_{bank}"
         row, rows = self.row[bank], self.contents(bank)
         if self.stores:
-            at, weights = readable(m, name, self.stores[bank], rows, self.load, kind=self.kind)
-            m.d.comb += at.eq(row)
+            address, weights = readable(m, name, self.stores[bank], rows, self.load, kind=self.kind)
+            m.d.comb += address.eq(row)
             return weights
         start, weights = 0, C(0)
         for n, (size, logic) in enumerate(row_parts(len(rows), self.block)):
@@ -133,9 +138,10 @@ class WeightMemory(wiring.Component):
                 attrs=kept_in("registers" if logic else self.kind),
             )
             port = memory.read_port()
-            # A part begins at a multiple of its size, so that its rows differ in their low bits.
+            # A part begins at a multiple of its size, so the low bits of the row are its address.
             m.d.comb += port.addr.eq(row)
             if n:
+                # Delayed as the contents are, to select the part that has the row.
                 beyond = Signal(name=f"{name}_beyond_{n}")
                 m.d.sync += beyond.eq(row >= start)
                 weights = Mux(beyond, port.data, weights)

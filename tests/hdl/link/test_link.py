@@ -22,7 +22,7 @@ from spiker_hdl.link.protocol.frames import (
     IDENTIFY,
     IDENTITY,
     KINDS,
-    MOST,
+    MAX_PAYLOAD,
     PAGE,
     POLL,
     RESET,
@@ -51,7 +51,7 @@ from support.writable import another, as_rows, random_writable
 
 
 def random_frame(random):
-    size = random.choice([0, 1, MOST, random.randint(0, MOST)])
+    size = random.choice([0, 1, MAX_PAYLOAD, random.randint(0, MAX_PAYLOAD)])
     few = random.choice([1, 3, 256])
     payload = bytes(random.randrange(few) for _ in range(size))
     kind = random.choice(KINDS)
@@ -172,7 +172,7 @@ def test_unpacker_by_hand():
     assert found == wanted
 
 
-@pytest.mark.parametrize("width", [1, 8, 9, 8 * MOST, 8 * MOST + 1, 1000])
+@pytest.mark.parametrize("width", [1, 8, 9, 8 * MAX_PAYLOAD, 8 * MAX_PAYLOAD + 1, 1000])
 def test_packer_cuts_results(width):
     random = Random(width)
     results = [random.getrandbits(width) for _ in range(3)]
@@ -195,7 +195,9 @@ def test_packer_cuts_results(width):
 
     simulate(dut, source, sink, watch=[dut.o])
     texts = [one.to_bytes(dut.size, "little") for one in results]
-    wanted = [text[at : at + MOST] for text in texts for at in range(0, len(text), MOST)]
+    wanted = [
+        text[at : at + MAX_PAYLOAD] for text in texts for at in range(0, len(text), MAX_PAYLOAD)
+    ]
     assert found == [*wanted, b""]
 
 
@@ -383,7 +385,7 @@ def test_what_frames_cannot_carry_is_refused(monkeypatch):
     # As if there were 127 inputs more.
     monkeypatch.setattr("spiker_hdl.link.bridge.LAST", 1)
     loaded = Accelerator(network, fits.mapping.with_writable(network, ["hidden"]))
-    with pytest.raises(ValueError, match=r"must have at most 1 inputs, with that .* not 2"):
+    with pytest.raises(ValueError, match=r"must have at most 1 inputs, including the one .* not 2"):
         Link(loaded, version="0.1.0")
     for one in (long, fits, loaded):  # as is wanted of every component
         Fragment.get(one, None)

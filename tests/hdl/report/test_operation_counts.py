@@ -240,7 +240,7 @@ class Strobes:
         elif isinstance(one, sparse_lookup.SparseLookup):
             target = one.projection.target
             yield (target, "weights"), one.o.valid & one.o.ready & ~one.o.p.end
-            if not one.straight:
+            if not one.one_to_one:
                 yield (target, "weights"), one.i.valid & one.i.ready & ~one.i.p.end
         elif isinstance(one, accumulators.FoldedLanes):
             yield ("", "sums read"), one.add
@@ -323,7 +323,7 @@ def test_registers_are_told_from_memories_and_wires():
     clocked = _Clocked(source)
     assert clocked.kind(("control",), "now") == "register"
     assert clocked.kind(("readout_out_n",), "winner") == "register"
-    kinds = clocked.kinds["accelerator_population_hidden_lanes"]
+    kinds = clocked.kinds["accelerator_population_hidden_accumulators"]
     assert [name for name, kind in kinds.items() if kind == "memory"] == ["_0_"]
     assert clocked.kind((), "i_payload") == "wire"
     held = re.findall(r"^  always @\(posedge clk\)", source, re.MULTILINE)

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
 
-"""Tests of the entry: words and events of samples, admission, cycle by cycle."""
+"""Tests of the input port: words and events of samples, admission, cycle by cycle."""
 
 from random import Random
 
@@ -262,5 +262,5 @@ def test_of_a_muted_sample_only_the_tokens_pass(form, chance):
 
 
 @pytest.mark.parametrize("given", [mapping(), mapping("events")])
-def test_entry_converts(given):
+def test_input_port_converts(given):
     assert converts(InputPort(Input("x", 40, -2, 1), given, banks=4))

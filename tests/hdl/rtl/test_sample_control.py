@@ -167,7 +167,7 @@ def test_what_is_left_of_an_answered_sample_is_muted_where_it_enters():
     ],
 )
 def test_counter_by_hand(events, counts):
-    dut = SpikeCounter(AddressEvent(3), most=9, max_in_flight=2)
+    dut = SpikeCounter(AddressEvent(3), max_events=9, max_in_flight=2)
     sent = [written(one) for one in events]
     assert transfer(dut, sent, len(counts), random=Random(0)) == counts
 
@@ -177,7 +177,7 @@ def test_counter_by_hand(events, counts):
 def test_counter_counts(size, max_in_flight, pauses):
     random = Random(size)
     samples = random_samples(random, size, samples=12)
-    dut = SpikeCounter(AddressEvent(size), most=6 * size, max_in_flight=max_in_flight)
+    dut = SpikeCounter(AddressEvent(size), max_events=6 * size, max_in_flight=max_in_flight)
     sent = [written(one) for one in events_of(samples)]
     received = transfer(dut, sent, len(samples), random=random, pauses=pauses)
     assert received == [sum(map(len, sample)) for sample in samples]
@@ -189,7 +189,7 @@ def test_counter_counts_all_events_of_an_item(banks, stepwise):
     random = Random(banks)
     samples = random_samples(random, 17, samples=8)
     dut = SpikeCounter(
-        AddressEvent(17, banks=banks), most=6 * 17, max_in_flight=2, stepwise=stepwise
+        AddressEvent(17, banks=banks), max_events=6 * 17, max_in_flight=2, stepwise=stepwise
     )
     sent = [given(one, banks) for one in items_of(samples, banks, random)]
     wanted = [sum(map(len, one[: n + 1])) for one in samples for n in range(len(one))]
@@ -202,14 +202,14 @@ def test_counter_counts_all_events_of_an_item(banks, stepwise):
 def test_stepwise_counts_are_those_so_far(pauses):
     random = Random(4)
     samples = random_samples(random, 5, samples=8)
-    dut = SpikeCounter(AddressEvent(5), most=30, max_in_flight=2, stepwise=True)
+    dut = SpikeCounter(AddressEvent(5), max_events=30, max_in_flight=2, stepwise=True)
     sent = [written(one) for one in events_of(samples)]
     wanted = [sum(map(len, one[: n + 1])) for one in samples for n in range(len(one))]
     assert transfer(dut, sent, len(wanted), random=random, pauses=pauses) == wanted
 
 
 def test_a_counter_takes_an_event_a_cycle_and_waits_only_with_a_count():
-    dut = SpikeCounter(AddressEvent(3), most=9, max_in_flight=1)
+    dut = SpikeCounter(AddressEvent(3), max_events=9, max_in_flight=1)
     taken = []
 
     async def testbench(ctx):
@@ -226,7 +226,7 @@ def test_a_counter_takes_an_event_a_cycle_and_waits_only_with_a_count():
 
 
 def test_a_count_is_not_offered_before_its_sample_ends():
-    dut = SpikeCounter(AddressEvent(3), most=9, max_in_flight=2)
+    dut = SpikeCounter(AddressEvent(3), max_events=9, max_in_flight=2)
 
     async def testbench(ctx):
         for event in [(0, 0), END, (1, 0)]:
@@ -239,7 +239,10 @@ def test_a_count_is_not_offered_before_its_sample_ends():
 
 @pytest.mark.parametrize(
     "dut",
-    [SampleControl(2, max_in_flight=3), SpikeCounter(AddressEvent(3), most=9, max_in_flight=2)],
+    [
+        SampleControl(2, max_in_flight=3),
+        SpikeCounter(AddressEvent(3), max_events=9, max_in_flight=2),
+    ],
 )
 def test_control_converts(dut):
     assert converts(dut)
@@ -253,16 +256,20 @@ def test_control_converts(dut):
     [
         (lambda: SampleControl(0, max_in_flight=1), ValueError, "Inputs must be at least 1, not 0"),
         (lambda: SampleControl(1.0, max_in_flight=1), TypeError, "Inputs must be an int, not 1.0"),
-        (lambda: SampleControl(1, max_in_flight=0), ValueError, "Room must be at least 1, not 0"),
         (
-            lambda: SpikeCounter(AddressEvent(3), most=0, max_in_flight=1),
+            lambda: SampleControl(1, max_in_flight=0),
             ValueError,
-            "Most events must be at least 1, not 0",
+            "Samples in flight must be at least 1, not 0",
         ),
         (
-            lambda: SpikeCounter(AddressEvent(3), most=1, max_in_flight=None),
+            lambda: SpikeCounter(AddressEvent(3), max_events=0, max_in_flight=1),
+            ValueError,
+            "Events of a sample must be at least 1, not 0",
+        ),
+        (
+            lambda: SpikeCounter(AddressEvent(3), max_events=1, max_in_flight=None),
             TypeError,
-            "Room must be an int, not None",
+            "Samples in flight must be an int, not None",
         ),
     ],
 )

@@ -128,7 +128,7 @@ def test_beats_are_those_of_the_other_engine(seed):
     given = random_spikes(network, random, 3, (1, 5))
     for node in network.inputs:
         entry = InputPort(node, mapping)
-        accelerator = SimpleNamespace(entries={node.name: entry}, mapping=mapping)
+        accelerator = SimpleNamespace(input_ports={node.name: entry}, mapping=mapping)
         layout = Payload.of(node.name, "i", entry.i.p.shape())
         assert layout.width == Value.cast(entry.i.p).shape().width
         beats, ends = beats_of(layout.fields, layout.width, given[node.name])

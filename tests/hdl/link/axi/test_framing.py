@@ -365,7 +365,7 @@ def test_parts_convert():
     "arguments, message",
     [
         ((1, 4, 3), "Inputs must be at least 2, not 1"),
-        ((2, 0, 3), "Longest sample must be at least 1, not 0"),
+        ((2, 0, 3), "Steps of a sample must be at least 1, not 0"),
         ((2, 4, 0), "Samples apart must be at least 1, not 0"),
     ],
     ids=["inputs", "max_steps", "apart"],

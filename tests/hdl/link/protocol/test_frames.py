@@ -9,9 +9,9 @@ from amaranth import Fragment, Shape
 from spiker_boards.simulation.server import Faults
 from spiker_hdl.link.protocol.frames import (
     DATA,
-    FRAME,
     KINDS,
-    MOST,
+    MAX_FRAME,
+    MAX_PAYLOAD,
     PAGE,
     POLL,
     RESET,
@@ -37,7 +37,7 @@ from support.places import read_page
 from support.small import make_network
 
 
-def random_frame(random, most=MOST):
+def random_frame(random, most=MAX_PAYLOAD):
     size = random.choice([0, 1, most, random.randint(0, most)])
     few = random.choice([1, 3, 256])
     payload = bytes(random.randrange(few) for _ in range(size))
@@ -82,15 +82,17 @@ def test_a_frame_fits_and_has_one_zero():
     for _ in range(500):
         frame = random_frame(random)
         text = encode(frame)
-        assert len(text) <= FRAME
+        assert len(text) <= MAX_FRAME
         assert text.index(0) == len(text) - 1
         assert Reader().feed(text) == [frame]
-    assert len(encode(Frame(DATA.code, payload=bytes(MOST)))) == FRAME
+    assert len(encode(Frame(DATA.code, payload=bytes(MAX_PAYLOAD)))) == MAX_FRAME
 
 
 def test_a_long_payload_is_refused():
-    with pytest.raises(ValueError, match=f"Payload must have at most {MOST} bytes, not {MOST + 1}"):
-        encode(Frame(DATA.code, payload=bytes(MOST + 1)))
+    with pytest.raises(
+        ValueError, match=f"Payload must have at most {MAX_PAYLOAD} bytes, not {MAX_PAYLOAD + 1}"
+    ):
+        encode(Frame(DATA.code, payload=bytes(MAX_PAYLOAD + 1)))
 
 
 # -- on a bad wire -------------------------------------------------------------------------------
@@ -128,7 +130,7 @@ def test_on_a_bad_wire_frames_are_lost_and_never_wrong():
 def test_noise_without_end_is_not_kept():
     reader = Reader()
     assert reader.feed(b"\x55" * 100_000) == []
-    assert len(reader._held) <= FRAME
+    assert len(reader._buffer) <= MAX_FRAME
     assert reader.feed(b"\0" + encode(Frame(1))) == [Frame(1)]
 
 
@@ -172,7 +174,7 @@ def beats_in(frames, ports):
     """Take payloads apart by what the documentation says: beats by port, and where samples end."""
     found = {n: [] for n in range(len(ports))}
     for text in frames:
-        assert 1 < len(text) <= MOST
+        assert 1 < len(text) <= MAX_PAYLOAD
         port, last = text[0] & 0x7F, text[0] >> 7
         size = ports[port].beat_bytes
         assert (len(text) - 1) % size == 0
@@ -195,7 +197,7 @@ def test_samples_and_results_lie_as_in_hardware(seed):
         sample = {name: each[n] for name, each in spikes.items()}
         found = beats_in(data_payloads(ports, sample), ports)
         for port in ports:
-            width = Shape.cast(accelerator.entries[port.node.name].i.p.shape()).width
+            width = Shape.cast(accelerator.input_ports[port.node.name].i.p.shape()).width
             wanted = payloads(accelerator, port.node, sample[port.node.name])
             assert [beat | last << width - 1 for beat, last in found[port.number]] == wanted
     Fragment.get(accelerator, None)  # as is wanted of every component
@@ -246,5 +248,5 @@ def test_the_page_has_the_tables():
     page = read_page("link")
     assert header_table() in page
     assert frames_table() in page
-    assert f"at most {FRAME} bytes" in page
+    assert f"at most {MAX_FRAME} bytes" in page
     assert f"{WINDOW} frames" in page

@@ -57,7 +57,7 @@ class Entrance:
 
     def __init__(self, dut):
         self.mapping = Mapping({}, form="words", word=dut.word)
-        self.entries = {dut.node.name: SimpleNamespace(i=dut.o)}
+        self.input_ports = {dut.node.name: SimpleNamespace(i=dut.o)}
 
 
 def words_of(dut, samples):
@@ -204,18 +204,18 @@ def cycles_of(dut, samples):
     async def testbench(ctx):
         left, words = [*sent], 0
         ctx.set(dut.o.ready, 1)
-        assert ctx.get(dut.rest)
+        assert ctx.get(dut.idle)
         while words < wanted:
             ctx.set(dut.i.valid, bool(left))
             if left:
                 ctx.set(dut.i.payload, left[0])
-            _, _, ready, valid, rest = await ctx.tick().sample(dut.i.ready, dut.o.valid, dut.rest)
+            _, _, ready, valid, rest = await ctx.tick().sample(dut.i.ready, dut.o.valid, dut.idle)
             taken = bool(left) and ready
             if taken:
                 left.pop(0)
             words += valid
             trace.append((int(taken), valid, rest))
-        assert ctx.get(dut.rest)
+        assert ctx.get(dut.idle)
 
     simulate(dut, testbench, watch=[dut.o])
     return trace

@@ -38,7 +38,7 @@ class Operation(wiring.Component):
         m = Module()
         if self.kind == "staged":
             via = PipelinedArithmetic(m, stages=STAGES, cycle_budget=1)
-            found = via.taken(self.operation(via, *map(via.given, self.operands)))
+            found = via.result(self.operation(via, *map(via.operand, self.operands)))
         else:
             found = self.operation(
                 CombinationalArithmetic(m if self.kind == "held" else None), *self.operands
@@ -183,15 +183,15 @@ def test_what_is_needed_several_times_becomes_one_signal():
     m = Module()
     gates = CombinationalArithmetic(m)
     x = Signal(4)
-    assert gates.held(x, "x") is x
-    assert isinstance(gates.held(x + 1, "more"), Signal)
-    assert isinstance(gates.held(3, "three"), Const)
-    assert not isinstance(CombinationalArithmetic().held(x + 1, "more"), Signal)
+    assert gates.shared(x, "x") is x
+    assert isinstance(gates.shared(x + 1, "more"), Signal)
+    assert isinstance(gates.shared(3, "three"), Const)
+    assert not isinstance(CombinationalArithmetic().shared(x + 1, "more"), Signal)
 
 
 def least(stages, operation, *widths):
     return budget(
-        stages, lambda via: operation(via, *[via.given(Signal(width)) for width in widths])
+        stages, lambda via: operation(via, *[via.operand(Signal(width)) for width in widths])
     )
 
 
@@ -213,18 +213,18 @@ def test_stages_share_out_what_is_to_be_done():
     assert least(2, difference, 10, 10) == comparator
 
 
-def test_operands_that_wait_do_so_once():
+def test_uses_in_one_cycle_share_a_register():
     m = Module()
     via = PipelinedArithmetic(m, stages=3, cycle_budget=1)
-    x = via.given(Signal(4))
+    x = via.operand(Signal(4))
     late = via.select(x + 1 > 5, x, 0)
     assert late.stage == 2
     assert x.at(2) is x.at(2)
-    assert [len(one) for one in x.held] == [4] * 3
-    assert via.taken(7).value == 7
+    assert [len(value) for value in x.delayed] == [4] * 3
+    assert via.result(7).value == 7
 
 
-def test_an_operand_is_no_python_truth():
+def test_operand_is_refused_as_a_python_condition():
     via = PipelinedArithmetic(None, stages=2, cycle_budget=1)
     with pytest.raises(TypeError, match="Attempted to convert Amaranth value to Python boolean"):
-        bool(via.given(Signal()) > 0)
+        bool(via.operand(Signal()) > 0)

@@ -12,7 +12,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from spiker_hdl.rtl import FoldedLanes, RingLanes
-from spiker_hdl.rtl.population.accumulators import product
+from spiker_hdl.rtl.common.adders import product
 
 from support.bench import simulate
 from support.events import clocked, converts

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
 
-"""Tests of the intake: against sets of events, cycle by cycle, and bad input."""
+"""Tests of the event merger: against sets of events, cycle by cycle, and bad input."""
 
 import re
 from random import Random
@@ -9,7 +9,7 @@ import pytest
 from amaranth import *
 
 from spiker_hdl.rtl import AddressEvent, EventMerger
-from spiker_hdl.rtl.population.event_merger import widest
+from spiker_hdl.rtl.common.shapes import common_shape
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent
 
 from support.bench import pause, put, simulate
@@ -19,7 +19,7 @@ OUTPUTS = ("event", "slots", "fold", "first", "complete", "last")
 
 
 def event_merger(sizes, *, folds=1, shapes=None, banks=1, **options):
-    """Make an intake with an input of each size."""
+    """Make an event merger with an input of each size."""
     shapes = shapes or [unsigned(0)] * len(sizes)
     events = [AddressEvent(size, shape, banks) for size, shape in zip(sizes, shapes, strict=True)]
     rows = [-(-size // banks) for size in sizes]
@@ -335,11 +335,11 @@ def test_an_expanded_event_is_in_no_bank():
     assert trace == [(1, 1, [0, 0], 1), (1, 0, [1, 1], 0), (1, 0, [1, 1], 1)]
 
 
-def test_intake_converts():
+def test_event_merger_converts():
     assert converts(event_merger((4, 3), folds=2, shapes=[signed(3), unsigned(0)], banks=4))
 
 
-# -- the widest value ----------------------------------------------------------------------------
+# -- the common shape ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -354,8 +354,8 @@ def test_intake_converts():
         ([unsigned(4), signed(7)], signed(7)),
     ],
 )
-def test_widest_holds_all(shapes, shape):
-    assert widest(shapes) == shape
+def test_common_shape_holds_the_values_of_all(shapes, shape):
+    assert common_shape(shapes) == shape
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -372,7 +372,7 @@ def test_widest_holds_all(shapes, shape):
         ({"banks": 0}, ValueError, "Banks must be at least 1, not 0"),
     ],
 )
-def test_intake_rejects(bad, error, message):
+def test_event_merger_rejects(bad, error, message):
     options = {"bases": [0], "rows": 4, "folds": 1, "lanes": 1, "interval": 1} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         EventMerger([AddressEvent(4)], **options)

@@ -32,7 +32,7 @@ from spiker_hdl.model import (
     state,
 )
 from spiker_hdl.rtl import NeuronUpdate
-from spiker_hdl.rtl.population.neuron_update import range_shape
+from spiker_hdl.rtl.common.shapes import range_shape
 
 from support.bench import simulate
 from support.events import converts
@@ -270,7 +270,7 @@ def test_range_shape_is_the_narrowest(low, high, shape):
 
 
 @pytest.mark.parametrize("name", ["lif, all per neuron", "accumulator"])
-def test_stepper_converts(name):
+def test_neuron_update_converts(name):
     one, bounds = population(NEURONS[name])
     assert converts(NeuronUpdate(one, bounds, units=2))
 
@@ -288,7 +288,7 @@ def test_stepper_converts(name):
         (1, 5, ValueError, "Stages must be at most 4, not 5"),
     ],
 )
-def test_stepper_rejects(units, stages, error, message):
+def test_neuron_update_rejects(units, stages, error, message):
     one, bounds = population(NEURONS["lif"])
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         NeuronUpdate(one, bounds, units=units, stages=stages)

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
 
-"""Tests of the emitter: steps of words into events, cycle by cycle, and bad input."""
+"""Tests of the spike output: steps of words into events, cycle by cycle, and bad input."""
 
 import re
 from random import Random
@@ -58,7 +58,7 @@ async def give(ctx, dut, step, index, last):
 
 @pytest.mark.parametrize("pauses", [(0, 0), (0.5, 0), (0, 0.5), (0, 0.9)])
 @pytest.mark.parametrize("size, width", [(1, 1), (4, 4), (3, 2), (10, 1), (20, 3), (17, 16)])
-def test_emitter_tells_who_fired(size, width, pauses):
+def test_spike_output_emits_the_neurons_that_fired(size, width, pauses):
     random = Random(size)
     samples = random_samples(random, size)
     wanted = events_of(samples)
@@ -74,7 +74,7 @@ def test_emitter_tells_who_fired(size, width, pauses):
     assert received == wanted
 
 
-def test_emitter_gives_values():
+def test_spike_output_emits_values():
     random = Random(2)
     samples = random_samples(random, 5, values=(-4, 3))
     wanted = events_of(samples)
@@ -91,7 +91,7 @@ def test_emitter_gives_values():
 
 @pytest.mark.parametrize("banks", [2, 4, 8])
 @pytest.mark.parametrize("size, width", [(3, 3), (20, 8), (17, 16)])
-def test_emitter_gives_events_of_several_banks_at_once(size, width, banks):
+def test_spike_output_emits_events_of_several_banks_at_once(size, width, banks):
     random = Random(size)
     samples = random_samples(random, size, values=(-4, 3))
     wanted = items_of(samples, banks, width=width)
@@ -108,7 +108,7 @@ def test_emitter_gives_events_of_several_banks_at_once(size, width, banks):
 
 
 @pytest.mark.parametrize("size, width", [(1, 1), (2, 1), (12, 2), (8, 8)])
-def test_emitter_has_room_for_two_full_steps(size, width):
+def test_spike_output_has_room_for_two_full_steps(size, width):
     dut = SpikeOutput(size, width=width)
     full = dict.fromkeys(range(size), 0)
     received = []
@@ -157,7 +157,7 @@ def test_a_step_is_waiting_from_its_start_to_its_token():
     assert trace == [1, 1, 0, 0, 0, 0, 0, 1, 1]
 
 
-def test_emitter_converts():
+def test_spike_output_converts():
     assert converts(SpikeOutput(10, width=4))
 
 
@@ -167,13 +167,13 @@ def test_emitter_converts():
 @pytest.mark.parametrize(
     "bad, error, message",
     [
-        ({"size": 0}, ValueError, "Emitter size must be at least 1, not 0"),
-        ({"size": 2.0}, TypeError, "Emitter size must be an int, not 2.0"),
-        ({"width": 0}, ValueError, "Emitter width must be at least 1, not 0"),
-        ({"width": None}, TypeError, "Emitter width must be an int, not None"),
+        ({"size": 0}, ValueError, "Spike output size must be at least 1, not 0"),
+        ({"size": 2.0}, TypeError, "Spike output size must be an int, not 2.0"),
+        ({"width": 0}, ValueError, "Spike output width must be at least 1, not 0"),
+        ({"width": None}, TypeError, "Spike output width must be an int, not None"),
     ],
 )
-def test_emitter_rejects(bad, error, message):
+def test_spike_output_rejects(bad, error, message):
     given = {"size": 8, "width": 4} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         SpikeOutput(given["size"], width=given["width"])

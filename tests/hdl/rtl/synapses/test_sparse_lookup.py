@@ -184,7 +184,7 @@ def test_what_is_added_has_the_bits_that_it_needs(value, bits):
     assert added_width(projection, AddressEvent(1, value)) == bits
 
 
-def test_expander_converts():
+def test_sparse_lookup_converts():
     projection = Projection("a", "b", Sparse.from_matrix(np.eye(4, 6, dtype=int)))
     assert converts(SparseLookup(projection, AddressEvent(6), lanes=2))
 
@@ -192,7 +192,7 @@ def test_expander_converts():
 # -- bad input -----------------------------------------------------------------------------------
 
 
-def test_expander_rejects():
+def test_sparse_lookup_rejects():
     projection = Projection("a", "b", OneToOne(np.array([1])))
     with pytest.raises(ValueError, match=re.escape("Lanes must be at least 1, not 0")):
         SparseLookup(projection, AddressEvent(1), lanes=0)
