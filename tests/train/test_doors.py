@@ -114,7 +114,7 @@ endless.append(endless)
 
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("door", DOORS)
-def test_what_are_no_numbers_is_refused_in_one_short_line(door, wrong):
+def test_arguments_that_are_no_numbers_are_refused_in_one_short_line(door, wrong):
     with pytest.raises((TypeError, ValueError)) as caught:
         DOORS[door](WRONG[wrong])
     message = str(caught.value)

@@ -86,7 +86,7 @@ def test_the_same_network_gives_the_same_file(tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_what_could_not_be_read_is_not_written(tmp_path):
+def test_unreadable_network_is_not_written(tmp_path):
     net = network()
     with torch.no_grad():
         net.layers[3].cell.real_decay.fill_(float("nan"))
@@ -122,7 +122,7 @@ def test_reset_timing_is_spelled_as_in_version_1(timing, reset, flags, tmp_path)
     assert back.layer["b"].cell.fixed == fixed
 
 
-def test_neurons_in_integers_are_saved_as_they_are(tmp_path):
+def test_integer_neurons_are_saved_unchanged(tmp_path):
     neuron = Lif(threshold=(3, 4), decay=Decay((1, 2), 2), width=6, floor=-3, v=(0, 1))
     cell = IntegerCell(neuron, scale=0.3, unit=0.7)
     net = SpikingNetwork(
@@ -182,7 +182,7 @@ def changed(tmp_path, change):
         ),
     ],
 )
-def test_what_is_no_network_is_refused(tmp_path, change, message):
+def test_object_that_is_no_network_is_refused(tmp_path, change, message):
     path = changed(tmp_path, change)
     with pytest.raises(FileError, match=message) as caught:
         load_real(path)

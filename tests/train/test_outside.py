@@ -208,7 +208,7 @@ def label(kind, all_to_all, reset, delay):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: label(*case))
-def test_what_is_read_spikes_as_in_snntorch(case, dtype):
+def test_imported_network_spikes_as_in_snntorch(case, dtype):
     kind, all_to_all, reset, delay = case
     module = model(kind, all_to_all, reset_mechanism=reset, reset_delay=delay)
     net = from_snntorch(module)
@@ -228,7 +228,7 @@ def test_many_samples_spike_as_in_snntorch(case):
 
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
 @pytest.mark.parametrize("all_to_all", [True, False])
-def test_a_second_order_recurrence_of_snntorch_resets_late_whatever_it_is_told(reset, all_to_all):
+def test_second_order_recurrence_of_snntorch_always_resets_late(reset, all_to_all):
     module = model("RSynaptic", all_to_all, reset_mechanism=reset, reset_delay=True)
     net = from_snntorch(module)
     for one in module:

@@ -20,7 +20,9 @@ NETWORKS = ROOT / "networks"
         pytest.param("mnist_14x14", [196, 96, 10], 9, 10_000, 0.979, marks=pytest.mark.slow),
     ],
 )
-def test_shipped_networks_answer_as_told(name, layers, width, samples, least, request):
+def test_shipped_networks_have_their_documented_accuracy(
+    name, layers, width, samples, least, request
+):
     pytest.importorskip("sklearn")
     if name != "digits":
         request.getfixturevalue("data_file")("mnist.npz")

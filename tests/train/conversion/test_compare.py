@@ -135,7 +135,7 @@ def unbounded():
         ),
     ],
 )
-def test_what_cannot_be_sized_is_one_line(options, message):
+def test_potentials_that_cannot_be_sized_are_refused(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         quantize_and_report(unbounded(), **options)
 
@@ -167,7 +167,7 @@ def test_labels_tune_a_copy_in_integers(trained):
 # -- comparison ----------------------------------------------------------------------------------
 
 
-def test_real_numbers_integers_and_hardware_in_one_call(trained):
+def test_floating_point_integers_and_hardware_are_compared_in_one_call(trained):
     net, spikes, labels = trained
     network = quantize(net, 4, 10)
     found = compare(
@@ -208,7 +208,7 @@ def test_agreement_counted_by_hand():
     assert (one.worst, one.worst_float, one.worst_integer) == (1, 4, 0)
 
 
-def test_what_goes_silent_is_named(trained):
+def test_silent_population_is_warned_of_by_name(trained):
     net, spikes, _ = trained
     network = quantize(net, 4, 8)
     with torch.no_grad():

@@ -100,7 +100,7 @@ def test_a_layer_shares_its_scale():
         ("multiplier", {"decay_bits": 4}, Decay(1, 3), 0.025),
     ],
 )
-def test_a_decay_becomes_what_the_report_says(form, more, decay, error):
+def test_quantised_decay_is_as_reported(form, more, decay, error):
     network, report = quantize_and_report(small(np.eye(2)), 4, 8, form, **more)
     (change,) = (one for one in report.changes if one.what == "decay")
     assert network.populations[0].neuron.decay == decay
@@ -119,7 +119,7 @@ def test_a_decay_becomes_what_the_report_says(form, more, decay, error):
         ("multiplier", {"decay_bits": 3}, 0, 0.025, "a multiplier of 3 bits"),
     ],
 )
-def test_a_decay_that_cannot_come_near_enough_is_refused(form, more, asked, reachable, means):
+def test_decay_beyond_the_allowed_error_is_refused(form, more, asked, reachable, means):
     message = f"Layer 'own': Decay error must be at least {reachable} with {means}, not {asked:.6g}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         quantize(small(np.eye(2)), decay=form, decay_error=asked, **more)
@@ -129,7 +129,7 @@ def test_a_decay_that_cannot_come_near_enough_is_refused(form, more, asked, reac
     assert abs(change.quantized - 0.9) == pytest.approx(reachable)
 
 
-def test_the_worst_neuron_is_what_an_error_bound_is_about():
+def test_error_bound_applies_to_the_worst_neuron():
     net = small(np.eye(2), decay=[0.875, 0.9])
     message = "Layer 'own': Decay error must be at least 0.025 with one term of 8 bits, not 0.02"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
@@ -211,7 +211,7 @@ def test_the_scale_keeps_the_weights_best():
     assert all(error(best) <= error(best * factor) * 1.2 for factor in (0.5, 0.8, 1.25, 2))
 
 
-def test_each_column_of_the_report_says_what_its_name_says():
+def test_each_column_of_the_report_has_the_named_values():
     draws = np.random.default_rng(1)
     weights = draws.normal(size=(3, 4)) * (draws.random((3, 4)) < 0.7)
     net = SpikingNetwork(
@@ -314,7 +314,7 @@ def test_masked_weights_stay_away():
     assert (synapses.matrix() != 0).tolist() == mask.tolist()
 
 
-def test_what_saturates_and_what_is_silent_is_warned_of_by_name():
+def test_saturated_and_silent_layers_are_warned_of_by_name():
     net = SpikingNetwork(
         [Input("in", 2)],
         [
@@ -387,7 +387,7 @@ def test_quantize_rejects(options, error, message):
         quantize(small(np.eye(2)), **options)
 
 
-def test_what_training_has_spoilt_is_named():
+def test_parameters_that_are_not_finite_are_refused_by_name():
     net = small(np.eye(2))
     with torch.no_grad():
         net.connections[0].weights[0, 1] = float("nan")

@@ -64,9 +64,7 @@ def lay(place, arrays, form, name):
 
 @pytest.mark.parametrize("form", ["npz", "idx", "gz"])
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_published_data_are_known_by_checksums_whatever_their_place(
-    tmp_path, monkeypatch, known, name, form
-):
+def test_published_data_are_recognised_by_checksums(tmp_path, monkeypatch, known, name, form):
     others = [other for other in PUBLISHED if other != name]
     for other in others:  # in the place that is looked at first, under the same names
         lay(tmp_path, known[other], form, PUBLISHED[name].archives[0].removesuffix(".npz"))
@@ -83,9 +81,7 @@ def test_published_data_are_known_by_checksums_whatever_their_place(
 @pytest.mark.parametrize("key", FILES)
 @pytest.mark.parametrize("form", ["npz", "idx", "gz"])
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_altered_values_are_not_taken_for_what_was_published(
-    tmp_path, monkeypatch, known, name, form, key
-):
+def test_altered_values_are_no_published_data_set(tmp_path, monkeypatch, known, name, form, key):
     arrays = known[name] | {key: known[name][key].copy()}
     arrays[key].flat[-1] ^= 1
     lay(tmp_path, arrays, form, PUBLISHED[name].archives[0].removesuffix(".npz"))
@@ -95,7 +91,7 @@ def test_altered_values_are_not_taken_for_what_was_published(
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_what_is_published_has_the_checksums_that_are_kept(data_file, name):
+def test_published_data_have_the_stored_checksums(data_file, name):
     path = data_file(PUBLISHED[name].archives[0])
     with np.load(path) as held:
         assert contents(held) == PUBLISHED[name].contents
@@ -162,13 +158,13 @@ def test_halved_rejects(pictures, said):
         images.halved(pictures)
 
 
-def test_where_mnist_is_missing_the_error_says_how_to_get_it(tmp_path, monkeypatch):
+def test_missing_mnist_is_refused_with_instructions(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "places", lambda: [tmp_path])
     with pytest.raises(FileNotFoundError, match=r"^MNIST must be in one of .*SPIKER_DATA points$"):
         images.mnist(download=False)
 
 
-def test_what_is_downloaded_is_checked(tmp_path, monkeypatch, tiny):
+def test_downloaded_file_is_verified(tmp_path, monkeypatch, tiny):
     pooch = pytest.importorskip("pooch")
     asked = {}
 

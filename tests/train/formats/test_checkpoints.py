@@ -84,7 +84,7 @@ def test_a_checkpoint_is_put_into_its_module(how, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-def test_a_module_of_parts_takes_what_its_compiled_parts_stored():
+def test_module_loads_the_state_of_its_compiled_parts():
     module = Net()
     module.body = torch.compile(module.body)
     load_state(module, trained().state_dict())

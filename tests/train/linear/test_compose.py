@@ -113,7 +113,7 @@ def test_pooling_of_one_dimension():
     assert np.abs(applied(compose([AvgPool(4, 2, dimensions=1)], (3, 9)), x) - wanted).max() < 1e-12
 
 
-def test_a_row_of_maps_is_one_map():
+def test_linear_maps_in_a_row_are_composed():
     torch.manual_seed(0)
     conv, norm = nn.Conv2d(2, 3, 3, padding=1).double(), normal(48)
     first, second = nn.Linear(48, 10).double(), nn.Linear(10, 4, bias=False).double()
@@ -175,7 +175,7 @@ def test_arrangements_by_hand():
 @pytest.mark.parametrize(
     "maps", [[Conv(numbers(2, 1, 3, 3))], [Scale(2.0)], [Affine(numbers(9, 5))]]
 )
-def test_what_is_folded_is_a_connection(maps):
+def test_folded_maps_are_a_connection(maps):
     shape = (1, 6, 5)
     folded = compose([*maps, Flatten()], shape)
     size = folded.output_shape[0]

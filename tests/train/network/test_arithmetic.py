@@ -53,7 +53,7 @@ NEURONS = [
 
 @pytest.mark.parametrize("neuron", NEURONS, ids=lambda one: type(one).__name__)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_tensors_compute_what_integers_do_in_every_state(neuron, dtype):
+def test_tensors_compute_the_same_as_integers_in_every_state(neuron, dtype):
     ranges = [range(one.low, one.high + 1) for one in neuron.states.values()]
     cases = [*product(*ranges, [-40, -7, -1, 0, 1, 2, 9, 40])]
     columns = [torch.tensor(one, dtype=dtype) for one in zip(*cases, strict=True)]
@@ -78,7 +78,7 @@ def test_tensors_compute_what_integers_do_in_every_state(neuron, dtype):
 
 @pytest.mark.parametrize("threshold", [-20, 0, 20])
 @pytest.mark.parametrize("rule", ["above", "reaches"])
-def test_a_spike_has_the_gradient_of_its_surrogate_whatever_the_threshold(threshold, rule):
+def test_spike_has_the_gradient_of_its_surrogate_at_every_threshold(threshold, rule):
     v = torch.tensor([threshold - 5.0, threshold, threshold + 5.0], requires_grad=True)
     fired = getattr(Tensors(FastSigmoid(2.0), scale=0.5), rule)(v, threshold)
     assert fired.tolist() == [0, rule == "reaches", 1]
@@ -115,7 +115,7 @@ def test_tests_combine_with_and_without_gradients(via):
     assert via.clamp(a * 9 - 4, -2, b).tolist() == [-2, -2, 0, 1]
 
 
-def test_real_numbers_know_no_saturation():
+def test_floating_point_does_not_saturate():
     assert FloatingPoint().saturate(torch.tensor(1e6), -128, 127) == 1e6
     assert FloatingPoint().shift(torch.tensor(3.0), 1) == 1.5
     assert Tensors().saturate(torch.tensor(1e6), -128, 127) == 127

@@ -116,7 +116,7 @@ CELLS = {
 
 @pytest.mark.parametrize("form", ["shift", "shifts", "multiplier"])
 @pytest.mark.parametrize("kind", CELLS)
-def test_each_neuron_computes_what_the_reference_does(kind, form):
+def test_each_neuron_computes_the_same_as_the_reference(kind, form):
     net = SpikingNetwork(
         inputs=[Input("in", 12)],
         layers=[
@@ -236,14 +236,14 @@ def graph(seed):
 
 @settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1))
-def test_random_graphs_compute_what_the_reference_does(seed):
+def test_random_graphs_compute_the_same_as_the_reference(seed):
     assert_equal(*graph(seed))
 
 
 @pytest.mark.slow
 @settings(max_examples=500)
 @given(st.integers(0, 2**32 - 1))
-def test_many_random_graphs_compute_what_the_reference_does(seed):
+def test_many_random_graphs_compute_the_same_as_the_reference(seed):
     assert_equal(*graph(seed))
 
 
@@ -252,7 +252,7 @@ def test_random_graphs_are_alive():
     assert np.mean(alive) > 0.8
 
 
-def test_a_run_on_real_numbers_is_the_equation():
+def test_floating_point_run_follows_the_equation():
     net = SpikingNetwork(
         [Input("in", 1)],
         [Layer("own", 1, Cell(Lif, threshold=1.0, decay=0.5), bias=[0.25])],
@@ -280,7 +280,7 @@ def test_a_wide_potential_is_computed_in_double_precision():
     assert outcome.states["own.v"].dtype == torch.float64
 
 
-def test_what_no_float_holds_is_refused_by_name():
+def test_integer_beyond_floats_is_refused_by_name():
     net = SpikingNetwork(
         [Input("in", 2)],
         [Layer("own", 1, Cell(Integrator, width=48, decay=Decay(1, 24)))],

@@ -125,7 +125,7 @@ def test_a_readout_of_potentials_needs_no_spikes():
 
 
 @pytest.mark.parametrize("tau", [0.002, 0.01, 0.025])
-def test_time_constants_in_another_unit_are_told(tau):
+def test_time_constants_in_another_unit_are_warned_of(tau):
     """As an older Norse wrote them, unscaled, where newer ones multiply by dt."""
     nir = pytest.importorskip("nir")
     size = np.ones(5)
@@ -173,7 +173,7 @@ def spikes_of(net, value):
 @pytest.mark.parametrize("fire", [">", ">="], ids=["above", "at"])
 @pytest.mark.parametrize("weight", [0.01, -0.5], ids=["excited", "inhibited"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_can_never_fire_does_not_and_else_does(kind, weight, fire):
+def test_neurons_fire_unless_reported_never_to_fire(kind, weight, fire):
     model, values = KINDS[kind]
     for threshold in (0.001, 0.02, 0.0499, 0.0501, 0.2, 0.5, 1.7):
         net = one_layer(model, values, weight, threshold, fire=fire, high=3)
@@ -187,7 +187,7 @@ def test_what_can_never_fire_does_not_and_else_does(kind, weight, fire):
 
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
 @pytest.mark.parametrize("timing", ["immediate", "next_step"])
-def test_what_fires_always_does(reset, timing):
+def test_neurons_reported_to_always_fire_do(reset, timing):
     told = 0
     for bias in (0.5, 0.99, 1.01, 1.5, 3.0):
         for weight in (0.3, -0.3):
@@ -241,7 +241,7 @@ LOST = {
 
 
 @pytest.mark.parametrize("what", LOST)
-def test_what_quantisation_loses_is_told(what):
+def test_parameters_lost_in_quantisation_are_warned_of(what):
     net, options, message = LOST[what]
     report = quantize_and_report(net, **options)[1]
     assert [one for one in report.warnings if one.startswith(message)]
@@ -261,7 +261,7 @@ def test_integers_that_can_never_fire_do_not():
     assert 0 < told < 5
 
 
-def test_an_integrator_that_leaks_for_long_is_told():
+def test_integrator_with_a_long_time_constant_is_warned_of():
     slow = SpikingNetwork.chain("4-2", output=Cell(Integrator, decay=0.9999))
     assert implausible(slow)[0].startswith("decay of 'output' is 0.9999, a time constant of 10000")
     assert implausible(SpikingNetwork.chain("4-2", output=Cell(Integrator, decay=0.99))) == []

@@ -187,7 +187,7 @@ def test_spikes_may_come_from_a_function_for_each_batch():
         assert sorted(np.concatenate(epoch).tolist()) == list(range(300))
 
 
-def test_what_a_function_draws_is_drawn_anew_and_the_same_twice():
+def test_random_samples_of_a_function_are_new_in_each_epoch_and_reproducible():
     _, y = task()
     held = task(60, seed=5)
 
@@ -408,7 +408,7 @@ def oblong(shape):
 
 
 @pytest.mark.parametrize("said", FLAT)
-def test_pictures_are_shifted_whatever_their_axes_or_it_is_said(said, monkeypatch):
+def test_images_are_shifted_or_a_warning_says_why_not(said, monkeypatch):
     monkeypatch.setattr(recipes, "MANY", 0)  # the recipe for many samples, which shifts
     shape, picture, shift = FLAT[said]
     known = train_network(oblong((8, 6)), "48-4-3", epochs=2, progress=False)
@@ -433,7 +433,7 @@ def test_a_picture_of_another_size_is_refused(picture):
 
 
 @pytest.mark.slow
-def test_mnist_in_training_is_what_the_reference_computes(data_file, monkeypatch):
+def test_mnist_in_training_computes_the_same_as_the_reference(data_file, monkeypatch):
     data_file("mnist.npz")
     from spiker_train import load_dataset
 

@@ -62,7 +62,7 @@ def differences(name, **options):
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_file_computes_what_its_writer_does(name):
+def test_file_computes_the_same_as_its_writer(name):
     net, result = differences(name, **READ[name])
     for node, (off, mean) in result.items():
         label = node.replace(".", "_")
@@ -77,7 +77,7 @@ def test_a_file_computes_what_its_writer_does(name):
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_file_that_is_read_as_nir_says_computes_something_else(name):
+def test_file_read_without_its_writer_computes_something_else(name):
     # What writers mean and do not write is no trifle.
     if "rockpool" in name:  # its graphs take batches of one
         with pytest.raises(ValueError, match=r"must have the shape \(8,\), not \(1, 8\)"):

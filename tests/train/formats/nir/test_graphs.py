@@ -273,7 +273,7 @@ def test_names_become_names_of_layers():
     assert [one.name for one in from_nir(made, dt=DT).layers] == ["a_b", "a_b_2"]
 
 
-def test_the_report_says_what_became_of_it():
+def test_report_describes_every_layer_and_connection():
     made = chain(neurons("LIF"))
     report = from_nir(made, dt=DT, name="net").import_report
     assert report.rules == Rules(DT)

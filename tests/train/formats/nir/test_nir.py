@@ -48,7 +48,7 @@ def test_each_node(kind, rule, start):
 
 
 @pytest.mark.parametrize("kind", ["LIF", "CubaLIF"])
-def test_one_parameter_at_a_time_matters(kind):
+def test_each_parameter_alone_matters(kind):
     # A parameter that was dropped would leave the potentials as they are.
     x, base = events(2), chain(neurons(kind))
     with torch.no_grad():
@@ -130,7 +130,7 @@ def test_resets_that_nir_does_not_say():
     assert from_nir(made, dt=1.0, fire=">=").layer["n"].cell.settings["fire"] == ">="
 
 
-def test_what_all_neurons_share_is_one_number():
+def test_parameter_shared_by_all_neurons_is_one_number():
     values = [np.full(SIZE, one) for one in (4e-3, 4.0, 0.0, 1.0, 0.0)]
     net = from_nir(chain(nir.LIF(*values)), dt=DT)
     assert net.layer["n"].cell.sizes == set()

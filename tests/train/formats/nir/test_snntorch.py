@@ -134,7 +134,7 @@ def compare(case, samples, capsys, share=20):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_what_snntorch_exports_spikes_as_it_does(case, capsys):
+def test_graph_exported_by_snntorch_spikes_as_in_snntorch(case, capsys):
     net, x = compare(case, 40, capsys)
     back = from_nir(to_nir(net, dt=1e-4, exact=False), dt=1e-4, **told(case))
     with torch.no_grad():

@@ -96,7 +96,7 @@ def same(net, back, x, layers=None):
 
 @pytest.mark.parametrize("rule", ["euler", "exponential"])
 @pytest.mark.parametrize("name", CELLS)
-def test_what_is_written_is_read_as_the_same(name, rule, tmp_path):
+def test_exported_network_is_imported_unchanged(name, rule, tmp_path):
     net = layered(CELLS[name]())
     made = to_nir(net, dt=DT, rule=rule)
     nir.write(tmp_path / "net.nir", made)
@@ -107,7 +107,7 @@ def test_what_is_written_is_read_as_the_same(name, rule, tmp_path):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_what_is_written_computes_the_same(name):
+def test_exported_network_computes_the_same(name):
     net = layered(CELLS[name]()).double()
     x = events()
     outputs, states = integrate(to_nir(net, dt=DT), x, DT)
@@ -276,7 +276,7 @@ def test_convolutions_are_found_again(shared, wide):
     same(net, again, events(60))
 
 
-def test_a_convolution_of_one_dimension_is_found_again():
+def test_convolution_of_one_dimension_is_recognised():
     weight = np.random.default_rng(6).normal(0.1, 0.5, (3, 2, 4)).astype(np.float32)
     conv = nir.Conv1d(9, weight, 2, 1, 1, 1, np.zeros(3))
     node = nir.Threshold(np.full((3, 4), 0.4))
@@ -320,13 +320,13 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("make, error, message", REFUSED)
-def test_what_nir_cannot_say_is_refused(make, error, message):
+def test_property_that_nir_cannot_express_is_refused(make, error, message):
     with pytest.raises(error) as caught:
         to_nir(make(), dt=DT)
     assert message in str(caught.value)
 
 
-def test_what_may_be_left_out():
+def test_optional_keys_may_be_left_out():
     net = layered(cell(reset_timing="next_step"))
     back = from_nir(
         to_nir(net, dt=DT, exact=False), dt=DT, reset="subtract", reset_timing="next_step"

@@ -398,7 +398,7 @@ def test_recurrence_by_convolution(digits):
     assert net.layers[0].shape == (2, 3, 3)
 
 
-def test_what_was_read_is_exact_in_integers(digits):
+def test_imported_network_is_exact_in_integers(digits):
     net = from_snntorch(Pictures())
     q = Quantization(6, 12, "multiplier").fit(net)
     record = ["layer1", "layer2", "layer2.v"]
@@ -748,7 +748,7 @@ def here(what):
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_followed_is_refused_with_its_line(make, message):
+def test_operation_that_cannot_be_traced_is_refused_with_its_line(make, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         from_snntorch(make())
 

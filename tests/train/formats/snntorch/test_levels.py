@@ -134,7 +134,7 @@ def test_coarse_weights_are_shifted():
     assert np.abs(network.projections[0].synapses.values).max() == 7
 
 
-def test_what_is_saved_is_the_same(tmp_path):
+def test_saved_network_is_loaded_unchanged(tmp_path):
     net, network = check(Net(beta=0.75, reset_mechanism="zero", bias=True))
     save_real(net, tmp_path / "net.safetensors")
     back = load_real(tmp_path / "net.safetensors")
@@ -178,7 +178,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_exact_is_refused(name):
+def test_inexact_levels_are_refused(name):
     options, reason = REFUSED[name]
     with pytest.raises(ValueError, match="^Leaky 'lif1': .*" + re.escape(reason)) as caught:
         read(Net(**options))

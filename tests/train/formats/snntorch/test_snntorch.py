@@ -100,7 +100,7 @@ def test_spikes_are_those_of_snntorch(more, bias):
     assert float((found.spikes["layer2"] != out)[same].float().mean()) < 1e-4
 
 
-def test_what_was_read_quantises_and_is_exact_in_integers():
+def test_imported_network_quantises_and_is_exact_in_integers():
     net = from_snntorch(Twice())
     q = Quantization(6, 10, "multiplier").fit(net)
     x = (np.random.default_rng(2).random((40, 20, 20)) < 0.3).astype(np.uint8)
@@ -246,7 +246,7 @@ def test_layers_in_a_sequence_are_read_in_order():
         (lambda: "model", TypeError, "Model must be an nn.Module, not 'model'"),
     ],
 )
-def test_what_has_no_meaning_here_is_refused_by_name(make, error, message):
+def test_unsupported_option_is_refused_by_name(make, error, message):
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         from_snntorch(make())
 
@@ -325,7 +325,7 @@ def test_recurrence_becomes_a_connection_with_a_delay_of_one():
     assert net.layers[1].bias is None
 
 
-def test_what_snntorch_learns_is_learned():
+def test_parameters_that_snntorch_learns_are_learned():
     torch.manual_seed(0)
     module = nn.Sequential(
         nn.Linear(4, 3),

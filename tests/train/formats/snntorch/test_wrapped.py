@@ -137,7 +137,7 @@ def test_a_module_is_read_as_it_acts(how, digits):
     assert (found != wanted).mean() < {"float16": 0.01, "bfloat16": 0.05}.get(kind, 1e-3)
 
 
-def test_a_wrapped_module_is_what_the_module_is():
+def test_wrapped_module_is_imported_like_the_module():
     plain = from_snntorch(Net(), example=EXAMPLE)
     for how in ("compiled", "both", "part", "method", "in-place"):
         net = from_snntorch(WRAPPED[how](Net()), example=EXAMPLE)
@@ -171,7 +171,7 @@ def lazy_part():
     ],
     ids=["scripted", "traced part", "lazy part"],
 )
-def test_what_is_no_module_of_python_is_refused(make, error, message):
+def test_object_that_is_no_module_is_refused(make, error, message):
     with pytest.raises(error, match=f"^{message}"):
         from_snntorch(make(), example=EXAMPLE)
 
@@ -195,7 +195,7 @@ def test_casts_of_spikes_are_followed(cast):
 
 
 @pytest.mark.parametrize("name", ["index_select", "roll", "gather"])
-def test_what_moves_values_is_followed_or_says_its_line(name, digits):
+def test_movement_of_values_is_traced_or_refused_with_its_line(name, digits):
     acts = {
         "index_select": lambda x: x.index_select(1, torch.arange(64)),
         "roll": lambda x: x.roll(3, 1),

@@ -86,7 +86,7 @@ class Trained(nn.Module):
 
 @pytest.mark.parametrize("model", ["if", "lif", "syn", "rif", "rlif", "rsyn"])
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
-def test_what_spiker_trained_spikes_the_same(model, reset, digits):
+def test_network_trained_by_spiker_spikes_the_same(model, reset, digits):
     config = described(
         layer(model, reset_mechanism=reset, alpha=0.4, beta=0.8, threshold=1.5),
         layer(model, 10, reset_mechanism=reset, alpha=0.3, beta=0.7),
@@ -110,7 +110,7 @@ def test_what_spiker_trained_spikes_the_same(model, reset, digits):
     assert result.different <= 5
 
 
-def test_the_report_tells_what_spiker_would_have_made():
+def test_report_lists_differences_from_the_hardware_of_spiker():
     config = described(
         layer("rsyn", 30, alpha=0.5, beta=0.9, reset_mechanism="zero"),
         layer("if", 30, threshold=2.0),
@@ -199,7 +199,7 @@ def test_ranges_of_widths_are_all_tried():
     assert {q.decay for q in found} == {"shift"}
 
 
-def test_what_is_not_given_is_as_in_spiker(tmp_path):
+def test_defaults_are_those_of_spiker(tmp_path):
     net = from_spiker({"layer_0": {"learn_beta": True}})
     report = net.import_report
     assert (report.steps, net.inputs[0].size, net.layers[0].size) == (73, 40, 128)

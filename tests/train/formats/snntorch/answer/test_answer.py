@@ -365,7 +365,7 @@ CLASSES = {
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_a_class_is_the_greatest_of_what_it_was_made_of(name):
+def test_returned_class_is_that_of_the_greatest_score(name):
     end, kind = CLASSES[name]
     module = Net(end, linear())
     net = from_snntorch(module)
@@ -419,7 +419,7 @@ def test_several_ends_are_several_readouts():
         from_snntorch(module, output="lif2")
 
 
-def test_readout_goes_before_what_is_returned_and_says_so():
+def test_readout_argument_overrides_the_returned_value_and_is_reported():
     net = from_snntorch(Net(lambda r: stack(r.mem).amax(0)), readout="last")
     report = net.import_report
     assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "last")]
@@ -525,7 +525,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_no_readout_gives_is_refused_by_name(name):
+def test_value_without_a_readout_is_refused_by_name(name):
     end, what = REFUSED[name]
     more = linear() | {"inner": nn.Linear(OUT, OUT)}
     pattern = (
@@ -552,7 +552,7 @@ FIXED = {
 
 
 @pytest.mark.parametrize("name", FIXED)
-def test_what_holds_for_a_few_steps_alone_is_refused(name):
+def test_readout_that_depends_on_the_number_of_steps_is_refused(name):
     net = Net(FIXED[name], linear())
     with pytest.raises(ValueError, match=r"must be the same of samples of any length, .* in 70: "):
         from_snntorch(net)
@@ -567,7 +567,7 @@ def test_neurons_that_are_not_returned_are_counted_where_they_are_named():
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
-def test_a_head_on_a_mean_says_of_how_many_steps_its_weights_are(bias):
+def test_head_on_a_mean_reports_the_number_of_steps_of_its_weights(bias):
     heads = {"head": nn.Linear(OUT, 4, bias=bias)}
     said = "with weights of a sample of 6 steps"
     for end, wanted in ((lambda r: stack(r.spk).mean(0), True), (added, False)):
@@ -735,7 +735,7 @@ ONES = {
 
 
 @pytest.mark.parametrize("name", ONES)
-def test_one_step_is_as_records_of_steps(name):
+def test_returned_step_is_read_like_a_record_of_steps(name):
     end, kind, label = ONES[name]
     net = from_snntorch(Step(end))
     report = net.import_report
@@ -743,7 +743,7 @@ def test_one_step_is_as_records_of_steps(name):
     assert f"of {label!r} are returned for a step, the loop being elsewhere" in str(report)
 
 
-def test_what_is_linear_in_the_spikes_of_a_step_needs_a_readout():
+def test_linear_value_of_the_spikes_of_a_step_needs_a_readout():
     module = Step(lambda m, spk, mem: m.head(spk))
     with pytest.raises(ValueError, match=r"not what linear in 'head' makes of them \("):
         from_snntorch(module)

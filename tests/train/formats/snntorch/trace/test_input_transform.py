@@ -129,7 +129,7 @@ def compare(module, x, given=None, different=3e-3, **options):
     ids=["each step", "all steps"],
 )
 @pytest.mark.parametrize("what", BEFORE)
-def test_what_is_done_to_the_input_is_followed(what, kind, within, conv, images):
+def test_operations_on_the_input_are_traced(what, kind, within, conv, images):
     within = within and what != "added in place"  # it would add anew in each step
     module = kind(BEFORE[what], within, conv)
     x = np.repeat(images[:, None], STEPS, axis=1)
@@ -271,7 +271,7 @@ def test_a_bound_beyond_all_values_is_a_bias(images):
     ],
     ids=["mean", "max", "power", "inverse", "root", "floor"],
 )
-def test_what_is_not_linear_says_its_line(act, name):
+def test_operation_that_is_not_linear_is_refused_with_its_line(act, name):
     with pytest.raises(ValueError, match=rf"which test_input_transform\.py:\d+: \w+ is not|{name}"):
         from_snntorch(Image(act), values=(0, TOP))
 

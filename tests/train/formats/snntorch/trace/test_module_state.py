@@ -314,7 +314,7 @@ class Written(Streaming):
 
 
 @pytest.mark.parametrize("way", ["added", "zeroed", "filled"])
-def test_what_is_written_over_a_buffer_is_followed(way, x):
+def test_overwritten_buffer_is_traced(way, x):
     module = Written(way)
     before = everything(module)
     net = from_snntorch(module)
@@ -323,7 +323,7 @@ def test_what_is_written_over_a_buffer_is_followed(way, x):
 
 
 @pytest.mark.parametrize("way", ["a part", "index", "rows", "out"])
-def test_what_is_written_into_a_buffer_otherwise_is_refused(way):
+def test_other_writes_into_a_buffer_are_refused(way):
     module = Written(way)
     before = everything(module)
     with pytest.raises(ValueError, match=r"test_module_state\.py:\d+: (writing into|mul must)"):
