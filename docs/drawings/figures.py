@@ -9,9 +9,9 @@ from .handshakes import SCENES
 from .house import draw_house
 from .schematic import draw_design
 from .svg import Drawing
-from .waveform import draw_waveform
+from .waveform import Waveform, draw_waveform
 
-__all__ = ["component_designs", "draw", "names"]
+__all__ = ["component_designs", "draw", "names", "waveform_of"]
 
 
 @cache
@@ -21,6 +21,12 @@ def component_designs() -> dict[str, Design]:
     for component in make_designs():
         found |= {design.name: design for design in read_designs(component, found)}
     return found
+
+
+@cache
+def waveform_of(scene: str) -> Waveform:
+    """Return what the simulation of a scene shows."""
+    return SCENES[scene]()
 
 
 def names() -> Iterator[str]:
@@ -49,7 +55,7 @@ def draw(name: str) -> Drawing:
         return draw_house()
     if kind == "timing" and what in SCENES:
         scene = SCENES[what]
-        return draw_waveform(scene(), (scene.__doc__ or "").removeprefix("Show "))
+        return draw_waveform(waveform_of(what), (scene.__doc__ or "").removeprefix("Show "))
     if kind == "schematic" and what in component_designs():
         design = component_designs()[what]
         return draw_design(design, f"Block diagram of {design.component.__name__}")
