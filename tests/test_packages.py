@@ -168,4 +168,8 @@ def test_demo_runs_from_the_wheel_away_from_the_clone(wheel, tmp_path):
     call(*install, f"{wheel}[train,cli,plot,verilog]", cwd=tmp_path)
     printed = call(python.with_name("spiker"), "demo", cwd=tmp_path)
     assert re.search(r"mismatches\W+0 of 50 samples", printed)
+    shown = (ROOT / "README.md").read_text().partition("The demo ends with")[2].partition("##")[0]
+    labels = re.findall(r"^    (\S.*?)  ", shown, re.MULTILINE)
+    assert len(labels) == 7
+    assert all(label in printed for label in labels)
     assert (tmp_path / "demo" / "digits.spiker").is_file()
