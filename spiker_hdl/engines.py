@@ -11,7 +11,7 @@ from spiker_hdl.base.checks import check_choice, check_kind
 from .model import AnswerPolicy, Mapping, Network, Result
 
 if TYPE_CHECKING:
-    from spiker_hdl.export.read import Emission
+    from spiker_hdl.export.read.emission import Emission
 
 __all__ = ["AUTO", "CHOICES", "ENGINES", "Engine", "fastest", "run"]
 
@@ -176,7 +176,7 @@ def _check_options(engine: Engine, options: dict[str, Any]) -> None:
 
 
 def _emission(given: Any) -> "Emission":
-    from spiker_hdl.export.read import Emission, read_emission
+    from spiker_hdl.export.read.emission import Emission, read_emission
 
     if isinstance(given, str | os.PathLike):
         return read_emission(os.fspath(given))

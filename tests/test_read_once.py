@@ -23,7 +23,7 @@ from spiker_cli.support.files import open_network
 from spiker_cli.support.mappings import MappingOptions
 from spiker_hdl.export import emit, read_emission
 from spiker_hdl.export.netlist.check import _read as read_for_a_netlist
-from spiker_hdl.export.samples.read_back import read_samples
+from spiker_hdl.export.read.samples import read_samples
 from spiker_hdl.model import Mapping, load, load_mapping, save
 from spiker_hdl.simulate.compile_cache import keep, load_library, open_cache
 

@@ -123,15 +123,15 @@ def emit(
 
 def _rows(directory: Path, samples: str | None) -> list[tuple[str, str]]:
     """Return the files that a manifest names with their sizes, and what the test bench has."""
-    from spiker_hdl.export.read import read_files
+    from spiker_hdl.export.read.files import read_files
 
     manifest, files = read_files(directory)
     text = "none"
     if samples is not None:
-        bench = manifest["bench"]
-        share = bench["flipped bits"]["share caught"]
+        test_bench = manifest["test_bench"]
+        count, share = test_bench["generated_samples"], test_bench["fault_injection"]["coverage"]
         text = (
-            f"{samples}, and {bench['made up']} made up, catch {share:.1%} of flipped bits: "
+            f"{samples} and {count} generated samples detect {share:.1%} of flipped bits: "
             "`make sim` in the directory runs it"
         )
     sizes = [(name, f"{len(data):,} bytes") for name, data in files.items()]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import spiker_hdl
 from spiker_hdl.export import Emission, read_emission
-from spiker_hdl.export.read import read_files
-from spiker_hdl.export.samples.read_back import read_samples
+from spiker_hdl.export.read.files import read_files
+from spiker_hdl.export.read.samples import read_samples
 from spiker_hdl.payloads.fields import Field, pack, values_of
 from spiker_hdl.simulate.shared_library import BuildError, find_tool
 from spiker_hdl.tools.programs import Tool, call_tool
@@ -53,7 +53,7 @@ def _run_in_engine(directory: Path, tool: str) -> str:
     """
     emission = read_emission(directory)
     samples = read_samples(emission)
-    bench = read_files(directory)[0]["bench"]
+    bench = read_files(directory)[0]["test_bench"]
     title = {"verilator": "Verilator", "cxxrtl": "CXXRTL"}[tool]
     with progress(f"Emitted Verilog, compiled by {title}", emission.samples) as advance:
         result = spiker_hdl.run(emission, samples, engine="compiled", progress=advance)
@@ -64,7 +64,7 @@ def _run_in_engine(directory: Path, tool: str) -> str:
         f"; {missing} is not installed, so the Verilog was compiled by {title} and run on the "
         "samples of its test bench"
     )
-    given, timed = bench["given"], bench["cycles compared of the first"]
+    timed = bench["samples_with_cycles"]
     for n, line in enumerate(expected):
         values = values_of(result, n) | ({} if n < timed else {("cycles",): [0]})
         wrong = pack(fields, values) ^ int(line, 16)
@@ -72,8 +72,9 @@ def _run_in_engine(directory: Path, tool: str) -> str:
             first = (wrong & -wrong).bit_length() - 1
             field = max((f for f in fields.values() if f.offset <= first), key=lambda f: f.offset)
             return f"FAIL sample {n}: {field.name} must be as in vectors/expected.hex{how}"
-    more = f" and {bench['made up']} that are made up" if bench["made up"] else ""
-    return f"PASS {given} samples{more}{how}"
+    generated = bench["generated_samples"]
+    more = f" and {generated} generated samples" if generated else ""
+    return f"PASS {bench['user_samples']} samples{more}{how}"
 
 
 def _fields(emission: Emission) -> dict[tuple[str, ...], Field]:

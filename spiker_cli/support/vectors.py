@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from spiker_hdl.export import Emission, read_emission
-from spiker_hdl.export.samples.read_back import read_samples
+from spiker_hdl.export.read.samples import read_samples
 
 from .mappings import MappingOptions
 from .samples import Samples, find_samples

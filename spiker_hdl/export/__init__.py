@@ -1,6 +1,7 @@
-"""Write the accelerator in other languages, and read back what was written."""
+"""Export of the accelerator to Verilog and VHDL, and reading of emitted directories."""
 
-from .export import LANGUAGES, PORTS, emit
-from .read import Emission, read_emission
+from .export import PORTS, emit
+from .languages import LANGUAGES
+from .read.emission import Emission, read_emission
 
 __all__ = ["LANGUAGES", "PORTS", "Emission", "emit", "read_emission"]

@@ -1,4 +1,4 @@
-"""Files with which other flows build an emission: FuseSoC, Vivado, Quartus, make, constraints."""
+"""Files for other flows: FuseSoC, Vivado, Quartus, make, and clock constraints."""
 
 import json
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from string import Template
 __all__ = ["PERIOD", "Package", "check_period", "packaging"]
 
 PERIOD = 10.0
-"""Nanoseconds of a clock period where none is given."""
+"""Default clock period in nanoseconds."""
 
 _PARTS = {"vivado": "xc7a100tcsg324-1", "family": "Cyclone V", "device": "5CSEMA5F31C6"}
 
 
 @dataclass(frozen=True)
 class Package:
-    """What is to be built.
+    """An emitted design, as build flows see it.
 
     Members
     -------
@@ -23,19 +23,19 @@ class Package:
     network : str
         Name of the network.
     top, bench : str
-        Topmost modules of the design and of the test bench; no test bench, an empty string.
+        Topmost modules of the design and of the test bench; ``bench`` is empty without one.
     design, test : str
-        Files of these.
+        Files of the design and of the test bench.
     vectors : sequence of str
         Files that the test bench reads.
     memories : sequence of str
         Files that the design reads.
     clock : str
-        Port of the clock.
+        Name of the clock's port.
     period : float
-        Nanoseconds.
+        Clock period in nanoseconds.
     version : str
-        Of the library.
+        Version of the library.
     """
 
     language: str
@@ -70,32 +70,32 @@ def check_period(period: float) -> None:
 # -- constraints ---------------------------------------------------------------------------------
 
 _CLOCK = """\
-# {top}: {clock} at {frequency:.6g} MHz; ports are registers or close to them, and have no delays
-# of their own here: add set_input_delay and set_output_delay where they leave the device.
+# {top}: {clock} at {frequency:.6g} MHz. Ports are driven by registers or by little logic behind
+# them. Add set_input_delay and set_output_delay where they leave the device.
 create_clock -name {clock} -period {period:.3f} [get_ports {{{clock}}}]
 """
 
-# -- what lints ----------------------------------------------------------------------------------
+# -- lint --------------------------------------------------------------------------------------
 
 _WAIVERS = """\
 `verilator_config
-// What Verilator's -Wall says of {design} otherwise, and why that is as it should be.
+// Warnings of Verilator's -Wall that {design} causes, each with the reason why it is no mistake.
 
-// All modules are in one file, which is named after the topmost.
+// All modules are in one file, which is named after the topmost module.
 lint_off -rule DECLFILENAME -file "*{design}"
 
-// Operands of different widths are extended as the language says, and a sum is cut where it is
-// stored, which Amaranth's arithmetic makes explicit: no overflow goes unnoticed there.
+// Operands of different widths are extended as the language says, and a sum is truncated where it
+// is stored. Amaranth's arithmetic never overflows before that.
 lint_off -rule WIDTH -file "*{design}"
 
-// What a case does not list keeps what was assigned before it in the same block.
+// A signal that a case does not assign keeps the value assigned before it in the same block.
 lint_off -rule CASEINCOMPLETE -file "*{design}"
 
-// Upper bits of sums that are cut, and fields of a payload that a core has no use for.
+// These are upper bits of sums that are truncated, and fields of a payload that a core ignores.
 lint_off -rule UNUSEDSIGNAL -file "*{design}" -match "Bits of signal are not used*"
 
-// Constants and second names of the same bits, which Yosys has put where they are read. What
-// nothing reads, it was not given.
+// These are constants and aliases, which Yosys has replaced where they are read. Signals that are
+// not read at all are removed before.
 lint_off -rule UNUSEDSIGNAL -file "*{design}" -match "Signal is not used*"
 """
 
@@ -105,7 +105,7 @@ VERILATOR ?= verilator
 
 .PHONY: lint
 
-lint:  ## Let Verilator look for mistakes; {top}.vlt has what it may find, with reasons
+lint:  ## Run Verilator's lint; {top}.vlt waives warnings, with reasons
 	$(VERILATOR) --lint-only -Wall --top-module {top} {top}.vlt {design}
 """,
     "vhdl": """\
@@ -113,7 +113,7 @@ GHDL ?= ghdl
 
 .PHONY: lint
 
-lint:  ## Let GHDL look for mistakes
+lint:  ## Check the syntax with GHDL
 	$(GHDL) -s --std=08 {design}
 """,
 }
@@ -121,7 +121,7 @@ lint:  ## Let GHDL look for mistakes
 # -- vendors' tools ------------------------------------------------------------------------------
 
 _VIVADO = Template("""\
-# Synthesis, place and route of $top alone, to learn its area and speed:
+# Synthesis, place and route of $top on its own, to measure its area and speed:
 #
 #   vivado -mode batch -source vivado.tcl -tclargs $part
 #
@@ -133,7 +133,7 @@ file mkdir $$made
 
 $read [file join $$here $design]
 ${memories}read_xdc [file join $$here $top.xdc]
-# The ports are not pins here.
+# The ports are inputs and outputs of a larger design, not pins.
 synth_design -top $top -part $$part -mode out_of_context
 opt_design
 place_design
@@ -145,11 +145,11 @@ write_checkpoint -force [file join $$made $top.dcp]
 """)
 
 _QUARTUS = Template("""\
-# A project for $top alone, compiled, to learn its area and speed:
+# A project for $top on its own, compiled to measure its area and speed:
 #
 #   quartus_sh -t quartus.tcl "$family" $device
 #
-# Without arguments it is for the device above.
+# Without arguments the device is the one above.
 package require ::quartus::project
 package require ::quartus::flow
 
@@ -167,7 +167,7 @@ set_global_assignment -name $kind $design
 set_global_assignment -name $version_name $version
 set_global_assignment -name SDC_FILE $top.sdc
 set_global_assignment -name PROJECT_OUTPUT_DIRECTORY build_quartus
-# The ports are not pins here, but for the clock.
+# The ports are virtual pins, except for the clock.
 set_instance_assignment -name VIRTUAL_PIN ON -to *
 set_instance_assignment -name VIRTUAL_PIN OFF -to $clock
 export_assignments
@@ -195,107 +195,107 @@ _VENDORS = {
 _KINDS = {"verilog": "verilogSource-2005", "vhdl": "vhdlSource-2008"}
 
 
-def _core(one: Package) -> str:
+def _core(package: Package) -> str:
     """Return a core file of FuseSoC's CAPI2, which is YAML and here JSON but for its first line."""
-    kind = _KINDS[one.language]
-    verilog = one.language == "verilog"
+    kind = _KINDS[package.language]
+    verilog = package.language == "verilog"
     filesets = {
         "design": {
             "files": [
-                one.design,
-                *({name: {"file_type": "user", "copyto": name}} for name in one.memories),
+                package.design,
+                *({name: {"file_type": "user", "copyto": name}} for name in package.memories),
             ],
             "file_type": kind,
         },
-        "vivado_clock": {"files": [f"{one.top}.xdc"], "file_type": "xdc"},
-        "quartus_clock": {"files": [f"{one.top}.sdc"], "file_type": "SDC"},
+        "vivado_clock": {"files": [f"{package.top}.xdc"], "file_type": "xdc"},
+        "quartus_clock": {"files": [f"{package.top}.sdc"], "file_type": "SDC"},
     }
     targets = {
-        "default": {"filesets": ["design"], "toplevel": one.top},
+        "default": {"filesets": ["design"], "toplevel": package.top},
         "vivado": {
             "description": f"Place and route for {_PARTS['vivado']}",
             "default_tool": "vivado",
             "filesets": ["design", "vivado_clock"],
-            "toplevel": one.top,
+            "toplevel": package.top,
             "tools": {"vivado": {"part": _PARTS["vivado"]}},
         },
         "quartus": {
             "description": f"Place and route for {_PARTS['device']}",
             "default_tool": "quartus",
             "filesets": ["design", "quartus_clock"],
-            "toplevel": one.top,
+            "toplevel": package.top,
             "tools": {"quartus": {"family": _PARTS["family"], "device": _PARTS["device"]}},
         },
     }
     if verilog:
-        filesets["waivers"] = {"files": [f"{one.top}.vlt"], "file_type": "vlt"}
+        filesets["waivers"] = {"files": [f"{package.top}.vlt"], "file_type": "vlt"}
         targets["lint"] = {
-            "description": "Let Verilator look for mistakes",
+            "description": "Run Verilator's lint",
             "default_tool": "verilator",
             "filesets": ["waivers", "design"],
-            "toplevel": one.top,
+            "toplevel": package.top,
             "tools": {"verilator": {"mode": "lint-only", "verilator_options": ["-Wall"]}},
         }
-    if one.bench:
+    if package.bench:
         filesets["bench"] = {
             "files": [
-                {one.test: {"file_type": kind}},
-                *({name: {"file_type": "user", "copyto": name}} for name in one.vectors),
+                {package.test: {"file_type": kind}},
+                *({name: {"file_type": "user", "copyto": name}} for name in package.vectors),
             ]
         }
         options = {"icarus": {"iverilog_options": ["-g2005"]}}
         if not verilog:
             options = {"ghdl": {"analyze_options": ["--std=08"], "run_options": []}}
         targets["sim"] = {
-            "description": "Compare all samples with what is expected",
+            "description": "Compare the results of all samples with the expected ones",
             "default_tool": next(iter(options)),
             "filesets": ["design", "bench"],
-            "toplevel": one.bench,
+            "toplevel": package.bench,
             "tools": options,
         }
-    held = {
-        "name": f"spiker:networks:{one.top}:{one.version}",
-        "description": f"Accelerator of the spiking network {one.network}",
+    core = {
+        "name": f"spiker:networks:{package.top}:{package.version}",
+        "description": f"Accelerator of the spiking network {package.network}",
         "filesets": filesets,
         "targets": targets,
     }
-    return "CAPI=2:\n" + json.dumps(held, indent=2) + "\n"
+    return "CAPI=2:\n" + json.dumps(core, indent=2) + "\n"
 
 
-def packaging(one: Package, makefile: str) -> dict[str, str]:
+def packaging(package: Package, makefile: str) -> dict[str, str]:
     """Return the text of each file, by name.
 
     Parameters
     ----------
-    one : Package
+    package : Package
     makefile : str
-        What the makefile does with the test bench; without one, empty.
+        Makefile of the test bench; empty without one.
     """
-    names = {"top": one.top, "design": one.design, "clock": one.clock}
-    clock = _CLOCK.format(**names, period=one.period, frequency=1000 / one.period)
-    lint = _LINT[one.language].format(**names)
-    # The same assignment twice would do no harm, and be no use.
+    names = {"top": package.top, "design": package.design, "clock": package.clock}
+    clock = _CLOCK.format(**names, period=package.period, frequency=1000 / package.period)
+    lint = _LINT[package.language].format(**names)
+    # The makefile of the test bench may assign the same variables: once is enough.
     lint = "\n".join(
         line for line in lint.split("\n") if " ?= " not in line or line not in makefile
     )
-    found = {
+    files = {
         "Makefile": makefile + "\n" * bool(makefile) + lint.lstrip("\n"),
-        f"{one.top}.sdc": clock,
-        f"{one.top}.xdc": clock,
-        f"{one.top}.core": _core(one),
+        f"{package.top}.sdc": clock,
+        f"{package.top}.xdc": clock,
+        f"{package.top}.core": _core(package),
         "vivado.tcl": _VIVADO.substitute(
             names,
-            **_VENDORS[one.language],
+            **_VENDORS[package.language],
             part=_PARTS["vivado"],
-            memories="".join(f"read_mem [file join $here {name}]\n" for name in one.memories),
+            memories="".join(f"read_mem [file join $here {name}]\n" for name in package.memories),
         ),
         "quartus.tcl": _QUARTUS.substitute(
             names,
-            **_VENDORS[one.language],
+            **_VENDORS[package.language],
             family=_PARTS["family"],
             device=_PARTS["device"],
         ),
     }
-    if one.language == "verilog":
-        found[f"{one.top}.vlt"] = _WAIVERS.format(**names)
-    return found
+    if package.language == "verilog":
+        files[f"{package.top}.vlt"] = _WAIVERS.format(**names)
+    return files

@@ -32,9 +32,15 @@ def test_data_of_the_notes_run_on_the_design(spiker, directory):
 def test_the_samples_of_the_test_bench(spiker, directory):
     asked = ("simulate", directory, "--data", "vectors", "--engine", "reference")
     report = json.loads(spiker(*asked)[1])
-    made_up = json.loads((directory / "manifest.json").read_text())["bench"]["made up"]
-    assert made_up > 0
-    assert (report["samples"], report["data"], report["accuracy"]) == (4 + made_up, "vectors", None)
+    generated = json.loads((directory / "manifest.json").read_text())["test_bench"][
+        "generated_samples"
+    ]
+    assert generated > 0
+    assert (report["samples"], report["data"], report["accuracy"]) == (
+        4 + generated,
+        "vectors",
+        None,
+    )
     assert json.loads(spiker(*asked, "--samples", 3)[1])["samples"] == 3
 
 

@@ -330,10 +330,10 @@ def test_emitted_streams_can_be_loaded_and_axi_cannot(tmp_path):
         assert said["valid"] == "load_valid"
         assert [one["rows"] for one in said["memories"]] == [64, 1, 6]
         assert read_emission(where).mapping == mapping
-    with pytest.raises(ValueError, match=r"Ports must be 'streams' where .* not 'axis'"):
+    with pytest.raises(ValueError, match=r"Ports must be 'streams' if .* not 'axis'"):
         emit(network, tmp_path / "axis", mapping=mapping, ports="axis", generated=0)
     assert not (tmp_path / "axis").exists()
-    with pytest.raises(ValueError, match="memory without contents"):
+    with pytest.raises(ValueError, match="must be in memory with initial contents"):
         emit(
             network,
             tmp_path / "uninitialized",

@@ -9,7 +9,7 @@ from amaranth import Fragment
 
 from spiker_hdl import emit, run
 from spiker_hdl.export import read_emission
-from spiker_hdl.export.samples.read_back import read_samples
+from spiker_hdl.export.read.samples import read_samples
 from spiker_hdl.model import (
     Core,
     Decay,

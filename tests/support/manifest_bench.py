@@ -14,7 +14,7 @@ class ManifestBench:
         self.directory = directory
         self.manifest = json.loads((directory / "manifest.json").read_text())
         streams = self.manifest["streams"]
-        self.inputs = {one["of"]: one for one in streams.values() if one["direction"] == "in"}
+        self.inputs = {one["input"]: one for one in streams.values() if one["direction"] == "in"}
         (self.result,) = [one for one in streams.values() if one["direction"] == "out"]
         self.fields = {one["name"]: one for one in self.result["fields"]}
 
@@ -22,10 +22,9 @@ class ManifestBench:
         """Return the payloads of a sample, an array of (steps, channels)."""
         stream = self.inputs[name]
         fields = {one["name"]: one for one in stream["fields"]}
-        held = "one beat for each step behind" in stream["order"]
         found = []
         for n, step in enumerate(sample.tolist()):
-            bare = held and n > 0
+            bare = stream["static"] and n > 0
             if stream["form"] == "words":
                 values = fields["values"]
                 words = 1 if bare else -(-stream["channels"] // values["count"])

@@ -131,8 +131,8 @@ def targets(folder):
     from spiker_cli.support.samples import find_samples
     from spiker_hdl import emit
     from spiker_hdl.base import FileError
-    from spiker_hdl.export.read import read_emission
-    from spiker_hdl.export.samples.read_back import read_samples
+    from spiker_hdl.export.read.emission import read_emission
+    from spiker_hdl.export.read.samples import read_samples
     from spiker_hdl.model import Mapping
     from spiker_hdl.model import save as save_network
     from spiker_hdl.model.files.load import load_whole
@@ -230,7 +230,7 @@ def targets(folder):
 
     made = {
         **at("spiker_hdl.base.atomic_directory._listed", [listing]),
-        **at("spiker_hdl.export.read.read_files", [emission], seal=seal),
+        **at("spiker_hdl.export.read.files.read_files", [emission], seal=seal),
         **at("spiker_hdl.tools.synthesis.cell_counts", [json.dumps(cells).encode()]),
         **at("spiker_hdl.tools.place_and_route.open_report", [json.dumps(report).encode()]),
         **at("spiker_boards.builder.bitstream.commands_of", [json.dumps(plan).encode()]),
@@ -262,7 +262,7 @@ def targets(folder):
     }
     for name, seeds, call in (
         ("spiker_hdl.model.files.load._read", networks, load_whole),
-        ("spiker_hdl.export.read._read", [emission], both),
+        ("spiker_hdl.export.read.emission._read", [emission], both),
         ("spiker_train.data.images._npz", sets, load_dataset),
         ("spiker_train.files._read", [real], load_real),
         (
@@ -273,7 +273,7 @@ def targets(folder):
     ):
         made[name] = Target(seeds, call, only)
     made["spiker_hdl.model.files.load._read"].seal = sealed_network
-    made["spiker_hdl.export.read._read"].seal = seal
+    made["spiker_hdl.export.read.emission._read"].seal = seal
     made["spiker_train.formats.nir.files._read_file"].call = lambda p: _read_file(str(p))
     return made
 

@@ -1,4 +1,4 @@
-"""Samples for test benches that are made up, so that what no real sample shows is shown."""
+"""Generated samples for test benches, which detect faults that real samples do not."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,69 +8,71 @@ import numpy as np
 
 from spiker_hdl.model import Input, Network, Stimulus
 
-from .bit_flips import Detector, Flip, draw_flips
-from .near_threshold import aimed
+from .bit_flips import Flip, draw_flips
+from .detector import Detector
+from .near_threshold import near_threshold_samples
 
-__all__ = ["MOST", "Coverage", "generate"]
+__all__ = ["MAX_GENERATED", "Coverage", "generate"]
 
-MOST = 1024
-"""Samples that are made up at most, which take time and memory by their number."""
+MAX_GENERATED = 1024
+"""Maximum number of generated samples, each of which takes time and memory."""
 
 _SEED = 20
-_STEPS = 16
-_MOST_STEPS = 64
-_MOST_GIVEN = 32
-_POOL = 256
-_FLIPS = 600
-_LEAST_FLIPS = 100
+_MIN_STEPS = 16
+_MAX_STEPS = 64
+_MAX_USER_SAMPLES = 32
+_MIN_CANDIDATES, _MAX_CANDIDATES = 48, 256
+_MIN_FLIPS, _MAX_FLIPS = 100, 600
 _WORK = 2**27
-"""Steps of neurons that are computed at most, about, to choose samples and to measure them."""
+"""About how many neuron updates are computed at most, to choose samples and to measure them."""
 
 _SIMULATION = 2**26
-"""Cycles times neurons that a simulator of the test bench is asked for at most, about."""
+"""About how many cycles times neurons a simulator of the test bench takes at most."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What was measured of the samples of a test bench.
+    """The faults that the samples of a test bench detect: flipped bits, injected one at a time.
 
     Members
     -------
-    flips : int
-        Bits of weights, thresholds and biases that were drawn, and turned over one at a time.
-    change : int
-        Those that change an answer: to a sample of the test bench, or to one of the pool.
-    caught : int
-        Those that change an answer to a sample of the test bench.
+    injected : int
+        Bits of weights, thresholds and biases that were drawn and flipped.
+    observable : int
+        Flips that change the answer to any sample, of the test bench or among the candidates.
+    detected : int
+        Flips that change the answer to a sample of the test bench.
     pool : int
-        Samples that were made up, of which the test bench has some.
-    given : int
+        Generated candidates, from which the generated samples of the test bench were chosen.
+    user_samples : int
         Samples of the user that were looked at.
     """
 
-    flips: int
-    change: int
-    caught: int
+    injected: int
+    observable: int
+    detected: int
     pool: int
-    given: int
+    user_samples: int
 
 
 def generate(
-    network: Network, given: Stimulus | None, most: int | None = None
+    network: Network, given: Stimulus | None, max_samples: int | None = None
 ) -> tuple[dict[str, list[np.ndarray]], Coverage]:
-    """Make up samples that show bits that are not what they should be, and measure them.
+    """Generate samples that detect flipped bits, and measure which share of flips they detect.
 
-    Of a pool of samples, sparse, dense, graded, extreme, and aimed at the thresholds, those are
-    taken that show the most flips which nothing before has shown, the best first; then other flips
-    tell what share of them is shown. The same network and samples give the same.
+    Candidates are sparse, dense, graded, extreme or near the thresholds. The candidate is chosen
+    that detects most flips which none before it detects, in relation to its simulation time, and
+    so on. Then the coverage is measured with flips that were drawn anew. The same network and
+    samples give the same result.
 
     Parameters
     ----------
     network : Network
     given : Stimulus or None
-        Samples that the test bench has already.
-    most : int, optional
-        How many are made up at most, 1 or more; by default as many as can be simulated in a while.
+        The user's samples for the test bench.
+    max_samples : int, optional
+        Maximum number of samples, 1 or more; by default as many as a simulator runs in some
+        minutes.
 
     Returns
     -------
@@ -79,96 +81,111 @@ def generate(
     coverage : Coverage
     """
     draw = np.random.default_rng(_SEED)
-    steps = _length(network, given)
-    flips, number = _extent(network, steps, most)
-    pool = _make(network, steps, number, draw)
-    detectors = [Detector(network, each) for each in _groups(given)]
+    steps = _steps(network, given)
+    flips, count = _extent(network, steps, max_samples)
+    pool = _candidates(network, steps, count, draw)
+    detectors = [Detector(network, group) for group in _groups(given)]
     candidates = Detector(network, pool)
-    seen, shows = _shown(detectors, candidates, draw_flips(network, flips, draw))
-    chosen = _choose(shows, _costs(network, pool), most)
-    # Other flips than those by which they were chosen say how good they are.
-    seen, shows = _shown(detectors, candidates, draw_flips(network, flips, draw))
-    caught = seen | shows[:, chosen].any(axis=1)
-    change = seen | shows.any(axis=1)
-    samples = {name: [each[n] for n in chosen] for name, each in pool.items()}
-    looked = sum(one.count for one in detectors)
-    return samples, Coverage(len(seen), int(change.sum()), int(caught.sum()), number, looked)
+    _, detects = _detected(detectors, candidates, draw_flips(network, flips, draw))
+    chosen = _choose(detects, _costs(network, pool), max_samples)
+    # The flips by which samples were chosen would flatter them: others measure the coverage.
+    by_user, detects = _detected(detectors, candidates, draw_flips(network, flips, draw))
+    samples = {name: [values[n] for n in chosen] for name, values in pool.items()}
+    coverage = Coverage(
+        injected=len(by_user),
+        observable=int((by_user | detects.any(axis=1)).sum()),
+        detected=int((by_user | detects[:, chosen].any(axis=1)).sum()),
+        pool=count,
+        user_samples=sum(detector.count for detector in detectors),
+    )
+    return samples, coverage
 
 
-def _length(network: Network, given: Stimulus | None) -> int:
-    """Return the steps of what is made up: what a network is for, and enough to tell leaks."""
+def _steps(network: Network, given: Stimulus | None) -> int:
+    """Return the steps of generated samples: the usual number, and enough for leaks to matter."""
     usual = 0
-    said = dict(network.notes).get("steps", "")
+    note = dict(network.notes).get("steps", "")
     if given is not None:
         usual = int(np.median(given.steps))
-    elif said.isascii() and said.isdigit() and len(said) < 6:
-        usual = int(said)
-    delay = max((one.delay for one in network.projections), default=0)
-    return max(1, min(max(usual, _STEPS, delay + 2), _MOST_STEPS, network.max_steps))
+    elif note.isascii() and note.isdigit() and len(note) < 6:
+        usual = int(note)
+    max_delay = max((projection.delay for projection in network.projections), default=0)
+    return max(1, min(max(usual, _MIN_STEPS, max_delay + 2), _MAX_STEPS, network.max_steps))
 
 
-def _extent(network: Network, steps: int, most: int | None) -> tuple[int, int]:
-    """Return how many flips and samples can be looked at in little time."""
-    size = sum(one.size for one in network.populations)
-    recurrent = any(one.delay and one.source in network.population for one in network.projections)
-    # A neuron in a loop changes all others; else most flips are judged by one neuron alone.
+def _extent(network: Network, steps: int, max_samples: int | None) -> tuple[int, int]:
+    """Return how many flips and candidates can be computed with little work."""
+    size = sum(population.size for population in network.populations)
+    recurrent = any(
+        projection.delay and projection.source in network.population
+        for projection in network.projections
+    )
+    # A neuron in a loop changes all others; otherwise its own spikes decide about most flips.
     cost = 4 * size if recurrent else 8 + size // 16
     work = _WORK / (steps * cost)
-    number = int(min(_POOL, max(48, work**0.5 / 2)))
-    flips = int(min(_FLIPS, max(_LEAST_FLIPS, work / number)))
-    return flips, max(number, 2 * (most or 0))
+    count = int(min(_MAX_CANDIDATES, max(_MIN_CANDIDATES, work**0.5 / 2)))
+    flips = int(min(_MAX_FLIPS, max(_MIN_FLIPS, work / count)))
+    return flips, max(count, 2 * (max_samples or 0))
 
 
 def _costs(network: Network, pool: dict[str, np.ndarray]) -> np.ndarray:
-    """Return about how many cycles times neurons the samples take in a simulator."""
-    size = sum(one.size for one in network.populations)
+    """Return about how many cycles times neurons each candidate takes in a simulator."""
+    size = sum(population.size for population in network.populations)
     cycles = np.zeros(len(pool[network.inputs[0].name]))
-    for one in network.inputs:
-        events = (pool[one.name] != 0).sum(axis=2)
-        events = events[:, :1] if one.static else events
-        cycles += events.sum(axis=1) + (1 if one.static else len(events[0])) * one.size / 16
+    for node in network.inputs:
+        events = (pool[node.name] != 0).sum(axis=2)
+        events = events[:, :1] if node.static else events
+        cycles += events.sum(axis=1) + (1 if node.static else len(events[0])) * node.size / 16
     return (cycles + 20) * (size + 20)
 
 
 def _groups(given: Stimulus | None) -> list[dict[str, np.ndarray]]:
-    """Return some of the samples given, those of the same steps together."""
+    """Return some of the user's samples, grouped by their number of steps."""
     if given is None:
         return []
-    steps = given.steps[:_MOST_GIVEN]
+    steps = given.steps[:_MAX_USER_SAMPLES]
     return [given.group(np.flatnonzero(steps == length)) for length in np.unique(steps)]
 
 
-def _shown(
+def _detected(
     detectors: Sequence[Detector], candidates: Detector, flips: list[Flip]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tell which flips the samples given show, and of the others which made-up ones do."""
-    seen = np.zeros(len(flips), dtype=bool)
-    for one in detectors:
-        left = np.flatnonzero(~seen)
-        seen[left] = one.shows([flips[n] for n in left]).any(axis=1)
-    shows = np.zeros((len(flips), candidates.count), dtype=bool)
-    shows[~seen] = candidates.shows([one for one, by in zip(flips, seen, strict=True) if not by])
-    return seen, shows
+    """Return which flips the user's samples detect, and which candidates detect the others.
+
+    Returns
+    -------
+    by_user : array of bool, shape (flips,)
+    detects : array of bool, shape (flips, candidates)
+    """
+    by_user = np.zeros(len(flips), dtype=bool)
+    for detector in detectors:
+        left = np.flatnonzero(~by_user)
+        by_user[left] = detector.detects([flips[n] for n in left]).any(axis=1)
+    detects = np.zeros((len(flips), candidates.count), dtype=bool)
+    others = [flip for flip, detected in zip(flips, by_user, strict=True) if not detected]
+    detects[~by_user] = candidates.detects(others)
+    return by_user, detects
 
 
-def _choose(shows: np.ndarray, costs: np.ndarray, most: int | None) -> list[int]:
-    """Return samples of which each shows most flips, for its cost, that none before has shown."""
+def _choose(detects: np.ndarray, costs: np.ndarray, max_samples: int | None) -> list[int]:
+    """Return the candidates that detect most flips, for their costs, that none before detects."""
     chosen: list[int] = []
-    left, free = shows.copy(), np.ones(len(costs), dtype=bool)
+    left, free = detects.copy(), np.ones(len(costs), dtype=bool)
     spent, rounds = 0.0, 0
-    while free.any() and (most is None or len(chosen) < most):
-        if most is None and chosen and spent + costs[free].min() > _SIMULATION:
+    while free.any() and (max_samples is None or len(chosen) < max_samples):
+        if max_samples is None and chosen and spent + costs[free].min() > _SIMULATION:
             break
         gains = left.sum(axis=0) / costs * free
         if not gains.any():
-            # Flips like those that are shown once are likelier to be where more show them.
+            # All flips are detected once. Similar flips are likelier to be detected if more
+            # samples detect these, so a second round begins.
             rounds += 1
-            left = shows.copy()
+            left = detects.copy()
             if rounds > 1 or not (left.sum(axis=0) * free).any():
                 break
             continue
         best = int(gains.argmax())
-        if most is None and chosen and spent + costs[best] > _SIMULATION:
+        if max_samples is None and chosen and spent + costs[best] > _SIMULATION:
             free[best] = False
             continue
         chosen.append(best)
@@ -178,26 +195,29 @@ def _choose(shows: np.ndarray, costs: np.ndarray, most: int | None) -> list[int]
     return chosen or [0]
 
 
-# -- what samples are like -----------------------------------------------------------------------
+# -- candidates ----------------------------------------------------------------------------------
 
 
-def _make(
-    network: Network, steps: int, number: int, draw: np.random.Generator
+def _candidates(
+    network: Network, steps: int, count: int, draw: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    plain = number // 3
-    found = {one.name: [] for one in network.inputs}
+    """Return candidates: a third at random, the others near the thresholds."""
+    plain = count // 3
+    drawn = {node.name: [] for node in network.inputs}
     for n in range(plain):
         kind = _KINDS[n % len(_KINDS)]
-        for one in network.inputs:
-            found[one.name].append(kind(one, steps, draw))
-    rest = aimed(network, steps, number - plain, draw)
-    return {name: np.concatenate([np.stack(each), rest[name]]) for name, each in found.items()}
+        for node in network.inputs:
+            drawn[node.name].append(kind(node, steps, draw))
+    others = near_threshold_samples(network, steps, count - plain, draw)
+    return {
+        name: np.concatenate([np.stack(samples), others[name]]) for name, samples in drawn.items()
+    }
 
 
 def _kind(rates: Callable[[int, Any], np.ndarray], extreme: bool = False) -> Callable:
-    """Return what draws a sample in which channels have events at given rates."""
+    """Return a function that draws a sample in which channels have events at given rates."""
 
-    def make(node: Input, steps: int, draw: np.random.Generator) -> np.ndarray:
+    def sample(node: Input, steps: int, draw: np.random.Generator) -> np.ndarray:
         shape = (1 if node.static else steps, node.size)
         events = draw.random(shape) < rates(node.size, draw)
         if extreme:
@@ -205,14 +225,14 @@ def _kind(rates: Callable[[int, Any], np.ndarray], extreme: bool = False) -> Cal
         else:
             values = draw.integers(node.low, node.high + 1, shape)
             values[values == 0] = node.high
-        sample = np.where(events, values, 0)
-        return np.repeat(sample, steps // len(sample), axis=0)
+        drawn = np.where(events, values, 0)
+        return np.repeat(drawn, steps // len(drawn), axis=0)
 
-    return make
+    return sample
 
 
 def _block(size: int, draw: np.random.Generator) -> np.ndarray:
-    """Return the rates of some neighbours that always have events."""
+    """Return the rates of a block of neighbouring channels that always have events."""
     length = int(draw.integers(1, max(2, size // 2 + 1)))
     return (np.arange(size) - int(draw.integers(size))) % size < length
 
@@ -227,4 +247,5 @@ _KINDS = (
     _kind(lambda size, draw: np.full(size, 0.9), extreme=True),
     _kind(lambda size, draw: np.full(size, draw.random() ** 2)),
 )
-"""Sparse, medium, dense, graded, graded in part, extreme among neighbours, all, and of any kind."""
+"""Sparse, medium and dense rates, different rates of all or of some channels, extreme values of a
+block and of nearly all channels, and a rate that is drawn for each sample."""

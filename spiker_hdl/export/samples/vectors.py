@@ -1,4 +1,4 @@
-"""Samples and what is expected of them, as files of hexadecimal words."""
+"""Samples and expected results, as files of hexadecimal words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,32 +16,32 @@ __all__ = ["Vectors", "make_vectors"]
 
 @dataclass(frozen=True)
 class Vectors:
-    """What a test bench reads.
+    """The samples that a test bench reads, and the results that it expects.
 
     Members
     -------
     samples : int
-        How many there are.
-    given : int
-        Of these, how many are the user's, which come first; the others are made up.
+        Number of samples.
+    user_samples : int
+        Number of samples, from the first on, that are the user's; the others are generated.
     beats : mapping of str to list of int
-        By input: the payload of each beat, with a bit above that marks the last of a sample.
+        By input: the payload of each beat, with a bit above it that is 1 in a sample's last beat.
     widths : mapping of str to int
-        By input: bits of a payload, without that mark.
+        By input: bits of a payload, without that bit.
     expected : list of int
         The result of each sample.
     width : int
         Bits of a result.
     fields : mapping
-        Those of a result that are compared: see :func:`~.fields.result_fields`.
+        The fields of a result that are compared: see :func:`~.fields.result_fields`.
     timed : int
-        Of how many, from the first on, the cycles are known too.
+        Number of samples, from the first on, whose cycles are known too.
     timeout : int
         Cycles without a result after which something must be wrong.
     """
 
     samples: int
-    given: int
+    user_samples: int
     beats: dict[str, list[int]]
     widths: dict[str, int]
     expected: list[int]
@@ -50,20 +50,21 @@ class Vectors:
     timed: int
     timeout: int
 
-    def then(self, more: "Vectors") -> "Vectors":
-        """Return these, and those that were made up behind them."""
+    def followed_by(self, generated: "Vectors") -> "Vectors":
+        """Return these vectors with generated ones behind them."""
         return replace(
             self,
-            samples=self.samples + more.samples,
-            beats={port: [*each, *more.beats[port]] for port, each in self.beats.items()},
-            expected=[*self.expected, *more.expected],
-            timeout=max(self.timeout, more.timeout),
+            samples=self.samples + generated.samples,
+            beats={port: [*beats, *generated.beats[port]] for port, beats in self.beats.items()},
+            expected=[*self.expected, *generated.expected],
+            timeout=max(self.timeout, generated.timeout),
         )
 
-    def framed(self, fault: Field) -> "Vectors":
-        """Return those for ports of AXI: with the field ``fault``, which is 0, and no cycles.
+    def for_axis(self, fault: Field) -> "Vectors":
+        """Return the vectors for ports of AXI: with the field ``fault``, which is 0, and no cycles.
 
-        What a sample takes depends on how long the accelerator has rested, and queues add to that.
+        Queues around the accelerator add cycles to a sample, and how many depends on how long the
+        accelerator has rested.
         """
         fields = self.fields | {("fault",): fault}
         return replace(self, timed=0, width=self.width + 1, fields=fields)
@@ -77,21 +78,20 @@ class Vectors:
 
 
 def make_vectors(accelerator: Accelerator, given: Stimulus, expected: Result) -> Vectors:
-    """Make vectors of samples.
+    """Make vectors from samples of the user.
 
     Parameters
     ----------
     accelerator : Accelerator
-        Which takes them.
     given : Stimulus
         The samples.
     expected : Result
-        What any engine answers to them; cycles are compared if it knows them.
+        Their result, from any engine; cycles are compared if the engine counts them.
 
     Raises
     ------
     ValueError
-        If it holds a value that no result of the accelerator can.
+        If the result has a value that does not fit the accelerator's fields.
     """
     beats, widths = {}, {}
     for node in accelerator.network.inputs:
@@ -99,19 +99,19 @@ def make_vectors(accelerator: Accelerator, given: Stimulus, expected: Result) ->
         widths[port] = Value.cast(getattr(accelerator, port).p).shape().width
         beats[port] = []
         for sample in given.values[node.name]:
-            found = payloads(accelerator, node, sample)
-            beats[port] += [*found[:-1], found[-1] | 1 << widths[port]]
+            *others, last = payloads(accelerator, node, sample)
+            beats[port] += [*others, last | 1 << widths[port]]
     fields = result_fields(accelerator)
     return Vectors(
-        len(given),
-        len(given),
-        beats,
-        widths,
-        [pack(fields, values_of(expected, n)) for n in range(len(given))],
-        accelerator.o.p.shape().size,
-        fields,
-        0 if expected.cycles is None else len(given),
-        result_timeout(accelerator.network, accelerator.mapping, int(max(given.steps))),
+        samples=len(given),
+        user_samples=len(given),
+        beats=beats,
+        widths=widths,
+        expected=[pack(fields, values_of(expected, n)) for n in range(len(given))],
+        width=accelerator.o.p.shape().size,
+        fields=fields,
+        timed=0 if expected.cycles is None else len(given),
+        timeout=result_timeout(accelerator.network, accelerator.mapping, int(max(given.steps))),
     )
 
 

@@ -1,4 +1,4 @@
-"""Plain streams around a design that has AXI, for what drives and reads plain streams."""
+"""An adapter with plain streams around a design with AXI, for test benches and simulations."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ __all__ = ["Inlet", "adapted_ports", "adapter", "adapter_name"]
 
 @dataclass(frozen=True)
 class Inlet:
-    """A stream as both sides know it.
+    """A stream as both sides of the adapter have it.
 
     Members
     -------
     port : str
         Name of the plain stream: ``i``, ``i_NAME`` or ``o``.
     axis : str
-        Name of the stream that has ``tdata``, as Amaranth gives it.
+        Name in Amaranth of the AXI4-Stream.
     width, tdata : int
         Bits of the payload, and of ``tdata``.
     """
@@ -28,21 +28,25 @@ class Inlet:
 
 
 def adapter_name(top: str) -> str:
-    """Return the name of the module around the design."""
+    """Return the name of the adapter around a design."""
     return f"{top}_streams"
 
 
 def adapted_ports(inlets: Iterable[Inlet]) -> dict[str, str]:
-    """Return the names of the adapter's ports, by those that an accelerator has in Amaranth."""
-    streams = [one.port for one in inlets]
+    """Return the names of the adapter's ports, by the names of an accelerator's in Amaranth."""
     return {
-        **{one: one for one in ("clk", "rst", "idle")},
-        **{f"{s}__{one}": f"{s}_{one}" for s in streams for one in ("payload", "valid", "ready")},
+        **{name: name for name in ("clk", "rst", "idle")},
+        **{
+            f"{inlet.port}__{part}": f"{inlet.port}_{part}"
+            for inlet in inlets
+            for part in ("payload", "valid", "ready")
+        },
     }
 
 
 _VERILOG = Template("""\
-// Plain streams around $top; its registers are left alone.
+// Plain streams around $top, whose AXI4-Lite registers are neither written nor read: its inputs
+// there are 0.
 module $name(
   input clk,
   input rst,
@@ -56,7 +60,8 @@ endmodule
 """)
 
 _VHDL = Template("""\
--- Plain streams around $top; its registers are left alone.
+-- Plain streams around $top, whose AXI4-Lite registers are neither written nor read: its inputs
+-- there are 0.
 
 library ieee;
 use ieee.std_logic_1164.all;
@@ -84,17 +89,17 @@ end architecture;
 def adapter(
     language: str, top: str, ports: Mapping[str, str], inlets: Iterable[Inlet], widths: dict
 ) -> str:
-    """Return the text of a module with plain streams around one with AXI.
+    """Return the text of an adapter.
 
     Parameters
     ----------
     language : {"verilog", "vhdl"}
     top : str
-        Name of the module within.
+        Name of the module with AXI.
     ports : mapping of str to str
-        Names of its ports, by those in Amaranth.
+        Names of the ports of that module, by their names in Amaranth.
     inlets : iterable of Inlet
-        Its streams, the results last.
+        The streams of that module, the results last.
     widths : mapping of str to int
         Bits of each port, by its name in Amaranth.
     """
@@ -105,28 +110,29 @@ def adapter(
 
 
 def _is_input(name: str) -> bool:
-    """Tell which way a port of AXI4-Lite's subordinate goes."""
-    one = name.partition("__")[2]
-    if one in {"bready", "rready"}:
+    """Return whether a port of an AXI4-Lite subordinate is an input."""
+    signal = name.partition("__")[2]
+    # Address and write channels come in, but for their ready; the response channels go out.
+    if signal in {"bready", "rready"}:
         return True
-    return one[0] in "aw" and not one.endswith("ready")
+    return signal[0] in "aw" and not signal.endswith("ready")
 
 
 def _verilog(top, ports, inputs, result, lite, widths) -> str:
     declarations = ""
     links = {"aclk": "clk", "aresetn": "!rst", "idle": "idle"}
-    for one in inputs:
+    for inlet in inputs:
         declarations += (
-            f"  input [{one.width - 1}:0] {one.port}_payload,\n"
-            f"  input {one.port}_valid,\n  output {one.port}_ready,\n"
+            f"  input [{inlet.width - 1}:0] {inlet.port}_payload,\n"
+            f"  input {inlet.port}_valid,\n  output {inlet.port}_ready,\n"
         )
-        filling = one.tdata - one.width + 1
-        data = f"{one.port}_payload[{one.width - 2}:0]"
+        filling = inlet.tdata - inlet.width + 1
+        data = f"{inlet.port}_payload[{inlet.width - 2}:0]"
         links |= {
-            f"{one.axis}__tdata": f"{{{filling}'d0, {data}}}" if filling else data,
-            f"{one.axis}__tlast": f"{one.port}_payload[{one.width - 1}]",
-            f"{one.axis}__tvalid": f"{one.port}_valid",
-            f"{one.axis}__tready": f"{one.port}_ready",
+            f"{inlet.axis}__tdata": f"{{{filling}'d0, {data}}}" if filling else data,
+            f"{inlet.axis}__tlast": f"{inlet.port}_payload[{inlet.width - 1}]",
+            f"{inlet.axis}__tvalid": f"{inlet.port}_valid",
+            f"{inlet.axis}__tready": f"{inlet.port}_ready",
         }
     port = result.port
     declarations += (
@@ -158,25 +164,26 @@ def _vhdl(top, ports, inputs, result, lite, widths) -> str:
     links = {"aclk": "clk", "aresetn": "aresetn", "idle": "idle"}
     constants += "  signal aresetn : std_logic;\n"
     assignments.append("aresetn <= not rst;")
-    for one in inputs:
+    for inlet in inputs:
         declarations += (
-            f"    {one.port}_payload : in std_logic_vector({one.width - 1} downto 0);\n"
-            f"    {one.port}_valid : in std_logic;\n    {one.port}_ready : out std_logic;\n"
+            f"    {inlet.port}_payload : in std_logic_vector({inlet.width - 1} downto 0);\n"
+            f"    {inlet.port}_valid : in std_logic;\n    {inlet.port}_ready : out std_logic;\n"
         )
-        constants += f"  signal {one.port}_tdata : std_logic_vector({one.tdata - 1} downto 0);\n"
-        high = one.width - 2
+        constants += (
+            f"  signal {inlet.port}_tdata : std_logic_vector({inlet.tdata - 1} downto 0);\n"
+        )
+        high = inlet.width - 2
         assignments.append(
-            f"{one.port}_tdata({high} downto 0) <= {one.port}_payload({high} downto 0);"
+            f"{inlet.port}_tdata({high} downto 0) <= {inlet.port}_payload({high} downto 0);"
         )
-        if one.tdata > one.width - 1:
-            assignments.append(
-                f"{one.port}_tdata({one.tdata - 1} downto {one.width - 1}) <= (others => '0');"
-            )
+        if inlet.tdata > inlet.width - 1:
+            filling = f"{inlet.tdata - 1} downto {inlet.width - 1}"
+            assignments.append(f"{inlet.port}_tdata({filling}) <= (others => '0');")
         links |= {
-            f"{one.axis}__tdata": f"{one.port}_tdata",
-            f"{one.axis}__tlast": f"{one.port}_payload({one.width - 1})",
-            f"{one.axis}__tvalid": f"{one.port}_valid",
-            f"{one.axis}__tready": f"{one.port}_ready",
+            f"{inlet.axis}__tdata": f"{inlet.port}_tdata",
+            f"{inlet.axis}__tlast": f"{inlet.port}_payload({inlet.width - 1})",
+            f"{inlet.axis}__tvalid": f"{inlet.port}_valid",
+            f"{inlet.axis}__tready": f"{inlet.port}_ready",
         }
     port = result.port
     declarations += (

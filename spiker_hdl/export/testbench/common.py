@@ -1,4 +1,4 @@
-"""What the test benches of all languages have in common."""
+"""The inputs and comparisons of a test bench, for all languages."""
 
 import re
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ __all__ = ["Check", "Feed", "bench_name", "checks_of", "feeds_of"]
 
 @dataclass(frozen=True)
 class Feed:
-    """An input that a test bench feeds.
+    """An input that a test bench drives.
 
     Members
     -------
     port : str
-        Its name among the ports of the accelerator.
+        Name of its stream among the ports of the accelerator.
     label : str
-        What a reader of the test bench knows it by.
+        Name of the input for a reader of the test bench.
     width : int
-        Bits of a payload; the vectors have one more, which marks the end of a sample.
+        Bits of a payload; the vectors have one more, which marks the last beat of a sample.
     beats : int
-        How many there are.
+        Number of beats of all samples.
     noise : int
-        Bit of a random word, of 31, that decides when it pauses.
+        Bit of a random number, 0 to 30, that decides when the stream pauses.
     """
 
     port: str
@@ -45,17 +45,17 @@ class Check:
     field : Field
     what : str
         ``class``, ``score``, ``steps``, ``spikes``, ``cycles`` or ``fault``.
-    of : str
-        Of which node, in words; empty for the cycles and the fault.
+    node : str
+        Readout or population that the field belongs to; empty for the cycles and the fault.
     """
 
     field: Field
     what: str
-    of: str
+    node: str
 
     @property
     def timed(self) -> bool:
-        """Whether it depends on the time at which samples are offered and results are taken."""
+        """Whether the value depends on when samples are offered and results are taken."""
         return self.what == "cycles"
 
 
@@ -75,13 +75,13 @@ def feeds_of(accelerator: Accelerator, vectors: Vectors) -> Iterator[Feed]:
 def checks_of(accelerator: Accelerator, vectors: Vectors) -> Iterator[Check]:
     """Give the fields that are compared, in the order in which they are."""
     plain = accelerator.names | accelerator.readout_names
-    for (kind, *node), field in vectors.fields.items():
+    for (kind, *names), field in vectors.fields.items():
         if field.width:
-            of = "".join(_label(name, plain[name]) for name in node)
-            of = f"readout {of}" if kind in {"class", "scores", "steps"} else of
-            yield Check(field, "score" if kind == "scores" else kind, of)
+            node = "".join(_label(name, plain[name]) for name in names)
+            node = f"readout {node}" if kind in {"class", "scores", "steps"} else node
+            yield Check(field, "score" if kind == "scores" else kind, node)
 
 
 def _label(name: str, identifier: str) -> str:
-    """Return a name as strings and comments of all languages may hold it."""
+    """Return a name that strings and comments of all languages can have: else the identifier."""
     return name if re.fullmatch(r"[\w +.,:;<>=-]+", name, re.ASCII) else identifier

@@ -14,24 +14,24 @@ __all__ = ["verilog_bench"]
 _BENCH = Template("""\
 // Runs the samples in vectors/ through $top and compares every result.
 //
-// Prints "PASS <n> samples", and how many were made up beside these, and ends with status 0; or
-// prints "FAIL", the sample, the field, what was expected and what was found, and ends with
-// another. From this directory:
+// Prints "PASS <n> samples", with the number of generated samples apart, and ends with status 0; or
+// prints "FAIL", the sample, the field, the expected and the actual value, and ends with another
+// status. From this directory:
 //
 //   iverilog -g2005 -o sim.vvp $top.v $bench.v && vvp -n sim.vvp
 //
 // +samples=<n>     stop after n samples
-// +stalls=<seed>   pause at random on every stream (cycles are then not compared)
+// +stalls=<seed>   pause every stream at random (cycles are then not compared)
 // +back_to_back    offer samples without waiting for results (cycles are then not compared);
-//                  otherwise each is offered once all has come to rest
+//                  otherwise each sample is offered once the accelerator is idle
 // +vcd=<file>      write the waveforms of all signals
 
 `timescale 1ns / 1ps
 
 module $bench;
   localparam SAMPLES = $samples;
-  localparam GIVEN = $given;  // the samples behind these are made up
-  localparam TIMED = $timed;  // of how many samples the cycles are known
+  localparam USER_SAMPLES = $user_samples;  // the samples after these are generated
+  localparam TIMED = $timed;  // number of samples whose cycles are known
   localparam TIMEOUT = $timeout;  // cycles without a result after which something is wrong
 
   reg clk = 0;
@@ -42,18 +42,18 @@ module $bench;
   integer stalls = 0;
   reg back_to_back = 0;
   integer done = 0;  // results so far
-  integer open = 0;  // samples that may have begun
-  integer quiet = 0;  // cycles since something happened
+  integer started = 0;  // samples that may have begun
+  integer quiet = 0;  // cycles since the last result
   integer ticks = 0;
   integer n;
   reg failed = 0;
-  reg [31:0] noise = 1;  // decides who pauses
+  reg [31:0] noise = 1;  // random number that decides which streams pause
   reg [8 * 256:1] file;
 
   reg [$high:0] expected [0:SAMPLES-1];
-  reg [$high:0] wanted;
-  reg [$high:0] earlier = 0;
-  reg held = 0;
+  reg [$high:0] expected_result;
+  reg [$high:0] previous_payload = 0;
+  reg stalled = 0;  // a result was offered and not taken
   wire [$high:0] o_payload;
   wire o_valid;
   wire o_ready = !rst && (stalls == 0 || noise[31]);
@@ -73,6 +73,7 @@ $connections    .o_payload(o_payload),
 $reads    if (!$$value$$plusargs("samples=%d", samples) || samples > SAMPLES) samples = SAMPLES;
     if (!$$value$$plusargs("stalls=%d", stalls)) stalls = 0;
     back_to_back = $$test$$plusargs("back_to_back");
+    // A random number of 0 would stay 0 for ever.
     if (stalls != 0) noise = stalls;
     if ($$value$$plusargs("vcd=%s", file)) begin
       $$dumpfile(file);
@@ -80,6 +81,7 @@ $reads    if (!$$value$$plusargs("samples=%d", samples) || samples > SAMPLES) sa
     end
   end
 
+  // One step of a xorshift generator: the same numbers in every simulator.
   function [31:0] shuffled(input [31:0] x);
     begin
       shuffled = x ^ (x << 13);
@@ -88,19 +90,23 @@ $reads    if (!$$value$$plusargs("samples=%d", samples) || samples > SAMPLES) sa
     end
   endfunction
 
+  // Reset lasts for the first cycles. Unless samples are offered back to back, one starts when the
+  // result of the one before has been taken and nothing of it is inside: so its cycles are those of
+  // a sample on its own.
   always @(posedge clk) begin
     ticks <= ticks + 1;
     rst <= ticks < 3;
     noise <= shuffled(noise);
-    if (!rst && (back_to_back || (idle && !o_valid && open == done))) open <= open + 1;
+    if (!rst && (back_to_back || (idle && !o_valid && started == done))) started <= started + 1;
   end
 $sources
-  // Results.
+  // Results: each is compared in the cycle in which it is transferred.
   always @(posedge clk) if (!rst && !failed) begin
     quiet <= quiet + 1;
-    held <= o_valid && !o_ready;
-    earlier <= o_payload;
-    if (held && (o_valid !== 1 || o_payload !== earlier)) begin
+    // Until a result is taken, valid and payload must stay as they are.
+    stalled <= o_valid && !o_ready;
+    previous_payload <= o_payload;
+    if (stalled && (o_valid !== 1 || o_payload !== previous_payload)) begin
       failed = 1;
       $$display("FAIL sample %0d: result must stay until it is taken", done);
     end
@@ -110,7 +116,7 @@ $sources
         failed = 1;
         $$display("FAIL: more than %0d results", samples);
       end else begin
-        wanted = expected[done];
+        expected_result = expected[done];
 $checks        done <= done + 1;
       end
     end
@@ -120,10 +126,12 @@ $checks        done <= done + 1;
     end
     if (failed) begin
       $$fatal;
+    // Behind the last result, a while without another one must pass.
     end else if (done == samples && quiet > 99) begin
-      if (samples > GIVEN && GIVEN > 0)
-        $$display("PASS %0d samples and %0d that are made up", GIVEN, samples - GIVEN);
-      else if (samples > GIVEN) $$display("PASS %0d samples that are made up", samples);
+      if (samples > USER_SAMPLES && USER_SAMPLES > 0)
+        $$display("PASS %0d samples and %0d generated samples", USER_SAMPLES,
+                  samples - USER_SAMPLES);
+      else if (samples > USER_SAMPLES) $$display("PASS %0d samples, all generated", samples);
       else $$display("PASS %0d samples", samples);
       $$finish(0);
     end
@@ -133,7 +141,7 @@ endmodule
 
 _DECLARATIONS = Template("""
   // Input $label.
-  reg [$width:0] ${port}_beats [0:$last];  // each with a mark of the sample's end on top
+  reg [$width:0] ${port}_beats [0:$last];  // the highest bit marks a sample's last beat
   reg [$high:0] ${port}_payload = 0;
   reg ${port}_valid = 0;
   wire ${port}_ready;
@@ -142,7 +150,8 @@ _DECLARATIONS = Template("""
 """)
 
 _SOURCE = Template("""
-  // A beat is offered until it is taken.
+  // Input $label: a beat is offered, with valid and payload unchanged, until it is transferred. The
+  // source pauses between beats alone, and goes on to a sample once that may start.
   always @(posedge clk) if (!rst) begin
     if (${port}_valid && ${port}_ready) begin
       if (${port}_beats[${port}_next][$width]) ${port}_sample = ${port}_sample + 1;
@@ -150,7 +159,7 @@ _SOURCE = Template("""
       ${port}_valid <= 0;
     end
     if ((!${port}_valid || ${port}_ready) && ${port}_sample < samples
-        && ${port}_sample < open && (stalls == 0 || noise[$bit])) begin
+        && ${port}_sample < started && (stalls == 0 || noise[$bit])) begin
       ${port}_payload <= ${port}_beats[${port}_next][$high:0];
       ${port}_valid <= 1;
     end
@@ -159,10 +168,11 @@ _SOURCE = Template("""
 
 _CHECK = Template("""\
         for (n = 0; n < $count; n = n + 1)
-          if ($condition!failed && o_payload[$at +: $width] !== wanted[$at +: $width]) begin
+          if ($condition!failed
+              && o_payload[$at +: $width] !== expected_result[$at +: $width]) begin
             failed = 1;
             $$display("FAIL sample %0d: $label: expected %0d, found %0d", done,$index
-                      $sign(wanted[$at +: $width]), $sign(o_payload[$at +: $width]));
+                      $sign(expected_result[$at +: $width]), $sign(o_payload[$at +: $width]));
           end
 """)
 
@@ -175,20 +185,20 @@ def verilog_bench(
     Parameters
     ----------
     accelerator : Accelerator
-        What is tested.
+        The accelerator that is tested.
     vectors : Vectors
-        With what.
+        Samples and expected results.
     top : str
-        Name of its module.
+        Name of its topmost module.
     ports : mapping of str to str
         Name of each port in Verilog, by its name in Amaranth.
     dut : str, optional
-        Module around it with these ports, where it has others.
+        Name of an adapter around it, which then has these ports.
     """
     declarations, connections, reads, sources = "", "", "", ""
     for feed in feeds_of(accelerator, vectors):
         port = feed.port
-        at = {
+        names = {
             "port": port,
             "label": feed.label,
             "width": feed.width,
@@ -196,22 +206,22 @@ def verilog_bench(
             "last": feed.beats - 1,
             "bit": feed.noise,
         }
-        declarations += _DECLARATIONS.substitute(at)
-        sources += _SOURCE.substitute(at)
+        declarations += _DECLARATIONS.substitute(names)
+        sources += _SOURCE.substitute(names)
         reads += f'    $readmemh("vectors/{port}.hex", {port}_beats);\n'
-        for one in ("payload", "valid", "ready"):
-            connections += f"    .{ports[f'{port}__{one}']}({port}_{one}),\n"
+        for part in ("payload", "valid", "ready"):
+            connections += f"    .{ports[f'{port}__{part}']}({port}_{part}),\n"
     if accelerator.mapping.writable:
         ties = {"payload": f"{LOAD_BITS}'d0", "valid": "1'b0", "ready": ""}
-        for one, level in ties.items():
-            connections += f"    .{ports[f'load__{one}']}({level}),\n"
+        for part, level in ties.items():
+            connections += f"    .{ports[f'load__{part}']}({level}),\n"
     return _BENCH.substitute(
         top=top,
         dut=dut or top,
         bench=bench_name(top),
         idle=ports["idle"],
         samples=vectors.samples,
-        given=vectors.given,
+        user_samples=vectors.user_samples,
         timed=vectors.timed,
         timeout=vectors.timeout,
         high=vectors.width - 1,
@@ -225,13 +235,13 @@ def verilog_bench(
 
 def _check(check: Check) -> str:
     field = check.field
-    what = f"{check.what} %0d" if field.count else check.what
+    label = f"{check.what} %0d" if field.count else check.what
     return _CHECK.substitute(
         count=max(1, field.count),
         condition="done < TIMED && stalls == 0 && !back_to_back && " if check.timed else "",
         at=f"{field.offset} + {field.width} * n",
         width=field.width,
-        label=f"{what} of {check.of}" if check.of else what,
+        label=f"{label} of {check.node}" if check.node else label,
         index=" n," if field.count else "",
         sign="$signed" if field.signed else "$unsigned",
     )

@@ -13,18 +13,18 @@ __all__ = ["vhdl_bench"]
 _BENCH = Template("""\
 -- Runs the samples in vectors/ through $top and compares every result.
 --
--- Prints "PASS <n> samples", and how many were made up beside these, and ends with status 0; or
--- prints "FAIL", the sample, the field, what was expected and what was found, and ends with
--- another. From this directory:
+-- Prints "PASS <n> samples", with the number of generated samples apart, and ends with status 0; or
+-- prints "FAIL", the sample, the field, the expected and the actual value, and ends with another
+-- status. From this directory:
 --
 --   ghdl -a --std=08 $top.vhd $bench.vhd
 --   ghdl -e --std=08 $bench
 --   ghdl -r --std=08 $bench
 --
 -- -gsamples=<n>         stop after n samples
--- -gstalls=<seed>       pause at random on every stream (cycles are then not compared)
+-- -gstalls=<seed>       pause every stream at random (cycles are then not compared)
 -- -gback_to_back=true   offer samples without waiting for results (cycles are then not compared);
---                       otherwise each is offered once all has come to rest
+--                       otherwise each sample is offered once the accelerator is idle
 -- --wave=<file>.ghw     write the waveforms of all signals
 
 library ieee;
@@ -43,17 +43,17 @@ end entity;
 
 architecture test of $bench is
   constant total : natural := minimum(samples, $samples);
-  constant given : natural := $given;  -- the samples behind these are made up
-  constant timed : natural := $timed;  -- of how many samples the cycles are known
+  constant user_samples : natural := $user_samples;  -- the samples after these are generated
+  constant timed : natural := $timed;  -- number of samples whose cycles are known
   -- Cycles without a result after which something is wrong.
   constant timeout : natural := $timeout;
 
   signal clk : std_logic := '0';
   signal rst : std_logic := '1';
   signal running : boolean := true;
-  signal begun : natural := 0;  -- samples that may have begun
+  signal started : natural := 0;  -- samples that may have begun
   signal done : natural := 0;  -- results so far
-  -- Decides who pauses.
+  -- Random number that decides which streams pause; 0 would stay 0 for ever.
   signal noise : unsigned(31 downto 0) := to_unsigned(maximum(stalls, 1), 32);
 
   signal o_payload : std_logic_vector($high downto 0);
@@ -99,7 +99,9 @@ $connections      o_payload => o_payload,
   clk <= not clk after 5 ns when running;
   o_ready <= '1' when rst = '0' and (stalls = 0 or noise(31) = '1') else '0';
 
-  -- Resets, lets samples begin, and makes noise.
+  -- Reset lasts for the first cycles. Unless samples are offered back to back, one starts when the
+  -- result of the one before has been taken and nothing of it is inside: so its cycles are those of
+  -- a sample on its own. The random number is a xorshift generator's, the same in every simulator.
   process
     variable ticks : natural := 0;
     variable x : unsigned(31 downto 0);
@@ -107,41 +109,42 @@ $connections      o_payload => o_payload,
     wait until rising_edge(clk);
     rst <= '1' when ticks < 3 else '0';
     ticks := minimum(ticks + 1, 3);
-    if rst = '0' and (back_to_back or (idle = '1' and o_valid = '0' and begun = done)) then
-      begun <= begun + 1;
+    if rst = '0' and (back_to_back or (idle = '1' and o_valid = '0' and started = done)) then
+      started <= started + 1;
     end if;
     x := noise xor shift_left(noise, 13);
     x := x xor shift_right(x, 17);
     noise <= x xor shift_left(x, 5);
   end process;
 $sources
-  -- Compares the results.
+  -- Results: each is compared in the cycle in which it is transferred.
   process
     file results : text open read_mode is "vectors/expected.hex";
     variable row : line;
     variable expected : std_logic_vector(o_payload'range);
-    variable before : std_logic_vector(o_payload'range);
-    variable held : boolean := false;  -- whether a result was offered and not taken
-    variable quiet : natural := 0;  -- cycles since something happened
+    variable previous_payload : std_logic_vector(o_payload'range);
+    variable stalled : boolean := false;  -- whether a result was offered and not taken
+    variable quiet : natural := 0;  -- cycles since the last result
 
     procedure compare(what : string; low, width : natural; is_signed : boolean := false) is
       constant high : natural := low + width - 1;
-      constant wanted : std_logic_vector(width - 1 downto 0) := expected(high downto low);
-      constant found : std_logic_vector(width - 1 downto 0) := o_payload(high downto low);
+      constant expected_value : std_logic_vector(width - 1 downto 0) := expected(high downto low);
+      constant actual_value : std_logic_vector(width - 1 downto 0) := o_payload(high downto low);
     begin
-      if found /= wanted then
+      if actual_value /= expected_value then
         fail(" sample " & to_string(done) & ": " & what & ": expected "
-          & decimal(wanted, is_signed) & ", found " & decimal(found, is_signed));
+          & decimal(expected_value, is_signed) & ", found " & decimal(actual_value, is_signed));
       end if;
     end procedure;
   begin
     wait until rising_edge(clk) and rst = '0';
     quiet := quiet + 1;
-    if held and (o_valid /= '1' or o_payload /= before) then
+    -- Until a result is taken, valid and payload must stay as they are.
+    if stalled and (o_valid /= '1' or o_payload /= previous_payload) then
       fail(" sample " & to_string(done) & ": result must stay until it is taken");
     end if;
-    held := o_valid = '1' and o_ready = '0';
-    before := o_payload;
+    stalled := o_valid = '1' and o_ready = '0';
+    previous_payload := o_payload;
     if o_valid = '1' and o_ready = '1' then
       if done = total then
         fail(": more than " & to_string(total) & " results");
@@ -153,11 +156,12 @@ $checks      done <= done + 1;
     elsif done < total and quiet > timeout then
       fail(" sample " & to_string(done) & ": no result in " & to_string(quiet) & " cycles");
     elsif done = total and quiet > 99 then
-      if total > given and given > 0 then
-        write(output, "PASS " & to_string(given) & " samples and " & to_string(total - given)
-          & " that are made up" & LF);
-      elsif total > given then
-        write(output, "PASS " & to_string(total) & " samples that are made up" & LF);
+      -- Behind the last result, a while without another one has passed.
+      if total > user_samples and user_samples > 0 then
+        write(output, "PASS " & to_string(user_samples) & " samples and "
+          & to_string(total - user_samples) & " generated samples" & LF);
+      elsif total > user_samples then
+        write(output, "PASS " & to_string(total) & " samples, all generated" & LF);
       else
         write(output, "PASS " & to_string(total) & " samples" & LF);
       end if;
@@ -177,11 +181,12 @@ _DECLARATIONS = Template("""\
 """)
 
 _SOURCE = Template("""
-  -- Input $label: a beat is offered until it is taken.
+  -- Input $label: a beat is offered, with valid and payload unchanged, until it is transferred.
+  -- The source pauses between beats alone, and goes on to a sample once that may start.
   process
     file beats : text open read_mode is "vectors/$port.hex";
     variable row : line;
-    variable beat : std_logic_vector($width downto 0);  -- with a mark of the sample's end on top
+    variable beat : std_logic_vector($width downto 0);  -- the highest bit marks a sample's end
     variable sample : natural := 0;
   begin
     wait until rising_edge(clk) and rst = '0';
@@ -190,7 +195,7 @@ _SOURCE = Template("""
         sample := sample + 1;
       end if;
       ${port}_valid <= '0';
-      if sample < total and sample < begun and (stalls = 0 or noise($bit) = '1') then
+      if sample < total and sample < started and (stalls = 0 or noise($bit) = '1') then
         readline(beats, row);
         hread(row, beat);
         ${port}_payload <= beat(${port}_payload'range);
@@ -209,40 +214,40 @@ def vhdl_bench(
     Parameters
     ----------
     accelerator : Accelerator
-        What is tested.
+        The accelerator that is tested.
     vectors : Vectors
-        With what.
+        Samples and expected results.
     top : str
         Name of its entity.
     ports : mapping of str to str
         Name of each port in VHDL, by its name in Amaranth.
     dut : str, optional
-        Module around it with these ports, where it has others.
+        Name of an adapter around it, which then has these ports.
     """
     declarations, connections, sources = "", "", ""
     for feed in feeds_of(accelerator, vectors):
-        at = {
+        names = {
             "port": feed.port,
             "label": feed.label,
             "width": feed.width,
             "high": feed.width - 1,
             "bit": feed.noise,
         }
-        declarations += _DECLARATIONS.substitute(at)
-        sources += _SOURCE.substitute(at)
-        for one in ("payload", "valid", "ready"):
-            connections += f"      {ports[f'{feed.port}__{one}']} => {feed.port}_{one},\n"
+        declarations += _DECLARATIONS.substitute(names)
+        sources += _SOURCE.substitute(names)
+        for part in ("payload", "valid", "ready"):
+            connections += f"      {ports[f'{feed.port}__{part}']} => {feed.port}_{part},\n"
     if accelerator.mapping.writable:
         ties = {"payload": "(others => '0')", "valid": "'0'", "ready": "open"}
-        for one, level in ties.items():
-            connections += f"      {ports[f'load__{one}']} => {level},\n"
+        for part, level in ties.items():
+            connections += f"      {ports[f'load__{part}']} => {level},\n"
     return _BENCH.substitute(
         top=top,
         dut=dut or top,
         bench=bench_name(top),
         idle=ports["idle"],
         samples=vectors.samples,
-        given=vectors.given,
+        user_samples=vectors.user_samples,
         timed=vectors.timed,
         timeout=vectors.timeout,
         high=vectors.width - 1,
@@ -255,16 +260,16 @@ def vhdl_bench(
 
 def _check(check: Check) -> str:
     field = check.field
-    of = f" of {check.of}" if check.of else ""
+    node = f" of {check.node}" if check.node else ""
     sign = ", is_signed => true" if field.signed else ""
     if field.count:
         return (
             f"      for n in 0 to {field.count - 1} loop\n"
-            f'        compare("{check.what} " & to_string(n) & "{of}",\n'
+            f'        compare("{check.what} " & to_string(n) & "{node}",\n'
             f"          {field.offset} + {field.width} * n, {field.width}{sign});\n"
             "      end loop;\n"
         )
-    line = f'compare("{check.what}{of}", {field.offset}, {field.width}{sign});\n'
+    line = f'compare("{check.what}{node}", {field.offset}, {field.width}{sign});\n'
     if check.timed:
         return (
             "      if done < timed and stalls = 0 and not back_to_back then\n"

@@ -38,7 +38,7 @@ def without_icarus(tmp_path_factory, monkeypatch):
 
 
 def emitted(directory, wrong=False):
-    """Emit the small network; return how many samples of its test bench are made up."""
+    """Emit the small network; with 3 samples of the user and 2 generated ones."""
     network = make_network()
     spikes = np.random.default_rng(0).integers(0, 2, (3, 2, 64))
     expected = spiker_hdl.run(network, spikes, engine="amaranth")
@@ -51,13 +51,13 @@ def test_bench_runs_in_icarus(tmp_path):
     if not shutil.which("iverilog"):
         pytest.skip("iverilog must be installed")
     emitted(tmp_path / "out")
-    assert run_bench(tmp_path / "out") == "PASS 3 samples and 2 that are made up"
+    assert run_bench(tmp_path / "out") == "PASS 3 samples and 2 generated samples"
 
 
 def test_compiled_verilog_stands_in_for_icarus_and_this_is_said(without_icarus, tmp_path):
     emitted(tmp_path / "out")
     verdict = run_bench(tmp_path / "out")
-    assert verdict == "PASS 3 samples and 2 that are made up" + HOW.format(without_icarus)
+    assert verdict == "PASS 3 samples and 2 generated samples" + HOW.format(without_icarus)
 
 
 def test_compiled_verilog_fails_as_the_bench_would(without_icarus, tmp_path):

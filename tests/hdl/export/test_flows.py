@@ -249,7 +249,7 @@ def test_clocks(emitted, tmp_path):
         text = (where / f"little.{suffix}").read_text()
         assert "create_clock -name clk -period 8.000 [get_ports {clk}]" in text
         assert "at 125 MHz" in text
-    assert json.loads((where / "manifest.json").read_text())["clock"]["period in ns"] == 8
+    assert json.loads((where / "manifest.json").read_text())["clock"]["period_ns"] == 8
     emit(make_network(), tmp_path, ports="axis", generated=0)
     text = (tmp_path / "little.xdc").read_text()
     assert "create_clock -name aclk -period 10.000 [get_ports {aclk}]" in text

@@ -45,7 +45,7 @@ def emitted(request, tmp_path_factory):
 
 def test_it_says_where_it_comes_from(emitted):
     manifest, network, _, mapping, _ = emitted
-    assert (manifest["format"], manifest["version"]) == ("spiker-emission", 1)
+    assert (manifest["format"], manifest["version"]) == ("spiker-emission", 2)
     assert manifest["network"] == {
         "name": "random",
         "sha256": network.digest,
@@ -54,16 +54,16 @@ def test_it_says_where_it_comes_from(emitted):
             one.name: {"from": one.source, "to": one.target, "shift": one.shift}
             for one in network.projections
         },
-        "of each projection": {
-            "shift": "an event adds its weight times 2 to the power of this to its target",
+        "projection_fields": {
+            "shift": "An event adds its weight times 2 to the power of `shift` to its target.",
         },
         "notes": dict(network.notes),
     }
     assert len(manifest["network"]["projections"]) == len(network.projections) > 0
     assert manifest["mapping"] == mapping.to_json()
     assert manifest["command"] == "make it"
-    assert manifest["made by"]["spiker-hdl"] == spiker_hdl.__version__
-    assert re.search(r"Yosys \d+\.\d+", manifest["made by"]["tool"])
+    assert manifest["generator"]["spiker-hdl"] == spiker_hdl.__version__
+    assert re.search(r"Yosys \d+\.\d+", manifest["generator"]["tool"])
 
 
 def test_files_are_all_there_is(emitted):
@@ -126,7 +126,7 @@ def test_fields_tell_how_to_write_an_input(emitted):
     for port, stream in manifest["streams"].items():
         if port == "o":
             continue
-        samples = list(given[stream["of"]])
+        samples = list(given[stream["input"]])
         fields = {one["name"]: one for one in stream["fields"]}
         sample = events = step = word = 0
         values = {}
@@ -225,7 +225,7 @@ def test_axi_has_its_streams_registers_and_reset(tmp_path):
     assert (manifest["clock"]["port"], manifest["reset"]["port"]) == ("aclk", "aresetn")
     assert manifest["reset"]["active"] == "low"
     assert manifest["registers"]["map"] == registers_json()
-    assert manifest["mapping sha256"] == mapping_digest(mapping)
+    assert manifest["mapping_sha256"] == mapping_digest(mapping)
     widths = {one["name"]: one["width"] for one in manifest["ports"]}
     named = {"aclk", "aresetn", "idle", "irq", *manifest["registers"]["bus"].values()}
     for name, one in manifest["streams"].items():
@@ -292,8 +292,8 @@ def test_nothing_is_left_to_guess(ports, tmp_path):
     assert "lowest" in result["meaning"]["winner"]
     assert all(one["scores"] for one in result["readouts"])
     assert {"bits", "arrays", "channels", "words"} <= set(manifest["packing"])
-    assert any("max_steps" in name for name in manifest["breaches"])
-    said = set(re.findall(r"`error\.(\w+)`", str(manifest["breaches"])))
+    assert any("max_steps" in name for name in manifest["protocol_violations"])
+    said = set(re.findall(r"`error\.(\w+)`", str(manifest["protocol_violations"])))
     assert said == ({bit.name for bit in register("error").bits} if ports == "axis" else set())
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import spiker_hdl
 from spiker_hdl.base import FileError
 from spiker_hdl.export import emit, read_emission
-from spiker_hdl.export.samples.read_back import read_samples
+from spiker_hdl.export.read.samples import read_samples
 from spiker_hdl.model.files.load import unpack
 from spiker_hdl.simulate.shared_library import BuildError
 
@@ -209,7 +209,8 @@ def test_what_is_no_emission_is_refused(tmp_path):
         "[" * 100_000: "nested too deep",
         '{"a": ' + "9" * 5000 + "}": "must be JSON, not with: Exceeds the limit",
         '{"format": "other"}': "must be of format 'spiker-emission', not 'other'",
-        '{"format": "spiker-emission", "version": true}': "must be of version 1, not True",
+        '{"format": "spiker-emission", "version": true}': "must be of version 2, not True",
+        '{"format": "spiker-emission", "version": 1}': "version 2, not 1: emit the network again",
     }.items():
         (tmp_path / "manifest.json").write_text(text)
         assert wanted in message(tmp_path)
@@ -246,9 +247,19 @@ def put(value, path, new):
 
 READ = {"format", "version", "language", "top", "network", "mapping", "interface", "streams"}
 READ |= {"samples", "files"}
-FREE = {"direction", "order", "timing", "channels", "values", "form", "kind", "population"}
+FREE = {
+    "direction",
+    "order",
+    "timing",
+    "channels",
+    "value_range",
+    "static",
+    "form",
+    "kind",
+    "population",
+}
 FREE |= {"max_steps", "notes", "meaning"}
-FREE |= {"projections", "of each projection"}
+FREE |= {"projections", "projection_fields"}
 
 
 # -- what was damaged ----------------------------------------------------------------------------
@@ -298,7 +309,7 @@ def light(request, emitted, tmp_path_factory):
         def quick(data, path, **options):
             return (network, None) if path.parent == where else unpack(data, path, **options)
 
-        patch.setattr("spiker_hdl.export.read.unpack", quick)
+        patch.setattr("spiker_hdl.export.read.emission.unpack", quick)
         yield where, held
 
 

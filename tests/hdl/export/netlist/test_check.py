@@ -14,7 +14,7 @@ import pytest
 
 import spiker_hdl
 from spiker_cli.support.samples import find_samples
-from spiker_hdl.export.manifest import FORMAT, VERSION
+from spiker_hdl.export.manifest.format import FORMAT, VERSION
 from spiker_hdl.export.netlist.cell_models import cell_models
 from spiker_hdl.export.netlist.check import MODELLED, Netlist, NetlistError, check, netlist, route
 from spiker_hdl.model import (

@@ -1,4 +1,4 @@
-"""Tests of flips: what is computed of them is what whole runs of altered networks give."""
+"""Tests of flipped bits: samples detect those with which whole runs have other answers."""
 
 from dataclasses import replace
 from random import Random
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import spiker_hdl
-from spiker_hdl.export.samples.bit_flips import Detector, draw_flips
+from spiker_hdl.export.samples.bit_flips import draw_flips
+from spiker_hdl.export.samples.detector import Detector
 from spiker_hdl.model import Dense, OneToOne, Sparse
 
 from support.networks import random_network, random_spikes
@@ -39,16 +40,16 @@ def altered(network, flip):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_flips_show_where_whole_runs_differ(seed):
+def test_flips_are_detected_where_whole_runs_differ(seed):
     random = Random(seed)
     network = random_network(random, neurons=(1, 12), static=0.2)
     given = random_spikes(network, random, 6, 5)
     given = {name: np.stack(list(each)) for name, each in given.items()}
     flips = draw_flips(network, 60, np.random.default_rng(seed))
-    shows = Detector(network, given).shows(flips)
+    detects = Detector(network, given).detects(flips)
     wanted = spiker_hdl.run(network, given)
     compared = 0
-    for flip, shown in zip(flips, shows, strict=True):
+    for flip, detected in zip(flips, detects, strict=True):
         try:
             other = altered(network, flip)
         except ValueError:  # out of the range that is declared
@@ -59,6 +60,6 @@ def test_flips_show_where_whole_runs_differ(seed):
             differs |= (result.answers[name].scores != answer.scores).any(axis=1)
         for name, count in wanted.counts.items():
             differs |= result.counts[name] != count
-        assert shown.tolist() == differs.tolist(), flip
+        assert detected.tolist() == differs.tolist(), flip
         compared += 1
     assert compared > 20

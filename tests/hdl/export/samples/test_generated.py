@@ -1,4 +1,4 @@
-"""Tests of samples that are made up: deterministic, as inputs take them, and that show flips."""
+"""Tests of generated samples: deterministic, valid for the inputs, and able to detect faults."""
 
 import json
 import re
@@ -20,14 +20,14 @@ NETWORKS = ROOT / "networks"
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_is_made_up_is_what_inputs_take(seed):
+def test_inputs_take_generated_samples(seed):
     network = random_network(Random(seed), neurons=(1, 8), static=0.3)
     samples, coverage = generate(network, None, 7)
     again, _ = generate(network, None, 7)
     assert 1 <= len(stimulus(network, samples)) <= 7
     for name, each in samples.items():
         assert np.array_equal(np.stack(each), np.stack(again[name]))
-    assert 0 <= coverage.caught <= coverage.change <= coverage.flips
+    assert 0 <= coverage.detected <= coverage.observable <= coverage.injected
 
 
 @pytest.mark.parametrize(
@@ -39,45 +39,54 @@ def test_what_is_made_up_is_what_inputs_take(seed):
         pytest.param("fsdd_recurrent", marks=pytest.mark.slow),
     ],
 )
-def test_most_flips_that_change_an_answer_are_caught(name):
+def test_most_observable_flips_are_detected(name):
     _, coverage = generate(load(NETWORKS / f"{name}.spiker"), None)
-    assert coverage.flips >= 100
-    assert coverage.change >= 0.5 * coverage.flips
-    assert coverage.caught >= 0.95 * coverage.change
+    assert coverage.injected >= 100
+    assert coverage.observable >= 0.5 * coverage.injected
+    assert coverage.detected >= 0.95 * coverage.observable
 
 
-def test_few_flips_are_caught_by_few_samples():
+def test_few_samples_detect_few_flips():
     network = load(NETWORKS / "digits.spiker")
     few, many = (generate(network, None, most)[1] for most in (1, 30))
-    assert few.caught < 0.8 * few.change
-    assert few.caught < many.caught
+    assert few.detected < 0.8 * few.observable
+    assert few.detected < many.detected
 
 
-def test_the_manifest_says_what_share_is_caught(tmp_path):
+def test_manifest_states_the_fault_coverage(tmp_path):
     network = small()
     emit(network, tmp_path / "given", samples=spikes_for(network), generated=0)
-    bench = json.loads((tmp_path / "given" / "manifest.json").read_text())["bench"]
-    assert (bench["given"], bench["made up"], bench["flipped bits"]) == (6, 0, None)
+    bench = json.loads((tmp_path / "given" / "manifest.json").read_text())["test_bench"]
+    assert (bench["user_samples"], bench["generated_samples"], bench["fault_injection"]) == (
+        6,
+        0,
+        None,
+    )
     for given, made in ((None, 5), (spikes_for(network), 5)):
         where = tmp_path / f"{given is None} {made}"
         emit(network, where, samples=given, generated=made)
-        bench = json.loads((where / "manifest.json").read_text())["bench"]
+        bench = json.loads((where / "manifest.json").read_text())["test_bench"]
         _, coverage = generate(network, None if given is None else stimulus(network, given), made)
-        assert (bench["given"], bench["made up"]) == (0 if given is None else 6, made)
-        told = bench["flipped bits"]
-        assert [told["drawn"], told["change an answer"], told["caught"]] == [
-            coverage.flips,
-            coverage.change,
-            coverage.caught,
+        assert (bench["user_samples"], bench["generated_samples"]) == (
+            0 if given is None else 6,
+            made,
+        )
+        faults = bench["fault_injection"]
+        assert [faults["injected"], faults["observable"], faults["detected"]] == [
+            coverage.injected,
+            coverage.observable,
+            coverage.detected,
         ]
-        assert told["share caught"] == pytest.approx(coverage.caught / coverage.change, abs=1e-4)
+        assert faults["coverage"] == pytest.approx(
+            coverage.detected / coverage.observable, abs=1e-4
+        )
 
 
-def test_nothing_made_up_and_nothing_given_is_no_bench(tmp_path):
+def test_no_samples_give_no_test_bench(tmp_path):
     network = small()
     emit(network, tmp_path, generated=0)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert (manifest["samples"], manifest["bench"]) == (0, None)
+    assert (manifest["samples"], manifest["test_bench"]) == (0, None)
     assert not (tmp_path / "vectors").exists()
     with pytest.raises(ValueError, match="Generated samples must be at least 0, not -1"):
         emit(network, tmp_path / "none", generated=-1)
@@ -88,17 +97,17 @@ def test_nothing_made_up_and_nothing_given_is_no_bench(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("ports", ["streams", "axis"])
 @pytest.mark.parametrize("language", TOOLS)
-def test_benches_of_all_kinds_pass(language, ports, tmp_path):
+def test_test_benches_of_all_kinds_pass(language, ports, tmp_path):
     network = small()
     emit(network, tmp_path, language=language, ports=ports, samples=spikes_for(network))
-    made = json.loads((tmp_path / "manifest.json").read_text())["bench"]["made up"]
+    made = json.loads((tmp_path / "manifest.json").read_text())["test_bench"]["generated_samples"]
     status, text = simulate(language, tmp_path)
-    assert (status, text.splitlines()[-1]) == (0, f"PASS 6 samples and {made} that are made up")
+    assert (status, text.splitlines()[-1]) == (0, f"PASS 6 samples and {made} generated samples")
 
 
 @pytest.mark.slow
-def test_flips_in_the_design_fail_the_bench(tmp_path):
-    """Bits are turned over in the Verilog itself, where memories have their contents."""
+def test_flips_in_the_design_fail_the_test_bench(tmp_path):
+    """Bits are flipped in the Verilog itself, where memories have their contents."""
     network = small()
     emit(network, tmp_path)
     design = tmp_path / "small_net.v"
@@ -116,7 +125,7 @@ def test_flips_in_the_design_fail_the_bench(tmp_path):
     assert simulate("verilog", tmp_path)[0] == 0
 
 
-def test_the_reference_answers_what_is_expected(tmp_path):
+def test_expected_results_are_those_of_the_reference(tmp_path):
     network = small()
     samples, _ = generate(network, None, 9)
     emit(network, tmp_path, samples=samples, generated=0)

@@ -310,7 +310,7 @@ def test_names_are_plain_and_distinct(tmp_path):
 def test_the_manifest_has_the_ports_of_the_entity(original):
     manifest = json.loads((original / "manifest.json").read_text())
     assert manifest["language"] == "vhdl"
-    assert manifest["made by"]["tool"] == f"spiker-hdl {spiker_hdl.__version__}"
+    assert manifest["generator"]["tool"] == f"spiker-hdl {spiker_hdl.__version__}"
     text = (original / "small_net.vhd").read_text()
     (ports,) = re.findall(r"^entity small_net is.*?^end entity", text, re.M | re.S)
     found = re.findall(

@@ -1,0 +1,1 @@
+"""Emitted directories read back, and checked against their manifests."""

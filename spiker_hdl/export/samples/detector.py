@@ -1,0 +1,328 @@
+"""Which samples detect a flipped bit: those whose answers it changes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.model import Network, reference
+from spiker_hdl.model.graph import SPIKE_READOUTS
+from spiker_hdl.model.neurons.arithmetic import ARRAYS
+from spiker_hdl.model.scores import Scorer
+
+from .bit_flips import Flip
+
+__all__ = ["Detector"]
+
+_ROWS = 8192
+"""Number of rows, each with one flip and one sample, that are computed at once."""
+
+
+class Detector:
+    """Samples, and which flips each of them detects.
+
+    Of a network with a flip, only what the flip can change is computed: its neuron alone first,
+    and, if that neuron fires differently, the populations that its spikes reach.
+
+    Parameters
+    ----------
+    network : Network
+    samples : mapping of str to array of int, shape (samples, steps, size)
+        By input.
+    """
+
+    def __init__(self, network: Network, samples: Mapping[str, np.ndarray]):
+        self.network = network
+        self.count, self.steps, _ = next(iter(samples.values())).shape
+        self.cores = {
+            name: reference.Core(network, network.population[name]) for name in network.order
+        }
+        self.trains: dict[str, np.ndarray] = dict(samples)
+        self.currents: dict[str, np.ndarray] = {}
+        self.potentials: dict[str, np.ndarray] = {}
+        self.reached = {name: self._reached_from(name) for name in network.order}
+        self.potential_readouts = {
+            readout.population for readout in network.readouts if readout.kind not in SPIKE_READOUTS
+        }
+        self._run()
+        self.scores = self._scores({}, np.arange(self.count))
+        self.counts = {
+            population.name: self.trains[population.name].sum(axis=(1, 2), dtype=np.int64)
+            for population in network.populations
+            if population.neuron.spiking
+        }
+
+    def _reached_from(self, name: str) -> set[str]:
+        """Return the populations that the spikes of a population reach."""
+        reached: set[str] = set()
+        left = [name]
+        while left:
+            for projection in self.network.out_of(left.pop()):
+                if projection.target not in reached:
+                    reached.add(projection.target)
+                    left.append(projection.target)
+        return reached
+
+    def _run(self) -> None:
+        """Run the network without a flip, and keep its currents, spikes and potentials."""
+        states = {name: core.rest(self.count) for name, core in self.cores.items()}
+        for name, core in self.cores.items():
+            shape = (self.count, self.steps, core.size)
+            self.currents[name] = np.zeros(shape, dtype=np.int64)
+            self.potentials[name] = np.zeros(
+                shape if name in self.potential_readouts else (0,), dtype=np.int64
+            )
+            if core.neuron.spiking:
+                self.trains[name] = np.zeros(shape, dtype=np.int8)
+        for t in range(self.steps):
+            for name, core in self.cores.items():
+                current = self.currents[name][:, t]
+                for projector in core.projectors:
+                    if t >= projector.delay:
+                        current += projector(self.trains[projector.source][:, t - projector.delay])
+                fired, states[name] = core.step(states[name], current)
+                if core.neuron.spiking:
+                    self.trains[name][:, t] = fired
+                if name in self.potential_readouts:
+                    self.potentials[name][:, t] = states[name][core.neuron.potential]
+
+    def detects(self, flips: Sequence[Flip]) -> np.ndarray:
+        """Return for each flip which samples have another answer with it.
+
+        Returns
+        -------
+        array of bool, shape (flips, samples)
+        """
+        detected = np.zeros((len(flips), self.count), dtype=bool)
+        batch = max(1, _ROWS // self.count)
+        for name in self.cores:
+            members = [n for n, flip in enumerate(flips) if flip.population == name]
+            for start in range(0, len(members), batch):
+                some = members[start : start + batch]
+                detected[some] = self._population(name, [flips[n] for n in some])
+        return detected
+
+    def _population(self, name: str, flips: list[Flip]) -> np.ndarray:
+        """Return what :meth:`detects` does, for flips in one population."""
+        neurons = np.array([flip.neuron for flip in flips])
+        train, potential = self._neurons(name, flips, neurons)
+        own = np.moveaxis(self.trains[name][:, :, neurons], 2, 0) if name in self.trains else train
+        changed = (train != own).any(axis=2)
+        if name in self.potential_readouts:
+            before = np.moveaxis(self.potentials[name][:, :, neurons], 2, 0)
+            changed |= (potential != before).any(axis=2)
+        detected = np.zeros_like(changed)
+        if name in self.trains and name not in self.reached[name]:
+            # Another number of spikes of one neuron changes the count, whatever those spikes reach.
+            detected = train.sum(axis=2, dtype=np.int64) != own.sum(axis=2, dtype=np.int64)
+        rows = np.argwhere(changed & ~detected)
+        for start in range(0, len(rows), _ROWS):
+            n, sample = rows[start : start + _ROWS].T
+            detected[n, sample] = self._network(
+                name, [flips[k] for k in n], sample, train[n, sample], potential[n, sample]
+            )
+        return detected
+
+    def _neurons(
+        self, name: str, flips: list[Flip], neurons: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Run the neurons of flips, each on its own, with all samples."""
+        core = self.cores[name]
+        shape = (len(flips), self.count)
+        states = {
+            key: np.broadcast_to(value[0, neurons][:, None], shape)
+            for key, value in core.rest(1).items()
+        }
+        operands = {key: _column(value, neurons) for key, value in core.operands.items()}
+        bias = np.array(np.broadcast_to(core.bias, core.size)[neurons])[:, None]
+        for n, flip in enumerate(flips):
+            if flip.parameter == "bias":
+                bias[n] += flip.change
+            elif flip.parameter:
+                operands[flip.parameter] = np.array(
+                    np.broadcast_to(operands[flip.parameter], (len(flips), 1))
+                )
+                operands[flip.parameter][n] += flip.change
+        parameters = core.neuron.bind(operands)
+        read = name in self.potential_readouts
+        train = np.zeros((*shape, self.steps), dtype=np.int8)
+        potential = np.zeros((*shape, self.steps if read else 0), dtype=np.int64)
+        added = self._added(flips)
+        for t in range(self.steps):
+            current = self.currents[name][:, t, neurons].T + bias
+            current = current + added[:, :, t]
+            fired, states = core.neuron.step(parameters, SimpleNamespace(**states), current, ARRAYS)
+            if core.neuron.spiking:
+                train[:, :, t] = fired
+            if read:
+                potential[:, :, t] = states[core.neuron.potential]
+        return train, potential
+
+    def _added(self, flips: list[Flip]) -> np.ndarray:
+        """Return what flips of weights add to a neuron's current while no spike has changed."""
+        added = np.zeros((len(flips), self.count, self.steps), dtype=np.int64)
+        for n, flip in enumerate(flips):
+            if flip.projection is not None and flip.projection.delay < self.steps:
+                train = self.trains[flip.projection.source][:, :, flip.source]
+                delay = flip.projection.delay
+                added[n, :, delay:] = train[:, : self.steps - delay].astype(np.int64) * flip.change
+        return added
+
+    def _network(self, name, flips, samples, train, potential) -> np.ndarray:
+        """Run the populations that flips change, one row for each flip and sample.
+
+        Returns
+        -------
+        array of bool, shape (rows,)
+            Whether the answer changes.
+        """
+        rows = np.arange(len(flips))
+        neurons = np.array([flip.neuron for flip in flips])
+        trains: dict[str, np.ndarray] = {}
+        potentials: dict[str, np.ndarray] = {}
+        changing = [other for other in self.network.order if other in self.reached[name]]
+        if name not in changing:
+            if name in self.trains:
+                trains[name] = self.trains[name][samples]
+                trains[name][rows, :, neurons] = train
+            if name in self.potential_readouts:
+                potentials[name] = self.potentials[name][samples]
+                potentials[name][rows, :, neurons] = potential
+        _FaultyRun(self, name, flips, samples, trains, potentials).run(changing)
+        detected = np.zeros(len(flips), dtype=bool)
+        for key, spikes in trains.items():
+            detected |= spikes.sum(axis=(1, 2), dtype=np.int64) != self.counts[key][samples]
+        scores = self._scores({**potentials}, samples, trains)
+        for key, score in scores.items():
+            detected |= (score != self.scores[key][samples]).any(axis=1)
+        return detected
+
+    def _scores(
+        self, potentials, samples, trains: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the scores of the readouts whose population may have changed."""
+        trains = trains or {}
+        scores = {}
+        for readout in self.network.readouts:
+            spikes = readout.kind in SPIKE_READOUTS
+            changed, kept = (trains, self.trains) if spikes else (potentials, self.potentials)
+            if readout.population not in changed and hasattr(self, "scores"):
+                continue
+            values = changed.get(readout.population, kept[readout.population][samples])
+            scorer = Scorer(self.network, readout)
+            for t in range(self.steps):
+                scorer.add(values[:, t].astype(np.int64))
+            scorer.report(over=True)
+            scores[readout.name] = scorer.reports[0]
+        return scores
+
+
+class _FaultyRun:
+    """A run of the populations that flips may change, one row for each flip and sample."""
+
+    def __init__(self, base: Detector, name, flips, samples, trains, potentials):
+        self.base, self.name, self.flips, self.samples = base, name, flips, samples
+        self.trains, self.potentials = trains, potentials
+        self.weights = list(self._weights())
+
+    def run(self, changing: list[str]) -> None:
+        base, count = self.base, len(self.flips)
+        cores = {name: base.cores[name] for name in changing}
+        states = {name: core.rest(count) for name, core in cores.items()}
+        updates = {name: self._update(core) for name, core in cores.items()}
+        for name, core in cores.items():
+            shape = (count, base.steps, core.size)
+            if core.neuron.spiking:
+                self.trains[name] = np.zeros(shape, dtype=np.int8)
+            if name in base.potential_readouts:
+                self.potentials[name] = np.zeros(shape, dtype=np.int64)
+        for t in range(base.steps):
+            for name, core in cores.items():
+                current = self._current(name, core, t)
+                fired, states[name] = updates[name](states[name], current)
+                if core.neuron.spiking:
+                    self.trains[name][:, t] = fired
+                if name in base.potential_readouts:
+                    self.potentials[name][:, t] = states[name][core.neuron.potential]
+
+    def _current(self, name: str, core: Any, t: int) -> np.ndarray:
+        """Return a step's current: the one without a flip, and what changed events add."""
+        base = self.base
+        current = base.currents[name][self.samples, t]
+        for projector in core.projectors:
+            if projector.source in self.trains and t >= projector.delay:
+                then = t - projector.delay
+                events = (
+                    self.trains[projector.source][:, then]
+                    - base.trains[projector.source][self.samples, then]
+                )
+                if projector.source == self.name and self.name not in base.reached[self.name]:
+                    current += self._column_current(projector, events)
+                else:
+                    current += projector(events)
+        if name == self.name:
+            self._add_flipped_weights(current, t)
+        return current
+
+    def _column_current(self, projector: Any, events: np.ndarray) -> np.ndarray:
+        """Return the currents of the one neuron in each row that fires differently."""
+        rows = np.arange(len(events))
+        neurons = np.array([flip.neuron for flip in self.flips])
+        if projector.lone:
+            return projector(events)
+        return (events[rows, neurons][:, None] * projector.weights[neurons]).astype(
+            np.int64
+        ) << projector.shift
+
+    def _add_flipped_weights(self, current: np.ndarray, t: int) -> None:
+        """Add what flipped bits of weights contribute in a step."""
+        for source, delay, rows, sources, neurons, changes in self.weights:
+            if t >= delay:
+                if source in self.trains:
+                    events = self.trains[source][rows, t - delay, sources]
+                else:
+                    train = self.base.trains[source]
+                    events = train[self.samples[rows], t - delay, sources]
+                current[rows, neurons] += events * changes
+
+    def _weights(self) -> Iterator[tuple]:
+        """Give the rows whose flip is in a weight, grouped by source and delay."""
+        groups: dict[tuple[str, int], list[int]] = {}
+        for row, flip in enumerate(self.flips):
+            if flip.projection is not None:
+                key = flip.projection.source, flip.projection.delay
+                groups.setdefault(key, []).append(row)
+        for (source, delay), rows in groups.items():
+            some = [self.flips[row] for row in rows]
+            sources, neurons, changes = np.array([(f.source, f.neuron, f.change) for f in some]).T
+            yield source, delay, np.array(rows), sources, neurons, changes
+
+    def _update(self, core: Any) -> Callable:
+        """Return the update of a population, with the numbers that flips change in it."""
+        operands, bias = dict(core.operands), core.bias
+        if core.name == self.name:
+            for row, flip in enumerate(self.flips):
+                if flip.parameter == "bias":
+                    bias = _spread(bias, len(self.flips), core.size)
+                    bias[row, flip.neuron] += flip.change
+                elif flip.parameter:
+                    value = _spread(operands[flip.parameter], len(self.flips), core.size)
+                    value[row, flip.neuron] += flip.change
+                    operands[flip.parameter] = value
+        parameters = core.neuron.bind(operands)
+        return lambda states, current: core.neuron.step(
+            parameters, SimpleNamespace(**states), current + bias, ARRAYS
+        )
+
+
+def _column(value: np.ndarray, neurons: np.ndarray) -> np.ndarray:
+    """Return the values of some neurons as a column; a value for all neurons stays one value."""
+    return value[neurons][:, None] if value.ndim else value
+
+
+def _spread(value: np.ndarray, rows: int, size: int) -> np.ndarray:
+    """Return a writable array with a value for each row and neuron."""
+    if value.ndim == 2:
+        return value
+    return np.array(np.broadcast_to(value, (rows, size)))
