@@ -75,13 +75,13 @@ def _prove(
     from spiker_cli.support.runs import cycles, differences, run
     from spiker_cli.support.samples import find_samples
     from spiker_hdl.model import Mapping
-    from spiker_hdl.report.activity_picture import wanted
+    from spiker_hdl.report.pictures import recorded_names
 
     network.save(output / "digits.spiker")
     whole = find_samples(network, None, None)
     reference = run(network, whole, "reference", None)
     part = whole.first(SIMULATED)
-    record = wanted(network)
+    record = recorded_names(network)
     hardware = run(network, part, "amaranth", Mapping.default(network), record)
     wrong = differences(run(network, part, "reference", None, record), hardware)
     _emit(network, part, hardware, output / "verilog")

@@ -1,4 +1,4 @@
-"""What a network does and takes: pictures, area, and what stands in for energy."""
+"""Reports of runs: pictures, operation counts and switching activity as proxies of energy, area."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spiker_hdl.tools.synthesis import Area, area
 
-    from .activity_picture import draw_activity
-    from .cycles_picture import draw_cycles
     from .operation_counts import Work, work
+    from .pictures import draw_activity, draw_cycles
     from .saif import to_saif
     from .switching_activity import Activity, switching
 
@@ -29,8 +28,8 @@ _HOMES = {
     "Area": "spiker_hdl.tools.synthesis",
     "Work": ".operation_counts",
     "area": "spiker_hdl.tools.synthesis",
-    "draw_activity": ".activity_picture",
-    "draw_cycles": ".cycles_picture",
+    "draw_activity": ".pictures",
+    "draw_cycles": ".pictures",
     "switching": ".switching_activity",
     "to_saif": ".saif",
     "work": ".operation_counts",

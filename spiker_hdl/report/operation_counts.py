@@ -1,4 +1,4 @@
-"""What samples make the hardware do: a stand-in for energy, to compare mappings by."""
+"""Operation counts of samples: a proxy of energy, by which mappings are compared."""
 
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, fields
@@ -18,34 +18,34 @@ __all__ = ["Work", "total", "work"]
 
 @dataclass(frozen=True)
 class Work:
-    """What a population does for each sample; every member has the shape (samples,).
+    """The operations of a population for each sample; every member has the shape (samples,).
 
-    A row is what a memory gives or takes at once; bits are those of the rows.
+    A row is one word of a memory; bits are those of all rows that are read or written.
 
     Members
     -------
     events : array of int
-        Events that are taken, of all projections.
+        Events of all projections that the population processes.
     synaptic_operations : array of int
-        Weights that are not zero, over these events.
+        Weights other than zero, over these events.
     additions : array of int
-        Weights that are added to others or to a sum, those included that are zero or in lanes to
-        spare.
+        Weights that are added to others or to a sum, including weights that are zero or in unused
+        lanes.
     updates : array of int
-        Neurons that step.
+        Updates of neurons.
     spikes : array of int
-        Events that are made.
+        Events that the population sends.
     weight_reads, weight_bits : array of int
-        Rows of weights that are asked for; where synapses are stored one by one, these and the
-        places of a source's first.
+        Rows of weights that are read; with sparse synapses, the synapses and the place of each
+        source's first one.
     sum_reads, sum_writes, sum_bits : array of int
-        Rows of sums, where those are folded into memory: one for the events that come together and
-        each fold, and to read one for each group of neurons that steps.
+        Rows of sums that are read and written where sums are in memory: for the events that come
+        together, one row in each fold is read and written; for each group of neurons that is
+        updated, one is read.
     state_reads, state_writes, state_bits : array of int
         Rows of states.
     parameter_reads, parameter_bits : array of int
-        Rows of parameters, biases and values at rest that differ between neurons, or that can be
-        replaced.
+        Rows of parameters, biases and rest values that differ between neurons or are writable.
     """
 
     events: np.ndarray
@@ -70,16 +70,16 @@ class Work:
         return self.weight_bits + self.sum_bits + self.state_bits + self.parameter_bits
 
     def to_json(self) -> dict[str, float]:
-        """Return the means over the samples in what JSON can hold."""
-        names = [*(one.name for one in fields(self)), "memory_bits"]
+        """Return the means over the samples as JSON values."""
+        names = [*(field.name for field in fields(self)), "memory_bits"]
         return {name: round(float(getattr(self, name).mean()), 3) for name in names}
 
 
 def work(network: Network, spikes: Any, *, mapping: Mapping | None = None) -> dict[str, Work]:
-    """Count what each population does for samples, exactly, without simulating the hardware.
+    """Count the operations of each population, exactly, without simulating the hardware.
 
-    All steps are counted: of early answers it says nothing. Reads that only look ahead, and cycles
-    in which a memory is enabled and nothing asks, do not count.
+    All steps of a sample are counted, also where an answer may come earlier. Reads ahead of their
+    use, and cycles in which a memory is enabled but not read, are not counted.
 
     Parameters
     ----------
@@ -106,28 +106,35 @@ def work(network: Network, spikes: Any, *, mapping: Mapping | None = None) -> di
     network = with_worst_case_bounds(network, mapping.writable)
     given = stimulus(network, spikes)
     populations = network.populations
-    fired = [one.name for one in populations if one.neuron.spiking]
-    recorded = reference.run(network, spikes, record=fired).spikes
-    trains = {name: [*recorded[name]] for name in fired}
-    for one in network.inputs:
-        trains[one.name] = [transmitted(one, np.asarray(each)) for each in given.values[one.name]]
-    together: dict[str, np.ndarray] = {}
-    if any(_folded(network, mapping, one) and _banks(mapping, one) > 1 for one in populations):
-        # Which events come together, the timing model knows.
-        found = predict(network, spikes, mapping=mapping).spent
-        together = {name: found[name].events for name in found}
+    spiking = [population.name for population in populations if population.neuron.spiking]
+    recorded = reference.run(network, spikes, record=spiking).spikes
+    trains = {name: [*recorded[name]] for name in spiking}
+    for node in network.inputs:
+        trains[node.name] = [
+            transmitted(node, np.asarray(sample)) for sample in given.values[node.name]
+        ]
+    sum_rows: dict[str, np.ndarray] = {}
+    if any(
+        _folded(network, mapping, population) and _banks(mapping, population) > 1
+        for population in populations
+    ):
+        # Events of several banks may share a row of sums: the timing model knows which do.
+        spent = predict(network, spikes, mapping=mapping).spent
+        sum_rows = {name: counts.events for name, counts in spent.items()}
     return {
-        one.name: _population(network, mapping, one, trains, given.steps, together.get(one.name))
-        for one in populations
+        population.name: _population(
+            network, mapping, population, trains, given.steps, sum_rows.get(population.name)
+        )
+        for population in populations
     }
 
 
-def total(done: Table[str, Work]) -> Work:
+def total(work_by_population: Table[str, Work]) -> Work:
     """Return the work of all populations together."""
-    parts = [*done.values()]
+    parts = [*work_by_population.values()]
     return Work(**{
-        one.name: np.sum([getattr(part, one.name) for part in parts], axis=0)
-        for one in fields(Work)
+        field.name: np.sum([getattr(part, field.name) for part in parts], axis=0)
+        for field in fields(Work)
     })
 
 
@@ -137,38 +144,18 @@ def _population(
     population: Population,
     trains: Table[str, list[np.ndarray]],
     steps: np.ndarray,
-    together: np.ndarray | None,
+    sum_rows: np.ndarray | None,
 ) -> Work:
+    """Return the work of a population; ``sum_rows`` are the rows of sums that are written."""
     core, bounds = mapping.cores[population.name], network.bounds[population.name]
-    folds = -(-population.size // core.lanes)
     groups = steps * -(-population.size // core.units)
-    into = network.into(population.name)
-    rowed = [one for one in into if mapping.store(network, one) == "rows"]
-    row_bits = core.lanes * max((one.width for one in rowed), default=0)
     none = np.zeros(len(steps), dtype=np.int64)
-    events, operations, additions, reads, bits, touched = (none.copy() for _ in range(6))
-    for one in into:
-        taken = _events(one, trains[one.source])
-        count = taken.sum(axis=1)
-        events += count
-        operations += taken @ _kept(one)
-        if one in rowed:
-            reads += folds * count
-            bits += folds * count * row_bits
-            additions += folds * count * core.lanes
-            touched += folds * count
-            continue
-        entries = taken @ one.synapses.fan_out()
-        reads += entries
-        bits += entries * _entry_bits(one, core.lanes)
-        additions += entries
-        touched += entries
-        if one.synapses.kind != "one_to_one":
-            reads += count
-            bits += count * _place_bits(one)
-    # A lane for each neuron keeps its sum in registers.
+    weights = _Weights(network, mapping, population, len(steps))
+    for projection in network.into(population.name):
+        weights.add(projection, _events(projection, trains[projection.source]))
+    # With a lane for each neuron, sums are in registers.
     folded = _folded(network, mapping, population)
-    sum_writes = (touched if together is None else together) if folded else none
+    sum_writes = (weights.rows_added if sum_rows is None else sum_rows) if folded else none
     sum_reads = sum_writes + groups if folded else none
     state_row = core.units * sum(
         field_width(*bounds.states[name]) for name in population.neuron.states
@@ -176,15 +163,15 @@ def _population(
     parameter_row = core.units * _parameter_bits(population, core.writable)
     spikes = none
     if population.neuron.spiking:
-        spikes = np.array([np.count_nonzero(one) for one in trains[population.name]])
+        spikes = np.array([np.count_nonzero(train) for train in trains[population.name]])
     return Work(
-        events=events,
-        synaptic_operations=operations,
-        additions=additions,
+        events=weights.events,
+        synaptic_operations=weights.operations,
+        additions=weights.additions,
         updates=steps * population.size,
         spikes=spikes,
-        weight_reads=reads,
-        weight_bits=bits,
+        weight_reads=weights.reads,
+        weight_bits=weights.bits,
         sum_reads=sum_reads,
         sum_writes=sum_writes,
         sum_bits=(sum_reads + sum_writes) * core.lanes * bounds.sum_width,
@@ -196,7 +183,48 @@ def _population(
     )
 
 
+class _Weights:
+    """Counts of what a population reads and adds for the events of its projections, per sample."""
+
+    def __init__(self, network: Network, mapping: Mapping, population: Population, samples: int):
+        self.lanes = mapping.cores[population.name].lanes
+        self.folds = -(-population.size // self.lanes)
+        into = network.into(population.name)
+        self.in_rows = [
+            projection for projection in into if mapping.store(network, projection) == "rows"
+        ]
+        self.row_bits = self.lanes * max(
+            (projection.width for projection in self.in_rows), default=0
+        )
+        self.events, self.operations, self.additions, self.reads, self.bits, self.rows_added = (
+            np.zeros(samples, dtype=np.int64) for _ in range(6)
+        )
+
+    def add(self, projection: Projection, events: np.ndarray) -> None:
+        """Add the events of a projection, an array of shape (samples, sources)."""
+        count = events.sum(axis=1)
+        self.events += count
+        self.operations += events @ _nonzero(projection)
+        if projection in self.in_rows:
+            # Each event reads a row of weights, one for each lane, in each fold.
+            self.reads += self.folds * count
+            self.bits += self.folds * count * self.row_bits
+            self.additions += self.folds * count * self.lanes
+            self.rows_added += self.folds * count
+            return
+        # Sparse synapses are read one by one, after the place of the source's first.
+        entries = events @ projection.synapses.fan_out()
+        self.reads += entries
+        self.bits += entries * _entry_bits(projection, self.lanes)
+        self.additions += entries
+        self.rows_added += entries
+        if projection.synapses.kind != "one_to_one":
+            self.reads += count
+            self.bits += count * _place_bits(projection)
+
+
 def _folded(network: Network, mapping: Mapping, population: Population) -> bool:
+    """Return whether sums are in memory, since there are fewer lanes than neurons."""
     fewer = mapping.cores[population.name].lanes < population.size
     return fewer and bool(network.into(population.name))
 
@@ -205,26 +233,29 @@ def _banks(mapping: Mapping, population: Population) -> int:
     return mapping.cores[population.name].banks
 
 
-def _events(projection: Projection, train: list[np.ndarray]) -> np.ndarray:
-    """Return how often each source's events are taken, shape (samples, sources)."""
-    # What a sample's last steps hold back is dropped.
+def _events(projection: Projection, trains: list[np.ndarray]) -> np.ndarray:
+    """Return how many events of each source are processed, shape (samples, sources)."""
+    # Events that are still delayed after a sample's last step are dropped.
     return np.array([
-        np.count_nonzero(one[: max(0, len(one) - projection.delay)], axis=0) for one in train
+        np.count_nonzero(train[: max(0, len(train) - projection.delay)], axis=0) for train in trains
     ])
 
 
-def _kept(projection: Projection) -> np.ndarray:
+def _nonzero(projection: Projection) -> np.ndarray:
+    """Return the number of weights other than zero of each source."""
     return np.count_nonzero(projection.synapses.matrix(), axis=0)
 
 
 def _entry_bits(projection: Projection, lanes: int) -> int:
+    """Return the bits of a sparse synapse: its fold, lane and weight, and a mark of the last."""
     folds = -(-projection.synapses.target_size // lanes)
     return (folds - 1).bit_length() + (lanes - 1).bit_length() + projection.width + 1
 
 
 def _place_bits(projection: Projection) -> int:
-    kept = max(1, int(projection.synapses.fan_out().sum()))
-    return (kept - 1).bit_length() + 1
+    """Return the bits of the place of a source's first synapse, and whether it has any."""
+    synapses = max(1, int(projection.synapses.fan_out().sum()))
+    return (synapses - 1).bit_length() + 1
 
 
 def _parameter_bits(population: Population, writable: bool) -> int:

@@ -1,4 +1,4 @@
-"""Switching activity in the interchange format that vendors' power tools read."""
+"""Switching activity as a SAIF file, which vendors' power tools read."""
 
 import re
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ __all__ = ["to_saif"]
 def to_saif(activity: Activity, *, period: float = 10.0) -> str:
     """Return the activity of a simulation as a SAIF file of version 2.0.
 
-    The topmost instance is the accelerator; its clock is written as one that runs. Gates are seen
-    once a cycle, before the rising edge: their glitches are in no number.
+    The topmost instance is the accelerator, and its clock toggles twice a cycle. Signals are
+    sampled once a cycle, before the rising edge: glitches are not counted.
 
     Parameters
     ----------
     activity : Activity
     period : float
-        Nanoseconds of a clock period.
+        Clock period in nanoseconds.
 
     Raises
     ------
@@ -29,11 +29,11 @@ def to_saif(activity: Activity, *, period: float = 10.0) -> str:
     if picoseconds < 2 or abs(picoseconds - 1000 * period) > 1e-6:
         raise ValueError(f"Period must be more than 0 ns, in whole picoseconds, not {period!r}")
     tree: dict = {}
-    for one in activity.nets:
-        at = tree
-        for name in one.scope:
-            at = at.setdefault("inside", {}).setdefault(name, {})
-        at.setdefault("nets", []).append(one)
+    for net in activity.nets:
+        instance = tree
+        for name in net.scope:
+            instance = instance.setdefault("inside", {}).setdefault(name, {})
+        instance.setdefault("nets", []).append(net)
     lines = [
         "(SAIFILE",
         '(SAIFVERSION "2.0")',
@@ -49,26 +49,26 @@ def to_saif(activity: Activity, *, period: float = 10.0) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _instance(name: str, at: dict, cycles: int, period: int, depth: int) -> Iterator[str]:
+def _instance(name: str, instance: dict, cycles: int, period: int, depth: int) -> Iterator[str]:
     pad = "  " * depth
     yield f"{pad}(INSTANCE {name}"
-    if at.get("nets"):
+    if instance.get("nets"):
         yield f"{pad}  (NET"
-        for one in at["nets"]:
-            for line in _net(one, cycles, period):
+        for net in instance["nets"]:
+            for line in _net(net, cycles, period):
                 yield f"{pad}    {line}"
         yield f"{pad}  )"
-    for inner, part in at.get("inside", {}).items():
+    for inner, part in instance.get("inside", {}).items():
         yield from _instance(inner, part, cycles, period, depth + 1)
     yield f"{pad})"
 
 
-def _net(one: Net, cycles: int, period: int) -> Iterator[str]:
-    # Seen before each rising edge, the clock is always low.
-    clock = one.name == "clk"
-    name = re.sub(r"(\W)", r"\\\1", one.name)
-    for bit, (toggles, high) in enumerate(zip(one.toggles, one.high, strict=True)):
-        place = f"\\[{bit}\\]" if len(one.toggles) > 1 else ""
+def _net(net: Net, cycles: int, period: int) -> Iterator[str]:
+    # Sampled before each rising edge, the clock is always low.
+    clock = net.name == "clk"
+    name = re.sub(r"(\W)", r"\\\1", net.name)
+    for bit, (toggles, high) in enumerate(zip(net.toggles, net.high, strict=True)):
+        place = f"\\[{bit}\\]" if len(net.toggles) > 1 else ""
         ones = cycles * (period // 2) if clock else int(high) * period
         changes = 2 * cycles if clock else int(toggles)
         yield (

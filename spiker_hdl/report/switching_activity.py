@@ -1,4 +1,4 @@
-"""How often the bits of a design change, seen in its simulation: a stand-in for energy."""
+"""Switching activity of a design in its simulation: a proxy of energy."""
 
 import ctypes
 import re
@@ -21,8 +21,8 @@ __all__ = ["Activity", "Net", "switching"]
 
 NAME = "accelerator"
 
-# Counts what Verilator would write to a file of waveforms, as it comes. A signal's value is that
-# before a rising edge, so that gates do not glitch; the clock is not seen to move.
+# Counts the changes that Verilator would write to a waveform file, instead of writing them. Signals
+# are sampled before each rising edge: so glitches of gates and the clock are not counted.
 _PRELUDE = r"""
 #include "verilated_vcd_c.h"
 #include <string>
@@ -31,16 +31,19 @@ _PRELUDE = r"""
 
 namespace {
 
-struct Seen {
+// The bits of a signal: their present values, the cycle of the last change, the cycles in which
+// each was 1, and the number of its changes.
+struct Signal {
   std::string now;
   std::vector<uint64_t> since, high, changes;
 };
 
+// A waveform file that is parsed line by line as it is written, and never stored.
 class Counter : public VerilatedVcdFile {
  public:
   std::string header, rest;
   std::vector<std::string> codes;
-  std::unordered_map<std::string, Seen> seen;
+  std::unordered_map<std::string, Signal> signals;
   uint64_t time = 0;
   bool open_header = true;
 
@@ -57,12 +60,13 @@ class Counter : public VerilatedVcdFile {
     return size;
   }
   void finish(uint64_t end) {
-    for (auto& [code, one] : seen)
-      for (size_t n = 0; n < one.now.size(); n++)
-        if (one.now[n] == '1') one.high[n] += end - one.since[n];
+    for (auto& [code, signal] : signals)
+      for (size_t n = 0; n < signal.now.size(); n++)
+        if (signal.now[n] == '1') signal.high[n] += end - signal.since[n];
   }
 
  private:
+  // A line is a time (#12), a change of several bits (b0101 code) or of one bit (1code).
   void line(const std::string& text) {
     if (open_header) {
       header += text + "\n";
@@ -78,20 +82,20 @@ class Counter : public VerilatedVcdFile {
     }
   }
   void change(const std::string& code, const std::string& bits) {
-    auto [found, fresh] = seen.try_emplace(code);
-    Seen& one = found->second;
+    auto [entry, fresh] = signals.try_emplace(code);
+    Signal& signal = entry->second;
     if (fresh) {
-      one = {bits, std::vector<uint64_t>(bits.size(), time),
-             std::vector<uint64_t>(bits.size()), std::vector<uint64_t>(bits.size())};
+      signal = {bits, std::vector<uint64_t>(bits.size(), time),
+                std::vector<uint64_t>(bits.size()), std::vector<uint64_t>(bits.size())};
       return;
     }
     for (size_t n = 0; n < bits.size(); n++) {
-      if (bits[n] == one.now[n]) continue;
-      one.changes[n]++;
-      if (one.now[n] == '1') one.high[n] += time - one.since[n];
-      one.since[n] = time;
+      if (bits[n] == signal.now[n]) continue;
+      signal.changes[n]++;
+      if (signal.now[n] == '1') signal.high[n] += time - signal.since[n];
+      signal.since[n] = time;
     }
-    one.now = bits;
+    signal.now = bits;
   }
 };
 
@@ -104,6 +108,7 @@ struct Tracer {
 
 Tracer* tracer = nullptr;
 
+// Samples all signals; the first call starts the trace.
 template <typename Model>
 void watch(Model& model) {
   if (!tracer) {
@@ -117,17 +122,18 @@ void watch(Model& model) {
 
 }  // namespace
 
-// Returns the cycles seen, the header of the waveforms, and a line for each signal; starts anew.
+// Returns the number of cycles, the header of the waveforms, and a line for each signal with the
+// changes and the high cycles of its bits, the lowest bit first. The next cycle starts a new trace.
 extern "C" const char* spiker_activity() {
   static std::string text;
   tracer->trace.flush();
   Counter& counter = tracer->counter;
   counter.finish(tracer->cycles);
   text = std::to_string(tracer->cycles) + "\n" + counter.header;
-  for (auto& [code, one] : counter.seen) {
+  for (auto& [code, signal] : counter.signals) {
     text += code;
-    for (size_t n = one.now.size(); n-- > 0;)
-      text += " " + std::to_string(one.changes[n]) + " " + std::to_string(one.high[n]);
+    for (size_t n = signal.now.size(); n-- > 0;)
+      text += " " + std::to_string(signal.changes[n]) + " " + std::to_string(signal.high[n]);
     text += "\n";
   }
   tracer->trace.close();
@@ -145,14 +151,14 @@ class Net:
     Members
     -------
     scope : tuple of str
-        Instances that it is in, from the outermost; () is the topmost module.
+        Names of the instances around it, from the outermost on; () in the topmost module.
     name : str
     kind : {"register", "memory", "wire"}
-        Whether it is clocked; ``"memory"`` for what a memory's port has read.
+        ``"register"`` if it is clocked, ``"memory"`` if it is the output register of a memory.
     toggles : array of int, shape (bits,)
-        How often each bit changes, the lowest first.
+        Number of changes of each bit, the lowest first.
     high : array of int, shape (bits,)
-        Cycles in which it is one.
+        Number of cycles in which each bit is 1.
     """
 
     scope: tuple[str, ...]
@@ -164,16 +170,16 @@ class Net:
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """What a simulation saw of a design's signals.
+    """Switching activity of a design's signals.
 
     Members
     -------
     samples : int
     cycles : int
-        All cycles that were simulated, those between samples included.
+        Number of simulated cycles, including those between samples.
     nets : tuple of Net
     result : Result
-        What the samples answered.
+        Result of the samples.
     """
 
     samples: int
@@ -182,32 +188,32 @@ class Activity:
     result: Result
 
     def toggles(self, kind: str = "register", scope: tuple[str, ...] = ()) -> float:
-        """Return the changes of bits of a kind of signals within a scope, per sample."""
+        """Return the bit changes per sample of all signals of a kind within a scope."""
         return float(
             sum(
-                int(one.toggles.sum())
-                for one in self.nets
-                if one.kind == kind and one.scope[: len(scope)] == scope
+                int(net.toggles.sum())
+                for net in self.nets
+                if net.kind == kind and net.scope[: len(scope)] == scope
             )
             / self.samples
         )
 
     def parts(self, kind: str = "register") -> dict[str, float]:
-        """Return :meth:`toggles` of each instance in the topmost module, and of what is left."""
-        found: dict[str, int] = {}
-        for one in self.nets:
-            if one.kind == kind:
-                part = one.scope[0] if one.scope else "top"
-                found[part] = found.get(part, 0) + int(one.toggles.sum())
-        return {part: count / self.samples for part, count in sorted(found.items())}
+        """Return :meth:`toggles` of each instance in the topmost module, and of its own signals."""
+        counts: dict[str, int] = {}
+        for net in self.nets:
+            if net.kind == kind:
+                part = net.scope[0] if net.scope else "top"
+                counts[part] = counts.get(part, 0) + int(net.toggles.sum())
+        return {part: count / self.samples for part, count in sorted(counts.items())}
 
     def to_json(self) -> dict[str, Any]:
-        """Return figures per sample in what JSON can hold."""
-        registers = [one for one in self.nets if one.kind == "register"]
+        """Return figures per sample as JSON values."""
+        registers = [net for net in self.nets if net.kind == "register"]
         return {
             "samples": self.samples,
             "cycles": round(self.cycles / self.samples, 3),
-            "register_bits": sum(len(one.toggles) for one in registers),
+            "register_bits": sum(len(net.toggles) for net in registers),
             "register_toggles": round(self.toggles(), 3),
             "memory_output_toggles": round(self.toggles("memory"), 3),
             "parts": {part: round(count, 3) for part, count in self.parts().items()},
@@ -221,7 +227,7 @@ def switching(
     mapping: Mapping | None = None,
     back_to_back: bool = False,
 ) -> Activity:
-    """Simulate samples one after the other, and count how often each bit changes.
+    """Simulate samples one after another, and count the changes of each bit.
 
     Parameters
     ----------
@@ -230,7 +236,7 @@ def switching(
     mapping : Mapping, optional
         :meth:`Mapping.default` if none is given.
     back_to_back : bool
-        Whether a sample is offered before the result of that before it.
+        Whether a sample is offered before the result of the previous one.
 
     Returns
     -------
@@ -258,14 +264,14 @@ def switching(
         back_to_back=back_to_back,
         built=Build(library, design, tool),
     )
-    ask = load_library(library).spiker_activity
-    ask.restype = ctypes.c_char_p
-    cycles, _, text = ask().decode().partition("\n")
+    read_activity = load_library(library).spiker_activity
+    read_activity.restype = ctypes.c_char_p
+    cycles, _, text = read_activity().decode().partition("\n")
     return Activity(len(given), int(cycles), tuple(_nets(text, _Clocked(source.text))), result)
 
 
 class _Clocked:
-    """Which signals of Verilog are clocked, and which module is where."""
+    """The clocked signals of Verilog, and the modules of its instances."""
 
     def __init__(self, verilog: str):
         self.kinds: dict[str, dict[str, str]] = {}
@@ -278,28 +284,28 @@ class _Clocked:
             for block in re.findall(
                 r"^  always @\(posedge \w+\)(.*?)(?=^  \S)", part, re.DOTALL | re.M
             ):
-                for name, meant in re.findall(r"(\w+)(?:\[[^\]]*\])? <= (\w+)", block):
+                for name, value in re.findall(r"(\w+)(?:\[[^\]]*\])? <= (\w+)", block):
                     if name not in memories:
-                        kinds[name] = "memory" if meant in memories else "register"
+                        kinds[name] = "memory" if value in memories else "register"
             self.inside[module[0]] = {
-                name: made for made, name in re.findall(r"^  (\w+) (\w+) \($", part, re.M)
+                instance: kind for kind, instance in re.findall(r"^  (\w+) (\w+) \($", part, re.M)
             }
 
     def kind(self, scope: tuple[str, ...], name: str) -> str:
         """Return the kind of a signal in a scope."""
         module = NAME
-        for one in scope:
-            module = self.inside[module][one]
+        for instance in scope:
+            module = self.inside[module][instance]
         return self.kinds[module].get(name, "wire")
 
 
 def _nets(text: str, clocked: _Clocked) -> Iterator[Net]:
-    """Read the header of waveforms, and the counts behind it."""
+    """Read the header of waveforms, and the counts after it."""
     header, _, rows = text.partition("$enddefinitions")
     counts = {}
     for row in rows.split("\n")[1:-1]:
         code, *numbers = row.split(" ")
-        counts[code] = np.array([int(one) for one in numbers], dtype=np.int64).reshape(-1, 2)
+        counts[code] = np.array([int(number) for number in numbers], dtype=np.int64).reshape(-1, 2)
     scopes: list[str] = []
     for line in header.split("\n"):
         words = line.split()
@@ -311,5 +317,5 @@ def _nets(text: str, clocked: _Clocked) -> Iterator[Net]:
             scopes.pop()
         elif words[0] == "$var" and NAME in scopes and words[3] in counts:
             scope, name = tuple(scopes[scopes.index(NAME) + 1 :]), words[4]
-            found = counts[words[3]]
-            yield Net(scope, name, clocked.kind(scope, name), found[:, 0], found[:, 1])
+            toggles, high = counts[words[3]].T
+            yield Net(scope, name, clocked.kind(scope, name), toggles, high)

@@ -1,4 +1,4 @@
-"""What takes and gives bytes, simulated a while at a time."""
+"""Components with byte streams, simulated for some cycles at a time."""
 
 import ctypes
 from collections import deque
@@ -14,24 +14,24 @@ from .shared_library import find_library, find_tool, load_library
 
 __all__ = ["CompiledWire", "InterpretedWire", "Wire"]
 
-ROOM = 1 << 16
-"""Most bytes that come in one turn."""
+MAX_RECEIVED = 1 << 16
+"""Maximum number of bytes that a component sends in one turn."""
 
 NAME = "link"
 PERIOD = 1e-6
 
 
 class Wire(Protocol):
-    """A simulated component with streams of bytes ``i`` and ``o``, and ``idle``.
+    """A simulated component with byte streams ``i`` and ``o``, and ``idle``.
 
     Attributes
     ----------
     idle : bool
-        Whether nothing happens until the next byte comes.
+        Whether the component is idle until the next byte comes.
     cycles : int
-        How many were simulated.
+        Number of simulated cycles.
     pace : int
-        How many take a millisecond or so.
+        Number of cycles that are simulated in about a millisecond.
     """
 
     idle: bool
@@ -39,42 +39,44 @@ class Wire(Protocol):
     pace: int
 
     def turn(self, data: bytes, cycles: int) -> bytes:
-        """Take bytes, as soon as they are taken, and go on for at most ``cycles`` unless idle.
+        """Send bytes, and simulate for at most ``cycles``, or until the component is idle.
+
+        Bytes that the component has not taken then are sent in the next turn.
 
         Returns
         -------
         bytes
-            What came meanwhile.
+            The bytes that the component has sent in this turn.
         """
         ...
 
     def reset(self) -> None:
-        """Begin anew, as after power-up; bytes that were not taken are lost."""
+        """Restart, as after power-up; bytes that were not taken are lost."""
         ...
 
 
 class _Turn(ctypes.Structure):
-    """What the harness calls ``Turn``."""
+    """The structure ``Turn`` of :mod:`~.cpp_byte_harness`."""
 
     _fields_ = (
-        ("given", ctypes.c_char_p),
+        ("data", ctypes.c_char_p),
         ("count", ctypes.c_uint64),
-        ("into", ctypes.c_void_p),
-        ("room", ctypes.c_uint64),
+        ("out", ctypes.c_void_p),
+        ("out_limit", ctypes.c_uint64),
+        ("max_cycles", ctypes.c_uint64),
+        ("sent", ctypes.c_uint64),
+        ("received", ctypes.c_uint64),
         ("cycles", ctypes.c_uint64),
-        ("taken", ctypes.c_uint64),
-        ("made", ctypes.c_uint64),
-        ("passed", ctypes.c_uint64),
     )
 
 
 class CompiledWire:
-    """A :class:`Wire` in machine code.
+    """A :class:`Wire` that is compiled to machine code.
 
     Parameters
     ----------
     component : wiring.Component
-        Not elaborated before.
+        A component that was not elaborated before.
     tool : str, optional
         One of :data:`~.shared_library.TOOLS`, the first that is installed by default.
 
@@ -96,24 +98,24 @@ class CompiledWire:
         library.spiker_turn.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Turn)]
         self._library = library
         self._model: int | None = library.spiker_make()
-        self._into = ctypes.create_string_buffer(ROOM)
+        self._out = ctypes.create_string_buffer(MAX_RECEIVED)
         self._left = b""
         self.idle = False
         self.cycles = 0
 
     def turn(self, data: bytes, cycles: int) -> bytes:
-        given = self._left + data
+        data = self._left + data
         turn = _Turn(
-            given=given,
-            count=len(given),
-            into=ctypes.addressof(self._into),
-            room=ROOM,
-            cycles=cycles,
+            data=data,
+            count=len(data),
+            out=ctypes.addressof(self._out),
+            out_limit=MAX_RECEIVED,
+            max_cycles=cycles,
         )
         self.idle = bool(self._library.spiker_turn(self._model, ctypes.byref(turn)))
-        self._left = given[turn.taken :]
-        self.cycles += turn.passed
-        return self._into.raw[: turn.made]
+        self._left = data[turn.sent :]
+        self.cycles += turn.cycles
+        return self._out.raw[: turn.received]
 
     def reset(self) -> None:
         self.close()
@@ -133,7 +135,7 @@ class InterpretedWire:
     Parameters
     ----------
     component : wiring.Component
-        Not elaborated before.
+        A component that was not elaborated before.
     """
 
     pace = 64
@@ -155,10 +157,10 @@ class InterpretedWire:
             offered = bool(self._in)
             ctx.set(i.valid, offered)
             ctx.set(i.payload, self._in[0] if offered else 0)
-            *_, taken, valid, octet, idle = await ctx.tick().sample(
+            *_, transferred, valid, octet, idle = await ctx.tick().sample(
                 i.valid & i.ready, o.valid, o.payload, self.component.idle
             )
-            if taken:
+            if transferred:
                 self._in.popleft()
             if valid:
                 self._out.append(octet)
@@ -171,9 +173,9 @@ class InterpretedWire:
         end = self.cycles + cycles
         while self.cycles < end and not self.idle:
             self._simulator.advance()
-        found = bytes(self._out)
+        received = bytes(self._out)
         self._out.clear()
-        return found
+        return received
 
     def reset(self) -> None:
         self._simulator.reset()

@@ -1,11 +1,7 @@
-"""Cycle by cycle in machine code: the emitted Verilog, compiled."""
+"""Cycle-by-cycle simulation of the accelerator's Verilog, compiled to machine code."""
 
-import ctypes
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -21,22 +17,19 @@ from spiker_hdl.model import (
     check_record,
     stimulus,
 )
-from spiker_hdl.model.stimulus import transmitted
 from spiker_hdl.payloads.beats import check_back_to_back, totals
-from spiker_hdl.payloads.bits import beats_of, take, unpacked
+from spiker_hdl.payloads.bits import take, unpacked
 from spiker_hdl.payloads.design import Payload
 
-from .shared_library import Build, VerilogDesign, build, build_verilog, load_library
-from .stall import SOURCE, SimulationError, allowance, stalled
+from .model_pool import ModelPool, Part, Runner, groups
+from .shared_library import Build, VerilogDesign, build, build_verilog
+from .stall import SimulationError, allowance
 
 __all__ = ["SimulationError", "VerilogDesign", "run"]
 
 AT_THE_END = AnswerPolicy()
 CHUNK = 32
-"""Samples that one thread takes at a time."""
-
-QUICK = 100_000
-"""Cycles without anything after which it is worth while to ask how many there may be."""
+"""Samples that a thread runs at a time."""
 
 
 def run(
@@ -61,16 +54,16 @@ def run(
     spikes : array of int, list of arrays, or a mapping from input names to such
     mapping : Mapping, optional
     record : sequence of str
-        Populations whose spikes, and ``"population.state"`` whose states, are wanted.
-    reports : Reports
-        When a sample is answered.
+        Populations whose spikes are recorded, and ``"population.state"`` for a state.
+    reports : AnswerPolicy
+        When samples are answered.
     progress : callable, optional
-        Called with the number of samples done, as they are.
+        Function that is called with the number of samples that were finished since the last call.
     back_to_back : bool
-        Whether a sample is offered as soon as the one before has been taken, not only after the
-        result of that: cycles then count the time that it waits inside. One thread does it all.
+        Whether a sample is offered as soon as the previous one has entered, and not only after its
+        result: cycles then include the time that a sample waits inside. One thread runs them all.
     workers : int, optional
-        Threads that share the samples; one for each core by default.
+        Number of threads that share the samples; one for each core by default.
     tool : str, optional
         ``"verilator"`` or ``"cxxrtl"``; the first that is installed by default.
     verilog : VerilogDesign, optional
@@ -108,13 +101,14 @@ def run(
         made = build(network, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
     size = len(given) if back_to_back else CHUNK
     chunks = [range(n, min(n + size, len(given))) for n in range(0, len(given), size)]
-    placed = Mapping.default(network) if mapping is None else mapping.filled
+    mapping = Mapping.default(network) if mapping is None else mapping.filled
 
     def limit(chunk: range) -> int:
-        return allowance(network, placed, given, chunk, back_to_back=back_to_back)
+        return allowance(network, mapping, given, chunk, back_to_back=back_to_back)
 
-    with _Models(made, min(len(chunks), workers or _cores()), limit) as models:
-        parts = models.run(network, given, reports, chunks, back_to_back, progress)
+    runner = Runner(network, given, reports, made.design, back_to_back)
+    with ModelPool(made, min(len(chunks), workers or _cores()), limit) as models:
+        parts = models.run(runner, chunks, progress)
     return _gather(network, made, parts, given, record, reports)
 
 
@@ -125,211 +119,38 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-class _Job(ctypes.Structure):
-    """What the harness calls ``Job``."""
-
-    _fields_ = (
-        ("samples", ctypes.c_uint64),
-        ("timeout", ctypes.c_uint64),
-        ("back_to_back", ctypes.c_uint64),
-        ("beats", ctypes.c_void_p),
-        ("ends", ctypes.c_void_p),
-        ("answers", ctypes.c_void_p),
-        ("config", ctypes.c_void_p),
-        ("results", ctypes.c_void_p),
-        ("outcomes", ctypes.c_void_p),
-        ("wanted", ctypes.c_void_p),
-        ("cycles", ctypes.c_uint64),
-        ("offers", ctypes.c_void_p),
-        ("probe", ctypes.c_void_p),
-        ("held_back", ctypes.c_uint64),
-    )
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What a chunk of samples answered: bits of results, and of outcomes by population."""
-
-    results: np.ndarray
-    outcomes: dict[str, np.ndarray]
-
-
-class _Models:
-    """Several copies of a compiled accelerator, each for one thread at a time."""
-
-    def __init__(self, made: Build, count: int, limit: Callable[[range], int]):
-        self.made = made
-        self.count = count
-        self.limit = limit
-        self.timeout = min(QUICK, made.design.timeout)
-        self.library = load_library(made.library)
-        self.library.spiker_make.restype = ctypes.c_void_p
-        self.library.spiker_drop.argtypes = [ctypes.c_void_p]
-        self.library.spiker_run.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Job)]
-        self.idle: SimpleQueue[int] = SimpleQueue()
-
-    def __enter__(self) -> "_Models":
-        for _ in range(self.count):
-            self.idle.put(self.library.spiker_make())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        while not self.idle.empty():
-            self.library.spiker_drop(self.idle.get())
-
-    def run(
-        self,
-        network: Network,
-        given: Stimulus,
-        reports: AnswerPolicy,
-        chunks: Sequence[range],
-        back_to_back: bool,
-        progress: Callable[[int], None] | None,
-    ) -> list[_Part]:
-        """Run chunks of samples; return what each answered, in order."""
-        with ThreadPoolExecutor(self.count) as pool:
-            jobs = {
-                pool.submit(self._chunk, network, given, reports, chunk, back_to_back): chunk
-                for chunk in chunks
-            }
-            try:
-                for job in as_completed(jobs):
-                    job.result()
-                    if progress is not None:
-                        progress(len(jobs[job]))
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-        return [job.result() for job in jobs]
-
-    def _chunk(
-        self,
-        network: Network,
-        given: Stimulus,
-        reports: AnswerPolicy,
-        chunk: range,
-        back_to_back: bool,
-    ) -> _Part:
-        design = self.made.design
-        steps = given.steps[chunk.start : chunk.stop]
-        answers = np.ones(len(chunk), dtype=np.uint64)
-        if reports.window:
-            answers = (steps // reports.window).astype(np.uint64)
-        answers = np.cumsum(answers, dtype=np.uint64)
-        nodes = {node.name: node for node in network.inputs}
-        inputs = [
-            beats_of(
-                one.fields,
-                one.width,
-                [transmitted(nodes[one.node], given.values[one.node][n]) for n in chunk],
-                nodes[one.node].static,
-            )
-            for one in design.inputs
-        ]
-        results = np.zeros((int(answers[-1]), design.result.words), dtype=np.uint32)
-        wanted = np.array(
-            [int(steps.sum()) * _groups(network, one) for one in design.observed] + [0],
-            dtype=np.uint64,
-        )
-        outcomes = [
-            np.zeros((int(count), one.words), dtype=np.uint32)
-            for one, count in zip(design.observed, wanted, strict=False)
-        ]
-        beats, ends = [each[0] for each in inputs], [each[1] for each in inputs]
-        config = _config(reports, steps)
-        offers = np.zeros((len(inputs), 2), dtype=np.uint32)
-        probe = np.zeros(-(-2 * len(design.probes) // 32) + 1, dtype=np.uint32)
-        tables = [_addresses(each) for each in (beats, ends, outcomes)]
-        job = _Job(
-            samples=len(chunk),
-            timeout=self.timeout,
-            back_to_back=back_to_back,
-            beats=ctypes.addressof(tables[0]),
-            ends=ctypes.addressof(tables[1]),
-            answers=answers.ctypes.data,
-            config=config.ctypes.data,
-            results=results.ctypes.data,
-            outcomes=ctypes.addressof(tables[2]),
-            wanted=wanted.ctypes.data,
-            offers=offers.ctypes.data,
-            probe=probe.ctypes.data,
-        )
-        model = self.idle.get()
-        try:
-            failed = self.library.spiker_run(model, ctypes.byref(job))
-            if failed and (limit := self.limit(chunk)) > job.timeout:
-                # Nothing is wrong yet: such samples may take so long.
-                job.timeout = self.timeout = max(limit, self.timeout)
-                failed = self.library.spiker_run(model, ctypes.byref(job))
-        finally:
-            self.idle.put(model)
-        if failed:
-            ends = [(SOURCE, f"input {one.node!r}") for one in design.inputs]
-            bits = np.unpackbits(probe.view(np.uint8), bitorder="little")[: 2 * len(design.probes)]
-            seen = [(int(v), int(r)) for v, r in [*offers, *bits.reshape(-1, 2)]]
-            raise stalled(
-                chunk,
-                job.timeout,
-                [*ends, *design.probes],
-                seen,
-                held_back=bool(job.held_back),
-            )
-        named = {one.node: each for one, each in zip(design.observed, outcomes, strict=True)}
-        return _Part(results, named)
-
-
-def _addresses(arrays: Sequence[np.ndarray]) -> ctypes.Array:
-    return (ctypes.c_void_p * (len(arrays) + 1))(*(one.ctypes.data for one in arrays), None)
-
-
-def _config(reports: AnswerPolicy, steps: np.ndarray) -> np.ndarray:
-    """Return what an accelerator that may answer early is told of each sample."""
-    early = reports.early
-    config = np.zeros((len(steps), 4), dtype=np.uint32)
-    config[:, 0] = reports.window or 0
-    config[:, 1] = steps
-    config[:, 2] = early if isinstance(early, int) else 0
-    config[:, 3] = early == "exact"
-    return config
-
-
-def _groups(network: Network, one: Payload) -> int:
-    """Return in how many outcomes a population's step comes."""
-    return -(-network.population[one.node].size // one.field["fired"].width)
-
-
-# -- what was answered ---------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------
 
 
 def _gather(
     network: Network,
     made: Build,
-    parts: Sequence[_Part],
+    parts: Sequence[Part],
     given: Stimulus,
     record: Sequence[str],
     reports: AnswerPolicy,
 ) -> Result:
     design = made.design
-    bits = unpacked(np.concatenate([one.results for one in parts]))
+    bits = unpacked(np.concatenate([part.results for part in parts]))
     answers = np.ones(len(given), dtype=np.int64)
     if reports.window:
         answers = given.steps // reports.window
     ends = np.cumsum(answers)
-    whole = len(set(answers.tolist())) == 1
+    equal = len(set(answers.tolist())) == 1
 
-    def spread(field: str) -> Any:
-        each = take(bits, design.result.field[field])
+    def by_sample(name: str) -> Any:
+        values = take(bits, design.result.field[name])
         if reports.window is None:
-            return each
-        samples = np.split(each, ends[:-1])
-        return np.stack(samples) if whole else samples
+            return values
+        samples = np.split(values, ends[:-1])
+        return np.stack(samples) if equal else samples
 
-    def total(field: str) -> np.ndarray:
-        found = design.result.field[field]
-        return totals(take(bits, found), found.width, ends)
+    def total(name: str) -> np.ndarray:
+        field = design.result.field[name]
+        return totals(take(bits, field), field.width, ends)
 
     scored = {
-        name: Answer(spread(f"{field}.winner"), spread(f"{field}.scores"))
+        name: Answer(by_sample(f"{field}.winner"), by_sample(f"{field}.scores"))
         for name, field in design.readouts.items()
     }
     steps = total(f"{design.readouts[network.readout.name]}.steps")
@@ -352,26 +173,26 @@ def _gather(
 def _trace(
     network: Network,
     observed: Sequence[Payload],
-    parts: Sequence[_Part],
+    parts: Sequence[Part],
     name: str,
     steps: np.ndarray,
     counted: np.ndarray,
 ) -> Any:
-    """Return the spikes or a state of a population, as far as samples were answered."""
+    """Return the spikes or a state of a population in the steps before a sample was answered."""
     population, _, state = name.partition(".")
-    (layout,) = [one for one in observed if one.node == population]
+    (layout,) = [payload for payload in observed if payload.node == population]
     size = network.population[population].size
     units = layout.field["fired"].width
     rows = []
     for part in parts:
         bits = unpacked(part.outcomes[population])
         if state:
-            each = [take(bits, layout.field[f"states.{n}.{state}"]) for n in range(units)]
-            found = np.stack(each, axis=1)
+            fields = [layout.field[f"states.{n}.{state}"] for n in range(units)]
+            values = np.stack([take(bits, field) for field in fields], axis=1)
         else:
             place = layout.field["fired"].offset
-            found = bits[:, place : place + units]
-        rows.append(found.reshape(-1, _groups(network, layout) * units)[:, :size])
+            values = bits[:, place : place + units]
+        rows.append(values.reshape(-1, groups(network, layout) * units)[:, :size])
     samples = np.split(np.concatenate(rows), np.cumsum(steps)[:-1])
     samples = [sample[:count] for sample, count in zip(samples, counted, strict=True)]
     return np.stack(samples) if len(set(counted.tolist())) == 1 else samples

@@ -1,4 +1,4 @@
-"""C++ around a simulated accelerator: it offers beats, takes results, and notes outcomes."""
+"""C++ harness around a simulated accelerator: it offers beats, takes results, records outcomes."""
 
 from collections.abc import Mapping
 from string import Template
@@ -8,7 +8,7 @@ from spiker_hdl.payloads.design import DesignPorts
 __all__ = ["harness", "model_code", "port_names"]
 
 _HARNESS = Template(r"""
-// Drives the accelerator for spiker_hdl.simulate.compiled: beats in, results and outcomes out.
+// Drives the accelerator for spiker_hdl.simulate.model_pool: beats in, results and outcomes out.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -20,19 +20,20 @@ $model
 
 struct Job {
   uint64_t samples;
-  uint64_t timeout;
-  uint64_t back_to_back;
+  uint64_t timeout;                  // cycles without a transfer after which the run fails
+  uint64_t back_to_back;             // whether a sample is offered before the previous result
   const uint32_t* const* beats;      // by input
-  const uint64_t* const* ends;       // by input, then by sample: beats up to and with it
-  const uint64_t* answers;           // by sample: results up to and with it
+  const uint64_t* const* ends;       // by input and sample: number of beats to the sample's end
+  const uint64_t* answers;           // by sample: number of results to the sample's end
   const uint32_t* config;            // by sample: window, length, margin, exact
-  uint32_t* results;
-  uint32_t* const* outcomes;         // by observed population
-  const uint64_t* wanted;            // by observed population: outcomes
-  uint64_t cycles;                   // all that were simulated
-  uint32_t* offers;                  // by input, where nothing happens: offered, taken
-  uint32_t* probe;                   // then: what is seen of streams within
-  uint64_t held_back;                // then: whether a sample waits until all is idle
+  uint32_t* results;                 // written: all results
+  uint32_t* const* outcomes;         // written, by observed population: all outcomes
+  const uint64_t* outcome_counts;    // by observed population: number of outcomes
+  uint64_t cycles;                   // written: number of simulated cycles
+  // Written where the run fails:
+  uint32_t* offers;                  // by input: valid, and whether the beat was transferred
+  uint32_t* probes;                  // valid and ready of the streams inside the accelerator
+  uint64_t held_back;                // whether a sample waits until the accelerator is idle
 };
 
 constexpr int INPUTS = $inputs;
@@ -41,12 +42,14 @@ constexpr int BEAT_WORDS[INPUTS] = {$beat_words};
 constexpr int RESULT_WORDS = $result_words;
 constexpr int OUTCOME_WORDS[OBSERVED + 1] = {$outcome_words 0};
 
+// Sets valid and the payload of an input.
 inline void offer(Model& model, int input, const uint32_t* payload) {
   switch (input) {
 $offers
   }
 }
 
+// Clears valid of an input.
 inline void withdraw(Model& model, int input) {
   switch (input) {
 $withdrawals
@@ -64,19 +67,19 @@ inline void configure(Model& model, const uint32_t* config) {
 $configuration
 }
 
-// Notes what is seen of streams within.
-inline void look(Model& model, uint32_t* into) {
-$look
+// Reads valid and ready of the streams inside the accelerator.
+inline void read_probes(Model& model, uint32_t* into) {
+$read_probes
 }
 
-// Returns whether there is an outcome.
+// Returns whether a population has an outcome in this cycle, and stores it. Bit 0 is its valid.
 inline bool outcome(Model& model, int observed, uint32_t* into) {
-  uint32_t held[$most_words];
+  uint32_t words[$max_words];
   switch (observed) {
 $outcomes
   }
-  if (!(held[0] & 1)) return false;
-  if (into) std::memcpy(into, held, OUTCOME_WORDS[observed] * sizeof(uint32_t));
+  if (!(words[0] & 1)) return false;
+  if (into) std::memcpy(into, words, OUTCOME_WORDS[observed] * sizeof(uint32_t));
   return true;
 }
 
@@ -86,54 +89,60 @@ extern "C" void* spiker_make() { return new Model(); }
 
 extern "C" void spiker_drop(void* model) { delete static_cast<Model*>(model); }
 
-// Returns 0, or 1 if nothing happened for too long.
-extern "C" int spiker_run(void* held, Job* job) {
-  Model& model = *static_cast<Model*>(held);
-  uint64_t next[INPUTS] = {}, sample[INPUTS] = {};
+// Returns 0, or 1 if nothing was transferred for longer than the timeout.
+extern "C" int spiker_run(void* handle, Job* job) {
+  Model& model = *static_cast<Model*>(handle);
+  uint64_t next[INPUTS] = {}, sample[INPUTS] = {};  // beat and sample that an input offers next
   bool offered[INPUTS] = {};
-  uint64_t seen[OBSERVED + 1] = {};
-  uint64_t done = 0, open = 0, quiet = 0;
-  const uint64_t all = job->answers[job->samples - 1];
+  uint64_t recorded[OBSERVED + 1] = {};
+  uint64_t done = 0, started = 0, quiet = 0;  // results, samples, cycles without a transfer
+  const uint64_t results = job->answers[job->samples - 1];
   for (int n = 0; n < INPUTS; n++) withdraw(model, n);
   model.reset();
   job->cycles = 0;
   while (true) {
-    // What is decided before a rising edge, from what came after the one before.
-    if (open < job->samples &&
+    // A new sample starts, at all inputs, when the previous one has been answered and has left the
+    // accelerator. The ports that say when it is answered must be set before its first beat.
+    if (started < job->samples &&
         (job->back_to_back ||
-         (model.idle() && !model.o_valid() && (open == 0 || done == job->answers[open - 1])))) {
-      configure(model, job->config + 4 * open);
-      open++;
+         (model.idle() && !model.o_valid() &&
+          (started == 0 || done == job->answers[started - 1])))) {
+      configure(model, job->config + 4 * started);
+      started++;
     }
+    // An offered beat stays until it is transferred.
     for (int n = 0; n < INPUTS; n++) {
-      if (!offered[n] && sample[n] < open) {
+      if (!offered[n] && sample[n] < started) {
         offer(model, n, job->beats[n] + next[n] * BEAT_WORDS[n]);
         offered[n] = true;
       } else if (!offered[n]) {
         withdraw(model, n);
       }
     }
+    // Everything is sampled before the rising edge, when the outputs have settled.
     model.settle();
-    bool took[INPUTS];
-    for (int n = 0; n < INPUTS; n++) took[n] = offered[n] && ready(model, n);
+    bool transferred[INPUTS];
+    for (int n = 0; n < INPUTS; n++) transferred[n] = offered[n] && ready(model, n);
     quiet++;
-    if (model.o_valid() && done < all) {
+    // Ready of the results is always 1.
+    if (model.o_valid() && done < results) {
       model.result(job->results + done * RESULT_WORDS);
       done++;
       quiet = 0;
     }
-    bool complete = done == all;
+    bool complete = done == results;
     for (int n = 0; n < OBSERVED; n++) {
-      uint32_t* into = job->outcomes[n] + seen[n] * OUTCOME_WORDS[n];
-      if (outcome(model, n, seen[n] < job->wanted[n] ? into : nullptr)) seen[n]++;
-      complete = complete && seen[n] >= job->wanted[n];
+      uint32_t* into = job->outcomes[n] + recorded[n] * OUTCOME_WORDS[n];
+      if (outcome(model, n, recorded[n] < job->outcome_counts[n] ? into : nullptr)) recorded[n]++;
+      complete = complete && recorded[n] >= job->outcome_counts[n];
     }
     ${watch}model.edge();
     job->cycles++;
     for (int n = 0; n < INPUTS; n++) {
       complete = complete && (sample[n] == job->samples ||
-                              (took[n] && next[n] + 1 == job->ends[n][job->samples - 1]));
-      if (took[n]) {
+                              (transferred[n] &&
+                               next[n] + 1 == job->ends[n][job->samples - 1]));
+      if (transferred[n]) {
         offered[n] = false;
         next[n]++;
         quiet = 0;
@@ -144,11 +153,12 @@ extern "C" int spiker_run(void* held, Job* job) {
     if (quiet > job->timeout) {
       for (int n = 0; n < INPUTS; n++) {
         job->offers[2 * n] = offered[n];
-        job->offers[2 * n + 1] = took[n];
+        job->offers[2 * n + 1] = transferred[n];
       }
-      job->held_back = open < job->samples && (open == 0 || done == job->answers[open - 1]);
+      job->held_back =
+          started < job->samples && (started == 0 || done == job->answers[started - 1]);
       model.settle();
-      look(model, job->probe);
+      read_probes(model, job->probes);
       return 1;
     }
   }
@@ -197,6 +207,7 @@ struct Model {
     top.$clk = 1;
     top.eval();
   }
+  // Reset is synchronous: it takes effect at a rising edge.
   void reset() {
     top.$o_ready = 1;
     top.$rst = 1;
@@ -235,9 +246,9 @@ inline void get(const cxxrtl::wire<Bits>& port, uint32_t* into) {
 
 template <typename T>
 inline bool bit(const T& port) {
-  uint32_t held;
-  get(port, &held);
-  return held & 1;
+  uint32_t word;
+  get(port, &word);
+  return word & 1;
 }
 
 struct Model {
@@ -280,13 +291,13 @@ def harness(
     ----------
     design : DesignPorts
     tool : {"verilator", "cxxrtl"}
-        Which made the C++ that is driven.
+        Tool that made C++ from the design.
     top : str
-        Name of the module that is.
+        Name of the topmost module.
     prelude : str
         C++ that comes first.
     watch : str
-        C++ that is run before each rising edge, with what is driven as ``model``.
+        C++ that runs before each rising edge, with the design as ``model``.
     """
     cxxrtl = tool == "cxxrtl"
     port = port_names(design.ports, tool)
@@ -296,8 +307,8 @@ def harness(
             "    " + line.substitute(n=n, **_stream(port, name)) for n, name in enumerate(names)
         )
 
-    inputs = [f"{one.port}__payload" for one in design.inputs]
-    observed = [one.port for one in design.observed]
+    inputs = [f"{payload.port}__payload" for payload in design.inputs]
+    observed = [payload.port for payload in design.observed]
     flag = "top.$valid.set($value);" if cxxrtl else "top.$valid = $value;"
     ready = "bit(model.top.$ready)" if cxxrtl else "model.top.$ready"
 
@@ -317,10 +328,10 @@ def harness(
         model=model,
         inputs=len(inputs),
         observed=len(observed),
-        beat_words=", ".join(str(one.words) for one in design.inputs),
+        beat_words=", ".join(str(payload.words) for payload in design.inputs),
         result_words=design.result.words,
-        outcome_words="".join(f"{one.words}, " for one in design.observed),
-        most_words=max([1, *(one.words for one in design.observed)]),
+        outcome_words="".join(f"{payload.words}, " for payload in design.observed),
+        max_words=max([1, *(payload.words for payload in design.observed)]),
         offers=cases(
             Template(
                 f"case $n: {raised('1' if not cxxrtl else 'true')} "
@@ -333,20 +344,20 @@ def harness(
         ),
         readies=cases(Template(f"case $n: return {ready};"), inputs),
         configuration=config,
-        look=f"  get(model.top.{port['probe']}, into);" if design.probes else "",
-        outcomes=cases(Template("case $n: get(model.top.$payload, held); break;"), observed),
+        read_probes=f"  get(model.top.{port['probe']}, into);" if design.probes else "",
+        outcomes=cases(Template("case $n: get(model.top.$payload, words); break;"), observed),
     )
 
 
 def port_names(ports: Mapping[str, str], tool: str) -> dict[str, str]:
-    """Return what the C++ calls ports: CXXRTL writes two underscores for one."""
+    """Return the names of ports in C++: CXXRTL writes two underscores for one."""
     if tool == "cxxrtl":
         return {key: "p_" + name.replace("_", "__") for key, name in ports.items()}
     return dict(ports)
 
 
 def model_code(port: dict[str, str], tool: str, top: str) -> tuple[str, str]:
-    """Return what a harness includes, and the class around a design."""
+    """Return the includes of a harness, and the class around a design."""
     cxxrtl = tool == "cxxrtl"
     model = _CXXRTL_MODEL if cxxrtl else _VERILATOR_MODEL
     return _CXXRTL_INCLUDE if cxxrtl else _VERILATOR_INCLUDE, model.substitute({
@@ -361,5 +372,5 @@ def _stream(port: dict[str, str], payload: str) -> dict[str, str]:
     stem = payload.removesuffix("payload")
     return {
         "payload": port[payload],
-        **{one: port.get(f"{stem}{one}", "") for one in ("valid", "ready")},
+        **{part: port.get(f"{stem}{part}", "") for part in ("valid", "ready")},
     }

@@ -172,7 +172,7 @@ def test_files_and_test_benches_know_of_it(tmp_path):
     spikes = np.ones((2, 3, 9), int)
     emit(network, tmp_path / "out", samples=spikes, generated=0)
     assert (
-        "one beat for each step behind a sample's first"
+        "After a sample's first step, each step has one beat"
         in (tmp_path / "out" / "manifest.json").read_text()
     )
 

@@ -17,7 +17,7 @@ from spiker_hdl.model import (
     reference,
 )
 from spiker_hdl.report import draw_activity, draw_cycles
-from spiker_hdl.report.activity_picture import wanted
+from spiker_hdl.report.pictures import recorded_names
 
 
 def network(shape=(2, 2)):
@@ -47,13 +47,13 @@ def points(axis):
     return {tuple(map(int, one)) for one in dots.get_offsets()}
 
 
-def test_what_is_wanted_is_all_spikes_and_potentials():
-    assert wanted(network()) == ("hidden", "hidden.v", "out.v")
+def test_recorded_names_are_all_spikes_and_potentials():
+    assert recorded_names(network()) == ("hidden", "hidden.v", "out.v")
 
 
 def test_dots_are_the_spikes_and_bars_the_scores():
     made = network()
-    result = reference.run(made, SPIKES, record=wanted(made))
+    result = reference.run(made, SPIKES, record=recorded_names(made))
     figure = draw_activity(made, SPIKES, result, 0, label=1, title="one")
     axes = {axis.get_title(loc="left"): axis for axis in figure.axes}
     fired = np.argwhere(result.spikes["hidden"][0])
@@ -73,7 +73,7 @@ def test_dots_are_the_spikes_and_bars_the_scores():
 
 def test_groups_of_neurons_are_bars_of_their_own():
     made = replace(network(), readouts=(Readout("out", "last", groups=1),))
-    result = reference.run(made, SPIKES, record=wanted(made))
+    result = reference.run(made, SPIKES, record=recorded_names(made))
     figure = draw_activity(made, SPIKES, result)
     axis = next(axis for axis in figure.axes if axis.get_title(loc="left") == "scores")
     assert [bar.get_width() for bar in axis.patches] == result.scores[0].tolist()
@@ -83,14 +83,14 @@ def test_groups_of_neurons_are_bars_of_their_own():
 def test_only_inputs_with_two_axes_are_pictures():
     for shape, panels in (((2, 2), 1), (4, 0)):
         made = network(shape)
-        result = reference.run(made, SPIKES, record=wanted(made))
+        result = reference.run(made, SPIKES, record=recorded_names(made))
         titles = [a.get_title(loc="left") for a in draw_activity(made, SPIKES, result).axes]
         assert titles.count("in, summed") == panels
 
 
 def test_a_silent_sample_can_be_drawn(tmp_path):
     made = network()
-    result = reference.run(made, SPIKES, record=wanted(made))
+    result = reference.run(made, SPIKES, record=recorded_names(made))
     figure = draw_activity(made, SPIKES, result, 1)
     figure.savefig(tmp_path / "silent.png")
     assert (tmp_path / "silent.png").read_bytes().startswith(b"\x89PNG")
@@ -102,7 +102,7 @@ def test_bad_input_to_activity():
     bare = reference.run(made, SPIKES)
     with pytest.raises(ValueError, match=r"^Result must have recorded 'hidden', not \[\]$"):
         draw_activity(made, SPIKES, bare)
-    whole = reference.run(made, SPIKES, record=wanted(made))
+    whole = reference.run(made, SPIKES, record=recorded_names(made))
     with pytest.raises(ValueError, match=r"^Sample must be at most 1, not 2$"):
         draw_activity(made, SPIKES, whole, 2)
 

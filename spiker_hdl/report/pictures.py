@@ -1,4 +1,4 @@
-"""A picture of one sample on its way through a network."""
+"""Pictures of a sample on its way through a network, and of the cycles of many samples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from spiker_hdl.base.checks import check_int, check_kind
 from spiker_hdl.model import Input, Network, Population, Result, stimulus
 
-__all__ = ["draw_activity", "wanted"]
+__all__ = ["draw_activity", "draw_cycles", "recorded_names"]
 
 INK = "#1a1a2e"
 FAINT = "#8d99ae"
@@ -23,13 +23,14 @@ RIGHT = "#2a9d8f"
 WRONG = "#e76f51"
 
 
-def wanted(network: Network) -> tuple[str, ...]:
+def recorded_names(network: Network) -> tuple[str, ...]:
     """Return the names that a run must record for :func:`draw_activity`."""
-    found = []
-    for one in network.populations:
-        found += [one.name] if one.neuron.spiking else []
-        found += [f"{one.name}.{one.neuron.potential}"] if _potential(one) else []
-    return tuple(found)
+    names = []
+    for population in network.populations:
+        neuron = population.neuron
+        names += [population.name] if neuron.spiking else []
+        names += [f"{population.name}.{neuron.potential}"] if _has_potential(population) else []
+    return tuple(names)
 
 
 def draw_activity(
@@ -44,26 +45,27 @@ def draw_activity(
     """Draw the spikes and potentials of one sample, step by step.
 
     Each input and population has a panel with a row for each neuron and a column for each step:
-    dots are spikes, colours are potentials. The scores of the first readout stand at the right.
+    dots are spikes, colours are potentials. The panel at the right has the scores of the first
+    readout.
 
     Parameters
     ----------
     network : Network
     spikes : array of int, list of arrays, or a mapping from input names to such
-        What was run.
+        The samples of the run.
     result : Result
-        Recorded with ``record=wanted(network)``, by any engine.
+        Result of the run, by any engine, with ``record=recorded_names(network)``.
     sample : int
-        Which of the samples.
+        Number of the sample to draw.
     label : int, optional
         The right class.
     title : str
-        What is written above.
+        Title above the panels.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Not known to pyplot; save it with ``savefig``.
+        A figure outside pyplot; save it with ``savefig``.
 
     Raises
     ------
@@ -73,37 +75,95 @@ def draw_activity(
     check_kind("Network", network, Network)
     given = stimulus(network, spikes)
     sample = check_int("Sample", sample, 0, len(given) - 1)
-    for name in wanted(network):
+    for name in recorded_names(network):
         if name not in result.spikes:
             raise ValueError(f"Result must have recorded {name!r}, not {sorted(result.spikes)}")
-    events = {name: np.asarray(each) for name, each in given.sample(sample).items()}
-    pictured = [one for one in network.inputs if _picture(one)]
+    events = {name: np.asarray(values) for name, values in given.sample(sample).items()}
+    images = [node for node in network.inputs if _is_image(node)]
     nodes = [*network.inputs, *(network.population[name] for name in network.order)]
     steps = len(next(iter(events.values())))
-    widths = [1.5] * len(pictured) + [1.0 + min(steps, 60) * 0.09] * len(nodes) + [1.2]
+    widths = [1.5] * len(images) + [1.0 + min(steps, 60) * 0.09] * len(nodes) + [1.2]
     figure = Figure(
         figsize=(2.0 + 1.55 * sum(widths), 5.0), layout=ConstrainedLayoutEngine(w_pad=0.08)
     )
     axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
-    for axis, one in zip(axes, pictured, strict=False):
-        _draw_picture(axis, one, events[one.name])
-    for axis, one in zip(axes[len(pictured) :], nodes, strict=False):
-        if isinstance(one, Input):
-            _draw_events(axis, one, events[one.name])
+    for axis, node in zip(axes, images, strict=False):
+        _draw_image(axis, node, events[node.name])
+    for axis, node in zip(axes[len(images) :], nodes, strict=False):
+        if isinstance(node, Input):
+            _draw_events(axis, node, events[node.name])
         else:
-            _draw_population(figure, axis, one, result, sample, steps)
+            _draw_population(figure, axis, node, result, sample, steps)
     winner = int(result.classes[sample])
     _draw_scores(axes[-1], network, np.asarray(result.scores[sample]), winner, label)
-    said = "" if label is None else f", which is {'right' if label == winner else 'wrong'}"
-    figure.suptitle(f"{title or network.name}: answer {winner}{said}", color=INK, fontsize=13)
+    verdict = "" if label is None else f", which is {'right' if label == winner else 'wrong'}"
+    figure.suptitle(f"{title or network.name}: answer {winner}{verdict}", color=INK, fontsize=13)
     return figure
 
 
-def _potential(population: Population) -> bool:
+def draw_cycles(network: Network, spikes: Any, result: Result, *, title: str = "") -> Figure:
+    """Draw the clock cycles of each sample over its events: input events and spikes.
+
+    Parameters
+    ----------
+    network : Network
+    spikes : array of int, list of arrays, or a mapping from input names to such
+        The samples of the run.
+    result : Result
+        Result of the run, by an engine that counts cycles.
+    title : str
+        Title above the axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If the engine did not count cycles.
+    """
+    if result.cycles is None:
+        raise ValueError(f"Result must have cycles, which {result.engine!r} does not count")
+    given = stimulus(network, spikes)
+    events = np.array([
+        sum(int(np.count_nonzero(values[n])) for values in given.values.values())
+        for n in range(len(given))
+    ])
+    events = events + sum(np.asarray(counts) for counts in result.counts.values())
+    cycles = np.asarray(result.cycles)
+    figure = Figure(figsize=(5.6, 4.0), layout="constrained")
+    axis = figure.subplots()
+    axis.scatter(events, cycles, s=18, color=RIGHT, alpha=0.75, linewidths=0)
+    axis.axhline(cycles.mean(), color=INK, linewidth=0.8, linestyle="--")
+    axis.annotate(
+        f"mean {cycles.mean():.1f}",
+        (0, cycles.mean()),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 4),
+        textcoords="offset points",
+        fontsize=9,
+        color=INK,
+    )
+    axis.set_ylim(0, cycles.max() * 1.08)
+    axis.set_xlim(0, events.max() * 1.05)
+    axis.set_xlabel("events of the sample: input and spikes", fontsize=9, color=INK)
+    axis.set_ylabel("clock cycles to the result", fontsize=9, color=INK)
+    axis.set_title(title or f"{network.name}: {len(cycles)} samples", fontsize=11, color=INK)
+    axis.tick_params(labelsize=8, color=FAINT)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    return figure
+
+
+# -- panels ----------------------------------------------------------------------------------------
+
+
+def _has_potential(population: Population) -> bool:
     return population.neuron.potential in population.neuron.states
 
 
-def _picture(node: Input) -> bool:
+def _is_image(node: Input) -> bool:
     return isinstance(node.shape, tuple) and len(node.shape) == 2
 
 
@@ -114,7 +174,7 @@ def _plain(axis: Axes, title: str) -> None:
         side.set_color(FAINT)
 
 
-def _draw_picture(axis: Axes, node: Input, events: np.ndarray) -> None:
+def _draw_image(axis: Axes, node: Input, events: np.ndarray) -> None:
     axis.imshow(np.abs(events).sum(0).reshape(node.shape), cmap="Greys", interpolation="nearest")
     _plain(axis, f"{node.name}, summed")
     axis.set_xticks([])
@@ -134,10 +194,11 @@ def _draw_events(axis: Axes, node: Input, events: np.ndarray) -> None:
 def _draw_population(
     figure: Figure, axis: Axes, node: Population, result: Result, sample: int, steps: int
 ) -> None:
-    if _potential(node):
+    if _has_potential(node):
         potential = np.asarray(result.spikes[f"{node.name}.{node.neuron.potential}"][sample])
-        most, usual = np.abs(potential).max(), np.percentile(np.abs(potential), 90)
-        reach = max(1.0, float(min(most, 2 * usual)))  # a few far off would fade all others
+        greatest, usual = np.abs(potential).max(), np.percentile(np.abs(potential), 90)
+        # A few extreme potentials would make all others pale.
+        reach = max(1.0, float(min(greatest, 2 * usual)))
         image = axis.imshow(
             potential.T,
             cmap=colormaps["PuOr"],
@@ -146,7 +207,7 @@ def _draw_population(
             interpolation="nearest",
             extent=(0.5, steps + 0.5, node.size - 0.5, -0.5),
         )
-        ends = "both" if most > reach else "neither"
+        ends = "both" if greatest > reach else "neither"
         bar = figure.colorbar(image, ax=axis, pad=0.03, aspect=40, extend=ends)
         bar.set_label("potential after the step", fontsize=8, color=INK)
         bar.ax.tick_params(labelsize=7, color=FAINT)
