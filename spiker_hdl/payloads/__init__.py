@@ -1,1 +1,1 @@
-"""How values lie in the bits of payloads and in beats, stated once."""
+"""Layout of values in the bits of payloads and in beats, stated once for all who use it."""

@@ -1,4 +1,4 @@
-"""Samples as the beats that enter an accelerator, and results as what leaves it."""
+"""Samples as the beats that enter an accelerator, and results from the payloads that leave it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +13,11 @@ __all__ = ["check_back_to_back", "gather", "payloads", "totals", "unpack"]
 
 
 def check_back_to_back(reports: AnswerPolicy, steps: np.ndarray) -> None:
-    """Raise :exc:`ValueError` unless one length is right for all that is inside at once."""
+    """Raise :exc:`ValueError` if samples differ in length where one length must fit all inside."""
     if reports.early == "exact" and steps.min() < steps.max():
         raise ValueError(
-            "Samples back to back must have the same steps to be answered as soon as they are "
-            f"sure, not {int(steps.min())} to {int(steps.max())}"
+            "Samples back to back must have the same number of steps for an early exit, not "
+            f"{int(steps.min())} to {int(steps.max())}"
         )
 
 
@@ -28,7 +28,7 @@ def payloads(accelerator: Accelerator, node: Input, sample: np.ndarray) -> list[
     ----------
     accelerator : Accelerator
     node : Input
-        Where the sample enters.
+        Input at which the sample enters.
     sample : array of int, shape (steps, size)
 
     Returns
@@ -67,76 +67,77 @@ def _events(layout: Any, node: Input, mapping: Mapping, sample: np.ndarray) -> l
 
 
 def unpack(accelerator: Accelerator, payload: int) -> dict[str, Any]:
-    """Return a result's payload as plain numbers, by the names of readouts and populations.
+    """Return the numbers in a result's payload, by the names of readouts and populations.
 
     Returns
     -------
     dict
         ``winners`` and ``scores`` by readout, ``counts`` by population, ``steps`` and ``cycles``.
     """
-    found = accelerator.o.p.shape().from_bits(payload)
-    answers = {n: found.answers[i] for n, i in accelerator.readout_names.items()}
+    result = accelerator.o.p.shape().from_bits(payload)
+    answers = {name: result.answers[port] for name, port in accelerator.readout_names.items()}
     return {
-        "winners": {name: one.winner for name, one in answers.items()},
-        "scores": {name: [*one.scores] for name, one in answers.items()},
-        "counts": {n: found.counts[accelerator.names[n]] for n in accelerator.counters},
+        "winners": {name: answer.winner for name, answer in answers.items()},
+        "scores": {name: [*answer.scores] for name, answer in answers.items()},
+        "counts": {name: result.counts[accelerator.names[name]] for name in accelerator.counters},
         "steps": next(iter(answers.values())).steps,
-        "cycles": found.cycles,
+        "cycles": result.cycles,
     }
 
 
 def gather(
     accelerator: Accelerator,
-    found: list[dict[str, Any]],
-    answers: np.ndarray,
+    answers: list[dict[str, Any]],
+    counts: np.ndarray,
     reports: AnswerPolicy,
     engine: str,
 ) -> Result:
-    """Return what :func:`unpack` gave for each answer as one result.
+    """Return the result of all samples.
 
     Parameters
     ----------
     accelerator : Accelerator
-    found : list of dict
-        Answers, in order.
-    answers : array of int, shape (samples,)
-        Answers of each sample.
-    reports : Reports
+    answers : list of dict
+        What :func:`unpack` returned for each answer, in order.
+    counts : array of int, shape (samples,)
+        Number of answers of each sample.
+    reports : AnswerPolicy
         When samples were answered.
     engine : str
     """
     network = accelerator.network
-    ends = np.cumsum(answers)
+    ends = np.cumsum(counts)
 
-    def spread(pick: Callable[[dict], Any]) -> Any:
-        each = np.array([pick(one) for one in found])
+    def by_sample(pick: Callable[[dict], Any]) -> Any:
+        values = np.array([pick(answer) for answer in answers])
         if reports.window is None:
-            return each
-        samples = np.split(each, ends[:-1])
-        return np.stack(samples) if len(set(answers.tolist())) == 1 else samples
+            return values
+        samples = np.split(values, ends[:-1])
+        return np.stack(samples) if len(set(counts.tolist())) == 1 else samples
 
-    def total(pick: Callable[[dict], Any], most: int) -> np.ndarray:
-        return totals(np.array([pick(one) for one in found]), most.bit_length(), ends)
+    def total(pick: Callable[[dict], Any], greatest: int) -> np.ndarray:
+        values = np.array([pick(answer) for answer in answers])
+        return totals(values, greatest.bit_length(), ends)
 
     scored = {
-        one.name: Answer(
-            spread(lambda each, name=one.name: each["winners"][name]),
-            spread(lambda each, name=one.name: each["scores"][name]),
+        readout.name: Answer(
+            by_sample(lambda answer, name=readout.name: answer["winners"][name]),
+            by_sample(lambda answer, name=readout.name: answer["scores"][name]),
         )
-        for one in network.readouts
+        for readout in network.readouts
     }
-    counts = {
-        name: total(lambda each, name=name: each["counts"][name], counter.max_events)
+    spikes = {
+        name: total(lambda answer, name=name: answer["counts"][name], counter.max_events)
         for name, counter in accelerator.counters.items()
     }
     first = scored[network.readout.name]
     return Result(
         first.classes,
         first.scores,
-        total(lambda each: each["steps"], network.max_steps),
-        counts,
+        total(lambda answer: answer["steps"], network.max_steps),
+        spikes,
         {},
-        np.array([found[end - 1]["cycles"] for end in ends]),
+        np.array([answers[end - 1]["cycles"] for end in ends]),
         scored,
         engine,
         network,
@@ -144,16 +145,16 @@ def gather(
 
 
 def totals(counts: np.ndarray, width: int, ends: np.ndarray) -> np.ndarray:
-    """Return what counters that wrap have counted in each sample.
+    """Return what a counter that wraps has counted in each sample.
 
     Parameters
     ----------
     counts : array of int, shape (answers,)
-        What they said with each answer; from one to the next they never count all that they hold.
+        Value of the counter with each answer; between two answers it counts less than its range.
     width : int
-        Bits of a counter.
+        Bits of the counter.
     ends : array of int, shape (samples,)
-        Number of answers up to and with each sample.
+        Number of answers to the end of each sample.
     """
     begins = np.concatenate([[0], ends[:-1]])
     before = np.concatenate([[0], counts[:-1]])

@@ -1,4 +1,4 @@
-"""Where the fields of a payload lie among its bits."""
+"""The fields of a payload, and their bits."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ __all__ = ["Field", "fault_field", "fields_of", "pack", "result_fields", "values
 
 @dataclass(frozen=True)
 class Field:
-    """Neighbouring bits of a payload, or several of one shape in a row.
+    """A field of a payload, or an array of fields of one shape side by side.
 
     Members
     -------
     path : tuple of str
-        Names from the outside in.
+        Names of the layouts around the field, from the outermost on, and its own.
     offset, width : int
-        Where its first bit lies, and bits of each.
+        Its lowest bit, and the number of bits of each element.
     signed : bool
-        Whether it is in two's complement.
+        Whether values are in two's complement.
     count : int
-        How many lie in a row, the first lowest; 0 where it is no array.
+        Number of elements, the first of which has the lowest bits; 0 if the field is no array.
     """
 
     path: tuple[str, ...]
@@ -37,18 +37,18 @@ class Field:
 
     @property
     def name(self) -> str:
-        """Names joined by dots."""
+        """The path, joined by dots."""
         return ".".join(self.path)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the field in what JSON can hold."""
-        found = {
+        """Return the field as JSON values."""
+        values = {
             "name": self.name,
             "offset": self.offset,
             "width": self.width,
             "signed": self.signed,
         }
-        return found | {"count": self.count} if self.count else found
+        return values | {"count": self.count} if self.count else values
 
 
 def fields_of(layout: Any, path: tuple[str, ...] = (), offset: int = 0) -> Iterator[Field]:
@@ -69,7 +69,7 @@ def fields_of(layout: Any, path: tuple[str, ...] = (), offset: int = 0) -> Itera
 
 
 def result_fields(accelerator: Accelerator) -> dict[tuple[str, ...], Field]:
-    """Return the fields of a result that are compared, in the order in which they are.
+    """Return the fields of a result that are compared, in this order.
 
     Returns
     -------
@@ -77,33 +77,36 @@ def result_fields(accelerator: Accelerator) -> dict[tuple[str, ...], Field]:
         By ``("class" | "scores" | "steps", readout)``, ``("spikes", population)`` and
         ``("cycles",)``, with the names that the network gives.
     """
-    found = {field.path: field for field in fields_of(accelerator.o.p.shape())}
+    fields = {field.path: field for field in fields_of(accelerator.o.p.shape())}
     readouts = accelerator.readout_names.items()
     return {
-        **{("class", n): found["answers", i, "winner"] for n, i in readouts},
-        **{("scores", n): found["answers", i, "scores"] for n, i in readouts},
-        **{("steps", n): found["answers", i, "steps"] for n, i in readouts},
-        **{("spikes", n): found["counts", accelerator.names[n]] for n in accelerator.counters},
-        ("cycles",): found["cycles",],
+        **{("class", name): fields["answers", port, "winner"] for name, port in readouts},
+        **{("scores", name): fields["answers", port, "scores"] for name, port in readouts},
+        **{("steps", name): fields["answers", port, "steps"] for name, port in readouts},
+        **{
+            ("spikes", name): fields["counts", accelerator.names[name]]
+            for name in accelerator.counters
+        },
+        ("cycles",): fields["cycles",],
     }
 
 
 def fault_field(accelerator: Accelerator) -> Field:
-    """Return the field behind a result, with AXI, that says whether its packets were samples."""
+    """Return the field that AXI adds to a result: whether a packet violated the protocol."""
     return Field(("fault",), accelerator.o.p.shape().size, 1, False)
 
 
 def values_of(result: Result, n: int) -> dict[tuple[str, ...], list[int]]:
-    """Return what sample ``n`` of a result holds, as :func:`result_fields` names it."""
-    found = {}
-    for name, one in result.answers.items():
-        found["class", name] = [int(one.classes[n])]
-        found["scores", name] = [int(score) for score in one.scores[n]]
-        found["steps", name] = [int(result.steps[n])]
+    """Return the values of sample ``n`` of a result, by the keys of :func:`result_fields`."""
+    values = {}
+    for name, answer in result.answers.items():
+        values["class", name] = [int(answer.classes[n])]
+        values["scores", name] = [int(score) for score in answer.scores[n]]
+        values["steps", name] = [int(result.steps[n])]
     for name, counts in result.counts.items():
-        found["spikes", name] = [int(counts[n])]
-    found["cycles",] = [0 if result.cycles is None else int(result.cycles[n])]
-    return found
+        values["spikes", name] = [int(counts[n])]
+    values["cycles",] = [0 if result.cycles is None else int(result.cycles[n])]
+    return values
 
 
 def pack(

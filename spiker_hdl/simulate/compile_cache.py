@@ -1,9 +1,10 @@
-"""Where compiled simulations are kept, and how one is found again unaltered.
+"""The cache of compiled simulations, whose files are checked when they are read.
 
-Each file ends with a digest of its name and of all before, and is read once: what was checked is
-what is loaded, linked or parsed, and a file that is damaged counts as none. The directory is one's
-own, so that nobody else can put a library there. It may be shared by processes: each builds apart
-and gives what it made its name in one step, and what a killed one leaves the next one clears.
+Each file ends with a digest of its name and contents, and is read once: so the bytes that were
+checked are the bytes that are loaded, linked or parsed, and a damaged file counts as missing. The
+directory belongs to the user, and nobody else can put a library there. Processes may share it: each
+builds in a directory of its own and renames the finished file in one step. What a killed process
+leaves behind is removed by the next one.
 """
 
 import ctypes
@@ -36,24 +37,24 @@ _loading = Lock()
 
 
 class BuildError(RuntimeError):
-    """A simulation that cannot be compiled: what is missing, and how to get it."""
+    """A simulation that cannot be compiled; the message says what is missing and how to get it."""
 
 
 def cache_directory() -> Path:
-    """Return where builds are kept.
+    """Return the directory of the cache.
 
-    ``SPIKER_CACHE`` of the environment names it; else it is ``spiker-hdl`` in ``XDG_CACHE_HOME``,
-    or in ``~/.cache``.
+    The environment variable ``SPIKER_CACHE`` names it; otherwise it is ``spiker-hdl`` in
+    ``XDG_CACHE_HOME``, or in ``~/.cache``.
     """
-    given = os.environ.get("SPIKER_CACHE")
-    if given:
-        return Path(given)
+    directory = os.environ.get("SPIKER_CACHE")
+    if directory:
+        return Path(directory)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "spiker-hdl"
 
 
 def open_cache() -> Path:
-    """Return where builds are kept, made if need be, and cleared of what was left by the killed.
+    """Return the directory of the cache, after creating it and removing what killed processes left.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def open_cache() -> Path:
 
 
 def read(path: Path) -> bytes | None:
-    """Return what was kept under a name; None if there is nothing, or that was altered."""
+    """Return the contents of a file; None if it is missing or was altered."""
     try:
         whole = read_bytes(path)
     except (OSError, FileError):
@@ -100,11 +101,11 @@ def read(path: Path) -> bytes | None:
 
 
 def keep(path: Path, data: bytes) -> None:
-    """Keep data under a name, whole or not at all."""
+    """Write a file, whole or not at all."""
     with workplace(path.parent) as stage:
-        made = stage / path.name
-        made.write_bytes(data + _seal(path.name, data))
-        made.replace(path)
+        staged = stage / path.name
+        staged.write_bytes(data + _seal(path.name, data))
+        staged.replace(path)
 
 
 def _seal(name: str, data: bytes) -> bytes:
@@ -115,7 +116,7 @@ def _seal(name: str, data: bytes) -> bytes:
 
 @contextmanager
 def workplace(directory: Path) -> Iterator[Path]:
-    """Give a directory in the cache in which something is built."""
+    """Give a temporary directory in the cache for a build."""
     with staging(directory, _BUILDS) as stage:
         yield stage
 
@@ -124,12 +125,12 @@ def workplace(directory: Path) -> Iterator[Path]:
 
 
 def load_library(path: Path) -> ctypes.CDLL:
-    """Load a library of the cache: the very bytes that were found to be those that were kept.
+    """Load a library of the cache, after checking its digest.
 
     Raises
     ------
     BuildError
-        If they are not, or it does not load.
+        If the file was altered or does not load.
     """
     data = read(path)
     if data is None:
@@ -140,7 +141,7 @@ def load_library(path: Path) -> ctypes.CDLL:
 
 
 def load_once(data: bytes, directory: Path) -> ctypes.CDLL:
-    """Load a library, from a private copy, unless the same is there already.
+    """Load a library from a private copy, unless the same library is loaded already.
 
     Raises
     ------
@@ -167,7 +168,7 @@ def load_once(data: bytes, directory: Path) -> ctypes.CDLL:
 
 @contextmanager
 def lone(path: Path) -> Iterator[None]:
-    """Keep other processes from building the same meanwhile, where the system can."""
+    """Hold a lock, so that no other process builds the same, on systems that have locks."""
     try:
         import fcntl
     except ImportError:
@@ -175,9 +176,9 @@ def lone(path: Path) -> Iterator[None]:
         return
     while True:
         with path.open("w") as file:
-            with suppress(OSError):  # on some file systems there are no locks
+            with suppress(OSError):  # some file systems have no locks
                 fcntl.flock(file, fcntl.LOCK_EX)
-            # Whoever had the lock before may have removed the file.
+            # The previous holder of the lock may have removed this file: then another one counts.
             if not _is(path, file.fileno()):
                 continue
             try:
@@ -195,7 +196,7 @@ def _is(path: Path, handle: int) -> bool:
 
 
 def _clear_lock(path: Path) -> None:
-    """Remove a lock that no process has."""
+    """Remove a lock that no process holds."""
     with suppress(ImportError, OSError):
         import fcntl
 

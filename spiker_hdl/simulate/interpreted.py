@@ -1,4 +1,4 @@
-"""Cycle by cycle in Amaranth's own simulator."""
+"""Cycle-by-cycle simulation of the accelerator in Amaranth's own simulator."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -43,20 +43,21 @@ def run(
     spikes : array of int, list of arrays, or a mapping from input names to such
     mapping : Mapping, optional
     record : sequence of str
-        Populations whose spikes, and ``"population.state"`` whose states, are wanted.
-    reports : Reports
-        When a sample is answered.
+        Populations whose spikes are recorded, and ``"population.state"`` for a state.
+    reports : AnswerPolicy
+        When samples are answered.
     progress : callable, optional
-        Called with the number of samples done, as they are.
+        Function that is called with the number of samples that were finished since the last call.
     back_to_back : bool
-        Whether a sample is offered as soon as the one before has been taken, not only after the
-        result of that: cycles then count the time that it waits inside.
+        Whether a sample is offered as soon as the previous one has entered, and not only after its
+        result: cycles then include the time that a sample waits inside.
     pauses : (callable, callable), optional
-        Asked in each cycle whether the sources, and whether the sink, should pause.
+        Functions that are called in each cycle, and return whether the sources, and whether the
+        sink, pause.
     built : Network, optional
-        That for which the accelerator is built, and in whose place the network is loaded first:
-        see :mod:`spiker_hdl.model.mapping.reload`. Without one, the network is loaded only where
-        there is memory without contents.
+        Network for which the accelerator is built, before the memories are written with those of
+        ``network``: see :mod:`spiker_hdl.model.mapping.reload`. Without it, memories are written
+        only if one has no initial contents.
 
     Returns
     -------
@@ -78,7 +79,7 @@ def run(
     accelerator = Accelerator(
         network if built is None else built, mapping, observe=observed, stepwise=reports.stepwise
     )
-    # Memory without contents is loaded, too.
+    # Memory without initial contents must be written too.
     loads = built is not None or accelerator.mapping != accelerator.mapping.filled
     words = beats_between(built or network, network, accelerator.mapping) if loads else []
     bench = _Bench(accelerator, given, reports, back_to_back, pauses, progress, words)
@@ -92,17 +93,17 @@ def run(
         simulator.add_testbench(bench.loader())
     for name in observed:
         simulator.add_testbench(bench.observer(name), background=True)
-    simulator.add_testbench(bench.watchman(), background=True)
+    simulator.add_testbench(bench.stall_detector(), background=True)
     simulator.run()
-    found = [unpack(accelerator, payload) for payload in bench.results]
+    results = [unpack(accelerator, payload) for payload in bench.results]
     answers = given.steps // reports.window if reports.window else np.ones(len(given), dtype=int)
-    result = gather(accelerator, found, answers, reports, "amaranth")
+    result = gather(accelerator, results, answers, reports, "amaranth")
     traces = {name: _trace(network, bench, name, given.steps, result.steps) for name in record}
     return replace(result, spikes=traces)
 
 
 class _Bench:
-    """Sources, sink and observers of a simulation."""
+    """The sources, the sink and the observers of a simulation."""
 
     def __init__(self, accelerator, given, reports, back_to_back, pauses, progress, words):
         self.accelerator = accelerator
@@ -113,11 +114,11 @@ class _Bench:
         self.progress = progress
         self.words = words
         self.results: list[int] = []
-        self.moves = 0
+        self.transfers = 0
         self.held_back = False
         self.limit: Callable[..., int] = lambda **_: SLACK
-        every = reports.window
-        self.wanted = int((given.steps // every).sum()) if every else len(given)
+        window = reports.window
+        self.result_count = int((given.steps // window).sum()) if window else len(given)
         self.outcomes: dict[str, list[int]] = {name: [] for name in accelerator.observe}
 
     def source(self, node):
@@ -126,9 +127,12 @@ class _Bench:
         idle = self.accelerator.idle
 
         async def offer(ctx):
+            # Memories are written before the first sample.
             while self.words:
                 await ctx.tick()
             for n in range(len(self.given)):
+                # Unless samples are offered back to back, each waits until the previous one has
+                # been answered and has left the accelerator.
                 self.held_back = True
                 while not (
                     self.back_to_back or (ctx.get(idle) and not ctx.get(self.accelerator.o.valid))
@@ -141,37 +145,40 @@ class _Bench:
                 for beat in payloads(self.accelerator, node, sample):
                     while self.pauses[0]():
                         await ctx.tick()
+                    # Valid and payload stay until the beat is transferred.
                     ctx.set(payload, beat)
                     ctx.set(port.valid, 1)
                     ready = 0
                     while not ready:
                         *_, ready = await ctx.tick().sample(port.ready)
                     ctx.set(port.valid, 0)
-                    self.moves += 1
+                    self.transfers += 1
 
         return offer
 
-    def watchman(self):
-        """Return what looks now and then whether anything has moved."""
+    def stall_detector(self):
+        """Return a test bench that raises an error when nothing is transferred for too long."""
 
         async def watch(ctx):
-            moves, quiet, limit = 0, 0, None
+            transfers, quiet, limit = 0, 0, None
             while True:
                 await ctx.delay(SLACK // 4 * PERIOD)
-                quiet = quiet + SLACK // 4 if moves == self.moves else 0
-                moves = self.moves
+                quiet = quiet + SLACK // 4 if transfers == self.transfers else 0
+                transfers = self.transfers
+                # The timing model is slow: it is asked only when the fixed limit is passed.
                 if quiet > SLACK and limit is None:
                     limit = self.limit(back_to_back=self.back_to_back)
                 if limit is not None and quiet > limit:
                     probes = self.accelerator.probes
-                    ends = [(one.source, one.sink) for one in probes]
-                    bits = [tuple(map(ctx.get, one.signals)) for one in probes]
+                    ends = [(probe.source, probe.sink) for probe in probes]
+                    bits = [tuple(map(ctx.get, probe.signals)) for probe in probes]
                     rest = range(min(len(self.results), len(self.given) - 1), len(self.given))
                     raise stalled(rest, quiet, ends, bits, held_back=self.held_back)
 
         return watch
 
     def loader(self):
+        """Return a test bench that writes the memories."""
         port = self.accelerator.load
 
         async def load(ctx):
@@ -182,13 +189,13 @@ class _Bench:
                 while not ready:
                     *_, ready = await ctx.tick().sample(port.ready)
                 del self.words[0]
-                self.moves += 1
+                self.transfers += 1
             ctx.set(port.valid, 0)
 
         return load
 
     def configure(self, ctx, steps):
-        """Tell the accelerator when to answer a sample of ``steps``."""
+        """Set the ports that say when a sample of ``steps`` is answered."""
         early = self.reports.early
         ctx.set(self.accelerator.window, self.reports.window or 0)
         ctx.set(self.accelerator.length, steps)
@@ -200,16 +207,16 @@ class _Bench:
         payload = Value.cast(port.payload)
 
         async def take(ctx):
-            while len(self.results) < self.wanted:
+            while len(self.results) < self.result_count:
                 while self.pauses[1]():
                     await ctx.tick()
                 ctx.set(port.ready, 1)
-                valid = found = 0
+                valid = result = 0
                 while not valid:
-                    *_, valid, found = await ctx.tick().sample(port.valid, payload)
+                    *_, valid, result = await ctx.tick().sample(port.valid, payload)
                 ctx.set(port.ready, 0)
-                self.results.append(found)
-                self.moves += 1
+                self.results.append(result)
+                self.transfers += 1
                 if self.progress is not None:
                     self.progress(1)
 
@@ -221,9 +228,9 @@ class _Bench:
 
         async def watch(ctx):
             while True:
-                *_, valid, found = await ctx.tick().sample(port.valid, payload)
+                *_, valid, outcome = await ctx.tick().sample(port.valid, payload)
                 if valid:
-                    self.outcomes[name].append(found)
+                    self.outcomes[name].append(outcome)
 
         return watch
 
@@ -231,17 +238,18 @@ class _Bench:
 def _trace(
     network: Network, bench: _Bench, name: str, steps: np.ndarray, counted: np.ndarray
 ) -> Any:
+    """Return the spikes or a state of a population in the steps before a sample was answered."""
     population, _, state = name.partition(".")
     size = network.population[population].size
     layout = bench.accelerator.cores[population].outcome.shape()
     rows, row = [], []
     for payload in bench.outcomes[population]:
-        found = layout.from_bits(payload)
+        outcome = layout.from_bits(payload)
         units = layout["fired"].width
         row += (
-            [int(one[state]) for one in found.states]
+            [int(values[state]) for values in outcome.states]
             if state
-            else [found.fired >> n & 1 for n in range(units)]
+            else [outcome.fired >> n & 1 for n in range(units)]
         )
         if len(row) >= size:
             rows.append(row[:size])

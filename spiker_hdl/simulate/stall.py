@@ -1,4 +1,4 @@
-"""When a simulation has stopped for good, and what waits for what in it."""
+"""Detection of a simulation that has stalled, with what waits for what in it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,14 +11,14 @@ __all__ = ["SLACK", "SOURCE", "SimulationError", "allowance", "stalled"]
 SOURCE = "the source of samples"
 
 SLACK = 1000
-"""Cycles without anything that are always allowed."""
+"""Cycles without a transfer that are always allowed."""
 
 MARGIN = 2
-_MOST = 12
+_MAX_WAITS = 12
 
 
 class SimulationError(RuntimeError):
-    """A simulated accelerator that answers no more."""
+    """A simulated accelerator that has stalled."""
 
 
 def allowance(
@@ -29,9 +29,10 @@ def allowance(
     *,
     back_to_back: bool = False,
 ) -> int:
-    """Return how many cycles may go by without a beat taken or a result.
+    """Return how many cycles may pass without a transfer at the accelerator's ports.
 
-    What the timing model says that the slowest of the samples takes as a whole, times a margin.
+    That is the time of the slowest sample as a whole, which the timing model predicts, times a
+    margin.
 
     Parameters
     ----------
@@ -39,21 +40,22 @@ def allowance(
     mapping : Mapping
     given : Stimulus
     samples : iterable of int
-        Those in question.
+        Numbers of the samples that are run.
     back_to_back : bool
-        Whether they are offered so.
+        Whether they are offered back to back.
     """
     samples = [*samples]
-    most = max(int(given.steps[n]) for n in samples)
-    # Those in windows may be longer than a network's samples: then a part stands for the whole.
+    max_steps = max(int(given.steps[n]) for n in samples)
+    # With windows, a sample may be longer than max_steps: then the time of its part is scaled.
     values = {
-        name: [each[n][: network.max_steps] for n in samples] for name, each in given.values.items()
+        name: [inputs[n][: network.max_steps] for n in samples]
+        for name, inputs in given.values.items()
     }
     try:
         times = predict(network, values, mapping=mapping, streams=1 if back_to_back else None)
     except DeadlockError:
         return SLACK
-    return MARGIN * -(-most // network.max_steps) * int(times.cycles.max()) + SLACK
+    return MARGIN * -(-max_steps // network.max_steps) * int(times.cycles.max()) + SLACK
 
 
 def stalled(
@@ -64,23 +66,23 @@ def stalled(
     *,
     held_back: bool = False,
 ) -> SimulationError:
-    """Return an error that says what waits for what.
+    """Return the error that says what waits for what.
 
     Parameters
     ----------
     samples : range
-        Those that were being run.
+        Numbers of the samples that were run.
     cycles : int
-        In which nothing happened.
+        Cycles without a transfer.
     ends : sequence of (str, str)
-        Who offers, and who takes, of each stream that was looked at.
+        Source and sink of each stream that is observed.
     bits : sequence of (int, int)
         Its ``valid`` and ``ready``.
     held_back : bool
-        Whether a sample is offered only once the accelerator is idle, and that it is not.
+        Whether a sample waits until the accelerator is idle.
     """
-    held = ["the next sample waits until the accelerator is idle"] if held_back else []
-    held += [
+    blocked = ["the next sample waits until the accelerator is idle"] if held_back else []
+    blocked += [
         f"{source} offers what {sink} does not take"
         for (source, sink), (valid, ready) in zip(ends, bits, strict=True)
         if valid and not ready
@@ -89,11 +91,11 @@ def stalled(
     for (source, sink), (valid, _) in zip(ends, bits, strict=True):
         if not valid and source != SOURCE and not sink.startswith(("all ", "its ")):
             missing.setdefault(sink, []).append(source)
-    waits = [f"{sink} waits for {' and '.join(each)}" for sink, each in missing.items()]
-    said = [*dict.fromkeys(held + waits)]
-    more = f"; and {len(said) - _MOST} more" if len(said) > _MOST else ""
+    starved = [f"{sink} waits for {' and '.join(sources)}" for sink, sources in missing.items()]
+    waits = [*dict.fromkeys(blocked + starved)]
+    more = f"; and {len(waits) - _MAX_WAITS} more" if len(waits) > _MAX_WAITS else ""
     which = f"sample {samples[0]}" if len(samples) == 1 else f"samples {samples[0]}..{samples[-1]}"
     return SimulationError(
         f"Accelerator must answer {which}, and nothing has moved for {cycles} cycles: "
-        f"{'; '.join(said[:_MOST])}{more}"
+        f"{'; '.join(waits[:_MAX_WAITS])}{more}"
     )
