@@ -21,7 +21,7 @@ from spiker_hdl.model.files import parse as contents
 from spiker_train import SpikingNetwork, from_nir, load_real, load_state, save_real
 from spiker_train.data.images import read_idx
 
-from support import readers
+from support import reader_targets, readers
 from support.places import ROOT
 from support.small import make_network
 
@@ -371,14 +371,14 @@ def files(tmp_path):
     """Write a file of each kind; return what each is."""
     made = {kind: tmp_path / f"file.{kind}" for kind in KINDS}
     make_network().save(made["network"])
-    made["npz"].write_bytes(readers.npz(x=np.zeros(3)))
+    made["npz"].write_bytes(reader_targets.npz(x=np.zeros(3)))
     with made["npy"].open("wb") as file:
         np.save(file, np.zeros(3))
     torch.save({"a": torch.ones(2)}, made["pytorch"])
     save_real(SpikingNetwork.chain("3-2"), tmp_path / "net.safetensors")
     (tmp_path / "net.safetensors").rename(made["safetensors"])
     made["hdf5"].write_bytes((ROOT / "tests/nir_files/norse_lif.nir").read_bytes())
-    made["idx"].write_bytes(readers.idx(np.zeros((2, 3), np.uint8)))
+    made["idx"].write_bytes(reader_targets.idx(np.zeros((2, 3), np.uint8)))
     made["gzip"].write_bytes(b"\x1f\x8b\x08 cut")
     with zipfile.ZipFile(made["zip"], "w") as archive:
         archive.writestr("a.txt", "")

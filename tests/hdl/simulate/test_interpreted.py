@@ -212,7 +212,9 @@ def test_run_rejects():
     with pytest.raises(ValueError, match=r"^Record must name one of 'p', .*, not 'q'$"):
         interpreted.run(made, spikes(made), record=["q"])
     given = [spikes(made, samples=1, steps=steps)[0] for steps in (4, 2)]
-    with pytest.raises(ValueError, match=r"^Samples back to back must .* for an early exit, not 2 to 4$"):
+    with pytest.raises(
+        ValueError, match=r"^Samples back to back must .* for an early exit, not 2 to 4$"
+    ):
         interpreted.run(made, given, reports=AnswerPolicy(early="exact"), back_to_back=True)
     made = Network(made.inputs, made.populations, made.projections, [Readout("p", "last")])
     with pytest.raises(ValueError, match=r"^An early answer must be by a margin"):

@@ -1,0 +1,334 @@
+"""Readers of the project's files, with valid files for each of them."""
+
+import gzip
+import hashlib
+import importlib
+import io
+import json
+import pkgutil
+import warnings
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from support import emitted, small
+from support.places import ROOT
+
+__all__ = ["Target", "registered", "targets"]
+
+PACKAGES = ("spiker_hdl", "spiker_train", "spiker_boards", "spiker_cli")
+
+
+def registered():
+    """Load all modules; return all readers by name."""
+    for top in PACKAGES:
+        for module in pkgutil.walk_packages(importlib.import_module(top).__path__, f"{top}."):
+            if not module.name.endswith("hdf5_worker"):
+                importlib.import_module(module.name)
+    from spiker_hdl.base import READERS
+
+    return dict(READERS)
+
+
+@dataclass
+class Target:
+    """A reader, or a public function that calls it, with valid files.
+
+    Members
+    -------
+    seeds : list
+        Files, each as bytes; a directory is a dict of bytes by name.
+    call : callable
+        Function that takes the path.
+    kinds : tuple of type
+        Exceptions that it may raise.
+    seal : callable, optional
+        Function that makes the digests in a damaged file right again.
+    """
+
+    seeds: list
+    call: Callable
+    kinds: tuple
+    seal: Callable | None = None
+
+
+def targets(folder):
+    """Make files for all readers; return targets by reader, and by reader ``+n`` for callers."""
+    readers = {name: reader.read for name, reader in registered().items()}
+    return {
+        **network_targets(readers, folder),
+        **emission_targets(readers, folder),
+        **tool_targets(readers),
+        **board_targets(readers),
+        **training_targets(readers, folder),
+        **data_targets(readers),
+        **format_targets(readers),
+    }
+
+
+def with_callers(readers, name, seeds, *callers, seal=None):
+    """Return the target of a reader, and those of public functions that call it."""
+    from spiker_hdl.base import FileError
+
+    target = {name: Target(seeds, readers[name], (FileError, OSError), seal)}
+    return target | {
+        f"{name}+{n}": Target(seeds, caller, (ValueError, TypeError, OSError), seal)
+        for n, caller in enumerate(callers)
+    }
+
+
+def called_by(name, seeds, caller, seal=None):
+    """Return the target of a reader that is called by a public function alone."""
+    from spiker_hdl.base import FileError
+
+    return {name: Target(seeds, caller, (FileError, OSError), seal)}
+
+
+# -- networks and emissions ----------------------------------------------------------------------
+
+
+def network_targets(readers, folder):
+    from spiker_cli.support.mappings import MappingOptions
+    from spiker_hdl.model import Mapping, save
+    from spiker_hdl.model.files.load import load_whole
+
+    small.make_network().save(folder / "a.spiker")
+    network = emitted.small()
+    mapping = Mapping.default(network)
+    save(network, folder / "b.spiker", mapping)
+    networks = [(folder / name).read_bytes() for name in ("a.spiker", "b.spiker")]
+    networks.append((ROOT / "tests/golden/random_1.spiker").read_bytes())
+    placed = mapping.to_json()
+    return {
+        **called_by("spiker_hdl.model.files.load._read", networks, load_whole, sealed_network),
+        **with_callers(
+            readers,
+            "spiker_cli.support.mappings._read_mapping",
+            [json.dumps(text).encode() for text in (placed, {"mapping": placed})],
+            lambda path: MappingOptions(name=str(path)).find(network, None),
+        ),
+    }
+
+
+def emission_targets(readers, folder):
+    from spiker_hdl import emit
+    from spiker_hdl.export.read.emission import read_emission
+    from spiker_hdl.export.read.samples import read_samples
+
+    network, directory = emitted.small(), folder / "emission"
+    samples = emitted.spikes_for(network, 2, 3)
+    emit(network, directory, language="verilog", samples=samples, generated=0)
+    emission = contents(directory)
+    listing = json.dumps({"files": {"a": "0" * 64, "b/c.v": "1" * 64}}).encode()
+    seal = sealed_directory("manifest.json")
+    return {
+        **with_callers(readers, "spiker_hdl.base.atomic_directory._listed", [listing]),
+        **with_callers(readers, "spiker_hdl.export.read.files.read_files", [emission], seal=seal),
+        **called_by(
+            "spiker_hdl.export.read.emission._read",
+            [emission],
+            lambda path: read_samples(read_emission(path)),
+            seal,
+        ),
+    }
+
+
+# -- tools and boards ----------------------------------------------------------------------------
+
+
+def tool_targets(readers):
+    hop = {"type": "logic", "delay": 0.5, "to": {"cell": "a"}, "net": "n"}
+    route = {"from": "posedge clk", "to": "posedge clk", "path": [hop, hop]}
+    report = {
+        "fmax": {"clk": {"achieved": 99.5, "constraint": 12.0}},
+        "utilization": {"LUT4": {"used": 5, "available": 5280}},
+        "critical_paths": [route],
+    }
+    cells = {"design": {"num_cells_by_type": {"SB_LUT4": 12, "SB_DFF": 3}}}
+    return {
+        **with_callers(
+            readers, "spiker_hdl.tools.synthesis.cell_counts", [json.dumps(cells).encode()]
+        ),
+        **with_callers(
+            readers, "spiker_hdl.tools.place_and_route.open_report", [json.dumps(report).encode()]
+        ),
+    }
+
+
+def board_targets(readers):
+    from spiker_boards.builder.build import read_build
+    from spiker_hdl.model import Mapping
+
+    plan = {"commands": [["yosys", "-q", "top.ys"], ["nextpnr-ice40", "--json", "top.json"]]}
+    bits = b"bits of a board"
+    build = {
+        "format": 1,
+        "board": "icebreaker",
+        "network": {"name": "little", "sha256": "0" * 64},
+        "mapping": Mapping.default(emitted.small()).to_json(),
+        "baud": 1_000_000,
+        "bitstream": {"file": "top.bin", "sha256": hashlib.sha256(bits).hexdigest()},
+    }
+    build = {"build.json": json.dumps(build).encode(), "top.bin": bits}
+    return {
+        **with_callers(
+            readers, "spiker_boards.builder.bitstream.commands_of", [json.dumps(plan).encode()]
+        ),
+        **with_callers(
+            readers, "spiker_boards.builder.build.read_whole_build", [build], read_build
+        ),
+    }
+
+
+# -- training ------------------------------------------------------------------------------------
+
+
+def training_targets(readers, folder):
+    import torch
+    from safetensors.torch import save
+
+    from spiker_train import SpikingNetwork, load_real, load_state, save_real
+
+    module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 2))
+    state = module.state_dict()
+    new, old = io.BytesIO(), io.BytesIO()
+    torch.save({"state_dict": state, "epoch": 3}, new)
+    torch.save(state, old, _use_new_zipfile_serialization=False)
+    half = {name: tensor.to(torch.bfloat16) for name, tensor in state.items()}
+    checkpoints = [new.getvalue(), old.getvalue(), save(state), save(half)]
+    save_real(SpikingNetwork.chain("4-3-2"), folder / "net.safetensors")
+    network = (folder / "net.safetensors").read_bytes()
+    return {
+        **with_callers(
+            readers,
+            "spiker_train.formats.checkpoints._read",
+            checkpoints,
+            lambda path: load_state(module, path),
+        ),
+        **called_by("spiker_train.files._read", [network], load_real),
+    }
+
+
+def data_targets(readers):
+    from spiker_cli.support.samples import find_samples
+    from spiker_train.data.images import load_dataset, read_idx
+    from spiker_train.data.spoken_digits import spoken_digits
+
+    draw = np.random.default_rng(1)
+    pictures, labels = draw.integers(0, 256, (6, 8, 8), dtype=np.uint8), draw.integers(0, 3, 6)
+    parts = {"x_train": pictures, "y_train": labels, "x_test": pictures[:2], "y_test": labels[:2]}
+    spikes = draw.integers(0, 2, (3, 4, 64), dtype=np.uint8)
+    spoken = {
+        "offset": np.array([0, 3, 5]), "channels": np.array(128), "label": np.array([1, 2]),
+        "times_ms": np.array([1, 5, 90, 2, 2], np.uint16),
+        "units": np.array([0, 1, 127, 3, 4], np.uint8),
+        "speaker": np.array([0, 1]), "take": np.array([0, 7]),
+    }  # fmt: skip
+    sets = [npz(**parts), npz(True, **parts)]
+    runs = [npz(spikes=spikes, labels=labels[:3]), npz(True, spikes=spikes), sets[0]]
+    images = [idx(pictures), idx(labels.astype(np.uint8)), gzip.compress(idx(pictures), mtime=0)]
+    network = small.make_network()
+    return {
+        **with_callers(readers, "spiker_train.data.images._idx", images, read_idx),
+        **with_callers(
+            readers,
+            "spiker_cli.support.samples._spikes",
+            runs,
+            lambda path: find_samples(network, str(path), None),
+        ),
+        **called_by("spiker_train.data.images._npz", sets, load_dataset),
+        **called_by(
+            "spiker_train.data.spoken_digits._read",
+            [npz(**spoken)],
+            lambda path: spoken_digits(8, 10, path),
+        ),
+    }
+
+
+def format_targets(readers):
+    from spiker_cli.support.importers import _read_spiker
+    from spiker_train import from_nir
+    from spiker_train.formats.nir.files import _read_file
+
+    nir = [
+        (ROOT / "tests/nir_files" / name).read_bytes()
+        for name in ("norse_lif.nir", "sinabs_lif.nir", "sinabs_conv.nir")
+    ]
+    layers = {
+        f"layer_{n}": {"neuron_model": model, "n_neurons": 3, "beta": 0.9, "alpha": 0.8}
+        for n, model in enumerate(("lif", "rsyn"))
+    }
+    spiker = {"n_cycles": 5, "n_inputs": 4} | layers
+    found = {
+        **with_callers(
+            readers,
+            "spiker_train.formats.nir.files._read_file",
+            nir,
+            lambda path: from_nir(path, dt=1e-3, rule="exponential"),
+        ),
+        **with_callers(
+            readers,
+            "spiker_cli.support.importers._read_configuration",
+            [json.dumps(text).encode() for text in (spiker, {"net_dict": spiker})],
+            lambda path: _read_spiker(str(path), None),
+        ),
+    }
+    # The library that reads HDF5 takes a string.
+    found["spiker_train.formats.nir.files._read_file"].call = lambda path: _read_file(str(path))
+    return found
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+def npz(compressed=False, **arrays):
+    file = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(file, **arrays)
+    return file.getvalue()
+
+
+def idx(array):
+    shape = b"".join(n.to_bytes(4, "big") for n in array.shape)
+    return b"\0\0\x08" + bytes([array.ndim]) + shape + array.tobytes()
+
+
+def contents(directory):
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def sealed_network(data):
+    """Return a network file with altered text, and with the digest that belongs to it."""
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    text = json.loads(parts["network.json"])
+    text.pop("digest", None)
+    total = hashlib.sha256(json.dumps(text, sort_keys=True).encode())
+    for name, content in parts.items():
+        if name.endswith(".npy"):
+            array = np.load(io.BytesIO(content))
+            total.update(f"{name}:{array.dtype.str}:{array.shape}:".encode() + array.tobytes())
+    parts["network.json"] = json.dumps(text | {"digest": total.hexdigest()}).encode()
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return whole.getvalue()
+
+
+def sealed_directory(listing):
+    """Return a function that makes the digests in a listing those of the other files."""
+
+    def seal(files):
+        manifest = json.loads(files[listing])
+        for name, data in files.items():
+            if name in manifest["files"]:
+                manifest["files"][name] = hashlib.sha256(data).hexdigest()
+        return files | {listing: json.dumps(manifest).encode()}
+
+    return seal
