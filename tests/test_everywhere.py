@@ -261,7 +261,7 @@ def test_random_networks_give_the_same_bits_everywhere(seed):
 
 @settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=cases(populations=3, neurons=6, channels=6, samples=3, steps=6))
-def test_networks_that_shrink_give_the_same_bits_everywhere(case):
+def test_shrinking_networks_give_the_same_bits_everywhere(case):
     compare(case.network, case.spikes, case.mapping, Random(case.seed))
 
 
@@ -297,7 +297,7 @@ def test_many_random_graphs_give_the_same_bits_everywhere(start):
 
 
 @pytest.mark.parametrize("kind", ["last", "largest", "sum"])
-def test_potentials_that_never_leave_zero_are_scores(kind):
+def test_scores_of_potentials_that_stay_zero(kind):
     network = Network(
         (Input("in", 2),),
         (Population("out", 3, Accumulator(width=4)),),
@@ -345,7 +345,7 @@ def spikes_of_windows(network, random, window):
 
 
 @pytest.mark.parametrize("seed", [0, 3])
-def test_windows_are_the_same_everywhere(seed):
+def test_windows_give_the_same_bits_everywhere(seed):
     random = Random(seed)
     network = random_network(random, **SMALL)
     window = random.randint(1, 4)
@@ -366,7 +366,7 @@ def test_windows_are_the_same_everywhere(seed):
 
 
 @pytest.mark.parametrize("seed, early", [(0, "exact"), (4, 1), (7, 2), (9, "exact")])
-def test_early_answers_are_the_same_everywhere(seed, early):
+def test_early_answers_give_the_same_bits_everywhere(seed, early):
     random = Random(seed)
     network = random_network(random, **SMALL)
     while early == "exact" and network.readout.kind not in {"count", "first"}:
@@ -404,7 +404,7 @@ def mnist(data_file, request):
 
 
 @pytest.mark.slow
-def test_images_take_few_cycles_and_give_the_same_bits(mnist):
+def test_images_give_the_same_bits_in_few_cycles(mnist):
     network, spikes, digits = mnist
     spikes, digits = spikes[:IMAGES], digits[:IMAGES]
     names = [one.name for one in network.populations if one.neuron.spiking]
@@ -417,7 +417,7 @@ def test_images_take_few_cycles_and_give_the_same_bits(mnist):
 
 
 @pytest.mark.slow
-def test_all_images_give_the_same_bits_in_the_cycles_predicted(mnist):
+def test_all_images_give_the_same_bits_in_the_predicted_cycles(mnist):
     network, spikes, digits = mnist
     wanted = run(network, spikes)
     found = compiled.run(network, spikes)
@@ -428,7 +428,7 @@ def test_all_images_give_the_same_bits_in_the_cycles_predicted(mnist):
 
 
 @pytest.mark.slow
-def test_all_spoken_digits_give_the_same_bits_in_the_cycles_predicted(data_file, request):
+def test_all_spoken_digits_give_the_same_bits_in_the_predicted_cycles(data_file, request):
     spoken = pytest.importorskip("spiker_train.data.spoken_digits")
     network = load(request.config.rootpath / "networks" / "fsdd_recurrent.spiker")
     assert any(one.source == one.target for one in network.projections)

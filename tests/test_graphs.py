@@ -243,7 +243,7 @@ def assert_as_loops(network, spikes, result):
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_each_graph_on_every_engine(name):
+def test_every_engine_runs_each_graph(name):
     network = GRAPHS[name]()
     random = Random(name)
     spikes = random_spikes(network, random, 2, 12)
@@ -263,7 +263,7 @@ def test_each_graph_on_every_engine(name):
 @pytest.mark.parametrize("store", ["rows", "synapses"])
 @pytest.mark.parametrize("lanes", [8, 3])
 @pytest.mark.parametrize("name", ["sparse", "one to one", "delays of each group of synapses"])
-def test_both_stores_give_the_same(name, lanes, store):
+def test_rows_and_sparse_store_give_the_same_answers(name, lanes, store):
     network = GRAPHS[name]()
     stores = {one.name: store for one in network.projections}
     mapping = Mapping.folded(network, lanes, stores=stores)
@@ -276,7 +276,7 @@ def test_both_stores_give_the_same(name, lanes, store):
 
 
 @pytest.mark.parametrize("engine", ["reference", "amaranth"])
-def test_groups_of_synapses_with_delays_of_their_own_by_hand(engine):
+def test_projections_with_different_delays_worked_out_by_hand(engine):
     # Channel 0 reaches neuron 0 at once and after 3 steps, and neuron 1 after 1.
     groups = [
         Projection("in", "p", Sparse.from_matrix(np.array([[2, 0], [0, 0]])), 0),
@@ -295,7 +295,7 @@ def test_groups_of_synapses_with_delays_of_their_own_by_hand(engine):
 @pytest.mark.parametrize("banks", [1, 2])
 @pytest.mark.parametrize("store", ["rows", "synapses"])
 @pytest.mark.parametrize("shifts", [(2, 2, 2), (0, 3, 1), (1, 1, 4)], ids=str)
-def test_shifted_projections_meet_in_one_accumulator(shifts, store, banks):
+def test_shifted_projections_share_an_accumulator(shifts, store, banks):
     plain = graph(
         {"a": (6, -2, 3), "b": 4},
         {"p": (8, Lif(width=14, threshold=90, decay=LEAK))},
@@ -326,7 +326,7 @@ def test_shifted_projections_meet_in_one_accumulator(shifts, store, banks):
 
 
 @pytest.mark.parametrize("name", ["backwards", "mixed models", "several inputs"])
-def test_the_stream_of_events_is_what_was_recorded(name):
+def test_stream_of_events_equals_the_recorded_spikes(name):
     network = GRAPHS[name]()
     spiking = [one.name for one in network.populations if one.neuron.spiking]
     spikes = random_spikes(network, Random(3), 3, 9)
@@ -384,7 +384,7 @@ def test_the_stream_of_events_is_what_was_recorded(name):
 
 @pytest.mark.parametrize("name", ["backwards", "all readouts", "delays of each group of synapses"])
 @pytest.mark.parametrize("window", [1, 4])
-def test_an_unbroken_signal_is_answered_in_windows(name, window):
+def test_unbroken_signal_is_answered_in_windows(name, window):
     network = GRAPHS[name]()
     spikes = random_spikes(network, Random(5), 2, 12)
     record = everything(network)
@@ -405,7 +405,7 @@ def test_an_unbroken_signal_is_answered_in_windows(name, window):
         assert expected.differences(found) == []
 
 
-def test_an_exact_early_answer_never_changes_the_class():
+def test_exact_early_exit_never_changes_the_class():
     stopped, total, changed = 0, 0, 0
     for seed in range(120):
         random = Random(seed)
@@ -427,7 +427,7 @@ def test_an_exact_early_answer_never_changes_the_class():
 
 
 @pytest.mark.parametrize("groups", [2, 3])
-def test_early_answers_of_groups_in_hardware(groups):
+def test_early_answers_of_groups_in_hardware_equal_the_reference(groups):
     network = graph({"a": 6}, {"p": 6}, [("a", "p", None)], [Readout("p", "count", groups=groups)])
     spikes = {"a": np.random.default_rng(groups).random((12, 10, 6)) < 0.3}
     whole = spiker_hdl.run(network, spikes)
@@ -441,7 +441,7 @@ def test_early_answers_of_groups_in_hardware(groups):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_early_answers_in_hardware(seed):
+def test_early_answers_in_hardware_equal_the_reference(seed):
     random = Random(seed)
     while True:
         network = random_network(random, neurons=(2, 6), channels=(1, 6), populations=(1, 3))
@@ -469,7 +469,7 @@ def chain(names, *, size=2, more=()):
     )
 
 
-def test_the_order_of_evaluation_is_that_of_the_graph():
+def test_order_of_evaluation_follows_the_graph():
     names = [f"n{n:02}" for n in range(40)]
     first, again = chain(names), chain(names)
     assert first.order == again.order == tuple(names)
@@ -478,7 +478,7 @@ def test_the_order_of_evaluation_is_that_of_the_graph():
     assert apart.order == tuple("zayb")
 
 
-def test_the_order_is_found_in_linear_time():
+def test_order_is_computed_in_linear_time():
     def lines(count):
         network = chain([f"n{n}" for n in range(count)])
         code, seen = Network._sorted.__code__, 0
@@ -501,7 +501,7 @@ def test_the_order_is_found_in_linear_time():
     assert lines(120) < 2.1 * lines(60)
 
 
-def test_a_cycle_without_delay_is_refused_by_name():
+def test_cycle_without_delay_is_refused_by_name():
     names = [f"n{n}" for n in range(6)]
     back = ("n4", "n2", OneToOne(np.ones(2, dtype=int)))
     with pytest.raises(
@@ -513,7 +513,7 @@ def test_a_cycle_without_delay_is_refused_by_name():
     assert chain(names, more=[(*back, 1)]).order == tuple(names)
 
 
-def test_forty_populations_become_hardware():
+def test_forty_populations_elaborate():
     names = [f"n{n:02}" for n in range(40)]
     more = [(names[n], names[n - 3], OneToOne(np.full(2, -1)), 1) for n in range(3, 40, 5)]
     more += [(names[n], names[n + 2], OneToOne(np.full(2, 2)), 2) for n in range(0, 38, 3)]

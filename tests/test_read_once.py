@@ -147,7 +147,7 @@ def test_each_file_is_opened_once_at_most(door, request):
     assert {name: count for name, count in seen.items() if count > 1} == {}
 
 
-def test_the_watch_sees_who_reads_twice_and_what_is_started(built):
+def test_audit_hook_counts_reads_and_arguments_of_commands(built):
     with opened(built) as seen:
         for _ in range(2):
             (built / "top.bin").read_bytes()
@@ -155,7 +155,7 @@ def test_the_watch_sees_who_reads_twice_and_what_is_started(built):
     assert seen == {"top.bin": 2, "build.json": 1}
 
 
-def test_a_network_that_is_exchanged_between_two_reads_is_refused(saved):
+def test_network_replaced_between_two_reads_is_refused(saved):
     path = saved / "a.spiker"
     network = open_network(path)
     assert MappingOptions().find(network, path) == Mapping.folded(network, 2)

@@ -146,7 +146,7 @@ def sources():
     }
 
 
-def test_nothing_is_read_but_by_the_one_way_in():
+def test_files_are_read_by_registered_readers_alone():
     assert unguarded(sources()) == []
 
 
@@ -164,11 +164,11 @@ def test_nothing_is_read_but_by_the_one_way_in():
     ],
     ids=["npy", "bytes", "open", "json", "torch", "through", "module", "method"],
 )
-def test_a_read_elsewhere_is_seen(text):
+def test_read_outside_a_reader_is_detected(text):
     assert len(unguarded({Path("a.py"): text})) == 1
 
 
-def test_a_read_within_a_reader_is_none():
+def test_read_within_a_reader_is_allowed():
     inner = "def g(path):\n    return np.load(path)\n\n"
     outer = '@reader("a", "npy")\ndef f(path):\n    return g(path)\n'
     assert unguarded({Path("a.py"): inner + outer}) == []
@@ -183,7 +183,7 @@ def targets(tmp_path_factory):
     return readers.targets(tmp_path_factory.mktemp("seeds"))
 
 
-def test_every_reader_has_files_to_damage(targets):
+def test_every_reader_has_seeds(targets):
     # An example that was imported meanwhile has readers, too; the packages' are all here.
     own = {name for name in readers.registered() if name.startswith("spiker_")}
     assert {name.partition("+")[0] for name in targets} == own
@@ -223,7 +223,7 @@ def test_damaged_files_are_read_or_refused(targets, tmp_path, count):
     ],
     ids=["key", "recursion", "another", "warning", "memory", "time", "ever"],
 )
-def test_the_harness_sees_faults(call, said, tmp_path, monkeypatch):
+def test_harness_detects_violations(call, said, tmp_path, monkeypatch):
     monkeypatch.setattr(readers, "SECONDS", 0.2)
     monkeypatch.setattr(readers, "BYTES", 2**26)
     target, trials = readers.Target([b"a"], call, (FileError,)), readers.Trials()
@@ -264,7 +264,7 @@ def bomb(path, name, size, declared=None):
         path.write_bytes(data)
 
 
-def test_a_part_is_not_unpacked_beyond_what_it_declares(tmp_path):
+def test_part_is_not_unpacked_beyond_its_declared_size(tmp_path):
     path = tmp_path / "a.spiker"
     bomb(path, "network.json", 2**28, 100)
     assert path.stat().st_size < 2**20
@@ -273,7 +273,7 @@ def test_a_part_is_not_unpacked_beyond_what_it_declares(tmp_path):
     assert "a.spiker: must be a network file, whole, not one with: Bad CRC-32" in message
 
 
-def test_a_part_that_declares_much_is_refused(tmp_path):
+def test_part_with_a_large_declared_size_is_refused(tmp_path):
     path = tmp_path / "a.npz"
     bomb(path, "spikes.npy", 2**30)
     size, message = peak(lambda: within(path, lambda: read_npz(path, ["spikes"])))
@@ -286,7 +286,7 @@ def within(path, call):
         return call()
 
 
-def test_a_network_of_many_zeros_is_written_so_that_it_is_read(tmp_path, monkeypatch):
+def test_network_of_many_zeros_is_written_and_read(tmp_path, monkeypatch):
     for module in (archive, contents):
         monkeypatch.setattr(module, "PARTS", (2**12, 2))
     size, neuron = 200, make_network().populations[1].neuron
@@ -325,7 +325,7 @@ def test_keys_are_compared_in_linear_time():
     ],
     ids=["deep", "many", "strings", "digits", "infinite", "long", "half", "bytes", "more", "large"],
 )
-def test_json_that_is_refused(text, message):
+def test_bad_json_is_refused(text, message):
     with pytest.raises(FileError, match=message):
         strict_json.parse(text)
 
@@ -333,7 +333,7 @@ def test_json_that_is_refused(text, message):
 # -- messages ------------------------------------------------------------------------------------
 
 
-def test_what_a_file_says_is_shortened_and_made_visible(tmp_path):
+def test_quoted_contents_are_shortened_and_made_visible(tmp_path):
     path = tmp_path / "a\x1b[2J.json"
     name = "x" * 20_000_000 + "\x1b]0;owned\x07\n"
     error = FileError(f"Name must be short, not {name!r}; give another", path)
@@ -346,7 +346,7 @@ def test_what_a_file_says_is_shortened_and_made_visible(tmp_path):
     assert shown(10**9999) == "an int of 33216 bits"
 
 
-def test_a_name_of_a_network_is_shortened(tmp_path):
+def test_name_of_a_network_is_shortened(tmp_path):
     path = tmp_path / "a.spiker"
     make_network().save(path)
     with zipfile.ZipFile(path) as archive:
@@ -389,7 +389,7 @@ def files(tmp_path):
     return made
 
 
-def test_files_are_known_by_their_first_bytes(tmp_path):
+def test_kind_of_a_file_follows_from_its_first_bytes(tmp_path):
     made = files(tmp_path)
     assert {kind: kind_of(path) for kind, path in made.items()} == {kind: kind for kind in KINDS}
     torch.save({"a": torch.ones(2)}, tmp_path / "old", _use_new_zipfile_serialization=False)
@@ -398,7 +398,7 @@ def test_files_are_known_by_their_first_bytes(tmp_path):
     assert kind_of(tmp_path / "noise") == ""
 
 
-def test_every_reader_says_what_another_kind_of_file_is(tmp_path, targets):
+def test_every_reader_names_another_kind_of_file(tmp_path, targets):
     made = files(tmp_path)
     for name, target in targets.items():
         reader = readers.registered()[name.partition("+")[0]]
@@ -437,7 +437,7 @@ def test_weights_of_few_bits_are_read(kind, tmp_path):
     assert load_state(torch.nn.Linear(2, 2), tmp_path / "b") is not None
 
 
-def test_a_tensor_that_repeats_a_number_is_refused(tmp_path):
+def test_tensor_that_repeats_a_number_is_refused(tmp_path):
     path = tmp_path / "net.pth"
     torch.save({"weight": torch.ones(1).expand(2**40)}, path)
     with pytest.raises(FileError, match=r"must hold tensors of at most .* bytes together"):
@@ -455,7 +455,7 @@ sys.stdin.readline()
 
 
 @pytest.mark.parametrize("end", ["time.sleep(60)", "os.abort()"], ids=["waits", "crashes"])
-def test_a_file_that_stops_the_library_is_refused_and_the_next_is_read(end, tmp_path, monkeypatch):
+def test_file_that_hangs_the_library_is_refused_and_the_next_is_read(end, tmp_path, monkeypatch):
     hdf5._pool.close()
     (tmp_path / "worker.py").write_text(WORKER + end)
     monkeypatch.setattr(hdf5, "SECONDS", 0.1)
@@ -469,7 +469,7 @@ def test_a_file_that_stops_the_library_is_refused_and_the_next_is_read(end, tmp_
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no limits of time here")
-def test_the_process_has_little_time_to_compute(tmp_path, monkeypatch):
+def test_reading_process_has_a_time_limit(tmp_path, monkeypatch):
     import h5py
 
     path = tmp_path / "slow.nir"
@@ -484,14 +484,14 @@ def test_the_process_has_little_time_to_compute(tmp_path, monkeypatch):
     assert hdf5.read_hdf5(path)["node"]["a"].shape == (2**22,)
 
 
-def test_a_crash_after_other_files_is_tried_again(tmp_path, monkeypatch):
+def test_crash_after_other_files_is_retried(tmp_path, monkeypatch):
     hdf5._pool.close()
     hdf5.read_hdf5(NIR)
     hdf5._pool._worker._process.kill()
     assert hdf5.read_hdf5(NIR)
 
 
-def test_hdf5_that_declares_much_is_refused(tmp_path):
+def test_hdf5_with_a_large_declared_size_is_refused(tmp_path):
     import h5py
 
     path = tmp_path / "much.nir"
@@ -502,7 +502,7 @@ def test_hdf5_that_declares_much_is_refused(tmp_path):
     assert "has 2147483648 bytes, more than the 268435456 left" in message
 
 
-def test_a_gzip_that_grows_is_refused(tmp_path):
+def test_gzip_that_grows_too_much_is_refused(tmp_path):
     import gzip
 
     path = tmp_path / "a.gz"
@@ -516,6 +516,6 @@ def test_a_gzip_that_grows_is_refused(tmp_path):
     assert "must unpack to at most 134217728 bytes, not more" in message
 
 
-def test_a_device_is_no_file():
+def test_device_is_not_read_as_a_file():
     with pytest.raises(FileError, match="must be a file, not a device"):
         load("/dev/zero")

@@ -107,7 +107,7 @@ def test_windows_and_early_answers(engine):
 
 @pytest.mark.parametrize("engine", SIMULATED)
 @pytest.mark.parametrize("kind, steps", [("count", [3, 2, 4]), ("first", [1, 1, 2])])
-def test_an_answer_is_sure_only_when_no_tie_could_change_it(engine, kind, steps):
+def test_early_exit_waits_until_no_tie_can_change_the_winner(engine, kind, steps):
     echo = Network(
         [Input("x", 2)],
         [Population("p", 2, If(width=4, threshold=1, fire=">="))],
@@ -125,21 +125,21 @@ def test_an_answer_is_sure_only_when_no_tie_could_change_it(engine, kind, steps)
 
 
 @pytest.mark.parametrize("engine", SIMULATED)
-def test_booleans_and_inputs_by_name(engine):
+def test_booleans_and_inputs_by_name_are_taken(engine):
     result = run(NETWORK, {"x": SPIKES.astype(bool)}, engine=engine)
     assert result.scores.tolist() == [[3, 1], [1, 1]]
     assert result.spikes == {}
 
 
 @pytest.mark.parametrize("engine", SIMULATED)
-def test_progress_is_told(engine):
+def test_progress_is_reported(engine):
     done = []
     run(NETWORK, SPIKES, engine=engine, progress=done.append)
     assert sum(done) == 2
 
 
 @pytest.mark.parametrize("engine", SIMULATED)
-def test_a_mapping_changes_no_answer(engine):
+def test_mapping_changes_no_answer(engine):
     wanted = run(NETWORK, SPIKES)
     for mapping in (Mapping.folded(NETWORK, 1), Mapping.default(NETWORK, form="events", word=2)):
         result = run(NETWORK, SPIKES, engine=engine, mapping=mapping)
@@ -149,7 +149,7 @@ def test_a_mapping_changes_no_answer(engine):
 # -- names -----------------------------------------------------------------------------------------
 
 
-def test_names_of_the_package():
+def test_package_exports_its_names():
     assert {"run", "Network", "Mapping", "load", "emit"} <= {*dir(spiker_hdl)}
     with pytest.raises(AttributeError, match=r"^module 'spiker_hdl' has no attribute 'fly'$"):
         _ = spiker_hdl.fly
@@ -203,13 +203,13 @@ def test_names_of_the_package():
         ),
     ],
 )
-def test_run_rejects(engine, bad, error, message):
+def test_bad_arguments_of_run_are_refused(engine, bad, error, message):
     given = {"network": NETWORK, "spikes": SPIKES, "engine": engine} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         run(given.pop("network"), given.pop("spikes"), **given)
 
 
-def test_an_engine_is_one_entry(monkeypatch):
+def test_engine_is_one_entry(monkeypatch):
     echo = ModuleType("echo_engine")
     echo.run = lambda network, spikes, **options: (network, sorted(options))
     monkeypatch.setitem(sys.modules, "echo_engine", echo)
@@ -218,7 +218,7 @@ def test_an_engine_is_one_entry(monkeypatch):
     assert run(NETWORK, SPIKES, engine="echo") == (NETWORK, ["progress", "record", "reports"])
 
 
-def test_an_engine_of_hardware_takes_the_mapping(monkeypatch):
+def test_engine_of_hardware_takes_the_mapping(monkeypatch):
     echo = ModuleType("echo_engine")
     echo.run = lambda network, spikes, **options: sorted(options)
     monkeypatch.setitem(sys.modules, "echo_engine", echo)
@@ -258,6 +258,6 @@ def test_engine_whose_tool_is_missing_is_not_installed(monkeypatch):
     assert not Engine("echo", "nothing", "no_module", needs=("echo_tools:find",)).is_installed()
 
 
-def test_run_rejects_an_engine():
+def test_unknown_engine_is_refused():
     with pytest.raises(ValueError, match=r"^Engine must be one of 'reference', .*, not 'steam'$"):
         run(NETWORK, SPIKES, engine="steam")

@@ -32,7 +32,7 @@ def test_importing_loads_what_it_needs(statement, wanted):
     assert loaded(statement) == wanted
 
 
-def test_a_network_runs_and_is_saved_without_a_framework(tmp_path):
+def test_network_runs_and_is_saved_without_a_framework(tmp_path):
     statement = f"""
 import numpy as np
 from spiker_hdl.model import *
@@ -46,7 +46,7 @@ assert load({str(tmp_path / "net.spiker")!r}) == network
     assert loaded(statement) == set()
 
 
-def test_unknown_names_are_no_attributes():
+def test_unknown_name_is_no_attribute():
     import spiker_hdl
 
     with pytest.raises(AttributeError, match=r"^module 'spiker_hdl' has no attribute 'Netwrok'$"):

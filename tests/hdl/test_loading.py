@@ -57,7 +57,7 @@ def writable(network, **changes):
 @pytest.mark.parametrize(
     "seed", [*range(3), *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 25))]
 )
-def test_what_was_loaded_is_what_runs(seed):
+def test_written_network_is_the_one_that_runs(seed):
     network, spikes, mapping, random = everywhere.of_seed(20_000 + seed, everywhere.GRAPHS, steps=5)
     mapping = random_writable(random, network, mapping)
     mapping.check(network)
@@ -66,7 +66,7 @@ def test_what_was_loaded_is_what_runs(seed):
     assert not run(network, spikes).differences(found)
 
 
-def test_another_network_answers_otherwise():
+def test_other_network_has_other_answers():
     network = make_network()
     mapping = writable(network)
     other = another(Random(2), network, mapping)
@@ -79,7 +79,7 @@ def test_another_network_answers_otherwise():
     assert (built.cycles == run(network, spikes, engine="amaranth").cycles).all()
 
 
-def test_hardware_is_as_wide_as_any_weights_need():
+def test_hardware_has_the_width_that_any_weights_need():
     network = make_network()
     widest = with_worst_case_bounds(network, ["hidden"])
     assert widest.digest == network.digest
@@ -98,7 +98,7 @@ def test_hardware_is_as_wide_as_any_weights_need():
             assert reached.current_high <= room.current_high
 
 
-def test_a_shift_widens_what_any_weights_reach_and_no_memory():
+def test_shift_widens_sums_and_no_memory():
     network = make_network()
     first, second = network.projections
     shifted = replace(network, projections=[replace(first, shift=3), second])
@@ -115,7 +115,7 @@ def test_a_shift_widens_what_any_weights_reach_and_no_memory():
     assert not run(other, spikes).differences(found)
 
 
-def test_beats_write_every_row_of_every_store_between_two_digests():
+def test_beats_write_every_row_of_every_memory_between_two_digests():
     network = make_network()
     mapping = writable(network)
     words = beats(network, mapping)
@@ -133,7 +133,7 @@ def test_beats_write_every_row_of_every_store_between_two_digests():
     assert (kinds[heads[0] + 2 : heads[1]] == DATA).all()
 
 
-def test_structure_is_all_but_what_can_be_loaded():
+def test_structure_covers_all_but_writable_numbers():
     network = make_network()
     mapping = writable(network)
     same = structure(network, mapping)
@@ -152,7 +152,7 @@ def test_structure_is_all_but_what_can_be_loaded():
     assert structure(another(Random(1), network, mapping), half) != structure(network, half)
 
 
-def test_zeros_are_no_biases():
+def test_zeros_count_as_no_biases():
     network = make_network()
     hidden, output = network.populations
     mapping = Mapping.default(network).with_writable(network, ["hidden", "output"])
@@ -163,7 +163,7 @@ def test_zeros_are_no_biases():
     assert structure(plain, mapping) == structure(zeros, mapping) != structure(some, mapping)
 
 
-def test_hardware_that_is_loaded_otherwise_is_of_another_structure(monkeypatch):
+def test_other_memory_layout_is_another_structure(monkeypatch):
     network = make_network()
     mapping = Mapping.default(network).with_writable(network, ["output"])
     same = structure(network, mapping)
@@ -175,7 +175,7 @@ def test_hardware_that_is_loaded_otherwise_is_of_another_structure(monkeypatch):
 @pytest.mark.parametrize("reset", ["subtract", "zero", "value", "none"])
 @pytest.mark.parametrize("fire", [">", ">="])
 @pytest.mark.parametrize("floor", [None, -3])
-def test_what_a_neuron_takes_can_be_replaced_and_nothing_else(reset, fire, floor):
+def test_writable_parameters_can_be_replaced_and_nothing_else(reset, fire, floor):
     how = {"width": 6, "threshold": 9, "reset": reset, "fire": fire, "floor": floor}
     decay = Decay.shift(3)
     _, output = (network := make_network(3)).populations
@@ -194,7 +194,7 @@ def test_what_a_neuron_takes_can_be_replaced_and_nothing_else(reset, fire, floor
         with_worst_case_bounds(with_it, ["hidden"])
 
 
-def test_nothing_is_loaded_while_a_sample_is_on_its_way():
+def test_memories_are_not_written_while_a_sample_is_inside():
     network = make_network(9)
     mapping = writable(network)
     spikes = np.random.default_rng(1).integers(0, 2, (1, 4, 9))
@@ -227,7 +227,7 @@ def test_nothing_is_loaded_while_a_sample_is_on_its_way():
     assert found == run(network, spikes).scores.tolist()
 
 
-def test_decays_of_other_bits_are_another_structure():
+def test_decay_of_other_width_is_another_structure():
     network = make_network()
     mapping = writable(network)
     hidden, output = network.populations
@@ -243,7 +243,7 @@ def test_decays_of_other_bits_are_another_structure():
 
 
 @pytest.mark.parametrize("engine", ["amaranth", pytest.param("compiled", marks=pytest.mark.slow)])
-def test_memory_without_contents_changes_no_answer(engine):
+def test_uninitialized_memory_changes_no_answer(engine):
     network = make_network(9)
     mapping = Mapping.default(network).with_writable(network, [], ["hidden", "output"])
     spikes = np.random.default_rng(1).integers(0, 2, (3, 4, 9))
@@ -275,7 +275,7 @@ class Loose(Tight):
     replaceable = property(lambda self: {"threshold": (0, 8)})
 
 
-def test_a_neuron_of_ones_own_says_what_can_be_replaced():
+def test_user_neuron_states_what_can_be_replaced():
     _, output = (network := make_network()).populations
     made = [
         replace(network, populations=[Population("hidden", 6, kind(threshold=5)), output])
@@ -294,7 +294,7 @@ def test_a_neuron_of_ones_own_says_what_can_be_replaced():
     assert not run(other, spikes).differences(found)
 
 
-def test_what_cannot_be_loaded_is_refused():
+def test_network_of_another_structure_is_refused():
     network = make_network()
     plain, mapping = Mapping.default(network), writable(network)
     with pytest.raises(ValueError, match="Mapping must have a writable population"):
@@ -314,7 +314,7 @@ def test_what_cannot_be_loaded_is_refused():
         replace(mapping, stores={network.projections[0].name: "synapses"}).check(network)
 
 
-def test_emitted_streams_can_be_loaded_and_axi_cannot(tmp_path):
+def test_emitted_streams_have_a_load_port_and_axi_has_none(tmp_path):
     network = make_network()
     mapping = writable(network)
     spikes = np.random.default_rng(1).integers(0, 2, (2, 3, 64))

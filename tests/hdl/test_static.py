@@ -72,7 +72,7 @@ def draw(seed):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_same_bits_and_the_cycles_predicted(seed):
+def test_engines_agree_and_cycles_are_predicted(seed):
     network, spikes, mapping, random = draw(seed)
     record = ["h", "h.v", "o.v"]
     wanted = run(network, spikes, record=record)
@@ -100,7 +100,7 @@ def test_samples_are_alive():
 
 
 @pytest.mark.slow
-def test_compiled_too():
+def test_compiled_engine_agrees():
     for seed in (1, 3):
         network, spikes, mapping, _ = draw(seed)
         wanted = run(network, spikes, record=["h", "o.v"])
@@ -119,7 +119,7 @@ def held_and_not(static):
     )
 
 
-def test_a_held_input_is_added_once():
+def test_static_input_is_added_once():
     spikes = np.repeat(np.random.default_rng(1).integers(0, 2, (2, 1, 9)), 5, axis=1)
     one, other = held_and_not(True), held_and_not(False)
     assert run(one, spikes).differences(run(other, spikes)) == []
@@ -135,7 +135,7 @@ def test_a_held_input_is_added_once():
 
 
 @pytest.mark.parametrize("core", [Core(16, 1), Core(8, 8), Core(8, 1), Core(4, 2, 2)])
-def test_what_comes_late_is_not_in_the_step_before(core):
+def test_late_static_input_does_not_reach_the_step_before(core):
     # The events of ``y`` come while the neurons take the step in which those of ``x`` came.
     draws = np.random.default_rng(0)
     weights = draws.integers(-4, 5, (2, 16, 6))
@@ -153,7 +153,7 @@ def test_what_comes_late_is_not_in_the_step_before(core):
     assert wanted.counts["p"].min() > 10
 
 
-def test_later_steps_are_one_beat_each():
+def test_later_steps_have_one_beat_each():
     network = held_and_not(True)
     sample = np.ones((3, 9), int)
     for form, beats in (("words", 3 + 1 + 1), ("events", 9 + 1 + 1 + 1)):
@@ -162,7 +162,7 @@ def test_later_steps_are_one_beat_each():
         Fragment.get(made, None)  # elaborated, as each component must be
 
 
-def test_files_and_test_benches_know_of_it(tmp_path):
+def test_files_and_manifests_state_static_inputs(tmp_path):
     network = held_and_not(True)
     network.save(tmp_path / "net.spiker")
     again = load(tmp_path / "net.spiker")
@@ -215,7 +215,7 @@ def test_test_benches_pass(tmp_path, language, ports):
 
 
 @pytest.mark.parametrize("form", ["words", "events"])
-def test_vectors_that_send_a_held_value_again_are_refused(tmp_path, form):
+def test_vectors_that_repeat_static_values_are_refused(tmp_path, form):
     network = held_and_not(True)
     mapping = Mapping.default(network, form=form, word=9)
     emit(network, tmp_path, mapping=mapping, samples=np.ones((1, 2, 9), int), generated=0)
@@ -227,7 +227,7 @@ def test_vectors_that_send_a_held_value_again_are_refused(tmp_path, form):
         read_samples(emission)
 
 
-def test_what_cannot_be_held_is_refused():
+def test_input_that_cannot_be_static_is_refused():
     spikes = np.zeros((2, 3, 9), int)
     spikes[1, 2, 4] = 1
     with pytest.raises(ValueError, match=r"'x' must be the same in every step.*step 2 of sample 1"):

@@ -97,7 +97,7 @@ def test_lint_of_many_random_networks_is_clean(tmp_path):
         ("  reg both;\n  always @(posedge clk) both = 1;", "BLKSEQ"),
     ],
 )
-def test_lint_finds_mistakes(emitted, line, wanted, tmp_path):
+def test_lint_detects_mistakes(emitted, line, wanted, tmp_path):
     tool("verilator")
     where, language = emitted
     if language == "vhdl":
@@ -127,7 +127,7 @@ def test_every_waiver_has_a_reason(emitted):
 # -- what nothing reads --------------------------------------------------------------------------
 
 
-def test_what_nothing_reads_is_left_out():
+def test_unread_signals_are_removed():
     text = r"""
 module \top
   wire width 1 input 0 \clk
@@ -213,7 +213,7 @@ end
     )
 
 
-def test_nothing_that_is_read_is_left_out():
+def test_signals_that_are_read_are_kept():
     text = r"""module \top
 wire width 1 input 0 \clk
 wire width 4 input 1 \a
@@ -243,7 +243,7 @@ end
 # -- constraints and scripts ---------------------------------------------------------------------
 
 
-def test_clocks(emitted, tmp_path):
+def test_constraints_state_the_clock(emitted, tmp_path):
     where, _ = emitted
     for suffix in ("sdc", "xdc"):
         text = (where / f"little.{suffix}").read_text()
@@ -266,13 +266,13 @@ def test_clocks(emitted, tmp_path):
         ("10", TypeError, "Clock period must be a number, not '10'"),
     ],
 )
-def test_bad_periods(tmp_path, period, error, message):
+def test_bad_period_is_refused(tmp_path, period, error, message):
     with pytest.raises(error, match=re.escape(message)):
         emit(make_network(), tmp_path / "made", period=period, generated=0)
     assert not (tmp_path / "made").exists()
 
 
-def test_bad_ports(tmp_path):
+def test_bad_ports_are_refused(tmp_path):
     with pytest.raises(ValueError, match="Ports must be one of 'streams', 'axis', not 'wishbone'"):
         emit(make_network(), tmp_path / "made", ports="wishbone", generated=0)
     assert not (tmp_path / "made").exists()
@@ -291,7 +291,7 @@ source SCRIPT
 
 
 @pytest.mark.parametrize("script", ["vivado.tcl", "quartus.tcl"])
-def test_scripts_of_vendors_run(emitted, script, tmp_path):
+def test_vendor_scripts_run(emitted, script, tmp_path):
     """No vendor's tool is here: the script is run by Tcl, and what it asks for is looked at."""
     where, language = emitted
     shutil.copytree(where, tmp_path / "copy")
@@ -362,7 +362,7 @@ def test_fusesoc_lints(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["vivado", "quartus"])
-def test_fusesoc_sets_vendors_up(emitted, target, tmp_path):
+def test_fusesoc_sets_up_vendor_flows(emitted, target, tmp_path):
     where, language = emitted
     shutil.copytree(where, tmp_path / "cores")
     done = fusesoc(tmp_path / "cores", "run", "--setup", f"--target={target}", "little")

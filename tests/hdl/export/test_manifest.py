@@ -43,7 +43,7 @@ def emitted(request, tmp_path_factory):
     return json.loads(path.read_text()), network, given, mapping, directory
 
 
-def test_it_says_where_it_comes_from(emitted):
+def test_manifest_states_its_origin(emitted):
     manifest, network, _, mapping, _ = emitted
     assert (manifest["format"], manifest["version"]) == ("spiker-emission", 2)
     assert manifest["network"] == {
@@ -66,7 +66,7 @@ def test_it_says_where_it_comes_from(emitted):
     assert re.search(r"Yosys \d+\.\d+", manifest["generator"]["tool"])
 
 
-def test_files_are_all_there_is(emitted):
+def test_manifest_lists_every_file(emitted):
     manifest, *_, directory = emitted
     found = {
         str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -76,7 +76,7 @@ def test_files_are_all_there_is(emitted):
     assert manifest["files"] == found
 
 
-def test_ports_are_those_of_the_verilog(emitted):
+def test_ports_are_the_ports_of_the_verilog(emitted):
     manifest, *_, directory = emitted
     text = (directory / f"{manifest['top']}.v").read_text()
     (body,) = re.findall(rf"^module {manifest['top']}\(.*?^endmodule", text, re.M | re.S)
@@ -102,7 +102,7 @@ def cut(payload, field):
     return found if "count" in field else found[0]
 
 
-def test_fields_tell_how_to_read_a_result(emitted):
+def test_fields_suffice_to_read_a_result(emitted):
     manifest, network, given, _, directory = emitted
     result = spiker_hdl.run(network, given)
     o = manifest["streams"]["o"]
@@ -121,7 +121,7 @@ def test_fields_tell_how_to_read_a_result(emitted):
     assert covered == o["width"]
 
 
-def test_fields_tell_how_to_write_an_input(emitted):
+def test_fields_suffice_to_write_an_input(emitted):
     manifest, _, given, mapping, directory = emitted
     for port, stream in manifest["streams"].items():
         if port == "o":
@@ -160,7 +160,7 @@ def test_fields_tell_how_to_write_an_input(emitted):
 
 @pytest.mark.parametrize("ports", ["streams", "axis"])
 @pytest.mark.parametrize("seed", range(1))
-def test_ports_hold_after_a_reset_what_is_said(tmp_path, seed, ports):
+def test_outputs_have_the_stated_values_after_a_reset(tmp_path, seed, ports):
     network, _, mapping = case(seed)
     path = emit(network, tmp_path, mapping=mapping, ports=ports, generated=0)
     manifest = json.loads(path.read_text())
@@ -195,7 +195,7 @@ def test_ports_hold_after_a_reset_what_is_said(tmp_path, seed, ports):
 
 
 @pytest.mark.parametrize("form", ["words", "events"])
-def test_outputs_follow_registers_alone(form):
+def test_outputs_depend_on_registers_alone(form):
     random = Random(5)
     network = random_network(random, inputs=(2, 2), neurons=(1, 8))
     dut = Accelerator(network, Mapping.default(network, form=form))
@@ -217,7 +217,7 @@ def test_outputs_follow_registers_alone(form):
     simulator.run()
 
 
-def test_axi_has_its_streams_registers_and_reset(tmp_path):
+def test_axi_manifest_has_streams_registers_and_reset(tmp_path):
     network, given, mapping = case(1)
     path = emit(network, tmp_path, mapping=mapping, samples=given, ports="axis", generated=0)
     manifest = json.loads(path.read_text())
@@ -240,7 +240,7 @@ def test_axi_has_its_streams_registers_and_reset(tmp_path):
 
 
 @pytest.mark.parametrize("value", [-5, 4])
-def test_what_does_not_fit_its_field_is_refused(value):
+def test_value_that_does_not_fit_its_field_is_refused(value):
     fields = {("cycles",): Field(("cycles",), 4, 3, True)}
     with pytest.raises(ValueError, match=f"Expected cycles must be in -4..3, not {value}"):
         pack(fields, {("cycles",): [value]})
@@ -251,7 +251,7 @@ def test_what_does_not_fit_its_field_is_refused(value):
 
 
 @pytest.mark.parametrize("seed", [0, 3, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 5))])
-def test_a_bench_can_be_written_from_it_alone(seed, tmp_path):
+def test_manifest_suffices_to_write_a_test_bench(seed, tmp_path):
     if not shutil.which("iverilog"):
         pytest.skip("iverilog must be installed")
     random = Random(seed)
@@ -278,7 +278,7 @@ def test_a_bench_can_be_written_from_it_alone(seed, tmp_path):
 
 
 @pytest.mark.parametrize("ports", ["streams", "axis"])
-def test_nothing_is_left_to_guess(ports, tmp_path):
+def test_every_field_has_a_stated_meaning(ports, tmp_path):
     network = replace(make_network(), max_steps=9)
     emit(network, tmp_path, ports=ports, generated=2)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
@@ -297,7 +297,7 @@ def test_nothing_is_left_to_guess(ports, tmp_path):
     assert said == ({bit.name for bit in register("error").bits} if ports == "axis" else set())
 
 
-def test_too_many_steps_and_no_framing_do_what_is_said(tmp_path):
+def test_protocol_violations_have_the_stated_effect(tmp_path):
     """Of plain streams: results wrap, and `last` inside a step is as if it were not there."""
     network = replace(make_network(size=8), max_steps=3)
     dut = Accelerator(network, Mapping.default(network, word=4))

@@ -71,7 +71,7 @@ def message(directory):
 
 
 @pytest.mark.parametrize("seed", range(1))
-def test_what_was_emitted_is_read(seed, tmp_path):
+def test_emitted_directory_is_read(seed, tmp_path):
     random = Random(seed)
     network = random_network(random, names=ODD_NAMES, neurons=(1, 9))
     given = random_spikes(network, random, 3, (1, 6))
@@ -89,7 +89,7 @@ def test_what_was_emitted_is_read(seed, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ports", ["streams", "axis"])
-def test_the_design_in_the_directory_is_simulated(emitted, ports):
+def test_design_in_the_directory_is_simulated(emitted, ports):
     where = emitted / ports
     wanted = spiker_hdl.run(make_network(), spikes(20))
     assert not wanted.differences(spiker_hdl.run(str(where), spikes(20)))
@@ -101,7 +101,7 @@ def test_the_design_in_the_directory_is_simulated(emitted, ports):
 
 
 @pytest.mark.slow
-def test_random_networks_from_their_directories(tmp_path):
+def test_random_networks_are_simulated_from_their_directories(tmp_path):
     for seed in range(6):
         random = Random(seed)
         network = random_network(random, names=ODD_NAMES, neurons=(1, 16))
@@ -134,21 +134,21 @@ def flip_a_weight(directory):
     path.write_text(text[: place.start(2)] + changed + text[place.end(2) :])
 
 
-def test_an_altered_weight_is_refused(whole):
+def test_altered_weight_is_refused(whole):
     flip_a_weight(whole)
     with pytest.raises(FileError, match=r"little\.v: must have the SHA-256 .*: it was altered"):
         spiker_hdl.run(whole, spikes(), engine="compiled")
 
 
 @pytest.mark.slow
-def test_an_altered_weight_with_a_forged_manifest_is_found_by_its_answers(whole):
+def test_altered_weight_with_a_forged_manifest_changes_answers(whole):
     flip_a_weight(whole)
     sealed(whole)
     wanted = spiker_hdl.run(whole, spikes(50))
     assert wanted.differences(spiker_hdl.run(whole, spikes(50), engine="compiled"))
 
 
-def test_another_network_in_the_directory_is_refused(whole):
+def test_other_network_in_the_directory_is_refused(whole):
     make_network(notes={}).save(whole / "network.spiker")
     assert "network.spiker: must have the SHA-256" in message(whole)
     other = random_network(Random(1))
@@ -158,13 +158,13 @@ def test_another_network_in_the_directory_is_refused(whole):
 
 
 @pytest.mark.parametrize("name", ["little.v", "network.spiker", "vectors/i.hex"])
-def test_a_missing_file_is_refused(whole, name):
+def test_missing_file_is_refused(whole, name):
     (whole / name).unlink()
     assert message(whole).startswith(f"{whole / name}: must be a file in the directory")
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../whole/little.v", "a//b", ".", "", "a b", "é"])
-def test_files_elsewhere_are_refused(whole, name):
+def test_path_outside_the_directory_is_refused(whole, name):
     path = whole / "manifest.json"
     held = json.loads(path.read_text())
     held["files"][name] = "0" * 64
@@ -172,7 +172,7 @@ def test_files_elsewhere_are_refused(whole, name):
     assert "files must be paths within the directory, not " in message(whole)
 
 
-def test_a_link_that_leads_outside_is_refused(whole, tmp_path):
+def test_link_out_of_the_directory_is_refused(whole, tmp_path):
     (tmp_path / "elsewhere").write_bytes((whole / "little.v").read_bytes())
     (whole / "little.v").unlink()
     os.symlink(tmp_path / "elsewhere", whole / "little.v")
@@ -189,14 +189,14 @@ def test_a_link_that_leads_outside_is_refused(whole, tmp_path):
         "initial $readmemh(0, 0);",
     ],
 )
-def test_a_design_that_could_run_or_read_things_is_refused(whole, text):
+def test_design_with_directives_or_system_tasks_is_refused(whole, text):
     path = whole / "little.v"
     path.write_text(path.read_text().replace("endmodule", f"  {text}\nendmodule", 1))
     sealed(whole)
     assert "little.v must have no directives or system tasks, not " in message(whole)
 
 
-def test_what_is_no_emission_is_refused(tmp_path):
+def test_directory_without_a_valid_manifest_is_refused(tmp_path):
     assert "must be a manifest" in message(tmp_path)
     assert message(tmp_path / "none").endswith("not no directory")
     (tmp_path / "manifest.json").write_bytes(b" " * (2**24 + 1))
@@ -314,7 +314,7 @@ def light(request, emitted, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_every_value_that_is_read_may_be_wrong(light):
+def test_each_wrong_value_of_a_manifest_is_refused(light):
     where, held = light
     cases = 0
     for path in places(held):
@@ -338,13 +338,13 @@ def test_every_value_that_is_read_may_be_wrong(light):
 
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=80)
-def test_random_damage_of_manifests(light, seed):
+def test_random_damage_of_manifests_is_refused_or_harmless(light, seed):
     where, held = light
     damage(held, where, Random(seed))
 
 
 @pytest.mark.slow
-def test_much_random_damage_of_manifests(light):
+def test_much_random_damage_of_manifests_is_refused_or_harmless(light):
     where, held = light
     refused = sum(damage(held, where, Random(seed)) is not None for seed in range(6_000))
     assert 3_000 < refused < 6_000
@@ -392,12 +392,12 @@ def vectors(request, tmp_path_factory):
 
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=50)
-def test_random_damage_of_vectors(vectors, seed):
+def test_random_damage_of_vectors_is_refused_or_harmless(vectors, seed):
     damage_samples(*vectors, Random(seed))
 
 
 @pytest.mark.slow
-def test_much_random_damage_of_vectors(vectors):
+def test_much_random_damage_of_vectors_is_refused_or_harmless(vectors):
     refused = sum(damage_samples(*vectors, Random(seed)) for seed in range(5_000))
     assert 2_500 < refused < 5_000
 
@@ -416,25 +416,25 @@ def test_much_random_damage_of_vectors(vectors):
         ({"engine": "compiled", "early": "exact"}, ValueError, "record, window and early are"),
     ],
 )
-def test_what_a_directory_cannot_do(emitted, options, error, wanted):
+def test_options_that_a_directory_lacks_are_refused(emitted, options, error, wanted):
     with pytest.raises(error, match=wanted):
         spiker_hdl.run(emitted / "streams", spikes(), **options)
 
 
-def test_vhdl_is_not_compiled(emitted):
+def test_vhdl_directory_is_not_compiled(emitted):
     with pytest.raises(ValueError, match=r"must hold Verilog to be compiled, and .*: `make sim`"):
         spiker_hdl.run(emitted / "vhdl", spikes(), engine="auto")
     with pytest.raises(FileError, match="must have samples in vectors, not none"):
         read_samples(read_emission(emitted / "vhdl"))
 
 
-def test_neither_network_nor_directory():
+def test_neither_network_nor_directory_is_refused():
     with pytest.raises(TypeError, match="Network must be a Network or an emitted directory, not 3"):
         spiker_hdl.run(3, spikes())
 
 
 @pytest.mark.slow
-def test_a_port_that_is_not_there_is_an_error_of_the_build(whole):
+def test_missing_port_is_a_build_error(whole):
     path = whole / "manifest.json"
     path.write_text(path.read_text().replace('"o_valid"', '"o_other"'))
     with pytest.raises(BuildError):

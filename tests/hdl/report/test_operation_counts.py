@@ -106,7 +106,7 @@ def test_counts_of_the_output():
     assert (done.parameter_reads, done.parameter_bits) == ([2], [8])
 
 
-def test_samples_are_told_apart_and_nothing_is_free_of_steps():
+def test_samples_are_counted_separately_and_no_events_cost_steps():
     spikes = [RECURRENT[0], np.zeros((3, 3), dtype=int)]
     done = work(recurrent(), spikes)
     assert done["hidden"].events.tolist() == [5, 0]
@@ -126,7 +126,7 @@ def scattered(synapses):
     )
 
 
-def test_graded_events_and_synapses_one_by_one():
+def test_counts_of_graded_events_and_sparse_synapses():
     sparse = Sparse(np.array([0, 0, 2]), np.array([0, 2, 1]), np.array([1, 2, 3]), 3, 3)
     network = scattered(sparse)
     (name,) = [one.name for one in network.projections]
@@ -140,7 +140,7 @@ def test_graded_events_and_synapses_one_by_one():
     assert done.weight_bits == [3 * (0 + 2 + width + 1) + 3 * (2 + 1)]
 
 
-def test_one_to_one_needs_no_places():
+def test_one_to_one_reads_no_places():
     network = scattered(OneToOne(np.array([1, 0, 2])))
     (name,) = [one.name for one in network.projections]
     mapping = Mapping.default(network, stores={name: "synapses"})
@@ -160,7 +160,7 @@ def holding():
 HELD = np.array([[[1, 0, 1]] * 4, [[1, 1, 1]] * 4])
 
 
-def test_a_held_input_is_read_once():
+def test_weights_of_a_static_input_are_read_once():
     done = work(holding(), HELD)["out"]
     assert done.events.tolist() == [2, 3]
     assert done.weight_reads.tolist() == [2, 3]
@@ -168,7 +168,7 @@ def test_a_held_input_is_read_once():
 
 
 @pytest.mark.parametrize("writable", [(), ("hidden",), ("hidden", "out")])
-def test_rows_are_as_wide_as_the_hardware_has_them(writable):
+def test_rows_are_as_wide_as_in_the_hardware(writable):
     closed = Mapping.folded(PLAIN, 4)
     mapping = closed.with_writable(PLAIN, writable)
     done = work(PLAIN, BUSY, mapping=mapping)
@@ -191,7 +191,7 @@ def test_rows_are_as_wide_as_the_hardware_has_them(writable):
     assert (one.sum_bits > other.sum_bits).all() == bool(writable)
 
 
-def test_what_is_no_mapping_is_refused():
+def test_mapping_of_another_type_is_refused():
     with pytest.raises(TypeError, match="Mapping"):
         work(recurrent(), RECURRENT, mapping="fast")
     with pytest.raises(TypeError, match="Network"):
@@ -281,18 +281,18 @@ def compare(network, spikes, mapping, strobes):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_reads_are_those_of_the_simulation(seed, monkeypatch):
+def test_reads_equal_the_simulation(seed, monkeypatch):
     compare(*drawn(seed), Strobes(monkeypatch))
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])
-def test_reads_for_a_held_input_are_those_of_the_simulation(lanes, monkeypatch):
+def test_reads_for_a_static_input_equal_the_simulation(lanes, monkeypatch):
     network = holding()
     compare(network, HELD, Mapping.folded(network, lanes), Strobes(monkeypatch))
 
 
 @pytest.mark.parametrize("core", [Core(4, 2, 4, True), Core(3, 1, 2), Core(8, 4, 8)])
-def test_reads_of_banks_are_those_of_the_simulation(core, monkeypatch):
+def test_reads_of_banks_equal_the_simulation(core, monkeypatch):
     mapping = Mapping.default(PLAIN, cores={"hidden": core, "out": Core(3, 3)})
     compare(PLAIN, BUSY, mapping, Strobes(monkeypatch))
     one = Mapping.default(PLAIN, cores={"hidden": replace(core, banks=1), "out": Core(3, 3)})
@@ -302,7 +302,7 @@ def test_reads_of_banks_are_those_of_the_simulation(core, monkeypatch):
     assert (few.sum_writes < many.sum_writes).all() or core.lanes == 8
 
 
-def test_the_seeds_reach_all_there_is_to_read():
+def test_seeds_reach_every_kind_of_read():
     reached = set()
     for seed in SEEDS:
         network, spikes, mapping = drawn(seed)
@@ -318,7 +318,7 @@ def test_the_seeds_reach_all_there_is_to_read():
 # -- bits that change ------------------------------------------------------------------------------
 
 
-def test_registers_are_told_from_memories_and_wires():
+def test_registers_memories_and_wires_are_distinguished():
     source = to_verilog(Accelerator(PLAIN, Mapping.folded(PLAIN, 4)), "accelerator").text
     clocked = _Clocked(source)
     assert clocked.kind(("control",), "now") == "register"
@@ -339,7 +339,7 @@ def busy():
 
 
 @pytest.mark.slow
-def test_toggles_follow_what_happens(busy):
+def test_toggles_follow_the_activity(busy):
     silent = switching(PLAIN, BUSY * 0, back_to_back=True)
     assert 0 < silent.toggles() < busy.toggles() / 2
     # What tells whose turn it is moves, the sums do not.
@@ -415,7 +415,7 @@ def read_waves(path):
 
 
 @pytest.mark.slow
-def test_toggles_of_registers_are_those_of_the_other_simulator(busy, tmp_path, monkeypatch):
+def test_toggles_of_registers_equal_the_interpreted_simulation(busy, tmp_path, monkeypatch):
     duration, nets = read_saif(to_saif(busy, period=8.0))
     assert duration == busy.cycles * 8000
     assert all(one["T0"] + one["T1"] == duration for one in nets.values())
@@ -451,6 +451,6 @@ def test_toggles_of_registers_are_those_of_the_other_simulator(busy, tmp_path, m
 
 
 @pytest.mark.parametrize("period", [0, -1.0, 0.0005, 1e9])
-def test_a_period_that_is_none_is_refused(period):
+def test_invalid_period_is_refused(period):
     with pytest.raises(ValueError, match="Period must be more than 0 ns"):
         to_saif(None, period=period)

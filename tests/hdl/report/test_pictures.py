@@ -51,7 +51,7 @@ def test_recorded_names_are_all_spikes_and_potentials():
     assert recorded_names(network()) == ("hidden", "hidden.v", "out.v")
 
 
-def test_dots_are_the_spikes_and_bars_the_scores():
+def test_dots_are_spikes_and_bars_are_scores():
     made = network()
     result = reference.run(made, SPIKES, record=recorded_names(made))
     figure = draw_activity(made, SPIKES, result, 0, label=1, title="one")
@@ -71,7 +71,7 @@ def test_dots_are_the_spikes_and_bars_the_scores():
     assert figure.get_suptitle() == f"one: answer {winner}, which is {right}"
 
 
-def test_groups_of_neurons_are_bars_of_their_own():
+def test_each_group_of_neurons_has_a_bar():
     made = replace(network(), readouts=(Readout("out", "last", groups=1),))
     result = reference.run(made, SPIKES, record=recorded_names(made))
     figure = draw_activity(made, SPIKES, result)
@@ -80,7 +80,7 @@ def test_groups_of_neurons_are_bars_of_their_own():
     assert axis.get_xlabel() == "last of out in 1 groups"
 
 
-def test_only_inputs_with_two_axes_are_pictures():
+def test_only_inputs_with_two_axes_are_drawn_as_images():
     for shape, panels in (((2, 2), 1), (4, 0)):
         made = network(shape)
         result = reference.run(made, SPIKES, record=recorded_names(made))
@@ -88,7 +88,7 @@ def test_only_inputs_with_two_axes_are_pictures():
         assert titles.count("in, summed") == panels
 
 
-def test_a_silent_sample_can_be_drawn(tmp_path):
+def test_silent_sample_can_be_drawn(tmp_path):
     made = network()
     result = reference.run(made, SPIKES, record=recorded_names(made))
     figure = draw_activity(made, SPIKES, result, 1)
@@ -97,7 +97,7 @@ def test_a_silent_sample_can_be_drawn(tmp_path):
     assert "in: 0 events" in [axis.get_title(loc="left") for axis in figure.axes]
 
 
-def test_bad_input_to_activity():
+def test_bad_arguments_of_draw_activity_are_refused():
     made = network()
     bare = reference.run(made, SPIKES)
     with pytest.raises(ValueError, match=r"^Result must have recorded 'hidden', not \[\]$"):
@@ -107,7 +107,7 @@ def test_bad_input_to_activity():
         draw_activity(made, SPIKES, whole, 2)
 
 
-def test_cycles_stand_over_events():
+def test_cycles_are_drawn_over_events():
     import spiker_hdl
 
     made = network()

@@ -59,7 +59,7 @@ def library(tmp_path_factory):
 # -- what was altered ----------------------------------------------------------------------------
 
 
-def test_what_was_kept_is_read_and_nothing_else(directory):
+def test_unaltered_files_are_read_and_no_others(directory):
     path = open_cache() / "name.so"
     assert read(path) is None
     keep(path, b"some bytes")
@@ -77,7 +77,7 @@ def test_what_was_kept_is_read_and_nothing_else(directory):
         assert read(path) is None
 
 
-def test_a_library_is_the_bytes_that_were_checked(directory, library, monkeypatch):
+def test_loaded_library_is_the_checked_bytes(directory, library, monkeypatch):
     path = open_cache() / "name.so"
     keep(path, library)
     load, loaded = ctypes.CDLL, []
@@ -98,7 +98,7 @@ def test_a_library_is_the_bytes_that_were_checked(directory, library, monkeypatc
         load_library(path)
 
 
-def test_what_is_damaged_is_built_anew(compilers, directory, monkeypatch):
+def test_damaged_file_is_built_again(compilers, directory, monkeypatch):
     network, given = make_network(), np.eye(64, dtype=int)[:, None]
     wanted = compiled.run(network, given)
     before = names(directory)
@@ -118,7 +118,7 @@ def test_what_is_damaged_is_built_anew(compilers, directory, monkeypatch):
         assert read(path) is not None
 
 
-def test_a_library_that_does_not_load_is_one_line(directory, monkeypatch):
+def test_library_that_does_not_load_is_a_one_line_error(directory, monkeypatch):
     path = open_cache() / "name.so"
     keep(path, b"no library")
     with pytest.raises(BuildError, match="Compiled simulation must be a library that loads: "):
@@ -140,7 +140,7 @@ def test_digest_covers_each_package_that_a_build_imports():
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o722, 0o1777], ids=oct)
-def test_a_cache_that_others_can_write_is_refused(directory, mode):
+def test_cache_that_others_can_write_is_refused(directory, mode):
     directory.mkdir()
     directory.chmod(mode)
     message = (
@@ -154,7 +154,7 @@ def test_a_cache_that_others_can_write_is_refused(directory, mode):
     assert open_cache() == directory
 
 
-def test_a_cache_of_somebody_else_is_refused(directory, monkeypatch):
+def test_cache_of_another_user_is_refused(directory, monkeypatch):
     assert open_cache().stat().st_mode & 0o777 == 0o700
     monkeypatch.setattr(os, "getuid", lambda: directory.stat().st_uid + 1)
     with pytest.raises(BuildError, match="must be a directory of one's own"):
@@ -172,7 +172,7 @@ build(make_network())
 """
 
 
-def test_a_killed_build_leaves_nothing_once_the_cache_is_used(compilers, directory):
+def test_leftovers_of_a_killed_build_are_removed(compilers, directory):
     script = BUILD.format(tests=str(ROOT / "tests"))
     running = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
     deadline = time.monotonic() + 60
@@ -186,7 +186,7 @@ def test_a_killed_build_leaves_nothing_once_the_cache_is_used(compilers, directo
     assert [one for one in names(directory) if not one.endswith(".o")] == []
 
 
-def test_a_build_that_is_under_way_is_left_alone(directory):
+def test_build_in_progress_is_left_alone(directory):
     open_cache()
     with cache.lone(directory / "key.lock"), cache.workplace(directory) as stage:
         (stage / "half").write_text("")
@@ -196,7 +196,7 @@ def test_a_build_that_is_under_way_is_left_alone(directory):
     assert names(directory) == []
 
 
-def test_one_at_a_time_holds_a_lock(directory):
+def test_one_process_at_a_time_holds_a_lock(directory):
     path = open_cache() / "key.lock"
     script = f"""\
 import sys, time
@@ -212,6 +212,6 @@ with lone(Path({str(path)!r})):
     assert names(directory) == ["log"]
 
 
-def test_the_digest_is_of_name_and_bytes():
+def test_digest_covers_name_and_bytes():
     seal = cache._seal("a", b"bc")
     assert seal == hashlib.sha256(b"spiker-hdl 1\na\nbc").digest() + b"spiker-hdl 1\n"

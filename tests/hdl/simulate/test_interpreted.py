@@ -101,7 +101,7 @@ def test_graded_words_by_hand():
 @pytest.mark.parametrize("low, high", [(0, 1), (-4, 9)])
 @pytest.mark.parametrize("form", ["words", "events"])
 @pytest.mark.parametrize("back_to_back", [False, True])
-def test_answers_are_those_of_the_reference(low, high, form, back_to_back):
+def test_answers_equal_the_reference(low, high, form, back_to_back):
     random = Random(1)
     made = network(low, high)
     given = spikes(made)
@@ -121,7 +121,7 @@ def test_answers_are_those_of_the_reference(low, high, form, back_to_back):
         assert set(result.spikes) == set(record)
 
 
-def test_what_comes_before_makes_no_difference():
+def test_earlier_samples_make_no_difference():
     made = network()
     given = spikes(made, samples=4)
     together = interpreted.run(made, given, record=["p.v"], back_to_back=True)
@@ -134,14 +134,14 @@ def test_what_comes_before_makes_no_difference():
 # -- cycles --------------------------------------------------------------------------------------
 
 
-def test_a_machine_that_was_idle_takes_the_same_cycles_each_time():
+def test_idle_accelerator_takes_the_same_cycles_each_time():
     made = network()
     given = np.repeat(spikes(made, samples=1), 3, axis=0)
     cycles = interpreted.run(made, given).cycles
     assert len(set(cycles.tolist())) == 1
 
 
-def test_cycles_count_the_stalls_of_the_source_but_not_of_the_sink():
+def test_cycles_include_pauses_of_the_source_but_not_of_the_sink():
     made = network()
     given = spikes(made, samples=2)
     plain_cycles = interpreted.run(made, given).cycles
@@ -173,7 +173,7 @@ def test_progress_counts_samples():
     assert done == [1, 1, 1, 1]
 
 
-def test_progress_and_windows():
+def test_progress_counts_windows():
     made = network()
     given = spikes(made, samples=2, steps=6)
     result = interpreted.run(made, given, reports=AnswerPolicy(window=2))
@@ -182,7 +182,7 @@ def test_progress_and_windows():
     assert wanted.differences(result) == []
 
 
-def test_what_wraps_in_an_unbroken_signal_is_made_whole():
+def test_wrapped_counters_of_an_unbroken_signal_are_unwrapped():
     made = replace(network(), max_steps=2)
     given = [spikes(made, samples=1, steps=steps)[0] for steps in (40, 2, 14)]
     options = {"record": ["p"], "reports": AnswerPolicy(window=2)}
@@ -205,7 +205,7 @@ def test_a_margin_beyond_all_scores_is_never_reached(margin):
 # -- bad input -----------------------------------------------------------------------------------
 
 
-def test_run_rejects():
+def test_bad_arguments_of_run_are_refused():
     made = network()
     with pytest.raises(ValueError, match=r"^Spikes must have at least one sample, not none$"):
         interpreted.run(made, np.zeros((0, 3, 5), dtype=int))

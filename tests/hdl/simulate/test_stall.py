@@ -82,7 +82,7 @@ def tools():
 
 
 @pytest.mark.parametrize("engine", ["amaranth", "compiled"])
-def test_a_queue_that_is_too_short_is_found_at_once(short, engine):
+def test_queue_that_is_too_short_is_detected(short, engine):
     if engine == "compiled":
         tools()
         compiled.build(diamond(), short)
@@ -98,7 +98,7 @@ def test_a_queue_that_is_too_short_is_found_at_once(short, engine):
     assert "\n" not in str(e.value)
 
 
-def test_timing_ends_there_too(short):
+def test_timing_model_detects_the_same_deadlock(short):
     with pytest.raises(DeadlockError, match="Accelerator must go on until it has answered"):
         predict(diamond(), SPIKES, mapping=short)
     # Also where cycles are not skipped.
@@ -107,7 +107,7 @@ def test_timing_ends_there_too(short):
 
 
 @pytest.mark.slow
-def test_a_directory_that_was_emitted_ends_there_too(short, tmp_path):
+def test_emitted_directory_stalls_in_the_same_place(short, tmp_path):
     tools()
     emit(diamond(), tmp_path / "out", mapping=short, generated=0)
     message = f"nothing has moved for .*: {SOURCE} offers what input 'in' does not take$"
@@ -130,7 +130,7 @@ def test_a_directory_that_was_emitted_ends_there_too(short, tmp_path):
     ],
     ids=["queue", "event_merger", "spike_output", "readout", "input_port", "counter"],
 )
-def test_a_component_that_does_nothing_is_found(monkeypatch, component, wanted):
+def test_component_that_does_nothing_is_named(monkeypatch, component, wanted):
     monkeypatch.setattr(f"spiker_hdl.rtl.{component}.elaborate", lambda *_: Module())
     network = diamond()
     with pytest.raises(SimulationError) as error:
@@ -146,7 +146,7 @@ def test_a_component_that_does_nothing_is_found(monkeypatch, component, wanted):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_takes_long_is_not_stopped(monkeypatch, seed):
+def test_slow_simulation_is_not_stopped(monkeypatch, seed):
     # Whatever is asked, and however soon, the answer is that of the timing model.
     monkeypatch.setattr(interpreted, "SLACK", 4)
     asked = []
@@ -165,7 +165,7 @@ def test_what_takes_long_is_not_stopped(monkeypatch, seed):
         assert limit == MARGIN * int(found.cycles.max()) + SLACK
 
 
-def test_a_compiled_run_asks_before_it_gives_up(monkeypatch):
+def test_compiled_run_asks_the_timing_model_before_it_fails(monkeypatch):
     tools()
     monkeypatch.setattr(compiled, "QUICK", 1)
     network, mapping = diamond(), Mapping.folded(diamond(), 1)
@@ -173,7 +173,7 @@ def test_a_compiled_run_asks_before_it_gives_up(monkeypatch):
     assert found.cycles.tolist() == predict(network, SPIKES, mapping=mapping).cycles.tolist()
 
 
-def test_the_allowance_is_the_models_figure():
+def test_allowance_is_the_predicted_time():
     network = diamond()
     mapping = Mapping.folded(network, 2)
     given = stimulus(network, SPIKES)
@@ -191,7 +191,7 @@ def test_the_allowance_is_the_models_figure():
     assert found.steps.tolist() == [40]
 
 
-def test_what_is_said_is_short():
+def test_message_of_a_stall_is_short():
     ends = [(f"population {n}", f"population {n + 1}") for n in range(40)]
     error = stalled(range(3, 4), 7, ends, [(1, 0)] * 40)
     assert str(error).startswith("Accelerator must answer sample 3, and nothing has moved for 7 ")

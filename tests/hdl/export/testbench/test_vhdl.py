@@ -63,19 +63,19 @@ def emitted(original, tmp_path):
         ("-gsamples=2",),
     ],
 )
-def test_passes(emitted, ghdl, arguments):
+def test_test_bench_passes(emitted, ghdl, arguments):
     count = 2 if "-gsamples=2" in arguments else 6
     assert ghdl(emitted, *arguments) == (0, f"PASS {count} samples\n")
 
 
 @pytest.mark.parametrize("name", ["work", "ieee", "rising_edge", "Entity"])
-def test_any_name_of_a_network_will_do(tmp_path, ghdl, name):
+def test_any_name_of_a_network_is_taken(tmp_path, ghdl, name):
     network = small(name=name)
     emit(network, tmp_path, language="vhdl", samples=spikes_for(network, 1, 2), generated=0)
     assert ghdl(tmp_path) == (0, "PASS 1 samples\n")
 
 
-def test_a_weight_bit_changed_in_the_vhdl_fails(emitted, ghdl):
+def test_flipped_weight_bit_in_the_vhdl_fails(emitted, ghdl):
     path = emitted / "small_net.vhd"
     text = path.read_text()
     # The row of weights of channel 0, from which hidden neuron 0 takes the lowest bits.
@@ -92,7 +92,7 @@ def test_a_weight_bit_changed_in_the_vhdl_fails(emitted, ghdl):
     )
 
 
-def test_an_expected_class_changed_fails(emitted, ghdl):
+def test_changed_expected_class_fails(emitted, ghdl):
     before = int((emitted / "vectors" / "expected.hex").read_text().splitlines()[4], 16) & 3
     change = 1 if before % 2 == 0 else -1
     expect(emitted, 4, 0, change)
@@ -101,7 +101,7 @@ def test_an_expected_class_changed_fails(emitted, ghdl):
     )
 
 
-def test_a_spike_changed_in_a_sample_fails(emitted, ghdl):
+def test_changed_spike_of_a_sample_fails(emitted, ghdl):
     path = emitted / "vectors" / "i.hex"
     lines = path.read_text().splitlines()
     path.write_text("\n".join(f"{int(line, 16) ^ 0x0FF:04x}" for line in lines) + "\n")
@@ -123,7 +123,7 @@ def expect(directory, sample, offset, change):
 
 
 @pytest.mark.parametrize("arguments, passes", [((), False), (("-gstalls=1",), True)])
-def test_cycles_are_compared_where_nothing_stalls(emitted, ghdl, arguments, passes):
+def test_cycles_are_compared_without_stalls(emitted, ghdl, arguments, passes):
     expect(emitted, 3, field_of(emitted, "cycles")["offset"], 1)
     if passes:
         assert ghdl(emitted, *arguments)[0] == 0
@@ -142,7 +142,7 @@ def replaced(path, changes):
     path.write_text(text)
 
 
-def test_a_design_that_hangs_fails(emitted, ghdl):
+def test_design_that_hangs_fails(emitted, ghdl):
     replaced(
         emitted / "small_net_bench.vhd",
         {
@@ -153,7 +153,7 @@ def test_a_design_that_hangs_fails(emitted, ghdl):
     assert re.fullmatch(r"FAIL sample 0: no result in \d+ cycles", fails(ghdl, emitted))
 
 
-def test_a_result_that_does_not_stay_fails(emitted, ghdl):
+def test_result_that_does_not_stay_fails(emitted, ghdl):
     replaced(
         emitted / "small_net_bench.vhd",
         {
@@ -167,7 +167,7 @@ def test_a_result_that_does_not_stay_fails(emitted, ghdl):
     assert fails(ghdl, emitted, "-gstalls=5").endswith("result must stay until it is taken")
 
 
-def test_one_result_too_many_fails(emitted, ghdl):
+def test_extra_result_fails(emitted, ghdl):
     replaced(
         emitted / "small_net_bench.vhd",
         {
@@ -187,7 +187,7 @@ def test_one_result_too_many_fails(emitted, ghdl):
     assert fails(ghdl, emitted, "-gback_to_back=true") == "FAIL: more than 6 results"
 
 
-def test_a_number_below_zero_is_printed_as_such(tmp_path, ghdl):
+def test_negative_number_is_printed_with_its_sign(tmp_path, ghdl):
     network = load(NETWORKS / "digits.spiker")
     given = random_spikes(network, Random(1), 1, 4)
     emit(network, tmp_path, language="vhdl", samples=given, generated=0)
@@ -224,7 +224,7 @@ def compare(seed, directory, ghdl, samples=3):
 
 
 @pytest.mark.parametrize("seed", [1, 201, 221])  # the last two of shifts and groups
-def test_a_random_network_passes(seed, tmp_path, ghdl):
+def test_random_network_passes(seed, tmp_path, ghdl):
     compare(seed, tmp_path, ghdl)
 
 
@@ -275,7 +275,7 @@ def test_mnist_is_emitted_in_time_and_classifies_images(data_file, tmp_path, ghd
 # -- as text -------------------------------------------------------------------------------------
 
 
-def test_text_is_the_same_again_and_names_no_directory(original, tmp_path):
+def test_text_is_reproducible_and_names_no_directory(original, tmp_path):
     network, given = small(), spikes_for(small())
     expected = spiker_hdl.run(network, given, engine="amaranth")
     emit(
@@ -307,7 +307,7 @@ def test_names_are_plain_and_distinct(tmp_path):
         assert len({one.lower() for one in names}) == len(names)
 
 
-def test_the_manifest_has_the_ports_of_the_entity(original):
+def test_manifest_has_the_ports_of_the_entity(original):
     manifest = json.loads((original / "manifest.json").read_text())
     assert manifest["language"] == "vhdl"
     assert manifest["generator"]["tool"] == f"spiker-hdl {spiker_hdl.__version__}"
