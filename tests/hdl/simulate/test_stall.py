@@ -167,7 +167,7 @@ def test_slow_simulation_is_not_stopped(monkeypatch, seed):
 
 def test_compiled_run_asks_the_timing_model_before_it_fails(monkeypatch):
     tools()
-    monkeypatch.setattr(compiled, "QUICK", 1)
+    monkeypatch.setattr("spiker_hdl.simulate.model_pool.FIRST_TIMEOUT", 1)
     network, mapping = diamond(), Mapping.folded(diamond(), 1)
     found = compiled.run(network, SPIKES, mapping=mapping)
     assert found.cycles.tolist() == predict(network, SPIKES, mapping=mapping).cycles.tolist()
