@@ -68,10 +68,12 @@ def run_torch(network, spikes):
     torch = pytest.importorskip("torch")
     from spiker_train.network.arithmetic import Tensors
 
-    counts = {one.name: [] for one in network.populations if one.neuron.spiking}
+    counts = {
+        population.name: [] for population in network.populations if population.neuron.spiking
+    }
     traces = {name: [] for name in everything(network)}
-    answers = {one.name: ([], []) for one in network.readouts}
-    samples = [*zip(*(spikes[one.name] for one in network.inputs), strict=True)]
+    answers = {readout.name: ([], []) for readout in network.readouts}
+    samples = [*zip(*(spikes[node.name] for node in network.inputs), strict=True)]
     for sample in samples:
         given = {
             one.name: torch.as_tensor(np.asarray(values), dtype=torch.float64)
@@ -195,42 +197,44 @@ def of_seed(seed, limits, samples=3, steps=8):
 def mapping_options(network, mapping):
     """Name the choices that a mapping makes."""
     found = {mapping.form}
-    for one in network.populations:
-        core = mapping.cores[one.name]
-        found.add("folded" if core.lanes < one.size else "a lane each")
-        if core.units < one.size:
+    for population in network.populations:
+        core = mapping.cores[population.name]
+        found.add("folded" if core.lanes < population.size else "a lane each")
+        if core.units < population.size:
             found.add("groups")
-        if core.units < core.lanes < one.size:
+        if core.units < core.lanes < population.size:
             found.add("parts of a fold")
         found |= {f"banks {core.banks}", f"stages {core.stages}"}
-        if -(-one.size // core.units) < 3 + core.stages > 4:
+        if -(-population.size // core.units) < 3 + core.stages > 4:
             found.add("stages of few groups")
         rows = sum(
-            -(-each.synapses.source_size // core.banks) * -(-one.size // core.lanes)
-            for each in network.into(one.name)
+            -(-each.synapses.source_size // core.banks) * -(-population.size // core.lanes)
+            for each in network.into(population.name)
             if mapping.store(network, each) == "rows"
         )
         if len(row_parts(rows, core.block)) > 1:
             found.add("rows in parts")
         shifts = {
-            each.shift for each in network.into(one.name) if mapping.store(network, each) == "rows"
+            each.shift
+            for each in network.into(population.name)
+            if mapping.store(network, each) == "rows"
         }
         if len(shifts) > 1:
             found.add("rows of several shifts")
         if core.overlap:
-            found.add("folded overlap" if core.lanes < one.size else "overlap")
-        if network.holds(one.name):
+            found.add("folded overlap" if core.lanes < population.size else "overlap")
+        if network.holds(population.name):
             found |= {"static", "static overlap"} if core.overlap else {"static"}
-    for one in network.projections:
-        found.add(mapping.store(network, one))
-        rows, core = mapping.store(network, one) == "rows", mapping.cores[one.target]
-        if mapping.banks(network, one.source) > (core.banks if rows else 1):
+    for projection in network.projections:
+        found.add(mapping.store(network, projection))
+        rows, core = mapping.store(network, projection) == "rows", mapping.cores[projection.target]
+        if mapping.banks(network, projection.source) > (core.banks if rows else 1):
             found.add("serialized")
         if not rows and core.overlap:
             found.add("synapses overlap")
-        least = mapping.queues[one.name] == queue_minimum(network, one)
+        least = mapping.queues[projection.name] == queue_minimum(network, projection)
         found.add("least queue" if least else "spare queue")
-        if least and one.delay:
+        if least and projection.delay:
             found.add("least queue of a delay")
     return found
 
@@ -341,7 +345,7 @@ def test_larger_networks_give_the_same_bits_everywhere(seed):
 def spikes_of_windows(network, random, window):
     """Draw samples of whole windows."""
     each = [random_spikes(network, random, 1, window * random.randint(1, 3)) for _ in range(3)]
-    return {one.name: [sample[one.name][0] for sample in each] for one in network.inputs}
+    return {node.name: [sample[node.name][0] for sample in each] for node in network.inputs}
 
 
 @pytest.mark.parametrize("seed", [0, 3])
@@ -407,7 +411,7 @@ def mnist(data_file, request):
 def test_images_give_the_same_bits_in_few_cycles(mnist):
     network, spikes, digits = mnist
     spikes, digits = spikes[:IMAGES], digits[:IMAGES]
-    names = [one.name for one in network.populations if one.neuron.spiking]
+    names = [population.name for population in network.populations if population.neuron.spiking]
     mapping = Mapping.default(network)
     wanted = run(network, spikes, record=names)
     found = run(network, spikes, engine="amaranth", mapping=mapping, record=names)
@@ -431,7 +435,7 @@ def test_all_images_give_the_same_bits_in_the_predicted_cycles(mnist):
 def test_all_spoken_digits_give_the_same_bits_in_the_predicted_cycles(data_file, request):
     spoken = pytest.importorskip("spiker_train.data.spoken_digits")
     network = load(request.config.rootpath / "networks" / "fsdd_recurrent.spiker")
-    assert any(one.source == one.target for one in network.projections)
+    assert any(projection.source == projection.target for projection in network.projections)
     data = spoken.spoken_digits(path=data_file("fsdd_spikes.npz"))
     wanted = run(network, data.spikes)
     found = compiled.run(network, data.spikes)

@@ -265,9 +265,9 @@ def test_every_engine_runs_each_graph(name):
 @pytest.mark.parametrize("name", ["sparse", "one to one", "delays of each group of synapses"])
 def test_rows_and_sparse_store_give_the_same_answers(name, lanes, store):
     network = GRAPHS[name]()
-    stores = {one.name: store for one in network.projections}
+    stores = {projection.name: store for projection in network.projections}
     mapping = Mapping.folded(network, lanes, stores=stores)
-    assert {mapping.store(network, one) for one in network.projections} == {store}
+    assert {mapping.store(network, projection) for projection in network.projections} == {store}
     spikes = random_spikes(network, Random(7), 2, 10)
     record = everything(network)
     expected = spiker_hdl.run(network, spikes, record=record)
@@ -314,7 +314,7 @@ def test_shifted_projections_share_an_accumulator(shifts, store, banks):
     assert network.weight_bits == plain.weight_bits
     if len(set(shifts)) == 1:
         assert network.bounds["p"].sum_width == plain.bounds["p"].sum_width
-    stores = {one.name: store for one in network.projections}
+    stores = {projection.name: store for projection in network.projections}
     cores = {"p": Core(4, 2, banks)}
     mapping = Mapping.default(network, cores=cores, stores=stores)
     found = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping, record=record)
@@ -328,7 +328,7 @@ def test_shifted_projections_share_an_accumulator(shifts, store, banks):
 @pytest.mark.parametrize("name", ["backwards", "mixed models", "several inputs"])
 def test_stream_of_events_equals_the_recorded_spikes(name):
     network = GRAPHS[name]()
-    spiking = [one.name for one in network.populations if one.neuron.spiking]
+    spiking = [population.name for population in network.populations if population.neuron.spiking]
     spikes = random_spikes(network, Random(3), 3, 9)
     recorded = spiker_hdl.run(network, spikes, record=spiking).spikes
     accelerator = Accelerator(network, Mapping.folded(network, 3), streams=spiking)
@@ -521,9 +521,13 @@ def test_forty_populations_elaborate():
     text = rtlil.convert(Accelerator(network))
     modules = {line.split()[1] for line in text.splitlines() if line.startswith("module ")}
     assert {f"\\top.population_{name}" for name in names} <= modules
-    queues = {one for one in modules if one.startswith("\\top.queue_") and one.count(".") == 1}
+    queues = {
+        module for module in modules if module.startswith("\\top.queue_") and module.count(".") == 1
+    }
     assert len(queues) == len(network.projections) == 40 + len(more)
-    delays = {one for one in modules if one.startswith("\\top.delay_") and one.count(".") == 1}
+    delays = {
+        module for module in modules if module.startswith("\\top.delay_") and module.count(".") == 1
+    }
     assert len(delays) == len(more)
 
 

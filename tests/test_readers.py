@@ -72,10 +72,12 @@ def calls(function):
 def raw(name, owner, node):
     """Tell whether a call reads or decodes a file."""
     if name == "open" or (name == "fdopen" and owner == "os"):
-        modes = [*node.args, *(one.value for one in node.keywords)]
+        modes = [*node.args, *(keyword.value for keyword in node.keywords)]
         texts = [one.value for one in modes if isinstance(one, ast.Constant)]
-        reads = any(isinstance(one, str) and "r" in one and len(one) < 4 for one in texts)
-        writes = any(isinstance(one, str) and one[:1] in "wxa" and len(one) < 4 for one in texts)
+        reads = any(isinstance(text, str) and "r" in text and len(text) < 4 for text in texts)
+        writes = any(
+            isinstance(text, str) and text[:1] in "wxa" and len(text) < 4 for text in texts
+        )
         return owner != "os" and not writes and (reads or owner != "self")
     if name not in RAW:
         return False
@@ -87,8 +89,8 @@ def raw(name, owner, node):
 
 def guarded(function):
     """Tell whether whatever a function's body raises becomes the error of a file."""
-    for one in function.decorator_list:
-        if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "reader":
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "reader":
             return True
     return any(
         isinstance(item.context_expr, ast.Call)
@@ -101,7 +103,7 @@ def guarded(function):
 
 def functions(tree, path):
     """Give all functions of a file, and its own body as one."""
-    body = ast.Module([one for one in tree.body if not _defines(one)], [])
+    body = ast.Module([statement for statement in tree.body if not _defines(statement)], [])
     body.name, body.decorator_list = f"<{path.name}>", []
     yield body
     for node in ast.walk(tree):
@@ -117,12 +119,12 @@ def unguarded(sources):
     """Return the functions that read a file where its faults become no error of a file."""
     names, callers, reads, safe = {}, {}, set(), set()
     for path, text in sources.items():
-        for one in functions(ast.parse(text), path):
-            place = f"{path.name}: {one.name}"
-            names[place] = one.name
-            if guarded(one) or one.name in WRITERS:
+        for function in functions(ast.parse(text), path):
+            place = f"{path.name}: {function.name}"
+            names[place] = function.name
+            if guarded(function) or function.name in WRITERS:
                 safe.add(place)
-            for name, owner, node in calls(one):
+            for name, owner, node in calls(function):
                 callers.setdefault(name, set()).add(place)
                 if raw(name, owner, node):
                     reads.add(place)
@@ -229,7 +231,7 @@ def test_harness_detects_violations(call, said, tmp_path, monkeypatch):
     target, trials = readers.Target([b"a"], call, (FileError,)), readers.Trials()
     with readers.limited():
         readers.attempt("a", target, 1, tmp_path, trials)
-    assert [one.startswith(f"a 1: {said}") for one in trials.faults] == [True]
+    assert [fault.startswith(f"a 1: {said}") for fault in trials.faults] == [True]
 
 
 def spend(seconds):

@@ -86,7 +86,7 @@ def test_samples_may_differ_in_steps(engine):
     samples = [SPIKES[0], SPIKES[1][:1], SPIKES[0][:2]]
     result = run(NETWORK, samples, engine=engine, record=["p", "q.v"])
     assert result.steps.tolist() == [3, 1, 2]
-    assert [len(one) for one in result.spikes["p"]] == [3, 1, 2]
+    assert [len(sample) for sample in result.spikes["p"]] == [3, 1, 2]
     assert result.scores.tolist() == [[3, 1], [0, 0], [2, 0]]
     assert result.answers["q"].scores.tolist() == [[5, 0], [0, 0], [3, 0]]
 

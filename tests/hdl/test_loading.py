@@ -328,7 +328,7 @@ def test_emitted_streams_have_a_load_port_and_axi_has_none(tmp_path):
         assert simulate(language, where)[0] == 0
         said = json.loads((where / "manifest.json").read_text())["loading"]
         assert said["valid"] == "load_valid"
-        assert [one["rows"] for one in said["memories"]] == [64, 1, 6]
+        assert [memory["rows"] for memory in said["memories"]] == [64, 1, 6]
         assert read_emission(where).mapping == mapping
     with pytest.raises(ValueError, match=r"Ports must be 'streams' if .* not 'axis'"):
         emit(network, tmp_path / "axis", mapping=mapping, ports="axis", generated=0)

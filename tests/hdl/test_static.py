@@ -57,16 +57,16 @@ def draw(seed):
     )
     steps = [random.randint(1, 6) for _ in range(4)]
     spikes = {
-        one.name: [
+        node.name: [
             np.repeat(
-                draws.integers(one.low, one.high + 1, (1, one.size))
-                * (draws.random((1, one.size)) < 0.6),
+                draws.integers(node.low, node.high + 1, (1, node.size))
+                * (draws.random((1, node.size)) < 0.6),
                 count,
                 axis=0,
             )
             for count in steps
         ]
-        for one in inputs
+        for node in inputs
     }
     return network, spikes, random_mapping(network, random), random
 
@@ -96,7 +96,7 @@ def test_engines_agree_and_cycles_are_predicted(seed):
 
 def test_samples_are_alive():
     counts = [run(*draw(seed)[:2]).counts["h"] for seed in range(8)]
-    assert sum((one > 0).mean() > 0.5 for one in counts) >= 5
+    assert sum((count > 0).mean() > 0.5 for count in counts) >= 5
 
 
 @pytest.mark.slow
@@ -183,7 +183,9 @@ def test_samples_of_test_benches_are_read_back(tmp_path, seed):
     emit(network, tmp_path, mapping=mapping, samples=spikes, generated=0)
     found = read_samples(read_emission(tmp_path))
     for name, samples in spikes.items():
-        assert [one.tolist() for one in found[name]] == [one.tolist() for one in samples]
+        assert [result.tolist() for result in found[name]] == [
+            sample.tolist() for sample in samples
+        ]
     assert run(network, found).differences(run(network, spikes)) == []
 
 

@@ -14,14 +14,16 @@ class ManifestBench:
         self.directory = directory
         self.manifest = json.loads((directory / "manifest.json").read_text())
         streams = self.manifest["streams"]
-        self.inputs = {one["input"]: one for one in streams.values() if one["direction"] == "in"}
-        (self.result,) = [one for one in streams.values() if one["direction"] == "out"]
-        self.fields = {one["name"]: one for one in self.result["fields"]}
+        self.inputs = {
+            stream["input"]: stream for stream in streams.values() if stream["direction"] == "in"
+        }
+        (self.result,) = [stream for stream in streams.values() if stream["direction"] == "out"]
+        self.fields = {field["name"]: field for field in self.result["fields"]}
 
     def beats(self, name, sample):
         """Return the payloads of a sample, an array of (steps, channels)."""
         stream = self.inputs[name]
-        fields = {one["name"]: one for one in stream["fields"]}
+        fields = {field["name"]: field for field in stream["fields"]}
         found = []
         for n, step in enumerate(sample.tolist()):
             bare = stream["static"] and n > 0

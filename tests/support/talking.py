@@ -15,7 +15,7 @@ TICK = 1e-3  # seconds that a turn counts for
 
 def say(wire, *frames, cycles=20_000, idle=True):
     """Send frames to a wire; return those that come, until nothing happens any more if ``idle``."""
-    found = wire.turn(b"".join(encode(one) for one in frames), cycles)
+    found = wire.turn(b"".join(encode(frame) for frame in frames), cycles)
     assert wire.idle == idle
     return Reader().feed(found)
 

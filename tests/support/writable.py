@@ -14,7 +14,7 @@ __all__ = ["another", "as_rows", "random_writable"]
 def random_writable(random: Random, network: Network, mapping: Mapping) -> Mapping:
     """Make some populations writable, and draw in which memories they lie."""
     cores = dict(mapping.cores)
-    names = [one.name for one in network.populations]
+    names = [population.name for population in network.populations]
     for name in random.sample(names, random.randint(1, len(names))):
         cores[name] = replace(
             cores[name],
@@ -23,8 +23,10 @@ def random_writable(random: Random, network: Network, mapping: Mapping) -> Mappi
             states=random.choice(["auto", "distributed", "registers"]),
         )
     stores = {
-        one.name: "rows" if cores[one.target].writable else mapping.store(network, one)
-        for one in network.projections
+        projection.name: "rows"
+        if cores[projection.target].writable
+        else mapping.store(network, projection)
+        for projection in network.projections
     }
     return replace(mapping, cores=cores, stores=stores)
 
@@ -34,10 +36,10 @@ def as_rows(network: Network, mapping: Mapping) -> Network:
     return replace(
         network,
         projections=[
-            replace(one, synapses=Dense(one.synapses.matrix()), bits=one.width)
-            if one.target in mapping.writable
-            else one
-            for one in network.projections
+            replace(projection, synapses=Dense(projection.synapses.matrix()), bits=projection.width)
+            if projection.target in mapping.writable
+            else projection
+            for projection in network.projections
         ],
     )
 

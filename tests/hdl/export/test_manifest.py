@@ -51,8 +51,12 @@ def test_manifest_states_its_origin(emitted):
         "sha256": network.digest,
         "max_steps": network.max_steps,
         "projections": {
-            one.name: {"from": one.source, "to": one.target, "shift": one.shift}
-            for one in network.projections
+            projection.name: {
+                "from": projection.source,
+                "to": projection.target,
+                "shift": projection.shift,
+            }
+            for projection in network.projections
         },
         "projection_fields": {
             "shift": "An event adds its weight times 2 to the power of `shift` to its target.",
@@ -84,11 +88,11 @@ def test_ports_are_the_ports_of_the_verilog(emitted):
         (name, "in" if way == "input" else "out", int(high or 0) + 1)
         for way, high, name in re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", body, re.M)
     }
-    ports = {(one["name"], one["direction"], one["width"]) for one in manifest["ports"]}
+    ports = {(port["name"], port["direction"], port["width"]) for port in manifest["ports"]}
     assert ports == found
     named = {manifest["clock"]["port"], manifest["reset"]["port"], manifest["idle"]["port"]}
-    for one in manifest["streams"].values():
-        named |= {one["payload"], one["valid"], one["ready"]}
+    for stream in manifest["streams"].values():
+        named |= {stream["payload"], stream["valid"], stream["ready"]}
     assert named == {name for name, *_ in ports}
 
 
@@ -106,18 +110,20 @@ def test_fields_suffice_to_read_a_result(emitted):
     manifest, network, given, _, directory = emitted
     result = spiker_hdl.run(network, given)
     o = manifest["streams"]["o"]
-    fields = {one["name"]: one for one in o["fields"]}
+    fields = {field["name"]: field for field in o["fields"]}
     for n, line in enumerate((directory / "vectors" / "expected.hex").read_text().split()):
         payload = int(line, 16)
-        assert [one.get("groups") for one in o["readouts"]] == [r.groups for r in network.readouts]
+        assert [readout.get("groups") for readout in o["readouts"]] == [
+            r.groups for r in network.readouts
+        ]
         for one in o["readouts"]:
             answer = result.answers[one["name"]]
             assert cut(payload, fields[f"{one['field']}.winner"]) == answer.classes[n]
             assert cut(payload, fields[f"{one['field']}.scores"]) == answer.scores[n].tolist()
             assert cut(payload, fields[f"{one['field']}.steps"]) == result.steps[n]
-        for one in o["counts"]:
-            assert cut(payload, fields[one["field"]]) == result.counts[one["name"]][n]
-    covered = sum(one["width"] * one.get("count", 1) for one in o["fields"])
+        for count in o["counts"]:
+            assert cut(payload, fields[count["field"]]) == result.counts[count["name"]][n]
+    covered = sum(field["width"] * field.get("count", 1) for field in o["fields"])
     assert covered == o["width"]
 
 
@@ -127,7 +133,7 @@ def test_fields_suffice_to_write_an_input(emitted):
         if port == "o":
             continue
         samples = list(given[stream["input"]])
-        fields = {one["name"]: one for one in stream["fields"]}
+        fields = {field["name"]: field for field in stream["fields"]}
         sample = events = step = word = 0
         values = {}
         for line in (directory / "vectors" / f"{port}.hex").read_text().split():
@@ -164,12 +170,12 @@ def test_outputs_have_the_stated_values_after_a_reset(tmp_path, seed, ports):
     network, _, mapping = case(seed)
     path = emit(network, tmp_path, mapping=mapping, ports=ports, generated=0)
     manifest = json.loads(path.read_text())
-    said = {one["name"]: one["reset"] for one in manifest["ports"] if one["direction"] == "out"}
-    assert {one["latency"] for one in manifest["ports"] if one["direction"] == "out"} == {1}
+    said = {port["name"]: port["reset"] for port in manifest["ports"] if port["direction"] == "out"}
+    assert {port["latency"] for port in manifest["ports"] if port["direction"] == "out"} == {1}
     assert all(
-        one["reset"] is None and one["latency"] is None
-        for one in manifest["ports"]
-        if one["direction"] == "in"
+        port["reset"] is None and port["latency"] is None
+        for port in manifest["ports"]
+        if port["direction"] == "in"
     )
     dut = Accelerator(network, mapping)
     if ports == "axis":
@@ -226,7 +232,7 @@ def test_axi_manifest_has_streams_registers_and_reset(tmp_path):
     assert manifest["reset"]["active"] == "low"
     assert manifest["registers"]["map"] == registers_json()
     assert manifest["mapping_sha256"] == mapping_digest(mapping)
-    widths = {one["name"]: one["width"] for one in manifest["ports"]}
+    widths = {port["name"]: port["width"] for port in manifest["ports"]}
     named = {"aclk", "aresetn", "idle", "irq", *manifest["registers"]["bus"].values()}
     for name, one in manifest["streams"].items():
         assert widths[one["tdata"]] == one["width"]
@@ -264,17 +270,17 @@ def test_manifest_suffices_to_write_a_test_bench(seed, tmp_path):
     wanted = spiker_hdl.run(network, given)
     assert len(found) == 3
     for n, result in enumerate(found):
-        for one in bench.result["readouts"]:
-            answer, stem = wanted.answers[one["name"]], one["field"]
+        for readout in bench.result["readouts"]:
+            answer, stem = wanted.answers[readout["name"]], readout["field"]
             assert result[f"{stem}.scores"] == answer.scores[n].tolist()
             assert result[f"{stem}.winner"] == answer.classes[n]
             scores = result[f"{stem}.scores"]
-            if one["kind"] != "first":  # as the manifest says of ties
+            if readout["kind"] != "first":  # as the manifest says of ties
                 assert result[f"{stem}.winner"] == scores.index(max(scores))
             assert result[f"{stem}.steps"] == wanted.steps[n]
             assert result[f"{stem}.answer"] == result[f"{stem}.last"] == 1
-        for one in bench.result["counts"]:
-            assert result[one["field"]] == wanted.counts[one["name"]][n]
+        for count in bench.result["counts"]:
+            assert result[count["field"]] == wanted.counts[count["name"]][n]
 
 
 @pytest.mark.parametrize("ports", ["streams", "axis"])
@@ -290,7 +296,7 @@ def test_every_field_has_a_stated_meaning(ports, tmp_path):
     assert {"winner", "scores", "steps", "answer", "last", "cycles"} <= parts & said
     assert parts - {"hidden", "output"} <= said
     assert "lowest" in result["meaning"]["winner"]
-    assert all(one["scores"] for one in result["readouts"])
+    assert all(readout["scores"] for readout in result["readouts"])
     assert {"bits", "arrays", "channels", "words"} <= set(manifest["packing"])
     assert any("max_steps" in name for name in manifest["protocol_violations"])
     said = set(re.findall(r"`error\.(\w+)`", str(manifest["protocol_violations"])))
@@ -327,6 +333,6 @@ def test_protocol_violations_have_the_stated_effect(tmp_path):
     simulator.add_testbench(bench)
     simulator.run()
     wanted = spiker_hdl.run(network, np.ones((1, 2, 8), dtype=int))
-    assert [one["steps"] for one in found] == [0, 2, 2]
+    assert [result["steps"] for result in found] == [0, 2, 2]
     for one in found[1:]:
         assert one["scores"]["output"] == wanted.scores[0].tolist()

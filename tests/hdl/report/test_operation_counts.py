@@ -129,7 +129,7 @@ def scattered(synapses):
 def test_counts_of_graded_events_and_sparse_synapses():
     sparse = Sparse(np.array([0, 0, 2]), np.array([0, 2, 1]), np.array([1, 2, 3]), 3, 3)
     network = scattered(sparse)
-    (name,) = [one.name for one in network.projections]
+    (name,) = [projection.name for projection in network.projections]
     mapping = Mapping.default(network, stores={name: "synapses"})
     spikes = np.array([[[3, 1, 0], [0, 0, 2]]])
     done = work(network, spikes, mapping=mapping)["out"]
@@ -142,7 +142,7 @@ def test_counts_of_graded_events_and_sparse_synapses():
 
 def test_one_to_one_reads_no_places():
     network = scattered(OneToOne(np.array([1, 0, 2])))
-    (name,) = [one.name for one in network.projections]
+    (name,) = [projection.name for projection in network.projections]
     mapping = Mapping.default(network, stores={name: "synapses"})
     done = work(network, np.array([[[1, 1, 0]]]), mapping=mapping)["out"]
     assert (done.weight_reads, done.synaptic_operations, done.additions) == ([2], [1], [2])
@@ -307,11 +307,11 @@ def test_seeds_reach_every_kind_of_read():
     for seed in SEEDS:
         network, spikes, mapping = drawn(seed)
         for done in work(network, spikes, mapping=mapping).values():
-            reached |= {one.name for one in fields(Work) if getattr(done, one.name).any()}
-        for one in network.projections:
-            reached |= {mapping.store(network, one), one.synapses.kind}
-            reached |= {"delay"} if one.delay else set()
-    assert {one.name for one in fields(Work)} <= reached
+            reached |= {field.name for field in fields(Work) if getattr(done, field.name).any()}
+        for projection in network.projections:
+            reached |= {mapping.store(network, projection), projection.synapses.kind}
+            reached |= {"delay"} if projection.delay else set()
+    assert {field.name for field in fields(Work)} <= reached
     assert {"rows", "synapses", "dense", "sparse", "one_to_one", "delay"} <= reached
 
 
@@ -343,11 +343,11 @@ def test_toggles_follow_the_activity(busy):
     silent = switching(PLAIN, BUSY * 0, back_to_back=True)
     assert 0 < silent.toggles() < busy.toggles() / 2
     # What tells whose turn it is moves, the sums do not.
-    registers = [one for one in silent.nets if one.kind == "register"]
+    registers = [net for net in silent.nets if net.kind == "register"]
     sums = [one for one in registers if one.name.startswith("accumulators")]
     assert sum(len(one.toggles) for one in sums) >= 8
     assert sum(int(one.toggles.sum()) for one in sums) == 0
-    moved = [one.toggles.sum() for one in busy.nets if one.name in {each.name for each in sums}]
+    moved = [net.toggles.sum() for net in busy.nets if net.name in {each.name for each in sums}]
     assert sum(moved) > 100
     folded = switching(PLAIN, BUSY, mapping=Mapping.folded(PLAIN, 1), back_to_back=True)
     assert folded.to_json()["register_bits"] < busy.to_json()["register_bits"]
@@ -418,7 +418,7 @@ def read_waves(path):
 def test_toggles_of_registers_equal_the_interpreted_simulation(busy, tmp_path, monkeypatch):
     duration, nets = read_saif(to_saif(busy, period=8.0))
     assert duration == busy.cycles * 8000
-    assert all(one["T0"] + one["T1"] == duration for one in nets.values())
+    assert all(net["T0"] + net["T1"] == duration for net in nets.values())
     assert nets["clk",] == {
         "T0": duration // 2,
         "T1": duration // 2,

@@ -41,7 +41,7 @@ def directory(tmp_path, monkeypatch):
 
 
 def names(directory):
-    return sorted(one.name for one in directory.iterdir())
+    return sorted(path.name for path in directory.iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_leftovers_of_a_killed_build_are_removed(compilers, directory):
     assert [*directory.glob(".build.*")]
     assert [*directory.glob("*.lock")]
     assert open_cache() == directory
-    assert [one for one in names(directory) if not one.endswith(".o")] == []
+    assert [name for name in names(directory) if not name.endswith(".o")] == []
 
 
 def test_build_in_progress_is_left_alone(directory):

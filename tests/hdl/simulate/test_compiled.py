@@ -274,7 +274,7 @@ def test_auto_falls_back_without_a_compiler(monkeypatch):
 
 
 def libraries(directory):
-    return {one.name: one.stat().st_mtime_ns for one in directory.glob("*.so")}
+    return {path.name: path.stat().st_mtime_ns for path in directory.glob("*.so")}
 
 
 def test_design_is_built_once(tools, tmp_path, monkeypatch):
@@ -288,7 +288,7 @@ def test_design_is_built_once(tools, tmp_path, monkeypatch):
     )  # nothing is written again
     assert build(small()) == first
     assert libraries(tmp_path) == before
-    assert {one.suffix for one in tmp_path.iterdir()} == {".so", ".note", ".o"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {".so", ".note", ".o"}
 
 
 def test_other_design_is_built_anew(tools, tmp_path, monkeypatch):

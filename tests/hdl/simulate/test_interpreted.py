@@ -62,22 +62,22 @@ def beats(made, sample, **mapping):
     found = payloads(dut, made.inputs[0], np.array(sample))
     layout = dut.i.p.shape()
     assert converts(dut)
-    return [layout.from_bits(one) for one in found]
+    return [layout.from_bits(result) for result in found]
 
 
 def test_events_by_hand():
     found = beats(network(), [[0, 1, 0, 0, 1], [0, 0, 0, 0, 0]], form="events")
-    assert [plain(one) for one in found] == [(1, 0), (4, 0), END, LAST]
+    assert [plain(result) for result in found] == [(1, 0), (4, 0), END, LAST]
 
 
 def test_graded_events_by_hand():
     found = beats(network(-3, 2), [[0, -3, 0, 0, 2], [1, 0, 0, 0, 0]], form="events")
-    assert [plain(one) for one in found] == [(1, -3), (4, 2), END, (0, 1), LAST]
+    assert [plain(result) for result in found] == [(1, -3), (4, 2), END, (0, 1), LAST]
 
 
 def test_words_by_hand():
     found = beats(network(), [[0, 1, 0, 0, 1], [1, 1, 1, 1, 0]], word=2)
-    assert [([*one["values"]], one.last) for one in found] == [
+    assert [([*result["values"]], result.last) for result in found] == [
         ([0, 1], 0),
         ([0, 0], 0),
         ([1, 0], 0),
@@ -89,7 +89,7 @@ def test_words_by_hand():
 
 def test_graded_words_by_hand():
     found = beats(network(-3, 2), [[0, -3, 0, 0, 2]], word=4)
-    assert [([*one["values"]], one.last) for one in found] == [
+    assert [([*result["values"]], result.last) for result in found] == [
         ([0, -3, 0, 0], 0),
         ([2, 0, 0, 0], 1),
     ]

@@ -93,7 +93,7 @@ def test_queue_that_is_too_short_is_detected(short, engine):
         spiker_hdl.run(diamond(), SPIKES, engine=engine, mapping=short)
     assert time.monotonic() - began < 20  # a second where nothing else runs
     said = str(e.value).split(": ", 1)[1].split("; ")
-    assert [one for one in said if one in WAITS] == WAITS
+    assert [line for line in said if line in WAITS] == WAITS
     assert said[-1].startswith("the result waits for readout 'c' and the counter of population 'a'")
     assert "\n" not in str(e.value)
 

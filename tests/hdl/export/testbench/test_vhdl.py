@@ -110,7 +110,7 @@ def test_changed_spike_of_a_sample_fails(emitted, ghdl):
 
 def field_of(directory, name):
     manifest = json.loads((directory / "manifest.json").read_text())
-    (field,) = [one for one in manifest["streams"]["o"]["fields"] if one["name"] == name]
+    (field,) = [field for field in manifest["streams"]["o"]["fields"] if field["name"] == name]
     return field
 
 
@@ -304,7 +304,7 @@ def test_names_are_plain_and_distinct(tmp_path):
     assert all(one.startswith("odd_") for one in entities[:-1])
     for body in re.findall(r"^architecture .*?^begin", text, re.M | re.S):
         names = re.findall(r"^  signal (\w+)", body, re.M)
-        assert len({one.lower() for one in names}) == len(names)
+        assert len({name.lower() for name in names}) == len(names)
 
 
 def test_manifest_has_the_ports_of_the_entity(original):
