@@ -79,13 +79,13 @@ def run_torch(network, spikes):
             one.name: torch.as_tensor(np.asarray(values), dtype=torch.float64)
             for one, values in zip(network.inputs, sample, strict=True)
         }
-        found = _torch_sample(torch, Tensors, network, given)
+        actual = _torch_sample(torch, Tensors, network, given)
         for name, each in traces.items():
-            each.append(found[name])
+            each.append(actual[name])
         for name, each in counts.items():
-            each.append(int(found[name].sum()))
+            each.append(int(actual[name].sum()))
         for one in network.readouts:
-            scores = _scores(one.kind, found, one.population, network)
+            scores = _scores(one.kind, actual, one.population, network)
             if one.groups is not None:
                 scores = np.array([each.sum() for each in np.split(scores, one.groups)])
             answers[one.name][0].append(int(np.argmax(scores)))
@@ -107,7 +107,7 @@ def run_torch(network, spikes):
 def _torch_sample(torch, arithmetic, network, trains):
     """Run one sample on tensors of the format that the bounds say is exact."""
     steps = len(next(iter(trains.values())))
-    found, states = {}, {}
+    recorded, states = {}, {}
     for name in network.order:
         one = network.population[name]
         kind = getattr(torch, network.bounds[name].float_format)
@@ -117,7 +117,7 @@ def _torch_sample(torch, arithmetic, network, trains):
         }
         trains[name] = torch.zeros(steps, one.size, dtype=torch.float64)
         for key in one.neuron.states:
-            found[f"{name}.{key}"] = np.zeros((steps, one.size), dtype=np.int64)
+            recorded[f"{name}.{key}"] = np.zeros((steps, one.size), dtype=np.int64)
     for t in range(steps):
         for name in network.order:
             one = network.population[name]
@@ -144,20 +144,20 @@ def _torch_sample(torch, arithmetic, network, trains):
             if fired is not None:
                 trains[name][t] = fired.to(torch.float64)
             for key, value in states[name].items():
-                found[f"{name}.{key}"][t] = value.numpy()
+                recorded[f"{name}.{key}"][t] = value.numpy()
     for name, one in network.population.items():
         if one.neuron.spiking:
-            found[name] = trains[name].numpy().astype(np.uint8)
-    return found
+            recorded[name] = trains[name].numpy().astype(np.uint8)
+    return recorded
 
 
-def _scores(kind, found, population, network):
+def _scores(kind, recorded, population, network):
     if kind == "count":
-        return found[population].sum(axis=0, dtype=np.int64)
+        return recorded[population].sum(axis=0, dtype=np.int64)
     if kind == "first":
-        fired = found[population] > 0
+        fired = recorded[population] > 0
         return np.where(fired.any(axis=0), len(fired) - fired.argmax(axis=0), 0)
-    v = found[f"{population}.{network.population[population].neuron.potential}"]
+    v = recorded[f"{population}.{network.population[population].neuron.potential}"]
     return {"last": v[-1], "largest": v.max(axis=0), "sum": v.sum(axis=0)}[kind]
 
 
@@ -172,18 +172,18 @@ def stalls(random, source, sink):
 def compare(network, spikes, mapping, random):
     """Run everywhere, alone and back to back; return what the reference says."""
     names = everything(network)
-    wanted = run(network, spikes, record=names)
-    assert wanted.differences(run_torch(network, spikes)) == []
+    expected = run(network, spikes, record=names)
+    assert expected.differences(run_torch(network, spikes)) == []
     alone = run(network, spikes, engine="amaranth", mapping=mapping, record=names)
-    assert wanted.differences(alone) == []
+    assert expected.differences(alone) == []
     assert (timing.predict(network, spikes, mapping=mapping).cycles == alone.cycles).all()
     pauses = stalls(random, random.choice([0, 0.2, 0.6]), random.choice([0, 0.3, 0.97]))
     crowded = interpreted.run(
         network, spikes, mapping=mapping, record=names, back_to_back=True, pauses=pauses
     )
-    assert wanted.differences(crowded) == []
+    assert expected.differences(crowded) == []
     assert set(alone.spikes) == set(crowded.spikes) == set(names)
-    return wanted
+    return expected
 
 
 def of_seed(seed, limits, samples=3, steps=8):
@@ -196,47 +196,47 @@ def of_seed(seed, limits, samples=3, steps=8):
 
 def mapping_options(network, mapping):
     """Name the choices that a mapping makes."""
-    found = {mapping.form}
+    options = {mapping.form}
     for population in network.populations:
         core = mapping.cores[population.name]
-        found.add("folded" if core.lanes < population.size else "a lane each")
+        options.add("folded" if core.lanes < population.size else "a lane each")
         if core.units < population.size:
-            found.add("groups")
+            options.add("groups")
         if core.units < core.lanes < population.size:
-            found.add("parts of a fold")
-        found |= {f"banks {core.banks}", f"stages {core.stages}"}
+            options.add("parts of a fold")
+        options |= {f"banks {core.banks}", f"stages {core.stages}"}
         if -(-population.size // core.units) < 3 + core.stages > 4:
-            found.add("stages of few groups")
+            options.add("stages of few groups")
         rows = sum(
             -(-each.synapses.source_size // core.banks) * -(-population.size // core.lanes)
             for each in network.into(population.name)
             if mapping.store(network, each) == "rows"
         )
         if len(row_parts(rows, core.block)) > 1:
-            found.add("rows in parts")
+            options.add("rows in parts")
         shifts = {
             each.shift
             for each in network.into(population.name)
             if mapping.store(network, each) == "rows"
         }
         if len(shifts) > 1:
-            found.add("rows of several shifts")
+            options.add("rows of several shifts")
         if core.overlap:
-            found.add("folded overlap" if core.lanes < population.size else "overlap")
+            options.add("folded overlap" if core.lanes < population.size else "overlap")
         if network.holds(population.name):
-            found |= {"static", "static overlap"} if core.overlap else {"static"}
+            options |= {"static", "static overlap"} if core.overlap else {"static"}
     for projection in network.projections:
-        found.add(mapping.store(network, projection))
+        options.add(mapping.store(network, projection))
         rows, core = mapping.store(network, projection) == "rows", mapping.cores[projection.target]
         if mapping.banks(network, projection.source) > (core.banks if rows else 1):
-            found.add("serialized")
+            options.add("serialized")
         if not rows and core.overlap:
-            found.add("synapses overlap")
+            options.add("synapses overlap")
         least = mapping.queues[projection.name] == queue_minimum(network, projection)
-        found.add("least queue" if least else "spare queue")
+        options.add("least queue" if least else "spare queue")
         if least and projection.delay:
-            found.add("least queue of a delay")
-    return found
+            options.add("least queue of a delay")
+    return options
 
 
 MAPPINGS = frozenset({
@@ -280,12 +280,12 @@ def test_many_random_graphs_give_the_same_bits_everywhere(start):
     for seed in range(start, start + CHUNK):
         network, spikes, mapping, random = many(seed)
         names = everything(network)
-        wanted = run(network, spikes, record=names)
-        assert wanted.differences(run_torch(network, spikes)) == [], f"seed {seed}"
+        expected = run(network, spikes, record=names)
+        assert expected.differences(run_torch(network, spikes)) == [], f"seed {seed}"
         # Half of them meet stalls, and half are as fast as the timing model says.
         stalled = random.random() < 0.5
         pauses = stalls(random, random.choice([0.1, 0.6]), random.choice([0.3, 0.97]))
-        found = interpreted.run(
+        result = interpreted.run(
             network,
             spikes,
             mapping=mapping,
@@ -293,11 +293,11 @@ def test_many_random_graphs_give_the_same_bits_everywhere(start):
             back_to_back=True,
             pauses=pauses if stalled else None,
         )
-        assert wanted.differences(found) == [], f"seed {seed}"
+        assert expected.differences(result) == [], f"seed {seed}"
         if not stalled:
             predicted = timing.predict(network, spikes, mapping=mapping, streams=1)
-            assert (predicted.cycles == found.cycles).all(), f"seed {seed}"
-        assert set(found.spikes) == set(names), f"seed {seed}"
+            assert (predicted.cycles == result.cycles).all(), f"seed {seed}"
+        assert set(result.spikes) == set(names), f"seed {seed}"
 
 
 @pytest.mark.parametrize("kind", ["last", "largest", "sum"])
@@ -318,8 +318,8 @@ def test_many_random_graphs_are_alive_and_take_every_option(capsys):
     drawn, mappings, sizes = [], Counter(), Counter()
     for seed in range(MANY):
         network, spikes, mapping, _ = many(seed)
-        wanted = run(network, spikes, record=everything(network))
-        drawn.append(liveness(network, wanted, spikes))
+        expected = run(network, spikes, record=everything(network))
+        drawn.append(liveness(network, expected, spikes))
         mappings.update(mapping_options(network, mapping))
         sizes[len(network.populations)] += 1
     with capsys.disabled():
@@ -355,9 +355,9 @@ def test_windows_give_the_same_bits_everywhere(seed):
     window = random.randint(1, 4)
     spikes = spikes_of_windows(network, random, window)
     mapping, names = random_mapping(network, random), everything(network)
-    wanted = run(network, spikes, record=names, window=window)
-    found = run(network, spikes, engine="amaranth", mapping=mapping, record=names, window=window)
-    assert wanted.differences(found) == []
+    expected = run(network, spikes, record=names, window=window)
+    result = run(network, spikes, engine="amaranth", mapping=mapping, record=names, window=window)
+    assert expected.differences(result) == []
     crowded = interpreted.run(
         network,
         spikes,
@@ -366,7 +366,7 @@ def test_windows_give_the_same_bits_everywhere(seed):
         back_to_back=True,
         pauses=stalls(random, 0.2, 0.5),
     )
-    assert wanted.differences(crowded) == []
+    assert expected.differences(crowded) == []
 
 
 @pytest.mark.parametrize("seed, early", [(0, "exact"), (4, 1), (7, 2), (9, "exact")])
@@ -377,11 +377,11 @@ def test_early_answers_give_the_same_bits_everywhere(seed, early):
         network = random_network(random, **SMALL)
     spikes = random_spikes(network, random, 4, (4, 10))
     mapping, names = random_mapping(network, random), everything(network)
-    wanted = run(network, spikes, record=names, early=early)
+    expected = run(network, spikes, record=names, early=early)
     lengths = np.array([len(sample) for sample in spikes[network.inputs[0].name]])
-    assert (wanted.steps < lengths).any(), "no sample is answered early"
-    found = run(network, spikes, engine="amaranth", mapping=mapping, record=names, early=early)
-    assert wanted.differences(found) == []
+    assert (expected.steps < lengths).any(), "no sample is answered early"
+    result = run(network, spikes, engine="amaranth", mapping=mapping, record=names, early=early)
+    assert expected.differences(result) == []
     stalled = interpreted.run(
         network,
         spikes,
@@ -390,7 +390,7 @@ def test_early_answers_give_the_same_bits_everywhere(seed, early):
         reports=AnswerPolicy(early=early),
         pauses=stalls(random, 0.3, 0.3),
     )
-    assert wanted.differences(stalled) == []
+    assert expected.differences(stalled) == []
 
 
 # -- real data -----------------------------------------------------------------------------------
@@ -400,8 +400,8 @@ def test_early_answers_give_the_same_bits_everywhere(seed, early):
 def mnist(data_file, request):
     """Return the shipped network for MNIST, and test images as its spikes, with their digits."""
     network = load(request.config.rootpath / "networks" / "mnist.spiker")
-    with np.load(data_file("mnist.npz")) as held:
-        images, digits = held["x_test"], held["y_test"]
+    with np.load(data_file("mnist.npz")) as archive:
+        images, digits = archive["x_test"], archive["y_test"]
     notes = dict(network.notes)
     encode = encoders.ENCODERS[notes["encoder"]]
     return network, encode(images, int(notes["steps"])), digits
@@ -413,22 +413,22 @@ def test_images_give_the_same_bits_in_few_cycles(mnist):
     spikes, digits = spikes[:IMAGES], digits[:IMAGES]
     names = [population.name for population in network.populations if population.neuron.spiking]
     mapping = Mapping.default(network)
-    wanted = run(network, spikes, record=names)
-    found = run(network, spikes, engine="amaranth", mapping=mapping, record=names)
-    assert wanted.differences(found) == []
-    assert (wanted.classes == digits).mean() >= 0.95
-    assert found.cycles.mean() <= 700
+    expected = run(network, spikes, record=names)
+    result = run(network, spikes, engine="amaranth", mapping=mapping, record=names)
+    assert expected.differences(result) == []
+    assert (expected.classes == digits).mean() >= 0.95
+    assert result.cycles.mean() <= 700
 
 
 @pytest.mark.slow
 def test_all_images_give_the_same_bits_in_the_predicted_cycles(mnist):
     network, spikes, digits = mnist
-    wanted = run(network, spikes)
-    found = compiled.run(network, spikes)
-    assert len(found.classes) == len(digits) == 10_000
-    assert wanted.differences(found) == []
-    assert (found.cycles == timing.predict(network, spikes).cycles).all()
-    assert (found.classes == digits).mean() >= 0.982
+    expected = run(network, spikes)
+    result = compiled.run(network, spikes)
+    assert len(result.classes) == len(digits) == 10_000
+    assert expected.differences(result) == []
+    assert (result.cycles == timing.predict(network, spikes).cycles).all()
+    assert (result.classes == digits).mean() >= 0.982
 
 
 @pytest.mark.slow
@@ -437,8 +437,8 @@ def test_all_spoken_digits_give_the_same_bits_in_the_predicted_cycles(data_file,
     network = load(request.config.rootpath / "networks" / "fsdd_recurrent.spiker")
     assert any(projection.source == projection.target for projection in network.projections)
     data = spoken.spoken_digits(path=data_file("fsdd_spikes.npz"))
-    wanted = run(network, data.spikes)
-    found = compiled.run(network, data.spikes)
-    assert wanted.differences(found) == []
-    assert (found.cycles == timing.predict(network, data.spikes).cycles).all()
-    assert (found.classes == data.labels)[data.official[1]].mean() >= 0.97
+    expected = run(network, data.spikes)
+    result = compiled.run(network, data.spikes)
+    assert expected.differences(result) == []
+    assert (result.cycles == timing.predict(network, data.spikes).cycles).all()
+    assert (result.classes == data.labels)[data.official[1]].mean() >= 0.97

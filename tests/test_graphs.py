@@ -236,8 +236,8 @@ def assert_as_loops(network, spikes, result):
     """Compare a result, with all that was recorded, with loops over Python integers."""
     for n, (answers, record) in enumerate(by_loops(network, spikes, len(result.steps))):
         for name, ((winner, scores),) in answers.items():
-            found = result.answers[name]
-            assert (found.classes[n], found.scores[n].tolist()) == (winner, scores), (n, name)
+            actual = result.answers[name]
+            assert (actual.classes[n], actual.scores[n].tolist()) == (winner, scores), (n, name)
         for name, trace in record.items():
             assert np.asarray(result.spikes[name][n]).tolist() == trace, (n, name)
 
@@ -256,8 +256,8 @@ def test_every_engine_runs_each_graph(name):
         Mapping.default(network, form="events"),
         random_mapping(network, random),
     ):
-        found = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping, record=record)
-        assert expected.differences(found) == []
+        result = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping, record=record)
+        assert expected.differences(result) == []
 
 
 @pytest.mark.parametrize("store", ["rows", "synapses"])
@@ -271,8 +271,8 @@ def test_rows_and_sparse_store_give_the_same_answers(name, lanes, store):
     spikes = random_spikes(network, Random(7), 2, 10)
     record = everything(network)
     expected = spiker_hdl.run(network, spikes, record=record)
-    found = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping, record=record)
-    assert expected.differences(found) == []
+    result = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping, record=record)
+    assert expected.differences(result) == []
 
 
 @pytest.mark.parametrize("engine", ["reference", "amaranth"])
@@ -288,8 +288,11 @@ def test_projections_with_different_delays_worked_out_by_hand(engine):
     )
     spikes = np.zeros((1, 6, 2), dtype=int)
     spikes[0, 0, 0] = spikes[0, 2, 1] = 1
-    found = spiker_hdl.run(network, spikes, engine=engine, record=["p.v"])
-    assert np.asarray(found.spikes["p.v"][0]).T.tolist() == [[2, 2, 2, 9, 9, 9], [0, 3, 3, 8, 8, 8]]
+    result = spiker_hdl.run(network, spikes, engine=engine, record=["p.v"])
+    assert np.asarray(result.spikes["p.v"][0]).T.tolist() == [
+        [2, 2, 2, 9, 9, 9],
+        [0, 3, 3, 8, 8, 8],
+    ]
 
 
 @pytest.mark.parametrize("banks", [1, 2])
@@ -317,9 +320,9 @@ def test_shifted_projections_share_an_accumulator(shifts, store, banks):
     stores = {projection.name: store for projection in network.projections}
     cores = {"p": Core(4, 2, banks)}
     mapping = Mapping.default(network, cores=cores, stores=stores)
-    found = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping, record=record)
-    assert expected.differences(found) == []
-    assert (timing.predict(network, spikes, mapping=mapping).cycles == found.cycles).all()
+    result = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping, record=record)
+    assert expected.differences(result) == []
+    assert (timing.predict(network, spikes, mapping=mapping).cycles == result.cycles).all()
 
 
 # -- events as they come -------------------------------------------------------------------------
@@ -333,7 +336,7 @@ def test_stream_of_events_equals_the_recorded_spikes(name):
     recorded = spiker_hdl.run(network, spikes, record=spiking).spikes
     accelerator = Accelerator(network, Mapping.folded(network, 3), streams=spiking)
     ports = {one: getattr(accelerator, f"events_{accelerator.names[one]}") for one in spiking}
-    found = {one: [] for one in spiking}
+    actual = {one: [] for one in spiking}
 
     def send(node):
         async def offer(ctx):
@@ -353,7 +356,7 @@ def test_stream_of_events_equals_the_recorded_spikes(name):
                     await ctx.tick()
                 event = await get(ctx, ports[one])
                 lasts += event.end & event.last
-                found[one].append(event)
+                actual[one].append(event)
 
         return take
 
@@ -370,12 +373,12 @@ def test_stream_of_events_equals_the_recorded_spikes(name):
         deadline=50_000,
     )
     for one in spiking:
-        wanted = []
+        expected = []
         for sample in recorded[one]:
             for n, step in enumerate(sample):
-                wanted += [(0, int(k)) for k in np.flatnonzero(step)]
-                wanted.append((1, int(n == len(sample) - 1)))
-        assert [(e.end, e.last if e.end else e.address) for e in found[one]] == wanted
+                expected += [(0, int(k)) for k in np.flatnonzero(step)]
+                expected.append((1, int(n == len(sample) - 1)))
+        assert [(e.end, e.last if e.end else e.address) for e in actual[one]] == expected
         assert recorded[one].sum() > 2
 
 
@@ -395,14 +398,14 @@ def test_unbroken_signal_is_answered_in_windows(name, window):
     for n in range(2):
         sample = {key: each[n].tolist() for key, each in spikes.items()}
         for key, answers in naive.simulate(network, sample, window)[0].items():
-            found = expected.answers[key]
-            assert [*found.classes[n]] == [winner for winner, _ in answers]
-            assert found.scores[n].tolist() == [scores for _, scores in answers]
+            result = expected.answers[key]
+            assert [*result.classes[n]] == [winner for winner, _ in answers]
+            assert result.scores[n].tolist() == [scores for _, scores in answers]
     for mapping in (None, Mapping.folded(network, 2)):
-        found = spiker_hdl.run(
+        result = spiker_hdl.run(
             network, spikes, engine="amaranth", window=window, mapping=mapping, record=record
         )
-        assert expected.differences(found) == []
+        assert expected.differences(result) == []
 
 
 def test_exact_early_exit_never_changes_the_class():
@@ -434,8 +437,8 @@ def test_early_answers_of_groups_in_hardware_equal_the_reference(groups):
     for early in ("exact", 2):
         expected = spiker_hdl.run(network, spikes, early=early)
         assert (expected.steps < 10).any()
-        found = spiker_hdl.run(network, spikes, engine="amaranth", early=early)
-        assert expected.differences(found) == []
+        result = spiker_hdl.run(network, spikes, engine="amaranth", early=early)
+        assert expected.differences(result) == []
         if early == "exact":
             assert np.array_equal(expected.classes, whole.classes)
 
@@ -452,8 +455,8 @@ def test_early_answers_in_hardware_equal_the_reference(seed):
     for option in [early] if early else ["exact", random.choice([1, 2])]:
         expected = spiker_hdl.run(network, spikes, early=option)
         mapping = random_mapping(network, random)
-        found = spiker_hdl.run(network, spikes, engine="amaranth", early=option, mapping=mapping)
-        assert expected.differences(found) == []
+        result = spiker_hdl.run(network, spikes, engine="amaranth", early=option, mapping=mapping)
+        assert expected.differences(result) == []
 
 
 # -- order, and size -----------------------------------------------------------------------------
@@ -535,8 +538,8 @@ def test_forty_populations_run():
     names = [f"n{n:02}" for n in range(40)]
     network = chain(names)
     spikes = np.ones((1, 20, 2), dtype=int)
-    found = spiker_hdl.run(network, spikes)
+    result = spiker_hdl.run(network, spikes)
     assert_as_loops(
         network, {"in": spikes}, spiker_hdl.run(network, spikes, record=everything(network))
     )
-    assert found.counts["n39"].sum() > 0
+    assert result.counts["n39"].sum() > 0

@@ -1,4 +1,4 @@
-"""Tests of the one way in for files: nothing is read elsewhere, and whatever comes is borne."""
+"""Tests of readers: files are read nowhere else, and damaged files are read or refused."""
 
 import ast
 import io
@@ -82,8 +82,8 @@ def raw(name, owner, node):
     if name not in RAW:
         return False
     if name in OF:
-        wanted = OF[name]
-        return owner is not None if wanted is None else owner in wanted
+        expected = OF[name]
+        return owner is not None if expected is None else owner in expected
     return True
 
 
@@ -213,7 +213,7 @@ def test_damaged_files_are_read_or_refused(targets, tmp_path, count):
 
 
 @pytest.mark.parametrize(
-    "call, said",
+    "call, fault",
     [
         (lambda path: {}["x"], "raises KeyError"),
         (lambda path: (_ for _ in ()).throw(RecursionError()), "raises RecursionError"),
@@ -225,13 +225,13 @@ def test_damaged_files_are_read_or_refused(targets, tmp_path, count):
     ],
     ids=["key", "recursion", "another", "warning", "memory", "time", "ever"],
 )
-def test_harness_detects_violations(call, said, tmp_path, monkeypatch):
+def test_harness_detects_violations(call, fault, tmp_path, monkeypatch):
     monkeypatch.setattr(readers, "SECONDS", 0.2)
     monkeypatch.setattr(readers, "BYTES", 2**26)
     target, trials = readers.Target([b"a"], call, (FileError,)), readers.Trials()
     with readers.limited():
         readers.attempt("a", target, 1, tmp_path, trials)
-    assert [fault.startswith(f"a 1: {said}") for fault in trials.faults] == [True]
+    assert [line.startswith(f"a 1: {fault}") for line in trials.faults] == [True]
 
 
 def spend(seconds):
@@ -413,8 +413,8 @@ def test_every_reader_names_another_kind_of_file(tmp_path, targets):
             with pytest.raises(FileError) as caught:
                 target.call(path)
             path.rename(made[kind])
-            wanted = f"must be {reader.expected}, not {KINDS[kind]}"
-            assert caught.value.problem == wanted, name
+            expected = f"must be {reader.expected}, not {KINDS[kind]}"
+            assert caught.value.problem == expected, name
 
 
 # -- numbers of few bits -------------------------------------------------------------------------
@@ -427,13 +427,13 @@ def test_weights_of_few_bits_are_read(kind, tmp_path):
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
-        said = file.metadata()
+        metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     name = "weights/0"
     tensors[name] = (torch.arange(12).reshape(3, 4) / 8 - 0.5).to(kind)
-    save_file(tensors, path, said)
-    found = load_real(path).connections[0].weights
-    assert torch.equal(found, tensors[name].float())
+    save_file(tensors, path, metadata)
+    actual = load_real(path).connections[0].weights
+    assert torch.equal(actual, tensors[name].float())
     module = torch.nn.Linear(2, 2).to(torch.bfloat16)
     save_file({n: one.detach() for n, one in module.state_dict().items()}, tmp_path / "b")
     assert load_state(torch.nn.Linear(2, 2), tmp_path / "b") is not None
@@ -508,11 +508,11 @@ def test_gzip_that_grows_too_much_is_refused(tmp_path):
     import gzip
 
     path = tmp_path / "a.gz"
-    held = io.BytesIO()
-    with gzip.GzipFile(fileobj=held, mode="wb", mtime=0) as file:
+    compressed = io.BytesIO()
+    with gzip.GzipFile(fileobj=compressed, mode="wb", mtime=0) as file:
         for _ in range(512):
             file.write(bytes(2**20))
-    path.write_bytes(held.getvalue())
+    path.write_bytes(compressed.getvalue())
     size, message = peak(lambda: read_idx(path))
     assert size < 2**29
     assert "must unpack to at most 134217728 bytes, not more" in message

@@ -140,10 +140,10 @@ def test_progress_is_reported(engine):
 
 @pytest.mark.parametrize("engine", SIMULATED)
 def test_mapping_changes_no_answer(engine):
-    wanted = run(NETWORK, SPIKES)
+    expected = run(NETWORK, SPIKES)
     for mapping in (Mapping.folded(NETWORK, 1), Mapping.default(NETWORK, form="events", word=2)):
         result = run(NETWORK, SPIKES, engine=engine, mapping=mapping)
-        assert wanted.differences(result) == []
+        assert expected.differences(result) == []
 
 
 # -- names -----------------------------------------------------------------------------------------

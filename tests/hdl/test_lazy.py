@@ -19,7 +19,7 @@ def loaded(statement):
 
 
 @pytest.mark.parametrize(
-    "statement, wanted",
+    "statement, expected",
     [
         ("import spiker_hdl.model", set()),
         ("import spiker_hdl", set()),
@@ -28,8 +28,8 @@ def loaded(statement):
         ("import spiker_hdl.rtl", {"amaranth"}),
     ],
 )
-def test_importing_loads_what_it_needs(statement, wanted):
-    assert loaded(statement) == wanted
+def test_importing_loads_what_it_needs(statement, expected):
+    assert loaded(statement) == expected
 
 
 def test_network_runs_and_is_saved_without_a_framework(tmp_path):

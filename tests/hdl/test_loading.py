@@ -62,8 +62,8 @@ def test_written_network_is_the_one_that_runs(seed):
     mapping = random_writable(random, network, mapping)
     mapping.check(network)
     built, network = as_rows(network, mapping), another(random, network, mapping)
-    found = interpreted.run(network, spikes, mapping=mapping, built=built)
-    assert not run(network, spikes).differences(found)
+    result = interpreted.run(network, spikes, mapping=mapping, built=built)
+    assert not run(network, spikes).differences(result)
 
 
 def test_other_network_has_other_answers():
@@ -72,10 +72,10 @@ def test_other_network_has_other_answers():
     other = another(Random(2), network, mapping)
     spikes = np.random.default_rng(1).integers(0, 2, (3, 4, 64))
     built = interpreted.run(network, spikes, mapping=mapping)
-    found = interpreted.run(other, spikes, mapping=mapping, built=network)
+    result = interpreted.run(other, spikes, mapping=mapping, built=network)
     assert not run(network, spikes).differences(built)
-    assert not run(other, spikes).differences(found)
-    assert built.differences(found)
+    assert not run(other, spikes).differences(result)
+    assert built.differences(result)
     assert (built.cycles == run(network, spikes, engine="amaranth").cycles).all()
 
 
@@ -111,8 +111,8 @@ def test_shift_widens_sums_and_no_memory():
     assert stores(shifted, mapping) == stores(network, mapping)
     other = another(Random(2), shifted, mapping)
     spikes = np.random.default_rng(1).integers(0, 2, (3, 4, 64))
-    found = interpreted.run(other, spikes, mapping=mapping, built=shifted)
-    assert not run(other, spikes).differences(found)
+    result = interpreted.run(other, spikes, mapping=mapping, built=shifted)
+    assert not run(other, spikes).differences(result)
 
 
 def test_beats_write_every_row_of_every_memory_between_two_digests():
@@ -121,13 +121,13 @@ def test_beats_write_every_row_of_every_memory_between_two_digests():
     words = beats(network, mapping)
     kinds, values = words >> np.uint64(WORD), words & np.uint64(2**WORD - 1)
     heads = np.flatnonzero(kinds == MEMORY)
-    held = stores(network, mapping)
-    assert values[heads].tolist() == [0, *range(1, len(held) + 1), 0]
+    memories = stores(network, mapping)
+    assert values[heads].tolist() == [0, *range(1, len(memories) + 1), 0]
     assert (kinds[heads + 1] == ADDRESS).all()
     assert not values[heads + 1].any()
     ends = [*heads[1:].tolist(), len(words)]
     sizes = [end - begin - 2 for begin, end in zip(heads.tolist(), ends, strict=True)]
-    assert sizes == [32, *(one.depth * one.slices for one in held), 32]
+    assert sizes == [32, *(memory.depth * memory.slices for memory in memories), 32]
     assert not values[heads[0] + 2 : heads[1]].any()
     assert bytes(values[heads[-1] + 2 :].astype(np.uint8)).hex() == network.digest
     assert (kinds[heads[0] + 2 : heads[1]] == DATA).all()
@@ -199,7 +199,7 @@ def test_memories_are_not_written_while_a_sample_is_inside():
     mapping = writable(network)
     spikes = np.random.default_rng(1).integers(0, 2, (1, 4, 9))
     accelerator = Accelerator(network, mapping)
-    port, load, found = accelerator.i, accelerator.load, []
+    port, load, scores = accelerator.i, accelerator.load, []
     (readout,) = accelerator.readout_names.values()
 
     async def drive(ctx):
@@ -221,10 +221,10 @@ def test_memories_are_not_written_while_a_sample_is_inside():
             await put(ctx, load, load.p.shape().from_bits(word))
 
     async def take(ctx):
-        found.append([*(await get(ctx, accelerator.o)).answers[readout].scores])
+        scores.append([*(await get(ctx, accelerator.o)).answers[readout].scores])
 
     clocked(accelerator, drive, offer, take)
-    assert found == run(network, spikes).scores.tolist()
+    assert scores == run(network, spikes).scores.tolist()
 
 
 def test_decay_of_other_width_is_another_structure():
@@ -248,10 +248,10 @@ def test_uninitialized_memory_changes_no_answer(engine):
     mapping = Mapping.default(network).with_writable(network, [], ["hidden", "output"])
     spikes = np.random.default_rng(1).integers(0, 2, (3, 4, 9))
     expected = run(network, spikes, engine="amaranth")
-    found = run(network, spikes, engine=engine, mapping=mapping)
-    assert not expected.differences(found)
+    result = run(network, spikes, engine=engine, mapping=mapping)
+    assert not expected.differences(result)
     assert expected.scores.any()
-    assert (expected.cycles == found.cycles).all()
+    assert (expected.cycles == result.cycles).all()
     assert mapping.filled == Mapping.default(network).with_writable(network, ["hidden", "output"])
 
 
@@ -290,8 +290,8 @@ def test_user_neuron_states_what_can_be_replaced():
     mapping = writable(network)
     other = another(Random(3), network, mapping)
     spikes = np.random.default_rng(1).integers(0, 2, (2, 3, 64))
-    found = interpreted.run(other, spikes, mapping=mapping, built=network)
-    assert not run(other, spikes).differences(found)
+    result = interpreted.run(other, spikes, mapping=mapping, built=network)
+    assert not run(other, spikes).differences(result)
 
 
 def test_network_of_another_structure_is_refused():
@@ -326,9 +326,9 @@ def test_emitted_streams_have_a_load_port_and_axi_has_none(tmp_path):
             in (where / f"little.{language[:1]}{'hd' * (language == 'vhdl')}").read_text()
         )
         assert simulate(language, where)[0] == 0
-        said = json.loads((where / "manifest.json").read_text())["loading"]
-        assert said["valid"] == "load_valid"
-        assert [memory["rows"] for memory in said["memories"]] == [64, 1, 6]
+        loading = json.loads((where / "manifest.json").read_text())["loading"]
+        assert loading["valid"] == "load_valid"
+        assert [memory["rows"] for memory in loading["memories"]] == [64, 1, 6]
         assert read_emission(where).mapping == mapping
     with pytest.raises(ValueError, match=r"Ports must be 'streams' if .* not 'axis'"):
         emit(network, tmp_path / "axis", mapping=mapping, ports="axis", generated=0)

@@ -75,12 +75,12 @@ def draw(seed):
 def test_engines_agree_and_cycles_are_predicted(seed):
     network, spikes, mapping, random = draw(seed)
     record = ["h", "h.v", "o.v"]
-    wanted = run(network, spikes, record=record)
+    expected = run(network, spikes, record=record)
     alone = run(network, spikes, engine="amaranth", mapping=mapping, record=record)
-    assert wanted.differences(alone) == []
+    assert expected.differences(alone) == []
     assert (timing.predict(network, spikes, mapping=mapping).cycles == alone.cycles).all()
     crowded = interpreted.run(network, spikes, mapping=mapping, back_to_back=True)
-    assert wanted.differences(crowded) == []
+    assert expected.differences(crowded) == []
     predicted = timing.predict(network, spikes, mapping=mapping, streams=1)
     assert (predicted.cycles == crowded.cycles).all()
     stalled = interpreted.run(
@@ -91,7 +91,7 @@ def test_engines_agree_and_cycles_are_predicted(seed):
         back_to_back=True,
         pauses=(lambda: random.random() < 0.3, lambda: random.random() < 0.4),
     )
-    assert wanted.differences(stalled) == []
+    assert expected.differences(stalled) == []
 
 
 def test_samples_are_alive():
@@ -103,10 +103,10 @@ def test_samples_are_alive():
 def test_compiled_engine_agrees():
     for seed in (1, 3):
         network, spikes, mapping, _ = draw(seed)
-        wanted = run(network, spikes, record=["h", "o.v"])
-        found = compiled.run(network, spikes, mapping=mapping, record=["h", "o.v"])
-        assert wanted.differences(found) == []
-        assert (timing.predict(network, spikes, mapping=mapping).cycles == found.cycles).all()
+        expected = run(network, spikes, record=["h", "o.v"])
+        result = compiled.run(network, spikes, mapping=mapping, record=["h", "o.v"])
+        assert expected.differences(result) == []
+        assert (timing.predict(network, spikes, mapping=mapping).cycles == result.cycles).all()
 
 
 def held_and_not(static):
@@ -148,9 +148,9 @@ def test_late_static_input_does_not_reach_the_step_before(core):
     spikes = {n: np.repeat(draws.integers(0, 2, (3, 1, 6)), 6, axis=1) for n in "xy"}
     cores = {"p": replace(core, overlap=True)}
     mapping = Mapping.default(network, cores=cores, form="events")
-    wanted = run(network, spikes)
-    assert wanted.differences(run(network, spikes, engine="amaranth", mapping=mapping)) == []
-    assert wanted.counts["p"].min() > 10
+    expected = run(network, spikes)
+    assert expected.differences(run(network, spikes, engine="amaranth", mapping=mapping)) == []
+    assert expected.counts["p"].min() > 10
 
 
 def test_later_steps_have_one_beat_each():
@@ -181,12 +181,12 @@ def test_files_and_manifests_state_static_inputs(tmp_path):
 def test_samples_of_test_benches_are_read_back(tmp_path, seed):
     network, spikes, mapping, _ = draw(seed)
     emit(network, tmp_path, mapping=mapping, samples=spikes, generated=0)
-    found = read_samples(read_emission(tmp_path))
+    actual = read_samples(read_emission(tmp_path))
     for name, samples in spikes.items():
-        assert [result.tolist() for result in found[name]] == [
+        assert [result.tolist() for result in actual[name]] == [
             sample.tolist() for sample in samples
         ]
-    assert run(network, found).differences(run(network, spikes)) == []
+    assert run(network, actual).differences(run(network, spikes)) == []
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A small network to emit, and how the test bench beside it is run."""
+"""A small network to emit, and runs of its test bench."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ from support.networks import random_spikes
 __all__ = ["TOOLS", "fails", "simulate", "small", "spikes_for"]
 
 TOOLS = {"verilog": ("make", "iverilog", "vvp"), "vhdl": ("make", "ghdl")}
-"""What must be installed, by language."""
+"""Programs that must be installed, by language."""
 
 
 def small(*, leak=2, name="small net"):
@@ -42,7 +42,7 @@ def spikes_for(network, samples=6, steps=8, seed=3):
 
 
 def simulate(language, directory, *arguments):
-    """Run the test bench that was emitted; return the exit status and what was printed."""
+    """Run the emitted test bench; return its exit status and its output."""
     for tool in TOOLS[language]:
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} must be installed")
@@ -58,7 +58,7 @@ def simulate(language, directory, *arguments):
 
 
 def fails(run, directory, *arguments):
-    """Run a test bench that must fail; return the line that says why."""
+    """Run a test bench that must fail; return its line FAIL."""
     status, text = run(directory, *arguments)
     assert status != 0
     assert "PASS" not in text

@@ -110,7 +110,7 @@ class Design:
 
 
 def ghdl(*arguments, cwd, check=True, notes=True):
-    """Run GHDL and give all that it says, what it only notes included if wanted."""
+    """Run GHDL; return its output, with its notes unless ``notes`` is false."""
     done = subprocess.run(
         ["ghdl", *map(str, arguments)],
         cwd=cwd,
@@ -239,10 +239,10 @@ def cosimulate(directory, designs, cycles=100, seed=1, apart=True, gates=False):
     ghdl("-a", "--std=08", bench.name, cwd=directory)
     # Block RAM starts undefined in hardware, which the first read ends.
     options = ["--ieee-asserts=disable-at-0"] if gates else []
-    said = ghdl("-r", "--std=08", "bench", *options, cwd=directory, check=False)
-    other = [line for line in said.splitlines() if "PASS" not in line]
+    output = ghdl("-r", "--std=08", "bench", *options, cwd=directory, check=False)
+    other = [line for line in output.splitlines() if "PASS" not in line]
     assert not other, "\n".join(other[:20])
-    assert said.count("PASS") == len(designs)
+    assert output.count("PASS") == len(designs)
     return texts
 
 

@@ -1,4 +1,4 @@
-"""A test bench in Verilog that is written from a manifest alone, and samples that it sends."""
+"""A Verilog test bench that is written from a manifest alone, and its samples."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ __all__ = ["ManifestBench"]
 
 
 class ManifestBench:
-    """Drive an emitted design with plain streams by what its manifest says, and nothing else."""
+    """Drive an emitted design with plain streams, with nothing but its manifest."""
 
     def __init__(self, directory: Path):
         self.directory = directory
@@ -24,26 +24,26 @@ class ManifestBench:
         """Return the payloads of a sample, an array of (steps, channels)."""
         stream = self.inputs[name]
         fields = {field["name"]: field for field in stream["fields"]}
-        found = []
+        beats = []
         for n, step in enumerate(sample.tolist()):
-            bare = stream["static"] and n > 0
+            repeated = stream["static"] and n > 0
             if stream["form"] == "words":
                 values = fields["values"]
-                words = 1 if bare else -(-stream["channels"] // values["count"])
+                words = 1 if repeated else -(-stream["channels"] // values["count"])
                 for k in range(words):
                     part = step[k * values["count"] : (k + 1) * values["count"]]
-                    part = [0] * len(part) if bare else part
-                    found.append(self._array(values, part))
+                    part = [0] * len(part) if repeated else part
+                    beats.append(self._array(values, part))
             else:
-                for address, value in enumerate([] if bare else step):
+                for address, value in enumerate([] if repeated else step):
                     if value:
-                        found.append(
+                        beats.append(
                             self._put(fields["address"], address)
                             | self._put(fields["value"], value)
                         )
-                found.append(self._put(fields["end"], 1))
-        found[-1] |= self._put(fields["last"], 1)
-        return found
+                beats.append(self._put(fields["end"], 1))
+        beats[-1] |= self._put(fields["last"], 1)
+        return beats
 
     def _array(self, field, values):
         return sum(
@@ -56,7 +56,7 @@ class ManifestBench:
         return (value & (1 << field["width"]) - 1) << field["offset"]
 
     def run(self, samples, count):
-        """Send samples by input, without gaps; return what each result says, by field."""
+        """Send samples by input, without gaps; return the values of each result, by field."""
         lines = [f"reg {self.manifest['clock']['port']} = 0;"]
         clock, reset = self.manifest["clock"]["port"], self.manifest["reset"]["port"]
         lines += [f"reg {reset} = 1;", f"always #5 {clock} = !{clock};"]
@@ -92,7 +92,7 @@ class ManifestBench:
         return [self._fields(int(line, 16)) for line in done.stdout.split()]
 
     def _fields(self, payload):
-        found = {}
+        fields = {}
         for name, field in self.fields.items():
             values = []
             for n in range(field.get("count", 1)):
@@ -101,5 +101,5 @@ class ManifestBench:
                 if field["signed"] and value >> field["width"] - 1:
                     value -= 1 << field["width"]
                 values.append(value)
-            found[name] = values if "count" in field else values[0]
-        return found
+            fields[name] = values if "count" in field else values[0]
+        return fields

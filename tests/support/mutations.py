@@ -1,4 +1,4 @@
-"""Damage of files: at random, and in ways that know what a file is made of."""
+"""Damage of files: at random, and by their structure."""
 
 import gzip
 import io
@@ -27,13 +27,13 @@ TYPES = ["F32", "F64", "BF16", "F8_E4M3", "F8_E5M2", "I8", "U64", "BOOL", "F4", 
 
 
 def mutate(data: bytes, random: Random, depth: int = 0) -> bytes:
-    """Return a file with damage, most often in a part of it that a reader gets to see."""
+    """Return a damaged file, most often with the damage in a part that a reader sees."""
     way = _way(data)
     if way is None or depth > 2 or random.random() < 0.3:
         return _bytes(data, random)
     try:
         return way(data, random, depth)
-    except Exception:  # damaged already, so that its parts are not what they were
+    except Exception:  # it was damaged before, and has no valid parts any more
         return _bytes(data, random)
 
 

@@ -1,4 +1,4 @@
-"""A host in the same program as a simulated link: the session itself, without port and clock."""
+"""A host of a simulated link in the same program: the session alone, without port and clock."""
 
 import numpy as np
 
@@ -10,24 +10,24 @@ from spiker_hdl.model.mapping.reload import beats, with_worst_case_bounds
 
 __all__ = ["converse", "identify", "load", "say", "spikes_for"]
 
-TICK = 1e-3  # seconds that a turn counts for
+TICK = 1e-3  # seconds of a turn, for the session
 
 
 def say(wire, *frames, cycles=20_000, idle=True):
-    """Send frames to a wire; return those that come, until nothing happens any more if ``idle``."""
-    found = wire.turn(b"".join(encode(frame) for frame in frames), cycles)
+    """Send frames to a wire; return its frames. Afterwards the wire is idle, or not, as given."""
+    received = wire.turn(b"".join(encode(frame) for frame in frames), cycles)
     assert wire.idle == idle
-    return Reader().feed(found)
+    return Reader().feed(received)
 
 
 def identify(wire):
-    """Ask a wire for what it says of itself."""
+    """Return the identity of the board on a wire."""
     pages = [say(wire, Frame(IDENTIFY.code, n)) for n in range(Identity.PAGES)]
     return Identity.from_bytes(b"".join(page.payload for (page,) in pages))
 
 
 def load(wire, network, mapping, *, faults=None, cycles=200, turns=20_000):
-    """Load a network over a wire, in a session of its own."""
+    """Load a network over a wire, in a separate session."""
     faults, reader = faults or bytes, Reader()
     exchange = Exchange(999, load_payloads(len(network.inputs), beats(network, mapping)), 0, 0.0)
     for turn in range(turns):
@@ -45,11 +45,11 @@ def converse(wire, network, spikes, *, faults=None, resets=(), cycles=200, turns
     Parameters
     ----------
     faults : callable, optional
-        What becomes of bytes, both ways.
+        Function that damages bytes, in both directions.
     resets : sequence of int
-        Turns after which the board begins anew.
+        Turns after which the board is reset.
     cycles : int
-        Simulated in a turn.
+        Cycles that are simulated in a turn.
     turns : int
         Turns after which the test fails.
 
@@ -65,37 +65,37 @@ def converse(wire, network, spikes, *, faults=None, resets=(), cycles=200, turns
         stimulus(network, spikes),
         ResultLayout(with_worst_case_bounds(network, writable)),
     )
-    ports = [Port.of(one, n, identity) for n, one in enumerate(network.inputs)]
+    ports = [Port.of(node, n, identity) for n, node in enumerate(network.inputs)]
     faults = faults or bytes
-    found, sessions, reader = [], [], Reader()
+    results, sessions, reader = [], [], Reader()
     turn = 0
 
     def begin():
-        start = len(found)
+        start = len(results)
         samples = range(start, len(given))
-        payloads = (one for n in samples for one in data_payloads(ports, given.sample(n)))
-        results = (len(given) - start) * layout.frames
-        sessions.append(Exchange(len(sessions) + 1, payloads, results, turn * TICK))
+        payloads = (payload for n in samples for payload in data_payloads(ports, given.sample(n)))
+        frames = (len(given) - start) * layout.frames
+        sessions.append(Exchange(len(sessions) + 1, payloads, frames, turn * TICK))
         return start
 
     start = begin()
-    while len(found) < len(given):
+    while len(results) < len(given):
         turn += 1
         assert turn < turns, f"still running after {turns} turns"
         if turn in resets:
             wire.reset()
         session = sessions[-1]
-        came = faults(wire.turn(faults(session.send(turn * TICK)), cycles))
+        received = faults(wire.turn(faults(session.send(turn * TICK)), cycles))
         try:
-            for frame in reader.feed(came):
+            for frame in reader.feed(received):
                 session.hear(frame, turn * TICK)
         except SessionError:
             start = begin()
             continue
-        while (len(found) - start + 1) * layout.frames <= len(session.received):
-            at = (len(found) - start) * layout.frames
-            found.append(b"".join(session.received[at : at + layout.frames]))
-    return layout.result(found, "board"), sessions
+        while (len(results) - start + 1) * layout.frames <= len(session.received):
+            at = (len(results) - start) * layout.frames
+            results.append(b"".join(session.received[at : at + layout.frames]))
+    return layout.result(results, "board"), sessions
 
 
 def spikes_for(network, seed, samples, steps):

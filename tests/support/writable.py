@@ -1,4 +1,4 @@
-"""Networks of one structure with other numbers, for what is loaded as hardware runs."""
+"""Networks of the same structure with other numbers, to write to the memories of hardware."""
 
 from dataclasses import replace
 from random import Random
@@ -12,7 +12,7 @@ __all__ = ["another", "as_rows", "random_writable"]
 
 
 def random_writable(random: Random, network: Network, mapping: Mapping) -> Mapping:
-    """Make some populations writable, and draw in which memories they lie."""
+    """Make some populations writable, and draw the kinds of their memories."""
     cores = dict(mapping.cores)
     names = [population.name for population in network.populations]
     for name in random.sample(names, random.randint(1, len(names))):
@@ -32,7 +32,7 @@ def random_writable(random: Random, network: Network, mapping: Mapping) -> Mappi
 
 
 def as_rows(network: Network, mapping: Mapping) -> Network:
-    """Return the network with all that is writable dense, and its bits declared."""
+    """Return the network with dense weights and declared bits in writable populations."""
     return replace(
         network,
         projections=[
@@ -49,9 +49,9 @@ def another(random: Random, network: Network, mapping: Mapping) -> Network:
     draws = np.random.default_rng(random.getrandbits(32))
 
     def ints(low: int, high: int, size: int) -> tuple[int, ...]:
-        found = draws.integers(low, high + 1, size)
-        found[: size // 4] = random.choice([low, high])  # the ends, too
-        return tuple(found.tolist())
+        values = draws.integers(low, high + 1, size)
+        values[: size // 4] = random.choice([low, high])  # the ends of the range, too
+        return tuple(values.tolist())
 
     network = as_rows(network, mapping)
     populations = []

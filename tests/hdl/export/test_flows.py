@@ -89,7 +89,7 @@ def test_lint_of_many_random_networks_is_clean(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line, wanted",
+    "line, expected",
     [
         ("  wire lost;\n  assign lost = nowhere;", "nowhere"),
         ("  wire open;\n  reg seen;\n  always @(posedge clk) seen <= open;", "UNDRIVEN"),
@@ -97,7 +97,7 @@ def test_lint_of_many_random_networks_is_clean(tmp_path):
         ("  reg both;\n  always @(posedge clk) both = 1;", "BLKSEQ"),
     ],
 )
-def test_lint_detects_mistakes(emitted, line, wanted, tmp_path):
+def test_lint_detects_mistakes(emitted, line, expected, tmp_path):
     tool("verilator")
     where, language = emitted
     if language == "vhdl":
@@ -110,7 +110,7 @@ def test_lint_detects_mistakes(emitted, line, wanted, tmp_path):
         ["make", "-s", "lint"], cwd=path.parent, capture_output=True, text=True, check=False
     )
     assert done.returncode != 0
-    assert wanted in done.stderr
+    assert expected in done.stderr
 
 
 def test_every_waiver_has_a_reason(emitted):

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
 
-"""Tests of manifests: that they say what the Verilog and the vectors have."""
+"""Tests of manifests: they describe the Verilog and the vectors as these are."""
 
 import hashlib
 import json
@@ -72,24 +72,24 @@ def test_manifest_states_its_origin(emitted):
 
 def test_manifest_lists_every_file(emitted):
     manifest, *_, directory = emitted
-    found = {
+    actual = {
         str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in directory.rglob("*")
         if path.is_file() and path.name != "manifest.json"
     }
-    assert manifest["files"] == found
+    assert manifest["files"] == actual
 
 
 def test_ports_are_the_ports_of_the_verilog(emitted):
     manifest, *_, directory = emitted
     text = (directory / f"{manifest['top']}.v").read_text()
     (body,) = re.findall(rf"^module {manifest['top']}\(.*?^endmodule", text, re.M | re.S)
-    found = {
+    actual = {
         (name, "in" if way == "input" else "out", int(high or 0) + 1)
         for way, high, name in re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", body, re.M)
     }
     ports = {(port["name"], port["direction"], port["width"]) for port in manifest["ports"]}
-    assert ports == found
+    assert ports == actual
     named = {manifest["clock"]["port"], manifest["reset"]["port"], manifest["idle"]["port"]}
     for stream in manifest["streams"].values():
         named |= {stream["payload"], stream["valid"], stream["ready"]}
@@ -97,13 +97,13 @@ def test_ports_are_the_ports_of_the_verilog(emitted):
 
 
 def cut(payload, field):
-    found = []
+    values = []
     for n in range(max(1, field.get("count", 0))):
         value = payload >> field["offset"] + n * field["width"] & (1 << field["width"]) - 1
         if field["signed"] and value >> field["width"] - 1:
             value -= 1 << field["width"]
-        found.append(value)
-    return found if "count" in field else found[0]
+        values.append(value)
+    return values if "count" in field else values[0]
 
 
 def test_fields_suffice_to_read_a_result(emitted):
@@ -153,8 +153,8 @@ def test_fields_suffice_to_write_an_input(emitted):
             last = end and cut(payload, fields["last"])
             assert (payload >> stream["width"]) == last
             if end:
-                wanted = samples[sample][step]
-                assert values == {n: value for n, value in enumerate(wanted.tolist()) if value}
+                expected = samples[sample][step]
+                assert values == {n: value for n, value in enumerate(expected.tolist()) if value}
                 events += len(values)
                 values, word, step = {}, 0, step + 1
             if last:
@@ -170,7 +170,9 @@ def test_outputs_have_the_stated_values_after_a_reset(tmp_path, seed, ports):
     network, _, mapping = case(seed)
     path = emit(network, tmp_path, mapping=mapping, ports=ports, generated=0)
     manifest = json.loads(path.read_text())
-    said = {port["name"]: port["reset"] for port in manifest["ports"] if port["direction"] == "out"}
+    stated = {
+        port["name"]: port["reset"] for port in manifest["ports"] if port["direction"] == "out"
+    }
     assert {port["latency"] for port in manifest["ports"] if port["direction"] == "out"} == {1}
     assert all(
         port["reset"] is None and port["latency"] is None
@@ -185,19 +187,19 @@ def test_outputs_have_the_stated_values_after_a_reset(tmp_path, seed, ports):
         for path, member, value in dut.signature.flatten(dut)
         if member.flow.name == "Out"
     ]
-    found = {}
+    actual = {}
 
     async def bench(ctx):
-        found.update({name: ctx.get(value) for name, value in outs})
+        actual.update({name: ctx.get(value) for name, value in outs})
         await ctx.tick()
         # m_axis_tlast is always 1; the others are as they were while nothing happens.
-        assert {name: ctx.get(value) for name, value in outs} == found
+        assert {name: ctx.get(value) for name, value in outs} == actual
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    assert found == said
+    assert actual == stated
 
 
 @pytest.mark.parametrize("form", ["words", "events"])
@@ -253,7 +255,7 @@ def test_value_that_does_not_fit_its_field_is_refused(value):
     assert pack(fields, {("cycles",): [-4]}) == 0b1000000
 
 
-# -- a bench of it alone -------------------------------------------------------------------------
+# -- a test bench of the manifest alone ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", [0, 3, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 5))])
@@ -266,21 +268,21 @@ def test_manifest_suffices_to_write_a_test_bench(seed, tmp_path):
     emit(network, tmp_path, mapping=random_mapping(network, random), generated=0)
     bench = ManifestBench(tmp_path)
     assert bench.manifest["network"]["max_steps"] >= 5
-    found = bench.run({name: [np.asarray(one) for one in each] for name, each in given.items()}, 3)
-    wanted = spiker_hdl.run(network, given)
-    assert len(found) == 3
-    for n, result in enumerate(found):
+    actual = bench.run({name: [np.asarray(one) for one in each] for name, each in given.items()}, 3)
+    expected = spiker_hdl.run(network, given)
+    assert len(actual) == 3
+    for n, result in enumerate(actual):
         for readout in bench.result["readouts"]:
-            answer, stem = wanted.answers[readout["name"]], readout["field"]
+            answer, stem = expected.answers[readout["name"]], readout["field"]
             assert result[f"{stem}.scores"] == answer.scores[n].tolist()
             assert result[f"{stem}.winner"] == answer.classes[n]
             scores = result[f"{stem}.scores"]
-            if readout["kind"] != "first":  # as the manifest says of ties
+            if readout["kind"] != "first":  # the manifest says so of ties
                 assert result[f"{stem}.winner"] == scores.index(max(scores))
-            assert result[f"{stem}.steps"] == wanted.steps[n]
+            assert result[f"{stem}.steps"] == expected.steps[n]
             assert result[f"{stem}.answer"] == result[f"{stem}.last"] == 1
         for count in bench.result["counts"]:
-            assert result[count["field"]] == wanted.counts[count["name"]][n]
+            assert result[count["field"]] == expected.counts[count["name"]][n]
 
 
 @pytest.mark.parametrize("ports", ["streams", "axis"])
@@ -291,25 +293,25 @@ def test_every_field_has_a_stated_meaning(ports, tmp_path):
     assert manifest["network"]["max_steps"] == 9
     assert manifest["network"]["notes"] == {"data": "digits", "encoder": "rate", "steps": "3"}
     result = manifest["streams"]["m_axis" if ports == "axis" else "o"]
-    said = {name.split(".")[-1] for name in result["meaning"]} | {"*"}
+    explained = {name.split(".")[-1] for name in result["meaning"]} | {"*"}
     parts = {field["name"].split(".")[-1] for field in result["fields"]}
-    assert {"winner", "scores", "steps", "answer", "last", "cycles"} <= parts & said
-    assert parts - {"hidden", "output"} <= said
+    assert {"winner", "scores", "steps", "answer", "last", "cycles"} <= parts & explained
+    assert parts - {"hidden", "output"} <= explained
     assert "lowest" in result["meaning"]["winner"]
     assert all(readout["scores"] for readout in result["readouts"])
     assert {"bits", "arrays", "channels", "words"} <= set(manifest["packing"])
     assert any("max_steps" in name for name in manifest["protocol_violations"])
-    said = set(re.findall(r"`error\.(\w+)`", str(manifest["protocol_violations"])))
-    assert said == ({bit.name for bit in register("error").bits} if ports == "axis" else set())
+    bits = set(re.findall(r"`error\.(\w+)`", str(manifest["protocol_violations"])))
+    assert bits == ({bit.name for bit in register("error").bits} if ports == "axis" else set())
 
 
 def test_protocol_violations_have_the_stated_effect(tmp_path):
-    """Of plain streams: results wrap, and `last` inside a step is as if it were not there."""
+    """With plain streams, results wrap, and `last` inside a step is ignored."""
     network = replace(make_network(size=8), max_steps=3)
     dut = Accelerator(network, Mapping.default(network, word=4))
     whole = payloads(dut, network.inputs[0], np.ones((4, 8), dtype=int))
     right = payloads(dut, network.inputs[0], np.ones((2, 8), dtype=int))
-    found = []
+    actual = []
 
     async def bench(ctx):
         ctx.set(dut.o.ready, 1)
@@ -322,17 +324,17 @@ def test_protocol_violations_have_the_stated_effect(tmp_path):
                 _, _, taken, there, payload = await ctx.tick().sample(
                     dut.i.ready, dut.o.valid, dut.o.payload.as_value()
                 )
-                found.extend([unpack(dut, payload)] if there else [])
+                actual.extend([unpack(dut, payload)] if there else [])
         ctx.set(dut.i.valid, 0)
         for _ in range(100):
             _, _, there, payload = await ctx.tick().sample(dut.o.valid, dut.o.payload.as_value())
-            found.extend([unpack(dut, payload)] if there else [])
+            actual.extend([unpack(dut, payload)] if there else [])
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    wanted = spiker_hdl.run(network, np.ones((1, 2, 8), dtype=int))
-    assert [result["steps"] for result in found] == [0, 2, 2]
-    for one in found[1:]:
-        assert one["scores"]["output"] == wanted.scores[0].tolist()
+    expected = spiker_hdl.run(network, np.ones((1, 2, 8), dtype=int))
+    assert [result["steps"] for result in actual] == [0, 2, 2]
+    for one in actual[1:]:
+        assert one["scores"]["output"] == expected.scores[0].tolist()

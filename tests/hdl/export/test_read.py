@@ -47,10 +47,10 @@ def whole(emitted, tmp_path):
 def sealed(directory):
     """Write a manifest that says that all files are as they should be."""
     path = directory / "manifest.json"
-    held = json.loads(path.read_text())
-    for name in held["files"]:
-        held["files"][name] = hashlib.sha256((directory / name).read_bytes()).hexdigest()
-    path.write_text(json.dumps(held))
+    manifest = json.loads(path.read_text())
+    for name in manifest["files"]:
+        manifest["files"][name] = hashlib.sha256((directory / name).read_bytes()).hexdigest()
+    path.write_text(json.dumps(manifest))
 
 
 def message(directory):
@@ -58,13 +58,13 @@ def message(directory):
     try:
         read_samples(read_emission(directory))
     except FileError as error:
-        found = str(error)
+        actual = str(error)
     else:
         return None
-    assert "\n" not in found
-    assert found.startswith(str(directory))
-    assert " must " in found
-    return found
+    assert "\n" not in actual
+    assert actual.startswith(str(directory))
+    assert " must " in actual
+    return actual
 
 
 # -- what is there -------------------------------------------------------------------------------
@@ -78,10 +78,10 @@ def test_emitted_directory_is_read(seed, tmp_path):
     mapping = random_mapping(network, random)
     ports = random.choice(["streams", "axis"])
     emit(network, tmp_path, mapping=mapping, samples=given, ports=ports, generated=0)
-    found = read_emission(tmp_path)
-    assert (found.network, found.mapping, found.samples) == (network, mapping, 3)
-    assert found.top == "random"
-    samples = read_samples(found)
+    actual = read_emission(tmp_path)
+    assert (actual.network, actual.mapping, actual.samples) == (network, mapping, 3)
+    assert actual.top == "random"
+    samples = read_samples(actual)
     for name, values in given.items():
         for one, other in zip(samples[name], values, strict=True):
             assert one.tolist() == np.asarray(other).tolist()
@@ -91,13 +91,13 @@ def test_emitted_directory_is_read(seed, tmp_path):
 @pytest.mark.parametrize("ports", ["streams", "axis"])
 def test_design_in_the_directory_is_simulated(emitted, ports):
     where = emitted / ports
-    wanted = spiker_hdl.run(make_network(), spikes(20))
-    assert not wanted.differences(spiker_hdl.run(str(where), spikes(20)))
-    found = spiker_hdl.run(where, spikes(20), engine="compiled")
-    assert found.engine == "compiled"
-    assert not wanted.differences(found)
+    expected = spiker_hdl.run(make_network(), spikes(20))
+    assert not expected.differences(spiker_hdl.run(str(where), spikes(20)))
+    result = spiker_hdl.run(where, spikes(20), engine="compiled")
+    assert result.engine == "compiled"
+    assert not expected.differences(result)
     plain = spiker_hdl.run(make_network(), spikes(20), engine="compiled")
-    assert found.cycles.tolist() == plain.cycles.tolist()
+    assert result.cycles.tolist() == plain.cycles.tolist()
 
 
 @pytest.mark.slow
@@ -114,12 +114,12 @@ def test_random_networks_are_simulated_from_their_directories(tmp_path):
             ports=("streams", "axis")[seed % 2],
             generated=0,
         )
-        found = spiker_hdl.run(tmp_path / str(seed), given, engine="compiled")
-        assert not spiker_hdl.run(network, given).differences(found)
+        result = spiker_hdl.run(tmp_path / str(seed), given, engine="compiled")
+        assert not spiker_hdl.run(network, given).differences(result)
         if seed % 2:
             continue  # with AXI, samples wait in queues, where cycles are not counted
         plain = spiker_hdl.run(network, given, engine="compiled", mapping=mapping)
-        assert found.cycles.tolist() == plain.cycles.tolist()
+        assert result.cycles.tolist() == plain.cycles.tolist()
 
 
 # -- what was altered ----------------------------------------------------------------------------
@@ -144,8 +144,8 @@ def test_altered_weight_is_refused(whole):
 def test_altered_weight_with_a_forged_manifest_changes_answers(whole):
     flip_a_weight(whole)
     sealed(whole)
-    wanted = spiker_hdl.run(whole, spikes(50))
-    assert wanted.differences(spiker_hdl.run(whole, spikes(50), engine="compiled"))
+    expected = spiker_hdl.run(whole, spikes(50))
+    assert expected.differences(spiker_hdl.run(whole, spikes(50), engine="compiled"))
 
 
 def test_other_network_in_the_directory_is_refused(whole):
@@ -166,9 +166,9 @@ def test_missing_file_is_refused(whole, name):
 @pytest.mark.parametrize("name", ["/etc/passwd", "../whole/little.v", "a//b", ".", "", "a b", "é"])
 def test_path_outside_the_directory_is_refused(whole, name):
     path = whole / "manifest.json"
-    held = json.loads(path.read_text())
-    held["files"][name] = "0" * 64
-    path.write_text(json.dumps(held))
+    manifest = json.loads(path.read_text())
+    manifest["files"][name] = "0" * 64
+    path.write_text(json.dumps(manifest))
     assert "files must be paths within the directory, not " in message(whole)
 
 
@@ -201,7 +201,7 @@ def test_directory_without_a_valid_manifest_is_refused(tmp_path):
     assert message(tmp_path / "none").endswith("not no directory")
     (tmp_path / "manifest.json").write_bytes(b" " * (2**24 + 1))
     assert message(tmp_path).endswith("must be at most 16777216 bytes, not 16777217")
-    for text, wanted in {
+    for text, expected in {
         "[]": "must be an object, not []",
         "{": "must be JSON, not with: Expecting property name",
         '{"a": 1, "a": 2}': "must have each key once, not 'a' twice",
@@ -213,7 +213,7 @@ def test_directory_without_a_valid_manifest_is_refused(tmp_path):
         '{"format": "spiker-emission", "version": 1}': "version 2, not 1: emit the network again",
     }.items():
         (tmp_path / "manifest.json").write_text(text)
-        assert wanted in message(tmp_path)
+        assert expected in message(tmp_path)
     (tmp_path / "manifest.json").write_bytes(b"\xff")
     assert "must be JSON" in message(tmp_path)
 
@@ -267,11 +267,11 @@ FREE |= {"projections", "projection_fields"}
 VALUES = (None, True, 0, 1, -1, 2**31, 10**40, 0.5, "", "i", "o", "x" * 300, "\ud800", [], {}, [[]])
 
 
-def damage(held, directory, random):
+def damage(manifest, directory, random):
     """Damage a manifest in one of many ways; what it says then is refused or is true."""
     kind = random.random()
     if kind < 0.7:
-        changed = held
+        changed = manifest
         for _ in range(random.choice([1, 1, 2, 4])):
             paths = list(places(changed))[1:]
             path = random.choice(paths)
@@ -281,7 +281,7 @@ def damage(held, directory, random):
             changed = put(changed, path, new)
         data = json.dumps(changed).encode()
     else:
-        data = bytearray(json.dumps(held).encode())
+        data = bytearray(json.dumps(manifest).encode())
         for _ in range(random.choice([1, 2, 5])):
             start, length = random.randrange(len(data)), random.choice([1, 1, 2, 8])
             if kind < 0.8:
@@ -301,7 +301,7 @@ def light(request, emitted, tmp_path_factory):
     shutil.copytree(emitted / request.param, where)
     (where / "little.v").write_text("module little; endmodule\n")
     sealed(where)
-    held = json.loads((where / "manifest.json").read_text())
+    manifest = json.loads((where / "manifest.json").read_text())
     assert message(where) is None
     with pytest.MonkeyPatch.context() as patch:
         network = make_network()
@@ -310,24 +310,24 @@ def light(request, emitted, tmp_path_factory):
             return (network, None) if path.parent == where else unpack(data, path, **options)
 
         patch.setattr("spiker_hdl.export.read.emission.unpack", quick)
-        yield where, held
+        yield where, manifest
 
 
 @pytest.mark.slow
 def test_each_wrong_value_of_a_manifest_is_refused(light):
-    where, held = light
+    where, manifest = light
     cases = 0
-    for path in places(held):
+    for path in places(manifest):
         if len(path) < 1 or path[0] not in READ or FREE & set(path[1:]):
             continue
         if path[:2] == ("network", "name") or (path[0] == "mapping" and len(path) > 1):
             continue
         if path[-1] == "scores" and "readouts" in path:
             continue  # in words
-        if path[-1] == "name" and at(held, path).endswith((".answer", ".last")):
+        if path[-1] == "name" and at(manifest, path).endswith((".answer", ".last")):
             continue
         for new in (..., None, -1, 10**30, "x y", [], {}):
-            (where / "manifest.json").write_text(json.dumps(put(held, path, new)))
+            (where / "manifest.json").write_text(json.dumps(put(manifest, path, new)))
             if path[0] == "files" and len(path) == 2 and new is ...:
                 if path[1] not in {"little.v", "network.spiker"}:
                     continue
@@ -339,14 +339,14 @@ def test_each_wrong_value_of_a_manifest_is_refused(light):
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=80)
 def test_random_damage_of_manifests_is_refused_or_harmless(light, seed):
-    where, held = light
-    damage(held, where, Random(seed))
+    where, manifest = light
+    damage(manifest, where, Random(seed))
 
 
 @pytest.mark.slow
 def test_much_random_damage_of_manifests_is_refused_or_harmless(light):
-    where, held = light
-    refused = sum(damage(held, where, Random(seed)) is not None for seed in range(6_000))
+    where, manifest = light
+    refused = sum(damage(manifest, where, Random(seed)) is not None for seed in range(6_000))
     assert 3_000 < refused < 6_000
 
 
@@ -367,13 +367,13 @@ def damage_samples(emission, lines, path, random):
         data = data or bytearray(b"\n")
     emission = replace(emission, vectors=dict(emission.vectors) | {"vectors/i.hex": bytes(data)})
     try:
-        found = read_samples(emission)
+        actual = read_samples(emission)
     except FileError as error:
-        found = str(error)
-    if isinstance(found, str):
-        assert found.startswith(str(path))
+        actual = str(error)
+    if isinstance(actual, str):
+        assert actual.startswith(str(path))
         return True
-    spiker_hdl.run(emission.network, found)
+    spiker_hdl.run(emission.network, actual)
     return False
 
 
@@ -406,7 +406,7 @@ def test_much_random_damage_of_vectors_is_refused_or_harmless(vectors):
 
 
 @pytest.mark.parametrize(
-    "options, error, wanted",
+    "options, error, expected",
     [
         ({"engine": "amaranth"}, ValueError, "Engine must be 'compiled' or 'reference' for the"),
         ({"engine": "c"}, ValueError, "Engine must be one of"),
@@ -416,8 +416,8 @@ def test_much_random_damage_of_vectors_is_refused_or_harmless(vectors):
         ({"engine": "compiled", "early": "exact"}, ValueError, "record, window and early are"),
     ],
 )
-def test_options_that_a_directory_lacks_are_refused(emitted, options, error, wanted):
-    with pytest.raises(error, match=wanted):
+def test_options_that_a_directory_lacks_are_refused(emitted, options, error, expected):
+    with pytest.raises(error, match=expected):
         spiker_hdl.run(emitted / "streams", spikes(), **options)
 
 

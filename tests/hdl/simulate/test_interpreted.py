@@ -59,25 +59,25 @@ def bounded(monkeypatch):
 
 def beats(made, sample, **mapping):
     dut = Accelerator(made, Mapping.default(made, **mapping))
-    found = payloads(dut, made.inputs[0], np.array(sample))
+    actual = payloads(dut, made.inputs[0], np.array(sample))
     layout = dut.i.p.shape()
     assert converts(dut)
-    return [layout.from_bits(result) for result in found]
+    return [layout.from_bits(result) for result in actual]
 
 
 def test_events_by_hand():
-    found = beats(network(), [[0, 1, 0, 0, 1], [0, 0, 0, 0, 0]], form="events")
-    assert [plain(result) for result in found] == [(1, 0), (4, 0), END, LAST]
+    actual = beats(network(), [[0, 1, 0, 0, 1], [0, 0, 0, 0, 0]], form="events")
+    assert [plain(result) for result in actual] == [(1, 0), (4, 0), END, LAST]
 
 
 def test_graded_events_by_hand():
-    found = beats(network(-3, 2), [[0, -3, 0, 0, 2], [1, 0, 0, 0, 0]], form="events")
-    assert [plain(result) for result in found] == [(1, -3), (4, 2), END, (0, 1), LAST]
+    actual = beats(network(-3, 2), [[0, -3, 0, 0, 2], [1, 0, 0, 0, 0]], form="events")
+    assert [plain(result) for result in actual] == [(1, -3), (4, 2), END, (0, 1), LAST]
 
 
 def test_words_by_hand():
-    found = beats(network(), [[0, 1, 0, 0, 1], [1, 1, 1, 1, 0]], word=2)
-    assert [([*result["values"]], result.last) for result in found] == [
+    actual = beats(network(), [[0, 1, 0, 0, 1], [1, 1, 1, 1, 0]], word=2)
+    assert [([*result["values"]], result.last) for result in actual] == [
         ([0, 1], 0),
         ([0, 0], 0),
         ([1, 0], 0),
@@ -88,8 +88,8 @@ def test_words_by_hand():
 
 
 def test_graded_words_by_hand():
-    found = beats(network(-3, 2), [[0, -3, 0, 0, 2]], word=4)
-    assert [([*result["values"]], result.last) for result in found] == [
+    actual = beats(network(-3, 2), [[0, -3, 0, 0, 2]], word=4)
+    assert [([*result["values"]], result.last) for result in actual] == [
         ([0, -3, 0, 0], 0),
         ([2, 0, 0, 0], 1),
     ]
@@ -106,8 +106,8 @@ def test_answers_equal_the_reference(low, high, form, back_to_back):
     made = network(low, high)
     given = spikes(made)
     record = ["p", "p.v"]
-    wanted = reference.run(made, given, record=record)
-    assert 0 < wanted.counts["p"].sum()
+    expected = reference.run(made, given, record=record)
+    assert 0 < expected.counts["p"].sum()
     for chance in (0, 0.5):
         result = interpreted.run(
             made,
@@ -117,7 +117,7 @@ def test_answers_equal_the_reference(low, high, form, back_to_back):
             back_to_back=back_to_back,
             pauses=(partial(throw, random, chance), partial(throw, random, chance)),
         )
-        assert wanted.differences(result) == []
+        assert expected.differences(result) == []
         assert set(result.spikes) == set(record)
 
 
@@ -177,19 +177,19 @@ def test_progress_counts_windows():
     made = network()
     given = spikes(made, samples=2, steps=6)
     result = interpreted.run(made, given, reports=AnswerPolicy(window=2))
-    wanted = reference.run(made, given, reports=AnswerPolicy(window=2))
+    expected = reference.run(made, given, reports=AnswerPolicy(window=2))
     assert result.scores.shape == (2, 3, 3)
-    assert wanted.differences(result) == []
+    assert expected.differences(result) == []
 
 
 def test_wrapped_counters_of_an_unbroken_signal_are_unwrapped():
     made = replace(network(), max_steps=2)
     given = [spikes(made, samples=1, steps=steps)[0] for steps in (40, 2, 14)]
     options = {"record": ["p"], "reports": AnswerPolicy(window=2)}
-    wanted = reference.run(made, given, **options)
+    expected = reference.run(made, given, **options)
     result = interpreted.run(made, given, **options)
-    assert wanted.counts["p"].max() > 7  # which 3 bits hold
-    assert wanted.differences(result) == []
+    assert expected.counts["p"].max() > 7  # which 3 bits hold
+    assert expected.differences(result) == []
 
 
 @pytest.mark.parametrize("margin", [1, 4, 5, 9, 2**31 - 1])
@@ -197,9 +197,9 @@ def test_a_margin_beyond_all_scores_is_never_reached(margin):
     made = replace(network(), max_steps=3)  # scores of 2 bits
     given = spikes(made, samples=6)
     reports = AnswerPolicy(early=margin)
-    wanted = reference.run(made, given, reports=reports)
-    assert wanted.steps.min() < 3 or margin > 1
-    assert wanted.differences(interpreted.run(made, given, reports=reports)) == []
+    expected = reference.run(made, given, reports=reports)
+    assert expected.steps.min() < 3 or margin > 1
+    assert expected.differences(interpreted.run(made, given, reports=reports)) == []
 
 
 # -- bad input -----------------------------------------------------------------------------------

@@ -92,9 +92,11 @@ def test_queue_that_is_too_short_is_detected(short, engine):
     ) as e:
         spiker_hdl.run(diamond(), SPIKES, engine=engine, mapping=short)
     assert time.monotonic() - began < 20  # a second where nothing else runs
-    said = str(e.value).split(": ", 1)[1].split("; ")
-    assert [line for line in said if line in WAITS] == WAITS
-    assert said[-1].startswith("the result waits for readout 'c' and the counter of population 'a'")
+    waits = str(e.value).split(": ", 1)[1].split("; ")
+    assert [line for line in waits if line in WAITS] == WAITS
+    assert waits[-1].startswith(
+        "the result waits for readout 'c' and the counter of population 'a'"
+    )
     assert "\n" not in str(e.value)
 
 
@@ -116,7 +118,7 @@ def test_emitted_directory_stalls_in_the_same_place(short, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "component, wanted",
+    "component, expected",
     [
         ("streams.queue.Queue", "the next sample waits until the accelerator is idle"),
         ("population.event_merger.EventMerger", "population 'b' waits for population 'a'"),
@@ -130,7 +132,7 @@ def test_emitted_directory_stalls_in_the_same_place(short, tmp_path):
     ],
     ids=["queue", "event_merger", "spike_output", "readout", "input_port", "counter"],
 )
-def test_component_that_does_nothing_is_named(monkeypatch, component, wanted):
+def test_component_that_does_nothing_is_named(monkeypatch, component, expected):
     monkeypatch.setattr(f"spiker_hdl.rtl.{component}.elaborate", lambda *_: Module())
     network = diamond()
     with pytest.raises(SimulationError) as error:
@@ -139,7 +141,7 @@ def test_component_that_does_nothing_is_named(monkeypatch, component, wanted):
         r"Accelerator must answer sample 0, and nothing has moved for \d{4} cycles: .*",
         str(error.value),
     )
-    assert wanted in str(error.value).split(": ", 1)[1].split("; ")
+    assert expected in str(error.value).split(": ", 1)[1].split("; ")
 
 
 # -- what goes on is not stopped -----------------------------------------------------------------
@@ -159,18 +161,18 @@ def test_slow_simulation_is_not_stopped(monkeypatch, seed):
     network = random_network(random, neurons=(2, 6), populations=(1, 3))
     given = random_spikes(network, random, 2, (1, 4))
     mapping = random_mapping(network, random)
-    found = interpreted.run(network, given, mapping=mapping)
+    result = interpreted.run(network, given, mapping=mapping)
     assert len(asked) <= 1
     for limit in asked:
-        assert limit == MARGIN * int(found.cycles.max()) + SLACK
+        assert limit == MARGIN * int(result.cycles.max()) + SLACK
 
 
 def test_compiled_run_asks_the_timing_model_before_it_fails(monkeypatch):
     tools()
     monkeypatch.setattr("spiker_hdl.simulate.model_pool.FIRST_TIMEOUT", 1)
     network, mapping = diamond(), Mapping.folded(diamond(), 1)
-    found = compiled.run(network, SPIKES, mapping=mapping)
-    assert found.cycles.tolist() == predict(network, SPIKES, mapping=mapping).cycles.tolist()
+    result = compiled.run(network, SPIKES, mapping=mapping)
+    assert result.cycles.tolist() == predict(network, SPIKES, mapping=mapping).cycles.tolist()
 
 
 def test_allowance_is_the_predicted_time():
@@ -187,8 +189,8 @@ def test_allowance_is_the_predicted_time():
     given = stimulus(network, long, window=4)
     part = predict(network, long[:, :16], mapping=mapping).cycles
     assert allowance(network, mapping, given, [0]) == MARGIN * 3 * int(part[0]) + SLACK
-    found = interpreted.run(network, long, mapping=mapping, reports=AnswerPolicy(window=4))
-    assert found.steps.tolist() == [40]
+    result = interpreted.run(network, long, mapping=mapping, reports=AnswerPolicy(window=4))
+    assert result.steps.tolist() == [40]
 
 
 def test_message_of_a_stall_is_short():

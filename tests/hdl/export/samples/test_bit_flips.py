@@ -47,7 +47,7 @@ def test_flips_are_detected_where_whole_runs_differ(seed):
     given = {name: np.stack(list(each)) for name, each in given.items()}
     flips = draw_flips(network, 60, np.random.default_rng(seed))
     detects = Detector(network, given).detects(flips)
-    wanted = spiker_hdl.run(network, given)
+    expected = spiker_hdl.run(network, given)
     compared = 0
     for flip, detected in zip(flips, detects, strict=True):
         try:
@@ -56,9 +56,9 @@ def test_flips_are_detected_where_whole_runs_differ(seed):
             continue
         result = spiker_hdl.run(other, given)
         differs = np.zeros(6, dtype=bool)
-        for name, answer in wanted.answers.items():
+        for name, answer in expected.answers.items():
             differs |= (result.answers[name].scores != answer.scores).any(axis=1)
-        for name, count in wanted.counts.items():
+        for name, count in expected.counts.items():
             differs |= result.counts[name] != count
         assert detected.tolist() == differs.tolist(), flip
         compared += 1

@@ -129,8 +129,8 @@ def test_cycles_are_compared_without_stalls(emitted, ghdl, arguments, passes):
         assert ghdl(emitted, *arguments)[0] == 0
     else:
         line = fails(ghdl, emitted, *arguments)
-        found = int(line.rpartition(" ")[2])
-        assert line == f"FAIL sample 3: cycles: expected {found + 1}, found {found}"
+        actual = int(line.rpartition(" ")[2])
+        assert line == f"FAIL sample 3: cycles: expected {actual + 1}, found {actual}"
 
 
 def replaced(path, changes):
@@ -246,8 +246,8 @@ def test_many_random_networks_pass(part, tmp_path, ghdl):
 @pytest.mark.slow
 def test_mnist_is_emitted_in_time_and_classifies_images(data_file, tmp_path, ghdl):
     network = load(NETWORKS / "mnist.spiker")
-    with np.load(data_file("mnist.npz")) as held:
-        images = held["x_test"][:3]
+    with np.load(data_file("mnist.npz")) as archive:
+        images = archive["x_test"][:3]
     steps = int(network.note["steps"])
     spikes = encoders.ENCODERS[network.note["encoder"]](images, steps)
     expected = spiker_hdl.run(network, spikes)
@@ -264,11 +264,11 @@ def test_mnist_is_emitted_in_time_and_classifies_images(data_file, tmp_path, ghd
         expected=expected,
         generated=0,
     )
-    found = [
+    actual = [
         {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
         for place in (tmp_path / "first", tmp_path / "second")
     ]
-    assert found[0] == found[1]
+    assert actual[0] == actual[1]
     assert ghdl(tmp_path / "first") == (0, "PASS 3 samples\n")
 
 
@@ -283,9 +283,9 @@ def test_text_is_reproducible_and_names_no_directory(original, tmp_path):
     )
     for path in (tmp_path / "again").rglob("*"):
         if path.is_file():
-            found = path.read_bytes()
-            assert found == (original / path.relative_to(tmp_path / "again")).read_bytes()
-            assert str(tmp_path).encode() not in found
+            actual = path.read_bytes()
+            assert actual == (original / path.relative_to(tmp_path / "again")).read_bytes()
+            assert str(tmp_path).encode() not in actual
     for name in ("small_net.vhd", "small_net_bench.vhd"):
         text = (original / name).read_text()
         assert max(map(len, text.splitlines())) <= 100
@@ -313,10 +313,10 @@ def test_manifest_has_the_ports_of_the_entity(original):
     assert manifest["generator"]["tool"] == f"spiker-hdl {spiker_hdl.__version__}"
     text = (original / "small_net.vhd").read_text()
     (ports,) = re.findall(r"^entity small_net is.*?^end entity", text, re.M | re.S)
-    found = re.findall(
+    actual = re.findall(
         r"^    (\w+) : (in|out) (?:std_logic_vector\((\d+) downto 0\)|std_logic)(?!\w)", ports, re.M
     )
-    assert {(name, way, int(high or 0) + 1) for name, way, high in found} == {
+    assert {(name, way, int(high or 0) + 1) for name, way, high in actual} == {
         (port["name"], port["direction"], port["width"]) for port in manifest["ports"]
     }
-    assert len(found) == len(manifest["ports"])
+    assert len(actual) == len(manifest["ports"])
