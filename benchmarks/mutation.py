@@ -11,6 +11,7 @@ Results are written after each fault, and a run goes on where an earlier one was
 
 import argparse
 import ast
+import difflib
 import json
 import os
 import random
@@ -195,6 +196,33 @@ def plant(root: Path, fault: Fault) -> str | None:
     return None
 
 
+LIKENESS = 0.7
+"""Least likeness of a place in which a fault is taken to be after its text has changed."""
+
+
+def relocate(root: Path, fault: Fault) -> Fault | None:
+    """Return the fault where it is now, if names or files around it have changed."""
+    file = root / fault.path
+    package = Path(*Path(fault.path).parts[:2])
+    files = [file] if file.is_file() else sorted((root / package).rglob("*.py"))
+    best, place = LIKENESS, None
+    for path in (file.relative_to(root).as_posix() for file in files):
+        for other, *_ in places(path, (root / path).read_text()):
+            if other.kind != fault.kind:
+                continue
+            if other.key == fault.key:
+                return fault
+            pairs = [(fault.scope, other.scope), (fault.before, other.before)]
+            pairs += [(fault.after, other.after)]
+            matchers = [difflib.SequenceMatcher(None, *pair) for pair in pairs]
+            if min(matcher.quick_ratio() for matcher in matchers) < LIKENESS:
+                continue
+            likeness = min(matcher.ratio() for matcher in matchers) - 0.1 * (other.n != fault.n)
+            if likeness > best:
+                best, place = likeness, Fault(*other.key, note=fault.note)
+    return place
+
+
 def draw(count: int, seed: int, paths=PATHS) -> list[Fault]:
     """Draw faults from all that can be planted."""
     files = []
@@ -320,6 +348,21 @@ def report(faults: list[Fault], results: dict[tuple, str], seconds: float) -> di
 RESULTS_OF_A_FAULT = ("killed", "timeout", "survived")
 
 
+def relocate_all() -> int:
+    """Write the list of faults anew, with their places as they are now."""
+    lists = json.loads(FAULTS.read_text())
+    for name, faults in lists.items():
+        for n, fault in enumerate([Fault(**fault) for fault in faults]):
+            place = relocate(ROOT, fault)
+            if place is None:
+                print(f"missing: {fault.path}: {fault.before}")
+            elif place != fault:
+                print(f"{fault.path}: {fault.before} is now {place.path}: {place.before}")
+                faults[n] = {key: value for key, value in asdict(place).items() if value != ""}
+    FAULTS.write_text(json.dumps(lists, indent=1) + "\n")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--set", choices=["first", "second"], help="one of the lists of faults")
@@ -335,7 +378,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--draw", type=int, metavar="N", help="print N new faults, and plant none")
     parser.add_argument("--seed", type=int, default=0, help="which ones are drawn (default: 0)")
+    parser.add_argument(
+        "--relocate", action="store_true", help="find faults again whose text has changed"
+    )
     chosen = parser.parse_args(arguments)
+    if chosen.relocate:
+        return relocate_all()
     if chosen.draw:
         print(json.dumps([asdict(fault) for fault in draw(chosen.draw, chosen.seed)], indent=1))
         return 0

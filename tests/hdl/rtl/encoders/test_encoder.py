@@ -438,6 +438,16 @@ NODE = Input("x", 6)
             "Input form must be 'words', not 'events'",
         ),
         (
+            lambda: EncodedAccelerator(network_for(NODE), 3, encoding=RATE),
+            TypeError,
+            "Mapping must be a Mapping, not 3",
+        ),
+        (
+            lambda: EncodedAccelerator(network_for(NODE), encoding="rate"),
+            TypeError,
+            "Encoding must be an Encoding, not 'rate'",
+        ),
+        (
             lambda: EncodedAccelerator(network_for(NODE)),
             ValueError,
             "Encoder in the network's notes must be one of 'rate', 'bernoulli', 'first_spike', "
