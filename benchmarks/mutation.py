@@ -351,7 +351,7 @@ RESULTS_OF_A_FAULT = ("killed", "timeout", "survived")
 def relocate_all() -> int:
     """Write the list of faults anew, with their places as they are now."""
     lists = json.loads(FAULTS.read_text())
-    for name, faults in lists.items():
+    for faults in lists.values():
         for n, fault in enumerate([Fault(**fault) for fault in faults]):
             place = relocate(ROOT, fault)
             if place is None:
