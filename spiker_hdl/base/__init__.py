@@ -1,4 +1,4 @@
-"""What every other package may use: how files are read, and errors of what is in them."""
+"""What all other packages may use: checks, files, and errors of their contents."""
 
 from . import strict_json
 from .errors import FileError

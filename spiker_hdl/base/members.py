@@ -1,4 +1,4 @@
-"""Parts of a file that nobody vouches for: each is checked before it is used."""
+"""Members of the objects in untrusted files, each checked before it is used."""
 
 import re
 from typing import Any
@@ -9,17 +9,17 @@ from .identifiers import KEYWORDS
 __all__ = ["NAME", "identifier", "member", "number"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,199}")
-"""What a name in a design looks like."""
+"""Form of a name in a design."""
 
 
-def member(held: Any, where: str, key: str, kind: type) -> Any:
-    """Return a member of an object, of the kind that it must be.
+def member(container: Any, where: str, key: str, kind: type) -> Any:
+    """Return a member of an object, checked for its type.
 
     Parameters
     ----------
-    held : object
+    container : object
     where : str
-        What it is, for the message.
+        Name of the object in messages.
     key : str
     kind : type
 
@@ -29,28 +29,28 @@ def member(held: Any, where: str, key: str, kind: type) -> Any:
         If it is no object, has no such member, or one of another kind.
     """
     name = f"{where} {key}".strip()
-    if not isinstance(held, dict):
-        raise FileError(f"{where} must be an object, not {shown(held)}")
-    if key not in held:
+    if not isinstance(container, dict):
+        raise FileError(f"{where} must be an object, not {shown(container)}")
+    if key not in container:
         raise FileError(f"{name} must be there, not missing")
-    value = held[key]
+    value = container[key]
     if type(value) is not kind:
         words = {dict: "an object", list: "a list", str: "a string", int: "an int", bool: "a bool"}
         raise FileError(f"{name} must be {words[kind]}, not {shown(value)}")
     return value
 
 
-def number(held: Any, where: str, key: str, most: int) -> int:
+def number(container: Any, where: str, key: str, most: int) -> int:
     """Return a member of an object that is a number from 0 to ``most``."""
-    value = member(held, where, key, int)
+    value = member(container, where, key, int)
     if not 0 <= value <= most:
         raise FileError(f"{where} {key} must be 0 to {most}, not {shown(value)}")
     return value
 
 
-def identifier(held: Any, where: str, key: str) -> str:
-    """Return a member of an object that may stand as a name in a design."""
-    value = member(held, where, key, str)
+def identifier(container: Any, where: str, key: str) -> str:
+    """Return a member of an object that is a valid name in a design."""
+    value = member(container, where, key, str)
     if not NAME.fullmatch(value) or value.lower() in KEYWORDS:
         raise FileError(f"{where} {key} must be a name in the design, not {shown(value)}")
     return value

@@ -2,8 +2,8 @@
 
 ``network.json`` names the format and its version and holds all but the weights; ``weights/N.npy``
 holds the weights of projection N, ``sources/N.npy`` and ``targets/N.npy`` their ends where it is
-sparse. Its ``digest`` is the SHA-256 of all that the file says, so that one that was altered is
-not taken for what was saved. Times in the archive are fixed, so equal networks make equal files.
+sparse. Its ``digest`` is the SHA-256 of the contents, so that an altered file is refused. Times in
+the archive are fixed, so that equal networks have equal files.
 """
 
 import io
@@ -22,7 +22,7 @@ __all__ = ["HEADER", "MOST_TEXT", "PARTS", "pack"]
 
 HEADER = "network.json"
 PARTS = (2**26, 64)
-"""Bytes that the parts of a file may have: so many, or so many for each byte of the file."""
+"""Maximum bytes of the parts of a file: in total, or for each byte of the file."""
 
 MOST_TEXT = 2**26
 
@@ -34,7 +34,7 @@ def pack(network: Described, mapping: dict[str, Any] | None = None) -> bytes:
     ----------
     network : Network
     mapping : dict of str to object, optional
-        What a mapping's ``to_json`` made, kept beside the network.
+        Result of ``to_json`` of a mapping, which is stored with the network.
 
     Raises
     ------
@@ -54,18 +54,18 @@ def pack(network: Described, mapping: dict[str, Any] | None = None) -> bytes:
 
 
 def _npy(array: np.ndarray) -> bytes:
-    held = io.BytesIO()
-    np.lib.format.write_array(held, array, version=(1, 0), allow_pickle=False)
-    return held.getvalue()
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
+    return file.getvalue()
 
 
 def _archive(parts: dict[str, bytes], compression: int) -> bytes:
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", compression) as archive:
-        for name, held in parts.items():
+        for name, data in parts.items():
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             member.create_system = 3  # the same on every machine
             member.compress_type = compression
             member.external_attr = 0o644 << 16
-            archive.writestr(member, held)
+            archive.writestr(member, data)
     return whole.getvalue()

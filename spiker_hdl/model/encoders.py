@@ -1,4 +1,4 @@
-"""Integer encoders: how values become spikes, shared by training and hardware."""
+"""Integer encoders of values as spikes, shared by training and hardware."""
 
 import hashlib
 import json
@@ -117,7 +117,7 @@ def bernoulli(values: np.ndarray, steps: int, *, bits: int = 8, seed: int = 1) -
 
 
 def first_spike(values: np.ndarray, steps: int, *, bits: int = 8) -> np.ndarray:
-    """Encode as time to first spike: one spike, the sooner the greater the value; none for zero.
+    """Encode as time to first spike: the greater the value, the earlier its one spike; none for 0.
 
     A value ``x`` spikes in step ``((2**bits - 1 - x) * steps) >> bits``.
 
@@ -178,11 +178,12 @@ def binary(values: np.ndarray, steps: int, *, bits: int = 8) -> np.ndarray:
 
 
 def delta(values: np.ndarray, thresholds: tuple[int, ...], *, bits: int = 8) -> np.ndarray:
-    """Encode signals by delta modulation: an event where a signal has moved since the last one.
+    """Encode signals by delta modulation: an event where a signal has changed since the last event.
 
-    Each signal has two channels for each threshold: ON where it is higher by the threshold or more
-    than it was at these channels' last event (at the sample's first step where there was none), and
-    OFF where it is lower by as much. However far it moved, that is one event.
+    Each signal has two channels for each threshold. The ON channel has an event where the signal is
+    greater by at least the threshold than at the last event of the two channels (or than in the
+    first step of the sample, before any event); the OFF channel where it is less by at least the
+    threshold. A larger change is still one event.
 
     Parameters
     ----------
@@ -204,23 +205,23 @@ def delta(values: np.ndarray, thresholds: tuple[int, ...], *, bits: int = 8) -> 
     if values.ndim > 3:
         raise ValueError(f"Signals must be (samples, steps, signals), not {values.shape}")
     signals = flat.reshape(*values.shape[:2], math.prod(values.shape[2:]))
-    found = np.zeros((*signals.shape, len(thresholds), 2), dtype=np.uint8)
+    events = np.zeros((*signals.shape, len(thresholds), 2), dtype=np.uint8)
     reach = np.array(thresholds)
     at = np.repeat(signals[:, :1, :, None], len(thresholds), axis=3)
     for n in range(signals.shape[1]):
         now = signals[:, n : n + 1, :, None]
         moved = now - at
-        found[:, n : n + 1, ..., 0] = moved >= reach
-        found[:, n : n + 1, ..., 1] = moved <= -reach
+        events[:, n : n + 1, ..., 0] = moved >= reach
+        events[:, n : n + 1, ..., 1] = moved <= -reach
         at = np.where(abs(moved) >= reach, now, at)
-    return found.reshape(*signals.shape[:2], signals.shape[2] * len(thresholds) * 2)
+    return events.reshape(*signals.shape[:2], signals.shape[2] * len(thresholds) * 2)
 
 
 def _thresholds(thresholds: Any, bits: int) -> tuple[int, ...]:
     given = plain(thresholds)
     if not isinstance(given, tuple) or not given:
         raise TypeError(f"Thresholds must be a tuple with an int or more, not {shown(thresholds)}")
-    return tuple(check_int("Threshold", each, 1, 2**bits - 1) for each in given)
+    return tuple(check_int("Threshold", threshold, 1, 2**bits - 1) for threshold in given)
 
 
 ENCODERS = {
@@ -241,14 +242,15 @@ def encoder_of(name: str) -> Callable[[np.ndarray, int], np.ndarray]:
 
 @dataclass(frozen=True)
 class Encoding:
-    """An encoder with its settings: what hardware is made from, and what says what it does.
+    """An encoder with its settings, from which hardware is made.
 
     Parameters
     ----------
     name : str
         One of :data:`ENCODERS`, or ``"delta"``.
     steps : int, optional
-        Steps for which values are encoded; none for ``"delta"``, which takes new ones each step.
+        Steps for which values are encoded; None for ``"delta"``, which has a new value in each
+        step.
     bits : int
         Bits of a value.
     seed : int
@@ -296,12 +298,12 @@ class Encoding:
 
     @classmethod
     def of(cls, network: Network) -> "Encoding":
-        """Return what a network's notes say of how its samples were encoded.
+        """Return the encoding of a network's samples, from its notes.
 
         Raises
         ------
         ValueError
-            If they do not say it.
+            If the notes do not have it.
         """
         check_kind("Network", network, Network)
         note = network.note
@@ -309,7 +311,7 @@ class Encoding:
         check_choice("Encoder in the network's notes", name, (*ENCODERS, "delta"))
         which = "thresholds" if name == "delta" else "steps"
         try:
-            numbers = tuple(int(one) for one in note.get(which, "").split(","))
+            numbers = tuple(int(number) for number in note.get(which, "").split(","))
         except ValueError:
             given = note.get(which)
             raise ValueError(f"Network's note {which!r} must be integers, not {given!r}") from None

@@ -1,4 +1,4 @@
-"""What a network is: inputs, populations and projections as a checked graph, and its readouts."""
+"""A network: a checked graph of inputs, populations and projections, and its readouts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,14 +45,15 @@ class Network:
     Parameters
     ----------
     inputs, populations, projections, readouts : sequence
-        Its parts; names are distinct. The first readout answers where one answer is asked for.
+        Parts of the network, with distinct names. The first readout is the answer of the network
+        where a single one is needed.
     max_steps : int
-        Most time steps of a sample (of a window, where samples go on), 1 to 65535.
+        Maximum number of time steps of a sample, or of a window of a continuous signal, 1 to 65535.
     name : str
-        What it is called.
+        Name of the network.
     notes : mapping of str to str, or pairs of str
-        Where it comes from and how its data are encoded, kept sorted. They are no part of what the
-        network computes: equal networks may differ in them.
+        Notes on its origin and on the encoding of its data, kept sorted. They do not change what
+        the network computes: equal networks may differ in them.
 
     Raises
     ------
@@ -100,7 +101,7 @@ class Network:
         for projection in self.projections:
             self._check_projection(projection)
         for population in self.populations:
-            self._check_held(population.name)
+            self._check_static(population.name)
         for readout in self.readouts:
             check_readout(self, readout)
         set_fields(self, order=self._sorted())
@@ -134,14 +135,14 @@ class Network:
                 f"{what}: the source must fire, not be of type {type(source.neuron).__name__}"
             )
 
-    def _check_held(self, name: str) -> None:
+    def _check_static(self, name: str) -> None:
         sources = [projection.source for projection in self.into(name)]
-        held = [source for source in sources if getattr(self.nodes[source], "static", False)]
-        if held and len(held) < len(sources):
-            other = next(source for source in sources if source not in held)
+        static = [source for source in sources if getattr(self.nodes[source], "static", False)]
+        if static and len(static) < len(sources):
+            other = next(source for source in sources if source not in static)
             raise ValueError(
                 f"Population {name!r} must take static inputs alone, not {other!r} beside "
-                f"{held[0]!r}: declare the input as not static"
+                f"{static[0]!r}: declare the input as not static"
             )
 
     def holds(self, name: str) -> bool:
@@ -196,7 +197,7 @@ class Network:
     @cached_property
     def nodes(self) -> dict[str, Input | Population]:
         """Inputs and populations by name."""
-        return {population.name: population for population in (*self.inputs, *self.populations)}
+        return {node.name: node for node in (*self.inputs, *self.populations)}
 
     @cached_property
     def bounds(self) -> dict[str, Any]:
@@ -227,7 +228,7 @@ class Network:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that the network says, notes aside, the same on every machine."""
+        """SHA-256 of the network without its notes, the same on every machine."""
         return canonical.digest(self)
 
     def save(self, path: str | Path) -> None:
@@ -241,9 +242,9 @@ class Network:
             If a neuron of the user's own has a field that a file cannot hold, or a name of the
             library's, or a name is longer than a file can hold.
         """
-        held = archive.pack(self)
+        data = archive.pack(self)
         with write_whole(path) as file:
-            file.write(held)
+            file.write(data)
 
     def __hash__(self) -> int:
         return hash((self.name, self.max_steps, len(self.projections)))

@@ -1,4 +1,4 @@
-"""What neurons compute with beside weights: which of it lies in memory, and how."""
+"""Parameters, values at rest and biases of neurons, and how they are stored in memory."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ __all__ = ["field_width", "fields_of", "parameter_rows", "values_of"]
 
 
 BIAS_UNIT = 4
-"""Bits by which the field of a bias that can be replaced grows: others seldom need as many."""
+"""Unit of the width of a writable bias: wider biases can then often be loaded, too."""
 
 
 def field_width(low: int, high: int) -> int:
@@ -30,34 +30,34 @@ def values_of(population: "Population") -> dict[str, Any]:
 
 
 def fields_of(population: "Population", writable: bool = False) -> dict[str, tuple[int, int]]:
-    """Return the ranges of those values that lie in memory: what differs, and what is writable."""
-    found, replaceable = {}, population.neuron.replaceable
+    """Return the ranges of the values in memory: those per neuron, and the writable ones."""
+    ranges, replaceable = {}, population.neuron.replaceable
     for name, value in values_of(population).items():
         parts = value if isinstance(value, tuple) else (value,)
         low, high = min(parts), max(parts)
         if writable and name in replaceable:
-            found[name] = replaceable[name]
+            ranges[name] = replaceable[name]
         elif writable and name == "bias" and (low or high):
             width = -(-signed_width(low, high) // BIAS_UNIT) * BIAS_UNIT
-            found[name] = -(2 ** (width - 1)), 2 ** (width - 1) - 1
+            ranges[name] = -(2 ** (width - 1)), 2 ** (width - 1) - 1
         elif isinstance(value, tuple):
-            found[name] = low, high
-    return found
+            ranges[name] = low, high
+    return ranges
 
 
 def parameter_rows(population: "Population", units: int, writable: bool = False) -> list[int]:
-    """Return the rows of what lies in memory of a population's parameters, a group of units each.
+    """Return the rows of the memory of a population's parameters, each for a group of units.
 
-    A unit's fields follow each other, the first of :func:`fields_of` in the lowest bits.
+    The fields of a unit are adjacent, the first of :func:`fields_of` in the least significant bits.
     """
-    held, fields = values_of(population), fields_of(population, writable)
+    values, fields = values_of(population), fields_of(population, writable)
     sizes = [field_width(*ends) for ends in fields.values()]
     rows = [0] * -(-population.size // units)
     for n in range(population.size):
         row, unit = divmod(n, units)
         place = unit * sum(sizes)
         for name, size in zip(fields, sizes, strict=True):
-            value = held[name][n] if isinstance(held[name], tuple) else held[name]
+            value = values[name][n] if isinstance(values[name], tuple) else values[name]
             rows[row] |= (value & (1 << size) - 1) << place
             place += size
     return rows

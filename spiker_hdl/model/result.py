@@ -1,4 +1,4 @@
-"""What a run answers, whatever ran it."""
+"""The result of a run, the same for every engine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ __all__ = ["Answer", "Result"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What one readout says of each sample.
+    """Answers of one readout for all samples.
 
     Members
     -------
     classes : array of int, shape (samples,) or (samples, windows)
-        The winner, ties to the lowest.
+        The winner; ties go to the lowest class.
     scores : array of int, shape (samples, classes) or (samples, windows, classes)
 
     Both are lists of arrays where samples differ in windows.
@@ -31,7 +31,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run answers.
+    """The result of a run.
 
     Members
     -------
@@ -44,16 +44,17 @@ class Result:
     counts : mapping of str to array of int, shape (samples,)
         Spikes of each population that fires, summed over neurons and those steps.
     spikes : mapping of str to array or list of array
-        What was recorded: a population's name gives its spikes, shape (samples, steps, size), and
-        ``"name.state"`` that state after each step. A list of arrays where samples differ in steps.
+        Recorded spikes of a population, by its name, and states after each step, by
+        ``"name.state"``, of the shape (samples, steps, size). A list of arrays where samples differ
+        in steps.
     cycles : array of int, shape (samples,), or None
-        Clock cycles from the first event accepted to the result, where the engine knows.
+        Clock cycles from the first accepted event to the result, if the engine counts them.
     answers : mapping of str to Answer
         Every readout, by name.
     engine : str
-        What computed it.
+        Name of the engine.
     network : Network, optional
-        Which answered, where that is known.
+        The network that was run, if known.
     """
 
     classes: Any
@@ -67,14 +68,15 @@ class Result:
     network: "Network | None" = field(default=None, repr=False, compare=False)
 
     def differences(self, other: "Result") -> list[str]:
-        """Say in which samples and fields two results differ, cycles aside.
+        """Return in which samples and fields two results differ, apart from cycles.
 
-        Only what both hold is compared of the recorded spikes.
+        Recorded spikes and states are compared where both results have them.
 
         Returns
         -------
         list of str
-            One line a field and sample, such as ``"sample 3: class 2, not 7"``; empty if equal.
+            One line for each field and sample, such as ``"sample 3: class 2, not 7"``; empty if
+            equal.
         """
         lines = []
         for name in self.answers:

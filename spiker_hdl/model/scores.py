@@ -1,4 +1,4 @@
-"""The scores of a readout: how many, how far they reach, and how they build up step by step."""
+"""The scores of a readout: their number, their range, and their update in each step."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_SCORE", "Scorer", "check_readout", "check_scores", "class_count", "score_range"]
 
 MOST_SCORE = 2**63 - 2**32
-"""Magnitude of a score that 64 bits hold with any margin added to it."""
+"""Maximum magnitude of a score, so that a score and a margin together fit in 64 bits."""
 
 
 def class_count(network: "Network", readout: Readout) -> int:
@@ -21,7 +21,7 @@ def class_count(network: "Network", readout: Readout) -> int:
 
 
 def score_range(network: "Network", readout: Readout) -> tuple[int, int]:
-    """Return the least and the greatest score that a readout can have."""
+    """Return the range of the scores of a readout."""
     population = network.population[readout.population]
     share = population.size // class_count(network, readout)
     if readout.kind in SPIKE_READOUTS:
@@ -32,7 +32,7 @@ def score_range(network: "Network", readout: Readout) -> tuple[int, int]:
 
 
 def check_readout(network: "Network", readout: Readout) -> None:
-    """Raise :exc:`ValueError` unless a network has what a readout asks of it."""
+    """Raise :exc:`ValueError` unless a network has the population, and state, of a readout."""
     what = f"Readout {readout.name!r}"
     if readout.population not in network.population:
         raise ValueError(f"{what}: must read a population, not {readout.population!r}")
@@ -59,16 +59,16 @@ def check_readout(network: "Network", readout: Readout) -> None:
 
 def check_scores(network: "Network", readout: Readout) -> None:
     """Raise :exc:`ValueError` if a score, with any margin added to it, may not fit in 64 bits."""
-    most = max(map(abs, score_range(network, readout)))
-    if most > MOST_SCORE:
+    largest = max(map(abs, score_range(network, readout)))
+    if largest > MOST_SCORE:
         raise ValueError(
             f"Readout {readout.name!r}: scores must be in -{MOST_SCORE}..{MOST_SCORE}, "
-            f"not reach {most}"
+            f"not reach {largest}"
         )
 
 
 class Scorer:
-    """Scores of one readout while a window goes on.
+    """Scores of one readout during a window.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Scorer:
         self.reports: list[np.ndarray] = []
 
     def add(self, value: np.ndarray) -> None:
-        """Take the spikes or the potentials of a step, shape (samples, neurons)."""
+        """Update the scores by the spikes or potentials of a step, shape (samples, neurons)."""
         if value.shape[1] != self.classes:
             value = value.reshape(len(value), self.classes, -1).sum(axis=2)
         before = self.score
@@ -104,7 +104,7 @@ class Scorer:
             self.score = before + ((before > 0) | (value > 0))
 
     def report(self, *, over: bool) -> None:
-        """Keep the scores as they stand, and start anew if the window is ``over``."""
+        """Store the scores in ``reports``, and start anew if the window is ``over``."""
         assert self.score is not None  # a window has steps
         self.reports.append(self.score)
         if over:

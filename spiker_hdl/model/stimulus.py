@@ -37,15 +37,15 @@ class Stimulus:
     def group(self, samples: np.ndarray) -> dict[str, np.ndarray]:
         """Return the values of ``samples``, all of the same steps, stacked."""
         return {
-            name: each[samples]
-            if isinstance(each, np.ndarray)
-            else np.stack([each[n] for n in samples])
-            for name, each in self.values.items()
+            name: values[samples]
+            if isinstance(values, np.ndarray)
+            else np.stack([values[n] for n in samples])
+            for name, values in self.values.items()
         }
 
     def sample(self, n: int) -> dict[str, np.ndarray]:
         """Return the values of sample ``n``, by input."""
-        return {name: each[n] for name, each in self.values.items()}
+        return {name: values[n] for name, values in self.values.items()}
 
 
 def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Stimulus:
@@ -56,10 +56,11 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     network : Network
     spikes : array of int, list of arrays, or a mapping from input names to such
         An array has the shape (samples, steps, size); a list has one array of shape (steps, size)
-        a sample, and the samples may differ in steps. An array without mapping is for a network
-        with one input. Tensors and nested lists are arrays, too. Booleans count as integers.
+        for each sample, and the samples may differ in steps. An array without a mapping is for a
+        network with one input. Tensors and nested lists are arrays, too. Booleans count as
+        integers.
     window : int, optional
-        Steps from one result to the next, of which each sample must have a whole number.
+        Steps from one answer to the next; the steps of each sample must be a multiple.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     for node in network.inputs:
         own = np.array([len(sample) for sample in values[node.name]], dtype=np.int64)
         if node.static:
-            _check_held(node, values[node.name])
+            _check_static(node, values[node.name])
         if steps is not None and not np.array_equal(own, steps):
             first = network.inputs[0].name
             raise ValueError(
@@ -159,7 +160,7 @@ def _check_values(node: Input, what: str, given: Any, axes: tuple[str, ...]) -> 
 
 
 def _axis_hint(node: Input, shape: tuple[int, ...], axes: tuple[str, ...]) -> str:
-    """Say how spikes of another shape come to the right one, where there is one way."""
+    """Return how spikes become of the right shape, where there is exactly one way."""
     wanted = len(axes) + 1
     if len(shape) > wanted and math.prod(shape[len(axes) :]) == node.size:
         return f": flatten all axes after {axes[-1]}"
@@ -171,7 +172,7 @@ def _axis_hint(node: Input, shape: tuple[int, ...], axes: tuple[str, ...]) -> st
 
 
 def _steps_first(values: Mapping[str, Any], fits: Callable[[int], bool]) -> str:
-    """Say that steps may come first, where the axes of arrays fit so and not otherwise."""
+    """Return that steps may be the first axis, where the axes of arrays only fit so."""
     shapes = [each.shape for each in values.values() if isinstance(each, np.ndarray)]
     if not shapes or not fits(shapes[0][0]):
         return ""
@@ -186,7 +187,7 @@ def _extent(steps: np.ndarray) -> str:
     return f"{len(steps)} samples" + (f" of {steps[0]} steps" if same else "")
 
 
-def _check_held(node: Input, samples: Any) -> None:
+def _check_static(node: Input, samples: Any) -> None:
     for n, sample in enumerate(samples):
         changed = np.flatnonzero((sample != sample[:1]).any(axis=1))
         if len(changed):
@@ -199,7 +200,10 @@ def _check_held(node: Input, samples: Any) -> None:
 
 
 def transmitted(node: Input, sample: np.ndarray) -> np.ndarray:
-    """Return what is sent of a sample, shape (steps, size): of a static input, the first step."""
+    """Return the events of a sample that are transmitted, shape (steps, size).
+
+    Of a static input, these are the events of the first step.
+    """
     if not node.static:
         return sample
     first = np.zeros_like(sample)
@@ -208,7 +212,7 @@ def transmitted(node: Input, sample: np.ndarray) -> np.ndarray:
 
 
 def check_record(network: Network, record: Sequence[str]) -> tuple[str, ...]:
-    """Check names of what is to be recorded: ``"population"`` or ``"population.state"``.
+    """Check the names of spikes and states to record: ``"population"``, ``"population.state"``.
 
     Raises
     ------
@@ -226,6 +230,6 @@ def check_record(network: Network, record: Sequence[str]) -> tuple[str, ...]:
         known += [f"{population.name}.{name}" for name in population.neuron.states]
     for name in record:
         if name not in known:
-            listed = ", ".join(repr(one) for one in known)
+            listed = ", ".join(map(repr, known))
             raise ValueError(f"Record must name one of {listed}, not {shown(name)}")
     return tuple(str.__str__(name) for name in record)

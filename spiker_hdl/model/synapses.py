@@ -1,4 +1,4 @@
-"""Synapses of a projection: the integer weights, and how they are arranged."""
+"""Synapses of a projection: integer weights, dense, sparse or one to one."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ class Synapses:
     Attributes
     ----------
     source_size, target_size : int
-        Neurons on either side.
+        Number of neurons of source and target.
     """
 
     kind: ClassVar[str]
@@ -39,16 +39,16 @@ class Synapses:
         raise NotImplementedError
 
     def fan_out(self) -> np.ndarray:
-        """Return how many synapses each source has where they are stored one by one."""
+        """Return how many synapses each source has where they are stored as single synapses."""
         return np.count_nonzero(self.matrix(), axis=0)
 
     def reach(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return least and greatest sum of each target, over all events of values ``low..high``.
+        """Return the range of the sum of each target, over all events of values ``low..high``.
 
         Parameters
         ----------
         low, high : int
-            Range of an event, which holds 0.
+            Range of the value of an event, which includes 0.
 
         Returns
         -------
@@ -83,7 +83,7 @@ def _ends(weights: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndar
 
 
 def _exact(values: np.ndarray, count: int) -> type:
-    # What holds the sum of `count` of these: Python's integers where 64 bits may not.
+    # The data type of a sum of `count` values: Python's integers where 64 bits may overflow.
     return np.int64 if int(np.abs(values).max(initial=0)) * count < 2**63 else object
 
 
@@ -134,7 +134,7 @@ class Dense(Synapses):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OneToOne(Synapses):
-    """A weight from each source to the target of the same number.
+    """A weight from each source to the target of the same index.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ class Sparse(Synapses):
     Parameters
     ----------
     sources, targets, weights : array of int, shape (synapses,)
-        The two ends and the weight of each synapse; no pair twice. Kept by source, then target.
+        Source, target and weight of each synapse; no pair twice. Stored by source, then target.
     source_size, target_size : int
     """
 
@@ -228,7 +228,7 @@ class Sparse(Synapses):
 
     @classmethod
     def from_matrix(cls, matrix: np.ndarray) -> "Sparse":
-        """Keep the non-zeros of a (target, source) array."""
+        """Return the non-zero weights of an array of shape (target size, source size)."""
         matrix = Dense(matrix).weights
         sources, targets = np.nonzero(matrix.T)
         target_size, source_size = matrix.shape

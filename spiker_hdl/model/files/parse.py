@@ -67,8 +67,9 @@ def parse_network(
             for n, projection in enumerate(_list(text["projections"], "projections"))
         )
         readouts = tuple(_readout(readout) for readout in _list(text["readouts"], "readouts"))
-        made = (text["longest"], text["name"], notes)
-        network = Network(inputs, populations, projections, readouts, *made)
+        network = Network(
+            inputs, populations, projections, readouts, text["longest"], text["name"], notes
+        )
         if unread:
             raise FileError(f"must have no part of its own, not {shown(sorted(unread), 160)}")
     mapping = None
@@ -171,8 +172,8 @@ def _projection(
         synapses = OneToOne(_array(archive, name, unread, shape[:1]))
     else:
         synapses = Dense(_array(archive, name, unread, shape))
-    made = (value["delay"], value["bits"], value["name"], shift)
-    return Projection(value["source"], value["target"], synapses, *made)
+    options = (value["delay"], value["bits"], value["name"], shift)
+    return Projection(value["source"], value["target"], synapses, *options)
 
 
 def _readout(value: Any) -> Readout:

@@ -18,7 +18,7 @@ def save(network: Network, path: str | Path, mapping: Mapping | None = None) -> 
     network : Network
     path : str or Path
     mapping : Mapping, optional
-        Kept beside the network.
+        Stored with the network.
 
     Raises
     ------
@@ -28,13 +28,13 @@ def save(network: Network, path: str | Path, mapping: Mapping | None = None) -> 
         If a neuron of the user's own has a field that a file cannot hold, or a name of the
         library's, or the mapping does not fit, or a name is longer than a file can hold.
     """
-    held = pack(network, mapping)
+    data = pack(network, mapping)
     with write_whole(path) as file:
-        file.write(held)
+        file.write(data)
 
 
 def pack(network: Network, mapping: Mapping | None = None) -> bytes:
-    """Return what :func:`save` writes; raises as that does."""
+    """Return the bytes that :func:`save` writes; raises as that does."""
     if mapping is None:
         return archive.pack(network)
     mapping.check(network)

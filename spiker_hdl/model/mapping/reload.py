@@ -1,11 +1,11 @@
-"""Putting another network's numbers into an accelerator as it runs.
+"""Reload of the parameters of another network into a running accelerator.
 
-Where a mapping makes a population writable, its weights, thresholds and biases lie in memories that
-can be written: any numbers of as many bits, for the hardware is as wide as the widest of them need.
-What shapes the hardware, which is all else, must be the same: :func:`structure` tells.
+Where a mapping makes a population writable, its weights, thresholds and biases are in memories that
+can be written with any values of as many bits: the hardware is sized for the worst case of these.
+Everything else shapes the hardware, and must be the same: see :func:`structure`.
 
-A memory is written word by word, each row from its lowest bits on. What goes to the accelerator is
-a sequence of *beats*: which memory, from which row on, and its words.
+A memory is written word by word, each row from its least significant bits on. The accelerator is
+sent a sequence of *beats*: the number of a memory, the first row to write, and the words.
 """
 
 import hashlib
@@ -43,19 +43,19 @@ __all__ = [
 ]
 
 LAYOUT = 1
-"""Raised when what is loaded has another place, or means something else."""
+"""Version of the memories' contents, incremented when a value has another place or meaning."""
 
 WORD = 32
-"""Most bits of a word."""
+"""Maximum number of bits of a word."""
 
 DATA, MEMORY, ADDRESS = range(3)
-"""What a beat brings: a word for the next place, the memory's number, or the row to go on from."""
+"""Kinds of beats: the next word, the number of a memory, the row to continue from."""
 
 LOAD_BITS = WORD + 2
-"""Bits of a beat: a word, and what it is."""
+"""Bits of a beat: a word and its kind."""
 
 DIGEST, DIGEST_BYTES = 0, 32
-"""Number of the memory that holds the digest of the network whose numbers are there: its bytes."""
+"""Number, and bytes, of the memory that holds the digest of the loaded network."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Store:
     Members
     -------
     number : int
-        From 1 on.
+        Number of the memory, from 1 on.
     population : str
     part : {"weights", "parameters"}
     bank : int
     width, depth : int
-        Bits of a row, and rows.
+        Bits of a row, and number of rows.
     """
 
     number: int
@@ -94,7 +94,7 @@ class Store:
 def weight_rows(
     projections: Sequence[Projection], lanes: int, banks: int = 1, bank: int = 0
 ) -> list[int]:
-    """Return the rows of a bank of weights, each with lane 0 in its lowest bits.
+    """Return the rows of a bank of weights, each with lane 0 in its least significant bits.
 
     Row ``fold * rows + base + source // banks`` has the weights of a fold's lanes, where the base
     is the number of rows of the projections before.
@@ -119,18 +119,20 @@ def weight_rows(
 
 def stores(network: Network, mapping: Mapping) -> tuple[Store, ...]:
     """Return the memories that can be written, in the order of their numbers."""
-    found: list[Store] = []
+    memories: list[Store] = []
 
     def add(name: str, part: str, bank: int, width: int, depth: int) -> None:
-        found.append(Store(len(found) + 1, name, part, bank, width, depth))
+        memories.append(Store(len(memories) + 1, name, part, bank, width, depth))
 
     for population in network.populations:
         core, projections = mapping.cores[population.name], network.into(population.name)
         if not core.writable:
             continue
         if projections:
-            width = core.lanes * max(each.width for each in projections)
-            rows = sum(-(-each.synapses.source_size // core.banks) for each in projections)
+            width = core.lanes * max(projection.width for projection in projections)
+            rows = sum(
+                -(-projection.synapses.source_size // core.banks) for projection in projections
+            )
             for bank in range(core.banks):
                 add(
                     population.name,
@@ -144,19 +146,19 @@ def stores(network: Network, mapping: Mapping) -> tuple[Store, ...]:
         )
         if width:
             add(population.name, "parameters", 0, width, -(-population.size // core.units))
-    return tuple(found)
+    return tuple(memories)
 
 
 def beats(network: Network, mapping: Mapping) -> np.ndarray:
-    """Return what puts a network's numbers into an accelerator of its :func:`structure`.
+    """Return the beats that load a network into an accelerator of its :func:`structure`.
 
-    The digest that the accelerator tells is cleared first, and set last, so that what was cut short
-    is no network's.
+    The digest of the loaded network is cleared first and set last, so that an interrupted load
+    leaves no valid digest.
 
     Returns
     -------
     array of uint64, shape (beats,)
-        Each with its word in the lowest 32 bits, and what it brings above.
+        Each with its word in the 32 least significant bits, and its kind above.
     """
     parts = [_beats(DIGEST, bytes(DIGEST_BYTES), 1, 8)]
     for memory in stores(network, mapping):
@@ -168,7 +170,7 @@ def beats(network: Network, mapping: Mapping) -> np.ndarray:
 
 
 def beats_between(built: Network, network: Network, mapping: Mapping) -> list[int]:
-    """Return what puts a network into an accelerator that was built for another.
+    """Return the beats that load a network into an accelerator that was built for another.
 
     Raises
     ------
@@ -199,18 +201,18 @@ def _beats(number: int, rows: Sequence[int], slices: int, granule: int) -> np.nd
 
 
 def with_worst_case_bounds(network: Network, writable: Collection[str]) -> Network:
-    """Return the network with bounds of all that could be loaded in its place.
+    """Return the network with the bounds of all networks that can be loaded in its place.
 
     Parameters
     ----------
     network : Network
     writable : collection of str
-        Populations whose numbers may be others.
+        Populations whose weights, thresholds and biases can be replaced.
 
     Raises
     ------
     ValueError
-        If a neuron cannot hold its states in range with every parameter.
+        If a neuron cannot keep its states in range with every parameter.
     """
     if not writable:
         return network
@@ -218,9 +220,9 @@ def with_worst_case_bounds(network: Network, writable: Collection[str]) -> Netwo
 
 
 def structure(network: Network, mapping: Mapping) -> str:
-    """Return the SHA-256 of all that shapes the hardware, in hexadecimal.
+    """Return the SHA-256 of everything that shapes the hardware, in hexadecimal.
 
-    Networks may take each other's place where it is the same.
+    Networks with the same structure can be loaded in place of each other.
     """
     text = describe(network)
     for name in ("name", "notes"):
@@ -230,7 +232,7 @@ def structure(network: Network, mapping: Mapping) -> str:
         if population.name in mapping.writable:
             for name in fields_of(population, True):
                 value = described["neuron"].pop(name, None)
-                if isinstance(value, dict):  # the bits of a decay are no number that is stored
+                if isinstance(value, dict):  # the bits of a decay shape the hardware
                     described["neuron"][name] = {"bits": value["bits"]}
             described["bias"] = fields_of(population, True).get("bias")
             described["fields"] = fields_of(population, True)
@@ -247,15 +249,15 @@ def structure(network: Network, mapping: Mapping) -> str:
 
 
 def check_structure(network: Network, mapping: Mapping, built: str) -> None:
-    """Raise :exc:`ValueError` unless a network can be loaded into what was built.
+    """Raise :exc:`ValueError` unless a network can be loaded into the hardware.
 
     Parameters
     ----------
     network : Network
     mapping : Mapping
-        With which it was built.
+        Mapping of the hardware.
     built : str
-        The :func:`structure` for which it was.
+        The :func:`structure` of the network that the hardware was built for.
     """
     if structure(network, mapping) != built:
         raise ValueError(
