@@ -613,12 +613,12 @@ OTHER = r"^A neuron's step must be of \+, -, \*, comparisons and what `via` offe
         ),
     ],
 )
-def test_a_mistake_is_refused_with_its_remedy(kind, error, message):
+def test_mistake_is_refused_with_its_remedy(kind, error, message):
     with pytest.raises(error, match=message):
         alone(kind)
 
 
-def test_a_neuron_without_mistakes_is_taken():
+def test_neuron_without_mistakes_is_accepted():
     assert spiker_hdl.run(alone(Own), np.ones((1, 3, 4), dtype=np.uint8)).counts["own"] == [9]
     # A plain comparison is as good as any in hardware: only training needs another.
     assert alone(Comparing).bounds["own"].largest >= 127
@@ -640,7 +640,7 @@ def test_a_neuron_without_mistakes_is_taken():
         (Misspelled, ValueError, MISSPELLED),
     ],
 )
-def test_a_mistake_is_refused_in_training(kind, error, message, integers):
+def test_mistake_is_refused_in_training(kind, error, message, integers):
     x, labels = drawn(8)
 
     def attempt():

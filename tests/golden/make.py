@@ -18,7 +18,7 @@ def make(directory: Path) -> None:
         window = 4 if n % 4 == 3 else None
         spikes = random_spikes(network, random, 2, 8)
         spikes = {name: each.tolist() for name, each in spikes.items()}
-        answers = {one.name: [] for one in network.readouts}
+        answers = {readout.name: [] for readout in network.readouts}
         record: dict = {}
         for sample in range(2):
             one = {name: each[sample] for name, each in spikes.items()}

@@ -117,14 +117,14 @@ def synapses_of(projection):
 
 def visits(network):
     """Order the populations so that each comes after all that reach it without delay."""
-    left = [one.name for one in network.populations]
+    left = [population.name for population in network.populations]
     done = []
     while left:
         for name in left:
             waits = [
-                one.source
-                for one in network.projections
-                if one.target == name and one.delay == 0 and one.source in left
+                projection.source
+                for projection in network.projections
+                if projection.target == name and projection.delay == 0 and projection.source in left
             ]
             if not waits:
                 break
@@ -152,7 +152,7 @@ def simulate(network, sample, window=None):
         Spikes by population, and states by ``population.state``, after each step.
     """
     steps = len(next(iter(sample.values())))
-    populations = {one.name: one for one in network.populations}
+    populations = {population.name: population for population in network.populations}
     state = {
         name: [rest(one.neuron, n) for n in range(one.size)] for name, one in populations.items()
     }

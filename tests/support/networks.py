@@ -123,7 +123,7 @@ class _Plan:
             sizes = dict.fromkeys(self.names, random.randint(*neurons))
         if random.random() < 0.15:
             sizes[self.names[0]] = min(neurons[1], max(neurons[0], self.inputs[0].size))
-        self.sizes = sizes | {one.name: one.size for one in self.inputs}
+        self.sizes = sizes | {node.name: node.size for node in self.inputs}
         firing = [one for one in models if one.spiking]
         self.models = {name: random.choice(firing) for name in self.names}
         silent = [one for one in models if not one.spiking]
@@ -160,7 +160,7 @@ class _Plan:
             return least if few or least > self.delay else random.randint(least, self.delay)
 
         for n, target in enumerate(self.names):
-            before = [*[one.name for one in self.inputs], *self.names[:n]]
+            before = [*[node.name for node in self.inputs], *self.names[:n]]
             before = [one for one in before if one not in self.names or one in self.spiking]
             nearest = [before[-1]] if n else [random.choice(before)]
             wanted = nearest + [
@@ -177,9 +177,9 @@ class _Plan:
                 if behind and random.random() < 0.3:
                     connect(target, random.choice(behind), late(1))
         used = {one.source for one in made}
-        for one in self.inputs:
-            if one.name not in used:
-                connect(one.name, random.choice(self.names), late())
+        for node in self.inputs:
+            if node.name not in used:
+                connect(node.name, random.choice(self.names), late())
         return random.sample(made, len(made))
 
     def _hold(self, chance):
@@ -190,26 +190,28 @@ class _Plan:
         if own.random() >= chance:
             return
         into = {}
-        for one in self.projections:
-            into.setdefault(one.target, set()).add(one.source)
-        can = {one.name for one in self.inputs}
+        for projection in self.projections:
+            into.setdefault(projection.target, set()).add(projection.source)
+        can = {node.name for node in self.inputs}
         for _ in self.inputs:
             for sources in into.values():
                 if sources - can:
                     can -= sources
-        self.inputs = [replace(one, static=one.name in can) for one in self.inputs]
+        self.inputs = [replace(node, static=node.name in can) for node in self.inputs]
 
     def _reach(self, name):
         """Return about how far the current of a population strays, at least 1."""
         total = 0.0
-        for one in self.projections:
-            if one.target == name:
+        for projection in self.projections:
+            if projection.target == name:
                 square = 0.3
                 for source in self.inputs:
-                    if source.name == one.source:
+                    if source.name == projection.source:
                         square = 0.3 * max(source.high, -source.low) ** 2 / 2
-                square *= 4**one.shift
-                total += square * float((one.synapses.matrix().astype(float) ** 2).sum(1).mean())
+                square *= 4**projection.shift
+                total += square * float(
+                    (projection.synapses.matrix().astype(float) ** 2).sum(1).mean()
+                )
         return max(1.0, total**0.5)
 
     def _knobs(self, name):
@@ -229,9 +231,9 @@ class _Plan:
         if random.random() < 0.5:
             most = max(1, int(typical / 3))
             knobs.bias = _each(random, size, lambda: random.randint(-most, most), 0.6)
-        for one in fields(model):
-            if one.name in {"decay", "current_decay", "rise_decay"}:
-                knobs.fields[one.name] = _decay(random, size, one.name)
+        for declared in fields(model):
+            if declared.name in {"decay", "current_decay", "rise_decay"}:
+                knobs.fields[declared.name] = _decay(random, size, declared.name)
         if issubclass(model, SpikingNeuron):
             refractory = random.choice([0, 0, 0, 0, 1, 1, 2, 3])
             knobs.fields |= {
@@ -374,7 +376,7 @@ def _each(random, size, draw, chance):
 
 
 def _mapped(change, value):
-    return tuple(change(one) for one in value) if isinstance(value, tuple) else change(value)
+    return tuple(change(item) for item in value) if isinstance(value, tuple) else change(value)
 
 
 def _decay(random, size, name) -> Decay:
@@ -460,26 +462,26 @@ def random_spikes(network: Network, random: Random, samples=4, steps=12):
         return _spikes(network.inputs, random, samples, steps)
     each = [random.randint(*steps) for _ in range(samples)]
     drawn = [_spikes(network.inputs, random, 1, one) for one in each]
-    return {one.name: [sample[one.name][0] for sample in drawn] for one in network.inputs}
+    return {node.name: [sample[node.name][0] for sample in drawn] for node in network.inputs}
 
 
 def _spikes(inputs, random, samples, steps):
     """Draw spikes of all densities, with silent and full steps, and extremes of graded values."""
     draw = np.random.default_rng(random.getrandbits(64))
     given = {}
-    for one in inputs:
+    for node in inputs:
         chance = draw.choice([0.1, 0.25, 0.25, 0.4, 0.4, 0.7], size=(samples, 1, 1))
         chance = np.broadcast_to(chance, (samples, steps, 1)).copy()
         special = draw.random((samples, steps, 1))
         chance[special < 0.08] = 0
         chance[special > 0.95] = 1
-        events = draw.random((samples, steps, one.size)) < chance
-        values = draw.integers(one.low, one.high, (samples, steps, one.size), endpoint=True)
+        events = draw.random((samples, steps, node.size)) < chance
+        values = draw.integers(node.low, node.high, (samples, steps, node.size), endpoint=True)
         extreme = draw.random(values.shape) < 0.1
-        values[extreme] = draw.choice([one.low, one.high], size=int(extreme.sum()))
-        given[one.name] = events * (values if one.graded else 1)
-        if one.static:
-            given[one.name][:] = given[one.name][:, :1]
+        values[extreme] = draw.choice([node.low, node.high], size=int(extreme.sum()))
+        given[node.name] = events * (values if node.graded else 1)
+        if node.static:
+            given[node.name][:] = given[node.name][:, :1]
     return given
 
 
@@ -487,21 +489,27 @@ def random_mapping(network: Network, random: Random) -> Mapping:
     """Draw a mapping: any lanes, step units, banks, queues (half at their minimum) and so on."""
     form = random.choice(["words", "events"])
     word = random.choice([1, 2, 7, 8, 16, 32, 64, random.randint(1, 256)])
-    stores = {one.name: random.choice(["rows", "synapses"]) for one in network.projections}
-    stores |= {one.name: "rows" for one in network.projections if network.holds(one.target)}
+    stores = {
+        projection.name: random.choice(["rows", "synapses"]) for projection in network.projections
+    }
+    stores |= {
+        projection.name: "rows"
+        for projection in network.projections
+        if network.holds(projection.target)
+    }
     widths = {}
-    for one in network.populations:
-        lanes = random.choice([one.size, random.randint(1, one.size)])
+    for population in network.populations:
+        lanes = random.choice([population.size, random.randint(1, population.size)])
         units = random.choice([lanes, random.randint(1, lanes)])
-        if lanes < one.size:
+        if lanes < population.size:
             units = random.choice([n for n in range(1, lanes + 1) if lanes % n == 0])
-        widths[one.name] = lanes, units
-    scanned = {one.name: word if form == "words" else one.size for one in network.inputs}
+        widths[population.name] = lanes, units
+    scanned = {node.name: word if form == "words" else node.size for node in network.inputs}
     scanned |= {name: units for name, (_, units) in widths.items()}
     cores = {}
     for name, (lanes, units) in widths.items():
         # What scans events must have whole items of them.
-        sources = [network.nodes[one.source] for one in network.into(name)]
+        sources = [network.nodes[projection.source] for projection in network.into(name)]
         sizes = [scanned[one.name] for one in sources if scanned[one.name] < one.size]
         banks = [n for n in (1, 2, 4, 8) if gcd(*sizes) % n == 0]
         cores[name] = Core(lanes, units, random.choice(banks), random.random() < 0.5)
@@ -514,8 +522,8 @@ def random_mapping(network: Network, random: Random) -> Mapping:
             cores[name] = replace(cores[name], stages=Random(f"{lanes}{name}").choice([3, 4]))
     spare = random.choice([0, 0, 3, 20])
     queues = {
-        one.name: queue_minimum(network, one) + random.randint(0, spare)
-        for one in network.projections
+        projection.name: queue_minimum(network, projection) + random.randint(0, spare)
+        for projection in network.projections
     }
     mapping = Mapping(cores, queues, form, word, stores)
     mapping.check(network)
@@ -578,8 +586,12 @@ def cases(draw, *, samples=3, steps=12, **limits):
 
 def everything(network: Network) -> list[str]:
     """Return the names of all that can be recorded: spikes of who fires, and all states."""
-    names = [one.name for one in network.populations if one.neuron.spiking]
-    return names + [f"{one.name}.{key}" for one in network.populations for key in one.neuron.states]
+    names = [population.name for population in network.populations if population.neuron.spiking]
+    return names + [
+        f"{population.name}.{key}"
+        for population in network.populations
+        for key in population.neuron.states
+    ]
 
 
 def _rank(network):
@@ -600,9 +612,9 @@ def _population_options(one):
             yield f"{name} per neuron" if name in {"threshold", "decay"} else "other per neuron"
     if any(isinstance(held.rest, tuple) or held.rest for held in neuron.states.values()):
         yield "rest"
-    for one in vars(neuron).values():
-        if isinstance(one, Decay):
-            shifts = [one.numerator.bit_count()] if isinstance(one.numerator, int) else [9]
+    for item in vars(neuron).values():
+        if isinstance(item, Decay):
+            shifts = [item.numerator.bit_count()] if isinstance(item.numerator, int) else [9]
             yield {0: "no decay", 1: "decay shift"}.get(max(shifts), "decay multiplier")
     if isinstance(neuron, SpikingNeuron):
         yield f"reset {neuron.reset}"
@@ -617,42 +629,42 @@ def _population_options(one):
 def options(network: Network) -> set[str]:
     """Name everything in :data:`OPTIONS` that a network makes use of."""
     found = set()
-    for one in network.populations:
-        found |= set(_population_options(one))
+    for population in network.populations:
+        found |= set(_population_options(population))
     rank = _rank(network)
-    pairs = Counter((one.source, one.target) for one in network.projections)
-    inputs = {one.name: one for one in network.inputs}
-    for one in network.projections:
-        found.add(one.synapses.kind)
-        if one.delay:
+    pairs = Counter((projection.source, projection.target) for projection in network.projections)
+    inputs = {node.name: node for node in network.inputs}
+    for projection in network.projections:
+        found.add(projection.synapses.kind)
+        if projection.delay:
             found.add("delay")
-        if one.shift:
-            others = {each.shift for each in network.into(one.target)}
+        if projection.shift:
+            others = {each.shift for each in network.into(projection.target)}
             found.add("shift of its own" if len(others) > 1 else "shift of all")
-        if pairs[one.source, one.target] > 1:
+        if pairs[projection.source, projection.target] > 1:
             found.add("several of a pair")
-        if one.bits is not None:
+        if projection.bits is not None:
             found.add("bits declared")
-        if one.source == one.target:
+        if projection.source == projection.target:
             found.add("recurrent")
-        elif one.source in rank and rank[one.source] > rank[one.target]:
+        elif projection.source in rank and rank[projection.source] > rank[projection.target]:
             found.add("backward")
-        if one.source in inputs and rank[one.target]:
+        if projection.source in inputs and rank[projection.target]:
             found.add("skip")
-    for one in inputs.values():
-        found.add("graded" if one.graded else "binary")
-        if one.low < 0:
+    for node in inputs.values():
+        found.add("graded" if node.graded else "binary")
+        if node.low < 0:
             found.add("negative values")
     if len(inputs) > 1:
         found.add("several inputs")
-    found |= {f"readout {one.kind}" for one in network.readouts}
-    for one in network.readouts:
-        if one.groups not in {None, network.population[one.population].size}:
-            spikes = one.kind in SPIKE_READOUTS
+    found |= {f"readout {readout.kind}" for readout in network.readouts}
+    for readout in network.readouts:
+        if readout.groups not in {None, network.population[readout.population].size}:
+            spikes = readout.kind in SPIKE_READOUTS
             found.add("groups of spikes" if spikes else "groups of potentials")
     if len(network.readouts) > 1:
         found.add("several readouts")
-    if network.order != tuple(one.name for one in network.populations):
+    if network.order != tuple(population.name for population in network.populations):
         found.add("given out of order")
     return found
 

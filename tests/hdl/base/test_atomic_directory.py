@@ -71,7 +71,7 @@ ALTERATIONS = {
 
 
 @pytest.mark.parametrize("what", [pytest.param(one, id=one) for one in ALTERATIONS])
-def test_what_is_not_as_it_was_written_stays(tmp_path, what):
+def test_altered_directory_is_kept(tmp_path, what):
     alter, stranger = ALTERATIONS[what]
     where = tmp_path / "out"
     made(where, {"a": "1", "b/same": "1"})
@@ -130,7 +130,7 @@ def test_where_one_is_nothing_is_replaced(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("fails", ["write", "first", "second"])
-def test_what_fails_leaves_the_old_one(tmp_path, monkeypatch, fails):
+def test_failed_write_leaves_the_old_directory(tmp_path, monkeypatch, fails):
     made(tmp_path / "out", {"a": "1"})
     before = tree(tmp_path)
     replace, calls = os.replace, []
@@ -172,7 +172,7 @@ with replacing(sys.argv[1], Listing("things.json", "thing")) as stage:
 
 
 @pytest.mark.parametrize("when", ["written", "swapped"])
-def test_what_a_killed_process_left_is_cleared_by_the_next(tmp_path, when):
+def test_leftovers_of_a_killed_process_are_removed_by_the_next(tmp_path, when):
     pytest.importorskip("fcntl")
     made(tmp_path / "out", {"a": "1"})
     before = tree(tmp_path / "out")

@@ -33,7 +33,7 @@ def test_identifiers_by_hand(names, wanted):
     assert [*identifiers(names).items()] == [*zip(names, wanted, strict=True)]
 
 
-def test_identifiers_that_are_taken():
+def test_taken_identifiers_are_avoided():
     assert identifiers(["clk", "RST", "a"], taken=["clk", "rst"]) == {
         "clk": "clk_2",
         "RST": "RST_2",
@@ -69,11 +69,11 @@ ODD = st.one_of(
 def test_identifiers_are_safe_and_distinct(names, taken):
     found = identifiers(names, taken=taken)
     assert [*found] == names
-    for one in found.values():
-        assert re.fullmatch(r"[A-Za-z](_?[A-Za-z0-9])*", one)
-        assert one.lower() not in KEYWORDS
-        assert len(one) <= 66
-    plain = [one.lower() for one in found.values()]
+    for item in found.values():
+        assert re.fullmatch(r"[A-Za-z](_?[A-Za-z0-9])*", item)
+        assert item.lower() not in KEYWORDS
+        assert len(item) <= 66
+    plain = [item.lower() for item in found.values()]
     assert len({*plain, *(one.lower() for one in taken)}) == len(plain) + len({
         one.lower() for one in taken
     })

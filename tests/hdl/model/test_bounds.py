@@ -455,7 +455,7 @@ def test_a_step_that_must_not_be(recipe, spiking, error, message):
     assert str(caught.value) == message
 
 
-def test_a_test_is_wanted_only_of_those_who_fire():
+def test_only_spiking_neurons_return_a_test():
     with pytest.raises(
         ValueError, match=r"^Population 'p': the step of Mine must answer with None,"
     ):
@@ -467,7 +467,7 @@ def test_a_step_that_may_be():
     assert network.bounds["p"].states == {"v": (0, 0)}
 
 
-def test_what_is_proved_is_proved_of_every_neuron():
+def test_proof_holds_for_every_neuron():
     # The second neuron's input is too large for a state of its range, the first's is not.
     def recipe(p, s, x, via):
         return None, {"v": x + 0}
@@ -498,7 +498,7 @@ def test_what_is_proved_is_proved_of_every_neuron():
         ),
     ],
 )
-def test_what_64_bits_cannot_compute_is_refused(make, message):
+def test_step_beyond_64_bits_is_refused(make, message):
     if message is None:
         make()
     else:

@@ -257,7 +257,7 @@ def kept(instance, name):
 
 @pytest.mark.parametrize("form", SCALARS)
 @pytest.mark.parametrize("kind, name", doors(is_integer))
-def test_whatever_is_an_integer_is_taken_and_kept_plain(kind, name, form):
+def test_integers_of_any_library_become_plain(kind, name, form):
     example = EXAMPLES[kind]
     made = kind(**example | {name: SCALARS[form](example[name])})
     assert type(kept(made, name)) is int
@@ -267,7 +267,7 @@ def test_whatever_is_an_integer_is_taken_and_kept_plain(kind, name, form):
 
 @pytest.mark.parametrize("form", SEVERAL)
 @pytest.mark.parametrize("kind, name", doors(is_several))
-def test_whatever_is_several_integers_is_taken_and_kept_plain(kind, name, form):
+def test_sequences_of_integers_of_any_library_become_plain(kind, name, form):
     example = EXAMPLES[kind]
     made = kind(**example | {name: SEVERAL[form](example[name])})
     assert type(kept(made, name)) is tuple
@@ -277,7 +277,7 @@ def test_whatever_is_several_integers_is_taken_and_kept_plain(kind, name, form):
 
 @pytest.mark.parametrize("form", ARRAYS)
 @pytest.mark.parametrize("kind, name", doors(is_array))
-def test_whatever_is_an_array_is_taken_and_kept_canonical(kind, name, form):
+def test_arrays_of_any_library_become_canonical(kind, name, form):
     example = EXAMPLES[kind]
     given = ARRAYS[form](example[name])
     made = kind(**example | {name: given})
@@ -343,14 +343,14 @@ def refused(make):
 
 
 @pytest.mark.parametrize("kind, name", [*doors(is_integer), *doors(is_several), *doors(is_array)])
-def test_what_is_no_integer_is_refused_in_one_short_line(kind, name):
+def test_value_that_is_no_integer_is_refused_in_one_short_line(kind, name):
     for wrong in [*NO_INTEGERS.values(), *LONG.values()]:
         refused(lambda wrong=wrong: kind(**EXAMPLES[kind] | {name: wrong}))
 
 
 @pytest.mark.parametrize("wrong", LONG)
 @pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
-def test_what_is_of_the_wrong_kind_is_refused_in_one_short_line(kind, wrong):
+def test_value_of_the_wrong_type_is_refused_in_one_short_line(kind, wrong):
     for name, value in EXAMPLES[kind].items():
         if isinstance(value, str) and wrong == "long string":
             refused(lambda name=name: kind(**EXAMPLES[kind] | {name: LONG[wrong]}))
@@ -384,7 +384,7 @@ def test_every_encoder_is_among_the_calls():
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_functions_take_whatever_is_an_integer_or_an_array(name):
+def test_functions_accept_integers_and_arrays_of_any_library(name):
     function, options = CALLS[name]
     wanted = function(**options)
     forms = {int: SCALARS, tuple: SEVERAL, np.ndarray: ARRAYS}
@@ -466,7 +466,7 @@ def test_simulated_hardware_takes_weights_and_spikes_in_any_order():
 
 
 @pytest.mark.parametrize("wrong", [*NO_INTEGERS, *LONG])
-def test_runs_refuse_what_are_no_spikes_in_one_short_line(wrong):
+def test_run_refuses_values_that_are_no_spikes_in_one_short_line(wrong):
     refused(lambda: run(small(), (NO_INTEGERS | LONG)[wrong]))
     refused(lambda: run(small(), [(NO_INTEGERS | LONG)[wrong]]))
 
@@ -500,7 +500,7 @@ def test_the_axes_of_spikes_are_named_with_the_way_out(shape, hint):
         run(small(), np.zeros(shape, int))
 
 
-def test_steps_that_come_first_are_told_where_nothing_else_fits():
+def test_error_suggests_steps_as_first_axis_where_nothing_else_fits():
     turned = "the axes are (samples, steps, size), which are (5, 21, 3); where steps come first, "
     message = f"Sample must have 1 to 20 steps (max_steps= of the network), not 21: {turned}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}swap the first two$"):

@@ -69,9 +69,9 @@ def test_every_undelayed_projection_goes_forward():
         network = random_network(Random(seed), populations=(1, 8), neurons=(1, 3))
         rank = {name: n for n, name in enumerate(network.order)}
         assert sorted(rank) == sorted(network.population)
-        for one in network.projections:
-            if one.delay == 0 and one.source in rank:
-                assert rank[one.source] < rank[one.target]
+        for projection in network.projections:
+            if projection.delay == 0 and projection.source in rank:
+                assert rank[projection.source] < rank[projection.target]
         again = random_network(Random(seed), populations=(1, 8), neurons=(1, 3))
         assert again.order == network.order
 
@@ -151,8 +151,8 @@ def test_parts_are_found_by_name():
     network = graph("abc", ["x>a", "a>b", "a>c 2", "c>a 1"])
     assert [*network.population] == ["a", "b", "c"]
     assert [*network.nodes] == ["x", "a", "b", "c"]
-    assert [one.name for one in network.into("a")] == ["n0", "n3"]
-    assert [one.name for one in network.out_of("a")] == ["n1", "n2"]
+    assert [projection.name for projection in network.into("a")] == ["n0", "n3"]
+    assert [projection.name for projection in network.out_of("a")] == ["n1", "n2"]
     assert network.readout is network.readouts[0]
     assert network.weight_bits == 4 * 2
 

@@ -85,7 +85,7 @@ def test_networks_drawn_of_one_seed_are_the_same():
                 assert np.array_equal(one, other)
 
 
-def test_a_sample_is_answered_alike_whatever_is_beside_it():
+def test_answer_of_a_sample_does_not_depend_on_the_others():
     for seed in range(15):
         random = Random(seed)
         network = random_network(random, neurons=(1, 12))
@@ -298,7 +298,7 @@ def test_large_sums_that_cancel_are_exact():
     assert result.scores.tolist() == [[65535 * (sum(up) + sum(down))]]
 
 
-def test_what_is_not_recorded_is_not_kept():
+def test_unrecorded_spikes_are_not_stored():
     result = reference.run(relay(Projection("x", "p", ONE)), train("101"))
     assert dict(result.spikes) == {}
     assert result.cycles is None

@@ -52,5 +52,5 @@ def result(**changes):
         ({"steps": np.array([4])}, ["steps: 2 samples, not 1"]),
     ],
 )
-def test_differences_are_said(changes, lines):
+def test_differences_are_listed(changes, lines):
     assert result().differences(result(**changes)) == lines

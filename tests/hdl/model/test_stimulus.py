@@ -40,7 +40,7 @@ def zeros(*shape, of=int):
 
 
 @pytest.mark.parametrize("kind", [bool, np.uint8, np.int8, np.int64, np.uint64, ">i4"])
-def test_every_kind_of_integer_is_taken(kind):
+def test_every_kind_of_integer_is_accepted(kind):
     spikes = np.array([[[0, 1], [1, 1]], [[0, 0], [1, 0]]]).astype(kind)
     found = stimulus(ONE, spikes)
     assert len(found) == 2
@@ -51,7 +51,7 @@ def test_every_kind_of_integer_is_taken(kind):
     assert np.array_equal(reference.run(ONE, spikes).scores, wanted)
 
 
-def test_lists_and_mappings_are_taken():
+def test_lists_and_mappings_are_accepted():
     lists = [zeros(3, 2), zeros(1, 2), zeros(8, 2)]
     for given in (lists, tuple(lists), {"x": lists}):
         found = stimulus(ONE, given)

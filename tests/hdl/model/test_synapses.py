@@ -50,7 +50,7 @@ def test_a_one_to_one_is_never_squared():
     assert (low.min(), low.max(), high.min(), high.max()) == (-1, -1, 3, 3)
 
 
-def test_what_differs_is_not_equal():
+def test_different_objects_are_not_equal():
     assert Dense(MATRIX) != Sparse.from_matrix(MATRIX)
     assert Dense(MATRIX) != Dense(MATRIX + 1)
     assert Dense(MATRIX) != MATRIX.tolist()

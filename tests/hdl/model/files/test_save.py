@@ -433,7 +433,7 @@ def test_load_rejects_neurons(neurons, error, message, tmp_path):
 
 
 @pytest.mark.parametrize("value", [0.5, float("nan"), [0.5], {"a": 1}, b"x", np.float64(1), object])
-def test_what_a_file_cannot_hold_is_refused_when_saved(value, tmp_path):
+def test_field_that_a_file_cannot_hold_is_refused_when_saved(value, tmp_path):
     path = tmp_path / "own.spiker"
     with pytest.raises(
         TypeError, match=r"^Population 'own': Own label must be an int, a bool, a str"
@@ -681,7 +681,7 @@ def head(shape, kind="<i4", data=b"", version=b"\x01\x00"):
         ("network.json", b"9" * 5000, "network.json must be JSON, not with: Exceeds the limit"),
     ],
 )
-def test_parts_that_are_not_what_they_must_be(whole, tmp_path, name, data, message):
+def test_invalid_parts_are_refused(whole, tmp_path, name, data, message):
     members = parts(whole)
     members[name] = data
     if data is None:
@@ -703,7 +703,7 @@ def test_parts_that_are_not_what_they_must_be(whole, tmp_path, name, data, messa
     ],
     ids=["nothing", "pickle", "no part", "another part"],  # an archive has the time in it
 )
-def test_what_is_no_network_file(data, message, tmp_path):
+def test_other_files_are_refused(data, message, tmp_path):
     assert refused(tmp_path / "net", data).startswith(message)
 
 
@@ -901,7 +901,7 @@ def test_neither_a_device_nor_a_pipe_gives_way_to_a_file(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
 
 
-def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path):
+def test_target_of_a_link_is_written_and_the_link_is_kept(tmp_path):
     (tmp_path / "there").mkdir()
     link, target = tmp_path / "net.spiker", tmp_path / "there" / "net.spiker"
     link.symlink_to(target)

@@ -38,7 +38,7 @@ NETWORK = Network(
     ],
     [Readout("b")],
 )
-PROJECTION = {one.name: one for one in NETWORK.projections}
+PROJECTION = {projection.name: projection for projection in NETWORK.projections}
 CORES = {"a": Core(3, 3), "b": Core(12, 8)}
 FIELDS = "lanes, units, banks, overlap, stages, weights, states, writable, block"
 QUEUES = {"now": 1, "late": 10, "self": 4, "on": 1}
@@ -176,7 +176,7 @@ def test_banks_of_a_source_by_hand(cores, stores, form, banks):
     assert {name: mapping.banks(NETWORK, name) for name in banks} == banks
 
 
-def test_what_is_scanned_at_once():
+def test_addresses_scanned_in_one_word():
     mapping = Mapping({"a": Core(3, 1), "b": Core(12, 8)}, QUEUES, word=3)
     nodes = NETWORK.nodes
     assert [mapping.scanned(nodes[name]) for name in "xab"] == [3, 1, 8]

@@ -272,7 +272,7 @@ BRANCH = (
         ),
     ],
 )
-def test_what_must_not_be_written_says_what_to_write(compute, message):
+def test_refused_operation_is_answered_with_its_remedy(compute, message):
     via = Ranges()
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         compute(via, via.interval(-3, 5))

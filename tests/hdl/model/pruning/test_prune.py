@@ -121,7 +121,7 @@ LEAKY = Lif(width=8, threshold=4, decay=Decay.shift(1))
         ),
     ],
 )
-def test_who_can_never_fire_is_dropped(neuron, weight, bias, dead):
+def test_neuron_that_never_fires_is_removed(neuron, weight, bias, dead):
     # The second neuron fires, so that the population lives on.
     network = chain([[weight], [100]], neuron=neuron, bias=(bias, 50))
     assert dropped(network) == ((), (0,) if dead else ())
@@ -169,7 +169,7 @@ def test_channels_that_reach_only_dropped_neurons_go_too():
     assert dropped(network) == ((1,), (1,))
 
 
-def test_who_hears_only_the_dropped_is_dropped():
+def test_neuron_excited_only_by_removed_neurons_is_removed():
     names = ["a", "b", "c"]
     neuron = If(width=8, threshold=2)
     layers = [Population(name, 2, neuron) for name in names]
@@ -216,7 +216,7 @@ def test_neurons_of_readouts_stay_and_are_named():
     assert pruned.network.notes == ()
 
 
-def test_who_fires_unread_is_named_and_stays():
+def test_neuron_whose_spikes_reach_nothing_is_reported_and_kept():
     network = chain([[1], [2], [3]], out=[[1, 0, 0], [0, 0, 2]])
     assert prune(network).report.unread == {"hidden": (1,)}
     assert prune(network).network == network
@@ -234,7 +234,7 @@ def test_a_population_keeps_one_with_the_fewest_synapses(neuron):
     pruned = prune(network)
     assert pruned.report.silent == {"hidden": (0, 2), "aside": (0, 2)}
     assert pruned.report.inputs == {"x": (0,)}
-    assert [one.size for one in pruned.network.populations] == [1, 2, 1]
+    assert [population.size for population in pruned.network.populations] == [1, 2, 1]
     spiking = {"hidden": (1,), "aside": (1,)} if neuron.spiking else {"hidden": (1,)}
     assert pruned.report.kept_silent == spiking
     assert pruned.report.unread == {}
@@ -289,7 +289,7 @@ def test_one_to_one_stays_where_its_ends_agree():
     assert pruned.report.sparse == ()
 
 
-def test_report_is_what_json_can_hold():
+def test_report_converts_to_json():
     report = prune(chain([[0, 2], [0, -7]])).report
     assert report.to_json() == {
         "inputs": {"x": [0]},
@@ -326,12 +326,12 @@ def test_select_takes_all_forms_of_samples():
         ({"y": np.zeros((1, 2, 3), int)}, r"must be given for \['x'\], not \['y'\]"),
     ],
 )
-def test_select_refuses_what_is_not_for_the_original(spikes, message):
+def test_select_refuses_spikes_of_another_network(spikes, message):
     with pytest.raises(ValueError, match=message):
         prune(chain([[0, 2, 0], [0, 0, 7]])).select(spikes)
 
 
-def test_expand_fills_in_what_is_known_and_refuses_what_is_not():
+def test_expand_inserts_constant_states_and_refuses_others():
     neuron = If(width=8, threshold=4, v=(0, 3, -2), floor=-9)
     # The second never moves; the third goes down.
     network = chain([[3, 0], [0, 0], [0, -2]], neuron=neuron)
@@ -360,28 +360,34 @@ def test_expand_fills_in_what_is_known_and_refuses_what_is_not():
 def thinned(network, random):
     """Return a network with channels that nothing weighs and neurons held down."""
     draw = np.random.default_rng(random.getrandbits(64))
-    deaf = {one.name: draw.random(one.size) < 0.3 for one in network.populations}
-    mute = {one.name: draw.random(one.size) < 0.3 for one in network.inputs}
+    deaf = {
+        population.name: draw.random(population.size) < 0.3 for population in network.populations
+    }
+    mute = {node.name: draw.random(node.size) < 0.3 for node in network.inputs}
     projections = []
-    for one in network.projections:
-        synapses = one.synapses
+    for projection in network.projections:
+        synapses = projection.synapses
         if isinstance(synapses, Sparse):
             sources, targets = synapses.sources, synapses.targets
         elif isinstance(synapses, OneToOne):
             sources = targets = np.arange(len(synapses.weights))
         else:
             targets, sources = np.indices(synapses.weights.shape)
-        zero = deaf[one.target][targets]
-        if one.source in mute:
-            zero = zero | mute[one.source][sources]
+        zero = deaf[projection.target][targets]
+        if projection.source in mute:
+            zero = zero | mute[projection.source][sources]
         weights = np.where(zero, 0, synapses.weights)
-        projections.append(replace(one, synapses=replace(synapses, weights=weights)))
+        projections.append(replace(projection, synapses=replace(synapses, weights=weights)))
     populations = []
-    for one in network.populations:
-        bias = one.bias if isinstance(one.bias, tuple) else (one.bias,) * one.size
-        down = deaf[one.name] & (draw.random(one.size) < 0.7)
+    for population in network.populations:
+        bias = (
+            population.bias
+            if isinstance(population.bias, tuple)
+            else (population.bias,) * population.size
+        )
+        down = deaf[population.name] & (draw.random(population.size) < 0.7)
         bias = tuple(-1000 if low else own for low, own in zip(down, bias, strict=True))
-        populations.append(replace(one, bias=bias))
+        populations.append(replace(population, bias=bias))
     return replace(network, populations=tuple(populations), projections=tuple(projections))
 
 
@@ -404,11 +410,11 @@ def check(network, spikes):
     for name, these in report.silent.items():  # what the report says of them holds
         if name in wanted.spikes:
             assert not any(np.any(each[:, list(these)]) for each in wanted.spikes[name])
-    for one in small.inputs:  # nothing is left over
-        used = np.zeros(one.size, dtype=bool)
-        for each in small.out_of(one.name):
+    for node in small.inputs:  # nothing is left over
+        used = np.zeros(node.size, dtype=bool)
+        for each in small.out_of(node.name):
             used |= each.synapses.matrix().any(axis=0)
-        assert used.all() or one.size == 1
+        assert used.all() or node.size == 1
     again = prune(small)
     assert again.network == small
     assert not again.report.changed
@@ -430,7 +436,12 @@ def test_random_networks_answer_as_before():
         network = thinned(random_network(random, populations=(1, 4), neurons=(1, 20)), random)
         drawn.append((network, check(network, random_spikes(network, random, 4, (1, 12)))))
     reports = [report for _, report in drawn]
-    fires = [one.size for network, _ in drawn for one in network.populations if one.neuron.spiking]
+    fires = [
+        population.size
+        for network, _ in drawn
+        for population in network.populations
+        if population.neuron.spiking
+    ]
     silent = sum(len(these) for each in reports for these in each.silent.values())
     inputs = sum(len(these) for each in reports for these in each.inputs.values())
     print(f"{silent} neurons and {inputs} channels dropped of {len(drawn)} networks")
@@ -479,7 +490,7 @@ def test_windows_and_early_answers_are_as_before(reports):
 
 
 @pytest.mark.parametrize("static", [False, True])
-def test_hardware_of_what_is_left_answers_as_the_original(static):
+def test_hardware_of_the_pruned_network_answers_as_the_original(static):
     draws = np.random.default_rng(5)
     weights = np.where(draws.random((6, 10)) < 0.5, draws.integers(-4, 7, (6, 10)), 0)
     weights[:, [0, 4, 9]], weights[[1, 3]] = 0, -1
@@ -495,7 +506,7 @@ def test_hardware_of_what_is_left_answers_as_the_original(static):
 
 
 @pytest.mark.parametrize("name", ["mnist", "mnist_held"])
-def test_a_trained_network_loses_what_is_cut(name):
+def test_channels_without_weights_are_removed_from_a_trained_network(name):
     network = load(NETWORKS / f"{name}.spiker")
     assert not prune(network).report.changed  # training leaves weights everywhere
     first = network.projections[0]
@@ -511,7 +522,7 @@ def test_a_trained_network_loses_what_is_cut(name):
 # -- notes ---------------------------------------------------------------------------------------
 
 
-def test_notes_say_which_channels_are_taken():
+def test_notes_list_the_remaining_channels():
     network = replace(chain([[0, 2, 3, 0, 9]]), notes={"data": "mine"})
     small = prune(network).network
     assert small.note == {"data": "mine", "channels of input 0": "5: 1-2,4"}

@@ -88,7 +88,7 @@ def test_words_take_a_cycle_for_each_event_but_at_least_one():
     assert timing.predict(network, spikes, mapping=mapping).cycles[0] == silent + 1
 
 
-def test_cycles_are_told_apart():
+def test_cycles_are_divided_into_events_firing_and_waiting():
     network = chain(1, targets=6)
     spikes = np.ones((2, 3, 4), int)
     found = timing.predict(network, spikes, mapping=Mapping.folded(network, 3))
@@ -157,7 +157,7 @@ def test_an_input_that_nothing_waits_for_holds_nothing_up(size, read, monkeypatc
         [*late, Projection("i1", "h", np.ones((1, 3), int))],
         [Readout("h", "count")],
     )
-    spikes = {one.name: np.ones((3, 4, one.size), int) for one in network.inputs}
+    spikes = {node.name: np.ones((3, 4, node.size), int) for node in network.inputs}
     mapping = Mapping.default(network)
     wanted = run(network, spikes)
     alone = run(network, spikes, engine="amaranth", mapping=mapping)
