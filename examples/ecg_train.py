@@ -1,9 +1,9 @@
 """Train the recurrent network that tells heart beats apart, and measure it on other patients.
 
 Beats are cut where the detector of the hardware finds them, turned into events by delta modulation,
-and shown to a network that is trained in real numbers and then in its integers. Five records of the
-training part choose the epoch; the records of the test part are answered once, at the end, by the
-reference.
+and shown to a network that is trained in floating point and then in its integers. Five records of
+the training part choose the epoch; the records of the test part are answered once, at the end, by
+the reference.
 
     SPIKER_DATA=DIR python examples/ecg_train.py --save networks
 """

@@ -2,8 +2,9 @@
 
 Pictures of MNIST are turned, stretched, slanted and moved at random, by parts of a pixel, while
 they still have 28x28 pixels; then they are halved and encoded as a deterministic rate. The network
-is trained in real numbers and then in its integers. A tenth of the training pictures is held back,
-as it is, and chooses the epoch; the test pictures are answered once, at the end, by the reference.
+is trained in floating point and then in its integers. A tenth of the training pictures is held
+back, as it is, and chooses the epoch; the test pictures are answered once, at the end, by the
+reference.
 
     python examples/mnist_14x14.py --save networks
 """

@@ -1,4 +1,4 @@
-"""Integers and numbers as users have them, at the doors of networks of real numbers."""
+"""Tests of public functions on numbers in all forms that users have them in."""
 
 import numpy as np
 import pytest

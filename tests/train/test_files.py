@@ -1,4 +1,4 @@
-"""Tests of files of networks of real numbers."""
+"""Tests of files of floating-point networks."""
 
 import json
 

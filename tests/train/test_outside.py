@@ -1,4 +1,4 @@
-"""Comparison with systems from outside, in real numbers with the same parameters.
+"""Comparison with systems from outside, in floating point with the same parameters.
 
 Spikes must be equal, or the first difference of a sample must lie beside the threshold, where sums
 in another order may end on the other side. In double precision no difference is allowed: what

@@ -1,4 +1,4 @@
-"""Tests of what quantisation is told of samples: bits of potentials, fine-tuning, comparisons."""
+"""Tests of quantisation with samples: bits of potentials, fine-tuning, comparisons."""
 
 import json
 from functools import partial
@@ -36,7 +36,7 @@ from tests.support.quantized import quantize_and_report  # noqa: E402
 
 @pytest.fixture(scope="module")
 def trained():
-    """Return a network trained a little in real numbers, with samples and labels."""
+    """Return a network trained a little in floating point, with samples and labels."""
     pytest.importorskip("sklearn")
     torch.set_num_threads(1)
     data = load_dataset("digits")

@@ -1,4 +1,4 @@
-"""Tests of how real numbers become integers."""
+"""Tests of quantisation, from floating point to integers."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Tests of warnings: what nobody can have meant is told by name, by every importer."""
+"""Tests of warnings of implausible networks, which every importer and quantize issue."""
 
 from warnings import catch_warnings, simplefilter
 
@@ -60,7 +60,7 @@ def described(scale):
 
 
 def real(scale):
-    """Make a network of real numbers whose weights are scaled."""
+    """Make a floating-point network whose weights are scaled."""
     net = SpikingNetwork.chain("6-5", cell=Cell(Lif, threshold=1.0, decay=0.5), readout="count")
     with torch.no_grad():
         net.connections[0].weights.copy_(scale * torch.linspace(-0.5, 1, 30).reshape(5, 6))
