@@ -124,17 +124,15 @@ class Link(wiring.Component):
         m.d.comb += clear.eq(window.command.valid & (window.command.code == RESET.code))
         with m.If(clear):
             m.d.sync += session.eq(window.command.session)
-        cleared = {
-            "window": window,
-            "unpacker": unpacker,
-            "accelerator": inner,
-            "packer": packer,
-            "replies": replies,
-            **{f"entrance_{n}": queue for n, queue in enumerate(entrances)},
-        }
-        for name, part in cleared.items():
-            m.submodules[name] = ResetInserter(clear)(part)
+        m.submodules.window = ResetInserter(clear)(window)
+        m.submodules.unpacker = ResetInserter(clear)(unpacker)
+        m.submodules.accelerator = ResetInserter(clear)(inner)
+        m.submodules.packer = ResetInserter(clear)(packer)
+        m.submodules.replies = ResetInserter(clear)(replies)
+        for n, queue in enumerate(entrances):
+            m.submodules[f"entrance_{n}"] = ResetInserter(clear)(queue)
 
+        # From the host through reader, window and unpacker to the accelerator, and back.
         wiring.connect(m, wiring.flipped(self.i), reader.i)
         wiring.connect(m, reader.o, window.i)
         wiring.connect(m, window.o, unpacker.i)

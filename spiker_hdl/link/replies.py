@@ -184,16 +184,7 @@ class Replies(wiring.Component):
                         m.next = "Payload"
             # The payload, from the source that belongs to the kind.
             with m.State("Payload"):
-                with m.Switch(code):
-                    with m.Case(RESULT.code):
-                        m.d.comb += [writer.i.valid.eq(self.i.valid), writer.i.p.eq(self.i.p)]
-                        m.d.comb += self.i.ready.eq(writer.i.ready)
-                    with m.Case(STATUS.code):
-                        m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(status[count])]
-                        m.d.comb += writer.i.p.end.eq(count == len(status) - 1)
-                    with m.Default():
-                        m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(octet)]
-                        m.d.comb += writer.i.p.end.eq(count == PAGE - 1)
+                self._payload(m, writer, code, count, status, octet)
                 with m.If(writer.i.valid & writer.i.ready):
                     m.d.comb += ahead.eq(count + 1)
                     with m.If(writer.i.p.end):
@@ -205,6 +196,19 @@ class Replies(wiring.Component):
                     with m.If(code == RESULT.code):
                         m.d.sync += next_.eq(next_ + 1)
                     m.next = "Choose"
+
+    def _payload(self, m, writer, code, count, status: Array, octet) -> None:
+        """Offer a byte of the payload to the writer."""
+        with m.Switch(code):
+            with m.Case(RESULT.code):
+                m.d.comb += [writer.i.valid.eq(self.i.valid), writer.i.p.eq(self.i.p)]
+                m.d.comb += self.i.ready.eq(writer.i.ready)
+            with m.Case(STATUS.code):
+                m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(status[count])]
+                m.d.comb += writer.i.p.end.eq(count == len(status) - 1)
+            with m.Default():
+                m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(octet)]
+                m.d.comb += writer.i.p.end.eq(count == PAGE - 1)
 
     def _octet(self, m, page, count, ahead):
         """Return a byte of a page; those of the digest come from a memory if it can change."""

@@ -132,13 +132,13 @@ class ReadoutCore(wiring.Component):
         # The winner is updated with each event, so that it is known without a search.
         address, begins, whole = self.locate(m, advance)
         before = scores[address]
+        lower = address < winner  # wins a tie
         if self.readout.kind == "first":
-            # The first step with an event decides. Within it events come in any order, so that the
-            # lowest class must be kept.
-            score, better = before, ~early & (none | (address < winner))
+            # Only the first step with an event decides, in which events come in any order.
+            score, better = before, ~early & (none | lower)
         elif self.readout.kind == "count":
             score = before + 1
-            better = (score > best) | ((score == best) & (address < winner))
+            better = (score > best) | ((score == best) & lower)
         else:
             score = self.add(before, begins, fresh)
             better = whole & (none | (score > best))
