@@ -32,7 +32,6 @@ CROSS_CUTTING = {
     "tests/hdl/model/test_golden.py": "the reference against answers worked out elsewhere",
     "tests/hdl/model/test_notes.py": "notes, from the network to its file",
     "tests/hdl/model/test_uneven_windows.py": "answers every few steps, with samples that differ",
-    "tests/hdl/report/test_pictures.py": "both pictures",
     "tests/hdl/rtl/test_late_reader.py": "the accelerator whose results are read late",
     "tests/hdl/test_lazy.py": "what importing loads",
     "tests/hdl/test_loading.py": "weights that are loaded, from the file to the memories",

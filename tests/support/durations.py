@@ -27,7 +27,7 @@ KEPT = frozenset({
     "tests/hdl/model/neurons/test_intervals.py::test_no_value_ever_leaves_its_interval",
     "tests/hdl/model/test_bounds.py::test_random_networks_stay_within_their_bounds",
     "tests/hdl/model/test_reference.py::test_random_networks_answer_as_a_naive_simulation",
-    "tests/hdl/simulate/test_compiled.py::test_it_is_an_engine_and_what_auto_chooses",
+    "tests/hdl/simulate/test_compiled.py::test_auto_chooses_the_compiled_engine",
     "tests/test_everywhere.py::test_random_networks_give_the_same_bits_everywhere[0]",
     "tests/test_own_neuron.py::test_it_is_simulated",
 })
