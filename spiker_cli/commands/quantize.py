@@ -15,6 +15,9 @@ from .train import EPOCHS
 
 if TYPE_CHECKING:
     from spiker_cli.support.samples import Samples
+    from spiker_hdl.model import Network
+    from spiker_train import QuantizationReport
+    from spiker_train.conversion.compare import Comparison
 
 __all__ = ["quantize"]
 
@@ -123,10 +126,7 @@ def quantize(
     Quantization(widths[0], 8 if sized else widths[1], decay, scales=fixed, shifts=finer)
     if max_steps is not None:
         check_int("Longest sample", max_steps, 1, MOST_STEPS)
-    if not 0 <= saturation < 1:
-        raise ValueError(f"Saturation must be in 0..1, below 1, not {saturation:g}")
-    if not 0 <= tune <= EPOCHS:
-        raise ValueError(f"Epochs of fine-tuning must be 0 to {EPOCHS}, not {tune}")
+    _check_training(saturation, tune)
     for option, value in (("--samples", samples), ("--encoder", encoder), ("--steps", steps)):
         if data is None and value is not None:
             raise ValueError(f"{option} must be given with --data, not alone")
@@ -167,6 +167,24 @@ def quantize(
     network.save(output)
     if comparison is not None and picture is not None:
         comparison.picture(picture)
+    _write_report(network, output, report, comparison, json)
+    return 0
+
+
+def _check_training(saturation: float, tune: int) -> None:
+    if not 0 <= saturation < 1:
+        raise ValueError(f"Saturation must be in 0..1, below 1, not {saturation:g}")
+    if not 0 <= tune <= EPOCHS:
+        raise ValueError(f"Epochs of fine-tuning must be 0 to {EPOCHS}, not {tune}")
+
+
+def _write_report(
+    network: "Network",
+    output: Path,
+    report: "QuantizationReport",
+    comparison: "Comparison | None",
+    json: Path | None,
+) -> None:
     summary = {
         "network": str(output),
         "digest": network.digest,
@@ -174,12 +192,12 @@ def quantize(
         "quantization": report.to_json(),
         "comparison": None if comparison is None else comparison.to_json(),
     }
-    if not write_json(json, summary):
-        write(str(report))
-        if comparison is not None:
-            write(str(comparison))
-        table(str(output), [("weights", f"{network.weight_bits:,} bits")])
-    return 0
+    if write_json(json, summary):
+        return
+    write(str(report))
+    if comparison is not None:
+        write(str(comparison))
+    table(str(output), [("weights", f"{network.weight_bits:,} bits")])
 
 
 def _command(

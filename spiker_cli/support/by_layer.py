@@ -23,7 +23,7 @@ def bits(what: str, text: str, words: tuple[str, ...] = ()) -> Any:
 
 def scales(text: str) -> dict[str, float]:
     """Read scales by layer, such as ``"hidden=0.05,output=0.1"``."""
-    found: dict[str, float] = {}
+    by_layer: dict[str, float] = {}
     for name, value in _pairs("Scales", text).items():
         try:
             scale = float(value)
@@ -31,8 +31,8 @@ def scales(text: str) -> dict[str, float]:
             scale = 0.0
         if not name or not 0 < scale < float("inf"):
             raise ValueError(f"Scales must be above 0 and as hidden=0.05,output=0.1, not {text!r}")
-        found[name] = scale
-    return found
+        by_layer[name] = scale
+    return by_layer
 
 
 def _pairs(what: str, text: str) -> dict[str, str]:
