@@ -147,6 +147,7 @@ def quantize(
     notes = {"command": _command(path, output, weights, potentials, options)}
     if data and encoder and steps:
         notes |= {"data": Path(data).name, "encoder": encoder, "steps": str(steps)}
+    most_steps, tuning = max_steps_of(chosen, max_steps), _tuning(tune, chosen)
     report = QuantizationReport()
     with progress("Weights", count_weights(net)) as done:
         network = quantize_network(
@@ -155,13 +156,13 @@ def quantize(
             decay,
             notes=notes,
             calibration=None if chosen is None else chosen.spikes,
-            max_steps=max_steps_of(chosen, max_steps),
+            max_steps=most_steps,
             saturation=saturation,
             scales=fixed,
             shifts=finer,
             report=report,
             progress=done,
-            **_tuning(tune, chosen),
+            **tuning,
         )
     comparison = None if chosen is None else compare(net, network, chosen.spikes, chosen.labels)
     network.save(output)
