@@ -111,7 +111,7 @@ def test_a_model_becomes_hardware_that_answers_as_the_integers(spiker, real, tmp
 def test_a_network_of_real_numbers_alone_is_compared_with_what_it_would_become(spiker, real):
     code, out, _ = spiker("compare", real, *SAMPLES, "--engine", "none")
     assert code == 0
-    assert "12 samples: real " in out
+    assert "12 samples: float " in out
     assert "layer2" in out
 
 
