@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""What a design reaches after place and route."""
+"""Clock and cells of a design after place and route."""
 
 import subprocess
 
@@ -57,7 +57,7 @@ def report() -> dict:
     }
 
 
-def test_a_report_is_read():
+def test_report_is_read():
     found = read_report(report(), "up5k", 7)
     assert (found.device, found.seed, found.fmax) == ("up5k", 7, 81.5)
     assert (found.used, found.available) == ({"LC": 3}, {"LC": 5280})
@@ -66,14 +66,14 @@ def test_a_report_is_read():
 
 
 @pytest.mark.parametrize("clocks", [(), ("one", "two")])
-def test_a_design_of_other_than_one_clock_is_refused(clocks):
+def test_design_without_exactly_one_clock_is_refused(clocks):
     given = report() | {"fmax": {name: {"achieved": 1.0} for name in clocks}}
     with pytest.raises(PlaceError, match=r"^Design must have one clock, not \["):
         read_report(given, "up5k", 1)
 
 
 @pytest.mark.parametrize("width", [1, 3, 15, 70])
-def test_every_bit_goes_in_and_shows_in_the_parity(width):
+def test_every_input_bit_reaches_the_parity(width):
     dut = Pinned(Wide(width))
     bits = width + 1
     assert dut.bits == (bits, bits)
@@ -130,7 +130,7 @@ def test_place_rejects(given, message):
         place("{}", **given)
 
 
-def test_a_missing_tool_is_said(monkeypatch):
+def test_missing_tool_is_refused_with_its_remedy(monkeypatch):
     monkeypatch.setattr(programs, "find_spec", lambda name: None)
     with pytest.raises(YosysError, match="pip install"):
         synthesise(Wide())
@@ -138,7 +138,7 @@ def test_a_missing_tool_is_said(monkeypatch):
         place("{}", "up5k")
 
 
-def test_what_stops_without_a_word_is_asked_again(monkeypatch):
+def test_program_that_stops_without_a_message_is_run_again(monkeypatch):
     calls = []
 
     def run(command, *, cwd, **options):
@@ -154,7 +154,7 @@ def test_what_stops_without_a_word_is_asked_again(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("device", ["up5k", "ecp5-25f"])
-def test_a_wide_design_is_placed(device):
+def test_wide_design_is_placed(device):
     netlist = synthesise(Pinned(Wide()), device)
     found = place(netlist, device, seed=2, frequency=12.0)
     assert found.fmax > 12
@@ -167,7 +167,7 @@ def test_a_wide_design_is_placed(device):
 
 
 @pytest.mark.slow
-def test_what_does_not_fit_is_refused():
+def test_design_that_does_not_fit_is_refused():
     netlist = synthesise(Wide(), "up5k")
     with pytest.raises(PlaceError, match=r"^Nextpnr must place and route on iCE40UP5K, not fail"):
         place(netlist, "up5k")

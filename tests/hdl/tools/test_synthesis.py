@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
 
-"""What a design takes, of each family of devices."""
+"""Cells that a design takes, for each family of devices."""
 
 import pytest
 from amaranth import *
@@ -33,19 +33,19 @@ class Register(wiring.Component):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["xc7", "ecp5", "ice40"])
-def test_a_table_and_a_register(family):
+def test_look_up_table_and_register_are_counted(family):
     found = area(Register(), family)
     assert found.family == family
     assert (found.luts, found.flip_flops, found.block_rams, found.dsps) == (1, 1, 0, 0)
 
 
 @pytest.mark.slow
-def test_a_memory_is_a_block():
+def test_memory_is_counted_as_block_ram():
     found = area(Register(256), "ice40")
     assert (found.luts, found.flip_flops, found.block_rams) == (1, 1, 1)
 
 
-def test_each_cell_counts_as_what_it_is():
+def test_each_cell_counts_as_its_kind():
     cells = {"LUT6": 3, "LUT2": 2, "INV": 4, "FDRE": 5, "FDSE": 1, "CARRY4": 7, "MUXF7": 2}
     memories = {"RAMB36E1": 3, "RAMB18E1": 2, "RAM32M": 2, "RAM32X1D": 1, "$scopeinfo": 9}
     found = area_of_cells(cells | memories | {"DSP48E1": 1}, "xc7")
@@ -60,12 +60,12 @@ def test_cells_of_no_device_are_refused():
         area_of_cells({"$mul": 1}, "xc7")
 
 
-def test_an_unknown_family_is_refused():
+def test_unknown_family_is_refused():
     with pytest.raises(ValueError, match="Family"):
         area(Register(), "spartan")
 
 
-def test_a_missing_yosys_is_said(monkeypatch):
+def test_missing_yosys_is_refused_with_its_remedy(monkeypatch):
     monkeypatch.setattr("spiker_hdl.tools.programs.find_spec", lambda name: None)
     with pytest.raises(YosysError, match="pip install"):
         area(Register())

@@ -134,7 +134,7 @@ def test_small_netlist(small):
         ({"directory": "elsewhere"}, ValueError, "Directory must be one that was emitted, not"),
     ],
 )
-def test_refuses(small, change, kind, message):
+def test_bad_arguments_are_refused(small, change, kind, message):
     with pytest.raises(kind, match=message):
         netlist(**({"directory": small, "family": "ice40"} | change))
 
@@ -152,7 +152,7 @@ def test_refuses(small, change, kind, message):
         ),
     ],
 )
-def test_refuses_manifest(tmp_path, held, message):
+def test_manifest_that_is_none_is_refused(tmp_path, held, message):
     for name in ("network.spiker", "a.v"):
         (tmp_path / name).write_bytes(b"")
     if isinstance(held, dict):
@@ -164,7 +164,7 @@ def test_refuses_manifest(tmp_path, held, message):
         netlist(tmp_path, "ice40")
 
 
-def test_refuses_what_was_altered(small, tmp_path):
+def test_altered_file_is_refused(small, tmp_path):
     directory = shutil.copytree(small, tmp_path / "other", ignore=shutil.ignore_patterns("ice40*"))
     (directory / "tiny.v").write_text("module tiny(; endmodule\n")
     with pytest.raises(ValueError, match=r"tiny\.v: must have the SHA-256 .*: it was altered"):
@@ -172,7 +172,7 @@ def test_refuses_what_was_altered(small, tmp_path):
 
 
 @needs_yosys
-def test_refuses_what_yosys_refuses(small, tmp_path):
+def test_design_that_yosys_refuses_is_refused(small, tmp_path):
     directory = shutil.copytree(small, tmp_path / "broken", ignore=shutil.ignore_patterns("ice40*"))
     (directory / "tiny.v").write_text("module tiny(; endmodule\n")
     path = directory / "manifest.json"
@@ -197,7 +197,7 @@ def test_models(family):
         cell_models(family, ["EHXPLLL"])
 
 
-def test_route_takes_ice40_alone(tmp_path):
+def test_netlist_of_another_family_is_not_routed(tmp_path):
     with pytest.raises(ValueError, match="Family must be 'ice40' to be placed and routed, not"):
         route(Netlist(tmp_path, "a", "ecp5", {}, ("verilator",)))
 
