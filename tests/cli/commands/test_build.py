@@ -577,7 +577,7 @@ def test_the_command_prints_a_table_or_json(tools, spiker, network_file, tmp_pat
     assert "2,640 of 26,400 (10%)" in out
     assert "40.2 MHz, of which 18 MHz are used" in out
     assert spiker("program", tmp_path / "x")[0] == 0
-    assert "nobody here has had this board in hand" in out
+    assert "not yet tested on physical hardware" in out
     assert "place and route" in err
     code, out, _ = spiker(
         "build", network_file, "--board", "icebreaker", "-o", tmp_path / "x", "--json", "-"
