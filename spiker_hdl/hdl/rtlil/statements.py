@@ -44,7 +44,7 @@ def split(text: str) -> list[Statement]:
     Raises
     ------
     ValueError
-        If a block has no end.
+        If a block has no end, or an attribute no statement.
     """
     statements: list[Statement] = []
     places = [statements]
@@ -55,6 +55,7 @@ def split(text: str) -> list[Statement]:
         if word == "attribute":
             attributes.append(rest)
         elif word == "end" and blocks:
+            _refuse_loose(attributes)
             blocks.pop()
             places.pop()
         elif line:
@@ -67,7 +68,13 @@ def split(text: str) -> list[Statement]:
                 places.append(statement.body)
     if blocks:
         raise ValueError(f"{_title(blocks[-1])} must have an end")
+    _refuse_loose(attributes)
     return statements
+
+
+def _refuse_loose(attributes: list[str]) -> None:
+    if attributes:
+        raise ValueError(f"Attribute must stand before a statement, not alone: {attributes[0]!r}")
 
 
 def written(statements: Iterable[Statement]) -> str:

@@ -180,6 +180,7 @@ def test_a_port_that_another_took_meanwhile_is_told(board):
         first.close()
         with Board(one.port), pytest.raises(BoardError, match=r"another program has it$"):
             first.identify()
+        first.timeout = 10.0  # that of a board that may be slow to answer
         first.identify()
 
 

@@ -299,7 +299,11 @@ BAD = {
     "module \\top\n  wire 3 \\a\nend\n": "RTLIL must be as Amaranth writes it, not wire '3 \\\\a'",
     "module \\top\n  cell $not $1\n": "Cell $1 must have an end",
     "module \\top\n  process $1\n": "Process must have an end",
-    "module \\top\n  attribute \\init 3'01\nend\n": "Constant must have 3 bits, not '01'",
+    "module \\top\n attribute \\init 3'01\n wire \\a\nend\n": "Constant must have 3 bits, not '01'",
+    "module \\top\n  attribute \\init 2'01\nend\n": (
+        'Attribute must stand before a statement, not alone: "\\\\init 2\'01"'
+    ),
+    "attribute \\top 1\n": "Attribute must stand before a statement, not alone: '\\\\top 1'",
 }
 
 
