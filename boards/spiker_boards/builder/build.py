@@ -22,6 +22,7 @@ from spiker_hdl.base.version import LIBRARY_VERSION
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping as Placement
 from spiker_hdl.model import Network
+from spiker_hdl.model.canonical import thawed_mapping
 from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.tools.families import FAMILIES
 from spiker_hdl.tools.programs import Tool, ToolError, find_tools
@@ -317,6 +318,7 @@ def _checked(report: dict[str, Any]) -> dict[str, Any]:
     for value in (report["board"], network["name"], network["sha256"]):
         if not isinstance(value, str):
             raise FileError(f"must name its board and network, not {shown(value)}")
+    report["mapping"] = thawed_mapping(report["mapping"])  # older builds have its older spelling
     Placement.from_json(report["mapping"])
     if report["baud"] is not None:
         check_int("Baud", report["baud"], 1, 2**31 - 1)

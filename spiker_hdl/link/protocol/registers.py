@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spiker_hdl.model import Mapping, Network
+from spiker_hdl.model.canonical import frozen_mapping
 
 __all__ = [
     "ADDRESS_BITS",
@@ -262,7 +263,7 @@ def words(name: str) -> Iterator[int]:
 
 def mapping_digest(mapping: Mapping) -> str:
     """Return the SHA-256 of a mapping, in hexadecimal."""
-    text = json.dumps(mapping.to_json(), sort_keys=True)
+    text = json.dumps(frozen_mapping(mapping.to_json()), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from spiker_hdl.base.frozen import copy_with
 from spiker_hdl.model.bounds import bounds
-from spiker_hdl.model.canonical import arrays_of, describe
+from spiker_hdl.model.canonical import arrays_of, describe, frozen_mapping
 from spiker_hdl.model.graph import Projection
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.parameters import field_width, fields_of, parameter_rows
@@ -227,7 +227,7 @@ def structure(network: Network, mapping: Mapping) -> str:
     text = describe(network)
     for name in ("name", "notes"):
         text.pop(name, None)
-    text |= {"mapping": mapping.to_json(), "layout": LAYOUT}
+    text |= {"mapping": frozen_mapping(mapping.to_json()), "layout": LAYOUT}
     for population, described in zip(network.populations, text["populations"], strict=True):
         if population.name in mapping.writable:
             for name in fields_of(population, True):

@@ -19,6 +19,7 @@ from spiker_boards.catalog import BOARDS, find_board
 from spiker_boards.fit import Fit, check_fit, find_fit, find_lanes
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping, load
+from spiker_hdl.model.canonical import frozen_mapping
 
 from support.small import make_network
 
@@ -501,6 +502,16 @@ def test_program_refuses_what_is_no_whole_build(built, refused, tmp_path):
     (made / "top.bin").unlink()
     assert "must be the bitstream that was built, not missing" in refused("program", made)
     assert not (tmp_path / "calls").exists()
+
+
+def test_build_with_an_older_spelling_of_its_mapping_is_read(built, network):
+    made, _ = built
+    mapping = Mapping.default(network).with_writable(network, ["hidden"], ["hidden"])
+    report = json.loads((made / "build.json").read_text())
+    report["mapping"] = frozen_mapping(mapping.to_json())
+    assert report["mapping"]["cores"]["hidden"]["weights"] == "huge"
+    (made / "build.json").write_text(json.dumps(report))
+    assert Mapping.from_json(read_build(made)["mapping"]) == mapping
 
 
 @pytest.mark.parametrize(
