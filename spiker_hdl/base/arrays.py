@@ -46,12 +46,12 @@ class Archive:
     """
 
     def __init__(self, file: IO[bytes] | bytes, floor: int = 2**27, ratio: int = 256):
-        held = io.BytesIO(file) if isinstance(file, bytes) else file
-        if not zipfile.is_zipfile(held):
-            held.seek(0)
-            raise FileError(f"must be a ZIP archive, whole, not {held.read(8)!r}...")
-        size = held.seek(0, 2)
-        self._archive = zipfile.ZipFile(held)
+        stream = io.BytesIO(file) if isinstance(file, bytes) else file
+        if not zipfile.is_zipfile(stream):
+            stream.seek(0)
+            raise FileError(f"must be a ZIP archive, whole, not {stream.read(8)!r}...")
+        size = stream.seek(0, 2)
+        self._archive = zipfile.ZipFile(stream)
         parts = self._archive.infolist()
         self._parts = {part.filename: part for part in parts}
         if len(self._parts) < len(parts):
@@ -102,22 +102,22 @@ class Archive:
         """
         part = self._part(name)
         with self._archive.open(part) as file:
-            found, fortran, kind = _header(file, name)
+            actual, fortran, kind = _header(file, name)
             if kind.kind not in kinds:
                 raise FileError(f"part {name!r} must hold {_NUMBERS[kinds]}, not {kind}")
-            if shape is not None and found != shape:
-                raise FileError(f"part {name!r} must have the shape {shape}, not {shown(found)}")
-            count = prod(found)
+            if shape is not None and actual != shape:
+                raise FileError(f"part {name!r} must have the shape {shape}, not {shown(actual)}")
+            count = prod(actual)
             size, left = count * kind.itemsize, part.file_size - file.tell()
             if size != left:
                 raise FileError(
                     f"part {name!r} must have {left} bytes of numbers, not {shown(size)} as "
-                    f"{shown(found)} of {kind} has"
+                    f"{shown(actual)} of {kind} has"
                 )
             array = np.empty(count, kind)
             if size:
                 _fill(file, name, array.data.cast("B"))
-        array = array.reshape(found, order="F" if fortran else "C")
+        array = array.reshape(actual, order="F" if fortran else "C")
         return np.asarray(array, kind.newbyteorder("="), order="C")
 
     def _part(self, name: str) -> zipfile.ZipInfo:
@@ -188,7 +188,7 @@ def read_npz(path: str | PathLike[str], wanted: Iterable[str]) -> dict[str, np.n
     """
     with open_archive(path) as archive:
         names = {name.removesuffix(".npy"): name for name in archive.names}
-        return {one: archive.array(names[one]) for one in wanted if one in names}
+        return {name: archive.array(names[name]) for name in wanted if name in names}
 
 
 def gunzip(data: bytes) -> bytes:
@@ -202,9 +202,9 @@ def gunzip(data: bytes) -> bytes:
     most = allowed(len(data))
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            found = file.read(most + 1)
+            content = file.read(most + 1)
     except Exception as error:  # EOFError, OSError, zlib.error, struct.error
         raise FileError(f"must be a whole gzip file, not one with: {error}") from None
-    if len(found) > most:
+    if len(content) > most:
         raise FileError(f"must unpack to at most {most} bytes, not more")
-    return found
+    return content

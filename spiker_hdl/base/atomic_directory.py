@@ -59,12 +59,14 @@ class Listing:
             if path.is_dir() and not path.is_symlink():
                 for kind in self.nested:
                     if (path / kind.file).is_file():
-                        yield from (f"{name}/{one}" for one in kind.strangers(path))
+                        yield from (f"{name}/{stranger}" for stranger in kind.strangers(path))
             elif name in files:
                 seen.add(name)
                 if path.is_symlink() or _digest(path) != files[name]:
                     yield f"{name}, which was altered"
-            elif name != self.file and not any(fnmatchcase(name, one) for one in self.products):
+            elif name != self.file and not any(
+                fnmatchcase(name, pattern) for pattern in self.products
+            ):
                 yield name
         yield from (f"{name}, which is missing" for name in sorted({*files} - seen))
 
@@ -152,11 +154,11 @@ def write_files(directory: Path, files: Mapping[str, str | bytes]) -> None:
     OSError
         If one cannot be written.
     """
-    for name, held in files.items():
+    for name, content in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
-            file.write(held.encode() if isinstance(held, str) else held)
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
 
@@ -275,8 +277,8 @@ def _locked(stage: Path, name: str = _LOCK) -> Iterator[bool]:
             yield True
 
 
-def _remove(made: Iterable[Path]) -> None:
+def _remove(directories: Iterable[Path]) -> None:
     """Remove directories that are empty."""
-    for one in made:
+    for directory in directories:
         with suppress(OSError):
-            one.rmdir()
+            directory.rmdir()

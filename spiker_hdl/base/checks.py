@@ -64,12 +64,12 @@ def check_ints(
     values = _listed(name, value, "an int or a tuple of ints")
     if not values:
         raise ValueError(f"{name} must have a value for each neuron, not ()")
-    if all(type(each) is int for each in values) and (
+    if all(type(value) is int for value in values) and (
         (least is None or min(values) >= least) and (most is None or max(values) <= most)
     ):
         return tuple(values)
     return tuple(
-        check_int(f"{name} of neuron {n}", each, least, most) for n, each in enumerate(values)
+        check_int(f"{name} of neuron {n}", value, least, most) for n, value in enumerate(values)
     )
 
 

@@ -53,7 +53,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     if number is not None:
         return number
     if isinstance(value, list | tuple | range):
-        return tuple(plain(each, depth + 1) for each in value)
+        return tuple(plain(item, depth + 1) for item in value)
     if is_array(value):
         try:
             return plain(integer_array("Value", value).tolist(), depth)
@@ -165,18 +165,18 @@ def _numbers(name: str, value: Any, depth: int) -> np.ndarray:
         return np.asarray(_number(name, value))
     array = as_array(name, value)
     if array.dtype.kind == "O":
-        array = np.array([_number(name, each) for each in array.flat]).reshape(array.shape)
+        array = np.array([_number(name, item) for item in array.flat]).reshape(array.shape)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be numbers, not {array.dtype}")
     return array
 
 
 def _from_numbers(name: str, value: Sequence[Any], depth: int) -> np.ndarray:
-    if not any(is_sequence(each) or getattr(each, "shape", ()) != () for each in value):
-        return np.array([float(_number(name, each)) for each in value])
+    if not any(is_sequence(item) or getattr(item, "shape", ()) != () for item in value):
+        return np.array([float(_number(name, item)) for item in value])
     if depth == _DEEPEST:
         raise ValueError(f"{name} must have at most {_DEEPEST} axes, not {shown(value)}")
-    rows = [_numbers(name, each, depth + 1) for each in value]
+    rows = [_numbers(name, item, depth + 1) for item in value]
     for row in rows:
         if row.shape != rows[0].shape:
             raise ValueError(
@@ -246,9 +246,9 @@ def _from_library(value: Any) -> np.ndarray:
 
 def _from_sequence(name: str, value: Sequence[Any], depth: int) -> np.ndarray:
     """Make an array of a sequence of numbers, or of rows."""
-    if not any(is_sequence(each) or getattr(each, "shape", ()) != () for each in value):
+    if not any(is_sequence(item) or getattr(item, "shape", ()) != () for item in value):
         return _from_scalars(name, value)
-    rows = [as_array(name, each, depth + 1) for each in value]
+    rows = [as_array(name, item, depth + 1) for item in value]
     for row in rows:
         if row.shape != rows[0].shape:
             raise ValueError(
@@ -262,13 +262,13 @@ def _from_sequence(name: str, value: Sequence[Any], depth: int) -> np.ndarray:
 
 
 def _from_scalars(name: str, values: Sequence[Any]) -> np.ndarray:
-    if values and all(isinstance(each, bool | np.bool_) for each in values):
+    if values and all(isinstance(item, bool | np.bool_) for item in values):
         return np.array(values, dtype=bool)
     numbers = []
-    for each in values:
-        number = as_index(each)
+    for item in values:
+        number = as_index(item)
         if number is None:
-            raise TypeError(f"{name} must be integers, not {shown(each)}")
+            raise TypeError(f"{name} must be integers, not {shown(item)}")
         numbers.append(number)
     try:
         return np.array(numbers, dtype=np.int64)

@@ -25,8 +25,10 @@ class FileError(ValueError):
     """
 
     def __init__(self, problem: str, path: str | PathLike[str] | None = None):
-        expected, separator, found = visible(problem).partition(", not ")
-        self.problem = shortened(expected, MOST_EXPECTED) + separator + shortened(found, MOST_FOUND)
+        expected, separator, actual = visible(problem).partition(", not ")
+        self.problem = (
+            shortened(expected, MOST_EXPECTED) + separator + shortened(actual, MOST_FOUND)
+        )
         self.path = None if path is None else fspath(path)
         where = "" if self.path is None else f"{visible(self.path)}: "
         super().__init__(where + self.problem)

@@ -16,9 +16,9 @@ def set_fields(instance: Any, **values: Any) -> None:
 
 def copy_with(instance: T, **cached: Any) -> T:
     """Return a shallow copy of an instance whose cached properties have other values."""
-    made = copy(instance)
-    vars(made).update(cached)
-    return made
+    duplicate = copy(instance)
+    vars(duplicate).update(cached)
+    return duplicate
 
 
 def make_unchecked(kind: type[T], **values: Any) -> T:

@@ -68,10 +68,12 @@ class _Worker:
                 self._in.write(json.dumps(request).encode() + b"\n")
                 self._in.flush()
                 size = int.from_bytes(_exactly(self._out, 8), "little")
-                said = json.loads(_exactly(self._out, size))
-                if "error" in said:
-                    raise FileError(f"must be a whole file in HDF5, not one where {said['error']}")
-                return self._tree(said["tree"])
+                response = json.loads(_exactly(self._out, size))
+                if "error" in response:
+                    raise FileError(
+                        f"must be a whole file in HDF5, not one where {response['error']}"
+                    )
+                return self._tree(response["tree"])
             except BrokenPipeError:
                 raise StoppedError from None
 

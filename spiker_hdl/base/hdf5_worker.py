@@ -79,8 +79,8 @@ def answer(request):
     """Read a file; return what to say of it, and its arrays."""
     try:
         with h5py.File(request["path"], "r") as file:
-            found = Reading(request["bytes"])
-            return {"tree": found.group(file)}, found.arrays
+            reading = Reading(request["bytes"])
+            return {"tree": reading.group(file)}, reading.arrays
     except Exception as error:  # whatever the library finds
         return {"error": str(error) or type(error).__name__}, []
 
@@ -105,8 +105,8 @@ def main():
     for line in sys.stdin.buffer:
         request = json.loads(line)
         limit(request)
-        said, arrays = answer(request)
-        text = json.dumps(said).encode()
+        response, arrays = answer(request)
+        text = json.dumps(response).encode()
         out.write(len(text).to_bytes(8, "little") + text)
         for array in arrays:
             out.write(array.data if array.ndim else array.tobytes())

@@ -119,12 +119,12 @@ def reading(path: Path, expected: str, kind: str = "") -> Iterator[None]:
 def _other(path: Path, expected: str, kind: str) -> str:
     """Return what is wrong with a file that is of another kind altogether."""
     try:
-        found = kind_of(path)
+        actual = kind_of(path)
     except OSError:
         return ""
-    if not kind or found in {kind, "", *_LIKE.get(kind, ())}:
+    if not kind or actual in {kind, "", *_LIKE.get(kind, ())}:
         return ""
-    return f"must be {expected}, not {KINDS[found]}"
+    return f"must be {expected}, not {KINDS[actual]}"
 
 
 def allowed(size: int, floor: int = 2**27, ratio: int = 256) -> int:

@@ -119,7 +119,7 @@ def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
         For each spiking population, whether some neuron may fire in a step, and whether some neuron
         may not. False is a proof, True is not.
     """
-    found = {}
+    outcomes = {}
     for population in network.populations:
         neuron, reached = population.neuron, network.bounds[population.name]
         if not neuron.spiking:
@@ -132,8 +132,11 @@ def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
         states = {name: ranges.interval(*ends) for name, ends in reached.states.items()}
         current = ranges.interval(reached.current_low, reached.current_high)
         fired, _ = neuron.step(neuron.bind(parameters), SimpleNamespace(**states), current, ranges)
-        found[population.name] = bool(np.any(fired.can_be(True))), bool(np.any(fired.can_be(False)))
-    return found
+        outcomes[population.name] = (
+            bool(np.any(fired.can_be(True))),
+            bool(np.any(fired.can_be(False))),
+        )
+    return outcomes
 
 
 def reach(neuron: Neuron, low: int, high: int) -> int:
@@ -239,16 +242,16 @@ def _advance(
         neuron.bind(parameters), SimpleNamespace(**before), ranges.interval(*current), ranges
     )
     if (fired is None) == neuron.spiking:
-        wanted = "a test of who fires" if neuron.spiking else "None"
-        raise ValueError(f"{what} must answer with {wanted}, not {fired!r}")
+        expected = "a test of who fires" if neuron.spiking else "None"
+        raise ValueError(f"{what} must answer with {expected}, not {fired!r}")
     if set(after) != set(states):
         raise ValueError(
             f"{what} must answer with the states {sorted(states)}, not {sorted(after)}"
         )
     ends = {}
     for name, value in after.items():
-        made = value if isinstance(value, Interval) else ranges.interval(value, value)
-        ends[name] = made.low, made.high
+        interval = value if isinstance(value, Interval) else ranges.interval(value, value)
+        ends[name] = interval.low, interval.high
     return ends
 
 

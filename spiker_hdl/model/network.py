@@ -126,10 +126,10 @@ class Network:
         if projection.target not in self.population:
             raise ValueError(f"{what}: the target must be a population, not {projection.target!r}")
         source, target = self.nodes[projection.source], self.population[projection.target]
-        wanted = (target.size, source.size)
-        given = (projection.synapses.target_size, projection.synapses.source_size)
-        if given != wanted:
-            raise ValueError(f"{what}: weights must have the shape {wanted}, not {given}")
+        expected = (target.size, source.size)
+        actual = (projection.synapses.target_size, projection.synapses.source_size)
+        if actual != expected:
+            raise ValueError(f"{what}: weights must have the shape {expected}, not {actual}")
         if isinstance(source, Population) and not source.neuron.spiking:
             raise ValueError(
                 f"{what}: the source must fire, not be of type {type(source.neuron).__name__}"

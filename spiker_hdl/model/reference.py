@@ -178,9 +178,11 @@ class _Batch:
         if reports.early is not None:
             stops = reports.stops(self.network, self.scores[self.network.readout.name])
             self.steps = stops + 1
-            self.scores = {n: each[np.arange(samples), stops] for n, each in self.scores.items()}
+            self.scores = {
+                n: scores[np.arange(samples), stops] for n, scores in self.scores.items()
+            }
         elif reports.window is None:
-            self.scores = {name: each[:, 0] for name, each in self.scores.items()}
+            self.scores = {name: scores[:, 0] for name, scores in self.scores.items()}
         ran = np.arange(steps) < self.steps[:, None]
         for core in cores:
             if core.neuron.spiking:
@@ -216,18 +218,18 @@ def _gather(
     count: int,
 ) -> Result:
     def spread(pick: Callable[[_Batch], Any]) -> Any:
-        found: list[Any] = [None] * count
+        values: list[Any] = [None] * count
         for samples, batch in parts:
             for n, value in zip(samples, pick(batch), strict=True):
-                found[n] = value
-        same = len({np.shape(value) for value in found}) == 1
-        return np.stack(found) if same else found
+                values[n] = value
+        same = len({np.shape(value) for value in values}) == 1
+        return np.stack(values) if same else values
 
     answers = {}
     for readout in network.readouts:
         scores = spread(lambda batch, name=readout.name: batch.scores[name])
         if isinstance(scores, list):
-            answers[readout.name] = Answer([each.argmax(axis=-1) for each in scores], scores)
+            answers[readout.name] = Answer([sample.argmax(axis=-1) for sample in scores], scores)
         else:
             answers[readout.name] = Answer(scores.argmax(axis=-1), scores)
     counts = {

@@ -123,10 +123,10 @@ def by_input(network: Network, spikes: Any) -> dict[str, Any]:
             names = ", ".join(repr(node.name) for node in network.inputs)
             raise ValueError(f"Spikes must be a mapping with an array for each of {names}")
         spikes = {network.inputs[0].name: spikes}
-    wanted = {node.name for node in network.inputs}
-    if set(spikes) != wanted:
+    expected = {node.name for node in network.inputs}
+    if set(spikes) != expected:
         raise ValueError(
-            f"Spikes must be given for {sorted(wanted)}, not {shown(sorted(map(str, spikes)))}"
+            f"Spikes must be given for {sorted(expected)}, not {shown(sorted(map(str, spikes)))}"
         )
     return {node.name: _check_input(node, spikes[node.name]) for node in network.inputs}
 
@@ -161,19 +161,19 @@ def _check_values(node: Input, what: str, given: Any, axes: tuple[str, ...]) -> 
 
 def _axis_hint(node: Input, shape: tuple[int, ...], axes: tuple[str, ...]) -> str:
     """Return how spikes become of the right shape, where there is exactly one way."""
-    wanted = len(axes) + 1
-    if len(shape) > wanted and math.prod(shape[len(axes) :]) == node.size:
+    axis_count = len(axes) + 1
+    if len(shape) > axis_count and math.prod(shape[len(axes) :]) == node.size:
         return f": flatten all axes after {axes[-1]}"
-    if len(shape) == wanted - 1 and shape[-1:] == (node.size,):
+    if len(shape) == axis_count - 1 and shape[-1:] == (node.size,):
         return f": put an axis of {axes[0]} in front"
-    if len(shape) == wanted and shape.count(node.size) == 1:
+    if len(shape) == axis_count and shape.count(node.size) == 1:
         return f": move axis {shape.index(node.size)}, of {node.size}, to the end"
     return ""
 
 
 def _steps_first(values: Mapping[str, Any], fits: Callable[[int], bool]) -> str:
     """Return that steps may be the first axis, where the axes of arrays only fit so."""
-    shapes = [each.shape for each in values.values() if isinstance(each, np.ndarray)]
+    shapes = [array.shape for array in values.values() if isinstance(array, np.ndarray)]
     if not shapes or not fits(shapes[0][0]):
         return ""
     return (

@@ -94,11 +94,11 @@ def run(
     if workers is not None:
         workers = check_int("Workers", workers, 1)
     if built is not None:
-        made = built
+        compiled = built
     elif verilog is not None:
-        made = build_verilog(verilog, tool=tool)
+        compiled = build_verilog(verilog, tool=tool)
     else:
-        made = build(network, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
+        compiled = build(network, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
     size = len(given) if back_to_back else CHUNK
     chunks = [range(n, min(n + size, len(given))) for n in range(0, len(given), size)]
     mapping = Mapping.default(network) if mapping is None else mapping.filled
@@ -106,10 +106,10 @@ def run(
     def limit(chunk: range) -> int:
         return allowance(network, mapping, given, chunk, back_to_back=back_to_back)
 
-    runner = Runner(network, given, reports, made.design, back_to_back)
-    with ModelPool(made, min(len(chunks), workers or _cores()), limit) as models:
+    runner = Runner(network, given, reports, compiled.design, back_to_back)
+    with ModelPool(compiled, min(len(chunks), workers or _cores()), limit) as models:
         parts = models.run(runner, chunks, progress)
-    return _gather(network, made, parts, given, record, reports)
+    return _gather(network, compiled, parts, given, record, reports)
 
 
 def _cores() -> int:
@@ -124,13 +124,13 @@ def _cores() -> int:
 
 def _gather(
     network: Network,
-    made: Build,
+    compiled: Build,
     parts: Sequence[Part],
     given: Stimulus,
     record: Sequence[str],
     reports: AnswerPolicy,
 ) -> Result:
-    design = made.design
+    design = compiled.design
     bits = unpacked(np.concatenate([part.results for part in parts]))
     answers = np.ones(len(given), dtype=np.int64)
     if reports.window:

@@ -297,8 +297,8 @@ def _noted(note: Path) -> Build | None:
     with reading(note, "a note of an earlier build", "json"):
         text = strict_json.parse_object(data)
         library = note.parent / Path(text["library"]).name
-        made = Build(library, DesignPorts.from_json(text["design"]), text["tool"])
-    return None if read(library) is None else made
+        build = Build(library, DesignPorts.from_json(text["design"]), text["tool"])
+    return None if read(library) is None else build
 
 
 def _compile(

@@ -109,7 +109,11 @@ def find_dividers(family: str, source: int, frequency: int) -> Dividers:
     best = min(
         _settings(_RANGES[family], source),
         # Among equals, the fastest phase detector is best: it has the least jitter.
-        key=lambda found: (round(abs(found.frequency - frequency)), found.divide, found.out),
+        key=lambda settings: (
+            round(abs(settings.frequency - frequency)),
+            settings.divide,
+            settings.out,
+        ),
         default=None,
     )
     if best is None or abs(best.frequency / frequency - 1) > NEAR:

@@ -63,24 +63,24 @@ def add_clock(
     buttons : iterable of io.PortLike
         One button, or none.
     """
-    m.submodules.clock = made = clock(
+    m.submodules.clock = generator = clock(
         oscillator, target.family, target.device, target.oscillator, frequency
     )
     m.domains.sync = ClockDomain()
     m.domains.oscillator = ClockDomain(reset_less=True, local=True)
-    m.d.comb += [ClockSignal().eq(made.clk), ClockSignal("oscillator").eq(made.source)]
+    m.d.comb += [ClockSignal().eq(generator.clk), ClockSignal("oscillator").eq(generator.source)]
     pressed = Const(0)
     for port in buttons:
         m.submodules.button = button = io.Buffer(io.Direction.Input, port)
         pressed = button.i
     # This domain has no reset: the timer starts at the initial value that configuration gives it.
     m.domains.power = ClockDomain(reset_less=True, local=True)
-    m.d.comb += ClockSignal("power").eq(made.clk)
+    m.d.comb += ClockSignal("power").eq(generator.clk)
     startup = max(15, int(target.kind.startup * frequency))
     timer, ready = Signal(range(startup + 1)), Signal()
     # Block RAMs can be read once the time is over, and the clock is steady once the PLL has locked.
     with m.If(timer == startup):
-        m.d.power += ready.eq(made.locked)
+        m.d.power += ready.eq(generator.locked)
     with m.Else():
         m.d.power += timer.eq(timer + 1)
     # The reset begins at once and ends with a clock edge, so that all registers leave it together.

@@ -174,7 +174,7 @@ class Exchange:
             self._due = min(self._due, now + self._rest)
 
     def _hear_status(self, frame: Frame, now: float) -> None:
-        tag, waiting, made = frame.payload
+        tag, waiting, unsent = frame.payload
         if not self._open:
             self._open = True
             self._answer(now)
@@ -193,7 +193,7 @@ class Exchange:
             if not waiting >> n % WINDOW & 1 and self._sent[n] <= asked:
                 self._lost.add(n)
         first = len(self.received)
-        count = (made - first) % SEQUENCES
+        count = (unsent - first) % SEQUENCES
         for n in range(first, first + count if count <= WINDOW else first):
             if n not in self._early and self._missing.get(n, 0) <= asked:
                 self._missing[n] = 0

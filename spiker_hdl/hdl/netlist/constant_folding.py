@@ -50,12 +50,12 @@ def _masked(op) -> Spec | None:
     """Find what a bitwise operator gives where one side is all zeros or ones, or both are one."""
     if op.a == op.b and op.kind != "xor":
         return _extended(op.a, op.width, op.signed)
-    most = (1 << op.width) - 1
+    ones = (1 << op.width) - 1
     for known, other in ((op.a, op.b), (op.b, op.a)):
-        value = number(known, op.signed) & most if constant(known) else -1
-        if value == (most if op.kind == "and" else 0):
+        value = number(known, op.signed) & ones if constant(known) else -1
+        if value == (ones if op.kind == "and" else 0):
             return _extended(other, op.width, op.signed)
-        if value == {"and": 0, "or": most}.get(op.kind):
+        if value == {"and": 0, "or": ones}.get(op.kind):
             return (Bits(f"{value:0{op.width}b}"),)
     return None
 
@@ -82,14 +82,14 @@ def _most(spec: Spec, ops, depth: int = 4) -> int:
     """Find a bound of an unsigned value."""
     result = low = 0
     for chunk in spec:
-        most = (1 << chunk.width) - 1
+        bound = (1 << chunk.width) - 1
         if isinstance(chunk, Bits):
-            most = number((chunk,), False)
+            bound = number((chunk,), False)
         elif chunk.low == 0 and depth and (op := ops.get(chunk.wire)) and not op.signed:
             sides = [_most(side, ops, depth - 1) for side in (op.a, op.b)]
-            found = {"add": sum(sides), "mul": sides[0] * sides[1], "and": min(sides)}
-            most = min(most, found.get(op.kind, most))
-        result += most << low
+            bounds = {"add": sum(sides), "mul": sides[0] * sides[1], "and": min(sides)}
+            bound = min(bound, bounds.get(op.kind, bound))
+        result += bound << low
         low += chunk.width
     return result
 
@@ -123,7 +123,7 @@ def _extended(spec: Spec, width: int, signed: bool) -> Spec | None:
 def _value(op) -> int:
     a, b = number(op.a, op.signed), number(op.b, op.signed)
     shift = number(op.b, False)
-    most = (1 << width_of(op.a)) - 1
+    ones = (1 << width_of(op.a)) - 1
     low = number(op.a, False)
     match op.kind:
         case "not":
@@ -131,7 +131,7 @@ def _value(op) -> int:
         case "neg":
             return -a
         case "reduce_and":
-            return low == most
+            return low == ones
         case "reduce_or" | "reduce_bool":
             return low != 0
         case "reduce_xor":

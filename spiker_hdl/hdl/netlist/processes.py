@@ -48,17 +48,17 @@ def merged(bodies: Iterable[Body]) -> Body:
 def _merge(into: Body, body: Body) -> None:
     position = 0
     for item in body:
-        found = None
+        place = None
         if isinstance(item, Switch):
             places = range(position, len(into))
-            found = next((place for place in places if _alike(into[place], item)), None)
-        if found is not None:
-            switch = into[found]
+            place = next((n for n in places if _alike(into[n], item)), None)
+        if place is not None:
+            switch = into[place]
             assert isinstance(switch, Switch)
             assert isinstance(item, Switch)
             for mine, theirs in zip(switch.cases, item.cases, strict=True):
                 _merge(mine.body, theirs.body)
-            position = found + 1
+            position = place + 1
             continue
         # Assignments, which are to other signals, come first, in the order of the signals.
         while position < len(into) and isinstance(into[position], Assign):
@@ -189,16 +189,16 @@ def grouped(choices: dict[str, set[Spec]], together: bool = False) -> list[list[
     """Bring together what decides by the same values, and, if asked, what does not decide."""
     groups: list[tuple[list[str], set[Spec]]] = []
     for wire, subject in choices.items():
-        found = [group for group in groups if group[1] & subject]
+        sharing = [group for group in groups if group[1] & subject]
         if together and not subject:
-            found = [group for group in groups if not group[1]]
-        if not found:
+            sharing = [group for group in groups if not group[1]]
+        if not sharing:
             groups.append(([wire], set(subject)))
             continue
-        for other in found[1:]:
-            found[0][0].extend(other[0])
-            found[0][1].update(other[1])
+        for other in sharing[1:]:
+            sharing[0][0].extend(other[0])
+            sharing[0][1].update(other[1])
             groups.remove(other)
-        found[0][0].append(wire)
-        found[0][1].update(subject)
+        sharing[0][0].append(wire)
+        sharing[0][1].update(subject)
     return [wires for wires, _ in groups]

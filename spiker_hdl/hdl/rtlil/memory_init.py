@@ -188,15 +188,15 @@ def filled(verilog: str, places: Mapping[Place, int], say: Callable[[Place, int]
         if line.startswith("module "):
             module = re.split(r"[ (;]", line)[1]
         elif line.startswith("  reg ") and line.endswith("];"):
-            found = declared.fullmatch(line)
-            if found and found[1] in names and (module, found[1]) in places:
-                lines.append(say((module, found[1]), places[module, found[1]]))
+            match = declared.fullmatch(line)
+            if match and match[1] in names and (module, match[1]) in places:
+                lines.append(say((module, match[1]), places[module, match[1]]))
     return "\n".join(lines)
 
 
 def loads(verilog: str) -> list[str]:
     """Return the names of the files that a design reads its memories from."""
-    return [found[4] for found in _LOAD.finditer(verilog)]
+    return [match[4] for match in _LOAD.finditer(verilog)]
 
 
 def inlined(verilog: str, files: Mapping[str, str]) -> str:
@@ -208,14 +208,14 @@ def inlined(verilog: str, files: Mapping[str, str]) -> str:
         If a file is missing, or is not what the memory takes.
     """
 
-    def put(found: re.Match[str]) -> str:
-        width, name, depth, file = int(found[1] or 0) + 1, found[2], int(found[3]) + 1, found[4]
+    def put(match: re.Match[str]) -> str:
+        width, name, depth, file = int(match[1] or 0) + 1, match[2], int(match[3]) + 1, match[4]
         if file not in files:
             raise ValueError(f"{file} must be among the files, for the memory {name} reads it")
         try:
-            held = Contents.read(files[file], width, depth)
+            contents = Contents.read(files[file], width, depth)
         except ValueError as error:
             raise ValueError(f"{file} {error}") from None
-        return f"{found[0].partition(chr(10))[0]}\n{held.assignments(name)}"
+        return f"{match[0].partition(chr(10))[0]}\n{contents.assignments(name)}"
 
     return _LOAD.sub(put, verilog)

@@ -32,13 +32,13 @@ class Checks:
     def _process(self, cell: Cell) -> list[str]:
         message = self._message(cell)
         if cell.kind == "$print":
-            said = message or '""'
-            body = [f"report {said} severity note;"]
+            text = message or '""'
+            body = [f"report {text} severity note;"]
         else:
             test = self._via.condition(cell.ports["A"])
             flavor = "Assumption" if cell.parameters["FLAVOR"] == "assume" else "Assertion"
-            said = message or f'"{flavor} violated"'
-            body = [f"assert {test} report {said} severity failure;"]
+            text = message or f'"{flavor} violated"'
+            body = [f"assert {test} report {text} severity failure;"]
         enable = cell.ports["EN"]
         if not constant(enable) or enable[0].text != "1":  # type: ignore
             body = [f"if {self._via.condition(enable)} then", f"  {body[0]}", "end if;"]

@@ -173,8 +173,8 @@ def _depth(name: str) -> int:
 def _names(labels: dict[str, str], top: str, name: str) -> dict[str, str]:
     """Name entities after the way from the outermost, so that designs can share a library."""
     scope = Identifiers()
-    found = {top: scope.add(name)}
+    names = {top: scope.add(name)}
     for key, label in labels.items():
         if key != top:
-            found[key] = scope.add("_".join([name, *label.split(".")[1:]]))
-    return found
+            names[key] = scope.add("_".join([name, *label.split(".")[1:]]))
+    return names

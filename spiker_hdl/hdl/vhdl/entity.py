@@ -203,15 +203,15 @@ class Entity:
     def _own_processes(self) -> dict[str, Register]:
         """Find the processes of which only one register takes notice."""
         netlist = self.netlist
-        found = {}
+        owners = {}
         for register in netlist.registers:
             if len(register.data) == 1 and isinstance(register.data[0], Part):
                 wire = register.data[0].wire
                 whole = register.data[0].width == netlist.wires[wire].width
                 alone = netlist.anonymous(wire) and netlist.uses[wire] == 1
                 if wire in netlist.processes and whole and alone:
-                    found[wire] = register
-        return found
+                    owners[wire] = register
+        return owners
 
     def _clocked(self) -> list[list[str]]:
         netlist = self.netlist

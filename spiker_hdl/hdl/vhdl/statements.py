@@ -198,8 +198,8 @@ class Statements:
             known = [name for name in self._wires[part.wire].attributes if name.startswith(prefix)]
             patterns = [name.removeprefix(prefix) for name in known]
             patterns = [pattern for pattern in patterns if pattern not in listed]
-        found = [self._enumerator(part, (Bits(pattern),)) for pattern in patterns]
-        names = [name.removeprefix("  -- ") for name in found]
+        comments = [self._enumerator(part, (Bits(pattern),)) for pattern in patterns]
+        names = [name.removeprefix("  -- ") for name in comments]
         return "  -- " + ", ".join(names) if names and all(names) and len(names) <= 4 else ""
 
     def matches(self, subject: Spec, patterns: tuple[str, ...]) -> Text:

@@ -83,7 +83,7 @@ def _read(path: str | Path, models: dict[str, type[Neuron]]) -> tuple[Network, M
 
 def _unpacked(data: bytes, models: dict[str, type[Neuron]]) -> tuple[Network, Mapping | None]:
     network, mapping, stated = parse_network(data, models)
-    wanted = digest_of(describe(network, None if mapping is None else mapping.to_json()), network)
-    if stated != wanted:
-        raise FileError(f"must have the digest {wanted}, not {shown(stated)}: it was altered")
+    expected = digest_of(describe(network, None if mapping is None else mapping.to_json()), network)
+    if stated != expected:
+        raise FileError(f"must have the digest {expected}, not {shown(stated)}: it was altered")
     return network, mapping

@@ -52,9 +52,9 @@ def parse_network(
             raise FileError(f"must be of the format {FORMAT!r}, not {shown(text.get('format'))}")
         if text.get("version") != VERSION:
             raise FileError(f"must be of version {VERSION}, not {shown(text.get('version'))}")
-        wanted = {"format", "version", "name", "longest", "inputs", "populations", "projections"}
+        expected = {"format", "version", "name", "longest", "inputs", "populations", "projections"}
         notes = _object(text.pop("notes", {}), "notes")
-        _keys(text, wanted | {"readouts", "mapping", "digest"}, "network")
+        _keys(text, expected | {"readouts", "mapping", "digest"}, "network")
         unread = set(archive.names) - {HEADER}
         inputs = tuple(_input(node) for node in _list(text["inputs"], "inputs"))
         populations = tuple(

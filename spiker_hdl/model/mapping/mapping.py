@@ -251,10 +251,10 @@ class Mapping:
                     f"than its {size} neurons, not be {core.units}"
                 )
         for projection in network.projections:
-            least = queue_minimum(network, projection)
-            if self.queues[projection.name] < least:
+            minimum = queue_minimum(network, projection)
+            if self.queues[projection.name] < minimum:
                 raise ValueError(
-                    f"Queue of {projection.name!r} must have at least {least} entries, which its "
+                    f"Queue of {projection.name!r} must have at least {minimum} entries, which its "
                     f"delay of {projection.delay} steps needs, not {self.queues[projection.name]}"
                 )
         unknown = set(self.stores) - set(self.queues)
@@ -344,9 +344,9 @@ class Mapping:
         """
         if not isinstance(text, dict):
             raise TypeError(f"Mapping must be an object, not {text!r}")
-        wanted = {"cores", "queues", "form", "word", "stores"}
-        if set(text) != wanted:
-            raise ValueError(f"Mapping keys must be {sorted(wanted)}, not {sorted(text)}")
+        expected = {"cores", "queues", "form", "word", "stores"}
+        if set(text) != expected:
+            raise ValueError(f"Mapping keys must be {sorted(expected)}, not {sorted(text)}")
         cores = {}
         for part in ("cores", "queues", "stores"):
             if not isinstance(text[part], dict):

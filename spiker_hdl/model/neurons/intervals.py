@@ -40,21 +40,21 @@ class Facts(dict[Any, Ends]):
     -------
     depth : int
         Number of these tests.
-    found : dict of int to (low, high)
-        Ranges of intervals under these facts, computed once.
+    computed : dict of int to (low, high)
+        Ranges of intervals under these facts, so that each is computed once.
     """
 
     def __init__(self, known: "Facts | None" = None):
         super().__init__(known or {})
         self.depth = 0 if known is None else known.depth + 1
-        self.found: dict[int, Ends] = {}
+        self.computed: dict[int, Ends] = {}
 
     def narrow(self, key: Any, low: Any, high: Any) -> None:
         """Add that an interval has these ends."""
         if key in self:
             low, high = _most(self[key][0], low), _least(self[key][1], high)
         self[key] = low, high
-        self.found.clear()
+        self.computed.clear()
 
 
 class Interval:
@@ -94,8 +94,8 @@ class Interval:
 
     def under(self, facts: Facts) -> Ends:
         """Return the range under ``facts``."""
-        if id(self) in facts.found:
-            return facts.found[id(self)]
+        if id(self) in facts.computed:
+            return facts.computed[id(self)]
         if self._rule is None or (self._rule is _choose and facts.depth > _DEPTH):
             ends = (self.low, self.high)
         elif self._rule is _choose:
@@ -107,7 +107,7 @@ class Interval:
             if key in facts:
                 low, high = facts[key]
                 ends = _most(ends[0], low), _least(ends[1], high)
-        facts.found[id(self)] = ends
+        facts.computed[id(self)] = ends
         return ends
 
     def __add__(self, other):

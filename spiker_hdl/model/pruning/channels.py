@@ -75,11 +75,11 @@ class Channels:
         ValueError
             If it says no such thing.
         """
-        found = _TEXT.fullmatch(text)
-        if found is None:
+        match = _TEXT.fullmatch(text)
+        if match is None:
             raise ValueError(f"Channels must be such as '784: 12-15,20', not {text[:40]!r}")
-        runs = [[int(end) for end in run.split("-")] for run in found[2].split(",")]
-        size = int(found[1])
+        runs = [[int(end) for end in run.split("-")] for run in match[2].split(",")]
+        size = int(match[1])
         for run in runs:
             if not run[0] <= run[-1] < size:
                 raise ValueError(f"Channels must ascend within 0..{size - 1}, not {run}")

@@ -64,12 +64,12 @@ class Pruning:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report in a form that JSON can hold."""
-        each = {
+        lists = {
             name: {node: list(these) for node, these in getattr(self, name).items()}
             for name in ("inputs", "silent", "kept_silent", "unread")
         }
         bits = {"bits_before": self.bits_before, "bits_after": self.bits_after}
-        return each | {"sparse": list(self.sparse)} | bits | {"bits_saved": self.bits_saved}
+        return lists | {"sparse": list(self.sparse)} | bits | {"bits_saved": self.bits_saved}
 
 
 @dataclass(frozen=True)
@@ -132,15 +132,15 @@ class Pruned:
             kept, size = self.kept[population], self.original.population[population].size
             fill = self._fill(name, population)
 
-            def widen(each: np.ndarray, kept=kept, size=size, fill=fill) -> np.ndarray:
-                whole = np.empty((*each.shape[:-1], size), dtype=each.dtype)
+            def widen(states: np.ndarray, kept=kept, size=size, fill=fill) -> np.ndarray:
+                whole = np.empty((*states.shape[:-1], size), dtype=states.dtype)
                 whole[...] = fill
-                whole[..., kept] = each
+                whole[..., kept] = states
                 return whole
 
             if len(kept) < size:
                 several = isinstance(samples, list)
-                samples = [widen(each) for each in samples] if several else widen(samples)
+                samples = [widen(sample) for sample in samples] if several else widen(samples)
             recorded[name] = samples
         return replace(result, spikes=recorded)
 

@@ -89,9 +89,9 @@ def _explore(
 
 
 def _each(value: Any, size: int) -> np.ndarray:
-    found = np.empty(size, dtype=object)
-    found[:] = value
-    return found
+    array = np.empty(size, dtype=object)
+    array[:] = value
+    return array
 
 
 def _join(state: tuple[Any, Any], at: np.ndarray, ends: tuple[Any, Any], declared: Any) -> Any:

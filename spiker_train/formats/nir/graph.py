@@ -98,7 +98,7 @@ class Reader:
             readouts.setdefault((owner, kind), Readout(owner, kind))
         _close(self.links, [declared.name for declared in inputs])
         self._describe(inputs)
-        self.lines += [_answers(one, readout) for one in readouts.values()]
+        self.lines += [_answers(layer_readout, readout) for layer_readout in readouts.values()]
         network = SpikingNetwork(
             inputs=inputs,
             layers=self.layers,
@@ -283,8 +283,8 @@ def _close(links: list[_Link], inputs: list[str]) -> None:
 def _fill(network: SpikingNetwork, links: list[_Link], biases: Mapping[str, Any]) -> None:
     """Give a network in double precision what it was made of, unrounded."""
     with torch.no_grad():
-        for one, link in zip(network.connections, links, strict=True):
-            one.weights.copy_(torch.as_tensor(link.folded.arrangement()["weights"]))
+        for connection, link in zip(network.connections, links, strict=True):
+            connection.weights.copy_(torch.as_tensor(link.folded.arrangement()["weights"]))
         for layer in network.layers:
             if layer.bias is not None:
                 layer.bias.copy_(torch.as_tensor(biases[layer.name]))

@@ -286,7 +286,7 @@ def _convolve(window: dict[str, Any], shape: Shape, bias: np.ndarray) -> Any:
 
     kind = nir.Conv1d if len(shape) == 2 else nir.Conv2d
     weight = window["weight"]
-    options = {one: window[one] for one in ("stride", "padding", "dilation")}
+    options = {name: window[name] for name in ("stride", "padding", "dilation")}
     inside: Any = shape[1:]
     if len(shape) == 2:
         inside, options = inside[0], {name: value[0] for name, value in options.items()}
