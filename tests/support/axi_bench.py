@@ -66,8 +66,8 @@ async def traffic(dut):
     }
     sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), **reset)
     lite = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), **reset)
-    for n, one in enumerate([*sources.values(), sink]):
-        one.set_pause_generator(pauses(task["seed"] + n))
+    for n, stream in enumerate([*sources.values(), sink]):
+        stream.set_pause_generator(pauses(task["seed"] + n))
     for n, channel in enumerate((
         lite.write_if.aw_channel,
         lite.write_if.w_channel,
@@ -88,26 +88,26 @@ async def traffic(dut):
     async def watch():
         # Registers are read while samples pass.
         for _ in range(5):
-            found["words"] = [await lite.read_dword(at) for at in range(0, task["bytes"], 4)]
+            measured["words"] = [await lite.read_dword(at) for at in range(0, task["bytes"], 4)]
 
-    found = {}
+    measured = {}
     sending = [cocotb.start_soon(send(prefix)) for prefix in sources]
     watching = cocotb.start_soon(watch())
     frames = [await sink.recv() for _ in range(task["results"])]
     await Combine(*sending, watching)
-    found["frames"] = [bytes(one.tdata).hex() for one in frames]
-    found["samples"] = await lite.read_dword(0x18)
-    found["results"] = await lite.read_dword(0x1C)
-    found["status"] = await lite.read_dword(0x14)
-    found["error"] = await lite.read_dword(0x60)
-    found["faults"] = await lite.read_dword(0x68)
-    found["interrupt"] = int(dut.irq.value)
-    found["anew"] = []
+    measured["frames"] = [bytes(frame.tdata).hex() for frame in frames]
+    measured["samples"] = await lite.read_dword(0x18)
+    measured["results"] = await lite.read_dword(0x1C)
+    measured["status"] = await lite.read_dword(0x14)
+    measured["error"] = await lite.read_dword(0x60)
+    measured["faults"] = await lite.read_dword(0x68)
+    measured["interrupt"] = int(dut.irq.value)
+    measured["anew"] = []
     for n, packets in enumerate(task.get("anew", ())):
-        found["anew"].append(await anew(dut, task, packets, sources, sink, lite, n))
+        measured["anew"].append(await anew(dut, task, packets, sources, sink, lite, n))
     wrong = await lite.read(0x0C, 4)
-    found["nothing"] = int(wrong.resp)
-    found["written"] = int((await lite.write(0x10, b"\x01\x00\x00\x00")).resp)
-    found["after"] = await lite.read_dword(0x1C)
+    measured["nothing"] = int(wrong.resp)
+    measured["written"] = int((await lite.write(0x10, b"\x01\x00\x00\x00")).resp)
+    measured["after"] = await lite.read_dword(0x1C)
     await sources["s_axis" if "s_axis" in sources else min(sources)].wait()
-    Path(task["answers"]).write_text(json.dumps(found))
+    Path(task["answers"]).write_text(json.dumps(measured))

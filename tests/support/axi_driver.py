@@ -30,7 +30,7 @@ def simulate(dut, *testbenches, deadline=20_000):
         port = getattr(dut, port)
         offered = None
         while True:
-            signals = [getattr(port, one) for one in (valid, ready, *parts)]
+            signals = [getattr(port, name) for name in (valid, ready, *parts)]
             _, _, valid_now, ready_now, *now = await ctx.tick().sample(*signals)
             if offered is not None:
                 assert (valid_now, now) == (1, offered), f"{key} not held until taken"
@@ -43,8 +43,8 @@ def simulate(dut, *testbenches, deadline=20_000):
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
-    for one in testbenches:
-        simulator.add_testbench(one)
+    for testbench in testbenches:
+        simulator.add_testbench(testbench)
     for key in HELD:
         simulator.add_testbench(partial(hold, key=key), background=True)
     simulator.add_testbench(give_up, background=True)
@@ -68,9 +68,9 @@ async def take(ctx, port, valid, ready, *names):
     there = 0
     while not there:
         signals = [getattr(port, name) for name in (valid, *names)]
-        _, _, there, *found = await ctx.tick().sample(*signals)
+        _, _, there, *fields = await ctx.tick().sample(*signals)
     ctx.set(getattr(port, ready), 0)
-    return found
+    return fields
 
 
 async def read(ctx, bus, address):
@@ -79,23 +79,23 @@ async def read(ctx, bus, address):
 
 
 async def write(ctx, bus, address, value, strobe=15, first="aw", wait=0):
-    given = {
+    channels = {
         "aw": partial(offer, ctx, bus, "awvalid", "awready", awaddr=address),
         "w": partial(offer, ctx, bus, "wvalid", "wready", wdata=value, wstrb=strobe),
     }
-    await given.pop(first)()
+    await channels.pop(first)()
     for _ in range(wait):
         await ctx.tick()
-    await next(iter(given.values()))()
+    await next(iter(channels.values()))()
     return (await take(ctx, bus, "bvalid", "bready", "bresp"))[0]
 
 
 def beats(dut, node, sample):
     """Return the beats of a sample as tdata and tlast."""
     inner = dut.accelerator
-    found = payloads(inner, node, sample)
+    words = payloads(inner, node, sample)
     top = Value.cast(getattr(inner, inner.ports[node.name]).payload).shape().width - 1
-    return [(one & (1 << top) - 1, one >> top) for one in found]
+    return [(word & (1 << top) - 1, word >> top) for word in words]
 
 
 def make(network, mapping=None):

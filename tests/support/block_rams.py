@@ -72,18 +72,18 @@ class Memory:
             return [(self.data, start + n) for n in range(width)]
         count = width // 9
         start = address // (8 * count) * count
-        found = []
+        results = []
         for byte in range(start, start + count):
-            found += [(self.data, 8 * byte + n) for n in range(8)] + [(self.parity, byte)]
-        return found
+            results += [(self.data, 8 * byte + n) for n in range(8)] + [(self.parity, byte)]
+        return results
 
     def writes(self, port, access):
         """Return the places that a port writes, with their bits."""
-        found = {}
+        results = {}
         for n, (where, index) in enumerate(self.places(access.address, port.write)):
             if access.enable and access.bytes >> n // 9 & 1:
-                found[id(where), index] = where, access.data >> n & 1
-        return found
+                results[id(where), index] = where, access.data >> n & 1
+        return results
 
     def clash(self, accesses):
         """Tell whether both ports write the same."""
@@ -118,8 +118,8 @@ class Memory:
                 port.latch = bits(port.reset, port.read)
             elif access.enable and not (written[n] and port.mode == "hold"):
                 port.latch = results[n]
-        for one in written:
-            for (_, index), (where, value) in one.items():
+        for entry in written:
+            for (_, index), (where, value) in entry.items():
                 where[index] = value
 
     def out(self, n):
@@ -136,25 +136,25 @@ def addresses(draw, size):
 def accesses(draw, memory, size, *, resets=True, registers=False, writing_resets=True):
     """Draw what both ports do, such that they do not write the same place."""
     while True:
-        found = []
+        results = []
         for port in memory.ports:
-            one = Access(
+            access = Access(
                 enable=int(draw.random() < 0.8),
                 address=addresses(draw, size),
                 bytes=draw.getrandbits(8) if draw.random() < 0.5 and port.write else 0,
                 data=draw.getrandbits(port.write) if port.write else 0,
             )
-            one.bytes &= (1 << max(1, port.write // 9)) - 1
+            access.bytes &= (1 << max(1, port.write // 9)) - 1
             if resets and draw.random() < 0.1:
-                one.reset = 1
+                access.reset = 1
                 if not writing_resets:
-                    one.bytes = 0
+                    access.bytes = 0
             if registers:
-                one.load = draw.getrandbits(1)
-                one.clear = int(draw.random() < 0.1)
-            found.append(one)
-        if not memory.clash(found):
-            return found
+                access.load = draw.getrandbits(1)
+                access.clear = int(draw.random() < 0.1)
+            results.append(access)
+        if not memory.clash(results):
+            return results
 
 
 def contents(draw, size):

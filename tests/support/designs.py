@@ -47,7 +47,7 @@ class Wide(wiring.Component):
         clear = storage.write_port()
         ports = [write, clear] if self.transparent else []
         sync = storage.read_port(transparent_for=ports)
-        held = storage.read_port(transparent_for=ports[:1])
+        read_port = storage.read_port(transparent_for=ports[:1])
         direct = storage.read_port(domain="comb")
         # Never both in one row: what happens then is nowhere said.
         m.d.comb += [
@@ -58,11 +58,11 @@ class Wide(wiring.Component):
             clear.en.eq((self.other != self.where) & self.read_en),
             clear.data.eq(~self.what),
             sync.addr.eq(self.read),
-            held.addr.eq(self.read),
-            held.en.eq(self.read_en),
+            read_port.addr.eq(self.read),
+            read_port.en.eq(self.read_en),
             direct.addr.eq(self.read),
             self.sync.eq(sync.data),
-            self.held.eq(held.data),
+            self.held.eq(read_port.data),
             self.direct.eq(direct.data),
         ]
         return m

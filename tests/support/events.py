@@ -97,7 +97,7 @@ def items_of(samples, banks, random=None, width=None) -> list:
     Each bank is in ascending order, and as early as it can be in words of so many addresses; with
     ``random``, as late as may be.
     """
-    found = []
+    items = []
     for sample in samples:
         for n, step in enumerate(sample):
             size = max(step, default=0) + 1
@@ -111,13 +111,13 @@ def items_of(samples, banks, random=None, width=None) -> list:
                     for bank in range(banks)
                 ]
                 while any(left):
-                    some = [one for one in left if one]
+                    some = [queue for queue in left if queue]
                     if random is not None:
                         some = random.sample(some, random.randint(1, len(some)))
-                    chosen = [one.pop(0) for one in some]
-                    found.append(sorted(chosen, key=lambda event: event[0] % banks))
-            found.append([LAST if n == len(sample) - 1 else END])
-    return found
+                    chosen = [queue.pop(0) for queue in some]
+                    items.append(sorted(chosen, key=lambda event: event[0] % banks))
+            items.append([LAST if n == len(sample) - 1 else END])
+    return items
 
 
 def given(events, banks) -> dict:
@@ -147,20 +147,20 @@ def random_samples(random, size, *, samples=4, steps=6, values=(0, 0)):
         for _ in range(random.randint(1, steps)):
             chance = random.choice([0, 0.2, 0.5, 1])
             own = [n for n in range(size) if random.random() < chance]
-            given = [random.choice([low, high, random.randint(low, high)]) for _ in own]
-            sample.append({n: value or high for n, value in zip(own, given, strict=True)})
+            values = [random.choice([low, high, random.randint(low, high)]) for _ in own]
+            sample.append({n: value or high for n, value in zip(own, values, strict=True)})
         drawn.append(sample)
     return drawn
 
 
 def events_of(samples) -> list:
     """Return the events and tokens of samples."""
-    found = []
+    events = []
     for sample in samples:
         for n, step in enumerate(sample):
-            found += sorted(step.items())
-            found.append(LAST if n == len(sample) - 1 else END)
-    return found
+            events += sorted(step.items())
+            events.append(LAST if n == len(sample) - 1 else END)
+    return events
 
 
 def clocked(dut) -> Module:

@@ -19,14 +19,14 @@ def sample_of(dut, name, packet):
     """
     inner = dut.accelerator
     network, form = inner.network, inner.mapping.form
-    (node,) = [one for one in network.inputs if one.name == name]
+    (node,) = [source for source in network.inputs if source.name == name]
     steps, causes = (_words if form == "words" else _events)(inner, node, packet)
     if len(steps) > network.max_steps:
         # What comes behind the end is not even looked at.
-        steps, found = (_words if form == "words" else _events)(
+        steps, result = (_words if form == "words" else _events)(
             inner, node, packet, network.max_steps
         )
-        causes = {*found, "long"}
+        causes = {*result, "long"}
     return np.array(steps), causes
 
 
@@ -38,14 +38,14 @@ def fit(node, steps, length):
     return np.concatenate([steps[:length], added])
 
 
-def _words(inner, node, packet, most=None):
+def _words(inner, node, packet, max_steps=None):
     layout = inner.input_ports[node.name].i.p.shape()
     width = inner.input_ports[node.name].width
     bits = layout["values"].width // width
     words = -(-node.size // width)
     steps, causes, values, index = [], set(), np.zeros(node.size, dtype=int), 0
     for tdata, _ in packet:
-        if most and len(steps) == most:
+        if max_steps and len(steps) == max_steps:
             break
         if node.static and steps:
             steps.append(steps[0])
@@ -66,25 +66,25 @@ def _words(inner, node, packet, most=None):
     return steps, causes
 
 
-def _events(inner, node, packet, most=None):
+def _events(inner, node, packet, max_steps=None):
     layout = inner.input_ports[node.name].i.p.shape()
-    steps, causes, values, least, open_ = [], set(), np.zeros(node.size, dtype=int), 0, False
+    steps, causes, values, min_address, open_ = [], set(), np.zeros(node.size, dtype=int), 0, False
     for tdata, _ in packet:
-        if most and len(steps) == most:
+        if max_steps and len(steps) == max_steps:
             break
         open_ = True
         if tdata >> layout["end"].offset & 1:
             steps.append(steps[0] if node.static and steps else values)
-            values, least, open_ = np.zeros(node.size, dtype=int), 0, False
+            values, min_address, open_ = np.zeros(node.size, dtype=int), 0, False
             continue
         address = tdata & (1 << layout["address"].width) - 1
         value = 1
         if layout["value"].width:
             value = number(tdata >> layout["value"].offset, layout["value"].width, node.low < 0)
-        right = least <= address < node.size and node.low <= value <= node.high
+        right = min_address <= address < node.size and node.low <= value <= node.high
         if right and not (node.static and steps):
             values[address] = value
-            least = address + 1
+            min_address = address + 1
         else:
             causes.add("invalid")
     if open_:
@@ -115,5 +115,5 @@ def broken_packet(dut, node, whole, random):
     elif kind == "noise":
         packet = [random.getrandbits(width) for _ in range(random.randint(1, 20))]
     else:
-        packet = [one for one in packet if random.random() < 0.7] or packet
+        packet = [word for word in packet if random.random() < 0.7] or packet
     return [(tdata, int(n == len(packet) - 1)) for n, tdata in enumerate(packet)]

@@ -86,9 +86,9 @@ class ManifestBench:
         bench = self.directory / "mine.v"
         bench.write_text("module mine;\n" + "\n".join(lines) + "\nendmodule\n")
         design = self.directory / f"{self.manifest['top']}.v"
-        made = self.directory / "mine.vvp"
-        subprocess.run(["iverilog", "-g2005", "-s", "mine", "-o", made, bench, design], check=True)
-        done = subprocess.run(["vvp", "-n", made], check=True, capture_output=True, text=True)
+        path = self.directory / "mine.vvp"
+        subprocess.run(["iverilog", "-g2005", "-s", "mine", "-o", path, bench, design], check=True)
+        done = subprocess.run(["vvp", "-n", path], check=True, capture_output=True, text=True)
         return [self._fields(int(line, 16)) for line in done.stdout.split()]
 
     def _fields(self, payload):

@@ -54,32 +54,32 @@ def _way(data: bytes):
 
 
 def _bytes(data: bytes, random: Random) -> bytes:
-    held = bytearray(data)
+    changed = bytearray(data)
     for _ in range(random.choice([1, 1, 1, 2, 4, 8])):
-        if not held:
+        if not changed:
             return random.randbytes(random.randrange(40))
-        at, length = random.randrange(len(held)), random.choice([1, 1, 2, 4, 8, 30])
+        at, length = random.randrange(len(changed)), random.choice([1, 1, 2, 4, 8, 30])
         kind = random.randrange(8)
         if kind == 0:
-            held[at] ^= 1 << random.randrange(8)
+            changed[at] ^= 1 << random.randrange(8)
         elif kind == 1:
-            del held[at:]
+            del changed[at:]
         elif kind == 2:
-            del held[at : at + length]
+            del changed[at : at + length]
         elif kind == 3:
-            held[at:at] = random.randbytes(length)
+            changed[at:at] = random.randbytes(length)
         elif kind == 4:
-            start = random.randrange(len(held))
-            held[at : at + length] = held[start : start + length]
+            start = random.randrange(len(changed))
+            changed[at : at + length] = changed[start : start + length]
         elif kind == 5:
-            held[at : at + length] = bytes(length)
+            changed[at : at + length] = bytes(length)
         elif kind == 6:
             number = random.choice(NUMBERS) & 2**64 - 1
             order, size = random.choice(["little", "big"]), random.choice([2, 4, 8])
-            held[at : at + size] = (number & (1 << 8 * size) - 1).to_bytes(size, order)
+            changed[at : at + size] = (number & (1 << 8 * size) - 1).to_bytes(size, order)
         else:
-            held += random.randbytes(length)
-    return bytes(held)
+            changed += random.randbytes(length)
+    return bytes(changed)
 
 
 # -- JSON ----------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def changed_json(data: bytes, random: Random) -> bytes:
         return _bytes(data, random)
     value = json.loads(data)
     for _ in range(random.choice([1, 1, 1, 2, 3])):
-        *way, last = random.choice([one for one in _places(value) if one] or [("",)])
+        *way, last = random.choice([place for place in _places(value) if place] or [("",)])
         if last == "":
             return json.dumps(random.choice(VALUES[:20])).encode()
         at = value
@@ -130,15 +130,15 @@ def changed_json(data: bytes, random: Random) -> bytes:
 
 def _zip(data: bytes, random: Random, depth: int) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        parts = [(one.filename, archive.read(one)) for one in archive.infolist()]
-        methods = [one.compress_type for one in archive.infolist()]
+        parts = [(member.filename, archive.read(member)) for member in archive.infolist()]
+        methods = [member.compress_type for member in archive.infolist()]
     at = random.randrange(len(parts))
-    name, held = parts[at]
+    name, content = parts[at]
     kind = random.randrange(10)
     if kind < 6:
-        parts[at] = (name, mutate(held, random, depth + 1))
+        parts[at] = (name, mutate(content, random, depth + 1))
     elif kind == 6:
-        parts.append((random.choice([name, "../up.npy", "x\x1b[2J.npy", "a" * 300]), held))
+        parts.append((random.choice([name, "../up.npy", "x\x1b[2J.npy", "a" * 300]), content))
         methods.append(0)
     elif kind == 7:
         del parts[at], methods[at]
@@ -146,15 +146,15 @@ def _zip(data: bytes, random: Random, depth: int) -> bytes:
         methods[at] = random.choice([zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED])
     whole = io.BytesIO()
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(whole, "w") as archive:
-        for (name, held), method in zip(parts, methods, strict=True):
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), held, method)
-    made = bytearray(whole.getvalue())
+        for (name, content), method in zip(parts, methods, strict=True):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, method)
+    archived = bytearray(whole.getvalue())
     if kind == 9:  # sizes, offsets, flags and methods as the list of parts says them
-        entries = [n for n in range(len(made) - 46) if made[n : n + 4] == b"PK\x01\x02"]
+        entries = [n for n in range(len(archived) - 46) if archived[n : n + 4] == b"PK\x01\x02"]
         entry = random.choice(entries) + random.choice([8, 10, 16, 20, 24, 28, 30, 42])
         number = random.choice(NUMBERS) & 2**32 - 1
-        made[entry : entry + 4] = number.to_bytes(4, "little")
-    return bytes(made)
+        archived[entry : entry + 4] = number.to_bytes(4, "little")
+    return bytes(archived)
 
 
 def _gzip(data: bytes, random: Random, depth: int) -> bytes:
@@ -212,8 +212,8 @@ def _hdf5(data: bytes, random: Random, depth: int) -> bytes:
 
     if random.random() < 0.5:
         return _bytes(data, random)
-    held = io.BytesIO(data)
-    with h5py.File(held, "r+") as file:
+    buffer = io.BytesIO(data)
+    with h5py.File(buffer, "r+") as file:
         names: list[str] = []
         file.visit(names.append)
         name = random.choice(names)
@@ -231,4 +231,4 @@ def _hdf5(data: bytes, random: Random, depth: int) -> bytes:
                 np.array([[b"x", b"n"]]), np.zeros(2, "i1,f4"), np.complex64(1j),
                 np.int64(-(2**62)),
             ])  # fmt: skip
-    return held.getvalue()
+    return buffer.getvalue()

@@ -102,15 +102,15 @@ def rest(neuron, n):
 
 def synapses_of(projection):
     """List (source, target, weight) of every synapse."""
-    held = projection.synapses
-    if held.kind == "sparse":
-        ends = zip(held.sources.tolist(), held.targets.tolist(), strict=True)
-        return [(*pair, w) for pair, w in zip(ends, held.weights.tolist(), strict=True)]
-    if held.kind == "one_to_one":
-        return [(n, n, w) for n, w in enumerate(held.weights.tolist())]
+    synapses = projection.synapses
+    if synapses.kind == "sparse":
+        ends = zip(synapses.sources.tolist(), synapses.targets.tolist(), strict=True)
+        return [(*pair, w) for pair, w in zip(ends, synapses.weights.tolist(), strict=True)]
+    if synapses.kind == "one_to_one":
+        return [(n, n, w) for n, w in enumerate(synapses.weights.tolist())]
     return [
         (source, target, w)
-        for target, row in enumerate(held.weights.tolist())
+        for target, row in enumerate(synapses.weights.tolist())
         for source, w in enumerate(row)
     ]
 
@@ -154,7 +154,8 @@ def simulate(network, sample, window=None):
     steps = len(next(iter(sample.values())))
     populations = {population.name: population for population in network.populations}
     state = {
-        name: [rest(one.neuron, n) for n in range(one.size)] for name, one in populations.items()
+        name: [rest(population.neuron, n) for n in range(population.size)]
+        for name, population in populations.items()
     }
     trains = {name: [list(step) for step in train] for name, train in sample.items()}
     record = {}
@@ -165,8 +166,8 @@ def simulate(network, sample, window=None):
     order = visits(network)
     for t in range(steps):
         for name in order:
-            one = populations[name]
-            total = [own(one.bias, n) for n in range(one.size)]
+            population = populations[name]
+            total = [own(population.bias, n) for n in range(population.size)]
             for projection in network.projections:
                 when = t - projection.delay
                 if projection.target == name and when >= 0:
@@ -174,12 +175,12 @@ def simulate(network, sample, window=None):
                     for source, target, weight in synapses_of(projection):
                         total[target] += weight * 2**projection.shift * events[source]
             fired = []
-            for n in range(one.size):
-                spike, state[name][n] = advance(one.neuron, n, state[name][n], total[n])
+            for n in range(population.size):
+                spike, state[name][n] = advance(population.neuron, n, state[name][n], total[n])
                 fired.append(spike)
             trains[name].append([int(spike or 0) for spike in fired])
             for key in state[name][0]:
-                record[f"{name}.{key}"].append([each[key] for each in state[name]])
+                record[f"{name}.{key}"].append([neuron_state[key] for neuron_state in state[name]])
     for name in populations:
         if type(populations[name].neuron).__name__ not in {"Integrator", "Accumulator"}:
             record[name] = trains[name]

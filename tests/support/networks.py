@@ -60,7 +60,7 @@ __all__ = [
 
 FIRING = (Lif, Lif, If, CurrentLif, AdaptiveLif)
 SILENT = (Integrator, Accumulator)
-FILLED = [one for one in KINDS if one != "uninitialized"]
+FILLED = [kind for kind in KINDS if kind != "uninitialized"]
 ODD_NAMES = ("reg", "Out", "out", "signal 2", "état", "a-b", "1st", "x" * 60, "always", "entity")
 
 # -- drawing -------------------------------------------------------------------------------------
@@ -108,14 +108,14 @@ class _Plan:
     ):
         self.random = random
         self.delay = delay
-        given = random.sample(names, len(names)) if names else None
+        subset = random.sample(names, len(names)) if names else None
         self.inputs = [
-            _input(random, given.pop() if given else f"in{n}", random.randint(*channels))
+            _input(random, subset.pop() if subset else f"in{n}", random.randint(*channels))
             for n in range(random.randint(*inputs))
         ]
         count = random.randint(*populations)
         # In order of evaluation; the network gets them in another.
-        self.names = [given.pop() if given else f"p{n}" for n in range(count)]
+        self.names = [subset.pop() if subset else f"p{n}" for n in range(count)]
         sizes = {name: random.randint(*neurons) for name in self.names}
         if random.random() < 0.06:
             sizes[random.choice(self.names)] = neurons[0]
@@ -124,9 +124,9 @@ class _Plan:
         if random.random() < 0.15:
             sizes[self.names[0]] = min(neurons[1], max(neurons[0], self.inputs[0].size))
         self.sizes = sizes | {node.name: node.size for node in self.inputs}
-        firing = [one for one in models if one.spiking]
+        firing = [model for model in models if model.spiking]
         self.models = {name: random.choice(firing) for name in self.names}
-        silent = [one for one in models if not one.spiking]
+        silent = [model for model in models if not model.spiking]
         if silent and random.random() < 0.45:  # never fires, and so has nothing behind it
             self.models[self.names[-1]] = random.choice(silent)
         self.spiking = [name for name in self.names if self.models[name].spiking]
@@ -137,50 +137,54 @@ class _Plan:
 
     def _connect(self):
         random = self.random
-        made = []
+        projections = []
 
         def connect(source, target, delay):
             synapses = _synapses(random, self.sizes[source], self.sizes[target])
             bits = None
             if random.random() < 0.3:
                 bits = Projection(source, target, synapses).width + random.randint(0, 2)
-            taken = {one.name for one in made}
+            taken = {projection.name for projection in projections}
             name = f"{source}->{target} late {delay}"
             name = "" if name not in taken and delay and random.random() < 0.5 else name
             if name in taken or random.random() < 0.1:
-                name = f"synapses {len(made)}"
+                name = f"synapses {len(projections)}"
             own = Random(
                 repr((source, target, synapses.values.tolist()))
             )  # apart, so that all else stays
             shift = own.choice([1, 1, 2, 3, 5]) if own.random() < 0.2 else 0
-            made.append(Projection(source, target, synapses, delay, bits, name, shift))
+            projections.append(Projection(source, target, synapses, delay, bits, name, shift))
 
-        def late(least=0):
+        def late(min_delay=0):
             few = random.random() < 0.6
-            return least if few or least > self.delay else random.randint(least, self.delay)
+            return (
+                min_delay
+                if few or min_delay > self.delay
+                else random.randint(min_delay, self.delay)
+            )
 
         for n, target in enumerate(self.names):
             before = [*[node.name for node in self.inputs], *self.names[:n]]
-            before = [one for one in before if one not in self.names or one in self.spiking]
+            before = [name for name in before if name not in self.names or name in self.spiking]
             nearest = [before[-1]] if n else [random.choice(before)]
-            wanted = nearest + [
-                one for one in before if one not in nearest and random.random() < 0.2
+            sources = nearest + [
+                name for name in before if name not in nearest and random.random() < 0.2
             ]
-            for source in wanted:
+            for source in sources:
                 connect(source, target, late())
                 if random.random() < 0.12:
                     connect(source, target, late())
             if target in self.spiking and self.delay:
                 if random.random() < 0.3:
                     connect(target, target, late(1))
-                behind = [one for one in self.names[:n] if one in self.spiking]
+                behind = [name for name in self.names[:n] if name in self.spiking]
                 if behind and random.random() < 0.3:
                     connect(target, random.choice(behind), late(1))
-        used = {one.source for one in made}
+        used = {projection.source for projection in projections}
         for node in self.inputs:
             if node.name not in used:
                 connect(node.name, random.choice(self.names), late())
-        return random.sample(made, len(made))
+        return random.sample(projections, len(projections))
 
     def _hold(self, chance):
         """Let inputs be static that lead to no population which takes others, too."""
@@ -229,8 +233,8 @@ class _Plan:
             fields={},
         )
         if random.random() < 0.5:
-            most = max(1, int(typical / 3))
-            knobs.bias = _each(random, size, lambda: random.randint(-most, most), 0.6)
+            max_bias = max(1, int(typical / 3))
+            knobs.bias = _each(random, size, lambda: random.randint(-max_bias, max_bias), 0.6)
         for declared in fields(model):
             if declared.name in {"decay", "current_decay", "rise_decay"}:
                 knobs.fields[declared.name] = _decay(random, size, declared.name)
@@ -265,61 +269,61 @@ class _Plan:
         """Make a population as the knobs now stand."""
         knobs, model, size = self.knobs[name], self.models[name], self.sizes[name]
         low, high = signed_range(knobs.width)
-        made = dict(knobs.fields, width=knobs.width)
-        least = low
+        settings = dict(knobs.fields, width=knobs.width)
+        floor = low
         if issubclass(model, SpikingNeuron):
             if knobs.floor:
-                least = int(low * knobs.floor_share)
-                made["floor"] = least
-            bottom = 0 if made["reset"] == "subtract" else low
-            top = high - (made["fire"] == ">")
+                floor = int(low * knobs.floor_share)
+                settings["floor"] = floor
+            bottom = 0 if settings["reset"] == "subtract" else low
+            top = high - (settings["fire"] == ">")
 
             def limit(share):
                 return max(bottom, min(top, round(knobs.threshold * share)))
 
-            made["threshold"] = _mapped(limit, knobs.spread)
+            settings["threshold"] = _mapped(limit, knobs.spread)
             reach = max(1, min(high, round(knobs.threshold)))
-            made["reset_value"] = _mapped(
-                lambda share: max(least, round(-reach / 2 + share * reach)), knobs.reset_value
+            settings["reset_value"] = _mapped(
+                lambda share: max(floor, round(-reach / 2 + share * reach)), knobs.reset_value
             )
             if "countdown" in knobs.rest:
-                made["countdown"] = _mapped(
-                    lambda share: round(share * made["refractory"]), knobs.rest["countdown"]
+                settings["countdown"] = _mapped(
+                    lambda share: round(share * settings["refractory"]), knobs.rest["countdown"]
                 )
             if "pending" in knobs.rest:
-                delayed = made["reset_timing"].startswith("next_step")
-                made["pending"] = _mapped(
+                delayed = settings["reset_timing"].startswith("next_step")
+                settings["pending"] = _mapped(
                     lambda share: int(delayed and share < 0.5), knobs.rest["pending"]
                 )
         else:
             reach = high
         if "v" in knobs.rest:
-            made["v"] = _mapped(
-                lambda share: max(least, round(-reach + 2 * share * reach)), knobs.rest["v"]
+            settings["v"] = _mapped(
+                lambda share: max(floor, round(-reach + 2 * share * reach)), knobs.rest["v"]
             )
         if model is CurrentLif:
             wide = max(2, min(28, round(self.typical[name]).bit_length() + knobs.current_width))
-            made["current_width"] = wide
+            settings["current_width"] = wide
             if "i" in knobs.rest:
-                made["i"] = _mapped(
+                settings["i"] = _mapped(
                     lambda share: round((2 * share - 1) * (2 ** (wide - 1) - 1)), knobs.rest["i"]
                 )
         if model is AdaptiveLif:
-            made["rise"] = _mapped(lambda share: round(share * reach), knobs.rise)
+            settings["rise"] = _mapped(lambda share: round(share * reach), knobs.rise)
             if "a" in knobs.rest:
-                made["a"] = _mapped(lambda share: round(share * reach), knobs.rest["a"])
+                settings["a"] = _mapped(lambda share: round(share * reach), knobs.rest["a"])
         bias = _mapped(lambda own: own + round(knobs.push), knobs.bias)
         shape = size
         if size % 2 == 0 and size > 2 and len(name) % 2 == 0:
             shape = (2, size // 2)
-        return Population(name, shape, model(**made), bias)
+        return Population(name, shape, model(**settings), bias)
 
     def enliven(self):
         """Move the knobs until populations fire as they should, as far as that can be had."""
         random = Random(self.random.random())
-        given = _spikes(self.inputs, random, 6, 14)
+        stimulus = _spikes(self.inputs, random, 6, 14)
         for _ in range(14):
-            rates = _rates(self, given)
+            rates = _rates(self, stimulus)
             wrong = [name for name in self.spiking if not 0.05 <= rates[name] <= 0.5]
             for name in wrong:
                 knobs = self.knobs[name]
@@ -342,17 +346,17 @@ class _Plan:
     def network(self) -> Network:
         """Make the network."""
         random = self.random
-        made = [self.population(name) for name in random.sample(self.names, len(self.names))]
+        populations = [self.population(name) for name in random.sample(self.names, len(self.names))]
         readouts = []
         for n in range(random.choice([1, 1, 2, 3])):
             target = self.names[-1] if n == 0 else random.choice(self.names)
             kinds = ["count", "count", "first", *READOUTS]
             if target not in self.spiking:
                 kinds = ["last", "largest", "sum"]
-            one = Readout(target, random.choice(kinds), f"read{n}" if n else "")
-            readouts.append(replace(one, groups=_groups(one, self.sizes[target])))
+            readout = Readout(target, random.choice(kinds), f"read{n}" if n else "")
+            readouts.append(replace(readout, groups=_groups(readout, self.sizes[target])))
         max_steps = random.choice([16, 20, 31, 32, 64])
-        return Network(self.inputs, made, self.projections, readouts, max_steps, "random")
+        return Network(self.inputs, populations, self.projections, readouts, max_steps, "random")
 
 
 def _input(random, name, size) -> Input:
@@ -389,8 +393,8 @@ def _decay(random, size, name) -> Decay:
     if form == "shifts":
         return Decay.shifts(*random.sample(range(1, 6), random.randint(2, 3)))
     bits = random.randint(3, 8)
-    most = 2**bits if random.random() < 0.1 else 2**bits // 2
-    return Decay(_each(random, size, lambda: random.randint(0, most), 0.6), bits)
+    max_numerator = 2**bits if random.random() < 0.1 else 2**bits // 2
+    return Decay(_each(random, size, lambda: random.randint(0, max_numerator), 0.6), bits)
 
 
 def _synapses(random, source, target):
@@ -414,28 +418,31 @@ def _synapses(random, source, target):
     return Sparse.from_matrix(np.where(kept, matrix, 0))
 
 
-def _rates(plan, given):
+def _rates(plan, stimulus):
     """Return the share of slots in which each population fires."""
     populations = {name: plan.population(name) for name in plan.names}
-    samples, steps = next(iter(given.values())).shape[:2]
-    trains, states, bound = dict(given), {}, {}
-    for name, one in populations.items():
+    samples, steps = next(iter(stimulus.values())).shape[:2]
+    trains, states, bound = dict(stimulus), {}, {}
+    for name, population in populations.items():
         states[name] = {
-            key: np.broadcast_to(np.asarray(held.rest), (samples, one.size))
-            for key, held in one.neuron.states.items()
+            key: np.broadcast_to(np.asarray(state.rest), (samples, population.size))
+            for key, state in population.neuron.states.items()
         }
-        bound[name] = one.neuron.bind({
-            key: np.asarray(held.value) for key, held in one.neuron.parameters.items()
+        bound[name] = population.neuron.bind({
+            key: np.asarray(parameter.value)
+            for key, parameter in population.neuron.parameters.items()
         })
-        trains[name] = np.zeros((samples, steps, one.size), dtype=np.int64)
+        trains[name] = np.zeros((samples, steps, population.size), dtype=np.int64)
     for t in range(steps):
-        for name, one in populations.items():
-            current = np.zeros((samples, one.size), dtype=np.int64) + np.asarray(one.bias)
+        for name, population in populations.items():
+            current = np.zeros((samples, population.size), dtype=np.int64) + np.asarray(
+                population.bias
+            )
             for into in plan.projections:
                 if into.target == name and t >= into.delay:
                     weights = into.synapses.matrix().T << into.shift
                     current += trains[into.source][:, t - into.delay] @ weights
-            fired, states[name] = one.neuron.step(
+            fired, states[name] = population.neuron.step(
                 bound[name], SimpleNamespace(**states[name]), current, ARRAYS
             )
             if fired is not None:
@@ -460,15 +467,15 @@ def random_spikes(network: Network, random: Random, samples=4, steps=12):
     """
     if isinstance(steps, int):
         return _spikes(network.inputs, random, samples, steps)
-    each = [random.randint(*steps) for _ in range(samples)]
-    drawn = [_spikes(network.inputs, random, 1, one) for one in each]
+    lengths = [random.randint(*steps) for _ in range(samples)]
+    drawn = [_spikes(network.inputs, random, 1, length) for length in lengths]
     return {node.name: [sample[node.name][0] for sample in drawn] for node in network.inputs}
 
 
 def _spikes(inputs, random, samples, steps):
     """Draw spikes of all densities, with silent and full steps, and extremes of graded values."""
     draw = np.random.default_rng(random.getrandbits(64))
-    given = {}
+    spikes = {}
     for node in inputs:
         chance = draw.choice([0.1, 0.25, 0.25, 0.4, 0.4, 0.7], size=(samples, 1, 1))
         chance = np.broadcast_to(chance, (samples, steps, 1)).copy()
@@ -479,10 +486,10 @@ def _spikes(inputs, random, samples, steps):
         values = draw.integers(node.low, node.high, (samples, steps, node.size), endpoint=True)
         extreme = draw.random(values.shape) < 0.1
         values[extreme] = draw.choice([node.low, node.high], size=int(extreme.sum()))
-        given[node.name] = events * (values if node.graded else 1)
+        spikes[node.name] = events * (values if node.graded else 1)
         if node.static:
-            given[node.name][:] = given[node.name][:, :1]
-    return given
+            spikes[node.name][:] = spikes[node.name][:, :1]
+    return spikes
 
 
 def random_mapping(network: Network, random: Random) -> Mapping:
@@ -510,7 +517,7 @@ def random_mapping(network: Network, random: Random) -> Mapping:
     for name, (lanes, units) in widths.items():
         # What scans events must have whole items of them.
         sources = [network.nodes[projection.source] for projection in network.into(name)]
-        sizes = [scanned[one.name] for one in sources if scanned[one.name] < one.size]
+        sizes = [scanned[source.name] for source in sources if scanned[source.name] < source.size]
         banks = [n for n in (1, 2, 4, 8) if gcd(*sizes) % n == 0]
         cores[name] = Core(lanes, units, random.choice(banks), random.random() < 0.5)
         cores[name] = replace(cores[name], stages=random.choice([1, 1, 2, 3]))
@@ -598,19 +605,19 @@ def _rank(network):
     return {name: n for n, name in enumerate(network.order)}
 
 
-def _population_options(one):
-    neuron = one.neuron
+def _population_options(population):
+    neuron = population.neuron
     yield type(neuron).__name__
-    if one.size == 1:
+    if population.size == 1:
         yield "lone neuron"
-    if isinstance(one.bias, tuple):
+    if isinstance(population.bias, tuple):
         yield "bias per neuron"
-    elif one.bias:
+    elif population.bias:
         yield "bias"
-    for name, held in neuron.parameters.items():
-        if isinstance(held.value, tuple):
+    for name, parameter in neuron.parameters.items():
+        if isinstance(parameter.value, tuple):
             yield f"{name} per neuron" if name in {"threshold", "decay"} else "other per neuron"
-    if any(isinstance(held.rest, tuple) or held.rest for held in neuron.states.values()):
+    if any(isinstance(state.rest, tuple) or state.rest for state in neuron.states.values()):
         yield "rest"
     for item in vars(neuron).values():
         if isinstance(item, Decay):
@@ -628,49 +635,49 @@ def _population_options(one):
 
 def options(network: Network) -> set[str]:
     """Name everything in :data:`OPTIONS` that a network makes use of."""
-    found = set()
+    used = set()
     for population in network.populations:
-        found |= set(_population_options(population))
+        used |= set(_population_options(population))
     rank = _rank(network)
     pairs = Counter((projection.source, projection.target) for projection in network.projections)
     inputs = {node.name: node for node in network.inputs}
     for projection in network.projections:
-        found.add(projection.synapses.kind)
+        used.add(projection.synapses.kind)
         if projection.delay:
-            found.add("delay")
+            used.add("delay")
         if projection.shift:
-            others = {each.shift for each in network.into(projection.target)}
-            found.add("shift of its own" if len(others) > 1 else "shift of all")
+            others = {other.shift for other in network.into(projection.target)}
+            used.add("shift of its own" if len(others) > 1 else "shift of all")
         if pairs[projection.source, projection.target] > 1:
-            found.add("several of a pair")
+            used.add("several of a pair")
         if projection.bits is not None:
-            found.add("bits declared")
+            used.add("bits declared")
         if projection.source == projection.target:
-            found.add("recurrent")
+            used.add("recurrent")
         elif projection.source in rank and rank[projection.source] > rank[projection.target]:
-            found.add("backward")
+            used.add("backward")
         if projection.source in inputs and rank[projection.target]:
-            found.add("skip")
+            used.add("skip")
     for node in inputs.values():
-        found.add("graded" if node.graded else "binary")
+        used.add("graded" if node.graded else "binary")
         if node.low < 0:
-            found.add("negative values")
+            used.add("negative values")
     if len(inputs) > 1:
-        found.add("several inputs")
-    found |= {f"readout {readout.kind}" for readout in network.readouts}
+        used.add("several inputs")
+    used |= {f"readout {readout.kind}" for readout in network.readouts}
     for readout in network.readouts:
         if readout.groups not in {None, network.population[readout.population].size}:
             spikes = readout.kind in SPIKE_READOUTS
-            found.add("groups of spikes" if spikes else "groups of potentials")
+            used.add("groups of spikes" if spikes else "groups of potentials")
     if len(network.readouts) > 1:
-        found.add("several readouts")
+        used.add("several readouts")
     if network.order != tuple(population.name for population in network.populations):
-        found.add("given out of order")
-    return found
+        used.add("given out of order")
+    return used
 
 
 OPTIONS = frozenset({
-    *(one.__name__ for one in FIRING + SILENT),
+    *(option.__name__ for option in FIRING + SILENT),
     *("lone neuron", "bias", "bias per neuron", "threshold per neuron", "decay per neuron"),
     *("other per neuron", "rest", "no decay", "decay shift", "decay multiplier"),
     *("reset subtract", "reset zero", "reset value", "reset none", "fire >", "fire >="),
@@ -734,8 +741,8 @@ def liveness(network: Network, result, spikes) -> Liveness:
             saturated[name] = float(np.mean((values == low) | (values == ends.high)))
         if key == "v" and getattr(neuron, "floor", None) is not None:
             floored[name] = float(np.mean(values == neuron.floor))
-    given = [np.ravel(sample) for each in spikes.values() for sample in each]
-    events = float(np.mean(np.concatenate(given) != 0))
+    trains = [np.ravel(sample) for samples in spikes.values() for sample in samples]
+    events = float(np.mean(np.concatenate(trains) != 0))
     return Liveness(frozenset(options(network)), rates, saturated, floored, events)
 
 
@@ -746,18 +753,18 @@ def _share(values):
 
 def describe(drawn) -> str:
     """Say how alive many networks were, and how often each option occurred."""
-    alive = [ok for one in drawn for ok in one.alive.values()]
-    rates = sorted(rate for one in drawn for rate in one.rates.values())
+    alive = [ok for case in drawn for ok in case.alive.values()]
+    rates = sorted(rate for case in drawn for rate in case.rates.values())
     lines = [
         f"{len(drawn)} networks, {len(rates)} populations that fire",
         f"{_share(alive):6.1%} of them in 2 to 60 % of slots; "
         f"median {rates[len(rates) // 2]:.1%}, never {_share(r == 0 for r in rates):.1%}",
-        f"{_share(any(s > 0 for s in one.saturated.values()) for one in drawn):6.1%} of networks "
+        f"{_share(any(s > 0 for s in case.saturated.values()) for case in drawn):6.1%} of networks "
         "saturate",
-        f"{_share(any(s > 0 for s in one.floored.values()) for one in drawn):6.1%} of networks "
+        f"{_share(any(s > 0 for s in case.floored.values()) for case in drawn):6.1%} of networks "
         "meet a floor",
     ]
-    counts = Counter(option for one in drawn for option in one.options)
+    counts = Counter(option for case in drawn for option in case.options)
     lines += [f"{counts[name] / len(drawn):6.1%} {name}" for name in sorted(OPTIONS)]
     return "\n".join(lines)
 
@@ -765,11 +772,11 @@ def describe(drawn) -> str:
 def assert_alive(drawn) -> None:
     """Fail unless many networks are alive as a whole, and each option is in 5 % of them."""
     drawn = list(drawn)
-    alive = [ok for one in drawn for ok in one.alive.values()]
+    alive = [ok for case in drawn for ok in case.alive.values()]
     assert _share(alive) >= 0.7, describe(drawn)
-    assert _share(any(s > 0 for s in one.saturated.values()) for one in drawn) >= 0.3
-    assert _share(any(s > 0 for s in one.floored.values()) for one in drawn) >= 0.1
-    counts = Counter(option for one in drawn for option in one.options)
+    assert _share(any(s > 0 for s in case.saturated.values()) for case in drawn) >= 0.3
+    assert _share(any(s > 0 for s in case.floored.values()) for case in drawn) >= 0.1
+    counts = Counter(option for case in drawn for option in case.options)
     rare = {name: counts[name] for name in OPTIONS if counts[name] < 0.05 * len(drawn)}
     assert not rare, f"of {len(drawn)} networks: {rare}"
     assert set(counts) <= OPTIONS, set(counts) - OPTIONS

@@ -63,24 +63,24 @@ def chain(node, **more):
     )  # fmt: skip
 
 
-def compare(made, x, layers, dt=DT, least=0.01, **options):
+def compare(nir_graph, x, layers, dt=DT, least=0.01, **options):
     """Read a graph and compare spikes and potentials with its equations; return the network.
 
     ``layers`` gives for each layer of ours the node of its spikes and that of its potentials.
     """
     writes = {key: options[key] for key in ("rule", "start") if key in options}
-    outputs, states = integrate(made, x, dt, **writes)
-    net = from_nir(made, dt=dt, dtype=torch.float64, **options)
+    outputs, states = integrate(nir_graph, x, dt, **writes)
+    net = from_nir(nir_graph, dt=dt, dtype=torch.float64, **options)
     record = [name for name in layers if net.layer[name].cell.spiking]
     with torch.no_grad():
-        found = net(x, record=record + [f"{name}.v" for name in layers])
+        actual = net(x, record=record + [f"{name}.v" for name in layers])
     for name, (spikes, potentials) in layers.items():
         if spikes is not None:
             theirs = outputs[spikes].reshape(*outputs[spikes].shape[:2], -1)
             assert least < theirs.mean() < 0.9
-            np.testing.assert_array_equal(found.spikes[name].numpy(), theirs)
+            np.testing.assert_array_equal(actual.spikes[name].numpy(), theirs)
         if potentials is not None:
             theirs = states[potentials].reshape(*states[potentials].shape[:2], -1)
             assert np.abs(theirs).max() > 0.3
-            np.testing.assert_allclose(found.states[f"{name}.v"].numpy(), theirs, 0, 1e-10)
+            np.testing.assert_allclose(actual.states[f"{name}.v"].numpy(), theirs, 0, 1e-10)
     return net

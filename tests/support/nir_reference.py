@@ -21,7 +21,7 @@ def opened(graph, prefix=""):
             inner, more = opened(node, f"{name}.")
             nodes |= inner
             edges += more
-            own = {type(one): f"{name}.{key}" for key, one in node.nodes.items()}
+            own = {type(inner_node): f"{name}.{key}" for key, inner_node in node.nodes.items()}
             inlet[label], outlet[label] = own[nir.Input], own[nir.Output]
         else:
             nodes[name] = node
@@ -33,19 +33,19 @@ def order(nodes, edges):
 
     What is in a cycle is taken as soon as it is a neuron that an earlier node leads to.
     """
-    left, found = list(nodes), []
+    left, ordered = list(nodes), []
     while left:
-        ready = [n for n in left if all(a in found for a, b in edges if b == n)]
+        ready = [n for n in left if all(a in ordered for a, b in edges if b == n)]
         if not ready:
             ready = [
                 n
                 for n in left
                 if type(nodes[n]).__name__ in {"IF", "LIF", "CubaLIF"}
-                and any(a in found for a, b in edges if b == n)
+                and any(a in ordered for a, b in edges if b == n)
             ][:1]
-        found += ready
+        ordered += ready
         left = [n for n in left if n not in ready]
-    return found
+    return ordered
 
 
 class Node:
@@ -107,8 +107,8 @@ class Node:
             return run(x, weight, bias, each(n.stride), each(n.padding), each(n.dilation),
                        int(n.groups)).numpy()  # fmt: skip
         size = each(n.kernel_size)
-        found = functional.avg_pool2d(x, size, each(n.stride), each(n.padding)).numpy()
-        return found * np.prod(size) if self.kind == "SumPool2d" else found
+        pooled = functional.avg_pool2d(x, size, each(n.stride), each(n.padding)).numpy()
+        return pooled * np.prod(size) if self.kind == "SumPool2d" else pooled
 
     def neuron(self, x):
         """Integrate, fire and reset."""
@@ -158,14 +158,14 @@ def integrate(graph, x, dt, rule="euler", start="zero"):
         for name in at:
             if name in x:
                 shape = np.asarray(nodes[name].input_type["input"]).astype(int)
-                given = x[name][:, t].reshape(samples, *shape).astype(float)
+                current = x[name][:, t].reshape(samples, *shape).astype(float)
             else:
-                given = sum(now.get(one, last[one]) for one in before[name])
-            now[name] = running[name].step(given)
+                current = sum(now.get(source, last[source]) for source in before[name])
+            now[name] = running[name].step(current)
             outputs[name].append(now[name])
             states[name].append(running[name].v)
         last = now
     return tuple(
-        {name: np.stack(each, 1) for name, each in one.items() if np.ndim(each[0])}
-        for one in (outputs, states)
+        {name: np.stack(trace, 1) for name, trace in traces.items() if np.ndim(trace[0])}
+        for traces in (outputs, states)
     )

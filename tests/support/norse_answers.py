@@ -26,8 +26,8 @@ def cells():
     recurrent = torch.round(torch.randn(SIZE, SIZE), decimals=4).double()
 
     def fixed(step, kind, parameters):
-        made = kind(**parameters)
-        return lambda current, state: step(current, state, made, DT)
+        instance = kind(**parameters)
+        return lambda current, state: step(current, state, instance, DT)
 
     p = membrane | synapse | firing
     yield (
@@ -37,14 +37,14 @@ def cells():
         lif.LIFFeedForwardState(v=none, i=none),
         fixed(lif.lif_feed_forward_step, lif.LIFParameters, p),
     )
-    made = lif.LIFParameters(**p)
+    settings = lif.LIFParameters(**p)
     once = torch.eye(SIZE, dtype=torch.float64)
     yield (
         "lif_recurrent",
         p,
         {"recurrent": recurrent},
         lif.LIFState(none, none, none),
-        (lambda current, state: lif.lif_step(current, state, once, recurrent, made, DT)),
+        (lambda current, state: lif.lif_step(current, state, once, recurrent, settings, DT)),
     )
     p = membrane | firing
     yield (
@@ -93,7 +93,7 @@ def make(path):
     torch.manual_seed(0)
     events = (torch.rand(SAMPLES, STEPS, CHANNELS) < 0.3).double()
     weights = torch.round(0.3 + 3 * torch.randn(SIZE, CHANNELS), decimals=4).double()
-    held = {"dt": DT, "events": events.int().tolist(), "cells": {}}
+    document = {"dt": DT, "events": events.int().tolist(), "cells": {}}
     for name, parameters, more, state, step in cells():
         gain = 0.1 if name == "iaf" else 1.0
         spikes, potentials = [], []
@@ -101,14 +101,14 @@ def make(path):
             fired, state = step(current, state)
             spikes.append(fired)
             potentials.append(state.v)
-        held["cells"][name] = {
+        document["cells"][name] = {
             "parameters": {key: value.tolist() for key, value in parameters.items()},
             "weights": (gain * weights).tolist(),
             "recurrent": more["recurrent"].tolist() if more else None,
             "spikes": None if name == "li_box" else torch.stack(spikes, 1).int().tolist(),
             "potentials": torch.round(torch.stack(potentials, 1), decimals=10).tolist(),
         }
-    path.write_text(json.dumps(held) + "\n")
+    path.write_text(json.dumps(document) + "\n")
 
 
 if __name__ == "__main__":

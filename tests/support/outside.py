@@ -77,17 +77,17 @@ class Count:
 def count(layers):
     """Compare spikes of all layers, in the order in which they act."""
     samples, steps = layers[0].spikes.shape[:2]
-    unequal = [one.spikes != one.own_spikes for one in layers]
+    unequal = [compared.spikes != compared.own_spikes for compared in layers]
     distances = []
     for n in range(samples):
-        by_step = np.array([one[n].any(1) for one in unequal])
+        by_step = np.array([differs[n].any(1) for differs in unequal])
         if not by_step.any():
             continue
         step = int(by_step.any(0).argmax())
         layer = int(by_step[:, step].argmax())
         distances.append(float(layers[layer].off(n, step)[unequal[layer][n, step]].max()))
-    fired = sum(float(one.spikes.sum()) for one in layers)
-    slots = samples * steps * sum(one.spikes.shape[2] for one in layers)
+    fired = sum(float(compared.spikes.sum()) for compared in layers)
+    slots = samples * steps * sum(compared.spikes.shape[2] for compared in layers)
     return Count(slots, fired / slots, samples, len(distances), max(distances, default=0.0))
 
 

@@ -172,9 +172,9 @@ def _write(harness, folder: Path, verilog) -> str:
 
 def _run(folder: Path, tool: str, *arguments: str, within: int) -> str:
     tools = Path(sysconfig.get_path("scripts"))
-    for one in (tool, "z3"):
-        if not (tools / one).exists():
-            pytest.skip(f"{one} is not installed")
+    for program in (tool, "z3"):
+        if not (tools / program).exists():
+            pytest.skip(f"{program} is not installed")
     done = subprocess.run(
         [tools / tool, *arguments],
         cwd=folder,
@@ -213,5 +213,5 @@ def opened(dut):
 
 def inside(module, name: str) -> Signal:
     """Return the signal of that name which a module drives."""
-    (found,) = (signal for signal in driven_signals(module) if signal.name == name)
-    return found
+    (driven,) = (signal for signal in driven_signals(module) if signal.name == name)
+    return driven

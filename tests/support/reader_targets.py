@@ -261,7 +261,7 @@ def format_targets(readers):
         for n, model in enumerate(("lif", "rsyn"))
     }
     spiker = {"n_cycles": 5, "n_inputs": 4} | layers
-    found = {
+    results = {
         **with_callers(
             readers,
             "spiker_train.formats.nir.files._read_file",
@@ -276,8 +276,8 @@ def format_targets(readers):
         ),
     }
     # The library that reads HDF5 takes a string.
-    found["spiker_train.formats.nir.files._read_file"].call = lambda path: _read_file(str(path))
-    return found
+    results["spiker_train.formats.nir.files._read_file"].call = lambda path: _read_file(str(path))
+    return results
 
 
 # -- files ---------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def converse(wire, network, spikes, *, faults=None, resets=(), cycles=200, turns
     identity = identify(wire)
     assert identity.network == network.digest
     writable = [network.populations[n].name for n in identity.writable]
-    given, layout = (
+    stimulus_sent, layout = (
         stimulus(network, spikes),
         ResultLayout(with_worst_case_bounds(network, writable)),
     )
@@ -72,14 +72,16 @@ def converse(wire, network, spikes, *, faults=None, resets=(), cycles=200, turns
 
     def begin():
         start = len(results)
-        samples = range(start, len(given))
-        payloads = (payload for n in samples for payload in data_payloads(ports, given.sample(n)))
-        frames = (len(given) - start) * layout.frames
+        samples = range(start, len(stimulus_sent))
+        payloads = (
+            payload for n in samples for payload in data_payloads(ports, stimulus_sent.sample(n))
+        )
+        frames = (len(stimulus_sent) - start) * layout.frames
         sessions.append(Exchange(len(sessions) + 1, payloads, frames, turn * TICK))
         return start
 
     start = begin()
-    while len(results) < len(given):
+    while len(results) < len(stimulus_sent):
         turn += 1
         assert turn < turns, f"still running after {turns} turns"
         if turn in resets:

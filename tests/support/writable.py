@@ -55,23 +55,23 @@ def another(random: Random, network: Network, mapping: Mapping) -> Network:
 
     network = as_rows(network, mapping)
     populations = []
-    for one in network.populations:
-        if one.name in mapping.writable:
+    for population in network.populations:
+        if population.name in mapping.writable:
             changes = {
-                name: random.choice([ints(*ends, one.size), ints(*ends, 1)[0]])
-                for name, ends in one.neuron.replaceable.items()
+                name: random.choice([ints(*ends, population.size), ints(*ends, 1)[0]])
+                for name, ends in population.neuron.replaceable.items()
             }
-            one = replace(one, neuron=replace(one.neuron, **changes))
-            if "bias" in (fields := fields_of(one, True)):
+            population = replace(population, neuron=replace(population.neuron, **changes))
+            if "bias" in (fields := fields_of(population, True)):
                 low, high = fields["bias"]
-                one = replace(one, bias=(low, *ints(low, high, one.size)[1:]))
-        populations.append(one)
+                population = replace(population, bias=(low, *ints(low, high, population.size)[1:]))
+        populations.append(population)
     projections = []
-    for one in network.projections:
-        if one.target in mapping.writable:
-            low, high = -(2 ** (one.width - 1)), 2 ** (one.width - 1) - 1
-            matrix = draws.integers(low, high + 1, one.synapses.matrix().shape)
+    for projection in network.projections:
+        if projection.target in mapping.writable:
+            low, high = -(2 ** (projection.width - 1)), 2 ** (projection.width - 1) - 1
+            matrix = draws.integers(low, high + 1, projection.synapses.matrix().shape)
             matrix[: random.randint(0, 1)] = random.choice([low, high])
-            one = replace(one, synapses=Dense(matrix))
-        projections.append(one)
+            projection = replace(projection, synapses=Dense(matrix))
+        projections.append(projection)
     return replace(network, populations=populations, projections=projections)
