@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import check_int
+from spiker_hdl.base.checks import check_choice, check_int
 from spiker_hdl.model import Decay, Lif, Network, encoders, reference
 from spiker_train.conversion.convert import quantize
 from spiker_train.conversion.report import QuantizationReport
@@ -26,8 +26,6 @@ __all__ = ["encode", "train_network"]
 
 MANY = 10_000
 GREATEST = {"graded": 15}  # all others make binary spikes
-STEADY = ("graded", "binary")
-"""Encoders that give the same values in every step, so that the input may be static."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +105,8 @@ def train_network(
     encoder : str
         One of :data:`spiker_hdl.model.encoders.ENCODERS`.
     static : bool
-        Whether the input is static, which needs an encoder of :data:`STEADY`: one that gives the
-        same values in every step.
+        Whether the input is static, which needs an encoder that gives the same values in every
+        step: one of :data:`spiker_hdl.model.encoders.STEADY`.
     epochs : int, optional
         Number of all epochs, about two thirds of which are in floating point. Where none is given,
         as many as are known to suffice.
@@ -140,8 +138,8 @@ def train_network(
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
     sizes = _sizes(layers, data)
     seed, steps = check_int("Seed", seed, 0), check_int("Steps", steps, 1)
-    if static and encoder not in STEADY:
-        raise ValueError(f"Encoder of a static input must be one of {STEADY}, not {encoder!r}")
+    if static:
+        check_choice("Encoder of a static input", encoder, encoders.STEADY)
     recipe = LARGE if len(data.x_train) > MANY else SMALL
     shape, shift, warnings = _shifted(data, picture, recipe)
     recipe = replace(_with_epochs(recipe, epochs), max_shift=shift)

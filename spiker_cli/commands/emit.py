@@ -27,7 +27,7 @@ def emit(
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", metavar="DIR", help="Directory to write: new or an earlier."
+            "-o", "--output", metavar="DIR", help="Directory to write: new, or an earlier emission."
         ),
     ],
     language: Annotated[str, typer.Option(help="verilog or vhdl.")] = "verilog",

@@ -100,6 +100,8 @@ def train(
     check_output(output, "Output")
     check_output(json, "--json")
     encoders.encoder_of(encoder)
+    if static:
+        check_choice("Encoder of a static input", encoder, encoders.STEADY)
     if not 1 <= steps <= STEPS:
         raise ValueError(f"Steps must be 1 to {STEPS}, not {steps}")
     check_choice("Readout kind", readout, READOUTS)

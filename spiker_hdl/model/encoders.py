@@ -18,6 +18,7 @@ from .network import Network
 __all__ = [
     "ENCODERS",
     "LFSR_TAPS",
+    "STEADY",
     "Encoding",
     "bernoulli",
     "binary",
@@ -232,6 +233,9 @@ ENCODERS = {
     "binary": binary,
 }
 """Encoders by name."""
+
+STEADY = ("graded", "binary")
+"""Encoders that give the same values in every step, so that the input may be static."""
 
 
 def encoder_of(name: str) -> Callable[[np.ndarray, int], np.ndarray]:

@@ -5,8 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from spiker_hdl.base.checks import check_int, check_kind
-from spiker_hdl.model.encoders import LFSR_TAPS, Encoding
+from spiker_hdl.base.checks import check_choice, check_int, check_kind
+from spiker_hdl.model.encoders import LFSR_TAPS, STEADY, Encoding
 
 from .samples import Channel, RawSample
 
@@ -50,10 +50,8 @@ class ImageEncoder(wiring.Component):
         check_kind("Encoding", encoding, Encoding, "an")
         if encoding.steps is None:
             raise ValueError("Encoding of a picture must have steps, not be 'delta'")
-        if static and encoding.name not in {"graded", "binary"}:
-            raise ValueError(
-                f"Encoding of a static input must be 'graded' or 'binary', not {encoding.name!r}"
-            )
+        if static:
+            check_choice("Encoding of a static input", encoding.name, STEADY)
         self.size = size
         self.encoding = encoding
         self.static = static

@@ -79,6 +79,14 @@ def test_bad_input_leaves_nothing_behind(refused, tmp_path, arguments, line):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_static_input_is_refused_before_training_is_announced(spiker, tmp_path):
+    code, out, err = spiker("train", "digits", "--net", "64-10", "--static", "-o", tmp_path / "net")
+    assert (code, out) == (2, "")
+    assert (
+        err == "spiker: Encoder of a static input must be one of 'graded', 'binary', not 'rate'\n"
+    )
+
+
 def test_the_output_must_have_a_place_before_any_work(refused, tmp_path):
     asked = ("train", "digits", "--net", "64-10", "-o")
     assert refused(*asked, tmp_path) == f"Output must be a file, not the directory {tmp_path}"

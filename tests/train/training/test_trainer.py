@@ -368,7 +368,7 @@ def test_train_rejects(options, error, message):
          "'graded', 'binary', not 'phase'"),
         (
             {"static": True},
-            "Encoder of a static input must be one of ('graded', 'binary'), not 'rate'",
+            "Encoder of a static input must be one of 'graded', 'binary', not 'rate'",
         ),
         ({"seed": -1}, "Seed must be at least 0, not -1"),
         ({"epochs": 1}, "Epochs must be at least 2, not 1"),

@@ -397,7 +397,7 @@ NODE = Input("x", 6)
         (
             lambda: ImageEncoder(3, RATE, static=True),
             ValueError,
-            "Encoding of a static input must be 'graded' or 'binary', not 'rate'",
+            "Encoding of a static input must be one of 'graded', 'binary', not 'rate'",
         ),
         (lambda: DeltaEncoder(0, DELTA), ValueError, "Signals must be at least 1, not 0"),
         (
