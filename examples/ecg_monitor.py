@@ -58,7 +58,7 @@ class BeatCutter(wiring.Component):
     Members
     -------
     i : In(stream.Signature(BITS))
-    o : Out(stream.Signature(Reading(BITS)))
+    o : Out(stream.Signature(RawSample(BITS)))
         ``STEPS`` values a beat.
     """
 

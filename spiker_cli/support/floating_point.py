@@ -1,5 +1,6 @@
 """Floating-point networks, as `spiker import` writes them, and samples for them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from spiker_train import SpikingNetwork, load_real
@@ -35,12 +36,18 @@ def max_steps_of(samples: Samples | None, max_steps: int | None) -> int:
     ValueError
         If the samples have more than ``max_steps``.
     """
-    steps = 0 if samples is None else samples.spikes.shape[1]
+    steps = 0 if samples is None else _steps(samples)
     if max_steps is not None and steps > max_steps:
         raise ValueError(
             f"--max-steps must be at least the {steps} steps of the data, not {max_steps}"
         )
     return max_steps or max(USUAL_STEPS, steps)
+
+
+def _steps(samples: Samples) -> int:
+    """Return the number of time steps of samples, which all inputs have alike."""
+    spikes = samples.spikes
+    return (next(iter(spikes.values())) if isinstance(spikes, Mapping) else spikes).shape[1]
 
 
 def samples_for(

@@ -115,6 +115,12 @@ def test_a_network_of_real_numbers_alone_is_compared_with_what_it_would_become(s
     assert "layer2" in out
 
 
+def test_floating_point_network_is_compared_on_random_spikes(spiker, real):
+    code, out, _ = spiker("compare", real, "--data", "random", "--samples", 2, "--engine", "none")
+    assert code == 0
+    assert "2 samples: no labels" in out
+
+
 def test_a_checkpoint_is_put_into_its_class(spiker, model_directory, tmp_path, monkeypatch):
     monkeypatch.chdir(model_directory)
     made, first, second = (tmp_path / name for name in ("own.safetensors", "a.pth", "b.pth"))
