@@ -1,10 +1,10 @@
 """Logic that each neuron model and each option takes, by synthesis with YoWASP Yosys.
 
-What is synthesised is the step unit alone, ``NeuronUpdate`` with ``units=1``: the neuron's equations,
-the adder of the bias, the choice of what is at rest, and a register before and one after. The
-memory of states, and of parameters that differ between neurons, is cut away; the current is as wide
-as the potential. Options are measured against the LIF neuron in the first row. Writes a table to
-``docs/reference/neuron_cost.md``, and all counts with the versions that made them as JSON.
+What is synthesised is the step unit alone, ``NeuronUpdate`` with ``units=1``: the neuron's
+equations, the adder of the bias, the choice of what is at rest, and a register before and one
+after. The memory of states, and of parameters that differ between neurons, is cut away; the current
+is as wide as the potential. Options are measured against the LIF neuron in the first row. Writes a
+table to ``docs/reference/neuron_cost.md``, and all counts with the versions that made them as JSON.
 """
 
 import argparse

@@ -3,8 +3,9 @@
 Each row of the table is synthesised once and placed with three seeds; its figure is the median. The
 accelerator's ports lie behind shift registers and a tree of XOR gates
 (``tools.place_and_route.Pinned``), so that paths begin and end in registers, and neither pins nor
-pads limit anything; what these take is counted with it. Prints a table; ``--json`` keeps it with the versions and the commit that made each
-row, and takes the place of the rows of the same name alone: ``--row`` places one by one.
+pads limit anything; what these take is counted with it. Prints a table; ``--json`` keeps it with
+the versions and the commit that made each row, and takes the place of the rows of the same name
+alone: ``--row`` places one by one.
 """
 
 import argparse
