@@ -1,10 +1,11 @@
 """Logic that each neuron model and each option takes, by synthesis with YoWASP Yosys.
 
-What is synthesised is the step unit alone, ``NeuronUpdate`` with ``units=1``: the neuron's
-equations, the adder of the bias, the choice of what is at rest, and a register before and one
-after. The memory of states, and of parameters that differ between neurons, is cut away; the current
-is as wide as the potential. Options are measured against the LIF neuron in the first row. Writes a
-table to ``docs/reference/neuron_cost.md``, and all counts with the versions that made them as JSON.
+The unit that updates one neuron is synthesised alone, ``NeuronUpdate`` with ``units=1``: the
+neuron's equations, the adder of the bias, the multiplexers of the state at rest, and a register at
+its input and its output. The memory of states, and of parameters that differ between neurons, is
+removed; the current is as wide as the potential. Options are measured against the LIF neuron in the
+first row. Writes a table to ``docs/reference/neuron_cost.md``, and all counts with the versions of
+the tools as JSON.
 """
 
 import argparse
@@ -60,16 +61,17 @@ COUNTED = {
 PREFACE = """\
 # What a neuron costs
 
-Logic of a step unit of one neuron, by width of the potential: LUTs / flip-flops / carry cells.
-Made by `{command}`, with YoWASP Yosys {yosys}.
+Logic of the unit that updates one neuron, by width of the potential: LUTs / flip-flops / carry
+cells. Made by `{command}`, with YoWASP Yosys {yosys}.
 
-A step unit holds the neuron's equations, the adder of the bias, the choice of what is at rest, and
-a register before and one after, with the number of the neuron (of 16) beside the data. The memory
-of states, and of parameters that differ between neurons, is cut away. The current is as wide as the
-potential. xc7 counts LUT1 to LUT6 and CARRY4 (4 bits each), ECP5 LUT4 and CCU2C (2 bits each, in
-place of two LUTs that are not counted). Options are against the LIF neuron of the first row, which
-loses an eighth in each step, fires at `>` and gives up its threshold. Multipliers are in LUTs but
-where DSP is said.
+A unit has the neuron's equations, the adder of the bias, the multiplexers that select the state at
+rest in the first step of a sample, and a register at its input and at its output, which also hold
+the number of the neuron (of 16). The memory of the states, and of parameters that differ between
+neurons, is not counted. The current is as wide as the potential. For xc7, LUT1 to LUT6 and CARRY4
+(4 bits each) are counted; for ECP5, LUT4 and CCU2C (2 bits each; the two LUTs that a CCU2C replaces
+are not counted). Each option differs in one point from the LIF neuron of the first row, which leaks
+with beta = 0.875, fires at `>` and is reset by subtraction. Multipliers are in LUTs, except where
+the table says DSP.
 """
 
 
