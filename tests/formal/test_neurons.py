@@ -84,9 +84,9 @@ class Equal(Harness):
         spiking = getattr(models, model).spiking
         self.neurons = [
             getattr(models, model)(
-                **({"threshold": 1} if spiking else {}), **fields, **one, width=WIDTH
+                **({"threshold": 1} if spiking else {}), **fields, **option, width=WIDTH
             )
-            for one in self.options
+            for option in self.options
         ]
         self.numerator = numerator
         self.via = via
@@ -94,9 +94,9 @@ class Equal(Harness):
     def properties(self, m):
         operands = {"x": self.free(CURRENT, "x")}
         for neuron in self.neurons:
-            for name, one in neuron.parameters.items():
+            for name, parameter in neuron.parameters.items():
                 known = name.endswith("decay") and self.numerator is not None
-                shape = range_shape(one.low, one.high)
+                shape = range_shape(parameter.low, parameter.high)
                 operands.setdefault(name, self.numerator if known else self.free(shape, name))
             for name in neuron.states:
                 operands.setdefault(name, self.free(signed(WIDTH), name))
@@ -106,13 +106,13 @@ class Equal(Harness):
     def compare(self, m, n, neuron, options, operands):
         parameters = neuron.bind({name: operands[name] for name in neuron.parameters})
         states, allowed = {}, C(1)
-        for name, one in neuron.states.items():
-            low = neuron.lowest if name == "v" and neuron.spiking else one.low
-            states[name] = Signal(range_shape(one.low, one.high), name=f"{name}_{n}")
+        for name, state in neuron.states.items():
+            low = neuron.lowest if name == "v" and neuron.spiking else state.low
+            states[name] = Signal(range_shape(state.low, state.high), name=f"{name}_{n}")
             m.d.comb += states[name].eq(operands[name])
-            allowed &= (operands[name] >= low) & (operands[name] <= one.high)
-        for name, one in neuron.parameters.items():
-            low, high = one.low, one.high
+            allowed &= (operands[name] >= low) & (operands[name] <= state.high)
+        for name, parameter in neuron.parameters.items():
+            low, high = parameter.low, parameter.high
             if name == "threshold":
                 low = 0 if neuron.reset == "subtract" else low
                 high -= neuron.fire == ">"
@@ -127,13 +127,13 @@ class Equal(Harness):
         ports = {"i_x": operands["x"]}
         ports |= {f"i_{name}": operands[name] for name in (*neuron.parameters, *neuron.states)}
         ports = {name: self.integer(m, value) for name, value in ports.items()}
-        wanted = {name: Signal(INT, name=f"{name}_wanted_{n}") for name in neuron.states}
-        ports |= {f"o_{name}_after": signal for name, signal in wanted.items()}
+        expected = {name: Signal(INT, name=f"{name}_wanted_{n}") for name in neuron.states}
+        ports |= {f"o_{name}_after": signal for name, signal in expected.items()}
         fires = Signal(name=f"fires_{n}")
         if neuron.spiking:
             ports["o_fired"] = fires
         m.submodules[f"by_hand_{n}"] = Instance(self.verilog, **self.settings(neuron), **ports)
-        equal = Cat(after[name] == wanted[name] for name in wanted).all()
+        equal = Cat(after[name] == expected[name] for name in expected).all()
         if neuron.spiking:
             equal &= Value.cast(fired) == fires
         m.d.comb += Assert(equal | ~allowed)
@@ -146,9 +146,9 @@ class Equal(Harness):
 
     @staticmethod
     def settings(neuron):
-        found = {"p_WIDTH": WIDTH}
+        results = {"p_WIDTH": WIDTH}
         if neuron.spiking:
-            found |= {
+            results |= {
                 "p_RESET": RESETS.index(neuron.reset),
                 "p_TIMING": TIMINGS.index(neuron.reset_timing),
                 "p_AT_LEAST": int(neuron.fire == ">="),
@@ -157,10 +157,10 @@ class Equal(Harness):
                 "p_FLOOR": Const(neuron.lowest, INT),
             }
         if any(name.endswith("decay") for name in neuron.parameters):
-            found["p_BITS"] = 3
+            results["p_BITS"] = 3
         if "i" in neuron.states:
-            found["p_CURRENT_WIDTH"] = neuron.current_width
-        return found
+            results["p_CURRENT_WIDTH"] = neuron.current_width
+        return results
 
 
 def equal(folder, model, **options):

@@ -218,14 +218,14 @@ class Overlapped(Harness):
         weights = [self.free(signed(dut.weight), f"weight_{n}") for n in range(dut.lanes)]
         for n, weight in enumerate(weights):
             m.d.comb += dut.weights[n].eq(Mux(add, weight, 0))
-        for n, (one, before) in enumerate(zip(sums, taken, strict=True)):
+        for n, (total, before) in enumerate(zip(sums, taken, strict=True)):
             row, lane = divmod(n, dut.lanes)
             gets = Mux(add & (dut.row == row), weights[lane], 0)
-            m.d.sync += one.eq(Mux(now.start & ~now.keep, 0, one) + gets)
+            m.d.sync += total.eq(Mux(now.start & ~now.keep, 0, total) + gets)
             with m.If(now.start):
-                m.d.sync += before.eq(one)
+                m.d.sync += before.eq(total)
             with m.If(now.take & (now_group == n // dut.units)):
-                m.d.comb += Assert(dut.sums[n % dut.units] == Mux(now.start, one, before))
+                m.d.comb += Assert(dut.sums[n % dut.units] == Mux(now.start, total, before))
 
 
 def beside(module=accumulators):

@@ -46,12 +46,14 @@ class Golden:
 
 
 def _read(path):
-    held = json.loads(path.with_suffix(".json").read_text())
-    spikes = {name: np.array(each) for name, each in held["spikes"].items()}
-    return Golden(path.stem, load(path), spikes, held["answers"], held["record"], held["window"])
+    stored = json.loads(path.with_suffix(".json").read_text())
+    spikes = {name: np.array(train) for name, train in stored["spikes"].items()}
+    return Golden(
+        path.stem, load(path), spikes, stored["answers"], stored["record"], stored["window"]
+    )
 
 
-GOLDEN = [*(Golden(**one) for one in BY_HAND), *map(_read, FILES)]
+GOLDEN = [*(Golden(**case) for case in BY_HAND), *map(_read, FILES)]
 
 
 def check(golden: Golden, result) -> None:
@@ -61,8 +63,8 @@ def check(golden: Golden, result) -> None:
             classes, scores = result.answers[name].classes[n], result.answers[name].scores[n]
             if golden.window is None:
                 classes, scores = [classes], [scores]
-            found = [[int(c), s.tolist()] for c, s in zip(classes, scores, strict=True)]
-            assert found == [[c, list(s)] for c, s in windows], (golden.name, name, n)
-    for name, wanted in golden.record.items():
+            results = [[int(c), s.tolist()] for c, s in zip(classes, scores, strict=True)]
+            assert results == [[c, list(s)] for c, s in windows], (golden.name, name, n)
+    for name, expected in golden.record.items():
         if name in result.spikes:
-            assert np.array_equal(result.spikes[name], np.array(wanted)), (golden.name, name)
+            assert np.array_equal(result.spikes[name], np.array(expected)), (golden.name, name)

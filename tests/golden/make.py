@@ -17,20 +17,20 @@ def make(directory: Path) -> None:
         network = random_network(random, populations=(2, 4), neurons=(1, 10), channels=(2, 8))
         window = 4 if n % 4 == 3 else None
         spikes = random_spikes(network, random, 2, 8)
-        spikes = {name: each.tolist() for name, each in spikes.items()}
+        spikes = {name: train.tolist() for name, train in spikes.items()}
         answers = {readout.name: [] for readout in network.readouts}
         record: dict = {}
         for sample in range(2):
-            one = {name: each[sample] for name, each in spikes.items()}
-            found, seen = naive.simulate(network, one, window)
-            for name, value in found.items():
+            sample_spikes = {name: train[sample] for name, train in spikes.items()}
+            result, seen = naive.simulate(network, sample_spikes, window)
+            for name, value in result.items():
                 answers[name].append(value)
             for name, value in seen.items():
                 record.setdefault(name, []).append(value)
         path = directory / f"random_{seed}.spiker"
         network.save(path)
-        held = {"spikes": spikes, "window": window, "answers": answers, "record": record}
-        path.with_suffix(".json").write_text(json.dumps(held) + "\n")
+        document = {"spikes": spikes, "window": window, "answers": answers, "record": record}
+        path.with_suffix(".json").write_text(json.dumps(document) + "\n")
 
 
 if __name__ == "__main__":

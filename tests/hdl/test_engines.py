@@ -204,9 +204,9 @@ def test_package_exports_its_names():
     ],
 )
 def test_bad_arguments_of_run_are_refused(engine, bad, error, message):
-    given = {"network": NETWORK, "spikes": SPIKES, "engine": engine} | bad
+    arguments = {"network": NETWORK, "spikes": SPIKES, "engine": engine} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        run(given.pop("network"), given.pop("spikes"), **given)
+        run(arguments.pop("network"), arguments.pop("spikes"), **arguments)
 
 
 def test_engine_is_one_entry(monkeypatch):

@@ -104,7 +104,8 @@ def test_shift_widens_sums_and_no_memory():
     shifted = replace(network, projections=[replace(first, shift=3), second])
     mapping = writable(network)
     before, after = (
-        with_worst_case_bounds(one, ["hidden"]).bounds["hidden"] for one in (network, shifted)
+        with_worst_case_bounds(variant, ["hidden"]).bounds["hidden"]
+        for variant in (network, shifted)
     )
     assert (after.sum_low, after.sum_high) == (8 * before.sum_low, 8 * before.sum_high)
     assert after.sum_width == before.sum_width
@@ -277,16 +278,16 @@ class Loose(Tight):
 
 def test_user_neuron_states_what_can_be_replaced():
     _, output = (network := make_network()).populations
-    made = [
+    variants = [
         replace(network, populations=[Population("hidden", 6, kind(threshold=5)), output])
         for kind in (Tight, Loose)
     ]
     with pytest.raises(
         ValueError, match=r"not -32..39: use via.saturate, or let `replaceable` be less than thres"
     ):
-        with_worst_case_bounds(made[0], ["hidden"])
-    assert made[0].bounds["hidden"].states["v"][0] >= -32
-    network = made[1]
+        with_worst_case_bounds(variants[0], ["hidden"])
+    assert variants[0].bounds["hidden"].states["v"][0] >= -32
+    network = variants[1]
     mapping = writable(network)
     other = another(Random(3), network, mapping)
     spikes = np.random.default_rng(1).integers(0, 2, (2, 3, 64))

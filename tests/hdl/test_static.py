@@ -121,12 +121,12 @@ def held_and_not(static):
 
 def test_static_input_is_added_once():
     spikes = np.repeat(np.random.default_rng(1).integers(0, 2, (2, 1, 9)), 5, axis=1)
-    one, other = held_and_not(True), held_and_not(False)
-    assert run(one, spikes).differences(run(other, spikes)) == []
+    static, other = held_and_not(True), held_and_not(False)
+    assert run(static, spikes).differences(run(other, spikes)) == []
     events = spikes[:, 0].sum(axis=1)
-    for mapping in (Mapping.default(one), Mapping.folded(one, 2, form="events")):
+    for mapping in (Mapping.default(static), Mapping.folded(static, 2, form="events")):
         folds = -(-4 // mapping.cores["o"].lanes)
-        assert timing.predict(one, spikes, mapping=mapping).spent["o"].events.tolist() == [
+        assert timing.predict(static, spikes, mapping=mapping).spent["o"].events.tolist() == [
             *(folds * events)
         ]
         assert timing.predict(other, spikes, mapping=mapping).spent["o"].events.tolist() == [
@@ -157,9 +157,9 @@ def test_later_steps_have_one_beat_each():
     network = held_and_not(True)
     sample = np.ones((3, 9), int)
     for form, beats in (("words", 3 + 1 + 1), ("events", 9 + 1 + 1 + 1)):
-        made = Accelerator(network, Mapping.default(network, form=form, word=4))
-        assert len(payloads(made, network.inputs[0], sample)) == beats
-        Fragment.get(made, None)  # elaborated, as each component must be
+        accelerator = Accelerator(network, Mapping.default(network, form=form, word=4))
+        assert len(payloads(accelerator, network.inputs[0], sample)) == beats
+        Fragment.get(accelerator, None)  # elaborated, as each component must be
 
 
 def test_files_and_manifests_state_static_inputs(tmp_path):

@@ -32,18 +32,18 @@ def drawn(low, high, size):
 
 def linear(outputs, inputs, gain, bias=True):
     """Make a matrix that lets neurons fire."""
-    made = nn.Linear(inputs, outputs, bias=bias)
+    layer = nn.Linear(inputs, outputs, bias=bias)
     with torch.no_grad():
-        made.weight.copy_(gain * (0.3 + torch.randn(outputs, inputs)))
-    return made
+        layer.weight.copy_(gain * (0.3 + torch.randn(outputs, inputs)))
+    return layer
 
 
 def quarters(outputs, inputs):
     """Make a matrix whose sums meet a threshold of 1 exactly."""
-    made = nn.Linear(inputs, outputs, bias=False)
+    layer = nn.Linear(inputs, outputs, bias=False)
     with torch.no_grad():
-        made.weight.copy_(torch.randint(-2, 4, (outputs, inputs)) / 4)
-    return made
+        layer.weight.copy_(torch.randint(-2, 4, (outputs, inputs)) / 4)
+    return layer
 
 
 # -- Norse ---------------------------------------------------------------------------------------
@@ -83,15 +83,15 @@ def by_norse():
 
 def answers_of_norse(model, x):
     """Run a model step by step; return what each neuron layer puts out."""
-    states, found = {}, {}
-    for given in x.unbind(1):
+    states, results = {}, {}
+    for step in x.unbind(1):
         for name, part in model.named_children():
             if isinstance(part, nn.Linear):
-                given = part(given)
+                step = part(step)
                 continue
-            given, states[name] = part(given, states.get(name))
-            found.setdefault(name, []).append(given)
-    return {name: torch.stack(one, 1) for name, one in found.items()}
+            step, states[name] = part(step, states.get(name))
+            results.setdefault(name, []).append(step)
+    return {name: torch.stack(array, 1) for name, array in results.items()}
 
 
 # -- sinabs --------------------------------------------------------------------------------------
@@ -128,15 +128,15 @@ def by_sinabs():
 
 def answers_of_sinabs(model, x):
     """Run samples one by one, over all steps at once; return what each neuron layer puts out."""
-    found = {}
-    for given in x:
+    results = {}
+    for step in x:
         for name, part in model.named_children():
             if isinstance(part, sinabs.StatefulLayer):
                 part.reset_states()
-            given = part(given)
+            step = part(step)
             if isinstance(part, sinabs.StatefulLayer):
-                found.setdefault(name, []).append(given)
-    return {name: torch.stack(one) for name, one in found.items()}
+                results.setdefault(name, []).append(step)
+    return {name: torch.stack(array) for name, array in results.items()}
 
 
 # -- Rockpool ------------------------------------------------------------------------------------
@@ -178,15 +178,15 @@ def by_rockpool():
 
 def answers_of_rockpool(model, x):
     """Run a model over all steps at once; return what each neuron layer puts out."""
-    found = {}
+    results = {}
     for name, part in model.modules().items():
         x, _, _ = part(x)
         if "Linear" not in type(part).__name__:
-            found[name] = x
-    return found
+            results[name] = x
+    return results
 
 
-def save(name, graph, x, answers, held):
+def save(name, graph, x, answers, document):
     """Write a graph, and note what its model answered."""
     for node in graph.nodes.values():  # NumPy's have a type that nir.write knows
         for key, value in vars(node).items():
@@ -201,30 +201,30 @@ def save(name, graph, x, answers, held):
         assert not whole or 0.02 < share < 0.7, (name, node, share)
         print(name, node, "spikes" if whole else "potentials", round(share, 3), sorted(graph.nodes))
         kept[node] = values.int().tolist() if whole else np.round(values.numpy(), 9).tolist()
-    held[name] = {"events": x.reshape(SAMPLES, STEPS, -1).int().tolist(), "answers": kept}
+    document[name] = {"events": x.reshape(SAMPLES, STEPS, -1).int().tolist(), "answers": kept}
 
 
 def make():
     """Make all files."""
     warnings.simplefilter("ignore")
     torch.manual_seed(0)
-    held = {}
+    document = {}
     with torch.no_grad():
         x = (torch.rand(SAMPLES, STEPS, CHANNELS) < 0.3).float()
         for name, model in by_norse():
             graph = norse.to_nir(model, x[0, 0])
-            save(name, graph, x, answers_of_norse(model, x), held)
+            save(name, graph, x, answers_of_norse(model, x), document)
         for name, model, shape in by_sinabs():
             x = (torch.rand(SAMPLES, STEPS, *shape) < 0.3).float()
             answers = answers_of_sinabs(model, x)
             graph = sinabs_to_nir(model, x[0, :1])
             graph.infer_types()  # shapes that sinabs leaves out, and nir.write needs
-            save(name, graph, x, answers, held)
+            save(name, graph, x, answers, document)
         x = (torch.rand(SAMPLES, STEPS, CHANNELS) < 0.3).float()
         for name, model in by_rockpool():
             answers = answers_of_rockpool(model, x)
-            save(name, rockpool_to_nir(model), x, answers, held)
-    (HERE / "answers.json").write_text(json.dumps(held) + "\n")
+            save(name, rockpool_to_nir(model), x, answers, document)
+    (HERE / "answers.json").write_text(json.dumps(document) + "\n")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def test_an_earlier_one_is_replaced_whole(tmp_path):
     assert sorted(tree(where)) == ["a", "e", "things.json"]
     assert (where / "a").read_text() == "5"
     assert where.stat().st_mode & 0o777 == 0o750
-    assert [one.name for one in where.parent.iterdir()] == ["out"]
+    assert [path.name for path in where.parent.iterdir()] == ["out"]
 
 
 ALTERATIONS = {
@@ -70,7 +70,9 @@ ALTERATIONS = {
 }
 
 
-@pytest.mark.parametrize("what", [pytest.param(one, id=one) for one in ALTERATIONS])
+@pytest.mark.parametrize(
+    "what", [pytest.param(alteration, id=alteration) for alteration in ALTERATIONS]
+)
 def test_altered_directory_is_kept(tmp_path, what):
     alter, stranger = ALTERATIONS[what]
     where = tmp_path / "out"
@@ -85,7 +87,7 @@ def test_altered_directory_is_kept(tmp_path, what):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         made(where, {"a": "5"})
     assert tree(where) == before
-    assert [one.name for one in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_what_replaces_nothing(tmp_path):
@@ -181,18 +183,18 @@ def test_leftovers_of_a_killed_process_are_removed_by_the_next(tmp_path, when):
     assert len(list(tmp_path.iterdir())) == (2 if when == "written" else 1)
     with staging(tmp_path, ".out.", tmp_path / "out") as stage:
         assert tree(tmp_path / "out") == before
-        assert {one.name for one in tmp_path.iterdir()} == {"out", stage.name}
+        assert {path.name for path in tmp_path.iterdir()} == {"out", stage.name}
         with staging(tmp_path, ".out.", tmp_path / "out"):
             assert stage.is_dir()  # it is in use
-    assert [one.name for one in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_two_emissions_into_one_directory_leave_the_second(tmp_path):
     for name in ("first", "second"):
         emit(make_network(), tmp_path / "out", name=name, memories="inline", generated=0)
-    held = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert held["top"] == "second"
-    assert set(tree(tmp_path / "out")) == {*held["files"], "manifest.json"}
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["top"] == "second"
+    assert set(tree(tmp_path / "out")) == {*manifest["files"], "manifest.json"}
     # What makefiles make and a netlist are no strangers.
     out = tmp_path / "out"
     (out / "second_tb.vvp").write_text("made by make sim")
@@ -200,7 +202,7 @@ def test_two_emissions_into_one_directory_leave_the_second(tmp_path):
     (out / "ice40" / "obj").mkdir()
     (out / "ice40" / "obj" / "sim").write_text("made there")
     emit(make_network(), out, name="second", memories="inline", generated=0)
-    assert set(tree(out)) == {*held["files"], "manifest.json"}
+    assert set(tree(out)) == {*manifest["files"], "manifest.json"}
     (out / "second.v").write_text("mine")
     with pytest.raises(ValueError, match=r"holds second\.v, which was altered: name another"):
         emit(make_network(), tmp_path / "out", generated=0)
@@ -208,10 +210,10 @@ def test_two_emissions_into_one_directory_leave_the_second(tmp_path):
 
 def test_every_kind_is_known_by_a_file_of_its_own():
     kinds = [EMISSION, EARLIER, DEMO, NETLIST]
-    assert len({one.file for one in kinds}) == len({one.what for one in kinds}) == len(kinds)
+    assert len({kind.file for kind in kinds}) == len({kind.what for kind in kinds}) == len(kinds)
 
 
 def test_digests_are_of_every_file(tmp_path):
     write_files(tmp_path, {"a": b"1", "b/c": "2"})
-    wanted = {"a": b"1", "b/c": b"2"}
-    assert digests(tmp_path) == {k: hashlib.sha256(v).hexdigest() for k, v in wanted.items()}
+    expected = {"a": b"1", "b/c": b"2"}
+    assert digests(tmp_path) == {k: hashlib.sha256(v).hexdigest() for k, v in expected.items()}

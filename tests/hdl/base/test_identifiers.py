@@ -67,14 +67,14 @@ ODD = st.one_of(
 @settings(max_examples=50)
 @given(names=st.lists(ODD, unique=True, max_size=20), taken=st.lists(ODD, max_size=3))
 def test_identifiers_are_safe_and_distinct(names, taken):
-    found = identifiers(names, taken=taken)
-    assert [*found] == names
-    for item in found.values():
+    result = identifiers(names, taken=taken)
+    assert [*result] == names
+    for item in result.values():
         assert re.fullmatch(r"[A-Za-z](_?[A-Za-z0-9])*", item)
         assert item.lower() not in KEYWORDS
         assert len(item) <= 66
-    plain = [item.lower() for item in found.values()]
-    assert len({*plain, *(one.lower() for one in taken)}) == len(plain) + len({
-        one.lower() for one in taken
+    plain = [item.lower() for item in result.values()]
+    assert len({*plain, *(name.lower() for name in taken)}) == len(plain) + len({
+        name.lower() for name in taken
     })
-    assert identifiers(names, taken=taken) == found
+    assert identifiers(names, taken=taken) == result

@@ -22,10 +22,10 @@ from support.small import make_network
 
 
 def tool(name):
-    found = shutil.which(name)
-    if not found:
+    result = shutil.which(name)
+    if not result:
         pytest.skip(f"{name} must be installed")
-    return found
+    return result
 
 
 def spikes():
@@ -315,7 +315,11 @@ def test_vendor_scripts_run(emitted, script, tmp_path):
         assert path.is_file()
         assert named["read_xdc"][-1] == str(tmp_path / "copy" / "little.xdc")
         assert named["synth_design"][1:3] == ["-top", "little"]
-        order = [one for one in ("synth_design", "place_design", "route_design") if one in named]
+        order = [
+            command
+            for command in ("synth_design", "place_design", "route_design")
+            if command in named
+        ]
         assert [call[0] for call in calls if call[0] in order] == order
     else:
         settings = {call[2]: call[3:] for call in calls if call[0] == "set_global_assignment"}
@@ -367,6 +371,6 @@ def test_fusesoc_sets_up_vendor_flows(emitted, target, tmp_path):
     shutil.copytree(where, tmp_path / "cores")
     done = fusesoc(tmp_path / "cores", "run", "--setup", f"--target={target}", "little")
     assert done.returncode == 0, done.stdout + done.stderr
-    made = list((tmp_path / "build").rglob("*.tcl"))
+    files = list((tmp_path / "build").rglob("*.tcl"))
     suffix = {"verilog": "v", "vhdl": "vhd"}[language]
-    assert any(f"little.{suffix}" in one.read_text() for one in made)
+    assert any(f"little.{suffix}" in path.read_text() for path in files)

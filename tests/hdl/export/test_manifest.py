@@ -31,8 +31,8 @@ from support.small import make_network
 def case(seed):
     random = Random(seed)
     network = random_network(random, names=ODD_NAMES)
-    given = random_spikes(network, random, 3, (1, 8))
-    return network, given, random_mapping(network, random)
+    stimulus = random_spikes(network, random, 3, (1, 8))
+    return network, stimulus, random_mapping(network, random)
 
 
 @pytest.fixture(scope="module", params=range(3))
@@ -116,11 +116,11 @@ def test_fields_suffice_to_read_a_result(emitted):
         assert [readout.get("groups") for readout in o["readouts"]] == [
             r.groups for r in network.readouts
         ]
-        for one in o["readouts"]:
-            answer = result.answers[one["name"]]
-            assert cut(payload, fields[f"{one['field']}.winner"]) == answer.classes[n]
-            assert cut(payload, fields[f"{one['field']}.scores"]) == answer.scores[n].tolist()
-            assert cut(payload, fields[f"{one['field']}.steps"]) == result.steps[n]
+        for readout in o["readouts"]:
+            answer = result.answers[readout["name"]]
+            assert cut(payload, fields[f"{readout['field']}.winner"]) == answer.classes[n]
+            assert cut(payload, fields[f"{readout['field']}.scores"]) == answer.scores[n].tolist()
+            assert cut(payload, fields[f"{readout['field']}.steps"]) == result.steps[n]
         for count in o["counts"]:
             assert cut(payload, fields[count["field"]]) == result.counts[count["name"]][n]
     covered = sum(field["width"] * field.get("count", 1) for field in o["fields"])
@@ -236,14 +236,14 @@ def test_axi_manifest_has_streams_registers_and_reset(tmp_path):
     assert manifest["mapping_sha256"] == mapping_digest(mapping)
     widths = {port["name"]: port["width"] for port in manifest["ports"]}
     named = {"aclk", "aresetn", "idle", "irq", *manifest["registers"]["bus"].values()}
-    for name, one in manifest["streams"].items():
-        assert widths[one["tdata"]] == one["width"]
-        assert one["width"] % 8 == 0
-        assert one["tdata"] == f"{name}_tdata"
-        used = sum(each["width"] * each.get("count", 1) for each in one["fields"])
-        assert 0 <= one["width"] - used < 8 or one["width"] == 8
-        assert "last" not in {each["name"] for each in one["fields"]}
-        named |= {one[part] for part in ("tdata", "tlast", "tvalid", "tready")}
+    for name, stream in manifest["streams"].items():
+        assert widths[stream["tdata"]] == stream["width"]
+        assert stream["width"] % 8 == 0
+        assert stream["tdata"] == f"{name}_tdata"
+        used = sum(field["width"] * field.get("count", 1) for field in stream["fields"])
+        assert 0 <= stream["width"] - used < 8 or stream["width"] == 8
+        assert "last" not in {field["name"] for field in stream["fields"]}
+        named |= {stream[part] for part in ("tdata", "tlast", "tvalid", "tready")}
     assert named == set(widths)
 
 
@@ -264,12 +264,14 @@ def test_manifest_suffices_to_write_a_test_bench(seed, tmp_path):
         pytest.skip("iverilog must be installed")
     random = Random(seed)
     network = random_network(random, neurons=(1, 8), static=0.3)
-    given = random_spikes(network, random, 3, (1, 5))
+    stimulus = random_spikes(network, random, 3, (1, 5))
     emit(network, tmp_path, mapping=random_mapping(network, random), generated=0)
     bench = ManifestBench(tmp_path)
     assert bench.manifest["network"]["max_steps"] >= 5
-    actual = bench.run({name: [np.asarray(one) for one in each] for name, each in given.items()}, 3)
-    expected = spiker_hdl.run(network, given)
+    actual = bench.run(
+        {name: [np.asarray(sample) for sample in samples] for name, samples in stimulus.items()}, 3
+    )
+    expected = spiker_hdl.run(network, stimulus)
     assert len(actual) == 3
     for n, result in enumerate(actual):
         for readout in bench.result["readouts"]:
@@ -336,5 +338,5 @@ def test_protocol_violations_have_the_stated_effect(tmp_path):
     simulator.run()
     expected = spiker_hdl.run(network, np.ones((1, 2, 8), dtype=int))
     assert [result["steps"] for result in actual] == [0, 2, 2]
-    for one in actual[1:]:
-        assert one["scores"]["output"] == expected.scores[0].tolist()
+    for answer in actual[1:]:
+        assert answer["scores"]["output"] == expected.scores[0].tolist()

@@ -74,17 +74,17 @@ def message(directory):
 def test_emitted_directory_is_read(seed, tmp_path):
     random = Random(seed)
     network = random_network(random, names=ODD_NAMES, neurons=(1, 9))
-    given = random_spikes(network, random, 3, (1, 6))
+    stimulus = random_spikes(network, random, 3, (1, 6))
     mapping = random_mapping(network, random)
     ports = random.choice(["streams", "axis"])
-    emit(network, tmp_path, mapping=mapping, samples=given, ports=ports, generated=0)
+    emit(network, tmp_path, mapping=mapping, samples=stimulus, ports=ports, generated=0)
     actual = read_emission(tmp_path)
     assert (actual.network, actual.mapping, actual.samples) == (network, mapping, 3)
     assert actual.top == "random"
     samples = read_samples(actual)
-    for name, values in given.items():
-        for one, other in zip(samples[name], values, strict=True):
-            assert one.tolist() == np.asarray(other).tolist()
+    for name, values in stimulus.items():
+        for sample, other in zip(samples[name], values, strict=True):
+            assert sample.tolist() == np.asarray(other).tolist()
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_random_networks_are_simulated_from_their_directories(tmp_path):
     for seed in range(6):
         random = Random(seed)
         network = random_network(random, names=ODD_NAMES, neurons=(1, 16))
-        given = random_spikes(network, random, 3, (1, 8))
+        stimulus = random_spikes(network, random, 3, (1, 8))
         mapping = random_mapping(network, random)
         emit(
             network,
@@ -114,11 +114,11 @@ def test_random_networks_are_simulated_from_their_directories(tmp_path):
             ports=("streams", "axis")[seed % 2],
             generated=0,
         )
-        result = spiker_hdl.run(tmp_path / str(seed), given, engine="compiled")
-        assert not spiker_hdl.run(network, given).differences(result)
+        result = spiker_hdl.run(tmp_path / str(seed), stimulus, engine="compiled")
+        assert not spiker_hdl.run(network, stimulus).differences(result)
         if seed % 2:
             continue  # with AXI, samples wait in queues, where cycles are not counted
-        plain = spiker_hdl.run(network, given, engine="compiled", mapping=mapping)
+        plain = spiker_hdl.run(network, stimulus, engine="compiled", mapping=mapping)
         assert result.cycles.tolist() == plain.cycles.tolist()
 
 
@@ -129,7 +129,7 @@ def flip_a_weight(directory):
     path = directory / "little.v"
     text = path.read_text()
     places = list(re.finditer(r"(    \w+\[\d+\] = \d+'h)([0-9a-f]+);", text))
-    place = max(places, key=lambda one: len(one[2]) * (one[2].strip("0") != ""))
+    place = max(places, key=lambda entry: len(entry[2]) * (entry[2].strip("0") != ""))
     changed = f"{int(place[2], 16) ^ 0b1111:0{len(place[2])}x}"
     path.write_text(text[: place.start(2)] + changed + text[place.end(2) :])
 

@@ -104,23 +104,23 @@ def test_a_spike_changed_in_a_sample_fails(emitted, icarus):
 
 
 def test_another_network_than_was_expected_fails(tmp_path, icarus):
-    given = spikes_for(small())
-    expected = replace(spiker_hdl.run(small(leak=1), given), network=None)
-    emit(small(), tmp_path, samples=given, expected=expected, generated=0)
+    stimulus = spikes_for(small())
+    expected = replace(spiker_hdl.run(small(leak=1), stimulus), network=None)
+    emit(small(), tmp_path, samples=stimulus, expected=expected, generated=0)
     assert fails(icarus, tmp_path).startswith("FAIL sample ")
 
 
 @pytest.mark.parametrize("arguments, passes", [((), False), (("+stalls=1",), True)])
 def test_cycles_are_compared_where_nothing_stalls(tmp_path, icarus, arguments, passes):
-    network, given = small(), spikes_for(small())
-    expected = spiker_hdl.run(network, given, engine="amaranth")
+    network, stimulus = small(), spikes_for(small())
+    expected = spiker_hdl.run(network, stimulus, engine="amaranth")
     expected.cycles[3] += 1
-    emit(network, tmp_path, samples=given, expected=expected, generated=0)
+    emit(network, tmp_path, samples=stimulus, expected=expected, generated=0)
     if passes:
         assert icarus(tmp_path, *arguments)[0] == 0
     else:
-        found = expected.cycles[3]
-        line = f"FAIL sample 3: cycles: expected {found}, found {found - 1}"
+        result = expected.cycles[3]
+        line = f"FAIL sample 3: cycles: expected {result}, found {result - 1}"
         assert fails(icarus, tmp_path, *arguments) == line
 
 
@@ -152,17 +152,17 @@ def test_a_result_that_does_not_stay_fails(emitted, icarus):
 # -- against the reference -----------------------------------------------------------------------
 
 
-def drawn(seed, most=40):
+def drawn(seed, max_steps=40):
     """Draw a network, samples and a mapping; return them with what the reference says."""
     random = Random(seed)
     names = ODD_NAMES if random.random() < 0.4 else None
-    network = random_network(random, names=names, neurons=(1, most))
-    given = random_spikes(network, random, 3, (1, 10))
-    return network, given, random_mapping(network, random), spiker_hdl.run(network, given)
+    network = random_network(random, names=names, neurons=(1, max_steps))
+    stimulus = random_spikes(network, random, 3, (1, 10))
+    return network, stimulus, random_mapping(network, random), spiker_hdl.run(network, stimulus)
 
 
-def compare(seed, directory, icarus, cycles=True, most=40):
-    network, given, mapping, reference = drawn(seed, most)
+def compare(seed, directory, icarus, cycles=True, max_steps=40):
+    network, given, mapping, reference = drawn(seed, max_steps)
     expected = reference
     if cycles:
         expected = spiker_hdl.run(network, given, engine="amaranth", mapping=mapping)
@@ -189,12 +189,12 @@ def test_many_random_networks_pass(seed, tmp_path, icarus):
 
 @pytest.mark.slow
 def test_many_random_networks_have_every_option():
-    found = []
-    for seed, most in MANY.items():
-        network, given, _, reference = drawn(seed, most)
-        found.append(liveness(network, reference, given))
-    print(describe(found))
-    options = {option for one in found for option in one.options}
+    results = []
+    for seed, maximum in MANY.items():
+        network, given, _, reference = drawn(seed, maximum)
+        results.append(liveness(network, reference, given))
+    print(describe(results))
+    options = {option for case in results for option in case.options}
     assert {"several inputs", "several readouts", "graded", "recurrent", "delay"} <= options
 
 
@@ -206,12 +206,12 @@ def test_names_are_plain_and_distinct():
     source = to_verilog(Accelerator(network), "odd")
     assert "\\" not in source.text
     modules = re.findall(r"^module (\w+)", source.text, re.M)
-    assert len({one.lower() for one in modules}) == len(modules) > 10
-    assert all(one == "odd" or one.startswith("odd_") for one in modules)
+    assert len({module.lower() for module in modules}) == len(modules) > 10
+    assert all(module == "odd" or module.startswith("odd_") for module in modules)
     for body in re.findall(r"^module .*?^endmodule", source.text, re.M | re.S):
         names = re.findall(r"^  (?:wire|reg) (?:\[\d+:0\] )?(\w+)", body, re.M)
-        assert len({one.lower() for one in names}) == len(names)
-        assert not {one.lower() for one in names} & KEYWORDS
+        assert len({name.lower() for name in names}) == len(names)
+        assert not {name.lower() for name in names} & KEYWORDS
     for port in source.ports.values():
         assert re.search(rf"^  (input|output) (\[\d+:0\] )?{port};", source.text, re.M)
 
@@ -221,10 +221,10 @@ def test_text_is_the_same_again_and_names_no_machine(original, tmp_path):
     emit(network, tmp_path / "again", samples=spikes_for(network), generated=0)
     for path in (tmp_path / "again").rglob("*"):
         if path.is_file():
-            held = path.read_bytes()
-            assert held == (original / path.relative_to(tmp_path / "again")).read_bytes()
-            assert str(tmp_path).encode() not in held
-            assert b".py" not in held
+            contents = path.read_bytes()
+            assert contents == (original / path.relative_to(tmp_path / "again")).read_bytes()
+            assert str(tmp_path).encode() not in contents
+            assert b".py" not in contents
 
 
 def test_plain_names_keep_apart_what_looks_alike():
@@ -373,15 +373,15 @@ def test_a_result_of_other_samples_is_refused(tmp_path):
 
 @pytest.mark.parametrize("engine", ["reference", "amaranth", "compiled"])
 def test_a_result_of_another_network_is_refused(tmp_path, engine):
-    given = spikes_for(small(), samples=1)
+    stimulus = spikes_for(small(), samples=1)
     if engine == "compiled" and spiker_hdl.engines.fastest() != "compiled":
         pytest.skip("Verilator must be installed")
-    other = spiker_hdl.run(small(leak=1), given, engine=engine)
+    other = spiker_hdl.run(small(leak=1), stimulus, engine=engine)
     with pytest.raises(ValueError, match="Expected result must be of the network that is emitted"):
-        emit(small(), tmp_path / "made", samples=given, expected=other, generated=0)
+        emit(small(), tmp_path / "made", samples=stimulus, expected=other, generated=0)
     assert list(tmp_path.iterdir()) == []
-    same = spiker_hdl.run(small(), given, engine=engine)
-    emit(small(), tmp_path / "made", samples=given, expected=same, generated=0)
+    same = spiker_hdl.run(small(), stimulus, engine=engine)
+    emit(small(), tmp_path / "made", samples=stimulus, expected=same, generated=0)
 
 
 @pytest.mark.parametrize("where", ["file", "file/below", "file/below/deep", "/proc/1/made"])
@@ -389,7 +389,7 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path, where):
     (tmp_path / "file").write_text("here")
     with pytest.raises(OSError, match="Directory must be one that can be written, not '"):
         emit(small(), tmp_path / where, generated=0)
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "here"
 
 
@@ -416,7 +416,7 @@ def test_what_was_there_stays_when_a_write_fails(emitted, monkeypatch):
 
 def test_a_directory_of_an_emission_has_that_alone(tmp_path):
     emit(small(), tmp_path, generated=0)
-    assert sorted(one.name for one in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
         "Makefile",
         "README.txt",
         "manifest.json",

@@ -85,7 +85,7 @@ def test_reader_finds_the_frames_that_python_finds(chance):
             await put(ctx, dut.i, octet)
 
     async def sink(ctx):
-        while len(frames) < len(wanted):
+        while len(frames) < len(expected):
             octet = await get(ctx, dut.o)
             if not octet.end:
                 assert octet.index == min(len(body), 62)
@@ -97,10 +97,10 @@ def test_reader_finds_the_frames_that_python_finds(chance):
                 frames.append(Frame(body[1], body[2], session, bytes(body[5:-4])))
             body.clear()
 
-    wanted = Reader().feed(text)
-    assert 20 < len(wanted) < 60
+    expected = Reader().feed(text)
+    assert 20 < len(expected) < 60
     simulate(dut, source, sink, watch=[dut.o] if not chance else [], deadline=20_000)
-    assert frames == wanted
+    assert frames == expected
 
 
 @pytest.mark.parametrize("chance", [0, 0.4])
@@ -108,7 +108,7 @@ def test_writer_makes_what_python_makes_and_sends_it_again(chance):
     random = Random(6)
     frames = [random_frame(random) for _ in range(10)]
     times = [random.randint(1, 2) for _ in frames]
-    wanted = b"\0" + b"".join(encode(one) * n for one, n in zip(frames, times, strict=True))
+    expected = b"\0" + b"".join(encode(frame) * n for frame, n in zip(frames, times, strict=True))
     sent = bytearray()
     dut = FrameWriter(3)
 
@@ -127,12 +127,12 @@ def test_writer_makes_what_python_makes_and_sends_it_again(chance):
                 await put(ctx, dut.send, n % 3)
 
     async def take(ctx):
-        while len(sent) < len(wanted):
+        while len(sent) < len(expected):
             await pause(ctx, random, chance)
             sent.append(await get(ctx, dut.o))
 
     simulate(dut, build, take, watch=[dut.o])
-    assert bytes(sent) == wanted
+    assert bytes(sent) == expected
 
 
 def layouts():
@@ -151,8 +151,8 @@ def test_unpacker_by_hand():
         bytes([1]),  # nothing
         bytes([1, 0x05]),
     ]
-    wanted = [(0, 0x234), (0, 0x178), (1, 0x03), (1, 0x18), (0, 0x201), (1, 0x05)]
-    found = []
+    expected = [(0, 0x234), (0, 0x178), (1, 0x03), (1, 0x18), (0, 0x201), (1, 0x05)]
+    results = []
 
     async def source(ctx):
         for packet in packets:
@@ -161,44 +161,44 @@ def test_unpacker_by_hand():
 
     async def sink(ctx, port):
         stream = getattr(dut, f"o{port}")
-        while len(found) < len(wanted):
+        while len(results) < len(expected):
             ctx.set(stream.ready, 1)
             *_, valid, payload = await ctx.tick().sample(stream.valid, stream.payload)
             if valid:
-                found.append((port, payload.as_bits()))
+                results.append((port, payload.as_bits()))
 
     simulate(dut, source, partial(sink, port=0), partial(sink, port=1))
     # The third packet's whole beat is not its last byte's: nothing ends there.
-    assert found == wanted
+    assert results == expected
 
 
 @pytest.mark.parametrize("width", [1, 8, 9, 8 * MAX_PAYLOAD, 8 * MAX_PAYLOAD + 1, 1000])
 def test_packer_cuts_results(width):
     random = Random(width)
     results = [random.getrandbits(width) for _ in range(3)]
-    dut, found = Packer(width), [b""]
+    dut, packets = Packer(width), [b""]
 
     async def source(ctx):
-        for one in results:
+        for result in results:
             await pause(ctx, random, 0.3)
-            await put(ctx, dut.i, one)
+            await put(ctx, dut.i, result)
 
     async def sink(ctx):
         for _ in range(3 * dut.size):
             await pause(ctx, random, 0.3)
             left = ctx.get(dut.length)
             octet = await get(ctx, dut.o)
-            found[-1] += bytes([octet.data])
+            packets[-1] += bytes([octet.data])
             if octet.end:
                 assert left == 1 or not ctx.get(dut.o.valid)
-                found.append(b"")
+                packets.append(b"")
 
     simulate(dut, source, sink, watch=[dut.o])
-    texts = [one.to_bytes(dut.size, "little") for one in results]
-    wanted = [
+    texts = [result.to_bytes(dut.size, "little") for result in results]
+    expected = [
         text[at : at + MAX_PAYLOAD] for text in texts for at in range(0, len(text), MAX_PAYLOAD)
     ]
-    assert found == [*wanted, b""]
+    assert packets == [*expected, b""]
 
 
 # -- a conversation, by hand ---------------------------------------------------------------------
@@ -211,28 +211,28 @@ def little():
     spikes = spikes_for(network, 0, 12, 3)
     identity = Identity.of(network, Mapping.default(network), "0.1.0")
     ports = [Port.of(network.inputs[0], 0, identity)]
-    samples = [[*data_payloads(ports, {"input": one})] for one in spikes]
-    assert all(len(one) == 1 for one in samples)
-    return network, spikes, [one[0] for one in samples]
+    samples = [[*data_payloads(ports, {"input": train})] for train in spikes]
+    assert all(len(sample) == 1 for sample in samples)
+    return network, spikes, [sample[0] for sample in samples]
 
 
 def classes(network, frames):
     """Return the classes that frames of results have, each of one sample."""
-    found = ResultLayout(network).result([one.payload for one in frames], "board")
-    return found.classes.tolist()
+    result = ResultLayout(network).result([frame.payload for frame in frames], "board")
+    return result.classes.tolist()
 
 
 def test_a_conversation(little):
     network, spikes, payloads = little
-    wanted = spiker_hdl.run(network, spikes).classes.tolist()
+    expected = spiker_hdl.run(network, spikes).classes.tolist()
     wire = wire_of(network)
     talk = partial(say, wire)
 
     def send(*numbers, session=7):
         return [Frame(DATA.code, n, session, payloads[n]) for n in numbers]
 
-    def status(base, tag, held, made, session=7):
-        return Frame(STATUS.code, base, session, bytes([tag, held, made]))
+    def status(base, tag, samples, results, session=7):
+        return Frame(STATUS.code, base, session, bytes([tag, samples, results]))
 
     pages = Identity.of(network, Mapping.default(network), "0.1.0").to_bytes()
     for n in range(Identity.PAGES):
@@ -246,37 +246,37 @@ def test_a_conversation(little):
     assert talk(*send(1, 1, 3), Frame(POLL.code, 0, 7, b"\x06\x00")) == [status(0, 6, 0b1010, 0)]
     assert talk(*send(8, 9)) == []  # beyond the window
     assert talk(*send(2, session=8)) == []
-    found = talk(*send(0, 1, 0))
-    assert classes(network, found) == wanted[:2]
-    assert [one.sequence for one in found] == [0, 1]
+    result = talk(*send(0, 1, 0))
+    assert classes(network, result) == expected[:2]
+    assert [frame.sequence for frame in result] == [0, 1]
     assert talk(Frame(POLL.code, 0, 7, b"\x07\x00")) == [status(2, 7, 0b1000, 2)]
     # Results are kept until the host has them, and sent again when it asks: before the status.
     again = talk(Frame(POLL.code, 0, 7, b"\x08\xff"))
-    assert again == [*found, status(2, 8, 0b1000, 2)]
+    assert again == [*result, status(2, 8, 0b1000, 2)]
     again = talk(Frame(POLL.code, 1, 7, b"\x09\xff"))
-    assert again == [found[1], status(2, 9, 0b1000, 2)]
+    assert again == [result[1], status(2, 9, 0b1000, 2)]
     assert talk(Frame(POLL.code, 0, 7, b"\x0a\x01")) == [status(2, 10, 0b1000, 2)]  # forgotten
     assert talk(Frame(POLL.code, 1, 8, b"\x0b\xff")) == [status(2, 11, 0b1000, 2)]  # of another
     assert talk(Frame(POLL.code, 9, 7, b"\x0c\x00")) == [status(2, 12, 0b1000, 2)]  # not made yet
     # A window of results without a poll, and no more.
-    found = [*talk(*send(2)), *talk(*send(*range(4, 12)), cycles=2500, idle=False)]
-    assert [one.sequence for one in found] == [2, 3, 4, 5, 6, 7, 8]
-    assert classes(network, found) == wanted[2:9]
-    found = talk(Frame(POLL.code, 9, 7, b"\x0d\x00"))
-    rest = [one for one in found if one.code == RESULT.code]
+    result = [*talk(*send(2)), *talk(*send(*range(4, 12)), cycles=2500, idle=False)]
+    assert [frame.sequence for frame in result] == [2, 3, 4, 5, 6, 7, 8]
+    assert classes(network, result) == expected[2:9]
+    result = talk(Frame(POLL.code, 9, 7, b"\x0d\x00"))
+    rest = [frame for frame in result if frame.code == RESULT.code]
     rest += talk(*send(11))
-    assert [one.sequence for one in rest] == [9, 10, 11]
-    assert classes(network, rest) == wanted[9:12]
+    assert [frame.sequence for frame in rest] == [9, 10, 11]
+    assert classes(network, rest) == expected[9:12]
     # A reset drops results, data and samples.
     assert talk(Frame(RESET.code, 0, 9)) == [status(0, 0, 0, 0, 9)]
     assert talk(Frame(POLL.code, 0, 9, b"\x01\xff")) == [status(0, 1, 0, 0, 9)]
-    found = talk(*send(0, session=9))
-    assert classes(network, found) == wanted[:1]
+    result = talk(*send(0, session=9))
+    assert classes(network, result) == expected[:1]
 
 
 def test_a_reset_amid_a_sample_and_a_frame_leaves_nothing(little):
     network, spikes, payloads = little
-    wanted = spiker_hdl.run(network, spikes).classes.tolist()
+    expected = spiker_hdl.run(network, spikes).classes.tolist()
     wire = wire_of(network)
     say(wire, Frame(RESET.code, 0, 1))
     for cycles in range(1, 400, 97):
@@ -285,8 +285,8 @@ def test_a_reset_amid_a_sample_and_a_frame_leaves_nothing(little):
         # What was being sent is cut off, and the next frame is whole all the same.
         came = wire.turn(b"\0" + encode(Frame(RESET.code, 0, 1)), 2000)
         assert reader.feed(b"\0" + came)[-1] == Frame(STATUS.code, 0, 1, bytes(3))
-        (found,) = say(wire, Frame(DATA.code, 0, 1, payloads[4]))
-        assert classes(network, [found]) == wanted[4:5]
+        (actual,) = say(wire, Frame(DATA.code, 0, 1, payloads[4]))
+        assert classes(network, [actual]) == expected[4:5]
         say(wire, Frame(RESET.code, 0, 1))
 
 
@@ -387,8 +387,8 @@ def test_what_frames_cannot_carry_is_refused(monkeypatch):
     loaded = Accelerator(network, fits.mapping.with_writable(network, ["hidden"]))
     with pytest.raises(ValueError, match=r"must have at most 1 inputs, including the one .* not 2"):
         Link(loaded, version="0.1.0")
-    for one in (long, fits, loaded):  # as is wanted of every component
-        Fragment.get(one, None)
+    for design in (long, fits, loaded):  # as is wanted of every component
+        Fragment.get(design, None)
 
 
 def test_converts():

@@ -39,15 +39,15 @@ def bits(octet):
 
 def watch(levels, divisor):
     """Return the bytes that levels of a wire, one a cycle, are: sampled in the middle of bits."""
-    found, at = [], 0
+    results, at = [], 0
     while True:
         while at < len(levels) and levels[at]:
             at += 1
         middles = [at + divisor * n + divisor // 2 for n in range(10)]
         if middles[-1] >= len(levels):
-            return bytes(found)
+            return bytes(results)
         assert [levels[n] for n in middles][9] == 1, "no stop bit"
-        found.append(sum(levels[middles[n + 1]] << n for n in range(8)))
+        results.append(sum(levels[middles[n + 1]] << n for n in range(8)))
         at = middles[-1]
 
 
@@ -65,15 +65,15 @@ def test_transmitter_by_hand(divisor):
             levels.append(level)
 
     simulate(dut, source, sink)
-    wanted = [
+    expected = [
         level for octet in (0x35, 0x00, 0xFF) for level in bits(octet) for _ in range(divisor)
     ]
     start = levels.index(0)
-    found = levels[start:]
+    result = levels[start:]
     # Between two bytes the stop bit may last a cycle longer.
     runs = watch(levels, divisor)
     assert runs == b"\x35\x00\xff"
-    assert found[: 9 * divisor] == wanted[: 9 * divisor]
+    assert result[: 9 * divisor] == expected[: 9 * divisor]
     assert levels[:start] == [1] * start
 
 
@@ -81,7 +81,7 @@ def test_transmitter_by_hand(divisor):
 def test_receiver_takes_clocks_that_differ(divisor, stretch):
     random = Random(divisor)
     sent = bytes(random.choices([0, 1, 0x55, 0x80, 0xFF, 0x35], k=12))
-    dut, found = UartReceiver(divisor), []
+    dut, results = UartReceiver(divisor), []
 
     async def source(ctx):
         level, time, now = 1, 0.0, 0
@@ -96,14 +96,14 @@ def test_receiver_takes_clocks_that_differ(divisor, stretch):
 
     async def sink(ctx):
         for _ in sent:
-            found.append(await get(ctx, dut.o))
+            results.append(await get(ctx, dut.o))
 
     simulate(dut, source, sink)
-    assert bytes(found) == sent
+    assert bytes(results) == sent
 
 
 def test_receiver_drops_what_is_no_byte():
-    dut, found = UartReceiver(8), []
+    dut, results = UartReceiver(8), []
 
     async def source(ctx):
         async def level(value, cycles):
@@ -112,8 +112,8 @@ def test_receiver_drops_what_is_no_byte():
                 await ctx.tick()
 
         async def octet(value):
-            for one in bits(value):
-                await level(one, 8)
+            for bit in bits(value):
+                await level(bit, 8)
 
         await level(1, 20)
         await level(0, 2)  # too short for a start bit
@@ -122,22 +122,22 @@ def test_receiver_drops_what_is_no_byte():
         await level(0, 200)  # a break
         await level(1, 8)
         await octet(0x22)
-        for one in [*bits(0x33)[:9], 0]:  # no stop bit
-            await level(one, 8)
+        for driven in [*bits(0x33)[:9], 0]:  # no stop bit
+            await level(driven, 8)
         await level(1, 16)
         await octet(0x44)
         await level(1, 20)
 
     async def sink(ctx):
         while True:
-            found.append(await get(ctx, dut.o))
+            results.append(await get(ctx, dut.o))
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(source)
     simulator.add_testbench(sink, background=True)
     simulator.run()
-    assert found == [0x11, 0x22, 0x44]
+    assert results == [0x11, 0x22, 0x44]
 
 
 def test_a_sample_over_two_wires():
@@ -172,8 +172,8 @@ def test_a_sample_over_two_wires():
 
     simulate(m, source, sink)
     frames = Reader().feed(watch(levels, divisor))
-    found = [one.payload for one in frames if one.code == RESULT.code]
-    result = ResultLayout(network).result(found, "board")
+    payloads = [frame.payload for frame in frames if frame.code == RESULT.code]
+    result = ResultLayout(network).result(payloads, "board")
     assert not spiker_hdl.run(network, spikes).differences(result)
 
 

@@ -79,10 +79,10 @@ def test_early_answers_by_hand(kind, trains, early, steps, winner, scores):
 
 
 def test_a_lone_class_is_sure_at_once():
-    found = reference.run(
+    result = reference.run(
         relay("count", 1), np.zeros((1, 5, 1), int), reports=AnswerPolicy(early="exact")
     )
-    assert found.steps.tolist() == [1]
+    assert result.steps.tolist() == [1]
 
 
 @pytest.mark.parametrize("early", ["exact", 1, 2, 5])
@@ -100,7 +100,7 @@ def test_early_answers_are_those_of_trials(early):
         )
         whole = reference.run(network, spikes, record=everything(network))
         for n in range(3):
-            sample = {name: each[n].tolist() for name, each in spikes.items()}
+            sample = {name: train[n].tolist() for name, train in spikes.items()}
             total = len(next(iter(sample.values())))
             for steps in range(1, total + 1):
                 prefix = {name: train[:steps] for name, train in sample.items()}

@@ -85,9 +85,9 @@ def test_signed_width_by_hand(low, high, width):
 )
 def test_sums_by_hand(low, high, bias, wanted):
     network = one(Accumulator(width=4), [[3, -2, 4], [-1, -1, 0]], low=low, high=high, bias=bias)
-    found = network.bounds["p"]
-    assert (found.sum_low, found.sum_high, found.current_low, found.current_high) == wanted
-    assert found.sum_width == signed_width(*wanted[:2])
+    result = network.bounds["p"]
+    assert (result.sum_low, result.sum_high, result.current_low, result.current_high) == wanted
+    assert result.sum_width == signed_width(*wanted[:2])
 
 
 def test_sums_over_several_projections_by_hand():
@@ -101,9 +101,9 @@ def test_sums_over_several_projections_by_hand():
         ],
         [Readout("p")],
     )
-    found = network.bounds["p"]
-    assert (found.sum_low, found.sum_high) == (-17, 18)
-    assert found.sum_width == 6
+    result = network.bounds["p"]
+    assert (result.sum_low, result.sum_high) == (-17, 18)
+    assert result.sum_width == 6
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_sums_of_shifted_projections_by_hand(shifts, wanted, width):
         ],
         [Readout("p", "last")],
     )
-    found = network.bounds["p"]
-    assert (found.sum_low, found.sum_high) == wanted
-    assert found.sum_width == width
+    result = network.bounds["p"]
+    assert (result.sum_low, result.sum_high) == wanted
+    assert result.sum_width == width
 
 
 @pytest.mark.parametrize(
@@ -186,8 +186,8 @@ def test_sums_of_shifted_projections_by_hand(shifts, wanted, width):
     ],
 )
 def test_states_by_hand(neuron, weights, wanted):
-    found = one(neuron, weights).bounds["p"].states
-    assert {name: found[name] for name in wanted} == wanted
+    states = one(neuron, weights).bounds["p"].states
+    assert {name: states[name] for name in wanted} == wanted
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,8 @@ def test_states_by_hand(neuron, weights, wanted):
     ],
 )
 def test_the_largest_says_which_float_is_exact(width, decay, largest, format_):
-    found = one(Integrator(width=width, decay=decay)).bounds["p"]
-    assert (found.largest, found.float_format) == (largest, format_)
+    result = one(Integrator(width=width, decay=decay)).bounds["p"]
+    assert (result.largest, result.float_format) == (largest, format_)
 
 
 # -- brute force ---------------------------------------------------------------------------------
@@ -214,13 +214,13 @@ def test_sums_are_exact():
     for _ in range(100):
         weights = [[random.randint(-8, 7) for _ in range(4)] for _ in range(2)]
         low, high = random.choice([(0, 1), (0, 2), (-1, 1), (-2, 1)])
-        found = one(Accumulator(width=4), weights, low=low, high=high).bounds["p"]
+        result = one(Accumulator(width=4), weights, low=low, high=high).bounds["p"]
         sums = [
             sum(w * x for w, x in zip(row, events, strict=True))
             for row in weights
             for events in product(range(low, high + 1), repeat=4)
         ]
-        assert (found.sum_low, found.sum_high) == (min(sums), max(sums))
+        assert (result.sum_low, result.sum_high) == (min(sums), max(sums))
 
 
 SMALL = [
@@ -298,8 +298,8 @@ SMALL = [
 def test_every_state_that_is_reached_is_within(weights):
     currents = range(min(0, *weights[0], sum(weights[0])), max(0, *weights[0], sum(weights[0])) + 1)
     for neuron in SMALL:
-        found = one(neuron, weights).bounds["p"].states
-        seen, open_ = set(), [tuple(held.rest for held in neuron.states.values())]
+        states = one(neuron, weights).bounds["p"].states
+        seen, open_ = set(), [tuple(declared.rest for declared in neuron.states.values())]
         while open_:
             values = open_.pop()
             if values in seen:
@@ -310,7 +310,7 @@ def test_every_state_that_is_reached_is_within(weights):
                 _, after = naive.advance(neuron, 0, before, x)
                 open_.append(tuple(after[name] for name in neuron.states))
         for name, values in zip(neuron.states, zip(*seen, strict=True), strict=True):
-            low, high = found[name]
+            low, high = states[name]
             assert low <= min(values), (neuron, name)
             assert max(values) <= high, (neuron, name)
             assert neuron.states[name].low <= low
@@ -340,17 +340,22 @@ def test_no_intermediate_is_larger_than_the_largest():
         __radd__, __rmul__ = __add__, __mul__
 
     for neuron in SMALL[::3] + SMALL[-9:]:
-        found = one(neuron, [[9, -7]]).bounds["p"]
+        result = one(neuron, [[9, -7]]).bounds["p"]
         Watched.largest = 0
-        operands = {name: Watched(held.value) for name, held in neuron.parameters.items()}
+        operands = {name: Watched(declared.value) for name, declared in neuron.parameters.items()}
         ends = [
-            sorted({held.low, held.rest, held.high, (held.low + held.high) // 2})
-            for held in neuron.states.values()
+            sorted({
+                declared.low,
+                declared.rest,
+                declared.high,
+                (declared.low + declared.high) // 2,
+            })
+            for declared in neuron.states.values()
         ]
         for values, x in product(product(*ends), (-7, 0, 9)):
             states = dict(zip(neuron.states, map(Watched, values), strict=True))
             neuron.step(neuron.bind(operands), SimpleNamespace(**states), Watched(x), INTEGERS)
-        assert Watched.largest <= found.largest
+        assert Watched.largest <= result.largest
 
 
 def test_random_networks_stay_within_their_bounds():
@@ -508,7 +513,7 @@ def test_step_beyond_64_bits_is_refused(make, message):
 
 def test_sums_beyond_64_bits_are_exact():
     weights = np.full((1, 2**17), 2**31 - 1)
-    for made in (Sparse.from_matrix(weights), Projection("a", "b", weights).synapses):
-        low, high = made.reach(-(2**15), 2**16 - 1)
+    for synapses in (Sparse.from_matrix(weights), Projection("a", "b", weights).synapses):
+        low, high = synapses.reach(-(2**15), 2**16 - 1)
         assert int(high[0]) == 2**17 * (2**31 - 1) * (2**16 - 1)
         assert int(low[0]) == -(2**17) * (2**31 - 1) * 2**15

@@ -69,7 +69,7 @@ class Own:
 
 def small(**changes):
     """Make a network that has a part of every kind."""
-    made = {
+    variants = {
         "inputs": [Input("in", (1, 3), -1, 2)],
         "populations": [
             Population("a", 2, Lif(width=8, threshold=(3, 4), decay=Decay((1, 3), 2)), (0, -1)),
@@ -83,7 +83,7 @@ def small(**changes):
         "readouts": [Readout("b", "count")],
         "max_steps": 20,
     }
-    return Network(**made | changes)
+    return Network(**variants | changes)
 
 
 SETTINGS = {
@@ -152,13 +152,13 @@ INSIDE = {"Bounds", "Answer", "Result", "Stimulus", "Parameter", "State", "Neuro
 
 
 def dataclasses_of_the_model():
-    found = {}
+    results = {}
     for module in pkgutil.walk_packages(spiker_hdl.model.__path__, "spiker_hdl.model."):
         for name, kind in vars(importlib.import_module(module.name)).items():
             local = getattr(kind, "__module__", "") == module.name
             if dataclasses.is_dataclass(kind) and local and not name.startswith("_"):
-                found[name] = kind
-    return found
+                results[name] = kind
+    return results
 
 
 def test_every_dataclass_of_the_model_has_an_example():
@@ -259,20 +259,20 @@ def kept(instance, name):
 @pytest.mark.parametrize("kind, name", doors(is_integer))
 def test_integers_of_any_library_become_plain(kind, name, form):
     example = EXAMPLES[kind]
-    made = kind(**example | {name: SCALARS[form](example[name])})
-    assert type(kept(made, name)) is int
-    assert repr(made) == repr(kind(**example))
-    assert made == kind(**example) or kind is Channels
+    instance = kind(**example | {name: SCALARS[form](example[name])})
+    assert type(kept(instance, name)) is int
+    assert repr(instance) == repr(kind(**example))
+    assert instance == kind(**example) or kind is Channels
 
 
 @pytest.mark.parametrize("form", SEVERAL)
 @pytest.mark.parametrize("kind, name", doors(is_several))
 def test_sequences_of_integers_of_any_library_become_plain(kind, name, form):
     example = EXAMPLES[kind]
-    made = kind(**example | {name: SEVERAL[form](example[name])})
-    assert type(kept(made, name)) is tuple
-    assert {type(each) for each in kept(made, name)} == {int}
-    assert made == kind(**example)
+    instance = kind(**example | {name: SEVERAL[form](example[name])})
+    assert type(kept(instance, name)) is tuple
+    assert {type(each) for each in kept(instance, name)} == {int}
+    assert instance == kind(**example)
 
 
 @pytest.mark.parametrize("form", ARRAYS)
@@ -280,15 +280,15 @@ def test_sequences_of_integers_of_any_library_become_plain(kind, name, form):
 def test_arrays_of_any_library_become_canonical(kind, name, form):
     example = EXAMPLES[kind]
     given = ARRAYS[form](example[name])
-    made = kind(**example | {name: given})
-    array = kept(made, name)
+    instance = kind(**example | {name: given})
+    array = kept(instance, name)
     array = array.values if name == "synapses" else array
     assert type(array) is np.ndarray
     assert array.dtype == np.dtype("=i8")
     assert array.flags.c_contiguous
     assert not array.flags.writeable
-    wanted = kept(kind(**example), name)
-    np.testing.assert_array_equal(array, wanted.values if name == "synapses" else wanted)
+    expected = kept(kind(**example), name)
+    np.testing.assert_array_equal(array, expected.values if name == "synapses" else expected)
     if isinstance(given, np.ndarray):
         assert not np.shares_memory(array, given)
 
@@ -386,17 +386,17 @@ def test_every_encoder_is_among_the_calls():
 @pytest.mark.parametrize("name", CALLS)
 def test_functions_accept_integers_and_arrays_of_any_library(name):
     function, options = CALLS[name]
-    wanted = function(**options)
+    expected = function(**options)
     forms = {int: SCALARS, tuple: SEVERAL, np.ndarray: ARRAYS}
     for option, value in options.items():
         for form in forms.get(type(value), {}).values():
-            found = function(**options | {option: form(value)})
-            np.testing.assert_equal(found, wanted)
-            assert repr(found) == repr(wanted)
+            result = function(**options | {option: form(value)})
+            np.testing.assert_equal(result, expected)
+            assert repr(result) == repr(expected)
         if type(value) in forms:
             for wrong in ("bool", "float", "numpy bool", "bool tensor", "masked array"):
-                given = options | {option: NO_INTEGERS[wrong]}
-                refused(lambda given=given: function(**given))
+                arguments = options | {option: NO_INTEGERS[wrong]}
+                refused(lambda given=arguments: function(**given))
 
 
 # -- whole networks ------------------------------------------------------------------------------
@@ -450,19 +450,19 @@ SPIKES = np.random.default_rng(5).integers(-1, 3, (4, 3, 3))
 
 @pytest.mark.parametrize("form", ARRAYS)
 def test_runs_take_spikes_in_every_form(form):
-    found = run(small(), ARRAYS[form](SPIKES))
-    assert run(small(), SPIKES).differences(found) == []
-    assert found.scores.dtype == np.int64
+    result = run(small(), ARRAYS[form](SPIKES))
+    assert run(small(), SPIKES).differences(result) == []
+    assert result.scores.dtype == np.int64
     by_sample = run(small(), [ARRAYS[form](sample) for sample in SPIKES])
-    assert found.differences(by_sample) == []
+    assert result.differences(by_sample) == []
 
 
 def test_simulated_hardware_takes_weights_and_spikes_in_any_order():
     given = np.asfortranarray(SPIKES.astype(">i4"))[::-1]
     network = odd_network("fortran order")
     mapping = Mapping.folded(network, np.int64(1), word=np.uint8(2))
-    found = run(network, given, engine="amaranth", mapping=mapping)
-    assert run(small(), SPIKES[::-1]).differences(found) == []
+    result = run(network, given, engine="amaranth", mapping=mapping)
+    assert run(small(), SPIKES[::-1]).differences(result) == []
 
 
 @pytest.mark.parametrize("wrong", [*NO_INTEGERS, *LONG])

@@ -90,9 +90,9 @@ def test_first_spike_by_hand(value, bits, steps, wanted):
 
 
 def test_binary_by_hand():
-    found = binary(np.array([[0, 127, 128, 255]]), 2)
-    assert found.tolist() == [[[0, 0, 1, 1]] * 2]
-    assert found.dtype == np.uint8
+    result = binary(np.array([[0, 127, 128, 255]]), 2)
+    assert result.tolist() == [[[0, 0, 1, 1]] * 2]
+    assert result.dtype == np.uint8
 
 
 def test_graded_by_hand():
@@ -115,9 +115,9 @@ def test_graded_by_hand():
     ],
 )
 def test_delta_by_hand(signal, threshold, on, off):
-    found = delta(np.array([signal]), (threshold,))
-    assert found.dtype == np.uint8
-    assert found[0].T.tolist() == [on, off]
+    result = delta(np.array([signal]), (threshold,))
+    assert result.dtype == np.uint8
+    assert result[0].T.tolist() == [on, off]
 
 
 def test_delta_has_pairs_for_each_signal_and_threshold():
@@ -217,11 +217,11 @@ def test_encoders_agree_on_shape_and_type(name):
 def test_delta_follows_the_signal():
     draws = np.random.default_rng(3)
     signals = np.clip(128 + draws.integers(-9, 10, (5, 200, 2)).cumsum(axis=1), 0, 255)
-    found = delta(signals, (7, 20)).reshape(5, 200, 2, 2, 2).astype(bool)
-    assert not (found[..., 0] & found[..., 1]).any()
-    assert np.array_equal(delta(255 - signals, (7, 20)).reshape(found.shape), found[..., ::-1])
+    result = delta(signals, (7, 20)).reshape(5, 200, 2, 2, 2).astype(bool)
+    assert not (result[..., 0] & result[..., 1]).any()
+    assert np.array_equal(delta(255 - signals, (7, 20)).reshape(result.shape), result[..., ::-1])
     for sample, n, k in np.ndindex(5, 2, 2):
-        signal, events = signals[sample, :, n], found[sample, :, n, k].any(axis=1)
+        signal, events = signals[sample, :, n], result[sample, :, n, k].any(axis=1)
         last = np.maximum.accumulate(np.where(events, np.arange(200), 0))
         away = abs(signal - signal[last])
         before = abs(signal[1:] - signal[last[:-1]])
@@ -255,8 +255,8 @@ def noted(**notes):
 
 def test_notes_say_the_encoding():
     assert Encoding.of(noted(encoder="rate", steps="4")) == Encoding("rate", 4)
-    found = Encoding.of(noted(encoder="delta", thresholds="2,5", steps="88"))
-    assert found == Encoding("delta", thresholds=(2, 5))
+    result = Encoding.of(noted(encoder="delta", thresholds="2,5", steps="88"))
+    assert result == Encoding("delta", thresholds=(2, 5))
 
 
 # -- bad input -----------------------------------------------------------------------------------

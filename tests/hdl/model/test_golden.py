@@ -10,7 +10,7 @@ from support import naive
 from support.networks import everything
 
 
-@pytest.mark.parametrize("golden", GOLDEN, ids=lambda one: one.name)
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda case: case.name)
 def test_golden_networks_answer_as_they_must(golden):
     result = reference.run(
         golden.network,
@@ -22,15 +22,15 @@ def test_golden_networks_answer_as_they_must(golden):
     assert set(golden.record) <= set(result.spikes)
 
 
-@pytest.mark.parametrize("golden", GOLDEN, ids=lambda one: one.name)
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda case: case.name)
 def test_the_naive_simulation_answers_as_it_must(golden):
     for n in range(len(next(iter(golden.spikes.values())))):
-        sample = {name: each[n].tolist() for name, each in golden.spikes.items()}
+        sample = {name: train[n].tolist() for name, train in golden.spikes.items()}
         answers, record = naive.simulate(golden.network, sample, golden.window)
-        for name, wanted in golden.answers.items():
-            assert answers[name] == [(c, list(s)) for c, s in wanted[n]]
-        for name, wanted in golden.record.items():
-            assert record[name] == wanted[n]
+        for name, answer in golden.answers.items():
+            assert answers[name] == [(c, list(s)) for c, s in answer[n]]
+        for name, expected in golden.record.items():
+            assert record[name] == expected[n]
 
 
 def test_all_golden_files_are_there():

@@ -193,8 +193,8 @@ def test_sizes_and_ranges():
     assert (given.size, given.graded) == (24, False)
     assert Input("x", 1, 0, 2).graded
     assert Input("x", 1, -1, 1).graded
-    made = Population("p", (2, 2), FIRES, (1, 2, 3, 4))
-    assert (made.size, made.low, made.high, made.graded) == (4, 0, 1, False)
+    population = Population("p", (2, 2), FIRES, (1, 2, 3, 4))
+    assert (population.size, population.low, population.high, population.graded) == (4, 0, 1, False)
 
 
 def test_nothing_changes_once_made():
@@ -202,11 +202,11 @@ def test_nothing_changes_once_made():
     with pytest.raises(FrozenInstanceError):
         network.name = "other"
     weights = np.array([[1]])
-    made = Projection("x", "a", weights)
+    projection = Projection("x", "a", weights)
     weights[0, 0] = 5
-    assert made.synapses.weights.tolist() == [[1]]
+    assert projection.synapses.weights.tolist() == [[1]]
     with pytest.raises(ValueError, match="read-only"):
-        made.synapses.weights[0, 0] = 5
+        projection.synapses.weights[0, 0] = 5
 
 
 def test_sequences_become_tuples():

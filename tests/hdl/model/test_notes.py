@@ -31,10 +31,10 @@ def network(notes=()):
 
 
 def test_notes_are_sorted_and_found_by_name():
-    made = network(NOTES)
-    assert made.notes == tuple(sorted(NOTES.items()))
-    assert made.note == NOTES
-    assert network(tuple(NOTES.items())).notes == made.notes
+    net = network(NOTES)
+    assert net.notes == tuple(sorted(NOTES.items()))
+    assert net.note == NOTES
+    assert network(tuple(NOTES.items())).notes == net.notes
     assert network().note == {}
 
 
@@ -89,8 +89,8 @@ def test_bad_notes(notes, error, message):
 
 def test_bad_notes_in_a_file(tmp_path):
     path = tmp_path / "a.spiker"
-    made = network(NOTES)
-    object.__setattr__(made, "notes", (("steps", 4),))
-    made.save(path)
+    net = network(NOTES)
+    object.__setattr__(net, "notes", (("steps", 4),))
+    net.save(path)
     with pytest.raises(FileError, match="Note 'steps' must be a string, not 4"):
         load(path)

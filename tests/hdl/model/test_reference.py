@@ -36,18 +36,18 @@ def same(network, spikes, result, window=None):
     """Fail unless ``result`` is what a naive simulation answers."""
     samples = len(next(iter(spikes.values())))
     for n in range(samples):
-        sample = {name: each[n].tolist() for name, each in spikes.items()}
+        sample = {name: spike[n].tolist() for name, spike in spikes.items()}
         answers, record = naive.simulate(network, sample, window)
-        for name, wanted in answers.items():
+        for name, answer in answers.items():
             classes, scores = result.answers[name].classes[n], result.answers[name].scores[n]
             if window is None:
                 classes, scores = [classes], [scores]
-            found = [(int(c), s.tolist()) for c, s in zip(classes, scores, strict=True)]
-            assert found == wanted, (name, n)
-        for name, wanted in record.items():
-            assert result.spikes[name][n].tolist() == wanted, (name, n)
+            results = [(int(c), s.tolist()) for c, s in zip(classes, scores, strict=True)]
+            assert results == answer, (name, n)
+        for name, expected in record.items():
+            assert result.spikes[name][n].tolist() == expected, (name, n)
             if "." not in name:
-                assert result.counts[name][n] == sum(map(sum, wanted))
+                assert result.counts[name][n] == sum(map(sum, expected))
         assert result.steps[n] == len(next(iter(sample.values())))
 
 
@@ -81,8 +81,8 @@ def test_networks_drawn_of_one_seed_are_the_same():
         assert network == random_network(b)
         mine, theirs = random_spikes(network, a, 2, (1, 9)), random_spikes(network, b, 2, (1, 9))
         for name in mine:
-            for one, other in zip(mine[name], theirs[name], strict=True):
-                assert np.array_equal(one, other)
+            for left, other in zip(mine[name], theirs[name], strict=True):
+                assert np.array_equal(left, other)
 
 
 def test_answer_of_a_sample_does_not_depend_on_the_others():
@@ -94,7 +94,7 @@ def test_answer_of_a_sample_does_not_depend_on_the_others():
         together = reference.run(network, spikes, record=names)
         for n in range(12):
             alone = reference.run(
-                network, {name: [each[n]] for name, each in spikes.items()}, record=names
+                network, {name: [sample[n]] for name, sample in spikes.items()}, record=names
             )
             assert np.array_equal(alone.scores[0], together.scores[n])
             assert alone.classes[0] == together.classes[n]
@@ -109,7 +109,7 @@ def test_many_samples_are_run_in_parts():
     done = []
     result = reference.run(network, spikes, progress=done.append)
     assert done == [reference.BATCH, 3]
-    last = {name: each[-4:] for name, each in spikes.items()}
+    last = {name: sample[-4:] for name, sample in spikes.items()}
     assert np.array_equal(reference.run(network, last).scores, result.scores[-4:])
     assert len(result.classes) == reference.BATCH + 3
 
@@ -279,8 +279,8 @@ def test_large_sums_are_exact(weight, high, sources, lone):
     if not lone:
         below = np.full((1, 1, sources), high)
         below[0, 0, 1:] = 0
-        found = reference.run(network, below).scores.tolist()
-        assert found == [[max(-(2**47), min(2**47 - 1, weight * high - 1))]]
+        scores = reference.run(network, below).scores.tolist()
+        assert scores == [[max(-(2**47), min(2**47 - 1, weight * high - 1))]]
 
 
 def test_large_sums_that_cancel_are_exact():

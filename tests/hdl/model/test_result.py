@@ -10,7 +10,7 @@ from spiker_hdl.model import Answer, Result
 
 def result(**changes):
     classes, scores = np.array([0, 1]), np.array([[3, 1], [0, 2]])
-    made = Result(
+    created = Result(
         classes,
         scores,
         np.array([4, 4]),
@@ -19,7 +19,7 @@ def result(**changes):
         None,
         {"p": Answer(classes, scores)},
     )
-    return replace(made, **changes)
+    return replace(created, **changes)
 
 
 @pytest.mark.parametrize(

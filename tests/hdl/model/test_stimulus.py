@@ -42,23 +42,23 @@ def zeros(*shape, of=int):
 @pytest.mark.parametrize("kind", [bool, np.uint8, np.int8, np.int64, np.uint64, ">i4"])
 def test_every_kind_of_integer_is_accepted(kind):
     spikes = np.array([[[0, 1], [1, 1]], [[0, 0], [1, 0]]]).astype(kind)
-    found = stimulus(ONE, spikes)
-    assert len(found) == 2
-    assert found.steps.tolist() == [2, 2]
-    assert found.sample(1)["x"].astype(int).tolist() == [[0, 0], [1, 0]]
-    assert found.group(np.array([1, 0]))["x"].shape == (2, 2, 2)
-    wanted = reference.run(ONE, spikes.astype(np.int64)).scores
-    assert np.array_equal(reference.run(ONE, spikes).scores, wanted)
+    result = stimulus(ONE, spikes)
+    assert len(result) == 2
+    assert result.steps.tolist() == [2, 2]
+    assert result.sample(1)["x"].astype(int).tolist() == [[0, 0], [1, 0]]
+    assert result.group(np.array([1, 0]))["x"].shape == (2, 2, 2)
+    expected = reference.run(ONE, spikes.astype(np.int64)).scores
+    assert np.array_equal(reference.run(ONE, spikes).scores, expected)
 
 
 def test_lists_and_mappings_are_accepted():
     lists = [zeros(3, 2), zeros(1, 2), zeros(8, 2)]
     for given in (lists, tuple(lists), {"x": lists}):
-        found = stimulus(ONE, given)
-        assert found.steps.tolist() == [3, 1, 8]
-        assert found.sample(2)["x"].shape == (8, 2)
-    found = stimulus(TWO, {"y": zeros(4, 5, 1), "x": zeros(4, 5, 2)})
-    assert found.steps.tolist() == [5] * 4
+        result = stimulus(ONE, given)
+        assert result.steps.tolist() == [3, 1, 8]
+        assert result.sample(2)["x"].shape == (8, 2)
+    result = stimulus(TWO, {"y": zeros(4, 5, 1), "x": zeros(4, 5, 2)})
+    assert result.steps.tolist() == [5] * 4
     mixed = stimulus(TWO, {"y": [zeros(5, 1)] * 4, "x": zeros(4, 5, 2)})
     assert mixed.group(np.array([0, 3]))["y"].shape == (2, 5, 1)
 

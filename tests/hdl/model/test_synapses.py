@@ -15,38 +15,38 @@ def ints(*values):
 
 
 def test_sparse_by_hand():
-    made = Sparse(ints(2, 0, 1), ints(1, 1, 0), ints(5, -2, 3), 3, 2)
+    synapses = Sparse(ints(2, 0, 1), ints(1, 1, 0), ints(5, -2, 3), 3, 2)
     # Kept by source, then target.
-    assert made.sources.tolist() == [0, 1, 2]
-    assert made.targets.tolist() == [1, 0, 1]
-    assert made.values.tolist() == [-2, 3, 5]
-    assert made.matrix().tolist() == MATRIX.tolist()
-    assert made == Sparse.from_matrix(MATRIX)
-    assert hash(made) == hash(Sparse.from_matrix(MATRIX))
-    assert repr(made) == "Sparse(2x3, 3 synapses)"
+    assert synapses.sources.tolist() == [0, 1, 2]
+    assert synapses.targets.tolist() == [1, 0, 1]
+    assert synapses.values.tolist() == [-2, 3, 5]
+    assert synapses.matrix().tolist() == MATRIX.tolist()
+    assert synapses == Sparse.from_matrix(MATRIX)
+    assert hash(synapses) == hash(Sparse.from_matrix(MATRIX))
+    assert repr(synapses) == "Sparse(2x3, 3 synapses)"
 
 
 def test_dense_by_hand():
-    made = Dense(MATRIX.astype(np.int8))
-    assert (made.target_size, made.source_size) == (2, 3)
-    assert made.matrix().dtype == np.int64
-    assert made.values.tolist() == MATRIX.tolist()
-    assert made == Dense(MATRIX)
-    assert hash(made) == hash(Dense(MATRIX))
-    assert repr(made) == "Dense(2x3)"
+    synapses = Dense(MATRIX.astype(np.int8))
+    assert (synapses.target_size, synapses.source_size) == (2, 3)
+    assert synapses.matrix().dtype == np.int64
+    assert synapses.values.tolist() == MATRIX.tolist()
+    assert synapses == Dense(MATRIX)
+    assert hash(synapses) == hash(Dense(MATRIX))
+    assert repr(synapses) == "Dense(2x3)"
 
 
 def test_one_to_one_by_hand():
-    made = OneToOne(ints(4, 0, -1))
-    assert made.matrix().tolist() == [[4, 0, 0], [0, 0, 0], [0, 0, -1]]
-    assert (made.source_size, made.target_size) == (3, 3)
-    assert repr(made) == "OneToOne(3)"
+    synapses = OneToOne(ints(4, 0, -1))
+    assert synapses.matrix().tolist() == [[4, 0, 0], [0, 0, 0], [0, 0, -1]]
+    assert (synapses.source_size, synapses.target_size) == (3, 3)
+    assert repr(synapses) == "OneToOne(3)"
 
 
 def test_a_one_to_one_is_never_squared():
-    made = OneToOne(np.ones(2**20, dtype=np.int8))
-    assert made == OneToOne(np.ones(2**20, dtype=np.int16))
-    low, high = made.reach(-1, 3)
+    synapses = OneToOne(np.ones(2**20, dtype=np.int8))
+    assert synapses == OneToOne(np.ones(2**20, dtype=np.int16))
+    low, high = synapses.reach(-1, 3)
     assert (low.min(), low.max(), high.min(), high.max()) == (-1, -1, 3, 3)
 
 
@@ -67,19 +67,19 @@ def test_all_kinds_reach_as_far(low, high):
     for _ in range(20):
         matrix = random.integers(-9, 10, (4, 5)) * random.integers(0, 2, (4, 5))
         events = random.integers(low, high, (500, 5), endpoint=True)
-        for made in (Dense(matrix), Sparse.from_matrix(matrix)):
-            lows, highs = made.reach(low, high)
+        for synapses in (Dense(matrix), Sparse.from_matrix(matrix)):
+            lows, highs = synapses.reach(low, high)
             sums = events @ matrix.T
             assert (lows <= sums.min(axis=0)).all()
             assert (sums.max(axis=0) <= highs).all()
-            wanted = [
+            expected = [
                 (
                     sum(min(w * low, w * high) for w in row),
                     sum(max(w * low, w * high) for w in row),
                 )
                 for row in matrix.tolist()
             ]
-            assert [*zip(lows.tolist(), highs.tolist(), strict=True)] == wanted
+            assert [*zip(lows.tolist(), highs.tolist(), strict=True)] == expected
         square = OneToOne(matrix[0])
         for a, b in zip(
             square.reach(low, high), Dense(square.matrix()).reach(low, high), strict=True

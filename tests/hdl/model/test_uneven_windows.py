@@ -24,7 +24,7 @@ RELAY = Network(
 def test_each_sample_has_the_answers_of_its_own_windows():
     short = np.array([[1, 0], [0, 1]])
     long = np.array([[0, 1], [0, 1], [1, 0], [1, 0], [0, 1], [0, 1]])
-    found = reference.run(RELAY, [short, long], reports=AnswerPolicy(window=2))
-    answer = found.answers["p"]
-    assert [one.tolist() for one in answer.scores] == [[[1, 1]], [[0, 2], [2, 0], [0, 2]]]
-    assert [one.tolist() for one in answer.classes] == [[0], [1, 0, 1]]
+    result = reference.run(RELAY, [short, long], reports=AnswerPolicy(window=2))
+    answer = result.answers["p"]
+    assert [score.tolist() for score in answer.scores] == [[[1, 1]], [[0, 2], [2, 0], [0, 2]]]
+    assert [label.tolist() for label in answer.classes] == [[0], [1, 0, 1]]

@@ -113,7 +113,7 @@ def test_samples_are_counted_separately_and_no_events_cost_steps():
     assert done["hidden"].updates.tolist() == [4, 6]
     assert total(done).updates.tolist() == [6, 9]
     assert total(done).memory_bits.tolist() == [
-        int(sum(one.memory_bits[n] for one in done.values())) for n in range(2)
+        int(sum(update.memory_bits[n] for update in done.values())) for n in range(2)
     ]
 
 
@@ -175,20 +175,20 @@ def test_rows_are_as_wide_as_in_the_hardware(writable):
     accelerator = Accelerator(PLAIN, mapping)
     Fragment.get(accelerator, None)  # or it would be missed
     for name, core in accelerator.cores.items():
-        one, neuron_update = done[name], core.neuron_update
-        groups = one.updates // core.population.size * neuron_update.groups
+        spent, neuron_update = done[name], core.neuron_update
+        groups = spent.updates // core.population.size * neuron_update.groups
         assert (
-            one.state_bits == 2 * groups * neuron_update.units * neuron_update.states.size
+            spent.state_bits == 2 * groups * neuron_update.units * neuron_update.states.size
         ).all()
         assert (
-            one.parameter_bits == groups * neuron_update.units * neuron_update.layout().size
+            spent.parameter_bits == groups * neuron_update.units * neuron_update.layout().size
         ).all()
         width = core.core.lanes * core.bounds.sum_width
-        assert (one.sum_bits == (one.sum_reads + one.sum_writes) * width).all()
+        assert (spent.sum_bits == (spent.sum_reads + spent.sum_writes) * width).all()
     # A threshold that can be replaced is read, and weights that can be any need wider sums.
-    one, other = done["hidden"], work(PLAIN, BUSY, mapping=closed)["hidden"]
-    assert one.parameter_reads.all() == bool(writable)
-    assert (one.sum_bits > other.sum_bits).all() == bool(writable)
+    spent, other = done["hidden"], work(PLAIN, BUSY, mapping=closed)["hidden"]
+    assert spent.parameter_reads.all() == bool(writable)
+    assert (spent.sum_bits > other.sum_bits).all() == bool(writable)
 
 
 def test_mapping_of_another_type_is_refused():
@@ -218,8 +218,8 @@ class Strobes:
 
         class Watched(Simulator):
             def run(self):
-                for one in strobes.made:
-                    for name, signal in strobes.signals(one):
+                for component in strobes.made:
+                    for name, signal in strobes.signals(component):
                         strobes.counts.setdefault(name, 0)
                         self.add_testbench(strobes.counter(name, signal), background=True)
                 super().run()
@@ -233,22 +233,25 @@ class Strobes:
 
         return noted
 
-    def signals(self, one):
-        if isinstance(one, weight_memory.WeightMemory):
-            for bank in range(one.banks):
-                yield (one.projections[0].target, "weights"), one.read[bank]
-        elif isinstance(one, sparse_lookup.SparseLookup):
-            target = one.projection.target
-            yield (target, "weights"), one.o.valid & one.o.ready & ~one.o.p.end
-            if not one.one_to_one:
-                yield (target, "weights"), one.i.valid & one.i.ready & ~one.i.p.end
-        elif isinstance(one, accumulators.FoldedLanes):
-            yield ("", "sums read"), one.add
-            yield ("", "sums read"), one.turn.take
-            yield ("", "sums written"), one.add
+    def signals(self, component):
+        if isinstance(component, weight_memory.WeightMemory):
+            for bank in range(component.banks):
+                yield (component.projections[0].target, "weights"), component.read[bank]
+        elif isinstance(component, sparse_lookup.SparseLookup):
+            target = component.projection.target
+            yield (target, "weights"), component.o.valid & component.o.ready & ~component.o.p.end
+            if not component.one_to_one:
+                yield (
+                    (target, "weights"),
+                    component.i.valid & component.i.ready & ~component.i.p.end,
+                )
+        elif isinstance(component, accumulators.FoldedLanes):
+            yield ("", "sums read"), component.add
+            yield ("", "sums read"), component.turn.take
+            yield ("", "sums written"), component.add
         else:
-            yield (one.population.name, "states read"), one.go
-            yield (one.population.name, "states written"), one.o.valid
+            yield (component.population.name, "states read"), component.go
+            yield (component.population.name, "states written"), component.o.valid
 
     def counter(self, name, signal):
         async def count(ctx):
@@ -269,11 +272,11 @@ def drawn(seed):
 def compare(network, spikes, mapping, strobes):
     interpreted.run(network, spikes, mapping=mapping)
     done = work(network, spikes, mapping=mapping)
-    for name, one in done.items():
-        assert strobes.counts.get((name, "weights"), 0) == one.weight_reads.sum()
-        if one.state_bits.any():
-            assert strobes.counts[name, "states read"] == one.state_reads.sum()
-            assert strobes.counts[name, "states written"] == one.state_writes.sum()
+    for name, update in done.items():
+        assert strobes.counts.get((name, "weights"), 0) == update.weight_reads.sum()
+        if update.state_bits.any():
+            assert strobes.counts[name, "states read"] == update.state_reads.sum()
+            assert strobes.counts[name, "states written"] == update.state_writes.sum()
     whole = total(done)
     assert strobes.counts.get(("", "sums read"), 0) == whole.sum_reads.sum()
     assert strobes.counts.get(("", "sums written"), 0) == whole.sum_writes.sum()
@@ -295,8 +298,8 @@ def test_reads_for_a_static_input_equal_the_simulation(lanes, monkeypatch):
 def test_reads_of_banks_equal_the_simulation(core, monkeypatch):
     mapping = Mapping.default(PLAIN, cores={"hidden": core, "out": Core(3, 3)})
     compare(PLAIN, BUSY, mapping, Strobes(monkeypatch))
-    one = Mapping.default(PLAIN, cores={"hidden": replace(core, banks=1), "out": Core(3, 3)})
-    (few, many) = (work(PLAIN, BUSY, mapping=each)["hidden"] for each in (mapping, one))
+    other = Mapping.default(PLAIN, cores={"hidden": replace(core, banks=1), "out": Core(3, 3)})
+    (few, many) = (work(PLAIN, BUSY, mapping=each)["hidden"] for each in (mapping, other))
     assert (few.weight_bits == many.weight_bits).all()
     # What comes together is added to the sums together.
     assert (few.sum_writes < many.sum_writes).all() or core.lanes == 8
@@ -326,10 +329,10 @@ def test_registers_memories_and_wires_are_distinguished():
     kinds = clocked.kinds["accelerator_population_hidden_accumulators"]
     assert [name for name, kind in kinds.items() if kind == "memory"] == ["_0_"]
     assert clocked.kind((), "i_payload") == "wire"
-    held = re.findall(r"^  always @\(posedge clk\)", source, re.MULTILINE)
+    processes = re.findall(r"^  always @\(posedge clk\)", source, re.MULTILINE)
     memories = re.findall(r"^  reg (?:\[\d+:0\] )?\w+ \[\d+:\d+\];", source, re.MULTILINE)
-    actual = sum(len(one) for one in clocked.kinds.values())
-    assert len(held) - len(memories) <= actual <= len(held)
+    actual = sum(len(kind) for kind in clocked.kinds.values())
+    assert len(processes) - len(memories) <= actual <= len(processes)
 
 
 @pytest.fixture(scope="module")
@@ -344,9 +347,9 @@ def test_toggles_follow_the_activity(busy):
     assert 0 < silent.toggles() < busy.toggles() / 2
     # What tells whose turn it is moves, the sums do not.
     registers = [net for net in silent.nets if net.kind == "register"]
-    sums = [one for one in registers if one.name.startswith("accumulators")]
-    assert sum(len(one.toggles) for one in sums) >= 8
-    assert sum(int(one.toggles.sum()) for one in sums) == 0
+    sums = [net for net in registers if net.name.startswith("accumulators")]
+    assert sum(len(net.toggles) for net in sums) >= 8
+    assert sum(int(net.toggles.sum()) for net in sums) == 0
     moved = [net.toggles.sum() for net in busy.nets if net.name in {each.name for each in sums}]
     assert sum(moved) > 100
     folded = switching(PLAIN, BUSY, mapping=Mapping.folded(PLAIN, 1), back_to_back=True)
@@ -362,22 +365,22 @@ def read_saif(text):
     words = re.findall(r'[()]|"[^"]*"|[^\s()]+', text)
 
     def group(at):
-        found = []
+        results = []
         while words[at] != ")":
             if words[at] == "(":
-                one, at = group(at + 1)
-                found.append(one)
+                group_read, at = group(at + 1)
+                results.append(group_read)
             else:
-                found.append(words[at])
+                results.append(words[at])
                 at += 1
-        return found, at + 1
+        return results, at + 1
 
     whole, end = group(1)
     assert (words[0], end) == ("(", len(words))
     nets = {}
 
-    def instance(one, scope):
-        for part in one[2:]:
+    def instance(node, scope):
+        for part in node[2:]:
             if part[0] == "INSTANCE":
                 instance(part, (*scope, part[1]))
             else:
@@ -386,15 +389,15 @@ def read_saif(text):
                     name = re.sub(r"\\(.)", r"\1", net[0])
                     nets[*scope, name] = {each[0]: int(each[1]) for each in net[1:]}
 
-    (top,) = [one for one in whole if one[0] == "INSTANCE"]
-    (duration,) = [int(one[1]) for one in whole if one[0] == "DURATION"]
+    (top,) = [entry for entry in whole if entry[0] == "INSTANCE"]
+    (duration,) = [int(entry[1]) for entry in whole if entry[0] == "DURATION"]
     instance(top, ())
     return duration, nets
 
 
 def read_waves(path):
     """Return how often each bit changes in a file of waveforms, by the path of its signal."""
-    scopes, changes, now, found = [], {}, {}, {}
+    scopes, changes, now, results = [], {}, {}, {}
     for line in path.read_text().splitlines():
         words = line.split()
         if line.startswith("$scope"):
@@ -403,7 +406,7 @@ def read_waves(path):
             scopes.pop()
         elif line.startswith("$var"):
             # A signal has a line in each scope that knows it.
-            found[*scopes, words[4]] = changes.setdefault(words[3], [0] * int(words[2]))
+            results[*scopes, words[4]] = changes.setdefault(words[3], [0] * int(words[2]))
         elif words and line[0] in "01b":
             bits, code = (words[0][1:], words[1]) if line[0] == "b" else (line[0], line[1:])
             value = int(bits, 2)
@@ -411,7 +414,7 @@ def read_waves(path):
             now[code] = value
             for bit in range(len(changes[code])):
                 changes[code][bit] += flips >> bit & 1
-    return found
+    return results
 
 
 @pytest.mark.slow
@@ -436,14 +439,14 @@ def test_toggles_of_registers_equal_the_interpreted_simulation(busy, tmp_path, m
     interpreted.run(PLAIN, BUSY, back_to_back=True)
     waves = read_waves(tmp_path / "waves.vcd")
     compared, changed = 0, 0
-    for one in busy.nets:
-        wave = waves.get(("bench", "top", *one.scope, one.name))
+    for net in busy.nets:
+        wave = waves.get(("bench", "top", *net.scope, net.name))
         # What counts cycles goes on between the last result and the end of the simulation.
-        if one.kind != "register" or wave is None or one.scope[:1] in {(), ("control",)}:
+        if net.kind != "register" or wave is None or net.scope[:1] in {(), ("control",)}:
             continue
         for bit, changes in enumerate(wave):
-            name = one.name if len(wave) == 1 else f"{one.name}[{bit}]"
-            assert nets[*one.scope, name]["TC"] == changes, (one.scope, name)
+            name = net.name if len(wave) == 1 else f"{net.name}[{bit}]"
+            assert nets[*net.scope, name]["TC"] == changes, (net.scope, name)
         compared += len(wave)
         changed += sum(changes > 0 for changes in wave)
     assert compared > 200, compared

@@ -44,7 +44,7 @@ SPIKES = np.array([
 
 def points(axis):
     (dots,) = axis.collections
-    return {tuple(map(int, one)) for one in dots.get_offsets()}
+    return {tuple(map(int, dot)) for dot in dots.get_offsets()}
 
 
 def test_recorded_names_are_all_spikes_and_potentials():
@@ -52,9 +52,9 @@ def test_recorded_names_are_all_spikes_and_potentials():
 
 
 def test_dots_are_spikes_and_bars_are_scores():
-    made = network()
-    result = reference.run(made, SPIKES, record=recorded_names(made))
-    figure = draw_activity(made, SPIKES, result, 0, label=1, title="one")
+    net = network()
+    result = reference.run(net, SPIKES, record=recorded_names(net))
+    figure = draw_activity(net, SPIKES, result, 0, label=1, title="one")
     axes = {axis.get_title(loc="left"): axis for axis in figure.axes}
     fired = np.argwhere(result.spikes["hidden"][0])
     assert points(axes["in: 7 events"]) == {(int(t) + 1, int(n)) for t, n in np.argwhere(SPIKES[0])}
@@ -72,9 +72,9 @@ def test_dots_are_spikes_and_bars_are_scores():
 
 
 def test_each_group_of_neurons_has_a_bar():
-    made = replace(network(), readouts=(Readout("out", "last", groups=1),))
-    result = reference.run(made, SPIKES, record=recorded_names(made))
-    figure = draw_activity(made, SPIKES, result)
+    net = replace(network(), readouts=(Readout("out", "last", groups=1),))
+    result = reference.run(net, SPIKES, record=recorded_names(net))
+    figure = draw_activity(net, SPIKES, result)
     axis = next(axis for axis in figure.axes if axis.get_title(loc="left") == "scores")
     assert [bar.get_width() for bar in axis.patches] == result.scores[0].tolist()
     assert axis.get_xlabel() == "last of out in 1 groups"
@@ -82,44 +82,44 @@ def test_each_group_of_neurons_has_a_bar():
 
 def test_only_inputs_with_two_axes_are_drawn_as_images():
     for shape, panels in (((2, 2), 1), (4, 0)):
-        made = network(shape)
-        result = reference.run(made, SPIKES, record=recorded_names(made))
-        titles = [a.get_title(loc="left") for a in draw_activity(made, SPIKES, result).axes]
+        net = network(shape)
+        result = reference.run(net, SPIKES, record=recorded_names(net))
+        titles = [a.get_title(loc="left") for a in draw_activity(net, SPIKES, result).axes]
         assert titles.count("in, summed") == panels
 
 
 def test_silent_sample_can_be_drawn(tmp_path):
-    made = network()
-    result = reference.run(made, SPIKES, record=recorded_names(made))
-    figure = draw_activity(made, SPIKES, result, 1)
+    net = network()
+    result = reference.run(net, SPIKES, record=recorded_names(net))
+    figure = draw_activity(net, SPIKES, result, 1)
     figure.savefig(tmp_path / "silent.png")
     assert (tmp_path / "silent.png").read_bytes().startswith(b"\x89PNG")
     assert "in: 0 events" in [axis.get_title(loc="left") for axis in figure.axes]
 
 
 def test_bad_arguments_of_draw_activity_are_refused():
-    made = network()
-    bare = reference.run(made, SPIKES)
+    net = network()
+    bare = reference.run(net, SPIKES)
     with pytest.raises(ValueError, match=r"^Result must have recorded 'hidden', not \[\]$"):
-        draw_activity(made, SPIKES, bare)
-    whole = reference.run(made, SPIKES, record=recorded_names(made))
+        draw_activity(net, SPIKES, bare)
+    whole = reference.run(net, SPIKES, record=recorded_names(net))
     with pytest.raises(ValueError, match=r"^Sample must be at most 1, not 2$"):
-        draw_activity(made, SPIKES, whole, 2)
+        draw_activity(net, SPIKES, whole, 2)
 
 
 def test_cycles_are_drawn_over_events():
     import spiker_hdl
 
-    made = network()
-    result = spiker_hdl.run(made, SPIKES, engine="amaranth")
-    (axis,) = draw_cycles(made, SPIKES, result).axes
+    net = network()
+    result = spiker_hdl.run(net, SPIKES, engine="amaranth")
+    (axis,) = draw_cycles(net, SPIKES, result).axes
     events = [7 + int(result.counts["hidden"][0]), int(result.counts["hidden"][1])]
     assert points(axis) == set(zip(events, result.cycles.tolist(), strict=True))
 
 
 def test_cycles_need_an_engine_that_counts_them():
-    made = network()
+    net = network()
     with pytest.raises(
         ValueError, match=r"^Result must have cycles, which 'reference' does not count$"
     ):
-        draw_cycles(made, SPIKES, reference.run(made, SPIKES))
+        draw_cycles(net, SPIKES, reference.run(net, SPIKES))

@@ -42,7 +42,7 @@ PAIR = Network(
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_a_pair_of_neurons_by_hand(lanes):
     dut = Accelerator(PAIR, Mapping.folded(PAIR, lanes, form="events"))
-    found = []
+    results = []
 
     async def drive(ctx):
         for event in [
@@ -58,10 +58,10 @@ def test_a_pair_of_neurons_by_hand(lanes):
         for _ in range(3):
             result = await get(ctx, dut.o)
             p = result.answers.p
-            found.append((p.winner, [*p.scores], p.steps, result.counts.p))
+            results.append((p.winner, [*p.scores], p.steps, result.counts.p))
 
     simulate(dut, drive, take, watch=[dut.o])
-    assert found == [(0, [3, 1], 3, 4), (0, [1, 1], 2, 2), (0, [0, 0], 1, 0)]
+    assert results == [(0, [3, 1], 3, 4), (0, [1, 1], 2, 2), (0, [0, 0], 1, 0)]
 
 
 # -- every stream --------------------------------------------------------------------------------
@@ -72,29 +72,31 @@ def outputs_of(component):
 
     def streams(value):
         return (
-            [one for each in value for one in streams(each)] if isinstance(value, list) else [value]
+            [output for part in value for output in streams(part)]
+            if isinstance(value, list)
+            else [value]
         )
 
-    found = []
+    results = []
     for name, member in component.signature.members.items():
         if member.is_signature and isinstance(member.signature, stream.Signature):
             if member.flow == wiring.Out:
-                found += streams(getattr(component, name))
-    return found
+                results += streams(getattr(component, name))
+    return results
 
 
 @pytest.fixture
 def made(monkeypatch):
     """Collect all components that are made."""
-    found = []
+    results = []
     before = wiring.Component.__init__
 
     def remember(self, *args, **named):
         before(self, *args, **named)
-        found.append(self)
+        results.append(self)
 
     monkeypatch.setattr(wiring.Component, "__init__", remember)
-    return found
+    return results
 
 
 @pytest.mark.parametrize(
@@ -108,9 +110,9 @@ def test_no_stream_anywhere_takes_back_what_it_offered(made, seed, chances):
     spikes = random_spikes(network, random, 4, (1, 5))
     dut = Accelerator(network, random_mapping(network, random))
     # Most components are made only as the simulator is.
-    streams = (one for component in made for one in outputs_of(component))
-    wanted = reference.run(network, spikes)
-    found = []
+    streams = (output for component in made for output in outputs_of(component))
+    expected = reference.run(network, spikes)
+    results = []
 
     def source(node):
         async def drive(ctx):
@@ -124,21 +126,21 @@ def test_no_stream_anywhere_takes_back_what_it_offered(made, seed, chances):
     async def take(ctx):
         for _ in range(4):
             await pause(ctx, random, chances[1])
-            found.append(unpack(dut, (await get(ctx, dut.o)).as_bits()))
+            results.append(unpack(dut, (await get(ctx, dut.o)).as_bits()))
 
     simulate(dut, *map(source, network.inputs), take, watch=streams)
-    kinds = {type(one).__name__ for one in made}
+    kinds = {type(component).__name__ for component in made}
     assert {"Queue", "Broadcast", "Scanner", "SpikeOutput"} <= kinds
     for readout in network.readouts:
-        answer = wanted.answers[readout.name]
-        assert [one["winners"][readout.name] for one in found] == answer.classes.tolist()
-        assert [one["scores"][readout.name] for one in found] == answer.scores.tolist()
+        answer = expected.answers[readout.name]
+        assert [result["winners"][readout.name] for result in results] == answer.classes.tolist()
+        assert [result["scores"][readout.name] for result in results] == answer.scores.tolist()
 
 
 def port(dut, node):
     """Return a port of which the payload is a plain number."""
-    found = getattr(dut, dut.ports[node.name])
-    return Bare(found.payload.as_value(), found.valid, found.ready)
+    result = getattr(dut, dut.ports[node.name])
+    return Bare(result.payload.as_value(), result.valid, result.ready)
 
 
 class Bare:
@@ -191,7 +193,7 @@ def test_an_observer_sees_every_step():
         while len(seen) < 2:
             _, _, outcome = await ctx.tick().sample(dut.observe_p)
             if outcome.valid:
-                seen.append((outcome.fired, [one.v for one in outcome.states], outcome.last))
+                seen.append((outcome.fired, [state.v for state in outcome.states], outcome.last))
 
     simulate(dut, drive, watch)
     assert seen == [(0b01, [0, 1], 0), (0b10, [0, 0], 1)]

@@ -30,8 +30,8 @@ def mapping(form="words", word=32):
 def beats_of(dut, samples):
     """Return the payloads that samples enter as."""
     if dut.mapping.form == "events":
-        return [written(one) for one in events_of(samples)]
-    found = []
+        return [written(event) for event in events_of(samples)]
+    results = []
     for sample in samples:
         for n, step in enumerate(sample):
             for index in range(dut.words):
@@ -44,8 +44,8 @@ def beats_of(dut, samples):
                 ]
                 # Only a step's final word says whether it is the last.
                 last = n == len(sample) - 1 if index == dut.words - 1 else n % 2 == 0
-                found.append({"values": values, "last": int(last)})
-    return found
+                results.append({"values": values, "last": int(last)})
+    return results
 
 
 def enter(dut, samples, random, *, pauses=(0, 0), shut=0.0):
@@ -54,9 +54,9 @@ def enter(dut, samples, random, *, pauses=(0, 0), shut=0.0):
     What is admitted stays so until a sample begins; then follow cycles in which none is, each with
     the chance ``shut``.
     """
-    beats, wanted = beats_of(dut, samples), events_of(samples)
+    beats, expected = beats_of(dut, samples), events_of(samples)
     if dut.banks > 1:
-        wanted = items_of(
+        expected = items_of(
             samples, dut.banks, width=1 if dut.mapping.form == "events" else dut.width
         )
     received, begins = [], []
@@ -67,7 +67,7 @@ def enter(dut, samples, random, *, pauses=(0, 0), shut=0.0):
             await put(ctx, dut.i, beat)
 
     async def receive(ctx):
-        for _ in wanted:
+        for _ in expected:
             await pause(ctx, random, pauses[1])
             item = await get(ctx, dut.o)
             received.append(plain(item) if dut.banks == 1 else events_in(item))
@@ -84,7 +84,7 @@ def enter(dut, samples, random, *, pauses=(0, 0), shut=0.0):
                 ctx.set(dut.admit, int(random.random() >= shut))
 
     simulate(dut, drive, receive, admit, watch=[dut.o])
-    assert received == wanted
+    assert received == expected
     return begins
 
 
@@ -255,8 +255,8 @@ def test_of_a_muted_sample_only_the_tokens_pass(form, chance):
     sample, left = 0, 0
     for event in whole:
         if event in {END, LAST} or not muted[sample] or left:
-            wanted = next(given, None)
-            assert wanted == event
+            expected = next(given, None)
+            assert expected == event
         sample += event == LAST
     assert next(given, None) is None
 

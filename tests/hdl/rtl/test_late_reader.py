@@ -21,7 +21,7 @@ RELAY = Network(
 @pytest.mark.parametrize("wait", [0, 40, 200])
 def test_results_wait_for_their_reader(wait):
     dut = Accelerator(RELAY, Mapping.default(RELAY, form="events"))
-    found = []
+    results = []
 
     async def drive(ctx):
         # Class 0 twice, class 1 once, class 1 twice.
@@ -33,10 +33,10 @@ def test_results_wait_for_their_reader(wait):
             for _ in range(wait):
                 await ctx.tick()
             p = (await get(ctx, dut.o)).answers.p
-            found.append((p.winner, [*p.scores], p.steps))
+            results.append((p.winner, [*p.scores], p.steps))
 
     simulate(dut, drive, take, watch=[dut.o])
-    assert found == [(0, [2, 0], 2), (1, [0, 1], 1), (1, [0, 2], 2)]
+    assert results == [(0, [2, 0], 2), (1, [0, 1], 1), (1, [0, 2], 2)]
 
 
 LATE = Network(
@@ -53,7 +53,7 @@ LATE = Network(
 def test_an_input_that_comes_when_all_is_computed_is_timed_from_its_first_beat():
     # All steps of a sample are before the delay of its first input, which is not waited for.
     dut = Accelerator(LATE, Mapping.default(LATE, form="events"))
-    begun, found = [], []
+    begun, results = [], []
 
     async def drive(ctx):
         for _ in range(3):
@@ -76,10 +76,10 @@ def test_an_input_that_comes_when_all_is_computed_is_timed_from_its_first_beat()
             if begins:
                 begun.append(cycle)
             if valid:
-                found.append((cycle, p.cycles))
+                results.append((cycle, p.cycles))
             cycle += 1
 
     done = []
     simulate(dut, drive, watch, deadline=2_000)
-    assert found == [(cycle + 4, 4) for cycle in begun]
-    assert len(found) == 3
+    assert results == [(cycle + 4, 4) for cycle in begun]
+    assert len(results) == 3

@@ -35,16 +35,16 @@ def answer(kind, neurons, sample, groups=None):
     """Return winner and scores of a sample, each step a dict from neuron to value."""
     scores = []
     for n in range(neurons):
-        found = [step.get(n) for step in sample]
+        values = [step.get(n) for step in sample]
         if kind == "count":
-            scores.append(sum(one is not None for one in found))
+            scores.append(sum(value is not None for value in values))
         elif kind == "first":
-            at = [t for t, one in enumerate(found) if one is not None]
+            at = [t for t, value in enumerate(values) if value is not None]
             scores.append(len(sample) - at[0] if at else 0)
         elif kind == "last":
-            scores.append(found[-1])
+            scores.append(values[-1])
         else:
-            scores.append({"largest": max, "sum": sum}[kind](found))
+            scores.append({"largest": max, "sum": sum}[kind](values))
     if groups is not None:
         share = neurons // groups
         scores = [sum(scores[n * share : (n + 1) * share]) for n in range(groups)]
@@ -83,7 +83,7 @@ V = [{0: 1, 1: 5, 2: -3, 3: 5}, {0: 2, 1: -9, 2: 2, 3: 2}]
     ],
 )
 def test_readout_by_hand(kind, sample, wanted):
-    sent = [written(one) for one in events_of([sample])]
+    sent = [written(event) for event in events_of([sample])]
     (received,) = transfer(readout(kind), sent, 1, random=Random(0))
     assert plain(received) == wanted
     assert (received.answer, received.last) == (1, 1)
@@ -102,7 +102,7 @@ def test_readout_by_hand(kind, sample, wanted):
     ],
 )
 def test_groups_of_neurons_by_hand(kind, groups, sample, wanted):
-    sent = [written(one) for one in events_of([sample])]
+    sent = [written(event) for event in events_of([sample])]
     (received,) = transfer(readout(kind, groups=groups), sent, 1, random=Random(0))
     assert plain(received) == wanted
 
@@ -134,7 +134,7 @@ def test_scores_and_winners(kind, classes, pauses):
     random = Random(classes)
     samples = random_runs(random, kind, classes, 6)
     dut = readout(kind, classes)
-    sent = [written(one) for one in events_of(samples)]
+    sent = [written(event) for event in events_of(samples)]
     received = transfer(dut, sent, len(samples), random=random, pauses=pauses)
     for sample, o in zip(samples, received, strict=True):
         assert plain(o) == (*answer(kind, classes, sample), len(sample))
@@ -147,13 +147,13 @@ def test_scores_and_winners_of_groups(kind, neurons, groups, stepwise):
     random = Random(neurons + groups)
     samples = random_runs(random, kind, neurons, 6, steps=4)
     dut = readout(kind, neurons, groups=groups, stepwise=stepwise)
-    sent = [written(one) for one in events_of(samples)]
-    wanted = []
+    sent = [written(event) for event in events_of(samples)]
+    expected = []
     for sample in samples:
         parts = range(1, len(sample) + 1) if stepwise else [len(sample)]
-        wanted += [(*answer(kind, neurons, sample[:n], groups), n) for n in parts]
-    received = transfer(dut, sent, len(wanted), random=random, pauses=(0.2, 0.4))
-    assert [plain(one) for one in received] == wanted
+        expected += [(*answer(kind, neurons, sample[:n], groups), n) for n in parts]
+    received = transfer(dut, sent, len(expected), random=random, pauses=(0.2, 0.4))
+    assert [plain(item) for item in received] == expected
 
 
 @pytest.mark.parametrize("stepwise", [False, True])
@@ -166,13 +166,13 @@ def test_spikes_of_a_step_come_in_any_order(kind, stepwise):
     for sample in samples:
         for n, step in enumerate(sample):
             events = random.sample([*step.items()], len(step))
-            sent += [written(one) for one in (*events, LAST if n == len(sample) - 1 else END)]
-    wanted = []
+            sent += [written(event) for event in (*events, LAST if n == len(sample) - 1 else END)]
+    expected = []
     for sample in samples:
         parts = range(1, len(sample) + 1) if stepwise else [len(sample)]
-        wanted += [(*answer(kind, 7, sample[:n]), n) for n in parts]
-    received = transfer(dut, sent, len(wanted), random=random, pauses=(0, 0.2))
-    assert [plain(one) for one in received] == wanted
+        expected += [(*answer(kind, 7, sample[:n]), n) for n in parts]
+    received = transfer(dut, sent, len(expected), random=random, pauses=(0, 0.2))
+    assert [plain(item) for item in received] == expected
 
 
 @pytest.mark.parametrize("window", [0, 1, 3])
@@ -186,7 +186,7 @@ def test_every_step_and_window_of_a_stepwise_readout(kind, window):
     top = Module()
     top.submodules.dut = dut
     top.d.comb += dut.window.eq(window)
-    sent = [written(one) for one in events_of(samples)]
+    sent = [written(event) for event in events_of(samples)]
     steps = sum(map(len, samples))
     received = iter(transfer(dut, sent, steps, random=random, pauses=(0.1, 0.3), top=top))
     for sample in samples:

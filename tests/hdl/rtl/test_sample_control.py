@@ -106,7 +106,7 @@ def test_no_sample_is_to_finish_before_its_time_is_known():
 def test_control_times_samples_of_any_length():
     random = Random(1)
     dut = SampleControl(1, max_in_flight=3)
-    begun, wanted, found = [], [], []
+    begun, expected, results = [], [], []
 
     async def testbench(ctx):
         for now in range(400):
@@ -119,15 +119,15 @@ def test_control_times_samples_of_any_length():
             ctx.set(dut.begin, int(begin))
             ctx.set(dut.finish, int(finish))
             if finish:
-                wanted.append(now + 1 - begun.pop(0))
-                found.append(ctx.get(dut.cycles))
+                expected.append(now + 1 - begun.pop(0))
+                results.append(ctx.get(dut.cycles))
             if begin:
                 begun.append(now)
             await ctx.tick()
 
     simulate(dut, testbench)
-    assert found == wanted
-    assert len(found) > 20
+    assert results == expected
+    assert len(results) > 20
 
 
 def test_what_is_left_of_an_answered_sample_is_muted_where_it_enters():
@@ -168,7 +168,7 @@ def test_what_is_left_of_an_answered_sample_is_muted_where_it_enters():
 )
 def test_counter_by_hand(events, counts):
     dut = SpikeCounter(AddressEvent(3), max_events=9, max_in_flight=2)
-    sent = [written(one) for one in events]
+    sent = [written(event) for event in events]
     assert transfer(dut, sent, len(counts), random=Random(0)) == counts
 
 
@@ -178,7 +178,7 @@ def test_counter_counts(size, max_in_flight, pauses):
     random = Random(size)
     samples = random_samples(random, size, samples=12)
     dut = SpikeCounter(AddressEvent(size), max_events=6 * size, max_in_flight=max_in_flight)
-    sent = [written(one) for one in events_of(samples)]
+    sent = [written(event) for event in events_of(samples)]
     received = transfer(dut, sent, len(samples), random=random, pauses=pauses)
     assert received == [sum(map(len, sample)) for sample in samples]
 
@@ -191,11 +191,11 @@ def test_counter_counts_all_events_of_an_item(banks, stepwise):
     dut = SpikeCounter(
         AddressEvent(17, banks=banks), max_events=6 * 17, max_in_flight=2, stepwise=stepwise
     )
-    sent = [given(one, banks) for one in items_of(samples, banks, random)]
-    wanted = [sum(map(len, one[: n + 1])) for one in samples for n in range(len(one))]
+    sent = [given(item, banks) for item in items_of(samples, banks, random)]
+    expected = [sum(map(len, sample[: n + 1])) for sample in samples for n in range(len(sample))]
     if not stepwise:
-        wanted = [sum(map(len, one)) for one in samples]
-    assert transfer(dut, sent, len(wanted), random=random, pauses=(0, 0.3)) == wanted
+        expected = [sum(map(len, sample)) for sample in samples]
+    assert transfer(dut, sent, len(expected), random=random, pauses=(0, 0.3)) == expected
 
 
 @pytest.mark.parametrize("pauses", [(0, 0), (0, 0.5)])
@@ -203,9 +203,9 @@ def test_stepwise_counts_are_those_so_far(pauses):
     random = Random(4)
     samples = random_samples(random, 5, samples=8)
     dut = SpikeCounter(AddressEvent(5), max_events=30, max_in_flight=2, stepwise=True)
-    sent = [written(one) for one in events_of(samples)]
-    wanted = [sum(map(len, one[: n + 1])) for one in samples for n in range(len(one))]
-    assert transfer(dut, sent, len(wanted), random=random, pauses=pauses) == wanted
+    sent = [written(event) for event in events_of(samples)]
+    expected = [sum(map(len, sample[: n + 1])) for sample in samples for n in range(len(sample))]
+    assert transfer(dut, sent, len(expected), random=random, pauses=pauses) == expected
 
 
 def test_a_counter_takes_an_event_a_cycle_and_waits_only_with_a_count():

@@ -207,7 +207,7 @@ with lone(Path({str(path)!r})):
         log.write("in "); log.flush(); time.sleep(0.05); log.write("out ")
 """
     running = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(4)]
-    assert [one.wait() for one in running] == [0] * 4
+    assert [process.wait() for process in running] == [0] * 4
     assert (directory / "log").read_text() == "in out " * 4
     assert names(directory) == ["log"]
 

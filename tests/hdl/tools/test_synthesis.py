@@ -34,23 +34,23 @@ class Register(wiring.Component):
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["xc7", "ecp5", "ice40"])
 def test_look_up_table_and_register_are_counted(family):
-    found = area(Register(), family)
-    assert found.family == family
-    assert (found.luts, found.flip_flops, found.block_rams, found.dsps) == (1, 1, 0, 0)
+    result = area(Register(), family)
+    assert result.family == family
+    assert (result.luts, result.flip_flops, result.block_rams, result.dsps) == (1, 1, 0, 0)
 
 
 @pytest.mark.slow
 def test_memory_is_counted_as_block_ram():
-    found = area(Register(256), "ice40")
-    assert (found.luts, found.flip_flops, found.block_rams) == (1, 1, 1)
+    result = area(Register(256), "ice40")
+    assert (result.luts, result.flip_flops, result.block_rams) == (1, 1, 1)
 
 
 def test_each_cell_counts_as_its_kind():
     cells = {"LUT6": 3, "LUT2": 2, "INV": 4, "FDRE": 5, "FDSE": 1, "CARRY4": 7, "MUXF7": 2}
     memories = {"RAMB36E1": 3, "RAMB18E1": 2, "RAM32M": 2, "RAM32X1D": 1, "$scopeinfo": 9}
-    found = area_of_cells(cells | memories | {"DSP48E1": 1}, "xc7")
-    assert (found.luts, found.inverters, found.flip_flops, found.carries) == (5, 4, 6, 7)
-    assert (found.muxes, found.block_rams, found.memory_luts, found.dsps) == (2, 8, 10, 1)
+    result = area_of_cells(cells | memories | {"DSP48E1": 1}, "xc7")
+    assert (result.luts, result.inverters, result.flip_flops, result.carries) == (5, 4, 6, 7)
+    assert (result.muxes, result.block_rams, result.memory_luts, result.dsps) == (2, 8, 10, 1)
     lattice = area_of_cells({"LUT4": 3, "SB_SPRAM256KA": 2, "SB_RAM40_4KNR": 1}, "ice40")
     assert (lattice.luts, lattice.sprams, lattice.block_rams) == (3, 2, 1)
 

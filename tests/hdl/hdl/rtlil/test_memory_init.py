@@ -123,16 +123,16 @@ def test_vhdl_is_the_same_too(monkeypatch, key):
 
 
 def test_tools_see_marks_alone(all_large):
-    one = Rows(13, 4000, range(4000))
-    fragment = Fragment.get(one, None)
-    before = list(one.memory.data.init)
-    with marked(fragment) as found:
-        assert found == [Contents(13, tuple(range(4000)))]
+    memory = Rows(13, 4000, range(4000))
+    fragment = Fragment.get(memory, None)
+    before = list(memory.memory.data.init)
+    with marked(fragment) as result:
+        assert result == [Contents(13, tuple(range(4000)))]
     with pytest.raises(RuntimeError, match="stop"), marked(fragment):
         raise RuntimeError("stop")
-    assert list(one.memory.data.init) == before
+    assert list(memory.memory.data.init) == before
     with marked(fragment) as again:
-        assert again == found
+        assert again == result
 
 
 @pytest.mark.parametrize(
@@ -155,20 +155,20 @@ def test_files_hold_the_rows(all_large, key):
     width = Shape.cast(shape).width
     (text,) = source.files.values()
     rows = [int(line, 16) for line in text.splitlines()]
-    given = [int(row) % 2**width for row in init]
-    assert rows == given + [0] * (depth - len(given))
+    contents = [int(row) % 2**width for row in init]
+    assert rows == contents + [0] * (depth - len(contents))
     assert "initial begin" not in source.text
     assert inlined(source.text, source.files) == whole.text
 
 
 def test_rows_are_read_as_written():
-    held = Contents(13, (0, 1, 2**13 - 1))
-    assert held.file() == "0000\n0001\n1fff\n"
-    assert Contents.read(held.file(), 13, 3) == held
+    contents = Contents(13, (0, 1, 2**13 - 1))
+    assert contents.file() == "0000\n0001\n1fff\n"
+    assert Contents.read(contents.file(), 13, 3) == contents
     with pytest.raises(ValueError, match="must have 13 bits a line, not '2000'"):
         Contents.read("0000\n0001\n2000\n", 13, 3)
     with pytest.raises(ValueError, match="must have 4 lines, not 3"):
-        Contents.read(held.file(), 13, 4)
+        Contents.read(contents.file(), 13, 4)
 
 
 def test_many_memories_keep_apart(all_large):
@@ -178,9 +178,9 @@ def test_many_memories_keep_apart(all_large):
 
         def elaborate(self, platform):
             m = Module()
-            m.submodules.one = one = Rows(13, 40, range(40))
+            m.submodules.one = memory = Rows(13, 40, range(40))
             m.submodules.two = two = Rows(13, 40, range(40, 80))
-            m.d.comb += [self.a.eq(one.data), self.b.eq(two.data)]
+            m.d.comb += [self.a.eq(memory.data), self.b.eq(two.data)]
             return m
 
     source = to_verilog(Both(), "top", memories="files")
@@ -214,9 +214,9 @@ def test_an_emission_lists_its_files(emitted):
     manifest = json.loads((emitted / "manifest.json").read_text())
     assert set(names) < set(manifest["files"])
     core = json.loads((emitted / "net.core").read_text().partition("\n")[2])
-    held = core["filesets"]["design"]["files"]
-    assert held[0] == "net.v"
-    assert {name: one for each in held[1:] for name, one in each.items()} == {
+    files = core["filesets"]["design"]["files"]
+    assert files[0] == "net.v"
+    assert {name: value for each in files[1:] for name, value in each.items()} == {
         name: {"file_type": "user", "copyto": name} for name in names
     }
     vivado = (emitted / "vivado.tcl").read_text()
@@ -255,23 +255,23 @@ def test_a_directory_runs_with_its_files(emitted, tool, monkeypatch, tmp_path_fa
     read = read_emission(emitted)
     verilog = VerilogDesign(read.text, read.streams_top, read.design_ports)
     assert build_verilog(verilog, tool=tool).library.is_file()
-    found = spiker_hdl.run(emitted, spikes)
-    assert not spiker_hdl.run(small(), spikes).differences(found)
+    result = spiker_hdl.run(emitted, spikes)
+    assert not spiker_hdl.run(small(), spikes).differences(result)
 
 
 @pytest.mark.slow
 def test_a_netlist_holds_what_is_in_the_files(emitted):
-    made = netlist.netlist(emitted, "ice40")
-    assert netlist.check(made) == 6
+    gates = netlist.netlist(emitted, "ice40")
+    assert netlist.check(gates) == 6
 
 
 def swap(directory, name, text):
     """Alter a file, and the manifest so that it fits."""
     (directory / name).write_bytes(text)
     path = directory / "manifest.json"
-    held = json.loads(path.read_text())
-    held["files"][name] = hashlib.sha256(text).hexdigest()
-    path.write_text(json.dumps(held))
+    manifest = json.loads(path.read_text())
+    manifest["files"][name] = hashlib.sha256(text).hexdigest()
+    path.write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize(
@@ -314,13 +314,13 @@ def test_a_missing_file_is_named(emitted):
 
 @pytest.mark.slow
 def test_large_networks_have_files_by_themselves(tmp_path, monkeypatch, all_large):
-    for bits, wanted in ((small().weight_bits, False), (small().weight_bits - 1, True)):
+    for bits, expected in ((small().weight_bits, False), (small().weight_bits - 1, True)):
         monkeypatch.setattr(emission, "INLINE", bits)
         where = tmp_path / str(bits)
         emit(small(), where, generated=0)
-        assert bool(list(where.glob("*.mem"))) == wanted
+        assert bool(list(where.glob("*.mem"))) == expected
         command = json.loads((where / "manifest.json").read_text())["command"]
-        assert f"memories={'files' if wanted else 'inline'!r}" in command
+        assert f"memories={'files' if expected else 'inline'!r}" in command
     emit(small(), tmp_path / "inline", memories="inline", generated=0)
     assert not list((tmp_path / "inline").glob("*.mem"))
     emit(small(), tmp_path / "vhdl", language="vhdl", generated=0)
@@ -332,8 +332,8 @@ def test_what_is_large_takes_little_time(tmp_path):
     draws = np.random.default_rng(0)
     network = small()
     grown = [
-        type(one)(one.source, one.target, draws.integers(-7, 8, shape), bits=4)
-        for one, shape in zip(network.projections, [(512, 1024), (4, 512)], strict=True)
+        type(projection)(projection.source, projection.target, draws.integers(-7, 8, shape), bits=4)
+        for projection, shape in zip(network.projections, [(512, 1024), (4, 512)], strict=True)
     ]
     inputs = [type(network.inputs[0])("picture", 1024)]
     hidden, out = network.populations
@@ -348,6 +348,6 @@ def test_what_is_large_takes_little_time(tmp_path):
     matrix = network.projections[0].synapses.weights
     assert rows[0] == "".join(f"{w & 15:x}" for w in matrix[15::-1, 0])
     assert len(rows) == 1024 * 32
-    (design,) = (one for one in tmp_path.glob("*.v"))
+    (design,) = (file for file in tmp_path.glob("*.v"))
     assert re.search(r"reg \[63:0\] \w+ \[32767:0\];", design.read_text())
     assert design.stat().st_size < 2**20

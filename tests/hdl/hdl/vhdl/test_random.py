@@ -13,9 +13,9 @@ from support.ghdl import Design, cosimulate, needs_ghdl
 WIDTHS = [0, 1, 2, 3, 5, 8]
 
 
-def shapes(most=8):
-    return [unsigned(width) for width in WIDTHS if width <= most] + [
-        signed(width) for width in WIDTHS if 0 < width <= most
+def shapes(max_width=8):
+    return [unsigned(width) for width in WIDTHS if width <= max_width] + [
+        signed(width) for width in WIDTHS if 0 < width <= max_width
     ]
 
 

@@ -181,10 +181,10 @@ def test_assertions_and_messages(limit, fails, tmp_path):
     dut = Checked(limit)
     (tmp_path / "checked.vhd").write_text(to_vhdl(dut, name="checked", ports=[dut.o]) + CLOCK)
     ghdl("-a", "--std=08", "checked.vhd", cwd=tmp_path)
-    said = ghdl("-r", "--std=08", "bench", cwd=tmp_path, check=fails is False)
-    assert ("(assertion failure): limit -16" in said) is fails
+    output = ghdl("-r", "--std=08", "bench", cwd=tmp_path, check=fails is False)
+    assert ("(assertion failure): limit -16" in output) is fails
     for count in (1, 3) if fails else (1, 3, 5):
-        assert f'count {count} is "{count:04b}" {{{count}}}' in said
+        assert f'count {count} is "{count:04b}" {{{count}}}' in output
 
 
 class Boxed(Elaboratable):
@@ -337,18 +337,18 @@ class Tidy(wiring.Component):
         m.submodules.first = first = Half()
         m.submodules.second = second = Half()
         unread = Signal(4)
-        least = Signal(8)
+        lowest = Signal(8)
         kept = Signal(4, init=9)
         m.d.sync += unread.eq(first.o ^ kept)
         with m.If(self.i * 8 + 7 < 128):
-            m.d.comb += least.eq(self.i * 8)
+            m.d.comb += lowest.eq(self.i * 8)
         m.d.comb += first.i.eq(self.i & 0xF)
         m.d.comb += second.i.eq(first.o | 0)
         with m.If(self.bit == 0):
             m.d.sync += kept.eq(kept)
         with m.Else():
             m.d.sync += kept.eq(second.o)
-        m.d.comb += self.o.eq(least + kept)
+        m.d.comb += self.o.eq(lowest + kept)
         return m
 
 
@@ -387,13 +387,13 @@ class Limits(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        found = []
-        for value, most in ((self.a + self.a, 14), (self.a * 5, 35), (self.a & 3, 3)):
-            for limit in (most - 1, most, most + 1):
-                found += [value < limit, value <= limit, value > limit, value >= limit]
-        one = Const(1, signed(2))
-        found += [self.s == one, self.s != one, self.s == 0, self.s == -1]
-        m.d.comb += self.o.eq(Cat(found))
+        results = []
+        for value, maximum in ((self.a + self.a, 14), (self.a * 5, 35), (self.a & 3, 3)):
+            for limit in (maximum - 1, maximum, maximum + 1):
+                results += [value < limit, value <= limit, value > limit, value >= limit]
+        unit = Const(1, signed(2))
+        results += [self.s == unit, self.s != unit, self.s == 0, self.s == -1]
+        m.d.comb += self.o.eq(Cat(results))
         return m
 
 

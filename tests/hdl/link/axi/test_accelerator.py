@@ -40,36 +40,36 @@ from support.small import make_network
 CONTROL, STATUS = register("control").address, register("status").address
 SAMPLES, RESULTS = register("samples").address, register("results").address
 ERROR, INTERRUPT = register("error").address, register("interrupt").address
-WRITTEN = {one.address for one in REGISTERS if one.access == "write"}
-ENABLED = sum(1 << one.offset for one in register("error").bits)
+WRITTEN = {reg.address for reg in REGISTERS if reg.access == "write"}
+ENABLED = sum(1 << bit.offset for bit in register("error").bits)
 
 
 # -- registers -----------------------------------------------------------------------------------
 
 
 def test_registers_lie_apart():
-    places = [address for one in REGISTERS for address in words(one.name)]
+    places = [address for reg in REGISTERS for address in words(reg.name)]
     assert len(set(places)) == len(places)
     assert all(place % 4 == 0 for place in places)
-    for one in REGISTERS:
-        taken = [bit for each in one.bits for bit in range(each.offset, each.offset + each.width)]
+    for reg in REGISTERS:
+        taken = [bit for each in reg.bits for bit in range(each.offset, each.offset + each.width)]
         assert len(set(taken)) == len(taken)
         assert all(0 <= bit < WORD for bit in taken)
 
 
 def test_the_documentation_has_the_map():
     assert registers_table() in read_page("axi")
-    assert [one["name"] for one in registers_json()] == [one.name for one in REGISTERS]
+    assert [entry["name"] for entry in registers_json()] == [entry.name for entry in REGISTERS]
 
 
 def test_identity():
     network = make_network()
     mapping = Mapping.folded(network, 2)
-    held = identity(network, mapping, "1.20.3")
-    assert held[register("library").address] == 0x01_14_03
-    assert held[register("magic").address].to_bytes(4, "big") == b"SPKR"
+    identity_words = identity(network, mapping, "1.20.3")
+    assert identity_words[register("library").address] == 0x01_14_03
+    assert identity_words[register("magic").address].to_bytes(4, "big") == b"SPKR"
     for name, digest in (("network", network.digest), ("mapping", mapping_digest(mapping))):
-        assert "".join(f"{held[address]:08x}" for address in words(name)) == digest
+        assert "".join(f"{identity_words[address]:08x}" for address in words(name)) == digest
     assert identity(network, mapping, "2.dev1+g00")[register("library").address] == 0x02_01_00
     assert mapping_digest(mapping) != mapping_digest(Mapping.default(network))
 
@@ -79,7 +79,7 @@ def test_every_address_reads_as_the_map_says():
     dut = make(network)
     constants = identity(network, dut.accelerator.mapping, spiker_hdl.__version__)
     assert constants[0] == MAGIC
-    known = {address for one in REGISTERS for address in words(one.name)}
+    known = {address for reg in REGISTERS for address in words(reg.name)}
 
     async def bench(ctx):
         for address in range(0, 1 << len(dut.s_axil.araddr), 4):
@@ -87,8 +87,8 @@ def test_every_address_reads_as_the_map_says():
             if address in constants:
                 assert (value, response) == (constants[address], 0)
             elif address in known:
-                wanted = {STATUS: 1, INTERRUPT: ENABLED}.get(address, 0)
-                assert (value, response) == (wanted, 0)
+                expected = {STATUS: 1, INTERRUPT: ENABLED}.get(address, 0)
+                assert (value, response) == (expected, 0)
             else:
                 assert (value, response) == (0, 2)
 
@@ -132,7 +132,7 @@ def test_a_write_resets_for_a_cycle_where_its_bit_counts(value, strobe, resets):
 
 def test_a_write_waits_until_the_answer_before_is_taken():
     dut = ControlBlock({})
-    found = []
+    results = []
 
     async def give(ctx):
         for address in (CONTROL, STATUS):
@@ -142,19 +142,19 @@ def test_a_write_waits_until_the_answer_before_is_taken():
     async def answer(ctx):
         for _ in range(2):
             await ctx.tick().repeat(10)
-            found.append((await take(ctx, dut.bus, "bvalid", "bready", "bresp"))[0])
+            results.append((await take(ctx, dut.bus, "bvalid", "bready", "bresp"))[0])
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(give)
     simulator.add_testbench(answer)
     simulator.run_until(1e-4)
-    assert found == [0, 2]
+    assert results == [0, 2]
 
 
 def test_a_read_waits_until_the_answer_before_is_taken():
     dut = ControlBlock({0: 5, 4: 6})
-    found = []
+    results = []
 
     async def ask(ctx):
         for address in (0, 4):
@@ -163,14 +163,14 @@ def test_a_read_waits_until_the_answer_before_is_taken():
     async def answer(ctx):
         for _ in range(2):
             await ctx.tick().repeat(6)
-            found.append(await take(ctx, dut.bus, "rvalid", "rready", "rdata", "rresp"))
+            results.append(await take(ctx, dut.bus, "rvalid", "rready", "rdata", "rresp"))
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(ask)
     simulator.add_testbench(answer)
     simulator.run_until(1e-4)
-    assert found == [[5, 0], [6, 0]]
+    assert results == [[5, 0], [6, 0]]
 
 
 # -- samples -------------------------------------------------------------------------------------
@@ -180,16 +180,16 @@ def run(seed, chance, deadline=100_000):
     """Run a random network behind AXI with pauses everywhere; compare with the reference."""
     random = Random(seed)
     network = random_network(random, neurons=(1, 12))
-    given = random_spikes(network, random, 3, (1, 6))
+    stimulus = random_spikes(network, random, 3, (1, 6))
     mapping = random_mapping(network, random)
     dut = make(network, mapping)
-    found, counters = [], []
-    number = len(next(iter(given.values())))
+    results, counters = [], []
+    number = len(next(iter(stimulus.values())))
 
     def source(node):
         async def bench(ctx):
             draws = Random(f"{seed}{node.name}")
-            for sample in given[node.name]:
+            for sample in stimulus[node.name]:
                 for tdata, tlast in beats(dut, node, np.asarray(sample)):
                     await pause(ctx, draws, chance)
                     port = getattr(dut, dut.ports[node.name])
@@ -203,7 +203,7 @@ def run(seed, chance, deadline=100_000):
             await pause(ctx, draws, chance)
             tdata, tlast = await take(ctx, dut.m_axis, "tvalid", "tready", "tdata", "tlast")
             assert tlast == 1
-            found.append(tdata)
+            results.append(tdata)
         # What is left of a sample behind its result may take some cycles.
         status = [(await read(ctx, dut.s_axil, STATUS))[0] for _ in range(20)]
         assert status[-1] == 1
@@ -211,16 +211,16 @@ def run(seed, chance, deadline=100_000):
         counters.append((await read(ctx, dut.s_axil, RESULTS))[0])
 
     simulate(dut, sink, *[source(node) for node in network.inputs], deadline=deadline)
-    wanted = spiker_hdl.run(network, given)
+    expected = spiker_hdl.run(network, stimulus)
     width = dut.accelerator.o.p.shape().size
-    assert all(tdata >> width == 0 for tdata in found)
-    for n, tdata in enumerate(found):
-        one = unpack(dut.accelerator, tdata)
-        for name, answer in wanted.answers.items():
-            assert one["winners"][name] == answer.classes[n]
-            assert one["scores"][name] == answer.scores[n].tolist()
-        assert one["steps"] == wanted.steps[n]
-        assert one["counts"] == {name: count[n] for name, count in wanted.counts.items()}
+    assert all(tdata >> width == 0 for tdata in results)
+    for n, tdata in enumerate(results):
+        result = unpack(dut.accelerator, tdata)
+        for name, answer in expected.answers.items():
+            assert result["winners"][name] == answer.classes[n]
+            assert result["scores"][name] == answer.scores[n].tolist()
+        assert result["steps"] == expected.steps[n]
+        assert result["counts"] == {name: count[n] for name, count in expected.counts.items()}
     assert counters == [number, number]
 
 
@@ -237,21 +237,21 @@ def test_many_random_networks():
 
 def test_a_beat_passes_in_each_cycle():
     network = make_network()
-    given = np.zeros((1, 40, 64), dtype=int)
+    stimulus = np.zeros((1, 40, 64), dtype=int)
     mapping = Mapping.default(network)
     dut = make(network, mapping)
-    plain = spiker_hdl.run(network, given, engine="amaranth").cycles[0]
-    found = []
+    plain = spiker_hdl.run(network, stimulus, engine="amaranth").cycles[0]
+    results = []
 
     async def source(ctx):
-        for tdata, tlast in beats(dut, network.inputs[0], given[0]):
+        for tdata, tlast in beats(dut, network.inputs[0], stimulus[0]):
             await offer(ctx, dut.s_axis, "tvalid", "tready", tdata=tdata, tlast=tlast)
 
     async def sink(ctx):
-        found.append((await take(ctx, dut.m_axis, "tvalid", "tready", "tdata"))[0])
+        results.append((await take(ctx, dut.m_axis, "tvalid", "tready", "tdata"))[0])
 
     simulate(dut, source, sink)
-    assert unpack(dut.accelerator, found[0])["cycles"] == plain
+    assert unpack(dut.accelerator, results[0])["cycles"] == plain
 
 
 # -- resets --------------------------------------------------------------------------------------
@@ -263,12 +263,12 @@ def test_a_beat_passes_in_each_cycle():
 def test_software_drops_what_is_inside_and_the_rest_of_a_sample(cut):
     network = make_network()
     draws = np.random.Generator(np.random.PCG64(7))
-    given = draws.integers(0, 2, (3, 3, 64))
-    wanted = spiker_hdl.run(network, given)
+    stimulus = draws.integers(0, 2, (3, 3, 64))
+    expected = spiker_hdl.run(network, stimulus)
     dut = make(network)
-    whole = [beats(dut, network.inputs[0], sample) for sample in given]
+    whole = [beats(dut, network.inputs[0], sample) for sample in stimulus]
     assert len(whole[0]) == 6
-    found, states = [], []
+    results, states = [], []
 
     async def bench(ctx):
         for tdata, tlast in whole[0]:
@@ -282,10 +282,10 @@ def test_software_drops_what_is_inside_and_the_rest_of_a_sample(cut):
         await ctx.tick()
         states.append((await read(ctx, dut.s_axil, SAMPLES))[0])
         # The result that was offered is the same after the reset.
-        found.append((await take(ctx, dut.m_axis, "tvalid", "tready", "tdata"))[0])
+        results.append((await take(ctx, dut.m_axis, "tvalid", "tready", "tdata"))[0])
         for tdata, tlast in whole[1][cut:] + whole[2]:
             await offer(ctx, dut.s_axis, "tvalid", "tready", tdata=tdata, tlast=tlast)
-        found.append((await take(ctx, dut.m_axis, "tvalid", "tready", "tdata"))[0])
+        results.append((await take(ctx, dut.m_axis, "tvalid", "tready", "tdata"))[0])
         states.append((await read(ctx, dut.s_axil, SAMPLES))[0])
         states.append((await read(ctx, dut.s_axil, RESULTS))[0])
         for _ in range(100):
@@ -294,10 +294,10 @@ def test_software_drops_what_is_inside_and_the_rest_of_a_sample(cut):
         states.append((await read(ctx, dut.s_axil, STATUS))[0])
 
     simulate(dut, bench)
-    answers = [unpack(dut.accelerator, one) for one in found]
-    for one, n in zip(answers, (0, 2), strict=True):
-        assert one["scores"]["output"] == wanted.scores[n].tolist()
-        assert one["counts"]["hidden"] == wanted.counts["hidden"][n]
+    answers = [unpack(dut.accelerator, result) for result in results]
+    for answer, n in zip(answers, (0, 2), strict=True):
+        assert answer["scores"]["output"] == expected.scores[n].tolist()
+        assert answer["counts"]["hidden"] == expected.counts["hidden"][n]
     assert states == [2, 1 + (cut == 6), 0, 1, 2, 1]
 
 
@@ -305,11 +305,11 @@ def test_software_drops_what_is_inside_and_the_rest_of_a_sample(cut):
 def test_idle_from_the_first_beat_to_the_result(size, steps):
     network = make_network(size=size)
     dut = make(network)
-    given = np.ones((1, steps, size), dtype=int)
+    stimulus = np.ones((1, steps, size), dtype=int)
 
     async def bench(ctx):
         assert ctx.get(dut.idle) == 1
-        for tdata, tlast in beats(dut, network.inputs[0], given[0]):
+        for tdata, tlast in beats(dut, network.inputs[0], stimulus[0]):
             await offer(ctx, dut.s_axis, "tvalid", "tready", tdata=tdata, tlast=tlast)
             for _ in range(20):
                 assert ctx.get(dut.idle) == 0
@@ -357,9 +357,9 @@ def test_converts_with_the_names_of_axi():
     network = make_network()
     text = rtlil.convert(AxiTop(AxiAccelerator(Accelerator(network), version="0.1.0")), name="top")
     (body,) = re.findall(r"^module \\top\n(.*?)^end\n", text, re.M | re.S)
-    found = set(re.findall(r"^  wire width \d+ (?:input|output) \d+\s+\\(\S+)", body, re.M))
-    assert {"aclk", "aresetn", "idle", "s_axis__tdata", "m_axis__tlast", "s_axil__awaddr"} <= found
-    assert not {"clk", "rst"} & found
+    result = set(re.findall(r"^  wire width \d+ (?:input|output) \d+\s+\\(\S+)", body, re.M))
+    assert {"aclk", "aresetn", "idle", "s_axis__tdata", "m_axis__tlast", "s_axil__awaddr"} <= result
+    assert not {"clk", "rst"} & result
 
 
 @pytest.mark.parametrize("size, width", [(7, 8), (8, 8), (9, 16), (1, 8)])

@@ -43,18 +43,18 @@ def test_benches_compare_answers(language, seed, tmp_path):
         pytest.skip(f"{TOOLS[language]} must be installed")
     random = Random(seed)
     network = random_network(random, neurons=(1, 10))
-    given = random_spikes(network, random, 3, (1, 6))
+    stimulus = random_spikes(network, random, 3, (1, 6))
     mapping = random_mapping(network, random)
-    options = {"language": language, "mapping": mapping, "ports": "axis", "samples": given}
-    expected = spiker_hdl.run(network, given)
+    options = {"language": language, "mapping": mapping, "ports": "axis", "samples": stimulus}
+    expected = spiker_hdl.run(network, stimulus)
     # What is known of cycles without AXI is no part of what is compared.
     expected = replace(expected, cycles=np.full(3, 1))
     emit(network, tmp_path, expected=expected, **options, generated=0)
     for arguments in ("", HARDER[language]):
-        code, said = sim(tmp_path, arguments)
-        assert (code, "PASS 3 samples" in said) == (0, True), said
+        code, output = sim(tmp_path, arguments)
+        assert (code, "PASS 3 samples" in output) == (0, True), output
     expected.scores[1, 0] += -1 if expected.scores[1, 0] > 0 else 1
     emit(network, tmp_path, expected=expected, **options, generated=0)
-    code, said = sim(tmp_path)
+    code, output = sim(tmp_path)
     assert code != 0
-    assert "FAIL sample 1" in said
+    assert "FAIL sample 1" in output

@@ -29,44 +29,44 @@ SUPPORT = ROOT / "tests" / "support"
 def packets(directory, stream, interface):
     """Return the samples in the vectors of a stream, each as bytes of a packet."""
     width = stream.width - 1
-    held, packet = [], b""
+    results, packet = [], b""
     path = directory / "vectors" / f"{stream.port}.hex"
     for line in path.read_text().split():
         beat = int(line, 16)
         packet += (beat & (1 << width) - 1).to_bytes(interface // 8, "little")
         if beat >> stream.width:
-            held.append(packet.hex())
+            results.append(packet.hex())
             packet = b""
     assert not packet
-    return held
+    return results
 
 
 def cut(payload, field):
-    found = []
+    results = []
     for n in range(max(1, field.count)):
         value = payload >> field.offset + n * field.width & (1 << field.width) - 1
         if field.signed and value >> field.width - 1:
             value -= 1 << field.width
-        found.append(value)
-    return found if field.count else found[0]
+        results.append(value)
+    return results if field.count else results[0]
 
 
 def prefix_of(stream):
     return stream.names["tdata"].removesuffix("_tdata")
 
 
-def compare(emission, frame, wanted, n, fault):
+def compare(emission, frame, expected, n, fault):
     """Compare a result with what the reference answers to a sample."""
-    fields = {one.name: one for one in emission.result.fields}
+    fields = {field.name: field for field in emission.result.fields}
     payload = int.from_bytes(bytes.fromhex(frame), "little")
     assert len(frame) * 4 == emission.result.tdata
     for name, stem in emission.readouts.items():
-        answer = wanted.answers[name]
+        answer = expected.answers[name]
         assert cut(payload, fields[f"{stem}.winner"]) == answer.classes[n]
         assert cut(payload, fields[f"{stem}.scores"]) == answer.scores[n].tolist()
-        assert cut(payload, fields[f"{stem}.steps"]) == wanted.steps[n]
+        assert cut(payload, fields[f"{stem}.steps"]) == expected.steps[n]
     for name, field in emission.counts.items():
-        assert cut(payload, fields[field]) == wanted.counts[name][n]
+        assert cut(payload, fields[field]) == expected.counts[name][n]
     assert cut(payload, fields["fault"]) == fault
 
 
@@ -101,28 +101,30 @@ def cocotb(emission, where, monkeypatch, seed, sent, **task):
     return json.loads((where / "answers.json").read_text())
 
 
-def check(network, given, mapping, where, monkeypatch, seed):
+def check(network, stimulus, mapping, where, monkeypatch, seed):
     """Emit, run under cocotb, and compare with the reference."""
-    emit(network, where, mapping=mapping, samples=given, ports="axis", generated=0)
+    emit(network, where, mapping=mapping, samples=stimulus, ports="axis", generated=0)
     emission = read_emission(where)
-    sent = {prefix_of(one): packets(where, one, one.tdata) for one in emission.inputs}
-    found = cocotb(emission, where, monkeypatch, seed, sent)
-    wanted = spiker_hdl.run(network, given)
-    assert len(found["frames"]) == emission.samples
-    for n, frame in enumerate(found["frames"]):
-        compare(emission, frame, wanted, n, 0)
+    sent = {prefix_of(node): packets(where, node, node.tdata) for node in emission.inputs}
+    result = cocotb(emission, where, monkeypatch, seed, sent)
+    expected = spiker_hdl.run(network, stimulus)
+    assert len(result["frames"]) == emission.samples
+    for n, frame in enumerate(result["frames"]):
+        compare(emission, frame, expected, n, 0)
     constants = identity(network, emission.mapping, spiker_hdl.__version__)
-    assert {4 * n: one for n, one in enumerate(found["words"]) if 4 * n in constants} == constants
+    assert {
+        4 * n: word for n, word in enumerate(result["words"]) if 4 * n in constants
+    } == constants
     assert max(constants) == register("mapping").address + 28 == 0x5C
-    assert (found["error"], found["faults"], found["interrupt"]) == (0, 0, 0)
-    assert (found["samples"], found["results"]) == (emission.samples, emission.samples)
-    assert (found["status"], found["nothing"], found["written"], found["after"]) == (1, 2, 0, 0)
+    assert (result["error"], result["faults"], result["interrupt"]) == (0, 0, 0)
+    assert (result["samples"], result["results"]) == (emission.samples, emission.samples)
+    assert (result["status"], result["nothing"], result["written"], result["after"]) == (1, 2, 0, 0)
 
 
 def test_answers_under_back_pressure(tmp_path, monkeypatch):
     network = make_network()
-    given = np.random.Generator(np.random.PCG64(9)).integers(0, 2, (4, 3, 64))
-    check(network, given, Mapping.default(network), tmp_path, monkeypatch, 1)
+    spikes = np.random.Generator(np.random.PCG64(9)).integers(0, 2, (4, 3, 64))
+    check(network, spikes, Mapping.default(network), tmp_path, monkeypatch, 1)
 
 
 @pytest.mark.slow
@@ -130,8 +132,8 @@ def test_answers_under_back_pressure(tmp_path, monkeypatch):
 def test_random_networks_under_back_pressure(seed, tmp_path, monkeypatch):
     random = Random(seed)
     network = random_network(random, neurons=(1, 12))
-    given = random_spikes(network, random, 3, (1, 6))
-    check(network, given, random_mapping(network, random), tmp_path, monkeypatch, seed)
+    stimulus = random_spikes(network, random, 3, (1, 6))
+    check(network, stimulus, random_mapping(network, random), tmp_path, monkeypatch, seed)
 
 
 def broken_traffic(seed):
@@ -145,13 +147,13 @@ def broken_traffic(seed):
         mapping = random_mapping(network, random)
     dut = AxiAccelerator(Accelerator(network, mapping), version="0.1.0")
     Fragment.get(dut, None)  # as is wanted of every component
-    sent = {one.name: [] for one in network.inputs}
+    sent = {node.name: [] for node in network.inputs}
     for n in range(12):
-        given = random_spikes(network, random, 1, random.randint(1, network.max_steps))
-        for one in network.inputs:
-            whole = beats(dut, one, np.asarray(given[one.name][0]))
+        stimulus = random_spikes(network, random, 1, random.randint(1, network.max_steps))
+        for node in network.inputs:
+            whole = beats(dut, node, np.asarray(stimulus[node.name][0]))
             breaks = n % 3 and random.random() < 0.7
-            sent[one.name].append(broken_packet(dut, one, whole, random) if breaks else whole)
+            sent[node.name].append(broken_packet(dut, node, whole, random) if breaks else whole)
     return network, mapping, dut, sent
 
 
@@ -161,32 +163,32 @@ def test_packets_that_are_no_samples(seed, tmp_path, monkeypatch):
     network, mapping, dut, sent = broken_traffic(seed)
     emit(network, tmp_path, mapping=mapping, ports="axis", generated=0)
     emission = read_emission(tmp_path)
-    prefixes = {one.node: (prefix_of(one), one.tdata // 8) for one in emission.inputs}
+    prefixes = {node.node: (prefix_of(node), node.tdata // 8) for node in emission.inputs}
 
     def text(name, packet):
         return b"".join(tdata.to_bytes(prefixes[name][1], "little") for tdata, _ in packet).hex()
 
-    told = {prefixes[name][0]: [text(name, one) for one in sent[name]] for name in sent}
-    anew = [{prefix: each[n] for prefix, each in told.items()} for n in range(1, 11)]
-    found = cocotb(emission, tmp_path, monkeypatch, seed, told, anew=anew)
-    given, faults = {name: [] for name in sent}, []
-    steps = next(one for one in emission.result.fields if one.name.endswith(".steps"))
-    for n, frame in enumerate(found["frames"]):
+    changes = {prefixes[name][0]: [text(name, packet) for packet in sent[name]] for name in sent}
+    anew = [{prefix: each[n] for prefix, each in changes.items()} for n in range(1, 11)]
+    result = cocotb(emission, tmp_path, monkeypatch, seed, changes, anew=anew)
+    received, faults = {name: [] for name in sent}, []
+    steps = next(field for field in emission.result.fields if field.name.endswith(".steps"))
+    for n, frame in enumerate(result["frames"]):
         length = cut(int.from_bytes(bytes.fromhex(frame), "little"), steps)
         each = {name: sample_of(dut, name, sent[name][n]) for name in sent}
-        lengths = {len(one) for one, _ in each.values()}
+        lengths = {len(samples) for samples, _ in each.values()}
         assert length in lengths
         faults.append(int(len(lengths) > 1 or any(causes for _, causes in each.values())))
-        for one in network.inputs:
-            given[one.name].append(fit(one, each[one.name][0], length))
-    wanted = spiker_hdl.run(network, given)
-    for n, frame in enumerate(found["frames"]):
-        compare(emission, frame, wanted, n, faults[n])
-    assert 0 < sum(faults) == found["faults"] < len(faults)
-    assert found["error"]
-    assert found["interrupt"] == 1
-    assert [found["samples"], found["results"]] == [12, 12]
-    assert len(found["anew"]) == 10
-    for pair in found["anew"]:
+        for node in network.inputs:
+            received[node.name].append(fit(node, each[node.name][0], length))
+    expected = spiker_hdl.run(network, received)
+    for n, frame in enumerate(result["frames"]):
+        compare(emission, frame, expected, n, faults[n])
+    assert 0 < sum(faults) == result["faults"] < len(faults)
+    assert result["error"]
+    assert result["interrupt"] == 1
+    assert [result["samples"], result["results"]] == [12, 12]
+    assert len(result["anew"]) == 10
+    for pair in result["anew"]:
         for frame in pair:
-            compare(emission, frame, wanted, 0, 0)
+            compare(emission, frame, expected, 0, 0)

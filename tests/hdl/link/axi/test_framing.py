@@ -114,42 +114,42 @@ def _coroutine(bench):
 def check(dut, packets, chance=0.0, seed=0, late=""):
     """Send packets; compare with what the reference answers to what they are taken for."""
     network = dut.accelerator.network
-    told = Traffic(dut, packets, chance, seed, late).run()
-    number = len(told.results)
-    taken = {name: [sample_of(dut, name, one) for one in packets[name]] for name in packets}
-    given = {name: [] for name in packets}
+    outcome = Traffic(dut, packets, chance, seed, late).run()
+    number = len(outcome.results)
+    taken = {name: [sample_of(dut, name, packet) for packet in packets[name]] for name in packets}
+    received = {name: [] for name in packets}
     flags, errors = [], 0
-    for n, result in enumerate(told.results):
+    for n, result in enumerate(outcome.results):
         each = {name: taken[name][n] for name in packets}
         lengths = {len(steps) for steps, _ in each.values()}
         assert result["steps"] in lengths
-        causes = {cause for _, found in each.values() for cause in found}
+        causes = {cause for _, results in each.values() for cause in results}
         causes |= {"unequal"} if len(lengths) > 1 else set()
         flags.append(int(bool(causes)))
-        errors |= sum(BIT[one] for one in causes)
+        errors |= sum(BIT[cause] for cause in causes)
         for node in network.inputs:
-            given[node.name].append(fit(node, each[node.name][0], result["steps"]))
-    wanted = spiker_hdl.run(network, given)
-    for n, result in enumerate(told.results):
-        for name, answer in wanted.answers.items():
+            received[node.name].append(fit(node, each[node.name][0], result["steps"]))
+    expected = spiker_hdl.run(network, received)
+    for n, result in enumerate(outcome.results):
+        for name, answer in expected.answers.items():
             assert result["winners"][name] == answer.classes[n]
             assert result["scores"][name] == answer.scores[n].tolist()
-        assert result["counts"] == {name: each[n] for name, each in wanted.counts.items()}
-    assert told.flags == flags
-    found = told.words[ERROR]
+        assert result["counts"] == {name: count[n] for name, count in expected.counts.items()}
+    assert outcome.flags == flags
+    actual = outcome.words[ERROR]
     if len(packets) > 1:  # that one is too long may go unsaid where another has ended before
-        found, errors = found & ~BIT["long"], errors & ~BIT["long"]
-    assert found == errors
-    assert [told.words[at] for at in (STATUS, SAMPLES, RESULTS, FAULTS)] == [
+        actual, errors = actual & ~BIT["long"], errors & ~BIT["long"]
+    assert actual == errors
+    assert [outcome.words[at] for at in (STATUS, SAMPLES, RESULTS, FAULTS)] == [
         1,
         number,
         number,
         sum(flags),
     ]
     first = flags.index(1) if any(flags) else number
-    assert not any(told.raised[: max(0, first - 12)])
-    assert told.raised[-1] == any(flags)
-    return told
+    assert not any(outcome.raised[: max(0, first - 12)])
+    assert outcome.raised[-1] == any(flags)
+    return outcome
 
 
 # -- one at a time -------------------------------------------------------------------------------
@@ -181,11 +181,11 @@ def test_the_sample_behind_a_broken_packet_is_right(form, static, kind):
     }[kind]
     if kind == "long" and not static and form == "words":
         broken = [*((tdata, 0) for tdata, _ in whole * 2), *whole]
-    told = check(dut, {"in0": [whole, broken, whole, whole]})
-    assert told.flags[0] == told.flags[2] == told.flags[3] == 0
+    outcome = check(dut, {"in0": [whole, broken, whole, whole]})
+    assert outcome.flags[0] == outcome.flags[2] == outcome.flags[3] == 0
     if static and kind == "long":
-        assert told.results[1]["steps"] == 4
-    assert told.flags[1] == 1
+        assert outcome.results[1]["steps"] == 4
+    assert outcome.flags[1] == 1
 
 
 def test_more_steps_than_may_be_are_cut_and_told():
@@ -193,11 +193,11 @@ def test_more_steps_than_may_be_are_cut_and_told():
     dut = make(network)
     draw = np.random.default_rng(1)
     samples = [draw.integers(-2, 6, (n, 11)) for n in (4, 5, 4, 8, 16, 3)]
-    whole = [beats(dut, network.inputs[0], one) for one in samples]
-    told = check(dut, {"in0": whole})
-    assert told.flags == [0, 1, 0, 1, 1, 0]
-    assert [one["steps"] for one in told.results] == [4, 4, 4, 4, 4, 3]
-    assert told.words[ERROR] == BIT["long"]
+    whole = [beats(dut, network.inputs[0], sample) for sample in samples]
+    outcome = check(dut, {"in0": whole})
+    assert outcome.flags == [0, 1, 0, 1, 1, 0]
+    assert [result["steps"] for result in outcome.results] == [4, 4, 4, 4, 4, 3]
+    assert outcome.words[ERROR] == BIT["long"]
 
 
 @pytest.mark.parametrize("late", ["in0", "in1"])
@@ -210,11 +210,11 @@ def test_inputs_of_different_steps_go_with_the_one_that_is_ahead(late):
         node.name: [beats(dut, node, draw.integers(-2, 6, (n, 11))) for n in lengths[node.name]]
         for node in network.inputs
     }
-    told = check(dut, packets, late=late)
-    assert told.flags == [0, 1, 1, 0]
-    assert told.words[ERROR] == BIT["unequal"]
+    outcome = check(dut, packets, late=late)
+    assert outcome.flags == [0, 1, 1, 0]
+    assert outcome.words[ERROR] == BIT["unequal"]
     (ahead,) = set(lengths) - {late}
-    assert [one["steps"] for one in told.results] == lengths[ahead]
+    assert [result["steps"] for result in outcome.results] == lengths[ahead]
 
 
 # -- random --------------------------------------------------------------------------------------
@@ -227,13 +227,13 @@ def random_traffic(seed):
     network = replace(network, max_steps=random.choice([1, 2, 3, 4, 7]))
     mapping = random_mapping(network, random)
     dut = make(network, mapping)
-    packets = {one.name: [] for one in network.inputs}
+    packets = {node.name: [] for node in network.inputs}
     for n in range(9):
-        given = random_spikes(network, random, 1, random.randint(1, network.max_steps))
-        for one in network.inputs:
-            whole = beats(dut, one, np.asarray(given[one.name][0]))
+        stimulus = random_spikes(network, random, 1, random.randint(1, network.max_steps))
+        for node in network.inputs:
+            whole = beats(dut, node, np.asarray(stimulus[node.name][0]))
             breaks = n % 3 and random.random() < 0.7
-            packets[one.name].append(broken_packet(dut, one, whole, random) if breaks else whole)
+            packets[node.name].append(broken_packet(dut, node, whole, random) if breaks else whole)
     return dut, packets, random.choice([0.0, 0.3, 0.7])
 
 
@@ -251,13 +251,13 @@ def test_random_packets_and_resets(seed):
     dut, packets, chance = random_traffic(seed)
     network = dut.accelerator.network
     random = Random(seed)
-    wanted = random_spikes(network, random, 3, random.randint(1, network.max_steps))
-    reference = spiker_hdl.run(network, wanted)
+    spikes = random_spikes(network, random, 3, random.randint(1, network.max_steps))
+    reference = spiker_hdl.run(network, spikes)
     whole = {
-        one.name: [beats(dut, one, np.asarray(each)) for each in wanted[one.name]]
-        for one in network.inputs
+        node.name: [beats(dut, node, np.asarray(each)) for each in spikes[node.name]]
+        for node in network.inputs
     }
-    found, sent = [], []
+    results, sent = [], []
 
     def source(name):
         async def bench(ctx):
@@ -266,7 +266,7 @@ def test_random_packets_and_resets(seed):
             for n, packet in enumerate([*packets[name][:4], *whole[name]]):
                 if n == 4:
                     sent.append(name)
-                    while len(found) < 1:
+                    while len(results) < 1:
                         await ctx.tick()
                 for tdata, tlast in packet:
                     await pause(ctx, draws, chance)
@@ -284,13 +284,13 @@ def test_random_packets_and_resets(seed):
         assert await write(ctx, dut.s_axil, CONTROL, 1) == 0
         await ctx.tick().repeat(4)
         ctx.set(dut.m_axis.tready, 0)
-        found.append("reset")
+        results.append("reset")
         for _ in range(3):
             (tdata,) = await take(ctx, dut.m_axis, "tvalid", "tready", "tdata")
-            found.append(tdata)
+            results.append(tdata)
 
     simulate(dut, sink, *[source(name) for name in packets], deadline=200_000)
-    for n, tdata in enumerate(found[1:]):
+    for n, tdata in enumerate(results[1:]):
         width = dut.accelerator.o.p.shape().size
         result = unpack(dut.accelerator, tdata & (1 << width) - 1)
         assert tdata >> width == 0
@@ -346,8 +346,19 @@ def test_errors_stay_until_cleared_and_interrupt_where_they_may():
         await look(ctx)
 
     simulate(dut, bench)
-    told = (BIT["partial"], 1)
-    assert seen == [told, told, told, told, told, (told[0], 0), told, (0, 0), (0, 1), (0, 0)]
+    message = (BIT["partial"], 1)
+    assert seen == [
+        message,
+        message,
+        message,
+        message,
+        message,
+        (message[0], 0),
+        message,
+        (0, 0),
+        (0, 1),
+        (0, 0),
+    ]
 
 
 # -- the parts -----------------------------------------------------------------------------------
@@ -378,6 +389,6 @@ def test_bad_arguments(arguments, message):
 
 def test_events_that_do_not_ascend_are_left_out():
     dut, whole = by_hand("events", False)
-    told = check(dut, {"in0": [[whole[1], whole[0], *whole[2:]], [whole[0], *whole], whole]})
-    assert told.flags == [1, 1, 0]
-    assert told.words[ERROR] == BIT["invalid"]
+    outcome = check(dut, {"in0": [[whole[1], whole[0], *whole[2:]], [whole[0], *whole], whole]})
+    assert outcome.flags == [1, 1, 0]
+    assert outcome.words[ERROR] == BIT["invalid"]

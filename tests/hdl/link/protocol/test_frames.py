@@ -37,8 +37,8 @@ from support.places import read_page
 from support.small import make_network
 
 
-def random_frame(random, most=MAX_PAYLOAD):
-    size = random.choice([0, 1, most, random.randint(0, most)])
+def random_frame(random, max_payload=MAX_PAYLOAD):
+    size = random.choice([0, 1, max_payload, random.randint(0, max_payload)])
     few = random.choice([1, 3, 256])
     payload = bytes(random.randrange(few) for _ in range(size))
     kind = random.choice(KINDS)
@@ -72,9 +72,9 @@ def test_the_crc_is_that_of_ieee_802_3():
 
     assert crc(b"123456789") == 0xCBF43926
     body = bytes([3, POLL.code, 1, 2, 3, 0xAA, 0xBB, 0xCC])
-    found = encode(Frame(POLL.code, 1, 0x0302, b"\xaa\xbb\xcc"))
-    assert found[1 : 1 + len(body)] == body
-    assert found[1 + len(body) : -1] == crc(body).to_bytes(4, "little")
+    result = encode(Frame(POLL.code, 1, 0x0302, b"\xaa\xbb\xcc"))
+    assert result[1 : 1 + len(body)] == body
+    assert result[1 + len(body) : -1] == crc(body).to_bytes(4, "little")
 
 
 def test_a_frame_fits_and_has_one_zero():
@@ -100,8 +100,8 @@ def test_a_long_payload_is_refused():
 
 @pytest.mark.parametrize("cut", range(1, 19))
 def test_what_was_cut_or_doubled_is_lost_alone(cut):
-    one, two = Frame(DATA.code, 1, 9, b"\x00" * 9), Frame(DATA.code, 2, 9, b"\x01" * 9)
-    first, second = encode(one), encode(two)
+    short, two = Frame(DATA.code, 1, 9, b"\x00" * 9), Frame(DATA.code, 2, 9, b"\x01" * 9)
+    first, second = encode(short), encode(two)
     reader = Reader()
     assert reader.feed(first[cut:]) == []
     assert reader.feed(second) == [two]
@@ -114,16 +114,16 @@ def test_what_was_cut_or_doubled_is_lost_alone(cut):
 def test_on_a_bad_wire_frames_are_lost_and_never_wrong():
     random, faults, reader = Random(1), Faults(0.01, 2), Reader()
     sent = [random_frame(random) for _ in range(2000)]
-    found, whole = [], True
+    results, whole = [], True
     for frame in sent:
         text = encode(frame)
         damaged = faults(text)
-        found += reader.feed(damaged)
+        results += reader.feed(damaged)
         whole = damaged == text
-    assert whole == (found[-1] == sent[-1])
+    assert whole == (results[-1] == sent[-1])
     left = iter(sent)
-    assert all(any(one == frame for one in left) for frame in found)  # in order, each once
-    assert 1000 < len(found) < 1900
+    assert all(any(node == frame for node in left) for frame in results)  # in order, each once
+    assert 1000 < len(results) < 1900
     assert reader.damaged > 100
 
 
@@ -140,14 +140,14 @@ def test_noise_without_end_is_not_kept():
 def test_identity_says_network_mapping_and_library():
     network = make_network()
     mapping = Mapping.folded(network, 3, form="events")
-    found = Identity.of(network, mapping, "1.22.3.dev4")
-    assert found == Identity(
+    identity = Identity.of(network, mapping, "1.22.3.dev4")
+    assert identity == Identity(
         "1.22.3", network.digest, mapping_digest(mapping), "events", mapping.word
     )
-    text = found.to_bytes()
+    text = identity.to_bytes()
     assert len(text) == Identity.PAGES * PAGE
     assert text[:4] == b"SPKR"
-    assert Identity.from_bytes(text) == found
+    assert Identity.from_bytes(text) == identity
     with pytest.raises(ValueError, match="Identity must begin with SPKR, not b'SPKX'"):
         Identity.from_bytes(b"SPKX" + text[4:])
     with pytest.raises(ValueError, match="Board must speak version 2 of the link, not 9"):
@@ -157,11 +157,11 @@ def test_identity_says_network_mapping_and_library():
 def test_identity_says_what_can_be_loaded():
     network = make_network()
     mapping = Mapping.folded(network, 3).with_writable(network, ["output"])
-    found = Identity.of(network, mapping, "1.2.3")
-    assert (found.network, found.writable) == (network.digest, {1})
-    assert found.structure == structure(network, mapping)
-    assert Identity.from_bytes(found.to_bytes()) == found
-    assert found.to_bytes()[Identity.NETWORK :][:32].hex() == network.digest
+    identity = Identity.of(network, mapping, "1.2.3")
+    assert (identity.network, identity.writable) == (network.digest, {1})
+    assert identity.structure == structure(network, mapping)
+    assert Identity.from_bytes(identity.to_bytes()) == identity
+    assert identity.to_bytes()[Identity.NETWORK :][:32].hex() == network.digest
     empty = Identity.of(network, mapping.with_writable(network, (), ["hidden"]), "1.2.3")
     assert (empty.network, empty.writable) == ("0" * 64, {0, 1})
     assert Identity.from_bytes(empty.to_bytes()) == empty
@@ -172,16 +172,16 @@ def test_identity_says_what_can_be_loaded():
 
 def beats_in(frames, ports):
     """Take payloads apart by what the documentation says: beats by port, and where samples end."""
-    found = {n: [] for n in range(len(ports))}
+    results = {n: [] for n in range(len(ports))}
     for text in frames:
         assert 1 < len(text) <= MAX_PAYLOAD
         port, last = text[0] & 0x7F, text[0] >> 7
         size = ports[port].beat_bytes
         assert (len(text) - 1) % size == 0
         whole = [text[at : at + size] for at in range(1, len(text), size)]
-        found[port] += [(int.from_bytes(one, "little"), 0) for one in whole[:-1]]
-        found[port].append((int.from_bytes(whole[-1], "little"), last))
-    return found
+        results[port] += [(int.from_bytes(word, "little"), 0) for word in whole[:-1]]
+        results[port].append((int.from_bytes(whole[-1], "little"), last))
+    return results
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -191,29 +191,29 @@ def test_samples_and_results_lie_as_in_hardware(seed):
     mapping = random_mapping(network, random)
     accelerator = Accelerator(network, mapping)
     identity = Identity.of(network, mapping, "0.1.0")
-    ports = [Port.of(one, n, identity) for n, one in enumerate(network.inputs)]
+    ports = [Port.of(node, n, identity) for n, node in enumerate(network.inputs)]
     spikes = random_spikes(network, random, samples=3, steps=4)
     for n in range(3):
-        sample = {name: each[n] for name, each in spikes.items()}
-        found = beats_in(data_payloads(ports, sample), ports)
+        sample = {name: train[n] for name, train in spikes.items()}
+        actual = beats_in(data_payloads(ports, sample), ports)
         for port in ports:
             width = Shape.cast(accelerator.input_ports[port.node.name].i.p.shape()).width
-            wanted = payloads(accelerator, port.node, sample[port.node.name])
-            assert [beat | last << width - 1 for beat, last in found[port.number]] == wanted
+            expected = payloads(accelerator, port.node, sample[port.node.name])
+            assert [beat | last << width - 1 for beat, last in actual[port.number]] == expected
     Fragment.get(accelerator, None)  # as is wanted of every component
     shape = accelerator.o.p.shape()
     layout = ResultLayout(network)
     assert layout.width == shape.size
     texts = [random.getrandbits(shape.size) for _ in range(3)]
-    result = layout.result([one.to_bytes(layout.size, "little") for one in texts], "board")
+    result = layout.result([text.to_bytes(layout.size, "little") for text in texts], "board")
     for n, text in enumerate(texts):
-        wanted = unpack(accelerator, text)
-        assert result.steps[n] == wanted["steps"]
-        assert result.cycles[n] == wanted["cycles"]
-        assert {name: each[n] for name, each in result.counts.items()} == wanted["counts"]
+        expected = unpack(accelerator, text)
+        assert result.steps[n] == expected["steps"]
+        assert result.cycles[n] == expected["cycles"]
+        assert {name: count[n] for name, count in result.counts.items()} == expected["counts"]
         for name, answer in result.answers.items():
-            assert answer.classes[n] == wanted["winners"][name]
-            assert answer.scores[n].tolist() == wanted["scores"][name]
+            assert answer.classes[n] == expected["winners"][name]
+            assert answer.scores[n].tolist() == expected["scores"][name]
 
 
 @pytest.mark.parametrize("form", ["words", "events"])
@@ -224,14 +224,14 @@ def test_held_inputs_are_sent_once(form):
     steps = np.tile([1, 0, 2, 0, 7], (3, 1))
     sample = {"a": steps, "b": steps}
     if form == "words":  # 2 channels of 3 bits
-        first, held, last = [(0x01, 0), (0x02, 0), (0x07, 0)], [(0, 0)], [(0, 1)]
+        first, middle, last = [(0x01, 0), (0x02, 0), (0x07, 0)], [(0, 0)], [(0, 1)]
     else:  # 3 bits of address, 3 of value, and the token
-        first, held, last = [(0x08, 0), (0x12, 0), (0x3C, 0), (0x40, 0)], [(0x40, 0)], [(0x40, 1)]
-    found = beats_in(data_payloads(ports, sample), ports)
-    assert found[0] == first + held + last
-    assert found[1] == 2 * first + first[:-1] + [(first[-1][0], 1)]
+        first, middle, last = [(0x08, 0), (0x12, 0), (0x3C, 0), (0x40, 0)], [(0x40, 0)], [(0x40, 1)]
+    actual = beats_in(data_payloads(ports, sample), ports)
+    assert actual[0] == first + middle + last
+    assert actual[1] == 2 * first + first[:-1] + [(first[-1][0], 1)]
     alone = beats_in(data_payloads(ports[:1], {"a": steps}), ports)
-    assert alone[0] == found[0]
+    assert alone[0] == actual[0]
 
 
 def test_steps_of_several_inputs_take_turns():

@@ -50,7 +50,7 @@ from support.networks import networks, random_mapping, random_network
 
 def small(**changes):
     """Make a small network that has a part of every kind."""
-    made = Network(
+    network = Network(
         [Input("in", (1, 3), -1, 2)],
         [
             Population("lif", 2, Lif(width=6, threshold=(3, 4), decay=Decay((1, 3), 2)), (0, -1)),
@@ -65,7 +65,7 @@ def small(**changes):
         20,
         "small",
     )
-    return replace(made, **changes)
+    return replace(network, **changes)
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,11 @@ def parts(data):
 
 
 def packed(members):
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 def refused(path, data):
@@ -145,9 +145,9 @@ def test_networks_come_back_as_they_were(tmp_path_factory, network):
     back = load(path)
     assert back == network
     assert repr(back) == repr(network)
-    for one, other in zip(back.projections, network.projections, strict=True):
-        assert (one.width, one.bits) == (other.width, other.bits)
-        assert one.synapses.values.dtype == np.int64
+    for projection, other in zip(back.projections, network.projections, strict=True):
+        assert (projection.width, projection.bits) == (other.width, other.bits)
+        assert projection.synapses.values.dtype == np.int64
     assert load_mapping(path) == mapping
     assert back.digest == network.digest == digest(network)
     network.save(path)  # without a mapping
@@ -207,22 +207,22 @@ def test_the_digest_tells_networks_apart(change):
 
 
 def test_the_digest_tells_shifts_apart():
-    found = {small().digest}
-    for n, one in enumerate(small().projections):
+    digests = {small().digest}
+    for n, projection in enumerate(small().projections):
         for shift in (0, 1, 2):
             links = list(small().projections)
-            links[n] = replace(one, shift=shift)
-            found.add(small(projections=tuple(links)).digest)
-    assert len(found) == 1 + 2 * len(small().projections)
+            links[n] = replace(projection, shift=shift)
+            digests.add(small(projections=tuple(links)).digest)
+    assert len(digests) == 1 + 2 * len(small().projections)
 
 
 def test_the_digest_tells_every_weight_apart():
-    found = {small().digest}
+    digests = {small().digest}
     for n in range(6):
         weights = np.array([[1, -2, 3], [0, 500, 1]])
         weights.flat[n] += 1
-        found.add(small(projections=(Projection("in", "lif", weights),)).digest)
-    assert len(found) == 7
+        digests.add(small(projections=(Projection("in", "lif", weights),)).digest)
+    assert len(digests) == 7
 
 
 def test_the_digest_does_not_hang_on_the_machine():
@@ -378,9 +378,9 @@ class Own(Neuron):
     potential = "held"
 
     def step(self, p, s, current, via):
-        held = via.saturate(s.held + current, -128, 127)
-        fired = via.reaches(held, p.wanted)
-        return fired, {"held": via.select(fired, via.shift(held, 1), held)}
+        total = via.saturate(s.held + current, -128, 127)
+        fired = via.reaches(total, p.wanted)
+        return fired, {"held": via.select(fired, via.shift(total, 1), total)}
 
 
 def own(**options):
@@ -447,11 +447,11 @@ def test_a_neuron_named_as_the_librarys_is_refused_when_saved(tmp_path):
     class Lif(Own):
         """Not the library's."""
 
-    made = replace(own(), populations=(Population("own", 2, Lif(wanted=3)),))
+    network = replace(own(), populations=(Population("own", 2, Lif(wanted=3)),))
     with pytest.raises(
         ValueError, match=r"^Neuron model must not be named as the library's own Lif"
     ):
-        made.save(tmp_path / "own.spiker")
+        network.save(tmp_path / "own.spiker")
     assert [*tmp_path.iterdir()] == []
 
 
@@ -475,14 +475,14 @@ def test_every_truncation_is_refused(whole, tmp_path):
 
 def test_flipped_bytes_are_refused_or_mean_nothing(whole, tmp_path):
     path, random, harmless = tmp_path / "flipped", Random(1), 0
-    wanted = small()
+    expected = small()
     for at in range(0, len(whole), 3):
         data = bytearray(whole)
         data[at] ^= 1 << random.randrange(8)
         if refused(path, bytes(data)) is None:
             harmless += 1
-            assert load(path) == wanted
-            assert load_mapping(path) == Mapping.default(wanted)
+            assert load(path) == expected
+            assert load_mapping(path) == Mapping.default(expected)
     assert harmless < len(whole) / 12  # dates and flags of the archive
 
 
@@ -570,9 +570,9 @@ def test_an_altered_weight_in_a_sound_archive_is_refused(whole, tmp_path):
 
 
 def array(value):
-    held = io.BytesIO()
-    np.save(held, value)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    np.save(buffer, value)
+    return buffer.getvalue()
 
 
 def head(shape, kind="<i4", data=b"", version=b"\x01\x00"):
@@ -686,8 +686,8 @@ def test_invalid_parts_are_refused(whole, tmp_path, name, data, message):
     members[name] = data
     if data is None:
         del members[name]
-    found = refused(tmp_path / "net", packed(members))
-    assert found.startswith(message), found
+    result = refused(tmp_path / "net", packed(members))
+    assert result.startswith(message), result
 
 
 @pytest.mark.parametrize(
@@ -708,17 +708,17 @@ def test_other_files_are_refused(data, message, tmp_path):
 
 
 def test_a_part_twice_is_refused(whole, tmp_path):
-    held = io.BytesIO(whole)
-    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(held, "a") as archive:
+    buffer = io.BytesIO(whole)
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr("weights/0.npy", b"")
-    assert refused(tmp_path / "net", held.getvalue()) == "must have each part once, not twice"
+    assert refused(tmp_path / "net", buffer.getvalue()) == "must have each part once, not twice"
 
 
 def test_a_bomb_is_refused_before_it_goes_off(whole, tmp_path):
-    held = io.BytesIO(whole)
-    with zipfile.ZipFile(held, "a", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO(whole)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("weights/3.npy", bytes(2**24))
-    data = held.getvalue()
+    data = buffer.getvalue()
     size = (2**24).to_bytes(4, "little")
     assert data.count(size) == 2  # local and central: say that it is larger still
     message = refused(tmp_path / "net", data.replace(size, (2**31).to_bytes(4, "little")))

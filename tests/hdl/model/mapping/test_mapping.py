@@ -69,8 +69,8 @@ def test_minimum_queues_by_hand(name, least):
     ],
 )
 def test_storage_by_hand(name, lanes, rows, synapses):
-    found = store_bits(NETWORK, PROJECTION[name], Core(lanes, lanes))
-    assert found == {"rows": rows, "synapses": synapses}
+    result = store_bits(NETWORK, PROJECTION[name], Core(lanes, lanes))
+    assert result == {"rows": rows, "synapses": synapses}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,9 @@ def test_rows_are_split_by_hand(rows, block, parts):
 
 def test_stores_that_are_not_named():
     mapping = Mapping(CORES, QUEUES)
-    assert {name: mapping.store(NETWORK, one) for name, one in PROJECTION.items()} == {
+    assert {
+        name: mapping.store(NETWORK, projection) for name, projection in PROJECTION.items()
+    } == {
         "now": "rows",
         "late": "synapses",  # 20 bits, not 36
         "self": "synapses",  # 21 bits, not 36
@@ -155,7 +157,7 @@ def test_json_holds_all_of_a_core():
     assert Mapping.from_json(text).cores["a"] == Core(3, 2, 8, True)
     others = [replace(first, **{name: getattr(Core(3, 1), name)}) for name in vars(first)]
     others.remove(first)  # as many lanes
-    assert all(Mapping({**mapping.cores, "a": one}, QUEUES) != mapping for one in others)
+    assert all(Mapping({**mapping.cores, "a": other}, QUEUES) != mapping for other in others)
 
 
 @pytest.mark.parametrize(

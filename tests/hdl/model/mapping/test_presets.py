@@ -56,10 +56,10 @@ def test_presets_answer_as_the_reference(name):
     network = shipped("digits")
     spikes = np.random.default_rng(5).random((2, 4, network.inputs[0].size)) < 0.3
     mapping = Mapping.preset(name, network)
-    found = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping)
-    assert not spiker_hdl.run(network, spikes).differences(found)
+    result = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping)
+    assert not spiker_hdl.run(network, spikes).differences(result)
     predicted = timing.predict(network, spikes, mapping=mapping)
-    assert predicted.cycles.tolist() == list(found.cycles)
+    assert predicted.cycles.tolist() == list(result.cycles)
 
 
 def test_cycles_follow_the_preset():

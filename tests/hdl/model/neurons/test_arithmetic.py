@@ -87,9 +87,9 @@ def test_equal_decays():
 def test_decay_is_exact_for_all_small_values():
     for bits in range(5):
         for m, x in product(range(2**bits + 1), range(-40, 41)):
-            wanted = x - floor(Fraction(x * m, 2**bits))
-            assert INTEGERS.decay(x, Decay(m, bits)) == wanted
-            assert 0 <= wanted * (1 if x >= 0 else -1) <= abs(x)  # toward zero, never beyond
+            expected = x - floor(Fraction(x * m, 2**bits))
+            assert INTEGERS.decay(x, Decay(m, bits)) == expected
+            assert 0 <= expected * (1 if x >= 0 else -1) <= abs(x)  # toward zero, never beyond
 
 
 def test_a_positive_value_may_stay_and_a_negative_one_never_does():
@@ -134,24 +134,24 @@ def test_operations_by_hand(name, operands, answer):
 def test_arrays_compare_as_integers_do(name):
     pairs = [*product(range(-9, 10), repeat=2)]
     x, y = np.array(pairs).T
-    wanted = [getattr(INTEGERS, name)(*pair) for pair in pairs]
-    assert getattr(ARRAYS, name)(x, y).tolist() == wanted
+    expected = [getattr(INTEGERS, name)(*pair) for pair in pairs]
+    assert getattr(ARRAYS, name)(x, y).tolist() == expected
 
 
 @pytest.mark.parametrize("name", ["clamp", "saturate"])
 def test_arrays_clamp_as_integers_do(name):
     cases = [(x, low, high) for x, low, high in product(range(-9, 10), repeat=3) if low <= high]
     x, low, high = np.array(cases).T
-    wanted = [getattr(INTEGERS, name)(*case) for case in cases]
-    assert wanted == [sorted(case)[1] for case in cases]
-    assert getattr(ARRAYS, name)(x, low, high).tolist() == wanted
+    expected = [getattr(INTEGERS, name)(*case) for case in cases]
+    assert expected == [sorted(case)[1] for case in cases]
+    assert getattr(ARRAYS, name)(x, low, high).tolist() == expected
 
 
 def test_arrays_decay_as_integers_do():
     values = np.arange(-300, 301)
     for m, bits in [(0, 0), (1, 0), (1, 4), (3, 4), (13, 4), (16, 4), (201, 8)]:
-        wanted = [INTEGERS.decay(int(x), Decay(m, bits)) for x in values]
-        assert ARRAYS.decay(values, Decay(m, bits)).tolist() == wanted
+        expected = [INTEGERS.decay(int(x), Decay(m, bits)) for x in values]
+        assert ARRAYS.decay(values, Decay(m, bits)).tolist() == expected
 
 
 # -- fitted decays -------------------------------------------------------------------------------
@@ -160,10 +160,10 @@ def test_arrays_decay_as_integers_do():
 def sums(bits, terms):
     """List the losses of at most ``terms`` shifts of at most ``bits`` in a way of its own."""
     shifts = [Fraction(1, 2**k) for k in range(bits + 1)]
-    found = {Fraction(0)}
+    results = {Fraction(0)}
     for count in range(1, terms + 1):
-        found |= {sum(each) for each in combinations(shifts, count)}
-    return sorted(one for one in found if one <= 1)
+        results |= {sum(combination) for combination in combinations(shifts, count)}
+    return sorted(value for value in results if value <= 1)
 
 
 def choices(form, bits, terms):
@@ -196,7 +196,7 @@ def test_fit_finds_the_nearest(form, bits, terms):
     ]
     for factor in factors:
         decay = Decay.fit(factor, form, bits=bits, terms=terms)
-        error = min(abs(1 - one - Fraction(factor)) for one in choices(form, bits, terms))
+        error = min(abs(1 - choice - Fraction(factor)) for choice in choices(form, bits, terms))
         assert abs(Fraction(decay.factor) - Fraction(factor)) == error
         assert decay.bits <= bits
         if form == "shifts":
@@ -237,18 +237,18 @@ def test_fit_per_neuron_shares_its_bits():
     assert Decay.fit(np.array([0.75, 0.75])) == Decay(1, 2)  # equal ones become one
     factors = np.random.default_rng(1).random(50)
     fitted = Decay.fit(factors, "multiplier", bits=6)
-    for factor, found in zip(factors, fitted.factor, strict=True):
-        assert Decay.fit(float(factor), "multiplier", bits=6).factor == found
+    for factor, result in zip(factors, fitted.factor, strict=True):
+        assert Decay.fit(float(factor), "multiplier", bits=6).factor == result
 
 
 def test_fit_takes_the_fewest_terms_for_an_error():
     for factor in np.linspace(0, 1, 41):
         for error in [0.24, 0.052, 0.011]:
             errors = [
-                min(abs(float(1 - one) - factor) for one in sums(8, terms))
+                min(abs(float(1 - total) - factor) for total in sums(8, terms))
                 for terms in (1, 2, 3, 4)
             ]
-            fewest = next((n + 1 for n, one in enumerate(errors) if one <= error), None)
+            fewest = next((n + 1 for n, deviation in enumerate(errors) if deviation <= error), None)
             if fewest is None:
                 with pytest.raises(ValueError, match="Decay error must be at least"):
                     Decay.fit(float(factor), "shifts", terms=4, error=error)

@@ -142,42 +142,42 @@ def draw(random, count, shared):
 
 def evaluate(lines, values, via, seen):
     """Compute an expression; return all that it computed."""
-    held = [*values]
+    computed = [*values]
     for kind, (a, b, c), (low, high), which, other in lines:
-        x, y, z = held[a], held[b], held[c]
+        x, y, z = computed[a], computed[b], computed[c]
         if kind == "add":
-            made = seen(x + y) if other else seen(x + low)
+            value = seen(x + y) if other else seen(x + low)
         elif kind == "subtract":
-            made = seen(x - y) if other else seen(high - x)
+            value = seen(x - y) if other else seen(high - x)
         elif kind == "multiply":
-            made = seen(x * low)
+            value = seen(x * low)
         elif kind == "shift":
-            made = via.shift(x, which)
+            value = via.shift(x, which)
         elif kind == "decay":
             decay = [Decay(1, 2), Decay(3, 4), Decay(0, 1), Decay(5, 3)][which]
             seen(x * decay.numerator)
-            made = via.decay(x, decay)
+            value = via.decay(x, decay)
         elif kind == "maximum":
-            made = via.maximum(x, y if other else low)
+            value = via.maximum(x, y if other else low)
         elif kind == "clamp":
-            made = via.clamp(x, low, high)
+            value = via.clamp(x, low, high)
         elif kind == "compare":
             y = y if other else high
-            made = [via.above, via.reaches, operator.lt, operator.le][which](x, y)
+            value = [via.above, via.reaches, operator.lt, operator.le][which](x, y)
         elif kind == "reduce":  # as a reset does
             y = y if other else high
             test = via.above(x, y) if which else via.reaches(x, y)
-            made = via.select(test, seen(x - y), x)
+            value = via.select(test, seen(x - y), x)
         elif kind == "select":
-            made = via.select(x, y, z if other else low)
+            value = via.select(x, y, z if other else low)
         elif kind == "both":
-            made = via.both(x, y)
+            value = via.both(x, y)
         elif kind == "either":
-            made = via.either(x, y)
+            value = via.either(x, y)
         else:
-            made = via.invert(x)
-        held.append(made)
-    return held
+            value = via.invert(x)
+        computed.append(value)
+    return computed
 
 
 def test_no_value_ever_leaves_its_interval():
@@ -186,14 +186,14 @@ def test_no_value_ever_leaves_its_interval():
         spans = [sorted(random.randint(-7, 7) for _ in range(2)) for _ in range(2)]
         lines = draw(random, random.randint(2, 9), len(spans))
         via = Ranges()
-        found = evaluate(lines, [via.interval(*span) for span in spans], via, lambda x: x)
+        result = evaluate(lines, [via.interval(*span) for span in spans], via, lambda x: x)
         watch = Watch()
         for values in product(*(range(low, high + 1) for low, high in spans)):
             for n, value in enumerate(evaluate(lines, values, INTEGERS, watch.seen)):
                 if isinstance(value, bool):
-                    assert found[n].can_be(value), (spans, lines[: n - 1])
+                    assert result[n].can_be(value), (spans, lines[: n - 1])
                 else:
-                    low, high = ends(found[n])
+                    low, high = ends(result[n])
                     assert low <= value <= high, (spans, lines[: n - 1])
         assert watch.largest <= via.largest
         narrower += any(line[0] == "select" for line in lines)
@@ -210,20 +210,23 @@ def test_a_conditional_subtract_is_no_wider_than_it_must_be(theta):
             via = Ranges()
             v = via.interval(low, high)
             fired = via.above(v, theta) if strict else via.reaches(v, theta)
-            found = via.select(fired, v - theta, v)
+            result = via.select(fired, v - theta, v)
             values = [
                 x - theta if (x > theta if strict else x >= theta) else x
                 for x in range(low, high + 1)
             ]
-            assert ends(found) == (min(values), max(values))
+            assert ends(result) == (min(values), max(values))
 
 
 def test_a_clamp_is_no_wider_than_it_must_be():
     spans = [(lo, hi) for lo, hi in product(range(-4, 5), repeat=2) if lo <= hi]
-    for (low, high), (least, most) in product(spans, repeat=2):
+    for (low, high), (minimum, maximum) in product(spans, repeat=2):
         via = Ranges()
-        values = [min(max(x, least), most) for x in range(low, high + 1)]
-        assert ends(via.clamp(via.interval(low, high), least, most)) == (min(values), max(values))
+        values = [min(max(x, minimum), maximum) for x in range(low, high + 1)]
+        assert ends(via.clamp(via.interval(low, high), minimum, maximum)) == (
+            min(values),
+            max(values),
+        )
 
 
 def test_a_decay_is_no_wider_than_it_must_be():

@@ -30,8 +30,8 @@ KEPT = {"reset": "zero", "reset_timing": "next_step_keep_input"}
 
 def step(neuron, current, **before):
     """Advance a neuron from rest, but for the states given; return who fires and all states."""
-    states = {name: held.rest for name, held in neuron.states.items()} | before
-    operands = {name: held.value for name, held in neuron.parameters.items()}
+    states = {name: state.rest for name, state in neuron.states.items()} | before
+    operands = {name: parameter.value for name, parameter in neuron.parameters.items()}
     return neuron.step(neuron.bind(operands), SimpleNamespace(**states), current, INTEGERS)
 
 
@@ -131,8 +131,8 @@ def test_lif_by_hand(options, v, x, fired, after):
 )
 def test_reset_in_the_next_step_by_hand(options, v, pending, x, fired, after, due):
     neuron = Lif(**LIF | {"reset_timing": "next_step"} | options)
-    wanted = {"v": after, "countdown": 0, "pending": due}
-    assert step(neuron, x, v=v, pending=pending) == (fired, wanted)
+    expected = {"v": after, "countdown": 0, "pending": due}
+    assert step(neuron, x, v=v, pending=pending) == (fired, expected)
 
 
 @pytest.mark.parametrize(
@@ -159,24 +159,24 @@ def test_reset_in_the_next_step_by_hand(options, v, pending, x, fired, after, du
 def test_snntorch_immediate_reset_by_hand(options, v, x, fired, after):
     countdown = options.pop("countdown", 0)
     neuron = Lif(**LIF | {"threshold": 40, "reset_timing": "snntorch_immediate"} | options)
-    found, state = step(neuron, x, v=v, countdown=countdown)
-    assert (found, state["v"]) == (fired, after)
+    result, state = step(neuron, x, v=v, countdown=countdown)
+    assert (result, state["v"]) == (fired, after)
 
 
 def test_snntorch_immediate_reset_repeats_until_the_potential_is_below_the_threshold():
     neuron = If(width=8, threshold=4, reset_timing="snntorch_immediate")
     lossy = Lif(width=8, threshold=4, reset_timing="snntorch_immediate", decay=Decay.shift(1))
-    for one, wanted in (
+    for tested, expected in (
         # 20 - 4; 16 - 4; 12 + 6 - 4; 14 + 3 - 4; 13 - 4; 9 + 3 - 4; 8 + 4 - 4
         (neuron, [(1, 16), (1, 12), (1, 14), (1, 13), (1, 9), (1, 8), (1, 8)]),
         # 20 - 4; 8, not above 8; 4 + 6 - 4; 3 + 3, not above 8; 3; 2 + 3 - 4; 1 + 4 - 4
         (lossy, [(1, 16), (0, 8), (1, 6), (0, 6), (0, 3), (1, 1), (1, 1)]),
     ):
-        state, found = {"v": 0}, []
+        state, results = {"v": 0}, []
         for x in (20, 0, 6, 3, 0, 3, 4):
-            fired, state = step(one, x, **state)
-            found.append((int(fired), state["v"]))
-        assert found == wanted
+            fired, state = step(tested, x, **state)
+            results.append((int(fired), state["v"]))
+        assert results == expected
 
 
 @pytest.mark.parametrize(
@@ -198,18 +198,18 @@ def test_snntorch_immediate_reset_repeats_until_the_potential_is_below_the_thres
 )
 def test_refractory_by_hand(options, v, countdown, x, fired, after, left):
     neuron = Lif(**LIF | {"refractory": 2} | options)
-    wanted = {"v": after, "countdown": left, "pending": 0}
-    assert step(neuron, x, v=v, countdown=countdown) == (fired, wanted)
+    expected = {"v": after, "countdown": left, "pending": 0}
+    assert step(neuron, x, v=v, countdown=countdown) == (fired, expected)
 
 
 def test_refractory_steps_with_a_reset_in_the_next_step_by_hand():
     neuron = Lif(**LIF, reset_timing="next_step", refractory=2)
     # 80 - 20 + 41 fires; then 101 - 25 - 100 = -24, the input lost; -24 + 6 = -18; then it hears.
-    v, found = {"v": 80, "countdown": 0, "pending": 0}, []
+    v, results = {"v": 80, "countdown": 0, "pending": 0}, []
     for _ in range(4):
         fired, v = step(neuron, 41, **v)
-        found.append((fired, *v.values()))
-    assert found == [
+        results.append((fired, *v.values()))
+    assert results == [
         (True, 2, 1, 101),
         (False, 1, 0, -24),
         (False, 0, 0, -18),
@@ -279,8 +279,8 @@ def test_if_by_hand(options, v, x, fired, after):
 def test_current_lif_by_hand(options, i, v, x, fired, i_after, v_after):
     decays = {"decay": Decay.shift(2), "current_decay": Decay.shift(1)}
     neuron = CurrentLif(**{"width": 8, "threshold": 40, "current_width": 6} | decays | options)
-    found, after = step(neuron, x, i=i, v=v)
-    assert (found, after["i"], after["v"]) == (fired, i_after, v_after)
+    result, after = step(neuron, x, i=i, v=v)
+    assert (result, after["i"], after["v"]) == (fired, i_after, v_after)
 
 
 @pytest.mark.parametrize(
@@ -317,8 +317,8 @@ def test_current_lif_by_hand(options, i, v, x, fired, i_after, v_after):
 def test_adaptive_lif_by_hand(options, a, v, x, fired, a_after, v_after):
     decays = {"decay": Decay.shift(2), "rise_decay": Decay.shift(2)}
     neuron = AdaptiveLif(**{"width": 8, "threshold": 40, "rise": 10} | decays | options)
-    found, after = step(neuron, x, a=a, v=v)
-    assert (found, after["a"], after["v"]) == (fired, a_after, v_after)
+    result, after = step(neuron, x, a=a, v=v)
+    assert (result, after["a"], after["v"]) == (fired, a_after, v_after)
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_parameters_per_neuron_by_hand():
         reset_value=(1, 2, 3),
         v=(1, 0, -1),
     )
-    operands = {name: np.array(held.value) for name, held in neuron.parameters.items()}
+    operands = {name: np.array(parameter.value) for name, parameter in neuron.parameters.items()}
     states = {
         "v": np.array([8, 16, 100]),
         "countdown": np.zeros(3, int),
@@ -412,7 +412,7 @@ def small_neurons(model):
 
 def all_states(neuron):
     """List all values of the states of a neuron, by name."""
-    ends = [range(held.low, held.high + 1) for held in neuron.states.values()]
+    ends = [range(state.low, state.high + 1) for state in neuron.states.values()]
     return [dict(zip(neuron.states, values, strict=True)) for values in product(*ends)]
 
 
@@ -421,9 +421,11 @@ def test_every_state_and_option(model):
     currents = [-20, -5, -1, 0, 2, 5, 20]
     for neuron in small_neurons(model):
         cases = [(s, x) for s, x in product(all_states(neuron), currents) if naive_can(neuron, s)]
-        wanted = [naive.advance(neuron, 0, *case) for case in cases]
-        assert wanted == [step(neuron, x, **before) for before, x in cases]
-        operands = {name: np.array(held.value) for name, held in neuron.parameters.items()}
+        expected = [naive.advance(neuron, 0, *case) for case in cases]
+        assert expected == [step(neuron, x, **before) for before, x in cases]
+        operands = {
+            name: np.array(parameter.value) for name, parameter in neuron.parameters.items()
+        }
         states = {name: np.array([s[name] for s, _ in cases]) for name in neuron.states}
         fired, after = neuron.step(
             neuron.bind(operands),
@@ -432,10 +434,10 @@ def test_every_state_and_option(model):
             ARRAYS,
         )
         if fired is not None:
-            assert fired.tolist() == [spike for spike, _ in wanted]
+            assert fired.tolist() == [spike for spike, _ in expected]
         for name in neuron.states:
             values = np.broadcast_to(after[name], len(cases))
-            assert values.tolist() == [state[name] for _, state in wanted]
+            assert values.tolist() == [state[name] for _, state in expected]
             low, high = neuron.states[name].low, neuron.states[name].high
             assert low <= values.min()
             assert values.max() <= high
@@ -457,7 +459,7 @@ def test_fields_are_told_apart():
     neuron = AdaptiveLif(
         width=8, threshold=40, rise=(1, 2), decay=Decay.shift(2), rise_decay=Decay((1, 3), 2)
     )
-    assert {name: held.value for name, held in neuron.parameters.items()} == {
+    assert {name: parameter.value for name, parameter in neuron.parameters.items()} == {
         "threshold": 40,
         "reset_value": 0,
         "decay": 1,

@@ -194,13 +194,13 @@ def test_neuron_excited_only_by_removed_neurons_is_removed():
 def test_a_loop_that_nothing_starts_is_dropped():
     neuron = If(width=8, threshold=2)
     loop = Sparse.from_matrix(np.array([[0, 0, 9], [0, 9, 0], [0, 9, 0]]))
-    made = (
+    projections = (
         Projection("x", "a", np.array([[4], [0], [0]])),
         Projection("a", "a", loop, delay=1),
         Projection("a", "out", np.array([[1, 1, 1]])),
     )
     parts = (Population("a", 3, neuron), Population("out", 1, neuron))
-    network = Network((Input("x", 1),), parts, made, (Readout("out"),))
+    network = Network((Input("x", 1),), parts, projections, (Readout("out"),))
     assert prune(network).report.silent == {"a": (1, 2)}
     started = replace(network, populations=(replace(parts[0], bias=(0, 1, 0)), parts[1]))
     assert prune(started).report.silent == {}
@@ -224,12 +224,15 @@ def test_neuron_whose_spikes_reach_nothing_is_reported_and_kept():
 
 @pytest.mark.parametrize("neuron", [If(width=8, threshold=4), Accumulator(width=8)])
 def test_a_population_keeps_one_with_the_fewest_synapses(neuron):
-    made = chain([[-1, -1], [0, -1], [-3, 0]])
+    chained = chain([[-1, -1], [0, -1], [-3, 0]])
     extra = Population("aside", 3, neuron)
     network = replace(
-        made,
-        populations=(*made.populations, extra),
-        projections=(*made.projections, Projection("x", "aside", made.projections[0].synapses)),
+        chained,
+        populations=(*chained.populations, extra),
+        projections=(
+            *chained.projections,
+            Projection("x", "aside", chained.projections[0].synapses),
+        ),
     )
     pruned = prune(network)
     assert pruned.report.silent == {"hidden": (0, 2), "aside": (0, 2)}
@@ -340,9 +343,9 @@ def test_expand_inserts_constant_states_and_refuses_others():
     spikes = np.ones((2, 5, 2), dtype=int)
     small = reference.run(pruned.network, pruned.select(spikes), record=["hidden", "output.v"])
     whole = pruned.expand(small)
-    wanted = reference.run(network, spikes, record=["hidden", "output.v"])
+    expected = reference.run(network, spikes, record=["hidden", "output.v"])
     assert whole.spikes["hidden"].shape == (2, 5, 3)
-    assert not wanted.differences(whole)
+    assert not expected.differences(whole)
     states = reference.run(pruned.network, pruned.select(spikes), record=["hidden.v"])
     with pytest.raises(ValueError, match=r"not 'hidden.v': neuron 2 was, and its state changes"):
         pruned.expand(states)
@@ -395,25 +398,25 @@ def check(network, spikes):
     """Assert that nothing changes but sizes, and return what was dropped."""
     pruned = prune(network)
     report, small = pruned.report, pruned.network
-    names, wanted = everything(network), {}
+    names, expected = everything(network), {}
     known = [
         name
         for name in names
         if "." not in name
         or set(report.silent.get(name.split(".")[0], ())) <= set(pruned.constant.get(name, ()))
     ]
-    wanted = reference.run(network, spikes, record=names)
-    found = reference.run(small, pruned.select(spikes), record=known)
-    whole = pruned.expand(found)
-    assert not wanted.differences(whole)
+    expected = reference.run(network, spikes, record=names)
+    result = reference.run(small, pruned.select(spikes), record=known)
+    whole = pruned.expand(result)
+    assert not expected.differences(whole)
     assert set(whole.spikes) == set(known)
     for name, these in report.silent.items():  # what the report says of them holds
-        if name in wanted.spikes:
-            assert not any(np.any(each[:, list(these)]) for each in wanted.spikes[name])
+        if name in expected.spikes:
+            assert not any(np.any(each[:, list(these)]) for each in expected.spikes[name])
     for node in small.inputs:  # nothing is left over
         used = np.zeros(node.size, dtype=bool)
-        for each in small.out_of(node.name):
-            used |= each.synapses.matrix().any(axis=0)
+        for projection in small.out_of(node.name):
+            used |= projection.synapses.matrix().any(axis=0)
         assert used.all() or node.size == 1
     again = prune(small)
     assert again.network == small
@@ -423,7 +426,7 @@ def check(network, spikes):
     for name, these in pruned.kept.items():
         assert len(these) == small.nodes[name].size > 0
     taken = channels(small)
-    assert {name: one.kept.tolist() for name, one in taken.items()} == {
+    assert {name: item.kept.tolist() for name, item in taken.items()} == {
         name: pruned.kept[name].tolist() for name in report.inputs
     }
     return report
@@ -442,15 +445,15 @@ def test_random_networks_answer_as_before():
         for population in network.populations
         if population.neuron.spiking
     ]
-    silent = sum(len(these) for each in reports for these in each.silent.values())
-    inputs = sum(len(these) for each in reports for these in each.inputs.values())
+    silent = sum(len(these) for report in reports for these in report.silent.values())
+    inputs = sum(len(these) for report in reports for these in report.inputs.values())
     print(f"{silent} neurons and {inputs} channels dropped of {len(drawn)} networks")
     assert silent > 0.1 * sum(fires)
     assert inputs > 3 * len(drawn)
-    assert sum(bool(each.silent) for each in reports) > 0.4 * len(drawn)
-    assert sum(bool(each.kept_silent) for each in reports) > 0.3 * len(drawn)
-    assert any(each.sparse for each in reports)
-    assert any(each.unread for each in reports)
+    assert sum(bool(report.silent) for report in reports) > 0.4 * len(drawn)
+    assert sum(bool(report.kept_silent) for report in reports) > 0.3 * len(drawn)
+    assert any(report.sparse for report in reports)
+    assert any(report.unread for report in reports)
 
 
 @settings(deadline=None, max_examples=8)
@@ -484,9 +487,11 @@ def test_windows_and_early_answers_are_as_before(reports):
     assert pruned.report.inputs
     assert pruned.report.silent
     spikes = draws.integers(0, 2, (20, 12, 7))
-    found = reference.run(pruned.network, pruned.select(spikes), reports=reports, record=["hidden"])
-    wanted = reference.run(network, spikes, reports=reports, record=["hidden"])
-    assert not wanted.differences(pruned.expand(found))
+    result = reference.run(
+        pruned.network, pruned.select(spikes), reports=reports, record=["hidden"]
+    )
+    expected = reference.run(network, spikes, reports=reports, record=["hidden"])
+    assert not expected.differences(pruned.expand(result))
 
 
 @pytest.mark.parametrize("static", [False, True])
@@ -501,8 +506,8 @@ def test_hardware_of_the_pruned_network_answers_as_the_original(static):
     assert pruned.report.silent == {"hidden": (1, 3)}
     spikes = draws.integers(0, 4, (4, 1 if static else 5, 10))
     spikes = np.repeat(spikes, 5, axis=1) if static else spikes
-    found = run(pruned.network, pruned.select(spikes), engine="amaranth")
-    assert not run(network, spikes).differences(found)
+    result = run(pruned.network, pruned.select(spikes), engine="amaranth")
+    assert not run(network, spikes).differences(result)
 
 
 @pytest.mark.parametrize("name", ["mnist", "mnist_held"])
@@ -555,9 +560,9 @@ def test_long_notes_are_cut_into_parts(tmp_path):
 @settings(deadline=None)
 @given(strategies.sets(strategies.integers(0, 60), min_size=1), strategies.integers(0, 5))
 def test_channels_are_read_as_written(kept, more):
-    made = Channels(max(kept) + 1 + more, np.array(sorted(kept)))
-    read = Channels.parse(made.text)
-    assert (read.size, read.kept.tolist()) == (made.size, made.kept.tolist())
+    created = Channels(max(kept) + 1 + more, np.array(sorted(kept)))
+    read = Channels.parse(created.text)
+    assert (read.size, read.kept.tolist()) == (created.size, created.kept.tolist())
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ STEP_TO_RESULT = 10
 )
 def test_cycles_counted_by_hand(given, cycles):
     network = chain(2)
-    found = timing.predict(
+    result = timing.predict(
         network, np.array([given]), mapping=Mapping.default(network, form="events")
     )
-    assert found.cycles.tolist() == [cycles]
+    assert result.cycles.tolist() == [cycles]
 
 
 def test_fewer_lanes_take_an_event_in_several_cycles():
@@ -91,11 +91,11 @@ def test_words_take_a_cycle_for_each_event_but_at_least_one():
 def test_cycles_are_divided_into_events_firing_and_waiting():
     network = chain(1, targets=6)
     spikes = np.ones((2, 3, 4), int)
-    found = timing.predict(network, spikes, mapping=Mapping.folded(network, 3))
-    spent = found.spent["out"]
+    result = timing.predict(network, spikes, mapping=Mapping.folded(network, 3))
+    spent = result.spent["out"]
     assert spent.events.tolist() == [2 * 4 * 3] * 2  # folds, events, steps
     assert spent.firing.tolist() == [3 * 3] * 2  # no event in three cycles after each step's end
-    assert (spent.events + spent.firing + spent.waiting).tolist() == found.cycles.tolist()
+    assert (spent.events + spent.firing + spent.waiting).tolist() == result.cycles.tolist()
 
 
 def simulated(network, spikes, mapping):
@@ -113,8 +113,8 @@ def test_cycles_are_those_of_the_simulation(seed):
     mapping = random_mapping(network, random)
     alone, crowded = simulated(network, spikes, mapping)
     assert timing.predict(network, spikes, mapping=mapping).cycles.tolist() == alone.tolist()
-    found = timing.predict(network, spikes, mapping=mapping, streams=1)
-    assert found.cycles.tolist() == crowded.tolist()
+    result = timing.predict(network, spikes, mapping=mapping, streams=1)
+    assert result.cycles.tolist() == crowded.tolist()
 
 
 def test_results_follow_each_other_as_simulated(monkeypatch):
@@ -130,9 +130,11 @@ def test_results_follow_each_other_as_simulated(monkeypatch):
                 ctx.set(port.ready, 1)
                 cycle = 0
                 while len(self.results) < self.wanted:
-                    *_, valid, found = await ctx.tick().sample(port.valid, port.payload.as_value())
+                    *_, valid, payloads = await ctx.tick().sample(
+                        port.valid, port.payload.as_value()
+                    )
                     if valid:
-                        self.results.append(found)
+                        self.results.append(payloads)
                         times.append(cycle)
                     cycle += 1
 
@@ -140,10 +142,10 @@ def test_results_follow_each_other_as_simulated(monkeypatch):
 
     monkeypatch.setattr(interpreted, "_Bench", Watched)
     interpreted.run(network, spikes, back_to_back=True)
-    found = timing.predict(network, spikes, streams=1)
-    assert found.finished.tolist() == times
-    assert found.interval.tolist() == np.diff(times).tolist()
-    assert (found.streams == 0).all()
+    result = timing.predict(network, spikes, streams=1)
+    assert result.finished.tolist() == times
+    assert result.interval.tolist() == np.diff(times).tolist()
+    assert (result.streams == 0).all()
 
 
 @pytest.mark.parametrize("size", [3, 12, 33])
@@ -159,11 +161,11 @@ def test_an_input_that_nothing_waits_for_holds_nothing_up(size, read, monkeypatc
     )
     spikes = {node.name: np.ones((3, 4, node.size), int) for node in network.inputs}
     mapping = Mapping.default(network)
-    wanted = run(network, spikes)
+    expected = run(network, spikes)
     alone = run(network, spikes, engine="amaranth", mapping=mapping)
     crowded = interpreted.run(network, spikes, mapping=mapping, back_to_back=True)
-    assert wanted.differences(alone) == []
-    assert wanted.differences(crowded) == []
+    assert expected.differences(alone) == []
+    assert expected.differences(crowded) == []
     assert timing.predict(network, spikes).cycles.tolist() == alone.cycles.tolist()
     predicted = timing.predict(network, spikes, streams=1)
     assert predicted.cycles.tolist() == crowded.cycles.tolist()
@@ -190,12 +192,13 @@ def test_streams_and_batches_change_nothing(monkeypatch):
     assert firsts.tolist() == whole.cycles[::3].tolist()
 
 
-def everything(found):
+def everything(predicted):
     """Return all that a prediction says."""
     spent = {
-        name: {k: v.tolist() for k, v in vars(one).items()} for name, one in found.spent.items()
+        name: {k: v.tolist() for k, v in vars(operations).items()}
+        for name, operations in predicted.spent.items()
     }
-    return found.cycles.tolist(), found.finished.tolist(), spent
+    return predicted.cycles.tolist(), predicted.finished.tolist(), spent
 
 
 def compare_skipped(monkeypatch, network, spikes, mapping):
@@ -211,12 +214,12 @@ def compare_skipped(monkeypatch, network, spikes, mapping):
 
         patch.setattr(pipeline.Machines, "_skip", counted)
         for streams in (None, 1):
-            found = []
+            results = []
             for worthwhile, seldom in ((10**9, 10**9), (0, 1)):  # never, and in every cycle
                 patch.setattr(pipeline, "WORTHWHILE", worthwhile)
                 patch.setattr(pipeline, "SELDOM", seldom)
-                found.append(timing.predict(network, spikes, mapping=mapping, streams=streams))
-            assert everything(found[0]) == everything(found[1])
+                results.append(timing.predict(network, spikes, mapping=mapping, streams=streams))
+            assert everything(results[0]) == everything(results[1])
     return sum(skipped)
 
 

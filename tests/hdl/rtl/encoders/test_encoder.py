@@ -43,13 +43,13 @@ NETWORKS = ROOT / "networks"
 
 def values_of(samples):
     """Return the payloads of samples, each an array of values in the order they are sent."""
-    found = []
+    results = []
     for sample in samples:
         flat = sample.ravel().tolist()
         # What is said of `last` counts with the last value of a picture or step alone.
-        found += [{"value": one, "last": 0} for one in flat]
-        found[-1]["last"] = 1
-    return found
+        results += [{"value": value, "last": 0} for value in flat]
+        results[-1]["last"] = 1
+    return results
 
 
 class Entrance:
@@ -63,14 +63,14 @@ class Entrance:
 def words_of(dut, samples):
     """Return the words that an accelerator is sent for encoded samples."""
     entrance = Entrance(dut)
-    return [one for sample in samples for one in payloads(entrance, dut.node, sample)]
+    return [payload for sample in samples for payload in payloads(entrance, dut.node, sample)]
 
 
 def encoded(dut, samples, random, pauses):
     """Return what comes out, as integers, and what should."""
-    wanted = words_of(dut, [dut.encoding.encode(sample[None])[0] for sample in samples])
-    received = transfer(dut, values_of(samples), len(wanted), random=random, pauses=pauses)
-    return [one.as_bits() for one in received], wanted
+    expected = words_of(dut, [dut.encoding.encode(sample[None])[0] for sample in samples])
+    received = transfer(dut, values_of(samples), len(expected), random=random, pauses=pauses)
+    return [item.as_bits() for item in received], expected
 
 
 def node_of(encoding, channels, static=False):
@@ -100,15 +100,15 @@ def test_encoders_by_hand(encoding, values, words):
     dut = Encoder(node_of(encoding, channels), encoding, word=2)
     received = transfer(dut, values_of([np.array(values)]), len(words), random=Random(0))
     width = dut.o.p["values"].shape().size
-    assert [one.as_bits() & (1 << width) - 1 for one in received] == words
-    assert [one.last for one in received] == [0] * (len(words) - 1) + [1]
+    assert [item.as_bits() & (1 << width) - 1 for item in received] == words
+    assert [item.last for item in received] == [0] * (len(words) - 1) + [1]
 
 
 def test_short_words_are_at_the_low_end():
     dut = Packer(5, width=3)
     sent = [{"value": bit, "bare": 0, "last": 1} for bit in [1, 0, 1, 1, 0, 0, 1, 1, 0, 1]]
     received = transfer(dut, sent, 4, random=Random(0))
-    assert [one.as_bits() for one in received] == [0b0101, 0b1001, 0b0110, 0b1010]
+    assert [item.as_bits() for item in received] == [0b0101, 0b1001, 0b0110, 0b1010]
 
 
 # -- against the model ---------------------------------------------------------------------------
@@ -120,10 +120,10 @@ def cases(draw):
     bits = draw(st.sampled_from([1, 2, 5, 8, 8, 8, 11, 16]))
     name = draw(st.sampled_from(["rate", "bernoulli", "first_spike", "graded", "binary", "delta"]))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    most = 2**bits - 1
+    maximum = 2**bits - 1
     static = name in {"graded", "binary"} and draw(st.booleans())
     if name == "delta":
-        reaches = st.integers(1, draw(st.sampled_from([most, min(most, 9)])))
+        reaches = st.integers(1, draw(st.sampled_from([maximum, min(maximum, 9)])))
         thresholds = tuple(draw(st.lists(reaches, min_size=1, max_size=4)))
         encoding = Encoding(name, bits=bits, thresholds=thresholds)
         signals = draw(st.integers(1, 4))
@@ -140,9 +140,9 @@ def cases(draw):
         size = draw(st.integers(1, 20))
         shapes = [(size,)] * 3
     kinds = [
-        lambda shape: random.integers(0, most + 1, shape),
-        lambda shape: random.choice([0, most, most // 2, most // 2 + 1], shape),
-        lambda shape: np.clip(most // 2 + random.integers(-3, 4, shape).cumsum(0), 0, most),
+        lambda shape: random.integers(0, maximum + 1, shape),
+        lambda shape: random.choice([0, maximum, maximum // 2, maximum // 2 + 1], shape),
+        lambda shape: np.clip(maximum // 2 + random.integers(-3, 4, shape).cumsum(0), 0, maximum),
     ]
     samples = [kinds[random.integers(3)](shape) for shape in shapes]
     word = draw(st.sampled_from([1, 2, 3, 4, 7, 8, 32]))
@@ -155,8 +155,8 @@ def cases(draw):
 def test_encoders_make_the_words_of_the_integer_encoders(case, seed):
     node, encoding, word, samples, pauses = case
     dut = Encoder(node, encoding, word=word)
-    received, wanted = encoded(dut, samples, Random(seed), pauses)
-    assert received == wanted
+    received, expected = encoded(dut, samples, Random(seed), pauses)
+    assert received == expected
 
 
 @pytest.mark.parametrize("name", ["rate", "bernoulli", "first_spike", "graded"])
@@ -164,12 +164,12 @@ def test_a_sample_may_have_several_pictures(name):
     encoding = Encoding(name, 3)
     dut = Encoder(node_of(encoding, 7), encoding, word=4)
     pictures = np.random.default_rng(5).integers(0, 256, (4, 7))
-    wanted = words_of(
+    expected = words_of(
         dut, [np.concatenate(encoding.encode(part)) for part in (pictures[:3], pictures[3:])]
     )
     sent = values_of([pictures[:3], pictures[3:]])
-    received = transfer(dut, sent, len(wanted), random=Random(1), pauses=(0.2, 0.2))
-    assert [one.as_bits() for one in received] == wanted
+    received = transfer(dut, sent, len(expected), random=Random(1), pauses=(0.2, 0.2))
+    assert [item.as_bits() for item in received] == expected
 
 
 def test_last_counts_with_the_last_value_alone():
@@ -179,17 +179,17 @@ def test_last_counts_with_the_last_value_alone():
     sent = values_of([sample, sample])
     for n in (0, 2, 4, 6, 8, 10):
         sent[n]["last"] = 1
-    wanted = words_of(dut, encoding.encode(np.stack([sample, sample])))
-    received = transfer(dut, sent, len(wanted), random=Random(1))
-    assert [one.as_bits() for one in received] == wanted
+    expected = words_of(dut, encoding.encode(np.stack([sample, sample])))
+    received = transfer(dut, sent, len(expected), random=Random(1))
+    assert [item.as_bits() for item in received] == expected
     encoding = Encoding("rate", 2)
     dut = Encoder(node_of(encoding, 6), encoding)
     sent = values_of([sample, sample])
     for n in (0, 1, 7):
         sent[n]["last"] = 1
-    wanted = words_of(dut, encoding.encode(np.stack([sample, sample])))
-    received = transfer(dut, sent, len(wanted), random=Random(1))
-    assert [one.as_bits() for one in received] == wanted
+    expected = words_of(dut, encoding.encode(np.stack([sample, sample])))
+    received = transfer(dut, sent, len(expected), random=Random(1))
+    assert [item.as_bits() for item in received] == expected
 
 
 # -- cycle by cycle ------------------------------------------------------------------------------
@@ -199,13 +199,13 @@ def cycles_of(dut, samples):
     """Return, for each cycle from the first value on, whether one was taken, and whether a word."""
     trace = []
     sent = values_of(samples)
-    wanted = len(words_of(dut, [dut.encoding.encode(one[None])[0] for one in samples]))
+    expected = len(words_of(dut, [dut.encoding.encode(sample[None])[0] for sample in samples]))
 
     async def testbench(ctx):
         left, words = [*sent], 0
         ctx.set(dut.o.ready, 1)
         assert ctx.get(dut.idle)
-        while words < wanted:
+        while words < expected:
             ctx.set(dut.i.valid, bool(left))
             if left:
                 ctx.set(dut.i.payload, left[0])
@@ -252,7 +252,7 @@ def test_a_held_picture_has_bare_steps():
 
 def answers(dut, samples, random, pauses):
     """Return winner, scores and counts of each sample, and the cycles until all were idle."""
-    found = []
+    results = []
     sent = values_of(samples)
     (readout,) = dut.accelerator.readout_names.values()
 
@@ -266,25 +266,25 @@ def answers(dut, samples, random, pauses):
     async def receive(ctx):
         for _ in samples:
             await pause(ctx, random, pauses[1])
-            one = await get(ctx, dut.o)
-            answer = one.answers[readout]
-            count = one.counts[dut.accelerator.names["hidden"]]
-            found.append((answer.winner, [*answer.scores], count))
+            result = await get(ctx, dut.o)
+            answer = result.answers[readout]
+            count = result.counts[dut.accelerator.names["hidden"]]
+            results.append((answer.winner, [*answer.scores], count))
         for _ in range(20):
             await ctx.tick()
         assert ctx.get(dut.idle)
 
     simulate(dut, drive, receive, watch=[dut.o], deadline=50_000)
-    return found
+    return results
 
 
 def agrees(network, dut, samples, random=None, pauses=(0, 0)):
-    wanted = reference.run(network, dut.encoding.encode(np.stack(samples)))
-    found = answers(dut, samples, random or Random(1), pauses)
-    assert [one[0] for one in found] == wanted.classes.tolist()
-    assert [one[1] for one in found] == wanted.scores.tolist()
-    assert [one[2] for one in found] == wanted.counts["hidden"].tolist()
-    return wanted
+    expected = reference.run(network, dut.encoding.encode(np.stack(samples)))
+    result = answers(dut, samples, random or Random(1), pauses)
+    assert [item[0] for item in result] == expected.classes.tolist()
+    assert [item[1] for item in result] == expected.scores.tolist()
+    assert [item[2] for item in result] == expected.counts["hidden"].tolist()
+    return expected
 
 
 @pytest.mark.slow
@@ -296,8 +296,8 @@ def test_digits_are_answered_as_by_the_reference():
     images = (digits.images[-8:] * 255 / 16).round().astype(np.int64)
     dut = EncodedAccelerator(network)
     assert dut.encoding == Encoding("rate", 4)
-    found = agrees(network, dut, list(images), Random(3), (0.02, 0.1))
-    assert (found.classes == digits.target[-8:]).mean() > 0.6
+    result = agrees(network, dut, list(images), Random(3), (0.02, 0.1))
+    assert (result.classes == digits.target[-8:]).mean() > 0.6
 
 
 def network_for(node, max_steps=64):
@@ -337,8 +337,8 @@ def test_networks_answer_as_the_reference_to_what_is_encoded(encoding, channels,
     shape = (12, 2) if encoding.name == "delta" else (channels,)
     samples = [draws.integers(0, 256, shape) for _ in range(3)]
     dut = EncodedAccelerator(network, Mapping.folded(network, 4, word=5), encoding=encoding)
-    found = agrees(network, dut, samples, Random(2), (0.1, 0.1))
-    assert found.counts["hidden"].sum() > 15
+    result = agrees(network, dut, samples, Random(2), (0.1, 0.1))
+    assert result.counts["hidden"].sum() > 15
 
 
 def test_a_network_is_loaded_behind_its_encoder():
@@ -346,22 +346,22 @@ def test_a_network_is_loaded_behind_its_encoder():
     mapping = Mapping.folded(network, 4).with_writable(network, [], ["hidden", "output"])
     dut = EncodedAccelerator(network, mapping, encoding=RATE)
     samples = [np.random.default_rng(1).integers(0, 256, NODE.size) for _ in range(2)]
-    found = []
+    results = []
 
     async def drive(ctx):
-        for one in beats(network, mapping).tolist():
-            await put(ctx, dut.load, dut.load.p.shape().from_bits(one))
+        for beat in beats(network, mapping).tolist():
+            await put(ctx, dut.load, dut.load.p.shape().from_bits(beat))
         for payload in values_of(samples):
             await put(ctx, dut.i, payload)
 
     async def receive(ctx):
-        while len(found) < len(samples):
-            one = await get(ctx, dut.o)
+        while len(results) < len(samples):
+            result = await get(ctx, dut.o)
             (readout,) = dut.accelerator.readout_names.values()
-            found.append([*one.answers[readout].scores])
+            results.append([*result.answers[readout].scores])
 
     simulate(dut, drive, receive, watch=[dut.o], deadline=50_000)
-    assert found == reference.run(network, RATE.encode(np.stack(samples))).scores.tolist()
+    assert results == reference.run(network, RATE.encode(np.stack(samples))).scores.tolist()
 
 
 @pytest.mark.parametrize("name", ["rate", "bernoulli", "first_spike", "graded", "delta"])
@@ -463,7 +463,7 @@ def test_encoders_reject(make, error, message):
 def test_the_accelerator_must_have_one_input():
     nodes = [Input("x", 2), Input("y", 2)]
     population = Population("o", 2, Integrator(decay=Decay.shift(3), width=8))
-    links = [Projection(one.name, "o", np.eye(2, dtype=int)) for one in nodes]
+    links = [Projection(node.name, "o", np.eye(2, dtype=int)) for node in nodes]
     network = Network(nodes, [population], links, [Readout("o", "last")])
     with pytest.raises(ValueError, match=r"^Network must have one input, not 2$"):
         EncodedAccelerator(network, encoding=RATE)

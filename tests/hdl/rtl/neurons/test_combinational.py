@@ -38,12 +38,12 @@ class Operation(wiring.Component):
         m = Module()
         if self.kind == "staged":
             via = PipelinedArithmetic(m, stages=STAGES, cycle_budget=1)
-            found = via.result(self.operation(via, *map(via.operand, self.operands)))
+            result = via.result(self.operation(via, *map(via.operand, self.operands)))
         else:
-            found = self.operation(
+            result = self.operation(
                 CombinationalArithmetic(m if self.kind == "held" else None), *self.operands
             )
-        m.d.comb += self.o.eq(found)
+        m.d.comb += self.o.eq(result)
         return m
 
 
@@ -51,25 +51,25 @@ def answers(operation, shapes, cases, kind):
     """Return what gates make of an operation, for each case of its operands."""
     dut = Operation(operation, shapes, kind)
     waits = STAGES - 1 if kind == "staged" else 0
-    found = []
+    results = []
 
     async def testbench(ctx):
         # A case a cycle, so that one is kept apart from the next.
         for case in [*cases, *[cases[-1]] * waits]:
             for operand, value in zip(dut.operands, case, strict=True):
                 ctx.set(operand, value)
-            found.append(ctx.get(dut.o))
+            results.append(ctx.get(dut.o))
             if waits:
                 await ctx.tick()
 
     simulate(clocked(dut), testbench)
-    return found[waits:]
+    return results[waits:]
 
 
 def check(operation, shapes, cases):
-    wanted = [int(operation(INTEGERS, *case)) for case in cases]
+    expected = [int(operation(INTEGERS, *case)) for case in cases]
     for kind in ("plain", "held", "staged"):
-        assert answers(operation, shapes, cases, kind) == wanted
+        assert answers(operation, shapes, cases, kind) == expected
 
 
 UNARY = {
@@ -171,12 +171,12 @@ def test_decay_by_a_numerator_that_is_a_signal():
     random = Random(1)
     cases = [(x, n) for x in (-512, -511, -1, 0, 1, 511) for n in range(17)]
     cases += [(random.randint(-512, 511), random.randint(0, 16)) for _ in range(100)]
-    wanted = [x - (x * n >> 4) for x, n in cases]
+    expected = [x - (x * n >> 4) for x, n in cases]
     for kind in ("held", "staged"):
         given = answers(
             lambda via, x, n: via.decay(x, Decay.of(n, 4)), [signed(10), unsigned(5)], cases, kind
         )
-        assert given == wanted
+        assert given == expected
 
 
 def test_what_is_needed_several_times_becomes_one_signal():

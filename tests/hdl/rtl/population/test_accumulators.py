@@ -58,9 +58,9 @@ def random_steps(random, dut, *, keeps=False, count=10):
     """
     low, high = -(2 ** (dut.weight - 1)), 2 ** (dut.weight - 1) - 1
     shape = dut.value_shape
-    least, most = 0, 2**shape.width - 1
+    minimum, maximum = 0, 2**shape.width - 1
     if shape.signed:
-        least, most = -(2 ** (shape.width - 1)), 2 ** (shape.width - 1) - 1
+        minimum, maximum = -(2 ** (shape.width - 1)), 2 ** (shape.width - 1) - 1
 
     def weights():
         return [random.choice([low, high, random.randint(low, high)]) for _ in range(dut.lanes)]
@@ -73,7 +73,7 @@ def random_steps(random, dut, *, keeps=False, count=10):
             if dut.scattered and random.random() < 0.7:
                 rows = [random.choice([0, random.randrange(dut.folds)])]
             added = [(row, weights()) for row in rows]
-            events.append((added, random.choice([least, most]) if shape.width else 1))
+            events.append((added, random.choice([minimum, maximum]) if shape.width else 1))
         steps.append((events, keeps and random.random() < 0.6))
     return steps
 
@@ -125,7 +125,7 @@ def plan(random, dut, steps, chance):
 def run(random, dut, steps, chance):
     """Return the sums of each step."""
     cycles, taken = plan(random, dut, steps, chance)
-    found = []
+    results = []
 
     async def testbench(ctx):
         for now in range(taken[-1][-1] + 1):
@@ -144,24 +144,24 @@ def run(random, dut, steps, chance):
             if dut.value_shape.width:
                 ctx.set(dut.value, given.get("value", 1))
             _, _, sums = await ctx.tick().sample(dut.sums)
-            found.append([*sums])
+            results.append([*sums])
 
     simulate(dut, testbench)
-    return [[one for now in each for one in found[now]][: dut.size] for each in taken]
+    return [[lane for now in item for lane in results[now]][: dut.size] for item in taken]
 
 
 def answer(dut, steps):
     """Return the sums of each step, in plain Python."""
-    found, sums = [], [0] * dut.size
+    results, sums = [], [0] * dut.size
     for events, keep in steps:
         for added, value in events:
             for row, weights in added:
                 for n, weight in enumerate(weights, row * dut.lanes):
                     if n < dut.size:
                         sums[n] += weight * value
-        found.append(sums)
+        results.append(sums)
         sums = [*sums] if keep else [0] * dut.size
-    return found
+    return results
 
 
 def make(size, lanes, units, **options):
@@ -196,7 +196,7 @@ def test_lanes_keep_their_sums(size, lanes, units, overlap):
 
 
 @pytest.mark.parametrize("overlap", [False, True])
-@pytest.mark.parametrize("size, lanes, units", [one for one in SIZES if one[1] < one[0]])
+@pytest.mark.parametrize("size, lanes, units", [size for size in SIZES if size[1] < size[0]])
 def test_scattered_lanes_know_which_rows_are_zero(size, lanes, units, overlap):
     random = Random(f"{size} {units}")
     dut = make(size, lanes, units, scattered=True, overlap=overlap)
@@ -287,7 +287,7 @@ def test_the_parts_of_a_row_are_taken_in_turn():
             {"ahead": 0},
             {"ahead": 1, "row": 0, "add": 1, "first": 1, "weights": rows[0]},
             {"row": 1, "add": 1, "first": 1, "weights": rows[1]},
-            *({"turn": one} for one in taken),
+            *({"turn": turn} for turn in taken),
             {},
         ],
     )
@@ -318,6 +318,6 @@ def test_lanes_convert(kind, lanes, overlap):
     ],
 )
 def test_lanes_reject(kind, bad, error, message):
-    given = {"size": 8, "lanes": 4, "units": 4, "width": 8, "weight": 4, "value": unsigned(0)}
+    arguments = {"size": 8, "lanes": 4, "units": 4, "width": 8, "weight": 4, "value": unsigned(0)}
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        kind(**given | bad)
+        kind(**arguments | bad)

@@ -70,8 +70,8 @@ def network(random, neuron, size, sources=(5, 3), values=(-2, 3)):
     )
 
 
-def mapping(made, lanes, units, stores, banks=1, overlap=False, stages=1):
-    queues = {one.name: 10 for one in made.projections}
+def mapping(net, lanes, units, stores, banks=1, overlap=False, stages=1):
+    queues = {projection.name: 10 for projection in net.projections}
     kinds = dict(zip(queues, stores, strict=True))
     return Mapping({"p": Core(lanes, units, banks, overlap, stages)}, queues, stores=kinds)
 
@@ -84,38 +84,38 @@ def given_to(core, n, events):
     if events[0] in {END, LAST}:
         return [{"end": 1, "last": int(events[0] == LAST)}]
     ((address, value),) = events
-    found = []
+    results = []
     for target, weight in enumerate(projection.synapses.matrix()[:, address].tolist()):
         fold, lane = divmod(target, core.core.lanes)
         if weight:
-            found.append({"fold": fold, "lane": lane, "weight": weight * (value or 1)})
-    return found
+            results.append({"fold": fold, "lane": lane, "weight": weight * (value or 1)})
+    return results
 
 
-def answer(made, trains):
+def answer(net, trains):
     """Return, for each step, who fires and the potentials; the trains are those that arrive."""
-    one = made.population["p"]
-    matrices = [projection.synapses.matrix() for projection in made.projections]
-    found = []
+    population = net.population["p"]
+    matrices = [projection.synapses.matrix() for projection in net.projections]
+    results = []
     for sample in range(len(trains[0])):
-        states = [naive.rest(one.neuron, n) for n in range(one.size)]
+        states = [naive.rest(population.neuron, n) for n in range(population.size)]
         for t in range(len(trains[0][sample])):
-            sums = [naive.own(one.bias, n) for n in range(one.size)]
+            sums = [naive.own(population.bias, n) for n in range(population.size)]
             for matrix, train in zip(matrices, trains, strict=True):
                 for address, value in train[sample][t].items():
-                    for n in range(one.size):
+                    for n in range(population.size):
                         sums[n] += int(matrix[n, address]) * (value or 1)
             row = []
-            for n in range(one.size):
-                fired, states[n] = naive.advance(one.neuron, n, states[n], sums[n])
+            for n in range(population.size):
+                fired, states[n] = naive.advance(population.neuron, n, states[n], sums[n])
                 row.append((bool(fired), states[n]["v"]))
-            found.append(row)
-    return found
+            results.append(row)
+    return results
 
 
-def run(made, laid, trains, random, pauses=(0, 0)):
+def run(net, laid, trains, random, pauses=(0, 0)):
     """Send what arrives at the inputs; return the events of spikes, potentials, and outcomes."""
-    dut = PopulationCore(made, "p", mapping=laid)
+    dut = PopulationCore(net, "p", mapping=laid)
     lengths = [len(sample) for sample in trains[0]]
     spikes, potentials, outcomes, finishes = [], [], [], []
 
@@ -123,22 +123,22 @@ def run(made, laid, trains, random, pauses=(0, 0)):
         i = getattr(dut, f"i{n}")
 
         async def drive(ctx):
-            one = dut.projections[n]
-            banks = dut.core.banks if one in dut.dense else 1
+            projection = dut.projections[n]
+            banks = dut.core.banks if projection in dut.dense else 1
             for events in items_of(trains[n], banks, random):
                 # What is late never says that a sample ends.
-                late = one.delay and events == [LAST]
+                late = projection.delay and events == [LAST]
                 for payload in given_to(dut, n, [END] if late else events):
                     await pause(ctx, random, pauses[0])
                     await put(ctx, i, payload)
 
         return drive
 
-    def sink(stream, found):
+    def sink(stream, items):
         async def take(ctx):
-            while found.count(END) + found.count(LAST) < sum(lengths):
+            while items.count(END) + items.count(LAST) < sum(lengths):
                 await pause(ctx, random, pauses[1])
-                found.append(plain(await get(ctx, stream)))
+                items.append(plain(await get(ctx, stream)))
 
         return take
 
@@ -220,47 +220,49 @@ def compare(name, size, stores, *core):
     """Compare a core with loops, spikes and potentials; ``core`` is how it lies in hardware."""
     random = Random(f"{name} {size}")
     lanes, units, *more = core
-    made = network(random, NEURONS[name], size)
+    net = network(random, NEURONS[name], size)
     xs = random_samples(random, 5, samples=4, steps=7)
     ys = [random_samples(random, 3, samples=len(sample), steps=1, values=(-2, 3)) for sample in xs]
     trains = [xs, [[step for (step, *_) in sample] for sample in ys]]
     pauses = random.choice([(0, 0), (0.3, 0), (0, 0.4)])
     spikes, potentials, outcomes = run(
-        made, mapping(made, lanes, units, stores, *more), trains, random, pauses
+        net, mapping(net, lanes, units, stores, *more), trains, random, pauses
     )
-    wanted = answer(made, trains)
+    expected = answer(net, trains)
     ends = [LAST if t == len(sample) - 1 else END for sample in xs for t in range(len(sample))]
-    told = []
-    for row, end in zip(wanted, ends, strict=True):
-        told += [*enumerate(v for _, v in row), end]
-    assert potentials == told
+    events = []
+    for row, end in zip(expected, ends, strict=True):
+        events += [*enumerate(v for _, v in row), end]
+    assert potentials == events
     if NEURONS[name].spiking:
-        told = []
-        for row, end in zip(wanted, ends, strict=True):
-            told += [*[(n, 0) for n, (fired, _) in enumerate(row) if fired], end]
-        assert spikes == told
-        assert len(told) > len(ends)
+        events = []
+        for row, end in zip(expected, ends, strict=True):
+            events += [*[(n, 0) for n, (fired, _) in enumerate(row) if fired], end]
+        assert spikes == events
+        assert len(events) > len(ends)
     seen = [unit.v for outcome in outcomes for unit in outcome.states]
     groups = -(-size // units)
-    rows = [seen[n * groups * units :][:size] for n in range(len(wanted))]
-    assert rows == [[v for _, v in row] for row in wanted]
+    rows = [seen[n * groups * units :][:size] for n in range(len(expected))]
+    assert rows == [[v for _, v in row] for row in expected]
 
 
 @pytest.mark.parametrize("overlap", [False, True])
 def test_the_last_event_of_a_step_is_in_that_step(overlap):
     neuron = Accumulator(width=9)
-    made = network(Random(5), neuron, 6)
-    laid = mapping(made, 2, 2, ("synapses", "synapses"), 1, overlap)
+    net = network(Random(5), neuron, 6)
+    laid = mapping(net, 2, 2, ("synapses", "synapses"), 1, overlap)
     # The lowest row, which is taken first, is that to which is added last.
     weights = np.zeros((6, 5), dtype=int)
     weights[0] = range(1, 6)
-    projections = [replace(made.projections[0], synapses=Dense(weights)), made.projections[1]]
-    made = replace(made, projections=projections)
+    projections = [replace(net.projections[0], synapses=Dense(weights)), net.projections[1]]
+    net = replace(net, projections=projections)
     steps = [{n: 0} for n in (0, 3, 4, 2, 1)]
     trains = [[steps], [[{}] * 5]]
-    _, potentials, _ = run(made, laid, trains, Random(0))
-    wanted = [each for row in answer(made, trains) for each in (*enumerate(v for _, v in row), END)]
-    assert potentials == [*wanted[:-1], LAST]
+    _, potentials, _ = run(net, laid, trains, Random(0))
+    expected = [
+        each for row in answer(net, trains) for each in (*enumerate(v for _, v in row), END)
+    ]
+    assert potentials == [*expected[:-1], LAST]
 
 
 # -- cycles --------------------------------------------------------------------------------------
@@ -281,16 +283,16 @@ def test_a_step_takes_no_longer_than_it_says(core):
     random = Random(size)
     silent = Lif(width=24, threshold=2**22, decay=Decay.shift(2))
     weights = np.ones((size, 40), dtype=int)
-    made = Network(
+    net = Network(
         [Input("x", 40)],
         [Population("p", size, silent)],
         [Projection("x", "p", weights)],
         [Readout("p")],
     )
-    dut = PopulationCore(made, "p", mapping=Mapping({"p": core}, {"x->p": 1}))
+    dut = PopulationCore(net, "p", mapping=Mapping({"p": core}, {"x->p": 1}))
     # Short steps may have to wait for the tokens of those before them to leave.
-    least = min(40, (6 + core.stages) * core.banks)
-    steps = [dict.fromkeys(range(random.randint(least, 40)), 0) for _ in range(20)]
+    minimum = min(40, (6 + core.stages) * core.banks)
+    steps = [dict.fromkeys(range(random.randint(minimum, 40)), 0) for _ in range(20)]
     items = items_of([steps], core.banks)
     taken, now = [], [0]
 
@@ -314,23 +316,23 @@ def test_a_step_takes_no_longer_than_it_says(core):
     interval = max(3 + core.stages, groups)
     for before, after, step in zip(taken, taken[1:], steps[1:], strict=False):
         events = -(-len(step) // core.banks) * folds
-        wanted = max(events + 1, interval) if core.overlap else events + interval
-        assert after - before == wanted
+        expected = max(events + 1, interval) if core.overlap else events + interval
+        assert after - before == expected
 
 
 def test_core_converts():
-    made = network(Random(0), NEURONS["lif"], 5)
+    net = network(Random(0), NEURONS["lif"], 5)
     for laid in (
-        mapping(made, 2, 2, ("rows", "synapses")),
-        mapping(made, 4, 2, ("rows", "synapses"), 4, True),
+        mapping(net, 2, 2, ("rows", "synapses")),
+        mapping(net, 4, 2, ("rows", "synapses"), 4, True),
     ):
-        assert converts(PopulationCore(made, "p", mapping=laid))
+        assert converts(PopulationCore(net, "p", mapping=laid))
 
 
 # -- bad input -----------------------------------------------------------------------------------
 
 
 def test_core_rejects():
-    made = network(Random(0), NEURONS["lif"], 5)
+    net = network(Random(0), NEURONS["lif"], 5)
     with pytest.raises(TypeError, match=r"^Mapping must be a Mapping, not None$"):
-        PopulationCore(made, "p", mapping=None)
+        PopulationCore(net, "p", mapping=None)

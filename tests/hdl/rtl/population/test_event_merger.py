@@ -82,13 +82,13 @@ def test_steps_are_taken_whole(sizes, folds, interval, banks, overlap, chance, f
 
 
 def check(trace, trains, dut):
-    wanted = [
+    expected = [
         (sample, n, n == len(train) - 1)
         for sample, train in enumerate(trains[0])
         for n in range(len(train))
     ]
     widened = any(
-        value > 0 for train in trains for s in train for one in s for value in one.values()
+        value > 0 for train in trains for s in train for event in s for value in event.values()
     )
     idle = dut.interval
     part, events = [], []
@@ -99,11 +99,11 @@ def check(trace, trains, dut):
         idle += 1
         assert first == (not events)
         if event:
-            found = [(n, one.row, one.value) for n, one in enumerate(slots) if one.present]
-            assert found
-            part.append((fold, found))
+            results = [(n, slot.row, slot.value) for n, slot in enumerate(slots) if slot.present]
+            assert results
+            part.append((fold, results))
             if len(part) == dut.folds:
-                assert [one[0] for one in part] == [*range(dut.folds)]
+                assert [tensor[0] for tensor in part] == [*range(dut.folds)]
                 at = part[0][1]
                 for n, (_, each) in enumerate(part):
                     assert each == [(bank, row + n * dut.rows, value) for bank, row, value in at]
@@ -112,7 +112,7 @@ def check(trace, trains, dut):
         else:
             assert not part, "an event lost its turn"
         if complete:
-            sample, n, ends = wanted.pop(0)
+            sample, n, ends = expected.pop(0)
             assert last == ends
             sent = [
                 (address % dut.banks, address // dut.banks + base, value or int(widened))
@@ -121,7 +121,7 @@ def check(trace, trains, dut):
             ]
             assert sorted(events) == sorted(sent)
             idle, events = 1, []
-    assert not wanted
+    assert not expected
 
 
 def test_synapses_of_their_own_take_a_cycle():
@@ -329,7 +329,7 @@ def test_an_expanded_event_is_in_no_bank():
             ctx.set(dut.i0.valid, int(n > 0))
             ctx.set(dut.i0.payload, given([(2, 0), (1, 0)], 2))
             now = await observe(ctx, dut, ("event", "direct", "slots", "fold"))
-            trace.append((*now[:2], [one.present for one in now[2]], now[3]))
+            trace.append((*now[:2], [event.present for event in now[2]], now[3]))
 
     simulate(dut, testbench)
     assert trace == [(1, 1, [0, 0], 1), (1, 0, [1, 1], 0), (1, 0, [1, 1], 1)]

@@ -101,47 +101,47 @@ NEURONS = {
 
 def population(neuron, bias=0, reach=60):
     """Make a population of six, with a network that drives it with currents up to ``reach``."""
-    one = Population("p", 6, neuron, bias)
+    pop = Population("p", 6, neuron, bias)
     weights = np.full((6, 1), reach)
     readout = Readout("p", "count" if neuron.spiking else "last")
-    network = Network([Input("x", 1, -1, 1)], [one], [Projection("x", "p", weights)], [readout])
-    return one, network.bounds["p"]
+    network = Network([Input("x", 1, -1, 1)], [pop], [Projection("x", "p", weights)], [readout])
+    return pop, network.bounds["p"]
 
 
 def own(value, n):
     return value[n] if isinstance(value, tuple) else value
 
 
-def answer(one, samples):
+def answer(pop, samples):
     """Return who fires and the states of every neuron, after every step of samples of sums."""
-    neuron = one.neuron
-    found = []
+    neuron = pop.neuron
+    results = []
     for sample in samples:
         states = [
-            {name: own(held.rest, n) for name, held in neuron.states.items()}
-            for n in range(one.size)
+            {name: own(declared.rest, n) for name, declared in neuron.states.items()}
+            for n in range(pop.size)
         ]
         for sums in sample:
             row = []
-            for n in range(one.size):
-                p = {name: own(held.value, n) for name, held in neuron.parameters.items()}
+            for n in range(pop.size):
+                p = {name: own(declared.value, n) for name, declared in neuron.parameters.items()}
                 fired, states[n] = neuron.step(
                     neuron.bind(p),
                     SimpleNamespace(**states[n]),
-                    sums[n] + own(one.bias, n),
+                    sums[n] + own(pop.bias, n),
                     INTEGERS,
                 )
                 row.append((int(bool(fired)), dict(states[n])))
-            found.append(row)
-    return found
+            results.append(row)
+    return results
 
 
 def run(dut, samples, random, wait):
     """Step samples of sums, and return who fires and the states, as they come out."""
-    one = dut.population
+    pop = dut.population
     outcomes = []
     # As many cycles as the states need to be in memory again.
-    least = max(0, 3 + dut.stages - dut.groups)
+    minimum = max(0, 3 + dut.stages - dut.groups)
 
     async def drive(ctx):
         for sample in samples:
@@ -158,7 +158,7 @@ def run(dut, samples, random, wait):
                     ctx.set(dut.last, n == len(sample) - 1)
                     await ctx.tick()
                 ctx.set(dut.go, 0)
-                for _ in range(least + (random.randrange(3) if wait else 0)):
+                for _ in range(minimum + (random.randrange(3) if wait else 0)):
                     await ctx.tick()
         for _ in range(3 + dut.stages):
             await ctx.tick()
@@ -180,9 +180,9 @@ def run(dut, samples, random, wait):
             lasts.append(o.last)
         assert o.last == lasts[-1]
         for unit in range(dut.units):
-            states = {name: int(o.states[unit][name]) for name in one.neuron.states}
+            states = {name: int(o.states[unit][name]) for name in pop.neuron.states}
             rows[-1].append((o.fired >> unit & 1, states))
-    return [row[: one.size] for row in rows], lasts
+    return [row[: pop.size] for row in rows], lasts
 
 
 def random_sums(random, reach, samples=5):
@@ -205,14 +205,14 @@ def random_sums(random, reach, samples=5):
 @pytest.mark.parametrize("name", NEURONS)
 def test_step_units_compute_what_the_model_does(name, units, stages):
     random = Random(units)
-    one, bounds = population(NEURONS[name])
+    pop, bounds = population(NEURONS[name])
     samples = random_sums(random, 60)
-    dut = NeuronUpdate(one, bounds, units=units, stages=stages)
+    dut = NeuronUpdate(pop, bounds, units=units, stages=stages)
     rows, lasts = run(dut, samples, random, wait=units != 4)
-    wanted = answer(one, samples)
-    assert rows == wanted
+    expected = answer(pop, samples)
+    assert rows == expected
     assert lasts == [int(t == len(s) - 1) for s in samples for t in range(len(s))]
-    if one.neuron.spiking:
+    if pop.neuron.spiking:
         fired = sum(spike for row in rows for spike, _ in row)
         assert 0 < fired < len(rows) * 6
 
@@ -221,10 +221,10 @@ def test_step_units_compute_what_the_model_does(name, units, stages):
 @pytest.mark.parametrize("name", ["lif", "accumulator", "current"])
 def test_bias_is_added(name, bias):
     random = Random(3)
-    one, bounds = population(NEURONS[name], bias)
+    pop, bounds = population(NEURONS[name], bias)
     samples = random_sums(random, 60)
-    rows, _ = run(NeuronUpdate(one, bounds, units=4), samples, random, wait=False)
-    assert rows == answer(one, samples)
+    rows, _ = run(NeuronUpdate(pop, bounds, units=4), samples, random, wait=False)
+    assert rows == answer(pop, samples)
 
 
 # -- cycle by cycle ------------------------------------------------------------------------------
@@ -232,8 +232,8 @@ def test_bias_is_added(name, bias):
 
 @pytest.mark.parametrize("stages", [1, 2, 4])
 def test_an_outcome_comes_a_cycle_and_all_stages_after_its_sums(stages):
-    one, bounds = population(Accumulator(width=8))
-    dut = NeuronUpdate(one, bounds, units=3, stages=stages)
+    pop, bounds = population(Accumulator(width=8))
+    dut = NeuronUpdate(pop, bounds, units=3, stages=stages)
     trace = []
     begin = [(1, 0, [1, 2, 3]), (1, 1, [4, 5, 6])]
 
@@ -271,8 +271,8 @@ def test_range_shape_is_the_narrowest(low, high, shape):
 
 @pytest.mark.parametrize("name", ["lif, all per neuron", "accumulator"])
 def test_neuron_update_converts(name):
-    one, bounds = population(NEURONS[name])
-    assert converts(NeuronUpdate(one, bounds, units=2))
+    pop, bounds = population(NEURONS[name])
+    assert converts(NeuronUpdate(pop, bounds, units=2))
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -289,6 +289,6 @@ def test_neuron_update_converts(name):
     ],
 )
 def test_neuron_update_rejects(units, stages, error, message):
-    one, bounds = population(NEURONS["lif"])
+    pop, bounds = population(NEURONS["lif"])
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        NeuronUpdate(one, bounds, units=units, stages=stages)
+        NeuronUpdate(pop, bounds, units=units, stages=stages)

@@ -114,6 +114,6 @@ def test_sequencer_converts():
     ],
 )
 def test_sequencer_rejects(bad, error, message):
-    given = {"size": 8, "lanes": 4, "units": 4} | bad
+    arguments = {"size": 8, "lanes": 4, "units": 4} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        UpdateSequencer(given["size"], lanes=given["lanes"], units=given["units"])
+        UpdateSequencer(arguments["size"], lanes=arguments["lanes"], units=arguments["units"])

@@ -94,11 +94,11 @@ def test_delay_moves_steps(delay, pauses, wait):
     random = Random(delay)
     samples = random_samples(random, 5, samples=12, steps=8, values=(-3, 3))
     dut = Delay(AddressEvent(5, signed(3)), delay=delay)
-    wanted = []
+    expected = []
     for sample in samples:
         late = [{}] * delay + sample
-        wanted += [sorted(step.items()) for step in late[: len(sample)]]
-    assert read(dut, samples, random=random, pauses=pauses, wait=wait) == wanted
+        expected += [sorted(step.items()) for step in late[: len(sample)]]
+    assert read(dut, samples, random=random, pauses=pauses, wait=wait) == expected
 
 
 # -- cycle by cycle ------------------------------------------------------------------------------
@@ -148,11 +148,11 @@ def test_a_delay_costs_no_cycle_and_drops_one_event_a_cycle():
 def test_ticks_are_the_tokens(pauses):
     random = Random(3)
     events = events_of(random_samples(random, 4, samples=8))
-    wanted = [one for one in events if one in {END, LAST}]
+    expected = [event for event in events if event in {END, LAST}]
     dut = Ticks(AddressEvent(4))
-    sent = [written(one) for one in events]
-    received = transfer(dut, sent, len(wanted), random=random, pauses=pauses, top=clocked(dut))
-    assert [plain(one) for one in received] == wanted
+    sent = [written(event) for event in events]
+    received = transfer(dut, sent, len(expected), random=random, pauses=pauses, top=clocked(dut))
+    assert [plain(item) for item in received] == expected
 
 
 def test_ticks_drop_an_event_a_cycle_even_while_stalled():

@@ -34,7 +34,7 @@ def word(flags, index=0, end=0, last=0, values=None):
 
 def words_of(samples, size, width, random=None):
     """Return the words of samples; with ``random``, some of those without events are left out."""
-    found = []
+    results = []
     count = -(-size // width)
     for sample in samples:
         for n, step in enumerate(sample):
@@ -46,8 +46,8 @@ def words_of(samples, size, width, random=None):
                 flags = sum(bit << k for k, bit in enumerate(own))
                 values = [step.get(index * width + k, 0) for k in range(width)]
                 last = end and n == len(sample) - 1
-                found.append(word(flags, index, int(end), int(last), values))
-    return found
+                results.append(word(flags, index, int(end), int(last), values))
+    return results
 
 
 # -- by hand -------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def words_of(samples, size, width, random=None):
 def test_scanner_by_hand(words, events):
     dut = Scanner(12, width=4)
     received = transfer(dut, words, len(events), random=Random(0))
-    assert [plain(one) for one in received] == events
+    assert [plain(item) for item in received] == events
 
 
 # -- against the model ---------------------------------------------------------------------------
@@ -84,11 +84,13 @@ def test_scanner_finds_the_bits_that_are_set(size, width, pauses):
     random = Random(size * width)
     samples = random_samples(random, size)
     sent = words_of(samples, size, width, random)
-    for one in sent:
-        del one["values"]
-    wanted = events_of(samples)
-    received = transfer(Scanner(size, width=width), sent, len(wanted), random=random, pauses=pauses)
-    assert [plain(one) for one in received] == wanted
+    for packet in sent:
+        del packet["values"]
+    expected = events_of(samples)
+    received = transfer(
+        Scanner(size, width=width), sent, len(expected), random=random, pauses=pauses
+    )
+    assert [plain(item) for item in received] == expected
 
 
 @pytest.mark.parametrize("shape, values", [(unsigned(3), (1, 7)), (signed(4), (-8, 7))])
@@ -97,10 +99,10 @@ def test_scanner_gives_values(size, width, shape, values):
     random = Random(size)
     samples = random_samples(random, size, values=values)
     dut = Scanner(size, width=width, value=shape)
-    wanted = events_of(samples)
+    expected = events_of(samples)
     sent = words_of(samples, size, width, random)
-    received = transfer(dut, sent, len(wanted), random=random, pauses=(0.2, 0.2))
-    assert [plain(one) for one in received] == wanted
+    received = transfer(dut, sent, len(expected), random=random, pauses=(0.2, 0.2))
+    assert [plain(item) for item in received] == expected
 
 
 @pytest.mark.parametrize("pauses", [(0, 0), (0.3, 0.3)])
@@ -110,10 +112,10 @@ def test_scanner_finds_the_lowest_of_each_bank(size, width, banks, pauses):
     random = Random(size * banks)
     samples = random_samples(random, size, values=(-4, 3))
     dut = Scanner(size, width=width, value=signed(3), banks=banks)
-    wanted = items_of(samples, banks, width=width)
+    expected = items_of(samples, banks, width=width)
     sent = words_of(samples, size, width, random)
-    received = transfer(dut, sent, len(wanted), random=random, pauses=pauses)
-    assert [events_in(one) for one in received] == wanted
+    received = transfer(dut, sent, len(expected), random=random, pauses=pauses)
+    assert [events_in(item) for item in received] == expected
 
 
 # -- cycle by cycle ------------------------------------------------------------------------------
@@ -125,20 +127,20 @@ def test_words_take_as_long_as_their_fullest_bank(banks):
     dut = Scanner(48, width=16, banks=banks)
     samples = random_samples(random, 48, samples=10)
     words = words_of(samples, 48, 16)
-    for one in words:
-        del one["values"]
+    for payload in words:
+        del payload["values"]
     counts = []
-    for one in words:
-        places = [n for n in range(16) if one["flags"] >> n & 1]
+    for payload in words:
+        places = [n for n in range(16) if payload["flags"] >> n & 1]
         fullest = max(Counter(n % banks for n in places).values(), default=0)
-        counts.append(max(1, fullest + one["end"]))
+        counts.append(max(1, fullest + payload["end"]))
     taken, now = [], [0]
 
     async def testbench(ctx):
         ctx.set(dut.o.ready, 1)
         ctx.set(dut.i.valid, 1)
-        for one in words:
-            ctx.set(dut.i.payload, one)
+        for payload in words:
+            ctx.set(dut.i.payload, payload)
             ready = 0
             while not ready:
                 _, _, ready = await ctx.tick().sample(dut.i.ready)
@@ -229,6 +231,6 @@ def test_scanner_converts():
     ],
 )
 def test_scanner_rejects(bad, error, message):
-    given = {"size": 8, "width": 4, "banks": 1} | bad
+    arguments = {"size": 8, "width": 4, "banks": 1} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        Scanner(given["size"], width=given["width"], banks=given["banks"])
+        Scanner(arguments["size"], width=arguments["width"], banks=arguments["banks"])

@@ -57,8 +57,8 @@ WIDE = 8
 def test_turns_by_hand(banks, events, wanted):
     dut = Serializer(AddressEvent(20, banks=WIDE), banks=banks)
     received = transfer(dut, [given(events, WIDE)], len(wanted), random=Random(0))
-    found = [[plain(one)] if banks == 1 else events_in(one) for one in received]
-    assert found == wanted
+    results = [[plain(item)] if banks == 1 else events_in(item) for item in received]
+    assert results == wanted
 
 
 # -- against the model ---------------------------------------------------------------------------
@@ -72,10 +72,10 @@ def test_all_events_come_in_turns(size, banks, pauses):
     samples = random_samples(random, size, values=(-4, 3))
     items = items_of(samples, WIDE, random)
     dut = Serializer(AddressEvent(size, signed(3), WIDE), banks=banks)
-    wanted = [turn for one in items for turn in turns(one, banks)]
-    sent = [given(one, WIDE) for one in items]
-    received = transfer(dut, sent, len(wanted), random=random, pauses=pauses)
-    assert [[plain(one)] if banks == 1 else events_in(one) for one in received] == wanted
+    expected = [turn for entry in items for turn in turns(entry, banks)]
+    sent = [given(entry, WIDE) for entry in items]
+    received = transfer(dut, sent, len(expected), random=random, pauses=pauses)
+    assert [[plain(item)] if banks == 1 else events_in(item) for item in received] == expected
 
 
 # -- cycle by cycle ------------------------------------------------------------------------------

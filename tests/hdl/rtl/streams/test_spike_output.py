@@ -61,32 +61,32 @@ async def give(ctx, dut, step, index, last):
 def test_spike_output_emits_the_neurons_that_fired(size, width, pauses):
     random = Random(size)
     samples = random_samples(random, size)
-    wanted = events_of(samples)
+    expected = events_of(samples)
     dut = SpikeOutput(size, width=width)
     received = []
 
     async def receive(ctx):
-        for _ in wanted:
+        for _ in expected:
             await pause(ctx, random, pauses[1])
             received.append(plain(await get(ctx, dut.o)))
 
     simulate(dut, feed(dut, samples, random, pauses[0]), receive, watch=[dut.o])
-    assert received == wanted
+    assert received == expected
 
 
 def test_spike_output_emits_values():
     random = Random(2)
     samples = random_samples(random, 5, values=(-4, 3))
-    wanted = events_of(samples)
+    expected = events_of(samples)
     dut = SpikeOutput(5, width=2, value=signed(3))
     received = []
 
     async def receive(ctx):
-        for _ in wanted:
+        for _ in expected:
             received.append(plain(await get(ctx, dut.o)))
 
     simulate(dut, feed(dut, samples, random, 0.2), receive, watch=[dut.o])
-    assert received == wanted
+    assert received == expected
 
 
 @pytest.mark.parametrize("banks", [2, 4, 8])
@@ -94,17 +94,17 @@ def test_spike_output_emits_values():
 def test_spike_output_emits_events_of_several_banks_at_once(size, width, banks):
     random = Random(size)
     samples = random_samples(random, size, values=(-4, 3))
-    wanted = items_of(samples, banks, width=width)
+    expected = items_of(samples, banks, width=width)
     dut = SpikeOutput(size, width=width, value=signed(3), banks=banks)
     received = []
 
     async def receive(ctx):
-        for _ in wanted:
+        for _ in expected:
             await pause(ctx, random, 0.2)
             received.append(events_in(await get(ctx, dut.o)))
 
     simulate(dut, feed(dut, samples, random, 0.2), receive, watch=[dut.o])
-    assert received == wanted
+    assert received == expected
 
 
 @pytest.mark.parametrize("size, width", [(1, 1), (2, 1), (12, 2), (8, 8)])
@@ -174,6 +174,6 @@ def test_spike_output_converts():
     ],
 )
 def test_spike_output_rejects(bad, error, message):
-    given = {"size": 8, "width": 4} | bad
+    arguments = {"size": 8, "width": 4} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        SpikeOutput(given["size"], width=given["width"])
+        SpikeOutput(arguments["size"], width=arguments["width"])

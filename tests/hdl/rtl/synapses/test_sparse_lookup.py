@@ -37,17 +37,17 @@ def added(payload, lanes):
 
 
 def wanted_of(matrix, events, straight):
-    found = []
+    results = []
     for event in events:
         if event in {END, LAST}:
-            found.append(event)
+            results.append(event)
             continue
         address, value = event
         for target in range(len(matrix)):
             weight = int(matrix[target, address])
             if weight or (straight and target == address):
-                found.append((target, weight * (value or 1)))
-    return found
+                results.append((target, weight * (value or 1)))
+    return results
 
 
 def random_matrix(random, targets, sources, low, high, share):
@@ -84,10 +84,10 @@ def test_every_synapse_of_an_event(targets, sources, lanes, share, shape, values
     synapses = matrix if share == 1 else Sparse.from_matrix(matrix)
     dut = SparseLookup(Projection("a", "b", synapses), AddressEvent(sources, shape), lanes=lanes)
     events = events_of(random_samples(random, sources, values=values))
-    wanted = wanted_of(matrix, events, False)
-    sent = [written(one) for one in events]
-    received = transfer(dut, sent, len(wanted), random=random, pauses=pauses)
-    assert [added(one, lanes) for one in received] == wanted
+    expected = wanted_of(matrix, events, False)
+    sent = [written(event) for event in events]
+    received = transfer(dut, sent, len(expected), random=random, pauses=pauses)
+    assert [added(item, lanes) for item in received] == expected
 
 
 @pytest.mark.parametrize("shift", [0, 1, 4])
@@ -98,9 +98,11 @@ def test_what_is_added_is_shifted(shift):
     dut = SparseLookup(projection, event, lanes=2, shift=shift)
     assert dut.o.p.shape().weight_width == added_width(projection, event) + shift
     events = events_of(random_samples(Random(1), 2, values=(-4, 3)))
-    wanted = wanted_of(matrix * 2**shift, events, False)
-    received = transfer(dut, [written(one) for one in events], len(wanted), random=Random(2))
-    assert [added(one, 2) for one in received] == wanted
+    expected = wanted_of(matrix * 2**shift, events, False)
+    received = transfer(
+        dut, [written(offered) for offered in events], len(expected), random=Random(2)
+    )
+    assert [added(item, 2) for item in received] == expected
 
 
 @pytest.mark.parametrize("pauses", [(0, 0), (0.5, 0), (0, 0.5)])
@@ -111,10 +113,10 @@ def test_one_to_one(lanes, pauses):
     projection = Projection("a", "b", OneToOne(weights))
     dut = SparseLookup(projection, AddressEvent(5, signed(3)), lanes=lanes)
     events = events_of(random_samples(random, 5, values=(-4, 3)))
-    wanted = wanted_of(np.diag(weights), events, True)
-    sent = [written(one) for one in events]
-    received = transfer(dut, sent, len(wanted), random=random, pauses=pauses)
-    assert [added(one, lanes) for one in received] == wanted
+    expected = wanted_of(np.diag(weights), events, True)
+    sent = [written(event) for event in events]
+    received = transfer(dut, sent, len(expected), random=random, pauses=pauses)
+    assert [added(item, lanes) for item in received] == expected
 
 
 # -- cycle by cycle ------------------------------------------------------------------------------
@@ -177,9 +179,9 @@ def test_memories_are_as_large_as_said(kind, lanes):
 def test_what_is_added_has_the_bits_that_it_needs(value, bits):
     projection = Projection("a", "b", np.array([[7]]), bits=4)
     low, high = -8, 7
-    most = 2 ** (value.width - 1) - 1 if value.signed else max(1, 2**value.width - 1)
-    least = -(2 ** (value.width - 1)) if value.signed else 0
-    reach = [weight * one for weight in (low, high) for one in (least, most)]
+    maximum = 2 ** (value.width - 1) - 1 if value.signed else max(1, 2**value.width - 1)
+    minimum = -(2 ** (value.width - 1)) if value.signed else 0
+    reach = [weight * bound for weight in (low, high) for bound in (minimum, maximum)]
     assert bits == max(max(reach).bit_length(), (~min(reach)).bit_length()) + 1
     assert added_width(projection, AddressEvent(1, value)) == bits
 

@@ -69,12 +69,12 @@ def test_every_row_is_read(lanes, block):
     dut = WeightMemory(projections, lanes=lanes, block=block)
     assert dut.bases == [0, 3, 7]
     rows = read(dut)
-    whole = np.concatenate([one.synapses.matrix() for one in projections], axis=1)
+    whole = np.concatenate([projection.synapses.matrix() for projection in projections], axis=1)
     for fold in range(dut.folds):
         for source in range(14):
-            wanted = whole[fold * lanes : (fold + 1) * lanes, source].tolist()
-            wanted += [0] * (lanes - len(wanted))
-            assert rows[fold * 14 + source] == wanted
+            expected = whole[fold * lanes : (fold + 1) * lanes, source].tolist()
+            expected += [0] * (lanes - len(expected))
+            assert rows[fold * 14 + source] == expected
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_every_row_is_read_from_its_bank(lanes, banks, block):
     for bank in range(banks):
         rows = read(dut, bank)
         assert len(rows) == dut.folds * dut.rows
-        wanted = [[0] * lanes for _ in rows]  # where there is no source
-        for one, base, size in zip(projections, dut.bases, sizes, strict=True):
+        expected = [[0] * lanes for _ in rows]  # where there is no source
+        for projection, base, size in zip(projections, dut.bases, sizes, strict=True):
             padded = np.zeros((dut.folds * lanes, size), dtype=int)
-            padded[:7] = one.synapses.matrix()
+            padded[:7] = projection.synapses.matrix()
             for source in range(bank, size, banks):
                 for fold in range(dut.folds):
                     row = fold * dut.rows + base + source // banks
-                    wanted[row] = padded[fold * lanes : (fold + 1) * lanes, source].tolist()
-        assert rows == wanted
+                    expected[row] = padded[fold * lanes : (fold + 1) * lanes, source].tolist()
+        assert rows == expected
 
 
 def test_banks_are_read_at_once_two_cycles_late_and_zero_where_they_are_not():
@@ -125,7 +125,7 @@ def test_banks_are_read_at_once_two_cycles_late_and_zero_where_they_are_not():
             ctx.set(dut.row, rows)
             ctx.set(dut.read, reads)
             _, _, weights = await ctx.tick().sample(dut.weights)
-            trace.append([[*one] for one in weights])
+            trace.append([[*weight] for weight in weights])
 
     none = [[0, 0], [0, 0]]
     simulate(dut, testbench)
@@ -152,10 +152,10 @@ def test_extreme_weights(low, high, width):
     [(49, [32, 16, 1], 1), (50, [32, 16, 2], 1), (51, [32, 16, 3], 0), (48, [32, 16], 0)],
 )
 def test_rows_are_split_into_memories(sources, depths, logic):
-    found = rtlil.convert(WeightMemory([dense(Random(0), 3, sources)], lanes=3, block=16))
-    sizes = re.findall(r"memory width \d+ size (\d+)", found)
+    text = rtlil.convert(WeightMemory([dense(Random(0), 3, sources)], lanes=3, block=16))
+    sizes = re.findall(r"memory width \d+ size (\d+)", text)
     assert [int(size) for size in sizes] == depths
-    assert found.count('attribute \\ram_style "registers"') == logic
+    assert text.count('attribute \\ram_style "registers"') == logic
 
 
 def test_synapses_convert():
