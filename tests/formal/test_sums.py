@@ -124,7 +124,7 @@ class Summed(Harness):
         """Return the sum of a neuron inside, and whether it means something now."""
         fold, lane = divmod(n, self.dut.lanes)
         if self.dut.folds == 1:
-            return inside(module, "accumulators").word_select(n, self.dut.width).as_signed(), C(1)
+            return inside(module, "running_sums").word_select(n, self.dut.width).as_signed(), C(1)
         probe = module.submodules.memory.read_port(domain="comb")
         m.d.comb += probe.addr.eq(fold)
         return probe.data.word_select(lane, self.dut.width).as_signed(), seen.any()

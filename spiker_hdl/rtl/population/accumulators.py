@@ -156,7 +156,8 @@ class RingLanes(Lanes):
         now = Signal.like(self.turn)
         m.d.sync += now.eq(self.turn)
         padded = self.parts * self.units
-        accumulators = Signal(data.ArrayLayout(signed(self.width), padded))
+        # Not named as the submodule that this becomes, which linters of Verilog warn of.
+        accumulators = Signal(data.ArrayLayout(signed(self.width), padded), name="running_sums")
         weights = [product(self.weights[n], self.value) for n in range(self.lanes)]
         weights += [C(0)] * (padded - self.lanes)
         if self.overlap:

@@ -347,7 +347,7 @@ def test_toggles_follow_the_activity(busy):
     assert 0 < silent.toggles() < busy.toggles() / 2
     # What tells whose turn it is moves, the sums do not.
     registers = [net for net in silent.nets if net.kind == "register"]
-    sums = [net for net in registers if net.name.startswith("accumulators")]
+    sums = [net for net in registers if net.name.startswith("running_sums")]
     assert sum(len(net.toggles) for net in sums) >= 8
     assert sum(int(net.toggles.sum()) for net in sums) == 0
     moved = [net.toggles.sum() for net in busy.nets if net.name in {each.name for each in sums}]
