@@ -147,6 +147,20 @@ def installed_files(python, cwd):
     return Path(call(python, "-c", script, cwd=cwd).strip())
 
 
+def test_source_distribution_has_every_folder_that_the_tests_read():
+    lines = map(str.split, (ROOT / "MANIFEST.in").read_text().splitlines())
+    grafted = {line[1] for line in lines if line[:1] == ["graft"]}
+    named = re.compile(r'ROOT / "(\w+)[/"]')
+    read = {
+        name
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in named.findall(path.read_text())
+        if (ROOT / name).is_dir()
+    }
+    assert {"examples", "networks"} <= read
+    assert read <= grafted | set(TOPS) | {"boards"}
+
+
 @pytest.mark.slow
 def test_wheel_of_the_sdist_works_without_torch(wheel, tmp_path):
     python = environment(tmp_path / "empty")
