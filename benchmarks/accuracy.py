@@ -63,18 +63,18 @@ def main() -> None:
         for seed in options.seeds:
             save = options.save if seed == options.seeds[0] else None
             runs.append(measure(task, seed, save))
-            one = runs[-1]
-            found, spikes = one["accuracy"], one["spikes"]
+            row = runs[-1]
+            reached, spikes = row["accuracy"], row["spikes"]
             print(
-                f"{task:<8} {seed:>4} {found['float']:>8.2%} {found['rounded']:>8.2%} "
-                f"{found['integers']:>8.2%} {spikes['input']:>7.1f} {spikes['hidden']:>7.1f} "
-                f"{one['seconds']:>8.1f}",
+                f"{task:<8} {seed:>4} {reached['float']:>8.2%} {reached['rounded']:>8.2%} "
+                f"{reached['integers']:>8.2%} {spikes['input']:>7.1f} {spikes['hidden']:>7.1f} "
+                f"{row['seconds']:>8.1f}",
                 flush=True,
             )
     kept = json.loads(options.json.read_text()) if options.json.is_file() else {}
     for task in options.tasks or TASKS:
-        own = [one for one in runs if one["data"] == task]
-        median = statistics.median(one["accuracy"]["integers"] for one in own)
+        own = [entry for entry in runs if entry["data"] == task]
+        median = statistics.median(entry["accuracy"]["integers"] for entry in own)
         print(f"{task}: median {median:.2%} over seeds {options.seeds}")
         kept[task] = {
             "command": f"python benchmarks/accuracy.py {task}",

@@ -33,7 +33,7 @@ RESULTS = HERE / "results" / "bitstreams.json"
 PAGE = ROOT / "docs" / "how_to" / "boards.md"
 BEGIN, END = "<!-- bitstreams -->", "<!-- end of bitstreams -->"
 SAMPLES = 100
-BUILT = [name for name, one in BOARDS.items() if one.built]
+BUILT = [name for name, board in BOARDS.items() if board.built]
 
 
 def measure(network: Network, target: Target, spikes: np.ndarray, directory: Path) -> dict:
@@ -45,7 +45,7 @@ def measure(network: Network, target: Target, spikes: np.ndarray, directory: Pat
             raise SystemExit(f"{network.name} does not fit on {target.title}")
         mapping = Mapping.folded(network, lanes)
         try:
-            made = build_board(
+            report = build_board(
                 network, target, directory / target.name, mapping=mapping, frequency=frequency
             )
         except TimingError as error:
@@ -64,14 +64,14 @@ def measure(network: Network, target: Target, spikes: np.ndarray, directory: Pat
         "board": target.name,
         "lanes": lanes,
         "clock_hz": frequency,
-        "fmax_hz": made["fmax_hz"],
-        "utilization": made["utilization"],
+        "fmax_hz": report["fmax_hz"],
+        "utilization": report["utilization"],
         "estimate": {"luts": estimate.luts, "block_rams": estimate.block_rams},
         "cycles": round(float(cycles.mean()), 1),
         "microseconds": round(float(cycles.mean()) / frequency * 1e6, 2),
         "seconds": round(time.monotonic() - began, 1),
         "cpu_seconds": round(sum(os.times()[:4]) - used, 1),
-        "tools": made["tools"],
+        "tools": report["tools"],
     }
 
 
@@ -87,25 +87,27 @@ def earlier(path: Path, network: Network) -> dict[str, dict]:
     if not path.is_file():
         return {}
     report = json.loads(path.read_text())
-    return {one["board"]: one for one in report["boards"] if report["sha256"] == network.digest}
+    return {
+        board["board"]: board for board in report["boards"] if report["sha256"] == network.digest
+    }
 
 
-def table(found: list[dict]) -> str:
+def table(rows: list[dict]) -> str:
     """Return the rows as a table in Markdown."""
     lines = [
         "| board | lanes | look-up tables | estimated | block RAMs | fastest clock | clock | "
         "cycles a sample | time a sample | built in |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for one in found:
-        luts, rams = one["utilization"]["luts"], one["utilization"]["block_rams"]
+    for row in rows:
+        luts, rams = row["utilization"]["luts"], row["utilization"]["block_rams"]
         lines.append(
-            f"| `{one['board']}` | {one['lanes']} "
+            f"| `{row['board']}` | {row['lanes']} "
             f"| {luts['used']:,} of {luts['available']:,} ({luts['used'] / luts['available']:.0%}) "
-            f"| {one['estimate']['luts']:,} | {rams['used']} of {rams['available']} "
-            f"| {one['fmax_hz'] / 1e6:.1f} MHz "
-            f"| {one['clock_hz'] / 1e6:g} MHz | {one['cycles']:.0f} | {one['microseconds']:.1f} us "
-            f"| {one['cpu_seconds']:.0f} s |"
+            f"| {row['estimate']['luts']:,} | {rams['used']} of {rams['available']} "
+            f"| {row['fmax_hz'] / 1e6:.1f} MHz "
+            f"| {row['clock_hz'] / 1e6:g} MHz | {row['cycles']:.0f} | {row['microseconds']:.1f} us "
+            f"| {row['cpu_seconds']:.0f} s |"
         )
     return "\n".join(lines)
 
@@ -122,18 +124,18 @@ def main() -> None:
     values = load_dataset(network.note["data"]).x_test[:SAMPLES]
     encode = encoders.encoder_of(network.note["encoder"])
     spikes = encode(values, int(network.note["steps"]))
-    found = earlier(arguments.json, network)
-    made = {"commit": commit(), "python": platform.python_version()}
+    result = earlier(arguments.json, network)
+    document = {"commit": commit(), "python": platform.python_version()}
     with tempfile.TemporaryDirectory() as name:
         for board in arguments.boards:
             row = measure(network, BOARDS[board], spikes, Path(name))
-            found[board] = row | made
-            print(json.dumps(found[board]), flush=True)
+            result[board] = row | document
+            print(json.dumps(result[board]), flush=True)
             report = {
                 "network": network.name,
                 "sha256": network.digest,
                 "samples": len(spikes),
-                "boards": [found[one] for one in BUILT if one in found],
+                "boards": [result[built] for built in BUILT if built in result],
             }
             arguments.json.write_text(json.dumps(report, indent=1) + "\n")
     rows = table(report["boards"])

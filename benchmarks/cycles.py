@@ -34,16 +34,16 @@ SMALL = 8  # lanes of the small variant
 def measure(network, spikes, labels, mapping, engine: str, lanes: str) -> dict:
     began = time.monotonic()
     expected = spiker_hdl.run(network, spikes)
-    found = spiker_hdl.run(network, spikes, engine=engine, mapping=mapping)
-    cycles = np.asarray(found.cycles)
+    result = spiker_hdl.run(network, spikes, engine=engine, mapping=mapping)
+    cycles = np.asarray(result.cycles)
     return {
         "lanes": lanes,
-        "engine": found.engine,
+        "engine": result.engine,
         "samples": len(cycles),
-        "mismatches": len(expected.differences(found)),
-        "accuracy": float((found.classes == labels).mean()),
+        "mismatches": len(expected.differences(result)),
+        "accuracy": float((result.classes == labels).mean()),
         "input_events": float(spikes.sum(axis=(1, 2)).mean()),
-        "spikes": {name: float(one.mean()) for name, one in found.counts.items()},
+        "spikes": {name: float(count.mean()) for name, count in result.counts.items()},
         "mean": float(cycles.mean()),
         "median": float(np.median(cycles)),
         "p99": int(np.percentile(cycles, 99, method="inverted_cdf")),
@@ -74,30 +74,30 @@ def main() -> int:
         f"{'mismatches':>10} {'seconds':>8}"
     )
     runs = []
-    held = load(HELD)
-    pixels = encoders.encoder_of(held.note["encoder"])(
-        data.x_test[: options.samples], int(held.note["steps"])
+    held_out = load(HELD)
+    pixels = encoders.encoder_of(held_out.note["encoder"])(
+        data.x_test[: options.samples], int(held_out.note["steps"])
     )
     few = max(1, len(spikes) // 10)
     for lanes, net, given, mapping in (
         ("one a neuron", network, spikes, Mapping.default(network)),
         (f"at most {SMALL}", network, spikes[:few], Mapping.folded(network, SMALL)),
-        ("held, one each", held, pixels, Mapping.default(held)),
-        (f"held, at most {SMALL}", held, pixels[:few], Mapping.folded(held, SMALL)),
+        ("held, one each", held_out, pixels, Mapping.default(held_out)),
+        (f"held, at most {SMALL}", held_out, pixels[:few], Mapping.folded(held_out, SMALL)),
     ):
         runs.append(measure(net, given, labels[: len(given)], mapping, options.engine, lanes))
-        one = runs[-1]
+        row = runs[-1]
         print(
-            f"{lanes:<16} {one['samples']:>7} {one['mean']:>8.1f} {one['median']:>8.1f} "
-            f"{one['p99']:>6} {one['max']:>6} {one['mismatches']:>10} {one['seconds']:>8.1f}",
+            f"{lanes:<16} {row['samples']:>7} {row['mean']:>8.1f} {row['median']:>8.1f} "
+            f"{row['p99']:>6} {row['max']:>6} {row['mismatches']:>10} {row['seconds']:>8.1f}",
             flush=True,
         )
     mean = runs[0]["mean"]
     print(f"Spiker, measured: {SPIKER:,} cycles an image: {SPIKER / mean:.0f} times as many")
-    made = {
+    document = {
         "command": shlex.join(["python", "benchmarks/cycles.py", *sys.argv[1:]]),
         "commit": commit(),
-        "networks": {f"networks/{one.name}": load(one).digest for one in (NETWORK, HELD)},
+        "networks": {f"networks/{file.name}": load(file).digest for file in (NETWORK, HELD)},
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": {name: version(name) for name in ("amaranth", "numpy")},
@@ -105,8 +105,8 @@ def main() -> int:
         "runs": runs,
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(made, indent=1) + "\n")
-    failed = any(one["mismatches"] for one in runs) or mean > TARGET
+    options.json.write_text(json.dumps(document, indent=1) + "\n")
+    failed = any(entry["mismatches"] for entry in runs) or mean > TARGET
     if failed:
         print(
             f"There must be no mismatches, and at most {TARGET} cycles in the mean", file=sys.stderr

@@ -71,11 +71,11 @@ def main() -> None:
     runs = []
     print("populations  projections  network s  accelerator s  rtlil s")
     for count in options.populations:
-        one = measure(count, options.neurons)
-        runs.append(one)
-        seconds = one["seconds"]
+        row = measure(count, options.neurons)
+        runs.append(row)
+        seconds = row["seconds"]
         print(
-            f"{count:>11}  {one['projections']:>11}  {seconds['network']:>9}  "
+            f"{count:>11}  {row['projections']:>11}  {seconds['network']:>9}  "
             f"{seconds['accelerator']:>13}  {seconds['rtlil']:>7}",
             flush=True,
         )

@@ -40,8 +40,10 @@ class Clock:
 
     @staticmethod
     def processor() -> float:
-        each = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return sum(one.ru_utime + one.ru_stime for one in each)
+        usages = [
+            resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
+        return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
     def read(self) -> dict:
         wall, processor = self.start
@@ -52,14 +54,14 @@ class Clock:
 
 
 def measure_emission(network, spikes, expected, directory: Path, runs: int) -> dict:
-    each = []
+    usages = []
     for _ in range(runs):
         clock = Clock()
         emit(network, directory, samples=spikes, expected=expected)
-        each.append(clock.read())
-    (text,) = (one for one in directory.glob("*.v") if not one.stem.endswith("_bench"))
+        usages.append(clock.read())
+    (text,) = (path for path in directory.glob("*.v") if not path.stem.endswith("_bench"))
     return {
-        name: statistics.median(one[name] for one in each)
+        name: statistics.median(usage[name] for usage in usages)
         for name in ("seconds", "processor_seconds")
     } | {"bytes": text.stat().st_size, "lines": len(text.read_text().splitlines())}
 
@@ -82,16 +84,16 @@ def measure_compiled(network, spikes) -> dict:
         spiker_hdl.run(network, spikes[:1], engine="compiled")
         built = clock.read()
         clock = Clock()
-        found = spiker_hdl.run(network, spikes, engine="compiled")
+        result = spiker_hdl.run(network, spikes, engine="compiled")
         run = clock.read()
-    cycles = int(found.cycles.sum())
+    cycles = int(result.cycles.sum())
     return {
         "build": built,
         "run": run,
         "samples": len(spikes),
         "cycles": cycles,
         "cycles_per_second": round(cycles / run["seconds"]),
-        "mismatches": len(spiker_hdl.run(network, spikes).differences(found)),
+        "mismatches": len(spiker_hdl.run(network, spikes).differences(result)),
     }
 
 
@@ -130,13 +132,13 @@ def main() -> int:
         ),
     ]
     print(f"{'':<10} {'seconds':>8} {'processor':>10}")
-    for label, one, note in rows:
-        if one is None:
+    for label, run, note in rows:
+        if run is None:
             print(f"{label:<10} is not installed")
         else:
-            print(f"{label:<10} {one['seconds']:>8.1f} {one['processor_seconds']:>10.1f}  {note}")
+            print(f"{label:<10} {run['seconds']:>8.1f} {run['processor_seconds']:>10.1f}  {note}")
     print(f"build and run: {total:.1f} s; at most {SIMULATION} s wanted")
-    made = {
+    document = {
         "command": "python benchmarks/emission.py",
         "commit": commit(),
         "python": platform.python_version(),
@@ -149,7 +151,7 @@ def main() -> int:
         "compiled": compiled,
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
+    options.json.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     wrong = compiled["mismatches"] or (icarus is not None and not icarus["passed"])
     return 1 if wrong else 0
 

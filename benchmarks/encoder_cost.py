@@ -50,14 +50,14 @@ def cycles(encoder: Encoder, values: int, words: int) -> int:
 
     async def drive(ctx):
         nonlocal taken
-        left, found = values, 0
+        left, largest = values, 0
         ctx.set(encoder.o.ready, 1)
-        while found < words:
+        while largest < words:
             ctx.set(encoder.i.valid, left > 0)
             ctx.set(encoder.i.payload, {"value": left * 37 % 256, "last": left == 1})
             *_, ready, valid = await ctx.tick().sample(encoder.i.ready, encoder.o.valid)
             left -= ready and left > 0
-            found += valid
+            largest += valid
             taken += 1
 
     simulator = Simulator(encoder)
@@ -78,14 +78,14 @@ def network_cycles(engine: EncodedAccelerator, samples: np.ndarray) -> tuple[flo
             while not valid:
                 ctx.set(engine.i.valid, bool(left))
                 ctx.set(engine.i.payload, {"value": left[0] if left else 0, "last": len(left) == 1})
-                *_, ready, valid, found = await ctx.tick().sample(
+                *_, ready, valid, result = await ctx.tick().sample(
                     engine.i.ready, engine.o.valid, engine.o.p.cycles
                 )
                 now += 1
                 if ready and left:
                     left.pop(0)
             whole.append(now - 1)
-            behind.append(found)
+            behind.append(result)
             while not ctx.get(engine.idle):
                 await ctx.tick()
 
@@ -96,10 +96,10 @@ def network_cycles(engine: EncodedAccelerator, samples: np.ndarray) -> tuple[flo
     return float(np.mean(whole)), float(np.mean(behind))
 
 
-def text(found: Area) -> str:
+def text(cost: Area) -> str:
     """Return LUTs, flip-flops and block RAMs."""
-    luts = found.luts + found.memory_luts
-    return f"{luts} / {found.flip_flops} / {found.block_rams}"
+    luts = cost.luts + cost.memory_luts
+    return f"{luts} / {cost.flip_flops} / {cost.block_rams}"
 
 
 def measure() -> tuple[list[dict], dict]:
@@ -115,7 +115,7 @@ def measure() -> tuple[list[dict], dict]:
         }
         for family in FAMILIES:
             row[family] = area(Encoder(node, encoding, word=WORD), family).to_json()
-        print(title, row["encoder"], row["cycles"], *(row[one]["luts"] for one in FAMILIES))
+        print(title, row["encoder"], row["cycles"], *(row[family]["luts"] for family in FAMILIES))
         rows.append(row)
     network = load(ROOT / "networks" / "digits.spiker")
     draws = np.random.default_rng(0)
@@ -151,7 +151,7 @@ def main() -> None:
     rows, digits = measure()
     asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
-    made = {
+    document = {
         "command": "python benchmarks/encoder_cost.py",
         "commit": done.stdout.strip() or None,
         "python": platform.python_version(),
@@ -161,7 +161,7 @@ def main() -> None:
         "digits": digits,
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
+    options.json.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     page = options.page.read_text()
     part = f"{BEGIN}\n{table(rows, digits)}\n{END}"
     options.page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: part, page, flags=re.DOTALL))

@@ -84,10 +84,10 @@ def network(kind: str, seed: int) -> SpikingNetwork:
 def measure(kind: str, parts: tuple[np.ndarray, np.ndarray], data, options) -> dict:
     """Train on one part, first in floating point, then in integers, and answer the other."""
     began = time.monotonic()
-    kept, held = split(len(parts[0]), 0.1, options.seed)
-    kept, held = parts[0][kept], parts[0][held]
+    kept, held_out = split(len(parts[0]), 0.1, options.seed)
+    kept, held_out = parts[0][kept], parts[0][held_out]
     net = network(kind, options.seed)
-    validation = data.spikes[held], data.labels[held]
+    validation = data.spikes[held_out], data.labels[held_out]
     settings = TrainingOptions(
         epochs=options.real,
         batch_size=64,
@@ -98,18 +98,18 @@ def measure(kind: str, parts: tuple[np.ndarray, np.ndarray], data, options) -> d
         seed=options.seed,
         title=f"{kind}, floating point",
     )
-    given = data.spikes[kept], data.labels[kept]
-    train(net, *given, settings, validation=validation)
-    found = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
+    training = data.spikes[kept], data.labels[kept]
+    train(net, *training, settings, validation=validation)
+    quantization = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
     settings = replace(settings, epochs=options.integer, learning_rate=2e-3, title=kind)
-    history = train(net, *given, settings, validation=validation, integers=found)
-    made = quantize(net, found, max_steps=256, calibration=given[0][:500])
-    result = reference.run(made, data.spikes[parts[1]])
+    history = train(net, *training, settings, validation=validation, integers=quantization)
+    quantized = quantize(net, quantization, max_steps=256, calibration=training[0][:500])
+    result = reference.run(quantized, data.spikes[parts[1]])
     if options.save is not None:
         options.save.mkdir(parents=True, exist_ok=True)
         command = f"python benchmarks/fsdd.py {kind} --save networks --seed {options.seed}"
-        made = replace(made, notes={"data": "fsdd", "steps": "64", "command": command})
-        made.save(options.save / f"fsdd_{kind}.spiker")
+        quantized = replace(quantized, notes={"data": "fsdd", "steps": "64", "command": command})
+        quantized.save(options.save / f"fsdd_{kind}.spiker")
     return {
         "network": kind,
         "accuracy": float((result.classes == data.labels[parts[1]]).mean()),
@@ -139,18 +139,18 @@ def main() -> None:
     print(f"{'network':<10} {'split':<10} {'accuracy':>9} {'hidden':>7} {'seconds':>8}")
     for kind in options.networks:
         for name, parts in splits.items():
-            one = measure(kind, parts, data, options)
-            one |= {"split": name, "seed": options.seed, "epochs": [options.real, options.integer]}
+            row = measure(kind, parts, data, options)
+            row |= {"split": name, "seed": options.seed, "epochs": [options.real, options.integer]}
             options.save = None if name == "official" else options.save
             print(
-                f"{kind:<10} {name:<10} {one['accuracy']:>9.2%} {one['hidden_spikes']:>7.1f} "
-                f"{one['seconds']:>8.1f}",
+                f"{kind:<10} {name:<10} {row['accuracy']:>9.2%} {row['hidden_spikes']:>7.1f} "
+                f"{row['seconds']:>8.1f}",
                 flush=True,
             )
             same = ("network", "split", "seed")
             kept["runs"] = [
-                old for old in kept["runs"] if any(old[key] != one[key] for key in same)
-            ] + [one]
+                old for old in kept["runs"] if any(old[key] != row[key] for key in same)
+            ] + [row]
             kept |= {
                 "command": f"python benchmarks/fsdd.py {' '.join(sys.argv[1:])}".strip(),
                 "commit": _commit(),
@@ -163,10 +163,10 @@ def main() -> None:
 
 
 def _commit() -> str:
-    found = subprocess.run(
+    result = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    return found.stdout.strip()
+    return result.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -34,14 +34,14 @@ def part(start: int, count: int, pipe: Any) -> None:
     faulthandler.dump_traceback_later(PATIENCE - 10, exit=True)
     began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        found = readers.fuzz(Path(folder), count, start)
-    outcomes = [[name, what, times] for (name, what), times in sorted(found.outcomes.items())]
+        result = readers.fuzz(Path(folder), count, start)
+    outcomes = [[name, what, times] for (name, what), times in sorted(result.outcomes.items())]
     pipe.send({
-        "faults": found.faults,
+        "faults": result.faults,
         "outcomes": outcomes,
-        "slowest": found.slowest,
-        "largest": found.largest,
-        "count": found.count,
+        "slowest": result.slowest,
+        "largest": result.largest,
+        "count": result.count,
         "seconds": time.process_time() - began,
     })
 
@@ -54,14 +54,14 @@ def run(start: int, count: int) -> dict[str, Any]:
     process.start()
     there.close()
     try:
-        found = here.recv() if here.poll(PATIENCE) else None
+        result = here.recv() if here.poll(PATIENCE) else None
     except EOFError:
-        found = None
+        result = None
     process.join(10)
     process.kill()
     fault = f"trials {start} to {start + count - 1}: a process that dies or never returns"
     empty = {"outcomes": [], "slowest": 0.0, "largest": 0, "count": 0, "seconds": 0.0}
-    return {"faults": [fault]} | empty if found is None else found
+    return {"faults": [fault]} | empty if result is None else result
 
 
 def main() -> int:
@@ -71,27 +71,27 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="number of the first")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     parser.add_argument("--output", type=Path, default=RESULTS, help="JSON file to write")
-    given = parser.parse_args()
+    options = parser.parse_args()
     faults, outcomes, parts = [], Counter(), []
-    starts = range(given.start, given.start + given.count, PART)
-    counts = [min(PART, given.start + given.count - start) for start in starts]
-    with ThreadPoolExecutor(given.jobs) as pool:
-        for found in pool.map(run, starts, counts):
-            parts.append(found)
-            faults += found["faults"]
-            for name, what, times in found["outcomes"]:
+    starts = range(options.start, options.start + options.count, PART)
+    counts = [min(PART, options.start + options.count - start) for start in starts]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for result in pool.map(run, starts, counts):
+            parts.append(result)
+            faults += result["faults"]
+            for name, what, times in result["outcomes"]:
                 outcomes[name, what] += times
-            done = sum(one["count"] for one in parts)
+            done = sum(piece["count"] for piece in parts)
             print(f"{done:,} files, {len(faults)} faults", flush=True)
     report = {
-        "files": sum(one["count"] for one in parts),
-        "first": given.start,
+        "files": sum(piece["count"] for piece in parts),
+        "first": options.start,
         "faults": faults,
-        "beyond_2_s": sum(" s" in one and ": takes" in one for one in faults),
-        "beyond_1_GB": sum("bytes" in one and ": takes" in one for one in faults),
-        "slowest_s": round(max(one["slowest"] for one in parts), 2),
-        "largest_MB": max(one["largest"] for one in parts) >> 20,
-        "seconds": round(sum(one["seconds"] for one in parts)),
+        "beyond_2_s": sum(" s" in fault and ": takes" in fault for fault in faults),
+        "beyond_1_GB": sum("bytes" in fault and ": takes" in fault for fault in faults),
+        "slowest_s": round(max(piece["slowest"] for piece in parts), 2),
+        "largest_MB": max(piece["largest"] for piece in parts) >> 20,
+        "seconds": round(sum(piece["seconds"] for piece in parts)),
         "readers": {
             name: {what: outcomes[name, what] for what in ("read", "refused", "fault")}
             for name in sorted({name for name, _ in outcomes})
@@ -99,11 +99,9 @@ def main() -> int:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("numpy", "torch", "h5py", "safetensors")},
     }
-    given.output.write_text(json.dumps(report, indent=2) + "\n")
-    for name, each in report["readers"].items():
-        print(
-            f"{name:60} {each['read']:6} read {each['refused']:6} refused {each['fault']:3} faults"
-        )
+    options.output.write_text(json.dumps(report, indent=2) + "\n")
+    for name, row in report["readers"].items():
+        print(f"{name:60} {row['read']:6} read {row['refused']:6} refused {row['fault']:3} faults")
     print(f"slowest {report['slowest_s']} s, largest {report['largest_MB']} MB")
     for fault in faults[:50]:
         print(fault)

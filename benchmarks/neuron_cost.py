@@ -163,13 +163,13 @@ def example(**settings: int) -> Neuron:
 def neuron_update(case: Case, width: int) -> NeuronUpdate:
     """Make the step unit of a case."""
     neuron = example(**case.neuron) if case.model == "izhikevich" else case.model(**case.neuron)
-    most = 2 ** (width - 1) - 1
-    bias = each(-most // 4, most // 4) if case.bias else 0
+    maximum = 2 ** (width - 1) - 1
+    bias = each(-maximum // 4, maximum // 4) if case.bias else 0
     population = Population("p", NEURONS, neuron, bias)
     network = Network(
         [Input("in", 1, -1, 1)],
         [population],
-        [Projection("in", "p", np.full((NEURONS, 1), most), bits=width)],
+        [Projection("in", "p", np.full((NEURONS, 1), maximum), bits=width)],
         [Readout("p", "last" if not neuron.spiking else "count")],
     )
     return NeuronUpdate(population, network.bounds["p"], units=1)
@@ -227,9 +227,9 @@ def page(kept: dict) -> str:
         shown = []
         for family in kept["families"]:
             for width in widths:
-                one = row["cost"][family][str(width)]
-                text = f"{one['lut']} / {one['ff']} / {one['carry']}"
-                shown.append(text + (f", {one['dsp']} DSP" if one["dsp"] else ""))
+                figures = row["cost"][family][str(width)]
+                text = f"{figures['lut']} / {figures['ff']} / {figures['carry']}"
+                shown.append(text + (f", {figures['dsp']} DSP" if figures["dsp"] else ""))
         lines.append(f"| {row['group']} | {row['name']} | " + " | ".join(shown) + " |")
     return "\n".join(lines) + "\n"
 
@@ -256,22 +256,22 @@ def main() -> None:
     options = parser.parse_args()
     started = time.monotonic()
     rows = [
-        {"group": one.group, "name": one.name, "cost": {f: {} for f in options.families}}
-        for one in cases(WIDTHS[0])
-        if options.only in one.name
+        {"group": case.group, "name": case.name, "cost": {f: {} for f in options.families}}
+        for case in cases(WIDTHS[0])
+        if options.only in case.name
     ]
     for family in options.families:
         for width in options.widths:
-            wanted = [one for one in cases(width) if options.only in one.name]
+            selected = [case for case in cases(width) if options.only in case.name]
             for dsp in (False, True):
-                chosen = [one for one in wanted if one.dsp == dsp]
+                chosen = [case for case in selected if case.dsp == dsp]
                 if not chosen:
                     continue
                 with tempfile.TemporaryDirectory() as directory:
-                    found = synthesise(family, width, chosen, Path(directory))
-                for case, cells in zip(chosen, found, strict=True):
+                    result = synthesise(family, width, chosen, Path(directory))
+                for case, cells in zip(chosen, result, strict=True):
                     cost = count(cells)
-                    rows[wanted.index(case)]["cost"][family][str(width)] = cost
+                    rows[selected.index(case)]["cost"][family][str(width)] = cost
                     print(
                         f"{family:<5} {width:>2} {case.group:<11} {case.name:<28}"
                         + "".join(f"{value:>8} {kind}" for kind, value in cost.items()),

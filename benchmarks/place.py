@@ -62,7 +62,7 @@ def up5k(network: Network) -> Mapping:
         "hidden": Core(96, 3, stages=2),
         "output": Core(5, 1, stages=2, states="registers"),
     }
-    queues = {one.name: 3 for one in network.projections}
+    queues = {projection.name: 3 for projection in network.projections}
     return Mapping.default(network, cores=cores, queues=queues, word=14)
 
 
@@ -89,7 +89,7 @@ def measure(row: Row, seeds: list[int]) -> dict:
     for seed in seeds:
         placed.append(place(netlist, row.device, seed=seed))
         show(row, placed[-1])
-    reached = median(one.fmax for one in placed)
+    reached = median(placement.fmax for placement in placed)
     print(f"{row.name:<28} median {reached:>8.1f} MHz", flush=True)
     return {
         "name": row.name,
@@ -99,7 +99,7 @@ def measure(row: Row, seeds: list[int]) -> dict:
         "fmax": reached,
         "least": row.least,
         "met": row.least is None or reached >= row.least,
-        "seeds": [one.to_json() for one in placed],
+        "seeds": [placement.to_json() for placement in placed],
         "seconds": round(time.monotonic() - began, 1),
         "command": shlex.join(["python", "benchmarks/place.py", *sys.argv[1:]]),
         "commit": commit(),
@@ -109,12 +109,12 @@ def measure(row: Row, seeds: list[int]) -> dict:
     }
 
 
-def show(row: Row, one: Placed) -> None:
+def show(row: Row, placed: Placed) -> None:
     cells = ", ".join(
-        f"{name} {used} of {one.available[name]}" for name, used in sorted(one.used.items())
+        f"{name} {used} of {placed.available[name]}" for name, used in sorted(placed.used.items())
     )
-    print(f"{row.name:<28} seed {one.seed:>2} {one.fmax:>8.1f} MHz  {cells}", flush=True)
-    ends = [hop.cell for hop in (one.path[:1] + one.path[-1:])]
+    print(f"{row.name:<28} seed {placed.seed:>2} {placed.fmax:>8.1f} MHz  {cells}", flush=True)
+    ends = [hop.cell for hop in (placed.path[:1] + placed.path[-1:])]
     print(f"    slowest: {' to '.join(ends)}", flush=True)
 
 
@@ -126,8 +126,8 @@ def commit() -> str | None:
 
 def keep(path: Path, row: dict) -> None:
     """Put a row in the place of the one of the same name."""
-    held = json.loads(path.read_text())["rows"] if path.exists() else []
-    rows = {one["name"]: one for one in [*held, row]}
+    stored = json.loads(path.read_text())["rows"] if path.exists() else []
+    rows = {entry["name"]: entry for entry in [*stored, row]}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"rows": [*rows.values()]}, indent=1) + "\n")
 
@@ -145,9 +145,9 @@ def main() -> int:
     met = True
     for row in ROWS:
         if options.row is None or row.name in options.row:
-            found = measure(row, options.seed or list(SEEDS))
-            keep(options.json, found)
-            met = met and found["met"]
+            result = measure(row, options.seed or list(SEEDS))
+            keep(options.json, result)
+            met = met and result["met"]
     if not met:
         print("A median misses its target", file=sys.stderr)
     return int(not met)

@@ -55,8 +55,8 @@ def measure(network, spikes, labels, name: str, simulated: int) -> dict:
     alone = timing.predict(network, spikes, mapping=mapping)
     crowded = timing.predict(network, spikes, mapping=mapping, streams=STREAMS)
     part = spikes[:simulated]
-    found = spiker_hdl.run(network, part, engine="auto", mapping=mapping)
-    differences = spiker_hdl.run(network, part).differences(found)
+    result = spiker_hdl.run(network, part, engine="auto", mapping=mapping)
+    differences = spiker_hdl.run(network, part).differences(result)
     latency = alone.cycles.mean()
     synthesised = area(Accelerator(network, mapping), "xc7")
     limits = TARGETS.get(name)
@@ -74,20 +74,21 @@ def measure(network, spikes, labels, name: str, simulated: int) -> dict:
         "interval": {"mean": float(crowded.interval.mean())},
         "spent": {
             population: {
-                what: float(np.mean(getattr(one, what))) for what in ("events", "firing", "waiting")
+                what: float(np.mean(getattr(operations, what)))
+                for what in ("events", "firing", "waiting")
             }
-            for population, one in alone.spent.items()
+            for population, operations in alone.spent.items()
         },
         "simulated": {
-            "engine": found.engine,
+            "engine": result.engine,
             "samples": len(part),
             "mismatches": len(differences),
-            "cycles_differ": int((np.asarray(found.cycles) != alone.cycles[:simulated]).sum()),
+            "cycles_differ": int((np.asarray(result.cycles) != alone.cycles[:simulated]).sum()),
         },
         "area": synthesised.to_json(),
         "targets": limits,
         "met": limits is None
-        or all(got <= most for got, most in zip(reached, limits, strict=True)),
+        or all(got <= limit for got, limit in zip(reached, limits, strict=True)),
     }
 
 
@@ -96,17 +97,17 @@ def measure_early(network, spikes, labels, name: str) -> dict:
     mapping = Mapping.preset(name, network)
     full = timing.predict(network, spikes, mapping=mapping)
     expected = spiker_hdl.run(network, spikes)
-    found = spiker_hdl.run(network, spikes, engine="auto", mapping=mapping, early="exact")
-    wanted = spiker_hdl.run(network, spikes, early="exact")
+    result = spiker_hdl.run(network, spikes, engine="auto", mapping=mapping, early="exact")
+    reference = spiker_hdl.run(network, spikes, early="exact")
     return {
         "preset": name,
         "mapping": mapping.to_json(),
         "samples": len(spikes),
-        "accuracy": float((found.classes == labels).mean()),
-        "steps": float(found.steps.mean()),
-        "latency": {"full": float(full.cycles.mean()), "early": float(found.cycles.mean())},
-        "classes_differ": int((found.classes != expected.classes).sum()),
-        "mismatches": len(wanted.differences(found)),
+        "accuracy": float((result.classes == labels).mean()),
+        "steps": float(result.steps.mean()),
+        "latency": {"full": float(full.cycles.mean()), "early": float(result.cycles.mean())},
+        "classes_differ": int((result.classes != expected.classes).sum()),
+        "mismatches": len(reference.differences(result)),
         "area": area(Accelerator(network, mapping, stepwise=True), "xc7").to_json(),
     }
 
@@ -165,7 +166,7 @@ def main() -> int:
             f"{row['classes_differ'] + row['mismatches']}",
             flush=True,
         )
-    made = {
+    document = {
         "command": shlex.join(["python", "benchmarks/presets.py", *sys.argv[1:]]),
         "commit": commit(),
         "network": {
@@ -180,7 +181,7 @@ def main() -> int:
         "early": early,
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(made, indent=1) + "\n")
+    options.json.write_text(json.dumps(document, indent=1) + "\n")
     right = all(
         row["met"]
         and row["accuracy"] >= ACCURACY

@@ -82,17 +82,17 @@ def chain(sizes: list[int]) -> tuple[Network, np.ndarray, dict[str, float]]:
         STEPS,
     )
     rates = {}
-    for n, one in enumerate(network.populations):
+    for n, population in enumerate(network.populations):
         low, high = 1, 2**14
         while low < high:  # the least threshold at which no more than a tenth fires
             middle = (low + high) // 2
-            changed = replace(one, neuron=replace(neuron, threshold=middle))
+            changed = replace(population, neuron=replace(neuron, threshold=middle))
             populations = [*network.populations]
             populations[n] = changed
             tried = replace(network, populations=tuple(populations))
-            counts = spiker_hdl.run(tried, spikes).counts[one.name]
-            rates[one.name] = float(counts.sum()) / (SAMPLES * STEPS * one.size)
-            if rates[one.name] > ACTIVITY:
+            counts = spiker_hdl.run(tried, spikes).counts[population.name]
+            rates[population.name] = float(counts.sum()) / (SAMPLES * STEPS * population.size)
+            if rates[population.name] > ACTIVITY:
                 low = middle + 1
             else:
                 high, network = middle, tried
@@ -100,13 +100,13 @@ def chain(sizes: list[int]) -> tuple[Network, np.ndarray, dict[str, float]]:
 
 
 def processor() -> float:
-    each = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in each)
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def peak() -> float:
-    each = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return round(max(one.ru_maxrss for one in each) / 1024)
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return round(max(usage.ru_maxrss for usage in usages) / 1024)
 
 
 def measure(sizes: list[int]) -> dict:
@@ -126,7 +126,7 @@ def measure(sizes: list[int]) -> dict:
         start, wall = processor(), time.monotonic()
         emit(network, name, mapping=mapping)
         emission = processor() - start, time.monotonic() - wall
-        files = {one.name: one.stat().st_size for one in Path(name).iterdir()}
+        files = {path.name: path.stat().st_size for path in Path(name).iterdir()}
     return {
         "sizes": sizes,
         "weight_bits": network.weight_bits,
@@ -148,8 +148,8 @@ def measure_area(sizes: list[int]) -> dict:
     from spiker_hdl.rtl import Accelerator
 
     network, _, _ = chain(sizes)
-    found = area(Accelerator(network, Mapping.folded(network, LANES)))
-    return {name: getattr(found, name) for name in ("luts", "flip_flops", "block_rams")}
+    result = area(Accelerator(network, Mapping.folded(network, LANES)))
+    return {name: getattr(result, name) for name in ("luts", "flip_flops", "block_rams")}
 
 
 def apart(what: str, sizes: list[int], limit: float = 0) -> dict | None:
@@ -207,10 +207,10 @@ def main() -> int:
     if options.one:
         sizes = [int(size) for size in options.one[1].split("-")]
         measured = {"area": measure_area, "time": measure}[options.one[0]]
-        found = within(options.limit, measured, sizes)
-        print(json.dumps(found))
-        return TOO_LONG if found is None else 0
-    made = {
+        result = within(options.limit, measured, sizes)
+        print(json.dumps(result))
+        return TOO_LONG if result is None else 0
+    document = {
         "command": "python benchmarks/scaling.py",
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -227,9 +227,9 @@ def main() -> int:
     for what, sizes in SERIES.items():
         cases = {}
         for size, each in sizes.items():
-            found = apart("time", each)
-            assert found is not None  # which has no limit
-            cases[size] = found | (apart("area", each, options.limit) or {})
+            result = apart("time", each)
+            assert result is not None  # which has no limit
+            cases[size] = result | (apart("area", each, options.limit) or {})
             print(f"{what} {size}: {cases[size]}", file=sys.stderr, flush=True)
         exponents = {
             key: exponent({size: case.get(key) for size, case in cases.items()}) for key in MEASURED
@@ -238,11 +238,11 @@ def main() -> int:
         left = [size for size, case in cases.items() if "luts" not in case]
         if left:
             print(f"synthesis of {left} takes longer than {options.limit:g} s and is left out")
-        made["series"][what] = {"cases": cases, "exponents": exponents, "without_area": left}
+        document["series"][what] = {"cases": cases, "exponents": exponents, "without_area": left}
     large = apart("time", LARGE)
     assert large is not None
     total = large["elaboration_seconds"] + large["emission_seconds"]
-    made["large"] = large
+    document["large"] = large
     title = "-".join(map(str, LARGE))
     print(
         f"\n{title}: {total:.1f} s of processor ({large['wall_seconds']:.1f} s by the clock), "
@@ -250,7 +250,7 @@ def main() -> int:
         f"{large['verilog_bytes']:,} bytes of Verilog, {large['memory_files_bytes']:,} in files"
     )
     options.json.parent.mkdir(exist_ok=True)
-    options.json.write_text(json.dumps(made, indent=1) + "\n")
+    options.json.write_text(json.dumps(document, indent=1) + "\n")
     return int(total > SECONDS or large["megabytes"] > GIGABYTES * 1024)
 
 

@@ -56,11 +56,11 @@ FOLDED = 32  # lanes of the folded mapping
 
 def mappings(network: Network) -> dict[str, Mapping]:
     """Return the mappings to measure, by name."""
-    found = {"default": Mapping.default(network), f"folded to {FOLDED}": folded(network)}
+    results = {"default": Mapping.default(network), f"folded to {FOLDED}": folded(network)}
     for name in PRESETS:
         if hasattr(Mapping, name):
-            found[name] = getattr(Mapping, name)(network)
-    return found
+            results[name] = getattr(Mapping, name)(network)
+    return results
 
 
 def folded(network: Network) -> Mapping:
@@ -159,16 +159,16 @@ def measure(point: Point, mapping: Mapping, activity: float, engine: str) -> dic
     if not ALIVE[0] <= firing <= ALIVE[1]:
         raise ValueError(f"Hidden neurons must fire in 2 to 60 % of slots, not in {firing:.1%}")
     cycles = predict(network, spikes, mapping=mapping).cycles
-    found = spiker_hdl.run(network, spikes, engine=engine, mapping=mapping)
-    wrong = result.differences(found)
-    unequal = int((np.asarray(found.cycles) != cycles).sum())
+    actual = spiker_hdl.run(network, spikes, engine=engine, mapping=mapping)
+    wrong = result.differences(actual)
+    unequal = int((np.asarray(actual.cycles) != cycles).sum())
     peer = point.peer.at(activity)
     return {
         "activity": activity,
         "input_events": float(spikes.sum(axis=(1, 2)).mean()),
         "hidden_firing": round(firing, 4),
         "cycles": float(cycles.mean()),
-        "engine": found.engine,
+        "engine": actual.engine,
         "mismatches": len(wrong) + unequal,
         "spiker_cycles": peer,
         "ratio": round(peer / float(cycles.mean()), 2),
@@ -180,9 +180,9 @@ def crossing(point: Point, runs: list[dict], mapping: Mapping, engine: str) -> f
     size = point.network.inputs[0].size
     every = np.ones((1, STEPS, size), dtype=np.uint8)
     (full,) = spiker_hdl.run(point.network, every, engine=engine, mapping=mapping).cycles
-    at = [one["activity"] for one in runs] + [1.0]
+    at = [entry["activity"] for entry in runs] + [1.0]
     dense = scan(point, mapping)
-    more = [one["cycles"] - dense for one in runs] + [float(full) - dense]
+    more = [entry["cycles"] - dense for entry in runs] + [float(full) - dense]
     for n in range(1, len(at)):
         if more[n - 1] <= 0 < more[n]:
             share = -more[n - 1] / (more[n] - more[n - 1])
@@ -217,21 +217,21 @@ def show_area(point: Point, name: str, taken: dict) -> None:
     print("  activity   hidden     cycles   Spiker  ratio  mismatches", flush=True)
 
 
-def show_run(one: dict) -> None:
+def show_run(run: dict) -> None:
     print(
-        f"  {one['activity']:>7.0%} {one['hidden_firing']:>9.1%} {one['cycles']:>10.1f} "
-        f"{one['spiker_cycles']:>8} {one['ratio']:>6.1f} {one['mismatches']:>11}",
+        f"  {run['activity']:>7.0%} {run['hidden_firing']:>9.1%} {run['cycles']:>10.1f} "
+        f"{run['spiker_cycles']:>8} {run['ratio']:>6.1f} {run['mismatches']:>11}",
         flush=True,
     )
 
 
 def keep(path: Path, row: dict) -> None:
     """Put a row in the place of the one of the same network and mapping."""
-    held = json.loads(path.read_text())["rows"] if path.exists() else []
-    rows = {(one["network"], one["mapping"]): one for one in [*held, row]}
-    made = {"steps": STEPS, "samples": SAMPLES, "rows": [*rows.values()]}
+    stored = json.loads(path.read_text())["rows"] if path.exists() else []
+    rows = {(entry["network"], entry["mapping"]): entry for entry in [*stored, row]}
+    document = {"steps": STEPS, "samples": SAMPLES, "rows": [*rows.values()]}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(made, indent=1) + "\n")
+    path.write_text(json.dumps(document, indent=1) + "\n")
 
 
 def main() -> int:
@@ -252,13 +252,13 @@ def main() -> int:
             taken = area(Accelerator(point.network, mapping), "xc7").to_json()
             show_area(point, name, taken)
             runs = []
-            for one in point.activities:
-                runs.append(measure(point, mapping, one, options.engine))
+            for activity in point.activities:
+                runs.append(measure(point, mapping, activity, options.engine))
                 show_run(runs[-1])
             dense, where = scan(point, mapping), crossing(point, runs, mapping, options.engine)
-            said = "at no activity" if where is None else f"from {where:.1%} activity on"
-            print(f"  a dense scan ({dense:,} cycles) would win {said}", flush=True)
-            wrong += sum(one["mismatches"] for one in runs)
+            range_ = "at no activity" if where is None else f"from {where:.1%} activity on"
+            print(f"  a dense scan ({dense:,} cycles) would win {range_}", flush=True)
+            wrong += sum(entry["mismatches"] for entry in runs)
             keep(
                 options.json,
                 {

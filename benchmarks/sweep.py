@@ -70,11 +70,11 @@ class Sweep:
 
     def __init__(self, path: Path, command: str):
         self.path = path
-        held = json.loads(path.read_text()) if path.exists() else {}
-        self.networks: dict[str, Any] = held.get("networks", {})
-        self.areas: dict[str, Any] = held.get("areas", {})
-        self.points: dict[str, Any] = held.get("points", {})
-        self.commands = [*dict.fromkeys([*held.get("commands", []), command])]
+        stored = json.loads(path.read_text()) if path.exists() else {}
+        self.networks: dict[str, Any] = stored.get("networks", {})
+        self.areas: dict[str, Any] = stored.get("areas", {})
+        self.points: dict[str, Any] = stored.get("points", {})
+        self.commands = [*dict.fromkeys([*stored.get("commands", []), command])]
 
     def save(self) -> None:
         for point in self.points.values():
@@ -83,7 +83,7 @@ class Sweep:
         # Areas of designs that no point has any more are of no use.
         used = {point["design"] for point in self.points.values()}
         self.areas = {design: taken for design, taken in self.areas.items() if design in used}
-        made = {
+        document = {
             "commands": self.commands,
             "commit": commit(),
             "python": platform.python_version(),
@@ -95,7 +95,7 @@ class Sweep:
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_suffix(".new")
-        new.write_text(json.dumps(made, indent=1) + "\n")
+        new.write_text(json.dumps(document, indent=1) + "\n")
         os.replace(new, self.path)
 
 
@@ -107,13 +107,13 @@ def commit() -> str | None:
 
 def mark(points: list[dict]) -> None:
     """Note of each point whether no other is as good in all and better in something."""
-    whole = [one for one in points if "luts" in one]
-    for one in whole:
-        one["all_luts"] = one["luts"] + one["memory_luts"]  # what a device must have
-    costs = np.array([[sign * one[aim] for aim, sign in AIMS] for one in whole]).reshape(-1, 4)
-    for one, cost in zip(whole, costs, strict=True):
+    whole = [point for point in points if "luts" in point]
+    for point in whole:
+        point["all_luts"] = point["luts"] + point["memory_luts"]  # what a device must have
+    costs = np.array([[sign * point[aim] for aim, sign in AIMS] for point in whole]).reshape(-1, 4)
+    for point, cost in zip(whole, costs, strict=True):
         beaten = (costs <= cost).all(axis=1) & (costs < cost).any(axis=1)
-        one["best"] = not beaten.any()
+        point["best"] = not beaten.any()
 
 
 # -- networks ------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def mapping_of(network: Network, lanes: int, banks: int) -> Mapping:
     mapping = Mapping.folded(network, lanes)
     if banks == 1:
         return mapping
-    if "banks" not in {one.name for one in fields(Core)}:
+    if "banks" not in {field.name for field in fields(Core)}:
         raise ValueError(f"Banks must be 1, not {banks}: cores have none")
     changes: dict[str, Any] = {"banks": banks}
     cores = {name: replace(core, **changes) for name, core in mapping.cores.items()}
@@ -189,11 +189,11 @@ def measure(sweep: Sweep, data: Dataset, options: Any, axes: tuple) -> bool:
         print(f"{key}: left out: {error}", flush=True)
         return False
     design = design_of(network, mapping)
-    held = sweep.points.get(key, {})
-    if held.get("design") == design and held.get("images") == options.images:
+    stored = sweep.points.get(key, {})
+    if stored.get("design") == design and stored.get("images") == options.images:
         return True
     encode = encoders.encoder_of(network.note["encoder"])
-    known = [one for one in sweep.points.values() if one["digest"] == network.digest]
+    known = [point for point in sweep.points.values() if point["digest"] == network.digest]
     if known:
         accuracy = known[0]["accuracy"]
     else:
@@ -244,7 +244,8 @@ def synthesise(sweep: Sweep, options: Any, axes: tuple) -> bool:
 
 def write(sweep: Sweep, path: Path) -> list[dict]:
     whole = sorted(
-        (one for one in sweep.points.values() if "luts" in one), key=lambda one: one["cycles"]
+        (point for point in sweep.points.values() if "luts" in point),
+        key=lambda point: point["cycles"],
     )
     with path.with_suffix(".csv").open("w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
@@ -258,21 +259,21 @@ def write(sweep: Sweep, path: Path) -> list[dict]:
 def show(points: list[dict]) -> None:
     print("\nPoints that no other beats in accuracy, cycles, LUT and RAM together:")
     print("lanes banks weights potentials steps  accuracy    cycles    LUT  RAMB18")
-    for one in points:
-        if one["best"]:
+    for point in points:
+        if point["best"]:
             print(
-                f"{one['lanes']:>5} {one['banks']:>5} {one['weights']!s:>7} "
-                f"{one['potentials']:>10} {one['steps']:>5} {one['accuracy']:>9.2%} "
-                f"{one['cycles']:>9.1f} {one['all_luts']:>6} {one['block_rams']:>7}"
+                f"{point['lanes']:>5} {point['banks']:>5} {point['weights']!s:>7} "
+                f"{point['potentials']:>10} {point['steps']:>5} {point['accuracy']:>9.2%} "
+                f"{point['cycles']:>9.1f} {point['all_luts']:>6} {point['block_rams']:>7}"
             )
 
 
 def numbers(text: str) -> list[int]:
-    return [int(one) for one in text.split(",")]
+    return [int(word) for word in text.split(",")]
 
 
 def bits(text: str) -> list[int | str]:
-    return [one if one == "ternary" else int(one) for one in text.split(",")]
+    return [word if word == "ternary" else int(word) for word in text.split(",")]
 
 
 def main() -> int:
@@ -293,14 +294,14 @@ def main() -> int:
     axes = [
         *product(options.weights, options.steps, options.potentials, options.lanes, options.banks)
     ]
-    possible = [one for one in axes if measure(sweep, data, options, one)]
+    possible = [axis for axis in axes if measure(sweep, data, options, axis)]
     done = 0
-    for one in possible:
+    for candidate in possible:
         if done < options.syntheses:
-            done += synthesise(sweep, options, one)
+            done += synthesise(sweep, options, candidate)
     sweep.save()
     show(write(sweep, options.json))
-    left = sum("luts" not in one for one in sweep.points.values())
+    left = sum("luts" not in point for point in sweep.points.values())
     if left:
         print(f"{left} points have no area yet: the same command goes on")
     return 0

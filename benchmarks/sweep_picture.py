@@ -65,26 +65,26 @@ def draw(points: Sequence[dict]) -> Figure:
     points : sequence of dict
         Each with lanes, banks, weights, accuracy, cycles, all_luts and block_rams.
     """
-    rows = [{**one, "error": 100 * (1 - one["accuracy"])} for one in points]
+    rows = [{**point, "error": 100 * (1 - point["accuracy"])} for point in points]
     figure = Figure(figsize=(14.0, 5.4), layout="constrained")
     axes = figure.subplots(1, 3)
-    colours = _assign([one["lanes"] for one in rows], COLOURS)
-    marks = _assign([one["weights"] for one in rows], MARKS)
+    colours = _assign([row["lanes"] for row in rows], COLOURS)
+    marks = _assign([row["weights"] for row in rows], MARKS)
     for axis, (x, y) in zip(
         axes, (("cycles", "all_luts"), ("cycles", "error"), ("block_rams", "error")), strict=True
     ):
-        for one in rows:
+        for row in rows:
             axis.scatter(
-                one[x],
-                one[y],
-                s=20 + 14 * min(one["banks"], 8),
-                marker=marks[one["weights"]],
-                color=colours[one["lanes"]],
+                row[x],
+                row[y],
+                s=20 + 14 * min(row["banks"], 8),
+                marker=marks[row["weights"]],
+                color=colours[row["lanes"]],
                 alpha=0.8,
                 linewidths=0,
                 zorder=3,
             )
-        front = _front([(one[x], one[y]) for one in rows])
+        front = _front([(row[x], row[y]) for row in rows])
         axis.step(
             *zip(*front, strict=True), where="post", color=INK, linewidth=0.9, alpha=0.6, zorder=2
         )
@@ -111,8 +111,8 @@ def draw(points: Sequence[dict]) -> Figure:
 
 
 def _assign(values: Sequence, choices: Sequence[str]) -> dict:
-    known = sorted(set(values), key=lambda one: (isinstance(one, int), one))
-    return {one: choices[n % len(choices)] for n, one in enumerate(known)}
+    known = sorted(set(values), key=lambda value: (isinstance(value, int), value))
+    return {value: choices[n % len(choices)] for n, value in enumerate(known)}
 
 
 def _key(mark: str, colour: str, label: str) -> Line2D:

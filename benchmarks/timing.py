@@ -30,7 +30,7 @@ STREAMS = (None, 100)
 
 def measure(network, spikes, preset: str, compared: int) -> list[dict]:
     mapping = Mapping.preset(preset, network)
-    found = spiker_hdl.run(network, spikes[:compared], engine="auto", mapping=mapping)
+    result = spiker_hdl.run(network, spikes[:compared], engine="auto", mapping=mapping)
     rows = []
     for streams in STREAMS:
         if streams is not None and streams > len(spikes):
@@ -39,7 +39,7 @@ def measure(network, spikes, preset: str, compared: int) -> list[dict]:
         predicted = timing.predict(network, spikes, mapping=mapping, streams=streams)
         seconds = time.perf_counter() - began
         wrong = (
-            int((predicted.cycles[:compared] != found.cycles).sum()) if streams is None else None
+            int((predicted.cycles[:compared] != result.cycles).sum()) if streams is None else None
         )
         rows.append({
             "preset": preset,
@@ -81,7 +81,7 @@ def main() -> int:
                 flush=True,
             )
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    made = {
+    document = {
         "command": shlex.join(["python", "benchmarks/timing.py", *sys.argv[1:]]),
         "commit": commit(),
         "network": {"networks/mnist.spiker": network.digest},
@@ -90,7 +90,7 @@ def main() -> int:
         "versions": {name: version(name) for name in ("amaranth", "numpy")},
         "rows": rows,
     }
-    options.json.write_text(json.dumps(made, indent=1) + "\n")
+    options.json.write_text(json.dumps(document, indent=1) + "\n")
     alone = max(row["seconds"] for row in rows if row["streams"] == row["samples"])
     failed = alone > TARGET or any(row["mismatches"] for row in rows)
     if failed:

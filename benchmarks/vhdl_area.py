@@ -66,12 +66,12 @@ def write(network, top: str, directory: Path) -> dict[str, str]:
 
 def synthesise(directory: Path, file: str, family: str, top: str) -> dict[str, int]:
     """Count the cells that a file takes."""
-    made = directory / "cells.json"
-    made.unlink(missing_ok=True)
+    path = directory / "cells.json"
+    path.unlink(missing_ok=True)
     command = COMMANDS[family].format(top=top)
-    steps = [f"read_verilog {file}", command, f"tee -q -o {made.name} stat -json"]
-    run_yowasp(steps, directory, made.name, "measure area")
-    cells = json.loads(made.read_text())["design"]["num_cells_by_type"]
+    steps = [f"read_verilog {file}", command, f"tee -q -o {path.name} stat -json"]
+    run_yowasp(steps, directory, path.name, "measure area")
+    cells = json.loads(path.read_text())["design"]["num_cells_by_type"]
     left = [cell for cell in cells if cell.startswith("$") and cell != "$scopeinfo"]
     if left:
         raise RuntimeError(f"Yosys must map all cells of {file}, not leave {left}")
@@ -104,17 +104,17 @@ def main() -> int:
             if top not in files:
                 files[top] = write(load(ROOT / "networks" / f"{top}.spiker"), top, directory)
             start = time.monotonic()
-            found = {
+            results = {
                 language: synthesise(directory, file, family, top)
                 for language, file in files[top].items()
             }
             percent = {
-                kind: round(100 * (found["vhdl"][kind] / count - 1), 1)
-                for kind, count in found["verilog"].items()
+                kind: round(100 * (results["vhdl"][kind] / count - 1), 1)
+                for kind, count in results["verilog"].items()
                 if count
             }
-            rows.append({"network": top, "family": family, **found, "percent": percent})
-            pairs = [f"{found['verilog'][kind]} -> {found['vhdl'][kind]}" for kind in COUNTED]
+            rows.append({"network": top, "family": family, **results, "percent": percent})
+            pairs = [f"{results['verilog'][kind]} -> {results['vhdl'][kind]}" for kind in COUNTED]
             print(
                 f"{top:<8} {family:<6}" + "".join(f"{pair:>14}" for pair in pairs),
                 f"  {time.monotonic() - start:.0f} s",
@@ -122,7 +122,7 @@ def main() -> int:
             )
             shown = [f"{percent[kind]:+.1f} %" if kind in percent else "" for kind in COUNTED]
             print(" " * 15 + "".join(f"{text:>14}" for text in shown), flush=True)
-    made = {
+    document = {
         "command": "python benchmarks/vhdl_area.py",
         "commit": commit(),
         "python": platform.python_version(),
@@ -133,7 +133,7 @@ def main() -> int:
         "rows": rows,
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
+    options.json.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     return int(
         any(abs(row["percent"][kind]) > LIMIT for row in rows for kind in ("lut", "ff", "ram"))
     )

@@ -207,7 +207,7 @@ class EcgOnWire(wiring.Component):
         m.submodules.board = DomainRenamer("board")(Fragment.get(self.board, pins))
         ports = pins.ports
         cs, clk, data = (ports["converter", 0, name] for name in ("cs", "clk", "data"))
-        held, shift = Signal(8), Signal(SENT)
+        register, shift = Signal(8), Signal(SENT)
         before = Signal(2, init=0b11)
         fell = before & ~Cat(cs.o, clk.o)
         m.d.sync += before.eq(Cat(cs.o, clk.o))
@@ -221,8 +221,8 @@ class EcgOnWire(wiring.Component):
             self.i.ready.eq(fell[0]),
         ]
         with m.If(fell[0]):
-            value = Mux(self.i.valid, self.i.payload, held)
-            m.d.sync += [held.eq(value), shift.eq(Cat(C(0b1010, MEANT - BITS), value))]
+            value = Mux(self.i.valid, self.i.payload, register)
+            m.d.sync += [register.eq(value), shift.eq(Cat(C(0b1010, MEANT - BITS), value))]
         with m.Elif(fell[1] & ~cs.o):
             m.d.sync += shift.eq(shift << 1)
 
@@ -261,8 +261,8 @@ def expected(network: Network, signal: np.ndarray) -> np.ndarray:
     places = [place for place in detect(signal) if place + AFTER <= len(signal)]
     classes = reference.run(network, ENCODING.encode(windows(signal, places))).classes
     lamps = np.zeros(len(signal), dtype=np.uint8)
-    for place, one in zip(places, classes.tolist(), strict=True):
-        lamps[place + AFTER :] = 1 << one
+    for place, answer in zip(places, classes.tolist(), strict=True):
+        lamps[place + AFTER :] = 1 << answer
     return lamps
 
 
@@ -271,17 +271,17 @@ def build(directory: Path, network: Network, mapping: Mapping) -> None:
     tools = find_tools(TARGET.kind.tools)
     directory.mkdir(parents=True, exist_ok=True)
     top = EcgBoard(network, mapping)
-    found = make_bitstream(
+    result = make_bitstream(
         top, tools, directory, seed=1, progress=lambda step: print(f"{step} ...")
     )
-    for kind, used in found.used.items():
-        print(f"{kind:<12}{used:>6} of {found.available[kind]}")
+    for kind, used in result.used.items():
+        print(f"{kind:<12}{used:>6} of {result.available[kind]}")
     print(
-        f"fastest clock {found.fmax / 1e6:.1f} MHz, of which {EcgBoard.frequency / 1e6:g} are used"
+        f"fastest clock {result.fmax / 1e6:.1f} MHz, of which {EcgBoard.frequency / 1e6:g} are used"
     )
-    if found.fmax < EcgBoard.frequency:
+    if result.fmax < EcgBoard.frequency:
         raise SystemExit("the design is too slow for its clock")
-    print(directory / found.bitstream)
+    print(directory / result.bitstream)
 
 
 def main() -> None:
@@ -297,20 +297,20 @@ def main() -> None:
     if options.build is not None:
         build(options.build, network, mapping)
         return
-    given = handful()
+    beats = handful()
     print("record  annotated  lamps  reference")
     for n in range(options.runs):
-        run = given[np.arange(3 * n, 3 * n + 3)]
+        run = beats[np.arange(3 * n, 3 * n + 3)]
         signal, _ = signal_of(run)
         signal = np.append(signal, signal[-1])
         shown = watch(network, mapping, signal, round(EcgBoard.frequency / RATE))
         due = [at + AFTER for at in detect(signal) if at + AFTER < len(signal)]
-        lamps, wanted = (
-            "".join(CLASSES[int(one).bit_length() - 1] for one in each[due])
+        lamps, expected_lamps = (
+            "".join(CLASSES[int(lamp).bit_length() - 1] for lamp in each[due])
             for each in (shown, expected(network, signal))
         )
-        told = "".join(CLASSES[one] for one in run.labels)
-        print(f"{run.records[0]:>6}  {told:<9}  {lamps:<5}  {wanted}", flush=True)
+        annotated = "".join(CLASSES[label] for label in run.labels)
+        print(f"{run.records[0]:>6}  {annotated:<9}  {lamps:<5}  {expected_lamps}", flush=True)
         if not np.array_equal(shown, expected(network, signal)):
             raise SystemExit("the lamps must show what the reference says, and do not")
 

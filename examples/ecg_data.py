@@ -81,7 +81,7 @@ class Beats:
     gaps: np.ndarray
 
     def __getitem__(self, which: np.ndarray) -> "Beats":
-        return Beats(*(one[which] for one in vars(self).values()))
+        return Beats(*(value[which] for value in vars(self).values()))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -105,8 +105,8 @@ def beats(path: str | Path | None = None) -> Beats:
     FileNotFoundError
         If it is not there.
     """
-    given = os.environ.get("SPIKER_DATA", "data")
-    path = Path(given) / "mitbih_beats.npz" if path is None else Path(path)
+    directory = os.environ.get("SPIKER_DATA", "data")
+    path = Path(directory) / "mitbih_beats.npz" if path is None else Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"Beats must be at {path}; set SPIKER_DATA to the directory of mitbih_beats.npz"
@@ -120,7 +120,7 @@ def beats(path: str | Path | None = None) -> Beats:
 def _read(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
     file = read_npz(path, names)
     arrays = [file[name].astype(np.int64, casting="safe") for name in names]
-    if any(len(one) != len(arrays[0]) for one in arrays):
+    if any(len(array) != len(arrays[0]) for array in arrays):
         raise FileError(f"must have as many {' as '.join(names)}, not other numbers of them")
     return arrays
 
@@ -139,11 +139,11 @@ def detect(signal: np.ndarray) -> list[int]:
     """
     steep = np.zeros(len(signal), dtype=bool)
     steep[SPAN:] = abs(signal[SPAN:] - signal[:-SPAN]) >= STEEP
-    found: list[int] = []
+    results: list[int] = []
     for n in np.flatnonzero(steep).tolist():
-        if n >= (found[-1] + AFTER if found else BEFORE):
-            found.append(n)
-    return found
+        if n >= (results[-1] + AFTER if results else BEFORE):
+            results.append(n)
+    return results
 
 
 def windows(signal: np.ndarray, places: list[int]) -> np.ndarray:
@@ -176,10 +176,10 @@ def aligned(given: Beats, shift: int = 0) -> tuple[np.ndarray, np.ndarray]:
     values = given.values
     moves = abs(values[:, SPAN:] - values[:, :-SPAN]) >= STEEP
     seen = moves[:, PEAK - 12 - SPAN : PEAK + 13 - SPAN]
-    found = seen.any(axis=1)
-    at = np.where(found, seen.argmax(axis=1) + PEAK - 12, PEAK - 3) + shift
+    present = seen.any(axis=1)
+    at = np.where(present, seen.argmax(axis=1) + PEAK - 12, PEAK - 3) + shift
     columns = np.clip(at[:, None] + np.arange(-BEFORE, AFTER), 0, values.shape[1] - 1)
-    return np.take_along_axis(values, columns, axis=1), found
+    return np.take_along_axis(values, columns, axis=1), present
 
 
 def signal_of(given: Beats) -> tuple[np.ndarray, np.ndarray]:

@@ -221,18 +221,18 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=8, help="of three beats, 1 to 8")
     options = parser.parse_args()
     network = load(NETWORK)
-    given = handful()
+    beats = handful()
     print("record  annotated  lamps  reference")
     for n in range(options.runs):
-        run: Beats = given[np.arange(3 * n, 3 * n + 3)]
+        run: Beats = beats[np.arange(3 * n, 3 * n + 3)]
         signal, _ = signal_of(run)
         cuts = windows(signal, detect(signal))
         shown = simulate(EcgMonitor(network), signal, len(cuts))
-        wanted = reference.run(network, ENCODING.encode(cuts)).classes
-        lamps = "".join(CLASSES[one] for one in shown)
-        same = "".join(CLASSES[one] for one in wanted)
-        told = "".join(CLASSES[one] for one in run.labels)
-        print(f"{run.records[0]:>6}  {told:<9}  {lamps:<5}  {same}")
+        expected = reference.run(network, ENCODING.encode(cuts)).classes
+        lamps = "".join(CLASSES[line] for line in shown)
+        same = "".join(CLASSES[answer] for answer in expected)
+        annotated = "".join(CLASSES[label] for label in run.labels)
+        print(f"{run.records[0]:>6}  {annotated:<9}  {lamps:<5}  {same}")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def main() -> None:
         "gaps": kept.gaps.astype(np.uint16),
     }
     np.savez_compressed(HERE / "ecg_beats.npz", **arrays)
-    print("".join(CLASSES[one] for one in kept.labels))
+    print("".join(CLASSES[label] for label in kept.labels))
 
 
 if __name__ == "__main__":

@@ -38,9 +38,9 @@ def draw(data: Beats, records: tuple[int, ...], random: np.random.Generator) -> 
     """Choose beats of some records, at most :data:`MOST` of a kind from each."""
     kept = []
     for record in records:
-        for kind, most in enumerate(MOST):
+        for kind, maximum in enumerate(MOST):
             own = np.flatnonzero((data.records == record) & (data.labels == kind))
-            kept.append(random.permutation(own)[:most])
+            kept.append(random.permutation(own)[:maximum])
     return data[np.concatenate(kept)]
 
 
@@ -81,9 +81,9 @@ def network(hidden: int, seed: int) -> SpikingNetwork:
 SURROGATE = FastSigmoid(0.1)
 
 
-def confusion(made: Network, data: Beats) -> np.ndarray:
+def confusion(trained: Network, data: Beats) -> np.ndarray:
     """Count beats by their class and the reference's answer."""
-    answers = reference.run(made, ENCODING.encode(aligned(data)[0])).classes
+    answers = reference.run(trained, ENCODING.encode(aligned(data)[0])).classes
     table = np.zeros((len(CLASSES), len(CLASSES)), dtype=int)
     np.add.at(table, (data.labels, answers), 1)
     return table
@@ -93,9 +93,11 @@ def show(title: str, table: np.ndarray) -> None:
     """Print accuracy, and the recall and precision of each class."""
     print(f"{title}: {table.trace() / table.sum():.2%} of {table.sum()} beats")
     for n, name in enumerate(CLASSES):
-        hits, own, said = table[n, n], table[n].sum(), table[:, n].sum()
+        hits, own, predicted = table[n, n], table[n].sum(), table[:, n].sum()
         row = " ".join(f"{count:>6}" for count in table[n])
-        print(f"  {name}: {row}   recall {hits / own:.1%}, precision {hits / max(1, said):.1%}")
+        print(
+            f"  {name}: {row}   recall {hits / own:.1%}, precision {hits / max(1, predicted):.1%}"
+        )
 
 
 def main() -> None:
@@ -113,11 +115,11 @@ def main() -> None:
     torch.set_num_threads(1)
     random = np.random.Generator(np.random.PCG64(options.seed))
     data = beats()
-    held = data[np.isin(data.records, VALIDATION)]
-    held = draw(held, VALIDATION, random)
-    given = draw(data, tuple(set(TRAIN) - set(VALIDATION)), random)
-    spikes, labels = vary(given, options.copies, random)
-    validation = ENCODING.encode(aligned(held)[0]), held.labels
+    held_out = data[np.isin(data.records, VALIDATION)]
+    held_out = draw(held_out, VALIDATION, random)
+    drawn = draw(data, tuple(set(TRAIN) - set(VALIDATION)), random)
+    spikes, labels = vary(drawn, options.copies, random)
+    validation = ENCODING.encode(aligned(held_out)[0]), held_out.labels
     settings = TrainingOptions(
         epochs=options.real,
         learning_rate=options.rate,
@@ -129,20 +131,22 @@ def main() -> None:
     )
     net = network(options.hidden, options.seed)
     train(net, spikes, labels, settings, validation=validation)
-    found = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
+    quantization = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
     settings = replace(
         settings, epochs=options.integer, learning_rate=options.rate / 2, title="integers"
     )
-    history = train(net, spikes, labels, settings, validation=validation, integers=found)
-    print("Validation in integers:", " ".join(f"{one:.1%}" for one in history.validation))
-    made = quantize(net, found, max_steps=256, calibration=spikes[:500])
-    show("Records held back", confusion(made, held))
+    history = train(net, spikes, labels, settings, validation=validation, integers=quantization)
+    print("Validation in integers:", " ".join(f"{epoch:.1%}" for epoch in history.validation))
+    quantized = quantize(net, quantization, max_steps=256, calibration=spikes[:500])
+    show("Records held back", confusion(quantized, held_out))
     if options.untested:
         return
     test = data[np.isin(data.records, TEST)]
-    show("Test records", confusion(made, test))
+    show("Test records", confusion(quantized, test))
     print(f"Found by the detector: {aligned(test)[1].mean():.2%}")
-    counts = reference.run(made, ENCODING.encode(aligned(test[np.arange(0, len(test), 50)])[0]))
+    counts = reference.run(
+        quantized, ENCODING.encode(aligned(test[np.arange(0, len(test), 50)])[0])
+    )
     print(f"Hidden spikes of a beat: {counts.counts['hidden'].mean():.0f}")
     if options.save is not None:
         notes = {
@@ -155,7 +159,7 @@ def main() -> None:
             "command": "python examples/ecg_train.py --save networks",
         }
         options.save.mkdir(parents=True, exist_ok=True)
-        replace(made, notes=notes).save(options.save / "ecg.spiker")
+        replace(quantized, notes=notes).save(options.save / "ecg.spiker")
 
 
 if __name__ == "__main__":

@@ -96,8 +96,12 @@ class Izhikevich(Neuron):
     @classmethod
     def of(cls, a: float, b: float, c: float, d: float, **settings: int) -> "Izhikevich":
         """Make the nearest neuron to parameters as the paper gives them, which starts at -65 mV."""
-        one = cls(a=0, b=0, c=0, d=0, **settings)
-        unit, fine, factor = 2**one.fraction, 2 ** (one.fraction + one.finer), 2**COEFFICIENT
+        neuron = cls(a=0, b=0, c=0, d=0, **settings)
+        unit, fine, factor = (
+            2**neuron.fraction,
+            2 ** (neuron.fraction + neuron.finer),
+            2**COEFFICIENT,
+        )
         return cls(
             a=round(a * factor),
             b=round(b * factor),
@@ -182,8 +186,8 @@ def respond(neuron: Izhikevich, current: np.ndarray) -> tuple[np.ndarray, np.nda
     current : array of float, shape (steps,)
         Input in mV/ms, rounded to the neuron's units.
     """
-    parameters = neuron.bind({name: one.value for name, one in neuron.parameters.items()})
-    states = type(parameters)(**{name: one.rest for name, one in neuron.states.items()})
+    parameters = neuron.bind({name: tensor.value for name, tensor in neuron.parameters.items()})
+    states = type(parameters)(**{name: declared.rest for name, declared in neuron.states.items()})
     potentials, fired = np.zeros(len(current)), np.zeros(len(current), dtype=bool)
     for n, x in enumerate(current):
         fired[n], after = neuron.step(parameters, states, round(float(x) / neuron.scale))
@@ -197,12 +201,12 @@ def main() -> None:
     current = np.where(np.arange(1000) < 20, 0.0, 10.0)
     print(f"{'10 mV/ms from 10 ms to 500 ms':<32}{'spikes':>8}{'float64':>9}  worst shift, ms")
     for kind, values in CLASSIC.items():
-        _, wanted = euler(*values, current)
-        _, found = respond(classic(kind), current)
-        times, others = np.flatnonzero(wanted) / 2, np.flatnonzero(found) / 2
+        _, expected = euler(*values, current)
+        _, potentials = respond(classic(kind), current)
+        times, others = np.flatnonzero(expected) / 2, np.flatnonzero(potentials) / 2
         common = min(len(times), len(others))
         shift = np.abs(times[:common] - others[:common]).max(initial=0)
-        print(f"{kind:<32}{found.sum():>8}{wanted.sum():>9}{shift:>17}")
+        print(f"{kind:<32}{potentials.sum():>8}{expected.sum():>9}{shift:>17}")
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ LEFT = 0.2
 def altered(pictures: torch.Tensor, draws: np.random.Generator) -> np.ndarray:
     """Return pictures turned, stretched, slanted and moved, each in its own way, and halved."""
     count, high, wide = pictures.shape
-    most = np.array([np.deg2rad(TURN), STRETCH, STRETCH, SLANT, 2 * MOVE / wide, 2 * MOVE / high])
-    by = draws.uniform(-1, 1, (count, 6)) * most
+    limits = np.array([np.deg2rad(TURN), STRETCH, STRETCH, SLANT, 2 * MOVE / wide, 2 * MOVE / high])
+    by = draws.uniform(-1, 1, (count, 6)) * limits
     by[draws.uniform(size=count) < LEFT] = 0
     turn, across, along, slant, right, down = by.T
     cosine, sine = np.cos(turn), np.sin(turn)
@@ -104,17 +104,17 @@ def main() -> None:
     test = encode(halved(data.x_test))
     history = train(net, made, labels, settings, validation=validation)
     validated = {"float": history.validation[history.best]}
-    found = {"float": accuracy(net, test, data.y_test)}
+    results = {"float": accuracy(net, test, data.y_test)}
     integers = Quantization(options.weights, options.potentials).fit(net)
     settings = replace(settings, epochs=options.integer, learning_rate=options.rate / 2)
     history = train(net, made, labels, settings, validation=validation, integers=integers)
     validated["integers"] = history.validation[history.best]
     network = quantize(net, integers, max_steps=256, name="mnist_14x14")
     answers = reference.run(network, test)
-    found["integers"] = float((answers.classes == data.y_test).mean())
+    results["integers"] = float((answers.classes == data.y_test).mean())
     figures = {
         "validation": validated,
-        "accuracy": found,
+        "accuracy": results,
         "spikes": {
             "input": float(np.count_nonzero(test) / len(test)),
             "hidden": float(answers.counts["hidden"].mean()),

@@ -103,10 +103,10 @@ def refuse_bad_ids(items):
 @pytest.fixture(scope="session")
 def data_dir():
     """Directory of real data sets: what SPIKER_DATA names, else ``../shared/data``."""
-    given = os.environ.get("SPIKER_DATA")
-    path = Path(given) if given else ROOT.parent / "shared" / "data"
+    directory = os.environ.get("SPIKER_DATA")
+    path = Path(directory) if directory else ROOT.parent / "shared" / "data"
     if not path.is_dir():
-        pytest.skip(f"SPIKER_DATA must name a directory of data sets, not {given!r}")
+        pytest.skip(f"SPIKER_DATA must name a directory of data sets, not {directory!r}")
     return path
 
 

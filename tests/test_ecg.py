@@ -76,10 +76,10 @@ def test_beats_are_found_where_it_is_steep(ecg, places, found):
 
 
 def test_it_is_steep_from_twenty_on_and_both_ways(ecg):
-    for height, found in ((19, []), (20, [50]), (-19, []), (-20, [50])):
+    for height, expected in ((19, []), (20, [50]), (-19, []), (-20, [50])):
         signal = np.full(200, 100)
         signal[50:] += height
-        assert ecg[0].detect(signal) == found
+        assert ecg[0].detect(signal) == expected
 
 
 def test_windows_are_cut_around_the_place(ecg):
@@ -111,8 +111,8 @@ def test_shipped_beats_are_found(ecg):
     assert len(beats) == 24
     assert set(beats.records.tolist()) <= set(data.TEST)
     assert not set(data.TRAIN) & set(data.TEST)
-    cuts, found = data.aligned(beats)
-    assert found.all()
+    cuts, result = data.aligned(beats)
+    assert result.all()
     same = 0
     for n in range(0, 24, 3):
         signal, peaks = data.signal_of(beats[np.arange(n, n + 3)])
@@ -141,9 +141,9 @@ def cut(ecg, signal, random=None, pauses=(0, 0)):
     """Put a signal through the cutter, and see that the windows come out; return how many."""
     data, monitor = ecg
     random = random or Random(0)
-    wanted = data.windows(signal, data.detect(signal))
+    expected = data.windows(signal, data.detect(signal))
     dut = monitor.BeatCutter()
-    found = []
+    results = []
 
     async def drive(ctx):
         for value in signal.tolist():
@@ -151,18 +151,18 @@ def cut(ecg, signal, random=None, pauses=(0, 0)):
             await put(ctx, dut.i, value)
         for _ in range(5):
             await ctx.tick()
-        assert len(found) < wanted.size or not ctx.get(dut.o.valid)
+        assert len(results) < expected.size or not ctx.get(dut.o.valid)
 
     async def receive(ctx):
-        for _ in range(wanted.size):
+        for _ in range(expected.size):
             await pause(ctx, random, pauses[1])
-            found.append(await get(ctx, dut.o))
+            results.append(await get(ctx, dut.o))
 
     simulate(dut, drive, receive, watch=[dut.o], deadline=20_000)
-    assert [one["value"] for one in found] == wanted.ravel().tolist()
-    ends = [n % data.STEPS == data.STEPS - 1 for n in range(wanted.size)]
-    assert [one.last for one in found] == ends
-    return len(wanted)
+    assert [beat["value"] for beat in results] == expected.ravel().tolist()
+    ends = [n % data.STEPS == data.STEPS - 1 for n in range(expected.size)]
+    assert [beat.last for beat in results] == ends
+    return len(expected)
 
 
 @pytest.mark.parametrize(
@@ -206,10 +206,10 @@ def shows_what_the_reference_says(ecg, network, run, idle=0):
     beats = data.handful()[np.arange(3 * run, 3 * run + 3)]
     signal, _ = data.signal_of(beats)
     cuts = data.windows(signal, data.detect(signal))
-    wanted = reference.run(network, data.ENCODING.encode(cuts)).classes.tolist()
+    expected = reference.run(network, data.ENCODING.encode(cuts)).classes.tolist()
     dut = monitor.EcgMonitor(network, Mapping.folded(network, 8, word=8))
-    assert monitor.simulate(dut, signal, len(cuts), idle) == wanted
-    return wanted
+    assert monitor.simulate(dut, signal, len(cuts), idle) == expected
+    return expected
 
 
 def test_lamps_show_the_beats_of_a_small_network(ecg):
@@ -233,8 +233,8 @@ def test_the_shipped_network_says_how_its_beats_are_encoded(ecg):
 def test_lamps_show_real_beats_as_the_reference(ecg):
     network = load(ecg[1].NETWORK)
     shown = [shows_what_the_reference_says(ecg, network, run) for run in (2, 4, 6, 7)]
-    assert [len(one) for one in shown] == [3] * 4
-    assert len({one for run in shown for one in run}) >= 2
+    assert [len(line) for line in shown] == [3] * 4
+    assert len({segment for run in shown for segment in run}) >= 2
 
 
 # -- on a board ----------------------------------------------------------------------------------
@@ -255,10 +255,10 @@ def beats_of(ecg, run):
 
 def test_a_board_shows_the_beats_that_its_converter_finds(ecg, board):
     network, signal = small(), beats_of(ecg, 3)
-    wanted = board.expected(network, signal)
-    assert len(set(wanted.tolist())) >= 3  # none yet, and two classes
+    expected = board.expected(network, signal)
+    assert len(set(expected.tolist())) >= 3  # none yet, and two classes
     shown = board.watch(network, Mapping.folded(network, 8, word=8), signal, 2500)
-    np.testing.assert_array_equal(shown, wanted)
+    np.testing.assert_array_equal(shown, expected)
 
 
 def test_the_pins_of_the_board(board, tmp_path):
@@ -310,9 +310,9 @@ def test_a_converter_needs_time(board):
 
 def test_a_value_comes_each_180th_of_a_second(board):
     network = small()
-    one = board.EcgBoard(network, Mapping.default(network))
-    Fragment.get(one, ModelPins(board.TARGET))  # as is wanted of every component
-    assert one.period * 180 == pytest.approx(12e6, rel=1e-4)
+    design = board.EcgBoard(network, Mapping.default(network))
+    Fragment.get(design, ModelPins(board.TARGET))  # as is wanted of every component
+    assert design.period * 180 == pytest.approx(12e6, rel=1e-4)
 
 
 @pytest.mark.slow

@@ -75,31 +75,31 @@ def run_torch(network, spikes):
     answers = {readout.name: ([], []) for readout in network.readouts}
     samples = [*zip(*(spikes[node.name] for node in network.inputs), strict=True)]
     for sample in samples:
-        given = {
-            one.name: torch.as_tensor(np.asarray(values), dtype=torch.float64)
-            for one, values in zip(network.inputs, sample, strict=True)
+        arguments = {
+            node.name: torch.as_tensor(np.asarray(values), dtype=torch.float64)
+            for node, values in zip(network.inputs, sample, strict=True)
         }
-        actual = _torch_sample(torch, Tensors, network, given)
-        for name, each in traces.items():
-            each.append(actual[name])
-        for name, each in counts.items():
-            each.append(int(actual[name].sum()))
-        for one in network.readouts:
-            scores = _scores(one.kind, actual, one.population, network)
-            if one.groups is not None:
-                scores = np.array([each.sum() for each in np.split(scores, one.groups)])
-            answers[one.name][0].append(int(np.argmax(scores)))
-            answers[one.name][1].append(scores)
-    made = {name: Answer(np.array(c), np.array(s)) for name, (c, s) in answers.items()}
-    first = made[network.readout.name]
+        actual = _torch_sample(torch, Tensors, network, arguments)
+        for name, trace in traces.items():
+            trace.append(actual[name])
+        for name, count in counts.items():
+            count.append(int(actual[name].sum()))
+        for readout in network.readouts:
+            scores = _scores(readout.kind, actual, readout.population, network)
+            if readout.groups is not None:
+                scores = np.array([group.sum() for group in np.split(scores, readout.groups)])
+            answers[readout.name][0].append(int(np.argmax(scores)))
+            answers[readout.name][1].append(scores)
+    variants = {name: Answer(np.array(c), np.array(s)) for name, (c, s) in answers.items()}
+    first = variants[network.readout.name]
     steps = np.array([len(sample[0]) for sample in samples])
     return Result(
         first.classes,
         first.scores,
         steps,
-        {name: np.array(each) for name, each in counts.items()},
+        {name: np.array(count) for name, count in counts.items()},
         traces,
-        answers=made,
+        answers=variants,
         engine="torch",
     )
 
@@ -109,44 +109,46 @@ def _torch_sample(torch, arithmetic, network, trains):
     steps = len(next(iter(trains.values())))
     recorded, states = {}, {}
     for name in network.order:
-        one = network.population[name]
+        population = network.population[name]
         kind = getattr(torch, network.bounds[name].float_format)
         states[name] = {
-            key: torch.as_tensor(np.broadcast_to(held.rest, one.size).copy(), dtype=kind)
-            for key, held in one.neuron.states.items()
+            key: torch.as_tensor(np.broadcast_to(state.rest, population.size).copy(), dtype=kind)
+            for key, state in population.neuron.states.items()
         }
-        trains[name] = torch.zeros(steps, one.size, dtype=torch.float64)
-        for key in one.neuron.states:
-            recorded[f"{name}.{key}"] = np.zeros((steps, one.size), dtype=np.int64)
+        trains[name] = torch.zeros(steps, population.size, dtype=torch.float64)
+        for key in population.neuron.states:
+            recorded[f"{name}.{key}"] = np.zeros((steps, population.size), dtype=np.int64)
     for t in range(steps):
         for name in network.order:
-            one = network.population[name]
+            population = network.population[name]
             kind = getattr(torch, network.bounds[name].float_format)
-            current = torch.as_tensor(np.broadcast_to(one.bias, one.size).copy(), dtype=kind)
+            current = torch.as_tensor(
+                np.broadcast_to(population.bias, population.size).copy(), dtype=kind
+            )
             for into in network.into(name):
                 if t >= into.delay:
                     weights = torch.tensor(into.synapses.matrix() * 2**into.shift, dtype=kind)
                     current = current + weights @ trains[into.source][t - into.delay].to(kind)
-            held = {
+            values = {
                 key: torch.as_tensor(np.asarray(p.value), dtype=kind)
-                for key, p in one.neuron.parameters.items()
+                for key, p in population.neuron.parameters.items()
             }
-            fired, after = one.neuron.step(
-                one.neuron.bind(held),
+            fired, after = population.neuron.step(
+                population.neuron.bind(values),
                 SimpleNamespace(**states[name]),
                 current,
                 arithmetic(dtype=kind),
             )
             states[name] = {
-                key: torch.as_tensor(value, dtype=kind).expand(one.size)
+                key: torch.as_tensor(value, dtype=kind).expand(population.size)
                 for key, value in after.items()
             }
             if fired is not None:
                 trains[name][t] = fired.to(torch.float64)
             for key, value in states[name].items():
                 recorded[f"{name}.{key}"][t] = value.numpy()
-    for name, one in network.population.items():
-        if one.neuron.spiking:
+    for name, population in network.population.items():
+        if population.neuron.spiking:
             recorded[name] = trains[name].numpy().astype(np.uint8)
     return recorded
 
@@ -208,16 +210,16 @@ def mapping_options(network, mapping):
         if -(-population.size // core.units) < 3 + core.stages > 4:
             options.add("stages of few groups")
         rows = sum(
-            -(-each.synapses.source_size // core.banks) * -(-population.size // core.lanes)
-            for each in network.into(population.name)
-            if mapping.store(network, each) == "rows"
+            -(-projection.synapses.source_size // core.banks) * -(-population.size // core.lanes)
+            for projection in network.into(population.name)
+            if mapping.store(network, projection) == "rows"
         )
         if len(row_parts(rows, core.block)) > 1:
             options.add("rows in parts")
         shifts = {
-            each.shift
-            for each in network.into(population.name)
-            if mapping.store(network, each) == "rows"
+            projection.shift
+            for projection in network.into(population.name)
+            if mapping.store(network, projection) == "rows"
         }
         if len(shifts) > 1:
             options.add("rows of several shifts")
@@ -232,9 +234,9 @@ def mapping_options(network, mapping):
             options.add("serialized")
         if not rows and core.overlap:
             options.add("synapses overlap")
-        least = mapping.queues[projection.name] == queue_minimum(network, projection)
-        options.add("least queue" if least else "spare queue")
-        if least and projection.delay:
+        minimum = mapping.queues[projection.name] == queue_minimum(network, projection)
+        options.add("least queue" if minimum else "spare queue")
+        if minimum and projection.delay:
             options.add("least queue of a delay")
     return options
 
@@ -324,13 +326,15 @@ def test_many_random_graphs_are_alive_and_take_every_option(capsys):
         sizes[len(network.populations)] += 1
     with capsys.disabled():
         print(f"\n{describe(drawn)}")
-        print("\n".join(f"{mappings[one] / MANY:6.1%} mapping: {one}" for one in sorted(MAPPINGS)))
-        print("\n".join(f"{sizes[one] / MANY:6.1%} populations: {one}" for one in sorted(sizes)))
+        print(
+            "\n".join(f"{mappings[name] / MANY:6.1%} mapping: {name}" for name in sorted(MAPPINGS))
+        )
+        print("\n".join(f"{sizes[size] / MANY:6.1%} populations: {size}" for size in sorted(sizes)))
     assert_alive(drawn)
     assert set(mappings) <= MAPPINGS
-    assert all(mappings[one] >= 0.05 * MANY for one in MAPPINGS), mappings
+    assert all(mappings[name] >= 0.05 * MANY for name in MAPPINGS), mappings
     assert set(sizes) == set(range(1, 9))
-    assert all(sizes[one] >= 0.05 * MANY for one in sizes), sizes
+    assert all(sizes[size] >= 0.05 * MANY for size in sizes), sizes
 
 
 @pytest.mark.slow

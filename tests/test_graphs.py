@@ -67,18 +67,18 @@ def graph(inputs, populations, projections, readouts=None, max_steps=32):
         Without synapses, weights of the right shape are drawn.
     """
     inputs = [Input(name, *([x] if isinstance(x, int) else x)) for name, x in inputs.items()]
-    made = {
+    variants = {
         name: Population(name, *((x, lif()) if isinstance(x, int) else x))
         for name, x in populations.items()
     }
-    sizes = {one.name: one.size for one in (*inputs, *made.values())}
+    sizes = {node.name: node.size for node in (*inputs, *variants.values())}
     links = []
     for n, (source, target, synapses, *delay) in enumerate(projections):
         if synapses is None:
             synapses = weights(sizes[target], sizes[source], n)
         links.append(Projection(source, target, synapses, *delay, name=f"link {n}"))
-    readouts = readouts or [Readout([*made][-1])]
-    return Network(inputs, tuple(made.values()), links, readouts, max_steps)
+    readouts = readouts or [Readout([*variants][-1])]
+    return Network(inputs, tuple(variants.values()), links, readouts, max_steps)
 
 
 GRAPHS = {
@@ -226,7 +226,7 @@ def by_loops(network, spikes, samples):
     """Return what :mod:`naive` makes of samples."""
     return [
         naive.simulate(
-            network, {name: np.asarray(each[n]).tolist() for name, each in spikes.items()}
+            network, {name: np.asarray(train[n]).tolist() for name, train in spikes.items()}
         )
         for n in range(samples)
     ]
@@ -305,7 +305,8 @@ def test_shifted_projections_share_an_accumulator(shifts, store, banks):
         [("a", "p", None), ("b", "p", sparse(8, 4)), ("p", "p", weights(8, 8, 5, -5, 5), 1)],
     )
     links = [
-        replace(one, shift=shift) for one, shift in zip(plain.projections, shifts, strict=True)
+        replace(projection, shift=shift)
+        for projection, shift in zip(plain.projections, shifts, strict=True)
     ]
     network = replace(plain, projections=links)
     spikes = random_spikes(network, Random(5), 3, 12)
@@ -335,8 +336,8 @@ def test_stream_of_events_equals_the_recorded_spikes(name):
     spikes = random_spikes(network, Random(3), 3, 9)
     recorded = spiker_hdl.run(network, spikes, record=spiking).spikes
     accelerator = Accelerator(network, Mapping.folded(network, 3), streams=spiking)
-    ports = {one: getattr(accelerator, f"events_{accelerator.names[one]}") for one in spiking}
-    actual = {one: [] for one in spiking}
+    ports = {label: getattr(accelerator, f"events_{accelerator.names[label]}") for label in spiking}
+    actual = {label: [] for label in spiking}
 
     def send(node):
         async def offer(ctx):
@@ -347,16 +348,16 @@ def test_stream_of_events_equals_the_recorded_spikes(name):
 
         return offer
 
-    def listen(one):
+    def listen(population):
         async def take(ctx):
-            random = Random(one)
+            random = Random(population)
             lasts = 0
             while lasts < len(spikes[network.inputs[0].name]):
                 for _ in range(random.randint(0, 2)):
                     await ctx.tick()
-                event = await get(ctx, ports[one])
+                event = await get(ctx, ports[population])
                 lasts += event.end & event.last
-                actual[one].append(event)
+                actual[population].append(event)
 
         return take
 
@@ -372,14 +373,14 @@ def test_stream_of_events_equals_the_recorded_spikes(name):
         watch=ports.values(),
         deadline=50_000,
     )
-    for one in spiking:
+    for spiking_name in spiking:
         expected = []
-        for sample in recorded[one]:
+        for sample in recorded[spiking_name]:
             for n, step in enumerate(sample):
                 expected += [(0, int(k)) for k in np.flatnonzero(step)]
                 expected.append((1, int(n == len(sample) - 1)))
-        assert [(e.end, e.last if e.end else e.address) for e in actual[one]] == expected
-        assert recorded[one].sum() > 2
+        assert [(e.end, e.last if e.end else e.address) for e in actual[spiking_name]] == expected
+        assert recorded[spiking_name].sum() > 2
 
 
 # -- answers before the end ----------------------------------------------------------------------
@@ -396,7 +397,7 @@ def test_unbroken_signal_is_answered_in_windows(name, window):
     for key in record:  # states and delays go on as if nobody had asked
         assert np.array_equal(expected.spikes[key], whole.spikes[key])
     for n in range(2):
-        sample = {key: each[n].tolist() for key, each in spikes.items()}
+        sample = {key: train[n].tolist() for key, train in spikes.items()}
         for key, answers in naive.simulate(network, sample, window)[0].items():
             result = expected.answers[key]
             assert [*result.classes[n]] == [winner for winner, _ in answers]
@@ -477,7 +478,7 @@ def test_order_of_evaluation_follows_the_graph():
     first, again = chain(names), chain(names)
     assert first.order == again.order == tuple(names)
     # Where the graph leaves it open, in the order given.
-    apart = graph({"in": 2}, dict.fromkeys("zayb", 2), [("in", one, None) for one in "abyz"])
+    apart = graph({"in": 2}, dict.fromkeys("zayb", 2), [("in", letter, None) for letter in "abyz"])
     assert apart.order == tuple("zayb")
 
 

@@ -38,8 +38,8 @@ def mutation():
 
 
 def test_faults_by_hand(mutation):
-    found = [(f.scope, f.kind, f.before, f.after) for f, *_ in mutation.places("half.py", SOURCE)]
-    assert sorted(found) == sorted([
+    results = [(f.scope, f.kind, f.before, f.after) for f, *_ in mutation.places("half.py", SOURCE)]
+    assert sorted(results) == sorted([
         ("Half.of", "condition", "x < 2 and self", "not (x < 2 and self)"),
         ("Half.of", "condition", "x < 2 and self", "x < 2 or self"),
         ("Half.of", "comparison", "x < 2", "x <= 2"),

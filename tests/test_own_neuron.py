@@ -59,9 +59,9 @@ def assert_all_engines_agree(network, x, record, *, mappings):
     """Compare the simulated accelerator with the reference; return what that answers."""
     expected = spiker_hdl.run(network, x, record=record)
     for mapping in mappings:
-        found = spiker_hdl.run(network, x, engine="amaranth", mapping=mapping, record=record)
-        assert expected.differences(found) == []
-        assert set(found.spikes) == set(record)
+        result = spiker_hdl.run(network, x, engine="amaranth", mapping=mapping, record=record)
+        assert expected.differences(result) == []
+        assert set(result.spikes) == set(record)
     return expected
 
 
@@ -192,17 +192,17 @@ def test_it_trains_in_real_numbers(mine):
 
 def test_it_quantises_with_a_report(trained):
     _, report = quantize_and_report(trained.net, trained.integers)
-    told = {(one.where, one.what): one for one in report.changes}
-    damping = told["own", "damping"]
+    changes = {(change.where, change.what): change for change in report.changes}
+    damping = changes["own", "damping"]
     assert (damping.target, damping.quantized) == (0.9, 1 - 1 / 16 - 1 / 32)
-    assert ("own", "threshold") in told
+    assert ("own", "threshold") in changes
 
 
 def test_training_answers_what_the_reference_does(trained):
     x, _ = drawn(40, seed=2)
     expected = spiker_hdl.run(trained.network, x, record=RECORD)
-    found = trained.net.run(x, trained.integers, record=RECORD)
-    assert expected.differences(found) == []
+    result = trained.net.run(x, trained.integers, record=RECORD)
+    assert expected.differences(result) == []
 
 
 def test_it_is_saved_and_loaded(trained, mine, tmp_path):
@@ -251,7 +251,7 @@ def test_it_is_emitted(trained, tmp_path, language):
 def test_resonator_by_hand(mine):
     # Damping takes an eighth, a swing a quarter, each rounded toward minus infinity.
     neuron = mine.Resonator(width=6, threshold=9, damping=Decay.shift(3))
-    p = neuron.bind({name: one.value for name, one in neuron.parameters.items()})
+    p = neuron.bind({name: tensor.value for name, tensor in neuron.parameters.items()})
     for x, y, current, fired, x_after, y_after in [
         (0, 0, 5, False, 5, 0),
         (8, 0, 0, False, 7, 2),
@@ -304,10 +304,10 @@ def test_izhikevich_by_hand(izhikevich, settings, v, u, current, fired, v_after,
     neuron = izhikevich.Izhikevich(
         a=82, b=819, c=-65 * unit, d=8 * fine, **dict(zip(names, settings, strict=True))
     )
-    p = neuron.bind({name: one.value for name, one in neuron.parameters.items()})
+    p = neuron.bind({name: tensor.value for name, tensor in neuron.parameters.items()})
     for via, kind in ((INTEGERS, int), (ARRAYS, np.int64)):
-        found, after = neuron.step(p, SimpleNamespace(v=kind(v), u=kind(u)), kind(current), via)
-        assert (found, after) == (fired, {"v": v_after, "u": u_after})
+        result, after = neuron.step(p, SimpleNamespace(v=kind(v), u=kind(u)), kind(current), via)
+        assert (result, after) == (fired, {"v": v_after, "u": u_after})
 
 
 @pytest.mark.parametrize(
@@ -322,11 +322,11 @@ def test_izhikevich_by_hand(izhikevich, settings, v, u, current, fired, v_after,
 )
 def test_izhikevich_answers_as_the_paper_shows(izhikevich, kind, spikes, intervals):
     current = np.where(np.arange(1000) < 20, 0.0, 10.0)
-    _, wanted = izhikevich.euler(*izhikevich.CLASSIC[kind], current)
-    _, found = izhikevich.respond(izhikevich.classic(kind), current)
-    assert found.sum() == spikes
-    assert abs(int(wanted.sum()) - spikes) <= 1
-    between = np.diff(np.flatnonzero(found)) / 2
+    _, expected = izhikevich.euler(*izhikevich.CLASSIC[kind], current)
+    _, result = izhikevich.respond(izhikevich.classic(kind), current)
+    assert result.sum() == spikes
+    assert abs(int(expected.sum()) - spikes) <= 1
+    between = np.diff(np.flatnonzero(result)) / 2
     if intervals == "bursts":
         assert between.max() > 3 * between.min()
     elif intervals == "slows":

@@ -40,9 +40,9 @@ def _hook(event, arguments):
         watching[-1][os.path.realpath(arguments[0])] += 1
     if event == "subprocess.Popen":
         _, command, where, _ = arguments
-        for one in command:
+        for word in command:
             # Whatever it is told to open, it opens.
-            watching[-1][os.path.realpath(os.path.join(where or ".", one))] += 1
+            watching[-1][os.path.realpath(os.path.join(where or ".", word))] += 1
 
 
 sys.addaudithook(_hook)
@@ -72,8 +72,8 @@ def emission(tmp_path_factory):
 @pytest.fixture
 def built(tmp_path, monkeypatch):
     """Return a build, and have its loader only pretend."""
-    made = tmp_path / "out"
-    made.mkdir()
+    path = tmp_path / "out"
+    path.mkdir()
     network = make_network()
     report = {
         "format": 1,
@@ -83,13 +83,13 @@ def built(tmp_path, monkeypatch):
         "baud": None,
         "bitstream": {"file": "top.bin", "sha256": hashlib.sha256(b"bits").hexdigest()},
     }
-    (made / "top.bin").write_bytes(b"bits")
-    (made / "build.json").write_text(json.dumps(report))
+    (path / "top.bin").write_bytes(b"bits")
+    (path / "build.json").write_text(json.dumps(report))
     loader = tmp_path / "loader"
     loader.write_text('#!/bin/sh\ntest -f "$3" && echo done\n')
     loader.chmod(0o755)
     monkeypatch.setenv("OPENFPGALOADER", str(loader))
-    return made
+    return path
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ DOORS = {
 }
 
 
-@pytest.mark.parametrize("door", [pytest.param(one, id=one) for one in DOORS])
+@pytest.mark.parametrize("door", [pytest.param(door, id=door) for door in DOORS])
 def test_each_file_is_opened_once_at_most(door, request):
     kind, call = DOORS[door]
     directory = request.getfixturevalue(kind)

@@ -73,7 +73,7 @@ def raw(name, owner, node):
     """Tell whether a call reads or decodes a file."""
     if name == "open" or (name == "fdopen" and owner == "os"):
         modes = [*node.args, *(keyword.value for keyword in node.keywords)]
-        texts = [one.value for one in modes if isinstance(one, ast.Constant)]
+        texts = [mode.value for mode in modes if isinstance(mode, ast.Constant)]
         reads = any(isinstance(text, str) and "r" in text and len(text) < 4 for text in texts)
         writes = any(
             isinstance(text, str) and text[:1] in "wxa" and len(text) < 4 for text in texts
@@ -189,7 +189,7 @@ def test_every_reader_has_seeds(targets):
     # An example that was imported meanwhile has readers, too; the packages' are all here.
     own = {name for name in readers.registered() if name.startswith("spiker_")}
     assert {name.partition("+")[0] for name in targets} == own
-    assert all(one.kind in {"", *KINDS} for one in readers.registered().values())
+    assert all(reader.kind in {"", *KINDS} for reader in readers.registered().values())
 
 
 def test_every_seed_is_read(targets, tmp_path):
@@ -371,29 +371,29 @@ def test_name_of_a_network_is_shortened(tmp_path):
 
 def files(tmp_path):
     """Write a file of each kind; return what each is."""
-    made = {kind: tmp_path / f"file.{kind}" for kind in KINDS}
-    make_network().save(made["network"])
-    made["npz"].write_bytes(reader_targets.npz(x=np.zeros(3)))
-    with made["npy"].open("wb") as file:
+    variants = {kind: tmp_path / f"file.{kind}" for kind in KINDS}
+    make_network().save(variants["network"])
+    variants["npz"].write_bytes(reader_targets.npz(x=np.zeros(3)))
+    with variants["npy"].open("wb") as file:
         np.save(file, np.zeros(3))
-    torch.save({"a": torch.ones(2)}, made["pytorch"])
+    torch.save({"a": torch.ones(2)}, variants["pytorch"])
     save_real(SpikingNetwork.chain("3-2"), tmp_path / "net.safetensors")
-    (tmp_path / "net.safetensors").rename(made["safetensors"])
-    made["hdf5"].write_bytes((ROOT / "tests/nir_files/norse_lif.nir").read_bytes())
-    made["idx"].write_bytes(reader_targets.idx(np.zeros((2, 3), np.uint8)))
-    made["gzip"].write_bytes(b"\x1f\x8b\x08 cut")
-    with zipfile.ZipFile(made["zip"], "w") as archive:
+    (tmp_path / "net.safetensors").rename(variants["safetensors"])
+    variants["hdf5"].write_bytes((ROOT / "tests/nir_files/norse_lif.nir").read_bytes())
+    variants["idx"].write_bytes(reader_targets.idx(np.zeros((2, 3), np.uint8)))
+    variants["gzip"].write_bytes(b"\x1f\x8b\x08 cut")
+    with zipfile.ZipFile(variants["zip"], "w") as archive:
         archive.writestr("a.txt", "")
-    made["json"].write_text('{"a": 1}')
-    made["text"].write_text("not a file of any kind\n")
-    made["pickle"].write_bytes(b"\x80\x04K\x01.")
-    made["empty"].write_bytes(b"")
-    return made
+    variants["json"].write_text('{"a": 1}')
+    variants["text"].write_text("not a file of any kind\n")
+    variants["pickle"].write_bytes(b"\x80\x04K\x01.")
+    variants["empty"].write_bytes(b"")
+    return variants
 
 
 def test_kind_of_a_file_follows_from_its_first_bytes(tmp_path):
-    made = files(tmp_path)
-    assert {kind: kind_of(path) for kind, path in made.items()} == {kind: kind for kind in KINDS}
+    paths = files(tmp_path)
+    assert {kind: kind_of(path) for kind, path in paths.items()} == {kind: kind for kind in KINDS}
     torch.save({"a": torch.ones(2)}, tmp_path / "old", _use_new_zipfile_serialization=False)
     assert kind_of(tmp_path / "old") == "pytorch"
     (tmp_path / "noise").write_bytes(bytes(range(256)))
@@ -401,7 +401,7 @@ def test_kind_of_a_file_follows_from_its_first_bytes(tmp_path):
 
 
 def test_every_reader_names_another_kind_of_file(tmp_path, targets):
-    made = files(tmp_path)
+    paths = files(tmp_path)
     for name, target in targets.items():
         reader = readers.registered()[name.partition("+")[0]]
         for kind in ("empty", "hdf5", "npy", "network"):
@@ -409,10 +409,10 @@ def test_every_reader_names_another_kind_of_file(tmp_path, targets):
                 continue
             if not reader.kind or kind == reader.kind or "+" in name:
                 continue
-            path = made[kind].rename(made[kind].with_suffix(".npz"))
+            path = paths[kind].rename(paths[kind].with_suffix(".npz"))
             with pytest.raises(FileError) as caught:
                 target.call(path)
-            path.rename(made[kind])
+            path.rename(paths[kind])
             expected = f"must be {reader.expected}, not {KINDS[kind]}"
             assert caught.value.problem == expected, name
 
@@ -435,7 +435,7 @@ def test_weights_of_few_bits_are_read(kind, tmp_path):
     actual = load_real(path).connections[0].weights
     assert torch.equal(actual, tensors[name].float())
     module = torch.nn.Linear(2, 2).to(torch.bfloat16)
-    save_file({n: one.detach() for n, one in module.state_dict().items()}, tmp_path / "b")
+    save_file({n: tensor.detach() for n, tensor in module.state_dict().items()}, tmp_path / "b")
     assert load_state(torch.nn.Linear(2, 2), tmp_path / "b") is not None
 
 

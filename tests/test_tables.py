@@ -37,14 +37,14 @@ def test_bitstreams(script):
     assert shown(module) == module.table(report["boards"])
     # It is the network that ships, on every board that is built, as that board is.
     assert report["sha256"] == load(ROOT / "networks" / "digits.spiker").digest
-    assert [one["board"] for one in report["boards"]] == module.BUILT
-    for one in report["boards"]:
-        target = BOARDS[one["board"]]
-        used = one["utilization"]
+    assert [board["board"] for board in report["boards"]] == module.BUILT
+    for board in report["boards"]:
+        target = BOARDS[board["board"]]
+        used = board["utilization"]
         assert used["luts"]["available"] == target.capacity.luts
         assert used["block_rams"]["available"] == target.capacity.block_rams
-        assert one["fmax_hz"] >= one["clock_hz"] == target.frequency
-        assert one["estimate"]["luts"] == pytest.approx(used["luts"]["used"], rel=0.2)
+        assert board["fmax_hz"] >= board["clock_hz"] == target.frequency
+        assert board["estimate"]["luts"] == pytest.approx(used["luts"]["used"], rel=0.2)
 
 
 def test_encoders(script):

@@ -23,23 +23,23 @@ def test_a_bitstream(name, begin, least, tmp_path):
     network = make_network(8)
     mapping = Mapping.folded(network, 1)
     target = BOARDS[name]
-    said = build_board(network, target, tmp_path / "made", mapping=mapping)
-    assert read_build(tmp_path / "made") == said
-    data = (tmp_path / "made" / said["bitstream"]["file"]).read_bytes()
+    build = build_board(network, target, tmp_path / "made", mapping=mapping)
+    assert read_build(tmp_path / "made") == build
+    data = (tmp_path / "made" / build["bitstream"]["file"]).read_bytes()
     assert begin in data[:400]
     assert len(data) > least
-    assert said["fmax_hz"] >= said["clock_hz"] == target.frequency
+    assert build["fmax_hz"] >= build["clock_hz"] == target.frequency
     # What nextpnr makes of the settings of the PLL.
     log = (tmp_path / "made" / "place_and_route.log").read_text()
     assert f"Derived frequency constraint of {target.frequency / 1e6:.1f} MHz" in log
-    luts = said["utilization"]["luts"]
+    luts = build["utilization"]["luts"]
     # Capacities are those of the device, and the estimate is near what was made.
     assert luts["available"] == target.capacity.luts
-    assert said["utilization"]["block_rams"]["available"] == target.capacity.block_rams
+    assert build["utilization"]["block_rams"]["available"] == target.capacity.block_rams
     assert luts["used"] == pytest.approx(
         estimate_board_area(target, network, mapping).luts, rel=0.35
     )
     assert {"synthesis.log", "place_and_route.log"} <= {
         path.name for path in (tmp_path / "made").iterdir()
     }
-    assert all(version[0].isdigit() for version in said["tools"].values())
+    assert all(version[0].isdigit() for version in build["tools"].values())

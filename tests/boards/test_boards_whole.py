@@ -43,21 +43,25 @@ class Talk:
 
     def run(self, network, spikes, identity=None, session=7):
         identity = identity or self.identify()
-        given = stimulus(network, spikes)
-        ports = [Port.of(one, n, identity) for n, one in enumerate(network.inputs)]
+        trains = stimulus(network, spikes)
+        ports = [Port.of(node, n, identity) for n, node in enumerate(network.inputs)]
         layout = ResultLayout(network)
-        payloads = (one for n in range(len(given)) for one in data_payloads(ports, given.sample(n)))
-        exchange = Exchange(session, payloads, len(given) * layout.frames, self.wire.cycles / HZ)
-        end = self.wire.cycles + 300_000 * len(given)
+        payloads = (
+            payload
+            for n in range(len(trains))
+            for payload in data_payloads(ports, trains.sample(n))
+        )
+        exchange = Exchange(session, payloads, len(trains) * layout.frames, self.wire.cycles / HZ)
+        end = self.wire.cycles + 300_000 * len(trains)
         while not exchange.done:
             assert self.wire.cycles < end
             for frame in self.turn(exchange.send(self.wire.cycles / HZ), 200):
                 exchange.hear(frame, self.wire.cycles / HZ)
-        found = [
+        results = [
             b"".join(exchange.received[at : at + layout.frames])
             for at in range(0, len(exchange.received), layout.frames)
         ]
-        return layout.result(found, "board")
+        return layout.result(results, "board")
 
 
 def simulated(target, network, lanes, wire=None):
@@ -83,9 +87,9 @@ def digits():
 def test_a_board_answers_real_samples_as_the_reference(digits, name):
     network, spikes = digits
     board = simulated(BOARDS[name], network, 8)
-    said = board.identify()
-    assert said == Identity.of(network, Mapping.folded(network, 8), spiker_hdl.__version__)
-    result = board.run(network, spikes(1), said)
+    identity = board.identify()
+    assert identity == Identity.of(network, Mapping.folded(network, 8), spiker_hdl.__version__)
+    result = board.run(network, spikes(1), identity)
     assert not spiker_hdl.run(network, spikes(1)).differences(result)
 
 
@@ -122,12 +126,12 @@ def pins(target):
 
 def levels_of(text):
     """Return the levels of a wire, a bit each: start, lowest bit first, stop."""
-    return [one for octet in text for one in (0, *(octet >> n & 1 for n in range(8)), 1)]
+    return [level for octet in text for level in (0, *(octet >> n & 1 for n in range(8)), 1)]
 
 
 def octets_of(levels):
     """Return the bytes on a wire, read in the middle of each bit."""
-    found, at = bytearray(), 0
+    octets, at = bytearray(), 0
     while at < len(levels):
         if levels[at]:
             at += 1
@@ -137,9 +141,9 @@ def octets_of(levels):
             levels[middle + DIVISOR * n] for n in range(10) if middle + DIVISOR * n < len(levels)
         ]
         if len(bits) == 10 and bits[0] == 0 and bits[9] == 1:
-            found.append(sum(bit << n for n, bit in enumerate(bits[1:9])))
+            octets.append(sum(bit << n for n, bit in enumerate(bits[1:9])))
         at += 10 * DIVISOR - DIVISOR // 2
-    return bytes(found)
+    return bytes(octets)
 
 
 class Wires:
@@ -209,10 +213,10 @@ def test_clock_reset_wires_and_lights(name, dark):
     identity = Identity.of(make_network(3), Mapping.default(make_network(3)), "0.1.0")
     page = Frame(IDENTITY.code, 0, 0, identity.to_bytes()[:48])
     assert wires.frames(marks["quiet"])[0] == page
-    assert not [one for one in wires.frames(marks["pressed"])[:1] if one != page]
+    assert not [frame for frame in wires.frames(marks["pressed"])[:1] if frame != page]
     assert wires.frames(marks["again"]) == [page]
-    told = octets_of(wires.tx[marks["pressed"] : marks["again"]])
-    assert not told.strip(b"\0")
+    text = octets_of(wires.tx[marks["pressed"] : marks["again"]])
+    assert not text.strip(b"\0")
     # Busy while it speaks, dark when it does not; and the other light behind a damaged frame.
     lights = np.array(wires.leds) ^ dark
     assert lights[marks["quiet"] + 19] == 0

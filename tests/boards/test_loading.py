@@ -45,19 +45,19 @@ def served(mapping, **options):
 
 
 def test_a_board_holds_what_was_loaded_last():
-    wanted, first = spiker_hdl.run(OTHER, SPIKES), spiker_hdl.run(NETWORK, SPIKES)
-    told = []
-    with served(MAPPING) as one, Board(one.port) as host:
+    expected, first = spiker_hdl.run(OTHER, SPIKES), spiker_hdl.run(NETWORK, SPIKES)
+    progress = []
+    with served(MAPPING) as board, Board(board.port) as host:
         assert not first.differences(host.run(NETWORK, SPIKES))
-        host.load(OTHER, MAPPING, progress=told.append)
-        assert not wanted.differences(host.run(OTHER, SPIKES))
+        host.load(OTHER, MAPPING, progress=progress.append)
+        assert not expected.differences(host.run(OTHER, SPIKES))
         with pytest.raises(BoardError, match=r"Board must hold the network .*: load it, or build"):
             host.run(NETWORK, SPIKES)
         assert host.identify().network == OTHER.digest
         host.load(as_rows(NETWORK, MAPPING), MAPPING)
         assert not first.differences(host.run(NETWORK, SPIKES))
-    assert wanted.differences(first)
-    assert sum(told) > 10
+    assert expected.differences(first)
+    assert sum(progress) > 10
 
 
 def test_what_is_loaded_goes_behind_the_last_of_several_inputs():
@@ -74,23 +74,23 @@ def test_what_is_loaded_goes_behind_the_last_of_several_inputs():
     mapping = Mapping.default(network).with_writable(network, ["output"])
     other = another(Random(1), network, mapping)
     spikes = {"left": draws.integers(0, 2, (3, 4, 3)), "right": draws.integers(0, 2, (3, 4, 2))}
-    wanted = spiker_hdl.run(other, spikes)
-    assert wanted.differences(spiker_hdl.run(network, spikes))
+    expected = spiker_hdl.run(other, spikes)
+    assert expected.differences(spiker_hdl.run(network, spikes))
     wire, _ = simulated_link(network, mapping, engine="amaranth")
-    with Served(wire) as one, Board(one.port) as host:
+    with Served(wire) as board, Board(board.port) as host:
         host.load(other, mapping)
-        assert not wanted.differences(host.run(other, spikes))
+        assert not expected.differences(host.run(other, spikes))
 
 
 @pytest.mark.slow
 def test_loading_over_a_bad_wire_ends_whole_after_a_reset_in_the_middle():
-    with served(MAPPING, faults=Faults(0.01, 3)) as one, Board(one.port) as host:
+    with served(MAPPING, faults=Faults(0.01, 3)) as board, Board(board.port) as host:
         seen = []
 
         def reset(count):
             seen.append(count)
             if len(seen) == 2:
-                one.reset()
+                board.reset()
 
         host.load(OTHER, MAPPING, progress=reset)
         assert not spiker_hdl.run(OTHER, SPIKES).differences(host.run(OTHER, SPIKES))
@@ -101,8 +101,8 @@ def test_loading_over_a_bad_wire_ends_whole_after_a_reset_in_the_middle():
 def test_memory_without_contents_holds_no_network_before_it_is_loaded():
     network = as_rows(NETWORK, UNINITIALIZED)
     with (
-        served(UNINITIALIZED, target=find_board("icebreaker")) as one,
-        Board(one.port, timeout=30) as host,
+        served(UNINITIALIZED, target=find_board("icebreaker")) as board,
+        Board(board.port, timeout=30) as host,
     ):
         assert not int(host.identify().network, 16)
         with pytest.raises(BoardError, match=r"not none: load it, or build it for this network"):
@@ -117,7 +117,7 @@ def test_what_the_board_cannot_take_is_refused():
     wider = replace(
         OTHER, populations=[replace(hidden, neuron=replace(hidden.neuron, fire=">=")), output]
     )
-    with served(MAPPING) as one, Board(one.port) as host:
+    with served(MAPPING) as board, Board(board.port) as host:
         with pytest.raises(ValueError, match="Mapping must have a writable population"):
             host.load(OTHER, plain)
         with pytest.raises(BoardError, match="Mapping must be that of the board"):
@@ -125,7 +125,7 @@ def test_what_the_board_cannot_take_is_refused():
         with pytest.raises(BoardError, match=r"must differ from that for which .* alone"):
             host.load(wider, MAPPING)
         assert not spiker_hdl.run(NETWORK, SPIKES).differences(host.run(NETWORK, SPIKES))
-    with served(plain) as one, Board(one.port) as host:
+    with served(plain) as board, Board(board.port) as host:
         with pytest.raises(BoardError, match="Board must have writable memories, not none"):
             host.load(OTHER, MAPPING)
 
@@ -148,14 +148,14 @@ def test_the_command_loads_by_what_the_build_says(board, tmp_path, capsys):
         report["bitstream"] = None
     (tmp_path / BUILD).write_text(json.dumps(report))
     (tmp_path / "top.bit").write_bytes(b"")
-    with served(MAPPING) as one:
-        given = ["load", str(tmp_path / "other.spiker"), "--port", one.port]
-        assert main([*given, "--build", str(tmp_path)]) == 0
+    with served(MAPPING) as link:
+        command = ["load", str(tmp_path / "other.spiker"), "--port", link.port]
+        assert main([*command, "--build", str(tmp_path)]) == 0
         assert OTHER.digest[:16] in capsys.readouterr().out
-        assert main([*given, "--lanes", "4", "--writable", "all"]) == 0
-        assert main([*given, "--lanes", "4"]) == 2
+        assert main([*command, "--lanes", "4", "--writable", "all"]) == 0
+        assert main([*command, "--lanes", "4"]) == 2
         assert "must have a writable population" in capsys.readouterr().err
-        with Board(one.port) as host:
+        with Board(link.port) as host:
             assert not spiker_hdl.run(OTHER, SPIKES).differences(host.run(OTHER, SPIKES))
 
 

@@ -28,9 +28,9 @@ from support.places import read_page
 from support.small import make_network
 from support.writable import another, as_rows
 
-AT = {one.name: one.address for one in MAILBOX}
-STAT = {one.name: 1 << one.offset for one in register("stat", MAILBOX).bits}
-CTRL = {one.name: 1 << one.offset for one in register("ctrl", MAILBOX).bits}
+AT = {listed.name: listed.address for listed in MAILBOX}
+STAT = {bit.name: 1 << bit.offset for bit in register("stat", MAILBOX).bits}
+CTRL = {bit.name: 1 << bit.offset for bit in register("ctrl", MAILBOX).bits}
 ERROR = 2  # SLVERR
 URL = "mailbox:///dev/mem?at=0x43c00000"
 HZ = 1e5  # cycles that the host takes for a second
@@ -183,10 +183,10 @@ def test_no_byte_is_lost_where_queues_are_full():
     assert set(registers.responses) == {0}
     registers[AT["tx"]] = 7
     assert registers.responses[-1] == ERROR
-    found = []
+    results = []
     while "rx_valid" in status(registers):
-        found.append(registers[AT["rx"]])
-    assert found == sent
+        results.append(registers[AT["rx"]])
+    assert results == sent
     assert registers[AT["rx"]] == 0
     assert registers.responses[-1] == ERROR
 
@@ -209,11 +209,11 @@ def test_queues_are_cleared_apart(which):
     assert "tx_empty" not in status(registers)
     registers[AT["ctrl"]] = CTRL[which]
     assert status(registers) == ({"rx_valid", "tx_empty"} if which == "clear_tx" else set())
-    found = []
+    results = []
     for _ in range(40):
         if "rx_valid" in status(registers):
-            found.append(registers[AT["rx"]])
-    assert found == ([1, 2] if which == "clear_tx" else [2, 3])
+            results.append(registers[AT["rx"]])
+    assert results == ([1, 2] if which == "clear_tx" else [2, 3])
 
 
 def test_a_write_counts_where_its_byte_does():
@@ -225,7 +225,7 @@ def test_a_write_counts_where_its_byte_does():
 
 def test_what_is_written_comes_out_and_zeros_are_last():
     dut = Mailbox()
-    registers, found, empty = Simulated(dut), [], []
+    registers, results, empty = Simulated(dut), [], []
     go = {"ready": 0, "offer": 0}
     into, out = dut.s_axis, dut.m_axis
 
@@ -240,7 +240,7 @@ def test_what_is_written_comes_out_and_zeros_are_last():
             if taken:
                 go["offer"] = 0
             if moved:
-                found.append(tuple(beat))
+                results.append(tuple(beat))
 
     registers._simulator.add_testbench(watch, background=True)
     status(registers)
@@ -252,7 +252,7 @@ def test_what_is_written_comes_out_and_zeros_are_last():
     for octet in (0, 7):
         registers[AT["tx"]] = octet
     status(registers)
-    assert found == [(5, 0), (0, 1), (7, 0)]
+    assert results == [(5, 0), (0, 1), (7, 0)]
     assert empty[-1]
     go["offer"] = 1
     status(registers)
@@ -290,7 +290,7 @@ def test_interrupts_come_while_there_is_a_byte_and_behind_the_last_one():
 
 def test_tlast_ends_a_frame_and_what_is_offered_stays():
     dut = AxiLink(Link(Accelerator(make_network(3)), version="0.1.0"))
-    said, ends = bytearray(), []
+    octets, ends = bytearray(), []
     text = b"\0" + encode(Frame(IDENTIFY.code, 0))
     random = np.random.default_rng(1)
 
@@ -310,7 +310,7 @@ def test_tlast_ends_a_frame_and_what_is_offered_stays():
             assert offered in (None, now if valid else ())
             offered = now if valid and not ready else None
             if valid and ready:
-                said.append(now[0])
+                octets.append(now[0])
                 ends.append(now[1])
 
     simulator = Simulator(dut)
@@ -318,28 +318,30 @@ def test_tlast_ends_a_frame_and_what_is_offered_stays():
     simulator.add_testbench(send, background=True)
     simulator.add_testbench(receive)
     simulator.run()
-    (frame,) = Reader().feed(bytes(said))
+    (frame,) = Reader().feed(bytes(octets))
     network = make_network(3)
     assert frame.payload == Identity.of(network, Mapping.default(network), "0.1.0").to_bytes()[:48]
-    assert [n for n, end in enumerate(ends) if end] == [n for n, one in enumerate(said) if not one]
+    assert [n for n, end in enumerate(ends) if end] == [
+        n for n, value in enumerate(octets) if not value
+    ]
 
 
 def test_a_damaged_frame_is_told():
     dut = AxiLink(Link(Accelerator(make_network(3)), version="0.1.0"))
-    told = []
+    pulses = []
 
     async def bench(ctx):
         for octet in b"\5wrong\0" + bytes(4):
             ctx.set(dut.s_axis.tdata, octet)
             ctx.set(dut.s_axis.tvalid, 1)
             await ctx.tick().until(dut.s_axis.tready)
-            told.append(ctx.get(dut.damaged))
+            pulses.append(ctx.get(dut.damaged))
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-8)
     simulator.add_testbench(bench)
     simulator.run()
-    assert sum(told) == 1
+    assert sum(pulses) == 1
 
 
 def test_only_links_are_led_over_axi():
@@ -355,39 +357,39 @@ def system(monkeypatch):
     """Return a function that puts a simulated system where the host opens its registers."""
 
     def make(network, mapping=None):
-        held = Simulated(ArmSystem(Link.of(network, mapping, None, version="0.1.0")), between=0)
+        bench = Simulated(ArmSystem(Link.of(network, mapping, None, version="0.1.0")), between=0)
 
         def opened(path, at):
             assert (path, at) == ("/dev/mem", 0x43C00000)
-            return held
+            return bench
 
         monkeypatch.setattr(protocol_mailbox, "Registers", opened)
-        monkeypatch.setattr(protocol_mailbox, "time", held)
-        monkeypatch.setattr("spiker_boards.host.connection.time", held)
-        return held
+        monkeypatch.setattr(protocol_mailbox, "time", bench)
+        monkeypatch.setattr("spiker_boards.host.connection.time", bench)
+        return bench
 
     return make
 
 
 def test_the_host_on_the_arm_answers_as_the_reference(system):
     network = make_network(3)
-    held = system(network)
+    bench = system(network)
     spikes = np.random.default_rng(2).integers(0, 2, (3, 4, network.inputs[0].size))
     with Board(URL) as board:
         assert board.identify() == Identity.of(network, Mapping.default(network), "0.1.0")
         result = board.run(network, spikes)
         assert (board.damaged, board.resent) == (0, 0)
     assert not spiker_hdl.run(network, spikes).differences(result)
-    assert set(held.responses) == {0}
+    assert set(bench.responses) == {0}
 
 
 def test_the_arm_is_interrupted_when_there_is_an_answer(system):
-    held = system(make_network(3))
+    bench = system(make_network(3))
     with serial.serial_for_url(URL, timeout=1) as port:
-        held[AT["ctrl"]] = CTRL["enable"]
+        bench[AT["ctrl"]] = CTRL["enable"]
         port.write(b"\0" + encode(Frame(IDENTIFY.code, 0)))
         assert len(Reader().feed(port.read(70))) == 1
-    assert held.interrupts > 1
+    assert bench.interrupts > 1
 
 
 def test_the_host_on_the_arm_loads_another_network(system):
@@ -404,31 +406,31 @@ def test_the_host_on_the_arm_loads_another_network(system):
 
 
 def test_bytes_wait_for_a_board_that_is_slow(monkeypatch):
-    held = Simulated(Loop(20), between=0)
-    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: held)
-    monkeypatch.setattr(protocol_mailbox, "time", held)
+    bench = Simulated(Loop(20), between=0)
+    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: bench)
+    monkeypatch.setattr(protocol_mailbox, "time", bench)
     port = serial.serial_for_url(URL, timeout=1, write_timeout=1)
     text = bytes(n % 256 for n in range(4 * MAILBOX_DEPTH))
     assert port.write(text) == len(text)
     assert port.read(len(text)) == text
-    assert set(held.responses) == {0}
+    assert set(bench.responses) == {0}
 
 
 def test_without_a_time_limit_a_byte_is_waited_for(monkeypatch):
-    held = Simulated(Loop(500), between=0)
-    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: held)
-    monkeypatch.setattr(protocol_mailbox, "time", held)
+    bench = Simulated(Loop(500), between=0)
+    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: bench)
+    monkeypatch.setattr(protocol_mailbox, "time", bench)
     port = serial.serial_for_url(URL, timeout=None)
     port.write(b"abc")
     assert port.read(3) == b"abc"
 
 
 def test_what_came_before_a_port_was_opened_is_dropped(monkeypatch):
-    held = Simulated(Loop())
-    held[AT["tx"]] = 1
-    assert status(held) == {"tx_empty", "rx_valid"}
-    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: held)
-    monkeypatch.setattr(protocol_mailbox, "time", held)
+    bench = Simulated(Loop())
+    bench[AT["tx"]] = 1
+    assert status(bench) == {"tx_empty", "rx_valid"}
+    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: bench)
+    monkeypatch.setattr(protocol_mailbox, "time", bench)
     port = serial.serial_for_url(URL, timeout=0.01)
     assert port.read(2) == b""
     port.write(b"ab")
@@ -437,9 +439,9 @@ def test_what_came_before_a_port_was_opened_is_dropped(monkeypatch):
 
 
 def test_buffers_are_emptied_by_name(monkeypatch):
-    held = Simulated(Loop(1000), between=0)
-    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: held)
-    monkeypatch.setattr(protocol_mailbox, "time", held)
+    bench = Simulated(Loop(1000), between=0)
+    monkeypatch.setattr(protocol_mailbox, "Registers", lambda path, at: bench)
+    monkeypatch.setattr(protocol_mailbox, "time", bench)
     port = serial.serial_for_url(URL, timeout=0.02, write_timeout=1)
     port.write(bytearray([1, 2, 3]))
     with pytest.raises(TypeError):
@@ -447,7 +449,7 @@ def test_buffers_are_emptied_by_name(monkeypatch):
     port.reset_output_buffer()
     assert port.read(3) == b"\1"  # which was on its way
     port.write(b"\4")
-    held.sleep(2000 / HZ)
+    bench.sleep(2000 / HZ)
     assert port.in_waiting == 1
     port.reset_input_buffer()
     assert port.in_waiting == 0
@@ -491,11 +493,11 @@ def test_registers_lie_in_a_file_where_the_address_says(tmp_path):
     assert registers[4] == int.from_bytes(bytes([8, 9, 10, 11]), "little")
     registers[12] = 0xDEADBEEF
     registers.close()
-    found = path.read_bytes()
-    assert found[4112:4116] == bytes.fromhex("efbeadde")
-    assert len(found) == 8192
+    contents = path.read_bytes()
+    assert contents[4112:4116] == bytes.fromhex("efbeadde")
+    assert len(contents) == 8192
     assert (
-        found[:4112] + found[4116:]
+        contents[:4112] + contents[4116:]
         == (bytes(range(256)) * 32)[:4112] + (bytes(range(256)) * 32)[4116:]
     )
 

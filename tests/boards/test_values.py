@@ -37,21 +37,25 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("encoding, shape, node", CASES, ids=[one.name for one, *_ in CASES])
+@pytest.mark.parametrize("encoding, shape, node", CASES, ids=[case.name for case, *_ in CASES])
 def test_answers_are_those_of_the_reference_to_what_is_encoded(encoding, shape, node):
     network = network_for(encoding, **node)
     values = DRAWS.integers(0, 2**encoding.bits, shape)
-    wanted = spiker_hdl.run(network, encoding.encode(values))
+    expected = spiker_hdl.run(network, encoding.encode(values))
     done = []
     wire, _ = simulated_link(network, engine="compiled", encoding=encoding)
-    with Served(wire, faults=Faults(0.01, 1)) as one, Board(one.port) as host:
-        found = host.run_values(network, values, encoding=encoding, progress=done.append)
-        said = host.identify()
-    assert not wanted.differences(found)
-    assert wanted.counts["out"].any()
+    with Served(wire, faults=Faults(0.01, 1)) as board, Board(board.port) as host:
+        result = host.run_values(network, values, encoding=encoding, progress=done.append)
+        identity = host.identify()
+    assert not expected.differences(result)
+    assert expected.counts["out"].any()
     assert sum(done) == len(values)
-    assert (said.form, said.word, said.encoding) == ("values", encoding.bits, encoding.digest)
-    assert Identity.from_bytes(said.to_bytes()) == said
+    assert (identity.form, identity.word, identity.encoding) == (
+        "values",
+        encoding.bits,
+        encoding.digest,
+    )
+    assert Identity.from_bytes(identity.to_bytes()) == identity
 
 
 def test_what_a_board_does_not_take_is_refused():
@@ -59,7 +63,7 @@ def test_what_a_board_does_not_take_is_refused():
     network = network_for(encoding)
     values = DRAWS.integers(0, 256, (2, 9))
     wire, _ = simulated_link(network, engine="compiled", encoding=encoding)
-    with Served(wire) as one, Board(one.port) as host:
+    with Served(wire) as board, Board(board.port) as host:
         with pytest.raises(BoardError, match="Board makes spikes itself, and must be given values"):
             host.run(network, encoding.encode(values))
         other = replace(encoding, steps=5)
@@ -68,12 +72,12 @@ def test_what_a_board_does_not_take_is_refused():
         with pytest.raises(ValueError, match=r"Values must be .*255"):
             host.run_values(network, values + 256)
         # The notes say how, where nothing else does.
-        found = host.run_values(network, values)
-        assert not spiker_hdl.run(network, encoding.encode(values)).differences(found)
+        result = host.run_values(network, values)
+        assert not spiker_hdl.run(network, encoding.encode(values)).differences(result)
     wire, _ = simulated_link(network, engine="compiled")
     with (
-        Served(wire) as one,
-        Board(one.port) as host,
+        Served(wire) as board,
+        Board(board.port) as host,
         pytest.raises(BoardError, match=r"not none: build it for this encoding"),
     ):
         host.run_values(network, values)
@@ -87,6 +91,6 @@ def test_a_whole_board_takes_values_from_its_pins():
     wire, _ = simulated_link(
         network, engine="compiled", target=find_board("ulx3s_25f"), encoding=encoding
     )
-    with Served(wire) as one, Board(one.port, timeout=30) as host:
-        found = host.run_values(network, values)
-    assert not spiker_hdl.run(network, encoding.encode(values)).differences(found)
+    with Served(wire) as board, Board(board.port, timeout=30) as host:
+        result = host.run_values(network, values)
+    assert not spiker_hdl.run(network, encoding.encode(values)).differences(result)

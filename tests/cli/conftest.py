@@ -21,9 +21,9 @@ def spiker(capsys):
 
     def call(*arguments):
         capsys.readouterr()
-        code = main([str(one) for one in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        code = main([str(argument) for argument in arguments])
+        output = capsys.readouterr()
+        return code, output.out, output.err
 
     return call
 
@@ -38,7 +38,7 @@ def refused(spiker):
         line = err.splitlines()[-1]
         assert line.startswith("spiker: ")
         others = err.splitlines()[:-1]
-        assert not [one for one in others if "Traceback" in one]
+        assert not [other for other in others if "Traceback" in other]
         return line.removeprefix("spiker: ")
 
     return call

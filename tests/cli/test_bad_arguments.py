@@ -87,59 +87,61 @@ class Parameter:
 
 def parameters(command: str) -> list[Parameter]:
     function = COMMANDS[command]
-    found = []
+    results = []
     hints = typing.get_type_hints(function, include_extras=True)
-    for name, one in inspect.signature(function).parameters.items():
-        kind, said = get_args(hints[name])[:2]
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind, declared = get_args(hints[name])[:2]
         kinds = [each for each in get_args(kind) or (kind,) if each is not type(None)]
         kind = kinds[0] if get_origin(kind) is not list else get_args(kind)[0]
         if get_origin(kind) is list:
             kind = get_args(kind)[0]
         option = None
-        if type(said).__name__ == "OptionInfo":
-            named = [each for each in said.param_decls or () if each.startswith("--")]
+        if type(declared).__name__ == "OptionInfo":
+            named = [each for each in declared.param_decls or () if each.startswith("--")]
             option = named[0] if named else f"--{name.replace('_', '-')}"
-        required = one.default is inspect.Parameter.empty
-        found.append(Parameter(command, name, kind, option, said.metavar, required))
-    return found
+        required = parameter.default is inspect.Parameter.empty
+        results.append(Parameter(command, name, kind, option, declared.metavar, required))
+    return results
 
 
-def bad_values(one: Parameter) -> list[str]:
+def bad_values(parameter: Parameter) -> list[str]:
     """Return values that are bad for a parameter, whatever the files there are."""
-    zero = [] if {one.name, (one.command, one.name)} & ZERO_IS_GOOD else ["0"]
-    if one.kind is int:
+    zero = [] if {parameter.name, (parameter.command, parameter.name)} & ZERO_IS_GOOD else ["0"]
+    if parameter.kind is int:
         return [*NO_NUMBERS, *NO_INTEGERS, *zero]
-    if one.kind is float:
+    if parameter.kind is float:
         return [*NO_NUMBERS, "-1", "-1e-300", "1e300", *zero]
-    if one.kind is str:
+    if parameter.kind is str:
         # What begins with a dash is an option where no option stands before it.
-        return [word for word in (*NO_WORDS, *zero) if one.option or not word.startswith("-")]
-    if one.kind is bool:
+        return [word for word in (*NO_WORDS, *zero) if parameter.option or not word.startswith("-")]
+    if parameter.kind is bool:
         return []
-    if one.reads:
+    if parameter.reads:
         nothing = ["none", "none/none", "net.spiker/none", "x" * 300, "\x1b[31m", "a\udcffb", ""]
         files = ["empty", "garbage", "pipe", "short.npz", "/dev/null", "/proc/self/mem"]
         return [*nothing, *files, "folder"]
-    assert one.kind is Path
+    assert parameter.kind is Path
     bad = ["none/new", "net.spiker/new", "/proc/new", "x" * 300, "", "/dev/null/new"]
-    bad += [] if one.name == "json" else ["-"]  # which is standard output for reports alone
-    inputs = [value for value in GOOD.values() if any(value in each for each in base(one.command))]
-    if (one.command, one.name) in DIRECTORIES:
+    bad += [] if parameter.name == "json" else ["-"]  # which is standard output for reports alone
+    inputs = [
+        value for value in GOOD.values() if any(value in each for each in base(parameter.command))
+    ]
+    if (parameter.command, parameter.name) in DIRECTORIES:
         return [*bad[1:], *inputs, "full", "pipe"]
     return [*bad, *inputs, "folder", "pipe"]
 
 
 def base(command: str) -> dict[str, list[str]]:
     """Return good values of all that must be there, by parameter."""
-    found = {}
-    for one in parameters(command):
-        if one.required:
-            if one.name == "output":
+    results = {}
+    for parameter in parameters(command):
+        if parameter.required:
+            if parameter.name == "output":
                 value = OUTPUTS.get((command, "output"), "new.spiker")
             else:
-                value = GOOD[one.option if one.option in GOOD else one.metavar]
-            found[one.name] = one.given(value)
-    return found
+                value = GOOD[parameter.option if parameter.option in GOOD else parameter.metavar]
+            results[parameter.name] = parameter.given(value)
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -210,26 +212,29 @@ def wrong(code: int, out: str, err: str) -> str | None:
     return None
 
 
-def flat(given: dict[str, list[str]]) -> list[str]:
-    return [one for several in given.values() for one in several]
+def flat(options: dict[str, list[str]]) -> list[str]:
+    return [entry for several in options.values() for entry in several]
 
 
 def attempts(command: str) -> list[tuple[str, list[str]]]:
     """Return bad commands, each with what is bad about it."""
     good = base(command)
-    found = []
-    for one in parameters(command):
-        for value in bad_values(one):
-            given = good | {one.name: one.given(value)}
-            found.append((f"{one.option or one.name} {value[:20]!r}", flat(given)))
-        if one.required:
-            rest = {name: each for name, each in good.items() if name != one.name}
-            found.append((f"no {one.option or one.name}", flat(rest)))
-        if one.option and one.kind is not bool:
-            found.append((f"{one.option} of nothing", [*flat(good), one.option]))
-    found.append(("an argument too many", [*flat(good), "more", "still more"]))
-    found.append(("an option that is none", [*flat(good), "--colour\x1b[31m"]))
-    return found
+    results = []
+    for parameter in parameters(command):
+        for value in bad_values(parameter):
+            arguments = good | {parameter.name: parameter.given(value)}
+            results.append((
+                f"{parameter.option or parameter.name} {value[:20]!r}",
+                flat(arguments),
+            ))
+        if parameter.required:
+            rest = {name: each for name, each in good.items() if name != parameter.name}
+            results.append((f"no {parameter.option or parameter.name}", flat(rest)))
+        if parameter.option and parameter.kind is not bool:
+            results.append((f"{parameter.option} of nothing", [*flat(good), parameter.option]))
+    results.append(("an argument too many", [*flat(good), "more", "still more"]))
+    results.append(("an option that is none", [*flat(good), "--colour\x1b[31m"]))
+    return results
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -47,8 +47,8 @@ def test_the_samples_of_the_test_bench(spiker, directory):
 def test_several_inputs_without_notes(spiker, tmp_path):
     random = Random(4)
     network = random_network(random, inputs=(2, 2), neurons=(1, 6))
-    given = random_spikes(network, random, 3, (1, 5))
-    emit(network, tmp_path, mapping=random_mapping(network, random), samples=given, generated=0)
+    stimulus = random_spikes(network, random, 3, (1, 5))
+    emit(network, tmp_path, mapping=random_mapping(network, random), samples=stimulus, generated=0)
     report = json.loads(spiker("simulate", tmp_path, "--engine", "reference")[1])
     assert (report["samples"], report["data"]) == (3, "vectors")
 

@@ -35,7 +35,11 @@ def test_command_loads_first_and_then_begins_its_work(name):
     tree = ast.parse(textwrap.dedent(inspect.getsource(COMMANDS[name])))
     docstring, *statements = tree.body[0].body
     assert isinstance(docstring.value, ast.Constant)
-    first = next(one for one in statements if not isinstance(one, ast.ImportFrom | ast.Import))
+    first = next(
+        statement
+        for statement in statements
+        if not isinstance(statement, ast.ImportFrom | ast.Import)
+    )
     assert ast.unparse(first) == "begin_work()"
 
 
@@ -57,13 +61,13 @@ def test_version(spiker):
     ],
 )
 def test_a_command_loads_no_more_than_it_needs(arguments, unwanted, network_file):
-    given = [str(network_file) if one == "NET" else one for one in arguments]
+    command = [str(network_file) if argument == "NET" else argument for argument in arguments]
     script = (
         "import sys; from spiker_cli.main import main; code = main(sys.argv[1:]); "
         "print('LOADED', *{name.split('.')[0] for name in sys.modules}); sys.exit(code)"
     )
     run = subprocess.run(
-        [sys.executable, "-c", script, *given], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, *command], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
     assert not set(run.stdout.split("LOADED")[1].split()) & unwanted
@@ -87,8 +91,8 @@ def test_an_error_of_the_programs_own_is_not_hidden(refused, network_file, monke
         raise KeyError("broken")
 
     monkeypatch.setattr("spiker_cli.support.description.describe", broken)
-    said = refused("info", network_file)
-    assert said == "KeyError: 'broken' (SPIKER_TRACEBACK=1 shows where)"
+    message = refused("info", network_file)
+    assert message == "KeyError: 'broken' (SPIKER_TRACEBACK=1 shows where)"
 
 
 def test_a_traceback_is_shown_where_it_is_asked_for(spiker, tmp_path, monkeypatch):

@@ -69,10 +69,10 @@ def model_directory(tmp_path_factory):
 def real(spiker, model_directory, tmp_path, monkeypatch):
     monkeypatch.chdir(model_directory)
     path = tmp_path / "real.safetensors"
-    code, out, said = spiker("import", "tutorial_model:Net", "-o", path)
+    code, out, message = spiker("import", "tutorial_model:Net", "-o", path)
     assert code == 0
     assert "layer1: Leaky 'lif1'" in out
-    assert f"spiker quantize {path}" in said
+    assert f"spiker quantize {path}" in message
     return path
 
 
@@ -100,10 +100,10 @@ def test_a_model_becomes_hardware_that_answers_as_the_integers(spiker, real, tmp
     )
     assert code == 0
     assert "hardware (amaranth): 0 mismatches" in out
-    found = json.loads(report.read_text())
-    assert (found["samples"], found["mismatches"]) == (4, [])
-    assert set(found["accuracy"]) == {"float", "integers", "hardware"}
-    assert set(found["populations"]) == {"layer1", "layer2"}
+    result = json.loads(report.read_text())
+    assert (result["samples"], result["mismatches"]) == (4, [])
+    assert set(result["accuracy"]) == {"float", "integers", "hardware"}
+    assert set(result["populations"]) == {"layer1", "layer2"}
     code, out, _ = spiker("simulate", net, "--samples", "3", "--engine", "amaranth")
     assert json.loads(out)["mismatches"] == 0
 
@@ -123,8 +123,8 @@ def test_floating_point_network_is_compared_on_random_spikes(spiker, real):
 
 def test_a_checkpoint_is_put_into_its_class(spiker, model_directory, tmp_path, monkeypatch):
     monkeypatch.chdir(model_directory)
-    made, first, second = (tmp_path / name for name in ("own.safetensors", "a.pth", "b.pth"))
-    assert spiker("import", "tutorial_model:Net", "-o", made)[0] == 0
+    created, first, second = (tmp_path / name for name in ("own.safetensors", "a.pth", "b.pth"))
+    assert spiker("import", "tutorial_model:Net", "-o", created)[0] == 0
     names = {}
     exec(MODEL, names)
     module = names["Net"]()
@@ -132,15 +132,15 @@ def test_a_checkpoint_is_put_into_its_class(spiker, model_directory, tmp_path, m
     torch.nn.init.constant_(module.fc2.weight, 0.5)
     state = module.state_dict()
     torch.save(state, first)
-    code, _, said = spiker("import", "tutorial_model:Net", "--state", first, "-o", made)
-    assert code == 0, said
-    weights = [one.weights for one in load_real(made).connections]
+    code, _, message = spiker("import", "tutorial_model:Net", "--state", first, "-o", created)
+    assert code == 0, message
+    weights = [connection.weights for connection in load_real(created).connections]
     assert (weights[0] == 0.25).all()
     assert (weights[1] == 0.5).all()
     torch.save({"fc1.weight": state["fc1.weight"]}, second)
-    code, _, said = spiker("import", "tutorial_model:Net", "--state", second, "-o", made)
-    assert (code, said.count("\n")) == (2, 1)
-    assert str(second) in said
+    code, _, message = spiker("import", "tutorial_model:Net", "--state", second, "-o", created)
+    assert (code, message.count("\n")) == (2, 1)
+    assert str(second) in message
 
 
 @pytest.mark.parametrize(
@@ -160,12 +160,12 @@ def test_a_checkpoint_is_put_into_its_class(spiker, model_directory, tmp_path, m
 def test_what_a_nir_file_does_not_say_is_said(spiker, request, tmp_path, options, wanted):
     source = request.config.rootpath / "tests" / "nir_files" / "sinabs_lif.nir"
     real = tmp_path / "real.safetensors"
-    code, _, said = spiker("import", source, "--dt", "1", "-o", real, *options)
-    assert code == 0, said
-    cells = [one.cell.settings for one in load_real(real).layers]
+    code, _, message = spiker("import", source, "--dt", "1", "-o", real, *options)
+    assert code == 0, message
+    cells = [layer.cell.settings for layer in load_real(real).layers]
     for name, value in wanted.items():
-        assert {one.get(name) for one in cells if name in one} <= {value}
-    assert any(set(wanted) & set(one) for one in cells)
+        assert {cell.get(name) for cell in cells if name in cell} <= {value}
+    assert any(set(wanted) & set(cell) for cell in cells)
 
 
 def test_scales_and_steps_that_are_asked_for(spiker, real, tmp_path):
@@ -187,19 +187,19 @@ def test_scales_and_steps_that_are_asked_for(spiker, real, tmp_path):
 )
 def test_shifts_that_are_asked_for(spiker, real, tmp_path, given, wanted):
     net = tmp_path / "net.spiker"
-    code, out, said = spiker(
+    code, out, message = spiker(
         "quantize", real, "--shifts", given, "--potentials", 14, "-o", net, "--json", "-"
     )
-    assert code == 0, said
-    made = load(net)
-    assert [one.shift for one in made.projections] == wanted
+    assert code == 0, message
+    loaded = load(net)
+    assert [projection.shift for projection in loaded.projections] == wanted
     shifts = json.loads(out)["quantization"]["shifts"]
-    assert shifts == {one.name: one.shift for one in made.projections}
-    assert f"--shifts {shlex.quote(given)}" in dict(made.notes)["command"]
+    assert shifts == {projection.name: projection.shift for projection in loaded.projections}
+    assert f"--shifts {shlex.quote(given)}" in dict(loaded.notes)["command"]
     code, out, _ = spiker("quantize", real, "--shifts", given, "--potentials", 14, "-o", net)
-    for one in made.projections:
-        finer = f" = {2**one.shift} of '{one.target}'"
-        assert (finer in out) == (one.shift > 0)
+    for projection in loaded.projections:
+        finer = f" = {2**projection.shift} of '{projection.target}'"
+        assert (finer in out) == (projection.shift > 0)
 
 
 def test_samples_of_many_steps_on_the_way_through(spiker, real, tmp_path):
@@ -218,10 +218,10 @@ def test_samples_of_many_steps_on_the_way_through(spiker, real, tmp_path):
         ["emit", net, "--data", data, "-o", tmp_path / "out"],
         ["simulate", net, "--data", "random", "--steps", 300, "--engine", "reference"],
     ):
-        code, _, said = spiker(*more)
-        assert code == 0, said
-    said = spiker("quantize", real, "--data", data, "--max-steps", 299, "-o", net)[2]
-    assert said == "spiker: --max-steps must be at least the 300 steps of the data, not 299\n"
+        code, _, message = spiker(*more)
+        assert code == 0, message
+    message = spiker("quantize", real, "--data", data, "--max-steps", 299, "-o", net)[2]
+    assert message == "spiker: --max-steps must be at least the 300 steps of the data, not 299\n"
 
 
 def test_fine_tuning_changes_the_weights(spiker, real, tmp_path):
@@ -246,11 +246,11 @@ def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
     path, real = tmp_path / "config.json", tmp_path / "real.safetensors"
     widths = {"weights_bw": 5, "neurons_bw": {"min": 12, "max": 14}, "fp_dec": 4}
     path.write_text(json.dumps({"net_dict": config, "optim_config": widths}))
-    code, out, said = spiker("import", path, "-o", real)
+    code, out, message = spiker("import", path, "-o", real)
     assert code == 0
     assert "Spiker would have made it 0.875" in out
     chosen = ["--weights", "5", "--potentials", "12", "--decay", "multiplier"]
-    assert said.rstrip().endswith(" ".join(chosen))
+    assert message.rstrip().endswith(" ".join(chosen))
     code, out, _ = spiker("quantize", real, "-o", tmp_path / "net.spiker", *chosen, "--json", "-")
     assert code == 0
     assert json.loads(out)["quantization"]["widths"] == {"layer_0": 12, "layer_1": 12}
@@ -306,28 +306,28 @@ def test_what_cannot_be_read_is_one_line(
     (model_directory / "twice.json").write_text('{"layer_0": {}, "layer_0": {}}')
     torch.save({"weight": torch.ones(2)}, model_directory / "net.pth")
     (model_directory / "net.gz").write_bytes(b"\x1f\x8b\x08")
-    code, _, said = spiker("import", *arguments, "-o", tmp_path / "out.safetensors")
+    code, _, message = spiker("import", *arguments, "-o", tmp_path / "out.safetensors")
     assert code == 2
-    assert line in said
-    assert said.count("\n") == 1
+    assert line in message
+    assert message.count("\n") == 1
     assert not [*tmp_path.iterdir()]
 
 
 def test_output_is_of_real_numbers(spiker, tmp_path):
-    code, _, said = spiker("import", "tutorial_model:Net", "-o", tmp_path / "net.spiker")
+    code, _, message = spiker("import", "tutorial_model:Net", "-o", tmp_path / "net.spiker")
     assert code == 2
-    assert "`spiker quantize` makes net.spiker of that" in said
+    assert "`spiker quantize` makes net.spiker of that" in message
 
 
 def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_path):
-    code, _, said = spiker("import", "tutorial_model:Net", "-o", "tutorial_model.py")
-    assert (code, said.count("\n")) == (2, 1)
-    assert "Output must be a .safetensors file, not tutorial_model.py" in said
+    code, _, message = spiker("import", "tutorial_model:Net", "-o", "tutorial_model.py")
+    assert (code, message.count("\n")) == (2, 1)
+    assert "Output must be a .safetensors file, not tutorial_model.py" in message
     assert (model_directory / "tutorial_model.py").read_text() == MODEL
     before, net = real.read_bytes(), tmp_path / "net.spiker"
-    code, _, said = spiker("quantize", real, "-o", tmp_path / "." / real.name)
+    code, _, message = spiker("quantize", real, "-o", tmp_path / "." / real.name)
     assert code == 2
-    assert f"--output must be another file than that of REAL, not {tmp_path}" in said
+    assert f"--output must be another file than that of REAL, not {tmp_path}" in message
     assert real.read_bytes() == before
     assert spiker("quantize", real, "-o", net, "--json", net)[0] == 2
     assert not net.exists()
@@ -363,16 +363,16 @@ def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_pat
     ],
 )
 def test_bad_options_write_nothing(spiker, real, tmp_path, arguments, line):
-    code, _, said = spiker("quantize", real, *arguments, "-o", tmp_path / "net.spiker")
+    code, _, message = spiker("quantize", real, *arguments, "-o", tmp_path / "net.spiker")
     assert code == 2
-    assert line in said
+    assert line in message
     assert not (tmp_path / "net.spiker").exists()
 
 
 def test_files_must_be_what_they_are_for(spiker, real, network_file, tmp_path):
-    said = spiker("quantize", network_file, "-o", tmp_path / "net.spiker")[2]
-    assert "is a network of integers already" in said
-    said = spiker("compare", real, network_file)[2]
-    assert "Networks must have the same populations" in said
-    said = spiker("compare", tmp_path / "none", network_file)[2]
-    assert "must be a file that `spiker import` made" in said
+    message = spiker("quantize", network_file, "-o", tmp_path / "net.spiker")[2]
+    assert "is a network of integers already" in message
+    message = spiker("compare", real, network_file)[2]
+    assert "Networks must have the same populations" in message
+    message = spiker("compare", tmp_path / "none", network_file)[2]
+    assert "must be a file that `spiker import` made" in message

@@ -75,9 +75,9 @@ def components_of(package):
 
 @pytest.mark.parametrize("package", ["spiker_hdl.rtl", "spiker_hdl.link"])
 def test_every_component_has_a_schematic(package):
-    found = {*components_of(import_module(package))} - PARTS
-    assert len(found) > 10
-    assert found <= component_designs().keys()
+    results = {*components_of(import_module(package))} - PARTS
+    assert len(results) > 10
+    assert results <= component_designs().keys()
 
 
 def test_schematic_of_a_queue_shows_its_stream_through_the_memory():
@@ -85,7 +85,10 @@ def test_schematic_of_a_queue_shows_its_stream_through_the_memory():
     assert queue.blocks.keys() == {INPUTS, OUTPUTS, "fifo"}
     assert queue.blocks[INPUTS].outputs["i"].width == 8
     assert queue.blocks[INPUTS].outputs["i"].stream
-    joined = {(one.source, one.target): one.direct for one in queue.connections}
+    joined = {
+        (connection.source, connection.target): connection.direct
+        for connection in queue.connections
+    }
     assert joined[(INPUTS, "i"), ("fifo", "w_data")]
     assert joined[("fifo", "r_data"), (OUTPUTS, "o")]
 
@@ -96,7 +99,7 @@ def test_schematic_of_a_core_shows_what_is_in_it():
     design = next(read_designs(core))
     kinds = {block.kind for block in design.blocks.values()}
     assert kinds >= {"EventMerger", "WeightMemory", "RingLanes", "UpdateSequencer", "NeuronUpdate"}
-    joined = {(one.source[0], one.target[0]) for one in design.connections}
+    joined = {(connection.source[0], connection.target[0]) for connection in design.connections}
     assert ("synapses", "accumulators") in joined
     assert ("accumulators", "neuron_update") in joined
 

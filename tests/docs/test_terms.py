@@ -15,10 +15,10 @@ FILE = re.compile(rf"`((?:{FOLDERS})/[\w./]+\.\w+)`")
 
 def terms():
     """Return the terms of the glossary, in the order of the page."""
-    found = []
+    results = []
     for block in re.findall(r"```\{glossary\}\n(.*?)```", read_page("glossary"), re.DOTALL):
-        found += [line for line in block.splitlines() if line and not line.startswith(" ")]
-    return found
+        results += [line for line in block.splitlines() if line and not line.startswith(" ")]
+    return results
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

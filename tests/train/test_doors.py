@@ -63,11 +63,11 @@ def network(form, integer, kind="sparse"):
 @pytest.mark.parametrize("kind", ["sparse", "dense"])
 @pytest.mark.parametrize("form", FORMS)
 def test_numbers_of_any_form_make_the_same_network(form, kind):
-    wanted = quantize(network("array", int, kind), 4, 8)
+    expected = quantize(network("array", int, kind), 4, 8)
     net = network(form, np.int64, kind)
-    made = quantize(net, np.int8(4), np.array(8), max_steps=np.int16(256))
-    assert made == wanted
-    assert made.digest == wanted.digest
+    quantized = quantize(net, np.int8(4), np.array(8), max_steps=np.int16(256))
+    assert quantized == expected
+    assert quantized.digest == expected.digest
     assert net.layers[0].shape == 3
     assert type(net.connections[0].delay) is int
     spikes = FORMS[form](SPIKES)
@@ -76,8 +76,8 @@ def test_numbers_of_any_form_make_the_same_network(form, kind):
     assert net.run(SPIKES).differences(net.run(spikes)) == []
     assert net.run(SPIKES).scores.sum() > 0
     labels = FORMS[form](np.arange(6) % 3)
-    assert compare(net, made, spikes, labels).to_json() == (
-        compare(net, made, SPIKES, np.arange(6) % 3).to_json()
+    assert compare(net, quantized, spikes, labels).to_json() == (
+        compare(net, quantized, SPIKES, np.arange(6) % 3).to_json()
     )
 
 

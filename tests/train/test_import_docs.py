@@ -10,8 +10,8 @@ from support.places import read_page
 def blocks(page, *without):
     """Return the Python of a page, but for what needs other programs."""
     text = read_page(page)
-    found = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [one for one in found if not any(word in one for word in without)]
+    result = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [block for block in result if not any(word in block for word in without)]
 
 
 def test_a_module_of_snntorch(capsys):

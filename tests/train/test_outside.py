@@ -48,17 +48,17 @@ def events(seed, samples=SAMPLES):
 
 def test_the_count_by_hand():
     def one(spikes, potentials, own_spikes, own_potentials):
-        given = (spikes, potentials, own_spikes, own_potentials)
-        return Layered(*(np.array(each)[:, :, None] for each in given), np.array([1.0]))
+        traces = (spikes, potentials, own_spikes, own_potentials)
+        return Layered(*(np.array(each)[:, :, None] for each in traces), np.array([1.0]))
 
     first = one(
         [[0, 1], [0, 1]], [[0.5, 0.2], [0.1, 0.3]], [[0, 1], [0, 0]], [[0.5, 0.2], [0.1, 1]]
     )
     second = one([[1, 0], [0, 0]], [[0, 0], [0, 0.0]], [[0, 0], [0, 1]], [[0.75, 0], [0, 0.0]])
     # The first sample differs in the second layer, by a quarter; the other in the first, by none.
-    found = count([first, second])
-    assert (found.slots, found.activity, found.samples) == (8, 3 / 8, 2)
-    assert (found.different, found.furthest) == (2, 0.25)
+    result = count([first, second])
+    assert (result.slots, result.activity, result.samples) == (8, 3 / 8, 2)
+    assert (result.different, result.furthest) == (2, 0.25)
     assert count([first]).furthest == 0.0
     # A neuron that the step before left above 1, here at 1.25, is compared with 2.
     twice = one([[1, 1]], [[1.25, 1.125]], [[1, 0]], [[1.25, 2.125]])
@@ -66,13 +66,13 @@ def test_the_count_by_hand():
     assert count([twice]).furthest == 1.125
 
 
-def check(what, found, exact):
+def check(what, counted, exact):
     """Print what was counted, and fail where systems disagree or nothing was to be seen."""
-    print(f"\n{what}: {found}")
-    assert found.slots >= 9000
-    assert 0.02 < found.activity < 0.8
-    assert found.furthest < BESIDE
-    assert found.different <= (0 if exact else found.samples // 5)
+    print(f"\n{what}: {counted}")
+    assert counted.slots >= 9000
+    assert 0.02 < counted.activity < 0.8
+    assert counted.furthest < BESIDE
+    assert counted.different <= (0 if exact else counted.samples // 5)
 
 
 def alone(cell, weights, bias=None, delay=0, recurrent=None):
@@ -88,8 +88,8 @@ def alone(cell, weights, bias=None, delay=0, recurrent=None):
         [Readout("own", "count" if cell.spiking else "last")],
     ).double()
     with torch.no_grad():  # as they are: a network is made in single precision
-        for one, given in zip(net.connections, (weights, recurrent), strict=False):
-            one.weights.copy_(torch.as_tensor(given))
+        for connection, given in zip(net.connections, (weights, recurrent), strict=False):
+            connection.weights.copy_(torch.as_tensor(given))
         if bias is not None:
             net.layers[0].bias.copy_(torch.as_tensor(bias))
     return net
@@ -101,9 +101,9 @@ def alone(cell, weights, bias=None, delay=0, recurrent=None):
 def by_snntorch(parts, x, dtype):
     """Run linear maps and neurons by turns; return spikes and potentials of each neuron layer."""
     current = torch.as_tensor(x, dtype=dtype)
-    neurons = [one for one in parts if not isinstance(one, nn.Linear)]
+    neurons = [part for part in parts if not isinstance(part, nn.Linear)]
     state = dict.fromkeys(neurons, None)
-    seen = {one: ([], []) for one in neurons}
+    seen = {layer: ([], []) for layer in neurons}
     with torch.no_grad():
         for step in current.unbind(1):
             signal = step
@@ -112,17 +112,17 @@ def by_snntorch(parts, x, dtype):
                     signal = part(signal)
                     continue
                 if state[part] is None:
-                    held = part.reset_mem()
-                    held = held if isinstance(held, tuple) else (held,)
-                    state[part] = [torch.zeros_like(signal) for _ in held]
+                    membrane = part.reset_mem()
+                    membrane = membrane if isinstance(membrane, tuple) else (membrane,)
+                    state[part] = [torch.zeros_like(signal) for _ in membrane]
                 # A spike of snnTorch is in single precision, whatever the potential is in.
-                found = [one.to(dtype) for one in part(signal, *state[part])]
+                results = [tensor.to(dtype) for tensor in part(signal, *state[part])]
                 recurrent = type(part).__name__.startswith("R")
-                state[part] = found if recurrent else found[1:]
-                signal = found[0]
-                for kept, value in zip(seen[part], (found[0], found[-1]), strict=True):
+                state[part] = results if recurrent else results[1:]
+                signal = results[0]
+                for kept, value in zip(seen[part], (results[0], results[-1]), strict=True):
                     kept.append(value)
-    return [tuple(torch.stack(each, 1).numpy() for each in seen[one]) for one in neurons]
+    return [tuple(torch.stack(each, 1).numpy() for each in seen[layer]) for layer in neurons]
 
 
 def neuron(kind, size, spread, all_to_all, **more):
@@ -172,22 +172,24 @@ def against_snntorch(module, net, dtype, what, samples=SAMPLES):
     module, net = module.to(dtype), net.to(dtype)
     x = events(3, samples)
     seen = by_snntorch(list(module), x, dtype)
-    found = own(net, x, ["layer1", "layer2"])
-    neurons = [one for one in module if not isinstance(one, nn.Linear)]
+    actual = own(net, x, ["layer1", "layer2"])
+    neurons = [part for part in module if not isinstance(part, nn.Linear)]
     twice = neurons[0].reset_mechanism == "subtract" and not neurons[0].reset_delay
     twice = twice and type(neurons[0]).__name__ != "RSynaptic"
     layers = [
-        Layered(*theirs, *ours, one.threshold.detach().numpy(), twice)
-        for theirs, ours, one in zip(seen, found.values(), neurons, strict=True)
+        Layered(*theirs, *ours, layer.threshold.detach().numpy(), twice)
+        for theirs, ours, layer in zip(seen, actual.values(), neurons, strict=True)
     ]
     result = count(layers)
     check(what, result, exact=dtype is torch.float64)
     if twice:  # which makes a difference in many steps
-        high = np.concatenate([(one.potentials > one.threshold).reshape(-1) for one in layers])
+        high = np.concatenate([
+            (layer.potentials > layer.threshold).reshape(-1) for layer in layers
+        ])
         assert 0.02 < high.mean() < 0.5
     if dtype is torch.float64:
-        for one in layers:
-            assert np.abs(one.potentials - one.own_potentials).max() < 1e-12
+        for layer in layers:
+            assert np.abs(layer.potentials - layer.own_potentials).max() < 1e-12
 
 
 CASES = [
@@ -231,9 +233,9 @@ def test_many_samples_spike_as_in_snntorch(case):
 def test_second_order_recurrence_of_snntorch_always_resets_late(reset, all_to_all):
     module = model("RSynaptic", all_to_all, reset_mechanism=reset, reset_delay=True)
     net = from_snntorch(module)
-    for one in module:
-        if not isinstance(one, nn.Linear):
-            one.reset_delay = False
+    for part in module:
+        if not isinstance(part, nn.Linear):
+            part.reset_delay = False
     what = label("RSynaptic", all_to_all, reset, False)
     against_snntorch(module, net, torch.float64, f"{what}, float64")
     module[1].init_hidden = True
@@ -243,18 +245,18 @@ def test_second_order_recurrence_of_snntorch_always_resets_late(reset, all_to_al
 
 def test_a_potential_above_the_threshold_after_a_reset_by_hand():
     snntorch = pytest.importorskip("snntorch")
-    one = nn.Linear(1, 1, bias=False)
+    layer = nn.Linear(1, 1, bias=False)
     with torch.no_grad():
-        one.weight.fill_(0.5)
-    module = nn.Sequential(one, snntorch.Leaky(beta=0.5, reset_delay=False))
+        layer.weight.fill_(0.5)
+    module = nn.Sequential(layer, snntorch.Leaky(beta=0.5, reset_delay=False))
     x = np.array([[[5], [1], [1], [1]]])
     ((spikes, potentials),) = by_snntorch(list(module), x, torch.float32)
     # 2.5 gives up 1; then 1.25 is tested as 0.25, and is kept; then 1.125 is tested as 0.125.
     assert spikes.ravel().tolist() == [1, 0, 0, 0]
     assert potentials.ravel().tolist() == [1.5, 1.25, 1.125, 1.0625]
-    found = own(from_snntorch(module, values=(0, 5)), x, ["layer1"])["layer1"]
-    assert found[0].ravel().tolist() == [1, 0, 0, 0]
-    assert found[1].ravel().tolist() == [1.5, 1.25, 1.125, 1.0625]
+    result = own(from_snntorch(module, values=(0, 5)), x, ["layer1"])["layer1"]
+    assert result[0].ravel().tolist() == [1, 0, 0, 0]
+    assert result[1].ravel().tolist() == [1.5, 1.25, 1.125, 1.0625]
 
 
 @pytest.mark.parametrize(
@@ -287,11 +289,11 @@ def test_a_late_reset_to_zero_by_hand(kind, tested):
     x = np.array([[[2], [1], [1], [1]]])
     ((spikes, potentials),) = by_snntorch(parts, x, torch.float32)
     assert potentials.ravel().tolist() == tested
-    assert spikes.ravel().tolist() == [float(one > 1) for one in tested]
+    assert spikes.ravel().tolist() == [float(case > 1) for case in tested]
     net = from_snntorch(nn.Sequential(*parts), values=(0, 2))
-    found = own(net, x, ["layer1"])["layer1"]
-    assert found[0].tolist() == spikes.tolist()
-    assert found[1].tolist() == potentials.tolist()
+    result = own(net, x, ["layer1"])["layer1"]
+    assert result[0].tolist() == spikes.tolist()
+    assert result[1].tolist() == potentials.tolist()
 
 
 def test_a_recurrent_spike_arrives_in_the_next_step():
@@ -307,9 +309,9 @@ def test_a_recurrent_spike_arrives_in_the_next_step():
     module = nn.Sequential(linear, ring)
     ((spikes, potentials),) = by_snntorch(list(module), x, torch.float32)
     assert spikes[0].tolist() == [[0, 0], [1, 0], [0, 1], [1, 0], [0, 1]]
-    found = own(from_snntorch(module), x, ["layer1"])["layer1"]
-    assert found[0].tolist() == spikes.tolist()
-    assert found[1].tolist() == potentials.tolist()
+    result = own(from_snntorch(module), x, ["layer1"])["layer1"]
+    assert result[0].tolist() == spikes.tolist()
+    assert result[1].tolist() == potentials.tolist()
 
 
 # -- the equations of NIR ------------------------------------------------------------------------
@@ -403,17 +405,17 @@ def test_the_equations_of_nir(node, reset, order):
     net = ours(node, n, reset, order)
     if reset is None:
         with torch.no_grad():
-            found = net(x, record=["own.v"])
-        off = np.abs(found.states["own.v"].numpy() - potentials).max()
+            actual = net(x, record=["own.v"])
+        off = np.abs(actual.states["own.v"].numpy() - potentials).max()
         print(f"\n{node}: {potentials.size} potentials, at most {off:.1e} apart")
         assert np.abs(potentials).max() > 0.5
         assert off < 1e-12
         return
-    found = own(net, x, ["own"])["own"]
-    layer = Layered(spikes, potentials, *found, n["v_threshold"])
+    actual = own(net, x, ["own"])["own"]
+    layer = Layered(spikes, potentials, *actual, n["v_threshold"])
     result = count([layer])
     check(f"NIR {node}, {reset}{', ' + order if order else ''}, float64", result, exact=True)
-    assert np.abs(found[1] - potentials).max() < 1e-12
+    assert np.abs(actual[1] - potentials).max() < 1e-12
 
 
 # -- Norse ---------------------------------------------------------------------------------------
@@ -424,9 +426,9 @@ NORSE = json.loads((ROOT / "tests/support/norse_answers.json").read_text())
 
 def norse_network(name):
     """Make the network that computes a cell of Norse."""
-    held = NORSE["cells"][name]
-    p = {key: np.array(value) for key, value in held["parameters"].items()}
-    weights, dt, delay, bias, recurrent = np.array(held["weights"]), NORSE["dt"], 0, None, None
+    cell = NORSE["cells"][name]
+    p = {key: np.array(value) for key, value in cell["parameters"].items()}
+    weights, dt, delay, bias, recurrent = np.array(cell["weights"]), NORSE["dt"], 0, None, None
     options = {}
     if "v_th" in p:
         options = {"threshold": p["v_th"], "reset": "value", "reset_value": p["v_reset"]}
@@ -441,8 +443,8 @@ def norse_network(name):
         kind = CurrentLif
         options |= {"current_decay": 1 - dt * p["tau_syn_inv"], "i": bias}
         bias = bias * dt * p["tau_syn_inv"]
-    if held["recurrent"] is not None:
-        recurrent = rate[:, None] * np.array(held["recurrent"])
+    if cell["recurrent"] is not None:
+        recurrent = rate[:, None] * np.array(cell["recurrent"])
     if name == "li_box":
         kind = Integrator
     if name == "lsnn":
@@ -456,20 +458,20 @@ def norse_network(name):
 
 @pytest.mark.parametrize("name", NORSE["cells"])
 def test_cells_of_norse(name):
-    held = NORSE["cells"][name]
+    cell = NORSE["cells"][name]
     net, x = norse_network(name), np.array(NORSE["events"])
-    potentials = np.array(held["potentials"])
+    potentials = np.array(cell["potentials"])
     with torch.no_grad():
-        found = net(x, record=["own.v"])
-    off = np.abs(found.states["own.v"].numpy() - potentials).max()
+        actual = net(x, record=["own.v"])
+    off = np.abs(actual.states["own.v"].numpy() - potentials).max()
     assert np.ptp(potentials) > 1
     assert off < 1e-9  # Norse's are rounded to ten digits
-    if held["spikes"] is None:
+    if cell["spikes"] is None:
         print(f"\nNorse {name}: {potentials.size} potentials, at most {off:.1e} apart")
         return
-    spikes = np.array(held["spikes"], dtype=float)
-    own_spikes = found.spikes["own"].numpy()
-    layer = Layered(spikes, potentials, own_spikes, found.states["own.v"].numpy(), np.zeros(6))
+    spikes = np.array(cell["spikes"], dtype=float)
+    own_spikes = actual.spikes["own"].numpy()
+    layer = Layered(spikes, potentials, own_spikes, actual.states["own.v"].numpy(), np.zeros(6))
     result = count([layer])
     print(f"\nNorse {name}, float64: {result}")
     assert 0.02 < result.activity < 0.8

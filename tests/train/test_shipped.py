@@ -29,10 +29,13 @@ def test_shipped_networks_have_their_documented_accuracy(
     network = load(NETWORKS / f"{name}.spiker")
     data = load_dataset(network.note["data"])
     spikes = encode(data.x_test, int(network.note["steps"]), network.note["encoder"])
-    assert [network.inputs[0].size, *(one.size for one in network.populations)] == layers
-    assert [one.bits for one in network.projections] == [4, 4]
-    assert [one.neuron.width for one in network.populations] == [width, width]
-    found = reference.run(network, spikes)
-    assert len(found.classes) == samples
-    assert (found.classes == data.y_test).mean() >= least
-    assert 10 < found.counts["hidden"].mean() < 150
+    assert [
+        network.inputs[0].size,
+        *(population.size for population in network.populations),
+    ] == layers
+    assert [projection.bits for projection in network.projections] == [4, 4]
+    assert [population.neuron.width for population in network.populations] == [width, width]
+    result = reference.run(network, spikes)
+    assert len(result.classes) == samples
+    assert (result.classes == data.y_test).mean() >= least
+    assert 10 < result.counts["hidden"].mean() < 150

@@ -69,7 +69,7 @@ def test_packets_by_hand(made, expected):
 
 
 def test_identifiers_stand_behind_their_complements():
-    assert all(one & 0xF == ~one >> 4 & 0xF for one in Pid)
+    assert all(pid & 0xF == ~pid >> 4 & 0xF for pid in Pid)
 
 
 async def give(ctx, stream, packet):
@@ -84,7 +84,7 @@ async def give(ctx, stream, packet):
 def sent_levels(packets):
     """Return what a sender makes of packets: its levels in each cycle that it drives."""
     dut = PacketSender()
-    found = []
+    results = []
 
     async def feed(ctx):
         for packet in packets:
@@ -95,14 +95,14 @@ def sent_levels(packets):
         while True:
             *_, driving, levels = await ctx.tick().sample(dut.driving, dut.levels)
             if driving:
-                found.append(levels)
+                results.append(levels)
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_process(note)
     simulator.add_testbench(feed)
     simulator.run()
-    return found
+    return results
 
 
 SYNC, END = "KJKJKJKK", "00J"
@@ -123,32 +123,32 @@ SYNC, END = "KJKJKJKK", "00J"
     ],
 )
 def test_levels_by_hand(packet, bits):
-    found = sent_levels([bytes.fromhex(packet)])
-    assert found == [LEVELS[one] for one in SYNC + bits + END for _ in range(4)]
+    result = sent_levels([bytes.fromhex(packet)])
+    assert result == [LEVELS[bit] for bit in SYNC + bits + END for _ in range(4)]
 
 
 def heard(levels):
     """Return the packets that a receiver hears, and whether it finds each good."""
     dut = PacketReceiver()
-    found, octets = [], bytearray()
+    results, octets = [], bytearray()
 
     async def process(ctx):
-        for one in levels:
-            ctx.set(dut.levels, one)
+        for level in levels:
+            ctx.set(dut.levels, level)
             *_, valid, octet, end, good = await ctx.tick().sample(
                 dut.valid, dut.octet, dut.end, dut.good
             )
             if valid:
                 octets.append(octet)
             if end:
-                found.append((bytes(octets), bool(good)))
+                results.append((bytes(octets), bool(good)))
                 octets.clear()
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(process)
     simulator.run()
-    return found
+    return results
 
 
 IDLE = 20 * [LEVELS["J"]]
@@ -177,12 +177,12 @@ def test_a_receiver_hears_what_a_sender_says():
     ],
 )
 def test_a_receiver_finds_damage(bits):
-    levels = [LEVELS[one] for one in SYNC + bits + END for _ in range(4)]
-    whole = [LEVELS[one] for one in SYNC + "JJKJJKKK" + END for _ in range(4)]
-    found = heard(IDLE + levels + IDLE + whole + IDLE)
-    assert len(found) == 2
-    assert not found[0][1]
-    assert found[1] == (handshake(Pid.ACK), True)
+    levels = [LEVELS[bit] for bit in SYNC + bits + END for _ in range(4)]
+    whole = [LEVELS[level] for level in SYNC + "JJKJJKKK" + END for _ in range(4)]
+    result = heard(IDLE + levels + IDLE + whole + IDLE)
+    assert len(result) == 2
+    assert not result[0][1]
+    assert result[1] == (handshake(Pid.ACK), True)
 
 
 # -- LUNA's device, from a host's side -----------------------------------------------------------
@@ -268,7 +268,7 @@ class Computer:
 
     async def hear(self, ctx):
         """Return the next packet, or none if it does not come within 18 bits."""
-        dut, found, wait, begun = self.dut, bytearray(), 0, False
+        dut, octets, wait, begun = self.dut, bytearray(), 0, False
         while begun or wait < 18 * 4:
             *_, driving, valid, octet, end, good = await ctx.tick().sample(
                 dut.driving, dut.valid, dut.octet, dut.end, dut.good
@@ -278,24 +278,24 @@ class Computer:
                 self.delays.append(wait / 4 + 1)  # behind the last bit of the end, which is J
             wait += 1
             if valid:
-                found.append(octet)
+                octets.append(octet)
             if end:
                 assert good
                 await ctx.tick().until(~dut.driving)
                 await ctx.tick().repeat(12)
-                return bytes(found)
+                return bytes(octets)
         return None
 
     async def ask(self, ctx, address, endpoint=0, acknowledge=True):
         await self.say(ctx, token(Pid.IN, address, endpoint))
-        found = await self.hear(ctx)
-        if found is not None and found[0] in {Pid.DATA0, Pid.DATA1}:
-            assert found == data_packet(Pid(found[0]), found[1:-2])
+        result = await self.hear(ctx)
+        if result is not None and result[0] in {Pid.DATA0, Pid.DATA1}:
+            assert result == data_packet(Pid(result[0]), result[1:-2])
             if acknowledge:
                 await self.say(ctx, handshake(Pid.ACK))
                 await ctx.tick().repeat(12)
-            return found[0], found[1:-2]
-        return found
+            return result[0], result[1:-2]
+        return result
 
     async def tell(self, ctx, first, data):
         await self.say(ctx, first)
@@ -310,14 +310,14 @@ class Computer:
         assert first == handshake(Pid.ACK)
         if not request[0] & 0x80:
             return await self.ask(ctx, address) == (Pid.DATA1, b"")
-        found, pid, part = b"", Pid.DATA1, bytes(64)
+        octets, pid, part = b"", Pid.DATA1, bytes(64)
         while len(part) == 64:
-            said, part = await self.ask(ctx, address)
-            assert said == pid
-            found, pid = found + part, Pid.DATA0 if pid == Pid.DATA1 else Pid.DATA1
+            answer, part = await self.ask(ctx, address)
+            assert answer == pid
+            octets, pid = octets + part, Pid.DATA0 if pid == Pid.DATA1 else Pid.DATA1
         done = await self.tell(ctx, token(Pid.OUT, address), data_packet(Pid.DATA1, b""))
         assert done == handshake(Pid.ACK)
-        return found
+        return octets
 
 
 def with_computer(process, limit=60_000):
@@ -353,18 +353,18 @@ def with_computer(process, limit=60_000):
 
 def descriptors(text):
     """Return the descriptors in a configuration, by type."""
-    found = {}
+    results = {}
     while text:
-        found.setdefault(text[1], []).append(text[: text[0]])
+        results.setdefault(text[1], []).append(text[: text[0]])
         text = text[text[0] :]
-    return found
+    return results
 
 
 def test_the_device_says_what_it_is():
-    said = {}
+    answers = {}
 
     async def process(ctx, computer):
-        said["device"] = await computer.control(ctx, 0, "80 06 00 01 00 00 40 00")
+        answers["device"] = await computer.control(ctx, 0, "80 06 00 01 00 00 40 00")
         assert await computer.control(ctx, 0, "00 05 55 00 00 00 00 00")
         # It has gone from where it was, and a damaged token is for nobody.
         await computer.say(ctx, token(Pid.IN, 0))
@@ -373,24 +373,28 @@ def test_the_device_says_what_it_is():
         wrong[2] ^= 0x80
         await computer.say(ctx, wrong)
         assert await computer.hear(ctx) is None
-        said["all"] = await computer.control(ctx, 0x55, "80 06 00 02 00 00 ff 00")
+        answers["all"] = await computer.control(ctx, 0x55, "80 06 00 02 00 00 ff 00")
         for n in (1, 2, 3):
-            said[n] = await computer.control(ctx, 0x55, f"80 06 0{n} 03 09 04 ff 00")
+            answers[n] = await computer.control(ctx, 0x55, f"80 06 0{n} 03 09 04 ff 00")
         assert await computer.control(ctx, 0x55, "00 09 01 00 00 00 00 00")
 
     computer = with_computer(process)
-    device = said["device"]
+    device = answers["device"]
     assert len(device) == device[0] == 18
     assert int.from_bytes(device[8:10], "little") == VENDOR == 0x1209
     assert int.from_bytes(device[10:12], "little") == PRODUCT
-    strings = [said[n][2:].decode("utf-16-le") for n in device[14:17]]
+    strings = [answers[n][2:].decode("utf-16-le") for n in device[14:17]]
     assert strings == ["spiker-hdl", "Board", "c0ffee"]
-    found = descriptors(said["all"])
-    assert int.from_bytes(found[2][0][2:4], "little") == len(said["all"])
+    by_type = descriptors(answers["all"])
+    assert int.from_bytes(by_type[2][0][2:4], "little") == len(answers["all"])
     # Interfaces of the classes CDC, ACM, and CDC Data.
-    assert [tuple(one[5:7]) for one in found[4]] == [(0x02, 0x02), (0x0A, 0x00)]
+    assert [tuple(descriptor[5:7]) for descriptor in by_type[4]] == [(0x02, 0x02), (0x0A, 0x00)]
     # Bulk, 64 bytes each way, by the number that the model of a host takes for granted.
-    bulk = {(one[2], int.from_bytes(one[4:6], "little")) for one in found[5] if one[3] == 2}
+    bulk = {
+        (descriptor[2], int.from_bytes(descriptor[4:6], "little"))
+        for descriptor in by_type[5]
+        if descriptor[3] == 2
+    }
     assert bulk == {(0x84, 64), (0x04, 64)}
     # 7.1.18 gives a device 6.5 bits, and computers wait for 16; LUNA takes most of that.
     assert 2 <= min(computer.delays)
@@ -501,17 +505,17 @@ def test_bytes_come_once_over_a_bad_cable():
     text = bytes(np.random.default_rng(3).integers(2, 256, 20_000, dtype=np.uint8))
     wire = CompiledWire(Echo())
 
-    def echoed(given):
+    def echoed(octets):
         begin = wire.cycles
-        found = wire.turn(given, 20_000_000)
+        result = wire.turn(octets, 20_000_000)
         assert wire.idle
-        return found, wire.cycles - begin
+        return result, wire.cycles - begin
 
-    found, quick = echoed(b"\0" + text)
-    assert found == b"\0" + text
+    echo, quick = echoed(b"\0" + text)
+    assert echo == b"\0" + text
     # Some packets went again, but not all time was spent on that.
-    found, slow = echoed(b"\1" + text)
-    assert found == b"\1" + text
+    echo, slow = echoed(b"\1" + text)
+    assert echo == b"\1" + text
     assert 1.2 * quick < slow < 4 * quick
     # No more than a packet of 64 bytes each way, a poll, and frames.
     assert quick / len(text) < 100
@@ -539,16 +543,16 @@ class Pressed(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), host.i)
         wiring.connect(m, host.o, wiring.flipped(self.o))
         wiring.connect(m, host.wires, board.wires)
-        held = Signal(range(5000))
+        register = Signal(range(5000))
         with m.If(self.i.valid & self.i.ready & (self.i.payload == PRESS)):
-            m.d.sync += held.eq(4999)
-        with m.Elif(held != 0):
-            m.d.sync += held.eq(held - 1)
+            m.d.sync += register.eq(4999)
+        with m.Elif(register != 0):
+            m.d.sync += register.eq(register - 1)
         m.d.comb += [
             board.clk.eq(ClockSignal()),
-            board.pressed.eq(held != 0),
+            board.pressed.eq(register != 0),
             host.busy.eq(~board.idle),
-            self.idle.eq(host.idle & (held == 0)),
+            self.idle.eq(host.idle & (register == 0)),
         ]
 
         return m
@@ -562,11 +566,11 @@ def test_a_button_draws_the_plug():
     identity = Identity.of(network, Mapping.default(network), "0.1.0")
     page = Frame(IDENTITY.code, 0, 0, identity.to_bytes()[:48])
 
-    def turn(given):
+    def turn(text):
         begin = wire.cycles
-        found = Reader().feed(wire.turn(given, 200_000))
+        result = Reader().feed(wire.turn(text, 200_000))
         assert wire.idle
-        return found, wire.cycles - begin
+        return result, wire.cycles - begin
 
     first, enumerated = turn(ask)
     assert first[-1] == page

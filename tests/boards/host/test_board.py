@@ -47,21 +47,21 @@ def later(seconds, what):
 def board():
     """Give a board with a small network, which tests share."""
     network = make_network(3)
-    with served(network) as one:
-        yield network, one
+    with served(network) as link:
+        yield network, link
 
 
 # -- answers -------------------------------------------------------------------------------------
 
 
 def test_a_board_answers_as_the_reference(board):
-    network, one = board
+    network, link = board
     spikes = spikes_for(network, 1, 6, 2)
     done = []
-    with Board(one.port) as host:
+    with Board(link.port) as host:
         result = host.run(network, spikes, progress=done.append)
         again = host.run(network, [spikes[0], spikes[1][:1]])
-        said = host.identify()
+        identity = host.identify()
     assert not spiker_hdl.run(network, spikes).differences(result)
     assert not spiker_hdl.run(network, [spikes[0], spikes[1][:1]]).differences(again)
     assert result.engine == "board"
@@ -69,21 +69,21 @@ def test_a_board_answers_as_the_reference(board):
     assert (host.resent, host.sessions) == (0, 2)
     # A slow board is asked twice who it is, and the session that begins cuts its second answer.
     assert host.damaged <= host.sessions
-    assert said == Identity.of(network, Mapping.default(network), spiker_hdl.__version__)
+    assert identity == Identity.of(network, Mapping.default(network), spiker_hdl.__version__)
 
 
 def test_over_a_bad_wire_with_noise_and_a_reset_no_sample_is_lost_or_wrong():
     network = make_network(3)
     spikes = spikes_for(network, 2, 25, 1)
     faults = Faults(0.01, 3)
-    with served(network, faults=faults) as one, Board(one.port) as host:
+    with served(network, faults=faults) as link, Board(link.port) as host:
         host.identify()
-        os.write(one._master, b"\x07noise" * 30)  # to the host, without a delimiter
+        os.write(link._master, b"\x07noise" * 30)  # to the host, without a delimiter
 
         def count(done):
             seen.append(done)
             if len(seen) == 4:
-                one.reset()
+                link.reset()
 
         seen = []
         result = host.run(network, spikes, progress=count)
@@ -120,9 +120,9 @@ def test_a_board_that_was_unplugged_goes_on(tmp_path):
 
 
 def test_another_network_is_refused(board):
-    _, one = board
+    _, link = board
     other = make_network(4)
-    with Board(one.port) as host, pytest.raises(BoardError, match="Board must hold the network"):
+    with Board(link.port) as host, pytest.raises(BoardError, match="Board must hold the network"):
         host.run(other, spikes_for(other, 1, 1, 1))
 
 
@@ -135,9 +135,9 @@ def test_another_network_is_refused(board):
     ],
 )
 def test_what_boards_cannot_do_is_refused(board, options, message):
-    network, one = board
+    network, link = board
     spikes = options.pop("spikes", None)
-    with Board(one.port) as host, pytest.raises(ValueError, match=message):
+    with Board(link.port) as host, pytest.raises(ValueError, match=message):
         host.run(network, spikes_for(network, 1, 1, 2) if spikes is None else spikes, **options)
 
 
@@ -164,21 +164,21 @@ def test_bad_arguments(arguments, options, error, message):
 
 
 def test_a_port_is_held_by_one_host(board):
-    network, one = board
-    with Board(one.port) as first:
+    network, link = board
+    with Board(link.port) as first:
         with pytest.raises(BoardError) as refused:
-            Board(one.port)
-        assert str(refused.value) == f"Port {one.port!r} must be free, and another program has it"
+            Board(link.port)
+        assert str(refused.value) == f"Port {link.port!r} must be free, and another program has it"
         assert first.identify().network == network.digest
-    with Board(one.port) as next_one:
+    with Board(link.port) as next_one:
         assert next_one.identify().network == network.digest
 
 
 def test_a_port_that_another_took_meanwhile_is_told(board):
-    _, one = board
-    with Board(one.port, timeout=0.3) as first:
+    _, link = board
+    with Board(link.port, timeout=0.3) as first:
         first.close()
-        with Board(one.port), pytest.raises(BoardError, match=r"another program has it$"):
+        with Board(link.port), pytest.raises(BoardError, match=r"another program has it$"):
             first.identify()
         first.timeout = 10.0  # that of a board that may be slow to answer
         first.identify()
@@ -204,8 +204,8 @@ class Script:
             except BlockingIOError:
                 continue
             for frame in reader.feed(data):
-                for one in self.answer(frame):
-                    os.write(self.master, encode(one))
+                for reply in self.answer(frame):
+                    os.write(self.master, encode(reply))
 
     def __enter__(self):
         self.thread.start()
@@ -258,10 +258,10 @@ def test_a_board_that_does_not_answer_is_given_up(answer, message):
 def test_an_error_names_the_samples_that_are_left():
     network = make_network(3)
     # Patient enough for a board that is slow to say who it is, as on a busy machine.
-    with served(network) as one, Board(one.port, timeout=3.0) as host:
+    with served(network) as link, Board(link.port, timeout=3.0) as host:
 
         def stop(done):
-            one._stop.set()  # the board falls silent
+            link._stop.set()  # the board falls silent
 
         with pytest.raises(BoardError, match=r"samples [1-9] to 29 of 30 without answer"):
             host.run(network, spikes_for(network, 1, 30, 1), progress=stop)
@@ -271,20 +271,21 @@ def test_an_error_names_the_samples_that_are_left():
 
 
 def test_the_host_loads_neither_amaranth_nor_torch(board, tmp_path):
-    network, one = board
+    network, link = board
     network.save(tmp_path / "net.spiker")
     script = (
         "import sys; import numpy as np; from spiker_boards import Board; "
         "from spiker_hdl.model import load; network = load('net.spiker'); "
-        f"print(Board({one.port!r}).run(network, np.ones((2, 2, 3), dtype=int)).classes.tolist()); "
+        f"host = Board({link.port!r}); spikes = np.ones((2, 2, 3), dtype=int); "
+        "print(host.run(network, spikes).classes.tolist()); "
         "print('LOADED', *{name.split('.')[0] for name in sys.modules})"
     )
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    said, loaded = run.stdout.split("LOADED")
-    assert said.strip() == str(
+    output, loaded = run.stdout.split("LOADED")
+    assert output.strip() == str(
         spiker_hdl.run(network, np.ones((2, 2, 3), dtype=int)).classes.tolist()
     )
     assert {"serial", "numpy"} < set(loaded.split())
@@ -311,8 +312,8 @@ def test_ten_thousand_digits_over_a_bad_wire():
     draw = np.random.default_rng(0)
     spikes = (draw.random((10_000, 4, 64)) < draw.random((10_000, 1, 64)) * 0.6).astype(np.int8)
     faults = Faults(0.01, 1)
-    with served(network, faults=faults, engine="compiled") as one:
-        with Board(one.port) as host:
+    with served(network, faults=faults, engine="compiled") as link:
+        with Board(link.port) as host:
             result = host.run(network, spikes)
     expected = spiker_hdl.run(network, spikes)
     assert len(result.classes) == 10_000

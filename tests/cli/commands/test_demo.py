@@ -49,10 +49,10 @@ def test_a_mismatch_exits_with_1_and_is_shown(spiker, tmp_path, monkeypatch, tra
     true = spiker_hdl.run
 
     def wrong(network, spikes, *, engine, **options):
-        found = true(network, spikes, engine=engine, **options)
+        result = true(network, spikes, engine=engine, **options)
         if engine == "amaranth":
-            found.scores[2, 1] += 1
-        return found
+            result.scores[2, 1] += 1
+        return result
 
     monkeypatch.setattr(spiker_hdl, "run", wrong)
     code, out, err = spiker("demo", "-o", tmp_path)
@@ -67,10 +67,10 @@ def test_hidden_spikes_are_compared_too(spiker, tmp_path, monkeypatch, trained):
     true = spiker_hdl.run
 
     def wrong(network, spikes, *, engine, **options):
-        found = true(network, spikes, engine=engine, **options)
+        result = true(network, spikes, engine=engine, **options)
         if engine == "amaranth":
-            found.spikes["hidden"][3, 0, 0] ^= 1
-        return found
+            result.spikes["hidden"][3, 0, 0] ^= 1
+        return result
 
     monkeypatch.setattr(spiker_hdl, "run", wrong)
     code, _, err = spiker("demo", "-o", tmp_path)

@@ -14,7 +14,7 @@ def test_files_are_those_of_the_manifest(spiker, network_file, tmp_path):
     code, out, _ = spiker("emit", network_file, "-o", place, "--samples", 3)
     assert code == 0
     manifest = json.loads((place / "manifest.json").read_text())
-    there = {str(one.relative_to(place)) for one in place.rglob("*") if one.is_file()}
+    there = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
     assert there == {*manifest["files"], "manifest.json"}
     assert "little.v" in there
     assert all(name in out for name in manifest["files"])
@@ -61,14 +61,17 @@ def test_no_samples_no_test_bench(spiker, tmp_path):
     ],
 )
 def test_bad_input_leaves_nothing_behind(refused, network_file, tmp_path, arguments, line):
-    said = refused("emit", network_file, "-o", tmp_path / "out", *arguments)
-    assert said.startswith(line)
+    message = refused("emit", network_file, "-o", tmp_path / "out", *arguments)
+    assert message.startswith(line)
     assert list(tmp_path.iterdir()) == [network_file]
 
 
 @pytest.mark.parametrize("place", ["small.spiker", "small.spiker/deeper"])
 def test_the_output_must_be_a_directory(refused, network_file, tmp_path, place):
     line = refused("emit", network_file, "-o", tmp_path / place)
-    wanted = "Output must be a directory, ", "--output must be another file than that of NET, not "
-    assert line.startswith(wanted)
+    expected = (
+        "Output must be a directory, ",
+        "--output must be another file than that of NET, not ",
+    )
+    assert line.startswith(expected)
     assert str(network_file) in line

@@ -13,15 +13,15 @@ def test_mappings_stand_side_by_side(spiker, network_file):
         "energy", network_file, "--samples", "2", "--lanes", "6,2", "--counts", "--json", "-"
     )
     assert code == 0
-    found = json.loads(out)
-    assert (found["samples"], [*found["mappings"]]) == (2, ["6 lanes", "2 lanes"])
-    wide, narrow = found["mappings"].values()
+    report = json.loads(out)
+    assert (report["samples"], [*report["mappings"]]) == (2, ["6 lanes", "2 lanes"])
+    wide, narrow = report["mappings"].values()
     assert wide["mapping"]["cores"]["hidden"]["lanes"] == 6
     assert set(wide["relative"].values()) == {1}
     assert narrow["relative"]["synaptic_operations"] == 1
-    reads = [one["populations"]["hidden"]["weight_reads"] for one in (wide, narrow)]
+    reads = [mapping["populations"]["hidden"]["weight_reads"] for mapping in (wide, narrow)]
     assert reads[1] == 3 * reads[0] > 0
-    whole = [one["total"]["memory_bits"] for one in (wide, narrow)]
+    whole = [mapping["total"]["memory_bits"] for mapping in (wide, narrow)]
     assert narrow["relative"]["memory_bits"] == pytest.approx(whole[1] / whole[0], abs=1e-4)
     assert "simulation" not in wide
 
@@ -42,10 +42,10 @@ def test_toggles_and_a_file_for_power_tools(spiker, network_file, tmp_path):
     )
     assert code == 0
     assert SHOWN["register_toggles"] in out
-    (found,) = json.loads(report.read_text())["mappings"].values()
-    assert found["total"]["register_toggles"] == found["simulation"]["register_toggles"] > 0
+    (result,) = json.loads(report.read_text())["mappings"].values()
+    assert result["total"]["register_toggles"] == result["simulation"]["register_toggles"] > 0
     duration = int(re.search(r"\(DURATION (\d+)\)", saif.read_text())[1])
-    assert duration == found["simulation"]["cycles"] * 8000
+    assert duration == result["simulation"]["cycles"] * 8000
 
 
 @pytest.mark.parametrize(

@@ -25,15 +25,18 @@ def test_json_says_what_the_network_holds(spiker, network_file):
     assert output["states"] == {"v": list(network.bounds["output"].states["v"])}
     assert report["weight_bits"] == 4 * (64 * 6 + 6 * 10)
     assert report["state_bits"] == 16 * 8
-    assert [one["name"] for one in report["projections"]] == ["input->hidden", "hidden->output"]
+    assert [projection["name"] for projection in report["projections"]] == [
+        "input->hidden",
+        "hidden->output",
+    ]
     assert report["readouts"] == [{"name": "output", "population": "output", "kind": "last"}]
 
 
 def test_groups_of_neurons_are_named(spiker, network_file):
     network = make_network()
     save(replace(network, readouts=(Readout("output", "last", groups=5),)), network_file)
-    (said,) = json.loads(spiker("info", network_file, "--json", "-")[1])["readouts"]
-    assert said == {"name": "output", "population": "output", "kind": "last", "groups": 5}
+    (report,) = json.loads(spiker("info", network_file, "--json", "-")[1])["readouts"]
+    assert report == {"name": "output", "population": "output", "kind": "last", "groups": 5}
     assert "in 5 groups of neurons" in spiker("info", network_file)[1]
 
 
@@ -41,8 +44,8 @@ def test_a_shift_is_named(spiker, network_file):
     network = make_network()
     first, second = network.projections
     save(replace(network, projections=(replace(first, shift=3), second)), network_file)
-    said = json.loads(spiker("info", network_file, "--json", "-")[1])["projections"]
-    assert [one["shift"] for one in said] == [3, 0]
+    report = json.loads(spiker("info", network_file, "--json", "-")[1])["projections"]
+    assert [entry["shift"] for entry in report] == [3, 0]
     assert spiker("info", network_file)[1].count("times 8") == 1
 
 
@@ -123,9 +126,12 @@ def test_it_says_what_is_held_and_how_events_come(spiker, tmp_path, static, lane
     code, out, _ = spiker("info", path, "--json", "-")
     report = json.loads(out)
     assert code == 0
-    assert [one["static"] for one in report["inputs"]] == [static]
+    assert [node["static"] for node in report["inputs"]] == [static]
     populations = report["populations"]
-    assert [(one["banks"], one["overlap"], one["stages"]) for one in populations] == [
+    assert [
+        (population["banks"], population["overlap"], population["stages"])
+        for population in populations
+    ] == [
         (4, overlaps, 3),
         (1, False, 1),
     ]

@@ -44,17 +44,17 @@ def test_report_says_what_was_dropped(files, network, spiker, tmp_path):
     assert report["silent"] == {"hidden": [2]}
     assert report["sizes"] == {"input": [64, 58], "hidden": [6, 5], "output": [10, 10]}
     assert report["bits_saved"] == 4 * (64 * 6 + 6 * 10) - 4 * (58 * 5 + 5 * 10)
-    made = load(files[1])
-    assert made == prune(network).network == load(tmp_path / "again.spiker")
-    assert (report["digest"], report["original_digest"]) == (made.digest, network.digest)
-    assert made.note["channels of input 0"] == "64: 1-2,4-6,9-39,41-62"
+    loaded = load(files[1])
+    assert loaded == prune(network).network == load(tmp_path / "again.spiker")
+    assert (report["digest"], report["original_digest"]) == (loaded.digest, network.digest)
+    assert loaded.note["channels of input 0"] == "64: 1-2,4-6,9-39,41-62"
 
 
 def test_table_says_it_too(files, spiker, tmp_path):
     code, out, _ = spiker("prune", files[0], "-o", tmp_path / "again.spiker")
     assert code == 0
-    for said in ("6 of 64 of input", "1 of 6 of hidden", "1,360 bits, 416 fewer", "none"):
-        assert said in out
+    for phrase in ("6 of 64 of input", "1 of 6 of hidden", "1,360 bits, 416 fewer", "none"):
+        assert phrase in out
     assert "now sparse" not in out
 
 
@@ -77,7 +77,7 @@ def test_a_mapping_is_not_taken_along(network, spiker, tmp_path):
 @pytest.mark.parametrize("engine", ["reference", "amaranth"])
 def test_simulate_chooses_channels_by_itself(files, spiker, engine):
     options = ["--engine", engine, "--samples", 2 if engine == "amaranth" else 300]
-    whole, small = (json.loads(spiker("simulate", one, *options)[1]) for one in files)
+    whole, small = (json.loads(spiker("simulate", file, *options)[1]) for file in files)
     assert small["samples"] == options[-1]
     assert small["accuracy"] == whole["accuracy"]
     assert small["mismatches"] == whole["mismatches"]
@@ -87,7 +87,7 @@ def test_simulate_chooses_channels_by_itself(files, spiker, engine):
 
 
 def test_timing_does_so_too(files, spiker):
-    whole, small = (json.loads(spiker("timing", one, "--samples", 20)[1]) for one in files)
+    whole, small = (json.loads(spiker("timing", file, "--samples", 20)[1]) for file in files)
     assert small["latency"]["mean"] < whole["latency"]["mean"]
 
 
@@ -109,9 +109,9 @@ def test_spikes_of_all_channels_or_of_those_taken_will_do(files, spiker, tmp_pat
         code, out, _ = spiker("simulate", files[1], *options)
         assert code == 0
         reports.append(json.loads(out))
-    one, other = reports
-    assert one["cycles"] == other["cycles"]
-    assert (one["mismatches"], other["mismatches"]) == (0, 0)
+    first, other = reports
+    assert first["cycles"] == other["cycles"]
+    assert (first["mismatches"], other["mismatches"]) == (0, 0)
 
 
 @pytest.mark.parametrize("size", [57, 63, 65])
@@ -134,8 +134,8 @@ def test_data_of_another_width_are_refused(files, refused, tmp_path):
 
 def test_a_note_that_lies_is_refused(files, refused, tmp_path):
     path = tmp_path / "lie.spiker"
-    made = load(files[1])
-    replace(made, notes=made.note | {"channels of input 0": "64: 1-3"}).save(path)
+    loaded = load(files[1])
+    replace(loaded, notes=loaded.note | {"channels of input 0": "64: 1-3"}).save(path)
     assert refused("simulate", path) == (
         "Network's note 'channels of input 0' must name 58, which the input takes, not 3"
     )

@@ -33,7 +33,7 @@ def test_a_host_is_answered_until_the_interrupt(network_file):
             result = board.run(network, spikes)
             identity = board.identify()
         run.send_signal(signal.SIGINT)
-        rest, said = run.communicate(timeout=20)
+        rest, output = run.communicate(timeout=20)
     finally:
         run.kill()
         run.communicate()
@@ -42,8 +42,8 @@ def test_a_host_is_answered_until_the_interrupt(network_file):
     assert identity == identity.of(network, folded, spiker_hdl.__version__)
     assert run.returncode == 130
     assert rest == ""
-    assert "simulated by amaranth" in said
-    assert "Traceback" not in said
+    assert "simulated by amaranth" in output
+    assert "Traceback" not in output
 
 
 def test_a_whole_board_answers_a_host():

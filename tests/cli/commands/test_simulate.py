@@ -44,9 +44,9 @@ def test_the_whole_test_split_by_default(spiker, network_file):
 
 def test_fewer_lanes_take_more_cycles_and_answer_the_same(spiker, network_file):
     asked = ("simulate", network_file, "--samples", 3, "--engine", "amaranth")
-    one, two = (json.loads(spiker(*asked, *more)[1]) for more in ((), ("--lanes", 1)))
-    assert two["cycles"]["mean"] > one["cycles"]["mean"]
-    assert two["accuracy"] == one["accuracy"]
+    first, two = (json.loads(spiker(*asked, *more)[1]) for more in ((), ("--lanes", 1)))
+    assert two["cycles"]["mean"] > first["cycles"]["mean"]
+    assert two["accuracy"] == first["accuracy"]
     assert two["mismatches"] == 0
 
 
@@ -82,19 +82,22 @@ def test_a_mismatch_is_shown_and_exits_with_1(spiker, network_file, monkeypatch)
     true = spiker_hdl.run
 
     def wrong(network, spikes, *, engine, **options):
-        found = true(network, spikes, engine=engine, **options)
+        result = true(network, spikes, engine=engine, **options)
         if engine == "amaranth":
-            found.scores[1, 2] += 1
-            found.scores[3, 0] -= 1
-            found.classes[3] = 9 - found.classes[3]
-        return found
+            result.scores[1, 2] += 1
+            result.scores[3, 0] -= 1
+            result.classes[3] = 9 - result.classes[3]
+        return result
 
     monkeypatch.setattr(spiker_hdl, "run", wrong)
     code, out, err = spiker("simulate", network_file, "--samples", 5, "--engine", "amaranth")
     assert code == 1
     report = json.loads(out)
     assert report["mismatches"] == 2
-    assert any("sample 1: readout 'output' scores at 2" in one for one in report["differences"])
+    assert any(
+        "sample 1: readout 'output' scores at 2" in difference
+        for difference in report["differences"]
+    )
     assert "The hardware must answer as the reference, not otherwise: sample 3: " in err
 
 
@@ -173,8 +176,8 @@ def test_a_note_of_steps_must_be_a_number(refused, tmp_path):
 def test_bad_files_of_spikes(refused, network_file, tmp_path, arrays, line):
     path = tmp_path / "mine.npz"
     np.savez(path, **arrays)
-    said = refused("simulate", network_file, "--data", path)
-    assert said.startswith(line.replace("PATH", str(path)))
+    message = refused("simulate", network_file, "--data", path)
+    assert message.startswith(line.replace("PATH", str(path)))
 
 
 def test_a_truncated_file_of_spikes(refused, network_file, tmp_path):

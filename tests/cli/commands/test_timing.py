@@ -8,15 +8,17 @@ import pytest
 def test_cycles_are_those_that_the_simulation_counts(spiker, network_file):
     code, out, _ = spiker("timing", network_file, "--samples", "6", "--lanes", "4")
     assert code == 0
-    found = json.loads(out)
+    report = json.loads(out)
     code, out, _ = spiker(
         "simulate", network_file, "--samples", "6", "--lanes", "4", "--engine", "amaranth"
     )
-    assert json.loads(out)["cycles"] == found["latency"]
-    assert found["interval"]["mean"] < found["latency"]["mean"]
-    assert found["results_per_second"] == pytest.approx(100e6 / found["interval"]["mean"], rel=1e-3)
-    spent = found["populations"]["hidden"]
-    assert sum(spent.values()) == pytest.approx(found["latency"]["mean"], abs=0.05)
+    assert json.loads(out)["cycles"] == report["latency"]
+    assert report["interval"]["mean"] < report["latency"]["mean"]
+    assert report["results_per_second"] == pytest.approx(
+        100e6 / report["interval"]["mean"], rel=1e-3
+    )
+    spent = report["populations"]["hidden"]
+    assert sum(spent.values()) == pytest.approx(report["latency"]["mean"], abs=0.05)
 
 
 def test_a_table_for_people(spiker, network_file, tmp_path):

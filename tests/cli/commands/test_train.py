@@ -17,17 +17,17 @@ def test_the_same_command_gives_the_same_file(spiker, tmp_path):
         place.mkdir()
         code, _, _ = spiker(*SHORT, "--seed", seed, "-o", place / "net.spiker")
         assert code == 0
-    one, two, other = ((place / "net.spiker").read_bytes() for place in places)
-    assert one == two != other
+    first, two, other = ((place / "net.spiker").read_bytes() for place in places)
+    assert first == two != other
 
 
 def test_the_file_is_what_the_report_says(spiker, tmp_path):
-    path, said = tmp_path / "net.spiker", tmp_path / "said.json"
+    path, report_path = tmp_path / "net.spiker", tmp_path / "said.json"
     asked = ("--steps", 2, "--weights", "hidden=3,output=ternary", "--potentials", 10)
-    code, out, _ = spiker(*SHORT, *asked, "-o", path, "--json", said)
+    code, out, _ = spiker(*SHORT, *asked, "-o", path, "--json", report_path)
     assert code == 0
     assert "trained in integers" in out
-    report, network, data = json.loads(said.read_text()), load(path), load_dataset("digits")
+    report, network, data = json.loads(report_path.read_text()), load(path), load_dataset("digits")
     classes = reference.run(network, encoders.rate(data.x_test, 2)).classes
     assert report["accuracy"]["integers"] == pytest.approx((classes == data.y_test).mean())
     assert report["digest"] == network.digest
@@ -74,8 +74,8 @@ def test_what_was_trained_can_be_run_without_more_words(spiker, tmp_path):
     ],
 )
 def test_bad_input_leaves_nothing_behind(refused, tmp_path, arguments, line):
-    said = refused("train", *arguments, "-o", tmp_path / "net.spiker")
-    assert said.startswith(line)
+    message = refused("train", *arguments, "-o", tmp_path / "net.spiker")
+    assert message.startswith(line)
     assert list(tmp_path.iterdir()) == []
 
 

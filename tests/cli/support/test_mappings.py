@@ -130,8 +130,8 @@ def test_what_is_no_mapping_is_refused(
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "less.json").write_text('{"mapping": {"cores": {}}}')
     (tmp_path / "other.json").write_text(text.replace("hidden", "hiding"))
-    given = [network_file if value == "NET" else value for value in arguments]
-    assert line in refused("info", network_file, *given)
+    command = [network_file if value == "NET" else value for value in arguments]
+    assert line in refused("info", network_file, *command)
 
 
 def test_file_is_not_blamed_for_other_options(refused, network_file, mapping_file):

@@ -23,8 +23,8 @@ def test_standard_output_is_no_place_for_files(
     refused, network_file, tmp_path, monkeypatch, command
 ):
     monkeypatch.chdir(tmp_path)
-    given = [network_file if value == "NET" else value for value in command]
-    assert refused(*given, "-o", "-") == (
+    arguments_given = [network_file if value == "NET" else value for value in command]
+    assert refused(*arguments_given, "-o", "-") == (
         "--output must be a file or a directory, not -: only --json takes -, which is standard "
         "output"
     )

@@ -66,8 +66,8 @@ def in_a_shell(arguments, redirection):
     "arguments", [["info", "NET"], ["info", "NET", "--json", "-"], ["--help"]], ids=" ".join
 )
 def test_standard_streams_may_be_closed_or_full(network_file, arguments, redirection, code, said):
-    given = [network_file if one == "NET" else one for one in arguments]
-    assert in_a_shell(given, redirection) == (code, said)
+    command = [network_file if argument == "NET" else argument for argument in arguments]
+    assert in_a_shell(command, redirection) == (code, said)
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2> /dev/full"])
@@ -154,13 +154,13 @@ def test_every_error_ends_with_2_and_one_line(refused, network_file, monkeypatch
 
 def error_classes():
     """Return all error classes that the packages declare."""
-    found = []
+    results = []
     for package in (spiker_hdl, spiker_boards, spiker_train):
-        for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            path = Path(importlib.util.find_spec(one.name).origin)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            path = Path(importlib.util.find_spec(module.name).origin)
             names = re.findall(r"^class (\w+Error)\(", path.read_text(), re.MULTILINE)
-            found += [getattr(importlib.import_module(one.name), name) for name in names]
-    return found
+            results += [getattr(importlib.import_module(module.name), name) for name in names]
+    return results
 
 
 def test_every_error_of_the_packages_is_told_without_a_hint():
@@ -190,15 +190,15 @@ def test_extras_are_those_of_the_package():
 
 def test_all_that_is_printed_is_printed_in_one_place():
     root = Path(spiker_cli.__file__).parent
-    found = []
+    results = []
     for path in sorted(root.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             of = getattr(getattr(node, "value", None), "id", None)
             if getattr(node, "id", None) in {"print", "Console"} or of == "sys":
-                found.append(path.name)
+                results.append(path.name)
     # The version, whether there is a terminal, and the path of modules.
     allowed = {"terminal.py", "process.py", "main.py", "subcommands.py", "train.py", "importers.py"}
-    assert set(found) <= allowed
+    assert set(results) <= allowed
 
 
 def test_what_is_drawn_obeys_nothing(spiker, tmp_path):

@@ -46,17 +46,17 @@ def test_every_shipped_network_has_samples_or_says_the_way_to_them(path, monkeyp
         raise OSError("no network")
 
     monkeypatch.setattr("spiker_train.data.images._download", nowhere)
-    network, said = load(path), ""
+    network, message = load(path), ""
     try:
-        found = find_samples(network, None, None, few=3)
+        result = find_samples(network, None, None, few=3)
     except (ValueError, OSError) as error:
-        said = str(error)
-        found = find_samples(network, "random", 3)
+        message = str(error)
+        result = find_samples(network, "random", 3)
     # Never an option for which its data have no use.
-    assert "--encoder" not in said
-    assert not said or any(way in said for way in WAYS), said
-    assert len(found) == 3
-    reference.run(network, found.spikes)
+    assert "--encoder" not in message
+    assert not message or any(way in message for way in WAYS), message
+    assert len(result) == 3
+    reference.run(network, result.spikes)
 
 
 def test_a_network_that_was_trained_on_spikes_is_not_asked_for_an_encoder(spiker, spoken):
@@ -67,16 +67,16 @@ def test_a_network_that_was_trained_on_spikes_is_not_asked_for_an_encoder(spiker
     # Those of the first five takes are for testing.
     assert (report["data"], report["samples"]) == ("fsdd", 3)
     assert find_samples(load(path), None, None).labels.tolist() == [0, 2, 4]
-    code, _, said = spiker("simulate", path, "--encoder", "rate")
+    code, _, message = spiker("simulate", path, "--encoder", "rate")
     assert code == 2
-    assert said == "spiker: --encoder must be for values to encode, not for spikes in fsdd\n"
+    assert message == "spiker: --encoder must be for values to encode, not for spikes in fsdd\n"
 
 
 def test_emission_needs_no_data_that_are_not_there(spiker, tmp_path):
-    code, out, said = spiker("emit", "networks/ecg.spiker", "-o", tmp_path / "out")
+    code, out, message = spiker("emit", "networks/ecg.spiker", "-o", tmp_path / "out")
     assert code == 0
     assert "10 samples of random spikes" in out
-    assert "random samples, since those of the network are missing" in said
+    assert "random samples, since those of the network are missing" in message
     make_network(notes={}).save(tmp_path / "bare.spiker")
     assert spiker("emit", tmp_path / "bare.spiker", "-o", tmp_path / "more")[0] == 0
 
@@ -90,14 +90,14 @@ def test_samples_that_are_asked_for_are_not_drawn_in_their_stead(spiker, network
 @pytest.mark.parametrize("seed", range(8))
 def test_random_samples_are_what_any_network_takes(seed):
     network = random_network(Random(seed))
-    found = random_samples(network, 3)
-    assert len(found) == 3
-    reference.run(network, found.spikes)
-    assert len(found.first(2)) == 2
+    result = random_samples(network, 3)
+    assert len(result) == 3
+    reference.run(network, result.spikes)
+    assert len(result.first(2)) == 2
     again = random_samples(network, 3)
-    for name, one in found.spikes.items():
-        assert np.array_equal(one, again.spikes[name])
-        assert one.any()
+    for name, train in result.spikes.items():
+        assert np.array_equal(train, again.spikes[name])
+        assert train.any()
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,12 @@ def trained():
 def test_bits_of_bounds_are_the_fewest_that_nothing_leaves(trained):
     net, spikes, _ = trained
     network, report = quantize_and_report(net, 4, "bounds", calibration=spikes)
-    for one in network.populations:
-        low, high = network.bounds[one.name].states["v"]
-        assert one.neuron.width == report.widths[one.name]
+    for population in network.populations:
+        low, high = network.bounds[population.name].states["v"]
+        assert population.neuron.width == report.widths[population.name]
         # A bit less cannot hold what may come.
-        assert max(-low, high + 1) > 2 ** (one.neuron.width - 2)
-        assert report.saturation[one.name] == 0
+        assert max(-low, high + 1) > 2 ** (population.neuron.width - 2)
+        assert report.saturation[population.name] == 0
     wide = quantize(net, 4, 32, scales=report.scales)
     names = ["hidden", "hidden.v", "output.v"]
     mine = reference.run(network, spikes, record=names)
@@ -68,13 +68,13 @@ def test_bits_of_calibration_are_the_fewest_that_the_samples_need(trained):
     net, spikes, _ = trained
     network, report = quantize_and_report(net, 4, "calibration", calibration=spikes)
     wide = quantize(net, 4, 32, scales=report.scales)
-    found = reference.run(wide, spikes, record=["hidden.v", "output.v"])
-    for one in network.populations:
-        values = found.spikes[f"{one.name}.v"]
-        most = int(np.abs(values).max())
-        bits = most.bit_length() + 1
-        threshold = np.max(getattr(one.neuron, "threshold", 0))
-        assert one.neuron.width == max(bits, int(threshold).bit_length() + 1)
+    result = reference.run(wide, spikes, record=["hidden.v", "output.v"])
+    for population in network.populations:
+        values = result.spikes[f"{population.name}.v"]
+        maximum = int(np.abs(values).max())
+        bits = maximum.bit_length() + 1
+        threshold = np.max(getattr(population.neuron, "threshold", 0))
+        assert population.neuron.width == max(bits, int(threshold).bit_length() + 1)
     bounded = quantize_and_report(net, 4, "bounds")[1].widths
     assert all(report.widths[name] <= bits for name, bits in bounded.items())
     assert sum(report.widths.values()) < sum(bounded.values())
@@ -86,7 +86,7 @@ def test_a_share_of_saturation_saves_bits_and_is_reported(trained):
     network, report = quantize_and_report(net, 4, "calibration", calibration=spikes, saturation=0.2)
     assert sum(report.widths.values()) < sum(whole.widths.values())
     assert 0 < report.saturation["output"] <= 0.2
-    assert any("'output' are at the end of their range" in one for one in report.warnings)
+    assert any("'output' are at the end of their range" in warning for warning in report.warnings)
     values = reference.run(network, spikes, record=["output.v"]).spikes["output.v"]
     state = network.population["output"].neuron.states["v"]
     ends = (values == state.low) | (values == state.high)
@@ -103,11 +103,11 @@ def test_currents_are_sized_too():
     )
     spikes = np.ones((2, 20, 6), int)
     network = quantize(net, 4, "calibration", calibration=spikes)
-    found = reference.run(network, spikes, record=["out.i", "out.v"]).spikes
+    result = reference.run(network, spikes, record=["out.i", "out.v"]).spikes
     state = network.population["out"].neuron.states["i"]
     # The layer has one width, as wide as the greater of them needs.
-    most = max(np.abs(found["out.i"]).max(), np.abs(found["out.v"]).max())
-    assert state.high // 2 < most <= state.high
+    maximum = max(np.abs(result["out.i"]).max(), np.abs(result["out.v"]).max())
+    assert state.high // 2 < maximum <= state.high
 
 
 def unbounded():
@@ -145,7 +145,7 @@ def test_potentials_that_cannot_be_sized_are_refused(options, message):
 
 def test_labels_tune_a_copy_in_integers(trained):
     net, spikes, labels = trained
-    before = [one.weights.detach().clone() for one in net.connections]
+    before = [connection.weights.detach().clone() for connection in net.connections]
     plain = quantize(net, "ternary", 6)
     training = TrainingOptions(epochs=4, learning_rate=1e-2, progress=False)
     network, report = quantize_and_report(
@@ -154,8 +154,8 @@ def test_labels_tune_a_copy_in_integers(trained):
     assert len(report.tuned) == 4
     assert all(torch.equal(a, b.weights) for a, b in zip(before, net.connections, strict=True))
 
-    def share(one):
-        return (reference.run(one, spikes).classes == labels).mean()
+    def share(candidate):
+        return (reference.run(candidate, spikes).classes == labels).mean()
 
     assert share(network) > share(plain)
     again = quantize_and_report(
@@ -170,24 +170,24 @@ def test_labels_tune_a_copy_in_integers(trained):
 def test_floating_point_integers_and_hardware_are_compared_in_one_call(trained):
     net, spikes, labels = trained
     network = quantize(net, 4, 10)
-    found = compare(
+    result = compare(
         net, network, spikes[:5], labels[:5], run=partial(spiker_hdl.run, engine="amaranth")
     )
     real, fixed = net.run(spikes[:5], record=["hidden"]), reference.run(network, spikes[:5])
-    assert found.accuracy == {
+    assert result.accuracy == {
         "float": (real.classes == labels[:5]).mean(),
         "integers": (fixed.classes == labels[:5]).mean(),
         "hardware": (fixed.classes == labels[:5]).mean(),
     }
-    assert (found.engine, found.mismatches, found.samples) == ("amaranth", [], 5)
-    assert found.cycles > 0
-    assert list(found.populations) == ["hidden"]
-    hidden = found.populations["hidden"]
+    assert (result.engine, result.mismatches, result.samples) == ("amaranth", [], 5)
+    assert result.cycles > 0
+    assert list(result.populations) == ["hidden"]
+    hidden = result.populations["hidden"]
     assert hidden.float_spikes == pytest.approx(real.counts["hidden"].mean())
     assert hidden.integer_spikes == pytest.approx(fixed.counts["hidden"].mean())
     assert hidden.counts[0].tolist() == real.spikes["hidden"].sum((0, 1)).tolist()
-    assert json.loads(json.dumps(found.to_json()))["samples"] == 5
-    assert "hardware (amaranth): 0 mismatches" in str(found)
+    assert json.loads(json.dumps(result.to_json()))["samples"] == 5
+    assert "hardware (amaranth): 0 mismatches" in str(result)
 
 
 def test_agreement_counted_by_hand():
@@ -202,10 +202,10 @@ def test_agreement_counted_by_hand():
     spikes = np.ones((1, 4, 2), int)
     real = net([[2.0, 0.0], [0.0, 2.0]])  # both fire in each of four steps
     other = quantize(net([[2.0, 0.0], [0.0, 0.0]]), 4, 8)  # the second never does
-    one = compare(real, other, spikes).populations["out"]
-    assert (one.float_spikes, one.integer_spikes) == (8, 4)
-    assert (one.equal, one.difference) == (0.5, 0.5)
-    assert (one.worst, one.worst_float, one.worst_integer) == (1, 4, 0)
+    population = compare(real, other, spikes).populations["out"]
+    assert (population.float_spikes, population.integer_spikes) == (8, 4)
+    assert (population.equal, population.difference) == (0.5, 0.5)
+    assert (population.worst, population.worst_float, population.worst_integer) == (1, 4, 0)
 
 
 def test_silent_population_is_warned_of_by_name(trained):
@@ -213,11 +213,11 @@ def test_silent_population_is_warned_of_by_name(trained):
     network = quantize(net, 4, 8)
     with torch.no_grad():
         silent = SpikingNetwork.chain("64-16-10", seed=3)
-        for one in silent.connections:
-            one.weights.zero_()
-    found = compare(net, quantize_and_report(silent, 4, 8)[0], spikes[:20])
-    assert any(one.startswith("'hidden' goes silent") for one in found.warnings)
-    assert "warning: 'hidden' goes silent" in str(found)
+        for connection in silent.connections:
+            connection.weights.zero_()
+    result = compare(net, quantize_and_report(silent, 4, 8)[0], spikes[:20])
+    assert any(warning.startswith("'hidden' goes silent") for warning in result.warnings)
+    assert "warning: 'hidden' goes silent" in str(result)
     assert compare(net, network, spikes[:20]).accuracy == {}
 
 

@@ -65,10 +65,10 @@ def test_training_meets_the_very_weights_that_ship(bits):
     net = SpikingNetwork.chain("50-40-10", seed=1)
     chosen = Quantization(bits, 16).fit(net)
     network = quantize(net, chosen)
-    for one, shipped in zip(net.connections, network.projections, strict=True):
-        scale = chosen.scale(net.layer[one.target])
-        seen = rounded(one.weights, scale, *weight_range(bits)).detach().numpy()
-        real = one.weights.detach().numpy().astype(np.float64)
+    for connection, shipped in zip(net.connections, network.projections, strict=True):
+        scale = chosen.scale(net.layer[connection.target])
+        seen = rounded(connection.weights, scale, *weight_range(bits)).detach().numpy()
+        real = connection.weights.detach().numpy().astype(np.float64)
         alone = np.clip(np.rint(real / scale), *weight_range(bits))
         np.testing.assert_array_equal(seen, shipped.synapses.matrix())
         np.testing.assert_array_equal(alone, shipped.synapses.matrix())
@@ -81,13 +81,13 @@ def test_a_layer_shares_its_scale():
         [[0.7, -0.3], [0.2, 0.1]], threshold=0.55, bias=[0.31, -0.04], floor=-0.42, v=[0.1, 0.2]
     )
     network = quantize(net, 4, 8, scales={"own": 0.1})
-    (one,) = network.populations
+    (population,) = network.populations
     assert network.projections[0].synapses.matrix().tolist() == [[7, -3], [2, 1]]
-    assert one.neuron.threshold == 6  # 5.5 in double precision, ties to even
-    assert one.neuron.floor == -4
-    assert one.neuron.v == (1, 2)
-    assert one.bias == (3, 0)
-    assert one.neuron.width == 8
+    assert population.neuron.threshold == 6  # 5.5 in double precision, ties to even
+    assert population.neuron.floor == -4
+    assert population.neuron.v == (1, 2)
+    assert population.bias == (3, 0)
+    assert population.neuron.width == 8
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_layer_shares_its_scale():
 )
 def test_quantised_decay_is_as_reported(form, more, decay, error):
     network, report = quantize_and_report(small(np.eye(2)), 4, 8, form, **more)
-    (change,) = (one for one in report.changes if one.what == "decay")
+    (change,) = (entry for entry in report.changes if entry.what == "decay")
     assert network.populations[0].neuron.decay == decay
     assert change.target == 0.9
     assert change.quantized == decay.factor
@@ -125,7 +125,7 @@ def test_decay_beyond_the_allowed_error_is_refused(form, more, asked, reachable,
         quantize(small(np.eye(2)), decay=form, decay_error=asked, **more)
     # What the message names is within reach.
     _, report = quantize_and_report(small(np.eye(2)), decay=form, decay_error=reachable, **more)
-    (change,) = (one for one in report.changes if one.what == "decay")
+    (change,) = (entry for entry in report.changes if entry.what == "decay")
     assert abs(change.quantized - 0.9) == pytest.approx(reachable)
 
 
@@ -161,10 +161,12 @@ def test_every_decay_is_in_the_report_with_its_error(form):
     links = [Connection(a, b, np.eye(2)) for a, b in pairwise(names)]
     net = SpikingNetwork([Input("in", 2)], layers, links, [Readout("sum", "last")])
     network, report = quantize_and_report(net, decay=form)
-    found = {(one.where, one.what): one for one in report.changes if "decay" in one.what}
-    assert set(found) == set(wished)
+    results = {
+        (entry.where, entry.what): entry for entry in report.changes if "decay" in entry.what
+    }
+    assert set(results) == set(wished)
     for (where, what), value in wished.items():
-        change, shipped = found[where, what], getattr(network.population[where].neuron, what)
+        change, shipped = results[where, what], getattr(network.population[where].neuron, what)
         if isinstance(value, Decay):
             assert shipped == value
             assert change.error == 0
@@ -179,20 +181,24 @@ def test_every_decay_is_in_the_report_with_its_error(form):
             assert change.errors == pytest.approx(off / real)
         else:
             assert change.errors == ()
-        line = next(one for one in str(report).splitlines() if one.split()[:2] == [where, what])
+        line = next(
+            splitline
+            for splitline in str(report).splitlines()
+            if splitline.split()[:2] == [where, what]
+        )
         assert f"{change.error:.2%}" in line
         assert repr(shipped) in line
-    held = json.loads(json.dumps(report.to_json()))["changes"]
-    assert [one["errors"] for one in held if (one["where"], one["what"]) == ("lif", "decay")] == [
-        list(found["lif", "decay"].errors)
-    ]
+    stored = json.loads(json.dumps(report.to_json()))["changes"]
+    assert [
+        entry["errors"] for entry in stored if (entry["where"], entry["what"]) == ("lif", "decay")
+    ] == [list(results["lif", "decay"].errors)]
 
 
 def test_a_scale_is_found_at_which_the_threshold_fits():
     weights = [[0.01, -0.01], [0.002, 0.003]]
     network, report = quantize_and_report(small(weights, threshold=1.0), 4, 6)
     assert network.populations[0].neuron.threshold <= 30
-    assert any("all become 0" in one for one in report.warnings)
+    assert any("all become 0" in warning for warning in report.warnings)
     network, _ = quantize_and_report(small(weights, threshold=[0.02, 1.0]), 4, 6)
     assert max(network.populations[0].neuron.threshold) <= 30
     assert quantize(small(weights, threshold=0.0)).populations[0].neuron.threshold == 0
@@ -205,8 +211,8 @@ def test_the_scale_keeps_the_weights_best():
     best = Quantization(4, 8).fit(net).scales["own"]
 
     def error(scale):
-        found = quantize(net, 4, 8, scales={"own": scale}).projections[0].synapses.matrix()
-        return np.square(found * scale - weights).sum()
+        result = quantize(net, 4, 8, scales={"own": scale}).projections[0].synapses.matrix()
+        return np.square(result * scale - weights).sum()
 
     assert all(error(best) <= error(best * factor) * 1.2 for factor in (0.5, 0.8, 1.25, 2))
 
@@ -229,18 +235,18 @@ def test_each_column_of_the_report_has_the_named_values():
     def rms(values):
         return np.sqrt(np.mean(values**2))
 
-    (change,) = (one for one in report.changes if one.what == "weights")
-    wanted = [rms(wished), rms(became), rms(became - wished) / rms(wished)]
-    np.testing.assert_allclose([change.target, change.quantized, change.error], wanted, 1e-9)
+    (change,) = (entry for entry in report.changes if entry.what == "weights")
+    expected = [rms(wished), rms(became), rms(became - wished) / rms(wished)]
+    np.testing.assert_allclose([change.target, change.quantized, change.error], expected, 1e-9)
     head, *lines = str(report).splitlines()
     assert head.split() == ["where", "what", "target", "quantised", "error", "integer"]
-    for line, one in zip(lines, report.changes, strict=False):
+    for line, entry in zip(lines, report.changes, strict=False):
         start = head.index("target") + len("target") - 10
         numbers = [line[start:][n : n + 10].strip() for n in (0, 11)]
         assert [float(number) for number in numbers] == pytest.approx(
-            [one.target, one.quantized], rel=1e-4
+            [entry.target, entry.quantized], rel=1e-4
         )
-        assert line[start + 22 :].split()[0] == f"{one.error:.2%}"
+        assert line[start + 22 :].split()[0] == f"{entry.error:.2%}"
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -254,7 +260,7 @@ def test_progress_tells_of_every_weight_once(count):
             Layer("b", 4, If(width=8, threshold=9)),
         ],
         [
-            *(Connection(one.name, "a", kind="sparse", mask=mask) for one in inputs),
+            *(Connection(node.name, "a", kind="sparse", mask=mask) for node in inputs),
             Connection("a", "b", kind="one_to_one"),
         ],
         [Readout("b", "count")],
@@ -290,15 +296,15 @@ def test_quantising_takes_sparse_weights_without_looking_at_all_pairs(monkeypatc
     assert max(sizes) == mask.sum()
     weights = net.connections[0].weights.detach().numpy() * mask
     scale = Quantization().fit(net).scales["a"]
-    wanted = np.clip(np.rint(weights.astype(float) / scale), -8, 7)
-    assert np.array_equal(network.projections[0].synapses.matrix(), wanted)
+    expected = np.clip(np.rint(weights.astype(float) / scale), -8, 7)
+    assert np.array_equal(network.projections[0].synapses.matrix(), expected)
 
 
 def test_bits_are_by_name():
     net = SpikingNetwork.chain("8-6-2")
     network = quantize(net, {"input->hidden": "ternary", "output": 5}, {"hidden": 7, "output": 12})
-    assert [one.bits for one in network.projections] == [2, 5]
-    assert [one.neuron.width for one in network.populations] == [7, 12]
+    assert [projection.bits for projection in network.projections] == [2, 5]
+    assert [population.neuron.width for population in network.populations] == [7, 12]
 
 
 def test_masked_weights_stay_away():
@@ -330,9 +336,13 @@ def test_saturated_and_silent_layers_are_warned_of_by_name():
         [Readout("full", "last")],
     )
     _, report = quantize_and_report(net, calibration=np.ones((2, 20, 2), dtype=int))
-    assert [one.split(" ")[0] for one in report.warnings if "never" in one] == ["'quiet'"]
+    assert [warning.split(" ")[0] for warning in report.warnings if "never" in warning] == [
+        "'quiet'"
+    ]
     assert "'loud' fires in 100% of steps" in report.warnings
-    assert any(one.startswith("potentials of 'full' are at the end") for one in report.warnings)
+    assert any(
+        warning.startswith("potentials of 'full' are at the end") for warning in report.warnings
+    )
     assert json.loads(json.dumps(report.to_json()))["activity"]["loud"] == 1.0
     assert "warning: 'quiet' never fires" in str(report)
 

@@ -57,9 +57,9 @@ def lay(place, arrays, form, name):
         np.savez(place / f"{name}.npz", **arrays)
         return
     for key, file in FILES.items():
-        held = idx(arrays[key])
+        archive = idx(arrays[key])
         path = place / (f"{file}.gz" if form == "gz" else file)
-        path.write_bytes(gzip.compress(held, mtime=0) if form == "gz" else held)
+        path.write_bytes(gzip.compress(archive, mtime=0) if form == "gz" else archive)
 
 
 @pytest.mark.parametrize("form", ["npz", "idx", "gz"])
@@ -73,9 +73,9 @@ def test_published_data_are_recognised_by_checksums(tmp_path, monkeypatch, known
         getattr(images, name)(download=False)
     folder = PUBLISHED[name].folders[-1]
     lay(tmp_path / folder, known[name], form, PUBLISHED[name].archives[-1].removesuffix(".npz"))
-    found = load_dataset(name)
-    assert found.name == name
-    np.testing.assert_array_equal(found.x_train, known[name]["x_train"])
+    dataset = load_dataset(name)
+    assert dataset.name == name
+    np.testing.assert_array_equal(dataset.x_train, known[name]["x_train"])
 
 
 @pytest.mark.parametrize("key", FILES)
@@ -93,8 +93,8 @@ def test_altered_values_are_no_published_data_set(tmp_path, monkeypatch, known, 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_data_have_the_stored_checksums(data_file, name):
     path = data_file(PUBLISHED[name].archives[0])
-    with np.load(path) as held:
-        assert contents(held) == PUBLISHED[name].contents
+    with np.load(path) as held_out:
+        assert contents(held_out) == PUBLISHED[name].contents
     assert load_dataset(name).name == name
 
 
@@ -105,18 +105,18 @@ def test_mnist_is_read_from_idx_files(tmp_path, monkeypatch, tiny, zipped, folde
     place = tmp_path / folder
     place.mkdir(exist_ok=True)
     for key, name in FILES.items():
-        held = idx(tiny[key])
+        archive = idx(tiny[key])
         name = name.replace("-idx", ".idx") if dot else name
         if zipped:
-            (place / f"{name}.gz").write_bytes(gzip.compress(held))
+            (place / f"{name}.gz").write_bytes(gzip.compress(archive))
         else:
-            (place / name).write_bytes(held)
+            (place / name).write_bytes(archive)
     monkeypatch.setenv("SPIKER_DATA", str(tmp_path))
-    found = load_dataset("mnist")
+    dataset = load_dataset("mnist")
     for key, value in tiny.items():
-        np.testing.assert_array_equal(getattr(found, key), value)
-    assert found.shape == (28, 28)
-    assert found.classes == 5
+        np.testing.assert_array_equal(getattr(dataset, key), value)
+    assert dataset.shape == (28, 28)
+    assert dataset.classes == 5
 
 
 def test_mnist_is_read_from_npz(tmp_path, monkeypatch, tiny):
@@ -129,13 +129,13 @@ def test_mnist_is_read_from_npz(tmp_path, monkeypatch, tiny):
 def test_mnist_in_14x14_pixels_is_mnist_at_half_its_size(tmp_path, monkeypatch, tiny):
     np.savez(tmp_path / "mnist.npz", **tiny)
     monkeypatch.setenv("SPIKER_DATA", str(tmp_path))
-    found = load_dataset("mnist_14x14")
-    assert found.name == "mnist_14x14"
+    dataset = load_dataset("mnist_14x14")
+    assert dataset.name == "mnist_14x14"
     for part in ("x_train", "x_test"):
         blocks = tiny[part].reshape(-1, 14, 2, 14, 2).mean((2, 4))
-        np.testing.assert_array_equal(getattr(found, part), np.floor(blocks + 0.5))
+        np.testing.assert_array_equal(getattr(dataset, part), np.floor(blocks + 0.5))
     for part in ("y_train", "y_test"):
-        np.testing.assert_array_equal(getattr(found, part), tiny[part])
+        np.testing.assert_array_equal(getattr(dataset, part), tiny[part])
 
 
 def test_halved_pictures_are_means_rounded():
@@ -153,8 +153,8 @@ def test_halved_pictures_are_means_rounded():
     ],
 )
 def test_halved_rejects(pictures, said):
-    wanted = f"Pictures must be uint8 of the shape (samples, even, even), {said}"
-    with pytest.raises(ValueError, match=f"^{re.escape(wanted)}$"):
+    expected = f"Pictures must be uint8 of the shape (samples, even, even), {said}"
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         images.halved(pictures)
 
 
@@ -216,8 +216,8 @@ def test_files_that_are_no_idx_are_rejected(tmp_path, held, message):
 
 def test_files_that_are_no_npz_are_rejected(tmp_path, tiny):
     np.savez(tmp_path / "whole.npz", **tiny)
-    held = (tmp_path / "whole.npz").read_bytes()
-    (tmp_path / "cut.npz").write_bytes(held[: len(held) // 2])
+    stored = (tmp_path / "whole.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(stored[: len(stored) // 2])
     (tmp_path / "text.npz").write_text("no arrays")
     del tiny["y_test"]
     np.savez(tmp_path / "part.npz", **tiny)

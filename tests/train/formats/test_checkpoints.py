@@ -42,11 +42,16 @@ def within(state):
 
 
 def doubled(state):
-    return {name: one.double() if one.is_floating_point() else one for name, one in state.items()}
+    return {
+        name: tensor.double() if tensor.is_floating_point() else tensor
+        for name, tensor in state.items()
+    }
 
 
 def parameters(state):
-    return {name: nn.Parameter(one, one.is_floating_point()) for name, one in state.items()}
+    return {
+        name: nn.Parameter(tensor, tensor.is_floating_point()) for name, tensor in state.items()
+    }
 
 
 WRAPPED = {
@@ -77,10 +82,12 @@ def test_a_checkpoint_is_put_into_its_module(how, tmp_path):
     state = trained().state_dict()
     torch.save(WRAPPED[how](state), tmp_path / "net.pth")
     for given in (tmp_path / "net.pth", str(tmp_path / "net.pth"), WRAPPED[how](state)):
-        found = load_state(Net, given)
-        assert type(found) is Net
-        assert all(torch.equal(one, state[name]) for name, one in found.state_dict().items())
-    assert [one.cell.real("decay") for one in from_snntorch(found).layers] == [pytest.approx(0.8)]
+        result = load_state(Net, given)
+        assert type(result) is Net
+        assert all(torch.equal(tensor, state[name]) for name, tensor in result.state_dict().items())
+    assert [layer.cell.real("decay") for layer in from_snntorch(result).layers] == [
+        pytest.approx(0.8)
+    ]
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
@@ -96,7 +103,7 @@ def test_safetensors_and_a_module_that_is_there(tmp_path):
     save_file(state, tmp_path / "net.safetensors", {"format": "pt"})
     module = Net()
     assert load_state(module, tmp_path / "net.safetensors") is module
-    assert all(torch.equal(one, state[name]) for name, one in module.state_dict().items())
+    assert all(torch.equal(tensor, state[name]) for name, tensor in module.state_dict().items())
 
 
 def less(name):
@@ -150,10 +157,10 @@ REFUSED = {
 def test_another_state_is_refused_whole(what):
     state, message = REFUSED[what]
     module = Net()
-    before = {name: one.clone() for name, one in module.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     with pytest.raises((TypeError, ValueError), match=re.escape(message) + "$"):
         load_state(module, state)
-    assert all(torch.equal(one, before[name]) for name, one in module.state_dict().items())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
 
 
 def whole_module(path):

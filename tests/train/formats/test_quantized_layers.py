@@ -35,8 +35,8 @@ class QuantLinear(nn.Linear):
     def quant_weight(self):
         scale = self.weight.detach().abs().max() / (2 ** (self.bits - 1) - 1)
         value = (self.weight / scale).round() * scale
-        made = type("IntQuantTensor", (Quantized,), {"__torch_function__": classmethod(_act)})
-        return made(value, scale, torch.tensor(0.0), self.bits, True, False)
+        kind = type("IntQuantTensor", (Quantized,), {"__torch_function__": classmethod(_act)})
+        return kind(value, scale, torch.tensor(0.0), self.bits, True, False)
 
     def forward(self, given):
         return nn.functional.linear(given, self.quant_weight(), self.bias)
@@ -52,8 +52,8 @@ class QuantConv2d(nn.Conv2d):
 
 
 def _act(cls, func, types, args=(), kwargs=None):
-    def plain(one):
-        return one.value if isinstance(one, Quantized) else one
+    def plain(tensor):
+        return tensor.value if isinstance(tensor, Quantized) else tensor
 
     return func(*map(plain, args), **(kwargs or {}))
 
@@ -89,11 +89,11 @@ def compare(module, **options):
     net = from_snntorch(module, example=x)
     network, account = quantize_and_report(net, 4, **options)
     with torch.no_grad():
-        wanted = module(x).numpy().swapaxes(0, 1)
+        expected = module(x).numpy().swapaxes(0, 1)
     last = network.readout.population
-    found = spiker_hdl.run(network, events(), record=[last]).spikes[last]
-    assert 0.05 < wanted.mean() < 0.9
-    return int((found != wanted).sum()), network, account, net
+    actual = spiker_hdl.run(network, events(), record=[last]).spikes[last]
+    assert 0.05 < expected.mean() < 0.9
+    return int((actual != expected).sum()), network, account, net
 
 
 class ConvNet(nn.Module):
@@ -129,10 +129,12 @@ def test_a_convolution_that_quantises_its_weights_keeps_them():
     weight = module.first.quant_weight()
     integers = (weight.value / weight.scale).round().detach().numpy()
     link = network.projections[0]
-    kept = {abs(int(one)) for one in np.unique(link.synapses.values)}
-    assert kept <= {abs(int(one)) for one in np.unique(integers)} | {0}
+    kept = {abs(int(value)) for value in np.unique(link.synapses.values)}
+    assert kept <= {abs(int(value)) for value in np.unique(integers)} | {0}
     assert max(kept) == 7
-    assert account.shifts == {one.name: one.shift for one in network.projections}
+    assert account.shifts == {
+        projection.name: projection.shift for projection in network.projections
+    }
     assert min(account.shifts.values()) > 6
 
 
@@ -141,10 +143,10 @@ def test_the_account_of_an_import_names_grids():
     for linear, count in ((QuantLinear, 2), (nn.Linear, 0)):
         net = from_snntorch(Net(linear).eval(), example=x)
         account = net.import_report
-        assert sum("integers times" in one for one in account.connections.values()) == count
-        for one in net.connections:
-            wanted = "" if one.grid is None else f", integers times {one.grid:.5g}"
-            assert account.connections[one.name].endswith(wanted)
+        assert sum("integers times" in line for line in account.connections.values()) == count
+        for connection in net.connections:
+            expected = "" if connection.grid is None else f", integers times {connection.grid:.5g}"
+            assert account.connections[connection.name].endswith(expected)
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
@@ -158,48 +160,51 @@ def test_integers_are_kept_and_spikes_are_those_of_the_module(reset):
         assert link.shift > 6
         assert link.width == 4
     assert different == 0
-    assert not [one for one in account.warnings if "integers times" in one]
+    assert not [warning for warning in account.warnings if "integers times" in warning]
 
 
 def test_without_a_finer_grid_spikes_differ():
     different, network, *_ = compare(Net().eval(), potentials=20, shifts=0)
-    assert {one.shift for one in network.projections} == {0}
+    assert {projection.shift for projection in network.projections} == {0}
     assert different > 0
 
 
 def test_potentials_have_bits_for_the_grid_that_they_choose():
-    found = {}
+    results = {}
     for bits in (8, 12, "bounds"):
         _, network, *_ = compare(Net().eval(), potentials=bits)
-        found[bits] = [one.shift for one in network.projections]
-        for one in network.populations:
-            assert 4 * np.max(one.neuron.threshold) <= 2 ** (one.neuron.width - 1) or bits == 8
-    assert all(np.array(found[8]) < found[12])
-    assert all(np.array(found[12]) < found["bounds"])
+        results[bits] = [projection.shift for projection in network.projections]
+        for population in network.populations:
+            assert (
+                4 * np.max(population.neuron.threshold) <= 2 ** (population.neuron.width - 1)
+                or bits == 8
+            )
+    assert all(np.array(results[8]) < results[12])
+    assert all(np.array(results[12]) < results["bounds"])
 
 
 def test_training_in_integers_is_of_the_same_shifts():
     _, network, _, net = compare(Net().eval(), potentials=14)
     spikes = events(6)
-    found = net.run(spikes, Quantization(4, 14), record=["layer1", "layer2"])
-    wanted = spiker_hdl.run(network, spikes, record=["layer1", "layer2"])
-    assert wanted.differences(found) == []
+    result = net.run(spikes, Quantization(4, 14), record=["layer1", "layer2"])
+    expected = spiker_hdl.run(network, spikes, record=["layer1", "layer2"])
+    assert expected.differences(result) == []
 
 
 def test_grids_are_saved(tmp_path):
     *_, net = compare(Net().eval(), potentials=14)
     save_real(net, tmp_path / "net.safetensors")
     back = load_real(tmp_path / "net.safetensors")
-    grids = [one.grid for one in net.connections]
+    grids = [connection.grid for connection in net.connections]
     assert None not in grids
-    assert [one.grid for one in back.connections] == grids
+    assert [connection.grid for connection in back.connections] == grids
 
 
 def test_integers_that_do_not_fit_are_warned_of():
     x = torch.as_tensor(events().swapaxes(0, 1), dtype=torch.float32)
     net = from_snntorch(Net().eval(), example=x)
     _, account = quantize_and_report(net, 3, 14)
-    assert sum("are integers times" in one for one in account.warnings) == 2
+    assert sum("are integers times" in warning for warning in account.warnings) == 2
 
 
 def test_a_shift_counts_for_the_format_that_is_exact():
@@ -216,7 +221,7 @@ def test_a_shift_counts_for_the_format_that_is_exact():
 def test_real_weights_have_no_grid():
     x = torch.as_tensor(events().swapaxes(0, 1), dtype=torch.float32)
     net = from_snntorch(Net(nn.Linear).eval(), example=x)
-    assert [one.grid for one in net.connections] == [None, None]
+    assert [connection.grid for connection in net.connections] == [None, None]
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8, 12, 16])
@@ -241,8 +246,8 @@ def test_a_grid_is_found(bits, scale):
     ids=["zeros", "one", "no one", "even", "none"],
 )
 def test_grids_by_hand(weights, wanted):
-    found = grid_of(np.array(weights))
-    assert found == (wanted if wanted is None else pytest.approx(wanted))
+    result = grid_of(np.array(weights))
+    assert result == (wanted if wanted is None else pytest.approx(wanted))
 
 
 @pytest.mark.parametrize(
@@ -264,8 +269,8 @@ def test_two_grids_that_meet_keep_theirs_if_a_power_of_two_apart():
             [Input("a", 6), Input("b", 6)], layers, links, [Readout("own", "last")]
         )
         network, _ = quantize_and_report(net, 4, 12)
-        one, two = network.projections
-        return two.shift - one.shift, one.shift
+        earlier, two = network.projections
+        return two.shift - earlier.shift, earlier.shift
 
     apart, first = made(0.2)
     assert apart == 2

@@ -40,19 +40,19 @@ def applied(folded, x):
 
 def normal(channels):
     """Make a normalisation of PyTorch that has seen something."""
-    one = nn.BatchNorm1d(channels).double().eval()
+    layer = nn.BatchNorm1d(channels).double().eval()
     with torch.no_grad():
-        one.running_mean.copy_(torch.as_tensor(numbers(channels)))
-        one.running_var.copy_(torch.as_tensor(numbers(channels) ** 2))
-        one.weight.copy_(torch.as_tensor(numbers(channels)))
-        one.bias.copy_(torch.as_tensor(numbers(channels)))
-    return one
+        layer.running_mean.copy_(torch.as_tensor(numbers(channels)))
+        layer.running_var.copy_(torch.as_tensor(numbers(channels) ** 2))
+        layer.weight.copy_(torch.as_tensor(numbers(channels)))
+        layer.bias.copy_(torch.as_tensor(numbers(channels)))
+    return layer
 
 
-def batch_norm(one):
+def batch_norm(layer):
     """Read it."""
-    values = (one.running_mean, one.running_var, one.weight, one.bias)
-    return BatchNorm(*(each.detach().numpy() for each in values), one.eps)
+    values = (layer.running_mean, layer.running_var, layer.weight, layer.bias)
+    return BatchNorm(*(value.detach().numpy() for value in values), layer.eps)
 
 
 CONVOLUTIONS = [
@@ -69,13 +69,13 @@ CONVOLUTIONS = [
 @pytest.mark.parametrize("options", CONVOLUTIONS, ids=str)
 def test_convolutions_of_two_dimensions(options):
     layer = nn.Conv2d(4, 8, (3, 2), **options).double()
-    given = {name: one for name, one in options.items() if name != "bias"}
+    arguments = {name: option for name, option in options.items() if name != "bias"}
     bias = None if layer.bias is None else layer.bias.detach().numpy()
-    folded = compose([Conv(layer.weight.detach().numpy(), bias, **given)], (4, 7, 9))
+    folded = compose([Conv(layer.weight.detach().numpy(), bias, **arguments)], (4, 7, 9))
     x = numbers(3, 4, 7, 9)
-    wanted = layer(torch.as_tensor(x)).detach().numpy()
-    assert folded.output_shape == wanted.shape[1:]
-    assert np.abs(applied(folded, x) - wanted).max() < 1e-12
+    expected = layer(torch.as_tensor(x)).detach().numpy()
+    assert folded.output_shape == expected.shape[1:]
+    assert np.abs(applied(folded, x) - expected).max() < 1e-12
     assert (folded.bias is None) == (layer.bias is None)
 
 
@@ -85,8 +85,8 @@ def test_convolutions_of_one_dimension(options):
     layer = nn.Conv1d(3, 5, 4, **options).double()
     own = Conv(layer.weight.detach().numpy(), layer.bias.detach().numpy(), **options)
     x = numbers(2, 3, 11)
-    found = applied(compose([own], (3, 11)), x)
-    assert np.abs(found - layer(torch.as_tensor(x)).detach().numpy()).max() < 1e-12
+    result = applied(compose([own], (3, 11)), x)
+    assert np.abs(result - layer(torch.as_tensor(x)).detach().numpy()).max() < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,17 @@ def test_convolutions_of_one_dimension(options):
 def test_pooling(own, layer):
     x = numbers(2, 3, 7, 8)
     folded = compose([own], (3, 7, 8))
-    wanted = layer(torch.as_tensor(x)).numpy()
-    assert folded.output_shape == wanted.shape[1:]
-    assert np.abs(applied(folded, x) - wanted).max() < 1e-12
+    expected = layer(torch.as_tensor(x)).numpy()
+    assert folded.output_shape == expected.shape[1:]
+    assert np.abs(applied(folded, x) - expected).max() < 1e-12
 
 
 def test_pooling_of_one_dimension():
     x = numbers(2, 3, 9)
-    wanted = nn.AvgPool1d(4, 2)(torch.as_tensor(x)).numpy()
-    assert np.abs(applied(compose([AvgPool(4, 2, dimensions=1)], (3, 9)), x) - wanted).max() < 1e-12
+    expected = nn.AvgPool1d(4, 2)(torch.as_tensor(x)).numpy()
+    assert (
+        np.abs(applied(compose([AvgPool(4, 2, dimensions=1)], (3, 9)), x) - expected).max() < 1e-12
+    )
 
 
 def test_linear_maps_in_a_row_are_composed():
@@ -131,8 +133,8 @@ def test_linear_maps_in_a_row_are_composed():
     ]
     folded = compose(maps, (2, 8, 8))
     x = numbers(5, 2, 8, 8)
-    wanted = module(torch.as_tensor(x)).detach().numpy() * factor + shift
-    assert np.abs(applied(folded, x) - wanted).max() < 1e-12
+    expected = module(torch.as_tensor(x)).detach().numpy() * factor + shift
+    assert np.abs(applied(folded, x) - expected).max() < 1e-12
     assert (folded.input_shape, folded.output_shape) == ((2, 8, 8), (4,))
     assert str(folded) == (
         "Conv 'conv', AvgPool, Flatten, BatchNorm, Affine 'first', Affine, Scale, Shift folded "
@@ -145,9 +147,9 @@ def test_a_matrix_acts_on_the_last_axis():
     x = numbers(3, 4, 6, 5)
     own = Affine(layer.weight.detach().numpy(), layer.bias.detach().numpy())
     folded = compose([own, Flatten(1)], (4, 6, 5))
-    wanted = layer(torch.as_tensor(x)).flatten(2).detach().numpy()
+    expected = layer(torch.as_tensor(x)).flatten(2).detach().numpy()
     assert folded.output_shape == (4, 12)
-    assert np.abs(applied(folded, x) - wanted).max() < 1e-12
+    assert np.abs(applied(folded, x) - expected).max() < 1e-12
     assert (folded.kind, len(folded.entries)) == ("sparse", 4 * 6 * 10)
 
 
@@ -159,8 +161,8 @@ def test_wide_matrices_meet_in_dense_arithmetic():
 
 
 def test_arrangements_by_hand():
-    one = compose([Scale([2.0, 0.0, -1.0]), Flatten()], (3,))
-    given = one.arrangement()
+    layer = compose([Scale([2.0, 0.0, -1.0]), Flatten()], (3,))
+    given = layer.arrangement()
     assert (given["kind"], given["weights"].tolist()) == ("one_to_one", [2, 0, -1])
     pool = compose([SumPool(2)], (1, 4, 4)).arrangement()
     assert pool["kind"] == "sparse"
@@ -186,9 +188,9 @@ def test_folded_maps_are_a_connection(maps):
         [Readout("own")],
     )
     x = (RANDOM.random((4, 1, 30)) < 0.5).astype(np.uint8)
-    found = net.run(x, record=["own"]).spikes["own"]
-    assert np.array_equal(found[:, 0], applied(folded, x[:, 0]) > 0.5)
-    assert 0 < found.mean() < 1
+    actual = net.run(x, record=["own"]).spikes["own"]
+    assert np.array_equal(actual[:, 0], applied(folded, x[:, 0]) > 0.5)
+    assert 0 < actual.mean() < 1
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,7 @@ def test_folded_maps_are_a_connection(maps):
             "to (64, 62, 62): unrolled=6642432 allows as many",
         ),
     ],
-    ids=lambda one: None,
+    ids=lambda value: None,
 )  # fmt: skip
 def test_maps_that_do_not_meet_are_refused_by_name(maps, shape, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):

@@ -51,25 +51,26 @@ NEURONS = [
 ]
 
 
-@pytest.mark.parametrize("neuron", NEURONS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("neuron", NEURONS, ids=lambda neuron: type(neuron).__name__)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_tensors_compute_the_same_as_integers_in_every_state(neuron, dtype):
-    ranges = [range(one.low, one.high + 1) for one in neuron.states.values()]
+    ranges = [range(declared.low, declared.high + 1) for declared in neuron.states.values()]
     cases = [*product(*ranges, [-40, -7, -1, 0, 1, 2, 9, 40])]
-    columns = [torch.tensor(one, dtype=dtype) for one in zip(*cases, strict=True)]
+    columns = [torch.tensor(values, dtype=dtype) for values in zip(*cases, strict=True)]
     p = neuron.bind({
-        name: torch.tensor(float(one.value), dtype=dtype) for name, one in neuron.parameters.items()
+        name: torch.tensor(float(tensor.value), dtype=dtype)
+        for name, tensor in neuron.parameters.items()
     })
     s = SimpleNamespace(**dict(zip(neuron.states, columns, strict=False)))
     fired, after = neuron.step(p, s, columns[-1], Tensors(dtype=dtype))
-    plain = neuron.bind({name: one.value for name, one in neuron.parameters.items()})
+    plain = neuron.bind({name: tensor.value for name, tensor in neuron.parameters.items()})
     seen = set()
     for n, case in enumerate(cases):
         states = SimpleNamespace(**dict(zip(neuron.states, case, strict=False)))
-        wanted, then = neuron.step(plain, states, case[-1], INTEGERS)
-        seen.add(wanted)
+        expected, then = neuron.step(plain, states, case[-1], INTEGERS)
+        seen.add(expected)
         if neuron.spiking:
-            assert fired[n] == wanted
+            assert fired[n] == expected
         for name, value in then.items():
             got = after[name] if after[name].ndim == 0 else after[name][n]
             assert got == value, (name, case)
@@ -85,8 +86,8 @@ def test_spike_has_the_gradient_of_its_surrogate_at_every_threshold(threshold, r
     fired.sum().backward()
     # In real units the distances are -2.5, 0 and 2.5, with the edge a quarter away from zero.
     away = 0.25 if rule == "above" else -0.25
-    wanted = [0.5 / (1 + abs(x - away) / 2) ** 2 for x in (-2.5, 0, 2.5)]
-    np.testing.assert_allclose(v.grad.numpy(), wanted, 1e-6)
+    expected = [0.5 / (1 + abs(x - away) / 2) ** 2 for x in (-2.5, 0, 2.5)]
+    np.testing.assert_allclose(v.grad.numpy(), expected, 1e-6)
 
 
 def test_rounding_and_reset_pass_the_gradient_of_the_potential():

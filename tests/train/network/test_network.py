@@ -47,11 +47,11 @@ def spikes(size, seed=0, samples=6, steps=8, low=0, high=1, share=0.3):
 
 def states(net):
     """Name all that can be recorded of a network."""
-    found = []
-    for one in net.layers:
-        found += [one.name] if one.cell.spiking else []
-        found += [f"{one.name}.{state}" for state in one.cell.states]
-    return found
+    results = []
+    for layer in net.layers:
+        results += [layer.name] if layer.cell.spiking else []
+        results += [f"{layer.name}.{state}" for state in layer.cell.states]
+    return results
 
 
 def assert_equal(net, x, quantization):
@@ -159,11 +159,11 @@ def test_shifted_weights_are_those_of_the_reference(kind, shifts):
     )
     wished = Quantization(4, 12, shifts=shifts)
     assert_equal(net, spikes(12), wished)
-    links = {one.name: one for one in quantize(net, wished).projections}
-    given = {one: shifts if isinstance(shifts, int) else shifts.get(one) for one in links}
-    for name, one in links.items():
-        own = None if isinstance(shifts, int) else shifts.get(one.target)
-        assert one.shift == (given[name] or own or 0)
+    links = {projection.name: projection for projection in quantize(net, wished).projections}
+    shifts_of = {link: shifts if isinstance(shifts, int) else shifts.get(link) for link in links}
+    for name, link in links.items():
+        own = None if isinstance(shifts, int) else shifts.get(link.target)
+        assert link.shift == (shifts_of[name] or own or 0)
 
 
 def test_a_shift_is_a_finer_grid_at_the_same_bits_of_weights():
@@ -173,13 +173,13 @@ def test_a_shift_is_a_finer_grid_at_the_same_bits_of_weights():
         [Connection("in", "own", np.random.default_rng(1).normal(0.1, 0.5, (7, 12)))],
         [Readout("own")],
     )
-    found = {}
+    results = {}
     for shift in (0, 6):
         network, report = quantize_and_report(net, 3, 12, shifts=shift)
-        found[shift] = network
-        (off,) = (one.error for one in report.changes if one.what == "threshold")
+        results[shift] = network
+        (off,) = (change.error for change in report.changes if change.what == "threshold")
         assert (off < 0.005) == (shift == 6)
-    plain, finer = found[0].projections[0], found[6].projections[0]
+    plain, finer = results[0].projections[0], results[6].projections[0]
     assert np.array_equal(plain.synapses.values, finer.synapses.values)
     assert (plain.width, plain.shift, finer.width, finer.shift) == (3, 0, 3, 6)
 
@@ -196,7 +196,7 @@ def graph(seed):
         for name, size in zip(names, sizes, strict=True)
     ]
     layers.append(Layer("out", 4, Cell(Accumulator)))
-    known = {one.name: one.size for one in (*inputs, *layers)}
+    known = {node.name: node.size for node in (*inputs, *layers)}
     connections = {}
 
     def connect(source, target, delay):
@@ -209,12 +209,12 @@ def graph(seed):
             extra = {"mask": random.random((known[target], known[source])) < 0.6}
         shape = (known[target],) if kind == "one_to_one" else (known[target], known[source])
         weights = random.normal(0.1, 0.7 / known[source] ** 0.5, shape)
-        one = Connection(source, target, weights, delay=delay, kind=kind, **extra)
-        connections[one.name] = one
+        connection = Connection(source, target, weights, delay=delay, kind=kind, **extra)
+        connections[connection.name] = connection
 
     for n, name in enumerate(names):
         connect(inputs[n % len(inputs)].name if n < 2 else names[n - 1], name, 0)
-        for source in (*(one.name for one in inputs), *names[:n]):
+        for source in (*(node.name for node in inputs), *names[:n]):
             if random.random() < 0.3:
                 connect(source, name, int(random.integers(0, 4)))
         for source in names[n:]:
@@ -230,7 +230,7 @@ def graph(seed):
         [Readout("out", "last"), Readout(names[-1], "count", "spikes")],
     )
     form = ["shift", "shifts", "multiplier"][random.integers(3)]
-    x = {one.name: spikes(one.size, seed, 3, 7, one.low, one.high) for one in inputs}
+    x = {node.name: spikes(node.size, seed, 3, 7, node.low, node.high) for node in inputs}
     return net, x, Quantization(bits, potentials, form)
 
 
@@ -259,11 +259,11 @@ def test_floating_point_run_follows_the_equation():
         [Connection("in", "own", [[0.6]])],
         [Readout("own")],
     )
-    found = net.run(np.ones((1, 4, 1), dtype=int), record=["own", "own.v"])
+    result = net.run(np.ones((1, 4, 1), dtype=int), record=["own", "own.v"])
     # 0.85; 0.425 + 0.85 = 1.275 fires, leaves 0.275; 0.9875; 0.49375 + 0.85 = 1.34375 fires
-    np.testing.assert_allclose(found.spikes["own.v"].ravel(), [0.85, 0.275, 0.9875, 0.34375], 1e-6)
-    assert found.spikes["own"].ravel().tolist() == [0, 1, 0, 1]
-    assert found.scores.tolist() == [[2]]
+    np.testing.assert_allclose(result.spikes["own.v"].ravel(), [0.85, 0.275, 0.9875, 0.34375], 1e-6)
+    assert result.spikes["own"].ravel().tolist() == [0, 1, 0, 1]
+    assert result.scores.tolist() == [[2]]
 
 
 def test_a_wide_potential_is_computed_in_double_precision():
@@ -341,10 +341,10 @@ def test_every_learned_number_has_a_gradient():
     for integers in (None, Quantization(4, 8)):
         net.zero_grad()
         net(spikes(8, share=0.5), integers).logits.sub(1).square().sum().backward()
-        for name, one in net.named_parameters():
-            assert one.grad is not None, name
-            assert torch.isfinite(one.grad).all()
-            assert one.grad.abs().sum() > 0, name
+        for name, parameter in net.named_parameters():
+            assert parameter.grad is not None, name
+            assert torch.isfinite(parameter.grad).all()
+            assert parameter.grad.abs().sum() > 0, name
 
 
 def test_the_same_seed_draws_the_same_weights():
@@ -505,7 +505,7 @@ def test_groups_are_the_population_code_of_snntorch(neurons, groups):
         [Connection("in", "own", np.random.default_rng(1).normal(0.2, 0.5, (neurons, 6)))],
         [Readout("own", "count", groups=groups)],
     )
-    found = net(torch.as_tensor(spikes(6), dtype=torch.float32))
-    wanted = code(found.spikes["own"].transpose(0, 1), groups, neurons)
-    assert 0.02 < found.spikes["own"].mean() < 0.9
-    assert torch.equal(found.scores, wanted)
+    result = net(torch.as_tensor(spikes(6), dtype=torch.float32))
+    expected = code(result.spikes["own"].transpose(0, 1), groups, neurons)
+    assert 0.02 < result.spikes["own"].mean() < 0.9
+    assert torch.equal(result.scores, expected)

@@ -35,8 +35,8 @@ def module(scale):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(6, 5), snn.Leaky(beta=0.9))
     with torch.no_grad():
-        for one in net[0].parameters():
-            one.mul_(scale)
+        for parameter in net[0].parameters():
+            parameter.mul_(scale)
     return net
 
 
@@ -129,15 +129,15 @@ def test_time_constants_in_another_unit_are_warned_of(tau):
     """As an older Norse wrote them, unscaled, where newer ones multiply by dt."""
     nir = pytest.importorskip("nir")
     size = np.ones(5)
-    made = nir.NIRGraph.from_list(
+    exported = nir.NIRGraph.from_list(
         nir.Input({"input": np.array([6])}),
         nir.Affine(3 * np.ones((5, 6)) / DT, 0 * size),
         nir.LIF(tau * size, size, 0 * size, size, 0 * size),
         nir.Output({"output": np.array([5])}),
     )
-    assert not from_nir(made, dt=DT).import_report.warnings
+    assert not from_nir(exported, dt=DT).import_report.warnings
     with pytest.warns(ImplausibleWarning, match=r"^decay of '\w+' is 0\.9.*, a time constant of "):
-        from_nir(made, writer="norse")
+        from_nir(exported, writer="norse")
 
 
 # -- bounds are those of the neurons themselves --
@@ -178,8 +178,8 @@ def test_neurons_fire_unless_reported_never_to_fire(kind, weight, fire):
     for threshold in (0.001, 0.02, 0.0499, 0.0501, 0.2, 0.5, 1.7):
         net = one_layer(model, values, weight, threshold, fire=fire, high=3)
         fired = any(spikes_of(net, value).any() for value in (0, 3))
-        told = any("can never fire" in one for one in implausible(net))
-        if told:
+        present = any("can never fire" in warning for warning in implausible(net))
+        if present:
             assert not fired
         elif "rest" not in kind and "value" not in kind:
             assert fired
@@ -188,17 +188,17 @@ def test_neurons_fire_unless_reported_never_to_fire(kind, weight, fire):
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
 @pytest.mark.parametrize("timing", ["immediate", "next_step"])
 def test_neurons_reported_to_always_fire_do(reset, timing):
-    told = 0
+    warned = 0
     for bias in (0.5, 0.99, 1.01, 1.5, 3.0):
         for weight in (0.3, -0.3):
             options = {"reset": reset, "reset_timing": timing}
             net = one_layer(Lif, {"decay": 0.5}, weight, 1.0, bias, **options)
-            found = [one for one in implausible(net) if "fires in every step" in one]
-            if found:
-                told += 1
+            results = [warning for warning in implausible(net) if "fires in every step" in warning]
+            if results:
+                warned += 1
                 assert spikes_of(net, 0).all()
                 assert spikes_of(net, 1).all()
-    assert (told == 0) == (timing == "next_step" and reset != "none")
+    assert (warned == 0) == (timing == "next_step" and reset != "none")
 
 
 # -- what quantisation loses --
@@ -244,21 +244,21 @@ LOST = {
 def test_parameters_lost_in_quantisation_are_warned_of(what):
     net, options, message = LOST[what]
     report = quantize_and_report(net, **options)[1]
-    assert [one for one in report.warnings if one.startswith(message)]
+    assert [warning for warning in report.warnings if warning.startswith(message)]
     with pytest.warns(ImplausibleWarning):
         quantize(net, **options)
 
 
 def test_integers_that_can_never_fire_do_not():
-    told = 0
+    warned = 0
     for weight in (0.02, 0.05, 0.1, 0.2, 0.4):
         net = one_layer(Lif, {"decay": 0.5}, weight, 1.0, high=3)
         network, report = quantize_and_report(net, 4, 8)
         fired = reference.run(network, np.full((1, 60, 1), 3), record=["layer"]).spikes["layer"]
-        found = any("can never fire" in one for one in report.warnings)
-        told += found
-        assert found == (not np.any(fired))
-    assert 0 < told < 5
+        present = any("can never fire" in warning for warning in report.warnings)
+        warned += present
+        assert present == (not np.any(fired))
+    assert 0 < warned < 5
 
 
 def test_integrator_with_a_long_time_constant_is_warned_of():

@@ -107,7 +107,7 @@ def test_at_a_tie_of_two_that_are_learned_their_gradients_sum_to_one(reading):
 def models():
     """Make each neuron of the library, with each reset that it can have."""
     for kind in NEURONS.values():
-        names = {one.name for one in fields(kind) if one.init}
+        names = {field.name for field in fields(kind) if field.init}
         settings = {
             "width": 7,
             "threshold": 16,
@@ -133,19 +133,19 @@ def models():
 
 
 def label(neuron):
-    said = [type(neuron).__name__]
+    words = [type(neuron).__name__]
     for name in ("reset", "fire", "floor", "reset_timing"):
         value = getattr(neuron, name, None)
         if value not in {None, "immediate"}:
-            said.append(f"{name}-{value}" if not isinstance(value, str) else value)
-    return "-".join(said)
+            words.append(f"{name}-{value}" if not isinstance(value, str) else value)
+    return "-".join(words)
 
 
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("neuron", [*models()], ids=label)
 def test_neurons_have_the_gradient_of_finite_differences(neuron, reading):
     via = READINGS[reading]
-    scaled = [one.name for one in fields(neuron) if one.metadata.get("scales")]
+    scaled = [field.name for field in fields(neuron) if field.metadata.get("scales")]
     grid = [torch.arange(-64, 64, 8), torch.arange(-80, 81, 8), torch.arange(2), torch.arange(2)]
     v, current, countdown, pending = (
         x.double().ravel() for x in torch.meshgrid(*grid, indexing="ij")
@@ -155,21 +155,21 @@ def test_neurons_have_the_gradient_of_finite_differences(neuron, reading):
         **{name: v.clone() if name == "v" else v.abs() / 4 // 8 * 8 for name in neuron.states},
         "current": current,
     }
-    held = {
+    constants = {
         "countdown": countdown,
         "pending": pending * getattr(neuron, "resets_in_next_step", False),
     }
-    operands |= {name: value for name, value in held.items() if name in neuron.states}
+    operands |= {name: value for name, value in constants.items() if name in neuron.states}
     ties = 0
     for name in operands:
         if name != "current" and name not in scaled:
             continue
 
         def run(x, name=name):
-            given = operands | {name: x}
-            p = neuron.bind({one: given[one] for one in neuron.parameters})
-            s = SimpleNamespace(**{one: given[one] for one in neuron.states})
-            return neuron.step(p, s, given["current"], via)
+            arguments = operands | {name: x}
+            p = neuron.bind({parameter: arguments[parameter] for parameter in neuron.parameters})
+            s = SimpleNamespace(**{state: arguments[state] for state in neuron.states})
+            return neuron.step(p, s, arguments["current"], via)
 
         x, step = operands[name].clone().requires_grad_(), 2 * STEP
         fired, after = run(x)
@@ -177,9 +177,9 @@ def test_neurons_have_the_gradient_of_finite_differences(neuron, reading):
             offsets = [run(x + to) for to in apart(step)]
         same = [torch.ones_like(x, dtype=torch.bool)] * 2
         if neuron.spiking:
-            hard = [(one > 0.5) == (fired > 0.5) for one, _ in offsets]
+            hard = [(key > 0.5) == (fired > 0.5) for key, _ in offsets]
             same = hard[0] & hard[1], hard[2] & hard[3]
-        for state in [one for one in neuron.states if one in scaled]:
+        for state in [key for key in neuron.states if key in scaled]:
             at = after[state] + 0 * x
             (grad,) = torch.autograd.grad(at.sum(), x, retain_graph=True)
             reached = [each[state] for _, each in offsets]

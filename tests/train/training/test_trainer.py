@@ -106,7 +106,9 @@ def test_networks_with_memory_learn_in_integers(kind, recurrent):
         [Readout("output", "last")],
         seed=2,
     )
-    before = {one.name: one.weights.detach().clone() for one in net.connections}
+    before = {
+        connection.name: connection.weights.detach().clone() for connection in net.connections
+    }
     q = Quantization(4, 10, "multiplier").fit(net)
     x, y = order()
     history = train(
@@ -117,14 +119,18 @@ def test_networks_with_memory_learn_in_integers(kind, recurrent):
         integers=q,
     )
     assert min(history.losses[-3:]) < 0.75 * history.losses[0]
-    for one in net.connections:
-        assert not torch.equal(one.weights, before[one.name]), one.name
+    for connection in net.connections:
+        assert not torch.equal(connection.weights, before[connection.name]), connection.name
     x, y = order(200, seed=1)
-    record = ["hidden", *(f"hidden.{one}" for one in net.layer["hidden"].cell.states), "output.v"]
-    found = reference.run(quantize(net, q), x, record=record)
-    assert found.differences(net.run(x, q, record=record)) == []
-    assert 0.02 < found.spikes["hidden"].mean() < 0.8
-    assert (found.classes == y).mean() > 0.8
+    record = [
+        "hidden",
+        *(f"hidden.{state}" for state in net.layer["hidden"].cell.states),
+        "output.v",
+    ]
+    result = reference.run(quantize(net, q), x, record=record)
+    assert result.differences(net.run(x, q, record=record)) == []
+    assert 0.02 < result.spikes["hidden"].mean() < 0.8
+    assert (result.classes == y).mean() > 0.8
 
 
 def test_the_weights_stay_where_integers_are():
@@ -132,8 +138,10 @@ def test_the_weights_stay_where_integers_are():
     net = SpikingNetwork.chain("16-12-2")
     q = Quantization("ternary", 8).fit(net)
     train(net, x, y, TrainingOptions(epochs=3, learning_rate=0.2, progress=False), integers=q)
-    for one in net.connections:
-        assert float(one.weights.detach().abs().max()) <= q.scales[one.target] * (1 + 1e-6)
+    for connection in net.connections:
+        assert float(connection.weights.detach().abs().max()) <= q.scales[connection.target] * (
+            1 + 1e-6
+        )
 
 
 def test_learned_thresholds_stay_where_neurons_can_be():
@@ -154,7 +162,7 @@ def test_the_same_seed_trains_the_same_weights():
         net = SpikingNetwork.chain("16-8-2", seed=1)
         torch.rand(seed + 1)  # what else draws random numbers does not matter
         train(net, x, y, TrainingOptions(epochs=2, seed=seed, progress=False))
-        return torch.cat([one.flatten() for one in net.parameters()])
+        return torch.cat([parameter.flatten() for parameter in net.parameters()])
 
     assert torch.equal(weights(0), weights(0))
     assert not torch.equal(weights(0), weights(1))
@@ -162,7 +170,7 @@ def test_the_same_seed_trains_the_same_weights():
 
 def test_spikes_may_come_from_a_function_for_each_batch():
     x, y = task()
-    held = task(60, seed=5)
+    held_out = task(60, seed=5)
     asked = []
 
     def weights(spikes):
@@ -172,9 +180,9 @@ def test_spikes_may_come_from_a_function_for_each_batch():
             spikes,
             y,
             TrainingOptions(epochs=2, batch_size=128, progress=False),
-            validation=held,
+            validation=held_out,
         )
-        return torch.cat([one.flatten() for one in net.parameters()])
+        return torch.cat([parameter.flatten() for parameter in net.parameters()])
 
     def made(members, draws):
         assert isinstance(draws, np.random.Generator)
@@ -182,14 +190,14 @@ def test_spikes_may_come_from_a_function_for_each_batch():
         return x[members]
 
     assert torch.equal(weights(made), weights(x))
-    assert [len(one) for one in asked] == [128, 128, 44] * 2
+    assert [len(call) for call in asked] == [128, 128, 44] * 2
     for epoch in (asked[:3], asked[3:]):
         assert sorted(np.concatenate(epoch).tolist()) == list(range(300))
 
 
 def test_random_samples_of_a_function_are_new_in_each_epoch_and_reproducible():
     _, y = task()
-    held = task(60, seed=5)
+    held_out = task(60, seed=5)
 
     def drawn(seed):
         seen = []
@@ -204,26 +212,30 @@ def test_random_samples_of_a_function_are_new_in_each_epoch_and_reproducible():
             made,
             y,
             TrainingOptions(epochs=2, batch_size=300, seed=seed, progress=False),
-            validation=held,
+            validation=held_out,
         )
         return seen
 
-    one, other = drawn(0)
-    assert not np.array_equal(one, other)
-    assert np.array_equal(one, drawn(0)[0])
-    assert not np.array_equal(one, drawn(1)[0])
+    first, other = drawn(0)
+    assert not np.array_equal(first, other)
+    assert np.array_equal(first, drawn(0)[0])
+    assert not np.array_equal(first, drawn(1)[0])
 
 
 def test_the_best_epoch_is_kept():
     x, y = task(120)
     net = SpikingNetwork.chain("16-8-2", seed=2)
-    held = task(60, seed=5)
+    held_out = task(60, seed=5)
     history = train(
-        net, x, y, TrainingOptions(epochs=8, learning_rate=3e-2, progress=False), validation=held
+        net,
+        x,
+        y,
+        TrainingOptions(epochs=8, learning_rate=3e-2, progress=False),
+        validation=held_out,
     )
     best = max(history.validation)
-    assert history.best == max(n for n, one in enumerate(history.validation) if one == best)
-    assert accuracy(net, *held) == best
+    assert history.best == max(n for n, epoch in enumerate(history.validation) if epoch == best)
+    assert accuracy(net, *held_out) == best
 
 
 def test_an_activity_penalty_saves_spikes():
@@ -250,10 +262,10 @@ def test_pictures_are_moved_whole():
     picture[:, 0, 1, 1] = 1
     picture[:, 1, 1, 2] = 1
     moved = ImageShifter(net, 1)({"input": picture.reshape(50, 2, 12)}, np.random.default_rng(0))
-    found = moved["input"].reshape(50, 2, 3, 4)
-    places = {tuple(one) for one in found[:, 0].nonzero()[:, 1:].tolist()}
+    result = moved["input"].reshape(50, 2, 3, 4)
+    places = {tuple(position) for position in result[:, 0].nonzero()[:, 1:].tolist()}
     assert places == {(r, c) for r in range(3) for c in range(3)}
-    first, second = (found[:, n].nonzero() for n in (0, 1))
+    first, second = (result[:, n].nonzero() for n in (0, 1))
     assert torch.equal(first[:, :2], second[:, :2])
     assert torch.equal(first[:, 2] + 1, second[:, 2])
 
@@ -276,10 +288,10 @@ def test_static_input_trains_and_is_static():
 
 
 def test_a_split_takes_every_sample_once():
-    kept, held = split(50, 0.2, seed=3)
-    assert len(held) == 10
-    assert sorted([*kept, *held]) == list(range(50))
-    assert not np.array_equal(held, split(50, 0.2, seed=4)[1])
+    kept, validation = split(50, 0.2, seed=3)
+    assert len(validation) == 10
+    assert sorted([*kept, *validation]) == list(range(50))
+    assert not np.array_equal(validation, split(50, 0.2, seed=4)[1])
 
 
 def test_a_recipe_gives_the_same_file_twice(tmp_path):
@@ -291,8 +303,8 @@ def test_a_recipe_gives_the_same_file_twice(tmp_path):
     assert report["accuracy"]["integers"] > 0.8
     assert network.note["encoder"] == "rate"
     assert network.note["steps"] == "4"
-    found = reference.run(network, encode(data.x_test, 4))
-    assert (found.classes == data.y_test).mean() == report["accuracy"]["integers"]
+    result = reference.run(network, encode(data.x_test, 4))
+    assert (result.classes == data.y_test).mean() == report["accuracy"]["integers"]
 
 
 @pytest.mark.parametrize("encoder", ["bernoulli", "first_spike", "graded"])
@@ -416,14 +428,14 @@ def test_images_are_shifted_or_a_warning_says_why_not(said, monkeypatch):
         oblong(shape), "48-4-3", epochs=2, progress=False, picture=picture
     )
     same = [
-        np.array_equal(one.synapses.values, other.synapses.values)
-        for one, other in zip(network.projections, known[0].projections, strict=True)
+        np.array_equal(projection.synapses.values, other.synapses.values)
+        for projection, other in zip(network.projections, known[0].projections, strict=True)
     ]
     assert report["shift"] == shift
     assert all(same) == bool(shift)
-    assert [f"samples of the shape {shape} are not" in one for one in report["warnings"]] == (
-        [] if shift else [True]
-    )
+    assert [
+        f"samples of the shape {shape} are not" in warning for warning in report["warnings"]
+    ] == ([] if shift else [True])
 
 
 @pytest.mark.parametrize("picture", [(8, 5), (48,), (2, 4, 6)])
@@ -444,8 +456,8 @@ def test_mnist_in_training_computes_the_same_as_the_reference(data_file, monkeyp
     train(net, x, data.y_train[:12000], TrainingOptions(epochs=2, progress=False), integers=q)
     test = encode(data.x_test, 4)
     record = ["hidden", "hidden.v", "output.v"]
-    found = reference.run(quantize(net, q), test, record=record)
-    assert len(found.classes) == 10_000
-    assert found.differences(net.run(test, q, record=record)) == []
-    assert 20 < found.counts["hidden"].mean() < 300
-    assert (found.classes == data.y_test).mean() > 0.9
+    result = reference.run(quantize(net, q), test, record=record)
+    assert len(result.classes) == 10_000
+    assert result.differences(net.run(test, q, record=record)) == []
+    assert 20 < result.counts["hidden"].mean() < 300
+    assert (result.classes == data.y_test).mean() > 0.9

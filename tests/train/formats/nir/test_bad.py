@@ -15,7 +15,7 @@ DT = 1e-3
 def lif(size=4, **more):
     """Make neurons."""
     values = {"tau": 1e-2, "r": 1.0, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0}
-    return nir.LIF(**{name: np.full(size, one) for name, one in (values | more).items()})
+    return nir.LIF(**{name: np.full(size, value) for name, value in (values | more).items()})
 
 
 def linear(outputs=4, inputs=3):
@@ -61,7 +61,7 @@ class Pool(Spike):
 def cuba(**more):
     """Make neurons with a synapse."""
     values = {"tau_syn": 5e-3, "tau_mem": 1e-2, "r": 1.0, "v_leak": 0.0, "v_threshold": 1.0}
-    return nir.CubaLIF(**{name: np.full(4, one) for name, one in (values | more).items()})
+    return nir.CubaLIF(**{name: np.full(4, value) for name, value in (values | more).items()})
 
 
 SUB = nir.NIRGraph(
@@ -382,8 +382,12 @@ def test_a_file_with_a_graph_in_a_graph(tmp_path):
         [("i", "n"), ("n", "o")],
     )
     path = tmp_path / "nested.nir"
-    made = nir.NIRGraph(ends() | {"w": linear(), "g": inner}, [("x", "w"), ("w", "g"), ("g", "y")])
-    nir.write(path, made)
+    exported = nir.NIRGraph(
+        ends() | {"w": linear(), "g": inner}, [("x", "w"), ("w", "g"), ("g", "y")]
+    )
+    nir.write(path, exported)
     net = from_nir(path, dt=DT)
-    assert [one.name for one in net.layers] == ["g_n"]
-    assert [(one.source, one.target) for one in net.connections] == [("x", "g_n")]
+    assert [layer.name for layer in net.layers] == ["g_n"]
+    assert [(connection.source, connection.target) for connection in net.connections] == [
+        ("x", "g_n")
+    ]

@@ -47,14 +47,14 @@ def differences(name, **options):
     """
     x = np.array(HELD[name]["events"])
     net = from_nir(FILES / f"{name}.nir", dtype=torch.float64, **options)
-    labels = {one: one.replace(".", "_") for one in HELD[name]["answers"]}
-    spiking = [one for one in labels.values() if net.layer[one].cell.spiking]
+    labels = {answer: answer.replace(".", "_") for answer in HELD[name]["answers"]}
+    spiking = [label for label in labels.values() if net.layer[label].cell.spiking]
     with torch.no_grad():
-        found = net(x, record=spiking + [f"{one}.v" for one in labels.values()])
+        actual = net(x, record=spiking + [f"{label}.v" for label in labels.values()])
     result = {}
     for node, label in labels.items():
         theirs = np.array(HELD[name]["answers"][node])
-        mine = (found.spikes if label in spiking else found.states)[
+        mine = (actual.spikes if label in spiking else actual.states)[
             label if label in spiking else f"{label}.v"
         ].numpy()
         result[node] = float(np.abs(theirs - mine).max()), float(theirs.mean())
@@ -87,7 +87,7 @@ def test_file_read_without_its_writer_computes_something_else(name):
     assert max(off for off, _ in result.values()) > 0.1
 
 
-@pytest.mark.parametrize("name", [one for one in READ if "ties" in one])
+@pytest.mark.parametrize("name", [name for name in READ if "ties" in name])
 def test_potentials_that_meet_the_threshold(name):
     other = {"norse": ">="}.get(READ[name]["writer"], ">")
     _, result = differences(name, **READ[name], fire=other)
@@ -100,13 +100,13 @@ def test_a_file_comes_back(name):
     net = from_nir(FILES / f"{name}.nir", **options)
     report = net.import_report
     rules = report.rules
-    made = to_nir(net, dt=rules.dt, rule=rules.rule, start=rules.start, exact=False)
-    back = from_nir(made, dt=rules.dt, rule=rules.rule, start=rules.start, reset=rules.reset,
+    exported = to_nir(net, dt=rules.dt, rule=rules.rule, start=rules.start, exact=False)
+    back = from_nir(exported, dt=rules.dt, rule=rules.rule, start=rules.start, reset=rules.reset,
                     fire=rules.fire)  # fmt: skip
     x = np.array(HELD[name]["events"])
-    names = [one.name for one in net.layers]
-    record = [f"{one}.v" for one in names]
+    names = [layer.name for layer in net.layers]
+    record = [f"{key}.v" for key in names]
     with torch.no_grad():
-        first, second = (one.double()(x, record=record) for one in (net, back))
-    for one in record:
-        torch.testing.assert_close(first.states[one], second.states[one], rtol=0, atol=1e-6)
+        first, second = (network.double()(x, record=record) for network in (net, back))
+    for key in record:
+        torch.testing.assert_close(first.states[key], second.states[key], rtol=0, atol=1e-6)

@@ -36,13 +36,13 @@ def one_thread():
 
 def test_linear_nodes_fold_along_all_paths():
     random = np.random.default_rng(5)
-    made = graph(
+    exported = graph(
         "x a s n y", "x b n", "x s2 c n",
         x=nir.Input([CHANNELS]), a=affine(SIZE, CHANNELS), b=affine(SIZE, CHANNELS, 7, bias=False),
         s=nir.Scale(random.normal(0, 1, SIZE)), s2=nir.Scale(random.normal(0, 1, CHANNELS)),
         c=affine(SIZE, CHANNELS, 8), n=neurons("LIF"), y=nir.Output([SIZE]),
     )  # fmt: skip
-    net = compare(made, events(3), {"n": ("n", "n")})
+    net = compare(exported, events(3), {"n": ("n", "n")})
     assert len(net.connections) == 1
 
 
@@ -50,14 +50,14 @@ def test_linear_nodes_fold_along_all_paths():
 def test_matrices_for_parts_of_the_input(depth):
     random = np.random.default_rng(5)
     if depth == "one":
-        made = chain(neurons("LIF"))
+        exported = chain(neurons("LIF"))
     else:
         weight, bias = random.normal(0.1, 1, (2, 6, 5)), random.normal(0, 0.3, (2, 6))
-        made = graph(
+        exported = graph(
             "x w n y", x=nir.Input([2, 5]), w=nir.Affine(weight, bias),
             n=neurons("LIF", shape=(2, 6)), y=nir.Output([2, 6]),
         )  # fmt: skip
-    net = compare(made, events(3), {"n": ("n", "n")})
+    net = compare(exported, events(3), {"n": ("n", "n")})
     assert net.layer["n"].shape == (SIZE if depth == "one" else (2, 6))
 
 
@@ -73,66 +73,66 @@ WINDOWS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("window", WINDOWS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda window: type(window).__name__)
 def test_windows_unroll(window):
-    made = nir.NIRGraph(
+    exported = nir.NIRGraph(
         {"x": nir.Input([2, 6, 6]), "c": window, "y": nir.Output(None)},
         [("x", "c"), ("c", "y")], type_check=False,
     )  # fmt: skip
-    shape = integrate(made, events(3, 72)[:, :1], DT)[0]["c"].shape[2:]
-    made = nir.NIRGraph(
+    shape = integrate(exported, events(3, 72)[:, :1], DT)[0]["c"].shape[2:]
+    exported = nir.NIRGraph(
         {"x": nir.Input([2, 6, 6]), "c": window, "n": neurons("LIF", shape=shape),
          "f": nir.Flatten(None, 0), "w": affine(SIZE, int(np.prod(shape))), "m": neurons("IF"),
          "y": nir.Output([SIZE])},
         [("x", "c"), ("c", "n"), ("n", "f"), ("f", "w"), ("w", "m"), ("m", "y")],
         type_check=False,
     )  # fmt: skip
-    nodes = dict(made.nodes)
+    nodes = dict(exported.nodes)
     nodes["f"] = nir.Flatten({"input": np.array(shape)}, 0)
-    made = nir.NIRGraph(nodes, made.edges, type_check=False)
-    net = from_nir(made, dt=DT)
+    exported = nir.NIRGraph(nodes, exported.edges, type_check=False)
+    net = from_nir(exported, dt=DT)
     report = net.import_report
     assert report.unrolled == (f"{type(window).__name__} 'c'",)
     assert f"{type(window).__name__} 'c' unrolled" in str(report)
     assert net.layer["n"].shape == shape
-    compare(made, events(3, 72), {"n": ("n", "n"), "m": ("m", "m")}, least=0.005)
+    compare(exported, events(3, 72), {"n": ("n", "n"), "m": ("m", "m")}, least=0.005)
 
 
 def test_a_convolution_of_one_dimension():
     weight = np.random.default_rng(3).normal(0.1, 0.8, (3, 2, 3))
     window = nir.Conv1d(5, weight, 2, 1, 1, 1, np.array([0.1, 0.0, -0.2]))
-    made = graph(
+    exported = graph(
         "x c n y", x=nir.Input([2, 5]), c=window, n=neurons("LIF", shape=(3, 3)),
         y=nir.Output([3, 3]),
     )  # fmt: skip
-    compare(made, events(3), {"n": ("n", "n")})
+    compare(exported, events(3), {"n": ("n", "n")})
 
 
 def test_a_large_convolution_is_refused():
     window = nir.Conv2d((6, 6), np.ones((3, 2, 3, 3)), 1, 1, 1, 1, np.zeros(3))
-    made = graph(
+    exported = graph(
         "x c n y", x=nir.Input([2, 6, 6]), c=window, n=neurons("LIF", shape=(3, 6, 6)),
         y=nir.Output([3, 6, 6]),
     )  # fmt: skip
     with pytest.raises(ValueError, match="Conv2d 'c' must unroll into at most 1943 weights"):
-        from_nir(made, dt=DT, unrolled=1943)
-    from_nir(made, dt=DT, unrolled=1944)
+        from_nir(exported, dt=DT, unrolled=1943)
+    from_nir(exported, dt=DT, unrolled=1944)
 
 
 def test_delays_are_of_connections_in_groups():
     late = np.repeat([0.0, 2.0, 5.0], 4) * DT
-    made = graph(
+    exported = graph(
         "x w d n m y", x=nir.Input([CHANNELS]), w=affine(SIZE, CHANNELS, bias=False),
         d=nir.Delay(late), n=neurons("LIF"), m=neurons("Threshold"), y=nir.Output([SIZE]),
     )  # fmt: skip
-    net = compare(made, events(3), {"n": ("n", "n"), "m": ("m", None)})
-    assert sorted(one.delay for one in net.connections) == [0, 0, 2, 5]
-    made.nodes["d"] = nir.Delay(late + 0.4 * DT)
+    net = compare(exported, events(3), {"n": ("n", "n"), "m": ("m", None)})
+    assert sorted(connection.delay for connection in net.connections) == [0, 0, 2, 5]
+    exported.nodes["d"] = nir.Delay(late + 0.4 * DT)
     with pytest.raises(ValueError, match="delay of Delay 'd' must be a multiple of dt"):
-        from_nir(made, dt=DT)
-    made.nodes["d"], made.nodes["w"] = nir.Delay(late), affine(SIZE, CHANNELS)
+        from_nir(exported, dt=DT)
+    exported.nodes["d"], exported.nodes["w"] = nir.Delay(late), affine(SIZE, CHANNELS)
     with pytest.raises(ValueError, match="Delay 'd' must delay spikes alone, not a bias"):
-        from_nir(made, dt=DT)
+        from_nir(exported, dt=DT)
 
 
 # -- graphs --------------------------------------------------------------------------------------
@@ -140,35 +140,35 @@ def test_delays_are_of_connections_in_groups():
 
 def test_an_integrator_and_a_threshold_are_one_layer():
     for kind in ("I", "LI", "CubaLI"):
-        made = graph(
+        exported = graph(
             "x w n t w2 m y", "n z",
             x=nir.Input([CHANNELS]), w=affine(SIZE, CHANNELS), n=neurons(kind),
             t=nir.Threshold(np.linspace(-0.5, 1, SIZE)), w2=affine(SIZE, SIZE, 9),
             m=neurons("LIF"), y=nir.Output([SIZE]), z=nir.Output([SIZE]),
         )  # fmt: skip
-        net = compare(made, events(3), {"n": ("t", "n"), "m": ("m", "m")}, least=0.01)
-        assert {(one.population, one.kind) for one in net.readouts} == {
+        net = compare(exported, events(3), {"n": ("t", "n"), "m": ("m", "m")}, least=0.01)
+        assert {(readout.population, readout.kind) for readout in net.readouts} == {
             ("n", "last"), ("m", "count"),
         }  # fmt: skip
 
 
 def test_an_output_may_be_a_sum_of_spikes():
-    made = graph(
+    exported = graph(
         "x w n w2 y", "n y",
         x=nir.Input([CHANNELS]), w=affine(SIZE, CHANNELS), n=neurons("LIF"),
         w2=affine(SIZE, SIZE, 9), y=nir.Output([SIZE]),
     )  # fmt: skip
     x = events(3)
-    net = compare(made, x, {"n": ("n", "n")})
+    net = compare(exported, x, {"n": ("n", "n")})
     with torch.no_grad():
-        found = net(x, record=["y.v"]).states["y.v"].numpy()
-    np.testing.assert_allclose(found, integrate(made, x, DT)[0]["y"], 0, 1e-10)
+        states = net(x, record=["y.v"]).states["y.v"].numpy()
+    np.testing.assert_allclose(states, integrate(exported, x, DT)[0]["y"], 0, 1e-10)
     assert net.readouts[0].population == "y"
     assert net.readouts[0].kind == "last"
 
 
 def test_an_output_that_is_more_than_a_layer():
-    made = graph(
+    exported = graph(
         "x w a y", "x u b y", "a z", "a late l", "one bias o", "x v one",
         x=nir.Input([CHANNELS]), w=affine(SIZE, CHANNELS), u=affine(SIZE, CHANNELS, 4),
         a=neurons("LIF"), b=neurons("IF"), v=affine(1, CHANNELS), one=neurons("IF", shape=(1,)),
@@ -176,25 +176,25 @@ def test_an_output_that_is_more_than_a_layer():
         y=nir.Output([SIZE]), z=nir.Output([SIZE]), l=nir.Output([SIZE]), o=nir.Output([1]),
     )  # fmt: skip
     x = events(3)
-    net = from_nir(made, dt=DT, dtype=torch.float64)
-    assert {(one.population, one.kind) for one in net.readouts} == {
+    net = from_nir(exported, dt=DT, dtype=torch.float64)
+    assert {(readout.population, readout.kind) for readout in net.readouts} == {
         ("y", "last"), ("a", "count"), ("l", "last"), ("o", "last"),
     }  # fmt: skip
-    outputs, _ = integrate(made, x, DT)
+    outputs, _ = integrate(exported, x, DT)
     with torch.no_grad():
-        found = net(x, record=["y.v", "l.v", "o.v"]).states
+        states = net(x, record=["y.v", "l.v", "o.v"]).states
     for name in "ylo":
-        np.testing.assert_allclose(found[f"{name}.v"].numpy(), outputs[name], 0, 1e-10)
+        np.testing.assert_allclose(states[f"{name}.v"].numpy(), outputs[name], 0, 1e-10)
 
 
 def test_delays_add_up():
     late = np.arange(SIZE) % 3 * DT
-    made = graph(
+    exported = graph(
         "x w d e n y", x=nir.Input([CHANNELS]), w=affine(SIZE, CHANNELS, bias=False),
         d=nir.Delay(late), e=nir.Delay(3 * late), n=neurons("LIF"), y=nir.Output([SIZE]),
     )  # fmt: skip
-    net = compare(made, events(3), {"n": ("n", "n")})
-    assert sorted(one.delay for one in net.connections) == [0, 4, 8]
+    net = compare(exported, events(3), {"n": ("n", "n")})
+    assert sorted(connection.delay for connection in net.connections) == [0, 4, 8]
 
 
 def ring(kind, weights, inside=None):
@@ -217,65 +217,79 @@ def test_recurrence_is_one_step_late(kind, bias, nested):
         deeper = graph(
             "i r o", i=nir.Input([SIZE]), r=inner, o=nir.Output([SIZE])
         )  # fmt: skip
-        made, name = graph("x w g y", g=deeper, **around), "g.r.lif"
+        exported, name = graph("x w g y", g=deeper, **around), "g.r.lif"
     else:
-        more = {f"r.{one}": inner.nodes[one] for one in ("lif", "w_rec")}
-        made, name = graph("x w r.lif r.w_rec r.lif y", **more, **around), "r.lif"
-    net = compare(made, events(3), {name.replace(".", "_"): (name, name)})
-    loop = next(one for one in net.connections if one.source == one.target)
+        more = {f"r.{part}": inner.nodes[part] for part in ("lif", "w_rec")}
+        exported, name = graph("x w r.lif r.w_rec r.lif y", **more, **around), "r.lif"
+    net = compare(exported, events(3), {name.replace(".", "_"): (name, name)})
+    loop = next(
+        connection for connection in net.connections if connection.source == connection.target
+    )
     assert loop.delay == 1
     assert len(net.connections) == 2
 
 
 def test_a_longer_cycle_is_late_where_it_leads_back():
-    made = graph(
+    exported = graph(
         "x w a ab b y", "b bc c ca a", "a ac c",
         x=nir.Input([CHANNELS]), w=affine(SIZE, CHANNELS), y=nir.Output([SIZE]),
         a=neurons("LIF", 1), b=neurons("LIF", 2), c=neurons("IF", 3),
         ab=affine(SIZE, SIZE, 2), bc=affine(SIZE, SIZE, 3), ca=affine(SIZE, SIZE, 4),
         ac=affine(SIZE, SIZE, 5),
     )  # fmt: skip
-    net = from_nir(made, dt=DT)
-    delays = {(one.source, one.target): one.delay for one in net.connections}
+    net = from_nir(exported, dt=DT)
+    delays = {
+        (connection.source, connection.target): connection.delay for connection in net.connections
+    }
     # c is as far from the input as b, so that nothing says which of the two comes first.
     assert delays == {("x", "a"): 0, ("a", "b"): 0, ("a", "c"): 0, ("b", "c"): 1, ("c", "a"): 1}
 
 
 def test_a_cycle_with_a_delay_is_as_late_as_that():
-    made = graph(
+    exported = graph(
         "x w n r d n y", x=nir.Input([CHANNELS]), w=affine(SIZE, CHANNELS), n=neurons("LIF"),
         r=affine(SIZE, SIZE, 4, bias=False), d=nir.Delay(np.full(SIZE, 3 * DT)),
         y=nir.Output([SIZE]),
     )  # fmt: skip
-    loop = next(one for one in from_nir(made, dt=DT).connections if one.source == one.target)
+    loop = next(
+        connection
+        for connection in from_nir(exported, dt=DT).connections
+        if connection.source == connection.target
+    )
     assert loop.delay == 3
 
 
 def test_several_inputs_and_outputs():
-    made = graph(
+    exported = graph(
         "x w a y", "z v a", "a u b o",
         x=nir.Input([CHANNELS]), z=nir.Input([4]), w=affine(SIZE, CHANNELS), v=affine(SIZE, 4, 3),
         a=neurons("LIF"), y=nir.Output([SIZE]), u=affine(5, SIZE, 4), b=neurons("LI", shape=(5,)),
         o=nir.Output([5]),
     )  # fmt: skip
     x = {"x": events(3), "z": events(4, 4)}
-    net = compare(made, x, {"a": ("a", "a"), "b": (None, "b")})
-    assert [(one.population, one.kind) for one in net.readouts] == [("a", "count"), ("b", "last")]
-    assert [one.kind for one in from_nir(made, dt=DT, readout="sum").readouts] == ["sum", "sum"]
+    net = compare(exported, x, {"a": ("a", "a"), "b": (None, "b")})
+    assert [(readout.population, readout.kind) for readout in net.readouts] == [
+        ("a", "count"),
+        ("b", "last"),
+    ]
+    assert [readout.kind for readout in from_nir(exported, dt=DT, readout="sum").readouts] == [
+        "sum",
+        "sum",
+    ]
 
 
 def test_names_become_names_of_layers():
-    made = nir.NIRGraph(
+    exported = nir.NIRGraph(
         {"x": nir.Input([SIZE]), "a.b": neurons("LIF"), "a_b": neurons("LIF", 2),
          "y": nir.Output([SIZE])},
         [("x", "a.b"), ("a.b", "a_b"), ("a_b", "y")],
     )  # fmt: skip
-    assert [one.name for one in from_nir(made, dt=DT).layers] == ["a_b", "a_b_2"]
+    assert [layer.name for layer in from_nir(exported, dt=DT).layers] == ["a_b", "a_b_2"]
 
 
 def test_report_describes_every_layer_and_connection():
-    made = chain(neurons("LIF"))
-    report = from_nir(made, dt=DT, name="net").import_report
+    exported = chain(neurons("LIF"))
+    report = from_nir(exported, dt=DT, name="net").import_report
     assert report.rules == Rules(DT)
     assert report.lines == (
         "dt = 0.001, decays by the rule 'euler'",
@@ -285,24 +299,24 @@ def test_report_describes_every_layer_and_connection():
         "'x' to 'n': Affine 'w' folded into a dense projection of 10 to 12 with 120 weights",
         "n answers: count: its spikes reach an output, and NIR does not say how they are read",
     )
-    told = from_nir(made, dt=DT, readout="sum").import_report.lines[-1]
-    assert told == "n answers: sum: readout='sum' says so"
-    held = from_nir(chain(neurons("LI")), dt=DT).import_report.lines[-1]
+    line = from_nir(exported, dt=DT, readout="sum").import_report.lines[-1]
+    assert line == "n answers: sum: readout='sum' says so"
+    message = from_nir(chain(neurons("LI")), dt=DT).import_report.lines[-1]
     assert (
-        held
+        message
         == "n answers: last: its values reach an output, and NIR does not say how they are read"
     )
 
 
 @pytest.mark.filterwarnings("ignore::spiker_train.network.plausibility.ImplausibleWarning")
 def test_a_graph_is_left_as_it_is():
-    made = chain(neurons("CubaLIF"))
-    before = {key: np.copy(value) for key, value in vars(made.nodes["n"]).items()
+    exported = chain(neurons("CubaLIF"))
+    before = {key: np.copy(value) for key, value in vars(exported.nodes["n"]).items()
               if isinstance(value, np.ndarray)}  # fmt: skip
-    from_nir(made, writer="norse")
+    from_nir(exported, writer="norse")
     for key, value in before.items():
-        np.testing.assert_array_equal(value, getattr(made.nodes["n"], key))
-    assert list(made.nodes) == ["x", "w", "n", "y"]
+        np.testing.assert_array_equal(value, getattr(exported.nodes["n"], key))
+    assert list(exported.nodes) == ["x", "w", "n", "y"]
 
 
 # -- at random -----------------------------------------------------------------------------------
@@ -317,18 +331,18 @@ def drawn(seed):
 
     def path(source, target):
         size, before = sizes[source], source
-        parts = [one for one in ("Scale", "Delay") if random.random() < 0.3] + ["matrix"]
-        parts += [one for one in ("Scale",) if random.random() < 0.3]
-        for one in parts:
+        parts = [choice for choice in ("Scale", "Delay") if random.random() < 0.3] + ["matrix"]
+        parts += [choice for choice in ("Scale",) if random.random() < 0.3]
+        for part in parts:
             name = f"{source}_{target}_{len(nodes)}"
-            if one == "matrix":
-                made = affine(sizes[target], size, int(random.integers(99)), random.random() < 0.6)
+            if part == "matrix":
+                node = affine(sizes[target], size, int(random.integers(99)), random.random() < 0.6)
                 size = sizes[target]
-            elif one == "Scale":
-                made = nir.Scale(random.uniform(0.5, 1.5, size))
+            elif part == "Scale":
+                node = nir.Scale(random.uniform(0.5, 1.5, size))
             else:
-                made = nir.Delay(random.integers(0, 4, size) * DT)
-            nodes[name] = made
+                node = nir.Delay(random.integers(0, 4, size) * DT)
+            nodes[name] = node
             edges.append((before, name))
             before = name
         edges.append((before, target))
@@ -338,7 +352,7 @@ def drawn(seed):
         kind = str(random.choice(fires))
         nodes[name] = neurons(kind, int(random.integers(99)), (sizes[name],))
         for source in [f"n{n - 1}" if n else "x"] + [
-            one for one in list(sizes)[:-2] if random.random() < 0.4
+            size for size in list(sizes)[:-2] if random.random() < 0.4
         ]:
             path(source, name)
         if kind != "Threshold" and random.random() < 0.5:
@@ -351,30 +365,36 @@ def drawn(seed):
         name = "v"
     nodes["y"] = nir.Output([sizes[name]])
     edges.append((name, "y"))
-    return nir.NIRGraph(nodes, edges), [one for one in nodes if one[0] in "nv" and "_" not in one]
+    return nir.NIRGraph(nodes, edges), [
+        node for node in nodes if node[0] in "nv" and "_" not in node
+    ]
 
 
 def compare_drawn(seeds):
     """Compare graphs drawn at random; return the activity of layers, and delays and loops."""
     alive, late, loops = [], 0, 0
     for seed in seeds:
-        made, names = drawn(seed)
+        graph_, names = drawn(seed)
         x = events(seed)
         rule = ("euler", "exponential")[seed % 2]
-        outputs, states = integrate(made, x, DT, rule)
-        net = from_nir(made, dt=DT, rule=rule, dtype=torch.float64)
+        outputs, states = integrate(graph_, x, DT, rule)
+        net = from_nir(graph_, dt=DT, rule=rule, dtype=torch.float64)
         with torch.no_grad():
-            found = net(x, record=[f"{one}.v" for one in names])
+            result = net(x, record=[f"{name}.v" for name in names])
         for name in names:
             if name == "v":
-                np.testing.assert_allclose(found.states["v.v"], states["v"], 0, 1e-9)
+                np.testing.assert_allclose(result.states["v.v"], states["v"], 0, 1e-9)
                 continue
-            np.testing.assert_array_equal(found.spikes[name], outputs[name])
+            np.testing.assert_array_equal(result.spikes[name], outputs[name])
             alive.append(outputs[name].mean())
-        late += sum(one.delay > 0 for one in net.connections if one.source != one.target)
-        loops += sum(one.source == one.target for one in net.connections)
+        late += sum(
+            connection.delay > 0
+            for connection in net.connections
+            if connection.source != connection.target
+        )
+        loops += sum(connection.source == connection.target for connection in net.connections)
     print(f"\n{len(alive)} layers of {len(seeds)} graphs, {late} late connections, {loops} loops")
-    assert np.mean([0.02 < one < 0.6 for one in alive]) > 0.6
+    assert np.mean([0.02 < flag < 0.6 for flag in alive]) > 0.6
     assert late > len(seeds)
     assert loops > len(seeds) / 2
 

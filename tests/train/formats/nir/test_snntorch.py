@@ -49,34 +49,34 @@ def neurons(kind, size, **more):
 def model(kind, **more):
     """Make two layers."""
     torch.manual_seed(0)
-    made = nn.Sequential(
+    linear = nn.Sequential(
         nn.Linear(64, HIDDEN),
         neurons(kind, HIDDEN, **more),
         nn.Linear(HIDDEN, OUT, bias=False),
         neurons(kind, OUT, **more, output=True),
     )
     with torch.no_grad():
-        made[0].weight.mul_(2.0)
-        made[2].weight.mul_(3.0)
-    return made
+        linear[0].weight.mul_(2.0)
+        linear[2].weight.mul_(3.0)
+    return linear
 
 
-def by_snntorch(made, x):
+def by_snntorch(module, x):
     """Run a model; return spikes and potentials of each neuron layer."""
-    parts = [one for one in made if not isinstance(one, nn.Linear)]
-    seen = {one: ([], []) for one in parts}
+    parts = [layer for layer in module if not isinstance(layer, nn.Linear)]
+    seen = {layer: ([], []) for layer in parts}
     for part in parts:
         part.reset_mem()
     with torch.no_grad():
         for signal in torch.as_tensor(x).float().unbind(1):
-            for part in made:
+            for part in module:
                 signal = part(signal)
                 if part not in seen:
                     continue
                 signal = signal[0] if isinstance(signal, tuple) else signal
                 seen[part][0].append(signal)
                 seen[part][1].append(part.mem)
-    return [tuple(torch.stack(each, 1).numpy() for each in seen[one]) for one in parts]
+    return [tuple(torch.stack(each, 1).numpy() for each in seen[layer]) for layer in parts]
 
 
 CASES = [
@@ -106,20 +106,20 @@ def compare(case, samples, capsys, share=20):
     export = pytest.importorskip("snntorch.export_nir")
     kind, reset, delay, all_to_all = case
     more = {} if all_to_all is None else {"all_to_all": all_to_all}
-    made = model(kind, reset_mechanism=reset, reset_delay=delay, **more)
+    exported = model(kind, reset_mechanism=reset, reset_delay=delay, **more)
     with pytest.warns(DeprecationWarning, match="nirtorch"):
-        graph = export.export_to_nir(made, torch.zeros(64))
+        graph = export.export_to_nir(exported, torch.zeros(64))
     net = from_nir(graph, writer="snntorch", **told(case))
     x = digits(samples)
-    names = [one.name for one in net.layers]
+    names = [layer.name for layer in net.layers]
     with torch.no_grad():
-        found = net(x, record=[f"{one}.v" for one in names])
+        actual = net(x, record=[f"{name}.v" for name in names])
     names.sort(key=lambda name: -net.layer[name].size)
-    parts = [one for one in made if not isinstance(one, nn.Linear)]
+    parts = [layer for layer in exported if not isinstance(layer, nn.Linear)]
     layers = [
-        Layered(*theirs, found.spikes[name].numpy(), found.states[f"{name}.v"].numpy(),
+        Layered(*theirs, actual.spikes[name].numpy(), actual.states[f"{name}.v"].numpy(),
                 part.threshold.detach().numpy(), (reset, delay) == ("subtract", False))
-        for theirs, name, part in zip(by_snntorch(made, x), names, parts, strict=True)
+        for theirs, name, part in zip(by_snntorch(exported, x), names, parts, strict=True)
     ]  # fmt: skip
     result = count(layers)
     with capsys.disabled():
@@ -127,9 +127,9 @@ def compare(case, samples, capsys, share=20):
     assert 0.02 < result.activity < 0.8
     assert result.furthest < BESIDE
     assert result.different <= samples // share
-    same = np.all([(one.spikes == one.own_spikes).all((1, 2)) for one in layers], axis=0)
-    for one in layers:
-        np.testing.assert_allclose(one.own_potentials[same], one.potentials[same], 0, 1e-4)
+    same = np.all([(layer.spikes == layer.own_spikes).all((1, 2)) for layer in layers], axis=0)
+    for layer in layers:
+        np.testing.assert_allclose(layer.own_potentials[same], layer.potentials[same], 0, 1e-4)
     return net, x
 
 
@@ -150,17 +150,21 @@ def test_all_digits_spike_as_in_snntorch(case, capsys):
 def test_a_network_of_snntorch_with_matrices_that_recur():
     pytest.importorskip("snntorch")
     export = pytest.importorskip("snntorch.export_nir")
-    made = model("RLeaky", all_to_all=True)
+    exported = model("RLeaky", all_to_all=True)
     with pytest.warns(DeprecationWarning, match="nirtorch"):
-        graph = export.export_to_nir(made, torch.zeros(64))
+        graph = export.export_to_nir(exported, torch.zeros(64))
     net = from_nir(graph, writer="snntorch")
-    loops = {one.source: one for one in net.connections if one.source == one.target}
+    loops = {
+        connection.source: connection
+        for connection in net.connections
+        if connection.source == connection.target
+    }
     assert len(loops) == 2
-    for name, part in (("1_lif", made[1]), ("3_lif", made[3])):
+    for name, part in (("1_lif", exported[1]), ("3_lif", exported[3])):
         assert loops[name].delay == 1
         torch.testing.assert_close(loops[name].weights, part.recurrent.weight, rtol=0, atol=0)
         assert net.layer[name].cell.settings["reset_timing"] == "next_step"
         np.testing.assert_allclose(net.layer[name].cell.real("decay"), part.beta.numpy(), 0, 1e-7)
     torch.testing.assert_close(
-        net.layer["1_lif"].bias, made[0].bias + made[1].recurrent.bias, rtol=0, atol=1e-7
+        net.layer["1_lif"].bias, exported[0].bias + exported[1].recurrent.bias, rtol=0, atol=1e-7
     )

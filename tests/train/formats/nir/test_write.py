@@ -77,29 +77,29 @@ def layered(cell, bias=True, size=SIZE, readout=None, **more):
 
 def same(net, back, x, layers=None):
     """Check that two networks fire and charge the same."""
-    names = [one.name for one in net.layers] if layers is None else layers
+    names = [layer.name for layer in net.layers] if layers is None else layers
     with torch.no_grad():
-        one, other = (
-            each.double()(x, record=[f"{name}.v" for name in names]) for each in (net, back)
+        first, other = (
+            network.double()(x, record=[f"{name}.v" for name in names]) for network in (net, back)
         )
     for name in names:
-        assert one.states[f"{name}.v"].abs().max() > 0.1
+        assert first.states[f"{name}.v"].abs().max() > 0.1
         torch.testing.assert_close(
-            one.states[f"{name}.v"], other.states[f"{name}.v"], rtol=0, atol=1e-9
+            first.states[f"{name}.v"], other.states[f"{name}.v"], rtol=0, atol=1e-9
         )
-        if name in one.spikes and net.layer[name].cell.settings["reset"] != "none":
-            assert 0.01 < one.spikes[name].mean() < 0.9
-        if name in one.spikes:
-            assert torch.equal(one.spikes[name], other.spikes[name])
-    torch.testing.assert_close(one.scores, other.scores, rtol=0, atol=1e-9)
+        if name in first.spikes and net.layer[name].cell.settings["reset"] != "none":
+            assert 0.01 < first.spikes[name].mean() < 0.9
+        if name in first.spikes:
+            assert torch.equal(first.spikes[name], other.spikes[name])
+    torch.testing.assert_close(first.scores, other.scores, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("rule", ["euler", "exponential"])
 @pytest.mark.parametrize("name", CELLS)
 def test_exported_network_is_imported_unchanged(name, rule, tmp_path):
     net = layered(CELLS[name]())
-    made = to_nir(net, dt=DT, rule=rule)
-    nir.write(tmp_path / "net.nir", made)
+    exported = to_nir(net, dt=DT, rule=rule)
+    nir.write(tmp_path / "net.nir", exported)
     back = from_nir(tmp_path / "net.nir", dt=DT, rule=rule, dtype=torch.float64)
     assert back.layers[0].cell.kind is net.layers[0].cell.kind
     assert torch.equal(back.connections[0].weights, net.connections[0].weights.double())
@@ -112,11 +112,11 @@ def test_exported_network_computes_the_same(name):
     x = events()
     outputs, states = integrate(to_nir(net, dt=DT), x, DT)
     with torch.no_grad():
-        found = net(x, record=["own.v"])
+        result = net(x, record=["own.v"])
     if "own" in states and name not in {"sum", "without memory"}:
-        np.testing.assert_allclose(found.states["own.v"].numpy(), states["own"], 0, 1e-9)
+        np.testing.assert_allclose(result.states["own.v"].numpy(), states["own"], 0, 1e-9)
     out = outputs["own" if name == "sum" else "output"]
-    mine = found.spikes["own"] if net.layers[0].cell.spiking else found.states["own.v"]
+    mine = result.spikes["own"] if net.layers[0].cell.spiking else result.states["own.v"]
     np.testing.assert_allclose(mine.numpy(), out, 0, 1e-9)
 
 
@@ -147,16 +147,16 @@ def test_from_nir_and_back_all_numbers_are_equal(kind):
     }[kind]()
     weight = np.random.default_rng(1).normal(0, 1, (SIZE, CHANNELS)).astype(np.float32)
     bias = np.random.default_rng(2).normal(0, 1, SIZE).astype(np.float32)
-    made = nir.NIRGraph.from_list(nir.Affine(weight, bias), node)
-    back = to_nir(from_nir(made, dt=DT), dt=DT)
-    found = {type(one).__name__: one for one in back.nodes.values()}
-    assert set(found) == {"Input", "Affine", kind, "Output"}
-    np.testing.assert_array_equal(found["Affine"].weight, weight)
-    np.testing.assert_allclose(found["Affine"].bias, bias, 1e-6, 1e-7)
-    wanted = node_numbers(node)
-    assert node_numbers(found[kind]).keys() == wanted.keys()
-    for key, value in node_numbers(found[kind]).items():
-        np.testing.assert_allclose(value, wanted[key], 1e-12, 1e-14, err_msg=key)
+    exported = nir.NIRGraph.from_list(nir.Affine(weight, bias), node)
+    back = to_nir(from_nir(exported, dt=DT), dt=DT)
+    by_name = {type(written).__name__: written for written in back.nodes.values()}
+    assert set(by_name) == {"Input", "Affine", kind, "Output"}
+    np.testing.assert_array_equal(by_name["Affine"].weight, weight)
+    np.testing.assert_allclose(by_name["Affine"].bias, bias, 1e-6, 1e-7)
+    expected = node_numbers(node)
+    assert node_numbers(by_name[kind]).keys() == expected.keys()
+    for key, value in node_numbers(by_name[kind]).items():
+        np.testing.assert_allclose(value, expected[key], 1e-12, 1e-14, err_msg=key)
     again = to_nir(from_nir(back, dt=DT), dt=DT)
     assert again.edges == back.edges
 
@@ -179,13 +179,13 @@ def test_potentials_that_start_at_their_leak():
 @pytest.mark.parametrize("readout", ["count", "first", "last", "sum"])
 def test_a_layer_without_reset_answers_by_spikes_or_potentials(readout):
     net = layered(CELLS["Lif without reset"](), readout=readout)
-    made = to_nir(net, dt=DT)
-    fires = any(isinstance(one, nir.Threshold) for one in made.nodes.values())
+    exported = to_nir(net, dt=DT)
+    fires = any(isinstance(node, nir.Threshold) for node in exported.nodes.values())
     assert fires == (readout in {"count", "first"})
-    back = from_nir(made, dt=DT, readout=readout)
+    back = from_nir(exported, dt=DT, readout=readout)
     with torch.no_grad():
-        one, other = (each.double()(events()).scores for each in (net, back))
-    torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+        first, other = (network.double()(events()).scores for network in (net, back))
+    torch.testing.assert_close(first, other, rtol=0, atol=1e-6)
 
 
 def test_groups_of_neurons_are_refused():
@@ -198,7 +198,7 @@ def test_groups_of_neurons_are_refused():
 def graph_of(name):
     """Make a network with paths of every kind."""
     random = np.random.default_rng(4)
-    neurons = {one: Cell(Lif, decay=0.8, threshold=0.8, reset="zero") for one in "abc"}
+    neurons = {letter: Cell(Lif, decay=0.8, threshold=0.8, reset="zero") for letter in "abc"}
     matrix = {
         pair: random.normal(0.1, 0.5, (SIZE, CHANNELS if pair[0] == "x" else SIZE))
         for pair in ("xa", "xb", "aa", "ab", "ba", "bc")
@@ -214,7 +214,7 @@ def graph_of(name):
     connections.append(Connection("a", "c", random.normal(0, 1, SIZE), kind="one_to_one"))
     return SpikingNetwork(
         [Input("x", CHANNELS)],
-        [Layer(one, SIZE, cell, random.normal(0, 0.1, SIZE)) for one, cell in neurons.items()],
+        [Layer(key, SIZE, cell, random.normal(0, 0.1, SIZE)) for key, cell in neurons.items()],
         connections,
         [Readout("c", "count"), Readout("a", "count")],
     )
@@ -223,22 +223,25 @@ def graph_of(name):
 @pytest.mark.parametrize("name", ["skip", "recurrent", "late recurrence", "cycle", "late cycle"])
 def test_graphs_come_back(name):
     net = graph_of(name)
-    made = to_nir(net, dt=DT)
-    back = from_nir(made, dt=DT)
+    exported = to_nir(net, dt=DT)
+    back = from_nir(exported, dt=DT)
     mine, theirs = (
-        sorted((one.source, one.target, one.delay, one.kind) for one in each.connections)
-        for each in (net, back)
+        sorted(
+            (connection.source, connection.target, connection.delay, connection.kind)
+            for connection in network.connections
+        )
+        for network in (net, back)
     )
     assert mine == theirs
     same(net, back, events())
-    assert [one.population for one in back.readouts] == ["c", "a"]
+    assert [readout.population for readout in back.readouts] == ["c", "a"]
 
 
 def test_a_recurrence_is_written_as_others_write_it():
-    made = to_nir(graph_of("recurrent"), dt=DT)
-    assert ("a", "a_to_a") in made.edges
-    assert ("a_to_a", "a") in made.edges
-    assert not any(isinstance(one, nir.Delay) for one in made.nodes.values())
+    exported = to_nir(graph_of("recurrent"), dt=DT)
+    assert ("a", "a_to_a") in exported.edges
+    assert ("a_to_a", "a") in exported.edges
+    assert not any(isinstance(node, nir.Delay) for node in exported.nodes.values())
 
 
 @pytest.mark.parametrize("shared, wide", [(True, 3), (False, 3), (True, 2)])
@@ -250,28 +253,28 @@ def test_convolutions_are_found_again(shared, wide):
     shape = (3, 3, 6 - wide)
 
     def neuron(shape):
-        full = [np.full(shape, one) for one in (4e-3, 4.0, 0.0, 0.9, 0.0)]
+        full = [np.full(shape, value) for value in (4e-3, 4.0, 0.0, 0.9, 0.0)]
         return nir.LIF(*full)
 
     node = neuron(shape)
     if not shared:
         node.r = node.r * random.uniform(0.5, 1, shape)
     size = int(np.prod(shape))
-    made = nir.NIRGraph.from_list(
+    exported = nir.NIRGraph.from_list(
         nir.Input({"input": np.array([2, 6, 5])}), first, node,
         nir.Flatten({"input": np.array(shape)}, 0), nir.Linear(random.normal(0, 0.5, (4, size))),
         neuron((4,)), type_check=False,
     )  # fmt: skip
-    net = from_nir(made, dt=DT)
+    net = from_nir(exported, dt=DT)
     back = to_nir(net, dt=DT)
-    kinds = [type(one).__name__ for one in back.nodes.values()]
+    kinds = [type(written).__name__ for written in back.nodes.values()]
     assert ("Conv2d" in kinds) == (shared and wide == 3)
     if shared and wide == 3:
-        found = next(one for one in back.nodes.values() if isinstance(one, nir.Conv2d))
-        np.testing.assert_array_equal(found.weight, weight)
-        np.testing.assert_array_equal(found.bias, np.float32([0.1, 0.0, 0.2]))
-        assert tuple(found.stride) == (2, 1)
-        assert tuple(found.padding) == (1, 0)
+        result = next(written for written in back.nodes.values() if isinstance(written, nir.Conv2d))
+        np.testing.assert_array_equal(result.weight, weight)
+        np.testing.assert_array_equal(result.bias, np.float32([0.1, 0.0, 0.2]))
+        assert tuple(result.stride) == (2, 1)
+        assert tuple(result.padding) == (1, 0)
     again = from_nir(back, dt=DT)
     same(net, again, events(60))
 
@@ -280,11 +283,11 @@ def test_convolution_of_one_dimension_is_recognised():
     weight = np.random.default_rng(6).normal(0.1, 0.5, (3, 2, 4)).astype(np.float32)
     conv = nir.Conv1d(9, weight, 2, 1, 1, 1, np.zeros(3))
     node = nir.Threshold(np.full((3, 4), 0.4))
-    made = nir.NIRGraph.from_list(conv, node)
-    back = to_nir(from_nir(made, dt=DT), dt=DT)
-    found = next(one for one in back.nodes.values() if isinstance(one, nir.Conv1d))
-    np.testing.assert_array_equal(found.weight, weight)
-    assert (found.input_shape, found.stride, found.padding) == (9, 2, 1)
+    exported = nir.NIRGraph.from_list(conv, node)
+    back = to_nir(from_nir(exported, dt=DT), dt=DT)
+    result = next(written for written in back.nodes.values() if isinstance(written, nir.Conv1d))
+    np.testing.assert_array_equal(result.weight, weight)
+    assert (result.input_shape, result.stride, result.padding) == (9, 2, 1)
 
 
 def cell(**more):

@@ -59,9 +59,9 @@ class Base(nn.Module):
         self.lif2 = self.neurons(OUT)
         self.more()
         with torch.no_grad():
-            for one in self.parameters():
-                if one.ndim > 1:
-                    one.mul_(self.gain)
+            for parameter in self.parameters():
+                if parameter.ndim > 1:
+                    parameter.mul_(self.gain)
 
     def more(self):
         """Make further parts."""
@@ -69,19 +69,19 @@ class Base(nn.Module):
     def begin(self, size):
         """Return the states and spikes at the start."""
         self.state = {
-            one: list(held) if isinstance(held := one.reset_mem(), tuple) else [held]
-            for one in (self.lif1, self.lif2)
+            neurons: list(held) if isinstance(held := neurons.reset_mem(), tuple) else [held]
+            for neurons in (self.lif1, self.lif2)
         }
         self.spikes = torch.zeros(size, HIDDEN)
 
     def fire(self, neurons, current):
         """Take a step, and keep the states; note spikes and potentials."""
-        found = neurons(current, *self.state[neurons])
+        result = neurons(current, *self.state[neurons])
         recurrent = type(neurons).__name__.startswith("R")
-        self.state[neurons] = list(found if recurrent else found[1:])
-        if not isinstance(found[0], torch.Tensor) or type(found[0]) is torch.Tensor:
-            self.seen.setdefault(neurons, []).append((found[0], found[-1]))
-        return found[0]
+        self.state[neurons] = list(result if recurrent else result[1:])
+        if not isinstance(result[0], torch.Tensor) or type(result[0]) is torch.Tensor:
+            self.seen.setdefault(neurons, []).append((result[0], result[-1]))
+        return result[0]
 
     def forward(self, x):
         self.seen = {}
@@ -97,35 +97,35 @@ class Base(nn.Module):
         return self.fire(self.lif2, self.fc2(spikes))
 
 
-def compare(module, x, net=None, exact=0, given=None, what=None, **options):
+def compare(module, x, net=None, exact=0, argument=None, what=None, **options):
     """Compare a module with what is read of it, in both precisions, and print what was counted."""
     net = from_snntorch(module, **options) if net is None else net
-    names = [one.name for one in net.layers]
-    found = own(net, x, names)
+    names = [layer.name for layer in net.layers]
+    actual = own(net, x, names)
     module.eval()
     with torch.no_grad():
         steps = torch.as_tensor(x, dtype=torch.float32).transpose(0, 1)
-        module(steps if given is None else given)
-    seen = {one: [torch.stack(each, 1).numpy() for each in zip(*pairs, strict=True)]
-            for one, pairs in module.seen.items()}  # fmt: skip
+        module(steps if argument is None else argument)
+    seen = {layer: [torch.stack(each, 1).numpy() for each in zip(*pairs, strict=True)]
+            for layer, pairs in module.seen.items()}  # fmt: skip
     layers = [
         Layered(
-            *(each.reshape(*each.shape[:2], -1) for each in seen[one]),
-            *found[name],
-            np.asarray(one.threshold.detach().numpy()).reshape(-1),
-            snntorch_immediate=not getattr(one, "reset_delay", True)
-            and one.reset_mechanism == "subtract",
+            *(each.reshape(*each.shape[:2], -1) for each in seen[record]),
+            *actual[name],
+            np.asarray(record.threshold.detach().numpy()).reshape(-1),
+            snntorch_immediate=not getattr(record, "reset_delay", True)
+            and record.reset_mechanism == "subtract",
         )
-        for one, name in zip(seen, names, strict=True)
+        for record, name in zip(seen, names, strict=True)
     ]
     result = count(layers)
     print(f"\n{what or type(module).__name__}: {result}")
     assert 0.02 < result.activity < 0.8
     assert result.furthest < BESIDE
     assert result.different <= max(1, result.samples // 8)
-    same = np.all([(one.spikes == one.own_spikes).all((1, 2)) for one in layers], axis=0)
-    for one in layers:
-        np.testing.assert_allclose(one.own_potentials[same], one.potentials[same], 0, 2e-5)
+    same = np.all([(layer.spikes == layer.own_spikes).all((1, 2)) for layer in layers], axis=0)
+    for layer in layers:
+        np.testing.assert_allclose(layer.own_potentials[same], layer.potentials[same], 0, 2e-5)
     return net
 
 
@@ -228,12 +228,12 @@ class Rows(Base):
 
 PLACES = torch.randperm(HIDDEN, generator=torch.Generator().manual_seed(3))
 INDICES = {
-    "a tensor of places": lambda one: one[:, PLACES],
-    "a list of places": lambda one: one[:, PLACES.tolist()],
-    "places, some of them twice": lambda one: one[:, PLACES // 2],
-    "places in two axes": lambda one: one.view(-1, 5, 6)[:, PLACES % 5, PLACES // 5],
-    "a mask": lambda one: torch.cat([one[:, PLACES < 5], one[:, PLACES >= 5]], 1),
-    "an axis more": lambda one: one[:, None, PLACES].squeeze(1),
+    "a tensor of places": lambda x: x[:, PLACES],
+    "a list of places": lambda x: x[:, PLACES.tolist()],
+    "places, some of them twice": lambda x: x[:, PLACES // 2],
+    "places in two axes": lambda x: x.view(-1, 5, 6)[:, PLACES % 5, PLACES // 5],
+    "a mask": lambda x: torch.cat([x[:, PLACES < 5], x[:, PLACES >= 5]], 1),
+    "an axis more": lambda x: x[:, None, PLACES].squeeze(1),
 }
 
 
@@ -251,7 +251,7 @@ def test_spikes_are_picked_by_tensors(what, digits):
 def test_forward_is_followed(kind, digits):
     module = kind()
     net = compare(module, digits)
-    links = {one.name: one for one in net.connections}
+    links = {connection.name: connection for connection in net.connections}
     assert (
         set(links)
         == {
@@ -347,7 +347,7 @@ def test_alpha_is_a_second_order_neuron_a_step_late(digits):
             return self.fire(self.lif2, spikes @ self.fc2.weight.T)
 
     net = compare(Kind(), digits)
-    assert [one.delay for one in net.connections] == [1, 1]
+    assert [connection.delay for connection in net.connections] == [1, 1]
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -360,12 +360,12 @@ def test_leaky_parallel_is_a_neuron_without_reset_and_with_a_floor(bias, digits)
     ).eval()
     net = from_snntorch(module)
     x = torch.as_tensor(digits, dtype=torch.float32).transpose(0, 1)
-    layers, found = [], own(net, digits, ["layer1", "layer2"])
+    layers, actual = [], own(net, digits, ["layer1", "layer2"])
     with torch.no_grad():
         for part, name in ((module[0], "layer1"), (module[2], "layer2")):
             potentials, x = part.rnn(x)[0], part(x)
-            each = [one.transpose(0, 1).numpy() for one in (x, potentials)]
-            layers.append(Layered(*each, *found[name], part.threshold.detach().numpy()))
+            each = [trace.transpose(0, 1).numpy() for trace in (x, potentials)]
+            layers.append(Layered(*each, *actual[name], part.threshold.detach().numpy()))
     result = count(layers)
     print(f"\nLeakyParallel, bias={bias}: {result}")
     assert 0.02 < result.activity < 0.8
@@ -393,7 +393,7 @@ def test_recurrence_by_convolution(digits):
         from_snntorch(module)
     example = torch.zeros(6, 4, 64)
     net = compare(module, digits, what="RLeaky, a convolution", example=example)
-    back = next(one for one in net.connections if one.delay)
+    back = next(connection for connection in net.connections if connection.delay)
     assert (back.kind, tuple(back.weights.shape)) == ("dense", (18, 18))
     assert net.layers[0].shape == (2, 3, 3)
 
@@ -402,10 +402,10 @@ def test_imported_network_is_exact_in_integers(digits):
     net = from_snntorch(Pictures())
     q = Quantization(6, 12, "multiplier").fit(net)
     record = ["layer1", "layer2", "layer2.v"]
-    found = reference.run(quantize(net, q), digits[:20], record=record)
-    assert found.differences(net.run(digits[:20], q, record=record)) == []
+    result = reference.run(quantize(net, q), digits[:20], record=record)
+    assert result.differences(net.run(digits[:20], q, record=record)) == []
     real = net.run(digits[:20], record=["layer1"]).spikes["layer1"]
-    assert (real == found.spikes["layer1"]).mean() > 0.9
+    assert (real == result.spikes["layer1"]).mean() > 0.9
 
 
 class Tutorial(nn.Module):
@@ -448,8 +448,10 @@ def test_an_image_in_each_step_is_a_graded_input():
     with torch.no_grad():
         spikes, potentials = module(torch.as_tensor(pixels / top, dtype=torch.float32))
     x = np.repeat(pixels[:, None], 25, axis=1)
-    found = own(net, x, ["layer2"])["layer2"]
-    layer = Layered(*(one.transpose(0, 1).numpy() for one in (spikes, potentials)), *found, 1.0)
+    actual = own(net, x, ["layer2"])["layer2"]
+    layer = Layered(
+        *(trace.transpose(0, 1).numpy() for trace in (spikes, potentials)), *actual, 1.0
+    )
     result = count([layer])
     print(f"\nTutorial: {result}")
     assert 0.02 < result.activity < 0.8
@@ -483,10 +485,10 @@ def test_steps_on_the_second_axis_and_hidden_states(digits):
     net = from_snntorch(module)
     report = net.import_report
     with torch.no_grad():
-        wanted = module(torch.as_tensor(digits, dtype=torch.float32)).numpy()
-    found = net.run(digits, record=["layer2"]).spikes["layer2"]
-    assert (found != wanted).mean() < 1e-3
-    assert 0.02 < wanted.mean() < 0.8
+        expected = module(torch.as_tensor(digits, dtype=torch.float32)).numpy()
+    actual = net.run(digits, record=["layer2"]).spikes["layer2"]
+    assert (actual != expected).mean() < 1e-3
+    assert 0.02 < expected.mean() < 0.8
     assert report.layers == {"layer1": "Leaky 'net.2'", "layer2": "Leaky 'net.4'"}
     assert report.notes == []
     assert str(report).splitlines()[2] == (
@@ -529,7 +531,7 @@ def test_ways_to_write_a_loop(way, digits):
     module.way = way
     net = compare(module, digits, what=way)
     names = ["input->layer1", "layer2->layer1 late 1", "layer1->layer2"]
-    assert [one.name for one in net.connections] == names
+    assert [connection.name for connection in net.connections] == names
 
 
 def test_a_step_without_a_loop(digits):
@@ -545,13 +547,13 @@ def test_a_step_without_a_loop(digits):
 
     module = Step()
     net = from_snntorch(module)
-    state, wanted = module.lif.reset_mem(), []
+    state, expected = module.lif.reset_mem(), []
     with torch.no_grad():
         for x in torch.as_tensor(digits, dtype=torch.float32).unbind(1):
             spikes, *state = module(x, *state)
-            wanted.append(spikes)
-    found = net.run(digits, record=["layer1"]).spikes["layer1"]
-    assert (found != torch.stack(wanted, 1).numpy()).mean() < 1e-3
+            expected.append(spikes)
+    actual = net.run(digits, record=["layer1"]).spikes["layer1"]
+    assert (actual != torch.stack(expected, 1).numpy()).mean() < 1e-3
 
 
 def test_the_first_linear_is_none_within_neurons():
@@ -571,12 +573,12 @@ def test_the_module_is_left_as_it_was(digits):
     module = Skip()
     module.drop.eval()
     module.lif1.mem = torch.ones(3)
-    before = {name: one.clone() for name, one in module.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     from_snntorch(module)
     assert module.training
     assert not module.drop.training
     assert "forward" not in vars(module.lif1)
-    assert all(torch.equal(one, before[name]) for name, one in module.state_dict().items())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
     x = torch.as_tensor(digits, dtype=torch.float32).transpose(0, 1)
     assert type(module(x)) is torch.Tensor
 
@@ -721,7 +723,7 @@ def here(what):
         (
             lambda: written(
                 lambda m, t, x, a, b: plainly(m, m.fc1(x), a, b),
-                start=lambda one: torch.ones(4, HIDDEN),
+                start=lambda x: torch.ones(4, HIDDEN),
             ),
             "Leaky 'lif1': mem must be zero at the start, not something else "
             + here("").join(["\\(", "\\)"]),

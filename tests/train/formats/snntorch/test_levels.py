@@ -74,14 +74,14 @@ def check(module, weights=4):
     spikes = events()
     with torch.no_grad():
         x = torch.as_tensor(spikes.swapaxes(0, 1), dtype=torch.float32)
-        wanted = module.eval()(x).numpy().swapaxes(0, 1)
-    assert 0.02 < wanted.mean() < 0.95
+        expected = module.eval()(x).numpy().swapaxes(0, 1)
+    assert 0.02 < expected.mean() < 0.95
     net = read(module)
     network, account = quantize_and_report(net, weights)
     assert account.warnings == []
-    found = spiker_hdl.run(network, spikes, record=["layer2"]).spikes["layer2"]
-    assert int((found != wanted).sum()) == 0
-    assert int((net.run(spikes, record=["layer2"]).spikes["layer2"] != wanted).sum()) == 0
+    actual = spiker_hdl.run(network, spikes, record=["layer2"]).spikes["layer2"]
+    assert int((actual != expected).sum()) == 0
+    assert int((net.run(spikes, record=["layer2"]).spikes["layer2"] != expected).sum()) == 0
     return net, network
 
 
@@ -130,7 +130,7 @@ def test_a_step_that_float32_does_not_hold():
 
 def test_coarse_weights_are_shifted():
     _, network = check(Net(coarse=4, beta=1.0, state_quant=levels(6, threshold=2), threshold=2.0))
-    assert [one.shift for one in network.projections] == [2, 2]
+    assert [projection.shift for projection in network.projections] == [2, 2]
     assert np.abs(network.projections[0].synapses.values).max() == 7
 
 
@@ -210,9 +210,9 @@ def test_potentials_are_read_where_they_are_the_module_s(reset):
         return
     network, _ = quantize_and_report(read(module), 4)
     with torch.no_grad():
-        wanted = module(torch.as_tensor(events().swapaxes(0, 1), dtype=torch.float32))
+        expected = module(torch.as_tensor(events().swapaxes(0, 1), dtype=torch.float32))
     scores = spiker_hdl.run(network, events()).scores
-    assert np.array_equal(np.asarray(scores) * STEP, wanted.numpy())
+    assert np.array_equal(np.asarray(scores) * STEP, expected.numpy())
 
 
 @pytest.mark.parametrize("kind", ["Lapicque", "Synaptic", "RLeaky", "Alpha"])

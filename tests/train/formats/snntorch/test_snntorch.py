@@ -84,20 +84,20 @@ def test_spikes_are_those_of_snntorch(more, bias):
     x = (np.random.default_rng(0).random((100, 30, 20)) < 0.3).astype(np.uint8)
     with torch.no_grad():
         hidden, out = module(torch.as_tensor(x, dtype=torch.float32))
-        found = net(x, record=["layer1.v"])
+        result = net(x, record=["layer1.v"])
     assert 0.02 < float(hidden.mean()) < 0.98
     assert 0.02 < float(out.mean()) < 0.98
-    different = (found.spikes["layer1"] != hidden) | torch.zeros_like(hidden, dtype=torch.bool)
+    different = (result.spikes["layer1"] != hidden) | torch.zeros_like(hidden, dtype=torch.bool)
     # Sums in another order may end on the other side of the threshold, if they end beside it.
     samples = different.any(2).any(1)
     for n in samples.nonzero()[:, 0].tolist():
         step = int(different[n].any(1).nonzero()[0])
         neuron = int(different[n, step].nonzero()[0])
         threshold = float(torch.as_tensor(module.lif1.threshold)[neuron])
-        assert abs(float(found.states["layer1.v"][n, step, neuron]) - threshold) < 1e-5
+        assert abs(float(result.states["layer1.v"][n, step, neuron]) - threshold) < 1e-5
     assert int(samples.sum()) <= 2
     same = ~samples
-    assert float((found.spikes["layer2"] != out)[same].float().mean()) < 1e-4
+    assert float((result.spikes["layer2"] != out)[same].float().mean()) < 1e-4
 
 
 def test_imported_network_quantises_and_is_exact_in_integers():
@@ -105,10 +105,10 @@ def test_imported_network_quantises_and_is_exact_in_integers():
     q = Quantization(6, 10, "multiplier").fit(net)
     x = (np.random.default_rng(2).random((40, 20, 20)) < 0.3).astype(np.uint8)
     record = ["layer1", "layer2", "layer1.v"]
-    found = reference.run(quantize(net, q), x, record=record)
-    assert found.differences(net.run(x, q, record=record)) == []
+    result = reference.run(quantize(net, q), x, record=record)
+    assert result.differences(net.run(x, q, record=record)) == []
     real = net.run(x, record=["layer2"]).spikes["layer2"]
-    assert (real == found.spikes["layer2"]).mean() > 0.85
+    assert (real == result.spikes["layer2"]).mean() > 0.85
 
 
 def test_layers_in_a_sequence_are_read_in_order():
@@ -120,8 +120,8 @@ def test_layers_in_a_sequence_are_read_in_order():
         leaky(0.5, reset_mechanism="zero"),
     )
     net = from_snntorch(module, readout="last")
-    assert [one.size for one in net.layers] == [5, 3]
-    assert [one.bias is None for one in net.layers] == [False, True]
+    assert [layer.size for layer in net.layers] == [5, 3]
+    assert [layer.bias is None for layer in net.layers] == [False, True]
     assert net.layers[0].cell.settings["reset_timing"] == "next_step"
     assert net.layers[1].cell.settings["reset_timing"] == "next_step_keep_input"
     assert net.readouts[0].kind == "last"
@@ -265,7 +265,7 @@ def test_every_reset_has_options_of_its_own(kind):
         return tuple(settings[name] for name in ("reset", "reset_timing"))
 
     zero_timing = "next_step_keep_input" if kind == "Leaky" else "next_step"
-    wanted = {
+    expected = {
         ("subtract", True): ("subtract", "next_step"),
         ("subtract", False): ("subtract", "snntorch_immediate"),
         ("zero", True): ("zero", zero_timing),
@@ -273,9 +273,9 @@ def test_every_reset_has_options_of_its_own(kind):
         ("none", True): ("none", "immediate"),
         ("none", False): ("none", "immediate"),
     }
-    for one, settings in wanted.items():
-        if kind != "RSynaptic" or one[1]:
-            assert read(*one) == settings
+    for key, settings in expected.items():
+        if kind != "RSynaptic" or key[1]:
+            assert read(*key) == settings
 
 
 @pytest.mark.parametrize("readout", ["last", "largest", "sum"])
@@ -292,14 +292,14 @@ def test_readouts_of_potentials_are_those_of_snntorch(readout, reset, delay):
         for step in torch.as_tensor(x, dtype=torch.float64).unbind(1):
             _, state = neurons(module[0](step), state)
             seen.append(state)
-        found = net(x).scores
+        scores = net(x).scores
     potentials = torch.stack(seen, 1)
-    wanted = {
+    expected = {
         "last": potentials[:, -1],
         "largest": potentials.amax(1),
         "sum": potentials.sum(1),
     }[readout]
-    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-9)
+    torch.testing.assert_close(scores, expected, rtol=0, atol=1e-9)
 
 
 def test_recurrence_becomes_a_connection_with_a_delay_of_one():
@@ -312,8 +312,8 @@ def test_recurrence_becomes_a_connection_with_a_delay_of_one():
         ring(all_to_all=False, V=0.125, learn_recurrent=False),
     )
     net = from_snntorch(module)
-    links = {one.name: one for one in net.connections}
-    assert [one.delay for one in net.connections] == [0, 1, 0, 1, 0, 1]
+    links = {connection.name: connection for connection in net.connections}
+    assert [connection.delay for connection in net.connections] == [0, 1, 0, 1, 0, 1]
     first = links["layer1->layer1 late 1"]
     assert first.kind == "dense"
     assert torch.equal(first.weights, module[1].recurrent.weight)
@@ -333,7 +333,7 @@ def test_parameters_that_snntorch_learns_are_learned():
         nn.Linear(3, 2),
         leaky(learn_beta=True, learn_threshold=True),
     )
-    first, second = (one.cell for one in from_snntorch(module).layers)
+    first, second = (layer.cell for layer in from_snntorch(module).layers)
     assert first.learned == ("current_decay",)
     assert first.real("current_decay").tolist() == pytest.approx([0.1, 1.0, 0.3])
     assert float(first.real("decay")) == 0.75
@@ -356,8 +356,8 @@ def test_second_order_and_recurrence_are_exact_in_integers(kind):
     q = Quantization(6, 10, "multiplier").fit(net)
     x = (np.random.default_rng(2).random((30, 25, 20)) < 0.3).astype(np.uint8)
     record = ["layer1", "layer1.v"]
-    found = reference.run(quantize(net, q), x, record=record)
-    assert found.differences(net.run(x, q, record=record)) == []
+    result = reference.run(quantize(net, q), x, record=record)
+    assert result.differences(net.run(x, q, record=record)) == []
     real = net.run(x, record=["layer1"]).spikes["layer1"]
     assert 0.05 < real.mean() < 0.8
-    assert (real == found.spikes["layer1"]).mean() > 0.85
+    assert (real == result.spikes["layer1"]).mean() > 0.85

@@ -124,25 +124,25 @@ def test_a_module_is_read_as_it_acts(how, digits):
     report = net.import_report
     assert dict(own.named_modules()) == parts
     assert list(module.state_dict()) == names
-    assert all(one.training for one in own.modules())
+    assert all(submodule.training for submodule in own.modules())
     assert report.layers == {"layer1": "Leaky 'lif1'", "layer2": "Synaptic 'lif2'"}
     assert "dropout does nothing here, as in evaluation: 'drop'" in report.notes
     kind = {"half": "float16", "bfloat16": "bfloat16"}.get(how)
-    assert any(f"weights of {kind} are kept" in one for one in report.notes) == (kind is not None)
+    assert any(f"weights of {kind} are kept" in note for note in report.notes) == (kind is not None)
     with torch.no_grad(), torch.compiler.set_stance("force_eager"):
         x = torch.as_tensor(digits).transpose(0, 1).to(next(own.parameters()).dtype)
-        wanted = own.eval()(x).transpose(0, 1).float().numpy()
-    found = net.run(digits, record=["layer2"]).spikes["layer2"]
-    assert 0.02 < wanted.mean() < 0.8
-    assert (found != wanted).mean() < {"float16": 0.01, "bfloat16": 0.05}.get(kind, 1e-3)
+        expected = own.eval()(x).transpose(0, 1).float().numpy()
+    actual = net.run(digits, record=["layer2"]).spikes["layer2"]
+    assert 0.02 < expected.mean() < 0.8
+    assert (actual != expected).mean() < {"float16": 0.01, "bfloat16": 0.05}.get(kind, 1e-3)
 
 
 def test_wrapped_module_is_imported_like_the_module():
     plain = from_snntorch(Net(), example=EXAMPLE)
     for how in ("compiled", "both", "part", "method", "in-place"):
         net = from_snntorch(WRAPPED[how](Net()), example=EXAMPLE)
-        for one, other in zip(net.parameters(), plain.parameters(), strict=True):
-            assert torch.equal(one, other)
+        for parameter, other in zip(net.parameters(), plain.parameters(), strict=True):
+            assert torch.equal(parameter, other)
 
 
 def scripted_part():
@@ -190,8 +190,8 @@ def test_casts_of_spikes_are_followed(cast):
             return super().step(CASTS[cast](x), mem)
 
     net, plain = (from_snntorch(kind(), example=EXAMPLE) for kind in (Cast, Net))
-    for one, other in zip(net.parameters(), plain.parameters(), strict=True):
-        assert torch.equal(one, other)
+    for parameter, other in zip(net.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(parameter, other)
 
 
 @pytest.mark.parametrize("name", ["index_select", "roll", "gather"])
@@ -218,6 +218,6 @@ def test_movement_of_values_is_traced_or_refused_with_its_line(name, digits):
     module = Moved()
     net = from_snntorch(module, example=EXAMPLE)
     with torch.no_grad():
-        wanted = module.eval()(torch.as_tensor(digits).transpose(0, 1).float()).transpose(0, 1)
-    found = net.run(digits, record=["layer2"]).spikes["layer2"]
-    assert (found != wanted.numpy()).mean() < 1e-3
+        expected = module.eval()(torch.as_tensor(digits).transpose(0, 1).float()).transpose(0, 1)
+    actual = net.run(digits, record=["layer2"]).spikes["layer2"]
+    assert (actual != expected.numpy()).mean() < 1e-3

@@ -33,7 +33,9 @@ def layer(model, size=24, **more):
 
 def described(*layers):
     """Describe a network."""
-    return {"n_cycles": STEPS, "n_inputs": 64} | {f"layer_{n}": one for n, one in enumerate(layers)}
+    return {"n_cycles": STEPS, "n_inputs": 64} | {
+        f"layer_{n}": settings for n, settings in enumerate(layers)
+    }
 
 
 class Trained(nn.Module):
@@ -46,15 +48,18 @@ class Trained(nn.Module):
         self.layers = nn.ModuleDict()
         size = config["n_inputs"]
         for n in range(len(config) - 2):
-            one = config[f"layer_{n}"]
-            model, count_ = one["neuron_model"], one["n_neurons"]
+            settings = config[f"layer_{n}"]
+            model, count_ = settings["neuron_model"], settings["n_neurons"]
             self.layers[f"fc{n + 1}"] = nn.Linear(size, count_, bias=False)
-            options = {"threshold": one.get("threshold", 1.0), "beta": one.get("beta", 0.9375)}
-            options["reset_mechanism"] = one.get("reset_mechanism", "subtract")
+            options = {
+                "threshold": settings.get("threshold", 1.0),
+                "beta": settings.get("beta", 0.9375),
+            }
+            options["reset_mechanism"] = settings.get("reset_mechanism", "subtract")
             if model in {"if", "rif"}:
                 options["beta"] = 0.0
             if "syn" in model:
-                options["alpha"] = one["alpha"]
+                options["alpha"] = settings["alpha"]
             if model[0] == "r":
                 options["linear_features"] = count_
             kind = ("RSynaptic" if model == "rsyn" else "Synaptic" if model == "syn"
@@ -62,26 +67,29 @@ class Trained(nn.Module):
             self.layers[f"{model}{n + 1}"] = getattr(snn, kind)(**options)
             size = count_
         with torch.no_grad():
-            for one in self.parameters():
-                one.mul_(gain if one.ndim > 1 else 1)
+            for settings in self.parameters():
+                settings.mul_(gain if settings.ndim > 1 else 1)
 
     def seen(self, x):
         """Return spikes and potentials of each layer."""
         parts = list(self.layers.values())
-        found = []
+        results = []
         with torch.no_grad():
             for linear, neurons in zip(parts[::2], parts[1::2], strict=True):
-                held = neurons.reset_mem()
-                held = list(held) if isinstance(held, tuple) else [held]
+                state = neurons.reset_mem()
+                state = list(state) if isinstance(state, tuple) else [state]
                 recurrent = type(neurons).__name__.startswith("R")
                 steps = []
-                for one in x.unbind(1):
-                    answer = neurons(linear(one), *held)
-                    held = list(answer if recurrent else answer[1:])
+                for step in x.unbind(1):
+                    answer = neurons(linear(step), *state)
+                    state = list(answer if recurrent else answer[1:])
                     steps.append((answer[0], answer[-1]))
-                x = torch.stack([one for one, _ in steps], 1)
-                found.append((x.numpy(), torch.stack([one for _, one in steps], 1).numpy()))
-        return found
+                x = torch.stack([spikes for spikes, _ in steps], 1)
+                results.append((
+                    x.numpy(),
+                    torch.stack([potentials for _, potentials in steps], 1).numpy(),
+                ))
+        return results
 
 
 @pytest.mark.parametrize("model", ["if", "lif", "syn", "rif", "rlif", "rsyn"])
@@ -96,11 +104,11 @@ def test_network_trained_by_spiker_spikes_the_same(model, reset, digits):
             config[f"layer_{n}"]["alpha"] = None
     module = Trained(config)
     net = from_spiker(config, module.state_dict(), readout="spk_count")
-    found = own(net, digits, ["layer_0", "layer_1"])
+    actual = own(net, digits, ["layer_0", "layer_1"])
     layers = [
-        Layered(*theirs, *found[name], np.asarray(threshold))
+        Layered(*theirs, *actual[name], np.asarray(threshold))
         for theirs, name, threshold in zip(
-            module.seen(torch.as_tensor(digits, dtype=torch.float32)), found, (1.5, 1), strict=True
+            module.seen(torch.as_tensor(digits, dtype=torch.float32)), actual, (1.5, 1), strict=True
         )
     ]
     result = count(layers)
@@ -145,10 +153,10 @@ def test_report_lists_differences_from_the_hardware_of_spiker():
             for name, value in (("layer_0", 1), ("layer_1", 2), ("layer_2", 1), ("layer_3", 1))
         ),
         *(
-            f"{one.name}: weights up to {float(one.weights.detach().abs().max()):.4g} are beyond "
+            f"{link.name}: weights up to {float(link.weights.detach().abs().max()):.4g} are beyond "
             "the 0.25 of 4 bits with 5 places; Spiker would cut them off"
-            for one in net.connections
-            if float(one.weights.detach().abs().max()) > 0.25
+            for link in net.connections
+            if float(link.weights.detach().abs().max()) > 0.25
         ),
     ]
     assert net.readouts[0].kind == "sum"
@@ -172,14 +180,14 @@ def test_bit_widths_are_those_of_spiker(digits):
     assert (q.weights, q.potentials, q.decay) == (5, 9, "multiplier")
     assert q.scales == {"layer_0": 1 / 16, "layer_1": 1 / 16}
     network = quantize(net, q)
-    assert [one.neuron.threshold for one in network.populations] == [16, 16]
-    assert [one.neuron.width for one in network.populations] == [9, 9]
-    wanted = np.clip(np.rint(net.connections[0].weights.detach().numpy() * 16), -16, 15)
-    assert np.array_equal(network.projections[0].synapses.matrix(), wanted)
-    found = reference.run(network, digits, record=["layer_1"])
+    assert [population.neuron.threshold for population in network.populations] == [16, 16]
+    assert [population.neuron.width for population in network.populations] == [9, 9]
+    expected = np.clip(np.rint(net.connections[0].weights.detach().numpy() * 16), -16, 15)
+    assert np.array_equal(network.projections[0].synapses.matrix(), expected)
+    result = reference.run(network, digits, record=["layer_1"])
     real = net.run(digits, record=["layer_1"]).spikes["layer_1"]
     assert 0.02 < real.mean() < 0.9
-    assert (found.spikes["layer_1"] == real).mean() > 0.85
+    assert (result.spikes["layer_1"] == real).mean() > 0.85
 
 
 def test_ranges_of_widths_are_all_tried():
@@ -189,14 +197,14 @@ def test_ranges_of_widths_are_all_tried():
         "neurons_bw": {"min": 5, "max": 6},
         "fp_dec": {"min": 3, "max": 4},
     }
-    found = spiker_quantizations(net, ranges)
-    assert [(q.weights, q.potentials, q.scales) for q in found] == [
+    result = spiker_quantizations(net, ranges)
+    assert [(q.weights, q.potentials, q.scales) for q in result] == [
         (weights, neurons, {} if (places, neurons) == (4, 5) else {"layer_0": 2.0**-places})
         for places in (3, 4)
         for weights in (4, 5)
         for neurons in (5, 6)
     ]
-    assert {q.decay for q in found} == {"shift"}
+    assert {q.decay for q in result} == {"shift"}
 
 
 def test_defaults_are_those_of_spiker(tmp_path):
@@ -215,8 +223,10 @@ def test_defaults_are_those_of_spiker(tmp_path):
     state = Trained(config).state_dict()
     torch.save(state, tmp_path / "trained_state_dict.pt")
     stored = from_spiker(config, tmp_path / "trained_state_dict.pt")
-    for one, key in zip(stored.connections, ("fc1.weight", "rlif1.recurrent.weight"), strict=True):
-        assert torch.equal(one.weights, state[f"layers.{key}"])
+    for connection, key in zip(
+        stored.connections, ("fc1.weight", "rlif1.recurrent.weight"), strict=True
+    ):
+        assert torch.equal(connection.weights, state[f"layers.{key}"])
     assert torch.allclose(stored.layers[0].bias, state["layers.rlif1.recurrent.bias"])
     (tmp_path / "other.pt").write_bytes(b"text")
     with pytest.raises(ValueError, match=r"other\.pt: must be a file of tensors by name"):

@@ -79,19 +79,19 @@ def spikes():
     return (np.random.default_rng(3).random((SAMPLES, STEPS, SIZE)) < 0.4).astype(np.uint8)
 
 
-def answered(net, module, x, pick=lambda one: one):
+def answered(net, module, x, pick=lambda output: output):
     """Return the scores of the network, and what the module returns."""
     with torch.no_grad():
         steps = torch.as_tensor(x, dtype=torch.float64)
-        found = module.double()(steps.transpose(0, 1) if module.steps_first else steps)
-        return net.double()(x).scores.numpy(), np.asarray(pick(found))
+        result = module.double()(steps.transpose(0, 1) if module.steps_first else steps)
+        return net.double()(x).scores.numpy(), np.asarray(pick(result))
 
 
 def check_order(scores, values):
     """Check that values rise where scores do."""
     assert scores.shape == values.shape
-    for row, wanted in zip(scores, values, strict=True):
-        a, b = row[:, None] - row, wanted[:, None] - wanted
+    for row, value in zip(scores, values, strict=True):
+        a, b = row[:, None] - row, value[:, None] - value
         clear = (np.abs(a) > 1e-9) | (np.abs(b) > 1e-9)
         assert (np.sign(a) == np.sign(b))[clear].all()
 
@@ -102,15 +102,15 @@ def stack(many):
 
 def added(r):
     total = torch.zeros_like(r.spk[0])
-    for one in r.spk:
-        total += one
+    for step in r.spk:
+        total += step
     return total
 
 
 def written(r):
     record = torch.zeros(len(r.spk), *r.spk[0].shape)
-    for t, one in enumerate(r.spk):
-        record[t] = one
+    for t, step in enumerate(r.spk):
+        record[t] = step
     return record.sum(0)
 
 
@@ -159,7 +159,7 @@ def test_a_value_of_a_sample_is_the_readout_that_it_is(name):
     module, x = Net(end), spikes()
     net = from_snntorch(module)
     report = net.import_report
-    assert [(one.population, one.kind) for one in net.readouts] == [("layer2", kind)]
+    assert [(readout.population, readout.kind) for readout in net.readouts] == [("layer2", kind)]
     assert f"layer2 answers: {kind}: the " in str(report)
     check_order(*answered(net, module, x))
     network = quantize(net, weights=6, potentials=12)
@@ -169,48 +169,48 @@ def test_a_value_of_a_sample_is_the_readout_that_it_is(name):
 
 
 RECORDS = {
-    "spikes": (lambda r: stack(r.spk), "count", lambda one: one.sum(0)),
+    "spikes": (lambda r: stack(r.spk), "count", lambda output: output.sum(0)),
     "a list of spikes": (lambda r: r.spk, "count", sum),
-    "steps second": (lambda r: torch.stack(r.spk, 1), "count", lambda one: one.sum(1)),
-    "potentials": (lambda r: stack(r.mem), "last", lambda one: one[-1]),
-    "a list of potentials": (lambda r: r.mem, "last", lambda one: one[-1]),
-    "softmax in each step": (lambda r: stack(r.mem).softmax(-1), "last", lambda one: one[-1]),
+    "steps second": (lambda r: torch.stack(r.spk, 1), "count", lambda output: output.sum(1)),
+    "potentials": (lambda r: stack(r.mem), "last", lambda output: output[-1]),
+    "a list of potentials": (lambda r: r.mem, "last", lambda output: output[-1]),
+    "softmax in each step": (lambda r: stack(r.mem).softmax(-1), "last", lambda output: output[-1]),
     "spikes and potentials": (
         lambda r: (stack(r.spk), stack(r.mem)),
         "count",
-        lambda one: one[0].sum(0),
+        lambda output: output[0].sum(0),
     ),
     "potentials and spikes": (
         lambda r: (stack(r.mem), stack(r.spk)),
         "count",
-        lambda one: one[1].sum(0),
+        lambda output: output[1].sum(0),
     ),
-    "two lists": (lambda r: (r.spk, r.mem), "count", lambda one: sum(one[0])),
+    "two lists": (lambda r: (r.spk, r.mem), "count", lambda output: sum(output[0])),
     "named": (
         lambda r: Both(stack(r.spk), stack(r.mem)),
         "count",
-        lambda one: one.spikes.sum(0),
+        lambda output: output.spikes.sum(0),
     ),
     "a dictionary": (
         lambda r: {"mem": stack(r.mem)[-1], "spk": stack(r.spk)},
         "last",
-        lambda one: one["mem"],
+        lambda output: output["mem"],
     ),
-    "a class": (lambda r: Made(stack(r.spk)), "count", lambda one: one.spikes.sum(0)),
+    "a class": (lambda r: Made(stack(r.spk)), "count", lambda output: output.spikes.sum(0)),
     "all layers": (
         lambda r: (stack(r.spk1), stack(r.mem1), stack(r.spk), stack(r.mem)),
         "count",
-        lambda one: one[2].sum(0),
+        lambda output: output[2].sum(0),
     ),
     "a value and a record": (
         lambda r: (stack(r.spk), stack(r.mem).amax(0)),
         "largest",
-        lambda one: one[1],
+        lambda output: output[1],
     ),
     "a share of all": (
         lambda r: (stack(r.mem)[-1], stack(r.spk1).mean()),
         "last",
-        lambda one: one[0],
+        lambda output: output[0],
     ),
 }
 
@@ -221,7 +221,7 @@ def test_records_of_steps_are_read_by_a_stated_rule(name):
     module = Net(end, steps_first=name != "steps second")
     net = from_snntorch(module)
     report = net.import_report
-    assert [(one.population, one.kind) for one in net.readouts] == [("layer2", kind)]
+    assert [(readout.population, readout.kind) for readout in net.readouts] == [("layer2", kind)]
     assert list(report.readouts) == ["layer2"]
     check_order(*answered(net, module, spikes(), pick))
     returned = end(
@@ -243,12 +243,12 @@ HEADS = {
     "of a count": (lambda r: r.net.head(stack(r.spk).sum(0)), "Accumulator", "once in a sample"),
     "of a mean": (lambda r: r.net.head(stack(r.spk).mean(0)), "Accumulator", "in each step"),
     "in each step": (
-        lambda r: sum(r.net.head(one) for one in r.spk),
+        lambda r: sum(r.net.head(step) for step in r.spk),
         "Accumulator",
         "in each step",
     ),
     "mean of logits": (
-        lambda r: stack([r.net.head(one) for one in r.spk]).mean(0).softmax(1),
+        lambda r: stack([r.net.head(step) for step in r.spk]).mean(0).softmax(1),
         "Accumulator",
         "in each step",
     ),
@@ -262,16 +262,16 @@ HEADS = {
 
 
 def leaked(r):
-    held = 0
-    for one in r.spk:
-        held = 0.75 * held + r.net.head(one)
-    return held
+    level = 0
+    for step in r.spk:
+        level = 0.75 * level + r.net.head(step)
+    return level
 
 
 def leaking(r):
     record = [torch.zeros(r.spk[0].shape[0], 4)]
-    for one in r.spk:
-        record.append(0.75 * record[-1] + r.net.head(one))
+    for step in r.spk:
+        record.append(0.75 * record[-1] + r.net.head(step))
     return record[1:]
 
 
@@ -290,8 +290,8 @@ def test_a_linear_head_is_a_population(name, biased):
     net = from_snntorch(module)
     report = net.import_report
     readout = net.readouts[0]
-    wanted = {"greatest": "largest", "sum": "sum"}.get(name.partition(", ")[2], "last")
-    assert (readout.population, readout.kind, len(net.readouts)) == ("layer3", wanted, 1)
+    expected = {"greatest": "largest", "sum": "sum"}.get(name.partition(", ")[2], "last")
+    assert (readout.population, readout.kind, len(net.readouts)) == ("layer3", expected, 1)
     assert net.layers[2].cell.kind.__name__ == kind
     assert ("its bias " + where in report.layers["layer3"]) == biased
     assert "'head'" in report.layers["layer3"]
@@ -337,7 +337,10 @@ def test_spikes_of_both_layers_reach_a_head():
     more = {"head": nn.Linear(HIDDEN + OUT, 4)}
     module = Net(lambda r: r.net.head(torch.cat([sum(r.spk1), sum(r.spk)], 1)), more)
     net = from_snntorch(module)
-    assert {one.name for one in net.connections} >= {"layer1->layer3", "layer2->layer3"}
+    assert {connection.name for connection in net.connections} >= {
+        "layer1->layer3",
+        "layer2->layer3",
+    }
     check_order(*answered(net, module, spikes()))
 
 
@@ -405,16 +408,16 @@ def test_several_ends_are_several_readouts():
     module = Forked(None, more)
     net = from_snntorch(module)
     report = net.import_report
-    assert [(one.population, one.kind) for one in net.readouts] == [
+    assert [(readout.population, readout.kind) for readout in net.readouts] == [
         ("layer3", "last"),
         ("layer2", "count"),
     ]
     assert report.readouts["layer2"].endswith("(['actions'] of what forward returns)")
     with torch.no_grad():
-        wanted = module(torch.as_tensor(spikes(), dtype=torch.float32).transpose(0, 1))
-        found = net(spikes()).answers
-    torch.testing.assert_close(found["layer3"], wanted["value"], rtol=0, atol=1e-5)
-    assert torch.equal(found["layer2"], wanted["actions"])
+        expected = module(torch.as_tensor(spikes(), dtype=torch.float32).transpose(0, 1))
+        result = net(spikes()).answers
+    torch.testing.assert_close(result["layer3"], expected["value"], rtol=0, atol=1e-5)
+    assert torch.equal(result["layer2"], expected["actions"])
     with pytest.raises(ValueError, match=r"^Leaky 'lif3' must reach the output 'lif2'$"):
         from_snntorch(module, output="lif2")
 
@@ -422,7 +425,7 @@ def test_several_ends_are_several_readouts():
 def test_readout_argument_overrides_the_returned_value_and_is_reported():
     net = from_snntorch(Net(lambda r: stack(r.mem).amax(0)), readout="last")
     report = net.import_report
-    assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "last")]
+    assert [(readout.population, readout.kind) for readout in net.readouts] == [("layer2", "last")]
     assert report.readouts["layer2"] == (
         "last: readout='last' says so, where the greatest of the potentials of 'lif2' is returned"
     )
@@ -431,9 +434,9 @@ def test_readout_argument_overrides_the_returned_value_and_is_reported():
     assert report.readouts["layer2"] == (
         "last: readout='last' says so, and what is returned is set aside"
     )
-    logits = Net(lambda r: stack([r.net.head(one) for one in r.spk]), linear())
+    logits = Net(lambda r: stack([r.net.head(step) for step in r.spk]), linear())
     net = from_snntorch(logits, readout="largest")
-    scores, values = answered(net, logits, spikes(), lambda one: one.amax(0))
+    scores, values = answered(net, logits, spikes(), lambda potentials: potentials.amax(0))
     np.testing.assert_allclose(scores, values, 0, 1e-6)
     with pytest.raises(ValueError, match=r"^Readout must be one of 'count'"):
         from_snntorch(logits, readout="least")
@@ -463,7 +466,7 @@ def sorted_out(r):
 
 
 def weighted(r):
-    return sum(t * one for t, one in enumerate(r.spk))
+    return sum(t * step for t, step in enumerate(r.spk))
 
 
 def late(r):
@@ -563,17 +566,17 @@ def test_readout_that_depends_on_the_number_of_steps_is_refused(name):
 
 def test_neurons_that_are_not_returned_are_counted_where_they_are_named():
     net = from_snntorch(Net(lambda r: stack(r.spk1).sum(0)), output="lif2")
-    assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "count")]
+    assert [(readout.population, readout.kind) for readout in net.readouts] == [("layer2", "count")]
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 def test_head_on_a_mean_reports_the_number_of_steps_of_its_weights(bias):
     heads = {"head": nn.Linear(OUT, 4, bias=bias)}
-    said = "with weights of a sample of 6 steps"
-    for end, wanted in ((lambda r: stack(r.spk).mean(0), True), (added, False)):
+    message = "with weights of a sample of 6 steps"
+    for end, expected in ((lambda r: stack(r.spk).mean(0), True), (added, False)):
         net = Net(lambda r, end=end: r.net.head(end(r)), heads)
         report = from_snntorch(net).import_report
-        assert (said in str(report)) == wanted
+        assert (message in str(report)) == expected
 
 
 def test_a_loss_is_no_answer():
@@ -595,10 +598,10 @@ GROUPS = {
     "snntorch": (coded, "count"),
     "view": (lambda r: stack(r.spk).sum(0).view(-1, 3, OUT // 3).sum(-1), "count"),
     "mean of chunks": (
-        lambda r: stack([one.mean(1) for one in stack(r.spk).sum(0).chunk(3, 1)]).T,
+        lambda r: stack([group.mean(1) for group in stack(r.spk).sum(0).chunk(3, 1)]).T,
         "count",
     ),
-    "in each step": (lambda r: sum(one.unflatten(1, (3, -1)).sum(2) for one in r.spk), "count"),
+    "in each step": (lambda r: sum(step.unflatten(1, (3, -1)).sum(2) for step in r.spk), "count"),
     "average pooling": (
         lambda r: functional.avg_pool1d(stack(r.spk).mean(0)[:, None], OUT // 3)[:, 0].softmax(1),
         "count",
@@ -614,7 +617,7 @@ def test_a_population_code_is_a_readout_of_groups(name):
     module, x = Net(end), spikes()
     net = from_snntorch(module)
     report = net.import_report
-    assert [(one.kind, one.groups) for one in net.readouts] == [(kind, 3)]
+    assert [(readout.kind, readout.groups) for readout in net.readouts] == [(kind, 3)]
     assert ", summed in 3 groups, is returned" in report.readouts["layer2"]
     check_order(*answered(net, module, x))
     assert quantize(net, weights=6, potentials=12).readouts == net.readouts
@@ -627,8 +630,8 @@ def test_groups_in_each_step_are_groups():
     module = Net(record)
     net = from_snntorch(module)
     report = net.import_report
-    assert [(one.kind, one.groups) for one in net.readouts] == [("count", 2)]
-    check_order(*answered(net, module, spikes(), lambda one: one[0].sum(0)))
+    assert [(readout.kind, readout.groups) for readout in net.readouts] == [("count", 2)]
+    check_order(*answered(net, module, spikes(), lambda output: output[0].sum(0)))
     assert "potentials of 'lif2' in 2 groups are returned in each step" in report.notes[0]
 
 
@@ -636,10 +639,12 @@ def test_groups_that_are_summed_elsewhere_are_named():
     module, x = Net(lambda r: stack(r.spk)), spikes()
     net = from_snntorch(module, groups=3)
     report = net.import_report
-    assert [(one.kind, one.groups) for one in net.readouts] == [("count", 3)]
+    assert [(readout.kind, readout.groups) for readout in net.readouts] == [("count", 3)]
     assert report.readouts["layer2"].endswith("counts them; groups=3 sums those of neighbours")
     losses_own = losses.LossFunctions("mean", None)
-    check_order(*answered(net, module, x, lambda one: losses_own._population_code(one, 3, OUT)))
+    check_order(
+        *answered(net, module, x, lambda output: losses_own._population_code(output, 3, OUT))
+    )
     assert from_snntorch(Net(coded), groups=3).readouts == net.readouts
     for bad, error, message in (
         (4, ValueError, "Readout 'layer2': groups must be a divisor of the 6 neurons of 'layer2'"),
@@ -739,7 +744,7 @@ def test_returned_step_is_read_like_a_record_of_steps(name):
     end, kind, label = ONES[name]
     net = from_snntorch(Step(end))
     report = net.import_report
-    assert [(one.population, one.kind) for one in net.readouts] == [("layer1", kind)]
+    assert [(readout.population, readout.kind) for readout in net.readouts] == [("layer1", kind)]
     assert f"of {label!r} are returned for a step, the loop being elsewhere" in str(report)
 
 
@@ -748,7 +753,7 @@ def test_linear_value_of_the_spikes_of_a_step_needs_a_readout():
     with pytest.raises(ValueError, match=r"not what linear in 'head' makes of them \("):
         from_snntorch(module)
     net = from_snntorch(module, readout="sum")
-    assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "sum")]
+    assert [(readout.population, readout.kind) for readout in net.readouts] == [("layer2", "sum")]
     assert net.layers[1].cell.kind.__name__ == "Integrator"
 
 
@@ -765,7 +770,9 @@ def test_lists_that_are_as_long_as_a_sample_are_no_records():
     module = Net(lambda r: [stack(r.mem), stack(r.spk)])
     for steps in (2, 3):
         net = from_snntorch(module, example=torch.zeros(steps, 4, SIZE))
-        assert [(one.population, one.kind) for one in net.readouts] == [("layer2", "count")]
+        assert [(readout.population, readout.kind) for readout in net.readouts] == [
+            ("layer2", "count")
+        ]
 
 
 def test_a_mean_reports_its_steps():
@@ -776,9 +783,9 @@ def test_a_mean_reports_its_steps():
 def test_a_tensor_that_is_written_into_later_is_refused():
     def end(r):
         scale = torch.ones(OUT)
-        found = sum(r.spk) * scale
+        result = sum(r.spk) * scale
         scale.add_(1)
-        return found
+        return result
 
     with pytest.raises(ValueError, match=r"^A tensor of the shape \(6,\) must stay as it is"):
         from_snntorch(Net(end))

@@ -29,9 +29,9 @@ class Image(nn.Module):
         self.lif0 = snn.Leaky(beta=0.7)
         self.norm, self.act = nn.BatchNorm1d(64), nn.ReLU(inplace=True)
         with torch.no_grad():
-            for one in self.parameters():
-                if one.ndim > 1:
-                    one.mul_(5 if conv else 2)
+            for parameter in self.parameters():
+                if parameter.ndim > 1:
+                    parameter.mul_(5 if conv else 2)
             self.norm.running_mean.uniform_(0, 1)
 
     def forward(self, x):
@@ -107,19 +107,19 @@ def images():
     return load_dataset("digits").x_test[:30].reshape(30, 64).astype(np.int64) * TOP // 255
 
 
-def compare(module, x, given=None, different=3e-3, **options):
+def compare(module, x, argument=None, different=3e-3, **options):
     """Compare the spikes of a module and of what is read of it."""
     net = from_snntorch(module, **options)
     report = net.import_report
     module.eval()
     with torch.no_grad():
         steps = torch.as_tensor(x, dtype=torch.float32).transpose(0, 1).contiguous()
-        wanted = module(steps if given is None else given.clone())
-    wanted = wanted.transpose(0, 1).numpy()
+        expected = module(steps if argument is None else argument.clone())
+    expected = expected.transpose(0, 1).numpy()
     name = net.layers[-1].name
-    found = net.run(x, record=[name]).spikes[name]
-    assert 0.02 < wanted.mean() < 0.9
-    assert (found != wanted).mean() <= different
+    actual = net.run(x, record=[name]).spikes[name]
+    assert 0.02 < expected.mean() < 0.9
+    assert (actual != expected).mean() <= different
     return net, report
 
 
@@ -208,11 +208,11 @@ def test_an_offset_before_a_padded_convolution_is_a_bias_by_place():
     assert len(set(net.layers[0].bias[:16].tolist())) == 4  # a corner, two edges and the inside
     line = r"what test_input_transform.py:\d+ adds to the input costs a bias of each of the 32 "
     line += "neurons of 'lif0', and no events"
-    assert any(re.fullmatch(line, one) for one in report.notes)
+    assert any(re.fullmatch(line, note) for note in report.notes)
     plain = from_snntorch(Image(lambda x: x, conv=True), **options)
     assert torch.equal(net.connections[0].weights, plain.connections[0].weights)
     report = from_snntorch(Image(lambda x: x / 2), **options).import_report
-    assert all("adds to the input" not in one for one in report.notes)
+    assert all("adds to the input" not in note for note in report.notes)
 
 
 def test_all_steps_at_once_and_then_weights(images):
@@ -255,8 +255,8 @@ def test_a_bound_beyond_all_values_is_a_bias(images):
     module = Image(lambda x: (x / TOP).clamp(2, 3))
     net = from_snntorch(module, values=(0, TOP))
     assert not net.connections[0].weights.any()
-    wanted = module.fc(torch.full((1, 64), 2.0))[0]
-    assert torch.allclose(net.layers[0].bias, wanted, atol=1e-5)
+    expected = module.fc(torch.full((1, 64), 2.0))[0]
+    assert torch.allclose(net.layers[0].bias, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -346,10 +346,10 @@ def test_encoders_are_cut_there_and_noted(what):
             continue  # which axis is of steps, an example says
         net = from_snntorch(module, values=values, example=example)
         report = net.import_report
-        note = next(one for one in report.notes if one.startswith("input: the spikes that "))
+        note = next(line for line in report.notes if line.startswith("input: the spikes that "))
         assert f"{name} (test_input_transform.py:" in note
         assert words in note
-        scaled = any(one.startswith("samples are scaled or shifted") for one in report.notes)
+        scaled = any(line.startswith("samples are scaled or shifted") for line in report.notes)
         assert scaled == (what == "imported")
         assert "encoder '" in note
         assert (net.inputs[0].size, net.inputs[0].low) == (64, values[0])
@@ -360,10 +360,10 @@ def test_encoders_are_cut_there_and_noted(what):
     torch.manual_seed(0)
     spikes = encode(samples)
     torch.manual_seed(0)
-    wanted = module(samples).detach().transpose(0, 1).numpy()
+    expected = module(samples).detach().transpose(0, 1).numpy()
     events = spikes.transpose(0, 1).numpy().astype(np.int64)
-    found = net.run(events, record=["layer1"]).spikes["layer1"]
-    np.testing.assert_array_equal(found, wanted)
+    actual = net.run(events, record=["layer1"]).spikes["layer1"]
+    np.testing.assert_array_equal(actual, expected)
 
 
 MISUSED = {

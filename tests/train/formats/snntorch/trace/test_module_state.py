@@ -36,16 +36,18 @@ def described(value, seen=None):
     if isinstance(value, np.random.Generator):
         return (name, str(value.bit_generator.state))
     if isinstance(value, dict):
-        return (name, id(value), [(key, described(one, seen)) for key, one in value.items()])
+        return (name, id(value), [(key, described(item, seen)) for key, item in value.items()])
     if isinstance(value, list | tuple | deque | set):
-        return (name, id(value), [described(one, seen) for one in value])
+        return (name, id(value), [described(item, seen) for item in value])
     if isinstance(value, nn.Module) or type(value).__module__ == __name__:
         names = [*getattr(value, "__slots__", ()), *getattr(value, "__dict__", {})]
         names += [key for key in vars(type(value)) if key.startswith("kept")]
         if isinstance(value, nn.Module):
             names += ["_buffers", "_parameters", "_modules"]
-        held = [(one, described(getattr(value, one), seen)) for one in names]
-        return (name, id(value), type(value), held)
+        attributes = [
+            (attribute, described(getattr(value, attribute), seen)) for attribute in names
+        ]
+        return (name, id(value), type(value), attributes)
     return (name, id(value))
 
 
@@ -54,7 +56,7 @@ def everything(module):
     instances = snn.SpikingNeuron.instances
     return (
         described(module),
-        (id(instances), [described(one) for one in instances]),
+        (id(instances), [described(instance) for instance in instances]),
         torch.get_rng_state().tolist(),
         str(np.random.get_state()),
         random.getstate(),
@@ -158,11 +160,11 @@ def x():
 
 def run(module, x):
     """Run a module step by step, from rest."""
-    found = []
+    results = []
     with torch.no_grad():
         for step in torch.as_tensor(x, dtype=torch.float32).unbind(1):
-            found.append(module(step))
-    return torch.stack(found, 1).numpy()
+            results.append(module(step))
+    return torch.stack(results, 1).numpy()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -173,15 +175,18 @@ def test_state_that_a_module_keeps_is_followed_and_left(way, x):
         net = from_snntorch(module)
         report = net.import_report
         assert everything(module) == before
-        assert [one.name for one in net.connections] == ["input->layer1", "layer1->layer1 late 1"]
+        assert [connection.name for connection in net.connections] == [
+            "input->layer1",
+            "layer1->layer1 late 1",
+        ]
         assert STEPS in report.notes
     try:
-        wanted = run(module, x)
+        expected = run(module, x)
     finally:
         Streaming.kept_by_class = None
-    found = net.run(x, record=["layer1"]).spikes["layer1"]
-    assert 0.1 < wanted.mean() < 0.9
-    np.testing.assert_array_equal(found, wanted)
+    actual = net.run(x, record=["layer1"]).spikes["layer1"]
+    assert 0.1 < expected.mean() < 0.9
+    np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("way", ["attribute", "nested", "object", "buffer", "hidden"])
@@ -198,8 +203,8 @@ def test_state_that_an_earlier_run_left_is_taken_as_zero(way, samples):
     report = net.import_report
     assert everything(module) == before
     assert [note for note in report.notes if note.startswith(EARLIER)]
-    for one, other in zip(net.connections, fresh.connections, strict=True):
-        assert torch.equal(one.weights, other.weights)
+    for connection, other in zip(net.connections, fresh.connections, strict=True):
+        assert torch.equal(connection.weights, other.weights)
     assert torch.equal(net.layers[0].bias, fresh.layers[0].bias)
 
 
@@ -278,7 +283,7 @@ def test_hidden_states_of_snntorch_are_left(x):
     run(net, x)
     before = everything(net)
     states = net[1].mem.clone(), net[3].syn.clone(), net[3].mem.clone()
-    assert all(one.any() for one in states)
+    assert all(state.any() for state in states)
     from_snntorch(net)
     assert everything(net) == before
     assert all(map(torch.equal, states, (net[1].mem, net[3].syn, net[3].mem)))
