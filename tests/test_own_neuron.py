@@ -582,7 +582,7 @@ OTHER = r"^A neuron's step must be of \+, -, \*, comparisons and what `via` offe
         (
             Misnamed,
             ValueError,
-            r"^Population 'own': the step of Misnamed must answer with the states \['v'\], "
+            r"^Population 'own': the step of Misnamed must return the states \['v'\], "
             r"not \['potential'\]$",
         ),
         (
@@ -596,7 +596,7 @@ OTHER = r"^A neuron's step must be of \+, -, \*, comparisons and what `via` offe
         (
             Silent,
             ValueError,
-            r"^Population 'own': the step of Silent must answer with a test of who fires, not None",
+            r"^Population 'own': the step of Silent must return whether it fires, not None",
         ),
         (
             Undecorated,
@@ -629,7 +629,7 @@ def test_neuron_without_mistakes_is_accepted():
     "kind, error, message",
     [
         (Branching, TypeError, BRANCH),
-        (Misnamed, ValueError, r"^[Tt]he step of Misnamed must answer with the states \['v'\]"),
+        (Misnamed, ValueError, r"^[Tt]he step of Misnamed must return the states \['v'\]"),
         (
             Comparing,
             TypeError,

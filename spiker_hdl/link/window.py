@@ -1,4 +1,4 @@
-"""The receive window: data frames in order and once each, and commands as they come."""
+"""The receive window: it puts data frames in order, and passes commands at once."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ class Command(data.StructLayout):
     Members
     -------
     valid : unsigned(1)
-        There is a command in this cycle; the other fields belong to it.
+        1 if there is a command in this cycle; the other fields are then valid.
     code, sequence, session : unsigned
         Fields of the frame's header.
     tag, mask : unsigned(8)
@@ -66,25 +66,27 @@ class Command(data.StructLayout):
 
 
 class ReceiveWindow(wiring.Component):
-    """Store data frames until all frames before them are there; drop repeated and damaged ones.
+    """Receive window, which puts data frames in order and drops repeated and damaged ones.
 
-    Data frames leave in the order of their sequence numbers. The first byte of a frame that is next
-    in order is valid two cycles after its end was received, and each byte takes two cycles on its
-    way out. A frame for which there is no slot is dropped, so the input never stalls. After reset
-    all slots are empty and frame 0 is expected.
+    A data frame is stored in a slot until all earlier frames have left, so data frames leave in the
+    order of their sequence numbers. If a received frame is next in order, its first byte is valid
+    two cycles after its end was received. Each byte takes two cycles at the output. A frame without
+    a free slot is dropped, so the input never stalls. After a reset all slots are empty, and frame
+    0 is expected.
 
     Members
     -------
     i : In(stream.Signature(FrameOctet))
         Bytes and tokens of received frames; always ready.
     session : In(range(SESSIONS))
-        Current session, sampled at the end of each frame; data of other sessions is dropped.
+        Current session, sampled at the end of each frame; data frames of other sessions are
+        dropped.
     command : Out(Command)
-        An undamaged frame that is no data, in the cycle of its end.
+        An undamaged frame that is not a data frame; valid in the cycle of the frame's end.
     base : Out(range(SEQUENCES))
-        Sequence number of the first data frame that has not left as a whole.
+        Sequence number of the first data frame that has not left completely.
     received : Out(WINDOW)
-        For each slot (the sequence number modulo the window): whether a whole frame waits there.
+        For each slot (the sequence number modulo ``WINDOW``): whether a complete frame is there.
     o : Out(stream.Signature(Octet))
         Payloads of the data frames, one packet each.
     """
@@ -117,7 +119,7 @@ class ReceiveWindow(wiring.Component):
         return m
 
     def _enter(self, m, write, finals) -> None:
-        """Write the bytes of each frame to its slot, and mark the slot once the frame is whole."""
+        """Write the bytes of each frame to its slot, and mark the slot at the end of the frame."""
         octet, frame = self.i.p, Signal(Command())
         slot = frame.sequence[:SLOT_BITS]
         free = ~self.received.bit_select(slot, 1)
@@ -147,8 +149,8 @@ class ReceiveWindow(wiring.Component):
             for n, place in places.items():
                 with m.Case(n):
                     m.d.sync += place.eq(octet.data)
-        # Bytes of a frame that turns out to be damaged or repeated have been written to an empty
-        # slot, where they do no harm.
+        # The bytes of a frame are written before its checksum is known. If the frame is damaged or
+        # repeated, its slot is not marked, so these bytes are never read.
         ahead = (frame.sequence - self.base)[: (SEQUENCES - 1).bit_length()]
         mine = (frame.code == DATA.code) & (frame.session == self.session)
         with m.If(end & mine & (ahead < WINDOW) & (size != 0) & free):

@@ -29,8 +29,10 @@ __all__ = [
 
 FLOAT32_EXACT = 2**24
 FLOAT64_EXACT = 2**53
-_MOST = 2**62  # the reference computes in 64 bits, and nothing may overflow
+_LARGEST = 2**62
+"""Limit of all intermediate results: the reference computes in 64 bits, and must not overflow."""
 _ROUNDS = 512
+"""Maximum number of iterations in which the reachable states are searched."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,10 @@ class Bounds:
     Members
     -------
     sum_low, sum_high : int
-        Range of the sum of weighted events in a step, and of all partial sums in any order of
-        events.
+        Range of the sum of the weighted events in a step, and of all partial sums, in any order of
+        the events.
     current_low, current_high : int
-        Range of that sum with the bias.
+        Range of the input current, which is this sum plus the bias.
     states : mapping of str to (int, int)
         Range that each state can reach from rest, over any number of steps.
     largest : int
@@ -86,7 +88,8 @@ def bounds(network: "Network", writable: Collection[str] = ()) -> dict[str, Boun
     ----------
     network : Network
     writable : collection of str
-        Populations whose bounds hold for all weights, thresholds and biases of as many bits.
+        Populations whose bounds must hold for all weights, thresholds and biases with the same
+        numbers of bits.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def bounds(network: "Network", writable: Collection[str] = ()) -> dict[str, Boun
 
 
 def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
-    """Tell which populations may fire, and which may be silent.
+    """Find out which populations may fire, and which may be silent.
 
     Parameters
     ----------
@@ -117,7 +120,7 @@ def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
     -------
     dict of str to (bool, bool)
         For each spiking population, whether some neuron may fire in a step, and whether some neuron
-        may not. False is a proof, True is not.
+        may be silent. False is proved. True need not be the case, since intervals overestimate.
     """
     outcomes = {}
     for population in network.populations:
@@ -146,7 +149,7 @@ def reach(neuron: Neuron, low: int, high: int) -> int:
     ----------
     neuron : Neuron
     low, high : int
-        Range of the current: the sum and the bias.
+        Range of the input current: the sum of the weighted events plus the bias.
     """
     ranges = Ranges()
     parameters = {n: ranges.interval(*_ends(p.value)) for n, p in neuron.parameters.items()}
@@ -199,7 +202,7 @@ def _population_bounds(network: "Network", population: "Population", writable: b
     ends = int(current[0].min()), int(current[1].max())
     reached = _reached(neuron, ends_of, ends, declared)
     largest = max(ranges.largest, -sums[0], sums[1])
-    if largest >= _MOST:
+    if largest >= _LARGEST:
         raise ValueError(
             f"Population {population.name!r}: the step of {type(neuron).__name__} must compute in "
             f"63 bits, not {largest.bit_length() + 1}"
@@ -242,12 +245,10 @@ def _advance(
         neuron.bind(parameters), SimpleNamespace(**before), ranges.interval(*current), ranges
     )
     if (fired is None) == neuron.spiking:
-        expected = "a test of who fires" if neuron.spiking else "None"
-        raise ValueError(f"{what} must answer with {expected}, not {fired!r}")
+        expected = "whether it fires" if neuron.spiking else "None"
+        raise ValueError(f"{what} must return {expected}, not {fired!r}")
     if set(after) != set(states):
-        raise ValueError(
-            f"{what} must answer with the states {sorted(states)}, not {sorted(after)}"
-        )
+        raise ValueError(f"{what} must return the states {sorted(states)}, not {sorted(after)}")
     ends = {}
     for name, value in after.items():
         interval = value if isinstance(value, Interval) else ranges.interval(value, value)
@@ -265,8 +266,8 @@ def _reached(
     current: tuple[int, int],
     declared: dict[str, tuple[int, int]],
 ) -> dict[str, tuple[int, int]]:
-    # The fixed point that is reached from rest, for the whole population together. Where the
-    # iteration does not settle soon, the declared ranges are returned, which are safe.
+    # The fixed point that is reached from rest, for all neurons of the population together. If the
+    # iteration does not converge soon, the declared ranges are returned, which are always valid.
     ranges = Ranges()
     parameters = {
         name: ranges.interval(int(np.min(ends_of[name][0])), int(np.max(ends_of[name][1])))

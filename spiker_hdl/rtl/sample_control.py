@@ -1,4 +1,4 @@
-"""Control of the samples in flight: how many there are, since when, and how often they spike."""
+"""Control of the samples in flight: their admission, their latency and their spike counts."""
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -12,15 +12,16 @@ from spiker_hdl.rtl.streams.queue import Queue
 __all__ = ["CYCLE_BITS", "SampleControl", "SpikeCounter"]
 
 CYCLE_BITS = 32
-"""Bits of a cycle count, which wraps beyond: 43 s at 100 MHz."""
+"""Bits of a cycle count, which wraps around after 43 s at 100 MHz."""
 
 
 class SampleControl(wiring.Component):
-    """Admission of samples while there is room for their results, and their latency.
+    """Admission control for samples, which also measures their latency.
 
-    A sample is in flight at an input from ``begin`` there until ``finish``. Samples finish in the
-    order in which they began. All outputs but ``mute`` come from registers; one sample may begin at
-    each input in each cycle. After reset no sample is in flight.
+    A sample is admitted while there is room for its result. It is in flight at an input from
+    ``begin`` of this input until ``finish``. Samples finish in the order in which they began. One
+    sample may begin at each input in each cycle. All outputs except ``mute`` come from registers.
+    After a reset no sample is in flight.
 
     Parameters
     ----------
@@ -35,20 +36,22 @@ class SampleControl(wiring.Component):
         For each input: 1 in the cycle in which a sample's first beat is taken. The latency is
         counted from the first input.
     admit : Out(inputs)
-        For each input: a further sample may begin in this cycle.
+        For each input: 1 if a further sample may begin in this cycle.
     finish : In(1)
-        1 in the cycle in which the oldest sample has been through all readouts and counters.
+        1 in the cycle in which the oldest sample has passed all readouts and counters.
     answered : In(1)
-        The oldest sample has its early answer, so the events that are left of it do not matter.
+        1 if the oldest sample has an early answer, so that its remaining events can be dropped.
     mute : Out(inputs)
-        For each input: the sample that is answered is the one that still enters there.
+        For each input: 1 if ``answered`` is 1 and no later sample has begun there, so that the
+        events that still enter there belong to the answered sample.
     begun : Out(1)
-        The oldest sample has begun at every input (at the first one, three cycles ago). Only then
-        may it finish.
+        With several inputs: 1 if the oldest sample has begun at every input (at the first one, at
+        least three cycles ago). Only then may it finish. With one input it is always 1.
     cycles : Out(CYCLE_BITS)
-        Cycles from the beginning of the oldest sample to the next cycle; valid with ``finish``.
+        Number of cycles from ``begin`` of the oldest sample at the first input to the next cycle;
+        sampled with ``finish``.
     idle : Out(1)
-        No sample is in flight.
+        1 if no sample is in flight.
     """
 
     begin: Signal
@@ -89,7 +92,7 @@ class SampleControl(wiring.Component):
             m.d.comb += self.mute[n].eq(self.answered & (inside == 1))
             m.d.sync += inside.eq(inside + self.begin[n] - self.finish)
         m.d.comb += self.idle.eq(~Cat(counts).any())
-        # ``begin`` is known late in its cycle, so the time is stored one cycle later.
+        # ``begin`` comes from a long combinational path, so the time is stored one cycle later.
         m.submodules.starts = starts = Queue(CYCLE_BITS, depth=self.max_in_flight)
         m.d.sync += starts.i.valid.eq(self.begin[0])
         m.d.comb += [
@@ -98,8 +101,8 @@ class SampleControl(wiring.Component):
             self.cycles.eq(now + 2 - starts.o.p),
         ]
 
-        # With one input, whatever finishes has begun there. With several, a result may be complete
-        # before a sample has begun at an input that is read late or not at all.
+        # With one input, a sample that finishes has begun there. With several inputs, a result may
+        # be complete before the sample has begun at an input with a delayed or no projection.
         begun = [starts.o.valid, *[inside.any() for inside in counts[1:]]]
         m.d.comb += self.begun.eq(Cat(begun).all() if self.inputs > 1 else 1)
 
@@ -107,10 +110,11 @@ class SampleControl(wiring.Component):
 
 
 class SpikeCounter(wiring.Component):
-    """Number of events of each sample.
+    """Counter of the events of each sample.
 
-    A payload in each cycle, with up to one event in each bank. The count can be taken two cycles
-    after the token of the sample's last step, in the order of the samples. After reset it is 0.
+    It takes a payload in each cycle, with up to one event for each bank. The count is available two
+    cycles after the token of the sample's last step, in the order of the samples. After a reset the
+    count is 0.
 
     Parameters
     ----------
@@ -121,14 +125,14 @@ class SpikeCounter(wiring.Component):
     max_in_flight : int
         Number of counts that may wait to be taken.
     stepwise : bool
-        Whether every token gives the count so far.
+        Whether the count so far is sent after every step, and not only after the last one.
 
     Members
     -------
     i : In(stream.Signature(event))
-        Events and tokens; a token waits while there is no room for its count.
+        Events and tokens; a token with which a count is sent waits while there is no room for it.
     o : Out(stream.Signature(range(max_events + 1)))
-        The count of each sample; of each step so far, if ``stepwise``.
+        The count of each sample; if ``stepwise``, the count of the sample after each of its steps.
     """
 
     i: stream.Interface

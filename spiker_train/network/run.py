@@ -177,9 +177,7 @@ def _step(core: Core, states: dict, current: torch.Tensor) -> tuple[Any, dict]:
             raise
         raise TypeError(NEVER_BRANCH) from None
     if set(after) != set(states):
-        raise ValueError(
-            f"{what} must answer with the states {sorted(states)}, not {sorted(after)}"
-        )
+        raise ValueError(f"{what} must return the states {sorted(states)}, not {sorted(after)}")
     if core.layer.cell.spiking and not (
         isinstance(fired, torch.Tensor) and fired.dtype == core.dtype
     ):

@@ -255,7 +255,7 @@ def _main() -> None:
     parser.add_argument("directory", type=Path, help="emitted in Verilog, with samples")
     parser.add_argument("--family", choices=MODELLED, required=True)
     parser.add_argument("--block-ram", action="store_true", help="put each memory in block RAM")
-    parser.add_argument("--route", action="store_true", help="place and route (iCE40 alone)")
+    parser.add_argument("--route", action="store_true", help="place and route (only iCE40)")
     parser.add_argument("--check", action="store_true", help="run the test bench on the netlist")
     arguments = parser.parse_args()
     try:

@@ -11,18 +11,19 @@ __all__ = ["KINDS", "Core", "row_parts"]
 BANKS = (1, 2, 4, 8)
 
 
-STAGES = 4  # at most
+STAGES = 4
+"""Maximum number of pipeline stages."""
 
 
 KINDS = ("auto", "block", "distributed", "registers", "uninitialized")
 
 
 def row_parts(rows: int, block: int) -> list[tuple[int, bool]]:
-    """Return the memories into which rows are split, in order.
+    """Return the memories into which the rows of weights are split, in order.
 
-    Their numbers of rows are powers of two, in descending order down to that of a block RAM. The
-    remaining rows are a memory of their own, in logic if they fill at most an eighth of a block
-    RAM.
+    The first memories have a number of rows that is ``block`` times a power of two, in descending
+    order. The remaining rows form a memory of their own, which is in logic if it fills at most an
+    eighth of a block RAM.
 
     Parameters
     ----------
@@ -48,35 +49,37 @@ class Core:
     Parameters
     ----------
     lanes : int
-        Accumulators in parallel. With one for each neuron, an event takes one cycle. With fewer, it
-        takes ``ceil(size / lanes)`` cycles, and the sums are folded into memory.
+        Number of parallel accumulators. With a lane for each neuron, an event takes one cycle. With
+        fewer lanes, it takes ``ceil(size / lanes)`` cycles, and the sums are in memory.
     units : int
-        Neurons that are updated in parallel, at most ``lanes``. It must divide ``lanes`` where
-        there are fewer lanes than neurons.
+        Number of neurons that are updated in parallel, at most ``lanes``. It must divide ``lanes``
+        if there are fewer lanes than neurons.
     banks : {1, 2, 4, 8}
-        Events that are accepted in one cycle, each with a memory of weights of its own. Bank ``k``
-        holds the weights of the sources whose number modulo ``banks`` is ``k``. Projections that
-        are stored as single synapses pass one event in a cycle.
+        Number of memories of weights, and so of events that are accepted in one cycle. Bank ``k``
+        has the weights of the sources whose number modulo ``banks`` is ``k``. A projection that is
+        stored as single synapses passes one event per cycle.
     overlap : bool
         Whether events of the next step are accepted while the neurons are updated; the sums are
-        then stored twice. Folded lanes of static inputs never overlap.
+        then stored twice. A population with static inputs and fewer lanes than neurons never
+        overlaps.
     stages : int
-        Pipeline stages of a neuron's update, 1 to 4, among which its operations are divided, so
-        that the clock can be faster. The events of a step are as many cycles later.
+        Number of pipeline stages of a neuron's update, 1 to 4, among which its operations are
+        divided, so that the clock can be faster. Each further stage delays the events of a step by
+        a cycle.
     weights : {"auto", "block", "distributed", "registers", "uninitialized"}
         Kind of memory for the rows of weights, as for ``ram_style`` of synthesis tools.
         ``"uninitialized"`` is a memory that a bitstream cannot initialise, such as the SPRAM of
         iCE40 UltraPlus; it is either read or written in a cycle.
     states : {"auto", "block", "distributed", "registers"}
-        Kind of memory for sums, states and parameters, where they are in memory.
+        Kind of memory for the sums, states and parameters that are in memory.
     writable : bool
-        Whether weights, thresholds and biases can be replaced while the accelerator runs, by any
-        values of as many bits: see :mod:`~.reload`. All weights must then be stored in rows.
+        Whether weights, thresholds and biases can be replaced at run time, by any values with the
+        same numbers of bits: see :mod:`~.reload`. All weights must then be stored in rows.
     block : int
-        Rows of the device's block RAM in its widest form, a power of two of at least 16. Rows of
-        weights that are not writable are split by it (see :func:`row_parts`): with block RAMs of
-        256 rows, as in iCE40, 784 rows become 512, 256 and, in logic, 16. With 0 the synthesis tool
-        decides.
+        Number of rows of a block RAM of the device in its widest form, a power of two of at least
+        16. Rows of weights that are not writable are then split by :func:`row_parts`: with block
+        RAMs of 256 rows, as in iCE40, 784 rows become 512, 256 and, in logic, 16. With 0 the
+        synthesis tool decides.
     """
 
     lanes: int

@@ -30,8 +30,9 @@ __all__ = [
 RESETS = ("subtract", "zero", "value", "none")
 
 
-# Only a reset to a value can keep an input that it does not replace; only what is subtracted can
-# be subtracted before the comparison.
+# A reset to zero or to a value in the next step discards the input of that step, unless the input
+# is added after the reset; for a subtraction, the order of the two makes no difference. snnTorch's
+# immediate reset differs from ``"immediate"`` only for a subtraction.
 RESET_TIMINGS = {
     "immediate": RESETS,
     "next_step": RESETS,
@@ -54,7 +55,7 @@ def check_reset_timing(reset: str, reset_timing: str) -> None:
 
 @dataclass(frozen=True)
 class SpikingNeuron(Neuron):
-    r"""What spiking neurons share: the firing condition, the reset and the refractory period.
+    r"""Base class of spiking neurons: the firing condition, the reset and the refractory period.
 
     A model computes its membrane potential before the reset, :math:`u_t`, from the leaked potential
     :math:`\operatorname{leak}(v_{t-1})` and the input current :math:`x_t`. With an immediate reset,
@@ -106,9 +107,9 @@ class SpikingNeuron(Neuron):
     width : int
         Bits of the potential, in two's complement, 2 to 32.
     threshold : int or tuple of int
-        Potential at which the neuron fires, one or one per neuron.
+        Threshold of the potential, one for all neurons or one per neuron.
     reset : {"subtract", "zero", "value", "none"}
-        What a spike does to the potential.
+        Change of the potential by a spike: :math:`R` above.
     reset_value : int or tuple of int
         Potential after a spike, with ``reset="value"``.
     reset_timing : {"immediate", "next_step", "next_step_keep_input", "snntorch_immediate"}
@@ -117,22 +118,22 @@ class SpikingNeuron(Neuron):
     fire : {">", ">="}
         Comparison of potential and threshold.
     refractory : int
-        Silent steps after a spike, 0 to 255.
+        Number of steps after a spike in which the neuron cannot fire, 0 to 255.
     refractory_input : {"lost", "kept"}
-        What becomes of the input of those steps.
+        Whether the input of these steps is discarded or integrated.
     floor : int, optional
-        Lower bound of the membrane potential; that of ``width`` bits if none is given.
+        Lower bound of the membrane potential; by default the minimum of ``width`` bits.
     v, countdown, pending : int or tuple of int
-        At the start of a sample: the potential, the remaining refractory steps, and whether a reset
-        of the step before is still to take place.
+        States at the start of a sample: the potential, the number of remaining refractory steps,
+        and 1 if a spike of the previous step still has to reset the potential.
 
     Raises
     ------
     TypeError
         If a parameter is of another type.
     ValueError
-        If one is out of range, the potential cannot reach the threshold, a reset by subtraction
-        has a threshold below zero, or the reset cannot take place at ``reset_timing``.
+        If a parameter is out of range, the potential cannot reach the threshold, the threshold is
+        negative with a reset by subtraction, or ``reset`` is not possible at ``reset_timing``.
     """
 
     width: int = field(kw_only=True)
@@ -179,7 +180,7 @@ class SpikingNeuron(Neuron):
 
     @property
     def reach(self) -> tuple[int, int]:
-        """Least and greatest threshold that the potential can reach and, if so reset, subtract."""
+        """Minimum and maximum of a threshold that the potential can reach and a reset subtract."""
         low, high = signed_range(self.width)
         return 0 if self.reset == "subtract" else low, high - (self.fire == ">")
 
@@ -201,7 +202,7 @@ class SpikingNeuron(Neuron):
         return signed_range(self.width)[1]
 
     def gain(self, p: Any, s: Any, v: Any, current: Any, via: Arithmetic, threshold: Any = None):
-        """Add the input to the leaked potential, with the reset of a spike one step ago."""
+        """Return the sum of leaked potential and input, with a reset from the previous step."""
         if self.refractory and self.refractory_input == "lost":
             current = via.select(s.countdown > 0, 0, current)
         threshold = p.threshold if threshold is None else threshold
@@ -310,9 +311,10 @@ class CurrentLif(SpikingNeuron):
     :math:`x_t`
         input current of step :math:`t`
 
-    An input event acts on the potential in its own step. snnTorch calls this model ``Synaptic`` and
-    NIR calls it ``CubaLIF``. In refractory steps whose input is discarded, that input still reaches
-    the synaptic current, which does not reach the potential.
+    An input event changes the potential in the step in which it arrives. snnTorch calls this model
+    ``Synaptic`` and NIR calls it ``CubaLIF``. With ``refractory_input="lost"``, the input of a
+    refractory step is still added to the synaptic current, but the synaptic current is not added to
+    the potential in this step.
 
     Parameters
     ----------
@@ -370,8 +372,8 @@ class AdaptiveLif(SpikingNeuron):
     :math:`s_t`
         1 where the neuron fires in step :math:`t`, else 0
 
-    A reset by subtraction in step :math:`t` subtracts :math:`\theta_t`; for a reset in the step
-    after the spike, that is with the rise that the step of the spike left.
+    A reset by subtraction in step :math:`t` subtracts :math:`\theta_t`. If the reset takes place in
+    the step after the spike, this threshold already includes the rise from that spike.
 
     Parameters
     ----------

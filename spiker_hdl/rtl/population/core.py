@@ -27,18 +27,18 @@ __all__ = ["PopulationCore", "event_of"]
 
 
 class PopulationCore(wiring.Component):
-    """A population that adds up address events, and updates its neurons at the end of each step.
+    """Core of a population: it adds address events, and updates the neurons after each step.
 
-    A step ends when every input offers its token. One payload, with an event in each of up to
-    ``banks`` banks, takes ``ceil(size / lanes)`` cycles. The update of all neurons takes ``max(3 +
-    stages, ceil(size / units))`` cycles, in which no events are accepted unless the mapping
-    overlaps them; the events of the population leave meanwhile, in ascending order. Inputs have
-    fixed priority, the first the highest.
+    A step ends when every input offers its token. A payload, which has up to one event for each
+    bank, takes ``ceil(size / lanes)`` cycles. The update of all neurons takes ``max(3 + stages,
+    ceil(size / units))`` cycles. During the update no events are accepted, unless the mapping
+    overlaps the two, and the events of the population leave in ascending order. Inputs have fixed
+    priority, and the first input has the highest.
 
-    An update starts only if the outputs have room for its events. The events of at most one earlier
-    step may wait there, so steps without events that follow each other may take a cycle or two
-    more: see :mod:`spiker_hdl.model.timing.prediction`. After reset the first step of a sample
-    begins; memories need not be cleared.
+    An update starts only if the outputs have room for its events. The outputs store the events of
+    at most one earlier step, so consecutive steps without events may take one or two cycles more:
+    see :mod:`spiker_hdl.model.timing.prediction`. After a reset the first step of a sample begins;
+    memories need not be cleared.
 
     Parameters
     ----------
@@ -54,26 +54,28 @@ class PopulationCore(wiring.Component):
     reads_potential : bool
         Whether a readout reads the membrane potentials.
     clocked : bool
-        Whether all its projections are delayed (or none exist), so that it needs one more input of
-        tokens alone as its time base.
+        Whether the population has no projection without a delay. It then has one more input, which
+        carries only tokens, as its time base.
 
     Members
     -------
     i0, i1, ... : In(stream.Signature(AddressEvent or SynapseEvent))
-        Events of each projection; synapse events where its synapses are stored one by one. Then, if
-        ``clocked``, tokens alone. Events are accepted one by one, tokens of a step all together.
+        Events and tokens of each projection; synapse events if its synapses are stored one by one.
+        If ``clocked``, the last input carries only tokens. An event is accepted in the last of its
+        cycles; the tokens of all inputs are accepted in the same cycle.
     finish : Out(1)
         1 in the cycle in which the tokens of a sample's last step are taken.
     idle : Out(1)
-        No update keeps events or tokens waiting.
+        1 if no update keeps the tokens of the next step waiting or, without overlap, its events.
     o : Out(stream.Signature(AddressEvent(size, banks))), if the neurons fire
-        Spikes of each step, then its token, in as many banks as the readers have.
+        Spikes of each step, then its token, in as many banks as the populations have that read it.
     potentials : Out(stream.Signature(AddressEvent(size, value))), if ``reads_potential``
         Potential of every neuron in every step, in ascending order, then the token.
     outcome : Out(Outcome)
-        Result of the update, for observers; valid in single cycles, with ``outcome.valid``.
+        Result of the update of a group of neurons, for recording and for tests; valid while
+        ``outcome.valid`` is 1.
     load : In(Load), if anything can be written
-        New weights and parameters; must come only while the accelerator is idle.
+        New weights and parameters, which may be written only while the accelerator is idle.
     """
 
     load: Any
@@ -172,7 +174,7 @@ class PopulationCore(wiring.Component):
         return m
 
     def _event(self, projection: Projection) -> AddressEvent | SynapseEvent:
-        """Return the layout of the events of a projection as they enter the core."""
+        """Return the layout of a projection's events at the input of the core."""
         node = self.network.nodes[projection.source]
         event = AddressEvent(node.size, value_shape(node), self.core.banks)
         if projection in self.dense:
@@ -206,14 +208,15 @@ class PopulationCore(wiring.Component):
         )
 
     def _accumulate(self, m, event_merger, turn) -> None:
-        """Connect the weight memory to the accumulators: an event is added two cycles later.
+        """Connect the weight memory to the accumulators, which add an event two cycles later.
 
-        With several banks, an adder tree adds up their weights first, which takes one cycle more.
+        With several banks, an adder tree first adds their weights, which takes one cycle more.
         """
         if not self.projections:
             return
         lanes, banks = self.core.lanes, self.core.banks
-        # The weight memory takes two cycles; what else the sums need of the event goes along.
+        # A read of the weight memory takes two cycles. The other fields of the event, which the
+        # accumulators need together with the weights, are delayed by as many registers.
         read = Signal(_EventInFlight(event_merger))
         m.d.sync += [read[name].eq(getattr(event_merger, name)) for name in _EventInFlight.NAMES]
         m.d.sync += [read.values[n].eq(event_merger.slots[n].value) for n in range(banks)]
@@ -251,9 +254,9 @@ class PopulationCore(wiring.Component):
         m.d.comb += [sums.weights[n].eq(row) for n, row in enumerate(rows)]
 
     def _rows(self, m, event_merger, arrived) -> tuple[list, int]:
-        """Return the addend of each lane, and its bits.
+        """Return the number that is added in each lane, and its bit width.
 
-        With a single bank it is the weight, which the accumulators multiply by the event's value.
+        With a single bank this is the weight; the accumulators multiply it by the event's value.
         """
         lanes, banks = self.core.lanes, self.core.banks
         scattered = len(self.dense) < len(self.projections)
@@ -282,7 +285,8 @@ class PopulationCore(wiring.Component):
                 values = [arrived.values[bank] for bank in range(banks)]
                 rows = [adder_tree([*map(product, lane, values)]) for lane in weights]
         if scattered:
-            # Either the row from memory or the synapse event's own weight is zero, so OR selects.
+            # Either the row from the memory or the weight of a synapse event is zero, so an OR
+            # selects the other one.
             direct = arrived.event & arrived.direct
             own = [Mux(direct & (arrived.lane == n), arrived.weight, 0) for n in range(lanes)]
             rows = [row | weight for row, weight in zip(rows, own, strict=True)]

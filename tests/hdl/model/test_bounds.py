@@ -425,19 +425,19 @@ LEAVES = "Population 'p': the step of Mine must keep 'v' in -128..127, not {}: u
             lambda p, s, x, via: (None, {"v": s.v}),
             True,
             ValueError,
-            "Population 'p': the step of Mine must answer with a test of who fires, not None",
+            "Population 'p': the step of Mine must return whether it fires, not None",
         ),
         (
             lambda p, s, x, via: (s.v > 3, {"w": s.v}),
             True,
             ValueError,
-            "Population 'p': the step of Mine must answer with the states ['v'], not ['w']",
+            "Population 'p': the step of Mine must return the states ['v'], not ['w']",
         ),
         (
             lambda p, s, x, via: (s.v > 3, {}),
             True,
             ValueError,
-            "Population 'p': the step of Mine must answer with the states ['v'], not []",
+            "Population 'p': the step of Mine must return the states ['v'], not []",
         ),
         (
             lambda p, s, x, via: (s.v > 3, {"v": s.v if s.v > 3 else 0}),
@@ -461,9 +461,7 @@ def test_a_step_that_must_not_be(recipe, spiking, error, message):
 
 
 def test_only_spiking_neurons_return_a_test():
-    with pytest.raises(
-        ValueError, match=r"^Population 'p': the step of Mine must answer with None,"
-    ):
+    with pytest.raises(ValueError, match=r"^Population 'p': the step of Mine must return None,"):
         one(own(lambda p, s, x, via: (s.v > 3, {"v": s.v}), spiking=False))
 
 
