@@ -251,7 +251,7 @@ def _plain(value: Any) -> Any:
 
 
 def _parts(value: Any, signals: Any = None) -> Iterator[_Bits]:
-    """Give the bits of which a value is put together, or the signals of which it is computed."""
+    """Give the bits that a value consists of, or the signals from which it is computed."""
     value = _plain(value)
     inner = _plain(value.value) if isinstance(value, Slice) else None
     if isinstance(value, Signal):

@@ -91,7 +91,7 @@ def record(
         How many cycles are noted, from ``first`` on.
     first : int
     streams : dict, optional
-        For labels of lanes, the ``valid`` and the ``ready`` of which both are 1 in a transfer.
+        For each label of a lane: its ``valid`` and ``ready``, which are both 1 in a transfer.
     whole : bool
         Whether each cycle is drawn, though nothing changes.
     """

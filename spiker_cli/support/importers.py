@@ -37,7 +37,7 @@ OPTIONS = {
 
 
 def kind_of_source(source: str) -> str:
-    """Return which of :data:`READERS` is that of a source.
+    """Return which of :data:`READERS` reads a source.
 
     Raises
     ------

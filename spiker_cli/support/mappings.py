@@ -77,7 +77,7 @@ class MappingOptions:
         return {option: value for option, value in options.items() if value not in (None, [])}
 
     def find(self, network: Network, path: Path | None) -> Mapping:
-        """Return the mapping: that of the options, else the one saved with the network.
+        """Return the mapping of the options, else the one that was saved with the network.
 
         Parameters
         ----------

@@ -63,7 +63,7 @@ def _check_read(option: str, values: list[Any]) -> None:
 
 
 def _check_written(option: str, path: Path, files: dict[str, list[Any]]) -> None:
-    """Refuse a file that another parameter names too, or that lies in a directory of another."""
+    """Refuse a file that another parameter also names, or that is in another one's directory."""
     if str(path) == "-":
         if option != "--json":
             raise ValueError(

@@ -145,7 +145,7 @@ def number_array(name: str, value: Any, dtype: Any = None) -> np.ndarray:
     name : str
     value : array, nested sequences, or a single one, of numbers
     dtype : data type, optional
-        Data type of the result; by default that of ``value``.
+        Data type of the result; by default the data type of ``value``.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def _from_numbers(name: str, value: Sequence[Any], depth: int) -> np.ndarray:
 
 
 def _number(name: str, value: Any) -> float | bool:
-    """Return one real number, of whatever make, as Python's own."""
+    """Return an integer or floating-point number of any type as a number of Python."""
     if not isinstance(value, int | float) and is_array(value):
         array = as_array(name, value)
         value = array.item() if array.dtype.kind in "biufO" and array.shape == () else value

@@ -21,7 +21,7 @@ KEYWORDS = frozenset(
     sra srl strong subtype then to transport type unaffected units until use variable vmode
     vprop vunit wait when while with xnor xor
     """.split()
-    # SystemVerilog (IEEE 1800-2017, annex B), of which Verilog's are a part
+    # SystemVerilog (IEEE 1800-2017, annex B), which include those of Verilog
     + """
     accept_on alias always always_comb always_ff always_latch and assert assign assume automatic
     before begin bind bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle

@@ -3,4 +3,4 @@
 __all__ = ["LIBRARY_VERSION"]
 
 LIBRARY_VERSION = "0.1.0"
-"""That of pyproject.toml; what is made says by which version."""
+"""Version of pyproject.toml, which written files and built hardware contain."""

@@ -146,7 +146,7 @@ def estimate_area(
     link = [_Memory(words, bits) for words, bits in LINK_MEMORIES]
     memories = [*weights, *link, *_working_memories(network, mapping)]
     loaded = _weight_memories(network, mapping, spare, uninitialized=True)
-    # Weights outside block RAM are fixed tables, of which each look-up table holds some bits.
+    # Weights outside block RAM are constant tables; each look-up table holds some of their bits.
     bits = sum(memory.words * memory.bits for memory in weights if not memory.in_block_ram(kind))
     return AreaEstimate(
         kind.link_luts + _lane_luts(mapping, kind) + (bits >> kind.lut_inputs),

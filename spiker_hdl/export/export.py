@@ -72,7 +72,7 @@ def emit(
         Result of these samples that the test bench expects, from any engine; if the engine counts
         cycles, the test bench compares them too. The reference's result by default.
     name : str, optional
-        Name of the topmost module; that of the network by default.
+        Name of the topmost module; by default the name of the network.
     ports : {"streams", "axis"}
         Streams of ``valid``, ``ready`` and ``payload``, or AXI4-Stream with registers behind
         AXI4-Lite: see :mod:`spiker_hdl.link.axi.accelerator`. With AXI the test bench compares no

@@ -36,7 +36,7 @@ class Link(wiring.Component):
     Bytes may be lost, damaged or added in both directions: only frames that are undamaged and new
     have an effect, and each sample is answered once, in order. One byte is taken in each cycle, and
     one leaves in two cycles. After reset, and after a frame that asks for it, no sample is in
-    flight and no result is stored; the session is 0 or that of the frame.
+    flight and no result is stored; the session is 0 or the session of the frame.
 
     Parameters
     ----------

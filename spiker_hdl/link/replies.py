@@ -69,7 +69,7 @@ class Replies(wiring.Component):
     o : Out(stream.Signature(8))
         Bytes to the host.
     load : In(Load), if ``writable``
-        Beats that load a network, of which the digest is taken.
+        Beats that load a network; the digest is computed from them.
     """
 
     load: Any

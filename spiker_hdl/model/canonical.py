@@ -1,7 +1,7 @@
 """The canonical description of a network, for its file and its digest.
 
-The spelling is that of format 1 and does not change: names that the library has given up since are
-translated on the way to a file and back, by the tables of this module.
+The names are those of format 1 and do not change. Names that the library has changed since then are
+translated when a file is written or read, by the tables of this module.
 
 A neuron's field that is declared with ``metadata={"later": True}`` is omitted where it has its
 default, so that files and digests that are older than the field stay the same.

@@ -173,7 +173,7 @@ class Projection:
         Label, ``source->target`` where none is given.
     shift : int
         Left shift of the weights, 0 to 24: an event adds its weight times ``2**shift``. The target
-        thus computes with a finer resolution than that of the weights, which need no more memory.
+        thus computes with a finer resolution than the weights, which need no more memory.
     """
 
     source: str
@@ -253,7 +253,7 @@ class Readout:
     kind : {"count", "last", "largest", "sum", "first"}
         The score: see :data:`READOUTS`.
     name : str
-        Label, that of the population where none is given.
+        Label; by default the name of the population.
     groups : int, optional
         Number of classes of a population code. Each class is a group of as many consecutive
         neurons, class 0 the first ones, and its score is the sum of theirs. Possible with the kinds

@@ -13,7 +13,7 @@ __all__ = ["InputPort", "beat_of"]
 
 
 def beat_of(node: Input, mapping: Mapping) -> AddressEvent | Word:
-    """Return the shape of the beats of which a sample consists."""
+    """Return the shape of the beats of a sample."""
     if mapping.form == "events":
         return AddressEvent(node.size, value_shape(node))
     return Word(min(mapping.word, node.size), value_shape(node) if node.graded else unsigned(1))

@@ -177,7 +177,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
         vendor="Quartus",
     ),
 })
-"""Families, by name. Zynq's logic is that of the 7 series."""
+"""Families, by name. The logic of a Zynq is of the 7 series."""
 
 MODELLED = tuple(name for name, family in FAMILIES.items() if family.models)
 """Families for which a netlist can be made and simulated."""

@@ -131,7 +131,7 @@ class Placed:
     fmax : float
         MHz, of the slowest path between registers.
     used, available : mapping of str to int
-        Numbers of cells by nextpnr's name for them; only kinds of which some are used.
+        Numbers of cells by nextpnr's name for them; only the kinds that are used.
     path : tuple of Hop
         The slowest path.
     """

@@ -16,7 +16,7 @@ from .yosys import read_steps, run_yowasp
 __all__ = ["MEASURED", "Area", "area", "area_of_cells"]
 
 MEASURED = ("xc7", "ecp5", "ice40")
-"""Families of which a design's area can be measured."""
+"""Families for which a design's area can be measured."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def quantize(
     max_steps : int
         Greatest number of time steps of a sample.
     name : str, optional
-        Name of the network; that of ``net`` where none is given.
+        Name of the network; by default the name of ``net``.
     notes : mapping of str to str, optional
         Notes of the network.
     calibration : array of int, shape (samples, steps, size), or mapping, optional

@@ -19,15 +19,15 @@ class Change:
     what : str
         Field, such as ``"threshold"``, ``"decay"`` or ``"weights"``.
     target : float
-        Floating-point value: where there is one per neuron, that of the neuron with the greatest
-        error; for weights, their root mean square.
+        Floating-point value. If there is a value per neuron, it is the value of the neuron with the
+        greatest error; for weights, it is their root mean square.
     integer : str
         The integers that the hardware has.
     quantized : float
         The value of these integers in the units of the target; for weights, their root mean square.
     error : float
         Greatest difference, relative to the target; for weights, the root mean square of the
-        differences, relative to that of the target.
+        differences, relative to the root mean square of the weights.
     errors : tuple of float
         Relative error of each neuron, where there is a value per neuron.
     """
@@ -61,7 +61,7 @@ class QuantizationReport:
         By connection whose weights were integers times one number and are kept exactly, that
         number.
     shifts : dict of str to int
-        By connection, by how many bits the grid of its target is finer than that of its weights.
+        By connection, by how many bits its target has a finer resolution than its weights.
     saturation : dict of str to float
         By layer, the share of neurons and steps in which a state is at an end of its range, on the
         calibration samples.

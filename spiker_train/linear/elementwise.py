@@ -111,7 +111,7 @@ class Scale(LinearMap):
     Parameters
     ----------
     factor : float or array of float
-        Factor or factors, of a shape that broadcasts to that of the input.
+        Factor or factors, of a shape that broadcasts to the shape of the input.
     """
 
     factor: Any
@@ -136,7 +136,7 @@ class Shift(LinearMap):
     Parameters
     ----------
     value : float or array of float
-        Constant or constants, of a shape that broadcasts to that of the input.
+        Constant or constants, of a shape that broadcasts to the shape of the input.
     """
 
     value: Any
@@ -189,8 +189,8 @@ class Select(LinearMap):
     Parameters
     ----------
     places : array of int
-        For each value of the output its index in the flattened input, or -1 for 0. The shape is
-        that of the output.
+        For each value of the output its index in the flattened input, or -1 for 0. It has the
+        shape of the output.
     """
 
     places: Any

@@ -86,7 +86,7 @@ def build_board(
     network : Network
     target : Target
     directory : str or Path
-        New, empty, or that of an earlier build, which is replaced.
+        New, empty, or with an earlier build, which is replaced.
     mapping : Mapping
     encoding : Encoding, optional
         Encoding of an encoder before the accelerator, which then takes values.

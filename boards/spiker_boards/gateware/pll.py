@@ -298,7 +298,7 @@ class Clock(wiring.Component):
             else:
                 make = {"ecp5": _ecp5, "cyclonev": _cyclonev}[self.family]
                 m.submodules.pll = make(pin.i, dividers, self.clk, self.locked)
-        # The other tools derive the constraint of a PLL's output from that of the pin.
+        # The other tools derive the constraint of a PLL's output from the constraint of the pin.
         if dividers is not None and self.family == "cyclonev":
             platform.add_clock_constraint(self.clk, self.frequency)
 

@@ -38,8 +38,8 @@ TIMEOUT = 16
 class UsbCarrier(wiring.Component):
     """Bytes over USB, by which a host sees a serial port.
 
-    There are three clocks: that of ``sync``, that of a domain ``oscillator``, which must have
-    48 MHz, and one of 12 MHz, which is divided from the latter and constrained here.
+    There are three clock domains: ``sync``; ``oscillator``, which must have 48 MHz; and one of
+    12 MHz, which is divided from ``oscillator`` and constrained here.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class UsbCarrier(wiring.Component):
         return m
 
     def _receive(self, m, rx) -> None:
-        """Move bytes of the host from the clock of USB to that of the accelerator."""
+        """Move bytes of the host from the clock domain of USB to the accelerator's."""
         m.submodules.received = received = AsyncFIFO(
             width=8, depth=DEPTH, w_domain="usb", r_domain="sync"
         )

@@ -137,15 +137,15 @@ class Board(Line):
         values : array of int, shape (samples, ...), or for ``"delta"`` (samples, steps, ...)
             Pixels or signals, as :meth:`~spiker_hdl.model.encoders.Encoding.encode` takes them.
         encoding : Encoding, optional
-            Encoding with which the board was built; by default, that of the network's notes.
+            Encoding with which the board was built; by default, as in the network's notes.
         progress : callable, optional
             Called with the number of further samples that are done.
 
         Returns
         -------
         Result
-            That of the reference for the encoded values; ``cycles`` count from the first word that
-            the encoder made.
+            The same as the reference returns for the encoded values; ``cycles`` count from the
+            first word that the encoder sends.
 
         Raises
         ------

@@ -92,7 +92,7 @@ class Serial(serial.SerialBase):
         Raises
         ------
         ValueError
-            If the address is not that of a file and an offset in it.
+            If the address does not name a file and an offset in it.
         OSError
             If there is no such file, or it cannot be mapped.
         """

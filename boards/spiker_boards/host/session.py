@@ -41,7 +41,7 @@ class Exchange:
     Parameters
     ----------
     session : int
-        Number of the session: not 0, and not that of an earlier one.
+        Number of the session: not 0, and not the number of an earlier session.
     payloads : iterable of bytes
         Payloads of the frames of data.
     results : int

@@ -101,7 +101,7 @@ class BoardPins(wiring.Component):
     leds : Out
         Levels of the lights.
     idle : Out(1)
-        That of the top.
+        ``idle`` of the board's top level.
     """
 
     clk: Signal

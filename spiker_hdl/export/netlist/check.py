@@ -31,7 +31,7 @@ from .makefile import NETLIST, SIMULATORS, makefile
 __all__ = ["MODELLED", "SIMULATORS", "Netlist", "NetlistError", "check", "netlist", "route"]
 
 ROUTED_DEVICE = "hx8k"
-"""Device of which :func:`route` places and routes netlists."""
+"""Device for which :func:`route` places and routes netlists."""
 
 WRITE = ("write_json netlist.json", "write_verilog -noattr -noexpr netlist.v")
 """Last steps of Yosys."""

@@ -65,7 +65,7 @@ def makefile(
     top, bench : str
         Names of the modules, and of their files.
     place : str
-        Directory of the netlist, as seen from that of the test bench.
+        Directory of the netlist, relative to the directory of the test bench.
     models : sequence of str
         Files with cells.
     defines : sequence of str

@@ -1,4 +1,4 @@
-"""An emitted directory read back, of which nothing is trusted.
+"""An emitted directory that is read back without trust in its contents.
 
 What the manifest says is checked against the files, by their SHA-256, and against the network that
 is beside it. So an altered design is refused. Where somebody alters the manifest too, the design in

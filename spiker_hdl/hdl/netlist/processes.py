@@ -13,7 +13,7 @@ Body = list[Assign | Switch]
 
 
 def settled(body: Body) -> Body:
-    """Join assignments to the same wire, of which the last to each bit counts.
+    """Join assignments to the same wire; for each bit, the last one counts.
 
     Parameters
     ----------

@@ -106,7 +106,7 @@ class Switch:
 
 @dataclass(slots=True)
 class Process:
-    """Assignments, of which the last one that is reached counts."""
+    """Assignments; of those that are reached, the last one counts."""
 
     name: str
     body: list[Assign | Switch] = field(default_factory=list)

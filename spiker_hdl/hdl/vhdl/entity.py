@@ -201,7 +201,7 @@ class Entity:
         return processes
 
     def _own_processes(self) -> dict[str, Register]:
-        """Find the processes of which only one register takes notice."""
+        """Find the processes whose result is read by only one register."""
         netlist = self.netlist
         owners = {}
         for register in netlist.registers:

@@ -92,7 +92,7 @@ HEADER = (
 
 HEADER_BYTES = sum(part.width for part in HEADER)
 CRC_BYTES = 4
-"""Bytes of the CRC-32 of header and payload, that of zlib, least significant byte first."""
+"""Bytes of the CRC-32 of header and payload, as in zlib, least significant byte first."""
 
 MAX_PAYLOAD = MAX_FRAME - 2 - HEADER_BYTES - CRC_BYTES
 """Maximum bytes of a payload: COBS and the delimiter take one byte each."""
@@ -143,7 +143,7 @@ DATA = Kind(
     "host",
     "number of this data frame",
     "a byte with the input's number in bits 6:0, and in bit 7 whether the sample ends with this "
-    "frame; then whole beats. The number after that of the last input is used for loading",
+    "frame; then whole beats. The number after the last input's number is used for loading",
 )
 POLL = Kind(
     "poll",

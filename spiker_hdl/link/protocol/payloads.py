@@ -171,7 +171,7 @@ def load_payloads(number: int, beats: np.ndarray) -> Iterator[bytes]:
     Parameters
     ----------
     number : int
-        Number of the input for loading, which follows that of the last input.
+        Number of the input for loading: the number after the last input's.
     beats : array of uint64
         Beats for the memories: see :func:`spiker_hdl.model.mapping.reload.beats`.
     """

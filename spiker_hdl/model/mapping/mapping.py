@@ -68,8 +68,7 @@ class Mapping:
     queues : mapping of str to int
         Entries of each projection's queue of events, by the projection's name.
     form : {"words", "events"}
-        Form of samples at the inputs: spike vectors, of which each beat carries a word, or address
-        events.
+        Form of samples at the inputs: spike vectors, with a word in each beat, or address events.
     word : int
         Channels in a word of a spike vector, 1 to 256.
     stores : mapping of str to {"rows", "synapses"}

@@ -115,7 +115,7 @@ def channels(network: Network) -> dict[str, Channels]:
     Returns
     -------
     dict of str to Channels
-        For inputs of which the notes speak.
+        The channels of each input that is in the notes.
 
     Raises
     ------

@@ -69,7 +69,7 @@ class Loader(wiring.Component):
         m = Module()
 
         beat = self.load.beat
-        selected = Signal()  # the number that came last is that of this memory
+        selected = Signal()  # the latest number is the number of this memory
         slice_ = Signal(self.store.slices, init=1)  # one-hot: which word of the row comes next
         m.d.comb += self.enable.eq(Mux(self.load.valid & selected & (beat.kind == DATA), slice_, 0))
         with m.If(self.load.valid):

@@ -155,7 +155,7 @@ class PipelinedArithmetic(Arithmetic):
         return self.join(function, CARRY + _width(*operands) // CARRIED + OUT, *operands)
 
     def multiply(self, x: Any, y: Any) -> Operand:
-        """Multiply; the delay is that of a tree of adders."""
+        """Multiply; the delay is estimated as for a tree of adders."""
         terms = min(_width(x), _width(y))
         cost = terms.bit_length() * (CARRY + (_width(x) + _width(y)) // CARRIED)
         return self.join(operator.mul, cost, x, y)

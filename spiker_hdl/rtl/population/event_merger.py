@@ -28,7 +28,7 @@ class EventMerger(wiring.Component):
     bases : sequence of int
         For each input, the row of its first source in the weight memory.
     rows : int
-        Distance from the row of a source's fold to that of its next fold.
+        Distance between the rows of consecutive folds of a source.
     folds : int
         Cycles that an address event takes.
     lanes : int
@@ -36,7 +36,7 @@ class EventMerger(wiring.Component):
     banks : int
         Number of address events in one payload.
     interval : int
-        Minimum number of cycles from the end of one step to that of the next.
+        Minimum number of cycles from the end of one step to the end of the next.
     overlap : bool
         Whether events are taken during those cycles.
     holds : bool

@@ -99,8 +99,8 @@ def read_neurons(label: str, part: Any, shape: tuple[int, ...]) -> Neurons:
     reset = _reset(what, part)
     if part.state_quant and kind != "Leaky":
         raise ValueError(
-            f"{what}: state_quant must be False, not given, of which integers are "
-            "exact of Leaky alone; drop it and let quantize choose the bits"
+            f"{what}: state_quant must be False, not given, since integers reproduce it exactly "
+            "only for Leaky; remove it and let quantize choose the bits"
         )
     for name, setting, plain in (
         ("inhibition", bool(part.inhibition), False),
@@ -215,7 +215,7 @@ def _lapicque(what: str, part: Any, shape: tuple[int, ...], neurons: Neurons) ->
 
 
 def _alpha(what: str, part: Any, shape: tuple[int, ...], reset: str, neurons: Neurons) -> dict:
-    """Return the decays of ``Alpha``, whose potential is that of a second-order neuron, scaled."""
+    """Return the decays of ``Alpha``, whose potential is a multiple of a second-order neuron's."""
     if reset != "none":
         raise ValueError(
             f"{what}: reset_mechanism must be 'none', not {reset!r}, which changes two currents "

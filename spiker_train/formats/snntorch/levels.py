@@ -143,8 +143,8 @@ def _decay(what: str, beta: np.ndarray, levels: Levels) -> Decay:
     if bits and not _is_exact(levels):
         raise ValueError(
             f"{what}: levels of state_quant must be integers times a power of two with "
-            f"beta={float(known[0]):g}, not times {levels.step:.5g}, of which float32 rounds "
-            "halves either way"
+            f"beta={float(known[0]):g}, not times {levels.step:.5g}, since float32 rounds "
+            "halves of these levels up or down"
         )
     return Decay.shift(bits)
 

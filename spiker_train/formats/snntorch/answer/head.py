@@ -133,7 +133,8 @@ def of_record(head: Head, spikes: dict[str, np.ndarray], record: np.ndarray) -> 
     Parameters
     ----------
     head : Head
-        Head as the last step shows it, of which it is open whether the bias is added in each step.
+        Head as the last step shows it, from which it is not known yet whether the bias is added in
+        each step or once.
     spikes : dict of str to array, shape (steps, samples, neurons)
     record : array, shape (steps, samples, values)
     """

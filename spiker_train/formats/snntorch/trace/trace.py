@@ -194,8 +194,8 @@ class Tracer:
             check_whole(self, operand)
         if name in BRANCHING:
             raise TraceError(
-                f"{where()}: what is done must not depend on spikes or potentials, of which "
-                f"{name.strip('_')} was asked: return them, and decide outside of forward"
+                f"{where()}: control flow must not depend on spikes or potentials, whose "
+                f"{name.strip('_')} is computed: return them, and decide outside of forward"
             )
         if kwargs.get("out") is not None:
             raise TraceError(f"{where()}: {name} must return what it computes, without out=")

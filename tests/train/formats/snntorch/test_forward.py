@@ -668,8 +668,8 @@ def here(what):
     [
         (
             lambda: written(branches),
-            here(": what is done must not depend on spikes or potentials, of which bool was ")
-            + "asked: return them, and decide outside of forward",
+            here(": control flow must not depend on spikes or potentials, whose bool is ")
+            + "computed: return them, and decide outside of forward",
         ),
         (
             lambda: written(lambda m, t, x, a, b: plainly(m, torch.relu(m.fc1(x)), a, b)),

@@ -224,5 +224,7 @@ def test_other_neurons_are_refused(kind):
         "Alpha": {"alpha": 0.9, "beta": 0.8},
     }[kind]
     neurons = getattr(snntorch, kind)(init_hidden=True, state_quant=levels(), **options)
-    with pytest.raises(ValueError, match=f"^{kind} '1': state_quant must be False.* Leaky alone"):
+    with pytest.raises(
+        ValueError, match=f"^{kind} '1': state_quant must be False.* only for Leaky"
+    ):
         from_snntorch(nn.Sequential(nn.Linear(2, 3), neurons))
