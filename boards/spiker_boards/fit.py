@@ -51,7 +51,7 @@ def _short(target: Target, network: Network, mapping: Mapping, spare: int = 0) -
     if area.block_rams > capacity.block_rams:
         short.append(f"{area.block_rams} block RAMs of {capacity.block_rams}")
     if area.sprams > capacity.sprams:
-        short.append(f"{area.sprams} memories without contents of {capacity.sprams}")
+        short.append(f"{area.sprams} blocks of SPRAM of {capacity.sprams}")
     if SURE * area.luts > capacity.luts:
         short.append(f"about {area.luts:,} look-up tables of {capacity.luts:,}")
     return short
@@ -179,13 +179,12 @@ def find_fit(target: Target, network: Network, mapping: Mapping | None = None) -
 
 def advice(target: Target, network: Network, mapping: Mapping | None = None) -> str:
     """Return advice on what would fit instead."""
+    cores = {} if mapping is None else mapping.cores
+    chosen = [name for name, core in cores.items() if core.weights == "uninitialized"]
+    if chosen and not target.capacity.sprams:
+        return "give no --spram, since this board has none"
     fit = find_fit(target, network, mapping)
     if fit is not None:
-        chosen = (
-            ()
-            if mapping is None
-            else (name for name, core in mapping.cores.items() if core.weights == "uninitialized")
-        )
         memories = "".join(
             f" --spram {name}" for name in dict.fromkeys([*chosen, *fit.uninitialized])
         )

@@ -170,5 +170,6 @@ def test_large_memories_are_counted_apart():
         < estimate_area(network, mapping, "ice40").block_rams
     )
     check_fit(find_board("icebreaker"), network, uninitialized)
-    with pytest.raises(FitError, match="1 memories without contents of 0"):
+    line = r"needs 1 blocks of SPRAM of 0: give no --spram, since this board has none$"
+    with pytest.raises(FitError, match=line):
         check_fit(find_board("ulx3s_25f"), network, uninitialized)
