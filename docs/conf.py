@@ -14,7 +14,7 @@ def sign_components(app, what, name, obj, options, signature, result):
 
     if what == "class" and issubclass(obj, wiring.Component):
         parameters = [*inspect.signature(obj.__init__).parameters.values()][1:]
-        plain = [one.replace(annotation=inspect.Parameter.empty) for one in parameters]
+        plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
         return str(inspect.Signature(plain)), result
     return None
 

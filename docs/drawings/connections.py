@@ -114,7 +114,7 @@ def read_designs(component: wiring.Component, known: Iterable[str] = ()) -> Iter
 def _origin(fragment: Fragment) -> Any:
     """Return what a fragment was made from: its component, where there is one."""
     origins = getattr(fragment, "origins", None) or (fragment,)
-    return next((one for one in origins if isinstance(one, wiring.Component)), origins[0])
+    return next((origin for origin in origins if isinstance(origin, wiring.Component)), origins[0])
 
 
 class _Tracer:
@@ -212,14 +212,14 @@ class _Tracer:
                 end = self.ends[id(signal)]
                 result[end] = result.get(end, False) or direct
                 continue
-            for one in self.assigned.get(id(signal), ()):
-                start, stop = max(low, one.low), min(high, one.high)
+            for assignment in self.assigned.get(id(signal), ()):
+                start, stop = max(low, assignment.low), min(high, assignment.high)
                 if start >= stop:
                     continue
-                for source, first, last in one.sources:
-                    if one.straight:
-                        first, last = first + start - one.low, first + stop - one.low
-                    todo.append(((source, first, last), direct and one.direct))
+                for source, first, last in assignment.sources:
+                    if assignment.straight:
+                        first, last = first + start - assignment.low, first + stop - assignment.low
+                    todo.append(((source, first, last), direct and assignment.direct))
         return result
 
 

@@ -66,7 +66,7 @@ class SchematicsDirective(SphinxDirective):
         ]
         if not designs:
             raise self.error(f"Package must have components, not {package!r}")
-        found: list[nodes.Node] = []
+        sections: list[nodes.Node] = []
         for design in designs:
             section = nodes.section(ids=[f"schematic-{design.name.lower()}"])
             section += nodes.title("", design.name)
@@ -75,8 +75,8 @@ class SchematicsDirective(SphinxDirective):
             line = re.sub(r":\w+:`~?\.?([^`]+)`", r"`\1`", line.replace("``", "`"))
             section += self.parse_text_to_nodes(f"{line} (`{module}`)")
             section += _figure(f"schematic/{design.name}", "")
-            found.append(section)
-        return found
+            sections.append(section)
+        return sections
 
 
 class CommandsDirective(SphinxDirective):

@@ -29,10 +29,10 @@ def _graph() -> grimp.ImportGraph:
 def rooms() -> tuple[str, ...]:
     """Return the rooms: packages, and the sub-packages of those that are split."""
     graph = _graph()
-    found = [package for package in PACKAGES if package not in SPLIT]
+    names = [package for package in PACKAGES if package not in SPLIT]
     for package in SPLIT:
-        found += [child for child in sorted(graph.find_children(package)) if _is_package(child)]
-    return tuple(found)
+        names += [child for child in sorted(graph.find_children(package)) if _is_package(child)]
+    return tuple(names)
 
 
 def _is_package(name: str) -> bool:
@@ -47,14 +47,14 @@ def _room_of(module: str) -> str | None:
 def imports_of_rooms() -> dict[str, frozenset[str]]:
     """Return for each room the others that its modules import."""
     graph = _graph()
-    found: dict[str, set[str]] = {room: set() for room in rooms()}
+    imports: dict[str, set[str]] = {room: set() for room in rooms()}
     for module in graph.modules:
         room = _room_of(module)
         for other in graph.find_modules_directly_imported_by(module) if room else ():
             target = _room_of(other)
             if room and target and target != room:
-                found[room].add(target)
-    return {room: frozenset(others) for room, others in found.items()}
+                imports[room].add(target)
+    return {room: frozenset(others) for room, others in imports.items()}
 
 
 def floors() -> dict[str, int]:

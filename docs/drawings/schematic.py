@@ -74,7 +74,7 @@ def draw_design(design: Design, title: str) -> Drawing:
 def _columns(design: Design, nodes: dict[str, _Node]) -> int:
     """Put blocks into columns, so that most lines lead to the right."""
     after: dict[str, list[str]] = {name: [] for name in nodes}
-    for connection in sorted(design.connections, key=lambda one: not one.direct):
+    for connection in sorted(design.connections, key=lambda edge: not edge.direct):
         source, target = connection.source[0], connection.target[0]
         if source != target and target not in after[source]:
             after[source].append(target)
@@ -116,17 +116,17 @@ def _lines(design: Design, nodes: dict[str, _Node]) -> list[_Line]:
     lines = []
     for connection in design.connections:
         (source, output), (target, name) = connection.source, connection.target
-        one, other = nodes[source], nodes[target]
-        forward = one.column < other.column
-        pin = one.block.outputs[output] if one.block else None
+        start, end = nodes[source], nodes[target]
+        forward = start.column < end.column
+        pin = start.block.outputs[output] if start.block else None
         kind = "logic" if not connection.direct else "stream" if pin and pin.stream else "line"
-        ends = ((one, output), (other, name))
-        if one is other:
-            _pin(one.right, output)
-            _pin(one.left, name)
+        ends = ((start, output), (end, name))
+        if start is end:
+            _pin(start.right, output)
+            _pin(start.left, name)
             continue
-        _pin(one.right if forward else one.left, output)
-        _pin(other.left if forward else other.right, name)
+        _pin(start.right if forward else start.left, output)
+        _pin(end.left if forward else end.right, name)
         lines.append(_Line(ends if forward else ends[::-1], forward, kind))
     for node in nodes.values():
         if node.block is not None:
@@ -155,9 +155,9 @@ def _order(grid: list[list[_Node]], lines: list[_Line]) -> None:
     """Order each column, and the pins of each block, so that few lines cross."""
     near: dict[_Node, dict[int, list[_Node]]] = {}
     for line in lines:
-        for one, other in zip(line.path, line.path[1:], strict=False):
-            near.setdefault(one, {}).setdefault(1, []).append(other)
-            near.setdefault(other, {}).setdefault(-1, []).append(one)
+        for node, following in zip(line.path, line.path[1:], strict=False):
+            near.setdefault(node, {}).setdefault(1, []).append(following)
+            near.setdefault(following, {}).setdefault(-1, []).append(node)
     for turn in range(12):
         side = -1 if turn % 2 == 0 else 1
         for column in grid if side < 0 else grid[::-1]:
@@ -176,14 +176,14 @@ def _order(grid: list[list[_Node]], lines: list[_Line]) -> None:
 
 
 def _far(node: _Node, pin: str, right: bool, lines: list[_Line], place: dict) -> float:
-    found = []
+    places = []
     for line in lines:
-        (one, first), (other, last) = line.ends
-        if right and (one, first) == (node, pin):
-            found.append(place[line.path[1]])
-        if not right and (other, last) == (node, pin):
-            found.append(place[line.path[-2]])
-    return sum(found) / len(found) if found else 1000
+        (start, first), (end, last) = line.ends
+        if right and (start, first) == (node, pin):
+            places.append(place[line.path[1]])
+        if not right and (end, last) == (node, pin):
+            places.append(place[line.path[-2]])
+    return sum(places) / len(places) if places else 1000
 
 
 def _place(grid: list[list[_Node]], lines: list[_Line]) -> None:
@@ -206,7 +206,7 @@ def _place(grid: list[list[_Node]], lines: list[_Line]) -> None:
                 node.width = width
             elif node.block.name != OUTPUTS:
                 node.width = max(node.width, width if node.block.name != INPUTS else node.width)
-        leaving = sum(1 for line in lines for one in line.path[:-1] if one in column)
+        leaving = sum(1 for line in lines for node in line.path[:-1] if node in column)
         x += width + 30 + LANE * min(leaving, 10)
     for column in grid:
         y = 0.0
@@ -232,9 +232,9 @@ def _settle(column: list[_Node], lines: list[_Line]) -> None:
     for node, moves in wish.items():
         node.y += sum(moves) / len(moves)
     middle = sum(node.y + node.height / 2 for node in column) / max(1, len(column))
-    for one, other in itertools.pairwise(column):
-        gap = GAP if one.block or other.block else 8
-        other.y = max(other.y, one.y + one.height + gap)
+    for upper, lower in itertools.pairwise(column):
+        gap = GAP if upper.block or lower.block else 8
+        lower.y = max(lower.y, upper.y + upper.height + gap)
     shift = middle - sum(node.y + node.height / 2 for node in column) / max(1, len(column))
     for node in column:
         node.y += shift
@@ -279,7 +279,7 @@ def _draw(design: Design, grid: list[list[_Node]], lines: list[_Line], title: st
     drawing.text(left + 10, 18, design.name, "title")
     for n, text in enumerate(registers):
         drawing.text(left + 10, 32 + 13 * n, text, "small")
-    for line in sorted(lines, key=lambda one: one.kind != "logic"):
+    for line in sorted(lines, key=lambda drawn: drawn.kind != "logic"):
         _draw_line(drawing, line)
     for node in boxes:
         _draw_block(drawing, node)
