@@ -37,7 +37,7 @@ def test_two_collections_find_the_same_tests():
 
 
 @pytest.mark.parametrize(
-    "name, wanted",
+    "name, expected",
     [
         ("values0-ValueError-Leak-must-be", None),
         ("seed=1234567", None),
@@ -65,12 +65,12 @@ def test_two_collections_find_the_same_tests():
         "epoch",
     ],
 )
-def test_bad_names_by_hand(name, wanted):
-    assert conftest.bad_id(name) == wanted
+def test_bad_names_by_hand(name, expected):
+    assert conftest.bad_id(name) == expected
 
 
 @pytest.mark.parametrize(
-    "value, wanted",
+    "value, expected",
     [
         (b"\x1f\x8b", "bytes"),
         ("Leak must be at most 7, not 8", "Leak-must-be-at"),
@@ -81,8 +81,8 @@ def test_bad_names_by_hand(name, wanted):
     ],
     ids=["bytes", "message", "word", "lambda", "number", "class"],
 )
-def test_what_a_case_is_called(value, wanted):
-    assert conftest.pytest_make_parametrize_id(value) == wanted
+def test_what_a_case_is_called(value, expected):
+    assert conftest.pytest_make_parametrize_id(value) == expected
 
 
 def test_a_bad_name_stops_the_collection(tmp_path):

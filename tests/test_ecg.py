@@ -59,7 +59,7 @@ def jumps(*places, length=300):
 
 
 @pytest.mark.parametrize(
-    "places, found",
+    "places, expected",
     [
         ((), []),
         ((50,), [50]),
@@ -71,8 +71,8 @@ def jumps(*places, length=300):
         ((50, 150, 210), [50, 150, 210]),
     ],
 )
-def test_beats_are_found_where_it_is_steep(ecg, places, found):
-    assert ecg[0].detect(jumps(*places)) == found
+def test_beats_are_found_where_it_is_steep(ecg, places, expected):
+    assert ecg[0].detect(jumps(*places)) == expected
 
 
 def test_it_is_steep_from_twenty_on_and_both_ways(ecg):

@@ -11,7 +11,7 @@ from support.small import make_network
 
 
 @pytest.mark.parametrize(
-    "name, begin, least",
+    "name, begin, min_bytes",
     [
         # A comment may stand before the word that starts a configuration: 7E AA 99 7E, and
         # BD B3 behind the preamble of ones.
@@ -19,7 +19,7 @@ from support.small import make_network
         ("ulx3s_25f", b"\xff\xff\xbd\xb3", 50_000),
     ],
 )
-def test_a_bitstream(name, begin, least, tmp_path):
+def test_a_bitstream(name, begin, min_bytes, tmp_path):
     network = make_network(8)
     mapping = Mapping.folded(network, 1)
     target = BOARDS[name]
@@ -27,7 +27,7 @@ def test_a_bitstream(name, begin, least, tmp_path):
     assert read_build(tmp_path / "made") == build
     data = (tmp_path / "made" / build["bitstream"]["file"]).read_bytes()
     assert begin in data[:400]
-    assert len(data) > least
+    assert len(data) > min_bytes
     assert build["fmax_hz"] >= build["clock_hz"] == target.frequency
     # What nextpnr makes of the settings of the PLL.
     log = (tmp_path / "made" / "place_and_route.log").read_text()

@@ -144,7 +144,7 @@ def test_a_checkpoint_is_put_into_its_class(spiker, model_directory, tmp_path, m
 
 
 @pytest.mark.parametrize(
-    "options, wanted",
+    "options, expected",
     [
         ([], {"reset": "zero", "reset_timing": "immediate", "fire": ">"}),
         (["--reset", "subtract"], {"reset": "subtract"}),
@@ -157,15 +157,15 @@ def test_a_checkpoint_is_put_into_its_class(spiker, model_directory, tmp_path, m
     ],
     ids=["as-nir-says", "subtract", "next-step", "reached", "above"],
 )
-def test_what_a_nir_file_does_not_say_is_said(spiker, request, tmp_path, options, wanted):
+def test_what_a_nir_file_does_not_say_is_said(spiker, request, tmp_path, options, expected):
     source = request.config.rootpath / "tests" / "nir_files" / "sinabs_lif.nir"
     real = tmp_path / "real.safetensors"
     code, _, message = spiker("import", source, "--dt", "1", "-o", real, *options)
     assert code == 0, message
     cells = [layer.cell.settings for layer in load_real(real).layers]
-    for name, value in wanted.items():
+    for name, value in expected.items():
         assert {cell.get(name) for cell in cells if name in cell} <= {value}
-    assert any(set(wanted) & set(cell) for cell in cells)
+    assert any(set(expected) & set(cell) for cell in cells)
 
 
 def test_scales_and_steps_that_are_asked_for(spiker, real, tmp_path):
@@ -181,22 +181,22 @@ def test_scales_and_steps_that_are_asked_for(spiker, real, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given, wanted",
+    "shifts_text, expected",
     [("3", [3, 3]), ("layer1=4, layer2=0", [4, 0]), ("layer1->layer2=2", [0, 2])],
     ids=["all", "layers", "connection"],
 )
-def test_shifts_that_are_asked_for(spiker, real, tmp_path, given, wanted):
+def test_shifts_that_are_asked_for(spiker, real, tmp_path, shifts_text, expected):
     net = tmp_path / "net.spiker"
     code, out, message = spiker(
-        "quantize", real, "--shifts", given, "--potentials", 14, "-o", net, "--json", "-"
+        "quantize", real, "--shifts", shifts_text, "--potentials", 14, "-o", net, "--json", "-"
     )
     assert code == 0, message
     loaded = load(net)
-    assert [projection.shift for projection in loaded.projections] == wanted
+    assert [projection.shift for projection in loaded.projections] == expected
     shifts = json.loads(out)["quantization"]["shifts"]
     assert shifts == {projection.name: projection.shift for projection in loaded.projections}
-    assert f"--shifts {shlex.quote(given)}" in dict(loaded.notes)["command"]
-    code, out, _ = spiker("quantize", real, "--shifts", given, "--potentials", 14, "-o", net)
+    assert f"--shifts {shlex.quote(shifts_text)}" in dict(loaded.notes)["command"]
+    code, out, _ = spiker("quantize", real, "--shifts", shifts_text, "--potentials", 14, "-o", net)
     for projection in loaded.projections:
         finer = f" = {2**projection.shift} of '{projection.target}'"
         assert (finer in out) == (projection.shift > 0)

@@ -12,7 +12,7 @@ NETWORKS = ROOT / "networks"
 
 
 @pytest.mark.parametrize(
-    "name, layers, width, samples, least",
+    "name, layers, width, samples, min_accuracy",
     [
         ("digits", [64, 32, 10], 8, 360, 0.97),
         pytest.param("mnist", [784, 128, 10], 8, 10_000, 0.982, marks=pytest.mark.slow),
@@ -21,7 +21,7 @@ NETWORKS = ROOT / "networks"
     ],
 )
 def test_shipped_networks_have_their_documented_accuracy(
-    name, layers, width, samples, least, request
+    name, layers, width, samples, min_accuracy, request
 ):
     pytest.importorskip("sklearn")
     if name != "digits":
@@ -37,5 +37,5 @@ def test_shipped_networks_have_their_documented_accuracy(
     assert [population.neuron.width for population in network.populations] == [width, width]
     result = reference.run(network, spikes)
     assert len(result.classes) == samples
-    assert (result.classes == data.y_test).mean() >= least
+    assert (result.classes == data.y_test).mean() >= min_accuracy
     assert 10 < result.counts["hidden"].mean() < 150

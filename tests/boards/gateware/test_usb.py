@@ -50,7 +50,7 @@ LEVELS = {"0": 0b00, "J": 0b01, "K": 0b10, "1": 0b11}
 
 
 @pytest.mark.parametrize(
-    "made, expected",
+    "packet, expected",
     [
         # Of the USB-IF's paper on its CRCs, in the order on the wire: 10111, 11100, 01110, 10111.
         (token(Pid.SETUP, 0x15, 0xE), "2d 15 ef"),
@@ -64,8 +64,8 @@ LEVELS = {"0": 0b00, "J": 0b01, "K": 0b10, "1": 0b11}
         (handshake(Pid.ACK), "d2"),
     ],
 )
-def test_packets_by_hand(made, expected):
-    assert made.hex(" ") == expected
+def test_packets_by_hand(packet, expected):
+    assert packet.hex(" ") == expected
 
 
 def test_identifiers_stand_behind_their_complements():
@@ -631,14 +631,14 @@ def test_its_clock_is_constrained():
     assert platform.constraints == [("clk", 12_000_000)]
 
 
-@pytest.mark.parametrize("wanted", [48_000_000, 36_000_000])
-def test_the_oscillator_goes_past_the_pll(wanted):
+@pytest.mark.parametrize("frequency", [48_000_000, 36_000_000])
+def test_the_oscillator_goes_past_the_pll(frequency):
     pin = io.SimulationPort("i", 1, name="pin")
-    clock = Clock(pin, "ecp5", "LFE5U-25F", 48_000_000, wanted)
+    clock = Clock(pin, "ecp5", "LFE5U-25F", 48_000_000, frequency)
     ports = [pin.i, clock.clk, clock.locked, clock.source]
     text = rtlil.convert(clock, ports=ports, emit_src=False)
     assert "connect \\source \\pin__i [0]" in text
-    assert ("connect \\clk \\pin__i [0]" in text) == (wanted == 48_000_000)
+    assert ("connect \\clk \\pin__i [0]" in text) == (frequency == 48_000_000)
 
 
 def test_place_and_route_is_told_of_both(tmp_path):
@@ -692,10 +692,10 @@ def test_any_clock_goes_with_usb():
         BOARDS["ulx3s_25f"].check_clock(3_000_000)
 
 
-@pytest.mark.parametrize("given", [{"product": 1, "serial": "1"}, {"product": "x", "serial": None}])
-def test_words_that_are_none(given):
+@pytest.mark.parametrize("words", [{"product": 1, "serial": "1"}, {"product": "x", "serial": None}])
+def test_words_that_are_none(words):
     with pytest.raises(TypeError, match="must be a str, not"):
-        UsbCarrier(port(), **given)
+        UsbCarrier(port(), **words)
 
 
 def test_luna_that_is_missing(monkeypatch):

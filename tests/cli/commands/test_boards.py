@@ -93,7 +93,7 @@ def test_clock_and_link_fit_each_other(name):
 
 
 @pytest.mark.parametrize(
-    "family, source, wanted, expected",
+    "family, source, target, expected",
     [
         # 12 MHz * 64 / 32 = 24 MHz, the oscillator at 768 MHz.
         ("ice40", 12_000_000, 24_000_000, (1, 64, 32, 24e6)),
@@ -102,8 +102,8 @@ def test_clock_and_link_fit_each_other(name):
         ("xc7", 125_000_000, 100_000_000, (1, 8, 10, 100e6)),
     ],
 )
-def test_dividers_by_hand(family, source, wanted, expected):
-    dividers = find_dividers(family, source, wanted)
+def test_dividers_by_hand(family, source, target, expected):
+    dividers = find_dividers(family, source, target)
     divide, multiply, out, frequency = expected
     assert (dividers.divide, dividers.multiply, dividers.frequency) == (divide, multiply, frequency)
     if out is not None:
@@ -111,14 +111,14 @@ def test_dividers_by_hand(family, source, wanted, expected):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("wanted", [18, 31, 40, 61, 75, 110])
-def test_dividers_make_the_frequency_within_the_data_sheet(family, wanted):
+@pytest.mark.parametrize("target", [18, 31, 40, 61, 75, 110])
+def test_dividers_make_the_frequency_within_the_data_sheet(family, target):
     source = 25_000_000
-    dividers = find_dividers(family, source, wanted * 1_000_000)
+    dividers = find_dividers(family, source, target * 1_000_000)
     detector = source / dividers.divide
     inside = family in {"ecp5", "gowin"}
     frequency = detector * dividers.multiply / (1 if inside else dividers.out)
-    assert frequency == pytest.approx(wanted * 1e6, rel=0.01)
+    assert frequency == pytest.approx(target * 1e6, rel=0.01)
     assert dividers.frequency == pytest.approx(frequency)
     oscillator = detector * dividers.multiply * (dividers.out if inside else 1) / 1e6
     low, high = {
@@ -132,7 +132,7 @@ def test_dividers_make_the_frequency_within_the_data_sheet(family, wanted):
 
 
 @pytest.mark.parametrize(
-    "family, wanted, cell, parameters",
+    "family, target, cell, parameters",
     [
         # 25 / 1 * 23 / 16 = 35.9 MHz: each divider of iCE40 is one more than its field, or a power.
         ("ice40", 35_937_500, "SB_PLL40_PAD", {"DIVR": 0, "DIVF": 22, "DIVQ": 4}),
@@ -142,9 +142,9 @@ def test_dividers_make_the_frequency_within_the_data_sheet(family, wanted):
         ("cyclonev", 75_000_000, "altera_pll", {}),
     ],
 )
-def test_cells_have_the_dividers(family, wanted, cell, parameters):
+def test_cells_have_the_dividers(family, target, cell, parameters):
     port = io.SingleEndedPort(IOPort(1, name="oscillator"), direction="i")
-    clock = Clock(port, family, "GW2A-18C", 25_000_000, wanted)
+    clock = Clock(port, family, "GW2A-18C", 25_000_000, target)
     dividers = clock.dividers
     text = rtlil.convert(
         Fragment.get(clock, Constraints()), ports=[clock.clk, clock.locked], emit_src=False
@@ -164,7 +164,7 @@ def test_cells_have_the_dividers(family, wanted, cell, parameters):
         "xc7": lambda: number("CLKFBOUT_MULT") / number("DIVCLK_DIVIDE") / number("CLKOUT0_DIVIDE"),
         "cyclonev": lambda: float(set_values["output_clock_frequency0"].strip('"').split()[0]) / 25,
     }[family]()
-    assert frequency * 25e6 == pytest.approx(wanted)
+    assert frequency * 25e6 == pytest.approx(target)
     assert {name: number(name) for name in parameters} == parameters
     inside = {"ecp5": "CLKOP_DIV", "gowin": "ODIV_SEL"}.get(family)
     if inside:

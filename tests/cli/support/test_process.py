@@ -50,7 +50,7 @@ def in_a_shell(arguments, redirection):
 
 
 @pytest.mark.parametrize(
-    "redirection, code, said",
+    "redirection, code, message",
     [
         pytest.param("> /dev/full", 2, FULL, id="full"),
         pytest.param(">&-", 2, CLOSED, id="closed"),
@@ -65,9 +65,11 @@ def in_a_shell(arguments, redirection):
 @pytest.mark.parametrize(
     "arguments", [["info", "NET"], ["info", "NET", "--json", "-"], ["--help"]], ids=" ".join
 )
-def test_standard_streams_may_be_closed_or_full(network_file, arguments, redirection, code, said):
+def test_standard_streams_may_be_closed_or_full(
+    network_file, arguments, redirection, code, message
+):
     command = [network_file if argument == "NET" else argument for argument in arguments]
-    assert in_a_shell(command, redirection) == (code, said)
+    assert in_a_shell(command, redirection) == (code, message)
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2> /dev/full"])
@@ -113,7 +115,7 @@ def test_an_interrupt_during_the_work_is_one_whatever_it_becomes(
 
 
 @pytest.mark.parametrize(
-    "error, said",
+    "error, message",
     [
         pytest.param(ValueError("Leak must be\n  7"), "Leak must be 7", id="lines"),
         pytest.param(RuntimeError("a\x1b[31m\x9b\u202eb"), r"a\x1b[31m\x9b\u202eb", id="controls"),
@@ -144,12 +146,12 @@ def test_an_interrupt_during_the_work_is_one_whatever_it_becomes(
         pytest.param(SystemExit(0), "SystemExit: 0 (SPIKER_TRACEBACK=1 shows where)", id="exit"),
     ],
 )
-def test_every_error_ends_with_2_and_one_line(refused, network_file, monkeypatch, error, said):
+def test_every_error_ends_with_2_and_one_line(refused, network_file, monkeypatch, error, message):
     def broken(*arguments):
         raise error
 
     monkeypatch.setattr("spiker_cli.support.description.describe", broken)
-    assert refused("info", network_file) == said
+    assert refused("info", network_file) == message
 
 
 def error_classes():

@@ -12,7 +12,7 @@ from spiker_hdl.base.identifiers import KEYWORDS, identifiers
 
 
 @pytest.mark.parametrize(
-    "names, wanted",
+    "names, expected",
     [
         (["hidden", "out2"], ["hidden", "out2"]),
         (["a-b", "a b", "a.b"], ["a_b", "a_b_2", "a_b_3"]),
@@ -29,8 +29,8 @@ from spiker_hdl.base.identifiers import KEYWORDS, identifiers
         ([], []),
     ],
 )
-def test_identifiers_by_hand(names, wanted):
-    assert [*identifiers(names).items()] == [*zip(names, wanted, strict=True)]
+def test_identifiers_by_hand(names, expected):
+    assert [*identifiers(names).items()] == [*zip(names, expected, strict=True)]
 
 
 def test_taken_identifiers_are_avoided():

@@ -73,7 +73,7 @@ def test_signed_width_by_hand(low, high, width):
 
 
 @pytest.mark.parametrize(
-    "low, high, bias, wanted",
+    "low, high, bias, expected",
     [
         # W = [[3, -2, 4], [-1, -1, 0]]
         (0, 1, 0, (-2, 7, -2, 7)),
@@ -83,11 +83,11 @@ def test_signed_width_by_hand(low, high, width):
         (-4, 1, 0, (-30, 15, -30, 15)),
     ],
 )
-def test_sums_by_hand(low, high, bias, wanted):
+def test_sums_by_hand(low, high, bias, expected):
     network = one(Accumulator(width=4), [[3, -2, 4], [-1, -1, 0]], low=low, high=high, bias=bias)
     result = network.bounds["p"]
-    assert (result.sum_low, result.sum_high, result.current_low, result.current_high) == wanted
-    assert result.sum_width == signed_width(*wanted[:2])
+    assert (result.sum_low, result.sum_high, result.current_low, result.current_high) == expected
+    assert result.sum_width == signed_width(*expected[:2])
 
 
 def test_sums_over_several_projections_by_hand():
@@ -107,7 +107,7 @@ def test_sums_over_several_projections_by_hand():
 
 
 @pytest.mark.parametrize(
-    "shifts, wanted, width",
+    "shifts, expected, width",
     [
         ((0, 0), (-10, 18), 6),
         ((2, 2), (-40, 72), 6),  # an accumulator holds -10..18
@@ -116,7 +116,7 @@ def test_sums_over_several_projections_by_hand():
         ((24, 24), (-10 * 2**24, 18 * 2**24), 6),
     ],
 )
-def test_sums_of_shifted_projections_by_hand(shifts, wanted, width):
+def test_sums_of_shifted_projections_by_hand(shifts, expected, width):
     network = Network(
         [Input("a", 2), Input("b", 1, -2, 3)],
         [Population("p", 2, Accumulator(width=40))],
@@ -127,12 +127,12 @@ def test_sums_of_shifted_projections_by_hand(shifts, wanted, width):
         [Readout("p", "last")],
     )
     result = network.bounds["p"]
-    assert (result.sum_low, result.sum_high) == wanted
+    assert (result.sum_low, result.sum_high) == expected
     assert result.sum_width == width
 
 
 @pytest.mark.parametrize(
-    "neuron, weights, wanted",
+    "neuron, weights, expected",
     [
         # Sums -2..7; from rest at 0.
         (If(width=8, threshold=10, floor=-3), [[3, -2, 4]], {"v": (-3, 10)}),
@@ -185,9 +185,9 @@ def test_sums_of_shifted_projections_by_hand(shifts, wanted, width):
         (Integrator(width=8, decay=Decay.shift(2)), [[-3, 0, 0]], {"v": (-9, 0)}),  # -9 + 3 - 3
     ],
 )
-def test_states_by_hand(neuron, weights, wanted):
+def test_states_by_hand(neuron, weights, expected):
     states = one(neuron, weights).bounds["p"].states
-    assert {name: states[name] for name in wanted} == wanted
+    assert {name: states[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def train(spikes):
 
 
 @pytest.mark.parametrize(
-    "value, bits, steps, wanted",
+    "value, bits, steps, expected",
     [
         (0, 2, 4, [0, 0, 0, 0]),
         (1, 2, 4, [0, 1, 0, 0]),  # 2 + 1 = 3; 4 carries, 0; 1; 2
@@ -43,12 +43,12 @@ def train(spikes):
         (1, 1, 3, [1, 0, 1]),  # 1 + 1 carries, 0; 1; carries
     ],
 )
-def test_rate_by_hand(value, bits, steps, wanted):
-    assert train(rate(np.array([[value]]), steps, bits=bits)) == wanted
+def test_rate_by_hand(value, bits, steps, expected):
+    assert train(rate(np.array([[value]]), steps, bits=bits)) == expected
 
 
 @pytest.mark.parametrize(
-    "seed, wanted",
+    "seed, expected",
     [
         # Shifted right; a one that falls out flips the taps 0xD008.
         (0x0002, [0x0001, 0xD008, 0x6804, 0x3402, 0x1A01, 0xDD08]),
@@ -57,8 +57,8 @@ def test_rate_by_hand(value, bits, steps, wanted):
         (0x8000, [0x4000, 0x2000]),
     ],
 )
-def test_lfsr_by_hand(seed, wanted):
-    assert lfsr(len(wanted), seed).tolist() == wanted
+def test_lfsr_by_hand(seed, expected):
+    assert lfsr(len(expected), seed).tolist() == expected
 
 
 def test_bernoulli_by_hand():
@@ -72,7 +72,7 @@ def test_bernoulli_by_hand():
 
 
 @pytest.mark.parametrize(
-    "value, bits, steps, wanted",
+    "value, bits, steps, expected",
     [
         (3, 2, 4, [1, 0, 0, 0]),
         (2, 2, 4, [0, 1, 0, 0]),
@@ -85,8 +85,8 @@ def test_bernoulli_by_hand():
         (200, 8, 1, [1]),
     ],
 )
-def test_first_spike_by_hand(value, bits, steps, wanted):
-    assert train(first_spike(np.array([[value]]), steps, bits=bits)) == wanted
+def test_first_spike_by_hand(value, bits, steps, expected):
+    assert train(first_spike(np.array([[value]]), steps, bits=bits)) == expected
 
 
 def test_binary_by_hand():

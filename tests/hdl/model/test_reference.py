@@ -133,7 +133,7 @@ ONE = np.array([[1]])
 
 
 @pytest.mark.parametrize(
-    "delay, given, heard",
+    "delay, spikes, heard",
     [
         (0, "10110", "10110"),
         (1, "10110", "01011"),
@@ -143,8 +143,8 @@ ONE = np.array([[1]])
         (1023, "11111", "00000"),
     ],
 )
-def test_delays_by_hand(delay, given, heard):
-    result = reference.run(relay(Projection("x", "p", ONE, delay)), train(given), record=["p"])
+def test_delays_by_hand(delay, spikes, heard):
+    result = reference.run(relay(Projection("x", "p", ONE, delay)), train(spikes), record=["p"])
     assert result.spikes["p"].tolist() == train(heard).tolist()
     assert result.counts["p"].tolist() == [heard.count("1")]
 
@@ -156,7 +156,7 @@ def test_nothing_delayed_enters_the_next_sample():
 
 
 @pytest.mark.parametrize(
-    "delay, given, heard",
+    "delay, spikes, heard",
     [
         (1, "100000", "111111"),
         (2, "100000", "101010"),
@@ -164,9 +164,9 @@ def test_nothing_delayed_enters_the_next_sample():
         (2, "010010", "010111"),
     ],
 )
-def test_recurrence_by_hand(delay, given, heard):
+def test_recurrence_by_hand(delay, spikes, heard):
     network = relay(Projection("x", "p", ONE), Projection("p", "p", ONE, delay))
-    result = reference.run(network, train(given), record=["p"])
+    result = reference.run(network, train(spikes), record=["p"])
     assert result.spikes["p"].tolist() == train(heard).tolist()
 
 
@@ -199,13 +199,13 @@ def test_a_chain_passes_a_spike_on_within_a_step():
 
 
 @pytest.mark.parametrize(
-    "kind, wanted",
+    "kind, expected",
     [
         ("count", [[2, 2, 0]]),
         ("first", [[4, 2, 0]]),  # of 5 steps: fires in step 1, in step 3, never
     ],
 )
-def test_scores_of_spikes_by_hand(kind, wanted):
+def test_scores_of_spikes_by_hand(kind, expected):
     network = Network(
         [Input("x", 3)],
         [Population("p", 3, If(width=8, threshold=0, reset="zero"))],
@@ -214,18 +214,18 @@ def test_scores_of_spikes_by_hand(kind, wanted):
     )
     spikes = np.array([[[0, 0, 0], [1, 0, 0], [0, 0, 0], [0, 1, 0], [1, 1, 0]]])
     result = reference.run(network, spikes)
-    assert (result.scores.tolist(), result.classes.tolist()) == (wanted, [0])
+    assert (result.scores.tolist(), result.classes.tolist()) == (expected, [0])
 
 
 @pytest.mark.parametrize(
-    "kind, wanted, winner",
+    "kind, expected, winner",
     [
         ("last", [2, -5, -4], 0),
         ("largest", [4, -1, -3], 0),
         ("sum", [9, -8, -11], 0),
     ],
 )
-def test_scores_of_potentials_by_hand(kind, wanted, winner):
+def test_scores_of_potentials_by_hand(kind, expected, winner):
     # Potentials: 3 4 2; -2 -1 -5; -4 -3 -4.
     network = Network(
         [Input("x", 3, -8, 8)],
@@ -235,7 +235,7 @@ def test_scores_of_potentials_by_hand(kind, wanted, winner):
     )
     spikes = np.array([[[3, -2, -4], [1, 1, 1], [-2, -4, -1]]])
     result = reference.run(network, spikes)
-    assert (result.scores.tolist(), result.classes.tolist()) == ([wanted], [winner])
+    assert (result.scores.tolist(), result.classes.tolist()) == ([expected], [winner])
     turned = reference.run(network, spikes[:, :, ::-1])
     assert turned.classes.tolist() == [2]
 

@@ -221,7 +221,7 @@ def test_spikes_may_leave_as_they_come():
 
 
 @pytest.mark.parametrize(
-    "given, error, message",
+    "arguments, error, message",
     [
         (("p",), TypeError, "Network must be a Network, not 'p'"),
         ((PAIR, 3), TypeError, "Mapping must be a Mapping, not 3"),
@@ -232,6 +232,6 @@ def test_spikes_may_leave_as_they_come():
         ),
     ],
 )
-def test_accelerator_rejects(given, error, message):
+def test_accelerator_rejects(arguments, error, message):
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        Accelerator(*given)
+        Accelerator(*arguments)

@@ -93,7 +93,7 @@ def enter(dut, samples, random, *, pauses=(0, 0), shut=0.0):
 
 @pytest.mark.parametrize("pauses", [(0, 0), (0.4, 0), (0, 0.4)])
 @pytest.mark.parametrize(
-    "node, given",
+    "node, port_mapping",
     [
         (Input("x", 1), mapping()),
         (Input("x", 8), mapping(word=4)),
@@ -106,11 +106,11 @@ def enter(dut, samples, random, *, pauses=(0, 0), shut=0.0):
         (Input("x", 7, -1, 1), mapping("events")),
     ],
 )
-def test_samples_become_events(node, given, pauses):
+def test_samples_become_events(node, port_mapping, pauses):
     random = Random(node.size)
     values = (node.low, node.high) if node.graded else (0, 0)
     samples = random_samples(random, node.size, samples=5, values=values)
-    dut = InputPort(node, given)
+    dut = InputPort(node, port_mapping)
     begins = enter(dut, samples, random, pauses=pauses, shut=0.6 if pauses[0] else 0)
     assert begins.count(1) == len(samples)
     assert begins == first_beats(dut, samples)
@@ -118,7 +118,7 @@ def test_samples_become_events(node, given, pauses):
 
 @pytest.mark.parametrize("banks", [2, 4, 8])
 @pytest.mark.parametrize(
-    "node, given",
+    "node, port_mapping",
     [
         (Input("x", 1), mapping()),
         (Input("x", 21), mapping(word=8)),
@@ -128,11 +128,11 @@ def test_samples_become_events(node, given, pauses):
         (Input("x", 7, 0, 5), mapping(word=30)),
     ],
 )
-def test_samples_become_events_of_several_banks(node, given, banks):
+def test_samples_become_events_of_several_banks(node, port_mapping, banks):
     random = Random(node.size)
     values = (node.low, node.high) if node.graded else (0, 0)
     samples = random_samples(random, node.size, samples=5, values=values)
-    dut = InputPort(node, given, banks=banks)
+    dut = InputPort(node, port_mapping, banks=banks)
     begins = enter(dut, samples, random, pauses=random.choice([(0, 0), (0.3, 0.3)]))
     assert begins == first_beats(dut, samples)
 
@@ -261,6 +261,6 @@ def test_of_a_muted_sample_only_the_tokens_pass(form, chance):
     assert next(given, None) is None
 
 
-@pytest.mark.parametrize("given", [mapping(), mapping("events")])
-def test_input_port_converts(given):
-    assert converts(InputPort(Input("x", 40, -2, 1), given, banks=4))
+@pytest.mark.parametrize("port_mapping", [mapping(), mapping("events")])
+def test_input_port_converts(port_mapping):
+    assert converts(InputPort(Input("x", 40, -2, 1), port_mapping, banks=4))

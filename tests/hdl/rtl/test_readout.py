@@ -62,7 +62,7 @@ V = [{0: 1, 1: 5, 2: -3, 3: 5}, {0: 2, 1: -9, 2: 2, 3: 2}]
 
 
 @pytest.mark.parametrize(
-    "kind, sample, wanted",
+    "kind, sample, expected",
     [
         ("count", [{}], (0, [0, 0, 0, 0], 1)),
         ("count", [B], (1, [0, 1, 0, 0], 1)),
@@ -82,15 +82,15 @@ V = [{0: 1, 1: 5, 2: -3, 3: 5}, {0: 2, 1: -9, 2: 2, 3: 2}]
         ("sum", [{0: -1, 1: -9, 2: -1, 3: -7}] * 3, (0, [-3, -27, -3, -21], 3)),
     ],
 )
-def test_readout_by_hand(kind, sample, wanted):
+def test_readout_by_hand(kind, sample, expected):
     sent = [written(event) for event in events_of([sample])]
     (received,) = transfer(readout(kind), sent, 1, random=Random(0))
-    assert plain(received) == wanted
+    assert plain(received) == expected
     assert (received.answer, received.last) == (1, 1)
 
 
 @pytest.mark.parametrize(
-    "kind, groups, sample, wanted",
+    "kind, groups, sample, expected",
     [
         ("count", 2, [A, C3], (0, [1, 1], 2)),  # the lowest of those that share the score
         ("count", 2, [AB, {2: 0, 3: 0}, C3], (1, [2, 3], 3)),
@@ -101,10 +101,10 @@ def test_readout_by_hand(kind, sample, wanted):
         ("sum", 1, V, (0, [5], 2)),
     ],
 )
-def test_groups_of_neurons_by_hand(kind, groups, sample, wanted):
+def test_groups_of_neurons_by_hand(kind, groups, sample, expected):
     sent = [written(event) for event in events_of([sample])]
     (received,) = transfer(readout(kind, groups=groups), sent, 1, random=Random(0))
-    assert plain(received) == wanted
+    assert plain(received) == expected
 
 
 # -- against the model ---------------------------------------------------------------------------

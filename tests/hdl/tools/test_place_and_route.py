@@ -117,7 +117,7 @@ def test_five_pins_are_enough():
 
 
 @pytest.mark.parametrize(
-    "given, message",
+    "arguments, message",
     [
         ({"device": "spartan"}, r"^Device must be one of "),
         ({"seed": -1}, r"^Seed must be "),
@@ -125,9 +125,9 @@ def test_five_pins_are_enough():
         ({"timeout": -1.0}, r"^Timeout must be a positive number, not -1\.0$"),
     ],
 )
-def test_place_rejects(given, message):
+def test_place_rejects(arguments, message):
     with pytest.raises(ValueError, match=message):
-        place("{}", **given)
+        place("{}", **arguments)
 
 
 def test_missing_tool_is_refused_with_its_remedy(monkeypatch):

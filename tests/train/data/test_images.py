@@ -144,7 +144,7 @@ def test_halved_pictures_are_means_rounded():
 
 
 @pytest.mark.parametrize(
-    "pictures, said",
+    "pictures, message",
     [
         (np.zeros((2, 3, 4), np.uint8), "not uint8 of (2, 3, 4)"),
         (np.zeros((2, 4, 3), np.uint8), "not uint8 of (2, 4, 3)"),
@@ -152,8 +152,8 @@ def test_halved_pictures_are_means_rounded():
         (np.zeros((2, 4, 4)), "not float64 of (2, 4, 4)"),
     ],
 )
-def test_halved_rejects(pictures, said):
-    expected = f"Pictures must be uint8 of the shape (samples, even, even), {said}"
+def test_halved_rejects(pictures, message):
+    expected = f"Pictures must be uint8 of the shape (samples, even, even), {message}"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         images.halved(pictures)
 
@@ -197,7 +197,7 @@ def test_digits_are_split_once_and_for_all():
 
 
 @pytest.mark.parametrize(
-    "held, message",
+    "content, message",
     [
         (b"", "must be an IDX file of bytes"),
         (b"PK\x03\x04....", "must be an IDX file of bytes"),
@@ -208,8 +208,8 @@ def test_digits_are_split_once_and_for_all():
         (b"\x1f\x8bnot gzip", "must be a whole gzip file"),
     ],
 )
-def test_files_that_are_no_idx_are_rejected(tmp_path, held, message):
-    (tmp_path / "file").write_bytes(held)
+def test_files_that_are_no_idx_are_rejected(tmp_path, content, message):
+    (tmp_path / "file").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         images.read_idx(tmp_path / "file")
 

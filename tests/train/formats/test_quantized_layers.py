@@ -235,7 +235,7 @@ def test_a_grid_is_found(bits, scale):
 
 
 @pytest.mark.parametrize(
-    "weights, wanted",
+    "weights, expected",
     [
         ([0.0, 0.0], None),
         ([0.5], 0.5),
@@ -245,9 +245,9 @@ def test_a_grid_is_found(bits, scale):
     ],
     ids=["zeros", "one", "no one", "even", "none"],
 )
-def test_grids_by_hand(weights, wanted):
+def test_grids_by_hand(weights, expected):
     result = grid_of(np.array(weights))
-    assert result == (wanted if wanted is None else pytest.approx(wanted))
+    assert result == (expected if expected is None else pytest.approx(expected))
 
 
 @pytest.mark.parametrize(

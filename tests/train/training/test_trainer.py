@@ -419,10 +419,10 @@ def oblong(shape):
     return Dataset(x, np.arange(60) % 3, x[:6], np.arange(6) % 3, "pictures")
 
 
-@pytest.mark.parametrize("said", FLAT)
-def test_images_are_shifted_or_a_warning_says_why_not(said, monkeypatch):
+@pytest.mark.parametrize("case", FLAT)
+def test_images_are_shifted_or_a_warning_says_why_not(case, monkeypatch):
     monkeypatch.setattr(recipes, "MANY", 0)  # the recipe for many samples, which shifts
-    shape, picture, shift = FLAT[said]
+    shape, picture, shift = FLAT[case]
     known = train_network(oblong((8, 6)), "48-4-3", epochs=2, progress=False)
     network, report = train_network(
         oblong(shape), "48-4-3", epochs=2, progress=False, picture=picture

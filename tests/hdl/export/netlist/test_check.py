@@ -140,7 +140,7 @@ def test_bad_arguments_are_refused(small, change, kind, message):
 
 
 @pytest.mark.parametrize(
-    "held, message",
+    "content, message",
     [
         pytest.param("{", "manifest.json: must be JSON", id="cut"),
         pytest.param("[]", "manifest.json: must be an object", id="list"),
@@ -152,14 +152,14 @@ def test_bad_arguments_are_refused(small, change, kind, message):
         ),
     ],
 )
-def test_manifest_that_is_none_is_refused(tmp_path, held, message):
+def test_manifest_that_is_none_is_refused(tmp_path, content, message):
     for name in ("network.spiker", "a.v"):
         (tmp_path / name).write_bytes(b"")
-    if isinstance(held, dict):
+    if isinstance(content, dict):
         files = {name: hashlib.sha256(b"").hexdigest() for name in ("network.spiker", "a.v")}
         manifest = {"format": FORMAT, "version": VERSION, "files": files, "top": "a"}
-        held = json.dumps(manifest | {"language": "verilog", "samples": 1} | held)
-    (tmp_path / "manifest.json").write_text(held)
+        content = json.dumps(manifest | {"language": "verilog", "samples": 1} | content)
+    (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(ValueError, match=message):
         netlist(tmp_path, "ice40")
 

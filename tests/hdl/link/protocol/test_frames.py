@@ -54,9 +54,9 @@ BY_HAND = [
 ]
 
 
-@pytest.mark.parametrize("frame, wanted", BY_HAND)
-def test_frames_by_hand(frame, wanted):
-    assert encode(frame).hex(" ") == wanted
+@pytest.mark.parametrize("frame, expected", BY_HAND)
+def test_frames_by_hand(frame, expected):
+    assert encode(frame).hex(" ") == expected
 
 
 def test_the_crc_is_that_of_ieee_802_3():

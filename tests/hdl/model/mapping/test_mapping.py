@@ -44,18 +44,18 @@ FIELDS = "lanes, units, banks, overlap, stages, weights, states, writable, block
 QUEUES = {"now": 1, "late": 10, "self": 4, "on": 1}
 
 
-@pytest.mark.parametrize("name, least", QUEUES.items())
-def test_minimum_queues_by_hand(name, least):
+@pytest.mark.parametrize("name, minimum", QUEUES.items())
+def test_minimum_queues_by_hand(name, minimum):
     # The events of each delayed step and its token: 2 * (4 + 1), 1 * (3 + 1); one where none is.
-    assert queue_minimum(NETWORK, PROJECTION[name]) == least
+    assert queue_minimum(NETWORK, PROJECTION[name]) == minimum
     Mapping(CORES, QUEUES).check(NETWORK)
-    if least > 1:
+    if minimum > 1:
         message = (
-            f"Queue of {name!r} must have at least {least} entries, which its delay of "
-            f"{PROJECTION[name].delay} steps needs, not {least - 1}"
+            f"Queue of {name!r} must have at least {minimum} entries, which its delay of "
+            f"{PROJECTION[name].delay} steps needs, not {minimum - 1}"
         )
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-            Mapping(CORES, QUEUES | {name: least - 1}).check(NETWORK)
+            Mapping(CORES, QUEUES | {name: minimum - 1}).check(NETWORK)
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_fit_finds_the_nearest(form, bits, terms):
 
 
 @pytest.mark.parametrize(
-    "factor, form, options, wanted",
+    "factor, form, options, expected",
     [
         (0.875, "shift", {}, Decay(1, 3)),
         (0.9, "shift", {}, Decay(1, 3)),  # 0.875 is nearer than 0.9375
@@ -226,8 +226,8 @@ def test_fit_finds_the_nearest(form, bits, terms):
         (0.9, "multiplier", {"error": 0.002}, Decay(13, 7)),
     ],
 )
-def test_fit_by_hand(factor, form, options, wanted):
-    assert Decay.fit(factor, form, **options) == wanted
+def test_fit_by_hand(factor, form, options, expected):
+    assert Decay.fit(factor, form, **options) == expected
 
 
 def test_fit_per_neuron_shares_its_bits():

@@ -22,7 +22,7 @@ def ends(interval):
 
 
 @pytest.mark.parametrize(
-    "compute, wanted",
+    "compute, expected",
     [
         (lambda via, a, b: a + b, (-5, 12)),
         (lambda via, a, b: a - b, (-10, 7)),
@@ -65,9 +65,9 @@ def ends(interval):
         (lambda via, a, b: via.select(a > via.select(b > 0, 1, b), a - b, 9), (-8, 9)),
     ],
 )
-def test_intervals_by_hand(compute, wanted):
+def test_intervals_by_hand(compute, expected):
     via = Ranges()
-    assert ends(compute(via, via.interval(-3, 5), via.interval(-2, 7))) == wanted
+    assert ends(compute(via, via.interval(-3, 5), via.interval(-2, 7))) == expected
 
 
 def test_the_largest_met_on_the_way_is_known():

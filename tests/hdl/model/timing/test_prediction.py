@@ -51,7 +51,7 @@ STEP_TO_RESULT = 10
 
 
 @pytest.mark.parametrize(
-    "given, cycles",
+    "sample, cycles",
     [
         ([[0, 0, 0, 0]], 2 + STEP_TO_RESULT),  # the token alone
         ([[1, 0, 0, 0]], 3 + STEP_TO_RESULT + 1),  # an event before it; a spike before its token
@@ -60,10 +60,10 @@ STEP_TO_RESULT = 10
         ([[0, 0, 0, 0], [1, 1, 1, 1]], 2 + 4 + 4 + STEP_TO_RESULT + 1),
     ],
 )
-def test_cycles_counted_by_hand(given, cycles):
+def test_cycles_counted_by_hand(sample, cycles):
     network = chain(2)
     result = timing.predict(
-        network, np.array([given]), mapping=Mapping.default(network, form="events")
+        network, np.array([sample]), mapping=Mapping.default(network, form="events")
     )
     assert result.cycles.tolist() == [cycles]
 

@@ -41,7 +41,7 @@ WIDE = 8
 
 
 @pytest.mark.parametrize(
-    "banks, events, wanted",
+    "banks, events, expected",
     [
         (1, [(3, 0)], [[(3, 0)]]),
         (1, [(8, 0), (1, 0), (15, 0)], [[(8, 0)], [(1, 0)], [(15, 0)]]),
@@ -54,11 +54,11 @@ WIDE = 8
         (2, [LAST], [[LAST]]),
     ],
 )
-def test_turns_by_hand(banks, events, wanted):
+def test_turns_by_hand(banks, events, expected):
     dut = Serializer(AddressEvent(20, banks=WIDE), banks=banks)
-    received = transfer(dut, [given(events, WIDE)], len(wanted), random=Random(0))
+    received = transfer(dut, [given(events, WIDE)], len(expected), random=Random(0))
     results = [[plain(item)] if banks == 1 else events_in(item) for item in received]
-    assert results == wanted
+    assert results == expected
 
 
 # -- against the model ---------------------------------------------------------------------------

@@ -228,9 +228,9 @@ ARGUMENTS = [
 ]
 
 
-@pytest.mark.parametrize("given, error, message", ARGUMENTS)
-def test_a_bad_argument(given, error, message):
-    options = {"source": chain(lif()), "dt": DT} | given
+@pytest.mark.parametrize("arguments, error, message", ARGUMENTS)
+def test_a_bad_argument(arguments, error, message):
+    options = {"source": chain(lif()), "dt": DT} | arguments
     with pytest.raises(error) as caught:
         from_nir(**options)
     assert message in str(caught.value)
