@@ -81,7 +81,7 @@ def main() -> None:
     def encode(these: np.ndarray) -> np.ndarray:
         return encoders.rate(these, options.steps)
 
-    def made(members: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+    def varied(members: np.ndarray, draws: np.random.Generator) -> np.ndarray:
         return encode(altered(pictures[torch.as_tensor(members)], draws))
 
     cell = Cell(Lif, threshold=1.0, decay=Decay.shift(3), surrogate=FastSigmoid(0.5))
@@ -102,12 +102,12 @@ def main() -> None:
         progress=options.progress,
     )
     test = encode(halved(data.x_test))
-    history = train(net, made, labels, settings, validation=validation)
+    history = train(net, varied, labels, settings, validation=validation)
     validated = {"float": history.validation[history.best]}
     results = {"float": accuracy(net, test, data.y_test)}
     integers = Quantization(options.weights, options.potentials).fit(net)
     settings = replace(settings, epochs=options.integer, learning_rate=options.rate / 2)
-    history = train(net, made, labels, settings, validation=validation, integers=integers)
+    history = train(net, varied, labels, settings, validation=validation, integers=integers)
     validated["integers"] = history.validation[history.best]
     network = quantize(net, integers, max_steps=256, name="mnist_14x14")
     answers = reference.run(network, test)

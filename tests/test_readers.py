@@ -204,7 +204,7 @@ def test_every_seed_is_read(targets, tmp_path):
     "count", [660, pytest.param(5000, marks=pytest.mark.slow)], ids=["share", "all"]
 )
 def test_damaged_files_are_read_or_refused(targets, tmp_path, count):
-    trials = readers.fuzz(tmp_path, count, made=targets)
+    trials = readers.fuzz(tmp_path, count, known=targets)
     assert trials.faults == []
     assert trials.count == count
     for name in targets:

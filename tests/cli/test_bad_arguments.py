@@ -77,7 +77,7 @@ class Parameter:
     metavar: str | None
     required: bool
 
-    def given(self, value: str) -> list[str]:
+    def arguments(self, value: str) -> list[str]:
         return [value] if self.option is None else [f"{self.option}={value}"]
 
     @property
@@ -140,7 +140,7 @@ def base(command: str) -> dict[str, list[str]]:
                 value = OUTPUTS.get((command, "output"), "new.spiker")
             else:
                 value = GOOD[parameter.option if parameter.option in GOOD else parameter.metavar]
-            results[parameter.name] = parameter.given(value)
+            results[parameter.name] = parameter.arguments(value)
     return results
 
 
@@ -222,7 +222,7 @@ def attempts(command: str) -> list[tuple[str, list[str]]]:
     results = []
     for parameter in parameters(command):
         for value in bad_values(parameter):
-            arguments = good | {parameter.name: parameter.given(value)}
+            arguments = good | {parameter.name: parameter.arguments(value)}
             results.append((
                 f"{parameter.option or parameter.name} {value[:20]!r}",
                 flat(arguments),

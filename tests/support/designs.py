@@ -14,7 +14,7 @@ from support.ghdl import Design
 with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
     from amaranth.lib.coding import Decoder, Encoder, GrayDecoder, GrayEncoder, PriorityEncoder
 
-__all__ = ["DESIGNS", "Machine", "Nest", "made"]
+__all__ = ["DESIGNS", "Machine", "Nest", "design_of"]
 
 
 class Wide(wiring.Component):
@@ -315,7 +315,7 @@ DESIGNS = {
 }
 
 
-def made(name):
+def design_of(name):
     """Make the design of that name."""
     design = Design(name, *DESIGNS[name]())
     if name in {"buffered", "rows", "shallow"} or "storage" in name:

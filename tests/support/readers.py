@@ -160,14 +160,14 @@ def limited():
         signal.signal(signal.SIGPROF, before)
 
 
-def fuzz(folder, count, start=0, made=None, trials=None, tell=lambda n: None):
+def fuzz(folder, count, start=0, known=None, trials=None, tell=lambda n: None):
     """Damage ``count`` files, from trial ``start`` on; return the outcomes."""
-    made = targets(folder) if made is None else made
+    known = targets(folder) if known is None else known
     trials = Trials() if trials is None else trials
     with limited():
-        names = sorted(made)
+        names = sorted(known)
         for n in range(start, start + count):
             name = names[n % len(names)]
-            attempt(name, made[name], n // len(names), folder, trials)
+            attempt(name, known[name], n // len(names), folder, trials)
             tell(n)
     return trials

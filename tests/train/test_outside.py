@@ -47,21 +47,21 @@ def events(seed, samples=SAMPLES):
 
 
 def test_the_count_by_hand():
-    def one(spikes, potentials, own_spikes, own_potentials):
+    def layered(spikes, potentials, own_spikes, own_potentials):
         traces = (spikes, potentials, own_spikes, own_potentials)
         return Layered(*(np.array(each)[:, :, None] for each in traces), np.array([1.0]))
 
-    first = one(
+    first = layered(
         [[0, 1], [0, 1]], [[0.5, 0.2], [0.1, 0.3]], [[0, 1], [0, 0]], [[0.5, 0.2], [0.1, 1]]
     )
-    second = one([[1, 0], [0, 0]], [[0, 0], [0, 0.0]], [[0, 0], [0, 1]], [[0.75, 0], [0, 0.0]])
+    second = layered([[1, 0], [0, 0]], [[0, 0], [0, 0.0]], [[0, 0], [0, 1]], [[0.75, 0], [0, 0.0]])
     # The first sample differs in the second layer, by a quarter; the other in the first, by none.
     result = count([first, second])
     assert (result.slots, result.activity, result.samples) == (8, 3 / 8, 2)
     assert (result.different, result.furthest) == (2, 0.25)
     assert count([first]).furthest == 0.0
     # A neuron that the step before left above 1, here at 1.25, is compared with 2.
-    twice = one([[1, 1]], [[1.25, 1.125]], [[1, 0]], [[1.25, 2.125]])
+    twice = layered([[1, 1]], [[1.25, 1.125]], [[1, 0]], [[1.25, 2.125]])
     assert count([replace(twice, snntorch_immediate=True)]).furthest == 0.125
     assert count([twice]).furthest == 1.125
 
@@ -88,8 +88,8 @@ def alone(cell, weights, bias=None, delay=0, recurrent=None):
         [Readout("own", "count" if cell.spiking else "last")],
     ).double()
     with torch.no_grad():  # as they are: a network is made in single precision
-        for connection, given in zip(net.connections, (weights, recurrent), strict=False):
-            connection.weights.copy_(torch.as_tensor(given))
+        for connection, matrix in zip(net.connections, (weights, recurrent), strict=False):
+            connection.weights.copy_(torch.as_tensor(matrix))
         if bias is not None:
             net.layers[0].bias.copy_(torch.as_tensor(bias))
     return net
@@ -129,18 +129,18 @@ def neuron(kind, size, spread, all_to_all, **more):
     """Make neurons of snnTorch, with a value for each of them or one for all."""
     snntorch = pytest.importorskip("snntorch")
 
-    def given(low, high):
+    def setting(low, high):
         return torch.linspace(low, high, size)[torch.randperm(size)] if spread else high
 
-    options = {"beta": given(0.3, 0.93), "threshold": given(0.5, 1.1), **more}
+    options = {"beta": setting(0.3, 0.93), "threshold": setting(0.5, 1.1), **more}
     if "Synaptic" in kind:
-        options["alpha"] = given(0.1, 0.7)
+        options["alpha"] = setting(0.1, 0.7)
     if kind.startswith("R"):
         options["all_to_all"] = all_to_all
         if all_to_all:
             options["linear_features"] = size
         else:
-            options["V"] = given(-0.8, 0.4)
+            options["V"] = setting(-0.8, 0.4)
     if spread:
         options |= {"learn_beta": True, "learn_threshold": True}
     return getattr(snntorch, kind)(**options)
@@ -343,11 +343,11 @@ def euler(node, n, reset, x, order):
     current = np.zeros_like(v)
     spikes, potentials = [], []
     for step in np.moveaxis(x, 1, 0):
-        given = step @ n["weight"].T
-        flows = given
+        arriving = step @ n["weight"].T
+        flows = arriving
         if node == "CubaLIF":
             before = current
-            current = current + DT / n["tau_syn"] * (n["w_in"] * given - current)
+            current = current + DT / n["tau_syn"] * (n["w_in"] * arriving - current)
             flows = current if order == "new current" else before
         if node in {"I", "IF"}:
             v = v + DT * n["r"] * flows

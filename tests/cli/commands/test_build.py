@@ -30,7 +30,7 @@ name, arguments = {name!r}, sys.argv[1:]
 pathlib.Path({log!r}).open("a").write(json.dumps([name, *arguments]) + "\\n")
 if name == {broken!r}:
     print("Info: all was well so far")
-    print({said!r})
+    print({message!r})
     sys.exit(1)
 if name.startswith("nextpnr"):
     cells = {{
@@ -44,7 +44,7 @@ if name.startswith("nextpnr"):
         }},
     }})
     pathlib.Path("report.json").write_text(text)
-    pathlib.Path("top.tim").write_text({said!r})
+    pathlib.Path("top.tim").write_text({message!r})
 if name in ("icepack", "ecppack"):
     kind = ".bin" if name == "icepack" else ".bit"
     (made,) = [one for one in arguments if one.endswith(kind)]
@@ -72,12 +72,17 @@ def tools(tmp_path, monkeypatch):
     """Put pretended tools in the place of all; give what sets how they fail, and what they saw."""
     log = tmp_path / "calls"
 
-    def make(fmax=80.0, broken="", said="ERROR: it is broken"):
+    def make(fmax=80.0, broken="", message="ERROR: it is broken"):
         for name, variable in NAMES.items():
             path = tmp_path / "tools" / name
             path.parent.mkdir(exist_ok=True)
             fake = FAKE.format(
-                python=sys.executable, name=name, log=str(log), broken=broken, said=said, fmax=fmax
+                python=sys.executable,
+                name=name,
+                log=str(log),
+                broken=broken,
+                message=message,
+                fmax=fmax,
             )
             path.write_text(fake)
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -204,7 +209,7 @@ def test_an_earlier_build_is_replaced_and_other_files_are_not(tools, network, tm
             marks=pytest.mark.slow,
         ),
         pytest.param(
-            {"broken": "icepack", "said": "nothing of that kind"},
+            {"broken": "icepack", "message": "nothing of that kind"},
             "icepack must do its work, not fail with: nothing of that kind",
             marks=pytest.mark.slow,
         ),
@@ -234,7 +239,7 @@ def test_an_earlier_build_stays_where_a_later_one_fails(tools, network, tmp_path
 @pytest.mark.slow
 def test_what_place_and_route_has_no_room_for_is_told_in_cells(tools, network, tmp_path):
     output = "Info: \t ICESTORM_LC:  5612/  5280   106%\nERROR: no BELs remaining"
-    tools(broken="nextpnr-ice40", said=output)
+    tools(broken="nextpnr-ice40", message=output)
     # A log is there before it fails.
     path = tmp_path / "tools" / "nextpnr-ice40"
     text = path.read_text().replace(
@@ -553,14 +558,14 @@ def test_the_loader_gets_the_bytes_that_were_checked(built, spiker, tmp_path, mo
 
 def test_a_loader_that_fails(built, refused, tools):
     directory, _ = built
-    tools(broken="openFPGALoader", said="Error: no device found")
+    tools(broken="openFPGALoader", message="Error: no device found")
     line = refused("program", directory)
     assert line == (
         "openFPGALoader must do its work, not fail with: Error: no device found (is iCEBreaker "
         "connected, and may this user open its cable?)"
     )
     message = "openFPGALoader: error while loading shared libraries: libusb-1.0.so.0: no such file"
-    tools(broken="openFPGALoader", said=message)
+    tools(broken="openFPGALoader", message=message)
     assert refused("program", directory).endswith(
         "(on Debian and Ubuntu: apt-get install libusb-1.0-0 libftdi1-2 libhidapi-hidraw0)"
     )

@@ -22,7 +22,7 @@ from support.small import make_network
 THING = Listing("things.json", "thing", ("*.o", "obj/*"), (Listing("parts.json", "part"),))
 
 
-def made(atomic_directory, files, kind=THING):
+def write_directory(atomic_directory, files, kind=THING):
     """Write a directory as all writers do."""
     with replacing(atomic_directory, kind) as stage:
         write_files(stage, files)
@@ -39,13 +39,13 @@ def tree(atomic_directory):
 
 def test_an_earlier_one_is_replaced_whole(tmp_path):
     where = tmp_path / "deep" / "out"
-    made(where, {"a": "1", "b/c": "2", "b/d": "3"})
+    write_directory(where, {"a": "1", "b/c": "2", "b/d": "3"})
     for product in ("x.o", "obj/deep/y"):
         (where / product).parent.mkdir(parents=True, exist_ok=True)
         (where / product).write_text("made by a makefile")
-    made(where / "part", {"p": "4"}, THING.nested[0])
+    write_directory(where / "part", {"p": "4"}, THING.nested[0])
     os.chmod(where, 0o750)
-    made(where, {"a": "5", "e": "6"})
+    write_directory(where, {"a": "5", "e": "6"})
     assert sorted(tree(where)) == ["a", "e", "things.json"]
     assert (where / "a").read_text() == "5"
     assert where.stat().st_mode & 0o777 == 0o750
@@ -76,8 +76,8 @@ ALTERATIONS = {
 def test_altered_directory_is_kept(tmp_path, what):
     alter, stranger = ALTERATIONS[what]
     where = tmp_path / "out"
-    made(where, {"a": "1", "b/same": "1"})
-    made(where / "part", {"p": "4"}, THING.nested[0])
+    write_directory(where, {"a": "1", "b/same": "1"})
+    write_directory(where / "part", {"p": "4"}, THING.nested[0])
     alter(where)
     before = tree(where)
     message = (
@@ -85,7 +85,7 @@ def test_altered_directory_is_kept(tmp_path, what):
         f"{stranger}: name another, or remove it"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        made(where, {"a": "5"})
+        write_directory(where, {"a": "5"})
     assert tree(where) == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -117,7 +117,7 @@ def test_what_comes_meanwhile_stays(tmp_path):
 def test_a_link_to_a_directory_stays_one(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    made(tmp_path / "link", {"a": "1"})
+    write_directory(tmp_path / "link", {"a": "1"})
     assert (tmp_path / "link").is_symlink()
     assert sorted(tree(tmp_path / "real")) == ["a", "things.json"]
 
@@ -127,13 +127,13 @@ def test_where_one_is_nothing_is_replaced(tmp_path, monkeypatch):
     for inside in (tmp_path, tmp_path / "below"):
         monkeypatch.chdir(inside)
         with pytest.raises(ValueError, match="must be another than that in which this runs"):
-            made(tmp_path, {"a": "1"})
+            write_directory(tmp_path, {"a": "1"})
     assert sorted(tree(tmp_path)) == ["below"]
 
 
 @pytest.mark.parametrize("fails", ["write", "first", "second"])
 def test_failed_write_leaves_the_old_directory(tmp_path, monkeypatch, fails):
-    made(tmp_path / "out", {"a": "1"})
+    write_directory(tmp_path / "out", {"a": "1"})
     before = tree(tmp_path)
     replace, calls = os.replace, []
 
@@ -148,7 +148,7 @@ def test_failed_write_leaves_the_old_directory(tmp_path, monkeypatch, fails):
     else:
         monkeypatch.setattr(os, "replace", failing)
     with pytest.raises(OSError, match=r"^Files must find room in '.*', not fail with: No space"):
-        made(tmp_path / "out", {"b": "2"})
+        write_directory(tmp_path / "out", {"b": "2"})
     monkeypatch.undo()
     assert tree(tmp_path) == before
 
@@ -176,7 +176,7 @@ with replacing(sys.argv[1], Listing("things.json", "thing")) as stage:
 @pytest.mark.parametrize("when", ["written", "swapped"])
 def test_leftovers_of_a_killed_process_are_removed_by_the_next(tmp_path, when):
     pytest.importorskip("fcntl")
-    made(tmp_path / "out", {"a": "1"})
+    write_directory(tmp_path / "out", {"a": "1"})
     before = tree(tmp_path / "out")
     done = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "out", when], check=False)
     assert done.returncode == -signal.SIGKILL
@@ -198,7 +198,7 @@ def test_two_emissions_into_one_directory_leave_the_second(tmp_path):
     # What makefiles make and a netlist are no strangers.
     out = tmp_path / "out"
     (out / "second_tb.vvp").write_text("made by make sim")
-    made(out / "ice40", {"second.v": "1", "Makefile": "2"}, NETLIST)
+    write_directory(out / "ice40", {"second.v": "1", "Makefile": "2"}, NETLIST)
     (out / "ice40" / "obj").mkdir()
     (out / "ice40" / "obj" / "sim").write_text("made there")
     emit(make_network(), out, name="second", memories="inline", generated=0)

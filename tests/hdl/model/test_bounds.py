@@ -37,7 +37,7 @@ from support import naive
 from support.networks import everything, random_network, random_spikes
 
 
-def one(neuron, weights=((1, -1),), *, low=0, high=1, bias=0):
+def network_of(neuron, weights=((1, -1),), *, low=0, high=1, bias=0):
     """Make a network of one population."""
     weights = np.array(weights)
     return Network(
@@ -84,7 +84,9 @@ def test_signed_width_by_hand(low, high, width):
     ],
 )
 def test_sums_by_hand(low, high, bias, expected):
-    network = one(Accumulator(width=4), [[3, -2, 4], [-1, -1, 0]], low=low, high=high, bias=bias)
+    network = network_of(
+        Accumulator(width=4), [[3, -2, 4], [-1, -1, 0]], low=low, high=high, bias=bias
+    )
     result = network.bounds["p"]
     assert (result.sum_low, result.sum_high, result.current_low, result.current_high) == expected
     assert result.sum_width == signed_width(*expected[:2])
@@ -186,7 +188,7 @@ def test_sums_of_shifted_projections_by_hand(shifts, expected, width):
     ],
 )
 def test_states_by_hand(neuron, weights, expected):
-    states = one(neuron, weights).bounds["p"].states
+    states = network_of(neuron, weights).bounds["p"].states
     assert {name: states[name] for name in expected} == expected
 
 
@@ -202,7 +204,7 @@ def test_states_by_hand(neuron, weights, expected):
     ],
 )
 def test_the_largest_says_which_float_is_exact(width, decay, largest, format_):
-    result = one(Integrator(width=width, decay=decay)).bounds["p"]
+    result = network_of(Integrator(width=width, decay=decay)).bounds["p"]
     assert (result.largest, result.float_format) == (largest, format_)
 
 
@@ -214,7 +216,7 @@ def test_sums_are_exact():
     for _ in range(100):
         weights = [[random.randint(-8, 7) for _ in range(4)] for _ in range(2)]
         low, high = random.choice([(0, 1), (0, 2), (-1, 1), (-2, 1)])
-        result = one(Accumulator(width=4), weights, low=low, high=high).bounds["p"]
+        result = network_of(Accumulator(width=4), weights, low=low, high=high).bounds["p"]
         sums = [
             sum(w * x for w, x in zip(row, events, strict=True))
             for row in weights
@@ -298,7 +300,7 @@ SMALL = [
 def test_every_state_that_is_reached_is_within(weights):
     currents = range(min(0, *weights[0], sum(weights[0])), max(0, *weights[0], sum(weights[0])) + 1)
     for neuron in SMALL:
-        states = one(neuron, weights).bounds["p"].states
+        states = network_of(neuron, weights).bounds["p"].states
         seen, open_ = set(), [tuple(declared.rest for declared in neuron.states.values())]
         while open_:
             values = open_.pop()
@@ -340,7 +342,7 @@ def test_no_intermediate_is_larger_than_the_largest():
         __radd__, __rmul__ = __add__, __mul__
 
     for neuron in SMALL[::3] + SMALL[-9:]:
-        result = one(neuron, [[9, -7]]).bounds["p"]
+        result = network_of(neuron, [[9, -7]]).bounds["p"]
         Watched.largest = 0
         operands = {name: Watched(declared.value) for name, declared in neuron.parameters.items()}
         ends = [
@@ -456,17 +458,19 @@ LEAVES = "Population 'p': the step of Mine must keep 'v' in -128..127, not {}: u
 )
 def test_a_step_that_must_not_be(recipe, spiking, error, message):
     with pytest.raises(error) as caught:
-        one(own(recipe, spiking))
+        network_of(own(recipe, spiking))
     assert str(caught.value) == message
 
 
 def test_only_spiking_neurons_return_a_test():
     with pytest.raises(ValueError, match=r"^Population 'p': the step of Mine must return None,"):
-        one(own(lambda p, s, x, via: (s.v > 3, {"v": s.v}), spiking=False))
+        network_of(own(lambda p, s, x, via: (s.v > 3, {"v": s.v}), spiking=False))
 
 
 def test_a_step_that_may_be():
-    network = one(own(lambda p, s, x, via: (s.v > 3, {"v": via.select(s.v > 3, s.v - 4, s.v)})))
+    network = network_of(
+        own(lambda p, s, x, via: (s.v > 3, {"v": via.select(s.v > 3, s.v - 4, s.v)}))
+    )
     assert network.bounds["p"].states == {"v": (0, 0)}
 
 
@@ -475,26 +479,26 @@ def test_proof_holds_for_every_neuron():
     def recipe(p, s, x, via):
         return None, {"v": x + 0}
 
-    one(own(recipe, spiking=False), [[100], [27]])
+    network_of(own(recipe, spiking=False), [[100], [27]])
     with pytest.raises(ValueError, match=re.escape("not 0..128: use via.saturate")):
-        one(own(recipe, spiking=False), [[100], [128]])
+        network_of(own(recipe, spiking=False), [[100], [128]])
     with pytest.raises(ValueError, match=re.escape("not 0..128: use via.saturate")):
-        one(own(recipe, spiking=False), [[100], [100]], bias=(0, 28))
+        network_of(own(recipe, spiking=False), [[100], [100]], bias=(0, 28))
 
 
 @pytest.mark.parametrize(
     "make, message",
     [
         (
-            lambda: one(Integrator(width=48, decay=Decay(3, 16))),
+            lambda: network_of(Integrator(width=48, decay=Decay(3, 16))),
             None,
         ),
         (
-            lambda: one(Integrator(width=48, decay=Decay(2**23, 24))),
+            lambda: network_of(Integrator(width=48, decay=Decay(2**23, 24))),
             "Population 'p': the step of Integrator must compute in 63 bits, not 72",
         ),
         (
-            lambda: one(
+            lambda: network_of(
                 Accumulator(width=48), np.full((1, 2**16), 2**31 - 1), low=0, high=2**16 - 1
             ),
             "Population 'p': the step of Accumulator must compute in 63 bits, not 64",

@@ -86,7 +86,7 @@ def outputs_of(component):
 
 
 @pytest.fixture
-def made(monkeypatch):
+def components(monkeypatch):
     """Collect all components that are made."""
     results = []
     before = wiring.Component.__init__
@@ -102,7 +102,7 @@ def made(monkeypatch):
 @pytest.mark.parametrize(
     "seed, chances", [(1, (0.3, 0.7)), (4, (0, 0.95)), (6, (0.7, 0)), (1, (0, 0))]
 )
-def test_no_stream_anywhere_takes_back_what_it_offered(made, seed, chances):
+def test_no_stream_anywhere_takes_back_what_it_offered(components, seed, chances):
     random = Random(seed)
     network = random_network(
         random, populations=(2, 3), neurons=(1, 6), channels=(1, 6), inputs=(2, 2), delay=2
@@ -110,7 +110,7 @@ def test_no_stream_anywhere_takes_back_what_it_offered(made, seed, chances):
     spikes = random_spikes(network, random, 4, (1, 5))
     dut = Accelerator(network, random_mapping(network, random))
     # Most components are made only as the simulator is.
-    streams = (output for component in made for output in outputs_of(component))
+    streams = (output for component in components for output in outputs_of(component))
     expected = reference.run(network, spikes)
     results = []
 
@@ -129,7 +129,7 @@ def test_no_stream_anywhere_takes_back_what_it_offered(made, seed, chances):
             results.append(unpack(dut, (await get(ctx, dut.o)).as_bits()))
 
     simulate(dut, *map(source, network.inputs), take, watch=streams)
-    kinds = {type(component).__name__ for component in made}
+    kinds = {type(component).__name__ for component in components}
     assert {"Queue", "Broadcast", "Scanner", "SpikeOutput"} <= kinds
     for readout in network.readouts:
         answer = expected.answers[readout.name]

@@ -258,7 +258,7 @@ def test_how_far_grids_are_apart(coarse, fine, bits):
 
 
 def test_two_grids_that_meet_keep_theirs_if_a_power_of_two_apart():
-    def made(other):
+    def chosen_shifts(other):
         random = np.random.default_rng(1)
         links = [
             Connection(name, "own", random.integers(-7, 8, (5, 6)) * grid, grid=grid)
@@ -272,10 +272,10 @@ def test_two_grids_that_meet_keep_theirs_if_a_power_of_two_apart():
         earlier, two = network.projections
         return two.shift - earlier.shift, earlier.shift
 
-    apart, first = made(0.2)
+    apart, first = chosen_shifts(0.2)
     assert apart == 2
     assert first > 0
-    assert made(0.15) == (0, 0)
+    assert chosen_shifts(0.15) == (0, 0)
 
 
 def test_a_grid_must_be_a_positive_number():

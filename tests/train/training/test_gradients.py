@@ -64,7 +64,7 @@ def apart(step):
     return step, step / 2, -step, -step / 2
 
 
-def wanted(right, left):
+def expected_gradient(right, left):
     """Return the slope of the side on which the value moves."""
     return torch.where(right.abs() > left.abs(), right, left)
 
@@ -88,7 +88,9 @@ def test_operations_have_the_gradient_of_finite_differences(name, reading):
         right, left, forth, back = slopes(at.detach(), offsets, step)
         both = forth & back
         assert both.sum() > 60
-        torch.testing.assert_close(grad[both], wanted(right, left)[both], rtol=0, atol=1e-9)
+        torch.testing.assert_close(
+            grad[both], expected_gradient(right, left)[both], rtol=0, atol=1e-9
+        )
         if name in {"maximum", "clamp"} or (name, reading) == ("saturate", "tensors"):
             kinks = both & (right != left)
             assert kinks.sum() == (1 if name == "maximum" else 2)
@@ -186,7 +188,9 @@ def test_neurons_have_the_gradient_of_finite_differences(neuron, reading):
             right, left, forth, back = slopes(at.detach(), reached, step)
             both = forth & back & same[0] & same[1]
             assert both.sum() > 100
-            torch.testing.assert_close(grad[both], wanted(right, left)[both], rtol=0, atol=1e-9)
+            torch.testing.assert_close(
+                grad[both], expected_gradient(right, left)[both], rtol=0, atol=1e-9
+            )
             ties += int((both & (right != left)).sum())
             # Where one more would fire, or one less would not, the other side alone tells.
             for side, ok in (

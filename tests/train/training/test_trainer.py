@@ -184,12 +184,12 @@ def test_spikes_may_come_from_a_function_for_each_batch():
         )
         return torch.cat([parameter.flatten() for parameter in net.parameters()])
 
-    def made(members, draws):
+    def drawn_samples(members, draws):
         assert isinstance(draws, np.random.Generator)
         asked.append(members)
         return x[members]
 
-    assert torch.equal(weights(made), weights(x))
+    assert torch.equal(weights(drawn_samples), weights(x))
     assert [len(call) for call in asked] == [128, 128, 44] * 2
     for epoch in (asked[:3], asked[3:]):
         assert sorted(np.concatenate(epoch).tolist()) == list(range(300))
@@ -202,14 +202,14 @@ def test_random_samples_of_a_function_are_new_in_each_epoch_and_reproducible():
     def drawn(seed):
         seen = []
 
-        def made(members, draws):
+        def drawn_samples(members, draws):
             seen.append(draws.integers(0, 2, (len(members), 4, 16)))
             return {"input": seen[-1]}
 
         net = SpikingNetwork.chain("16-8-2", seed=1)
         train(
             net,
-            made,
+            drawn_samples,
             y,
             TrainingOptions(epochs=2, batch_size=300, seed=seed, progress=False),
             validation=held_out,

@@ -28,7 +28,7 @@ def altered(network, flip):
             synapses = (Sparse.from_matrix if synapses.kind == "sparse" else Dense)(matrix)
         projections[n] = replace(flip.projection, synapses=synapses, bits=None)
     else:
-        (n,) = [n for n, one in enumerate(populations) if one.name == flip.population]
+        (n,) = [n for n, other in enumerate(populations) if other.name == flip.population]
         population = populations[n]
         owner = population if flip.parameter == "bias" else population.neuron
         value = getattr(owner, flip.parameter)

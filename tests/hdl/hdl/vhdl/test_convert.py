@@ -11,7 +11,7 @@ from spiker_hdl.hdl.vhdl.convert import to_vhdl
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
 
-from support.designs import DESIGNS, Nest, made
+from support.designs import DESIGNS, Nest, design_of
 from support.ghdl import Design, cosimulate, ghdl, needs_ghdl
 from support.places import ROOT
 
@@ -21,7 +21,7 @@ MNIST = ROOT / "networks" / "mnist.spiker"
 @needs_ghdl
 @pytest.mark.parametrize("name", DESIGNS)
 def test_behaves_as_simulated(name, tmp_path):
-    cosimulate(tmp_path, [made(name)], cycles=400)
+    cosimulate(tmp_path, [design_of(name)], cycles=400)
 
 
 @needs_ghdl

@@ -15,7 +15,7 @@ from spiker_hdl.hdl.rtlil.parser import parse
 from spiker_hdl.hdl.rtlil.statements import split
 from spiker_hdl.hdl.vhdl.convert import UnsupportedConstructError, convert_vhdl, to_vhdl
 
-from support.designs import DESIGNS, Machine, Nest, made
+from support.designs import DESIGNS, Machine, Nest, design_of
 from support.ghdl import Design, cosimulate, ghdl, needs_ghdl
 
 
@@ -30,7 +30,7 @@ def test_text_is_the_same_and_names_no_directory(name):
 
 
 def converted(name):
-    design = made(name)
+    design = design_of(name)
     return convert_vhdl(design.dut, name=name, ports=design.ports).text()
 
 

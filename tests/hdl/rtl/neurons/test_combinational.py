@@ -189,7 +189,7 @@ def test_what_is_needed_several_times_becomes_one_signal():
     assert not isinstance(CombinationalArithmetic().shared(x + 1, "more"), Signal)
 
 
-def least(stages, operation, *widths):
+def cycle_budget(stages, operation, *widths):
     return budget(
         stages, lambda via: operation(via, *[via.operand(Signal(width)) for width in widths])
     )
@@ -201,16 +201,16 @@ def test_stages_share_out_what_is_to_be_done():
     def sums(via, a, b, c):
         return a + b > c
 
-    assert least(1, sums, 9, 9, 9) == adder + comparator
-    assert least(2, sums, 9, 9, 9) == comparator
+    assert cycle_budget(1, sums, 9, 9, 9) == adder + comparator
+    assert cycle_budget(2, sums, 9, 9, 9) == comparator
     # No more stages make an operation shorter.
-    assert least(4, sums, 9, 9, 9) == comparator
+    assert cycle_budget(4, sums, 9, 9, 9) == comparator
 
     def difference(via, x, y):
         return via.select(x > y, x - y, x)
 
-    assert least(1, difference, 10, 10) == comparator + TABLE
-    assert least(2, difference, 10, 10) == comparator
+    assert cycle_budget(1, difference, 10, 10) == comparator + TABLE
+    assert cycle_budget(2, difference, 10, 10) == comparator
 
 
 def test_uses_in_one_cycle_share_a_register():

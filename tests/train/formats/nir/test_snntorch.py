@@ -88,8 +88,8 @@ CASES = [
 ]
 
 
-def told(case):
-    """Return what is said to from_nir, since it is not in the file."""
+def reset_options(case):
+    """Return the options of from_nir that the file does not hold."""
     kind, reset, delay, _ = case
     if reset == "subtract":
         return {
@@ -109,7 +109,7 @@ def compare(case, samples, capsys, share=20):
     exported = model(kind, reset_mechanism=reset, reset_delay=delay, **more)
     with pytest.warns(DeprecationWarning, match="nirtorch"):
         graph = export.export_to_nir(exported, torch.zeros(64))
-    net = from_nir(graph, writer="snntorch", **told(case))
+    net = from_nir(graph, writer="snntorch", **reset_options(case))
     x = digits(samples)
     names = [layer.name for layer in net.layers]
     with torch.no_grad():
@@ -136,7 +136,7 @@ def compare(case, samples, capsys, share=20):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_graph_exported_by_snntorch_spikes_as_in_snntorch(case, capsys):
     net, x = compare(case, 40, capsys)
-    back = from_nir(to_nir(net, dt=1e-4, exact=False), dt=1e-4, **told(case))
+    back = from_nir(to_nir(net, dt=1e-4, exact=False), dt=1e-4, **reset_options(case))
     with torch.no_grad():
         assert torch.equal(net(x).scores, back(x).scores)
 

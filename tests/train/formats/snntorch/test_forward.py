@@ -69,7 +69,7 @@ class Base(nn.Module):
     def begin(self, size):
         """Return the states and spikes at the start."""
         self.state = {
-            neurons: list(held) if isinstance(held := neurons.reset_mem(), tuple) else [held]
+            neurons: list(state) if isinstance(state := neurons.reset_mem(), tuple) else [state]
             for neurons in (self.lif1, self.lif2)
         }
         self.spikes = torch.zeros(size, HIDDEN)

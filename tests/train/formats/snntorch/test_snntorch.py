@@ -178,7 +178,7 @@ def test_layers_in_a_sequence_are_read_in_order():
             "forward takes",
         ),
         (
-            lambda: nn.Sequential(nn.Linear(2, 2), one := leaky(), nn.Linear(2, 2), one),
+            lambda: nn.Sequential(nn.Linear(2, 2), neuron := leaky(), nn.Linear(2, 2), neuron),
             ValueError,
             "Module '3' must have a state of its own, not that of '1'",
         ),

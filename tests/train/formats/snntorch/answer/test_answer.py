@@ -453,7 +453,7 @@ def squared(r):
     return r.mem[-1] ** 2
 
 
-def least(r):
+def smallest(r):
     return stack(r.mem).min(0)[0]
 
 
@@ -512,7 +512,7 @@ def across(r):
 REFUSED = {
     "negative records": (lambda r: -stack(r.spk), "what neg makes of them"),
     "squared": (squared, "what pow makes of them"),
-    "least": (least, "what min makes of them"),
+    "least": (smallest, "what min makes of them"),
     "negated": (negated, "what neg makes of them"),
     "sorted": (sorted_out, "what sort makes of them"),
     "weighted by time": (weighted, "what add makes of them"),
