@@ -72,7 +72,7 @@ def spiker(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Spiking neural networks from training to proven hardware, bit for bit.
+    """Spiking neural networks from training to verified hardware, bit for bit.
 
     First steps:
 

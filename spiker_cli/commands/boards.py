@@ -43,14 +43,14 @@ def boards(
     if write_json(json, {"boards": described}):
         return 0
     columns(
-        "Boards; none is yet tested on physical hardware",
+        "Boards; none has been tested on physical hardware yet",
         ["board", "device", "clock", "look-up tables", "block RAMs", "makes", "link"],
         map(_row, described),
     )
     if opened:
         columns(
-            "What likely fits (weights in SPRAM must be loaded), and the samples a second that the "
-            "link lets through at most",
+            "Mappings that likely fit (weights in SPRAM must be loaded), and the maximum number of "
+            "samples per second over the link",
             ["board", *opened],
             (
                 [board["name"], *(_fit(board["fits"][name]) for name in opened)]

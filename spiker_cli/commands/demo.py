@@ -1,4 +1,4 @@
-"""`spiker demo`: from training to proven hardware, once, in less than a minute."""
+"""`spiker demo`: from training to verified hardware, once, in less than a minute."""
 
 import time
 from dataclasses import replace
@@ -36,7 +36,7 @@ def demo(
     ] = Path("demo"),
     seed: Seed = 0,
 ) -> int:
-    """Train a small network, prove its hardware, emit Verilog, and draw pictures.
+    """Train a small network, verify its hardware, emit Verilog, and draw pictures.
 
     Trains a network of 64-32-10 neurons on the 8x8 digits of scikit-learn, in the hardware's own
     arithmetic. Runs all 360 test samples through the reference and 50 through the hardware in
