@@ -129,7 +129,7 @@ def test_results_follow_each_other_as_simulated(monkeypatch):
             async def take(ctx):
                 ctx.set(port.ready, 1)
                 cycle = 0
-                while len(self.results) < self.wanted:
+                while len(self.results) < self.result_count:
                     *_, valid, payloads = await ctx.tick().sample(
                         port.valid, port.payload.as_value()
                     )
