@@ -97,10 +97,10 @@ def test_events_are_the_set_bits_in_order_then_the_token(size, width, banks, tmp
     [
         ("for n in reversed(range(len(channels))):", "for n in range(len(channels)):"),
         ("(flags - 1)", "(flags - 2)"),
-        ("self.o.p.end.eq(~some)", "self.o.p.end.eq(~rest.any())"),
+        ("self.o.p.end.eq(~some)", "self.o.p.end.eq(~remaining.any())"),
         ("~some & word.last", "word.last"),
         ("word.index * (self.width // self.banks)", "word.index * self.width"),
-        ("Mux(word.end, advance & ~some", "Mux(word.end, advance & ~rest.any()"),
+        ("Mux(word.end, advance & ~some", "Mux(word.end, advance & ~remaining.any()"),
         ("(advance | ~some) & ~more", "advance & ~more"),
         ("values[place] if", "values[0] if"),
         ("channels = range(bank,", "channels = range(0,"),
