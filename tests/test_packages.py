@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import spiker_hdl
+
 from support.places import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -65,7 +67,7 @@ def test_base_dependencies_are_numpy_and_amaranth():
 
 
 def test_installed_version_is_the_projects():
-    assert version("spiker-hdl") == PROJECT["project"]["version"]
+    assert version("spiker-hdl") == PROJECT["project"]["version"] == spiker_hdl.__version__
 
 
 def test_the_command_is_there():
