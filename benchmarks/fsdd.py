@@ -89,7 +89,7 @@ def measure(kind: str, parts: tuple[np.ndarray, np.ndarray], data, options) -> d
     net = network(kind, options.seed)
     validation = data.spikes[held_out], data.labels[held_out]
     settings = TrainingOptions(
-        epochs=options.real,
+        epochs=options.float_epochs,
         batch_size=64,
         learning_rate=5e-3,
         activity_penalty=0.002,
@@ -101,7 +101,7 @@ def measure(kind: str, parts: tuple[np.ndarray, np.ndarray], data, options) -> d
     training = data.spikes[kept], data.labels[kept]
     train(net, *training, settings, validation=validation)
     quantization = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
-    settings = replace(settings, epochs=options.integer, learning_rate=2e-3, title=kind)
+    settings = replace(settings, epochs=options.integer_epochs, learning_rate=2e-3, title=kind)
     history = train(net, *training, settings, validation=validation, integers=quantization)
     quantized = quantize(net, quantization, max_steps=256, calibration=training[0][:500])
     result = reference.run(quantized, data.spikes[parts[1]])
@@ -123,8 +123,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="*", default=NETWORKS, help=", ".join(NETWORKS))
     parser.add_argument("--speakers", action="store_true", help="leave one speaker out, too")
-    parser.add_argument("--real", type=int, default=15, help="epochs in real numbers")
-    parser.add_argument("--integer", type=int, default=10, help="epochs in integers")
+    parser.add_argument("--float-epochs", type=int, default=15, help="epochs in floating point")
+    parser.add_argument("--integer-epochs", type=int, default=10, help="epochs in integers")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="results depend on it")
     parser.add_argument("--save", type=Path, help="directory for the networks")
@@ -140,7 +140,11 @@ def main() -> None:
     for kind in options.networks:
         for name, parts in splits.items():
             row = measure(kind, parts, data, options)
-            row |= {"split": name, "seed": options.seed, "epochs": [options.real, options.integer]}
+            row |= {
+                "split": name,
+                "seed": options.seed,
+                "epochs": [options.float_epochs, options.integer_epochs],
+            }
             options.save = None if name == "official" else options.save
             print(
                 f"{kind:<10} {name:<10} {row['accuracy']:>9.2%} {row['hidden_spikes']:>7.1f} "

@@ -104,8 +104,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hidden", type=int, default=48)
     parser.add_argument("--copies", type=int, default=2, help="of each beat, varied")
-    parser.add_argument("--real", type=int, default=6, help="epochs in floating point")
-    parser.add_argument("--integer", type=int, default=4, help="epochs in integers")
+    parser.add_argument("--float-epochs", type=int, default=6, help="epochs in floating point")
+    parser.add_argument("--integer-epochs", type=int, default=4, help="epochs in integers")
     parser.add_argument("--activity", type=float, default=0.01, help="what spikes cost")
     parser.add_argument("--rate", type=float, default=4e-3, help="learning rate")
     parser.add_argument("--seed", type=int, default=0)
@@ -121,7 +121,7 @@ def main() -> None:
     spikes, labels = vary(drawn, options.copies, random)
     validation = ENCODING.encode(aligned(held_out)[0]), held_out.labels
     settings = TrainingOptions(
-        epochs=options.real,
+        epochs=options.float_epochs,
         learning_rate=options.rate,
         activity_penalty=options.activity,
         temperature=2.0,
@@ -133,7 +133,7 @@ def main() -> None:
     train(net, spikes, labels, settings, validation=validation)
     quantization = Quantization(4, {"hidden": 10, "output": 14}).fit(net)
     settings = replace(
-        settings, epochs=options.integer, learning_rate=options.rate / 2, title="integers"
+        settings, epochs=options.integer_epochs, learning_rate=options.rate / 2, title="integers"
     )
     history = train(net, spikes, labels, settings, validation=validation, integers=quantization)
     print("Validation in integers:", " ".join(f"{epoch:.1%}" for epoch in history.validation))

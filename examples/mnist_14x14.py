@@ -63,8 +63,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--weights", type=int, default=4, help="bits")
     parser.add_argument("--potentials", type=int, default=9, help="bits")
-    parser.add_argument("--real", type=int, default=45, help="epochs in floating point")
-    parser.add_argument("--integer", type=int, default=25, help="epochs in integers")
+    parser.add_argument("--float-epochs", type=int, default=45, help="epochs in floating point")
+    parser.add_argument("--integer-epochs", type=int, default=25, help="epochs in integers")
     parser.add_argument("--activity", type=float, default=0.003, help="what spikes cost")
     parser.add_argument("--rate", type=float, default=2e-3, help="learning rate")
     parser.add_argument("--seed", type=int, default=0)
@@ -95,7 +95,7 @@ def main() -> None:
     )
     validation = encode(halved(data.x_train[aside])), data.y_train[aside]
     settings = TrainingOptions(
-        epochs=options.real,
+        epochs=options.float_epochs,
         learning_rate=options.rate,
         activity_penalty=options.activity,
         seed=options.seed,
@@ -106,7 +106,7 @@ def main() -> None:
     validated = {"float": history.validation[history.best]}
     results = {"float": accuracy(net, test, data.y_test)}
     integers = Quantization(options.weights, options.potentials).fit(net)
-    settings = replace(settings, epochs=options.integer, learning_rate=options.rate / 2)
+    settings = replace(settings, epochs=options.integer_epochs, learning_rate=options.rate / 2)
     history = train(net, varied, labels, settings, validation=validation, integers=integers)
     validated["integers"] = history.validation[history.best]
     network = quantize(net, integers, max_steps=256, name="mnist_14x14")

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .conversion.convert import quantize
     from .conversion.report import QuantizationReport
     from .data.images import Dataset, datasets, load_dataset
-    from .files import load_real, save_real
+    from .files import load_floating_point, save_floating_point
     from .formats.checkpoints import load_state
     from .formats.nir.read import NirReport, from_nir
     from .formats.nir.write import to_nir
@@ -56,11 +56,11 @@ _HOMES = {
     "from_snntorch": ".formats.snntorch.read",
     "from_spiker": ".formats.spikerplus.read",
     "load_dataset": ".data.images",
-    "load_real": ".files",
+    "load_floating_point": ".files",
     "load_state": ".formats.checkpoints",
     "quantize": ".conversion.convert",
     "spiker_quantizations": ".formats.spikerplus.widths",
-    "save_real": ".files",
+    "save_floating_point": ".files",
     "to_nir": ".formats.nir.write",
     "train": ".training.trainer",
     "train_network": ".recipes",
@@ -93,10 +93,10 @@ __all__ = [
     "from_snntorch",
     "from_spiker",
     "load_dataset",
-    "load_real",
+    "load_floating_point",
     "load_state",
     "quantize",
-    "save_real",
+    "save_floating_point",
     "spiker_quantizations",
     "to_nir",
     "train",

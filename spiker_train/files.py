@@ -24,14 +24,14 @@ from spiker_train.network.cell import Cell, IntegerCell
 from spiker_train.network.layers import Connection, Layer, check_finite
 from spiker_train.network.network import SpikingNetwork, check_network
 
-__all__ = ["FORMAT", "SUFFIX", "load_real", "save_real"]
+__all__ = ["FORMAT", "SUFFIX", "load_floating_point", "save_floating_point"]
 
 FORMAT = "spiker-real-network"
 VERSION = 1
 SUFFIX = ".safetensors"
 
 
-def save_real(net: SpikingNetwork, path: str | Path) -> None:
+def save_floating_point(net: SpikingNetwork, path: str | Path) -> None:
     """Write a floating-point network to one file, whole or not at all.
 
     Parameters
@@ -83,9 +83,9 @@ def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any
     if not isinstance(cell, Cell):
         return content | _integer_cell(layer, cell)
     for declared in fields(cell.kind):
-        if f"real_{declared.name}" in {**cell._buffers, **cell._parameters}:
-            real = getattr(cell, f"real_{declared.name}").detach().cpu()
-            arrays[f"layers/{n}/{declared.name}"] = real.numpy()
+        if f"float_{declared.name}" in {**cell._buffers, **cell._parameters}:
+            value = getattr(cell, f"float_{declared.name}").detach().cpu()
+            arrays[f"layers/{n}/{declared.name}"] = value.numpy()
     for name, value in cell.settings.items():
         if value is not None and type(value) not in {bool, int, float, str}:
             raise TypeError(
@@ -141,7 +141,9 @@ def _connection(connection: Connection, n: int, arrays: dict[str, np.ndarray]) -
     return {name: getattr(connection, name) for name in members} | grid
 
 
-def load_real(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> SpikingNetwork:
+def load_floating_point(
+    path: str | Path, *, neurons: Iterable[type[Neuron]] = ()
+) -> SpikingNetwork:
     """Read a floating-point network.
 
     Parameters
@@ -202,14 +204,14 @@ def _read_layer(
     if text["model"] not in models:
         raise FileError(
             f"must name neurons of {sorted(models)}, not {shown(text['model'])}; hand the classes "
-            "of your own to load_real(path, neurons=[...])"
+            "of your own to load_floating_point(path, neurons=[...])"
         )
     bias = arrays.pop(f"biases/{n}") if text["bias"] else False
     if "integers" in text:
         return Layer(text["name"], _shape(text["shape"]), _read_integers(text, models), bias)
     start = f"layers/{n}/"
-    reals = {name.removeprefix(start): name for name in [*arrays] if name.startswith(start)}
-    values: dict[str, Any] = {what: arrays.pop(name) for what, name in reals.items()}
+    keys = {name.removeprefix(start): name for name in [*arrays] if name.startswith(start)}
+    values: dict[str, Any] = {what: arrays.pop(name) for what, name in keys.items()}
     exact = {
         name: Decay(_shape(decay["numerator"]), decay["bits"])
         for name, decay in text["exact"].items()

@@ -178,7 +178,7 @@ def test_it_trains(trained):
     assert 0.02 < result.counts["own"].sum() / (200 * 12 * 12) < 0.6
 
 
-def test_it_trains_in_real_numbers(mine):
+def test_it_trains_in_floating_point(mine):
     net = SpikingNetwork.chain("10-12-2", cell=Cell(mine.Resonator, threshold=0.8, damping=0.9))
     x, labels = drawn()
     history = train(

@@ -18,7 +18,13 @@ from spiker_hdl.base.arrays import read_npz
 from spiker_hdl.base.kinds import KINDS, kind_of
 from spiker_hdl.model import Input, Network, Population, Projection, Readout, archive, load, save
 from spiker_hdl.model.files import parse as contents
-from spiker_train import SpikingNetwork, from_nir, load_real, load_state, save_real
+from spiker_train import (
+    SpikingNetwork,
+    from_nir,
+    load_floating_point,
+    load_state,
+    save_floating_point,
+)
 from spiker_train.data.images import read_idx
 
 from support import reader_targets, readers
@@ -377,7 +383,7 @@ def files(tmp_path):
     with variants["npy"].open("wb") as file:
         np.save(file, np.zeros(3))
     torch.save({"a": torch.ones(2)}, variants["pytorch"])
-    save_real(SpikingNetwork.chain("3-2"), tmp_path / "net.safetensors")
+    save_floating_point(SpikingNetwork.chain("3-2"), tmp_path / "net.safetensors")
     (tmp_path / "net.safetensors").rename(variants["safetensors"])
     variants["hdf5"].write_bytes((ROOT / "tests/nir_files/norse_lif.nir").read_bytes())
     variants["idx"].write_bytes(reader_targets.idx(np.zeros((2, 3), np.uint8)))
@@ -423,7 +429,7 @@ def test_every_reader_names_another_kind_of_file(tmp_path, targets):
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
 def test_weights_of_few_bits_are_read(kind, tmp_path):
     net, path = SpikingNetwork.chain("4-3-2"), tmp_path / "net.safetensors"
-    save_real(net, path)
+    save_floating_point(net, path)
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
@@ -432,7 +438,7 @@ def test_weights_of_few_bits_are_read(kind, tmp_path):
     name = "weights/0"
     tensors[name] = (torch.arange(12).reshape(3, 4) / 8 - 0.5).to(kind)
     save_file(tensors, path, metadata)
-    actual = load_real(path).connections[0].weights
+    actual = load_floating_point(path).connections[0].weights
     assert torch.equal(actual, tensors[name].float())
     module = torch.nn.Linear(2, 2).to(torch.bfloat16)
     save_file({n: tensor.detach() for n, tensor in module.state_dict().items()}, tmp_path / "b")

@@ -9,11 +9,11 @@ import typer
 from spiker_cli.support.options import (
     Data,
     Encoder,
+    FloatingPointFile,
     Json,
     Lanes,
     MappingName,
     Picture,
-    RealFile,
     Steps,
 )
 from spiker_cli.support.process import begin_work
@@ -26,13 +26,13 @@ __all__ = ["compare"]
 
 
 def compare(
-    real: RealFile,
+    floating_point: FloatingPointFile,
     path: Annotated[
         Path | None,
         typer.Argument(
             metavar="[NET]",
-            help="Network file; without it, REAL is quantised to weights of 4 bits and potentials "
-            "of 8.",
+            help="Network file; without it, FLOAT_NET is quantised to weights of 4 bits and "
+            "potentials of 8.",
         ),
     ] = None,
     data: Data = None,
@@ -63,7 +63,7 @@ def compare(
     """
     import spiker_hdl
     from spiker_cli.support.files import check_output, check_picture, open_network
-    from spiker_cli.support.floating_point import max_steps_of, open_real, samples_for
+    from spiker_cli.support.floating_point import max_steps_of, open_floating_point, samples_for
     from spiker_cli.support.mappings import MappingOptions
     from spiker_hdl.base.checks import check_choice
     from spiker_hdl.engines import CHOICES
@@ -75,7 +75,7 @@ def compare(
     check_output(json, "--json")
     check_picture(picture)
     options = MappingOptions(lanes, mapping_name)
-    net = open_real(real)
+    net = open_floating_point(floating_point)
     network = None if path is None else open_network(path)
     data, encoder, steps = _noted(network, data, encoder, steps)
     chosen = samples_for(net, data, samples, encoder, steps)

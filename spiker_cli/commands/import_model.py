@@ -23,7 +23,7 @@ def import_model(
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", metavar="REAL", help="File to write, such as net.safetensors."
+            "-o", "--output", metavar="FLOAT_NET", help="File to write, such as net.safetensors."
         ),
     ],
     dt: Annotated[
@@ -147,12 +147,12 @@ def import_model(
         if kind != "json":
             check_choice("Readout", readout, READOUTS)
         options["readout"] = readout
-    from spiker_train import ImplausibleWarning, save_real  # which load torch
+    from spiker_train import ImplausibleWarning, save_floating_point  # which load torch
 
     with errors_of_models(source), catch_warnings():
         simplefilter("ignore", ImplausibleWarning)  # the report says the same
         net = READERS[kind](source, **options)
-    save_real(net, output)
+    save_floating_point(net, output)
     for line in _lines(net.import_report):
         write(line)
     following = [output, "-o", output.with_suffix(".spiker"), *_widths(net.import_report)]

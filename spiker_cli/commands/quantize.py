@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spiker_cli.support.by_layer import bits, scales
-from spiker_cli.support.options import ENCODERS, Json, NetworkOutput, Picture, RealFile
+from spiker_cli.support.options import ENCODERS, FloatingPointFile, Json, NetworkOutput, Picture
 from spiker_cli.support.process import begin_work
 from spiker_cli.support.terminal import progress, table, write, write_json
 
@@ -23,7 +23,7 @@ __all__ = ["quantize"]
 
 
 def quantize(
-    path: RealFile,
+    path: FloatingPointFile,
     output: NetworkOutput,
     weights: Annotated[
         str,
@@ -104,7 +104,12 @@ def quantize(
         spiker quantize model.safetensors --shifts layer1=4 --potentials 16 -o model.spiker
     """
     from spiker_cli.support.files import check_output, check_picture
-    from spiker_cli.support.floating_point import MOST_STEPS, max_steps_of, open_real, samples_for
+    from spiker_cli.support.floating_point import (
+        MOST_STEPS,
+        max_steps_of,
+        open_floating_point,
+        samples_for,
+    )
     from spiker_hdl.base.checks import check_int
     from spiker_train import Quantization, QuantizationReport
     from spiker_train import quantize as quantize_network
@@ -125,12 +130,12 @@ def quantize(
     # Before anything is loaded.
     Quantization(widths[0], 8 if sized else widths[1], decay, scales=fixed, shifts=finer)
     if max_steps is not None:
-        check_int("Longest sample", max_steps, 1, MOST_STEPS)
+        check_int("--max-steps", max_steps, 1, MOST_STEPS)
     _check_training(saturation, tune)
     for option, value in (("--samples", samples), ("--encoder", encoder), ("--steps", steps)):
         if data is None and value is not None:
             raise ValueError(f"{option} must be given with --data, not alone")
-    net = open_real(path)
+    net = open_floating_point(path)
     chosen = None if data is None else samples_for(net, data, samples, encoder, steps)
     if chosen is None and (potentials == "calibration" or tune or picture):
         raise ValueError("--data must be given to calibrate, to fine-tune or to draw")

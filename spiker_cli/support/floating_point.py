@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from spiker_train import SpikingNetwork, load_real
+from spiker_train import SpikingNetwork, load_floating_point
 
 from .files import way_of
 from .samples import Samples, find_samples
 
-__all__ = ["MOST_STEPS", "max_steps_of", "open_real", "samples_for"]
+__all__ = ["MOST_STEPS", "max_steps_of", "open_floating_point", "samples_for"]
 
 FEW = 500
 """Samples that are run where no number is given."""
@@ -18,14 +18,14 @@ MOST_STEPS = 2**16 - 1
 """Steps of a sample that a network takes by default, and at most."""
 
 
-def open_real(path: Path) -> SpikingNetwork:
+def open_floating_point(path: Path) -> SpikingNetwork:
     """Load a floating-point network."""
     if not path.is_file():
         raise ValueError(f"Network must be a file that `spiker import` made, and {path} is missing")
     other = way_of(path, "safetensors")
     if other:
         raise ValueError(f"Network must be a file that `spiker import` made, and {path} is {other}")
-    return load_real(path)
+    return load_floating_point(path)
 
 
 def max_steps_of(samples: Samples | None, max_steps: int | None) -> int:

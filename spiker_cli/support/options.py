@@ -10,6 +10,7 @@ __all__ = [
     "Data",
     "Encoded",
     "Encoder",
+    "FloatingPointFile",
     "Form",
     "Json",
     "Lanes",
@@ -17,7 +18,6 @@ __all__ = [
     "NetworkFile",
     "NetworkOutput",
     "Picture",
-    "RealFile",
     "Seed",
     "Spram",
     "Steps",
@@ -35,9 +35,9 @@ NetworkFile = Annotated[
 NetworkOutput = Annotated[
     Path, typer.Option("-o", "--output", metavar="NET", help="Network file to write.")
 ]
-RealFile = Annotated[
+FloatingPointFile = Annotated[
     Path,
-    typer.Argument(metavar="REAL", help="Floating-point network, as spiker import writes it."),
+    typer.Argument(metavar="FLOAT_NET", help="Floating-point network, as spiker import writes it."),
 ]
 Picture = Annotated[
     Path | None,

@@ -17,7 +17,7 @@ from spiker_hdl.base.messages import shortened
 __all__ = ["checked", "number_of", "text_of"]
 
 DIGITS = r"[+-]?[0-9]{1,20}"
-REAL = r"[+-]?([0-9]{1,20}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?"
+FLOATING_POINT = r"[+-]?([0-9]{1,20}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?"
 
 WRITTEN = ("output", "json", "picture", "saif")
 """Parameters that name what is written."""
@@ -124,7 +124,7 @@ def number_of(kind: type, least: float | None, most: float | None) -> Callable[[
     What Python takes beside digits (``1_000``, digits of other scripts, ``nan``) is more often a
     mistake than meant.
     """
-    form, title = (DIGITS, "an integer") if kind is int else (REAL, "a finite number")
+    form, title = (DIGITS, "an integer") if kind is int else (FLOATING_POINT, "a finite number")
 
     def read(text: Any) -> Any:
         if not isinstance(text, str):

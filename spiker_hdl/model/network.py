@@ -93,7 +93,7 @@ class Network:
                 raise ValueError(f"Network must have {what}, not none")
         set_fields(
             self,
-            max_steps=check_int("Longest sample", self.max_steps, 1, 2**16 - 1),
+            max_steps=check_int("Max steps", self.max_steps, 1, 2**16 - 1),
             name=check_name("Network name", self.name),
             notes=_notes(self.notes),
         )

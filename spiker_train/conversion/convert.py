@@ -199,7 +199,7 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
             if isinstance(value, Decay):
                 _report_decay(layer, layer.cell, declared.name, value, report)
             elif declared.metadata.get("scales") and value is not None:
-                target = layer.cell.real(declared.name)
+                target = layer.cell.value(declared.name)
                 integers = np.asarray(value, dtype=float)
                 if declared.name == "threshold" and np.any(target) and not np.any(integers):
                     report.warnings.append(
@@ -215,7 +215,7 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
 def _report_decay(
     layer: Layer, cell: Cell, name: str, decay: Decay, report: QuantizationReport
 ) -> None:
-    target = cell.real(name)
+    target = cell.value(name)
     quantized = np.asarray(decay.factor, dtype=float)
     report.changes.append(worst_change(layer.name, name, target, quantized, repr(decay)))
     report.warnings += lost_decays(layer.name, name, target, quantized)

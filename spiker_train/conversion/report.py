@@ -111,12 +111,14 @@ def rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
 
 
-def change_of(where: str, what: str, real: np.ndarray, integer: np.ndarray, scale: float) -> Change:
+def change_of(
+    where: str, what: str, target: np.ndarray, integer: np.ndarray, scale: float
+) -> Change:
     """Return the change of a parameter whose integers are in units of a scale."""
     shown = (
         f"{int(integer)}" if integer.ndim == 0 else f"{int(integer.min())}..{int(integer.max())}"
     )
-    return worst_change(where, what, real, integer * scale, shown)
+    return worst_change(where, what, target, integer * scale, shown)
 
 
 def worst_change(

@@ -124,8 +124,8 @@ def _read(path: Path) -> Any:
     metadata, tensors = read_safetensors(path)
     if NETWORK in metadata:
         raise FileError(
-            "must be a checkpoint of a module, not a network that save_real wrote, which "
-            "load_real reads"
+            "must be a checkpoint of a module, not a network that save_floating_point wrote, which "
+            "load_floating_point reads"
         )
     return tensors
 

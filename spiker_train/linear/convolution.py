@@ -12,7 +12,7 @@ from spiker_hdl.base.checks import check_int
 from spiker_hdl.base.conversions import plain
 
 from .elementwise import LinearMap, Shape
-from .sparse import Entries, real
+from .sparse import Entries, float_array
 
 __all__ = ["AvgPool", "Conv", "MaxPool", "SumPool"]
 
@@ -40,14 +40,14 @@ class Conv(LinearMap):
     unrolls = True
 
     def __post_init__(self) -> None:
-        self.weight = real(f"Weights of {self}", self.weight)
+        self.weight = float_array(f"Weights of {self}", self.weight)
         if self.weight.ndim not in {3, 4}:
             raise ValueError(
                 f"Weights of {self} must have 3 or 4 axes, not the shape {self.weight.shape}"
             )
         outputs, _, *kernel = self.weight.shape
         if self.bias is not None:
-            self.bias = real(f"Bias of {self}", self.bias, (outputs,))
+            self.bias = float_array(f"Bias of {self}", self.bias, (outputs,))
         self.groups = check_int(f"Groups of {self}", self.groups, 1)
         if outputs % self.groups:
             raise ValueError(f"Groups of {self} must divide {outputs}, not be {self.groups}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from spiker_hdl.base.conversions import frozen_integers
 
-from .sparse import Entries, real
+from .sparse import Entries, float_array
 
 __all__ = [
     "Affine",
@@ -85,9 +85,9 @@ class Affine(LinearMap):
     bias: Any = None
 
     def __post_init__(self) -> None:
-        self.weight = real(f"Weights of {self}", self.weight, 2)
+        self.weight = float_array(f"Weights of {self}", self.weight, 2)
         if self.bias is not None:
-            self.bias = real(f"Bias of {self}", self.bias, (len(self.weight),))
+            self.bias = float_array(f"Bias of {self}", self.bias, (len(self.weight),))
 
     def reach(self, shape: Shape, before: str) -> Shape:
         outputs, inputs = self.weight.shape
@@ -117,7 +117,7 @@ class Scale(LinearMap):
     factor: Any
 
     def __post_init__(self) -> None:
-        self.factor = real(f"Factors of {self}", self.factor)
+        self.factor = float_array(f"Factors of {self}", self.factor)
 
     def reach(self, shape: Shape, before: str) -> Shape:
         return _spread(self, self.factor, shape, before)
@@ -142,7 +142,7 @@ class Shift(LinearMap):
     value: Any
 
     def __post_init__(self) -> None:
-        self.value = real(f"Values of {self}", self.value)
+        self.value = float_array(f"Values of {self}", self.value)
 
     def reach(self, shape: Shape, before: str) -> Shape:
         return _spread(self, self.value, shape, before)
@@ -258,11 +258,13 @@ class BatchNorm(LinearMap):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        self.mean = real(f"Mean of {self}", self.mean, 1)
+        self.mean = float_array(f"Mean of {self}", self.mean, 1)
         size = self.mean.shape
-        self.variance = real(f"Variance of {self}", self.variance, size)
-        self.weight = real(f"Weights of {self}", 1.0 if self.weight is None else self.weight, size)
-        self.bias = real(f"Bias of {self}", 0.0 if self.bias is None else self.bias, size)
+        self.variance = float_array(f"Variance of {self}", self.variance, size)
+        self.weight = float_array(
+            f"Weights of {self}", 1.0 if self.weight is None else self.weight, size
+        )
+        self.bias = float_array(f"Bias of {self}", 0.0 if self.bias is None else self.bias, size)
         if (self.variance + self.epsilon <= 0).any():
             smallest = float((self.variance + self.epsilon).min())
             raise ValueError(f"Variance of {self} must be above 0 with its epsilon, not {smallest}")

@@ -8,13 +8,13 @@ import numpy as np
 
 from spiker_hdl.base.conversions import number_array
 
-__all__ = ["PAIRS", "Entries", "real"]
+__all__ = ["PAIRS", "Entries", "float_array"]
 
 PRODUCTS = 2**24
 PAIRS = 2**26
 
 
-def real(what: str, value: Any, shape: int | tuple[int, ...] | None = None) -> np.ndarray:
+def float_array(what: str, value: Any, shape: int | tuple[int, ...] | None = None) -> np.ndarray:
     """Return finite numbers as a float64 array.
 
     Parameters

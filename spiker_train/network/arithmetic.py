@@ -16,7 +16,7 @@ Surrogate = Callable[[torch.Tensor], torch.Tensor]
 
 class _Through(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, real, value):
+    def forward(ctx, unrounded, value):
         return value.view_as(value)
 
     @staticmethod
@@ -24,9 +24,9 @@ class _Through(torch.autograd.Function):
         return grad, None
 
 
-def through(real: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Return ``value``, bit for bit, with the gradient of ``real``."""
-    return _Through.apply(real, value)
+def through(unrounded: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Return ``value``, bit for bit, with the gradient of ``unrounded``."""
+    return _Through.apply(unrounded, value)
 
 
 class _Floor(torch.autograd.Function):

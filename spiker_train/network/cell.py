@@ -101,9 +101,9 @@ class Cell(nn.Module):
                     default = declared.default_factory()
                 self._take(declared, default)
         for name in self.learned:
-            value = getattr(self, f"real_{name}")
-            delattr(self, f"real_{name}")
-            setattr(self, f"real_{name}", nn.Parameter(value.float()))
+            value = getattr(self, f"float_{name}")
+            delattr(self, f"float_{name}")
+            setattr(self, f"float_{name}", nn.Parameter(value.float()))
         self.unit = self._unit() if unit is None else float(unit)
 
     def _check_learned(self, learn: Sequence[str]) -> tuple[str, ...]:
@@ -125,15 +125,15 @@ class Cell(nn.Module):
             if name not in self.learned:
                 self.exact[name] = value
             value = value.factor
-        real = _number(what, value)
-        if role == "decay" and not bool(((real >= 0) & (real <= 1)).all()):
+        number = _number(what, value)
+        if role == "decay" and not bool(((number >= 0) & (number <= 1)).all()):
             raise ValueError(f"{what} factor must be in 0..1, not {shown(value)}")
-        if role == "scaled setting" and real.ndim:
+        if role == "scaled setting" and number.ndim:
             raise ValueError(f"{what} must be one number, not {shown(value)}")
-        self.register_buffer(f"real_{name}", real)
+        self.register_buffer(f"float_{name}", number)
 
     def _unit(self) -> float:
-        threshold = getattr(self, "real_threshold", None)
+        threshold = getattr(self, "float_threshold", None)
         greatest = 0.0 if threshold is None else float(threshold.detach().max())
         return greatest if greatest > 0 else 1.0
 
@@ -158,9 +158,9 @@ class Cell(nn.Module):
         values = [*self.parameters(), *self.buffers()]
         return {len(value) for value in values if value.ndim}
 
-    def real(self, name: str) -> np.ndarray:
+    def value(self, name: str) -> np.ndarray:
         """Return the floating-point value of a field, shape () or (neurons,); a decay's factor."""
-        value = getattr(self, f"real_{name}").detach().cpu().double().numpy()
+        value = getattr(self, f"float_{name}").detach().cpu().double().numpy()
         return value.clip(0, 1) if self.roles[name] == "decay" else value
 
     def neuron(self, scale: float, width: int, form: dict[str, Any]) -> Neuron:
@@ -183,11 +183,11 @@ class Cell(nn.Module):
             if name in self.exact:
                 values[name] = self.exact[name]
             elif role == "decay":
-                real = self.real(name)
-                values[name] = Decay.fit(float(real) if real.ndim == 0 else real, **form)
-            elif f"real_{name}" in self._buffers or f"real_{name}" in self._parameters:
+                factor = self.value(name)
+                values[name] = Decay.fit(float(factor) if factor.ndim == 0 else factor, **form)
+            elif f"float_{name}" in self._buffers or f"float_{name}" in self._parameters:
                 unit = scale if declared[name].metadata["scales"] else 1.0
-                values[name] = _integers(self.real(name) / unit)
+                values[name] = _integers(self.value(name) / unit)
         return self.kind(**values)
 
     def integers(self, neuron: Neuron, scale: float, like: torch.Tensor) -> SimpleNamespace:
@@ -196,22 +196,24 @@ class Cell(nn.Module):
         for name, parameter in neuron.parameters.items():
             value = torch.as_tensor(parameter.value, dtype=like.dtype, device=like.device)
             if name in self.learned:
-                real = getattr(self, f"real_{name}").to(like.dtype)
+                unrounded = getattr(self, f"float_{name}").to(like.dtype)
                 if self.roles[name] == "decay":
-                    real = (1 - real) * 2 ** getattr(neuron, name).bits
+                    unrounded = (1 - unrounded) * 2 ** getattr(neuron, name).bits
                 elif parameter.scales:
-                    real = real / scale
-                value = through(*torch.broadcast_tensors(real, value))
+                    unrounded = unrounded / scale
+                value = through(*torch.broadcast_tensors(unrounded, value))
             operands[name] = value
         return neuron.bind(operands)
 
-    def reals(self, like: torch.Tensor) -> tuple[Neuron, SimpleNamespace, dict[str, torch.Tensor]]:
+    def floating_point(
+        self, like: torch.Tensor
+    ) -> tuple[Neuron, SimpleNamespace, dict[str, torch.Tensor]]:
         """Return a neuron for floating-point arithmetic, its parameters and its rest state."""
         values, bound, rest = dict.fromkeys(self.widths, 32) | self.settings, {}, {}
         for name, role in self.roles.items():
             if name in values:
                 continue
-            value = getattr(self, f"real_{name}").to(like.dtype).to(like.device)
+            value = getattr(self, f"float_{name}").to(like.dtype).to(like.device)
             if role == "decay":
                 values[name] = bound[name] = FloatingPointDecay(value.clamp(0, 1))
             elif role == "parameter":
@@ -292,12 +294,12 @@ class IntegerCell(nn.Module):
 
 
 def _number(what: str, value: Any) -> torch.Tensor:
-    real = torch.from_numpy(np.array(number_array(what, value, np.float64)))
-    if real.ndim > 1 or not real.numel():
-        raise ValueError(f"{what} must be one number or one per neuron, not {tuple(real.shape)}")
-    if not bool(torch.isfinite(real).all()):
+    number = torch.from_numpy(np.array(number_array(what, value, np.float64)))
+    if number.ndim > 1 or not number.numel():
+        raise ValueError(f"{what} must be one number or one per neuron, not {tuple(number.shape)}")
+    if not bool(torch.isfinite(number).all()):
         raise ValueError(f"{what} must be finite, not {shown(value)}")
-    return real
+    return number
 
 
 def _integers(values: np.ndarray) -> int | tuple[int, ...]:

@@ -53,7 +53,9 @@ class Layer(nn.Module):
             )
         self.bias: nn.Parameter | None = None
         if bias is not False and bias is not None:
-            values = torch.zeros(self.size) if bias is True else _real(f"Bias of {name!r}", bias)
+            values = (
+                torch.zeros(self.size) if bias is True else _float_tensor(f"Bias of {name!r}", bias)
+            )
             if values.ndim == 0:
                 values = values.expand(self.size)
             if values.shape != (self.size,):
@@ -114,7 +116,7 @@ class Connection(nn.Module):
                 f"Connection kind must be one of 'dense', 'one_to_one', 'sparse', not {shown(kind)}"
             )
         if weights is not None:
-            weights = _real(f"Weights of {self.name!r}", weights)
+            weights = _float_tensor(f"Weights of {self.name!r}", weights)
         if kind == "sparse":
             if mask is None and weights is None:
                 raise ValueError(f"Connection {self.name!r}: sparse must have a mask or weights")
@@ -197,17 +199,17 @@ def check_finite(layers: Iterable[Layer], connections: Iterable[Connection]) -> 
             (f"Layer {layer.name!r}: {what}", value) for what, value in layer.named_parameters()
         ]
     for what, value in tensors:
-        _check_finite(what.replace("cell.real_", ""), value.detach())
+        _check_finite(what.replace("cell.float_", ""), value.detach())
 
 
-def _real(what: str, value: Any) -> torch.Tensor:
+def _float_tensor(what: str, value: Any) -> torch.Tensor:
     # A copy, so that training does not write into the caller's array.
-    real = torch.from_numpy(np.array(number_array(what, value, np.float64))).float()
-    _check_finite(what, real)
-    return real
+    tensor = torch.from_numpy(np.array(number_array(what, value, np.float64))).float()
+    _check_finite(what, tensor)
+    return tensor
 
 
-def _check_finite(what: str, real: torch.Tensor) -> None:
-    bad = real[~torch.isfinite(real)]
+def _check_finite(what: str, tensor: torch.Tensor) -> None:
+    bad = tensor[~torch.isfinite(tensor)]
     if bad.numel():
         raise ValueError(f"{what} must be finite, not {float(bad[0])}")

@@ -70,7 +70,7 @@ def _slow(layer: "Layer", cell: Cell) -> list[str]:
     for name, role in cell.roles.items():
         if role != "decay" or name in cell.exact:
             continue
-        left = 1 - cell.real(name)
+        left = 1 - cell.value(name)
         if (left > 0).all() and (left < 1 / LONG).all():
             factor, steps = float(1 - left.max()), 1 / float(left.max())
             messages.append(
@@ -99,14 +99,14 @@ def _currents(
 
 
 def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> list[str]:
-    threshold = np.broadcast_to(cell.real("threshold"), high.shape)
-    settings, rest = cell.settings, cell.real("v")
+    threshold = np.broadcast_to(cell.value("threshold"), high.shape)
+    settings, rest = cell.settings, cell.value("v")
     if cell.kind is CurrentLif:
-        high = _greatest_sum(high, cell.real("current_decay"), cell.real("i"))
-    decay = np.ones(()) if cell.kind is If else cell.real("decay")
+        high = _greatest_sum(high, cell.value("current_decay"), cell.value("i"))
+    decay = np.ones(()) if cell.kind is If else cell.value("decay")
     greatest = _greatest_sum(high, decay, rest)
     if settings["reset"] == "value":
-        greatest = np.maximum(greatest, cell.real("reset_value"))
+        greatest = np.maximum(greatest, cell.value("reset_value"))
     reaches = greatest > threshold if settings["fire"] == ">" else greatest >= threshold
     if not reaches.any():
         at = int((greatest - threshold).argmax())
@@ -116,10 +116,10 @@ def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> li
             "scale"
         ]
     immediate = settings["reset"] == "none" or settings["reset_timing"] == "immediate"
-    begins = cell.real("reset_value").min() if settings["reset"] == "value" else 0.0
+    begins = cell.value("reset_value").min() if settings["reset"] == "value" else 0.0
     calm = not immediate or settings["refractory"] or min(rest.min(), begins) < 0
     if cell.kind is CurrentLif:
-        calm = calm or cell.real("i").min() < 0
+        calm = calm or cell.value("i").min() < 0
     if not calm and (low > np.maximum(threshold, 0)).all():
         return [f"{layer.name!r} fires in every step, whatever its input: see its bias"]
     return []

@@ -72,7 +72,7 @@ def _float_core(net: "SpikingNetwork", layer: Layer) -> Core:
     cell = layer.cell
     weights = {connection.name: connection.masked() for connection in into(net, layer)}
     if isinstance(cell, Cell):
-        neuron, parameters, rest = cell.reals(like)
+        neuron, parameters, rest = cell.floating_point(like)
         via = FloatingPoint(cell.surrogate, like.dtype)
         return Core(layer, neuron, parameters, rest, via, like.dtype, None, weights, layer.bias)
     neuron, scale = cell.fixed, cell.scale

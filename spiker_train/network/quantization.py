@@ -259,7 +259,7 @@ class Quantization:
             (connection.stored(), 2 ** self.shift(connection), *self.range(connection))
             for connection in into
         ]
-        count = sum(real.numel() for real, *_ in links)
+        count = sum(weights.numel() for weights, *_ in links)
         fixed = self._given(layer, into)
         if fixed is not None:
             if progress is not None:
@@ -267,9 +267,9 @@ class Quantization:
             return fixed
         base = max(
             (
-                float(real.abs().max()) / high / times
-                for real, times, _, high in links
-                if real.numel()
+                float(weights.abs().max()) / high / times
+                for weights, times, _, high in links
+                if weights.numel()
             ),
             default=0.0,
         )
@@ -278,7 +278,9 @@ class Quantization:
         candidates = [base * 2.0 ** (-n / 8) for n in range(41)]
         errors = []
         for n, scale in enumerate(candidates):
-            errors.append(sum(_error(real, scale * times, *ends) for real, times, *ends in links))
+            errors.append(
+                sum(_error(weights, scale * times, *ends) for weights, times, *ends in links)
+            )
             if progress is not None:  # the shares of all candidates sum to the number of weights
                 progress(count * (n + 1) // len(candidates) - count * n // len(candidates))
         for _, scale in sorted(zip(errors, candidates, strict=True)):
@@ -298,8 +300,8 @@ class Quantization:
         return True
 
 
-def _error(real: torch.Tensor, scale: float, low: int, high: int) -> float:
-    off = rounded(real, scale, low, high) * scale - real
+def _error(weights: torch.Tensor, scale: float, low: int, high: int) -> float:
+    off = rounded(weights, scale, low, high) * scale - weights
     return float(off.double().square().sum())
 
 

@@ -32,12 +32,12 @@ def weight_range(bits: int | str) -> tuple[int, int]:
     return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
 
-def rounded(real: torch.Tensor, scale: float, low: int, high: int) -> torch.Tensor:
-    """Return ``real / scale``, rounded to nearest, ties to even, and clipped to ``low..high``.
+def rounded(values: torch.Tensor, scale: float, low: int, high: int) -> torch.Tensor:
+    """Return ``values / scale``, rounded to nearest, ties to even, and clipped to ``low..high``.
 
     The division is in double precision on every device. The gradient passes through unchanged.
     """
-    divisor = torch.full((), scale, dtype=torch.float64, device=real.device)
+    divisor = torch.full((), scale, dtype=torch.float64, device=values.device)
     with torch.no_grad():
-        value = (real.double() / divisor).round().clamp(low, high).to(real.dtype)
-    return through(real / scale, value)
+        value = (values.double() / divisor).round().clamp(low, high).to(values.dtype)
+    return through(values / scale, value)

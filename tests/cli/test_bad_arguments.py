@@ -22,7 +22,7 @@ from support.small import make_network
 
 GOOD = {
     "NET": "net.spiker",
-    "REAL": "real.safetensors",
+    "FLOAT_NET": "floating_point.safetensors",
     "DATA": "data.npz",
     "[NET]": "net.spiker",
     "FILE.nir|MODULE:OBJECT|CONFIG.json": "tests_own_model:Net",
@@ -148,12 +148,12 @@ def base(command: str) -> dict[str, list[str]]:
 def directory(tmp_path_factory):
     """Return a directory with what is good, and with what is bad for all who read."""
     from spiker_hdl.export import emit
-    from spiker_train import SpikingNetwork, save_real
+    from spiker_train import SpikingNetwork, save_floating_point
 
     root = tmp_path_factory.mktemp("given")
     network = make_network()
     network.save(root / "net.spiker")
-    save_real(SpikingNetwork.chain("64-6-10"), root / "real.safetensors")
+    save_floating_point(SpikingNetwork.chain("64-6-10"), root / "floating_point.safetensors")
     emit(network, root / "emitted")
     draws = np.random.default_rng(0)
     x, y = draws.integers(0, 256, (40, 64), dtype=np.uint8), draws.integers(0, 10, 40)

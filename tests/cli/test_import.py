@@ -11,7 +11,7 @@ pytest.importorskip("snntorch")
 import torch
 
 from spiker_hdl.model import load
-from spiker_train import load_real
+from spiker_train import load_floating_point
 
 MODEL = '''
 """A model as a tutorial writes it."""
@@ -66,9 +66,9 @@ def model_directory(tmp_path_factory):
 
 
 @pytest.fixture
-def real(spiker, model_directory, tmp_path, monkeypatch):
+def floating_point(spiker, model_directory, tmp_path, monkeypatch):
     monkeypatch.chdir(model_directory)
-    path = tmp_path / "real.safetensors"
+    path = tmp_path / "floating_point.safetensors"
     code, out, message = spiker("import", "tutorial_model:Net", "-o", path)
     assert code == 0
     assert "layer1: Leaky 'lif1'" in out
@@ -78,17 +78,25 @@ def real(spiker, model_directory, tmp_path, monkeypatch):
 
 def test_a_population_code_becomes_groups(spiker, model_directory, tmp_path, monkeypatch):
     monkeypatch.chdir(model_directory)
-    path = tmp_path / "real.safetensors"
+    path = tmp_path / "floating_point.safetensors"
     code, out, _ = spiker("import", "tutorial_model:Net", "--groups", "5", "-o", path)
     assert code == 0
     assert out.endswith("snnTorch counts them; groups=5 sums those of neighbours\n")
-    assert load_real(path).readouts[0].groups == 5
+    assert load_floating_point(path).readouts[0].groups == 5
 
 
-def test_a_model_becomes_hardware_that_answers_as_the_integers(spiker, real, tmp_path):
+def test_a_model_becomes_hardware_that_answers_as_the_integers(spiker, floating_point, tmp_path):
     net, picture = tmp_path / "net.spiker", tmp_path / "one.png"
     code, out, _ = spiker(
-        "quantize", real, *SAMPLES, "--potentials", "calibration", "-o", net, "--picture", picture
+        "quantize",
+        floating_point,
+        *SAMPLES,
+        "--potentials",
+        "calibration",
+        "-o",
+        net,
+        "--picture",
+        picture,
     )
     assert code == 0
     assert "threshold" in out
@@ -96,7 +104,7 @@ def test_a_model_becomes_hardware_that_answers_as_the_integers(spiker, real, tmp
     assert picture.stat().st_size > 5000
     report = tmp_path / "report.json"
     code, out, _ = spiker(
-        "compare", real, net, "--samples", "4", "--engine", "amaranth", "--json", report
+        "compare", floating_point, net, "--samples", "4", "--engine", "amaranth", "--json", report
     )
     assert code == 0
     assert "hardware (amaranth): 0 mismatches" in out
@@ -108,15 +116,17 @@ def test_a_model_becomes_hardware_that_answers_as_the_integers(spiker, real, tmp
     assert json.loads(out)["mismatches"] == 0
 
 
-def test_a_network_of_real_numbers_alone_is_compared_with_what_it_would_become(spiker, real):
-    code, out, _ = spiker("compare", real, *SAMPLES, "--engine", "none")
+def test_floating_point_network_alone_is_compared_with_its_quantization(spiker, floating_point):
+    code, out, _ = spiker("compare", floating_point, *SAMPLES, "--engine", "none")
     assert code == 0
     assert "12 samples: float " in out
     assert "layer2" in out
 
 
-def test_floating_point_network_is_compared_on_random_spikes(spiker, real):
-    code, out, _ = spiker("compare", real, "--data", "random", "--samples", 2, "--engine", "none")
+def test_floating_point_network_is_compared_on_random_spikes(spiker, floating_point):
+    code, out, _ = spiker(
+        "compare", floating_point, "--data", "random", "--samples", 2, "--engine", "none"
+    )
     assert code == 0
     assert "2 samples: no labels" in out
 
@@ -134,7 +144,7 @@ def test_a_checkpoint_is_put_into_its_class(spiker, model_directory, tmp_path, m
     torch.save(state, first)
     code, _, message = spiker("import", "tutorial_model:Net", "--state", first, "-o", created)
     assert code == 0, message
-    weights = [connection.weights for connection in load_real(created).connections]
+    weights = [connection.weights for connection in load_floating_point(created).connections]
     assert (weights[0] == 0.25).all()
     assert (weights[1] == 0.5).all()
     torch.save({"fc1.weight": state["fc1.weight"]}, second)
@@ -159,19 +169,28 @@ def test_a_checkpoint_is_put_into_its_class(spiker, model_directory, tmp_path, m
 )
 def test_what_a_nir_file_does_not_say_is_said(spiker, request, tmp_path, options, expected):
     source = request.config.rootpath / "tests" / "nir_files" / "sinabs_lif.nir"
-    real = tmp_path / "real.safetensors"
-    code, _, message = spiker("import", source, "--dt", "1", "-o", real, *options)
+    floating_point = tmp_path / "floating_point.safetensors"
+    code, _, message = spiker("import", source, "--dt", "1", "-o", floating_point, *options)
     assert code == 0, message
-    cells = [layer.cell.settings for layer in load_real(real).layers]
+    cells = [layer.cell.settings for layer in load_floating_point(floating_point).layers]
     for name, value in expected.items():
         assert {cell.get(name) for cell in cells if name in cell} <= {value}
     assert any(set(expected) & set(cell) for cell in cells)
 
 
-def test_scales_and_steps_that_are_asked_for(spiker, real, tmp_path):
+def test_scales_and_steps_that_are_asked_for(spiker, floating_point, tmp_path):
     net = tmp_path / "net.spiker"
     code, out, _ = spiker(
-        "quantize", real, "--scales", "layer1=0.125", "--max-steps", 1000, "-o", net, "--json", "-"
+        "quantize",
+        floating_point,
+        "--scales",
+        "layer1=0.125",
+        "--max-steps",
+        1000,
+        "-o",
+        net,
+        "--json",
+        "-",
     )
     assert code == 0
     scales = json.loads(out)["quantization"]["scales"]
@@ -185,10 +204,19 @@ def test_scales_and_steps_that_are_asked_for(spiker, real, tmp_path):
     [("3", [3, 3]), ("layer1=4, layer2=0", [4, 0]), ("layer1->layer2=2", [0, 2])],
     ids=["all", "layers", "connection"],
 )
-def test_shifts_that_are_asked_for(spiker, real, tmp_path, shifts_text, expected):
+def test_shifts_that_are_asked_for(spiker, floating_point, tmp_path, shifts_text, expected):
     net = tmp_path / "net.spiker"
     code, out, message = spiker(
-        "quantize", real, "--shifts", shifts_text, "--potentials", 14, "-o", net, "--json", "-"
+        "quantize",
+        floating_point,
+        "--shifts",
+        shifts_text,
+        "--potentials",
+        14,
+        "-o",
+        net,
+        "--json",
+        "-",
     )
     assert code == 0, message
     loaded = load(net)
@@ -196,19 +224,21 @@ def test_shifts_that_are_asked_for(spiker, real, tmp_path, shifts_text, expected
     shifts = json.loads(out)["quantization"]["shifts"]
     assert shifts == {projection.name: projection.shift for projection in loaded.projections}
     assert f"--shifts {shlex.quote(shifts_text)}" in dict(loaded.notes)["command"]
-    code, out, _ = spiker("quantize", real, "--shifts", shifts_text, "--potentials", 14, "-o", net)
+    code, out, _ = spiker(
+        "quantize", floating_point, "--shifts", shifts_text, "--potentials", 14, "-o", net
+    )
     for projection in loaded.projections:
         finer = f" = {2**projection.shift} of '{projection.target}'"
         assert (finer in out) == (projection.shift > 0)
 
 
-def test_samples_of_many_steps_on_the_way_through(spiker, real, tmp_path):
+def test_samples_of_many_steps_on_the_way_through(spiker, floating_point, tmp_path):
     net, data = tmp_path / "net.spiker", tmp_path / "long.npz"
     draws = np.random.default_rng(0)
     np.savez(data, spikes=draws.integers(0, 2, (2, 300, 64), dtype=np.uint8))
-    assert spiker("quantize", real, "--data", data, "-o", net)[0] == 0
+    assert spiker("quantize", floating_point, "--data", data, "-o", net)[0] == 0
     assert load(net).max_steps == 300
-    code, out, _ = spiker("compare", real, "--data", data, "--engine", "none")
+    code, out, _ = spiker("compare", floating_point, "--data", data, "--engine", "none")
     assert code == 0
     assert "2 samples" in out
     for more in (
@@ -220,14 +250,16 @@ def test_samples_of_many_steps_on_the_way_through(spiker, real, tmp_path):
     ):
         code, _, message = spiker(*more)
         assert code == 0, message
-    message = spiker("quantize", real, "--data", data, "--max-steps", 299, "-o", net)[2]
+    message = spiker("quantize", floating_point, "--data", data, "--max-steps", 299, "-o", net)[2]
     assert message == "spiker: --max-steps must be at least the 300 steps of the data, not 299\n"
 
 
-def test_fine_tuning_changes_the_weights(spiker, real, tmp_path):
+def test_fine_tuning_changes_the_weights(spiker, floating_point, tmp_path):
     plain, tuned = tmp_path / "plain.spiker", tmp_path / "tuned.spiker"
-    assert spiker("quantize", real, *SAMPLES, "-o", plain)[0] == 0
-    code, out, _ = spiker("quantize", real, *SAMPLES, "--tune", "1", "-o", tuned, "--json", "-")
+    assert spiker("quantize", floating_point, *SAMPLES, "-o", plain)[0] == 0
+    code, out, _ = spiker(
+        "quantize", floating_point, *SAMPLES, "--tune", "1", "-o", tuned, "--json", "-"
+    )
     assert code == 0
     report = json.loads(out)
     assert len(report["quantization"]["tuned"]) == 1
@@ -243,15 +275,17 @@ def test_a_configuration_of_spiker_is_read(spiker, tmp_path):
         "layer_0": layer,
         "layer_1": layer | {"n_neurons": 10},
     }
-    path, real = tmp_path / "config.json", tmp_path / "real.safetensors"
+    path, floating_point = tmp_path / "config.json", tmp_path / "floating_point.safetensors"
     widths = {"weights_bw": 5, "neurons_bw": {"min": 12, "max": 14}, "fp_dec": 4}
     path.write_text(json.dumps({"net_dict": config, "optim_config": widths}))
-    code, out, message = spiker("import", path, "-o", real)
+    code, out, message = spiker("import", path, "-o", floating_point)
     assert code == 0
     assert "Spiker would have made it 0.875" in out
     chosen = ["--weights", "5", "--potentials", "12", "--decay", "multiplier"]
     assert message.rstrip().endswith(" ".join(chosen))
-    code, out, _ = spiker("quantize", real, "-o", tmp_path / "net.spiker", *chosen, "--json", "-")
+    code, out, _ = spiker(
+        "quantize", floating_point, "-o", tmp_path / "net.spiker", *chosen, "--json", "-"
+    )
     assert code == 0
     assert json.loads(out)["quantization"]["widths"] == {"layer_0": 12, "layer_1": 12}
 
@@ -313,27 +347,29 @@ def test_what_cannot_be_read_is_one_line(
     assert not [*tmp_path.iterdir()]
 
 
-def test_output_is_of_real_numbers(spiker, tmp_path):
+def test_output_is_a_floating_point_network(spiker, tmp_path):
     code, _, message = spiker("import", "tutorial_model:Net", "-o", tmp_path / "net.spiker")
     assert code == 2
     assert "`spiker quantize` makes net.spiker of that" in message
 
 
-def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_path):
+def test_what_is_read_is_not_written_over(spiker, floating_point, model_directory, tmp_path):
     code, _, message = spiker("import", "tutorial_model:Net", "-o", "tutorial_model.py")
     assert (code, message.count("\n")) == (2, 1)
     assert "Output must be a .safetensors file, not tutorial_model.py" in message
     assert (model_directory / "tutorial_model.py").read_text() == MODEL
-    before, net = real.read_bytes(), tmp_path / "net.spiker"
-    code, _, message = spiker("quantize", real, "-o", tmp_path / "." / real.name)
+    before, net = floating_point.read_bytes(), tmp_path / "net.spiker"
+    code, _, message = spiker(
+        "quantize", floating_point, "-o", tmp_path / "." / floating_point.name
+    )
     assert code == 2
-    assert f"--output must be another file than that of REAL, not {tmp_path}" in message
-    assert real.read_bytes() == before
-    assert spiker("quantize", real, "-o", net, "--json", net)[0] == 2
+    assert f"--output must be another file than that of FLOAT_NET, not {tmp_path}" in message
+    assert floating_point.read_bytes() == before
+    assert spiker("quantize", floating_point, "-o", net, "--json", net)[0] == 2
     assert not net.exists()
-    assert spiker("quantize", real, "-o", net)[0] == 0
+    assert spiker("quantize", floating_point, "-o", net)[0] == 0
     before = net.read_bytes()
-    assert spiker("compare", real, net, *SAMPLES, "--json", net)[0] == 2
+    assert spiker("compare", floating_point, net, *SAMPLES, "--json", net)[0] == 2
     assert net.read_bytes() == before
 
 
@@ -347,7 +383,7 @@ def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_pat
         (["--tune", "-1"], "Epochs of fine-tuning must be 0 to 1000000, not -1"),
         (["--data", "digits"], "--encoder must be given"),
         (["--saturation", "2"], "Saturation must be in 0..1"),
-        (["--max-steps", "65536"], "Longest sample must be at most 65535, not 65536"),
+        (["--max-steps", "65536"], "--max-steps must be at most 65535, not 65536"),
         (["--scales", "layer1"], "Scales must be above 0 and as hidden=0.05,output=0.1, not"),
         (["--scales", "layer1=0"], "Scales must be above 0"),
         (
@@ -362,17 +398,17 @@ def test_what_is_read_is_not_written_over(spiker, real, model_directory, tmp_pat
         ([*SAMPLES, "--picture", "net.foo"], "--picture must end in .png, .svg, .pdf, .jpg"),
     ],
 )
-def test_bad_options_write_nothing(spiker, real, tmp_path, arguments, line):
-    code, _, message = spiker("quantize", real, *arguments, "-o", tmp_path / "net.spiker")
+def test_bad_options_write_nothing(spiker, floating_point, tmp_path, arguments, line):
+    code, _, message = spiker("quantize", floating_point, *arguments, "-o", tmp_path / "net.spiker")
     assert code == 2
     assert line in message
     assert not (tmp_path / "net.spiker").exists()
 
 
-def test_files_must_be_what_they_are_for(spiker, real, network_file, tmp_path):
+def test_files_must_be_what_they_are_for(spiker, floating_point, network_file, tmp_path):
     message = spiker("quantize", network_file, "-o", tmp_path / "net.spiker")[2]
     assert "is a network of integers already" in message
-    message = spiker("compare", real, network_file)[2]
+    message = spiker("compare", floating_point, network_file)[2]
     assert "Networks must have the same populations" in message
     message = spiker("compare", tmp_path / "none", network_file)[2]
     assert "must be a file that `spiker import` made" in message

@@ -189,7 +189,7 @@ def training_targets(readers, folder):
     import torch
     from safetensors.torch import save
 
-    from spiker_train import SpikingNetwork, load_real, load_state, save_real
+    from spiker_train import SpikingNetwork, load_floating_point, load_state, save_floating_point
 
     module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 2))
     state = module.state_dict()
@@ -198,7 +198,7 @@ def training_targets(readers, folder):
     torch.save(state, old, _use_new_zipfile_serialization=False)
     half = {name: tensor.to(torch.bfloat16) for name, tensor in state.items()}
     checkpoints = [new.getvalue(), old.getvalue(), save(state), save(half)]
-    save_real(SpikingNetwork.chain("4-3-2"), folder / "net.safetensors")
+    save_floating_point(SpikingNetwork.chain("4-3-2"), folder / "net.safetensors")
     network = (folder / "net.safetensors").read_bytes()
     return {
         **with_callers(
@@ -207,7 +207,7 @@ def training_targets(readers, folder):
             checkpoints,
             lambda path: load_state(module, path),
         ),
-        **called_by("spiker_train.files._read", [network], load_real),
+        **called_by("spiker_train.files._read", [network], load_floating_point),
     }
 
 

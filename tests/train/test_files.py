@@ -26,9 +26,9 @@ from spiker_train import (  # noqa: E402
     IntegerCell,
     Layer,
     SpikingNetwork,
-    load_real,
+    load_floating_point,
     quantize,
-    save_real,
+    save_floating_point,
 )
 from spiker_train.files import FORMAT  # noqa: E402
 from spiker_train.formats.tensor_files import read_safetensors  # noqa: E402
@@ -64,8 +64,8 @@ def network():
 
 def test_a_network_comes_back_as_it_was(tmp_path):
     net = network()
-    save_real(net, tmp_path / "net.safetensors")
-    again = load_real(tmp_path / "net.safetensors")
+    save_floating_point(net, tmp_path / "net.safetensors")
+    again = load_floating_point(tmp_path / "net.safetensors")
     assert again.name == "all of it"
     spikes = {
         "in": np.random.default_rng(1).integers(0, 2, (3, 7, 6)),
@@ -81,17 +81,17 @@ def test_a_network_comes_back_as_it_was(tmp_path):
 
 def test_the_same_network_gives_the_same_file(tmp_path):
     net = network()
-    save_real(net, tmp_path / "one")
-    save_real(net, tmp_path / "two")
+    save_floating_point(net, tmp_path / "one")
+    save_floating_point(net, tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_unreadable_network_is_not_written(tmp_path):
     net = network()
     with torch.no_grad():
-        net.layers[3].cell.real_decay.fill_(float("nan"))
+        net.layers[3].cell.float_decay.fill_(float("nan"))
     with pytest.raises(ValueError, match=r"^Layer 'out': decay must be finite, not nan$"):
-        save_real(net, tmp_path / "net.safetensors")
+        save_floating_point(net, tmp_path / "net.safetensors")
     assert not [*tmp_path.iterdir()]
 
 
@@ -112,12 +112,14 @@ def test_reset_timing_is_spelled_as_in_version_1(timing, reset, flags, tmp_path)
         Layer("b", 2, IntegerCell(fixed, scale=0.5)),
     ]
     links = [Connection("in", "a"), Connection("a", "b")]
-    save_real(SpikingNetwork([Input("in", 2)], layers, links, [Readout("b", "count")]), path)
+    save_floating_point(
+        SpikingNetwork([Input("in", 2)], layers, links, [Readout("b", "count")]), path
+    )
     first, second = json.loads(read_safetensors(path)[0][FORMAT])["layers"]
     for saved in (first["settings"], second["integers"]):
         assert (saved["late"], saved["late_input"], saved["owing"]) == flags
         assert "reset_timing" not in saved
-    back = load_real(path)
+    back = load_floating_point(path)
     assert back.layer["a"].cell.settings["reset_timing"] == timing
     assert back.layer["b"].cell.fixed == fixed
 
@@ -131,8 +133,8 @@ def test_integer_neurons_are_saved_unchanged(tmp_path):
         [Connection("in", "out")],
         [Readout("out", "count")],
     )
-    save_real(net, tmp_path / "net.safetensors")
-    back = load_real(tmp_path / "net.safetensors").layer["out"]
+    save_floating_point(net, tmp_path / "net.safetensors")
+    back = load_floating_point(tmp_path / "net.safetensors").layer["out"]
     assert isinstance(back.cell, IntegerCell)
     assert (back.cell.fixed, back.cell.scale, back.cell.unit) == (neuron, 0.3, 0.7)
     assert back.bias.tolist() == [0.25, 0.5]
@@ -143,7 +145,7 @@ def changed(tmp_path, change):
     from safetensors import safe_open
 
     path = tmp_path / "net.safetensors"
-    save_real(network(), path)
+    save_floating_point(network(), path)
     with safe_open(str(path), framework="numpy") as file:
         metadata, arrays = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
     before = metadata[FORMAT]
@@ -185,19 +187,19 @@ def changed(tmp_path, change):
 def test_object_that_is_no_network_is_refused(tmp_path, change, message):
     path = changed(tmp_path, change)
     with pytest.raises(FileError, match=message) as caught:
-        load_real(path)
+        load_floating_point(path)
     assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("kept", [0, 5, 100, -1])
 def test_a_file_that_is_cut_short_is_refused(tmp_path, kept):
     path = tmp_path / "net.safetensors"
-    save_real(network(), path)
+    save_floating_point(network(), path)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(FileError, match=r"must be a \.safetensors file of a network, "):
-        load_real(path)
+        load_floating_point(path)
 
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
-        load_real(tmp_path / "none")
+        load_floating_point(tmp_path / "none")

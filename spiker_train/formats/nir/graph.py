@@ -189,8 +189,8 @@ def _shown(cell: Cell) -> str:
     for name, role in cell.roles.items():
         unused = name == "reset_value" and cell.settings["reset"] != "value"
         if role in {"parameter", "decay"} and not unused:
-            real = cell.real(name)
-            values.append(f"{name} {float(real):.6g}" if real.ndim == 0 else f"{name} by neuron")
+            value = cell.value(name)
+            values.append(f"{name} {float(value):.6g}" if value.ndim == 0 else f"{name} by neuron")
     reset = f", reset {cell.settings['reset']}" if "reset" in cell.settings else ""
     timing = cell.settings.get("reset_timing", "immediate")
     when = "" if timing == "immediate" else f" ({timing})"

@@ -69,7 +69,7 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
         return np.broadcast_to(np.asarray(value, dtype=float), layer.size).reshape(shape).copy()
 
     def each(name: str) -> np.ndarray:
-        return np.broadcast_to(cell.real(name), layer.size)
+        return np.broadcast_to(cell.value(name), layer.size)
 
     rest = each("v")
     bias = np.zeros(layer.size)
@@ -90,7 +90,7 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
         )
     fires = cell.spiking and cell.settings["reset"] != "none"
     if not fires and cell.kind is not CurrentLif and not (beta.any() or rest.any()):
-        node = nir.Threshold(full(cell.real("threshold"))) if cell.spiking else None
+        node = nir.Threshold(full(cell.value("threshold"))) if cell.spiking else None
         return Written(node, None, _some(bias))
     leak: dict[str, Any] = {"r": full(1 / (1 - beta)), "v_leak": full(rest)}
     what = f"Decay of layer {layer.name!r}"
@@ -134,8 +134,8 @@ def _whole(layer: Layer, rules: Rules, full: Any, bias: np.ndarray, rest: np.nda
 
 
 def _firing(cell: Any, full: Any) -> dict[str, Any]:
-    value = cell.real("reset_value") if cell.settings["reset"] == "value" else 0.0
-    return {"v_threshold": full(cell.real("threshold")), "v_reset": full(value)}
+    value = cell.value("reset_value") if cell.settings["reset"] == "value" else 0.0
+    return {"v_threshold": full(cell.value("threshold")), "v_reset": full(value)}
 
 
 def _behind(cell: Any, full: Any) -> Any:
@@ -143,7 +143,7 @@ def _behind(cell: Any, full: Any) -> Any:
 
     if not cell.spiking or cell.settings["reset"] != "none":
         return None
-    return nir.Threshold(full(cell.real("threshold")))
+    return nir.Threshold(full(cell.value("threshold")))
 
 
 def _some(bias: np.ndarray) -> np.ndarray | None:
@@ -159,7 +159,7 @@ def _check_options(layer: Layer, cell: Cell, exact: bool) -> None:
     for name, plain in neutral.items():
         value = cell.settings.get(name, plain)
         if name == "floor" and name in cell.roles and name not in cell.settings:
-            value = float(cell.real(name))
+            value = float(cell.value(name))
         if value != plain and (exact or name in {"refractory", "floor"}):
             raise ValueError(
                 f"{name} of layer {layer.name!r} must be {plain!r} to be a node of NIR, "
@@ -172,5 +172,5 @@ def _check_options(layer: Layer, cell: Cell, exact: bool) -> None:
             "reads as it is meant"
         )
     for name in ("countdown", "pending"):
-        if name in cell.roles and cell.real(name).any():
+        if name in cell.roles and cell.value(name).any():
             raise ValueError(f"{name} of layer {layer.name!r} must be 0 at rest to be in NIR")

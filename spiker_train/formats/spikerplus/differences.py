@@ -12,7 +12,7 @@ from spiker_train.network.layers import Layer
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.quantization import Quantization
 
-from .widths import fits, real_values, widths
+from .widths import cell_values, fits, widths
 
 __all__ = ["SpikerReport", "compare_all", "compare_layer", "compare_widths"]
 
@@ -58,7 +58,7 @@ def compare_layer(
             + ("so it does here, as it was trained" if trained else "here it integrates")
         )
     else:
-        betas = np.unique(real_values(layer, "decay"))
+        betas = np.unique(cell_values(layer, "decay"))
         for beta in betas[:1]:
             if beta == 1:
                 note(f"{label}: beta 1 is kept; Spiker cannot generate it")
@@ -109,7 +109,7 @@ def compare_widths(net: SpikingNetwork, optim_config: Mapping, report: SpikerRep
     choices = widths(optim_config)
     note = report.differences.append
     for layer in net.layers:
-        threshold = float(np.abs(real_values(layer, "threshold")).max())
+        threshold = float(np.abs(cell_values(layer, "threshold")).max())
         for places in choices["fp_dec"]:
             narrow = [width for width in choices["neurons_bw"] if not fits(layer, width, places)]
             if narrow:

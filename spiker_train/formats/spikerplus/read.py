@@ -12,7 +12,7 @@ from spiker_hdl.base import shown
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import READOUTS, CurrentLif, If, Input, Lif, Readout
 from spiker_train.formats.checkpoints import read_state
-from spiker_train.linear.sparse import real
+from spiker_train.linear.sparse import float_array
 from spiker_train.network.cell import Cell
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.network import SpikingNetwork
@@ -242,7 +242,7 @@ class _Trained:
         value = self.values[key]
         if isinstance(value, torch.Tensor):
             value = value.detach().cpu().double().numpy()
-        values = real(f"state_dict {key!r}", value)
+        values = float_array(f"state_dict {key!r}", value)
         if optional and values.size == 1:
             return values.reshape(())
         if values.shape != shape:

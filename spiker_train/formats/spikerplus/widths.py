@@ -11,7 +11,7 @@ from spiker_train.network.layers import Layer
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.quantization import Quantization
 
-__all__ = ["fits", "real_values", "spiker_quantizations", "widths"]
+__all__ = ["cell_values", "fits", "spiker_quantizations", "widths"]
 
 WIDTHS = ("weights_bw", "neurons_bw", "fp_dec")
 
@@ -44,7 +44,7 @@ def spiker_quantizations(
     """
     choices = widths(optim_config)
     decays = [
-        real_values(layer, name)
+        cell_values(layer, name)
         for layer in net.layers
         for name in ("decay", "current_decay")
         if isinstance(layer.cell, Cell) and name in layer.cell.roles
@@ -94,13 +94,13 @@ def widths(optim_config: Any) -> dict[str, list[int]]:
     return choices
 
 
-def real_values(layer: Layer, name: str) -> np.ndarray:
+def cell_values(layer: Layer, name: str) -> np.ndarray:
     """Return the floating-point values of a field of a layer's cell."""
     if not isinstance(layer.cell, Cell):
         raise TypeError(f"Cell of layer {layer.name!r} must be a Cell, not {layer.cell!r}")
-    return layer.cell.real(name)
+    return layer.cell.value(name)
 
 
 def fits(layer: Layer, neurons: int, places: int) -> bool:
     """Tell whether a threshold with a number of binary places fits a number of bits."""
-    return float(np.abs(real_values(layer, "threshold")).max()) * 2**places < 2 ** (neurons - 1) - 1
+    return float(np.abs(cell_values(layer, "threshold")).max()) * 2**places < 2 ** (neurons - 1) - 1

@@ -495,9 +495,9 @@ def test_the_parts_are_sound():
             TypeError,
             "Each of the network's projections must be a Projection, not None",
         ),
-        ({"max_steps": 0}, ValueError, "Longest sample must be at least 1, not 0"),
-        ({"max_steps": 65536}, ValueError, "Longest sample must be at most 65535, not 65536"),
-        ({"max_steps": 4.0}, TypeError, "Longest sample must be an int, not 4.0"),
+        ({"max_steps": 0}, ValueError, "Max steps must be at least 1, not 0"),
+        ({"max_steps": 65536}, ValueError, "Max steps must be at most 65535, not 65536"),
+        ({"max_steps": 4.0}, TypeError, "Max steps must be an int, not 4.0"),
         (
             {"name": ""},
             ValueError,

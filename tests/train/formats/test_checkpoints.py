@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from spiker_hdl.model import FileError
-from spiker_train import SpikingNetwork, from_snntorch, load_state, save_real
+from spiker_train import SpikingNetwork, from_snntorch, load_state, save_floating_point
 
 snn = pytest.importorskip("snntorch")
 
@@ -85,7 +85,7 @@ def test_a_checkpoint_is_put_into_its_module(how, tmp_path):
         result = load_state(Net, given)
         assert type(result) is Net
         assert all(torch.equal(tensor, state[name]) for name, tensor in result.state_dict().items())
-    assert [layer.cell.real("decay") for layer in from_snntorch(result).layers] == [
+    assert [layer.cell.value("decay") for layer in from_snntorch(result).layers] == [
         pytest.approx(0.8)
     ]
 
@@ -167,8 +167,8 @@ def whole_module(path):
     torch.save(nn.Linear(2, 2), path)
 
 
-def real_network(path):
-    save_real(SpikingNetwork.chain("3-2"), path)
+def floating_point_network(path):
+    save_floating_point(SpikingNetwork.chain("3-2"), path)
 
 
 def scripted(path):
@@ -194,7 +194,10 @@ FILES = {
     "scripted": (scripted, NO_FILE + ".*, not of code that was compiled"),
     "cut short": (cut_short, "must be a ZIP archive, whole"),
     "cut safetensors": (cut_safetensors, "must be a file of tensors by name, .*, whole, not one"),
-    "real network": (real_network, "must be a checkpoint of a module, not a network that save_"),
+    "floating-point network": (
+        floating_point_network,
+        "must be a checkpoint of a module, not a network that save_",
+    ),
     "a tensor": (lambda path: torch.save(torch.ones(2), path), "must hold tensors by name"),
     "a number": (lambda path: torch.save({"epoch": 1}, path), "must hold a tensor under each name"),
     "other names": (lambda path: torch.save({"a": torch.ones(1)}, path), "must have the names of"),

@@ -17,8 +17,8 @@ from spiker_train import (
     Quantization,
     SpikingNetwork,
     from_snntorch,
-    load_real,
-    save_real,
+    load_floating_point,
+    save_floating_point,
 )
 from spiker_train.network.grids import grid_of, shift_between
 from spiker_train.network.prepare import cores
@@ -193,8 +193,8 @@ def test_training_in_integers_is_of_the_same_shifts():
 
 def test_grids_are_saved(tmp_path):
     *_, net = compare(Net().eval(), potentials=14)
-    save_real(net, tmp_path / "net.safetensors")
-    back = load_real(tmp_path / "net.safetensors")
+    save_floating_point(net, tmp_path / "net.safetensors")
+    back = load_floating_point(tmp_path / "net.safetensors")
     grids = [connection.grid for connection in net.connections]
     assert None not in grids
     assert [connection.grid for connection in back.connections] == grids

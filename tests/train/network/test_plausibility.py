@@ -19,9 +19,9 @@ from spiker_train import (
     from_nir,
     from_snntorch,
     from_spiker,
-    load_real,
+    load_floating_point,
     quantize,
-    save_real,
+    save_floating_point,
 )
 from spiker_train.network.plausibility import implausible
 from tests.support.quantized import quantize_and_report
@@ -107,8 +107,8 @@ def test_report_of_an_import_is_not_part_of_a_made_or_saved_network(tmp_path):
     assert real(1.0).import_report is None
     net = from_spiker(*described(1.0), readout="spk")
     assert isinstance(net.import_report, ImportReport)
-    save_real(net, tmp_path / "net.safetensors")
-    assert load_real(tmp_path / "net.safetensors").import_report is None
+    save_floating_point(net, tmp_path / "net.safetensors")
+    assert load_floating_point(tmp_path / "net.safetensors").import_report is None
 
 
 def test_report_of_another_quantisation_is_refused():

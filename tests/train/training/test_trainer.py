@@ -152,7 +152,7 @@ def test_learned_thresholds_stay_where_neurons_can_be():
     train(net, x, y, TrainingOptions(epochs=3, learning_rate=0.1, progress=False), integers=q)
     neuron = quantize(net, q).population["hidden"].neuron
     assert 0 <= neuron.threshold <= 30
-    assert float(net.layer["hidden"].cell.real("threshold")) != pytest.approx(0.05)
+    assert float(net.layer["hidden"].cell.value("threshold")) != pytest.approx(0.05)
 
 
 def test_the_same_seed_trains_the_same_weights():

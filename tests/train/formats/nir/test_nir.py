@@ -78,7 +78,7 @@ def test_a_leaky_neuron_by_hand():
     assert link.kind == "one_to_one"
     assert net.layer["n"].bias.tolist() == [0.5]
     cell = net.layer["n"].cell
-    values = {name: float(cell.real(name)) for name in ("threshold", "decay", "reset_value", "v")}
+    values = {name: float(cell.value(name)) for name in ("threshold", "decay", "reset_value", "v")}
     assert values == {"threshold": 2.0, "decay": 0.75, "reset_value": -1.0, "v": 0.0}
     with torch.no_grad():
         result = net(np.array([[[1], [0], [1], [0]]]), record=["n.v"])
@@ -86,7 +86,7 @@ def test_a_leaky_neuron_by_hand():
     assert result.states["n.v"].ravel().tolist() == [2.0, 2.0, -1.0, -0.25]
     assert result.spikes["n"].ravel().tolist() == [0, 0, 1, 0]
     sharp = from_nir(exported, dt=1.0, rule="exponential").layer["n"].cell
-    assert float(sharp.real("decay")) == pytest.approx(np.exp(-0.25), abs=1e-15)
+    assert float(sharp.value("decay")) == pytest.approx(np.exp(-0.25), abs=1e-15)
 
 
 @pytest.mark.filterwarnings("ignore::spiker_train.network.plausibility.ImplausibleWarning")

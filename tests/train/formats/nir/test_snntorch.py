@@ -164,7 +164,7 @@ def test_a_network_of_snntorch_with_matrices_that_recur():
         assert loops[name].delay == 1
         torch.testing.assert_close(loops[name].weights, part.recurrent.weight, rtol=0, atol=0)
         assert net.layer[name].cell.settings["reset_timing"] == "next_step"
-        np.testing.assert_allclose(net.layer[name].cell.real("decay"), part.beta.numpy(), 0, 1e-7)
+        np.testing.assert_allclose(net.layer[name].cell.value("decay"), part.beta.numpy(), 0, 1e-7)
     torch.testing.assert_close(
         net.layer["1_lif"].bias, exported[0].bias + exported[1].recurrent.bias, rtol=0, atol=1e-7
     )

@@ -13,8 +13,8 @@ import spiker_hdl
 from spiker_train import (
     SpikingNetwork,
     from_snntorch,
-    load_real,
-    save_real,
+    load_floating_point,
+    save_floating_point,
 )
 from tests.support.quantized import quantize_and_report
 
@@ -136,8 +136,8 @@ def test_coarse_weights_are_shifted():
 
 def test_saved_network_is_loaded_unchanged(tmp_path):
     net, network = check(Net(beta=0.75, reset_mechanism="zero", bias=True))
-    save_real(net, tmp_path / "net.safetensors")
-    back = load_real(tmp_path / "net.safetensors")
+    save_floating_point(net, tmp_path / "net.safetensors")
+    back = load_floating_point(tmp_path / "net.safetensors")
     assert isinstance(back, SpikingNetwork)
     assert quantize_and_report(back, 4)[0].digest == network.digest
 

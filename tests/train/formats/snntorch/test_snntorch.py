@@ -335,10 +335,10 @@ def test_parameters_that_snntorch_learns_are_learned():
     )
     first, second = (layer.cell for layer in from_snntorch(module).layers)
     assert first.learned == ("current_decay",)
-    assert first.real("current_decay").tolist() == pytest.approx([0.1, 1.0, 0.3])
-    assert float(first.real("decay")) == 0.75
+    assert first.value("current_decay").tolist() == pytest.approx([0.1, 1.0, 0.3])
+    assert float(first.value("decay")) == 0.75
     assert second.learned == ("threshold", "decay")
-    assert [name for name, _ in second.named_parameters()] == ["real_threshold", "real_decay"]
+    assert [name for name, _ in second.named_parameters()] == ["float_threshold", "float_decay"]
 
 
 @pytest.mark.parametrize("kind", ["Synaptic", "RLeaky", "RSynaptic"])

@@ -212,7 +212,7 @@ def test_defaults_are_those_of_spiker(tmp_path):
     report = net.import_report
     assert (report.steps, net.inputs[0].size, net.layers[0].size) == (73, 40, 128)
     assert net.layers[0].cell.learned == ("decay",)
-    assert float(net.layers[0].cell.real("decay")) == 0.9375
+    assert float(net.layers[0].cell.value("decay")) == 0.9375
     assert report.notes == [
         "layer_0: neuron_model is not given: 'lif' as in Spiker",
         "layer_0: n_neurons is not given: 128 as in Spiker",

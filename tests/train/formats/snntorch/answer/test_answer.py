@@ -329,7 +329,7 @@ def test_values_of_a_head_are_the_modules():
     scores, values = answered(net, module, spikes())
     np.testing.assert_allclose(scores, values, 0, 1e-6)
     assert net.layers[2].bias is None
-    assert np.allclose(net.layers[2].cell.real("v"), module.head.bias.detach())
+    assert np.allclose(net.layers[2].cell.value("v"), module.head.bias.detach())
 
 
 def test_spikes_of_both_layers_reach_a_head():
