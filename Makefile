@@ -18,6 +18,8 @@ export AMARANTH_USE_YOSYS ?= builtin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 export PYTHONNOUSERSITE = 1
+# Compiled modules are kept: tests start hundreds of programs, and each would compile all again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
