@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .formats.spikerplus.read import from_spiker
     from .formats.spikerplus.widths import spiker_quantizations
     from .network.arithmetic import FloatingPoint, Tensors
+    from .network.builder import NetworkBuilder
     from .network.cell import Cell, IntegerCell
     from .network.import_report import ImportReport
     from .network.layers import Connection, Layer
@@ -37,6 +38,7 @@ _HOMES = {
     "FastSigmoid": ".network.surrogate",
     "IntegerCell": ".network.cell",
     "Layer": ".network.layers",
+    "NetworkBuilder": ".network.builder",
     "NirReport": ".formats.nir.read",
     "Outcome": ".network.run",
     "Quantization": ".network.quantization",
@@ -77,6 +79,7 @@ __all__ = [
     "ImportReport",
     "IntegerCell",
     "Layer",
+    "NetworkBuilder",
     "NirReport",
     "Outcome",
     "Quantization",
