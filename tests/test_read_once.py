@@ -21,11 +21,11 @@ from spiker_boards.builder.program import program_board
 from spiker_cli.main import main
 from spiker_cli.support.files import open_network
 from spiker_cli.support.mappings import MappingOptions
+from spiker_hdl.base.compile_cache import keep, load_library, open_cache
 from spiker_hdl.export import emit, read_emission
 from spiker_hdl.export.netlist.check import _read as read_for_a_netlist
 from spiker_hdl.export.read.samples import read_samples
 from spiker_hdl.model import Mapping, load, load_mapping, save
-from spiker_hdl.simulate.compile_cache import keep, load_library, open_cache
 
 from support.small import make_network
 

@@ -17,14 +17,7 @@ from shutil import which
 from typing import Any
 
 from spiker_hdl.base import read_bytes, reading, strict_json
-from spiker_hdl.hdl.verilog import to_verilog
-from spiker_hdl.model import NEURONS, Mapping, Network
-from spiker_hdl.payloads.design import DesignPorts
-from spiker_hdl.rtl import Accelerator
-from spiker_hdl.tools.programs import Tool, run_tool, system_remedy
-from spiker_hdl.tools.yosys import run_yowasp, yosys_share
-
-from .compile_cache import (
+from spiker_hdl.base.compile_cache import (
     BuildError,
     cache_directory,
     keep,
@@ -35,6 +28,13 @@ from .compile_cache import (
     read,
     workplace,
 )
+from spiker_hdl.hdl.verilog import to_verilog
+from spiker_hdl.model import NEURONS, Mapping, Network
+from spiker_hdl.payloads.design import DesignPorts
+from spiker_hdl.rtl import Accelerator
+from spiker_hdl.tools.programs import Tool, run_tool, system_remedy
+from spiker_hdl.tools.yosys import run_yowasp, yosys_share
+
 from .cpp_harness import harness
 
 __all__ = [
@@ -70,7 +70,8 @@ class Build:
     Members
     -------
     library : Path
-        Shared library, for :func:`~.compile_cache.load_library`: see :mod:`~.cpp_harness`.
+        Shared library, for :func:`~spiker_hdl.base.compile_cache.load_library`: see
+        :mod:`~.cpp_harness`.
     design : DesignPorts
     tool : str
         One of :data:`TOOLS`.

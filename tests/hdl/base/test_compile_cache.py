@@ -1,4 +1,4 @@
-"""Tests of the cache of compiled simulations: the checked bytes are the loaded bytes."""
+"""Tests of the cache of compiled libraries: the checked bytes are the loaded bytes."""
 
 import ctypes
 import hashlib
@@ -15,10 +15,10 @@ from random import Random
 import numpy as np
 import pytest
 
-from spiker_hdl.simulate import compile_cache as cache
+from spiker_hdl.base import compile_cache as cache
+from spiker_hdl.base.compile_cache import keep, load_library, open_cache, read
 from spiker_hdl.simulate import compiled
 from spiker_hdl.simulate import shared_library as builds
-from spiker_hdl.simulate.compile_cache import keep, load_library, open_cache, read
 from spiker_hdl.simulate.shared_library import BuildError
 
 from support.places import ROOT
@@ -121,7 +121,7 @@ def test_damaged_file_is_built_again(compilers, directory, monkeypatch):
 def test_library_that_does_not_load_is_a_one_line_error(directory, monkeypatch):
     path = open_cache() / "name.so"
     keep(path, b"no library")
-    with pytest.raises(BuildError, match="Compiled simulation must be a library that loads: "):
+    with pytest.raises(BuildError, match="Compiled code must be a library that loads: "):
         load_library(path)
     assert names(directory) == ["name.so"]
 
@@ -144,7 +144,7 @@ def test_cache_that_others_can_write_is_refused(directory, mode):
     directory.mkdir()
     directory.chmod(mode)
     message = (
-        "Cache of compiled simulations must be a directory of one's own that nobody else can "
+        "Cache of compiled libraries must be a directory of one's own that nobody else can "
         f"write, since libraries are loaded from it, not {str(directory)!r} (its owner is user "
         f"{os.getuid()}, its mode {mode & 0o777:o}); remove it, or SPIKER_CACHE may name another"
     )
@@ -201,7 +201,7 @@ def test_one_process_at_a_time_holds_a_lock(directory):
     script = f"""\
 import sys, time
 from pathlib import Path
-from spiker_hdl.simulate.compile_cache import lone
+from spiker_hdl.base.compile_cache import lone
 with lone(Path({str(path)!r})):
     with open({str(directory / "log")!r}, "a") as log:
         log.write("in "); log.flush(); time.sleep(0.05); log.write("out ")

@@ -1,4 +1,4 @@
-"""The cache of compiled simulations, whose files are checked when they are read.
+"""The cache of compiled libraries, whose files are checked when they are read.
 
 Each file ends with a digest of its name and contents, and is read once: so the bytes that were
 checked are the bytes that are loaded, linked or parsed, and a damaged file counts as missing. The
@@ -37,7 +37,7 @@ _loading = Lock()
 
 
 class BuildError(RuntimeError):
-    """A simulation that cannot be compiled; the message says what is missing and how to get it."""
+    """Code that cannot be compiled; the message says what is missing and how to get it."""
 
 
 def cache_directory() -> Path:
@@ -69,14 +69,14 @@ def open_cache() -> Path:
         reason = error.strerror
     if reason:
         raise BuildError(
-            f"Cache of compiled simulations must be a directory that can be written, not "
+            f"Cache of compiled libraries must be a directory that can be written, not "
             f"{str(directory)!r} ({reason}); SPIKER_CACHE may name another"
         )
     state = directory.stat()
     if hasattr(os, "getuid") and (state.st_uid != os.getuid() or state.st_mode & 0o022):
         mode = f"its owner is user {state.st_uid}, its mode {state.st_mode & 0o777:o}"
         raise BuildError(
-            f"Cache of compiled simulations must be a directory of one's own that nobody else can "
+            f"Cache of compiled libraries must be a directory of one's own that nobody else can "
             f"write, since libraries are loaded from it, not {str(directory)!r} ({mode}); remove "
             "it, or SPIKER_CACHE may name another"
         )
@@ -135,7 +135,7 @@ def load_library(path: Path) -> ctypes.CDLL:
     data = read(path)
     if data is None:
         raise BuildError(
-            f"Compiled simulation must be the library that was built, and {str(path)!r} was altered"
+            f"Compiled code must be the library that was built, and {str(path)!r} was altered"
         )
     return load_once(data, path.parent)
 
@@ -158,7 +158,7 @@ def load_once(data: bytes, directory: Path) -> ctypes.CDLL:
                     _loaded[digest] = ctypes.CDLL(str(copy))
                 except OSError as error:
                     raise BuildError(
-                        f"Compiled simulation must be a library that loads: {error}"
+                        f"Compiled code must be a library that loads: {error}"
                     ) from None
         return _loaded[digest]
 
