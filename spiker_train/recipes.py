@@ -134,7 +134,7 @@ def train_network(
     TypeError, ValueError
         If data, layers and bits do not go together.
     """
-    started, processor_started = time.monotonic(), time.process_time()
+    clock = _Clock()
     data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
     sizes = _sizes(layers, data)
     seed, steps = check_int("Seed", seed, 0), check_int("Steps", steps, 1)
@@ -156,23 +156,9 @@ def train_network(
         seed=seed,
         progress=progress,
     )
-    report = QuantizationReport()
-    network = quantize(
-        net,
-        trained.quantization,
-        max_steps=max(256, steps),
-        name=data.name if data.name.isprintable() else "network",
-        calibration=trained.samples[:1000],
-        notes={
-            "data": data.name,
-            "encoder": encoder,
-            "steps": str(steps),
-            "seed": str(seed),
-        },
-        report=report,
-    )
+    network, quantization = _quantized(net, trained, data, encoder, steps, seed)
     result = reference.run(network, test)
-    trained.accuracy["integers"] = float((result.classes == data.y_test).mean())
+    integers = float((result.classes == data.y_test).mean())
     return network, {
         "data": data.name,
         "layers": "-".join(map(str, sizes)),
@@ -185,13 +171,26 @@ def train_network(
         "epochs": [recipe.float_epochs, recipe.integer_epochs],
         "shift": shift,
         "warnings": warnings,
-        "accuracy": trained.accuracy,
+        "accuracy": trained.accuracy | {"integers": integers},
         "validation": trained.validation,
         "spikes": _spikes(test, result.counts),
-        "seconds": round(time.monotonic() - started, 1),
-        "processor_seconds": round(time.process_time() - processor_started, 1),
-        "quantization": report.to_json(),
+        **clock.seconds(),
+        "quantization": quantization.to_json(),
     }
+
+
+class _Clock:
+    """The time since it was made, on the wall and of the processor."""
+
+    def __init__(self):
+        self.started, self.processor_started = time.monotonic(), time.process_time()
+
+    def seconds(self) -> dict[str, float]:
+        """Return the entries of a report that say how long it took."""
+        return {
+            "seconds": round(time.monotonic() - self.started, 1),
+            "processor_seconds": round(time.process_time() - self.processor_started, 1),
+        }
 
 
 @dataclass
@@ -251,6 +250,28 @@ def _train_twice(
     history = train(net, x, y, in_integers, validation=validation, integers=quantization)
     validated["integers"] = history.validation[history.best]
     return _Trained(quantization, x, accurate, validated)
+
+
+def _quantized(
+    net: SpikingNetwork, trained: _Trained, data: Dataset, encoder: str, steps: int, seed: int
+) -> tuple[Network, QuantizationReport]:
+    """Return the network in integers, whose notes say how it was trained, and its report."""
+    report = QuantizationReport()
+    network = quantize(
+        net,
+        trained.quantization,
+        max_steps=max(256, steps),
+        name=data.name if data.name.isprintable() else "network",
+        calibration=trained.samples[:1000],
+        notes={
+            "data": data.name,
+            "encoder": encoder,
+            "steps": str(steps),
+            "seed": str(seed),
+        },
+        report=report,
+    )
+    return network, report
 
 
 def _sizes(layers: str, data: Dataset) -> list[int]:

@@ -17,6 +17,7 @@ from .sparse import Entries, float_array
 __all__ = [
     "Affine",
     "BatchNorm",
+    "DiagonalMap",
     "Flatten",
     "LinearMap",
     "Reshape",
@@ -71,6 +72,29 @@ class LinearMap:
         )
 
 
+@dataclass(kw_only=True, eq=False)
+class DiagonalMap(LinearMap):
+    """A linear map whose matrix is diagonal: each output is computed from the input at its index.
+
+    A subclass says what the values are multiplied with and what is added to them, where this is
+    not 1 and nothing.
+    """
+
+    def count(self, shape: Shape) -> int:
+        return prod(shape)
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        return Entries.diagonal(self.factors(shape)), self.shifts(shape)
+
+    def factors(self, shape: Shape) -> np.ndarray:
+        """Return the factor of each value, in C order."""
+        return np.ones(prod(shape))
+
+    def shifts(self, shape: Shape) -> np.ndarray | None:
+        """Return what is added to each value, in C order, or None."""
+        return None
+
+
 @dataclass(eq=False)
 class Affine(LinearMap):
     """A matrix on the last axis, and a bias.
@@ -105,7 +129,7 @@ class Affine(LinearMap):
 
 
 @dataclass(eq=False)
-class Scale(LinearMap):
+class Scale(DiagonalMap):
     """Multiplication by one factor, or by a factor per value.
 
     Parameters
@@ -122,15 +146,12 @@ class Scale(LinearMap):
     def reach(self, shape: Shape, before: str) -> Shape:
         return _spread(self, self.factor, shape, before)
 
-    def count(self, shape: Shape) -> int:
-        return prod(shape)
-
-    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
-        return Entries.diagonal(np.broadcast_to(self.factor, shape).reshape(-1)), None
+    def factors(self, shape: Shape) -> np.ndarray:
+        return np.broadcast_to(self.factor, shape).reshape(-1)
 
 
 @dataclass(eq=False)
-class Shift(LinearMap):
+class Shift(DiagonalMap):
     """Addition of one constant, or of a constant per value.
 
     Parameters
@@ -147,16 +168,12 @@ class Shift(LinearMap):
     def reach(self, shape: Shape, before: str) -> Shape:
         return _spread(self, self.value, shape, before)
 
-    def count(self, shape: Shape) -> int:
-        return prod(shape)
-
-    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
-        shift = np.broadcast_to(self.value, shape).reshape(-1).copy()
-        return Entries.diagonal(np.ones(prod(shape))), shift
+    def shifts(self, shape: Shape) -> np.ndarray | None:
+        return np.broadcast_to(self.value, shape).reshape(-1).copy()
 
 
 @dataclass(eq=False)
-class Flatten(LinearMap):
+class Flatten(DiagonalMap):
     """Several axes joined to one, in C order.
 
     Parameters
@@ -174,12 +191,6 @@ class Flatten(LinearMap):
         if not 0 <= start <= end < ranks:
             raise self.refuse(f"axes {self.start} to {self.end}", shape, before)
         return (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])
-
-    def count(self, shape: Shape) -> int:
-        return prod(shape)
-
-    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
-        return Entries.diagonal(np.ones(prod(shape))), None
 
 
 @dataclass(eq=False)
@@ -216,7 +227,7 @@ class Select(LinearMap):
 
 
 @dataclass(eq=False)
-class Reshape(LinearMap):
+class Reshape(DiagonalMap):
     """The same values in another shape.
 
     Parameters
@@ -231,15 +242,9 @@ class Reshape(LinearMap):
             raise self.refuse(f"{prod(self.shape)} values", shape, before)
         return self.shape
 
-    def count(self, shape: Shape) -> int:
-        return prod(shape)
-
-    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
-        return Entries.diagonal(np.ones(prod(shape))), None
-
 
 @dataclass(eq=False)
-class BatchNorm(LinearMap):
+class BatchNorm(DiagonalMap):
     """Normalisation by channel, with the statistics of training: a scale and a shift.
 
     ``(x - mean) / sqrt(variance + epsilon) * weight + bias`` (Ioffe and Szegedy, ICML 2015).
@@ -274,14 +279,14 @@ class BatchNorm(LinearMap):
             raise self.refuse(f"{len(self.mean)} channels", shape, before)
         return shape
 
-    def count(self, shape: Shape) -> int:
-        return prod(shape)
+    def factors(self, shape: Shape) -> np.ndarray:
+        return np.repeat(self._channel_factors(), prod(shape[1:]))
 
-    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
-        factor = self.weight / np.sqrt(self.variance + self.epsilon)
-        size = prod(shape[1:])
-        shift = self.bias - self.mean * factor
-        return Entries.diagonal(np.repeat(factor, size)), np.repeat(shift, size)
+    def shifts(self, shape: Shape) -> np.ndarray | None:
+        return np.repeat(self.bias - self.mean * self._channel_factors(), prod(shape[1:]))
+
+    def _channel_factors(self) -> np.ndarray:
+        return self.weight / np.sqrt(self.variance + self.epsilon)
 
 
 def _spread(linear_map: LinearMap, values: np.ndarray, shape: Shape, before: str) -> Shape:
