@@ -2,8 +2,9 @@
 
 import inspect
 import sys
-from importlib.metadata import version as installed
 from pathlib import Path
+
+from spiker_hdl import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))  # the drawings
 
@@ -25,7 +26,7 @@ def setup(app):
 
 project = "Spiker HDL"
 author = copyright = "The Spiker HDL authors"
-version = release = installed("spiker-hdl")
+version = release = __version__
 extensions = [
     "myst_parser",
     "sphinx.ext.napoleon",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -54,6 +55,20 @@ def test_no_file_makes_no_test_slow(tmp_path):
 def test_every_test_measured_or_kept_is_there():
     gone = durations.stale([*durations.load(), *sorted(durations.KEPT)], ROOT)
     assert not gone, "make durations PART=... for the files of tests that were renamed"
+
+
+def test_every_test_in_the_table_of_the_longest_is_there():
+    text = (ROOT / "docs" / "contributing.md").read_text()
+    table = text.partition("### The longest tests")[2].partition("###")[0]
+    tests = []
+    for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE):
+        path, _, first = row.partition("::")
+        path = path.removeprefix("`")
+        # A path without tests/, or without tests/hdl/; several names of one file, with commas.
+        folder = next((top for top in ("tests", "tests/hdl") if (ROOT / top / path).is_file()), "?")
+        tests += [f"{folder}/{path}::{name.strip('` ')}" for name in first.split(",")]
+    assert len(tests) > 9
+    assert not durations.stale(tests, ROOT)
 
 
 def test_every_area_has_fast_tests(request):

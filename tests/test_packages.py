@@ -1,5 +1,6 @@
 """What importing loads, and what is installed."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import tarfile
 import tomllib
 import venv
-from importlib.metadata import entry_points, requires, version
+from importlib.metadata import entry_points, requires
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,11 @@ def test_base_dependencies_are_numpy_and_amaranth():
     assert sorted(re.match(r"[\w-]+", line)[0] for line in base) == ["amaranth", "numpy"]
 
 
-def test_installed_version_is_the_projects():
-    assert version("spiker-hdl") == PROJECT["project"]["version"] == spiker_hdl.__version__
+def test_version_is_a_literal_that_the_build_reads():
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    module, _, name = PROJECT["tool"]["setuptools"]["dynamic"]["version"]["attr"].rpartition(".")
+    source = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text()
+    assert f"\n{name} = {json.dumps(spiker_hdl.__version__)}\n" in source
 
 
 def test_the_command_is_there():
@@ -169,6 +173,7 @@ def test_wheel_of_the_sdist_works_without_torch(wheel, tmp_path):
     install = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt"]
     call(*install, f"{wheel}[verilog]", cwd=tmp_path)
     call(python, "-W", "error", "-c", ELABORATES_SIMULATES_AND_EMITS, cwd=tmp_path)
+    assert wheel.name.split("-")[1] == spiker_hdl.__version__
     packages = installed_files(python, tmp_path)
     assert all((packages / top / "py.typed").is_file() for top in TOPS)
     cells = Path("spiker_hdl/export/netlist/cells")
