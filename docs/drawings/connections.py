@@ -1,18 +1,23 @@
-"""The blocks of a component and what joins them, read from what it elaborates to.
-
-This is the one file of the drawings that reads fields of Amaranth which are not public: the
-statements of a fragment, and the signals that they read and drive.
-"""
+"""The blocks of a component and what joins them, read from what it elaborates to."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from amaranth.hdl import Fragment, Signal, Value
-from amaranth.hdl._ast import Assign, Concat, Operator, Slice, Switch
 from amaranth.lib import fifo, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.memory import Memory
+
+from spiker_hdl.hdl.amaranth_internals import (
+    Assign,
+    Concat,
+    Operator,
+    Slice,
+    Switch,
+    assigned_signals,
+    read_signals,
+)
 
 __all__ = ["INPUTS", "OUTPUTS", "Block", "Connection", "Design", "Pin", "read_designs"]
 
@@ -161,7 +166,7 @@ class _Tracer:
         if read:
             self.reads.append(((block, name), value, stream and path[-1] == "ready"))
         else:
-            for signal in Value.cast(value)._rhs_signals():
+            for signal in read_signals(Value.cast(value)):
                 self.ends[id(signal)] = (block, name)
         if stream and path[-1] != "payload":
             return
@@ -171,7 +176,7 @@ class _Tracer:
     def _assign(self, domain: str, assign: Assign, subjects: list) -> None:
         whole = domain == "comb" and not subjects
         sources = [*_parts(assign.rhs)]
-        targets = [*_parts(assign.lhs, assign.lhs._lhs_signals())]
+        targets = [*_parts(assign.lhs, assigned_signals(assign.lhs))]
         if domain != "comb":
             self.registers |= {id(signal): (signal.name, len(signal)) for signal, *_ in targets}
         if isinstance(_plain(assign.lhs), Concat):
@@ -223,9 +228,8 @@ class _Tracer:
         return result
 
 
-_Bits = tuple[
-    Signal, int, int
-]  # a signal, and which of its bits: from the first to before the last
+_Bits = tuple[Signal, int, int]
+"""A signal, and which of its bits: from the first to before the last."""
 
 
 @dataclass
@@ -260,9 +264,9 @@ def _parts(value: Any, signals: Any = None) -> Iterator[_Bits]:
         yield inner, value.start, value.stop
     elif isinstance(value, Concat):
         for part in value.parts:
-            yield from _parts(part, None if signals is None else part._lhs_signals())
+            yield from _parts(part, None if signals is None else assigned_signals(part))
     else:
-        for signal in value._rhs_signals() if signals is None else signals:
+        for signal in read_signals(value) if signals is None else signals:
             yield _whole(signal)
 
 
@@ -314,6 +318,6 @@ def _assignments(statements: Any, subjects: list) -> Iterator[tuple[Assign, list
         if isinstance(statement, Assign):
             yield statement, subjects
         elif isinstance(statement, Switch):
-            inner = [*subjects, *statement.test._rhs_signals()]
+            inner = [*subjects, *read_signals(statement.test)]
             for case in statement.cases:
                 yield from _assignments(case[1], inner)

@@ -13,11 +13,18 @@ from amaranth.hdl import Signal
 
 __all__ = [
     "TESTED",
+    "Assign",
+    "Concat",
     "MemoryInstance",
+    "Operator",
     "PortDirection",
+    "Slice",
+    "Switch",
+    "assigned_signals",
     "driven_signals",
     "initial_rows",
     "memory_data",
+    "read_signals",
     "replace_initial_rows",
 ]
 
@@ -52,6 +59,23 @@ MemoryInstance: Any = import_module("amaranth.hdl").MemoryInstance
 PortDirection: Any = private(import_module("amaranth.hdl._ir"), "PortDirection")
 """Direction of a port, which ``rtlil.convert`` takes beside each port's value."""
 
+_ast = import_module("amaranth.hdl._ast")
+
+Assign: Any = private(_ast, "Assign")
+"""An assignment among the statements of a fragment."""
+
+Switch: Any = private(_ast, "Switch")
+"""A choice among the statements of a fragment."""
+
+Concat: Any = private(_ast, "Concat")
+"""The value that ``Cat`` returns."""
+
+Operator: Any = private(_ast, "Operator")
+"""A value that an operator computes from others."""
+
+Slice: Any = private(_ast, "Slice")
+"""Neighbouring bits of a value."""
+
 
 def memory_data(instance: Any) -> Any:
     """Return the ``MemoryData`` of a ``MemoryInstance``."""
@@ -78,3 +102,13 @@ def replace_initial_rows(data: Any, rows: Sequence[int]) -> None:
 def driven_signals(module: Any) -> Iterable[Signal]:
     """Return the signals that statements of a ``Module`` assign."""
     return private(module, "_driving")
+
+
+def read_signals(value: Any) -> Iterable[Signal]:
+    """Return the signals from which a ``Value`` is computed."""
+    return private(value, "_rhs_signals")()
+
+
+def assigned_signals(value: Any) -> Iterable[Signal]:
+    """Return the signals of which an assignment to a ``Value`` changes bits."""
+    return private(value, "_lhs_signals")()

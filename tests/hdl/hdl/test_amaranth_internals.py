@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from amaranth import Fragment, Module, Signal
+from amaranth import Cat, Fragment, Module, Signal
 from amaranth.back import rtlil
 from amaranth.hdl import MemoryData
 from amaranth.lib.memory import Memory
@@ -13,19 +13,30 @@ from amaranth.lib.memory import Memory
 from spiker_hdl.hdl import amaranth_internals
 from spiker_hdl.hdl.amaranth_internals import (
     TESTED,
+    Assign,
+    Concat,
     MemoryInstance,
+    Operator,
     PortDirection,
+    Slice,
+    Switch,
+    assigned_signals,
     driven_signals,
     initial_rows,
     memory_data,
     private,
+    read_signals,
     replace_initial_rows,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
 PRIVATE = re.compile(
-    r"amaranth(\.\w+)*\._|from amaranth\S* import .*\b_[a-z]|(?<!self)\._(data|init|raw|driving)\b"
+    r"amaranth(\.\w+)*\._|from amaranth\S* import .*\b_[a-z]"
+    r"|(?<!self)\._(data|init|raw|driving|[lr]hs_signals)\b"
 )
+
+FOLDERS = ("spiker_hdl", "boards", "spiker_cli", "spiker_train")
+FOLDERS += ("benchmarks", "docs", "examples", "tests/support")
 
 
 def test_amaranth_is_of_a_tested_version():
@@ -38,7 +49,7 @@ def test_amaranth_is_of_a_tested_version():
 def test_private_names_of_amaranth_are_used_in_one_file():
     sources = [
         path
-        for folder in ("spiker_hdl", "boards", "spiker_cli", "spiker_train", "tests/support")
+        for folder in FOLDERS
         for path in (ROOT / folder).rglob("*.py")
         if path != Path(amaranth_internals.__file__).resolve()
     ]
@@ -85,3 +96,23 @@ def test_driven_signals_are_those_that_are_assigned():
     m.d.sync += c.eq(a)
     rtlil.convert(m, ports=[a, b, c])
     assert {signal.name for signal in driven_signals(m)} == {"b", "c"}
+
+
+def test_statements_and_values_have_the_classes_that_are_told_apart():
+    a, b, c = Signal(4), Signal(2), Signal(2)
+    m = Module()
+    with m.If(a[0]):
+        m.d.comb += Cat(b, c).eq(~a)
+    (switch,) = Fragment.get(m, None).statements["comb"]
+    assert isinstance(switch, Switch)
+    ((_, (assign,), *_),) = switch.cases
+    assert isinstance(assign, Assign)
+    assert isinstance(assign.lhs, Concat)
+    assert isinstance(assign.rhs, Operator)
+    assert isinstance(a[1:3], Slice)
+
+
+def test_signals_of_a_value_are_those_that_are_read_or_assigned():
+    a, b = Signal(4), Signal(4)
+    assert [*read_signals(a + b)] == [a, b]
+    assert [*assigned_signals(Cat(a[:2], b))] == [a, b]
