@@ -11,6 +11,7 @@ from spiker_hdl.base.checks import shown
 from spiker_hdl.base.conversions import number_array
 from spiker_hdl.model import Dense, Input, Neuron, OneToOne, Projection, Sparse, Synapses
 
+from .arithmetic import through
 from .cell import Cell, IntegerCell
 from .rounding import rounded
 
@@ -137,6 +138,7 @@ class Connection(nn.Module):
             )
         self.grid = grid
         self.initial = weights
+        self.drawn: torch.Tensor | None = None
         self.weights: nn.Parameter = nn.Parameter(torch.zeros(0))
 
     def build(self, source_size: int, layer: Layer, generator: torch.Generator) -> None:
@@ -164,8 +166,17 @@ class Connection(nn.Module):
         self.weights = nn.Parameter(values.clone())
 
     def masked(self) -> torch.Tensor:
-        """Return the weights, with 0 where the mask has none."""
-        return self.weights if self.mask is None else self.weights * self.mask
+        """Return the weights, with 0 where the mask has none.
+
+        Where there are ``drawn`` weights, such as those that devices hold, a run computes with
+        them, and their gradient passes to the weights unchanged. Several draws are stacked along
+        a first axis: see :func:`~.stacked.project`.
+        """
+        weights = self.weights
+        if self.drawn is not None:
+            drawn = self.drawn.to(weights)
+            weights = through(weights.expand_as(drawn), drawn)
+        return weights if self.mask is None else weights * self.mask
 
     def stored(self) -> torch.Tensor:
         """Return the weights that exist, without gradient: of a sparse one those of the mask."""

@@ -15,6 +15,7 @@ from .cell import IntegerCell
 from .layers import Connection, Layer
 from .prepare import Core, cores, into
 from .quantization import Quantization
+from .stacked import draws_of, project, shared_project
 
 if TYPE_CHECKING:
     from .network import SpikingNetwork
@@ -101,6 +102,7 @@ def _advance(
     """
     inside = {core.layer.name for core in cores}
     samples, steps = next(iter(trains.values())).shape[:2]
+    samples *= draws_of(net.connections)  # each draw of weights runs all samples
     flowing = {core.layer.name: _flow(net, core, trains, inside) for core in cores}
     loops = {
         core.layer.name: [
@@ -149,7 +151,8 @@ def _flow(net: "SpikingNetwork", core: Core, trains: dict, inside: set[str]) -> 
             late = min(connection.delay, train.shape[1])
             none = torch.zeros_like(train[:, :late])
             train = torch.cat([none, train[:, : train.shape[1] - late]], dim=1)
-        total = _plus(total, _project(connection, core, train))
+        shared = connection.source not in net.layer  # all draws have the same input
+        total = _plus(total, _project(connection, core, train, shared))
     return None if total is None else total.unbind(1)
 
 
@@ -196,10 +199,12 @@ def _plus(total: Any, value: torch.Tensor) -> torch.Tensor:
     return value if total is None else total + value
 
 
-def _project(connection: Connection, core: Core, events: torch.Tensor) -> torch.Tensor:
+def _project(
+    connection: Connection, core: Core, events: torch.Tensor, shared: bool = False
+) -> torch.Tensor:
     weights = core.weights[connection.name]
-    events = events.to(weights.dtype)
-    return events * weights if connection.kind == "one_to_one" else events @ weights.T
+    pointwise = connection.kind == "one_to_one"
+    return (shared_project if shared else project)(weights, events.to(weights.dtype), pointwise)
 
 
 def _score(
