@@ -247,8 +247,8 @@ class NetworkBuilder:
             raise ValueError(f"Layer must be one of {_listed(self._layers)}, not {shown(name)}")
         before = self._layers.pop(name)
         try:
-            shape = before.keywords["shape"] if shape is None else shape
-            self.layer(name, shape, cell, bias=bias, **values)
+            size = before.keywords["shape"] if shape is None else shape
+            self.layer(name, size, cell, bias=bias, **values)
         except TypeError:
             self._layers[name] = before
             raise

@@ -84,9 +84,11 @@ def test_parameters_are_changed_by_name():
     builder.change("in", high=3)
     builder.change("hidden->out", weights=np.zeros((2, 8)))
     net = builder.build()
-    assert net.layer["hidden"].cell.real("threshold").tolist() == [2.0] * 8
-    assert net.layer["hidden"].cell.settings["reset"] == "zero"
-    assert net.layer["hidden"].cell.real("decay") == LEAK.factor
+    cell = net.layer["hidden"].cell
+    assert isinstance(cell, Cell)
+    assert cell.real("threshold").tolist() == [2.0] * 8
+    assert cell.settings["reset"] == "zero"
+    assert cell.real("decay") == LEAK.factor
     assert net.layer["hidden"].bias is None
     assert net.inputs[0].high == 3
     (link,) = (connection for connection in net.connections if connection.target == "out")
@@ -172,7 +174,9 @@ def test_a_finished_cell_is_replaced_and_not_changed():
     with pytest.raises(TypeError, match="values must be of a neuron class"):
         builder.replace("hidden", Cell(If, threshold=1.0), threshold=2.0)
     builder.change("hidden", cell=Cell(If, threshold=3.0))
-    assert builder.build().layer["hidden"].cell.real("threshold") == 3
+    cell = builder.build().layer["hidden"].cell
+    assert isinstance(cell, Cell)
+    assert cell.real("threshold") == 3
 
 
 def test_ends_that_do_not_exist_are_refused_when_it_is_built():
@@ -205,7 +209,7 @@ def test_a_cycle_without_delay_is_refused_by_name():
 def graph(rng, layers):
     """Draw a graph without cycles but by delay: calls of the builder that describe its nodes."""
     names = [f"n{k}" for k in rng.permutation(layers)]
-    calls = [("input", ("in", 3), {})]
+    calls: list[tuple[str, tuple, dict]] = [("input", ("in", 3), {})]
     links = []
     for k, name in enumerate(names):
         kind = (
