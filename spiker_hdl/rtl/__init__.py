@@ -1,6 +1,6 @@
 """Amaranth components of an accelerator, bottom to top."""
 
-from .accelerator import Accelerator, SampleResult
+from .accelerator import Accelerator
 from .encoded_accelerator import EncodedAccelerator
 from .encoders.delta_encoder import DeltaEncoder
 from .encoders.encoder import Encoder
@@ -15,6 +15,7 @@ from .population.neuron_update import NeuronUpdate, Outcome
 from .population.update_sequencer import UpdateSequencer
 from .readout import ReadoutCore, ReadoutResult
 from .sample_control import SampleControl, SpikeCounter
+from .sample_result import SampleResult
 from .streams.broadcast import Broadcast
 from .streams.delay import Delay, Ticks
 from .streams.events import AddressEvent, Word

@@ -25,31 +25,10 @@ from spiker_hdl.rtl.synapses.sparse_lookup import SparseLookup
 from .input_port import InputPort
 from .probes import probes
 from .readout import ReadoutCore
-from .sample_control import CYCLE_BITS, SampleControl, SpikeCounter
+from .sample_control import SampleControl, SpikeCounter
+from .sample_result import SampleResult, collect_results
 
-__all__ = ["Accelerator", "SampleResult"]
-
-
-class SampleResult(data.StructLayout):
-    """Result of a sample.
-
-    Members
-    -------
-    answers : StructLayout
-        A :class:`~.readout.ReadoutResult` for each readout, by its identifier.
-    counts : StructLayout
-        Number of spikes of each population that fires, by its identifier.
-    cycles : unsigned(CYCLE_BITS)
-        Latency: from the cycle in which the first beat at the first input was taken to the first
-        cycle in which this result is valid.
-    """
-
-    def __init__(self, answers: dict, counts: dict):
-        super().__init__({
-            "answers": data.StructLayout(answers),
-            "counts": data.StructLayout(counts),
-            "cycles": CYCLE_BITS,
-        })
+__all__ = ["Accelerator"]
 
 
 class Accelerator(wiring.Component):
@@ -228,7 +207,8 @@ class Accelerator(wiring.Component):
         for name in self.observe:
             m.d.comb += getattr(self, f"observe_{self.names[name]}").eq(self.cores[name].outcome)
 
-        # A sample's result may leave before its last events: what idles is asked one by one.
+        # A sample's result may leave before its last events, so that no sample in flight does not
+        # mean that nothing moves: every part that stores events is asked.
         idle = [part for name in self.network.nodes for part in self._fan_out(m, name)]
         idle += [part.idle for part in (*self.cores.values(), *self.input_ports.values())]
         m.d.comb += self.idle.eq(control.idle & Cat(idle).all())
@@ -242,7 +222,7 @@ class Accelerator(wiring.Component):
                 self._broadcast(m, f"potentials_{self.names[name]}", core.potentials, sinks)
         if self.probed:
             m.d.comb += self.probe.eq(Cat(probe.signals for probe in self.probes))
-        self._collect(m, control)
+        collect_results(m, self, control)
         if self.mapping.writable:
             self._load(m)
 
@@ -252,7 +232,8 @@ class Accelerator(wiring.Component):
         """Send the beats of ``load`` to all memories, while none of them is read."""
         load = Signal(data.StructLayout({"valid": 1, "beat": LoadBeat()}))
         m.d.comb += self.load.ready.eq(self.idle)
-        # A register, since the beats fan out to the memories of the whole accelerator.
+        # A register, since the beats fan out to the memories of the whole accelerator: a beat is
+        # written in the cycle after it was taken.
         m.d.sync += [load.valid.eq(self.load.valid & self.load.ready), load.beat.eq(self.load.p)]
         for core in self.cores.values():
             if "load" in core.signature.members:
@@ -264,12 +245,14 @@ class Accelerator(wiring.Component):
         Yields signals that are 1 while no event waits and none is to be dropped.
         """
         label = self.names[name]
+        # Populations that never fire have only potentials, which a readout reads.
         source = (self.input_ports | self.cores)[name].o if self._fires(name) else None
         if source is None:
             return
         sinks = []
         for projection in self.network.out_of(name):
             sinks.append((yield from self._connect(m, projection, source)))
+        # All inputs have the same steps, so the first one gives the time base of the clocked cores.
         for core in self.cores.values() if name == self.network.inputs[0].name else ():
             if core.clocked:
                 ticks, queue = self._ticks(m, name, core)
@@ -296,10 +279,11 @@ class Accelerator(wiring.Component):
         name, core = projection.source, self.cores[projection.target]
         number = self.network.projections.index(projection)
         label = f"{self.names[name]}_to_{self.names[projection.target]}_{number}"
+        # The chain is built from its end: each part that is put in front becomes the next sink.
         sink = getattr(core, f"i{core.projections.index(projection)}")
         banks = core.core.banks
         if projection not in core.dense:
-            banks = 1
+            banks = 1  # the look-up takes one event after the other
             shift = core.shifts[core.projections.index(projection)]
             sparse_lookup = SparseLookup(
                 projection, self._event(name), lanes=core.core.lanes, shift=shift
@@ -367,58 +351,3 @@ class Accelerator(wiring.Component):
         wiring.connect(m, source, broadcast.i)
         for branch, sink in zip(broadcast.o, sinks, strict=True):
             wiring.connect(m, branch, sink)
-
-    def _collect(self, m, control: SampleControl) -> None:
-        """Join the results of all readouts and counters into the result of a sample."""
-        parts = {
-            **{(("answers", self.readout_names[n])): r.o for n, r in self.readouts.items()},
-            **{(("counts", self.names[n])): c.o for n, c in self.counters.items()},
-        }
-        first = next(iter(self.readouts.values()))
-        answered = Signal()  # the sample has had its early answer: what is left of it is dropped
-        answers = Signal()  # these results are an answer
-        ready = Signal()  # these results are taken
-        decided = self._decided(m, first) if self.stepwise else 0
-        m.d.comb += [
-            answers.eq(~answered & (first.o.p.answer | decided)),
-            ready.eq(
-                Cat(part.valid for part in parts.values()).all()
-                & (~answers | self.o.ready | ~self.o.valid)
-                & control.begun
-            ),
-            control.finish.eq(ready & first.o.p.last),
-            control.answered.eq(answered),
-        ]
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        # Readouts and counters go on to the sample's last step, whether it was answered or not.
-        with m.If(ready):
-            m.d.sync += answered.eq(~first.o.p.last & (answered | decided))
-        with m.If(ready & answers):
-            m.d.sync += [self.o.valid.eq(1), self.o.p.cycles.eq(control.cycles)]
-        for (group, name), part in parts.items():
-            m.d.comb += part.ready.eq(ready)
-            with m.If(ready & answers):
-                m.d.sync += self.o.p[group][name].eq(part.p)
-        for readout in self.readouts.values() if self.stepwise else ():
-            m.d.comb += readout.window.eq(self.window)
-
-    def _decided(self, m, first: ReadoutCore):
-        """Return whether the sample can be answered now, before its last step."""
-        result = first.o.p
-        best = result.scores[result.winner]
-        # The most that another class can gain: all of its neurons fire in all steps to come.
-        gain = (self.length - result.steps) * first.share
-        sure = Signal(first.classes)
-        ahead = Signal(first.classes)
-        # Scores differ by less than 2**reach, so a margin that is greater is never reached.
-        reach = Shape.cast(first.score).width
-        margin, beyond = self.margin[:reach], self.margin[reach:].any()
-        for n in range(first.classes):
-            lower = n < result.winner  # wins a tie
-            m.d.comb += sure[n].eq((best >= result.scores[n] + gain + lower) | (result.winner == n))
-            leads = ~beyond & (best >= result.scores[n] + margin)
-            m.d.comb += ahead[n].eq(leads | (result.winner == n))
-        # With the first spike, no later one matters.
-        certain = sure.all() if first.readout.kind == "count" else best > 0
-        return (self.exact & certain) | (self.margin.any() & ahead.all())

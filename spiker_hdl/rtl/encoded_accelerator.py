@@ -103,6 +103,8 @@ class EncodedAccelerator(wiring.Component):
         port = self.accelerator.ports[self.network.inputs[0].name]
         wiring.connect(m, self.encoder.o, getattr(self.accelerator, port))
         wiring.connect(m, self.accelerator.o, wiring.flipped(self.o))
+        # A word that leaves the encoder is in the accelerator in the next cycle, so that no cycle
+        # in between looks idle.
         m.d.comb += self.idle.eq(self.encoder.idle & self.accelerator.idle)
         if self.mapping.writable:
             wiring.connect(m, wiring.flipped(self.load), self.accelerator.load)

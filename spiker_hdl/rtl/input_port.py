@@ -85,6 +85,8 @@ class InputPort(wiring.Component):
         muted = Signal()
         m.d.comb += [
             through.eq(self.i.valid & (inside | self.admit)),
+            # Only the first beat of a sample waits to be admitted: the room for its result was
+            # found.
             self.i.ready.eq(ready & (inside | self.admit)),
             self.begin.eq(through & ready & ~inside),
             self.idle.eq(~inside),
@@ -114,6 +116,7 @@ class InputPort(wiring.Component):
             end.eq(self.i.p.end),
         ]
         # Events that are muted are taken and dropped; tokens keep the steps in order.
+        # ``banks`` is a power of two: the low bits of an address are its bank, the others its row.
         bits = exact_log2(self.banks)
         for bank in range(self.banks):
             present = ~end & (address[:bits] == bank)
@@ -121,9 +124,8 @@ class InputPort(wiring.Component):
 
     def _scan(self, m, through, ready, end, muted, inside) -> None:
         """Convert words into events."""
-        later = (
-            Signal()
-        )  # a step of a static input behind the first: one word, whose values do not count
+        # A step of a static input behind the first is one word, whose values do not count.
+        later = Signal()
         if self.node.static:
             with m.If(through & ready & end):
                 m.d.sync += later.eq(~self.i.p.last)

@@ -47,6 +47,7 @@ def probes(accelerator: "Accelerator") -> Iterator[Probe]:
         here = f"population {name!r}"
         for n, projection in enumerate(core.projections):
             yield Probe(_node(accelerator, projection.source), here, getattr(core, f"i{n}"))
+        # Behind the streams of its projections, a clocked core has one of tokens alone.
         if core.clocked:
             ticks = f"the steps of {_node(accelerator, network.inputs[0].name)}"
             yield Probe(ticks, here, getattr(core, f"i{len(core.projections)}"))

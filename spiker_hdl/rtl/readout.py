@@ -112,42 +112,33 @@ class ReadoutCore(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        # State of the window so far; all of it is set back in the cycle in which the window ends.
         scores = Signal(data.ArrayLayout(self.score, self.classes))
         best = Signal(self.score)
         winner = Signal(range(self.classes))
-        steps = Signal(range(self.network.max_steps + 1))
-        seen = Signal(self.classes)
+        steps = Signal(range(self.network.max_steps + 1))  # of the sample that have ended
+        seen = Signal(self.classes)  # classes that have had a spike
         early = Signal()  # an earlier step of this window has had an event
         none = Signal(init=1)  # this step has not had one
         fresh = Signal(init=1)  # this step is the first of its window
         left = Signal(range(self.network.max_steps + 1))  # steps of the window, including this one
         end = Signal()
         result = Signal()
-        window_ends = (Mux(fresh, self.window, left) == 1) if self.stepwise else 0
+        # ``left`` is loaded with the window's first step, in which the port itself is read instead.
+        steps_left = Mux(fresh, self.window, left)
+        window_ends = (steps_left == 1) if self.stepwise else 0
         m.d.comb += end.eq(self.i.p.end & (self.i.p.last | window_ends))
         m.d.comb += result.eq(self.i.p.end if self.stepwise else end)
+        # Only a token with a result must wait, since that alone overwrites the output register.
         m.d.comb += self.i.ready.eq(~result | ~self.o.valid | self.o.ready)
         advance = self.i.ready & self.i.valid
 
         # The winner is updated with each event, so that it is known without a search.
         address, begins, whole = self.locate(m, advance)
-        before = scores[address]
-        lower = address < winner  # wins a tie
-        if self.readout.kind == "first":
-            # Only the first step with an event decides, in which events come in any order.
-            score, better = before, ~early & (none | lower)
-        elif self.readout.kind == "count":
-            score = before + 1
-            better = (score > best) | ((score == best) & lower)
-        else:
-            score = self.add(before, begins, fresh)
-            better = whole & (none | (score > best))
-        # A class scores one for each step since its first spike, including this one.
-        final = Signal.like(scores)
-        m.d.comb += final.eq(scores)
-        if self.readout.kind == "first":
-            for n in range(self.classes):
-                m.d.comb += final[n].eq(scores[n] + seen[n])
+        score, better = self._compare(
+            scores[address], best, address < winner, begins, whole, (early, none, fresh)
+        )
+        final = self._final(m, scores, seen)
 
         with m.If(advance & ~self.i.p.end):
             m.d.sync += [scores[address].eq(score), none.eq(none & ~whole)]
@@ -158,18 +149,54 @@ class ReadoutCore(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.If(advance & self.i.p.end):
             m.d.sync += [scores.eq(final), steps.eq(steps + 1), fresh.eq(0), none.eq(1)]
-            m.d.sync += [early.eq(seen.any()), left.eq(Mux(fresh, self.window, left) - 1)]
+            m.d.sync += [early.eq(seen.any()), left.eq(steps_left - 1)]
             with m.If(self.i.p.last):
                 m.d.sync += steps.eq(0)
         with m.If(advance & result):
             m.d.sync += [self.o.p.winner.eq(winner), self.o.p.scores.eq(final), self.o.valid.eq(1)]
             m.d.sync += [self.o.p.steps.eq(steps + 1), self.o.p.last.eq(self.i.p.last)]
             m.d.sync += self.o.p.answer.eq(end)
+        # Stands behind the assignments of a token, which it overrides: the next window starts anew.
         with m.If(advance & end):
             m.d.sync += [scores.eq(0), best.eq(0), winner.eq(0), fresh.eq(1), seen.eq(0)]
             m.d.sync += early.eq(0)
 
         return m
+
+    def _compare(self, before, best, lower, begins, whole, flags):
+        """Return the score of the event's class, and whether that class now wins.
+
+        Parameters
+        ----------
+        before, best : Value
+            Scores of the class and of the winner, without this event.
+        lower : Value
+            Whether the class has a lower number than the winner, and so wins a tie.
+        begins, whole : Value
+            As :meth:`locate` returns them.
+        flags : tuple of Signal
+            ``early``, ``none`` and ``fresh`` of :meth:`elaborate`.
+        """
+        early, none, fresh = flags
+        if self.readout.kind == "first":
+            # Only the first step with an event decides, in which events come in any order.
+            return before, ~early & (none | lower)
+        if self.readout.kind == "count":
+            score = before + 1
+            return score, (score > best) | ((score == best) & lower)
+        # Potentials ascend by class, so a later class wins only if its score is greater.
+        score = self.add(before, begins, fresh)
+        return score, whole & (none | (score > best))
+
+    def _final(self, m, scores, seen):
+        """Return the scores at the end of a step, which its events alone do not give."""
+        final = Signal.like(scores)
+        m.d.comb += final.eq(scores)
+        # A class scores one for each step since its first spike, including this one.
+        if self.readout.kind == "first":
+            for n in range(self.classes):
+                m.d.comb += final[n].eq(scores[n] + seen[n])
+        return final
 
     def locate(self, m, advance):
         """Return the class of the event, and whether it is the first and the last of the class."""

@@ -82,6 +82,7 @@ class SampleControl(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        # It is never cleared: differences of it are right even where it wraps around.
         now = Signal(CYCLE_BITS)
         m.d.sync += now.eq(now + 1)
         counts = [
@@ -89,12 +90,16 @@ class SampleControl(wiring.Component):
         ]
         for n, inside in enumerate(counts):
             m.d.comb += self.admit[n].eq(inside < self.max_in_flight)
+            # With one sample inside, what enters belongs to the answered sample, not to a later
+            # one.
             m.d.comb += self.mute[n].eq(self.answered & (inside == 1))
             m.d.sync += inside.eq(inside + self.begin[n] - self.finish)
         m.d.comb += self.idle.eq(~Cat(counts).any())
         # ``begin`` comes from a long combinational path, so the time is stored one cycle later.
         m.submodules.starts = starts = Queue(CYCLE_BITS, depth=self.max_in_flight)
         m.d.sync += starts.i.valid.eq(self.begin[0])
+        # The entry is one more than the cycle of ``begin``, and the result is valid in the cycle
+        # after ``finish``: hence the 2.
         m.d.comb += [
             starts.i.p.eq(now),
             starts.o.ready.eq(self.finish),
@@ -102,7 +107,8 @@ class SampleControl(wiring.Component):
         ]
 
         # With one input, a sample that finishes has begun there. With several inputs, a result may
-        # be complete before the sample has begun at an input with a delayed or no projection.
+        # be complete before the sample has begun at an input with a delayed or no projection. For
+        # the first input the start itself must have arrived, which ``cycles`` reads.
         begun = [starts.o.valid, *[inside.any() for inside in counts[1:]]]
         m.d.comb += self.begun.eq(Cat(begun).all() if self.inputs > 1 else 1)
 
@@ -160,6 +166,7 @@ class SpikeCounter(wiring.Component):
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         end = self.i.p.end & self.i.p.last
         reports = self.i.p.end if self.stepwise else end
+        # A token brings no event, so the register has the whole count when the token comes.
         m.d.comb += [
             queue.i.p.eq(count),
             queue.i.valid.eq(self.i.valid & reports),

@@ -13,6 +13,7 @@ def product(weight, value):
     value = Value.cast(value)
     if not len(value):
         return weight
+    # Partial products, one for each bit of the value.
     terms = [Mux(bit, weight << k, 0) for k, bit in enumerate(value)]
     if value.shape().signed:
         # The highest bit of a two's complement number counts negatively.

@@ -79,7 +79,9 @@ class Loader(wiring.Component):
                 with m.Case(ADDRESS):
                     m.d.sync += [self.row.eq(beat.data), slice_.eq(1)]
                 with m.Case(DATA):
-                    # Words for other memories move the place too: each load begins with an address.
+                    # The next slice, and behind the last slice of a row the next row. Words for
+                    # other memories move the place too, which is harmless: each load begins with an
+                    # address.
                     m.d.sync += slice_.eq(slice_.rotate_left(1))
                     m.d.sync += self.row.eq(self.row + slice_[-1])
 
@@ -147,6 +149,7 @@ def readable(m: Module, name: str, store: Store, init, load, *, kind: str = "aut
         read.addr.eq(row),
         write.addr.eq(loader.row),
         write.en.eq(loader.enable),
+        # The word is offered to all slices of the row; ``enable`` picks the one that is written.
         write.data.eq(load.beat.data[: store.granule].replicate(store.slices)),
     ]
     if uninitialized:

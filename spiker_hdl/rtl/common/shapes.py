@@ -24,4 +24,5 @@ def common_shape(shapes: Sequence[Shape]) -> Shape:
     shapes = [shape if shape.width else unsigned(1) for shape in shapes]
     if not any(shape.signed for shape in shapes):
         return unsigned(max(shape.width for shape in shapes))
+    # Unsigned values need one bit more, which is their sign.
     return signed(max(shape.width + (not shape.signed) for shape in shapes))

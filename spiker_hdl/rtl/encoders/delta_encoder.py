@@ -72,12 +72,12 @@ class DeltaEncoder(wiring.Component):
         following = Signal.like(address)
         threshold = Signal(range(max(thresholds) + 1))
         value = self.i.p["value"]
-        moved = Signal(signed(bits + 1))
+        moved = Signal(signed(bits + 1))  # change since the last event of this pair
         rises = Signal()
         falls = Signal()
         advance = Signal()
-        done = Signal()
-        end = Signal()
+        done = Signal()  # with the channel on offer, all channels of the value are made
+        end = Signal()  # and all channels of the step
         with m.Switch(which):
             for n, level in enumerate(thresholds):
                 with m.Case(n):
@@ -94,9 +94,11 @@ class DeltaEncoder(wiring.Component):
             self.i.ready.eq(self.o.ready & done),
             end.eq(off & (address == pairs - 1)),
             following.eq(Mux(end, 0, address + off)),
+            # Asked one cycle ahead: the reference of the pair that is next, or of this one again.
             read.addr.eq(Mux(advance, following, address)),
             write.addr.eq(address),
             write.data.eq(value),
+            # With the OFF channel, since both channels are compared with the old reference.
             write.en.eq(advance & off & (first | rises | falls)),
             self.idle.eq(first & (address == 0) & ~off),
         ]

@@ -70,6 +70,7 @@ class Encoder(wiring.Component):
         self.node = node
         self.encoding = encoding
         self.word = word
+        # Signals have a value in each step; pictures have one value for all steps.
         if encoding.name == "delta":
             self.coder = DeltaEncoder(node.size // encoding.fan, encoding)
         else:

@@ -66,14 +66,15 @@ class ImageEncoder(wiring.Component):
 
         bits, steps = self.encoding.bits, self.encoding.steps or 1
         stores = steps > 1 and not self.static
-        phased = self.encoding.name == "rate"
+        phased = self.encoding.name == "rate"  # each value has a phase, which is stored beside it
         address = Signal(range(self.size))
         step = Signal(range(steps))
         value = Signal(bits)
+        # Before the first step a phase is one half, so that spikes are rounded and not cut off.
         phase = Signal(bits, init=2 ** (bits - 1))
-        last = Signal()
-        first = Signal()
-        end = Signal()
+        last = Signal()  # the sample ends with this picture, as its last value said
+        first = Signal()  # the step in which the values come
+        end = Signal()  # the step ends with the channel on offer
         advance = Signal()
         following = Signal.like(address)
         m.d.comb += [
@@ -103,6 +104,7 @@ class ImageEncoder(wiring.Component):
                 read.addr.eq(Mux(advance, following, address)),
                 write.addr.eq(address),
                 write.data.eq(Cat(value, after) if phased else value),
+                # Values are stored once, phases again after each step.
                 write.en.eq(advance & (first | phased)),
             ]
             with m.If(~first):
@@ -111,6 +113,7 @@ class ImageEncoder(wiring.Component):
                     m.d.comb += phase.eq(read.data[bits:])
         with m.If(advance):
             m.d.sync += address.eq(following)
+            # Written with every value of the first step, so that the last one's flag remains.
             with m.If(first):
                 m.d.sync += last.eq(self.i.p.last)
             with m.If(end):
@@ -130,17 +133,20 @@ class ImageEncoder(wiring.Component):
         if kind == "bernoulli":
             # The generator restarts with each picture, so that samples do not depend on each other.
             state = Signal(16, init=self.encoding.seed)
-            draw = Signal(16)
+            draw = Signal(16)  # the next number of a linear feedback shift register
             m.d.comb += draw.eq((state >> 1) ^ Mux(state[0], LFSR_TAPS, 0))
             with m.If(advance):
                 m.d.sync += state.eq(Mux(done, self.encoding.seed, draw))
             return value > draw[:bits], phase
         if kind == "first_spike":
-            # The product with the constant ``steps`` as shifts and additions, without a multiplier.
+            # Large values spike early: the step is the complement, scaled to the number of steps.
+            # The product with that constant is made of shifts and additions, without a multiplier.
             complement = (2**bits - 1) - value
             product = sum(complement << n for n in range(steps.bit_length()) if steps >> n & 1)
             when = Signal(range(steps))
             m.d.comb += when.eq(product >> bits)
             return (when == step) & value.any(), phase
+        # The other encodings keep the highest bits of a value: several as its value, or one as a
+        # spike.
         high_bits = self.encoding.kept if kind == "graded" else 1
         return value[bits - high_bits :], phase

@@ -99,14 +99,14 @@ class Packer(wiring.Component):
         over = self.size % self.width  # channels in the final word of a step, or 0 if it is full
         words = -(-self.size // self.width)
         values = Signal(data.ArrayLayout(self.value, self.width))
-        full = Signal()
-        bare = Signal()
-        short = Signal()
-        last = Signal()
-        place = Signal(range(self.width))
-        index = Signal(range(words))
-        final = Signal()
-        done = Signal()
+        full = Signal()  # a complete word waits; the next three belong to it
+        bare = Signal()  # it stands for a step that repeats the one before
+        short = Signal()  # it is the final word of its step
+        last = Signal()  # the sample ends with it
+        place = Signal(range(self.width))  # of the next channel in its word
+        index = Signal(range(words))  # of that word in its step
+        final = Signal()  # the channel on offer belongs to the final word of its step
+        done = Signal()  # the channel on offer completes its word
         m.d.comb += [
             final.eq(self.i.p.bare | (index == words - 1)),
             done.eq(self.i.p.bare | (place == Mux(final, over or self.width, self.width) - 1)),
@@ -119,6 +119,8 @@ class Packer(wiring.Component):
         lowered = Mux(short, values.as_value() >> (self.width - over) * self.value.width, values)
         m.d.comb += self.o.p["values"].eq(Mux(bare, 0, lowered if over else values))
 
+        # A word and the first channel of the next one may pass in the same cycle, so the assignment
+        # for the channel stands behind and has precedence.
         with m.If(self.o.ready):
             m.d.sync += full.eq(0)
         with m.If(self.i.valid & self.i.ready):

@@ -31,7 +31,7 @@ class CombinationalArithmetic(Arithmetic):
         return signal
 
     def decay(self, x, decay: Decay):
-        # A known numerator is a sum of shifts; only one that is a signal needs a multiplier.
+        # The product with a known numerator is a sum of shifts; only a signal needs a multiplier.
         if isinstance(decay.numerator, int):
             terms = [x << k for k in range(decay.bits + 1) if decay.numerator >> k & 1]
             leaked = sum(terms[1:], terms[0]) if terms else C(0, 1)
@@ -58,6 +58,7 @@ class CombinationalArithmetic(Arithmetic):
         return self.shared(x >= limit, "reached")
 
     def maximum(self, x, y):
+        # Both the comparison and the choice read ``x``.
         return super().maximum(self.shared(x, "unfloored"), y)
 
     def saturate(self, x, low: int, high: int):
@@ -65,6 +66,7 @@ class CombinationalArithmetic(Arithmetic):
 
     def _saturated(self, x, low: int, high: int):
         width = signed_width(low, high)
+        # Bounds that are not those of a width need comparators.
         if (low, high) != signed_range(width) or not x.shape().signed:
             shape = Shape(width, signed=True) if low < 0 else Shape(width - 1)
             return _narrow(self.clamp(x, low, high), shape)
@@ -72,6 +74,7 @@ class CombinationalArithmetic(Arithmetic):
             return x
         # A value is out of range if the bits from the sign's place on differ: no comparator needed.
         beyond, negative = x[width - 1 :], x[-1]
+        # The highest number is 011...1, the lowest 100...0: the sign, behind copies of its inverse.
         limit = Cat((~negative).replicate(width - 1), negative)
         return Mux(beyond.all() | ~beyond.any(), x[:width], limit).as_signed()
 

@@ -47,6 +47,7 @@ class Operand:
 
         All uses in one cycle share one register.
         """
+        # Registers are made on demand: a value that no later cycle uses is not delayed.
         while len(self.delayed) <= stage - self.stage:
             self.delayed.append(self.via.register(self.delayed[-1]))
         return self.delayed[stage - self.stage]
@@ -135,6 +136,7 @@ class PipelinedArithmetic(Arithmetic):
     def join(self, function: Callable, cost: int, *operands: Any) -> Operand:
         """Compute a function of operands, in the first cycle in which there is time for it."""
         known = [operand for operand in operands if isinstance(operand, Operand)]
+        # The latest operand decides the cycle, and the slowest of that cycle when it can begin.
         stage = max((operand.stage for operand in known), default=0)
         depth = max((operand.depth for operand in known if operand.stage == stage), default=0)
         # An operation that begins a cycle stays in it, however long it takes: it cannot be split.
@@ -156,6 +158,7 @@ class PipelinedArithmetic(Arithmetic):
 
     def multiply(self, x: Any, y: Any) -> Operand:
         """Multiply; the delay is estimated as for a tree of adders."""
+        # As many levels of adders as it takes to halve the partial products down to one.
         terms = min(_width(x), _width(y))
         cost = terms.bit_length() * (CARRY + (_width(x) + _width(y)) // CARRIED)
         return self.join(operator.mul, cost, x, y)
@@ -163,6 +166,7 @@ class PipelinedArithmetic(Arithmetic):
     def decay(self, x, decay: Decay):
         if isinstance(decay.numerator, Operand):
             return super().decay(x, decay)
+        # One adder for each 1 of the numerator, in a tree, and one for the subtraction.
         terms = decay.numerator.bit_count()
         cost = (1 + (terms - 1).bit_length()) * (CARRY + _width(x) // CARRIED) if terms else 0
         return self.join(lambda value: self.combinational.decay(value, decay), cost, x)

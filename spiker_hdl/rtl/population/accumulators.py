@@ -153,8 +153,10 @@ class RingLanes(Lanes):
     def elaborate(self, platform):
         m = Module()
 
+        # The group that is read in this cycle: ``turn`` comes one cycle ahead.
         now = Signal.like(self.turn)
         m.d.sync += now.eq(self.turn)
+        # The ring has whole groups, so that the first sum is back in its place after a step.
         padded = self.parts * self.units
         # Not named as the submodule that this becomes, which linters of Verilog warn of.
         accumulators = Signal(data.ArrayLayout(signed(self.width), padded), name="running_sums")
@@ -186,7 +188,7 @@ class RingLanes(Lanes):
         for n, weight in enumerate(weights):
             cleared = now.start & ~now.keep
             m.d.sync += accumulators[n].eq(weight + Mux(cleared, 0, accumulators[n]))
-        # Copied in the cycle of the first group, shifted in all others.
+        # Copied in the cycle of the first group, shifted by a group in all others.
         for n in range(rest):
             k = n + self.units
             m.d.sync += ring[n].eq(Mux(now.start, accumulators[k], ring[k]))
@@ -203,6 +205,7 @@ class FoldedLanes(Lanes):
     def elaborate(self, platform):
         m = Module()
 
+        # The group whose row the memory gives in this cycle: it was requested with ``turn``.
         now = Signal.like(self.turn)
         m.d.sync += now.eq(self.turn)
         layout = data.ArrayLayout(signed(self.width), self.lanes)
@@ -221,6 +224,7 @@ class FoldedLanes(Lanes):
             selected = self._double_buffer(m, memory, read, write, layout)
         else:
             selected = before
+            # One read port serves both, since nothing is added while sums are read.
             m.d.comb += read.addr.eq(Mux(self.turn.take, self.turn.row, self.ahead))
             m.d.comb += write.addr.eq(self.row)
         m.d.comb += write.en.eq(self.add)
@@ -246,6 +250,7 @@ class FoldedLanes(Lanes):
         m.d.comb += [
             read.addr.eq(self.ahead + Mux(half, self.folds, 0)),
             write.addr.eq(self.row + Mux(half, self.folds, 0)),
+            # ``other`` changes with ``turn.start`` itself, one cycle too late for the first group.
             sums_port.addr.eq(
                 self.turn.row + Mux(Mux(self.turn.start, half, other), self.folds, 0)
             ),
@@ -254,10 +259,10 @@ class FoldedLanes(Lanes):
 
     def _untouched(self, m, now):
         """Return whether the row that is added to, and the row that is read, are still zero."""
-        touched, taken = (
-            Signal(self.folds),
-            Signal(self.folds),
-        )  # rows of this step; of the one read
+        touched = Signal(self.folds)  # rows with a weight of the step that is added to
+        taken = Signal(self.folds)  # rows with a weight of the step that is read
+        # With overlap, the next step may add as soon as the first group was read: ``saved`` has the
+        # bits by then. Without, nothing is added before the final group.
         with m.If(now.take & (now.start if self.overlap else now.final)):
             m.d.sync += touched.eq(0)
         with m.If(self.add):

@@ -107,7 +107,7 @@ class PopulationCore(wiring.Component):
         ]
         self.events = [self._event(projection) for projection in self.projections]
         if self.clocked:
-            self.events.append(AddressEvent(1))
+            self.events.append(AddressEvent(1))  # only its tokens are used
         self.folds = -(-size // core.lanes)
         writable = [store for store in stores(network, mapping) if store.population == name]
         self.stores = [store for store in writable if store.part == "weights"]
@@ -143,6 +143,7 @@ class PopulationCore(wiring.Component):
             wiring.connect(
                 m, wiring.flipped(getattr(self, f"i{n}")), getattr(event_merger, f"i{n}")
             )
+        # The neurons cannot stall, so a step ends only while every output has room for its result.
         outputs = [*self._outputs(m)]
         m.d.comb += [
             event_merger.free.eq(Cat(output.free for output in outputs).all()),
@@ -156,6 +157,7 @@ class PopulationCore(wiring.Component):
         m.submodules.update_sequencer = sequencer = UpdateSequencer(
             self.population.size, lanes=self.core.lanes, units=self.core.units
         )
+        # Kept sums serve in every step of a sample, and are cleared with its last one.
         keep = event_merger.holds & ~event_merger.last
         begin = Cat(event_merger.complete, event_merger.last, event_merger.first, keep)
         # The adder tree of several banks takes a cycle, so the sums are complete one cycle later.
@@ -216,7 +218,8 @@ class PopulationCore(wiring.Component):
             return
         lanes, banks = self.core.lanes, self.core.banks
         # A read of the weight memory takes two cycles. The other fields of the event, which the
-        # accumulators need together with the weights, are delayed by as many registers.
+        # accumulators need together with the weights, are delayed by as many registers. ``read`` is
+        # the event whose row the memory gives, ``arrived`` the one whose weights are added.
         read = Signal(_EventInFlight(event_merger))
         m.d.sync += [read[name].eq(getattr(event_merger, name)) for name in _EventInFlight.NAMES]
         m.d.sync += [read.values[n].eq(event_merger.slots[n].value) for n in range(banks)]
@@ -228,6 +231,7 @@ class PopulationCore(wiring.Component):
             shape = Shape.cast(Value.cast(rows[0]).shape())
             summed = Signal(data.ArrayLayout(signed(shape.width), lanes))
             m.d.sync += [summed[n].eq(row) for n, row in enumerate(rows)]
+            # Everything that goes with the weights is delayed by that register too.
             read, arrived = arrived, _delayed(m, arrived)
             rows, weight = [summed[n] for n in range(lanes)], shape.width
             value = Const(0, 0)  # the values were multiplied in before the tree
@@ -243,6 +247,7 @@ class PopulationCore(wiring.Component):
             kind=self.core.states,
         )
         m.d.comb += [
+            # The row of sums is requested a cycle before the weights arrive.
             sums.ahead.eq(read.fold),
             sums.row.eq(arrived.fold),
             sums.add.eq(arrived.event),
@@ -272,6 +277,7 @@ class PopulationCore(wiring.Component):
             )
             if self.stores:
                 wiring.connect(m, wiring.flipped(self.load), synapses.load)
+            # Banks without an event give zeros, which the adder tree passes over.
             for bank in range(banks):
                 slot = event_merger.slots[bank]
                 m.d.comb += synapses.row[bank].eq(slot.row)
@@ -299,6 +305,7 @@ class PopulationCore(wiring.Component):
             for projection, own in zip(self.projections, self.shifts, strict=True)
             if projection in self.dense
         }
+        # The shifts are constants: only which of them applies is decided in hardware.
         smallest, *others = sorted(shifts)
         shifted = weight << smallest
         for other in others:
@@ -326,11 +333,12 @@ class PopulationCore(wiring.Component):
                 spike_output.i.last.eq(outcome.last),
             ]
             if name == "potentials":
-                flags = present
+                flags = present  # every neuron has a potential, whether it fires or not
                 for n in range(units):
                     potential = outcome.states[n][self.population.neuron.potential]
                     m.d.comb += spike_output.i["values"][n].eq(potential)
             m.d.comb += spike_output.i.flags.eq(flags)
+            # A group without events is left out; the last one is sent always, for its token.
             m.d.comb += spike_output.valid.eq(outcome.valid & (end | flags.any()))
             yield spike_output
 

@@ -145,16 +145,17 @@ class EventMerger(wiring.Component):
         inputs = [getattr(self, f"i{n}") for n in range(len(self.events))]
         tokens = Cat(i.valid & i.p.end for i in inputs)
         requests = Cat(i.valid & ~i.p.end for i in inputs)
-        grant = Signal(len(inputs))  # one-hot
-        previous = Signal(len(inputs))
-        pause = Signal(range(self.interval))
-        done = Signal()
+        grant = Signal(len(inputs))  # one-hot: the input whose event this cycle has
+        previous = Signal(len(inputs))  # the grant of the cycle before
+        pause = Signal(range(self.interval))  # cycles until the next step may end
+        done = Signal()  # the event is taken: this is its last fold
         first = Signal(init=1)
         fold = Signal(range(self.folds))
         base = Signal(range(self.folds * self.rows))  # fold * rows, without a multiplier
         m.d.comb += [self.first.eq(first), self.idle.eq(pause == 0)]
         m.d.comb += done.eq(self.event & (self.direct | (fold == self.folds - 1)))
 
+        # ``x & (~x + 1)`` keeps the lowest 1 alone, which is the request of the highest priority.
         # An event keeps its grant for all of its folds, even if an input of higher priority comes.
         m.d.comb += grant.eq(Mux(fold == 0, requests & (~requests + 1), previous))
         m.d.sync += previous.eq(grant)
@@ -162,6 +163,7 @@ class EventMerger(wiring.Component):
         with m.If(pause > 0):
             m.d.sync += pause.eq(pause - 1)
         m.d.comb += self.event.eq(requests.any() & (self.idle | self.overlap))
+        # With all tokens on offer there is no event, so the two never coincide.
         m.d.comb += self.complete.eq(tokens.all() & self.free & self.idle)
         # Tokens of delayed inputs never have ``last``; those of all others have it in the same
         # step.
@@ -173,6 +175,7 @@ class EventMerger(wiring.Component):
 
         with m.If(self.complete):
             m.d.sync += pause.eq(self.interval - 1)
+            # Sums that are kept stay in use, so their first event is that of the sample.
             m.d.sync += first.eq((first | self.last) if self.holds else 1)
         with m.Elif(done):
             m.d.sync += [fold.eq(0), base.eq(0), first.eq(0)]
@@ -184,6 +187,7 @@ class EventMerger(wiring.Component):
     def _forward(self, n: int, i: stream.Interface, base, fold):
         """Return the assignments that forward the event of an input."""
         event = self.events[n]
+        # A synapse event brings its weight and its place, and takes a single cycle.
         if isinstance(event, SynapseEvent):
             return [
                 self.direct.eq(1),

@@ -162,7 +162,9 @@ class NeuronUpdate(wiring.Component):
         states = self._states(m)
         parameters = self._parameters(m, layout)
 
-        # The first cycle registers what the memories give, and adds the bias to the sums.
+        # In the cycle of ``go``, the sums are at the port, and the memories give the row of the
+        # group that was ``ahead`` one cycle before. Registers behind it: operands, current and the
+        # tag that says whose they are. The bias is added here, where nothing else is computed.
         operands = Signal(
             data.StructLayout({
                 "states": data.ArrayLayout(self.states, self.units),
@@ -175,6 +177,8 @@ class NeuronUpdate(wiring.Component):
         m.d.sync += [tag.valid.eq(self.go), tag.group.eq(self.group), tag.last.eq(self.last)]
         for n in range(self.units):
             values = fixed | {name: parameters[n][name] for name, _ in layout}
+            # The low bits that no weight has are left out of the sums; here they come back as
+            # zeros.
             m.d.sync += current[n].eq((self.sums[n] << self.bounds.sum_shift) + values["bias"])
             m.d.sync += operands.parameters[n].eq(parameters[n])
             for name, _ in self.states:
@@ -182,7 +186,8 @@ class NeuronUpdate(wiring.Component):
                 state = Mux(self.first, values[f"rest_{name}"], states[n][name])
                 m.d.sync += operands.states[n][name].eq(state)
 
-        # The other cycles compute the neurons' equations; the group's number goes along.
+        # The other cycles compute the neurons' equations; the tag goes along, through as many
+        # registers as the equations have, of which the last is the output.
         for _ in range(self.stages - 1):
             before, tag = tag, Signal.like(tag)
             m.d.sync += tag.eq(before)
@@ -197,10 +202,12 @@ class NeuronUpdate(wiring.Component):
 
     def _equations(self, m, layout, fixed, operands, current) -> None:
         """Compute the update of each neuron of the group, and register it as the result."""
+        # The computation of each neuron, which is first timed and then built.
         steps = []
         for n in range(self.units):
             values = fixed | {name: operands.parameters[n][name] for name, _ in layout}
             steps.append(partial(self.step, values, operands.states[n], current[n]))
+        # The operands of all neurons have the same shapes, so the cycles of one are those of all.
         cycle_budget = budget(self.stages, steps[0]) if self.stages > 1 else 0
         for n, step in enumerate(steps):
             via = (
@@ -209,6 +216,7 @@ class NeuronUpdate(wiring.Component):
                 else CombinationalArithmetic(m)
             )
             fired, after = step(via)
+            # The output register, from which the states are also written back.
             m.d.sync += self.o.fired[n].eq(0 if fired is None else fired)
             for name, value in after.items():
                 m.d.sync += self.o.states[n][name].eq(value)
@@ -236,6 +244,8 @@ class NeuronUpdate(wiring.Component):
         m.submodules.states = memory = Memory(
             shape=unsigned(row.size), depth=self.groups, init=[], attrs=kept_in(self.kind)
         )
+        # The ports need not be transparent: steps are so far apart that a group is written back in
+        # the cycle before it is read again, at the latest.
         read, write = memory.read_port(), memory.write_port()
         m.d.comb += [
             read.addr.eq(self.ahead),

@@ -84,11 +84,12 @@ class UpdateSequencer(wiring.Component):
         m = Module()
 
         turn = Signal.like(self.turn)
-        last = Signal()
+        last = Signal()  # the step that is updated is the last of its sample
         fresh = Signal(init=1)  # the step that is updated is the first of its sample
         final = self.ahead == self.groups - 1
-        over = turn.part == self.parts - 1
+        over = turn.part == self.parts - 1  # the next group is in the next row of sums
         m.d.comb += [self.turn.eq(turn), self.turn.final.eq(turn.take & final)]
+        # ``begin`` may come with the final group of the step before, and has precedence over it.
         with m.If(self.begin):
             m.d.sync += [
                 turn.eq(turn.shape().const({"take": 1, "start": 1})),

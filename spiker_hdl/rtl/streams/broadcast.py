@@ -56,6 +56,7 @@ class Broadcast(wiring.Component):
                 now[n].eq(done[n] | branch.ready),
             ]
         m.d.comb += self.i.ready.eq(now.all())
+        # With the last branch the payload is taken, and the next one begins with no copy made.
         with m.If(self.i.valid):
             m.d.sync += done.eq(Mux(self.i.ready, 0, now))
 

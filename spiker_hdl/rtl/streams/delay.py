@@ -73,8 +73,9 @@ class Delay(wiring.Component):
                         m.next = "During"
                 with m.If(self.finish):
                     m.next = "After"
+            # The source's steps pass, now ``delay`` steps late. The source's own ``last`` comes too
+            # early for the reader, by as many steps.
             with m.State("During"):
-                # The source's own ``last`` comes too early for the reader by ``delay`` steps.
                 m.d.comb += [
                     self.o.p.eq(self.i.p),
                     self.o.p.last.eq(0),
@@ -84,12 +85,15 @@ class Delay(wiring.Component):
                 with m.If(self.finish):
                     m.next = "After"
             # The reader has left the sample: what the source emitted in its final steps would
-            # otherwise arrive in the next sample.
+            # otherwise arrive in the next sample. The token with the source's ``last`` is the last
+            # of it, however many steps that are.
             with m.State("After"):
                 m.d.sync += ahead.eq(0)
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid & self.i.p.end & self.i.p.last):
                     m.next = "Before"
+        # In the other states, events that wait for their step belong to a sample in flight, for
+        # which the accelerator is busy anyway.
         m.d.comb += self.idle.eq(~states.ongoing("After"))
 
         return m

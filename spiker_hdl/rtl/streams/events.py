@@ -21,6 +21,7 @@ def value_shape(node: Input | Population) -> Shape:
     """Return the shape of the value of a node's events; without width where every value is 1."""
     if not node.graded:
         return unsigned(0)
+    # A range from 0 needs no sign, which saves a bit in every queue.
     if node.low == 0:
         return unsigned(node.high.bit_length())
     return signed(signed_width(node.low, node.high))

@@ -55,6 +55,7 @@ class Queue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        # The oldest entry waits in the output register of a memory, which can become block RAM.
         m.submodules.fifo = buffer = fifo.SyncFIFOBuffered(
             width=Shape.cast(self.shape).width, depth=self.depth
         )
@@ -65,6 +66,7 @@ class Queue(wiring.Component):
             Value.cast(self.o.payload).eq(buffer.r_data),
             self.o.valid.eq(buffer.r_rdy),
             buffer.r_en.eq(self.o.ready),
+            # The level includes the entry at the output, and one that is on its way to it.
             self.empty.eq(buffer.r_level == 0),
         ]
 

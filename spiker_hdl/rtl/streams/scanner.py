@@ -121,6 +121,7 @@ class Scanner(wiring.Component):
         m.d.comb += more.eq(Cat(several).any())
         m.d.comb += done.eq(Mux(word.end, advance & ~some, (advance | ~some) & ~more))
         m.d.comb += self.i.ready.eq(~full | done)
+        # Taken events are cleared; a new word, which is assigned below, replaces them all.
         with m.If(advance):
             m.d.sync += word.flags.eq(remaining)
         with m.If(self.i.ready):
@@ -138,12 +139,14 @@ class Scanner(wiring.Component):
         for n in reversed(range(len(channels))):
             with m.If(flags[n]):
                 m.d.comb += place.eq(n)
+        # ``x & (x - 1)`` clears the lowest 1, without the result of the priority encoder.
         others = (flags & (flags - 1))[: len(channels)]
         m.d.comb += [remaining[n].eq(others[k]) for k, n in enumerate(channels)]
         some = flags.any()
         values = Array(word.values[n] for n in channels)
         value = values[place] if self.value.width else C(0, 0)
         with m.If(some):
+            # The product is with a constant; it is a shift where words have a power of two of rows.
             row = word.index * (self.width // self.banks) + place
             m.d.comb += into_slots(self.o.p, bank, 1, row, value)
 

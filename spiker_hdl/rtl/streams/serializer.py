@@ -53,15 +53,19 @@ class Serializer(wiring.Component):
         present = Cat(there for there, _, _ in slots(self.i.p))
         turns = Cat(present.word_select(n, self.banks).any() for n in range(self.turns))
         m.d.comb += pending.eq(turns & ~done)
-        more = (pending & (pending - 1))[: self.turns].any()  # behind the turn on offer
+        # ``x & (x - 1)`` clears the lowest 1, which is the turn on offer.
+        more = (pending & (pending - 1))[: self.turns].any()
         m.d.comb += [
             self.o.valid.eq(self.i.valid),
             self.o.p.end.eq(self.i.p.end),
             self.o.p.last.eq(self.i.p.last),
             self.i.ready.eq(self.o.ready & ~more),
         ]
+        # ``x & (~x + 1)`` keeps the lowest 1 alone: the turn that is taken now.
         with m.If(self.i.valid & self.o.ready):
             m.d.sync += done.eq(Mux(more, done | (pending & (~pending + 1)), 0))
+        # The last assignment wins, so descending order selects the lowest pending turn. Without
+        # one, the payload is a token, and all slots stay empty.
         for turn in reversed(range(self.turns)):
             with m.If(pending[turn]):
                 for bank in range(self.banks):

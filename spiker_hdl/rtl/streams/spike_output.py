@@ -82,6 +82,7 @@ class SpikeOutput(wiring.Component):
         m.d.comb += [queue.i.p.eq(self.i), queue.i.valid.eq(self.valid)]
 
         # Steps are counted, not words: room is reserved when a step starts, and freed by its token.
+        # The queue never refuses a word, then, so its ``ready`` is not looked at.
         waiting = Signal(range(WAITING_STEPS + 1))
         finished = self.o.valid & self.o.ready & self.o.p.end
         m.d.comb += self.free.eq(waiting < WAITING_STEPS)

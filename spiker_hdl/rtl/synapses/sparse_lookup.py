@@ -103,6 +103,7 @@ class SparseLookup(wiring.Component):
         if not isinstance(synapses, Sparse):
             synapses = Sparse.from_matrix(synapses.matrix())
         pairs = [*zip(synapses.sources.tolist(), synapses.targets.tolist(), strict=True)]
+        # A synapse is final if the next one belongs to another source, or there is none.
         following = [*(source for source, _ in pairs), -1][1:]
         entries = [
             self._entry(target, weight, source != next_source)
@@ -111,6 +112,7 @@ class SparseLookup(wiring.Component):
             )
         ]
         starts = [{"start": 0, "some": 0} for _ in range(synapses.source_size)]
+        # Backwards, so that the first synapse of each source is what remains.
         for n, (source, _) in reversed([*enumerate(pairs)]):
             starts[source] = {"start": n, "some": 1}
         return entries or [self._entry(0, 0, True)], starts
@@ -131,7 +133,7 @@ class SparseLookup(wiring.Component):
         })
         m.submodules.synapses = synapses = Memory(shape=layout, depth=len(entries), init=entries)
         entry = synapses.read_port()
-        address = Signal(range(len(entries)))  # of the entry that is read
+        address = Signal(range(len(entries)))  # of the entry that the memory gives in this cycle
         m.d.sync += address.eq(entry.addr)
         m.d.comb += self.o.p.last.eq(self.i.p.last)
         start: Any = None
@@ -139,6 +141,7 @@ class SparseLookup(wiring.Component):
             place = data.StructLayout({"start": range(len(entries)), "some": 1})
             m.submodules.starts = memory = Memory(shape=place, depth=len(starts), init=starts)
             start = memory.read_port()
+            # Requested in every cycle, so that it is there one cycle after an event was offered.
             m.d.comb += start.addr.eq(self.i.p.address)
 
         with m.FSM():
@@ -181,6 +184,7 @@ def added_width(projection: Projection, event: AddressEvent) -> int:
     value = event.value_shape
     if not value.width:
         return projection.width
+    # The extremes of a product are among the products of the extremes.
     weights = -(2 ** (projection.width - 1)), 2 ** (projection.width - 1) - 1
     values = -(2 ** (value.width - 1)), 2 ** (value.width - 1) - 1
     if not value.signed:

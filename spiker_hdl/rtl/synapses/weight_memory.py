@@ -112,7 +112,9 @@ class WeightMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # Zero without a request, so that the accumulators can add in every cycle.
+        # The register behind the memory takes the second cycle of a read: the way out of a block
+        # RAM is long. It is zero without a request, so that the accumulators can add in every
+        # cycle.
         requested = Signal(self.banks)
         m.d.sync += requested.eq(self.read)
         for bank in range(self.banks):
