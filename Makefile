@@ -76,6 +76,16 @@ clean:  ## Remove the environment and everything that was built
 
 # -- the environment -----------------------------------------------------------------------------
 
+# Two runs at once would both install into a fresh clone. So one holds a lock while it installs, and
+# the other decides what is left to install once it has the lock. Without flock, nothing is locked.
+ifndef LOCKED
+
+.PHONY: locked
+.venv/%.stamp: locked
+	@$(if $(shell command -v flock 2>/dev/null),flock Makefile) $(MAKE) -s LOCKED=1 $@
+
+else
+
 .venv/base.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python must be at least 3.11, not $$($(PYTHON) --version 2>&1)." >&2; \
@@ -106,3 +116,5 @@ clean:  ## Remove the environment and everything that was built
 .venv/docs.stamp: .venv/dev.stamp
 	@$(INSTALL) -e '.[docs]' || $(NOT_INSTALLED)
 	@touch $@
+
+endif
