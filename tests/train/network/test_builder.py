@@ -86,9 +86,9 @@ def test_parameters_are_changed_by_name():
     net = builder.build()
     cell = net.layer["hidden"].cell
     assert isinstance(cell, Cell)
-    assert cell.real("threshold").tolist() == [2.0] * 8
+    assert cell.value("threshold").tolist() == [2.0] * 8
     assert cell.settings["reset"] == "zero"
-    assert cell.real("decay") == LEAK.factor
+    assert cell.value("decay") == LEAK.factor
     assert net.layer["hidden"].bias is None
     assert net.inputs[0].high == 3
     (link,) = (connection for connection in net.connections if connection.target == "out")
@@ -176,7 +176,7 @@ def test_a_finished_cell_is_replaced_and_not_changed():
     builder.change("hidden", cell=Cell(If, threshold=3.0))
     cell = builder.build().layer["hidden"].cell
     assert isinstance(cell, Cell)
-    assert cell.real("threshold") == 3
+    assert cell.value("threshold") == 3
 
 
 def test_ends_that_do_not_exist_are_refused_when_it_is_built():
