@@ -173,7 +173,7 @@ def _check_suffix(output: Path) -> None:
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a reader that options stand for."""
     from spiker_hdl.base.checks import check_choice
-    from spiker_hdl.model.neurons.library import RESET_TIMINGS
+    from spiker_hdl.model.neurons.spiking import RESET_TIMINGS
 
     arguments = {
         option.removeprefix("--"): value for option, value in given.items() if value is not None

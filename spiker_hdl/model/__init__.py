@@ -22,8 +22,8 @@ from .neurons.library import (
     If,
     Integrator,
     Lif,
-    SpikingNeuron,
 )
+from .neurons.spiking import SpikingNeuron
 from .result import Answer, Result
 from .stimulus import Stimulus, check_record, stimulus
 from .synapses import SYNAPSES, Dense, OneToOne, Sparse, Synapses

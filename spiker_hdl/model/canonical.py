@@ -21,7 +21,8 @@ from spiker_hdl.base.checks import check_choice
 from .graph import Input, Population, Projection, Readout
 from .neurons.arithmetic import Decay
 from .neurons.base import Neuron
-from .neurons.library import NEURONS, SpikingNeuron
+from .neurons.library import NEURONS
+from .neurons.spiking import SpikingNeuron
 from .synapses import Synapses
 
 __all__ = [

@@ -39,7 +39,7 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.model.graph import GROUPED, SPIKE_READOUTS
 from spiker_hdl.model.mapping.core import KINDS
-from spiker_hdl.model.neurons.library import RESET_TIMINGS
+from spiker_hdl.model.neurons.spiking import RESET_TIMINGS
 
 __all__ = [
     "ODD_NAMES",

@@ -48,7 +48,7 @@ import numpy as np
 from spiker_hdl.base.checks import check_choice
 from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model import Accumulator, CurrentLif, If, Integrator, Lif
-from spiker_hdl.model.neurons.library import check_reset_timing
+from spiker_hdl.model.neurons.spiking import check_reset_timing
 from spiker_train.network.cell import Cell
 
 from .files import Leaf

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from spiker_hdl.model import NEURONS, Arithmetic, Decay, SpikingNeuron
-from spiker_hdl.model.neurons.library import RESETS
+from spiker_hdl.model.neurons.spiking import RESETS
 from spiker_train import FloatingPoint, Tensors
 
 STEP = 8  # a multiple of what any decay below rounds to

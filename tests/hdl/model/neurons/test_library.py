@@ -20,7 +20,7 @@ from spiker_hdl.model import (
     Lif,
     signed_range,
 )
-from spiker_hdl.model.neurons.library import RESET_TIMINGS
+from spiker_hdl.model.neurons.spiking import RESET_TIMINGS
 
 from support import naive
 
