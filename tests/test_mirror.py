@@ -41,6 +41,7 @@ CROSS_CUTTING = {
     "tests/train/formats/nir/test_snntorch.py": "graphs that snnTorch exports",
     "tests/train/formats/snntorch/test_forward.py": "modules with a forward of their own",
     "tests/train/formats/test_quantized_layers.py": "layers that quantise, in all formats",
+    "tests/train/test_data_docs.py": "the pages on data and training",
     "tests/train/test_doors.py": "numbers as users have them, at every constructor",
     "tests/train/test_import_docs.py": "the pages on import",
     "tests/train/test_outside.py": "the comparison with other libraries",
