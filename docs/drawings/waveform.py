@@ -11,7 +11,17 @@ from amaranth.sim import Simulator
 
 from .svg import Drawing, text_width
 
-__all__ = ["Lane", "Waveform", "draw_waveform", "put", "record", "take"]
+__all__ = [
+    "Lane",
+    "Raw",
+    "Waveform",
+    "binary",
+    "draw_waveform",
+    "hexadecimal",
+    "put",
+    "record",
+    "take",
+]
 
 CYCLE = 26  # pixels
 ROW = 26
@@ -116,6 +126,24 @@ def record(
     simulator.add_testbench(watch)
     simulator.run()
     return Waveform(lanes, transfers, first, whole)
+
+
+def hexadecimal(value: int) -> str:
+    return f"{value:x}"
+
+
+def binary(width: int) -> Callable[[int], str]:
+    """Return what shows a value bit by bit, the lowest at the right."""
+    return lambda value: f"{value:0{width}b}"
+
+
+class Raw:
+    """A stream whose payload is set as bits."""
+
+    def __init__(self, stream):
+        self.payload = Value.cast(stream.payload)
+        self.valid = stream.valid
+        self.ready = stream.ready
 
 
 async def put(ctx, stream, payload, pause: int = 0) -> None:
