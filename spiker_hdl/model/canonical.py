@@ -1,7 +1,8 @@
 """The canonical description of a network, for its file and its digest.
 
-The names are those of format 1 and do not change. Names that the library has changed since then are
-translated when a file is written or read, by the tables of this module.
+The names are those of format 1 and do not change. A network that format 1 cannot express is
+described in format 2, which has more; all others stay in format 1. Names that the library has
+changed since then are translated when a file is written or read, by the tables of this module.
 
 A neuron's field that is declared with ``metadata={"later": True}`` is omitted where it has its
 default, so that files and digests that are older than the field stay the same.
@@ -27,7 +28,7 @@ from .synapses import Synapses
 
 __all__ = [
     "FORMAT",
-    "VERSION",
+    "VERSIONS",
     "Described",
     "arrays",
     "arrays_of",
@@ -39,10 +40,12 @@ __all__ = [
     "frozen_mapping",
     "thawed_fields",
     "thawed_mapping",
+    "version",
 ]
 
 FORMAT = "spiker-network"
-VERSION = 1
+VERSIONS = (1, 2)
+"""Versions of the format: 2 is that of a network that has what format 1 cannot express."""
 
 _MEMORIES = {"uninitialized": "huge"}
 """Kinds of memory whose names have changed since, as files of format 1 spell them."""
@@ -175,6 +178,17 @@ def thawed_fields(model: type[Neuron], values: dict[str, Any]) -> dict[str, Any]
     )
 
 
+def version(network: Described) -> int:
+    """Return the lowest version of the format that can express a network.
+
+    In version 1, all neurons of a population have one number of refractory steps.
+    """
+    return 1 + any(
+        isinstance(p.neuron, SpikingNeuron) and isinstance(p.neuron.refractory, tuple)
+        for p in network.populations
+    )
+
+
 def _axes(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
@@ -190,7 +204,7 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
     """
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": version(network),
         "name": network.name,
         "longest": network.max_steps,
         "inputs": [

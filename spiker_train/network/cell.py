@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from spiker_hdl.base.checks import shown
-from spiker_hdl.base.conversions import number_array
+from spiker_hdl.base.conversions import is_several, number_array
 from spiker_hdl.base.frozen import make_unchecked
 from spiker_hdl.model import Decay, Neuron
 from spiker_hdl.model.neurons.base import check_declared
@@ -29,6 +29,8 @@ def _role(declared: Field) -> str:
         return "decay"
     if declared.metadata.get("scales") and "role" not in declared.metadata:
         return "scaled setting"
+    if declared.metadata.get("counts"):
+        return "count"
     return declared.metadata.get("role", "setting")
 
 
@@ -37,7 +39,7 @@ class Cell(nn.Module):
 
     Fields that the model declares to scale with the potential, such as a threshold, are given in
     floating-point units. A decay is given by its factor, the share of a value that remains after a
-    step. Widths are left to quantisation.
+    step, and a refractory period by its number of steps. Widths are left to quantisation.
 
     Parameters
     ----------
@@ -121,6 +123,9 @@ class Cell(nn.Module):
         if role == "setting" or (role == "scaled setting" and value is None):
             self.settings[name] = value
             return
+        if role == "count" and not is_several(value):
+            self.settings[name] = value  # as files have it
+            return
         if role == "decay" and isinstance(value, Decay):
             if name not in self.learned:
                 self.exact[name] = value
@@ -160,6 +165,8 @@ class Cell(nn.Module):
 
     def value(self, name: str) -> np.ndarray:
         """Return the floating-point value of a field, shape () or (neurons,); a decay's factor."""
+        if self.roles[name] == "count" and name in self.settings:
+            return np.asarray(self.settings[name], dtype=np.float64)
         value = getattr(self, f"float_{name}").detach().cpu().double().numpy()
         return value.clip(0, 1) if self.roles[name] == "decay" else value
 
@@ -209,14 +216,17 @@ class Cell(nn.Module):
         self, like: torch.Tensor
     ) -> tuple[Neuron, SimpleNamespace, dict[str, torch.Tensor]]:
         """Return a neuron for floating-point arithmetic, its parameters and its rest state."""
-        values, bound, rest = dict.fromkeys(self.widths, 32) | self.settings, {}, {}
+        values, rest = dict.fromkeys(self.widths, 32) | self.settings, {}
+        bound: dict[str, Any] = {"time_step": 1}
         for name, role in self.roles.items():
             if name in values:
+                if role == "count":
+                    bound[name] = values[name]
                 continue
             value = getattr(self, f"float_{name}").to(like.dtype).to(like.device)
             if role == "decay":
                 values[name] = bound[name] = FloatingPointDecay(value.clamp(0, 1))
-            elif role == "parameter":
+            elif role in {"parameter", "count"}:
                 values[name] = bound[name] = value
             elif role == "state":
                 values[name] = rest[name] = value

@@ -117,7 +117,7 @@ def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> li
         ]
     immediate = settings["reset"] == "none" or settings["reset_timing"] == "immediate"
     begins = cell.value("reset_value").min() if settings["reset"] == "value" else 0.0
-    calm = not immediate or settings["refractory"] or min(rest.min(), begins) < 0
+    calm = not immediate or cell.value("refractory").any() or min(rest.min(), begins) < 0
     if cell.kind is CurrentLif:
         calm = calm or cell.value("i").min() < 0
     if not calm and (low > np.maximum(threshold, 0)).all():

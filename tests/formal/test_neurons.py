@@ -118,6 +118,8 @@ class Equal(Harness):
                 high -= neuron.fire == ">"
             if name == "reset_value":
                 low = neuron.lowest
+            if name == "refractory":
+                high = neuron.refractory  # any number of steps up to it, as if one per neuron
             operand = Value.cast(operands[name])
             allowed &= (operand >= low) & (operand <= high)
         fired, after = neuron.step(
@@ -152,7 +154,6 @@ class Equal(Harness):
                 "p_RESET": RESETS.index(neuron.reset),
                 "p_TIMING": TIMINGS.index(neuron.reset_timing),
                 "p_AT_LEAST": int(neuron.fire == ">="),
-                "p_REFRACTORY": neuron.refractory,
                 "p_KEPT": int(neuron.refractory_input == "kept"),
                 "p_FLOOR": Const(neuron.lowest, INT),
             }
@@ -182,7 +183,7 @@ def test_gates_equal_the_equation_for_known_decays(model, numerator, tmp_path):
     "model, old, new",
     [
         ("If", "total = v + current", "total = v - current"),
-        ("If", "s.countdown > 0, s.countdown - 1, 0", "s.countdown > 0, s.countdown - 2, 0"),
+        ("If", "s.countdown - p.time_step, 0", "s.countdown - p.time_step - 1, 0"),
         ("If", "total = via.select(s.pending > 0", "total = via.select(s.pending < 1"),
         ("If", "if not self.resets_in_next_step and", "if self.resets_in_next_step and"),
         ("If", "above, threshold + threshold, threshold", "above, threshold + 1, threshold"),

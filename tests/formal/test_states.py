@@ -132,6 +132,7 @@ class Stepped(Harness):
                 i_x=current,
                 i_threshold=Const(5, integer),
                 i_reset_value=Const(0, integer),
+                i_refractory=Const(0, integer),
                 i_decay=Const(1, integer),
                 i_v=before,
                 i_countdown=Const(0, integer),

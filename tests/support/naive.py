@@ -80,7 +80,7 @@ def advance(neuron, n, before, x):
     after["v"] = v
     after["countdown"] = before["countdown"] - 1 if silent else 0
     if fired:
-        after["countdown"] = neuron.refractory
+        after["countdown"] = own(neuron.refractory, n)
     after["pending"] = int(delayed and fired)
     if kind == "AdaptiveLif":
         a = remain(before["a"], neuron.rise_decay, n)

@@ -253,6 +253,8 @@ class _Plan:
                 knobs.fields["reset_timing"] = own.choice(["next_step", "next_step_keep_input"])
             if timing == "immediate" and reset == "subtract" and own.random() < 0.25:
                 knobs.fields["reset_timing"] = "snntorch_immediate"
+            if refractory and own.random() < 0.4:
+                knobs.fields["refractory"] = tuple(own.randint(0, refractory) for _ in range(size))
         knobs.floor = random.random() < 0.3
         knobs.floor_share = random.choice([0, 0, random.random(), 1])
         knobs.rest = {
@@ -287,9 +289,12 @@ class _Plan:
                 lambda share: max(floor, round(-reach / 2 + share * reach)), knobs.reset_value
             )
             if "countdown" in knobs.rest:
-                settings["countdown"] = _mapped(
-                    lambda share: round(share * settings["refractory"]), knobs.rest["countdown"]
-                )
+                share, steps = knobs.rest["countdown"], settings["refractory"]
+                if isinstance(share, tuple) and isinstance(steps, tuple):
+                    settings["countdown"] = tuple(map(_product, share, steps))
+                else:
+                    steps = min(steps) if isinstance(steps, tuple) else steps
+                    settings["countdown"] = _mapped(lambda share: _product(share, steps), share)
             if "pending" in knobs.rest:
                 delayed = settings["reset_timing"].startswith("next_step")
                 settings["pending"] = _mapped(
@@ -381,6 +386,10 @@ def _each(random, size, draw, chance):
 
 def _mapped(change, value):
     return tuple(change(item) for item in value) if isinstance(value, tuple) else change(value)
+
+
+def _product(share, of):
+    return round(share * of)
 
 
 def _decay(random, size, name) -> Decay:
@@ -616,7 +625,8 @@ def _population_options(population):
         yield "bias"
     for name, parameter in neuron.parameters.items():
         if isinstance(parameter.value, tuple):
-            yield f"{name} per neuron" if name in {"threshold", "decay"} else "other per neuron"
+            named = {"threshold", "decay", "refractory"}
+            yield f"{name} per neuron" if name in named else "other per neuron"
     if any(isinstance(state.rest, tuple) or state.rest for state in neuron.states.values()):
         yield "rest"
     for item in vars(neuron).values():
@@ -627,7 +637,7 @@ def _population_options(population):
         yield f"reset {neuron.reset}"
         yield f"fire {neuron.fire}"
         yield f"reset timing {neuron.reset_timing}"
-        if neuron.refractory:
+        if neuron.max_refractory:
             yield f"refractory {neuron.refractory_input}"
         if neuron.floor is not None:
             yield "floor"
@@ -682,7 +692,7 @@ OPTIONS = frozenset({
     *("other per neuron", "rest", "no decay", "decay shift", "decay multiplier"),
     *("reset subtract", "reset zero", "reset value", "reset none", "fire >", "fire >="),
     *(f"reset timing {timing}" for timing in RESET_TIMINGS),
-    *("refractory lost", "refractory kept", "floor"),
+    *("refractory lost", "refractory kept", "refractory per neuron", "floor"),
     *("dense", "sparse", "one_to_one", "delay", "several of a pair", "bits declared"),
     *("shift of all", "shift of its own"),
     *("recurrent", "backward", "skip", "graded", "binary", "negative values", "several inputs"),

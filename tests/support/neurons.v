@@ -6,11 +6,11 @@
 // What spiking neurons share. RESET: 0 subtract, 1 zero, 2 value, 3 none. TIMING, of the reset:
 // 0 immediate, 1 next step, 2 next step with its input kept, 3 immediate as in snnTorch.
 module soma #(
-    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, KEPT = 0,
     parameter `INT FLOOR = -16
 ) (
     input `INT before, input `INT leaked, input `INT x, input `INT theta, input `INT reset_value,
-    input `INT countdown, input `INT pending,
+    input `INT refractory, input `INT countdown, input `INT pending,
     output reg fired, output reg `INT v, output reg `INT countdown_after,
     output reg `INT pending_after
 );
@@ -54,10 +54,10 @@ module soma #(
             if (RESET == 2) v = reset_value;
         end
 
-        // Who fires is silent for REFRACTORY further steps.
+        // Who fires is silent for its refractory steps.
         countdown_after = countdown;
         if (silent) countdown_after = countdown - 1;
-        if (fired) countdown_after = REFRACTORY;
+        if (fired) countdown_after = refractory;
 
         // And its reset is still to take place, if that is in the next step.
         pending_after = (TIMING == 1 || TIMING == 2) ? {19'd0, fired} : pending;
@@ -80,43 +80,43 @@ endmodule
 
 // v = v + x
 module if_neuron #(
-    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, KEPT = 0,
     parameter `INT FLOOR = -16
 ) (
     input `INT x, input `INT threshold, input `INT reset_value,
-    input `INT v, input `INT countdown, input `INT pending,
+    input `INT refractory, input `INT v, input `INT countdown, input `INT pending,
     output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after
 );
-    soma #(WIDTH, RESET, TIMING, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
-        v, v, x, threshold, reset_value, countdown, pending,
+    soma #(WIDTH, RESET, TIMING, AT_LEAST, KEPT, FLOOR) soma (
+        v, v, x, threshold, reset_value, refractory, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
 // v = decay(v) + x
 module lif_neuron #(
-    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, KEPT = 0,
     parameter `INT FLOOR = -16, parameter BITS = 3
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
-    input `INT v, input `INT countdown, input `INT pending,
+    input `INT refractory, input `INT v, input `INT countdown, input `INT pending,
     output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after
 );
     wire `INT leaked;
     decayed #(BITS) leak (v, decay, leaked);
-    soma #(WIDTH, RESET, TIMING, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
-        v, leaked, x, threshold, reset_value, countdown, pending,
+    soma #(WIDTH, RESET, TIMING, AT_LEAST, KEPT, FLOOR) soma (
+        v, leaked, x, threshold, reset_value, refractory, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
 // i = current_decay(i) + x, v = decay(v) + i, all in the same step
 module current_lif_neuron #(
-    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, KEPT = 0,
     parameter `INT FLOOR = -16,
     parameter BITS = 3, CURRENT_WIDTH = 4
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
     input `INT current_decay,
-    input `INT v, input `INT countdown, input `INT pending, input `INT i,
+    input `INT refractory, input `INT v, input `INT countdown, input `INT pending, input `INT i,
     output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after,
     output `INT i_after
 );
@@ -126,19 +126,19 @@ module current_lif_neuron #(
     decayed #(BITS) fall (i, current_decay, rest);
     limited #(-(ONE << (CURRENT_WIDTH - 1)), (ONE << (CURRENT_WIDTH - 1)) - 1)
         synapse (rest + x, i_after);
-    soma #(WIDTH, RESET, TIMING, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
-        v, leaked, i_after, threshold, reset_value, countdown, pending,
+    soma #(WIDTH, RESET, TIMING, AT_LEAST, KEPT, FLOOR) soma (
+        v, leaked, i_after, threshold, reset_value, refractory, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
 // v = decay(v) + x against threshold + a; a = rise_decay(a) + rise * fired
 module adaptive_lif_neuron #(
-    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, REFRACTORY = 0, KEPT = 0,
+    parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, KEPT = 0,
     parameter `INT FLOOR = -16, parameter BITS = 3
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
     input `INT rise, input `INT rise_decay,
-    input `INT v, input `INT countdown, input `INT pending, input `INT a,
+    input `INT refractory, input `INT v, input `INT countdown, input `INT pending, input `INT a,
     output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after,
     output `INT a_after
 );
@@ -147,8 +147,8 @@ module adaptive_lif_neuron #(
     decayed #(BITS) leak (v, decay, leaked);
     decayed #(BITS) fall (a, rise_decay, fallen);
     limited #(0, (ONE << (WIDTH - 1)) - 1) rises (fallen + (fired ? rise : 20'sd0), a_after);
-    soma #(WIDTH, RESET, TIMING, AT_LEAST, REFRACTORY, KEPT, FLOOR) soma (
-        v, leaked, x, threshold + a, reset_value, countdown, pending,
+    soma #(WIDTH, RESET, TIMING, AT_LEAST, KEPT, FLOOR) soma (
+        v, leaked, x, threshold + a, reset_value, refractory, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 

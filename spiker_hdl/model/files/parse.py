@@ -9,7 +9,7 @@ from spiker_hdl.base.arrays import Archive
 from spiker_hdl.model.archive import HEADER, MOST_TEXT, PARTS
 from spiker_hdl.model.canonical import (
     FORMAT,
-    VERSION,
+    VERSIONS,
     fields_in_file,
     thawed_fields,
     thawed_mapping,
@@ -50,8 +50,9 @@ def parse_network(
         text = _object(text, "network")
         if text.get("format") != FORMAT:
             raise FileError(f"must be of the format {FORMAT!r}, not {shown(text.get('format'))}")
-        if text.get("version") != VERSION:
-            raise FileError(f"must be of version {VERSION}, not {shown(text.get('version'))}")
+        if text.get("version") not in VERSIONS or type(text["version"]) is not int:
+            versions = " or ".join(map(str, VERSIONS))
+            raise FileError(f"must be of version {versions}, not {shown(text.get('version'))}")
         expected = {"format", "version", "name", "longest", "inputs", "populations", "projections"}
         notes = _object(text.pop("notes", {}), "notes")
         _keys(text, expected | {"readouts", "mapping", "digest"}, "network")

@@ -30,7 +30,9 @@ def signed_width(low: int, high: int) -> int:
     )
 
 
-def parameter(within: Bound, *, default: Any = None, scales: bool = False) -> Any:
+def parameter(
+    within: Bound, *, default: Any = None, scales: bool = False, counts: bool = False
+) -> Any:
     """Declare a parameter of a neuron: a field with one integer, or one per neuron.
 
     Parameters
@@ -42,8 +44,10 @@ def parameter(within: Bound, *, default: Any = None, scales: bool = False) -> An
         Value where none is given.
     scales : bool
         Whether it is in units of the potential, so that quantisation divides it by the scale.
+    counts : bool
+        Whether it is a number of time steps, which is not learned.
     """
-    metadata = {"role": "parameter", "within": within, "scales": scales}
+    metadata = {"role": "parameter", "within": within, "scales": scales, "counts": counts}
     if default is None:
         return field(kw_only=True, metadata=metadata)
     return field(default=default, kw_only=True, metadata=metadata)
@@ -107,7 +111,8 @@ def check_declared(kind: type) -> None:
     TypeError
         If the class is no dataclass, so that its declarations are not fields.
     ValueError
-        If the range of a parameter or state is given by a setting that does not exist.
+        If the range of a parameter or state is given by a setting that does not exist, or a field
+        has the name ``time_step``.
     """
     for name, value in vars(kind).items():
         if isinstance(value, Field):
@@ -118,6 +123,11 @@ def check_declared(kind: type) -> None:
     for declared in fields(kind):
         setting = declared.metadata.get("within")
         names = [other.name for other in fields(kind)]
+        if declared.name == "time_step":
+            raise ValueError(
+                f"{kind.__name__}: a field must not be named 'time_step', which is the length of "
+                "the present step in every step's parameters"
+            )
         if isinstance(setting, str) and setting not in names and not hasattr(kind, setting):
             settings = [f.name for f in fields(kind) if "role" not in f.metadata]
             raise ValueError(
@@ -168,7 +178,9 @@ class Neuron:
         Parameters
         ----------
         p : namespace
-            Parameters, by name.
+            Parameters, by name, and ``time_step``: the length of the present step, in the unit of
+            parameters that count steps, which is 1 in integers. Only a state that counts down to
+            the end of a time may read it.
         s : namespace
             States before the step, by name.
         current : operand
@@ -237,8 +249,11 @@ class Neuron:
         }
 
     def bind(self, operands: Mapping[str, Any]) -> SimpleNamespace:
-        """Return the parameters of a step from an operand for each of :attr:`parameters`."""
-        bound = SimpleNamespace(**operands)
+        """Return the parameters of a step from an operand for each of :attr:`parameters`.
+
+        The length of the step, ``time_step``, is 1.
+        """
+        bound = SimpleNamespace(time_step=1, **operands)
         for name in operands:
             own = getattr(self, name)
             if isinstance(own, Decay):

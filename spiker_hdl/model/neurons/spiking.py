@@ -1,9 +1,10 @@
 """The base class of spiking neurons: the firing condition, the reset and the refractory period."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from spiker_hdl.base.checks import check_choice, check_int
+from spiker_hdl.base.checks import check_choice, check_int, check_ints
 
 from .arithmetic import Arithmetic
 from .base import Neuron, parameter, signed_range, state
@@ -99,15 +100,16 @@ class SpikingNeuron(Neuron):
         ``"value"``, and ``"snntorch_immediate"`` requires ``reset="subtract"``.
     fire : {">", ">="}
         Comparison of potential and threshold.
-    refractory : int
-        Number of steps after a spike in which the neuron cannot fire, 0 to 255.
+    refractory : int or tuple of int
+        Number of steps after a spike in which the neuron cannot fire, 0 to 255, one for all neurons
+        or one per neuron.
     refractory_input : {"lost", "kept"}
         Whether the input of these steps is discarded or integrated.
     floor : int, optional
         Lower bound of the membrane potential; by default the minimum of ``width`` bits.
     v, countdown, pending : int or tuple of int
-        States at the start of a sample: the potential, the number of remaining refractory steps,
-        and 1 if a spike of the previous step still has to reset the potential.
+        States at the start of a sample: the potential, the number of remaining refractory steps, at
+        most ``refractory``, and 1 if a spike of the previous step still has to reset the potential.
 
     Raises
     ------
@@ -124,11 +126,11 @@ class SpikingNeuron(Neuron):
     reset_value: Any = parameter("width", default=0, scales=True)
     reset_timing: str = field(default="immediate", kw_only=True)
     fire: str = field(default=">", kw_only=True)
-    refractory: int = field(default=0, kw_only=True)
+    refractory: Any = parameter((0, 255), default=0, counts=True)
     refractory_input: str = field(default="lost", kw_only=True)
     floor: int | None = field(default=None, kw_only=True, metadata={"scales": True})
     v: Any = state("width")
-    countdown: Any = state(lambda n: (0, n.refractory), scales=False)
+    countdown: Any = state(lambda n: (0, n.max_refractory), scales=False)
     pending: Any = state(lambda n: (0, int(n.resets_in_next_step)), scales=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +138,7 @@ class SpikingNeuron(Neuron):
         check_choice("Reset", self.reset, RESETS)
         check_reset_timing(self.reset, self.reset_timing)
         check_choice("Fire", self.fire, (">", ">="))
-        check_int("Refractory steps", self.refractory, 0, 255)
+        check_ints("Refractory steps", self.refractory, 0, 255)
         check_choice("Refractory input", self.refractory_input, ("lost", "kept"))
         super().__post_init__()
         if self.floor is not None:
@@ -154,6 +156,35 @@ class SpikingNeuron(Neuron):
             for item in value if isinstance(value, tuple) else (value,):
                 if item < self.lowest:
                     raise ValueError(f"{name} must be at least the floor {self.floor}, not {item}")
+        self._check_countdown()
+
+    def _check_countdown(self) -> None:
+        if not isinstance(self.refractory, tuple):
+            return  # the range of the state is that of every neuron
+        size = len(self.refractory)
+        countdown = (
+            self.countdown if isinstance(self.countdown, tuple) else (self.countdown,) * size
+        )
+        for n, (steps, limit) in enumerate(zip(countdown, self.refractory, strict=False)):
+            if steps > limit:
+                raise ValueError(
+                    f"{type(self).__name__} countdown of neuron {n} must be at most {limit}, its "
+                    f"refractory steps, not {steps}"
+                )
+
+    @property
+    def max_refractory(self) -> int:
+        """Greatest number of refractory steps of any neuron."""
+        return max(self.refractory) if isinstance(self.refractory, tuple) else self.refractory
+
+    @cached_property
+    def can_be_refractory(self) -> bool:
+        """Whether any neuron has a refractory period."""
+        value: Any = self.refractory
+        if isinstance(value, tuple):
+            return any(value)
+        # In floating point it may be a tensor, which has one value per neuron.
+        return bool(value.any()) if hasattr(value, "any") else bool(value)
 
     @property
     def resets_in_next_step(self) -> bool:
@@ -185,7 +216,7 @@ class SpikingNeuron(Neuron):
 
     def gain(self, p: Any, s: Any, v: Any, current: Any, via: Arithmetic, threshold: Any = None):
         """Return the sum of leaked potential and input, with a reset from the previous step."""
-        if self.refractory and self.refractory_input == "lost":
+        if self.can_be_refractory and self.refractory_input == "lost":
             current = via.select(s.countdown > 0, 0, current)
         threshold = p.threshold if threshold is None else threshold
         if self.reset_timing == "next_step_keep_input":
@@ -206,10 +237,10 @@ class SpikingNeuron(Neuron):
             limit = via.select(above, threshold + threshold, threshold)
         fired = (via.above if self.fire == ">" else via.reaches)(v, limit)
         after = {"countdown": s.countdown}
-        if self.refractory:
+        if self.can_be_refractory:
             fired = via.both(fired, via.invert(s.countdown > 0))
-            resting = via.select(s.countdown > 0, s.countdown - 1, 0)
-            after["countdown"] = via.select(fired, self.refractory, resting)
+            resting = via.select(s.countdown > 0, s.countdown - p.time_step, 0)
+            after["countdown"] = via.select(fired, p.refractory, resting)
         after["pending"] = via.select(fired, 1, 0) if self.resets_in_next_step else s.pending
         if not self.resets_in_next_step and self.reset != "none":
             v = via.select(fired, self.after_reset(p, v, threshold), v)

@@ -160,6 +160,9 @@ def _check_options(layer: Layer, cell: Cell, exact: bool) -> None:
         value = cell.settings.get(name, plain)
         if name == "floor" and name in cell.roles and name not in cell.settings:
             value = float(cell.value(name))
+        if name == "refractory" and name in cell.roles:
+            # One or one per neuron: the greatest is named.
+            value = int(cell.value(name).max())
         if value != plain and (exact or name in {"refractory", "floor"}):
             raise ValueError(
                 f"{name} of layer {layer.name!r} must be {plain!r} to be a node of NIR, "

@@ -92,7 +92,7 @@ SETTINGS = {
     "threshold": (3, 4),
     "reset_value": (-1, 2),
     "floor": -9,
-    "refractory": 2,
+    "refractory": (2, 1),
     "rise": (1, 2),
     "v": (0, 1),
     "i": (0, 1),

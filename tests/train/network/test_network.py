@@ -90,6 +90,9 @@ CELLS = {
         refractory_input="kept",
         reset_timing="next_step",
     ),
+    "lif refractory each": lambda: Cell(
+        Lif, threshold=0.4, decay=LEAK, refractory=[0, 2, 1, 0, 3, 0, 1]
+    ),
     "lif each": lambda: Cell(
         Lif,
         threshold=[0.2, 0.4, 0.6, 0.8, 1.0, 0.3, 0.5],
@@ -189,7 +192,7 @@ def graph(seed):
     random = np.random.default_rng(seed)
     sizes = [int(n) for n in random.integers(2, 9, random.integers(1, 5))]
     names = [f"p{n}" for n in range(len(sizes))]
-    kinds = [k for k in CELLS if k not in {"lif each"}]
+    kinds = [k for k in CELLS if not k.endswith("each")]
     inputs = [Input("a", 6)] + ([Input("b", (2, 2), -3, 7)] if random.random() < 0.5 else [])
     layers = [
         Layer(name, size, CELLS[str(random.choice(kinds))](), bias=bool(random.random() < 0.5))

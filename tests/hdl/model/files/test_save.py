@@ -232,6 +232,21 @@ def test_the_digest_does_not_hang_on_the_machine():
     )
 
 
+@pytest.mark.parametrize("steps, version", [(2, 1), ((0, 2), 2), ((2, 2), 2)], ids=str)
+def test_refractory_steps_per_neuron_make_a_file_of_version_2(steps, version, tmp_path):
+    network = Network(
+        [Input("in", 2)],
+        [Population("own", 2, If(width=8, threshold=3, refractory=steps))],
+        [Projection("in", "own", np.eye(2, dtype=int))],
+        [Readout("own")],
+    )
+    network.save(path := tmp_path / "each.spiker")
+    assert load(path) == network
+    text = json.loads(parts(path.read_bytes())["network.json"])
+    spelled = text["populations"][0]["neuron"]["refractory"]
+    assert (text["version"], spelled) == (version, [*steps] if version == 2 else steps)
+
+
 SPELLED = {
     "immediate": {"late": False},
     "next_step": {"late": True},
@@ -654,8 +669,8 @@ def head(shape, kind="<i4", data=b"", version=b"\x01\x00"):
         ("network.json", b"{}", "must be of the format 'spiker-network', not None"),
         (
             "network.json",
-            b'{"format": "spiker-network", "version": 2}',
-            "must be of version 1, not 2",
+            b'{"format": "spiker-network", "version": 3}',
+            "must be of version 1 or 2, not 3",
         ),
         (
             "network.json",

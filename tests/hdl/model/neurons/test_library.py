@@ -452,6 +452,35 @@ def test_every_model_is_tested():
     assert set(SMALL) == set(NEURONS)
 
 
+def test_each_neuron_is_silent_for_its_own_refractory_steps():
+    neuron = If(width=8, threshold=10, reset="zero", refractory=(0, 3, 1), countdown=(0, 2, 0))
+    p = neuron.bind({
+        name: np.asarray(operand.value) for name, operand in neuron.parameters.items()
+    })
+    states = {name: np.broadcast_to(state.rest, 3) for name, state in neuron.states.items()}
+    trains = []
+    for _ in range(6):
+        fired, states = neuron.step(p, SimpleNamespace(**states), np.full(3, 11), ARRAYS)
+        trains.append([*map(int, fired)])
+    assert [*zip(*trains, strict=True)] == [
+        (1, 1, 1, 1, 1, 1),
+        (0, 0, 1, 0, 0, 0),
+        (1, 0, 1, 0, 1, 0),
+    ]
+
+
+def test_countdown_falls_by_the_length_of_the_step():
+    neuron = If(width=8, threshold=10, reset="zero", refractory=5)
+    p = neuron.bind({name: parameter.value for name, parameter in neuron.parameters.items()})
+    states = {name: state.rest for name, state in neuron.states.items()}
+    train = []
+    for p.time_step in (1, 2, 2, 2, 1, 4, 1, 1):
+        fired, states = neuron.step(p, SimpleNamespace(**states), 11)
+        train.append(int(fired))
+    # Silent where a step begins less than 5 after the end of the step of the spike.
+    assert train == [1, 0, 0, 0, 1, 0, 0, 1]
+
+
 # -- properties ----------------------------------------------------------------------------------
 
 
@@ -462,6 +491,7 @@ def test_fields_are_told_apart():
     assert {name: parameter.value for name, parameter in neuron.parameters.items()} == {
         "threshold": 40,
         "reset_value": 0,
+        "refractory": 0,
         "decay": 1,
         "rise": (1, 2),
         "rise_decay": (1, 3),
@@ -469,6 +499,7 @@ def test_fields_are_told_apart():
     assert {n: (h.low, h.high, h.scales) for n, h in neuron.parameters.items()} == {
         "threshold": (-128, 127, True),
         "reset_value": (-128, 127, True),
+        "refractory": (0, 255, False),
         "decay": (0, 4, False),
         "rise": (0, 127, True),
         "rise_decay": (0, 4, False),
@@ -484,7 +515,6 @@ def test_fields_are_told_apart():
         "reset": "subtract",
         "reset_timing": "immediate",
         "fire": ">",
-        "refractory": 0,
         "refractory_input": "lost",
         "floor": None,
     }
@@ -618,6 +648,21 @@ REACH = "Threshold must be in {}..{}, which a potential of 8 bits that fires at 
         ({"v": (0, -9), "floor": -8}, ValueError, "Rest must be at least the floor -8, not -9"),
         ({"countdown": 1}, ValueError, "Lif countdown must be at most 0, not 1"),
         ({"countdown": 3, "refractory": 2}, ValueError, "Lif countdown must be at most 2, not 3"),
+        (
+            {"refractory": (0, 256)},
+            ValueError,
+            "Refractory steps of neuron 1 must be at most 255, not 256",
+        ),
+        (
+            {"refractory": 1.0},
+            TypeError,
+            "Refractory steps must be an int or a tuple of ints, not 1.0",
+        ),
+        (
+            {"countdown": 2, "refractory": (3, 1)},
+            ValueError,
+            "Lif countdown of neuron 1 must be at most 1, its refractory steps, not 2",
+        ),
         ({"pending": 1}, ValueError, "Lif pending must be at most 0, not 1"),
         ({"decay": 0.9}, TypeError, "Decay must be a Decay, not 0.9"),
         ({"decay": 2}, TypeError, "Decay must be a Decay, not 2"),
