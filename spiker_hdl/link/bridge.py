@@ -118,19 +118,17 @@ class Link(wiring.Component):
         m.submodules.reader = reader = FrameReader()
         m.submodules.exit = out = Queue(8, depth=ENTRANCE)
 
-        # A reset by the host clears all but the reader, which is at the end of that very frame, and
-        # the exit, whose byte is on offer and must stay so.
-        session, clear = Signal(range(SESSIONS)), Signal()
-        m.d.comb += clear.eq(window.command.valid & (window.command.code == RESET.code))
-        with m.If(clear):
-            m.d.sync += session.eq(window.command.session)
-        m.submodules.window = ResetInserter(clear)(window)
-        m.submodules.unpacker = ResetInserter(clear)(unpacker)
-        m.submodules.accelerator = ResetInserter(clear)(inner)
-        m.submodules.packer = ResetInserter(clear)(packer)
-        m.submodules.replies = ResetInserter(clear)(replies)
-        for n, queue in enumerate(entrances):
-            m.submodules[f"entrance_{n}"] = ResetInserter(clear)(queue)
+        # All but the reader, which is at the end of the frame that asks for the reset, and the
+        # exit, whose byte is on offer and must stay so.
+        parts = {
+            "window": window,
+            "unpacker": unpacker,
+            "accelerator": inner,
+            "packer": packer,
+            "replies": replies,
+            **{f"entrance_{n}": queue for n, queue in enumerate(entrances)},
+        }
+        session = self._add_cleared(m, window.command, parts)
 
         # From the host through reader, window and unpacker to the accelerator, and back.
         wiring.connect(m, wiring.flipped(self.i), reader.i)
@@ -138,6 +136,7 @@ class Link(wiring.Component):
         wiring.connect(m, window.o, unpacker.i)
         for n, queue in enumerate(entrances):
             wiring.connect(m, getattr(unpacker, f"o{n}"), queue.i)
+        # Where weights can be loaded, there is one entrance more than there are ports.
         for queue, port in zip(entrances, ports, strict=False):
             wiring.connect(m, queue.o, port)
         if writable:
@@ -150,20 +149,43 @@ class Link(wiring.Component):
         ended = reader.o.valid & reader.o.p.end & (reader.o.p.index != 0)
         m.d.comb += [
             self.damaged.eq(ended & ~reader.o.p.good),
-            replies.command.eq(window.command),
-            replies.length.eq(packer.length),
-            replies.session.eq(session),
-            replies.base.eq(window.base),
-            replies.received.eq(window.received),
             window.session.eq(session),
+            replies.session.eq(session),
+            # A packet's length is in its header, and so must be known before its first byte.
+            replies.length.eq(packer.length),
         ]
+        self._report(m, window, replies)
+        # What cannot be seen from here, such as a beat within the unpacker, ends within QUIET
+        # cycles.
         busy = self.i.valid | window.o.valid | ~inner.idle | replies.busy | out.o.valid
         add_idle_detector(m, busy, self.idle, QUIET)
 
         return m
 
+    @staticmethod
+    def _report(m, window: ReceiveWindow, replies: Replies) -> None:
+        """Give the replies the commands of the host, and what a status reports of the window."""
+        m.d.comb += [
+            replies.command.eq(window.command),
+            replies.base.eq(window.base),
+            replies.received.eq(window.received),
+        ]
+
+    def _add_cleared(self, m, command, parts: dict[str, Elaboratable]) -> Signal:
+        """Add the submodules that a reset by the host clears; return the session."""
+        session, clear = Signal(range(SESSIONS)), Signal()
+        m.d.comb += clear.eq(command.valid & (command.code == RESET.code))
+        # The session is not cleared, as all else is: the replies to the reset belong to the new
+        # one.
+        with m.If(clear):
+            m.d.sync += session.eq(command.session)
+        for name, part in parts.items():
+            m.submodules[name] = ResetInserter(clear)(part)
+        return session
+
     def _load(self, m, beats: stream.Interface, replies: Replies) -> None:
         """Send the beats that load weights to the accelerator, and to the digest in the replies."""
+        # A beat counts for the digest in the cycle in which the accelerator takes it.
         port = self.accelerator.load
         m.d.comb += [
             port.valid.eq(beats.valid),

@@ -22,6 +22,7 @@ def add_idle_detector(m: Module, busy: Value, idle: Signal, cycles: int) -> None
     quiet = Signal(range(cycles))
     with m.If(busy):
         m.d.sync += quiet.eq(0)
+    # The count stops at its end, since it would wrap around otherwise.
     with m.Elif(~idle):
         m.d.sync += quiet.eq(quiet + 1)
     m.d.comb += idle.eq(quiet == cycles - 1)

@@ -51,7 +51,7 @@ class Unpacker(wiring.Component):
         sizes = [-(-width // 8) for width in self.widths]
         beat = Signal(8 * max(sizes))
         count = Signal(range(max(sizes)))
-        port = Signal(LAST.bit_length() - 1)
+        port = Signal(LAST.bit_length() - 1)  # number of the input
         last = Signal()  # the sample ends with this payload
         over = Signal()  # the payload ends with this beat
         full = Signal()  # the beat is complete with this byte
@@ -61,12 +61,14 @@ class Unpacker(wiring.Component):
                 with m.Case(n):
                     sink = getattr(self, f"o{n}")
                     m.d.comb += [full.eq(count == size - 1), taken.eq(sink.ready)]
+        # All inputs see the same bytes; ``valid`` goes to the one that they are for.
         for n, width in enumerate(self.widths):
             sink = getattr(self, f"o{n}")
             m.d.comb += Value.cast(sink.payload).eq(Cat(beat[:width], last & over))
         with m.FSM():
             # The first byte of a payload has the number of the input, and whether the sample ends.
             with m.State("Head"):
+                # A payload of this byte alone has no beat, and another payload follows it.
                 m.d.comb += self.i.ready.eq(1)
                 m.d.sync += [Cat(port, last).eq(self.i.p.data), count.eq(0)]
                 with m.If(self.i.valid & ~self.i.p.end):
@@ -143,6 +145,7 @@ class Packer(wiring.Component):
             self.length.eq(Mux(left > room, room + 1, left)),
             self.o.p.end.eq(self.length == 1),
         ]
+        # A new result is taken only once the one before has left, so the two never coincide.
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [result.eq(Value.cast(self.i.payload)), left.eq(self.size)]
         with m.If(self.o.valid & self.o.ready):

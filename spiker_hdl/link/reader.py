@@ -72,19 +72,22 @@ class FrameReader(wiring.Component):
         # A zero ends the frame wherever it comes. A code byte tells the distance to the next one,
         # and stands for a zero in the frame, except for the first.
         zero, code, output = Signal(), Signal(), Signal()
-        whole = count == length + HEADER_BYTES + CRC_BYTES
+        whole = count == length + HEADER_BYTES + CRC_BYTES  # as many bytes as the header says
         m.d.comb += [
             zero.eq(self.i.payload == 0),
             code.eq(~zero & (left == 0)),
+            # The first code byte of a frame is no part of it; everything else is, or ends it.
             output.eq(~code | ~fresh),
             self.o.p.data.eq(Mux(code, 0, self.i.payload)),
             self.o.p.index.eq(count),
             self.o.p.end.eq(zero),
+            # ``left`` is not 0 if the frame ended before the place of its next zero.
             self.o.p.good.eq(crc.match_detected & (left == 0) & ~fresh & ~long & whole),
             self.o.valid.eq(self.i.valid & output),
             self.i.ready.eq(self.o.ready | ~output),
         ]
         advance = self.i.valid & self.i.ready
+        # The CRC runs over the frame's own CRC too, after which it has a known value (a match).
         m.d.comb += [
             crc.data.eq(self.o.p.data),
             crc.valid.eq(advance & output & ~zero),
@@ -93,11 +96,13 @@ class FrameReader(wiring.Component):
         with m.If(advance & zero):
             m.d.sync += [left.eq(0), fresh.eq(1), long.eq(0), count.eq(0)]
         with m.Elif(advance):
+            # A code byte counts itself, as each byte behind it is counted when it comes.
             m.d.sync += [left.eq(Mux(code, self.i.payload, left) - 1), fresh.eq(0)]
             with m.If(output & (count == MAX_DECODED)):
                 m.d.sync += long.eq(1)
             with m.Elif(output):
                 m.d.sync += count.eq(count + 1)
+                # The length is the first byte of the header.
                 with m.If(count == 0):
                     m.d.sync += length.eq(self.o.p.data)
 

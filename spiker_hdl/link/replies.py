@@ -19,6 +19,7 @@ from spiker_hdl.link.protocol.frames import (
     STATUS,
     WINDOW,
     Identity,
+    Kind,
 )
 from spiker_hdl.model.mapping.reload import DIGEST, DIGEST_BYTES, Store
 from spiker_hdl.rtl.common.memory import Load, readable
@@ -32,7 +33,36 @@ CONTROL = WINDOW
 """Slot of frames that are not stored for repetition: status and pages of the identity."""
 
 NUMBER = (SEQUENCES - 1).bit_length()
+"""Bits of a sequence number, in which differences are taken modulo :data:`~.frames.SEQUENCES`."""
+
 SLOT = (WINDOW - 1).bit_length()
+"""Bits of the number of a slot: the lowest bits of a sequence number."""
+
+
+class _State:
+    """Registers that the parts of :class:`Replies` share.
+
+    Results from ``first`` to ``next_ - 1`` are stored, each in the slot of its number.
+    """
+
+    def __init__(self, pages: int):
+        self.first = Signal(NUMBER)
+        self.next_ = Signal(NUMBER)
+        self.pending = Signal(WINDOW + 1)  # slots that are to be sent, or are being sent
+        self.asked = Signal()  # the host waits for ``page``
+        self.page = Signal(range(pages))
+        # A status is due. Reset frames ask for one, and must not clear this by their reset.
+        self.due = Signal(reset_less=True)
+        self.tag = Signal(8)  # of the last poll
+
+
+class _Header:
+    """Registers with the fields of the frame that is being made."""
+
+    def __init__(self):
+        self.code = Signal(8)
+        self.sequence = Signal(NUMBER)
+        self.length = Signal(8)
 
 
 class Replies(wiring.Component):
@@ -104,87 +134,74 @@ class Replies(wiring.Component):
 
         m.submodules.writer = writer = FrameWriter(WINDOW + 1)
         wiring.connect(m, writer.o, wiring.flipped(self.o))
-        # Results first..next_ - 1 are stored; slots that are pending are to be sent.
-        first, next_ = Signal(NUMBER), Signal(NUMBER)
-        pending = Signal(WINDOW + 1)
-        sending, chosen = Signal(), Signal(range(WINDOW + 1))
-        asked, page = Signal(), Signal(range(len(self.pages) // PAGE))
-        # A status is due. Reset frames ask for one, and must not clear this by their reset.
-        due = Signal(reset_less=True)
-        tag = Signal(8)
+        state = _State(len(self.pages) // PAGE)
+        sending = Signal()
+        chosen = Signal(range(WINDOW + 1))
 
-        # A slot stays selected until all of it has been sent. Status and pages go first.
+        # A slot stays selected until all of it has been sent. Status and pages go first. Where
+        # several results are pending, the last assignment wins, which is that of the lowest slot.
         with m.If(writer.send.ready):
-            m.d.sync += [sending.eq(0), pending.bit_select(chosen, 1).eq(0)]
-        with m.Elif(~sending & pending.any()):
+            m.d.sync += [sending.eq(0), state.pending.bit_select(chosen, 1).eq(0)]
+        with m.Elif(~sending & state.pending.any()):
             m.d.sync += sending.eq(1)
             for n in reversed(range(WINDOW)):
-                with m.If(pending[n] & ~pending[CONTROL]):
+                with m.If(state.pending[n] & ~state.pending[CONTROL]):
                     m.d.sync += chosen.eq(n)
-            with m.If(pending[CONTROL]):
+            with m.If(state.pending[CONTROL]):
                 m.d.sync += chosen.eq(CONTROL)
+        busy = state.pending.any() | sending | state.asked | state.due
         m.d.comb += [
             writer.send.payload.eq(chosen),
             writer.send.valid.eq(sending),
-            self.busy.eq(pending.any() | sending | asked | due | writer.i.valid | writer.o.valid),
+            self.busy.eq(busy | writer.i.valid | writer.o.valid),
         ]
 
-        self._build(m, writer, first, next_, pending, asked, page, due, tag)
-        self._execute(m, first, next_, pending, asked, page, due, tag)
+        self._build(m, writer, state)
+        self._execute(m, state)
 
         return m
 
-    def _build(self, m, writer, first, next_, pending, asked, page, due, tag):
+    def _build(self, m, writer, state: _State) -> None:
         """Write one frame after the other to its slot."""
-        code, sequence = Signal(8), Signal(NUMBER)
-        count = Signal(range(PAGE))
-        idle, ready = Signal(), Signal()
-        slot = next_[:SLOT]
-        stored = (next_ - first)[:NUMBER]
-        length = Signal(8)
-        # A slot that is pending or being sent must not change, even if the host has it by now.
-        m.d.comb += [
-            idle.eq(~pending[CONTROL]),
-            ready.eq(self.i.valid & (stored < WINDOW) & ~pending.bit_select(slot, 1)),
-            writer.slot.eq(Mux(code == RESULT.code, slot, CONTROL)),
-        ]
+        header = _Header()
+        count = Signal(range(PAGE))  # of the byte within header or payload
+        idle, ready = self._slots(m, writer, state, header)
         # ``ahead`` is the next value of ``count``: the memory of the digest needs it a cycle early.
         ahead = Signal.like(count)
         m.d.comb += ahead.eq(count)
         m.d.sync += count.eq(ahead)
-        octet = self._octet(m, sequence, count, ahead)
-        head = Array([length, code, sequence, self.session[:8], self.session[8:]])
+        octet = self._octet(m, header.sequence, count, ahead)
+        session = self.session[:8], self.session[8:]
+        fields = Array([header.length, header.code, header.sequence, *session])
         # Sampled together with the number in the header, so that the parts of a status agree.
         polled, waiting = Signal(8), Signal(WINDOW)
-        status = Array([polled, waiting, next_])
+        status = Array([polled, waiting, state.next_])
         with m.FSM():
-            # Choose the kind of the next frame: a page, a status, or a result. A result waits for a
-            # status that is due, which must not be overtaken.
+            # Choose the kind of the next frame, and fill in its header.
             with m.State("Choose"):
                 m.d.comb += ahead.eq(0)
-                with m.If(asked & idle):
-                    m.d.sync += [code.eq(IDENTITY.code), sequence.eq(page), asked.eq(0)]
-                    m.d.sync += length.eq(PAGE)
-                    m.next = "Head"
-                with m.Elif(due & idle & ~pending.any()):
-                    m.d.sync += [code.eq(STATUS.code), sequence.eq(self.base), due.eq(0)]
-                    m.d.sync += [length.eq(len(status)), polled.eq(tag), waiting.eq(self.received)]
-                    m.next = "Head"
-                with m.Elif(ready & ~due):
-                    m.d.sync += [code.eq(RESULT.code), sequence.eq(next_)]
-                    m.d.sync += length.eq(self.length)
-                    m.next = "Head"
+                with m.If(state.asked & idle):
+                    m.d.sync += state.asked.eq(0)
+                    self._begin(m, header, IDENTITY, state.page, PAGE)
+                # Only once all that was requested is sent can the host tell from a status what was
+                # lost.
+                with m.Elif(state.due & idle & ~state.pending.any()):
+                    m.d.sync += [state.due.eq(0), polled.eq(state.tag), waiting.eq(self.received)]
+                    self._begin(m, header, STATUS, self.base, len(status))
+                # A status that is due must not be overtaken by a result.
+                with m.Elif(ready & ~state.due):
+                    self._begin(m, header, RESULT, state.next_, self.length)
             # The header, byte by byte.
             with m.State("Head"):
-                m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(head[count])]
+                m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(fields[count])]
                 with m.If(writer.i.ready):
                     m.d.comb += ahead.eq(count + 1)
-                    with m.If(count == len(head) - 1):
+                    with m.If(count == len(fields) - 1):
                         m.d.comb += ahead.eq(0)
                         m.next = "Payload"
             # The payload, from the source that belongs to the kind.
             with m.State("Payload"):
-                self._payload(m, writer, code, count, status, octet)
+                self._payload(m, writer, header.code, count, status, octet)
                 with m.If(writer.i.valid & writer.i.ready):
                     m.d.comb += ahead.eq(count + 1)
                     with m.If(writer.i.p.end):
@@ -192,14 +209,44 @@ class Replies(wiring.Component):
             # Wait until CRC and delimiter are stored; then the slot can be sent.
             with m.State("Store"):
                 with m.If(writer.written):
-                    m.d.sync += pending.bit_select(writer.slot, 1).eq(1)
-                    with m.If(code == RESULT.code):
-                        m.d.sync += next_.eq(next_ + 1)
+                    m.d.sync += state.pending.bit_select(writer.slot, 1).eq(1)
+                    with m.If(header.code == RESULT.code):
+                        m.d.sync += state.next_.eq(state.next_ + 1)
                     m.next = "Choose"
+
+    def _slots(self, m, writer, state: _State, header: _Header) -> tuple[Signal, Signal]:
+        """Select the slot of the frame that is made.
+
+        Returns
+        -------
+        idle, ready : Signal
+            Whether a page or a status can be made; whether there is a result and it can be made.
+        """
+        idle, ready = Signal(), Signal()
+        slot = state.next_[:SLOT]
+        stored = (state.next_ - state.first)[:NUMBER]
+        # A slot that is pending or being sent must not change, even if the host has it by now.
+        m.d.comb += [
+            idle.eq(~state.pending[CONTROL]),
+            ready.eq(self.i.valid & (stored < WINDOW) & ~state.pending.bit_select(slot, 1)),
+            writer.slot.eq(Mux(header.code == RESULT.code, slot, CONTROL)),
+        ]
+        return idle, ready
+
+    @staticmethod
+    def _begin(m, header: _Header, kind: Kind, sequence, length) -> None:
+        """Fill in the header of the next frame."""
+        m.d.sync += [
+            header.code.eq(kind.code),
+            header.sequence.eq(sequence),
+            header.length.eq(length),
+        ]
+        m.next = "Head"
 
     def _payload(self, m, writer, code, count, status: Array, octet) -> None:
         """Offer a byte of the payload to the writer."""
         with m.Switch(code):
+            # Straight from the packer, which may make the writer wait.
             with m.Case(RESULT.code):
                 m.d.comb += [writer.i.valid.eq(self.i.valid), writer.i.p.eq(self.i.p)]
                 m.d.comb += self.i.ready.eq(writer.i.ready)
@@ -212,6 +259,7 @@ class Replies(wiring.Component):
 
     def _octet(self, m, page, count, ahead):
         """Return a byte of a page; those of the digest come from a memory if it can change."""
+        # The pages are constants, so this becomes a table in logic.
         octet = Array(self.pages)[page * PAGE + count]
         if not self.writable:
             return octet
@@ -223,30 +271,37 @@ class Replies(wiring.Component):
         inside = (page == 0) & (count >= first) & (count < first + DIGEST_BYTES)
         return Mux(inside, contents, octet)
 
-    def _execute(self, m, first, next_, pending, asked, page, due, tag):
+    def _execute(self, m, state: _State) -> None:
         """Execute a command of the host in the cycle in which it comes."""
         command = self.command
-        with m.If(command.valid):
-            with m.Switch(command.code):
-                with m.Case(IDENTIFY.code):
-                    with m.If(command.sequence < len(self.pages) // PAGE):
-                        m.d.sync += [asked.eq(1), page.eq(command.sequence)]
-                with m.Case(RESET.code):
-                    m.d.sync += due.eq(1)
-                with m.Case(POLL.code):
-                    m.d.sync += [due.eq(1), tag.eq(command.tag)]
-                    # Results of another session are not those that the host means.
-                    with m.If(command.session == self.session):
-                        # The host has all results before ``sequence``: forget them. A number
-                        # that is not stored comes from an old poll.
-                        acknowledged = (command.sequence - first)[:NUMBER]
-                        stored = (next_ - first)[:NUMBER]
-                        oldest = Signal(NUMBER)
-                        valid = acknowledged <= stored
-                        m.d.comb += oldest.eq(Mux(valid, command.sequence, first))
-                        m.d.sync += first.eq(oldest)
-                        for n in range(WINDOW):
-                            ahead = (n - oldest[:SLOT])[:SLOT]
-                            here = ahead < (next_ - oldest)[:NUMBER]
-                            with m.If(command.mask[n] & here):
-                                m.d.sync += pending[n].eq(1)
+        with m.If(command.valid), m.Switch(command.code):
+            # A page that does not exist is not answered.
+            with m.Case(IDENTIFY.code):
+                with m.If(command.sequence < len(self.pages) // PAGE):
+                    m.d.sync += [state.asked.eq(1), state.page.eq(command.sequence)]
+            # The reset itself comes from outside; what is left to do is the reply.
+            with m.Case(RESET.code):
+                m.d.sync += state.due.eq(1)
+            with m.Case(POLL.code):
+                m.d.sync += [state.due.eq(1), state.tag.eq(command.tag)]
+                # Results of another session are not those that the host means.
+                with m.If(command.session == self.session):
+                    self._acknowledge(m, state)
+
+    def _acknowledge(self, m, state: _State) -> None:
+        """Forget the results that the host has, and send those again that it asks for."""
+        command = self.command
+        # The host has all results before ``sequence``. A number that is not stored comes from an
+        # old poll, and changes nothing.
+        acknowledged = (command.sequence - state.first)[:NUMBER]
+        stored = (state.next_ - state.first)[:NUMBER]
+        oldest = Signal(NUMBER)
+        valid = acknowledged <= stored
+        m.d.comb += oldest.eq(Mux(valid, command.sequence, state.first))
+        m.d.sync += state.first.eq(oldest)
+        for n in range(WINDOW):
+            # How far the result in slot ``n`` is behind the oldest, and whether it is stored.
+            ahead = (n - oldest[:SLOT])[:SLOT]
+            here = ahead < (state.next_ - oldest)[:NUMBER]
+            with m.If(command.mask[n] & here):
+                m.d.sync += state.pending[n].eq(1)

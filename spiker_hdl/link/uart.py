@@ -49,9 +49,10 @@ class UartReceiver(wiring.Component):
 
         rx = Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, rx, init=1)
-        wait = Signal(range(self.divisor))
-        count = Signal(range(BITS))
+        wait = Signal(range(self.divisor))  # cycles until the next sample
+        count = Signal(range(BITS))  # bits so far
         octet = Signal(BITS)
+        # The last assignment wins, so a byte that comes as the one before is taken is not lost.
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.FSM():
@@ -60,12 +61,13 @@ class UartReceiver(wiring.Component):
                 m.d.sync += wait.eq(self.divisor // 2 - 1)
                 with m.If(~rx):
                     m.next = "Start"
+            # A line that is 1 again in the middle of the start bit was disturbed.
             with m.State("Start"):
                 m.d.sync += wait.eq(wait - 1)
                 with m.If(wait == 0):
                     m.d.sync += wait.eq(self.divisor - 1)
                     m.next = "Data"
-                    with m.If(rx):  # too short to be a start bit
+                    with m.If(rx):
                         m.next = "Idle"
             # Every bit is sampled in its middle, the lowest first.
             with m.State("Data"):
@@ -126,6 +128,7 @@ class UartTransmitter(wiring.Component):
         level = Signal(init=1)
         shift = Signal(BITS + 1)  # bits behind the one on the line, the stop bit last
         left = Signal(range(BITS + 3))  # bits of time until the next byte may start
+        # Ten bits, and one cycle of idle line, in which the next byte is taken.
         m.d.comb += [self.i.ready.eq(left == 0), self.tx.eq(level)]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [level.eq(0), shift.eq(Cat(self.i.payload, 1)), left.eq(BITS + 2)]

@@ -121,10 +121,11 @@ class ReceiveWindow(wiring.Component):
     def _enter(self, m, write, finals) -> None:
         """Write the bytes of each frame to its slot, and mark the slot at the end of the frame."""
         octet, frame = self.i.p, Signal(Command())
+        # WINDOW is a power of two, so consecutive frames have different slots.
         slot = frame.sequence[:SLOT_BITS]
         free = ~self.received.bit_select(slot, 1)
-        part = self.i.valid & ~octet.end
-        end = self.i.valid & octet.end & octet.good
+        part = self.i.valid & ~octet.end  # a byte of a frame
+        end = self.i.valid & octet.end & octet.good  # an undamaged frame ends
         size = Signal(range(MAX_PAYLOAD + 1))
         m.d.comb += [
             self.i.ready.eq(1),
@@ -151,6 +152,7 @@ class ReceiveWindow(wiring.Component):
                     m.d.sync += place.eq(octet.data)
         # The bytes of a frame are written before its checksum is known. If the frame is damaged or
         # repeated, its slot is not marked, so these bytes are never read.
+        # The difference is modulo SEQUENCES: frames that have left are far ahead, and dropped.
         ahead = (frame.sequence - self.base)[: (SEQUENCES - 1).bit_length()]
         mine = (frame.code == DATA.code) & (frame.session == self.session)
         with m.If(end & mine & (ahead < WINDOW) & (size != 0) & free):
@@ -172,11 +174,13 @@ class ReceiveWindow(wiring.Component):
                 m.d.comb += read.en.eq(1)
                 with m.If(self.received.bit_select(first, 1)):
                     m.next = "Offer"
+            # The port is off, so that the byte stays on offer until it is taken.
             with m.State("Offer"):
                 m.d.comb += [read.en.eq(0), self.o.valid.eq(1)]
                 with m.If(self.o.ready):
                     m.d.sync += position.eq(position + 1)
                     m.next = "Fetch"
+                    # The slot is free, and the next frame in order may be there already.
                     with m.If(self.o.p.end):
                         m.d.sync += [position.eq(0), self.base.eq(self.base + 1)]
                         m.d.sync += self.received.bit_select(first, 1).eq(0)

@@ -75,9 +75,10 @@ class FrameWriter(wiring.Component):
         """
         crc: Any = CRC32_ISO_HDLC().create()
         m.submodules.crc = crc
+        # A frame begins with the distance to its first zero, so its own bytes begin at place 1.
         index = Signal(range(MAX_FRAME), init=1)
         mark = Signal(range(MAX_FRAME))  # place for the distance to the next zero
-        check = Signal(range(CRC_BYTES))
+        check = Signal(range(CRC_BYTES))  # of the byte of the CRC
         octet, put, close = Signal(8), Signal(), Signal()
         zero = Signal()  # write the distance to its place, and not the byte
         m.d.comb += [
@@ -86,6 +87,7 @@ class FrameWriter(wiring.Component):
             port.data.eq(Mux(zero, index - mark, octet)),
             crc.data.eq(self.i.p.data),
             crc.valid.eq(self.i.valid & self.i.ready),
+            # Between two frames, so that the next one begins with a CRC of nothing.
             crc.start.eq(self.written),
         ]
         with m.If(put):
@@ -122,6 +124,7 @@ class FrameWriter(wiring.Component):
     def _send(self, m, port) -> None:
         """Send a slot, up to the zero that ends its frame."""
         position = Signal(range(MAX_FRAME))
+        # The request stays on offer until its last byte is taken, so it can be the address.
         m.d.comb += port.addr.eq(Cat(position, self.send.payload))
         with m.FSM():
             # A lone delimiter after a reset: the payload is 0 by default.

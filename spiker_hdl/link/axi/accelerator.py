@@ -130,6 +130,7 @@ class AxiAccelerator(wiring.Component):
         m.submodules.control = control = ControlBlock(constants)
         wiring.connect(m, wiring.flipped(self.s_axil), control.bus)
         m.submodules.accelerator = ResetInserter(control.reset)(inner)
+        # Input by input: packets, samples without faults, and the queue before the accelerator.
         framers = {name: self._enter(m, name, control) for name in self.ports}
         occupied = [framer.busy | entered for framer, entered in framers.values()]
         framers = [framer for framer, _ in framers.values()]
@@ -144,6 +145,7 @@ class AxiAccelerator(wiring.Component):
             self.m_axis.tlast.eq(1),
             self.m_axis.tvalid.eq(out.o.valid),
             out.o.ready.eq(self.m_axis.tready),
+            # A result counts when it is taken, and is not idle before that.
             control.result.eq(out.o.valid & self.m_axis.tready),
             control.waiting.eq(out.o.valid),
             control.idle.eq(inner.idle & ~inner.o.valid & ~out.o.valid & ~Cat(occupied).any()),
@@ -156,6 +158,8 @@ class AxiAccelerator(wiring.Component):
     @property
     def _inside(self) -> int:
         """Maximum number of samples that have passed a framer and whose results have not left."""
+        # A beat in the entrance may be a whole sample; behind it are the samples in flight, and the
+        # results on their way out.
         return ENTRANCE + self.accelerator.max_in_flight + 2
 
     def _enter(self, m, name: str, control: ControlBlock):
@@ -172,6 +176,7 @@ class AxiAccelerator(wiring.Component):
         wiring.connect(m, wiring.flipped(port), framer.i)
         wiring.connect(m, framer.o, queue.i)
         m.d.comb += framer.reset.eq(control.reset)
+        # Every sample passes the first input, so counting there counts each once.
         if name == inner.network.inputs[0].name:
             m.d.comb += control.sample.eq(framer.done)
 
@@ -184,6 +189,7 @@ class AxiAccelerator(wiring.Component):
 
     def _agree(self, m, framers: list[Framer], control: ControlBlock) -> None:
         """Make all inputs end a sample with the same step."""
+        # A single input decides for itself, and has nobody to wait for.
         if len(framers) == 1:
             m.d.comb += [framers[0].last.eq(framers[0].wish), framers[0].known.eq(1)]
             return
@@ -202,6 +208,7 @@ class AxiAccelerator(wiring.Component):
 
     def _flag(self, m, framers: list[Framer], out: Queue, control: ControlBlock) -> None:
         """Join each result with the faults of its packets, and send it."""
+        # A sample's faults are known when its last beat enters, and wait here for its result.
         flags = []
         for n, framer in enumerate(framers):
             queue = Queue(1, depth=self._inside)
@@ -213,6 +220,7 @@ class AxiAccelerator(wiring.Component):
                 queue.o.ready.eq(out.i.valid & out.i.ready),
             ]
             flags.append(queue.o)
+        # A result waits for the faults that each input has stored for it.
         result, ready = self.accelerator.o, Cat(flag.valid for flag in flags).all()
         m.d.comb += [
             out.i.p.result.eq(result.p),

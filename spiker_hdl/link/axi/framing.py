@@ -117,12 +117,19 @@ class Framer(wiring.Component):
         # All beats of a packet that is a valid sample pass. If the packet has ended and the sample
         # has not, beats are added (filling); if the sample has ended and the packet has not, they
         # are dropped (dropping).
-        filling, dropping = Signal(), Signal()
+        filling = Signal()
+        dropping = Signal()
         part = Signal()  # the beats that are added complete a step that had begun
         inside = Signal()  # the packet has not ended
-        take, passed, end, bad, skip = Signal(), Signal(), Signal(), Signal(), Signal()
+        take = Signal()  # a beat of the packet is taken
+        passed = Signal()  # a beat of the sample passes
+        end = Signal()  # the beat that passes is the last one of its step
+        bad = Signal()  # the packet's beat has an event or a value that the input does not have
+        skip = Signal()  # such a beat is left out as a whole
         final = self.step == self.max_steps - 1
         over = take & self.i.tlast & ~dropping
+        # The last beat of an added step waits until another input has decided whether the sample
+        # ends there, unless the packet had begun that step itself.
         added = part | self.known | ~end
         m.d.comb += [
             self.o.valid.eq(
@@ -140,20 +147,7 @@ class Framer(wiring.Component):
         read(m, filling, self.o.p, end, bad, skip, passed)
         m.d.comb += self.o.p.last.eq(end & self.last)
 
-        with m.If(self.closes):
-            m.d.sync += [self.step.eq(Mux(self.last, 0, self.step + 1)), part.eq(0)]
-        with m.If(over & ~self.done):
-            m.d.sync += [filling.eq(1), part.eq(~self.closes)]
-        with m.Elif(self.done):
-            m.d.sync += [filling.eq(0), dropping.eq(~filling & ~over)]
-        with m.If(take):
-            m.d.sync += inside.eq(~self.i.tlast)
-            with m.If(self.i.tlast):
-                m.d.sync += dropping.eq(0)
-        with m.If(self.reset):
-            m.d.sync += [self.step.eq(0), filling.eq(0), part.eq(0)]
-            m.d.sync += dropping.eq(inside & ~(take & self.i.tlast))
-
+        self._track(m, take, over, filling, dropping, part, inside)
         ended = Mux(filling, part, self.i.tlast)  # the packet ends with the step that closes
         cut = self.done & ~ended & ~filling
         m.d.comb += [
@@ -165,6 +159,26 @@ class Framer(wiring.Component):
         self._collect_faults(m)
 
         return m
+
+    def _track(self, m, take, over, filling, dropping, part, inside) -> None:
+        """Track which of packet and sample has ended before the other."""
+        with m.If(self.closes):
+            m.d.sync += [self.step.eq(Mux(self.last, 0, self.step + 1)), part.eq(0)]
+        # The packet ends first: the sample is filled up. If both end together, the next beat begins
+        # both anew.
+        with m.If(over & ~self.done):
+            m.d.sync += [filling.eq(1), part.eq(~self.closes)]
+        # The sample ends first: the rest of the packet is dropped.
+        with m.Elif(self.done):
+            m.d.sync += [filling.eq(0), dropping.eq(~filling & ~over)]
+        with m.If(take):
+            m.d.sync += inside.eq(~self.i.tlast)
+            with m.If(self.i.tlast):
+                m.d.sync += dropping.eq(0)
+        # A packet that has begun is not taken back by its sender: its rest is dropped as it comes.
+        with m.If(self.reset):
+            m.d.sync += [self.step.eq(0), filling.eq(0), part.eq(0)]
+            m.d.sync += dropping.eq(inside & ~(take & self.i.tlast))
 
     def _collect_faults(self, m) -> None:
         """Remember until the end of the sample whether it had a fault."""
@@ -178,7 +192,7 @@ class Framer(wiring.Component):
     def _words(self, m, filling, beat, end, bad, skip, passed) -> None:
         """Find the end of a step by counting its words, and replace values out of range by 0."""
         node, words = self.input_port.node, self.input_port.words
-        index = Signal(range(words))
+        index = Signal(range(words))  # of the word in its step
         later = self._later(m)
         m.d.comb += end.eq(later | (index == words - 1))
         shape = beat.shape()["values"].shape.elem_shape
@@ -210,6 +224,7 @@ class Framer(wiring.Component):
             skip.eq(bad),
             end.eq(filling | event.end),
         ]
+        # A step that is added has no event: its token alone.
         with m.If(filling):
             m.d.comb += [Value.cast(beat).eq(0), beat.end.eq(1)]
         with m.If(passed):
@@ -286,13 +301,13 @@ class Agreement(wiring.Component):
         # is the step that the foremost input has reached in the sample after these.
         shape = _step_shape(self.max_steps)
         ring = Signal(data.ArrayLayout(shape, self.apart + 1))
-        head = Signal(range(self.apart + 1))
+        head = Signal(range(self.apart + 1))  # place in the ring of the foremost input's sample
         front = Signal(shape)
         # In this cycle, by an input with a lower number: whether the foremost step was decided, and
         # whether the sample ends with it.
         decided, ends = C(0, 1), C(0, 1)
         for n in range(self.inputs):
-            place = Signal.like(head, name=f"place_{n}")
+            place = Signal.like(head, name=f"place_{n}")  # the same of this input
             step = self.step[n]
             newest = place == head
             first = newest & (step == front)
@@ -311,6 +326,7 @@ class Agreement(wiring.Component):
                 m.d.sync += place.eq(self._next(place))
             ends = Mux(decided, ends, last)
             decided |= self.closes[n] & first
+        # The step is stored even if the sample goes on: it is overwritten by the next one.
         with m.If(decided):
             m.d.sync += [ring[head].eq(front), front.eq(Mux(ends, 0, front + 1))]
             with m.If(ends):

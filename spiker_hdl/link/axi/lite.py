@@ -114,7 +114,8 @@ class AxiLitePort(wiring.Component):
         m = Module()
 
         bus = self.bus
-        # Read: an address is taken only while no answer waits.
+        # Read: an address is taken only while no answer waits, so one register holds the answer.
+        # The lowest bits of a byte address are left out: every register is a word.
         m.d.comb += [
             bus.arready.eq(~bus.rvalid),
             self.read.eq(bus.arvalid & bus.arready),
@@ -129,7 +130,8 @@ class AxiLitePort(wiring.Component):
                 bus.rresp.eq(Mux(self.read_okay, OKAY, SLVERR)),
             ]
 
-        # Write: address and data have handshakes of their own, and are registered until both came.
+        # Write: address and data have handshakes of their own, and are registered until both came
+        # and the answer to the write before was taken.
         addressed, supplied = Signal(), Signal()
         m.d.comb += [
             bus.awready.eq(~addressed),
@@ -224,12 +226,15 @@ class ControlBlock(wiring.Component):
         m.submodules.port = port = AxiLitePort(ADDRESS_BITS)
         wiring.connect(m, wiring.flipped(self.bus), port.bus)
         values |= self._interrupt(m, port)
+        # Addresses without a register stay at the default, which is answered by SLVERR.
         with m.Switch(port.read_at):
             for address, value in values.items():
                 with m.Case(address >> 2):
                     m.d.comb += [port.value.eq(value), port.read_okay.eq(1)]
         writable = [reg.address >> 2 for reg in REGISTERS if reg.access == "write"]
         m.d.comb += port.write_okay.eq(Cat(port.write_at == at for at in writable).any())
+        # A register, so that the reset of the whole accelerator does not begin in the decoder. It
+        # is 1 for one cycle, since a write is.
         (reset,) = register("control").bits
         m.d.sync += self.reset.eq(
             _written(port, "control") & port.data[reset.offset] & _strobed(port, reset)
@@ -250,9 +255,11 @@ class ControlBlock(wiring.Component):
             # An error in the very cycle in which its bit is cleared must not be lost.
             bit = errors[bits.offset]
             m.d.sync += bit.eq((bit & ~cleared[bits.offset]) | self.error[n])
+        # A write replaces the bytes that the strobe selects, and leaves the others.
         for bits in conditions:
             with m.If(_written(port, "interrupt") & _strobed(port, bits)):
                 m.d.sync += enabled[bits.offset].eq(port.data[bits.offset])
+        # A result on offer is a state, not an event: it is not stored, and ends when it is taken.
         (waits,) = [bits for bits in conditions if bits.name == "result"]
         m.d.comb += [now.eq(errors), now[waits.offset].eq(self.waiting)]
         m.d.sync += self.interrupt.eq((now & enabled).any())

@@ -144,12 +144,14 @@ class Mailbox(wiring.Component):
             tx.i.payload.eq(port.data),
             tx.i.valid.eq(write["tx"]),
             self.m_axis.tdata.eq(out.o.payload),
+            # The delimiter occurs nowhere but at the end of a frame.
             self.m_axis.tlast.eq(out.o.payload == DELIMITER),
             self.m_axis.tvalid.eq(out.o.valid),
             out.o.ready.eq(self.m_axis.tready),
             rx.i.payload.eq(self.s_axis.tdata),
             rx.i.valid.eq(self.s_axis.tvalid),
             self.s_axis.tready.eq(rx.i.ready),
+            # Reading the register removes the byte.
             rx.o.ready.eq(port.read & (port.read_at == AT["rx"])),
             self.empty.eq(tx.empty & rx.empty & out.empty),
         ]
@@ -184,6 +186,7 @@ class Mailbox(wiring.Component):
             for name, (value, okay) in values.items():
                 with m.Case(AT[name]):
                     m.d.comb += [port.value.eq(value), port.read_okay.eq(okay)]
+        # A byte that finds no room is lost, and the processor learns so by SLVERR.
         m.d.comb += port.write_okay.eq(
             Mux(port.write_at == AT["tx"], tx.i.ready, port.write_at == AT["ctrl"])
         )

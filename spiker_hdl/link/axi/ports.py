@@ -61,11 +61,13 @@ class AxiTop(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        # AXI has a reset that is active low, and Amaranth one that is active high.
         m.domains.sync = ClockDomain(local=True)
         m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
         m.submodules.inner = self.inner
         for name, member in self.inner.signature.members.items():
             outer, inner = getattr(self, name), getattr(self.inner, name)
+            # Plain ports are assigned by their direction; interfaces are connected as a whole.
             if member.is_port:
                 m.d.comb += outer.eq(inner) if member.flow == Out else inner.eq(outer)
             elif member.flow == In:

@@ -103,6 +103,7 @@ class Port:
         words, bits = -(-self.node.size // self.channels), max(1, self.value_bits)
         padded = np.zeros((len(steps), words * self.channels), dtype=np.int64)
         padded[:, : self.node.size] = steps
+        # The bits of each channel, the lowest first, as they lie in a word.
         digits = (padded[..., None] >> np.arange(bits) & 1).astype(np.uint8)
         return np.packbits(digits.reshape(len(steps) * words, -1), axis=1, bitorder="little")
 
@@ -110,6 +111,7 @@ class Port:
         step, address = np.nonzero(steps)
         events = address.astype(np.int64)
         if self.value_bits:
+            # The mask makes negative values two's complement of as many bits.
             mask = (1 << self.value_bits) - 1
             events |= (steps[step, address] & mask) << self.address_bits
         # A token follows the events of each step.
@@ -133,6 +135,7 @@ def data_payloads(ports: list[Port], sample: dict[str, np.ndarray]) -> Iterator[
     sample : dict of str to array of int, shape (steps, size)
         Values by the names of the inputs.
     """
+    # A single input has no others to wait for: its frames may span steps.
     length = len(next(iter(sample.values())))
     stride = length if len(ports) == 1 else 1
     for start in range(0, length, stride):
@@ -197,6 +200,7 @@ class _Bits:
         part = bits[:, self.offset : self.offset + count * self.width]
         part = part.reshape(len(bits), count, self.width).astype(np.int64)
         weights = 1 << np.arange(self.width, dtype=np.int64)
+        # The highest bit of a two's complement number counts negatively.
         if self.signed:
             weights[-1] *= -1
         values = part @ weights
