@@ -19,6 +19,17 @@ if TYPE_CHECKING:
         frames_to_dense,
         frames_to_events,
     )
+    from .devices.arrays import DifferentialPair, ReferenceColumn
+    from .devices.checks import generator
+    from .devices.device import Device
+    from .devices.drift import Arrhenius, PowerLawDrift, TabulatedDrift
+    from .devices.faults import Faults
+    from .devices.fit import fit_device
+    from .devices.levels import MeasuredLevels, UniformLevels
+    from .devices.noise import FlickerNoise, GaussianNoise, Spread
+    from .devices.presets import hfox_reram, pcm
+    from .devices.pulses import PulseUpdate
+    from .devices.wires import WireResistance
     from .files import load_floating_point, save_floating_point
     from .formats.checkpoints import load_state
     from .formats.nir.read import NirReport, from_nir
@@ -42,6 +53,24 @@ if TYPE_CHECKING:
     from .training.trainer import accuracy, train
 
 _HOMES = {
+    "Arrhenius": ".devices.drift",
+    "Device": ".devices.device",
+    "DifferentialPair": ".devices.arrays",
+    "Faults": ".devices.faults",
+    "FlickerNoise": ".devices.noise",
+    "GaussianNoise": ".devices.noise",
+    "MeasuredLevels": ".devices.levels",
+    "PowerLawDrift": ".devices.drift",
+    "PulseUpdate": ".devices.pulses",
+    "ReferenceColumn": ".devices.arrays",
+    "Spread": ".devices.noise",
+    "TabulatedDrift": ".devices.drift",
+    "UniformLevels": ".devices.levels",
+    "WireResistance": ".devices.wires",
+    "fit_device": ".devices.fit",
+    "generator": ".devices.checks",
+    "hfox_reram": ".devices.presets",
+    "pcm": ".devices.presets",
     "Cell": ".network.cell",
     "Comparison": ".conversion.compare",
     "Connection": ".network.layers",
@@ -89,29 +118,43 @@ _HOMES = {
 }
 
 __all__ = [
+    "Arrhenius",
     "Cell",
     "Comparison",
     "Connection",
     "ConversionLoss",
     "Dataset",
+    "Device",
+    "DifferentialPair",
     "Events",
     "FastSigmoid",
+    "Faults",
+    "FlickerNoise",
     "FloatingPoint",
+    "GaussianNoise",
     "ImplausibleWarning",
     "ImportReport",
     "IntegerCell",
     "Layer",
     "LossyConversionError",
+    "MeasuredLevels",
     "NetworkBuilder",
     "NirReport",
     "Outcome",
+    "PowerLawDrift",
+    "PulseUpdate",
     "Quantization",
     "QuantizationReport",
+    "ReferenceColumn",
     "SnntorchReport",
     "SpikerReport",
     "SpikingNetwork",
+    "Spread",
+    "TabulatedDrift",
     "Tensors",
     "TrainingOptions",
+    "UniformLevels",
+    "WireResistance",
     "accuracy",
     "compare",
     "datasets",
@@ -119,14 +162,18 @@ __all__ = [
     "dense_to_frames",
     "events_to_dense",
     "events_to_frames",
+    "fit_device",
     "frames_to_dense",
     "frames_to_events",
     "from_nir",
     "from_snntorch",
     "from_spiker",
+    "generator",
+    "hfox_reram",
     "load_dataset",
     "load_floating_point",
     "load_state",
+    "pcm",
     "quantize",
     "save_floating_point",
     "spiker_quantizations",

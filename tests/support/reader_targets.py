@@ -215,6 +215,7 @@ def data_targets(readers):
     from spiker_cli.support.samples import find_samples
     from spiker_train.data.images import load_dataset, read_idx
     from spiker_train.data.spoken_digits import spoken_digits
+    from spiker_train.devices.fit import fit_device
 
     draw = np.random.default_rng(1)
     pictures, labels = draw.integers(0, 256, (6, 8, 8), dtype=np.uint8), draw.integers(0, 3, 6)
@@ -239,6 +240,15 @@ def data_targets(readers):
             lambda path: find_samples(network, str(path), None),
         ),
         **called_by("spiker_train.data.images._npz", sets, load_dataset),
+        **with_callers(
+            readers,
+            "spiker_train.devices.fit.read_measurements",
+            [
+                b"target_siemens,measured_siemens\n1e-6,1.1e-6\n2e-6,2e-6\n",
+                b"device,seconds,siemens\na,1,2e-6\na,10,1e-6\n",
+            ],
+            fit_device,
+        ),
         **called_by(
             "spiker_train.data.spoken_digits._read",
             [npz(**spoken)],

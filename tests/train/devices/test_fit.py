@@ -1,0 +1,97 @@
+"""Tests of devices that are fitted to tables of measurements."""
+
+import numpy as np
+import pytest
+import torch
+
+from spiker_hdl.base import FileError
+from spiker_train import Device, GaussianNoise, PowerLawDrift, fit_device, generator
+
+
+def write(path, header, rows):
+    """Write a table of measurements."""
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def programming(path):
+    """Write cells of four targets of a known device."""
+    device = Device(high=20e-6, programming=GaussianNoise(absolute=0.2e-6, relative=0.05))
+    target = torch.tensor([1e-6, 5e-6, 10e-6, 20e-6]).repeat(400)
+    cells = device.program(target, generator(1)).read(generator(2))
+    return write(
+        path, "target_siemens,measured_siemens", zip(target.tolist(), cells.tolist(), strict=True)
+    )
+
+
+def drift(path):
+    """Write devices over five decades of time."""
+    device = Device(high=20e-6, drift=PowerLawDrift(exponent=0.06, deviation=0.01, start=10))
+    programmed = device.program(torch.full((200,), 15e-6), generator(1))
+    rows = [
+        (f"cell {n}", seconds, value)
+        for seconds in (10.0, 1e3, 1e5, 1e6)
+        for n, value in enumerate(programmed.at(seconds).conductance.tolist())
+    ]
+    return write(path, "device,seconds,siemens", rows)
+
+
+def test_fit_returns_the_device_that_was_measured(tmp_path):
+    fit = fit_device(programming(tmp_path / "p.csv"), drift(tmp_path / "d.csv"))
+    device = fit.device
+    assert device.high == pytest.approx(20e-6)
+    assert device.levels.values == pytest.approx((1e-6, 5e-6, 10e-6, 20e-6))
+    assert fit.programming[:, 2] == pytest.approx(
+        [np.hypot(0.2e-6, 0.05 * target) for target in (1e-6, 5e-6, 10e-6, 20e-6)], rel=0.1
+    )
+    assert device.drift.exponent == pytest.approx(0.06, abs=0.002)
+    assert device.drift.deviation == pytest.approx(0.01, rel=0.15)
+    assert device.drift.start == 10
+    assert "p.csv, d.csv" in device.source
+    cells = device.program(torch.full((2000,), 10e-6), generator(3)).conductance
+    assert float(cells.std()) == pytest.approx(fit.programming[2, 2], rel=0.1)
+
+
+def test_picture_is_written(tmp_path):
+    pytest.importorskip("matplotlib")
+    fit_device(programming(tmp_path / "p.csv"), drift(tmp_path / "d.csv")).picture(
+        tmp_path / "fit.png"
+    )
+    assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
+
+
+P, D = "target_siemens,measured_siemens", "device,seconds,siemens"
+
+
+@pytest.mark.parametrize(
+    "header, rows, message",
+    [
+        ("a,b", [(1, 2)], r"line 1 must be 'target_siemens,measured_siemens' or .*, not 'a,b'"),
+        (P, [], "there must be at least one line of measurements, not none"),
+        (P, [(1e-6, 1e-6), (1e-6,)], "line 3 must have 2 columns, not 1"),
+        (P, [(1e-6, "x")], "line 2: measured_siemens must be a number, not 'x'"),
+        (P, [(1e-6, 1e-6), (-1, 1e-6)], "line 3: target_siemens must be finite and at least 0"),
+        (P, [("nan", 1e-6)], "line 2: target_siemens must be finite and at least 0, not nan"),
+        (D, [("a", 0, 1e-6)], "line 2: seconds must be finite and greater than 0, not 0"),
+        (
+            D,
+            [("a", 5, 1e-6), ("a", 3, 1e-6)],
+            "line 3: seconds of device 'a' must increase from line to line, not from 5 to 3",
+        ),
+        (D, [("a", 5, 0)], "line 2: siemens must be greater than 0 for drift, not 0"),
+        (D, [("a", 5, 1e-6)], "device 'a' must have at least two times, not one"),
+    ],
+)
+def test_bad_tables_are_refused_with_their_line(header, rows, message, tmp_path):
+    path = write(tmp_path / "x.csv", header, rows)
+    with pytest.raises(FileError, match=message) as caught:
+        fit_device(path)
+    assert str(path) in str(caught.value)
+
+
+def test_files_of_one_kind_and_no_files_are_refused(tmp_path):
+    path = write(tmp_path / "x.csv", P, [(1e-6, 1e-6)])
+    with pytest.raises(ValueError, match="Measurements of programming must be in one file"):
+        fit_device(path, path)
+    with pytest.raises(ValueError, match="Measurements must be in at least one file"):
+        fit_device()
