@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.link.protocol.frames import DATA, RESULT, Frame, Identity, encode
+from spiker_hdl.link.protocol.frames import DATA, RESULT, Frame, encode
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.link.protocol.payloads import Port, ResultLayout, data_payloads, value_payloads
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.encoders import Encoding

@@ -10,7 +10,7 @@ from spiker_hdl.link.axi.accelerator import AxiAccelerator
 from spiker_hdl.link.axi.lite import ControlBlock
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.link.protocol.frames import RESET, Frame, encode
-from spiker_hdl.link.protocol.registers import identity, register
+from spiker_hdl.link.protocol.registers import constant_values, register
 from spiker_hdl.link.uart import Uart
 from spiker_hdl.model import Mapping
 from spiker_hdl.payloads.beats import payloads
@@ -67,7 +67,7 @@ def axi_stream() -> Waveform:
 def axi_lite() -> Waveform:
     """Show a register that is written, then read, over AXI4-Lite."""
     network = make_network()
-    dut = ControlBlock(identity(network, Mapping.default(network), __version__))
+    dut = ControlBlock(constant_values(network, Mapping.default(network), __version__))
     bus = dut.bus
 
     async def send(ctx, valid, ready, **values):

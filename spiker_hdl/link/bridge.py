@@ -7,7 +7,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_kind
-from spiker_hdl.link.protocol.frames import MAX_PAYLOAD, RESET, SESSIONS, Identity
+from spiker_hdl.link.protocol.frames import MAX_PAYLOAD, RESET, SESSIONS
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.link.protocol.payloads import LAST, Port
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.encoders import Encoding

@@ -18,9 +18,9 @@ from spiker_hdl.link.protocol.frames import (
     SESSIONS,
     STATUS,
     WINDOW,
-    Identity,
     Kind,
 )
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.model.mapping.reload import DIGEST, DIGEST_BYTES, Store
 from spiker_hdl.rtl.common.memory import Load, readable
 
@@ -76,7 +76,7 @@ class Replies(wiring.Component):
     Parameters
     ----------
     pages : bytes
-        Pages of the board's identity: see :class:`~.frames.Identity`.
+        Pages of the board's identity: see :class:`~.identity.Identity`.
     writable : bool
         Whether the network's digest in the identity is replaced when another one is loaded.
 

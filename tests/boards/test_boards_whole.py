@@ -11,7 +11,8 @@ from spiker_boards.host.session import Exchange
 from spiker_boards.simulation.board import BoardOnWire, BoardPins, ModelClock
 from spiker_boards.simulation.zynq_ps import ArmOnWire
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.protocol.frames import IDENTIFY, IDENTITY, Frame, Identity, Reader, encode
+from spiker_hdl.link.protocol.frames import IDENTIFY, IDENTITY, Frame, Reader, encode
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.link.protocol.payloads import Port, ResultLayout, data_payloads
 from spiker_hdl.model import Mapping, encoders, load, stimulus
 from spiker_hdl.rtl import Accelerator

@@ -19,7 +19,8 @@ from spiker_boards.host.protocol_mailbox import Registers
 from spiker_boards.simulation.zynq_ps import ArmSystem
 from spiker_hdl.link.axi.mailbox import AxiLink, Mailbox
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.protocol.frames import IDENTIFY, Frame, Identity, Reader, encode
+from spiker_hdl.link.protocol.frames import IDENTIFY, Frame, Reader, encode
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.link.protocol.registers import MAILBOX, MAILBOX_DEPTH, register, registers_table
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator

@@ -8,7 +8,8 @@ import pytest
 from spiker_boards.catalog import BOARDS
 from spiker_boards.host.session import Exchange
 from spiker_boards.rate import LinkRate, link_rate, sample_bytes, typical_rate
-from spiker_hdl.link.protocol.frames import DATA, RESET, STATUS, Frame, Identity, Reader, encode
+from spiker_hdl.link.protocol.frames import DATA, RESET, STATUS, Frame, Reader, encode
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.link.protocol.payloads import LAST, Port, data_payloads
 from spiker_hdl.model import Mapping, load
 from spiker_hdl.model.encoders import Encoding

@@ -9,7 +9,7 @@ import spiker_hdl
 from spiker_boards import Board, BoardError
 from spiker_boards.catalog import find_board
 from spiker_boards.simulation.server import Faults, Served, simulated_link
-from spiker_hdl.link.protocol.frames import Identity
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.model import Decay, Input, Lif, Network, Population, Projection, Readout
 from spiker_hdl.model.encoders import Encoding
 

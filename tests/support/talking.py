@@ -3,7 +3,8 @@
 import numpy as np
 
 from spiker_boards.host.session import Exchange, SessionError
-from spiker_hdl.link.protocol.frames import IDENTIFY, Frame, Identity, Reader, encode
+from spiker_hdl.link.protocol.frames import IDENTIFY, Frame, Reader, encode
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.link.protocol.payloads import Port, ResultLayout, data_payloads, load_payloads
 from spiker_hdl.model import stimulus
 from spiker_hdl.model.mapping.reload import beats, with_worst_case_bounds

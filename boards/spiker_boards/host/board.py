@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.base.checks import check_kind
-from spiker_hdl.link.protocol.frames import Identity
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.link.protocol.payloads import (
     Port,
     ResultLayout,

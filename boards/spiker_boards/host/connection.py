@@ -19,10 +19,10 @@ from spiker_hdl.link.protocol.frames import (
     PAGE,
     SESSIONS,
     Frame,
-    Identity,
     Reader,
     encode,
 )
+from spiker_hdl.link.protocol.identity import Identity
 
 from .session import Exchange, SessionError
 

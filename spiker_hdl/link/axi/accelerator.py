@@ -12,7 +12,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_kind
-from spiker_hdl.link.protocol.registers import ADDRESS_BITS, identity
+from spiker_hdl.link.protocol.registers import ADDRESS_BITS, constant_values
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.rtl.streams.queue import Queue
 
@@ -126,7 +126,7 @@ class AxiAccelerator(wiring.Component):
         m = Module()
 
         inner = self.accelerator
-        constants = identity(inner.network, inner.mapping, self.version)
+        constants = constant_values(inner.network, inner.mapping, self.version)
         m.submodules.control = control = ControlBlock(constants)
         wiring.connect(m, wiring.flipped(self.s_axil), control.bus)
         m.submodules.accelerator = ResetInserter(control.reset)(inner)

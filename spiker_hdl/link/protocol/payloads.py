@@ -14,7 +14,8 @@ from spiker_hdl.model.mapping.reload import LOAD_BITS
 from spiker_hdl.model.scores import class_count, score_range
 from spiker_hdl.model.stimulus import transmitted
 
-from .frames import MAX_PAYLOAD, Identity
+from .frames import MAX_PAYLOAD
+from .identity import Identity
 
 __all__ = ["LAST", "Port", "ResultLayout", "data_payloads", "load_payloads", "value_payloads"]
 

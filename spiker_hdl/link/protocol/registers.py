@@ -24,11 +24,12 @@ __all__ = [
     "WORD",
     "Bits",
     "Register",
-    "identity",
+    "constant_values",
     "mapping_digest",
     "register",
     "registers_json",
     "registers_table",
+    "version_numbers",
     "words",
 ]
 
@@ -267,7 +268,14 @@ def mapping_digest(mapping: Mapping) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def identity(network: Network, mapping: Mapping, version: str) -> dict[int, int]:
+def version_numbers(version: str) -> tuple[int, int, int]:
+    """Return the first three numbers of a version, each at most 255; 0 where there is none."""
+    numbers = [min(int(number), 255) for number in re.findall(r"\d+", version)[:3]]
+    major, minor, patch = [*numbers, 0, 0, 0][:3]
+    return major, minor, patch
+
+
+def constant_values(network: Network, mapping: Mapping, version: str) -> dict[int, int]:
     """Return the values of the constant registers, by byte address.
 
     Parameters
@@ -283,24 +291,23 @@ def identity(network: Network, mapping: Mapping, version: str) -> dict[int, int]
     -------
     dict of int to int
     """
-    numbers = [min(int(number), 255) for number in re.findall(r"\d+", version)[:3]]
-    major, minor, patch = [*numbers, 0, 0, 0][:3]
+    names = ("major", "minor", "patch")
+    numbers: dict[str, int] = dict(zip(names, version_numbers(version), strict=True))
+    library = sum(numbers[bits.name] << bits.offset for bits in register("library").bits)
     contents = {
-        "magic": [MAGIC],
-        "map": [MAP_VERSION],
-        "library": [major << 16 | minor << 8 | patch],
-        "network": _split(network.digest),
-        "mapping": _split(mapping_digest(mapping)),
+        "magic": MAGIC,
+        "map": MAP_VERSION,
+        "library": library,
+        "network": int(network.digest, 16),
+        "mapping": int(mapping_digest(mapping), 16),
     }
+    # A value of several registers has its highest bits in the first of them.
     return {
-        address: value
-        for name, values in contents.items()
-        for address, value in zip(words(name), values, strict=True)
+        address: contents[reg.name] >> WORD * (reg.count - 1 - n) & (1 << WORD) - 1
+        for reg in REGISTERS
+        if reg.access == "constant"
+        for n, address in enumerate(words(reg.name))
     }
-
-
-def _split(digest: str) -> list[int]:
-    return [int(digest[n : n + 8], 16) for n in range(0, len(digest), 8)]
 
 
 def registers_json() -> list[dict[str, Any]]:

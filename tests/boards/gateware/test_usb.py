@@ -33,7 +33,8 @@ from spiker_boards.simulation.usb.line import (
 )
 from spiker_hdl.estimate.area import estimate_area
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.protocol.frames import IDENTIFY, IDENTITY, Frame, Identity, Reader, encode
+from spiker_hdl.link.protocol.frames import IDENTIFY, IDENTITY, Frame, Reader, encode
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.rtl.streams.queue import Queue

@@ -20,10 +20,10 @@ from spiker_hdl.link.protocol.frames import (
     LINK_VERSION,
     PAGE,
     Frame,
-    Identity,
     Reader,
     encode,
 )
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.model import AnswerPolicy, Mapping, load
 
 from support.places import ROOT

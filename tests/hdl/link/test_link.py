@@ -31,10 +31,10 @@ from spiker_hdl.link.protocol.frames import (
     STATUS,
     WINDOW,
     Frame,
-    Identity,
     Reader,
     encode,
 )
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.link.protocol.payloads import LAST, Port, ResultLayout, data_payloads
 from spiker_hdl.link.reader import FrameReader
 from spiker_hdl.link.replies import Replies

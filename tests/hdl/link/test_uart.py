@@ -12,16 +12,8 @@ from amaranth.sim import Simulator
 
 import spiker_hdl
 from spiker_hdl.link.bridge import Link
-from spiker_hdl.link.protocol.frames import (
-    DATA,
-    POLL,
-    RESET,
-    RESULT,
-    Frame,
-    Identity,
-    Reader,
-    encode,
-)
+from spiker_hdl.link.protocol.frames import DATA, POLL, RESET, RESULT, Frame, Reader, encode
+from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.link.protocol.payloads import Port, ResultLayout, data_payloads
 from spiker_hdl.link.uart import Uart, UartReceiver, UartTransmitter
 from spiker_hdl.model import Mapping

@@ -19,7 +19,7 @@ from spiker_hdl.link.protocol.registers import (
     MAGIC,
     REGISTERS,
     WORD,
-    identity,
+    constant_values,
     mapping_digest,
     register,
     registers_json,
@@ -65,19 +65,20 @@ def test_the_documentation_has_the_map():
 def test_identity():
     network = make_network()
     mapping = Mapping.folded(network, 2)
-    identity_words = identity(network, mapping, "1.20.3")
-    assert identity_words[register("library").address] == 0x01_14_03
-    assert identity_words[register("magic").address].to_bytes(4, "big") == b"SPKR"
+    values = constant_values(network, mapping, "1.20.3")
+    assert values[register("library").address] == 0x01_14_03
+    assert values[register("magic").address].to_bytes(4, "big") == b"SPKR"
     for name, digest in (("network", network.digest), ("mapping", mapping_digest(mapping))):
-        assert "".join(f"{identity_words[address]:08x}" for address in words(name)) == digest
-    assert identity(network, mapping, "2.dev1+g00")[register("library").address] == 0x02_01_00
+        assert "".join(f"{values[address]:08x}" for address in words(name)) == digest
+    short = constant_values(network, mapping, "2.dev1+g00")
+    assert short[register("library").address] == 0x02_01_00
     assert mapping_digest(mapping) != mapping_digest(Mapping.default(network))
 
 
 def test_every_address_reads_as_the_map_says():
     network = make_network()
     dut = make(network)
-    constants = identity(network, dut.accelerator.mapping, spiker_hdl.__version__)
+    constants = constant_values(network, dut.accelerator.mapping, spiker_hdl.__version__)
     assert constants[0] == MAGIC
     known = {address for reg in REGISTERS for address in words(reg.name)}
 

@@ -13,7 +13,7 @@ from amaranth import Fragment
 import spiker_hdl
 from spiker_hdl.export import emit, read_emission
 from spiker_hdl.link.axi.accelerator import AxiAccelerator
-from spiker_hdl.link.protocol.registers import identity, register
+from spiker_hdl.link.protocol.registers import constant_values, register
 from spiker_hdl.model import Mapping
 from spiker_hdl.rtl import Accelerator
 
@@ -111,7 +111,7 @@ def check(network, stimulus, mapping, where, monkeypatch, seed):
     assert len(result["frames"]) == emission.samples
     for n, frame in enumerate(result["frames"]):
         compare(emission, frame, expected, n, 0)
-    constants = identity(network, emission.mapping, spiker_hdl.__version__)
+    constants = constant_values(network, emission.mapping, spiker_hdl.__version__)
     assert {
         4 * n: word for n, word in enumerate(result["words"]) if 4 * n in constants
     } == constants
