@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Template
+from typing import Any
 
 __all__ = ["PERIOD", "Package", "check_period", "packaging"]
 
@@ -197,20 +198,43 @@ _KINDS = {"verilog": "verilogSource-2005", "vhdl": "vhdlSource-2008"}
 
 def _core(package: Package) -> str:
     """Return a core file of FuseSoC's CAPI2, which is YAML and here JSON but for its first line."""
-    kind = _KINDS[package.language]
-    verilog = package.language == "verilog"
     filesets = {
         "design": {
-            "files": [
-                package.design,
-                *({name: {"file_type": "user", "copyto": name}} for name in package.memories),
-            ],
-            "file_type": kind,
+            "files": [package.design, *map(_copied, package.memories)],
+            "file_type": _KINDS[package.language],
         },
         "vivado_clock": {"files": [f"{package.top}.xdc"], "file_type": "xdc"},
         "quartus_clock": {"files": [f"{package.top}.sdc"], "file_type": "SDC"},
     }
-    targets = {
+    targets = _core_targets(package)
+    if package.language == "verilog":
+        filesets["waivers"] = {"files": [f"{package.top}.vlt"], "file_type": "vlt"}
+        targets["lint"] = {
+            "description": "Run Verilator's lint",
+            "default_tool": "verilator",
+            "filesets": ["waivers", "design"],
+            "toplevel": package.top,
+            "tools": {"verilator": {"mode": "lint-only", "verilator_options": ["-Wall"]}},
+        }
+    if package.bench:
+        filesets["bench"], targets["sim"] = _core_bench(package)
+    core = {
+        "name": f"spiker:networks:{package.top}:{package.version}",
+        "description": f"Accelerator of the spiking network {package.network}",
+        "filesets": filesets,
+        "targets": targets,
+    }
+    return "CAPI=2:\n" + json.dumps(core, indent=2) + "\n"
+
+
+def _copied(name: str) -> dict[str, dict[str, str]]:
+    """Return a file that a design or test bench reads, and that is not compiled."""
+    return {name: {"file_type": "user", "copyto": name}}
+
+
+def _core_targets(package: Package) -> dict[str, dict[str, Any]]:
+    """Return the targets of a core file for the design, and for the tools of vendors."""
+    return {
         "default": {"filesets": ["design"], "toplevel": package.top},
         "vivado": {
             "description": f"Place and route for {_PARTS['vivado']}",
@@ -227,39 +251,21 @@ def _core(package: Package) -> str:
             "tools": {"quartus": {"family": _PARTS["family"], "device": _PARTS["device"]}},
         },
     }
-    if verilog:
-        filesets["waivers"] = {"files": [f"{package.top}.vlt"], "file_type": "vlt"}
-        targets["lint"] = {
-            "description": "Run Verilator's lint",
-            "default_tool": "verilator",
-            "filesets": ["waivers", "design"],
-            "toplevel": package.top,
-            "tools": {"verilator": {"mode": "lint-only", "verilator_options": ["-Wall"]}},
-        }
-    if package.bench:
-        filesets["bench"] = {
-            "files": [
-                {package.test: {"file_type": kind}},
-                *({name: {"file_type": "user", "copyto": name}} for name in package.vectors),
-            ]
-        }
-        options = {"icarus": {"iverilog_options": ["-g2005"]}}
-        if not verilog:
-            options = {"ghdl": {"analyze_options": ["--std=08"], "run_options": []}}
-        targets["sim"] = {
-            "description": "Compare the results of all samples with the expected ones",
-            "default_tool": next(iter(options)),
-            "filesets": ["design", "bench"],
-            "toplevel": package.bench,
-            "tools": options,
-        }
-    core = {
-        "name": f"spiker:networks:{package.top}:{package.version}",
-        "description": f"Accelerator of the spiking network {package.network}",
-        "filesets": filesets,
-        "targets": targets,
+
+
+def _core_bench(package: Package) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the files of the test bench, and the target that runs it."""
+    files = [{package.test: {"file_type": _KINDS[package.language]}}]
+    options = {"icarus": {"iverilog_options": ["-g2005"]}}
+    if package.language == "vhdl":
+        options = {"ghdl": {"analyze_options": ["--std=08"], "run_options": []}}
+    return {"files": [*files, *map(_copied, package.vectors)]}, {
+        "description": "Compare the results of all samples with the expected ones",
+        "default_tool": next(iter(options)),
+        "filesets": ["design", "bench"],
+        "toplevel": package.bench,
+        "tools": options,
     }
-    return "CAPI=2:\n" + json.dumps(core, indent=2) + "\n"
 
 
 def packaging(package: Package, makefile: str) -> dict[str, str]:

@@ -68,14 +68,14 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
     def full(value: Any) -> np.ndarray:
         return np.broadcast_to(np.asarray(value, dtype=float), layer.size).reshape(shape).copy()
 
-    def each(name: str) -> np.ndarray:
+    def by_neuron(name: str) -> np.ndarray:
         return np.broadcast_to(cell.value(name), layer.size)
 
-    rest = each("v")
+    rest = by_neuron("v")
     bias = np.zeros(layer.size)
     if layer.bias is not None:
         bias = layer.bias.detach().cpu().double().numpy().copy()
-    beta = each("decay") if "decay" in cell.roles else np.ones(layer.size)
+    beta = by_neuron("decay") if "decay" in cell.roles else np.ones(layer.size)
     if rest.any() and rules.start != "leak":
         raise ValueError(
             f"Rest v of layer {layer.name!r} must be 0, not {rest[rest != 0][0]}, or start='leak' "
@@ -92,30 +92,54 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
     if not fires and cell.kind is not CurrentLif and not (beta.any() or rest.any()):
         node = nir.Threshold(full(cell.value("threshold"))) if cell.spiking else None
         return Written(node, None, _some(bias))
-    leak: dict[str, Any] = {"r": full(1 / (1 - beta)), "v_leak": full(rest)}
-    what = f"Decay of layer {layer.name!r}"
-    if cell.kind is CurrentLif:
-        alpha, current = each("current_decay"), each("i")
-        if (alpha == 1).any():
-            raise ValueError(f"Current decay of layer {layer.name!r} must be below 1, not 1")
-        leak["v_leak"] = full(current / (1 - beta))
-        if rules.start == "leak" and not np.allclose(rest, current / (1 - beta), 1e-12, 1e-12):
-            raise ValueError(
-                f"Rest v of layer {layer.name!r} must be where its current holds it, "
-                f"i / (1 - decay), not {rest[0]}, to be written with start='leak'"
-            )
-        bias = bias - (1 - alpha) * current
-        leak |= {
-            "tau_mem": full(rules.tau(what, beta)),
-            "tau_syn": full(rules.tau(f"Current decay of layer {layer.name!r}", alpha)),
-            "w_in": full(1 / (1 - alpha)),
-        }
-        node = nir.CubaLIF(**leak, **_firing(cell, full)) if fires else nir.CubaLI(**leak)
-        return Written(node, _behind(cell, full), _some(bias))
-    bias = bias - (1 - beta) * rest
-    leak["tau"] = full(rules.tau(what, beta))
-    node = nir.LIF(**leak, **_firing(cell, full)) if fires else nir.LI(**leak)
+    leaks = _current_based if cell.kind is CurrentLif else _leaky
+    node, bias = leaks(layer, rules, full, (beta, rest, bias), fires)
     return Written(node, _behind(cell, full), _some(bias))
+
+
+def _leaky(
+    layer: Layer, rules: Rules, full: Any, values: tuple[np.ndarray, ...], fires: bool
+) -> tuple[Any, np.ndarray]:
+    """Return the node of neurons with a leak, and their bias around where they rest."""
+    import nir
+
+    beta, rest, bias = values
+    leak = {
+        "r": full(1 / (1 - beta)),
+        "v_leak": full(rest),
+        "tau": full(rules.tau(f"Decay of layer {layer.name!r}", beta)),
+    }
+    node = nir.LIF(**leak, **_firing(layer.cell, full)) if fires else nir.LI(**leak)
+    return node, bias - (1 - beta) * rest
+
+
+def _current_based(
+    layer: Layer, rules: Rules, full: Any, values: tuple[np.ndarray, ...], fires: bool
+) -> tuple[Any, np.ndarray]:
+    """Return the node of neurons with a synaptic current, and their bias around where it rests."""
+    import nir
+
+    cell: Any = layer.cell
+    beta, rest, bias = values
+    alpha, current = (
+        np.broadcast_to(cell.value(name), layer.size) for name in ("current_decay", "i")
+    )
+    if (alpha == 1).any():
+        raise ValueError(f"Current decay of layer {layer.name!r} must be below 1, not 1")
+    if rules.start == "leak" and not np.allclose(rest, current / (1 - beta), 1e-12, 1e-12):
+        raise ValueError(
+            f"Rest v of layer {layer.name!r} must be where its current holds it, "
+            f"i / (1 - decay), not {rest[0]}, to be written with start='leak'"
+        )
+    leak = {
+        "r": full(1 / (1 - beta)),
+        "v_leak": full(current / (1 - beta)),
+        "tau_mem": full(rules.tau(f"Decay of layer {layer.name!r}", beta)),
+        "tau_syn": full(rules.tau(f"Current decay of layer {layer.name!r}", alpha)),
+        "w_in": full(1 / (1 - alpha)),
+    }
+    node = nir.CubaLIF(**leak, **_firing(cell, full)) if fires else nir.CubaLI(**leak)
+    return node, bias - (1 - alpha) * current
 
 
 def _whole(layer: Layer, rules: Rules, full: Any, bias: np.ndarray, rest: np.ndarray) -> Written:
