@@ -88,7 +88,7 @@ def measure(network, spikes, labels, name: str, simulated: int) -> dict:
         "area": synthesised.to_json(),
         "targets": limits,
         "met": limits is None
-        or all(got <= limit for got, limit in zip(reached, limits, strict=True)),
+        or all(figure <= limit for figure, limit in zip(reached, limits, strict=True)),
     }
 
 
@@ -119,28 +119,20 @@ def encoded(network, data, samples: int):
 
 
 def commit() -> str | None:
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    done = subprocess.run(asked, cwd=HERE, capture_output=True, text=True, check=False)
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     return done.stdout.strip() or None
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--samples", type=int, default=10_000, help="of the timing model")
-    parser.add_argument("--simulated", type=int, default=1_000, help="of those, simulated too")
-    parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
-    options = parser.parse_args()
-    network, counting = (load(NETWORKS / f"{name}.spiker") for name in (NETWORK, COUNTING))
-    data = load_dataset("mnist")
-    spikes = encoded(network, data, options.samples)
-    labels = data.y_test[: options.samples]
+def show(network, spikes, labels, simulated: int) -> list[dict]:
+    """Measure all presets, and print a row of the table after each."""
     print(
         f"{'preset':<9} {'accuracy':>8} {'latency':>8} {'interval':>8} {'LUT':>6} "
         f"{'INV':>5} {'CARRY4':>6} {'FF':>6} {'RAM LUT':>7} {'RAMB18':>6} {'DSP':>4} {'differ':>6}"
     )
     rows = []
     for name in TARGETS:
-        row = measure(network, spikes, labels, name, options.simulated)
+        row = measure(network, spikes, labels, name, simulated)
         rows.append(row)
         cells, checked = row["area"], row["simulated"]
         differ = checked["mismatches"] + checked["cycles_differ"]
@@ -152,20 +144,49 @@ def main() -> int:
             flush=True,
         )
     print(f"Spiker, measured: {SPIKER['cycles']:,} cycles, {SPIKER['luts']:,} LUT, 29 RAMB18")
-    early = []
+    return rows
+
+
+def show_early(network, spikes, labels) -> list[dict]:
+    """Measure early answers of all presets, and print a row of the second table after each."""
     print(
         f"{'preset':<9} {'accuracy':>8} {'full T':>8} {'early':>8} {'steps':>6} {'LUT':>6} differ"
     )
-    spikes = encoded(counting, data, options.samples)
+    rows = []
     for name in TARGETS:
-        row = measure_early(counting, spikes, labels, name)
-        early.append(row)
+        row = measure_early(network, spikes, labels, name)
+        rows.append(row)
         print(
             f"{name:<9} {row['accuracy']:>8.2%} {row['latency']['full']:>8.1f} "
             f"{row['latency']['early']:>8.1f} {row['steps']:>6.2f} {total(row['area']):>6} "
             f"{row['classes_differ'] + row['mismatches']}",
             flush=True,
         )
+    return rows
+
+
+def all_right(rows: list[dict], early: list[dict]) -> bool:
+    """Tell whether every figure reaches its target, and all engines agree."""
+    return all(
+        row["met"]
+        and row["accuracy"] >= ACCURACY
+        and not row["simulated"]["mismatches"]
+        and not row["simulated"]["cycles_differ"]
+        for row in rows
+    ) and not any(row["classes_differ"] or row["mismatches"] for row in early)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--samples", type=int, default=10_000, help="of the timing model")
+    parser.add_argument("--simulated", type=int, default=1_000, help="of those, simulated too")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
+    options = parser.parse_args()
+    network, counting = (load(NETWORKS / f"{name}.spiker") for name in (NETWORK, COUNTING))
+    data = load_dataset("mnist")
+    labels = data.y_test[: options.samples]
+    rows = show(network, encoded(network, data, options.samples), labels, options.simulated)
+    early = show_early(counting, encoded(counting, data, options.samples), labels)
     document = {
         "command": shlex.join(["python", "benchmarks/presets.py", *sys.argv[1:]]),
         "commit": commit(),
@@ -182,13 +203,7 @@ def main() -> int:
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(document, indent=1) + "\n")
-    right = all(
-        row["met"]
-        and row["accuracy"] >= ACCURACY
-        and not row["simulated"]["mismatches"]
-        and not row["simulated"]["cycles_differ"]
-        for row in rows
-    ) and not any(row["classes_differ"] or row["mismatches"] for row in early)
+    right = all_right(rows, early)
     if not right:
         print("A figure misses its target, or engines differ", file=sys.stderr)
     return int(not right)

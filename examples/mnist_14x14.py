@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from spiker_hdl.model import Decay, Lif, encoders, reference
+from spiker_hdl.model import Decay, Lif, Network, encoders, reference
 from spiker_train import (
     Cell,
     FastSigmoid,
@@ -29,7 +29,7 @@ from spiker_train import (
     quantize,
     train,
 )
-from spiker_train.data.images import halved
+from spiker_train.data.images import Dataset, halved
 from spiker_train.training.batches import split
 from spiker_train.training.trainer import accuracy
 
@@ -57,7 +57,7 @@ def altered(pictures: torch.Tensor, draws: np.random.Generator) -> np.ndarray:
     return functional.avg_pool2d(moved, 2)[:, 0].add(0.5).to(torch.uint8).numpy()
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hidden", type=int, default=96)
     parser.add_argument("--steps", type=int, default=4)
@@ -72,17 +72,19 @@ def main() -> None:
     parser.add_argument("--progress", action="store_true", help="show progress bars")
     parser.add_argument("--save", type=Path, help="directory for the network")
     parser.add_argument("--json", type=Path, help="file for the figures")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    data = load_dataset("mnist")
+    return parser.parse_args()
+
+
+def trained(
+    data: Dataset, test: np.ndarray, options: argparse.Namespace
+) -> tuple[Network, dict[str, float], dict[str, float]]:
+    """Return the network, and the accuracy on the pictures held back and on the test pictures."""
     kept, aside = split(len(data.x_train), 0.1, options.seed)
     pictures, labels = torch.as_tensor(data.x_train[kept]), data.y_train[kept]
 
-    def encode(these: np.ndarray) -> np.ndarray:
-        return encoders.rate(these, options.steps)
-
     def varied(members: np.ndarray, draws: np.random.Generator) -> np.ndarray:
-        return encode(altered(pictures[torch.as_tensor(members)], draws))
+        varied_pictures = altered(pictures[torch.as_tensor(members)], draws)
+        return encoders.rate(varied_pictures, options.steps)
 
     cell = Cell(Lif, threshold=1.0, decay=Decay.shift(3), surrogate=FastSigmoid(0.5))
     net = SpikingNetwork.chain(
@@ -93,7 +95,8 @@ def main() -> None:
         shape=(14, 14),
         name="mnist_14x14",
     )
-    validation = encode(halved(data.x_train[aside])), data.y_train[aside]
+    held_back = encoders.rate(halved(data.x_train[aside]), options.steps)
+    validation = held_back, data.y_train[aside]
     settings = TrainingOptions(
         epochs=options.float_epochs,
         learning_rate=options.rate,
@@ -101,7 +104,6 @@ def main() -> None:
         seed=options.seed,
         progress=options.progress,
     )
-    test = encode(halved(data.x_test))
     history = train(net, varied, labels, settings, validation=validation)
     validated = {"float": history.validation[history.best]}
     results = {"float": accuracy(net, test, data.y_test)}
@@ -109,7 +111,15 @@ def main() -> None:
     settings = replace(settings, epochs=options.integer_epochs, learning_rate=options.rate / 2)
     history = train(net, varied, labels, settings, validation=validation, integers=integers)
     validated["integers"] = history.validation[history.best]
-    network = quantize(net, integers, max_steps=256, name="mnist_14x14")
+    return quantize(net, integers, max_steps=256, name="mnist_14x14"), validated, results
+
+
+def main() -> None:
+    options = parse()
+    torch.set_num_threads(options.threads)
+    data = load_dataset("mnist")
+    test = encoders.rate(halved(data.x_test), options.steps)
+    network, validated, results = trained(data, test, options)
     answers = reference.run(network, test)
     results["integers"] = float((answers.classes == data.y_test).mean())
     figures = {
