@@ -58,6 +58,7 @@ class BeatCutter(wiring.Component):
     Members
     -------
     i : In(stream.Signature(BITS))
+        Values of the converter; ``ready`` unless a beat is being put out.
     o : Out(stream.Signature(RawSample(BITS)))
         ``STEPS`` values a beat.
     """
@@ -68,22 +69,20 @@ class BeatCutter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        # The latest values are kept in a ring, whose size is a power of two: addresses wrap around.
         depth = 1 << (STEPS - 1).bit_length()
         m.submodules.kept = kept = Memory(shape=BITS, depth=depth, init=[])
         write = kept.write_port()
         read = kept.read_port()
 
         at = Signal(range(depth))  # where the next value goes
+        left = Signal(range(STEPS + 1))  # values of the beat that are still to be put out
+        place = Signal(range(depth))  # of the next value that is requested
         earlier = [Signal(BITS, name=f"earlier_{n}") for n in range(SPAN)]
         known = Signal(range(BEFORE + 1))  # values behind, as far as they are needed
-        wait = Signal(range(AFTER))  # values until the beat is there
-        left = Signal(range(STEPS + 1))
-        place = Signal(range(depth))
-        change = Signal(signed(BITS + 1))
-        steep = Signal()
+        wait = Signal(range(AFTER))  # values until the beat is complete
+        steep = self._steep(m, earlier[-1])
         m.d.comb += [
-            change.eq(self.i.payload - earlier[-1]),
-            steep.eq((change >= STEEP) | (change <= -STEEP)),
             write.addr.eq(at),
             write.data.eq(self.i.payload),
             read.addr.eq(place),
@@ -92,26 +91,23 @@ class BeatCutter(wiring.Component):
         ]
 
         with m.FSM():
+            # Store values until a beat is complete; it ends with the value that comes now.
             with m.State("Listen"):
                 m.d.comb += [self.i.ready.eq(1), write.en.eq(self.i.valid)]
                 with m.If(self.i.valid):
                     m.d.sync += at.eq(at + 1)
-                    m.d.sync += Cat(earlier).eq(Cat(self.i.payload, earlier[:-1]))
-                    with m.If(known != BEFORE):
-                        m.d.sync += known.eq(known + 1)
-                    with m.If(wait != 0):
-                        m.d.sync += wait.eq(wait - 1)
-                    with m.Elif(steep & (known == BEFORE)):
-                        m.d.sync += wait.eq(AFTER - 1)
+                    self._track(m, earlier, known, wait, steep)
                     with m.If(wait == 1):
                         m.d.sync += [left.eq(STEPS), place.eq(at + 1 - STEPS)]
-                        m.next = "Ask"
-            with m.State("Ask"):
+                        m.next = "Fetch"
+            # The memory gives a value a cycle after its address: request the first one.
+            with m.State("Fetch"):
                 m.d.sync += place.eq(place + 1)
-                m.next = "Tell"
-            with m.State("Tell"):
+                m.next = "Offer"
+            # One value a cycle. The next one is requested as the current one is taken; until then
+            # the current one is requested again, since it must stay on offer.
+            with m.State("Offer"):
                 m.d.comb += self.o.valid.eq(1)
-                # What is asked for must be what follows, or again what waits.
                 m.d.comb += read.addr.eq(Mux(self.o.ready, place, place - 1))
                 with m.If(self.o.ready):
                     m.d.sync += [place.eq(place + 1), left.eq(left - 1)]
@@ -119,6 +115,28 @@ class BeatCutter(wiring.Component):
                         m.next = "Listen"
 
         return m
+
+    def _steep(self, m, before):
+        """Return whether the signal is as steep here as in a beat, by a value some way before."""
+        change = Signal(signed(BITS + 1))
+        steep = Signal()
+        m.d.comb += [
+            change.eq(self.i.payload - before),
+            steep.eq((change >= STEEP) | (change <= -STEEP)),
+        ]
+        return steep
+
+    def _track(self, m, earlier, known, wait, steep) -> None:
+        """Remember the value on offer, and count the values until a beat is complete."""
+        m.d.sync += Cat(earlier).eq(Cat(self.i.payload, earlier[:-1]))
+        with m.If(known != BEFORE):
+            m.d.sync += known.eq(known + 1)
+        # While a beat is completed, no other is looked for. A beat needs ``BEFORE`` values before
+        # the steep place.
+        with m.If(wait != 0):
+            m.d.sync += wait.eq(wait - 1)
+        with m.Elif(steep & (known == BEFORE)):
+            m.d.sync += wait.eq(AFTER - 1)
 
 
 class EcgMonitor(wiring.Component):

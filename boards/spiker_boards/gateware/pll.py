@@ -82,6 +82,8 @@ def _settings(limits: _Range, source: float) -> Iterator[Dividers]:
         detector = source / divide
         if not limits.detector[0] * 1e6 <= detector <= limits.detector[1] * 1e6:
             continue
+        # The oscillator must be in its range; where the output divider is part of the feedback, it
+        # makes the oscillator faster by as much.
         for multiply in limits.multiply:
             for out in limits.out:
                 oscillator = detector * multiply * (out if limits.inside else 1)
@@ -126,6 +128,7 @@ def find_dividers(family: str, source: int, frequency: int) -> Dividers:
 
 
 def _ice40(port: Any, dividers: Dividers, clk: Signal, locked: Signal) -> Instance:
+    # The loop filter is chosen by the MHz of the phase detector.
     detector = dividers.source / dividers.divide / 1e6
     bounds = (17, 26, 44, 66, 101)
     # This PLL has the pad as its input: the pin goes through no input buffer.
@@ -134,7 +137,7 @@ def _ice40(port: Any, dividers: Dividers, clk: Signal, locked: Signal) -> Instan
         p_FEEDBACK_PATH="SIMPLE",
         p_DIVR=C(dividers.divide - 1, 4),
         p_DIVF=C(dividers.multiply - 1, 7),
-        p_DIVQ=C(dividers.out.bit_length() - 1, 3),
+        p_DIVQ=C(dividers.out.bit_length() - 1, 3),  # an exponent of two
         p_FILTER_RANGE=C(1 + sum(detector >= bound for bound in bounds), 3),
         io_PACKAGEPIN=port.io,
         i_RESETB=1,
@@ -151,7 +154,7 @@ def _ecp5(source: Any, dividers: Dividers, clk: Signal, locked: Signal) -> Insta
         p_CLKFB_DIV=dividers.multiply,
         p_CLKOP_DIV=dividers.out,
         p_CLKOP_ENABLE="ENABLED",
-        p_CLKOP_CPHASE=dividers.out - 1,
+        p_CLKOP_CPHASE=dividers.out - 1,  # no phase shift
         p_CLKOP_FPHASE=0,
         p_FEEDBK_PATH="CLKOP",
         a_ICP_CURRENT="12",
@@ -206,6 +209,7 @@ def _gowin(source: Any, dividers: Dividers, clk: Signal, locked: Signal, device:
 
 
 def _xc7(m: Module, source: Any, dividers: Dividers, clk: Signal, locked: Signal) -> Instance:
+    # The feedback does not leave the PLL: no edge has to match that of the pin.
     feedback, output = Signal(), Signal()
     m.submodules.global_clock = Instance("BUFG", i_I=output, o_O=clk)
     return Instance(

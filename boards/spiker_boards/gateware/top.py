@@ -67,6 +67,7 @@ def add_clock(
         oscillator, target.family, target.device, target.oscillator, frequency
     )
     m.domains.sync = ClockDomain()
+    # It has no reset, so that what it clocks, such as USB's own clock, runs during a reset too.
     m.domains.oscillator = ClockDomain(reset_less=True, local=True)
     m.d.comb += [ClockSignal().eq(generator.clk), ClockSignal("oscillator").eq(generator.source)]
     pressed = Const(0)
@@ -142,6 +143,7 @@ class BoardTop(wiring.Component):
         target = self.target
         reset = () if target.reset is None else (target.reset,)
         pins = (target.clock, target.port, *reset, *target.leds)
+        # Requested at once, since several pins may be parts of one resource.
         oscillator, port, *others = request(platform, pins)
         add_clock(m, target, self.frequency, self.clock, oscillator, others[: len(reset)])
 
@@ -157,6 +159,7 @@ class BoardTop(wiring.Component):
             m.d.sync += light.eq(int(LIGHT * self.frequency))
         with m.Elif(light != 0):
             m.d.sync += light.eq(light - 1)
+        # A board may have fewer lights than there are meanings, or none.
         leds = zip(others[len(reset) :], (~self.idle, light != 0), strict=False)
         for n, (port, on) in enumerate(leds):
             m.submodules[f"led_{n}"] = led = io.Buffer(io.Direction.Output, port)

@@ -47,6 +47,7 @@ class UartCarrier(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        # The receiver synchronizes the line itself, so the buffers need no registers.
         m.submodules.rx = rx = io.Buffer(io.Direction.Input, self.port.rx)
         m.submodules.tx = tx = io.Buffer(io.Direction.Output, self.port.tx)
         m.submodules.uart = uart = Uart(self.divisor)

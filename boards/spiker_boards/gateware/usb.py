@@ -95,6 +95,7 @@ class UsbCarrier(wiring.Component):
         m.submodules.device = ResetInserter({"usb": self._bus_reset(m, d_p, d_n)})(fragment)
         # During a reset of the board, the host sees a plug that is pulled.
         connected = Signal()
+        # The register is 0 while the domain ``usb`` is reset, and 1 from the first cycle after it.
         m.d.usb += connected.eq(1)
         m.d.comb += device.connect.eq(connected)
 
@@ -111,6 +112,7 @@ class UsbCarrier(wiring.Component):
         m.d.comb += [
             received.w_data.eq(rx.payload),
             received.w_en.eq(rx.valid),
+            # Without room, LUNA's endpoint refuses packets, and the host sends them again.
             rx.ready.eq(received.w_rdy),
             self.o.payload.eq(received.r_data),
             self.o.valid.eq(received.r_rdy),
@@ -128,6 +130,7 @@ class UsbCarrier(wiring.Component):
             sent.w_en.eq(self.i.valid),
             self.i.ready.eq(sent.w_rdy),
             tx.payload.eq(sent.r_data),
+            # Whether a byte is the last of its packet must be known as it is given away.
             tx.valid.eq(sent.r_rdy & ((sent.r_level > 1) | timed_out)),
             tx.last.eq(timed_out),
             sent.r_en.eq(tx.valid & tx.ready),
@@ -151,6 +154,7 @@ class UsbCarrier(wiring.Component):
             ClockSignal("usb_io").eq(ClockSignal("oscillator")),
             ClockSignal("usb").eq(clk),
         ]
+        # The reset of the board ends in each domain with an edge of its own clock.
         for domain in ("usb_io", "usb"):
             m.submodules[f"{domain}_reset"] = ResetSynchronizer(ResetSignal(), domain=domain)
         if hasattr(platform, "add_clock_constraint"):
@@ -159,6 +163,7 @@ class UsbCarrier(wiring.Component):
     def _bus_reset(self, m, d_p, d_n) -> Signal:
         """Return whether both wires have been low for so long that it is a reset (7.1.7.5)."""
         low, reset, count = Signal(), Signal(), Signal(range(LOW + 1))
+        # Both are also low for two bits at the end of each packet: hence the count.
         m.submodules.low = FFSynchronizer(~(d_p.i | d_n.i), low, o_domain="usb")
         m.d.usb += reset.eq(count == LOW)
         with m.If(~low):

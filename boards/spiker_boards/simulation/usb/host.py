@@ -137,13 +137,17 @@ class UsbHost(wiring.Component):
         with m.If(done.order.ready & ~due):
             m.d.sync += turn.eq(~turn)
 
+        # A start of frame is due each millisecond, and waits for the transaction that is under way.
         m.d.sync += clock.eq(Mux(clock == FRAME - 1, 0, clock + 1))
         with m.If(clock == FRAME - 1):
             m.d.sync += due.eq(1)
         with m.Elif(done.order.ready & due):
             m.d.sync += [due.eq(0), frame.eq(frame + 1)]
+        # A step is complete once the device has acknowledged it, has refused it for good, or has
+        # sent a packet that is not full.
         with m.If(~configured & (done.acknowledged | done.stalled | (done.kept & ~done.full))):
             m.d.sync += step.eq(step + 1)
+        # The device has nothing to send only if it refuses polls while nothing else happens.
         with m.If(self.busy | self.i.valid | done.waiting | done.kept):
             m.d.sync += silent.eq(0)
         with m.Elif(configured & done.refused & (silent != SILENT)):

@@ -126,10 +126,12 @@ class PacketSender(wiring.Component):
         m = Module()
 
         phase = Signal(range(CYCLES))
-        tick = phase == CYCLES - 1
-        shift, left, final = Signal(8), Signal(range(9)), Signal()
-        ones = Signal(range(STUFFED + 1))
-        ends = Signal(range(4))
+        tick = phase == CYCLES - 1  # the next bit goes on the wires
+        shift = Signal(8)  # bits of the byte behind the one on the wires
+        left = Signal(range(9))  # number of these
+        final = Signal()  # the byte is the last of its packet
+        ones = Signal(range(STUFFED + 1))  # in a row
+        ends = Signal(range(4))  # bits of the end of the packet
         toggled = Mux(self.levels == J, K, J)
 
         m.d.sync += phase.eq(phase + 1)
@@ -145,6 +147,7 @@ class PacketSender(wiring.Component):
             with m.State("Bits"):
                 with m.If(tick):
                     m.d.sync += self.driving.eq(1)
+                    # A stuffed zero comes before whatever is next, even before the end (7.1.9).
                     with m.If(ones == STUFFED):
                         m.d.sync += [self.levels.eq(toggled), ones.eq(0)]
                     with m.Elif(left == 0):
@@ -156,6 +159,7 @@ class PacketSender(wiring.Component):
                             m.d.sync += ones.eq(ones + 1)
                         with m.Else():
                             m.d.sync += [self.levels.eq(toggled), ones.eq(0)]
+                        # The next byte is taken with the last bit of this one, without a pause.
                         with m.If((left == 1) & ~final):
                             m.d.comb += self.i.ready.eq(1)
                             m.d.sync += [shift.eq(self.i.p.octet), final.eq(self.i.p.last)]
@@ -212,10 +216,14 @@ class PacketReceiver(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        past, phase, last = Signal(2), Signal(range(CYCLES)), Signal(2)
-        zeros, ones = Signal(range(6)), Signal(range(STUFFED + 1))
-        count = Signal(range(8))
-        sample, bit = Signal(), Signal()
+        past = Signal(2)  # levels of the cycle before
+        phase = Signal(range(CYCLES))
+        last = Signal(2)  # levels of the bit before
+        zeros = Signal(range(6))  # in a row, of the sync pattern
+        ones = Signal(range(STUFFED + 1))  # in a row
+        count = Signal(range(8))  # bits of the byte
+        sample = Signal()  # this cycle is the middle of a bit
+        bit = Signal()
         m.d.sync += [past.eq(self.levels), self.valid.eq(0), self.end.eq(0)]
         # Each change of the levels is the edge of a bit, by which the phase is corrected.
         m.d.sync += phase.eq(Mux(self.levels == past, phase + 1, 1))
@@ -243,6 +251,7 @@ class PacketReceiver(wiring.Component):
         with m.Elif(sample):
             m.d.sync += [ones.eq(Mux(bit, ones + 1, 0)), count.eq(count + 1)]
             m.d.sync += [self.octet.eq(Cat(self.octet[1:], bit)), self.valid.eq(count == 7)]
+            # Both wires high is no level at all.
             with m.If(self.levels == J | K):
                 m.d.sync += self.good.eq(0)
 

@@ -101,9 +101,11 @@ class OutgoingPacket(wiring.Component):
 
         m.submodules.memory = memory = Memory(shape=8, depth=MOST, init=[])
         read, write = memory.read_port(domain="comb"), memory.write_port()
-        count, n = Signal(range(MOST + 1)), Signal(range(MOST + 3))
+        count = Signal(range(MOST + 1))  # bytes of data
+        n = Signal(range(MOST + 3))  # number of the byte on offer, with identifier and CRC
         m.submodules.crc = crc = DATA_CRC.create()
-        whole, toggle = Signal(), Signal()
+        whole = Signal()  # the packet is complete, and waits to be acknowledged
+        toggle = Signal()
         m.d.comb += [
             crc.start.eq(self.taken),
             crc.data.eq(self.i.payload),
@@ -118,6 +120,7 @@ class OutgoingPacket(wiring.Component):
         ]
         with m.If(write.en):
             m.d.sync += count.eq(count + 1)
+        # A cycle without a byte completes the packet; so does a full memory, which takes none.
         with m.Elif(count != 0):
             m.d.sync += whole.eq(1)
         # The identifier comes first, then the data, and then both bytes of the CRC. Two identifiers
@@ -184,8 +187,10 @@ class IncomingPacket(wiring.Component):
         m.submodules.memory = memory = Memory(shape=8, depth=capacity, init=[])
         read, write = memory.read_port(domain="comb"), memory.write_port()
         m.submodules.crc = crc = DATA_CRC.create()
-        count, n = Signal(range(capacity)), Signal(range(capacity))
-        was_active, begins = Signal(), Signal()
+        count = Signal(range(capacity))  # bytes that were received
+        n = Signal(range(capacity))  # number of the byte on offer
+        was_active = Signal()
+        begins = Signal()  # a packet begins in this cycle
         m.d.sync += was_active.eq(self.active)
         m.d.comb += [
             begins.eq(self.active & ~was_active),
@@ -196,6 +201,7 @@ class IncomingPacket(wiring.Component):
             write.addr.eq(count),
             write.data.eq(self.octet),
             write.en.eq(self.valid),
+            # Identifier and CRC are three bytes. Their number is checked in ``sound``.
             self.size.eq(count - 3),
             self.sound.eq((count >= 3) & (count <= MOST + 3) & crc.match_detected),
             read.addr.eq(n),
@@ -207,6 +213,7 @@ class IncomingPacket(wiring.Component):
             m.d.sync += [count.eq(1), self.pid.eq(self.octet)]
         with m.Elif(self.valid & (count != capacity - 1)):
             m.d.sync += count.eq(count + 1)
+        # The data begin behind the identifier, which is byte 0.
         with m.If(self.keep):
             m.d.sync += [n.eq(1), self.o.valid.eq(self.size != 0)]
         with m.Elif(self.o.valid & self.o.ready):

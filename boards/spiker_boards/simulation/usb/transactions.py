@@ -110,114 +110,142 @@ class Transactions(wiring.Component):
         m.submodules.incoming = incoming = IncomingPacket()
         wiring.connect(m, wiring.flipped(self.i), outgoing.i)
         wiring.connect(m, incoming.o, wiring.flipped(self.o))
-        now: Any = Signal(self.order.p.shape())
-        reset, heard, last = Signal(), Signal(), Signal()
-        toggle, wait = Signal(), Signal(range(ATTACHED + RESET + 1))
-        own = sender.driving | reset
-        self._wire(m, own, sender, receiver, incoming)
-        self._tell(m, now, heard, toggle, incoming.pid)
-        answer = (incoming.pid == Pid.DATA0) | (incoming.pid == Pid.DATA1)
+        state = _State(self.order.p.shape(), sender)
+        self._wire(m, state, sender, receiver, incoming)
+        self._tell(m, state, incoming.pid)
         m.d.comb += [
-            incoming.keep.eq(self.kept & now.bulk),
-            outgoing.taken.eq(self.acknowledged & now.bulk),
+            state.sent.eq(sender.i.valid & sender.i.ready & sender.i.p.last),
+            incoming.keep.eq(self.kept & state.now.bulk),
+            outgoing.taken.eq(self.acknowledged & state.now.bulk),
             self.waiting.eq(outgoing.o.valid),
             self.full.eq(incoming.size == MOST),
-            packets.start.eq(now.token),
-            last.eq(sender.i.valid & sender.i.ready & sender.i.p.last),
+            packets.start.eq(state.now.token),
         ]
 
-        def send(stream):
-            m.d.comb += [sender.i.p.eq(stream.p), sender.i.valid.eq(1)]
-            m.d.comb += stream.ready.eq(sender.i.ready)
-
-        m.d.sync += wait.eq(wait + 1)
+        # Each state sets the timer back while something else must end first.
+        m.d.sync += state.wait.eq(state.wait + 1)
         with m.FSM():
-            # A new device is reset before anything else (7.1.7.3).
-            with m.State("Attached"):
-                m.d.comb += reset.eq(wait >= ATTACHED)
-                with m.If(wait == ATTACHED + RESET):
-                    m.d.sync += wait.eq(0)
-                    m.next = "Pause"
-            # Between transactions the wires rest, and accepted bytes must have gone out.
-            with m.State("Pause"):
-                with m.If(own | incoming.o.valid):
-                    m.d.sync += wait.eq(0)
-                with m.Elif(wait >= GAP):
-                    m.d.comb += self.order.ready.eq(1)
-                    m.d.sync += now.eq(self.order.p)
-                    m.next = "Token"
-            # A start of frame is a token alone; otherwise data follow in one direction.
-            with m.State("Token"):
-                send(packets.o)
-                with m.If(last):
-                    m.next = "Pause"
-                    with m.If(now.gives):
-                        m.next = "Gap"
-                    with m.If(now.asks):
-                        m.next = "Listen"
-            # The device needs some bits of rest between token and data (7.1.18).
-            with m.State("Gap"):
-                with m.If(own):
-                    m.d.sync += wait.eq(0)
-                with m.Elif(wait >= GAP):
-                    m.next = "Data"
-            with m.State("Data"):
-                m.d.comb += packets.start.eq(now.data)
-                with m.If(now.bulk):
-                    send(outgoing.o)
-                with m.Else():
-                    send(packets.o)
-                with m.If(last):
-                    m.next = "Listen"
-            # The device answers with data or a handshake, or not at all.
-            with m.State("Listen"):
-                with m.If(own | (self.levels != J)):
-                    m.d.sync += wait.eq(0)
-                with m.Elif(wait >= TIMEOUT):
-                    m.next = "Pause"
-                with m.If(receiver.end):
-                    m.d.comb += heard.eq(receiver.good)
-                    m.next = "Pause"
-                    with m.If(heard & now.asks & answer & incoming.sound):
-                        m.next = "Acknowledge"
-                        # With the other identifier, it is the packet before once more, whose
-                        # acknowledgement was lost (8.6).
-                        m.d.comb += self.kept.eq((incoming.pid == Pid.DATA1) == toggle)
+            self._begin(m, state, incoming)
+            self._give(m, state, sender.i, outgoing)
+            self._receive(m, state, receiver, incoming)
+            # Data that were received without damage are acknowledged, after some bits of rest.
             with m.State("Acknowledge"):
-                with m.If(wait >= GAP):
+                with m.If(state.wait >= GAP):
                     m.d.comb += packets.start.eq(self.at[ACKNOWLEDGE])
-                    send(packets.o)
-                with m.If(last):
+                    _send(m, packets.o, sender.i)
+                with m.If(state.sent):
                     m.next = "Pause"
 
         return m
 
-    def _wire(self, m, own, sender, receiver, incoming) -> None:
+    def _begin(self, m, state: "_State", incoming: IncomingPacket) -> None:
+        """Add the states before a transaction: the reset of the bus, and the pause."""
+        # A new device is reset before anything else (7.1.7.3).
+        with m.State("Attached"):
+            m.d.comb += state.reset.eq(state.wait >= ATTACHED)
+            with m.If(state.wait == ATTACHED + RESET):
+                m.d.sync += state.wait.eq(0)
+                m.next = "Pause"
+        # Between transactions the wires rest, and accepted bytes must have gone out.
+        with m.State("Pause"):
+            with m.If(state.own | incoming.o.valid):
+                m.d.sync += state.wait.eq(0)
+            with m.Elif(state.wait >= GAP):
+                m.d.comb += self.order.ready.eq(1)
+                m.d.sync += state.now.eq(self.order.p)
+                m.next = "Token"
+
+    def _give(self, m, state: "_State", sink: stream.Interface, outgoing: OutgoingPacket) -> None:
+        """Add the states in which the host sends: the token, and data if there are any."""
+        # A start of frame is a token alone; otherwise data follow in one direction.
+        with m.State("Token"):
+            _send(m, self.packets.o, sink)
+            with m.If(state.sent):
+                m.next = "Pause"
+                with m.If(state.now.gives):
+                    m.next = "Gap"
+                with m.If(state.now.asks):
+                    m.next = "Listen"
+        # The device needs some bits of rest between token and data (7.1.18).
+        with m.State("Gap"):
+            with m.If(state.own):
+                m.d.sync += state.wait.eq(0)
+            with m.Elif(state.wait >= GAP):
+                m.next = "Data"
+        # The bytes of the streams, or a packet of the enumeration.
+        with m.State("Data"):
+            m.d.comb += self.packets.start.eq(state.now.data)
+            with m.If(state.now.bulk):
+                _send(m, outgoing.o, sink)
+            with m.Else():
+                _send(m, self.packets.o, sink)
+            with m.If(state.sent):
+                m.next = "Listen"
+
+    def _receive(
+        self, m, state: "_State", receiver: PacketReceiver, incoming: IncomingPacket
+    ) -> None:
+        """Add the state in which the device answers: with data, a handshake, or not at all."""
+        answer = (incoming.pid == Pid.DATA0) | (incoming.pid == Pid.DATA1)
+        with m.State("Listen"):
+            # The time without an answer counts from the last change of the wires.
+            with m.If(state.own | (self.levels != J)):
+                m.d.sync += state.wait.eq(0)
+            with m.Elif(state.wait >= TIMEOUT):
+                m.next = "Pause"
+            with m.If(receiver.end):
+                m.d.comb += state.heard.eq(receiver.good)
+                m.next = "Pause"
+                with m.If(state.heard & state.now.asks & answer & incoming.sound):
+                    m.next = "Acknowledge"
+                    # With the other identifier, it is the packet before once more, whose
+                    # acknowledgement was lost (8.6).
+                    m.d.comb += self.kept.eq((incoming.pid == Pid.DATA1) == state.toggle)
+
+    def _wire(self, m, state: "_State", sender, receiver, incoming) -> None:
         """Connect the wires, which both sides drive."""
         m.d.comb += [
             # If both drive at once, levels collide; if neither does, the pull-up makes a J.
             self.levels.eq(
                 Mux(sender.driving, sender.levels, SE0)
                 | Mux(self.driving, self.drive, SE0)
-                | Mux(own | self.driving, SE0, J)
+                | Mux(state.own | self.driving, SE0, J)
             ),
-            receiver.levels.eq(Mux(own, J, self.levels)),
+            receiver.levels.eq(Mux(state.own, J, self.levels)),
             incoming.octet.eq(receiver.octet),
             incoming.valid.eq(receiver.valid),
             incoming.active.eq(receiver.active),
         ]
 
-    def _tell(self, m, now, heard, toggle, pid) -> None:
+    def _tell(self, m, state: "_State", pid) -> None:
         """Tell the outcome of a transaction, and expect the next packet's identifier."""
         m.d.comb += [
-            self.acknowledged.eq(heard & (pid == Pid.ACK) & now.gives),
-            self.refused.eq(heard & (pid == Pid.NAK)),
-            self.stalled.eq(heard & (pid == Pid.STALL)),
+            self.acknowledged.eq(state.heard & (pid == Pid.ACK) & state.now.gives),
+            self.refused.eq(state.heard & (pid == Pid.NAK)),
+            self.stalled.eq(state.heard & (pid == Pid.STALL)),
         ]
         # The data after a setup packet, and the status, begin with DATA1 (8.5.3).
-        with m.If(self.acknowledged & ~now.bulk):
-            m.d.sync += toggle.eq(1)
-        with m.Elif(self.order.ready & self.order.p.bulk & ~now.bulk):
-            m.d.sync += toggle.eq(0)
+        with m.If(self.acknowledged & ~state.now.bulk):
+            m.d.sync += state.toggle.eq(1)
+        with m.Elif(self.order.ready & self.order.p.bulk & ~state.now.bulk):
+            m.d.sync += state.toggle.eq(0)
         with m.Elif(self.kept):
-            m.d.sync += toggle.eq(~toggle)
+            m.d.sync += state.toggle.eq(~state.toggle)
+
+
+class _State:
+    """Signals that the states of :class:`Transactions` share."""
+
+    def __init__(self, order: Order, sender: PacketSender):
+        self.now: Any = Signal(order)  # the transaction
+        self.reset = Signal()  # the bus is being reset
+        self.own = sender.driving | self.reset  # the host drives the wires
+        self.sent = Signal()  # the last byte of a packet is sent
+        self.heard = Signal()  # an undamaged packet of the device ends
+        self.toggle = Signal()  # whether its next data must have the identifier DATA1
+        self.wait = Signal(range(ATTACHED + RESET + 1))  # cycles in this state
+
+
+def _send(m, source: stream.Interface, sink: stream.Interface) -> None:
+    """Send the bytes of a packet, each as the sender takes it."""
+    m.d.comb += [sink.p.eq(source.p), sink.valid.eq(1), source.ready.eq(sink.ready)]
