@@ -175,14 +175,14 @@ def _check_options(engine: Engine, options: dict[str, Any]) -> None:
         )
 
 
-def _emission(given: Any) -> "Emission":
+def _emission(source: Any) -> "Emission":
     from spiker_hdl.export.read.emission import Emission, read_emission
 
-    if isinstance(given, str | os.PathLike):
-        return read_emission(os.fspath(given))
-    if not isinstance(given, Emission):
-        raise TypeError(f"Network must be a Network or an emitted directory, not {given!r}")
-    return given
+    if isinstance(source, str | os.PathLike):
+        return read_emission(os.fspath(source))
+    if not isinstance(source, Emission):
+        raise TypeError(f"Network must be a Network or an emitted directory, not {source!r}")
+    return source
 
 
 def _run_emission(

@@ -99,7 +99,7 @@ def emit(
     command = ["spiker", "emit", path.name, "--language", language]
     command += ["--samples", str(0 if chosen is None else len(chosen))]
     command += ["--ports", ports, "--period", f"{period:g}"]
-    values = {"--data": data, "--encoder": encoder, "--steps": steps, **options.given}
+    values = {"--data": data, "--encoder": encoder, "--steps": steps, **options.chosen}
     for option, value in values.items():
         command += [] if value is None else [option, str(value)]
     with progress(f"{path.name} as {LANGUAGES[language].title}", 1) as advance:

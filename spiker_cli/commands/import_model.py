@@ -128,7 +128,7 @@ def import_model(
     if not 2 <= levels <= 2**16:
         raise ValueError(f"Levels of input values must be 2 to 65536, not {levels}")
     kind = kind_of_source(source)
-    given = {
+    settings = {
         "--dt": dt,
         "--rule": rule,
         "--writer": None if writer == "nir" else writer,
@@ -141,8 +141,8 @@ def import_model(
         "--unrolled": unrolled,
         "--levels": None if levels == 2 else levels,
     }
-    check_for(kind, source, given)
-    options = _options(given)
+    check_for(kind, source, settings)
+    options = _options(settings)
     if readout is not None:
         if kind != "json":
             check_choice("Readout", readout, READOUTS)
@@ -170,13 +170,13 @@ def _check_suffix(output: Path) -> None:
         raise ValueError(f"Output must be a .safetensors file, not {output.name}")
 
 
-def _options(given: dict[str, Any]) -> dict[str, Any]:
+def _options(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a reader that options stand for."""
     from spiker_hdl.base.checks import check_choice
     from spiker_hdl.model.neurons.spiking import RESET_TIMINGS
 
     arguments = {
-        option.removeprefix("--"): value for option, value in given.items() if value is not None
+        option.removeprefix("--"): value for option, value in settings.items() if value is not None
     }
     if "levels" in arguments:
         arguments["values"] = (0, arguments.pop("levels") - 1)

@@ -64,7 +64,7 @@ def load(
     if built is None:
         mapping = options.find(network, path)
     else:
-        for option in options.given:
+        for option in options.chosen:
             raise ValueError(
                 f"Mapping must be that of {built / BUILD}, or that of the options, not of both: "
                 f"drop --build or {option}"

@@ -64,7 +64,7 @@ class MappingOptions:
         return self.lanes is not None or self.name is not None
 
     @property
-    def given(self) -> dict[str, Any]:
+    def chosen(self) -> dict[str, Any]:
         """The options that are given, with their values."""
         options = {
             "--lanes": self.lanes,

@@ -22,7 +22,7 @@ def open_emission(path: Path, options: MappingOptions) -> Emission:
     ValueError
         If it is none, or was altered, or the options choose a mapping: it has one of its own.
     """
-    for option in options.given:
+    for option in options.chosen:
         raise ValueError(f"{option} must be for a network file, not for the directory {path}")
     return read_emission(path)
 

@@ -117,10 +117,10 @@ def emit(
         _check_mapping(network, mapping, ports)
     if generated is not None:
         generated = check_int("Generated samples", generated, 0, MAX_GENERATED)
-    given = None if samples is None else stimulus(network, samples)
+    stimuli = None if samples is None else stimulus(network, samples)
     if expected is not None:
-        _check_expected(network, given, expected)
-    elif given is not None:
+        _check_expected(network, stimuli, expected)
+    elif stimuli is not None:
         expected = reference.run(network, samples)
     options = Options(
         language,
@@ -132,7 +132,7 @@ def emit(
     )
     with replacing(directory, EMISSION) as stage:
         accelerator = Accelerator(network, mapping)
-        vectors, coverage = _vectors(accelerator, given, expected, generated)
+        vectors, coverage = _vectors(accelerator, stimuli, expected, generated)
         if vectors is not None and options.axis:
             vectors = vectors.for_axis(fault_field(accelerator))
         write_files(stage, directory_files(accelerator, options, vectors, coverage))
@@ -168,16 +168,16 @@ def _check_mapping(network: Network, mapping: Mapping, ports: str) -> None:
             )
 
 
-def _check_expected(network: Network, given: Stimulus | None, expected: Result) -> None:
+def _check_expected(network: Network, stimuli: Stimulus | None, expected: Result) -> None:
     check_kind("Expected", expected, Result)
-    if given is None:
+    if stimuli is None:
         raise ValueError("Samples must be given where a result is expected")
     if expected.network is not None and expected.network.digest != network.digest:
         raise ValueError(
             "Expected result must be of the network that is emitted, of SHA-256 "
             f"{network.digest[:16]}, not of one of {expected.network.digest[:16]}"
         )
-    if list(expected.steps) != list(given.steps):
+    if list(expected.steps) != list(stimuli.steps):
         raise ValueError("Expected result must be of the samples given, not of others")
 
 
@@ -201,19 +201,19 @@ def _call(language: str, ports: str, period: float, memories: str, generated: in
 
 def _vectors(
     accelerator: Accelerator,
-    given: Stimulus | None,
+    stimuli: Stimulus | None,
     expected: Result | None,
     max_generated: int | None,
 ) -> tuple[Vectors | None, Coverage | None]:
     """Return the user's and the generated samples with their results, and their fault coverage."""
-    if given is None and max_generated == 0:
+    if stimuli is None and max_generated == 0:
         return None, None
     network, vectors = accelerator.network, None
-    if given is not None and expected is not None:
-        vectors = make_vectors(accelerator, given, expected)
+    if stimuli is not None and expected is not None:
+        vectors = make_vectors(accelerator, stimuli, expected)
     if max_generated == 0:
         return vectors, None
-    samples, coverage = generate(network, given, max_generated)
+    samples, coverage = generate(network, stimuli, max_generated)
     generated = make_vectors(
         accelerator, stimulus(network, samples), reference.run(network, samples)
     )

@@ -41,8 +41,8 @@ def _pixels(values: Any, bits: int) -> np.ndarray:
     if values.ndim < 2:
         raise ValueError(f"Values must have the shape (samples, ...), not {values.shape}")
     if values.size and (int(values.min()) < 0 or int(values.max()) >= 2**bits):
-        given = int(values.min()) if int(values.min()) < 0 else int(values.max())
-        raise ValueError(f"Values must be in 0..{2**bits - 1}, not {given}")
+        value = int(values.min()) if int(values.min()) < 0 else int(values.max())
+        raise ValueError(f"Values must be in 0..{2**bits - 1}, not {value}")
     return values.reshape(len(values), math.prod(values.shape[1:])).astype(np.int64)
 
 
@@ -219,10 +219,10 @@ def delta(values: np.ndarray, thresholds: tuple[int, ...], *, bits: int = 8) -> 
 
 
 def _thresholds(thresholds: Any, bits: int) -> tuple[int, ...]:
-    given = plain(thresholds)
-    if not isinstance(given, tuple) or not given:
+    values = plain(thresholds)
+    if not isinstance(values, tuple) or not values:
         raise TypeError(f"Thresholds must be a tuple with an int or more, not {shown(thresholds)}")
-    return tuple(check_int("Threshold", threshold, 1, 2**bits - 1) for threshold in given)
+    return tuple(check_int("Threshold", threshold, 1, 2**bits - 1) for threshold in values)
 
 
 ENCODERS = {
@@ -297,8 +297,8 @@ class Encoding:
             thresholds=plain(self.thresholds),
         )
         if self.thresholds != ():
-            given = shown(self.thresholds)
-            raise ValueError(f"Thresholds of {self.name!r} must be none, not {given}")
+            thresholds = shown(self.thresholds)
+            raise ValueError(f"Thresholds of {self.name!r} must be none, not {thresholds}")
 
     @classmethod
     def of(cls, network: Network) -> "Encoding":
@@ -317,8 +317,8 @@ class Encoding:
         try:
             numbers = tuple(int(number) for number in note.get(which, "").split(","))
         except ValueError:
-            given = note.get(which)
-            raise ValueError(f"Network's note {which!r} must be integers, not {given!r}") from None
+            text = note.get(which)
+            raise ValueError(f"Network's note {which!r} must be integers, not {text!r}") from None
         if name == "delta":
             return cls(name, thresholds=numbers)
         return cls(name, numbers[0])

@@ -124,10 +124,10 @@ class Population:
         set_fields(self, shape=check_shape(f"Population {self.name!r}", self.shape, _LARGEST))
         check_kind(f"Neuron of {what}", self.neuron, Neuron)
         set_fields(self, bias=check_ints(f"Bias of {what}", self.bias, -(2**31), 2**31 - 1))
-        given = self.neuron.sizes
+        counts = self.neuron.sizes
         if isinstance(self.bias, tuple):
-            given = given | {len(self.bias)}
-        for count in given:
+            counts = counts | {len(self.bias)}
+        for count in counts:
             if count != self.size:
                 raise ValueError(
                     f"Parameters per neuron of {what} must be {self.size}, not {count}"

@@ -17,10 +17,10 @@ from .scores import check_readout, check_scores
 __all__ = ["Network"]
 
 
-def _notes(given: Any) -> tuple[tuple[str, str], ...]:
-    pairs = tuple(given.items()) if isinstance(given, Mapping) else given
+def _notes(notes: Any) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(notes.items()) if isinstance(notes, Mapping) else notes
     if not isinstance(pairs, Sequence) or isinstance(pairs, str):
-        raise TypeError(f"Network notes must be a mapping of strings, not {shown(given)}")
+        raise TypeError(f"Network notes must be a mapping of strings, not {shown(notes)}")
     for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise TypeError(f"Each note must be a name and a text, not {shown(pair)}")

@@ -54,19 +54,19 @@ def run(
         If the spikes or the names to record are not what the network has.
     """
     reports.check(network)
-    given = stimulus(network, spikes, window=reports.window)
+    stimuli = stimulus(network, spikes, window=reports.window)
     record = check_record(network, record)
     cores = [Core(network, network.population[name]) for name in network.order]
     parts: list[tuple[np.ndarray, _Batch]] = []
-    for steps in np.unique(given.steps):
-        members = np.flatnonzero(given.steps == steps)
+    for steps in np.unique(stimuli.steps):
+        members = np.flatnonzero(stimuli.steps == steps)
         for start in range(0, len(members), BATCH):
             samples = members[start : start + BATCH]
-            batch = _Batch(network, cores, given.group(samples), record, reports)
+            batch = _Batch(network, cores, stimuli.group(samples), record, reports)
             parts.append((samples, batch))
             if progress is not None:
                 progress(len(samples))
-    return _gather(network, parts, record, reports, len(given))
+    return _gather(network, parts, record, reports, len(stimuli))
 
 
 class _Projector:
@@ -192,7 +192,7 @@ class _Batch:
                     self.traces[core.name] = train
         if reports.early is not None:
             self.traces = {
-                name: [each[:end] for each, end in zip(trace, self.steps, strict=True)]
+                name: [recorded[:end] for recorded, end in zip(trace, self.steps, strict=True)]
                 for name, trace in self.traces.items()
             }
 

@@ -86,20 +86,20 @@ def stimulus(network: Network, spikes: Any, *, window: int | None = None) -> Sti
     if len(steps) == 0:
         raise ValueError("Spikes must have at least one sample, not none")
     reach = steps if window is None else np.full(1, window)
-    least, most = int(reach.min()), int(reach.max())
+    shortest, longest = int(reach.min()), int(reach.max())
     what = "Sample" if window is None else "Window"
-    if least < 1 or most > network.max_steps:
-        given = least if least < 1 else most
-        hint = _steps_first(values, lambda count: least > 0 and 1 < count <= network.max_steps)
+    if shortest < 1 or longest > network.max_steps:
+        count = shortest if shortest < 1 else longest
+        hint = _steps_first(values, lambda count: shortest > 0 and 1 < count <= network.max_steps)
         raise ValueError(
             f"{what} must have 1 to {network.max_steps} steps (max_steps= of the network), "
-            f"not {given}{hint}"
+            f"not {count}{hint}"
         )
     wrong = steps[(steps < 1) | (steps % (window or 1) != 0)]
     if len(wrong):
-        given = int(wrong[0])
+        count = int(wrong[0])
         hint = _steps_first(values, lambda count: count > 0 and count % (window or 1) == 0)
-        raise ValueError(f"Sample must have a multiple of {window} steps, not {given}{hint}")
+        raise ValueError(f"Sample must have a multiple of {window} steps, not {count}{hint}")
     return Stimulus(steps, values)
 
 
@@ -144,8 +144,8 @@ def _check_input(node: Input, spikes: Any) -> Any:
     return [_check_values(node, what, sample, ("steps",)) for sample in spikes]
 
 
-def _check_values(node: Input, what: str, given: Any, axes: tuple[str, ...]) -> np.ndarray:
-    spikes = integer_array(what, given, booleans=True)
+def _check_values(node: Input, what: str, values: Any, axes: tuple[str, ...]) -> np.ndarray:
+    spikes = integer_array(what, values, booleans=True)
     if spikes.ndim != len(axes) + 1 or spikes.shape[-1] != node.size:
         raise ValueError(
             f"{what} must have the shape ({', '.join(axes)}, {node.size}), not {spikes.shape}"
@@ -154,8 +154,8 @@ def _check_values(node: Input, what: str, given: Any, axes: tuple[str, ...]) -> 
     if spikes.size:
         low, high = int(spikes.min()), int(spikes.max())
         if low < node.low or high > node.high:
-            given = low if low < node.low else high
-            raise ValueError(f"{what} must be in {node.low}..{node.high}, not {given}")
+            value = low if low < node.low else high
+            raise ValueError(f"{what} must be in {node.low}..{node.high}, not {value}")
     return spikes
 
 

@@ -104,14 +104,14 @@ def work(network: Network, spikes: Any, *, mapping: Mapping | None = None) -> di
     check_kind("Mapping", mapping, Mapping)
     mapping.check(network)
     network = with_worst_case_bounds(network, mapping.writable)
-    given = stimulus(network, spikes)
+    stimuli = stimulus(network, spikes)
     populations = network.populations
     spiking = [population.name for population in populations if population.neuron.spiking]
     recorded = reference.run(network, spikes, record=spiking).spikes
     trains = {name: [*recorded[name]] for name in spiking}
     for node in network.inputs:
         trains[node.name] = [
-            transmitted(node, np.asarray(sample)) for sample in given.values[node.name]
+            transmitted(node, np.asarray(sample)) for sample in stimuli.values[node.name]
         ]
     sum_rows: dict[str, np.ndarray] = {}
     if any(
@@ -123,7 +123,7 @@ def work(network: Network, spikes: Any, *, mapping: Mapping | None = None) -> di
         sum_rows = {name: counts.events for name, counts in spent.items()}
     return {
         population.name: _population(
-            network, mapping, population, trains, given.steps, sum_rows.get(population.name)
+            network, mapping, population, trains, stimuli.steps, sum_rows.get(population.name)
         )
         for population in populations
     }

@@ -73,12 +73,12 @@ def draw_activity(
         If a population was not recorded, or there is no such sample.
     """
     check_kind("Network", network, Network)
-    given = stimulus(network, spikes)
-    sample = check_int("Sample", sample, 0, len(given) - 1)
+    stimuli = stimulus(network, spikes)
+    sample = check_int("Sample", sample, 0, len(stimuli) - 1)
     for name in recorded_names(network):
         if name not in result.spikes:
             raise ValueError(f"Result must have recorded {name!r}, not {sorted(result.spikes)}")
-    events = {name: np.asarray(values) for name, values in given.sample(sample).items()}
+    events = {name: np.asarray(values) for name, values in stimuli.sample(sample).items()}
     images = [node for node in network.inputs if _is_image(node)]
     nodes = [*network.inputs, *(network.population[name] for name in network.order)]
     steps = len(next(iter(events.values())))
@@ -125,10 +125,10 @@ def draw_cycles(network: Network, spikes: Any, result: Result, *, title: str = "
     """
     if result.cycles is None:
         raise ValueError(f"Result must have cycles, which {result.engine!r} does not count")
-    given = stimulus(network, spikes)
+    stimuli = stimulus(network, spikes)
     events = np.array([
-        sum(int(np.count_nonzero(values[n])) for values in given.values.values())
-        for n in range(len(given))
+        sum(int(np.count_nonzero(values[n])) for values in stimuli.values.values())
+        for n in range(len(stimuli))
     ])
     events = events + sum(np.asarray(counts) for counts in result.counts.values())
     cycles = np.asarray(result.cycles)

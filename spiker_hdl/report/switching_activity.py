@@ -250,7 +250,7 @@ def switching(
         If Verilator or a C++ compiler is missing.
     """
     check_kind("Network", network, Network)
-    given = stimulus(network, spikes)
+    stimuli = stimulus(network, spikes)
     accelerator = Accelerator(network, None if mapping is None else mapping.filled)
     tool = find_tool("verilator")
     source = to_verilog(accelerator, NAME)
@@ -267,7 +267,7 @@ def switching(
     read_activity = load_library(library).spiker_activity
     read_activity.restype = ctypes.c_char_p
     cycles, _, text = read_activity().decode().partition("\n")
-    return Activity(len(given), int(cycles), tuple(_nets(text, _Clocked(source.text))), result)
+    return Activity(len(stimuli), int(cycles), tuple(_nets(text, _Clocked(source.text))), result)
 
 
 class _Clocked:

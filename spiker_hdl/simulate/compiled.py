@@ -86,10 +86,10 @@ def run(
         If the accelerator waits for ever: see :mod:`~.stall`.
     """
     reports.check(network)
-    given = stimulus(network, spikes, window=reports.window)
+    stimuli = stimulus(network, spikes, window=reports.window)
     record = check_record(network, record)
     if back_to_back:
-        check_back_to_back(reports, given.steps)
+        check_back_to_back(reports, stimuli.steps)
     observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
     if workers is not None:
         workers = check_int("Workers", workers, 1)
@@ -99,17 +99,17 @@ def run(
         compiled = build_verilog(verilog, tool=tool)
     else:
         compiled = build(network, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
-    size = len(given) if back_to_back else CHUNK
-    chunks = [range(n, min(n + size, len(given))) for n in range(0, len(given), size)]
+    size = len(stimuli) if back_to_back else CHUNK
+    chunks = [range(n, min(n + size, len(stimuli))) for n in range(0, len(stimuli), size)]
     mapping = Mapping.default(network) if mapping is None else mapping.filled
 
     def limit(chunk: range) -> int:
-        return allowance(network, mapping, given, chunk, back_to_back=back_to_back)
+        return allowance(network, mapping, stimuli, chunk, back_to_back=back_to_back)
 
-    runner = Runner(network, given, reports, compiled.design, back_to_back)
+    runner = Runner(network, stimuli, reports, compiled.design, back_to_back)
     with ModelPool(compiled, min(len(chunks), workers or _cores()), limit) as models:
         parts = models.run(runner, chunks, progress)
-    return _gather(network, compiled, parts, given, record, reports)
+    return _gather(network, compiled, parts, stimuli, record, reports)
 
 
 def _cores() -> int:
@@ -126,15 +126,15 @@ def _gather(
     network: Network,
     compiled: Build,
     parts: Sequence[Part],
-    given: Stimulus,
+    stimuli: Stimulus,
     record: Sequence[str],
     reports: AnswerPolicy,
 ) -> Result:
     design = compiled.design
     bits = unpacked(np.concatenate([part.results for part in parts]))
-    answers = np.ones(len(given), dtype=np.int64)
+    answers = np.ones(len(stimuli), dtype=np.int64)
     if reports.window:
-        answers = given.steps // reports.window
+        answers = stimuli.steps // reports.window
     ends = np.cumsum(answers)
     equal = len(set(answers.tolist())) == 1
 
@@ -156,7 +156,7 @@ def _gather(
     steps = total(f"{design.readouts[network.readout.name]}.steps")
     traces = {}
     for name in record:
-        traces[name] = _trace(network, design.observed, parts, name, given.steps, steps)
+        traces[name] = _trace(network, design.observed, parts, name, stimuli.steps, steps)
     return Result(
         scored[network.readout.name].classes,
         scored[network.readout.name].scores,

@@ -71,10 +71,10 @@ def run(
         If the accelerator waits for ever: see :mod:`~.stall`.
     """
     reports.check(network)
-    given = stimulus(network, spikes, window=reports.window)
+    stimuli = stimulus(network, spikes, window=reports.window)
     record = check_record(network, record)
     if back_to_back:
-        check_back_to_back(reports, given.steps)
+        check_back_to_back(reports, stimuli.steps)
     observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
     accelerator = Accelerator(
         network if built is None else built, mapping, observe=observed, stepwise=reports.stepwise
@@ -82,8 +82,10 @@ def run(
     # Memory without initial contents must be written too.
     loads = built is not None or accelerator.mapping != accelerator.mapping.filled
     words = beats_between(built or network, network, accelerator.mapping) if loads else []
-    bench = _Bench(accelerator, given, reports, back_to_back, pauses, progress, words)
-    bench.limit = partial(allowance, network, accelerator.mapping.filled, given, range(len(given)))
+    bench = _Bench(accelerator, stimuli, reports, back_to_back, pauses, progress, words)
+    bench.limit = partial(
+        allowance, network, accelerator.mapping.filled, stimuli, range(len(stimuli))
+    )
     simulator = Simulator(accelerator)
     simulator.add_clock(PERIOD)
     for node in network.inputs:
@@ -96,18 +98,20 @@ def run(
     simulator.add_testbench(bench.stall_detector(), background=True)
     simulator.run()
     results = [unpack(accelerator, payload) for payload in bench.results]
-    answers = given.steps // reports.window if reports.window else np.ones(len(given), dtype=int)
+    answers = (
+        stimuli.steps // reports.window if reports.window else np.ones(len(stimuli), dtype=int)
+    )
     result = gather(accelerator, results, answers, reports, "amaranth")
-    traces = {name: _trace(network, bench, name, given.steps, result.steps) for name in record}
+    traces = {name: _trace(network, bench, name, stimuli.steps, result.steps) for name in record}
     return replace(result, spikes=traces)
 
 
 class _Bench:
     """The sources, the sink and the observers of a simulation."""
 
-    def __init__(self, accelerator, given, reports, back_to_back, pauses, progress, words):
+    def __init__(self, accelerator, stimuli, reports, back_to_back, pauses, progress, words):
         self.accelerator = accelerator
-        self.given = given
+        self.stimuli = stimuli
         self.reports = reports
         self.back_to_back = back_to_back
         self.pauses = pauses or (lambda: False, lambda: False)
@@ -118,7 +122,7 @@ class _Bench:
         self.held_back = False
         self.limit: Callable[..., int] = lambda **_: SLACK
         window = reports.window
-        self.result_count = int((given.steps // window).sum()) if window else len(given)
+        self.result_count = int((stimuli.steps // window).sum()) if window else len(stimuli)
         self.outcomes: dict[str, list[int]] = {name: [] for name in accelerator.observe}
 
     def source(self, node):
@@ -130,7 +134,7 @@ class _Bench:
             # Memories are written before the first sample.
             while self.words:
                 await ctx.tick()
-            for n in range(len(self.given)):
+            for n in range(len(self.stimuli)):
                 # Unless samples are offered back to back, each waits until the previous one has
                 # been answered and has left the accelerator.
                 self.held_back = True
@@ -140,8 +144,8 @@ class _Bench:
                     await ctx.tick()
                 self.held_back = False
                 if self.reports.stepwise:
-                    self.configure(ctx, int(self.given.steps[n]))
-                sample = self.given.values[node.name][n]
+                    self.configure(ctx, int(self.stimuli.steps[n]))
+                sample = self.stimuli.values[node.name][n]
                 for beat in payloads(self.accelerator, node, sample):
                     while self.pauses[0]():
                         await ctx.tick()
@@ -172,7 +176,7 @@ class _Bench:
                     probes = self.accelerator.probes
                     ends = [(probe.source, probe.sink) for probe in probes]
                     bits = [tuple(map(ctx.get, probe.signals)) for probe in probes]
-                    rest = range(min(len(self.results), len(self.given) - 1), len(self.given))
+                    rest = range(min(len(self.results), len(self.stimuli) - 1), len(self.stimuli))
                     raise stalled(rest, quiet, ends, bits, held_back=self.held_back)
 
         return watch

@@ -58,21 +58,21 @@ class Runner:
     Members
     -------
     network : Network
-    given : Stimulus
+    stimuli : Stimulus
     reports : AnswerPolicy
     design : DesignPorts
     back_to_back : bool
     """
 
     network: Network
-    given: Stimulus
+    stimuli: Stimulus
     reports: AnswerPolicy
     design: DesignPorts
     back_to_back: bool
 
     def buffers(self, chunk: range) -> "_Buffers":
         """Return the beats of some samples, and arrays for their results."""
-        steps = self.given.steps[chunk.start : chunk.stop]
+        steps = self.stimuli.steps[chunk.start : chunk.stop]
         answers = np.ones(len(chunk), dtype=np.uint64)
         if self.reports.window:
             answers = (steps // self.reports.window).astype(np.uint64)
@@ -101,7 +101,7 @@ class Runner:
 
     def _beats(self, payload: Payload, chunk: range) -> tuple[np.ndarray, np.ndarray]:
         (node,) = [node for node in self.network.inputs if node.name == payload.node]
-        values = self.given.values[node.name]
+        values = self.stimuli.values[node.name]
         samples = [transmitted(node, values[n]) for n in chunk]
         return beats_of(payload.fields, payload.width, samples, node.static)
 

@@ -24,7 +24,7 @@ class SimulationError(RuntimeError):
 def allowance(
     network: Network,
     mapping: Mapping,
-    given: Stimulus,
+    stimuli: Stimulus,
     samples: Iterable[int],
     *,
     back_to_back: bool = False,
@@ -38,18 +38,18 @@ def allowance(
     ----------
     network : Network
     mapping : Mapping
-    given : Stimulus
+    stimuli : Stimulus
     samples : iterable of int
         Numbers of the samples that are run.
     back_to_back : bool
         Whether they are offered back to back.
     """
     samples = [*samples]
-    max_steps = max(int(given.steps[n]) for n in samples)
+    max_steps = max(int(stimuli.steps[n]) for n in samples)
     # With windows, a sample may be longer than max_steps: then the time of its part is scaled.
     values = {
         name: [inputs[n][: network.max_steps] for n in samples]
-        for name, inputs in given.values.items()
+        for name, inputs in stimuli.values.items()
     }
     try:
         times = predict(network, values, mapping=mapping, streams=1 if back_to_back else None)

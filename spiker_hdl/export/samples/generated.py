@@ -56,7 +56,7 @@ class Coverage:
 
 
 def generate(
-    network: Network, given: Stimulus | None, max_samples: int | None = None
+    network: Network, stimuli: Stimulus | None, max_samples: int | None = None
 ) -> tuple[dict[str, list[np.ndarray]], Coverage]:
     """Generate samples that detect flipped bits, and measure which share of flips they detect.
 
@@ -68,7 +68,7 @@ def generate(
     Parameters
     ----------
     network : Network
-    given : Stimulus or None
+    stimuli : Stimulus or None
         The user's samples for the test bench.
     max_samples : int, optional
         Maximum number of samples, 1 or more; by default as many as a simulator runs in some
@@ -81,10 +81,10 @@ def generate(
     coverage : Coverage
     """
     draw = np.random.default_rng(_SEED)
-    steps = _steps(network, given)
+    steps = _steps(network, stimuli)
     flips, count = _extent(network, steps, max_samples)
     pool = _candidates(network, steps, count, draw)
-    detectors = [Detector(network, group) for group in _groups(given)]
+    detectors = [Detector(network, group) for group in _groups(stimuli)]
     candidates = Detector(network, pool)
     _, detects = _detected(detectors, candidates, draw_flips(network, flips, draw))
     chosen = _choose(detects, _costs(network, pool), max_samples)
@@ -101,12 +101,12 @@ def generate(
     return samples, coverage
 
 
-def _steps(network: Network, given: Stimulus | None) -> int:
+def _steps(network: Network, stimuli: Stimulus | None) -> int:
     """Return the steps of generated samples: the usual number, and enough for leaks to matter."""
     usual = 0
     note = dict(network.notes).get("steps", "")
-    if given is not None:
-        usual = int(np.median(given.steps))
+    if stimuli is not None:
+        usual = int(np.median(stimuli.steps))
     elif note.isascii() and note.isdigit() and len(note) < 6:
         usual = int(note)
     max_delay = max((projection.delay for projection in network.projections), default=0)
@@ -139,12 +139,12 @@ def _costs(network: Network, pool: dict[str, np.ndarray]) -> np.ndarray:
     return (cycles + 20) * (size + 20)
 
 
-def _groups(given: Stimulus | None) -> list[dict[str, np.ndarray]]:
+def _groups(stimuli: Stimulus | None) -> list[dict[str, np.ndarray]]:
     """Return some of the user's samples, grouped by their number of steps."""
-    if given is None:
+    if stimuli is None:
         return []
-    steps = given.steps[:_MAX_USER_SAMPLES]
-    return [given.group(np.flatnonzero(steps == length)) for length in np.unique(steps)]
+    steps = stimuli.steps[:_MAX_USER_SAMPLES]
+    return [stimuli.group(np.flatnonzero(steps == length)) for length in np.unique(steps)]
 
 
 def _detected(

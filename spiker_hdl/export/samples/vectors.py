@@ -77,13 +77,13 @@ class Vectors:
         }
 
 
-def make_vectors(accelerator: Accelerator, given: Stimulus, expected: Result) -> Vectors:
+def make_vectors(accelerator: Accelerator, stimuli: Stimulus, expected: Result) -> Vectors:
     """Make vectors from samples of the user.
 
     Parameters
     ----------
     accelerator : Accelerator
-    given : Stimulus
+    stimuli : Stimulus
         The samples.
     expected : Result
         Their result, from any engine; cycles are compared if the engine counts them.
@@ -98,20 +98,20 @@ def make_vectors(accelerator: Accelerator, given: Stimulus, expected: Result) ->
         port = accelerator.ports[node.name]
         widths[port] = Value.cast(getattr(accelerator, port).p).shape().width
         beats[port] = []
-        for sample in given.values[node.name]:
+        for sample in stimuli.values[node.name]:
             *others, last = payloads(accelerator, node, sample)
             beats[port] += [*others, last | 1 << widths[port]]
     fields = result_fields(accelerator)
     return Vectors(
-        samples=len(given),
-        user_samples=len(given),
+        samples=len(stimuli),
+        user_samples=len(stimuli),
         beats=beats,
         widths=widths,
-        expected=[pack(fields, values_of(expected, n)) for n in range(len(given))],
+        expected=[pack(fields, values_of(expected, n)) for n in range(len(stimuli))],
         width=accelerator.o.p.shape().size,
         fields=fields,
-        timed=0 if expected.cycles is None else len(given),
-        timeout=result_timeout(accelerator.network, accelerator.mapping, int(max(given.steps))),
+        timed=0 if expected.cycles is None else len(stimuli),
+        timeout=result_timeout(accelerator.network, accelerator.mapping, int(max(stimuli.steps))),
     )
 
 

@@ -143,12 +143,12 @@ def vhdl_source(component: wiring.Component, name: str) -> Source:
 
 def _modules(elaboratable, ports) -> dict[str, Module]:
     """Convert a design to RTLIL and read that; note the names of states, which RTLIL has not."""
-    given = ports_of(elaboratable) if ports is None else ports
+    ports = ports_of(elaboratable) if ports is None else ports
     fragment = Fragment.get(elaboratable, None)
     # Loaded by name: its types are nowhere stated.
     rtlil = import_module("amaranth.back.rtlil")
     with marked(fragment) as contents:
-        text, names = rtlil.convert_fragment(fragment, given, "top")
+        text, names = rtlil.convert_fragment(fragment, ports, "top")
     modules = parse(expanded(split(text), contents))
     for signal, (*path, name) in names.items():
         if callable(signal.decoder) and len(signal) <= 8:

@@ -232,13 +232,13 @@ class Mapping:
 
     def check(self, network: Network) -> None:
         """Raise :exc:`ValueError` unless the mapping fits ``network``."""
-        for what, given, wanted in (
+        for what, names, expected in (
             ("cores", set(self.cores), set(network.population)),
             ("queues", set(self.queues), {projection.name for projection in network.projections}),
         ):
-            if given != wanted:
+            if names != expected:
                 raise ValueError(
-                    f"Mapping {what} must be for {sorted(wanted)}, not {sorted(given)}"
+                    f"Mapping {what} must be for {sorted(expected)}, not {sorted(names)}"
                 )
         for name, core in self.cores.items():
             size = network.population[name].size

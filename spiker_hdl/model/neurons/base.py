@@ -263,6 +263,6 @@ class Neuron:
     @property
     def sizes(self) -> set[int]:
         """Numbers of neurons for which there are values per neuron."""
-        given = [p.value for p in self.parameters.values()]
-        given += [s.rest for s in self.states.values()]
-        return {len(value) for value in given if isinstance(value, tuple)}
+        values = [p.value for p in self.parameters.values()]
+        values += [s.rest for s in self.states.values()]
+        return {len(value) for value in values if isinstance(value, tuple)}

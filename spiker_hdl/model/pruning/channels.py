@@ -51,8 +51,8 @@ class Channels:
         if kept.ndim != 1:
             raise ValueError(f"Channels must have the shape (kept,), not {kept.shape}")
         if not kept.size or kept[0] < 0 or kept[-1] >= size or (np.diff(kept) < 1).any():
-            given = shown(kept.tolist())
-            raise ValueError(f"Channels must ascend within 0..{size - 1}, not {given}")
+            channels = shown(kept.tolist())
+            raise ValueError(f"Channels must ascend within 0..{size - 1}, not {channels}")
         set_fields(self, size=size, kept=kept)
 
     def select(self, spikes: np.ndarray) -> np.ndarray:

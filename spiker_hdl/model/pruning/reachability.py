@@ -62,8 +62,10 @@ def _explore(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     neuron, size = population.neuron, population.size
     fires = known.copy()
-    parameters = {name: _each(p.value, size) for name, p in neuron.parameters.items()}
-    states = {name: (_each(s.rest, size), _each(s.rest, size)) for name, s in neuron.states.items()}
+    parameters = {name: _filled(p.value, size) for name, p in neuron.parameters.items()}
+    states = {
+        name: (_filled(s.rest, size), _filled(s.rest, size)) for name, s in neuron.states.items()
+    }
     at = np.flatnonzero(~known)
     for n in range(_ROUNDS + 1):
         if not at.size:
@@ -88,7 +90,7 @@ def _explore(
     return fires, states
 
 
-def _each(value: Any, size: int) -> np.ndarray:
+def _filled(value: Any, size: int) -> np.ndarray:
     array = np.empty(size, dtype=object)
     array[:] = value
     return array

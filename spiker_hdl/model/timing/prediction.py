@@ -81,16 +81,16 @@ def predict(
     mapping = Mapping.default(network) if mapping is None else mapping
     check_kind("Mapping", mapping, Mapping)
     mapping.check(network)
-    given = stimulus(network, spikes)
+    stimuli = stimulus(network, spikes)
     if streams is not None:
-        streams = check_int("Streams", streams, 1, len(given))
-    chunks = np.array_split(np.arange(len(given)), len(given) if streams is None else streams)
+        streams = check_int("Streams", streams, 1, len(stimuli))
+    chunks = np.array_split(np.arange(len(stimuli)), len(stimuli) if streams is None else streams)
     spiking = [node.name for node in network.populations if node.neuron.spiking]
-    trains = dict(reference.run(network, spikes, record=spiking).spikes) | dict(given.values)
+    trains = dict(reference.run(network, spikes, record=spiking).spikes) | dict(stimuli.values)
     results = []
     for start in range(0, len(chunks), BATCH):
         batch = chunks[start : start + BATCH]
-        results.append(Machines(network, mapping, given, trains, batch).run())
+        results.append(Machines(network, mapping, stimuli, trains, batch).run())
         if progress is not None:
             progress(sum(len(chunk) for chunk in batch))
     spent = {

@@ -12,15 +12,15 @@ class Serializer(Part):
 
     Attributes
     ----------
-    given : array of int
+    turns_taken : array of int
         Number of turns of the item that were taken.
     """
 
     def __init__(self, machines: int):
-        self.given = np.zeros(machines, np.int32)
+        self.turns_taken = np.zeros(machines, np.int32)
 
     def clock(self, valid, ready, turns) -> np.ndarray:
         """Advance by a cycle, and return where items of so many ``turns`` are taken."""
-        taking = ready & (self.given == turns - 1)
-        self.given = np.where(taking, 0, self.given + (valid & ready))
+        taking = ready & (self.turns_taken == turns - 1)
+        self.turns_taken = np.where(taking, 0, self.turns_taken + (valid & ready))
         return taking

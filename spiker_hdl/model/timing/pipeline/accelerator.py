@@ -51,7 +51,7 @@ class Machines(Batch):
     ----------
     network : Network
     mapping : Mapping
-    given : Stimulus
+    stimuli : Stimulus
     trains : mapping of str to array or list of array
         For each input and population that fires, its events in each sample, shape (steps, size).
     chunks : list of array of int
@@ -62,7 +62,7 @@ class Machines(Batch):
         self,
         network: Network,
         mapping: Mapping,
-        given: Stimulus,
+        stimuli: Stimulus,
         trains: Table[str, Any],
         chunks: list[np.ndarray],
     ):
@@ -85,7 +85,7 @@ class Machines(Batch):
                 self.sources[name] = Output(self, spikes, core)
             if microarchitecture.reads_potential(network, name):
                 size = network.population[name].size
-                steps = [np.ones((given.steps[n], size), bool) for n in self.members]
+                steps = [np.ones((stimuli.steps[n], size), bool) for n in self.members]
                 every = Train(steps, self.machine_of, self.count, core.core.units, 1)
                 self.potentials[name] = Output(self, every, core)
         self._connect()

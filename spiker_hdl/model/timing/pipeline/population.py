@@ -61,7 +61,7 @@ class Line:
         if self.sparse_lookup is not None and self.synapses is not None and self.firsts is not None:
             event = self.firsts.read(place)
             if self.serializer is not None:
-                event = event + self.serializer.given
+                event = event + self.serializer.turns_taken
             synapses = self.synapses.read(event)
             ready = self.sparse_lookup.clock(self.valid, self.token, ready, synapses)
         if self.serializer is not None and self.turns is not None:

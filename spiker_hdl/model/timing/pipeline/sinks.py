@@ -32,17 +32,17 @@ class SerialScores(Part):
         self.source = source
         self.sink = sink
         self.turns = batch.add(source.train.turns(1))
-        self.given = np.zeros(batch.count, np.int32)
+        self.turns_taken = np.zeros(batch.count, np.int32)
         batch.add(self)
 
     def ready(self, item, finish):
         self.able = self.sink.ready(item, finish)
-        return self.able & (self.given == self.turns.read(self.source.place) - 1)
+        return self.able & (self.turns_taken == self.turns.read(self.source.place) - 1)
 
     def take(self, taken, item, finish):
         self.advanced = self.source.offered(self) & self.able
-        given = self.given + self.advanced
-        self.given = np.where(taken, 0, given)
+        turns_taken = self.turns_taken + self.advanced
+        self.turns_taken = np.where(taken, 0, turns_taken)
         self.sink.take(taken, item, finish)
 
     def changed(self) -> np.ndarray:
