@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from .formats.spikerplus.differences import SpikerReport
     from .formats.spikerplus.read import from_spiker
     from .formats.spikerplus.widths import spiker_quantizations
+    from .monte_carlo.monte_carlo import MonteCarlo
+    from .monte_carlo.neurons import NeuronSpread
+    from .monte_carlo.result import Draws
     from .network.arithmetic import FloatingPoint, Tensors
     from .network.builder import NetworkBuilder
     from .network.cell import Cell, IntegerCell
@@ -53,6 +56,9 @@ if TYPE_CHECKING:
     from .training.trainer import accuracy, train
 
 _HOMES = {
+    "Draws": ".monte_carlo.result",
+    "MonteCarlo": ".monte_carlo.monte_carlo",
+    "NeuronSpread": ".monte_carlo.neurons",
     "Arrhenius": ".devices.drift",
     "Device": ".devices.device",
     "DifferentialPair": ".devices.arrays",
@@ -126,6 +132,7 @@ __all__ = [
     "Dataset",
     "Device",
     "DifferentialPair",
+    "Draws",
     "Events",
     "FastSigmoid",
     "Faults",
@@ -138,7 +145,9 @@ __all__ = [
     "Layer",
     "LossyConversionError",
     "MeasuredLevels",
+    "MonteCarlo",
     "NetworkBuilder",
+    "NeuronSpread",
     "NirReport",
     "Outcome",
     "PowerLawDrift",

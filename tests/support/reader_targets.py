@@ -216,7 +216,10 @@ def data_targets(readers):
     from spiker_train.data.images import load_dataset, read_idx
     from spiker_train.data.spoken_digits import spoken_digits
     from spiker_train.devices.fit import fit_device
+    from spiker_train.monte_carlo.result import Draws
 
+    rows = {0: (3, 1), 4: (2, 2)}
+    study = Draws("key", 5, (0.0, 10.0), rows, rows).to_json()
     draw = np.random.default_rng(1)
     pictures, labels = draw.integers(0, 256, (6, 8, 8), dtype=np.uint8), draw.integers(0, 3, 6)
     parts = {"x_train": pictures, "y_train": labels, "x_test": pictures[:2], "y_test": labels[:2]}
@@ -248,6 +251,9 @@ def data_targets(readers):
                 b"device,seconds,siemens\na,1,2e-6\na,10,1e-6\n",
             ],
             fit_device,
+        ),
+        **with_callers(
+            readers, "spiker_train.monte_carlo.result.load_draws", [json.dumps(study).encode()]
         ),
         **called_by(
             "spiker_train.data.spoken_digits._read",

@@ -1,0 +1,1 @@
+"""Many draws of the devices that hold a network's weights, and the same draws in hardware."""

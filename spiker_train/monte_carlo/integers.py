@@ -1,0 +1,69 @@
+"""Integer networks of the hardware as networks of tensors, which compute the same bits."""
+
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.model import Network, OneToOne, Sparse
+from spiker_train.network.cell import IntegerCell
+from spiker_train.network.layers import Connection, Layer
+from spiker_train.network.network import SpikingNetwork
+from spiker_train.network.quantization import Quantization
+
+__all__ = ["as_tensors"]
+
+MOST_BITS = 16
+
+
+def as_tensors(network: Network) -> tuple[SpikingNetwork, Quantization]:
+    """Return a network of tensors with the integers of ``network``, and its quantization.
+
+    A run with this quantization computes what the hardware computes. Weights are integers times
+    two to the power of the projection's shift.
+
+    Raises
+    ------
+    ValueError
+        If a weight has more than 16 bits.
+    """
+    connections, bits, shifts = [], {}, {}
+    for projection in network.projections:
+        if projection.width > MOST_BITS:
+            raise ValueError(
+                f"Weights of {projection.name!r} must have at most {MOST_BITS} bits, "
+                f"not {projection.width}"
+            )
+        options: dict[str, Any] = {"delay": projection.delay, "name": projection.name}
+        synapses = projection.synapses
+        weights = synapses.matrix()
+        if isinstance(synapses, OneToOne):
+            weights, options["kind"] = synapses.values, "one_to_one"
+        elif isinstance(synapses, Sparse):
+            mask = np.zeros(weights.shape, dtype=np.int64)
+            mask[synapses.targets, synapses.sources] = 1
+            options |= {"kind": "sparse", "mask": mask}
+        connections.append(
+            Connection(
+                projection.source,
+                projection.target,
+                weights.astype(float) * 2.0**projection.shift,
+                **options,
+            )
+        )
+        bits[projection.name] = max(2, projection.width)
+        shifts[projection.name] = projection.shift
+    layers = []
+    for population in network.populations:
+        bias: Any = population.bias
+        if isinstance(bias, tuple):
+            bias = np.array(bias, dtype=float)
+        layers.append(
+            Layer(
+                population.name,
+                population.shape,
+                IntegerCell(population.neuron, scale=1.0),
+                float(bias) if isinstance(bias, int) and bias else bias if np.any(bias) else False,
+            )
+        )
+    net = SpikingNetwork(network.inputs, layers, connections, network.readouts, name=network.name)
+    return net, Quantization(weights=bits, shifts=shifts).fit(net)
