@@ -1,7 +1,7 @@
 """Clock cycles of the shipped MNIST networks, from the first event to the answer.
 
 The first test images run through the hardware, simulated cycle by cycle, each alone in the machine:
-spikes that are new in each step, and pixels of one bit that are held; with a lane for each neuron
+spikes that are new in each step, and pixels of one bit that are static; with a lane for each neuron
 and with fewer. Every answer is compared with the reference. Prints a table; ``--json`` keeps it
 with the versions and the commit that made it.
 """
@@ -24,7 +24,7 @@ from spiker_train.data.images import load_dataset
 
 HERE = Path(__file__).parent
 NETWORKS = HERE.parent / "networks"
-NETWORK, HELD = NETWORKS / "mnist.spiker", NETWORKS / "mnist_held.spiker"
+NETWORK, STATIC = NETWORKS / "mnist.spiker", NETWORKS / "mnist_static.spiker"
 RESULTS = HERE / "results" / "cycles.json"
 TARGET = 700
 SPIKER = 91_779  # measured with its own VHDL, in GHDL, on MNIST 784-128-10 at T = 100
@@ -74,16 +74,16 @@ def main() -> int:
         f"{'mismatches':>10} {'seconds':>8}"
     )
     runs = []
-    held_out = load(HELD)
-    pixels = encoders.encoder_of(held_out.note["encoder"])(
-        data.x_test[: options.samples], int(held_out.note["steps"])
+    static = load(STATIC)
+    pixels = encoders.encoder_of(static.note["encoder"])(
+        data.x_test[: options.samples], int(static.note["steps"])
     )
     few = max(1, len(spikes) // 10)
     for lanes, net, given, mapping in (
         ("one a neuron", network, spikes, Mapping.default(network)),
         (f"at most {SMALL}", network, spikes[:few], Mapping.folded(network, SMALL)),
-        ("held, one each", held_out, pixels, Mapping.default(held_out)),
-        (f"held, at most {SMALL}", held_out, pixels[:few], Mapping.folded(held_out, SMALL)),
+        ("static, one each", static, pixels, Mapping.default(static)),
+        (f"static, at most {SMALL}", static, pixels[:few], Mapping.folded(static, SMALL)),
     ):
         runs.append(measure(net, given, labels[: len(given)], mapping, options.engine, lanes))
         row = runs[-1]
@@ -97,7 +97,7 @@ def main() -> int:
     document = {
         "command": shlex.join(["python", "benchmarks/cycles.py", *sys.argv[1:]]),
         "commit": commit(),
-        "networks": {f"networks/{file.name}": load(file).digest for file in (NETWORK, HELD)},
+        "networks": {f"networks/{file.name}": load(file).digest for file in (NETWORK, STATIC)},
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": {name: version(name) for name in ("amaranth", "numpy")},

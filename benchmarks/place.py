@@ -73,9 +73,9 @@ def spram(network: Network) -> Mapping:
 
 
 ROWS = (
-    Row("MNIST balanced, ECP5-45F", "mnist_held", Mapping.balanced, "ecp5-45f", 100.0),
+    Row("MNIST balanced, ECP5-45F", "mnist_static", Mapping.balanced, "ecp5-45f", 100.0),
     Row("MNIST 14x14, UP5K", "mnist_14x14", up5k, "up5k", 24.0),
-    Row("MNIST in SPRAM, UP5K", "mnist_held", spram, "up5k"),
+    Row("MNIST in SPRAM, UP5K", "mnist_static", spram, "up5k"),
 )
 
 

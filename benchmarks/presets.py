@@ -31,7 +31,7 @@ from spiker_train.data.images import load_dataset
 
 HERE = Path(__file__).parent
 NETWORKS = HERE.parent / "networks"
-NETWORK, COUNTING = "mnist_held", "mnist_count"
+NETWORK, COUNTING = "mnist_static", "mnist_count"
 RESULTS = HERE / "results" / "presets.json"
 SPIKER = {"cycles": 91_779, "luts": 7_387, "block_rams": 29}  # measured: GHDL, Yosys xc7
 ACCURACY = 0.982

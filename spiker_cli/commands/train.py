@@ -88,7 +88,7 @@ def train(
 
         spiker train digits --net 64-32-10 -o digits.spiker
         spiker train mnist --net 784-128-10 --steps 4 --weights 4 --potentials 8 -o mnist.spiker
-        spiker train mnist --net 784-128-10 --steps 3 --encoder binary --static -o mnist_held.spiker
+        spiker train mnist --net 784-128-10 --steps 3 --encoder binary --static -o static.spiker
         spiker train my.npz --net 100-50-50-3 --weights hidden1=3,hidden2=4,output=6 -o my.spiker
     """
     from spiker_cli.support.files import check_output

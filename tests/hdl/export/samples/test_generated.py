@@ -35,7 +35,7 @@ def test_inputs_take_generated_samples(seed):
     [
         "digits",
         pytest.param("mnist", marks=pytest.mark.slow),
-        pytest.param("mnist_held", marks=pytest.mark.slow),
+        pytest.param("mnist_static", marks=pytest.mark.slow),
         pytest.param("fsdd_recurrent", marks=pytest.mark.slow),
     ],
 )

@@ -30,7 +30,7 @@ def shipped(name: str) -> Network:
 
 
 def test_presets_of_mnist():
-    network = shipped("mnist_held")
+    network = shipped("mnist_static")
     fast, balanced, small = (
         Mapping.preset(name, network) for name in ("fast", "balanced", "small")
     )
@@ -63,7 +63,7 @@ def test_presets_answer_as_the_reference(name):
 
 
 def test_cycles_follow_the_preset():
-    network = shipped("mnist_held")
+    network = shipped("mnist_static")
     draw = np.random.default_rng(3)
     pixels = draw.random((6, 1, network.inputs[0].size)) < 0.13
     spikes = np.repeat(pixels, 3, axis=1)

@@ -510,7 +510,7 @@ def test_hardware_of_the_pruned_network_answers_as_the_original(static):
     assert not run(network, spikes).differences(result)
 
 
-@pytest.mark.parametrize("name", ["mnist", "mnist_held"])
+@pytest.mark.parametrize("name", ["mnist", "mnist_static"])
 def test_channels_without_weights_are_removed_from_a_trained_network(name):
     network = load(NETWORKS / f"{name}.spiker")
     assert not prune(network).report.changed  # training leaves weights everywhere
