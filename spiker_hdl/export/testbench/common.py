@@ -1,14 +1,23 @@
 """The inputs and comparisons of a test bench, for all languages."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from spiker_hdl.export.samples.vectors import Vectors
 from spiker_hdl.payloads.fields import Field
 from spiker_hdl.rtl import Accelerator
 
-__all__ = ["Check", "Feed", "bench_name", "checks_of", "feeds_of"]
+__all__ = [
+    "Check",
+    "Feed",
+    "bench_name",
+    "checks_of",
+    "connections",
+    "feeds_of",
+    "substitutes",
+]
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,18 @@ class Feed:
     width: int
     beats: int
     noise: int
+
+    @property
+    def substitutes(self) -> dict[str, Any]:
+        """Values of the placeholders in the templates of an input."""
+        return {
+            "port": self.port,
+            "label": self.label,
+            "width": self.width,
+            "high": self.width - 1,
+            "last": self.beats - 1,
+            "bit": self.noise,
+        }
 
 
 @dataclass(frozen=True)
@@ -70,6 +91,62 @@ def feeds_of(accelerator: Accelerator, vectors: Vectors) -> Iterator[Feed]:
         port = accelerator.ports[node.name]
         label = _label(node.name, accelerator.names[node.name])
         yield Feed(port, label, vectors.widths[port], len(vectors.beats[port]), 2 * n % 31)
+
+
+def connections(
+    accelerator: Accelerator,
+    vectors: Vectors,
+    ports: Mapping[str, str],
+    form: str,
+    ties: Mapping[str, str],
+) -> str:
+    """Return the ports of all inputs, each with its signal, and those of a load stream tied off.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+    vectors : Vectors
+    ports : mapping of str to str
+        Name of each port in the language, by its name in Amaranth.
+    form : str
+        Form of a connection, with ``{port}`` and ``{signal}``.
+    ties : mapping of str to str
+        What is connected to each part of a load stream, where the weights are writable.
+    """
+    pairs = [
+        (f"{feed.port}__{part}", f"{feed.port}_{part}")
+        for feed in feeds_of(accelerator, vectors)
+        for part in ("payload", "valid", "ready")
+    ]
+    if accelerator.mapping.writable:
+        pairs += [(f"load__{part}", level) for part, level in ties.items()]
+    return "".join(form.format(port=ports[name], signal=signal) for name, signal in pairs)
+
+
+def substitutes(vectors: Vectors, top: str, ports: Mapping[str, str], dut: str) -> dict[str, Any]:
+    """Return values of the placeholders that the test benches of all languages have.
+
+    Parameters
+    ----------
+    vectors : Vectors
+    top : str
+        Name of the topmost module of the design.
+    ports : mapping of str to str
+        Name of each port in the language, by its name in Amaranth.
+    dut : str
+        Name of an adapter around the design, or empty.
+    """
+    return {
+        "top": top,
+        "dut": dut or top,
+        "bench": bench_name(top),
+        "idle": ports["idle"],
+        "samples": vectors.samples,
+        "user_samples": vectors.user_samples,
+        "timed": vectors.timed,
+        "timeout": vectors.timeout,
+        "high": vectors.width - 1,
+    }
 
 
 def checks_of(accelerator: Accelerator, vectors: Vectors) -> Iterator[Check]:

@@ -7,7 +7,7 @@ from spiker_hdl.export.samples.vectors import Vectors
 from spiker_hdl.model.mapping.reload import LOAD_BITS
 from spiker_hdl.rtl import Accelerator
 
-from .common import Check, bench_name, checks_of, feeds_of
+from .common import Check, checks_of, connections, feeds_of, substitutes
 
 __all__ = ["verilog_bench"]
 
@@ -195,40 +195,16 @@ def verilog_bench(
     dut : str, optional
         Name of an adapter around it, which then has these ports.
     """
-    declarations, connections, reads, sources = "", "", "", ""
-    for feed in feeds_of(accelerator, vectors):
-        port = feed.port
-        names = {
-            "port": port,
-            "label": feed.label,
-            "width": feed.width,
-            "high": feed.width - 1,
-            "last": feed.beats - 1,
-            "bit": feed.noise,
-        }
-        declarations += _DECLARATIONS.substitute(names)
-        sources += _SOURCE.substitute(names)
-        reads += f'    $readmemh("vectors/{port}.hex", {port}_beats);\n'
-        for part in ("payload", "valid", "ready"):
-            connections += f"    .{ports[f'{port}__{part}']}({port}_{part}),\n"
-    if accelerator.mapping.writable:
-        ties = {"payload": f"{LOAD_BITS}'d0", "valid": "1'b0", "ready": ""}
-        for part, level in ties.items():
-            connections += f"    .{ports[f'load__{part}']}({level}),\n"
+    feeds = [*feeds_of(accelerator, vectors)]
+    ties = {"payload": f"{LOAD_BITS}'d0", "valid": "1'b0", "ready": ""}
     return _BENCH.substitute(
-        top=top,
-        dut=dut or top,
-        bench=bench_name(top),
-        idle=ports["idle"],
-        samples=vectors.samples,
-        user_samples=vectors.user_samples,
-        timed=vectors.timed,
-        timeout=vectors.timeout,
-        high=vectors.width - 1,
-        declarations=declarations,
-        connections=connections,
-        reads=reads,
-        sources=sources,
+        substitutes(vectors, top, ports, dut),
+        declarations="".join(_DECLARATIONS.substitute(feed.substitutes) for feed in feeds),
+        connections=connections(accelerator, vectors, ports, "    .{port}({signal}),\n", ties),
+        reads="".join(
+            f'    $readmemh("vectors/{feed.port}.hex", {feed.port}_beats);\n' for feed in feeds
+        ),
+        sources="".join(_SOURCE.substitute(feed.substitutes) for feed in feeds),
         checks="".join(map(_check, checks_of(accelerator, vectors))),
     )
 

@@ -6,7 +6,7 @@ from string import Template
 from spiker_hdl.export.samples.vectors import Vectors
 from spiker_hdl.rtl import Accelerator
 
-from .common import Check, bench_name, checks_of, feeds_of
+from .common import Check, checks_of, connections, feeds_of, substitutes
 
 __all__ = ["vhdl_bench"]
 
@@ -224,36 +224,13 @@ def vhdl_bench(
     dut : str, optional
         Name of an adapter around it, which then has these ports.
     """
-    declarations, connections, sources = "", "", ""
-    for feed in feeds_of(accelerator, vectors):
-        names = {
-            "port": feed.port,
-            "label": feed.label,
-            "width": feed.width,
-            "high": feed.width - 1,
-            "bit": feed.noise,
-        }
-        declarations += _DECLARATIONS.substitute(names)
-        sources += _SOURCE.substitute(names)
-        for part in ("payload", "valid", "ready"):
-            connections += f"      {ports[f'{feed.port}__{part}']} => {feed.port}_{part},\n"
-    if accelerator.mapping.writable:
-        ties = {"payload": "(others => '0')", "valid": "'0'", "ready": "open"}
-        for part, level in ties.items():
-            connections += f"      {ports[f'load__{part}']} => {level},\n"
+    feeds = [*feeds_of(accelerator, vectors)]
+    ties = {"payload": "(others => '0')", "valid": "'0'", "ready": "open"}
     return _BENCH.substitute(
-        top=top,
-        dut=dut or top,
-        bench=bench_name(top),
-        idle=ports["idle"],
-        samples=vectors.samples,
-        user_samples=vectors.user_samples,
-        timed=vectors.timed,
-        timeout=vectors.timeout,
-        high=vectors.width - 1,
-        declarations=declarations,
-        connections=connections,
-        sources=sources,
+        substitutes(vectors, top, ports, dut),
+        declarations="".join(_DECLARATIONS.substitute(feed.substitutes) for feed in feeds),
+        connections=connections(accelerator, vectors, ports, "      {port} => {signal},\n", ties),
+        sources="".join(_SOURCE.substitute(feed.substitutes) for feed in feeds),
         checks="".join(map(_check, checks_of(accelerator, vectors))),
     )
 
