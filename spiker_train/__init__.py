@@ -50,7 +50,10 @@ if TYPE_CHECKING:
     from .network.plausibility import ImplausibleWarning
     from .network.quantization import Quantization
     from .network.run import Outcome
+    from .network.state import NetworkState
     from .network.surrogate import FastSigmoid
+    from .network.synapse_kinds import FirstOrder, SecondOrder, Summed, SynapseKind, Wire
+    from .network.time import Duration, Tau
     from .recipes import train_network
     from .training.options import TrainingOptions
     from .training.trainer import accuracy, train
@@ -93,6 +96,14 @@ _HOMES = {
     "NetworkBuilder": ".network.builder",
     "NirReport": ".formats.nir.read",
     "Outcome": ".network.run",
+    "NetworkState": ".network.state",
+    "FirstOrder": ".network.synapse_kinds",
+    "SecondOrder": ".network.synapse_kinds",
+    "Summed": ".network.synapse_kinds",
+    "SynapseKind": ".network.synapse_kinds",
+    "Wire": ".network.synapse_kinds",
+    "Duration": ".network.time",
+    "Tau": ".network.time",
     "Quantization": ".network.quantization",
     "QuantizationReport": ".conversion.report",
     "SnntorchReport": ".formats.snntorch.read",
@@ -133,9 +144,11 @@ __all__ = [
     "Device",
     "DifferentialPair",
     "Draws",
+    "Duration",
     "Events",
     "FastSigmoid",
     "Faults",
+    "FirstOrder",
     "FlickerNoise",
     "FloatingPoint",
     "GaussianNoise",
@@ -147,6 +160,7 @@ __all__ = [
     "MeasuredLevels",
     "MonteCarlo",
     "NetworkBuilder",
+    "NetworkState",
     "NeuronSpread",
     "NirReport",
     "Outcome",
@@ -155,14 +169,19 @@ __all__ = [
     "Quantization",
     "QuantizationReport",
     "ReferenceColumn",
+    "SecondOrder",
     "SnntorchReport",
     "SpikerReport",
     "SpikingNetwork",
     "Spread",
+    "Summed",
+    "SynapseKind",
     "TabulatedDrift",
+    "Tau",
     "Tensors",
     "TrainingOptions",
     "UniformLevels",
+    "Wire",
     "WireResistance",
     "accuracy",
     "compare",

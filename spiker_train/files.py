@@ -23,11 +23,16 @@ from spiker_train.formats.tensor_files import read_safetensors
 from spiker_train.network.cell import Cell, IntegerCell
 from spiker_train.network.layers import Connection, Layer, check_finite
 from spiker_train.network.network import SpikingNetwork, check_network
+from spiker_train.network.synapse_kinds import SYNAPSE_KINDS, SynapseKind
+from spiker_train.network.time import Duration, Tau
+
+from .timed_files import frozen_kind, frozen_time, thawed_kind, thawed_time
 
 __all__ = ["FORMAT", "SUFFIX", "load_floating_point", "save_floating_point"]
 
 FORMAT = "spiker-real-network"
-VERSION = 1
+VERSIONS = (1, 2)
+"""Versions of the format: 2 is that of a network with times in seconds, or with dynamics."""
 SUFFIX = ".safetensors"
 
 
@@ -52,7 +57,7 @@ def save_floating_point(net: SpikingNetwork, path: str | Path) -> None:
     check_finite(net.layers, net.connections)
     arrays: dict[str, np.ndarray] = {}
     graph = {
-        "version": VERSION,
+        "version": 1 + (net.dt is not None or net.has_seconds or _has_dynamics(net)),
         "name": net.name,
         "inputs": [
             {what: getattr(declared, what) for what in ("name", "shape", "low", "high")}
@@ -68,11 +73,15 @@ def save_floating_point(net: SpikingNetwork, path: str | Path) -> None:
             | ({} if readout.groups is None else {"groups": readout.groups})
             for readout in net.readouts
         ],
-    }
+    } | ({} if net.dt is None else {"dt": net.dt})
     # One string, since safetensors writes several in no fixed order.
     data = pack_arrays(arrays, metadata={FORMAT: json.dumps(graph)})
     with write_whole(path) as file:
         file.write(data)
+
+
+def _has_dynamics(net: SpikingNetwork) -> bool:
+    return any(connection.dynamics is not None for connection in net.connections)
 
 
 def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -92,16 +101,31 @@ def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any
                 f"Layer {layer.name!r}: {cell.kind.__name__} {name} must be a number, a string or "
                 f"None to be saved, not {value!r}"
             )
-    return content | {
-        "model": cell.kind.__name__,
-        "settings": frozen_fields(cell.kind, cell.settings),
-        "exact": {
-            name: {"numerator": decay.numerator, "bits": decay.bits}
-            for name, decay in cell.exact.items()
-        },
-        "learn": cell.learned,
-        "unit": cell.unit,
+    return (
+        content
+        | {
+            "model": cell.kind.__name__,
+            "settings": frozen_fields(cell.kind, cell.settings),
+            "exact": {
+                name: {"numerator": decay.numerator, "bits": decay.bits}
+                for name, decay in cell.exact.items()
+            },
+            "learn": cell.learned,
+            "unit": cell.unit,
+        }
+        | _seconds(cell)
+    )
+
+
+def _seconds(cell: Cell) -> dict[str, Any]:
+    """Return the times of a cell, as values that JSON can hold."""
+    times = {
+        # What is learned is an array, the logarithm of the time constant.
+        name: {"method": tau.method} if name in cell.learned else frozen_time(tau)
+        for name, tau in cell.taus.items()
     }
+    times |= {name: frozen_time(duration) for name, duration in cell.durations.items()}
+    return {"seconds": times} if times else {}
 
 
 def _integer_cell(layer: Layer, cell: IntegerCell) -> dict[str, Any]:
@@ -138,11 +162,19 @@ def _connection(connection: Connection, n: int, arrays: dict[str, np.ndarray]) -
         arrays[f"masks/{n}"] = connection.mask.cpu().contiguous().numpy()
     members = ("name", "source", "target", "delay", "kind")
     grid = {} if connection.grid is None else {"grid": connection.grid}
-    return {name: getattr(connection, name) for name in members} | grid
+    text = {name: getattr(connection, name) for name in members} | grid
+    if isinstance(connection.delay, Duration):
+        text["delay"] = frozen_time(connection.delay)
+    if connection.dynamics is not None:
+        text["dynamics"] = frozen_kind(connection.dynamics, f"dynamics/{n}", arrays)
+    return text
 
 
 def load_floating_point(
-    path: str | Path, *, neurons: Iterable[type[Neuron]] = ()
+    path: str | Path,
+    *,
+    neurons: Iterable[type[Neuron]] = (),
+    synapse_kinds: Iterable[type[SynapseKind]] = (),
 ) -> SpikingNetwork:
     """Read a floating-point network.
 
@@ -151,6 +183,8 @@ def load_floating_point(
     path : str or Path
     neurons : iterable of type
         User-defined neuron classes that the file may name, since reading never imports modules.
+    synapse_kinds : iterable of type
+        User-defined synapse kinds that the file may name.
 
     Raises
     ------
@@ -159,35 +193,43 @@ def load_floating_point(
     OSError
         If it cannot be read.
     """
-    return _read(path, {**NEURONS, **{neuron.__name__: neuron for neuron in neurons}})
+    kinds = {**SYNAPSE_KINDS, **{kind.__name__: kind for kind in synapse_kinds}}
+    return _read(path, {**NEURONS, **{neuron.__name__: neuron for neuron in neurons}}, kinds)
 
 
 @reader(f"a {SUFFIX} file of a network", "safetensors")
-def _read(path: str | Path, models: dict[str, type[Neuron]]) -> SpikingNetwork:
+def _read(
+    path: str | Path, models: dict[str, type[Neuron]], kinds: dict[str, type[SynapseKind]]
+) -> SpikingNetwork:
     metadata, tensors = read_safetensors(path)
     if FORMAT not in metadata:
         raise FileError(f"must say of itself {FORMAT!r}, not {shown(sorted(metadata))}")
     graph = strict_json.parse_object(metadata[FORMAT], 2**26)
-    return _network(graph, {name: array.numpy() for name, array in tensors.items()}, models)
+    arrays = {name: array.numpy() for name, array in tensors.items()}
+    return _network(graph, arrays, models, kinds)
 
 
 def _network(
-    graph: dict[str, Any], arrays: dict[str, np.ndarray], models: dict[str, type[Neuron]]
+    graph: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    models: dict[str, type[Neuron]],
+    kinds: dict[str, type[SynapseKind]],
 ) -> SpikingNetwork:
-    if graph["version"] != VERSION:
-        raise FileError(f"must be of version {VERSION}, not {shown(graph['version'])}")
+    if type(graph["version"]) is not int or graph["version"] not in VERSIONS:
+        raise FileError(f"must be of version 1 or 2, not {shown(graph['version'])}")
     net = SpikingNetwork(
         [
             Input(x["name"], _shape(x["shape"]), x["low"], x["high"], x["held"])
             for x in graph["inputs"]
         ],
         [_read_layer(x, n, arrays, models) for n, x in enumerate(graph["layers"])],
-        [_read_connection(x, n, arrays) for n, x in enumerate(graph["connections"])],
+        [_read_connection(x, n, arrays, kinds) for n, x in enumerate(graph["connections"])],
         [
             Readout(x["population"], x["kind"], x["name"], x.get("groups"))
             for x in graph["readouts"]
         ],
         name=graph["name"],
+        dt=graph.get("dt"),
     )
     if arrays:
         raise FileError(f"must have no array of its own, not {shown(sorted(arrays), 160)}")
@@ -218,6 +260,11 @@ def _read_layer(
     }
     model = models[text["model"]]
     values = thawed_fields(model, text["settings"]) | values | exact
+    for name, time in text.get("seconds", {}).items():
+        if "picoseconds" in time:
+            values[name] = thawed_time(time)
+        else:  # learned: the array is the logarithm of the time constant
+            values[name] = Tau(np.exp(values[name].astype(np.float64)), time["method"])
     cell = Cell(model, learn=text["learn"], unit=text["unit"], **values)
     return Layer(text["name"], _shape(text["shape"]), cell, bias)
 
@@ -234,9 +281,18 @@ def _read_integers(text: dict[str, Any], models: dict[str, type[Neuron]]) -> Int
     return IntegerCell(neuron, scale=text["scale"], unit=text["unit"])
 
 
-def _read_connection(text: dict[str, Any], n: int, arrays: dict[str, np.ndarray]) -> Connection:
+def _read_connection(
+    text: dict[str, Any],
+    n: int,
+    arrays: dict[str, np.ndarray],
+    kinds: dict[str, type[SynapseKind]],
+) -> Connection:
     mask = arrays.pop(f"masks/{n}") if text["kind"] == "sparse" else None
     weights = torch.from_numpy(arrays.pop(f"weights/{n}"))
     options = {"delay": text["delay"], "kind": text["kind"], "name": text["name"]}
     options["grid"] = text.get("grid")
+    if isinstance(text["delay"], dict):
+        options["delay"] = thawed_time(text["delay"])
+    if "dynamics" in text:
+        options["dynamics"] = thawed_kind(text["dynamics"], f"dynamics/{n}", arrays, kinds)
     return Connection(text["source"], text["target"], weights, mask=mask, **options)

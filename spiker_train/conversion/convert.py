@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.model import Decay, Network, Population, Projection, reference
+from spiker_hdl.model import CurrentLif, Decay, Network, Population, Projection, reference
 from spiker_train.network.cell import Cell
+from spiker_train.network.fusion import factor_of
 from spiker_train.network.grids import NEAR
 from spiker_train.network.network import Connection, Layer, SpikingNetwork, check_network
 from spiker_train.network.plausibility import implausible_integers, lost_decays, warn_of
 from spiker_train.network.quantization import Quantization
 from spiker_train.network.rounding import rounded
+from spiker_train.network.synapse_kinds import FirstOrder
+from spiker_train.network.time import Duration
 from spiker_train.training.options import TrainingOptions
 from spiker_train.training.trainer import train
 
 from .bit_widths import SIZES, end_shares, size_potentials
-from .report import Change, QuantizationReport, change_of, rms, worst_change
+from .report import Change, QuantizationReport, change_of, change_of_time, rms, worst_change
 
 __all__ = ["count_weights", "quantize"]
 
@@ -79,7 +82,8 @@ def quantize(
         Called with the number of weights that have just been looked at;
         :func:`count_weights` returns their total.
     **options
-        Further fields of :class:`~.quantization.Quantization`.
+        Further fields of :class:`~.quantization.Quantization`, such as ``dt``, the length of a step
+        in seconds.
 
     Returns
     -------
@@ -91,6 +95,10 @@ def quantize(
         If a parameter does not fit, with the name of its layer.
     """
     check_network(net)
+    if "plan" in options:
+        raise ValueError(
+            "Plan must be none in integers, in which all steps have one length: give dt"
+        )
     if not (isinstance(saturation, int | float) and 0 <= saturation < 1):
         raise ValueError(f"Saturation must be in 0..1, below 1, not {saturation!r}")
     warn = report is None
@@ -197,7 +205,13 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
         for declared in fields(layer.cell.kind):
             value = getattr(neuron, declared.name)
             if isinstance(value, Decay):
-                _report_decay(layer, layer.cell, declared.name, value, report)
+                target = layer.cell.value(declared.name, quantization.step)
+                _report_decay(layer.name, declared.name, target, value, report)
+            elif declared.name in layer.cell.durations:
+                duration = layer.cell.durations[declared.name]
+                report.changes.append(
+                    change_of_time(layer.name, declared.name, duration, value, quantization.step)
+                )
             elif declared.metadata.get("scales") and value is not None:
                 target = layer.cell.value(declared.name)
                 integers = np.asarray(value, dtype=float)
@@ -209,16 +223,20 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
                     report.changes.append(
                         change_of(layer.name, declared.name, target, integers, scale)
                     )
+    for connection in layer.incoming:
+        kind = connection.dynamics
+        if isinstance(kind, FirstOrder) and isinstance(neuron, CurrentLif):
+            target = factor_of(kind.tau, quantization.step)
+            _report_decay(connection.name, "tau", target, neuron.current_decay, report)
     return Population(layer.name, layer.shape, neuron, bias)
 
 
 def _report_decay(
-    layer: Layer, cell: Cell, name: str, decay: Decay, report: QuantizationReport
+    where: str, name: str, target: np.ndarray, decay: Decay, report: QuantizationReport
 ) -> None:
-    target = cell.value(name)
     quantized = np.asarray(decay.factor, dtype=float)
-    report.changes.append(worst_change(layer.name, name, target, quantized, repr(decay)))
-    report.warnings += lost_decays(layer.name, name, target, quantized)
+    report.changes.append(worst_change(where, name, target, quantized, repr(decay)))
+    report.warnings += lost_decays(where, name, target, quantized)
 
 
 def _projection(
@@ -231,10 +249,11 @@ def _projection(
     name, into = connection.name, connection.target
     scale = quantization.weight_scale(net.layer[into], connection)
     low, high = quantization.range(connection)
-    synapses = connection.synapses(scale, low, high)
+    synapses = connection.synapses(scale, low, high, quantization.step)
     bits = quantization.bits(connection)
-    target = connection.stored().cpu().double().numpy()
-    quantized = rounded(connection.stored(), scale, low, high).cpu().double().numpy() * scale
+    stored = connection.stored(quantization.step, integers=True)
+    target = stored.cpu().double().numpy()
+    quantized = rounded(stored, scale, low, high).cpu().double().numpy() * scale
     if target.any() and not quantized.any():
         report.warnings.append(
             f"weights of {name!r} all become 0: give potentials of {into!r} more bits"
@@ -255,7 +274,12 @@ def _projection(
         )
     width = bits if isinstance(bits, int) else 2
     report.shifts[name] = shift
-    return Projection(connection.source, into, synapses, connection.delay, width, name, shift)
+    delay = quantization.delay(connection)
+    if isinstance(connection.delay, Duration) and connection.late:
+        report.changes.append(
+            change_of_time(name, "delay", connection.delay, delay, quantization.step)
+        )
+    return Projection(connection.source, into, synapses, delay, width, name, shift)
 
 
 def _calibrate(network: Network, samples: Any, report: QuantizationReport) -> None:

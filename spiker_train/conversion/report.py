@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Change", "QuantizationReport", "change_of", "rms", "worst_change"]
+from spiker_train.network.time import Duration
+
+__all__ = ["Change", "QuantizationReport", "change_of", "change_of_time", "rms", "worst_change"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,17 @@ def change_of(
         f"{int(integer)}" if integer.ndim == 0 else f"{int(integer.min())}..{int(integer.max())}"
     )
     return worst_change(where, what, target, integer * scale, shown)
+
+
+def change_of_time(
+    where: str, what: str, duration: Duration, steps: int | tuple[int, ...], step: int | None
+) -> Change:
+    """Return the change of a time in seconds into steps of a length in picoseconds."""
+    assert step is not None
+    target = np.asarray(duration.seconds, dtype=float)
+    whole = np.asarray(steps, dtype=float)
+    shown = f"{int(whole)}" if whole.ndim == 0 else f"{int(whole.min())}..{int(whole.max())}"
+    return worst_change(where, what, target, whole * step / 1e12, f"{shown} steps")
 
 
 def worst_change(

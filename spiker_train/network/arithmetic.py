@@ -143,10 +143,34 @@ class FloatingPointDecay:
     ----------
     factor : float or tensor
         Factor :math:`\beta` of a step of decay, :math:`x \leftarrow \beta x`.
+    integral : tensor, optional
+        Integral over the step of what begins at 1 and decays, in seconds; where none is given, it
+        follows from the factor, in steps.
     """
 
-    def __init__(self, factor: Any):
+    def __init__(self, factor: Any, integral: Any = None):
         self.factor = factor
+        self._integral = integral
+
+    @property
+    def integral(self) -> Any:
+        r"""Integral over the step of what begins at 1 and decays.
+
+        In steps, it is :math:`-(1 - \beta) / \ln \beta`, and 1 without decay.
+        """
+        if self._integral is not None:
+            return self._integral
+        factor = torch.as_tensor(self.factor)
+        none = factor >= 1
+        inside = torch.where(none, torch.full_like(factor, 0.5), factor)
+        return torch.where(none, torch.ones_like(factor), (inside - 1) / inside.log())
+
+    def map(self, change: Callable[[Any], Any]) -> "FloatingPointDecay":
+        """Return the decay with a function applied to its tensors."""
+        integral = self._integral
+        return FloatingPointDecay(
+            change(self.factor), None if integral is None else change(integral)
+        )
 
     @property
     def numerator(self) -> Any:

@@ -16,6 +16,8 @@ from spiker_hdl.model import Decay, Neuron
 from spiker_hdl.model.neurons.base import check_declared
 
 from .arithmetic import FloatingPointDecay, Surrogate, through
+from .synapse_kinds import is_decay, resolved_decay
+from .time import PICOSECOND, Duration, Tau, whole_steps
 
 __all__ = ["Cell", "IntegerCell"]
 
@@ -25,7 +27,7 @@ def _is_width(declared: Field) -> bool:
 
 
 def _role(declared: Field) -> str:
-    if declared.type is Decay or declared.type in {"Decay", "arithmetic.Decay", "model.Decay"}:
+    if is_decay(declared):
         return "decay"
     if declared.metadata.get("scales") and "role" not in declared.metadata:
         return "scaled setting"
@@ -39,14 +41,15 @@ class Cell(nn.Module):
 
     Fields that the model declares to scale with the potential, such as a threshold, are given in
     floating-point units. A decay is given by its factor, the share of a value that remains after a
-    step, and a refractory period by its number of steps. Widths are left to quantisation.
+    step, or by its time constant; a refractory period by its number of steps, or its time. Widths
+    are left to quantisation.
 
     Parameters
     ----------
     kind : type
         A subclass of :class:`~spiker_hdl.model.Neuron`.
     learn : sequence of str
-        Parameters and decays to be learned.
+        Parameters and decays to be learned; of a time constant, its logarithm is learned.
     surrogate : callable, optional
         Step function of the distance from the threshold, in floating-point units, with a gradient,
         such as those of ``snntorch.surrogate``; :class:`~.surrogate.FastSigmoid` where none is
@@ -55,8 +58,12 @@ class Cell(nn.Module):
         Typical potential, for which weights are initialised; where none is given, the greatest
         threshold, or 1 for neurons without one.
     **values
-        Fields of ``kind``: numbers, or arrays with one value per neuron. A decay is a factor in
-        0..1, or a :class:`~spiker_hdl.model.Decay` that is kept as it is.
+        Fields of ``kind``: numbers; arrays of shape (neurons,), or (samples, neurons) for other
+        values in each sample of a run; or callables ``(rng, shape)`` that draw values of the shape
+        (neurons,) when the network is made, ``rng`` being a :class:`numpy.random.Generator` that
+        depends on the seed of the network and the name of the layer alone. A decay is a factor in
+        0..1, a :class:`~.time.Tau` in seconds, or a :class:`~spiker_hdl.model.Decay` that is kept
+        as it is. A refractory period is a number of steps, or a :class:`~.time.Duration`.
 
     Raises
     ------
@@ -85,6 +92,9 @@ class Cell(nn.Module):
         self.widths = tuple(declared.name for declared in fields(kind) if _is_width(declared))
         self.settings: dict[str, Any] = {}
         self.exact: dict[str, Decay] = {}
+        self.taus: dict[str, Tau] = {}
+        self.durations: dict[str, Duration] = {}
+        self.draws: dict[str, Any] = {}
         for name in values:
             if name not in self.roles:
                 known = ", ".join(self.roles)
@@ -103,10 +113,30 @@ class Cell(nn.Module):
                     default = declared.default_factory()
                 self._take(declared, default)
         for name in self.learned:
-            value = getattr(self, f"float_{name}")
-            delattr(self, f"float_{name}")
-            setattr(self, f"float_{name}", nn.Parameter(value.float()))
+            self._learn(name)
+        self._has_unit = unit is not None
         self.unit = self._unit() if unit is None else float(unit)
+
+    def _learn(self, name: str) -> None:
+        if name in self.draws:
+            return
+        value = getattr(self, f"float_{name}")
+        delattr(self, f"float_{name}")
+        setattr(self, f"float_{name}", nn.Parameter(value.float()))
+
+    def build(self, rng: np.random.Generator, size: int) -> None:
+        """Draw the values that are drawn, for a number of neurons."""
+        declared = {member.name: member for member in fields(self.kind)}
+        draws, self.draws = self.draws, {}
+        for name, draw in draws.items():
+            if isinstance(draw, Tau | Duration):
+                self._take(declared[name], draw.drawn(rng, (size,)))
+            else:
+                self._take(declared[name], draw(rng, (size,)))
+            if name in self.learned:
+                self._learn(name)
+        if draws and not self._has_unit:
+            self.unit = self._unit()
 
     def _check_learned(self, learn: Sequence[str]) -> tuple[str, ...]:
         can = [name for name, role in self.roles.items() if role in {"parameter", "decay"}]
@@ -121,7 +151,15 @@ class Cell(nn.Module):
         name, role = declared.name, self.roles[declared.name]
         what = f"{self.kind.__name__} {name.replace('_', ' ')}"
         if role == "setting" or (role == "scaled setting" and value is None):
+            if isinstance(value, Tau | Duration):
+                raise TypeError(f"{what} must not be a time, not {shown(value)}")
             self.settings[name] = value
+            return
+        if callable(value) or (isinstance(value, Tau | Duration) and value.draw is not None):
+            self.draws[name] = value
+            return
+        if isinstance(value, Tau | Duration):
+            self._take_time(name, what, value)
             return
         if role == "count" and not is_several(value):
             self.settings[name] = value  # as files have it
@@ -136,6 +174,24 @@ class Cell(nn.Module):
         if role == "scaled setting" and number.ndim:
             raise ValueError(f"{what} must be one number, not {shown(value)}")
         self.register_buffer(f"float_{name}", number)
+
+    def _take_time(self, name: str, what: str, value: Tau | Duration) -> None:
+        role = self.roles[name]
+        if isinstance(value, Tau):
+            if role != "decay":
+                raise TypeError(f"{what} must be no Tau, which is for decays, not {shown(value)}")
+            self.taus[name] = value
+            if name in self.learned:
+                seconds = torch.as_tensor(np.array(value.seconds, dtype=np.float64))
+                self.register_buffer(f"float_{name}", seconds.log())
+        elif role != "count":
+            raise TypeError(
+                f"{what} must be no Duration, which is for refractory periods, not {shown(value)}"
+            )
+        else:
+            self.durations[name] = value
+        if np.ndim(value.picoseconds) > 2:
+            raise ValueError(f"{what} must have at most two axes, not {np.ndim(value.picoseconds)}")
 
     def _unit(self) -> float:
         threshold = getattr(self, "float_threshold", None)
@@ -157,20 +213,85 @@ class Cell(nn.Module):
         """Names of the states."""
         return tuple(name for name, role in self.roles.items() if role == "state")
 
+    def _shapes(self) -> list[tuple[int, ...]]:
+        times = [*self.taus.values(), *self.durations.values()]
+        values = [*self.parameters(), *self.buffers()]
+        return [tuple(value.shape) for value in values] + [np.shape(t.picoseconds) for t in times]
+
     @property
     def sizes(self) -> set[int]:
-        """Lengths of the parameters that have one value per neuron."""
-        values = [*self.parameters(), *self.buffers()]
-        return {len(value) for value in values if value.ndim}
+        """Numbers of neurons for which there are values per neuron."""
+        return {shape[-1] for shape in self._shapes() if shape}
 
-    def value(self, name: str) -> np.ndarray:
-        """Return the floating-point value of a field, shape () or (neurons,); a decay's factor."""
+    @property
+    def samples(self) -> set[int]:
+        """Numbers of samples for which there are values per sample."""
+        return {shape[0] for shape in self._shapes() if len(shape) == 2}
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether a value is in seconds, so that runs need the length of their steps."""
+        return bool(self.taus or self.durations)
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """Names of the states that count down times: in whole picoseconds, as float64."""
+        if not self.durations:
+            return frozenset()
+        return frozenset(
+            member.name
+            for member in fields(self.kind)
+            if self.roles.get(member.name) == "state" and not member.metadata["scales"]
+        )
+
+    def value(self, name: str, step: int | None = None) -> np.ndarray:
+        """Return the floating-point value of a field, shape (), (neurons,) or (samples, neurons).
+
+        Parameters
+        ----------
+        name : str
+            Of a decay, the value is the factor of a step; of a refractory period, the number of
+            steps, which may be no whole one.
+        step : int, optional
+            Length of a step in picoseconds, which values in seconds need.
+        """
+        if name in self.durations:
+            return self.durations[name].steps(self._length(name, step))
+        if name in self.taus:
+            like = torch.zeros((), dtype=torch.float64)
+            return self._tau(name, step, like).factor.detach().numpy()
         if self.roles[name] == "count" and name in self.settings:
             return np.asarray(self.settings[name], dtype=np.float64)
         value = getattr(self, f"float_{name}").detach().cpu().double().numpy()
         return value.clip(0, 1) if self.roles[name] == "decay" else value
 
-    def neuron(self, scale: float, width: int, form: dict[str, Any]) -> Neuron:
+    def _length(self, name: str, step: int | None) -> int:
+        if step is None:
+            what = f"{self.kind.__name__} {name.replace('_', ' ')}"
+            raise ValueError(f"{what} is in seconds, and so dt must be given, such as dt=1e-3")
+        return step
+
+    def _tau(self, name: str, step: int | None, like: torch.Tensor) -> FloatingPointDecay:
+        """Return a decay that is in seconds, for steps of a length."""
+        step, tau = self._length(name, step), self.taus[name]
+        what = f"{self.kind.__name__} {name.replace('_', ' ')}"
+        if name not in self.learned:
+            return resolved_decay(what, tau, step, like)
+        seconds = getattr(self, f"float_{name}").to(like.device, like.dtype).exp()
+        ratio = step * PICOSECOND / seconds
+        if tau.method == "euler":
+            return FloatingPointDecay((1 - ratio).clamp(0, 1), torch.full_like(ratio, step / 1e12))
+        return FloatingPointDecay((-ratio).exp(), -seconds * (-ratio).expm1())
+
+    def neuron(
+        self,
+        scale: float,
+        width: int,
+        form: dict[str, Any],
+        step: int | None = None,
+        *,
+        nearest: bool = False,
+    ) -> Neuron:
         """Return the integer neuron of this cell at a scale.
 
         Parameters
@@ -181,7 +302,16 @@ class Cell(nn.Module):
             Bits of all widths that the cell does not set itself.
         form : dict
             Keywords of :meth:`Decay.fit <spiker_hdl.model.Decay.fit>`.
+        step : int, optional
+            Length of a step in picoseconds, which values in seconds need.
+        nearest : bool
+            Whether a time that is no whole number of steps is rounded to the nearest.
         """
+        if self.samples:
+            raise ValueError(
+                f"{self.kind.__name__} must have one set of parameters in integers, not one for "
+                f"each of {max(self.samples)} samples"
+            )
         values = dict(self.settings)
         for name in self.widths:
             values.setdefault(name, width)
@@ -189,21 +319,40 @@ class Cell(nn.Module):
         for name, role in self.roles.items():
             if name in self.exact:
                 values[name] = self.exact[name]
+            elif name in self.durations:
+                what = f"{self.kind.__name__} {name.replace('_', ' ')}"
+                length = self._length(name, step)
+                values[name] = whole_steps(what, self.durations[name], length, nearest)
             elif role == "decay":
-                factor = self.value(name)
+                factor = self.value(name, step)
                 values[name] = Decay.fit(float(factor) if factor.ndim == 0 else factor, **form)
             elif f"float_{name}" in self._buffers or f"float_{name}" in self._parameters:
                 unit = scale if declared[name].metadata["scales"] else 1.0
                 values[name] = _integers(self.value(name) / unit)
         return self.kind(**values)
 
-    def integers(self, neuron: Neuron, scale: float, like: torch.Tensor) -> SimpleNamespace:
-        """Return the integer parameters of ``neuron`` as tensors, learned ones with gradients."""
+    def integers(
+        self, neuron: Neuron, scale: float, like: torch.Tensor, step: int | None = None
+    ) -> SimpleNamespace:
+        """Return the integer parameters of ``neuron`` as tensors, learned ones with gradients.
+
+        Parameters
+        ----------
+        neuron : Neuron
+            Result of :meth:`neuron`, or a neuron that has all of its parameters.
+        scale : float
+        like : tensor
+            Tensor of the format and on the device of the results.
+        step : int, optional
+            As for :meth:`neuron`.
+        """
         operands = {}
         for name, parameter in neuron.parameters.items():
             value = torch.as_tensor(parameter.value, dtype=like.dtype, device=like.device)
             if name in self.learned:
                 unrounded = getattr(self, f"float_{name}").to(like.dtype)
+                if name in self.taus:
+                    unrounded = self._tau(name, step, like).factor
                 if self.roles[name] == "decay":
                     unrounded = (1 - unrounded) * 2 ** getattr(neuron, name).bits
                 elif parameter.scales:
@@ -213,17 +362,37 @@ class Cell(nn.Module):
         return neuron.bind(operands)
 
     def floating_point(
-        self, like: torch.Tensor
+        self, like: torch.Tensor, step: int | None = None
     ) -> tuple[Neuron, SimpleNamespace, dict[str, torch.Tensor]]:
-        """Return a neuron for floating-point arithmetic, its parameters and its rest state."""
+        """Return a neuron for floating-point arithmetic, its parameters and its rest state.
+
+        Parameters
+        ----------
+        like : tensor
+            Tensor of the format and on the device of the results.
+        step : int, optional
+            Length of a step in picoseconds, which values in seconds need.
+        """
         values, rest = dict.fromkeys(self.widths, 32) | self.settings, {}
+        # Times are counted in whole picoseconds, and numbers of steps in steps.
         bound: dict[str, Any] = {"time_step": 1}
+        for name, duration in self.durations.items():
+            bound["time_step"] = self._length(name, step)
+            left = torch.as_tensor(np.array(duration.picoseconds, dtype=np.float64))
+            values[name] = bound[name] = left.to(like.device)
+        counted = self.counted
         for name, role in self.roles.items():
+            if name in self.durations:
+                continue
             if name in values:
                 if role == "count":
                     bound[name] = values[name]
                 continue
-            value = getattr(self, f"float_{name}").to(like.dtype).to(like.device)
+            if name in self.taus:
+                values[name] = bound[name] = self._tau(name, step, like)
+                continue
+            value = getattr(self, f"float_{name}")
+            value = value.to(like.device, torch.float64 if name in counted else like.dtype)
             if role == "decay":
                 values[name] = bound[name] = FloatingPointDecay(value.clamp(0, 1))
             elif role in {"parameter", "count"}:
@@ -258,6 +427,9 @@ class IntegerCell(nn.Module):
     """
 
     learned = ()
+    samples: frozenset[int] = frozenset()
+    counted: frozenset[str] = frozenset()
+    has_seconds = False
 
     def __init__(
         self,
@@ -288,11 +460,24 @@ class IntegerCell(nn.Module):
             greatest = (self.fixed.states[self.potential].high + 1) / 4
         return max(float(greatest), 1.0) * self.scale
 
-    def neuron(self, scale: float, width: int, form: dict[str, Any]) -> Neuron:
+    def build(self, rng: np.random.Generator, size: int) -> None:
+        """Do nothing, since no value is drawn."""
+
+    def neuron(
+        self,
+        scale: float,
+        width: int,
+        form: dict[str, Any],
+        step: int | None = None,
+        *,
+        nearest: bool = False,
+    ) -> Neuron:
         """Return the neuron, which keeps its own scale and widths."""
         return self.fixed
 
-    def integers(self, neuron: Neuron, scale: float, like: torch.Tensor) -> SimpleNamespace:
+    def integers(
+        self, neuron: Neuron, scale: float, like: torch.Tensor, step: int | None = None
+    ) -> SimpleNamespace:
         """Return the neuron's parameters as tensors."""
         return neuron.bind({
             name: torch.as_tensor(parameter.value, dtype=like.dtype, device=like.device)
@@ -305,8 +490,11 @@ class IntegerCell(nn.Module):
 
 def _number(what: str, value: Any) -> torch.Tensor:
     number = torch.from_numpy(np.array(number_array(what, value, np.float64)))
-    if number.ndim > 1 or not number.numel():
-        raise ValueError(f"{what} must be one number or one per neuron, not {tuple(number.shape)}")
+    if number.ndim > 2 or not number.numel():
+        raise ValueError(
+            f"{what} must be one number, one per neuron, or one per sample and neuron, "
+            f"not {tuple(number.shape)}"
+        )
     if not bool(torch.isfinite(number).all()):
         raise ValueError(f"{what} must be finite, not {shown(value)}")
     return number

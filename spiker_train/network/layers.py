@@ -14,6 +14,8 @@ from spiker_hdl.model import Dense, Input, Neuron, OneToOne, Projection, Sparse,
 from .arithmetic import through
 from .cell import Cell, IntegerCell
 from .rounding import rounded
+from .synapse_kinds import FirstOrder, SynapseKind
+from .time import Duration, in_whole_units
 
 __all__ = ["Connection", "Layer", "check_finite"]
 
@@ -48,10 +50,8 @@ class Layer(nn.Module):
         plan = Input(name, shape)  # checks both
         self.name, self.shape, self.size = plan.name, plan.shape, plan.size
         self.cell = cell
-        for count in cell.sizes - {self.size}:
-            raise ValueError(
-                f"Parameters per neuron of layer {name!r} must be {self.size}, not {count}"
-            )
+        self.incoming: tuple[Connection, ...] = ()
+        self._check_sizes()
         self.bias: nn.Parameter | None = None
         if bias is not False and bias is not None:
             values = (
@@ -65,6 +65,18 @@ class Layer(nn.Module):
                     f"not {tuple(values.shape)}"
                 )
             self.bias = nn.Parameter(values.clone())
+
+    def _check_sizes(self) -> None:
+        for count in self.cell.sizes - {self.size}:
+            raise ValueError(
+                f"Parameters per neuron of layer {self.name!r} must be {self.size}, not {count}"
+            )
+
+    def build(self, incoming: "Iterable[Connection]", seed: int) -> None:
+        """Take the connections that reach the layer, and draw the values that are drawn."""
+        self.incoming = tuple(incoming)
+        self.cell.build(np.random.default_rng([seed % 2**63, *self.name.encode()]), self.size)
+        self._check_sizes()
 
     def extra_repr(self) -> str:
         return f"{self.name!r}, {self.shape}"
@@ -80,8 +92,10 @@ class Connection(nn.Module):
     weights : array of float, optional
         Shape (target size, source size), or (size,) for ``"one_to_one"``; drawn at random where
         none are given.
-    delay : int
-        Number of time steps by which events arrive later.
+    delay : int or Duration
+        Number of time steps by which events arrive later, or time. Events are emitted at the
+        beginning of a step, and after a time they arrive in the first step that begins then or
+        later; those that fall due in one step are added.
     kind : {"dense", "one_to_one", "sparse"}
         How weights are arranged; ``"sparse"`` has a ``mask``.
     mask : array of bool, shape (target size, source size), optional
@@ -91,6 +105,9 @@ class Connection(nn.Module):
     grid : float, optional
         Number of which all weights are integer multiples, where there is one. Quantisation keeps
         these integers exactly if the bits suffice.
+    dynamics : SynapseKind, optional
+        What weighted events become before they reach the neurons, such as
+        :class:`~.synapse_kinds.FirstOrder`; where none is given, they reach them as they are.
     """
 
     mask: torch.Tensor | None
@@ -106,12 +123,27 @@ class Connection(nn.Module):
         mask: Any = None,
         name: str = "",
         grid: float | None = None,
+        dynamics: SynapseKind | None = None,
     ):
         super().__init__()
-        plan = Projection(source, target, np.zeros((1, 1), dtype=np.int64), delay, name=name)
+        steps: Any = delay
+        if isinstance(delay, Duration):
+            if not isinstance(delay.picoseconds, int):
+                raise TypeError(f"Delay must be one Duration, not {shown(delay)}")
+            steps = 0
+            if delay.picoseconds and not name:
+                name = f"{source}->{target} late {in_whole_units(delay.picoseconds)}"
+        plan = Projection(source, target, np.zeros((1, 1), dtype=np.int64), steps, name=name)
         self.name = plan.name
-        self.source, self.target, self.delay = plan.source, plan.target, plan.delay
+        self.source, self.target = plan.source, plan.target
+        self.delay: int | Duration = delay if isinstance(delay, Duration) else plan.delay
         self.kind = kind
+        if dynamics is not None and not isinstance(dynamics, SynapseKind):
+            raise TypeError(
+                f"Dynamics of {self.name!r} must be a SynapseKind such as FirstOrder, not "
+                f"{shown(dynamics)}"
+            )
+        self.dynamics = dynamics
         if kind not in {"dense", "one_to_one", "sparse"}:
             raise ValueError(
                 f"Connection kind must be one of 'dense', 'one_to_one', 'sparse', not {shown(kind)}"
@@ -164,28 +196,117 @@ class Connection(nn.Module):
             values = (torch.rand(shape, generator=generator) * 2 - 1) * reach
         self.initial = None
         self.weights = nn.Parameter(values.clone())
+        if self.dynamics is not None:
+            self._build_dynamics(layer.size, source_size, generator)
 
-    def masked(self) -> torch.Tensor:
-        """Return the weights, with 0 where the mask has none.
+    def _build_dynamics(self, targets: int, sources: int, generator: torch.Generator) -> None:
+        """Draw the values of the synapse kind that are drawn, and check their shapes."""
+        assert self.dynamics is not None
+        rng = np.random.default_rng([generator.initial_seed() % 2**63, *self.name.encode()])
+        self.dynamics = self.dynamics.drawn(rng, targets, sources)
+        what = f"Connection {self.name!r}"
+        self.dynamics.check_shapes(what, targets, 1 if self.kind == "one_to_one" else sources)
+        if self.grid is not None and bool((self.gain() != 1).any()):
+            raise ValueError(f"{what}: grid must be None where dynamics have a gain")
+
+    @property
+    def late(self) -> bool:
+        """Whether events arrive later than they are emitted."""
+        delay = self.delay
+        return bool(delay.picoseconds if isinstance(delay, Duration) else delay)
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether its delay or dynamics are in seconds, so that runs need the length of steps."""
+        kind = self.dynamics
+        return (self.late and isinstance(self.delay, Duration)) or (
+            kind is not None and kind.has_seconds
+        )
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the state of its dynamics is kept for each target, and not for each pair."""
+        return self.dynamics is None or self.kind == "one_to_one" or self.dynamics.pooled
+
+    def state_shape(self, samples: int) -> tuple[int, ...]:
+        """Return the shape of the states of its dynamics."""
+        size = (self.weights.shape[0],) if self.pooled else tuple(self.weights.shape)
+        return samples, *size
+
+    def gain(self, step: int | None = None, *, charge: bool = False) -> torch.Tensor:
+        """Return the factor of the weights that their dynamics have.
+
+        Parameters
+        ----------
+        step : int, optional
+            Length of the step in picoseconds.
+        charge : bool
+            Whether to include the integral over a step of dynamics with ``output="charge"``, which
+            is part of the weights in integers.
+
+        Returns
+        -------
+        tensor, of a shape that broadcasts to that of the weights, without gradient
+        """
+        kind, like = self.dynamics, self.weights.detach()
+        if kind is None:
+            return torch.ones((), dtype=like.dtype, device=like.device)
+        # A gain does not depend on the step; any length will do to resolve the rest.
+        operands = kind.resolve(1 if step is None else step, like, self.pooled)
+        gain = torch.as_tensor(kind.weight_gain(operands)).to(like)
+        if charge and isinstance(kind, FirstOrder) and kind.output == "charge":
+            gain = gain * operands.tau.integral
+        if not self.gain_in_weights:
+            raise ValueError(
+                f"Connection {self.name!r}: a gain for each sample is no part of its weights"
+            )
+        dense = self.kind != "one_to_one" and self.pooled and gain.ndim
+        return gain.unsqueeze(-1) if dense else gain
+
+    @property
+    def gain_in_weights(self) -> bool:
+        """Whether weights are multiplied by the gain of the dynamics, which no sample has alone."""
+        return self.dynamics is None or np.ndim(getattr(self.dynamics, "gain", 1.0)) < 3
+
+    def _effective(self, weights: torch.Tensor, step: int | None, integers: bool) -> torch.Tensor:
+        if self.dynamics is None or (not integers and not self.gain_in_weights):
+            return weights
+        return weights * self.gain(step, charge=integers)
+
+    def masked(self, step: int | None = None, *, integers: bool = False) -> torch.Tensor:
+        """Return the weights times the gain of their dynamics, with 0 where the mask has none.
 
         Where there are ``drawn`` weights, such as those that devices hold, a run computes with
         them, and their gradient passes to the weights unchanged. Several draws are stacked along
         a first axis: see :func:`~.stacked.project`.
+
+        Parameters
+        ----------
+        step : int, optional
+            Length of the step in picoseconds.
+        integers : bool
+            Whether the gain is that of integers, which includes the integral over a step of
+            dynamics with ``output="charge"``.
         """
         weights = self.weights
         if self.drawn is not None:
             drawn = self.drawn.to(weights)
             weights = through(weights.expand_as(drawn), drawn)
+        weights = self._effective(weights, step, integers)
         return weights if self.mask is None else weights * self.mask
 
-    def stored(self) -> torch.Tensor:
-        """Return the weights that exist, without gradient: of a sparse one those of the mask."""
-        weights = self.weights.detach()
+    def stored(self, step: int | None = None, *, integers: bool = False) -> torch.Tensor:
+        """Return the weights that exist, without gradient: of a sparse one those of the mask.
+
+        They are multiplied by their gain, as by :meth:`masked`.
+        """
+        weights = self._effective(self.weights.detach(), step, integers)
         return weights if self.mask is None else weights[self.mask]
 
-    def synapses(self, scale: float, low: int, high: int) -> Synapses:
+    def synapses(self, scale: float, low: int, high: int, step: int | None = None) -> Synapses:
         """Return the integer weights at a scale."""
-        values = rounded(self.stored(), scale, low, high).cpu().numpy().astype(np.int64)
+        weights = self.stored(step, integers=True)
+        values = rounded(weights, scale, low, high).cpu().numpy().astype(np.int64)
         if self.kind == "one_to_one":
             return OneToOne(values)
         if self.mask is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -36,6 +37,8 @@ from .import_report import ImportReport
 from .layers import Connection, Layer
 from .quantization import Quantization
 from .run import Outcome, groups, run_network
+from .state import NetworkState
+from .time import Duration, Steps, make_steps
 
 __all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork", "chain_sizes", "check_network"]
 
@@ -53,8 +56,10 @@ class SpikingNetwork(nn.Module):
     connections : sequence of Connection
     readouts : sequence of Readout
     seed : int
-        Seed of the weights that are drawn at random.
+        Seed of the weights and parameters that are drawn at random.
     name : str
+    dt : float, optional
+        Length in seconds of the steps of runs, trainings and quantisations that state none.
 
     Members
     -------
@@ -79,9 +84,12 @@ class SpikingNetwork(nn.Module):
         *,
         seed: int = 0,
         name: str = "network",
+        dt: float | None = None,
     ):
         super().__init__()
         self.name = name
+        self.dt = dt
+        make_steps(dt, None, 1)  # checks it
         self.import_report: ImportReport | None = None
         self.inputs = tuple(inputs)
         self.layers = tuple(layers)
@@ -97,6 +105,10 @@ class SpikingNetwork(nn.Module):
         for part, kind in (*((x, Layer) for x in layers), *((x, Connection) for x in connections)):
             if not isinstance(part, kind):
                 raise TypeError(f"Each part must be a {kind.__name__}, not {part!r}")
+        for layer in self.layers:
+            layer.build(
+                (connection for connection in connections if connection.target == layer.name), seed
+            )
         self.known: tuple[Any, dict] = (None, {})
         self.graph = self._skeleton()
         self.groups = groups(self.graph)
@@ -125,7 +137,11 @@ class SpikingNetwork(nn.Module):
                     connection.source,
                     connection.target,
                     self._nothing(connection),
-                    connection.delay,
+                    (
+                        int(connection.late)
+                        if isinstance(connection.delay, Duration)
+                        else connection.delay
+                    ),
                     name=connection.name,
                 )
                 for connection in self.connections
@@ -211,6 +227,10 @@ class SpikingNetwork(nn.Module):
         spikes: Any,
         integers: Quantization | None = None,
         record: Sequence[str] = (),
+        *,
+        dt: float | None = None,
+        plan: Sequence[tuple[float, int]] | None = None,
+        start: NetworkState | None = None,
     ) -> Outcome:
         """Run samples of the same number of steps.
 
@@ -220,13 +240,71 @@ class SpikingNetwork(nn.Module):
         integers : Quantization, optional
             Run in integers; scales that it lacks are fitted to the present weights.
         record : sequence of str
-            States to record, as ``"layer.state"``.
+            What to record, besides the spikes of all layers: ``"layer.state"`` for a state of
+            neurons, ``"layer.current"`` for the current that reaches them, and
+            ``"connection.state"`` and ``"connection.current"`` for a connection and its dynamics,
+            whose name is ``"source->target"`` where none was given.
+        dt : float, optional
+            Length of a step in seconds, which a network with times in seconds needs.
+        plan : sequence of (float, int), optional
+            In place of ``dt``, lengths in seconds, each with the number of steps that have it, in
+            order.
+        start : NetworkState, optional
+            State to start from, such as ``after`` of the outcome of another run; the network's
+            state at rest where none is given.
+
+        Raises
+        ------
+        ValueError
+            If the network has times in seconds and there is neither ``dt`` nor ``plan``, a step is
+            too long for a neuron model, or ``start`` is no state of this network and these samples.
         """
         inputs = self._check_spikes(spikes)
-        if integers is not None and not integers.fits(self):
-            integers = integers.fit(self)
+        if start is not None and not isinstance(start, NetworkState):
+            raise TypeError(f"Start must be the NetworkState after another run, not {shown(start)}")
+        count = next(iter(inputs.values())).shape[1]
+        integers, steps = self._steps(
+            integers, dt, plan, count, 0 if start is None else start.clock
+        )
         with _exact_products():
-            return run_network(self, inputs, integers, record)
+            return run_network(self, inputs, integers, record, steps, start)
+
+    def _steps(
+        self,
+        integers: Quantization | None,
+        dt: float | None,
+        plan: Sequence[tuple[float, int]] | None,
+        count: int,
+        clock: int,
+    ) -> tuple[Quantization | None, Steps]:
+        """Return the quantization, fitted, and the steps of a run."""
+        if plan is not None and integers is not None:
+            raise ValueError(
+                "Plan must be None in integers, in which all steps have one length: give dt"
+            )
+        if integers is not None:
+            if dt is not None and integers.dt not in {None, dt}:
+                raise ValueError(f"Step dt must be that of the integers, {integers.dt}, not {dt}")
+            if dt is not None and integers.dt is None:
+                integers = replace(integers, dt=dt)
+            if not integers.fits(self):
+                integers = integers.fit(self)
+            dt = integers.dt
+        if dt is None and plan is None:
+            dt = self.dt
+        if dt is None and plan is None and self.has_seconds:
+            raise ValueError(
+                f"Network {self.name!r} has times in seconds, and so a run must have the length of "
+                "its steps: write net(x, dt=1e-3) or net(x, plan=[(1e-3, steps)])"
+            )
+        return integers, make_steps(dt, plan, count, clock)
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether a time is in seconds, so that runs need the length of their steps."""
+        return any(layer.cell.has_seconds for layer in self.layers) or any(
+            connection.has_seconds for connection in self.connections
+        )
 
     def _check_spikes(self, spikes: Any) -> dict[str, torch.Tensor]:
         if not isinstance(spikes, Mapping):
@@ -263,6 +341,8 @@ class SpikingNetwork(nn.Module):
         *,
         record: Sequence[str] = (),
         batch: int = 1024,
+        dt: float | None = None,
+        plan: Sequence[tuple[float, int]] | None = None,
     ) -> Result:
         """Run samples without gradients, and return a result as every engine does.
 
@@ -273,21 +353,31 @@ class SpikingNetwork(nn.Module):
         integers : Quantization, optional
             As for :meth:`forward`; without it, scores and states are floating-point numbers.
         record : sequence of str
-            Layers whose spikes are recorded, and ``"layer.state"`` for states.
+            Layers whose spikes are recorded, and states and currents as for :meth:`forward`.
         batch : int
             Number of samples that run at a time.
+        dt, plan
+            As for :meth:`forward`.
         """
         samples = stimulus(self.graph, spikes)
         if len(set(samples.steps.tolist())) > 1:
             raise ValueError("Samples must have the same number of steps")
         kind = float if integers is None else np.int64
         if integers is not None:
+            if dt is not None and integers.dt is None:
+                integers = replace(integers, dt=dt)
             integers = integers.fit(self)
+        if any(layer.cell.samples for layer in self.layers) or any(
+            connection.dynamics is not None and connection.dynamics.samples
+            for connection in self.connections
+        ):
+            batch = len(samples)  # values of single samples are for all of them at once
         parts = []
         with torch.no_grad():
             for start in range(0, len(samples), batch):
                 members = np.arange(start, min(start + batch, len(samples)))
-                parts.append(self.forward(samples.group(members), integers, record))
+                group = samples.group(members)
+                parts.append(self.forward(group, integers, record, dt=dt, plan=plan))
 
         def join(pick: Any) -> np.ndarray:
             return np.concatenate([pick(outcome).cpu().numpy() for outcome in parts])

@@ -47,6 +47,8 @@ def implausible(net: "SpikingNetwork") -> list[str]:
         if not isinstance(layer.cell, Cell):
             continue
         messages += _slow(layer, layer.cell)
+        if layer.cell.has_seconds or any(link.dynamics is not None for link in layer.incoming):
+            continue  # what a neuron reaches depends on the length of the steps
         if layer.cell.kind in {CurrentLif, If, Lif} and _heard(layer.name, net.connections, net):
             links = [
                 connection for connection in net.connections if connection.target == layer.name
@@ -68,7 +70,7 @@ def _slow(layer: "Layer", cell: Cell) -> list[str]:
     """Return messages on decays with implausibly long time constants."""
     messages = []
     for name, role in cell.roles.items():
-        if role != "decay" or name in cell.exact:
+        if role != "decay" or name in cell.exact or name in cell.taus:
             continue
         left = 1 - cell.value(name)
         if (left > 0).all() and (left < 1 / LONG).all():

@@ -1,6 +1,7 @@
 """Layers of a network prepared for a run, in floating point or in integers."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,35 @@ from .cell import Cell
 from .layers import Connection, Layer
 from .quantization import Quantization
 from .rounding import rounded
+from .synapse_kinds import SynapseKind
 
 if TYPE_CHECKING:
     from .network import SpikingNetwork
 
-__all__ = ["Core", "cores", "into"]
+__all__ = ["Core", "Dynamics", "cores", "into"]
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """The dynamics of a connection with all operands that their steps need.
+
+    Members
+    -------
+    connection : Connection
+    kind : SynapseKind
+    timed : dict of int or None to namespace
+        Decays and parameters by the length of a step in picoseconds, None without seconds.
+    rest : dict of str to tensor
+        Initial states.
+    gain : tensor or None
+        Gain of each sample, which is no part of the weights, as it multiplies what enters the step.
+    """
+
+    connection: Connection
+    kind: SynapseKind
+    timed: dict[int | None, SimpleNamespace]
+    rest: dict[str, torch.Tensor]
+    gain: torch.Tensor | None
 
 
 @dataclass(frozen=True)
@@ -30,10 +55,11 @@ class Core:
     layer : Layer
     neuron : Neuron
         Model whose step is computed.
-    parameters : namespace of tensor
-        Parameters of the neuron, each of shape () or (neurons,).
+    timed : dict of int or None to namespace of tensor
+        Parameters of the neuron, each of shape (), (neurons,) or (samples, neurons), by the length
+        of a step in picoseconds, None without seconds.
     rest : dict of str to tensor
-        Initial states, each of shape () or (neurons,).
+        Initial states, each of shape (), (neurons,) or (samples, neurons).
     via : Arithmetic
     dtype : torch.dtype
         Format of currents and states.
@@ -42,57 +68,97 @@ class Core:
     weights : dict of str to tensor
         Weights by connection, shape (neurons, source size), or (neurons,) one to one.
     bias : tensor, shape (neurons,), or None
+    dynamics : dict of str to Dynamics
+        By connection that has dynamics, in floating point. In integers they are part of the neuron.
+    counted : set of str
+        Names of the states that count down times: in whole picoseconds, as float64.
     """
 
     layer: Layer
     neuron: Neuron
-    parameters: SimpleNamespace
+    timed: dict[int | None, SimpleNamespace]
     rest: dict[str, torch.Tensor]
     via: Any
     dtype: torch.dtype
     divisor: float | None
     weights: dict[str, torch.Tensor]
     bias: torch.Tensor | None
+    dynamics: dict[str, Dynamics] = field(default_factory=dict)
+    counted: frozenset[str] = frozenset()
+
+    @property
+    def parameters(self) -> SimpleNamespace:
+        """Parameters of the neuron in a run whose steps are all of one length."""
+        (parameters,) = self.timed.values()
+        return parameters
 
 
-def cores(net: "SpikingNetwork", integers: Quantization | None) -> dict[str, Core]:
-    """Return the prepared layers by name, in floating point where ``integers`` is None."""
+def cores(
+    net: "SpikingNetwork",
+    integers: Quantization | None,
+    lengths: Sequence[int | None] = (None,),
+) -> dict[str, Core]:
+    """Return the prepared layers by name.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+    integers : Quantization or None
+        None in floating point.
+    lengths : sequence of int or None
+        Lengths of steps that occur, in picoseconds; None without seconds.
+    """
     if integers is None:
-        return {layer.name: _float_core(net, layer) for layer in net.layers}
-    return {layer.name: _integer_core(net, layer, integers) for layer in net.layers}
+        return {layer.name: _float_core(net, layer, lengths) for layer in net.layers}
+    (length,) = lengths
+    return {layer.name: _integer_core(net, layer, integers, length) for layer in net.layers}
 
 
 def into(net: "SpikingNetwork", layer: Layer) -> list[Connection]:
     """Return the connections that reach a layer."""
-    return [connection for connection in net.connections if connection.target == layer.name]
+    return list(layer.incoming)
 
 
-def _float_core(net: "SpikingNetwork", layer: Layer) -> Core:
+def _float_core(net: "SpikingNetwork", layer: Layer, lengths: Sequence[int | None]) -> Core:
     like = net.like()
     cell = layer.cell
-    weights = {connection.name: connection.masked() for connection in into(net, layer)}
+    weights, dynamics = {}, {}
+    for connection in into(net, layer):
+        weights[connection.name] = connection.masked()
+        if connection.dynamics is not None:
+            dynamics[connection.name] = _dynamics(connection, connection.dynamics, lengths, like)
     if isinstance(cell, Cell):
-        neuron, parameters, rest = cell.floating_point(like)
+        neuron, parameters, rest = cell.floating_point(like, lengths[0])
+        timed = {lengths[0]: parameters}
+        timed |= {length: cell.floating_point(like, length)[1] for length in lengths[1:]}
         via = FloatingPoint(cell.surrogate, like.dtype)
-        return Core(layer, neuron, parameters, rest, via, like.dtype, None, weights, layer.bias)
-    neuron, scale = cell.fixed, cell.scale
-    via = Tensors(cell.surrogate, scale, torch.float64)
-    like = torch.zeros((), dtype=via.dtype, device=like.device)
-    parameters = cell.integers(neuron, scale, like)
+        divisor = None
+    else:
+        neuron, divisor = cell.fixed, cell.scale
+        via = Tensors(cell.surrogate, divisor, torch.float64)
+        like = torch.zeros((), dtype=via.dtype, device=like.device)
+        timed = dict.fromkeys(lengths, cell.integers(neuron, divisor, like))
+        rest = _rest(neuron, like)
+    bias, counted = layer.bias, cell.counted
     return Core(
-        layer,
-        neuron,
-        parameters,
-        _rest(neuron, like),
-        via,
-        via.dtype,
-        scale,
-        weights,
-        layer.bias,
+        layer, neuron, timed, rest, via, via.dtype, divisor, weights, bias, dynamics, counted
     )
 
 
-def _integer_core(net: "SpikingNetwork", layer: Layer, integers: Quantization) -> Core:
+def _dynamics(
+    connection: Connection,
+    kind: SynapseKind,
+    lengths: Sequence[int | None],
+    like: torch.Tensor,
+) -> Dynamics:
+    timed = {length: kind.resolve(length, like, connection.pooled) for length in lengths}
+    gain = None if connection.gain_in_weights else kind.weight_gain(timed[lengths[0]])
+    return Dynamics(connection, kind, timed, kind.rest(like, connection.pooled), gain)
+
+
+def _integer_core(
+    net: "SpikingNetwork", layer: Layer, integers: Quantization, length: int | None
+) -> Core:
     scale = integers.scale(layer)
     bias = None if layer.bias is None else rounded(layer.bias, scale, -(2**31), 2**31 - 1)
     low, high = 0, 0
@@ -101,7 +167,10 @@ def _integer_core(net: "SpikingNetwork", layer: Layer, integers: Quantization) -
         low_weight, high_weight = integers.range(connection)
         times = 2 ** integers.shift(connection)
         weights[connection.name] = (
-            rounded(connection.masked(), scale * times, low_weight, high_weight) * times
+            rounded(
+                connection.masked(length, integers=True), scale * times, low_weight, high_weight
+            )
+            * times
         )
         ends = [end * times for end in _ends(net, connection)]
         products = [end * weight for end in ends for weight in (low_weight, high_weight)]
@@ -115,7 +184,7 @@ def _integer_core(net: "SpikingNetwork", layer: Layer, integers: Quantization) -
     return Core(
         layer,
         neuron,
-        layer.cell.integers(neuron, scale, like),
+        {length: layer.cell.integers(neuron, scale, like, length)},
         _rest(neuron, like),
         Tensors(layer.cell.surrogate, scale, dtype),
         dtype,

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from spiker_hdl.base.checks import check_int, shown
+from spiker_hdl.base.checks import check_choice, check_int, shown
 from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model import Neuron
 
 from .cell import IntegerCell
+from .fusion import fuse
 from .grids import shift_between
 from .layers import check_finite
 from .rounding import check_bits, rounded, weight_range
+from .time import Duration, step_length, whole_steps
 
 if TYPE_CHECKING:
     from .network import Connection, Layer, SpikingNetwork
@@ -53,6 +55,12 @@ class Quantization:
         Those that are not given are 0, except where all weights of a connection are integers times
         one number (the ``grid`` of a :class:`~.layers.Connection`): such weights are kept exactly,
         and the grid of the potentials is as fine as their bits allow.
+    dt : float, optional
+        Length of a time step in seconds, for a network that has times in seconds. In integers all
+        steps have one length.
+    rounding : {"exact", "nearest"}
+        Whether a :class:`~.time.Duration` must be a whole number of steps, or is rounded to the
+        nearest.
 
     Raises
     ------
@@ -70,6 +78,8 @@ class Quantization:
     decay_error: float | None = None
     scales: Mapping[str, float] = field(default_factory=dict)
     shifts: Any = None
+    dt: float | None = None
+    rounding: str = "exact"
 
     def __post_init__(self) -> None:
         set_fields(
@@ -99,6 +109,34 @@ class Quantization:
                 )
 
         set_fields(self, shifts=_named("Shift", self.shifts, _check_shift))
+        check_choice("Rounding of durations", self.rounding, ("exact", "nearest"))
+        if self.dt is not None:
+            step_length(self.dt)
+
+    @property
+    def step(self) -> int | None:
+        """Length of a time step in picoseconds, None without seconds."""
+        return None if self.dt is None else step_length(self.dt)
+
+    def delay(self, connection: "Connection") -> int:
+        """Return the delay of a connection in steps.
+
+        Raises
+        ------
+        ValueError
+            If it is in seconds, and there is no ``dt`` or it is no whole number of steps.
+        """
+        delay = connection.delay
+        if not isinstance(delay, Duration):
+            return delay
+        if not connection.late:
+            return 0
+        if self.step is None:
+            raise ValueError(_needs_dt(f"Delay of {connection.name!r}"))
+        what = f"Delay of {connection.name!r}"
+        steps = whole_steps(what, delay, self.step, self.rounding == "nearest")
+        assert isinstance(steps, int)
+        return steps
 
     @property
     def form(self) -> dict[str, Any]:
@@ -152,7 +190,10 @@ class Quantization:
         scale = self.scale(layer) if scale is None else scale
         width = self.width(layer)
         try:
-            return layer.cell.neuron(scale, width, self.form)
+            neuron = layer.cell.neuron(
+                scale, width, self.form, self.step, nearest=self.rounding == "nearest"
+            )
+            return fuse(layer, neuron, scale, width, self.form, self.step)
         except (TypeError, ValueError) as error:
             raise type(error)(f"Layer {layer.name!r}: {error}") from None
 
@@ -184,6 +225,12 @@ class Quantization:
         _known("Potential bits", self.potentials, layers)
         _known("Scales", self.scales, layers)
         _known("Shifts", self.shifts, layers | links)
+        if self.dt is None and network.dt is not None:
+            return replace(self, dt=network.dt).fit(network, progress)
+        if self.dt is None and network.has_seconds:
+            raise ValueError(_needs_dt(f"Network {network.name!r}"))
+        for connection in network.connections:
+            self.delay(connection)
         scales, shifts = {}, {}
         for layer in network.layers:
             into = [
@@ -198,6 +245,10 @@ class Quantization:
         for layer in network.layers:
             fitted.neuron(layer)
         return fitted
+
+    def _stored(self, connection: "Connection") -> torch.Tensor:
+        """Return the weights that are rounded: those that exist, with the gain of dynamics."""
+        return connection.stored(self.step, integers=True)
 
     def _given(self, layer: "Layer", into: list["Connection"]) -> float | None:
         """Return the scale that is set, or that keeps the grids of the weights, or None."""
@@ -230,6 +281,8 @@ class Quantization:
     def fits(self, network: "SpikingNetwork") -> bool:
         """Tell whether every layer has its scale, and every connection its shift."""
         shifts = self.shifts if isinstance(self.shifts, Mapping) else {}
+        if self.dt is None and network.has_seconds:
+            return False
         return {layer.name for layer in network.layers} <= set(self.scales) and {
             connection.name for connection in network.connections
         } <= set(shifts)
@@ -239,7 +292,7 @@ class Quantization:
         if connection.grid is None:
             return False
         low, high = self.range(connection)
-        numbers = (connection.stored().double() / connection.grid).round()
+        numbers = (self._stored(connection).double() / connection.grid).round()
         return not bool(((numbers < low) | (numbers > high)).any())
 
     def _between(self, connection: "Connection", scale: float) -> int:
@@ -256,7 +309,7 @@ class Quantization:
         progress: Callable[[int], None] | None,
     ) -> float:
         links = [
-            (connection.stored(), 2 ** self.shift(connection), *self.range(connection))
+            (self._stored(connection), 2 ** self.shift(connection), *self.range(connection))
             for connection in into
         ]
         count = sum(weights.numel() for weights, *_ in links)
@@ -298,6 +351,10 @@ class Quantization:
         except ValueError:
             return False
         return True
+
+
+def _needs_dt(what: str) -> str:
+    return f"{what} has times in seconds, and so a quantization must have dt, such as dt=1e-3"
 
 
 def _error(weights: torch.Tensor, scale: float, low: int, high: int) -> float:
@@ -344,4 +401,12 @@ def clip(network: "SpikingNetwork", quantization: Quantization) -> None:
         for connection in network.connections:
             scale = quantization.weight_scale(network.layer[connection.target], connection)
             low, high = quantization.range(connection)
-            connection.weights.clamp_(low * scale, high * scale)
+            if connection.dynamics is None:
+                connection.weights.clamp_(low * scale, high * scale)
+                continue
+            # It is the weights times their gain that have a range.
+            gain = connection.gain(quantization.step, charge=True)
+            ends = low * scale / gain, high * scale / gain
+            connection.weights.copy_(
+                connection.weights.clamp(torch.minimum(*ends), torch.maximum(*ends))
+            )

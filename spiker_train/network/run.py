@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from spiker_hdl.model import Network, Readout
 from spiker_hdl.model.neurons.intervals import NEVER_BRANCH
 
-from .arithmetic import through
+from .arithmetic import FloatingPoint, through
 from .cell import IntegerCell
+from .delays import DelayLine, arrivals, delayed, pending_arrivals, still_delayed
 from .layers import Connection, Layer
-from .prepare import Core, cores, into
+from .prepare import Core, Dynamics, cores, into
 from .quantization import Quantization
 from .stacked import draws_of, project, shared_project
+from .state import NetworkState, check_start
+from .time import PICOSECOND, Steps
 
 if TYPE_CHECKING:
     from .network import SpikingNetwork
@@ -38,7 +42,14 @@ class Outcome:
     spikes : mapping of str to tensor, each of shape (samples, steps, size)
         Spikes of every spiking layer, with gradients.
     states : mapping of str to tensor, each of shape (samples, steps, size)
-        Recorded states, as ``"layer.state"``.
+        Recorded states and currents, as ``"layer.state"`` or ``"connection.state"``: a state at the
+        end of each step, a current in it.
+    after : NetworkState
+        State in which the run ends, from which another can start.
+    times : array of float, shape (steps,), or None
+        Times at which the steps begin, in seconds; None in a run without seconds.
+    ends : array of float, shape (steps,), or None
+        Times at which they end, and of which recorded states are.
     """
 
     scores: torch.Tensor
@@ -46,6 +57,9 @@ class Outcome:
     answers: Mapping[str, torch.Tensor]
     spikes: Mapping[str, torch.Tensor]
     states: Mapping[str, torch.Tensor]
+    after: NetworkState
+    times: np.ndarray | None = None
+    ends: np.ndarray | None = None
 
 
 def run_network(
@@ -53,20 +67,25 @@ def run_network(
     inputs: dict[str, torch.Tensor],
     integers: Quantization | None,
     record: Sequence[str],
+    steps: Steps,
+    start: NetworkState | None = None,
 ) -> Outcome:
     """Run samples: see :meth:`SpikingNetwork.forward <.network.SpikingNetwork.forward>`."""
-    ready = cores(net, integers)
-    recorded = _check_record(net, record)
+    ready = cores(net, integers, steps.distinct)
+    samples = len(next(iter(inputs.values())))
+    _check_samples(net, samples)
+    if start is not None:
+        check_start(start, net, ready, samples, steps.lengths is not None, integers)
+    recorded = _check_record(net, record, integers)
     for readout in net.readouts:
         if readout.kind not in {"count", "first"}:
             cell = net.layer[readout.population].cell
             recorded.add(f"{readout.population}.{cell.potential}")
-    trains: dict[str, Any] = dict(inputs)
-    states: dict[str, Any] = {}
+    run = _Run(net, ready, dict(inputs), steps, start, recorded)
     for group in net.groups:
-        _advance(net, [ready[name] for name in group], trains, states, recorded)
+        run.advance(group)
     scores = {
-        read.name: _grouped(_score(read.kind, read.population, net.layer, trains, states), read)
+        read.name: _grouped(_score(read.kind, read.population, net.layer, run), read)
         for read in net.readouts
     }
     first = net.readouts[0]
@@ -77,104 +96,335 @@ def run_network(
             logits = logits * integers.scale(layer)
         elif isinstance(layer.cell, IntegerCell):
             logits = logits * layer.cell.scale
-    spikes = {name: train for name, train in trains.items() if name in net.layer}
-    kept = {name: states[name] for name in record if "." in name}
-    return Outcome(scores[first.name], logits, scores, spikes, kept)
+    spikes = {name: train for name, train in run.trains.items() if name in net.layer}
+    kept = {name: run.states[name] for name in record if "." in name}
+    scales = None
+    if integers is not None:
+        scales = {layer.name: integers.scale(layer) for layer in net.layers}
+    seconds = steps.lengths is not None
+    return Outcome(
+        scores[first.name],
+        logits,
+        scores,
+        spikes,
+        kept,
+        NetworkState(steps.end, seconds, scales, run.neurons, run.synapses, run.delay_lines()),
+        steps.begins * PICOSECOND if seconds else None,
+        (steps.begins + np.asarray(steps.lengths)) * PICOSECOND if seconds else None,
+    )
 
 
-def _check_record(net: "SpikingNetwork", record: Sequence[str]) -> set[str]:
+def _check_samples(net: "SpikingNetwork", samples: int) -> None:
+    """Check that values of single samples are as many as the samples."""
+    for layer in net.layers:
+        for count in layer.cell.samples - {samples}:
+            raise ValueError(
+                f"Layer {layer.name!r} has parameters for {count} samples, and so the run must "
+                f"have as many, not {samples}"
+            )
+    for connection in net.connections:
+        if connection.dynamics is not None:
+            for count in connection.dynamics.samples - {samples}:
+                raise ValueError(
+                    f"Dynamics of {connection.name!r} have parameters for {count} samples, and so "
+                    f"the run must have as many, not {samples}"
+                )
+
+
+def _check_record(
+    net: "SpikingNetwork", record: Sequence[str], integers: Quantization | None
+) -> set[str]:
     known = {f"{layer.name}.{state}" for layer in net.layers for state in layer.cell.states}
+    known |= {f"{layer.name}.current" for layer in net.layers}
     known |= {layer.name for layer in net.layers if layer.cell.spiking}
+    for connection in net.connections:
+        kind = connection.dynamics
+        if kind is None or integers is None:
+            known.add(f"{connection.name}.current")
+        if kind is not None and integers is None:
+            known |= {f"{connection.name}.{state}" for state in kind.states}
+        elif kind is not None and integers is not None:
+            states = integers.neuron(net.layer[connection.target]).states
+            known |= {f"{connection.target}.{state}" for state in states}
     for name in record:
         if name not in known:
             raise ValueError(f"Record must name one of {', '.join(sorted(known))}, not {name!r}")
     return {name for name in record if "." in name}
 
 
-def _advance(
-    net: "SpikingNetwork", cores: list[Core], trains: dict, states: dict, recorded: set[str]
-) -> None:
-    """Run a layer, or layers that form a cycle together, through all steps.
+class _Run:
+    """What a run keeps while it goes through the groups of layers.
 
-    Currents from outside the cycle are computed for all steps at once, and currents within it step
-    by step. Spikes are added to ``trains`` and recorded states to ``states``, each of shape
-    (samples, steps, size).
+    Members
+    -------
+    trains : dict of str to tensor, each of shape (samples, steps, size)
+        Spikes of the inputs and of all layers that have been run.
+    states : dict of str to tensor, each of shape (samples, steps, size)
+        Recorded states and currents.
+    neurons, synapses : dict of str to dict of str to tensor
+        States after the last step, by layer and by connection.
     """
-    inside = {core.layer.name for core in cores}
-    samples, steps = next(iter(trains.values())).shape[:2]
-    samples *= draws_of(net.connections)  # each draw of weights runs all samples
-    flowing = {core.layer.name: _flow(net, core, trains, inside) for core in cores}
-    loops = {
-        core.layer.name: [
-            connection for connection in into(net, core.layer) if connection.source in inside
-        ]
-        for core in cores
-    }
-    now = {
-        core.layer.name: {
-            name: rest.expand(samples, core.layer.size) for name, rest in core.rest.items()
+
+    def __init__(
+        self,
+        net: "SpikingNetwork",
+        cores: Mapping[str, Core],
+        inputs: dict[str, torch.Tensor],
+        steps: Steps,
+        start: NetworkState | None,
+        recorded: set[str],
+    ):
+        self.net = net
+        self.cores = cores
+        self.trains = inputs
+        self.steps = steps
+        self.start = start
+        self.recorded = recorded
+        # Each draw of weights runs all samples.
+        self.samples = len(next(iter(inputs.values()))) * draws_of(net.connections)
+        self.states: dict[str, torch.Tensor] = {}
+        self.neurons: dict[str, dict[str, torch.Tensor]] = {}
+        self.synapses: dict[str, dict[str, torch.Tensor]] = {}
+
+    def line(self, connection: Connection) -> DelayLine | None:
+        """Return the events of a connection that were on their way when the run began."""
+        return None if self.start is None else self.start.delays.get(connection.name)
+
+    def advance(self, names: Sequence[str]) -> None:
+        """Run a layer, or layers that form a cycle together, through all steps.
+
+        Currents from outside the cycle are computed for all steps at once, and currents within it
+        step by step.
+        """
+        inside = set(names)
+        populations = [_Population(self, self.cores[name], inside) for name in names]
+        fired: dict[str, list[torch.Tensor]] = {name: [] for name in names}
+        for t in range(self.steps.count):
+            length = self.steps.length(t)
+            for population in populations:
+                population.advance(t, length, fired)
+        for population in populations:
+            name = population.name
+            if population.core.layer.cell.spiking:
+                self.trains[name] = torch.stack(fired[name], dim=1)
+            self.neurons[name] = population.states
+            for synapse in population.synapses:
+                self.synapses[synapse.name] = synapse.states
+            for trace, values in population.traces.items():
+                self.states[f"{trace[0]}.{trace[1]}"] = torch.stack(values, dim=1)
+
+    def delay_lines(self) -> dict[str, DelayLine]:
+        """Return the events that are on their way when the run ends."""
+        return {
+            connection.name: still_delayed(
+                connection, self.trains[connection.source], self.steps, self.line(connection)
+            )
+            for connection in self.net.connections
+            if connection.late
         }
-        for core in cores
-    }
-    fired: dict[str, list] = {core.layer.name: [] for core in cores}
-    traces: dict[str, list] = {name: [] for name in recorded if name.split(".")[0] in inside}
-    for t in range(steps):
-        for core in cores:
-            name = core.layer.name
-            current = flowing[name][t] if flowing[name] is not None else None
-            for connection in loops[name]:
-                if t >= connection.delay:
-                    events = fired[connection.source][t - connection.delay]
-                    current = _plus(current, _project(connection, core, events))
-            current = _current(net, core, current, samples)
-            spikes, now[name] = _step(core, now[name], current)
-            if core.layer.cell.spiking:
-                fired[name].append(spikes)
-            for trace, values in traces.items():
-                layer, state = trace.split(".")
-                if layer == name:
-                    values.append(now[name][state])
-    for core in cores:
+
+
+class _Population:
+    """A layer in a run: the currents that reach it, its states, and what is recorded."""
+
+    def __init__(self, run: _Run, core: Core, inside: set[str]):
+        self.core = core
+        self.name = core.layer.name
+        self.shape = (run.samples, core.layer.size)
+        before = None if run.start is None else run.start.neurons[self.name]
+        self.states: dict[str, torch.Tensor] = {
+            name: rest.expand(self.shape) if before is None else before[name].to(rest)
+            for name, rest in core.rest.items()
+        }
+        self.bias = core.bias
+        connections = into(run.net, core.layer)
+        self.loops = [
+            _Loop(run, connection, core)
+            for connection in connections
+            if connection.source in inside and connection.name not in core.dynamics
+        ]
+        self.synapses = [
+            _Synapse(run, core.dynamics[connection.name], core, connection.source in inside)
+            for connection in connections
+            if connection.name in core.dynamics
+        ]
+        self.traces: dict[tuple[str, str], list[torch.Tensor]] = {}
+        names = {self.name, *(connection.name for connection in connections)}
+        for trace in run.recorded:
+            owner, _, what = trace.rpartition(".")
+            if owner in names:
+                self.traces[owner, what] = []
+        self.recorded = bool(self.traces)
+        self.flow = self._flow(run, connections, inside)
+
+    def _flow(
+        self, run: _Run, connections: list[Connection], inside: set[str]
+    ) -> Sequence[torch.Tensor] | None:
+        """Return the currents from outside the cycle in each step, None if there are none."""
+        total = None
+        for connection in connections:
+            if connection.source in inside or connection.name in self.core.dynamics:
+                continue
+            train = run.trains[connection.source]
+            if connection.late:
+                line = run.line(connection)
+                train = delayed(connection, train, run.steps, line, self.core.dtype)
+            shared = connection.source not in run.net.layer  # all draws have the same input
+            current = _project(connection, self.core, train, shared)
+            if (connection.name, "current") in self.traces:
+                self.traces[connection.name, "current"] = list(current.unbind(1))
+            total = _plus(total, current)
+        return None if total is None else total.unbind(1)
+
+    def advance(self, t: int, length: int | None, fired: dict[str, list[torch.Tensor]]) -> None:
+        """Compute one step, and add the spikes to those of the group."""
+        core = self.core
+        current = self.flow[t] if self.flow is not None else None
+        for loop in self.loops:
+            value = loop.current(t, fired)
+            if value is not None:
+                current = _plus(current, value)
+            if (loop.connection.name, "current") in self.traces:
+                self._keep(loop.connection.name, "current", self._or_zeros(value))
+        for synapse in self.synapses:
+            value = synapse.advance(t, length, fired)
+            current = _plus(current, value)
+            if self.recorded:
+                self._keep(synapse.name, "current", value)
+                for state, values in synapse.states.items():
+                    self._keep(synapse.name, state, values)
+        current = self._or_zeros(current)
+        if self.bias is not None:
+            current = current + self.bias
+        if self.recorded and "current" not in self.states:
+            self._keep(self.name, "current", current)
+        if core.divisor is not None:
+            current = current.to(core.dtype) / core.divisor
+            current = through(current, current.detach().round())
+        spikes, self.states = _step(core, core.timed[length], self.states, current)
         if core.layer.cell.spiking:
-            trains[core.layer.name] = torch.stack(fired[core.layer.name], dim=1)
-    for trace, values in traces.items():
-        states[trace] = torch.stack(values, dim=1)
+            fired[self.name].append(spikes)
+        if self.recorded:
+            for state, values in self.states.items():
+                self._keep(self.name, state, values)
+
+    def _or_zeros(self, current: torch.Tensor | None) -> torch.Tensor:
+        if current is not None:
+            return current
+        like = next(iter(self.states.values()), self.bias)
+        device = None if like is None else like.device
+        return torch.zeros(self.shape, dtype=self.core.dtype, device=device)
+
+    def _keep(self, owner: str, what: str, values: torch.Tensor) -> None:
+        trace = self.traces.get((owner, what))
+        if trace is not None:
+            trace.append(values * PICOSECOND if what in self.core.counted else values)
 
 
-def _flow(net: "SpikingNetwork", core: Core, trains: dict, inside: set[str]) -> Any:
-    total = None
-    for connection in into(net, core.layer):
-        if connection.source in inside:
-            continue
-        train = trains[connection.source]
-        if connection.delay:
-            late = min(connection.delay, train.shape[1])
-            none = torch.zeros_like(train[:, :late])
-            train = torch.cat([none, train[:, : train.shape[1] - late]], dim=1)
-        shared = connection.source not in net.layer  # all draws have the same input
-        total = _plus(total, _project(connection, core, train, shared))
-    return None if total is None else total.unbind(1)
+class _Loop:
+    """A connection within a cycle: its events, step by step."""
+
+    def __init__(self, run: _Run, connection: Connection, core: Core):
+        self.connection = connection
+        self.core = core
+        self.due: dict[int, list[int]] = {}
+        for source, target in enumerate(arrivals(connection, run.steps).tolist()):
+            self.due.setdefault(target, []).append(source)
+        self.pending: dict[int, list[torch.Tensor]] = {}
+        line = run.line(connection) if connection.late else None
+        if line is not None:
+            for n, target in enumerate(pending_arrivals(connection, line, run.steps).tolist()):
+                self.pending.setdefault(target, []).append(line.events[:, n])
+
+    def events(self, t: int, fired: dict[str, list[torch.Tensor]]) -> torch.Tensor | None:
+        """Return the events that arrive in a step, None if none can."""
+        total = None
+        train = fired[self.connection.source]
+        for events in self.pending.get(t, ()):
+            total = _plus(total, events.to(self.core.dtype))
+        for source in self.due.get(t, ()):
+            total = _plus(total, train[source])
+        return total
+
+    def current(self, t: int, fired: dict[str, list[torch.Tensor]]) -> torch.Tensor | None:
+        """Return the current of a step, None if no events can arrive in it."""
+        events = self.events(t, fired)
+        return None if events is None else _project(self.connection, self.core, events)
 
 
-def _current(net: "SpikingNetwork", core: Core, current: Any, samples: int) -> torch.Tensor:
-    if current is None:
-        shape = (samples, core.layer.size)
-        current = torch.zeros(shape, dtype=core.dtype, device=net.like().device)
-    if core.bias is not None:
-        current = current + core.bias
-    if core.divisor is not None:
-        current = current.to(core.dtype) / core.divisor
-        current = through(current, current.detach().round())
-    return current
+class _Synapse:
+    """A connection with dynamics in a run."""
+
+    def __init__(self, run: _Run, dynamics: Dynamics, core: Core, inside: bool):
+        self.dynamics = dynamics
+        self.core = core
+        self.connection = connection = dynamics.connection
+        self.name = connection.name
+        self.shape = connection.state_shape(run.samples)
+        self.pooled = connection.pooled
+        before = None if run.start is None else run.start.synapses[self.name]
+        self.states: dict[str, torch.Tensor] = {
+            name: rest.expand(self.shape) if before is None else before[name].to(rest)
+            for name, rest in dynamics.rest.items()
+        }
+        self.dtype = core.weights[self.name].dtype
+        self.via = FloatingPoint(core.layer.cell.surrogate, self.dtype)
+        self.loop = _Loop(run, connection, core) if inside else None
+        self.flow: Sequence[torch.Tensor] = ()
+        if not inside:
+            train = run.trains[connection.source]
+            if connection.late:
+                train = delayed(connection, train, run.steps, run.line(connection), self.dtype)
+            # The products of all steps at once, where states are of targets.
+            if self.pooled:
+                shared = connection.source not in run.net.layer
+                train = _project(connection, core, train, shared)
+            self.flow = train.to(self.dtype).unbind(1)
+
+    def advance(
+        self, t: int, length: int | None, fired: dict[str, list[torch.Tensor]]
+    ) -> torch.Tensor:
+        """Compute one step, and return the current that reaches the neurons."""
+        x = self._weighted(t, fired)
+        if self.dynamics.gain is not None:
+            x = x * self.dynamics.gain
+        current, after = self.dynamics.kind.step(
+            self.dynamics.timed[length], SimpleNamespace(**self.states), x, self.via
+        )
+        what = f"The step of {type(self.dynamics.kind).__name__}"
+        if set(after) != set(self.states):
+            raise ValueError(
+                f"{what} must return the states {sorted(self.states)}, not {sorted(after)}"
+            )
+        self.states = {
+            name: torch.as_tensor(after[name], dtype=self.dtype, device=x.device).expand(self.shape)
+            for name in self.states
+        }
+        current = torch.as_tensor(current, dtype=self.dtype, device=x.device).expand(self.shape)
+        if self.pooled:
+            return current
+        if self.connection.mask is not None:
+            current = current * self.connection.mask
+        return current.sum(-1)
+
+    def _weighted(self, t: int, fired: dict[str, list[torch.Tensor]]) -> torch.Tensor:
+        """Return the weighted events of a step, for targets or for pairs."""
+        weights = self.core.weights[self.name]
+        events = self.flow[t] if self.loop is None else self.loop.events(t, fired)
+        if events is None:
+            return torch.zeros(self.shape, dtype=self.dtype, device=weights.device)
+        if not self.pooled:
+            return _pairs(weights, events.to(self.dtype), self.shape[0])
+        return events if self.loop is None else _project(self.connection, self.core, events)
 
 
-def _step(core: Core, states: dict, current: torch.Tensor) -> tuple[Any, dict]:
+def _step(
+    core: Core, parameters: SimpleNamespace, states: dict, current: torch.Tensor
+) -> tuple[Any, dict]:
     shape = current.shape
     what = f"The step of {type(core.neuron).__name__}"
     try:
-        fired, after = core.neuron.step(
-            core.parameters, SimpleNamespace(**states), current, core.via
-        )
+        fired, after = core.neuron.step(parameters, SimpleNamespace(**states), current, core.via)
     except RuntimeError as error:
         if "Boolean value of Tensor" not in str(error):
             raise
@@ -191,7 +441,12 @@ def _step(core: Core, states: dict, current: torch.Tensor) -> tuple[Any, dict]:
     recorded = {
         name: torch.as_tensor(after[name], dtype=core.dtype, device=current.device).expand(shape)
         for name in states
+        if name not in core.counted
     }
+    for name in core.counted:
+        # Whole picoseconds, exact in this format. What has run out is 0, not below it.
+        left = torch.as_tensor(after[name], dtype=torch.float64, device=current.device)
+        recorded[name] = left.clamp_min(0).expand(shape)
     return fired, recorded
 
 
@@ -207,14 +462,20 @@ def _project(
     return (shared_project if shared else project)(weights, events.to(weights.dtype), pointwise)
 
 
-def _score(
-    kind: str, name: str, layers: dict[str, Layer], trains: dict, states: dict
-) -> torch.Tensor:
+def _pairs(weights: torch.Tensor, events: torch.Tensor, rows: int) -> torch.Tensor:
+    """Return events times weights for each pair, shape (rows, target size, source size)."""
+    if weights.ndim == 3:  # several draws, each of which runs all samples
+        events = events.repeat(rows // len(events), 1)
+        weights = weights.repeat_interleave(rows // len(weights), 0)
+    return events.unsqueeze(1) * weights
+
+
+def _score(kind: str, name: str, layers: dict[str, Layer], run: _Run) -> torch.Tensor:
     if kind == "count":
-        return trains[name].sum(1)
+        return run.trains[name].sum(1)
     if kind == "first":
-        return (1 - (1 - trains[name]).cumprod(1)).sum(1)
-    potential = states[f"{name}.{layers[name].cell.potential}"]
+        return (1 - (1 - run.trains[name]).cumprod(1)).sum(1)
+    potential = run.states[f"{name}.{layers[name].cell.potential}"]
     if kind == "last":
         return potential[:, -1]
     return potential.amax(1) if kind == "largest" else potential.double().sum(1)

@@ -1,6 +1,7 @@
 """Tests of files of floating-point networks."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -23,9 +24,16 @@ from spiker_hdl.model import (  # noqa: E402
 from spiker_train import (  # noqa: E402
     Cell,
     Connection,
+    Duration,
+    FirstOrder,
     IntegerCell,
     Layer,
+    SecondOrder,
     SpikingNetwork,
+    Summed,
+    SynapseKind,
+    Tau,
+    Wire,
     load_floating_point,
     quantize,
     save_floating_point,
@@ -163,7 +171,7 @@ def changed(tmp_path, change):
         (lambda m, g, a: m.update({FORMAT: "{"}), "must be JSON, not with"),
         (lambda m, g, a: m.update({FORMAT: "[]"}), r"must be an object, not \[\]"),
         (lambda m, g, a: m.update(other=m.pop(FORMAT)), r"'spiker-real-network', not \['other'\]"),
-        (lambda m, g, a: g.update(version=2), "must be of version 1, not 2"),
+        (lambda m, g, a: g.update(version=3), "must be of version 1 or 2, not 3"),
         (
             lambda m, g, a: g.pop("layers"),
             "must be a .safetensors file of a network, whole, not one with: no 'layers'",
@@ -203,3 +211,57 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path, kept):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_floating_point(tmp_path / "none")
+
+
+def test_times_and_dynamics_come_back_as_they_were(tmp_path):
+    draws = np.random.default_rng(0)
+    taus = Tau(draws.uniform(1e-3, 9e-3, 4))
+    lif = Cell(Lif, threshold=1.0, decay=taus, refractory=Duration([0, 1e-3, 2e-3, 3.5e-3]))
+    learned = Cell(Integrator, decay=Tau(20e-3, method="euler"), learn=["decay"])
+    kinds = [
+        FirstOrder(Tau(draws.uniform(1e-3, 9e-3, (4, 6))), gain=0.1, output="charge"),
+        Summed(SecondOrder(0.5, Decay((1, 2, 1), 3), normalised=True), Wire(bias=[1.0, 0, -1])),
+    ]
+    net = SpikingNetwork(
+        [Input("in", 6)],
+        [Layer("a", 4, lif), Layer("out", 3, learned)],
+        [
+            Connection("in", "a", dynamics=kinds[0], delay=Duration(1.5e-3)),
+            Connection("a", "out", dynamics=kinds[1]),
+        ],
+        [Readout("out", "last")],
+        dt=1e-3,
+    )
+    save_floating_point(net, tmp_path / "net.safetensors")
+    again = load_floating_point(tmp_path / "net.safetensors")
+    save_floating_point(again, tmp_path / "again.safetensors")
+    assert (tmp_path / "net.safetensors").read_bytes() == (
+        tmp_path / "again.safetensors"
+    ).read_bytes()
+    assert again.dt == 1e-3
+    assert again.layers[0].cell.taus["decay"] == taus
+    assert again.connections[0].delay == Duration(1.5e-3)
+    x = torch.from_numpy((draws.random((3, 20, 6)) < 0.5).astype(np.float32))
+    assert torch.equal(net(x).scores, again(x).scores)
+
+
+def test_synapse_kind_of_ones_own_must_be_handed_over(tmp_path):
+    @dataclass(frozen=True)
+    class Mine(SynapseKind):
+        level: float = 1.0
+
+        def step(self, p, s, x, via):
+            return x * self.level, {}
+
+    net = SpikingNetwork(
+        [Input("in", 6)],
+        [Layer("out", 3, Cell(Integrator, decay=0.5))],
+        [Connection("in", "out", dynamics=Mine(2.0))],
+        [Readout("out", "last")],
+    )
+    path = tmp_path / "net.safetensors"
+    save_floating_point(net, path)
+    with pytest.raises(FileError, match=r"must name synapse kinds of .* not 'Mine'"):
+        load_floating_point(path)
+    (connection,) = load_floating_point(path, synapse_kinds=[Mine]).connections
+    assert connection.dynamics == Mine(2.0)

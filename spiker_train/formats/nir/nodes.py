@@ -8,6 +8,7 @@ import numpy as np
 from spiker_hdl.model import Accumulator, CurrentLif, If, Integrator, Lif
 from spiker_train.network.cell import Cell
 from spiker_train.network.layers import Layer
+from spiker_train.network.time import step_length
 
 from .rules import Rules
 
@@ -68,8 +69,10 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
     def full(value: Any) -> np.ndarray:
         return np.broadcast_to(np.asarray(value, dtype=float), layer.size).reshape(shape).copy()
 
+    step = step_length(rules.dt) if cell.has_seconds else None
+
     def by_neuron(name: str) -> np.ndarray:
-        return np.broadcast_to(cell.value(name), layer.size)
+        return np.broadcast_to(cell.value(name, step), layer.size)
 
     rest = by_neuron("v")
     bias = np.zeros(layer.size)
@@ -176,6 +179,13 @@ def _some(bias: np.ndarray) -> np.ndarray | None:
 
 def _check_options(layer: Layer, cell: Cell, exact: bool) -> None:
     """Refuse options that NIR cannot express."""
+    if cell.samples:
+        raise ValueError(
+            f"Layer {layer.name!r} must have one set of parameters to be a node of NIR, not one "
+            f"for each of {max(cell.samples)} samples"
+        )
+    for name in cell.durations:
+        raise ValueError(f"{name} of layer {layer.name!r} must be 0 to be a node of NIR")
     neutral = {"refractory": 0, "fire": ">", "floor": None}
     resets = cell.settings.get("reset", "none")
     if exact and resets != "none":

@@ -7,6 +7,7 @@ import numpy as np
 
 from spiker_train.network.layers import Connection, Layer, check_finite
 from spiker_train.network.network import SpikingNetwork, check_network
+from spiker_train.network.time import Duration
 
 from .nodes import Written, written
 from .rules import Rules
@@ -207,8 +208,16 @@ class _Writer:
         target = self.shapes[connection.target]
         before = self.spikes[connection.source]
         itself = connection.source == connection.target
-        if connection.delay and not (itself and connection.delay == 1):
-            delay = np.full(shape, connection.delay * self.rules.dt)
+        if connection.dynamics is not None:
+            raise ValueError(
+                f"Dynamics of {connection.name!r} must be None to be in NIR, not "
+                f"{type(connection.dynamics).__name__}"
+            )
+        if connection.late and not (itself and connection.delay == 1):
+            time = connection.delay
+            delay = np.full(
+                shape, time.seconds if isinstance(time, Duration) else time * self.rules.dt
+            )
             before = self._node(
                 f"{connection.source}_to_{connection.target}_delay", nir.Delay(delay), before
             )

@@ -1,0 +1,211 @@
+"""Tests of dynamics in integers: they become part of the neurons that they reach."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from spiker_hdl.model import CurrentLif, Decay, If, Input, Lif, Readout, reference
+from spiker_train import (
+    Cell,
+    Connection,
+    Duration,
+    FirstOrder,
+    Layer,
+    Quantization,
+    SecondOrder,
+    SpikingNetwork,
+    Summed,
+    Tau,
+    Wire,
+    quantize,
+)
+from tests.support.quantized import quantize_and_report
+
+pytestmark = pytest.mark.filterwarnings("ignore::spiker_train.ImplausibleWarning")
+
+MS = 1e-3
+WEIGHTS = np.random.default_rng(1).normal(size=(4, 5))
+MORE = np.random.default_rng(2).normal(size=(4, 4))
+
+
+def network(kind, cell=None, again=None, bias=False):
+    """Return a recurrent network whose connections have dynamics."""
+    if cell is None:
+        cell = Cell(Lif, threshold=0.9, decay=Tau(20 * MS), refractory=Duration(2 * MS))
+    return SpikingNetwork(
+        [Input("in", 5)],
+        [Layer("a", 4, cell, bias)],
+        [
+            Connection("in", "a", WEIGHTS, dynamics=kind, delay=Duration(3 * MS)),
+            Connection("a", "a", MORE, dynamics=kind if again is None else again, delay=1),
+        ],
+        [Readout("a", "count")],
+        dt=1 * MS,
+    )
+
+
+def plain(**options):
+    cell = Cell(
+        CurrentLif,
+        threshold=0.9,
+        decay=Tau(20 * MS),
+        current_decay=Tau(5 * MS),
+        refractory=Duration(2 * MS),
+        **options,
+    )
+    return network(None, cell)
+
+
+@pytest.mark.parametrize("form", ["shift", "shifts", "multiplier"])
+def test_first_order_into_lif_is_current_lif_bit_for_bit(form):
+    settings = {"decay": form, "weights": 5, "potentials": 9}
+    fused = quantize(network(FirstOrder(Tau(5 * MS))), **settings)
+    assert fused.populations == quantize(plain(), **settings).populations
+    (neuron,) = (population.neuron for population in fused.populations)
+    assert (type(neuron), neuron.refractory) == (CurrentLif, 2)
+    assert [projection.delay for projection in fused.projections] == [3, 1]
+    x = (np.random.default_rng(3).random((5, 30, 5)) < 0.4).astype(int)
+    net, integers = network(FirstOrder(Tau(5 * MS))), Quantization(**settings)
+    record = ["a", "a.v", "a.i", "a.countdown"]
+    expected = reference.run(fused, x, record=record)
+    assert expected.spikes["a"].any()
+    assert expected.differences(net.run(x, integers, record=record)) == []
+
+
+@pytest.mark.parametrize("case", ["gain", "charge"])
+def test_gain_goes_into_the_weights_before_they_are_rounded(case):
+    gain = np.array([0.5, 1, 2, 3])
+    if case == "gain":
+        kind, factor = FirstOrder(Tau(5 * MS), gain=gain), gain
+    else:
+        kind = FirstOrder(Tau(5 * MS), gain=gain, output="charge")
+        factor = gain * 5 * MS * (1 - np.exp(-1 / 5))
+    net, other = network(kind), network(FirstOrder(Tau(5 * MS)))
+    with torch.no_grad():
+        for connection in other.connections:
+            connection.weights *= torch.from_numpy(factor).float()[:, None]
+    layers = [n.layers[0] for n in (net, other)]
+    for layer in layers:
+        layer.cell.float_threshold *= float(factor.mean())
+    networks = [quantize(n, weights=6, potentials=12) for n in (net, other)]
+    assert networks[0].digest == networks[1].digest
+    x = (np.random.default_rng(3).random((3, 12, 5)) < 0.4).astype(int)
+    expected = reference.run(networks[0], x, record=["a.v"])
+    integers = Quantization(weights=6, potentials=12)
+    assert expected.differences(net.run(x, integers, record=["a.v"])) == []
+
+
+def test_training_clips_the_product_of_weight_and_gain():
+    from spiker_train.network.quantization import clip
+
+    net = network(FirstOrder(Tau(5 * MS), gain=[-0.5, 1, 2, 4]))
+    integers = Quantization().fit(net)
+    with torch.no_grad():
+        for connection in net.connections:
+            connection.weights *= 100
+    clip(net, integers)
+    scale = integers.scale(net.layers[0])
+    for connection in net.connections:
+        stored = connection.stored() / scale
+        assert float(stored.min()) >= -8.0001
+        assert float(stored.max()) <= 7.0001
+
+
+def test_report_names_what_became_of_times():
+    net = network(FirstOrder(Tau(5 * MS)))
+    net.connections[0].delay = Duration(2.6 * MS)
+    _, report = quantize_and_report(net, rounding="nearest")
+    changes = {(change.where, change.what): change for change in report.changes}
+    delay = changes["in->a late 3 ms", "delay"]
+    assert (delay.target, delay.quantized, delay.integer) == (2.6e-3, 3e-3, "3 steps")
+    assert delay.error == pytest.approx(0.4 / 2.6)
+    wait = changes["a", "refractory"]
+    assert (wait.integer, wait.error) == ("2 steps", 0)
+    assert changes["a->a late 1", "tau"].target == pytest.approx(np.exp(-1 / 5))
+    assert changes["a", "decay"].target == pytest.approx(np.exp(-1 / 20))
+
+
+def test_time_that_is_no_whole_number_of_steps_is_refused():
+    net = network(FirstOrder(Tau(5 * MS)))
+    text = "Delay of 'in->a late 3 ms' must be a whole number of steps of 0.002 s, not 1.5 of them"
+    with pytest.raises(ValueError, match=re.escape(text)):
+        quantize(net, dt=2 * MS)
+    net.connections[0].delay = 0
+    text = "Layer 'a': Lif refractory must be a whole number of steps of 0.0003 s, not 6.66667"
+    with pytest.raises(ValueError, match=re.escape(text)):
+        quantize(net, dt=0.3 * MS)
+
+
+def test_plan_is_refused_in_integers():
+    net = network(FirstOrder(Tau(5 * MS)))
+    with pytest.raises(ValueError, match="Plan must be None in integers"):
+        net(np.ones((1, 4, 5), int), Quantization(), plan=[(1e-3, 4)])
+    with pytest.raises(ValueError, match="Plan must be none in integers"):
+        quantize(net, plan=[(1e-3, 4)])
+
+
+def test_integers_need_the_length_of_a_step():
+    net = network(FirstOrder(Tau(5 * MS)))
+    net.dt = None
+    text = "Network 'network' has times in seconds, and so a quantization must have dt"
+    with pytest.raises(ValueError, match=text):
+        quantize(net)
+    x = np.ones((2, 6, 5), int)
+    one = net.run(x, Quantization(dt=1e-3))
+    assert one.differences(net.run(x, Quantization(), dt=1e-3)) == []
+    with pytest.raises(ValueError, match=re.escape("must be that of the integers, 0.001, not")):
+        net(x, Quantization(dt=1e-3), dt=2e-3)
+
+
+FIRST = FirstOrder(Tau(5e-3))
+REFUSED = {
+    "second order": (
+        lambda: network(SecondOrder(Tau(1e-3), Tau(5e-3))),
+        "Dynamics of 'in->a late 3 ms' must be FirstOrder in integers",
+    ),
+    "two time constants": (
+        lambda: network(FIRST, again=FirstOrder(Tau(6e-3))),
+        "Dynamics of all connections to 'a' must have one time constant and start in integers",
+    ),
+    "one without": (
+        lambda: network(FIRST, again=Summed()),
+        "All connections to 'a' must have dynamics in integers, or none",
+    ),
+    "wire with bias": (
+        lambda: network(Wire(bias=0.5)),
+        "must be a Wire without a bias in integers: give the bias to the layer 'a'",
+    ),
+    "per pair": (
+        lambda: network(FirstOrder(Tau(5e-3), per_pair=True)),
+        "must have one state for each target in integers, not one for each pair",
+    ),
+    "neuron": (
+        lambda: network(FIRST, Cell(If, threshold=1.0)),
+        "Neurons of 'a' must be Lif to have FirstOrder dynamics in integers",
+    ),
+    "bias": (
+        lambda: network(FIRST, bias=True),
+        "Layer 'a' must have no bias to have FirstOrder dynamics in integers",
+    ),
+    "samples": (
+        lambda: network(None, Cell(Lif, threshold=np.ones((3, 4)), decay=0.5)),
+        "Lif must have one set of parameters in integers, not one for each of 3 samples",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_has_no_meaning_in_integers_is_refused_with_the_reason(case):
+    make, text = REFUSED[case]
+    with pytest.raises(ValueError, match=re.escape(text)):
+        quantize(make())
+
+
+def test_wire_is_a_connection_without_dynamics():
+    cell = Cell(Lif, threshold=0.9, decay=Decay.shift(2))
+    plain = quantize(network(None, cell))
+    assert quantize(network(Wire(), Cell(Lif, threshold=0.9, decay=Decay.shift(2)))).digest == (
+        plain.digest
+    )
