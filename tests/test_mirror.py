@@ -47,6 +47,7 @@ CROSS_CUTTING = {
     "tests/train/test_import_docs.py": "the pages on import",
     "tests/train/test_outside.py": "the comparison with other libraries",
     "tests/train/test_shipped.py": "the networks that ship",
+    "tests/train/training/test_devices.py": "training with the weights that devices hold",
     "tests/train/training/test_gradients.py": "gradients of all operations and neurons",
 }
 """Tests of more than one module, with what they test."""

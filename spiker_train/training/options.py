@@ -1,8 +1,10 @@
 """The settings of a training."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from spiker_hdl.base.checks import check_int
+from spiker_train.devices.checks import check_number
 
 __all__ = ["TrainingOptions"]
 
@@ -34,6 +36,15 @@ class TrainingOptions:
         given for it.
     seed : int
         Seed of the split, the order and the shifts.
+    devices : Device or array of devices, or mapping of str to such, optional
+        Train with weights as these devices hold them, with new devices for each batch; gradients
+        pass to the network's weights unchanged. Validation samples run with one draw of devices,
+        which is the same in all epochs.
+    device_draw : int, optional
+        Train for one chip instead: the devices of this draw of a
+        :class:`~spiker_train.MonteCarlo` with the same seed.
+    device_seconds : float
+        Time after programming at which devices are read.
     progress : bool
         Whether to show a progress bar, if rich is installed.
     title : str
@@ -54,6 +65,9 @@ class TrainingOptions:
     max_grad_norm: float | None = None
     validation_share: float = 0.1
     seed: int = 0
+    devices: Any = None
+    device_draw: int | None = None
+    device_seconds: float = 0.0
     progress: bool = True
     title: str = "training"
 
@@ -72,3 +86,8 @@ class TrainingOptions:
         ):
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{what} must be a positive number, not {value!r}")
+        if self.device_draw is not None:
+            if self.devices is None:
+                raise ValueError("Device draw must be None where there are no devices")
+            check_int("Device draw", self.device_draw, 0)
+        check_number("Time after programming", self.device_seconds, 0)

@@ -1,5 +1,6 @@
 """Training with surrogate gradients, in floating point or in the integers of the hardware."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from spiker_train.network.drawn import check_devices, draw_weights, with_weights
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.quantization import Quantization, clip
 
@@ -17,6 +19,10 @@ from .options import TrainingOptions
 from .progress import progress_bar
 
 __all__ = ["History", "accuracy", "train"]
+
+TRAINING_DRAWS = 2**31
+"""Number of the first draw of devices in training, beyond those of any study: a network is not
+studied with the devices that it was trained with."""
 
 
 @dataclass
@@ -101,7 +107,8 @@ def train(
     with progress_bar(options.progress, options.title, run.optimizer.steps) as advance:
         for epoch in range(options.epochs):
             history.losses.append(run.epoch(spikes, x, y, advance))
-            accurate, fired = _validate(net, x_aside, y_aside, run.integers, run.hidden)
+            with run.devices(run.validation_draw):
+                accurate, fired = _validate(net, x_aside, y_aside, run.integers, run.hidden)
             history.validation.append(accurate)
             history.spikes.append(fired)
             if history.best < 0 or accurate >= history.validation[history.best]:
@@ -133,6 +140,21 @@ class _Run:
             layer.name for layer in net.layers if layer.cell.spiking and layer.name != answering
         ]
         self.learned = [value for layer in net.layers for value in layer.cell.parameters()]
+        if options.devices is not None:
+            check_devices(net, options.devices)
+        self.batches = 0
+        self.validation_draw = TRAINING_DRAWS - 1
+
+    def devices(self, draw: int) -> AbstractContextManager[None]:
+        """Return a context in which the network has the weights that devices hold."""
+        options = self.options
+        if options.devices is None:
+            return nullcontext()
+        draw = draw if options.device_draw is None else options.device_draw
+        return with_weights(
+            self.net,
+            draw_weights(self.net, options.devices, options.seed, draw, options.device_seconds),
+        )
 
     def epoch(self, spikes: Any, x: dict[str, np.ndarray], y: np.ndarray, advance: Any) -> float:
         """Train on all samples once, in random order, and return the mean loss."""
@@ -150,7 +172,9 @@ class _Run:
     def _step(self, batch: dict[str, torch.Tensor], labels: np.ndarray) -> float:
         """Update the weights after one batch, and return its loss without the penalty."""
         net, options = self.net, self.options
-        outcome = net(batch, self.integers)
+        with self.devices(TRAINING_DRAWS + self.batches):
+            outcome = net(batch, self.integers)
+        self.batches += 1
         device = outcome.logits.device
         loss = classification_loss(
             outcome, torch.as_tensor(labels, device=device), options.temperature
