@@ -119,8 +119,8 @@ class Link(wiring.Component):
         m.submodules.reader = reader = FrameReader()
         m.submodules.exit = out = Queue(8, depth=ENTRANCE)
 
-        # All but the reader, which is at the end of the frame that asks for the reset, and the
-        # exit, whose byte is on offer and must stay so.
+        # What a reset by the host clears. The reader is at the end of the frame that asks for it,
+        # and the byte at the exit must stay on offer, so these two are not cleared.
         parts = {
             "window": window,
             "unpacker": unpacker,
@@ -137,11 +137,7 @@ class Link(wiring.Component):
         wiring.connect(m, window.o, unpacker.i)
         for n, queue in enumerate(entrances):
             wiring.connect(m, getattr(unpacker, f"o{n}"), queue.i)
-        # Where weights can be loaded, there is one entrance more than there are ports.
-        for queue, port in zip(entrances, ports, strict=False):
-            wiring.connect(m, queue.o, port)
-        if writable:
-            self._load(m, entrances[-1].o, replies)
+        self._enter(m, entrances, ports, replies)
         wiring.connect(m, inner.o, packer.i)
         wiring.connect(m, packer.o, replies.i)
         wiring.connect(m, replies.o, out.i)
@@ -183,6 +179,13 @@ class Link(wiring.Component):
         for name, part in parts.items():
             m.submodules[name] = ResetInserter(clear)(part)
         return session
+
+    def _enter(self, m, entrances: list[Queue], ports: list, replies: Replies) -> None:
+        """Connect each queue of beats to its input; the one for loading comes last."""
+        for queue, port in zip(entrances, ports, strict=False):
+            wiring.connect(m, queue.o, port)
+        if self.accelerator.mapping.writable:
+            self._load(m, entrances[-1].o, replies)
 
     def _load(self, m, beats: stream.Interface, replies: Replies) -> None:
         """Send the beats that load weights to the accelerator, and to the digest in the replies."""

@@ -70,7 +70,7 @@ class DeltaEncoder(wiring.Component):
         off = Signal()  # its OFF channel, behind the ON channel
         first = Signal(init=1)  # the sample's first step, which only stores references
         following = Signal.like(address)
-        threshold = Signal(range(max(thresholds) + 1))
+        threshold = self._threshold(m, which)
         value = self.i.p["value"]
         moved = Signal(signed(bits + 1))  # change since the last event of this pair
         rises = Signal()
@@ -78,10 +78,6 @@ class DeltaEncoder(wiring.Component):
         advance = Signal()
         done = Signal()  # with the channel on offer, all channels of the value are made
         end = Signal()  # and all channels of the step
-        with m.Switch(which):
-            for n, level in enumerate(thresholds):
-                with m.Case(n):
-                    m.d.comb += threshold.eq(level)
         m.d.comb += [
             moved.eq(value - Mux(first, value, read.data)),
             rises.eq(moved >= threshold),
@@ -110,3 +106,12 @@ class DeltaEncoder(wiring.Component):
                 m.d.sync += first.eq(self.i.p.last)
 
         return m
+
+    def _threshold(self, m, which):
+        """Return the threshold with a number: the thresholds are constants, so this is a table."""
+        threshold = Signal(range(max(self.encoding.thresholds) + 1))
+        with m.Switch(which):
+            for n, level in enumerate(self.encoding.thresholds):
+                with m.Case(n):
+                    m.d.comb += threshold.eq(level)
+        return threshold

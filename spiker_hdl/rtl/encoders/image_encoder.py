@@ -65,8 +65,6 @@ class ImageEncoder(wiring.Component):
         m = Module()
 
         bits, steps = self.encoding.bits, self.encoding.steps or 1
-        stores = steps > 1 and not self.static
-        phased = self.encoding.name == "rate"  # each value has a phase, which is stored beside it
         address = Signal(range(self.size))
         step = Signal(range(steps))
         value = Signal(bits)
@@ -89,28 +87,12 @@ class ImageEncoder(wiring.Component):
             self.o.p.last.eq((step == steps - 1) & Mux(first, self.i.p.last, last)),
             self.idle.eq(first & (address == 0)),
         ]
-        # The memory needs the address one cycle ahead; values and phases come from it after the
-        # first step.
         event, after = self._encode(m, step, value, phase, advance, end & (step == steps - 1))
         m.d.comb += self.o.p["value"].eq(Mux(self.o.p.bare, 0, event))
 
-        if stores:
-            row = bits * (1 + phased)
-            m.submodules.picture = picture = Memory(shape=row, depth=self.size, init=[])
-            write = picture.write_port()
-            # A picture of one value reads the row in the cycle in which it is written.
-            read = picture.read_port(transparent_for=(write,) if self.size == 1 else ())
-            m.d.comb += [
-                read.addr.eq(Mux(advance, following, address)),
-                write.addr.eq(address),
-                write.data.eq(Cat(value, after) if phased else value),
-                # Values are stored once, phases again after each step.
-                write.en.eq(advance & (first | phased)),
-            ]
-            with m.If(~first):
-                m.d.comb += value.eq(read.data[:bits])
-                if phased:
-                    m.d.comb += phase.eq(read.data[bits:])
+        if steps > 1 and not self.static:
+            read_address = Mux(advance, following, address)
+            self._store(m, read_address, address, value, phase, after, advance, first)
         with m.If(advance):
             m.d.sync += address.eq(following)
             # Written with every value of the first step, so that the last one's flag remains.
@@ -120,6 +102,28 @@ class ImageEncoder(wiring.Component):
                 m.d.sync += step.eq(Mux(step == steps - 1, 0, step + 1))
 
         return m
+
+    def _store(self, m, read_address, address, value, phase, after, advance, first) -> None:
+        """Store the values of the first step, and take those of the other steps from the memory."""
+        bits = self.encoding.bits
+        phased = self.encoding.name == "rate"  # each value has a phase, which is stored beside it
+        row = bits * (1 + phased)
+        m.submodules.picture = picture = Memory(shape=row, depth=self.size, init=[])
+        write = picture.write_port()
+        # A picture of one value reads the row in the cycle in which it is written.
+        read = picture.read_port(transparent_for=(write,) if self.size == 1 else ())
+        m.d.comb += [
+            # The row of the next cycle: the next channel's, or the same again until it is taken.
+            read.addr.eq(read_address),
+            write.addr.eq(address),
+            write.data.eq(Cat(value, after) if phased else value),
+            # Values are stored once, phases again after each step.
+            write.en.eq(advance & (first | phased)),
+        ]
+        with m.If(~first):
+            m.d.comb += value.eq(read.data[:bits])
+            if phased:
+                m.d.comb += phase.eq(read.data[bits:])
 
     def _encode(self, m, step, value, phase, advance, done):
         """Return the event of a value, and the phase after it."""

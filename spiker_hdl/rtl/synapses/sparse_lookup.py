@@ -121,9 +121,8 @@ class SparseLookup(wiring.Component):
         fold, lane = divmod(target, self.lanes)
         return {"fold": fold, "lane": lane, "weight": weight, "final": int(final)}
 
-    def elaborate(self, platform):
-        m = Module()
-
+    def _memories(self, m) -> tuple[Any, Any]:
+        """Add the memories; return the ports of the synapses and of each source's first one."""
         entries, starts = self.tables()
         layout = data.StructLayout({
             "fold": range(self.folds),
@@ -133,15 +132,22 @@ class SparseLookup(wiring.Component):
         })
         m.submodules.synapses = synapses = Memory(shape=layout, depth=len(entries), init=entries)
         entry = synapses.read_port()
-        address = Signal(range(len(entries)))  # of the entry that the memory gives in this cycle
-        m.d.sync += address.eq(entry.addr)
-        m.d.comb += self.o.p.last.eq(self.i.p.last)
         start: Any = None
         if not self.one_to_one:
             place = data.StructLayout({"start": range(len(entries)), "some": 1})
             m.submodules.starts = memory = Memory(shape=place, depth=len(starts), init=starts)
             start = memory.read_port()
-            # Requested in every cycle, so that it is there one cycle after an event was offered.
+        return entry, start
+
+    def elaborate(self, platform):
+        m = Module()
+
+        entry, start = self._memories(m)
+        address = Signal.like(entry.addr, name="address")  # of the entry that is read in this cycle
+        m.d.sync += address.eq(entry.addr)
+        m.d.comb += self.o.p.last.eq(self.i.p.last)
+        # Requested in every cycle, so that it is there one cycle after an event was offered.
+        if not self.one_to_one:
             m.d.comb += start.addr.eq(self.i.p.address)
 
         with m.FSM():
