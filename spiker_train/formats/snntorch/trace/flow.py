@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,16 +239,24 @@ def replaced(value: Any, tensors: dict[int, torch.Tensor]) -> Any:
 
 def where() -> str:
     """Return the file and line of the user's code that is running."""
-    modules = [sys.modules[name] for name in LIBRARIES if name in sys.modules]
-    folders = [Path(module.__file__ or "").parent for module in modules]
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        inside = any(folder in Path(name).parents for folder in folders)
-        if not inside and not name.startswith("<"):
+        if not name.startswith("<") and not _in_library(name, _folders()):
             return f"{Path(name).name}:{frame.f_lineno}"
         frame = frame.f_back
     return "the module"
+
+
+def _folders() -> tuple[str, ...]:
+    modules = [sys.modules[name] for name in LIBRARIES if name in sys.modules]
+    return tuple(module.__file__ or "" for module in modules)
+
+
+# Asked for every operation of a trace and every frame around it, about a few dozen files.
+@lru_cache(maxsize=4096)
+def _in_library(name: str, files: tuple[str, ...]) -> bool:
+    return any(Path(file).parent in Path(name).parents for file in files)
 
 
 MOVING = {
