@@ -10,13 +10,13 @@ LONGEST = 400
 """Most characters of a line that says what went wrong."""
 
 EXTRAS = {
+    "aedat": "events",
     "amaranth_boards": "build",
     "h5py": "nir",
     "luna": "build",
     "matplotlib": "plot",
     "nir": "nir",
     "nirtorch": "nir",
-    "pooch": "train",
     "rich": "cli",
     "safetensors": "train",
     "serial": "host",

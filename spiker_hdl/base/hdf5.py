@@ -15,13 +15,13 @@ from math import prod
 from os import PathLike
 from pathlib import Path
 from threading import Lock, Timer
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from .errors import FileError
 
-__all__ = ["read_hdf5"]
+__all__ = ["Ragged", "read_hdf5"]
 
 WORKER = Path(__file__).with_name("hdf5_worker.py")
 SECONDS = 1.0
@@ -30,6 +30,20 @@ SECONDS = 1.0
 _STARTING, _WAITING = 60.0, 10.0
 _PER_BYTE = 1e-7
 _FLOOR, _RATIO = 2**28, 64
+
+
+class Ragged(NamedTuple):
+    """Rows of different lengths.
+
+    Members
+    -------
+    lengths : array of int64, shape (rows,)
+    flat : array, shape (sum of lengths,)
+        All rows, one after the other.
+    """
+
+    lengths: np.ndarray
+    flat: np.ndarray
 
 
 class StoppedError(Exception):
@@ -85,6 +99,9 @@ class _Worker:
             return self._tree(node["group"])
         if "text" in node:
             return node["text"]
+        if "ragged" in node:
+            lengths, flat = (self._node(part) for part in node["ragged"])
+            return Ragged(lengths, flat)
         shape = tuple(node["shape"])
         if "texts" in node:
             return np.array(node["texts"], dtype=object).reshape(shape)
@@ -180,7 +197,7 @@ atexit.register(_pool.close)
 
 
 def read_hdf5(path: str | PathLike[str]) -> dict[str, Any]:
-    """Return the groups of an HDF5 file as nested dicts, of arrays and text.
+    """Return the groups of an HDF5 file as nested dicts, of arrays, :class:`Ragged` and text.
 
     Metadata of NIR, which may be anything, is left out.
 

@@ -57,6 +57,8 @@ class Reading:
         if size > self.left:
             raise ValueError(f"{node.name!r} has {size} bytes, more than the {self.left} left")
         self.left -= size
+        if isinstance(h5py.check_vlen_dtype(node.dtype), np.dtype):  # str is of texts
+            return self.ragged(node)
         value = node[()]
         if isinstance(value, bytes | str):
             return {"text": plain(value)}
@@ -65,9 +67,27 @@ class Reading:
             return {"texts": [plain(item) for item in value.reshape(-1)], "shape": value.shape}
         if value.dtype.kind not in "biuf":
             raise ValueError(f"{node.name!r} holds {value.dtype}, which are no numbers")
-        value = np.ascontiguousarray(value).reshape(value.shape)
+        return self.array(np.ascontiguousarray(value).reshape(value.shape))
+
+    def array(self, value):
+        """Put an array aside; return which it is."""
         self.arrays.append(value)
         return {"kind": value.dtype.str, "shape": value.shape, "bytes": value.nbytes}
+
+    def ragged(self, node):
+        """Return rows of different lengths as their lengths and one array of all rows."""
+        kind = h5py.check_vlen_dtype(node.dtype)
+        if kind.kind not in "biuf" or node.ndim != 1:
+            raise ValueError(f"{node.name!r} holds rows of {kind}, which are no numbers")
+        rows = []
+        for row in node:
+            self.left -= row.nbytes
+            if self.left < 0:
+                raise ValueError(f"{node.name!r} has more bytes than may be")
+            rows.append(row)
+        lengths = np.array([len(row) for row in rows], dtype=np.int64)
+        flat = np.concatenate(rows) if rows else np.zeros(0, dtype=kind)
+        return {"ragged": [self.array(lengths), self.array(flat.astype(kind, copy=False))]}
 
 
 def plain(value):

@@ -13,6 +13,7 @@ from spiker_hdl.base import FileError, read_bytes, reader
 from spiker_hdl.base.arrays import gunzip, read_npz
 from spiker_hdl.base.frozen import set_fields
 
+from .download import Download, download
 from .published import FASHION, FILES, MNIST, Published, identify
 
 __all__ = [
@@ -171,7 +172,7 @@ def mnist(*, download: bool = True) -> Dataset:
 
     It is searched for as ``mnist.npz`` or as the four IDX files, gzipped or not, in
     ``SPIKER_DATA``, ``../shared/data``, ``data``, ``/usr/share/datasets`` and the cache, or in a
-    folder ``mnist`` of these. Otherwise it is downloaded by pooch. Checksums are verified.
+    folder ``mnist`` of these. Otherwise it is downloaded. Checksums are verified.
 
     Raises
     ------
@@ -223,7 +224,7 @@ def _published(which: Published, download: bool) -> Dataset:
         raise FileNotFoundError(f"{which.title} must be in one of {looked}: {how}")
     try:
         return _download(which)
-    except Exception as error:
+    except (OSError, ValueError) as error:
         raise FileNotFoundError(
             f"{which.title} must be in one of {looked} or be downloaded ({error}): {how}"
         ) from None
@@ -267,18 +268,10 @@ def mnist_14x14(*, download: bool = True) -> Dataset:
 
 
 def _download(which: Published) -> Dataset:
-    import pooch
-
     arrays = {}
     for key, name in FILES.items():
-        path = pooch.retrieve(
-            f"{which.source}{name}.gz",
-            known_hash=which.downloads[key],
-            fname=f"{name}.gz",
-            path=cache() / which.name,
-            progressbar=False,
-        )
-        arrays[key] = read_idx(path)
+        item = Download(f"{name}.gz", f"{which.source}{name}.gz", which.downloads[key])
+        arrays[key] = read_idx(download(item, cache() / which.name))
     return Dataset(**arrays, name=which.name)
 
 

@@ -37,7 +37,7 @@ class Published:
     source : str
         URL of the gzipped files.
     downloads : mapping of str to str
-        Checksums of the gzipped files, in the notation of pooch.
+        Checksums of the gzipped files, as :class:`~.download.Download` takes them.
     """
 
     name: str

@@ -10,6 +10,8 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -64,6 +66,7 @@ def targets(folder):
         **board_targets(readers),
         **training_targets(readers, folder),
         **data_targets(readers),
+        **recording_targets(readers, folder),
         **format_targets(readers),
     }
 
@@ -261,6 +264,64 @@ def data_targets(readers):
             lambda path: spoken_digits(8, 10, path),
         ),
     }
+
+
+def recording_targets(readers, folder):
+    """Return targets of the readers of recordings: events, heart beats, Heidelberg's files."""
+    from spiker_train.data.download import verify
+    from spiker_train.data.event_files import read_aedat, read_nmnist
+    from spiker_train.data.heart_beats import heart_beats
+    from spiker_train.data.heidelberg import read_heidelberg, unzip
+    from spiker_train.data.wfdb import _read_signals, _signal, read_annotations
+
+    golden = ROOT / "tests/golden"
+    wfdb = {path.name: path.read_bytes() for path in (golden / "wfdb").iterdir()}
+    header = wfdb["two12.hea"]
+    signals = [_signal(line) for line in header.decode().splitlines()[1:3]]
+    beats = npz(x=np.zeros((3, 128), np.int16), y=np.array([0, 2, 4]), record=np.arange(3))
+    rows = np.random.default_rng(2).integers(0, 34, (20, 5), dtype=np.uint8)
+    davis = np.array([[5 << 22 | 7 << 12 | 1 << 11, 10], [1 << 31, 20], [3 << 12, 30]], ">u4")
+    aedat = [b"#!AER-DAT2.0\r\n# AEChip: a.DAVIS240C\r\n" + davis.tobytes()]
+    if find_spec("aedat") is not None:
+        aedat.append((golden / "events.aedat4").read_bytes())
+    sums = "".join(f"{n:064x} {n}.dat\n" for n in (100, 101)).encode()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as parts:
+        parts.writestr("shd_train.h5", b"spikes" * 20)
+    place, whole = "spiker_train.data", b"what was downloaded"
+    checksum = f"md5:{hashlib.md5(whole).hexdigest()}"
+    return {
+        **called_by(f"{place}.download.verify", [whole], lambda path: verify(path, checksum)),
+        **with_callers(readers, f"{place}.event_files._nmnist", [rows.tobytes()], read_nmnist),
+        **called_by(f"{place}.event_files._aedat", aedat, read_aedat),
+        **called_by(f"{place}.heart_beats._read", [beats], heart_beats),
+        **with_callers(readers, f"{place}.heart_beats._checksums", [sums]),
+        **called_by(f"{place}.heidelberg._read", [heidelberg_file(folder)], read_heidelberg),
+        **called_by(
+            f"{place}.heidelberg.unzip",
+            [archive.getvalue()],
+            lambda path: unzip(Path(path), "shd_train.h5"),
+        ),
+        **with_callers(readers, f"{place}.wfdb._read_header", [header, wfdb["odd12.hea"]]),
+        **called_by(
+            f"{place}.wfdb._read_signals",
+            [wfdb["two12.dat"]],
+            lambda path: _read_signals(path, 31, signals),
+        ),
+        **called_by(f"{place}.wfdb.read_annotations", [wfdb["two12.atr"]], read_annotations),
+    }
+
+
+def heidelberg_file(folder):
+    """Return the bytes of a file in the format of the Spiking Heidelberg data sets."""
+    import h5py
+
+    with h5py.File(folder / "shd.h5", "w") as file:
+        for name, kind in (("times", np.float16), ("units", np.uint16)):
+            rows = file.create_dataset(f"spikes/{name}", (2,), h5py.vlen_dtype(kind))
+            rows[0], rows[1] = np.arange(3, dtype=kind), np.arange(2, dtype=kind)
+        file["labels"] = np.array([1, 0], np.uint8)
+    return (folder / "shd.h5").read_bytes()
 
 
 def format_targets(readers):

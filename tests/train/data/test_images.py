@@ -1,6 +1,7 @@
 """Tests of data sets: where they are found, and what is no data set."""
 
 import gzip
+import hashlib
 import os
 import re
 import struct
@@ -13,6 +14,8 @@ import pytest
 from spiker_train import Dataset, load_dataset
 from spiker_train.data import images
 from spiker_train.data.published import FILES, PUBLISHED, contents
+
+from support.file_server import serving
 
 
 def idx(array):
@@ -164,23 +167,24 @@ def test_missing_mnist_is_refused_with_instructions(tmp_path, monkeypatch):
         images.mnist(download=False)
 
 
-def test_downloaded_file_is_verified(tmp_path, monkeypatch, tiny):
-    pooch = pytest.importorskip("pooch")
-    asked = {}
-
-    def retrieve(url, known_hash, fname, path, progressbar):
-        asked[fname] = (url, known_hash)
-        path.mkdir(parents=True, exist_ok=True)
-        key = next(k for k, name in FILES.items() if fname == f"{name}.gz")
-        (path / fname).write_bytes(gzip.compress(idx(tiny[key])))
-        return str(path / fname)
-
-    monkeypatch.setattr(pooch, "retrieve", retrieve)
+def test_downloaded_files_are_verified(tmp_path, monkeypatch, tiny):
+    files = {f"{name}.gz": gzip.compress(idx(tiny[key])) for key, name in FILES.items()}
+    sums = {
+        key: f"sha256:{hashlib.sha256(files[f'{name}.gz']).hexdigest()}"
+        for key, name in FILES.items()
+    }
     monkeypatch.setattr(images, "places", lambda: [])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    np.testing.assert_array_equal(images.mnist().x_train, tiny["x_train"])
-    assert len(asked) == 4
-    assert all(len(digest) == 64 + len("sha256:") for _, digest in asked.values())
+    with serving(files) as (address, asked):
+        own = replace(images.MNIST, source=address, downloads=sums)
+        monkeypatch.setattr(images, "MNIST", own)
+        np.testing.assert_array_equal(images.mnist().x_train, tiny["x_train"])
+        assert len(asked) == 4
+        wrong = own.downloads | {"y_test": f"sha256:{'0' * 64}"}
+        (tmp_path / "spiker/mnist/t10k-labels-idx1-ubyte.gz").unlink()
+        monkeypatch.setattr(images, "MNIST", replace(own, downloads=wrong))
+        with pytest.raises(FileNotFoundError, match=r"downloaded \(.* must have the checksum"):
+            images.mnist()
 
 
 def test_digits_are_split_once_and_for_all():

@@ -1,0 +1,186 @@
+"""Augmentation: events and frames altered at random, the same for the same generator.
+
+Each class is made with its settings and called with events, or frames, and a NumPy generator. Its
+``Compose`` applies several in order. :meth:`EventDataset.dense <.recordings.EventDataset.dense>`
+and ``train`` with a function of sample numbers take them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from spiker_hdl.base.checks import check_ints, check_kind, shown
+from spiker_hdl.base.conversions import number_array
+
+from .events import PICOSECONDS, Events
+
+__all__ = ["AddNoise", "Compose", "Drop", "Jitter", "Scale", "Shift"]
+
+
+@dataclass(frozen=True)
+class Compose:
+    """Several augmentations, one after the other.
+
+    Parameters
+    ----------
+    parts : sequence of augmentations
+    """
+
+    parts: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.parts, list | tuple) or not all(map(callable, self.parts)):
+            raise TypeError(f"Parts must be a list of augmentations, not {shown(self.parts)}")
+
+    def __call__(self, sample: Any, generator: np.random.Generator) -> Any:
+        """Return the altered sample."""
+        for part in self.parts:
+            sample = part(sample, generator)
+        return sample
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A shift of all events of a recording along the axes of its channels; it loses what leaves.
+
+    Parameters
+    ----------
+    most : int or tuple of int
+        Greatest shift along each axis, in both directions. A single number is for all axes but the
+        first, the polarity, where there are three, and for all axes otherwise.
+    """
+
+    most: Any
+
+    def __post_init__(self) -> None:
+        check_ints("Greatest shift", self.most, 0)
+
+    def __call__(self, events: Events, generator: np.random.Generator) -> Events:
+        """Return the shifted events."""
+        check_kind("Sample", events, Events, "an")
+        axes = len(events.shape)
+        most = self.most
+        if not isinstance(most, tuple | list):
+            most = [0 if axes == 3 and not axis else int(most) for axis in range(axes)]
+        if len(most) != axes:
+            raise ValueError(f"Greatest shift must be of {axes} axes, not {shown(self.most)}")
+        offsets = [int(generator.integers(-limit, limit + 1)) for limit in most]
+        channels = events.channels.reshape(len(events), axes) + offsets
+        kept = ((channels >= 0) & (channels < np.array(events.shape))).all(axis=1)
+        return Events(events.times[kept], channels[kept], events.shape, events.duration)
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """A normal deviation of each event's time; what leaves the recording stays at its end.
+
+    Parameters
+    ----------
+    deviation : float
+        Standard deviation in seconds.
+    """
+
+    deviation: float
+
+    def __post_init__(self) -> None:
+        _check("Deviation", self.deviation)
+
+    def __call__(self, events: Events, generator: np.random.Generator) -> Events:
+        """Return the events at their altered times."""
+        check_kind("Sample", events, Events, "an")
+        times = events.times + generator.normal(0.0, self.deviation, len(events))
+        times = np.clip(times, 0.0, events.duration - 1 / PICOSECONDS)
+        return Events(times, events.flat, events.shape, events.duration)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """The loss of events, each with the same probability.
+
+    Parameters
+    ----------
+    probability : float
+        In 0..1.
+    """
+
+    probability: float
+
+    def __post_init__(self) -> None:
+        _check("Probability", self.probability, 1.0)
+
+    def __call__(self, events: Events, generator: np.random.Generator) -> Events:
+        """Return the events that are left."""
+        check_kind("Sample", events, Events, "an")
+        kept = generator.random(len(events)) >= self.probability
+        return Events(events.times[kept], events.flat[kept], events.shape, events.duration)
+
+
+@dataclass(frozen=True)
+class AddNoise:
+    """Events that are added at random channels and times, as a Poisson process.
+
+    Parameters
+    ----------
+    rate : float
+        Added events of each channel per second, in the mean.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        _check("Rate", self.rate)
+
+    def __call__(self, events: Events, generator: np.random.Generator) -> Events:
+        """Return the events with those that are added."""
+        check_kind("Sample", events, Events, "an")
+        count = int(generator.poisson(self.rate * events.duration * events.size))
+        last = round(events.duration * PICOSECONDS)
+        times = generator.integers(0, last, count) / PICOSECONDS
+        channels = generator.integers(0, events.size, count)
+        return Events(
+            np.concatenate([events.times, times]),
+            np.concatenate([events.flat, channels]),
+            events.shape,
+            events.duration,
+        )
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A factor of the values of frames or pictures, which are rounded and clipped to their type.
+
+    Parameters
+    ----------
+    low, high : float
+        Range of the factor, which is drawn evenly, once for a sample.
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check("Least factor", self.low)
+        _check("Greatest factor", self.high)
+        if self.low > self.high:
+            raise ValueError(f"Factors must be in order, not {self.low!r}..{self.high!r}")
+
+    def __call__(self, frames: Any, generator: np.random.Generator) -> np.ndarray:
+        """Return the frames times a factor."""
+        values = number_array("Frames", frames)
+        factor = generator.uniform(self.low, self.high)
+        scaled = values * factor
+        if values.dtype.kind == "f":
+            return scaled
+        limits = np.iinfo(values.dtype)
+        return np.clip(np.rint(scaled), limits.min, limits.max).astype(values.dtype)
+
+
+def _check(what: str, value: Any, most: float = float("inf")) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{what} must be a number, not {shown(value)}")
+    if not (isfinite(value) and 0 <= value <= most):
+        limit = "at least 0" if most == float("inf") else f"in 0..{most:g}"
+        raise ValueError(f"{what} must be {limit}, not {value!r}")

@@ -1,0 +1,92 @@
+"""Tests of augmentation: what it changes, what it keeps, and that it draws from its generator."""
+
+import re
+
+import numpy as np
+import pytest
+
+from spiker_train import Events
+from spiker_train.data.augmentation import AddNoise, Compose, Drop, Jitter, Scale, Shift
+
+
+def events(count=400, seed=0):
+    random = np.random.default_rng(seed)
+    return Events(random.random(count), random.integers(0, 40, count), (2, 4, 5), 1.0)
+
+
+def draws(seed=0):
+    return np.random.default_rng(seed)
+
+
+ALL = [Shift(1), Jitter(0.01), Drop(0.3), AddNoise(2.0)]
+
+
+@pytest.mark.parametrize("alter", [*ALL, Compose(ALL)], ids=lambda part: type(part).__name__)
+def test_same_generator_gives_the_same_events(alter):
+    sample = events()
+    first = alter(sample, draws())
+    assert first == alter(sample, draws())
+    assert first != sample
+    assert first != alter(sample, draws(3))
+    assert (first.shape, first.duration) == (sample.shape, sample.duration)
+    assert sample == events()
+
+
+def test_shift_moves_all_pixels_alike_and_keeps_polarity():
+    sample = events()
+    moved = Shift(2)(sample, draws(3))
+    expected = draws(3)
+    offsets = np.array([int(expected.integers(-m, m + 1)) for m in (0, 2, 2)])
+    assert offsets.any()
+    columns = sample.channels + offsets
+    inside = ((columns >= 0) & (columns < sample.shape)).all(axis=1)
+    np.testing.assert_array_equal(moved.channels, columns[inside])
+    np.testing.assert_array_equal(moved.times, sample.times[inside])
+    line = Events([0.1], [2], 9, 1.0)
+    assert {int(Shift(1)(line, draws(n)).flat[0]) for n in range(20)} == {1, 2, 3}
+
+
+def test_jitter_has_its_deviation_and_stays_inside():
+    sample = Events(np.full(4000, 0.5), np.zeros(4000, int), 1, 1.0)
+    times = Jitter(0.02)(sample, draws()).times
+    assert times.std() == pytest.approx(0.02, rel=0.05)
+    assert times.mean() == pytest.approx(0.5, abs=1e-3)
+    edge = Events(np.zeros(100), np.zeros(100, int), 1, 0.001)
+    assert len(Jitter(1.0)(edge, draws())) == 100
+
+
+def test_drop_loses_its_share():
+    assert len(Drop(0.25)(events(4000), draws())) == pytest.approx(3000, abs=110)
+    assert len(Drop(1.0)(events(), draws())) == 0
+    assert Drop(0.0)(events(), draws()) == events()
+
+
+def test_noise_adds_its_rate():
+    added = len(AddNoise(100.0)(events(0), draws()))
+    assert added == pytest.approx(4000, abs=260)
+
+
+def test_scale_rounds_and_clips():
+    frames = np.array([[0, 100, 200]], np.uint8)
+    assert Scale(1.5, 1.5)(frames, draws()).tolist() == [[0, 150, 255]]
+    assert Scale(0.5, 0.5)(frames / 255.0, draws())[0, 1] == pytest.approx(50 / 255)
+    assert Scale(0.0, 2.0)(frames, draws()).dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: Shift(-1), ValueError, "Greatest shift must be at least 0, not -1"),
+        (lambda: Shift((1, 1))(events(), draws()), ValueError, "Greatest shift must be of 3 axes"),
+        (lambda: Jitter(-0.1), ValueError, "Deviation must be at least 0, not -0.1"),
+        (lambda: Drop(1.1), ValueError, "Probability must be in 0..1, not 1.1"),
+        (lambda: Drop("a"), TypeError, "Probability must be a number, not 'a'"),
+        (lambda: AddNoise(float("nan")), ValueError, "Rate must be at least 0, not nan"),
+        (lambda: Scale(2.0, 1.0), ValueError, "Factors must be in order, not 2.0..1.0"),
+        (lambda: Compose(3), TypeError, "Parts must be a list of augmentations, not 3"),
+        (lambda: Drop(0.1)(np.zeros(3), draws()), TypeError, "Sample must be an Events, not"),
+    ],
+)
+def test_augmentation_rejects(call, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}"):
+        call()
