@@ -222,7 +222,7 @@ def test_network_in_seconds_says_what_a_run_must_have():
     net, x = timed_network(0), random_spikes()
     text = (
         "Network 'network' has times in seconds, and so a run must have the length of its steps: "
-        "write net(x, dt=1e-3) or net(x, plan=[(1e-3, steps)])"
+        "write net(x, dt=1e-3) or net(x, plan=[(1e-3, steps)]), or set net.dt"
     )
     for run in (net, net.run):
         with pytest.raises(ValueError, match=re.escape(text)):

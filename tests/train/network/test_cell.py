@@ -1,0 +1,198 @@
+"""Tests of cells: values in seconds, for samples, drawn and learned, and neurons of one's own."""
+
+import re
+from importlib.util import module_from_spec, spec_from_file_location
+
+import numpy as np
+import pytest
+import torch
+
+from spiker_hdl.model import Decay, Input, Integrator, Lif, Readout, reference
+from spiker_train import (
+    Cell,
+    Connection,
+    Duration,
+    Layer,
+    Quantization,
+    SpikingNetwork,
+    Tau,
+    TrainingOptions,
+    quantize,
+    train,
+)
+
+from support.places import ROOT
+
+MS = 1e-3
+
+
+def network(cell, weights=None, **options):
+    """Return a network of one layer of four neurons."""
+    weights = np.random.default_rng(0).uniform(0, 1, (4, 3)) if weights is None else weights
+    return SpikingNetwork(
+        [Input("in", 3)],
+        [Layer("a", len(weights), cell)],
+        [Connection("in", "a", weights)],
+        [Readout("a", "count" if cell.spiking else "last")],
+        **options,
+    )
+
+
+def spikes(samples=3, steps=20, size=3):
+    return torch.from_numpy((np.random.default_rng(1).random((samples, steps, size)) < 0.4) * 1.0)
+
+
+def test_values_of_samples_are_a_sweep_along_the_batch():
+    threshold = np.linspace(0.5, 2, 12).reshape(3, 4)
+    tau = np.linspace(5, 40, 12).reshape(3, 4) * MS
+    refractory = np.arange(12).reshape(3, 4) * MS
+    x = spikes()
+    swept = network(Cell(Lif, threshold=threshold, decay=Tau(tau), refractory=Duration(refractory)))
+    with torch.no_grad():
+        outcome = swept(x, dt=MS, record=["a.v"])
+        assert outcome.spikes["a"].sum((1, 2)).min() > 0
+        for n in range(3):
+            values = {"decay": Tau(tau[n]), "refractory": Duration(refractory[n])}
+            single = network(Cell(Lif, threshold=threshold[n], **values))
+            alone = single(x[n : n + 1], dt=MS, record=["a.v"])
+            assert torch.equal(outcome.spikes["a"][n], alone.spikes["a"][0])
+            assert torch.equal(outcome.states["a.v"][n], alone.states["a.v"][0])
+    whole = swept.run(x.int(), dt=MS, batch=2)
+    assert whole.scores.tolist() == outcome.scores.tolist()
+    with pytest.raises(ValueError, match="Layer 'a' has parameters for 3 samples, and so the run"):
+        swept(x[:2], dt=MS)
+
+
+def test_values_are_drawn_from_the_seed_and_the_name_of_the_layer():
+    def draw(rng, shape):
+        return rng.uniform(0.5, 1.5, shape)
+
+    def drawn(seed, names):
+        layers = [
+            Layer(
+                name,
+                4,
+                Cell(Lif, threshold=draw, decay=Tau(lambda rng, shape: 0.01 * draw(rng, shape))),
+            )
+            for name in names
+        ]
+        net = SpikingNetwork(
+            [Input("in", 3)],
+            layers,
+            [Connection("in", name) for name in names],
+            [Readout(names[0], "count")],
+            seed=seed,
+        )
+        return {layer.name: layer.cell for layer in net.layers}
+
+    first, other, seeded = drawn(0, "ab"), drawn(0, "ba"), drawn(1, "ab")
+    for name in "ab":
+        assert first[name].value("threshold").tolist() == other[name].value("threshold").tolist()
+        assert first[name].taus == other[name].taus
+    assert first["a"].value("threshold").shape == (4,)
+    assert first["a"].value("threshold").tolist() != first["b"].value("threshold").tolist()
+    assert first["a"].value("threshold").tolist() != seeded["a"].value("threshold").tolist()
+    assert first["a"].unit == first["a"].value("threshold").max()
+
+
+def test_drawn_values_of_a_wrong_shape_are_refused():
+    with pytest.raises(ValueError, match="Parameters per neuron of layer 'a' must be 4, not 2"):
+        network(Cell(Lif, threshold=lambda rng, shape: rng.random(2), decay=0.5))
+    with pytest.raises(ValueError, match="Time constant must be a positive number of seconds"):
+        network(Cell(Lif, threshold=1.0, decay=Tau(lambda rng, shape: rng.normal(size=shape) * 0)))
+
+
+@pytest.mark.parametrize("method", ["exact", "euler"])
+def test_time_constant_is_learned(method):
+    net = network(Cell(Integrator, decay=Tau(20 * MS, method), learn=["decay"]), dt=MS)
+    cell = net.layers[0].cell
+    expected = np.exp(-1 / 20) if method == "exact" else 1 - 1 / 20
+    assert cell.value("decay", 10**9) == pytest.approx(expected, rel=1e-6)
+    outcome = net(spikes())
+    outcome.logits.sum().backward()
+    assert float(cell.float_decay.grad) > 0  # a longer memory has greater potentials
+    with torch.no_grad():
+        cell.float_decay += np.log(2)
+    assert cell.value("decay", 10**9) == pytest.approx(
+        np.exp(-1 / 40) if method == "exact" else 1 - 1 / 40, rel=1e-6
+    )
+    decay = quantize(net, decay="multiplier").populations[0].neuron.decay
+    assert decay.factor == pytest.approx(0.975, abs=2e-3)
+    # In integers the gradient is the same but for rounding.
+    cell.float_decay.grad = None
+    net(spikes(), Quantization(decay="multiplier", potentials=12)).logits.sum().backward()
+    assert float(cell.float_decay.grad) > 0
+
+
+def test_network_in_seconds_is_trained_at_the_length_of_its_steps():
+    net = network(Cell(Lif, threshold=1.0, decay=Tau(20 * MS), learn=["decay"]), dt=MS)
+    before = float(net.layers[0].cell.float_decay.detach())
+    x, labels = spikes(12).int().numpy(), np.arange(12) % 4
+    options = TrainingOptions(epochs=1, progress=False)
+    train(net, x, labels, options)
+    train(net, x, labels, options, integers=Quantization())
+    assert float(net.layers[0].cell.float_decay.detach()) != before
+    integers = Quantization(potentials=12)
+    expected = reference.run(quantize(net, integers), x)
+    assert expected.differences(net.run(x, integers)) == []
+
+
+@pytest.mark.parametrize("fire, expected", [(">", 0), (">=", 1)])
+def test_potential_at_the_threshold_fires_as_asked(fire, expected):
+    net = network(Cell(Lif, threshold=1.0, decay=Decay.shift(1), fire=fire), np.full((1, 3), 0.5))
+    assert int(net(torch.tensor([[[1.0, 1, 0]]])).scores) == expected
+
+
+BAD = {
+    "tau for a parameter": (
+        {"threshold": Tau(1.0), "decay": 0.5},
+        "Lif threshold must be no Tau, which is for decays, not Tau(1.0)",
+    ),
+    "duration for a decay": (
+        {"threshold": 1.0, "decay": Duration(1.0)},
+        "Lif decay must be no Duration, which is for refractory periods, not Duration(1.0)",
+    ),
+    "time for a setting": (
+        {"threshold": 1.0, "decay": 0.5, "fire": Tau(1.0)},
+        "Lif fire must not be a time, not Tau(1.0)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_time_of_a_wrong_kind_is_refused(case):
+    values, text = BAD[case]
+    with pytest.raises(TypeError, match=re.escape(text)):
+        Cell(Lif, **values)
+
+
+def test_value_in_seconds_needs_the_length_of_a_step():
+    cell = Cell(Lif, threshold=1.0, decay=Tau(0.01))
+    with pytest.raises(ValueError, match="Lif decay is in seconds, and so dt must be given"):
+        cell.value("decay")
+    with pytest.raises(ValueError, match="must have at most two axes, not 3"):
+        Cell(Lif, threshold=1.0, decay=Tau(np.ones((2, 2, 2))))
+
+
+def test_neuron_of_ones_own_is_right_under_a_changing_step():
+    spec = spec_from_file_location(
+        "izhikevich_in_seconds", ROOT / "examples/izhikevich_in_seconds.py"
+    )
+    example = module_from_spec(spec)
+    spec.loader.exec_module(example)
+    net = example.network(d=[6.0]).double()
+    plan = [(0.5 * MS, 120), (0.25 * MS, 60)]
+    x = torch.full((1, 180, 1), 12.0, dtype=torch.float64)
+    with torch.no_grad():
+        outcome = net(x, plan=plan, record=["cortex.v", "cortex.u"])
+    v, u, fired = -65.0, -13.0, []
+    for h in [0.5] * 120 + [0.25] * 60:
+        v, u = v + h * (0.04 * v * v + 5 * v + 140 - u + 12), u + h * 0.02 * (0.2 * v - u)
+        fired.append(float(v >= 30))
+        v, u = (-65.0, u + 6) if v >= 30 else (v, u)
+    assert sum(fired) >= 3
+    assert outcome.spikes["cortex"].flatten().tolist() == fired
+    assert float(outcome.states["cortex.v"][0, -1, 0]) == pytest.approx(v, rel=1e-9)
+    text = "Izhikevich millisecond must be at least as long as the step of 0.002 s"
+    with pytest.raises(ValueError, match=text):
+        net(x, dt=2 * MS)
