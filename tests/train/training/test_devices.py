@@ -56,7 +56,8 @@ def test_each_batch_has_new_devices_and_validation_the_same(monkeypatch):
 
 
 def test_without_devices_nothing_changes():
-    plain, ideal, noisy = trained(), trained(devices={}), trained(devices=NOISY)
+    options = ({}, {"devices": {}}, {"devices": NOISY})
+    plain, ideal, noisy = (trained(epochs=1, **changes) for changes in options)
     for connection, same, other in zip(
         plain.connections, ideal.connections, noisy.connections, strict=True
     ):
@@ -64,14 +65,11 @@ def test_without_devices_nothing_changes():
         assert not connection.weights.equal(other.weights)
 
 
-@pytest.mark.parametrize(
-    "integers",
-    [None, pytest.param(Quantization(4, 10), marks=pytest.mark.slow)],
-    ids=["float", "integers"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("integers", [None, Quantization(4, 10)], ids=["float", "integers"])
 def test_training_for_one_chip_makes_up_for_its_faults(integers):
     broken = Device(high=1.0, faults=Faults(stuck_low=0.2, stuck_high=0.2))
-    options = {"epochs": 8, "seed": 3, "integers": integers}
+    options = {"epochs": 6, "learning_rate": 0.1, "seed": 3, "integers": integers}
     plain = trained(**options)
     repaired = trained(**options, devices=broken, device_draw=1)
     spikes, labels = samples()
@@ -80,8 +78,8 @@ def test_training_for_one_chip_makes_up_for_its_faults(integers):
         for net in (plain, repaired)
     ]
     before, after = (draws.accuracy()[1, 0] for draws in accuracies)
-    assert after > before + 0.05
-    assert after > 0.8
+    assert after > before + 0.2
+    assert after > 0.9
 
 
 def test_bad_options_are_refused():
