@@ -295,7 +295,7 @@ class SpikingNetwork(nn.Module):
         if dt is None and plan is None and self.has_seconds:
             raise ValueError(
                 f"Network {self.name!r} has times in seconds, and so a run must have the length of "
-                "its steps: write net(x, dt=1e-3) or net(x, plan=[(1e-3, steps)])"
+                "its steps: write net(x, dt=1e-3) or net(x, plan=[(1e-3, steps)]), or set net.dt"
             )
         return integers, make_steps(dt, plan, count, clock)
 
