@@ -79,13 +79,13 @@ def main() -> int:
         data.x_test[: options.samples], int(static.note["steps"])
     )
     few = max(1, len(spikes) // 10)
-    for lanes, net, given, mapping in (
+    for lanes, net, samples, mapping in (
         ("one a neuron", network, spikes, Mapping.default(network)),
         (f"at most {SMALL}", network, spikes[:few], Mapping.folded(network, SMALL)),
         ("static, one each", static, pixels, Mapping.default(static)),
         (f"static, at most {SMALL}", static, pixels[:few], Mapping.folded(static, SMALL)),
     ):
-        runs.append(measure(net, given, labels[: len(given)], mapping, options.engine, lanes))
+        runs.append(measure(net, samples, labels[: len(samples)], mapping, options.engine, lanes))
         row = runs[-1]
         print(
             f"{lanes:<16} {row['samples']:>7} {row['mean']:>8.1f} {row['median']:>8.1f} "

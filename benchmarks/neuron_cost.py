@@ -87,7 +87,7 @@ class Case:
     dsp: bool = False
 
 
-def each(low: int, high: int) -> tuple[int, ...]:
+def spread(low: int, high: int) -> tuple[int, ...]:
     """Return a value for each neuron."""
     drawn = np.random.default_rng(1).integers(low, high + 1, NEURONS - 2)
     return (low, high, *map(int, drawn))
@@ -133,20 +133,20 @@ def cases(width: int) -> list[Case]:
         changed("refractory", "3 steps, input kept", refractory=3, refractory_input="kept"),
         changed("floor", "0", floor=0),
         changed("floor", "a value", floor=other),
-        changed("per neuron", "threshold", threshold=each(1, 2 ** (width - 1) - 2)),
+        changed("per neuron", "threshold", threshold=spread(1, 2 ** (width - 1) - 2)),
         changed(
             "per neuron",
             "threshold and reset value",
-            threshold=each(1, 2 ** (width - 1) - 2),
+            threshold=spread(1, 2 ** (width - 1) - 2),
             reset="value",
-            reset_value=each(-(2 ** (width - 1)), 0),
+            reset_value=spread(-(2 ** (width - 1)), 0),
         ),
         Case("per neuron", "bias", base, bias=True),
-        changed("per neuron", "rest", v=each(-(2 ** (width - 1)), 2 ** (width - 1) - 1)),
+        changed("per neuron", "rest", v=spread(-(2 ** (width - 1)), 2 ** (width - 1) - 1)),
         changed("decay", "two shifts", decay=Decay.shifts(3, 5)),
         changed("decay", "three shifts", decay=Decay.shifts(2, 4, 7)),
         changed("decay", "8 bits, known", decay=Decay(37, 8)),
-        changed("decay", "8 bits, per neuron", decay=Decay(each(0, 128), 8)),
+        changed("decay", "8 bits, per neuron", decay=Decay(spread(0, 128), 8)),
     ]
 
 
@@ -164,7 +164,7 @@ def neuron_update(case: Case, width: int) -> NeuronUpdate:
     """Make the step unit of a case."""
     neuron = example(**case.neuron) if case.model == "izhikevich" else case.model(**case.neuron)
     maximum = 2 ** (width - 1) - 1
-    bias = each(-maximum // 4, maximum // 4) if case.bias else 0
+    bias = spread(-maximum // 4, maximum // 4) if case.bias else 0
     population = Population("p", NEURONS, neuron, bias)
     network = Network(
         [Input("in", 1, -1, 1)],

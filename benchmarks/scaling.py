@@ -226,10 +226,10 @@ def main() -> int:
     }
     for what, sizes in SERIES.items():
         cases = {}
-        for size, each in sizes.items():
-            result = apart("time", each)
+        for size, numbers in sizes.items():
+            result = apart("time", numbers)
             assert result is not None  # which has no limit
-            cases[size] = result | (apart("area", each, options.limit) or {})
+            cases[size] = result | (apart("area", numbers, options.limit) or {})
             print(f"{what} {size}: {cases[size]}", file=sys.stderr, flush=True)
         exponents = {
             key: exponent({size: case.get(key) for size, case in cases.items()}) for key in MEASURED

@@ -306,8 +306,8 @@ def main() -> None:
         shown = watch(network, mapping, signal, round(EcgBoard.frequency / RATE))
         due = [at + AFTER for at in detect(signal) if at + AFTER < len(signal)]
         lamps, expected_lamps = (
-            "".join(CLASSES[int(lamp).bit_length() - 1] for lamp in each[due])
-            for each in (shown, expected(network, signal))
+            "".join(CLASSES[int(lamp).bit_length() - 1] for lamp in lamps[due])
+            for lamps in (shown, expected(network, signal))
         )
         annotated = "".join(CLASSES[label] for label in run.labels)
         print(f"{run.records[0]:>6}  {annotated:<9}  {lamps:<5}  {expected_lamps}", flush=True)

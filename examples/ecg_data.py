@@ -157,12 +157,12 @@ def windows(signal: np.ndarray, places: list[int]) -> np.ndarray:
     return np.array(cuts, dtype=np.int64).reshape(-1, STEPS)
 
 
-def aligned(given: Beats, shift: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def aligned(data: Beats, shift: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Cut annotated beats as the detector would, were it to look from 12 values before the peak on.
 
     Parameters
     ----------
-    given : Beats
+    data : Beats
     shift : int
         Values by which to cut too late, -8 to 8.
 
@@ -173,7 +173,7 @@ def aligned(given: Beats, shift: int = 0) -> tuple[np.ndarray, np.ndarray]:
         Whether the detector finds it no more than 12 values behind the peak; where it does not,
         the window is as for a detection 3 values before the peak.
     """
-    values = given.values
+    values = data.values
     moves = abs(values[:, SPAN:] - values[:, :-SPAN]) >= STEEP
     seen = moves[:, PEAK - 12 - SPAN : PEAK + 13 - SPAN]
     present = seen.any(axis=1)
@@ -182,7 +182,7 @@ def aligned(given: Beats, shift: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(values, columns, axis=1), present
 
 
-def signal_of(given: Beats) -> tuple[np.ndarray, np.ndarray]:
+def signal_of(data: Beats) -> tuple[np.ndarray, np.ndarray]:
     """Join neighbouring beats of one record to a signal again.
 
     Where the cut-out beats leave a gap, a straight line fills it; the half values of intervals are
@@ -193,10 +193,10 @@ def signal_of(given: Beats) -> tuple[np.ndarray, np.ndarray]:
     signal : array of int, shape (values,)
     peaks : array of int, shape (beats,)
     """
-    peaks = PEAK + np.concatenate([[0], np.cumsum(given.gaps[1:, 0]) // 2])
-    length = given.values.shape[1]
+    peaks = PEAK + np.concatenate([[0], np.cumsum(data.gaps[1:, 0]) // 2])
+    length = data.values.shape[1]
     signal = np.full(peaks[-1] - PEAK + length, -1, dtype=np.int64)
-    for peak, values in zip(peaks.tolist(), given.values, strict=True):
+    for peak, values in zip(peaks.tolist(), data.values, strict=True):
         signal[peak - PEAK : peak - PEAK + length] = values
     known = np.flatnonzero(signal >= 0)
     line = np.interp(np.arange(len(signal)), known, signal[known])

@@ -91,8 +91,8 @@ def test_windows_are_cut_around_the_place(ecg):
 
 
 def test_the_converter_has_eight_bits(ecg):
-    given = np.array([-1024, -512, -1, 0, 3, 4, 511, 512, 1023], dtype=np.int16)
-    assert ecg[0].convert(given).tolist() == [0, 0, 127, 128, 128, 129, 255, 255, 255]
+    values = np.array([-1024, -512, -1, 0, 3, 4, 511, 512, 1023], dtype=np.int16)
+    assert ecg[0].convert(values).tolist() == [0, 0, 127, 128, 128, 129, 255, 255, 255]
 
 
 def test_neighbouring_beats_become_a_signal(ecg):

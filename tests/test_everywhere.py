@@ -348,8 +348,8 @@ def test_larger_networks_give_the_same_bits_everywhere(seed):
 
 def spikes_of_windows(network, random, window):
     """Draw samples of whole windows."""
-    each = [random_spikes(network, random, 1, window * random.randint(1, 3)) for _ in range(3)]
-    return {node.name: [sample[node.name][0] for sample in each] for node in network.inputs}
+    samples = [random_spikes(network, random, 1, window * random.randint(1, 3)) for _ in range(3)]
+    return {node.name: [sample[node.name][0] for sample in samples] for node in network.inputs}
 
 
 @pytest.mark.parametrize("seed", [0, 3])

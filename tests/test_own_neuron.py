@@ -350,7 +350,7 @@ def cortical(izhikevich, size=6, **settings):
     """Make a small network of cells of all kinds, which excite and inhibit each other."""
     settings = {"gain": settings.get("fraction", 8)} | settings
     kinds = [izhikevich.classic(kind, **settings) for kind in izhikevich.CLASSIC]
-    each = {
+    fields = {
         name: tuple(getattr(kinds[n % len(kinds)], name) for n in range(size))
         for name in ("a", "b", "c", "d", "v", "u")
     }
@@ -358,7 +358,7 @@ def cortical(izhikevich, size=6, **settings):
     return Network(
         [Input("in", 8)],
         [
-            Population("cells", size, replace(kinds[0], **each), bias=2),
+            Population("cells", size, replace(kinds[0], **fields), bias=2),
             Population("out", 2, Integrator(width=12, decay=Decay.shift(3))),
         ],
         [

@@ -91,13 +91,13 @@ def parameters(command: str) -> list[Parameter]:
     hints = typing.get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
         kind, declared = get_args(hints[name])[:2]
-        kinds = [each for each in get_args(kind) or (kind,) if each is not type(None)]
+        kinds = [part for part in get_args(kind) or (kind,) if part is not type(None)]
         kind = kinds[0] if get_origin(kind) is not list else get_args(kind)[0]
         if get_origin(kind) is list:
             kind = get_args(kind)[0]
         option = None
         if type(declared).__name__ == "OptionInfo":
-            named = [each for each in declared.param_decls or () if each.startswith("--")]
+            named = [part for part in declared.param_decls or () if part.startswith("--")]
             option = named[0] if named else f"--{name.replace('_', '-')}"
         required = parameter.default is inspect.Parameter.empty
         results.append(Parameter(command, name, kind, option, declared.metavar, required))
@@ -124,7 +124,7 @@ def bad_values(parameter: Parameter) -> list[str]:
     bad = ["none/new", "net.spiker/new", "/proc/new", "x" * 300, "", "/dev/null/new"]
     bad += [] if parameter.name == "json" else ["-"]  # which is standard output for reports alone
     inputs = [
-        value for value in GOOD.values() if any(value in each for each in base(parameter.command))
+        value for value in GOOD.values() if any(value in part for part in base(parameter.command))
     ]
     if (parameter.command, parameter.name) in DIRECTORIES:
         return [*bad[1:], *inputs, "full", "pipe"]
@@ -228,7 +228,7 @@ def attempts(command: str) -> list[tuple[str, list[str]]]:
                 flat(arguments),
             ))
         if parameter.required:
-            rest = {name: each for name, each in good.items() if name != parameter.name}
+            rest = {name: part for name, part in good.items() if name != parameter.name}
             results.append((f"no {parameter.option or parameter.name}", flat(rest)))
         if parameter.option and parameter.kind is not bool:
             results.append((f"{parameter.option} of nothing", [*flat(good), parameter.option]))

@@ -98,16 +98,16 @@ class Node:
         """Convolve or pool as PyTorch does."""
         n, x = self.node, torch.as_tensor(x)
 
-        def each(value):
+        def pair(value):
             return value if isinstance(value, str) else np.atleast_1d(value).astype(int).tolist()
 
         if self.kind.startswith("Conv"):
             run = functional.conv1d if self.kind == "Conv1d" else functional.conv2d
             weight, bias = (torch.as_tensor(np.asarray(w, dtype=float)) for w in (n.weight, n.bias))
-            return run(x, weight, bias, each(n.stride), each(n.padding), each(n.dilation),
+            return run(x, weight, bias, pair(n.stride), pair(n.padding), pair(n.dilation),
                        int(n.groups)).numpy()  # fmt: skip
-        size = each(n.kernel_size)
-        pooled = functional.avg_pool2d(x, size, each(n.stride), each(n.padding)).numpy()
+        size = pair(n.kernel_size)
+        pooled = functional.avg_pool2d(x, size, pair(n.stride), pair(n.padding)).numpy()
         return pooled * np.prod(size) if self.kind == "SumPool2d" else pooled
 
     def neuron(self, x):

@@ -83,16 +83,16 @@ def test_numbers_of_any_form_make_the_same_network(form, kind):
 
 MASKED = np.ma.array(WEIGHTS, mask=WEIGHTS == 0)
 DOORS = {
-    "weights": lambda given: Connection("in", "own", given),
-    "mask": lambda given: Connection("in", "own", WEIGHTS, kind="sparse", mask=given),
-    "bias": lambda given: Layer("own", 3, Cell(Lif, threshold=1.0, decay=0.5), given),
-    "threshold": lambda given: Cell(Lif, threshold=given, decay=0.5),
-    "decay": lambda given: Cell(Lif, threshold=1.0, decay=given),
-    "spikes": lambda given: network("array", int)(given),
-    "run": lambda given: network("array", int).run(given),
+    "weights": lambda value: Connection("in", "own", value),
+    "mask": lambda value: Connection("in", "own", WEIGHTS, kind="sparse", mask=value),
+    "bias": lambda value: Layer("own", 3, Cell(Lif, threshold=1.0, decay=0.5), value),
+    "threshold": lambda value: Cell(Lif, threshold=value, decay=0.5),
+    "decay": lambda value: Cell(Lif, threshold=1.0, decay=value),
+    "spikes": lambda value: network("array", int)(value),
+    "run": lambda value: network("array", int).run(value),
     "weight bits": Quantization,
-    "potential bits": lambda given: Quantization(4, given),
-    "decay bits": lambda given: Quantization(decay_bits=given),
+    "potential bits": lambda value: Quantization(4, value),
+    "decay bits": lambda value: Quantization(decay_bits=value),
     "sizes": SpikingNetwork.chain,
 }
 WRONG = {

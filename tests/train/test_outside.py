@@ -49,7 +49,7 @@ def events(seed, samples=SAMPLES):
 def test_the_count_by_hand():
     def layered(spikes, potentials, own_spikes, own_potentials):
         traces = (spikes, potentials, own_spikes, own_potentials)
-        return Layered(*(np.array(each)[:, :, None] for each in traces), np.array([1.0]))
+        return Layered(*(np.array(steps)[:, :, None] for steps in traces), np.array([1.0]))
 
     first = layered(
         [[0, 1], [0, 1]], [[0.5, 0.2], [0.1, 0.3]], [[0, 1], [0, 0]], [[0.5, 0.2], [0.1, 1]]
@@ -122,7 +122,7 @@ def by_snntorch(parts, x, dtype):
                 signal = results[0]
                 for kept, value in zip(seen[part], (results[0], results[-1]), strict=True):
                     kept.append(value)
-    return [tuple(torch.stack(each, 1).numpy() for each in seen[layer]) for layer in neurons]
+    return [tuple(torch.stack(steps, 1).numpy() for steps in seen[layer]) for layer in neurons]
 
 
 def neuron(kind, size, spread, all_to_all, **more):

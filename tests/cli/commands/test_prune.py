@@ -103,8 +103,8 @@ def test_spikes_of_all_channels_or_of_those_taken_will_do(files, spiker, tmp_pat
     taken = prune(network).select(spikes)["input"]
     labels = np.array([0, 1])
     reports = []
-    for name, given in (("all", spikes), ("taken", taken)):
-        np.savez(tmp_path / f"{name}.npz", spikes=given, labels=labels)
+    for name, values in (("all", spikes), ("taken", taken)):
+        np.savez(tmp_path / f"{name}.npz", spikes=values, labels=labels)
         options = ["--data", tmp_path / f"{name}.npz", "--engine", "amaranth"]
         code, out, _ = spiker("simulate", files[1], *options)
         assert code == 0

@@ -135,11 +135,11 @@ def test_data_must_have_the_size_of_the_input(refused, tmp_path):
 @pytest.mark.parametrize("missing", ["data", "encoder", "steps"])
 def test_without_a_note_the_option_must_be_given(refused, spiker, tmp_path, missing):
     notes = {"data": "digits", "encoder": "rate", "steps": "3"}
-    given = notes.pop(missing)
+    note = notes.pop(missing)
     make_network(notes=notes).save(tmp_path / "bare.spiker")
     asked = ("simulate", tmp_path / "bare.spiker", "--engine", "reference", "--samples", 4)
     assert refused(*asked).startswith(f"--{missing} must be given (")
-    assert spiker(*asked, f"--{missing}", given)[0] == 0
+    assert spiker(*asked, f"--{missing}", note)[0] == 0
 
 
 def test_a_note_of_steps_must_be_a_number(refused, tmp_path):

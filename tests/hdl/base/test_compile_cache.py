@@ -99,13 +99,13 @@ def test_loaded_library_is_the_checked_bytes(directory, library, monkeypatch):
 
 
 def test_damaged_file_is_built_again(compilers, directory, monkeypatch):
-    network, given = make_network(), np.eye(64, dtype=int)[:, None]
-    expected = compiled.run(network, given)
+    network, spikes = make_network(), np.eye(64, dtype=int)[:, None]
+    expected = compiled.run(network, spikes)
     before = names(directory)
     assert {Path(name).suffix for name in before} == {".so", ".note", ".o"}
     (library,) = directory.glob("*.so")
     data, built = read(library), []
-    monkeypatch.setattr(builds, "_compile", lambda *given: built.append(given) or data)
+    monkeypatch.setattr(builds, "_compile", lambda *arguments: built.append(arguments) or data)
     random = Random(0)
     for suffix, rebuilt in ((".so", 1), (".note", 0)):
         (path,) = directory.glob(f"*{suffix}")
@@ -113,7 +113,7 @@ def test_damaged_file_is_built_again(compilers, directory, monkeypatch):
         damaged[random.randrange(len(damaged))] ^= 1 << random.randrange(8)
         path.write_bytes(damaged)
         del built[:]
-        assert not compiled.run(network, given).differences(expected)
+        assert not compiled.run(network, spikes).differences(expected)
         assert (names(directory), len(built)) == (before, rebuilt)
         assert read(path) is not None
 

@@ -37,10 +37,10 @@ def case(seed):
 
 @pytest.fixture(scope="module", params=range(3))
 def emitted(request, tmp_path_factory):
-    network, given, mapping = case(request.param)
+    network, spikes, mapping = case(request.param)
     directory = tmp_path_factory.mktemp("emitted")
-    path = emit(network, directory, mapping=mapping, samples=given, command="make it", generated=0)
-    return json.loads(path.read_text()), network, given, mapping, directory
+    path = emit(network, directory, mapping=mapping, samples=spikes, command="make it", generated=0)
+    return json.loads(path.read_text()), network, spikes, mapping, directory
 
 
 def test_manifest_states_its_origin(emitted):
@@ -107,8 +107,8 @@ def cut(payload, field):
 
 
 def test_fields_suffice_to_read_a_result(emitted):
-    manifest, network, given, _, directory = emitted
-    result = spiker_hdl.run(network, given)
+    manifest, network, spikes, _, directory = emitted
+    result = spiker_hdl.run(network, spikes)
     o = manifest["streams"]["o"]
     fields = {field["name"]: field for field in o["fields"]}
     for n, line in enumerate((directory / "vectors" / "expected.hex").read_text().split()):
@@ -128,11 +128,11 @@ def test_fields_suffice_to_read_a_result(emitted):
 
 
 def test_fields_suffice_to_write_an_input(emitted):
-    manifest, _, given, mapping, directory = emitted
+    manifest, _, spikes, mapping, directory = emitted
     for port, stream in manifest["streams"].items():
         if port == "o":
             continue
-        samples = list(given[stream["input"]])
+        samples = list(spikes[stream["input"]])
         fields = {field["name"]: field for field in stream["fields"]}
         sample = events = step = word = 0
         values = {}
@@ -226,8 +226,8 @@ def test_outputs_depend_on_registers_alone(form):
 
 
 def test_axi_manifest_has_streams_registers_and_reset(tmp_path):
-    network, given, mapping = case(1)
-    path = emit(network, tmp_path, mapping=mapping, samples=given, ports="axis", generated=0)
+    network, spikes, mapping = case(1)
+    path = emit(network, tmp_path, mapping=mapping, samples=spikes, ports="axis", generated=0)
     manifest = json.loads(path.read_text())
     assert manifest["interface"] == "axis"
     assert (manifest["clock"]["port"], manifest["reset"]["port"]) == ("aclk", "aresetn")

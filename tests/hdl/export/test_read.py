@@ -222,8 +222,8 @@ def places(value, path=()):
     """Give the path of every value in nested objects and lists."""
     yield path
     if isinstance(value, dict | list):
-        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(each, (*path, key))
+        for key, member in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(member, (*path, key))
 
 
 def at(value, path):

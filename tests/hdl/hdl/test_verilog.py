@@ -162,12 +162,12 @@ def drawn(seed, max_steps=40):
 
 
 def compare(seed, directory, icarus, cycles=True, max_steps=40):
-    network, given, mapping, reference = drawn(seed, max_steps)
+    network, spikes, mapping, reference = drawn(seed, max_steps)
     expected = reference
     if cycles:
-        expected = spiker_hdl.run(network, given, engine="amaranth", mapping=mapping)
+        expected = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping)
         assert not reference.differences(expected)
-    emit(network, directory, mapping=mapping, samples=given, expected=expected, generated=0)
+    emit(network, directory, mapping=mapping, samples=spikes, expected=expected, generated=0)
     for arguments in [(), (f"+stalls={seed + 1}", "+back_to_back")]:
         assert icarus(directory, *arguments) == (0, "PASS 3 samples\n"), seed
 
@@ -191,8 +191,8 @@ def test_many_random_networks_pass(seed, tmp_path, icarus):
 def test_many_random_networks_have_every_option():
     results = []
     for seed, maximum in MANY.items():
-        network, given, _, reference = drawn(seed, maximum)
-        results.append(liveness(network, reference, given))
+        network, spikes, _, reference = drawn(seed, maximum)
+        results.append(liveness(network, reference, spikes))
     print(describe(results))
     options = {option for case in results for option in case.options}
     assert {"several inputs", "several readouts", "graded", "recurrent", "delay"} <= options

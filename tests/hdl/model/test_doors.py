@@ -244,7 +244,7 @@ def is_integer(value):
 
 
 def is_several(value):
-    return isinstance(value, tuple) and all(type(each) is int for each in value)
+    return isinstance(value, tuple) and all(type(item) is int for item in value)
 
 
 def is_array(value):
@@ -271,7 +271,7 @@ def test_sequences_of_integers_of_any_library_become_plain(kind, name, form):
     example = EXAMPLES[kind]
     instance = kind(**example | {name: SEVERAL[form](example[name])})
     assert type(kept(instance, name)) is tuple
-    assert {type(each) for each in kept(instance, name)} == {int}
+    assert {type(item) for item in kept(instance, name)} == {int}
     assert instance == kind(**example)
 
 
@@ -279,8 +279,8 @@ def test_sequences_of_integers_of_any_library_become_plain(kind, name, form):
 @pytest.mark.parametrize("kind, name", doors(is_array))
 def test_arrays_of_any_library_become_canonical(kind, name, form):
     example = EXAMPLES[kind]
-    given = ARRAYS[form](example[name])
-    instance = kind(**example | {name: given})
+    passed = ARRAYS[form](example[name])
+    instance = kind(**example | {name: passed})
     array = kept(instance, name)
     array = array.values if name == "synapses" else array
     assert type(array) is np.ndarray
@@ -289,8 +289,8 @@ def test_arrays_of_any_library_become_canonical(kind, name, form):
     assert not array.flags.writeable
     expected = kept(kind(**example), name)
     np.testing.assert_array_equal(array, expected.values if name == "synapses" else expected)
-    if isinstance(given, np.ndarray):
-        assert not np.shares_memory(array, given)
+    if isinstance(passed, np.ndarray):
+        assert not np.shares_memory(array, passed)
 
 
 # -- what is refused -----------------------------------------------------------------------------
@@ -458,10 +458,10 @@ def test_runs_take_spikes_in_every_form(form):
 
 
 def test_simulated_hardware_takes_weights_and_spikes_in_any_order():
-    given = np.asfortranarray(SPIKES.astype(">i4"))[::-1]
+    spikes = np.asfortranarray(SPIKES.astype(">i4"))[::-1]
     network = odd_network("fortran order")
     mapping = Mapping.folded(network, np.int64(1), word=np.uint8(2))
-    result = run(network, given, engine="amaranth", mapping=mapping)
+    result = run(network, spikes, engine="amaranth", mapping=mapping)
     assert run(small(), SPIKES[::-1]).differences(result) == []
 
 

@@ -189,8 +189,8 @@ def test_names_of_projections(options, name):
 
 
 def test_sizes_and_ranges():
-    given = Input("x", (2, 3, 4))
-    assert (given.size, given.graded) == (24, False)
+    node = Input("x", (2, 3, 4))
+    assert (node.size, node.graded) == (24, False)
     assert Input("x", 1, 0, 2).graded
     assert Input("x", 1, -1, 1).graded
     population = Population("p", (2, 2), FIRES, (1, 2, 3, 4))

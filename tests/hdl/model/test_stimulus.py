@@ -53,8 +53,8 @@ def test_every_kind_of_integer_is_accepted(kind):
 
 def test_lists_and_mappings_are_accepted():
     lists = [zeros(3, 2), zeros(1, 2), zeros(8, 2)]
-    for given in (lists, tuple(lists), {"x": lists}):
-        result = stimulus(ONE, given)
+    for spikes in (lists, tuple(lists), {"x": lists}):
+        result = stimulus(ONE, spikes)
         assert result.steps.tolist() == [3, 1, 8]
         assert result.sample(2)["x"].shape == (8, 2)
     result = stimulus(TWO, {"y": zeros(4, 5, 1), "x": zeros(4, 5, 2)})

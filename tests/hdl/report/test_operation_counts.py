@@ -299,7 +299,7 @@ def test_reads_of_banks_equal_the_simulation(core, monkeypatch):
     mapping = Mapping.default(PLAIN, cores={"hidden": core, "out": Core(3, 3)})
     compare(PLAIN, BUSY, mapping, Strobes(monkeypatch))
     other = Mapping.default(PLAIN, cores={"hidden": replace(core, banks=1), "out": Core(3, 3)})
-    (few, many) = (work(PLAIN, BUSY, mapping=each)["hidden"] for each in (mapping, other))
+    (few, many) = (work(PLAIN, BUSY, mapping=choice)["hidden"] for choice in (mapping, other))
     assert (few.weight_bits == many.weight_bits).all()
     # What comes together is added to the sums together.
     assert (few.sum_writes < many.sum_writes).all() or core.lanes == 8
@@ -350,7 +350,7 @@ def test_toggles_follow_the_activity(busy):
     sums = [net for net in registers if net.name.startswith("running_sums")]
     assert sum(len(net.toggles) for net in sums) >= 8
     assert sum(int(net.toggles.sum()) for net in sums) == 0
-    moved = [net.toggles.sum() for net in busy.nets if net.name in {each.name for each in sums}]
+    moved = [net.toggles.sum() for net in busy.nets if net.name in {total.name for total in sums}]
     assert sum(moved) > 100
     folded = switching(PLAIN, BUSY, mapping=Mapping.folded(PLAIN, 1), back_to_back=True)
     assert folded.to_json()["register_bits"] < busy.to_json()["register_bits"]
@@ -387,7 +387,7 @@ def read_saif(text):
                 assert part[0] == "NET"
                 for net in part[1:]:
                     name = re.sub(r"\\(.)", r"\1", net[0])
-                    nets[*scope, name] = {each[0]: int(each[1]) for each in net[1:]}
+                    nets[*scope, name] = {entry[0]: int(entry[1]) for entry in net[1:]}
 
     (top,) = [entry for entry in whole if entry[0] == "INSTANCE"]
     (duration,) = [int(entry[1]) for entry in whole if entry[0] == "DURATION"]

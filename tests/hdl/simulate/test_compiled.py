@@ -133,9 +133,9 @@ def test_beats_equal_those_of_the_interpreted_engine(seed):
         assert layout.width == Value.cast(entry.i.p).shape().width
         beats, ends = beats_of(layout.fields, layout.width, stimulus[node.name])
         actual = [int(sum(int(w) << 32 * n for n, w in enumerate(row))) for row in beats]
-        each = [payloads(accelerator, node, sample) for sample in stimulus[node.name]]
-        assert actual == [beat for sample in each for beat in sample]
-        assert ends.tolist() == np.cumsum([len(sample) for sample in each]).tolist()
+        by_sample = [payloads(accelerator, node, sample) for sample in stimulus[node.name]]
+        assert actual == [beat for sample in by_sample for beat in sample]
+        assert ends.tolist() == np.cumsum([len(sample) for sample in by_sample]).tolist()
 
 
 # -- against the others --------------------------------------------------------------------------

@@ -92,18 +92,18 @@ def test_every_input_bit_reaches_the_parity(width):
         late = levels + 2
         assert seen == [0] * late + [1] * (len(seen) - late)
         # Nothing moves without being told: else more and more ones would come.
-        for given in (1, 0):
+        for level in (1, 0):
             for _ in range(width + levels + 3):
                 ctx.set(dut.shifted, 0)
                 await ctx.tick()
-            ctx.set(dut.shifted, given)
+            ctx.set(dut.shifted, level)
             await ctx.tick()
             ctx.set(dut.shift, 0)
             ctx.set(dut.shifted, 1)
             await ctx.tick().repeat(late)
             for _ in range(4):
                 *_, out = await ctx.tick().sample(dut.out)
-                assert out == given
+                assert out == level
             ctx.set(dut.shift, 1)
 
     simulate(dut, testbench)

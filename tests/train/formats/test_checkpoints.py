@@ -81,8 +81,8 @@ WRAPPED = {
 def test_a_checkpoint_is_put_into_its_module(how, tmp_path):
     state = trained().state_dict()
     torch.save(WRAPPED[how](state), tmp_path / "net.pth")
-    for given in (tmp_path / "net.pth", str(tmp_path / "net.pth"), WRAPPED[how](state)):
-        result = load_state(Net, given)
+    for source in (tmp_path / "net.pth", str(tmp_path / "net.pth"), WRAPPED[how](state)):
+        result = load_state(Net, source)
         assert type(result) is Net
         assert all(torch.equal(tensor, state[name]) for name, tensor in result.state_dict().items())
     assert [layer.cell.value("decay") for layer in from_snntorch(result).layers] == [

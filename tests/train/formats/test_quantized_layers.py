@@ -38,8 +38,8 @@ class QuantLinear(nn.Linear):
         kind = type("IntQuantTensor", (Quantized,), {"__torch_function__": classmethod(_act)})
         return kind(value, scale, torch.tensor(0.0), self.bits, True, False)
 
-    def forward(self, given):
-        return nn.functional.linear(given, self.quant_weight(), self.bias)
+    def forward(self, x):
+        return nn.functional.linear(x, self.quant_weight(), self.bias)
 
 
 class QuantConv2d(nn.Conv2d):
@@ -47,8 +47,8 @@ class QuantConv2d(nn.Conv2d):
 
     bits, quant_weight = QuantLinear.bits, QuantLinear.quant_weight
 
-    def forward(self, given):
-        return self._conv_forward(given, self.quant_weight(), self.bias)
+    def forward(self, x):
+        return self._conv_forward(x, self.quant_weight(), self.bias)
 
 
 def _act(cls, func, types, args=(), kwargs=None):

@@ -162,8 +162,8 @@ def test_wide_matrices_meet_in_dense_arithmetic():
 
 def test_arrangements_by_hand():
     layer = compose([Scale([2.0, 0.0, -1.0]), Flatten()], (3,))
-    given = layer.arrangement()
-    assert (given["kind"], given["weights"].tolist()) == ("one_to_one", [2, 0, -1])
+    arrangement = layer.arrangement()
+    assert (arrangement["kind"], arrangement["weights"].tolist()) == ("one_to_one", [2, 0, -1])
     pool = compose([SumPool(2)], (1, 4, 4)).arrangement()
     assert pool["kind"] == "sparse"
     assert pool["mask"].sum() == 16

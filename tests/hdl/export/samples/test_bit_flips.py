@@ -46,7 +46,7 @@ def test_flips_are_detected_where_whole_runs_differ(seed):
     random = Random(seed)
     network = random_network(random, neurons=(1, 12), static=0.2)
     stimulus = random_spikes(network, random, 6, 5)
-    stimulus = {name: np.stack(list(each)) for name, each in stimulus.items()}
+    stimulus = {name: np.stack(list(samples)) for name, samples in stimulus.items()}
     flips = draw_flips(network, 60, np.random.default_rng(seed))
     detects = Detector(network, stimulus).detects(flips)
     expected = spiker_hdl.run(network, stimulus)

@@ -62,13 +62,15 @@ def test_manifest_states_the_fault_coverage(tmp_path):
         0,
         None,
     )
-    for given, count in ((None, 5), (spikes_for(network), 5)):
-        where = tmp_path / f"{given is None} {count}"
-        emit(network, where, samples=given, generated=count)
+    for samples, count in ((None, 5), (spikes_for(network), 5)):
+        where = tmp_path / f"{samples is None} {count}"
+        emit(network, where, samples=samples, generated=count)
         bench = json.loads((where / "manifest.json").read_text())["test_bench"]
-        _, coverage = generate(network, None if given is None else stimulus(network, given), count)
+        _, coverage = generate(
+            network, None if samples is None else stimulus(network, samples), count
+        )
         assert (bench["user_samples"], bench["generated_samples"]) == (
-            0 if given is None else 6,
+            0 if samples is None else 6,
             count,
         )
         faults = bench["fault_injection"]

@@ -216,7 +216,7 @@ def test_an_emission_lists_its_files(emitted):
     core = json.loads((emitted / "net.core").read_text().partition("\n")[2])
     files = core["filesets"]["design"]["files"]
     assert files[0] == "net.v"
-    assert {name: value for each in files[1:] for name, value in each.items()} == {
+    assert {name: value for contents in files[1:] for name, value in contents.items()} == {
         name: {"file_type": "user", "copyto": name} for name in names
     }
     vivado = (emitted / "vivado.tcl").read_text()

@@ -412,7 +412,7 @@ def check(network, spikes):
     assert set(whole.spikes) == set(known)
     for name, these in report.silent.items():  # what the report says of them holds
         if name in expected.spikes:
-            assert not any(np.any(each[:, list(these)]) for each in expected.spikes[name])
+            assert not any(np.any(trace[:, list(these)]) for trace in expected.spikes[name])
     for node in small.inputs:  # nothing is left over
         used = np.zeros(node.size, dtype=bool)
         for projection in small.out_of(node.name):

@@ -100,9 +100,9 @@ def test_a_synapse_of_the_step_before_by_hand():
     x = np.array([[[1], [0], [1], [0], [0]]])
     v = i = 0.0
     expected = []
-    for (given,) in x[0]:
+    for (current,) in x[0]:
         flows = i
-        i = i / 2 + 2.0 * (3 * given + 0.5)
+        i = i / 2 + 2.0 * (3 * current + 0.5)
         v = 0.75 * v + 0.25 * (1 + 2 * flows)
         expected.append(v)
     net = from_nir(exported, dt=1.0, current="old", dtype=torch.float64)

@@ -76,7 +76,7 @@ def by_snntorch(module, x):
                 signal = signal[0] if isinstance(signal, tuple) else signal
                 seen[part][0].append(signal)
                 seen[part][1].append(part.mem)
-    return [tuple(torch.stack(each, 1).numpy() for each in seen[layer]) for layer in parts]
+    return [tuple(torch.stack(steps, 1).numpy() for steps in seen[layer]) for layer in parts]
 
 
 CASES = [

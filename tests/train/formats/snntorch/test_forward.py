@@ -106,11 +106,11 @@ def compare(module, x, net=None, exact=0, argument=None, what=None, **options):
     with torch.no_grad():
         steps = torch.as_tensor(x, dtype=torch.float32).transpose(0, 1)
         module(steps if argument is None else argument)
-    seen = {layer: [torch.stack(each, 1).numpy() for each in zip(*pairs, strict=True)]
+    seen = {layer: [torch.stack(steps, 1).numpy() for steps in zip(*pairs, strict=True)]
             for layer, pairs in module.seen.items()}  # fmt: skip
     layers = [
         Layered(
-            *(each.reshape(*each.shape[:2], -1) for each in seen[record]),
+            *(steps.reshape(*steps.shape[:2], -1) for steps in seen[record]),
             *actual[name],
             np.asarray(record.threshold.detach().numpy()).reshape(-1),
             snntorch_immediate=not getattr(record, "reset_delay", True)
@@ -364,8 +364,8 @@ def test_leaky_parallel_is_a_neuron_without_reset_and_with_a_floor(bias, digits)
     with torch.no_grad():
         for part, name in ((module[0], "layer1"), (module[2], "layer2")):
             potentials, x = part.rnn(x)[0], part(x)
-            each = [trace.transpose(0, 1).numpy() for trace in (x, potentials)]
-            layers.append(Layered(*each, *actual[name], part.threshold.detach().numpy()))
+            traces = [trace.transpose(0, 1).numpy() for trace in (x, potentials)]
+            layers.append(Layered(*traces, *actual[name], part.threshold.detach().numpy()))
     result = count(layers)
     print(f"\nLeakyParallel, bias={bias}: {result}")
     assert 0.02 < result.activity < 0.8

@@ -111,21 +111,21 @@ def test_halves_go_down_as_in_the_module(beta, late):
 )
 def test_levels_by_their_ends(bits, lower, upper):
     unit = (2 + lower + upper) / (2**bits - 1)
-    given = state_quant(num_bits=bits, lower_limit=lower, upper_limit=upper)
-    module = Net(unit, beta=1.0, reset_mechanism="zero", threshold=0.3, state_quant=given)
+    quantizer = state_quant(num_bits=bits, lower_limit=lower, upper_limit=upper)
+    module = Net(unit, beta=1.0, reset_mechanism="zero", threshold=0.3, state_quant=quantizer)
     check(module)
 
 
 def test_thresholds_of_each_neuron_between_levels():
-    given = torch.linspace(0.3, 1.4, 20)
+    thresholds = torch.linspace(0.3, 1.4, 20)
     module = Net(beta=0.75, reset_mechanism="zero")
-    module.lif1.threshold = given
+    module.lif1.threshold = thresholds
     check(module)
 
 
 def test_a_step_that_float32_does_not_hold():
-    given = levels(5, threshold=0.7)
-    check(Net(0.7 / 8, threshold=0.7, state_quant=given))
+    quantizer = levels(5, threshold=0.7)
+    check(Net(0.7 / 8, threshold=0.7, state_quant=quantizer))
 
 
 def test_coarse_weights_are_shifted():

@@ -134,8 +134,8 @@ def test_operations_on_the_input_are_traced(what, kind, within, conv, images):
     module = kind(BEFORE[what], within, conv)
     x = np.repeat(images[:, None], STEPS, axis=1)
     image = torch.as_tensor(images, dtype=torch.float32) if kind is Image else None
-    given = torch.zeros(4, 64) if kind is Image else torch.zeros(STEPS, 4, 64)
-    compare(module, x, image, values=(0, TOP), example=given)
+    example = torch.zeros(4, 64) if kind is Image else torch.zeros(STEPS, 4, 64)
+    compare(module, x, image, values=(0, TOP), example=example)
 
 
 REPEATED = {
