@@ -17,7 +17,7 @@ from safetensors.numpy import save as pack_arrays
 
 from spiker_hdl.base import FileError, reader, shown, strict_json
 from spiker_hdl.base.atomic_file import write_whole
-from spiker_hdl.model import NEURONS, Decay, Input, Neuron, Readout
+from spiker_hdl.model import DYNAMICS, MODELS, Component, Decay, Input, Neuron, Readout
 from spiker_hdl.model.canonical import frozen_fields, thawed_fields
 from spiker_train.formats.tensor_files import read_safetensors
 from spiker_train.network.cell import Cell, IntegerCell
@@ -91,11 +91,15 @@ def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any
     content = {"name": layer.name, "shape": layer.shape, "bias": layer.bias is not None}
     if not isinstance(cell, Cell):
         return content | _integer_cell(layer, cell)
+    unsaved = _at_later_default(cell)
     for declared in fields(cell.kind):
+        if declared.name in unsaved:
+            continue
         if f"float_{declared.name}" in {**cell._buffers, **cell._parameters}:
             value = getattr(cell, f"float_{declared.name}").detach().cpu()
             arrays[f"layers/{n}/{declared.name}"] = value.numpy()
-    for name, value in cell.settings.items():
+    settings = {name: value for name, value in cell.settings.items() if name not in unsaved}
+    for name, value in settings.items():
         if value is not None and type(value) not in {bool, int, float, str}:
             raise TypeError(
                 f"Layer {layer.name!r}: {cell.kind.__name__} {name} must be a number, a string or "
@@ -105,7 +109,7 @@ def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any
         content
         | {
             "model": cell.kind.__name__,
-            "settings": frozen_fields(cell.kind, cell.settings),
+            "settings": frozen_fields(cell.kind, settings),
             "exact": {
                 name: {"numerator": decay.numerator, "bits": decay.bits}
                 for name, decay in cell.exact.items()
@@ -128,13 +132,43 @@ def _seconds(cell: Cell) -> dict[str, Any]:
     return {"seconds": times} if times else {}
 
 
+def _at_later_default(cell: Cell) -> set[str]:
+    """Return the fields that are newer than the format and have their defaults, and so are omitted.
+
+    Files of networks without them stay as they were.
+    """
+    names = set()
+    for declared in fields(cell.kind):
+        name = declared.name
+        if declared.metadata.get("later", 0) < 2 or name in cell.learned:
+            continue  # all files of this format have it
+        value = cell.settings[name] if name in cell.settings else cell.value(name)
+        if np.ndim(value) == 0 and value == declared.default:
+            names.add(name)
+    return names
+
+
 def _integer_cell(layer: Layer, cell: IntegerCell) -> dict[str, Any]:
     """Return the description of integer neurons, as values that JSON can hold."""
+    return {
+        "model": cell.kind.__name__,
+        "integers": _integers(cell.fixed, f"Layer {layer.name!r}"),
+        "scale": cell.scale,
+        "unit": cell.unit,
+    }
+
+
+def _integers(component: Component, what: str) -> dict[str, Any]:
+    """Return the fields of a component in integers, as values that JSON can hold."""
     values: dict[str, Any] = {}
-    for declared in fields(cell.fixed):
+    for declared in fields(component):
         if not declared.init:
             continue
-        value = getattr(cell.fixed, declared.name)
+        value = getattr(component, declared.name)
+        if declared.metadata.get("later", 0) > 1 and value == declared.default:
+            continue
+        if isinstance(value, Component):
+            value = {"model": type(value).__name__, "integers": _integers(value, what)}
         if isinstance(value, Decay):
             value = {"numerator": value.numerator, "bits": value.bits}
         elements = value if isinstance(value, tuple) else (value,)
@@ -143,17 +177,12 @@ def _integer_cell(layer: Layer, cell: IntegerCell) -> dict[str, Any]:
             for element in elements
         ):
             raise TypeError(
-                f"Layer {layer.name!r}: {cell.kind.__name__} {declared.name} "
+                f"{what}: {type(component).__name__} {declared.name} "
                 "must be numbers, a string "
                 f"or None to be saved, not {value!r}"
             )
         values[declared.name] = value
-    return {
-        "model": cell.kind.__name__,
-        "integers": frozen_fields(cell.kind, values),
-        "scale": cell.scale,
-        "unit": cell.unit,
-    }
+    return frozen_fields(type(component), values)
 
 
 def _connection(connection: Connection, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -194,7 +223,7 @@ def load_floating_point(
         If it cannot be read.
     """
     kinds = {**SYNAPSE_KINDS, **{kind.__name__: kind for kind in synapse_kinds}}
-    return _read(path, {**NEURONS, **{neuron.__name__: neuron for neuron in neurons}}, kinds)
+    return _read(path, {**MODELS, **{neuron.__name__: neuron for neuron in neurons}}, kinds)
 
 
 @reader(f"a {SUFFIX} file of a network", "safetensors")
@@ -269,16 +298,22 @@ def _read_layer(
     return Layer(text["name"], _shape(text["shape"]), cell, bias)
 
 
-def _read_integers(text: dict[str, Any], models: dict[str, type[Neuron]]) -> IntegerCell:
-    values = {
-        name: Decay(_shape(value["numerator"]), value["bits"])
-        if isinstance(value, dict)
-        else _shape(value)
-        for name, value in text["integers"].items()
-    }
-    model = models[text["model"]]
-    neuron = model(**thawed_fields(model, values))
+def _read_integers(text: dict[str, Any], models: dict[str, Any]) -> IntegerCell:
+    neuron = _read_component(text, {**DYNAMICS, **models})
     return IntegerCell(neuron, scale=text["scale"], unit=text["unit"])
+
+
+def _read_component(text: dict[str, Any], models: dict[str, type[Component]]) -> Any:
+    def read(value: Any) -> Any:
+        if isinstance(value, dict) and "model" in value:
+            return _read_component(value, models)
+        if isinstance(value, dict):
+            return Decay(_shape(value["numerator"]), value["bits"])
+        return _shape(value)
+
+    model = models[text["model"]]
+    values = {name: read(value) for name, value in text["integers"].items()}
+    return model(**thawed_fields(model, values))
 
 
 def _read_connection(

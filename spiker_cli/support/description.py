@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
-from spiker_hdl.model import Decay, Mapping, Network, Neuron, store_bits
+from spiker_hdl.model import Component, Decay, Mapping, Network, store_bits
 from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.model.mapping.microarchitecture import overlaps
 
@@ -87,10 +87,14 @@ def _state_bits(network: Network, name: str) -> int:
     return population.size * sum(signed_width(state.low, state.high) for state in states)
 
 
-def _neuron(neuron: Neuron) -> dict[str, Any]:
+def _neuron(neuron: Component) -> dict[str, Any]:
     description: dict[str, Any] = {"model": type(neuron).__name__}
     for field in fields(neuron):
         value = getattr(neuron, field.name)
+        if field.metadata.get("later") and value == field.default:
+            continue  # as in files
+        if isinstance(value, Component):
+            value = _neuron(value)
         if isinstance(value, Decay):
             value = {"numerator": value.numerator, "bits": value.bits}
         description[field.name] = value

@@ -7,12 +7,15 @@ from spiker_hdl.model.files.save import save
 from . import encoders, reference, timing
 from .answer_policy import AnswerPolicy
 from .bounds import Bounds, bounds
+from .dynamics.base import Dynamics
+from .dynamics.kinds import DYNAMICS, FirstOrder, SecondOrder
+from .dynamics.with_synapse import MODELS, WithSynapse
 from .graph import READOUTS, Input, Population, Projection, Readout
 from .mapping.core import Core
 from .mapping.mapping import Mapping, queue_minimum, store_bits
 from .network import Network
 from .neurons.arithmetic import ARRAYS, INTEGERS, Arithmetic, Arrays, Decay
-from .neurons.base import Neuron, Parameter, State, parameter, signed_range, state
+from .neurons.base import Component, Neuron, Parameter, State, parameter, signed_range, state
 from .neurons.intervals import Interval, Ranges
 from .neurons.library import (
     NEURONS,
@@ -30,7 +33,9 @@ from .synapses import SYNAPSES, Dense, OneToOne, Sparse, Synapses
 
 __all__ = [
     "ARRAYS",
+    "DYNAMICS",
     "INTEGERS",
+    "MODELS",
     "NEURONS",
     "READOUTS",
     "SYNAPSES",
@@ -41,11 +46,14 @@ __all__ = [
     "Arithmetic",
     "Arrays",
     "Bounds",
+    "Component",
     "Core",
     "CurrentLif",
     "Decay",
     "Dense",
+    "Dynamics",
     "FileError",
+    "FirstOrder",
     "If",
     "Input",
     "Integrator",
@@ -61,11 +69,13 @@ __all__ = [
     "Ranges",
     "Readout",
     "Result",
+    "SecondOrder",
     "Sparse",
     "SpikingNeuron",
     "State",
     "Stimulus",
     "Synapses",
+    "WithSynapse",
     "bounds",
     "check_record",
     "encoders",

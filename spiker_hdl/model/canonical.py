@@ -5,7 +5,8 @@ described in format 2, which has more; all others stay in format 1. Names that t
 changed since then are translated when a file is written or read, by the tables of this module.
 
 A neuron's field that is declared with ``metadata={"later": True}`` is omitted where it has its
-default, so that files and digests that are older than the field stay the same.
+default, so that files and digests that are older than the field stay the same. With a number in
+place of True, it is in files from this version of the format on.
 """
 
 import hashlib
@@ -19,10 +20,11 @@ import numpy as np
 from spiker_hdl.base import FileError, shown
 from spiker_hdl.base.checks import check_choice
 
+from .dynamics.kinds import DYNAMICS
+from .dynamics.with_synapse import MODELS, WithSynapse
 from .graph import Input, Population, Projection, Readout
 from .neurons.arithmetic import Decay
-from .neurons.base import Neuron
-from .neurons.library import NEURONS
+from .neurons.base import Component, Neuron
 from .neurons.spiking import SpikingNeuron
 from .synapses import Synapses
 
@@ -82,6 +84,8 @@ class Described(Protocol):
 
 
 def _plain(value: Any, what: str) -> Any:
+    if isinstance(value, Component):
+        return _component(value, what)
     if isinstance(value, Decay):
         return {"numerator": _plain(value.numerator, what), "bits": value.bits}
     if isinstance(value, tuple):
@@ -94,18 +98,20 @@ def _plain(value: Any, what: str) -> Any:
     return value
 
 
-def _neuron(population: Population) -> dict[str, Any]:
-    neuron = population.neuron
-    model = type(neuron).__name__
-    if NEURONS.get(model, type(neuron)) is not type(neuron):
-        raise ValueError(f"Neuron model must not be named as the library's own {model} to be saved")
-    what = f"Population {population.name!r}: {model}"
-    values = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
-    for f in fields(neuron):
+def _component(component: Component, what: str) -> dict[str, Any]:
+    """Return the description of a neuron or of synaptic dynamics."""
+    kind = type(component)
+    model = kind.__name__
+    if (MODELS | DYNAMICS).get(model, kind) is not kind:
+        noun = "Neuron model" if isinstance(component, Neuron) else "Synaptic dynamics"
+        raise ValueError(f"{noun} must not be named as the library's own {model} to be saved")
+    what = f"{what}: {model}"
+    values = {f.name: getattr(component, f.name) for f in fields(component)}
+    for f in fields(component):
         if f.metadata.get("later") and values[f.name] == f.default:
             del values[f.name]
-    values = frozen_fields(type(neuron), values)
-    if issubclass(type(neuron), SpikingNeuron):
+    values = frozen_fields(kind, values)
+    if issubclass(kind, SpikingNeuron):
         for name, default in _LATER.items():
             if values[name] == default:
                 del values[name]
@@ -114,7 +120,7 @@ def _neuron(population: Population) -> dict[str, Any]:
     }
 
 
-def frozen_fields(model: type[Neuron], values: dict[str, Any]) -> dict[str, Any]:
+def frozen_fields(model: type[Component], values: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a neuron as files of format 1 spell them.
 
     Raises
@@ -139,7 +145,7 @@ def frozen_fields(model: type[Neuron], values: dict[str, Any]) -> dict[str, Any]
     return spelled
 
 
-def fields_in_file(model: type[Neuron]) -> tuple[set[str], set[str]]:
+def fields_in_file(model: type[Component]) -> tuple[set[str], set[str]]:
     """Return the names of a model's fields as files of format 1 spell them.
 
     Returns
@@ -155,7 +161,7 @@ def fields_in_file(model: type[Neuron]) -> tuple[set[str], set[str]]:
     return names - optional, optional
 
 
-def thawed_fields(model: type[Neuron], values: dict[str, Any]) -> dict[str, Any]:
+def thawed_fields(model: type[Component], values: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a neuron out of a file as the model takes them.
 
     Raises
@@ -181,12 +187,21 @@ def thawed_fields(model: type[Neuron], values: dict[str, Any]) -> dict[str, Any]
 def version(network: Described) -> int:
     """Return the lowest version of the format that can express a network.
 
-    In version 1, all neurons of a population have one number of refractory steps.
+    In version 1, all neurons of a population have one number of refractory steps, their rest
+    potential is 0, integrators have no floor, and synapses have no dynamics.
     """
-    return 1 + any(
-        isinstance(p.neuron, SpikingNeuron) and isinstance(p.neuron.refractory, tuple)
-        for p in network.populations
-    )
+    return max(_version(population.neuron) for population in network.populations)
+
+
+def _version(neuron: Neuron) -> int:
+    """Return the lowest version of the format that can express a neuron."""
+    versions = [2 if isinstance(neuron, WithSynapse) else 1]
+    for f in fields(neuron):
+        if getattr(neuron, f.name) != f.default:
+            versions.append(int(f.metadata.get("later", 1)))
+    if isinstance(neuron, SpikingNeuron) and isinstance(neuron.refractory, tuple):
+        versions.append(2)
+    return max(versions)
 
 
 def _axes(value: Any) -> Any:
@@ -217,7 +232,7 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
                 "name": population.name,
                 "shape": _axes(population.shape),
                 "bias": _axes(population.bias),
-                "neuron": _neuron(population),
+                "neuron": _component(population.neuron, f"Population {population.name!r}"),
             }
             for population in network.populations
         ],

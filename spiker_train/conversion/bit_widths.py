@@ -1,7 +1,7 @@
 """Bits of potentials: as many as bounds prove to suffice, or as calibration samples need."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,7 @@ WIDE = 32
 def states_of(network: Network) -> dict[str, list[str]]:
     """Return the names of the states that scale with the potential, by population."""
     return {
-        population.name: [
-            declared.name
-            for declared in fields(population.neuron)
-            if declared.name in population.neuron.states and declared.metadata.get("scales")
-        ]
+        population.name: [name for name, state in population.neuron.states.items() if state.scales]
         for population in network.populations
     }
 

@@ -106,7 +106,8 @@ def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> li
     if cell.kind is CurrentLif:
         high = _greatest_sum(high, cell.value("current_decay"), cell.value("i"))
     decay = np.ones(()) if cell.kind is If else cell.value("decay")
-    greatest = _greatest_sum(high, decay, rest)
+    towards = np.zeros(()) if cell.kind is If else cell.value("rest")
+    greatest = towards + _greatest_sum(high, decay, rest - towards)
     if settings["reset"] == "value":
         greatest = np.maximum(greatest, cell.value("reset_value"))
     reaches = greatest > threshold if settings["fire"] == ">" else greatest >= threshold
@@ -119,7 +120,8 @@ def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> li
         ]
     immediate = settings["reset"] == "none" or settings["reset_timing"] == "immediate"
     begins = cell.value("reset_value").min() if settings["reset"] == "value" else 0.0
-    calm = not immediate or cell.value("refractory").any() or min(rest.min(), begins) < 0
+    calm = not immediate or cell.value("refractory").any()
+    calm = calm or min(rest.min(), begins, towards.min()) < 0
     if cell.kind is CurrentLif:
         calm = calm or cell.value("i").min() < 0
     if not calm and (low > np.maximum(threshold, 0)).all():

@@ -1,5 +1,7 @@
 """Each neuron's gates equal a statement of its equation in plain Verilog, in all states."""
 
+import inspect
+import sys
 from itertools import product
 from types import SimpleNamespace
 
@@ -8,7 +10,7 @@ from amaranth import *
 from amaranth.hdl import Assert
 
 from spiker_hdl.model import Decay
-from spiker_hdl.model.neurons import library
+from spiker_hdl.model.neurons import leak, library, spiking
 from spiker_hdl.rtl.common.shapes import range_shape
 from spiker_hdl.rtl.neurons import combinational
 
@@ -46,18 +48,32 @@ OPTIONS = [
 # What a model needs beyond these; every option is met, if not every pair of options.
 MODELS = {
     "If": ("if_neuron", {}, OPTIONS),
-    "Lif": ("lif_neuron", {"decay": Decay(1, 3)}, OPTIONS),
+    "Lif": (
+        "lif_neuron",
+        {"decay": Decay(1, 3)},
+        [*OPTIONS, *(options | {"rest": 2} for options in OPTIONS[::7])],
+    ),
     "CurrentLif": (
         "current_lif_neuron",
         {"decay": Decay(1, 3), "current_decay": Decay(1, 3), "current_width": 4},
-        OPTIONS[::3] + OPTIONS[1::5] + OPTIONS[2::7],
+        [
+            *(OPTIONS[::3] + OPTIONS[1::5] + OPTIONS[2::7]),
+            *(options | {"rest": -3} for options in OPTIONS[::11]),
+        ],
     ),
     "AdaptiveLif": (
         "adaptive_lif_neuron",
         {"decay": Decay(1, 3), "rise_decay": Decay(1, 3), "rise": 0},
-        OPTIONS[::3] + OPTIONS[1::5] + OPTIONS[2::7],
+        [
+            *(OPTIONS[::3] + OPTIONS[1::5] + OPTIONS[2::7]),
+            *(options | {"rest": -3} for options in OPTIONS[::11]),
+        ],
     ),
-    "Integrator": ("integrator_neuron", {"decay": Decay(1, 3)}, [{}]),
+    "Integrator": (
+        "integrator_neuron",
+        {"decay": Decay(1, 3)},
+        [{}, {"rest": 2}, {"floor": -3}, {"rest": -2, "floor": -3}],
+    ),
     "Accumulator": ("accumulator_neuron", {}, [{}]),
 }
 
@@ -107,7 +123,9 @@ class Equal(Harness):
         parameters = neuron.bind({name: operands[name] for name in neuron.parameters})
         states, allowed = {}, C(1)
         for name, state in neuron.states.items():
-            low = neuron.lowest if name == "v" and neuron.spiking else state.low
+            low = state.low
+            if name == "v" and getattr(neuron, "floor", None) is not None:
+                low = neuron.floor
             states[name] = Signal(range_shape(state.low, state.high), name=f"{name}_{n}")
             m.d.comb += states[name].eq(operands[name])
             allowed &= (operands[name] >= low) & (operands[name] <= state.high)
@@ -120,6 +138,8 @@ class Equal(Harness):
                 low = neuron.lowest
             if name == "refractory":
                 high = neuron.refractory  # any number of steps up to it, as if one per neuron
+            if name == "rest" and not neuron.rest:
+                low = high = 0
             operand = Value.cast(operands[name])
             allowed &= (operand >= low) & (operand <= high)
         fired, after = neuron.step(
@@ -157,6 +177,8 @@ class Equal(Harness):
                 "p_KEPT": int(neuron.refractory_input == "kept"),
                 "p_FLOOR": Const(neuron.lowest, INT),
             }
+        elif getattr(neuron, "floor", None) is not None:
+            results["p_FLOOR"] = Const(neuron.floor, INT)
         if any(name.endswith("decay") for name in neuron.parameters):
             results["p_BITS"] = 3
         if "i" in neuron.states:
@@ -191,23 +213,37 @@ def test_gates_equal_the_equation_for_known_decays(model, numerator, tmp_path):
         ("Lif", "else s.v >= threshold", "else s.v > threshold"),
         ("Lif", "v = via.select(s.pending > 0, self", "current = via.select(s.pending > 0, self"),
         ("Lif", 'timing == "next_step" and', 'timing == "next_step_keep_input" and'),
-        ("If", "total = via.maximum(total, self.floor)", "total = via.maximum(total, 0)"),
+        (
+            "If",
+            "via.maximum(total, self.floor)\n        return via",
+            "via.maximum(total, 0)\n        return via",
+        ),
         (
             "Lif",
-            "self.spike(p, s, self.gain(p, s, via.decay(s.v, p.decay), current, via), via)",
-            "self.spike(p, s, self.gain(p, s, -via.decay(-s.v, p.decay), current, via), via)",
+            "self.spike(p, s, self.gain(p, s, self.leaked(p, s.v, via), current, via), via)",
+            "self.spike(p, s, self.gain(p, s, -self.leaked(p, -s.v, via), current, via), via)",
         ),
         (
             "CurrentLif",
             "via.decay(s.i, p.current_decay) + current",
             "via.decay(s.i + current, p.current_decay)",
         ),
+        (
+            "Lif",
+            "via.decay(v - p.rest, p.decay) + p.rest",
+            "via.decay(v, p.decay) - via.decay(p.rest, p.decay) + p.rest",
+        ),
+        (
+            "Integrator",
+            "via.maximum(total, self.floor)\n        return None",
+            "via.maximum(total, 0)\n        return None",
+        ),
         ("AdaptiveLif", "fired, a + p.rise, a", "fired, s.a + p.rise, a"),
         ("AdaptiveLif", "threshold = p.threshold + s.a", "threshold = p.threshold"),
         (
             "Integrator",
-            "via.decay(s.v, p.decay) + current",
-            "via.decay(s.v + current, p.decay)",
+            "self.leaked(p, s.v, via) + current",
+            "self.leaked(p, s.v + current, via)",
         ),
         (
             "Accumulator",
@@ -216,8 +252,13 @@ def test_gates_equal_the_equation_for_known_decays(model, numerator, tmp_path):
         ),
     ],
 )
-def test_a_fault_in_a_step_is_found(model, old, new, tmp_path):
-    assert not equal(tmp_path, model, every=5, models=planted(library, old, new))
+def test_a_fault_in_a_step_is_found(model, old, new, tmp_path, monkeypatch):
+    (module,) = (m for m in (leak, library, spiking) if old in inspect.getsource(m))
+    faulty = planted(module, old, new)
+    if module is not library:  # the models derive from the faulty class
+        monkeypatch.setitem(sys.modules, module.__name__, faulty)
+        faulty = planted(library, "class If(", "class If(")
+    assert not equal(tmp_path, model, every=5, models=faulty)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ class Stepped(Harness):
                 i_reset_value=Const(0, integer),
                 i_refractory=Const(0, integer),
                 i_decay=Const(1, integer),
+                i_rest=Const(0, integer),
                 i_v=before,
                 i_countdown=Const(0, integer),
                 i_pending=Const(0, integer),

@@ -17,6 +17,11 @@ def remain(x, decay, n):
     return x - x * own(decay.numerator, n) // 2**decay.bits
 
 
+def leaked(neuron, v, n):
+    """Return a potential after its distance from the rest potential has decayed."""
+    return own(neuron.rest, n) + remain(v - own(neuron.rest, n), neuron.decay, n)
+
+
 def within(x, low, high):
     return low if x < low else high if x > high else x
 
@@ -30,8 +35,19 @@ def advance(neuron, n, before, x):
     """Advance neuron ``n`` by a step with the current ``x``; return who fires and its state."""
     kind = type(neuron).__name__
     after = dict(before)
+    if kind == "WithSynapse":
+        names = {f"{prefix(neuron)}{name}": name for name in dynamics_states(neuron.synapse)}
+        inside = {inner: before[outer] for outer, inner in names.items()}
+        x, inside = current(neuron.synapse, n, inside, x)
+        fired, after = advance(
+            neuron.neuron, n, {name: v for name, v in before.items() if name not in names}, x
+        )
+        return fired, after | {outer: inside[inner] for outer, inner in names.items()}
     if kind == "Integrator":
-        after["v"] = fits(remain(before["v"], neuron.decay, n) + x, neuron.width)
+        v = leaked(neuron, before["v"], n) + x
+        if neuron.floor is not None and v < neuron.floor:
+            v = neuron.floor
+        after["v"] = fits(v, neuron.width)
         return None, after
     if kind == "Accumulator":
         after["v"] = fits(before["v"] + x, neuron.width)
@@ -39,7 +55,7 @@ def advance(neuron, n, before, x):
     theta = own(neuron.threshold, n)
     v = before["v"]
     if kind != "If":
-        v = remain(v, neuron.decay, n)
+        v = leaked(neuron, v, n)
     if kind == "CurrentLif":
         x = fits(remain(before["i"], neuron.current_decay, n) + x, neuron.current_width)
         after["i"] = x
@@ -90,7 +106,34 @@ def advance(neuron, n, before, x):
     return fired, after
 
 
+def prefix(neuron):
+    """Return how the names of a synapse's states begin: it counts the synapses, from the neuron."""
+    depth, inner = 1, neuron.neuron
+    while type(inner).__name__ == "WithSynapse":
+        depth, inner = depth + 1, inner.neuron
+    return "synapse_" if depth == 1 else f"synapse{depth}_"
+
+
+def dynamics_states(synapse):
+    return {"FirstOrder": ["i"], "SecondOrder": ["slow", "fast"]}[type(synapse).__name__]
+
+
+def current(synapse, n, before, x):
+    """Advance a synapse of neuron ``n`` by a step with events ``x``."""
+    if type(synapse).__name__ == "FirstOrder":
+        i = fits(remain(before["i"], synapse.decay, n) + x, synapse.width)
+        return i, {"i": i}
+    slow = fits(remain(before["slow"], synapse.decay, n) + x, synapse.width)
+    fast = fits(remain(before["fast"], synapse.rise, n) + x, synapse.width)
+    return slow - fast, {"slow": slow, "fast": fast}
+
+
 def rest(neuron, n):
+    if type(neuron).__name__ == "WithSynapse":
+        own_rest = {
+            name: own(getattr(neuron.synapse, name), n) for name in dynamics_states(neuron.synapse)
+        }
+        return rest(neuron.neuron, n) | {prefix(neuron) + k: v for k, v in own_rest.items()}
     names = {
         "Integrator": ["v"],
         "Accumulator": ["v"],
@@ -182,7 +225,10 @@ def simulate(network, sample, window=None):
             for key in state[name][0]:
                 record[f"{name}.{key}"].append([neuron_state[key] for neuron_state in state[name]])
     for name in populations:
-        if type(populations[name].neuron).__name__ not in {"Integrator", "Accumulator"}:
+        neuron = populations[name].neuron
+        while type(neuron).__name__ == "WithSynapse":
+            neuron = neuron.neuron
+        if type(neuron).__name__ not in {"Integrator", "Accumulator"}:
             record[name] = trains[name]
     answers = {}
     for readout in network.readouts:

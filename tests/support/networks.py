@@ -22,6 +22,7 @@ from spiker_hdl.model import (
     CurrentLif,
     Decay,
     Dense,
+    FirstOrder,
     If,
     Input,
     Integrator,
@@ -32,8 +33,10 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
+    SecondOrder,
     Sparse,
     SpikingNeuron,
+    WithSynapse,
     queue_minimum,
     signed_range,
 )
@@ -255,6 +258,14 @@ class _Plan:
                 knobs.fields["reset_timing"] = "snntorch_immediate"
             if refractory and own.random() < 0.4:
                 knobs.fields["refractory"] = tuple(own.randint(0, refractory) for _ in range(size))
+        own = Random(repr((threshold, "rest")))  # apart, as above
+        knobs.towards = None
+        if any(declared.name == "rest" for declared in fields(model)) and own.random() < 0.3:
+            knobs.towards = _each(own, size, own.random, 0.4)
+        knobs.floored = own.random() < 0.5
+        knobs.synapses = []
+        while own.random() < 0.2 and len(knobs.synapses) < 3:
+            knobs.synapses.append(_dynamics(own, size, self.typical[name]))
         knobs.floor = random.random() < 0.3
         knobs.floor_share = random.choice([0, 0, random.random(), 1])
         knobs.rest = {
@@ -302,6 +313,13 @@ class _Plan:
                 )
         else:
             reach = high
+            if knobs.floored and model is Integrator:
+                floor = settings["floor"] = int(low * knobs.floor_share)
+        if knobs.towards is not None:  # a rest potential near the threshold fires by itself
+            share = 0.4 if model.spiking else 1
+            settings["rest"] = _mapped(
+                lambda at: max(floor, round(share * (2 * at - 1) * reach)), knobs.towards
+            )
         if "v" in knobs.rest:
             settings["v"] = _mapped(
                 lambda share: max(floor, round(-reach + 2 * share * reach)), knobs.rest["v"]
@@ -321,7 +339,10 @@ class _Plan:
         shape = size
         if size % 2 == 0 and size > 2 and len(name) % 2 == 0:
             shape = (2, size // 2)
-        return Population(name, shape, model(**settings), bias)
+        neuron = model(**settings)
+        for synapse in knobs.synapses:
+            neuron = WithSynapse(neuron=neuron, synapse=synapse)
+        return Population(name, shape, neuron, bias)
 
     def enliven(self):
         """Move the knobs until populations fire as they should, as far as that can be had."""
@@ -404,6 +425,23 @@ def _decay(random, size, name) -> Decay:
     bits = random.randint(3, 8)
     max_numerator = 2**bits if random.random() < 0.1 else 2**bits // 2
     return Decay(_each(random, size, lambda: random.randint(0, max_numerator), 0.6), bits)
+
+
+def _dynamics(random, size, typical):
+    """Draw synaptic dynamics for currents of a typical size."""
+    width = max(2, min(24, round(typical).bit_length() + random.choice([1, 2, 3])))
+    most = 2 ** (width - 1) - 1
+
+    def start():
+        if random.random() < 0.8:
+            return 0
+        return _each(random, size, lambda: random.randint(-most, most), 0.5)
+
+    decay = _decay(random, size, "current_decay")
+    if random.random() < 0.5:
+        return FirstOrder(decay=decay, width=width, i=start())
+    rise = _decay(random, size, "current_decay")
+    return SecondOrder(decay=decay, rise=rise, width=width, slow=start(), fast=start())
 
 
 def _synapses(random, source, target):
@@ -616,6 +654,11 @@ def _rank(network):
 
 def _population_options(population):
     neuron = population.neuron
+    while isinstance(neuron, WithSynapse):
+        yield type(neuron.synapse).__name__
+        neuron = neuron.neuron
+        if isinstance(neuron, WithSynapse):
+            yield "several synapses"
     yield type(neuron).__name__
     if population.size == 1:
         yield "lone neuron"
@@ -623,10 +666,14 @@ def _population_options(population):
         yield "bias per neuron"
     elif population.bias:
         yield "bias"
-    for name, parameter in neuron.parameters.items():
+    for name, parameter in population.neuron.parameters.items():
         if isinstance(parameter.value, tuple):
-            named = {"threshold", "decay", "refractory"}
+            named = {"threshold", "decay", "refractory", "rest"}
             yield f"{name} per neuron" if name in named else "other per neuron"
+    if getattr(neuron, "has_rest", False):
+        yield "rest potential"
+    if getattr(neuron, "floor", None) is not None and not neuron.spiking:
+        yield "floor of an integrator"
     if any(isinstance(state.rest, tuple) or state.rest for state in neuron.states.values()):
         yield "rest"
     for item in vars(neuron).values():
@@ -693,6 +740,8 @@ OPTIONS = frozenset({
     *("reset subtract", "reset zero", "reset value", "reset none", "fire >", "fire >="),
     *(f"reset timing {timing}" for timing in RESET_TIMINGS),
     *("refractory lost", "refractory kept", "refractory per neuron", "floor"),
+    *("rest potential", "rest per neuron", "floor of an integrator"),
+    *("FirstOrder", "SecondOrder", "several synapses"),
     *("dense", "sparse", "one_to_one", "delay", "several of a pair", "bits declared"),
     *("shift of all", "shift of its own"),
     *("recurrent", "backward", "skip", "graded", "binary", "negative values", "several inputs"),
@@ -745,6 +794,8 @@ def liveness(network: Network, result, spikes) -> Liveness:
         population, key = name.split(".")
         neuron = network.population[population].neuron
         ends = neuron.states[key]
+        while isinstance(neuron, WithSynapse):
+            neuron = neuron.neuron
         values = np.concatenate([np.ravel(sample) for sample in recorded])
         if key not in {"countdown", "pending"}:
             low = None if key == "a" else ends.low

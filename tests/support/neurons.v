@@ -92,59 +92,65 @@ module if_neuron #(
         fired, v_after, countdown_after, pending_after);
 endmodule
 
-// v = decay(v) + x
+// v = rest + decay(v - rest) + x
 module lif_neuron #(
     parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, KEPT = 0,
     parameter `INT FLOOR = -16, parameter BITS = 3
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
+    input `INT rest,
     input `INT refractory, input `INT v, input `INT countdown, input `INT pending,
     output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after
 );
-    wire `INT leaked;
-    decayed #(BITS) leak (v, decay, leaked);
+    wire `INT left;
+    wire `INT leaked = rest + left;
+    decayed #(BITS) leak (v - rest, decay, left);
     soma #(WIDTH, RESET, TIMING, AT_LEAST, KEPT, FLOOR) soma (
         v, leaked, x, threshold, reset_value, refractory, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
-// i = current_decay(i) + x, v = decay(v) + i, all in the same step
+// i = current_decay(i) + x, v = rest + decay(v - rest) + i, all in the same step
 module current_lif_neuron #(
     parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, KEPT = 0,
     parameter `INT FLOOR = -16,
     parameter BITS = 3, CURRENT_WIDTH = 4
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
+    input `INT rest,
     input `INT current_decay,
     input `INT refractory, input `INT v, input `INT countdown, input `INT pending, input `INT i,
     output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after,
     output `INT i_after
 );
     localparam `INT ONE = 1;
-    wire `INT leaked, rest;
-    decayed #(BITS) leak (v, decay, leaked);
-    decayed #(BITS) fall (i, current_decay, rest);
+    wire `INT left, remains;
+    wire `INT leaked = rest + left;
+    decayed #(BITS) leak (v - rest, decay, left);
+    decayed #(BITS) fall (i, current_decay, remains);
     limited #(-(ONE << (CURRENT_WIDTH - 1)), (ONE << (CURRENT_WIDTH - 1)) - 1)
-        synapse (rest + x, i_after);
+        synapse (remains + x, i_after);
     soma #(WIDTH, RESET, TIMING, AT_LEAST, KEPT, FLOOR) soma (
         v, leaked, i_after, threshold, reset_value, refractory, countdown, pending,
         fired, v_after, countdown_after, pending_after);
 endmodule
 
-// v = decay(v) + x against threshold + a; a = rise_decay(a) + rise * fired
+// v = rest + decay(v - rest) + x against threshold + a; a = rise_decay(a) + rise * fired
 module adaptive_lif_neuron #(
     parameter WIDTH = 5, RESET = 0, TIMING = 0, AT_LEAST = 0, KEPT = 0,
     parameter `INT FLOOR = -16, parameter BITS = 3
 ) (
     input `INT x, input `INT threshold, input `INT reset_value, input `INT decay,
+    input `INT rest,
     input `INT rise, input `INT rise_decay,
     input `INT refractory, input `INT v, input `INT countdown, input `INT pending, input `INT a,
     output fired, output `INT v_after, output `INT countdown_after, output `INT pending_after,
     output `INT a_after
 );
     localparam `INT ONE = 1;
-    wire `INT leaked, fallen;
-    decayed #(BITS) leak (v, decay, leaked);
+    wire `INT left, fallen;
+    wire `INT leaked = rest + left;
+    decayed #(BITS) leak (v - rest, decay, left);
     decayed #(BITS) fall (a, rise_decay, fallen);
     limited #(0, (ONE << (WIDTH - 1)) - 1) rises (fallen + (fired ? rise : 20'sd0), a_after);
     soma #(WIDTH, RESET, TIMING, AT_LEAST, KEPT, FLOOR) soma (
@@ -152,14 +158,15 @@ module adaptive_lif_neuron #(
         fired, v_after, countdown_after, pending_after);
 endmodule
 
-// v = decay(v) + x, and never a spike
-module integrator_neuron #(parameter WIDTH = 5, BITS = 3) (
-    input `INT x, input `INT decay, input `INT v, output `INT v_after
+// v = rest + decay(v - rest) + x, at least FLOOR, and never a spike
+module integrator_neuron #(parameter WIDTH = 5, BITS = 3, parameter `INT FLOOR = -16) (
+    input `INT x, input `INT decay, input `INT rest, input `INT v, output `INT v_after
 );
     localparam `INT ONE = 1;
-    wire `INT leaked;
-    decayed #(BITS) leak (v, decay, leaked);
-    limited #(-(ONE << (WIDTH - 1)), (ONE << (WIDTH - 1)) - 1) limit (leaked + x, v_after);
+    wire `INT left;
+    wire `INT leaked = rest + left;
+    decayed #(BITS) leak (v - rest, decay, left);
+    limited #(FLOOR, (ONE << (WIDTH - 1)) - 1) limit (leaked + x, v_after);
 endmodule
 
 // v = v + x, and never a spike

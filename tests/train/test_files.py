@@ -53,7 +53,7 @@ def network():
         [Input("in", (2, 3)), Input("more", 4, 0, 15)],
         [
             Layer("a", (2, 2), lif, bias=draws.normal(size=4)),
-            Layer("b", 5, Cell(CurrentLif, threshold=1.5, decay=0.83, current_decay=0.5)),
+            Layer("b", 5, Cell(CurrentLif, threshold=1.5, decay=0.83, current_decay=0.5, rest=0.1)),
             Layer("c", 5, Cell(AdaptiveLif, threshold=1, rise=0.3, decay=0.9, rise_decay=0.97)),
             Layer("out", 3, Cell(Integrator, decay=0.875, learn=["decay"]), bias=True),
         ],
@@ -85,6 +85,28 @@ def test_a_network_comes_back_as_it_was(tmp_path):
     assert theirs.counts["a"].sum() > 0
     assert quantize(net, 6, 12) == quantize(again, 6, 12)
     assert again.layer["out"].cell.learned == ("decay",)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"rest": 0.5}, {"floor": -1.0}, {"learn": ["rest"]}], ids=str
+)
+def test_fields_newer_than_the_format_are_omitted_at_their_defaults(given, tmp_path):
+    cells = [Cell(Integrator, decay=0.5, **given)]
+    if "learn" not in given:
+        fixed = {name: round(4 * value) for name, value in given.items()}
+        cells.append(IntegerCell(Integrator(width=9, decay=Decay(1, 1), **fixed), scale=0.25))
+    for cell in cells:
+        net = SpikingNetwork(
+            [Input("in", 2)],
+            [Layer("out", 2, cell)],
+            [Connection("in", "out")],
+            [Readout("out", "last")],
+        )
+        save_floating_point(net, path := tmp_path / "net.safetensors")
+        names = {"rest", "floor"} & {"learn": {"rest"}}.get([*given, ""][0], given.keys())
+        data = path.read_bytes()
+        assert {name for name in ("rest", "floor") if name.encode() in data} == names
+        assert quantize(load_floating_point(path), 4, 9) == quantize(net, 4, 9)
 
 
 def test_the_same_network_gives_the_same_file(tmp_path):

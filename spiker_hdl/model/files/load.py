@@ -5,24 +5,26 @@ from pathlib import Path
 
 from spiker_hdl.base import FileError, read_bytes, reader, reading, shown
 from spiker_hdl.model.canonical import describe, digest_of
+from spiker_hdl.model.dynamics.base import Dynamics
+from spiker_hdl.model.dynamics.kinds import DYNAMICS
+from spiker_hdl.model.dynamics.with_synapse import MODELS
 from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
-from spiker_hdl.model.neurons.base import Neuron
-from spiker_hdl.model.neurons.library import NEURONS
+from spiker_hdl.model.neurons.base import Component, Neuron
 
 from .parse import parse_network
 
 __all__ = ["load", "load_mapping", "load_whole", "models_of", "unpack"]
 
 
-def load(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> Network:
+def load(path: str | Path, *, neurons: Iterable[type[Component]] = ()) -> Network:
     """Read a network file.
 
     Parameters
     ----------
     path : str or Path
     neurons : iterable of type
-        Neuron classes of the user's own that the file may name.
+        Classes of neurons, and of synaptic dynamics, of the user's own that the file may name.
 
     Raises
     ------
@@ -36,20 +38,20 @@ def load(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> Network:
     return load_whole(path, neurons=neurons)[0]
 
 
-def load_mapping(path: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> Mapping | None:
+def load_mapping(path: str | Path, *, neurons: Iterable[type[Component]] = ()) -> Mapping | None:
     """Read the mapping that was saved beside a network, or None; raises as :func:`load`."""
     return load_whole(path, neurons=neurons)[1]
 
 
 def load_whole(
-    path: str | Path, *, neurons: Iterable[type[Neuron]] = ()
+    path: str | Path, *, neurons: Iterable[type[Component]] = ()
 ) -> tuple[Network, Mapping | None]:
     """Read a network file once, for its network and its mapping; raises as :func:`load`."""
     return _read(path, models_of(neurons))
 
 
 def unpack(
-    data: bytes, path: str | Path, *, neurons: Iterable[type[Neuron]] = ()
+    data: bytes, path: str | Path, *, neurons: Iterable[type[Component]] = ()
 ) -> tuple[Network, Mapping | None]:
     """Return the network in what :func:`~.save.pack` gave, and its mapping; raises as :func:`load`.
 
@@ -65,11 +67,11 @@ def unpack(
         return _unpacked(data, models)
 
 
-def models_of(neurons: Iterable[type[Neuron]]) -> dict[str, type[Neuron]]:
-    """Return the classes of neurons that a file may name, by name; raises as :func:`load`."""
-    models: dict[str, type[Neuron]] = dict(NEURONS)
+def models_of(neurons: Iterable[type[Component]]) -> dict[str, type[Component]]:
+    """Return the classes that a file may name, by name; raises as :func:`load`."""
+    models: dict[str, type[Component]] = {**MODELS, **DYNAMICS}
     for model in neurons:
-        if not (isinstance(model, type) and issubclass(model, Neuron)):
+        if not (isinstance(model, type) and issubclass(model, Neuron | Dynamics)):
             raise TypeError(f"Neurons must be classes of neurons, not {model!r}")
         if models.setdefault(model.__name__, model) is not model:
             raise ValueError(f"Neurons must have distinct names, not {model.__name__!r} twice")
@@ -77,11 +79,11 @@ def models_of(neurons: Iterable[type[Neuron]]) -> dict[str, type[Neuron]]:
 
 
 @reader("a network file", "network")
-def _read(path: str | Path, models: dict[str, type[Neuron]]) -> tuple[Network, Mapping | None]:
+def _read(path: str | Path, models: dict[str, type[Component]]) -> tuple[Network, Mapping | None]:
     return _unpacked(read_bytes(path), models)
 
 
-def _unpacked(data: bytes, models: dict[str, type[Neuron]]) -> tuple[Network, Mapping | None]:
+def _unpacked(data: bytes, models: dict[str, type[Component]]) -> tuple[Network, Mapping | None]:
     network, mapping, stated = parse_network(data, models)
     expected = digest_of(describe(network, None if mapping is None else mapping.to_json()), network)
     if stated != expected:

@@ -18,15 +18,15 @@ from spiker_hdl.model.graph import Input, Population, Projection, Readout
 from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.arithmetic import Decay
-from spiker_hdl.model.neurons.base import Neuron
+from spiker_hdl.model.neurons.base import Component, Neuron
 from spiker_hdl.model.synapses import SYNAPSES, Dense, OneToOne, Sparse
 
 __all__ = ["parse_network"]
 
+Models = dict[str, type[Component]]
 
-def parse_network(
-    data: bytes, models: dict[str, type[Neuron]]
-) -> tuple[Network, Mapping | None, Any]:
+
+def parse_network(data: bytes, models: Models) -> tuple[Network, Mapping | None, Any]:
     """Read a network, the mapping beside it, and the digest that the file states.
 
     Parameters
@@ -34,7 +34,7 @@ def parse_network(
     data : bytes
         All of the file.
     models : dict of str to type
-        Neuron classes that it may name.
+        Classes of neurons and of synaptic dynamics that it may name.
 
     Raises
     ------
@@ -117,25 +117,33 @@ def _input(value: Any) -> Input:
     return Input(value["name"], _tupled(value["shape"]), value["low"], value["high"], static)
 
 
-def _population(value: Any, models: dict[str, type[Neuron]]) -> Population:
+def _population(value: Any, models: Models) -> Population:
     value = _object(value, "population")
     _keys(value, {"name", "shape", "bias", "neuron"}, "population")
-    neuron = dict(_object(value["neuron"], "neuron"))
-    model = neuron.pop("model", None)
-    if not isinstance(model, str) or model not in models:
+    neuron = _component(value["neuron"], models, Neuron)
+    return Population(value["name"], _tupled(value["shape"]), neuron, _tupled(value["bias"]))
+
+
+def _component(value: Any, models: Models, base: type[Component]) -> Any:
+    """Return a neuron, or the dynamics of synapses that it has."""
+    what = "neuron" if base is Neuron else "component"
+    description = dict(_object(value, what))
+    model = description.pop("model", None)
+    known = sorted(name for name, kind in models.items() if issubclass(kind, base))
+    if not isinstance(model, str) or model not in known:
         raise FileError(
-            f"neuron model must be one of {sorted(models)}, not {shown(model)}; hand the classes "
+            f"{what} model must be one of {known}, not {shown(model)}; hand the classes "
             "of your own neurons to load(path, neurons=[...])"
         )
     required, optional = fields_in_file(models[model])
-    _keys(neuron, required | (optional & set(neuron)), f"neuron {model}")
-    values = thawed_fields(models[model], {name: _field(item) for name, item in neuron.items()})
-    return Population(
-        value["name"], _tupled(value["shape"]), models[model](**values), _tupled(value["bias"])
-    )
+    _keys(description, required | (optional & set(description)), f"{what} {model}")
+    values = {name: _field(item, models) for name, item in description.items()}
+    return models[model](**thawed_fields(models[model], values))
 
 
-def _field(value: Any) -> Any:
+def _field(value: Any, models: Models) -> Any:
+    if isinstance(value, dict) and "model" in value:
+        return _component(value, models, Component)
     if isinstance(value, dict):
         _keys(value, {"numerator", "bits"}, "decay")
         return Decay(_tupled(value["numerator"]), value["bits"])

@@ -1,7 +1,7 @@
 """The base class of neuron models: settings, parameters, states, and one ``step``."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -12,7 +12,17 @@ from spiker_hdl.base.frozen import set_fields
 
 from .arithmetic import INTEGERS, Arithmetic, Decay
 
-__all__ = ["Neuron", "Parameter", "State", "parameter", "signed_range", "signed_width", "state"]
+__all__ = [
+    "Component",
+    "Neuron",
+    "Parameter",
+    "State",
+    "chosen",
+    "parameter",
+    "signed_range",
+    "signed_width",
+    "state",
+]
 
 Bound = int | str | tuple[int, int] | Callable[[Any], tuple[int, int]]
 
@@ -31,7 +41,12 @@ def signed_width(low: int, high: int) -> int:
 
 
 def parameter(
-    within: Bound, *, default: Any = None, scales: bool = False, counts: bool = False
+    within: Bound,
+    *,
+    default: Any = None,
+    scales: bool = False,
+    counts: bool = False,
+    since: int = 0,
 ) -> Any:
     """Declare a parameter of a neuron: a field with one integer, or one per neuron.
 
@@ -46,8 +61,12 @@ def parameter(
         Whether it is in units of the potential, so that quantisation divides it by the scale.
     counts : bool
         Whether it is a number of time steps, which is not learned.
+    since : int
+        Version of the format of network files that first has it. It is omitted from files where it
+        has its default. 0 is for a parameter that is in all files.
     """
     metadata = {"role": "parameter", "within": within, "scales": scales, "counts": counts}
+    metadata |= {"later": since} if since else {}
     if default is None:
         return field(kw_only=True, metadata=metadata)
     return field(default=default, kw_only=True, metadata=metadata)
@@ -136,24 +155,18 @@ def check_declared(kind: type) -> None:
             )
 
 
+def chosen(value: Any, indices: Any) -> Any:
+    """Return the values of some neurons, where there is one for each."""
+    return tuple(value[n] for n in indices) if isinstance(value, tuple) else value
+
+
 @dataclass(frozen=True)
-class Neuron:
-    """A neuron model: a frozen dataclass with declared fields and one ``step``.
+class Component:
+    """A frozen dataclass with declared parameters and states: a neuron model, or a part of one.
 
-    A subclass is a frozen dataclass. Its fields made by :func:`parameter` are parameters, those
-    made by :func:`state` are states, those that hold a :class:`~.arithmetic.Decay` are parameters
-    too; all others are settings, which shape the equations and are the same for all neurons.
-
-    Attributes
-    ----------
-    spiking : bool
-        Whether neurons fire, so that :meth:`step` returns which do; otherwise it returns None.
-    potential : str
-        The state that a readout of potentials compares.
+    Fields made by :func:`parameter` are parameters, those made by :func:`state` are states, those
+    that hold a :class:`~.arithmetic.Decay` are parameters too; all others are settings.
     """
-
-    spiking: ClassVar[bool] = True
-    potential: ClassVar[str] = "v"
 
     def __new__(cls, *_: Any, **__: Any):
         check_declared(cls)
@@ -171,31 +184,6 @@ class Neuron:
         for declared in fields(self):
             value = getattr(self, declared.name)
             set_fields(self, **{declared.name: plain(value)})
-
-    def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
-        """Advance one time step.
-
-        Parameters
-        ----------
-        p : namespace
-            Parameters, by name, and ``time_step``: the length of the present step, in the unit of
-            parameters that count steps, which is 1 in integers. Only a state that counts down to
-            the end of a time may read it.
-        s : namespace
-            States before the step, by name.
-        current : operand
-            Sum of the weighted input events of this step, and the bias.
-        via : Arithmetic
-            Operations on such operands.
-
-        Returns
-        -------
-        fired : test or None
-            Whether the neuron fires.
-        after : dict
-            States after the step, by name.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define step(p, s, current, via)")
 
     def _ends(self, within: Bound) -> tuple[int, int]:
         if callable(within):
@@ -266,3 +254,61 @@ class Neuron:
         values = [p.value for p in self.parameters.values()]
         values += [s.rest for s in self.states.values()]
         return {len(value) for value in values if isinstance(value, tuple)}
+
+    def choose(self, indices: Any) -> Any:
+        """Return the component for some of the neurons, by their indices."""
+        changes: dict[str, Any] = {}
+        for declared in fields(self):
+            value = getattr(self, declared.name)
+            if isinstance(value, Decay):
+                changes[declared.name] = Decay(chosen(value.numerator, indices), value.bits)
+            elif isinstance(value, Component):
+                changes[declared.name] = value.choose(indices)
+            elif "role" in declared.metadata:
+                changes[declared.name] = chosen(value, indices)
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Neuron(Component):
+    """A neuron model: a frozen dataclass with declared fields and one ``step``.
+
+    A subclass is a frozen dataclass. Its fields made by :func:`parameter` are parameters, those
+    made by :func:`state` are states, those that hold a :class:`~.arithmetic.Decay` are parameters
+    too; all others are settings, which shape the equations and are the same for all neurons.
+
+    Attributes
+    ----------
+    spiking : bool
+        Whether neurons fire, so that :meth:`step` returns which do; otherwise it returns None.
+    potential : str
+        The state that a readout of potentials compares.
+    """
+
+    spiking: ClassVar[bool] = True
+    potential: ClassVar[str] = "v"
+
+    def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
+        """Advance one time step.
+
+        Parameters
+        ----------
+        p : namespace
+            Parameters, by name, and ``time_step``: the length of the present step, in the unit of
+            parameters that count steps, which is 1 in integers. Only a state that counts down to
+            the end of a time may read it.
+        s : namespace
+            States before the step, by name.
+        current : operand
+            Sum of the weighted input events of this step, and the bias.
+        via : Arithmetic
+            Operations on such operands.
+
+        Returns
+        -------
+        fired : test or None
+            Whether the neuron fires.
+        after : dict
+            States after the step, by name.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define step(p, s, current, via)")

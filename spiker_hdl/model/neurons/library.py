@@ -13,6 +13,7 @@ from spiker_hdl.base.checks import check_int, check_kind
 
 from .arithmetic import INTEGERS, Arithmetic, Decay
 from .base import Neuron, parameter, signed_range, state
+from .leak import Leaky
 from .spiking import SpikingNeuron
 
 __all__ = [
@@ -45,7 +46,7 @@ class If(SpikingNeuron):
 
 
 @dataclass(frozen=True)
-class Lif(SpikingNeuron):
+class Lif(Leaky, SpikingNeuron):
     r"""Leaky integrate-and-fire neuron (Gerstner et al. 2014, chapter 1).
 
     .. math:: u_t = \operatorname{leak}_\beta(v_{t-1}) + x_t
@@ -63,20 +64,23 @@ class Lif(SpikingNeuron):
     ----------
     decay : Decay
         Leak of the potential in each step, one or one per neuron.
+    rest : int or tuple of int
+        Rest potential, towards which the potential leaks, one or one per neuron.
     """
 
     decay: Decay = field(kw_only=True)
+    rest: Any = parameter("width", default=0, scales=True, since=2)
 
     def __post_init__(self) -> None:
         check_kind("Decay", self.decay, Decay)
         super().__post_init__()
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
-        return self.spike(p, s, self.gain(p, s, via.decay(s.v, p.decay), current, via), via)
+        return self.spike(p, s, self.gain(p, s, self.leaked(p, s.v, via), current, via), via)
 
 
 @dataclass(frozen=True)
-class CurrentLif(SpikingNeuron):
+class CurrentLif(Leaky, SpikingNeuron):
     r"""Current-based leaky integrate-and-fire neuron, of second order.
 
     .. math::
@@ -104,6 +108,8 @@ class CurrentLif(SpikingNeuron):
     ----------
     decay : Decay
         Leak of the potential in each step.
+    rest : int or tuple of int
+        Rest potential, towards which the potential leaks, one or one per neuron.
     current_decay : Decay
         Leak of the synaptic current in each step.
     current_width : int
@@ -113,6 +119,7 @@ class CurrentLif(SpikingNeuron):
     """
 
     decay: Decay = field(kw_only=True)
+    rest: Any = parameter("width", default=0, scales=True, since=2)
     current_decay: Decay = field(kw_only=True)
     current_width: int = field(kw_only=True)
     i: Any = state("current_width")
@@ -126,12 +133,12 @@ class CurrentLif(SpikingNeuron):
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
         i = via.decay(s.i, p.current_decay) + current
         i = via.saturate(i, *signed_range(self.current_width))
-        fired, after = self.spike(p, s, self.gain(p, s, via.decay(s.v, p.decay), i, via), via)
+        fired, after = self.spike(p, s, self.gain(p, s, self.leaked(p, s.v, via), i, via), via)
         return fired, after | {"i": i}
 
 
 @dataclass(frozen=True)
-class AdaptiveLif(SpikingNeuron):
+class AdaptiveLif(Leaky, SpikingNeuron):
     r"""Leaky integrate-and-fire neuron with an adaptive threshold (Bellec et al., NeurIPS 2018).
 
     .. math::
@@ -163,6 +170,8 @@ class AdaptiveLif(SpikingNeuron):
     ----------
     decay : Decay
         Leak of the potential in each step.
+    rest : int or tuple of int
+        Rest potential, towards which the potential leaks, one or one per neuron.
     rise : int or tuple of int
         Increment of the threshold at each spike, at least 0.
     rise_decay : Decay
@@ -172,6 +181,7 @@ class AdaptiveLif(SpikingNeuron):
     """
 
     decay: Decay = field(kw_only=True)
+    rest: Any = parameter("width", default=0, scales=True, since=2)
     rise: Any = parameter(lambda n: (0, signed_range(n.width)[1]), scales=True)
     rise_decay: Decay = field(kw_only=True)
     a: Any = state(lambda n: (0, signed_range(n.width)[1]))
@@ -183,7 +193,7 @@ class AdaptiveLif(SpikingNeuron):
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
         threshold = p.threshold + s.a
-        v = self.gain(p, s, via.decay(s.v, p.decay), current, via, threshold)
+        v = self.gain(p, s, self.leaked(p, s.v, via), current, via, threshold)
         fired, after = self.spike(p, s, v, via, threshold)
         a = via.decay(s.a, p.rise_decay)
         a = via.saturate(via.select(fired, a + p.rise, a), 0, signed_range(self.width)[1])
@@ -191,7 +201,7 @@ class AdaptiveLif(SpikingNeuron):
 
 
 @dataclass(frozen=True)
-class Integrator(Neuron):
+class Integrator(Leaky, Neuron):
     r"""Leaky integrator, which never fires (NIR's ``LI``).
 
     .. math:: v_t = \operatorname{leak}_\beta(v_{t-1}) + x_t
@@ -209,6 +219,10 @@ class Integrator(Neuron):
         Bits of the potential, in two's complement, 2 to 48.
     decay : Decay
         Leak of the potential in each step, one or one per neuron.
+    rest : int or tuple of int
+        Rest potential, towards which the potential leaks, one or one per neuron.
+    floor : int, optional
+        Lower bound of the potential; by default the minimum of ``width`` bits.
     v : int or tuple of int
         Potential at the start of a sample.
     """
@@ -217,17 +231,27 @@ class Integrator(Neuron):
 
     width: int = field(kw_only=True)
     decay: Decay = field(kw_only=True)
+    rest: Any = parameter("width", default=0, scales=True, since=2)
+    floor: int | None = field(default=None, kw_only=True, metadata={"scales": True, "later": 2})
     v: Any = state("width")
 
     def __post_init__(self) -> None:
         check_int("Potential width", self.width, 2, 48)
         check_kind("Decay", self.decay, Decay)
+        if self.floor is not None:
+            check_int("Floor", self.floor, signed_range(self.width)[0], 0)
         super().__post_init__()
+        for value in self.v if isinstance(self.v, tuple) else (self.v,):
+            if self.floor is not None and value < self.floor:
+                raise ValueError(
+                    f"Integrator v must be at least the floor {self.floor}, not {value}"
+                )
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
-        return None, {
-            "v": via.saturate(via.decay(s.v, p.decay) + current, *signed_range(self.width))
-        }
+        total = self.leaked(p, s.v, via) + current
+        if self.floor is not None:
+            total = via.maximum(total, self.floor)
+        return None, {"v": via.saturate(total, *signed_range(self.width))}
 
 
 @dataclass(frozen=True)

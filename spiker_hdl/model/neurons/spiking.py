@@ -8,6 +8,7 @@ from spiker_hdl.base.checks import check_choice, check_int, check_ints
 
 from .arithmetic import Arithmetic
 from .base import Neuron, parameter, signed_range, state
+from .leak import is_used
 
 __all__ = ["RESETS", "RESET_TIMINGS", "SpikingNeuron", "check_reset_timing"]
 
@@ -180,11 +181,7 @@ class SpikingNeuron(Neuron):
     @cached_property
     def can_be_refractory(self) -> bool:
         """Whether any neuron has a refractory period."""
-        value: Any = self.refractory
-        if isinstance(value, tuple):
-            return any(value)
-        # In floating point it may be a tensor, which has one value per neuron.
-        return bool(value.any()) if hasattr(value, "any") else bool(value)
+        return is_used(self.refractory)
 
     @property
     def resets_in_next_step(self) -> bool:

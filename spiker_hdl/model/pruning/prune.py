@@ -1,7 +1,7 @@
 """Remove the input channels and neurons of a network that cannot change its answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,8 +9,7 @@ import numpy as np
 
 from spiker_hdl.model.graph import Input, Population, Projection
 from spiker_hdl.model.network import Network
-from spiker_hdl.model.neurons.arithmetic import Decay
-from spiker_hdl.model.neurons.base import Neuron
+from spiker_hdl.model.neurons.base import chosen
 from spiker_hdl.model.result import Result
 from spiker_hdl.model.stimulus import by_input
 from spiker_hdl.model.synapses import Dense, OneToOne, Sparse, Synapses
@@ -286,8 +285,8 @@ def _rebuilt(network: Network, kept: dict[str, np.ndarray]) -> Network:
             population = Population(
                 population.name,
                 len(these),
-                _part(population.neuron, these),
-                _taken(population.bias, these),
+                population.neuron.choose(these),
+                chosen(population.bias, these),
             )
         populations.append(population)
     taken = channels(network)
@@ -313,21 +312,6 @@ def _rebuilt(network: Network, kept: dict[str, np.ndarray]) -> Network:
         projections=tuple(projections),
         notes=describe(network, taken),
     )
-
-
-def _taken(value: Any, these: np.ndarray) -> Any:
-    return tuple(value[n] for n in these) if isinstance(value, tuple) else value
-
-
-def _part(neuron: Neuron, these: np.ndarray) -> Neuron:
-    changes = {}
-    for declared in fields(neuron):
-        value = getattr(neuron, declared.name)
-        if isinstance(value, Decay):
-            changes[declared.name] = Decay(_taken(value.numerator, these), value.bits)
-        elif "role" in declared.metadata:
-            changes[declared.name] = _taken(value, these)
-    return replace(neuron, **changes)
 
 
 def _between(projection: Projection, sources: np.ndarray, targets: np.ndarray) -> Synapses:

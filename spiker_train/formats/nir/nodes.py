@@ -91,6 +91,9 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
             f"Decay of layer {layer.name!r} must be below 1 for all neurons, or 1 for all: a node "
             "of NIR leaks, or does not"
         )
+    if "rest" in cell.roles and cell.value("rest").any():
+        # A leak towards the rest potential adds this in each step, as a constant current.
+        bias = bias + (1 - beta) * by_neuron("rest")
     fires = cell.spiking and cell.settings["reset"] != "none"
     if not fires and cell.kind is not CurrentLif and not (beta.any() or rest.any()):
         node = nir.Threshold(full(cell.value("threshold"))) if cell.spiking else None
@@ -188,6 +191,8 @@ def _check_options(layer: Layer, cell: Cell, exact: bool) -> None:
         raise ValueError(f"{name} of layer {layer.name!r} must be 0 to be a node of NIR")
     neutral = {"refractory": 0, "fire": ">", "floor": None}
     resets = cell.settings.get("reset", "none")
+    if cell.kind is CurrentLif:
+        neutral |= {"rest": 0.0}
     if exact and resets != "none":
         neutral |= {"reset_timing": "immediate"}
     for name, plain in neutral.items():
@@ -197,7 +202,9 @@ def _check_options(layer: Layer, cell: Cell, exact: bool) -> None:
         if name == "refractory" and name in cell.roles:
             # One or one per neuron: the greatest is named.
             value = int(cell.value(name).max())
-        if value != plain and (exact or name in {"refractory", "floor"}):
+        if name == "rest":
+            value = float(max(np.atleast_1d(cell.value(name)), key=abs))
+        if value != plain and (exact or name in {"refractory", "floor", "rest"}):
             raise ValueError(
                 f"{name} of layer {layer.name!r} must be {plain!r} to be a node of NIR, "
                 f"not {value!r}"

@@ -25,6 +25,7 @@ from spiker_hdl.model import (
     Core,
     Decay,
     Dense,
+    FirstOrder,
     Input,
     Lif,
     Mapping,
@@ -33,7 +34,9 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
+    SecondOrder,
     Sparse,
+    WithSynapse,
     encoders,
     load,
     load_mapping,
@@ -101,6 +104,7 @@ SETTINGS = {
     "pending": (0, 1),
     "reset_timing": "next_step",
     "reset": "value",
+    "rest": (-1, 2),
     "decay": Decay((1, 3), 2),
     "current_decay": Decay.shift(1),
     "rise_decay": Decay.shift(2),
@@ -141,12 +145,34 @@ EXAMPLES = {
     AnswerPolicy: {"window": 3},
     Encoding: {"name": "graded", "steps": 3, "bits": 8, "seed": 2, "kept": 3},
     Channels: {"size": 9, "kept": np.array([1, 4])},
+    FirstOrder: {"decay": Decay((1, 3), 2), "width": 8, "i": (0, 1)},
+    SecondOrder: {
+        "decay": Decay((1, 3), 2),
+        "rise": Decay.shift(1),
+        "width": 8,
+        "slow": (0, 1),
+        "fast": (2, 3),
+    },
+    WithSynapse: {
+        "neuron": Lif(width=8, threshold=3, decay=Decay.shift(1)),
+        "synapse": FirstOrder(decay=Decay.shift(1), width=8),
+    },
 } | {
     kind: {f.name: SETTINGS[f.name] for f in dataclasses.fields(kind) if f.name in SETTINGS}
     for kind in NEURONS.values()
 }
 INSIDE = {"Bounds", "Answer", "Result", "Stimulus", "Parameter", "State", "Neuron"} | {
-    *("SpikingNeuron", "Pruned", "Pruning", "Timing", "Spent", "Store", "Elapsed")
+    *(
+        "Component",
+        "Dynamics",
+        "SpikingNeuron",
+        "Pruned",
+        "Pruning",
+        "Timing",
+        "Spent",
+        "Store",
+        "Elapsed",
+    )
 }
 """Dataclasses that the library makes, or that are there to be derived from."""
 

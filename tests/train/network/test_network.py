@@ -93,6 +93,8 @@ CELLS = {
     "lif refractory each": lambda: Cell(
         Lif, threshold=0.4, decay=LEAK, refractory=[0, 2, 1, 0, 3, 0, 1]
     ),
+    "lif rest": lambda: Cell(Lif, threshold=0.6, decay=LEAK, rest=-0.4, floor=-0.5, v=-0.4),
+    "lif rest learned": lambda: Cell(Lif, threshold=0.6, decay=0.8, rest=0.0, learn=["rest"]),
     "lif each": lambda: Cell(
         Lif,
         threshold=[0.2, 0.4, 0.6, 0.8, 1.0, 0.3, 0.5],
@@ -124,7 +126,7 @@ def test_each_neuron_computes_the_same_as_the_reference(kind, form):
         inputs=[Input("in", 12)],
         layers=[
             Layer("own", 7, CELLS[kind](), bias=np.linspace(-0.1, 0.2, 7)),
-            Layer("out", 3, Cell(Integrator, decay=0.9)),
+            Layer("out", 3, Cell(Integrator, decay=0.9, rest=[0.2, 0, -0.3], floor=-0.5)),
         ],
         connections=[
             Connection("in", "own", np.random.default_rng(1).normal(0.1, 0.5, (7, 12))),
@@ -485,7 +487,7 @@ def test_spikes_of_another_shape_are_rejected(bad, message):
         (
             {"threshold": 1.0, "decay": 1, "learn": ["v"]},
             ValueError,
-            "What Lif learns must be of threshold, reset_value, decay, not 'v'",
+            "What Lif learns must be of threshold, reset_value, decay, rest, not 'v'",
         ),
     ],
 )

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from spiker_hdl.model import (
     Core,
+    CurrentLif,
     Decay,
     FileError,
     If,
@@ -229,6 +230,43 @@ def test_the_digest_does_not_hang_on_the_machine():
     # Changes when the format does: then VERSION does, too.
     assert hashlib.sha256("".join(load(path).digest for path in FILES).encode()).hexdigest() == (
         "e15db6ae0175c3e17e8107174da2c75774365354373f4498740a398d09ede4cb"
+    )
+
+
+@pytest.mark.parametrize(
+    "neuron, version",
+    [
+        (Integrator(width=8, decay=Decay(1, 1)), 1),
+        (Integrator(width=8, decay=Decay(1, 1), rest=(0, 3)), 2),
+        (Integrator(width=8, decay=Decay(1, 1), floor=0), 2),
+        (
+            CurrentLif(
+                width=8,
+                threshold=9,
+                decay=Decay(1, 1),
+                current_decay=Decay(1, 1),
+                current_width=8,
+                rest=-4,
+            ),
+            2,
+        ),
+    ],
+    ids=["neither", "rest", "floor", "current"],
+)
+def test_rest_potential_or_floor_makes_a_file_of_version_2(neuron, version, tmp_path):
+    network = Network(
+        [Input("in", 2)],
+        [Population("own", 2, neuron)],
+        [Projection("in", "own", np.eye(2, dtype=int))],
+        [Readout("own", "last")],
+    )
+    network.save(path := tmp_path / "own.spiker")
+    assert load(path) == network
+    text = json.loads(parts(path.read_bytes())["network.json"])
+    spelled = set(text["populations"][0]["neuron"]) & {"rest", "floor"}
+    assert (text["version"], bool(spelled - {"floor"} if neuron.spiking else spelled)) == (
+        version,
+        version == 2,
     )
 
 

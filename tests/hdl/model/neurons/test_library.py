@@ -452,6 +452,38 @@ def test_every_model_is_tested():
     assert set(SMALL) == set(NEURONS)
 
 
+@pytest.mark.parametrize(
+    "rest, v, x, fired, after",
+    [
+        (20, 20, 0, False, 20),
+        (20, 0, 0, False, 5),  # 20 + leak(-20) = 20 - 15
+        (20, 28, 0, False, 26),
+        (20, 23, 0, False, 23),  # 3 above it is too small to leak
+        (20, 84, 32, False, 100),  # 20 + 48 + 32, at the threshold
+        (20, 84, 33, True, 1),  # a reset subtracts the threshold, whatever the rest
+        (-128, 127, 0, False, 64),  # -128 + 255 - 63
+        (127, -128, 0, False, -64),  # 127 - 255 + 64
+    ],
+)
+def test_leak_towards_rest_by_hand(rest, v, x, fired, after):
+    expected = {"v": after, "countdown": 0, "pending": 0}
+    assert step(Lif(**LIF | {"rest": rest}), x, v=v) == (fired, expected)
+    adaptive = AdaptiveLif(**LIF, rest=rest, rise=0, rise_decay=Decay(1, 1))
+    assert step(adaptive, x, v=v) == (fired, expected | {"a": 0})
+    current = CurrentLif(**LIF, rest=rest, current_decay=Decay(1, 0), current_width=8)
+    assert step(current, x, v=v) == (fired, expected | {"i": x})
+    integrator = Integrator(width=8, decay=Decay.shift(2), rest=rest)
+    assert step(integrator, x, v=v) == (None, {"v": after + 100 * fired})
+
+
+@pytest.mark.parametrize(
+    "floor, rest, v, x, after", [(-9, 0, 0, -9, -9), (-9, 0, 0, -10, -9), (0, 4, 0, -3, 0)]
+)
+def test_integrator_with_a_floor_by_hand(floor, rest, v, x, after):
+    neuron = Integrator(width=8, decay=Decay.shift(2), floor=floor, rest=rest)
+    assert step(neuron, x, v=v) == (None, {"v": after})
+
+
 def test_each_neuron_is_silent_for_its_own_refractory_steps():
     neuron = If(width=8, threshold=10, reset="zero", refractory=(0, 3, 1), countdown=(0, 2, 0))
     p = neuron.bind({
@@ -493,6 +525,7 @@ def test_fields_are_told_apart():
         "reset_value": 0,
         "refractory": 0,
         "decay": 1,
+        "rest": 0,
         "rise": (1, 2),
         "rise_decay": (1, 3),
     }
@@ -501,6 +534,7 @@ def test_fields_are_told_apart():
         "reset_value": (-128, 127, True),
         "refractory": (0, 255, False),
         "decay": (0, 4, False),
+        "rest": (-128, 127, True),
         "rise": (0, 127, True),
         "rise_decay": (0, 4, False),
     }
@@ -712,6 +746,29 @@ def test_lif_rejects(bad, error, message):
             "Potential width must be at most 48, not 49",
         ),
         (lambda: Integrator(width=8, decay=1), TypeError, "Decay must be a Decay, not 1"),
+        *(
+            (lambda options=options: Integrator(width=8, decay=Decay(1, 1), **options), error, text)
+            for options, error, text in (
+                ({"floor": 1}, ValueError, "Floor must be at most 0, not 1"),
+                ({"floor": -1.0}, TypeError, "Floor must be an int, not -1.0"),
+                (
+                    {"floor": -2, "v": -3},
+                    ValueError,
+                    "Integrator v must be at least the floor -2, not -3",
+                ),
+                (
+                    {"floor": -2, "rest": (0, -3)},
+                    ValueError,
+                    "Rest potential must be at least the floor -2, not -3",
+                ),
+                ({"rest": 128}, ValueError, "Integrator rest must be at most 127, not 128"),
+            )
+        ),
+        (
+            lambda: Lif(**LIF, floor=-2, rest=-3),
+            ValueError,
+            "Rest potential must be at least the floor -2, not -3",
+        ),
         (lambda: Accumulator(width=1), ValueError, "Potential width must be at least 2, not 1"),
         (
             lambda: Accumulator(width=4, v=8),

@@ -47,6 +47,7 @@ FIRING = {"threshold": drawn(0.5, 1.2), "reset": "value", "reset_value": drawn(-
 CELLS = {
     "If": lambda: Cell(If, **FIRING),
     "Lif": lambda: Cell(Lif, decay=drawn(0.5, 0.95), **FIRING),
+    "Lif with rest": lambda: Cell(Lif, decay=drawn(0.5, 0.95), rest=drawn(-0.3, 0.3, 2), **FIRING),
     "CurrentLif": lambda: Cell(
         CurrentLif, decay=drawn(0.5, 0.95), current_decay=drawn(0.1, 0.8), i=drawn(0, 0.1), **FIRING
     ),
@@ -308,6 +309,9 @@ REFUSED = [
      "refractory of layer 'own' must be 0 to be a node of NIR, not 2"),
     (lambda: layered(cell(reset="zero", floor=-1.0)), ValueError,
      "floor of layer 'own' must be None to be a node of NIR, not -1.0"),
+    (lambda: layered(Cell(CurrentLif, threshold=1.0, decay=0.5, current_decay=0.5, rest=-0.5,
+                          reset="zero")), ValueError,
+     "rest of layer 'own' must be 0.0 to be a node of NIR, not -0.5"),
     (lambda: layered(cell(reset="zero", v=0.5)), ValueError, "Rest v of layer 'own' must be 0"),
     (lambda: layered(Cell(AdaptiveLif, threshold=1.0, decay=0.5, rise=1.0, rise_decay=0.5)),
      TypeError, "Layer 'own' must be of If, Lif, CurrentLif, Integrator, Accumulator in floating"),

@@ -1,0 +1,1 @@
+"""Dynamics of synapses, in integers, and the neurons that have them."""
