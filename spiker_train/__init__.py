@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .network.synapse_kinds import FirstOrder, SecondOrder, Summed, SynapseKind, Wire
     from .network.time import Duration, Tau
     from .recipes import train_network
+    from .state_files import load_network_state, save_network_state
     from .training.options import TrainingOptions
     from .training.trainer import accuracy, train
 
@@ -128,7 +129,9 @@ _HOMES = {
     "hfox_reram": ".devices.presets",
     "load_dataset": ".data.images",
     "load_floating_point": ".files",
+    "load_network_state": ".state_files",
     "load_state": ".formats.checkpoints",
+    "save_network_state": ".state_files",
     "pcm": ".devices.presets",
     "quantize": ".conversion.convert",
     "save_floating_point": ".files",
@@ -206,10 +209,12 @@ __all__ = [
     "hfox_reram",
     "load_dataset",
     "load_floating_point",
+    "load_network_state",
     "load_state",
     "pcm",
     "quantize",
     "save_floating_point",
+    "save_network_state",
     "spiker_quantizations",
     "to_nir",
     "train",

@@ -192,7 +192,15 @@ def training_targets(readers, folder):
     import torch
     from safetensors.torch import save
 
-    from spiker_train import SpikingNetwork, load_floating_point, load_state, save_floating_point
+    from spiker_train import (
+        SpikingNetwork,
+        load_floating_point,
+        load_network_state,
+        load_state,
+        save_floating_point,
+        save_network_state,
+    )
+    from tests.support.timed import random_spikes, timed_network
 
     module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 2))
     state = module.state_dict()
@@ -203,14 +211,23 @@ def training_targets(readers, folder):
     checkpoints = [new.getvalue(), old.getvalue(), save(state), save(half)]
     save_floating_point(SpikingNetwork.chain("4-3-2"), folder / "net.safetensors")
     network = (folder / "net.safetensors").read_bytes()
+    timed = timed_network()
+    save_floating_point(timed, folder / "timed.safetensors")
+    save_network_state(timed(random_spikes(), dt=1e-3).after, folder / "state.safetensors")
+    in_seconds, state_of_network = (
+        (folder / f"{name}.safetensors").read_bytes() for name in ("timed", "state")
+    )
     return {
+        **called_by(
+            "spiker_train.state_files.load_network_state", [state_of_network], load_network_state
+        ),
         **with_callers(
             readers,
             "spiker_train.formats.checkpoints._read",
             checkpoints,
             lambda path: load_state(module, path),
         ),
-        **called_by("spiker_train.files._read", [network], load_floating_point),
+        **called_by("spiker_train.files._read", [network, in_seconds], load_floating_point),
     }
 
 
