@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from .formats.spikerplus.differences import SpikerReport
     from .formats.spikerplus.read import from_spiker
     from .formats.spikerplus.widths import spiker_quantizations
+    from .monte_carlo.bit_faults import BitFaults
     from .monte_carlo.monte_carlo import MonteCarlo
     from .monte_carlo.neurons import NeuronSpread
     from .monte_carlo.result import Draws
+    from .monte_carlo.twin import Chip, Twin
     from .network.arithmetic import FloatingPoint, Tensors
     from .network.builder import NetworkBuilder
     from .network.cell import Cell, IntegerCell
@@ -63,6 +65,9 @@ if TYPE_CHECKING:
     from .training.trainer import accuracy, train
 
 _HOMES = {
+    "BitFaults": ".monte_carlo.bit_faults",
+    "Chip": ".monte_carlo.twin",
+    "Twin": ".monte_carlo.twin",
     "Arrhenius": ".devices.drift",
     "Cell": ".network.cell",
     "Comparison": ".conversion.compare",
@@ -146,7 +151,9 @@ _HOMES = {
 
 __all__ = [
     "Arrhenius",
+    "BitFaults",
     "Cell",
+    "Chip",
     "Comparison",
     "Connection",
     "ConversionLoss",
@@ -191,6 +198,7 @@ __all__ = [
     "Tau",
     "Tensors",
     "TrainingOptions",
+    "Twin",
     "UniformLevels",
     "Wire",
     "WireResistance",

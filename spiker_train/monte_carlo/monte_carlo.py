@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from spiker_hdl.base import FileError
-from spiker_hdl.base.checks import check_int, shown
+from spiker_hdl.base.checks import check_int, check_kind, shown
 from spiker_hdl.model import Network
-from spiker_train.devices.checks import check_number
+from spiker_train.devices.checks import check_number, generator
 from spiker_train.network.cell import IntegerCell
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
 from spiker_train.network.layers import Layer
@@ -23,6 +23,7 @@ from spiker_train.network.quantization import Quantization
 from spiker_train.training.batches import checked_labels, checked_spikes
 from spiker_train.training.progress import progress_bar
 
+from .bit_faults import BitFaults
 from .integers import as_tensors
 from .neurons import NeuronSpread, draw_neurons, with_neurons
 from .result import Draws, load_draws
@@ -34,6 +35,9 @@ ROWS = 1024
 then stay in a processor's cache."""
 
 MOST_STACKED = 16
+
+BITS = 3
+"""What random numbers are for, as part of their path; 0 to 2 are those of the other parts."""
 
 
 class MonteCarlo:
@@ -58,6 +62,8 @@ class MonteCarlo:
         Seconds after programming at which each draw is read and runs, which increase.
     neurons : NeuronSpread, optional
         Spread of the neurons of each draw.
+    bit_faults : BitFaults, optional
+        Faults of the memories that hold integer weights.
     batch : int
         Samples that run at a time.
     stack : int, optional
@@ -81,6 +87,7 @@ class MonteCarlo:
         integers: Quantization | None = None,
         times: Sequence[float] = (0.0,),
         neurons: NeuronSpread | None = None,
+        bit_faults: BitFaults | None = None,
         batch: int = 128,
         stack: int | None = None,
         memory: int | None = None,
@@ -105,7 +112,15 @@ class MonteCarlo:
             )
         if neurons is not None and not isinstance(neurons, NeuronSpread):
             raise TypeError(f"Neurons must be a NeuronSpread or None, not {shown(neurons)}")
-        self.neurons = neurons
+        if bit_faults is not None:
+            check_kind("Bit faults", bit_faults, BitFaults)
+            if self.integers is None:
+                raise ValueError("Bit faults must be None where weights are no integers")
+            if any(
+                self.integers.bits(connection) == "ternary" for connection in self.net.connections
+            ):
+                raise ValueError("Bit faults must be None for ternary weights")
+        self.neurons, self.bit_faults = neurons, bit_faults
         self.batch = check_int("Samples of a batch", batch, 1)
         self.stack = None if stack is None else check_int("Draws at once", stack, 1)
         self.memory = _half_of_memory() if memory is None else check_int("Memory", memory, 1)
@@ -173,16 +188,19 @@ class MonteCarlo:
         dict of str to tensor of float64
             Integers are times two to the power of their connection's shift, and of its scale.
         """
-        return self._drawn(check_int("Draw", draw, 0), check_number("Time", seconds, 0))[0]
+        return self.drawn(check_int("Draw", draw, 0), check_number("Time", seconds, 0))[0]
 
-    def _drawn(self, draw: int, seconds: float) -> tuple[dict[str, torch.Tensor], int]:
-        """Return the weights of a draw, and how many were clipped to their bits."""
+    def drawn(self, draw: int, seconds: float) -> tuple[dict[str, torch.Tensor], int]:
+        """Return the weights of a draw as for :meth:`weights`, and how many were clipped."""
         weights = draw_weights(self.net, self.devices, self.seed, draw, seconds)
         clipped = 0
         if self.integers is not None:
             for connection in self.net.connections:
+                own = connection.weights.detach().double()
                 if connection.name not in weights:
-                    continue
+                    if self.bit_faults is None:
+                        continue
+                    weights[connection.name] = own
                 layer = self.net.layer[connection.target]
                 scale = self.integers.weight_scale(layer, connection)
                 low, high = self.integers.range(connection)
@@ -191,6 +209,10 @@ class MonteCarlo:
                 if connection.mask is not None:
                     inside, values = inside * connection.mask, values * connection.mask
                 clipped += int((inside != values).sum())
+                if self.bit_faults is not None:
+                    width = self.integers.bits(connection)
+                    rng = generator(self.seed, draw, self.net.connections.index(connection), BITS)
+                    inside = self.bit_faults.apply(inside, int(width), rng)
                 weights[connection.name] = inside * scale
         return weights, clipped
 
@@ -234,7 +256,7 @@ class MonteCarlo:
         right = np.zeros((len(draws), len(self.times)), dtype=np.int64)
         clipped = np.zeros_like(right)
         for n, seconds in enumerate(self.times):
-            drawn = [self._drawn(draw, seconds) for draw in draws]
+            drawn = [self.drawn(draw, seconds) for draw in draws]
             clipped[:, n] = [count for _, count in drawn]
             stacked = {}
             for connection in self.net.connections:  # those without devices are the same in all
@@ -308,6 +330,7 @@ class MonteCarlo:
         settings = {
             "devices": devices,
             "neurons": repr(self.neurons),
+            "bit_faults": repr(self.bit_faults),
             "seed": self.seed,
             "times": self.times,
             "integers": None if self.integers is None else asdict(self.integers),
