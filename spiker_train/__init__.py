@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from .conversion.report import QuantizationReport
     from .data.events import Events
     from .data.images import Dataset, datasets, load_dataset
-    from .data.load import event_datasets, load_data
     from .data.recordings import EventDataset
     from .data.representations import (
         ConversionLoss,
@@ -122,7 +121,6 @@ _HOMES = {
     "datasets": ".data.images",
     "dense_to_events": ".data.representations",
     "dense_to_frames": ".data.representations",
-    "event_datasets": ".data.load",
     "events_to_dense": ".data.representations",
     "events_to_frames": ".data.representations",
     "fit_device": ".devices.fit",
@@ -134,7 +132,6 @@ _HOMES = {
     "from_torch": ".data.torch_datasets",
     "generator": ".devices.checks",
     "hfox_reram": ".devices.presets",
-    "load_data": ".data.load",
     "load_dataset": ".data.images",
     "load_floating_point": ".files",
     "load_network_state": ".state_files",
@@ -207,7 +204,6 @@ __all__ = [
     "datasets",
     "dense_to_events",
     "dense_to_frames",
-    "event_datasets",
     "events_to_dense",
     "events_to_frames",
     "fit_device",
@@ -219,7 +215,6 @@ __all__ = [
     "from_torch",
     "generator",
     "hfox_reram",
-    "load_data",
     "load_dataset",
     "load_floating_point",
     "load_network_state",

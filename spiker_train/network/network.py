@@ -231,6 +231,7 @@ class SpikingNetwork(nn.Module):
         dt: float | None = None,
         plan: Sequence[tuple[float, int]] | None = None,
         start: NetworkState | None = None,
+        kernel: str | None = None,
     ) -> Outcome:
         """Run samples of the same number of steps.
 
@@ -252,6 +253,10 @@ class SpikingNetwork(nn.Module):
         start : NetworkState, optional
             State to start from, such as ``after`` of the outcome of another run; the network's
             state at rest where none is given.
+        kernel : {"auto", "eager", "fused"}, optional
+            How to run: by kernels that are fused over time where the run is large enough to be
+            worth their compilation, step by step, or by kernels wherever they can. Where none is
+            given, the environment variable ``SPIKER_KERNEL`` says which, or else ``"auto"``.
 
         Raises
         ------
@@ -267,7 +272,7 @@ class SpikingNetwork(nn.Module):
             integers, dt, plan, count, 0 if start is None else start.clock
         )
         with _exact_products():
-            return run_network(self, inputs, integers, record, steps, start)
+            return run_network(self, inputs, integers, record, steps, start, kernel)
 
     def _steps(
         self,

@@ -1,7 +1,7 @@
 """Runs of a network: populations in order, and those in a cycle together, step by step."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +10,12 @@ import torch
 
 from spiker_hdl.model import Network, Readout
 from spiker_hdl.model.neurons.intervals import NEVER_BRANCH
+from spiker_train.kernels.choice import chosen
 
 from .arithmetic import FloatingPoint, through
 from .cell import IntegerCell
 from .delays import DelayLine, arrivals, delayed, pending_arrivals, still_delayed
+from .fused import Ready, advance_group, product
 from .layers import Connection, Layer
 from .prepare import Core, Dynamics, cores, into
 from .quantization import Quantization
@@ -50,6 +52,8 @@ class Outcome:
         Times at which the steps begin, in seconds; None in a run without seconds.
     ends : array of float, shape (steps,), or None
         Times at which they end, and of which recorded states are.
+    kernels : mapping of str to str
+        How each layer ran: ``"fused"``, by a kernel over all steps, or ``"eager"``, step by step.
     """
 
     scores: torch.Tensor
@@ -60,6 +64,7 @@ class Outcome:
     after: NetworkState
     times: np.ndarray | None = None
     ends: np.ndarray | None = None
+    kernels: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_network(
@@ -69,6 +74,7 @@ def run_network(
     record: Sequence[str],
     steps: Steps,
     start: NetworkState | None = None,
+    kernel: str | None = None,
 ) -> Outcome:
     """Run samples: see :meth:`SpikingNetwork.forward <.network.SpikingNetwork.forward>`."""
     ready = cores(net, integers, steps.distinct)
@@ -81,7 +87,9 @@ def run_network(
         if readout.kind not in {"count", "first"}:
             cell = net.layer[readout.population].cell
             recorded.add(f"{readout.population}.{cell.potential}")
-    run = _Run(net, ready, dict(inputs), steps, start, recorded)
+    updates = samples * draws_of(net.connections) * sum(layer.size for layer in net.layers)
+    fused = chosen(kernel, updates * steps.count)
+    run = _Run(net, ready, dict(inputs), steps, start, recorded, fused)
     for group in net.groups:
         run.advance(group)
     scores = {
@@ -111,6 +119,7 @@ def run_network(
         NetworkState(steps.end, seconds, scales, run.neurons, run.synapses, run.delay_lines()),
         steps.begins * PICOSECOND if seconds else None,
         (steps.begins + np.asarray(steps.lengths)) * PICOSECOND if seconds else None,
+        run.kernels,
     )
 
 
@@ -163,6 +172,8 @@ class _Run:
         Recorded states and currents.
     neurons, synapses : dict of str to dict of str to tensor
         States after the last step, by layer and by connection.
+    kernels : dict of str to str
+        How each layer ran, see :class:`Outcome`.
     """
 
     def __init__(
@@ -173,6 +184,7 @@ class _Run:
         steps: Steps,
         start: NetworkState | None,
         recorded: set[str],
+        fused: bool = False,
     ):
         self.net = net
         self.cores = cores
@@ -180,6 +192,8 @@ class _Run:
         self.steps = steps
         self.start = start
         self.recorded = recorded
+        self.fused = fused
+        self.kernels: dict[str, str] = {}
         # Each draw of weights runs all samples.
         self.samples = len(next(iter(inputs.values()))) * draws_of(net.connections)
         self.states: dict[str, torch.Tensor] = {}
@@ -198,6 +212,10 @@ class _Run:
         """
         inside = set(names)
         populations = [_Population(self, self.cores[name], inside) for name in names]
+        fused = self.fused and self._advance_fused(populations)
+        self.kernels |= dict.fromkeys(names, "fused" if fused else "eager")
+        if fused:
+            return
         fired: dict[str, list[torch.Tensor]] = {name: [] for name in names}
         for t in range(self.steps.count):
             length = self.steps.length(t)
@@ -212,6 +230,35 @@ class _Run:
                 self.synapses[synapse.name] = synapse.states
             for trace, values in population.traces.items():
                 self.states[f"{trace[0]}.{trace[1]}"] = torch.stack(values, dim=1)
+
+    def _advance_fused(self, populations: "list[_Population]") -> bool:
+        """Run layers by kernels; return False if they have to run step by step."""
+        if len(self.steps.distinct) > 1 or not all(
+            population.fusable() for population in populations
+        ):
+            return False
+        layers = [population.ready(self) for population in populations]
+        # Steps of one length: every event arrives as many steps later as the first one.
+        loops = [
+            (loop.connection, int(arrivals(loop.connection, self.steps)[0]))
+            for population in populations
+            for loop in population.loops
+        ]
+        outcomes = advance_group(layers, loops)
+        if outcomes is None:
+            return False
+        for population, outcome in zip(populations, outcomes, strict=True):
+            name = population.name
+            if outcome.spikes is not None:
+                self.trains[name] = outcome.spikes
+            self.neurons[name] = outcome.after
+            self.states |= {f"{name}.{state}": x for state, x in outcome.states.items()}
+            for (owner, what), values in population.traces.items():
+                if what == "current" and "current" not in population.states and owner == name:
+                    self.states[f"{name}.current"] = population.current(self)
+                elif owner != name:
+                    self.states[f"{owner}.{what}"] = torch.stack(values, dim=1)
+        return True
 
     def delay_lines(self) -> dict[str, DelayLine]:
         """Return the events that are on their way when the run ends."""
@@ -255,12 +302,42 @@ class _Population:
             if owner in names:
                 self.traces[owner, what] = []
         self.recorded = bool(self.traces)
-        self.flow = self._flow(run, connections, inside)
+        self.total = self._total(run, connections, inside)
+        self.flow = None if self.total is None else self.total.unbind(1)
 
-    def _flow(
+    def fusable(self) -> bool:
+        """Tell whether a kernel has all that the layer needs."""
+        core = self.core
+        currents = any(what == "current" for _, what in self.traces)
+        return not (
+            self.synapses
+            or core.counted
+            or (self.loops and currents)
+            or any(loop.pending for loop in self.loops)
+        )
+
+    def ready(self, run: _Run) -> Ready:
+        """Return the layer as :func:`~.fused.advance_group` takes it."""
+        core, current = self.core, self.current(run)
+        if core.divisor is not None:
+            current = current.to(core.dtype) / core.divisor
+            current = through(current, current.detach().round())
+        starts = {name: state.expand(self.shape) for name, state in self.states.items()}
+        traces = tuple(name for name in core.rest if (self.name, name) in self.traces)
+        return Ready(core, current, starts, traces)
+
+    def current(self, run: _Run) -> torch.Tensor:
+        """Return the current from outside the cycle in all steps, with the bias."""
+        current = self.total
+        if current is None:
+            zeros = self._or_zeros(None).unsqueeze(1)
+            current = zeros.expand(-1, run.steps.count, -1)
+        return current if self.bias is None else current + self.bias
+
+    def _total(
         self, run: _Run, connections: list[Connection], inside: set[str]
-    ) -> Sequence[torch.Tensor] | None:
-        """Return the currents from outside the cycle in each step, None if there are none."""
+    ) -> torch.Tensor | None:
+        """Return the currents from outside the cycle in all steps, None if there are none."""
         total = None
         for connection in connections:
             if connection.source in inside or connection.name in self.core.dynamics:
@@ -270,11 +347,11 @@ class _Population:
                 line = run.line(connection)
                 train = delayed(connection, train, run.steps, line, self.core.dtype)
             shared = connection.source not in run.net.layer  # all draws have the same input
-            current = _project(connection, self.core, train, shared)
+            current = _project(connection, self.core, train, shared, run.fused)
             if (connection.name, "current") in self.traces:
                 self.traces[connection.name, "current"] = list(current.unbind(1))
             total = _plus(total, current)
-        return None if total is None else total.unbind(1)
+        return total
 
     def advance(self, t: int, length: int | None, fired: dict[str, list[torch.Tensor]]) -> None:
         """Compute one step, and add the spikes to those of the group."""
@@ -378,7 +455,7 @@ class _Synapse:
             # The products of all steps at once, where states are of targets.
             if self.pooled:
                 shared = connection.source not in run.net.layer
-                train = _project(connection, core, train, shared)
+                train = _project(connection, core, train, shared, run.fused)
             self.flow = train.to(self.dtype).unbind(1)
 
     def advance(
@@ -455,10 +532,16 @@ def _plus(total: Any, value: torch.Tensor) -> torch.Tensor:
 
 
 def _project(
-    connection: Connection, core: Core, events: torch.Tensor, shared: bool = False
+    connection: Connection,
+    core: Core,
+    events: torch.Tensor,
+    shared: bool = False,
+    fused: bool = False,
 ) -> torch.Tensor:
     weights = core.weights[connection.name]
     pointwise = connection.kind == "one_to_one"
+    if fused and not pointwise:
+        return product(weights, events, shared)
     return (shared_project if shared else project)(weights, events.to(weights.dtype), pointwise)
 
 

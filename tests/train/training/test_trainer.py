@@ -20,18 +20,15 @@ from spiker_train import (
     Cell,
     Connection,
     Dataset,
-    EventDataset,
     Layer,
     Quantization,
     SpikingNetwork,
     TrainingOptions,
     accuracy,
-    dense_to_events,
     quantize,
     recipes,
     train,
 )
-from spiker_train.data.augmentation import Drop
 from spiker_train.recipes import encode, train_network
 from spiker_train.training.batches import ImageShifter, split
 
@@ -308,30 +305,6 @@ def test_a_recipe_gives_the_same_file_twice(tmp_path):
     assert network.note["steps"] == "4"
     result = reference.run(network, encode(data.x_test, 4))
     assert (result.classes == data.y_test).mean() == report["accuracy"]["integers"]
-
-
-def recorded(samples=80):
-    """Make recordings of two classes, each with channels of its own that are busier."""
-    x, y = task(samples, seed=3)
-    events = dense_to_events(x, 0.001)
-    half = samples // 2
-    return EventDataset(events[:half], y[:half], events[half:], y[half:], "own", 0.001, 4)
-
-
-def test_a_recipe_takes_recordings(monkeypatch):
-    data = recorded()
-    network, report = train_network(data, "16-4-2", epochs=12, progress=False)
-    assert (report["dt"], report["steps"], network.note["dt"]) == (0.001, 4, "0.001")
-    result = reference.run(network, data.dense("test"))
-    assert report["accuracy"]["integers"] == (result.classes == data.y_test).mean()
-    # Those that are too many to keep are binned for each batch, and are the same.
-    monkeypatch.setattr(recipes, "MOST_BYTES", 0)
-    again, _ = train_network(data, "16-4-2", epochs=12, progress=False)
-    assert again.digest == network.digest
-    altered, _ = train_network(data, "16-4-2", epochs=12, progress=False, augment=Drop(0.5))
-    assert altered.digest != network.digest
-    same, _ = train_network(data, "16-4-2", epochs=12, progress=False, augment=Drop(0.0))
-    assert same.digest != altered.digest
 
 
 @pytest.mark.parametrize("encoder", ["bernoulli", "first_spike", "graded"])

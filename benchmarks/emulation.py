@@ -1,0 +1,173 @@
+"""Time to emulate and train a network in PyTorch, beside snnTorch and other emulators.
+
+The network is 700-200-20, of LIF neurons that are reset by subtraction, with 100 time steps and
+batches of 128 samples, on one thread; the loss is the cross entropy of the output spikes. Runs of
+all rows alternate, so that other work on the machine slows all of them alike, and ratios are the
+medians of ratios within a round. Times are of the CPU. Prints a table; ``--json`` keeps it with the
+versions that made it.
+
+Another emulator, such as SHIP where it is installed, takes part with ``--beside FILE``: a Python
+file with a function ``make(x, sizes, leak)`` that returns the emulator's module of the same network
+and a function without arguments that runs it on ``x`` and returns scores (samples, classes).
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from pathlib import Path
+from runpy import run_path
+from statistics import median
+
+import torch
+
+from spiker_hdl.model import Lif
+from spiker_train import Cell, FastSigmoid, Quantization, SpikingNetwork
+
+RESULTS = Path(__file__).parent / "results" / "emulation.json"
+SIZES, STEPS, BATCH = (700, 200, 20), 100, 128
+DENSITY = 0.05
+LEAK = 0.9
+
+Run = Callable[[], torch.Tensor]
+
+
+def ours(x: torch.Tensor, kernel: str, *, integers: bool = False) -> tuple[torch.nn.Module, Run]:
+    cell = Cell(Lif, threshold=1.0, decay=LEAK, surrogate=FastSigmoid(0.25))
+    net = SpikingNetwork.chain(SIZES, cell=cell, readout="count")
+    settings = Quantization(4, 8).fit(net) if integers else None
+    return net, lambda: net(x, settings, kernel=kernel).scores
+
+
+def snntorch(x: torch.Tensor) -> tuple[torch.nn.Module, Run]:
+    import snntorch
+    from snntorch import surrogate
+
+    gradient = surrogate.fast_sigmoid(slope=4)
+    layers = torch.nn.ModuleList()
+    for source, target in pairwise(SIZES):
+        layers.append(torch.nn.Linear(source, target, bias=False))
+        layers.append(snntorch.Leaky(beta=LEAK, spike_grad=gradient))
+    steps = x.transpose(0, 1).contiguous()
+
+    def run() -> torch.Tensor:
+        potentials = [layer.init_leaky() for layer in layers[1::2]]
+        fired = []
+        for step in steps:
+            events = step
+            for n, (weights, neurons) in enumerate(zip(layers[::2], layers[1::2], strict=True)):
+                events, potentials[n] = neurons(weights(events), potentials[n])
+            fired.append(events)
+        return torch.stack(fired).sum(0)
+
+    return layers, run
+
+
+def beside(path: Path, x: torch.Tensor) -> tuple[torch.nn.Module, Run]:
+    """Make the network of another emulator, by the function ``make`` of a file of the user's."""
+    return run_path(str(path))["make"](x, SIZES, LEAK)
+
+
+def timed(model: torch.nn.Module, run: Run, labels: torch.Tensor) -> tuple[float, float]:
+    """Return the milliseconds of CPU time of a forward pass, and of forward and backward."""
+    model.zero_grad(set_to_none=True)
+    start = time.process_time()
+    scores = run()
+    forward = time.process_time() - start
+    torch.nn.functional.cross_entropy(scores, labels).backward()
+    return 1e3 * forward, 1e3 * (time.process_time() - start)
+
+
+def inputs() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(BATCH, STEPS, SIZES[0], generator=generator)
+    return {"spikes": (x < DENSITY).float(), "dense": 2 * DENSITY * x}
+
+
+def measure(rounds: int, others: list[Path]) -> list[dict]:
+    labels = torch.arange(BATCH) % SIZES[-1]
+    rows: dict[tuple[str, str], tuple[torch.nn.Module, Run]] = {}
+    for kind, x in inputs().items():
+        rows[kind, "snnTorch"] = snntorch(x)
+        rows[kind, "step by step"] = ours(x, "eager")
+        rows[kind, "kernels"] = ours(x, "fused")
+        rows |= {(kind, path.stem): beside(path, x) for path in others}
+    x = inputs()["spikes"]
+    rows["spikes", "step by step, integers"] = ours(x, "eager", integers=True)
+    rows["spikes", "kernels, integers"] = ours(x, "fused", integers=True)
+    times: dict[tuple[str, str], list[tuple[float, float]]] = {row: [] for row in rows}
+    for n in range(rounds + 1):
+        for row, (model, run) in rows.items():
+            result = timed(model, run, labels)
+            if n:  # the first round compiles, and warms up
+                times[row].append(result)
+    return [
+        {
+            "input": kind,
+            "run": name,
+            "forward ms": round(median(forward for forward, _ in own), 1),
+            "forward and backward ms": round(median(both for _, both in own), 1),
+            "times faster than snnTorch": round(
+                median(
+                    other / both
+                    for (_, both), (_, other) in zip(own, times[kind, "snnTorch"], strict=True)
+                ),
+                2,
+            ),
+        }
+        for (kind, name), own in times.items()
+    ]
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("torch", "snntorch", "ship"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=False)
+    return found | {"gcc": compiler.stdout.partition("\n")[0] or "not installed"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9, help="runs of each row")
+    parser.add_argument("--beside", type=Path, nargs="*", default=[], help="other emulators")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    runs = measure(options.rounds, options.beside)
+    print("input   run                      forward ms  with backward ms  times snnTorch")
+    for run in runs:
+        print(
+            f"{run['input']:<7} {run['run']:<24} {run['forward ms']:>10}  "
+            f"{run['forward and backward ms']:>16}  {run['times faster than snnTorch']:>14}"
+        )
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    what = {
+        "commit": done.stdout.strip(),
+        "versions": versions(),
+        "processor": platform.processor() or platform.machine(),
+        "network": "-".join(map(str, SIZES)),
+        "steps": STEPS,
+        "batch": BATCH,
+        "density of spikes": DENSITY,
+        "rounds": options.rounds,
+        "runs": runs,
+    }
+    options.json.write_text(json.dumps(what, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

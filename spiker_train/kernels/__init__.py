@@ -1,0 +1,1 @@
+"""Kernels that run a layer through all time steps at once, generated from a neuron's step."""

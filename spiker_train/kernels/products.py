@@ -1,0 +1,331 @@
+"""Products of weights with mostly silent inputs: rows of weights added up, event by event."""
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import torch
+
+from .compiler import compile_kernel
+from .run import REALS, part_count, spread
+
+__all__ = ["Events", "density", "product"]
+
+SOURCES = {torch.float32: "float", torch.float64: "double", torch.uint8: "unsigned char"}
+"""Formats of inputs whose events can be listed."""
+
+DENSE = 0.15
+"""Share of entries that are not zero above which a dense product is faster."""
+
+_SAMPLED_ROWS = 256
+
+# A vector of 64 bytes is one register with AVX-512 and several elsewhere. Sums of a block of
+# neurons stay in registers while the events of a step are added.
+_HEAD = """\
+#include <string.h>
+typedef {real} real;
+enum {{ LANES = 64 / sizeof(real), BLOCK = 8 * LANES }};
+typedef real vector __attribute__((vector_size(64), aligned(sizeof(real)), may_alias));
+"""
+
+_PRODUCT = """
+static void add_block(real *o, const real *w, const int *at, long long count, const real *value,
+                      long long size) {{
+  vector s0 = ((vector *)o)[0], s1 = ((vector *)o)[1], s2 = ((vector *)o)[2],
+         s3 = ((vector *)o)[3], s4 = ((vector *)o)[4], s5 = ((vector *)o)[5],
+         s6 = ((vector *)o)[6], s7 = ((vector *)o)[7];
+  for (long long e = 0; e < count; e++) {{
+    const vector *row = (const vector *)(w + at[e] * size);
+    if (value) {{
+      const real x = value[e];
+      s0 += x * row[0]; s1 += x * row[1]; s2 += x * row[2]; s3 += x * row[3];
+      s4 += x * row[4]; s5 += x * row[5]; s6 += x * row[6]; s7 += x * row[7];
+    }} else {{
+      s0 += row[0]; s1 += row[1]; s2 += row[2]; s3 += row[3];
+      s4 += row[4]; s5 += row[5]; s6 += row[6]; s7 += row[7];
+    }}
+  }}
+  ((vector *)o)[0] = s0; ((vector *)o)[1] = s1; ((vector *)o)[2] = s2; ((vector *)o)[3] = s3;
+  ((vector *)o)[4] = s4; ((vector *)o)[5] = s5; ((vector *)o)[6] = s6; ((vector *)o)[7] = s7;
+}}
+
+static void add_vector(real *o, const real *w, const int *at, long long count, const real *value,
+                       long long size) {{
+  vector s = *(vector *)o;
+  for (long long e = 0; e < count; e++) {{
+    const vector row = *(const vector *)(w + at[e] * size);
+    if (value) s += value[e] * row;
+    else s += row;
+  }}
+  *(vector *)o = s;
+}}
+
+/* Add to each row of o the rows of w at its events. */
+void product(const int *at, const real *value, const long long *starts, const long long *counts,
+             long long first, long long last, const real *w, long long size, real *o,
+             long long stride) {{
+  for (long long r = first; r < last; r++) {{
+    const int *events = at + starts[r];
+    const real *values = value ? value + starts[r] : 0;
+    real *row = o + r * stride;
+    long long j = 0;
+    for (; j + BLOCK <= size; j += BLOCK)
+      add_block(row + j, w + j, events, counts[r], values, size);
+    for (; j + LANES <= size; j += LANES)
+      add_vector(row + j, w + j, events, counts[r], values, size);
+    if (j < size)
+      for (long long e = 0; e < counts[r]; e++) {{
+        const real *from = w + events[e] * size;
+        const real x = values ? values[e] : 1;
+        for (long long i = j; i < size; i++) row[i] += x * from[i];
+      }}
+  }}
+}}
+
+/* Add each row of g to the rows of gw at its events. */
+void outer(const int *at, const real *value, const long long *starts, const long long *counts,
+           long long first, long long last, const real *g, long long stride, long long size,
+           real *gw) {{
+  for (long long r = first; r < last; r++) {{
+    const int *events = at + starts[r];
+    const real *values = value ? value + starts[r] : 0;
+    const real *from = g + r * stride;
+    for (long long e = 0; e < counts[r]; e++) {{
+      real *to = gw + events[e] * size;
+      long long j = 0;
+      if (values) {{
+        const real x = values[e];
+        for (; j + LANES <= size; j += LANES)
+          *(vector *)(to + j) += x * *(const vector *)(from + j);
+        for (; j < size; j++) to[j] += x * from[j];
+      }} else {{
+        for (; j + LANES <= size; j += LANES)
+          *(vector *)(to + j) += *(const vector *)(from + j);
+        for (; j < size; j++) to[j] += from[j];
+      }}
+    }}
+  }}
+}}
+"""
+
+_LIST = """
+/* List the columns of each row that are not zero; return whether one is neither 0 nor 1. */
+int list_{name}(const {kind} *x, long long stride, long long first, long long last,
+                long long columns, int *at, real *value, long long *starts, long long *counts) {{
+  int graded = 0;
+  long long start = first * columns;
+  for (long long r = first; r < last; r++) {{
+    const {kind} *row = x + r * stride;
+    int *events = at + start;
+    long long n = 0;
+    for (long long c = 0; c < columns; c++) {{
+      events[n] = (int)c;
+      n += row[c] != 0;
+    }}
+    for (long long e = 0; e < n; e++) graded |= row[events[e]] != 1;
+    if (value)
+      for (long long e = 0; e < n; e++) value[start + e] = (real)row[events[e]];
+    starts[r] = start;
+    counts[r] = n;
+    start += n;
+  }}
+  return graded;
+}}
+"""
+
+
+@cache
+def _library(dtype: torch.dtype) -> Any:
+    text = _HEAD.format(real=REALS[dtype]) + _PRODUCT.format()
+    for kind, name in SOURCES.items():
+        text += _LIST.format(kind=name, name=_name(kind))
+    library = compile_kernel(text)
+    pointer, number = ctypes.c_void_p, ctypes.c_longlong
+    library.product.argtypes = [pointer] * 4 + [number] * 2 + [pointer, number, pointer, number]
+    library.outer.argtypes = [pointer] * 4 + [number] * 2 + [pointer, number, number, pointer]
+    library.product.restype = library.outer.restype = None
+    for kind in SOURCES:
+        function = getattr(library, f"list_{_name(kind)}")
+        function.argtypes = [pointer] + [number] * 4 + [pointer] * 4
+        function.restype = ctypes.c_int
+    return library
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).partition(".")[2]
+
+
+class Events:
+    """The entries of the rows of a matrix that are not zero, row by row.
+
+    Parameters
+    ----------
+    x : tensor, shape (rows, columns)
+        Of one of :data:`SOURCES`; the entries of a row lie side by side.
+    dtype : torch.dtype
+        Format of the weights.
+    """
+
+    def __init__(self, x: torch.Tensor, dtype: torch.dtype):
+        self.rows, self.columns = x.shape
+        self.library = _library(dtype)
+        self.dtype = dtype
+        self.at = torch.empty(x.numel() + 1, dtype=torch.int32)
+        self.starts = torch.empty(self.rows, dtype=torch.int64)
+        self.counts = torch.empty(self.rows, dtype=torch.int64)
+        self.value: torch.Tensor | None = None
+        if any(self._list(x)):
+            self.value = torch.empty(x.numel() + 1, dtype=dtype)
+            self._list(x)
+
+    def _list(self, x: torch.Tensor) -> list[int]:
+        function = getattr(self.library, f"list_{_name(x.dtype)}")
+        graded = [0] * torch.get_num_threads()
+
+        def call(first: int, last: int, thread: int) -> None:
+            graded[thread] = function(
+                x.data_ptr(),
+                x.stride(0),
+                first,
+                last,
+                self.columns,
+                self.at.data_ptr(),
+                _pointer(self.value),
+                self.starts.data_ptr(),
+                self.counts.data_ptr(),
+            )
+
+        spread(self.rows, self.rows * self.columns, call)
+        return graded
+
+    def _lists(self) -> tuple:
+        return (
+            self.at.data_ptr(),
+            _pointer(self.value),
+            self.starts.data_ptr(),
+            self.counts.data_ptr(),
+        )
+
+    def add_product(self, weights: torch.Tensor, out: torch.Tensor) -> None:
+        """Add the product with weights of shape (columns, size) to ``out`` (rows, size)."""
+        size = weights.shape[1]
+
+        def call(first: int, last: int, _: int) -> None:
+            self.library.product(
+                *self._lists(),
+                first,
+                last,
+                weights.data_ptr(),
+                size,
+                out.data_ptr(),
+                out.stride(0),
+            )
+
+        spread(self.rows, self.rows * size, call)
+
+    def sums(self, size: int) -> torch.Tensor:
+        """Return memory for :meth:`add_outer`, with a part for each thread."""
+        threads = part_count(self.rows, self.rows * size)
+        return torch.zeros(threads, self.columns, size, dtype=self.dtype)
+
+    def outer(self, g: torch.Tensor) -> torch.Tensor:
+        """Return the product of the transposed matrix with ``g`` (rows, size): (columns, size)."""
+        sums = self.sums(g.shape[1])
+        self.add_outer(g, sums)
+        return sums[0] if len(sums) == 1 else sums.sum(0)
+
+    def add_outer(self, g: torch.Tensor, sums: torch.Tensor) -> None:
+        """Add the product of the transposed matrix with ``g`` (rows, size) to ``sums``."""
+        size = g.shape[1]
+
+        def call(first: int, last: int, thread: int) -> None:
+            self.library.outer(
+                *self._lists(),
+                first,
+                last,
+                g.data_ptr(),
+                g.stride(0),
+                size,
+                sums[thread].data_ptr(),
+            )
+
+        spread(self.rows, self.rows * size, call)
+
+
+def _pointer(x: torch.Tensor | None) -> int | None:
+    return None if x is None else x.data_ptr()
+
+
+def density(x: torch.Tensor) -> float:
+    """Return the share of entries that are not zero, in some of the rows of (rows, columns)."""
+    some = x[:: max(1, len(x) // _SAMPLED_ROWS)]
+    return float(torch.count_nonzero(some)) / max(1, some.numel())
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weights, events):
+        if events is None:
+            out = _times(_rows(x).to(weights.dtype), weights)
+        else:
+            out = torch.zeros(events.rows, weights.shape[0], dtype=weights.dtype)
+            events.add_product(weights.detach().T.contiguous(), out)
+        ctx.save_for_backward(x, weights)
+        ctx.events = events
+        return out.unflatten(0, x.shape[:2])
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, weights = ctx.saved_tensors
+        gx = gw = None
+        if torch.is_grad_enabled():  # for second derivatives
+            if ctx.needs_input_grad[0]:
+                gx = (grad @ weights).to(x.dtype)
+            if ctx.needs_input_grad[1]:
+                gw = grad.flatten(0, 1).T @ x.to(weights.dtype).flatten(0, 1)
+            return gx, gw, None
+        grad = _rows(grad)
+        if ctx.needs_input_grad[0]:
+            gx = _times(grad, weights.T).unflatten(0, x.shape[:2]).to(x.dtype)
+        if ctx.needs_input_grad[1]:
+            if ctx.events is None:
+                gw = _times(grad.T, _rows(x).to(weights.dtype).T)
+            else:
+                gw = ctx.events.outer(grad).T
+        return gx, gw, None
+
+
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """Return a tensor of shape (samples, steps, size) as a matrix whose rows are contiguous."""
+    x = x.flatten(0, 1)
+    return x if x.stride(1) == 1 else x.contiguous()
+
+
+def _times(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Return ``a @ b.T`` of two matrices."""
+    # The BLAS of PyTorch is slow on processors that are not of its maker, oneDNN on none.
+    if a.dtype == torch.float32 and torch.backends.mkldnn.is_available():
+        try:
+            return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+        except (AttributeError, RuntimeError):
+            pass  # another version of PyTorch
+    return a @ b.T
+
+
+def product(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return ``x @ weights.T``, from a list of events where ``x`` is mostly zero.
+
+    Parameters
+    ----------
+    x : tensor, shape (samples, steps, sources)
+    weights : tensor, shape (targets, sources)
+        On the CPU, in float32 or float64.
+
+    Raises
+    ------
+    BuildError
+        If the kernel cannot be compiled.
+    """
+    rows = _rows(x.detach())
+    sparse = x.dtype in SOURCES and density(rows) <= DENSE
+    return _Product.apply(x, weights, Events(rows, weights.dtype) if sparse else None)
