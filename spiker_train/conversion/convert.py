@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.model import CurrentLif, Decay, Network, Population, Projection, reference
+from spiker_hdl.model import Decay, Network, Population, Projection, WithSynapse, reference
 from spiker_train.network.cell import Cell
-from spiker_train.network.fusion import factor_of
+from spiker_train.network.fusion import factor_of, fused_decays
 from spiker_train.network.grids import NEAR
 from spiker_train.network.network import Connection, Layer, SpikingNetwork, check_network
 from spiker_train.network.plausibility import implausible_integers, lost_decays, warn_of
 from spiker_train.network.quantization import Quantization
 from spiker_train.network.rounding import rounded
-from spiker_train.network.synapse_kinds import FirstOrder
 from spiker_train.network.time import Duration
 from spiker_train.training.options import TrainingOptions
 from spiker_train.training.trainer import train
@@ -202,8 +201,9 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
             change_of(layer.name, "bias", target.cpu().double().numpy(), integers, scale)
         )
     if isinstance(layer.cell, Cell):
+        own = neuron.neuron if isinstance(neuron, WithSynapse) else neuron
         for declared in fields(layer.cell.kind):
-            value = getattr(neuron, declared.name)
+            value = getattr(own, declared.name)
             if isinstance(value, Decay):
                 target = layer.cell.value(declared.name, quantization.step)
                 _report_decay(layer.name, declared.name, target, value, report)
@@ -224,10 +224,9 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
                         change_of(layer.name, declared.name, target, integers, scale)
                     )
     for connection in layer.incoming:
-        kind = connection.dynamics
-        if isinstance(kind, FirstOrder) and isinstance(neuron, CurrentLif):
-            target = factor_of(kind.tau, quantization.step)
-            _report_decay(connection.name, "tau", target, neuron.current_decay, report)
+        for name, (decay, quantized) in fused_decays(connection, neuron).items():
+            target = factor_of(decay, quantization.step)
+            _report_decay(connection.name, name, target, quantized, report)
     return Population(layer.name, layer.shape, neuron, bias)
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from spiker_hdl.base.checks import shown
 from spiker_hdl.base.conversions import is_several, number_array
 from spiker_hdl.base.frozen import make_unchecked
-from spiker_hdl.model import Decay, Neuron
+from spiker_hdl.model import Decay, Neuron, WithSynapse
 from spiker_hdl.model.neurons.base import check_declared
 
 from .arithmetic import FloatingPointDecay, Surrogate, through
@@ -347,6 +347,7 @@ class Cell(nn.Module):
             As for :meth:`neuron`.
         """
         operands = {}
+        own: Any = neuron.neuron if isinstance(neuron, WithSynapse) else neuron
         for name, parameter in neuron.parameters.items():
             value = torch.as_tensor(parameter.value, dtype=like.dtype, device=like.device)
             if name in self.learned:
@@ -354,7 +355,7 @@ class Cell(nn.Module):
                 if name in self.taus:
                     unrounded = self._tau(name, step, like).factor
                 if self.roles[name] == "decay":
-                    unrounded = (1 - unrounded) * 2 ** getattr(neuron, name).bits
+                    unrounded = (1 - unrounded) * 2 ** getattr(own, name).bits
                 elif parameter.scales:
                     unrounded = unrounded / scale
                 value = through(*torch.broadcast_tensors(unrounded, value))

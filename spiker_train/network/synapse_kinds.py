@@ -10,6 +10,7 @@ import torch
 from spiker_hdl.base.checks import check_choice, check_kind, shown
 from spiker_hdl.base.conversions import number_array
 from spiker_hdl.model import Arithmetic, Decay, parameter, state
+from spiker_hdl.model.dynamics.kinds import first_order, second_order
 from spiker_hdl.model.neurons.base import check_declared
 
 from .arithmetic import FloatingPointDecay
@@ -371,7 +372,7 @@ class FirstOrder(SynapseKind):
         if self.output == "charge":
             i = s.i + x
             return i * p.tau.integral, {"i": via.decay(i, p.tau)}
-        i = via.decay(s.i, p.tau) + x
+        i = first_order(s.i, x, p.tau, via)
         return i, {"i": i}
 
 
@@ -459,8 +460,7 @@ class SecondOrder(SynapseKind):
             slow, fast = s.slow + x, s.fast + x
             charge = slow * p.decay.integral - fast * p.rise.integral
             return charge, {"slow": via.decay(slow, p.decay), "fast": via.decay(fast, p.rise)}
-        slow = via.decay(s.slow, p.decay) + x
-        fast = via.decay(s.fast, p.rise) + x
+        slow, fast = second_order(s.slow, s.fast, x, p.decay, p.rise, via)
         return slow - fast, {"slow": slow, "fast": fast}
 
 

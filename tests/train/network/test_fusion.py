@@ -1,17 +1,29 @@
 """Tests of dynamics in integers: they become part of the neurons that they reach."""
 
 import re
+from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
 
-from spiker_hdl.model import CurrentLif, Decay, If, Input, Lif, Readout, reference
+from spiker_hdl.model import (
+    CurrentLif,
+    Decay,
+    If,
+    Input,
+    Integrator,
+    Lif,
+    Readout,
+    WithSynapse,
+    reference,
+)
 from spiker_train import (
     Cell,
     Connection,
     Duration,
     FirstOrder,
+    IntegerCell,
     Layer,
     Quantization,
     SecondOrder,
@@ -97,6 +109,61 @@ def test_gain_goes_into_the_weights_before_they_are_rounded(case):
     assert expected.differences(net.run(x, integers, record=["a.v"])) == []
 
 
+SECOND = SecondOrder(Tau(2 * MS), Tau(8 * MS), normalised=True)
+BEHIND = {
+    "second order, lif": (SECOND, Cell(Lif, threshold=0.9, decay=Tau(20 * MS), learn=["decay"])),
+    "second order, integrator": (SECOND, Cell(Integrator, decay=Tau(20 * MS))),
+    "first order, if": (FirstOrder(Tau(5 * MS), i=0.5), Cell(If, threshold=0.9)),
+    "first order, current lif": (
+        FirstOrder(0.5),
+        Cell(CurrentLif, threshold=0.9, decay=0.8, current_decay=0.5, refractory=[0, 1, 2, 3]),
+    ),
+    "first order, integers": (
+        FirstOrder(Decay.shift(2)),
+        IntegerCell(If(width=9, threshold=40), scale=0.02),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BEHIND)
+def test_neuron_behind_a_synapse_computes_the_same_as_the_reference(case):
+    kind, cell = BEHIND[case]
+    spiking = cell.spiking
+    net = network(kind, cell) if spiking else feedforward(kind, cell)
+    integers = Quantization(weights=6, potentials=12, decay="multiplier")
+    quantized, report = quantize_and_report(net, integers)
+    (neuron,) = (population.neuron for population in quantized.populations)
+    assert isinstance(neuron, WithSynapse)
+    x = (np.random.default_rng(3).random((4, 20, 5)) < 0.4).astype(int)
+    record = [f"a.{state}" for state in neuron.states] + (["a"] if spiking else [])
+    expected = reference.run(quantized, x, record=record)
+    assert expected.spikes["a.v"].any()
+    assert not spiking or expected.spikes["a"].any()
+    assert expected.differences(net.run(x, integers, record=record)) == []
+    reported = {change.what for change in report.changes if change.where.startswith("in->a")}
+    second = isinstance(kind, SecondOrder)
+    assert reported >= ({"decay", "rise"} if second else {"tau"})
+
+
+def test_gradients_reach_what_is_learned_behind_a_synapse():
+    kind, cell = BEHIND["second order, lif"]
+    net = network(kind, deepcopy(cell))
+    x = torch.ones(2, 12, 5)
+    net(x, Quantization(weights=6, potentials=12)).spikes["a"].sum().backward()
+    assert bool(net.layers[0].cell.float_decay.grad.abs() > 0)
+    assert bool((net.connections[0].weights.grad != 0).any())
+
+
+def feedforward(kind, cell):
+    return SpikingNetwork(
+        [Input("in", 5)],
+        [Layer("a", 4, cell)],
+        [Connection("in", "a", WEIGHTS, dynamics=kind)],
+        [Readout("a", "last")],
+        dt=1 * MS,
+    )
+
+
 def test_training_clips_the_product_of_weight_and_gain():
     from spiker_train.network.quantization import clip
 
@@ -161,9 +228,17 @@ def test_integers_need_the_length_of_a_step():
 
 FIRST = FirstOrder(Tau(5e-3))
 REFUSED = {
-    "second order": (
-        lambda: network(SecondOrder(Tau(1e-3), Tau(5e-3))),
-        "Dynamics of 'in->a late 3 ms' must be FirstOrder in integers",
+    "several": (
+        lambda: network(Summed(FIRST, SECOND)),
+        "Dynamics of 'in->a late 3 ms' must be FirstOrder or SecondOrder in integers, in which",
+    ),
+    "two orders": (
+        lambda: network(FIRST, again=SECOND),
+        "Dynamics of all connections to 'a' must have one time constant and start in integers",
+    ),
+    "charge of second order": (
+        lambda: network(SecondOrder(Tau(1e-3), Tau(5e-3), output="charge")),
+        "Dynamics of 'in->a late 3 ms' must have output='current' in integers",
     ),
     "two time constants": (
         lambda: network(FIRST, again=FirstOrder(Tau(6e-3))),
@@ -181,13 +256,9 @@ REFUSED = {
         lambda: network(FirstOrder(Tau(5e-3), per_pair=True)),
         "must have one state for each target in integers, not one for each pair",
     ),
-    "neuron": (
-        lambda: network(FIRST, Cell(If, threshold=1.0)),
-        "Neurons of 'a' must be Lif to have FirstOrder dynamics in integers",
-    ),
     "bias": (
         lambda: network(FIRST, bias=True),
-        "Layer 'a' must have no bias to have FirstOrder dynamics in integers",
+        "Layer 'a' must have no bias to have dynamics in integers",
     ),
     "samples": (
         lambda: network(None, Cell(Lif, threshold=np.ones((3, 4)), decay=0.5)),
