@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .devices.device import Device
     from .devices.drift import Arrhenius, PowerLawDrift, TabulatedDrift
     from .devices.faults import Faults
+    from .devices.files import load_devices, save_devices
     from .devices.fit import fit_device
     from .devices.levels import MeasuredLevels, UniformLevels
     from .devices.noise import FlickerNoise, GaussianNoise, Spread
@@ -133,12 +134,14 @@ _HOMES = {
     "generator": ".devices.checks",
     "hfox_reram": ".devices.presets",
     "load_dataset": ".data.images",
+    "load_devices": ".devices.files",
     "load_floating_point": ".files",
     "load_network_state": ".state_files",
     "load_state": ".formats.checkpoints",
     "save_network_state": ".state_files",
     "pcm": ".devices.presets",
     "quantize": ".conversion.convert",
+    "save_devices": ".devices.files",
     "save_floating_point": ".files",
     "spiker_quantizations": ".formats.spikerplus.widths",
     "to_nir": ".formats.nir.write",
@@ -216,11 +219,13 @@ __all__ = [
     "generator",
     "hfox_reram",
     "load_dataset",
+    "load_devices",
     "load_floating_point",
     "load_network_state",
     "load_state",
     "pcm",
     "quantize",
+    "save_devices",
     "save_floating_point",
     "save_network_state",
     "spiker_quantizations",

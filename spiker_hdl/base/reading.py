@@ -106,7 +106,8 @@ def reading(path: Path, expected: str, kind: str = "") -> Iterator[None]:
     try:
         yield
     except FileError as error:
-        if error.path is not None:
+        # What is no text is of another kind, whose name says more than its bytes.
+        if error.path is not None and not isinstance(error.__cause__, UnicodeDecodeError):
             raise
         raise FileError(_other(path, expected, kind) or error.problem, path) from None
     except Exception as error:
@@ -170,4 +171,4 @@ def read_text(path: Path, most: int = 2**28) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FileError(f"must be text in UTF-8, not with: {error}", path) from None
+        raise FileError(f"must be text in UTF-8, not with: {error}", path) from error

@@ -193,10 +193,15 @@ def training_targets(readers, folder):
     from safetensors.torch import save
 
     from spiker_train import (
+        DifferentialPair,
         SpikingNetwork,
+        hfox_reram,
+        load_devices,
         load_floating_point,
         load_network_state,
         load_state,
+        pcm,
+        save_devices,
         save_floating_point,
         save_network_state,
     )
@@ -217,7 +222,11 @@ def training_targets(readers, folder):
     in_seconds, state_of_network = (
         (folder / f"{name}.safetensors").read_bytes() for name in ("timed", "state")
     )
+    save_devices(pcm(), folder / "device.json", seed=3)
+    save_devices({"a->b": DifferentialPair(device=hfox_reram())}, folder / "devices.json")
+    devices = [(folder / f"{name}.json").read_bytes() for name in ("device", "devices")]
     return {
+        **called_by("spiker_train.devices.files._read", devices, load_devices),
         **called_by(
             "spiker_train.state_files.load_network_state", [state_of_network], load_network_state
         ),
