@@ -1,7 +1,8 @@
 """Accuracy of networks whose weights are held by devices: levels, noise, time, stuck cells, yield.
 
-For each data set a network is trained in floating point, once as usual and once with new noisy
-devices for each batch. Five studies follow, each over draws of devices with seeds:
+For each data set a network is trained in floating point, and a copy with clipped weights is trained
+further with new noisy devices for each batch. Five studies follow, each over draws of devices with
+seeds:
 
 - ``levels``: number of levels of a device;
 - ``noise``: programming noise, as a share of the greatest conductance, with and without training
@@ -61,6 +62,8 @@ TIMES = (20.0, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8)
 STUCK = (1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.4, 0.6)
 TRAINED_NOISE = 0.1
 CHIPS = 200
+DEVIATIONS = 2.0
+"""Standard deviations at which weights are clipped before a network is trained for noise."""
 
 
 @dataclass
@@ -196,6 +199,18 @@ def stuck(share: float) -> Device:
     return Device(high=HIGH, faults=Faults(stuck_low=share / 2, stuck_high=share / 2))
 
 
+def clip(net: SpikingNetwork) -> None:
+    """Clip the weights of each connection, since its greatest weight decides what noise does.
+
+    The greatest conductance stands for the greatest weight: a few large ones make noise large
+    against all others.
+    """
+    with torch.no_grad():
+        for connection in net.connections:
+            limit = DEVIATIONS * float(connection.weights.std())
+            connection.weights.clamp_(-limit, limit)
+
+
 class Studies:
     """The studies of one data set."""
 
@@ -209,14 +224,12 @@ class Studies:
             progress=options.progress,
         )
         self.settings = settings
-        self.plain, self.aware = task.net, deepcopy(task.net)
+        self.plain = task.net
         train(self.plain, task.spikes, task.labels, settings)
-        train(
-            self.aware,
-            task.spikes,
-            task.labels,
-            replace(settings, devices=noisy(TRAINED_NOISE)),
-        )
+        self.aware = deepcopy(self.plain)
+        clip(self.aware)
+        aware = replace(settings, learning_rate=task.rate / 2, devices=noisy(TRAINED_NOISE))
+        train(self.aware, task.spikes, task.labels, aware)
         self.ideal = {
             name: self.draws(net, Device(high=HIGH), 1).mean()[0]
             for name, net in (("usual", self.plain), ("noise-aware", self.aware))
