@@ -161,8 +161,15 @@ class Cell(nn.Module):
         if isinstance(value, Tau | Duration):
             self._take_time(name, what, value)
             return
+        if role == "count":
+            steps = number_array(what, value, np.float64)
+            if not ((steps >= 0) & (steps == np.rint(steps))).all():
+                raise ValueError(
+                    f"{what} must be a whole number of steps, at least 0, or a Duration, not "
+                    f"{shown(value)}"
+                )
         if role == "count" and not is_several(value):
-            self.settings[name] = value  # as files have it
+            self.settings[name] = int(value)  # as files have it
             return
         if role == "decay" and isinstance(value, Decay):
             if name not in self.learned:

@@ -187,7 +187,9 @@ def _shape(shape: Shape) -> Any:
 def _shown(cell: Cell) -> str:
     values = []
     for name, role in cell.roles.items():
-        unused = name == "reset_value" and cell.settings["reset"] != "value"
+        unused = (name == "reset_value" and cell.settings["reset"] != "value") or (
+            name == "rest" and not cell.value(name).any()
+        )
         if role in {"parameter", "decay"} and not unused:
             value = cell.value(name)
             values.append(f"{name} {float(value):.6g}" if value.ndim == 0 else f"{name} by neuron")

@@ -166,6 +166,35 @@ def test_time_of_a_wrong_kind_is_refused(case):
         Cell(Lif, **values)
 
 
+@pytest.mark.parametrize("value", [-1, 2.5, float("nan"), [1, 0.5]])
+def test_number_of_steps_that_is_none_is_refused(value):
+    with pytest.raises(ValueError, match="Lif refractory must be a whole number of steps, at"):
+        Cell(Lif, threshold=1.0, decay=0.5, refractory=value)
+
+
+def test_potential_leaks_towards_its_rest_exactly_under_a_plan():
+    rest = [-0.5, 0.0, 0.25, 1.0]
+    cell = Cell(Integrator, decay=Tau(10 * MS), rest=rest, v=0.5)
+    net = network(cell, np.zeros((4, 3))).double()
+    outcome = net(spikes(1, 8), plan=[(1 * MS, 3), (4 * MS, 5)], record=["a.v"])
+    left = torch.exp(-torch.from_numpy(outcome.ends) / (10 * MS))
+    towards = torch.tensor(rest, dtype=torch.float64)
+    expected = towards + (0.5 - towards) * left[:, None]
+    assert torch.allclose(outcome.states["a.v"][0], expected, rtol=1e-13)
+
+
+def test_potential_stays_above_its_floor():
+    cell = Cell(Integrator, decay=Tau(10 * MS), floor=-0.25)
+    net = network(cell, [[-1.0, 0, 0], [-0.2, 0, 0], [1.0, 0, 0], [0, 0, 0]])
+    x = torch.zeros(1, 3, 3)
+    x[0, :2, 0] = 1
+    v = net(x, dt=10 * MS, record=["a.v"]).states["a.v"][0].detach()
+    factor = float(np.exp(-1))
+    assert v[0].tolist() == pytest.approx([-0.25, -0.2, 1, 0])
+    assert v[1].tolist() == pytest.approx([-0.25, -0.25, 1 + factor, 0])
+    assert v[2, 0] == pytest.approx(-0.25 * factor)
+
+
 def test_value_in_seconds_needs_the_length_of_a_step():
     cell = Cell(Lif, threshold=1.0, decay=Tau(0.01))
     with pytest.raises(ValueError, match="Lif decay is in seconds, and so dt must be given"):
