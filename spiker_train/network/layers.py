@@ -30,9 +30,10 @@ class Layer(nn.Module):
         Number of neurons, or their arrangement.
     cell : Cell, IntegerCell or Neuron
         Model of every neuron; a :class:`~spiker_hdl.model.Neuron` has the scale 1.
-    bias : bool, float or array of float
+    bias : bool, float, array of float, or callable
         Current that is added in every step, one value per neuron, which is learned: True to start
-        from zero, or the values to start from; False for none.
+        from zero, or the values to start from; False for none. A callable ``(rng, shape)`` draws
+        the values when the network is made.
     """
 
     def __init__(
@@ -52,19 +53,23 @@ class Layer(nn.Module):
         self.cell = cell
         self.incoming: tuple[Connection, ...] = ()
         self._check_sizes()
+        self.draw = bias if callable(bias) else None
+        bias = True if callable(bias) else bias
         self.bias: nn.Parameter | None = None
         if bias is not False and bias is not None:
-            values = (
-                torch.zeros(self.size) if bias is True else _float_tensor(f"Bias of {name!r}", bias)
+            self.bias = nn.Parameter(self._biases(bias))
+
+    def _biases(self, bias: Any) -> torch.Tensor:
+        what = f"Bias of {self.name!r}"
+        values = torch.zeros(self.size) if bias is True else _float_tensor(what, bias)
+        if values.ndim == 0:
+            values = values.expand(self.size)
+        if values.shape != (self.size,):
+            raise ValueError(
+                f"Bias of layer {self.name!r} must have the shape ({self.size},), "
+                f"not {tuple(values.shape)}"
             )
-            if values.ndim == 0:
-                values = values.expand(self.size)
-            if values.shape != (self.size,):
-                raise ValueError(
-                    f"Bias of layer {name!r} must have the shape ({self.size},), "
-                    f"not {tuple(values.shape)}"
-                )
-            self.bias = nn.Parameter(values.clone())
+        return values.clone()
 
     def _check_sizes(self) -> None:
         for count in self.cell.sizes - {self.size}:
@@ -75,8 +80,12 @@ class Layer(nn.Module):
     def build(self, incoming: "Iterable[Connection]", seed: int) -> None:
         """Take the connections that reach the layer, and draw the values that are drawn."""
         self.incoming = tuple(incoming)
-        self.cell.build(np.random.default_rng([seed % 2**63, *self.name.encode()]), self.size)
+        rng = _generator(seed, self.name)
+        self.cell.build(rng, self.size)
         self._check_sizes()
+        if self.draw is not None:
+            self.bias = nn.Parameter(self._biases(self.draw(rng, (self.size,))))
+            self.draw = None
 
     def extra_repr(self) -> str:
         return f"{self.name!r}, {self.shape}"
@@ -89,9 +98,11 @@ class Connection(nn.Module):
     ----------
     source, target : str
         Names of an input or layer, and of a layer.
-    weights : array of float, optional
-        Shape (target size, source size), or (size,) for ``"one_to_one"``; drawn at random where
-        none are given.
+    weights : array of float, or callable, optional
+        Shape (target size, source size), or (size,) for ``"one_to_one"``. A callable ``(rng,
+        shape)`` draws them when the network is made; ``rng`` is a :class:`numpy.random.Generator`
+        that depends on the seed of the network and the name of the connection alone. Where none are
+        given, they are drawn from a uniform distribution.
     delay : int or Duration
         Number of time steps by which events arrive later, or time. Events are emitted at the
         beginning of a step, and after a time they arrive in the first step that begins then or
@@ -148,6 +159,9 @@ class Connection(nn.Module):
             raise ValueError(
                 f"Connection kind must be one of 'dense', 'one_to_one', 'sparse', not {shown(kind)}"
             )
+        self.draw = weights if callable(weights) else None
+        if self.draw is not None:
+            weights = None
         if weights is not None:
             weights = _float_tensor(f"Weights of {self.name!r}", weights)
         if kind == "sparse":
@@ -181,6 +195,10 @@ class Connection(nn.Module):
                 f"Connection {self.name!r}: sizes must be equal one to one, "
                 f"not {source_size} and {layer.size}"
             )
+        if self.draw is not None:
+            drawn = self.draw(_generator(generator.initial_seed(), f"{self.name} weights"), shape)
+            self.initial = _float_tensor(f"Weights of {self.name!r}", drawn)
+            self.draw = None
         for what, array in (("weights", self.initial), ("mask", self.mask)):
             if array is not None and array.shape != shape:
                 raise ValueError(
@@ -202,7 +220,7 @@ class Connection(nn.Module):
     def _build_dynamics(self, targets: int, sources: int, generator: torch.Generator) -> None:
         """Draw the values of the synapse kind that are drawn, and check their shapes."""
         assert self.dynamics is not None
-        rng = np.random.default_rng([generator.initial_seed() % 2**63, *self.name.encode()])
+        rng = _generator(generator.initial_seed(), self.name)
         self.dynamics = self.dynamics.drawn(rng, targets, sources)
         what = f"Connection {self.name!r}"
         self.dynamics.check_shapes(what, targets, 1 if self.kind == "one_to_one" else sources)
@@ -332,6 +350,11 @@ def check_finite(layers: Iterable[Layer], connections: Iterable[Connection]) -> 
         ]
     for what, value in tensors:
         _check_finite(what.replace("cell.float_", ""), value.detach())
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    """Return a generator of random numbers that no other part of a network has."""
+    return np.random.default_rng([seed % 2**63, *name.encode()])
 
 
 def _float_tensor(what: str, value: Any) -> torch.Tensor:

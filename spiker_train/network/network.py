@@ -99,16 +99,15 @@ class SpikingNetwork(nn.Module):
         self.layer: dict[str, Layer] = {layer.name: layer for layer in layers}
         sizes = {part.name: part.size for part in (*self.inputs, *layers)}
         generator = torch.Generator().manual_seed(seed)
+        for layer in self.layers:  # first, since random weights depend on drawn thresholds
+            if isinstance(layer, Layer):
+                layer.build((link for link in connections if link.target == layer.name), seed)
         for connection in connections:
             if connection.source in sizes and connection.target in self.layer:
                 connection.build(sizes[connection.source], self.layer[connection.target], generator)
         for part, kind in (*((x, Layer) for x in layers), *((x, Connection) for x in connections)):
             if not isinstance(part, kind):
                 raise TypeError(f"Each part must be a {kind.__name__}, not {part!r}")
-        for layer in self.layers:
-            layer.build(
-                (connection for connection in connections if connection.target == layer.name), seed
-            )
         self.known: tuple[Any, dict] = (None, {})
         self.graph = self._skeleton()
         self.groups = groups(self.graph)

@@ -95,6 +95,48 @@ def test_values_are_drawn_from_the_seed_and_the_name_of_the_layer():
     assert first["a"].unit == first["a"].value("threshold").max()
 
 
+def test_weights_and_biases_are_drawn_and_weights_fit_drawn_thresholds():
+    def net(seed=0, threshold=1.0, kind="dense"):
+        return SpikingNetwork(
+            [Input("in", 4)],
+            [
+                Layer("a", 4, Cell(Lif, threshold=threshold, decay=0.5), bias=rule),
+                Layer("b", 4, Cell(Lif, threshold=threshold, decay=0.5)),
+            ],
+            [Connection("in", "a", rule, kind=kind), Connection("a", "b")],
+            [Readout("b", "count")],
+            seed=seed,
+        )
+
+    def rule(rng, shape):
+        return rng.normal(size=shape)
+
+    first, again, other = net(), net(), net(1)
+    for name, value in first.named_parameters():
+        assert torch.equal(value, dict(again.named_parameters())[name]), name
+        assert not torch.equal(value, dict(other.named_parameters())[name]), name
+    assert first.connections[0].weights.shape == (4, 4)
+    assert net(kind="one_to_one").connections[0].weights.shape == (4,)
+    assert first.layers[0].bias.shape == (4,)
+    tenfold = net(threshold=lambda rng, shape: np.full(shape, 10.0))
+    assert torch.allclose(tenfold.connections[1].weights, 10 * first.connections[1].weights)
+    with pytest.raises(ValueError, match=re.escape("weights must have the shape (4, 3), not (2,)")):
+        network(Cell(Lif, threshold=1.0, decay=0.5), Drawn((2,)))
+
+
+class Drawn:
+    """A rule that draws weights of a shape, for a layer of four neurons."""
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def __len__(self):
+        return 4
+
+    def __call__(self, rng, shape):
+        return rng.normal(size=self.shape)
+
+
 def test_drawn_values_of_a_wrong_shape_are_refused():
     with pytest.raises(ValueError, match="Parameters per neuron of layer 'a' must be 4, not 2"):
         network(Cell(Lif, threshold=lambda rng, shape: rng.random(2), decay=0.5))

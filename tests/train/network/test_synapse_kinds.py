@@ -278,6 +278,20 @@ def test_kind_of_ones_own_is_a_dataclass_and_a_step():
     )
 
 
+@dataclass(frozen=True)
+class Leaking(SynapseKind):
+    """A kind of one's own that is not linear, and brings a current without any event."""
+
+    def step(self, p, s, x, via):
+        return x * x + 1, {}
+
+
+def test_pair_that_a_sparse_connection_lacks_brings_no_current():
+    weights = [[2.0, 3.0], [4.0, 5.0]]
+    net = network(Leaking(), weights, kind="sparse", mask=[[1, 0], [1, 1]])
+    assert current(net, torch.tensor([[[1.0, 1]]])).tolist() == [[[5, 17 + 26]]]
+
+
 def test_gradients_reach_weights_through_dynamics():
     net = network(SecondOrder(Tau(1 * MS), Tau(5 * MS), gain=2.0), [[1.0]])
     outcome = net(pulse(4), dt=1 * MS)
