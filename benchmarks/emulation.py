@@ -17,6 +17,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
@@ -25,13 +26,23 @@ from statistics import median
 
 import torch
 
-from spiker_hdl.model import Lif
-from spiker_train import Cell, FastSigmoid, Quantization, SpikingNetwork
+from spiker_hdl.model import Input, Lif, Readout
+from spiker_train import (
+    Cell,
+    Connection,
+    FastSigmoid,
+    FirstOrder,
+    Layer,
+    Quantization,
+    SpikingNetwork,
+)
 
 RESULTS = Path(__file__).parent / "results" / "emulation.json"
 SIZES, STEPS, BATCH = (700, 200, 20), 100, 128
 DENSITY = 0.05
 LEAK = 0.9
+FEW, FEW_STEPS = 32, 20
+"""Samples and steps of the comparison of synapses."""
 
 Run = Callable[[], torch.Tensor]
 
@@ -65,6 +76,26 @@ def snntorch(x: torch.Tensor) -> tuple[torch.nn.Module, Run]:
         return torch.stack(fired).sum(0)
 
     return layers, run
+
+
+def synapses(x: torch.Tensor, tau: float, *, pairs: bool) -> tuple[torch.nn.Module, Run]:
+    """Make a network with first-order synapses, with a state for each target or for each pair."""
+    cell = Cell(Lif, threshold=1.0, decay=LEAK, surrogate=FastSigmoid(0.25))
+    names = ["input", "hidden", "output"]
+    connections = []
+    for n, (source, target) in enumerate(pairwise(SIZES)):
+        factor = torch.full((target, source), tau).numpy() if pairs else tau
+        connections.append(Connection(names[n], names[n + 1], dynamics=FirstOrder(factor)))
+    net = SpikingNetwork(
+        [Input("input", SIZES[0])],
+        [
+            Layer(name, size, deepcopy(cell))
+            for name, size in zip(names[1:], SIZES[1:], strict=True)
+        ],
+        connections,
+        [Readout("output", "count")],
+    )
+    return net, lambda: net(x).scores
 
 
 def beside(path: Path, x: torch.Tensor) -> tuple[torch.nn.Module, Run]:
@@ -123,6 +154,21 @@ def measure(rounds: int, others: list[Path]) -> list[dict]:
     ]
 
 
+def measure_synapses(rounds: int) -> dict:
+    """Compare pooled synapses with a state per pair, on few samples: memory is as many states."""
+    x = inputs()["spikes"][:FEW, :FEW_STEPS]
+    labels = torch.arange(FEW) % SIZES[-1]
+    pooled, pairs = (synapses(x, 0.8, pairs=pairs) for pairs in (False, True))
+    times = [(timed(*pooled, labels)[1], timed(*pairs, labels)[1]) for _ in range(rounds + 1)][1:]
+    return {
+        "samples": FEW,
+        "steps": FEW_STEPS,
+        "pooled ms": round(median(a for a, _ in times), 1),
+        "a state per pair ms": round(median(b for _, b in times), 1),
+        "times faster": round(median(b / a for a, b in times), 1),
+    }
+
+
 def versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for package in ("torch", "snntorch", "ship"):
@@ -148,6 +194,11 @@ def main() -> None:
             f"{run['input']:<7} {run['run']:<24} {run['forward ms']:>10}  "
             f"{run['forward and backward ms']:>16}  {run['times faster than snnTorch']:>14}"
         )
+    kinds = measure_synapses(options.rounds)
+    print(
+        f"first-order synapses, {FEW} samples, {FEW_STEPS} steps: pooled {kinds['pooled ms']} ms, "
+        f"a state per pair {kinds['a state per pair ms']} ms, {kinds['times faster']} times"
+    )
     done = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12"],
         cwd=Path(__file__).parent,
@@ -165,6 +216,7 @@ def main() -> None:
         "density of spikes": DENSITY,
         "rounds": options.rounds,
         "runs": runs,
+        "synapses": kinds,
     }
     options.json.write_text(json.dumps(what, indent=1) + "\n")
 
