@@ -38,6 +38,8 @@ from spiker_train import (
 )
 
 RESULTS = Path(__file__).parent / "results" / "emulation.json"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks.md"
+BEGIN, END = "<!-- emulation: written by benchmarks/emulation.py -->", "<!-- end of emulation -->"
 SIZES, STEPS, BATCH = (700, 200, 20), 100, 128
 DENSITY = 0.05
 LEAK = 0.9
@@ -180,6 +182,34 @@ def versions() -> dict[str, str]:
     return found | {"gcc": compiler.stdout.partition("\n")[0] or "not installed"}
 
 
+def table(report: dict) -> str:
+    """Return the table of the page."""
+    lines = [
+        "| input | run | forward (ms) | forward and backward (ms) | speed compared with snnTorch |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {run['input']} | {run['run']} | {run['forward ms']} | "
+        f"{run['forward and backward ms']} | {run['times faster than snnTorch']} |"
+        for run in report["runs"]
+    ]
+    kinds = report["synapses"]
+    lines += [
+        "",
+        f"First-order synapses ({kinds['samples']} samples, {kinds['steps']} steps, forward and "
+        f"backward): {kinds['pooled ms']} ms pooled, {kinds['a state per pair ms']} ms with a "
+        f"state per pair, which is {kinds['times faster']} times as long.",
+    ]
+    return "\n".join(lines)
+
+
+def write_page(report: dict) -> None:
+    page = PAGE.read_text()
+    before, _, rest = page.partition(f"{BEGIN}\n")
+    after = rest.partition(f"\n{END}")[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{table(report)}\n{END}{after}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9, help="runs of each row")
@@ -219,6 +249,8 @@ def main() -> None:
         "synapses": kinds,
     }
     options.json.write_text(json.dumps(what, indent=1) + "\n")
+    if options.json == RESULTS:
+        write_page(what)
 
 
 if __name__ == "__main__":

@@ -52,3 +52,15 @@ def test_encoders(script):
     report = json.loads(module.RESULTS.read_text())
     assert shown(module) == module.table(report["rows"], report["digits"])
     assert Area(**report["digits"]["xc7"]["with"]).luts > 0
+
+
+def test_emulation(script):
+    module = script("emulation")
+    report = json.loads(module.RESULTS.read_text())
+    assert shown(module) == module.table(report)
+    faster = {
+        (run["input"], run["run"]): run["times faster than snnTorch"] for run in report["runs"]
+    }
+    assert faster["spikes", "kernels"] >= 3
+    assert faster["dense", "kernels"] >= 2
+    assert report["synapses"]["times faster"] >= 10
