@@ -30,9 +30,9 @@ from .result import Draws, load_draws
 
 __all__ = ["MonteCarlo"]
 
-ROWS = 1024
-"""Samples of all draws that run at once, where no number of draws is given: these and their sums
-then stay in a processor's cache."""
+UPDATES = 1_500_000
+"""Neuron updates of all draws that run at once, where no number of draws is given: a run of more
+gains nothing from further draws, whose currents no longer fit a processor's cache."""
 
 MOST_STACKED = 16
 
@@ -301,10 +301,10 @@ class MonteCarlo:
                 raise ValueError(
                     f"Draws at once must be 1 where neurons in integers spread, not {self.stack}"
                 )
-            stack, most = 1, 1
+            stack = 1
         else:
-            most = self.stack or max(1, min(MOST_STACKED, self.draws, ROWS // rows))
-            stack = most
+            updates = rows * steps * sum(layer.size for layer in self.net.layers)
+            stack = self.stack or max(1, min(MOST_STACKED, self.draws, UPDATES // updates))
         each = self._bytes(rows, steps)
         while self.stack is None and stack > 1 and stack * each > self.memory:
             stack -= 1
