@@ -175,6 +175,18 @@ def test_refractory_time_is_right_under_a_changing_step():
     assert bool((outcome.states["a.countdown"] >= 0).all())
 
 
+def test_refractory_time_is_exact_to_the_picosecond():
+    cell = Cell(Lif, threshold=0.5, decay=0.0, refractory=Duration([20e-3, 20e-3 + 1e-12]))
+    net = SpikingNetwork(
+        [Input("in", 1)],
+        [Layer("a", 2, cell)],
+        [Connection("in", "a", [[1.0]] * 2)],
+        [Readout("a", "count")],
+    )
+    fired = net(torch.ones(1, 30, 1), dt=1e-3).spikes["a"][0]
+    assert [fired[:, n].nonzero().flatten().tolist() for n in range(2)] == [[0, 21], [0, 22]]
+
+
 def test_start_that_does_not_suit_is_refused():
     net, x = timed_network(0), random_spikes()
     with torch.no_grad():
