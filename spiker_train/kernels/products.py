@@ -2,6 +2,7 @@
 
 import ctypes
 from functools import cache
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -16,6 +17,9 @@ SOURCES = {torch.float32: "float", torch.float64: "double", torch.uint8: "unsign
 
 DENSE = 0.15
 """Share of entries that are not zero above which a dense product is faster."""
+
+COUNTED = 2**26
+"""Entries from which on events are counted first, so that their lists take no more memory."""
 
 _SAMPLED_ROWS = 256
 
@@ -111,9 +115,9 @@ void outer(const int *at, const real *value, const long long *starts, const long
 _LIST = """
 /* List the columns of each row that are not zero; return whether one is neither 0 nor 1. */
 int list_{name}(const {kind} *x, long long stride, long long first, long long last,
-                long long columns, int *at, real *value, long long *starts, long long *counts) {{
+                long long columns, long long start, int *at, real *value, long long *starts,
+                long long *counts) {{
   int graded = 0;
-  long long start = first * columns;
   for (long long r = first; r < last; r++) {{
     const {kind} *row = x + r * stride;
     int *events = at + start;
@@ -146,7 +150,7 @@ def _library(dtype: torch.dtype) -> Any:
     library.product.restype = library.outer.restype = None
     for kind in SOURCES:
         function = getattr(library, f"list_{_name(kind)}")
-        function.argtypes = [pointer] + [number] * 4 + [pointer] * 4
+        function.argtypes = [pointer] + [number] * 5 + [pointer] * 4
         function.restype = ctypes.c_int
     return library
 
@@ -170,13 +174,24 @@ class Events:
         self.rows, self.columns = x.shape
         self.library = _library(dtype)
         self.dtype = dtype
-        self.at = torch.empty(x.numel() + 1, dtype=torch.int32)
+        self.begins = self._places(x)
+        self.at = torch.empty(self.begins[-1] + 1, dtype=torch.int32)
         self.starts = torch.empty(self.rows, dtype=torch.int64)
         self.counts = torch.empty(self.rows, dtype=torch.int64)
         self.value: torch.Tensor | None = None
         if any(self._list(x)):
-            self.value = torch.empty(x.numel() + 1, dtype=dtype)
+            self.value = torch.empty(len(self.at), dtype=dtype)
             self._list(x)
+
+    def _places(self, x: torch.Tensor) -> list[int]:
+        """Return where the list of each thread begins, and where the last one ends."""
+        parts = part_count(self.rows, self.rows * self.columns)
+        ends = [self.rows * n // parts for n in range(parts + 1)]
+        if x.numel() <= COUNTED:
+            return [end * self.columns for end in ends]
+        # A list has one more place than events, where what turns out to be none is written.
+        counts = [int(torch.count_nonzero(x[a:b])) + 1 for a, b in pairwise(ends)]
+        return [0, *accumulate(counts)]
 
     def _list(self, x: torch.Tensor) -> list[int]:
         function = getattr(self.library, f"list_{_name(x.dtype)}")
@@ -189,6 +204,7 @@ class Events:
                 first,
                 last,
                 self.columns,
+                self.begins[thread],
                 self.at.data_ptr(),
                 _pointer(self.value),
                 self.starts.data_ptr(),

@@ -1,6 +1,7 @@
 """Kernels run over samples and steps, on the threads that PyTorch uses."""
 
 import ctypes
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -26,7 +27,8 @@ _WORK = 2**15
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    # A process that was forked has none of its parent's threads.
     return ThreadPoolExecutor(threads, thread_name_prefix="kernel")
 
 
@@ -52,7 +54,7 @@ def spread(samples: int, work: int, call: Callable[[int, int, int], None]) -> in
         return 1
     ends = [samples * n // threads for n in range(threads + 1)]
     jobs = [
-        _pool(threads).submit(call, first, last, n)
+        _pool(threads, os.getpid()).submit(call, first, last, n)
         for n, (first, last) in enumerate(pairwise(ends))
     ]
     for job in jobs:

@@ -54,7 +54,9 @@ def test_product_takes_inputs_that_are_not_contiguous():
     assert torch.equal(product(x, weights), x @ weights.T)
 
 
-def test_product_on_several_threads_equals_the_one_on_one(monkeypatch):
+@pytest.mark.parametrize("counted", [0, products.COUNTED])
+def test_product_on_several_threads_equals_the_one_on_one(monkeypatch, counted):
+    monkeypatch.setattr(products, "COUNTED", counted)
     monkeypatch.setattr("spiker_train.kernels.run._WORK", 100)
     x = events(0.1, torch.float32)
     weights = integers(20, SHAPE[2], dtype=torch.float32).requires_grad_()
