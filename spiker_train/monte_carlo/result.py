@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from spiker_hdl.base.atomic_file import write_whole
 from spiker_hdl.base.reading import read_bytes
 from spiker_train.devices.checks import check_share
 
-__all__ = ["Draws", "draw_picture", "load_draws", "table"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Draws", "draw_accuracy", "draw_picture", "load_draws", "table"]
 
 FORMAT = "spiker-monte-carlo"
 VERSION = 1
@@ -153,27 +156,33 @@ def table(studies: Mapping[str, Draws], target: float | None = None) -> str:
     return "\n".join(lines)
 
 
-def draw_picture(
+def draw_accuracy(
     curves: Mapping[str, Mapping[float, Draws]] | Mapping[str, Draws],
-    path: str | Path,
     *,
     label: str = "time after programming (s)",
     logarithmic: bool = True,
+    target: float | None = None,
     title: str = "",
-) -> None:
-    """Draw accuracy with its band of 5 % to 95 % of the draws, and write it as a picture.
+) -> "Figure":
+    """Draw accuracy with its band of 5 % to 95 % of the draws.
 
     Parameters
     ----------
     curves : mapping of str to (mapping of float to Draws, or Draws)
         By the name of a curve, draws over a number such as the noise, of which the first time is
         drawn; or draws alone, which are drawn over their times.
-    path : str or Path
     label : str
         Of the horizontal axis.
     logarithmic : bool
         Whether it is logarithmic.
+    target : float, optional
+        Accuracy that is drawn as a dashed line.
     title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A figure outside pyplot; save it with ``savefig``.
 
     Raises
     ------
@@ -194,6 +203,9 @@ def draw_picture(
             band = np.array([draws.quantiles((0.05, 0.95))[:, 0] for draws in curve.values()]).T
         (line,) = axis.plot(x, mean * 100, "o-", ms=4, label=name)
         axis.fill_between(x, *(band * 100), alpha=0.2, color=line.get_color())
+    if target is not None:
+        level = 100 * check_share("Target accuracy", target)
+        axis.axhline(level, color="#1a1a2e", linewidth=0.8, linestyle="--")
     if logarithmic:
         above = all(min(_points(curve)) > 0 for curve in curves.values())
         axis.set_xscale("log" if above else "symlog")
@@ -201,7 +213,24 @@ def draw_picture(
     axis.grid(alpha=0.3)
     if any(curves):
         axis.legend()
-    figure.savefig(path, dpi=120)
+    return figure
+
+
+def draw_picture(
+    curves: Mapping[str, Mapping[float, Draws]] | Mapping[str, Draws],
+    path: str | Path,
+    **options: Any,
+) -> None:
+    """Write the picture of :func:`draw_accuracy`, which takes the same options.
+
+    Parameters
+    ----------
+    curves : mapping of str to (mapping of float to Draws, or Draws)
+    path : str or Path
+    **options
+        As for :func:`draw_accuracy`.
+    """
+    draw_accuracy(curves, **options).savefig(path, dpi=120)
 
 
 def _points(curve: Any) -> tuple[float, ...]:

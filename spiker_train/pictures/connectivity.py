@@ -1,0 +1,207 @@
+"""Pictures of the connections of a network: weights as matrices, and layers as a graph."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.ticker import MaxNLocator
+
+from spiker_train.network.layers import Connection
+from spiker_train.network.network import SpikingNetwork, check_network
+from spiker_train.network.time import Duration, in_whole_units
+
+from .style import COLOURS, FAINT, INK, blank, plain
+
+__all__ = ["draw_connectivity", "draw_graph"]
+
+
+def draw_connectivity(
+    net: SpikingNetwork, names: Sequence[str] | None = None, *, title: str = ""
+) -> Figure:
+    """Draw the weights of connections as matrices, red where positive and blue where negative.
+
+    Rows are targets and columns sources; synapses that do not exist are grey. Colours have the
+    same scale in all panels.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+    names : sequence of str, optional
+        Names of connections; all where none are given.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no such connection, or none at all.
+    """
+    check_network(net)
+    connections = {connection.name: connection for connection in net.connections}
+    names = list(connections) if names is None else list(names)
+    for name in names:
+        if name not in connections:
+            raise ValueError(f"Connection must be one of {sorted(connections)}, not {name!r}")
+    if not names:
+        raise ValueError("Network must have a connection to draw, not none")
+    matrices = {name: _matrix(connections[name]) for name in names}
+    limit = max(float(np.nanmax(np.abs(matrix), initial=0)) for matrix in matrices.values()) or 1.0
+    columns = min(len(names), 3)
+    rows = -(-len(names) // columns)
+    figure = blank(3.2 * columns + 0.9, 3.0 * rows + 0.3)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    image = None
+    for axis, (name, matrix) in zip(axes, matrices.items(), strict=False):
+        axis.set_facecolor("#d9dce1")
+        image = axis.imshow(
+            matrix, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
+        )
+        count = int(np.isfinite(matrix).sum())
+        plain(axis, f"{name}\n{count} synapses", "source", "target")
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for axis in axes[len(names) :]:
+        axis.remove()
+    if image is not None:
+        bar = figure.colorbar(image, ax=axes[: len(names)].tolist(), shrink=0.8)
+        bar.set_label("weight (arbitrary unit)", fontsize=9, color=INK)
+        bar.ax.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
+    figure.suptitle(title, color=INK, fontsize=12)
+    return figure
+
+
+def _matrix(connection: Connection) -> np.ndarray:
+    """Return the weights, shape (target size, source size), NaN where there is no synapse."""
+    weights = connection.weights.detach().cpu().double().numpy()
+    if connection.kind == "one_to_one":
+        matrix = np.full((len(weights), len(weights)), np.nan)
+        np.fill_diagonal(matrix, weights)
+        return matrix
+    if connection.mask is None:
+        return weights
+    return np.where(connection.mask.cpu().numpy(), weights, np.nan)
+
+
+def draw_graph(net: SpikingNetwork, *, title: str = "") -> Figure:
+    """Draw inputs and layers as nodes, and connections as arrows with their delay and dynamics.
+
+    Layers stand from left to right in the order in which they are updated; a connection with a
+    delay is dashed, and one to the same or an earlier layer runs below.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    check_network(net)
+    place = _places(net)
+    width = 1 + max(x for x, _ in place.values())
+    heights = [y for _, y in place.values()]
+    figure = blank(1.0, 1.0)
+    axis = figure.subplots()
+    readouts = {readout.population: readout.kind for readout in net.readouts}
+    for declared in net.inputs:
+        text = f"{declared.name}\n{declared.size} channels"
+        _node(axis, place[declared.name], text, COLOURS[2])
+    for layer in net.layers:
+        text = f"{layer.name}\n{layer.size} {layer.cell.kind.__name__}"
+        if layer.name in readouts:
+            text += f"\nread: {readouts[layer.name]}"
+        _node(axis, place[layer.name], text, COLOURS[0])
+    drawn: dict[tuple[str, str], int] = {}
+    for connection in net.connections:
+        ends = connection.source, connection.target
+        drawn[ends] = drawn.get(ends, -1) + 1
+        heights.append(_arrow(axis, place, connection, drawn[ends]))
+    low, high = min(heights) - 0.25, max(heights) + 0.25
+    axis.set(xlim=(-0.45, width - 0.55), ylim=(low, high), aspect="equal")
+    figure.set_size_inches(2.3 * (width - 0.1), 2.3 * (high - low) + 0.4)
+    axis.axis("off")
+    axis.set_title(title or net.name, color=INK, fontsize=12)
+    return figure
+
+
+def _places(net: SpikingNetwork) -> dict[str, tuple[float, float]]:
+    """Return where inputs and layers stand: a column for each length of path without delay."""
+    column = {declared.name: 0 for declared in net.inputs}
+    for name in net.graph.order:
+        before = [
+            column[connection.source]
+            for connection in net.connections
+            if connection.target == name and connection.source in column
+        ]
+        column[name] = 1 + max(before, default=0)
+    rows: dict[int, int] = {}
+    place = {}
+    for name, x in column.items():
+        place[name] = (float(x), -0.7 * rows.get(x, 0))
+        rows[x] = rows.get(x, 0) + 1
+    return place
+
+
+def _node(axis: Axes, at: tuple[float, float], text: str, colour: str) -> None:
+    axis.text(
+        *at, text, ha="center", va="center", fontsize=9, color=INK, zorder=3,
+        bbox={"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": colour},
+    )  # fmt: skip
+
+
+def _arrow(
+    axis: Axes, place: dict[str, tuple[float, float]], connection: Connection, number: int
+) -> float:
+    """Draw a connection, the ``number``-th of its ends; return the height of its label."""
+    (x0, y0), (x1, y1) = place[connection.source], place[connection.target]
+    options: dict[str, Any] = {
+        "arrowstyle": "-|>", "mutation_scale": 11, "color": FAINT, "zorder": 1,
+        "linestyle": "--" if connection.late else "-", "shrinkA": 26, "shrinkB": 26,
+    }  # fmt: skip
+    if connection.source == connection.target:
+        below, out = y0 - 0.16, 0.22 + 0.06 * number
+        ends = (x0 + out, below), (x0 - out, below)
+        rise = -0.26 - 0.16 * number
+        options |= {"shrinkA": 0, "shrinkB": 0}
+    else:
+        ends = (x0, y0), (x1, y1)
+        # Straight to the next column; above what stands between, and below on the way back.
+        rise = 0.14 * number
+        if x1 <= x0:
+            rise = -0.3 - 0.1 * (x0 - x1) - rise
+        elif x1 - x0 > 1:
+            rise += 0.3 + 0.06 * (x1 - x0)
+    (x0, y0), (x1, y1) = ends
+    # An arc whose control point is off the chord by its length times ``bend``: its middle by half.
+    length = max(np.hypot(x1 - x0, y1 - y0), 1e-9)
+    bend = 2 * rise / length * (1 if x1 < x0 else -1)
+    options["connectionstyle"] = f"arc3,rad={bend}"
+    axis.add_patch(FancyArrowPatch(*ends, **options))
+    at = (x0 + x1 + bend * (y1 - y0)) / 2, (y0 + y1 - bend * (x1 - x0)) / 2
+    if not rise and y0 != y1:  # between rows, where the middle may be on another arrow
+        at = x0 + 0.36 * (x1 - x0), y0 + 0.36 * (y1 - y0)
+    axis.text(
+        *at, _about(connection), ha="center", va="center", fontsize=7, color=INK, zorder=2,
+        bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
+    )  # fmt: skip
+    return at[1]
+
+
+def _about(connection: Connection) -> str:
+    kind = connection.kind.replace("_", " ")
+    lines = [kind]
+    if connection.dynamics is not None:
+        lines.append(type(connection.dynamics).__name__)
+    if isinstance(connection.delay, Duration):
+        delay = connection.delay.picoseconds
+        lines += [in_whole_units(int(delay))] if np.ndim(delay) == 0 and delay else []
+    elif connection.delay:
+        lines.append(f"{connection.delay} step" + "s" * (connection.delay > 1))
+    return "\n".join(lines)

@@ -1,0 +1,26 @@
+"""Tests of pictures of distributions of weights."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from spiker_train import SpikingNetwork
+from spiker_train.pictures import WeightHistory, draw_weights
+
+
+def test_bands_are_quantiles_of_the_weights():
+    net = SpikingNetwork.chain("6-5-3")
+    history = WeightHistory("epoch")
+    for epoch in (0, 2, 3):
+        history.add(epoch, net)
+        net.connections[0].weights.data.mul_(0.5)
+    over_time, histogram = draw_weights(history, ["input->hidden"]).axes
+    median = over_time.lines[0]
+    assert median.get_xdata().tolist() == [0, 2, 3]
+    weights = history.weights["input->hidden"]
+    np.testing.assert_allclose(median.get_ydata(), [np.median(row) for row in weights])
+    np.testing.assert_allclose(weights[2], weights[0] / 4)
+    assert (over_time.get_xlabel(), histogram.get_xlabel()) == ("epoch", "weight (arbitrary unit)")
+    with pytest.raises(ValueError, match="at least one time, not none"):
+        draw_weights(WeightHistory())
