@@ -61,7 +61,7 @@ def draw_raster(
             raise ValueError(f"Layer must be one of {sorted(outcome.spikes)}, not {name!r}")
     trains = {name: _array(outcome.spikes[name], sample) for name in names}
     steps = len(next(iter(trains.values()))) if trains else None
-    for name, events in reversed((inputs or {}).items()):
+    for name, events in reversed([*(inputs or {}).items()]):
         train = _events(name, events, sample, len(outcome.scores), steps)
         trains, steps = {name: train} | trains, len(train)
     if not trains:
