@@ -107,7 +107,7 @@ def run_torch(network, spikes):
 def _torch_sample(torch, arithmetic, network, trains):
     """Run one sample on tensors of the format that the bounds say is exact."""
     steps = len(next(iter(trains.values())))
-    recorded, states = {}, {}
+    recorded, states, couplings = {}, {}, {}
     for name in network.order:
         population = network.population[name]
         kind = getattr(torch, network.bounds[name].float_format)
@@ -133,12 +133,19 @@ def _torch_sample(torch, arithmetic, network, trains):
                 key: torch.as_tensor(np.asarray(p.value), dtype=kind)
                 for key, p in population.neuron.parameters.items()
             }
+            coupling = population.coupling
+            if coupling is not None:
+                none = torch.zeros(population.size, dtype=torch.bool)
+                couplings.setdefault(name, (none, torch.zeros(1, dtype=torch.int64)))
+                current = torch.where(coupling.inhibited(*couplings[name]), 0, current)
             fired, after = population.neuron.step(
                 population.neuron.bind(values),
                 SimpleNamespace(**states[name]),
                 current,
                 arithmetic(dtype=kind),
             )
+            if coupling is not None:
+                fired, *couplings[name] = coupling.emit(fired > 0, *couplings[name])
             states[name] = {
                 key: torch.as_tensor(value, dtype=kind).expand(population.size)
                 for key, value in after.items()

@@ -8,6 +8,7 @@ from . import encoders, reference, timing
 from .answer_policy import AnswerPolicy
 from .bounds import Bounds, bounds
 from .dynamics.base import Dynamics
+from .dynamics.coupling import WinnerTakeAll
 from .dynamics.kinds import DYNAMICS, FirstOrder, SecondOrder
 from .dynamics.with_synapse import MODELS, WithSynapse
 from .graph import READOUTS, Input, Population, Projection, Readout
@@ -75,6 +76,7 @@ __all__ = [
     "State",
     "Stimulus",
     "Synapses",
+    "WinnerTakeAll",
     "WithSynapse",
     "bounds",
     "check_record",

@@ -137,7 +137,7 @@ def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
         fired, _ = neuron.step(neuron.bind(parameters), SimpleNamespace(**states), current, ranges)
         outcomes[population.name] = (
             bool(np.any(fired.can_be(True))),
-            bool(np.any(fired.can_be(False))),
+            bool(np.any(fired.can_be(False))) or population.coupling is not None,
         )
     return outcomes
 
@@ -194,6 +194,8 @@ def _population_bounds(network: "Network", population: "Population", writable: b
         ends_of |= fields_of(population, True)
     bias = ends_of.pop("bias")
     current = low + bias[0], high + bias[1]
+    if population.coupling is not None:  # the input of an inhibited neuron is 0
+        current = np.minimum(current[0], 0), np.maximum(current[1], 0)
     ranges = Ranges()
     declared = {name: (s.low, s.high) for name, s in neuron.states.items()}
     loaded = fields_of(population, True) if writable else {}

@@ -98,6 +98,13 @@ def _plain(value: Any, what: str) -> Any:
     return value
 
 
+def _coupling(population: Population) -> dict[str, Any]:
+    coupling = population.coupling
+    if coupling is None:
+        return {}
+    return {"coupling": {"model": type(coupling).__name__, "steps": coupling.steps}}
+
+
 def _component(component: Component, what: str) -> dict[str, Any]:
     """Return the description of a neuron or of synaptic dynamics."""
     kind = type(component)
@@ -188,9 +195,10 @@ def version(network: Described) -> int:
     """Return the lowest version of the format that can express a network.
 
     In version 1, all neurons of a population have one number of refractory steps, their rest
-    potential is 0, integrators have no floor, and synapses have no dynamics.
+    potential is 0, integrators have no floor, synapses have no dynamics, and there is no coupling.
     """
-    return max(_version(population.neuron) for population in network.populations)
+    coupled = any(population.coupling is not None for population in network.populations)
+    return max(1 + coupled, *(_version(population.neuron) for population in network.populations))
 
 
 def _version(neuron: Neuron) -> int:
@@ -234,6 +242,7 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
                 "bias": _axes(population.bias),
                 "neuron": _component(population.neuron, f"Population {population.name!r}"),
             }
+            | _coupling(population)
             for population in network.populations
         ],
         "projections": [

@@ -17,6 +17,7 @@ from spiker_hdl.base.checks import (
     shown,
 )
 from spiker_hdl.base.frozen import set_fields
+from spiker_hdl.model.dynamics.coupling import WinnerTakeAll
 from spiker_hdl.model.neurons.base import Neuron
 
 from .synapses import Dense, Synapses
@@ -111,12 +112,15 @@ class Population:
         Model of every neuron.
     bias : int or tuple of int
         Constant current that is added in every step, one or one per neuron.
+    coupling : WinnerTakeAll, optional
+        What the neurons do to each other; without it, nothing.
     """
 
     name: str
     shape: int | tuple[int, ...]
     neuron: Neuron
     bias: int | tuple[int, ...] = 0
+    coupling: WinnerTakeAll | None = None
 
     def __post_init__(self) -> None:
         set_fields(self, name=check_name("Population name", self.name))
@@ -131,6 +135,13 @@ class Population:
             if count != self.size:
                 raise ValueError(
                     f"Parameters per neuron of {what} must be {self.size}, not {count}"
+                )
+        if self.coupling is not None:
+            check_kind(f"Coupling of {what}", self.coupling, WinnerTakeAll)
+            if not self.neuron.spiking:
+                raise ValueError(
+                    f"Coupling of {what} must be of neurons that fire, not "
+                    f"{type(self.neuron).__name__}"
                 )
 
     @property

@@ -20,6 +20,8 @@ __all__ = ["Core", "run"]
 
 AT_THE_END = AnswerPolicy()
 BATCH = 1024
+WINNER, LEFT = "-winner", "-left"
+"""States of a coupled population, by names that no state of a neuron has."""
 
 
 def run(
@@ -98,6 +100,7 @@ class Core:
         self.name = population.name
         self.size = population.size
         self.neuron = population.neuron
+        self.coupling = population.coupling
         self.projectors = [
             _Projector(network, projection) for projection in network.into(population.name)
         ]
@@ -109,15 +112,29 @@ class Core:
 
     def rest(self, samples: int) -> dict[str, np.ndarray]:
         shape = (samples, self.size)
-        return {
+        states = {
             name: np.broadcast_to(np.asarray(s.rest, dtype=np.int64), shape)
             for name, s in self.neuron.states.items()
         }
+        if self.coupling is not None:
+            states |= {WINNER: np.zeros(shape, bool), LEFT: np.zeros((samples, 1), np.int64)}
+        return states
 
     def step(self, states: dict[str, np.ndarray], current: np.ndarray) -> tuple[Any, dict]:
-        return self.neuron.step(
-            self.parameters, SimpleNamespace(**states), current + self.bias, ARRAYS
-        )
+        return self.advance(self.parameters, states, current + self.bias)
+
+    def advance(
+        self, parameters: SimpleNamespace, states: dict[str, np.ndarray], current: np.ndarray
+    ) -> tuple[Any, dict]:
+        """Return which neurons emit a spike, and the states, after a step with a current."""
+        if self.coupling is None:
+            return self.neuron.step(parameters, SimpleNamespace(**states), current, ARRAYS)
+        winner, left = states[WINNER], states[LEFT]
+        current = np.where(self.coupling.inhibited(winner, left), 0, current)
+        fired, after = self.neuron.step(parameters, SimpleNamespace(**states), current, ARRAYS)
+        fired = np.broadcast_to(fired, current.shape)
+        fired, winner, left = self.coupling.emit(fired, winner, left)
+        return fired, after | {WINNER: winner, LEFT: left}
 
 
 class _Batch:

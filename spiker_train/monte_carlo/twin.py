@@ -131,7 +131,7 @@ class Twin:
                     if name == population.name
                 }
                 if changes:
-                    neuron = replace(population.neuron, **changes)
+                    neuron = population.neuron.with_values(changes)
                     populations[n] = replace(population, neuron=neuron)
         network = replace(self.network, populations=populations, projections=projections)
         return Chip(network, clipped)

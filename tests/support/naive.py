@@ -207,6 +207,7 @@ def simulate(network, sample, window=None):
         for key in state[name][0]:
             record[f"{name}.{key}"] = []
     order = visits(network)
+    winners, left = dict.fromkeys(order), dict.fromkeys(order, 0)
     for t in range(steps):
         for name in order:
             population = populations[name]
@@ -219,8 +220,17 @@ def simulate(network, sample, window=None):
                         total[target] += weight * 2**projection.shift * events[source]
             fired = []
             for n in range(population.size):
+                if left[name] and n != winners[name]:
+                    total[n] = 0
                 spike, state[name][n] = advance(population.neuron, n, state[name][n], total[n])
                 fired.append(spike)
+            if population.coupling is not None:
+                inhibited = left[name] > 0
+                left[name] -= inhibited
+                if not inhibited:
+                    winners[name] = fired.index(True) if True in fired else None
+                    left[name] = population.coupling.steps if True in fired else 0
+                fired = [spike and n == winners[name] for n, spike in enumerate(fired)]
             trains[name].append([int(spike or 0) for spike in fired])
             for key in state[name][0]:
                 record[f"{name}.{key}"].append([neuron_state[key] for neuron_state in state[name]])

@@ -36,6 +36,7 @@ from spiker_hdl.model import (
     SecondOrder,
     Sparse,
     SpikingNeuron,
+    WinnerTakeAll,
     WithSynapse,
     queue_minimum,
     signed_range,
@@ -266,6 +267,9 @@ class _Plan:
         knobs.synapses = []
         while own.random() < 0.2 and len(knobs.synapses) < 3:
             knobs.synapses.append(_dynamics(own, size, self.typical[name]))
+        knobs.coupling = None
+        if model.spiking and 1 < size <= 12 and own.random() < 0.4:
+            knobs.coupling = WinnerTakeAll(own.choice([0, 0, 0, 1, 2, 5]))
         knobs.floor = random.random() < 0.3
         knobs.floor_share = random.choice([0, 0, random.random(), 1])
         knobs.rest = {
@@ -342,7 +346,7 @@ class _Plan:
         neuron = model(**settings)
         for synapse in knobs.synapses:
             neuron = WithSynapse(neuron=neuron, synapse=synapse)
-        return Population(name, shape, neuron, bias)
+        return Population(name, shape, neuron, bias, knobs.coupling)
 
     def enliven(self):
         """Move the knobs until populations fire as they should, as far as that can be had."""
@@ -466,7 +470,7 @@ def _synapses(random, source, target):
 
 
 def _rates(plan, stimulus):
-    """Return the share of slots in which each population fires."""
+    """Return the share of slots in which each population fires, or would without coupling."""
     populations = {name: plan.population(name) for name in plan.names}
     samples, steps = next(iter(stimulus.values())).shape[:2]
     trains, states, bound = dict(stimulus), {}, {}
@@ -662,6 +666,8 @@ def _population_options(population):
     yield type(neuron).__name__
     if population.size == 1:
         yield "lone neuron"
+    if population.coupling is not None:
+        yield "inhibition" if population.coupling.steps else "winner takes all"
     if isinstance(population.bias, tuple):
         yield "bias per neuron"
     elif population.bias:
@@ -741,7 +747,7 @@ OPTIONS = frozenset({
     *(f"reset timing {timing}" for timing in RESET_TIMINGS),
     *("refractory lost", "refractory kept", "refractory per neuron", "floor"),
     *("rest potential", "rest per neuron", "floor of an integrator"),
-    *("FirstOrder", "SecondOrder", "several synapses"),
+    *("FirstOrder", "SecondOrder", "several synapses", "winner takes all", "inhibition"),
     *("dense", "sparse", "one_to_one", "delay", "several of a pair", "bits declared"),
     *("shift of all", "shift of its own"),
     *("recurrent", "backward", "skip", "graded", "binary", "negative values", "several inputs"),

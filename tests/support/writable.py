@@ -61,7 +61,7 @@ def another(random: Random, network: Network, mapping: Mapping) -> Network:
                 name: random.choice([ints(*ends, population.size), ints(*ends, 1)[0]])
                 for name, ends in population.neuron.replaceable.items()
             }
-            population = replace(population, neuron=replace(population.neuron, **changes))
+            population = replace(population, neuron=population.neuron.with_values(changes))
             if "bias" in (fields := fields_of(population, True)):
                 low, high = fields["bias"]
                 population = replace(population, bias=(low, *ints(low, high, population.size)[1:]))

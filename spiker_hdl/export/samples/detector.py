@@ -42,6 +42,9 @@ class Detector:
         self.currents: dict[str, np.ndarray] = {}
         self.potentials: dict[str, np.ndarray] = {}
         self.reached = {name: self._reached_from(name) for name in network.order}
+        for name, core in self.cores.items():
+            if core.coupling is not None:  # a spike of a neuron changes the others' spikes
+                self.reached[name].add(name)
         self.potential_readouts = {
             readout.population for readout in network.readouts if readout.kind not in SPIKE_READOUTS
         }
@@ -106,6 +109,8 @@ class Detector:
     def _population(self, name: str, flips: list[Flip]) -> np.ndarray:
         """Return what :meth:`detects` does, for flips in one population."""
         neurons = np.array([flip.neuron for flip in flips])
+        if self.cores[name].coupling is not None:
+            return self._coupled(name, flips)
         train, potential = self._neurons(name, flips, neurons)
         own = np.moveaxis(self.trains[name][:, :, neurons], 2, 0) if name in self.trains else train
         changed = (train != own).any(axis=2)
@@ -122,6 +127,16 @@ class Detector:
             detected[n, sample] = self._network(
                 name, [flips[k] for k in n], sample, train[n, sample], potential[n, sample]
             )
+        return detected
+
+    def _coupled(self, name: str, flips: list[Flip]) -> np.ndarray:
+        """Return what :meth:`detects` does, for flips in a population whose neurons are coupled."""
+        detected = np.zeros((len(flips), self.count), dtype=bool)
+        rows = np.argwhere(~detected)
+        for start in range(0, len(rows), _ROWS):
+            n, sample = rows[start : start + _ROWS].T
+            faulty = [flips[k] for k in n]
+            detected[n, sample] = self._network(name, faulty, sample, None, None)
         return detected
 
     def _neurons(
@@ -311,9 +326,7 @@ class _FaultyRun:
                     value[row, flip.neuron] += flip.change
                     operands[flip.parameter] = value
         parameters = core.neuron.bind(operands)
-        return lambda states, current: core.neuron.step(
-            parameters, SimpleNamespace(**states), current + bias, ARRAYS
-        )
+        return lambda states, current: core.advance(parameters, states, current + bias)
 
 
 def _column(value: np.ndarray, neurons: np.ndarray) -> np.ndarray:

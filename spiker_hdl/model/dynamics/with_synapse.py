@@ -1,7 +1,7 @@
 """A neuron whose input passes through synaptic dynamics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
@@ -98,6 +98,18 @@ class WithSynapse(Neuron):
         """States by name."""
         own = {self._outer(name): value for name, value in self.synapse.states.items()}
         return {**self.neuron.states, **own}
+
+    def with_values(self, values: Mapping[str, Any]) -> Any:
+        names = {
+            self._outer(name): name for name in (*self.synapse.parameters, *self.synapse.states)
+        }
+        own = {names[name]: value for name, value in values.items() if name in names}
+        others = {name: value for name, value in values.items() if name not in names}
+        return replace(
+            self,
+            neuron=self.neuron.with_values(others),
+            synapse=self.synapse.with_values(own),
+        )
 
     def bind(self, operands: Mapping[str, Any]) -> SimpleNamespace:
         """Return the parameters of a step: those of ``neuron`` and ``synapse``, each by itself."""

@@ -14,6 +14,7 @@ from spiker_hdl.model.canonical import (
     thawed_fields,
     thawed_mapping,
 )
+from spiker_hdl.model.dynamics.coupling import WinnerTakeAll
 from spiker_hdl.model.graph import Input, Population, Projection, Readout
 from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
@@ -119,9 +120,21 @@ def _input(value: Any) -> Input:
 
 def _population(value: Any, models: Models) -> Population:
     value = _object(value, "population")
+    coupling = value.pop("coupling", None)
     _keys(value, {"name", "shape", "bias", "neuron"}, "population")
     neuron = _component(value["neuron"], models, Neuron)
-    return Population(value["name"], _tupled(value["shape"]), neuron, _tupled(value["bias"]))
+    shape, bias = _tupled(value["shape"]), _tupled(value["bias"])
+    return Population(value["name"], shape, neuron, bias, _coupling(coupling))
+
+
+def _coupling(value: Any) -> WinnerTakeAll | None:
+    if value is None:
+        return None
+    value = _object(value, "coupling")
+    _keys(value, {"model", "steps"}, "coupling")
+    if value["model"] != WinnerTakeAll.__name__:
+        raise FileError(f"coupling must be {WinnerTakeAll.__name__!r}, not {shown(value['model'])}")
+    return WinnerTakeAll(value["steps"])
 
 
 def _component(value: Any, models: Models, base: type[Component]) -> Any:

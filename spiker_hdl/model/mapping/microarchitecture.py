@@ -36,12 +36,14 @@ def outcome_delay(core: Core) -> int:
     return 3 + core.stages + (core.banks > 1)
 
 
-def interval(core: Core, groups: int) -> int:
+def interval(core: Core, groups: int, coupled: bool = False) -> int:
     """Return the minimum number of cycles between updates of a population of so many groups.
 
     The states of a group must be written back to memory by the update before they are read again.
+    If the neurons are ``coupled``, the last group of a step decides which neurons of the first
+    group have an input in the next step.
     """
-    return max(3 + core.stages, groups)
+    return max(3 + core.stages, groups + (1 + core.stages if coupled else 0))
 
 
 def overlaps(network: Network, name: str, core: Core) -> bool:

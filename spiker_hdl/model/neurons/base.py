@@ -255,6 +255,10 @@ class Component:
         values += [s.rest for s in self.states.values()]
         return {len(value) for value in values if isinstance(value, tuple)}
 
+    def with_values(self, values: Mapping[str, Any]) -> Any:
+        """Return the component with other values of some parameters or states, by their names."""
+        return replace(self, **values)
+
     def choose(self, indices: Any) -> Any:
         """Return the component for some of the neurons, by their indices."""
         changes: dict[str, Any] = {}

@@ -60,7 +60,10 @@ class Leaky:
     @property
     def replaceable(self) -> dict[str, tuple[int, int]]:
         ranges = super().replaceable  # type: ignore[misc]
-        return {n: ends for n, ends in ranges.items() if n != "rest" or self.has_rest}
+        low, high = ranges.pop("rest")
+        if not self.has_rest:
+            return ranges
+        return ranges | {"rest": (low if self.floor is None else self.floor, high)}
 
     def leaked(self, p: Any, v: Any, via: Arithmetic) -> Any:
         """Return a potential after its leak."""

@@ -287,6 +287,7 @@ def _rebuilt(network: Network, kept: dict[str, np.ndarray]) -> Network:
                 len(these),
                 population.neuron.choose(these),
                 chosen(population.bias, these),
+                population.coupling,
             )
         populations.append(population)
     taken = channels(network)

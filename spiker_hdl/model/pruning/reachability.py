@@ -54,6 +54,8 @@ def _sums(network: Network, population: Population, live: dict[str, np.ndarray])
             synapses = replace(synapses, weights=synapses.weights * live[projection.source][at])
         lows, highs = replace(projection, synapses=synapses).reach(source.low, source.high)
         low, high = low + lows, high + highs
+    if population.coupling is not None:  # the input of an inhibited neuron is 0
+        low, high = np.minimum(low, 0), np.maximum(high, 0)
     return low, high
 
 

@@ -31,7 +31,8 @@ class PopulationCore(wiring.Component):
 
     A step ends when every input offers its token. A payload, which has up to one event for each
     bank, takes ``ceil(size / lanes)`` cycles. The update of all neurons takes ``max(3 + stages,
-    ceil(size / units))`` cycles. During the update no events are accepted, unless the mapping
+    ceil(size / units))`` cycles, and that of coupled neurons ``max(3 + stages, 1 + stages +
+    ceil(size / units))``. During the update no events are accepted, unless the mapping
     overlaps the two, and the events of the population leave in ascending order. Inputs have fixed
     priority, and the first input has the highest.
 
@@ -203,7 +204,9 @@ class PopulationCore(wiring.Component):
             folds=self.folds,
             lanes=self.core.lanes,
             banks=banks,
-            interval=interval(self.core, self.neuron_update.groups),
+            interval=interval(
+                self.core, self.neuron_update.groups, self.population.coupling is not None
+            ),
             overlap=self.overlap,
             holds=self.network.holds(self.population.name),
             shifts=[*shifts, 0] if self.clocked else shifts,

@@ -21,6 +21,8 @@ from spiker_hdl.rtl.common.shapes import range_shape
 from spiker_hdl.rtl.neurons.combinational import CombinationalArithmetic
 from spiker_hdl.rtl.neurons.pipelined import PipelinedArithmetic, budget
 
+from .winner_gate import WinnerGate
+
 __all__ = ["NeuronUpdate", "Outcome", "state_layout"]
 
 
@@ -173,13 +175,24 @@ class NeuronUpdate(wiring.Component):
         )
         ends = self.bounds.current_low, self.bounds.current_high
         current = Signal(data.ArrayLayout(signed(signed_width(*ends)), self.units))
-        tag = Signal(data.StructLayout({"valid": 1, "group": range(self.groups), "last": 1}))
+        coupling = self.population.coupling
+        members = {"valid": 1, "group": range(self.groups), "last": 1}
+        tag = Signal(data.StructLayout(members | ({} if coupling is None else {"first": 1})))
         m.d.sync += [tag.valid.eq(self.go), tag.group.eq(self.group), tag.last.eq(self.last)]
+        gate = None
+        if coupling is not None:
+            m.submodules.gate = gate = WinnerGate(coupling, self.population.size, units=self.units)
+            m.d.sync += tag.first.eq(self.first)
+            m.d.comb += [gate.ahead.eq(self.group), gate.start.eq(self.first)]
         for n in range(self.units):
             values = fixed | {name: parameters[n][name] for name, _ in layout}
             # The low bits that no weight has are left out of the sums; here they come back as
             # zeros.
-            m.d.sync += current[n].eq((self.sums[n] << self.bounds.sum_shift) + values["bias"])
+            total = (self.sums[n] << self.bounds.sum_shift) + values["bias"]
+            if gate is not None:
+                # A step begins only after the last group of the one before has passed the gate.
+                total = Mux(gate.inhibited[n], 0, total)
+            m.d.sync += current[n].eq(total)
             m.d.sync += operands.parameters[n].eq(parameters[n])
             for name, _ in self.states:
                 # Memory is not cleared: in a sample's first step the rest values replace it.
@@ -196,11 +209,21 @@ class NeuronUpdate(wiring.Component):
             self.o.group.eq(tag.group),
             self.o.last.eq(tag.last),
         ]
-        self._equations(m, layout, fixed, operands, current)
+        fired = self.o.fired
+        if gate is not None:
+            # The neurons' own spikes are registered, and those that pass the gate are the result.
+            m.d.sync += gate.first.eq(tag.first)
+            m.d.comb += [
+                gate.valid.eq(self.o.valid),
+                gate.group.eq(self.o.group),
+                self.o.fired.eq(gate.emitted),
+            ]
+            fired = gate.fired
+        self._equations(m, layout, fixed, operands, current, fired)
 
         return m
 
-    def _equations(self, m, layout, fixed, operands, current) -> None:
+    def _equations(self, m, layout, fixed, operands, current, spikes) -> None:
         """Compute the update of each neuron of the group, and register it as the result."""
         # The computation of each neuron, which is first timed and then built.
         steps = []
@@ -217,7 +240,7 @@ class NeuronUpdate(wiring.Component):
             )
             fired, after = step(via)
             # The output register, from which the states are also written back.
-            m.d.sync += self.o.fired[n].eq(0 if fired is None else fired)
+            m.d.sync += spikes[n].eq(0 if fired is None else fired)
             for name, value in after.items():
                 m.d.sync += self.o.states[n][name].eq(value)
 

@@ -36,6 +36,7 @@ from spiker_hdl.model import (
     Readout,
     SecondOrder,
     Sparse,
+    WinnerTakeAll,
     WithSynapse,
     encoders,
     load,
@@ -145,6 +146,7 @@ EXAMPLES = {
     AnswerPolicy: {"window": 3},
     Encoding: {"name": "graded", "steps": 3, "bits": 8, "seed": 2, "kept": 3},
     Channels: {"size": 9, "kept": np.array([1, 4])},
+    WinnerTakeAll: {"steps": 3},
     FirstOrder: {"decay": Decay((1, 3), 2), "width": 8, "i": (0, 1)},
     SecondOrder: {
         "decay": Decay((1, 3), 2),

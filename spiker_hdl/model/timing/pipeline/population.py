@@ -85,14 +85,16 @@ class Core:
         self.groups = -(-size // core.units)
         self.lines: list[Line] = []
         self.spike_outputs: list[SpikeOutput] = []
-        self.slowest = max(-(-size // core.lanes), self.groups)
+        coupled = network.population[name].coupling is not None
+        cycles = microarchitecture.interval(core, self.groups, coupled)
+        self.slowest = max(-(-size // core.lanes), cycles if coupled else self.groups)
         direct = [mapping.store(network, projection) == "synapses" for projection in projections]
         self.event_merger = batch.add(
             EventMerger(
                 batch.count,
                 [*direct, False],
                 folds=-(-size // core.lanes),
-                interval=microarchitecture.interval(core, self.groups),
+                interval=cycles,
                 overlap=microarchitecture.overlaps(network, name, core),
             )
         )

@@ -10,6 +10,7 @@ import spiker_hdl
 from spiker_hdl.export.samples.bit_flips import draw_flips
 from spiker_hdl.export.samples.detector import Detector
 from spiker_hdl.model import Dense, OneToOne, Sparse
+from spiker_hdl.model.parameters import values_of
 
 from support.networks import random_network, random_spikes
 
@@ -30,13 +31,14 @@ def altered(network, flip):
     else:
         (n,) = [n for n, other in enumerate(populations) if other.name == flip.population]
         population = populations[n]
-        owner = population if flip.parameter == "bias" else population.neuron
-        value = getattr(owner, flip.parameter)
+        value = values_of(population)[flip.parameter]
         value = list(value) if isinstance(value, tuple) else [value] * population.size
         value[flip.neuron] += flip.change
-        changed = replace(owner, **{flip.parameter: tuple(value)})
+        changes = {flip.parameter: tuple(value)}
         populations[n] = (
-            changed if flip.parameter == "bias" else replace(population, neuron=changed)
+            replace(population, **changes)
+            if flip.parameter == "bias"
+            else replace(population, neuron=population.neuron.with_values(changes))
         )
     return replace(network, projections=tuple(projections), populations=tuple(populations))
 
