@@ -1,7 +1,7 @@
 """Accuracy of networks whose weights are held by devices: levels, noise, time, stuck cells, yield.
 
 For each data set a network is trained in floating point, and a copy with clipped weights is trained
-further with new noisy devices for each batch. Five studies follow, each over draws of devices with
+further with new noisy devices for each batch. Studies follow, each over draws of devices with
 seeds:
 
 - ``levels``: number of levels of a device;
@@ -11,7 +11,8 @@ seeds:
   drift;
 - ``stuck``: share of stuck cells, half of them at each end, with and without training each chip
   again with its faults known;
-- ``yield``: share of 200 chips that reach an accuracy, with noise of 5 % and 1 % of stuck cells.
+- ``yield``: share of 200 chips that reach an accuracy, with noise of 5 % and 1 % of stuck cells;
+- ``recall``: with the same devices, the share of each class's samples that are found.
 
 Data sets are found through SPIKER_DATA. Prints tables; ``--json`` keeps the numbers and
 ``--pictures`` writes a picture for each study.
@@ -194,6 +195,9 @@ def noisy(share: float, **stages) -> Device:
     return Device(high=HIGH, programming=GaussianNoise(absolute=share * HIGH), **stages)
 
 
+IMPERFECT = noisy(0.05, faults=Faults(stuck_low=0.005, stuck_high=0.005))
+
+
 def stuck(share: float) -> Device:
     """Return a device of which a share of the cells is stuck, half of them at each end."""
     return Device(high=HIGH, faults=Faults(stuck_low=share / 2, stuck_high=share / 2))
@@ -291,11 +295,22 @@ class Studies:
         return result
 
     def chips(self) -> dict:
-        devices = noisy(0.05, faults=Faults(stuck_low=0.005, stuck_high=0.005))
         return {
-            "usual": self.draws(self.plain, devices, CHIPS),
-            "noise-aware": self.draws(self.aware, devices, CHIPS),
+            "usual": self.draws(self.plain, IMPERFECT, CHIPS),
+            "noise-aware": self.draws(self.aware, IMPERFECT, CHIPS),
         }
+
+    def recall(self) -> dict:
+        """Return draws on the samples of one class at a time, whose accuracy is the recall."""
+        curves = {}
+        for name, net in (("usual", self.plain), ("noise-aware", self.aware)):
+            for label, title in enumerate(self.task.classes):
+                own = self.task.test_labels == label
+                study = MonteCarlo(net, IMPERFECT, self.options.draws, self.options.seed)
+                curves[f"{name}, {title}"] = study.run(
+                    self.task.test_spikes[own], self.task.test_labels[own], progress=False
+                )
+        return curves
 
 
 LABELS = {
@@ -344,7 +359,7 @@ def measure(name: str, options: argparse.Namespace) -> dict:
         labelled = rows(curves)
         print(f"\n{name}, {study}\n" + table(labelled, target), flush=True)
         kept[study] = {label: numbers(draws, target) for label, draws in labelled.items()}
-        if options.pictures is not None:
+        if options.pictures is not None and study != "recall":
             options.pictures.mkdir(parents=True, exist_ok=True)
             picture = options.pictures / f"{name}_{study}.png"
             if study == "yield":
@@ -371,7 +386,7 @@ def yield_picture(curves: dict, target: float, path: Path, name: str) -> None:
 
 
 def main() -> None:
-    every = ["levels", "noise", "time", "stuck", "yield"]
+    every = ["levels", "noise", "time", "stuck", "yield", "recall"]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tasks", nargs="*", help="of mnist, fsdd and ecg; all by default")
     parser.add_argument("--studies", nargs="+", choices=every, default=every)
@@ -389,7 +404,7 @@ def main() -> None:
     kept = json.loads(options.json.read_text()) if options.json.is_file() else {}
     for name in options.tasks or TASKS:
         settings = {key: getattr(options, key) for key in ("draws", "chips", "size", "seed")}
-        kept[name] = settings | measure(name, options)
+        kept[name] = kept.get(name, {}) | settings | measure(name, options)
         kept["made_with"] = {"python": platform.python_version(), "torch": version("torch")}
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(kept, indent=1) + "\n")

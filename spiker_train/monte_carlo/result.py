@@ -21,6 +21,7 @@ __all__ = ["Draws", "draw_accuracy", "draw_picture", "load_draws", "table"]
 FORMAT = "spiker-monte-carlo"
 VERSION = 1
 MOST_BYTES = 2**26
+MOST_LABELS = 12
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -209,6 +210,10 @@ def draw_accuracy(
     if logarithmic:
         above = all(min(_points(curve)) > 0 for curve in curves.values())
         axis.set_xscale("log" if above else "symlog")
+        points = {x for curve in curves.values() if not isinstance(curve, Draws) for x in curve}
+        if 0 < len(points) <= MOST_LABELS:  # each point has its number, and there are no others
+            axis.set_xticks(sorted(points), [f"{x:g}" for x in sorted(points)])
+            axis.minorticks_off()
     axis.set(xlabel=label, ylabel="accuracy (%)", title=title)
     axis.grid(alpha=0.3)
     if any(curves):
