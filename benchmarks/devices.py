@@ -24,6 +24,7 @@ import argparse
 import json
 import platform
 import time
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -344,7 +345,8 @@ def numbers(draws: Draws, target: float) -> dict:
     }
 
 
-def measure(name: str, options: argparse.Namespace) -> dict:
+def measure(name: str, options: argparse.Namespace) -> Iterator[dict]:
+    """Run the studies of a data set, and yield the results of each."""
     began = time.monotonic()
     studies = Studies(TASKS[name](options.seed, options.size), options)
     target = studies.ideal["usual"] - options.margin
@@ -353,12 +355,12 @@ def measure(name: str, options: argparse.Namespace) -> dict:
         f"{studies.ideal['noise-aware']:.2%} noise-aware, on {len(studies.task.test_labels)} test "
         f"samples; yield is of chips with at least {target:.2%}"
     )
-    kept: dict = {"ideal": studies.ideal, "target": target}
+    yield {"ideal": studies.ideal, "target": target}
     for study in options.studies:
         curves = studies.chips() if study == "yield" else getattr(studies, study)()
         labelled = rows(curves)
         print(f"\n{name}, {study}\n" + table(labelled, target), flush=True)
-        kept[study] = {label: numbers(draws, target) for label, draws in labelled.items()}
+        yield {study: {label: numbers(draws, target) for label, draws in labelled.items()}}
         if options.pictures is not None and study != "recall":
             options.pictures.mkdir(parents=True, exist_ok=True)
             picture = options.pictures / f"{name}_{study}.png"
@@ -366,7 +368,7 @@ def measure(name: str, options: argparse.Namespace) -> dict:
                 yield_picture(curves, target, picture, name)
             else:
                 draw_picture(curves, picture, label=LABELS[study], title=f"{name}: {study}")
-    return kept | {"seconds": round(time.monotonic() - began, 1)}
+    yield {"seconds": round(time.monotonic() - began, 1)}
 
 
 def yield_picture(curves: dict, target: float, path: Path, name: str) -> None:
@@ -404,10 +406,12 @@ def main() -> None:
     kept = json.loads(options.json.read_text()) if options.json.is_file() else {}
     for name in options.tasks or TASKS:
         settings = {key: getattr(options, key) for key in ("draws", "chips", "size", "seed")}
-        kept[name] = kept.get(name, {}) | settings | measure(name, options)
+        kept[name] = kept.get(name, {}) | settings
         kept["made_with"] = {"python": platform.python_version(), "torch": version("torch")}
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(kept, indent=1) + "\n")
+        for results in measure(name, options):
+            kept[name] |= results
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            options.json.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 if __name__ == "__main__":
