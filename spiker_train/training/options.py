@@ -1,10 +1,13 @@
 """The settings of a training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spiker_hdl.base.checks import check_int
+from spiker_hdl.base.checks import check_choice, check_int, shown
 from spiker_train.devices.checks import check_number
+
+from .losses import LOSSES
 
 __all__ = ["TrainingOptions"]
 
@@ -20,9 +23,22 @@ class TrainingOptions:
     batch_size : int
         Samples per step of the optimiser.
     learning_rate : float
-        Greatest learning rate, for weights of about 1; it falls as a cosine to zero.
+        Greatest learning rate, for weights of about 1; it falls as a cosine to zero, unless
+        ``schedule`` says otherwise.
     temperature : float
         Divisor of the scores, in floating-point units, before the cross entropy.
+    loss : str or callable
+        One of :data:`~.losses.LOSSES`, or a loss of :mod:`spiker_train.training.losses` with its
+        settings, or a function of :class:`~.losses.Answers` and labels. ``"cross_entropy"`` is of
+        the first readout's scores, divided by ``temperature``.
+    regularizers : sequence of callables
+        Such as :class:`~.losses.ActivityBand` and :class:`~.losses.SpikeL1`, or functions of
+        :class:`~.losses.Answers`: what they return is added to the loss.
+    optimizer : str or callable
+        ``"adam"``; or the name of a class of ``torch.optim``, such as ``"SGD"``; or a function of
+        parameter groups that returns an optimiser of PyTorch.
+    schedule : str
+        ``"cosine"``, or ``"constant"``.
     activity_penalty : float
         Factor in the loss of the spikes of all hidden layers per sample, in hundreds.
     max_shift : int
@@ -60,6 +76,10 @@ class TrainingOptions:
     batch_size: int = 128
     learning_rate: float = 2e-3
     temperature: float = 1.0
+    loss: Any = "cross_entropy"
+    regularizers: Sequence[Any] = ()
+    optimizer: Any = "adam"
+    schedule: str = "cosine"
     activity_penalty: float = 0.0
     max_shift: int = 0
     max_grad_norm: float | None = None
@@ -86,6 +106,14 @@ class TrainingOptions:
         ):
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{what} must be a positive number, not {value!r}")
+        if isinstance(self.loss, str):
+            check_choice("Loss", self.loss, LOSSES)
+        elif not callable(self.loss):
+            raise TypeError(f"Loss must be a name or a function, not {shown(self.loss)}")
+        if not isinstance(self.regularizers, list | tuple) or not all(
+            map(callable, self.regularizers)
+        ):
+            raise TypeError(f"Regularizers must be functions, not {shown(self.regularizers)}")
         if self.device_draw is not None:
             if self.devices is None:
                 raise ValueError("Device draw must be None where there are no devices")

@@ -2,19 +2,33 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from spiker_hdl.base import FileError
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.quantization import Quantization, clip
 
-from .batches import ImageShifter, batch_of, checked_labels, checked_spikes, split
-from .losses import classification_loss, spikes_per_sample
-from .optimizer import Adam, parameter_groups
+from .answers import answer
+from .batches import (
+    ImageShifter,
+    Samples,
+    batch_of,
+    checked_labels,
+    checked_samples,
+    checked_targets,
+    orders,
+    padded,
+    split,
+)
+from .checkpoint import Checkpoint, fingerprint, read_checkpoint, write_checkpoint
+from .losses import LOSSES, CrossEntropy, spikes_per_sample
+from .optimizer import make_optimizer
 from .options import TrainingOptions
 from .progress import progress_bar
 
@@ -34,17 +48,23 @@ class History:
     losses : list of float
         Mean loss of each epoch.
     validation : list of float
-        Accuracy on the validation samples after each epoch, in the arithmetic of the training.
+        Accuracy on the validation samples after each epoch, in the arithmetic of the training;
+        empty for a loss of other targets than labels.
+    validation_losses : list of float
+        Mean loss of the validation samples after each epoch, for a loss of other targets than
+        labels; empty for others.
     spikes : list of float
         Spikes of all hidden layers per validation sample, after each epoch.
     best : int
-        Epoch whose weights were kept: the one of the greatest accuracy, the latest among equals.
+        Epoch whose weights were kept: the one of the greatest accuracy, or of the least loss on
+        the validation samples, the latest among equals.
     integers : Quantization or None
         The quantization of a training in integers, with its scales.
     """
 
     losses: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
+    validation_losses: list[float] = field(default_factory=list)
     spikes: list[float] = field(default_factory=list)
     best: int = -1
     integers: Quantization | None = None
@@ -53,31 +73,39 @@ class History:
 def train(
     net: SpikingNetwork,
     spikes: Any,
-    labels: np.ndarray,
+    labels: Any,
     options: TrainingOptions,
     *,
-    validation: tuple[Any, np.ndarray] | None = None,
+    validation: tuple[Any, Any] | None = None,
     integers: Quantization | None = None,
+    checkpoint: str | Path | None = None,
 ) -> History:
     """Train a network in place; the weights of the best epoch are kept.
 
-    The optimiser is Adam with a learning rate that falls as a cosine to zero; the loss is the cross
-    entropy of the first readout's scores. The same seed, thread count and machine give the same
-    weights.
+    Unless the options say otherwise, the optimiser is Adam with a learning rate that falls as a
+    cosine to zero, and the loss is the cross entropy of the first readout's scores. The same seed,
+    thread count and machine give the same weights.
 
     Parameters
     ----------
     net : SpikingNetwork
     spikes : array of int, shape (samples, steps, size), or mapping from input names to such
-        Or a function of sample numbers and a NumPy generator that returns such: it is called for
-        each batch, and so can alter samples at random before they are encoded.
+        Or lists of arrays of the shape (steps, size), where samples differ in their steps: samples
+        of about the same length are in a batch, and readouts and losses see the steps of each
+        sample alone. Or a function of sample numbers and a NumPy generator that returns either: it
+        is called for each batch, and so can alter samples at random before they are encoded.
     labels : array of int, shape (samples,)
+        For a loss of targets over time, arrays of the shape (steps, size of the first readout's
+        population), one for each sample.
     options : TrainingOptions
     validation : (spikes, labels), optional
         Samples that choose the best epoch, as ``spikes`` and ``labels``. Where none are given, a
         share of the training samples is set aside; a function of spikes needs them.
     integers : Quantization, optional
         Train in integers, with these scales, or with those that fit the weights at the start.
+    checkpoint : str or Path, optional
+        File that is written after each epoch. If it is there already, the training goes on from
+        it, and ends with the weights of one that was not interrupted; the call must be the same.
 
     Returns
     -------
@@ -87,35 +115,107 @@ def train(
     ------
     TypeError, ValueError
         If spikes or labels do not suit the network.
+    FileError
+        If the checkpoint is of another training, or none.
     """
     if not isinstance(options, TrainingOptions):
         raise TypeError(f"Options must be TrainingOptions, not {options!r}")
-    x = {} if callable(spikes) else checked_spikes(net, spikes)
-    y = checked_labels(net, labels, len(next(iter(x.values()))) if x else len(labels))
+    loss = _loss_of(options)
+    x = Samples({}, None) if callable(spikes) else checked_samples(net, spikes)
+    y = _targets(net, labels, x, loss, len(labels))
     if validation is not None:
-        x_aside = checked_spikes(net, validation[0])
-        y_aside = checked_labels(net, validation[1], len(next(iter(x_aside.values()))))
+        x_aside = checked_samples(net, validation[0])
+        y_aside = _targets(net, validation[1], x_aside, loss, len(x_aside))
     elif callable(spikes):
         raise TypeError("Validation of spikes from a function must be (spikes, labels), not None")
     else:
         kept, aside = split(len(y), options.validation_share, options.seed)
-        x_aside, y_aside = {name: array[aside] for name, array in x.items()}, y[aside]
-        x, y = {name: array[kept] for name, array in x.items()}, y[kept]
-    run = _Run(net, options, None if integers is None else integers.fit(net), len(y))
+        x_aside, y_aside = x.take(aside), _part(y, aside)
+        x, y = x.take(kept), _part(y, kept)
+    run = _Run(net, options, loss, None if integers is None else integers.fit(net), len(y))
     best: dict[str, torch.Tensor] = {}
     history = History(integers=run.integers)
+    if checkpoint is not None:
+        run.fingerprint = _fingerprint(net, options, run.integers, x, y)
+        if Path(checkpoint).exists():
+            best = run.resume(checkpoint, history)
     with progress_bar(options.progress, options.title, run.optimizer.steps) as advance:
-        for epoch in range(options.epochs):
+        for _ in range(run.batches):
+            advance()
+        for epoch in range(len(history.losses), options.epochs):
             history.losses.append(run.epoch(spikes, x, y, advance))
             with run.devices(run.validation_draw):
-                accurate, fired = _validate(net, x_aside, y_aside, run.integers, run.hidden)
-            history.validation.append(accurate)
+                accurate, fired, cost = _validate(
+                    net, x_aside, y_aside, run.integers, run.hidden, loss=loss
+                )
             history.spikes.append(fired)
-            if history.best < 0 or accurate >= history.validation[history.best]:
+            course = history.validation if loss.classes else history.validation_losses
+            course.append(accurate if loss.classes else cost)
+            sign = 1 if loss.classes else -1
+            if history.best < 0 or sign * course[-1] >= sign * course[history.best]:
                 history.best = epoch
                 best = {name: value.detach().clone() for name, value in net.state_dict().items()}
+            if checkpoint is not None:
+                write_checkpoint(checkpoint, run.checkpoint(epoch, best, history))
     net.load_state_dict(best)
     return history
+
+
+def _loss_of(options: TrainingOptions) -> Any:
+    """Return the loss of the options, which says whether it takes labels and reads potentials."""
+    if options.loss == "cross_entropy":
+        return CrossEntropy(options.temperature)
+    if isinstance(options.loss, str):
+        return LOSSES[options.loss]()
+    return options.loss if hasattr(options.loss, "classes") else _Function(options.loss)
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A loss that is a function of :class:`~.losses.Answers` and labels."""
+
+    function: Any
+    classes = True
+    potentials = False
+
+    def __call__(self, answers: Any, targets: torch.Tensor) -> torch.Tensor:
+        loss = self.function(answers, targets)
+        if not isinstance(loss, torch.Tensor) or loss.shape != ():
+            actual = f"a tensor of {tuple(loss.shape)}" if hasattr(loss, "shape") else repr(loss)
+            raise TypeError(f"Loss must return a tensor of one number, not {actual}")
+        return loss
+
+
+def _targets(net: SpikingNetwork, labels: Any, x: Samples, loss: Any, count: int) -> Any:
+    if loss.classes:
+        return checked_labels(net, labels, len(x) if x.values else count)
+    if not x.values:
+        raise TypeError("Loss of targets over time must have arrays of spikes, not a function")
+    return checked_targets(net, labels, x)
+
+
+def _part(y: Any, members: Any) -> Any:
+    return y[members] if isinstance(y, np.ndarray) else [y[n] for n in members]
+
+
+def _batch_targets(y: Any, members: Any, device: Any) -> torch.Tensor:
+    """Return the targets of a batch; those over time are padded with 0 at their ends."""
+    part = _part(y, members)
+    if not isinstance(part, np.ndarray):
+        part = padded(part, max(map(len, part)))
+    return torch.as_tensor(part, device=device)
+
+
+def _fingerprint(
+    net: SpikingNetwork,
+    options: TrainingOptions,
+    integers: Quantization | None,
+    x: Samples,
+    y: Any,
+) -> str:
+    weights = (value.detach().cpu().numpy() for value in net.state_dict().values())
+    samples = (row for rows in x.values.values() for row in rows)
+    return fingerprint(options, (*weights, *samples, *y), repr(integers))
 
 
 class _Run:
@@ -125,15 +225,20 @@ class _Run:
         self,
         net: SpikingNetwork,
         options: TrainingOptions,
+        loss: Any,
         integers: Quantization | None,
         count: int,
     ):
         self.net = net
         self.options = options
+        self.loss = loss
+        self.fingerprint = ""
         self.integers = integers
         self.shifter = ImageShifter(net, options.max_shift) if options.max_shift else None
         steps = options.epochs * -(-count // options.batch_size)
-        self.optimizer = Adam(parameter_groups(net), steps)
+        self.optimizer = make_optimizer(
+            net, options.optimizer, steps, options.learning_rate, options.schedule
+        )
         self.generator = np.random.Generator(np.random.PCG64([options.seed, 1]))
         answering = net.readouts[0].population
         self.hidden = [
@@ -156,33 +261,33 @@ class _Run:
             draw_weights(self.net, options.devices, options.seed, draw, options.device_seconds),
         )
 
-    def epoch(self, spikes: Any, x: dict[str, np.ndarray], y: np.ndarray, advance: Any) -> float:
+    def epoch(self, spikes: Any, x: Samples, y: Any, advance: Any) -> float:
         """Train on all samples once, in random order, and return the mean loss."""
-        order = self.generator.permutation(len(y))
         total = 0.0
-        for start in range(0, len(y), self.options.batch_size):
-            members = order[start : start + self.options.batch_size]
-            batch = batch_of(self.net, spikes, x, members, self.generator)
+        for members in orders(self.generator, len(y), self.options.batch_size, x.lengths):
+            batch, lengths = batch_of(self.net, spikes, x, members, self.generator)
             if self.shifter is not None:
                 batch = self.shifter(batch, self.generator)
-            total += self._step(batch, y[members]) * len(members)
+            total += self._step(batch, lengths, y, members) * len(members)
             advance()
         return total / len(y)
 
-    def _step(self, batch: dict[str, torch.Tensor], labels: np.ndarray) -> float:
-        """Update the weights after one batch, and return its loss without the penalty."""
+    def _step(
+        self, batch: dict[str, torch.Tensor], lengths: np.ndarray | None, y: Any, members: Any
+    ) -> float:
+        """Update the weights after one batch, and return its loss without the penalties."""
         net, options = self.net, self.options
         with self.devices(TRAINING_DRAWS + self.batches):
-            outcome = net(batch, self.integers)
+            answers = answer(net, batch, lengths, self.integers, self.loss.potentials)
         self.batches += 1
-        device = outcome.logits.device
-        loss = classification_loss(
-            outcome, torch.as_tensor(labels, device=device), options.temperature
-        )
+        outcome = answers.outcome
+        loss = self.loss(answers, _batch_targets(y, members, outcome.logits.device))
         mean = float(loss.detach())
         if options.activity_penalty:
             penalty = options.activity_penalty * spikes_per_sample(outcome, self.hidden)
             loss = loss + penalty / 100
+        for regularizer in options.regularizers:
+            loss = loss + regularizer(answers)
         net.zero_grad(set_to_none=True)
         loss.backward()
         if options.max_grad_norm is not None:
@@ -193,6 +298,56 @@ class _Run:
             clip(net, self.integers)
             _undo(net, self.integers, self.learned, before)
         return mean
+
+    def checkpoint(self, epoch: int, best: dict[str, torch.Tensor], history: History) -> Checkpoint:
+        """Return all from which :meth:`resume` goes on after an epoch."""
+        tensors, numbers = self.optimizer.state()
+        named = {"net": self.net.state_dict(), "best": best, "optimizer": tensors}
+        return Checkpoint(
+            {f"{part}/{name}": v for part, values in named.items() for name, v in values.items()},
+            {
+                "fingerprint": self.fingerprint,
+                "epoch": epoch,
+                "batches": self.batches,
+                "generator": _text(self.generator.bit_generator.state),
+                "optimizer": numbers,
+                "history": {name: getattr(history, name) for name in COURSE},
+            },
+        )
+
+    def resume(self, path: str | Path, history: History) -> dict[str, torch.Tensor]:
+        """Go on from a checkpoint, and return the best weights up to it."""
+        checkpoint = read_checkpoint(path)
+        content = checkpoint.content
+        if content["fingerprint"] != self.fingerprint:
+            raise FileError(
+                "must be a checkpoint of this training, not of another network, other options, "
+                "spikes or labels",
+                path,
+            )
+        self.net.load_state_dict(checkpoint.part("net"))
+        self.optimizer.load(checkpoint.part("optimizer"), content["optimizer"])
+        self.generator.bit_generator.state = _number(content["generator"])
+        self.batches = content["batches"]
+        for name in COURSE:
+            setattr(history, name, content["history"][name])
+        return checkpoint.part("best")
+
+
+COURSE = ("losses", "validation", "validation_losses", "spikes", "best")
+
+
+def _text(value: Any) -> Any:
+    """Return the state of a generator, whose numbers of 128 bits are more than JSON takes."""
+    if isinstance(value, dict):
+        return {name: _text(entry) for name, entry in value.items()}
+    return f"{value:d}" if isinstance(value, int) else value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _number(entry) for name, entry in value.items()}
+    return int(value) if value.isdecimal() else value
 
 
 def accuracy(
@@ -208,36 +363,51 @@ def accuracy(
     ----------
     net : SpikingNetwork
     spikes : array of int, shape (samples, steps, size), or mapping from input names to such
+        Or lists of arrays of the shape (steps, size), where samples differ in their steps.
     labels : array of int, shape (samples,)
     integers : Quantization, optional
         Run in integers; in floating point where none is given.
     batch : int
         Samples that are run at a time.
     """
-    x = checked_spikes(net, spikes)
-    y = checked_labels(net, labels, len(next(iter(x.values()))))
+    x = checked_samples(net, spikes)
+    y = checked_labels(net, labels, len(x))
     return _validate(net, x, y, integers, [], batch)[0]
 
 
 def _validate(
     net: SpikingNetwork,
-    x: dict[str, np.ndarray],
-    y: np.ndarray,
+    x: Samples,
+    y: Any,
     integers: Quantization | None,
     hidden: list[str],
     batch: int = 1000,
-) -> tuple[float, float]:
-    """Return the accuracy, and the spikes of the hidden layers per sample."""
-    right, fired = 0, 0.0
+    loss: Any = None,
+) -> tuple[float, float, float]:
+    """Return the accuracy, the spikes of the hidden layers per sample, and the mean loss.
+
+    The loss is computed where targets are no classes; the accuracy where they are.
+    """
+    right, fired, cost = 0, 0.0, 0.0
+    loss = CrossEntropy() if loss is None else loss
+    classified = loss.classes
+    # Samples of about the same length together, which are padded the least.
+    order = np.arange(len(y)) if x.lengths is None else np.argsort(x.lengths, kind="stable")
     with torch.no_grad():
         for start in range(0, len(y), batch):
-            part = slice(start, start + batch)
-            outcome = net({name: array[part] for name, array in x.items()}, integers)
-            # NumPy breaks ties to the lowest class, as the hardware does.
-            classes = outcome.scores.cpu().numpy().argmax(axis=1)
-            right += int((classes == y[part]).sum())
+            members = order[start : start + batch]
+            spikes, lengths = x.batch(members)
+            answers = answer(net, spikes, lengths, integers, not classified and loss.potentials)
+            outcome = answers.outcome
+            if classified:
+                # NumPy breaks ties to the lowest class, as the hardware does.
+                classes = outcome.scores.cpu().numpy().argmax(axis=1)
+                right += int((classes == y[members]).sum())
+            else:
+                targets = _batch_targets(y, members, outcome.logits.device)
+                cost += float(loss(answers, targets)) * len(members)
             fired += sum(float(outcome.spikes[name].sum()) for name in hidden)
-    return right / len(y), fired / len(y)
+    return right / len(y), fired / len(y), cost / len(y)
 
 
 @torch.no_grad()

@@ -205,6 +205,7 @@ def training_targets(readers, folder):
         save_floating_point,
         save_network_state,
     )
+    from spiker_train.training.checkpoint import Checkpoint, write_checkpoint
     from tests.support.timed import random_spikes, timed_network
 
     module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 2))
@@ -216,6 +217,15 @@ def training_targets(readers, folder):
     checkpoints = [new.getvalue(), old.getvalue(), save(state), save(half)]
     save_floating_point(SpikingNetwork.chain("4-3-2"), folder / "net.safetensors")
     network = (folder / "net.safetensors").read_bytes()
+    content = {
+        "fingerprint": "0",
+        "epoch": 1,
+        "batches": 2,
+        "generator": {"bit_generator": "PCG64"},
+    }
+    course = {"optimizer": {"done": 2}, "history": {"losses": [0.5], "best": 0}}
+    write_checkpoint(folder / "run", Checkpoint({"net/a": torch.ones(3)}, content | course))
+    checkpoint = (folder / "run").read_bytes()
     timed = timed_network()
     save_floating_point(timed, folder / "timed.safetensors")
     save_network_state(timed(random_spikes(), dt=1e-3).after, folder / "state.safetensors")
@@ -236,6 +246,7 @@ def training_targets(readers, folder):
             checkpoints,
             lambda path: load_state(module, path),
         ),
+        **with_callers(readers, "spiker_train.training.checkpoint.read_checkpoint", [checkpoint]),
         **called_by("spiker_train.files._read", [network, in_seconds], load_floating_point),
     }
 

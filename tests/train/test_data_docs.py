@@ -15,3 +15,13 @@ def test_page_on_data_runs(capsys, tmp_path, monkeypatch):
     assert "not lose 1 over the greatest value of their step and channel" in shown
     assert "(10, 24) ConversionLoss(clipped=1, cut=0, moved=3, largest_move=0.0004)" in shown
     assert "[[0 1 0 1 0 0]\n [0 0 1 0 1 0]]\n[1 4 8]\n[7 4 0]\n" in shown
+
+
+def test_page_on_training_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "page"}
+    for code in re.findall(
+        r"^```python\n(.*?)^```", read_page("training"), re.MULTILINE | re.DOTALL
+    ):
+        exec(code, names)
+    assert capsys.readouterr().out == "4 True\n4\n"

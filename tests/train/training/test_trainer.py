@@ -31,6 +31,7 @@ from spiker_train import (
 )
 from spiker_train.recipes import encode, train_network
 from spiker_train.training.batches import ImageShifter, split
+from spiker_train.training.losses import ActivityBand, SpikeL1, VanRossum
 
 
 def task(samples=300, seed=0):
@@ -307,6 +308,66 @@ def test_a_recipe_gives_the_same_file_twice(tmp_path):
     assert (result.classes == data.y_test).mean() == report["accuracy"]["integers"]
 
 
+@pytest.mark.parametrize(
+    "options, readout",
+    [
+        ({"loss": "count_cross_entropy"}, "count"),
+        ({"loss": "potential_cross_entropy", "optimizer": "AdamW"}, "last"),
+        ({"loss": lambda answers, y: answers.outcome.logits.square().mean()}, "last"),
+        ({"regularizers": [ActivityBand(0.1, 0.3), SpikeL1(0.01)], "schedule": "constant"}, "last"),
+    ],
+    ids=["counts", "potentials", "function", "regularizers"],
+)
+def test_losses_and_optimisers_of_options_lessen_the_loss(options, readout):
+    x, y = task(120)
+    net = SpikingNetwork.chain("16-12-2", readout=readout, seed=4)
+    settings = {"epochs": 6, "batch_size": 20, "learning_rate": 1e-2, "progress": False}
+    history = train(net, x, y, TrainingOptions(**settings | options))
+    assert min(history.losses[-2:]) < 0.9 * history.losses[0]
+    assert len(history.validation) == 6
+    assert history.validation_losses == []
+
+
+@pytest.mark.parametrize("loss", ["mean_square", VanRossum(3.0)], ids=["mean_square", "van_rossum"])
+def test_targets_over_time_are_learned_by_uneven_samples(loss):
+    random = np.random.default_rng(0)
+    x = [random.integers(0, 2, (steps, 16)) for steps in random.integers(3, 7, 60)]
+    spikes = not isinstance(loss, str)
+    targets = [
+        np.stack([sample[:, 0], sample[:, 1]], axis=1) * (1 if spikes else 0.5) for sample in x
+    ]
+    net = SpikingNetwork.chain("16-12-2", readout="count" if spikes else "last", seed=4)
+    options = TrainingOptions(
+        epochs=15, batch_size=10, learning_rate=2e-2, loss=loss, progress=False
+    )
+    history = train(net, x, targets, options)
+    assert history.validation == []
+    assert min(history.validation_losses) == history.validation_losses[history.best]
+    assert history.validation_losses[history.best] < 0.8 * history.validation_losses[0]
+
+
+def test_uneven_samples_of_one_length_train_as_even_ones():
+    x, y = task(60)
+    options = TrainingOptions(epochs=2, batch_size=20, progress=False)
+    nets = [SpikingNetwork.chain("16-6-2", seed=4) for _ in range(2)]
+    for net, spikes in zip(nets, (x, list(x)), strict=True):
+        train(net, spikes, y, options)
+    for a, b in zip(*(net.parameters() for net in nets), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_uneven_samples_learn_and_are_scored():
+    x, y = task(200)
+    lengths = np.random.default_rng(1).integers(3, 5, 200)
+    x = [sample[:length] for sample, length in zip(x, lengths, strict=True)]
+    net = SpikingNetwork.chain("16-12-2", seed=4)
+    options = TrainingOptions(epochs=8, batch_size=20, learning_rate=1e-2, progress=False)
+    history = train(net, x, y, options, integers=Quantization(4, 10))
+    answers = reference.run(quantize(net, history.integers), x)
+    share = (answers.classes == y).mean()
+    assert share == accuracy(net, x, y, history.integers) > 0.75
+
+
 @pytest.mark.parametrize("encoder", ["bernoulli", "first_spike", "graded"])
 def test_a_recipe_takes_every_encoder(encoder):
     network, report = train_network(
@@ -333,6 +394,40 @@ def test_a_recipe_takes_every_encoder(encoder):
             {"validation_share": 0.0},
             ValueError,
             "Validation share must leave samples on both sides, not 0.0 of 300",
+        ),
+        (
+            {"loss": "hinge"},
+            ValueError,
+            "Loss must be one of 'cross_entropy', 'count_cross_entropy', "
+            "'potential_cross_entropy', 'van_rossum', 'mean_square', not 'hinge'",
+        ),
+        ({"loss": 3}, TypeError, "Loss must be a name or a function, not 3"),
+        ({"regularizers": [3]}, TypeError, "Regularizers must be functions, not [3]"),
+        (
+            {"optimizer": "Adamant"},
+            ValueError,
+            "Optimizer must be 'adam', a class of torch.optim such as 'SGD', or a function, not "
+            "'Adamant'",
+        ),
+        (
+            {"optimizer": lambda groups: 3},
+            TypeError,
+            "Optimizer must return a torch.optim.Optimizer, not int",
+        ),
+        (
+            {"schedule": "linear"},
+            ValueError,
+            "Schedule must be one of 'cosine', 'constant', not 'linear'",
+        ),
+        (
+            {"loss": "mean_square"},
+            ValueError,
+            "Targets of sample 0 must be finite numbers of the shape (4, 2), not ()",
+        ),
+        (
+            {"loss": lambda answers, y: answers.outcome.logits},
+            TypeError,
+            "Loss must return a tensor of one number, not a tensor of (128, 2)",
         ),
         ({"labels": np.zeros(9, int)}, ValueError, "Labels must have the shape (300,), not (9,)"),
         ({"labels": np.zeros(300)}, TypeError, "Labels must be integers, not float64"),
