@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .conversion.report import QuantizationReport
     from .data.events import Events
     from .data.images import Dataset, datasets, load_dataset
+    from .data.load import event_datasets, load_data
     from .data.recordings import EventDataset
     from .data.representations import (
         ConversionLoss,
@@ -65,11 +66,10 @@ if TYPE_CHECKING:
     from .training.trainer import accuracy, train
 
 _HOMES = {
-    "BitFaults": ".monte_carlo.bit_faults",
-    "Chip": ".monte_carlo.twin",
-    "Twin": ".monte_carlo.twin",
     "Arrhenius": ".devices.drift",
+    "BitFaults": ".monte_carlo.bit_faults",
     "Cell": ".network.cell",
+    "Chip": ".monte_carlo.twin",
     "Comparison": ".conversion.compare",
     "Connection": ".network.layers",
     "ConversionLoss": ".data.representations",
@@ -114,6 +114,7 @@ _HOMES = {
     "Tau": ".network.time",
     "Tensors": ".network.arithmetic",
     "TrainingOptions": ".training.options",
+    "Twin": ".monte_carlo.twin",
     "UniformLevels": ".devices.levels",
     "Wire": ".network.synapse_kinds",
     "WireResistance": ".devices.wires",
@@ -122,6 +123,7 @@ _HOMES = {
     "datasets": ".data.images",
     "dense_to_events": ".data.representations",
     "dense_to_frames": ".data.representations",
+    "event_datasets": ".data.load",
     "events_to_dense": ".data.representations",
     "events_to_frames": ".data.representations",
     "fit_device": ".devices.fit",
@@ -133,16 +135,17 @@ _HOMES = {
     "from_torch": ".data.torch_datasets",
     "generator": ".devices.checks",
     "hfox_reram": ".devices.presets",
+    "load_data": ".data.load",
     "load_dataset": ".data.images",
     "load_devices": ".devices.files",
     "load_floating_point": ".files",
     "load_network_state": ".state_files",
     "load_state": ".formats.checkpoints",
-    "save_network_state": ".state_files",
     "pcm": ".devices.presets",
     "quantize": ".conversion.convert",
     "save_devices": ".devices.files",
     "save_floating_point": ".files",
+    "save_network_state": ".state_files",
     "spiker_quantizations": ".formats.spikerplus.widths",
     "to_nir": ".formats.nir.write",
     "train": ".training.trainer",
@@ -207,6 +210,7 @@ __all__ = [
     "datasets",
     "dense_to_events",
     "dense_to_frames",
+    "event_datasets",
     "events_to_dense",
     "events_to_frames",
     "fit_device",
@@ -218,6 +222,7 @@ __all__ = [
     "from_torch",
     "generator",
     "hfox_reram",
+    "load_data",
     "load_dataset",
     "load_devices",
     "load_floating_point",

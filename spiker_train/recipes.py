@@ -13,7 +13,10 @@ from spiker_hdl.base.checks import check_choice, check_int
 from spiker_hdl.model import Decay, Lif, Network, encoders, reference
 from spiker_train.conversion.convert import quantize
 from spiker_train.conversion.report import QuantizationReport
-from spiker_train.data.images import Dataset, load_dataset
+from spiker_train.data.events import check_dt
+from spiker_train.data.images import Dataset
+from spiker_train.data.load import load_data
+from spiker_train.data.recordings import EventDataset
 from spiker_train.network.cell import Cell
 from spiker_train.network.network import SpikingNetwork, chain_sizes
 from spiker_train.network.quantization import Quantization
@@ -25,6 +28,8 @@ from spiker_train.training.trainer import accuracy, train
 __all__ = ["encode", "train_network"]
 
 MANY = 10_000
+MOST_BYTES = 2**30
+"""Most dense spikes that are kept; more are binned anew for each batch."""
 GREATEST = {"graded": 15}  # all others make binary spikes
 
 
@@ -69,9 +74,9 @@ def encode(values: np.ndarray, steps: int, encoder: str = "rate") -> np.ndarray:
 
 
 def train_network(
-    dataset: str | Path | Dataset,
+    dataset: str | Path | Dataset | EventDataset,
     layers: str,
-    steps: int = 4,
+    steps: int | None = None,
     weights: Any = 4,
     potentials: Any = 8,
     seed: int = 0,
@@ -81,9 +86,11 @@ def train_network(
     epochs: int | None = None,
     readout: str = "last",
     picture: tuple[int, int] | None = None,
+    dt: float | None = None,
+    augment: Any = None,
     progress: bool = True,
 ) -> tuple[Network, dict[str, Any]]:
-    """Train a chain of layers on images, first in floating point, then in integers.
+    """Train a chain of layers on images or recordings, first in floating point, then in integers.
 
     Hidden neurons are LIF neurons that leak with beta = 0.875 and are reset by subtraction; the
     output is a leaky integrator, or LIF neurons for the readouts that need spikes. A tenth of the
@@ -91,19 +98,20 @@ def train_network(
 
     Parameters
     ----------
-    dataset : str, Path or Dataset
-        Name of a data set, or an ``.npz`` file.
+    dataset : str, Path, Dataset or EventDataset
+        As :func:`~spiker_train.load_data` takes it.
     layers : str
         Sizes such as ``"784-128-10"``: as many inputs as values per sample, and at least as many
         outputs as classes.
-    steps : int
-        Time steps of a sample.
+    steps : int, optional
+        Time steps of a sample. Where none are given, 4 for values, and as many as the data set of
+        recordings says.
     weights, potentials
         Bits, as for :class:`~.quantization.Quantization`.
     seed : int
         Seed of the weights, the order and the split.
     encoder : str
-        One of :data:`spiker_hdl.model.encoders.ENCODERS`.
+        One of :data:`spiker_hdl.model.encoders.ENCODERS`. Recordings are spikes, and have none.
     static : bool
         Whether the input is static, which needs an encoder that gives the same values in every
         step: one of :data:`spiker_hdl.model.encoders.STEADY`.
@@ -116,13 +124,18 @@ def train_network(
         Height and width of samples that are flattened images. Where there are many samples, images
         are shifted at random in training; ``shift`` in the report has the greatest shift in pixels,
         and ``warnings`` say where none is possible because height and width are not known.
+    dt : float, optional
+        Length of a step of recordings in seconds. Where none is given, as the data set says.
+    augment : callable, optional
+        Function of :class:`~spiker_train.Events` and a generator that alters recordings in each
+        batch, such as those of :mod:`spiker_train.data.augmentation`.
     progress : bool
         Whether to show progress bars, if rich is installed.
 
     Returns
     -------
     network : Network
-        Its notes name data set, encoder, steps and seed.
+        Its notes name data set, encoder or ``dt``, steps and seed.
     report : dict
         Values that JSON can hold: ``accuracy`` on the test samples in floating point (``float``),
         quantised without further training (``rounded``) and trained in integers (``integers``,
@@ -135,16 +148,24 @@ def train_network(
         If data, layers and bits do not go together.
     """
     clock = _Clock()
-    data = dataset if isinstance(dataset, Dataset) else load_dataset(dataset)
+    data = dataset if isinstance(dataset, Dataset | EventDataset) else load_data(dataset)
     sizes = _sizes(layers, data)
+    if steps is None:
+        steps = data.steps if isinstance(data, EventDataset) else 4
     seed, steps = check_int("Seed", seed, 0), check_int("Steps", steps, 1)
+    given = static or encoder != "rate" or picture is not None
+    coding = _coding(data, encoder, dt, augment, given)
     if static:
         check_choice("Encoder of a static input", encoder, encoders.STEADY)
     recipe = LARGE if len(data.x_train) > MANY else SMALL
     shape, shift, warnings = _shifted(data, picture, recipe)
     recipe = replace(_with_epochs(recipe, epochs), max_shift=shift)
-    spikes = encode(data.x_train, steps, encoder)
-    test = encode(data.x_test, steps, encoder)
+    if isinstance(data, EventDataset):
+        spikes: Any = _Binned(data, steps, coding["dt"], augment)
+        test = data.dense("test", steps=steps, dt=coding["dt"])
+    else:
+        spikes = encode(data.x_train, steps, encoder)
+        test = encode(data.x_test, steps, encoder)
     net = _network(shape, sizes, readout, seed, GREATEST.get(encoder, 1), recipe, static)
     trained = _train_twice(
         net,
@@ -156,14 +177,14 @@ def train_network(
         seed=seed,
         progress=progress,
     )
-    network, quantization = _quantized(net, trained, data, encoder, steps, seed)
+    network, quantization = _quantized(net, trained, data, coding, steps, seed)
     result = reference.run(network, test)
     integers = float((result.classes == data.y_test).mean())
     return network, {
         "data": data.name,
         "layers": "-".join(map(str, sizes)),
         "steps": steps,
-        "encoder": encoder,
+        **coding,
         "readout": readout,
         "weights": weights,
         "potentials": potentials,
@@ -217,14 +238,14 @@ def _train_twice(
     net: SpikingNetwork,
     recipe: Recipe,
     settings: Quantization,
-    samples: tuple[np.ndarray, np.ndarray],
+    samples: tuple[Any, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
     **options: Any,
 ) -> _Trained:
     """Train a network in place in floating point, and then in integers at half the rate."""
     settings.fit(net)  # an impossible quantization is refused before training
     spikes, labels = samples
-    kept, aside = split(len(spikes), 0.1, options["seed"])
+    kept, aside = split(len(labels), 0.1, options["seed"])
     in_float = TrainingOptions(
         epochs=recipe.float_epochs,
         batch_size=recipe.batch_size,
@@ -240,8 +261,8 @@ def _train_twice(
         learning_rate=recipe.learning_rate / 2,
         title="integers",
     )
-    x, y = spikes[kept], labels[kept]
-    validation = spikes[aside], labels[aside]
+    y, validation = labels[kept], (spikes[aside], labels[aside])
+    x = spikes.function(kept) if isinstance(spikes, _Binned) else spikes[kept]
     history = train(net, x, y, in_float, validation=validation)
     validated = {"float": history.validation[history.best]}
     accurate = {"float": accuracy(net, *test)}
@@ -249,11 +270,52 @@ def _train_twice(
     accurate["rounded"] = accuracy(net, *test, quantization)
     history = train(net, x, y, in_integers, validation=validation, integers=quantization)
     validated["integers"] = history.validation[history.best]
-    return _Trained(quantization, x, accurate, validated)
+    return _Trained(quantization, spikes[kept[:1000]], accurate, validated)
+
+
+@dataclass
+class _Binned:
+    """Recordings to train with, which are binned when they are indexed.
+
+    Members
+    -------
+    data : EventDataset
+    steps, dt, augment
+        As for :func:`train_network`.
+    """
+
+    data: EventDataset
+    steps: int
+    dt: float | None
+    augment: Any
+
+    def __getitem__(self, members: np.ndarray) -> np.ndarray:
+        return self.data.dense("train", members, steps=self.steps, dt=self.dt)
+
+    def function(self, kept: np.ndarray) -> Any:
+        """Return dense spikes, or the function that makes them for each batch.
+
+        They are made for each batch where they are altered, or too many to keep.
+        """
+        if self.augment is None and len(kept) * self.steps * self.data.size <= MOST_BYTES:
+            return self[kept]
+        return lambda members, generator: self.data.dense(
+            "train",
+            kept[members],
+            steps=self.steps,
+            dt=self.dt,
+            augment=self.augment,
+            generator=generator,
+        )
 
 
 def _quantized(
-    net: SpikingNetwork, trained: _Trained, data: Dataset, encoder: str, steps: int, seed: int
+    net: SpikingNetwork,
+    trained: _Trained,
+    data: Dataset | EventDataset,
+    coding: dict[str, Any],
+    steps: int,
+    seed: int,
 ) -> tuple[Network, QuantizationReport]:
     """Return the network in integers, whose notes say how it was trained, and its report."""
     report = QuantizationReport()
@@ -262,10 +324,10 @@ def _quantized(
         trained.quantization,
         max_steps=max(256, steps),
         name=data.name if data.name.isprintable() else "network",
-        calibration=trained.samples[:1000],
+        calibration=trained.samples,
         notes={
             "data": data.name,
-            "encoder": encoder,
+            **{name: str(value) for name, value in coding.items()},
             "steps": str(steps),
             "seed": str(seed),
         },
@@ -274,7 +336,25 @@ def _quantized(
     return network, report
 
 
-def _sizes(layers: str, data: Dataset) -> list[int]:
+def _coding(
+    data: Dataset | EventDataset, encoder: str, dt: float | None, augment: Any, given: bool
+) -> dict[str, Any]:
+    """Return the encoder of values, or the length of a step of recordings, by its name."""
+    if isinstance(data, EventDataset):
+        if given:
+            raise ValueError(
+                f"Encoder, static input and picture must be for values, not for {data.name!r}, "
+                "which has spikes"
+            )
+        dt = data.dt if dt is None else dt
+        check_dt(dt)
+        return {"dt": float(dt)}
+    if dt is not None or augment is not None:
+        raise ValueError(f"Dt and augment must be for recordings, not for values of {data.name!r}")
+    return {"encoder": encoder}
+
+
+def _sizes(layers: str, data: Dataset | EventDataset) -> list[int]:
     """Return the sizes of the layers, which must suit the data set."""
     sizes = chain_sizes(layers)
     if sizes[0] != data.size:
@@ -287,9 +367,11 @@ def _sizes(layers: str, data: Dataset) -> list[int]:
 
 
 def _shifted(
-    data: Dataset, picture: tuple[int, int] | None, recipe: Recipe
+    data: Dataset | EventDataset, picture: tuple[int, int] | None, recipe: Recipe
 ) -> tuple[tuple[int, ...], int, list[str]]:
     """Return the shape of samples, their greatest shift in pixels, and warnings."""
+    if isinstance(data, EventDataset):
+        return data.shape, 0, []
     if picture is not None:
         shape = tuple(check_int("Side of a picture", side, 1) for side in picture)
         if len(shape) != 2 or prod(shape) != data.size:

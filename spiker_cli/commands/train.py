@@ -16,6 +16,7 @@ from spiker_cli.support.terminal import say, table, write_json
 if TYPE_CHECKING:
     from spiker_hdl.model import Network
     from spiker_train.data.images import Dataset
+    from spiker_train.data.recordings import EventDataset
 
 __all__ = ["EPOCHS", "sizes", "train", "train_quietly"]
 
@@ -25,13 +26,31 @@ STEPS, EPOCHS = 2**16 - 1, 10**6
 
 def train(
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="digits, mnist, fashion, or an .npz file.")
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Values: digits, mnist, fashion. Recordings: fsdd, mitbih, nmnist, shd, ssc. "
+            "Or an .npz file, tonic:NAME, or MODULE:FUNCTION.",
+        ),
     ],
     net: Annotated[
         str, typer.Option(metavar="SIZES", help="Sizes of the layers, such as 784-128-10.")
     ],
     output: NetworkOutput,
-    steps: Annotated[int, typer.Option(help="Time steps of a sample, 1 to 65535.")] = 4,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Time steps of a sample, 1 to 65535; by default 4 of values, and of recordings as "
+            "many as the data set says."
+        ),
+    ] = None,
+    dt: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Length of a step of recordings; by default as the data set says, such as 0.01.",
+        ),
+    ] = None,
     weights: Annotated[
         str,
         typer.Option(help="Bits of a weight, 2 to 16, or ternary; or by layer: hidden=4,output=6."),
@@ -81,20 +100,25 @@ def train(
     A tenth of the training samples is held back to choose the epoch; the test samples are used
     once, at the end. The same command gives the same file on the same machine.
 
-    An .npz file has x_train and x_test (uint8, a sample in each row) and y_train and y_test
-    (classes).
+    An .npz file has y_train and y_test (classes), and x_train and x_test (uint8, a sample in each
+    row) or spikes_train and spikes_test (samples, steps, channels).
+
+    Recordings are binned into steps: fsdd has 128 channels, mitbih 8, nmnist 2312, shd and ssc 700.
+    tonic:NAME is a class of tonic.datasets, such as tonic:SHD. MODULE:FUNCTION is a function of
+    yours that returns two data sets of PyTorch, to train and to test, such as my_data:make.
 
     For example:
 
         spiker train digits --net 64-32-10 -o digits.spiker
         spiker train mnist --net 784-128-10 --steps 4 --weights 4 --potentials 8 -o mnist.spiker
         spiker train mnist --net 784-128-10 --steps 3 --encoder binary --static -o static.spiker
+        spiker train fsdd --net 128-64-10 --steps 64 --dt 0.01 --readout sum -o fsdd.spiker
         spiker train my.npz --net 100-50-50-3 --weights hidden1=3,hidden2=4,output=6 -o my.spiker
     """
     from spiker_cli.support.files import check_output
     from spiker_hdl.base.checks import check_choice, check_int
     from spiker_hdl.model import READOUTS, encoders
-    from spiker_train.data.images import load_dataset
+    from spiker_train.data.load import load_data
 
     begin_work()
     check_output(output, "Output")
@@ -102,7 +126,7 @@ def train(
     encoders.encoder_of(encoder)
     if static:
         check_choice("Encoder of a static input", encoder, encoders.STEADY)
-    if not 1 <= steps <= STEPS:
+    if steps is not None and not 1 <= steps <= STEPS:
         raise ValueError(f"Steps must be 1 to {STEPS}, not {steps}")
     check_choice("Readout kind", readout, READOUTS)
     if epochs is not None:
@@ -112,16 +136,21 @@ def train(
         "weights": bits("Weight bits", weights, ("ternary",)),
         "potentials": bits("Potential bits", potentials),
     }
+    dataset = _load(load_data, data)
+    recorded = hasattr(dataset, "dt")
+    if steps is None:
+        steps = getattr(dataset, "steps", 4)
     command = ["spiker", "train", Path(data).name, "--net", net, "--steps", str(steps)]
+    command += ["--dt", str(dt)] if dt is not None else []
     command += ["--weights", weights, "--potentials", potentials, "--seed", str(seed)]
-    command += ["--encoder", encoder, *(["--static"] if static else [])]
+    command += [] if recorded else ["--encoder", encoder, *(["--static"] if static else [])]
     command += ["--readout", readout] if readout != "last" else []
     command += ["--epochs", str(epochs)] if epochs is not None else []
     command += ["--picture", picture] if picture is not None else []
     command += ["--threads", str(threads)] if threads != 1 else []
     command += ["-o", output.name]
     network, report = train_quietly(
-        load_dataset(data),
+        dataset,
         layers,
         threads,
         steps=steps,
@@ -130,6 +159,7 @@ def train(
         encoder=encoder,
         static=static,
         epochs=epochs,
+        dt=dt,
         readout=readout,
         picture=_sides(picture),
     )
@@ -157,7 +187,7 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def train_quietly(
-    data: "Dataset", layers: list[int], threads: int, **options: Any
+    data: "Dataset | EventDataset", layers: list[int], threads: int, **options: Any
 ) -> "tuple[Network, dict[str, Any]]":
     """Train with a fixed number of threads, on which the last bits of sums depend."""
     import torch  # seconds to load: only once all arguments are known to be good
@@ -171,6 +201,15 @@ def train_quietly(
     net = "-".join(map(str, layers))
     say(f"Training {net} on {data.name}: in floating point, then in the integers that ship")
     return train_network(data, net, progress=sys.stdout.isatty(), **options)
+
+
+def _load(load: Any, data: str) -> Any:
+    """Load a data set; modules are found in the present directory, too."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return load(data)
+    finally:
+        sys.path.pop(0)
 
 
 def sizes(net: str) -> list[int]:

@@ -12,7 +12,7 @@ from spiker_hdl.base.arrays import read_npz
 from spiker_hdl.model import Network, encoders, stimulus
 from spiker_hdl.model.pruning.channels import channels
 from spiker_train.data.images import datasets, load_dataset
-from spiker_train.data.spoken_digits import spoken_digits
+from spiker_train.data.load import event_datasets
 
 from .lines import line
 
@@ -112,9 +112,9 @@ def find_samples(
     if data == RANDOM:
         _no_encoder(encoder, data)
         return random_samples(network, few or DRAWN if count is None else count, steps)
-    if data in SPIKES:
+    if data in event_datasets:
         _no_encoder(encoder, data)
-        return _fit(network, SPIKES[data](_steps(network, steps)), count, few)
+        return _recorded(network, data, (count, few), _steps(network, steps))
     if data.endswith(".npz"):
         samples = _read_spikes(Path(data), noted)
         if samples is not None:
@@ -131,7 +131,7 @@ def find_samples(
 
 
 def _names() -> list[str]:
-    return [*datasets, *SPIKES, RANDOM, "or an .npz file"]
+    return [*datasets, *event_datasets, RANDOM, "or an .npz file"]
 
 
 def _no_encoder(encoder: str | None, data: str) -> None:
@@ -139,14 +139,21 @@ def _no_encoder(encoder: str | None, data: str) -> None:
         raise ValueError(f"--encoder must be for values to encode, not for spikes in {data}")
 
 
-def _spoken(steps: int) -> Samples:
-    digits = spoken_digits(steps)
-    _, test = digits.official
-    return Samples("fsdd", digits.spikes[test], digits.labels[test])
-
-
-SPIKES = {"fsdd": _spoken}
-"""Data sets that are spikes already: functions from a number of steps to the test samples."""
+def _recorded(
+    network: Network, data: str, counts: tuple[int | None, int | None], steps: int
+) -> Samples:
+    """Return the first test recordings of a data set, binned as the network's notes say."""
+    dataset = event_datasets[data]()
+    try:
+        dt = float(network.note.get("dt", dataset.dt))
+    except ValueError:
+        given = network.note["dt"]
+        raise ValueError(f"Network's note of dt must be a number, not {given!r}") from None
+    # Only those that are taken are binned.
+    whole = Samples(data, np.arange(len(dataset.y_test)), dataset.y_test)
+    part = whole.first(*counts)
+    spikes = dataset.dense("test", part.spikes, steps=steps, dt=dt)
+    return _fit(network, replace(part, spikes=spikes), None, None)
 
 
 def random_samples(network: Network, count: int, steps: int | None = None) -> Samples:

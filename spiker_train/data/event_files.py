@@ -15,7 +15,7 @@ from spiker_hdl.base import FileError, read_bytes, reader
 
 from .events import MAX_DURATION, Events
 
-__all__ = ["CAMERAS", "read_aedat", "read_nmnist"]
+__all__ = ["CAMERAS", "NMNIST_SHAPE", "parse_nmnist", "read_aedat", "read_nmnist"]
 
 MICROSECONDS = 10**6
 CAMERAS = {
@@ -47,7 +47,18 @@ def read_nmnist(path: str | Path) -> Events:
 
 @reader("a recording of N-MNIST, five bytes an event", "")
 def _nmnist(path: str | Path) -> Events:
-    data = read_bytes(path, 2**28)
+    ticks, channels = parse_nmnist(read_bytes(path, 2**28))
+    return _events(ticks, channels, NMNIST_SHAPE)
+
+
+def parse_nmnist(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Return the times in microseconds and the channels of a recording of N-MNIST.
+
+    Raises
+    ------
+    FileError
+        If the size is not that of whole events, or a pixel is outside.
+    """
     if not data or len(data) % 5:
         raise FileError(f"must have five bytes for each of its events, not {len(data)} bytes")
     x, y, high, middle, low = np.frombuffer(data, np.uint8).reshape(-1, 5).T.astype(np.int64)
@@ -55,7 +66,7 @@ def _nmnist(path: str | Path) -> Events:
     channels = np.stack([high >> 7, y, x], axis=1)
     if int(max(x.max(), y.max())) > 33:
         raise FileError(f"must have pixels in 0..33, not {int(max(x.max(), y.max()))}")
-    return _events(ticks, channels, NMNIST_SHAPE)
+    return ticks, channels
 
 
 def read_aedat(path: str | Path, camera: str | None = None) -> Events:

@@ -325,6 +325,16 @@ def recording_targets(readers, folder):
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as parts:
         parts.writestr("shd_train.h5", b"spikes" * 20)
+    recordings = io.BytesIO()
+    with zipfile.ZipFile(recordings, "w", zipfile.ZIP_DEFLATED) as parts:
+        parts.writestr("Test/3/00001.bin", rows.tobytes())
+    cameras = npz(
+        t_us=np.array([5, 9, 7]), x=np.array([0, 33, 2]), y=np.array([1, 2, 3]),
+        p=np.array([0, 1, 1]), offset=np.array([0, 2, 3]), label=np.array([4, 5]),
+        is_test=np.array([0, 1]),
+    )  # fmt: skip
+    dense, few = rows[:4, None, :] & 1, np.array([0, 1, 0, 1])
+    spikes = npz(spikes_train=dense, y_train=few, spikes_test=dense[:2], y_test=few[:2])
     place, whole = "spiker_train.data", b"what was downloaded"
     checksum = f"md5:{hashlib.md5(whole).hexdigest()}"
     return {
@@ -339,6 +349,11 @@ def recording_targets(readers, folder):
             [archive.getvalue()],
             lambda path: unzip(Path(path), "shd_train.h5"),
         ),
+        **with_callers(
+            readers, f"{place}.neuromorphic_mnist._read_archive", [recordings.getvalue()]
+        ),
+        **with_callers(readers, f"{place}.neuromorphic_mnist._part", [cameras]),
+        **with_callers(readers, f"{place}.load._read_spikes", [spikes, beats]),
         **with_callers(readers, f"{place}.wfdb._read_header", [header, wfdb["odd12.hea"]]),
         **called_by(
             f"{place}.wfdb._read_signals",

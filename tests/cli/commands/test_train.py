@@ -48,6 +48,58 @@ def test_what_was_trained_can_be_run_without_more_words(spiker, tmp_path):
     assert json.loads(out)["mismatches"] == 0
 
 
+OWN = """
+import numpy as np
+from spiker_train import Events
+
+def make():
+    items = [(Events([0.001 * n, 0.004], [n, 3], 4, 0.01), n % 2) for n in range(3)]
+    return items * 10, items
+"""
+
+
+def test_recordings_of_a_function_are_binned_as_the_notes_say(spiker, tmp_path, monkeypatch):
+    (tmp_path / "my_recordings.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    data = ("my_recordings:make", "--net", "4-6-2", "--epochs", 2)
+    code, _, _ = spiker("train", *data, "--steps", 5, "--dt", 0.002, "-o", "net.spiker")
+    assert code == 0
+    network = load("net.spiker")
+    assert network.note["dt"] == "0.002"
+    assert "encoder" not in network.note
+    assert network.note["command"] == (
+        "spiker train my_recordings:make --net 4-6-2 --steps 5 --dt 0.002 --weights 4 "
+        "--potentials 8 --seed 0 --epochs 2 -o net.spiker"
+    )
+    code, _, message = spiker("train", *data, "--encoder", "graded", "-o", "other.spiker")
+    assert code == 2
+    assert message.endswith(
+        "Encoder, static input and picture must be for values, not for 'make', which has spikes\n"
+    )
+    code, _, message = spiker("train", *SHORT[1:], "--dt", 0.1, "-o", "other.spiker")
+    assert message.endswith("Dt and augment must be for recordings, not for values of 'digits'\n")
+
+
+def test_recordings_of_a_data_set_are_trained_and_simulated(spiker, tmp_path, monkeypatch):
+    draws = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "fsdd_spikes.npz",
+        offset=np.arange(0, 41 * 20, 20),
+        times_ms=np.sort(draws.integers(0, 640, (40, 20)), axis=1).reshape(-1),
+        units=draws.integers(0, 9, 800),
+        channels=9,
+        label=np.arange(40) % 3,
+        speaker=np.zeros(40, int),
+        take=np.arange(40) % 10,
+    )
+    monkeypatch.setenv("SPIKER_DATA", str(tmp_path))
+    options = ("--net", "9-5-3", "--epochs", 2, "--dt", 0.02, "--steps", 30)
+    code, _, _ = spiker("train", "fsdd", *options, "-o", tmp_path / "net.spiker")
+    assert code == 0
+    code, out, _ = spiker("simulate", tmp_path / "net.spiker", "--engine", "reference")
+    assert (code, json.loads(out)["samples"]) == (0, 20)
+
+
 @pytest.mark.parametrize(
     "arguments, line",
     [

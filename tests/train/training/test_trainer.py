@@ -20,15 +20,18 @@ from spiker_train import (
     Cell,
     Connection,
     Dataset,
+    EventDataset,
     Layer,
     Quantization,
     SpikingNetwork,
     TrainingOptions,
     accuracy,
+    dense_to_events,
     quantize,
     recipes,
     train,
 )
+from spiker_train.data.augmentation import Drop
 from spiker_train.recipes import encode, train_network
 from spiker_train.training.batches import ImageShifter, split
 from spiker_train.training.losses import ActivityBand, SpikeL1, VanRossum
@@ -366,6 +369,28 @@ def test_uneven_samples_learn_and_are_scored():
     answers = reference.run(quantize(net, history.integers), x)
     share = (answers.classes == y).mean()
     assert share == accuracy(net, x, y, history.integers) > 0.75
+
+
+def recorded(samples=80):
+    """Make recordings of two classes, each with channels of its own that are busier."""
+    x, y = task(samples, seed=3)
+    events = dense_to_events(x, 0.001)
+    half = samples // 2
+    return EventDataset(events[:half], y[:half], events[half:], y[half:], "own", 0.001, 4)
+
+
+def test_a_recipe_takes_recordings(monkeypatch):
+    data = recorded()
+    network, report = train_network(data, "16-4-2", epochs=12, progress=False)
+    assert (report["dt"], report["steps"], network.note["dt"]) == (0.001, 4, "0.001")
+    result = reference.run(network, data.dense("test"))
+    assert report["accuracy"]["integers"] == (result.classes == data.y_test).mean()
+    # Those that are too many to keep are binned for each batch, and are the same.
+    monkeypatch.setattr(recipes, "MOST_BYTES", 0)
+    again, _ = train_network(data, "16-4-2", epochs=12, progress=False)
+    assert again.digest == network.digest
+    altered, _ = train_network(data, "16-4-2", epochs=12, progress=False, augment=Drop(0.5))
+    assert altered.digest != network.digest
 
 
 @pytest.mark.parametrize("encoder", ["bernoulli", "first_spike", "graded"])
