@@ -278,7 +278,7 @@ class MonteCarlo:
     ) -> np.ndarray:
         """Return how many samples of a batch each draw classifies as the labels say."""
         parameters: dict = {}
-        if spread and self.integers is None:
+        if spread and draws > 1:
             parameters = {
                 key: torch.stack([values[key] for values in spread]).repeat_interleave(
                     len(labels), 0
@@ -296,10 +296,11 @@ class MonteCarlo:
         """Return how many draws run at a time."""
         samples, steps = next(iter(x.values())).shape[:2]
         rows = min(self.batch, samples)
-        if self.neurons is not None and self.integers is not None:
+        if self.neurons is not None and (self.integers is not None or self.net.has_seconds):
             if self.stack not in {None, 1}:
                 raise ValueError(
-                    f"Draws at once must be 1 where neurons in integers spread, not {self.stack}"
+                    f"Draws at once must be 1 where neurons spread in integers or in seconds, "
+                    f"not {self.stack}"
                 )
             stack = 1
         else:
@@ -332,6 +333,7 @@ class MonteCarlo:
             "neurons": repr(self.neurons),
             "bit_faults": repr(self.bit_faults),
             "seed": self.seed,
+            "dt": repr(getattr(self.net, "dt", None)),
             "times": self.times,
             "integers": None if self.integers is None else asdict(self.integers),
             "network": [
@@ -378,7 +380,8 @@ def _description(layer: Layer) -> list[Any]:
     name = f"{cell.kind.__module__}.{cell.kind.__qualname__}"
     if isinstance(cell, IntegerCell):
         return [layer.name, name, repr(cell.fixed), cell.scale]
-    return [layer.name, name, repr(sorted(cell.settings.items())), repr(cell.exact)]
+    times = [repr(cell.taus), repr(cell.durations)]
+    return [layer.name, name, repr(sorted(cell.settings.items())), repr(cell.exact), *times]
 
 
 def _half_of_memory() -> int:

@@ -11,6 +11,7 @@ from spiker_hdl.base.frozen import set_fields
 from spiker_train.devices.checks import check_number, generator, normal
 from spiker_train.network.cell import Cell, IntegerCell
 from spiker_train.network.network import SpikingNetwork
+from spiker_train.network.time import Tau
 
 __all__ = ["NeuronSpread", "draw_neurons", "with_neurons"]
 
@@ -28,8 +29,9 @@ class NeuronSpread:
         \tau \leftarrow \tau \exp(\sigma_\tau z' - \sigma_\tau^2 / 2)
 
     with standard normal :math:`z` and :math:`z'`; a decay by :math:`\beta = e^{-\Delta t / \tau}`
-    then becomes :math:`\beta^{\tau / \tau'}`. Neurons in integers have the rounded threshold,
-    within the range of their width, and keep their decays.
+    then becomes :math:`\beta^{\tau / \tau'}`, and a time constant in seconds is drawn as such.
+    Neurons in integers have the rounded threshold, within the range of their width, and keep their
+    decays.
 
     Parameters
     ----------
@@ -88,10 +90,20 @@ def draw_neurons(
                     )
                 sigma = spread.time_constant
                 slower = (sigma * other - sigma**2 / 2).exp()
+                if name in cell.taus:
+                    drawn[layer.name, name] = _seconds(cell, name) * slower
+                    continue
                 drawn[layer.name, name] = torch.as_tensor(np.asarray(cell.value(name))) ** (
                     1 / slower
                 )
     return drawn
+
+
+def _seconds(cell: Cell, name: str) -> torch.Tensor:
+    """Return a time constant in seconds, shape () or (size,)."""
+    if name in cell.learned:
+        return getattr(cell, f"float_{name}").detach().double().exp()
+    return torch.as_tensor(np.asarray(cell.taus[name].seconds, dtype=np.float64))
 
 
 @contextmanager
@@ -104,9 +116,10 @@ def with_neurons(
     ----------
     net : SpikingNetwork
     values : mapping of (str, str) to tensor
-        By layer and field, of shape (size,), or (samples, size) in floating point.
+        By layer and field, of shape (size,), or (samples, size) in floating point; time constants
+        in seconds.
     """
-    fixed = {}
+    fixed, taus = {}, {}
     net.known = (None, {})  # neurons that were prepared with the nominal parameters
     try:
         for (name, field), value in values.items():
@@ -115,6 +128,11 @@ def with_neurons(
                 fixed[name] = cell.fixed
                 whole = tuple(int(number) for number in value.tolist())
                 cell.fixed = replace(cell.fixed, **{field: whole})
+            elif field in cell.taus and field not in cell.learned:
+                taus[name, field] = cell.taus[field]
+                cell.taus[field] = Tau(value.numpy(), cell.taus[field].method)
+            elif field in cell.taus:
+                cell.__dict__[f"float_{field}"] = value.log()
             else:
                 # What is in the instance stands before the module's parameters and buffers.
                 cell.__dict__[f"float_{field}"] = value
@@ -124,6 +142,10 @@ def with_neurons(
             cell = net.layer[name].cell
             assert isinstance(cell, IntegerCell)
             cell.fixed = neuron
+        for (name, field), tau in taus.items():
+            cell = net.layer[name].cell
+            assert isinstance(cell, Cell)
+            cell.taus[field] = tau
         for name, field in values:
             net.layer[name].cell.__dict__.pop(f"float_{field}", None)
         net.known = (None, {})

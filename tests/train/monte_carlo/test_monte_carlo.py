@@ -19,6 +19,7 @@ from spiker_train import (
     PowerLawDrift,
     Quantization,
     SpikingNetwork,
+    Tau,
     quantize,
 )
 from spiker_train.monte_carlo.integers import as_tensors
@@ -130,6 +131,35 @@ def test_neurons_spread_as_those_of_a_loop(kind):
     assert len(set(expected)) > 1
     after = MonteCarlo(network, Device(high=1.0), 1, 5).run(spikes, labels, progress=False)
     assert after.accuracy() == (1 if kind == "float" else pytest.approx(after.accuracy()))
+
+
+@pytest.mark.parametrize("learn", [(), ("decay",)], ids=["fixed", "learned"])
+def test_time_constants_in_seconds_spread(learn):
+    spread = NeuronSpread(time_constant=0.8)
+
+    def make_timed(tau):
+        cell = Cell(Lif, threshold=1.0, decay=Tau(tau), learn=learn)
+        net = SpikingNetwork.chain("12-10-4", cell=cell, readout="count", seed=3).double()
+        net.dt = 1e-3
+        return net
+
+    net = make_timed(5e-3)
+    spikes, _ = samples()
+    labels = net.run(spikes).classes
+    study = MonteCarlo(net, Device(high=1.0), 4, 5, neurons=spread)
+    draws = study.run(spikes, labels, progress=False)
+    for draw in range(4):
+        values = draw_neurons(net, spread, 5, draw)
+        other = make_timed(5e-3)
+        for layer in other.layers:
+            tau = values[layer.name, "decay"]
+            assert tau.std() > 1e-4
+            layer.cell.taus["decay"] = Tau(tau.numpy())
+            if learn:
+                layer.cell.float_decay.data = tau.log()
+        assert draws.right[draw] == (int((other.run(spikes).classes == labels).sum()),)
+    assert net.layer["hidden"].cell.taus["decay"].seconds == pytest.approx(5e-3)
+    assert len(set(draws.right.values())) > 1
 
 
 def test_stopped_study_goes_on(tmp_path, monkeypatch):
