@@ -157,7 +157,7 @@ def ecg(seed: int, size: int) -> Task:
         ])
 
     train_part, test_part = data.inter_patient
-    kept, tested = some(train_part, 2 * size), some(test_part, size // 3)
+    kept, tested = some(train_part, 4 * size), some(test_part, size // 3)
     slow = np.resize(np.arange(1, 7), 48)
     decay = Decay(tuple(2 ** (6 - int(shift)) for shift in slow), 6)
     weak = draws.uniform(-0.02, 0.02, (48, 48))
@@ -182,7 +182,7 @@ def ecg(seed: int, size: int) -> Task:
         data.labels[kept].astype(np.int64),
         encoded[1],
         data.labels[tested].astype(np.int64),
-        6,
+        20,
         4e-3,
         ("N", "S", "V", "F"),
     )
