@@ -99,10 +99,14 @@ class WithSynapse(Neuron):
         own = {self._outer(name): value for name, value in self.synapse.states.items()}
         return {**self.neuron.states, **own}
 
+    @property
+    def own_names(self) -> dict[str, str]:
+        """Names that fields of the synapse have in it, by the names that they have here."""
+        names = (*self.synapse.parameters, *self.synapse.states)
+        return {self._outer(name): name for name in names}
+
     def with_values(self, values: Mapping[str, Any]) -> Any:
-        names = {
-            self._outer(name): name for name in (*self.synapse.parameters, *self.synapse.states)
-        }
+        names = self.own_names
         own = {names[name]: value for name, value in values.items() if name in names}
         others = {name: value for name, value in values.items() if name not in names}
         return replace(

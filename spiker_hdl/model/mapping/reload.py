@@ -18,8 +18,10 @@ import numpy as np
 from spiker_hdl.base.frozen import copy_with
 from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.canonical import arrays_of, describe, frozen_mapping
+from spiker_hdl.model.dynamics.with_synapse import WithSynapse
 from spiker_hdl.model.graph import Projection
 from spiker_hdl.model.network import Network
+from spiker_hdl.model.neurons.base import Neuron
 from spiker_hdl.model.parameters import field_width, fields_of, parameter_rows
 
 from .mapping import Mapping
@@ -219,6 +221,15 @@ def with_worst_case_bounds(network: Network, writable: Collection[str]) -> Netwo
     return copy_with(network, bounds=bounds(network, writable))
 
 
+def _owner(neuron: Neuron, described: dict, name: str) -> tuple[dict, str]:
+    """Return the part of a neuron's description that has a parameter, and the name it has there."""
+    while isinstance(neuron, WithSynapse):
+        if name in neuron.own_names:
+            return described["synapse"], neuron.own_names[name]
+        neuron, described = neuron.neuron, described["neuron"]
+    return described, name
+
+
 def structure(network: Network, mapping: Mapping) -> str:
     """Return the SHA-256 of everything that shapes the hardware, in hexadecimal.
 
@@ -231,9 +242,10 @@ def structure(network: Network, mapping: Mapping) -> str:
     for population, described in zip(network.populations, text["populations"], strict=True):
         if population.name in mapping.writable:
             for name in fields_of(population, True):
-                value = described["neuron"].pop(name, None)
+                owner, own = _owner(population.neuron, described["neuron"], name)
+                value = owner.pop(own, None)
                 if isinstance(value, dict):  # the bits of a decay shape the hardware
-                    described["neuron"][name] = {"bits": value["bits"]}
+                    owner[own] = {"bits": value["bits"]}
             described["bias"] = fields_of(population, True).get("bias")
             described["fields"] = fields_of(population, True)
     total = hashlib.sha256()
