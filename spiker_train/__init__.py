@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .network.network import SpikingNetwork
     from .network.plausibility import ImplausibleWarning
     from .network.quantization import Quantization
+    from .network.reservoir import freeze, reservoir_weights, spectral_radius
     from .network.run import Outcome
     from .network.state import NetworkState
     from .network.surrogate import FastSigmoid
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from .recipes import train_network
     from .state_files import load_network_state, save_network_state
     from .training.options import TrainingOptions
+    from .training.ridge import fit_readout
     from .training.trainer import accuracy, train
 
 _HOMES = {
@@ -127,8 +129,10 @@ _HOMES = {
     "events_to_dense": ".data.representations",
     "events_to_frames": ".data.representations",
     "fit_device": ".devices.fit",
+    "fit_readout": ".training.ridge",
     "frames_to_dense": ".data.representations",
     "frames_to_events": ".data.representations",
+    "freeze": ".network.reservoir",
     "from_nir": ".formats.nir.read",
     "from_snntorch": ".formats.snntorch.read",
     "from_spiker": ".formats.spikerplus.read",
@@ -143,9 +147,11 @@ _HOMES = {
     "load_state": ".formats.checkpoints",
     "pcm": ".devices.presets",
     "quantize": ".conversion.convert",
+    "reservoir_weights": ".network.reservoir",
     "save_devices": ".devices.files",
     "save_floating_point": ".files",
     "save_network_state": ".state_files",
+    "spectral_radius": ".network.reservoir",
     "spiker_quantizations": ".formats.spikerplus.widths",
     "to_nir": ".formats.nir.write",
     "train": ".training.trainer",
@@ -214,8 +220,10 @@ __all__ = [
     "events_to_dense",
     "events_to_frames",
     "fit_device",
+    "fit_readout",
     "frames_to_dense",
     "frames_to_events",
+    "freeze",
     "from_nir",
     "from_snntorch",
     "from_spiker",
@@ -230,9 +238,11 @@ __all__ = [
     "load_state",
     "pcm",
     "quantize",
+    "reservoir_weights",
     "save_devices",
     "save_floating_point",
     "save_network_state",
+    "spectral_radius",
     "spiker_quantizations",
     "to_nir",
     "train",
