@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import spiker_hdl
 from spiker_hdl.model import Decay, Input, Integrator, Lif, Network, Readout, reference
 from spiker_train import (
     Cell,
@@ -132,10 +133,10 @@ def main() -> None:
             flush=True,
         )
         if options.simulate:
-            from spiker_hdl import simulate
-
             few = data.spikes[test[: options.simulate]]
-            differences = reference.run(quantized, few).differences(simulate.run(quantized, few))
+            differences = reference.run(quantized, few).differences(
+                spiker_hdl.run(quantized, few, engine="auto")
+            )
             print(f"gates, {len(few)} samples: {len(differences)} differences")
         if options.devices:
             drifting(quantized, data, test, options)
