@@ -84,6 +84,9 @@ def test_read_noise_is_new_at_every_read_and_grows_where_it_flickers():
     assert not first.equal(second)
     expected = 10e-6 * 0.02 * np.log((1e3 + 1e-6) / 2e-6) ** 0.5
     assert float(first.std()) == pytest.approx(expected, rel=0.05)
+    unit = torch.ones(1).double()
+    exact = FlickerNoise(amplitude=0.5, read_time=2.0).sigma(3 * unit, unit, 1.0, 6.0)
+    assert float(exact) == pytest.approx(3 * 0.5 * np.log(2) ** 0.5)
 
 
 def test_power_law_by_hand_and_its_spread():
