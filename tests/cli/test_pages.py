@@ -12,7 +12,7 @@ from spiker_cli.main import main
 from support.places import ROOT, read_page
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("[!_]*.md"))]
-TRAINS = {"README.md", "getting_started.md"}
+TRAINS = {"README.md", "getting_started.md", "from_ship.md"}
 
 
 def blocks(page):
