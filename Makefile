@@ -110,7 +110,7 @@ else
 	@touch $@
 
 .venv/dev.stamp: .venv/torch.stamp $(INPUTS)
-	@$(INSTALL) -e '.[train,nir,events,cli,plot,verilog,build,formal,host,dev]' || $(NOT_INSTALLED)
+	@$(INSTALL) -e '.[train,nir,events,cli,plot,cluster,verilog,build,formal,host,dev]' || $(NOT_INSTALLED)
 	@touch $@ .venv/demo.stamp
 
 .venv/docs.stamp: .venv/dev.stamp

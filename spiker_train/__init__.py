@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         frames_to_dense,
         frames_to_events,
     )
-    from .data.torch_datasets import from_torch
+    from .data.torch_datasets import convert_torch
     from .devices.arrays import DifferentialPair, ReferenceColumn
     from .devices.checks import generator
     from .devices.device import Device
@@ -136,7 +136,7 @@ _HOMES = {
     "from_nir": ".formats.nir.read",
     "from_snntorch": ".formats.snntorch.read",
     "from_spiker": ".formats.spikerplus.read",
-    "from_torch": ".data.torch_datasets",
+    "convert_torch": ".data.torch_datasets",
     "generator": ".devices.checks",
     "hfox_reram": ".devices.presets",
     "load_data": ".data.load",
@@ -213,6 +213,7 @@ __all__ = [
     "WireResistance",
     "accuracy",
     "compare",
+    "convert_torch",
     "datasets",
     "dense_to_events",
     "dense_to_frames",
@@ -227,7 +228,6 @@ __all__ = [
     "from_nir",
     "from_snntorch",
     "from_spiker",
-    "from_torch",
     "generator",
     "hfox_reram",
     "load_data",

@@ -22,6 +22,7 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
+    WinnerTakeAll,
 )
 from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.rtl import Accelerator, EncodedAccelerator
@@ -78,12 +79,15 @@ def make_designs() -> Iterator[wiring.Component]:
 
 
 def make_various() -> Network:
-    """Return a network with recurrence, delays, two inputs, and synapses one to one."""
+    """Return a network with recurrence, delays, coupling, two inputs, and synapses one to one."""
     draws = np.random.Generator(np.random.PCG64(5))
     neuron = Lif(threshold=5, decay=Decay.shift(3), width=8)
     return Network(
         (Input("left", 8), Input("right", 4, low=0, high=3)),
-        (Population("hidden", 8, neuron), Population("classes", 4, neuron)),
+        (
+            Population("hidden", 8, neuron, coupling=WinnerTakeAll(2)),
+            Population("classes", 4, neuron),
+        ),
         (
             Projection("left", "hidden", draws.integers(-3, 4, (8, 8)), bits=4),
             Projection("right", "hidden", draws.integers(-3, 4, (8, 4)), bits=4, delay=2),

@@ -138,6 +138,8 @@ def train(
     }
     dataset = _load(load_data, data)
     recorded = hasattr(dataset, "dt")
+    if dt is not None and not recorded:
+        raise ValueError(f"--dt must be for recordings, not for values of {dataset.name!r}")
     if steps is None:
         steps = getattr(dataset, "steps", 4)
     command = ["spiker", "train", Path(data).name, "--net", net, "--steps", str(steps)]

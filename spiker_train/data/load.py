@@ -16,7 +16,7 @@ from .neuromorphic_mnist import neuromorphic_mnist
 from .recordings import EventDataset
 from .representations import dense_to_events
 from .spoken_digits import spoken_recordings
-from .torch_datasets import from_torch
+from .torch_datasets import convert_torch
 
 __all__ = ["event_datasets", "load_data"]
 
@@ -113,7 +113,7 @@ def _tonic(name: str) -> Dataset | EventDataset:
         train, test = kind(save_to=folder, train=True), kind(save_to=folder, train=False)
     except TypeError:  # others name their parts
         train, test = kind(save_to=folder, split="train"), kind(save_to=folder, split="test")
-    return from_torch(train, test, name.lower(), dt=0.01)
+    return convert_torch(train, test, name.lower(), dt=0.01)
 
 
 def _called(module: str, attribute: str) -> Dataset | EventDataset:
@@ -127,7 +127,7 @@ def _called(module: str, attribute: str) -> Dataset | EventDataset:
     if isinstance(result, Dataset | EventDataset):
         return result
     if isinstance(result, tuple) and len(result) == 2:
-        return from_torch(*result, attribute)
+        return convert_torch(*result, attribute)
     raise TypeError(
         f"Function {module}:{attribute} must return data to train with and to test, "
         f"not {type(result).__name__}"

@@ -12,13 +12,13 @@ from .events import Events
 from .images import Dataset
 from .recordings import EventDataset
 
-__all__ = ["from_torch"]
+__all__ = ["convert_torch"]
 
 MICROSECOND = 1e-6
 NAMES = {"t": ("t", "timestamp", "ts"), "p": ("p", "polarity", "on"), "x": ("x",), "y": ("y",)}
 
 
-def from_torch(
+def convert_torch(
     train: Any,
     test: Any,
     name: str,

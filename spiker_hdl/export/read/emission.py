@@ -21,7 +21,7 @@ from spiker_hdl.link.axi.lite import AxiLite
 from spiker_hdl.link.protocol.registers import ADDRESS_BITS
 from spiker_hdl.model import Mapping, Network
 from spiker_hdl.model.files.load import models_of, unpack
-from spiker_hdl.model.neurons.base import Neuron
+from spiker_hdl.model.neurons.base import Component
 from spiker_hdl.payloads.design import DesignPorts, Payload, result_timeout
 
 from .files import MANIFEST, NETWORK, read_files
@@ -104,7 +104,7 @@ class Emission:
         )
 
 
-def read_emission(directory: str | Path, *, neurons: Iterable[type[Neuron]] = ()) -> Emission:
+def read_emission(directory: str | Path, *, neurons: Iterable[type[Component]] = ()) -> Emission:
     """Read an emitted directory, and check that its files are those that were emitted.
 
     Parameters
@@ -126,7 +126,7 @@ def read_emission(directory: str | Path, *, neurons: Iterable[type[Neuron]] = ()
 
 
 @reader("an emitted directory", "")
-def _read(directory: Path, neurons: Iterable[type[Neuron]]) -> Emission:
+def _read(directory: Path, neurons: Iterable[type[Component]]) -> Emission:
     manifest, contents = read_files(directory)
     network, _ = unpack(contents[NETWORK], directory / NETWORK, neurons=neurons)
     with reading(directory / MANIFEST, "a manifest that `spiker emit` made", "json"):

@@ -248,7 +248,7 @@ def only_identifies(network, version=LINK_VERSION):
 )
 def test_a_board_that_does_not_answer_is_given_up(answer, message):
     network = make_network(3)
-    with Script(answer) as script, Board(script.port, timeout=0.4) as host:
+    with Script(answer) as script, Board(script.port, timeout=1.0) as host:
         began = time.monotonic()
         with pytest.raises(BoardError, match=message):
             host.run(network, spikes_for(network, 1, 3, 1))

@@ -169,7 +169,7 @@ def test_every_error_of_the_packages_is_told_without_a_hint():
     kinds = error_classes()
     assert {"FileError", "BoardError", "BuildError"} <= {kind.__name__ for kind in kinds}
     # Those that their own modules catch, and make others of.
-    inner = {"SessionError", "MisplacedError", "StoppedError"}
+    inner = {"SessionError", "MisplacedError", "StoppedError", "NotRecordedError"}
     for kind in kinds:
         if kind.__name__ not in inner:
             assert line(kind.__new__(kind, "It must be so")).endswith("It must be so"), kind
