@@ -40,7 +40,7 @@ PATHS = (
 
 COPIED = ("spiker_hdl", "spiker_train", "spiker_cli", "boards", "networks", "examples", "docs")
 COPIED += ("notebooks", "benchmarks", "tests", "README.md", "CHANGELOG.md", "Makefile")
-COPIED += ("constraints.txt", "pyproject.toml", "LICENSE")
+COPIED += ("constraints.txt", "pyproject.toml", "MANIFEST.in", "LICENSE")
 
 MIRRORS = {
     "spiker_hdl": "tests/hdl",
@@ -93,7 +93,7 @@ def stages(root: Path, path: str) -> list[list[str]]:
 
 def outcome(scratch: Path, tests: list[str], timeout: float, jobs: int) -> str:
     """Run some tests on the copy; return what they make of it: killed, timeout or survived."""
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-m", "not slow"]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow"]
     command += ["-p", "no:cacheprovider"]
     command += ["-n", str(jobs)] if jobs > 1 and len(tests) > 20 else []
     try:
@@ -187,7 +187,9 @@ def relocate_all() -> int:
                 print(f"missing: {fault.path}: {fault.before}")
             elif place != fault:
                 print(f"{fault.path}: {fault.before} is now {place.path}: {place.before}")
-                faults[n] = {key: value for key, value in asdict(place).items() if value != ""}
+                faults[n] = {
+                    key: value for key, value in asdict(place).items() if key != "note" or value
+                }
     FAULTS.write_text(json.dumps(lists, indent=1) + "\n")
     return 0
 

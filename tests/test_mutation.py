@@ -88,6 +88,13 @@ def test_own_tests_run_first_and_all_once(mutation):
     assert len({*own, *near, *rest}) == len([*own, *near, *rest])
 
 
+def test_the_copy_has_what_the_source_distribution_has(mutation):
+    # A file that is missing in the copy fails a test there, which would then find every fault.
+    lines = map(str.split, (ROOT / "MANIFEST.in").read_text().splitlines())
+    names = {name for line in lines if line[:1] in (["include"], ["graft"]) for name in line[1:]}
+    assert {*names, "MANIFEST.in", "pyproject.toml"} <= set(mutation.COPIED)
+
+
 def test_listed_faults_are_in_the_sources(mutation):
     lists = json.loads((ROOT / "benchmarks" / "faults.json").read_text())
     faults = [mutation.Fault(**fault) for name in lists for fault in lists[name]]
