@@ -96,7 +96,7 @@ class Equal(Harness):
     ):
         super().__init__()
         self.verilog, fields, options = MODELS[model]
-        self.options = options[::every]
+        self.options = options[::every] if len(options) > every else options
         spiking = getattr(models, model).spiking
         self.neurons = [
             getattr(models, model)(

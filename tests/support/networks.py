@@ -261,14 +261,14 @@ class _Plan:
                 knobs.fields["refractory"] = tuple(own.randint(0, refractory) for _ in range(size))
         own = Random(repr((threshold, "rest")))  # apart, as above
         knobs.towards = None
-        if any(declared.name == "rest" for declared in fields(model)) and own.random() < 0.3:
+        if any(declared.name == "rest" for declared in fields(model)) and own.random() < 0.12:
             knobs.towards = _each(own, size, own.random, 0.4)
         knobs.floored = own.random() < 0.5
         knobs.synapses = []
-        while own.random() < 0.2 and len(knobs.synapses) < 3:
+        while own.random() < (0.4 if knobs.synapses else 0.06) and len(knobs.synapses) < 3:
             knobs.synapses.append(_dynamics(own, size, self.typical[name]))
         knobs.coupling = None
-        if model.spiking and 1 < size <= 12 and own.random() < 0.4:
+        if model.spiking and 1 < size <= 12 and own.random() < 0.08:
             knobs.coupling = WinnerTakeAll(own.choice([0, 0, 0, 1, 2, 5]))
         knobs.floor = random.random() < 0.3
         knobs.floor_share = random.choice([0, 0, random.random(), 1])
@@ -352,12 +352,14 @@ class _Plan:
         """Move the knobs until populations fire as they should, as far as that can be had."""
         random = Random(self.random.random())
         stimulus = _spikes(self.inputs, random, 6, 14)
-        for _ in range(14):
+        for n in range(14):
             rates = _rates(self, stimulus)
             wrong = [name for name in self.spiking if not 0.05 <= rates[name] <= 0.5]
             for name in wrong:
                 knobs = self.knobs[name]
                 before = self.population(name)
+                if n in {4, 6, 8} and knobs.synapses:  # no threshold suits what it makes of events
+                    knobs.synapses.pop()
                 if rates[name] > 0.5:
                     if knobs.push > 0 or random.random() < 0.3:
                         knobs.push -= self.typical[name] * 0.3 + 1
