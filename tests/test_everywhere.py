@@ -380,7 +380,7 @@ def test_windows_give_the_same_bits_everywhere(seed):
     assert expected.differences(crowded) == []
 
 
-@pytest.mark.parametrize("seed, early", [(0, "exact"), (4, 1), (7, 2), (9, "exact")])
+@pytest.mark.parametrize("seed, early", [(0, "exact"), (13, 1), (7, 2), (9, "exact")])
 def test_early_answers_give_the_same_bits_everywhere(seed, early):
     random = Random(seed)
     network = random_network(random, **SMALL)

@@ -265,11 +265,11 @@ class _Plan:
             knobs.towards = _each(own, size, own.random, 0.4)
         knobs.floored = own.random() < 0.5
         knobs.synapses = []
-        while own.random() < (0.4 if knobs.synapses else 0.06) and len(knobs.synapses) < 3:
+        while own.random() < (0.5 if knobs.synapses else 0.055) and len(knobs.synapses) < 3:
             knobs.synapses.append(_dynamics(own, size, self.typical[name]))
         knobs.coupling = None
-        if model.spiking and 1 < size <= 12 and own.random() < 0.08:
-            knobs.coupling = WinnerTakeAll(own.choice([0, 0, 0, 1, 2, 5]))
+        if model.spiking and 1 < size <= 12 and own.random() < 0.14:
+            knobs.coupling = WinnerTakeAll(own.choice([0, 0, 0, 1, 1, 3]))
         knobs.floor = random.random() < 0.3
         knobs.floor_share = random.choice([0, 0, random.random(), 1])
         knobs.rest = {

@@ -77,7 +77,7 @@ def test_recordings_of_a_function_are_binned_as_the_notes_say(spiker, tmp_path, 
         "Encoder, static input and picture must be for values, not for 'make', which has spikes\n"
     )
     code, _, message = spiker("train", *SHORT[1:], "--dt", 0.1, "-o", "other.spiker")
-    assert message.endswith("Dt and augment must be for recordings, not for values of 'digits'\n")
+    assert message.endswith("--dt must be for recordings, not for values of 'digits'\n")
 
 
 def test_recordings_of_a_data_set_are_trained_and_simulated(spiker, tmp_path, monkeypatch):
