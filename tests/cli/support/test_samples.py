@@ -73,7 +73,8 @@ def test_a_network_that_was_trained_on_spikes_is_not_asked_for_an_encoder(spiker
 
 
 def test_emission_needs_no_data_that_are_not_there(spiker, tmp_path):
-    code, out, message = spiker("emit", "networks/ecg.spiker", "-o", tmp_path / "out")
+    make_network(notes={"data": "unheard"}).save(tmp_path / "unheard.spiker")
+    code, out, message = spiker("emit", tmp_path / "unheard.spiker", "-o", tmp_path / "out")
     assert code == 0
     assert "10 samples of random spikes" in out
     assert "random samples, since those of the network are missing" in message
