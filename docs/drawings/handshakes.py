@@ -20,7 +20,7 @@ from spiker_hdl.rtl import (
 
 from .designs import make_network, make_writable
 from .link_handshakes import LINK_SCENES
-from .waveform import Lane, Raw, Waveform, binary, hexadecimal, put, record, take
+from .waveform import Lane, Raw, Waveform, binary, hexadecimal, put, record, show_streams, take
 
 __all__ = ["SCENES"]
 
@@ -37,18 +37,7 @@ def stream_transfer() -> Waveform:
         for pause in (7, 0, 1, 0):
             await take(ctx, dut.o, pause)
 
-    lanes = [
-        Lane("i.valid", dut.i.valid),
-        Lane("i.ready", dut.i.ready),
-        Lane("i.payload", dut.i.payload, hexadecimal, when=dut.i.valid),
-        Lane("o.valid", dut.o.valid),
-        Lane("o.ready", dut.o.ready),
-        Lane("o.payload", dut.o.payload, hexadecimal, when=dut.o.valid),
-    ]
-    streams = {
-        "i.payload": (dut.i.valid, dut.i.ready),
-        "o.payload": (dut.o.valid, dut.o.ready),
-    }
+    lanes, streams = show_streams(dut)
     return record(dut, lanes, source, sink, cycles=16, streams=streams)
 
 

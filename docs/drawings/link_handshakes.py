@@ -17,7 +17,7 @@ from spiker_hdl.payloads.beats import payloads
 from spiker_hdl.rtl import Accelerator
 
 from .designs import make_network
-from .waveform import Lane, Waveform, hexadecimal, put, record, take
+from .waveform import Lane, Waveform, hexadecimal, put, record, show_streams, take
 
 __all__ = ["LINK_SCENES"]
 
@@ -154,18 +154,7 @@ def link_frame() -> Waveform:
     async def sink(ctx):
         ctx.set(dut.o.ready, 1)
 
-    lanes = [
-        Lane("i.valid", dut.i.valid),
-        Lane("i.ready", dut.i.ready),
-        Lane("i.payload", dut.i.payload, hexadecimal, when=dut.i.valid),
-        Lane("o.valid", dut.o.valid),
-        Lane("o.ready", dut.o.ready),
-        Lane("o.payload", dut.o.payload, hexadecimal, when=dut.o.valid),
-    ]
-    streams = {
-        "i.payload": (dut.i.valid, dut.i.ready),
-        "o.payload": (dut.o.valid, dut.o.ready),
-    }
+    lanes, streams = show_streams(dut)
     return record(dut, lanes, host, sink, cycles=44, streams=streams)
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "hexadecimal",
     "put",
     "record",
+    "show_streams",
     "take",
 ]
 
@@ -56,6 +57,20 @@ class Lane:
     @property
     def level(self) -> bool:
         return self.show is None and len(Value.cast(self.value)) == 1
+
+
+def show_streams(dut: Any) -> tuple[list[Lane], dict[str, tuple[Value, Value]]]:
+    """Return the lanes of the streams ``i`` and ``o`` of a component, and their valid and ready."""
+    lanes, streams = [], {}
+    for name in ("i", "o"):
+        stream = getattr(dut, name)
+        lanes += [
+            Lane(f"{name}.valid", stream.valid),
+            Lane(f"{name}.ready", stream.ready),
+            Lane(f"{name}.payload", stream.payload, hexadecimal, when=stream.valid),
+        ]
+        streams[f"{name}.payload"] = (stream.valid, stream.ready)
+    return lanes, streams
 
 
 @dataclass

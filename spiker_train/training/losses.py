@@ -54,7 +54,19 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class CrossEntropy:
+class _Tempered:
+    """A loss of labels whose scores are divided by a temperature."""
+
+    temperature: float = 1.0
+    potentials = False
+    classes = True
+
+    def __post_init__(self) -> None:
+        _positive("Temperature", self.temperature)
+
+
+@dataclass(frozen=True)
+class CrossEntropy(_Tempered):
     """The mean cross entropy of the first readout's scores, whatever they are.
 
     Parameters
@@ -63,20 +75,13 @@ class CrossEntropy:
         Divisor of the scores, in floating-point units.
     """
 
-    temperature: float = 1.0
-    potentials = False
-    classes = True
-
-    def __post_init__(self) -> None:
-        _positive("Temperature", self.temperature)
-
     def __call__(self, answers: Answers, targets: torch.Tensor) -> torch.Tensor:
         """Return the loss for labels of the shape (samples,)."""
         return classification_loss(answers.outcome, targets, self.temperature)
 
 
 @dataclass(frozen=True)
-class CountCrossEntropy:
+class CountCrossEntropy(_Tempered):
     """The mean cross entropy of spike counts of the first readout's population.
 
     Parameters
@@ -85,13 +90,6 @@ class CountCrossEntropy:
         Spikes by which a count must be greater to be ``e`` times as likely.
     """
 
-    temperature: float = 1.0
-    potentials = False
-    classes = True
-
-    def __post_init__(self) -> None:
-        _positive("Temperature", self.temperature)
-
     def __call__(self, answers: Answers, targets: torch.Tensor) -> torch.Tensor:
         """Return the loss for labels of the shape (samples,)."""
         counts = _spikes(answers).sum(1)
@@ -99,7 +97,7 @@ class CountCrossEntropy:
 
 
 @dataclass(frozen=True)
-class PotentialCrossEntropy:
+class PotentialCrossEntropy(_Tempered):
     """The cross entropy of potentials in each step, as the mean over steps and then over samples.
 
     Parameters
@@ -108,12 +106,7 @@ class PotentialCrossEntropy:
         Divisor of the potentials, in floating-point units.
     """
 
-    temperature: float = 1.0
     potentials = True
-    classes = True
-
-    def __post_init__(self) -> None:
-        _positive("Temperature", self.temperature)
 
     def __call__(self, answers: Answers, targets: torch.Tensor) -> torch.Tensor:
         """Return the loss for labels of the shape (samples,)."""
