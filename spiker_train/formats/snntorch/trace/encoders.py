@@ -62,18 +62,20 @@ class Encoder:
         )
 
 
-def running_encoder(last: Encoder | None) -> Encoder | None:
+def running_encoder(last: Encoder | None, outside: CodeType) -> Encoder | None:
     """Return the outermost of snnTorch's encoders that is running, or None.
 
     Parameters
     ----------
     last : Encoder, optional
         Encoder that ran before, which is returned if the call is still the same.
+    outside : CodeType
+        Function that runs the module: its callers are not searched.
     """
     codes = _codes()
     frame = sys._getframe(1) if codes else None
     innermost = None
-    while frame is not None:
+    while frame is not None and frame.f_code is not outside:
         if frame.f_code in codes:
             innermost = frame
         frame = frame.f_back

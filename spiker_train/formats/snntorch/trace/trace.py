@@ -187,7 +187,7 @@ class Tracer:
 
     def _apply(self, func: Callable, name: str, args: tuple, kwargs: dict) -> Any:
         operands = list(traced((args, kwargs)))
-        if (encoder := running_encoder(self.encoder)) is not None:
+        if (encoder := running_encoder(self.encoder, Tracer.run.__code__)) is not None:
             self.encoder = encoder
             return encoded(self, encoder, func, operands, args, kwargs)
         for operand in operands:
