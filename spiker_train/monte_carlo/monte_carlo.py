@@ -14,6 +14,7 @@ import torch
 from spiker_hdl.base import FileError
 from spiker_hdl.base.checks import check_int, check_kind, shown
 from spiker_hdl.model import Network
+from spiker_hdl.model.scores import class_count
 from spiker_train.devices.checks import check_number, generator
 from spiker_train.network.cell import IntegerCell
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
@@ -134,7 +135,7 @@ class MonteCarlo:
         progress: bool = True,
         client: Any = None,
     ) -> Draws:
-        """Run all draws, and return how many samples each classified as their labels say.
+        """Run all draws, and return how many samples of each class they classify as labels say.
 
         Parameters
         ----------
@@ -159,7 +160,7 @@ class MonteCarlo:
         x = checked_spikes(self.net, spikes)
         y = checked_labels(self.net, labels, len(next(iter(x.values()))))
         stack = self._stack(x)
-        done = Draws(self._key(x, y), len(y), self.times)
+        done = Draws(self._key(x, y), len(y), self.times, classes=self._classes(y))
         if file is not None and Path(file).exists():
             done = self._resumed(file, done)
         left = [draw for draw in range(self.draws) if draw not in done.right]
@@ -167,17 +168,18 @@ class MonteCarlo:
         with progress_bar(progress, "draws", self.draws) as advance:
             for _ in range(self.draws - len(left)):
                 advance()
-            for chunk, (right, clipped) in zip(
-                chunks, self._answers(chunks, x, y, client), strict=True
-            ):
-                for draw, counts, clips in zip(chunk, right, clipped, strict=True):
-                    done.right[draw], done.clipped[draw] = tuple(counts), tuple(clips)
+            for chunk, counts in zip(chunks, self._answers(chunks, x, y, client), strict=True):
+                for draw, hits, answers, clipped in zip(chunk, *counts, strict=True):
+                    done.hits[draw] = tuple(map(tuple, hits))
+                    done.answers[draw] = tuple(map(tuple, answers))
+                    done.right[draw], done.clipped[draw] = tuple(map(sum, hits)), tuple(clipped)
                     advance()
                 if file is not None:
                     done.save(file)
         inside = range(self.draws)
-        done.right = {draw: row for draw, row in done.right.items() if draw in inside}
-        done.clipped = {draw: row for draw, row in done.clipped.items() if draw in inside}
+        for name in ("right", "clipped", "hits", "answers"):
+            rows = getattr(done, name)
+            setattr(done, name, {draw: row for draw, row in rows.items() if draw in inside})
         return done
 
     def weights(self, draw: int, seconds: float = 0.0) -> dict[str, torch.Tensor]:
@@ -237,7 +239,7 @@ class MonteCarlo:
 
     def count(
         self, draws: Sequence[int], x: dict[str, np.ndarray], y: np.ndarray
-    ) -> tuple[list[list[int]], list[list[int]]]:
+    ) -> tuple[list[list[list[int]]], list[list[list[int]]], list[list[int]]]:
         """Run some draws at once.
 
         Parameters
@@ -250,11 +252,15 @@ class MonteCarlo:
 
         Returns
         -------
-        right, clipped : list of list of int
+        hits, answers : list of list of list of int
+            By draw, time and class: the samples of the class that were classified as their labels
+            say, and all samples that were classified as the class.
+        clipped : list of list of int
             By draw and time.
         """
-        right = np.zeros((len(draws), len(self.times)), dtype=np.int64)
-        clipped = np.zeros_like(right)
+        classes = len(self._classes(y))
+        counts = np.zeros((2, len(draws), len(self.times), classes), dtype=np.int64)
+        clipped = np.zeros((len(draws), len(self.times)), dtype=np.int64)
         for n, seconds in enumerate(self.times):
             drawn = [self.drawn(draw, seconds) for draw in draws]
             clipped[:, n] = [count for _, count in drawn]
@@ -270,27 +276,33 @@ class MonteCarlo:
                 for start in range(0, len(y), self.batch):
                     part = slice(start, start + self.batch)
                     inputs = {name: array[part] for name, array in x.items()}
-                    right[:, n] += self._right(inputs, y[part], len(draws), spread)
-        return right.tolist(), clipped.tolist()
+                    answers = self._classified(inputs, len(y[part]), len(draws), spread)
+                    for draw, row in enumerate(answers):
+                        right = row[row == y[part]]
+                        counts[0, draw, n] += np.bincount(right, minlength=classes)
+                        counts[1, draw, n] += np.bincount(row, minlength=classes)
+        return counts[0].tolist(), counts[1].tolist(), clipped.tolist()
 
-    def _right(
-        self, inputs: dict[str, np.ndarray], labels: np.ndarray, draws: int, spread: list[dict]
+    def _classes(self, labels: np.ndarray) -> tuple[int, ...]:
+        """Return how many samples there are of each class that the network can answer."""
+        counts = np.bincount(labels, minlength=class_count(self.net.graph, self.net.readouts[0]))
+        return tuple(counts.tolist())
+
+    def _classified(
+        self, inputs: dict[str, np.ndarray], samples: int, draws: int, spread: list[dict]
     ) -> np.ndarray:
-        """Return how many samples of a batch each draw classifies as the labels say."""
+        """Return the classes that draws answer to a batch, shape (draws, samples)."""
         parameters: dict = {}
         if spread and draws > 1:
             parameters = {
-                key: torch.stack([values[key] for values in spread]).repeat_interleave(
-                    len(labels), 0
-                )
+                key: torch.stack([values[key] for values in spread]).repeat_interleave(samples, 0)
                 for key in spread[0]
             }
         elif spread:
             parameters = spread[0]
         with with_neurons(self.net, parameters):
             scores = self.net(inputs, self.integers).scores
-        classes = scores.cpu().numpy().reshape(draws, len(labels), -1).argmax(axis=2)
-        return (classes == labels).sum(axis=1)
+        return scores.cpu().numpy().reshape(draws, samples, -1).argmax(axis=2)
 
     def _stack(self, x: dict[str, np.ndarray]) -> int:
         """Return how many draws run at a time."""
@@ -366,7 +378,8 @@ class MonteCarlo:
                 "study",
                 file,
             )
-        return done
+        # Earlier versions did not count by class: their draws run again.
+        return done if done.classes else new
 
 
 def _count(study: MonteCarlo, draws: list[int], data: Any) -> Any:

@@ -42,6 +42,13 @@ class Draws:
         time.
     clipped : dict of int to tuple of int
         Likewise, the integer weights and parameters that were clipped to their bits.
+    classes : tuple of int
+        Samples of each class; empty where draws were not counted by class.
+    hits : dict of int to tuple of tuple of int
+        By the number of the draw, at each time, the samples of each class that were classified as
+        their labels say.
+    answers : dict of int to tuple of tuple of int
+        Likewise, how many samples were classified as each class, rightly or not.
     """
 
     key: str
@@ -49,6 +56,9 @@ class Draws:
     times: tuple[float, ...]
     right: dict[int, tuple[int, ...]] = field(default_factory=dict)
     clipped: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    classes: tuple[int, ...] = ()
+    hits: dict[int, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    answers: dict[int, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
 
     def accuracy(self) -> np.ndarray:
         """Return the accuracy of each draw at each time, shape (draws, times)."""
@@ -68,10 +78,64 @@ class Draws:
         """Return the yield: the share of draws that reach an accuracy, shape (times,)."""
         return (self.accuracy() >= check_share("Target accuracy", target)).mean(axis=0)
 
+    def recall(self) -> np.ndarray:
+        """Return the share of each class's samples that are classified as this class.
+
+        Returns
+        -------
+        array of float, shape (draws, times, classes)
+            NaN for a class without samples.
+
+        Raises
+        ------
+        ValueError
+            If the draws were not counted by class.
+        """
+        return _shares(self._by_class(self.hits), np.array(self.classes, dtype=float))
+
+    def precision(self) -> np.ndarray:
+        """Return the share of the samples classified as a class that are of this class.
+
+        Returns
+        -------
+        array of float, shape (draws, times, classes)
+            NaN for a class that is the answer to no sample.
+
+        Raises
+        ------
+        ValueError
+            If the draws were not counted by class.
+        """
+        return _shares(self._by_class(self.hits), self._by_class(self.answers))
+
+    def f1(self) -> np.ndarray:
+        """Return the F1 score of each class: the harmonic mean of its precision and its recall.
+
+        Returns
+        -------
+        array of float, shape (draws, times, classes)
+            0 for a class with samples of which none is classified as it, and NaN for a class that
+            has no samples and is the answer to none.
+
+        Raises
+        ------
+        ValueError
+            If the draws were not counted by class.
+        """
+        total = self._by_class(self.answers) + np.array(self.classes, dtype=float)
+        return _shares(2 * self._by_class(self.hits), total)
+
+    def _by_class(self, counts: dict[int, tuple[tuple[int, ...], ...]]) -> np.ndarray:
+        """Return counts as an array of the shape (draws, times, classes)."""
+        if not self.classes:
+            raise ValueError("Draws must have counts by class, and these were loaded without")
+        rows = [counts[draw] for draw in sorted(self.right)]
+        return np.array(rows, dtype=float).reshape(len(rows), len(self.times), len(self.classes))
+
     def to_json(self) -> dict[str, Any]:
         """Return the draws as values that JSON can hold."""
         numbers = sorted(self.right)
-        return {
+        content = {
             FORMAT: VERSION,
             "key": self.key,
             "samples": self.samples,
@@ -80,6 +144,12 @@ class Draws:
             "right": [list(self.right[draw]) for draw in numbers],
             "clipped": [list(self.clipped[draw]) for draw in numbers],
         }
+        if self.classes:
+            content["classes"] = list(self.classes)
+            for name in ("hits", "answers"):
+                counts = getattr(self, name)
+                content[name] = [[list(row) for row in counts[draw]] for draw in numbers]
+        return content
 
     def save(self, path: str | Path) -> None:
         """Write the draws to a JSON file, whole or not at all."""
@@ -124,7 +194,42 @@ def load_draws(path: str | Path) -> Draws:
                     f"not {shown(row)}"
                 )
             getattr(draws, name)[draw] = tuple(row)
+    if "classes" in content:
+        _read_classes(draws, content)
     return draws
+
+
+def _read_classes(draws: Draws, content: dict[str, Any]) -> None:
+    """Read the counts by class, which must add up to those of all classes."""
+    classes = content["classes"]
+    if (
+        not isinstance(classes, list)
+        or not all(type(count) is int and count >= 0 for count in classes)
+        or sum(classes) != draws.samples
+    ):
+        raise FileError(f"classes must add up to {draws.samples} samples, not {shown(classes)}")
+    draws.classes = tuple(classes)
+    for name in ("hits", "answers"):
+        rows = content[name]
+        if len(rows) != len(content["draws"]):
+            raise FileError(f"{name} must have {len(content['draws'])} rows, not {len(rows)}")
+        for draw, times in zip(content["draws"], rows, strict=True):
+            totals = draws.right[draw] if name == "hits" else [draws.samples] * len(draws.times)
+            if [len(row) for row in times] != [len(classes)] * len(draws.times) or not all(
+                type(count) is int and count >= 0 for row in times for count in row
+            ):
+                raise FileError(
+                    f"{name} of draw {draw} must be {len(draws.times)} x {len(classes)} numbers "
+                    f"of at least 0, not {shown(times)}"
+                )
+            if [sum(row) for row in times] != list(totals):
+                raise FileError(f"{name} of draw {draw} must add up to {list(totals)}")
+            getattr(draws, name)[draw] = tuple(tuple(row) for row in times)
+
+
+def _shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return quotients, NaN where the divisor is 0."""
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
 
 
 def table(studies: Mapping[str, Draws], target: float | None = None) -> str:

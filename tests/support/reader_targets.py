@@ -259,7 +259,9 @@ def data_targets(readers):
     from spiker_train.monte_carlo.result import Draws
 
     rows = {0: (3, 1), 4: (2, 2)}
-    study = Draws("key", 5, (0.0, 10.0), rows, rows).to_json()
+    counts = {0: ((1, 2), (0, 1)), 4: ((2, 0), (1, 1))}
+    answers = {0: ((2, 3), (5, 0)), 4: ((4, 1), (1, 4))}
+    study = Draws("key", 5, (0.0, 10.0), rows, rows, (3, 2), counts, answers).to_json()
     draw = np.random.default_rng(1)
     pictures, labels = draw.integers(0, 256, (6, 8, 8), dtype=np.uint8), draw.integers(0, 3, 6)
     parts = {"x_train": pictures, "y_train": labels, "x_test": pictures[:2], "y_test": labels[:2]}

@@ -78,6 +78,22 @@ def test_draws_at_once_are_those_of_a_loop(integers, stack, batch):
     assert len(np.unique(expected)) > 3
 
 
+@pytest.mark.parametrize("stack", [1, 2])
+def test_counts_by_class_are_those_of_scikit_learn(stack):
+    metrics = pytest.importorskip("sklearn.metrics")
+    spikes, labels = samples()
+    study = MonteCarlo(make(), DEVICE, 3, 5, times=TIMES, stack=stack, batch=7)
+    draws = study.run(spikes, labels, progress=False)
+    assert draws.classes == tuple(np.bincount(labels, minlength=4))
+    with torch.no_grad(), with_weights(study.net, study.weights(2, TIMES[1])):
+        classes = study.net.run(spikes).classes
+    expected = metrics.precision_recall_fscore_support(
+        labels, classes, labels=range(4), zero_division=np.nan
+    )
+    for own, other in zip((draws.precision(), draws.recall(), draws.f1()), expected, strict=False):
+        assert own[2, 1] == pytest.approx(other, nan_ok=True)
+
+
 def test_integer_network_is_the_reference():
     network = quantize(make(), 4, 8)
     net, integers = as_tensors(network)
@@ -189,6 +205,12 @@ def test_stopped_study_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(MonteCarlo, "count", None)  # nothing is left to run
     assert study().run(spikes, labels, file=file, progress=False) == whole
     assert list(study(3).run(spikes, labels, file=file, progress=False).right) == [0, 1, 2]
+    monkeypatch.setattr(MonteCarlo, "count", count)
+    content = json.loads(file.read_text())
+    for name in ("classes", "hits", "answers"):
+        del content[name]
+    file.write_text(json.dumps(content | {"right": [[0, 0]] * 6}))  # without counts by class
+    assert study().run(spikes, labels, file=file, progress=False) == whole
     for other in (
         MonteCarlo(make(), DEVICE, 6, 6, times=TIMES),
         MonteCarlo(make(), Device(high=20e-6), 6, 5, times=TIMES),

@@ -16,6 +16,14 @@ def make(shift=0):
     return Draws("key", 10, (0.0, 1e3), rows, dict.fromkeys(range(5), (0, 1)))
 
 
+def by_class():
+    """Return two draws of ten samples of three classes at one time; the last has no samples."""
+    return Draws(
+        "key", 10, (0.0,), {0: (7,), 3: (6,)}, {0: (0,), 3: (0,)}, (6, 4, 0),
+        {0: ((4, 3, 0),), 3: ((6, 0, 0),)}, {0: ((5, 5, 0),), 3: ((10, 0, 0),)},
+    )  # fmt: skip
+
+
 def test_accuracy_yield_and_quantiles_by_hand():
     draws = make()
     assert draws.accuracy()[:, 0].tolist() == [1.0, 0.9, 0.8, 0.7, 0.6]
@@ -41,9 +49,23 @@ def test_table_has_a_line_for_each_study_and_time():
     assert "1000 s" in str(make())
 
 
-def test_draws_are_saved_and_loaded(tmp_path):
-    make().save(tmp_path / "x.json")
-    assert load_draws(tmp_path / "x.json") == make()
+def test_recall_precision_and_f1_by_hand():
+    draws, nan = by_class(), float("nan")
+    for values, expected in (
+        (draws.recall(), [[4 / 6, 3 / 4, nan], [1, 0, nan]]),
+        (draws.precision(), [[4 / 5, 3 / 5, nan], [6 / 10, nan, nan]]),
+        (draws.f1(), [[8 / 11, 6 / 9, nan], [12 / 16, 0, nan]]),
+    ):
+        assert values.shape == (2, 1, 3)
+        assert values[:, 0] == pytest.approx(np.array(expected), nan_ok=True)
+    with pytest.raises(ValueError, match="Draws must have counts by class, and these"):
+        make().recall()
+
+
+@pytest.mark.parametrize("draws", [make(), by_class()], ids=["accuracy", "classes"])
+def test_draws_are_saved_and_loaded(draws, tmp_path):
+    draws.save(tmp_path / "x.json")
+    assert load_draws(tmp_path / "x.json") == draws
 
 
 @pytest.mark.parametrize(
@@ -59,6 +81,24 @@ def test_draws_are_saved_and_loaded(tmp_path):
 )
 def test_damaged_files_are_refused(changes, message, tmp_path):
     (tmp_path / "x.json").write_text(json.dumps(make().to_json() | changes))
+    with pytest.raises(FileError, match=message):
+        load_draws(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"classes": [6, 5]}, r"classes must add up to 10 samples, not \[6, 5\]"),
+        ({"classes": [11, -1, 0]}, "classes must add up to 10 samples, not"),
+        ({"hits": [[[4, 3, 0]]]}, "hits must have 2 rows, not 1"),
+        ({"answers": [[[5, 5, 0]], [[10, 0]]]}, "answers of draw 3 must be 1 x 3 numbers of"),
+        ({"hits": [[[4, 3, 0]], [[7, -1, 0]]]}, "hits of draw 3 must be 1 x 3 numbers of"),
+        ({"hits": [[[4, 3, 0]], [[5, 0, 0]]]}, r"hits of draw 3 must add up to \[6\]"),
+        ({"answers": [[[5, 4, 0]], [[10, 0, 0]]]}, r"answers of draw 0 must add up to \[10\]"),
+    ],
+)
+def test_damaged_counts_by_class_are_refused(changes, message, tmp_path):
+    (tmp_path / "x.json").write_text(json.dumps(by_class().to_json() | changes))
     with pytest.raises(FileError, match=message):
         load_draws(tmp_path / "x.json")
 
