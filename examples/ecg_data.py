@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from spiker_hdl.base import FileError, reader
-from spiker_hdl.base.arrays import read_npz
+from spiker_hdl.base.files.arrays import read_npz
 from spiker_hdl.model.encoders import Encoding
 
 __all__ = [

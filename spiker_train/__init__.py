@@ -51,13 +51,13 @@ if TYPE_CHECKING:
     from .network.builder import NetworkBuilder
     from .network.cell import Cell, IntegerCell
     from .network.import_report import ImportReport
+    from .network.integers.quantization import Quantization
     from .network.layers import Connection, Layer
     from .network.network import SpikingNetwork
     from .network.plausibility import ImplausibleWarning
-    from .network.quantization import Quantization
     from .network.reservoir import freeze, reservoir_weights, spectral_radius
-    from .network.run import Outcome
-    from .network.state import NetworkState
+    from .network.runs.run import Outcome
+    from .network.runs.state import NetworkState
     from .network.surrogate import FastSigmoid
     from .network.synapse_kinds import FirstOrder, SecondOrder, Summed, SynapseKind, Wire
     from .network.time import Duration, Tau
@@ -96,13 +96,13 @@ _HOMES = {
     "MeasuredLevels": ".devices.levels",
     "MonteCarlo": ".monte_carlo.monte_carlo",
     "NetworkBuilder": ".network.builder",
-    "NetworkState": ".network.state",
+    "NetworkState": ".network.runs.state",
     "NeuronSpread": ".monte_carlo.neurons",
     "NirReport": ".formats.nir.read",
-    "Outcome": ".network.run",
+    "Outcome": ".network.runs.run",
     "PowerLawDrift": ".devices.drift",
     "PulseUpdate": ".devices.pulses",
-    "Quantization": ".network.quantization",
+    "Quantization": ".network.integers.quantization",
     "QuantizationReport": ".conversion.report",
     "ReferenceColumn": ".devices.arrays",
     "SecondOrder": ".network.synapse_kinds",

@@ -16,7 +16,7 @@ import torch
 from safetensors.numpy import save as pack_arrays
 
 from spiker_hdl.base import FileError, reader, shown, strict_json
-from spiker_hdl.base.atomic_file import write_whole
+from spiker_hdl.base.files.atomic_file import write_whole
 from spiker_hdl.model import DYNAMICS, MODELS, Component, Decay, Input, Neuron, Readout
 from spiker_hdl.model.canonical import frozen_fields, thawed_fields
 from spiker_train.formats.tensor_files import read_safetensors

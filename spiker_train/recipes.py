@@ -18,8 +18,8 @@ from spiker_train.data.images import Dataset
 from spiker_train.data.load import load_data
 from spiker_train.data.recordings import EventDataset
 from spiker_train.network.cell import Cell
+from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.network import SpikingNetwork, chain_sizes
-from spiker_train.network.quantization import Quantization
 from spiker_train.network.surrogate import FastSigmoid
 from spiker_train.training.batches import split
 from spiker_train.training.options import TrainingOptions

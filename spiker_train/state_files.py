@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import save as pack_tensors
 
 from spiker_hdl.base import FileError, reader, shown, strict_json
-from spiker_hdl.base.atomic_file import write_whole
 from spiker_hdl.base.checks import check_kind
+from spiker_hdl.base.files.atomic_file import write_whole
 from spiker_train.formats.tensor_files import read_safetensors
-from spiker_train.network.delays import DelayLine
-from spiker_train.network.state import NetworkState
+from spiker_train.network.runs.delays import DelayLine
+from spiker_train.network.runs.state import NetworkState
 
 __all__ = ["STATE_FORMAT", "load_network_state", "save_network_state"]
 

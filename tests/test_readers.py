@@ -13,9 +13,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from spiker_hdl.base import FileError, hdf5, reading, shown, strict_json, visible
-from spiker_hdl.base.arrays import read_npz
-from spiker_hdl.base.kinds import KINDS, kind_of
+from spiker_hdl.base import FileError, reading, shown, strict_json, visible
+from spiker_hdl.base.files import hdf5
+from spiker_hdl.base.files.arrays import read_npz
+from spiker_hdl.base.files.kinds import KINDS, kind_of
 from spiker_hdl.model import Input, Network, Population, Projection, Readout, archive, load, save
 from spiker_hdl.model.files import parse as contents
 from spiker_train import (

@@ -10,7 +10,7 @@ import typer
 from spiker_cli.support.options import Seed
 from spiker_cli.support.process import begin_work
 from spiker_cli.support.terminal import progress, say, table, text, write_text
-from spiker_hdl.base.atomic_directory import Listing, digests, replacing
+from spiker_hdl.base.files.atomic_directory import Listing, digests, replacing
 
 from .train import sizes, train_quietly
 

@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from spiker_hdl.base.atomic_file import check_replaceable
-from spiker_hdl.base.kinds import KINDS, kind_of
+from spiker_hdl.base.files.atomic_file import check_replaceable
+from spiker_hdl.base.files.kinds import KINDS, kind_of
 from spiker_hdl.model import Network, load
 
 __all__ = [
@@ -42,7 +42,7 @@ def way_of(path: Path, wanted: str) -> str:
     ----------
     path : Path
     wanted : str
-        One of :data:`~spiker_hdl.base.kinds.KINDS`.
+        One of :data:`~spiker_hdl.base.files.kinds.KINDS`.
     """
     kind = kind_of(path)
     if kind in {wanted, ""}:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spiker_hdl.base import FileError, read_bytes, reader, shown, strict_json
-from spiker_hdl.base.kinds import kind_of
+from spiker_hdl.base.files.kinds import kind_of
 
 from .files import way_of
 from .process import interrupts

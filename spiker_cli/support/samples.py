@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.base import FileError, reader
-from spiker_hdl.base.arrays import read_npz
+from spiker_hdl.base.files.arrays import read_npz
 from spiker_hdl.model import Network, encoders, stimulus
 from spiker_hdl.model.pruning.channels import channels
 from spiker_train.data.images import datasets, load_dataset

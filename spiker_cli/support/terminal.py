@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from spiker_hdl.base.atomic_file import write_whole
+from spiker_hdl.base.files.atomic_file import write_whole
 from spiker_hdl.base.messages import visible
 
 __all__ = [

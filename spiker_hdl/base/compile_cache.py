@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from spiker_hdl.base import FileError, read_bytes
-from spiker_hdl.base.atomic_directory import clear, staging
+from spiker_hdl.base.files.atomic_directory import clear, staging
 
 __all__ = [
     "BuildError",

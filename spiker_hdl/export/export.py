@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spiker_hdl.base.atomic_directory import Listing, replacing, write_files
 from spiker_hdl.base.checks import check_choice, check_int, check_kind
+from spiker_hdl.base.files.atomic_directory import Listing, replacing, write_files
 from spiker_hdl.base.identifiers import identifiers
 from spiker_hdl.export.manifest.format import MANIFEST
 from spiker_hdl.export.netlist.makefile import NETLIST

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.base import strict_json
-from spiker_hdl.base.reading import allowed
+from spiker_hdl.base.files.reading import allowed
 
 from .canonical import Described, arrays, describe, digest_of
 

@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from spiker_hdl.base.atomic_file import write_whole
 from spiker_hdl.base.checks import check_int, check_kind, check_name, shown
+from spiker_hdl.base.files.atomic_file import write_whole
 from spiker_hdl.base.frozen import set_fields
 
 from . import archive, canonical

@@ -8,8 +8,8 @@ import numpy as np
 
 from spiker_hdl.model import Network, reference
 from spiker_hdl.model.bounds import signed_width
+from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.network import SpikingNetwork
-from spiker_train.network.quantization import Quantization
 
 __all__ = ["SIZES", "end_shares", "size_potentials", "states_of"]
 

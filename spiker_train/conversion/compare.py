@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.atomic_file import write_whole
 from spiker_hdl.base.conversions import integer_array
+from spiker_hdl.base.files.atomic_file import write_whole
 from spiker_hdl.model import Network, Result, reference
 from spiker_train.network.network import SpikingNetwork, check_network
 

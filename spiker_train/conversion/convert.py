@@ -9,11 +9,11 @@ import numpy as np
 
 from spiker_hdl.model import Decay, Network, Population, Projection, WithSynapse, reference
 from spiker_train.network.cell import Cell
-from spiker_train.network.fusion import factor_of, fused_decays
-from spiker_train.network.grids import NEAR
+from spiker_train.network.integers.fusion import factor_of, fused_decays
+from spiker_train.network.integers.grids import NEAR
+from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.network import Connection, Layer, SpikingNetwork, check_network
 from spiker_train.network.plausibility import implausible_integers, lost_decays, warn_of
-from spiker_train.network.quantization import Quantization
 from spiker_train.network.rounding import rounded
 from spiker_train.network.time import Duration
 from spiker_train.training.options import TrainingOptions

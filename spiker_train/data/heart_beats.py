@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from spiker_hdl.base import FileError, read_text, reader
-from spiker_hdl.base.arrays import read_npz
+from spiker_hdl.base.files.arrays import read_npz
 
-from .download import Download, download
 from .events import check_dt
+from .files.download import Download, download
+from .files.wfdb import read_annotations, read_record
 from .images import cache, places
 from .recordings import EventDataset, Recordings
 from .sources import delta
-from .wfdb import read_annotations, read_record
 
 __all__ = ["CLASSES", "HeartBeats", "heart_beat_events", "heart_beats"]
 

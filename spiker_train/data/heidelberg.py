@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from spiker_hdl.base import FileError, reader
-from spiker_hdl.base.arrays import open_archive
-from spiker_hdl.base.atomic_file import write_whole
-from spiker_hdl.base.hdf5 import Ragged, read_hdf5
+from spiker_hdl.base.files.arrays import open_archive
+from spiker_hdl.base.files.atomic_file import write_whole
+from spiker_hdl.base.files.hdf5 import Ragged, read_hdf5
 
-from .download import Download, download
 from .events import MAX_DURATION
+from .files.download import Download, download
 from .images import cache, places
 from .recordings import EventDataset, Recordings
 

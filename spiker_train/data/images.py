@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from spiker_hdl.base import FileError, read_bytes, reader
-from spiker_hdl.base.arrays import gunzip, read_npz
+from spiker_hdl.base.files.arrays import gunzip, read_npz
 from spiker_hdl.base.frozen import set_fields
 
-from .download import Download, download
-from .published import FASHION, FILES, MNIST, Published, identify
+from .files.download import Download, download
+from .files.published import FASHION, FILES, MNIST, Published, identify
 
 __all__ = [
     "Dataset",

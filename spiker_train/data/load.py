@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spiker_hdl.base import FileError, reader
-from spiker_hdl.base.arrays import read_npz
+from spiker_hdl.base.files.arrays import read_npz
 
 from .heart_beats import heart_beat_events, heart_beats
 from .heidelberg import heidelberg

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from spiker_hdl.base import FileError, reader
-from spiker_hdl.base.arrays import open_archive, read_npz
+from spiker_hdl.base.files.arrays import open_archive, read_npz
 
-from .download import Download, download
-from .event_files import NMNIST_SHAPE, parse_nmnist
+from .files.download import Download, download
+from .files.event_files import NMNIST_SHAPE, parse_nmnist
 from .images import cache, places
 from .recordings import EventDataset, Recordings
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from spiker_hdl.base import FileError, reader
-from spiker_hdl.base.arrays import read_npz
 from spiker_hdl.base.checks import check_int
+from spiker_hdl.base.files.arrays import read_npz
 
 from .images import places
 from .recordings import EventDataset, Recordings

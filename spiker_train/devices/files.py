@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from spiker_hdl.base import FileError, reader, shown, strict_json
-from spiker_hdl.base.atomic_file import write_whole
-from spiker_hdl.base.reading import read_bytes
+from spiker_hdl.base.files.atomic_file import write_whole
+from spiker_hdl.base.files.reading import read_bytes
 
 from .arrays import DifferentialPair, ReferenceColumn
 from .curves import Logarithm, Polynomial, Power, Table

@@ -13,7 +13,7 @@ import torch
 
 from spiker_hdl.base import FileError, reader
 from spiker_hdl.base.checks import shown
-from spiker_hdl.base.reading import read_text
+from spiker_hdl.base.files.reading import read_text
 
 from .checks import check_number
 from .curves import Table, value_of

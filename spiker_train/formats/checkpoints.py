@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from spiker_hdl.base import FileError, reader
-from spiker_hdl.base.kinds import kind_of
+from spiker_hdl.base.files.kinds import kind_of
 
 from .tensor_files import read_safetensors, read_torch
 

@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 
 from spiker_hdl.base import FileError, read_bytes
-from spiker_hdl.base.arrays import Archive
+from spiker_hdl.base.files.arrays import Archive
 
 __all__ = ["read_safetensors", "read_torch"]
 

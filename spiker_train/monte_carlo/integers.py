@@ -6,9 +6,9 @@ import numpy as np
 
 from spiker_hdl.model import Network, OneToOne, Sparse
 from spiker_train.network.cell import IntegerCell
+from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.network import SpikingNetwork
-from spiker_train.network.quantization import Quantization
 
 __all__ = ["as_tensors"]
 

@@ -18,9 +18,9 @@ from spiker_hdl.model.scores import class_count
 from spiker_train.devices.checks import check_number, generator
 from spiker_train.network.cell import IntegerCell
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
+from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.layers import Layer
 from spiker_train.network.network import SpikingNetwork
-from spiker_train.network.quantization import Quantization
 from spiker_train.training.batches import checked_labels, checked_spikes
 from spiker_train.training.progress import progress_bar
 

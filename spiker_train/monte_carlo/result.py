@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spiker_hdl.base import FileError, reader, shown, strict_json
-from spiker_hdl.base.atomic_file import write_whole
-from spiker_hdl.base.reading import read_bytes
+from spiker_hdl.base.files.atomic_file import write_whole
+from spiker_hdl.base.files.reading import read_bytes
 from spiker_train.devices.checks import check_share
 
 if TYPE_CHECKING:

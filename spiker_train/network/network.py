@@ -34,10 +34,10 @@ from spiker_hdl.model import (
 
 from .cell import Cell
 from .import_report import ImportReport
+from .integers.quantization import Quantization
 from .layers import Connection, Layer
-from .quantization import Quantization
-from .run import Outcome, groups, run_network
-from .state import NetworkState
+from .runs.run import Outcome, groups, run_network
+from .runs.state import NetworkState
 from .time import Duration, Steps, make_steps
 
 __all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork", "chain_sizes", "check_network"]

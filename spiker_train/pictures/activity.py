@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from spiker_hdl.base.checks import check_int, check_kind
 from spiker_hdl.base.conversions import number_array
-from spiker_train.network.run import Outcome
+from spiker_train.network.runs.run import Outcome
 
 from .style import COLOURS, INK, blank, plain
 

@@ -8,9 +8,9 @@ import torch
 
 from spiker_hdl.model import Readout
 from spiker_train.network.cell import IntegerCell
+from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.network import SpikingNetwork
-from spiker_train.network.quantization import Quantization
-from spiker_train.network.run import Outcome
+from spiker_train.network.runs.run import Outcome
 
 from .losses import Answers
 

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save as pack_tensors
 
 from spiker_hdl.base import FileError, reader, strict_json
-from spiker_hdl.base.atomic_file import write_whole
+from spiker_hdl.base.files.atomic_file import write_whole
 from spiker_train.formats.tensor_files import read_safetensors
 
 from .options import TrainingOptions

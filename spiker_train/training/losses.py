@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from spiker_hdl.base.checks import shown
-from spiker_train.network.run import Outcome
+from spiker_train.network.runs.run import Outcome
 
 __all__ = [
     "LOSSES",

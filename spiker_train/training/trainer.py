@@ -11,8 +11,8 @@ from torch import nn
 
 from spiker_hdl.base import FileError
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
+from spiker_train.network.integers.quantization import Quantization, clip
 from spiker_train.network.network import SpikingNetwork
-from spiker_train.network.quantization import Quantization, clip
 
 from .answers import answer
 from .batches import (

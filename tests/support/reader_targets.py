@@ -127,7 +127,7 @@ def emission_targets(readers, folder):
     listing = json.dumps({"files": {"a": "0" * 64, "b/c.v": "1" * 64}}).encode()
     seal = sealed_directory("manifest.json")
     return {
-        **with_callers(readers, "spiker_hdl.base.atomic_directory._listed", [listing]),
+        **with_callers(readers, "spiker_hdl.base.files.atomic_directory._listed", [listing]),
         **with_callers(readers, "spiker_hdl.export.read.files.read_files", [emission], seal=seal),
         **called_by(
             "spiker_hdl.export.read.emission._read",
@@ -307,11 +307,11 @@ def data_targets(readers):
 
 def recording_targets(readers, folder):
     """Return targets of the readers of recordings: events, heart beats, Heidelberg's files."""
-    from spiker_train.data.download import verify
-    from spiker_train.data.event_files import read_aedat, read_nmnist
+    from spiker_train.data.files.download import verify
+    from spiker_train.data.files.event_files import read_aedat, read_nmnist
+    from spiker_train.data.files.wfdb import _read_signals, _signal, read_annotations
     from spiker_train.data.heart_beats import heart_beats
     from spiker_train.data.heidelberg import read_heidelberg, unzip
-    from spiker_train.data.wfdb import _read_signals, _signal, read_annotations
 
     golden = ROOT / "tests/golden"
     wfdb = {path.name: path.read_bytes() for path in (golden / "wfdb").iterdir()}
@@ -340,9 +340,11 @@ def recording_targets(readers, folder):
     place, whole = "spiker_train.data", b"what was downloaded"
     checksum = f"md5:{hashlib.md5(whole).hexdigest()}"
     return {
-        **called_by(f"{place}.download.verify", [whole], lambda path: verify(path, checksum)),
-        **with_callers(readers, f"{place}.event_files._nmnist", [rows.tobytes()], read_nmnist),
-        **called_by(f"{place}.event_files._aedat", aedat, read_aedat),
+        **called_by(f"{place}.files.download.verify", [whole], lambda path: verify(path, checksum)),
+        **with_callers(
+            readers, f"{place}.files.event_files._nmnist", [rows.tobytes()], read_nmnist
+        ),
+        **called_by(f"{place}.files.event_files._aedat", aedat, read_aedat),
         **called_by(f"{place}.heart_beats._read", [beats], heart_beats),
         **with_callers(readers, f"{place}.heart_beats._checksums", [sums]),
         **called_by(f"{place}.heidelberg._read", [heidelberg_file(folder)], read_heidelberg),
@@ -356,13 +358,13 @@ def recording_targets(readers, folder):
         ),
         **with_callers(readers, f"{place}.neuromorphic_mnist._part", [cameras]),
         **with_callers(readers, f"{place}.load._read_spikes", [spikes, beats]),
-        **with_callers(readers, f"{place}.wfdb._read_header", [header, wfdb["odd12.hea"]]),
+        **with_callers(readers, f"{place}.files.wfdb._read_header", [header, wfdb["odd12.hea"]]),
         **called_by(
-            f"{place}.wfdb._read_signals",
+            f"{place}.files.wfdb._read_signals",
             [wfdb["two12.dat"]],
             lambda path: _read_signals(path, 31, signals),
         ),
-        **called_by(f"{place}.wfdb.read_annotations", [wfdb["two12.atr"]], read_annotations),
+        **called_by(f"{place}.files.wfdb.read_annotations", [wfdb["two12.atr"]], read_annotations),
     }
 
 

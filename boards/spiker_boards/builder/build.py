@@ -16,8 +16,8 @@ from spiker_boards.gateware.pll import find_dividers
 from spiker_boards.gateware.top import BoardTop
 from spiker_boards.target import Target
 from spiker_hdl.base import FileError, read_bytes, reader, reading, shown, strict_json
-from spiker_hdl.base.atomic_directory import Listing, digests, replacing, write_files
 from spiker_hdl.base.checks import check_int, check_kind
+from spiker_hdl.base.files.atomic_directory import Listing, digests, replacing, write_files
 from spiker_hdl.base.version import LIBRARY_VERSION
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.model import Mapping as Placement

@@ -5,7 +5,7 @@ from string import Template
 from typing import Any
 
 from spiker_boards.target import Target
-from spiker_hdl.base.atomic_directory import NEW, replacing, write_files
+from spiker_hdl.base.files.atomic_directory import NEW, replacing, write_files
 from spiker_hdl.base.identifiers import identifiers
 from spiker_hdl.hdl.verilog import to_verilog
 from spiker_hdl.link.axi.mailbox import AxiLink, Mailbox

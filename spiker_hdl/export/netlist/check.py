@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spiker_hdl.base import read_bytes, read_text
-from spiker_hdl.base.atomic_directory import digests, replacing, write_files
 from spiker_hdl.base.checks import check_choice, check_kind
+from spiker_hdl.base.files.atomic_directory import digests, replacing, write_files
 from spiker_hdl.export.read.files import MANIFEST, read_files
 from spiker_hdl.export.testbench.common import bench_name
 from spiker_hdl.hdl.rtlil.memory_init import loads

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from string import Template
 
-from spiker_hdl.base.atomic_directory import Listing
+from spiker_hdl.base.files.atomic_directory import Listing
 
 __all__ = ["NETLIST", "SIMULATORS", "makefile"]
 

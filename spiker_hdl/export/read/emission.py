@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spiker_hdl.base import FileError, reader, reading, shown
-from spiker_hdl.base.members import identifier, member, number
+from spiker_hdl.base.files.members import identifier, member, number
 from spiker_hdl.export.testbench.adapter import Inlet, adapted_ports, adapter, adapter_name
 from spiker_hdl.hdl.rtlil.memory_init import inlined, loads
 from spiker_hdl.link.axi.lite import AxiLite

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from spiker_hdl.base import FileError, read_bytes, reader, reading, shown, strict_json
-from spiker_hdl.base.members import member
+from spiker_hdl.base.files.members import member
 from spiker_hdl.export.manifest.format import FORMAT, MANIFEST, VERSION
 
 __all__ = ["MANIFEST", "NETWORK", "read_files"]

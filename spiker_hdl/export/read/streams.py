@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spiker_hdl.base import FileError, shown
-from spiker_hdl.base.members import NAME, identifier, member, number
+from spiker_hdl.base.files.members import NAME, identifier, member, number
 from spiker_hdl.model import Input, Mapping, Network
 from spiker_hdl.model.scores import class_count
 from spiker_hdl.payloads.fields import Field, fields_of

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.base import FileError, shown, strict_json
-from spiker_hdl.base.arrays import Archive
+from spiker_hdl.base.files.arrays import Archive
 from spiker_hdl.model.archive import HEADER, MOST_TEXT, PARTS
 from spiker_hdl.model.canonical import (
     FORMAT,

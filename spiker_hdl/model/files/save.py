@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spiker_hdl.base.atomic_file import write_whole
+from spiker_hdl.base.files.atomic_file import write_whole
 from spiker_hdl.model import archive
 from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network

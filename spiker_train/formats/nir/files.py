@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.base import FileError, reader, shown
-from spiker_hdl.base.hdf5 import read_hdf5
+from spiker_hdl.base.files.hdf5 import read_hdf5
 
 __all__ = ["LINEAR", "NEURONS", "Flow", "Leaf", "read_flow"]
 

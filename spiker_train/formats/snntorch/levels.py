@@ -11,7 +11,7 @@ from torch import nn
 
 from spiker_hdl.model import Decay, Lif
 from spiker_train.network.cell import IntegerCell
-from spiker_train.network.grids import NEAR, grid_of, shift_between
+from spiker_train.network.integers.grids import NEAR, grid_of, shift_between
 
 __all__ = ["check_on_levels", "levelled_grid", "read_levels"]
 

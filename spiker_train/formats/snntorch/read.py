@@ -15,8 +15,8 @@ from spiker_train.formats.snntorch.trace.flow import INPUT, Trace
 from spiker_train.formats.snntorch.trace.input_transform import Levels
 from spiker_train.linear.compose import UNROLLED, Folded, Scale
 from spiker_train.network.cell import IntegerCell
-from spiker_train.network.grids import grid_of
 from spiker_train.network.import_report import ImportReport
+from spiker_train.network.integers.grids import grid_of
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.plausibility import implausible, warn_of

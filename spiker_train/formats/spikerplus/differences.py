@@ -8,9 +8,9 @@ from math import log2
 import numpy as np
 
 from spiker_train.network.import_report import ImportReport
+from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.layers import Layer
 from spiker_train.network.network import SpikingNetwork
-from spiker_train.network.quantization import Quantization
 
 from .widths import cell_values, fits, widths
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from spiker_hdl.base.checks import check_int
 from spiker_train.network.cell import Cell
+from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.layers import Layer
 from spiker_train.network.network import SpikingNetwork
-from spiker_train.network.quantization import Quantization
 
 __all__ = ["cell_values", "fits", "spiker_quantizations", "widths"]
 

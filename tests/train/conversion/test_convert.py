@@ -19,7 +19,8 @@ from spiker_train import (
 )
 from spiker_train.conversion import convert as conversion
 from spiker_train.conversion.convert import count_weights
-from spiker_train.network import layers, quantization, rounding
+from spiker_train.network import layers, rounding
+from spiker_train.network.integers import quantization
 from spiker_train.network.rounding import rounded, weight_range
 from tests.support.quantized import quantize_and_report
 

@@ -13,7 +13,7 @@ import pytest
 
 from spiker_train import Dataset, load_dataset
 from spiker_train.data import images
-from spiker_train.data.published import FILES, PUBLISHED, contents
+from spiker_train.data.files.published import FILES, PUBLISHED, contents
 
 from support.file_server import serving
 

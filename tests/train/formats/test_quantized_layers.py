@@ -20,8 +20,8 @@ from spiker_train import (
     load_floating_point,
     save_floating_point,
 )
-from spiker_train.network.grids import grid_of, shift_between
-from spiker_train.network.prepare import cores
+from spiker_train.network.integers.grids import grid_of, shift_between
+from spiker_train.network.runs.prepare import cores
 from tests.support.quantized import quantize_and_report
 
 Quantized = namedtuple("Quantized", "value scale zero_point bit_width signed_t training_t")

@@ -9,8 +9,8 @@ import torch
 from spiker_hdl.model import NEURONS, SpikingNeuron
 from spiker_hdl.model.neurons.spiking import RESET_TIMINGS, RESETS
 from spiker_train import Cell, FloatingPoint, Layer, Tensors
-from spiker_train.network import fused
-from spiker_train.network.prepare import Core
+from spiker_train.network.runs import fused
+from spiker_train.network.runs.prepare import Core
 
 SAMPLES, STEPS, SIZE = 3, 12, 21
 SETTINGS = {

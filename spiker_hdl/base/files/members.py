@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from . import FileError, shown
-from .identifiers import KEYWORDS
+from spiker_hdl.base import FileError, shown
+from spiker_hdl.base.identifiers import KEYWORDS
 
 __all__ = ["NAME", "identifier", "member", "number"]
 

@@ -9,16 +9,15 @@ import torch
 
 from spiker_hdl.model import Neuron
 from spiker_hdl.model.bounds import FLOAT32_EXACT, FLOAT64_EXACT, reach
-
-from .arithmetic import FloatingPoint, Tensors
-from .cell import Cell
-from .layers import Connection, Layer
-from .quantization import Quantization
-from .rounding import rounded
-from .synapse_kinds import SynapseKind
+from spiker_train.network.arithmetic import FloatingPoint, Tensors
+from spiker_train.network.cell import Cell
+from spiker_train.network.integers.quantization import Quantization
+from spiker_train.network.layers import Connection, Layer
+from spiker_train.network.rounding import rounded
+from spiker_train.network.synapse_kinds import SynapseKind
 
 if TYPE_CHECKING:
-    from .network import SpikingNetwork
+    from spiker_train.network.network import SpikingNetwork
 
 __all__ = ["Core", "Dynamics", "cores", "into"]
 

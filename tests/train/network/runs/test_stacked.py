@@ -6,8 +6,8 @@ import torch
 
 from spiker_hdl.model import Decay, Input, Lif, Readout
 from spiker_train import Cell, Connection, Layer, Quantization, SpikingNetwork
-from spiker_train.network import stacked
-from spiker_train.network.stacked import draws_of, project, shared_project
+from spiker_train.network.runs import stacked
+from spiker_train.network.runs.stacked import draws_of, project, shared_project
 
 
 def make(kind="dense"):

@@ -4,8 +4,8 @@ import json
 from math import isfinite
 from typing import Any
 
-from .errors import FileError
-from .messages import shown
+from spiker_hdl.base.errors import FileError
+from spiker_hdl.base.messages import shown
 
 __all__ = ["parse", "parse_object"]
 

@@ -11,7 +11,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 if TYPE_CHECKING:
-    from .layers import Connection
+    from spiker_train.network.layers import Connection
 
 __all__ = ["draws_of", "project", "shared_project"]
 

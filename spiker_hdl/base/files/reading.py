@@ -10,7 +10,8 @@ from functools import wraps
 from os import PathLike
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from .errors import FileError, reason
+from spiker_hdl.base.errors import FileError, reason
+
 from .kinds import KINDS, kind_of
 
 __all__ = [

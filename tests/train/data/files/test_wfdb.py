@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spiker_hdl.base import FileError
-from spiker_train.data.wfdb import read_annotations, read_record
+from spiker_train.data.files.wfdb import read_annotations, read_record
 
 from support.places import ROOT
 

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from spiker_hdl.base import FileError
-from spiker_train.data import download as module
-from spiker_train.data.download import Download, download
+from spiker_train.data.files import download as module
+from spiker_train.data.files.download import Download, download
 
 from support.file_server import serving
 

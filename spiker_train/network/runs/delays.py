@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .time import Duration, Steps
+from spiker_train.network.time import Duration, Steps
 
 if TYPE_CHECKING:
-    from .layers import Connection
+    from spiker_train.network.layers import Connection
 
 __all__ = ["DelayLine", "arrivals", "delayed", "pending_arrivals", "still_delayed"]
 

@@ -13,12 +13,12 @@ from spiker_train.kernels.gradients import Structure
 from spiker_train.kernels.graph import NotRecordedError, record
 from spiker_train.kernels.layer import Group, LayerRun, Loop, run_group
 from spiker_train.kernels.run import kernel_of
+from spiker_train.network.arithmetic import FloatingPoint, Tensors
+from spiker_train.network.layers import Connection
+from spiker_train.network.surrogate import FastSigmoid
 
-from .arithmetic import FloatingPoint, Tensors
-from .layers import Connection
 from .prepare import Core
 from .stacked import project, shared_project
-from .surrogate import FastSigmoid
 
 __all__ = ["Advanced", "Ready", "advance_group", "product"]
 

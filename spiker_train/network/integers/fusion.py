@@ -10,8 +10,7 @@ from spiker_hdl.model import CurrentLif, Decay, Lif, Neuron, WithSynapse
 from spiker_hdl.model.dynamics.base import Dynamics
 from spiker_hdl.model.dynamics.kinds import FirstOrder as IntegerFirstOrder
 from spiker_hdl.model.dynamics.kinds import SecondOrder as IntegerSecondOrder
-
-from .synapse_kinds import (
+from spiker_train.network.synapse_kinds import (
     FirstOrder,
     SecondOrder,
     Summed,
@@ -20,10 +19,10 @@ from .synapse_kinds import (
     is_decay,
     resolved_decay,
 )
-from .time import Tau
+from spiker_train.network.time import Tau
 
 if TYPE_CHECKING:
-    from .layers import Connection, Layer
+    from spiker_train.network.layers import Connection, Layer
 
 __all__ = ["factor_of", "fuse", "fused_decays"]
 

@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from .errors import FileError
+from spiker_hdl.base.errors import FileError
 
 __all__ = ["Ragged", "read_hdf5"]
 

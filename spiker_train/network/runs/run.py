@@ -11,20 +11,20 @@ import torch
 from spiker_hdl.model import Network, Readout
 from spiker_hdl.model.neurons.intervals import NEVER_BRANCH
 from spiker_train.kernels.choice import chosen
+from spiker_train.network.arithmetic import FloatingPoint, through
+from spiker_train.network.cell import IntegerCell
+from spiker_train.network.integers.quantization import Quantization
+from spiker_train.network.layers import Connection, Layer
+from spiker_train.network.time import PICOSECOND, Steps
 
-from .arithmetic import FloatingPoint, through
-from .cell import IntegerCell
 from .delays import DelayLine, arrivals, delayed, pending_arrivals, still_delayed
 from .fused import Ready, advance_group, product
-from .layers import Connection, Layer
 from .prepare import Core, Dynamics, cores, into
-from .quantization import Quantization
 from .stacked import draws_of, project, shared_project
 from .state import NetworkState, check_start
-from .time import PICOSECOND, Steps
 
 if TYPE_CHECKING:
-    from .network import SpikingNetwork
+    from spiker_train.network.network import SpikingNetwork
 
 __all__ = ["Outcome", "groups", "run_network"]
 

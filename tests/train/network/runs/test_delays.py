@@ -6,7 +6,7 @@ import torch
 
 from spiker_hdl.model import Accumulator, If, Input, Readout
 from spiker_train import Cell, Connection, Duration, Layer, SpikingNetwork
-from spiker_train.network.delays import (
+from spiker_train.network.runs.delays import (
     DelayLine,
     arrivals,
     delayed,

@@ -9,16 +9,16 @@ import torch
 from spiker_hdl.base.checks import check_choice, check_int, shown
 from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model import Neuron
+from spiker_train.network.cell import IntegerCell
+from spiker_train.network.layers import check_finite
+from spiker_train.network.rounding import check_bits, rounded, weight_range
+from spiker_train.network.time import Duration, step_length, whole_steps
 
-from .cell import IntegerCell
 from .fusion import fuse
 from .grids import shift_between
-from .layers import check_finite
-from .rounding import check_bits, rounded, weight_range
-from .time import Duration, step_length, whole_steps
 
 if TYPE_CHECKING:
-    from .network import Connection, Layer, SpikingNetwork
+    from spiker_train.network.network import Connection, Layer, SpikingNetwork
 
 __all__ = ["Quantization"]
 

@@ -12,7 +12,14 @@ import pytest
 
 from spiker_boards.builder.build import EARLIER
 from spiker_cli.commands.demo import DEMO
-from spiker_hdl.base.atomic_directory import NEW, Listing, digests, replacing, staging, write_files
+from spiker_hdl.base.files.atomic_directory import (
+    NEW,
+    Listing,
+    digests,
+    replacing,
+    staging,
+    write_files,
+)
 from spiker_hdl.export import emit
 from spiker_hdl.export.export import EMISSION
 from spiker_hdl.export.netlist.makefile import NETLIST
@@ -159,8 +166,8 @@ def _full(*_):
 
 KILLED = """\
 import os, signal, sys
-from spiker_hdl.base import atomic_directory as directory
-from spiker_hdl.base.atomic_directory import Listing, replacing, write_files
+from spiker_hdl.base.files import atomic_directory as directory
+from spiker_hdl.base.files.atomic_directory import Listing, replacing, write_files
 
 replace = os.replace
 def swap(a, b):

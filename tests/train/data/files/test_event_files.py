@@ -8,8 +8,8 @@ import pytest
 
 from spiker_hdl.base import FileError
 from spiker_train import Events
-from spiker_train.data import event_files
-from spiker_train.data.event_files import read_aedat, read_nmnist
+from spiker_train.data.files import event_files
+from spiker_train.data.files.event_files import read_aedat, read_nmnist
 
 from support.places import ROOT
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.base import FileError, read_bytes, reader
-
-from .events import MAX_DURATION, Events
+from spiker_train.data.events import MAX_DURATION, Events
 
 __all__ = ["CAMERAS", "NMNIST_SHAPE", "parse_nmnist", "read_aedat", "read_nmnist"]
 

@@ -165,7 +165,7 @@ def feedforward(kind, cell):
 
 
 def test_training_clips_the_product_of_weight_and_gain():
-    from spiker_train.network.quantization import clip
+    from spiker_train.network.integers.quantization import clip
 
     net = network(FirstOrder(Tau(5 * MS), gain=[-0.5, 1, 2, 4]))
     integers = Quantization().fit(net)

@@ -16,7 +16,9 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from . import FileError, digest_of, read_bytes, reader, shown, strict_json
+from spiker_hdl.base import FileError, digest_of, read_bytes, reader, shown
+
+from . import strict_json
 
 __all__ = ["NEW", "Listing", "clear", "digests", "replacing", "staging", "write_files"]
 

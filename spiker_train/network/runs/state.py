@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from spiker_hdl.base.checks import shown
+from spiker_train.network.integers.quantization import Quantization
 
 from .delays import DelayLine
-from .quantization import Quantization
 from .stacked import draws_of
 
 if TYPE_CHECKING:
-    from .network import SpikingNetwork
+    from spiker_train.network.network import SpikingNetwork
+
     from .prepare import Core
 
 __all__ = ["NetworkState", "check_start"]

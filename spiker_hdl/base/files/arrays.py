@@ -13,8 +13,9 @@ from typing import IO
 
 import numpy as np
 
-from .errors import FileError
-from .messages import shown
+from spiker_hdl.base.errors import FileError
+from spiker_hdl.base.messages import shown
+
 from .reading import allowed
 
 __all__ = ["Archive", "gunzip", "open_archive", "read_npz"]

@@ -1,0 +1,1 @@
+"""What a network is in integers: settings, grids of weights, and fused synapses."""
