@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from .graph import TESTS
 
-__all__ = ["Backward", "Structure", "backward", "required"]
+__all__ = ["LEAVES", "Backward", "Structure", "backward", "required"]
 
-LEAVES = frozenset({"state", "current", "parameter", "constant", "literal"})
+LEAVES = frozenset({"state", "input", "parameter", "constant", "literal"})
 _NO_LIMIT = 10**6
 
 
@@ -41,6 +41,11 @@ class Structure:
     learned: tuple[bool, ...]
     started: tuple[bool, ...]
     inline: bool
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs."""
+        return sum(name == "input" for name, _ in self.nodes)
 
     @property
     def constant_states(self) -> frozenset[str]:
@@ -78,7 +83,7 @@ def required(structure: Structure) -> tuple[bool, ...]:
     while True:
         flags: list[bool] = []
         for name, parts in structure.nodes:
-            if name == "current":
+            if name == "input":
                 flags.append(True)
             elif name == "parameter":
                 flags.append(structure.learned[parts[0]])
@@ -225,7 +230,7 @@ def _cut(structure: Structure, needed: set[int]) -> tuple[int, ...]:
     """Return the nodes to save so that the fewest values are written and read.
 
     They are a minimum vertex cut between what a step begins with and what its backward pass needs
-    (Ford and Fulkerson 1956). The input current is in memory in any case and costs one access;
+    (Ford and Fulkerson 1956). An input is in memory in any case and costs one access;
     anything else is written and read; a test has no memory, and is computed again.
     """
     capacity: dict[tuple, dict[tuple, int]] = {}
@@ -236,10 +241,8 @@ def _cut(structure: Structure, needed: set[int]) -> tuple[int, ...]:
 
     for index, node in enumerate(structure.nodes):
         name, parts = node
-        varying = name == "current" or (
-            name == "state" and parts[0] not in structure.constant_states
-        )
-        amount = {"current": 1}.get(name, 2)
+        varying = name == "input" or (name == "state" and parts[0] not in structure.constant_states)
+        amount = {"input": 1}.get(name, 2)
         edge(("in", index), ("out", index), _NO_LIMIT if name in TESTS else amount)
         if varying:
             edge(("source",), ("in", index), _NO_LIMIT)

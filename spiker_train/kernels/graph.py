@@ -1,16 +1,13 @@
-"""The expression graph of a neuron's step, recorded by an arithmetic on symbolic values."""
+"""The expression graph of a step, and the symbolic values of which its operations are recorded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 
-from spiker_hdl.model import Arithmetic, Decay
-
-__all__ = ["Graph", "NotRecordedError", "Recorder", "Value", "record"]
+__all__ = ["Graph", "NotRecordedError", "Value"]
 
 LITERALS = (-1, 0, 0.5, 1, 2)
 """Constants that belong to the structure of a graph; all others are operands of a kernel."""
@@ -34,7 +31,7 @@ class Graph:
 
         ================== ================================================
         ``state``, name    state before the step
-        ``current``        input current
+        ``input``, n       the n-th input of the step
         ``parameter``, n   the n-th of ``tensors``
         ``constant``, n    the n-th of ``constants``
         ``literal``, x     one of :data:`LITERALS`
@@ -208,144 +205,3 @@ for _name in ("rsub", "__rsub__"):
 for _name, _turned in (("lt", "gt"), ("le", "ge")):
     for _torch_name in (_name, f"__{_name}__"):
         _OPERATORS[_torch_name] = lambda a, b, turned=_turned: _operator(turned)(b, a)
-
-
-class Recorder(Arithmetic):
-    """Operations that are recorded as ``spiker_train.Tensors`` or ``FloatingPoint`` compute them.
-
-    Parameters
-    ----------
-    graph : Graph
-    scale : float or None
-        Floating-point value of the integer potential 1; None to record floating point, in which
-        nothing is rounded and nothing saturates.
-    """
-
-    def __init__(self, graph: Graph, scale: float | None):
-        self.graph = graph
-        self.scale = scale
-
-    def shift(self, x, bits: int):
-        x = self.graph.lift(x)
-        if not bits:
-            return x
-        x = x * (1 / 2**bits)  # exact, as the division is
-        return x if self.scale is None else self.graph.add("floor", x.index)
-
-    def decay(self, x, decay: Any):
-        if self.scale is None:
-            return self.graph.lift(x) * decay.factor
-        return super().decay(self.graph.lift(x), decay)
-
-    def above(self, x, limit):
-        return self._spike(x, limit, self.graph.lift(x) > limit, -1)
-
-    def reaches(self, x, limit):
-        return self._spike(x, limit, self.graph.lift(x) >= limit, 1)
-
-    def _spike(self, x: Any, limit: Any, fired: Value, side: int) -> Value:
-        distance = self.graph.lift(x) - limit
-        if self.scale is not None:
-            distance = (distance - 0.5 if side < 0 else distance + 0.5) * self.scale
-        return self.graph.add("spike", distance.index, fired.index)
-
-    def both(self, a, b):
-        a, b = self.graph.lift(a), self.graph.lift(b)
-        if a.is_test and b.is_test:
-            return self.graph.add("and", a.index, b.index)
-        return a.number * b.number
-
-    def either(self, a, b):
-        a, b = self.graph.lift(a), self.graph.lift(b)
-        if a.is_test and b.is_test:
-            return self.graph.add("or", a.index, b.index)
-        a, b = a.number, b.number
-        return a + b - a * b
-
-    def invert(self, test):
-        return ~test if test.is_test else 1 - test
-
-    def select(self, test, yes, no):
-        test, yes, no = self.graph.lift(test), self.graph.lift(yes), self.graph.lift(no)
-        chosen = test if test.is_test else test > 0.5
-        if yes.is_test or no.is_test:
-            raise NotRecordedError("its step selects between tests")
-        return self.graph.add("select", chosen.index, yes.index, no.index)
-
-    def maximum(self, x, y):
-        return self.graph.lift(x)._make("max", x, y)
-
-    def clamp(self, x, low, high):
-        return self.graph.lift(x)._make("min", self.maximum(x, low), high)
-
-    def saturate(self, x, low: int, high: int):
-        if self.scale is None:
-            return self.graph.lift(x)
-        low_value, high_value = self.graph.lift(low), self.graph.lift(high)
-        return self.graph.add("clamp", self.graph.lift(x).index, low_value.index, high_value.index)
-
-
-def record(
-    neuron: Any,
-    parameters: SimpleNamespace,
-    states: Mapping[str, Any],
-    scale: float | None,
-    bias: torch.Tensor | None = None,
-) -> Graph:
-    """Record the step of a neuron.
-
-    Parameters
-    ----------
-    neuron : Neuron
-    parameters : namespace
-        Tensors, decays with tensors, and anything else that a step may read, by name.
-    states : iterable of str
-        Names of the states.
-    scale : float or None
-        As for :class:`Recorder`.
-    bias : tensor, optional
-        Added to the current before the step.
-
-    Raises
-    ------
-    NotRecordedError
-        If the step does something that has no equal in a kernel.
-    """
-    graph = Graph()
-    bound = {name: _bind(graph, value) for name, value in vars(parameters).items()}
-    before = {name: graph.add("state", name) for name in states}
-    current = graph.add("current")
-    if bias is not None:
-        current = current + bias
-    try:
-        fired, after = neuron.step(
-            SimpleNamespace(**bound), SimpleNamespace(**before), current, Recorder(graph, scale)
-        )
-        if set(after) != set(before):
-            raise NotRecordedError("its step returns other states than it has")
-        for name in states:
-            value = graph.lift(after[name])
-            if value.is_test:
-                raise NotRecordedError("its step returns a test as a state")
-            graph.after[name] = value.index
-        if neuron.spiking:
-            if not isinstance(fired, Value) or fired.is_test:
-                raise NotRecordedError("its step decides who fires without a gradient")
-            graph.fired = fired.index
-    except (TypeError, AttributeError, RuntimeError, ValueError) as error:
-        # What a step does beyond the arithmetic, it does on tensors alone.
-        raise NotRecordedError(f"its step does not take symbols ({error})") from None
-    return graph
-
-
-def _bind(graph: Graph, value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return graph.lift(value)
-    if isinstance(value, Decay):
-        if isinstance(value.numerator, torch.Tensor | tuple):
-            return Decay.of(graph.lift(value.numerator), value.bits)
-        return value
-    factor = getattr(value, "factor", None)
-    if isinstance(factor, torch.Tensor):
-        return type(value)(graph.lift(factor))
-    return value

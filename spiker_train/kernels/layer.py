@@ -6,6 +6,7 @@ their spikes. A single layer without a cycle runs all steps of a sample at once.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -26,7 +27,10 @@ class LayerRun:
     Members
     -------
     kernel : NeuronKernel
-    graph : Graph
+    graphs : tuple of Graph
+        One for each set of parameters, such as those of each length of a step.
+    periods : tuple of (int, int, int)
+        First step, the one after the last, and the set of parameters in between; in order.
     width : float
         Width of a fast sigmoid, the surrogate gradient; 1 with another surrogate.
     surrogate : callable or None
@@ -36,7 +40,8 @@ class LayerRun:
     """
 
     kernel: NeuronKernel
-    graph: Graph
+    graphs: tuple[Graph, ...]
+    periods: tuple[tuple[int, int, int], ...]
     width: float
     surrogate: Callable[[torch.Tensor], torch.Tensor] | None
     traces: tuple[str, ...]
@@ -51,9 +56,19 @@ class LayerRun:
         return self.kernel.structure.fired is not None
 
     @property
+    def inputs(self) -> int:
+        """Number of inputs."""
+        return self.kernel.structure.inputs
+
+    @property
+    def parameters(self) -> int:
+        """Number of tensors in a set of parameters."""
+        return len(self.kernel.structure.learned)
+
+    @property
     def count(self) -> int:
-        """Number of tensors that go in: the current, the parameters and the states."""
-        return 1 + len(self.kernel.structure.learned) + len(self.states)
+        """Number of tensors that go in: the inputs, all sets of parameters, and the states."""
+        return self.inputs + self.parameters * len(self.graphs) + len(self.states)
 
     @property
     def outputs(self) -> int:
@@ -69,15 +84,27 @@ class Loop:
     -------
     source, target : int
         Layers, by their order in the group.
-    delay : int
+    input : int
+        Input of the target.
+    due : tuple of int
+        Step in which the events of each step arrive, the number of steps if after the end.
     pointwise : bool
         Whether each source has one target, of the same index.
     """
 
     source: int
     target: int
-    delay: int
+    input: int
+    due: tuple[int, ...]
     pointwise: bool
+
+    @property
+    def arriving(self) -> dict[int, list[int]]:
+        """Steps whose events arrive, by the step in which they do."""
+        arriving: dict[int, list[int]] = {}
+        for source, target in enumerate(self.due):
+            arriving.setdefault(target, []).append(source)
+        return arriving
 
 
 @dataclass(frozen=True)
@@ -106,9 +133,9 @@ def run_group(group: Group, tensors: Tensors) -> tuple[torch.Tensor, ...]:
     ----------
     group : Group
     tensors : list of tensor
-        For each layer the current from outside the group (samples, steps, neurons), the parameters,
-        of shape (), (neurons,) or (samples, neurons), and the states at the start (samples,
-        neurons); then the weights of each loop.
+        For each layer the inputs from outside the group (samples, steps, neurons), the parameters,
+        of shape (), (neurons,) or (samples, neurons), of each set, and the states at the start
+        (samples, neurons); then the weights of each loop.
 
     Returns
     -------
@@ -119,17 +146,38 @@ def run_group(group: Group, tensors: Tensors) -> tuple[torch.Tensor, ...]:
     return _Group.apply(group, *tensors)
 
 
-class _Forward:
+class _Pass:
+    """A pass through the steps of one layer, each with its own set of parameters."""
+
+    def __init__(self, run: LayerRun):
+        self.run = run
+        self.parts: list[Callable[[int, int], None]] = []
+        self.which = [part for begin, end, part in run.periods for _ in range(begin, end)]
+
+    def step(self, t: int) -> None:
+        """Run one step."""
+        self.parts[self.which[t]](t, t + 1)
+
+    def all(self, *, backward: bool = False) -> None:
+        """Run all steps."""
+        for begin, end, part in reversed(self.run.periods) if backward else self.run.periods:
+            self.parts[part](begin, end)
+
+
+class _Forward(_Pass):
     """A forward pass of one layer."""
 
-    def __init__(self, run: LayerRun, tensors: Tensors, training: bool, looped: bool):
-        current, parameters, starts = _split(run, tensors)
-        samples, steps, size = current.shape
+    def __init__(self, run: LayerRun, tensors: Tensors, training: bool, looped: set[int]):
+        super().__init__(run)
+        inputs, parameters, starts = _split(run, tensors)
+        samples, steps, size = inputs[0].shape
         self.shape = samples, steps, size
         dtype = run.kernel.dtype
-        # Loops add to the current, which is the caller's.
-        self.current = current.detach().clone(memory_format=torch.contiguous_format)
-        self.current = self.current if looped else current.detach()
+        # Loops add to their inputs, which are the caller's.
+        self.inputs = [
+            x.detach().clone(memory_format=torch.contiguous_format) if n in looped else x.detach()
+            for n, x in enumerate(inputs)
+        ]
         self.finals = [
             start.detach().clone(memory_format=torch.contiguous_format) for start in starts
         ]
@@ -138,8 +186,7 @@ class _Forward:
         self.saved = [
             torch.empty(self.shape, dtype=dtype) for _ in run.kernel.source.saved if training
         ]
-        arrays: dict[str, Any] = {"current": strided(self.current)}
-        arrays |= _parameter_arrays(parameters, self.shape)
+        arrays: dict[str, Any] = {f"input{n}": strided(x) for n, x in enumerate(self.inputs)}
         for name, final in zip(run.states, self.finals, strict=True):
             arrays[f"state_{name}"] = final, size, 0
         for spikes in outputs:
@@ -147,29 +194,32 @@ class _Forward:
         arrays |= {f"trace_{name}": strided(trace) for name, trace in traces.items()}
         arrays |= {f"save{n}": strided(save) for n, save in enumerate(self.saved)}
         self.outputs = [*outputs, *traces.values(), *self.finals]
-        self.advance = run.kernel.bind(
-            "record" if training else "run",
-            arrays,
-            run.kernel.numbers(run.width, run.graph.constants),
-            self.shape,
-        )
+        self.parts = [
+            run.kernel.bind(
+                "record" if training else "run",
+                arrays | _parameter_arrays(own, self.shape),
+                run.kernel.numbers(run.width, graph.constants),
+                self.shape,
+            )
+            for graph, own in zip(run.graphs, parameters, strict=True)
+        ]
 
 
-class _Backward:
+class _Backward(_Pass):
     """A backward pass of one layer."""
 
     def __init__(
         self,
         run: LayerRun,
         tensors: Tensors,
-        current: torch.Tensor,
+        inputs: Tensors,
         saved: Tensors,
         grads: Sequence[torch.Tensor | None],
         looped: bool,
     ):
+        super().__init__(run)
         _, self.parameters, starts = _split(run, tensors)
-        self.run = run
-        samples, steps, size = current.shape
+        samples, steps, size = inputs[0].shape
         self.shape = shape = samples, steps, size
         source, dtype = run.kernel.source, run.kernel.dtype
         none = torch.zeros(size, dtype=dtype), 0, 0
@@ -183,8 +233,7 @@ class _Backward:
                 if grads[0] is None
                 else grads[0].clone(memory_format=torch.contiguous_format)
             )
-        arrays: dict[str, Any] = {"current": strided(current)}
-        arrays |= _parameter_arrays(self.parameters, shape)
+        arrays: dict[str, Any] = {f"input{n}": strided(x) for n, x in enumerate(inputs)}
         # Only states that no step changes are read, and those are as they were at the start.
         for name, start in zip(run.states, starts, strict=True):
             arrays[f"state_{name}"] = start.contiguous(), size, 0
@@ -200,58 +249,70 @@ class _Backward:
                 else final.clone(memory_format=torch.contiguous_format)
             )
             arrays[f"carry_{name}"] = self.carries[name], size, 0
-        self.g_current = torch.empty(shape, dtype=dtype)
-        arrays["g_current"] = strided(self.g_current)
+        self.g_inputs = [torch.empty(shape, dtype=dtype) for _ in inputs]
+        arrays |= {f"g_input{n}": strided(g) for n, g in enumerate(self.g_inputs)}
         arrays |= {f"slope{n}": strided(slope) for n, slope in _slopes(run, saved).items()}
-        self.totals, parts = _totals(run, self.parameters, shape)
-        numbers = run.kernel.numbers(run.width, run.graph.constants)
-        self.advance = run.kernel.bind("back", arrays, numbers, shape, parts)
+        self.totals = []
+        for graph, own in zip(run.graphs, self.parameters, strict=True):
+            totals, parts = _totals(run, own, shape)
+            self.totals.append(totals)
+            self.parts.append(
+                run.kernel.bind(
+                    "back",
+                    arrays | _parameter_arrays(own, shape),
+                    run.kernel.numbers(run.width, graph.constants),
+                    shape,
+                    parts,
+                )
+            )
 
     def gradients(self) -> list[torch.Tensor | None]:
         """Return the gradients of the tensors of the layer."""
         g_parameters = [
             None if total is None else _reduced(total, parameter)
-            for total, parameter in zip(self.totals, self.parameters, strict=True)
+            for totals, own in zip(self.totals, self.parameters, strict=True)
+            for total, parameter in zip(totals, own, strict=True)
         ]
-        return [self.g_current, *g_parameters, *map(self.carries.get, self.run.states)]
+        return [*self.g_inputs, *g_parameters, *map(self.carries.get, self.run.states)]
 
 
 class _Group(torch.autograd.Function):
     @staticmethod
     def forward(ctx, group, *tensors):
         training = any(ctx.needs_input_grad)
-        looped = bool(group.loops)
         parts, weights = _parts(group, tensors)
         passes = [
-            _Forward(run, part, training, looped)
-            for run, part in zip(group.layers, parts, strict=True)
+            _Forward(run, part, training, {loop.input for loop in group.loops if loop.target == n})
+            for n, (run, part) in enumerate(zip(group.layers, parts, strict=True))
         ]
-        steps = passes[0].shape[1]
         events: dict[Loop, dict[int, Events]] = {loop: {} for loop in group.loops}
-        if looped:
+        if group.loops:
             rows = [
                 w.detach() if loop.pointwise else w.detach().T.contiguous()
                 for loop, w in zip(group.loops, weights, strict=True)
             ]
-            for t in range(steps):
+            arriving = [loop.arriving for loop in group.loops]
+            for t in range(passes[0].shape[1]):
                 for n, layer in enumerate(passes):
-                    for loop, own in zip(group.loops, rows, strict=True):
-                        if loop.target == n and t >= loop.delay:
-                            x = passes[loop.source].outputs[0][:, t - loop.delay]
+                    for loop, due, own in zip(group.loops, arriving, rows, strict=True):
+                        for s in due.get(t, ()) if loop.target == n else ():
+                            x = passes[loop.source].outputs[0][:, s]
+                            into = layer.inputs[loop.input][:, t]
                             if loop.pointwise:
-                                layer.current[:, t].addcmul_(x, own)
+                                into.addcmul_(x, own)
                             else:
-                                events[loop][t] = Events(x, own.dtype)
-                                events[loop][t].add_product(own, layer.current[:, t])
-                    layer.advance(t, t + 1)
+                                events[loop][s] = Events(x, own.dtype)
+                                events[loop][s].add_product(own, into)
+                    layer.step(t)
         else:
             for layer in passes:
-                layer.advance(0, steps)
+                layer.all()
         outputs = tuple(x for layer in passes for x in layer.outputs)
         if training:
+            looped = bool(group.loops)
             ctx.save_for_backward(*tensors, *(outputs if looped else ()))
             ctx.group, ctx.events = group, events
-            ctx.saved = [(layer.current if looped else None, layer.saved) for layer in passes]
+            ctx.saved = [(layer.inputs if looped else None, layer.saved) for layer in passes]
             ctx.set_materialize_grads(False)
         return outputs
 
@@ -265,46 +326,64 @@ class _Group(torch.autograd.Function):
         parts, weights = _parts(group, tensors)
         spikes, passes = [], []
         at = 0
-        for run, part, (current, saved) in zip(group.layers, parts, ctx.saved, strict=True):
+        for run, part, (own_inputs, saved) in zip(group.layers, parts, ctx.saved, strict=True):
             own = grads[at : at + run.outputs]
             spikes.append(outputs[at] if outputs else None)
             at += run.outputs
-            current = part[0] if current is None else current
-            passes.append(_Backward(run, part, current, saved, own, bool(group.loops)))
-        steps = passes[0].shape[1]
-        g_weights: list[torch.Tensor | None] = [None] * len(weights)
+            own_inputs = _split(run, part)[0] if own_inputs is None else own_inputs
+            passes.append(_Backward(run, part, own_inputs, saved, own, bool(group.loops)))
+        g_weights: list[torch.Tensor | None] = []
         if group.loops:
-            sums: dict[Loop, torch.Tensor] = {}
-            for t in range(steps - 1, -1, -1):
-                for n in range(len(passes) - 1, -1, -1):
-                    passes[n].advance(t, t + 1)
-                    for loop, own in zip(group.loops, weights, strict=True):
-                        if loop.target == n and t >= loop.delay:
-                            before = passes[loop.source].g_spikes[:, t - loop.delay]
-                            g = passes[n].g_current[:, t]
-                            if loop.pointwise:
-                                before.addcmul_(g, own)
-                                continue
-                            before.addmm_(g, own)
-                            events = ctx.events[loop][t]
-                            if loop not in sums:
-                                sums[loop] = events.sums(g.shape[1])
-                            events.add_outer(g, sums[loop])
-            for k, (loop, own) in enumerate(zip(group.loops, weights, strict=True)):
-                if loop.pointwise:
-                    x = spikes[loop.source][:, : max(0, steps - loop.delay)]
-                    g_weights[k] = (x * passes[loop.target].g_current[:, loop.delay :]).sum((0, 1))
-                else:
-                    g_weights[k] = sums[loop].sum(0).T if loop in sums else torch.zeros_like(own)
+            g_weights = _backward_in_loops(group, passes, weights, spikes, ctx.events)
         else:
             for layer in passes:
-                layer.advance(0, steps)
+                layer.all(backward=True)
         return None, *(g for layer in passes for g in layer.gradients()), *g_weights
 
 
-def _split(run: LayerRun, tensors: Tensors) -> tuple[torch.Tensor, Tensors, Tensors]:
-    count = 1 + len(run.kernel.structure.learned)
-    return tensors[0], tensors[1:count], tensors[count:]
+def _backward_in_loops(
+    group: Group,
+    passes: list[_Backward],
+    weights: Tensors,
+    spikes: list[torch.Tensor | None],
+    events: dict[Loop, dict[int, Events]],
+) -> list[torch.Tensor | None]:
+    """Run all steps of layers in a cycle backward, and return the gradients of its weights."""
+    sums: dict[Loop, torch.Tensor] = {}
+    arriving = [loop.arriving for loop in group.loops]
+    for t in range(passes[0].shape[1] - 1, -1, -1):
+        for n in range(len(passes) - 1, -1, -1):
+            passes[n].step(t)
+            for loop, due, own in zip(group.loops, arriving, weights, strict=True):
+                for s in due.get(t, ()) if loop.target == n else ():
+                    g_spikes = passes[loop.source].g_spikes
+                    assert g_spikes is not None
+                    before, g = g_spikes[:, s], passes[n].g_inputs[loop.input][:, t]
+                    if loop.pointwise:
+                        before.addcmul_(g, own)
+                        continue
+                    before.addmm_(g, own)
+                    if loop not in sums:
+                        sums[loop] = events[loop][s].sums(g.shape[1])
+                    events[loop][s].add_outer(g, sums[loop])
+    g_weights: list[torch.Tensor | None] = []
+    for loop, own in zip(group.loops, weights, strict=True):
+        if loop.pointwise:
+            pairs = [(s, t) for s, t in enumerate(loop.due) if t < len(loop.due)]
+            x, g = spikes[loop.source], passes[loop.target].g_inputs[loop.input]
+            assert x is not None
+            s, t = (torch.tensor([pair[n] for pair in pairs], dtype=torch.int64) for n in (0, 1))
+            g_weights.append((x[:, s] * g[:, t]).sum((0, 1)))
+        else:
+            g_weights.append(sums[loop].sum(0).T if loop in sums else torch.zeros_like(own))
+    return g_weights
+
+
+def _split(run: LayerRun, tensors: Tensors) -> tuple[Tensors, list[Tensors], Tensors]:
+    """Return the inputs of a layer, its sets of parameters, and its states at the start."""
+    ends = [run.inputs + run.parameters * n for n in range(len(run.graphs) + 1)]
+    sets = [tensors[a:b] for a, b in pairwise(ends)]
+    return tensors[: run.inputs], sets, tensors[ends[-1] :]
 
 
 def _parts(group: Group, tensors: Tensors) -> tuple[list[Tensors], Tensors]:

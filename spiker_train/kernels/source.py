@@ -85,7 +85,7 @@ def write(structure: Structure, real: str) -> Source:
     flags = required(structure)
     slopes = () if structure.inline else tuple(n for n in structure.spikes if flags[n])
     distances = [structure.nodes[n][1][0] for n in slopes]
-    kept = [n for n in back.saved if structure.nodes[n][0] != "current"]
+    kept = [n for n in back.saved if structure.nodes[n][0] != "input"]
     saved = tuple(dict.fromkeys([*kept, *distances]))
     states = [name for name, _ in structure.after]
     # Carried states are those with a gradient before the step, or after it.
@@ -94,8 +94,9 @@ def write(structure: Structure, real: str) -> Source:
     }
     carried = tuple(name for name, index in structure.after if name in before or flags[index])
     parameters = [f"parameter{n}" for n in range(len(structure.learned))]
+    inputs = [f"input{n}" for n in range(structure.inputs)]
     forward_names = (
-        "current",
+        *inputs,
         *parameters,
         *(f"state_{name}" for name in states),
         "spikes",
@@ -103,7 +104,7 @@ def write(structure: Structure, real: str) -> Source:
         *(f"save{n}" for n in range(len(saved))),
     )
     backward_names = (
-        "current",
+        *inputs,
         *parameters,
         *(f"state_{name}" for name in states),
         *(f"save{n}" for n in range(len(saved))),
@@ -111,7 +112,7 @@ def write(structure: Structure, real: str) -> Source:
         "g_spikes",
         *(f"g_trace_{name}" for name in carried),
         *(f"carry_{name}" for name in carried),
-        "g_current",
+        *(f"g_{name}" for name in inputs),
         *(f"g_parameter{n}" for n, learned in enumerate(structure.learned) if learned),
     )
     text = _HEAD.format(
@@ -150,8 +151,8 @@ def _leaf(structure: Structure, index: int) -> str | None:
     name, parts = structure.nodes[index]
     if name == "state":
         return f"state_{parts[0]}[j]"
-    if name == "current":
-        return "current[j]"
+    if name == "input":
+        return f"input{parts[0]}[j]"
     if name == "parameter":
         return f"parameter{parts[0]}[j]"
     if name == "constant":
@@ -203,7 +204,8 @@ def _backward(
 ) -> str:
     body = "      const real width = k[0]; (void)width;\n"
     for index in back.saved:
-        source = "current[j]" if index not in saved else f"save{saved.index(index)}[j]"
+        kept = f"save{saved.index(index)}[j]" if index in saved else None
+        source = kept or _leaf(structure, index)
         body += f"      const real n{index} = {source};\n"
     body += _compute(structure, back.recomputed)
     if structure.fired is not None:
@@ -213,8 +215,8 @@ def _backward(
     for line in back.lines:
         body += f"      {line}\n"
     totals = {structure.nodes[index]: total for index, total in back.leaves.items()}
-    current = totals.get(("current", ()), "0")
-    body += f"      g_current[j] = {current};\n"
+    for n in range(structure.inputs):
+        body += f"      g_input{n}[j] = {totals.get(('input', (n,)), '0')};\n"
     for name in carried:
         body += f"      carry_{name}[j] = {totals.get(('state', (name,)), '0')};\n"
     for n, learned in enumerate(structure.learned):

@@ -502,7 +502,9 @@ class Summed(SynapseKind):
         object.__setattr__(self, "per_pair", bool(per_pair))
 
     def resolve(self, step: int | None, like: torch.Tensor, pooled: bool) -> SimpleNamespace:
-        return SimpleNamespace(kinds=[kind.resolve(step, like, pooled) for kind in self.kinds])
+        kinds = [kind.resolve(step, like, pooled) for kind in self.kinds]
+        gains = [kind.weight_gain(bound) for kind, bound in zip(self.kinds, kinds, strict=True)]
+        return SimpleNamespace(kinds=kinds, gains=gains)
 
     def rest(self, like: torch.Tensor, pooled: bool) -> dict[str, torch.Tensor]:
         return {
@@ -515,9 +517,9 @@ class Summed(SynapseKind):
         if not self.kinds:
             return x, {}
         total, after = 0, {}
-        for n, (kind, bound) in enumerate(zip(self.kinds, p.kinds, strict=True)):
+        parts = zip(self.kinds, p.kinds, p.gains, strict=True)
+        for n, (kind, bound, gain) in enumerate(parts):
             before = {name: getattr(s, f"{name}_{n}") for name in kind.states}
-            gain = kind.weight_gain(bound)
             current, states = kind.step(bound, SimpleNamespace(**before), x * gain, via)
             total = total + current
             after |= {f"{name}_{n}": value for name, value in states.items()}

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 
@@ -10,14 +12,16 @@ from spiker_hdl.base.compile_cache import BuildError
 from spiker_train.kernels import products
 from spiker_train.kernels.choice import note, obstacle
 from spiker_train.kernels.gradients import Structure
-from spiker_train.kernels.graph import NotRecordedError, record
+from spiker_train.kernels.graph import Graph, NotRecordedError
 from spiker_train.kernels.layer import Group, LayerRun, Loop, run_group
+from spiker_train.kernels.recording import Filter, record
 from spiker_train.kernels.run import kernel_of
+from spiker_train.kernels.times import states_in_time, unit_of
 from spiker_train.network.arithmetic import FloatingPoint, Tensors
 from spiker_train.network.layers import Connection
 from spiker_train.network.surrogate import FastSigmoid
 
-from .prepare import Core
+from .prepare import Core, Dynamics
 from .stacked import project, shared_project
 
 __all__ = ["Advanced", "Ready", "advance_group", "product"]
@@ -27,21 +31,33 @@ __all__ = ["Advanced", "Ready", "advance_group", "product"]
 class Ready:
     """A layer with all that its run needs.
 
+    Its states in a kernel are those of the neurons, by their names; those of the dynamics of input
+    ``n``, as ``"input0_i"`` for the state ``i`` of input 0; and the currents of ``watched``.
+
     Members
     -------
     core : Core
-    current : tensor, shape (samples, steps, neurons)
-        Current from outside the group with the bias, of the format of the core.
+    inputs : tuple of tensor, each of shape (samples, steps, neurons)
+        Inputs from outside the group, the bias included, of the format of the core.
     starts : mapping of str to tensor, each of shape (samples, neurons)
-        States before the first step.
+        States before the first step, but for those of ``watched``.
     traces : tuple of str
         States to return for all steps.
+    filters : tuple of Dynamics or None
+        For each input its dynamics, None for those that reach the neurons as they are.
+    watched : mapping of str to int or None
+        Currents to return, of an input or of all, as for :func:`~.recording.record`.
+    lengths : tuple of int or None
+        Length of each step in picoseconds; all None without seconds.
     """
 
     core: Core
-    current: torch.Tensor
+    inputs: tuple[torch.Tensor, ...]
     starts: Mapping[str, torch.Tensor]
     traces: tuple[str, ...]
+    filters: tuple[Dynamics | None, ...] = (None,)
+    watched: Mapping[str, int | None] | None = None
+    lengths: tuple[int | None, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,8 +79,56 @@ class Advanced:
     after: dict[str, torch.Tensor]
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """A layer with its kernel.
+
+    Members
+    -------
+    layer : Ready
+    run : LayerRun
+    sets : list of namespace
+        Parameters of the neuron, for each set of the run.
+    lengths : tuple of int or None
+        Length of a step, for each set of the run.
+    units : dict of str to int
+        For each state that counts down times, its unit in the kernel, in picoseconds.
+    """
+
+    layer: Ready
+    run: LayerRun
+    sets: list[SimpleNamespace]
+    lengths: tuple[int | None, ...]
+    units: dict[str, int]
+
+    @property
+    def starts(self) -> list[torch.Tensor]:
+        """States before the first step, as the kernel has them."""
+        core, first = self.layer.core, self.layer.inputs[0]
+        starts = []
+        for name in self.run.states:
+            if name in (self.layer.watched or ()):
+                starts.append(torch.zeros(first[:, 0].shape, dtype=core.dtype))
+                continue
+            start = self.layer.starts[name]
+            starts.append(
+                (start / self.units[name]).to(core.dtype) if name in self.units else start
+            )
+        return starts
+
+    def outcome(self, results: Iterator[torch.Tensor]) -> Advanced:
+        """Take the results of the kernel."""
+        spikes = next(results) if self.run.spiking else None
+        states = {name: self._restored(name, next(results)) for name in self.run.traces}
+        after = {name: self._restored(name, next(results)) for name in self.run.states}
+        return Advanced(spikes, states, after)
+
+    def _restored(self, name: str, values: torch.Tensor) -> torch.Tensor:
+        return values.double() * self.units[name] if name in self.units else values
+
+
 def advance_group(
-    layers: Sequence[Ready], loops: Sequence[tuple[Connection, int]]
+    layers: Sequence[Ready], loops: Sequence[tuple[Connection, int, tuple[int, ...]]]
 ) -> list[Advanced] | None:
     """Run layers through all steps by kernels, if there can be such.
 
@@ -72,8 +136,9 @@ def advance_group(
     ----------
     layers : sequence of Ready
         In the order in which they are updated in a step.
-    loops : sequence of (Connection, int)
-        Connections from one of these layers to one of them, with their delays in steps.
+    loops : sequence of (Connection, int, tuple of int)
+        Connections from one of these layers to one of them, each with the input of its target, and
+        the step in which the events of each step arrive.
 
     Returns
     -------
@@ -82,116 +147,219 @@ def advance_group(
     """
     names = " and ".join(sorted({type(layer.core.neuron).__name__ for layer in layers}))
     try:
-        results = _run(layers, loops)
+        return _run(layers, loops)
     except (NotRecordedError, BuildError) as error:
         note(f"A layer of {names}", str(error))
         return None
-    outcomes = []
-    for layer in layers:
-        spikes = next(results) if layer.core.layer.cell.spiking else None
-        states = {name: next(results) for name in layer.traces}
-        after = {name: next(results) for name in layer.core.rest}
-        outcomes.append(Advanced(spikes, states, after))
-    return outcomes
 
 
 def _run(
-    layers: Sequence[Ready], loops: Sequence[tuple[Connection, int]]
-) -> Iterator[torch.Tensor]:
+    layers: Sequence[Ready], loops: Sequence[tuple[Connection, int, tuple[int, ...]]]
+) -> list[Advanced]:
     order = {layer.core.layer.name: n for n, layer in enumerate(layers)}
     declared, weights = [], []
-    for connection, delay in loops:
-        core = layers[order[connection.target]].core
+    for connection, number, due in loops:
+        target = order[connection.target]
+        core = layers[target].core
         pointwise = connection.kind == "one_to_one"
         own = core.weights[connection.name]
         if core.divisor is not None or own.dtype != core.dtype or own.ndim != 2 - pointwise:
             raise NotRecordedError("weights of a cycle are of another format than its neurons")
-        declared.append(Loop(order[connection.source], order[connection.target], delay, pointwise))
+        declared.append(Loop(order[connection.source], target, number, due, pointwise))
         weights.append(own)
-    runs, tensors = [], []
-    for layer in layers:
-        run = _layer_run(layer)
-        runs.append(run)
-        tensors += [layer.current, *(tensor.to(layer.core.dtype) for tensor in run.graph.tensors)]
-        tensors += [layer.starts[name] for name in layer.core.rest]
-    group = Group(tuple(runs), tuple(declared), _step_by_step(layers, runs, declared))
-    return iter(run_group(group, [*tensors, *weights]))
+    plans = [_planned(layer) for layer in layers]
+    tensors: list[torch.Tensor] = []
+    for plan in plans:
+        dtype = plan.layer.core.dtype
+        tensors += plan.layer.inputs
+        tensors += [tensor.to(dtype) for graph in plan.run.graphs for tensor in graph.tensors]
+        tensors += plan.starts
+    runs = tuple(plan.run for plan in plans)
+    group = Group(runs, tuple(declared), _step_by_step(plans, declared))
+    results = iter(run_group(group, [*tensors, *weights]))
+    return [plan.outcome(results) for plan in plans]
 
 
-def _layer_run(layer: Ready) -> LayerRun:
+def _planned(layer: Ready) -> _Plan:
     core = layer.core
-    reason = obstacle(layer.current)
+    reason = obstacle(layer.inputs[0])
     if reason is not None:
         raise NotRecordedError(reason)
-    via = core.via
-    if type(via) not in {FloatingPoint, Tensors}:
-        raise NotRecordedError(f"its arithmetic is {type(via).__name__}")
-    scale = via.scale if isinstance(via, Tensors) else None
-    graph = record(core.neuron, core.parameters, core.rest, scale)
+    if type(core.via) not in {FloatingPoint, Tensors}:
+        raise NotRecordedError(f"its arithmetic is {type(core.via).__name__}")
+    if any(x.dtype != core.dtype for x in layer.inputs):
+        raise NotRecordedError("its synapses are of another format than its neurons")
+    lengths = layer.lengths or (None,) * layer.inputs[0].shape[1]
+    distinct = tuple(dict.fromkeys(lengths))
+    sets, units = [core.timed[length] for length in distinct], {}
+    if core.counted:
+        sets, units = _in_units(layer, distinct)
+    graphs = [_recorded(layer, own, length) for own, length in zip(sets, distinct, strict=True)]
+    structures = [_structure(layer, graph) for graph in graphs]
+    if len(set(structures)) > 1:
+        raise NotRecordedError("its step is another one in steps of another length")
+    surrogate = core.via.surrogate
+    periods, begin = [], 0
+    for length, steps in groupby(lengths):
+        end = begin + len(list(steps))
+        periods.append((begin, end, distinct.index(length)))
+        begin = end
+    run = LayerRun(
+        kernel_of(structures[0], core.dtype),
+        tuple(graphs),
+        tuple(periods),
+        surrogate.width if isinstance(surrogate, FastSigmoid) else 1.0,
+        None if structures[0].inline else surrogate,
+        layer.traces,
+    )
+    return _Plan(layer, run, sets, distinct, units)
+
+
+def _recorded(layer: Ready, parameters: SimpleNamespace, length: int | None) -> Graph:
+    core = layer.core
+    filters = [
+        None
+        if dynamics is None
+        else Filter(
+            dynamics.kind.step,
+            dynamics.timed[length],
+            {state: f"input{n}_{state}" for state in dynamics.rest},
+            dynamics.gain,
+        )
+        for n, dynamics in enumerate(layer.filters)
+    ]
+    return record(
+        core.neuron,
+        parameters,
+        core.rest,
+        core.via.scale if isinstance(core.via, Tensors) else None,
+        filters=filters,
+        counted=core.counted,
+        watched=layer.watched,
+    )
+
+
+def _structure(layer: Ready, graph: Graph) -> Structure:
+    core = layer.core
     for tensor in graph.tensors:
         if tensor.ndim and tensor.dtype not in {core.dtype, torch.float32}:
             raise NotRecordedError(f"it computes in {core.dtype} with a tensor of {tensor.dtype}")
-    surrogate = via.surrogate
+    surrogate = core.via.surrogate
     if isinstance(surrogate, torch.nn.Module) and any(True for _ in surrogate.parameters()):
         raise NotRecordedError("its surrogate has parameters")
-    inline = type(surrogate) is FastSigmoid
-    structure = Structure(
+    watched = layer.watched or {}
+    return Structure(
         *graph.structure,
         learned=tuple(tensor.requires_grad for tensor in graph.tensors),
-        started=tuple(layer.starts[name].requires_grad for name in core.rest),
-        inline=inline,
+        started=tuple(
+            name not in watched and layer.starts[name].requires_grad for name in graph.after
+        ),
+        inline=type(surrogate) is FastSigmoid,
     )
-    return LayerRun(
-        kernel_of(structure, core.dtype),
-        graph,
-        surrogate.width if isinstance(surrogate, FastSigmoid) else 1.0,
-        None if inline else surrogate,
-        layer.traces,
-    )
+
+
+def _in_units(
+    layer: Ready, lengths: tuple[int | None, ...]
+) -> tuple[list[SimpleNamespace], dict[str, int]]:
+    """Return parameters whose times are in a unit that the format of the layer has exactly.
+
+    Returns
+    -------
+    list of namespace
+        Parameters of the neuron for each length.
+    dict of str to int
+        Unit in picoseconds of each state that counts; 1 for those that count no time.
+    """
+    core = layer.core
+    names = [*core.layer.cell.durations, "time_step"]
+
+    def scaled(length: int | None, unit: int, dtype: torch.dtype) -> SimpleNamespace:
+        own = vars(core.timed[length])
+        times = {
+            name: (torch.as_tensor(own[name], dtype=torch.float64) / unit).to(dtype)
+            for name in names
+        }
+        return SimpleNamespace(**own | times)
+
+    first = scaled(lengths[0], 1, torch.float64)
+    times = [getattr(first, name) for name in names]
+    counting = states_in_time(_recorded(layer, first, lengths[0]), times)
+    starts = [layer.starts[name].detach() for name in counting]
+    steps = [length for length in lengths if length is not None]
+    unit = unit_of([*times, *starts, *steps], core.dtype)
+    units = {name: unit if name in counting else 1 for name in core.counted}
+    return [scaled(length, unit, core.dtype) for length in lengths], units
 
 
 def _step_by_step(
-    layers: Sequence[Ready], runs: Sequence[LayerRun], loops: Sequence[Loop]
+    plans: Sequence[_Plan], loops: Sequence[Loop]
 ) -> Callable[..., tuple[torch.Tensor, ...]]:
     """Return a function of the same tensors as a group's, from PyTorch's own operations."""
 
     def run(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         weights = tensors[len(tensors) - len(loops) :]
-        currents, now, at = [], [], 0
-        for layer, own in zip(layers, runs, strict=True):
-            currents.append(tensors[at])
-            starts = tensors[at + own.count - len(own.states) : at + own.count]
-            now.append(dict(zip(layer.core.rest, starts, strict=True)))
+        inputs, now, at = [], [], 0
+        for plan in plans:
+            own = plan.run
+            inputs.append(tensors[at : at + own.inputs])
             at += own.count
-        fired: list[list[torch.Tensor]] = [[] for _ in layers]
+            now.append(dict(zip(own.states, tensors[at - len(own.states) : at], strict=True)))
+        fired: list[list[torch.Tensor]] = [[] for _ in plans]
         kept: list[dict[str, list[torch.Tensor]]] = [
-            {name: [] for name in layer.traces} for layer in layers
+            {name: [] for name in plan.run.traces} for plan in plans
         ]
-        for t in range(currents[0].shape[1]):
-            for n, layer in enumerate(layers):
-                core, current = layer.core, currents[n][:, t]
+        for t in range(inputs[0][0].shape[1]):
+            for n, plan in enumerate(plans):
+                currents = [x[:, t] for x in inputs[n]]
                 for loop, own in zip(loops, weights, strict=True):
-                    if loop.target == n and t >= loop.delay:
-                        events = fired[loop.source][t - loop.delay]
-                        current = current + project(own, events, loop.pointwise)
-                spikes, after = core.neuron.step(
-                    core.parameters, SimpleNamespace(**now[n]), current, core.via
-                )
-                now[n] = {
-                    name: torch.as_tensor(after[name], dtype=core.dtype).expand(current.shape)
-                    for name in core.rest
-                }
+                    for s in loop.arriving.get(t, ()) if loop.target == n else ():
+                        value = project(own, fired[loop.source][s], loop.pointwise)
+                        currents[loop.input] = currents[loop.input] + value
+                spikes, now[n] = _stepped(plan, currents, now[n], t)
                 fired[n].append(spikes)
                 for name, values in kept[n].items():
                     values.append(now[n][name])
         out: list[torch.Tensor] = []
-        for n, layer in enumerate(layers):
-            out += [torch.stack(fired[n], dim=1)] if layer.core.layer.cell.spiking else []
+        for n, plan in enumerate(plans):
+            out += [torch.stack(fired[n], dim=1)] if plan.run.spiking else []
             out += [torch.stack(values, dim=1) for values in kept[n].values()]
             out += now[n].values()
         return tuple(out)
 
     return run
+
+
+def _stepped(
+    plan: _Plan, currents: list[torch.Tensor], now: dict[str, torch.Tensor], t: int
+) -> tuple[Any, dict[str, torch.Tensor]]:
+    """Return who fires in a step, and the states after it."""
+    core, layer = plan.layer.core, plan.layer
+    which = next(part for begin, end, part in plan.run.periods if begin <= t < end)
+    via = FloatingPoint(core.layer.cell.surrogate, core.dtype)
+    after: dict[str, Any] = {}
+    for n, dynamics in enumerate(layer.filters):
+        if dynamics is None:
+            continue
+        x = currents[n] if dynamics.gain is None else currents[n] * dynamics.gain
+        before = {state: now[f"input{n}_{state}"] for state in dynamics.rest}
+        parameters = dynamics.timed[plan.lengths[which]]
+        currents[n], own = dynamics.kind.step(parameters, SimpleNamespace(**before), x, via)
+        after |= {f"input{n}_{state}": value for state, value in own.items()}
+    total = currents[0]
+    for another in currents[1:]:
+        total = total + another
+    before = {name: now[name] for name in core.rest}
+    spikes, own = core.neuron.step(plan.sets[which], SimpleNamespace(**before), total, core.via)
+    after |= own
+    after |= {
+        name: total if number is None else currents[number]
+        for name, number in (layer.watched or {}).items()
+    }
+    states = {
+        name: torch.as_tensor(after[name], dtype=core.dtype).expand(total.shape)
+        for name in plan.run.states
+    }
+    return spikes, states | {name: states[name].clamp_min(0) for name in core.counted}
 
 
 def product(weights: torch.Tensor, events: torch.Tensor, shared: bool) -> torch.Tensor:

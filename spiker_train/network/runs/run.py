@@ -18,7 +18,8 @@ from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.time import PICOSECOND, Steps
 
 from .delays import DelayLine, arrivals, delayed, pending_arrivals, still_delayed
-from .fused import Ready, advance_group, product
+from .fused import advance_group, product
+from .fused_layer import FusedLayer
 from .prepare import Core, Dynamics, cores, into
 from .stacked import draws_of, project, shared_project
 from .state import NetworkState, check_start
@@ -233,31 +234,15 @@ class _Run:
 
     def _advance_fused(self, populations: "list[_Population]") -> bool:
         """Run layers by kernels; return False if they have to run step by step."""
-        if len(self.steps.distinct) > 1 or not all(
-            population.fusable() for population in populations
-        ):
+        if not all(population.fusable() for population in populations):
             return False
-        layers = [population.ready(self) for population in populations]
-        # Steps of one length: every event arrives as many steps later as the first one.
-        loops = [
-            (loop.connection, int(arrivals(loop.connection, self.steps)[0]))
-            for population in populations
-            for loop in population.loops
-        ]
-        outcomes = advance_group(layers, loops)
+        layers = [FusedLayer(population, self) for population in populations]
+        loops = [loop for layer in layers for loop in layer.loops]
+        outcomes = advance_group([layer.ready for layer in layers], loops)
         if outcomes is None:
             return False
-        for population, outcome in zip(populations, outcomes, strict=True):
-            name = population.name
-            if outcome.spikes is not None:
-                self.trains[name] = outcome.spikes
-            self.neurons[name] = outcome.after
-            self.states |= {f"{name}.{state}": x for state, x in outcome.states.items()}
-            for (owner, what), values in population.traces.items():
-                if what == "current" and "current" not in population.states and owner == name:
-                    self.states[f"{name}.current"] = population.current(self)
-                elif owner != name:
-                    self.states[f"{owner}.{what}"] = torch.stack(values, dim=1)
+        for layer, outcome in zip(layers, outcomes, strict=True):
+            layer.take(outcome)
         return True
 
     def delay_lines(self) -> dict[str, DelayLine]:
@@ -307,24 +292,10 @@ class _Population:
 
     def fusable(self) -> bool:
         """Tell whether a kernel has all that the layer needs."""
-        core = self.core
-        currents = any(what == "current" for _, what in self.traces)
-        return not (
-            self.synapses
-            or core.counted
-            or (self.loops and currents)
-            or any(loop.pending for loop in self.loops)
+        in_integers = self.core.divisor is not None
+        return not self.synapses or (
+            not in_integers and all(synapse.pooled for synapse in self.synapses)
         )
-
-    def ready(self, run: _Run) -> Ready:
-        """Return the layer as :func:`~.fused.advance_group` takes it."""
-        core, current = self.core, self.current(run)
-        if core.divisor is not None:
-            current = current.to(core.dtype) / core.divisor
-            current = through(current, current.detach().round())
-        starts = {name: state.expand(self.shape) for name, state in self.states.items()}
-        traces = tuple(name for name in core.rest if (self.name, name) in self.traces)
-        return Ready(core, current, starts, traces)
 
     def current(self, run: _Run) -> torch.Tensor:
         """Return the current from outside the cycle in all steps, with the bias."""
@@ -413,18 +384,26 @@ class _Loop:
             for n, target in enumerate(pending_arrivals(connection, line, run.steps).tolist()):
                 self.pending.setdefault(target, []).append(line.events[:, n])
 
-    def events(self, t: int, fired: dict[str, list[torch.Tensor]]) -> torch.Tensor | None:
-        """Return the events that arrive in a step, None if none can."""
+    def events(self, t: int, fired: dict[str, list[torch.Tensor]] | None) -> torch.Tensor | None:
+        """Return the events that arrive in a step, None if none can.
+
+        Parameters
+        ----------
+        t : int
+        fired : dict of str to list of tensor, or None
+            Events of each layer; None for those alone that were on their way when the run began.
+        """
         total = None
-        train = fired[self.connection.source]
         for events in self.pending.get(t, ()):
             total = _plus(total, events.to(self.core.dtype))
-        for source in self.due.get(t, ()):
-            total = _plus(total, train[source])
+        if fired is not None:
+            train = fired[self.connection.source]
+            for source in self.due.get(t, ()):
+                total = _plus(total, train[source])
         return total
 
-    def current(self, t: int, fired: dict[str, list[torch.Tensor]]) -> torch.Tensor | None:
-        """Return the current of a step, None if no events can arrive in it."""
+    def current(self, t: int, fired: dict[str, list[torch.Tensor]] | None) -> torch.Tensor | None:
+        """Return the current of a step, None if no events can arrive in it: see :meth:`events`."""
         events = self.events(t, fired)
         return None if events is None else _project(self.connection, self.core, events)
 
@@ -448,6 +427,7 @@ class _Synapse:
         self.via = FloatingPoint(core.layer.cell.surrogate, self.dtype)
         self.loop = _Loop(run, connection, core) if inside else None
         self.flow: Sequence[torch.Tensor] = ()
+        self.train: torch.Tensor | None = None
         if not inside:
             train = run.trains[connection.source]
             if connection.late:
@@ -456,7 +436,8 @@ class _Synapse:
             if self.pooled:
                 shared = connection.source not in run.net.layer
                 train = _project(connection, core, train, shared, run.fused)
-            self.flow = train.to(self.dtype).unbind(1)
+            self.train = train.to(self.dtype)
+            self.flow = self.train.unbind(1)
 
     def advance(
         self, t: int, length: int | None, fired: dict[str, list[torch.Tensor]]

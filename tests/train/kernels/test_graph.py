@@ -9,7 +9,8 @@ import torch
 
 from spiker_hdl.model import INTEGERS, Decay, Lif, Neuron, state
 from spiker_train.kernels.gradients import Structure, backward, required
-from spiker_train.kernels.graph import NotRecordedError, record
+from spiker_train.kernels.graph import NotRecordedError
+from spiker_train.kernels.recording import record
 
 
 def structure_of(graph, inline=True):

@@ -66,13 +66,13 @@ def compare(core, *, tolerance=1e-12):
     current = ((current * 40).round() if wide else current).to(core.dtype).requires_grad_()
     starts = {name: rest.expand(SAMPLES, SIZE) for name, rest in core.rest.items()}
     traces = [name for name in core.rest if name in {"v", "i", "a"}]
-    ready = fused.Ready(core, current, starts, tuple(traces))
+    ready = fused.Ready(core, (current,), starts, tuple(traces))
     (advanced,) = fused.advance_group([ready], [])
     got = [*advanced.states.values(), *advanced.after.values()]
     got = got if advanced.spikes is None else [advanced.spikes, *got]
-    run = fused._layer_run(ready)
-    tensors = [current, *run.graph.tensors, *starts.values()]
-    expected = fused._step_by_step([ready], [run], [])(*tensors)
+    plan = fused._planned(ready)
+    tensors = [current, *plan.run.graphs[0].tensors, *plan.starts]
+    expected = fused._step_by_step([plan], [])(*tensors)
     factors = [torch.randn(x.shape, generator=generator, dtype=x.dtype) for x in expected]
     leaves = [current, *(value for value in core.layer.cell.parameters())]
     gradients = []
@@ -169,6 +169,6 @@ def test_surrogate_that_learns_is_not_fused(caplog):
     surrogate = torch.nn.Sigmoid()
     surrogate.slope = torch.nn.Parameter(torch.ones(()))
     core = core_of(*find("Lif", {}), "reals", surrogate=surrogate)
-    ready = fused.Ready(core, torch.zeros(1, 2, SIZE).double(), core.rest, ())
+    ready = fused.Ready(core, (torch.zeros(1, 2, SIZE).double(),), core.rest, ())
     assert fused.advance_group([ready], []) is None
     assert "surrogate has parameters" in caplog.text

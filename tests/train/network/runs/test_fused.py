@@ -5,7 +5,22 @@ import pytest
 import torch
 
 from spiker_hdl.model import AdaptiveLif, CurrentLif, Input, Integrator, Lif, Readout
-from spiker_train import Cell, Connection, FastSigmoid, Layer, Quantization, SpikingNetwork
+from spiker_train import (
+    Cell,
+    Connection,
+    Duration,
+    FastSigmoid,
+    FirstOrder,
+    Layer,
+    Quantization,
+    SecondOrder,
+    SpikingNetwork,
+    Summed,
+    SynapseKind,
+    Tau,
+    Wire,
+)
+from spiker_train.kernels import choice
 
 SAMPLES, STEPS = 5, 11
 
@@ -46,16 +61,34 @@ def samples(seed):
     }
 
 
-def outcome(net, x, integers, kernel, record=()):
+def outcome(net, x, integers, kernel, record=(), **options):
     """Return scores, spikes and records of a run, and the gradients of all parameters."""
     net.zero_grad()
-    result = net(x, integers, record, kernel=kernel)
+    result = net(x, integers, record, kernel=kernel, **options)
     assert set(result.kernels.values()) == {kernel}
     generator = torch.Generator().manual_seed(3)
     values = [*result.answers.values(), *result.spikes.values(), *result.states.values()]
+    for _, states in sorted((result.after.neurons | result.after.synapses).items()):
+        values += [value for _, value in sorted(states.items())]
     factors = [torch.randn(value.shape, generator=generator) for value in values]
     sum((value * factor).sum() for value, factor in zip(values, factors, strict=True)).backward()
     return values, {name: p.grad for name, p in net.named_parameters()}
+
+
+def compare(eager, fused, exact):
+    """Compare outcomes: bit for bit in integers, else within rounding; and gradients nearly so."""
+    for x, y in zip(eager[0], fused[0], strict=True):
+        if exact:
+            assert torch.equal(x, y)
+        else:
+            torch.testing.assert_close(y, x, rtol=1e-12, atol=1e-12)
+    for name, x in eager[1].items():
+        if x is None:
+            assert fused[1][name] is None or not fused[1][name].any()
+            continue
+        tolerance = 1e-5 if exact else 1e-10
+        atol = tolerance * float(x.abs().max())
+        torch.testing.assert_close(fused[1][name], x, rtol=tolerance, atol=atol)
 
 
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 12))]
@@ -67,16 +100,121 @@ def test_networks_with_cycles_equal_those_run_step_by_step(seed, integers):
     net = network(seed) if integers is not None else network(seed).double()
     record = ["first.v", "second.a", "third"]
     eager, fused = (outcome(net, samples(seed), integers, k, record) for k in ("eager", "fused"))
-    for x, y in zip(eager[0], fused[0], strict=True):
-        if integers is None:
-            torch.testing.assert_close(y, x, rtol=1e-12, atol=1e-12)
-        else:
-            assert torch.equal(x, y)
-    for name, x in eager[1].items():
-        if x is None:
-            assert fused[1][name] is None or not fused[1][name].any()
-            continue
-        tolerance = 1e-5 if integers is not None else 1e-10
-        atol = tolerance * float(x.abs().max())
-        torch.testing.assert_close(fused[1][name], x, rtol=tolerance, atol=atol)
+    compare(eager, fused, integers is not None)
     assert 0.02 < float(eager[0][2].detach().mean()) < 0.9
+
+
+def network_in_seconds(seed):
+    """Make a network of synapses with dynamics, in and out of a cycle, and times in seconds."""
+    random = np.random.default_rng([seed, 2])
+    cell = {"threshold": 1.0, "decay": Tau(4e-3), "surrogate": FastSigmoid(0.3)}
+    refractory = Duration(random.choice([0, 5e-4, 1.5e-3], 9))
+    mixed = Summed(FirstOrder(Tau(1e-3)), SecondOrder(Tau(5e-4), Tau(3e-3), normalised=True))
+    return SpikingNetwork(
+        inputs=[Input("events", 30), Input("graded", 6, 0, 15)],
+        layers=[
+            Layer("first", 9, Cell(Lif, refractory=refractory, learn=["decay"], **cell), True),
+            Layer("second", 9, Cell(Lif, refractory=Duration(1e-3), **cell)),
+            Layer("out", 3, Cell(Integrator, decay=Tau(9e-3))),
+        ],
+        connections=[
+            Connection("events", "first", dynamics=FirstOrder(Tau(random.random(9) / 200 + 1e-3))),
+            Connection("graded", "first", 0.03 * random.standard_normal((9, 6)), dynamics=mixed),
+            Connection("first", "second", delay=Duration(7e-4)),
+            Connection(
+                "second",
+                "first",
+                delay=Duration(1.2e-3),
+                dynamics=SecondOrder(Tau(1e-3), Tau(2e-3), gain=random.random(9) + 1),
+            ),
+            Connection("second", "second", np.full(9, 0.4), kind="one_to_one", delay=2),
+            Connection(
+                "second", "out", dynamics=FirstOrder(Tau(2e-3), gain=500, output="charge", i=0.1)
+            ),
+            Connection("first", "out", dynamics=Wire(bias=0.05, gain=2)),
+        ],
+        readouts=[Readout("out", "sum"), Readout("second", "count", name="counts")],
+        seed=seed,
+    ).double()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_dynamics_of_synapses_and_times_in_seconds_equal_those_step_by_step(seed):
+    net, x = network_in_seconds(seed), samples(seed)
+    record = ["events->first.i", "events->first.current", "graded->first.fast_1", "first.current"]
+    record += ["first.countdown", "out.current", "second->first late 1200 us.current", "second.v"]
+    record += ["second->second late 2.current", "first->second late 700 us.current"]
+    record += ["first->out.current"]
+    half = {name: value[:, :5] for name, value in x.items()}
+    plan = [(1e-4, 3), (1e-3, 5), (1e-4, 2), (3e-4, 1)]
+    results = []
+    for kernel in ("eager", "fused"):
+        start = net(half, plan=[(2e-4, 2), (1e-3, 3)], kernel="eager").after
+        results.append(outcome(net, x, None, kernel, record, plan=plan, start=start))
+    eager, fused = results
+    compare(eager, fused, False)
+    assert 0.02 < float(eager[0][2].detach().mean()) < 0.9
+    assert 0.02 < float(eager[0][3].detach().mean()) < 0.9
+
+
+def test_run_in_seconds_split_anywhere_equals_the_whole_one_with_kernels():
+    net, x = network_in_seconds(0), samples(0)
+    net.float()
+    whole = net(x, dt=5e-4, kernel="fused")
+    start, spikes = None, []
+    for begin, end in ((0, 1), (1, 4), (4, STEPS)):
+        part = {name: value[:, begin:end] for name, value in x.items()}
+        result = net(part, dt=5e-4, start=start, kernel="fused")
+        assert set(result.kernels.values()) == {"fused"}
+        start = result.after
+        spikes.append(result.spikes["second"])
+    assert torch.equal(torch.cat(spikes, 1), whole.spikes["second"])
+    for name, states in whole.after.neurons.items():
+        for state, value in states.items():
+            assert torch.equal(start.neurons[name][state], value)
+            assert value.dtype == (torch.float32 if state == "v" else torch.float64)
+
+
+def single(cell, dynamics=None):
+    return SpikingNetwork(
+        [Input("in", 8)],
+        [Layer("layer", 5, cell)],
+        [Connection("in", "layer", dynamics=dynamics)],
+        [Readout("layer", "count")],
+    )
+
+
+@pytest.mark.parametrize(
+    "refractory, dynamics, reason",
+    [
+        (7.000000001e-3, None, "times are too many multiples of 1 ps for torch.float32"),
+        (7e-3, FirstOrder(0.9, per_pair=True), None),
+    ],
+    ids=["fine times", "states of pairs"],
+)
+def test_layer_that_no_kernel_can_run_is_run_step_by_step(refractory, dynamics, reason, caplog):
+    choice.note.cache_clear()
+    net = single(Cell(Lif, threshold=1.0, decay=0.9, refractory=Duration(refractory)), dynamics)
+    x = np.ones((2, 6, 8), dtype=np.uint8)
+    result = net(x, dt=1e-3, kernel="fused")
+    assert result.kernels == {"layer": "eager"}
+    assert torch.equal(result.scores, net(x, dt=1e-3, kernel="eager").scores)
+    assert reason is None or reason in caplog.text
+
+
+class Squared(SynapseKind):
+    """A synapse that no library has, of one source for each target."""
+
+    def step(self, p, s, x, via):
+        return x * x * 0.5, {}
+
+
+def test_synapse_kind_of_ones_own_runs_in_a_kernel_one_to_one():
+    net = SpikingNetwork(
+        [Input("in", 5, 0, 3)],
+        [Layer("layer", 5, Cell(Lif, threshold=1.0, decay=0.9))],
+        [Connection("in", "layer", np.linspace(0.3, 1, 5), kind="one_to_one", dynamics=Squared())],
+        [Readout("layer", "count")],
+    ).double()
+    x = np.random.default_rng(0).integers(0, 4, (3, 9, 5))
+    compare(*(outcome(net, x, None, kernel, ["layer.v"]) for kernel in ("eager", "fused")), False)
