@@ -13,7 +13,8 @@ from spiker_train.kernels import products
 from spiker_train.kernels.choice import note, obstacle
 from spiker_train.kernels.gradients import Structure
 from spiker_train.kernels.graph import Graph, NotRecordedError
-from spiker_train.kernels.layer import Group, LayerRun, Loop, run_group
+from spiker_train.kernels.layer import Group, Loop, run_group
+from spiker_train.kernels.passes import LayerRun
 from spiker_train.kernels.recording import Filter, record
 from spiker_train.kernels.run import kernel_of
 from spiker_train.kernels.times import states_in_time, unit_of
@@ -271,7 +272,8 @@ def _in_units(
         Unit in picoseconds of each state that counts; 1 for those that count no time.
     """
     core = layer.core
-    names = [*core.layer.cell.durations, "time_step"]
+    cell: Any = core.layer.cell
+    names = [*cell.durations, "time_step"]
 
     def scaled(length: int | None, unit: int, dtype: torch.dtype) -> SimpleNamespace:
         own = vars(core.timed[length])

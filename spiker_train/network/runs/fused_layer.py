@@ -106,10 +106,11 @@ class FusedLayer:
         """Note a connection of the cycle, and add what was on its way when the run began."""
         due = tuple(arrivals(loop.connection, self.run.steps).tolist())
         self.loops.append((loop.connection, len(self._inputs), due))
-        late = {t: loop.current(t, None) for t in loop.pending if t < self.run.steps.count}
-        for t, value in late.items():
-            index = torch.tensor([t], device=current.device)
-            current = current.index_add(1, index, value.unsqueeze(1).to(current.dtype))
+        for t in loop.pending:
+            value = loop.current(t, None) if t < self.run.steps.count else None
+            if value is not None:
+                index = torch.tensor([t], device=current.device)
+                current = current.index_add(1, index, value.unsqueeze(1).to(current.dtype))
         return current
 
     def _zeros(self) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 
 from spiker_hdl.model import Network, Readout
 from spiker_hdl.model.neurons.intervals import NEVER_BRANCH
-from spiker_train.kernels.choice import chosen
+from spiker_train.kernels.choice import chosen, note
 from spiker_train.network.arithmetic import FloatingPoint, through
 from spiker_train.network.cell import IntegerCell
 from spiker_train.network.integers.quantization import Quantization
@@ -234,8 +234,11 @@ class _Run:
 
     def _advance_fused(self, populations: "list[_Population]") -> bool:
         """Run layers by kernels; return False if they have to run step by step."""
-        if not all(population.fusable() for population in populations):
-            return False
+        for population in populations:
+            reason = population.obstacle()
+            if reason is not None:
+                note(f"A layer of {type(population.core.neuron).__name__}", reason)
+                return False
         layers = [FusedLayer(population, self) for population in populations]
         loops = [loop for layer in layers for loop in layer.loops]
         outcomes = advance_group([layer.ready for layer in layers], loops)
@@ -290,12 +293,13 @@ class _Population:
         self.total = self._total(run, connections, inside)
         self.flow = None if self.total is None else self.total.unbind(1)
 
-    def fusable(self) -> bool:
-        """Tell whether a kernel has all that the layer needs."""
-        in_integers = self.core.divisor is not None
-        return not self.synapses or (
-            not in_integers and all(synapse.pooled for synapse in self.synapses)
-        )
+    def obstacle(self) -> str | None:
+        """Return why no kernel can run the layer, or None."""
+        if not all(synapse.pooled for synapse in self.synapses):
+            return "its synapses have a state for each pair"
+        if self.synapses and self.core.divisor is not None:
+            return "its neurons are in integers, and its synapses in floating point"
+        return None
 
     def current(self, run: _Run) -> torch.Tensor:
         """Return the current from outside the cycle in all steps, with the bias."""
