@@ -186,6 +186,21 @@ def test_what_is_added_has_the_bits_that_it_needs(value, bits):
     assert added_width(projection, AddressEvent(1, value)) == bits
 
 
+@pytest.mark.parametrize("bits", range(2, 6))
+@pytest.mark.parametrize("value", [unsigned(1), unsigned(2), signed(1), signed(2), signed(4)])
+def test_a_product_has_all_the_bits_that_it_needs_and_no_more(bits, value):
+    projection = Projection("a", "b", np.array([[-1]]), bits=bits)
+    span = range(-(2 ** (bits - 1)), 2 ** (bits - 1))
+    values = range(2**value.width)
+    if value.signed:
+        values = range(-(2 ** (value.width - 1)), 2 ** (value.width - 1))
+    products = [weight * factor for weight in span for factor in values]
+    width = added_width(projection, AddressEvent(1, value))
+    assert -(2 ** (width - 1)) <= min(products)
+    assert max(products) < 2 ** (width - 1)
+    assert min(products) < -(2 ** (width - 2)) or max(products) >= 2 ** (width - 2)
+
+
 def test_sparse_lookup_converts():
     projection = Projection("a", "b", Sparse.from_matrix(np.eye(4, 6, dtype=int)))
     assert converts(SparseLookup(projection, AddressEvent(6), lanes=2))
