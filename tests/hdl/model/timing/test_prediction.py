@@ -18,6 +18,7 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
+    Sparse,
     timing,
 )
 from spiker_hdl.model.timing import prediction
@@ -111,6 +112,33 @@ def test_cycles_are_those_of_the_simulation(seed):
     network = random_network(random, **SMALL)
     spikes = random_spikes(network, random, 4, (1, 6))
     mapping = random_mapping(network, random)
+    alone, crowded = simulated(network, spikes, mapping)
+    assert timing.predict(network, spikes, mapping=mapping).cycles.tolist() == alone.tolist()
+    result = timing.predict(network, spikes, mapping=mapping, streams=1)
+    assert result.cycles.tolist() == crowded.tolist()
+
+
+def test_events_of_several_banks_for_a_core_with_one():
+    # The first core takes events of several banks in a cycle, and the second one each in its turn.
+    weights = np.array([[(3 * n + 5 * k) % 7 - 2 for n in range(8)] for k in range(4)])
+    network = Network(
+        (Input("in", 8),),
+        (
+            Population("wide", 4, If(threshold=3, width=8)),
+            Population("out", 4, If(threshold=4, width=8)),
+        ),
+        (
+            Projection("in", "wide", weights),
+            Projection("in", "out", Sparse.from_matrix(np.maximum(weights, 0))),
+            Projection("wide", "out", np.eye(4, dtype=int)),
+        ),
+        (Readout("out", "count"),),
+        max_steps=16,
+    )
+    mapping = Mapping.default(network)
+    cores = dict(mapping.cores) | {"wide": replace(mapping.cores["wide"], banks=4)}
+    mapping = replace(mapping, cores=cores, stores={"in->out": "synapses"})
+    spikes = random_spikes(network, Random(3), 2, (2, 3))
     alone, crowded = simulated(network, spikes, mapping)
     assert timing.predict(network, spikes, mapping=mapping).cycles.tolist() == alone.tolist()
     result = timing.predict(network, spikes, mapping=mapping, streams=1)
