@@ -75,8 +75,9 @@ class Accelerator(wiring.Component):
         No sample is in flight, and nothing is left of earlier ones: the next sample takes as many
         cycles as it would after reset.
     load : In(stream.Signature(LoadBeat)), if the mapping has writable populations
-        Weights and parameters of another network; ``ready`` only while ``idle``. See
-        :mod:`spiker_hdl.model.mapping.reload`.
+        Weights and parameters of another network; ``ready`` only while ``idle``. A sample whose
+        first beat is taken in the same cycle as a beat of these, or later, runs with what that
+        beat wrote. See :mod:`spiker_hdl.model.mapping.reload`.
     observe_NAME : Out(Outcome)
         Result of each update of the neurons, valid in single cycles, with ``observe_NAME.valid``.
     events_NAME : Out(stream.Signature(AddressEvent))
@@ -231,13 +232,28 @@ class Accelerator(wiring.Component):
     def _load(self, m) -> None:
         """Send the beats of ``load`` to all memories, while none of them is read."""
         load = Signal(data.StructLayout({"valid": 1, "beat": LoadBeat()}))
-        m.d.comb += self.load.ready.eq(self.idle)
+        ready = self.idle
+        if self._reads_at_once:
+            # Its first event would ask for a row in the cycle in which that row is written.
+            ready = ready & ~Cat(port.begin for port in self.input_ports.values()).any()
+        m.d.comb += self.load.ready.eq(ready)
         # A register, since the beats fan out to the memories of the whole accelerator: a beat is
         # written in the cycle after it was taken.
         m.d.sync += [load.valid.eq(self.load.valid & self.load.ready), load.beat.eq(self.load.p)]
         for core in self.cores.values():
             if "load" in core.signature.members:
                 m.d.comb += [core.load.valid.eq(load.valid), core.load.beat.eq(load.beat)]
+
+    @property
+    def _reads_at_once(self) -> bool:
+        """Whether weights can be asked for in the cycle after a sample's first beat was taken."""
+        # Scanned words, and queues that are deeper, take a cycle more.
+        return self.mapping.form == "events" and any(
+            self.mapping.queues[projection.name] == 1
+            for node in self.network.inputs
+            for projection in self.network.out_of(node.name)
+            if projection.target in self.mapping.writable
+        )
 
     def _fan_out(self, m, name: str):
         """Connect the events of a node to all that read them.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import test_everywhere as everywhere
+from amaranth import Value
 
 from spiker_hdl import emit, run
 from spiker_hdl.export import read_emission
@@ -16,10 +17,15 @@ from spiker_hdl.model import (
     AdaptiveLif,
     Core,
     Decay,
+    Dense,
+    Input,
     Lif,
     Mapping,
+    Network,
     Neuron,
     Population,
+    Projection,
+    Readout,
     bounds,
     parameter,
     state,
@@ -36,7 +42,7 @@ from spiker_hdl.model.mapping.reload import (
     structure,
     with_worst_case_bounds,
 )
-from spiker_hdl.payloads.beats import payloads
+from spiker_hdl.payloads.beats import payloads, unpack
 from spiker_hdl.rtl import Accelerator
 from spiker_hdl.simulate import interpreted
 
@@ -341,3 +347,88 @@ def test_emitted_streams_have_a_load_port_and_axi_has_none(tmp_path):
             mapping=writable(network, weights="uninitialized"),
             generated=0,
         )
+
+
+@pytest.mark.parametrize("after", [0, 1], ids=["same cycle", "next cycle"])
+@pytest.mark.parametrize(
+    "form, depth, kind",
+    [
+        ("events", 1, "auto"),
+        ("events", 1, "uninitialized"),
+        ("events", 2, "auto"),
+        ("words", 1, "auto"),
+    ],
+)
+def test_sample_that_begins_with_the_last_beat_or_behind_it_reads_what_it_wrote(
+    form, depth, kind, after
+):
+    built, network = (
+        Network(
+            [Input("input", 4)],
+            [Population("out", 3, Lif(width=10, threshold=20, decay=Decay.shift(2)))],
+            [Projection("input", "out", weights, bits=6)],
+            [Readout("out", "count")],
+        )
+        for weights in (np.zeros((3, 4), dtype=int), np.arange(1, 13).reshape(3, 4) * 2 + 5)
+    )
+    mapping = replace(writable(built, weights=kind), form=form, queues={"input->out": depth})
+    accelerator = Accelerator(built, mapping)
+    # The last row that is written is that of the only event of the first step.
+    spikes = np.ones((1, 3, 4), dtype=np.uint8)
+    spikes[0, 0, :3] = 0
+    (weights,) = [store.number for store in stores(network, mapping) if store.part == "weights"]
+    words = beats(network, mapping).tolist()
+    first = words.index(MEMORY << WORD | weights)
+    parameters = next(n for n in range(first + 1, len(words)) if words[n] >> WORD == MEMORY)
+    words = words[parameters:] + words[first:parameters]
+    sample = list(payloads(accelerator, network.inputs[0], spikes[0]))
+    results, taken = [], {}
+
+    async def load(ctx):
+        ctx.set(accelerator.load.valid, 1)
+        while words:
+            ctx.set(Value.cast(accelerator.load.payload), words[0])
+            *_, ready = await ctx.tick().sample(accelerator.load.ready)
+            del words[:ready]
+        taken["load"] = taken["now"]
+        ctx.set(accelerator.load.valid, 0)
+
+    async def offer(ctx):
+        while len(words) > 1 - after:
+            await ctx.tick()
+        for n, beat in enumerate(sample):
+            ctx.set(Value.cast(accelerator.i.payload), beat)
+            ctx.set(accelerator.i.valid, 1)
+            *_, ready = await ctx.tick().sample(accelerator.i.ready)
+            assert ready or n
+            while not ready:
+                *_, ready = await ctx.tick().sample(accelerator.i.ready)
+            taken.setdefault("sample", taken["now"])
+        ctx.set(accelerator.i.valid, 0)
+
+    async def take(ctx):
+        ctx.set(accelerator.o.ready, 1)
+        while not results:
+            *_, valid, result = await ctx.tick().sample(
+                accelerator.o.valid, Value.cast(accelerator.o.payload)
+            )
+            results.extend([result] * valid)
+
+    async def count(ctx):
+        taken["now"] = 0
+        while not results:
+            await ctx.tick()
+            taken["now"] += 1
+
+    clocked(accelerator, count, load, offer, take)
+    waits = form == "events" and depth == 1 and not after
+    assert (taken["load"] > taken["sample"]) == waits
+    assert waits or taken["sample"] == taken["load"] + after
+    # A beat that waits until the sample is through has no effect on it.
+    matrix = network.projections[0].synapses.matrix() * ([1, 1, 1, 0] if waits else 1)
+    expected = replace(
+        network, projections=[replace(network.projections[0], synapses=Dense(matrix))]
+    )
+    scores = unpack(accelerator, results[0])["scores"]["out"]
+    assert scores == run(expected, spikes).scores[0].tolist()
+    assert scores != run(built, spikes).scores[0].tolist()
