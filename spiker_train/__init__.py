@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .network.arithmetic import FloatingPoint, Tensors
     from .network.builder import NetworkBuilder
     from .network.cell import Cell, IntegerCell
+    from .network.coupling import WinnerTakeAll
     from .network.import_report import ImportReport
     from .network.integers.quantization import Quantization
     from .network.layers import Connection, Layer
@@ -118,6 +119,7 @@ _HOMES = {
     "TrainingOptions": ".training.options",
     "Twin": ".monte_carlo.twin",
     "UniformLevels": ".devices.levels",
+    "WinnerTakeAll": ".network.coupling",
     "Wire": ".network.synapse_kinds",
     "WireResistance": ".devices.wires",
     "accuracy": ".training.trainer",
@@ -209,6 +211,7 @@ __all__ = [
     "TrainingOptions",
     "Twin",
     "UniformLevels",
+    "WinnerTakeAll",
     "Wire",
     "WireResistance",
     "accuracy",

@@ -21,6 +21,7 @@ from spiker_hdl.model import DYNAMICS, MODELS, Component, Decay, Input, Neuron, 
 from spiker_hdl.model.canonical import frozen_fields, thawed_fields
 from spiker_train.formats.tensor_files import read_safetensors
 from spiker_train.network.cell import Cell, IntegerCell
+from spiker_train.network.coupling import WinnerTakeAll
 from spiker_train.network.layers import Connection, Layer, check_finite
 from spiker_train.network.network import SpikingNetwork, check_network
 from spiker_train.network.synapse_kinds import SYNAPSE_KINDS, SynapseKind
@@ -32,7 +33,8 @@ __all__ = ["FORMAT", "SUFFIX", "load_floating_point", "save_floating_point"]
 
 FORMAT = "spiker-real-network"
 VERSIONS = (1, 2)
-"""Versions of the format: 2 is that of a network with times in seconds, or with dynamics."""
+"""Versions of the format: 2 is that of a network with times in seconds, dynamics or a
+coupling."""
 SUFFIX = ".safetensors"
 
 
@@ -57,7 +59,7 @@ def save_floating_point(net: SpikingNetwork, path: str | Path) -> None:
     check_finite(net.layers, net.connections)
     arrays: dict[str, np.ndarray] = {}
     graph = {
-        "version": 1 + (net.dt is not None or net.has_seconds or _has_dynamics(net)),
+        "version": 1 + (net.dt is not None or net.has_seconds or _has_later(net)),
         "name": net.name,
         "inputs": [
             {what: getattr(declared, what) for what in ("name", "shape", "low", "high")}
@@ -80,15 +82,19 @@ def save_floating_point(net: SpikingNetwork, path: str | Path) -> None:
         file.write(data)
 
 
-def _has_dynamics(net: SpikingNetwork) -> bool:
-    return any(connection.dynamics is not None for connection in net.connections)
+def _has_later(net: SpikingNetwork) -> bool:
+    """Tell whether a network has what only the second version of the format has."""
+    return any(connection.dynamics is not None for connection in net.connections) or any(
+        layer.coupling is not None for layer in net.layers
+    )
 
 
 def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     cell = layer.cell
     if layer.bias is not None:
         arrays[f"biases/{n}"] = layer.bias.detach().cpu().numpy()
-    content = {"name": layer.name, "shape": layer.shape, "bias": layer.bias is not None}
+    content: dict[str, Any] = {"name": layer.name, "shape": layer.shape}
+    content |= {"bias": layer.bias is not None} | _coupling(layer)
     if not isinstance(cell, Cell):
         return content | _integer_cell(layer, cell)
     unsaved = _at_later_default(cell)
@@ -119,6 +125,25 @@ def _layer(layer: Layer, n: int, arrays: dict[str, np.ndarray]) -> dict[str, Any
         }
         | _seconds(cell)
     )
+
+
+def _coupling(layer: Layer) -> dict[str, Any]:
+    """Return the coupling of a layer, as values that JSON can hold."""
+    if layer.coupling is None:
+        return {}
+    inhibition = layer.coupling.inhibition
+    if isinstance(inhibition, Duration):
+        inhibition = frozen_time(inhibition)
+    return {"coupling": {"model": type(layer.coupling).__name__, "inhibition": inhibition}}
+
+
+def _read_coupling(text: dict[str, Any]) -> WinnerTakeAll | None:
+    if "coupling" not in text:
+        return None
+    model, inhibition = text["coupling"]["model"], text["coupling"]["inhibition"]
+    if model != WinnerTakeAll.__name__:
+        raise FileError(f"must have a coupling of {WinnerTakeAll.__name__!r}, not {shown(model)}")
+    return WinnerTakeAll(thawed_time(inhibition) if isinstance(inhibition, dict) else inhibition)
 
 
 def _seconds(cell: Cell) -> dict[str, Any]:
@@ -279,7 +304,8 @@ def _read_layer(
         )
     bias = arrays.pop(f"biases/{n}") if text["bias"] else False
     if "integers" in text:
-        return Layer(text["name"], _shape(text["shape"]), _read_integers(text, models), bias)
+        cell = _read_integers(text, models)
+        return Layer(text["name"], _shape(text["shape"]), cell, bias, _read_coupling(text))
     start = f"layers/{n}/"
     keys = {name.removeprefix(start): name for name in [*arrays] if name.startswith(start)}
     values: dict[str, Any] = {what: arrays.pop(name) for what, name in keys.items()}
@@ -295,7 +321,7 @@ def _read_layer(
         else:  # learned: the array is the logarithm of the time constant
             values[name] = Tau(np.exp(values[name].astype(np.float64)), time["method"])
     cell = Cell(model, learn=text["learn"], unit=text["unit"], **values)
-    return Layer(text["name"], _shape(text["shape"]), cell, bias)
+    return Layer(text["name"], _shape(text["shape"]), cell, bias, _read_coupling(text))
 
 
 def _read_integers(text: dict[str, Any], models: dict[str, Any]) -> IntegerCell:

@@ -39,7 +39,7 @@ def save_network_state(state: NetworkState, path: str | Path) -> None:
     check_kind("State", state, NetworkState)
     tensors = {
         f"{part}/{owner}/{name}": value
-        for part in ("neurons", "synapses")
+        for part in ("neurons", "synapses", "couplings")
         for owner, states in getattr(state, part).items()
         for name, value in states.items()
     }
@@ -53,7 +53,12 @@ def save_network_state(state: NetworkState, path: str | Path) -> None:
         "synapses": {owner: list(states) for owner, states in state.synapses.items()},
         "delays": {name: line.due for name, line in state.delays.items()},
     }
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    if state.couplings:
+        content["couplings"] = {owner: list(states) for owner, states in state.couplings.items()}
+    plain = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in tensors.items()
+    }
     data = pack_tensors(plain, metadata={STATE_FORMAT: json.dumps(content)})
     with write_whole(path) as file:
         file.write(data)
@@ -95,6 +100,7 @@ def load_network_state(path: str | Path) -> NetworkState:
             name: _line(due, tensors.pop(f"delays/{name}"))
             for name, due in content["delays"].items()
         },
+        _states("couplings", {"couplings": {}} | content, tensors),
     )
     if tensors:
         raise FileError(f"must have no tensor of its own, not {shown(sorted(tensors), 160)}")

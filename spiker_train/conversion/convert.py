@@ -227,7 +227,13 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
         for name, (decay, quantized) in fused_decays(connection, neuron).items():
             target = factor_of(decay, quantization.step)
             _report_decay(connection.name, name, target, quantized, report)
-    return Population(layer.name, layer.shape, neuron, bias)
+    coupling = quantization.coupling(layer)
+    if coupling is not None and isinstance(layer.coupling.inhibition, Duration):
+        duration = layer.coupling.inhibition
+        report.changes.append(
+            change_of_time(layer.name, "inhibition", duration, coupling.steps, quantization.step)
+        )
+    return Population(layer.name, layer.shape, neuron, bias, coupling)
 
 
 def _report_decay(

@@ -63,6 +63,7 @@ def as_tensors(network: Network) -> tuple[SpikingNetwork, Quantization]:
                 population.shape,
                 IntegerCell(population.neuron, scale=1.0),
                 float(bias) if isinstance(bias, int) and bias else bias if np.any(bias) else False,
+                population.coupling,
             )
         )
     net = SpikingNetwork(network.inputs, layers, connections, network.readouts, name=network.name)

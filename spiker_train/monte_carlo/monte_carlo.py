@@ -391,10 +391,12 @@ def _description(layer: Layer) -> list[Any]:
     """Return what a layer computes, but for its arrays, as values that JSON can hold."""
     cell = layer.cell
     name = f"{cell.kind.__module__}.{cell.kind.__qualname__}"
+    coupling = [] if layer.coupling is None else [repr(layer.coupling)]
     if isinstance(cell, IntegerCell):
-        return [layer.name, name, repr(cell.fixed), cell.scale]
+        return [layer.name, name, repr(cell.fixed), cell.scale, *coupling]
     times = [repr(cell.taus), repr(cell.durations)]
-    return [layer.name, name, repr(sorted(cell.settings.items())), repr(cell.exact), *times]
+    settings = repr(sorted(cell.settings.items()))
+    return [layer.name, name, settings, repr(cell.exact), *times, *coupling]
 
 
 def _half_of_memory() -> int:

@@ -10,6 +10,7 @@ from spiker_hdl.base.checks import check_int, check_kind, check_name, shown
 from spiker_hdl.model import Input, Neuron, Readout
 
 from .cell import Cell, IntegerCell
+from .coupling import WinnerTakeAll
 from .layers import Connection, Layer
 from .network import SpikingNetwork
 
@@ -102,6 +103,7 @@ class NetworkBuilder:
         cell: type[Neuron] | Cell | IntegerCell | Neuron,
         *,
         bias: Any = False,
+        coupling: WinnerTakeAll | None = None,
         **values: Any,
     ) -> None:
         """Add a layer.
@@ -114,6 +116,7 @@ class NetworkBuilder:
         cell : type, Cell, IntegerCell or Neuron
             A neuron class, whose fields are ``values``, or a finished cell.
         bias : bool, float or array of float
+        coupling : WinnerTakeAll, optional
             As for :class:`~.layers.Layer`.
         **values
             Keywords of :class:`~.cell.Cell`, where ``cell`` is a neuron class.
@@ -130,7 +133,8 @@ class NetworkBuilder:
                 f"Layer {name!r}: values must be of a neuron class, not of {shown(cell)}, which "
                 "has its own"
             )
-        self._add(self._layers, name, _layer, _layer_keywords(name, shape, cell, bias, values))
+        keywords = _layer_keywords(name, shape, cell, bias, coupling, values)
+        self._add(self._layers, name, _layer, keywords)
 
     def connect(self, source: str, target: str, weights: Any = None, **options: Any) -> None:
         """Add a connection.
@@ -224,6 +228,7 @@ class NetworkBuilder:
         *,
         shape: int | tuple[int, ...] | None = None,
         bias: Any = False,
+        coupling: WinnerTakeAll | None = None,
         **values: Any,
     ) -> None:
         """Replace the neurons of a layer; its connections and readouts stay.
@@ -231,7 +236,7 @@ class NetworkBuilder:
         Parameters
         ----------
         name : str
-        cell, bias, **values
+        cell, bias, coupling, **values
             As for :meth:`layer`.
         shape : int or tuple of int, optional
             As for :meth:`layer`; as before, where none is given.
@@ -248,7 +253,7 @@ class NetworkBuilder:
         before = self._layers.pop(name)
         try:
             size = before.keywords["shape"] if shape is None else shape
-            self.layer(name, size, cell, bias=bias, **values)
+            self.layer(name, size, cell, bias=bias, coupling=coupling, **values)
         except TypeError:
             self._layers[name] = before
             raise
@@ -371,17 +376,25 @@ class NetworkBuilder:
 
 
 def _layer(
-    name: str, shape: int | tuple[int, ...], cell: Any, bias: Any, values: dict[str, Any]
+    name: str,
+    shape: int | tuple[int, ...],
+    cell: Any,
+    bias: Any,
+    coupling: WinnerTakeAll | None,
+    values: dict[str, Any],
 ) -> Layer:
     if isinstance(cell, type):
         cell = Cell(cell, **values)
-    return Layer(name, shape, cell, bias)
+    return Layer(name, shape, cell, bias, coupling)
 
 
-def _layer_keywords(name: str, shape: Any, cell: Any, bias: Any, values: dict[str, Any]) -> dict:
+def _layer_keywords(
+    name: str, shape: Any, cell: Any, bias: Any, coupling: Any, values: dict[str, Any]
+) -> dict:
     if isinstance(cell, type) and not issubclass(cell, Neuron):
         check_kind(f"Cell of layer {name!r}", cell, Neuron)
-    return {"name": name, "shape": shape, "cell": cell, "bias": bias, "values": values}
+    keywords = {"name": name, "shape": shape, "cell": cell, "bias": bias, "coupling": coupling}
+    return keywords | {"values": values}
 
 
 def _connection_name(keywords: dict[str, Any]) -> str:

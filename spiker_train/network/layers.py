@@ -13,6 +13,7 @@ from spiker_hdl.model import Dense, Input, Neuron, OneToOne, Projection, Sparse,
 
 from .arithmetic import through
 from .cell import Cell, IntegerCell
+from .coupling import WinnerTakeAll, as_coupling
 from .rounding import rounded
 from .synapse_kinds import FirstOrder, SynapseKind
 from .time import Duration, in_whole_units
@@ -34,6 +35,8 @@ class Layer(nn.Module):
         Current that is added in every step, one value per neuron, which is learned: True to start
         from zero, or the values to start from; False for none. A callable ``(rng, shape)`` draws
         the values when the network is made.
+    coupling : WinnerTakeAll, optional
+        What the neurons do to each other; without it, nothing.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Layer(nn.Module):
         shape: int | tuple[int, ...],
         cell: Cell | IntegerCell | Neuron,
         bias: Any = False,
+        coupling: WinnerTakeAll | None = None,
     ):
         super().__init__()
         if isinstance(cell, Neuron):
@@ -51,6 +55,11 @@ class Layer(nn.Module):
         plan = Input(name, shape)  # checks both
         self.name, self.shape, self.size = plan.name, plan.shape, plan.size
         self.cell = cell
+        self.coupling = as_coupling(f"Coupling of layer {name!r}", coupling)
+        if self.coupling is not None and not cell.spiking:
+            raise ValueError(
+                f"Coupling of layer {name!r} must be of neurons that fire, not {cell.kind.__name__}"
+            )
         self.incoming: tuple[Connection, ...] = ()
         self._check_sizes()
         self.draw = bias if callable(bias) else None
@@ -76,6 +85,12 @@ class Layer(nn.Module):
             raise ValueError(
                 f"Parameters per neuron of layer {self.name!r} must be {self.size}, not {count}"
             )
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether a time of its neurons or coupling is in seconds."""
+        coupled = self.coupling is not None and self.coupling.has_seconds
+        return self.cell.has_seconds or coupled
 
     def build(self, incoming: "Iterable[Connection]", seed: int) -> None:
         """Take the connections that reach the layer, and draw the values that are drawn."""

@@ -306,7 +306,7 @@ class SpikingNetwork(nn.Module):
     @property
     def has_seconds(self) -> bool:
         """Whether a time is in seconds, so that runs need the length of their steps."""
-        return any(layer.cell.has_seconds for layer in self.layers) or any(
+        return any(layer.has_seconds for layer in self.layers) or any(
             connection.has_seconds for connection in self.connections
         )
 

@@ -124,6 +124,7 @@ def _firing(layer: "Layer", cell: Cell, low: np.ndarray, high: np.ndarray) -> li
     calm = calm or min(rest.min(), begins, towards.min()) < 0
     if cell.kind is CurrentLif:
         calm = calm or cell.value("i").min() < 0
+    calm = calm or layer.coupling is not None  # only the winner fires
     if not calm and (low > np.maximum(threshold, 0)).all():
         return [f"{layer.name!r} fires in every step, whatever its input: see its bias"]
     return []

@@ -157,6 +157,11 @@ class _Writer:
         return self.windows[key]
 
     def _layer(self, layer: Layer) -> Written:
+        if layer.coupling is not None:
+            raise ValueError(
+                f"Coupling of layer {layer.name!r} must be None to be in NIR, not "
+                f"{type(layer.coupling).__name__}"
+            )
         node = written(layer, self.rules, self.shapes[layer.name], self.exact)
         name = layer.name
         kinds = {readout.kind for readout in self.network.readouts if readout.population == name}

@@ -8,7 +8,7 @@ import torch
 
 from spiker_hdl.base.checks import check_choice, check_int, shown
 from spiker_hdl.base.frozen import set_fields
-from spiker_hdl.model import Neuron
+from spiker_hdl.model import Neuron, WinnerTakeAll
 from spiker_train.network.cell import IntegerCell
 from spiker_train.network.layers import check_finite
 from spiker_train.network.rounding import check_bits, rounded, weight_range
@@ -197,6 +197,22 @@ class Quantization:
         except (TypeError, ValueError) as error:
             raise type(error)(f"Layer {layer.name!r}: {error}") from None
 
+    def coupling(self, layer: "Layer") -> WinnerTakeAll | None:
+        """Return the coupling of a layer in integers, None without one.
+
+        Raises
+        ------
+        ValueError
+            If its inhibition is in seconds, and there is no ``dt`` or it is no whole number of
+            steps.
+        """
+        if layer.coupling is None:
+            return None
+        what = f"Inhibition of layer {layer.name!r}"
+        if layer.coupling.has_seconds and self.step is None:
+            raise ValueError(_needs_dt(what))
+        return layer.coupling.in_steps(what, self.step, self.rounding == "nearest")
+
     def fit(
         self, network: "SpikingNetwork", progress: Callable[[int], None] | None = None
     ) -> "Quantization":
@@ -231,6 +247,8 @@ class Quantization:
             raise ValueError(_needs_dt(f"Network {network.name!r}"))
         for connection in network.connections:
             self.delay(connection)
+        for layer in network.layers:
+            self.coupling(layer)
         scales, shifts = {}, {}
         for layer in network.layers:
             into = [

@@ -11,6 +11,7 @@ from spiker_hdl.model import Neuron
 from spiker_hdl.model.bounds import FLOAT32_EXACT, FLOAT64_EXACT, reach
 from spiker_train.network.arithmetic import FloatingPoint, Tensors
 from spiker_train.network.cell import Cell
+from spiker_train.network.coupling import WinnerTakeAll, as_coupling
 from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.rounding import rounded
@@ -71,6 +72,8 @@ class Core:
         By connection that has dynamics, in floating point. In integers they are part of the neuron.
     counted : set of str
         Names of the states that count down times: in whole picoseconds, as float64.
+    coupling : WinnerTakeAll or None
+        In integers, with a number of steps.
     """
 
     layer: Layer
@@ -84,6 +87,7 @@ class Core:
     bias: torch.Tensor | None
     dynamics: dict[str, Dynamics] = field(default_factory=dict)
     counted: frozenset[str] = frozenset()
+    coupling: WinnerTakeAll | None = None
 
     @property
     def parameters(self) -> SimpleNamespace:
@@ -140,7 +144,18 @@ def _float_core(net: "SpikingNetwork", layer: Layer, lengths: Sequence[int | Non
         rest = _rest(neuron, like)
     bias, counted = layer.bias, cell.counted
     return Core(
-        layer, neuron, timed, rest, via, via.dtype, divisor, weights, bias, dynamics, counted
+        layer,
+        neuron,
+        timed,
+        rest,
+        via,
+        via.dtype,
+        divisor,
+        weights,
+        bias,
+        dynamics,
+        counted,
+        layer.coupling,
     )
 
 
@@ -190,6 +205,7 @@ def _integer_core(
         None,
         {name: values.to(dtype) for name, values in weights.items()},
         None if bias is None else bias.to(dtype),
+        coupling=as_coupling("Coupling", integers.coupling(layer)),
     )
 
 

@@ -13,6 +13,7 @@ from spiker_hdl.model.neurons.intervals import NEVER_BRANCH
 from spiker_train.kernels.choice import chosen, note
 from spiker_train.network.arithmetic import FloatingPoint, through
 from spiker_train.network.cell import IntegerCell
+from spiker_train.network.coupling import CoupledRun
 from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.time import PICOSECOND, Steps
@@ -117,7 +118,15 @@ def run_network(
         scores,
         spikes,
         kept,
-        NetworkState(steps.end, seconds, scales, run.neurons, run.synapses, run.delay_lines()),
+        NetworkState(
+            steps.end,
+            seconds,
+            scales,
+            run.neurons,
+            run.synapses,
+            run.delay_lines(),
+            run.couplings,
+        ),
         steps.begins * PICOSECOND if seconds else None,
         (steps.begins + np.asarray(steps.lengths)) * PICOSECOND if seconds else None,
         run.kernels,
@@ -146,6 +155,7 @@ def _check_record(
 ) -> set[str]:
     known = {f"{layer.name}.{state}" for layer in net.layers for state in layer.cell.states}
     known |= {f"{layer.name}.current" for layer in net.layers}
+    known |= {f"{layer.name}.inhibition" for layer in net.layers if layer.coupling is not None}
     known |= {layer.name for layer in net.layers if layer.cell.spiking}
     for connection in net.connections:
         kind = connection.dynamics
@@ -173,6 +183,8 @@ class _Run:
         Recorded states and currents.
     neurons, synapses : dict of str to dict of str to tensor
         States after the last step, by layer and by connection.
+    couplings : dict of str to dict of str to tensor
+        The same of couplings, by layer.
     kernels : dict of str to str
         How each layer ran, see :class:`Outcome`.
     """
@@ -200,6 +212,7 @@ class _Run:
         self.states: dict[str, torch.Tensor] = {}
         self.neurons: dict[str, dict[str, torch.Tensor]] = {}
         self.synapses: dict[str, dict[str, torch.Tensor]] = {}
+        self.couplings: dict[str, dict[str, torch.Tensor]] = {}
 
     def line(self, connection: Connection) -> DelayLine | None:
         """Return the events of a connection that were on their way when the run began."""
@@ -227,6 +240,8 @@ class _Run:
             if population.core.layer.cell.spiking:
                 self.trains[name] = torch.stack(fired[name], dim=1)
             self.neurons[name] = population.states
+            if population.coupling is not None:
+                self.couplings[name] = population.coupling.states
             for synapse in population.synapses:
                 self.synapses[synapse.name] = synapse.states
             for trace, values in population.traces.items():
@@ -272,6 +287,11 @@ class _Population:
             for name, rest in core.rest.items()
         }
         self.bias = core.bias
+        self.coupling = None
+        if core.coupling is not None:
+            left = None if run.start is None else run.start.couplings[self.name]
+            device = run.net.like().device
+            self.coupling = CoupledRun(core.coupling, self.shape, device, left)
         connections = into(run.net, core.layer)
         self.loops = [
             _Loop(run, connection, core)
@@ -295,6 +315,8 @@ class _Population:
 
     def obstacle(self) -> str | None:
         """Return why no kernel can run the layer, or None."""
+        if self.coupling is not None:
+            return "its neurons depend on each other in every step"
         if not all(synapse.pooled for synapse in self.synapses):
             return "its synapses have a state for each pair"
         if self.synapses and self.core.divisor is not None:
@@ -332,14 +354,16 @@ class _Population:
         """Compute one step, and add the spikes to those of the group."""
         core = self.core
         current = self.flow[t] if self.flow is not None else None
+        inhibited = None if self.coupling is None else self.coupling.inhibited()
         for loop in self.loops:
             value = loop.current(t, fired)
             if value is not None:
                 current = _plus(current, value)
             if (loop.connection.name, "current") in self.traces:
                 self._keep(loop.connection.name, "current", self._or_zeros(value))
+        current = _discarded(current, inhibited)
         for synapse in self.synapses:
-            value = synapse.advance(t, length, fired)
+            value = synapse.advance(t, length, fired, inhibited)
             current = _plus(current, value)
             if self.recorded:
                 self._keep(synapse.name, "current", value)
@@ -347,15 +371,21 @@ class _Population:
                     self._keep(synapse.name, state, values)
         current = self._or_zeros(current)
         if self.bias is not None:
-            current = current + self.bias
+            current = current + _discarded(self.bias, inhibited)
         if self.recorded and "current" not in self.states:
             self._keep(self.name, "current", current)
         if core.divisor is not None:
             current = current.to(core.dtype) / core.divisor
             current = through(current, current.detach().round())
         spikes, self.states = _step(core, core.timed[length], self.states, current)
+        if self.coupling is not None and inhibited is not None:
+            spikes = self.coupling.emit(spikes.expand(self.shape), inhibited, length)
         if core.layer.cell.spiking:
             fired[self.name].append(spikes)
+        if self.recorded and self.coupling is not None and "inhibition" not in self.states:
+            left = self.coupling.left.to(core.dtype)
+            unit = PICOSECOND if self.coupling.timed else 1
+            self._keep(self.name, "inhibition", (left * unit).expand(self.shape))
         if self.recorded:
             for state, values in self.states.items():
                 self._keep(self.name, state, values)
@@ -444,10 +474,20 @@ class _Synapse:
             self.flow = self.train.unbind(1)
 
     def advance(
-        self, t: int, length: int | None, fired: dict[str, list[torch.Tensor]]
+        self,
+        t: int,
+        length: int | None,
+        fired: dict[str, list[torch.Tensor]],
+        inhibited: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Compute one step, and return the current that reaches the neurons."""
+        """Compute one step, and return the current that reaches the neurons.
+
+        Weighted events that reach inhibited neurons are discarded, and so are constants of a kind
+        without a state.
+        """
         x = self._weighted(t, fired)
+        if inhibited is not None:
+            x = torch.where(inhibited if self.pooled else inhibited.unsqueeze(-1), 0, x)
         if self.dynamics.gain is not None:
             x = x * self.dynamics.gain
         current, after = self.dynamics.kind.step(
@@ -464,7 +504,7 @@ class _Synapse:
         }
         current = torch.as_tensor(current, dtype=self.dtype, device=x.device).expand(self.shape)
         if self.pooled:
-            return current
+            return current if self.states else _discarded(current, inhibited)
         if self.connection.mask is not None:
             current = current * self.connection.mask
         return current.sum(-1)
@@ -510,6 +550,11 @@ def _step(
         left = torch.as_tensor(after[name], dtype=torch.float64, device=current.device)
         recorded[name] = left.clamp_min(0).expand(shape)
     return fired, recorded
+
+
+def _discarded(current: Any, inhibited: torch.Tensor | None) -> Any:
+    """Return a current, or None, with 0 for the neurons that are inhibited."""
+    return current if current is None or inhibited is None else torch.where(inhibited, 0, current)
 
 
 def _plus(total: Any, value: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """The state of a network between two runs: of neurons, synapses, delay lines and the clock."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,6 +39,10 @@ class NetworkState:
         (samples, target size, source size) where they are kept per pair.
     delays : mapping of str to DelayLine
         By connection that has a delay, the events that are on their way.
+    couplings : mapping of str to mapping of str to tensor
+        By layer that has a coupling, ``"winner"``, which neuron fired last without inhibition, of
+        bool and shape (samples, size), and ``"left"``, the remaining inhibition in whole
+        picoseconds or steps, of int64 and shape (samples, 1).
     """
 
     clock: int
@@ -47,6 +51,7 @@ class NetworkState:
     neurons: Mapping[str, Mapping[str, torch.Tensor]]
     synapses: Mapping[str, Mapping[str, torch.Tensor]]
     delays: Mapping[str, DelayLine]
+    couplings: Mapping[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -79,6 +84,7 @@ class NetworkState:
             self,
             neurons=changed(self.neurons),
             synapses=changed(self.synapses),
+            couplings=changed(self.couplings),
             delays={
                 name: DelayLine(line.due, change(line.events)) for name, line in self.delays.items()
             },
@@ -126,6 +132,9 @@ def check_start(
     for name, core in cores.items():
         for state in core.rest:
             expected[f"{name}.{state}"] = rows, core.layer.size
+        if core.coupling is not None:
+            expected |= {f"{name} coupling.winner": (rows, core.layer.size)}
+            expected |= {f"{name} coupling.left": (rows, 1)}
         for name_of, dynamics in core.dynamics.items():
             for state in dynamics.rest:
                 expected[f"{name_of}.{state}"] = dynamics.connection.state_shape(rows)
@@ -133,6 +142,10 @@ def check_start(
         f"{owner}.{name}": tuple(value.shape)
         for part in (start.neurons, start.synapses)
         for owner, states in part.items()
+        for name, value in states.items()
+    } | {
+        f"{owner} coupling.{name}": tuple(value.shape)
+        for owner, states in start.couplings.items()
         for name, value in states.items()
     }
     for name in sorted(set(actual) ^ set(expected)):
