@@ -131,9 +131,8 @@ def _coupling(layer: Layer) -> dict[str, Any]:
     """Return the coupling of a layer, as values that JSON can hold."""
     if layer.coupling is None:
         return {}
-    inhibition = layer.coupling.inhibition
-    if isinstance(inhibition, Duration):
-        inhibition = frozen_time(inhibition)
+    time = layer.coupling.inhibition
+    inhibition = frozen_time(time) if isinstance(time, Duration) else time
     return {"coupling": {"model": type(layer.coupling).__name__, "inhibition": inhibition}}
 
 
@@ -143,7 +142,8 @@ def _read_coupling(text: dict[str, Any]) -> WinnerTakeAll | None:
     model, inhibition = text["coupling"]["model"], text["coupling"]["inhibition"]
     if model != WinnerTakeAll.__name__:
         raise FileError(f"must have a coupling of {WinnerTakeAll.__name__!r}, not {shown(model)}")
-    return WinnerTakeAll(thawed_time(inhibition) if isinstance(inhibition, dict) else inhibition)
+    time: Any = thawed_time(inhibition) if isinstance(inhibition, dict) else inhibition
+    return WinnerTakeAll(time)
 
 
 def _seconds(cell: Cell) -> dict[str, Any]:

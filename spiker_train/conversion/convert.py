@@ -228,8 +228,8 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
             target = factor_of(decay, quantization.step)
             _report_decay(connection.name, name, target, quantized, report)
     coupling = quantization.coupling(layer)
-    if coupling is not None and isinstance(layer.coupling.inhibition, Duration):
-        duration = layer.coupling.inhibition
+    duration = None if layer.coupling is None else layer.coupling.inhibition
+    if coupling is not None and isinstance(duration, Duration):
         report.changes.append(
             change_of_time(layer.name, "inhibition", duration, coupling.steps, quantization.step)
         )

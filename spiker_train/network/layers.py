@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from spiker_hdl import model
 from spiker_hdl.base.checks import shown
 from spiker_hdl.base.conversions import number_array
 from spiker_hdl.model import Dense, Input, Neuron, OneToOne, Projection, Sparse, Synapses
@@ -45,7 +46,7 @@ class Layer(nn.Module):
         shape: int | tuple[int, ...],
         cell: Cell | IntegerCell | Neuron,
         bias: Any = False,
-        coupling: WinnerTakeAll | None = None,
+        coupling: WinnerTakeAll | model.WinnerTakeAll | None = None,
     ):
         super().__init__()
         if isinstance(cell, Neuron):
@@ -55,7 +56,7 @@ class Layer(nn.Module):
         plan = Input(name, shape)  # checks both
         self.name, self.shape, self.size = plan.name, plan.shape, plan.size
         self.cell = cell
-        self.coupling = as_coupling(f"Coupling of layer {name!r}", coupling)
+        self.coupling: WinnerTakeAll | None = as_coupling(f"Coupling of layer {name!r}", coupling)
         if self.coupling is not None and not cell.spiking:
             raise ValueError(
                 f"Coupling of layer {name!r} must be of neurons that fire, not {cell.kind.__name__}"

@@ -32,6 +32,7 @@ from spiker_train import (
     to_nir,
 )
 from spiker_train.monte_carlo.integers import as_tensors
+from spiker_train.network.plausibility import implausible
 
 pytestmark = pytest.mark.filterwarnings("ignore::spiker_train.ImplausibleWarning")
 
@@ -84,7 +85,7 @@ def test_inhibition_in_seconds_is_right_under_a_changing_step():
     fired = [times[outcome.spikes["own"][0, :, n].numpy() > 0].tolist() for n in (0, 1)]
     assert fired == [[0], pytest.approx([3.5, 4, 6, 8, 10, 12, 14])]
     left = outcome.states["own.inhibition"][0, :, 0] * 1e3
-    assert left[:7].tolist() == pytest.approx([2.5, 1.5, 1, 0.5, 0, 2.5, 0.5])
+    assert left[:8].tolist() == pytest.approx([2.5, 1.5, 1, 0.5, 0, 2.5, 0.5, 0])
     assert outcome.states["own.current"][0, :6, 1].tolist() == [10, 0, 0, 0, 0, 10]
     assert net(x[:, :7], dt=5e-4).spikes["own"][0, :, 1].tolist() == [0] * 6 + [1]
 
@@ -98,10 +99,13 @@ def test_events_and_biases_of_inhibited_neurons_are_discarded_and_currents_go_on
     outcome = net(x, record=record)
     assert outcome.states["slow.i"][0, :, 1].tolist() == [5, 2.5, 1.25, 5.625, 7.8125]
     assert outcome.states["own.current"][0, :, 1].tolist() == [6, 2.5, 1.25, 6.625, 8.8125]
-    pairs = wired(
-        WinnerTakeAll(2), 2, cell, bias=[0.0, 1.0], dynamics=FirstOrder(0.5, per_pair=True),
-        name="slow",
-    )  # fmt: skip
+    pairs = SpikingNetwork(
+        [Input("in", 2)],
+        [Layer("own", 2, cell, [0.0, 1.0], WinnerTakeAll(2))],
+        [Connection("in", "own", 5 * np.eye(2), dynamics=FirstOrder(0.5, per_pair=True))],
+        [Readout("own")],
+    ).double()
+    record = ["own.current"]
     currents = pairs(x, record=record).states["own.current"]
     assert torch.equal(currents, outcome.states["own.current"])
     net = wired(WinnerTakeAll(2), 2, cell, dynamics=Wire(bias=3.0))
@@ -138,6 +142,12 @@ def test_gradient_is_that_of_the_winner_and_of_neurons_that_would_win():
     assert silent is None or not silent.any()
     potential = net(x, record=["own.v"]).states["own.v"][0, 0].sum()
     assert torch.autograd.grad(potential, weights)[0].tolist() == [1, 0, 0, 1]
+
+
+def test_coupled_neurons_that_inhibit_each_other_are_not_taken_for_ones_that_always_fire():
+    cell = Cell(If, threshold=1.0)
+    assert "fires in every step" in implausible(wired(None, cell=cell, bias=5.0))[0]
+    assert implausible(wired(WinnerTakeAll(1), cell=cell, bias=5.0)) == []
 
 
 def random_network(seed, **options):
