@@ -258,12 +258,7 @@ def test_coupled_layers_run_step_by_step_with_a_note(caplog):
     x = torch.ones(2, 6, 5)
     outcome = net(x, kernel="fused")
     assert outcome.kernels == {"a": "eager", "b": "eager", "out": "fused"}
-    assert [
-        record.getMessage() for record in caplog.records if "coupling" in record.msg % record.args
-    ] == [
-        "A layer with a coupling runs step by step, without a kernel, since its neurons depend on "
-        "each other in every step"
-    ]
+    assert "since its neurons depend on each other in every step" in caplog.text
     assert torch.equal(outcome.spikes["a"], net(x, kernel="eager").spikes["a"])
 
 
