@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spiker_hdl.base.checks import check_choice, check_kind
 
 from .model import AnswerPolicy, Mapping, Network, Result
+from .model.mapping.reload import beats_between
 
 if TYPE_CHECKING:
     from spiker_hdl.export.read.emission import Emission
@@ -22,7 +23,8 @@ class Engine:
 
     ``run(network, spikes, *, record, reports, progress)`` returns a
     :class:`~spiker_hdl.model.Result`. An engine that simulates hardware takes a ``mapping`` too,
-    and one that runs emitted designs takes ``verilog``, which is a ``VerilogDesign`` of its module.
+    and ``built``, for whose hardware the network is loaded; and one that runs emitted designs takes
+    ``verilog``, which is a ``VerilogDesign`` of its module.
 
     Members
     -------
@@ -111,6 +113,7 @@ def run(
     window: int | None = None,
     early: str | int | None = None,
     progress: Callable[[int], None] | None = None,
+    built: Network | None = None,
 ) -> Result:
     """Run samples through a network.
 
@@ -139,6 +142,11 @@ def run(
         :class:`~spiker_hdl.model.AnswerPolicy`.
     progress : callable, optional
         Called with the number of samples that were completed since the last call.
+    built : Network, optional
+        Network for which the accelerator is built, into whose writable memories, by ``mapping``,
+        the weights and parameters of ``network`` are then loaded: they must be of one structure,
+        see :mod:`spiker_hdl.model.mapping.reload`. The reference, which has no memories, checks
+        that they are.
 
     Returns
     -------
@@ -151,6 +159,8 @@ def run(
     """
     check_choice("Engine", engine, CHOICES)
     if not isinstance(network, Network):
+        if built is not None:
+            raise ValueError("Built must be None for an emitted directory, which is built")
         options = {"record": record, "reports": AnswerPolicy(window, early), "progress": progress}
         return _run_emission(_emission(network), spikes, engine, mapping, options)
     if mapping is not None:
@@ -159,8 +169,14 @@ def run(
     options = {"record": record, "reports": AnswerPolicy(window, early), "progress": progress}
     chosen = ENGINES[fastest() if engine == AUTO else engine]
     _check_options(chosen, options)
+    if built is not None:
+        check_kind("Built", built, Network)
+        options["built"] = built
     if chosen.simulates_hardware:
         options["mapping"] = mapping
+    elif built is not None:
+        del options["built"]
+        beats_between(built, network, Mapping.default(network) if mapping is None else mapping)
     return chosen.run(network, spikes, **options)
 
 

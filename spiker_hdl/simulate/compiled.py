@@ -17,6 +17,7 @@ from spiker_hdl.model import (
     check_record,
     stimulus,
 )
+from spiker_hdl.model.mapping.reload import beats_between
 from spiker_hdl.payloads.beats import check_back_to_back, totals
 from spiker_hdl.payloads.bits import take, unpacked
 from spiker_hdl.payloads.design import Payload
@@ -44,7 +45,7 @@ def run(
     workers: int | None = None,
     tool: str | None = None,
     verilog: VerilogDesign | None = None,
-    built: Build | None = None,
+    built: Network | Build | None = None,
 ) -> Result:
     """Run samples through the accelerator, compiled; the first run of a design builds it.
 
@@ -69,8 +70,10 @@ def run(
     verilog : VerilogDesign, optional
         Verilog to compile, in place of Verilog that is written from the network. Its ports say
         what can be recorded and whether answers may come early.
-    built : Build, optional
-        Library to run, in place of one that is built from the network.
+    built : Network or Build, optional
+        Network for which the accelerator is built, before the memories are written with those of
+        ``network``: see :mod:`spiker_hdl.model.mapping.reload`. Or a library to run, in place of
+        one that is built from the network.
 
     Returns
     -------
@@ -93,21 +96,24 @@ def run(
     observed = [*dict.fromkeys(name.split(".")[0] for name in record)]
     if workers is not None:
         workers = check_int("Workers", workers, 1)
-    if built is not None:
+    mapping = Mapping.default(network) if mapping is None else mapping.filled
+    words: list[int] = []
+    if isinstance(built, Build):
         compiled = built
     elif verilog is not None:
         compiled = build_verilog(verilog, tool=tool)
     else:
-        compiled = build(network, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
+        base = network if built is None else built
+        words = [] if built is None else beats_between(built, network, mapping)
+        compiled = build(base, mapping, observe=observed, stepwise=reports.stepwise, tool=tool)
     size = len(stimuli) if back_to_back else CHUNK
     chunks = [range(n, min(n + size, len(stimuli))) for n in range(0, len(stimuli), size)]
-    mapping = Mapping.default(network) if mapping is None else mapping.filled
 
     def limit(chunk: range) -> int:
         return allowance(network, mapping, stimuli, chunk, back_to_back=back_to_back)
 
     runner = Runner(network, stimuli, reports, compiled.design, back_to_back)
-    with ModelPool(compiled, min(len(chunks), workers or _cores()), limit) as models:
+    with ModelPool(compiled, min(len(chunks), workers or _cores()), limit, words) as models:
         parts = models.run(runner, chunks, progress)
     return _gather(network, compiled, parts, stimuli, record, reports)
 

@@ -89,7 +89,7 @@ extern "C" void* spiker_make() { return new Model(); }
 
 extern "C" void spiker_drop(void* model) { delete static_cast<Model*>(model); }
 
-// Returns 0, or 1 if nothing was transferred for longer than the timeout.
+$load// Returns 0, or 1 if nothing was transferred for longer than the timeout.
 extern "C" int spiker_run(void* handle, Job* job) {
   Model& model = *static_cast<Model*>(handle);
   uint64_t next[INPUTS] = {}, sample[INPUTS] = {};  // beat and sample that an input offers next
@@ -163,6 +163,27 @@ extern "C" int spiker_run(void* handle, Job* job) {
     }
   }
 }
+""")
+
+_LOAD = Template(r"""
+// Writes the memories, a beat in each cycle. A reset changes no memory.
+extern "C" void spiker_load(void* handle, const uint32_t* beats, uint64_t count) {
+  Model& model = *static_cast<Model*>(handle);
+  for (int n = 0; n < INPUTS; n++) withdraw(model, n);
+  model.reset();
+  for (uint64_t n = 0; n < count;) {
+    put(model.top.$payload, beats + 2 * n);
+    $raise
+    model.settle();
+    n += $ready;
+    model.edge();
+  }
+  $withdraw
+  // A beat is written in the cycle after it was taken.
+  model.settle();
+  model.edge();
+}
+
 """)
 
 _VERILATOR_INCLUDE = """
@@ -315,14 +336,27 @@ def harness(
     def raised(value: str) -> str:
         return flag.replace("top.", "model.top.").replace("$value", value)
 
+    high_and_low = ("true", "false") if cxxrtl else ("1", "0")
     config = ""
     if design.stepwise:
         config = "\n".join(
             f"  put(model.top.{port[name]}, config + {n});"
             for n, name in enumerate(("window", "length", "margin", "exact"))
         )
+    load = ""
+    if "load__payload" in port:
+        stream = _stream(port, "load__payload")
+        load = _LOAD.substitute(
+            payload=stream["payload"],
+            ready=Template(ready).substitute(stream),
+            **{
+                name: Template(raised(value)).substitute(stream)
+                for name, value in zip(("raise", "withdraw"), high_and_low, strict=True)
+            },
+        )
     include, model = model_code(port, tool, top)
     return _HARNESS.substitute(
+        load=load,
         include=include + prelude,
         watch=watch,
         model=model,

@@ -140,10 +140,29 @@ class _Buffers:
 
 
 class ModelPool:
-    """Several copies of a compiled accelerator, each for one thread at a time."""
+    """Several copies of a compiled accelerator, each for one thread at a time.
 
-    def __init__(self, made: Build, count: int, limit: Callable[[range], int]):
+    Parameters
+    ----------
+    made : Build
+    count : int
+    limit : callable
+        Returns, for a chunk of samples, the number of cycles that may pass without a transfer.
+    words : sequence of int
+        Beats that are loaded into the memories of each copy before its first sample.
+    """
+
+    def __init__(
+        self,
+        made: Build,
+        count: int,
+        limit: Callable[[range], int],
+        words: Sequence[int] = (),
+    ):
         self.count = count
+        beats = np.asarray(words, dtype=np.uint64)
+        self.beats = beats[:, None] >> np.array([0, 32], dtype=np.uint64) & np.uint64(2**32 - 1)
+        self.beats = np.ascontiguousarray(self.beats, dtype=np.uint32)
         self.limit = limit
         self.timeout = min(FIRST_TIMEOUT, made.design.timeout)
         self.library = load_library(made.library)
@@ -154,7 +173,13 @@ class ModelPool:
 
     def __enter__(self) -> "ModelPool":
         for _ in range(self.count):
-            self.free.put(self.library.spiker_make())
+            model = self.library.spiker_make()
+            self.free.put(model)
+            if len(self.beats):
+                load = self.library.spiker_load
+                load.restype = None
+                load.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64]
+                load(model, self.beats.ctypes.data, len(self.beats))
         return self
 
     def __exit__(self, *_: object) -> None:

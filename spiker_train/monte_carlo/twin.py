@@ -150,7 +150,9 @@ class Twin:
         draws : iterable of int
         spikes : array of int, or mapping from input names to such
         run : callable
-            Takes the network of a draw and the spikes, loads and runs it, and returns a result.
+            Takes the network of a draw and the spikes, loads and runs it, and returns a result;
+            such as ``partial(spiker_hdl.run, engine="compiled", mapping=twin.mapping,
+            built=twin.network)``, which builds the design once and loads each draw into it.
         seconds : float
         """
         found = []

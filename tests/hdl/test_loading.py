@@ -78,7 +78,7 @@ def test_other_network_has_other_answers():
     other = another(Random(2), network, mapping)
     spikes = np.random.default_rng(1).integers(0, 2, (3, 4, 64))
     built = interpreted.run(network, spikes, mapping=mapping)
-    result = interpreted.run(other, spikes, mapping=mapping, built=network)
+    result = run(other, spikes, engine="amaranth", mapping=mapping, built=network)
     assert not run(network, spikes).differences(built)
     assert not run(other, spikes).differences(result)
     assert built.differences(result)
@@ -347,6 +347,21 @@ def test_emitted_streams_have_a_load_port_and_axi_has_none(tmp_path):
             mapping=writable(network, weights="uninitialized"),
             generated=0,
         )
+
+
+def test_reference_refuses_what_hardware_could_not_load():
+    network = make_network()
+    mapping, other = writable(network), make_network(3)
+    spikes = np.zeros((1, 2, 64), dtype=np.uint8)
+    changed = another(Random(2), network, mapping)
+    loaded = run(changed, spikes, mapping=mapping, built=network)
+    assert not run(changed, spikes).differences(loaded)
+    with pytest.raises(ValueError, match="must differ from that for which the hardware was built"):
+        run(other, spikes, mapping=writable(other), built=network)
+    with pytest.raises(ValueError, match="Mapping must have a writable population"):
+        run(changed, spikes, built=network)
+    with pytest.raises(TypeError, match="Built must be a Network, not 3"):
+        run(changed, spikes, mapping=mapping, built=3)
 
 
 @pytest.mark.parametrize("after", [0, 1], ids=["same cycle", "next cycle"])

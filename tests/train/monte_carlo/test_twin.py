@@ -1,6 +1,7 @@
 """Tests of draws in one built design: hardware, reference and Monte-Carlo have the same bits."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -172,14 +173,17 @@ def test_board_holds_twenty_draws_one_after_the_other(bit_faults):
 
 
 @pytest.mark.slow
-def test_compiled_engine_answers_as_the_reference():
-    twin = Twin(mixed(), DEVICE, 3)
-    spikes = np.random.default_rng(3).integers(0, 2, (10, 8, 8))
-
-    def compiled(network, spikes):
-        return run(network, spikes, engine="compiled", mapping=twin.mapping)
-
-    assert twin.differences(range(3), spikes, compiled) == []
+def test_compiled_engine_holds_twenty_draws_in_one_design(monkeypatch):
+    twin = Twin(mixed(), DEVICE, 3, neurons=NeuronSpread(threshold=0.2))
+    spikes = np.random.default_rng(3).integers(0, 2, (40, 8, 8))
+    options = {"engine": "compiled", "mapping": twin.mapping, "built": twin.network}
+    run(twin.network, spikes, **options)
+    # From here on nothing is built.
+    monkeypatch.setattr("spiker_hdl.simulate.shared_library._compile", None)
+    monkeypatch.setattr("spiker_hdl.simulate.shared_library.to_verilog", None)
+    assert twin.differences(range(20), spikes, partial(run, **options)) == []
+    stale = twin.differences([1], spikes, lambda _, spikes: run(twin.network, spikes, **options))
+    assert stale
 
 
 def test_bad_twins_are_refused():
