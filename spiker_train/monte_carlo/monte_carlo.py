@@ -16,10 +16,9 @@ from spiker_hdl.base.checks import check_int, check_kind, shown
 from spiker_hdl.model import Network
 from spiker_hdl.model.scores import class_count
 from spiker_train.devices.checks import check_number, generator
-from spiker_train.network.cell import IntegerCell
+from spiker_train.network.description import described, network_described
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
 from spiker_train.network.integers.quantization import Quantization
-from spiker_train.network.layers import Layer
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.training.batches import checked_labels, checked_spikes
 from spiker_train.training.progress import progress_bar
@@ -106,6 +105,10 @@ class MonteCarlo:
         self.devices = devices
         self.draws = check_int("Draws", draws, 1)
         self.seed = check_int("Seed", seed, 0)
+        if isinstance(times, int | float | str):
+            raise TypeError(
+                f"Times after programming must be a sequence of seconds, not {shown(times)}"
+            )
         self.times = tuple(check_number("Time after programming", time, 0) for time in times)
         if not self.times or any(a >= b for a, b in zip(self.times, self.times[1:], strict=False)):
             raise ValueError(
@@ -337,26 +340,14 @@ class MonteCarlo:
 
     def _key(self, x: dict[str, np.ndarray], y: np.ndarray) -> str:
         """Return a digest of everything that the answer of a draw depends on."""
-        devices = repr(self.devices)
-        if " at 0x" in devices:
-            devices = ""  # functions have no text that stays the same: see _resumed
         settings = {
-            "devices": devices,
+            "devices": described(self.devices),
             "neurons": repr(self.neurons),
             "bit_faults": repr(self.bit_faults),
             "seed": self.seed,
-            "dt": repr(getattr(self.net, "dt", None)),
             "times": self.times,
             "integers": None if self.integers is None else asdict(self.integers),
-            "network": [
-                [
-                    (part.name, part.source, part.target, part.delay)
-                    for part in self.net.connections
-                ],
-                [_description(layer) for layer in self.net.layers],
-                repr(self.net.readouts),
-            ],
-            "dtype": str(self.net.like().dtype),
+            "network": network_described(self.net),
         }
         total = hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode())
         state = {name: value.cpu().numpy() for name, value in self.net.state_dict().items()}
@@ -385,18 +376,6 @@ class MonteCarlo:
 def _count(study: MonteCarlo, draws: list[int], data: Any) -> Any:
     """Run some draws; a function of its own for the workers of a cluster."""
     return study.count(draws, *data)
-
-
-def _description(layer: Layer) -> list[Any]:
-    """Return what a layer computes, but for its arrays, as values that JSON can hold."""
-    cell = layer.cell
-    name = f"{cell.kind.__module__}.{cell.kind.__qualname__}"
-    coupling = [] if layer.coupling is None else [repr(layer.coupling)]
-    if isinstance(cell, IntegerCell):
-        return [layer.name, name, repr(cell.fixed), cell.scale, *coupling]
-    times = [repr(cell.taus), repr(cell.durations)]
-    settings = repr(sorted(cell.settings.items()))
-    return [layer.name, name, settings, repr(cell.exact), *times, *coupling]
 
 
 def _half_of_memory() -> int:

@@ -13,6 +13,7 @@ from .cell import Cell, IntegerCell
 from .coupling import WinnerTakeAll
 from .layers import Connection, Layer
 from .network import SpikingNetwork
+from .time import Duration, make_steps
 
 __all__ = ["NetworkBuilder"]
 
@@ -46,6 +47,8 @@ class NetworkBuilder:
         Name of the network.
     seed : int
         Seed of the weights that are drawn at random.
+    dt : float, optional
+        Length of the steps, as for :class:`~.network.SpikingNetwork`.
 
     Examples
     --------
@@ -63,9 +66,11 @@ class NetworkBuilder:
     ('hidden', 'out')
     """
 
-    def __init__(self, name: str = "network", *, seed: int = 0):
+    def __init__(self, name: str = "network", *, seed: int = 0, dt: float | None = None):
         self.name = check_name("Network name", name)
         self.seed = check_int("Seed", seed, 0)
+        self.dt = dt
+        make_steps(dt, None, 1)  # checks it
         self._inputs: dict[str, _Part] = {}
         self._layers: dict[str, _Part] = {}
         self._connections: dict[str, _Part] = {}
@@ -328,6 +333,7 @@ class NetworkBuilder:
             [part.build() for part in self._readouts.values()],
             seed=self.seed,
             name=self.name,
+            dt=self.dt,
         )
 
     def _order(self) -> list[str]:
@@ -339,7 +345,8 @@ class NetworkBuilder:
         following: dict[str, list[str]] = {name: [] for name in self._layers}
         for part in self._connections.values():
             source, target = part.keywords["source"], part.keywords["target"]
-            if source in waiting and part.keywords.get("delay", 0) == 0:
+            delay = part.keywords.get("delay", 0)
+            if source in waiting and (delay == 0 or delay == Duration(0)):
                 waiting[target] += 1
                 following[source].append(target)
         ready = [name for name, count in waiting.items() if not count]

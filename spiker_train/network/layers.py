@@ -1,6 +1,7 @@
 """Layers and connections: the parts of a floating-point network."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,10 @@ class Layer(nn.Module):
             cell = IntegerCell(cell, scale=1.0)
         if not isinstance(cell, Cell | IntegerCell):
             raise TypeError(f"Cell of layer {name!r} must be a Cell or a Neuron, not {shown(cell)}")
+        if isinstance(cell, Cell) and cell.draws:
+            cell = deepcopy(
+                cell
+            )  # so that layers that were given one cell draw values of their own
         plan = Input(name, shape)  # checks both
         self.name, self.shape, self.size = plan.name, plan.shape, plan.size
         self.cell = cell
@@ -62,6 +67,7 @@ class Layer(nn.Module):
                 f"Coupling of layer {name!r} must be of neurons that fire, not {cell.kind.__name__}"
             )
         self.incoming: tuple[Connection, ...] = ()
+        self.taken = False  # whether a network has it
         self._check_sizes()
         self.draw = bias if callable(bias) else None
         bias = True if callable(bias) else bias
@@ -155,7 +161,7 @@ class Connection(nn.Module):
         super().__init__()
         steps: Any = delay
         if isinstance(delay, Duration):
-            if not isinstance(delay.picoseconds, int):
+            if delay.draw is not None or not isinstance(delay.picoseconds, int):
                 raise TypeError(f"Delay must be one Duration, not {shown(delay)}")
             steps = 0
             if delay.picoseconds and not name:
@@ -200,6 +206,7 @@ class Connection(nn.Module):
             )
         self.grid = grid
         self.initial = weights
+        self.taken = False  # whether a network has it
         self.drawn: torch.Tensor | None = None
         self.weights: nn.Parameter = nn.Parameter(torch.zeros(0))
 
@@ -227,9 +234,8 @@ class Connection(nn.Module):
             if self.mask is not None:
                 inputs = max(1, int(self.mask.sum(1).max()))
             reach = 2 * layer.cell.unit / inputs**0.5  # inputs are mostly silent
-            values = (torch.rand(shape, generator=generator) * 2 - 1) * reach
-        self.initial = None
-        self.weights = nn.Parameter(values.clone())
+            values = torch.rand(shape, generator=generator).mul_(2).sub_(1).mul_(reach)
+        self.weights = nn.Parameter(values)
         if self.dynamics is not None:
             self._build_dynamics(layer.size, source_size, generator)
 

@@ -72,7 +72,8 @@ class SpikingNetwork(nn.Module):
     TypeError
         If a part is of another type.
     ValueError
-        If the graph is not valid for a :class:`~spiker_hdl.model.Network`.
+        If the graph is not valid for a :class:`~spiker_hdl.model.Network`, or a layer or connection
+        is part of another network already, whose weights and parameters it has.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class SpikingNetwork(nn.Module):
         self.layer: dict[str, Layer] = {layer.name: layer for layer in layers}
         sizes = {part.name: part.size for part in (*self.inputs, *layers)}
         generator = torch.Generator().manual_seed(seed)
+        _check_new(*self.layers, *self.connections)
         for layer in self.layers:  # first, since random weights depend on drawn thresholds
             if isinstance(layer, Layer):
                 layer.build((link for link in connections if link.target == layer.name), seed)
@@ -118,6 +120,10 @@ class SpikingNetwork(nn.Module):
                     f"Readout {readout.name!r}: {readout.kind!r} must read neurons with a state "
                     f"{cell.potential!r}, not {cell.kind.__name__}"
                 )
+        for part in (*self.layers, *self.connections):
+            part.taken = True
+            if isinstance(part, Connection):
+                part.initial = None
 
     def _skeleton(self) -> Network:
         # The model checks a graph of the same shape, with stand-in neurons and without weights.
@@ -328,6 +334,13 @@ class SpikingNetwork(nn.Module):
                     f"Spikes of input {declared.name!r} must have the shape (samples, steps, "
                     f"{declared.size}), not {tuple(value.shape)}"
                 )
+            # The sum of numbers is finite unless one of them is not, or they are huge.
+            if value.is_floating_point() and not bool(torch.isfinite(value.sum())):
+                bad = value[~torch.isfinite(value)]
+                if bad.numel():
+                    raise ValueError(
+                        f"Spikes of input {declared.name!r} must be finite, not {float(bad[0])}"
+                    )
             frames.add(tuple(value.shape[:2]))
             tensors[declared.name] = value
         if len(frames) > 1:
@@ -429,6 +442,16 @@ def _tensor(what: str, value: Any, device: torch.device) -> torch.Tensor:
     array = number_array(what, value)
     # PyTorch warns of a read-only array, since a tensor on it could be written to.
     return torch.as_tensor(array if array.flags.writeable else array.copy(), device=device)
+
+
+def _check_new(*parts: Any) -> None:
+    """Raise :exc:`ValueError` if a layer or connection is part of another network."""
+    for part in parts:
+        if isinstance(part, Layer | Connection) and part.taken:
+            raise ValueError(
+                f"{type(part).__name__} {part.name!r} must be part of one network, not of two: "
+                "make another for each network"
+            )
 
 
 def chain_sizes(sizes: str | Sequence[int]) -> list[int]:

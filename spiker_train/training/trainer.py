@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from spiker_hdl.base import FileError
+from spiker_train.network.description import network_described
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
 from spiker_train.network.integers.quantization import Quantization, clip
 from spiker_train.network.network import SpikingNetwork
@@ -215,7 +216,8 @@ def _fingerprint(
 ) -> str:
     weights = (value.detach().cpu().numpy() for value in net.state_dict().values())
     samples = (row for rows in x.values.values() for row in rows)
-    return fingerprint(options, (*weights, *samples, *y), repr(integers))
+    settings = f"{integers!r} {network_described(net)!r}"
+    return fingerprint(options, (*weights, *samples, *y), settings)
 
 
 class _Run:

@@ -90,6 +90,11 @@ def fuse(
                 f"{name!r} differ"
             )
     for connection in layer.incoming:
+        if connection.dynamics is not None and connection.dynamics.samples:
+            raise ValueError(
+                f"Dynamics of {connection.name!r} must have one set of parameters in integers, not "
+                f"one for each of {max(connection.dynamics.samples)} samples"
+            )
         if not connection.pooled:
             raise ValueError(
                 f"Dynamics of {connection.name!r} must have one state for each target in integers, "

@@ -127,8 +127,8 @@ def run_network(
             run.delay_lines(),
             run.couplings,
         ),
-        steps.begins * PICOSECOND if seconds else None,
-        (steps.begins + np.asarray(steps.lengths)) * PICOSECOND if seconds else None,
+        steps.begins / 1e12 if seconds else None,
+        (steps.begins + np.asarray(steps.lengths)) / 1e12 if seconds else None,
         run.kernels,
     )
 

@@ -13,6 +13,7 @@ from spiker_train import (
     Cell,
     Device,
     Faults,
+    FirstOrder,
     GaussianNoise,
     MonteCarlo,
     NeuronSpread,
@@ -178,6 +179,12 @@ def test_time_constants_in_seconds_spread(learn):
     assert len(set(draws.right.values())) > 1
 
 
+def slower(net):
+    """Return a network with other dynamics, and the same weights."""
+    net.connections[0].dynamics = FirstOrder(0.5)
+    return net
+
+
 def test_stopped_study_goes_on(tmp_path, monkeypatch):
     spikes, labels = samples()
     file = tmp_path / "draws.json"
@@ -214,6 +221,7 @@ def test_stopped_study_goes_on(tmp_path, monkeypatch):
     for other in (
         MonteCarlo(make(), DEVICE, 6, 6, times=TIMES),
         MonteCarlo(make(), Device(high=20e-6), 6, 5, times=TIMES),
+        MonteCarlo(slower(make()), DEVICE, 6, 5, times=TIMES),
     ):
         with pytest.raises(FileError, match="must be of the same network, devices, seed, times"):
             other.run(spikes, labels, file=file, progress=False)
@@ -292,6 +300,11 @@ def test_dask_cluster_of_several_workers_survives_a_killed_one():
             lambda: MonteCarlo(make(), DEVICE, 1, 0, times=(1, 1)),
             ValueError,
             "Times after programming must increase",
+        ),
+        (
+            lambda: MonteCarlo(make(), DEVICE, 1, 0, times=20.0),
+            TypeError,
+            "Times after programming must be a sequence of seconds, not 20.0",
         ),
         (
             lambda: MonteCarlo(make(), DEVICE, 1, 0, neurons=0.1),

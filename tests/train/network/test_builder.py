@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spiker_hdl.model import Decay, If, Input, Integrator, Lif, Readout
-from spiker_train import Cell, Connection, Layer, NetworkBuilder, SpikingNetwork
+from spiker_train import Cell, Connection, Duration, Layer, NetworkBuilder, SpikingNetwork
 
 LEAK = Decay.shift(3)
 
@@ -201,6 +201,25 @@ def test_a_cycle_without_delay_is_refused_by_name():
         builder.build()
     builder.change("c->a", delay=1)
     builder.build()
+
+
+def test_a_time_of_zero_is_no_delay():
+    builder = NetworkBuilder(dt=1e-3)
+    builder.input("in", 2)
+    for name in "abc":
+        builder.layer(name, 2, If, threshold=1.0)
+    for source, target in (("in", "c"), ("a", "b")):
+        builder.connect(source, target)
+    builder.connect("c", "a", delay=Duration(0))
+    builder.readout("b", "count")
+    net = builder.build()
+    assert [layer.name for layer in net.layers] == list(net.graph.order) == ["c", "a", "b"]
+    assert net.dt == pytest.approx(1e-3)
+    builder.connect("b", "c", delay=Duration(0), name="back")
+    with pytest.raises(ValueError, match="A cycle must have a delay"):
+        builder.build()
+    with pytest.raises(ValueError, match="Step dt must be a positive number of seconds, not -1"):
+        NetworkBuilder(dt=-1)
 
 
 # -- order ---------------------------------------------------------------------------------------

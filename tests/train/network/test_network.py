@@ -465,6 +465,44 @@ def test_spikes_of_another_shape_are_rejected(bad, message):
         SpikingNetwork.chain("4-3-2")(bad)
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_spikes_that_are_no_numbers_are_rejected(bad):
+    spikes = torch.rand(2, 3, 4)
+    spikes[1, 2, 0] = bad
+    message = f"Spikes of input 'input' must be finite, not {bad}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        SpikingNetwork.chain("4-3-2")(spikes)
+    SpikingNetwork.chain("4-3-2")(torch.full((2, 3, 4), 3e38))  # their sum alone is not finite
+
+
+def test_parts_of_a_network_are_of_no_other():
+    ends = [Input("in", 2)], [Readout("a", "count")]
+    layer = Layer("a", 2, Cell(If, threshold=1.0))
+    link = Connection("in", "a", [[1.0, 2.0], [3.0, 4.0]])
+    wrong = Connection("in", "a", [[1.0]], name="wrong")
+    with pytest.raises(ValueError, match="'wrong': weights must have the shape"):
+        SpikingNetwork(ends[0], [layer], [link, wrong], ends[1])
+    net = SpikingNetwork(ends[0], [layer], [link], ends[1])  # as if there had been no failure
+    assert net.connections[0].weights.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    fresh = Layer("a", 2, Cell(If, threshold=1.0)), Connection("in", "a")
+    for layers, links, name in (
+        ([layer], [fresh[1]], "Layer 'a'"),
+        ([fresh[0]], [link], "Connection 'in->a'"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} must be part of one network, not of two"):
+            SpikingNetwork(ends[0], layers, links, ends[1])
+    assert net.connections[0].weights.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_layers_of_one_cell_draw_values_of_their_own():
+    cell = Cell(Lif, threshold=lambda rng, shape: rng.uniform(1, 2, shape), decay=0.5)
+    layers = [Layer("a", 3, cell), Layer("b", 3, cell), Layer("c", 2, cell)]
+    links = [Connection("in", "a"), Connection("a", "b"), Connection("b", "c")]
+    net = SpikingNetwork([Input("in", 2)], layers, links, [Readout("c", "count")])
+    first, second, third = (layer.cell.value("threshold") for layer in net.layers)
+    assert len({*first, *second, *third}) == 8
+
+
 @pytest.mark.parametrize(
     "values, error, message",
     [

@@ -8,7 +8,18 @@ import pytest
 import torch
 
 from spiker_hdl.base import FileError
-from spiker_train import Quantization, SpikingNetwork, TrainingOptions, train
+from spiker_hdl.model import Lif, Readout
+from spiker_train import (
+    Cell,
+    Duration,
+    FastSigmoid,
+    FirstOrder,
+    Quantization,
+    SpikingNetwork,
+    Tau,
+    TrainingOptions,
+    train,
+)
 from spiker_train.training import trainer
 
 
@@ -94,6 +105,35 @@ def test_checkpoint_of_another_training_is_refused(tmp_path, change):
     run(tmp_path / "run")
     with pytest.raises(FileError, match=r"run: must be a checkpoint of this training, not of anot"):
         run(tmp_path / "run", **change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda net: setattr(net, "dt", 2e-3),
+        lambda net: net.layer["hidden"].cell.taus.update(decay=Tau(9e-3)),
+        lambda net: net.layer["hidden"].cell.durations.update(refractory=Duration(2e-3)),
+        lambda net: setattr(net.connections[0], "dynamics", FirstOrder(Tau(3e-3), gain=0.5)),
+        lambda net: setattr(net.connections[1], "delay", Duration(1e-3)),
+        lambda net: setattr(net, "readouts", (Readout("output", "largest"),)),
+        lambda net: setattr(net.layer["hidden"].cell, "surrogate", FastSigmoid(9.0)),
+    ],
+    ids=["dt", "tau", "refractory", "dynamics", "delay", "readout", "surrogate"],
+)
+def test_checkpoint_of_another_network_of_equal_weights_is_refused(tmp_path, change):
+    def start(change):
+        cell = Cell(Lif, threshold=1.0, decay=Tau(8e-3), refractory=Duration(1e-3))
+        net = SpikingNetwork.chain("8-5-2", seed=1, cell=cell)
+        net.dt = 1e-3
+        net.connections[0].dynamics = FirstOrder(Tau(3e-3))
+        change(net)
+        options = TrainingOptions(epochs=1, batch_size=64, progress=False)
+        train(net, *samples(False), options, checkpoint=tmp_path / "run")
+
+    start(lambda net: None)
+    start(lambda net: None)
+    with pytest.raises(FileError, match="must be a checkpoint of this training, not of another"):
+        start(change)
 
 
 def test_other_files_are_refused(tmp_path):

@@ -265,6 +265,14 @@ REFUSED = {
         lambda: network(None, Cell(Lif, threshold=np.ones((3, 4)), decay=0.5)),
         "Lif must have one set of parameters in integers, not one for each of 3 samples",
     ),
+    "samples of dynamics": (
+        lambda: network(FirstOrder(Tau(np.full((3, 4, 1), 5e-3)))),
+        "must have one set of parameters in integers, not one for each of 3 samples",
+    ),
+    "samples of a gain": (
+        lambda: network(FirstOrder(Tau(5e-3), gain=np.ones((3, 4, 1)))),
+        "a gain for each sample is no part of its weights",
+    ),
 }
 
 

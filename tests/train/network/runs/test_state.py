@@ -255,7 +255,8 @@ def test_network_without_seconds_needs_no_step_and_may_have_one():
     plain = net(x, record=["a.v"])
     assert plain.times is None
     timed = net(x, dt=2e-3, record=["a.v"])
-    assert timed.times.tolist() == pytest.approx([2e-3 * t for t in range(24)])
+    assert timed.times.tolist() == [2 * t / 1e3 for t in range(24)]
+    assert timed.ends.tolist() == [2 * (t + 1) / 1e3 for t in range(24)]
     assert timed.ends[-1] == pytest.approx(48e-3)
     assert torch.equal(plain.states["a.v"], timed.states["a.v"])
     with pytest.raises(ValueError, match="Start must be after a run with dt or plan"):
