@@ -27,6 +27,10 @@ class _Array:
     def __post_init__(self) -> None:
         if not isinstance(self.device, Device):
             raise TypeError(f"Array must be of a Device, not {shown(self.device)}")
+        if self.wires is not None and not hasattr(self.wires, "effective"):
+            raise TypeError(f"Wires must be a WireResistance or None, not {shown(self.wires)}")
+        if not isinstance(self.compensate, bool):
+            raise TypeError(f"Compensation must be True or False, not {shown(self.compensate)}")
         if self.limit is not None:
             set_fields(self, limit=check_number("Greatest weight", self.limit, above=0))
 

@@ -11,7 +11,7 @@ from spiker_hdl.base.frozen import set_fields
 from .checks import check_number, check_tensor, fork, normal
 from .drift import Arrhenius
 from .faults import NONE, Faults
-from .levels import check_levels
+from .levels import MeasuredLevels, check_levels
 from .noise import Spread
 from .pulses import PulseUpdate
 
@@ -88,6 +88,14 @@ class Device:
             high=check_number("Greatest conductance", self.high, above=low),
             levels=check_levels(self.levels),
         )
+        if isinstance(self.levels, MeasuredLevels):
+            ends, span = self.levels.values, self.high - low
+            for level in (ends[0], ends[-1]):
+                if not low - NEAR * span <= level <= self.high + NEAR * span:
+                    raise ValueError(
+                        f"Levels must be in the range of the device, {low:g}..{self.high:g} S, "
+                        f"not {level:g}"
+                    )
         for name, method in (
             ("programming", "sigma"),
             ("spread", "factors"),
@@ -231,14 +239,21 @@ class Programmed:
         Raises
         ------
         ValueError
-            If the device does not say what a pulse changes, or a number is no whole one.
+            If the device does not say what a pulse changes, a number is no whole one, or their
+            shape is not that of the cells.
         """
         if self.device.pulses is None:
             raise ValueError("Device must have pulses to be updated by them, not None")
         counts = check_tensor("Pulses", pulses)
         if not counts.equal(counts.round()):
             raise ValueError("Pulses must be whole numbers")
-        counts = counts.expand(self.target.shape)
+        try:
+            counts = counts.expand(self.target.shape)
+        except RuntimeError:
+            raise ValueError(
+                f"Pulses must have the shape of the cells, {tuple(self.target.shape)}, not "
+                f"{tuple(counts.shape)}"
+            ) from None
         device = self.device
         changed = self.device.pulses.apply(
             self.conductance.clamp(device.low, device.high),

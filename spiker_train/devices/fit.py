@@ -141,7 +141,8 @@ def read_measurements(path: str | Path) -> tuple[str, np.ndarray]:
     FileError
         If the columns are not those of a kind, or a line has no such numbers.
     """
-    lines = csv.reader(StringIO(read_text(path, MOST_BYTES)))
+    # Spreadsheets write a byte order mark in front of the first name.
+    lines = csv.reader(StringIO(read_text(path, MOST_BYTES).removeprefix("\ufeff")))
     header = tuple(name.strip() for name in next(lines, []))
     kinds = {columns: kind for kind, columns in COLUMNS.items()}
     if header not in kinds:
@@ -157,6 +158,8 @@ def read_measurements(path: str | Path) -> tuple[str, np.ndarray]:
     table = np.array(rows)
     if kind == "drift":
         _check_drift(table, list(names))
+    elif not table[:, 0].any():
+        raise FileError("there must be a target greater than 0, not 0 alone")
     return kind, table
 
 
@@ -239,14 +242,25 @@ def _draw_programming(fit: Fit, axis: Any) -> None:
 
 
 def _draw_drift(fit: Fit, axis: Any) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
     assert fit.drift is not None
     table, law = fit.measured["drift"], fit.device.drift
     times = np.geomspace(law.start, table[:, 1].max(), 100)
     for device, (start, exponent, _) in enumerate(fit.drift[:50]):
         part = table[table[:, 0] == device]
-        (line,) = axis.plot(part[:, 1], part[:, 2] * 1e6, ".", ms=4)
+        names = {} if device else {"dots": "devices", "line": "a line for each"}
+        axis.plot(part[:, 1], part[:, 2] * 1e6, "C0.", ms=4, label=names.get("dots"))
         fitted = start * (times / law.start) ** -exponent
-        axis.plot(times, fitted * 1e6, "-", lw=0.8, color=line.get_color())
+        axis.plot(times, fitted * 1e6, "C0-", lw=0.6, alpha=0.5, label=names.get("line"))
+    middle = float(np.median(fit.drift[:, 0])) * 1e6
+    ends = [
+        middle * (times / law.start) ** -(law.exponent + law.deviation * side)
+        for side in (-1, 0, 1)
+    ]
+    axis.fill_between(times, ends[0], ends[2], color="C1", alpha=0.25, label="deviation", zorder=3)
+    axis.plot(times, ends[1], "C1-", label="fit, from the median", zorder=4)
+    axis.legend(loc="lower left")
     axis.set(
         xscale="log",
         yscale="log",
@@ -254,6 +268,10 @@ def _draw_drift(fit: Fit, axis: Any) -> None:
         ylabel="conductance (uS)",
         title=f"drift: exponent {law.exponent:.3g} +- {law.deviation:.2g}",
     )
+    # Less than a decade: powers of ten alone would leave most of the axis without a number.
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.2, 1.5, 2, 3, 5, 7)))
+    axis.yaxis.set_major_formatter(ScalarFormatter())
+    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 _PICTURES = {"programming": _draw_programming, "drift": _draw_drift}

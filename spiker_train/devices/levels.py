@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from spiker_hdl.base.checks import check_int, shown
@@ -49,7 +50,7 @@ class MeasuredLevels:
         At least two conductances in siemens, which increase.
     """
 
-    values: tuple[float, ...]
+    values: Any
 
     def __post_init__(self) -> None:
         values = check_increasing("Levels", self.values, 0)
@@ -68,8 +69,8 @@ def check_levels(levels: Any) -> Any:
     """Return levels as they are, and a number as that of uniform levels."""
     if levels is None or hasattr(levels, "nearest"):
         return levels
-    if isinstance(levels, list | tuple):
-        return MeasuredLevels(tuple(levels))
+    if isinstance(levels, list | tuple | np.ndarray | torch.Tensor):
+        return MeasuredLevels(levels)
     if isinstance(levels, str | float):
         raise TypeError(f"Levels must be an int, conductances or None, not {shown(levels)}")
     return UniformLevels(levels)

@@ -105,8 +105,18 @@ def test_pulses_move_weights_in_their_direction(kind):
             "Weights must be finite, not nan",
         ),
         (lambda: as_array(3), TypeError, "Devices must have a method 'program', not 3"),
+        (
+            lambda: DifferentialPair(device=Device(high=1), wires=3),
+            TypeError,
+            "Wires must be a WireResistance or None, not 3",
+        ),
+        (
+            lambda: ReferenceColumn(device=Device(high=1), compensate="no"),
+            TypeError,
+            "Compensation must be True or False, not 'no'",
+        ),
     ],
-    ids=["device", "limit", "weight", "nan", "array"],
+    ids=["device", "limit", "weight", "nan", "array", "wires", "compensation"],
 )
 def test_bad_arrays_are_refused(make, error, message):
     with pytest.raises(error, match=message):

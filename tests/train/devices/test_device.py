@@ -203,6 +203,23 @@ def test_updates_start_drift_anew():
             ValueError,
             "Device must have pulses to be updated by them, not None",
         ),
+        (
+            lambda: Device(high=1, levels=[0.0, 2.0]),
+            ValueError,
+            "Levels must be in the range of the device, 0..1 S, not 2",
+        ),
+        (
+            lambda: Device(high=1, low=0.5, levels=(0.0, 1.0)),
+            ValueError,
+            "Levels must be in the range of the device, 0.5..1 S, not 0",
+        ),
+        (
+            lambda: cells(Device(high=HIGH, pulses=PulseUpdate(pulses=9)), count=2).update(
+                [1, 2, 3], generator(0)
+            ),
+            ValueError,
+            r"Pulses must have the shape of the cells, \(2,\), not \(3,\)",
+        ),
         (lambda: generator(-1), ValueError, "Seed must be at least 0, not -1"),
     ],
 )  # fmt: skip

@@ -79,6 +79,7 @@ P, D = "target_siemens,measured_siemens", "device,seconds,siemens"
             "line 3: seconds of device 'a' must increase from line to line, not from 5 to 3",
         ),
         (D, [("a", 5, 0)], "line 2: siemens must be greater than 0 for drift, not 0"),
+        (P, [(0, 0), (0, 1e-9)], "there must be a target greater than 0, not 0 alone"),
         (D, [("a", 5, 1e-6)], "device 'a' must have at least two times, not one"),
     ],
 )
@@ -87,6 +88,12 @@ def test_bad_tables_are_refused_with_their_line(header, rows, message, tmp_path)
     with pytest.raises(FileError, match=message) as caught:
         fit_device(path)
     assert str(path) in str(caught.value)
+
+
+def test_table_of_a_spreadsheet_is_read(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes(f"\ufeff{P}\r\n1e-6,1.1e-6\r\n2e-6,1.9e-6\r\n".encode())
+    assert fit_device(path).device.levels.values == (1e-6, 2e-6)
 
 
 def test_files_of_one_kind_and_no_files_are_refused(tmp_path):

@@ -13,9 +13,14 @@ from spiker_train.devices.curves import Logarithm, Polynomial, Power, Table
     [
         (UniformLevels(2), [0.0, 0.49, 0.51, 1.0], [0.0, 0.0, 1.0, 1.0]),
         (UniformLevels(5), [0.1, 0.2, 0.4, 0.9], [0.0, 0.25, 0.5, 1.0]),
+        (
+            MeasuredLevels(np.array([0.1, 0.2, 0.8])),
+            [0.1, 0.3, 0.9],
+            [0.1, 0.2, 0.8],
+        ),
         (MeasuredLevels((0.1, 0.2, 0.8)), [0.0, 0.14, 0.16, 0.51, 2.0], [0.1, 0.1, 0.2, 0.8, 0.8]),
     ],
-    ids=["two", "five", "measured"],
+    ids=["two", "five", "array", "measured"],
 )
 def test_nearest_level_by_hand(levels, target, nearest):
     result = levels.nearest(torch.tensor(target).double(), 0.0, 1.0)
