@@ -76,7 +76,7 @@ def draw_raster(
         marker = max(1.0, min(5.0, 160 / max(size, 1)))
         axis.scatter(times[at], neuron, s=marker**2 / 2, color=INK, linewidths=0)
         axis.set_ylim(size - 0.5, -0.5)
-        axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axis.yaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
         plain(
             axis, f"{name}: {len(at)} events", y="neuron" if name in outcome.spikes else "channel"
         )

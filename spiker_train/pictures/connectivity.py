@@ -64,8 +64,8 @@ def draw_connectivity(
         )
         count = int(np.isfinite(matrix).sum())
         plain(axis, f"{name}\n{count} synapses", "source", "target")
-        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+        axis.yaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     for axis in axes[len(names) :]:
         axis.remove()
     if image is not None:
