@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import spiker_hdl
-from spiker_hdl.model import Input, Integrator, Readout
+from spiker_hdl.model import Input, Integrator, Lif, Readout
 from spiker_train import (
     Cell,
     Connection,
@@ -276,6 +276,20 @@ def test_two_grids_that_meet_keep_theirs_if_a_power_of_two_apart():
     assert apart == 2
     assert first > 0
     assert chosen_shifts(0.15) == (0, 0)
+
+
+@pytest.mark.parametrize("threshold, finer", [(1.0, 2), (0.9, 2), (1.1, 1), (2.0, 1), (2.1, 0)])
+def test_potentials_have_room_for_four_times_the_threshold(threshold, finer):
+    # 8 bits hold 32 at a quarter: a grid of 1 / 8 may be finer while the threshold is at most that.
+    weights = np.random.default_rng(1).integers(-7, 8, (5, 6)) / 8
+    net = SpikingNetwork(
+        [Input("a", 6)],
+        [Layer("own", 5, Cell(Lif, decay=0.9, threshold=threshold))],
+        [Connection("a", "own", weights, grid=1 / 8)],
+        [Readout("own", "count")],
+    )
+    network, _ = quantize_and_report(net, 4, 8)
+    assert network.projections[0].shift == finer
 
 
 def test_a_grid_must_be_a_positive_number():

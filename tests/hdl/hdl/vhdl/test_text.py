@@ -34,6 +34,28 @@ def converted(name):
     return convert_vhdl(design.dut, name=name, ports=design.ports).text()
 
 
+class Division(wiring.Component):
+    """A division and what remains of it."""
+
+    a: In(8)
+    b: In(4)
+    quotient: Out(8)
+    remainder: Out(4)
+
+    def elaborate(self, _):
+        m = Module()
+        m.d.comb += [self.quotient.eq(self.a // self.b), self.remainder.eq(self.a % self.b)]
+        return m
+
+
+def test_a_division_and_its_remainder_are_operators():
+    text = to_vhdl(Division(), name="division")
+    # Amaranth defines a division by zero, which VHDL does not.
+    defined = r"resize\(unsigned\(a\) {} unsigned\(b\), 8\)\)? when unsigned\(b\) /= 0"
+    assert re.search("quotient <= .*" + defined.format("/"), text)
+    assert re.search("remainder <= .*" + defined.format("mod"), text)
+
+
 def test_alike_components_share_an_entity():
     design = convert_vhdl(Nest(), name="top")
     # Counters of two widths, and three depths of nests, of which the outermost is the top.

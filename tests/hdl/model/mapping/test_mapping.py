@@ -290,6 +290,11 @@ def test_nothing_changes_once_made():
         ),
         (lambda: Mapping.folded(NETWORK, 0), ValueError, "Lanes must be at least 1, not 0"),
         (
+            lambda: Mapping.folded(NETWORK, 2**20 + 1),
+            ValueError,
+            "Lanes must be at most 1048576, not 1048577",
+        ),
+        (
             lambda: Mapping.default(NETWORK, lanes=3),
             TypeError,
             "Mapping.__init__() got an unexpected keyword argument 'lanes'",
