@@ -85,7 +85,8 @@ def save_floating_point(net: SpikingNetwork, path: str | Path) -> None:
 def _has_later(net: SpikingNetwork) -> bool:
     """Tell whether a network has what only the second version of the format has."""
     return any(connection.dynamics is not None for connection in net.connections) or any(
-        layer.coupling is not None for layer in net.layers
+        layer.coupling is not None or (layer.cell.emits and not layer.cell.spiking)
+        for layer in net.layers
     )
 
 

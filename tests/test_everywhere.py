@@ -68,9 +68,7 @@ def run_torch(network, spikes):
     torch = pytest.importorskip("torch")
     from spiker_train.network.arithmetic import Tensors
 
-    counts = {
-        population.name: [] for population in network.populations if population.neuron.spiking
-    }
+    counts = {population.name: [] for population in network.populations if population.neuron.emits}
     traces = {name: [] for name in everything(network)}
     answers = {readout.name: ([], []) for readout in network.readouts}
     samples = [*zip(*(spikes[node.name] for node in network.inputs), strict=True)]
@@ -83,7 +81,7 @@ def run_torch(network, spikes):
         for name, trace in traces.items():
             trace.append(actual[name])
         for name, count in counts.items():
-            count.append(int(actual[name].sum()))
+            count.append(int(np.count_nonzero(actual[name])))
         for readout in network.readouts:
             scores = _scores(readout.kind, actual, readout.population, network)
             if readout.groups is not None:
@@ -155,8 +153,8 @@ def _torch_sample(torch, arithmetic, network, trains):
             for key, value in states[name].items():
                 recorded[f"{name}.{key}"][t] = value.numpy()
     for name, population in network.population.items():
-        if population.neuron.spiking:
-            recorded[name] = trains[name].numpy().astype(np.uint8)
+        if population.neuron.emits:
+            recorded[name] = trains[name].numpy().astype(np.int64)
     return recorded
 
 

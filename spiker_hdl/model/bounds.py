@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spiker_hdl.model.neurons.base import Neuron, signed_width
-from spiker_hdl.model.neurons.intervals import Interval, Ranges
+from spiker_hdl.model.neurons.intervals import Interval, Ranges, Test
 
 from .parameters import fields_of, values_of
 
@@ -246,9 +246,7 @@ def _advance(
     fired, after = neuron.step(
         neuron.bind(parameters), SimpleNamespace(**before), ranges.interval(*current), ranges
     )
-    if (fired is None) == neuron.spiking:
-        expected = "whether it fires" if neuron.spiking else "None"
-        raise ValueError(f"{what} must return {expected}, not {fired!r}")
+    _check_output(neuron, fired, what)
     if set(after) != set(states):
         raise ValueError(f"{what} must return the states {sorted(states)}, not {sorted(after)}")
     ends = {}
@@ -256,6 +254,22 @@ def _advance(
         interval = value if isinstance(value, Interval) else ranges.interval(value, value)
         ends[name] = interval.low, interval.high
     return ends
+
+
+def _check_output(neuron: Neuron, output: Any, what: str) -> None:
+    """Check what a step returns beside the states: a test, a value in its range, or None."""
+    if (output is None) == neuron.emits or (isinstance(output, Test) and not neuron.spiking):
+        expected = "whether it fires" if neuron.spiking else "its output" if neuron.emits else None
+        raise ValueError(f"{what} must return {expected}, not {output!r}")
+    if neuron.spiking or neuron.event_range is None:
+        return
+    low, high = neuron.event_range
+    ends = output if isinstance(output, Interval) else Interval(output, output)
+    if np.min(ends.low) < low or np.max(ends.high) > high:
+        raise ValueError(
+            f"{what} must keep its output in {low}..{high}, not "
+            f"{np.min(ends.low)}..{np.max(ends.high)}: use via.clamp"
+        )
 
 
 def _ends(value: int | tuple[int, ...]) -> tuple[int, int]:

@@ -195,7 +195,8 @@ def version(network: Described) -> int:
     """Return the lowest version of the format that can express a network.
 
     In version 1, all neurons of a population have one number of refractory steps, their rest
-    potential is 0, integrators have no floor, synapses have no dynamics, and there is no coupling.
+    potential is 0, integrators have no floor, synapses have no dynamics, there is no coupling, and
+    no neuron has a value as output.
     """
     coupled = any(population.coupling is not None for population in network.populations)
     return max(1 + coupled, *(_version(population.neuron) for population in network.populations))
@@ -203,7 +204,8 @@ def version(network: Described) -> int:
 
 def _version(neuron: Neuron) -> int:
     """Return the lowest version of the format that can express a neuron."""
-    versions = [2 if isinstance(neuron, WithSynapse) else 1]
+    graded = neuron.emits and not neuron.spiking
+    versions = [2 if isinstance(neuron, WithSynapse) or graded else 1]
     for f in fields(neuron):
         if getattr(neuron, f.name) != f.default:
             versions.append(int(f.metadata.get("later", 1)))

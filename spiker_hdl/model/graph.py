@@ -136,6 +136,9 @@ class Population:
                 raise ValueError(
                     f"Parameters per neuron of {what} must be {self.size}, not {count}"
                 )
+        low, high = self.low, self.high
+        check_int(f"Lowest output of {what}", low, -(2**15), 0)
+        check_int(f"Highest output of {what}", high, 1, 2**16 - 1)
         if self.coupling is not None:
             check_kind(f"Coupling of {what}", self.coupling, WinnerTakeAll)
             if not self.neuron.spiking:
@@ -152,17 +155,17 @@ class Population:
     @property
     def low(self) -> int:
         """Minimum value of an event."""
-        return 0
+        return (self.neuron.event_range or (0, 1))[0]
 
     @property
     def high(self) -> int:
         """Maximum value of an event."""
-        return 1
+        return (self.neuron.event_range or (0, 1))[1]
 
     @property
     def graded(self) -> bool:
         """Whether events carry a value."""
-        return False
+        return (self.low, self.high) != (0, 1)
 
 
 @dataclass(frozen=True)

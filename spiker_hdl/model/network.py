@@ -61,7 +61,7 @@ class Network:
         If a part is of another type.
     ValueError
         If a name is taken twice or unknown, sizes do not meet, a projection starts at a population
-        that never fires, a readout asks what a population has not, a cycle has no delay, or a
+        that emits no events, a readout asks what a population has not, a cycle has no delay, or a
         neuron's step may leave the declared range of a state.
     """
 
@@ -130,9 +130,10 @@ class Network:
         actual = (projection.synapses.target_size, projection.synapses.source_size)
         if actual != expected:
             raise ValueError(f"{what}: weights must have the shape {expected}, not {actual}")
-        if isinstance(source, Population) and not source.neuron.spiking:
+        if isinstance(source, Population) and not source.neuron.emits:
             raise ValueError(
-                f"{what}: the source must fire, not be of type {type(source.neuron).__name__}"
+                f"{what}: the source must fire or have a value as output, not be of type "
+                f"{type(source.neuron).__name__}"
             )
 
     def _check_static(self, name: str) -> None:

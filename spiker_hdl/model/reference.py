@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.model.neurons.arithmetic import ARRAYS
+from spiker_hdl.model.neurons.base import Neuron
 
 from .answer_policy import AnswerPolicy
 from .bounds import float_format
@@ -16,7 +17,7 @@ from .result import Answer, Result
 from .scores import Scorer
 from .stimulus import check_record, stimulus
 
-__all__ = ["Core", "run"]
+__all__ = ["Core", "event_type", "run"]
 
 AT_THE_END = AnswerPolicy()
 BATCH = 1024
@@ -40,7 +41,7 @@ def run(
     spikes : array of int, list of arrays, or a mapping from input names to such
         See :func:`~.stimulus.stimulus`.
     record : sequence of str
-        Populations whose spikes are recorded, and ``"population.state"`` for states.
+        Populations whose spikes or outputs are recorded, and ``"population.state"`` for states.
     reports : AnswerPolicy
         When a sample is answered.
     progress : callable, optional
@@ -69,6 +70,11 @@ def run(
             if progress is not None:
                 progress(len(samples))
     return _gather(network, parts, record, reports, len(stimuli))
+
+
+def event_type(neuron: Neuron) -> type[np.integer]:
+    """Return the type of arrays of a neuron's spikes, or of its outputs."""
+    return np.uint8 if neuron.spiking else np.int64
 
 
 class _Projector:
@@ -126,7 +132,7 @@ class Core:
     def advance(
         self, parameters: SimpleNamespace, states: dict[str, np.ndarray], current: np.ndarray
     ) -> tuple[Any, dict]:
-        """Return which neurons emit a spike, and the states, after a step with a current."""
+        """Return which neurons emit a spike, or their outputs, and the states after a step."""
         if self.coupling is None:
             return self.neuron.step(parameters, SimpleNamespace(**states), current, ARRAYS)
         winner, left = states[WINNER], states[LEFT]
@@ -155,8 +161,9 @@ class _Batch:
         states = {}
         for core in cores:
             states[core.name] = core.rest(samples)
-            if core.neuron.spiking:
-                self._trains[core.name] = np.zeros((samples, steps, core.size), dtype=np.uint8)
+            if core.neuron.emits:
+                shape = samples, steps, core.size
+                self._trains[core.name] = np.zeros(shape, event_type(core.neuron))
         for name in record:
             if "." in name:
                 size = network.population[name.split(".")[0]].size
@@ -166,7 +173,7 @@ class _Batch:
             for core in cores:
                 current = self._current(core, samples, t)
                 fired, states[core.name] = core.step(states[core.name], current)
-                if core.neuron.spiking:
+                if core.neuron.emits:
                     self._trains[core.name][:, t] = fired
                 for name in self.traces:
                     if name.split(".")[0] == core.name:
@@ -202,9 +209,10 @@ class _Batch:
             self.scores = {name: scores[:, 0] for name, scores in self.scores.items()}
         ran = np.arange(steps) < self.steps[:, None]
         for core in cores:
-            if core.neuron.spiking:
+            if core.neuron.emits:
                 train = self._trains[core.name]
-                self.counts[core.name] = (train.sum(axis=2, dtype=np.int64) * ran).sum(axis=1)
+                events = np.count_nonzero(train, axis=2)
+                self.counts[core.name] = (events * ran).sum(axis=1)
                 if core.name in record:
                     self.traces[core.name] = train
         if reports.early is not None:
@@ -252,7 +260,7 @@ def _gather(
     counts = {
         population.name: spread(lambda batch, name=population.name: batch.counts[name])
         for population in network.populations
-        if population.neuron.spiking
+        if population.neuron.emits
     }
     spikes = {name: spread(lambda batch, name=name: batch.traces[name]) for name in record}
     first, steps = answers[network.readout.name], spread(lambda batch: batch.steps)

@@ -42,9 +42,10 @@ class Result:
     steps : array of int, shape (samples,)
         Time steps up to the last answer.
     counts : mapping of str to array of int, shape (samples,)
-        Spikes of each population that fires, summed over neurons and those steps.
+        Events of each population that emits any, in all neurons and those steps: spikes, or outputs
+        other than 0 of neurons whose output is a value.
     spikes : mapping of str to array or list of array
-        Recorded spikes of a population, by its name, and states after each step, by
+        Recorded spikes or outputs of a population, by its name, and states after each step, by
         ``"name.state"``, of the shape (samples, steps, size). A list of arrays where samples differ
         in steps.
     cycles : array of int, shape (samples,), or None

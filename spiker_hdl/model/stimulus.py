@@ -212,21 +212,21 @@ def transmitted(node: Input, sample: np.ndarray) -> np.ndarray:
 
 
 def check_record(network: Network, record: Sequence[str]) -> tuple[str, ...]:
-    """Check the names of spikes and states to record: ``"population"``, ``"population.state"``.
+    """Check the names of events and states to record: ``"population"``, ``"population.state"``.
 
     Raises
     ------
     TypeError
         If ``record`` is a lone string, or one of it is no string.
     ValueError
-        If there is no such population or state, or a population never fires.
+        If there is no such population or state, or a population emits no events.
     """
     several = isinstance(record, Sequence) and not isinstance(record, str)
     if not several or not all(isinstance(name, str) for name in record):
         raise TypeError(f"Record must be a sequence of names, not {shown(record)}")
     known = []
     for population in network.populations:
-        known += [population.name] if population.neuron.spiking else []
+        known += [population.name] if population.neuron.emits else []
         known += [f"{population.name}.{name}" for name in population.neuron.states]
     for name in record:
         if name not in known:

@@ -106,9 +106,9 @@ def work(network: Network, spikes: Any, *, mapping: Mapping | None = None) -> di
     network = with_worst_case_bounds(network, mapping.writable)
     stimuli = stimulus(network, spikes)
     populations = network.populations
-    spiking = [population.name for population in populations if population.neuron.spiking]
-    recorded = reference.run(network, spikes, record=spiking).spikes
-    trains = {name: [*recorded[name]] for name in spiking}
+    emitting = [population.name for population in populations if population.neuron.emits]
+    recorded = reference.run(network, spikes, record=emitting).spikes
+    trains = {name: [*recorded[name]] for name in emitting}
     for node in network.inputs:
         trains[node.name] = [
             transmitted(node, np.asarray(sample)) for sample in stimuli.values[node.name]
@@ -162,7 +162,7 @@ def _population(
     )
     parameter_row = core.units * _parameter_bits(population, core.writable)
     spikes = none
-    if population.neuron.spiking:
+    if population.neuron.emits:
         spikes = np.array([np.count_nonzero(train) for train in trains[population.name]])
     return Work(
         events=weights.events,

@@ -28,7 +28,7 @@ def recorded_names(network: Network) -> tuple[str, ...]:
     names = []
     for population in network.populations:
         neuron = population.neuron
-        names += [population.name] if neuron.spiking else []
+        names += [population.name] if neuron.emits else []
         names += [f"{population.name}.{neuron.potential}"] if _has_potential(population) else []
     return tuple(names)
 

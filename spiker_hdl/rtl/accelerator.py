@@ -49,7 +49,7 @@ class Accelerator(wiring.Component):
     observe : sequence of str
         Populations whose neurons are observed at ``observe_NAME``.
     streams : sequence of str
-        Populations whose spikes leave as address events at ``events_NAME``.
+        Populations whose spikes, or outputs, leave as address events at ``events_NAME``.
     stepwise : bool
         Whether answers before a sample's last step are supported.
     probed : bool
@@ -81,7 +81,7 @@ class Accelerator(wiring.Component):
     observe_NAME : Out(Outcome)
         Result of each update of the neurons, valid in single cycles, with ``observe_NAME.valid``.
     events_NAME : Out(stream.Signature(AddressEvent))
-        Spikes of the population. The accelerator waits for them to be taken.
+        Events of the population. The accelerator waits for them to be taken.
     window, length, margin, exact : In, if ``stepwise``
         Number of steps between answers; number of steps of a sample; lead of the winner over all
         other classes with which a sample is answered; and whether it is answered once the winner
@@ -156,7 +156,7 @@ class Accelerator(wiring.Component):
                 stepwise=stepwise,
             )
             for population in network.populations
-            if population.neuron.spiking
+            if population.neuron.emits
         }
         self.probes = [*probes(self)]
         super().__init__(self._members())
@@ -261,7 +261,7 @@ class Accelerator(wiring.Component):
         Yields signals that are 1 while no event waits and none is to be dropped.
         """
         label = self.names[name]
-        # Populations that never fire have only potentials, which a readout reads.
+        # Populations that emit no events have only potentials, which a readout reads.
         source = (self.input_ports | self.cores)[name].o if self._fires(name) else None
         if source is None:
             return

@@ -51,7 +51,7 @@ def probes(accelerator: "Accelerator") -> Iterator[Probe]:
         if core.clocked:
             ticks = f"the steps of {_node(accelerator, network.inputs[0].name)}"
             yield Probe(ticks, here, getattr(core, f"i{len(core.projections)}"))
-        if core.population.neuron.spiking:
+        if core.population.neuron.emits:
             yield Probe(here, "all that read it", core.o)
         if core.reads_potential:
             yield Probe(f"the potentials of {here}", "all that read them", core.potentials)

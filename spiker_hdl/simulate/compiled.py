@@ -195,6 +195,8 @@ def _trace(
         if state:
             fields = [layout.field[f"states.{n}.{state}"] for n in range(units)]
             values = np.stack([take(bits, field) for field in fields], axis=1)
+        elif "values" in layout.field:
+            values = take(bits, layout.field["values"])
         else:
             place = layout.field["fired"].offset
             values = bits[:, place : place + units]

@@ -11,6 +11,7 @@ from amaranth.sim import Simulator
 
 from spiker_hdl.model import AnswerPolicy, Mapping, Network, Result, check_record, stimulus
 from spiker_hdl.model.mapping.reload import beats_between
+from spiker_hdl.model.reference import event_type
 from spiker_hdl.payloads.beats import check_back_to_back, gather, payloads, unpack
 from spiker_hdl.rtl import Accelerator
 
@@ -250,15 +251,17 @@ def _trace(
     for payload in bench.outcomes[population]:
         outcome = layout.from_bits(payload)
         units = layout["fired"].width
-        row += (
-            [int(values[state]) for values in outcome.states]
-            if state
-            else [outcome.fired >> n & 1 for n in range(units)]
-        )
+        if state:
+            row += [int(values[state]) for values in outcome.states]
+        elif "values" in layout.members:
+            row += [int(outcome["values"][n]) for n in range(units)]
+        else:
+            row += [outcome.fired >> n & 1 for n in range(units)]
         if len(row) >= size:
             rows.append(row[:size])
             row = []
-    whole = np.array(rows, dtype=np.int64 if state else np.uint8)
+    kind = np.int64 if state else event_type(network.population[population].neuron)
+    whole = np.array(rows, dtype=kind)
     samples = np.split(whole, np.cumsum(steps)[:-1])
     samples = [sample[:count] for sample, count in zip(samples, counted, strict=True)]
     return np.stack(samples) if len(set(counted.tolist())) == 1 else samples

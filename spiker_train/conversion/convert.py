@@ -296,14 +296,15 @@ def _calibrate(network: Network, samples: Any, report: QuantizationReport) -> No
                 f"potentials of {name!r} are at the end of their range in {share:.1%} of steps: "
                 "give them more bits, or train in integers"
             )
-    spiking = [population.name for population in network.populations if population.neuron.spiking]
-    result = reference.run(network, samples, record=spiking)
-    for name in spiking:
-        spikes = result.spikes[name]
-        spikes = spikes if isinstance(spikes, np.ndarray) else np.concatenate(spikes)
-        report.activity[name] = float(spikes.mean())
-        silent = int((spikes.reshape(-1, spikes.shape[-1]).sum(0) == 0).sum())
-        if silent == spikes.shape[-1]:
-            report.warnings.append(f"{name!r} never fires")
-        elif report.activity[name] > ACTIVE:
+    emitting = [population.name for population in network.populations if population.neuron.emits]
+    result = reference.run(network, samples, record=emitting)
+    for name in emitting:
+        events = result.spikes[name]
+        events = events if isinstance(events, np.ndarray) else np.concatenate(events)
+        report.activity[name] = float(np.mean(events != 0))
+        spiking = network.population[name].neuron.spiking
+        if not events.any():
+            silent = "never fires" if spiking else "has the output 0 in all steps"
+            report.warnings.append(f"{name!r} {silent}")
+        elif spiking and report.activity[name] > ACTIVE:
             report.warnings.append(f"{name!r} fires in {report.activity[name]:.0%} of steps")

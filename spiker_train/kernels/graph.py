@@ -41,7 +41,7 @@ class Graph:
     constants : list of float
         Numbers that settings of the neuron and its arithmetic give.
     fired : int or None
-        Node that tells which neurons fire.
+        Node that tells which neurons fire, or has their output.
     after : dict of str to int
         Nodes of the states after the step.
     """

@@ -37,6 +37,10 @@ class Recorder(Arithmetic):
         x = x * (1 / 2**bits)  # exact, as the division is
         return x if self.scale is None else self.graph.add("floor", x.index)
 
+    def divide(self, x, divisor: Any):
+        x = self.graph.lift(x)
+        return x / divisor if self.scale is None else super().divide(x, divisor)
+
     def decay(self, x, decay: Any):
         if self.scale is None:
             return self.graph.lift(x) * decay.factor
@@ -164,6 +168,11 @@ def record(
             if not isinstance(fired, Value) or fired.is_test:
                 raise NotRecordedError("its step decides who fires without a gradient")
             graph.fired = fired.index
+        elif neuron.emits:
+            output = graph.lift(fired)
+            if output.is_test:
+                raise NotRecordedError("its step returns a test as its output")
+            graph.fired = output.index
     except (TypeError, AttributeError, RuntimeError, ValueError) as error:
         # What a step does beyond the arithmetic, it does on tensors alone.
         raise NotRecordedError(f"its step does not take symbols ({error})") from None

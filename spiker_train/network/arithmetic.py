@@ -200,6 +200,9 @@ class FloatingPoint(_Tests):
     def shift(self, x, bits: int):
         return x / 2**bits
 
+    def divide(self, x, divisor):
+        return x / divisor
+
     def decay(self, x, decay: Decay | FloatingPointDecay):
         return x * decay.factor
 

@@ -90,6 +90,9 @@ class Cell(nn.Module):
         self.surrogate = surrogate
         self.roles = {declared.name: _role(declared) for declared in fields(kind) if declared.init}
         self.widths = tuple(declared.name for declared in fields(kind) if _is_width(declared))
+        self.powers_of_two = tuple(
+            declared.name for declared in fields(kind) if declared.metadata.get("power_of_two")
+        )
         self.settings: dict[str, Any] = {}
         self.exact: dict[str, Decay] = {}
         self.taus: dict[str, Tau] = {}
@@ -180,6 +183,8 @@ class Cell(nn.Module):
             raise ValueError(f"{what} factor must be in 0..1, not {shown(value)}")
         if role == "scaled setting" and number.ndim:
             raise ValueError(f"{what} must be one number, not {shown(value)}")
+        if name in self.powers_of_two and not float(number) > 0:
+            raise ValueError(f"{what} must be greater than 0, not {shown(value)}")
         self.register_buffer(f"float_{name}", number)
 
     def _take_time(self, name: str, what: str, value: Tau | Duration) -> None:
@@ -203,12 +208,31 @@ class Cell(nn.Module):
     def _unit(self) -> float:
         threshold = getattr(self, "float_threshold", None)
         greatest = 0.0 if threshold is None else float(threshold.detach().max())
+        resolution = getattr(self, "float_resolution", None)
+        if resolution is not None and self.event_range is not None:
+            greatest = float(resolution) * max(map(abs, self.event_range)) / 2
         return greatest if greatest > 0 else 1.0
 
     @property
     def spiking(self) -> bool:
         """Whether neurons fire."""
         return self.kind.spiking
+
+    @property
+    def emits(self) -> bool:
+        """Whether neurons emit events, which are spikes or values."""
+        return self.kind.spiking or self.kind.output is not None
+
+    @property
+    def event_range(self) -> tuple[int, int] | None:
+        """Range of the value of an event, as far as settings say; None if none are emitted.
+
+        Where it depends on the width of a state, it is that of 32 bits.
+        """
+        if self.kind.output is None:
+            return (0, 1) if self.kind.spiking else None
+        values = dict.fromkeys(self.widths, 32) | self.settings
+        return make_unchecked(self.kind, **values).event_range
 
     @property
     def potential(self) -> str:
@@ -457,6 +481,8 @@ class IntegerCell(nn.Module):
         self.surrogate = surrogate
         self.kind = type(neuron)
         self.spiking = neuron.spiking
+        self.emits = neuron.emits
+        self.event_range = neuron.event_range
         self.potential = neuron.potential
         self.states = tuple(neuron.states)
         self.sizes = neuron.sizes

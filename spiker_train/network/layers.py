@@ -210,8 +210,10 @@ class Connection(nn.Module):
         self.drawn: torch.Tensor | None = None
         self.weights: nn.Parameter = nn.Parameter(torch.zeros(0))
 
-    def build(self, source_size: int, layer: Layer, generator: torch.Generator) -> None:
-        """Take the initial weights, or draw them."""
+    def build(
+        self, source_size: int, layer: Layer, generator: torch.Generator, typical: float = 1.0
+    ) -> None:
+        """Take the initial weights, or draw them for events of a typical value."""
         shape = (layer.size,) if self.kind == "one_to_one" else (layer.size, source_size)
         if self.kind == "one_to_one" and source_size != layer.size:
             raise ValueError(
@@ -233,7 +235,7 @@ class Connection(nn.Module):
             inputs = 1 if self.kind == "one_to_one" else source_size
             if self.mask is not None:
                 inputs = max(1, int(self.mask.sum(1).max()))
-            reach = 2 * layer.cell.unit / inputs**0.5  # inputs are mostly silent
+            reach = 2 * layer.cell.unit / inputs**0.5 / typical  # inputs are mostly silent
             values = torch.rand(shape, generator=generator).mul_(2).sub_(1).mul_(reach)
         self.weights = nn.Parameter(values)
         if self.dynamics is not None:

@@ -17,6 +17,7 @@ from spiker_hdl.model import (
     Accumulator,
     Answer,
     Decay,
+    Dendrite,
     Input,
     Integrator,
     Lif,
@@ -106,7 +107,12 @@ class SpikingNetwork(nn.Module):
                 layer.build((link for link in connections if link.target == layer.name), seed)
         for connection in connections:
             if connection.source in sizes and connection.target in self.layer:
-                connection.build(sizes[connection.source], self.layer[connection.target], generator)
+                connection.build(
+                    sizes[connection.source],
+                    self.layer[connection.target],
+                    generator,
+                    self._typical(connection.source),
+                )
         for part, kind in (*((x, Layer) for x in layers), *((x, Connection) for x in connections)):
             if not isinstance(part, kind):
                 raise TypeError(f"Each part must be a {kind.__name__}, not {part!r}")
@@ -125,11 +131,19 @@ class SpikingNetwork(nn.Module):
             if isinstance(part, Connection):
                 part.initial = None
 
+    def _typical(self, source: str) -> float:
+        """Return the value of the events of a source for which random weights are drawn."""
+        if source not in self.layer or self.layer[source].cell.spiking:
+            return 1.0
+        return max(1.0, max(map(abs, self.layer[source].cell.event_range or (0, 1))) / 2)
+
     def _skeleton(self) -> Network:
         # The model checks a graph of the same shape, with stand-in neurons and without weights.
         def stand_in(layer: Layer) -> Neuron:
             if layer.cell.spiking:
                 return Lif(width=8, threshold=1, decay=Decay.shift(1))
+            if layer.cell.emits:
+                return Dendrite(width=8, decay=Decay.shift(1), resolution=1, low=-128, high=127)
             return Accumulator(width=8)
 
         return Network(
@@ -246,8 +260,8 @@ class SpikingNetwork(nn.Module):
         integers : Quantization, optional
             Run in integers; scales that it lacks are fitted to the present weights.
         record : sequence of str
-            What to record, besides the spikes of all layers: ``"layer.state"`` for a state of
-            neurons, ``"layer.current"`` for the current that reaches them, and
+            What to record, besides the spikes and outputs of all layers: ``"layer.state"`` for a
+            state of neurons, ``"layer.current"`` for the current that reaches them, and
             ``"connection.state"`` and ``"connection.current"`` for a connection and its dynamics,
             whose name is ``"source->target"`` where none was given.
         dt : float, optional
@@ -370,7 +384,8 @@ class SpikingNetwork(nn.Module):
         integers : Quantization, optional
             As for :meth:`forward`; without it, scores and states are floating-point numbers.
         record : sequence of str
-            Layers whose spikes are recorded, and states and currents as for :meth:`forward`.
+            Layers whose spikes or outputs are recorded, and states and currents as for
+            :meth:`forward`.
         batch : int
             Number of samples that run at a time.
         dt, plan
@@ -404,16 +419,18 @@ class SpikingNetwork(nn.Module):
             scores = join(lambda part, name=readout.name: part.answers[name]).astype(kind)
             answers[readout.name] = Answer(scores.argmax(axis=1), scores)
         counts = {
-            layer.name: join(lambda part, name=layer.name: part.spikes[name].sum((1, 2))).astype(
-                np.int64
-            )
+            layer.name: join(
+                lambda part, name=layer.name: part.spikes[name].count_nonzero((1, 2))
+            ).astype(np.int64)
             for layer in self.layers
-            if layer.cell.spiking
+            if layer.cell.emits
         }
         trains = {
             name: join(lambda part, name=name: part.states[name]).astype(kind)
             if "." in name
-            else join(lambda part, name=name: part.spikes[name]).astype(np.uint8)
+            else join(lambda part, name=name: part.spikes[name]).astype(
+                np.uint8 if self.layer[name].cell.spiking else kind
+            )
             for name in record
         }
         first = answers[self.readouts[0].name]

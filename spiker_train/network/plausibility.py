@@ -42,7 +42,9 @@ def implausible(net: "SpikingNetwork") -> list[str]:
     sources = {
         declared.name: (float(declared.low), float(declared.high)) for declared in net.inputs
     }
-    sources |= {layer.name: (0.0, 1.0) for layer in net.layers}
+    for layer in net.layers:
+        low, high = layer.cell.event_range or (0, 1)
+        sources[layer.name] = float(low), float(high)
     for layer in net.layers:
         if not isinstance(layer.cell, Cell):
             continue

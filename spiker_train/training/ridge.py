@@ -124,9 +124,9 @@ def _readout_layer(net: SpikingNetwork) -> tuple[Layer, Connection]:
     if len(incoming) != 1:
         raise ValueError(f"Layer {layer.name!r} must have one connection, not {len(incoming)}")
     (connection,) = incoming
-    if connection.source not in net.layer or not net.layer[connection.source].cell.spiking:
+    if connection.source not in net.layer or not net.layer[connection.source].cell.emits:
         raise ValueError(
-            f"Connection {connection.name!r} must come from a spiking layer, not "
+            f"Connection {connection.name!r} must come from a layer that emits events, not "
             f"{shown(connection.source)}"
         )
     if connection.late or connection.dynamics is not None or connection.kind != "dense":

@@ -74,6 +74,16 @@ MODELS = {
         {"decay": Decay(1, 3)},
         [{}, {"rest": 2}, {"floor": -3}, {"rest": -2, "floor": -3}],
     ),
+    "Dendrite": (
+        "dendrite_neuron",
+        {"decay": Decay(1, 3)},
+        [
+            {"resolution": 4, "low": -3, "high": 2},
+            {"resolution": 1, "low": 0, "high": 9, "rest": 2},
+            {"resolution": 16, "low": -1, "high": 1, "floor": -3},
+            {"resolution": 2, "low": -8, "high": 7},
+        ],
+    ),
     "Accumulator": ("accumulator_neuron", {}, [{}]),
 }
 
@@ -151,12 +161,14 @@ class Equal(Harness):
         ports = {name: self.integer(m, value) for name, value in ports.items()}
         expected = {name: Signal(INT, name=f"{name}_wanted_{n}") for name in neuron.states}
         ports |= {f"o_{name}_after": signal for name, signal in expected.items()}
-        fires = Signal(name=f"fires_{n}")
+        fires = Signal(1 if neuron.spiking else INT, name=f"fires_{n}")
         if neuron.spiking:
             ports["o_fired"] = fires
+        elif neuron.emits:
+            ports["o_value"] = fires
         m.submodules[f"by_hand_{n}"] = Instance(self.verilog, **self.settings(neuron), **ports)
         equal = Cat(after[name] == expected[name] for name in expected).all()
-        if neuron.spiking:
+        if neuron.emits:
             equal &= Value.cast(fired) == fires
         m.d.comb += Assert(equal | ~allowed)
 
@@ -181,6 +193,11 @@ class Equal(Harness):
             results["p_FLOOR"] = Const(neuron.floor, INT)
         if any(name.endswith("decay") for name in neuron.parameters):
             results["p_BITS"] = 3
+        if not neuron.spiking and neuron.emits:
+            results |= {
+                f"p_{name.upper()}": Const(getattr(neuron, name), INT)
+                for name in ("resolution", "low", "high")
+            }
         if "i" in neuron.states:
             results["p_CURRENT_WIDTH"] = neuron.current_width
         return results

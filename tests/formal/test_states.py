@@ -11,6 +11,7 @@ from spiker_hdl.model import (
     AdaptiveLif,
     CurrentLif,
     Decay,
+    Dendrite,
     If,
     Input,
     Integrator,
@@ -41,6 +42,7 @@ NEURONS = {
         threshold=5, width=6, decay=Decay.shift(2), rise=3, rise_decay=Decay.shift(3)
     ),
     "Integrator": Integrator(width=8, decay=Decay.shift(2)),
+    "Dendrite": Dendrite(width=7, decay=Decay.shift(2), resolution=4, low=-9, high=15),
     "Accumulator": Accumulator(width=6),
 }
 

@@ -43,11 +43,14 @@ def advance(neuron, n, before, x):
             neuron.neuron, n, {name: v for name, v in before.items() if name not in names}, x
         )
         return fired, after | {outer: inside[inner] for outer, inner in names.items()}
-    if kind == "Integrator":
+    if kind in {"Integrator", "Dendrite"}:
         v = leaked(neuron, before["v"], n) + x
         if neuron.floor is not None and v < neuron.floor:
             v = neuron.floor
         after["v"] = fits(v, neuron.width)
+        if kind == "Dendrite":
+            nearest = (2 * after["v"] + neuron.resolution) // (2 * neuron.resolution)
+            return within(nearest, neuron.low, neuron.high), after
         return None, after
     if kind == "Accumulator":
         after["v"] = fits(before["v"] + x, neuron.width)
@@ -136,6 +139,7 @@ def rest(neuron, n):
         return rest(neuron.neuron, n) | {prefix(neuron) + k: v for k, v in own_rest.items()}
     names = {
         "Integrator": ["v"],
+        "Dendrite": ["v"],
         "Accumulator": ["v"],
         "CurrentLif": ["v", "countdown", "pending", "i"],
         "AdaptiveLif": ["v", "countdown", "pending", "a"],
@@ -192,7 +196,7 @@ def simulate(network, sample, window=None):
     answers : dict of str to list of (int, list of int)
         For each readout, class and scores of each window.
     record : dict of str to list of list
-        Spikes by population, and states by ``population.state``, after each step.
+        Spikes or outputs by population, and states by ``population.state``, after each step.
     """
     steps = len(next(iter(sample.values())))
     populations = {population.name: population for population in network.populations}

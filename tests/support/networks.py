@@ -21,6 +21,7 @@ from spiker_hdl.model import (
     Core,
     CurrentLif,
     Decay,
+    Dendrite,
     Dense,
     FirstOrder,
     If,
@@ -64,6 +65,8 @@ __all__ = [
 
 FIRING = (Lif, Lif, If, CurrentLif, AdaptiveLif)
 SILENT = (Integrator, Accumulator)
+VALUED = (Dendrite,)
+OUTPUTS = [(0, 15), (-8, 7), (-1, 1), (0, 1), (0, 3), (-3, 20), (-64, 63)]
 FILLED = [kind for kind in KINDS if kind != "uninitialized"]
 ODD_NAMES = ("reg", "Out", "out", "signal 2", "état", "a-b", "1st", "x" * 60, "always", "entity")
 
@@ -78,7 +81,7 @@ def random_network(
     inputs=(1, 2),
     channels=(1, 24),
     delay=4,
-    models=FIRING + SILENT,
+    models=FIRING + SILENT + VALUED,
     names=None,
     static=0,
 ) -> Network:
@@ -130,10 +133,17 @@ class _Plan:
         self.sizes = sizes | {node.name: node.size for node in self.inputs}
         firing = [model for model in models if model.spiking]
         self.models = {name: random.choice(firing) for name in self.names}
-        silent = [model for model in models if not model.spiking]
+        silent = [model for model in models if not model.spiking and model.output is None]
         if silent and random.random() < 0.45:  # never fires, and so has nothing behind it
             self.models[self.names[-1]] = random.choice(silent)
+        self.outputs = {}
+        valued = [model for model in models if model.output is not None]
+        own = Random(repr((self.sizes, self.models)))  # apart, so that all else stays
+        for name in self.names:
+            if valued and self.models[name].spiking and own.random() < 0.03:
+                self.models[name], self.outputs[name] = own.choice(valued), own.choice(OUTPUTS)
         self.spiking = [name for name in self.names if self.models[name].spiking]
+        self.emitting = [name for name in self.names if name in {*self.spiking, *self.outputs}]
         self.projections = self._connect()
         self._hold(static)
         self.typical = {name: self._reach(name) for name in self.names}
@@ -169,7 +179,7 @@ class _Plan:
 
         for n, target in enumerate(self.names):
             before = [*[node.name for node in self.inputs], *self.names[:n]]
-            before = [name for name in before if name not in self.names or name in self.spiking]
+            before = [name for name in before if name not in self.names or name in self.emitting]
             nearest = [before[-1]] if n else [random.choice(before)]
             sources = nearest + [
                 name for name in before if name not in nearest and random.random() < 0.2
@@ -178,10 +188,10 @@ class _Plan:
                 connect(source, target, late())
                 if random.random() < 0.12:
                     connect(source, target, late())
-            if target in self.spiking and self.delay:
+            if target in self.emitting and self.delay:
                 if random.random() < 0.3:
                     connect(target, target, late(1))
-                behind = [name for name in self.names[:n] if name in self.spiking]
+                behind = [name for name in self.names[:n] if name in self.emitting]
                 if behind and random.random() < 0.3:
                     connect(target, random.choice(behind), late(1))
         used = {projection.source for projection in projections}
@@ -216,6 +226,8 @@ class _Plan:
                 for source in self.inputs:
                     if source.name == projection.source:
                         square = 0.3 * max(source.high, -source.low) ** 2 / 2
+                if projection.source in self.outputs:
+                    square = 0.3 * max(map(abs, self.outputs[projection.source])) ** 2 / 2
                 square *= 4**projection.shift
                 total += square * float(
                     (projection.synapses.matrix().astype(float) ** 2).sum(1).mean()
@@ -317,7 +329,11 @@ class _Plan:
                 )
         else:
             reach = high
-            if knobs.floored and model is Integrator:
+            if issubclass(model, Dendrite):
+                finest = max(0, min(knobs.width - 1, round(knobs.threshold).bit_length() - 3))
+                settings["resolution"] = 1 << finest
+                settings["low"], settings["high"] = self.outputs[name]
+            if knobs.floored and issubclass(model, Integrator):
                 floor = settings["floor"] = int(low * knobs.floor_share)
         if knobs.towards is not None:  # a rest potential near the threshold fires by itself
             share = 0.4 if model.spiking else 1
@@ -354,7 +370,7 @@ class _Plan:
         stimulus = _spikes(self.inputs, random, 6, 14)
         for n in range(14):
             rates = _rates(self, stimulus)
-            wrong = [name for name in self.spiking if not 0.05 <= rates[name] <= 0.5]
+            wrong = [name for name in self.emitting if not 0.05 <= rates[name] <= 0.5]
             for name in wrong:
                 knobs = self.knobs[name]
                 before = self.population(name)
@@ -368,7 +384,7 @@ class _Plan:
                         knobs.width = min(28, knobs.width + 1)
                 else:
                     knobs.threshold *= 0.6
-                    if knobs.threshold < 1 or before.neuron.threshold == 0:
+                    if knobs.threshold < 1 or getattr(before.neuron, "threshold", 1) == 0:
                         knobs.push += self.typical[name] * 0.3 + 1
                     elif random.random() < 0.3:
                         knobs.push += self.typical[name] * 0.1
@@ -500,7 +516,7 @@ def _rates(plan, stimulus):
             )
             if fired is not None:
                 trains[name][:, t] = fired
-    return {name: float(trains[name].mean()) for name in populations}
+    return {name: float((trains[name] != 0).mean()) for name in populations}
 
 
 def random_spikes(network: Network, random: Random, samples=4, steps=12):
@@ -645,8 +661,8 @@ def cases(draw, *, samples=3, steps=12, **limits):
 
 
 def everything(network: Network) -> list[str]:
-    """Return the names of all that can be recorded: spikes of who fires, and all states."""
-    names = [population.name for population in network.populations if population.neuron.spiking]
+    """Return the names of all that can be recorded: events of who emits any, and all states."""
+    names = [population.name for population in network.populations if population.neuron.emits]
     return names + [
         f"{population.name}.{key}"
         for population in network.populations
@@ -742,7 +758,7 @@ def options(network: Network) -> set[str]:
 
 
 OPTIONS = frozenset({
-    *(option.__name__ for option in FIRING + SILENT),
+    *(option.__name__ for option in FIRING + SILENT + VALUED),
     *("lone neuron", "bias", "bias per neuron", "threshold per neuron", "decay per neuron"),
     *("other per neuron", "rest", "no decay", "decay shift", "decay multiplier"),
     *("reset subtract", "reset zero", "reset value", "reset none", "fire >", "fire >="),
@@ -767,7 +783,8 @@ class Liveness:
     options : set of str
         Those of :data:`OPTIONS` that it uses.
     rates : dict of str to float
-        For each population that fires, the share of slots (sample, step, neuron) in which it does.
+        For each population that emits events, the share of slots (sample, step, neuron) in which it
+        does.
     saturated : dict of str to float
         For each state recorded that is more than a flag, the share of slots at an end of its range.
     floored : dict of str to float
@@ -784,7 +801,7 @@ class Liveness:
 
     @property
     def alive(self) -> dict:
-        """For each population that fires, whether it does so in 2 to 60 % of slots."""
+        """For each population that emits events, whether it does so in 2 to 60 % of slots."""
         return {name: 0.02 <= rate <= 0.6 for name, rate in self.rates.items()}
 
 
@@ -825,7 +842,7 @@ def describe(drawn) -> str:
     alive = [ok for case in drawn for ok in case.alive.values()]
     rates = sorted(rate for case in drawn for rate in case.rates.values())
     lines = [
-        f"{len(drawn)} networks, {len(rates)} populations that fire",
+        f"{len(drawn)} networks, {len(rates)} populations that emit events",
         f"{_share(alive):6.1%} of them in 2 to 60 % of slots; "
         f"median {rates[len(rates) // 2]:.1%}, never {_share(r == 0 for r in rates):.1%}",
         f"{_share(any(s > 0 for s in case.saturated.values()) for case in drawn):6.1%} of networks "

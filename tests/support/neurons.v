@@ -169,6 +169,21 @@ module integrator_neuron #(parameter WIDTH = 5, BITS = 3, parameter `INT FLOOR =
     limited #(FLOOR, (ONE << (WIDTH - 1)) - 1) limit (leaked + x, v_after);
 endmodule
 
+// An integrator whose output is its potential in units of a resolution, to the nearest integer.
+module dendrite_neuron #(
+    parameter WIDTH = 5, BITS = 3, parameter `INT FLOOR = -16,
+    parameter `INT RESOLUTION = 1, LOW = 0, HIGH = 1
+) (
+    input `INT x, input `INT decay, input `INT rest, input `INT v, output `INT v_after,
+    output `INT value
+);
+    localparam `INT TWO = 2;
+    integrator_neuron #(WIDTH, BITS, FLOOR) integrator (x, decay, rest, v, v_after);
+    // Far above 0, where a division rounds down: by 64 units, which are subtracted again.
+    wire `INT doubled = TWO * v_after + RESOLUTION + TWO * RESOLUTION * 64;
+    limited #(LOW, HIGH) limit (doubled / (TWO * RESOLUTION) - 64, value);
+endmodule
+
 // v = v + x, and never a spike
 module accumulator_neuron #(parameter WIDTH = 5) (
     input `INT x, input `INT v, output `INT v_after

@@ -77,7 +77,7 @@ def result_stream(
         description,
         where,
         "counts",
-        [population.name for population in network.populations if population.neuron.spiking],
+        [population.name for population in network.populations if population.neuron.emits],
     )
     required = [("cycles", 0), *((field, 0) for field in counts.values())]
     if axis:

@@ -51,9 +51,9 @@ class Detector:
         self._run()
         self.scores = self._scores({}, np.arange(self.count))
         self.counts = {
-            population.name: self.trains[population.name].sum(axis=(1, 2), dtype=np.int64)
+            population.name: np.count_nonzero(self.trains[population.name], axis=(1, 2))
             for population in network.populations
-            if population.neuron.spiking
+            if population.neuron.emits
         }
 
     def _reached_from(self, name: str) -> set[str]:
@@ -76,8 +76,8 @@ class Detector:
             self.potentials[name] = np.zeros(
                 shape if name in self.potential_readouts else (0,), dtype=np.int64
             )
-            if core.neuron.spiking:
-                self.trains[name] = np.zeros(shape, dtype=np.int8)
+            if core.neuron.emits:
+                self.trains[name] = np.zeros(shape, dtype=_train_type(core))
         for t in range(self.steps):
             for name, core in self.cores.items():
                 current = self.currents[name][:, t]
@@ -85,7 +85,7 @@ class Detector:
                     if t >= projector.delay:
                         current += projector(self.trains[projector.source][:, t - projector.delay])
                 fired, states[name] = core.step(states[name], current)
-                if core.neuron.spiking:
+                if core.neuron.emits:
                     self.trains[name][:, t] = fired
                 if name in self.potential_readouts:
                     self.potentials[name][:, t] = states[name][core.neuron.potential]
@@ -119,8 +119,8 @@ class Detector:
             changed |= (potential != before).any(axis=2)
         detected = np.zeros_like(changed)
         if name in self.trains and name not in self.reached[name]:
-            # Another number of spikes of one neuron changes the count, whatever those spikes reach.
-            detected = train.sum(axis=2, dtype=np.int64) != own.sum(axis=2, dtype=np.int64)
+            # Another number of events of one neuron changes the count, whatever those events reach.
+            detected = np.count_nonzero(train, axis=2) != np.count_nonzero(own, axis=2)
         rows = np.argwhere(changed & ~detected)
         for start in range(0, len(rows), _ROWS):
             n, sample = rows[start : start + _ROWS].T
@@ -161,14 +161,14 @@ class Detector:
                 operands[flip.parameter][n] += flip.change
         parameters = core.neuron.bind(operands)
         read = name in self.potential_readouts
-        train = np.zeros((*shape, self.steps), dtype=np.int8)
+        train = np.zeros((*shape, self.steps), dtype=_train_type(core))
         potential = np.zeros((*shape, self.steps if read else 0), dtype=np.int64)
         added = self._added(flips)
         for t in range(self.steps):
             current = self.currents[name][:, t, neurons].T + bias
             current = current + added[:, :, t]
             fired, states = core.neuron.step(parameters, SimpleNamespace(**states), current, ARRAYS)
-            if core.neuron.spiking:
+            if core.neuron.emits:
                 train[:, :, t] = fired
             if read:
                 potential[:, :, t] = states[core.neuron.potential]
@@ -207,7 +207,7 @@ class Detector:
         _FaultyRun(self, name, flips, samples, trains, potentials).run(changing)
         detected = np.zeros(len(flips), dtype=bool)
         for key, spikes in trains.items():
-            detected |= spikes.sum(axis=(1, 2), dtype=np.int64) != self.counts[key][samples]
+            detected |= np.count_nonzero(spikes, axis=(1, 2)) != self.counts[key][samples]
         scores = self._scores({**potentials}, samples, trains)
         for key, score in scores.items():
             detected |= (score != self.scores[key][samples]).any(axis=1)
@@ -248,15 +248,15 @@ class _FaultyRun:
         updates = {name: self._update(core) for name, core in cores.items()}
         for name, core in cores.items():
             shape = (count, base.steps, core.size)
-            if core.neuron.spiking:
-                self.trains[name] = np.zeros(shape, dtype=np.int8)
+            if core.neuron.emits:
+                self.trains[name] = np.zeros(shape, dtype=_train_type(core))
             if name in base.potential_readouts:
                 self.potentials[name] = np.zeros(shape, dtype=np.int64)
         for t in range(base.steps):
             for name, core in cores.items():
                 current = self._current(name, core, t)
                 fired, states[name] = updates[name](states[name], current)
-                if core.neuron.spiking:
+                if core.neuron.emits:
                     self.trains[name][:, t] = fired
                 if name in base.potential_readouts:
                     self.potentials[name][:, t] = states[name][core.neuron.potential]
@@ -327,6 +327,11 @@ class _FaultyRun:
                     operands[flip.parameter] = value
         parameters = core.neuron.bind(operands)
         return lambda states, current: core.advance(parameters, states, current + bias)
+
+
+def _train_type(core: reference.Core) -> type[np.signedinteger]:
+    """Return the type of arrays of a population's events, of which differences are taken."""
+    return np.int8 if core.neuron.spiking else np.int64
 
 
 def _column(value: np.ndarray, neurons: np.ndarray) -> np.ndarray:

@@ -239,7 +239,7 @@ class ResultLayout:
             self._steps[readout.name] = self._place(steps)
             self._place(2)  # ``answer`` and ``last``, which are 1
         for population in network.populations:
-            if population.neuron.spiking:
+            if population.neuron.emits:
                 max_count = population.size * network.max_steps
                 self._counts[population.name] = self._place(max_count.bit_length())
         self._cycles = self._place(self.CYCLE_BITS)

@@ -183,6 +183,14 @@ class Arithmetic:
         """Apply a leak to ``x``: subtract the leaked share, rounded toward minus infinity."""
         return x - self.shift(x * decay.numerator, decay.bits)
 
+    def divide(self, x, divisor: int):
+        """Divide ``x`` by a power of two, rounding to the nearest integer, and halves up.
+
+        In floating point, it divides by any number, and does not round.
+        """
+        bits = divisor.bit_length() - 1
+        return self.shift(x + (divisor >> 1), bits) if bits else x
+
     def above(self, x, limit):
         """Tell whether ``x`` is greater than ``limit``; a spike with a gradient in training."""
         return x > limit

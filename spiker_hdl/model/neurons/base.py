@@ -130,8 +130,8 @@ def check_declared(kind: type) -> None:
     TypeError
         If the class is no dataclass, so that its declarations are not fields.
     ValueError
-        If the range of a parameter or state is given by a setting that does not exist, or a field
-        has the name ``time_step``.
+        If the range of a parameter or state is given by a setting that does not exist, a field
+        has the name ``time_step``, or a neuron both fires and has a value as output.
     """
     for name, value in vars(kind).items():
         if isinstance(value, Field):
@@ -153,6 +153,11 @@ def check_declared(kind: type) -> None:
                 f"{kind.__name__} {declared.name}: the setting that holds its bits must be one of "
                 f"{', '.join(map(repr, settings)) or 'none'}, not {setting!r}, which does not exist"
             )
+    if getattr(kind, "output", None) is not None and getattr(kind, "spiking", False) is True:
+        raise ValueError(
+            f"{kind.__name__} must either fire or have a value as output, not both: let `spiking` "
+            "be False"
+        )
 
 
 def chosen(value: Any, indices: Any) -> Any:
@@ -284,13 +289,32 @@ class Neuron(Component):
     Attributes
     ----------
     spiking : bool
-        Whether neurons fire, so that :meth:`step` returns which do; otherwise it returns None.
+        Whether neurons fire, so that :meth:`step` returns which do.
+    output : int, str, (int, int) or callable, optional
+        Range of the value that neurons emit in each step, for neurons whose output is a value,
+        such as dendrites: as for :func:`parameter`, from at most 0 to at least 1. :meth:`step`
+        then returns the value; 0 is no event. Such neurons do not fire: ``spiking`` is False.
+        Neurons that neither fire nor have an output emit nothing, and :meth:`step` returns None.
     potential : str
         The state that a readout of potentials compares.
     """
 
     spiking: ClassVar[bool] = True
+    output: ClassVar[Any] = None
     potential: ClassVar[str] = "v"
+
+    @property
+    def event_range(self) -> tuple[int, int] | None:
+        """Range of the value of an event: (0, 1) for a spike, None if no events are emitted."""
+        output = type(self).output  # of the class, where a function is not a bound method
+        if output is not None:
+            return self._ends(output)
+        return (0, 1) if self.spiking else None
+
+    @property
+    def emits(self) -> bool:
+        """Whether neurons emit events, which are spikes or values."""
+        return self.event_range is not None
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
         """Advance one time step.
@@ -310,8 +334,8 @@ class Neuron(Component):
 
         Returns
         -------
-        fired : test or None
-            Whether the neuron fires.
+        fired : test, operand or None
+            Whether the neuron fires; for a neuron whose output is a value, this value.
         after : dict
             States after the step, by name.
         """

@@ -21,6 +21,7 @@ __all__ = [
     "Accumulator",
     "AdaptiveLif",
     "CurrentLif",
+    "Dendrite",
     "If",
     "Integrator",
     "Lif",
@@ -244,7 +245,7 @@ class Integrator(Leaky, Neuron):
         for value in self.v if isinstance(self.v, tuple) else (self.v,):
             if self.floor is not None and value < self.floor:
                 raise ValueError(
-                    f"Integrator v must be at least the floor {self.floor}, not {value}"
+                    f"{type(self).__name__} v must be at least the floor {self.floor}, not {value}"
                 )
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
@@ -252,6 +253,70 @@ class Integrator(Leaky, Neuron):
         if self.floor is not None:
             total = via.maximum(total, self.floor)
         return None, {"v": via.saturate(total, *signed_range(self.width))}
+
+
+@dataclass(frozen=True)
+class Dendrite(Integrator):
+    r"""Dendritic compartment: a leaky integrator whose output in each step is a value.
+
+    .. math::
+
+        v_t &= \operatorname{leak}_\beta(v_{t-1}) + x_t \\
+        y_t &= \min\left(\max\left(\left\lfloor \frac{v_t}{r} + \frac{1}{2} \right\rfloor,
+        y_\text{min}\right), y_\text{max}\right)
+
+    :math:`v_t`
+        potential after step :math:`t`, the state ``v``
+    :math:`\beta`
+        decay of the potential, ``decay``
+    :math:`x_t`
+        input current of step :math:`t`
+    :math:`r`
+        ``resolution``
+    :math:`y_t`
+        output of step :math:`t`: where it is not 0, an event whose value multiplies the weights
+    :math:`y_\text{min}, y_\text{max}`
+        ``low`` and ``high``
+
+    Each neuron of a population is a compartment. Projections between populations of dendrites, and
+    from them to spiking neurons, make a dendritic tree.
+
+    Parameters
+    ----------
+    width : int
+        Bits of the potential, in two's complement, 2 to 48.
+    decay : Decay
+        Leak of the potential in each step, one or one per neuron.
+    resolution : int
+        Potential that makes a value of 1, a power of two of at most ``2**(width - 1)``.
+    low, high : int
+        Range of the output, with ``-32768 <= low <= 0 < high <= 65535``.
+    rest : int or tuple of int
+        Rest potential, towards which the potential leaks, one or one per neuron.
+    floor : int, optional
+        Lower bound of the potential; by default the minimum of ``width`` bits.
+    v : int or tuple of int
+        Potential at the start of a sample.
+    """
+
+    output: ClassVar[Any] = lambda neuron: (neuron.low, neuron.high)
+
+    resolution: int = field(kw_only=True, metadata={"scales": True, "power_of_two": True})
+    low: int = field(kw_only=True)
+    high: int = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_int("Dendrite low", self.low, -(2**15), 0)
+        check_int("Dendrite high", self.high, 1, 2**16 - 1)
+        check_int("Dendrite resolution", self.resolution, 1, 2 ** (self.width - 1))
+        if self.resolution & (self.resolution - 1):
+            raise ValueError(f"Dendrite resolution must be a power of two, not {self.resolution}")
+
+    def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
+        _, after = super().step(p, s, current, via)
+        value = via.divide(after["v"], self.resolution)
+        return via.clamp(value, self.low, self.high), after
 
 
 @dataclass(frozen=True)
@@ -287,5 +352,6 @@ class Accumulator(Neuron):
 
 
 NEURONS: dict[str, type[Neuron]] = {
-    model.__name__: model for model in (If, Lif, CurrentLif, AdaptiveLif, Integrator, Accumulator)
+    model.__name__: model
+    for model in (If, Lif, CurrentLif, AdaptiveLif, Integrator, Dendrite, Accumulator)
 }

@@ -226,11 +226,11 @@ def _report(
     kept: dict[str, np.ndarray],
 ) -> Pruning:
     read = {readout.population for readout in network.readouts}
-    spiking = [population for population in network.populations if population.neuron.spiking]
-    kept_silent = {node.name: kept[node.name] & ~live[node.name] for node in spiking}
+    emitting = [population for population in network.populations if population.neuron.emits]
+    kept_silent = {node.name: kept[node.name] & ~live[node.name] for node in emitting}
     unread = {
         node.name: live[node.name] & ~_used(network, node, weighed, kept)
-        for node in spiking
+        for node in emitting
         if node.name not in read
     }
     return Pruning(

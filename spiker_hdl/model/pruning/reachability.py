@@ -8,7 +8,7 @@ import numpy as np
 
 from spiker_hdl.model.graph import Population
 from spiker_hdl.model.network import Network
-from spiker_hdl.model.neurons.intervals import Ranges, Test
+from spiker_hdl.model.neurons.intervals import Interval, Ranges, Test
 from spiker_hdl.model.synapses import Sparse
 
 __all__ = ["find_live"]
@@ -84,12 +84,23 @@ def _explore(
         for name, value in after.items():
             ends = getattr(value, "low", value), getattr(value, "high", value)
             moved |= _join(states[name], at, ends, neuron.states[name])
-        can = np.zeros(len(at), dtype=bool)
-        if fired is not None:
-            can |= fired.can_be(True) if isinstance(fired, Test) else True
+        can = _emitting(fired, len(at))
         fires[at] |= can
         at = at[moved & ~can]
     return fires, states
+
+
+def _emitting(output: Any, size: int) -> np.ndarray:
+    """Return which neurons may emit an event: a spike, or a value other than 0."""
+    if output is None:
+        return np.zeros(size, dtype=bool)
+    if isinstance(output, Test):
+        can = output.can_be(True)
+    elif isinstance(output, Interval):
+        can = (output.low != 0) | (output.high != 0)
+    else:
+        can = output != 0
+    return np.broadcast_to(can, size).astype(bool)
 
 
 def _filled(value: Any, size: int) -> np.ndarray:

@@ -85,8 +85,8 @@ def predict(
     if streams is not None:
         streams = check_int("Streams", streams, 1, len(stimuli))
     chunks = np.array_split(np.arange(len(stimuli)), len(stimuli) if streams is None else streams)
-    spiking = [node.name for node in network.populations if node.neuron.spiking]
-    trains = dict(reference.run(network, spikes, record=spiking).spikes) | dict(stimuli.values)
+    emitting = [node.name for node in network.populations if node.neuron.emits]
+    trains = dict(reference.run(network, spikes, record=emitting).spikes) | dict(stimuli.values)
     results = []
     for start in range(0, len(chunks), BATCH):
         batch = chunks[start : start + BATCH]

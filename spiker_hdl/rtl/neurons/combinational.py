@@ -61,6 +61,11 @@ class CombinationalArithmetic(Arithmetic):
         # Both the comparison and the choice read ``x``.
         return super().maximum(self.shared(x, "unfloored"), y)
 
+    def clamp(self, x, low, high):
+        if isinstance(low, int) and isinstance(high, int):
+            return self.saturate(Value.cast(x), low, high)
+        return super().clamp(self.shared(x, "unclamped"), low, high)
+
     def saturate(self, x, low: int, high: int):
         return self.shared(self._saturated(self.shared(x, "exact"), low, high), "saturated")
 
@@ -69,7 +74,7 @@ class CombinationalArithmetic(Arithmetic):
         # Bounds that are not those of a width need comparators.
         if (low, high) != signed_range(width) or not x.shape().signed:
             shape = Shape(width, signed=True) if low < 0 else Shape(width - 1)
-            return _narrow(self.clamp(x, low, high), shape)
+            return _narrow(super().clamp(x, low, high), shape)
         if len(x) <= width:
             return x
         # A value is out of range if the bits from the sign's place on differ: no comparator needed.

@@ -193,6 +193,11 @@ class PipelinedArithmetic(Arithmetic):
         cost = CARRY + _width(x, y) // CARRIED + OUT + TABLE
         return self.join(self.combinational.maximum, cost, x, y)
 
+    def clamp(self, x, low, high):
+        if isinstance(x, Operand) and isinstance(low, int) and isinstance(high, int):
+            return self.saturate(x, low, high)
+        return super().clamp(x, low, high)
+
     def saturate(self, x, low: int, high: int):
         return self.join(lambda value: self.combinational.saturate(value, low, high), 3 * TABLE, x)
 

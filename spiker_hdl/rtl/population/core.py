@@ -68,8 +68,8 @@ class PopulationCore(wiring.Component):
         1 in the cycle in which the tokens of a sample's last step are taken.
     idle : Out(1)
         1 if no update keeps the tokens of the next step waiting or, without overlap, its events.
-    o : Out(stream.Signature(AddressEvent(size, banks))), if the neurons fire
-        Spikes of each step, then its token, in as many banks as the populations have that read it.
+    o : Out(stream.Signature(AddressEvent(size, value, banks))), if the neurons emit events
+        Events of each step, then its token, in as many banks as the populations have that read it.
     potentials : Out(stream.Signature(AddressEvent(size, value))), if ``reads_potential``
         Potential of every neuron in every step, in ascending order, then the token.
     outcome : Out(Outcome)
@@ -124,7 +124,7 @@ class PopulationCore(wiring.Component):
         members["finish"] = Out(1)
         members["idle"] = Out(1)
         members["outcome"] = Out(self.neuron_update.o.shape())
-        if neuron.spiking:
+        if neuron.emits:
             members["o"] = Out(stream.Signature(event_of(network, name, mapping)))
         if self.reads_potential:
             shape = range_shape(*self.bounds.states[neuron.potential])
@@ -340,6 +340,9 @@ class PopulationCore(wiring.Component):
                 for n in range(units):
                     potential = outcome.states[n][self.population.neuron.potential]
                     m.d.comb += spike_output.i["values"][n].eq(potential)
+            elif "values" in outcome.shape().members:
+                for n in range(units):
+                    m.d.comb += spike_output.i["values"][n].eq(outcome["values"][n])
             m.d.comb += spike_output.i.flags.eq(flags)
             # A group without events is left out; the last one is sent always, for its token.
             m.d.comb += spike_output.valid.eq(outcome.valid & (end | flags.any()))

@@ -33,6 +33,14 @@ def state_layout(population: Population, bounds: Bounds) -> data.StructLayout:
     })
 
 
+def output_shape(population: Population) -> Shape | None:
+    """Return the shape of the values that neurons emit; None if they emit spikes or nothing."""
+    neuron = population.neuron
+    if neuron.spiking or neuron.event_range is None:
+        return None
+    return range_shape(*neuron.event_range)
+
+
 class Outcome(data.StructLayout):
     """Result of the update of a group of neurons in a time step.
 
@@ -42,6 +50,8 @@ class Outcome(data.StructLayout):
         Layout of the states of a neuron.
     units, groups : int
         Number of neurons in a group, and of groups.
+    values : Shape, optional
+        Shape of the values that neurons emit, unless they are spikes.
 
     Members
     -------
@@ -50,18 +60,23 @@ class Outcome(data.StructLayout):
     group : unsigned
         Number of the group: it has the neurons from ``group * units`` on.
     fired : unsigned(units)
-        Whether each neuron fires.
+        Whether each neuron emits an event: a spike, or a value other than 0.
+    values : ArrayLayout(values, units), if the output of the neurons is a value
+        The value that each neuron emits, or 0.
     states : ArrayLayout(states, units)
         States after the step.
     last : unsigned(1)
         Whether the step is the last of its sample.
     """
 
-    def __init__(self, states: data.StructLayout, units: int, groups: int):
+    def __init__(
+        self, states: data.StructLayout, units: int, groups: int, values: Shape | None = None
+    ):
         super().__init__({
             "valid": 1,
             "group": range(groups),
             "fired": units,
+            **({} if values is None else {"values": data.ArrayLayout(values, units)}),
             "states": data.ArrayLayout(states, units),
             "last": 1,
         })
@@ -148,7 +163,7 @@ class NeuronUpdate(wiring.Component):
             "sums": In(data.ArrayLayout(signed(bounds.sum_width), units)),
             "first": In(1),
             "last": In(1),
-            "o": Out(Outcome(self.states, units, self.groups)),
+            "o": Out(Outcome(self.states, units, self.groups, output_shape(population))),
             **({} if store is None else {"load": In(Load())}),
         })
 
@@ -240,12 +255,16 @@ class NeuronUpdate(wiring.Component):
             )
             fired, after = step(via)
             # The output register, from which the states are also written back.
-            m.d.sync += spikes[n].eq(0 if fired is None else fired)
+            if "values" in self.o.shape().members:
+                m.d.sync += self.o["values"][n].eq(fired)
+                m.d.comb += spikes[n].eq(self.o["values"][n].any())
+            else:
+                m.d.sync += spikes[n].eq(0 if fired is None else fired)
             for name, value in after.items():
                 m.d.sync += self.o.states[n][name].eq(value)
 
     def step(self, values: Mapping[str, Any], states, current, via) -> tuple[Any, dict]:
-        """Return whether a neuron fires, and its new states, computed by ``via``."""
+        """Return what a neuron emits, and its new states, computed by ``via``."""
         neuron = self.population.neuron
         parameters = {name: values[name] for name in neuron.parameters}
         before = {name: states[name] for name in neuron.states}

@@ -25,6 +25,8 @@ __all__ = ["Quantization"]
 FORMS = ("shift", "shifts", "multiplier")
 FINEST = 12
 """Greatest number of bits by which the grid of potentials is finer than one of weights."""
+POWERS = 25
+"""Number of powers of two that a parameter can become that must be one."""
 
 
 @dataclass(frozen=True)
@@ -346,7 +348,8 @@ class Quantization:
         )
         if base == 0:
             base = layer.cell.unit / 2 ** (self.width(layer) - 2)
-        candidates = [base * 2.0 ** (-n / 8) for n in range(41)]
+        pinned = self._pinned(layer)
+        candidates = [base * 2.0 ** (-n / 8) for n in range(41)] if pinned is None else pinned
         errors = []
         for n, scale in enumerate(candidates):
             errors.append(
@@ -357,11 +360,20 @@ class Quantization:
         for _, scale in sorted(zip(errors, candidates, strict=True)):
             if self._fits(layer, scale):
                 return scale
-        for n in range(400):
+        for n in range(400 if pinned is None else 0):
             if self._fits(layer, base * 2.0 ** (n / 8)):
                 return base * 2.0 ** (n / 8)
-        self.neuron(layer, base)
+        self.neuron(layer, base if pinned is None else pinned[0])
         raise AssertionError  # the line above says why nothing fits
+
+    @staticmethod
+    def _pinned(layer: "Layer") -> list[float] | None:
+        """Return the scales at which a parameter becomes a power of two, None without such."""
+        cell = layer.cell
+        if isinstance(cell, IntegerCell) or not cell.powers_of_two:
+            return None
+        value = float(cell.value(cell.powers_of_two[0]))
+        return [value / 2**n for n in range(POWERS)]
 
     def _fits(self, layer: "Layer", scale: float) -> bool:
         try:

@@ -186,7 +186,7 @@ def _integer_core(
             )
             * times
         )
-        ends = [end * times for end in _ends(net, connection)]
+        ends = [end * times for end in _ends(net, connection, integers)]
         products = [end * weight for end in ends for weight in (low_weight, high_weight)]
         low += min(products) * _fan_in(net, connection)
         high += max(products) * _fan_in(net, connection)
@@ -225,7 +225,12 @@ def _prepared(
     return known
 
 
-def _ends(net: "SpikingNetwork", connection: Connection) -> tuple[int, int]:
+def _ends(net: "SpikingNetwork", connection: Connection, integers: Quantization) -> tuple[int, int]:
+    """Return the range of the value of the events that pass a connection, in integers."""
+    layer = net.layer.get(connection.source)
+    if layer is not None:
+        neuron = None if layer.cell.spiking else integers.neuron(layer)
+        return (0, 1) if neuron is None else neuron.event_range or (0, 1)
     node = net.graph.nodes[connection.source]
     return node.low, node.high
 

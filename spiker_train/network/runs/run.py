@@ -44,7 +44,7 @@ class Outcome:
     answers : mapping of str to tensor, each of shape (samples, classes)
         Scores of every readout, by name.
     spikes : mapping of str to tensor, each of shape (samples, steps, size)
-        Spikes of every spiking layer, with gradients.
+        Spikes, or outputs, of every layer that emits events, with gradients.
     states : mapping of str to tensor, each of shape (samples, steps, size)
         Recorded states and currents, as ``"layer.state"`` or ``"connection.state"``: a state at the
         end of each step, a current in it.
@@ -156,7 +156,7 @@ def _check_record(
     known = {f"{layer.name}.{state}" for layer in net.layers for state in layer.cell.states}
     known |= {f"{layer.name}.current" for layer in net.layers}
     known |= {f"{layer.name}.inhibition" for layer in net.layers if layer.coupling is not None}
-    known |= {layer.name for layer in net.layers if layer.cell.spiking}
+    known |= {layer.name for layer in net.layers if layer.cell.emits}
     for connection in net.connections:
         kind = connection.dynamics
         if kind is None or integers is None:
@@ -237,7 +237,7 @@ class _Run:
                 population.advance(t, length, fired)
         for population in populations:
             name = population.name
-            if population.core.layer.cell.spiking:
+            if population.core.layer.cell.emits:
                 self.trains[name] = torch.stack(fired[name], dim=1)
             self.neurons[name] = population.states
             if population.coupling is not None:
@@ -351,7 +351,7 @@ class _Population:
         return total
 
     def advance(self, t: int, length: int | None, fired: dict[str, list[torch.Tensor]]) -> None:
-        """Compute one step, and add the spikes to those of the group."""
+        """Compute one step, and add the events to those of the group."""
         core = self.core
         current = self.flow[t] if self.flow is not None else None
         inhibited = None if self.coupling is None else self.coupling.inhibited()
@@ -380,7 +380,7 @@ class _Population:
         spikes, self.states = _step(core, core.timed[length], self.states, current)
         if self.coupling is not None and inhibited is not None:
             spikes = self.coupling.emit(spikes.expand(self.shape), inhibited, length)
-        if core.layer.cell.spiking:
+        if core.layer.cell.emits:
             fired[self.name].append(spikes)
         if self.recorded and self.coupling is not None and "inhibition" not in self.states:
             left = self.coupling.left.to(core.dtype)
@@ -540,6 +540,10 @@ def _step(
             f"{what} must decide who fires by via.above or via.reaches, which have a "
             "gradient, not by a plain comparison"
         )
+    if core.layer.cell.emits and not core.layer.cell.spiking:
+        if fired is None:
+            raise ValueError(f"{what} must return its output, not None")
+        fired = torch.as_tensor(fired, dtype=core.dtype, device=current.device).expand(shape)
     recorded = {
         name: torch.as_tensor(after[name], dtype=core.dtype, device=current.device).expand(shape)
         for name in states

@@ -546,7 +546,8 @@ def test_the_parts_are_sound():
         (
             {"projections": (Projection("v", "p", np.ones((3, 1), dtype=int)),)},
             ValueError,
-            "Projection 'v->p': the source must fire, not be of type Accumulator",
+            "Projection 'v->p': the source must fire or have a value as output, not be of type "
+            "Accumulator",
         ),
         (
             {"readouts": (Readout("x"),)},

@@ -22,6 +22,7 @@ VALUES = torch.arange(-40, 41, dtype=torch.float64)
 OPERATIONS = [name for name in vars(Arithmetic) if not name.startswith("_")]
 CASES = {
     "shift": lambda via, x: via.shift(x, 3),
+    "divide": lambda via, x: via.divide(x, 8),
     "decay": lambda via, x: via.decay(x, Decay(3, 3)),
     "above": lambda via, x: via.above(x, 7),
     "reaches": lambda via, x: via.reaches(x, 7),
@@ -80,7 +81,7 @@ def test_operations_have_the_gradient_of_finite_differences(name, reading):
             assert (x.grad == 0.5).all()
             continue
         # Rounding over half a step of it is not straight.
-        step = 2 * STEP if name in {"shift", "decay"} else 2
+        step = 2 * STEP if name in {"shift", "divide", "decay"} else 2
         x = VALUES.clone().requires_grad_()
         at = compute(via, x)
         (grad,) = torch.autograd.grad(at.sum(), x)
@@ -118,6 +119,9 @@ def models():
             "current_width": 7,
             "rise": 8,
             "rise_decay": Decay.shift(2),
+            "resolution": 2,  # of which a step that decays is a multiple
+            "low": -20,
+            "high": 20,
         }
         settings = {name: value for name, value in settings.items() if name in names}
         if not issubclass(kind, SpikingNeuron):
@@ -181,7 +185,10 @@ def test_neurons_have_the_gradient_of_finite_differences(neuron, reading):
         if neuron.spiking:
             hard = [(key > 0.5) == (fired > 0.5) for key, _ in offsets]
             same = hard[0] & hard[1], hard[2] & hard[3]
-        for state in [key for key in neuron.states if key in scaled]:
+        elif neuron.emits:  # the output is a value like a state
+            after = after | {"output": fired}
+            offsets = [(None, others | {"output": value}) for value, others in offsets]
+        for state in [key for key in after if key in {*scaled, "output"}]:
             at = after[state] + 0 * x
             (grad,) = torch.autograd.grad(at.sum(), x, retain_graph=True)
             reached = [each[state] for _, each in offsets]

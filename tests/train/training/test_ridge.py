@@ -104,7 +104,10 @@ def test_more_features_than_samples():
     [
         (lambda: network(Cell(Lif, threshold=1.0, decay=0.9)), "not 'last' of Lif"),
         (lambda: network(Cell(Integrator, decay=0.9), readout="sum"), "not 'sum' of Integrator"),
-        (lambda: SpikingNetwork.chain("8-2"), "must come from a spiking layer, not 'input'"),
+        (
+            lambda: SpikingNetwork.chain("8-2"),
+            "must come from a layer that emits events, not 'input'",
+        ),
     ],
     ids=["spiking", "readout", "input"],
 )

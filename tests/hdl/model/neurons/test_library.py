@@ -399,6 +399,11 @@ SMALL = {
         {"threshold": 2, "decay": Decay.shift(1), "rise": 3, "rise_decay": Decay.shift(1)}
     ],
     "Integrator": [{"decay": Decay.shift(2)}, {"decay": Decay(5, 3)}],
+    "Dendrite": [
+        {"decay": Decay.shift(2), "resolution": 4, "low": -2, "high": 1},
+        {"decay": Decay(5, 3), "resolution": 1, "low": 0, "high": 15, "floor": -3},
+        {"decay": Decay.shift(1), "resolution": 8, "low": -8, "high": 7},
+    ],
     "Accumulator": [{}],
 }
 
@@ -434,7 +439,7 @@ def test_every_state_and_option(model):
             ARRAYS,
         )
         if fired is not None:
-            assert fired.tolist() == [spike for spike, _ in expected]
+            assert fired.tolist() == [output for output, _ in expected]
         for name in neuron.states:
             values = np.broadcast_to(after[name], len(cases))
             assert values.tolist() == [state[name] for _, state in expected]

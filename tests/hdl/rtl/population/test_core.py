@@ -14,6 +14,7 @@ from spiker_hdl.model import (
     Core,
     CurrentLif,
     Decay,
+    Dendrite,
     Dense,
     Input,
     Integrator,
@@ -48,6 +49,7 @@ NEURONS = {
     ),
     "integrator": Integrator(width=10, decay=Decay.shift(3), v=5),
     "accumulator": Accumulator(width=7),
+    "dendrite": Dendrite(width=10, decay=Decay.shift(2), resolution=16, low=-2, high=5),
 }
 
 
@@ -93,7 +95,7 @@ def given_to(core, n, events):
 
 
 def answer(net, trains):
-    """Return, for each step, who fires and the potentials; the trains are those that arrive."""
+    """Return, for each step, outputs and potentials; the trains are those that arrive."""
     population = net.population["p"]
     matrices = [projection.synapses.matrix() for projection in net.projections]
     results = []
@@ -108,7 +110,7 @@ def answer(net, trains):
             row = []
             for n in range(population.size):
                 fired, states[n] = naive.advance(population.neuron, n, states[n], sums[n])
-                row.append((bool(fired), states[n]["v"]))
+                row.append((fired, states[n]["v"]))
             results.append(row)
     return results
 
@@ -152,7 +154,7 @@ def run(net, laid, trains, random, pauses=(0, 0)):
 
     benches = [source(0), source(1), sink(dut.potentials, potentials), watch]
     streams = [dut.potentials]
-    if dut.population.neuron.spiking:
+    if dut.population.neuron.emits:
         benches.append(sink(dut.o, spikes))
         streams.append(dut.o)
     simulate(dut, *benches, watch=streams, deadline=30_000)
@@ -193,7 +195,7 @@ def test_core_computes_what_loops_do(name, size, lanes, units, stores):
         (7, ("synapses", "synapses"), 7, 3, 2, True),
     ],
 )
-@pytest.mark.parametrize("name", ["lif", "integrator"])
+@pytest.mark.parametrize("name", ["lif", "integrator", "dendrite"])
 def test_core_computes_the_same_with_banks_and_overlap(
     name, size, stores, lanes, units, banks, overlap
 ):
@@ -234,10 +236,13 @@ def compare(name, size, stores, *core):
     for row, end in zip(expected, ends, strict=True):
         events += [*enumerate(v for _, v in row), end]
     assert potentials == events
-    if NEURONS[name].spiking:
+    if NEURONS[name].emits:
         events = []
         for row, end in zip(expected, ends, strict=True):
-            events += [*[(n, 0) for n, (fired, _) in enumerate(row) if fired], end]
+            outputs = [
+                (n, 0 if fired is True else fired) for n, (fired, _) in enumerate(row) if fired
+            ]
+            events += [*outputs, end]
         assert spikes == events
         assert len(events) > len(ends)
     seen = [unit.v for outcome in outcomes for unit in outcome.states]

@@ -19,6 +19,7 @@ from spiker_hdl.model import (
     Arithmetic,
     CurrentLif,
     Decay,
+    Dendrite,
     If,
     Input,
     Integrator,
@@ -95,6 +96,7 @@ NEURONS = {
     ),
     "integrator": Integrator(width=9, decay=Decay.shift(3)),
     "accumulator": Accumulator(width=7, v=(0, -64, 63, 1, 2, 3)),
+    "dendrite": Dendrite(width=9, decay=Decay.shift(3), resolution=16, low=-5, high=7),
     "a user's": Flipper(least=(1, 2, 3, 4, 5, 7)),
 }
 
@@ -113,7 +115,7 @@ def own(value, n):
 
 
 def answer(pop, samples):
-    """Return who fires and the states of every neuron, after every step of samples of sums."""
+    """Return the output and the states of every neuron, after every step of samples of sums."""
     neuron = pop.neuron
     results = []
     for sample in samples:
@@ -131,13 +133,13 @@ def answer(pop, samples):
                     sums[n] + own(pop.bias, n),
                     INTEGERS,
                 )
-                row.append((int(bool(fired)), dict(states[n])))
+                row.append((int(fired or 0), dict(states[n])))
             results.append(row)
     return results
 
 
 def run(dut, samples, random, wait):
-    """Step samples of sums, and return who fires and the states, as they come out."""
+    """Step samples of sums, and return the outputs and the states, as they come out."""
     pop = dut.population
     outcomes = []
     # As many cycles as the states need to be in memory again.
@@ -181,7 +183,11 @@ def run(dut, samples, random, wait):
         assert o.last == lasts[-1]
         for unit in range(dut.units):
             states = {name: int(o.states[unit][name]) for name in pop.neuron.states}
-            rows[-1].append((o.fired >> unit & 1, states))
+            output = o.fired >> unit & 1
+            if "values" in o.shape().members:
+                assert output == (o["values"][unit] != 0)
+                output = int(o["values"][unit])
+            rows[-1].append((output, states))
     return [row[: pop.size] for row in rows], lasts
 
 
@@ -215,6 +221,8 @@ def test_step_units_compute_what_the_model_does(name, units, stages):
     if pop.neuron.spiking:
         fired = sum(spike for row in rows for spike, _ in row)
         assert 0 < fired < len(rows) * 6
+    elif pop.neuron.emits:
+        assert {-5, 0, 7} <= {value for row in rows for value, _ in row}
 
 
 @pytest.mark.parametrize("bias", [-7, (0, 20, -20, 3, -3, 60)])
