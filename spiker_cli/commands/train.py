@@ -29,8 +29,8 @@ def train(
         str,
         typer.Argument(
             metavar="DATA",
-            help="Values: digits, mnist, fashion. Recordings: fsdd, mitbih, nmnist, shd, ssc. "
-            "Or an .npz file, tonic:NAME, or MODULE:FUNCTION.",
+            help="Values: digits, mnist, fashion. Recordings: fsdd, fsdd_audio, mitbih, nmnist, "
+            "shd, ssc. Or an .npz file, tonic:NAME, or MODULE:FUNCTION.",
         ),
     ],
     net: Annotated[
@@ -103,7 +103,8 @@ def train(
     An .npz file has y_train and y_test (classes), and x_train and x_test (uint8, a sample in each
     row) or spikes_train and spikes_test (samples, steps, channels).
 
-    Recordings are binned into steps: fsdd has 128 channels, mitbih 8, nmnist 2312, shd and ssc 700.
+    Recordings are binned into steps: fsdd and fsdd_audio have 128 channels, mitbih 8, nmnist 2312,
+    shd and ssc 700.
     tonic:NAME is a class of tonic.datasets, such as tonic:SHD. MODULE:FUNCTION is a function of
     yours that returns two data sets of PyTorch, to train and to test, such as my_data:make.
 

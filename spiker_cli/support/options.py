@@ -53,9 +53,9 @@ Json = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        help="Samples: digits, mnist, fashion, recordings of fsdd, mitbih, nmnist, shd or ssc, an "
-        ".npz file of a data set or of spikes, or random for random spikes; by default the data "
-        "set that the network was trained on.",
+        help="Samples: digits, mnist, fashion, recordings of fsdd, fsdd_audio, mitbih, nmnist, shd "
+        "or ssc, an .npz file of a data set or of spikes, or random for random spikes; by default "
+        "the data set that the network was trained on.",
     ),
 ]
 Encoder = Annotated[

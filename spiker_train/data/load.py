@@ -15,6 +15,7 @@ from .images import Dataset, cache, datasets, from_npz
 from .neuromorphic_mnist import neuromorphic_mnist
 from .recordings import EventDataset
 from .representations import dense_to_events
+from .spoken_audio import spoken_audio_recordings
 from .spoken_digits import spoken_recordings
 from .torch_datasets import convert_torch
 
@@ -24,6 +25,7 @@ SPIKES = ("spikes_train", "y_train", "spikes_test", "y_test")
 
 event_datasets: Mapping[str, Callable[[], EventDataset]] = {
     "fsdd": spoken_recordings,
+    "fsdd_audio": spoken_audio_recordings,
     "mitbih": lambda: heart_beat_events(heart_beats()),
     "nmnist": neuromorphic_mnist,
     "shd": lambda: heidelberg("shd"),

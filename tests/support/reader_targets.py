@@ -7,6 +7,7 @@ import io
 import json
 import pkgutil
 import warnings
+import wave
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -312,6 +313,7 @@ def recording_targets(readers, folder):
     from spiker_train.data.files.wfdb import _read_signals, _signal, read_annotations
     from spiker_train.data.heart_beats import heart_beats
     from spiker_train.data.heidelberg import read_heidelberg, unzip
+    from spiker_train.data.spoken_audio import spoken_audio
 
     golden = ROOT / "tests/golden"
     wfdb = {path.name: path.read_bytes() for path in (golden / "wfdb").iterdir()}
@@ -323,6 +325,10 @@ def recording_targets(readers, folder):
     aedat = [b"#!AER-DAT2.0\r\n# AEChip: a.DAVIS240C\r\n" + davis.tobytes()]
     if find_spec("aedat") is not None:
         aedat.append((golden / "events.aedat4").read_bytes())
+    sounds = npz(
+        audio=np.arange(9, dtype=np.int16), offset=np.array([0, 4, 9]), label=np.array([7, 1]),
+        speaker=np.array([0, 2]), take=np.array([0, 6]), rate=np.array(8000),
+    )  # fmt: skip
     sums = "".join(f"{n:064x} {n}.dat\n" for n in (100, 101)).encode()
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as parts:
@@ -345,6 +351,12 @@ def recording_targets(readers, folder):
             readers, f"{place}.files.event_files._nmnist", [rows.tobytes()], read_nmnist
         ),
         **called_by(f"{place}.files.event_files._aedat", aedat, read_aedat),
+        **with_callers(readers, f"{place}.spoken_audio._read_wave", [wave_file()]),
+        **called_by(
+            f"{place}.spoken_audio._read_archive",
+            [sounds],
+            lambda path: spoken_audio(path, check=False),
+        ),
         **called_by(f"{place}.heart_beats._read", [beats], heart_beats),
         **with_callers(readers, f"{place}.heart_beats._checksums", [sums]),
         **called_by(f"{place}.heidelberg._read", [heidelberg_file(folder)], read_heidelberg),
@@ -419,6 +431,18 @@ def format_targets(readers):
 def npz(compressed=False, **arrays):
     file = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(file, **arrays)
+    return file.getvalue()
+
+
+def wave_file(samples=40, rate=8000):
+    """Return a WAVE file of a tone."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate)
+        tone = 9000 * np.sin(np.arange(samples) * 2 * np.pi * 440 / 8000)
+        sound.writeframes(tone.astype("<i2").tobytes())
     return file.getvalue()
 
 

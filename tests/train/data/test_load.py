@@ -80,7 +80,8 @@ def test_names_of_recordings_call_their_loaders(monkeypatch):
             "cats",
             ValueError,
             "Data set must be one of 'digits', 'mnist', 'mnist_14x14', 'fashion', 'fsdd', "
-            "'mitbih', 'nmnist', 'shd', 'ssc', an .npz file, tonic:NAME or MODULE:FUNCTION, not",
+            "'fsdd_audio', 'mitbih', 'nmnist', 'shd', 'ssc', an .npz file, tonic:NAME or "
+            "MODULE:FUNCTION, not",
         ),
         ("none.npz", FileNotFoundError, "Data set none.npz must be a file, and is not there"),
         ("nowhere:make", ValueError, "Data set nowhere:make must be importable: No module named"),
