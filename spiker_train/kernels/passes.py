@@ -32,6 +32,9 @@ class LayerRun:
         Any other surrogate.
     traces : tuple of str
         States to return for all steps.
+    spare : bool
+        Whether no one else has the inputs, so that without gradients spikes take the place of the
+        first one: memory of that size is slow to get.
     """
 
     kernel: NeuronKernel
@@ -40,6 +43,7 @@ class LayerRun:
     width: float
     surrogate: Callable[[torch.Tensor], torch.Tensor] | None
     traces: tuple[str, ...]
+    spare: bool = False
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -106,7 +110,12 @@ class Forward(Pass):
         self.finals = [
             start.detach().clone(memory_format=torch.contiguous_format) for start in starts
         ]
-        outputs = [torch.empty(self.shape, dtype=dtype) for _ in range(run.spiking)]
+        outputs = []
+        if run.spiking:
+            # A step reads its input before it writes its spikes.
+            first = self.inputs[0]
+            taken = run.spare and not training and not looped and first.is_contiguous()
+            outputs.append(first if taken else torch.empty(self.shape, dtype=dtype))
         traces = {name: torch.empty(self.shape, dtype=dtype) for name in run.traces}
         self.saved = [
             torch.empty(self.shape, dtype=dtype) for _ in run.kernel.source.saved if training

@@ -10,7 +10,7 @@ import torch
 from .compiler import compile_kernel
 from .run import REALS, part_count, spread
 
-__all__ = ["Events", "density", "product"]
+__all__ = ["Events", "density", "product", "products_of_draws"]
 
 SOURCES = {torch.float32: "float", torch.float64: "double", torch.uint8: "unsigned char"}
 """Formats of inputs whose events can be listed."""
@@ -34,10 +34,12 @@ typedef real vector __attribute__((vector_size(64), aligned(sizeof(real)), may_a
 
 _PRODUCT = """
 static void add_block(real *o, const real *w, const int *at, long long count, const real *value,
-                      long long size) {{
-  vector s0 = ((vector *)o)[0], s1 = ((vector *)o)[1], s2 = ((vector *)o)[2],
-         s3 = ((vector *)o)[3], s4 = ((vector *)o)[4], s5 = ((vector *)o)[5],
-         s6 = ((vector *)o)[6], s7 = ((vector *)o)[7];
+                      long long size, int fresh) {{
+  vector s0 = {{0}}, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+  if (!fresh) {{
+    s0 = ((vector *)o)[0]; s1 = ((vector *)o)[1]; s2 = ((vector *)o)[2]; s3 = ((vector *)o)[3];
+    s4 = ((vector *)o)[4]; s5 = ((vector *)o)[5]; s6 = ((vector *)o)[6]; s7 = ((vector *)o)[7];
+  }}
   for (long long e = 0; e < count; e++) {{
     const vector *row = (const vector *)(w + at[e] * size);
     if (value) {{
@@ -54,8 +56,9 @@ static void add_block(real *o, const real *w, const int *at, long long count, co
 }}
 
 static void add_vector(real *o, const real *w, const int *at, long long count, const real *value,
-                       long long size) {{
-  vector s = *(vector *)o;
+                       long long size, int fresh) {{
+  vector s = {{0}};
+  if (!fresh) s = *(vector *)o;
   for (long long e = 0; e < count; e++) {{
     const vector row = *(const vector *)(w + at[e] * size);
     if (value) s += value[e] * row;
@@ -64,19 +67,20 @@ static void add_vector(real *o, const real *w, const int *at, long long count, c
   *(vector *)o = s;
 }}
 
-/* Add to each row of o the rows of w at its events. */
+/* Add to each row of o, or to 0 where it is fresh, the rows of w at its events. */
 void product(const int *at, const real *value, const long long *starts, const long long *counts,
              long long first, long long last, const real *w, long long size, real *o,
-             long long stride) {{
+             long long stride, int fresh) {{
   for (long long r = first; r < last; r++) {{
     const int *events = at + starts[r];
     const real *values = value ? value + starts[r] : 0;
     real *row = o + r * stride;
     long long j = 0;
     for (; j + BLOCK <= size; j += BLOCK)
-      add_block(row + j, w + j, events, counts[r], values, size);
+      add_block(row + j, w + j, events, counts[r], values, size, fresh);
     for (; j + LANES <= size; j += LANES)
-      add_vector(row + j, w + j, events, counts[r], values, size);
+      add_vector(row + j, w + j, events, counts[r], values, size, fresh);
+    if (j < size && fresh) memset(row + j, 0, (size - j) * sizeof(real));
     if (j < size)
       for (long long e = 0; e < counts[r]; e++) {{
         const real *from = w + events[e] * size;
@@ -145,7 +149,9 @@ def _library(dtype: torch.dtype) -> Any:
         text += _LIST.format(kind=name, name=_name(kind))
     library = compile_kernel(text)
     pointer, number = ctypes.c_void_p, ctypes.c_longlong
-    library.product.argtypes = [pointer] * 4 + [number] * 2 + [pointer, number, pointer, number]
+    library.product.argtypes = [
+        *[pointer] * 4, *[number] * 2, pointer, number, pointer, number, ctypes.c_int
+    ]  # fmt: skip
     library.outer.argtypes = [pointer] * 4 + [number] * 2 + [pointer, number, number, pointer]
     library.product.restype = library.outer.restype = None
     for kind in SOURCES:
@@ -222,8 +228,11 @@ class Events:
             self.counts.data_ptr(),
         )
 
-    def add_product(self, weights: torch.Tensor, out: torch.Tensor) -> None:
-        """Add the product with weights of shape (columns, size) to ``out`` (rows, size)."""
+    def add_product(self, weights: torch.Tensor, out: torch.Tensor, *, fresh: bool = False) -> None:
+        """Add the product with weights of shape (columns, size) to ``out`` (rows, size).
+
+        Where ``out`` is ``fresh``, it is overwritten.
+        """
         size = weights.shape[1]
 
         def call(first: int, last: int, _: int) -> None:
@@ -235,6 +244,7 @@ class Events:
                 size,
                 out.data_ptr(),
                 out.stride(0),
+                fresh,
             )
 
         spread(self.rows, self.rows * size, call)
@@ -284,8 +294,8 @@ class _Product(torch.autograd.Function):
         if events is None:
             out = _times(_rows(x).to(weights.dtype), weights)
         else:
-            out = torch.zeros(events.rows, weights.shape[0], dtype=weights.dtype)
-            events.add_product(weights.detach().T.contiguous(), out)
+            out = torch.empty(events.rows, weights.shape[0], dtype=weights.dtype)
+            events.add_product(weights.detach().T.contiguous(), out, fresh=True)
         ctx.save_for_backward(x, weights)
         ctx.events = events
         return out.unflatten(0, x.shape[:2])
@@ -345,3 +355,41 @@ def product(x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     rows = _rows(x.detach())
     sparse = x.dtype in SOURCES and density(rows) <= DENSE
     return _Product.apply(x, weights, Events(rows, weights.dtype) if sparse else None)
+
+
+def products_of_draws(x: torch.Tensor, weights: torch.Tensor, *, shared: bool) -> torch.Tensor:
+    """Return the products with several draws of the weights, without gradients.
+
+    The draws are computed one after the other, each with weights that fit the processor's cache,
+    into memory that is not copied again.
+
+    Parameters
+    ----------
+    x : tensor, shape (rows, steps, sources)
+    weights : tensor, shape (draws, targets, sources)
+    shared : bool
+        Whether every draw has the same ``x``; otherwise its rows are those of all draws, in order.
+
+    Returns
+    -------
+    tensor, shape (draws * rows, steps, targets) where ``shared``, else (rows, steps, targets)
+
+    Raises
+    ------
+    BuildError
+        If the kernel cannot be compiled.
+    """
+    x, weights = x.detach(), weights.detach()
+    draws, targets, _ = weights.shape
+    parts = [x] * draws if shared else list(x.unflatten(0, (draws, -1)))
+    out = torch.empty(draws, len(parts[0]), x.shape[1], targets, dtype=weights.dtype)
+    rows = _rows(x)
+    sparse = x.dtype in SOURCES and density(rows) <= DENSE
+    events = Events(rows, weights.dtype) if sparse and shared else None
+    for part, own, result in zip(parts, weights, out, strict=True):
+        if sparse:
+            listed = Events(_rows(part), weights.dtype) if events is None else events
+            listed.add_product(own.T.contiguous(), result.flatten(0, 1), fresh=True)
+        else:
+            result.flatten(0, 1)[:] = _times(_rows(part).to(weights.dtype), own)
+    return out.flatten(0, 1)

@@ -30,9 +30,11 @@ from .result import Draws, load_draws
 
 __all__ = ["MonteCarlo"]
 
-UPDATES = 1_500_000
-"""Neuron updates of all draws that run at once, where no number of draws is given: a run of more
-gains nothing from further draws, whose currents no longer fit a processor's cache."""
+UPDATES = 6_000_000
+"""Neuron updates of all draws that run at once, where no number of draws is given."""
+
+LARGE = 1_000_000
+"""Neuron updates of a draw above which it runs alone, as it gains nothing from further draws."""
 
 MOST_STACKED = 16
 
@@ -270,7 +272,7 @@ class MonteCarlo:
             stacked = {}
             for connection in self.net.connections:  # those without devices are the same in all
                 own = connection.weights.detach()
-                parts = [weights.get(connection.name, own) for weights, _ in drawn]
+                parts = [weights.get(connection.name, own).to(own) for weights, _ in drawn]
                 stacked[connection.name] = torch.stack(parts)
             spread = []
             if self.neurons is not None:
@@ -320,7 +322,8 @@ class MonteCarlo:
             stack = 1
         else:
             updates = rows * steps * sum(layer.size for layer in self.net.layers)
-            stack = self.stack or max(1, min(MOST_STACKED, self.draws, UPDATES // updates))
+            most = 1 if updates > LARGE else min(MOST_STACKED, self.draws, UPDATES // updates)
+            stack = self.stack or most
         each = self._bytes(rows, steps)
         while self.stack is None and stack > 1 and stack * each > self.memory:
             stack -= 1

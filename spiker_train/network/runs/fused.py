@@ -50,6 +50,8 @@ class Ready:
         Currents to return, of an input or of all, as for :func:`~.recording.record`.
     lengths : tuple of int or None
         Length of each step in picoseconds; all None without seconds.
+    spare : bool
+        As for :class:`~spiker_train.kernels.passes.LayerRun`.
     """
 
     core: Core
@@ -59,6 +61,7 @@ class Ready:
     filters: tuple[Dynamics | None, ...] = (None,)
     watched: Mapping[str, int | None] | None = None
     lengths: tuple[int | None, ...] | None = None
+    spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,6 +215,7 @@ def _planned(layer: Ready) -> _Plan:
         surrogate.width if isinstance(surrogate, FastSigmoid) else 1.0,
         None if structures[0].inline else surrogate,
         layer.traces,
+        layer.spare,
     )
     return _Plan(layer, run, sets, distinct, units)
 
@@ -391,6 +395,8 @@ def product(weights: torch.Tensor, events: torch.Tensor, shared: bool) -> torch.
 def _product(weights: torch.Tensor, events: torch.Tensor, shared: bool) -> torch.Tensor:
     if weights.ndim == 2:
         return products.product(events, weights)
+    if not (torch.is_grad_enabled() and (events.requires_grad or weights.requires_grad)):
+        return products.products_of_draws(events, weights, shared=shared)
     if shared:
         currents = products.product(events, weights.flatten(0, 1))
         return currents.unflatten(-1, weights.shape[:2]).movedim(2, 0).flatten(0, 1)

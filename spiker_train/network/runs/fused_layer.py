@@ -63,6 +63,8 @@ class FusedLayer:
             tuple(self._filters),
             self._watched,
             run.steps.lengths,
+            # Currents are read again where they are returned.
+            spare=not any(what == "current" for _, what in population.traces),
         )
 
     def _add_plain(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -311,7 +312,11 @@ class _Population:
                 self.traces[owner, what] = []
         self.recorded = bool(self.traces)
         self.total = self._total(run, connections, inside)
-        self.flow = None if self.total is None else self.total.unbind(1)
+
+    @cached_property
+    def flow(self) -> Sequence[torch.Tensor] | None:
+        """The currents from outside the cycle, step by step."""
+        return None if self.total is None else self.total.unbind(1)
 
     def obstacle(self) -> str | None:
         """Return why no kernel can run the layer, or None."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spiker_train.kernels import products
-from spiker_train.kernels.products import Events, density, product
+from spiker_train.kernels.products import Events, density, product, products_of_draws
 
 SHAPE = (3, 14, 45)  # samples, steps, sources
 
@@ -100,3 +100,24 @@ def test_density_is_estimated_from_rows_that_are_spread():
     x[::2] = 1
     assert density(x) == pytest.approx(0.5, abs=0.02)
     assert density(x[:3]) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.6], ids=["events", "dense"])
+@pytest.mark.parametrize("shared", [True, False], ids=["same input", "own input"])
+def test_products_of_draws_are_those_of_each_draw(share, shared):
+    x = events(share, torch.float32)
+    for size in (1, 64, 155):
+        weights = integers(3, size, SHAPE[2], dtype=torch.float32)
+        parts = [x] * 3 if shared else x.split(1)
+        expected = torch.cat([part @ own.T for part, own in zip(parts, weights, strict=True)])
+        assert torch.equal(products_of_draws(x, weights, shared=shared), expected)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_product_is_added_unless_memory_is_fresh(fresh):
+    x = events(0.1, torch.float32).flatten(0, 1)
+    for size in (5, 16, 155):
+        weights = integers(SHAPE[2], size, dtype=torch.float32)
+        out = torch.full((len(x), size), 3.0)
+        Events(x, torch.float32).add_product(weights, out, fresh=fresh)
+        assert torch.equal(out, x @ weights + (0 if fresh else 3))

@@ -218,3 +218,30 @@ def test_synapse_kind_of_ones_own_runs_in_a_kernel_one_to_one():
     ).double()
     x = np.random.default_rng(0).integers(0, 4, (3, 9, 5))
     compare(*(outcome(net, x, None, kernel, ["layer.v"]) for kernel in ("eager", "fused")), False)
+
+
+def test_stacked_draws_run_in_kernels_as_in_a_loop():
+    net = SpikingNetwork.chain("20-9-4", cell=Cell(Lif, threshold=1.0, decay=0.8))
+    x = (np.random.default_rng(0).random((3, 8, 20)) < 0.3).astype(np.uint8)
+    draws = [torch.randn(2, *c.weights.shape) / 2 for c in net.connections]
+    record = ["hidden.v", "hidden.current", "input->hidden.current"]
+    results = []
+    for grad in (False, True):
+        with torch.set_grad_enabled(grad):
+            loop = []
+            for n in range(2):
+                for connection, own in zip(net.connections, draws, strict=True):
+                    connection.drawn = own[n]
+                loop.append(net(x, None, record, kernel="eager"))
+            for connection, own in zip(net.connections, draws, strict=True):
+                connection.drawn = own
+            bare, full = (net(x, None, names, kernel="fused") for names in ((), record))
+        for name in record:
+            expected = torch.cat([outcome.states[name] for outcome in loop])
+            torch.testing.assert_close(full.states[name], expected)
+        expected = torch.cat([outcome.spikes["hidden"] for outcome in loop])
+        assert torch.equal(full.spikes["hidden"], expected)
+        assert torch.equal(bare.spikes["hidden"], expected)
+        assert expected.unique().tolist() == [0, 1]
+        results.append(bare)
+    assert torch.equal(results[0].scores, results[1].scores)
