@@ -29,6 +29,7 @@ from spiker_hdl.model import (
     AdaptiveLif,
     CurrentLif,
     Decay,
+    Dendrite,
     If,
     Input,
     Integrator,
@@ -101,6 +102,7 @@ def cases(width: int) -> list[Case]:
     base = both | {"decay": shift}
     other = round(-0.2 * 2 ** (width - 1))
     two = {"decay": shift, "current_decay": Decay.shift(2), "current_width": width}
+    values = {"width": width, "decay": shift, "resolution": 2 ** (width - 5), "low": -8, "high": 7}
     rise = {"decay": shift, "rise": threshold // 3, "rise_decay": Decay.shift(4)}
 
     def changed(group: str, name: str, **values) -> Case:
@@ -112,6 +114,7 @@ def cases(width: int) -> list[Case]:
         Case("model", "CurrentLif", both | two, CurrentLif),
         Case("model", "AdaptiveLif", both | rise, AdaptiveLif),
         Case("model", "Integrator", {"width": width, "decay": shift}, Integrator),
+        Case("model", "Dendrite, 4 bits of output", values, Dendrite),
         Case("model", "Accumulator", {"width": width}, Accumulator),
         Case("model", "Izhikevich, an example", {"fraction": width - 8}, "izhikevich"),
         Case("model", "Izhikevich, with DSP", {"fraction": width - 8}, "izhikevich", dsp=True),

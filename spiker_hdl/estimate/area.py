@@ -9,6 +9,7 @@ from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.mapping.core import row_parts
 from spiker_hdl.model.mapping.microarchitecture import spike_output_depth
 from spiker_hdl.rtl.population.neuron_update import state_layout
+from spiker_hdl.rtl.streams.events import value_shape
 from spiker_hdl.tools.families import FAMILIES, Family
 
 __all__ = ["AreaEstimate", "estimate_area"]
@@ -106,14 +107,14 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
             memories += core.banks * [_Memory(rows, core.lanes * bound.sum_width)]
         # A queue holds one entry outside its memory.
         address_bits = (words - 1).bit_length()
+        channels = core.units * (1 + value_shape(population).width)
         memories.append(
-            _Memory(spike_output_depth(words) - 1, core.units + address_bits + EVENT_FLAGS)
+            _Memory(spike_output_depth(words) - 1, channels + address_bits + EVENT_FLAGS)
         )
         for projection in network.into(population.name):
-            address_bits = (network.nodes[projection.source].size - 1).bit_length()
-            memories.append(
-                _Memory(mapping.queues[projection.name] - 1, address_bits + EVENT_FLAGS)
-            )
+            source = network.nodes[projection.source]
+            event_bits = (source.size - 1).bit_length() + value_shape(source).width
+            memories.append(_Memory(mapping.queues[projection.name] - 1, event_bits + EVENT_FLAGS))
     return memories
 
 
@@ -125,6 +126,28 @@ def _lane_luts(mapping: Mapping, family: Family) -> int:
     units = sum(core.units for core in cores)
     # A lane without a step unit of its own is an accumulator alone, of a third of the size.
     return family.lane_luts * units + family.lane_luts * max(0, lanes - units) // 3
+
+
+def _product_luts(network: Network, mapping: Mapping) -> int:
+    """Return the look-up tables that multiply weights by the values of graded events."""
+    luts = 0
+    for population in network.populations:
+        core = mapping.cores[population.name]
+        rows = [(0, 0)]
+        for projection in network.into(population.name):
+            value = value_shape(network.nodes[projection.source]).width
+            if mapping.store(network, projection) == "rows":
+                rows.append((projection.width, value))
+            else:  # a look-up of synapses has one product for all lanes
+                luts += _adders(projection.width, value)
+        width, value = (max(bits) for bits in zip(*rows, strict=True))
+        luts += core.lanes * core.banks * _adders(width, value)
+    return luts
+
+
+def _adders(width: int, value: int) -> int:
+    """Return the bits of the adders that multiply a weight of a width by a value."""
+    return max(0, value - 1) * (width + value)
 
 
 def estimate_area(
@@ -149,7 +172,10 @@ def estimate_area(
     # Weights outside block RAM are constant tables; each look-up table holds some of their bits.
     bits = sum(memory.words * memory.bits for memory in weights if not memory.in_block_ram(kind))
     return AreaEstimate(
-        kind.link_luts + _lane_luts(mapping, kind) + (bits >> kind.lut_inputs),
+        kind.link_luts
+        + _lane_luts(mapping, kind)
+        + _product_luts(network, mapping)
+        + (bits >> kind.lut_inputs),
         sum(memory.block_rams(kind) for memory in memories if memory.in_block_ram(kind)),
         sum(-(-memory.words // SPRAM[0]) * -(-memory.bits // SPRAM[1]) for memory in loaded),
     )

@@ -45,8 +45,8 @@ def draw_activity(
     """Draw the spikes and potentials of one sample, step by step.
 
     Each input and population has a panel with a row for each neuron and a column for each step:
-    dots are spikes, colours are potentials. The panel at the right has the scores of the first
-    readout.
+    dots are spikes, or outputs, as large as their values, and colours are potentials. The panel at
+    the right has the scores of the first readout.
 
     Parameters
     ----------
@@ -212,11 +212,13 @@ def _draw_population(
         bar.set_label("potential after the step", fontsize=8, color=INK)
         bar.ax.tick_params(labelsize=7, color=FAINT)
         bar.outline.set_visible(False)
-    if node.neuron.spiking:
-        fired = np.asarray(result.spikes[node.name][sample])
-        at, neuron = np.nonzero(fired)
-        axis.scatter(at + 1, neuron, s=_dot(node.size), color=SPIKE, linewidths=0, zorder=3)
-        _plain(axis, f"{node.name}: {len(at)} spikes")
+    if node.neuron.emits:
+        events = np.asarray(result.spikes[node.name][sample])
+        at, neuron = np.nonzero(events)
+        # Dots are as large as the values, which are 1 for spikes.
+        sizes = _dot(node.size) * np.abs(events[at, neuron]) / max(-node.low, node.high)
+        axis.scatter(at + 1, neuron, s=sizes, color=SPIKE, linewidths=0, zorder=3)
+        _plain(axis, f"{node.name}: {len(at)} {'spikes' if node.neuron.spiking else 'outputs'}")
     else:
         _plain(axis, f"{node.name}: never fires")
     _frame(axis, steps, node.size)

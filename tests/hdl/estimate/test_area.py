@@ -2,8 +2,21 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from spiker_hdl.estimate.area import estimate_area
-from spiker_hdl.model import Mapping, load
+from spiker_hdl.model import (
+    Decay,
+    Dendrite,
+    Input,
+    Lif,
+    Mapping,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    load,
+)
 
 
 def test_block_rams_by_hand():
@@ -46,3 +59,37 @@ def test_block_rams_of_states_and_of_queues():
     assert blocks() - blocks(states="registers") == 5 + 6
     # Two banks have sums of their own; each has half of the rows of weights.
     assert blocks(banks=2) - blocks() >= 6
+
+
+def test_products_and_queues_of_values():
+    def network(low, high):
+        dendrite = Dendrite(width=10, decay=Decay.shift(3), resolution=1, low=low, high=high)
+        return Network(
+            [Input("in", 8)],
+            [
+                Population("d", 200, dendrite),
+                Population("out", 12, Lif(width=10, threshold=9, decay=Decay.shift(3))),
+            ],
+            [
+                Projection("in", "d", np.ones((200, 8), dtype=int), bits=4),
+                Projection("d", "out", np.ones((12, 200), dtype=int), bits=5),
+            ],
+            [Readout("out")],
+        )
+
+    def estimate(low, high, store="rows"):
+        graph = network(low, high)
+        mapping = Mapping.folded(graph, 12, stores={"d->out": store}, queues=QUEUES)
+        return estimate_area(graph, mapping, "ice40")
+
+    binary, graded, signed = estimate(0, 1), estimate(0, 15), estimate(-8, 7)
+    # Three adders of 9 bits in each of 12 lanes.
+    assert graded.luts - binary.luts == signed.luts - binary.luts == 12 * 3 * 9
+    # Events of 10 bits become 14, and words of 12 channels have 4 bits more in each.
+    assert graded.block_rams > binary.block_rams
+    # A look-up has a single product.
+    looked_up = [estimate(0, high, "synapses").luts for high in (1, 15)]
+    assert looked_up[1] - looked_up[0] == 3 * 9
+
+
+QUEUES = {"in->d": 16, "d->out": 2000}

@@ -7,6 +7,7 @@ import pytest
 
 from spiker_hdl.model import (
     Decay,
+    Dendrite,
     Input,
     Integrator,
     Lif,
@@ -69,6 +70,21 @@ def test_dots_are_spikes_and_bars_are_scores():
     winner = int(result.classes[0])
     right = "right" if winner == 1 else "wrong"
     assert figure.get_suptitle() == f"one: answer {winner}, which is {right}"
+
+
+def test_dots_of_values_are_as_large_as_these():
+    dendrite = Dendrite(width=8, decay=Decay(1, 0), resolution=1, low=-4, high=3)
+    populations = (replace(network().populations[0], neuron=dendrite), network().populations[1])
+    net = replace(network(), populations=populations)
+    result = reference.run(net, SPIKES, record=recorded_names(net))
+    figure = draw_activity(net, SPIKES, result)
+    values = result.spikes["hidden"][0]
+    title = f"hidden: {np.count_nonzero(values)} outputs"
+    (axis,) = [axis for axis in figure.axes if axis.get_title(loc="left") == title]
+    (dots,) = axis.collections
+    sizes = dots.get_sizes() / dots.get_sizes().max()
+    assert sizes.tolist() == (np.abs(values[values != 0]) / np.abs(values).max()).tolist()
+    assert len(set(sizes)) > 1
 
 
 def test_each_group_of_neurons_has_a_bar():

@@ -12,6 +12,7 @@ from amaranth.lib import stream, wiring
 
 from spiker_hdl.model import (
     Decay,
+    Dendrite,
     If,
     Input,
     Lif,
@@ -215,6 +216,34 @@ def test_spikes_may_leave_as_they_come():
 
     simulate(dut, drive, watch, watch=[dut.events_p])
     assert seen == [(0, 0), END, (1, 0), LAST]
+
+
+def test_outputs_that_are_values_may_leave_as_they_come():
+    dendrite = Dendrite(width=8, decay=Decay(1, 0), resolution=2, low=-4, high=3)
+    network = Network(
+        [Input("x", 2)],
+        [Population("p", 2, dendrite)],
+        [Projection("x", "p", np.array([[3, 0], [0, -10]]))],
+        [Readout("p", "last")],
+    )
+    dut = Accelerator(network, Mapping.default(network, form="events"), streams=["p"])
+    seen = []
+
+    async def drive(ctx):
+        for event in [(0, 0), END, (0, 0), (1, 0), LAST]:
+            await put(ctx, dut.i, written(event))
+        result = await get(ctx, dut.o)
+        assert result.counts.p == 3
+
+    async def watch(ctx):
+        while LAST not in seen:
+            payload = await get(ctx, dut.events_p)
+            end = LAST if payload.last else END
+            seen.append(end if payload.end else (payload.address, payload.value))
+
+    simulate(dut, drive, watch, watch=[dut.events_p])
+    # 3 / 2 is rounded up, and -10 / 2 is clipped.
+    assert seen == [(0, 2), END, (0, 2), (1, -4), LAST]
 
 
 # -- bad input -----------------------------------------------------------------------------------

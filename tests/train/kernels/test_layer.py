@@ -19,7 +19,7 @@ SETTINGS = {
     "current_decay": 0.6,
     "rise": 0.3,
     "rise_decay": 0.9,
-    "resolution": 0.25,
+    "resolution": 0.2,
     "low": -3,
     "high": 2,
 }

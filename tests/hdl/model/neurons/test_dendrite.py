@@ -1,6 +1,8 @@
 """Neurons whose output is a value: dendrites, and a user's own, on every engine."""
 
 import json
+import shutil
+import subprocess
 import zipfile
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 import spiker_hdl
+from spiker_hdl.export import emit
 from spiker_hdl.model import (
     Decay,
     Dendrite,
@@ -18,6 +21,7 @@ from spiker_hdl.model import (
     Input,
     Integrator,
     Lif,
+    Mapping,
     Network,
     Neuron,
     OneToOne,
@@ -34,6 +38,8 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.model.pruning.prune import prune
+from spiker_hdl.report.operation_counts import work
+from spiker_hdl.simulate import interpreted
 
 from support.networks import random_mapping
 
@@ -232,6 +238,18 @@ def test_outputs_that_nobody_reads_are_counted_before_the_next_sample():
     assert actual.cycles.min() > 18
 
 
+def test_operations_are_counted_by_event():
+    network = short(DENDRITE)
+    result = spiker_hdl.run(network, INPUT, record=["inner"])
+    counted = work(network, INPUT)
+    assert counted["inner"].spikes.tolist() == result.counts["inner"].tolist()
+    assert counted["soma"].events.tolist() == result.counts["inner"].tolist()
+    # Events that would arrive after the last step are dropped.
+    late = np.count_nonzero(result.spikes["inner"][:, :-1], axis=(1, 2))
+    events = np.count_nonzero(INPUT, axis=(1, 2)) + late
+    assert counted["inner"].events.tolist() == events.tolist()
+
+
 def test_bounds_are_those_of_the_values():
     network = tree(DENDRITE, 3)
     weights = network.into("soma")[0].synapses.weights
@@ -354,6 +372,7 @@ def alone(neuron, kind="last", coupling=None):
 def test_range_of_an_output_may_be_a_number_of_bits():
     assert (alone(Own()).population["own"].low, alone(Own()).population["own"].high) == (-8, 7)
     assert Own().emits
+    assert NEURONS["synapse"].event_range == (-8, 7)
     assert not Integrator(width=8, decay=Decay(0, 0)).emits
 
 
@@ -429,3 +448,49 @@ def test_bad_output_is_refused(make, error, message):
 def test_test_as_an_output_is_refused():
     with pytest.raises(ValueError, match="the step of Comparing must return its output, not <"):
         alone(Comparing())
+
+
+# -- as text, and over a link ---------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["verilog", "vhdl"])
+def test_emitted_designs_with_dendrites_pass_their_test_benches(language, tmp_path):
+    tools = {"verilog": ("make", "iverilog", "vvp"), "vhdl": ("make", "ghdl")}[language]
+    for tool in tools:
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} must be installed")
+    emit(tree(DENDRITE), tmp_path / "out", language=language, samples=samples(), generated=4)
+    done = subprocess.run(
+        ["make", "-s", "sim"], cwd=tmp_path / "out", capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASS" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_board_counts_the_outputs_of_dendrites():
+    server = pytest.importorskip("spiker_boards.simulation.server")
+    from spiker_boards import Board
+
+    network = replace(tree(DENDRITE, 3), readouts=[Readout("soma", "count")])
+    wire, _ = server.simulated_link(network, engine="compiled")
+    with server.Served(wire) as board, Board(board.port) as host:
+        result = host.run(network, samples())
+    assert spiker_hdl.run(network, samples()).differences(result) == []
+    assert (result.counts["inner"] > 0).all()
+
+
+@pytest.mark.slow
+def test_weights_to_and_from_dendrites_are_loaded_at_run_time():
+    built, other = tree(DENDRITE, 3), tree(DENDRITE, 3)
+    projections = [
+        replace(p, synapses=type(p.synapses)(-p.synapses.weights), bits=p.width + 1)
+        for p in other.projections
+    ]
+    built = replace(built, projections=[replace(p, bits=p.width + 1) for p in built.projections])
+    other = replace(other, projections=projections)
+    mapping = Mapping.default(built).with_writable(built, ["soma", "inner", "outer"])
+    expected = spiker_hdl.run(other, samples(), record=RECORD)
+    actual = interpreted.run(other, samples(), mapping=mapping, record=RECORD, built=built)
+    assert expected.differences(actual) == []

@@ -19,6 +19,7 @@ from spiker_train import (
     save_floating_point,
     to_nir,
 )
+from spiker_train.network.plausibility import implausible
 
 SPIKES = (np.random.default_rng(2).random((4, 8, 6)) < 0.3).astype(int)
 
@@ -137,6 +138,43 @@ def test_floating_point_and_integers_differ_by_the_rounding_of_outputs():
     assert (mine - theirs).abs().max() < 0.51
     assert (mine - theirs).abs().max() > 0.3
     assert theirs.unique().numel() > 8
+
+
+def test_integers_beyond_single_precision_are_exact():
+    # Products of 15 bits and 16 have sums that float32 does not hold.
+    net = SpikingNetwork(
+        [Input("in", 2)],
+        [
+            Layer("d", 4, compartment(resolution=1.0, low=-(2**15), high=2**16 - 1)),
+            Layer("out", 2, Cell(Accumulator)),
+        ],
+        [
+            Connection("in", "d", 1000 * np.array([[5, 1], [7, -3], [9, 2], [8, -1]]) + 1),
+            Connection("d", "out", np.arange(8).reshape(2, 4) * 4001 - 9000),
+        ],
+        [Readout("out", "last")],
+    )
+    scales = {"d": 1.0, "out": 1.0}
+    settings = Quantization(weights=16, potentials={"d": 20, "out": 32}, scales=scales).fit(net)
+    network = quantize(net, settings, max_steps=8)
+    expected = spiker_hdl.run(network, SPIKES[..., :2])
+    assert np.abs(expected.scores).max() > 2**25
+    assert expected.differences(net.run(SPIKES[..., :2], settings)) == []
+
+
+def test_neurons_that_fire_by_large_values_alone_are_plausible():
+    def net(weight):
+        soma = Cell(Lif, threshold=3.0, decay=0.0)
+        return SpikingNetwork(
+            [Input("in", 1)],
+            [Layer("d", 1, compartment()), Layer("soma", 1, soma)],
+            [Connection("in", "d"), Connection("d", "soma", [[weight]])],
+            [Readout("soma", "count")],
+        )
+
+    assert implausible(net(0.5)) == []  # 7 times 0.5 is above the threshold
+    assert implausible(net(-0.5)) == []  # as are -8 times -0.5
+    assert "'soma' can never fire" in implausible(net(0.4))[0]
 
 
 def test_run_that_is_split_equals_the_unsplit_one():
