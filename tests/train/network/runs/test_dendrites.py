@@ -1,5 +1,7 @@
 """Layers whose output is a value: in floating point, in integers, and turned into integers."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,8 @@ from spiker_train import (
     to_nir,
 )
 from spiker_train.network.plausibility import implausible
+
+from support.places import ROOT
 
 SPIKES = (np.random.default_rng(2).random((4, 8, 6)) < 0.3).astype(int)
 
@@ -231,6 +235,13 @@ def test_calibration_reports_outputs_that_are_always_0():
     quantize(net, calibration=np.ones((1, 3, 1), dtype=int), max_steps=4, report=report)
     assert "'d' has the output 0 in all steps" in report.warnings
     assert report.activity["d"] == 0
+
+
+def test_example_computes_an_exclusive_or(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    counts = importlib.import_module("dendrites").answers()
+    assert counts["floating point"] == [0, 7, 7, 0]
+    assert counts["integers"] == counts["hardware"] == [0, 7, 7, 0]
 
 
 @pytest.mark.parametrize(
