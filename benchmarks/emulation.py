@@ -25,6 +25,7 @@ from runpy import run_path
 from statistics import median
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from spiker_hdl.model import Input, Lif, Readout
 from spiker_train import (
@@ -80,7 +81,9 @@ def snntorch(x: torch.Tensor) -> tuple[torch.nn.Module, Run]:
     return layers, run
 
 
-def synapses(x: torch.Tensor, tau: float, *, pairs: bool) -> tuple[torch.nn.Module, Run]:
+def synapses(
+    x: torch.Tensor, tau: float, *, pairs: bool = False, kernel: str = "eager"
+) -> tuple[torch.nn.Module, Run]:
     """Make a network with first-order synapses, with a state for each target or for each pair."""
     cell = Cell(Lif, threshold=1.0, decay=LEAK, surrogate=FastSigmoid(0.25))
     names = ["input", "hidden", "output"]
@@ -97,7 +100,27 @@ def synapses(x: torch.Tensor, tau: float, *, pairs: bool) -> tuple[torch.nn.Modu
         connections,
         [Readout("output", "count")],
     )
-    return net, lambda: net(x).scores
+    return net, lambda: net(x, kernel=kernel).scores
+
+
+class Largest(TorchDispatchMode):
+    """Watch for the largest memory of a tensor, in bytes."""
+
+    size = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, tuple | list) else [out]:
+            if isinstance(tensor, torch.Tensor):
+                self.size = max(self.size, tensor.untyped_storage().nbytes())
+        return out
+
+
+def largest(model: torch.nn.Module, run: Run, labels: torch.Tensor) -> int:
+    """Return the bytes of the largest tensor of a forward and backward pass."""
+    with Largest() as watch:
+        timed(model, run, labels)
+    return watch.size
 
 
 def beside(path: Path, x: torch.Tensor) -> tuple[torch.nn.Module, Run]:
@@ -158,17 +181,55 @@ def measure(rounds: int, others: list[Path]) -> list[dict]:
 
 def measure_synapses(rounds: int) -> dict:
     """Compare pooled synapses with a state per pair, on few samples: memory is as many states."""
-    x = inputs()["spikes"][:FEW, :FEW_STEPS]
+    x = inputs()["spikes"][:FEW, :FEW_STEPS].clone()
     labels = torch.arange(FEW) % SIZES[-1]
-    pooled, pairs = (synapses(x, 0.8, pairs=pairs) for pairs in (False, True))
-    times = [(timed(*pooled, labels)[1], timed(*pairs, labels)[1]) for _ in range(rounds + 1)][1:]
-    return {
-        "samples": FEW,
-        "steps": FEW_STEPS,
-        "pooled ms": round(median(a for a, _ in times), 1),
-        "a state per pair ms": round(median(b for _, b in times), 1),
-        "times faster": round(median(b / a for a, b in times), 1),
+    runs = {
+        "kernels": synapses(x, 0.8, kernel="fused"),
+        "pooled": synapses(x, 0.8),
+        "a state per pair": synapses(x, 0.8, pairs=True),
     }
+    times = _alternating(runs, labels, rounds)
+    results: dict = {"samples": FEW, "steps": FEW_STEPS}
+    results |= {f"{name} ms": round(median(own), 1) for name, own in times.items()}
+    for result, name in (("times faster", "pooled"), ("times faster with kernels", "kernels")):
+        results[result] = _ratio(times["a state per pair"], times[name])
+    # All tensors are of 4 bytes a value: one for each sample, source and target is the limit.
+    pairs = FEW * max(a * b for a, b in pairwise(SIZES))
+    results["sample, source and target values"] = pairs
+    results["largest tensor, values"] = {
+        name: largest(*run, labels) // 4 for name, run in runs.items()
+    }
+    return results
+
+
+def measure_pooled(rounds: int) -> dict:
+    """Compare kernels with runs step by step, of the whole network with pooled synapses."""
+    x = inputs()["spikes"]
+    labels = torch.arange(BATCH) % SIZES[-1]
+    runs = {kernel: synapses(x, 0.8, kernel=kernel) for kernel in ("eager", "fused")}
+    times = _alternating(runs, labels, rounds)
+    return {
+        "step by step ms": round(median(times["eager"]), 1),
+        "kernels ms": round(median(times["fused"]), 1),
+        "times faster": _ratio(times["eager"], times["fused"]),
+    }
+
+
+def _alternating(
+    runs: dict[str, tuple[torch.nn.Module, Run]], labels: torch.Tensor, rounds: int
+) -> dict[str, list[float]]:
+    """Return the milliseconds of forward and backward of each run, in turns."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for n in range(rounds + 1):
+        for name, run in runs.items():
+            both = timed(*run, labels)[1]
+            if n:  # the first round compiles, and warms up
+                times[name].append(both)
+    return times
+
+
+def _ratio(slow: list[float], fast: list[float]) -> float:
+    return round(median(a / b for a, b in zip(slow, fast, strict=True)), 1)
 
 
 def versions() -> dict[str, str]:
@@ -193,12 +254,19 @@ def table(report: dict) -> str:
         f"{run['forward and backward ms']} | {run['times faster than snnTorch']} |"
         for run in report["runs"]
     ]
-    kinds = report["synapses"]
+    kinds, pooled = report["synapses"], report["pooled synapses"]
+    sizes = kinds["largest tensor, values"]
     lines += [
         "",
         f"First-order synapses ({kinds['samples']} samples, {kinds['steps']} steps, forward and "
-        f"backward): {kinds['pooled ms']} ms pooled, {kinds['a state per pair ms']} ms with a "
-        f"state per pair, which is {kinds['times faster']} times as long.",
+        f"backward): {kinds['pooled ms']} ms pooled, {kinds['kernels ms']} ms pooled and with "
+        f"kernels, {kinds['a state per pair ms']} ms with a state per pair, which is "
+        f"{kinds['times faster']} and {kinds['times faster with kernels']} times as long. The "
+        f"largest tensor has {sizes['pooled']:,}, {sizes['kernels']:,} and "
+        f"{sizes['a state per pair']:,} values; samples times sources times targets are "
+        f"{kinds['sample, source and target values']:,}. With all samples and steps, pooled "
+        f"synapses take {pooled['step by step ms']} ms step by step and {pooled['kernels ms']} ms "
+        f"with kernels, {pooled['times faster']} times as fast.",
     ]
     return "\n".join(lines)
 
@@ -224,11 +292,9 @@ def main() -> None:
             f"{run['input']:<7} {run['run']:<24} {run['forward ms']:>10}  "
             f"{run['forward and backward ms']:>16}  {run['times faster than snnTorch']:>14}"
         )
-    kinds = measure_synapses(options.rounds)
-    print(
-        f"first-order synapses, {FEW} samples, {FEW_STEPS} steps: pooled {kinds['pooled ms']} ms, "
-        f"a state per pair {kinds['a state per pair ms']} ms, {kinds['times faster']} times"
-    )
+    kinds, pooled = measure_synapses(options.rounds), measure_pooled(options.rounds)
+    for name, value in (*kinds.items(), *pooled.items()):
+        print(f"first-order synapses, {name}: {value}")
     done = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12"],
         cwd=Path(__file__).parent,
@@ -247,6 +313,7 @@ def main() -> None:
         "rounds": options.rounds,
         "runs": runs,
         "synapses": kinds,
+        "pooled synapses": pooled,
     }
     options.json.write_text(json.dumps(what, indent=1) + "\n")
     if options.json == RESULTS:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from spiker_hdl.model import AdaptiveLif, CurrentLif, Input, Integrator, Lif, Readout
 from spiker_train import (
@@ -245,3 +246,35 @@ def test_stacked_draws_run_in_kernels_as_in_a_loop():
         assert expected.unique().tolist() == [0, 1]
         results.append(bare)
     assert torch.equal(results[0].scores, results[1].scores)
+
+
+class Largest(TorchDispatchMode):
+    """Watch for the largest tensor that is made."""
+
+    size = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, tuple | list) else [out]:
+            if isinstance(tensor, torch.Tensor):
+                self.size = max(self.size, tensor.untyped_storage().nbytes() // 4)
+        return out
+
+
+@pytest.mark.parametrize("kernel", ["eager", "fused"])
+def test_pooled_synapses_take_no_memory_for_each_pair(kernel):
+    samples, sources, targets = 6, 40, 50
+    sizes = []
+    for dynamics in (FirstOrder(0.9), FirstOrder(0.9, per_pair=True)):
+        net = SpikingNetwork(
+            [Input("in", sources)],
+            [Layer("layer", targets, Cell(Lif, threshold=1.0, decay=0.9))],
+            [Connection("in", "layer", dynamics=dynamics)],
+            [Readout("layer", "count")],
+        )
+        x = torch.ones(samples, 3, sources)
+        with Largest() as watch:
+            net(x, kernel=kernel).scores.sum().backward()
+        sizes.append(watch.size)
+    assert sizes[0] == sources * targets
+    assert sizes[1] == samples * sources * targets
