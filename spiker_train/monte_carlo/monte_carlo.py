@@ -312,6 +312,11 @@ class MonteCarlo:
     def _stack(self, x: dict[str, np.ndarray]) -> int:
         """Return how many draws run at a time."""
         samples, steps = next(iter(x.values())).shape[:2]
+        if self.net.sweeps and (self.stack not in {None, 1} or self.batch < samples):
+            raise ValueError(
+                f"Draws at once must be 1, and the batch at least all {samples} samples, where "
+                f"parameters are those of single samples, not {self.stack} and {self.batch}"
+            )
         rows = min(self.batch, samples)
         if self.neurons is not None and (self.integers is not None or self.net.has_seconds):
             if self.stack not in {None, 1}:
@@ -319,6 +324,8 @@ class MonteCarlo:
                     f"Draws at once must be 1 where neurons spread in integers or in seconds, "
                     f"not {self.stack}"
                 )
+            stack = 1
+        elif self.net.sweeps:
             stack = 1
         else:
             updates = rows * steps * sum(layer.size for layer in self.net.layers)

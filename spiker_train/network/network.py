@@ -330,6 +330,14 @@ class SpikingNetwork(nn.Module):
             connection.has_seconds for connection in self.connections
         )
 
+    @property
+    def sweeps(self) -> bool:
+        """Whether parameters are those of single samples, which all have to run at once."""
+        return any(layer.cell.samples for layer in self.layers) or any(
+            connection.dynamics is not None and bool(connection.dynamics.samples)
+            for connection in self.connections
+        )
+
     def _check_spikes(self, spikes: Any) -> dict[str, torch.Tensor]:
         if not isinstance(spikes, Mapping):
             if len(self.inputs) != 1:
@@ -399,10 +407,7 @@ class SpikingNetwork(nn.Module):
             if dt is not None and integers.dt is None:
                 integers = replace(integers, dt=dt)
             integers = integers.fit(self)
-        if any(layer.cell.samples for layer in self.layers) or any(
-            connection.dynamics is not None and connection.dynamics.samples
-            for connection in self.connections
-        ):
+        if self.sweeps:
             batch = len(samples)  # values of single samples are for all of them at once
         parts = []
         with torch.no_grad():

@@ -340,6 +340,20 @@ def test_bad_studies_are_refused(make_study, error, message):
         make_study()
 
 
+def test_parameters_of_single_samples_run_one_draw_at_a_time():
+    spikes, _ = samples()
+    thresholds = np.linspace(0.2, 2.0, 20)[:, None] * np.ones(10)
+    cell = Cell(Lif, threshold=thresholds, decay=0.9)
+    net = SpikingNetwork.chain("12-10-4", cell=cell, output=Cell(Integrator, decay=0.9), seed=3)
+    labels = net.run(spikes).classes
+    study = MonteCarlo(net, DEVICE, 3, 5, times=TIMES)
+    draws = study.run(spikes, labels, progress=False)
+    assert np.array_equal(draws.accuracy() * 20, by_loop(study, spikes, labels))
+    for options in ({"stack": 3}, {"batch": 19}):
+        with pytest.raises(ValueError, match="Draws at once must be 1, and the batch at least all"):
+            MonteCarlo(net, DEVICE, 3, 5, **options).run(spikes, labels, progress=False)
+
+
 def test_fewer_draws_run_at_once_where_memory_is_small():
     study = MonteCarlo(make(), DEVICE, 16, 0, memory=200_000)
     x = {"input": samples()[0]}
