@@ -254,20 +254,24 @@ def table(report: dict) -> str:
         f"{run['forward and backward ms']} | {run['times faster than snnTorch']} |"
         for run in report["runs"]
     ]
-    kinds, pooled = report["synapses"], report["pooled synapses"]
-    sizes = kinds["largest tensor, values"]
+    kinds = report["synapses"]
     lines += [
         "",
         f"First-order synapses ({kinds['samples']} samples, {kinds['steps']} steps, forward and "
-        f"backward): {kinds['pooled ms']} ms pooled, {kinds['kernels ms']} ms pooled and with "
-        f"kernels, {kinds['a state per pair ms']} ms with a state per pair, which is "
-        f"{kinds['times faster']} and {kinds['times faster with kernels']} times as long. The "
-        f"largest tensor has {sizes['pooled']:,}, {sizes['kernels']:,} and "
-        f"{sizes['a state per pair']:,} values; samples times sources times targets are "
-        f"{kinds['sample, source and target values']:,}. With all samples and steps, pooled "
-        f"synapses take {pooled['step by step ms']} ms step by step and {pooled['kernels ms']} ms "
-        f"with kernels, {pooled['times faster']} times as fast.",
+        f"backward): {kinds['pooled ms']} ms pooled, {kinds['a state per pair ms']} ms with a "
+        f"state per pair, which is {kinds['times faster']} times as long.",
     ]
+    if "pooled synapses" in report:
+        pooled, sizes = report["pooled synapses"], kinds["largest tensor, values"]
+        lines[-1] += (
+            f" With kernels they take {kinds['kernels ms']} ms, and a state per pair "
+            f"{kinds['times faster with kernels']} times as long. The largest tensor has "
+            f"{sizes['pooled']:,} values step by step, {sizes['kernels']:,} with kernels and "
+            f"{sizes['a state per pair']:,} with a state per pair; samples times sources times "
+            f"targets are {kinds['sample, source and target values']:,}. With all samples and "
+            f"steps, pooled synapses take {pooled['step by step ms']} ms step by step and "
+            f"{pooled['kernels ms']} ms with kernels, {pooled['times faster']} times as fast."
+        )
     return "\n".join(lines)
 
 
