@@ -38,7 +38,7 @@ from .import_report import ImportReport
 from .integers.quantization import Quantization
 from .layers import Connection, Layer
 from .runs.run import Outcome, groups, run_network
-from .runs.state import NetworkState
+from .runs.state import NetworkState, check_state
 from .time import Duration, Steps, make_steps
 
 __all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork", "chain_sizes", "check_network"]
@@ -284,8 +284,8 @@ class SpikingNetwork(nn.Module):
             too long for a neuron model, or ``start`` is no state of this network and these samples.
         """
         inputs = self._check_spikes(spikes)
-        if start is not None and not isinstance(start, NetworkState):
-            raise TypeError(f"Start must be the NetworkState after another run, not {shown(start)}")
+        if start is not None:
+            check_state(start)
         count = next(iter(inputs.values())).shape[1]
         integers, steps = self._steps(
             integers, dt, plan, count, 0 if start is None else start.clock
@@ -382,6 +382,8 @@ class SpikingNetwork(nn.Module):
         batch: int = 1024,
         dt: float | None = None,
         plan: Sequence[tuple[float, int]] | None = None,
+        start: NetworkState | None = None,
+        kernel: str | None = None,
     ) -> Result:
         """Run samples without gradients, and return a result as every engine does.
 
@@ -396,10 +398,17 @@ class SpikingNetwork(nn.Module):
             :meth:`forward`.
         batch : int
             Number of samples that run at a time.
-        dt, plan
-            As for :meth:`forward`.
+        dt, plan, start, kernel
+            As for :meth:`forward`, whose outcome has the state ``after`` the run too.
         """
         samples = stimulus(self.graph, spikes)
+        if start is not None:
+            check_state(start)
+            if start.samples != len(samples):
+                raise ValueError(
+                    f"Start must be of as many samples as the spikes, {len(samples)}, not "
+                    f"{start.samples}"
+                )
         if len(set(samples.steps.tolist())) > 1:
             raise ValueError("Samples must have the same number of steps")
         kind = float if integers is None else np.int64
@@ -411,10 +420,12 @@ class SpikingNetwork(nn.Module):
             batch = len(samples)  # values of single samples are for all of them at once
         parts = []
         with torch.no_grad():
-            for start in range(0, len(samples), batch):
-                members = np.arange(start, min(start + batch, len(samples)))
+            for begin in range(0, len(samples), batch):
+                members = np.arange(begin, min(begin + batch, len(samples)))
                 group = samples.group(members)
-                parts.append(self.forward(group, integers, record, dt=dt, plan=plan))
+                before = None if start is None else start.select(members)
+                options: dict[str, Any] = {"dt": dt, "plan": plan, "kernel": kernel}
+                parts.append(self.forward(group, integers, record, start=before, **options))
 
         def join(pick: Any) -> np.ndarray:
             return np.concatenate([pick(outcome).cpu().numpy() for outcome in parts])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .prepare import Core
 
-__all__ = ["NetworkState", "check_start"]
+__all__ = ["NetworkState", "check_start", "check_state"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,12 @@ class NetworkState:
         return self.map(lambda value: value[samples])
 
 
+def check_state(start: Any) -> None:
+    """Raise :exc:`TypeError` if what a run is to start from is no :class:`NetworkState`."""
+    if not isinstance(start, NetworkState):
+        raise TypeError(f"Start must be the NetworkState after another run, not {shown(start)}")
+
+
 def check_start(
     start: Any,
     net: "SpikingNetwork",
@@ -116,8 +122,7 @@ def check_start(
     ValueError
         If it is the state of another network, of other samples, or of a run of another kind.
     """
-    if not isinstance(start, NetworkState):
-        raise TypeError(f"Start must be the NetworkState after another run, not {shown(start)}")
+    check_state(start)
     if start.seconds != seconds:
         kinds = {True: "a run with dt or plan", False: "a run without dt and plan"}
         raise ValueError(f"Start must be after {kinds[seconds]}, not after {kinds[start.seconds]}")

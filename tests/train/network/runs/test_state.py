@@ -274,3 +274,39 @@ def test_each_length_of_a_step_has_its_own_factors():
     v = net(x, plan=[(1e-3, 2), (5e-3, 2)], record=["a.v"]).states["a.v"].flatten()
     time = torch.tensor([0.0, 1, 6, 11], dtype=torch.float64)
     assert torch.allclose(v, torch.exp(-time / 10), rtol=1e-14)
+
+
+def test_result_of_a_run_in_batches_starts_from_a_state_too():
+    net, x = timed_network(3), random_spikes(seed=3)
+    with torch.no_grad():
+        begin = net(x[:, :7], dt=1e-3).after
+        expected = net(x[:, 7:], dt=1e-3, start=begin, record=["a.v"])
+    spikes = x.numpy().astype(int)
+    options = {"dt": 1e-3, "record": ["a.v", "a"], "start": begin}
+    for batch in (1, len(x)):
+        result = net.run(spikes[:, 7:], batch=batch, **options)
+        assert (result.spikes["a"] == expected.spikes["a"].numpy()).all()
+        assert result.spikes["a.v"] == pytest.approx(expected.states["a.v"].numpy(), rel=1e-12)
+    rested = net.run(spikes[:, 7:], dt=1e-3, record=["a.v"])
+    assert (rested.spikes["a.v"] != result.spikes["a.v"]).any()
+    with pytest.raises(
+        ValueError, match=f"must be of as many samples as the spikes, 1, not {len(x)}"
+    ):
+        net.run(spikes[:1, 7:], **options)
+    with pytest.raises(TypeError, match="Start must be the NetworkState after another run, not 3"):
+        net.run(spikes, dt=1e-3, start=3)
+
+
+@pytest.mark.slow
+def test_random_networks_in_seconds_run_in_kernels_as_step_by_step():
+    for seed in range(12):
+        net, x = timed_network(seed), random_spikes(seed=seed)
+        record = recordable(net)
+        with torch.no_grad(), distances() as seen:
+            start = net(x, plan=PLAN, kernel="eager").after
+            eager, fused = (
+                net(x, plan=PLAN, record=record, start=start, kernel=kernel)
+                for kernel in ("eager", "fused")
+            )
+        assert set(fused.kernels.values()) == {"fused"}
+        assert_equal_runs(traces(eager), traces(fused), near_threshold(seen, len(x)))
