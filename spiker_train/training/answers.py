@@ -61,6 +61,9 @@ def answer(
         ends = torch.as_tensor(lengths, device=device)
         mask = torch.arange(steps, device=device) < ends[:, None]
         outcome = _own(net, outcome, mask, integers)
+    # Outputs of layers that do not fire are no spikes, and may be negative.
+    firing = {n: train for n, train in outcome.spikes.items() if net.layer[n].cell.spiking}
+    outcome = replace(outcome, spikes=firing)
     scale = _scale(net, integers)
     return Answers(
         outcome,

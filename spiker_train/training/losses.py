@@ -38,7 +38,7 @@ class Answers:
     Members
     -------
     outcome : Outcome
-        Scores, logits and spikes; spikes after a sample's own steps are 0.
+        Scores, logits, and the spikes of layers that fire; spikes after a sample's own steps are 0.
     spikes : tensor, shape (samples, steps, size), or None
         Spikes of the population of the first readout; None where it does not spike.
     potentials : tensor, shape (samples, steps, size), or None

@@ -154,8 +154,17 @@ def score_meaning(readout: Readout) -> str:
     )
 
 
-def result_meanings(axis: bool) -> dict[str, str]:
-    """Return what each field of a result means, by the last part of its name."""
+def result_meanings(axis: bool, values: bool = False) -> dict[str, str]:
+    """Return what each field of a result means, by the last part of its name.
+
+    Parameters
+    ----------
+    axis : bool
+        Whether results leave by AXI.
+    values : bool
+        Whether there are populations whose output is a value.
+    """
+    counted = "spikes, or of outputs other than 0," if values else "spikes"
     meanings = {
         "winner": (
             "The class with the greatest score; of several classes with that score, the lowest."
@@ -167,7 +176,7 @@ def result_meanings(axis: bool) -> dict[str, str]:
         "steps": "The number of time steps of the sample.",
         "answer": "Whether the scores are final: always 1 here, where a sample has one result.",
         "last": "Whether the sample has ended: always 1 here, where a sample has one result.",
-        "counts.*": "The number of spikes of all neurons of a population in all steps.",
+        "counts.*": f"The number of {counted} of all neurons of a population in all steps.",
         "cycles": (
             "The latency in clock cycles, modulo 2**32: see timing. It is no part of the network's "
             "answer."

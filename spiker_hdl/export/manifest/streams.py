@@ -54,7 +54,13 @@ def result_stream(
             "other stream until the result queue is full."
         ),
         **_stream(accelerator, "o", ports, "m_axis" if axis else ""),
-        "meaning": result_meanings(axis is not None),
+        "meaning": result_meanings(
+            axis is not None,
+            any(
+                population.neuron.emits and not population.neuron.spiking
+                for population in network.populations
+            ),
+        ),
         "readouts": [
             {
                 "name": readout.name,

@@ -466,6 +466,9 @@ def test_emitted_designs_with_dendrites_pass_their_test_benches(language, tmp_pa
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS" in done.stdout + done.stderr
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    meaning = "The number of spikes, or of outputs other than 0, of all neurons of a population in"
+    assert meaning in json.dumps(manifest)
 
 
 @pytest.mark.slow

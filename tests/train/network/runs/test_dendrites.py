@@ -1,6 +1,7 @@
 """Layers whose output is a value: in floating point, in integers, and turned into integers."""
 
 import importlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,17 +12,22 @@ from spiker_hdl.model import Accumulator, Dendrite, Input, Lif, Readout
 from spiker_train import (
     Cell,
     Connection,
+    DifferentialPair,
     Layer,
     Quantization,
     QuantizationReport,
     SpikingNetwork,
     Tau,
+    Twin,
     load_floating_point,
+    pcm,
     quantize,
     save_floating_point,
     to_nir,
 )
 from spiker_train.network.plausibility import implausible
+from spiker_train.training.answers import answer
+from spiker_train.training.losses import SpikeL1
 
 from support.places import ROOT
 
@@ -213,6 +219,28 @@ def test_training_learns_through_dendrites():
         with torch.no_grad():
             weights -= 0.005 * gradient
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_penalties_of_spikes_are_of_layers_that_fire():
+    net = tree()
+    answers = answer(net, {"in": torch.from_numpy(SPIKES)}, None, None)
+    spikes = net(SPIKES).spikes["soma"]
+    assert SpikeL1(0.5)(answers).item() == pytest.approx(0.5 * spikes.sum().item() / 4)
+    with pytest.raises(ValueError, match="Layer must be one that spikes, soma, not 'd'"):
+        SpikeL1(0.5, layers=["d"])(answers)
+
+
+@pytest.mark.slow
+def test_draws_of_devices_are_loaded_into_a_design_with_dendrites():
+    network = quantize(tree(), weights=5, max_steps=8)
+    pair = DifferentialPair(device=pcm())
+    twin = Twin(network, {"d->soma": pair, "in->d": pair}, 1)
+    load = partial(spiker_hdl.run, engine="amaranth", mapping=twin.mapping, built=twin.network)
+    assert twin.differences(range(3), SPIKES, load) == []
+    classes = np.zeros(len(SPIKES), dtype=int)
+    study = twin.monte_carlo(3).run(SPIKES, classes)
+    shares = [(spiker_hdl.run(twin.chip(n).network, SPIKES).classes == 0).sum() for n in range(3)]
+    assert [study.right[n][0] for n in range(3)] == shares
 
 
 def test_weights_from_dendrites_are_drawn_smaller():
