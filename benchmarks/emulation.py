@@ -6,9 +6,10 @@ all rows alternate, so that other work on the machine slows all of them alike, a
 medians of ratios within a round. Times are of the CPU. Prints a table; ``--json`` keeps it with the
 versions that made it.
 
-Another emulator, such as SHIP where it is installed, takes part with ``--beside FILE``: a Python
-file with a function ``make(x, sizes, leak)`` that returns the emulator's module of the same network
-and a function without arguments that runs it on ``x`` and returns scores (samples, classes).
+SHIP takes part where it can be imported; ``--help`` says where it is from. Any other emulator takes
+part with ``--beside FILE``: a Python file with a function ``make(x, sizes, leak)`` that returns
+something with a ``zero_grad``, such as the module of the same network, and a function without
+arguments that runs it on ``x`` and returns scores (samples, classes).
 """
 
 import argparse
@@ -23,7 +24,9 @@ from itertools import pairwise
 from pathlib import Path
 from runpy import run_path
 from statistics import median
+from typing import Any
 
+import _ship
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -123,12 +126,12 @@ def largest(model: torch.nn.Module, run: Run, labels: torch.Tensor) -> int:
     return watch.size
 
 
-def beside(path: Path, x: torch.Tensor) -> tuple[torch.nn.Module, Run]:
+def beside(path: Path, x: torch.Tensor) -> tuple[Any, Run]:
     """Make the network of another emulator, by the function ``make`` of a file of the user's."""
     return run_path(str(path))["make"](x, SIZES, LEAK)
 
 
-def timed(model: torch.nn.Module, run: Run, labels: torch.Tensor) -> tuple[float, float]:
+def timed(model: Any, run: Run, labels: torch.Tensor) -> tuple[float, float]:
     """Return the milliseconds of CPU time of a forward pass, and of forward and backward."""
     model.zero_grad(set_to_none=True)
     start = time.process_time()
@@ -146,9 +149,11 @@ def inputs() -> dict[str, torch.Tensor]:
 
 def measure(rounds: int, others: list[Path]) -> list[dict]:
     labels = torch.arange(BATCH) % SIZES[-1]
-    rows: dict[tuple[str, str], tuple[torch.nn.Module, Run]] = {}
+    rows: dict[tuple[str, str], tuple[Any, Run]] = {}
     for kind, x in inputs().items():
         rows[kind, "snnTorch"] = snntorch(x)
+        if _ship.installed():
+            rows[kind, "SHIP"] = _ship.make(x, SIZES, LEAK)
         rows[kind, "step by step"] = ours(x, "eager")
         rows[kind, "kernels"] = ours(x, "fused")
         rows |= {(kind, path.stem): beside(path, x) for path in others}
@@ -188,11 +193,14 @@ def measure_synapses(rounds: int) -> dict:
         "pooled": synapses(x, 0.8),
         "a state per pair": synapses(x, 0.8, pairs=True),
     }
-    times = _alternating(runs, labels, rounds)
+    others = {"SHIP": _ship.make(x, SIZES, LEAK, 0.8)} if _ship.installed() else {}
+    times = _alternating(runs | others, labels, rounds)
     results: dict = {"samples": FEW, "steps": FEW_STEPS}
     results |= {f"{name} ms": round(median(own), 1) for name, own in times.items()}
     for result, name in (("times faster", "pooled"), ("times faster with kernels", "kernels")):
         results[result] = _ratio(times["a state per pair"], times[name])
+    if others:
+        results["times faster than SHIP"] = _ratio(times["SHIP"], times["pooled"])
     # All tensors are of 4 bytes a value: one for each sample, source and target is the limit.
     pairs = FEW * max(a * b for a, b in pairwise(SIZES))
     results["sample, source and target values"] = pairs
@@ -216,7 +224,7 @@ def measure_pooled(rounds: int) -> dict:
 
 
 def _alternating(
-    runs: dict[str, tuple[torch.nn.Module, Run]], labels: torch.Tensor, rounds: int
+    runs: dict[str, tuple[Any, Run]], labels: torch.Tensor, rounds: int
 ) -> dict[str, list[float]]:
     """Return the milliseconds of forward and backward of each run, in turns."""
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -234,12 +242,13 @@ def _ratio(slow: list[float], fast: list[float]) -> float:
 
 def versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for package in ("torch", "snntorch", "ship"):
+    for package in ("torch", "snntorch"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=False)
+    found["SHIP"] = _ship.version()
     return found | {"gcc": compiler.stdout.partition("\n")[0] or "not installed"}
 
 
@@ -272,6 +281,11 @@ def table(report: dict) -> str:
             f"steps, pooled synapses take {pooled['step by step ms']} ms step by step and "
             f"{pooled['kernels ms']} ms with kernels, {pooled['times faster']} times as fast."
         )
+    if "SHIP ms" in kinds:
+        lines[-1] += (
+            f" SHIP's first-order synapses, with a state per pair, take {kinds['SHIP ms']} ms, "
+            f"{kinds['times faster than SHIP']} times as long as pooled ones step by step."
+        )
     return "\n".join(lines)
 
 
@@ -283,12 +297,14 @@ def write_page(report: dict) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=_ship.WHERE)
     parser.add_argument("--rounds", type=int, default=9, help="runs of each row")
     parser.add_argument("--beside", type=Path, nargs="*", default=[], help="other emulators")
     parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if not _ship.installed():
+        print(f"Without SHIP. {_ship.WHERE}")
     runs = measure(options.rounds, options.beside)
     print("input   run                      forward ms  with backward ms  times snnTorch")
     for run in runs:

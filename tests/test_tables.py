@@ -14,8 +14,9 @@ from support.places import ROOT
 
 
 @pytest.fixture
-def script():
+def script(monkeypatch):
     """Load a script of the benchmarks by its name."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
 
     def find(name):
         spec = spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
