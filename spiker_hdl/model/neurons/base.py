@@ -293,7 +293,9 @@ class Neuron(Component):
     output : int, str, (int, int) or callable, optional
         Range of the value that neurons emit in each step, for neurons whose output is a value,
         such as dendrites: as for :func:`parameter`, from at most 0 to at least 1. :meth:`step`
-        then returns the value; 0 is no event. Such neurons do not fire: ``spiking`` is False.
+        then returns the value; 0 is no event. It does not scale with the potential: a step divides
+        by a setting that does, as that of ``Dendrite``. Such neurons do not fire: ``spiking`` is
+        False.
         Neurons that neither fire nor have an output emit nothing, and :meth:`step` returns None.
     potential : str
         The state that a readout of potentials compares.

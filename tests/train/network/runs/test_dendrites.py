@@ -1,14 +1,16 @@
 """Layers whose output is a value: in floating point, in integers, and turned into integers."""
 
 import importlib
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 
 import spiker_hdl
-from spiker_hdl.model import Accumulator, Dendrite, Input, Lif, Readout
+from spiker_hdl.model import INTEGERS, Accumulator, Dendrite, If, Input, Lif, Readout
 from spiker_train import (
     Cell,
     Connection,
@@ -228,6 +230,42 @@ def test_penalties_of_spikes_are_of_layers_that_fire():
     assert SpikeL1(0.5)(answers).item() == pytest.approx(0.5 * spikes.sum().item() / 4)
     with pytest.raises(ValueError, match="Layer must be one that spikes, soma, not 'd'"):
         SpikeL1(0.5, layers=["d"])(answers)
+
+
+@dataclass(frozen=True)
+class Graded(If):
+    """A user's own: a spike with the excess over the threshold as its value."""
+
+    spiking: ClassVar[bool] = False
+    output: ClassVar[Any] = lambda neuron: (0, neuron.greatest)
+
+    greatest: int = field(kw_only=True)
+    resolution: int = field(kw_only=True, metadata={"scales": True, "power_of_two": True})
+
+    def step(self, p, s, current, via=INTEGERS):
+        v = self.gain(p, s, s.v, current, via)
+        excess = via.divide(v - p.threshold, self.resolution)
+        fired, after = self.spike(p, s, v, via)
+        return via.select(fired, via.clamp(excess, 0, self.greatest), 0), after
+
+
+def test_neuron_of_a_user_with_a_value_as_output():
+    cell = Cell(Graded, threshold=1.0, resolution=0.25, greatest=5)
+    net = SpikingNetwork(
+        [Input("in", 6)],
+        [Layer("d", 5, cell), Layer("out", 2, Cell(Accumulator))],
+        [Connection("in", "d"), Connection("d", "out")],
+        [Readout("out", "last")],
+        seed=3,
+    )
+    settings = Quantization(weights=12, potentials=16).fit(net)
+    network = quantize(net, settings, max_steps=8)
+    expected = spiker_hdl.run(network, SPIKES, record=["d"])
+    assert expected.differences(net.run(SPIKES, settings, record=["d"])) == []
+    values = net(SPIKES).spikes["d"].detach().numpy()
+    assert 1 < values.max() <= 5
+    # Near the threshold, rounded weights may let another neuron fire.
+    assert (np.abs(values - expected.spikes["d"]) < 0.6).mean() > 0.95
 
 
 @pytest.mark.slow
