@@ -18,6 +18,10 @@ from .style import COLOURS, FAINT, INK, blank, plain
 __all__ = ["draw_connectivity", "draw_graph"]
 
 
+POINTS = 140
+"""About how many points are from one column of a graph to the next."""
+
+
 def draw_connectivity(
     net: SpikingNetwork, names: Sequence[str] | None = None, *, title: str = ""
 ) -> Figure:
@@ -110,19 +114,20 @@ def draw_graph(net: SpikingNetwork, *, title: str = "") -> Figure:
     figure = blank(1.0, 1.0)
     axis = figure.subplots()
     readouts = {readout.population: readout.kind for readout in net.readouts}
+    half: dict[str, tuple[float, float]] = {}
     for declared in net.inputs:
         text = f"{declared.name}\n{declared.size} channels"
-        _node(axis, place[declared.name], text, COLOURS[2])
+        half[declared.name] = _node(axis, place[declared.name], text, COLOURS[2])
     for layer in net.layers:
         text = f"{layer.name}\n{layer.size} {layer.cell.kind.__name__}"
         if layer.name in readouts:
             text += f"\nread: {readouts[layer.name]}"
-        _node(axis, place[layer.name], text, COLOURS[0])
+        half[layer.name] = _node(axis, place[layer.name], text, COLOURS[0])
     drawn: dict[tuple[str, str], int] = {}
     for connection in net.connections:
         ends = connection.source, connection.target
         drawn[ends] = drawn.get(ends, -1) + 1
-        heights.append(_arrow(axis, place, connection, drawn[ends]))
+        heights.append(_arrow(axis, place, half, connection, drawn[ends]))
     low, high = min(heights) - 0.25, max(heights) + 0.25
     axis.set(xlim=(-0.45, width - 0.55), ylim=(low, high), aspect="equal")
     figure.set_size_inches(2.3 * (width - 0.1), 2.3 * (high - low) + 0.4)
@@ -149,27 +154,40 @@ def _places(net: SpikingNetwork) -> dict[str, tuple[float, float]]:
     return place
 
 
-def _node(axis: Axes, at: tuple[float, float], text: str, colour: str) -> None:
+def _node(axis: Axes, at: tuple[float, float], text: str, colour: str) -> tuple[float, float]:
+    """Draw a node, and return about half of its width and height, in points."""
     axis.text(
         *at, text, ha="center", va="center", fontsize=9, color=INK, zorder=3,
         bbox={"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": colour},
     )  # fmt: skip
+    lines = text.split("\n")
+    return 2.7 * max(map(len, lines)) + 6, 5.4 * len(lines) + 6
+
+
+def _shrink(half: tuple[float, float], x: float, y: float) -> float:
+    """Return how many points from its middle a line leaves a node in a direction."""
+    length = max(np.hypot(x, y), 1e-9)
+    return min(size * length / max(abs(way), 1e-9) for size, way in zip(half, (x, y), strict=True))
 
 
 def _arrow(
-    axis: Axes, place: dict[str, tuple[float, float]], connection: Connection, number: int
+    axis: Axes,
+    place: dict[str, tuple[float, float]],
+    half: dict[str, tuple[float, float]],
+    connection: Connection,
+    number: int,
 ) -> float:
     """Draw a connection, the ``number``-th of its ends; return the height of its label."""
     (x0, y0), (x1, y1) = place[connection.source], place[connection.target]
     options: dict[str, Any] = {
         "arrowstyle": "-|>", "mutation_scale": 11, "color": FAINT, "zorder": 1,
-        "linestyle": "--" if connection.late else "-", "shrinkA": 26, "shrinkB": 26,
+        "linestyle": "--" if connection.late else "-", "shrinkA": 0, "shrinkB": 0,
     }  # fmt: skip
     if connection.source == connection.target:
-        below, out = y0 - 0.16, 0.22 + 0.06 * number
+        below = y0 - half[connection.source][1] / POINTS - 0.02
+        out = 0.1 + 0.06 * number
         ends = (x0 + out, below), (x0 - out, below)
         rise = -0.26 - 0.16 * number
-        options |= {"shrinkA": 0, "shrinkB": 0}
     else:
         ends = (x0, y0), (x1, y1)
         # Straight to the next column; above what stands between, and below on the way back.
@@ -183,6 +201,13 @@ def _arrow(
     length = max(np.hypot(x1 - x0, y1 - y0), 1e-9)
     bend = 2 * rise / length * (1 if x1 < x0 else -1)
     options["connectionstyle"] = f"arc3,rad={bend}"
+    if connection.source != connection.target:
+        control = (x0 + x1) / 2 + bend * (y1 - y0), (y0 + y1) / 2 - bend * (x1 - x0)
+        for name, end, key in (
+            (connection.source, ends[0], "shrinkA"),
+            (connection.target, ends[1], "shrinkB"),
+        ):
+            options[key] = _shrink(half[name], control[0] - end[0], control[1] - end[1])
     axis.add_patch(FancyArrowPatch(*ends, **options))
     at = (x0 + x1 + bend * (y1 - y0)) / 2, (y0 + y1 - bend * (x1 - x0)) / 2
     if not rise and y0 != y1:  # between rows, where the middle may be on another arrow

@@ -28,7 +28,7 @@ def draw_weights(
     ----------
     history : WeightHistory
     names : sequence of str, optional
-        Names of connections; all where none are given.
+        Names of connections; all that have a synapse where none are given.
     title : str
 
     Returns
@@ -41,10 +41,11 @@ def draw_weights(
         If there is no such connection, or no time.
     """
     check_kind("History", history, WeightHistory)
-    names = list(history.weights) if names is None else list(names)
+    present = [name for name, rows in history.weights.items() if all(len(row) for row in rows)]
+    names = present if names is None else list(names)
     for name in names:
-        if name not in history.weights:
-            raise ValueError(f"Connection must be one of {sorted(history.weights)}, not {name!r}")
+        if name not in present:
+            raise ValueError(f"Connection must be one with synapses, of {present}, not {name!r}")
     if not names or not history.times:
         raise ValueError("History must have weights of at least one time, not none")
     figure = blank(8.0, 2.4 * len(names) + 0.4)

@@ -75,6 +75,33 @@ def test_noise_of_programming_has_its_deviation(stages, deviation):
     assert float(values.mean()) == pytest.approx(10e-6, rel=0.01)
 
 
+def test_levels_reach_over_the_range_of_the_device():
+    device = Device(high=10e-6, low=2e-6, levels=3)
+    programmed = device.program([2e-6, 3.9e-6, 4.1e-6, 8.1e-6, 10e-6], generator(0))
+    assert programmed.initial.tolist() == pytest.approx([2e-6, 2e-6, 6e-6, 10e-6, 10e-6])
+
+
+def test_noise_of_programming_follows_the_target_and_not_the_spread():
+    stages = {"spread": Spread(0.6), "programming": GaussianNoise(relative=0.3)}
+    alone = cells(Device(high=HIGH, spread=stages["spread"])).initial
+    noise = cells(Device(high=HIGH, **stages)).initial - alone
+    kept = noise > -alone  # at 0 otherwise
+    wide, narrow = (noise[kept & part].std() for part in (alone > 12e-6, alone < 12e-6))
+    assert wide == pytest.approx(narrow, rel=0.15)
+
+
+def test_conductances_are_never_negative():
+    device = Device(
+        high=HIGH,
+        programming=GaussianNoise(absolute=HIGH),
+        reading=GaussianNoise(absolute=HIGH),
+    )
+    programmed = cells(device, 1e-6)
+    for values in (programmed.initial, programmed.read(generator(1))):
+        assert values.min() == 0
+        assert 0.3 < (values == 0).double().mean() < 0.7
+
+
 def test_read_noise_is_new_at_every_read_and_grows_where_it_flickers():
     device = Device(high=HIGH, reading=FlickerNoise(amplitude=0.02, read_time=1e-6))
     programmed, rng = cells(device), generator(1)

@@ -29,3 +29,21 @@ def test_graph_has_all_parts_with_delays_and_dynamics():
     assert "dense\nFirstOrder\n2 ms" in texts
     assert "one to one\n2 steps" in texts
     assert len(axis.patches) == 6  # an arrow for each connection
+
+
+def test_arrows_end_at_their_nodes():
+    figure = draw_graph(timed_network())
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    nodes = [text for text in axis.texts if text.get_zorder() == 3]
+    boxes = [text.get_bbox_patch().get_window_extent() for text in nodes]
+    for arrow in axis.patches:
+        path = arrow.get_path()
+        points = axis.transData.transform(path.vertices[path.codes != path.CLOSEPOLY])
+        inside = [
+            (points > box.extents[:2] + 2).all(1) & (points < box.extents[2:] - 2).all(1)
+            for box in boxes
+        ]
+        assert not np.any(inside)
+        near = [np.abs(points - (box.extents[:2] + box.extents[2:]) / 2).max(1) for box in boxes]
+        assert all(np.min(near, axis=0)[[0, -1]] < 75)

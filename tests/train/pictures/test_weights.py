@@ -5,7 +5,8 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from spiker_train import SpikingNetwork
+from spiker_hdl.model import If, Input, Readout
+from spiker_train import Cell, Connection, Layer, SpikingNetwork
 from spiker_train.pictures import WeightHistory, draw_weights
 
 
@@ -24,3 +25,16 @@ def test_bands_are_quantiles_of_the_weights():
     assert (over_time.get_xlabel(), histogram.get_xlabel()) == ("epoch", "weight (arbitrary unit)")
     with pytest.raises(ValueError, match="at least one time, not none"):
         draw_weights(WeightHistory())
+
+
+def test_connections_without_synapses_are_left_out():
+    layers = [Layer("a", 2, Cell(If, threshold=1.0)), Layer("b", 2, Cell(If, threshold=1.0))]
+    none = Connection("a", "b", kind="sparse", mask=np.zeros((2, 2)))
+    links = [Connection("in", "a"), none]
+    net = SpikingNetwork([Input("in", 3)], layers, links, [Readout("b", "count")])
+    history = WeightHistory("epoch")
+    history.add(0, net)
+    figure = draw_weights(history)
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["in->a", "first and last"]
+    with pytest.raises(ValueError, match=r"one with synapses, of \['in->a'\], not 'a->b'"):
+        draw_weights(history, ["a->b"])
