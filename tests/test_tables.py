@@ -55,6 +55,23 @@ def test_encoders(script):
     assert Area(**report["digits"]["xc7"]["with"]).luts > 0
 
 
+def test_devices(script):
+    module = script("devices")
+    results = json.loads(module.RESULTS.read_text())
+    assert shown(module) == module.page(results)
+    tasks = [task for task in module.TASKS if task in results]
+    assert tasks[:2] == ["mnist", "fsdd"]
+    for task in tasks:
+        assert results[task]["yield"]["usual"]["draws"] == 200
+        assert (module.PICTURES / f"{task}.png").is_file()
+        for scores in results[task]["classes"].values():
+            assert (
+                len(scores["recall"][0])
+                == len(scores["f1"][0])
+                == len(results[task]["class names"])
+            )
+
+
 def test_emulation(script):
     module = script("emulation")
     report = json.loads(module.RESULTS.read_text())

@@ -1,0 +1,1 @@
+"""The parts of benchmarks/devices.py: data sets, studies, scores and pictures."""
