@@ -144,7 +144,8 @@ def _weights(projection: dict[str, Any]) -> str:
     store, bits = projection["store"], projection["store_bits"]
     others = ", ".join(f"{bits[other]:,} by {other}" for other in bits if other != store)
     memory = f"{bits[store]:,} by {store} ({others})"
-    return f"{projection['weight_width']} bits each{shift}; in memory {memory}"
+    to = f", to receptor {projection['receptor']}" if "receptor" in projection else ""
+    return f"{projection['weight_width']} bits each{shift}{to}; in memory {memory}"
 
 
 def _shape(shape: Any) -> str:

@@ -50,6 +50,7 @@ def _projections(network: Network, mapping: Mapping) -> list[dict[str, Any]]:
             "shape": [projection.synapses.target_size, projection.synapses.source_size],
             "delay": projection.delay,
             "shift": projection.shift,
+            **({"receptor": projection.receptor} if projection.receptor else {}),
             "weight_width": projection.width,
             "weight_bits": projection.synapses.values.size * projection.width,
             "store": mapping.store(network, projection),
@@ -71,6 +72,16 @@ def _population(network: Network, mapping: Mapping, name: str) -> dict[str, Any]
         "bias": population.bias,
         "sum": [bounds.sum_low, bounds.sum_high],
         "accumulator_width": bounds.sum_width,
+        **(
+            {
+                "receptors": [
+                    {"sum": [own.sum_low, own.sum_high], "accumulator_width": own.sum_width}
+                    for own in bounds.receptors
+                ]
+            }
+            if bounds.further
+            else {}
+        ),
         "states": {n: list(ends) for n, ends in bounds.states.items() if ends[0] < ends[1]},
         "state_bits": _state_bits(network, name),
         "lanes": core.lanes,
@@ -95,6 +106,8 @@ def _neuron(neuron: Component) -> dict[str, Any]:
             continue  # as in files
         if isinstance(value, Component):
             value = _neuron(value)
+        if isinstance(value, tuple):
+            value = tuple(_neuron(part) if isinstance(part, Component) else part for part in value)
         if isinstance(value, Decay):
             value = {"numerator": value.numerator, "bits": value.bits}
         description[field.name] = value

@@ -104,7 +104,9 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
         if rows > 1 and core.states != "registers":
             state_bits = Shape.cast(state_layout(population, bound)).width
             memories.append(_Memory(words, core.units * state_bits))
-            memories += core.banks * [_Memory(rows, core.lanes * bound.sum_width)]
+            for receptor in {link.receptor for link in network.into(population.name)}:
+                width = bound.receptors[receptor].sum_width
+                memories += core.banks * [_Memory(rows, core.lanes * width)]
         # A queue holds one entry outside its memory.
         address_bits = (words - 1).bit_length()
         channels = core.units * (1 + value_shape(population).width)

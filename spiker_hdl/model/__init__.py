@@ -11,6 +11,7 @@ from .dynamics.base import Dynamics
 from .dynamics.coupling import WinnerTakeAll
 from .dynamics.kinds import DYNAMICS, FirstOrder, SecondOrder
 from .dynamics.with_synapse import MODELS, WithSynapse
+from .dynamics.with_synapses import WithSynapses
 from .graph import READOUTS, Input, Population, Projection, Readout
 from .mapping.core import Core
 from .mapping.mapping import Mapping, queue_minimum, store_bits
@@ -80,6 +81,7 @@ __all__ = [
     "Synapses",
     "WinnerTakeAll",
     "WithSynapse",
+    "WithSynapses",
     "bounds",
     "check_record",
     "encoders",

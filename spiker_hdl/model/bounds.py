@@ -20,6 +20,7 @@ __all__ = [
     "FLOAT32_EXACT",
     "FLOAT64_EXACT",
     "Bounds",
+    "Sums",
     "bounds",
     "firing",
     "float_format",
@@ -33,6 +34,28 @@ _LARGEST = 2**62
 """Limit of all intermediate results: the reference computes in 64 bits, and must not overflow."""
 _ROUNDS = 512
 """Maximum number of iterations in which the reachable states are searched."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Ranges of the sums of weighted events that reach a receptor.
+
+    Members
+    -------
+    sum_low, sum_high, current_low, current_high, sum_shift : int
+        As for :class:`Bounds`.
+    """
+
+    sum_low: int
+    sum_high: int
+    current_low: int
+    current_high: int
+    sum_shift: int = 0
+
+    @property
+    def sum_width(self) -> int:
+        """Bits of an accumulator."""
+        return signed_width(self.sum_low >> self.sum_shift, self.sum_high >> self.sum_shift)
 
 
 @dataclass(frozen=True)
@@ -53,6 +76,9 @@ class Bounds:
     sum_shift : int
         Number of least significant bits that are zero in every weighted event, which accumulators
         omit.
+    further : tuple of Sums
+        Where neurons have several receptors, the sums of all but the first; those above are of the
+        first receptor.
     """
 
     sum_low: int
@@ -62,11 +88,18 @@ class Bounds:
     states: Mapping[str, tuple[int, int]]
     largest: int
     sum_shift: int = 0
+    further: tuple[Sums, ...] = ()
+
+    @property
+    def receptors(self) -> tuple[Sums, ...]:
+        """Ranges of the sums of each receptor."""
+        ends = self.sum_low, self.sum_high, self.current_low, self.current_high
+        return Sums(*ends, self.sum_shift), *self.further
 
     @property
     def sum_width(self) -> int:
-        """Bits of an accumulator."""
-        return signed_width(self.sum_low >> self.sum_shift, self.sum_high >> self.sum_shift)
+        """Bits of an accumulator, of the first receptor."""
+        return self.receptors[0].sum_width
 
     @property
     def float_format(self) -> str | None:
@@ -133,7 +166,8 @@ def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
             for name in neuron.parameters
         }
         states = {name: ranges.interval(*ends) for name, ends in reached.states.items()}
-        current = ranges.interval(reached.current_low, reached.current_high)
+        currents = [ranges.interval(s.current_low, s.current_high) for s in reached.receptors]
+        current = currents if neuron.receptors > 1 else currents[0]
         fired, _ = neuron.step(neuron.bind(parameters), SimpleNamespace(**states), current, ranges)
         outcomes[population.name] = (
             bool(np.any(fired.can_be(True))),
@@ -149,21 +183,30 @@ def reach(neuron: Neuron, low: int, high: int) -> int:
     ----------
     neuron : Neuron
     low, high : int
-        Range of the input current: the sum of the weighted events plus the bias.
+        Range of the input current, of each receptor: the sum of the weighted events plus the bias.
     """
     ranges = Ranges()
     parameters = {n: ranges.interval(*_ends(p.value)) for n, p in neuron.parameters.items()}
     declared = {name: (s.low, s.high) for name, s in neuron.states.items()}
     _advance(
-        neuron, parameters, (low, high), declared, ranges, f"The step of {type(neuron).__name__}"
+        neuron,
+        parameters,
+        [(low, high)] * neuron.receptors,
+        declared,
+        ranges,
+        f"The step of {type(neuron).__name__}",
     )
     return max(ranges.largest, -low, high)
 
 
-def _sums(network: "Network", population: "Population", writable: bool) -> tuple[Any, Any]:
+def _sums(
+    network: "Network", population: "Population", receptor: int, writable: bool
+) -> tuple[Any, Any, int]:
+    """Return the ends of the sums of a receptor, and how many of their lowest bits are zero."""
     low = np.zeros(population.size, dtype=object)
     high = np.zeros(population.size, dtype=object)
-    for projection in network.into(population.name):
+    into = [link for link in network.into(population.name) if link.receptor == receptor]
+    for projection in into:
         source = network.nodes[projection.source]
         if writable:
             lows, highs = _furthest(projection.width, source)
@@ -173,7 +216,7 @@ def _sums(network: "Network", population: "Population", writable: bool) -> tuple
             lows, highs = projection.reach(source.low, source.high)
         low += lows
         high += highs
-    return low, high
+    return low, high, min((projection.shift for projection in into), default=0)
 
 
 def _furthest(width: int, source: Any) -> tuple[int, int]:
@@ -185,7 +228,7 @@ def _furthest(width: int, source: Any) -> tuple[int, int]:
 
 def _population_bounds(network: "Network", population: "Population", writable: bool) -> Bounds:
     neuron = population.neuron
-    low, high = _sums(network, population, writable)
+    sums = [_sums(network, population, k, writable) for k in range(neuron.receptors)]
     arrays = {
         name: np.asarray(value, dtype=object) for name, value in values_of(population).items()
     }
@@ -193,30 +236,37 @@ def _population_bounds(network: "Network", population: "Population", writable: b
     if writable:
         ends_of |= fields_of(population, True)
     bias = ends_of.pop("bias")
-    current = low + bias[0], high + bias[1]
+    currents = [
+        (low + bias[0], high + bias[1]) if k == neuron.bias_receptor else (low, high)
+        for k, (low, high, _) in enumerate(sums)
+    ]
     if population.coupling is not None:  # the input of an inhibited neuron is 0
-        current = np.minimum(current[0], 0), np.maximum(current[1], 0)
+        currents = [(np.minimum(low, 0), np.maximum(high, 0)) for low, high in currents]
     ranges = Ranges()
     declared = {name: (s.low, s.high) for name, s in neuron.states.items()}
     loaded = fields_of(population, True) if writable else {}
-    _prove(population, ends_of, current, declared, ranges, loaded)
-    sums = int(low.min()), int(high.max())
-    ends = int(current[0].min()), int(current[1].max())
+    _prove(population, ends_of, currents, declared, ranges, loaded)
+    ends = [(int(low.min()), int(high.max())) for low, high in currents]
     reached = _reached(neuron, ends_of, ends, declared)
-    largest = max(ranges.largest, -sums[0], sums[1])
+    of_receptors = [
+        Sums(int(low.min()), int(high.max()), *own, shift)
+        for (low, high, shift), own in zip(sums, ends, strict=True)
+    ]
+    largest = max(ranges.largest, *(max(-own.sum_low, own.sum_high) for own in of_receptors))
     if largest >= _LARGEST:
         raise ValueError(
             f"Population {population.name!r}: the step of {type(neuron).__name__} must compute in "
             f"63 bits, not {largest.bit_length() + 1}"
         )
-    shift = min((projection.shift for projection in network.into(population.name)), default=0)
-    return Bounds(*sums, *ends, reached, largest, shift)
+    first, *others = of_receptors
+    own = first.sum_low, first.sum_high, *ends[0]
+    return Bounds(*own, reached, largest, first.sum_shift, tuple(others))
 
 
 def _prove(
     population: "Population",
     ends_of: Mapping[str, tuple[Any, Any]],
-    current: tuple[Any, Any],
+    currents: list[tuple[Any, Any]],
     declared: dict[str, tuple[int, int]],
     ranges: Ranges,
     loaded: Mapping[str, tuple[int, int]],
@@ -226,7 +276,7 @@ def _prove(
     parameters = {name: ranges.interval(*ends_of[name]) for name in neuron.parameters}
     values = [f"{name} in {low}..{high}" for name, (low, high) in loaded.items()]
     other = f", or let `replaceable` be less than {', '.join(values)}" if values else ""
-    for name, (low, high) in _advance(neuron, parameters, current, declared, ranges, what).items():
+    for name, (low, high) in _advance(neuron, parameters, currents, declared, ranges, what).items():
         if np.min(low) < declared[name][0] or np.max(high) > declared[name][1]:
             raise ValueError(
                 f"{what} must keep {name!r} in {declared[name][0]}..{declared[name][1]}, "
@@ -237,15 +287,15 @@ def _prove(
 def _advance(
     neuron: Neuron,
     parameters: dict[str, Interval],
-    current: tuple[Any, Any],
+    currents: list[tuple[Any, Any]],
     states: Mapping[str, tuple[Any, Any]],
     ranges: Ranges,
     what: str = "",
 ) -> dict[str, tuple[Any, Any]]:
     before = {name: ranges.interval(*ends) for name, ends in states.items()}
-    fired, after = neuron.step(
-        neuron.bind(parameters), SimpleNamespace(**before), ranges.interval(*current), ranges
-    )
+    intervals = [ranges.interval(*ends) for ends in currents]
+    current = intervals if neuron.receptors > 1 else intervals[0]
+    fired, after = neuron.step(neuron.bind(parameters), SimpleNamespace(**before), current, ranges)
     _check_output(neuron, fired, what)
     if set(after) != set(states):
         raise ValueError(f"{what} must return the states {sorted(states)}, not {sorted(after)}")
@@ -279,7 +329,7 @@ def _ends(value: int | tuple[int, ...]) -> tuple[int, int]:
 def _reached(
     neuron: Neuron,
     ends_of: Mapping[str, tuple[Any, Any]],
-    current: tuple[int, int],
+    currents: list[tuple[int, int]],
     declared: dict[str, tuple[int, int]],
 ) -> dict[str, tuple[int, int]]:
     # The fixed point that is reached from rest, for all neurons of the population together. If the
@@ -291,7 +341,7 @@ def _reached(
     }
     reached = {name: _ends(s.rest) for name, s in neuron.states.items()}
     for _ in range(_ROUNDS):
-        after = _advance(neuron, parameters, current, reached, ranges)
+        after = _advance(neuron, parameters, currents, reached, ranges)
         joined = {
             name: (
                 max(declared[name][0], min(reached[name][0], int(np.min(low)))),

@@ -195,8 +195,8 @@ def version(network: Described) -> int:
     """Return the lowest version of the format that can express a network.
 
     In version 1, all neurons of a population have one number of refractory steps, their rest
-    potential is 0, integrators have no floor, synapses have no dynamics, there is no coupling, and
-    no neuron has a value as output.
+    potential is 0, integrators have no floor, synapses have no dynamics, neurons have one receptor,
+    there is no coupling, and no neuron has a value as output.
     """
     coupled = any(population.coupling is not None for population in network.populations)
     return max(1 + coupled, *(_version(population.neuron) for population in network.populations))
@@ -209,6 +209,8 @@ def _version(neuron: Neuron) -> int:
     for f in fields(neuron):
         if getattr(neuron, f.name) != f.default:
             versions.append(int(f.metadata.get("later", 1)))
+    if neuron.receptors > 1:
+        versions.append(2)
     if isinstance(neuron, SpikingNeuron) and isinstance(neuron.refractory, tuple):
         versions.append(2)
     return max(versions)
@@ -258,6 +260,7 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
                 "shape": [projection.synapses.target_size, projection.synapses.source_size],
             }
             | ({"shift": projection.shift} if projection.shift else {})
+            | ({"receptor": projection.receptor} if projection.receptor else {})
             for projection in network.projections
         ],
         "readouts": [

@@ -18,7 +18,7 @@ from spiker_hdl.base.checks import (
 )
 from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.dynamics.coupling import WinnerTakeAll
-from spiker_hdl.model.neurons.base import Neuron
+from spiker_hdl.model.neurons.base import MAX_RECEPTORS, Neuron
 
 from .synapses import Dense, Synapses
 
@@ -188,6 +188,8 @@ class Projection:
     shift : int
         Left shift of the weights, 0 to 24: an event adds its weight times ``2**shift``. The target
         thus computes with a finer resolution than the weights, which need no more memory.
+    receptor : int
+        Receptor of the target's neurons that the events reach, where these have several.
     """
 
     source: str
@@ -197,6 +199,7 @@ class Projection:
     bits: int | None = None
     name: str = ""
     shift: int = 0
+    receptor: int = 0
 
     def __post_init__(self) -> None:
         set_fields(
@@ -211,6 +214,8 @@ class Projection:
         set_fields(self, delay=delay, name=check_name("Projection name", label))
         what = f"Projection {self.name!r}"
         set_fields(self, shift=check_int(f"{what} shift", self.shift, 0, 24))
+        receptor = check_int(f"{what} receptor", self.receptor, 0, MAX_RECEPTORS - 1)
+        set_fields(self, receptor=receptor)
         if not isinstance(self.synapses, Synapses):
             try:
                 set_fields(self, synapses=Dense(self.synapses))

@@ -130,6 +130,12 @@ class Network:
         actual = (projection.synapses.target_size, projection.synapses.source_size)
         if actual != expected:
             raise ValueError(f"{what}: weights must have the shape {expected}, not {actual}")
+        receptors = target.neuron.receptors
+        if projection.receptor >= receptors:
+            raise ValueError(
+                f"{what}: the receptor must be one of {receptors} of {projection.target!r}, "
+                f"counted from 0, not {projection.receptor}"
+            )
         if isinstance(source, Population) and not source.neuron.emits:
             raise ValueError(
                 f"{what}: the source must fire or have a value as output, not be of type "

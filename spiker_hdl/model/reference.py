@@ -83,6 +83,7 @@ class _Projector:
     def __init__(self, network: Network, projection: Projection):
         self.source = projection.source
         self.delay = projection.delay
+        self.receptor = projection.receptor
         source = network.nodes[projection.source]
         most = max(-source.low, source.high)
         low, high = projection.synapses.reach(-most, most)
@@ -100,7 +101,10 @@ class _Projector:
 
 
 class Core:
-    """A population whose operands are arrays."""
+    """A population whose operands are arrays.
+
+    A current has a column for each neuron, the neurons of the first receptor first.
+    """
 
     def __init__(self, network: Network, population: Population):
         self.name = population.name
@@ -110,7 +114,13 @@ class Core:
         self.projectors = [
             _Projector(network, projection) for projection in network.into(population.name)
         ]
+        self.receptors = self.neuron.receptors
+        self.columns = self.receptors * self.size
         self.bias = np.asarray(population.bias, dtype=np.int64)
+        if self.receptors > 1:
+            bias = np.zeros((self.receptors, self.size), dtype=np.int64)
+            bias[self.neuron.bias_receptor] = self.bias
+            self.bias = bias.ravel()
         self.operands = {
             name: np.asarray(p.value, dtype=np.int64) for name, p in self.neuron.parameters.items()
         }
@@ -129,16 +139,30 @@ class Core:
     def step(self, states: dict[str, np.ndarray], current: np.ndarray) -> tuple[Any, dict]:
         return self.advance(self.parameters, states, current + self.bias)
 
+    def add(self, current: np.ndarray, projector: _Projector, events: np.ndarray) -> None:
+        """Add the weighted events of a projection to a current, shape (..., columns)."""
+        first = projector.receptor * self.size
+        current[..., first : first + self.size] += projector(events)
+
+    def by_receptor(self, current: np.ndarray) -> np.ndarray:
+        """Return a current as a step takes it: with several receptors, one array for each."""
+        if self.receptors == 1:
+            return current
+        split = current.reshape(*current.shape[:-1], self.receptors, self.size)
+        return np.moveaxis(split, -2, 0)
+
     def advance(
         self, parameters: SimpleNamespace, states: dict[str, np.ndarray], current: np.ndarray
     ) -> tuple[Any, dict]:
         """Return which neurons emit a spike, or their outputs, and the states after a step."""
         if self.coupling is None:
+            current = self.by_receptor(current)
             return self.neuron.step(parameters, SimpleNamespace(**states), current, ARRAYS)
         winner, left = states[WINNER], states[LEFT]
+        current = self.by_receptor(current)
         current = np.where(self.coupling.inhibited(winner, left), 0, current)
         fired, after = self.neuron.step(parameters, SimpleNamespace(**states), current, ARRAYS)
-        fired = np.broadcast_to(fired, current.shape)
+        fired = np.broadcast_to(fired, winner.shape)
         fired, winner, left = self.coupling.emit(fired, winner, left)
         return fired, after | {WINNER: winner, LEFT: left}
 
@@ -222,10 +246,11 @@ class _Batch:
             }
 
     def _current(self, core: Core, samples: int, t: int) -> np.ndarray:
-        current = np.zeros((samples, core.size), dtype=np.int64)
+        current = np.zeros((samples, core.columns), dtype=np.int64)
         for projector in core.projectors:
             if t >= projector.delay:
-                current += projector(self._trains[projector.source][:, t - projector.delay])
+                events = self._trains[projector.source][:, t - projector.delay]
+                core.add(current, projector, events)
         return current
 
     def _score(self, population: Population, scorer: Scorer, states: dict, t: int) -> None:

@@ -156,7 +156,19 @@ def _population(
     # With a lane for each neuron, sums are in registers.
     folded = _folded(network, mapping, population)
     sum_writes = (weights.rows_added if sum_rows is None else sum_rows) if folded else none
-    sum_reads = sum_writes + groups if folded else none
+    # A step reads the sums of every receptor that a projection reaches.
+    widths = {
+        link.receptor: bounds.receptors[link.receptor].sum_width
+        for link in network.into(population.name)
+    }
+    sum_reads = sum_writes + len(widths) * groups if folded else none
+    sum_bits = groups * sum(widths.values()) if folded else none
+    if folded and sum_rows is None:
+        for receptor, rows in weights.rows_of_receptor.items():
+            sum_bits = sum_bits + 2 * rows * widths[receptor]
+    elif folded:
+        # Which receptors share a row is not known: at most as many bits as the widest has.
+        sum_bits = sum_bits + 2 * sum_writes * max(widths.values())
     state_row = core.units * sum(
         field_width(*bounds.states[name]) for name in population.neuron.states
     )
@@ -174,7 +186,7 @@ def _population(
         weight_bits=weights.bits,
         sum_reads=sum_reads,
         sum_writes=sum_writes,
-        sum_bits=(sum_reads + sum_writes) * core.lanes * bounds.sum_width,
+        sum_bits=sum_bits * core.lanes,
         state_reads=groups if state_row else none,
         state_writes=groups if state_row else none,
         state_bits=2 * groups * state_row,
@@ -199,6 +211,7 @@ class _Weights:
         self.events, self.operations, self.additions, self.reads, self.bits, self.rows_added = (
             np.zeros(samples, dtype=np.int64) for _ in range(6)
         )
+        self.rows_of_receptor = {link.receptor: np.zeros(samples, dtype=np.int64) for link in into}
 
     def add(self, projection: Projection, events: np.ndarray) -> None:
         """Add the events of a projection, an array of shape (samples, sources)."""
@@ -210,17 +223,21 @@ class _Weights:
             self.reads += self.folds * count
             self.bits += self.folds * count * self.row_bits
             self.additions += self.folds * count * self.lanes
-            self.rows_added += self.folds * count
+            self._add_rows(projection, self.folds * count)
             return
         # Sparse synapses are read one by one, after the place of the source's first.
         entries = events @ projection.synapses.fan_out()
         self.reads += entries
         self.bits += entries * _entry_bits(projection, self.lanes)
         self.additions += entries
-        self.rows_added += entries
+        self._add_rows(projection, entries)
         if projection.synapses.kind != "one_to_one":
             self.reads += count
             self.bits += count * _place_bits(projection)
+
+    def _add_rows(self, projection: Projection, rows: np.ndarray) -> None:
+        self.rows_added += rows
+        self.rows_of_receptor[projection.receptor] += rows
 
 
 def _folded(network: Network, mapping: Mapping, population: Population) -> bool:

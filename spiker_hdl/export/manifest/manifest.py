@@ -27,6 +27,9 @@ from .streams import input_stream, load_stream, result_stream
 
 __all__ = ["manifest"]
 
+RECEPTOR = "The receptor of the neurons that the events reach, 0 where none is stated."
+"""Meaning of a field of projections."""
+
 _HIGH_AFTER_RESET = ("ready", "idle", "tlast")
 """Ends of the names of outputs that are 1 after a reset."""
 
@@ -128,11 +131,13 @@ def _origin(network: Network, language: str, top: str, tool: str, command: str) 
                     "to": projection.target,
                     "shift": projection.shift,
                 }
+                | ({"receptor": projection.receptor} if projection.receptor else {})
                 for projection in network.projections
             },
             "projection_fields": {
                 "shift": "An event adds its weight times 2 to the power of `shift` to its target.",
-            },
+            }
+            | ({"receptor": RECEPTOR} if any(p.receptor for p in network.projections) else {}),
             "notes": dict(network.notes),
         },
     }

@@ -72,7 +72,7 @@ class Detector:
         states = {name: core.rest(self.count) for name, core in self.cores.items()}
         for name, core in self.cores.items():
             shape = (self.count, self.steps, core.size)
-            self.currents[name] = np.zeros(shape, dtype=np.int64)
+            self.currents[name] = np.zeros((*shape[:2], core.columns), dtype=np.int64)
             self.potentials[name] = np.zeros(
                 shape if name in self.potential_readouts else (0,), dtype=np.int64
             )
@@ -83,7 +83,8 @@ class Detector:
                 current = self.currents[name][:, t]
                 for projector in core.projectors:
                     if t >= projector.delay:
-                        current += projector(self.trains[projector.source][:, t - projector.delay])
+                        events = self.trains[projector.source][:, t - projector.delay]
+                        core.add(current, projector, events)
                 fired, states[name] = core.step(states[name], current)
                 if core.neuron.emits:
                     self.trains[name][:, t] = fired
@@ -150,10 +151,11 @@ class Detector:
             for key, value in core.rest(1).items()
         }
         operands = {key: _column(value, neurons) for key, value in core.operands.items()}
-        bias = np.array(np.broadcast_to(core.bias, core.size)[neurons])[:, None]
+        columns = np.arange(core.receptors)[:, None] * core.size + neurons
+        bias = np.array(np.broadcast_to(core.bias, core.columns)[columns])[:, :, None]
         for n, flip in enumerate(flips):
             if flip.parameter == "bias":
-                bias[n] += flip.change
+                bias[core.neuron.bias_receptor, n] += flip.change
             elif flip.parameter:
                 operands[flip.parameter] = np.array(
                     np.broadcast_to(operands[flip.parameter], (len(flips), 1))
@@ -163,10 +165,12 @@ class Detector:
         read = name in self.potential_readouts
         train = np.zeros((*shape, self.steps), dtype=_train_type(core))
         potential = np.zeros((*shape, self.steps if read else 0), dtype=np.int64)
-        added = self._added(flips)
+        added = self._added(flips, core.receptors)
         for t in range(self.steps):
-            current = self.currents[name][:, t, neurons].T + bias
-            current = current + added[:, :, t]
+            current = np.moveaxis(self.currents[name][:, t][:, columns], 0, 2) + bias
+            current = current + added[:, :, :, t]
+            if core.receptors == 1:
+                current = current[0]
             fired, states = core.neuron.step(parameters, SimpleNamespace(**states), current, ARRAYS)
             if core.neuron.emits:
                 train[:, :, t] = fired
@@ -174,14 +178,16 @@ class Detector:
                 potential[:, :, t] = states[core.neuron.potential]
         return train, potential
 
-    def _added(self, flips: list[Flip]) -> np.ndarray:
+    def _added(self, flips: list[Flip], receptors: int) -> np.ndarray:
         """Return what flips of weights add to a neuron's current while no spike has changed."""
-        added = np.zeros((len(flips), self.count, self.steps), dtype=np.int64)
+        shape = (receptors, len(flips), self.count, self.steps)
+        added = np.zeros(shape, dtype=np.int64)
         for n, flip in enumerate(flips):
             if flip.projection is not None and flip.projection.delay < self.steps:
                 train = self.trains[flip.projection.source][:, :, flip.source]
                 delay = flip.projection.delay
-                added[n, :, delay:] = train[:, : self.steps - delay].astype(np.int64) * flip.change
+                own = added[flip.projection.receptor, n]
+                own[:, delay:] = train[:, : self.steps - delay].astype(np.int64) * flip.change
         return added
 
     def _network(self, name, flips, samples, train, potential) -> np.ndarray:
@@ -266,6 +272,8 @@ class _FaultyRun:
         base = self.base
         current = base.currents[name][self.samples, t]
         for projector in core.projectors:
+            first = projector.receptor * core.size
+            own = current[:, first : first + core.size]
             if projector.source in self.trains and t >= projector.delay:
                 then = t - projector.delay
                 events = (
@@ -273,9 +281,9 @@ class _FaultyRun:
                     - base.trains[projector.source][self.samples, then]
                 )
                 if projector.source == self.name and self.name not in base.reached[self.name]:
-                    current += self._column_current(projector, events)
+                    own += self._column_current(projector, events)
                 else:
-                    current += projector(events)
+                    own += projector(events)
         if name == self.name:
             self._add_flipped_weights(current, t)
         return current
@@ -292,14 +300,14 @@ class _FaultyRun:
 
     def _add_flipped_weights(self, current: np.ndarray, t: int) -> None:
         """Add what flipped bits of weights contribute in a step."""
-        for source, delay, rows, sources, neurons, changes in self.weights:
+        for source, delay, rows, sources, columns, changes in self.weights:
             if t >= delay:
                 if source in self.trains:
                     events = self.trains[source][rows, t - delay, sources]
                 else:
                     train = self.base.trains[source]
                     events = train[self.samples[rows], t - delay, sources]
-                current[rows, neurons] += events * changes
+                current[rows, columns] += events * changes
 
     def _weights(self) -> Iterator[tuple]:
         """Give the rows whose flip is in a weight, grouped by source and delay."""
@@ -310,8 +318,10 @@ class _FaultyRun:
                 groups.setdefault(key, []).append(row)
         for (source, delay), rows in groups.items():
             some = [self.flips[row] for row in rows]
-            sources, neurons, changes = np.array([(f.source, f.neuron, f.change) for f in some]).T
-            yield source, delay, np.array(rows), sources, neurons, changes
+            size = self.base.cores[self.name].size
+            columns = [f.projection.receptor * size + f.neuron for f in some if f.projection]
+            sources, changes = np.array([(f.source, f.change) for f in some]).T
+            yield source, delay, np.array(rows), sources, np.array(columns), changes
 
     def _update(self, core: Any) -> Callable:
         """Return the update of a population, with the numbers that flips change in it."""
@@ -319,8 +329,9 @@ class _FaultyRun:
         if core.name == self.name:
             for row, flip in enumerate(self.flips):
                 if flip.parameter == "bias":
-                    bias = _spread(bias, len(self.flips), core.size)
-                    bias[row, flip.neuron] += flip.change
+                    bias = _spread(bias, len(self.flips), core.columns)
+                    first = core.neuron.bias_receptor * core.size
+                    bias[row, first + flip.neuron] += flip.change
                 elif flip.parameter:
                     value = _spread(operands[flip.parameter], len(self.flips), core.size)
                     value[row, flip.neuron] += flip.change

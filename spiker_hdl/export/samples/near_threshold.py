@@ -105,8 +105,10 @@ def _onset(core, steps: int, reach: np.ndarray) -> np.ndarray:
         middle = (low + high) // 2
         states, fires = core.rest(1), np.zeros(core.size, dtype=bool)
         for _ in range(steps):
+            # With several receptors, the current reaches each of them.
+            current = core.by_receptor(np.tile(middle, core.receptors)[None] + core.bias)
             fired, states = core.neuron.step(
-                core.parameters, SimpleNamespace(**states), middle[None] + core.bias, ARRAYS
+                core.parameters, SimpleNamespace(**states), current, ARRAYS
             )
             fires |= np.asarray(fired)[0].astype(bool)
         low, high = np.where(fires, low, middle), np.where(fires, middle, high)

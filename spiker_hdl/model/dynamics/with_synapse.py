@@ -49,6 +49,10 @@ class WithSynapse(Neuron):
     def __post_init__(self) -> None:
         check_kind("Neuron of a synapse", self.neuron, Neuron)
         check_kind("Synapse of a neuron", self.synapse, Dynamics)
+        if self.neuron.receptors > 1:
+            raise ValueError(
+                f"Neuron of a synapse must have one receptor, not {self.neuron.receptors}"
+            )
         names = {*self.neuron.parameters, *self.neuron.states}
         for name in map(self._outer, (*self.synapse.parameters, *self.synapse.states)):
             if name in names:

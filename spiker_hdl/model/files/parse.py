@@ -160,6 +160,8 @@ def _field(value: Any, models: Models) -> Any:
     if isinstance(value, dict):
         _keys(value, {"numerator", "bits"}, "decay")
         return Decay(_tupled(value["numerator"]), value["bits"])
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return tuple(_field(item, models) for item in value)
     return _tupled(value)
 
 
@@ -167,7 +169,7 @@ def _projection(
     value: Any, n: int, archive: Archive, unread: set[str], sizes: dict[str, int]
 ) -> Projection:
     value = _object(value, "projection")
-    shift = value.pop("shift", 0)
+    shift, receptor = value.pop("shift", 0), value.pop("receptor", 0)
     _keys(value, {"name", "source", "target", "delay", "bits", "kind", "shape"}, "projection")
     kind, ends = value["kind"], (value["target"], value["source"])
     if not isinstance(kind, str) or kind not in SYNAPSES:
@@ -194,7 +196,7 @@ def _projection(
         synapses = OneToOne(_array(archive, name, unread, shape[:1]))
     else:
         synapses = Dense(_array(archive, name, unread, shape))
-    options = (value["delay"], value["bits"], value["name"], shift)
+    options = (value["delay"], value["bits"], value["name"], shift, receptor)
     return Projection(value["source"], value["target"], synapses, *options)
 
 

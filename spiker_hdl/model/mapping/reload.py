@@ -19,6 +19,7 @@ from spiker_hdl.base.frozen import copy_with
 from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.canonical import arrays_of, describe, frozen_mapping
 from spiker_hdl.model.dynamics.with_synapse import WithSynapse
+from spiker_hdl.model.dynamics.with_synapses import WithSynapses
 from spiker_hdl.model.graph import Projection
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.base import Neuron
@@ -223,6 +224,11 @@ def with_worst_case_bounds(network: Network, writable: Collection[str]) -> Netwo
 
 def _owner(neuron: Neuron, described: dict, name: str) -> tuple[dict, str]:
     """Return the part of a neuron's description that has a parameter, and the name it has there."""
+    if isinstance(neuron, WithSynapses):
+        if name in neuron.own_names:
+            receptor, own = neuron.own_names[name]
+            return described["synapses"][receptor], own
+        neuron, described = neuron.neuron, described["neuron"]
     while isinstance(neuron, WithSynapse):
         if name in neuron.own_names:
             return described["synapse"], neuron.own_names[name]

@@ -13,6 +13,7 @@ from spiker_hdl.base.frozen import set_fields
 from .arithmetic import INTEGERS, Arithmetic, Decay
 
 __all__ = [
+    "MAX_RECEPTORS",
     "Component",
     "Neuron",
     "Parameter",
@@ -23,6 +24,9 @@ __all__ = [
     "signed_width",
     "state",
 ]
+
+MAX_RECEPTORS = 16
+"""Greatest number of receptors of a neuron."""
 
 Bound = int | str | tuple[int, int] | Callable[[Any], tuple[int, int]]
 
@@ -299,11 +303,18 @@ class Neuron(Component):
         Neurons that neither fire nor have an output emit nothing, and :meth:`step` returns None.
     potential : str
         The state that a readout of potentials compares.
+    receptors : int
+        Number of receptors: of the input currents that :meth:`step` takes, each the sum of the
+        weighted events of the projections that name it.
+    bias_receptor : int
+        Receptor at which the bias is added.
     """
 
     spiking: ClassVar[bool] = True
     output: ClassVar[Any] = None
     potential: ClassVar[str] = "v"
+    receptors: ClassVar[int] = 1
+    bias_receptor: ClassVar[int] = 0
 
     @property
     def event_range(self) -> tuple[int, int] | None:
@@ -330,7 +341,8 @@ class Neuron(Component):
         s : namespace
             States before the step, by name.
         current : operand
-            Sum of the weighted input events of this step, and the bias.
+            Sum of the weighted input events of this step, and the bias; with several receptors, a
+            sequence of such sums, one for each receptor.
         via : Arithmetic
             Operations on such operands.
 

@@ -45,15 +45,19 @@ def find_live(network: Network) -> tuple[dict[str, np.ndarray], dict[str, dict[s
 
 
 def _sums(network: Network, population: Population, live: dict[str, np.ndarray]) -> Any:
-    low, high = (np.full(population.size, 0, dtype=object) for _ in range(2))
-    low, high = low + np.asarray(population.bias), high + np.asarray(population.bias)
+    """Return the minimum and maximum current, each of shape (receptors, neurons)."""
+    neuron = population.neuron
+    low, high = (np.full((neuron.receptors, population.size), 0, dtype=object) for _ in range(2))
+    for ends in (low, high):
+        ends[neuron.bias_receptor] += np.asarray(population.bias)
     for projection in network.into(population.name):
         source, synapses = network.nodes[projection.source], projection.synapses
         if not live[projection.source].all():
             at = synapses.sources if isinstance(synapses, Sparse) else slice(None)
             synapses = replace(synapses, weights=synapses.weights * live[projection.source][at])
         lows, highs = replace(projection, synapses=synapses).reach(source.low, source.high)
-        low, high = low + lows, high + highs
+        low[projection.receptor] += lows
+        high[projection.receptor] += highs
     if population.coupling is not None:  # the input of an inhibited neuron is 0
         low, high = np.minimum(low, 0), np.maximum(high, 0)
     return low, high
@@ -78,7 +82,8 @@ def _explore(
         ranges = Ranges()
         bound = neuron.bind({name: ranges.interval(x[at], x[at]) for name, x in parameters.items()})
         before = {name: ranges.interval(a[at], b[at]) for name, (a, b) in states.items()}
-        current = ranges.interval(low[at], high[at])
+        currents = [ranges.interval(a[at], b[at]) for a, b in zip(low, high, strict=True)]
+        current = currents if neuron.receptors > 1 else currents[0]
         fired, after = neuron.step(bound, SimpleNamespace(**before), current, ranges)
         moved = np.zeros(len(at), dtype=bool)
         for name, value in after.items():

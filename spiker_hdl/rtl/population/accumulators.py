@@ -263,7 +263,8 @@ class FoldedLanes(Lanes):
         taken = Signal(self.folds)  # rows with a weight of the step that is read
         # With overlap, the next step may add as soon as the first group was read: ``saved`` has the
         # bits by then. Without, nothing is added before the final group.
-        with m.If(now.take & (now.start if self.overlap else now.final)):
+        # Sums that are kept stay what they are.
+        with m.If(now.take & (now.start if self.overlap else now.final) & ~now.keep):
             m.d.sync += touched.eq(0)
         with m.If(self.add):
             m.d.sync += touched.bit_select(self.row, 1).eq(1)

@@ -100,7 +100,12 @@ class PopulationCore(wiring.Component):
         self.reads_potential = reads_potential(network, name)
         neuron, size = self.population.neuron, self.population.size
         # Low bits that are zero in all weights are left out of the sums, and added behind them.
-        self.shifts = [projection.shift - self.bounds.sum_shift for projection in self.projections]
+        of_receptors = self.bounds.receptors
+        self.shifts = [
+            projection.shift - of_receptors[projection.receptor].sum_shift
+            for projection in self.projections
+        ]
+        self.receptors = [projection.receptor for projection in self.projections]
         self.dense = [
             projection
             for projection in self.projections
@@ -210,6 +215,7 @@ class PopulationCore(wiring.Component):
             overlap=self.overlap,
             holds=self.network.holds(self.population.name),
             shifts=[*shifts, 0] if self.clocked else shifts,
+            receptors=[*self.receptors, 0] if self.clocked else self.receptors,
         )
 
     def _accumulate(self, m, event_merger, turn) -> None:
@@ -223,8 +229,9 @@ class PopulationCore(wiring.Component):
         # A read of the weight memory takes two cycles. The other fields of the event, which the
         # accumulators need together with the weights, are delayed by as many registers. ``read`` is
         # the event whose row the memory gives, ``arrived`` the one whose weights are added.
-        read = Signal(_EventInFlight(event_merger))
-        m.d.sync += [read[name].eq(getattr(event_merger, name)) for name in _EventInFlight.NAMES]
+        fields = _EventInFlight(event_merger)
+        read = Signal(fields)
+        m.d.sync += [read[name].eq(getattr(event_merger, name)) for name in fields.names]
         m.d.sync += [read.values[n].eq(event_merger.slots[n].value) for n in range(banks)]
         arrived = _delayed(m, read)
         rows, weight = self._rows(m, event_merger, arrived)
@@ -238,28 +245,37 @@ class PopulationCore(wiring.Component):
             read, arrived = arrived, _delayed(m, arrived)
             rows, weight = [summed[n] for n in range(lanes)], shape.width
             value = Const(0, 0)  # the values were multiplied in before the tree
-        m.submodules.accumulators = sums = (RingLanes if self.folds == 1 else FoldedLanes)(
-            self.population.size,
-            lanes=lanes,
-            units=self.core.units,
-            width=self.bounds.sum_width,
-            weight=weight,
-            value=value.shape(),
-            scattered=len(self.dense) < len(self.projections),
-            overlap=self.overlap,
-            kind=self.core.states,
-        )
-        m.d.comb += [
-            # The row of sums is requested a cycle before the weights arrive.
-            sums.ahead.eq(read.fold),
-            sums.row.eq(arrived.fold),
-            sums.add.eq(arrived.event),
-            sums.first.eq(arrived.first),
-            sums.value.eq(value),
-            sums.turn.eq(turn),
-            self.neuron_update.sums.eq(sums.sums),
-        ]
-        m.d.comb += [sums.weights[n].eq(row) for n, row in enumerate(rows)]
+        several = any(self.receptors)
+        for receptor in sorted({*self.receptors}):
+            sums = (RingLanes if self.folds == 1 else FoldedLanes)(
+                self.population.size,
+                lanes=lanes,
+                units=self.core.units,
+                width=self.bounds.receptors[receptor].sum_width,
+                weight=weight,
+                value=value.shape(),
+                # With several receptors, the first event of a step is that of one of them alone.
+                scattered=several or len(self.dense) < len(self.projections),
+                overlap=self.overlap,
+                kind=self.core.states,
+            )
+            m.submodules[f"accumulators{receptor or ''}"] = sums
+            # An event is added at its own receptor, and all receptors are read together.
+            own = arrived.receptor == receptor if several else Const(1)
+            m.d.comb += [
+                # The row of sums is requested a cycle before the weights arrive.
+                sums.ahead.eq(read.fold),
+                sums.row.eq(arrived.fold),
+                sums.add.eq(arrived.event & own if several else arrived.event),
+                sums.first.eq(arrived.first),
+                sums.value.eq(value),
+                sums.turn.eq(turn),
+                getattr(self.neuron_update, self.neuron_update.sums_port(receptor)).eq(sums.sums),
+            ]
+            m.d.comb += [
+                sums.weights[n].eq(Mux(own, row, 0) if several else row)
+                for n, row in enumerate(rows)
+            ]
 
     def _rows(self, m, event_merger, arrived) -> tuple[list, int]:
         """Return the number that is added in each lane, and its bit width.
@@ -356,7 +372,8 @@ class _EventInFlight(data.StructLayout):
 
     def __init__(self, event_merger: EventMerger):
         values = data.ArrayLayout(event_merger.value_shape, event_merger.banks)
-        shapes = {name: getattr(event_merger, name).shape() for name in self.NAMES}
+        self.names = (*self.NAMES, *(["receptor"] if any(event_merger.receptors) else []))
+        shapes = {name: getattr(event_merger, name).shape() for name in self.names}
         super().__init__({**shapes, "values": values})
 
 

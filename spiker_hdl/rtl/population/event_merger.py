@@ -43,6 +43,8 @@ class EventMerger(wiring.Component):
         Whether sums are kept from step to step of a sample.
     shifts : sequence of int, optional
         For each input, the number of bits by which its weights are shifted.
+    receptors : sequence of int, optional
+        For each input, the receptor that its events reach.
 
     Members
     -------
@@ -60,6 +62,8 @@ class EventMerger(wiring.Component):
         weights in this fold, and its ``value`` in a shape common to all inputs.
     shift : Out(range(max(shifts) + 1))
         Number of bits by which the weights of ``slots`` are shifted.
+    receptor : Out(range(max(receptors) + 1)), if one of them is not 0
+        Receptor that the event reaches.
     fold : Out(range(folds))
         Row of accumulators to which this cycle adds.
     direct : Out(1)
@@ -81,6 +85,7 @@ class EventMerger(wiring.Component):
     event: Signal
     slots: data.View
     shift: Signal
+    receptor: Signal
     fold: Signal
     direct: Signal
     lane: Signal
@@ -102,6 +107,7 @@ class EventMerger(wiring.Component):
         overlap: bool = False,
         holds: bool = False,
         shifts: Sequence[int] = (),
+        receptors: Sequence[int] = (),
     ):
         rows = check_int("Rows", rows, 1)
         folds = check_int("Folds", folds, 1)
@@ -118,6 +124,7 @@ class EventMerger(wiring.Component):
         self.overlap = overlap
         self.holds = holds
         self.shifts = tuple(shifts) or (0,) * len(events)
+        self.receptors = tuple(receptors) or (0,) * len(events)
         self.value_shape = common_shape([
             event.value_shape for event in events if isinstance(event, AddressEvent)
         ])
@@ -130,6 +137,7 @@ class EventMerger(wiring.Component):
             "event": Out(1),
             "slots": Out(data.ArrayLayout(data.StructLayout(slot), banks)),
             "shift": Out(range(max(self.shifts, default=0) + 1)),
+            **({"receptor": Out(range(max(self.receptors) + 1))} if any(self.receptors) else {}),
             "fold": Out(range(folds)),
             "direct": Out(1),
             "lane": Out(range(lanes)),
@@ -187,16 +195,18 @@ class EventMerger(wiring.Component):
     def _forward(self, n: int, i: stream.Interface, base, fold):
         """Return the assignments that forward the event of an input."""
         event = self.events[n]
+        to = [self.receptor.eq(self.receptors[n])] if any(self.receptors) else []
         # A synapse event brings its weight and its place, and takes a single cycle.
         if isinstance(event, SynapseEvent):
             return [
+                *to,
                 self.direct.eq(1),
                 self.fold.eq(i.p.fold),
                 self.lane.eq(i.p.lane),
                 self.weight.eq(i.p.weight),
                 self.slots[0].value.eq(1),  # the value was multiplied in when it was looked up
             ]
-        assignments = [self.fold.eq(fold), self.shift.eq(self.shifts[n])]
+        assignments = [*to, self.fold.eq(fold), self.shift.eq(self.shifts[n])]
         for bank, (present, row, value) in enumerate(slots(i.p)):
             slot = self.slots[bank]
             assignments += [slot.present.eq(present), slot.row.eq(base + row), slot.value.eq(value)]

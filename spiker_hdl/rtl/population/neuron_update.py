@@ -118,6 +118,8 @@ class NeuronUpdate(wiring.Component):
         With ``go``: the number of the group; it was ``ahead`` in the cycle before.
     sums : In(ArrayLayout(signed(bounds.sum_width), units))
         With ``go``: the sums, without their lowest ``bounds.sum_shift`` bits, which are zero.
+    sums1, sums2, ... : In(ArrayLayout(signed(width), units))
+        With ``go``, where neurons have several receptors: the sums of receptors 1, 2, ..., alike.
     first, last : In(1)
         With ``go``: whether the step is the first of its sample, so that states are at rest;
         whether it is the last.
@@ -160,12 +162,20 @@ class NeuronUpdate(wiring.Component):
             "ahead": In(range(self.groups)),
             "go": In(1),
             "group": In(range(self.groups)),
-            "sums": In(data.ArrayLayout(signed(bounds.sum_width), units)),
+            **{
+                self.sums_port(k): In(data.ArrayLayout(signed(own.sum_width), units))
+                for k, own in enumerate(bounds.receptors)
+            },
             "first": In(1),
             "last": In(1),
             "o": Out(Outcome(self.states, units, self.groups, output_shape(population))),
             **({} if store is None else {"load": In(Load())}),
         })
+
+    @staticmethod
+    def sums_port(receptor: int) -> str:
+        """Return the name of the port that takes the sums of a receptor."""
+        return f"sums{receptor or ''}"
 
     def layout(self) -> data.StructLayout:
         """Return the layout of the parameters of a neuron that are in memory."""
@@ -188,8 +198,16 @@ class NeuronUpdate(wiring.Component):
                 "parameters": data.ArrayLayout(layout, self.units),
             })
         )
-        ends = self.bounds.current_low, self.bounds.current_high
-        current = Signal(data.ArrayLayout(signed(signed_width(*ends)), self.units))
+        current, *others = (
+            Signal(
+                data.ArrayLayout(
+                    signed(signed_width(own.current_low, own.current_high)), self.units
+                ),
+                name=f"current{k or ''}",
+            )
+            for k, own in enumerate(self.bounds.receptors)
+        )
+        currents = [current, *others]
         coupling = self.population.coupling
         members = {"valid": 1, "group": range(self.groups), "last": 1}
         tag = Signal(data.StructLayout(members | ({} if coupling is None else {"first": 1})))
@@ -201,13 +219,16 @@ class NeuronUpdate(wiring.Component):
             m.d.comb += [gate.ahead.eq(self.group), gate.start.eq(self.first)]
         for n in range(self.units):
             values = fixed | {name: parameters[n][name] for name, _ in layout}
-            # The low bits that no weight has are left out of the sums; here they come back as
-            # zeros.
-            total = (self.sums[n] << self.bounds.sum_shift) + values["bias"]
-            if gate is not None:
-                # A step begins only after the last group of the one before has passed the gate.
-                total = Mux(gate.inhibited[n], 0, total)
-            m.d.sync += current[n].eq(total)
+            for k, own in enumerate(self.bounds.receptors):
+                # The low bits that no weight has are left out of the sums; here they come back as
+                # zeros.
+                total = getattr(self, self.sums_port(k))[n] << own.sum_shift
+                if k == self.population.neuron.bias_receptor:
+                    total += values["bias"]
+                if gate is not None:
+                    # A step begins only after the last group of the one before has passed the gate.
+                    total = Mux(gate.inhibited[n], 0, total)
+                m.d.sync += currents[k][n].eq(total)
             m.d.sync += operands.parameters[n].eq(parameters[n])
             for name, _ in self.states:
                 # Memory is not cleared: in a sample's first step the rest values replace it.
@@ -234,17 +255,18 @@ class NeuronUpdate(wiring.Component):
                 self.o.fired.eq(gate.emitted),
             ]
             fired = gate.fired
-        self._equations(m, layout, fixed, operands, current, fired)
+        self._equations(m, layout, fixed, operands, currents, fired)
 
         return m
 
-    def _equations(self, m, layout, fixed, operands, current, spikes) -> None:
+    def _equations(self, m, layout, fixed, operands, currents, spikes) -> None:
         """Compute the update of each neuron of the group, and register it as the result."""
         # The computation of each neuron, which is first timed and then built.
         steps = []
         for n in range(self.units):
             values = fixed | {name: operands.parameters[n][name] for name, _ in layout}
-            steps.append(partial(self.step, values, operands.states[n], current[n]))
+            own = [current[n] for current in currents]
+            steps.append(partial(self.step, values, operands.states[n], own))
         # The operands of all neurons have the same shapes, so the cycles of one are those of all.
         cycle_budget = budget(self.stages, steps[0]) if self.stages > 1 else 0
         for n, step in enumerate(steps):
@@ -263,18 +285,22 @@ class NeuronUpdate(wiring.Component):
             for name, value in after.items():
                 m.d.sync += self.o.states[n][name].eq(value)
 
-    def step(self, values: Mapping[str, Any], states, current, via) -> tuple[Any, dict]:
-        """Return what a neuron emits, and its new states, computed by ``via``."""
+    def step(self, values: Mapping[str, Any], states, currents, via) -> tuple[Any, dict]:
+        """Return what a neuron emits, and its new states, computed by ``via``.
+
+        There is a current for each receptor.
+        """
         neuron = self.population.neuron
         parameters = {name: values[name] for name in neuron.parameters}
         before = {name: states[name] for name in neuron.states}
         if not isinstance(via, PipelinedArithmetic):
+            current = currents if neuron.receptors > 1 else currents[0]
             return neuron.step(neuron.bind(parameters), SimpleNamespace(**before), current, via)
         parameters = {name: via.operand(value) for name, value in parameters.items()}
         before = {name: via.operand(value) for name, value in before.items()}
-        fired, after = neuron.step(
-            neuron.bind(parameters), SimpleNamespace(**before), via.operand(current), via
-        )
+        currents = [via.operand(current) for current in currents]
+        current = currents if neuron.receptors > 1 else currents[0]
+        fired, after = neuron.step(neuron.bind(parameters), SimpleNamespace(**before), current, via)
         fired = None if fired is None else via.result(fired)
         return fired, {name: via.result(value) for name, value in after.items()}
 
