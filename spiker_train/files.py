@@ -84,7 +84,7 @@ def save_floating_point(net: SpikingNetwork, path: str | Path) -> None:
 
 def _has_later(net: SpikingNetwork) -> bool:
     """Tell whether a network has what only the second version of the format has."""
-    return any(connection.dynamics is not None for connection in net.connections) or any(
+    return any(c.dynamics is not None or c.receptor for c in net.connections) or any(
         layer.coupling is not None or (layer.cell.emits and not layer.cell.spiking)
         for layer in net.layers
     )
@@ -218,6 +218,8 @@ def _connection(connection: Connection, n: int, arrays: dict[str, np.ndarray]) -
     members = ("name", "source", "target", "delay", "kind")
     grid = {} if connection.grid is None else {"grid": connection.grid}
     text = {name: getattr(connection, name) for name in members} | grid
+    if connection.receptor:
+        text["receptor"] = connection.receptor
     if isinstance(connection.delay, Duration):
         text["delay"] = frozen_time(connection.delay)
     if connection.dynamics is not None:
@@ -353,6 +355,7 @@ def _read_connection(
     weights = torch.from_numpy(arrays.pop(f"weights/{n}"))
     options = {"delay": text["delay"], "kind": text["kind"], "name": text["name"]}
     options["grid"] = text.get("grid")
+    options["receptor"] = text.get("receptor", 0)
     if isinstance(text["delay"], dict):
         options["delay"] = thawed_time(text["delay"])
     if "dynamics" in text:

@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.model import Decay, Network, Population, Projection, WithSynapse, reference
+from spiker_hdl.model import (
+    Decay,
+    Network,
+    Population,
+    Projection,
+    WithSynapse,
+    WithSynapses,
+    reference,
+)
 from spiker_train.network.cell import Cell
-from spiker_train.network.integers.fusion import factor_of, fused_decays
+from spiker_train.network.integers.fusion import factor_of, fused_decays, receptors_of
 from spiker_train.network.integers.grids import NEAR
 from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.network import Connection, Layer, SpikingNetwork, check_network
@@ -201,7 +209,7 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
             change_of(layer.name, "bias", target.cpu().double().numpy(), integers, scale)
         )
     if isinstance(layer.cell, Cell):
-        own = neuron.neuron if isinstance(neuron, WithSynapse) else neuron
+        own = neuron.neuron if isinstance(neuron, WithSynapse | WithSynapses) else neuron
         for declared in fields(layer.cell.kind):
             value = getattr(own, declared.name)
             if isinstance(value, Decay):
@@ -223,8 +231,10 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
                     report.changes.append(
                         change_of(layer.name, declared.name, target, integers, scale)
                     )
+    receptors = receptors_of(layer)
     for connection in layer.incoming:
-        for name, (decay, quantized) in fused_decays(connection, neuron).items():
+        receptor = receptors[connection.name]
+        for name, (decay, quantized) in fused_decays(connection, neuron, receptor).items():
             target = factor_of(decay, quantization.step)
             _report_decay(connection.name, name, target, quantized, report)
     coupling = quantization.coupling(layer)
@@ -284,7 +294,8 @@ def _projection(
         report.changes.append(
             change_of_time(name, "delay", connection.delay, delay, quantization.step)
         )
-    return Projection(connection.source, into, synapses, delay, width, name, shift)
+    receptor = receptors_of(net.layer[into])[name]
+    return Projection(connection.source, into, synapses, delay, width, name, shift, receptor)
 
 
 def _calibrate(network: Network, samples: Any, report: QuantizationReport) -> None:

@@ -34,6 +34,7 @@ def as_tensors(network: Network) -> tuple[SpikingNetwork, Quantization]:
                 f"not {projection.width}"
             )
         options: dict[str, Any] = {"delay": projection.delay, "name": projection.name}
+        options["receptor"] = projection.receptor
         synapses = projection.synapses
         weights = synapses.matrix()
         if isinstance(synapses, OneToOne):

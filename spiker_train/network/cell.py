@@ -12,7 +12,7 @@ from torch import nn
 from spiker_hdl.base.checks import shown
 from spiker_hdl.base.conversions import is_several, number_array
 from spiker_hdl.base.frozen import make_unchecked
-from spiker_hdl.model import Decay, Neuron, WithSynapse
+from spiker_hdl.model import Decay, Neuron, WithSynapse, WithSynapses
 from spiker_hdl.model.neurons.base import check_declared
 
 from .arithmetic import FloatingPointDecay, Surrogate, through
@@ -235,6 +235,11 @@ class Cell(nn.Module):
         return make_unchecked(self.kind, **values).event_range
 
     @property
+    def receptors(self) -> int:
+        """Number of receptors that the neurons have by themselves."""
+        return self.kind.receptors
+
+    @property
     def potential(self) -> str:
         """Name of the state that readouts of potentials compare."""
         return self.kind.potential
@@ -378,7 +383,7 @@ class Cell(nn.Module):
             As for :meth:`neuron`.
         """
         operands = {}
-        own: Any = neuron.neuron if isinstance(neuron, WithSynapse) else neuron
+        own: Any = neuron.neuron if isinstance(neuron, WithSynapse | WithSynapses) else neuron
         for name, parameter in neuron.parameters.items():
             value = torch.as_tensor(parameter.value, dtype=like.dtype, device=like.device)
             if name in self.learned:
@@ -484,6 +489,7 @@ class IntegerCell(nn.Module):
         self.emits = neuron.emits
         self.event_range = neuron.event_range
         self.potential = neuron.potential
+        self.receptors = neuron.receptors
         self.states = tuple(neuron.states)
         self.sizes = neuron.sizes
         self.unit = self._unit() if unit is None else float(unit)

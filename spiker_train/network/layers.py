@@ -141,6 +141,9 @@ class Connection(nn.Module):
     dynamics : SynapseKind, optional
         What weighted events become before they reach the neurons, such as
         :class:`~.synapse_kinds.FirstOrder`; where none is given, they reach them as they are.
+    receptor : int
+        Receptor of the neurons that the events reach, where a model of neurons has several by
+        itself.
     """
 
     mask: torch.Tensor | None
@@ -157,6 +160,7 @@ class Connection(nn.Module):
         name: str = "",
         grid: float | None = None,
         dynamics: SynapseKind | None = None,
+        receptor: int = 0,
     ):
         super().__init__()
         steps: Any = delay
@@ -166,7 +170,15 @@ class Connection(nn.Module):
             steps = 0
             if delay.picoseconds and not name:
                 name = f"{source}->{target} late {in_whole_units(delay.picoseconds)}"
-        plan = Projection(source, target, np.zeros((1, 1), dtype=np.int64), steps, name=name)
+        plan = Projection(
+            source,
+            target,
+            np.zeros((1, 1), dtype=np.int64),
+            steps,
+            name=name,
+            receptor=receptor,
+        )
+        self.receptor = plan.receptor
         self.name = plan.name
         self.source, self.target = plan.source, plan.target
         self.delay: int | Duration = delay if isinstance(delay, Duration) else plan.delay
@@ -214,6 +226,11 @@ class Connection(nn.Module):
         self, source_size: int, layer: Layer, generator: torch.Generator, typical: float = 1.0
     ) -> None:
         """Take the initial weights, or draw them for events of a typical value."""
+        if self.receptor >= layer.cell.receptors:
+            raise ValueError(
+                f"Connection {self.name!r}: the receptor must be one of {layer.cell.receptors} of "
+                f"{layer.name!r}, counted from 0, not {self.receptor}"
+            )
         shape = (layer.size,) if self.kind == "one_to_one" else (layer.size, source_size)
         if self.kind == "one_to_one" and source_size != layer.size:
             raise ValueError(

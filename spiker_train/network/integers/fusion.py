@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from spiker_hdl.model import CurrentLif, Decay, Lif, Neuron, WithSynapse
+from spiker_hdl.model import CurrentLif, Decay, Lif, Neuron, WithSynapse, WithSynapses
 from spiker_hdl.model.dynamics.base import Dynamics
 from spiker_hdl.model.dynamics.kinds import FirstOrder as IntegerFirstOrder
 from spiker_hdl.model.dynamics.kinds import SecondOrder as IntegerSecondOrder
+from spiker_hdl.model.neurons.base import MAX_RECEPTORS
 from spiker_train.network.synapse_kinds import (
     FirstOrder,
     SecondOrder,
@@ -24,7 +25,7 @@ from spiker_train.network.time import Tau
 if TYPE_CHECKING:
     from spiker_train.network.layers import Connection, Layer
 
-__all__ = ["factor_of", "fuse", "fused_decays"]
+__all__ = ["factor_of", "fuse", "fused_decays", "receptors_of"]
 
 
 def fuse(
@@ -40,8 +41,10 @@ def fuse(
     With :class:`~.synapse_kinds.FirstOrder` or :class:`~.synapse_kinds.SecondOrder` dynamics, of
     one time constant for all connections, it is a :class:`~spiker_hdl.model.WithSynapse`; of first
     order into :class:`~spiker_hdl.model.Lif` neurons, a :class:`~spiker_hdl.model.CurrentLif`,
-    which is the same. The gain of the dynamics, and the integral over a step of ``FirstOrder`` with
-    ``output="charge"``, are in the weights.
+    which is the same. With several kinds, or with some connections without dynamics, or with a bias
+    of the layer, which reaches the neurons behind the dynamics, it is a
+    :class:`~spiker_hdl.model.WithSynapses`. The gain of the dynamics, and the integral over a step
+    of ``FirstOrder`` with ``output="charge"``, are in the weights.
 
     Parameters
     ----------
@@ -63,16 +66,18 @@ def fuse(
     ValueError
         If the dynamics have no meaning in integers, with the reason.
     """
-    kinds = {connection.name: _stateful(connection) for connection in layer.incoming}
-    if not any(kinds.values()):
+    kinds, _ = _grouped(layer)
+    if not any(kinds):
         return neuron
-    first = next(kind for kind in kinds.values() if kind is not None)
-    for name, kind in kinds.items():
+    if neuron.receptors > 1:
+        raise ValueError(
+            f"Connections to {layer.name!r} must have no dynamics in integers, since its neurons "
+            f"have {neuron.receptors} receptors of their own"
+        )
+    for connection in layer.incoming:
+        name, kind = connection.name, _stateful(connection)
         if kind is None:
-            raise ValueError(
-                f"All connections to {layer.name!r} must have dynamics in integers, or none, since "
-                f"its neurons have one synaptic current; {name!r} has none"
-            )
+            continue
         if type(kind) not in {FirstOrder, SecondOrder}:
             raise ValueError(
                 f"Dynamics of {name!r} must be FirstOrder or SecondOrder in integers, in which "
@@ -82,12 +87,6 @@ def fuse(
             raise ValueError(
                 f"Dynamics of {name!r} must have output='current' in integers: the integrals of "
                 "its two exponentials are multiplied by two factors, and there is one weight"
-            )
-        if not _same(kind, first):
-            raise ValueError(
-                f"Dynamics of all connections to {layer.name!r} must have one time constant and "
-                f"start in integers, since its neurons have one synaptic current; those of "
-                f"{name!r} differ"
             )
     for connection in layer.incoming:
         if connection.dynamics is not None and connection.dynamics.samples:
@@ -100,18 +99,56 @@ def fuse(
                 f"Dynamics of {connection.name!r} must have one state for each target in integers, "
                 "not one for each pair"
             )
-    if layer.bias is not None:
+    if len(kinds) > MAX_RECEPTORS:
         raise ValueError(
-            f"Layer {layer.name!r} must have no bias to have dynamics in integers: the bias would "
-            "be part of the synaptic current"
+            f"Dynamics of the connections to {layer.name!r} must be of at most {MAX_RECEPTORS} "
+            f"kinds in integers, those without any and the bias included, not {len(kinds)}"
         )
-    synapse = _synapse(first, scale, width, form, step)
+    synapses = [
+        None if kind is None else _synapse(kind, scale, width, form, step) for kind in kinds
+    ]
+    if len(synapses) > 1:
+        return WithSynapses(neuron=neuron, synapses=tuple(synapses))
+    (synapse,) = synapses
+    assert synapse is not None
     if type(neuron) is not Lif or not isinstance(synapse, IntegerFirstOrder):
         return WithSynapse(neuron=neuron, synapse=synapse)
     values = {member.name: getattr(neuron, member.name) for member in fields(neuron)}
     return CurrentLif(
         **values, current_decay=synapse.decay, current_width=synapse.width, i=synapse.i
     )
+
+
+def receptors_of(layer: "Layer") -> dict[str, int]:
+    """Return the receptor of the integer neurons that each connection to a layer reaches."""
+    if layer.cell.receptors > 1:
+        return {connection.name: connection.receptor for connection in layer.incoming}
+    return _grouped(layer)[1]
+
+
+def _grouped(layer: "Layer") -> tuple[list[SynapseKind | None], dict[str, int]]:
+    """Return the kinds of dynamics that reach a layer, and by connection the number of its own.
+
+    Connections without dynamics are of the kind None, and so is a bias beside dynamics, which
+    reaches the neurons as it is.
+    """
+    kinds: list[SynapseKind | None] = []
+    numbers: dict[str, int] = {}
+    for connection in layer.incoming:
+        own = _stateful(connection)
+        numbers[connection.name] = next(
+            (
+                number
+                for number, kind in enumerate(kinds)
+                if own is kind or (own is not None and kind is not None and _same(own, kind))
+            ),
+            len(kinds),
+        )
+        if numbers[connection.name] == len(kinds):
+            kinds.append(own)
+    if any(kinds) and layer.bias is not None and None not in kinds:
+        kinds.append(None)
+    return kinds, numbers
 
 
 def _synapse(
@@ -141,8 +178,17 @@ def _synapse(
     )
 
 
-def fused_decays(connection: "Connection", neuron: Neuron) -> dict[str, tuple[Any, Decay]]:
+def fused_decays(
+    connection: "Connection", neuron: Neuron, receptor: int
+) -> dict[str, tuple[Any, Decay]]:
     """Return the decays of dynamics that are part of a neuron in integers.
+
+    Parameters
+    ----------
+    connection : Connection
+    neuron : Neuron
+    receptor : int
+        Receptor of the neuron that the connection reaches.
 
     Returns
     -------
@@ -153,6 +199,8 @@ def fused_decays(connection: "Connection", neuron: Neuron) -> dict[str, tuple[An
     if isinstance(kind, FirstOrder) and isinstance(neuron, CurrentLif):
         return {"tau": (kind.tau, neuron.current_decay)}
     synapse: Any = neuron.synapse if isinstance(neuron, WithSynapse) else None
+    if isinstance(neuron, WithSynapses):
+        synapse = neuron.synapses[receptor]
     if isinstance(kind, FirstOrder) and synapse is not None:
         return {"tau": (kind.tau, synapse.decay)}
     if isinstance(kind, SecondOrder) and synapse is not None:

@@ -12,6 +12,7 @@ from spiker_hdl.model.bounds import FLOAT32_EXACT, FLOAT64_EXACT, reach
 from spiker_train.network.arithmetic import FloatingPoint, Tensors
 from spiker_train.network.cell import Cell
 from spiker_train.network.coupling import WinnerTakeAll, as_coupling
+from spiker_train.network.integers.fusion import receptors_of
 from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.rounding import rounded
@@ -74,6 +75,8 @@ class Core:
         Names of the states that count down times: in whole picoseconds, as float64.
     coupling : WinnerTakeAll or None
         In integers, with a number of steps.
+    receptors : dict of str to int
+        By connection, the receptor of the neurons that its events reach.
     """
 
     layer: Layer
@@ -88,6 +91,7 @@ class Core:
     dynamics: dict[str, Dynamics] = field(default_factory=dict)
     counted: frozenset[str] = frozenset()
     coupling: WinnerTakeAll | None = None
+    receptors: dict[str, int] = field(default_factory=dict)
 
     @property
     def parameters(self) -> SimpleNamespace:
@@ -156,6 +160,7 @@ def _float_core(net: "SpikingNetwork", layer: Layer, lengths: Sequence[int | Non
         dynamics,
         counted,
         layer.coupling,
+        {connection.name: connection.receptor for connection in layer.incoming},
     )
 
 
@@ -206,6 +211,7 @@ def _integer_core(
         {name: values.to(dtype) for name, values in weights.items()},
         None if bias is None else bias.to(dtype),
         coupling=as_coupling("Coupling", integers.coupling(layer)),
+        receptors=receptors_of(layer),
     )
 
 

@@ -311,15 +311,21 @@ class _Population:
             if owner in names:
                 self.traces[owner, what] = []
         self.recorded = bool(self.traces)
-        self.total = self._total(run, connections, inside)
+        self.totals = [
+            self._total(run, [c for c in connections if core.receptors[c.name] == k], inside)
+            for k in range(core.neuron.receptors)
+        ]
+        self.total = self.totals[0]
 
     @cached_property
-    def flow(self) -> Sequence[torch.Tensor] | None:
-        """The currents from outside the cycle, step by step."""
-        return None if self.total is None else self.total.unbind(1)
+    def flows(self) -> list[Sequence[torch.Tensor] | None]:
+        """The currents from outside the cycle, step by step, for each receptor."""
+        return [None if total is None else total.unbind(1) for total in self.totals]
 
     def obstacle(self) -> str | None:
         """Return why no kernel can run the layer, or None."""
+        if self.core.neuron.receptors > 1:
+            return "its neurons have several receptors"
         if self.coupling is not None:
             return "its neurons depend on each other in every step"
         if not all(synapse.pooled for synapse in self.synapses):
@@ -358,31 +364,18 @@ class _Population:
     def advance(self, t: int, length: int | None, fired: dict[str, list[torch.Tensor]]) -> None:
         """Compute one step, and add the events to those of the group."""
         core = self.core
-        current = self.flow[t] if self.flow is not None else None
         inhibited = None if self.coupling is None else self.coupling.inhibited()
-        for loop in self.loops:
-            value = loop.current(t, fired)
-            if value is not None:
-                current = _plus(current, value)
-            if (loop.connection.name, "current") in self.traces:
-                self._keep(loop.connection.name, "current", self._or_zeros(value))
-        current = _discarded(current, inhibited)
-        for synapse in self.synapses:
-            value = synapse.advance(t, length, fired, inhibited)
-            current = _plus(current, value)
-            if self.recorded:
-                self._keep(synapse.name, "current", value)
-                for state, values in synapse.states.items():
-                    self._keep(synapse.name, state, values)
-        current = self._or_zeros(current)
-        if self.bias is not None:
-            current = current + _discarded(self.bias, inhibited)
+        currents = [
+            self._received(k, t, length, fired, inhibited) for k in range(core.neuron.receptors)
+        ]
         if self.recorded and "current" not in self.states:
-            self._keep(self.name, "current", current)
+            self._keep(
+                self.name, "current", torch.stack(currents).sum(0) if currents[1:] else currents[0]
+            )
         if core.divisor is not None:
-            current = current.to(core.dtype) / core.divisor
-            current = through(current, current.detach().round())
-        spikes, self.states = _step(core, core.timed[length], self.states, current)
+            currents = [current.to(core.dtype) / core.divisor for current in currents]
+            currents = [through(current, current.detach().round()) for current in currents]
+        spikes, self.states = _step(core, core.timed[length], self.states, currents)
         if self.coupling is not None and inhibited is not None:
             spikes = self.coupling.emit(spikes.expand(self.shape), inhibited, length)
         if core.layer.cell.emits:
@@ -394,6 +387,40 @@ class _Population:
         if self.recorded:
             for state, values in self.states.items():
                 self._keep(self.name, state, values)
+
+    def _received(
+        self,
+        receptor: int,
+        t: int,
+        length: int | None,
+        fired: dict[str, list[torch.Tensor]],
+        inhibited: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Return the current that reaches a receptor in a step, with the bias."""
+        flow, numbers = self.flows[receptor], self.core.receptors
+        current = None if flow is None else flow[t]
+        for loop in self.loops:
+            if numbers[loop.connection.name] != receptor:
+                continue
+            value = loop.current(t, fired)
+            if value is not None:
+                current = _plus(current, value)
+            if (loop.connection.name, "current") in self.traces:
+                self._keep(loop.connection.name, "current", self._or_zeros(value))
+        current = _discarded(current, inhibited)
+        for synapse in self.synapses:
+            if numbers[synapse.name] != receptor:
+                continue
+            value = synapse.advance(t, length, fired, inhibited)
+            current = _plus(current, value)
+            if self.recorded:
+                self._keep(synapse.name, "current", value)
+                for state, values in synapse.states.items():
+                    self._keep(synapse.name, state, values)
+        current = self._or_zeros(current)
+        if self.bias is not None and receptor == self.core.neuron.bias_receptor:
+            current = current + _discarded(self.bias, inhibited)
+        return current
 
     def _or_zeros(self, current: torch.Tensor | None) -> torch.Tensor:
         if current is not None:
@@ -526,9 +553,11 @@ class _Synapse:
 
 
 def _step(
-    core: Core, parameters: SimpleNamespace, states: dict, current: torch.Tensor
+    core: Core, parameters: SimpleNamespace, states: dict, currents: list[torch.Tensor]
 ) -> tuple[Any, dict]:
-    shape = current.shape
+    """Return the spikes and states after a step with a current for each receptor."""
+    shape, device = currents[0].shape, currents[0].device
+    current = currents if core.neuron.receptors > 1 else currents[0]
     what = f"The step of {type(core.neuron).__name__}"
     try:
         fired, after = core.neuron.step(parameters, SimpleNamespace(**states), current, core.via)
@@ -548,15 +577,15 @@ def _step(
     if core.layer.cell.emits and not core.layer.cell.spiking:
         if fired is None:
             raise ValueError(f"{what} must return its output, not None")
-        fired = torch.as_tensor(fired, dtype=core.dtype, device=current.device).expand(shape)
+        fired = torch.as_tensor(fired, dtype=core.dtype, device=device).expand(shape)
     recorded = {
-        name: torch.as_tensor(after[name], dtype=core.dtype, device=current.device).expand(shape)
+        name: torch.as_tensor(after[name], dtype=core.dtype, device=device).expand(shape)
         for name in states
         if name not in core.counted
     }
     for name in core.counted:
         # Whole picoseconds, exact in this format. What has run out is 0, not below it.
-        left = torch.as_tensor(after[name], dtype=torch.float64, device=current.device)
+        left = torch.as_tensor(after[name], dtype=torch.float64, device=device)
         recorded[name] = left.clamp_min(0).expand(shape)
     return fired, recorded
 

@@ -38,6 +38,7 @@ from spiker_hdl.model import (
     Sparse,
     WinnerTakeAll,
     WithSynapse,
+    WithSynapses,
     encoders,
     load,
     load_mapping,
@@ -128,6 +129,7 @@ EXAMPLES = {
         "delay": 2,
         "bits": 6,
         "shift": 1,
+        "receptor": 1,
     },
     Readout: {"population": "a", "groups": 2},
     Dense: {"weights": WEIGHTS},
@@ -162,6 +164,10 @@ EXAMPLES = {
         "neuron": Lif(width=8, threshold=3, decay=Decay.shift(1)),
         "synapse": FirstOrder(decay=Decay.shift(1), width=8),
     },
+    WithSynapses: {
+        "neuron": Lif(width=8, threshold=3, decay=Decay.shift(1)),
+        "synapses": (FirstOrder(decay=Decay.shift(1), width=8), None),
+    },
 } | {
     kind: {f.name: SETTINGS[f.name] for f in dataclasses.fields(kind) if f.name in SETTINGS}
     for kind in NEURONS.values()
@@ -177,6 +183,7 @@ INSIDE = {"Bounds", "Answer", "Result", "Stimulus", "Parameter", "State", "Neuro
         "Spent",
         "Store",
         "Elapsed",
+        "Sums",
     )
 }
 """Dataclasses that the library makes, or that are there to be derived from."""

@@ -16,6 +16,7 @@ from spiker_hdl.model import (
     Lif,
     Readout,
     WithSynapse,
+    WithSynapses,
     reference,
 )
 from spiker_train import (
@@ -31,8 +32,11 @@ from spiker_train import (
     Summed,
     Tau,
     Wire,
+    load_floating_point,
     quantize,
+    save_floating_point,
 )
+from spiker_train.monte_carlo.integers import as_tensors
 from tests.support.quantized import quantize_and_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::spiker_train.ImplausibleWarning")
@@ -228,26 +232,84 @@ def test_integers_need_the_length_of_a_step():
 
 
 FIRST = FirstOrder(Tau(5e-3))
+TWO = WithSynapses(neuron=If(width=9, threshold=40), synapses=(None, None))
+SEVERAL = {
+    "two orders": (FIRST, SECOND, False),
+    "two time constants": (FIRST, FirstOrder(Tau(9e-3), gain=0.5), False),
+    "one without": (FIRST, Summed(), False),
+    "one plain wire": (Wire(), SECOND, [0.1, 0.0, -0.2, 0.3]),
+    "bias behind dynamics": (FIRST, FIRST, [0.1, 0.0, -0.2, 0.3]),
+}
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_several_kinds_into_a_layer_become_receptors_of_its_neurons(case):
+    kind, again, bias = SEVERAL[case]
+    net = network(kind, again=again, bias=bias)
+    with torch.no_grad():
+        net.connections[1].weights *= 0.5
+    integers = Quantization(weights=6, potentials=12, decay="multiplier")
+    quantized, report = quantize_and_report(net, integers)
+    (population,) = quantized.populations
+    assert isinstance(population.neuron, WithSynapses)
+    assert [p.receptor for p in quantized.projections] == (
+        [0, 0] if bias and kind is again else [0, 1]
+    )
+    if bias:
+        assert population.neuron.synapses[population.neuron.bias_receptor] is None
+    x = (np.random.default_rng(3).random((4, 20, 5)) < 0.4).astype(int)
+    record = ["a", *(f"a.{state}" for state in population.neuron.states)]
+    expected = reference.run(quantized, x, record=record)
+    assert expected.spikes["a"].any()
+    assert expected.differences(net.run(x, integers, record=record)) == []
+    # The same currents in floating point: integers come near them, as their weights have 6 bits.
+    fine = Quantization(weights=16, potentials=24, decay="multiplier", decay_bits=20)
+    same = reference.run(quantize(net, fine), x, record=["a"]).spikes["a"]
+    assert np.mean(same != net.run(x, record=["a"]).spikes["a"]) < 0.01
+    reported = {change.what for change in report.changes if change.where.startswith("in->a")}
+    assert ("tau" in reported) == (kind is FIRST)
+    # The way back: tensors of the integer network.
+    again_net, settings = as_tensors(quantized)
+    assert expected.differences(again_net.run(x, settings, record=record)) == []
+
+
+def test_gradients_reach_weights_of_all_receptors_and_the_bias():
+    net = network(FIRST, again=SECOND, bias=True)
+    x = torch.ones(2, 12, 5)
+    outcome = net(x, Quantization(weights=6, potentials=12), kernel="fused")
+    assert outcome.kernels == {"a": "eager"}
+    outcome.spikes["a"].sum().backward()
+    for tensor in (net.layers[0].bias, *(link.weights for link in net.connections)):
+        assert bool((tensor.grad != 0).any())
+
+
+def test_receptors_of_a_neuron_of_ones_own_are_named_by_connections(tmp_path):
+    net = SpikingNetwork(
+        [Input("in", 5)],
+        [Layer("a", 4, IntegerCell(TWO, scale=0.02))],
+        [Connection("in", "a", WEIGHTS), Connection("in", "a", WEIGHTS, name="b", receptor=1)],
+        [Readout("a", "count")],
+    )
+    x = (np.random.default_rng(3).random((2, 8, 5)) < 0.4).astype(int)
+    integers = Quantization(weights=6).fit(net)
+    expected = reference.run(quantize(net, integers), x, record=["a"])
+    assert expected.spikes["a"].any()
+    assert expected.differences(net.run(x, integers, record=["a"])) == []
+    save_floating_point(net, tmp_path / "net.safetensors")
+    read = load_floating_point(tmp_path / "net.safetensors")
+    assert [link.receptor for link in read.connections] == [0, 1]
+    with pytest.raises(ValueError, match="'in->a': the receptor must be one of 2 of 'a', counted"):
+        SpikingNetwork(net.inputs, net.layers, [Connection("in", "a", receptor=2)], net.readouts)
+
+
 REFUSED = {
     "several": (
         lambda: network(Summed(FIRST, SECOND)),
         "Dynamics of 'in->a late 3 ms' must be FirstOrder or SecondOrder in integers, in which",
     ),
-    "two orders": (
-        lambda: network(FIRST, again=SECOND),
-        "Dynamics of all connections to 'a' must have one time constant and start in integers",
-    ),
     "charge of second order": (
         lambda: network(SecondOrder(Tau(1e-3), Tau(5e-3), output="charge")),
         "Dynamics of 'in->a late 3 ms' must have output='current' in integers",
-    ),
-    "two time constants": (
-        lambda: network(FIRST, again=FirstOrder(Tau(6e-3))),
-        "Dynamics of all connections to 'a' must have one time constant and start in integers",
-    ),
-    "one without": (
-        lambda: network(FIRST, again=Summed()),
-        "All connections to 'a' must have dynamics in integers, or none",
     ),
     "wire with bias": (
         lambda: network(Wire(bias=0.5)),
@@ -257,9 +319,9 @@ REFUSED = {
         lambda: network(FirstOrder(Tau(5e-3), per_pair=True)),
         "must have one state for each target in integers, not one for each pair",
     ),
-    "bias": (
-        lambda: network(FIRST, bias=True),
-        "Layer 'a' must have no bias to have dynamics in integers",
+    "receptors of their own": (
+        lambda: network(FIRST, IntegerCell(TWO, scale=0.02)),
+        "Connections to 'a' must have no dynamics in integers, since its neurons have 2 receptors",
     ),
     "samples": (
         lambda: network(None, Cell(Lif, threshold=np.ones((3, 4)), decay=0.5)),
