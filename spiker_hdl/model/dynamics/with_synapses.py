@@ -91,6 +91,11 @@ class WithSynapses(Neuron):
         return self.neuron.spiking
 
     @property
+    def event_range(self) -> tuple[int, int] | None:
+        """Range of the value of an event; None if no events are emitted."""
+        return self.neuron.event_range
+
+    @property
     def potential(self) -> str:  # type: ignore[override]
         """The state that a readout of potentials compares."""
         return self.neuron.potential

@@ -15,6 +15,7 @@ from spiker_hdl.model import (
     INTEGERS,
     Core,
     Decay,
+    Dendrite,
     FirstOrder,
     If,
     Input,
@@ -214,6 +215,27 @@ def test_neuron_of_ones_own_may_have_several_receptors():
     x = {name: np.array(own).reshape(1, -1, 1) for name, own in events.items()}
     expected = spiker_hdl.run(network, x, record=["own.v"])
     actual = spiker_hdl.run(network, x, engine="amaranth", record=["own.v"])
+    assert expected.differences(actual) == []
+
+
+def test_dendrite_with_several_receptors_emits_its_value():
+    dendrite = Dendrite(width=8, decay=Decay.shift(1), resolution=2, low=-8, high=31)
+    own = WithSynapses(neuron=dendrite, synapses=(FAST, None))
+    assert own.event_range == dendrite.event_range
+    network = Network(
+        [Input("in", 2)],
+        [Population("own", 2, own), Population("out", 1, If(width=12, threshold=100))],
+        [
+            Projection("in", "own", [[6, 2], [5, -1]]),
+            Projection("in", "own", [[-2, 3], [1, 2]], name="b", receptor=1),
+            Projection("own", "out", [[3, 1]]),
+        ],
+        [Readout("out")],
+    )
+    x = np.array([[[1, 0], [1, 1], [0, 1], [1, 1]]])
+    expected = spiker_hdl.run(network, x, record=["own.v", "out.v"])
+    assert expected.spikes["out.v"].any()
+    actual = spiker_hdl.run(network, x, engine="amaranth", record=["own.v", "out.v"])
     assert expected.differences(actual) == []
 
 

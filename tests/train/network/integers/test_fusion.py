@@ -299,7 +299,12 @@ def test_receptors_of_a_neuron_of_ones_own_are_named_by_connections(tmp_path):
     read = load_floating_point(tmp_path / "net.safetensors")
     assert [link.receptor for link in read.connections] == [0, 1]
     with pytest.raises(ValueError, match="'in->a': the receptor must be one of 2 of 'a', counted"):
-        SpikingNetwork(net.inputs, net.layers, [Connection("in", "a", receptor=2)], net.readouts)
+        SpikingNetwork(
+            net.inputs,
+            [Layer("a", 4, IntegerCell(TWO, scale=0.02))],
+            [Connection("in", "a", receptor=2)],
+            net.readouts,
+        )
 
 
 REFUSED = {
