@@ -4,10 +4,10 @@ Importing this package loads NumPy alone: what needs Amaranth is loaded when it 
 nothing here needs PyTorch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .base import version
+from .base.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .engines import ENGINES, run
@@ -29,12 +29,4 @@ _HOMES = {
     "run": ".engines",
 }
 
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, __all__, _HOMES)

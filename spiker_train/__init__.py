@@ -1,7 +1,8 @@
 """Training of spiking networks in PyTorch, in floating point or in the hardware's integers."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from spiker_hdl.base.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .conversion.compare import Comparison, compare
@@ -252,12 +253,4 @@ __all__ = [
     "train_network",
 ]
 
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, __all__, _HOMES)

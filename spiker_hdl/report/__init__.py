@@ -1,7 +1,8 @@
 """Reports of runs: pictures, operation counts and switching activity as proxies of energy, area."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from spiker_hdl.base.lazy import lazy_names
 
 if TYPE_CHECKING:
     from spiker_hdl.tools.synthesis import Area, area
@@ -35,8 +36,4 @@ _HOMES = {
     "work": ".operation_counts",
 }
 
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
+__getattr__, __dir__ = lazy_names(__name__, __all__, _HOMES)

@@ -1,7 +1,8 @@
 """Pictures of runs, networks and devices, which need the extra ``plot``."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from spiker_hdl.base.lazy import lazy_names
 
 if TYPE_CHECKING:
     from spiker_train.monte_carlo.result import draw_accuracy
@@ -31,12 +32,4 @@ _HOMES = {
     "draw_weights": ".weights",
 }
 
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, __all__, _HOMES)
