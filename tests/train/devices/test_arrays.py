@@ -65,6 +65,15 @@ def test_compensation_undoes_a_common_drift():
     torch.testing.assert_close(late[1], WEIGHTS)
 
 
+def test_compensation_of_a_reference_column_leaves_the_reference():
+    device = Device(high=1.0, drift=PowerLawDrift(exponent=0.1))
+    array = ReferenceColumn(device=device, compensate=True)
+    late = array.program(WEIGHTS, generator(0)).at(1e5)
+    torch.testing.assert_close(late.read(generator(1)), WEIGHTS)
+    silent = DifferentialPair(device=device, compensate=True).program(0 * WEIGHTS, generator(0))
+    assert silent.at(1e5).compensation == 1  # there is no current to compare
+
+
 def test_wires_weaken_weights():
     wires = WireResistance(row=1e3, column=1e3)
     array = DifferentialPair(device=Device(high=20e-6), wires=wires)

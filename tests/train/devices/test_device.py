@@ -81,12 +81,18 @@ def test_levels_reach_over_the_range_of_the_device():
     assert programmed.initial.tolist() == pytest.approx([2e-6, 2e-6, 6e-6, 10e-6, 10e-6])
 
 
+def test_spread_between_devices_keeps_their_mean():
+    values = cells(Device(high=HIGH, spread=Spread(0.5)), count=20000).initial / 10e-6
+    assert float(values.mean()) == pytest.approx(1, abs=0.015)
+    assert float(values.log().std()) == pytest.approx(0.5, rel=0.02)
+
+
 def test_noise_of_programming_follows_the_target_and_not_the_spread():
-    stages = {"spread": Spread(0.6), "programming": GaussianNoise(relative=0.3)}
+    stages = {"spread": Spread(0.6), "programming": GaussianNoise(relative=0.1)}
     alone = cells(Device(high=HIGH, spread=stages["spread"])).initial
     noise = cells(Device(high=HIGH, **stages)).initial - alone
     kept = noise > -alone  # at 0 otherwise
-    wide, narrow = (noise[kept & part].std() for part in (alone > 12e-6, alone < 12e-6))
+    wide, narrow = (float(noise[kept & part].std()) for part in (alone > 12e-6, alone < 12e-6))
     assert wide == pytest.approx(narrow, rel=0.15)
 
 
@@ -146,6 +152,12 @@ def test_temperature_makes_time_run_faster():
     cold = Device(high=HIGH, drift=drift, temperature=law)
     hot = Device(high=HIGH, drift=drift, temperature=law, kelvin=310.0)
     a = law.acceleration(310.0)
+    flicker = {"reading": FlickerNoise(amplitude=0.1, read_time=1e-3), "temperature": law}
+    late, later = (
+        cells(Device(high=HIGH, kelvin=kelvin, **flicker)).at(seconds).read(generator(1))
+        for kelvin, seconds in ((310.0, 1.0), (None, a))
+    )
+    torch.testing.assert_close(late, later)  # the noise of a read grows as fast
     torch.testing.assert_close(cells(hot).at(50).conductance, cells(cold).at(50 * a).conductance)
 
 
