@@ -90,6 +90,13 @@ def test_bad_tables_are_refused_with_their_line(header, rows, message, tmp_path)
     assert str(path) in str(caught.value)
 
 
+def test_cells_beside_their_target_count_as_noise(tmp_path):
+    rows = [(target, 1.1 * target) for target in (1e-6, 2e-6) for _ in range(3)]
+    fit = fit_device(write(tmp_path / "x.csv", P, rows))
+    assert fit.programming[:, 1] == pytest.approx([1.1e-6, 2.2e-6])
+    assert fit.programming[:, 2] == pytest.approx([1e-7, 2e-7])
+
+
 def test_table_of_a_spreadsheet_is_read(tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes(f"\ufeff{P}\r\n1e-6,1.1e-6\r\n2e-6,1.9e-6\r\n".encode())

@@ -11,7 +11,7 @@ from spiker_train.devices.curves import Logarithm, Polynomial, Power, Table
 @pytest.mark.parametrize(
     "levels, target, nearest",
     [
-        (UniformLevels(2), [0.0, 0.49, 0.51, 1.0], [0.0, 0.0, 1.0, 1.0]),
+        (UniformLevels(2), [-1.0, 0.0, 0.49, 0.51, 2.0], [0.0, 0.0, 0.0, 1.0, 1.0]),
         (UniformLevels(5), [0.1, 0.2, 0.4, 0.9], [0.0, 0.25, 0.5, 1.0]),
         (
             MeasuredLevels(np.array([0.1, 0.2, 0.8])),
