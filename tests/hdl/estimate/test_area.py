@@ -87,6 +87,13 @@ def test_products_and_queues_of_values():
     assert graded.luts - binary.luts == signed.luts - binary.luts == 12 * 3 * 9
     # Events of 10 bits become 14, and words of 12 channels have 4 bits more in each.
     assert graded.block_rams > binary.block_rams
+    # Words of a population's output, of 4 channels and 8 bits, have 12 bits, or 28: blocks have 16.
+    blocks = []
+    for high in (1, 15):
+        graph = network(0, high)
+        mapping = Mapping.folded(graph, 4, queues={"in->d": 16, "d->out": 16})
+        blocks.append(estimate_area(graph, mapping, "ice40").block_rams)
+    assert blocks[1] - blocks[0] == 1
     # A look-up has a single product.
     looked_up = [estimate(0, high, "synapses").luts for high in (1, 15)]
     assert looked_up[1] - looked_up[0] == 3 * 9
