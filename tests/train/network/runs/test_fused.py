@@ -278,3 +278,26 @@ def test_pooled_synapses_take_no_memory_for_each_pair(kernel):
         sizes.append(watch.size)
     assert sizes[0] == sources * targets
     assert sizes[1] == samples * sources * targets
+
+
+def test_times_left_by_other_steps_are_exact_in_a_kernel():
+    net = single(Cell(Lif, threshold=0.1, decay=0.9, refractory=Duration(1e-3)))
+    x = np.ones((2, 2, 8), dtype=np.uint8)
+    with torch.no_grad():
+        start = net(x, plan=[(3e-4, 2)], kernel="eager").after
+        left = [
+            net(x[:, :1], dt=5e-4, start=start, kernel=kernel).after.neurons["layer"]["countdown"]
+            for kernel in ("eager", "fused")
+        ]
+    assert 7e8 in start.neurons["layer"]["countdown"].tolist()[0]
+    assert 2e8 in left[0].tolist()[0]
+    assert torch.equal(*left)
+
+
+def test_gain_of_each_sample_multiplies_what_enters_the_dynamics():
+    gain = np.array([0.5, 2.0, 3.0]).reshape(3, 1, 1) * np.ones((3, 5, 1))
+    net = single(Cell(Lif, threshold=1.0, decay=0.9), FirstOrder(0.8, gain=gain)).double()
+    x = (np.random.default_rng(0).random((3, 9, 8)) < 0.4).astype(np.uint8)
+    record = ["in->layer.i"]
+    eager, fused = (outcome(net, x, None, kernel, record) for kernel in ("eager", "fused"))
+    compare(eager, fused, False)
