@@ -1,6 +1,6 @@
 """Neurons with several receptors, each with synaptic dynamics of its own, on every engine."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from spiker_hdl.model import (
     Core,
     Decay,
     Dendrite,
+    Dense,
     FirstOrder,
     If,
     Input,
@@ -280,32 +281,27 @@ def test_silent_neurons_are_pruned_by_the_current_of_all_receptors():
     assert scores == spiker_hdl.run(network, x).scores.tolist()
 
 
-def test_flips_of_bits_are_detected_at_their_receptor():
-    network = random_network(3, 3)
-    x = (np.random.default_rng(1).random((3, 8, 4)) < 0.5).astype(int)
+@pytest.mark.parametrize("kind", ["recurrent", "alone", "static"])
+def test_flips_of_bits_are_detected_at_their_receptor(kind):
+    static = kind == "static"
+    network = small_network(static)
+    if kind == "alone":  # without the recurrent one, a flip changes its own neuron alone
+        network = replace(network, projections=network.projections[:2])
+    x = (np.random.default_rng(1).random((200, 12, 2)) < 0.4).astype(int)
+    x = np.repeat(x[:, :1], 12, 1) if static else x
     detector = Detector(network, {"in": x})
     before = spiker_hdl.run(network, x)
-    for projection in network.projections[:2]:
-        matrix = projection.synapses.matrix()
-        neuron, source = (int(n) for n in np.argwhere(matrix)[0])
-        flip = Flip("own", neuron, projection, source, "", 8 << projection.shift)
-        other = matrix.copy()
-        other[neuron, source] += 8
-        changed = [
-            Projection(p.source, p.target, other, p.delay, None, p.name, p.shift, p.receptor)
-            if p is projection
-            else p
-            for p in network.projections
+    pairs = [(p, n, c) for p in network.projections[:2] for n in (0, 1) for c in (0, 1)]
+    flips = [Flip("own", n, p, c, "", 2 << p.shift) for p, n, c in pairs]
+    for (projection, neuron, source), detected in zip(pairs, detector.detects(flips), strict=True):
+        other = projection.synapses.matrix().copy()
+        other[neuron, source] += 2
+        projections = [
+            replace(p, synapses=Dense(other)) if p is projection else p for p in network.projections
         ]
-        after = spiker_hdl.run(
-            Network(network.inputs, network.populations, changed, network.readouts), x
-        )
-        differ = np.zeros(3, dtype=bool)
-        for name, answer in after.answers.items():
-            differ |= (answer.scores != before.answers[name].scores).any(1)
-        for name, count in after.counts.items():
-            differ |= count != before.counts[name]
-        assert detector.detects([flip])[0].tolist() == differ.tolist()
+        after = spiker_hdl.run(replace(network, projections=tuple(projections)), x)
+        differ = (after.scores != before.scores).any(1)
+        assert detected.tolist() == differ.tolist()
 
 
 def test_area_and_work_have_the_sums_of_each_receptor():
