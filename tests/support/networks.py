@@ -140,7 +140,7 @@ class _Plan:
         valued = [model for model in models if model.output is not None]
         own = Random(repr((self.sizes, self.models)))  # apart, so that all else stays
         for name in self.names:
-            if valued and self.models[name].spiking and own.random() < 0.03:
+            if valued and self.models[name].spiking and own.random() < 0.045:
                 self.models[name], self.outputs[name] = own.choice(valued), own.choice(OUTPUTS)
         self.spiking = [name for name in self.names if self.models[name].spiking]
         self.emitting = [name for name in self.names if name in {*self.spiking, *self.outputs}]
