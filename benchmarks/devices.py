@@ -113,7 +113,8 @@ def run(options: argparse.Namespace) -> None:
         if options.fresh:
             shutil.rmtree(folder(name, options), ignore_errors=True)
         kept[name] = {
-            "command": f"python benchmarks/devices.py {name}",
+            "command": f"python benchmarks/devices.py {name} --draws {options.draws} "
+            f"--chips {options.chips} --scale {options.scale:g} --seed {options.seed}",
             **{key: getattr(options, key) for key in ("draws", "chips", "scale", "seed")},
             "made with": {
                 "python": platform.python_version(),
