@@ -646,13 +646,6 @@ def test_groups_that_are_summed_elsewhere_are_named():
         *answered(net, module, x, lambda output: losses_own._population_code(output, 3, OUT))
     )
     assert from_snntorch(Net(coded), groups=3).readouts == net.readouts
-    for bad, error, message in (
-        (4, ValueError, "Readout 'layer2': groups must be a divisor of the 6 neurons of 'layer2'"),
-        (0, ValueError, "Groups must be at least 1, not 0"),
-        ("3", TypeError, "Groups must be an int"),
-    ):
-        with pytest.raises(error, match=f"^{re.escape(message)}"):
-            from_snntorch(Net(lambda r: stack(r.spk)), groups=bad)
     with pytest.raises(ValueError, match=r"^Groups must be of neurons that answer by themselves"):
         from_snntorch(Net(coded), groups=2)
     with pytest.raises(ValueError, match=r"^Groups must be of neurons that answer by themselves"):
@@ -660,6 +653,19 @@ def test_groups_that_are_summed_elsewhere_are_named():
     more = {"fc3": nn.Linear(HIDDEN, 1), "lif3": snn.Leaky(beta=0.9)}
     with pytest.raises(ValueError, match=r"^Groups must be of one layer that answers: name it"):
         from_snntorch(Forked(None, more), groups=3)
+
+
+@pytest.mark.parametrize(
+    "bad, error, message",
+    [
+        (4, ValueError, "Readout 'layer2': groups must be a divisor of the 6 neurons of 'layer2'"),
+        (0, ValueError, "Groups must be at least 1, not 0"),
+        ("3", TypeError, "Groups must be an int"),
+    ],
+)
+def test_groups_are_checked(bad, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}"):
+        from_snntorch(Net(lambda r: stack(r.spk)), groups=bad)
 
 
 def test_groups_that_are_not_neighbours_are_a_head():
