@@ -72,6 +72,14 @@ def test_devices(script):
             )
 
 
+def test_reservoir(script):
+    module = script("reservoir")
+    report = json.loads(module.RESULTS.read_text())
+    assert shown(module) == module.table(report)
+    assert report["simulated"]["differences"] == 0
+    assert report["simulated"]["drifted chips"]["differences"] == 0
+
+
 def test_emulation(script):
     module = script("emulation")
     report = json.loads(module.RESULTS.read_text())
