@@ -236,6 +236,7 @@ ACTING = {
     "shifted": lambda x: functional.relu(x - 5),
     "scaled": lambda x: (x / 4).clamp(0, 1),
     "negative": lambda x: (-x).clamp_max(-2),
+    "in place": lambda x: (x + 0).clamp_(min=4),
 }
 
 
