@@ -10,7 +10,8 @@ from .bounds import Bounds, bounds
 from .dynamics.base import Dynamics
 from .dynamics.coupling import WinnerTakeAll
 from .dynamics.kinds import DYNAMICS, FirstOrder, SecondOrder
-from .dynamics.with_synapse import MODELS, WithSynapse
+from .dynamics.models import MODELS
+from .dynamics.with_synapse import WithSynapse
 from .dynamics.with_synapses import WithSynapses
 from .graph import READOUTS, Input, Population, Projection, Readout
 from .mapping.core import Core

@@ -21,7 +21,8 @@ from spiker_hdl.base import FileError, shown
 from spiker_hdl.base.checks import check_choice
 
 from .dynamics.kinds import DYNAMICS
-from .dynamics.with_synapse import MODELS, WithSynapse
+from .dynamics.models import MODELS
+from .dynamics.with_synapse import WithSynapse
 from .graph import Input, Population, Projection, Readout
 from .neurons.arithmetic import Decay
 from .neurons.base import Component, Neuron

@@ -1,23 +1,20 @@
 """A neuron with several receptors, each with synaptic dynamics of its own."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from types import SimpleNamespace
 from typing import Any
 
 from spiker_hdl.base.checks import check_kind, shown
 from spiker_hdl.model.neurons.arithmetic import INTEGERS, Arithmetic
-from spiker_hdl.model.neurons.base import MAX_RECEPTORS, Neuron, Parameter, State
+from spiker_hdl.model.neurons.base import MAX_RECEPTORS, Neuron
 
 from .base import Dynamics
-from .with_synapse import MODELS
+from .wrapped import Wrapped
 
 __all__ = ["WithSynapses"]
 
 
 @dataclass(frozen=True)
-class WithSynapses(Neuron):
+class WithSynapses(Wrapped):
     """A neuron with several receptors, whose currents are added.
 
     A projection names the receptor that its events reach. The sum of the weighted events of a step
@@ -45,7 +42,6 @@ class WithSynapses(Neuron):
         whose name is that of a field of a receptor.
     """
 
-    neuron: Neuron = field(kw_only=True)
     synapses: tuple[Dynamics | None, ...] = field(kw_only=True)
 
     def __post_init__(self) -> None:
@@ -62,17 +58,9 @@ class WithSynapses(Neuron):
                 f"Neuron of several receptors must have one receptor itself, not "
                 f"{self.neuron.receptors}"
             )
-        names = {*self.neuron.parameters, *self.neuron.states}
-        for k, synapse in enumerate(self.synapses):
-            if synapse is None:
-                continue
-            check_kind(f"Synapse of receptor {k}", synapse, Dynamics)
-            for name in (*synapse.parameters, *synapse.states):
-                if _outer(k, name) in names:
-                    raise ValueError(
-                        f"Fields of {type(self.neuron).__name__} must not be named "
-                        f"{_outer(k, name)!r}, as one of a receptor is"
-                    )
+        for receptor, synapse in self.dynamics.items():
+            check_kind(f"Synapse of receptor {receptor}", synapse, Dynamics)
+        self.check_names()
         super().__post_init__()
 
     @property
@@ -86,110 +74,23 @@ class WithSynapses(Neuron):
         return self.synapses.index(None) if None in self.synapses else 0
 
     @property
-    def spiking(self) -> bool:  # type: ignore[override]
-        """Whether neurons fire."""
-        return self.neuron.spiking
+    def dynamics(self) -> dict[int, Dynamics]:
+        """The dynamics of the receptors that are not plain."""
+        return {k: synapse for k, synapse in enumerate(self.synapses) if synapse is not None}
 
-    @property
-    def event_range(self) -> tuple[int, int] | None:
-        """Range of the value of an event; None if no events are emitted."""
-        return self.neuron.event_range
+    def outer(self, place: int, name: str) -> str:
+        return f"receptor{place}_{name}"
 
-    @property
-    def potential(self) -> str:  # type: ignore[override]
-        """The state that a readout of potentials compares."""
-        return self.neuron.potential
-
-    @property
-    def threshold(self) -> Any:
-        """Threshold of the neuron, or 0 where it has none."""
-        return getattr(self.neuron, "threshold", 0)
-
-    def _present(self) -> list[tuple[int, Dynamics]]:
-        return [(k, synapse) for k, synapse in enumerate(self.synapses) if synapse is not None]
-
-    @cached_property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """Parameters by name, decays as their numerators."""
-        own = {
-            _outer(k, name): value
-            for k, synapse in self._present()
-            for name, value in synapse.parameters.items()
-        }
-        return {**self.neuron.parameters, **own}
-
-    @property
-    def replaceable(self) -> dict[str, tuple[int, int]]:
-        own = {
-            _outer(k, name): ends
-            for k, synapse in self._present()
-            for name, ends in synapse.replaceable.items()
-        }
-        return self.neuron.replaceable | own
-
-    @cached_property
-    def states(self) -> Mapping[str, State]:
-        """States by name."""
-        own = {
-            _outer(k, name): value
-            for k, synapse in self._present()
-            for name, value in synapse.states.items()
-        }
-        return {**self.neuron.states, **own}
-
-    @property
-    def own_names(self) -> dict[str, tuple[int, str]]:
-        """Receptors and names in their dynamics of fields, by the names that they have here."""
-        return {
-            _outer(k, name): (k, name)
-            for k, synapse in self._present()
-            for name in (*synapse.parameters, *synapse.states)
-        }
-
-    def with_values(self, values: Mapping[str, Any]) -> Any:
-        names = self.own_names
-        own: dict[int, dict[str, Any]] = {}
-        for name, value in values.items():
-            if name in names:
-                receptor, inner = names[name]
-                own.setdefault(receptor, {})[inner] = value
-        others = {name: value for name, value in values.items() if name not in names}
-        synapses: list[Any] = list(self.synapses)
-        for k, changes in own.items():
-            synapses[k] = synapses[k].with_values(changes)
-        return replace(self, neuron=self.neuron.with_values(others), synapses=tuple(synapses))
-
-    def choose(self, indices: Any) -> Any:
-        synapses = [None if s is None else s.choose(indices) for s in self.synapses]
-        return replace(self, neuron=self.neuron.choose(indices), synapses=tuple(synapses))
-
-    def bind(self, operands: Mapping[str, Any]) -> SimpleNamespace:
-        """Return the parameters of a step: those of ``neuron`` and of each receptor by itself."""
-        return SimpleNamespace(
-            neuron=self.neuron.bind({name: operands[name] for name in self.neuron.parameters}),
-            synapses={
-                k: synapse.bind({name: operands[_outer(k, name)] for name in synapse.parameters})
-                for k, synapse in self._present()
-            },
-        )
+    def rewrapped(self, neuron: Neuron, dynamics: dict[int, Dynamics]) -> Any:
+        synapses = tuple(dynamics.get(k) for k in range(self.receptors))
+        return replace(self, neuron=neuron, synapses=synapses)
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
         total, own = None, {}
-        for k, synapse in enumerate(self.synapses):
-            value = current[k]
-            if synapse is not None:
-                before = {name: getattr(s, _outer(k, name)) for name in synapse.states}
-                value, after = synapse.step(p.synapses[k], SimpleNamespace(**before), value, via)
-                own |= {_outer(k, name): state for name, state in after.items()}
+        for receptor, value in enumerate(current):
+            if receptor in self.dynamics:
+                value, after = self.current(receptor, p, s, value, via)
+                own |= after
             total = value if total is None else total + value
-        before = {name: getattr(s, name) for name in self.neuron.states}
-        fired, after = self.neuron.step(p.neuron, SimpleNamespace(**before), total, via)
+        fired, after = self.inner_step(p, s, total, via)
         return fired, after | own
-
-
-def _outer(receptor: int, name: str) -> str:
-    """Return the name by which a field of the dynamics of a receptor is known."""
-    return f"receptor{receptor}_{name}"
-
-
-MODELS[WithSynapses.__name__] = WithSynapses

@@ -7,7 +7,7 @@ from spiker_hdl.base import FileError, read_bytes, reader, reading, shown
 from spiker_hdl.model.canonical import describe, digest_of
 from spiker_hdl.model.dynamics.base import Dynamics
 from spiker_hdl.model.dynamics.kinds import DYNAMICS
-from spiker_hdl.model.dynamics.with_synapse import MODELS
+from spiker_hdl.model.dynamics.models import MODELS
 from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.base import Component, Neuron

@@ -231,7 +231,7 @@ def _owner(neuron: Neuron, described: dict, name: str) -> tuple[dict, str]:
         neuron, described = neuron.neuron, described["neuron"]
     while isinstance(neuron, WithSynapse):
         if name in neuron.own_names:
-            return described["synapse"], neuron.own_names[name]
+            return described["synapse"], neuron.own_names[name][1]
         neuron, described = neuron.neuron, described["neuron"]
     return described, name
 

@@ -177,6 +177,7 @@ INSIDE = {"Bounds", "Answer", "Result", "Stimulus", "Parameter", "State", "Neuro
         "Component",
         "Dynamics",
         "SpikingNeuron",
+        "Wrapped",
         "Pruned",
         "Pruning",
         "Timing",
