@@ -167,7 +167,7 @@ def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
         }
         states = {name: ranges.interval(*ends) for name, ends in reached.states.items()}
         currents = [ranges.interval(s.current_low, s.current_high) for s in reached.receptors]
-        current = currents if neuron.receptors > 1 else currents[0]
+        current = neuron.as_current(currents)
         fired, _ = neuron.step(neuron.bind(parameters), SimpleNamespace(**states), current, ranges)
         outcomes[population.name] = (
             bool(np.any(fired.can_be(True))),
@@ -294,7 +294,7 @@ def _advance(
 ) -> dict[str, tuple[Any, Any]]:
     before = {name: ranges.interval(*ends) for name, ends in states.items()}
     intervals = [ranges.interval(*ends) for ends in currents]
-    current = intervals if neuron.receptors > 1 else intervals[0]
+    current = neuron.as_current(intervals)
     fired, after = neuron.step(neuron.bind(parameters), SimpleNamespace(**before), current, ranges)
     _check_output(neuron, fired, what)
     if set(after) != set(states):

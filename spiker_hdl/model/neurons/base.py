@@ -1,6 +1,6 @@
 """The base class of neuron models: settings, parameters, states, and one ``step``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import cached_property
 from types import SimpleNamespace
@@ -354,3 +354,17 @@ class Neuron(Component):
             States after the step, by name.
         """
         raise NotImplementedError(f"{type(self).__name__} must define step(p, s, current, via)")
+
+    def as_current(self, currents: Sequence[Any]) -> Any:
+        """Return currents, one for each receptor, as :meth:`step` takes them.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer than receptors.
+        """
+        if len(currents) != self.receptors:
+            raise ValueError(
+                f"Currents must be those of {self.receptors} receptors, not {len(currents)}"
+            )
+        return currents if self.receptors > 1 else currents[0]

@@ -83,7 +83,7 @@ def _explore(
         bound = neuron.bind({name: ranges.interval(x[at], x[at]) for name, x in parameters.items()})
         before = {name: ranges.interval(a[at], b[at]) for name, (a, b) in states.items()}
         currents = [ranges.interval(a[at], b[at]) for a, b in zip(low, high, strict=True)]
-        current = currents if neuron.receptors > 1 else currents[0]
+        current = neuron.as_current(currents)
         fired, after = neuron.step(bound, SimpleNamespace(**before), current, ranges)
         moved = np.zeros(len(at), dtype=bool)
         for name, value in after.items():

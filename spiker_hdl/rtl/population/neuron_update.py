@@ -294,12 +294,12 @@ class NeuronUpdate(wiring.Component):
         parameters = {name: values[name] for name in neuron.parameters}
         before = {name: states[name] for name in neuron.states}
         if not isinstance(via, PipelinedArithmetic):
-            current = currents if neuron.receptors > 1 else currents[0]
+            current = neuron.as_current(currents)
             return neuron.step(neuron.bind(parameters), SimpleNamespace(**before), current, via)
         parameters = {name: via.operand(value) for name, value in parameters.items()}
         before = {name: via.operand(value) for name, value in before.items()}
         currents = [via.operand(current) for current in currents]
-        current = currents if neuron.receptors > 1 else currents[0]
+        current = neuron.as_current(currents)
         fired, after = neuron.step(neuron.bind(parameters), SimpleNamespace(**before), current, via)
         fired = None if fired is None else via.result(fired)
         return fired, {name: via.result(value) for name, value in after.items()}

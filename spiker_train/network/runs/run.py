@@ -557,7 +557,7 @@ def _step(
 ) -> tuple[Any, dict]:
     """Return the spikes and states after a step with a current for each receptor."""
     shape, device = currents[0].shape, currents[0].device
-    current = currents if core.neuron.receptors > 1 else currents[0]
+    current = core.neuron.as_current(currents)
     what = f"The step of {type(core.neuron).__name__}"
     try:
         fired, after = core.neuron.step(parameters, SimpleNamespace(**states), current, core.via)

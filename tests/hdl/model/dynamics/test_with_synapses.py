@@ -370,3 +370,12 @@ def test_bad_receptors_are_refused(make, error, message):
     with pytest.raises(error) as info:
         make()
     assert str(info.value).startswith(message)
+
+
+def test_currents_are_one_for_each_receptor():
+    two = neuron(None, None)
+    assert two.as_current([3, 4]) == [3, 4]
+    assert two.neuron.as_current([3]) == 3
+    for cell, currents in ((two, [3]), (two.neuron, [3, 4])):
+        with pytest.raises(ValueError, match=r"^Currents must be those of \d receptors, not \d$"):
+            cell.as_current(currents)
