@@ -319,7 +319,10 @@ def recording_targets(readers, folder):
     wfdb = {path.name: path.read_bytes() for path in (golden / "wfdb").iterdir()}
     header = wfdb["two12.hea"]
     signals = [_signal(line) for line in header.decode().splitlines()[1:3]]
-    beats = npz(x=np.zeros((3, 128), np.int16), y=np.array([0, 2, 4]), record=np.arange(3))
+    beats = npz(
+        x=np.zeros((3, 128), np.int16), y=np.array([0, 2, 4]), record=np.arange(3),
+        rr=np.full((3, 2), 300),
+    )  # fmt: skip
     rows = np.random.default_rng(2).integers(0, 34, (20, 5), dtype=np.uint8)
     davis = np.array([[5 << 22 | 7 << 12 | 1 << 11, 10], [1 << 31, 20], [3 << 12, 30]], ">u4")
     aedat = [b"#!AER-DAT2.0\r\n# AEChip: a.DAVIS240C\r\n" + davis.tobytes()]

@@ -7,7 +7,12 @@ import pytest
 
 from spiker_hdl.base import FileError
 from spiker_train.data import heart_beats as module
-from spiker_train.data.heart_beats import heart_beat_events, heart_beats
+from spiker_train.data.heart_beats import (
+    HeartBeats,
+    heart_beat_events,
+    heart_beats,
+    interval_ratios,
+)
 from spiker_train.data.sources import delta
 
 from support.file_server import serving
@@ -47,6 +52,34 @@ def test_beats_are_cut_around_their_peaks(records):
     halved = np.floor(signals[100].reshape(-1, 2).mean(1) + 0.5)
     for beat, at in zip(beats.values, (300, 900, 1400, 2030), strict=False):
         np.testing.assert_array_equal(beat, halved[at // 2 - 46 : at // 2 + 82])
+
+
+def test_intervals_reach_beats_that_are_not_cut_out(records):
+    beats = heart_beats(records[0])
+    # Of 50, 300, 900, 1400, 2030 and 2100, the first and the last are too near to an end.
+    expected = [[250, 600], [600, 500], [500, 630], [630, 70]]
+    assert beats.intervals.tolist() == expected * 3
+
+
+def test_interval_is_0_where_the_record_has_no_beat(records, monkeypatch):
+    monkeypatch.setattr(module, "CLASS_OF", {"A": 1, "V": 2})
+    beats = heart_beats(records[0])
+    assert beats.labels[:2].tolist() == [2, 1]
+    assert beats.intervals[:2].tolist() == [[0, 500], [500, 0]]
+
+
+def test_ratios_are_to_the_intervals_before_in_the_same_record():
+    before = np.array([0, 300, 300, 150, 600, 5000, 400, 200])
+    records = np.array([100, 100, 100, 100, 100, 100, 101, 101])
+    intervals = np.stack([before, before[::-1]], axis=1)
+    beats = HeartBeats(np.zeros((8, 128), np.int16), np.zeros(8, int), records, intervals)
+    # 5000 is cut to 720; nothing comes before the first two, nor over the border of records.
+    expected = [1, 1, 1, 150 / 300, 600 / 225, 720 / 375, 1, 200 / 400]
+    np.testing.assert_allclose(interval_ratios(beats, 2), expected, rtol=1e-15)
+    expected = [1, 1, 1, 150 / 300, 600 / 250, 720 / 337.5, 1, 200 / 400]
+    np.testing.assert_allclose(interval_ratios(beats), expected, rtol=1e-15)
+    with pytest.raises(ValueError, match=r"^Number of intervals must be at least 1, not 0$"):
+        interval_ratios(beats, 0)
 
 
 def test_no_patient_is_in_both_parts(records):
@@ -93,21 +126,37 @@ def test_beats_of_the_prepared_file_are_read(data_file):
     # The paper has 45866, 944, 3788, 415 and 44259, 1837, 3221, 388; a few are cut by the ends.
     assert np.bincount(beats.labels[train]).tolist() == [45848, 944, 3788, 414]
     assert np.bincount(beats.labels[test]).tolist() == [44240, 1837, 3220, 388]
+    # Record 100 begins with beats at 77 (too early to be cut out), 370, 662 and 946.
+    assert beats.intervals[:2].tolist() == [[293, 292], [292, 284]]
+    ratios = interval_ratios(beats)
+    normal, early, ventricular = (np.median(ratios[beats.labels == n]) for n in range(3))
+    assert normal == pytest.approx(1, abs=0.01)
+    assert max(early, ventricular) < 0.8
 
 
 @pytest.mark.parametrize(
     "arrays, message",
     [
-        ({"x": np.zeros((2, 128), np.int16), "y": np.zeros(2, int)}, "not lack record"),
+        ({"x": np.zeros((2, 128), np.int16), "y": np.zeros(2, int)}, "not lack record, rr"),
         ({"x": np.zeros((2, 9), np.int16)}, r"x of int16, shape \(beats, 128\), not int16"),
         ({"x": np.zeros((2, 128))}, r"x of int16, shape \(beats, 128\), not float64"),
         ({"x": np.zeros((2, 128), np.int16), "y": np.full(2, 5)}, r"y in 0\.\.4, not 5\.\.5"),
+        ({"rr": np.zeros(2, int)}, r"rr of 2 pairs of integers, not int64, \(2,\)"),
+        ({"rr": np.zeros((2, 2))}, r"rr of 2 pairs of integers, not float64, \(2, 2\)"),
+        ({"rr": np.full((2, 2), -1)}, "rr of at least 0, not -1"),
     ],
 )
 def test_files_that_are_no_beats_are_rejected(tmp_path, arrays, message):
-    whole = {"y": np.zeros(2, int), "record": np.zeros(2, int)} if len(arrays) == 1 else {}
-    if "lack" not in message:
-        whole |= {"record": np.zeros(2, int)}
+    whole = (
+        {}
+        if "lack" in message
+        else {
+            "x": np.zeros((2, 128), np.int16),
+            "y": np.zeros(2, int),
+            "record": np.zeros(2, int),
+            "rr": np.zeros((2, 2), int),
+        }
+    )
     np.savez(tmp_path / "beats.npz", **whole | arrays)
     with pytest.raises(
         FileError, match=rf"beats\.npz: must have {message}|beats\.npz: .*{message}"
