@@ -23,50 +23,63 @@ COUNTED = 2**26
 
 _SAMPLED_ROWS = 256
 
+BLOCK = 8
+"""Vectors of neurons whose sums are in registers together."""
+
 # A vector of 64 bytes is one register with AVX-512 and several elsewhere. Sums of a block of
 # neurons stay in registers while the events of a step are added.
 _HEAD = """\
 #include <string.h>
 typedef {real} real;
-enum {{ LANES = 64 / sizeof(real), BLOCK = 8 * LANES }};
+enum {{ LANES = 64 / sizeof(real), SHORT = 16 / sizeof(real), BLOCK = {block}, FEW = 32 }};
 typedef real vector __attribute__((vector_size(64), aligned(sizeof(real)), may_alias));
+typedef real quarter __attribute__((vector_size(16), aligned(sizeof(real)), may_alias));
+#define ALWAYS static inline __attribute__((always_inline))
+"""
+
+# The last vector of a row ends with the row, and may overlap the one before it: both then compute
+# the same sums, since a block reads all of its sums before it writes one.
+_ADD = """
+ALWAYS void add_{name}s(const int n, real *o, const real *w, const int *at, long long count,
+                        const real *value, long long size, const long long last, int fresh) {{
+  {name} s[BLOCK];
+  for (int i = 0; i < n; i++)
+    s[i] = fresh ? ({name}){{0}} : *({name} *)(o + (i < n - 1 ? i * {lanes} : last));
+  if (value)
+    for (long long e = 0; e < count; e++) {{
+      const real *row = w + at[e] * size;
+      const real x = value[e];
+      for (int i = 0; i < n; i++) s[i] += x * *({name} *)(row + (i < n - 1 ? i * {lanes} : last));
+    }}
+  else
+    for (long long e = 0; e < count; e++) {{
+      const real *row = w + at[e] * size;
+      for (int i = 0; i < n; i++) s[i] += *({name} *)(row + (i < n - 1 ? i * {lanes} : last));
+    }}
+  for (int i = 0; i < n; i++) *({name} *)(o + (i < n - 1 ? i * {lanes} : last)) = s[i];
+}}
+
+/* Add to the sums o of all neurons, at least as many as a {name} has, the rows of w at events. */
+static void add_in_{name}s(real *o, const real *w, const int *at, long long count,
+                           const real *value, long long size, int fresh) {{
+  long long left = (size + {lanes} - 1) / {lanes}, j = 0;
+  while (left) {{
+    /* A vector that overlaps another is never alone in its block. */
+    const long long n = left <= BLOCK ? left : left == BLOCK + 1 ? BLOCK - 1 : BLOCK;
+    const long long last = n == left ? size - {lanes} - j : (n - 1) * {lanes};
+    switch (n) {{
+{cases}    }}
+    j += n * {lanes};
+    left -= n;
+  }}
+}}
+"""
+
+_CASE = """\
+      case {n}: add_{name}s({n}, o + j, w + j, at, count, value, size, last, fresh); break;
 """
 
 _PRODUCT = """
-static void add_block(real *o, const real *w, const int *at, long long count, const real *value,
-                      long long size, int fresh) {{
-  vector s0 = {{0}}, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
-  if (!fresh) {{
-    s0 = ((vector *)o)[0]; s1 = ((vector *)o)[1]; s2 = ((vector *)o)[2]; s3 = ((vector *)o)[3];
-    s4 = ((vector *)o)[4]; s5 = ((vector *)o)[5]; s6 = ((vector *)o)[6]; s7 = ((vector *)o)[7];
-  }}
-  for (long long e = 0; e < count; e++) {{
-    const vector *row = (const vector *)(w + at[e] * size);
-    if (value) {{
-      const real x = value[e];
-      s0 += x * row[0]; s1 += x * row[1]; s2 += x * row[2]; s3 += x * row[3];
-      s4 += x * row[4]; s5 += x * row[5]; s6 += x * row[6]; s7 += x * row[7];
-    }} else {{
-      s0 += row[0]; s1 += row[1]; s2 += row[2]; s3 += row[3];
-      s4 += row[4]; s5 += row[5]; s6 += row[6]; s7 += row[7];
-    }}
-  }}
-  ((vector *)o)[0] = s0; ((vector *)o)[1] = s1; ((vector *)o)[2] = s2; ((vector *)o)[3] = s3;
-  ((vector *)o)[4] = s4; ((vector *)o)[5] = s5; ((vector *)o)[6] = s6; ((vector *)o)[7] = s7;
-}}
-
-static void add_vector(real *o, const real *w, const int *at, long long count, const real *value,
-                       long long size, int fresh) {{
-  vector s = {{0}};
-  if (!fresh) s = *(vector *)o;
-  for (long long e = 0; e < count; e++) {{
-    const vector row = *(const vector *)(w + at[e] * size);
-    if (value) s += value[e] * row;
-    else s += row;
-  }}
-  *(vector *)o = s;
-}}
-
 /* Add to each row of o, or to 0 where it is fresh, the rows of w at its events. */
 void product(const int *at, const real *value, const long long *starts, const long long *counts,
              long long first, long long last, const real *w, long long size, real *o,
@@ -75,18 +88,18 @@ void product(const int *at, const real *value, const long long *starts, const lo
     const int *events = at + starts[r];
     const real *values = value ? value + starts[r] : 0;
     real *row = o + r * stride;
-    long long j = 0;
-    for (; j + BLOCK <= size; j += BLOCK)
-      add_block(row + j, w + j, events, counts[r], values, size, fresh);
-    for (; j + LANES <= size; j += LANES)
-      add_vector(row + j, w + j, events, counts[r], values, size, fresh);
-    if (j < size && fresh) memset(row + j, 0, (size - j) * sizeof(real));
-    if (j < size)
+    if (size >= LANES) {{
+      add_in_vectors(row, w, events, counts[r], values, size, fresh);
+    }} else if (size >= SHORT) {{
+      add_in_quarters(row, w, events, counts[r], values, size, fresh);
+    }} else {{
+      if (fresh) memset(row, 0, size * sizeof(real));
       for (long long e = 0; e < counts[r]; e++) {{
         const real *from = w + events[e] * size;
         const real x = values ? values[e] : 1;
-        for (long long i = j; i < size; i++) row[i] += x * from[i];
+        for (long long i = 0; i < size; i++) row[i] += x * from[i];
       }}
+    }}
   }}
 }}
 
@@ -116,17 +129,38 @@ void outer(const int *at, const real *value, const long long *starts, const long
 }}
 """
 
+_SILENT = """
+/* Tell whether all bytes are 0; their number is a multiple of 8. */
+ALWAYS int silent(const void *x, int bytes) {
+  long long any = 0, some;
+  for (int i = 0; i < bytes; i += 8) {
+    memcpy(&some, (const char *)x + i, 8);
+    any |= some;
+  }
+  return !any;
+}
+"""
+
+# Stretches without an event are passed over at once where the row before has few events: elsewhere
+# the processor would guess that branch wrong too often.
 _LIST = """
 /* List the columns of each row that are not zero; return whether one is neither 0 nor 1. */
 int list_{name}(const {kind} *x, long long stride, long long first, long long last,
                 long long columns, long long start, int *at, real *value, long long *starts,
                 long long *counts) {{
-  int graded = 0;
+  int graded = 0, few = 0;
   for (long long r = first; r < last; r++) {{
     const {kind} *row = x + r * stride;
     int *events = at + start;
-    long long n = 0;
-    for (long long c = 0; c < columns; c++) {{
+    long long n = 0, c = 0;
+    for (; c + 8 <= columns; c += 8) {{
+      if (few && silent(row + c, 8 * sizeof(*row))) continue;
+      for (int i = 0; i < 8; i++) {{
+        events[n] = (int)(c + i);
+        n += row[c + i] != 0;
+      }}
+    }}
+    for (; c < columns; c++) {{
       events[n] = (int)c;
       n += row[c] != 0;
     }}
@@ -136,6 +170,7 @@ int list_{name}(const {kind} *x, long long stride, long long first, long long la
     starts[r] = start;
     counts[r] = n;
     start += n;
+    few = n * FEW < columns;
   }}
   return graded;
 }}
@@ -144,7 +179,11 @@ int list_{name}(const {kind} *x, long long stride, long long first, long long la
 
 @cache
 def _library(dtype: torch.dtype) -> Any:
-    text = _HEAD.format(real=REALS[dtype]) + _PRODUCT.format()
+    text = _HEAD.format(real=REALS[dtype], block=BLOCK)
+    for name, lanes in (("vector", "LANES"), ("quarter", "SHORT")):
+        cases = "".join(_CASE.format(n=n, name=name) for n in range(1, BLOCK + 1))
+        text += _ADD.format(name=name, lanes=lanes, cases=cases)
+    text += _PRODUCT.format() + _SILENT
     for kind, name in SOURCES.items():
         text += _LIST.format(kind=name, name=_name(kind))
     library = compile_kernel(text)

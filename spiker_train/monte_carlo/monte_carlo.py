@@ -165,7 +165,9 @@ class MonteCarlo:
         x = checked_spikes(self.net, spikes)
         y = checked_labels(self.net, labels, len(next(iter(x.values()))))
         stack = self._stack(x)
-        done = Draws(self._key(x, y), len(y), self.times, classes=self._classes(y))
+        # A digest is for studies that go on: it takes as long as a short run.
+        key = "" if file is None else self._key(x, y)
+        done = Draws(key, len(y), self.times, classes=self._classes(y))
         if file is not None and Path(file).exists():
             done = self._resumed(file, done)
         left = [draw for draw in range(self.draws) if draw not in done.right]
@@ -272,8 +274,9 @@ class MonteCarlo:
             stacked = {}
             for connection in self.net.connections:  # those without devices are the same in all
                 own = connection.weights.detach()
-                parts = [weights.get(connection.name, own).to(own) for weights, _ in drawn]
-                stacked[connection.name] = torch.stack(parts)
+                stacked[connection.name] = own.new_empty(len(draws), *own.shape)
+                for target, (weights, _) in zip(stacked[connection.name], drawn, strict=True):
+                    target.copy_(weights.get(connection.name, own))
             spread = []
             if self.neurons is not None:
                 spread = [draw_neurons(self.net, self.neurons, self.seed, draw) for draw in draws]

@@ -32,7 +32,9 @@ class Draws:
     Members
     -------
     key : str
-        SHA-256 of everything that the answers depend on but the number of draws.
+        SHA-256 of everything that the answers depend on but the number of draws; empty where no
+        file was named that keeps the draws, and no run can go on with them. Draws that are equal
+        otherwise are equal.
     samples : int
         Number of samples that each draw classified.
     times : tuple of float
@@ -51,7 +53,7 @@ class Draws:
         Likewise, how many samples were classified as each class, rightly or not.
     """
 
-    key: str
+    key: str = field(compare=False)
     samples: int
     times: tuple[float, ...]
     right: dict[int, tuple[int, ...]] = field(default_factory=dict)

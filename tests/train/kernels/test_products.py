@@ -45,6 +45,38 @@ def test_product_and_its_gradients_equal_dense_ones(dtype, graded):
                 assert a.dtype == b.dtype
 
 
+# Sizes of no vector, of short ones, and of vectors of which the last overlaps the one before it: in
+# one block, at its end, and in a block that takes two vectors in place of one.
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("graded", [False, True])
+def test_events_are_added_in_their_order_to_what_is_there(dtype, graded):
+    generator = torch.Generator().manual_seed(3)
+    for size in (1, 3, 5, 13, 20, 65, 129, 131, 155):
+        x = events(0.15, dtype, graded).flatten(0, 1)
+        weights = torch.randn(SHAPE[2], size, generator=generator, dtype=dtype)
+        before = torch.randn(len(x), size, generator=generator, dtype=dtype)
+        for fresh in (False, True):
+            got, expected = before.clone(), torch.zeros_like(before) if fresh else before.clone()
+            Events(x, dtype).add_product(weights, got, fresh=fresh)
+            for source in range(SHAPE[2]):  # floating-point sums depend on their order
+                there = x[:, source] != 0
+                expected[there] += x[there, source, None] * weights[source]
+            assert torch.equal(got, expected), size
+
+
+def test_rows_of_few_and_of_many_events_are_listed():
+    x = torch.zeros(9, 131)
+    x[1, 130], x[2, 7], x[3] = 1, 2, 1  # after rows of few events, stretches are passed over
+    x[4, ::8], x[5, 64], x[6, 9], x[8, 0] = 1, -0.0, torch.nan, 1
+    for dtype in (torch.float32, torch.float64):
+        listed = Events(x.to(dtype), dtype)
+        for row, start, count in zip(x, listed.starts, listed.counts, strict=True):
+            expected = row.nonzero()[:, 0].tolist()
+            assert listed.at[start : start + count].tolist() == expected
+    listed = Events(x.nan_to_num(1).to(torch.uint8), torch.float32)
+    assert listed.counts.tolist() == [0, 1, 1, 131, 17, 0, 1, 0, 1]
+
+
 def test_product_takes_inputs_that_are_not_contiguous():
     x = events(0.1, torch.float32).transpose(0, 1)
     weights = integers(20, SHAPE[2], dtype=torch.float32)
