@@ -32,9 +32,23 @@ def fits(x, bits):
 
 
 def advance(neuron, n, before, x):
-    """Advance neuron ``n`` by a step with the current ``x``; return who fires and its state."""
+    """Advance neuron ``n`` by a step; return whether it fires, or its output, and its state.
+
+    The current ``x`` is one number, or a list of one for each receptor.
+    """
     kind = type(neuron).__name__
     after = dict(before)
+    if kind == "WithSynapses":
+        total, own_after, others = 0, {}, dict(before)
+        for k, synapse in enumerate(neuron.synapses):
+            passed = x[k]
+            if synapse is not None:
+                inside = {s: others.pop(f"receptor{k}_{s}") for s in dynamics_states(synapse)}
+                passed, inside = current(synapse, n, inside, x[k])
+                own_after |= {f"receptor{k}_{s}": value for s, value in inside.items()}
+            total += passed
+        fired, after = advance(neuron.neuron, n, others, total)
+        return fired, after | own_after
     if kind == "WithSynapse":
         names = {f"{prefix(neuron)}{name}": name for name in dynamics_states(neuron.synapse)}
         inside = {inner: before[outer] for outer, inner in names.items()}
@@ -132,6 +146,14 @@ def current(synapse, n, before, x):
 
 
 def rest(neuron, n):
+    if type(neuron).__name__ == "WithSynapses":
+        own_rest = {
+            f"receptor{k}_{name}": own(getattr(synapse, name), n)
+            for k, synapse in enumerate(neuron.synapses)
+            if synapse is not None
+            for name in dynamics_states(synapse)
+        }
+        return rest(neuron.neuron, n) | own_rest
     if type(neuron).__name__ == "WithSynapse":
         own_rest = {
             name: own(getattr(neuron.synapse, name), n) for name in dynamics_states(neuron.synapse)
@@ -215,18 +237,25 @@ def simulate(network, sample, window=None):
     for t in range(steps):
         for name in order:
             population = populations[name]
-            total = [own(population.bias, n) for n in range(population.size)]
+            plain = getattr(population.neuron, "synapses", None)
+            count = 1 if plain is None else len(plain)
+            biased = plain.index(None) if plain is not None and None in plain else 0
+            totals = [[0] * population.size for _ in range(count)]
+            totals[biased] = [own(population.bias, n) for n in range(population.size)]
             for projection in network.projections:
                 when = t - projection.delay
                 if projection.target == name and when >= 0:
                     events = trains[projection.source][when]
                     for source, target, weight in synapses_of(projection):
-                        total[target] += weight * 2**projection.shift * events[source]
+                        added = weight * 2**projection.shift * events[source]
+                        totals[projection.receptor][target] += added
             fired = []
             for n in range(population.size):
+                x = [total[n] for total in totals]
                 if left[name] and n != winners[name]:
-                    total[n] = 0
-                spike, state[name][n] = advance(population.neuron, n, state[name][n], total[n])
+                    x = [0] * count
+                x = x[0] if plain is None else x
+                spike, state[name][n] = advance(population.neuron, n, state[name][n], x)
                 fired.append(spike)
             if population.coupling is not None:
                 inhibited = left[name] > 0
@@ -240,7 +269,7 @@ def simulate(network, sample, window=None):
                 record[f"{name}.{key}"].append([neuron_state[key] for neuron_state in state[name]])
     for name in populations:
         neuron = populations[name].neuron
-        while type(neuron).__name__ == "WithSynapse":
+        while type(neuron).__name__ in {"WithSynapse", "WithSynapses"}:
             neuron = neuron.neuron
         if type(neuron).__name__ not in {"Integrator", "Accumulator"}:
             record[name] = trains[name]

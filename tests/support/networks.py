@@ -39,6 +39,7 @@ from spiker_hdl.model import (
     SpikingNeuron,
     WinnerTakeAll,
     WithSynapse,
+    WithSynapses,
     queue_minimum,
     signed_range,
 )
@@ -62,6 +63,9 @@ __all__ = [
     "random_network",
     "random_spikes",
 ]
+
+SHORT = 4
+"""Steps in which populations should fire already."""
 
 FIRING = (Lif, Lif, If, CurrentLif, AdaptiveLif)
 SILENT = (Integrator, Accumulator)
@@ -148,6 +152,7 @@ class _Plan:
         self._hold(static)
         self.typical = {name: self._reach(name) for name in self.names}
         self.knobs = {name: self._knobs(name) for name in self.names}
+        self.weights = {p.name: p.synapses.matrix().T << p.shift for p in self.projections}
 
     def _connect(self):
         random = self.random
@@ -282,6 +287,7 @@ class _Plan:
         knobs.coupling = None
         if model.spiking and 1 < size <= 12 and own.random() < 0.14:
             knobs.coupling = WinnerTakeAll(own.choice([0, 0, 0, 1, 1, 3]))
+        knobs.receptors = self._receptors(name, Random(repr((threshold, "receptors"))))
         knobs.floor = random.random() < 0.3
         knobs.floor_share = random.choice([0, 0, random.random(), 1])
         knobs.rest = {
@@ -293,6 +299,23 @@ class _Plan:
         knobs.rise = _each(random, size, lambda: random.uniform(0, 0.8), 0.4)
         knobs.current_width = random.choice([1, 1, 2, 3])
         return knobs
+
+    def _receptors(self, name, own):
+        """Draw dynamics of several receptors, mostly none, and which of them projections reach."""
+        if own.random() >= 0.065:
+            return []
+        size, typical = self.sizes[name], self.typical[name]
+        receptors = [
+            _dynamics(own, size, typical) if own.random() < 0.6 else None
+            for _ in range(own.choice([2, 2, 2, 3, 4]))
+        ]
+        self.projections = [
+            replace(projection, receptor=own.randrange(len(receptors)))
+            if projection.target == name
+            else projection
+            for projection in self.projections
+        ]
+        return receptors
 
     def population(self, name) -> Population:
         """Make a population as the knobs now stand."""
@@ -362,6 +385,8 @@ class _Plan:
         neuron = model(**settings)
         for synapse in knobs.synapses:
             neuron = WithSynapse(neuron=neuron, synapse=synapse)
+        if knobs.receptors:
+            neuron = WithSynapses(neuron=neuron, synapses=knobs.receptors)
         return Population(name, shape, neuron, bias, knobs.coupling)
 
     def enliven(self):
@@ -369,27 +394,41 @@ class _Plan:
         random = Random(self.random.random())
         stimulus = _spikes(self.inputs, random, 6, 14)
         for n in range(14):
-            rates = _rates(self, stimulus)
+            rates, _ = _rates(self, stimulus)
             wrong = [name for name in self.emitting if not 0.05 <= rates[name] <= 0.5]
             for name in wrong:
-                knobs = self.knobs[name]
-                before = self.population(name)
-                if n in {4, 6, 8} and knobs.synapses:  # no threshold suits what it makes of events
-                    knobs.synapses.pop()
-                if rates[name] > 0.5:
-                    if knobs.push > 0 or random.random() < 0.3:
-                        knobs.push -= self.typical[name] * 0.3 + 1
-                    knobs.threshold = knobs.threshold * 1.5 + 1
-                    if knobs.threshold > 2 ** (knobs.width - 1) - 2:
-                        knobs.width = min(28, knobs.width + 1)
-                else:
-                    knobs.threshold *= 0.6
-                    if knobs.threshold < 1 or getattr(before.neuron, "threshold", 1) == 0:
-                        knobs.push += self.typical[name] * 0.3 + 1
-                    elif random.random() < 0.3:
-                        knobs.push += self.typical[name] * 0.1
+                self._move(name, rates[name] > 0.5, n in {4, 6, 8}, random)
             if not wrong:
                 break
+        # Samples may be short, and coupled neurons fire less: now both count.
+        stimulus = {name: values[:, : 2 * SHORT] for name, values in stimulus.items()}
+        for n in range(8):
+            rates, early = _rates(self, stimulus, coupled=True)
+            firing = [name for name in self.emitting if rates[name] > 0.5]
+            silent = [name for name in self.emitting if min(early[name], rates[name]) < 0.05]
+            for name in dict.fromkeys(firing + silent):
+                self._move(name, name in firing, n in {4, 6, 8}, random)
+            if not firing and not silent:
+                break
+
+    def _move(self, name, firing, simpler, random):
+        """Move the knobs of a population that fires too often, or else too rarely."""
+        knobs = self.knobs[name]
+        before = self.population(name)
+        if simpler and knobs.synapses:  # no threshold suits what it makes of events
+            knobs.synapses.pop()
+        if firing:
+            if knobs.push > 0 or random.random() < 0.3:
+                knobs.push -= self.typical[name] * 0.3 + 1
+            knobs.threshold = knobs.threshold * 1.5 + 1
+            if knobs.threshold > 2 ** (knobs.width - 1) - 2:
+                knobs.width = min(28, knobs.width + 1)
+        else:
+            knobs.threshold *= 0.6
+            if knobs.threshold < 1 or getattr(before.neuron, "threshold", 1) == 0:
+                knobs.push += self.typical[name] * 0.3 + 1
+            elif random.random() < 0.3:
+                knobs.push += self.typical[name] * 0.1
 
     def network(self) -> Network:
         """Make the network."""
@@ -487,11 +526,14 @@ def _synapses(random, source, target):
     return Sparse.from_matrix(np.where(kept, matrix, 0))
 
 
-def _rates(plan, stimulus):
-    """Return the share of slots in which each population fires, or would without coupling."""
+def _rates(plan, stimulus, *, coupled=False):
+    """Return the share of slots in which each population fires, or would without coupling.
+
+    The same share in the first steps follows.
+    """
     populations = {name: plan.population(name) for name in plan.names}
     samples, steps = next(iter(stimulus.values())).shape[:2]
-    trains, states, bound = dict(stimulus), {}, {}
+    trains, states, bound, inhibitions = dict(stimulus), {}, {}, {}
     for name, population in populations.items():
         states[name] = {
             key: np.broadcast_to(np.asarray(state.rest), (samples, population.size))
@@ -502,21 +544,30 @@ def _rates(plan, stimulus):
             for key, parameter in population.neuron.parameters.items()
         })
         trains[name] = np.zeros((samples, steps, population.size), dtype=np.int64)
+        inhibitions[name] = np.zeros((samples, population.size), bool), np.zeros((samples, 1), int)
+    into = {name: [p for p in plan.projections if p.target == name] for name in populations}
     for t in range(steps):
         for name, population in populations.items():
-            current = np.zeros((samples, population.size), dtype=np.int64) + np.asarray(
-                population.bias
+            neuron = population.neuron
+            currents = np.zeros((neuron.receptors, samples, population.size), dtype=np.int64)
+            currents[neuron.bias_receptor] += np.asarray(population.bias)
+            for projection in into[name]:
+                if t >= projection.delay:
+                    events = trains[projection.source][:, t - projection.delay]
+                    currents[projection.receptor] += events @ plan.weights[projection.name]
+            coupling = population.coupling if coupled else None
+            if coupling is not None:
+                currents[:, coupling.inhibited(*inhibitions[name])] = 0
+            fired, states[name] = neuron.step(
+                bound[name], SimpleNamespace(**states[name]), neuron.as_current(currents), ARRAYS
             )
-            for into in plan.projections:
-                if into.target == name and t >= into.delay:
-                    weights = into.synapses.matrix().T << into.shift
-                    current += trains[into.source][:, t - into.delay] @ weights
-            fired, states[name] = population.neuron.step(
-                bound[name], SimpleNamespace(**states[name]), current, ARRAYS
-            )
+            if coupling is not None:
+                fired, *inhibitions[name] = coupling.emit(fired, *inhibitions[name])
             if fired is not None:
                 trains[name][:, t] = fired
-    return {name: float((trains[name] != 0).mean()) for name in populations}
+    events = {name: trains[name] != 0 for name in populations}
+    whole = {name: float(events[name].mean()) for name in populations}
+    return whole, {name: float(events[name][:, :SHORT].mean()) for name in populations}
 
 
 def random_spikes(network: Network, random: Random, samples=4, steps=12):
@@ -676,6 +727,12 @@ def _rank(network):
 
 def _population_options(population):
     neuron = population.neuron
+    if isinstance(neuron, WithSynapses):
+        yield "receptors"
+        if None in neuron.synapses:
+            yield "plain receptor"
+        yield from (type(synapse).__name__ for synapse in neuron.dynamics.values())
+        neuron = neuron.neuron
     while isinstance(neuron, WithSynapse):
         yield type(neuron.synapse).__name__
         neuron = neuron.neuron
@@ -765,7 +822,8 @@ OPTIONS = frozenset({
     *(f"reset timing {timing}" for timing in RESET_TIMINGS),
     *("refractory lost", "refractory kept", "refractory per neuron", "floor"),
     *("rest potential", "rest per neuron", "floor of an integrator"),
-    *("FirstOrder", "SecondOrder", "several synapses", "winner takes all", "inhibition"),
+    *("FirstOrder", "SecondOrder", "several synapses", "receptors", "plain receptor"),
+    *("winner takes all", "inhibition"),
     *("dense", "sparse", "one_to_one", "delay", "several of a pair", "bits declared"),
     *("shift of all", "shift of its own"),
     *("recurrent", "backward", "skip", "graded", "binary", "negative values", "several inputs"),
@@ -819,7 +877,7 @@ def liveness(network: Network, result, spikes) -> Liveness:
         population, key = name.split(".")
         neuron = network.population[population].neuron
         ends = neuron.states[key]
-        while isinstance(neuron, WithSynapse):
+        while isinstance(neuron, WithSynapse | WithSynapses):
             neuron = neuron.neuron
         values = np.concatenate([np.ravel(sample) for sample in recorded])
         if key not in {"countdown", "pending"}:
