@@ -33,7 +33,13 @@ from .neurons.library import (
 from .neurons.spiking import SpikingNeuron
 from .result import Answer, Result
 from .stimulus import Stimulus, check_record, stimulus
-from .synapses import SYNAPSES, Dense, OneToOne, Sparse, Synapses
+from .synapses.base import Synapses
+from .synapses.convolution import Convolution
+from .synapses.dense import Dense
+from .synapses.kinds import SYNAPSES
+from .synapses.one_to_one import OneToOne
+from .synapses.pooling import MaxPooling
+from .synapses.sparse import Sparse
 
 __all__ = [
     "ARRAYS",
@@ -51,6 +57,7 @@ __all__ = [
     "Arrays",
     "Bounds",
     "Component",
+    "Convolution",
     "Core",
     "CurrentLif",
     "Decay",
@@ -65,6 +72,7 @@ __all__ = [
     "Interval",
     "Lif",
     "Mapping",
+    "MaxPooling",
     "Network",
     "Neuron",
     "OneToOne",

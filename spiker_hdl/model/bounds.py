@@ -13,7 +13,7 @@ from spiker_hdl.model.neurons.intervals import Interval, Ranges, Test
 from .parameters import fields_of, values_of
 
 if TYPE_CHECKING:
-    from .graph import Population
+    from .graph import Population, Projection
     from .network import Network
 
 __all__ = [
@@ -219,6 +219,15 @@ def _sums(
     return low, high, min((projection.shift for projection in into), default=0)
 
 
+def _before_pooling(network: "Network", projection: "Projection") -> int:
+    """Return the maximum magnitude of the sums that are pooled."""
+    if projection.pooling is None:
+        return 0
+    source = network.nodes[projection.source]
+    low, high = projection.synapses.reach(source.low, source.high)
+    return max(-int(low.min()), int(high.max())) << projection.shift
+
+
 def _furthest(width: int, source: Any) -> tuple[int, int]:
     """Return the range of the product of a weight of a width and an event."""
     weights = -(2 ** (width - 1)), 2 ** (width - 1) - 1
@@ -252,7 +261,11 @@ def _population_bounds(network: "Network", population: "Population", writable: b
         Sums(int(low.min()), int(high.max()), *own, shift)
         for (low, high, shift), own in zip(sums, ends, strict=True)
     ]
-    largest = max(ranges.largest, *(max(-own.sum_low, own.sum_high) for own in of_receptors))
+    largest = max(
+        ranges.largest,
+        *(max(-own.sum_low, own.sum_high) for own in of_receptors),
+        *(_before_pooling(network, projection) for projection in network.into(population.name)),
+    )
     if largest >= _LARGEST:
         raise ValueError(
             f"Population {population.name!r}: the step of {type(neuron).__name__} must compute in "

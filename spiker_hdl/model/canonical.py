@@ -1,7 +1,7 @@
 """The canonical description of a network, for its file and its digest.
 
 The names are those of format 1 and do not change. A network that format 1 cannot express is
-described in format 2, which has more; all others stay in format 1. Names that the library has
+described in format 2 or 3, which have more; all others stay in format 1. Names that the library has
 changed since then are translated when a file is written or read, by the tables of this module.
 
 A neuron's field that is declared with ``metadata={"later": True}`` is omitted where it has its
@@ -27,7 +27,9 @@ from .graph import Input, Population, Projection, Readout
 from .neurons.arithmetic import Decay
 from .neurons.base import Component, Neuron
 from .neurons.spiking import SpikingNeuron
-from .synapses import Synapses
+from .synapses.base import Synapses
+from .synapses.convolution import Convolution
+from .synapses.pooling import MaxPooling
 
 __all__ = [
     "FORMAT",
@@ -47,8 +49,8 @@ __all__ = [
 ]
 
 FORMAT = "spiker-network"
-VERSIONS = (1, 2)
-"""Versions of the format: 2 is that of a network that has what format 1 cannot express."""
+VERSIONS = (1, 2, 3)
+"""Versions of the format: each has what those before it cannot express."""
 
 _MEMORIES = {"uninitialized": "huge"}
 """Kinds of memory whose names have changed since, as files of format 1 spell them."""
@@ -197,8 +199,14 @@ def version(network: Described) -> int:
 
     In version 1, all neurons of a population have one number of refractory steps, their rest
     potential is 0, integrators have no floor, synapses have no dynamics, neurons have one receptor,
-    there is no coupling, and no neuron has a value as output.
+    there is no coupling, and no neuron has a value as output. In version 2, there is neither
+    convolution nor pooling.
     """
+    if any(
+        isinstance(projection.synapses, Convolution) or projection.pooling is not None
+        for projection in network.projections
+    ):
+        return 3
     coupled = any(population.coupling is not None for population in network.populations)
     return max(1 + coupled, *(_version(population.neuron) for population in network.populations))
 
@@ -215,6 +223,27 @@ def _version(neuron: Neuron) -> int:
     if isinstance(neuron, SpikingNeuron) and isinstance(neuron.refractory, tuple):
         versions.append(2)
     return max(versions)
+
+
+def _positions(projection: Projection) -> dict[str, Any]:
+    """Return the geometry of a convolution and of pooled sums."""
+    synapses, pooling = projection.synapses, projection.pooling
+    text: dict[str, Any] = {}
+    if isinstance(synapses, Convolution):
+        text["convolution"] = _windows(synapses) | {"groups": synapses.groups}
+    if pooling is not None:
+        text["pooling"] = {"model": type(pooling).__name__, "size": list(pooling.size)}
+        text["pooling"] |= _windows(pooling)
+    return text
+
+
+def _windows(part: Convolution | MaxPooling) -> dict[str, Any]:
+    return {
+        "shape": list(part.shape),
+        "stride": list(part.stride),
+        "padding": [list(pair) for pair in part.padding],
+        "dilation": list(part.dilation),
+    }
 
 
 def _axes(value: Any) -> Any:
@@ -262,6 +291,7 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
             }
             | ({"shift": projection.shift} if projection.shift else {})
             | ({"receptor": projection.receptor} if projection.receptor else {})
+            | _positions(projection)
             for projection in network.projections
         ],
         "readouts": [
@@ -298,7 +328,9 @@ def _respelled(mapping: Any, names: dict[str, str]) -> Any:
 
 def arrays_of(synapses: Synapses) -> dict[str, np.ndarray]:
     """Return the arrays of synapses by name, as they are stored."""
-    names = {"sparse": ("sources", "targets", "weights")}.get(synapses.kind, ("weights",))
+    names = {"sparse": ("sources", "targets", "weights"), "convolution": ("kernel",)}.get(
+        synapses.kind, ("weights",)
+    )
     return {name: _narrow(getattr(synapses, name)) for name in names}
 
 

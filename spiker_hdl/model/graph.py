@@ -20,7 +20,9 @@ from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.dynamics.coupling import WinnerTakeAll
 from spiker_hdl.model.neurons.base import MAX_RECEPTORS, Neuron
 
-from .synapses import Dense, Synapses
+from .synapses.base import Synapses
+from .synapses.dense import Dense
+from .synapses.pooling import MaxPooling
 
 __all__ = [
     "GROUPED",
@@ -190,6 +192,9 @@ class Projection:
         thus computes with a finer resolution than the weights, which need no more memory.
     receptor : int
         Receptor of the target's neurons that the events reach, where these have several.
+    pooling : MaxPooling, optional
+        Windows of the weighted sums whose maxima reach the target, in place of the sums. Other
+        projections and the bias are added to the maximum.
     """
 
     source: str
@@ -200,6 +205,7 @@ class Projection:
     name: str = ""
     shift: int = 0
     receptor: int = 0
+    pooling: MaxPooling | None = None
 
     def __post_init__(self) -> None:
         set_fields(
@@ -221,6 +227,13 @@ class Projection:
                 set_fields(self, synapses=Dense(self.synapses))
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{what}: {error}") from None
+        if self.pooling is not None:
+            check_kind(f"{what} pooling", self.pooling, MaxPooling)
+            if self.pooling.source_size != self.synapses.target_size:
+                raise ValueError(
+                    f"{what}: {self.pooling.shape} sums must be pooled, which are "
+                    f"{self.pooling.source_size}, not {self.synapses.target_size}"
+                )
         if self.bits is not None:
             set_fields(self, bits=check_int(f"{what} bits", self.bits, 2, 32))
             values = self.synapses.values
@@ -231,6 +244,11 @@ class Projection:
                     f"{what}: a weight of {self.bits} bits must be in {low}..{high}, "
                     f"not {int(values[beyond][0])}"
                 )
+
+    @property
+    def target_size(self) -> int:
+        """Number of sums that reach the target."""
+        return self.synapses.target_size if self.pooling is None else self.pooling.target_size
 
     @cached_property
     def width(self) -> int:
@@ -251,6 +269,8 @@ class Projection:
         lows, highs : array of int, shape (target size,)
         """
         lows, highs = self.synapses.reach(low, high)
+        if self.pooling is not None:
+            lows, highs = self.pooling.maxima(lows), self.pooling.maxima(highs)
         if not self.shift:
             return lows, highs
         return lows.astype(object) * 2**self.shift, highs.astype(object) * 2**self.shift

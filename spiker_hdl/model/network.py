@@ -13,6 +13,7 @@ from spiker_hdl.base.frozen import set_fields
 from . import archive, canonical
 from .graph import Input, Population, Projection, Readout
 from .scores import check_readout, check_scores
+from .synapses.convolution import Convolution
 
 __all__ = ["Network"]
 
@@ -36,6 +37,29 @@ def _notes(notes: Any) -> tuple[tuple[str, str], ...]:
             f"Names of notes must be distinct, not {shown([name for name, _ in pairs])}"
         )
     return tuple(sorted((str.__str__(name), str.__str__(text)) for name, text in pairs))
+
+
+def _check_positions(
+    what: str, projection: Projection, source: Input | Population, target: Population
+) -> None:
+    """Check that ends with an arrangement have that of a convolution or of pooled sums."""
+    synapses, pooling = projection.synapses, projection.pooling
+    ends = []
+    if isinstance(synapses, Convolution):
+        ends += [(source, synapses.shape), (target, synapses.target_shape)][: 2 - bool(pooling)]
+        if pooling is not None and pooling.shape != synapses.target_shape:
+            raise ValueError(
+                f"{what}: sums of the shape {synapses.target_shape} must be pooled, not "
+                f"{pooling.shape}"
+            )
+    if pooling is not None:
+        ends.append((target, pooling.target_shape))
+    for node, shape in ends:
+        if isinstance(node.shape, tuple) and node.shape != shape:
+            raise ValueError(
+                f"{what}: the shape of {node.name!r} must be {shape}, or a size alone, not "
+                f"{node.shape}"
+            )
 
 
 @dataclass(frozen=True)
@@ -127,9 +151,10 @@ class Network:
             raise ValueError(f"{what}: the target must be a population, not {projection.target!r}")
         source, target = self.nodes[projection.source], self.population[projection.target]
         expected = (target.size, source.size)
-        actual = (projection.synapses.target_size, projection.synapses.source_size)
+        actual = (projection.target_size, projection.synapses.source_size)
         if actual != expected:
             raise ValueError(f"{what}: weights must have the shape {expected}, not {actual}")
+        _check_positions(what, projection, source, target)
         receptors = target.neuron.receptors
         if projection.receptor >= receptors:
             raise ValueError(

@@ -90,13 +90,18 @@ class _Projector:
         reach = max(-int(low.min()), int(high.max()))
         kind = float_format(reach) or object
         self.shift = projection.shift
-        self.lone = projection.synapses.kind == "one_to_one"
-        weights = projection.synapses.values if self.lone else projection.synapses.matrix().T
-        self.weights = weights.astype(kind)
+        self.kind = kind
+        self.synapses = projection.synapses
+        self.pooling = projection.pooling
+        self.matrix: np.ndarray | None = None
+        if self.synapses.kind in {"dense", "sparse"}:
+            self.matrix = self.synapses.matrix().T.astype(kind)
 
     def __call__(self, events: np.ndarray) -> np.ndarray:
-        events = events.astype(self.weights.dtype)
-        sums = events * self.weights if self.lone else events @ self.weights
+        events = events.astype(self.kind)
+        sums = self.synapses.sums(events) if self.matrix is None else events @ self.matrix
+        if self.pooling is not None:
+            sums = self.pooling.maxima(sums)
         return sums.astype(np.int64) << self.shift
 
 

@@ -260,7 +260,8 @@ def _events(projection: Projection, trains: list[np.ndarray]) -> np.ndarray:
 
 def _nonzero(projection: Projection) -> np.ndarray:
     """Return the number of weights other than zero of each source."""
-    return np.count_nonzero(projection.synapses.matrix(), axis=0)
+    synapses = projection.synapses
+    return (synapses.values != 0) * 1 if synapses.kind == "one_to_one" else synapses.fan_out()
 
 
 def _entry_bits(projection: Projection, lanes: int) -> int:

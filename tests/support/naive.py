@@ -4,7 +4,9 @@ Written from the prose of what a network and each neuron is, not from the librar
 no ``step``, no arithmetic, no matrix and no order of the library, only the fields of its classes.
 """
 
-__all__ = ["advance", "settled", "simulate"]
+from itertools import product
+
+__all__ = ["advance", "maxima", "settled", "simulate", "synapses_of"]
 
 
 def own(value, n):
@@ -169,12 +171,72 @@ def rest(neuron, n):
     return {name: own(getattr(neuron, name), n) for name in names}
 
 
+def positions_of(window, part, size):
+    """Yield the offset and the position of each of a window's places that is no padding."""
+    for offset in product(*map(range, size)):
+        position = [
+            t * stride - before + n * dilation
+            for t, stride, (before, _), n, dilation in zip(
+                window, part.stride, part.padding, offset, part.dilation, strict=True
+            )
+        ]
+        if all(0 <= p < limit for p, limit in zip(position, part.shape[1:], strict=True)):
+            yield offset, position
+
+
+def counts_of(part, size):
+    """Return how many windows fit into each axis."""
+    return [
+        len([t for t in range(limit + 1000) if t * stride + (n - 1) * dilation < limit + sum(ends)])
+        for limit, stride, ends, n, dilation in zip(
+            part.shape[1:], part.stride, part.padding, size, part.dilation, strict=True
+        )
+    ]
+
+
+def number(channel, position, axes):
+    """Return the number of a channel's position, counted by channel, row and column."""
+    at = channel
+    for p, limit in zip(position, axes, strict=True):
+        at = at * limit + p
+    return at
+
+
+def convolution(synapses):
+    """List (source, target, weight) of every synapse of a convolution."""
+    outputs, fan_in, *size = synapses.kernel.shape
+    counts, listed = counts_of(synapses, size), []
+    for channel, *window in product(range(outputs), *map(range, counts)):
+        group = channel // (outputs // synapses.groups)
+        for offset, position in positions_of(window, synapses, size):
+            for n in range(fan_in):
+                source = number(group * fan_in + n, position, synapses.shape[1:])
+                weight = int(synapses.kernel[(channel, n, *offset)])
+                listed.append((source, number(channel, window, counts), weight))
+    return listed
+
+
+def maxima(pooling, sums):
+    """Return the maximum of each window of sums."""
+    return [
+        max(
+            sums[number(channel, position, pooling.shape[1:])]
+            for _, position in positions_of(window, pooling, pooling.size)
+        )
+        for channel, *window in product(
+            range(pooling.shape[0]), *map(range, counts_of(pooling, pooling.size))
+        )
+    ]
+
+
 def synapses_of(projection):
     """List (source, target, weight) of every synapse."""
     synapses = projection.synapses
     if synapses.kind == "sparse":
         ends = zip(synapses.sources.tolist(), synapses.targets.tolist(), strict=True)
         return [(*pair, w) for pair, w in zip(ends, synapses.weights.tolist(), strict=True)]
+    if synapses.kind == "convolution":
+        return convolution(synapses)
     if synapses.kind == "one_to_one":
         return [(n, n, w) for n, w in enumerate(synapses.weights.tolist())]
     return [
@@ -246,9 +308,13 @@ def simulate(network, sample, window=None):
                 when = t - projection.delay
                 if projection.target == name and when >= 0:
                     events = trains[projection.source][when]
+                    sums = [0] * projection.synapses.target_size
                     for source, target, weight in synapses_of(projection):
-                        added = weight * 2**projection.shift * events[source]
-                        totals[projection.receptor][target] += added
+                        sums[target] += weight * 2**projection.shift * events[source]
+                    if projection.pooling is not None:
+                        sums = maxima(projection.pooling, sums)
+                    at = projection.receptor
+                    totals[at] = [a + b for a, b in zip(totals[at], sums, strict=True)]
             fired = []
             for n in range(population.size):
                 x = [total[n] for total in totals]

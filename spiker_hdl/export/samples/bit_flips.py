@@ -98,13 +98,13 @@ def _weight_flip(projection: Projection, place: int, bit: int, width: int) -> Fl
     elif synapses.kind == "one_to_one":
         neuron = source = place
     else:
-        targets, sources = np.nonzero(synapses.matrix())
+        sources, targets, weights = synapses.pairs()
         place %= len(targets)
         neuron, source = int(targets[place]), int(sources[place])
     value = (
         int(synapses.values.flat[place])
-        if synapses.kind != "sparse"
-        else int(synapses.matrix()[neuron, source])
+        if synapses.kind in {"dense", "one_to_one"}
+        else int(weights[place])
     )
     change = _change(value, bit, width, True) << projection.shift
     return Flip(projection.target, neuron, projection, source, "", change)

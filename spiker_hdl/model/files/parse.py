@@ -20,7 +20,12 @@ from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.arithmetic import Decay
 from spiker_hdl.model.neurons.base import Component, Neuron
-from spiker_hdl.model.synapses import SYNAPSES, Dense, OneToOne, Sparse
+from spiker_hdl.model.synapses.convolution import Convolution
+from spiker_hdl.model.synapses.dense import Dense
+from spiker_hdl.model.synapses.kinds import SYNAPSES
+from spiker_hdl.model.synapses.one_to_one import OneToOne
+from spiker_hdl.model.synapses.pooling import MaxPooling
+from spiker_hdl.model.synapses.sparse import Sparse
 
 __all__ = ["parse_network"]
 
@@ -170,6 +175,7 @@ def _projection(
 ) -> Projection:
     value = _object(value, "projection")
     shift, receptor = value.pop("shift", 0), value.pop("receptor", 0)
+    geometry, pooled = value.pop("convolution", None), value.pop("pooling", None)
     _keys(value, {"name", "source", "target", "delay", "bits", "kind", "shape"}, "projection")
     kind, ends = value["kind"], (value["target"], value["source"])
     if not isinstance(kind, str) or kind not in SYNAPSES:
@@ -180,6 +186,11 @@ def _projection(
                 f"projection must join two of {shown(sorted(sizes), 160)}, not {shown(end)}"
             )
     shape = (sizes[ends[0]], sizes[ends[1]])
+    pooling = None if pooled is None else _pooling(pooled)
+    if pooling is not None:
+        shape = pooling.source_size, shape[1]
+    if (geometry is None) != (kind != "convolution"):
+        raise FileError(f"projection of kind {kind!r} must state a convolution only if it is one")
     if value["shape"] != [*shape]:
         raise FileError(
             f"shape of projection {ends[1]!r} to {ends[0]!r} must be {[*shape]}, "
@@ -194,10 +205,26 @@ def _projection(
         synapses = Sparse(sources, targets, weights, shape[1], shape[0])
     elif kind == "one_to_one":
         synapses = OneToOne(_array(archive, name, unread, shape[:1]))
+    elif kind == "convolution":
+        synapses = _convolution(geometry, _array(archive, f"kernel/{n}.npy", unread, None))
     else:
         synapses = Dense(_array(archive, name, unread, shape))
-    options = (value["delay"], value["bits"], value["name"], shift, receptor)
+    options = (value["delay"], value["bits"], value["name"], shift, receptor, pooling)
     return Projection(value["source"], value["target"], synapses, *options)
+
+
+def _convolution(value: Any, kernel: np.ndarray) -> Convolution:
+    value = _object(value, "convolution")
+    _keys(value, {"shape", "stride", "padding", "dilation", "groups"}, "convolution")
+    return Convolution(kernel, **{name: _tupled(item) for name, item in value.items()})
+
+
+def _pooling(value: Any) -> MaxPooling:
+    value = _object(value, "pooling")
+    _keys(value, {"model", "shape", "size", "stride", "padding", "dilation"}, "pooling")
+    if value.pop("model") != MaxPooling.__name__:
+        raise FileError(f"pooling must be {MaxPooling.__name__!r}")
+    return MaxPooling(**{name: _tupled(item) for name, item in value.items()})
 
 
 def _readout(value: Any) -> Readout:

@@ -6,8 +6,6 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from spiker_hdl.base.checks import check_choice, check_int, check_kind, check_name, shown
 from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.graph import Input, Population, Projection
@@ -49,7 +47,7 @@ def store_bits(network: Network, projection: Projection, core: "Core") -> dict[s
     synapses = projection.synapses
     folds = -(-synapses.target_size // core.lanes)
     rows = synapses.source_size * folds * core.lanes * projection.width
-    kept = max(1, int(np.count_nonzero(synapses.values)))
+    kept = max(1, int(synapses.fan_out().sum()))
     entry = (folds - 1).bit_length() + (core.lanes - 1).bit_length() + projection.width + 1
     if synapses.kind == "one_to_one":
         return {"rows": rows, "synapses": synapses.source_size * entry}
@@ -260,6 +258,12 @@ class Mapping:
         if unknown:
             raise ValueError(f"Mapping stores must be for projections, not {sorted(unknown)}")
         for projection in network.projections:
+            if projection.pooling is not None:
+                raise ValueError(
+                    f"Projection {projection.name!r}: sums must reach their target as they are, "
+                    "not as maxima of windows, which have no hardware yet: use the engine "
+                    "'reference'"
+                )
             if network.holds(projection.target) and self.store(network, projection) != "rows":
                 raise ValueError(
                     f"Store of {projection.name!r} must be 'rows', not 'synapses', for a static "

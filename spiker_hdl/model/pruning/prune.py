@@ -12,7 +12,10 @@ from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.base import chosen
 from spiker_hdl.model.result import Result
 from spiker_hdl.model.stimulus import by_input
-from spiker_hdl.model.synapses import Dense, OneToOne, Sparse, Synapses
+from spiker_hdl.model.synapses.base import Synapses
+from spiker_hdl.model.synapses.dense import Dense
+from spiker_hdl.model.synapses.one_to_one import OneToOne
+from spiker_hdl.model.synapses.sparse import Sparse
 
 from .channels import Channels, channels, describe
 from .reachability import find_live
@@ -258,13 +261,8 @@ def _indices(masks: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
 
 def _weighed(projection: Projection) -> Any:
     """Return both ends of each synapse whose weight is not 0."""
-    synapses = projection.synapses
-    at = np.nonzero(synapses.values)
-    if isinstance(synapses, Sparse):
-        ends = synapses.sources[at], synapses.targets[at]
-    else:
-        ends = at[-1], at[0]
-    return SimpleNamespace(sources=ends[0], targets=ends[1])
+    sources, targets, _ = projection.synapses.pairs()
+    return SimpleNamespace(sources=sources, targets=targets)
 
 
 def _used(
@@ -326,8 +324,10 @@ def _between(projection: Projection, sources: np.ndarray, targets: np.ndarray) -
             return OneToOne(synapses.weights[sources])
         at = np.arange(synapses.source_size)
         pairs = at, at, synapses.weights
-    else:
+    elif isinstance(synapses, Sparse):
         pairs = synapses.sources, synapses.targets, synapses.weights
+    else:
+        pairs = synapses.pairs()
     ends = []
     for size, kept, old in (
         (synapses.source_size, sources, pairs[0]),

@@ -9,7 +9,10 @@ import numpy as np
 from spiker_hdl.model.graph import Population
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.intervals import Interval, Ranges, Test
-from spiker_hdl.model.synapses import Sparse
+from spiker_hdl.model.synapses.base import Synapses
+from spiker_hdl.model.synapses.dense import Dense
+from spiker_hdl.model.synapses.one_to_one import OneToOne
+from spiker_hdl.model.synapses.sparse import Sparse
 
 __all__ = ["find_live"]
 
@@ -53,14 +56,23 @@ def _sums(network: Network, population: Population, live: dict[str, np.ndarray])
     for projection in network.into(population.name):
         source, synapses = network.nodes[projection.source], projection.synapses
         if not live[projection.source].all():
-            at = synapses.sources if isinstance(synapses, Sparse) else slice(None)
-            synapses = replace(synapses, weights=synapses.weights * live[projection.source][at])
+            synapses = _from_live(synapses, live[projection.source])
         lows, highs = replace(projection, synapses=synapses).reach(source.low, source.high)
         low[projection.receptor] += lows
         high[projection.receptor] += highs
     if population.coupling is not None:  # the input of an inhibited neuron is 0
         low, high = np.minimum(low, 0), np.maximum(high, 0)
     return low, high
+
+
+def _from_live(synapses: Synapses, live: np.ndarray) -> Synapses:
+    """Return the synapses whose sources are live, with weights of zero or none for the others."""
+    if isinstance(synapses, (Dense, OneToOne)):
+        return synapses.with_values(synapses.values * live)
+    sources, targets, weights = synapses.pairs()
+    stays = live[sources]
+    sizes = synapses.source_size, synapses.target_size
+    return Sparse(sources[stays], targets[stays], weights[stays], *sizes)
 
 
 def _explore(

@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
-from spiker_hdl.model import OneToOne, Projection, Sparse
+from spiker_hdl.model import OneToOne, Projection
 from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.rtl.common.adders import product
 from spiker_hdl.rtl.streams.events import AddressEvent
@@ -100,15 +100,14 @@ class SparseLookup(wiring.Component):
         if self.one_to_one:
             weights = [*enumerate(synapses.values.tolist())]
             return [self._entry(n, weight, True) for n, weight in weights], []
-        if not isinstance(synapses, Sparse):
-            synapses = Sparse.from_matrix(synapses.matrix())
-        pairs = [*zip(synapses.sources.tolist(), synapses.targets.tolist(), strict=True)]
+        sources, targets, stored = synapses.pairs()
+        pairs = [*zip(sources.tolist(), targets.tolist(), strict=True)]
         # A synapse is final if the next one belongs to another source, or there is none.
         following = [*(source for source, _ in pairs), -1][1:]
         entries = [
             self._entry(target, weight, source != next_source)
             for (source, target), weight, next_source in zip(
-                pairs, synapses.weights.tolist(), following, strict=True
+                pairs, stored.tolist(), following, strict=True
             )
         ]
         starts = [{"start": 0, "some": 0} for _ in range(synapses.source_size)]

@@ -1,0 +1,155 @@
+"""Random convolutional networks."""
+
+from math import prod
+from random import Random
+
+import numpy as np
+
+from spiker_hdl.model import (
+    AdaptiveLif,
+    Convolution,
+    CurrentLif,
+    Decay,
+    Dense,
+    If,
+    Input,
+    Integrator,
+    Lif,
+    MaxPooling,
+    Network,
+    Population,
+    Projection,
+    Readout,
+)
+
+__all__ = ["random_convolution", "random_map_network", "random_pooling"]
+
+
+def random_convolution(random: Random, shape, *, outputs=(1, 4), most=3, share=0.9) -> Convolution:
+    """Draw a convolution from a source of a shape: any kernel, stride, padding and groups."""
+    while True:
+        groups = random.choice([n for n in range(1, shape[0] + 1) if shape[0] % n == 0])
+        if random.random() < 0.6:
+            groups = 1
+        channels = groups * max(1, random.randint(*outputs) // groups)
+        size = [random.randint(1, most) for _ in shape[1:]]
+        kernel = np.array([
+            random.randint(-3, 6) if random.random() < share else 0
+            for _ in range(channels * shape[0] // groups * prod(size))
+        ]).reshape(channels, shape[0] // groups, *size)
+        padding = [
+            (random.randint(0, n - 1), random.randint(0, n - 1))
+            if random.random() < 0.7
+            else (0, 0)
+            for n in size
+        ]
+        stride = [random.choice([1, 1, 1, 2, 3]) for _ in size]
+        dilation = [random.choice([1, 1, 1, 2]) for _ in size]
+        try:
+            return Convolution(
+                kernel, shape, tuple(stride), tuple(padding), tuple(dilation), groups
+            )
+        except ValueError:  # a window that does not fit
+            continue
+
+
+def random_pooling(random: Random, shape) -> MaxPooling:
+    """Draw windows over sums of a shape: disjoint, overlapping, with gaps or with padding."""
+    while True:
+        size = tuple(random.randint(1, 3) for _ in shape[1:])
+        stride = size if random.random() < 0.6 else tuple(random.randint(1, 3) for _ in size)
+        padding = tuple((random.randint(0, n // 2), random.randint(0, n // 2)) for n in size)
+        try:
+            return MaxPooling(shape, size, stride, padding)
+        except ValueError:  # a window that does not fit
+            continue
+
+
+def _neuron(random: Random, high: int):
+    threshold = max(1, round(high * random.uniform(0.1, 0.5)))
+    kind = random.choice([If, Lif, Lif, CurrentLif, AdaptiveLif])
+    width = threshold.bit_length() + random.randint(2, 4)
+    if kind is If:
+        return If(threshold=threshold, width=width)
+    decay = Decay.shift(random.randint(1, 4))
+    options = {"threshold": threshold, "width": width}
+    if kind is Lif:
+        reset = random.choice(["subtract", "zero"])
+        return Lif(decay=decay, reset=reset, refractory=random.choice([0, 0, 1]), **options)
+    if kind is CurrentLif:
+        return CurrentLif(decay=decay, current_decay=Decay.shift(1), current_width=width, **options)
+    return AdaptiveLif(decay=decay, rise_decay=Decay.shift(2), rise=2, **options)
+
+
+def random_map_network(
+    random: Random,
+    *,
+    axes=(3, 7),
+    layers=(1, 3),
+    channels=(1, 4),
+    pooling=True,
+    recurrent=True,
+    static=False,
+) -> Network:
+    """Draw a network whose populations are maps, with convolutions between them.
+
+    Parameters
+    ----------
+    random : Random
+        The same state gives the same network.
+    axes, layers, channels : (int, int)
+        Least and most of positions along an axis, of populations, and of channels.
+    pooling : bool
+        Whether the maxima of sums may reach a population.
+    recurrent : bool
+        Whether there may be delays, recurrence and dense projections beside convolutions.
+    static : bool
+        Whether the input is static.
+    """
+    dimensions = random.choice([1, 2, 2, 2])
+    shape = (random.randint(*channels), *(random.randint(*axes) for _ in range(dimensions)))
+    graded = random.random() < 0.4
+    node = Input("in", shape, 0, 3 if graded else 1, static=static)
+    populations, projections, before = [], [], node
+    for n in range(random.randint(*layers)):
+        synapses = random_convolution(random, before.shape, outputs=channels)
+        pooled = None
+        if pooling and random.random() < 0.5:
+            pooled = random_pooling(random, synapses.target_shape)
+        shape = synapses.target_shape if pooled is None else pooled.target_shape
+        delay = random.choice([0, 0, 0, 1, 2]) if recurrent and not static else 0
+        name = f"map{n}"
+        shift = random.choice([0, 0, 0, 1])
+        own = [
+            Projection(before.name, name, synapses, delay, shift=shift, pooling=pooled)
+        ]  # what follows reaches the same population
+        if recurrent and not (static and not n) and random.random() < 0.4:
+            same = Convolution(
+                [[[random.randint(-2, 2) for _ in range(3)] for _ in range(shape[0])]]
+                * shape[0] if dimensions == 1 else
+                [[[[random.randint(-2, 2) for _ in range(3)] for _ in range(3)]
+                  for _ in range(shape[0])]] * shape[0],
+                shape, padding=1,
+            )  # fmt: skip
+            own.append(Projection(name, name, same, random.randint(1, 3)))
+        if recurrent and not static and random.random() < 0.3:
+            size = prod(shape), node.size
+            weights = [[random.randint(-2, 2) for _ in range(size[1])] for _ in range(size[0])]
+            own.append(Projection(node.name, name, Dense(weights), 1, name=f"dense {n}"))
+        reach = max(int(p.reach(0, 1)[1].max()) for p in own[:1])
+        neuron = _neuron(random, max(2, reach * (2 if before is node and graded else 1)))
+        bias = 0
+        if random.random() < 0.5:  # one for each channel, as convolutions have it
+            per_channel = [random.randint(-2, 4) for _ in range(shape[0])]
+            bias = tuple(np.repeat(per_channel, prod(shape[1:])).tolist())
+        population = Population(name, shape, neuron, bias)
+        populations.append(population)
+        projections += own
+        before = population
+    classes = random.randint(2, 4)
+    weights = [[random.randint(-4, 4) for _ in range(before.size)] for _ in range(classes)]
+    head = random.choice([Integrator(decay=Decay.shift(3), width=20), If(threshold=5, width=12)])
+    populations.append(Population("head", classes, head))
+    projections.append(Projection(before.name, "head", Dense(weights)))
+    kind = "count" if head.spiking else random.choice(["last", "largest", "sum"])
+    return Network([node], populations, projections, [Readout("head", kind)], 16, "maps")
