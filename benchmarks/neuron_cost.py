@@ -4,9 +4,9 @@ The unit that updates one neuron is synthesised alone, ``NeuronUpdate`` with ``u
 neuron's equations, the adder of the bias, the multiplexers of the state at rest, and a register at
 its input and its output. The memory of states, and of parameters that differ between neurons, is
 removed; the current is as wide as the potential. Options are measured against the LIF neuron in the
-first row. With ``--missing``, only rows that the JSON file does not have are synthesised, and its others
-are kept; each row has the commit that it was measured at. Writes a table to ``docs/reference/neuron_cost.md``, and all counts with the versions of
-the tools as JSON.
+first row. Writes a table to ``docs/reference/neuron_cost.md``, and all counts with the versions of
+the tools as JSON. With ``--missing``, only rows that the JSON file does not have are synthesised,
+and its others are kept; each row has the commit that it was measured at.
 """
 
 import argparse

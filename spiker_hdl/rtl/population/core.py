@@ -246,6 +246,10 @@ class PopulationCore(wiring.Component):
             rows, weight = [summed[n] for n in range(lanes)], shape.width
             value = Const(0, 0)  # the values were multiplied in before the tree
         several = any(self.receptors)
+        if several and value.shape().width:
+            # One product serves all receptors: the accumulators of only one of them add it.
+            rows = [product(row, value) for row in rows]
+            weight, value = Value.cast(rows[0]).shape().width, Const(0, 0)
         for receptor in sorted({*self.receptors}):
             sums = (RingLanes if self.folds == 1 else FoldedLanes)(
                 self.population.size,
