@@ -70,9 +70,9 @@ def _print_populations(populations: list[dict[str, Any]]) -> None:
             [
                 population["name"],
                 _shape(population["shape"]),
-                _neuron(population["neuron"]),
-                f"{population['sum'][0]}..{population['sum'][1]}",
-                f"{population['accumulator_width']} bits",
+                _population(population),
+                ", ".join("..".join(map(str, own["sum"])) for own in _receptors(population)),
+                ", ".join(f"{own['accumulator_width']} bits" for own in _receptors(population)),
                 ", ".join(f"{n} {low}..{high}" for n, (low, high) in population["states"].items()),
             ]
             for population in populations
@@ -152,13 +152,34 @@ def _shape(shape: Any) -> str:
     return "x".join(map(str, shape)) if isinstance(shape, list | tuple) else str(shape)
 
 
+def _receptors(population: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the sums of each receptor, of which most populations have one."""
+    return population.get("receptors", [population])
+
+
+def _population(population: dict[str, Any]) -> str:
+    text = _neuron(population["neuron"])
+    if "coupling" not in population:
+        return text
+    steps = population["coupling"]["steps"]
+    return f"{text}, winner takes all" + (f" for {steps} steps" if steps else "")
+
+
 def _neuron(neuron: dict[str, Any]) -> str:
+    if "synapse" in neuron:
+        return f"{_neuron(neuron['neuron'])} behind {_neuron(neuron['synapse'])}"
+    if "synapses" in neuron:
+        kinds = [
+            f"{n}: {'plain' if synapse is None else _neuron(synapse)}"
+            for n, synapse in enumerate(neuron["synapses"])
+        ]
+        return f"{_neuron(neuron['neuron'])} behind receptors {', '.join(kinds)}"
     settings = []
-    for name in ("width", "threshold", "fire", "reset", "decay"):
+    for name in ("width", "threshold", "fire", "reset", "decay", "rise", "low", "high"):
         if name not in neuron:
             continue
         value = neuron[name]
-        if name == "decay":
+        if isinstance(value, dict):
             value = f"{_range(value['numerator'])}/{2 ** value['bits']} lost"
         settings.append(f"{name} {_range(value)}")
     return f"{neuron['model']} ({', '.join(settings)})"

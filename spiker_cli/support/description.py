@@ -63,13 +63,14 @@ def _projections(network: Network, mapping: Mapping) -> list[dict[str, Any]]:
 
 def _population(network: Network, mapping: Mapping, name: str) -> dict[str, Any]:
     population, bounds = network.population[name], network.bounds[name]
-    core = mapping.cores[name]
+    core, coupling = mapping.cores[name], population.coupling
     return {
         "name": name,
         "shape": population.shape,
         "size": population.size,
         "neuron": _neuron(population.neuron),
         "bias": population.bias,
+        **({} if coupling is None else {"coupling": {"steps": coupling.steps}}),
         "sum": [bounds.sum_low, bounds.sum_high],
         "accumulator_width": bounds.sum_width,
         **(

@@ -96,7 +96,8 @@ def draw_graph(net: SpikingNetwork, *, title: str = "") -> Figure:
     """Draw inputs and layers as nodes, and connections as arrows with their delay and dynamics.
 
     Layers stand from left to right in the order in which they are updated; a connection with a
-    delay is dashed, and one to the same or an earlier layer runs below.
+    delay is dashed, and one to the same or an earlier layer runs below. One that reaches a receptor
+    other than the first has the receptor's number.
 
     Parameters
     ----------
@@ -224,6 +225,8 @@ def _about(connection: Connection) -> str:
     lines = [kind]
     if connection.dynamics is not None:
         lines.append(type(connection.dynamics).__name__)
+    if connection.receptor:
+        lines.append(f"receptor {connection.receptor}")
     if isinstance(connection.delay, Duration):
         delay = connection.delay.picoseconds
         lines += [in_whole_units(int(delay))] if np.ndim(delay) == 0 and delay else []

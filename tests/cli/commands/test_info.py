@@ -5,7 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from spiker_hdl.model import Core, Input, Mapping, Readout, save
+from spiker_hdl.model import (
+    Core,
+    Decay,
+    FirstOrder,
+    Input,
+    Mapping,
+    Readout,
+    WinnerTakeAll,
+    WithSynapse,
+    WithSynapses,
+    save,
+)
 
 from support.small import NOTES, make_network
 
@@ -47,6 +58,37 @@ def test_a_shift_is_named(spiker, network_file):
     report = json.loads(spiker("info", network_file, "--json", "-")[1])["projections"]
     assert [entry["shift"] for entry in report] == [3, 0]
     assert spiker("info", network_file)[1].count("times 8") == 1
+
+
+def with_receptors():
+    """Return a network whose hidden neurons have two receptors and inhibit each other."""
+    network = make_network()
+    hidden, output = network.populations
+    fast = FirstOrder(decay=Decay(3, 4), width=9)
+    neuron = WithSynapses(
+        neuron=WithSynapse(neuron=hidden.neuron, synapse=fast), synapses=(None, fast)
+    )
+    hidden = replace(hidden, neuron=neuron, coupling=WinnerTakeAll(3))
+    first, second = network.projections
+    slow = replace(first, name="slow", synapses=[[5] + 63 * [0]] * 6, receptor=1)
+    return replace(network, populations=(hidden, output), projections=(first, slow, second))
+
+
+def test_receptors_and_coupling_are_named(spiker, tmp_path):
+    path, network = tmp_path / "receptors.spiker", with_receptors()
+    save(network, path)
+    report = json.loads(spiker("info", path, "--json", "-")[1])
+    hidden, output = report["populations"]
+    assert [entry.get("receptor") for entry in report["projections"]] == [None, 1, None]
+    sums = network.bounds["hidden"].receptors
+    assert hidden["receptors"] == [
+        {"sum": [own.sum_low, own.sum_high], "accumulator_width": own.sum_width} for own in sums
+    ]
+    assert hidden["coupling"] == {"steps": 3}
+    assert {"receptors", "coupling"}.isdisjoint(output)
+    shown = " ".join(spiker("info", path)[1].replace("│", " ").split())
+    for part in ("FirstOrder", "0: plain", "1:", "to receptor 1", "winner takes all", "0..5"):
+        assert part in shown
 
 
 def test_table_names_every_part(spiker, network_file):

@@ -11,6 +11,7 @@ from spiker_boards.simulation.server import Served, simulated_link
 from spiker_hdl import run
 from spiker_hdl.model import (
     Decay,
+    FirstOrder,
     Input,
     Integrator,
     Lif,
@@ -21,6 +22,7 @@ from spiker_hdl.model import (
     Projection,
     Readout,
     Sparse,
+    WithSynapses,
 )
 from spiker_hdl.model.mapping.reload import check_structure, structure
 from spiker_hdl.simulate import interpreted
@@ -83,6 +85,28 @@ def test_monte_carlo_has_the_accuracy_of_the_reference(seconds):
         assert [draws.clipped[draw][0] for draw in range(5)] == [chip.clipped for chip in chips]
         assert len({chip.network.digest for chip in chips}) == 5
         assert len(set(right)) > 1
+
+
+def test_draws_reach_the_receptors_of_the_reference():
+    network = mixed()
+    first, *others = network.populations
+    fast, slow = (FirstOrder(decay=Decay.shift(n), width=10) for n in (1, 3))
+    first = replace(first, neuron=WithSynapses(neuron=first.neuron, synapses=(fast, slow, None)))
+    into, loop, *behind = network.projections
+    network = replace(
+        network,
+        populations=(first, *others),
+        projections=(replace(into, receptor=1), replace(loop, receptor=2), *behind),
+    )
+    spikes = np.random.default_rng(3).integers(0, 2, (20, 8, 8))
+    labels = run(network, spikes).classes
+    twin = Twin(network, DEVICE, 4)
+    draws = twin.monte_carlo(4).run(spikes, labels, progress=False)
+    chips = [twin.chip(draw).network for draw in range(4)]
+    assert [[p.receptor for p in chip.projections] for chip in chips] == [[1, 2, 0, 0]] * 4
+    right = [int((run(chip, spikes).classes == labels).sum()) for chip in chips]
+    assert draws.accuracy()[:, 0] * 20 == pytest.approx(right)
+    assert len(set(right)) > 1
 
 
 def test_draws_are_clipped_to_declared_bits_and_counted():

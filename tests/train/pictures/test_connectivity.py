@@ -5,6 +5,9 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from spiker_hdl.model import If, Input, Readout, WithSynapses
+from spiker_train import Connection, Layer, SpikingNetwork
+from spiker_train.network.cell import IntegerCell
 from spiker_train.pictures import draw_connectivity, draw_graph
 
 from support.timed import timed_network
@@ -29,6 +32,19 @@ def test_graph_has_all_parts_with_delays_and_dynamics():
     assert "dense\nFirstOrder\n2 ms" in texts
     assert "one to one\n2 steps" in texts
     assert len(axis.patches) == 6  # an arrow for each connection
+
+
+def test_graph_has_the_receptors_of_connections():
+    neuron = WithSynapses(neuron=If(width=8, threshold=4), synapses=(None, None))
+    net = SpikingNetwork(
+        [Input("in", 2)],
+        [Layer("a", 2, IntegerCell(neuron, scale=1.0))],
+        [Connection("in", "a"), Connection("in", "a", name="b", receptor=1)],
+        [Readout("a")],
+    )
+    texts = [text.get_text() for text in draw_graph(net).axes[0].texts]
+    assert "dense\nreceptor 1" in texts
+    assert "dense" in texts
 
 
 def test_arrows_end_at_their_nodes():

@@ -32,6 +32,7 @@ from spiker_hdl.model import (
     WinnerTakeAll,
     WithSynapse,
     WithSynapses,
+    bounds,
     load,
     parameter,
     signed_range,
@@ -40,6 +41,9 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.model.pruning.prune import prune
 from spiker_hdl.report.operation_counts import work
+from spiker_hdl.simulate import interpreted
+
+from support.writable import another, as_rows
 
 FAST = FirstOrder(decay=Decay.shift(1), width=10)
 SLOW = SecondOrder(decay=Decay.shift(3), rise=Decay.shift(1), width=10)
@@ -153,7 +157,7 @@ def assert_the_same_in_hardware(network, mapping, x, engine="amaranth"):
     assert timing.predict(network, x, mapping=mapping).cycles.tolist() == [*actual.cycles]
 
 
-def small_network(static):
+def small_network(static, **options):
     own = WithSynapses(
         neuron=Lif(width=10, threshold=9, decay=Decay.shift(2)), synapses=(FAST, None)
     )
@@ -164,11 +168,15 @@ def small_network(static):
     if not static:
         projections.append(Projection("own", "own", [[1, -4], [3, -2]], 1, receptor=1))
     return Network(
-        [Input("in", 2, static=static)],
+        [Input("in", 2, static=static, **options)],
         [Population("own", 2, own, 1)],
         projections,
         [Readout("own")],
     )
+
+
+X = np.array([[[1, 0], [1, 1], [0, 0], [0, 1], [1, 1]]])
+QUEUES = {"in->own": 20, "b": 20, "own->own late 1": 20}
 
 
 @pytest.mark.parametrize("static", [False, True], ids=["changing", "static"])
@@ -177,8 +185,42 @@ def test_receptors_are_the_same_in_hardware_with_exact_cycles(static, lanes, ove
     network = small_network(static)
     queues = {projection.name: 20 for projection in network.projections}
     mapping = Mapping({"own": Core(lanes, 1, 1, overlap=overlap)}, queues)
-    x = np.array([[[1, 0], [1, 1], [0, 0], [0, 1], [1, 1]]])
-    assert_the_same_in_hardware(network, mapping, x | 1 if static else x)
+    assert_the_same_in_hardware(network, mapping, X | 1 if static else X)
+
+
+@pytest.mark.parametrize("store", ["rows", "synapses"])
+@pytest.mark.parametrize("lanes, banks", [(2, 1), (1, 1), (2, 2), (1, 2)])
+def test_values_of_events_reach_their_receptor_from_all_banks(lanes, banks, store):
+    network = small_network(False, low=-3, high=2)
+    if banks > lanes:  # the events of a loop come from as many units as there are banks
+        network = replace(network, projections=network.projections[:2])
+    queues = {projection.name: 20 for projection in network.projections}
+    mapping = Mapping({"own": Core(lanes, lanes, banks)}, queues, stores={"b": store})
+    assert_the_same_in_hardware(network, mapping, X * [-3, 2])
+
+
+@pytest.mark.parametrize("lanes, banks", [(1, 1), (2, 2)])
+def test_weights_of_each_receptor_are_loaded(lanes, banks):
+    network = small_network(False)
+    core = Core(lanes, lanes, banks, writable=True)
+    stores = dict.fromkeys(QUEUES, "rows")
+    mapping = Mapping({"own": core}, QUEUES, stores=stores)
+    built = as_rows(network, mapping)
+    other = another(Random(3), network, mapping)
+    record = ["own", "own.v", "own.receptor0_i"]
+    expected = spiker_hdl.run(other, X, record=record)
+    assert expected.differences(spiker_hdl.run(built, X, record=record)), "loading changes nothing"
+    result = interpreted.run(other, X, mapping=mapping, built=built, record=record)
+    assert expected.differences(result) == []
+
+
+def test_writable_receptors_have_the_bounds_of_any_weights():
+    network = small_network(False)
+    first, second = bounds(network, ["own"])["own"].receptors
+    # Weights of 4 bits from two channels; weights of 3 bits, times two, and from two neurons.
+    assert [projection.width for projection in network.projections] == [4, 3, 3]
+    assert (first.sum_low, first.sum_high) == (2 * -8, 2 * 7)
+    assert (second.sum_low, second.sum_high) == (2 * 2 * -4 + 2 * -4, 2 * 2 * 3 + 2 * 3)
 
 
 @pytest.mark.slow
@@ -333,6 +375,16 @@ def test_area_and_work_have_the_sums_of_each_receptor():
             lambda: single(neuron(FAST, None), [(8, 2)]),
             ValueError,
             "Projection 'in0->own': the receptor must be one of 2 of 'own', counted from 0, not 2",
+        ),
+        (
+            lambda: Projection("a", "b", [[1]], receptor="fast"),
+            TypeError,
+            "Projection 'a->b' receptor must be an int, not 'fast'",
+        ),
+        (
+            lambda: single(If(width=8, threshold=1), [(8, 1)]),
+            ValueError,
+            "Projection 'in0->own': the receptor must be one of 1 of 'own', counted from 0, not 1",
         ),
         (
             lambda: Projection("a", "b", [[1]], receptor=16),
