@@ -224,6 +224,8 @@ def _connection(connection: Connection, n: int, arrays: dict[str, np.ndarray]) -
         text["delay"] = frozen_time(connection.delay)
     if connection.dynamics is not None:
         text["dynamics"] = frozen_kind(connection.dynamics, f"dynamics/{n}", arrays)
+    for name, value in connection.learned.items():
+        arrays[f"learned/{n}/{name}"] = value.detach().cpu().numpy()
     return text
 
 
@@ -288,9 +290,25 @@ def _network(
         name=graph["name"],
         dt=graph.get("dt"),
     )
+    _read_learned(net, arrays)
     if arrays:
         raise FileError(f"must have no array of its own, not {shown(sorted(arrays), 160)}")
     return net
+
+
+def _read_learned(net: SpikingNetwork, arrays: dict[str, np.ndarray]) -> None:
+    """Take the values that dynamics learn, which a time in whole picoseconds does not have all."""
+    for n, connection in enumerate(net.connections):
+        for name, parameter in connection.learned.items():
+            array = arrays.pop(f"learned/{n}/{name}")
+            if array.shape != tuple(parameter.shape):
+                raise FileError(
+                    f"must have learned {name} of {connection.name!r} of shape "
+                    f"{tuple(parameter.shape)}, not {array.shape}"
+                )
+            with torch.no_grad():
+                parameter.copy_(torch.from_numpy(array))
+    check_finite(net.layers, net.connections)
 
 
 def _shape(value: Any) -> Any:

@@ -45,6 +45,9 @@ def frozen_kind(kind: SynapseKind, label: str, arrays: dict[str, np.ndarray]) ->
     values: dict[str, Any] = {}
     for declared in fields(kind):
         value = getattr(kind, declared.name)
+        if declared.name == "learn":
+            values |= {"learn": list(value)} if value else {}
+            continue
         if isinstance(value, Tau | Duration):
             value = frozen_time(value)
         elif isinstance(value, Decay):

@@ -144,6 +144,7 @@ def compare(
     labels: np.ndarray | None = None,
     *,
     run: Callable[..., Result] | None = None,
+    dt: float | None = None,
 ) -> Comparison:
     """Run samples in floating point, in integers and in hardware, and compare the results.
 
@@ -158,6 +159,9 @@ def compare(
     run : callable, optional
         Function that runs the hardware, with the arguments of :func:`spiker_hdl.run`, such as
         ``functools.partial(spiker_hdl.run, engine="auto")``.
+    dt : float, optional
+        Length in seconds of the steps of the run in floating point, which a network with times in
+        seconds needs unless it has a ``dt`` of its own.
 
     Raises
     ------
@@ -177,7 +181,7 @@ def compare(
     if sizes != quantized_sizes:
         raise ValueError(f"Networks must have the same populations: {sizes}, not {quantized_sizes}")
     spiking = [layer.name for layer in net.layers if layer.cell.spiking]
-    floating = net.run(spikes, record=spiking)
+    floating = net.run(spikes, record=spiking, dt=dt)
     integers = reference.run(network, spikes, record=spiking)
     if labels is not None:
         labels = integer_array("Labels", labels)

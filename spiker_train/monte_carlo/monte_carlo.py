@@ -18,10 +18,11 @@ from spiker_hdl.model.scores import class_count
 from spiker_train.devices.checks import check_number, generator
 from spiker_train.network.description import described, network_described
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
-from spiker_train.network.integers.quantization import Quantization
+from spiker_train.network.integers.quantization import Quantization, with_step
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.training.batches import checked_labels, checked_spikes
 from spiker_train.training.progress import progress_bar
+from spiker_train.training.run_times import RunTimes
 
 from .bit_faults import BitFaults
 from .integers import as_tensors
@@ -72,6 +73,8 @@ class MonteCarlo:
         Draws that run at a time; as many as are fast and fit the memory where none are given.
     memory : int, optional
         Bytes that a run may need; half of the machine's memory where none are given.
+    dt, plan
+        Steps of the runs, as for :func:`~spiker_train.train`.
 
     Raises
     ------
@@ -93,16 +96,22 @@ class MonteCarlo:
         batch: int = 128,
         stack: int | None = None,
         memory: int | None = None,
+        dt: float | None = None,
+        plan: Sequence[tuple[float, int]] | None = None,
     ):
         if isinstance(network, Network):
             if integers is not None:
                 raise ValueError("Quantization must be None for a network that has integers")
+            if dt is not None or plan is not None:
+                raise ValueError("Both dt and plan must be None for a network that has integers")
             self.net, self.integers = as_tensors(network)
         elif isinstance(network, SpikingNetwork):
             self.net = network
-            self.integers = None if integers is None else integers.fit(network)
+            self.integers = None if integers is None else with_step(integers, dt, plan).fit(network)
         else:
             raise TypeError(f"Network must be a SpikingNetwork or Network, not {shown(network)}")
+        self.run_times = RunTimes(dt, plan)
+        self.run_times.check("samples", 1, None)
         check_devices(self.net, devices)
         self.devices = devices
         self.draws = check_int("Draws", draws, 1)
@@ -164,6 +173,7 @@ class MonteCarlo:
         """
         x = checked_spikes(self.net, spikes)
         y = checked_labels(self.net, labels, len(next(iter(x.values()))))
+        self.run_times.check("samples", len(y), next(iter(x.values())).shape[1])
         stack = self._stack(x)
         # A digest is for studies that go on: it takes as long as a short run.
         key = "" if file is None else self._key(x, y)
@@ -309,7 +319,8 @@ class MonteCarlo:
         elif spread:
             parameters = spread[0]
         with with_neurons(self.net, parameters):
-            scores = self.net(inputs, self.integers).scores
+            times = self.run_times
+            scores = self.net(inputs, self.integers, dt=times.dt, plan=times.plan).scores
         return scores.cpu().numpy().reshape(draws, samples, -1).argmax(axis=2)
 
     def _stack(self, x: dict[str, np.ndarray]) -> int:
@@ -362,6 +373,8 @@ class MonteCarlo:
             "integers": None if self.integers is None else asdict(self.integers),
             "network": network_described(self.net),
         }
+        if self.run_times.given:
+            settings["run_times"] = described(self.run_times)
         total = hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode())
         state = {name: value.cpu().numpy() for name, value in self.net.state_dict().items()}
         for name, array in sorted({**state, **x, "labels": y}.items()):

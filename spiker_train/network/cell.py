@@ -1,6 +1,6 @@
 """Neuron models with floating-point parameters: the cells of the layers of a network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from types import SimpleNamespace
 from typing import Any
@@ -16,8 +16,8 @@ from spiker_hdl.model import Decay, Neuron, WithSynapse, WithSynapses
 from spiker_hdl.model.neurons.base import check_declared
 
 from .arithmetic import FloatingPointDecay, Surrogate, through
-from .synapse_kinds import is_decay, resolved_decay
-from .time import PICOSECOND, Duration, Tau, whole_steps
+from .synapse_kinds import decay_of_seconds, is_decay, resolved_decay
+from .time import Duration, Tau, whole_steps
 
 __all__ = ["Cell", "IntegerCell"]
 
@@ -314,10 +314,7 @@ class Cell(nn.Module):
         if name not in self.learned:
             return resolved_decay(what, tau, step, like)
         seconds = getattr(self, f"float_{name}").to(like.device, like.dtype).exp()
-        ratio = step * PICOSECOND / seconds
-        if tau.method == "euler":
-            return FloatingPointDecay((1 - ratio).clamp(0, 1), torch.full_like(ratio, step / 1e12))
-        return FloatingPointDecay((-ratio).exp(), -seconds * (-ratio).expm1())
+        return decay_of_seconds(seconds, tau.method, step)
 
     def neuron(
         self,
@@ -368,7 +365,12 @@ class Cell(nn.Module):
         return self.kind(**values)
 
     def integers(
-        self, neuron: Neuron, scale: float, like: torch.Tensor, step: int | None = None
+        self,
+        neuron: Neuron,
+        scale: float,
+        like: torch.Tensor,
+        step: int | None = None,
+        factors: Mapping[str, tuple[torch.Tensor, Decay]] | None = None,
     ) -> SimpleNamespace:
         """Return the integer parameters of ``neuron`` as tensors, learned ones with gradients.
 
@@ -381,6 +383,9 @@ class Cell(nn.Module):
             Tensor of the format and on the device of the results.
         step : int, optional
             As for :meth:`neuron`.
+        factors : mapping of str to (tensor, Decay), optional
+            By name, decays of the neuron that are learned elsewhere: their factor in floating
+            point, and what became of it.
         """
         operands = {}
         own: Any = neuron.neuron if isinstance(neuron, WithSynapse | WithSynapses) else neuron
@@ -394,6 +399,10 @@ class Cell(nn.Module):
                     unrounded = (1 - unrounded) * 2 ** getattr(own, name).bits
                 elif parameter.scales:
                     unrounded = unrounded / scale
+                value = through(*torch.broadcast_tensors(unrounded, value))
+            elif name in (factors or {}):
+                factor, decay = (factors or {})[name]
+                unrounded = (1 - factor.to(like.dtype)) * 2**decay.bits
                 value = through(*torch.broadcast_tensors(unrounded, value))
             operands[name] = value
         return neuron.bind(operands)
@@ -516,7 +525,12 @@ class IntegerCell(nn.Module):
         return self.fixed
 
     def integers(
-        self, neuron: Neuron, scale: float, like: torch.Tensor, step: int | None = None
+        self,
+        neuron: Neuron,
+        scale: float,
+        like: torch.Tensor,
+        step: int | None = None,
+        factors: Any = None,
     ) -> SimpleNamespace:
         """Return the neuron's parameters as tensors."""
         return neuron.bind({

@@ -32,6 +32,9 @@ def described(value: Any) -> Any:
         return repr(value)
     if is_dataclass(value) and not isinstance(value, type):
         values = {declared.name: getattr(value, declared.name) for declared in fields(value)}
+        for declared in fields(value):  # that are newer than studies which were described before
+            if declared.metadata.get("optional") and not values[declared.name]:
+                del values[declared.name]
         return [_name(type(value)), described(values)]
     if isinstance(value, Mapping):
         return [[str(name), described(value[name])] for name in sorted(value, key=str)]

@@ -16,6 +16,7 @@ from spiker_hdl.model import Dense, Input, Neuron, OneToOne, Projection, Sparse,
 from .arithmetic import through
 from .cell import Cell, IntegerCell
 from .coupling import WinnerTakeAll, as_coupling
+from .learned_kinds import in_run, parameters_of, valued
 from .rounding import rounded
 from .synapse_kinds import FirstOrder, SynapseKind
 from .time import Duration, in_whole_units
@@ -140,7 +141,8 @@ class Connection(nn.Module):
         these integers exactly if the bits suffice.
     dynamics : SynapseKind, optional
         What weighted events become before they reach the neurons, such as
-        :class:`~.synapse_kinds.FirstOrder`; where none is given, they reach them as they are.
+        :class:`~.synapse_kinds.FirstOrder`; where none is given, they reach them as they are. Its
+        attribute has the present values of what is learned.
     receptor : int
         Receptor of the neurons that the events reach, where a model of neurons has several by
         itself.
@@ -188,7 +190,9 @@ class Connection(nn.Module):
                 f"Dynamics of {self.name!r} must be a SynapseKind such as FirstOrder, not "
                 f"{shown(dynamics)}"
             )
-        self.dynamics = dynamics
+        self._dynamics = dynamics
+        self.learned: nn.ParameterDict = nn.ParameterDict()
+        self._valued: tuple[Any, Any] = ((), None)
         if kind not in {"dense", "one_to_one", "sparse"}:
             raise ValueError(
                 f"Connection kind must be one of 'dense', 'one_to_one', 'sparse', not {shown(kind)}"
@@ -255,18 +259,49 @@ class Connection(nn.Module):
             reach = 2 * layer.cell.unit / inputs**0.5 / typical  # inputs are mostly silent
             values = torch.rand(shape, generator=generator).mul_(2).sub_(1).mul_(reach)
         self.weights = nn.Parameter(values)
-        if self.dynamics is not None:
+        if self._dynamics is not None:
             self._build_dynamics(layer.size, source_size, generator)
 
     def _build_dynamics(self, targets: int, sources: int, generator: torch.Generator) -> None:
         """Draw the values of the synapse kind that are drawn, and check their shapes."""
-        assert self.dynamics is not None
+        assert self._dynamics is not None
         rng = _generator(generator.initial_seed(), self.name)
-        self.dynamics = self.dynamics.drawn(rng, targets, sources)
+        kind = self.dynamics = self._dynamics.drawn(rng, targets, sources)
         what = f"Connection {self.name!r}"
-        self.dynamics.check_shapes(what, targets, 1 if self.kind == "one_to_one" else sources)
+        kind.check_shapes(what, targets, 1 if self.kind == "one_to_one" else sources)
         if self.grid is not None and bool((self.gain() != 1).any()):
             raise ValueError(f"{what}: grid must be None where dynamics have a gain")
+
+    @property
+    def dynamics(self) -> SynapseKind | None:
+        """Dynamics with the present values of what they learn, as numbers.
+
+        Raises
+        ------
+        ValueError
+            If learning has made values that these dynamics cannot have.
+        """
+        if self._dynamics is None or not self.learned:
+            return self._dynamics
+        seen = tuple((id(value), value._version) for value in self.learned.values())
+        if self._valued[0] != seen:
+            try:
+                self._valued = seen, valued(self._dynamics, dict(self.learned))
+            except ValueError as error:
+                raise ValueError(f"Connection {self.name!r}: {error}") from None
+        return self._valued[1]
+
+    @dynamics.setter
+    def dynamics(self, kind: SynapseKind | None) -> None:
+        self._dynamics = kind
+        self.learned = nn.ParameterDict({} if kind is None else parameters_of(kind))
+
+    @property
+    def dynamics_in_run(self) -> SynapseKind | None:
+        """Dynamics whose learned values are tensors with gradients."""
+        if self._dynamics is None or not self.learned:
+            return self._dynamics
+        return in_run(self._dynamics, dict(self.learned))
 
     @property
     def late(self) -> bool:
@@ -277,7 +312,7 @@ class Connection(nn.Module):
     @property
     def has_seconds(self) -> bool:
         """Whether its delay or dynamics are in seconds, so that runs need the length of steps."""
-        kind = self.dynamics
+        kind = self._dynamics
         return (self.late and isinstance(self.delay, Duration)) or (
             kind is not None and kind.has_seconds
         )
@@ -285,7 +320,7 @@ class Connection(nn.Module):
     @property
     def pooled(self) -> bool:
         """Whether the state of its dynamics is kept for each target, and not for each pair."""
-        return self.dynamics is None or self.kind == "one_to_one" or self.dynamics.pooled
+        return self._dynamics is None or self.kind == "one_to_one" or self._dynamics.pooled
 
     def state_shape(self, samples: int) -> tuple[int, ...]:
         """Return the shape of the states of its dynamics."""
@@ -305,9 +340,10 @@ class Connection(nn.Module):
 
         Returns
         -------
-        tensor, of a shape that broadcasts to that of the weights, without gradient
+        tensor, of a shape that broadcasts to that of the weights, with the gradients of learned
+        values alone
         """
-        kind, like = self.dynamics, self.weights.detach()
+        kind, like = self.dynamics_in_run, self.weights.detach()
         if kind is None:
             return torch.ones((), dtype=like.dtype, device=like.device)
         # A gain does not depend on the step; any length will do to resolve the rest.
@@ -325,10 +361,10 @@ class Connection(nn.Module):
     @property
     def gain_in_weights(self) -> bool:
         """Whether weights are multiplied by the gain of the dynamics, which no sample has alone."""
-        return self.dynamics is None or np.ndim(getattr(self.dynamics, "gain", 1.0)) < 3
+        return self._dynamics is None or np.ndim(getattr(self._dynamics, "gain", 1.0)) < 3
 
     def _effective(self, weights: torch.Tensor, step: int | None, integers: bool) -> torch.Tensor:
-        if self.dynamics is None or (not integers and not self.gain_in_weights):
+        if self._dynamics is None or (not integers and not self.gain_in_weights):
             return weights
         return weights * self.gain(step, charge=integers)
 
@@ -359,7 +395,7 @@ class Connection(nn.Module):
 
         They are multiplied by their gain, as by :meth:`masked`.
         """
-        weights = self._effective(self.weights.detach(), step, integers)
+        weights = self._effective(self.weights.detach(), step, integers).detach()
         return weights if self.mask is None else weights[self.mask]
 
     def synapses(self, scale: float, low: int, high: int, step: int | None = None) -> Synapses:
@@ -382,9 +418,13 @@ class Connection(nn.Module):
 
 def check_finite(layers: Iterable[Layer], connections: Iterable[Connection]) -> None:
     """Raise :exc:`ValueError` if a weight or parameter is not finite, with its name."""
-    tensors = [
-        (f"Weights of {connection.name!r}", connection.weights) for connection in connections
-    ]
+    tensors: list[tuple[str, torch.Tensor]] = []
+    for connection in connections:
+        tensors.append((f"Weights of {connection.name!r}", connection.weights))
+        tensors += [
+            (f"Dynamics of {connection.name!r}: {what}", value)
+            for what, value in connection.learned.items()
+        ]
     for layer in layers:
         tensors += [
             (f"Layer {layer.name!r}: {what}", value) for what, value in layer.named_parameters()

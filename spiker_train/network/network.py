@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -35,7 +34,7 @@ from spiker_hdl.model import (
 
 from .cell import Cell
 from .import_report import ImportReport
-from .integers.quantization import Quantization
+from .integers.quantization import Quantization, with_step
 from .layers import Connection, Layer
 from .runs.run import Outcome, groups, run_network
 from .runs.state import NetworkState, check_state
@@ -302,15 +301,8 @@ class SpikingNetwork(nn.Module):
         clock: int,
     ) -> tuple[Quantization | None, Steps]:
         """Return the quantization, fitted, and the steps of a run."""
-        if plan is not None and integers is not None:
-            raise ValueError(
-                "Plan must be None in integers, in which all steps have one length: give dt"
-            )
         if integers is not None:
-            if dt is not None and integers.dt not in {None, dt}:
-                raise ValueError(f"Step dt must be that of the integers, {integers.dt}, not {dt}")
-            if dt is not None and integers.dt is None:
-                integers = replace(integers, dt=dt)
+            integers = with_step(integers, dt, plan)
             if not integers.fits(self):
                 integers = integers.fit(self)
             dt = integers.dt
@@ -413,9 +405,7 @@ class SpikingNetwork(nn.Module):
             raise ValueError("Samples must have the same number of steps")
         kind = float if integers is None else np.int64
         if integers is not None:
-            if dt is not None and integers.dt is None:
-                integers = replace(integers, dt=dt)
-            integers = integers.fit(self)
+            integers = with_step(integers, dt, plan).fit(self)
         if self.sweeps:
             batch = len(samples)  # values of single samples are for all of them at once
         parts = []

@@ -1,5 +1,6 @@
 """Synapses with a step of their own: what weighted events become before they reach a neuron."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -14,15 +15,17 @@ from spiker_hdl.model.dynamics.kinds import first_order, second_order
 from spiker_hdl.model.neurons.base import check_declared
 
 from .arithmetic import FloatingPointDecay
-from .time import Duration, Tau
+from .time import PICOSECOND, Duration, Tau
 
 __all__ = [
     "SYNAPSE_KINDS",
     "FirstOrder",
+    "LearnedTau",
     "SecondOrder",
     "Summed",
     "SynapseKind",
     "Wire",
+    "decay_of_seconds",
     "is_decay",
     "resolved_decay",
 ]
@@ -64,6 +67,9 @@ class SynapseKind:
     per_pair : bool
         Whether the state is kept for each pair of source and target even where it would be enough
         to keep it for each target.
+    learn : sequence of str
+        Decays and parameters to be learned, such as ``["tau", "gain"]``; of a time constant, its
+        logarithm is learned. Each connection has values of its own, which are parameters of it.
 
     Attributes
     ----------
@@ -76,6 +82,7 @@ class SynapseKind:
     linear: ClassVar[bool] = False
 
     per_pair: bool = field(default=False, kw_only=True)
+    learn: Sequence[str] = field(default=(), kw_only=True, repr=False, metadata={"optional": True})
 
     def __new__(cls, *_: Any, **__: Any):
         check_declared(cls)
@@ -91,6 +98,29 @@ class SynapseKind:
                 _check_decay(what, value)
             elif role in {"parameter", "state"} and not callable(value):
                 _check_number(what, value)
+        self._check_learned()
+
+    def _check_learned(self) -> None:
+        name = type(self).__name__
+        can = [
+            declared.name
+            for declared in fields(self)
+            if is_decay(declared) or declared.metadata.get("role") == "parameter"
+        ]
+        if isinstance(self.learn, str) or not isinstance(self.learn, Sequence):
+            raise TypeError(
+                f"What {name} learns must be a sequence of names, not {shown(self.learn)}"
+            )
+        for learned in self.learn:
+            if learned not in can:
+                raise ValueError(
+                    f"What {name} learns must be of {', '.join(can)}, not {shown(learned)}"
+                )
+            if dict(self._shapes()).get(learned, ())[2:]:
+                raise ValueError(
+                    f"{name} {learned} must be of all samples to be learned, not of single ones"
+                )
+        object.__setattr__(self, "learn", tuple(dict.fromkeys(self.learn)))
 
     def step(self, p: Any, s: Any, x: Any, via: Arithmetic) -> tuple[Any, dict]:
         """Advance one time step.
@@ -223,6 +253,39 @@ class SynapseKind:
         return results
 
 
+@dataclass(frozen=True)
+class LearnedTau:
+    """A time constant in seconds that is learned, in a run.
+
+    Members
+    -------
+    seconds : tensor
+        With a gradient.
+    method : str
+        As of a :class:`~.time.Tau`.
+    """
+
+    seconds: torch.Tensor
+    method: str
+
+
+def decay_of_seconds(seconds: torch.Tensor, method: str, step: int) -> FloatingPointDecay:
+    """Return the decay of a time constant that is learned, for steps of a length.
+
+    Parameters
+    ----------
+    seconds : tensor
+    method : str
+        As of a :class:`~.time.Tau`. A factor of the Euler method is at least 0.
+    step : int
+        Length of the step in picoseconds.
+    """
+    ratio = step * PICOSECOND / seconds
+    if method == "euler":
+        return FloatingPointDecay((1 - ratio).clamp(0, 1), torch.full_like(ratio, step / 1e12))
+    return FloatingPointDecay((-ratio).exp(), -seconds * (-ratio).expm1())
+
+
 def resolved_decay(
     what: str, value: Any, step: int | None, like: torch.Tensor
 ) -> FloatingPointDecay:
@@ -242,11 +305,14 @@ def resolved_decay(
     ValueError
         If it is in seconds and there is no length, or the step is too long for it.
     """
-    if isinstance(value, Tau):
+    if isinstance(value, Tau | LearnedTau):
         if step is None:
             raise ValueError(
                 f"{what} is in seconds, and so the run must have dt, such as net(x, dt=1e-3)"
             )
+        if isinstance(value, LearnedTau):
+            seconds = value.seconds.to(like.device, like.dtype)
+            return decay_of_seconds(seconds, value.method, step)
         return FloatingPointDecay(
             _tensor(value.factor(step, what), like), _tensor(value.integral(step), like)
         )
@@ -464,8 +530,15 @@ class SecondOrder(SynapseKind):
         return slow - fast, {"slow": slow, "fast": fast}
 
 
-def _rate(value: Any) -> np.ndarray | None:
-    """Return how fast a decay is, in a unit that depends on its sort; None if not drawn yet."""
+def _rate(value: Any) -> Any:
+    """Return how fast a decay is, in a unit that depends on its sort; None if not drawn yet.
+
+    Of a learned decay it is a tensor with a gradient, of all others an array.
+    """
+    if isinstance(value, LearnedTau):
+        return 1 / value.seconds
+    if isinstance(value, torch.Tensor):
+        return -value.log()
     if isinstance(value, Tau):
         return None if value.draw is not None else 1 / np.asarray(value.seconds, dtype=np.float64)
     factor = np.asarray(value.factor if isinstance(value, Decay) else value, dtype=np.float64)
@@ -500,6 +573,7 @@ class Summed(SynapseKind):
             check_kind("Summed kind", kind, SynapseKind)
         object.__setattr__(self, "kinds", tuple(kinds))
         object.__setattr__(self, "per_pair", bool(per_pair))
+        object.__setattr__(self, "learn", ())  # the kinds say what they learn
 
     def resolve(self, step: int | None, like: torch.Tensor, pooled: bool) -> SimpleNamespace:
         kinds = [kind.resolve(step, like, pooled) for kind in self.kinds]

@@ -20,6 +20,7 @@ __all__ = [
     "Steps",
     "Tau",
     "in_whole_units",
+    "lengths_of_plan",
     "make_steps",
     "picoseconds",
     "step_length",
@@ -377,6 +378,24 @@ def make_steps(dt: Any, plan: Any, count: int, clock: int = 0) -> Steps:
         return Steps((step_length(dt),) * count, count, clock)
     if dt is not None:
         raise ValueError("A run must have dt or plan, not both")
+    lengths = lengths_of_plan(plan)
+    if len(lengths) != count:
+        raise ValueError(
+            f"Plan must have as many steps as the samples, which is {count}, not {len(lengths)}"
+        )
+    return Steps(tuple(lengths), count, clock)
+
+
+def lengths_of_plan(plan: Any) -> list[int]:
+    """Return the length of each step of a plan, in picoseconds.
+
+    Raises
+    ------
+    TypeError
+        If the plan has a wrong form.
+    ValueError
+        If a length is no valid time, or a number of steps is below 1.
+    """
     lengths: list[int] = []
     form = "Plan must be a sequence of (seconds, steps), such as [(1e-4, 50), (1e-3, 10)]"
     if not isinstance(plan, Sequence) or isinstance(plan, str):
@@ -386,8 +405,4 @@ def make_steps(dt: Any, plan: Any, count: int, clock: int = 0) -> Steps:
             raise TypeError(f"{form}, not with {shown(part)}")
         length = step_length(part[0], "Step of a plan")
         lengths += [length] * check_int("Steps of a plan", part[1], 1)
-    if len(lengths) != count:
-        raise ValueError(
-            f"Plan must have as many steps as the samples, which is {count}, not {len(lengths)}"
-        )
-    return Steps(tuple(lengths), count, clock)
+    return lengths

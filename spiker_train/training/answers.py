@@ -1,5 +1,6 @@
 """Answers of a network to batches whose samples may differ in their number of steps."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,7 @@ def answer(
     lengths: np.ndarray | None,
     integers: Quantization | None,
     potentials: bool = False,
+    times: Mapping[str, Any] | None = None,
 ) -> Answers:
     """Run a batch, and return its answers, in which each sample has its own steps alone.
 
@@ -36,6 +38,8 @@ def answer(
     integers : Quantization, optional
     potentials : bool
         Whether to return the potentials of the first readout's population.
+    times : mapping, optional
+        The keywords ``dt``, ``plan`` and ``start`` of the run.
     """
     first = net.readouts[0]
     layer = net.layer[first.population]
@@ -52,7 +56,7 @@ def answer(
             f"Loss of potentials must have neurons with a state {layer.cell.potential!r}, "
             f"not {layer.cell.kind.__name__}"
         )
-    outcome = net(batch, integers, sorted(read))
+    outcome = net(batch, integers, sorted(read), **(times or {}))
     samples, steps = next(iter(batch.values())).shape[:2]
     device = outcome.logits.device
     if lengths is None:

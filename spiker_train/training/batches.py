@@ -74,6 +74,14 @@ class Samples:
     def __len__(self) -> int:
         return len(next(iter(self.values.values()), ()))
 
+    @property
+    def steps(self) -> int | None:
+        """Steps of the longest sample; None without samples."""
+        if self.lengths is not None:
+            return int(self.lengths.max())
+        array = next(iter(self.values.values()), None)
+        return None if array is None else array.shape[1]
+
     def take(self, members: np.ndarray) -> "Samples":
         """Return some samples by their numbers."""
         if self.lengths is None:

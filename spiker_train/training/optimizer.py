@@ -32,7 +32,8 @@ def parameter_groups(net: SpikingNetwork) -> list[tuple[nn.Parameter, float]]:
         for connection in net.connections
     ]
     groups += [(layer.bias, layer.cell.unit) for layer in net.layers if layer.bias is not None]
-    return groups + [(p, 1.0) for layer in net.layers for p in layer.cell.parameters()]
+    groups += [(p, 1.0) for layer in net.layers for p in layer.cell.parameters()]
+    return groups + [(p, 1.0) for part in net.connections for p in part.learned.values()]
 
 
 class Adam:

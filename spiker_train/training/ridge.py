@@ -1,5 +1,6 @@
 """Readouts by ridge regression, in closed form."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from spiker_hdl.model import Accumulator, Integrator
 from spiker_train.devices.checks import check_number
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.network import SpikingNetwork, check_network
-from spiker_train.network.time import step_length
+from spiker_train.network.runs.state import NetworkState
+from spiker_train.network.time import make_steps
 
 from .batches import checked_labels, checked_spikes
+from .run_times import RunTimes
 
 __all__ = ["fit_readout"]
 
@@ -25,18 +28,20 @@ def fit_readout(
     penalty: float = 1e-2,
     batch: int = 256,
     dt: float | None = None,
+    plan: Sequence[tuple[float, int]] | None = None,
+    start: NetworkState | None = None,
 ) -> float:
     r"""Fit the weights of the readout layer by ridge regression; all others stay as they are.
 
     The score of a class is linear in the filtered spikes of the sources at the last step,
 
-    .. math:: f_i = \sum_t \beta^{T - 1 - t} s_i(t)
+    .. math:: f_i = \sum_t s_i(t) \prod_{u > t} \beta_u
 
-    with the decay :math:`\beta` of the layer, which is 1 for an accumulator, so that :math:`f` are
-    counts. The weights minimise the squared error of scores that should be 1 for the right class
-    and -1 for all others, plus the penalty. They are those of the layer, and so are quantised and
-    mapped to hardware as any weights are. A bias of the layer is fitted, too; it suits the number
-    of steps of the samples.
+    with the decay :math:`\beta_u` of the layer in step :math:`u`, which is 1 for an accumulator, so
+    that :math:`f` are counts. The weights minimise the squared error of scores that should be 1 for
+    the right class and -1 for all others, plus the penalty. They are those of the layer, and so are
+    quantised and mapped to hardware as any weights are. A bias of the layer is fitted, too; it
+    suits the steps of the samples.
 
     Parameters
     ----------
@@ -53,6 +58,11 @@ def fit_readout(
         Samples that run at a time.
     dt : float, optional
         Length of a step in seconds, which a network with times in seconds needs.
+    plan : sequence of (float, int), optional
+        In place of ``dt``, lengths in seconds, each with the number of steps that have it.
+    start : NetworkState, optional
+        State before the first step, of each sample or one for all. What the readout layer has left
+        of it at the last step is part of the scores.
 
     Returns
     -------
@@ -72,15 +82,25 @@ def fit_readout(
     first = next(iter(samples.values()))
     classes = checked_labels(net, labels, len(first))
     parts = []
-    steps = first.shape[1]
-    factors = _factor(layer, net.dt if dt is None else dt) ** np.arange(steps)[::-1]
+    times = RunTimes(dt, plan, start)
+    times.check("samples", len(first), first.shape[1])
+    steps = make_steps(net.dt if dt is None and plan is None else dt, plan, first.shape[1])
+    decays = np.array([_factor(layer, steps.length(t)) for t in range(steps.count)])
+    factors = np.append(np.cumprod(decays[:0:-1])[::-1], 1.0)
     with torch.no_grad():
-        for start in range(0, len(first), batch):
-            group = {name: x[start : start + batch] for name, x in samples.items()}
-            train = net(group, dt=dt).spikes[connection.source].double()
-            parts.append(torch.einsum("nts,t->ns", train, torch.from_numpy(factors.copy())))
+        for begin in range(0, len(first), batch):
+            members = np.arange(begin, min(begin + batch, len(first)))
+            group = {name: x[members] for name, x in samples.items()}
+            outcome = net(group, **times.of_batch(members, steps.count))
+            train = outcome.spikes[connection.source].double()
+            parts.append(torch.einsum("nts,t->ns", train, torch.from_numpy(factors)))
     features = torch.cat(parts).numpy()
     targets = np.where(np.asarray(classes)[:, None] == np.arange(layer.size), 1.0, -1.0)
+    left: Any = 0.0
+    if start is not None:
+        before = start.neurons[layer.name][layer.cell.potential].detach().cpu().double().numpy()
+        left = before * np.prod(decays)
+        targets = targets - left
     centre, level = np.zeros(features.shape[1]), np.zeros(layer.size)
     if bias_of_layer is not None:
         centre, level = features.mean(0), targets.mean(0)
@@ -92,7 +112,7 @@ def fit_readout(
         fitted.copy_(torch.from_numpy(weights))
         if bias_of_layer is not None:
             bias_of_layer.copy_(torch.from_numpy(bias / factors.sum()))
-    scores = features @ weights.T + bias
+    scores = features @ weights.T + bias + left
     return float((scores.argmax(1) == np.asarray(classes)).mean())
 
 
@@ -103,11 +123,12 @@ def _ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     return (x.T @ np.linalg.solve(x @ x.T + penalty * np.eye(len(x)), y)).T
 
 
-def _factor(layer: Layer, dt: float | None) -> float:
+def _factor(layer: Layer, length: int | None) -> float:
+    """Return the decay of the layer in a step of a length in picoseconds."""
     if issubclass(layer.cell.kind, Accumulator):
         return 1.0
     cell: Any = layer.cell
-    return float(cell.value("decay", None if dt is None else step_length(dt)))
+    return float(cell.value("decay", length))
 
 
 def _readout_layer(net: SpikingNetwork) -> tuple[Layer, Connection]:

@@ -1,7 +1,8 @@
 """Training with surrogate gradients, in floating point or in the integers of the hardware."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import torch
 from torch import nn
 
 from spiker_hdl.base import FileError
-from spiker_train.network.description import network_described
+from spiker_hdl.base.checks import shown
+from spiker_train.network.description import described, network_described
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
 from spiker_train.network.integers.quantization import Quantization, clip
 from spiker_train.network.network import SpikingNetwork
+from spiker_train.network.runs.state import NetworkState
 
 from .answers import answer
 from .batches import (
@@ -32,6 +35,7 @@ from .losses import LOSSES, CrossEntropy, spikes_per_sample
 from .optimizer import make_optimizer
 from .options import TrainingOptions
 from .progress import progress_bar
+from .run_times import AT_REST, RunTimes
 
 __all__ = ["History", "accuracy", "train"]
 
@@ -77,9 +81,12 @@ def train(
     labels: Any,
     options: TrainingOptions,
     *,
-    validation: tuple[Any, Any] | None = None,
+    validation: tuple[Any, ...] | None = None,
     integers: Quantization | None = None,
     checkpoint: str | Path | None = None,
+    dt: float | None = None,
+    plan: Sequence[tuple[float, int]] | None = None,
+    start: NetworkState | None = None,
 ) -> History:
     """Train a network in place; the weights of the best epoch are kept.
 
@@ -99,14 +106,25 @@ def train(
         For a loss of targets over time, arrays of the shape (steps, size of the first readout's
         population), one for each sample.
     options : TrainingOptions
-    validation : (spikes, labels), optional
+    validation : (spikes, labels) or (spikes, labels, start), optional
         Samples that choose the best epoch, as ``spikes`` and ``labels``. Where none are given, a
-        share of the training samples is set aside; a function of spikes needs them.
+        share of the training samples is set aside; a function of spikes needs them. They need a
+        ``start`` of their own where each sample has one.
     integers : Quantization, optional
         Train in integers, with these scales, or with those that fit the weights at the start.
     checkpoint : str or Path, optional
         File that is written after each epoch. If it is there already, the training goes on from
         it, and ends with the weights of one that was not interrupted; the call must be the same.
+    dt : float, optional
+        Length of a step in seconds, which a network with times in seconds needs unless it has a
+        ``dt`` of its own.
+    plan : sequence of (float, int), optional
+        In place of ``dt``, lengths in seconds, each with the number of steps that have it, in
+        order; not in integers. Where samples differ in their steps, it has those of the longest,
+        and shorter ones have the first of them.
+    start : NetworkState, optional
+        State before the first step, of each sample or one for all; gradients do not pass to the
+        run that it is after. The state at rest where none is given.
 
     Returns
     -------
@@ -115,29 +133,31 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        If spikes or labels do not suit the network.
+        If spikes, labels, steps or states do not suit the network.
     FileError
         If the checkpoint is of another training, or none.
     """
     if not isinstance(options, TrainingOptions):
         raise TypeError(f"Options must be TrainingOptions, not {options!r}")
     loss = _loss_of(options)
+    times = RunTimes(dt, plan, start)
     x = Samples({}, None) if callable(spikes) else checked_samples(net, spikes)
     y = _targets(net, labels, x, loss, len(labels))
+    times.check("training samples", len(y), x.steps)
     if validation is not None:
-        x_aside = checked_samples(net, validation[0])
-        y_aside = _targets(net, validation[1], x_aside, loss, len(x_aside))
+        x_aside, y_aside, times_aside = _validation(net, validation, loss, times)
     elif callable(spikes):
         raise TypeError("Validation of spikes from a function must be (spikes, labels), not None")
     else:
         kept, aside = split(len(y), options.validation_share, options.seed)
-        x_aside, y_aside = x.take(aside), _part(y, aside)
-        x, y = x.take(kept), _part(y, kept)
-    run = _Run(net, options, loss, None if integers is None else integers.fit(net), len(y))
+        x_aside, y_aside, times_aside = x.take(aside), _part(y, aside), times.take(aside)
+        x, y, times = x.take(kept), _part(y, kept), times.take(kept)
+    integers = times.quantization(integers)
+    run = _Run(net, options, loss, integers and integers.fit(net), len(y), times)
     best: dict[str, torch.Tensor] = {}
     history = History(integers=run.integers)
     if checkpoint is not None:
-        run.fingerprint = _fingerprint(net, options, run.integers, x, y)
+        run.fingerprint = _fingerprint(net, options, run.integers, x, y, times)
         if Path(checkpoint).exists():
             best = run.resume(checkpoint, history)
     with progress_bar(options.progress, options.title, run.optimizer.steps) as advance:
@@ -147,7 +167,7 @@ def train(
             history.losses.append(run.epoch(spikes, x, y, advance))
             with run.devices(run.validation_draw):
                 accurate, fired, cost = _validate(
-                    net, x_aside, y_aside, run.integers, run.hidden, loss=loss
+                    net, x_aside, y_aside, run.integers, run.hidden, loss=loss, times=times_aside
                 )
             history.spikes.append(fired)
             course = history.validation if loss.classes else history.validation_losses
@@ -160,6 +180,29 @@ def train(
                 write_checkpoint(checkpoint, run.checkpoint(epoch, best, history))
     net.load_state_dict(best)
     return history
+
+
+def _validation(
+    net: SpikingNetwork, validation: Any, loss: Any, times: RunTimes
+) -> tuple[Samples, Any, RunTimes]:
+    """Return the samples that choose the best epoch, their targets, and how they run."""
+    if not isinstance(validation, tuple | list) or len(validation) not in {2, 3}:
+        raise TypeError(
+            f"Validation must be (spikes, labels) or (spikes, labels, start), not "
+            f"{shown(validation)}"
+        )
+    spikes, labels, *start = validation
+    x = checked_samples(net, spikes)
+    y = _targets(net, labels, x, loss, len(x))
+    if start:
+        times = replace(times, start=start[0])
+    elif times.start is not None and times.start.samples > 1:
+        raise ValueError(
+            "Validation must be (spikes, labels, start) where each training sample has a start of "
+            "its own, not (spikes, labels)"
+        )
+    times.check("validation samples", len(x), x.steps)
+    return x, y, times
 
 
 def _loss_of(options: TrainingOptions) -> Any:
@@ -213,10 +256,13 @@ def _fingerprint(
     integers: Quantization | None,
     x: Samples,
     y: Any,
+    times: RunTimes,
 ) -> str:
     weights = (value.detach().cpu().numpy() for value in net.state_dict().values())
     samples = (row for rows in x.values.values() for row in rows)
     settings = f"{integers!r} {network_described(net)!r}"
+    if times.given:
+        settings += f" {described(times)!r}"
     return fingerprint(options, (*weights, *samples, *y), settings)
 
 
@@ -230,12 +276,14 @@ class _Run:
         loss: Any,
         integers: Quantization | None,
         count: int,
+        times: RunTimes,
     ):
         self.net = net
         self.options = options
         self.loss = loss
         self.fingerprint = ""
         self.integers = integers
+        self.times = times
         self.shifter = ImageShifter(net, options.max_shift) if options.max_shift else None
         steps = options.epochs * -(-count // options.batch_size)
         self.optimizer = make_optimizer(
@@ -247,6 +295,7 @@ class _Run:
             layer.name for layer in net.layers if layer.cell.spiking and layer.name != answering
         ]
         self.learned = [value for layer in net.layers for value in layer.cell.parameters()]
+        self.learned += [value for part in net.connections for value in part.learned.values()]
         if options.devices is not None:
             check_devices(net, options.devices)
         self.batches = 0
@@ -279,8 +328,9 @@ class _Run:
     ) -> float:
         """Update the weights after one batch, and return its loss without the penalties."""
         net, options = self.net, self.options
+        times = _times_of(self.times, members, batch)
         with self.devices(TRAINING_DRAWS + self.batches):
-            answers = answer(net, batch, lengths, self.integers, self.loss.potentials)
+            answers = answer(net, batch, lengths, self.integers, self.loss.potentials, times)
         self.batches += 1
         outcome = answers.outcome
         loss = self.loss(answers, _batch_targets(y, members, outcome.logits.device))
@@ -296,9 +346,9 @@ class _Run:
             nn.utils.clip_grad_norm_(net.parameters(), options.max_grad_norm)
         before = [value.detach().clone() for value in self.learned]
         self.optimizer.step(options.learning_rate)
+        _undo(net, self.integers, self.learned, before)
         if self.integers is not None:
             clip(net, self.integers)
-            _undo(net, self.integers, self.learned, before)
         return mean
 
     def checkpoint(self, epoch: int, best: dict[str, torch.Tensor], history: History) -> Checkpoint:
@@ -358,6 +408,10 @@ def accuracy(
     labels: np.ndarray,
     integers: Quantization | None = None,
     batch: int = 1000,
+    *,
+    dt: float | None = None,
+    plan: Sequence[tuple[float, int]] | None = None,
+    start: NetworkState | None = None,
 ) -> float:
     """Return the share of samples that are classified as their labels say.
 
@@ -371,10 +425,22 @@ def accuracy(
         Run in integers; in floating point where none is given.
     batch : int
         Samples that are run at a time.
+    dt, plan, start
+        As for :func:`train`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If spikes, labels, steps or states do not suit the network.
     """
     x = checked_samples(net, spikes)
     y = checked_labels(net, labels, len(x))
-    return _validate(net, x, y, integers, [], batch)[0]
+    times = RunTimes(dt, plan, start)
+    times.check("samples", len(x), x.steps)
+    integers = times.quantization(integers)
+    if integers is not None and not integers.fits(net):
+        integers = integers.fit(net)
+    return _validate(net, x, y, integers, [], batch, times=times)[0]
 
 
 def _validate(
@@ -385,6 +451,7 @@ def _validate(
     hidden: list[str],
     batch: int = 1000,
     loss: Any = None,
+    times: RunTimes = AT_REST,
 ) -> tuple[float, float, float]:
     """Return the accuracy, the spikes of the hidden layers per sample, and the mean loss.
 
@@ -399,7 +466,9 @@ def _validate(
         for start in range(0, len(y), batch):
             members = order[start : start + batch]
             spikes, lengths = x.batch(members)
-            answers = answer(net, spikes, lengths, integers, not classified and loss.potentials)
+            potentials = not classified and loss.potentials
+            of_batch = _times_of(times, members, spikes)
+            answers = answer(net, spikes, lengths, integers, potentials, of_batch)
             outcome = answers.outcome
             if classified:
                 # NumPy breaks ties to the lowest class, as the hardware does.
@@ -412,17 +481,24 @@ def _validate(
     return right / len(y), fired / len(y), cost / len(y)
 
 
+def _times_of(times: RunTimes, members: Any, batch: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """Return the keywords of the run of a batch."""
+    steps = next(iter(batch.values())).shape[1]
+    return times.of_batch(members, steps)
+
+
 @torch.no_grad()
 def _undo(
     net: SpikingNetwork,
-    integers: Quantization,
+    integers: Quantization | None,
     learned: list[nn.Parameter],
     before: list[torch.Tensor],
 ) -> None:
-    """Restore the learned parameters of neurons if their update makes an impossible neuron."""
+    """Restore what neurons and dynamics learn if its update makes an impossible one."""
     try:
+        changed = {part.target for part in net.connections if part.learned and part.dynamics}
         for layer in net.layers:
-            if layer.cell.learned:
+            if integers is not None and (layer.cell.learned or layer.name in changed):
                 integers.neuron(layer)
     except ValueError:
         for parameter, value in zip(learned, before, strict=True):

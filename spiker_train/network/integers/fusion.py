@@ -25,7 +25,7 @@ from spiker_train.network.time import Tau
 if TYPE_CHECKING:
     from spiker_train.network.layers import Connection, Layer
 
-__all__ = ["factor_of", "fuse", "fused_decays", "receptors_of"]
+__all__ = ["factor_of", "fuse", "fused_decays", "learned_decays", "receptors_of"]
 
 
 def fuse(
@@ -134,18 +134,15 @@ def _grouped(layer: "Layer") -> tuple[list[SynapseKind | None], dict[str, int]]:
     """
     kinds: list[SynapseKind | None] = []
     numbers: dict[str, int] = {}
+    alone: set[int] = set()  # what is learned differs sooner or later, and has its own gradient
     for connection in layer.incoming:
         own = _stateful(connection)
-        numbers[connection.name] = next(
-            (
-                number
-                for number, kind in enumerate(kinds)
-                if own is kind or (own is not None and kind is not None and _same(own, kind))
-            ),
-            len(kinds),
-        )
-        if numbers[connection.name] == len(kinds):
+        shared = [n for n in range(len(kinds)) if n not in alone and not connection.learned]
+        number = next((n for n in shared if _alike(own, kinds[n])), len(kinds))
+        numbers[connection.name] = number
+        if number == len(kinds):
             kinds.append(own)
+            alone |= {number} if connection.learned else set()
     if any(kinds) and layer.bias is not None and None not in kinds:
         kinds.append(None)
     return kinds, numbers
@@ -208,6 +205,45 @@ def fused_decays(
     return {}
 
 
+def learned_decays(
+    layer: "Layer", neuron: Neuron, step: int | None = None
+) -> dict[str, tuple[torch.Tensor, Decay]]:
+    """Return the decays of dynamics that are learned, by their names in the integer neuron.
+
+    Parameters
+    ----------
+    layer : Layer
+    neuron : Neuron
+        Integer neuron of the layer, with the dynamics of its connections.
+    step : int or None
+        Length of a step in picoseconds.
+
+    Returns
+    -------
+    dict of str to (tensor, Decay)
+        Factor of a step in floating point, with its gradient, and the decay in integers.
+    """
+    results = {}
+    receptors = receptors_of(layer)
+    for connection in layer.incoming:
+        kind = connection.dynamics_in_run
+        if not connection.learned or kind is None:
+            continue
+        receptor = receptors[connection.name]
+        for name, (_, decay) in fused_decays(connection, neuron, receptor).items():
+            value = getattr(kind, name)
+            if name not in kind.learn or isinstance(value, Decay | Tau):
+                continue
+            own = "current_decay" if isinstance(neuron, CurrentLif) else "decay"
+            if isinstance(neuron, WithSynapse | WithSynapses):
+                place = receptor if isinstance(neuron, WithSynapses) else 0
+                own = neuron.outer(place, "decay" if name == "tau" else name)
+            like = torch.zeros((), dtype=torch.float64)
+            factor = resolved_decay("Time constant", value, step, like).factor
+            results[own] = factor, decay
+    return results
+
+
 def factor_of(decay: Any, step: int | None) -> np.ndarray:
     """Return the factor of a decay of a synapse kind, float64."""
     like = torch.zeros((), dtype=torch.float64)
@@ -225,6 +261,12 @@ def _stateful(connection: "Connection") -> SynapseKind | None:
             )
         return None
     return None if isinstance(kind, Summed) and not kind.kinds else kind
+
+
+def _alike(kind: SynapseKind | None, other: SynapseKind | None) -> bool:
+    if kind is None or other is None:
+        return kind is other
+    return _same(kind, other)
 
 
 def _same(kind: SynapseKind, other: SynapseKind) -> bool:

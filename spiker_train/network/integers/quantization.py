@@ -20,7 +20,7 @@ from .grids import shift_between
 if TYPE_CHECKING:
     from spiker_train.network.network import Connection, Layer, SpikingNetwork
 
-__all__ = ["Quantization"]
+__all__ = ["Quantization", "clip", "with_step"]
 
 FORMS = ("shift", "shifts", "multiplier")
 FINEST = 12
@@ -383,6 +383,33 @@ class Quantization:
         return True
 
 
+def with_step(quantization: Quantization, dt: float | None, plan: Any = None) -> Quantization:
+    """Return a quantization with the step of a run, which may have it already.
+
+    Parameters
+    ----------
+    quantization : Quantization
+    dt : float or None
+        Length of a step in seconds.
+    plan : optional
+        Plan of the run, which must be None.
+
+    Raises
+    ------
+    ValueError
+        If there is a plan, or the quantization is for another step.
+    """
+    if plan is not None:
+        raise ValueError(
+            "Plan must be None in integers, in which all steps have one length: give dt"
+        )
+    if dt is None:
+        return quantization
+    if quantization.dt not in {None, dt}:
+        raise ValueError(f"Step dt must be that of the integers, {quantization.dt}, not {dt}")
+    return replace(quantization, dt=dt)
+
+
 def _needs_dt(what: str) -> str:
     return f"{what} has times in seconds, and so a quantization must have dt, such as dt=1e-3"
 
@@ -435,7 +462,7 @@ def clip(network: "SpikingNetwork", quantization: Quantization) -> None:
                 connection.weights.clamp_(low * scale, high * scale)
                 continue
             # It is the weights times their gain that have a range.
-            gain = connection.gain(quantization.step, charge=True)
+            gain = connection.gain(quantization.step, charge=True).detach()
             ends = low * scale / gain, high * scale / gain
             connection.weights.copy_(
                 connection.weights.clamp(torch.minimum(*ends), torch.maximum(*ends))

@@ -12,7 +12,7 @@ from spiker_hdl.model.bounds import FLOAT32_EXACT, FLOAT64_EXACT, reach
 from spiker_train.network.arithmetic import FloatingPoint, Tensors
 from spiker_train.network.cell import Cell
 from spiker_train.network.coupling import WinnerTakeAll, as_coupling
-from spiker_train.network.integers.fusion import receptors_of
+from spiker_train.network.integers.fusion import learned_decays, receptors_of
 from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.rounding import rounded
@@ -133,7 +133,9 @@ def _float_core(net: "SpikingNetwork", layer: Layer, lengths: Sequence[int | Non
     for connection in into(net, layer):
         weights[connection.name] = connection.masked()
         if connection.dynamics is not None:
-            dynamics[connection.name] = _dynamics(connection, connection.dynamics, lengths, like)
+            kind = connection.dynamics_in_run
+            assert kind is not None
+            dynamics[connection.name] = _dynamics(connection, kind, lengths, like)
     if isinstance(cell, Cell):
         neuron, parameters, rest = cell.floating_point(like, lengths[0])
         timed = {lengths[0]: parameters}
@@ -203,7 +205,11 @@ def _integer_core(
     return Core(
         layer,
         neuron,
-        {length: layer.cell.integers(neuron, scale, like, length)},
+        {
+            length: layer.cell.integers(
+                neuron, scale, like, length, learned_decays(layer, neuron, length)
+            )
+        },
         _rest(neuron, like),
         Tensors(layer.cell.surrogate, scale, dtype),
         dtype,
@@ -224,7 +230,8 @@ def _prepared(
     if net.known[0] is not integers:
         net.known = integers, {}
     known = net.known[1].get(key)
-    if known is None or layer.cell.learned:
+    learned = layer.cell.learned or any(link.learned for link in layer.incoming)
+    if known is None or learned:
         neuron = integers.neuron(layer)
         known = neuron, _format(layer, neuron, low, high)
         net.known[1][key] = known
