@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +14,13 @@ from spiker_hdl.model.neurons.base import chosen
 from spiker_hdl.model.result import Result
 from spiker_hdl.model.stimulus import by_input
 from spiker_hdl.model.synapses.base import Synapses
+from spiker_hdl.model.synapses.convolution import Convolution
 from spiker_hdl.model.synapses.dense import Dense
 from spiker_hdl.model.synapses.one_to_one import OneToOne
 from spiker_hdl.model.synapses.sparse import Sparse
 
 from .channels import Channels, channels, describe
+from .maps import map_channels
 from .reachability import find_live
 
 __all__ = ["Pruned", "Pruning", "prune"]
@@ -34,8 +37,8 @@ class Pruning:
     silent : mapping of str to tuple of int
         Removed neurons, by population: proved never to fire, and read by no readout.
     kept_silent : mapping of str to tuple of int
-        Neurons that never fire and are kept, since they are classes of a readout, or the only
-        neuron of their population.
+        Neurons that never fire and are kept, since they are classes of a readout, the only
+        neuron of their population, or in a channel of maps that has others.
     unread : mapping of str to tuple of int
         Kept neurons that may fire, but whose spikes reach no readout and no neuron. Without them
         the answers would be the same, but not the spike counts.
@@ -167,8 +170,9 @@ def prune(network: Network) -> Pruned:
     Two kinds are removed. First, neurons that are proved never to fire, for any spikes, by interval
     arithmetic through their own ``step``, and that no readout reads. Second, input channels that
     have no weight other than 0 to a remaining neuron. Each input keeps at least one channel, and
-    each population at least one neuron. For all samples, the pruned network has the classes,
-    scores, steps and spike counts of the original.
+    each population at least one neuron. Maps, between which there are convolutions, keep or lose
+    whole channels, and all of them where channels are in groups. For all samples, the pruned
+    network has the classes, scores, steps and spike counts of the original.
 
     Parameters
     ----------
@@ -204,6 +208,7 @@ def _kept(
 ) -> dict[str, np.ndarray]:
     """Return which channels and neurons remain, at least one of each node."""
     read = {readout.population for readout in network.readouts}
+    whole = map_channels(network)
     kept: dict[str, np.ndarray] = {}
     for population in network.populations:
         name, size = population.name, population.size
@@ -213,12 +218,17 @@ def _kept(
             into = [weighed[projection.name].targets for projection in network.into(name)]
             fan_in = np.sum([np.bincount(targets, minlength=size) for targets in into], axis=0)
             stays = np.arange(size) == (int(np.argmin(fan_in)) if into else 0)
-        kept[name] = stays
+        kept[name] = _by_channel(stays, whole.get(name, size))
     for node in network.inputs:
         stays = _used(network, node, weighed, kept)
         stays[0] |= not stays.any()
-        kept[node.name] = stays
+        kept[node.name] = _by_channel(stays, whole.get(node.name, node.size))
     return kept
+
+
+def _by_channel(stays: np.ndarray, channels: int) -> np.ndarray:
+    """Return what stays if a channel stays or goes as a whole."""
+    return np.repeat(stays.reshape(channels, -1).any(axis=1), len(stays) // channels)
 
 
 def _report(
@@ -262,6 +272,10 @@ def _indices(masks: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
 def _weighed(projection: Projection) -> Any:
     """Return both ends of each synapse whose weight is not 0."""
     sources, targets, _ = projection.synapses.pairs()
+    pooling = projection.pooling
+    if pooling is not None:  # maps stay by channel, so any neuron of the channel stands for it
+        sums, maxima = (n // pooling.shape[0] for n in (pooling.source_size, pooling.target_size))
+        targets = targets // sums * maxima
     return SimpleNamespace(sources=sources, targets=targets)
 
 
@@ -277,12 +291,13 @@ def _used(
 
 def _rebuilt(network: Network, kept: dict[str, np.ndarray]) -> Network:
     populations, inputs = [], []
+    whole = map_channels(network)
     for population in network.populations:
         these = kept[population.name]
         if len(these) < population.size:
             population = Population(
                 population.name,
-                len(these),
+                _shape(population, len(these), whole),
                 population.neuron.choose(these),
                 chosen(population.bias, these),
                 population.coupling,
@@ -295,13 +310,10 @@ def _rebuilt(network: Network, kept: dict[str, np.ndarray]) -> Network:
             before = taken.get(node.name)
             numbers = these if before is None else before.kept[these]
             taken[node.name] = Channels(node.size if before is None else before.size, numbers)
-            node = replace(node, shape=len(these))
+            node = replace(node, shape=_shape(node, len(these), whole))
         inputs.append(node)
     projections = [
-        replace(
-            projection,
-            synapses=_between(projection, kept[projection.source], kept[projection.target]),
-        )
+        _joined(projection, kept[projection.source], kept[projection.target])
         for projection in network.projections
     ]
     return replace(
@@ -313,21 +325,53 @@ def _rebuilt(network: Network, kept: dict[str, np.ndarray]) -> Network:
     )
 
 
+def _shape(node: Input | Population, size: int, whole: Mapping[str, int]) -> Any:
+    """Return the shape of a node of which so many neurons are left."""
+    if node.name not in whole or not isinstance(node.shape, tuple):
+        return size
+    return (size * node.shape[0] // node.size, *node.shape[1:])
+
+
+def _joined(projection: Projection, sources: np.ndarray, targets: np.ndarray) -> Projection:
+    """Return a projection between what is left of its ends."""
+    pooling = projection.pooling
+    if pooling is None:
+        return replace(projection, synapses=_between(projection, sources, targets))
+    channels = _channels(targets, pooling.target_shape)
+    sums = np.arange(pooling.source_size).reshape(pooling.shape[0], -1)[channels].ravel()
+    return replace(
+        projection,
+        synapses=_between(projection, sources, sums),
+        pooling=replace(pooling, shape=(len(channels), *pooling.shape[1:])),
+    )
+
+
+def _channels(indices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the channels of whole maps of a shape."""
+    return np.unique(indices // prod(shape[1:]))
+
+
 def _between(projection: Projection, sources: np.ndarray, targets: np.ndarray) -> Synapses:
     synapses = projection.synapses
     if len(sources) == synapses.source_size and len(targets) == synapses.target_size:
         return synapses
     if isinstance(synapses, Dense):
         return Dense(synapses.weights[np.ix_(targets, sources)])
+    if isinstance(synapses, Convolution):
+        inputs = _channels(sources, synapses.shape)
+        outputs = _channels(targets, synapses.target_shape)
+        return replace(
+            synapses,
+            kernel=synapses.kernel[np.ix_(outputs, inputs)],
+            shape=(len(inputs), *synapses.shape[1:]),
+        )
     if isinstance(synapses, OneToOne):
         if np.array_equal(sources, targets):
             return OneToOne(synapses.weights[sources])
         at = np.arange(synapses.source_size)
         pairs = at, at, synapses.weights
-    elif isinstance(synapses, Sparse):
-        pairs = synapses.sources, synapses.targets, synapses.weights
     else:
-        pairs = synapses.pairs()
+        pairs = synapses.sources, synapses.targets, synapses.weights
     ends = []
     for size, kept, old in (
         (synapses.source_size, sources, pairs[0]),

@@ -19,7 +19,6 @@ from spiker_hdl.model import (
     load,
     reference,
 )
-from spiker_hdl.model.pruning.prune import prune
 
 from support import naive
 from support.convolutions import random_convolution, random_map_network
@@ -181,21 +180,6 @@ def test_shape_of_a_population_must_be_that_of_its_maps():
     assert small(synapses, 12).population["map"].size == 12
     with pytest.raises(ValueError, match=r"the shape of 'map' must be \(2, 6\), or a size alone"):
         small(synapses, (6, 2))
-
-
-def test_pruned_network_of_maps_is_the_same_network():
-    for seed in range(5):
-        network, spikes = drawn(seed, pooling=False)
-        pruned = prune(network).network
-        expected = reference.run(network, spikes)
-        channels = {
-            node.name: spikes[node.name][..., : node.size]
-            for node in pruned.inputs
-            if node.size == network.nodes[node.name].size
-        }
-        if len(channels) == len(pruned.inputs):
-            result = reference.run(pruned, channels)
-            assert (result.scores == expected.scores).all(), seed
 
 
 def test_writable_population_takes_any_kernel():
