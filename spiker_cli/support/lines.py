@@ -41,7 +41,7 @@ def _text(error: BaseException) -> str:
     format_message = getattr(error, "format_message", None)  # which Click's errors have
     if callable(format_message):
         return str(format_message())
-    if isinstance(error, ModuleNotFoundError) and error.name:
+    if isinstance(error, ModuleNotFoundError) and error.name and " must " not in str(error):
         extra = EXTRAS.get(error.name.partition(".")[0])
         remedy = "" if extra is None else f": pip install 'spiker-hdl[{extra}]'"
         return f"{error.name} must be installed, and is missing{remedy}"

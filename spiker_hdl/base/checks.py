@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .conversions import as_array, as_index, is_sequence, is_several
-from .messages import shown
+from .messages import shown, with_article
 
 __all__ = [
     "check_choice",
@@ -140,7 +140,7 @@ def check_choice(what: str, value: Any, choices: Iterable[str]) -> str:
     return str.__str__(value)
 
 
-def check_kind(what: str, value: Any, kind: type, article: str = "a") -> None:
+def check_kind(what: str, value: Any, kind: type) -> None:
     """Raise :exc:`TypeError` unless ``value`` is a ``kind``."""
     if not isinstance(value, kind):
-        raise TypeError(f"{what} must be {article} {kind.__name__}, not {shown(value)}")
+        raise TypeError(f"{what} must be {with_article(kind.__name__)}, not {shown(value)}")

@@ -6,7 +6,7 @@ Loads nothing, so that the command can say what is wrong before anything else is
 import reprlib
 from typing import Any
 
-__all__ = ["shortened", "shown", "visible"]
+__all__ = ["shortened", "shown", "visible", "with_article"]
 
 _MOST = 120
 _MOST_BITS = 256  # of an integer that is written in digits
@@ -45,6 +45,12 @@ def shown(value: Any, most: int = _MOST) -> str:
         return f"a long {type(value).__name__}"
 
 
+def with_article(noun: str) -> str:
+    """Return a noun with its indefinite article, such as ``"an Outcome"`` and ``"a UnitTest"``."""
+    # Of the names in messages, those that begin with a u are spoken with a consonant.
+    return f"{'an' if noun[:1] in {*'aeioAEIO'} else 'a'} {noun}"
+
+
 class _Short(reprlib.Repr):
     """A representation that stays short, whatever the value: arrays by their kind and shape."""
 
@@ -68,5 +74,4 @@ class _Short(reprlib.Repr):
         # NumPy's own are known by their name, since NumPy is not to be loaded here.
         numpy = any(f"{c.__module__}.{c.__name__}" == "numpy.ndarray" for c in type(x).__mro__)
         kind = "array" if numpy else type(x).__name__
-        article = "an" if kind[0] in "aeiouAEIOU" else "a"
-        return f"{article} {kind} of {dtype} of shape {tuple(shape)}"
+        return f"{with_article(kind)} of {dtype} of shape {tuple(shape)}"

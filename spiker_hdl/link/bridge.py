@@ -74,7 +74,7 @@ class Link(wiring.Component):
     def __init__(self, accelerator: Accelerator | EncodedAccelerator, *, version: str):
         encoded = isinstance(accelerator, EncodedAccelerator)
         if not encoded:
-            check_kind("Accelerator", accelerator, Accelerator, "an")
+            check_kind("Accelerator", accelerator, Accelerator)
         inner = accelerator.accelerator if encoded else accelerator
         if inner.observe or inner.streams or inner.stepwise:
             raise ValueError(

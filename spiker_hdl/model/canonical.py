@@ -19,6 +19,7 @@ import numpy as np
 
 from spiker_hdl.base import FileError, shown
 from spiker_hdl.base.checks import check_choice
+from spiker_hdl.base.messages import with_article
 
 from .dynamics.kinds import DYNAMICS
 from .dynamics.models import MODELS
@@ -188,7 +189,7 @@ def thawed_fields(model: type[Component], values: dict[str, Any]) -> dict[str, A
         if all(type(stated[name]) is type(flags[name]) for name in flags) and stated == flags:
             return spelled | {"reset_timing": reset_timing}
     raise FileError(
-        f"late, late_input and owing of a {model.__name__} must be one of "
+        f"late, late_input and owing of {with_article(model.__name__)} must be one of "
         f"{[(*flags.values(),) for flags in _RESET_TIMINGS.values()]}, "
         f"not {shown((*stated.values(),))}"
     )

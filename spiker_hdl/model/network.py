@@ -110,9 +110,7 @@ class Network:
                 raise TypeError(f"Network {what} must be a sequence, not {shown(parts)}")
             set_fields(self, **{what: tuple(parts)})
             for part in parts:
-                check_kind(
-                    f"Each of the network's {what}", part, kind, "an" if kind is Input else "a"
-                )
+                check_kind(f"Each of the network's {what}", part, kind)
             if not parts and what != "projections":
                 raise ValueError(f"Network must have {what}, not none")
         set_fields(

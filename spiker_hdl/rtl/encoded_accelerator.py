@@ -70,7 +70,7 @@ class EncodedAccelerator(wiring.Component):
         if len(network.inputs) != 1:
             raise ValueError(f"Network must have one input, not {len(network.inputs)}")
         encoding = Encoding.of(network) if encoding is None else encoding
-        check_kind("Encoding", encoding, Encoding, "an")
+        check_kind("Encoding", encoding, Encoding)
         if encoding.steps is not None and encoding.steps > network.max_steps:
             raise ValueError(
                 f"Steps must be at most the {network.max_steps} of the network's longest sample, "

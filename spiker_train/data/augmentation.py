@@ -60,7 +60,7 @@ class Shift:
 
     def __call__(self, events: Events, generator: np.random.Generator) -> Events:
         """Return the shifted events."""
-        check_kind("Sample", events, Events, "an")
+        check_kind("Sample", events, Events)
         axes = len(events.shape)
         most = self.most
         if not isinstance(most, tuple | list):
@@ -90,7 +90,7 @@ class Jitter:
 
     def __call__(self, events: Events, generator: np.random.Generator) -> Events:
         """Return the events at their altered times."""
-        check_kind("Sample", events, Events, "an")
+        check_kind("Sample", events, Events)
         times = events.times + generator.normal(0.0, self.deviation, len(events))
         times = np.clip(times, 0.0, events.duration - 1 / PICOSECONDS)
         return Events(times, events.flat, events.shape, events.duration)
@@ -113,7 +113,7 @@ class Drop:
 
     def __call__(self, events: Events, generator: np.random.Generator) -> Events:
         """Return the events that are left."""
-        check_kind("Sample", events, Events, "an")
+        check_kind("Sample", events, Events)
         kept = generator.random(len(events)) >= self.probability
         return Events(events.times[kept], events.flat[kept], events.shape, events.duration)
 
@@ -135,7 +135,7 @@ class AddNoise:
 
     def __call__(self, events: Events, generator: np.random.Generator) -> Events:
         """Return the events with those that are added."""
-        check_kind("Sample", events, Events, "an")
+        check_kind("Sample", events, Events)
         count = int(generator.poisson(self.rate * events.duration * events.size))
         last = round(events.duration * PICOSECONDS)
         times = generator.integers(0, last, count) / PICOSECONDS

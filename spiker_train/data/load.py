@@ -42,7 +42,7 @@ def load_data(name: str | Path) -> Dataset | EventDataset:
     name : str or Path
         One of :data:`~.images.datasets` or :data:`event_datasets`; an ``.npz`` file with
         ``x_train``, ``y_train``, ``x_test`` and ``y_test`` of values, or with ``spikes_train``,
-        ``y_train``, ``spikes_test`` and ``y_test`` of dense spikes; ``"tonic:NAME"``, a class of
+        ``y_train``, ``spikes_test`` and ``y_test`` of dense spikes, 0 and 1; ``"tonic:NAME"``, a class of
         ``tonic.datasets``; or ``"MODULE:FUNCTION"``, which returns a pair of data sets of PyTorch,
         a :class:`Dataset` or an :class:`EventDataset`.
 
@@ -90,6 +90,8 @@ def _read_spikes(path: Path) -> EventDataset | None:
                 f"must have {part} of integers, shape (samples, steps, channels), "
                 f"not {array.dtype} of {array.shape}"
             )
+        if array.size and int(array.max()) > 1:
+            raise FileError(f"must have {part} of 0 and 1, not up to {int(array.max())}")
     dt = 1e-3
     return EventDataset(
         dense_to_events(arrays["spikes_train"], dt),

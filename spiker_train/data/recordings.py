@@ -111,7 +111,7 @@ def join(events: Sequence[Events]) -> Recordings:
     if not isinstance(events, list | tuple) or not events:
         raise TypeError(f"Recordings must be a list of Events, not {shown(events)}")
     for recording in events:
-        check_kind("Recording", recording, Events, "an")
+        check_kind("Recording", recording, Events)
         if recording.shape != events[0].shape:
             raise ValueError(
                 f"Events of all recordings must have the shape {events[0].shape}, "

@@ -148,16 +148,17 @@ def read_measurements(path: str | Path) -> tuple[str, np.ndarray]:
     if header not in kinds:
         known = " or ".join(repr(",".join(columns)) for columns in kinds)
         raise FileError(f"line 1 must be {known}, not {shown(','.join(header))}")
-    kind, rows = kinds[header], []
+    kind, rows, numbers = kinds[header], [], []
     names: dict[str, int] = {}
     for cells in lines:
         if cells:
-            rows.append(_row(cells, lines.line_num, header, names))
+            numbers.append(lines.line_num)
+            rows.append(_row(cells, numbers[-1], header, names))
     if not rows:
         raise FileError("there must be at least one line of measurements, not none")
     table = np.array(rows)
     if kind == "drift":
-        _check_drift(table, list(names))
+        _check_drift(table, numbers, list(names))
     elif not table[:, 0].any():
         raise FileError("there must be a target greater than 0, not 0 alone")
     return kind, table
@@ -187,9 +188,9 @@ def _row(
     return row
 
 
-def _check_drift(table: np.ndarray, names: list[str]) -> None:
+def _check_drift(table: np.ndarray, lines: Sequence[int], names: list[str]) -> None:
     last: dict[float, float] = {}
-    for line, (device, seconds, siemens) in enumerate(table, 2):
+    for line, (device, seconds, siemens) in zip(lines, table, strict=True):
         if siemens == 0:
             raise FileError(f"line {line}: siemens must be greater than 0 for drift, not 0")
         if seconds <= last.get(device, 0.0):

@@ -115,10 +115,19 @@ class Cell(nn.Module):
                 if declared.default_factory is not MISSING:
                     default = declared.default_factory()
                 self._take(declared, default)
+        self._check_settings()
         for name in self.learned:
             self._learn(name)
         self._has_unit = unit is not None
         self.unit = self._unit() if unit is None else float(unit)
+
+    def _check_settings(self) -> None:
+        """Check the settings as the model does in integers, which does not see this cell's."""
+        values = dict.fromkeys(self.widths, 32) | self.settings
+        for name, role in self.roles.items():
+            if role == "scaled setting" and name not in values:
+                values[name] = float(self.value(name))
+        make_unchecked(self.kind, **values).check_settings()
 
     def _learn(self, name: str) -> None:
         if name in self.draws:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from spiker_hdl.base.checks import check_int, shown
+from spiker_hdl.base.checks import check_int, check_kind, shown
 from spiker_hdl.base.conversions import number_array, plain
 from spiker_hdl.model import (
     Accumulator,
@@ -95,16 +95,16 @@ class SpikingNetwork(nn.Module):
         self.inputs = tuple(inputs)
         self.layers = tuple(layers)
         self.connections = tuple(connections)
-        self.parts = nn.ModuleList([*self.layers, *self.connections])
         self.readouts = tuple(readouts)
-        self.layer: dict[str, Layer] = {layer.name: layer for layer in layers}
-        sizes = {part.name: part.size for part in (*self.inputs, *layers)}
+        _check_parts(self.inputs, self.layers, self.connections, self.readouts)
+        self.parts = nn.ModuleList([*self.layers, *self.connections])
+        self.layer: dict[str, Layer] = {layer.name: layer for layer in self.layers}
+        sizes = {part.name: part.size for part in (*self.inputs, *self.layers)}
         generator = torch.Generator().manual_seed(seed)
         _check_new(*self.layers, *self.connections)
         for layer in self.layers:  # first, since random weights depend on drawn thresholds
-            if isinstance(layer, Layer):
-                layer.build((link for link in connections if link.target == layer.name), seed)
-        for connection in connections:
+            layer.build((link for link in self.connections if link.target == layer.name), seed)
+        for connection in self.connections:
             if connection.source in sizes and connection.target in self.layer:
                 connection.build(
                     sizes[connection.source],
@@ -112,9 +112,6 @@ class SpikingNetwork(nn.Module):
                     generator,
                     self._typical(connection.source),
                 )
-        for part, kind in (*((x, Layer) for x in layers), *((x, Connection) for x in connections)):
-            if not isinstance(part, kind):
-                raise TypeError(f"Each part must be a {kind.__name__}, not {part!r}")
         self.known: tuple[Any, dict] = (None, {})
         self.graph = self._skeleton()
         self.groups = groups(self.graph)
@@ -467,10 +464,17 @@ def _tensor(what: str, value: Any, device: torch.device) -> torch.Tensor:
     return torch.as_tensor(array if array.flags.writeable else array.copy(), device=device)
 
 
+def _check_parts(*parts: Sequence[Any]) -> None:
+    """Check that inputs, layers, connections and readouts, in this order, are such."""
+    for kind, members in zip((Input, Layer, Connection, Readout), parts, strict=True):
+        for member in members:
+            check_kind(f"Each of the {kind.__name__.lower()}s", member, kind)
+
+
 def _check_new(*parts: Any) -> None:
     """Raise :exc:`ValueError` if a layer or connection is part of another network."""
     for part in parts:
-        if isinstance(part, Layer | Connection) and part.taken:
+        if part.taken:
             raise ValueError(
                 f"{type(part).__name__} {part.name!r} must be part of one network, not of two: "
                 "make another for each network"

@@ -1,6 +1,7 @@
 """Pictures of the connections of a network: weights as matrices, and layers as a graph."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,34 @@ __all__ = ["draw_connectivity", "draw_graph"]
 
 POINTS = 140
 """About how many points are from one column of a graph to the next."""
+
+ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73)
+"""Places of a label along its arrow, as shares of it, in the order in which they are tried."""
+
+
+@dataclass(frozen=True)
+class _Arc:
+    """An arrow as the curve that it follows, and the text that stands on it.
+
+    Members
+    -------
+    points : array of float, shape (points, 2)
+        Along the curve, evenly from its source (0) to its target (1).
+    text : str
+    """
+
+    points: np.ndarray
+    text: str
+
+    def at(self, share: float) -> np.ndarray:
+        """Return the point at a share of the curve."""
+        return self.points[round(share * (len(self.points) - 1))]
+
+    @property
+    def half(self) -> np.ndarray:
+        """About half of the label's width and height."""
+        lines = self.text.split("\n")
+        return np.array([2.1 * max(map(len, lines)) + 4, 4.4 * len(lines) + 3]) / POINTS
 
 
 def draw_connectivity(
@@ -125,10 +154,14 @@ def draw_graph(net: SpikingNetwork, *, title: str = "") -> Figure:
             text += f"\nread: {readouts[layer.name]}"
         half[layer.name] = _node(axis, place[layer.name], text, COLOURS[0])
     drawn: dict[tuple[str, str], int] = {}
+    arcs = []
     for connection in net.connections:
         ends = connection.source, connection.target
         drawn[ends] = drawn.get(ends, -1) + 1
-        heights.append(_arrow(axis, place, half, connection, drawn[ends]))
+        arcs.append(_arrow(axis, place, half, connection, drawn[ends]))
+    nodes = [(np.array(place[name]), np.array(size) / POINTS) for name, size in half.items()]
+    _labels(axis, arcs, nodes)
+    heights += [float(y) for arc in arcs for y in arc.points[:, 1]]
     low, high = min(heights) - 0.25, max(heights) + 0.25
     axis.set(xlim=(-0.45, width - 0.55), ylim=(low, high), aspect="equal")
     figure.set_size_inches(2.3 * (width - 0.1), 2.3 * (high - low) + 0.4)
@@ -177,8 +210,8 @@ def _arrow(
     half: dict[str, tuple[float, float]],
     connection: Connection,
     number: int,
-) -> float:
-    """Draw a connection, the ``number``-th of its ends; return the height of its label."""
+) -> _Arc:
+    """Draw a connection, the ``number``-th of its ends; return the curve that it follows."""
     (x0, y0), (x1, y1) = place[connection.source], place[connection.target]
     options: dict[str, Any] = {
         "arrowstyle": "-|>", "mutation_scale": 11, "color": FAINT, "zorder": 1,
@@ -202,22 +235,37 @@ def _arrow(
     length = max(np.hypot(x1 - x0, y1 - y0), 1e-9)
     bend = 2 * rise / length * (1 if x1 < x0 else -1)
     options["connectionstyle"] = f"arc3,rad={bend}"
+    control = (x0 + x1) / 2 + bend * (y1 - y0), (y0 + y1) / 2 - bend * (x1 - x0)
     if connection.source != connection.target:
-        control = (x0 + x1) / 2 + bend * (y1 - y0), (y0 + y1) / 2 - bend * (x1 - x0)
         for name, end, key in (
             (connection.source, ends[0], "shrinkA"),
             (connection.target, ends[1], "shrinkB"),
         ):
             options[key] = _shrink(half[name], control[0] - end[0], control[1] - end[1])
     axis.add_patch(FancyArrowPatch(*ends, **options))
-    at = (x0 + x1 + bend * (y1 - y0)) / 2, (y0 + y1 - bend * (x1 - x0)) / 2
-    if not rise and y0 != y1:  # between rows, where the middle may be on another arrow
-        at = x0 + 0.36 * (x1 - x0), y0 + 0.36 * (y1 - y0)
-    axis.text(
-        *at, _about(connection), ha="center", va="center", fontsize=7, color=INK, zorder=2,
-        bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
-    )  # fmt: skip
-    return at[1]
+    # The quadratic Bezier curve that Matplotlib draws for ``arc3``.
+    t = np.linspace(0, 1, 101)[:, None]
+    points = (1 - t) ** 2 * np.array(ends[0]) + 2 * t * (1 - t) * np.array(control)
+    return _Arc(points + t**2 * np.array(ends[1]), _about(connection))
+
+
+def _labels(axis: Axes, arcs: list[_Arc], nodes: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Write the label of each arrow where it covers no node, label or other arrow if possible."""
+    taken = list(nodes)
+    for arc in arcs:
+        others = np.concatenate([np.zeros((0, 2)), *(o.points for o in arcs if o is not arc)])
+
+        def covered(share: float, arc: _Arc = arc, others: np.ndarray = others) -> float:
+            away = [(arc.half + half) - np.abs(arc.at(share) - middle) for middle, half in taken]
+            boxes = sum((room > 0).all() for room in away)
+            return 1000 * boxes + int((np.abs(others - arc.at(share)) < arc.half).all(1).sum())
+
+        at = arc.at(min(ALONG, key=covered))
+        taken.append((at, arc.half))
+        axis.text(
+            *at, arc.text, ha="center", va="center", fontsize=7, color=INK, zorder=2,
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
+        )  # fmt: skip
 
 
 def _about(connection: Connection) -> str:

@@ -156,7 +156,7 @@ class Board(Line):
         """
         check_kind("Network", network, Network)
         encoding = Encoding.of(network) if encoding is None else encoding
-        check_kind("Encoding", encoding, Encoding, "an")
+        check_kind("Encoding", encoding, Encoding)
         for start in range(0, len(values), BATCH):  # checked as the reference does
             stimulus(network, encoding.encode(values[start : start + BATCH]))
 

@@ -97,7 +97,7 @@ class AxiAccelerator(wiring.Component):
     irq: Signal
 
     def __init__(self, accelerator: Accelerator, *, version: str):
-        check_kind("Accelerator", accelerator, Accelerator, "an")
+        check_kind("Accelerator", accelerator, Accelerator)
         if accelerator.observe or accelerator.streams or accelerator.stepwise:
             raise ValueError(
                 "Accelerator must have no ports but those of samples and results, not observers, "

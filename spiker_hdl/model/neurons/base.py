@@ -355,6 +355,18 @@ class Neuron(Component):
         """
         raise NotImplementedError(f"{type(self).__name__} must define step(p, s, current, via)")
 
+    def check_settings(self) -> None:
+        """Check the settings that mean the same in integers and in floating point.
+
+        ``__post_init__`` of a model calls it, and so does a cell in floating point, whose
+        parameters and states are no integers.
+
+        Raises
+        ------
+        ValueError
+            If a setting is unknown or out of range.
+        """
+
     def as_current(self, currents: Sequence[Any]) -> Any:
         """Return currents, one for each receptor, as :meth:`step` takes them.
 

@@ -5,7 +5,13 @@ from typing import Any
 
 from .arithmetic import Arithmetic
 
-__all__ = ["Leaky", "is_used"]
+__all__ = ["Leaky", "check_floor", "is_used"]
+
+
+def check_floor(floor: Any) -> None:
+    """Check that a lower bound of a potential, in any unit, is None or at most 0."""
+    if isinstance(floor, int | float) and floor > 0:
+        raise ValueError(f"Floor must be at most 0, not {floor}")
 
 
 def is_used(value: Any) -> bool:

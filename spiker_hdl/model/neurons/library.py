@@ -13,7 +13,7 @@ from spiker_hdl.base.checks import check_int, check_kind
 
 from .arithmetic import INTEGERS, Arithmetic, Decay
 from .base import Neuron, parameter, signed_range, state
-from .leak import Leaky
+from .leak import Leaky, check_floor
 from .spiking import SpikingNeuron
 
 __all__ = [
@@ -239,6 +239,7 @@ class Integrator(Leaky, Neuron):
     def __post_init__(self) -> None:
         check_int("Potential width", self.width, 2, 48)
         check_kind("Decay", self.decay, Decay)
+        self.check_settings()
         if self.floor is not None:
             check_int("Floor", self.floor, signed_range(self.width)[0], 0)
         super().__post_init__()
@@ -247,6 +248,9 @@ class Integrator(Leaky, Neuron):
                 raise ValueError(
                     f"{type(self).__name__} v must be at least the floor {self.floor}, not {value}"
                 )
+
+    def check_settings(self) -> None:
+        check_floor(self.floor)
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
         total = self.leaked(p, s.v, via) + current
@@ -307,11 +311,14 @@ class Dendrite(Integrator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_int("Dendrite low", self.low, -(2**15), 0)
-        check_int("Dendrite high", self.high, 1, 2**16 - 1)
         check_int("Dendrite resolution", self.resolution, 1, 2 ** (self.width - 1))
         if self.resolution & (self.resolution - 1):
             raise ValueError(f"Dendrite resolution must be a power of two, not {self.resolution}")
+
+    def check_settings(self) -> None:
+        super().check_settings()
+        check_int("Dendrite low", self.low, -(2**15), 0)
+        check_int("Dendrite high", self.high, 1, 2**16 - 1)
 
     def step(self, p: Any, s: Any, current: Any, via: Arithmetic = INTEGERS) -> tuple[Any, dict]:
         _, after = super().step(p, s, current, via)

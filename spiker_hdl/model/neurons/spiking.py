@@ -8,7 +8,7 @@ from spiker_hdl.base.checks import check_choice, check_int, check_ints
 
 from .arithmetic import Arithmetic
 from .base import Neuron, parameter, signed_range, state
-from .leak import is_used
+from .leak import check_floor, is_used
 
 __all__ = ["RESETS", "RESET_TIMINGS", "SpikingNeuron", "check_reset_timing"]
 
@@ -136,11 +136,8 @@ class SpikingNeuron(Neuron):
 
     def __post_init__(self) -> None:
         check_int("Potential width", self.width, 2, 32)
-        check_choice("Reset", self.reset, RESETS)
-        check_reset_timing(self.reset, self.reset_timing)
-        check_choice("Fire", self.fire, (">", ">="))
+        self.check_settings()
         check_ints("Refractory steps", self.refractory, 0, 255)
-        check_choice("Refractory input", self.refractory_input, ("lost", "kept"))
         super().__post_init__()
         if self.floor is not None:
             check_int("Floor", self.floor, signed_range(self.width)[0], 0)
@@ -158,6 +155,13 @@ class SpikingNeuron(Neuron):
                 if item < self.lowest:
                     raise ValueError(f"{name} must be at least the floor {self.floor}, not {item}")
         self._check_countdown()
+
+    def check_settings(self) -> None:
+        check_choice("Reset", self.reset, RESETS)
+        check_reset_timing(self.reset, self.reset_timing)
+        check_choice("Fire", self.fire, (">", ">="))
+        check_choice("Refractory input", self.refractory_input, ("lost", "kept"))
+        check_floor(self.floor)
 
     def _check_countdown(self) -> None:
         if not isinstance(self.refractory, tuple):

@@ -44,7 +44,7 @@ class DeltaEncoder(wiring.Component):
 
     def __init__(self, signals: int, encoding: Encoding):
         signals = check_int("Signals", signals, 1)
-        check_kind("Encoding", encoding, Encoding, "an")
+        check_kind("Encoding", encoding, Encoding)
         if encoding.name != "delta":
             raise ValueError(f"Encoding of signals must be 'delta', not {encoding.name!r}")
         self.signals = signals

@@ -52,8 +52,8 @@ class Encoder(wiring.Component):
     idle: Signal
 
     def __init__(self, node: Input, encoding: Encoding, *, word: int = 32):
-        check_kind("Input", node, Input, "an")
-        check_kind("Encoding", encoding, Encoding, "an")
+        check_kind("Input", node, Input)
+        check_kind("Encoding", encoding, Encoding)
         word = check_int("Word", word, 1, 256)
         if (node.low, node.high) != (0, encoding.greatest):
             raise ValueError(

@@ -47,7 +47,7 @@ class ImageEncoder(wiring.Component):
 
     def __init__(self, size: int, encoding: Encoding, *, static: bool = False):
         size = check_int("Values", size, 1)
-        check_kind("Encoding", encoding, Encoding, "an")
+        check_kind("Encoding", encoding, Encoding)
         if encoding.steps is None:
             raise ValueError("Encoding of a picture must have steps, not be 'delta'")
         if static:

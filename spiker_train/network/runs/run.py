@@ -154,6 +154,8 @@ def _check_samples(net: "SpikingNetwork", samples: int) -> None:
 def _check_record(
     net: "SpikingNetwork", record: Sequence[str], integers: Quantization | None
 ) -> set[str]:
+    if isinstance(record, str):
+        raise TypeError(f"Record must be a list of names, such as [{record!r}], not one name")
     known = {f"{layer.name}.{state}" for layer in net.layers for state in layer.cell.states}
     known |= {f"{layer.name}.current" for layer in net.layers}
     known |= {f"{layer.name}.inhibition" for layer in net.layers if layer.coupling is not None}

@@ -132,6 +132,11 @@ def test_an_interrupt_during_the_work_is_one_whatever_it_becomes(
             id="module-of-others",
         ),
         pytest.param(
+            ModuleNotFoundError("Data must have theirs: pip install theirs", name="theirs"),
+            "Data must have theirs: pip install theirs",
+            id="module-with-a-remedy",
+        ),
+        pytest.param(
             MemoryError("Unable to allocate 1 TiB"),
             "Memory must be enough for what is asked: Unable to allocate 1 TiB",
             id="memory",

@@ -68,6 +68,15 @@ def test_files_of_dense_spikes_are_read(tmp_path):
         load_data(tmp_path / "flat.npz")
 
 
+def test_counts_in_files_of_dense_spikes_are_refused(tmp_path):
+    spikes = np.zeros((2, 5, 3), np.uint8)
+    spikes[1, 2, 0] = 3
+    parts = {"spikes_train": spikes, "spikes_test": spikes[:1], "y_train": [0, 1], "y_test": [0]}
+    np.savez(tmp_path / "x.npz", **parts)
+    with pytest.raises(FileError, match=r"x\.npz: must have spikes_train of 0 and 1, not up to 3$"):
+        load_data(tmp_path / "x.npz")
+
+
 def test_names_of_recordings_call_their_loaders(monkeypatch):
     monkeypatch.setitem(module.event_datasets, "shd", lambda: "loaded")
     assert load_data("shd") == "loaded"

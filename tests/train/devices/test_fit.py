@@ -90,6 +90,30 @@ def test_bad_tables_are_refused_with_their_line(header, rows, message, tmp_path)
     assert str(path) in str(caught.value)
 
 
+def test_blank_lines_of_a_table_are_counted(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(f"{D}\n\na,5,1e-6\n\n\na,3,1e-6\n")
+    with pytest.raises(FileError, match="line 6: seconds of device 'a' must increase"):
+        fit_device(path)
+    path.write_text(f"{D}\n\na,5,0\n")
+    with pytest.raises(FileError, match="line 3: siemens must be greater than 0 for drift"):
+        fit_device(path)
+
+
+def test_exponents_of_drift_have_the_deviation_of_a_sample(tmp_path):
+    exponents = {"a": 0.04, "b": 0.06, "c": 0.08}
+    rows = [
+        (name, seconds, 20e-6 * seconds**-exponent)
+        for name, exponent in exponents.items()
+        for seconds in (1, 100)
+    ]
+    law = fit_device(write(tmp_path / "x.csv", D, rows)).device.drift
+    # Of three exponents that are 0.02 apart, with n - 1 in the divisor: (2 * 0.02**2 / 2)**0.5.
+    assert (law.exponent, law.deviation) == pytest.approx((0.06, 0.02), rel=1e-9)
+    alone = fit_device(write(tmp_path / "y.csv", D, rows[:2])).device.drift
+    assert (alone.exponent, alone.deviation) == pytest.approx((0.04, 0), rel=1e-9)
+
+
 def test_cells_beside_their_target_count_as_noise(tmp_path):
     rows = [(target, 1.1 * target) for target in (1e-6, 2e-6) for _ in range(3)]
     fit = fit_device(write(tmp_path / "x.csv", P, rows))

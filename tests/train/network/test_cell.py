@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from spiker_hdl.model import Decay, Input, Integrator, Lif, Readout, reference
+from spiker_hdl.model import Decay, Dendrite, Input, Integrator, Lif, Readout, reference
 from spiker_train import (
     Cell,
     Connection,
@@ -206,6 +206,42 @@ def test_time_of_a_wrong_kind_is_refused(case):
     values, text = BAD[case]
     with pytest.raises(TypeError, match=re.escape(text)):
         Cell(Lif, **values)
+
+
+BAD_SETTINGS = {
+    "fire": (Lif, {"fire": "=>"}, "Fire must be one of '>', '>=', not '=>'"),
+    "reset": (
+        Lif,
+        {"reset": "x"},
+        "Reset must be one of 'subtract', 'zero', 'value', 'none', not 'x'",
+    ),
+    "reset timing": (
+        Lif,
+        {"reset": "zero", "reset_timing": "snntorch_immediate"},
+        "Reset timing must be one of 'immediate', 'next_step', 'next_step_keep_input' with "
+        "reset='zero', not 'snntorch_immediate'",
+    ),
+    "refractory input": (
+        Lif,
+        {"refractory_input": "x"},
+        "Refractory input must be one of 'lost', 'kept', not 'x'",
+    ),
+    "floor of neurons that fire": (Lif, {"floor": 2.0}, "Floor must be at most 0, not 2.0"),
+    "floor of an integrator": (Integrator, {"floor": 0.5}, "Floor must be at most 0, not 0.5"),
+    "range of a dendrite": (
+        Dendrite,
+        {"low": 1, "high": 3, "resolution": 1.0},
+        "Dendrite low must be at most 0, not 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SETTINGS)
+def test_setting_that_integers_refuse_is_refused_in_floating_point(case):
+    kind, values, text = BAD_SETTINGS[case]
+    threshold = {"threshold": 1.0} if kind is Lif else {}
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        Cell(kind, decay=0.5, **threshold, **values)
 
 
 @pytest.mark.parametrize("value", [-1, 2.5, float("nan"), [1, 0.5]])

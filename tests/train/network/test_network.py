@@ -552,3 +552,28 @@ def test_groups_are_the_population_code_of_snntorch(neurons, groups):
     expected = code(result.spikes["own"].transpose(0, 1), groups, neurons)
     assert 0.02 < result.spikes["own"].mean() < 0.9
     assert torch.equal(result.scores, expected)
+
+
+@pytest.mark.parametrize(
+    "place, text",
+    [
+        (0, "inputs must be an Input"),
+        (1, "layers must be a Layer"),
+        (2, "connections must be a Connection"),
+        (3, "readouts must be a Readout"),
+    ],
+)
+def test_part_of_another_type_is_refused_by_its_place(place, text):
+    parts = [[Input("in", 2)], [Layer("a", 2, Cell(Accumulator))], [], [Readout("a")]]
+    parts[place] = [3]
+    with pytest.raises(TypeError, match=f"^Each of the {text}, not 3$"):
+        SpikingNetwork(*parts)
+
+
+def test_record_of_what_is_not_there_is_refused():
+    net = SpikingNetwork.chain("2-1")
+    x = spikes(2)
+    with pytest.raises(ValueError, match=r"^Record must name one of input->output\.current, ou"):
+        net(x, record=["output.w"])
+    with pytest.raises(TypeError, match=r"^Record must be a list of names, such as \['output\.v'"):
+        net(x, record="output.v")

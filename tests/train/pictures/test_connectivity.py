@@ -1,12 +1,14 @@
 """Tests of pictures of connections."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
 
 from spiker_hdl.model import If, Input, Readout, WithSynapses
-from spiker_train import Connection, Layer, SpikingNetwork
+from spiker_train import Connection, Duration, Layer, NetworkBuilder, SpikingNetwork
 from spiker_train.network.cell import IntegerCell
 from spiker_train.pictures import draw_connectivity, draw_graph
 
@@ -63,3 +65,40 @@ def test_arrows_end_at_their_nodes():
         assert not np.any(inside)
         near = [np.abs(points - (box.extents[:2] + box.extents[2:]) / 2).max(1) for box in boxes]
         assert all(np.min(near, axis=0)[[0, -1]] < 75)
+
+
+def points_of(axis, arrow):
+    """Return points along an arrow in pixels, a few from each to the next."""
+    path = arrow.get_path()
+    curves = axis.transData.transform_path(path).to_polygons(closed_only=False)
+    t = np.linspace(0, 1, 40)[:, None]
+    parts = [a + (b - a) * t for curve in curves for a, b in pairwise(curve)]
+    return np.concatenate(parts)
+
+
+def test_labels_lie_on_no_other_label_arrow_or_node():
+    builder = NetworkBuilder("graph")
+    for name in ("in", "late"):
+        builder.input(name, 2)
+    for name in "abcd":
+        builder.layer(name, 2, If, threshold=1.0)
+    builder.readout("d", "count")
+    for source, target, delay in (
+        ("in", "a", 0), ("in", "a", 3), ("in", "b", Duration(3e-3)), ("in", "d", Duration(0.01)),
+        ("late", "a", Duration(1.5e-3)), ("late", "b", 0), ("a", "c", 0), ("b", "c", 2),
+        ("a", "a", Duration(5e-3)), ("c", "a", 4), ("a", "d", 1), ("c", "d", 0),
+    ):  # fmt: skip
+        builder.connect(source, target, delay=delay)
+    figure = draw_graph(builder.build())
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    texts = [text for text in axis.texts if text.get_zorder() == 2]
+    boxes = [text.get_window_extent() for text in texts]
+    nodes = [text.get_bbox_patch().get_window_extent() for text in axis.texts[:6]]
+    arrows = [points_of(axis, arrow) for arrow in axis.patches]
+    assert len(boxes) == len(arrows) == 12
+    for n, box in enumerate(boxes):
+        assert not box.count_overlaps([*boxes[:n], *boxes[n + 1 :], *nodes])
+        corners = box.extents[:2], box.extents[2:]
+        on = [((arrow > corners[0]) & (arrow < corners[1])).all(1).any() for arrow in arrows]
+        assert on == [other == n for other in range(12)]

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from spiker_hdl.base.messages import with_article
+
 from .flow import Call, Source, Term, Traced, TraceError, plain_of, where
 from .module_state import left_over
 
@@ -49,10 +51,10 @@ def _shape_of_spikes(neurons: nn.Module, current: torch.Tensor) -> tuple[int, ..
 def _read_current(tracer: Any, neurons: nn.Module, label: str, current: Any) -> None:
     what = f"{type(neurons).__name__} {label!r}"
     if not isinstance(current, Traced):
+        kind = "constant" if isinstance(current, torch.Tensor) else type(current).__name__
         raise TraceError(
             f"{what}: current must come from the input or from neurons, not from "
-            f"a {'constant' if isinstance(current, torch.Tensor) else type(current).__name__} "
-            f"({where()})"
+            f"{with_article(kind)} ({where()})"
         )
     terms = tracer.terms(current)
     if terms is None:
