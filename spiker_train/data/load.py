@@ -42,9 +42,9 @@ def load_data(name: str | Path) -> Dataset | EventDataset:
     name : str or Path
         One of :data:`~.images.datasets` or :data:`event_datasets`; an ``.npz`` file with
         ``x_train``, ``y_train``, ``x_test`` and ``y_test`` of values, or with ``spikes_train``,
-        ``y_train``, ``spikes_test`` and ``y_test`` of dense spikes, 0 and 1; ``"tonic:NAME"``, a class of
-        ``tonic.datasets``; or ``"MODULE:FUNCTION"``, which returns a pair of data sets of PyTorch,
-        a :class:`Dataset` or an :class:`EventDataset`.
+        ``y_train``, ``spikes_test`` and ``y_test``, where spikes are dense, of 0 and 1;
+        ``"tonic:NAME"``, a class of ``tonic.datasets``; or ``"MODULE:FUNCTION"``, which returns a
+        pair of data sets of PyTorch, a :class:`Dataset` or an :class:`EventDataset`.
 
     Raises
     ------

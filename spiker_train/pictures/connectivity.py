@@ -254,18 +254,24 @@ def _labels(axis: Axes, arcs: list[_Arc], nodes: list[tuple[np.ndarray, np.ndarr
     taken = list(nodes)
     for arc in arcs:
         others = np.concatenate([np.zeros((0, 2)), *(o.points for o in arcs if o is not arc)])
-
-        def covered(share: float, arc: _Arc = arc, others: np.ndarray = others) -> float:
-            away = [(arc.half + half) - np.abs(arc.at(share) - middle) for middle, half in taken]
-            boxes = sum((room > 0).all() for room in away)
-            return 1000 * boxes + int((np.abs(others - arc.at(share)) < arc.half).all(1).sum())
-
-        at = arc.at(min(ALONG, key=covered))
+        covered = [_covered(arc.at(share), arc.half, taken, others) for share in ALONG]
+        at = arc.at(ALONG[covered.index(min(covered))])
         taken.append((at, arc.half))
         axis.text(
-            *at, arc.text, ha="center", va="center", fontsize=7, color=INK, zorder=2,
+            at[0], at[1], arc.text, ha="center", va="center", fontsize=7, color=INK, zorder=2,
             bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
         )  # fmt: skip
+
+
+def _covered(
+    at: np.ndarray,
+    half: np.ndarray,
+    boxes: list[tuple[np.ndarray, np.ndarray]],
+    points: np.ndarray,
+) -> tuple[int, int]:
+    """Return how many boxes, and then points of arrows, a label at a place covers."""
+    met = [bool((np.abs(at - middle) < half + size).all()) for middle, size in boxes]
+    return sum(met), int((np.abs(points - at) < half).all(axis=1).sum())
 
 
 def _about(connection: Connection) -> str:

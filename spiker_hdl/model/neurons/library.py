@@ -239,9 +239,9 @@ class Integrator(Leaky, Neuron):
     def __post_init__(self) -> None:
         check_int("Potential width", self.width, 2, 48)
         check_kind("Decay", self.decay, Decay)
-        self.check_settings()
         if self.floor is not None:
             check_int("Floor", self.floor, signed_range(self.width)[0], 0)
+        self.check_settings()
         super().__post_init__()
         for value in self.v if isinstance(self.v, tuple) else (self.v,):
             if self.floor is not None and value < self.floor:

@@ -136,11 +136,11 @@ class SpikingNeuron(Neuron):
 
     def __post_init__(self) -> None:
         check_int("Potential width", self.width, 2, 32)
+        if self.floor is not None:
+            check_int("Floor", self.floor, signed_range(self.width)[0], 0)
         self.check_settings()
         check_ints("Refractory steps", self.refractory, 0, 255)
         super().__post_init__()
-        if self.floor is not None:
-            check_int("Floor", self.floor, signed_range(self.width)[0], 0)
         lowest, highest = self.reach
         several = isinstance(self.threshold, tuple)
         for threshold in self.threshold if several else (self.threshold,):

@@ -12,6 +12,7 @@ from spiker_train import (
     Cell,
     Connection,
     Duration,
+    FirstOrder,
     Layer,
     Quantization,
     SpikingNetwork,
@@ -303,3 +304,32 @@ def test_neuron_of_ones_own_is_right_under_a_changing_step():
     text = "Izhikevich millisecond must be at least as long as the step of 0.002 s"
     with pytest.raises(ValueError, match=text):
         net(x, dt=2 * MS)
+
+
+def test_settings_of_the_page_on_ship_are_its_equations():
+    # A current of first order whose integral reaches a neuron that discards the step after a spike.
+    tau, tau_current, dt = 10 * MS, 5 * MS, 1 * MS
+    weights = np.random.default_rng(3).uniform(-100, 400, (4, 3))
+    cell = Cell(
+        Lif, threshold=1.0, decay=Tau(tau), reset="zero", reset_timing="next_step", fire=">=",
+        floor=0,
+    )  # fmt: skip
+    net = SpikingNetwork(
+        [Input("in", 3)],
+        [Layer("a", 4, cell)],
+        [Connection("in", "a", weights, dynamics=FirstOrder(Tau(tau_current), output="charge"))],
+        [Readout("a", "count")],
+    ).double()
+    x = spikes(1, 40)
+    current, u, fired = np.zeros((4, 3)), np.zeros(4), np.zeros(4, bool)
+    counts = 0
+    for step, events in enumerate(np.asarray(x[0], dtype=float)):
+        current = current * np.exp(-dt / tau_current) + weights * events
+        charge = (current * tau_current * (1 - np.exp(-dt / tau_current))).sum(1)
+        u = np.where(fired, 0, np.maximum(u * np.exp(-dt / tau) + charge, 0))
+        fired = u >= 1
+        counts = counts + fired
+        if step == 20:
+            middle = counts.copy()
+    assert net(x, dt=dt).scores[0].tolist() == counts.tolist()
+    assert 0 < middle.sum() < counts.sum()
