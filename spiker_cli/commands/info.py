@@ -113,8 +113,8 @@ def _print_connections(report: dict[str, Any]) -> None:
     projections = [
         [
             projection["name"],
-            projection["kind"],
-            _shape(projection["shape"]),
+            _kind(projection),
+            _ends(projection),
             projection["delay"],
             f"{projection['weight_bits']:,}",
             _weights(projection),
@@ -137,6 +137,28 @@ def _print_connections(report: dict[str, Any]) -> None:
         ["name", "kind", "shape", "delay", "bits", "values"],
         [*inputs, *projections, *readouts],
     )
+
+
+def _kind(projection: dict[str, Any]) -> str:
+    pooling = projection.get("pooling")
+    return projection["kind"] + (f", max of {_shape(pooling['size'])}" if pooling else "")
+
+
+def _ends(projection: dict[str, Any]) -> str:
+    """Return the shape of the weights: of a convolution the kernel and what differs from 1 or 0."""
+    convolution = projection.get("convolution")
+    if convolution is None:
+        return _shape(projection["shape"])
+    options = [f"kernel {_shape(convolution['kernel'])}"]
+    for name in ("stride", "dilation"):
+        if max(convolution[name]) > 1:
+            options.append(f"{name} {_shape(convolution[name])}")
+    if any(map(any, convolution["padding"])):
+        sides = [f"{a}" if a == b else f"{a}+{b}" for a, b in convolution["padding"]]
+        options.append(f"padding {'x'.join(sides)}")
+    if convolution["groups"] > 1:
+        options.append(f"{convolution['groups']} groups")
+    return f"{_shape(convolution['shape'])}, {', '.join(options)}"
 
 
 def _weights(projection: dict[str, Any]) -> str:

@@ -3,8 +3,17 @@
 from dataclasses import fields
 from typing import Any
 
-from spiker_hdl.model import Component, Decay, Mapping, Network, store_bits
+from spiker_hdl.model import (
+    Component,
+    Convolution,
+    Decay,
+    Mapping,
+    Network,
+    Projection,
+    store_bits,
+)
 from spiker_hdl.model.bounds import signed_width
+from spiker_hdl.model.canonical import positions
 from spiker_hdl.model.mapping.microarchitecture import overlaps
 
 __all__ = ["describe"]
@@ -51,6 +60,7 @@ def _projections(network: Network, mapping: Mapping) -> list[dict[str, Any]]:
             "delay": projection.delay,
             "shift": projection.shift,
             **({"receptor": projection.receptor} if projection.receptor else {}),
+            **_positions(projection),
             "weight_width": projection.width,
             "weight_bits": projection.synapses.values.size * projection.width,
             "store": mapping.store(network, projection),
@@ -59,6 +69,14 @@ def _projections(network: Network, mapping: Mapping) -> list[dict[str, Any]]:
         }
         for projection in network.projections
     ]
+
+
+def _positions(projection: Projection) -> dict[str, Any]:
+    """Return the geometry of a convolution, with the shape of its kernel, and of pooled sums."""
+    geometry, synapses = positions(projection), projection.synapses
+    if isinstance(synapses, Convolution):
+        geometry["convolution"] |= {"kernel": list(synapses.kernel.shape)}
+    return geometry
 
 
 def _population(network: Network, mapping: Mapping, name: str) -> dict[str, Any]:

@@ -44,6 +44,7 @@ __all__ = [
     "fields_in_file",
     "frozen_fields",
     "frozen_mapping",
+    "positions",
     "thawed_fields",
     "thawed_mapping",
     "version",
@@ -226,7 +227,7 @@ def _version(neuron: Neuron) -> int:
     return max(versions)
 
 
-def _positions(projection: Projection) -> dict[str, Any]:
+def positions(projection: Projection) -> dict[str, Any]:
     """Return the geometry of a convolution and of pooled sums."""
     synapses, pooling = projection.synapses, projection.pooling
     text: dict[str, Any] = {}
@@ -292,7 +293,7 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
             }
             | ({"shift": projection.shift} if projection.shift else {})
             | ({"receptor": projection.receptor} if projection.receptor else {})
-            | _positions(projection)
+            | positions(projection)
             for projection in network.projections
         ],
         "readouts": [

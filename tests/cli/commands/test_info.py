@@ -3,14 +3,20 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from spiker_hdl.model import (
+    Convolution,
     Core,
     Decay,
     FirstOrder,
+    If,
     Input,
     Mapping,
+    Network,
+    Population,
+    Projection,
     Readout,
     WinnerTakeAll,
     WithSynapse,
@@ -49,6 +55,30 @@ def test_groups_of_neurons_are_named(spiker, network_file):
     (report,) = json.loads(spiker("info", network_file, "--json", "-")[1])["readouts"]
     assert report == {"name": "output", "population": "output", "kind": "last", "groups": 5}
     assert "in 5 groups of neurons" in spiker("info", network_file)[1]
+
+
+def test_geometry_of_a_convolution_is_named(spiker, network_file):
+    kernel = np.ones((4, 1, 3, 2), dtype=np.int64)
+    synapses = Convolution(kernel, (2, 6, 5), (2, 1), ((1, 1), (1, 0)), groups=2)
+    network = Network(
+        [Input("in", (2, 6, 5))],
+        [Population("maps", synapses.target_shape, If(threshold=3, width=8))],
+        [Projection("in", "maps", synapses)],
+        [Readout("maps")],
+    )
+    save(network, network_file)
+    (report,) = json.loads(spiker("info", network_file, "--json", "-")[1])["projections"]
+    assert report["convolution"] == {
+        "shape": [2, 6, 5],
+        "kernel": [4, 1, 3, 2],
+        "stride": [2, 1],
+        "padding": [[1, 1], [1, 0]],
+        "dilation": [1, 1],
+        "groups": 2,
+    }
+    out = spiker("info", network_file)[1]
+    for part in ("2x6x5,", "4x1x3x2,", "2x1,", "1x1+0,"):
+        assert part in out.split()
 
 
 def test_a_shift_is_named(spiker, network_file):
