@@ -17,6 +17,9 @@ seeds:
 The score is the accuracy on ``mnist`` and ``fsdd``, and on ``ecg``, whose classes are imbalanced,
 the mean of the classes' recall.
 
+The settings of ``ecg`` are those that ``--choose`` found best on training patients who were held
+out in turn. It reads no test sample.
+
 Data sets are found through SPIKER_DATA. Trainings and draws are kept in ``build/devices``, and a
 command that was interrupted goes on from there. Prints tables; ``--json`` keeps the numbers, and
 ``docs/devices`` has a picture of each data set.
@@ -36,10 +39,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from device_figures.beats import choose
 from device_figures.page import page
 from device_figures.pictures import draw
 from device_figures.scores import Scores, table
-from device_figures.speed import speed
+from device_figures.speed import speed, speed_table
 from device_figures.studies import STUDIES, Curves, Options, Studies
 from device_figures.tasks import TASKS
 
@@ -50,6 +54,7 @@ RESULTS = Path(__file__).parent / "results" / "devices.json"
 PICTURES = ROOT / "docs" / "devices"
 PAGE = ROOT / "docs" / "explanation" / "devices.md"
 BEGIN, END = "<!-- devices: written by benchmarks/devices.py -->", "<!-- end of devices -->"
+SPEED = "<!-- speed: written by benchmarks/devices.py --speed -->", "<!-- end of speed -->"
 
 
 def rows(curves: Curves) -> dict[str, Scores]:
@@ -109,7 +114,11 @@ def run(options: argparse.Namespace) -> None:
     kept = json.loads(options.json.read_text()) if options.json.is_file() else {}
     options.json.parent.mkdir(parents=True, exist_ok=True)
     kept.pop("made_with", None)
-    for name in [] if options.speed else options.tasks or TASKS:
+    if options.choose:
+        seeds = (options.seed, options.seed + 1)
+        kept["choice"] = choose(seeds, lambda line: print(line, flush=True))
+        options.json.write_text(json.dumps(kept, indent=1) + "\n")
+    for name in [] if options.speed or options.choose else options.tasks or TASKS:
         if options.fresh:
             shutil.rmtree(folder(name, options), ignore_errors=True)
         kept[name] = {
@@ -128,9 +137,15 @@ def run(options: argparse.Namespace) -> None:
         kept["speed"] = speed()
         options.json.write_text(json.dumps(kept, indent=1) + "\n")
     if options.json == RESULTS and set(TASKS) <= set(kept):
-        before, _, rest = PAGE.read_text().partition(f"{BEGIN}\n")
-        after = rest.partition(f"\n{END}")[2]
-        PAGE.write_text(f"{before}{BEGIN}\n{page(kept)}\n{END}{after}")
+        write(page(kept), BEGIN, END)
+        write(speed_table(kept["speed"]), *SPEED)
+
+
+def write(text: str, begin: str, end: str) -> None:
+    """Write the part of the page between two lines."""
+    before, _, rest = PAGE.read_text().partition(f"{begin}\n")
+    after = rest.partition(f"\n{end}")[2]
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 def main() -> None:
@@ -146,6 +161,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=RESULTS, help="file to write")
     parser.add_argument("--pictures", type=Path, default=PICTURES, help="folder for pictures")
     parser.add_argument("--speed", action="store_true", help="measure draws at once alone")
+    parser.add_argument(
+        "--choose", action="store_true", help="try settings of ecg on training patients alone"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget trainings and draws kept")
     parser.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, default=sys.stderr.isatty()

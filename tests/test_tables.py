@@ -27,9 +27,10 @@ def script(monkeypatch):
     return find
 
 
-def shown(module):
+def shown(module, begin=None, end=None):
     """Return the part of a page that a benchmark writes."""
-    return re.search(f"{module.BEGIN}\n(.*)\n{module.END}", module.PAGE.read_text(), re.DOTALL)[1]
+    begin, end = begin or module.BEGIN, end or module.END
+    return re.search(f"{begin}\n(.*)\n{end}", module.PAGE.read_text(), re.DOTALL)[1]
 
 
 def test_bitstreams(script):
@@ -59,6 +60,7 @@ def test_devices(script):
     module = script("devices")
     results = json.loads(module.RESULTS.read_text())
     assert shown(module) == module.page(results)
+    assert shown(module, *module.SPEED) == module.speed_table(results["speed"])
     tasks = [task for task in module.TASKS if task in results]
     assert tasks[:2] == ["mnist", "fsdd"]
     for task in tasks:

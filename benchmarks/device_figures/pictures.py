@@ -7,7 +7,7 @@ import numpy as np
 
 from .scores import Scores
 from .studies import Curves
-from .tasks import Task
+from .task import Task
 
 __all__ = ["draw"]
 

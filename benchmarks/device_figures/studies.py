@@ -23,7 +23,7 @@ from spiker_train import (
 )
 
 from .scores import Scores, joined
-from .tasks import Stratum, Task
+from .task import Stratum, Task
 
 __all__ = ["STUDIES", "Curves", "Options", "Studies"]
 
