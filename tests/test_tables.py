@@ -58,9 +58,13 @@ def test_encoders(script):
 
 def test_devices(script):
     module = script("devices")
+    from device_figures import beats
+
     results = json.loads(module.RESULTS.read_text())
     assert shown(module) == module.page(results)
     assert shown(module, *module.SPEED) == module.speed_table(results["speed"])
+    best = max(results["choice"], key=lambda candidate: candidate["mean"])
+    assert best["label"] == str(beats.CHOSEN)
     tasks = [task for task in module.TASKS if task in results]
     assert tasks[:2] == ["mnist", "fsdd"]
     for task in tasks:

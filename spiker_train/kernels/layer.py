@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from .passes import Backward, Forward, LayerRun, Tensors, split
-from .products import Events
+from .products import Events, by_source
 
 __all__ = ["Group", "Loop", "run_group"]
 
@@ -97,7 +97,7 @@ class _Group(torch.autograd.Function):
         events: dict[Loop, dict[int, Events]] = {loop: {} for loop in group.loops}
         if group.loops:
             rows = [
-                w.detach() if loop.pointwise else w.detach().T.contiguous()
+                w.detach() if loop.pointwise else by_source(w.detach())
                 for loop, w in zip(group.loops, weights, strict=True)
             ]
             arriving = [loop.arriving for loop in group.loops]

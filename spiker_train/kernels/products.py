@@ -10,7 +10,7 @@ import torch
 from .compiler import compile_kernel
 from .run import REALS, part_count, spread
 
-__all__ = ["Events", "density", "product", "products_of_draws"]
+__all__ = ["Events", "by_source", "density", "product", "products_of_draws"]
 
 SOURCES = {torch.float32: "float", torch.float64: "double", torch.uint8: "unsigned char"}
 """Formats of inputs whose events can be listed."""
@@ -22,6 +22,9 @@ COUNTED = 2**26
 """Entries from which on events are counted first, so that their lists take no more memory."""
 
 _SAMPLED_ROWS = 256
+
+LINE = 64
+"""Bytes of a vector, and of a line of the cache."""
 
 BLOCK = 8
 """Vectors of neurons whose sums are in registers together."""
@@ -41,19 +44,19 @@ typedef real quarter __attribute__((vector_size(16), aligned(sizeof(real)), may_
 # the same sums, since a block reads all of its sums before it writes one.
 _ADD = """
 ALWAYS void add_{name}s(const int n, real *o, const real *w, const int *at, long long count,
-                        const real *value, long long size, const long long last, int fresh) {{
+                        const real *value, long long apart, const long long last, int fresh) {{
   {name} s[BLOCK];
   for (int i = 0; i < n; i++)
     s[i] = fresh ? ({name}){{0}} : *({name} *)(o + (i < n - 1 ? i * {lanes} : last));
   if (value)
     for (long long e = 0; e < count; e++) {{
-      const real *row = w + at[e] * size;
+      const real *row = w + at[e] * apart;
       const real x = value[e];
       for (int i = 0; i < n; i++) s[i] += x * *({name} *)(row + (i < n - 1 ? i * {lanes} : last));
     }}
   else
     for (long long e = 0; e < count; e++) {{
-      const real *row = w + at[e] * size;
+      const real *row = w + at[e] * apart;
       for (int i = 0; i < n; i++) s[i] += *({name} *)(row + (i < n - 1 ? i * {lanes} : last));
     }}
   for (int i = 0; i < n; i++) *({name} *)(o + (i < n - 1 ? i * {lanes} : last)) = s[i];
@@ -61,7 +64,7 @@ ALWAYS void add_{name}s(const int n, real *o, const real *w, const int *at, long
 
 /* Add to the sums o of all neurons, at least as many as a {name} has, the rows of w at events. */
 static void add_in_{name}s(real *o, const real *w, const int *at, long long count,
-                           const real *value, long long size, int fresh) {{
+                           const real *value, long long apart, long long size, int fresh) {{
   long long left = (size + {lanes} - 1) / {lanes}, j = 0;
   while (left) {{
     /* A vector that overlaps another is never alone in its block. */
@@ -76,26 +79,26 @@ static void add_in_{name}s(real *o, const real *w, const int *at, long long coun
 """
 
 _CASE = """\
-      case {n}: add_{name}s({n}, o + j, w + j, at, count, value, size, last, fresh); break;
+      case {n}: add_{name}s({n}, o + j, w + j, at, count, value, apart, last, fresh); break;
 """
 
 _PRODUCT = """
 /* Add to each row of o, or to 0 where it is fresh, the rows of w at its events. */
 void product(const int *at, const real *value, const long long *starts, const long long *counts,
-             long long first, long long last, const real *w, long long size, real *o,
-             long long stride, int fresh) {{
+             long long first, long long last, const real *w, long long apart, long long size,
+             real *o, long long stride, int fresh) {{
   for (long long r = first; r < last; r++) {{
     const int *events = at + starts[r];
     const real *values = value ? value + starts[r] : 0;
     real *row = o + r * stride;
     if (size >= LANES) {{
-      add_in_vectors(row, w, events, counts[r], values, size, fresh);
+      add_in_vectors(row, w, events, counts[r], values, apart, size, fresh);
     }} else if (size >= SHORT) {{
-      add_in_quarters(row, w, events, counts[r], values, size, fresh);
+      add_in_quarters(row, w, events, counts[r], values, apart, size, fresh);
     }} else {{
       if (fresh) memset(row, 0, size * sizeof(real));
       for (long long e = 0; e < counts[r]; e++) {{
-        const real *from = w + events[e] * size;
+        const real *from = w + events[e] * apart;
         const real x = values ? values[e] : 1;
         for (long long i = 0; i < size; i++) row[i] += x * from[i];
       }}
@@ -189,7 +192,7 @@ def _library(dtype: torch.dtype) -> Any:
     library = compile_kernel(text)
     pointer, number = ctypes.c_void_p, ctypes.c_longlong
     library.product.argtypes = [
-        *[pointer] * 4, *[number] * 2, pointer, number, pointer, number, ctypes.c_int
+        *[pointer] * 4, *[number] * 2, pointer, *[number] * 2, pointer, number, ctypes.c_int
     ]  # fmt: skip
     library.outer.argtypes = [pointer] * 4 + [number] * 2 + [pointer, number, number, pointer]
     library.product.restype = library.outer.restype = None
@@ -270,7 +273,8 @@ class Events:
     def add_product(self, weights: torch.Tensor, out: torch.Tensor, *, fresh: bool = False) -> None:
         """Add the product with weights of shape (columns, size) to ``out`` (rows, size).
 
-        Where ``out`` is ``fresh``, it is overwritten.
+        Where ``out`` is ``fresh``, it is overwritten. The weights of a source lie side by side; see
+        :func:`by_source`.
         """
         size = weights.shape[1]
 
@@ -280,6 +284,7 @@ class Events:
                 first,
                 last,
                 weights.data_ptr(),
+                weights.stride(0),
                 size,
                 out.data_ptr(),
                 out.stride(0),
@@ -321,6 +326,21 @@ def _pointer(x: torch.Tensor | None) -> int | None:
     return None if x is None else x.data_ptr()
 
 
+def by_source(weights: torch.Tensor) -> torch.Tensor:
+    """Return weights (targets, sources) as (sources, targets).
+
+    A row of at least a vector begins with a line of the processor's cache, so that no vector but
+    the last is in two lines.
+    """
+    rows = weights.T.contiguous()
+    line = LINE // weights.element_size()
+    sources, targets = rows.shape
+    if targets < line or targets % line == 0:
+        return rows
+    apart = weights.new_empty(sources, -(-targets // line) * line)[:, :targets]
+    return apart.copy_(rows)
+
+
 def density(x: torch.Tensor) -> float:
     """Return the share of entries that are not zero, in some of the rows of (rows, columns)."""
     some = x[:: max(1, len(x) // _SAMPLED_ROWS)]
@@ -334,7 +354,7 @@ class _Product(torch.autograd.Function):
             out = _times(_rows(x).to(weights.dtype), weights)
         else:
             out = torch.empty(events.rows, weights.shape[0], dtype=weights.dtype)
-            events.add_product(weights.detach().T.contiguous(), out, fresh=True)
+            events.add_product(by_source(weights.detach()), out, fresh=True)
         ctx.save_for_backward(x, weights)
         ctx.events = events
         return out.unflatten(0, x.shape[:2])
@@ -428,7 +448,7 @@ def products_of_draws(x: torch.Tensor, weights: torch.Tensor, *, shared: bool) -
     for part, own, result in zip(parts, weights, out, strict=True):
         if sparse:
             listed = Events(_rows(part), weights.dtype) if events is None else events
-            listed.add_product(own.T.contiguous(), result.flatten(0, 1), fresh=True)
+            listed.add_product(by_source(own), result.flatten(0, 1), fresh=True)
         else:
             result.flatten(0, 1)[:] = _times(_rows(part).to(weights.dtype), own)
     return out.flatten(0, 1)

@@ -167,7 +167,9 @@ def _run(
         core = layers[target].core
         pointwise = connection.kind == "one_to_one"
         own = core.weights[connection.name]
-        if core.divisor is not None or own.dtype != core.dtype or own.ndim != 2 - pointwise:
+        if own.ndim != 2 - pointwise:
+            raise NotRecordedError("several draws of the weights of a cycle run at once")
+        if core.divisor is not None or own.dtype != core.dtype:
             raise NotRecordedError("weights of a cycle are of another format than its neurons")
         declared.append(Loop(order[connection.source], target, number, due, pointwise))
         weights.append(own)

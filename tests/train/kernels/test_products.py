@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spiker_train.kernels import products
-from spiker_train.kernels.products import Events, density, product, products_of_draws
+from spiker_train.kernels.products import Events, by_source, density, product, products_of_draws
 
 SHAPE = (3, 14, 45)  # samples, steps, sources
 
@@ -75,6 +75,16 @@ def test_rows_of_few_and_of_many_events_are_listed():
             assert listed.at[start : start + count].tolist() == expected
     listed = Events(x.nan_to_num(1).to(torch.uint8), torch.float32)
     assert listed.counts.tolist() == [0, 1, 1, 131, 17, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("dtype, line", [(torch.float32, 16), (torch.float64, 8)])
+def test_weights_of_each_source_begin_with_a_line_of_the_cache(dtype, line):
+    for size, apart in ((line, line), (line + 1, 2 * line), (2 * line, 2 * line)):
+        weights = integers(size, 7, dtype=dtype)
+        rows = by_source(weights)
+        assert torch.equal(rows, weights.T)
+        assert rows.stride() == (apart, 1)
+    assert by_source(weights[: line - 1]).is_contiguous()  # too few for a vector
 
 
 def test_product_takes_inputs_that_are_not_contiguous():
