@@ -1,6 +1,10 @@
 """Tests of Monte-Carlo runs: draws at once are those of a loop, and can be stopped and gone on."""
 
 import json
+import multiprocessing
+import os
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -225,6 +229,44 @@ def test_stopped_study_goes_on(tmp_path, monkeypatch):
     ):
         with pytest.raises(FileError, match="must be of the same network, devices, seed, times"):
             other.run(spikes, labels, file=file, progress=False)
+
+
+def run_until_killed(file):
+    """Run a study whose fourth chunk of draws never ends."""
+    count = MonteCarlo.count
+
+    def stopping(self, draws, x, y):
+        while draws[0] >= 6:
+            time.sleep(1)
+        return count(self, draws, x, y)
+
+    MonteCarlo.count = stopping
+    study = MonteCarlo(make(), DEVICE, 12, 5, times=TIMES, stack=2)
+    study.run(*samples(), file=file, progress=False)
+
+
+@pytest.mark.slow
+def test_killed_study_goes_on(tmp_path):
+    file = tmp_path / "draws.json"
+    process = multiprocessing.get_context("spawn").Process(target=run_until_killed, args=(file,))
+    process.start()
+    deadline = time.monotonic() + 300
+    while not file.exists() or len(json.loads(file.read_bytes())["draws"]) < 6:
+        assert process.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir()] == ["draws.json"]
+    seen = []
+    study = MonteCarlo(make(), DEVICE, 12, 5, times=TIMES, stack=2)
+    count = study.count
+    study.count = lambda draws, x, y: seen.extend(draws) or count(draws, x, y)
+    spikes, labels = samples()
+    resumed = study.run(spikes, labels, file=file, progress=False)
+    assert seen == [6, 7, 8, 9, 10, 11]
+    assert resumed == study.run(spikes, labels, progress=False)
 
 
 class Client:
