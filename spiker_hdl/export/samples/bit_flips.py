@@ -93,19 +93,16 @@ def _change(value: int, bit: int, width: int, signed: bool) -> int:
 
 def _weight_flip(projection: Projection, place: int, bit: int, width: int) -> Flip:
     synapses = projection.synapses
+    values = synapses.values.flat
     if synapses.kind == "dense":
         neuron, source = divmod(place, synapses.source_size)
     elif synapses.kind == "one_to_one":
         neuron = source = place
     else:
-        sources, targets, weights = synapses.pairs()
+        sources, targets, values = synapses.pairs()
         place %= len(targets)
         neuron, source = int(targets[place]), int(sources[place])
-    value = (
-        int(synapses.values.flat[place])
-        if synapses.kind in {"dense", "one_to_one"}
-        else int(weights[place])
-    )
+    value = int(values[place])
     change = _change(value, bit, width, True) << projection.shift
     return Flip(projection.target, neuron, projection, source, "", change)
 

@@ -292,9 +292,9 @@ class _FaultyRun:
         """Return the currents of the one neuron in each row that fires differently."""
         rows = np.arange(len(events))
         neurons = np.array([flip.neuron for flip in self.flips])
-        if projector.lone:
+        if projector.matrix is None or projector.pooling is not None:
             return projector(events)
-        return (events[rows, neurons][:, None] * projector.weights[neurons]).astype(
+        return (events[rows, neurons][:, None] * projector.matrix[neurons]).astype(
             np.int64
         ) << projector.shift
 

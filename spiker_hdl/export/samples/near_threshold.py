@@ -72,11 +72,9 @@ class _Target:
             return
         highs = {node.name: node.high for node in network.inputs}
         for projector in core.projectors:
-            if projector.source in highs:
-                weights = (
-                    projector.weights.astype(float) * highs[projector.source] * 2.0**projector.shift
-                )
-                weights = np.diag(weights) if projector.lone else weights
+            if projector.source in highs and projector.pooling is None:
+                most = highs[projector.source] * 2.0**projector.shift
+                weights = projector.synapses.matrix().T.astype(float) * most
                 self.matrices[projector.source] = weights
         if not self.matrices:
             return
