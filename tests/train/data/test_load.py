@@ -57,7 +57,7 @@ def test_files_of_dense_spikes_are_read(tmp_path):
     labels = {"y_train": np.arange(4) % 2, "y_test": np.arange(2)}
     np.savez(tmp_path / "mine.npz", **parts, **labels)
     data = load_data(tmp_path / "mine.npz")
-    assert (data.name, data.steps, data.classes) == ("mine", 5, 2)
+    assert (data.name, data.steps, data.dt, data.classes) == ("mine", 5, 1e-3, 2)
     np.testing.assert_array_equal(data.dense("train"), spikes[:4])
     np.testing.assert_array_equal(data.dense("test"), spikes[4:])
     np.savez(tmp_path / "half.npz", spikes_train=spikes)

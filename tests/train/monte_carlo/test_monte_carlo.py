@@ -12,13 +12,16 @@ import torch
 
 from spiker_hdl import run
 from spiker_hdl.base import FileError
-from spiker_hdl.model import Decay, Integrator, Lif
+from spiker_hdl.model import Decay, Input, Integrator, Lif, Readout
 from spiker_train import (
+    BitFaults,
     Cell,
+    Connection,
     Device,
     Faults,
     FirstOrder,
     GaussianNoise,
+    Layer,
     MonteCarlo,
     NeuronSpread,
     PowerLawDrift,
@@ -122,6 +125,31 @@ def test_draw_depends_on_its_seed_and_number_alone():
     few = MonteCarlo(net, DEVICE, 2, 5).run(*samples(), progress=False)
     many = MonteCarlo(net, DEVICE, 5, 5).run(*samples(), progress=False)
     assert [many.right[draw] for draw in (0, 1)] == [few.right[draw] for draw in (0, 1)]
+
+
+def test_bits_fail_in_other_places_in_each_draw():
+    study = MonteCarlo(quantize(make(), 4, 10), {}, 3, 5, bit_faults=BitFaults(upset=0.1))
+    drawn = [study.weights(draw)["input->hidden"] for draw in (0, 1, 0)]
+    assert torch.equal(drawn[0], drawn[2])
+    assert not torch.equal(drawn[0], drawn[1])
+    other = MonteCarlo(quantize(make(), 4, 10), {}, 3, 6, bit_faults=BitFaults(upset=0.1))
+    assert not torch.equal(drawn[0], other.weights(0)["input->hidden"])
+
+
+def test_clipped_weights_are_counted_where_there_are_synapses():
+    random = np.random.default_rng(2)
+    mask = random.random((6, 12)) < 0.5
+    layers = [Layer("out", 6, Cell(Integrator, decay=0.9))]
+    links = [Connection("in", "out", random.normal(size=(6, 12)), kind="sparse", mask=mask)]
+    net = SpikingNetwork([Input("in", 12)], layers, links, [Readout("out", "last")]).double()
+    study = MonteCarlo(net, DEVICE, 1, 5, integers=Quantization(3, 10))
+    weights, clipped = study.drawn(0, 0.0)
+    scale = study.integers.weight_scale(net.layers[0], net.connections[0])
+    held = (draw_weights(net, DEVICE, 5, 0)["in->out"] / scale).round().numpy()
+    beyond = (held < -4) | (held > 3)
+    assert clipped == (beyond & mask).sum() > 0
+    assert held[~mask].any()  # noise of cells without a synapse
+    assert not weights["in->out"].numpy()[~mask].any()
 
 
 def test_devices_may_be_of_one_connection():

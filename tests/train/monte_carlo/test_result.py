@@ -7,7 +7,7 @@ import pytest
 
 from spiker_hdl.base import FileError
 from spiker_train import Draws
-from spiker_train.monte_carlo.result import draw_picture, load_draws, table
+from spiker_train.monte_carlo.result import draw_accuracy, draw_picture, load_draws, table
 
 
 def make(shift=0):
@@ -112,3 +112,26 @@ def test_picture_is_written(curves, tmp_path):
     pytest.importorskip("matplotlib")
     draw_picture(curves, tmp_path / "x.png", title="accuracy")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_picture_has_means_bands_and_the_target():
+    pytest.importorskip("matplotlib")
+    draws = make()
+    for curves, x, expected in (
+        ({"a": draws}, [0, 1000], [draws.mean(), draws.quantiles((0.05, 0.95))]),
+        (
+            {"a": {2.0: draws, 4.0: make(1)}},
+            [2, 4],
+            [[0.8, 0.8], np.repeat(draws.quantiles((0.05, 0.95))[:, :1], 2, axis=1)],
+        ),
+    ):
+        (axis,) = draw_accuracy(curves, target=0.7).axes
+        curve, target = axis.lines
+        assert curve.get_xdata().tolist() == x
+        assert curve.get_ydata() == pytest.approx(100 * np.array(expected[0]))
+        assert target.get_ydata() == pytest.approx([70, 70])
+        corners = axis.collections[0].get_paths()[0].vertices
+        for n, at in enumerate(x):
+            heights = corners[corners[:, 0] == at, 1]
+            low, high = 100 * np.array(expected[1])[:, n]
+            assert (heights.min(), heights.max()) == pytest.approx((low, high))

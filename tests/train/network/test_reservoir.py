@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from spiker_train.network.reservoir import reservoir_weights, spectral_radius
+from spiker_train.network.reservoir import (
+    _probabilities,
+    reservoir_weights,
+    spectral_radius,
+)
 
 
 def test_weights_have_their_density_signs_and_radius():
@@ -29,6 +33,14 @@ def test_near_neurons_are_connected_more_often():
     assert (weights[length == 1] != 0).mean() > 5 * (
         weights[(length > 3) & (length < 4)] != 0
     ).mean()
+
+
+def test_probability_follows_the_rule_of_distances():
+    # In a row of three with the length 2: c (4 exp(-1/4) + 2 exp(-1)) = 0.3 * 6.
+    near, far = np.exp(-1 / 4), np.exp(-1)
+    factor = 0.3 * 6 / (4 * near + 2 * far)
+    expected = factor * np.array([[0, near, far], [near, 0, near], [far, near, 0]])
+    np.testing.assert_allclose(_probabilities((3,), 0.3, 2.0), expected, rtol=1e-9)
 
 
 def test_radius_of_a_cycle():

@@ -5,7 +5,8 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from spiker_train import SpikingNetwork
+from spiker_hdl.model import If, Input, Readout
+from spiker_train import Cell, Connection, FirstOrder, Layer, SpikingNetwork
 from spiker_train.pictures import draw_raster, draw_traces
 
 from support.timed import random_spikes, timed_network
@@ -43,6 +44,20 @@ def test_states_stand_at_the_ends_of_steps_and_currents_over_them():
     stairs = current.patches[0].get_data()
     np.testing.assert_array_equal(stairs.edges, [*outcome.times, outcome.ends[-1]])
     assert (potential.get_ylabel(), countdown.get_ylabel()) == ("mV", "s")
+
+
+def test_state_of_pairs_is_the_sum_over_sources():
+    net = SpikingNetwork(
+        [Input("in", 3)],
+        [Layer("a", 2, Cell(If, threshold=1.0))],
+        [Connection("in", "a", dynamics=FirstOrder(0.5, per_pair=True))],
+        [Readout("a", "count")],
+    )
+    outcome = net(random_spikes(2, 6, 3).float(), record=["in->a.i"])
+    (axis,) = draw_traces(outcome, sample=1).axes
+    for neuron in range(2):
+        expected = outcome.states["in->a.i"][1, :, neuron].detach().numpy().sum(axis=1)
+        np.testing.assert_array_equal(axis.lines[neuron].get_ydata(), expected)
 
 
 def test_steps_are_numbered_where_there_are_no_seconds():

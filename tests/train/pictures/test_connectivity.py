@@ -27,6 +27,24 @@ def test_matrices_are_the_weights_of_their_connections():
         draw_connectivity(net, ["b->c"])
 
 
+def test_synapses_that_do_not_exist_have_no_colour():
+    layers = [Layer("a", 2, IntegerCell(If(width=8, threshold=3), scale=1.0))]
+    mask = np.array([[True, False, True], [False, True, False]])
+    links = [Connection("in", "a", np.ones((2, 3)), kind="sparse", mask=mask)]
+    net = SpikingNetwork([Input("in", 3)], layers, links, [Readout("a", "count")])
+    axis = draw_connectivity(net).axes[0]
+    drawn = np.ma.filled(axis.images[0].get_array(), np.nan)
+    np.testing.assert_array_equal(drawn, np.where(mask, 1.0, np.nan))
+    assert axis.get_title(loc="left") == "in->a\n3 synapses"
+
+
+def test_delayed_connections_are_dashed():
+    net = timed_network()
+    styles = [arrow.get_linestyle() for arrow in draw_graph(net).axes[0].patches]
+    assert styles == ["--" if connection.late else "-" for connection in net.connections]
+    assert len(set(styles)) == 2
+
+
 def test_graph_has_all_parts_with_delays_and_dynamics():
     axis = draw_graph(timed_network()).axes[0]
     texts = [text.get_text() for text in axis.texts]

@@ -29,6 +29,15 @@ def test_weights_of_devices_are_those_of_a_draw():
     MonteCarlo(net, pcm(), 1, 4, times=history.times)  # takes the same
 
 
+def test_kept_weights_stay_when_the_network_is_trained():
+    net = SpikingNetwork.chain("3-2").double()
+    history = WeightHistory()
+    history.add(0, net)
+    before = net.connections[0].weights.detach().flatten().tolist()
+    net.connections[0].weights.data.add_(1)
+    assert history.weights["input->output"][0].tolist() == before
+
+
 def test_times_must_increase():
     history = WeightHistory()
     history.add(1, network())

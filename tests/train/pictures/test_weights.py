@@ -22,6 +22,17 @@ def test_bands_are_quantiles_of_the_weights():
     weights = history.weights["input->hidden"]
     np.testing.assert_allclose(median.get_ydata(), [np.median(row) for row in weights])
     np.testing.assert_allclose(weights[2], weights[0] / 4)
+    for band, shares in zip(
+        over_time.collections, ((0, 1), (0.05, 0.95), (0.25, 0.75)), strict=True
+    ):
+        low, high = np.quantile(weights[2], shares)
+        heights = [y for x, y in band.get_paths()[0].vertices if x == 3]
+        assert (min(heights), max(heights)) == pytest.approx((low, high))
+    bins = np.linspace(weights[0].min(), weights[0].max(), 41)
+    for drawn, row in zip(histogram.patches, (weights[0], weights[2]), strict=True):
+        assert drawn.get_xy()[1:-1:2, 1].tolist() == np.histogram(row, bins)[0].tolist()
+    labels = [text.get_text() for text in histogram.get_legend().get_texts()]
+    assert labels == ["0", "3"]
     assert (over_time.get_xlabel(), histogram.get_xlabel()) == ("epoch", "weight (arbitrary unit)")
     with pytest.raises(ValueError, match="at least one time, not none"):
         draw_weights(WeightHistory())

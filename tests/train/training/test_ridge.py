@@ -18,6 +18,7 @@ from spiker_train import (
     reservoir_weights,
     train,
 )
+from spiker_train.training.ridge import _ridge
 
 
 def network(output, bias=True, readout="last"):
@@ -91,6 +92,13 @@ def test_frozen_weights_are_not_trained():
     train(net, spikes, labels, TrainingOptions(epochs=1, batch_size=20, progress=False))
     same = [torch.equal(a, c.weights) for a, c in zip(before, net.connections, strict=True)]
     assert same == [True, True, False]
+
+
+def test_both_systems_have_the_same_weights():
+    random = np.random.default_rng(4)
+    x, y = random.normal(size=(7, 9)), random.normal(size=(7, 2))
+    expected = np.linalg.solve(x.T @ x + 0.3 * np.eye(9), x.T @ y).T
+    np.testing.assert_allclose(_ridge(x, y, 0.3), expected, rtol=1e-9)
 
 
 def test_more_features_than_samples():

@@ -48,6 +48,13 @@ def davis(x, y, p):
     return y << 22 | x << 12 | p << 11
 
 
+def test_aedat2_of_a_wide_davis_has_all_its_columns(tmp_path):
+    path = tmp_path / "a.aedat"
+    path.write_bytes(aedat2([(davis(639, 479, 0), 0)], "# AEChip: DAVIS640\r\n"))
+    events = read_aedat(path)
+    assert (events.shape, events.channels.tolist()) == ((2, 480, 640), [[0, 479, 639]])
+
+
 def test_aedat2_of_a_davis_leaves_out_frames_and_external_events(tmp_path):
     rows = [
         (davis(239, 0, 1), 1000),
