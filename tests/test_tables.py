@@ -56,6 +56,21 @@ def test_encoders(script):
     assert Area(**report["digits"]["xc7"]["with"]).luts > 0
 
 
+def test_area_of_options(script):
+    module = script("area_estimate")
+    report = json.loads(module.RESULTS.read_text())
+    assert shown(module) == module.table(report)
+    assert module.rows_of(report["luts"]) == report["rows"]  # as estimated now
+    far = [
+        (row["name"], family)
+        for row in report["rows"]
+        for family, own in row["luts"].items()
+        if own["estimated"] != pytest.approx(own["added"], rel=0.25, abs=40)
+    ]
+    # There, the sums are in small memories, and their control is more than the estimate has.
+    assert far == [("2 receptors, 2 of 8 lanes", "ecp5")]
+
+
 def test_devices(script):
     module = script("devices")
     from device_figures import beats

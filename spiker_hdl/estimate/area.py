@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from amaranth import Shape
 
-from spiker_hdl.model import Mapping, Network, store_bits
+from spiker_hdl.model import Core, Mapping, Network, store_bits
 from spiker_hdl.model.bounds import bounds
+from spiker_hdl.model.dynamics.wrapped import Wrapped
 from spiker_hdl.model.mapping.core import row_parts
 from spiker_hdl.model.mapping.microarchitecture import spike_output_depth
 from spiker_hdl.rtl.population.neuron_update import state_layout
@@ -130,26 +131,69 @@ def _lane_luts(mapping: Mapping, family: Family) -> int:
     return family.lane_luts * units + family.lane_luts * max(0, lanes - units) // 3
 
 
-def _product_luts(network: Network, mapping: Mapping) -> int:
+def _product_luts(network: Network, mapping: Mapping, family: Family) -> float:
     """Return the look-up tables that multiply weights by the values of graded events."""
-    luts = 0
+    luts = 0.0
     for population in network.populations:
         core = mapping.cores[population.name]
-        rows = [(0, 0)]
+        rows, widest = [(0, 0)], 0
         for projection in network.into(population.name):
             value = value_shape(network.nodes[projection.source]).width
             if mapping.store(network, projection) == "rows":
                 rows.append((projection.width, value))
             else:  # a look-up of synapses has one product for all lanes
-                luts += _adders(projection.width, value)
+                luts += family.product_luts * value * (projection.width + value)
+            widest = max(widest, value)
         width, value = (max(bits) for bits in zip(*rows, strict=True))
-        luts += core.lanes * core.banks * _adders(width, value)
+        luts += core.lanes * core.banks * family.product_luts * value * (width + value)
+        # The sums of products have as many bits more.
+        luts += _sum_luts(core, population.size, widest, family)
     return luts
 
 
-def _adders(width: int, value: int) -> int:
-    """Return the bits of the adders that multiply a weight of a width by a value."""
-    return max(0, value - 1) * (width + value)
+def _sum_luts(core: Core, size: int, width: int, family: Family) -> float:
+    """Return the look-up tables of sums of a width, those of a small memory for them included."""
+    rows, bits = -(-size // core.lanes), core.lanes * width
+    in_logic = rows > 1 and not _Memory(rows, bits).in_block_ram(family)
+    return bits * (family.accumulator_luts + (rows if in_logic else 0))
+
+
+def _receptor_luts(network: Network, mapping: Mapping, family: Family) -> float:
+    """Return the look-up tables of receptors beyond the first, and of the dynamics before neurons.
+
+    All receptors share one row of weights, multiplied by the value of its event.
+    """
+    luts = 0.0
+    reached = bounds(network, mapping.writable)
+    for population in network.populations:
+        core, bound = mapping.cores[population.name], reached[population.name]
+        _, *further = sorted({link.receptor for link in network.into(population.name)}) or [0]
+        for receptor in further:
+            width = bound.receptors[receptor].sum_width
+            luts += _sum_luts(core, population.size, width, family)
+        layout = state_layout(population, bound)
+        neuron = population.neuron
+        while isinstance(neuron, Wrapped):
+            own = [
+                Shape.cast(layout.members[name])
+                for name in neuron.own_names
+                if name in layout.members
+            ]
+            luts += core.units * family.dynamics_luts * sum(shape.width for shape in own)
+            neuron = neuron.neuron
+    return luts
+
+
+def _gate_luts(network: Network, mapping: Mapping) -> int:
+    """Return the look-up tables of the gates that let the spike of a winner pass."""
+    luts = 0
+    for population in network.populations:
+        if population.coupling is not None:
+            units = mapping.cores[population.name].units
+            groups = -(-population.size // units)
+            steps = population.coupling.steps.bit_length()
+            luts += (groups - 1).bit_length() + 6 * steps + 2 * units
+    return luts
 
 
 def estimate_area(
@@ -176,7 +220,8 @@ def estimate_area(
     return AreaEstimate(
         kind.link_luts
         + _lane_luts(mapping, kind)
-        + _product_luts(network, mapping)
+        + round(_product_luts(network, mapping, kind) + _receptor_luts(network, mapping, kind))
+        + _gate_luts(network, mapping)
         + (bits >> kind.lut_inputs),
         sum(memory.block_rams(kind) for memory in memories if memory.in_block_ram(kind)),
         sum(-(-memory.words // SPRAM[0]) * -(-memory.bits // SPRAM[1]) for memory in loaded),

