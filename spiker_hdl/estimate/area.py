@@ -107,7 +107,7 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
             memories.append(_Memory(words, core.units * state_bits))
             for receptor in {link.receptor for link in network.into(population.name)}:
                 width = bound.receptors[receptor].sum_width
-                memories += core.banks * [_Memory(rows, core.lanes * width)]
+                memories.append(_Memory(rows, core.lanes * width))
         # A queue holds one entry outside its memory.
         address_bits = (words - 1).bit_length()
         channels = core.units * (1 + value_shape(population).width)
@@ -124,15 +124,14 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
 def _lane_luts(mapping: Mapping, family: Family) -> int:
     """Return the look-up tables of lanes and step units."""
     cores = mapping.cores.values()
-    # Each bank has lanes of its own.
-    lanes = sum(core.lanes * core.banks for core in cores)
+    lanes = sum(core.lanes for core in cores)
     units = sum(core.units for core in cores)
     # A lane without a step unit of its own is an accumulator alone, of a third of the size.
     return family.lane_luts * units + family.lane_luts * max(0, lanes - units) // 3
 
 
 def _product_luts(network: Network, mapping: Mapping, family: Family) -> float:
-    """Return the look-up tables that multiply weights by the values of graded events."""
+    """Return the look-up tables that add up banks, and multiply weights by values of events."""
     luts = 0.0
     for population in network.populations:
         core = mapping.cores[population.name]
@@ -145,6 +144,8 @@ def _product_luts(network: Network, mapping: Mapping, family: Family) -> float:
                 luts += family.product_luts * value * (projection.width + value)
             widest = max(widest, value)
         width, value = (max(bits) for bits in zip(*rows, strict=True))
+        # The weights of all banks are added in each lane: about two look-up tables for each bit.
+        luts += core.lanes * (core.banks - 1) * 2 * width
         luts += core.lanes * core.banks * family.product_luts * value * (width + value)
         # The sums of products have as many bits more.
         luts += _sum_luts(core, population.size, widest, family)

@@ -101,6 +101,9 @@ def test_bias_and_events_of_all_receptors_are_discarded_by_inhibition():
     # Neuron 0 fires at the start; the current of neuron 1 goes on as it decays.
     values = potentials(network, {"in0": [1, 1, 1, 1], "in1": [1, 1, 1, 1]}, size=2)
     assert np.diff([0, *values]).tolist() == [8 + 3 + 1, 4, 2, 1 + 8 + 3 + 1]
+    mapping = Mapping({"own": Core(2, 1)}, {"in0->own": 20, "in1->own": 20})
+    x = dict.fromkeys(("in0", "in1"), np.ones((1, 4, 1), dtype=int))
+    assert_the_same_in_hardware(network, mapping, x)
 
 
 def random_network(seed, size, *, static=False):
