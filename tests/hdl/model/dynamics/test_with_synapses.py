@@ -39,6 +39,7 @@ from spiker_hdl.model import (
     state,
     timing,
 )
+from spiker_hdl.model.mapping.reload import structure
 from spiker_hdl.model.pruning.prune import prune
 from spiker_hdl.report.operation_counts import work
 from spiker_hdl.simulate import interpreted
@@ -211,6 +212,28 @@ def test_weights_of_each_receptor_are_loaded(lanes, banks):
     built = as_rows(network, mapping)
     other = another(Random(3), network, mapping)
     record = ["own", "own.v", "own.receptor0_i"]
+    expected = spiker_hdl.run(other, X, record=record)
+    assert expected.differences(spiker_hdl.run(built, X, record=record)), "loading changes nothing"
+    result = interpreted.run(other, X, mapping=mapping, built=built, record=record)
+    assert expected.differences(result) == []
+
+
+def test_decays_per_neuron_of_a_receptor_are_loaded():
+    def network(*numerators):
+        kinds = (FAST, FirstOrder(decay=Decay(numerators, 4), width=9))
+        network = small_network(False)
+        (own,) = network.populations
+        own = replace(own, neuron=replace(own.neuron, synapses=kinds))
+        return replace(network, populations=(own,))
+
+    built, other = network(3, 9), network(9, 3)
+    mapping = Mapping(
+        {"own": Core(2, 1, writable=True)}, QUEUES, stores=dict.fromkeys(QUEUES, "rows")
+    )
+    built, other = as_rows(built, mapping), as_rows(other, mapping)
+    assert structure(built, mapping) == structure(other, mapping)
+    assert structure(as_rows(network(3, 8), mapping), mapping) != structure(built, mapping)
+    record = ["own.receptor1_i"]
     expected = spiker_hdl.run(other, X, record=record)
     assert expected.differences(spiker_hdl.run(built, X, record=record)), "loading changes nothing"
     result = interpreted.run(other, X, mapping=mapping, built=built, record=record)
