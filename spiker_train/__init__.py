@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .network.arithmetic import FloatingPoint, Tensors
     from .network.builder import NetworkBuilder
     from .network.cell import Cell, IntegerCell
+    from .network.convolution import MaxPool, Window
     from .network.coupling import WinnerTakeAll
     from .network.import_report import ImportReport
     from .network.integers.quantization import Quantization
@@ -95,6 +96,7 @@ _HOMES = {
     "IntegerCell": ".network.cell",
     "Layer": ".network.layers",
     "LossyConversionError": ".data.representations",
+    "MaxPool": ".network.convolution",
     "MeasuredLevels": ".devices.levels",
     "MonteCarlo": ".monte_carlo.monte_carlo",
     "NetworkBuilder": ".network.builder",
@@ -120,6 +122,7 @@ _HOMES = {
     "TrainingOptions": ".training.options",
     "Twin": ".monte_carlo.twin",
     "UniformLevels": ".devices.levels",
+    "Window": ".network.convolution",
     "WinnerTakeAll": ".network.coupling",
     "Wire": ".network.synapse_kinds",
     "WireResistance": ".devices.wires",
@@ -187,6 +190,7 @@ __all__ = [
     "IntegerCell",
     "Layer",
     "LossyConversionError",
+    "MaxPool",
     "MeasuredLevels",
     "MonteCarlo",
     "NetworkBuilder",
@@ -212,6 +216,7 @@ __all__ = [
     "TrainingOptions",
     "Twin",
     "UniformLevels",
+    "Window",
     "WinnerTakeAll",
     "Wire",
     "WireResistance",

@@ -7,7 +7,7 @@ saved.
 
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from spiker_hdl.model import DYNAMICS, MODELS, Component, Decay, Input, Neuron, 
 from spiker_hdl.model.canonical import frozen_fields, thawed_fields
 from spiker_train.formats.tensor_files import read_safetensors
 from spiker_train.network.cell import Cell, IntegerCell
+from spiker_train.network.convolution import MaxPool, Window
 from spiker_train.network.coupling import WinnerTakeAll
 from spiker_train.network.layers import Connection, Layer, check_finite
 from spiker_train.network.network import SpikingNetwork, check_network
@@ -33,8 +34,8 @@ __all__ = ["FORMAT", "SUFFIX", "load_floating_point", "save_floating_point"]
 
 FORMAT = "spiker-real-network"
 VERSIONS = (1, 2)
-"""Versions of the format: 2 is that of a network with times in seconds, dynamics or a
-coupling."""
+"""Versions of the format: 2 is that of a network with times in seconds, dynamics, a coupling or a
+convolution."""
 SUFFIX = ".safetensors"
 
 
@@ -84,7 +85,9 @@ def save_floating_point(net: SpikingNetwork, path: str | Path) -> None:
 
 def _has_later(net: SpikingNetwork) -> bool:
     """Tell whether a network has what only the second version of the format has."""
-    return any(c.dynamics is not None or c.receptor for c in net.connections) or any(
+    return any(
+        c.dynamics is not None or c.receptor or c.kind == "convolution" for c in net.connections
+    ) or any(
         layer.coupling is not None or (layer.cell.emits and not layer.cell.spiking)
         for layer in net.layers
     )
@@ -220,6 +223,9 @@ def _connection(connection: Connection, n: int, arrays: dict[str, np.ndarray]) -
     text = {name: getattr(connection, name) for name in members} | grid
     if connection.receptor:
         text["receptor"] = connection.receptor
+    for part in ("window", "pooling"):
+        if getattr(connection, part) is not None:
+            text[part] = asdict(getattr(connection, part))
     if isinstance(connection.delay, Duration):
         text["delay"] = frozen_time(connection.delay)
     if connection.dynamics is not None:
@@ -374,6 +380,9 @@ def _read_connection(
     options = {"delay": text["delay"], "kind": text["kind"], "name": text["name"]}
     options["grid"] = text.get("grid")
     options["receptor"] = text.get("receptor", 0)
+    for part, kind in (("window", Window), ("pooling", MaxPool)):
+        if part in text:
+            options[part] = kind(**text[part])
     if isinstance(text["delay"], dict):
         options["delay"] = thawed_time(text["delay"])
     if "dynamics" in text:

@@ -201,8 +201,9 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
     scale = quantization.scale(layer)
     neuron = quantization.neuron(layer)
     bias: Any = 0
-    if layer.bias is not None:
-        target = layer.bias.detach()
+    biases = layer.biases
+    if biases is not None:
+        target = biases.detach()
         integers = rounded(target, scale, -(2**31), 2**31 - 1).cpu().double().numpy()
         bias = tuple(int(value) for value in integers)
         report.changes.append(
@@ -295,7 +296,17 @@ def _projection(
             change_of_time(name, "delay", connection.delay, delay, quantization.step)
         )
     receptor = receptors_of(net.layer[into])[name]
-    return Projection(connection.source, into, synapses, delay, width, name, shift, receptor)
+    return Projection(
+        connection.source,
+        into,
+        synapses,
+        delay,
+        width,
+        name,
+        shift,
+        receptor,
+        connection.maxima,
+    )
 
 
 def _calibrate(network: Network, samples: Any, report: QuantizationReport) -> None:

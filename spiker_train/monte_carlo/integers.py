@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.model import Network, OneToOne, Sparse
+from spiker_hdl.model import Convolution, Network, OneToOne, Sparse
 from spiker_train.network.cell import IntegerCell
+from spiker_train.network.convolution import MaxPool, Window
 from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.network import SpikingNetwork
@@ -24,7 +25,7 @@ def as_tensors(network: Network) -> tuple[SpikingNetwork, Quantization]:
     Raises
     ------
     ValueError
-        If a weight has more than 16 bits.
+        If a weight has more than 16 bits, or sums that are pooled are not those of a convolution.
     """
     connections, bits, shifts = [], {}, {}
     for projection in network.projections:
@@ -35,11 +36,25 @@ def as_tensors(network: Network) -> tuple[SpikingNetwork, Quantization]:
             )
         options: dict[str, Any] = {"delay": projection.delay, "name": projection.name}
         options["receptor"] = projection.receptor
-        synapses = projection.synapses
-        weights = synapses.matrix()
-        if isinstance(synapses, OneToOne):
+        synapses, pooling = projection.synapses, projection.pooling
+        if isinstance(synapses, Convolution):
+            weights, options["kind"] = synapses.values, "convolution"
+            names = "stride", "padding", "dilation", "groups", "shape"
+            options["window"] = Window(**{name: getattr(synapses, name) for name in names})
+            if pooling is not None:
+                options["pooling"] = MaxPool(
+                    pooling.size, pooling.stride, pooling.padding, pooling.dilation
+                )
+        elif pooling is not None:
+            raise ValueError(
+                f"Pooling of {projection.name!r} must be of the sums of a convolution, not of "
+                f"{type(synapses).__name__} synapses"
+            )
+        elif isinstance(synapses, OneToOne):
             weights, options["kind"] = synapses.values, "one_to_one"
-        elif isinstance(synapses, Sparse):
+        else:
+            weights = synapses.matrix()
+        if isinstance(synapses, Sparse):
             mask = np.zeros(weights.shape, dtype=np.int64)
             mask[synapses.targets, synapses.sources] = 1
             options |= {"kind": "sparse", "mask": mask}

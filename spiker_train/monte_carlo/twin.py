@@ -119,6 +119,8 @@ class Twin:
                 if connection.kind == "one_to_one":
                     values = values.diag()
                 integers = (values / 2.0**projection.shift).round().long().numpy()
+                if connection.convolution is not None:
+                    integers = connection.convolution.with_values(integers).matrix()
                 projection = replace(projection, synapses=Dense(integers))
             projections.append(projection)
         populations = list(self.network.populations)

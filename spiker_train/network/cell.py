@@ -93,6 +93,7 @@ class Cell(nn.Module):
         self.powers_of_two = tuple(
             declared.name for declared in fields(kind) if declared.metadata.get("power_of_two")
         )
+        self._spread: tuple[int, int] | None = None  # channels, and positions of each
         self.settings: dict[str, Any] = {}
         self.exact: dict[str, Decay] = {}
         self.taus: dict[str, Tau] = {}
@@ -128,6 +129,30 @@ class Cell(nn.Module):
             if role == "scaled setting" and name not in values:
                 values[name] = float(self.value(name))
         make_unchecked(self.kind, **values).check_settings()
+
+    def arrange(self, channels: int, size: int) -> None:
+        """Let values of one per channel be those of all neurons of the channel.
+
+        Parameters
+        ----------
+        channels, size : int
+            Numbers of channels and of neurons of the layer.
+        """
+        self._spread = None if channels == size else (channels, size // channels)
+
+    def _by_neuron(self, values: Any) -> Any:
+        """Return an array or tensor with a value per neuron, where it has one per channel."""
+        if self._spread is None or not values.ndim or values.shape[-1] != self._spread[0]:
+            return values
+        positions = self._spread[1]
+        if isinstance(values, torch.Tensor):
+            return values.repeat_interleave(positions, -1)
+        return np.repeat(values, positions, -1)
+
+    def _decay_by_neuron(self, decay: Decay) -> Decay:
+        if self._spread is None or not isinstance(decay.numerator, tuple):
+            return decay
+        return Decay(tuple(self._by_neuron(np.array(decay.numerator)).tolist()), decay.bits)
 
     def _learn(self, name: str) -> None:
         if name in self.draws:
@@ -301,12 +326,18 @@ class Cell(nn.Module):
             Length of a step in picoseconds, which values in seconds need.
         """
         if name in self.durations:
-            return self.durations[name].steps(self._length(name, step))
+            return self._by_neuron(self.durations[name].steps(self._length(name, step)))
+        if name in self.taus:
+            return self._by_neuron(self._factor(name, step))
+        if self.roles[name] == "count" and name in self.settings:
+            return np.asarray(self.settings[name], dtype=np.float64)
+        return self._by_neuron(self._factor(name, step))
+
+    def _factor(self, name: str, step: int | None) -> np.ndarray:
+        """Return the value of a field as it was given, of one per neuron or per channel."""
         if name in self.taus:
             like = torch.zeros((), dtype=torch.float64)
             return self._tau(name, step, like).factor.detach().numpy()
-        if self.roles[name] == "count" and name in self.settings:
-            return np.asarray(self.settings[name], dtype=np.float64)
         value = getattr(self, f"float_{name}").detach().cpu().double().numpy()
         return value.clip(0, 1) if self.roles[name] == "decay" else value
 
@@ -360,14 +391,18 @@ class Cell(nn.Module):
         declared = {member.name: member for member in fields(self.kind)}
         for name, role in self.roles.items():
             if name in self.exact:
-                values[name] = self.exact[name]
+                values[name] = self._decay_by_neuron(self.exact[name])
             elif name in self.durations:
                 what = f"{self.kind.__name__} {name.replace('_', ' ')}"
                 length = self._length(name, step)
-                values[name] = whole_steps(what, self.durations[name], length, nearest)
+                steps = whole_steps(what, self.durations[name], length, nearest)
+                if isinstance(steps, tuple):
+                    steps = tuple(self._by_neuron(np.array(steps)).tolist())
+                values[name] = steps
             elif role == "decay":
-                factor = self.value(name, step)
-                values[name] = Decay.fit(float(factor) if factor.ndim == 0 else factor, **form)
+                factor = self._factor(name, step)
+                decay = Decay.fit(float(factor) if factor.ndim == 0 else factor, **form)
+                values[name] = self._decay_by_neuron(decay)
             elif f"float_{name}" in self._buffers or f"float_{name}" in self._parameters:
                 unit = scale if declared[name].metadata["scales"] else 1.0
                 values[name] = _integers(self.value(name) / unit)
@@ -408,6 +443,7 @@ class Cell(nn.Module):
                     unrounded = (1 - unrounded) * 2 ** getattr(own, name).bits
                 elif parameter.scales:
                     unrounded = unrounded / scale
+                unrounded = self._by_neuron(unrounded)
                 value = through(*torch.broadcast_tensors(unrounded, value))
             elif name in (factors or {}):
                 factor, decay = (factors or {})[name]
@@ -434,7 +470,7 @@ class Cell(nn.Module):
         for name, duration in self.durations.items():
             bound["time_step"] = self._length(name, step)
             left = torch.as_tensor(np.array(duration.picoseconds, dtype=np.float64))
-            values[name] = bound[name] = left.to(like.device)
+            values[name] = bound[name] = self._by_neuron(left.to(like.device))
         counted = self.counted
         for name, role in self.roles.items():
             if name in self.durations:
@@ -444,9 +480,9 @@ class Cell(nn.Module):
                     bound[name] = values[name]
                 continue
             if name in self.taus:
-                values[name] = bound[name] = self._tau(name, step, like)
+                values[name] = bound[name] = self._tau(name, step, like).map(self._by_neuron)
                 continue
-            value = getattr(self, f"float_{name}")
+            value = self._by_neuron(getattr(self, f"float_{name}"))
             value = value.to(like.device, torch.float64 if name in counted else like.dtype)
             if role == "decay":
                 values[name] = bound[name] = FloatingPointDecay(value.clamp(0, 1))

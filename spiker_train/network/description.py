@@ -56,6 +56,7 @@ def network_described(net: "SpikingNetwork") -> list[Any]:
         [
             [part.name, part.source, part.target, part.kind]
             + [described(value) for value in (part.grid, part.delay, part.dynamics)]
+            + [described(value) for value in (part.window, part.pooling) if value is not None]
             for part in net.connections
         ],
         described(net.readouts),

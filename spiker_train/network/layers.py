@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from copy import deepcopy
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,19 +10,33 @@ import torch
 from torch import nn
 
 from spiker_hdl import model
-from spiker_hdl.base.checks import shown
+from spiker_hdl.base.checks import check_kind, shown
 from spiker_hdl.base.conversions import number_array
-from spiker_hdl.model import Dense, Input, Neuron, OneToOne, Projection, Sparse, Synapses
+from spiker_hdl.model import (
+    Convolution,
+    Dense,
+    Input,
+    MaxPooling,
+    Neuron,
+    OneToOne,
+    Projection,
+    Sparse,
+    Synapses,
+)
 
 from .arithmetic import through
 from .cell import Cell, IntegerCell
+from .convolution import MaxPool, Window, make_convolution, make_pooling
 from .coupling import WinnerTakeAll, as_coupling
 from .learned_kinds import in_run, parameters_of, valued
 from .rounding import rounded
 from .synapse_kinds import FirstOrder, SynapseKind
 from .time import Duration, in_whole_units
 
-__all__ = ["Connection", "Layer", "check_finite"]
+__all__ = ["KINDS", "Connection", "Layer", "check_finite"]
+
+KINDS = ("dense", "one_to_one", "sparse", "convolution")
+"""How the weights of a connection may be arranged."""
 
 
 class Layer(nn.Module):
@@ -31,13 +46,16 @@ class Layer(nn.Module):
     ----------
     name : str
     shape : int or tuple of int
-        Number of neurons, or their arrangement.
+        Number of neurons, or their arrangement, such as (channels, y, x).
     cell : Cell, IntegerCell or Neuron
-        Model of every neuron; a :class:`~spiker_hdl.model.Neuron` has the scale 1.
-    bias : bool, float, array of float, or callable
-        Current that is added in every step, one value per neuron, which is learned: True to start
-        from zero, or the values to start from; False for none. A callable ``(rng, shape)`` draws
-        the values when the network is made.
+        Model of every neuron; a :class:`~spiker_hdl.model.Neuron` has the scale 1. Arrays of
+        parameters of a :class:`Cell` have a value per neuron, or one per channel, which is the
+        first axis of the shape.
+    bias : bool, "channel", float, array of float, or callable
+        Current that is added in every step, which is learned: True for one value per neuron and
+        ``"channel"`` for one per channel, both starting from zero; or the values to start from, of
+        either number; False for none. A callable ``(rng, shape)`` draws a value per neuron when
+        the network is made.
     coupling : WinnerTakeAll, optional
         What the neurons do to each other; without it, nothing.
     """
@@ -55,12 +73,12 @@ class Layer(nn.Module):
             cell = IntegerCell(cell, scale=1.0)
         if not isinstance(cell, Cell | IntegerCell):
             raise TypeError(f"Cell of layer {name!r} must be a Cell or a Neuron, not {shown(cell)}")
-        if isinstance(cell, Cell) and cell.draws:
-            cell = deepcopy(
-                cell
-            )  # so that layers that were given one cell draw values of their own
         plan = Input(name, shape)  # checks both
         self.name, self.shape, self.size = plan.name, plan.shape, plan.size
+        if isinstance(cell, Cell) and (cell.draws or self.channels in cell.sizes - {self.size}):
+            # So that layers that were given one cell have values and channels of their own.
+            cell = deepcopy(cell)
+            cell.arrange(self.channels, self.size)
         self.cell = cell
         self.coupling: WinnerTakeAll | None = as_coupling(f"Coupling of layer {name!r}", coupling)
         if self.coupling is not None and not cell.spiking:
@@ -76,20 +94,39 @@ class Layer(nn.Module):
         if bias is not False and bias is not None:
             self.bias = nn.Parameter(self._biases(bias))
 
+    @property
+    def channels(self) -> int:
+        """Number of channels, which is the first axis of the shape."""
+        return self.shape[0] if isinstance(self.shape, tuple) else self.shape
+
+    @property
+    def biases(self) -> torch.Tensor | None:
+        """Bias of each neuron, shape (size,), with gradients, or None."""
+        if self.bias is None or self.bias.shape == (self.size,):
+            return self.bias
+        return self.bias.repeat_interleave(self.size // self.channels)
+
     def _biases(self, bias: Any) -> torch.Tensor:
         what = f"Bias of {self.name!r}"
+        if isinstance(bias, str):
+            if bias != "channel":
+                raise ValueError(f"{what} must be True, 'channel' or numbers, not {shown(bias)}")
+            return torch.zeros(self.channels)
         values = torch.zeros(self.size) if bias is True else _float_tensor(what, bias)
         if values.ndim == 0:
             values = values.expand(self.size)
-        if values.shape != (self.size,):
+        if values.shape not in {(self.size,), (self.channels,)}:
+            per_channel = "" if self.channels == self.size else f" or ({self.channels},)"
             raise ValueError(
-                f"Bias of layer {self.name!r} must have the shape ({self.size},), "
+                f"Bias of layer {self.name!r} must have the shape ({self.size},){per_channel}, "
                 f"not {tuple(values.shape)}"
             )
         return values.clone()
 
     def _check_sizes(self) -> None:
         for count in self.cell.sizes - {self.size}:
+            if count == self.channels and isinstance(self.cell, Cell):
+                continue
             raise ValueError(
                 f"Parameters per neuron of layer {self.name!r} must be {self.size}, not {count}"
             )
@@ -122,16 +159,18 @@ class Connection(nn.Module):
     source, target : str
         Names of an input or layer, and of a layer.
     weights : array of float, or callable, optional
-        Shape (target size, source size), or (size,) for ``"one_to_one"``. A callable ``(rng,
-        shape)`` draws them when the network is made; ``rng`` is a :class:`numpy.random.Generator`
-        that depends on the seed of the network and the name of the connection alone. Where none are
-        given, they are drawn from a uniform distribution.
+        Shape (target size, source size), or (size,) for ``"one_to_one"``, or (channels of the
+        target, channels of the source / groups, *size of the window) for ``"convolution"``: then
+        they are the kernel, which is the same at every position. A callable ``(rng, shape)`` draws
+        them when the network is made; ``rng`` is a :class:`numpy.random.Generator` that depends on
+        the seed of the network and the name of the connection alone. Where none are given, they
+        are drawn from a uniform distribution.
     delay : int or Duration
         Number of time steps by which events arrive later, or time. Events are emitted at the
         beginning of a step, and after a time they arrive in the first step that begins then or
         later; those that fall due in one step are added.
-    kind : {"dense", "one_to_one", "sparse"}
-        How weights are arranged; ``"sparse"`` has a ``mask``.
+    kind : {"dense", "one_to_one", "sparse", "convolution"}
+        How weights are arranged; ``"sparse"`` has a ``mask``, and ``"convolution"`` a ``window``.
     mask : array of bool, shape (target size, source size), optional
         Which weights exist; where none is given, those of ``weights`` that are not 0.
     name : str
@@ -146,6 +185,18 @@ class Connection(nn.Module):
     receptor : int
         Receptor of the neurons that the events reach, where a model of neurons has several by
         itself.
+    window : Window, optional
+        How the kernel of a convolution slides over its source, one position after the other and
+        without padding where none is given.
+    pooling : MaxPool, optional
+        Windows of the sums of a convolution whose maxima reach the target, in place of the sums.
+
+    Members
+    -------
+    convolution : spiker_hdl.model.Convolution or None
+        Geometry of a convolution, with weights of 0, once a network has it.
+    maxima : spiker_hdl.model.MaxPooling or None
+        Geometry of its pooling, in the same way.
     """
 
     mask: torch.Tensor | None
@@ -163,6 +214,8 @@ class Connection(nn.Module):
         grid: float | None = None,
         dynamics: SynapseKind | None = None,
         receptor: int = 0,
+        window: Window | None = None,
+        pooling: MaxPool | None = None,
     ):
         super().__init__()
         steps: Any = delay
@@ -193,10 +246,10 @@ class Connection(nn.Module):
         self._dynamics = dynamics
         self.learned: nn.ParameterDict = nn.ParameterDict()
         self._valued: tuple[Any, Any] = ((), None)
-        if kind not in {"dense", "one_to_one", "sparse"}:
-            raise ValueError(
-                f"Connection kind must be one of 'dense', 'one_to_one', 'sparse', not {shown(kind)}"
-            )
+        if kind not in KINDS:
+            listed = ", ".join(map(repr, KINDS))
+            raise ValueError(f"Connection kind must be one of {listed}, not {shown(kind)}")
+        self._take_window(window, pooling)
         self.draw = weights if callable(weights) else None
         if self.draw is not None:
             weights = None
@@ -226,16 +279,51 @@ class Connection(nn.Module):
         self.drawn: torch.Tensor | None = None
         self.weights: nn.Parameter = nn.Parameter(torch.zeros(0))
 
+    def _take_window(self, window: Window | None, pooling: MaxPool | None) -> None:
+        for what, value, kind in (("Window", window, Window), ("Pooling", pooling, MaxPool)):
+            if value is None:
+                continue
+            check_kind(f"{what} of {self.name!r}", value, kind)
+            if self.kind != "convolution":
+                raise ValueError(
+                    f"{what} of {self.name!r} must be of a convolution, not of the kind "
+                    f"{self.kind!r}"
+                )
+        self.window = Window() if window is None and self.kind == "convolution" else window
+        self.pooling = pooling
+        self.convolution: Convolution | None = None
+        self.maxima: MaxPooling | None = None
+
     def build(
-        self, source_size: int, layer: Layer, generator: torch.Generator, typical: float = 1.0
+        self,
+        source: Input | Layer,
+        layer: Layer,
+        generator: torch.Generator,
+        typical: float = 1.0,
     ) -> None:
         """Take the initial weights, or draw them for events of a typical value."""
+        source_size = source.size
         if self.receptor >= layer.cell.receptors:
             raise ValueError(
                 f"Connection {self.name!r}: the receptor must be one of {layer.cell.receptors} of "
                 f"{layer.name!r}, counted from 0, not {self.receptor}"
             )
         shape = (layer.size,) if self.kind == "one_to_one" else (layer.size, source_size)
+        if self.window is not None:
+            outputs = layer.channels if isinstance(layer.shape, tuple) else None
+            kernel = None if self.initial is None else tuple(self.initial.shape)
+            self.convolution = make_convolution(
+                self.name, self.window, source.shape, outputs, kernel
+            )
+            shape = self.convolution.kernel.shape
+            if self.pooling is not None:
+                self.maxima = make_pooling(self.name, self.pooling, self.convolution)
+            ends = self.convolution if self.maxima is None else self.maxima
+            if layer.shape not in {ends.target_shape, ends.target_size}:
+                raise ValueError(
+                    f"Connection {self.name!r}: the shape of {layer.name!r} must be "
+                    f"{ends.target_shape}, or the size {ends.target_size} alone, not {layer.shape}"
+                )
         if self.kind == "one_to_one" and source_size != layer.size:
             raise ValueError(
                 f"Connection {self.name!r}: sizes must be equal one to one, "
@@ -253,7 +341,7 @@ class Connection(nn.Module):
                 )
         values = self.initial
         if values is None:
-            inputs = 1 if self.kind == "one_to_one" else source_size
+            inputs = prod(shape[1:])
             if self.mask is not None:
                 inputs = max(1, int(self.mask.sum(1).max()))
             reach = 2 * layer.cell.unit / inputs**0.5 / typical  # inputs are mostly silent
@@ -269,6 +357,16 @@ class Connection(nn.Module):
         kind = self.dynamics = self._dynamics.drawn(rng, targets, sources)
         what = f"Connection {self.name!r}"
         kind.check_shapes(what, targets, 1 if self.kind == "one_to_one" else sources)
+        if self.convolution is not None and not kind.pooled:
+            raise ValueError(
+                f"{what}: dynamics of a convolution must have a state for each target, not one for "
+                "each pair"
+            )
+        if self.convolution is not None and self.gain_in_weights and self.gain().ndim:
+            raise ValueError(
+                f"{what}: dynamics of a convolution must have one gain, since its weights are the "
+                f"same at all positions, not one for each of {targets} targets"
+            )
         if self.grid is not None and bool((self.gain() != 1).any()):
             raise ValueError(f"{what}: grid must be None where dynamics have a gain")
 
@@ -324,6 +422,9 @@ class Connection(nn.Module):
 
     def state_shape(self, samples: int) -> tuple[int, ...]:
         """Return the shape of the states of its dynamics."""
+        if self.convolution is not None:
+            ends = self.convolution if self.maxima is None else self.maxima
+            return samples, ends.target_size
         size = (self.weights.shape[0],) if self.pooled else tuple(self.weights.shape)
         return samples, *size
 
@@ -398,12 +499,33 @@ class Connection(nn.Module):
         weights = self._effective(self.weights.detach(), step, integers).detach()
         return weights if self.mask is None else weights[self.mask]
 
+    def matrix(self, absent: float = 0.0) -> np.ndarray:
+        """Return the weights of all pairs, float64 of shape (target size, source size).
+
+        Those of a convolution are of its sums, before they are pooled.
+
+        Parameters
+        ----------
+        absent : float
+            Value where there is no synapse.
+        """
+        weights = self.weights.detach().cpu().double().numpy()
+        if self.convolution is not None:
+            # At each pair the number of its weight in the kernel, counted from 1.
+            numbers = np.arange(1, weights.size + 1).reshape(weights.shape)
+            return np.append(absent, weights)[self.convolution.with_values(numbers).matrix()]
+        if self.kind == "one_to_one":
+            return np.where(np.eye(len(weights), dtype=bool), weights, absent)
+        return weights if self.mask is None else np.where(self.mask.cpu(), weights, absent)
+
     def synapses(self, scale: float, low: int, high: int, step: int | None = None) -> Synapses:
         """Return the integer weights at a scale."""
         weights = self.stored(step, integers=True)
         values = rounded(weights, scale, low, high).cpu().numpy().astype(np.int64)
         if self.kind == "one_to_one":
             return OneToOne(values)
+        if self.convolution is not None:
+            return self.convolution.with_values(values)
         if self.mask is None:
             return Dense(values)
         mask = self.mask.cpu().numpy()

@@ -99,15 +99,15 @@ class SpikingNetwork(nn.Module):
         _check_parts(self.inputs, self.layers, self.connections, self.readouts)
         self.parts = nn.ModuleList([*self.layers, *self.connections])
         self.layer: dict[str, Layer] = {layer.name: layer for layer in self.layers}
-        sizes = {part.name: part.size for part in (*self.inputs, *self.layers)}
+        sources = {part.name: part for part in (*self.inputs, *self.layers)}
         generator = torch.Generator().manual_seed(seed)
         _check_new(*self.layers, *self.connections)
         for layer in self.layers:  # first, since random weights depend on drawn thresholds
             layer.build((link for link in self.connections if link.target == layer.name), seed)
         for connection in self.connections:
-            if connection.source in sizes and connection.target in self.layer:
+            if connection.source in sources and connection.target in self.layer:
                 connection.build(
-                    sizes[connection.source],
+                    sources[connection.source],
                     self.layer[connection.target],
                     generator,
                     self._typical(connection.source),
@@ -158,6 +158,7 @@ class SpikingNetwork(nn.Module):
                         else connection.delay
                     ),
                     name=connection.name,
+                    pooling=connection.maxima,
                 )
                 for connection in self.connections
             ),
@@ -167,6 +168,8 @@ class SpikingNetwork(nn.Module):
         )
 
     def _nothing(self, connection: Connection) -> Synapses:
+        if connection.convolution is not None:
+            return connection.convolution
         shape = tuple(connection.weights.shape)
         if connection.kind == "one_to_one" and len(shape) == 1 and shape[0]:
             return OneToOne(np.zeros(shape, dtype=np.int64))

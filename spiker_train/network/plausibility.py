@@ -15,6 +15,7 @@ from spiker_hdl.model import CurrentLif, If, Lif, Network
 from spiker_hdl.model.bounds import firing
 
 from .cell import Cell
+from .runs.convolved import convolved_ends
 
 if TYPE_CHECKING:
     from .layers import Connection, Layer
@@ -93,12 +94,17 @@ def _currents(
     for connection in links:
         weights = connection.masked().detach().cpu().double()
         up, down = weights.clamp(min=0), weights.clamp(max=0)
+        smallest, greatest = sources[connection.source]
+        if connection.convolution is not None:
+            ends = convolved_ends(connection, (up, down), smallest, greatest)
+            low, high = low + ends[0], high + ends[1]
+            continue
         if connection.kind != "one_to_one":
             up, down = up.sum(1), down.sum(1)
-        smallest, greatest = sources[connection.source]
         low += up * smallest + down * greatest
         high += up * greatest + down * smallest
-    bias = 0.0 if layer.bias is None else layer.bias.detach().cpu().double()
+    biases = layer.biases
+    bias = 0.0 if biases is None else biases.detach().cpu().double()
     return (low + bias).numpy(), (high + bias).numpy()
 
 

@@ -83,7 +83,7 @@ def draw_connectivity(
             raise ValueError(f"Connection must be one of {sorted(connections)}, not {name!r}")
     if not names:
         raise ValueError("Network must have a connection to draw, not none")
-    matrices = {name: _matrix(connections[name]) for name in names}
+    matrices = {name: connections[name].matrix(np.nan) for name in names}
     limit = max(float(np.nanmax(np.abs(matrix), initial=0)) for matrix in matrices.values()) or 1.0
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
@@ -107,18 +107,6 @@ def draw_connectivity(
         bar.ax.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
     figure.suptitle(title, color=INK, fontsize=12)
     return figure
-
-
-def _matrix(connection: Connection) -> np.ndarray:
-    """Return the weights, shape (target size, source size), NaN where there is no synapse."""
-    weights = connection.weights.detach().cpu().double().numpy()
-    if connection.kind == "one_to_one":
-        matrix = np.full((len(weights), len(weights)), np.nan)
-        np.fill_diagonal(matrix, weights)
-        return matrix
-    if connection.mask is None:
-        return weights
-    return np.where(connection.mask.cpu().numpy(), weights, np.nan)
 
 
 def draw_graph(net: SpikingNetwork, *, title: str = "") -> Figure:

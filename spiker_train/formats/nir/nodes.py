@@ -76,8 +76,8 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
 
     rest = by_neuron("v")
     bias = np.zeros(layer.size)
-    if layer.bias is not None:
-        bias = layer.bias.detach().cpu().double().numpy().copy()
+    if layer.biases is not None:
+        bias = layer.biases.detach().cpu().double().numpy().copy()
     beta = by_neuron("decay") if "decay" in cell.roles else np.ones(layer.size)
     if rest.any() and rules.start != "leak":
         raise ValueError(

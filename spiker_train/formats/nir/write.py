@@ -272,7 +272,15 @@ class _Writer:
 
 
 def _weights(connection: Connection) -> np.ndarray:
-    return connection.masked().detach().cpu().numpy()
+    if connection.pooling is not None:
+        raise ValueError(
+            f"Pooling of {connection.name!r} must be None to be in NIR, not "
+            f"{connection.pooling}: the node SumPool2d adds, and no node has a maximum"
+        )
+    weights = connection.masked().detach().cpu().numpy()
+    if connection.kind == "convolution":
+        return connection.matrix().astype(weights.dtype)
+    return weights
 
 
 def _narrow(values: np.ndarray, dtype: Any) -> np.ndarray:

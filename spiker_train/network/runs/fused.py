@@ -165,6 +165,8 @@ def _run(
     for connection, number, due in loops:
         target = order[connection.target]
         core = layers[target].core
+        if connection.kind == "convolution":
+            raise NotRecordedError("a convolution is part of a cycle")
         pointwise = connection.kind == "one_to_one"
         own = core.weights[connection.name]
         if own.ndim != 2 - pointwise:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,8 @@ class Core:
     divisor : float or None
         Divisor of a floating-point current that neurons in integers take; None for all others.
     weights : dict of str to tensor
-        Weights by connection, shape (neurons, source size), or (neurons,) one to one.
+        Weights by connection, shape (neurons, source size), (neurons,) one to one, or that of the
+        kernel of a convolution.
     bias : tensor, shape (neurons,), or None
     dynamics : dict of str to Dynamics
         By connection that has dynamics, in floating point. In integers they are part of the neuron.
@@ -148,7 +150,7 @@ def _float_core(net: "SpikingNetwork", layer: Layer, lengths: Sequence[int | Non
         like = torch.zeros((), dtype=via.dtype, device=like.device)
         timed = dict.fromkeys(lengths, cell.integers(neuron, divisor, like))
         rest = _rest(neuron, like)
-    bias, counted = layer.bias, cell.counted
+    bias, counted = layer.biases, cell.counted
     return Core(
         layer,
         neuron,
@@ -181,7 +183,8 @@ def _integer_core(
     net: "SpikingNetwork", layer: Layer, integers: Quantization, length: int | None
 ) -> Core:
     scale = integers.scale(layer)
-    bias = None if layer.bias is None else rounded(layer.bias, scale, -(2**31), 2**31 - 1)
+    biases = layer.biases
+    bias = None if biases is None else rounded(biases, scale, -(2**31), 2**31 - 1)
     low, high = 0, 0
     weights = {}
     for connection in into(net, layer):
@@ -249,13 +252,9 @@ def _ends(net: "SpikingNetwork", connection: Connection, integers: Quantization)
 
 
 def _fan_in(net: "SpikingNetwork", connection: Connection) -> int:
-    if connection.kind == "one_to_one":
-        return 1
-    return (
-        connection.weights.shape[1]
-        if connection.mask is None
-        else int(connection.mask.sum(1).max())
-    )
+    if connection.mask is not None:
+        return int(connection.mask.sum(1).max())
+    return prod(connection.weights.shape[1:])  # of a convolution, all offsets of a window
 
 
 def _format(layer: Layer, neuron: Neuron, low: int, high: int) -> torch.dtype:

@@ -12,13 +12,14 @@ import torch
 from spiker_hdl.model import Network, Readout
 from spiker_hdl.model.neurons.intervals import NEVER_BRANCH
 from spiker_train.kernels.choice import chosen, note
-from spiker_train.network.arithmetic import FloatingPoint, through
+from spiker_train.network.arithmetic import FloatingPoint, Tensors, through
 from spiker_train.network.cell import IntegerCell
 from spiker_train.network.coupling import CoupledRun
 from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.time import PICOSECOND, Steps
 
+from .convolved import convolved
 from .delays import DelayLine, arrivals, delayed, pending_arrivals, still_delayed
 from .fused import advance_group, product
 from .fused_layer import FusedLayer
@@ -357,7 +358,7 @@ class _Population:
                 line = run.line(connection)
                 train = delayed(connection, train, run.steps, line, self.core.dtype)
             shared = connection.source not in run.net.layer  # all draws have the same input
-            current = _project(connection, self.core, train, shared, run.fused)
+            current = _all_steps(connection, self.core, train, shared, run)
             if (connection.name, "current") in self.traces:
                 self.traces[connection.name, "current"] = list(current.unbind(1))
             total = _plus(total, current)
@@ -503,7 +504,7 @@ class _Synapse:
             # The products of all steps at once, where states are of targets.
             if self.pooled:
                 shared = connection.source not in run.net.layer
-                train = _project(connection, core, train, shared, run.fused)
+                train = _all_steps(connection, core, train, shared, run)
             self.train = train.to(self.dtype)
             self.flow = self.train.unbind(1)
 
@@ -601,6 +602,18 @@ def _plus(total: Any, value: torch.Tensor) -> torch.Tensor:
     return value if total is None else total + value
 
 
+def _all_steps(
+    connection: Connection, core: Core, train: torch.Tensor, shared: bool, run: _Run
+) -> torch.Tensor:
+    """Return the currents of all steps; those of static images are convolved once."""
+    static = getattr(run.net.graph.nodes[connection.source], "static", False)
+    steps = train.shape[1]
+    if connection.kind != "convolution" or not static or bool((train[:, 1:] != train[:, :1]).any()):
+        return _project(connection, core, train, shared, run.fused)
+    once = _project(connection, core, train[:, :1], shared, run.fused)
+    return once.expand(-1, steps, -1).contiguous()
+
+
 def _project(
     connection: Connection,
     core: Core,
@@ -609,6 +622,8 @@ def _project(
     fused: bool = False,
 ) -> torch.Tensor:
     weights = core.weights[connection.name]
+    if connection.kind == "convolution":
+        return convolved(connection, weights, events, shared, isinstance(core.via, Tensors))
     pointwise = connection.kind == "one_to_one"
     if fused and not pointwise:
         return product(weights, events, shared)

@@ -397,7 +397,8 @@ def test_the_same_seed_draws_the_same_weights():
         (
             lambda: Connection("a", "b", kind="ring"),
             ValueError,
-            "Connection kind must be one of 'dense', 'one_to_one', 'sparse', not 'ring'",
+            "Connection kind must be one of 'dense', 'one_to_one', 'sparse', 'convolution', not "
+            "'ring'",
         ),
         (
             lambda: SpikingNetwork(

@@ -1,0 +1,212 @@
+"""Tests of runs of convolutions: in integers as the reference, in floating point as PyTorch."""
+
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from spiker_hdl.model import Input, Integrator, Lif, Readout, reference
+from spiker_train import (
+    Cell,
+    Connection,
+    FastSigmoid,
+    FirstOrder,
+    Layer,
+    MaxPool,
+    Quantization,
+    SpikingNetwork,
+    Window,
+    quantize,
+)
+from spiker_train.monte_carlo.integers import as_tensors
+from spiker_train.network.drawn import with_weights
+from spiker_train.network.runs import run as run_module
+from tests.support.convolutions import random_map_network
+
+CELL = {"threshold": 1.0, "decay": 0.875, "surrogate": FastSigmoid(0.5)}
+WINDOW = Window(stride=(1, 2), padding=((1, 0), (2, 1)), dilation=(2, 1), groups=2)
+
+
+def network(seed=0, **options):
+    """Make a network of two convolutions, of lines and of images, one of them in a cycle."""
+    random = np.random.default_rng(seed)
+    kernel = random.standard_normal((4, 1, 2, 3))
+    return SpikingNetwork(
+        [Input("in", (2, 6, 7), 0, 3)],
+        [
+            Layer("maps", (4, 2, 3), Cell(Lif, **CELL, learn=["threshold"]), "channel"),
+            Layer("more", (3, 2, 3), Cell(Lif, **CELL)),
+            Layer("out", 3, Cell(Integrator, decay=0.9)),
+        ],
+        [
+            Connection("in", "maps", kernel, kind="convolution", window=WINDOW,
+                       pooling=MaxPool((3, 2), (2, 1), ((1, 0), (0, 0))), **options),
+            Connection("in", "maps", 0.2 * random.standard_normal((24, 84)), name="beside"),
+            Connection("maps", "more", kind="convolution", window=Window(3, padding=1)),
+            Connection("more", "maps", kind="convolution", window=Window((1, 3), padding=(0, 1)),
+                       delay=2),
+            Connection("more", "out"),
+        ],
+        [Readout("out", "last")],
+        seed=seed,
+    )  # fmt: skip
+
+
+def samples(seed=0, steps=5):
+    random = np.random.default_rng([seed, 1])
+    return random.integers(0, 4, (3, steps, 84)) * (random.random((3, steps, 84)) < 0.4)
+
+
+def differences(seed, *, static):
+    """Return in what training arithmetic differs from the reference on a random network."""
+    network = random_map_network(Random(seed), static=static)
+    node, random = network.inputs[0], np.random.default_rng(seed)
+    x = random.integers(node.low, node.high + 1, (2, 5, node.size))
+    x = np.repeat(x[:, :1], 5, 1) if static else x * (random.random(x.shape) < 0.5)
+    record = [population.name for population in network.populations if population.neuron.emits]
+    expected = reference.run(network, x, record=record)
+    tensors, integers = as_tensors(network)
+    return [
+        difference
+        for kernel in ("eager", "fused")
+        for difference in expected.differences(tensors.run(x, integers, record=record,
+                                                           kernel=kernel))
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_training_arithmetic_is_that_of_the_reference(seed):
+    assert not differences(seed, static=seed == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_training_arithmetic_is_that_of_the_reference_on_many_networks(seed):
+    for n in range(25):
+        assert not differences(1000 * seed + n, static=n % 3 == 0)
+
+
+def test_quantised_network_computes_what_training_in_integers_does():
+    net, x = network(), samples()
+    integers = Quantization(weights=4, potentials=10).fit(net)
+    quantized = quantize(net, integers)
+    record = ["maps", "more"]
+    expected = reference.run(quantized, x, record=record)
+    assert expected.spikes["more"].any()
+    for kernel in ("eager", "fused"):
+        assert not expected.differences(net.run(x, integers, record=record, kernel=kernel))
+
+
+def plain(net, x):
+    """Run the network above in plain PyTorch, and return its scores."""
+    links = {connection.name: connection.weights for connection in net.connections}
+    samples, steps = x.shape[:2]
+    v, u, w = (torch.zeros(samples, *shape).double() for shape in ((4, 2, 3), (3, 2, 3), (3,)))
+    fired = [torch.zeros_like(u)] * 2
+    for t in range(steps):
+        maps = functional.pad(x[:, t].unflatten(-1, (2, 6, 7)), (2, 1, 1, 0))
+        sums = functional.conv2d(maps, links["in->maps"], None, (1, 2), 0, (2, 1), 2)
+        sums = functional.pad(sums, (0, 0, 1, 0), value=-torch.inf)
+        current = functional.max_pool2d(sums, (3, 2), (2, 1))
+        current = current + (x[:, t] @ links["beside"].T).unflatten(-1, (4, 2, 3))
+        current = current + functional.conv2d(fired[-2], links["more->maps late 2"], padding=(0, 1))
+        limit = net.layer["maps"].cell.float_threshold
+        v = 0.875 * v + current + net.layer["maps"].bias[:, None, None]
+        spikes = FastSigmoid(0.5)(v - limit)
+        v = v - spikes.detach() * limit
+        u = 0.875 * u + functional.conv2d(spikes, links["maps->more"], padding=1)
+        fired.append(FastSigmoid(0.5)(u - 1))
+        u = u - fired[-1].detach()
+        w = 0.9 * w + fired[-1].flatten(1) @ links["more->out"].T
+    return w
+
+
+@pytest.mark.parametrize("kernel", ["eager", "fused"])
+def test_scores_and_gradients_are_those_of_plain_pytorch(kernel):
+    net = network().double()
+    x = torch.from_numpy(samples()).double()
+    direction = torch.from_numpy(np.random.default_rng(2).standard_normal((3, 3)))
+    expected = plain(net, x)
+    torch.testing.assert_close(net(x, kernel=kernel).scores, expected)
+    names = [name for name, _ in net.named_parameters()]
+    wanted = torch.autograd.grad((expected * direction).sum(), [*net.parameters()])
+    actual = torch.autograd.grad(
+        (net(x, kernel=kernel).scores * direction).sum(), [*net.parameters()]
+    )
+    assert all(gradient.any() for gradient in wanted)
+    for name, one, other in zip(names, wanted, actual, strict=True):
+        torch.testing.assert_close(other, one, msg=name)
+
+
+def test_first_of_equal_sums_has_the_gradient():
+    net = SpikingNetwork(
+        [Input("in", (1, 4))],
+        [Layer("out", (1, 2), Cell(Integrator, decay=1.0))],
+        [Connection("in", "out", np.ones((1, 1, 1)), kind="convolution", pooling=MaxPool(2))],
+        [Readout("out", "last")],
+    )
+    x = torch.tensor([[[1.0, 1.0, 0.0, 0.0]]], requires_grad=True)
+    net(x).scores.sum().backward()
+    assert x.grad.tolist() == [[[1.0, 0.0, 1.0, 0.0]]]
+
+
+def static_network(static):
+    return SpikingNetwork(
+        [Input("in", (1, 4, 4), 0, 7, static=static)],
+        [Layer("maps", (2, 3, 3), Cell(Lif, **CELL)), Layer("out", 3, Cell(Lif, **CELL))],
+        [Connection("in", "maps", kind="convolution", window=Window(2)), Connection("maps", "out")],
+        [Readout("out", "count")],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kernel", ["eager", "fused"])
+def test_static_images_are_convolved_once(monkeypatch, kernel):
+    rows = []
+
+    def counted(connection, weights, events, *options):
+        rows.append(events.shape[1])
+        return convolved(connection, weights, events, *options)
+
+    convolved = run_module.convolved
+    monkeypatch.setattr(run_module, "convolved", counted)
+    image = np.random.default_rng(0).integers(0, 8, (2, 1, 16)).repeat(6, 1)
+    results = []
+    for net in (static_network(static=True), static_network(static=False)):
+        outcome = net(image, kernel=kernel)
+        outcome.scores.sum().backward()
+        results.append((outcome.scores, net.connections[0].weights.grad))
+    assert rows == [1, 6]
+    torch.testing.assert_close(results[0], results[1])
+
+
+def test_images_that_change_are_convolved_in_every_step():
+    image = np.random.default_rng(0).integers(0, 8, (2, 6, 16))
+    trains = [static_network(static)(image).spikes["maps"] for static in (True, False)]
+    assert torch.equal(*trains)
+
+
+def test_stacked_draws_run_each_with_its_own_kernel():
+    net, x = network(), samples()
+    draws = torch.randn(3, *net.connections[0].weights.shape, dtype=torch.float64)
+    with torch.no_grad():
+        expected = []
+        for draw in draws:
+            with with_weights(net, {"in->maps": draw}):
+                expected.append(net(x).scores)
+        others = {c.name: c.weights.detach().expand(3, *c.weights.shape) for c in net.connections}
+        with with_weights(net, others | {"in->maps": draws}):
+            torch.testing.assert_close(net(x).scores, torch.cat(expected))
+
+
+def test_dynamics_of_a_convolution_are_those_of_the_reference_in_integers():
+    net, x = network(dynamics=FirstOrder(0.75)), samples()
+    integers = Quantization(weights=5, potentials=12).fit(net)
+    quantized = quantize(net, integers)
+    expected = reference.run(quantized, x, record=["maps"])
+    assert expected.spikes["maps"].any()
+    assert not expected.differences(net.run(x, integers, record=["maps"]))
+    outcome = net(x)
+    assert outcome.after.synapses["in->maps"]["i"].shape == (3, 24)
+    torch.testing.assert_close(net(x, kernel="fused").scores, outcome.scores)
