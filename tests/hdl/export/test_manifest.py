@@ -28,6 +28,9 @@ from support.networks import ODD_NAMES, random_mapping, random_network, random_s
 from support.small import make_network
 
 
+RECEPTOR = "The receptor of the neurons that the events reach, 0 where none is stated."
+
+
 def case(seed):
     random = Random(seed)
     network = random_network(random, names=ODD_NAMES)
@@ -35,7 +38,7 @@ def case(seed):
     return network, stimulus, random_mapping(network, random)
 
 
-@pytest.fixture(scope="module", params=range(3))
+@pytest.fixture(scope="module", params=[0, 1, 64])  # the last has receptors
 def emitted(request, tmp_path_factory):
     network, spikes, mapping = case(request.param)
     directory = tmp_path_factory.mktemp("emitted")
@@ -56,11 +59,13 @@ def test_manifest_states_its_origin(emitted):
                 "to": projection.target,
                 "shift": projection.shift,
             }
+            | ({"receptor": projection.receptor} if projection.receptor else {})
             for projection in network.projections
         },
         "projection_fields": {
             "shift": "An event adds its weight times 2 to the power of `shift` to its target.",
-        },
+        }
+        | ({"receptor": RECEPTOR} if any(p.receptor for p in network.projections) else {}),
         "notes": dict(network.notes),
     }
     assert len(manifest["network"]["projections"]) == len(network.projections) > 0

@@ -41,6 +41,7 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.model.mapping.reload import structure
 from spiker_hdl.model.pruning.prune import prune
+from spiker_hdl.model.pruning.reachability import find_live
 from spiker_hdl.report.operation_counts import work
 from spiker_hdl.simulate import interpreted
 
@@ -347,6 +348,25 @@ def test_silent_neurons_are_pruned_by_the_current_of_all_receptors():
     x = np.ones((1, 9, 1), dtype=int)
     scores = spiker_hdl.run(pruned, x).scores.tolist()
     assert scores == spiker_hdl.run(network, x).scores.tolist()
+
+
+def test_what_neurons_may_reach_is_by_receptor():
+    # A current of 10 settles below 20, and behind FAST it would below 40.
+    lif = Lif(width=10, threshold=(30, 30, 8), decay=Decay.shift(1))
+    own = WithSynapses(neuron=lif, synapses=(FAST, None))
+    network = Network(
+        [Input("in", 1)],
+        [Population("own", 3, own, 10)],
+        [
+            Projection("in", "own", [[-4], [0], [0]], receptor=1),
+            Projection("in", "own", [[0], [6], [-2]], name="b"),
+        ],
+        [Readout("own")],
+    )
+    fires, states = find_live(network)
+    assert fires["own"].tolist() == [False, True, True]
+    low, high = states["own"]["receptor0_i"]
+    assert (low[0], high[0]) == (0, 0)
 
 
 @pytest.mark.parametrize("kind", ["recurrent", "alone", "static"])
