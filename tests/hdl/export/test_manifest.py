@@ -27,7 +27,6 @@ from support.manifest_bench import ManifestBench
 from support.networks import ODD_NAMES, random_mapping, random_network, random_spikes
 from support.small import make_network
 
-
 RECEPTOR = "The receptor of the neurons that the events reach, 0 where none is stated."
 
 
