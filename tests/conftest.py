@@ -66,7 +66,7 @@ def pytest_collection_finish():
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown():
-    """Forget snnTorch's neurons, which it keeps for ever: each import would look at all of them."""
+    """Forget snnTorch's neurons, which it keeps for ever, with their memory."""
     if "snntorch" in sys.modules:
         sys.modules["snntorch"].SpikingNeuron.instances.clear()
 

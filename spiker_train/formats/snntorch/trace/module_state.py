@@ -72,14 +72,37 @@ def kept(module: nn.Module) -> Iterator["Kept"]:
 
     These are all objects that can be reached from the attributes of the module and its parts, with
     their contents: tensors, buffers, parameters and their gradients, lists, training flags; the
-    hidden states of all of snnTorch's neurons, which its class methods reset; the attributes of the
-    user's classes; and the random number generators.
+    attributes of the user's classes; and the random number generators. In the context, snnTorch's
+    list of all neurons has those of the module alone, so that class methods which reset hidden
+    states leave all others as they are.
     """
     from snntorch import SpikingNeuron
 
     state = Kept()
     state.keep(module)
-    state.keep_class(SpikingNeuron)
+    with _own_instances(state):
+        state.keep_class(SpikingNeuron)
+        yield from _restored(state)
+
+
+@contextmanager
+def _own_instances(state: "Kept") -> Iterator[None]:
+    """Have snnTorch know the neurons that are kept alone.
+
+    It keeps every neuron that was ever made, of which a session may have many thousands.
+    """
+    from snntorch import SpikingNeuron
+
+    every = SpikingNeuron.instances
+    SpikingNeuron.instances = [x for x in state.seen.values() if isinstance(x, SpikingNeuron)]
+    try:
+        yield
+    finally:
+        SpikingNeuron.instances = every
+
+
+def _restored(state: "Kept") -> Iterator["Kept"]:
+    """Yield a state, and restore it and the random number generators after that."""
     drawn, python = np.random.get_state(), random.getstate()
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     dtype, grads = torch.get_default_dtype(), torch.is_grad_enabled()

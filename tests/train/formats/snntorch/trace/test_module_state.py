@@ -355,3 +355,40 @@ def test_an_argument_is_a_state_and_no_current():
     example = torch.zeros(4, INPUTS), torch.ones(4, SIZE), torch.zeros(4, SIZE)
     with pytest.raises(ValueError, match="which argument 2 of forward, which only neurons may"):
         from_snntorch(Step(), example=example)
+
+
+class Untouchable:
+    """What stands for a neuron of another module, and must not be looked at."""
+
+    def __getattribute__(self, name):
+        raise AssertionError(f"{name} of a neuron of another module must not be read")
+
+
+class Resetting(nn.Module):
+    """Neurons whose hidden states are reset by the methods of their class."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.lif = nn.Linear(INPUTS, SIZE), snn.Leaky(beta=0.9, init_hidden=True)
+
+    def forward(self, x):
+        snn.Leaky.reset_hidden()
+        return torch.stack([self.lif(self.fc(step)) for step in x])
+
+
+def test_neurons_of_other_modules_are_not_looked_at():
+    module, other = Resetting(), snn.Leaky(beta=0.9, init_hidden=True)
+    other(torch.full((2, SIZE), 0.3))
+    instances, before = snn.SpikingNeuron.instances, other.mem
+    stranger = Untouchable()
+    instances.append(stranger)
+    own = list(instances)
+    try:
+        net = from_snntorch(module, example=torch.zeros(3, 2, INPUTS))
+    finally:
+        del instances[-1]
+    assert net.layers[0].size == SIZE
+    assert snn.SpikingNeuron.instances is instances
+    assert [id(x) for x in [*instances, stranger]] == [id(x) for x in own]
+    assert other.mem is before
+    assert before.unique().tolist() == [pytest.approx(0.3)]
