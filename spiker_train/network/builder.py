@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
 from typing import Any
 
 from spiker_hdl.base.checks import check_int, check_kind, check_name, shown
@@ -13,6 +12,7 @@ from .cell import Cell, IntegerCell
 from .coupling import WinnerTakeAll
 from .layers import Connection, Layer
 from .network import SpikingNetwork
+from .ordering import in_order, layer_order
 from .time import Duration, make_steps
 
 __all__ = ["NetworkBuilder"]
@@ -320,46 +320,26 @@ class NetworkBuilder:
                         f"Connection {name!r}: {end} must be one of {_listed(known)}, "
                         f"not {shown(part.keywords[end])}"
                     )
-        order = self._order()
-        place = {name: n for n, name in enumerate(order)}
-        connections = sorted(
-            (place[part.keywords["target"]], part.keywords["source"], name)
-            for name, part in self._connections.items()
-        )
+        ends = self._ends()
+        order = layer_order(self._layers, ends)
         return SpikingNetwork(
             [self._inputs[name].build() for name in sorted(self._inputs)],
             [self._layers[name].build() for name in order],
-            [self._connections[name].build() for *_, name in connections],
+            [self._connections[name].build() for name in in_order(self._layers, ends)],
             [part.build() for part in self._readouts.values()],
             seed=self.seed,
             name=self.name,
             dt=self.dt,
         )
 
-    def _order(self) -> list[str]:
-        """Return the layers, each after those that reach it without delay, else by name.
-
-        Layers of a cycle without delay come last: the network refuses them and names the cycle.
-        """
-        waiting = dict.fromkeys(self._layers, 0)
-        following: dict[str, list[str]] = {name: [] for name in self._layers}
-        for part in self._connections.values():
-            source, target = part.keywords["source"], part.keywords["target"]
+    def _ends(self) -> list[tuple[str, str, str, bool]]:
+        """Return the name, the ends, and whether it has a delay, of each connection."""
+        ends = []
+        for name, part in self._connections.items():
             delay = part.keywords.get("delay", 0)
-            if source in waiting and (delay == 0 or delay == Duration(0)):
-                waiting[target] += 1
-                following[source].append(target)
-        ready = [name for name, count in waiting.items() if not count]
-        heapify(ready)
-        order = []
-        while ready:
-            name = heappop(ready)
-            order.append(name)
-            for target in following[name]:
-                waiting[target] -= 1
-                if not waiting[target]:
-                    heappush(ready, target)
-        return order + sorted(set(waiting) - set(order))
+            late = not (delay == 0 or delay == Duration(0))
+            ends.append((name, part.keywords["source"], part.keywords["target"], late))
+        return ends
 
     # -- parts by name ---------------------------------------------------------------------------
 

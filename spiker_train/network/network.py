@@ -36,6 +36,7 @@ from .cell import Cell
 from .import_report import ImportReport
 from .integers.quantization import Quantization, with_step
 from .layers import Connection, Layer
+from .ordering import in_order
 from .runs.run import Outcome, groups, run_network
 from .runs.state import NetworkState, check_state
 from .time import Duration, Steps, make_steps
@@ -56,7 +57,8 @@ class SpikingNetwork(nn.Module):
     connections : sequence of Connection
     readouts : sequence of Readout
     seed : int
-        Seed of the weights and parameters that are drawn at random.
+        Seed of the weights and parameters that are drawn at random. They depend on it and on the
+        names, ends and delays of the parts, and not on the order of the sequences.
     name : str
     dt : float, optional
         Length in seconds of the steps of runs, trainings and quantisations that state none.
@@ -104,7 +106,7 @@ class SpikingNetwork(nn.Module):
         _check_new(*self.layers, *self.connections)
         for layer in self.layers:  # first, since random weights depend on drawn thresholds
             layer.build((link for link in self.connections if link.target == layer.name), seed)
-        for connection in self.connections:
+        for connection in _drawn_in_order(self.layers, self.connections):
             if connection.source in sources and connection.target in self.layer:
                 connection.build(
                     sources[connection.source],
@@ -472,6 +474,13 @@ def _check_parts(*parts: Sequence[Any]) -> None:
     for kind, members in zip((Input, Layer, Connection, Readout), parts, strict=True):
         for member in members:
             check_kind(f"Each of the {kind.__name__.lower()}s", member, kind)
+
+
+def _drawn_in_order(layers: Sequence[Layer], connections: Sequence[Connection]) -> list[Connection]:
+    """Return the connections in an order that does not depend on that of the lists."""
+    ends = [(part.name, part.source, part.target, part.late) for part in connections]
+    number = {name: n for n, name in enumerate(in_order([part.name for part in layers], ends))}
+    return sorted(connections, key=lambda part: number[part.name])
 
 
 def _check_new(*parts: Any) -> None:

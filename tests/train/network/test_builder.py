@@ -281,3 +281,37 @@ def test_the_order_of_adding_changes_nothing():
 def test_the_order_of_adding_changes_nothing_in_a_thousand_graphs():
     for seed in range(8, 1008):
         check_graph(seed)
+
+
+def test_random_weights_do_not_depend_on_the_order_of_the_lists():
+    def parts():
+        cell = {"threshold": 1.0, "decay": LEAK}
+        layers = [Layer(name, 3, Cell(Lif, **cell)) for name in ("b", "a", "c")]
+        layers.append(Layer("out", 2, Cell(Integrator, decay=LEAK)))
+        ends = [("in", "b"), ("in", "a"), ("a", "b"), ("b", "c"), ("c", "out"), ("a", "out")]
+        links = [Connection(*pair) for pair in ends]
+        return layers, [*links, Connection("c", "a", delay=1), Connection("b", "a", delay=2)]
+
+    def weights(shuffled):
+        random = np.random.default_rng(shuffled)
+        layers, links = parts()
+        if shuffled:
+            random.shuffle(layers)
+            random.shuffle(links)
+        net = SpikingNetwork([Input("in", 4)], layers, links, [Readout("out", "last")], seed=5)
+        return {link.name: link.weights.detach().numpy() for link in net.connections}
+
+    expected = weights(0)
+    for shuffled in range(1, 6):
+        assert_equal(weights(shuffled), expected)
+    builder = NetworkBuilder(seed=5)
+    builder.input("in", 4)
+    layers, links = parts()
+    for link in reversed(links):
+        builder.connect(link.source, link.target, delay=link.delay)
+    for layer in layers:
+        builder.layer(layer.name, layer.size, layer.cell)
+    builder.readout("out", "last")
+    assert_equal(
+        {link.name: link.weights.detach().numpy() for link in builder.build().connections}, expected
+    )

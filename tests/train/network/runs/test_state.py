@@ -114,7 +114,7 @@ def integer_network():
             Connection("b", "a", delay=3),
         ],
         [Readout("b", "last")],
-        seed=3,
+        seed=4,
     )
 
 
