@@ -168,12 +168,16 @@ class MonteCarlo:
         ------
         FileError
             If the file is of another study.
+        FileNotFoundError
+            If the folder of the file is not there.
         ValueError
             If spikes or labels do not suit the network, or draws do not fit the memory.
         """
         x = checked_spikes(self.net, spikes)
         y = checked_labels(self.net, labels, len(next(iter(x.values()))))
         self.run_times.check("samples", len(y), next(iter(x.values())).shape[1])
+        if file is not None and not Path(file).absolute().parent.is_dir():
+            raise FileNotFoundError(f"Folder of the file must be there, not {Path(file).parent}")
         stack = self._stack(x)
         # A digest is for studies that go on: it takes as long as a short run.
         key = "" if file is None else self._key(x, y)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import check_int
-from spiker_hdl.base.conversions import plain
+from spiker_hdl.base.checks import check_int, check_kind
+from spiker_hdl.base.conversions import number_array, plain
 from spiker_train.devices.checks import check_number, check_share
 
 from .layers import Connection
@@ -95,7 +95,9 @@ def reservoir_weights(
 
 def spectral_radius(weights: Any) -> float:
     """Return the greatest magnitude of an eigenvalue of square weights."""
-    matrix = np.asarray(weights, dtype=np.float64)
+    matrix = np.asarray(number_array("Weights", weights, np.float64))
+    if not np.isfinite(matrix).all():
+        raise ValueError("Weights must be finite, not NaN or infinite")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"Weights must be a square matrix, not of shape {matrix.shape}")
     return float(np.abs(np.linalg.eigvals(matrix)).max()) if matrix.size else 0.0
@@ -104,6 +106,7 @@ def spectral_radius(weights: Any) -> float:
 def freeze(*connections: Connection) -> None:
     """Let trainings leave the weights of connections as they are."""
     for connection in connections:
+        check_kind("Each of the connections", connection, Connection)
         connection.weights.requires_grad_(False)
 
 

@@ -52,6 +52,21 @@ def test_fit_returns_the_device_that_was_measured(tmp_path):
     assert float(cells.std()) == pytest.approx(fit.programming[2, 2], rel=0.1)
 
 
+def test_picture_has_the_band_of_the_fit(tmp_path, monkeypatch):
+    figure = pytest.importorskip("matplotlib.figure")
+    drawn = []
+    monkeypatch.setattr(figure.Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    fit_device(programming(tmp_path / "p.csv"), drift(tmp_path / "d.csv")).picture("fit.png")
+    first, second = drawn[0].axes
+    corners = first.collections[0].get_paths()[0].vertices
+    ends = corners[corners[:, 0] > 19.99, 1]
+    assert (ends.min(), ends.max()) == pytest.approx((-1.02, 1.02), rel=0.1)  # of 20 uS
+    assert len(first.lines[0].get_xdata()) == 1600
+    middle = second.lines[-1]
+    assert middle.get_xdata()[[0, -1]].tolist() == pytest.approx([10, 1e6])
+    assert middle.get_ydata()[-1] / middle.get_ydata()[0] == pytest.approx(1e5**-0.06, rel=0.03)
+
+
 def test_picture_is_written(tmp_path):
     pytest.importorskip("matplotlib")
     fit_device(programming(tmp_path / "p.csv"), drift(tmp_path / "d.csv")).picture(

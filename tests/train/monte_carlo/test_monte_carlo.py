@@ -217,6 +217,17 @@ def slower(net):
     return net
 
 
+def test_time_constants_spread_around_their_nominal_mean():
+    cells = [Cell(Integrator, decay=decay) for decay in (Tau(0.01), float(np.exp(-0.1)))]
+    layers = [Layer(name, 4000, cell) for name, cell in zip("ab", cells, strict=True)]
+    net = SpikingNetwork([Input("in", 1)], layers, [], [Readout("a", "last")], dt=1e-3)
+    drawn = draw_neurons(net, NeuronSpread(time_constant=0.5), 1, 0)
+    seconds, factors = drawn["a", "decay"], drawn["b", "decay"]
+    for steps in (seconds / 1e-3, -1 / factors.log()):
+        assert float(steps.mean()) == pytest.approx(10, rel=0.03)
+        assert float(steps.log().std()) == pytest.approx(0.5, rel=0.05)
+
+
 def test_stopped_study_goes_on(tmp_path, monkeypatch):
     spikes, labels = samples()
     file = tmp_path / "draws.json"
@@ -397,6 +408,11 @@ def test_dask_cluster_of_several_workers_survives_a_killed_one():
             ).run(*samples(), progress=False),
             ValueError,
             "Time constants of layer 'hidden' must not spread, since its neurons are in integers",
+        ),
+        (
+            lambda: MonteCarlo(make(), DEVICE, 1, 0).run(*samples(), file="none/draws.json"),
+            FileNotFoundError,
+            "^Folder of the file must be there, not none$",
         ),
         (
             lambda: MonteCarlo(make(), DEVICE, 1, 0).run(*samples(), client=3, progress=False),

@@ -5,6 +5,7 @@ import pytest
 
 from spiker_train.network.reservoir import (
     _probabilities,
+    freeze,
     reservoir_weights,
     spectral_radius,
 )
@@ -60,3 +61,10 @@ def test_radius_of_a_cycle():
 def test_rule_that_cannot_be_followed_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         reservoir_weights(10, seed=0, **options)
+
+
+def test_weights_and_connections_that_are_none_are_refused():
+    with pytest.raises(ValueError, match=r"^Weights must be finite, not NaN or infinite$"):
+        spectral_radius([[float("nan")]])
+    with pytest.raises(TypeError, match=r"^Each of the connections must be a Connection, not 3$"):
+        freeze(3)
