@@ -57,6 +57,8 @@ def network_described(net: "SpikingNetwork") -> list[Any]:
             [part.name, part.source, part.target, part.kind]
             + [described(value) for value in (part.grid, part.delay, part.dynamics)]
             + [described(value) for value in (part.window, part.pooling) if value is not None]
+            # Not stated for the first, which is that of all networks before there were others.
+            + ([["receptor", part.receptor]] if part.receptor else [])
             for part in net.connections
         ],
         described(net.readouts),

@@ -4,9 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from spiker_hdl.model import Decay, Lif
-from spiker_train import Device, Duration, FirstOrder, MeasuredLevels, SecondOrder, Tau
-from spiker_train.network.description import described
+from spiker_hdl.model import Decay, If, Input, Lif, Readout, WithSynapses
+from spiker_train import (
+    Connection,
+    Device,
+    Duration,
+    FirstOrder,
+    Layer,
+    MeasuredLevels,
+    SecondOrder,
+    SpikingNetwork,
+    Tau,
+)
+from spiker_train.network.cell import IntegerCell
+from spiker_train.network.description import described, network_described
 
 LONG = np.linspace(1e-3, 2e-3, 5000)
 
@@ -47,3 +58,14 @@ def test_kinds_and_methods_are_described():
 def test_functions_are_known_by_their_names():
     assert described(other) == described(other) != described(described)
     assert " at 0x" not in str(described([object(), other]))
+
+
+def test_networks_that_differ_in_a_receptor_are_others():
+    def network(receptor):
+        neuron = WithSynapses(neuron=If(width=8, threshold=4), synapses=(None, None))
+        layer = Layer("a", 2, IntegerCell(neuron, scale=1.0))
+        connection = Connection("in", "a", receptor=receptor)
+        return SpikingNetwork([Input("in", 2)], [layer], [connection], [Readout("a")])
+
+    assert network_described(network(0)) == network_described(network(0))
+    assert network_described(network(0)) != network_described(network(1))
