@@ -390,6 +390,15 @@ def test_flips_of_bits_are_detected_at_their_receptor(kind):
         after = spiker_hdl.run(replace(network, projections=tuple(projections)), x)
         differ = (after.scores != before.scores).any(1)
         assert detected.tolist() == differ.tolist()
+    for n, detected in enumerate(
+        detector.detects([Flip("own", n, None, 0, "bias", 2) for n in (0, 1)])
+    ):
+        (own,) = network.populations
+        own = replace(own, bias=tuple(1 + 2 * (other == n) for other in (0, 1)))
+        differ = (
+            spiker_hdl.run(replace(network, populations=(own,)), x).scores != before.scores
+        ).any(1)
+        assert detected.tolist() == differ.tolist()
 
 
 def test_area_and_work_have_the_sums_of_each_receptor():

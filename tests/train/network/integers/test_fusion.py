@@ -19,6 +19,7 @@ from spiker_hdl.model import (
     WithSynapses,
     reference,
 )
+from spiker_hdl.model import FirstOrder as IntegerFirstOrder
 from spiker_train import (
     Cell,
     Connection,
@@ -305,6 +306,25 @@ def test_receptors_of_a_neuron_of_ones_own_are_named_by_connections(tmp_path):
             [Connection("in", "a", receptor=2)],
             net.readouts,
         )
+
+
+def test_dynamics_reach_the_receptor_of_their_connection():
+    slow = IntegerFirstOrder(decay=Decay.shift(2), width=9)
+    neuron = WithSynapses(neuron=TWO.neuron, synapses=(None, slow))
+
+    def potentials(dynamics, receptor):
+        first = Connection("in", "a", WEIGHTS, dynamics=dynamics, receptor=receptor)
+        second = Connection("in", "a", WEIGHTS, name="b", receptor=1)
+        layer = Layer("a", 4, IntegerCell(neuron, scale=0.02))
+        net = SpikingNetwork([Input("in", 5)], [layer], [first, second], [Readout("a", "count")])
+        x = (np.random.default_rng(3).random((2, 8, 5)) < 0.4).astype(int)
+        return net.run(x, record=["a.v"]).spikes["a.v"]
+
+    # What decays at once is no dynamics.
+    at_once = [potentials(FirstOrder(0.0), receptor) for receptor in (0, 1)]
+    plain = [potentials(None, receptor) for receptor in (0, 1)]
+    assert np.array_equal(at_once, plain)
+    assert not np.array_equal(*plain)
 
 
 REFUSED = {
