@@ -401,6 +401,23 @@ def test_flips_of_bits_are_detected_at_their_receptor(kind):
         assert detected.tolist() == differ.tolist()
 
 
+def test_bits_of_sums_are_those_of_their_receptor_by_hand():
+    network = single(neuron(None, None), [(5, 0), (-1, 1)], size=4)
+    mapping = Mapping({"own": Core(2, 1)}, {"in0->own": 20, "in1->own": 20})
+    first, second = (own.sum_width for own in network.bounds["own"].receptors)
+    assert first > second
+    events = {"in0": [1, 1, 0], "in1": [0, 0, 1]}
+    x = {name: np.array(own).reshape(1, -1, 1) for name, own in events.items()}
+    # Each event adds to two rows of two lanes; each of four groups reads a row in each of 3 steps.
+    bits = 3 * 4 * (first + second) + 2 * 2 * 2 * first + 2 * 2 * second
+    assert work(network, x, mapping=mapping)["own"].sum_bits.tolist() == [2 * bits]
+
+
+def test_bias_is_added_at_the_first_plain_receptor():
+    assert neuron(FAST, None, None).bias_receptor == 1
+    assert neuron(FAST, SLOW).bias_receptor == 0
+
+
 def test_area_and_work_have_the_sums_of_each_receptor():
     def folded(receptor, synapses):
         own = WithSynapses(neuron=If(width=8, threshold=9), synapses=synapses)
