@@ -36,6 +36,7 @@ CROSS_CUTTING = {
     "tests/hdl/rtl/test_late_reader.py": "the accelerator whose results are read late",
     "tests/hdl/test_lazy.py": "what importing loads",
     "tests/hdl/test_loading.py": "weights that are loaded, from the file to the memories",
+    "tests/hdl/test_receptors.py": "neurons with several receptors, on every engine",
     "tests/hdl/test_static.py": "static inputs on every engine",
     "tests/train/devices/test_page.py": "the page on devices",
     "tests/train/devices/test_parts.py": "levels, curves, faults and pulses of devices",
