@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiker_hdl.model import (
+    Convolution,
     Core,
     CurrentLif,
     Decay,
@@ -30,6 +31,7 @@ from spiker_hdl.model import (
     Integrator,
     Lif,
     Mapping,
+    MaxPooling,
     Network,
     Neuron,
     OneToOne,
@@ -962,3 +964,40 @@ def test_target_of_a_link_is_written_and_the_link_is_kept(tmp_path):
         small(max_steps=longest).save(link)
         assert link.is_symlink()
         assert load(target).max_steps == longest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "dense"}, "projection of kind 'dense' must state a convolution"),
+        ({"convolution": None}, "projection of kind 'convolution' must state a convolution"),
+        ({"convolution": {"shape": [1, 6]}}, "convolution must have the keys ['dilation', "),
+        ({"pooling": {"model": "MaxPooling"}}, "pooling must have the keys ['dilation', 'model', "),
+        ({"pooling": {"model": "Mean", "shape": [2, 6], "size": [2], "stride": [2],
+                      "padding": [[0, 0]], "dilation": [1]}}, "pooling must be 'MaxPooling'"),
+        ({"shape": [3, 6]}, "shape of projection 'in' to 'maps' must be [12, 6], not [3, 6]"),
+    ],
+)  # fmt: skip
+def test_invalid_geometry_is_refused(tmp_path, change, message):
+    network = Network(
+        [Input("in", (1, 6))],
+        [Population("maps", (2, 3), If(threshold=2, width=8))],
+        [
+            Projection(
+                "in",
+                "maps",
+                Convolution(np.ones((2, 1, 3), int), (1, 6), padding=1),
+                pooling=MaxPooling((2, 6), 2),
+            )
+        ],
+        [Readout("maps")],
+    )
+    network.save(tmp_path / "net")
+    assert load(tmp_path / "net") == network
+    members = parts((tmp_path / "net").read_bytes())
+    text = json.loads(members["network.json"])
+    text["projections"][0] |= change
+    members["network.json"] = json.dumps(text).encode()
+    result = refused(tmp_path / "other", packed(members))
+    assert result is not None
+    assert message in result

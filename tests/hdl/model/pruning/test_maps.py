@@ -104,7 +104,9 @@ def test_pooled_sums_of_single_weights_are_pruned_by_channel():
         [Readout("head")],
         8,
     )
-    assert same(network).population["a"].shape == (1, 2)
+    pruned = same(network)
+    assert pruned.population["a"].shape == (1, 2)
+    assert pruned.inputs[0].size == 4
 
 
 def test_random_networks_of_maps_answer_as_before():

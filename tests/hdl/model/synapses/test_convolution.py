@@ -16,6 +16,7 @@ from spiker_hdl.model import (
     Population,
     Projection,
     Readout,
+    canonical,
     load,
     reference,
 )
@@ -67,6 +68,12 @@ def test_large_maps_are_summed_in_blocks():
     events = draw.integers(0, 2, (90, synapses.source_size))
     expected = events @ synapses.matrix().T
     assert (synapses.sums(events.astype(np.float32)) == expected).all()
+
+
+def test_bounds_beyond_64_bits_are_exact():
+    most = 2**31 - 1
+    synapses = Convolution(np.full((1, 2**17, 1), most), (2**17, 1))
+    assert synapses.reach(0, 2**16 - 1)[1].tolist() == [most * (2**16 - 1) * 2**17]
 
 
 def test_identity_is_what_it_computes():
@@ -153,6 +160,7 @@ def test_network_of_maps_is_the_same_network_after_a_file(tmp_path):
         network, _ = drawn(seed)
         network.save(tmp_path / "net.spiker")
         loaded = load(tmp_path / "net.spiker")
+        assert canonical.version(network) == 3
         assert loaded == network
         assert loaded.digest == network.digest
 

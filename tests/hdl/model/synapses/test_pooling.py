@@ -60,14 +60,16 @@ def test_bounds_are_the_maxima_of_the_bounds():
 
 
 def test_format_of_numbers_suffices_for_the_sums_that_are_pooled():
-    weights = np.array([2**27, -(2**27)] * 3)
+    weights = OneToOne(np.array([-(2**25), 0] * 3))  # each maximum is 0
+    pooled = {"pooling": MaxPooling((1, 6), 2), "shift": 2}
     wide = Network(
         [Input("in", 6)],
-        [Population("map", 3, If(threshold=2, width=30))],
-        [Projection("in", "map", OneToOne(-np.abs(weights)), pooling=MaxPooling((1, 6), 2))],
+        [Population("map", 3, If(threshold=2, width=8))],
+        [Projection("in", "map", weights, **pooled)],
         [Readout("map")],
     )
-    assert wide.bounds["map"].largest >= 2**27
+    assert (wide.bounds["map"].sum_low, wide.bounds["map"].sum_high) == (0, 0)
+    assert wide.bounds["map"].largest == 2**27
 
 
 def test_maximum_is_of_one_projection_alone():
@@ -100,6 +102,13 @@ def test_pooled_sums_must_meet_their_ends():
             [Input("in", 6)],
             [Population("map", 3, If(threshold=2, width=8))],
             [Projection("in", "map", OneToOne(np.ones(6, int)), pooling=MaxPooling((1, 6), 3))],
+            [Readout("map")],
+        )
+    with pytest.raises(ValueError, match=r"the shape of 'map' must be \(2, 2\), or a size alone"):
+        Network(
+            [Input("in", 8)],
+            [Population("map", (1, 4), If(threshold=2, width=8))],
+            [Projection("in", "map", OneToOne(np.ones(8, int)), pooling=MaxPooling((2, 4), 2))],
             [Readout("map")],
         )
     synapses = Convolution(np.ones((2, 1, 3), int), (1, 8))
