@@ -394,7 +394,7 @@ class _Plan:
         random = Random(self.random.random())
         stimulus = _spikes(self.inputs, random, 6, 14)
         for n in range(14):
-            rates, _ = _rates(self, stimulus)
+            rates, *first = _rates(self, stimulus)
             wrong = [name for name in self.emitting if not 0.05 <= rates[name] <= 0.5]
             for name in wrong:
                 self._move(name, rates[name] > 0.5, n in {4, 6, 8}, random)
@@ -402,8 +402,10 @@ class _Plan:
                 break
         # Samples may be short, and coupled neurons fire less: now both count.
         stimulus = {name: values[:, : 2 * SHORT] for name, values in stimulus.items()}
+        known = not wrong and all(self.knobs[name].coupling is None for name in self.names)
         for n in range(8):
-            rates, early = _rates(self, stimulus, coupled=True)
+            # What came of the first steps is known already unless something was changed.
+            rates, early = first if known and n == 0 else _rates(self, stimulus, coupled=True)[1:]
             firing = [name for name in self.emitting if rates[name] > 0.5]
             silent = [name for name in self.emitting if min(early[name], rates[name]) < 0.05]
             for name in dict.fromkeys(firing + silent):
@@ -529,7 +531,7 @@ def _synapses(random, source, target):
 def _rates(plan, stimulus, *, coupled=False):
     """Return the share of slots in which each population fires, or would without coupling.
 
-    The same share in the first steps follows.
+    The shares in the first ``2 * SHORT`` and ``SHORT`` steps follow.
     """
     populations = {name: plan.population(name) for name in plan.names}
     samples, steps = next(iter(stimulus.values())).shape[:2]
@@ -566,8 +568,10 @@ def _rates(plan, stimulus, *, coupled=False):
             if fired is not None:
                 trains[name][:, t] = fired
     events = {name: trains[name] != 0 for name in populations}
-    whole = {name: float(events[name].mean()) for name in populations}
-    return whole, {name: float(events[name][:, :SHORT].mean()) for name in populations}
+    return [
+        {name: float(events[name][:, :end].mean()) for name in populations}
+        for end in (steps, 2 * SHORT, SHORT)
+    ]
 
 
 def random_spikes(network: Network, random: Random, samples=4, steps=12):
