@@ -285,7 +285,9 @@ def _prove(
     loaded: Mapping[str, tuple[int, int]],
 ) -> None:
     neuron = population.neuron
-    what = f"Population {population.name!r}: the step of {type(neuron).__name__}"
+    inner = getattr(neuron, "neuron", None)  # of one behind synapses
+    kind = type(neuron).__name__ + (f" of {type(inner).__name__}" if inner is not None else "")
+    what = f"Population {population.name!r}: the step of {kind}"
     parameters = {name: ranges.interval(*ends_of[name]) for name in neuron.parameters}
     values = [f"{name} in {low}..{high}" for name, (low, high) in loaded.items()]
     other = f", or let `replaceable` be less than {', '.join(values)}" if values else ""

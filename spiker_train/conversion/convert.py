@@ -232,6 +232,9 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
                     report.changes.append(
                         change_of(layer.name, declared.name, target, integers, scale)
                     )
+            elif declared.metadata.get("role") == "parameter" and not declared.metadata["counts"]:
+                target = layer.cell.value(declared.name)
+                _report_unscaled(layer.name, declared.name, target, value, report)
     receptors = receptors_of(layer)
     for connection in layer.incoming:
         receptor = receptors[connection.name]
@@ -245,6 +248,20 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
             change_of_time(layer.name, "inhibition", duration, coupling.steps, quantization.step)
         )
     return Population(layer.name, layer.shape, neuron, bias, coupling)
+
+
+def _report_unscaled(
+    where: str, name: str, target: np.ndarray, value: Any, report: QuantizationReport
+) -> None:
+    """Report a parameter without a scale, such as a factor, that is no integer by itself."""
+    integers = np.asarray(value, dtype=float)
+    if np.any(target != integers):
+        report.changes.append(change_of(where, name, target, integers, 1.0))
+    if np.any(target) and not np.any(integers):
+        report.warnings.append(
+            f"{name.replace('_', ' ')} of {where!r} becomes 0, from {target.flat[0]:g}: it has no "
+            "scale, and is rounded to an integer"
+        )
 
 
 def _report_decay(

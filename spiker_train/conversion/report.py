@@ -131,7 +131,9 @@ def change_of_time(
     target = np.asarray(duration.seconds, dtype=float)
     whole = np.asarray(steps, dtype=float)
     shown = f"{int(whole)}" if whole.ndim == 0 else f"{int(whole.min())}..{int(whole.max())}"
-    return worst_change(where, what, target, whole * step / 1e12, f"{shown} steps")
+    return worst_change(
+        where, what, target, whole * step / 1e12, f"{shown} step" + "s" * (shown != "1")
+    )
 
 
 def worst_change(

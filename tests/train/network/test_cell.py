@@ -1,13 +1,28 @@
 """Tests of cells: values in seconds, for samples, drawn and learned, and neurons of one's own."""
 
 import re
+from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 
-from spiker_hdl.model import Decay, Dendrite, Input, Integrator, Lif, Readout, reference
+from spiker_hdl.model import (
+    INTEGERS,
+    Decay,
+    Dendrite,
+    Input,
+    Integrator,
+    Lif,
+    Neuron,
+    Readout,
+    parameter,
+    reference,
+    signed_range,
+    state,
+)
 from spiker_train import (
     Cell,
     Connection,
@@ -15,9 +30,11 @@ from spiker_train import (
     FirstOrder,
     Layer,
     Quantization,
+    QuantizationReport,
     SpikingNetwork,
     Tau,
     TrainingOptions,
+    WinnerTakeAll,
     quantize,
     train,
 )
@@ -282,12 +299,18 @@ def test_value_in_seconds_needs_the_length_of_a_step():
         Cell(Lif, threshold=1.0, decay=Tau(np.ones((2, 2, 2))))
 
 
-def test_neuron_of_ones_own_is_right_under_a_changing_step():
+def izhikevich():
+    """Return the module of the example."""
     spec = spec_from_file_location(
         "izhikevich_in_seconds", ROOT / "examples/izhikevich_in_seconds.py"
     )
     example = module_from_spec(spec)
     spec.loader.exec_module(example)
+    return example
+
+
+def test_neuron_of_ones_own_is_right_under_a_changing_step():
+    example = izhikevich()
     net = example.network(d=[6.0]).double()
     plan = [(0.5 * MS, 120), (0.25 * MS, 60)]
     x = torch.full((1, 180, 1), 12.0, dtype=torch.float64)
@@ -304,6 +327,88 @@ def test_neuron_of_ones_own_is_right_under_a_changing_step():
     text = "Izhikevich millisecond must be at least as long as the step of 0.002 s"
     with pytest.raises(ValueError, match=text):
         net(x, dt=2 * MS)
+
+
+@pytest.mark.parametrize(
+    "dynamics, name", [(None, "Izhikevich"), (FirstOrder(Tau(5 * MS)), "WithSynapse of Izhikevich")]
+)
+def test_neuron_that_needs_fractions_is_refused_in_integers_by_name(dynamics, name):
+    net = izhikevich().network()
+    net.connections[0].dynamics = dynamics
+    message = f"Population 'cortex': the step of {name} must keep 'v' in -2147483648..2147483647, "
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        quantize(net, 8, 16, "multiplier", dt=0.5 * MS)
+
+
+def test_neuron_of_ones_own_is_trained():
+    net = izhikevich().network(a=[0.02], learn=["a"])
+    net.dt = 0.5 * MS
+    x = torch.full((1, 60, 1), 15.0)
+    net(x).logits.sum().backward()
+    for learned in net.parameters():
+        assert float(learned.grad.abs().max()) > 0
+
+
+@dataclass(frozen=True)
+class Scaled(Neuron):
+    """A neuron whose state is a multiple of its current, whatever the scale."""
+
+    factor: Any = parameter(8)
+    width: int = field(kw_only=True)
+    v: Any = state("width")
+    spiking: ClassVar[bool] = False
+
+    def step(self, p, s, current, via=INTEGERS):
+        return None, {"v": via.saturate(current * p.factor, *signed_range(self.width))}
+
+
+@pytest.mark.parametrize(
+    "factor, warnings",
+    [
+        (0.3, ["factor of 'a' becomes 0, from 0.3: it has no scale, and is rounded to an integer"]),
+        (2.25, []),
+    ],
+)
+def test_parameter_without_a_scale_is_reported_where_it_is_rounded(factor, warnings):
+    report = QuantizationReport()
+    net = network(Cell(Scaled, factor=factor))
+    quantize(net, 8, 16, report=report)
+    (change,) = [change for change in report.changes if change.what == "factor"]
+    assert (change.target, change.integer) == (factor, str(round(factor)))
+    assert change.error == pytest.approx(abs(round(factor) - factor) / factor)
+    assert report.warnings == warnings
+    exact = QuantizationReport()
+    quantize(network(Cell(Scaled, factor=2)), 8, 16, report=exact)
+    assert "factor" not in {change.what for change in exact.changes}
+
+
+def test_rounded_times_are_reported_with_their_errors():
+    cell = Cell(Lif, threshold=1.0, decay=Tau(10 * MS), refractory=Duration([1e-3, 2.4e-3, 3e-3]))
+    net = SpikingNetwork(
+        [Input("in", 3)],
+        [Layer("a", 3, cell, coupling=WinnerTakeAll(Duration(0.4e-3)))],
+        [Connection("in", "a", delay=Duration(1.4e-3))],
+        [Readout("a", "count")],
+        dt=MS,
+    )
+    report = QuantizationReport()
+    integers = quantize(net, 6, 12, "multiplier", rounding="nearest", report=report)
+    assert integers.populations[0].neuron.refractory == (1, 2, 3)
+    assert (integers.populations[0].coupling.steps, integers.projections[0].delay) == (0, 1)
+    changes = {change.what: change for change in report.changes}
+    for what, target, quantized, text in (
+        ("refractory", 2.4e-3, 2e-3, "1..3 steps"),
+        ("inhibition", 0.4e-3, 0.0, "0 steps"),
+        ("delay", 1.4e-3, 1e-3, "1 step"),
+    ):
+        change = changes[what]
+        assert (change.target, change.quantized) == pytest.approx((target, quantized))
+        assert change.error == pytest.approx((target - quantized) / target)
+        assert change.integer == text
+    assert changes["refractory"].errors == pytest.approx((0, 1 / 6, 0))
+    net.layers[0].coupling = None
+    with pytest.raises(ValueError, match=r"^Delay of 'in->a late 1400 us' must be a whole number "):
+        quantize(net, 6, 12, "multiplier")
 
 
 def test_settings_of_the_page_on_ship_are_its_equations():
