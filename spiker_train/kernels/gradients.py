@@ -26,6 +26,7 @@ class Structure:
     nodes : tuple of (str, tuple)
     fired : int or None
     after : tuple of (str, int)
+    coupling : (int, int, int) or None
         As in :class:`~.graph.Graph`.
     learned : tuple of bool
         Which parameters have gradients.
@@ -38,6 +39,7 @@ class Structure:
     nodes: tuple[tuple[str, tuple], ...]
     fired: int | None
     after: tuple[tuple[str, int], ...]
+    coupling: tuple[int, int, int] | None
     learned: tuple[bool, ...]
     started: tuple[bool, ...]
     inline: bool

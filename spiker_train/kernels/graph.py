@@ -44,6 +44,10 @@ class Graph:
         Node that tells which neurons fire, or has their output.
     after : dict of str to int
         Nodes of the states after the step.
+    coupling : (int, int, int) or None
+        For neurons that inhibit each other, the number of the input that tells which are inhibited,
+        which the kernel itself writes, and the numbers of two constants: the length of the
+        inhibition, and that of the step.
     """
 
     nodes: list[tuple[str, tuple]] = field(default_factory=list)
@@ -51,13 +55,14 @@ class Graph:
     constants: list[float] = field(default_factory=list)
     fired: int | None = None
     after: dict[str, int] = field(default_factory=dict)
+    coupling: tuple[int, int, int] | None = None
     _known: dict[tuple[str, tuple], int] = field(default_factory=dict)
     _leaves: dict[int, int] = field(default_factory=dict)
 
     @property
     def structure(self) -> tuple:
         """All that the source of a kernel depends on."""
-        return tuple(self.nodes), self.fired, tuple(self.after.items())
+        return tuple(self.nodes), self.fired, tuple(self.after.items()), self.coupling
 
     def add(self, operation: str, *operands: Any) -> "Value":
         """Return the value of an operation, which is recorded once."""

@@ -6,6 +6,7 @@ their spikes. A single layer without a cycle runs all steps of a sample at once.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -29,6 +30,9 @@ class Loop:
         Step in which the events of each step arrive, the number of steps if after the end.
     pointwise : bool
         Whether each source has one target, of the same index.
+    draws : int or None
+        Number of draws that are stacked in the weights, each of which has rows of its own; None
+        where there is one set of weights. Draws have no gradients.
     """
 
     source: int
@@ -36,6 +40,7 @@ class Loop:
     input: int
     due: tuple[int, ...]
     pointwise: bool
+    draws: int | None = None
 
     @property
     def arriving(self) -> dict[int, list[int]]:
@@ -91,15 +96,17 @@ class _Group(torch.autograd.Function):
         training = any(ctx.needs_input_grad)
         parts, weights = _parts(group, tensors)
         passes = [
-            Forward(run, part, training, {loop.input for loop in group.loops if loop.target == n})
+            Forward(
+                run,
+                part,
+                training,
+                run.written | {loop.input for loop in group.loops if loop.target == n},
+            )
             for n, (run, part) in enumerate(zip(group.layers, parts, strict=True))
         ]
         events: dict[Loop, dict[int, Events]] = {loop: {} for loop in group.loops}
         if group.loops:
-            rows = [
-                w.detach() if loop.pointwise else by_source(w.detach())
-                for loop, w in zip(group.loops, weights, strict=True)
-            ]
+            rows = [_rows(loop, w.detach()) for loop, w in zip(group.loops, weights, strict=True)]
             arriving = [loop.arriving for loop in group.loops]
             for t in range(passes[0].shape[1]):
                 for n, layer in enumerate(passes):
@@ -107,7 +114,9 @@ class _Group(torch.autograd.Function):
                         for s in due.get(t, ()) if loop.target == n else ():
                             x = passes[loop.source].outputs[0][:, s]
                             into = layer.inputs[loop.input][:, t]
-                            if loop.pointwise:
+                            if loop.draws is not None:
+                                _add_draws(x, own, into, loop)
+                            elif loop.pointwise:
                                 into.addcmul_(x, own)
                             else:
                                 events[loop][s] = Events(x, own.dtype)
@@ -121,7 +130,10 @@ class _Group(torch.autograd.Function):
             looped = bool(group.loops)
             ctx.save_for_backward(*tensors, *(outputs if looped else ()))
             ctx.group, ctx.events = group, events
-            ctx.saved = [(layer.inputs if looped else None, layer.saved) for layer in passes]
+            ctx.saved = [
+                (layer.inputs if looped or layer.run.written else None, layer.saved, layer.won)
+                for layer in passes
+            ]
             ctx.set_materialize_grads(False)
         return outputs
 
@@ -135,12 +147,13 @@ class _Group(torch.autograd.Function):
         parts, weights = _parts(group, tensors)
         spikes, passes = [], []
         at = 0
-        for run, part, (own_inputs, saved) in zip(group.layers, parts, ctx.saved, strict=True):
+        for run, part, kept in zip(group.layers, parts, ctx.saved, strict=True):
+            own_inputs, saved, won = kept
             own = grads[at : at + run.outputs]
             spikes.append(outputs[at] if outputs else None)
             at += run.outputs
             own_inputs = split(run, part)[0] if own_inputs is None else own_inputs
-            passes.append(Backward(run, part, own_inputs, saved, own, bool(group.loops)))
+            passes.append(Backward(run, part, own_inputs, saved, own, bool(group.loops), won))
         g_weights: list[torch.Tensor | None] = []
         if group.loops:
             g_weights = _backward_in_loops(group, passes, weights, spikes, ctx.events)
@@ -148,6 +161,25 @@ class _Group(torch.autograd.Function):
             for layer in passes:
                 layer.all(backward=True)
         return None, *(g for layer in passes for g in layer.gradients()), *g_weights
+
+
+def _rows(loop: Loop, weights: torch.Tensor) -> Any:
+    """Return the weights by source, for each draw where several are stacked."""
+    if loop.pointwise:
+        return weights
+    return by_source(weights) if loop.draws is None else [by_source(own) for own in weights]
+
+
+def _add_draws(x: torch.Tensor, rows: Any, into: torch.Tensor, loop: Loop) -> None:
+    """Add the products of events with several draws of the weights, each with rows of its own."""
+    assert loop.draws is not None
+    for events, currents, own in zip(
+        x.chunk(loop.draws), into.chunk(loop.draws), rows, strict=True
+    ):
+        if loop.pointwise:
+            currents.addcmul_(events, own)
+        else:
+            Events(events, own.dtype).add_product(own, currents)
 
 
 def _backward_in_loops(

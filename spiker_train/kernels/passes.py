@@ -10,9 +10,35 @@ import torch
 from .graph import Graph
 from .run import NeuronKernel, strided
 
-__all__ = ["Backward", "Forward", "LayerRun", "split"]
+__all__ = ["Backward", "Coupled", "Forward", "LayerRun", "split"]
 
 Tensors = Sequence[torch.Tensor]
+
+
+@dataclass(eq=False)
+class Coupled:
+    """The inhibition of the neurons of a layer by each other, which a run advances.
+
+    Members
+    -------
+    winner : tensor, shape (samples, neurons)
+        1 for the neuron that fired last without inhibition.
+    left : tensor, shape (samples, 1)
+        Inhibition that is left.
+    trace : tensor, shape (samples, steps), or None
+        What is left after each step, where it is recorded.
+    """
+
+    winner: torch.Tensor
+    left: torch.Tensor
+    trace: torch.Tensor | None
+
+    def arrays(self, won: torch.Tensor) -> dict[str, Any]:
+        """Return the arrays of a kernel, with one for the neuron that fires in each step."""
+        steps = won.shape[1]
+        arrays = {"winner": (self.winner, self.winner.shape[1], 0), "left": (self.left, 1, 0)}
+        arrays["won"] = won, steps, 1
+        return arrays | ({} if self.trace is None else {"trace_left": (self.trace, steps, 1)})
 
 
 @dataclass(frozen=True)
@@ -35,6 +61,8 @@ class LayerRun:
     spare : bool
         Whether no one else has the inputs, so that without gradients spikes take the place of the
         first one: memory of that size is slow to get.
+    coupled : Coupled or None
+        For neurons that inhibit each other.
     """
 
     kernel: NeuronKernel
@@ -44,6 +72,13 @@ class LayerRun:
     surrogate: Callable[[torch.Tensor], torch.Tensor] | None
     traces: tuple[str, ...]
     spare: bool = False
+    coupled: Coupled | None = None
+
+    @property
+    def written(self) -> set[int]:
+        """Inputs that the kernel itself writes."""
+        coupling = self.kernel.structure.coupling
+        return set() if coupling is None else {coupling[0]}
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -127,6 +162,10 @@ class Forward(Pass):
             arrays["spikes"] = strided(spikes)
         arrays |= {f"trace_{name}": strided(trace) for name, trace in traces.items()}
         arrays |= {f"save{n}": strided(save) for n, save in enumerate(self.saved)}
+        self.won: torch.Tensor | None = None
+        if run.coupled is not None:
+            self.won = torch.empty(samples, steps, dtype=dtype)
+            arrays |= run.coupled.arrays(self.won)
         self.outputs = [*outputs, *traces.values(), *self.finals]
         self.parts = [
             run.kernel.bind(
@@ -150,6 +189,7 @@ class Backward(Pass):
         saved: Tensors,
         grads: Sequence[torch.Tensor | None],
         looped: bool,
+        won: torch.Tensor | None = None,
     ):
         super().__init__(run)
         _, self.parameters, starts = split(run, tensors)
@@ -172,6 +212,8 @@ class Backward(Pass):
         for name, start in zip(run.states, starts, strict=True):
             arrays[f"state_{name}"] = start.contiguous(), size, 0
         arrays |= {f"save{n}": strided(save) for n, save in enumerate(saved)}
+        if won is not None:
+            arrays["won"] = won, steps, 1
         arrays["g_spikes"] = none if self.g_spikes is None else strided(self.g_spikes)
         self.carries = {}
         for name in source.carried:

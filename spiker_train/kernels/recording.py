@@ -125,6 +125,7 @@ def record(
     filters: Sequence[Filter | None] = (None,),
     counted: frozenset[str] = frozenset(),
     watched: Mapping[str, int | None] | None = None,
+    coupling: tuple[float, float] | None = None,
 ) -> Graph:
     """Record the step of a neuron, with the dynamics of its synapses.
 
@@ -145,6 +146,9 @@ def record(
     watched : mapping of str to int or None, optional
         Names of further states, each of which holds a current: that of an input after its dynamics,
         by the number of the input, or their sum, by None.
+    coupling : (float, float), optional
+        For neurons that inhibit each other, the length of the inhibition and that of the step. The
+        input after all others then tells which neurons are inhibited, which discard their input.
 
     Raises
     ------
@@ -153,9 +157,14 @@ def record(
     """
     graph = Graph()
     try:
-        currents = [_filtered(graph, n, passed) for n, passed in enumerate(filters)]
-        current = currents[0]
-        for another in currents[1:]:
+        inhibited = None if coupling is None else _coupled(graph, len(filters), coupling)
+        currents = [_filtered(graph, n, passed, inhibited) for n, passed in enumerate(filters)]
+        reaching = [
+            x if passed is not None else _discarded(graph, x, inhibited)
+            for x, passed in zip(currents, filters, strict=True)
+        ]
+        current = reaching[0]
+        for another in reaching[1:]:
             current = current + another
         before = {name: graph.add("state", name) for name in states}
         fired, after = neuron.step(
@@ -186,11 +195,30 @@ def record(
     return graph
 
 
-def _filtered(graph: Graph, number: int, passed: Filter | None) -> Value:
-    """Return the current of an input, after its dynamics."""
+def _coupled(graph: Graph, number: int, coupling: tuple[float, float]) -> Value:
+    """Return which neurons are inhibited, and note the constants of the coupling."""
+    first = len(graph.constants)
+    graph.constants += map(float, coupling)
+    graph.coupling = number, first, first + 1
+    return graph.add("input", number) > 0
+
+
+def _discarded(graph: Graph, x: Value, inhibited: Value | None) -> Value:
+    """Return a current with 0 for the neurons that are inhibited."""
+    if inhibited is None:
+        return x
+    return graph.add("select", inhibited.index, graph.lift(0).index, x.index)
+
+
+def _filtered(graph: Graph, number: int, passed: Filter | None, inhibited: Value | None) -> Value:
+    """Return the current of an input, after its dynamics.
+
+    Inhibited neurons discard what enters the dynamics, and what leaves those without a state.
+    """
     x = graph.add("input", number)
     if passed is None:
         return x
+    x = _discarded(graph, x, inhibited)
     if passed.gain is not None:
         x = x * passed.gain
     before = {name: graph.add("state", known) for name, known in passed.states.items()}
@@ -203,7 +231,7 @@ def _filtered(graph: Graph, number: int, passed: Filter | None) -> Value:
     current = graph.lift(current)
     if current.is_test:
         raise NotRecordedError("its step returns a test as a current")
-    return current
+    return current if passed.states else _discarded(graph, current, inhibited)
 
 
 def _values(graph: Graph, after: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Value]:

@@ -45,6 +45,35 @@ _TESTS = ("gt", "ge", "eq", "and", "or", "not")
 FIXED = ("first", "last", "begin", "end", "steps", "size")
 """Numbers that every function takes first: samples and steps to run, all steps, and neurons."""
 
+COUPLED = ("winner", "left", "won", "trace_left")
+"""Arrays of neurons that inhibit each other: which fired last without inhibition, the inhibition
+that is left, and for all steps the neuron that fires, or their number, and what is left then."""
+
+# In a row, the neurons of a sample in a step. Who is inhibited follows from the step before.
+_INHIBITED = """\
+    {{ const int lasting = left[0] > 0;
+    VECTOR
+    for (long long j = 0; j < size; j++)
+      {gate}[j] = lasting & !(winner[j] > 0) ? (real)1 : (real)0;
+    }}
+"""
+
+# Of the neurons that would fire and are not inhibited, the first one does.
+_WINNER = """\
+    long long first_one = 0;
+    while (first_one < size && !((spikes[first_one] > 0) & !({gate}[first_one] > 0))) first_one++;
+    if (left[0] > 0) {{
+      const real rest = left[0] - k[{time_step}];
+      left[0] = rest > 0 ? rest : 0;
+    }} else {{
+      for (long long j = 0; j < size; j++) winner[j] = j == first_one;
+      left[0] = first_one < size ? k[{inhibition}] : 0;
+    }}
+    for (long long j = 0; j < size; j++) spikes[j] = j == first_one;
+    if (won) won[0] = (real)first_one;
+    if (trace_left) trace_left[0] = left[0];
+"""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -102,6 +131,7 @@ def write(structure: Structure, real: str) -> Source:
         "spikes",
         *(f"trace_{name}" for name in states),
         *(f"save{n}" for n in range(len(saved))),
+        *(COUPLED if structure.coupling else ()),
     )
     backward_names = (
         *inputs,
@@ -114,6 +144,7 @@ def write(structure: Structure, real: str) -> Source:
         *(f"carry_{name}" for name in carried),
         *(f"g_{name}" for name in inputs),
         *(f"g_parameter{n}" for n, learned in enumerate(structure.learned) if learned),
+        *(("won",) if structure.coupling else ()),
     )
     text = _HEAD.format(
         real=real,
@@ -188,6 +219,10 @@ def _forward(
         if state not in structure.constant_states:
             body += f"      state_{state}[j] = n{index};\n"
     rows = f"    VECTOR\n    for (long long j = 0; j < size; j++) {{\n{body}    }}\n"
+    if structure.coupling is not None:
+        number, inhibition, time_step = structure.coupling
+        own = {"gate": f"input{number}", "inhibition": inhibition + 1, "time_step": time_step + 1}
+        rows = _INHIBITED.format(**own) + rows + _WINNER.format(**own)
     for state, _ in structure.after:
         rows += (
             f"    if (trace_{state}) memcpy(trace_{state}, state_{state}, size * sizeof(real));\n"
@@ -208,7 +243,13 @@ def _backward(
         source = kept or _leaf(structure, index)
         body += f"      const real n{index} = {source};\n"
     body += _compute(structure, back.recomputed)
-    if structure.fired is not None:
+    before = ""
+    if structure.coupling is not None:
+        # The neuron that fires has a gradient, and so have those that would in its place.
+        before = "    const long long last_one = (long long)won[0];\n"
+        may = f"(j <= last_one) & !(input{structure.coupling[0]}[j] > 0)"
+        body += f"      const real g_fired = {may} ? g_spikes[j] : 0;\n"
+    elif structure.fired is not None:
         body += "      const real g_fired = g_spikes[j];\n"
     for name in carried:
         body += f"      const real g_after_{name} = carry_{name}[j] + g_trace_{name}[j];\n"
@@ -222,5 +263,5 @@ def _backward(
     for n, learned in enumerate(structure.learned):
         if learned and ("parameter", (n,)) in totals:
             body += f"      g_parameter{n}[j] += {totals['parameter', (n,)]};\n"
-    rows = f"    VECTOR\n    for (long long j = 0; j < size; j++) {{\n{body}    }}\n"
+    rows = f"{before}    VECTOR\n    for (long long j = 0; j < size; j++) {{\n{body}    }}\n"
     return _function("back", arrays, "for (long long t = end - 1; t >= begin; t--)", rows)

@@ -14,13 +14,15 @@ from spiker_train.kernels.choice import note, obstacle
 from spiker_train.kernels.gradients import Structure
 from spiker_train.kernels.graph import Graph, NotRecordedError
 from spiker_train.kernels.layer import Group, Loop, run_group
-from spiker_train.kernels.passes import LayerRun
+from spiker_train.kernels.passes import Coupled, LayerRun
 from spiker_train.kernels.recording import Filter, record
 from spiker_train.kernels.run import kernel_of
 from spiker_train.kernels.times import states_in_time, unit_of
 from spiker_train.network.arithmetic import FloatingPoint, Tensors
+from spiker_train.network.coupling import CoupledRun
 from spiker_train.network.layers import Connection
 from spiker_train.network.surrogate import FastSigmoid
+from spiker_train.network.time import Duration
 
 from .prepare import Core, Dynamics
 from .stacked import project, shared_project
@@ -52,6 +54,11 @@ class Ready:
         Length of each step in picoseconds; all None without seconds.
     spare : bool
         As for :class:`~spiker_train.kernels.passes.LayerRun`.
+    before : mapping of str to tensor, or None
+        State of the coupling of the neurons before the first step, where they have one. The last
+        input is then one of zeros.
+    inhibition : bool
+        Whether to return the inhibition that is left after each step.
     """
 
     core: Core
@@ -62,6 +69,8 @@ class Ready:
     watched: Mapping[str, int | None] | None = None
     lengths: tuple[int | None, ...] | None = None
     spare: bool = False
+    before: Mapping[str, torch.Tensor] | None = None
+    inhibition: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,11 +85,17 @@ class Advanced:
         Those of ``traces``.
     after : dict of str to tensor, each of shape (samples, neurons)
         All states after the last step.
+    coupling : dict of str to tensor, or None
+        State of the coupling after the last step.
+    inhibition : tensor, shape (samples, steps), or None
+        Inhibition that is left after each step, in whole picoseconds or steps.
     """
 
     spikes: torch.Tensor | None
     states: dict[str, torch.Tensor]
     after: dict[str, torch.Tensor]
+    coupling: dict[str, torch.Tensor] | None = None
+    inhibition: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,8 @@ class _Plan:
         Length of a step, for each set of the run.
     units : dict of str to int
         For each state that counts down times, its unit in the kernel, in picoseconds.
+    tick : int
+        The same of the coupling; 1 where it counts steps.
     """
 
     layer: Ready
@@ -104,6 +121,7 @@ class _Plan:
     sets: list[SimpleNamespace]
     lengths: tuple[int | None, ...]
     units: dict[str, int]
+    tick: int = 1
 
     @property
     def starts(self) -> list[torch.Tensor]:
@@ -125,7 +143,13 @@ class _Plan:
         spikes = next(results) if self.run.spiking else None
         states = {name: self._restored(name, next(results)) for name in self.run.traces}
         after = {name: self._restored(name, next(results)) for name in self.run.states}
-        return Advanced(spikes, states, after)
+        coupled = self.run.coupled
+        if coupled is None:
+            return Advanced(spikes, states, after)
+        left = (coupled.left.double() * self.tick).long()
+        trace = None if coupled.trace is None else coupled.trace.double() * self.tick
+        coupling = {"winner": coupled.winner > 0, "left": left}
+        return Advanced(spikes, states, after, coupling, trace)
 
     def _restored(self, name: str, values: torch.Tensor) -> torch.Tensor:
         return values.double() * self.units[name] if name in self.units else values
@@ -169,11 +193,13 @@ def _run(
             raise NotRecordedError("a convolution is part of a cycle")
         pointwise = connection.kind == "one_to_one"
         own = core.weights[connection.name]
-        if own.ndim != 2 - pointwise:
-            raise NotRecordedError("several draws of the weights of a cycle run at once")
+        stacked = own.ndim > 2 - pointwise
+        if stacked and torch.is_grad_enabled() and own.requires_grad:
+            raise NotRecordedError("several draws of the weights of a cycle learn at once")
         if core.divisor is not None or own.dtype != core.dtype:
             raise NotRecordedError("weights of a cycle are of another format than its neurons")
-        declared.append(Loop(order[connection.source], target, number, due, pointwise))
+        draws = len(own) if stacked else None
+        declared.append(Loop(order[connection.source], target, number, due, pointwise, draws))
         weights.append(own)
     plans = [_planned(layer) for layer in layers]
     tensors: list[torch.Tensor] = []
@@ -199,10 +225,13 @@ def _planned(layer: Ready) -> _Plan:
         raise NotRecordedError("its synapses are of another format than its neurons")
     lengths = layer.lengths or (None,) * layer.inputs[0].shape[1]
     distinct = tuple(dict.fromkeys(lengths))
+    tick = _tick(layer, distinct)
     sets, units = [core.timed[length] for length in distinct], {}
     if core.counted:
         sets, units = _in_units(layer, distinct)
-    graphs = [_recorded(layer, own, length) for own, length in zip(sets, distinct, strict=True)]
+    graphs = [
+        _recorded(layer, own, length, tick) for own, length in zip(sets, distinct, strict=True)
+    ]
     structures = [_structure(layer, graph) for graph in graphs]
     if len(set(structures)) > 1:
         raise NotRecordedError("its step is another one in steps of another length")
@@ -220,12 +249,44 @@ def _planned(layer: Ready) -> _Plan:
         None if structures[0].inline else surrogate,
         layer.traces,
         layer.spare,
+        _coupled(layer, tick),
     )
-    return _Plan(layer, run, sets, distinct, units)
+    return _Plan(layer, run, sets, distinct, units, tick)
 
 
-def _recorded(layer: Ready, parameters: SimpleNamespace, length: int | None) -> Graph:
+def _tick(layer: Ready, lengths: tuple[int | None, ...]) -> int:
+    """Return the unit in which a kernel counts the inhibition, in picoseconds or steps."""
+    coupling = layer.core.coupling
+    if coupling is None or layer.before is None or not isinstance(coupling.inhibition, Duration):
+        return 1
+    steps = [length for length in lengths if length is not None]
+    left = layer.before["left"].cpu()
+    return unit_of([int(coupling.inhibition.picoseconds), left, *steps], layer.core.dtype)
+
+
+def _coupled(layer: Ready, tick: int) -> Coupled | None:
+    """Return the state of the coupling as a kernel has it, in memory of its own."""
+    if layer.before is None:
+        return None
+    dtype, shape = layer.core.dtype, layer.inputs[0].shape
+    return Coupled(
+        layer.before["winner"].to(dtype).clone(memory_format=torch.contiguous_format),
+        (layer.before["left"] / tick).to(dtype),
+        torch.empty(shape[:2], dtype=dtype) if layer.inhibition else None,
+    )
+
+
+def _recorded(
+    layer: Ready, parameters: SimpleNamespace, length: int | None, tick: int = 1
+) -> Graph:
     core = layer.core
+    coupling = None
+    if core.coupling is not None:
+        inhibition: Any = core.coupling.inhibition
+        coupling = (inhibition, 1)
+        if isinstance(inhibition, Duration):
+            assert length is not None
+            coupling = (int(inhibition.picoseconds) / tick, length / tick)
     filters = [
         None
         if dynamics is None
@@ -245,6 +306,7 @@ def _recorded(layer: Ready, parameters: SimpleNamespace, length: int | None) -> 
         filters=filters,
         counted=core.counted,
         watched=layer.watched,
+        coupling=coupling,
     )
 
 
@@ -318,14 +380,20 @@ def _step_by_step(
         kept: list[dict[str, list[torch.Tensor]]] = [
             {name: [] for name in plan.run.traces} for plan in plans
         ]
+        couplings = [_coupled_run(plan.layer) for plan in plans]
         for t in range(inputs[0][0].shape[1]):
             for n, plan in enumerate(plans):
-                currents = [x[:, t] for x in inputs[n]]
+                currents = [x[:, t] for x in inputs[n][: len(plan.layer.filters)]]
                 for loop, own in zip(loops, weights, strict=True):
                     for s in loop.arriving.get(t, ()) if loop.target == n else ():
                         value = project(own, fired[loop.source][s], loop.pointwise)
                         currents[loop.input] = currents[loop.input] + value
-                spikes, now[n] = _stepped(plan, currents, now[n], t)
+                coupling = couplings[n]
+                inhibited = None if coupling is None else coupling.inhibited()
+                spikes, now[n] = _stepped(plan, currents, now[n], t, inhibited)
+                if coupling is not None and inhibited is not None:
+                    length = (plan.layer.lengths or (None,))[t if plan.layer.lengths else 0]
+                    spikes = coupling.emit(spikes, inhibited, length)
                 fired[n].append(spikes)
                 for name, values in kept[n].items():
                     values.append(now[n][name])
@@ -339,8 +407,24 @@ def _step_by_step(
     return run
 
 
+def _coupled_run(layer: Ready) -> CoupledRun | None:
+    coupling = layer.core.coupling
+    if coupling is None:
+        return None
+    first = layer.inputs[0]
+    return CoupledRun(coupling, (first.shape[0], first.shape[2]), first.device, layer.before)
+
+
+def _discarded(x: torch.Tensor, inhibited: torch.Tensor | None) -> torch.Tensor:
+    return x if inhibited is None else torch.where(inhibited, 0, x)
+
+
 def _stepped(
-    plan: _Plan, currents: list[torch.Tensor], now: dict[str, torch.Tensor], t: int
+    plan: _Plan,
+    currents: list[torch.Tensor],
+    now: dict[str, torch.Tensor],
+    t: int,
+    inhibited: torch.Tensor | None,
 ) -> tuple[Any, dict[str, torch.Tensor]]:
     """Return who fires in a step, and the states after it."""
     core, layer = plan.layer.core, plan.layer
@@ -350,14 +434,18 @@ def _stepped(
     for n, dynamics in enumerate(layer.filters):
         if dynamics is None:
             continue
-        x = currents[n] if dynamics.gain is None else currents[n] * dynamics.gain
+        x = _discarded(currents[n], inhibited)
+        x = x if dynamics.gain is None else x * dynamics.gain
         before = {state: now[f"input{n}_{state}"] for state in dynamics.rest}
         parameters = dynamics.timed[plan.lengths[which]]
         currents[n], own = dynamics.kind.step(parameters, SimpleNamespace(**before), x, via)
         after |= {f"input{n}_{state}": value for state, value in own.items()}
-    total = currents[0]
-    for another in currents[1:]:
-        total = total + another
+        if not own:
+            currents[n] = _discarded(currents[n], inhibited)
+    total: Any = None
+    for current, dynamics in zip(currents, layer.filters, strict=True):
+        own = current if dynamics is not None else _discarded(current, inhibited)
+        total = own if total is None else total + own
     before = {name: now[name] for name in core.rest}
     spikes, own = core.neuron.step(plan.sets[which], SimpleNamespace(**before), total, core.via)
     after |= own

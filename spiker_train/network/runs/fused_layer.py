@@ -51,9 +51,11 @@ class FusedLayer:
             self._add_dynamics(synapse)
         name = population.name
         self._names |= {(name, state): state for state in core.rest}
-        self._alone = not (population.loops or population.synapses)
+        self._alone = not (population.loops or population.synapses or population.coupling)
         if not self._alone:
             self._watch(name, None)
+        if population.coupling is not None:
+            self._inputs.append(self._zeros())  # who is inhibited, which the kernel writes
         traces = [known for trace, known in self._names.items() if trace in population.traces]
         self.ready = Ready(
             core,
@@ -65,6 +67,8 @@ class FusedLayer:
             run.steps.lengths,
             # Currents are read again where they are returned.
             spare=not any(what == "current" for _, what in population.traces),
+            before=None if population.coupling is None else population.coupling.states,
+            inhibition=(name, "inhibition") in population.traces,
         )
 
     def _add_plain(self) -> None:
@@ -140,6 +144,8 @@ class FusedLayer:
         name, core = population.name, population.core
         if outcome.spikes is not None:
             run.trains[name] = outcome.spikes
+        if outcome.coupling is not None:
+            run.couplings[name] = outcome.coupling
         run.neurons[name] = {state: outcome.after[state] for state in core.rest}
         for synapse in population.synapses:
             run.synapses[synapse.name] = {
@@ -151,6 +157,13 @@ class FusedLayer:
                 kept = outcome.states[known]
                 in_time = owner == name and what in core.counted
                 run.states[f"{owner}.{what}"] = kept * PICOSECOND if in_time else kept
+            elif (owner, what) == (name, "inhibition") and outcome.inhibition is not None:
+                coupling = population.coupling
+                unit = PICOSECOND if coupling is not None and coupling.timed else 1
+                left = outcome.inhibition.to(core.dtype) * unit
+                run.states[f"{name}.inhibition"] = left.unsqueeze(-1).expand(
+                    *left.shape, population.shape[1]
+                )
             elif owner == name:  # the current of a layer that nothing within the kernel adds to
                 run.states[f"{name}.current"] = population.current(run)
             else:

@@ -329,8 +329,12 @@ class _Population:
         """Return why no kernel can run the layer, or None."""
         if self.core.neuron.receptors > 1:
             return "its neurons have several receptors"
-        if self.coupling is not None:
-            return "its neurons depend on each other in every step"
+        if (
+            self.coupling is not None
+            and self.core.divisor is not None
+            and (self.name, "current") in self.traces
+        ):
+            return "the current of its neurons, which are in integers and coupled, is recorded"
         if not all(synapse.pooled for synapse in self.synapses):
             return "its synapses have a state for each pair"
         if self.synapses and self.core.divisor is not None:

@@ -19,6 +19,7 @@ from spiker_train import (
     Summed,
     SynapseKind,
     Tau,
+    WinnerTakeAll,
     Wire,
 )
 from spiker_train.kernels import choice
@@ -76,8 +77,11 @@ def outcome(net, x, integers, kernel, record=(), **options):
     return values, {name: p.grad for name, p in net.named_parameters()}
 
 
-def compare(eager, fused, exact):
-    """Compare outcomes: bit for bit in integers, else within rounding; and gradients nearly so."""
+def compare(eager, fused, exact, tolerance=1e-5):
+    """Compare outcomes: bit for bit in integers, else within rounding; and gradients nearly so.
+
+    In integers gradients are in single precision, and equal within ``tolerance``.
+    """
     for x, y in zip(eager[0], fused[0], strict=True):
         if exact:
             assert torch.equal(x, y)
@@ -87,9 +91,9 @@ def compare(eager, fused, exact):
         if x is None:
             assert fused[1][name] is None or not fused[1][name].any()
             continue
-        tolerance = 1e-5 if exact else 1e-10
-        atol = tolerance * float(x.abs().max())
-        torch.testing.assert_close(fused[1][name], x, rtol=tolerance, atol=atol)
+        near = tolerance if exact else 1e-10
+        atol = near * float(x.abs().max())
+        torch.testing.assert_close(fused[1][name], x, rtol=near, atol=atol)
 
 
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 12))]
@@ -176,26 +180,33 @@ def test_run_in_seconds_split_anywhere_equals_the_whole_one_with_kernels():
             assert value.dtype == (torch.float32 if state == "v" else torch.float64)
 
 
-def single(cell, dynamics=None):
+def single(cell, dynamics=None, coupling=None):
     return SpikingNetwork(
         [Input("in", 8)],
-        [Layer("layer", 5, cell)],
+        [Layer("layer", 5, cell, coupling=coupling)],
         [Connection("in", "layer", dynamics=dynamics)],
         [Readout("layer", "count")],
     )
 
 
+FINE = "times are too many multiples of 1 ps for torch.float32"
+
+
 @pytest.mark.parametrize(
-    "refractory, dynamics, reason",
+    "refractory, dynamics, coupling, reason",
     [
-        (7.000000001e-3, None, "times are too many multiples of 1 ps for torch.float32"),
-        (7e-3, FirstOrder(0.9, per_pair=True), "synapses have a state for each pair"),
+        (7.000000001e-3, None, None, FINE),
+        (7e-3, FirstOrder(0.9, per_pair=True), None, "synapses have a state for each pair"),
+        (7e-3, None, WinnerTakeAll(Duration(7.000000001e-3)), FINE),
     ],
-    ids=["fine times", "states of pairs"],
+    ids=["fine times", "states of pairs", "fine inhibition"],
 )
-def test_layer_that_no_kernel_can_run_is_run_step_by_step(refractory, dynamics, reason, caplog):
+def test_layer_that_no_kernel_can_run_is_run_step_by_step(
+    refractory, dynamics, coupling, reason, caplog
+):
     choice.note.cache_clear()
-    net = single(Cell(Lif, threshold=1.0, decay=0.9, refractory=Duration(refractory)), dynamics)
+    cell = Cell(Lif, threshold=1.0, decay=0.9, refractory=Duration(refractory))
+    net = single(cell, dynamics, coupling)
     x = np.ones((2, 6, 8), dtype=np.uint8)
     result = net(x, dt=1e-3, kernel="fused")
     assert result.kernels == {"layer": "eager"}
@@ -246,6 +257,161 @@ def test_stacked_draws_run_in_kernels_as_in_a_loop():
         assert expected.unique().tolist() == [0, 1]
         results.append(bare)
     assert torch.equal(results[0].scores, results[1].scores)
+
+
+def test_stacked_draws_of_a_cycle_run_in_kernels_as_in_a_loop(caplog):
+    choice.note.cache_clear()
+    net, x = network(0), samples(0)
+    generator = torch.Generator().manual_seed(0)
+    draws = {
+        c.name: c.weights.detach() * (1 + torch.randn(3, *c.weights.shape, generator=generator) / 5)
+        for c in net.connections
+    }
+    record = ["first.v", "third.i"]
+    with torch.no_grad():
+        loop = []
+        for n in range(3):
+            for connection in net.connections:
+                connection.drawn = draws[connection.name][n]
+            loop.append(net(x, None, record, kernel="eager"))
+        for connection in net.connections:
+            connection.drawn = draws[connection.name]
+        fused = net(x, None, record, kernel="fused")
+    assert set(fused.kernels.values()) == {"fused"}
+    for name in ("first", "second", "third"):
+        expected = torch.cat([outcome.spikes[name] for outcome in loop])
+        assert torch.equal(fused.spikes[name], expected)
+        assert not torch.equal(expected[:SAMPLES], expected[SAMPLES : 2 * SAMPLES])
+    for name in record:
+        expected = torch.cat([outcome.states[name] for outcome in loop])
+        torch.testing.assert_close(fused.states[name], expected)
+    assert net(x, kernel="fused").kernels["first"] == "eager"
+    assert "several draws of the weights of a cycle learn at once" in caplog.text
+
+
+def coupled_network(seed, timed, surrogate=None):
+    """Make a network of neurons that inhibit each other, in and out of a cycle."""
+    random = np.random.default_rng([seed, 3])
+    steps = int(random.integers(0, 4))
+    couplings = [WinnerTakeAll(steps), WinnerTakeAll(Duration(1.3e-3) if timed else 2)]
+    own = {"threshold": 1.0, "surrogate": surrogate or FastSigmoid(0.3)}
+    lif = Cell(Lif, decay=Tau(4e-3) if timed else 0.8, learn=["threshold", "decay"], **own)
+    fast, slow = (Tau(1e-3), Tau(3e-3)) if timed else (0.4, 0.8)
+    kinds = [FirstOrder(slow), SecondOrder(fast, slow), Wire(bias=0.2)] if timed else [None] * 3
+    current = Cell(CurrentLif, decay=slow, current_decay=fast, reset="zero", **own)
+    net = SpikingNetwork(
+        inputs=[Input("events", 20), Input("graded", 6, 0, 7)],
+        layers=[
+            Layer("first", 9, lif, True, couplings[0]),
+            Layer("second", 7, current, [0.1] * 7, couplings[1]),
+            Layer("third", 7, Cell(Lif, decay=slow, **own), False, couplings[1]),
+            Layer("out", 3, Cell(Integrator, decay=0.9)),
+        ],
+        connections=[
+            Connection("events", "first", dynamics=kinds[0]),
+            Connection("graded", "first", 0.2 * random.standard_normal((9, 6)), delay=2),
+            Connection("first", "second", dynamics=kinds[1], delay=1),
+            Connection("second", "first", delay=1),
+            Connection("second", "second", np.full(7, 0.4), kind="one_to_one", delay=2),
+            Connection("events", "third"),
+            Connection("second", "third", dynamics=kinds[2]),
+            Connection("third", "out"),
+        ],
+        readouts=[Readout("out", "sum"), Readout("second", "count", name="counts")],
+        seed=seed,
+    )
+    with torch.no_grad():
+        for connection in net.connections:
+            connection.weights.mul_(2)
+    return net
+
+
+COUPLED = ["first.v", "first.current", "first.inhibition", "second.inhibition", "second.i"]
+COUPLED += ["third.v", "third.current", "third.inhibition", "second->first late 1.current"]
+COUPLED += ["events->first.current", "second->third.current"]
+
+
+def graded(seed):
+    x = samples(seed)
+    return {"events": x["events"][..., :20], "graded": x["graded"] % 8}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("timed", [False, True], ids=["steps", "seconds"])
+def test_neurons_that_inhibit_each_other_run_in_kernels_as_step_by_step(seed, timed):
+    net, x = coupled_network(seed, timed).double(), graded(seed)
+    half = {name: value[:, :4] for name, value in x.items()}
+    plans = [(5e-4, 2), (1e-3, 2)], [(1e-4, 3), (1e-3, 5), (1e-4, 2), (3e-4, 1)]
+    results = []
+    for kernel in ("eager", "fused"):
+        begin = net(half, plan=plans[0], kernel="eager").after
+        results.append(outcome(net, x, None, kernel, COUPLED, plan=plans[1], start=begin))
+    eager, fused = results
+    compare(eager, fused, False)
+    for spikes in eager[0][2:5]:
+        assert spikes.sum(2).max() == 1
+        assert float(spikes.detach().sum(2).mean()) > 0.1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_neurons_that_inhibit_each_other_in_integers_are_equal_bit_for_bit(seed):
+    net, x = coupled_network(seed, False), graded(seed)
+    record = ["first.v", "first.current", "second.inhibition", "third.v"]
+    eager, fused = (
+        outcome(net, x, Quantization(5, 9), kernel, record) for kernel in ("eager", "fused")
+    )
+    compare(eager, fused, True, tolerance=1e-4)  # the sum of a threshold's gradients cancels
+    assert all(float(spikes.detach().sum(2).mean()) > 0.1 for spikes in eager[0][2:5])
+
+
+def test_coupled_run_split_anywhere_equals_the_whole_one_with_kernels():
+    net, x = coupled_network(1, True).double(), graded(1)
+    whole = net(x, dt=5e-4, kernel="fused")
+    start, spikes = None, []
+    for begin, end in ((0, 1), (1, 4), (4, STEPS)):
+        part = {name: value[:, begin:end] for name, value in x.items()}
+        result = net(part, dt=5e-4, start=start, kernel="fused")
+        assert set(result.kernels.values()) == {"fused"}
+        start = result.after
+        spikes.append(result.spikes["second"])
+    assert torch.equal(torch.cat(spikes, 1), whole.spikes["second"])
+    for name, states in whole.after.couplings.items():
+        for state, value in states.items():
+            assert torch.equal(start.couplings[name][state], value)
+            assert value.dtype == (torch.bool if state == "winner" else torch.int64)
+    assert any(states["left"].any() for states in whole.after.couplings.values())
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_state_before_a_coupled_run_stays_as_it_was(training):
+    net, x = coupled_network(1, True), graded(1)
+    with torch.no_grad():
+        start = net(x, dt=5e-4).after
+    before = {name: states["left"].clone() for name, states in start.couplings.items()}
+    with torch.set_grad_enabled(training):
+        first, second = (net(x, dt=5e-4, start=start, kernel="fused") for _ in range(2))
+    assert torch.equal(first.scores, second.scores)
+    assert all(torch.equal(start.couplings[name]["left"], left) for name, left in before.items())
+
+
+@pytest.mark.slow
+def test_gradients_of_coupled_neurons_with_a_surrogate_of_ones_own_and_their_gradients():
+    def surrogate(distance):
+        return torch.atan(3 * distance)
+
+    net, x = coupled_network(0, False, surrogate).double(), graded(0)
+    eager, fused = (outcome(net, x, None, kernel, COUPLED) for kernel in ("eager", "fused"))
+    compare(eager, fused, False)
+    leaves, gradients = [*net.parameters()], []
+    for kernel in ("eager", "fused"):
+        scores = net(x, kernel=kernel).scores.square().sum()
+        first = torch.autograd.grad(scores, leaves, create_graph=True)
+        second = torch.autograd.grad(
+            sum(g.square().sum() for g in first), leaves, allow_unused=True
+        )
+        gradients.append([*first, *(g for g in second if g is not None)])
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
 
 
 class Largest(TorchDispatchMode):

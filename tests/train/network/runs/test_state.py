@@ -19,8 +19,11 @@ from spiker_train import (
     Tau,
 )
 from tests.support.equality import (
+    assert_equal_gradients,
     assert_equal_runs,
+    decisions,
     distances,
+    gradients,
     joined,
     near_threshold,
     traces,
@@ -77,28 +80,92 @@ def test_plan_of_equal_steps_equals_a_fixed_step():
     assert_equal_runs(traces(fixed), traces(plan), near_threshold(seen, len(x)))
 
 
-def test_gradients_of_a_split_run_are_those_of_the_unsplit_one():
+def loss_of(outcomes):
+    """Return a loss of spikes, states and scores of runs that follow each other."""
+    parts = [traces(outcome) for outcome in outcomes]
+    sums = [
+        (1 + n) * value.square().sum() for part in parts for n, value in enumerate(part.values())
+    ]
+    return sum(sums) + outcomes[-1].logits.square().sum()
+
+
+LOSSES = ["a.v", "b.i", "out.v"]
+
+
+@pytest.mark.parametrize("at", [10, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 23))])
+def test_gradients_of_a_split_run_are_those_of_the_unsplit_one(at):
     net, x = timed_network(1), random_spikes(seed=1)
+    first, second = parts_of(PLAN, at)
+    with distances() as seen, decisions() as spikes:
+        whole = net(x, plan=PLAN, record=LOSSES, kernel="eager")
+    print(f"{int(near_threshold(seen, len(x)).sum())} of {len(x)} samples near a threshold")
+    expected = gradients(net, loss_of([whole]))
+    with decisions(spikes):
+        begin = net(x[:, :at], plan=first, record=LOSSES, kernel="eager")
+    with decisions(spikes, at):
+        options = {"plan": second, "record": LOSSES, "kernel": "eager"}
+        end = net(x[:, at:], start=begin.after, **options)
+    assert torch.equal(joined([begin, end])["b"], whole.spikes["b"])
+    # The scores of the parts are their own; those of the last potential are those of the whole run.
+    assert_equal_gradients(expected, gradients(net, loss_of([begin, end])))
 
-    def gradients(loss):
-        net.zero_grad()
-        loss.backward()
-        return {name: value.grad.clone() for name, value in net.named_parameters()}
 
-    whole = net(x, plan=PLAN)
-    expected = gradients(whole.spikes["b"].sum() + whole.logits.square().sum())
+def test_gradients_of_a_detached_state_are_those_of_truncated_backpropagation():
+    net, x = timed_network(1), random_spikes(seed=1)
     first, second = parts_of(PLAN, 10)
     begin = net(x[:, :10], plan=first)
-    end = net(x[:, 10:], plan=second, start=begin.after)
-    assert torch.equal(joined([begin, end])["b"], whole.spikes["b"])
-    loss = begin.spikes["b"].sum() + end.spikes["b"].sum() + end.logits.square().sum()
-    for name, value in gradients(loss).items():
-        assert torch.allclose(value, expected[name], rtol=1e-9, atol=1e-12), name
-    # Without the gradient of the state, truncated backpropagation through time.
-    begin = net(x[:, :10], plan=first)
-    end = net(x[:, 10:], plan=second, start=begin.after.detach())
-    shorter = gradients(end.logits.square().sum())
-    assert not torch.allclose(shorter["parts.3.weights"], expected["parts.3.weights"])
+    ends = [net(x[:, 10:], plan=second, start=s) for s in (begin.after, begin.after.detach())]
+    whole, shorter = (gradients(net, end.logits.square().sum()) for end in ends)
+    assert not torch.allclose(shorter["parts.3.weights"], whole["parts.3.weights"])
+
+
+def test_gradients_under_a_plan_of_equal_steps_are_those_of_a_fixed_step():
+    net, x = timed_network(2), random_spikes(seed=2)
+    with distances() as seen, decisions() as spikes:
+        fixed = net(x, dt=1e-3, record=LOSSES, kernel="eager")
+    print(f"{int(near_threshold(seen, len(x)).sum())} of {len(x)} samples near a threshold")
+    expected = gradients(net, loss_of([fixed]))
+    with decisions(spikes):
+        plan = net(x, plan=[(1e-3, 5), (1e-3, 19)], record=LOSSES, kernel="eager")
+    assert_equal_gradients(expected, gradients(net, loss_of([plan])))
+    with decisions(spikes):
+        other = net(x, plan=[(1e-3, 5), (2e-3, 19)], record=LOSSES, kernel="eager")
+    assert not torch.allclose(
+        gradients(net, loss_of([other]))["parts.3.weights"], expected["parts.3.weights"]
+    )
+
+
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 9))]
+)
+def test_gradients_of_kernels_are_those_step_by_step_with_equal_spikes(seed):
+    net, x = timed_network(seed), random_spikes(seed=seed)
+
+    def lone(outcome, near):
+        """Return the loss of the samples in which all spikes are equal."""
+        parts = [*traces(outcome).values(), outcome.logits]
+        return sum((1 + n) * value[~near].square().sum() for n, value in enumerate(parts))
+
+    with distances() as seen:
+        eager = net(x, plan=PLAN, record=LOSSES, kernel="eager")
+    near = near_threshold(seen, len(x))
+    fused = net(x, plan=PLAN, record=LOSSES, kernel="fused")
+    assert set(fused.kernels.values()) == {"fused"}
+    assert_equal_runs(traces(eager), traces(fused), near)
+    assert_equal_gradients(gradients(net, lone(eager, near)), gradients(net, lone(fused, near)))
+
+
+def test_forced_spikes_have_the_gradient_of_their_own_distance():
+    net, x = timed_network(1), random_spikes(seed=1)
+    with decisions() as spikes:
+        free = net(x, dt=1e-3, kernel="eager")
+    assert len(spikes) == 2 * 24
+    other = {key: torch.zeros_like(value) for key, value in spikes.items()}
+    with decisions(other):
+        silent = net(x, dt=1e-3, kernel="eager")
+    assert free.spikes["a"].any()
+    assert not silent.spikes["a"].any()
+    assert gradients(net, silent.spikes["a"].sum())["parts.3.weights"].any()
 
 
 def integer_network():
