@@ -250,16 +250,29 @@ def test_stacked_draws_are_those_of_a_loop():
         assert torch.equal(net(x).spikes["a"], torch.cat(loop))
 
 
-def test_coupled_layers_run_step_by_step_with_a_note(caplog):
-    from spiker_train.kernels.choice import note
-
-    note.cache_clear()
+def test_coupled_layers_of_a_random_network_run_in_kernels():
     net = random_network(0)
     x = torch.ones(2, 6, 5)
     outcome = net(x, kernel="fused")
-    assert outcome.kernels == {"a": "eager", "b": "eager", "out": "fused"}
-    assert "since its neurons depend on each other in every step" in caplog.text
+    assert outcome.kernels == {"a": "fused", "b": "fused", "out": "fused"}
     assert torch.equal(outcome.spikes["a"], net(x, kernel="eager").spikes["a"])
+
+
+def test_recorded_current_of_coupled_integers_in_floating_point_is_read_step_by_step(caplog):
+    from spiker_train.kernels.choice import note
+
+    note.cache_clear()
+    net = wired(WinnerTakeAll(1), cell=If(width=8, threshold=9), bias=[1.0, 2.0, 0.0])
+    x = torch.tensor([EVENTS])
+    records = [["own.v", "own.inhibition"], ["own.v", "own.current"]]
+    for record, kernel in zip(records, ("fused", "eager"), strict=True):
+        expected = net(x, record=record, kernel="eager")
+        outcome = net(x, record=record, kernel="fused")
+        assert outcome.kernels == {"own": kernel}
+        assert torch.equal(outcome.spikes["own"], expected.spikes["own"])
+        for name in record:
+            assert torch.equal(outcome.states[name], expected.states[name])
+    assert "in integers and coupled, is recorded" in caplog.text
 
 
 @pytest.mark.parametrize("inhibition", [2, Duration(3e-3)], ids=str)
