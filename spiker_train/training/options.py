@@ -106,6 +106,7 @@ class TrainingOptions:
         ):
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{what} must be a positive number, not {value!r}")
+        check_number("Activity penalty", self.activity_penalty, 0)
         if isinstance(self.loss, str):
             check_choice("Loss", self.loss, LOSSES)
         elif not callable(self.loss):

@@ -15,6 +15,7 @@ from spiker_hdl.base.checks import shown
 from spiker_train.network.description import described, network_described
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
 from spiker_train.network.integers.quantization import Quantization, clip
+from spiker_train.network.layers import check_finite
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.runs.state import NetworkState
 
@@ -133,7 +134,8 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        If spikes, labels, steps or states do not suit the network.
+        If spikes, labels, steps or states do not suit the network, or a weight is no longer finite
+        after an epoch; the network then has its weights of the best epoch before.
     FileError
         If the checkpoint is of another training, or none.
     """
@@ -165,6 +167,7 @@ def train(
             advance()
         for epoch in range(len(history.losses), options.epochs):
             history.losses.append(run.epoch(spikes, x, y, advance))
+            _check_converging(net, best, epoch)
             with run.devices(run.validation_draw):
                 accurate, fired, cost = _validate(
                     net, x_aside, y_aside, run.integers, run.hidden, loss=loss, times=times_aside
@@ -180,6 +183,19 @@ def train(
                 write_checkpoint(checkpoint, run.checkpoint(epoch, best, history))
     net.load_state_dict(best)
     return history
+
+
+def _check_converging(net: SpikingNetwork, best: dict[str, torch.Tensor], epoch: int) -> None:
+    """Raise :exc:`ValueError` if a weight is no longer finite; the best weights are kept."""
+    try:
+        check_finite(net.layers, net.connections)
+    except ValueError as error:
+        if best:
+            net.load_state_dict(best)
+        raise ValueError(
+            f"{error}, which they are after epoch {epoch + 1}: take a smaller learning rate, or "
+            "max_grad_norm"
+        ) from None
 
 
 def _validation(

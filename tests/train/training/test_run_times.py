@@ -192,13 +192,13 @@ def test_ridge_regression_under_a_plan_has_the_scores_of_the_network():
         assert share > 0.8
 
 
-def test_draws_of_devices_run_under_a_plan():
+def test_draws_of_devices_run_under_a_plan(tmp_path):
     net, (x, y) = network(), samples()
     study = MonteCarlo(net, Device(high=1.0), draws=2, seed=1, plan=PLAN)
-    drawn = study.run(x, y, progress=False)
+    drawn = study.run(x, y, file=tmp_path / "plan.json", progress=False)
     assert drawn.accuracy()[0, 0] == pytest.approx(accuracy(net, x, y, plan=PLAN), abs=0.1)
     other = MonteCarlo(net, Device(high=1.0), draws=2, seed=1, dt=1e-3)
-    assert drawn.key != other.run(x, y, progress=False).key
+    assert drawn.key != other.run(x, y, file=tmp_path / "dt.json", progress=False).key
 
 
 def test_comparison_has_the_step_of_the_quantization():

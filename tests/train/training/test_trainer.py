@@ -416,6 +416,12 @@ def test_a_recipe_takes_every_encoder(encoder):
             "Learning rate must be a positive number, not nan",
         ),
         (
+            {"activity_penalty": float("nan")},
+            ValueError,
+            "Activity penalty must be finite, not nan",
+        ),
+        ({"activity_penalty": -0.1}, ValueError, "Activity penalty must be at least 0, not -0.1"),
+        (
             {"validation_share": 0.0},
             ValueError,
             "Validation share must leave samples on both sides, not 0.0 of 300",
@@ -581,3 +587,21 @@ def test_mnist_in_training_computes_the_same_as_the_reference(data_file, monkeyp
     assert result.differences(net.run(test, q, record=record)) == []
     assert 20 < result.counts["hidden"].mean() < 300
     assert (result.classes == data.y_test).mean() > 0.9
+
+
+def test_training_that_diverges_is_refused_and_keeps_the_best_weights():
+    net = SpikingNetwork.chain("6-3", seed=1)
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 2, (40, 5, 6)), random.integers(0, 3, 40)
+    seen = []
+
+    def penalty(answers):
+        seen.append(net.connections[0].weights.detach().clone())
+        total = answers.outcome.logits.sum() * 0
+        return total * float("nan") if len(seen) > 1 else total  # in the second epoch
+
+    options = TrainingOptions(epochs=3, batch_size=40, regularizers=[penalty], progress=False)
+    message = "Weights of 'input->output' must be finite, not nan, which they are after epoch 2: "
+    with pytest.raises(ValueError, match=f"^{message}"):
+        train(net, x, y, options)
+    assert torch.equal(net.connections[0].weights, seen[1])  # those after the first epoch
