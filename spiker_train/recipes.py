@@ -18,8 +18,9 @@ from spiker_train.data.images import Dataset
 from spiker_train.data.load import load_data
 from spiker_train.data.recordings import EventDataset
 from spiker_train.network.cell import Cell
+from spiker_train.network.chain import Chain, chain_of
 from spiker_train.network.integers.quantization import Quantization
-from spiker_train.network.network import SpikingNetwork, chain_sizes
+from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.surrogate import FastSigmoid
 from spiker_train.training.batches import split
 from spiker_train.training.options import TrainingOptions
@@ -60,6 +61,10 @@ LARGE = Recipe(20, 12, batch_size=128, learning_rate=2e-3, activity_penalty=0.02
 SMALL = Recipe(
     40, 20, batch_size=64, learning_rate=8e-3, activity_penalty=0.02, max_shift=0, surrogate=1.0
 )
+CONVOLUTIONAL = Recipe(
+    6, 4, batch_size=64, learning_rate=3e-3, activity_penalty=0.002, max_shift=1, surrogate=0.5
+)
+"""Of a convolutional network on a large data set."""
 
 
 def encode(values: np.ndarray, steps: int, encoder: str = "rate") -> np.ndarray:
@@ -93,7 +98,8 @@ def train_network(
     """Train a chain of layers on images or recordings, first in floating point, then in integers.
 
     Hidden neurons are LIF neurons that leak with beta = 0.875 and are reset by subtraction; the
-    output is a leaky integrator, or LIF neurons for the readouts that need spikes. A tenth of the
+    output is a leaky integrator, or LIF neurons for the readouts that need spikes. Convolutional
+    networks have biases, one per channel of a convolutional layer. A tenth of the
     training samples is set aside to choose the epoch; nothing is chosen on the test samples.
 
     Parameters
@@ -101,7 +107,8 @@ def train_network(
     dataset : str, Path, Dataset or EventDataset
         As :func:`~spiker_train.load_data` takes it.
     layers : str
-        Sizes such as ``"784-128-10"``: as many inputs as values per sample, and at least as many
+        Such as ``"784-128-10"`` or ``"28x28-8c3-p2-16c3-p2-10"``, in the form of
+        :data:`~.network.chain.GRAMMAR`: as many inputs as values per sample, and at least as many
         outputs as classes.
     steps : int, optional
         Time steps of a sample. Where none are given, 4 for values, and as many as the data set of
@@ -127,8 +134,9 @@ def train_network(
     dt : float, optional
         Length of a step of recordings in seconds. Where none is given, as the data set says.
     augment : callable, optional
-        Function of :class:`~spiker_train.Events` and a generator that alters recordings in each
-        batch, such as those of :mod:`spiker_train.data.augmentation`.
+        Function of a recording, or a picture of uint8 with the shape of a sample, and a generator
+        that alters the samples of each batch, such as those of
+        :mod:`spiker_train.data.augmentation`. Pictures are not shifted then, unless it does so.
     progress : bool
         Whether to show progress bars, if rich is installed.
 
@@ -149,24 +157,29 @@ def train_network(
     """
     clock = _Clock()
     data = dataset if isinstance(dataset, Dataset | EventDataset) else load_data(dataset)
-    sizes = _sizes(layers, data)
+    chain = _chain(layers, data, picture)
     if steps is None:
         steps = data.steps if isinstance(data, EventDataset) else 4
     seed, steps = check_int("Seed", seed, 0), check_int("Steps", steps, 1)
     given = static or encoder != "rate" or picture is not None
-    coding = _coding(data, encoder, dt, augment, given)
+    coding = _coding(data, encoder, dt, given)
+    if picture is None and isinstance(data, Dataset) and isinstance(chain.shape, tuple):
+        height, width = chain.shape[-2:]
+        picture = (height, width) if height * width == data.size else None
     if static:
         check_choice("Encoder of a static input", encoder, encoders.STEADY)
-    recipe = LARGE if len(data.x_train) > MANY else SMALL
+    many = len(data.x_train) > MANY
+    recipe = (CONVOLUTIONAL if chain.convolutional else LARGE) if many else SMALL
+    recipe = recipe if augment is None else replace(recipe, max_shift=0)
     shape, shift, warnings = _shifted(data, picture, recipe)
     recipe = replace(_with_epochs(recipe, epochs), max_shift=shift)
     if isinstance(data, EventDataset):
         spikes: Any = _Binned(data, steps, coding["dt"], augment)
         test = data.dense("test", steps=steps, dt=coding["dt"])
     else:
-        spikes = encode(data.x_train, steps, encoder)
+        spikes = _Encoded(data.x_train, shape, steps, encoder, augment)
         test = encode(data.x_test, steps, encoder)
-    net = _network(shape, sizes, readout, seed, GREATEST.get(encoder, 1), recipe, static)
+    net = _network(shape, chain, layers, readout, seed, GREATEST.get(encoder, 1), recipe, static)
     trained = _train_twice(
         net,
         recipe,
@@ -182,7 +195,7 @@ def train_network(
     integers = float((result.classes == data.y_test).mean())
     return network, {
         "data": data.name,
-        "layers": "-".join(map(str, sizes)),
+        "layers": layers,
         "steps": steps,
         **coding,
         "readout": readout,
@@ -262,7 +275,7 @@ def _train_twice(
         title="integers",
     )
     y, validation = labels[kept], (spikes[aside], labels[aside])
-    x = spikes.function(kept) if isinstance(spikes, _Binned) else spikes[kept]
+    x = spikes.function(kept)
     history = train(net, x, y, in_float, validation=validation)
     validated = {"float": history.validation[history.best]}
     accurate = {"float": accuracy(net, *test)}
@@ -271,6 +284,45 @@ def _train_twice(
     history = train(net, x, y, in_integers, validation=validation, integers=quantization)
     validated["integers"] = history.validation[history.best]
     return _Trained(quantization, spikes[kept[:1000]], accurate, validated)
+
+
+@dataclass
+class _Encoded:
+    """Pictures or other values to train with, which are encoded when they are indexed.
+
+    Members
+    -------
+    values : array of uint8, shape (samples, ...)
+    shape : int or tuple of int
+        Shape of a sample that is altered.
+    steps, encoder, augment
+        As for :func:`train_network`.
+    """
+
+    values: np.ndarray
+    shape: int | tuple[int, ...]
+    steps: int
+    encoder: str
+    augment: Any
+
+    def __getitem__(self, members: np.ndarray) -> np.ndarray:
+        return encode(self.values[members], self.steps, self.encoder)
+
+    def function(self, kept: np.ndarray) -> Any:
+        """Return spikes, or where samples are altered the function that makes them for a batch."""
+        if self.augment is None:
+            return self[kept]
+
+        def altered(members: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+            pictures = self.values[kept[members]].reshape(len(members), *_axes(self.shape))
+            values = np.stack([self.augment(picture, generator) for picture in pictures])
+            return encode(values, self.steps, self.encoder)
+
+        return altered
+
+
+def _axes(shape: int | tuple[int, ...]) -> tuple[int, ...]:
+    return shape if isinstance(shape, tuple) else (shape,)
 
 
 @dataclass
@@ -337,7 +389,7 @@ def _quantized(
 
 
 def _coding(
-    data: Dataset | EventDataset, encoder: str, dt: float | None, augment: Any, given: bool
+    data: Dataset | EventDataset, encoder: str, dt: float | None, given: bool
 ) -> dict[str, Any]:
     """Return the encoder of values, or the length of a step of recordings, by its name."""
     if isinstance(data, EventDataset):
@@ -349,29 +401,34 @@ def _coding(
         dt = data.dt if dt is None else dt
         check_dt(dt)
         return {"dt": float(dt)}
-    if dt is not None or augment is not None:
-        raise ValueError(f"Dt and augment must be for recordings, not for values of {data.name!r}")
+    if dt is not None:
+        raise ValueError(f"Dt must be for recordings, not for values of {data.name!r}")
     return {"encoder": encoder}
 
 
-def _sizes(layers: str, data: Dataset | EventDataset) -> list[int]:
-    """Return the sizes of the layers, which must suit the data set."""
-    sizes = chain_sizes(layers)
-    if sizes[0] != data.size:
-        raise ValueError(f"Layers for {data.name!r} must begin with {data.size}, not {sizes[0]}")
-    if sizes[-1] < data.classes:
+def _chain(layers: str, data: Dataset | EventDataset, picture: tuple[int, int] | None) -> Chain:
+    """Return the layers, which must suit the data set."""
+    chain = chain_of(layers, _picture(data, picture)[0])
+    sides = tuple(side for side in _axes(chain.shape) if side > 1)
+    known = tuple(side for side in _axes(data.shape) if side > 1)
+    if chain.size != data.size or (len(sides) == len(known) and sides != known):
+        first = "x".join(map(str, known)) if chain.size == data.size else data.size
         raise ValueError(
-            f"Layers for {data.name!r} must end with at least {data.classes}, not {sizes[-1]}"
+            f"Layers for {data.name!r} must begin with {first}, not {layers.split('-')[0]}"
         )
-    return sizes
+    if chain.outputs < data.classes:
+        raise ValueError(
+            f"Layers for {data.name!r} must end with at least {data.classes}, not {chain.outputs}"
+        )
+    return chain
 
 
-def _shifted(
-    data: Dataset | EventDataset, picture: tuple[int, int] | None, recipe: Recipe
-) -> tuple[tuple[int, ...], int, list[str]]:
-    """Return the shape of samples, their greatest shift in pixels, and warnings."""
+def _picture(
+    data: Dataset | EventDataset, picture: tuple[int, int] | None
+) -> tuple[tuple[int, ...], bool]:
+    """Return the shape of samples, and whether they are known to be pictures."""
     if isinstance(data, EventDataset):
-        return data.shape, 0, []
+        return data.shape, False
     if picture is not None:
         shape = tuple(check_int("Side of a picture", side, 1) for side in picture)
         if len(shape) != 2 or prod(shape) != data.size:
@@ -379,12 +436,20 @@ def _shifted(
                 f"Picture must be a height and a width of {data.size} values for {data.name!r}, "
                 f"not {shape}"
             )
-        return shape, recipe.max_shift, []
+        return shape, True
     sides = tuple(side for side in data.shape if side > 1)
-    if len(sides) == 2:
-        return sides, recipe.max_shift, []
-    if not recipe.max_shift:
-        return data.shape, 0, []
+    return (sides, True) if len(sides) == 2 else (data.shape, False)
+
+
+def _shifted(
+    data: Dataset | EventDataset, picture: tuple[int, int] | None, recipe: Recipe
+) -> tuple[tuple[int, ...], int, list[str]]:
+    """Return the shape of samples, their greatest shift in pixels, and warnings."""
+    shape, known = _picture(data, picture)
+    if isinstance(data, EventDataset) or not recipe.max_shift:
+        return shape, 0, []
+    if known:
+        return shape, recipe.max_shift, []
     return (
         data.shape,
         0,
@@ -407,7 +472,8 @@ def _with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
 
 def _network(
     shape: tuple[int, ...],
-    sizes: list[int],
+    chain: Chain,
+    layers: str,
     readout: str,
     seed: int,
     greatest: int,
@@ -416,8 +482,9 @@ def _network(
 ) -> SpikingNetwork:
     cell = Cell(Lif, threshold=1.0, decay=Decay.shift(3), surrogate=FastSigmoid(recipe.surrogate))
     return SpikingNetwork.chain(
-        sizes,
+        layers,
         cell=cell,
+        bias=chain.convolutional,
         readout=readout,
         seed=seed,
         shape=shape,

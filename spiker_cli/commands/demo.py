@@ -12,7 +12,7 @@ from spiker_cli.support.process import begin_work
 from spiker_cli.support.terminal import progress, say, table, text, write_text
 from spiker_hdl.base.files.atomic_directory import Listing, digests, replacing
 
-from .train import sizes, train_quietly
+from .train import train_quietly
 
 if TYPE_CHECKING:
     from spiker_cli.support.samples import Samples
@@ -55,7 +55,7 @@ def demo(
     began = time.monotonic()
     check_directory(output, "Output")
     DEMO.check(output)
-    network, trained = train_quietly(load_dataset("digits"), sizes(NET), 1, seed=seed, **OPTIONS)
+    network, trained = train_quietly(load_dataset("digits"), NET, 1, seed=seed, **OPTIONS)
     notes = {**network.note, "command": f"spiker demo --seed {seed}"}
     network = replace(network, notes=notes)
     with replacing(output, DEMO) as stage:

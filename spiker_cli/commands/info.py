@@ -34,19 +34,23 @@ def info(
     check_output(json, "--json")
     options = MappingOptions(lanes, mapping_name)
     network = open_network(path)
-    mapping = options.find(network, path)
+    mapping, reason = options.find_or_reason(network, path)
     report = {"file": str(path), "bytes": path.stat().st_size} | describe(network, mapping)
     if not write_json(json, report):
-        _print_network(report)
+        _print_network(report, reason)
         _print_populations(report["populations"])
-        _print_cores(report["populations"])
+        if mapping is not None:
+            _print_cores(report["populations"])
         _print_connections(report)
     return 0
 
 
-def _print_network(report: dict[str, Any]) -> None:
+def _print_network(report: dict[str, Any], reason: str) -> None:
     mapping = report["mapping"]
-    words = f"words of {mapping['word']} channels"
+    hardware = ("hardware", f"none: {reason}")
+    if mapping is not None:
+        words = f"words of {mapping['word']} channels"
+        hardware = ("input form", words if mapping["form"] == "words" else "events")
     table(
         report["file"],
         [
@@ -57,7 +61,7 @@ def _print_network(report: dict[str, Any]) -> None:
             ("weights", f"{report['weight_bits']:,} bits"),
             ("states", f"{report['state_bits']:,} bits"),
             ("longest sample", f"{report['max_steps']} steps"),
-            ("input form", words if mapping["form"] == "words" else "events"),
+            hardware,
         ],
     )
 
@@ -163,11 +167,13 @@ def _ends(projection: dict[str, Any]) -> str:
 
 def _weights(projection: dict[str, Any]) -> str:
     shift = f", times {2 ** projection['shift']}" if projection["shift"] else ""
+    to = f", to receptor {projection['receptor']}" if "receptor" in projection else ""
+    text = f"{projection['weight_width']} bits each{shift}{to}"
+    if "store" not in projection:
+        return text
     store, bits = projection["store"], projection["store_bits"]
     others = ", ".join(f"{bits[other]:,} by {other}" for other in bits if other != store)
-    memory = f"{bits[store]:,} by {store} ({others})"
-    to = f", to receptor {projection['receptor']}" if "receptor" in projection else ""
-    return f"{projection['weight_width']} bits each{shift}{to}; in memory {memory}"
+    return f"{text}; in memory {bits[store]:,} by {store} ({others})"
 
 
 def _shape(shape: Any) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spiker_cli.support.augmentation import augmentation
 from spiker_cli.support.by_layer import bits
 from spiker_cli.support.options import ENCODERS, Json, NetworkOutput, Seed
 from spiker_cli.support.process import begin_work
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from spiker_train.data.images import Dataset
     from spiker_train.data.recordings import EventDataset
 
-__all__ = ["EPOCHS", "sizes", "train", "train_quietly"]
+__all__ = ["EPOCHS", "check_layers", "train", "train_quietly"]
 
 STEPS, EPOCHS = 2**16 - 1, 10**6
 """Most steps of a sample, and most epochs."""
@@ -34,7 +35,12 @@ def train(
         ),
     ],
     net: Annotated[
-        str, typer.Option(metavar="SIZES", help="Sizes of the layers, such as 784-128-10.")
+        str,
+        typer.Option(
+            metavar="LAYERS",
+            help="Layers, such as 784-128-10, or 28x28-8c3-p2-16c3-p2-10 with convolutions: "
+            "see above.",
+        ),
     ],
     output: NetworkOutput,
     steps: Annotated[
@@ -89,6 +95,15 @@ def train(
             "training.",
         ),
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=NUMBER,...",
+            help="Alter samples at random in training. Pictures: rotate (degrees), shift (pixels), "
+            "scale (share). Recordings: shift (channels), jitter (seconds), drop (probability), "
+            "noise (events a channel and second).",
+        ),
+    ] = None,
     threads: Annotated[
         int,
         typer.Option(help="Threads of PyTorch; the last bits of its sums depend on them."),
@@ -108,11 +123,19 @@ def train(
     tonic:NAME is a class of tonic.datasets, such as tonic:SHD. MODULE:FUNCTION is a function of
     yours that returns two data sets of PyTorch, to train and to test, such as my_data:make.
 
+    Layers are written with hyphens between them. The first is the input: 784, 28x28 (height x
+    width) or 2x34x34 (channels x height x width). 8c3 is a convolution to 8 channels with a 3x3
+    kernel, padded so that the size stays; 8c3v has no padding, and 8c3/2 a stride of 2. d3 is a
+    depthwise convolution: each channel has a 3x3 kernel of its own. p2 behind a convolution is the
+    maximum of its currents in windows of 2x2. 128 is a fully connected layer; the last number is
+    the output.
+
     For example:
 
         spiker train digits --net 64-32-10 -o digits.spiker
         spiker train mnist --net 784-128-10 --steps 4 --weights 4 --potentials 8 -o mnist.spiker
         spiker train mnist --net 784-128-10 --steps 3 --encoder binary --static -o static.spiker
+        spiker train mnist --net 28x28-8c3-p2-16c3-p2-10 --augment rotate=10,shift=2 -o maps.spiker
         spiker train fsdd --net 128-64-10 --steps 64 --dt 0.01 --readout sum -o fsdd.spiker
         spiker train my.npz --net 100-50-50-3 --weights hidden1=3,hidden2=4,output=6 -o my.spiker
     """
@@ -132,7 +155,8 @@ def train(
     check_choice("Readout kind", readout, READOUTS)
     if epochs is not None:
         check_int("Epochs", epochs, 2, EPOCHS)
-    layers = sizes(net)
+    check_layers(net)
+    altered = augmentation(augment)
     widths = {
         "weights": bits("Weight bits", weights, ("ternary",)),
         "potentials": bits("Potential bits", potentials),
@@ -150,11 +174,12 @@ def train(
     command += ["--readout", readout] if readout != "last" else []
     command += ["--epochs", str(epochs)] if epochs is not None else []
     command += ["--picture", picture] if picture is not None else []
+    command += ["--augment", augment] if augment is not None else []
     command += ["--threads", str(threads)] if threads != 1 else []
     command += ["-o", output.name]
     network, report = train_quietly(
         dataset,
-        layers,
+        net,
         threads,
         steps=steps,
         **widths,
@@ -165,6 +190,7 @@ def train(
         dt=dt,
         readout=readout,
         picture=_sides(picture),
+        augment=altered(recorded) if altered is not None else None,
     )
     network = replace(network, notes={**network.note, "command": shlex.join(command)})
     network.save(output)
@@ -190,7 +216,7 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def train_quietly(
-    data: "Dataset | EventDataset", layers: list[int], threads: int, **options: Any
+    data: "Dataset | EventDataset", net: str, threads: int, **options: Any
 ) -> "tuple[Network, dict[str, Any]]":
     """Train with a fixed number of threads, on which the last bits of sums depend."""
     import torch  # seconds to load: only once all arguments are known to be good
@@ -201,7 +227,6 @@ def train_quietly(
         raise ValueError(f"Threads must be 1 to 256, not {threads}")
     Quantization(options["weights"], options["potentials"])
     torch.set_num_threads(threads)
-    net = "-".join(map(str, layers))
     say(f"Training {net} on {data.name}: in floating point, then in the integers that ship")
     return train_network(data, net, progress=sys.stdout.isatty(), **options)
 
@@ -215,14 +240,16 @@ def _load(load: Any, data: str) -> Any:
         sys.path.pop(0)
 
 
-def sizes(net: str) -> list[int]:
-    """Read sizes of layers, such as ``"784-128-10"``."""
-    parts = net.split("-")
-    if len(parts) < 2 or not all(
-        part.isascii() and part.isdecimal() and len(part) < 8 and int(part) for part in parts
-    ):
-        raise ValueError(f"--net must be sizes such as 784-128-10, not {net!r}")
-    return [int(part) for part in parts]
+def check_layers(net: str) -> None:
+    """Raise :exc:`ValueError` unless text describes layers, such as ``"784-128-10"``."""
+    from spiker_train.network.chain import chain_of
+
+    try:
+        chain_of(net)
+    except ValueError as error:
+        # A picture may be known to the data set alone.
+        if "must be behind an input" not in str(error):
+            raise ValueError(f"--net: {error}") from None
 
 
 def _sides(picture: str | None) -> tuple[int, int] | None:

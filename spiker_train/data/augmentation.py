@@ -1,6 +1,6 @@
-"""Augmentation: events and frames altered at random, the same for the same generator.
+"""Augmentation: events, frames and pictures altered at random, the same for the same generator.
 
-Each class is made with its settings and called with events, or frames, and a NumPy generator. Its
+Each class is made with its settings and called with such a sample and a NumPy generator. Its
 ``Compose`` applies several in order. :meth:`EventDataset.dense <.recordings.EventDataset.dense>`
 and ``train`` with a function of sample numbers take them.
 """
@@ -11,13 +11,14 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import affine_transform
 
 from spiker_hdl.base.checks import check_ints, check_kind, shown
 from spiker_hdl.base.conversions import number_array
 
 from .events import PICOSECONDS, Events
 
-__all__ = ["AddNoise", "Compose", "Drop", "Jitter", "Scale", "Shift"]
+__all__ = ["AddNoise", "Affine", "Compose", "Drop", "Jitter", "Scale", "Shift"]
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,47 @@ class Scale:
             return scaled
         limits = np.iinfo(values.dtype)
         return np.clip(np.rint(scaled), limits.min, limits.max).astype(values.dtype)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A rotation, change of size and shift of a picture, each drawn evenly, once for a sample.
+
+    Values between pixels are interpolated linearly, and those from outside are 0.
+
+    Parameters
+    ----------
+    rotation : float
+        Greatest angle in degrees, in both directions.
+    scale : float
+        Greatest change of the size, as a share in 0..0.9, in both directions.
+    shift : float
+        Greatest shift in pixels along each axis, in both directions.
+    """
+
+    rotation: float = 0.0
+    scale: float = 0.0
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check("Rotation", self.rotation)
+        _check("Change of size", self.scale, 0.9)
+        _check("Shift", self.shift)
+
+    def __call__(self, picture: Any, generator: np.random.Generator) -> np.ndarray:
+        """Return the altered picture, or the pictures of several channels that lie in front."""
+        values = number_array("Picture", picture)
+        if values.ndim < 2:
+            raise ValueError(f"Picture must have height and width, not the shape {values.shape}")
+        angle, size, *offset = generator.uniform(-1, 1, 4)
+        angle, size = np.deg2rad(angle * self.rotation), 1 + size * self.scale
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / size
+        centre = (np.array(values.shape[-2:]) - 1) / 2
+        start = centre - turn @ (centre + np.array(offset) * self.shift)
+        flat = values.reshape(-1, *values.shape[-2:])
+        moved = [affine_transform(channel.astype(float), turn, start, order=1) for channel in flat]
+        kept = np.array(moved).reshape(values.shape)
+        return kept if values.dtype.kind == "f" else np.rint(kept).astype(values.dtype)
 
 
 def _check(what: str, value: Any, most: float = float("inf")) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from spiker_hdl.base.checks import check_int, check_kind, shown
-from spiker_hdl.base.conversions import number_array, plain
+from spiker_hdl.base.checks import check_kind
+from spiker_hdl.base.conversions import number_array
 from spiker_hdl.model import (
     Accumulator,
     Answer,
@@ -33,6 +33,7 @@ from spiker_hdl.model import (
 )
 
 from .cell import Cell
+from .chain import chain_of
 from .import_report import ImportReport
 from .integers.quantization import Quantization, with_step
 from .layers import Connection, Layer
@@ -41,7 +42,7 @@ from .runs.run import Outcome, groups, run_network
 from .runs.state import NetworkState, check_state
 from .time import Duration, Steps, make_steps
 
-__all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork", "chain_sizes", "check_network"]
+__all__ = ["Connection", "Layer", "Outcome", "SpikingNetwork", "check_network"]
 
 
 class SpikingNetwork(nn.Module):
@@ -189,17 +190,19 @@ class SpikingNetwork(nn.Module):
         readout: str = "last",
         bias: bool = False,
         seed: int = 0,
-        shape: tuple[int, ...] | None = None,
+        shape: int | tuple[int, ...] | None = None,
         values: tuple[int, int] = (0, 1),
         static: bool = False,
         name: str = "network",
     ) -> "SpikingNetwork":
-        """Make a chain of fully connected layers.
+        """Make a chain of layers, fully connected or convolutional.
 
         Parameters
         ----------
         sizes : str or sequence of int
-            Such as ``"784-128-10"``: the input, hidden layers, and the output.
+            Such as ``"784-128-10"``: the input, hidden layers, and the output; or with
+            convolutions and maxima of currents, such as ``"28x28-8c3-p2-16c3-p2-10"``, in the form
+            of :data:`~.network.chain.GRAMMAR`.
         cell : Cell, optional
             Cell of the hidden layers. Where none is given, a LIF neuron with a threshold of 1 that
             leaks with beta = 0.875 and is reset by subtraction.
@@ -209,34 +212,51 @@ class SpikingNetwork(nn.Module):
         readout : str
             See :data:`~spiker_hdl.model.READOUTS`.
         bias : bool
-            Whether all layers have biases to learn.
+            Whether all layers have biases to learn, convolutional ones one per channel.
         seed : int
         shape : tuple of int, optional
-            Arrangement of the input's channels.
+            Arrangement of the input's channels, where ``sizes`` has their number alone.
         values : (int, int)
             Smallest and greatest value of the input.
         static : bool
             Whether each channel of the input keeps its value through all steps of a sample.
         name : str
         """
-        sizes = chain_sizes(sizes)
-        if shape is not None and int(np.prod(shape)) != sizes[0]:
-            raise ValueError(f"Input of shape {shape} must have {sizes[0]} channels")
+        chain = chain_of(sizes, shape)
+        if shape is not None and int(np.prod(shape)) != chain.size:
+            raise ValueError(f"Input of shape {shape} must have {chain.size} channels")
+        if shape is None or chain.convolutional:
+            shape = chain.shape
         leak = Decay.shift(3)
         cell = Cell(Lif, threshold=1.0, decay=leak) if cell is None else cell
         if output is None:
             output = cell if readout in {"count", "first"} else Cell(Integrator, decay=leak)
-        names = ["input", *(f"hidden{n}" for n in range(1, len(sizes) - 1)), "output"]
-        if len(sizes) == 3:
+        count = len(chain.layers)
+        names = ["input", *(f"hidden{n}" for n in range(1, count)), "output"]
+        if count == 2:
             names[1] = "hidden"
-        cells = [cell] * (len(sizes) - 2) + [output]
+        cells = [cell] * (count - 1) + [output]
         return cls(
-            inputs=[Input("input", sizes[0] if shape is None else shape, *values, static)],
+            inputs=[Input("input", shape, *values, static)],
             layers=[
-                Layer(name, size, deepcopy(cell_of_layer), bias)
-                for name, size, cell_of_layer in zip(names[1:], sizes[1:], cells, strict=True)
+                Layer(
+                    name,
+                    layer.shape,
+                    deepcopy(cell_of_layer),
+                    "channel" if bias and layer.window is not None else bias,
+                )
+                for name, layer, cell_of_layer in zip(names[1:], chain.layers, cells, strict=True)
             ],
-            connections=[Connection(a, b) for a, b in pairwise(names)],
+            connections=[
+                Connection(
+                    source,
+                    target,
+                    kind="dense" if layer.window is None else "convolution",
+                    window=layer.window,
+                    pooling=layer.pooling,
+                )
+                for (source, target), layer in zip(pairwise(names), chain.layers, strict=True)
+            ],
             readouts=[Readout("output", readout)],
             seed=seed,
             name=name,
@@ -491,25 +511,6 @@ def _check_new(*parts: Any) -> None:
                 f"{type(part).__name__} {part.name!r} must be part of one network, not of two: "
                 "make another for each network"
             )
-
-
-def chain_sizes(sizes: str | Sequence[int]) -> list[int]:
-    """Return the sizes of a chain's layers from text such as ``"784-128-10"``, or a sequence.
-
-    Raises
-    ------
-    ValueError
-        If it is neither, or has fewer than two sizes.
-    """
-    if isinstance(sizes, str):
-        parts = sizes.split("-")
-        if len(parts) < 2 or not all(text.isdecimal() and int(text) for text in parts):
-            raise ValueError(f"Layers must be sizes such as '784-128-10', not {sizes!r}")
-        return [int(text) for text in parts]
-    sizes = plain(sizes)
-    if not isinstance(sizes, tuple) or len(sizes) < 2:
-        raise ValueError(f"Layers must be an input and at least one layer, not {shown(sizes)}")
-    return [check_int("Size of a layer", size, 1) for size in sizes]
 
 
 def check_network(net: Any) -> None:

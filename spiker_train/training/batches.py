@@ -250,7 +250,7 @@ class ImageShifter:
     Parameters
     ----------
     net : SpikingNetwork
-        Whose inputs have shapes of two axes.
+        Whose inputs have shapes of two axes, or of channels and two axes.
     max_shift : int
         Greatest shift in both directions, in pixels; what enters from outside is 0.
     """
@@ -260,11 +260,12 @@ class ImageShifter:
         self.shapes = {}
         for declared in net.inputs:
             shape = declared.shape
-            if not isinstance(shape, tuple) or len(shape) != 2:
+            if not isinstance(shape, tuple) or len(shape) not in {2, 3}:
                 raise ValueError(
-                    f"Input {declared.name!r} must have two axes to be shifted, not {shape}"
+                    f"Input {declared.name!r} must have two axes to be shifted, or channels and "
+                    f"two axes, not {shape}"
                 )
-            self.shapes[declared.name] = shape
+            self.shapes[declared.name] = shape[-2:]
 
     def __call__(
         self, spikes: Mapping[str, torch.Tensor], generator: np.random.Generator
@@ -276,12 +277,13 @@ class ImageShifter:
         for name, value in spikes.items():
             height, width = self.shapes[name]
             samples, steps, _ = value.shape
-            images = value.reshape(samples, steps, height, width)
+            images = value.reshape(samples, -1, height, width)
             padded = nn.functional.pad(images, [self.max_shift] * 4)
             stride = width + 2 * self.max_shift
             rows, columns = np.arange(height)[:, None], np.arange(width)
             base = (rows * stride + columns).reshape(-1)
             index = torch.as_tensor(base + (offsets @ [stride, 1])[:, None])
-            flat = padded.reshape(samples, steps, -1)
-            shifted[name] = flat.gather(2, index[:, None].expand(samples, steps, height * width))
+            flat = padded.flatten(2)
+            index = index[:, None].expand(samples, flat.shape[1], height * width)
+            shifted[name] = flat.gather(2, index).reshape(samples, steps, -1)
         return shifted

@@ -43,7 +43,7 @@ class TrainingOptions:
         Factor in the loss of the spikes of all hidden layers per sample, in hundreds.
     max_shift : int
         Greatest shift, in pixels and in both directions, by which images are moved at random; the
-        input then has a shape of two axes.
+        input then has a shape of two axes, or of channels and two axes.
     max_grad_norm : float, optional
         Norm to which gradients are clipped; recurrent networks need it, whose gradients may
         explode.

@@ -1,6 +1,7 @@
 """Tests of the recipe for known data sets: what its report has of every stage."""
 
 import numpy as np
+import pytest
 
 from spiker_train import Dataset, train_network
 
@@ -20,3 +21,52 @@ def test_the_report_has_every_stage_of_training():
     assert report["quantization"]["widths"] == {"hidden": 8, "output": 8}
     assert [population.size for population in network.populations] == [6, 2]
     assert dict(network.notes) == {"data": "rows", "encoder": "rate", "seed": "0", "steps": "4"}
+
+
+def pictures(name="rows"):
+    x = np.zeros((60, 4, 6), np.uint8)
+    y = np.arange(60) % 2
+    x[y == 0, 1] = x[y == 1, 2] = 200
+    return Dataset(x[:40], y[:40], x[40:], y[40:], name=name)
+
+
+def test_pictures_are_altered_in_each_batch():
+    seen = []
+
+    def alter(picture, generator):
+        seen.append((picture.shape, picture.dtype, float(generator.random())))
+        return np.zeros_like(picture)
+
+    network, report = train_network(
+        pictures(), "4x6-2c3-p2-2", 1, epochs=2, augment=alter, progress=False
+    )
+    assert [shape for shape, *_ in seen] == [(4, 6)] * 72  # 36 samples in each of two epochs
+    assert {kind for _, kind, _ in seen} == {np.dtype(np.uint8)}
+    assert len({draw for *_, draw in seen}) == 36  # both trainings begin with one seed
+    assert report["shift"] == 0
+    assert network.population["hidden"].shape == (2, 2, 3)
+    assert report["layers"] == "4x6-2c3-p2-2"
+
+
+def test_convolutional_network_ships_its_kernels():
+    network, report = train_network(
+        pictures(), "4x6-2c3-p2-3c3/2-2", 2, epochs=2, encoder="graded", static=True, progress=False
+    )
+    kernels = [p.synapses.kernel.shape for p in network.projections[:2]]
+    assert kernels == [(2, 1, 3, 3), (3, 2, 3, 3)]
+    assert report["accuracy"].keys() == {"float", "rounded", "integers"}
+
+
+def test_rows_of_a_flat_picture_are_said_by_its_layers():
+    data = pictures()
+    flat = Dataset(
+        data.x_train.reshape(40, 24), data.y_train, data.x_test.reshape(20, 24), data.y_test, "flat"
+    )
+    network, _ = train_network(flat, "4x6-2c3-p2-2", 1, epochs=2, progress=False)
+    assert network.projections[0].synapses.shape == (1, 4, 6)
+    network, _ = train_network(data, "24-2c3-2", 1, epochs=2, progress=False)
+    assert network.projections[0].synapses.shape == (1, 4, 6)
+    with pytest.raises(ValueError, match="must be behind an input such as 28x28"):
+        train_network(flat, "24-2c3-2", 1)
+    with pytest.raises(ValueError, match="Layers for 'rows' must begin with 4x6, not 6x4"):
+        train_network(data, "6x4-2c3-2", 1)

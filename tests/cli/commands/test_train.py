@@ -41,6 +41,23 @@ def test_the_file_is_what_the_report_says(spiker, tmp_path):
     )
 
 
+def test_convolutional_network_is_trained_and_runs(spiker, tmp_path):
+    path = tmp_path / "maps.spiker"
+    net = ("--net", "8x8-4c3-p2-d3-10", "--steps", 2, "--epochs", 2)
+    code, out, _ = spiker("train", "digits", *net, "--augment", "rotate=10,shift=0.5", "-o", path)
+    assert code == 0
+    assert "pictures shifted" in out
+    network = load(path)
+    assert [p.synapses.kind for p in network.projections] == ["convolution"] * 2 + ["dense"]
+    assert network.note["command"].endswith("--augment rotate=10,shift=0.5 -o maps.spiker")
+    code, out, _ = spiker("info", path)
+    assert code == 0
+    assert "convolution, max of 2x2" in out
+    assert "none: Projection 'input->hidden1'" in out
+    code, out, _ = spiker("simulate", path, "--engine", "reference", "--samples", 3)
+    assert (code, json.loads(out)["samples"]) == (0, 3)
+
+
 def test_what_was_trained_can_be_run_without_more_words(spiker, tmp_path):
     spiker(*SHORT, "--encoder", "first_spike", "-o", tmp_path / "net.spiker", "--steps", 5)
     code, out, _ = spiker("simulate", tmp_path / "net.spiker", "--samples", 3)
@@ -103,9 +120,22 @@ def test_recordings_of_a_data_set_are_trained_and_simulated(spiker, tmp_path, mo
 @pytest.mark.parametrize(
     "arguments, line",
     [
-        (["digits", "--net", "64x10"], "--net must be sizes such as 784-128-10, not '64x10'"),
-        (["digits", "--net", "64"], "--net must be sizes such as 784-128-10, not '64'"),
-        (["digits", "--net", "64-0-10"], "--net must be sizes such as 784-128-10, not '64-0-10'"),
+        (["digits", "--net", "64x10"], "--net: Layers must be such as '784-128-10' or "),
+        (["digits", "--net", "64"], "--net: Layers must be such as '784-128-10' or "),
+        (["digits", "--net", "64-0-10"], "--net: Layers must be such as '784-128-10' or "),
+        (
+            ["digits", "--net", "8x8-4c3-9-p2-10"],
+            "--net: Maximum 'p2' must be behind a convolution",
+        ),
+        (
+            ["digits", "--net", "64-10", "--augment", "rotate"],
+            "--augment must be such as rotate=10",
+        ),
+        (["digits", "--net", "64-10", "--augment", "turn=1"], "--augment must be of rotate, shift"),
+        (
+            ["digits", "--net", "64-10", "--augment", "drop=0.1"],
+            "--augment of pictures must be of rotate, shift, scale, not 'drop'",
+        ),
         (["digits", "--net", "63-10"], "Layers for 'digits' must begin with 64, not 63"),
         (["digits", "--net", "64-9"], "Layers for 'digits' must end with at least 10, not 9"),
         (["digits", "--net", "64-10", "--steps", "0"], "Steps must be 1 to 65535, not 0"),

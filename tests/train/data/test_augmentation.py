@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spiker_train import Events
-from spiker_train.data.augmentation import AddNoise, Compose, Drop, Jitter, Scale, Shift
+from spiker_train.data.augmentation import AddNoise, Affine, Compose, Drop, Jitter, Scale, Shift
 
 
 def events(count=400, seed=0):
@@ -73,6 +73,41 @@ def test_scale_rounds_and_clips():
     assert Scale(0.0, 2.0)(frames, draws()).dtype == np.uint8
 
 
+class Fixed:
+    """A generator whose draws are known."""
+
+    def __init__(self, *draws):
+        self.draws = draws
+
+    def uniform(self, low, high, count):
+        assert (low, high, count) == (-1, 1, 4)
+        return np.array(self.draws, dtype=float)
+
+
+def test_affine_turns_grows_and_shifts_pictures():
+    picture = np.zeros((2, 5, 5), np.uint8)
+    picture[:, 1, 2] = 100, 200
+    turned = Affine(rotation=90)(picture, Fixed(1, 0, 0, 0))
+    assert np.array_equal(turned, np.rot90(picture, axes=(2, 1)))
+    assert turned.dtype == np.uint8
+    moved = Affine(shift=2)(picture, Fixed(0, 0, 1, -0.5))
+    assert np.argwhere(moved).tolist() == [[0, 3, 1], [1, 3, 1]]
+    assert moved.max(axis=(1, 2)).tolist() == [100, 200]
+    half = Affine(shift=1)(picture[0] / 1.0, Fixed(0, 0, 0.5, 0))
+    assert half[1:3, 2].tolist() == [50.0, 50.0]
+    bar = np.zeros((5, 5))
+    bar[2] = 1
+    assert Affine(scale=0.5)(bar, Fixed(0, -1, 0, 0)).sum(axis=0).tolist() == [0, 1, 1, 1, 0]
+
+
+def test_affine_draws_anew_for_each_picture():
+    picture = np.random.default_rng(0).integers(0, 256, (9, 9), np.uint8)
+    alter, generator = Affine(20, 0.1, 2), draws()
+    first = alter(picture, generator)
+    assert not np.array_equal(first, alter(picture, generator))
+    assert np.array_equal(first, alter(picture, draws()))
+
+
 @pytest.mark.parametrize(
     "call, error, message",
     [
@@ -83,6 +118,9 @@ def test_scale_rounds_and_clips():
         (lambda: Drop("a"), TypeError, "Probability must be a number, not 'a'"),
         (lambda: AddNoise(float("nan")), ValueError, "Rate must be at least 0, not nan"),
         (lambda: Scale(2.0, 1.0), ValueError, "Factors must be in order, not 2.0..1.0"),
+        (lambda: Affine(-1), ValueError, "Rotation must be at least 0, not -1"),
+        (lambda: Affine(scale=1.0), ValueError, "Change of size must be in 0..0.9, not 1.0"),
+        (lambda: Affine()(np.zeros(3), draws()), ValueError, "Picture must have height and width"),
         (lambda: Compose(3), TypeError, "Parts must be a list of augmentations, not 3"),
         (lambda: Drop(0.1)(np.zeros(3), draws()), TypeError, "Sample must be an Events, not"),
     ],

@@ -367,12 +367,13 @@ def test_the_same_seed_draws_the_same_weights():
         (
             lambda: SpikingNetwork.chain("784"),
             ValueError,
-            "Layers must be sizes such as '784-128-10', not '784'",
+            "Layers must be such as '784-128-10' or '28x28-8c3-p2-16c3-p2-10', not '784'",
         ),
         (
             lambda: SpikingNetwork.chain("4-x-2"),
             ValueError,
-            "Layers must be sizes such as '784-128-10', not '4-x-2'",
+            "Layers must be such as '784-128-10' or '28x28-8c3-p2-16c3-p2-10', not '4-x-2': see "
+            "'x'",
         ),
         (
             lambda: Layer("a", 3, Cell(Lif, threshold=[1.0, 2.0], decay=0.5)),

@@ -473,7 +473,11 @@ def test_a_recipe_takes_every_encoder(encoder):
             ValueError,
             "Spikes of input 'input' must be in 0..1, not 2",
         ),
-        ({"max_shift": 1}, ValueError, "Input 'input' must have two axes to be shifted, not 16"),
+        (
+            {"max_shift": 1},
+            ValueError,
+            "Input 'input' must have two axes to be shifted, or channels and two axes, not 16",
+        ),
         (
             {"spikes": lambda members, draws: task(len(members))[0]},
             TypeError,

@@ -1,0 +1,175 @@
+"""Chains of layers as text, such as ``"784-128-10"`` and ``"28x28-8c3-p2-16c3-p2-10"``."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from spiker_hdl.base.checks import check_int, shown
+from spiker_hdl.base.conversions import plain
+
+from .convolution import MaxPool, Window
+
+__all__ = ["GRAMMAR", "Chain", "ChainLayer", "chain_of"]
+
+GRAMMAR = """\
+An input, layers and an output, with hyphens between them.
+  784, 28x28, 2x34x34  first: values of the input, also as height x width, or channels x
+                       height x width
+  8c3                  layer of 8 channels: a convolution with a 3x3 kernel, padded so that the
+                       size stays
+  8c3v                 the same without padding
+  8c3/2                the same with a stride of 2
+  d3                   layer with as many channels as before, each with a 3x3 kernel of its own
+                       (a depthwise convolution); /2 and v as above
+  p2                   behind a convolution: the maximum of its currents in windows of 2x2,
+                       which is what its neurons get
+  128                  layer of 128 neurons, fully connected; the last number is the output
+"""
+"""The text form of a chain, for help pages."""
+
+EXAMPLES = "'784-128-10' or '28x28-8c3-p2-16c3-p2-10'"
+
+_CONVOLUTION = re.compile(r"(?:(\d{1,5})c|d)(\d{1,3})(v?)(?:/(\d{1,3}))?")
+_POOL = re.compile(r"p(\d{1,3})")
+_INPUT = re.compile(r"\d{1,7}(?:x\d{1,7}){0,2}")
+
+
+@dataclass(frozen=True)
+class ChainLayer:
+    """A layer of a chain.
+
+    Members
+    -------
+    shape : int or tuple of int
+        Neurons, or their channels, rows and columns.
+    window : Window or None
+        Of the convolution that reaches it; None where it is fully connected.
+    pooling : MaxPool or None
+    """
+
+    shape: int | tuple[int, ...]
+    window: Window | None = None
+    pooling: MaxPool | None = None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The input and the layers of a chain.
+
+    Members
+    -------
+    shape : int or tuple of int
+        The input as it was written, or with a single channel in front where a convolution
+        follows.
+    layers : tuple of ChainLayer
+    """
+
+    shape: int | tuple[int, ...]
+    layers: tuple[ChainLayer, ...]
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether a layer is convolutional."""
+        return any(layer.window is not None for layer in self.layers)
+
+    @property
+    def size(self) -> int:
+        """Number of values of the input."""
+        return prod(self.shape) if isinstance(self.shape, tuple) else self.shape
+
+    @property
+    def outputs(self) -> int:
+        """Number of neurons of the last layer."""
+        shape = self.layers[-1].shape
+        return prod(shape) if isinstance(shape, tuple) else shape
+
+
+def chain_of(layers: str | Sequence[int], picture: int | tuple[int, ...] | None = None) -> Chain:
+    """Read a chain of layers.
+
+    Parameters
+    ----------
+    layers : str or sequence of int
+        In the form of :data:`GRAMMAR`, or the sizes of fully connected layers.
+    picture : tuple of int, optional
+        Height and width, or channels, height and width, of an input that is written as one number.
+
+    Raises
+    ------
+    ValueError
+        If it has another form, or a window does not fit.
+    """
+    if not isinstance(layers, str):
+        sizes = plain(layers)
+        if not isinstance(sizes, tuple) or len(sizes) < 2:
+            raise ValueError(f"Layers must be an input and at least one layer, not {shown(layers)}")
+        sizes = [check_int("Size of a layer", size, 1) for size in sizes]
+        return Chain(sizes[0], tuple(map(ChainLayer, sizes[1:])))
+    first, *parts = layers.split("-")
+    numbers = [int(number) for number in first.split("x")] if _INPUT.fullmatch(first) else []
+    if not parts or not numbers or 0 in numbers:
+        raise ValueError(f"Layers must be such as {EXAMPLES}, not {layers!r}")
+    shape = numbers[0] if len(numbers) == 1 else tuple(numbers)
+    chain = Chain(shape, ())
+    before = _maps(shape, picture)
+    for n, part in enumerate(parts):
+        chain, before = _extended(chain, before, part, n == len(parts) - 1, layers)
+    if chain.convolutional:
+        chain = replace(chain, shape=_maps(shape, picture))
+    return chain
+
+
+def _maps(
+    shape: int | tuple[int, ...], picture: int | tuple[int, ...] | None
+) -> int | tuple[int, ...]:
+    """Return an input as channels, rows and columns, where these are known."""
+    if isinstance(shape, int) and isinstance(picture, tuple) and len(picture) > 1:
+        shape = picture if prod(picture) == shape else shape
+    return (1, *shape) if isinstance(shape, tuple) and len(shape) == 2 else shape
+
+
+def _extended(
+    chain: Chain, before: int | tuple[int, ...], part: str, last: bool, text: str
+) -> tuple[Chain, int | tuple[int, ...]]:
+    """Return a chain with one part more, and the shape of its last layer."""
+    if part.isascii() and part.isdecimal() and len(part) < 8 and int(part):
+        return Chain(chain.shape, (*chain.layers, ChainLayer(int(part)))), int(part)
+    convolution, pool = _CONVOLUTION.fullmatch(part), _POOL.fullmatch(part)
+    if last or not (convolution or pool) or not part.isascii():
+        raise ValueError(f"Layers must be such as {EXAMPLES}, not {text!r}: see {part!r}")
+    if pool:
+        layer = chain.layers[-1] if chain.layers else None
+        if layer is None or layer.window is None or layer.pooling is not None:
+            raise ValueError(f"Maximum {part!r} must be behind a convolution in {text!r}")
+        size = int(pool[1])
+        assert isinstance(layer.shape, tuple)
+        channels, *sides = layer.shape
+        pooled = channels, *(side // size if size else 0 for side in sides)
+        if 0 in pooled:
+            raise ValueError(f"Windows of {part!r} must fit into {_by(sides)} in {text!r}")
+        layer = ChainLayer(pooled, layer.window, MaxPool(size))
+        return Chain(chain.shape, (*chain.layers[:-1], layer)), pooled
+    assert convolution is not None
+    if not isinstance(before, tuple):
+        raise ValueError(
+            f"Convolution {part!r} must be behind an input such as 28x28 or another convolution "
+            f"in {text!r}"
+        )
+    channels, size, valid, stride = convolution.groups()
+    outputs = before[0] if channels is None else int(channels)
+    size, stride = int(size), int(stride or 1)
+    if not (outputs and size and stride):
+        raise ValueError(f"Numbers of {part!r} must be at least 1 in {text!r}")
+    # As much padding before as behind, and one more behind where the size is even.
+    pair = (0, 0) if valid else ((size - 1) // 2, size // 2)
+    groups = before[0] if channels is None else 1
+    shape = outputs, *((side + sum(pair) - size) // stride + 1 for side in before[1:])
+    if min(shape) < 1:
+        raise ValueError(f"Kernel of {part!r} must fit into {_by(before[1:])} in {text!r}")
+    window = Window(size, stride, (pair, pair), groups=groups)
+    return Chain(chain.shape, (*chain.layers, ChainLayer(shape, window))), shape
+
+
+def _by(sides: Sequence[int]) -> str:
+    return "x".join(map(str, sides))
