@@ -116,7 +116,7 @@ def train(
     once, at the end. The same command gives the same file on the same machine.
 
     An .npz file has y_train and y_test (classes), and x_train and x_test (uint8, a sample in each
-    row) or spikes_train and spikes_test (samples, steps, channels).
+    row) or spikes_train and spikes_test (0 and 1: samples, steps, channels).
 
     Recordings are binned into steps: fsdd and fsdd_audio have 128 channels, mitbih 8, nmnist 2312,
     shd and ssc 700.
