@@ -1,8 +1,7 @@
-"""Linear maps over windows: convolutions and pooling."""
+"""Maps over windows: convolutions and pooling."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import prod
 from typing import Any
 
@@ -10,11 +9,14 @@ import numpy as np
 
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.base.conversions import plain
+from spiker_hdl.model.synapses.pooling import MaxPooling
+from spiker_hdl.model.synapses.windows import Windows
 
 from .elementwise import LinearMap, Shape
+from .kernel import Kernel
 from .sparse import Entries, float_array
 
-__all__ = ["AvgPool", "Conv", "MaxPool", "SumPool"]
+__all__ = ["AvgPool", "Conv", "MaxPool", "Pad", "SumPool"]
 
 
 @dataclass(eq=False)
@@ -63,26 +65,21 @@ class Conv(LinearMap):
     def _places(self, shape: Shape, before: str) -> Shape:
         places = self.window.reach(shape[1:])
         if min(places) < 1:
-            raise self.refuse(f"room for a kernel of {self.window.kernel}", shape, before)
+            raise self.too_small(f"a kernel of {self.window.kernel}", shape, before)
         return places
 
     def count(self, shape: Shape) -> int:
-        return self.weight.size * prod(self._places(shape, "before"))
+        return self.weight.size * prod(self._places(shape, ""))
+
+    def kernel(self, shape: Shape) -> Kernel:
+        self._places(shape, "")
+        return Kernel(self.weight, self.window.over(shape[1:]), self.groups)
 
     def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
-        outputs, fan_in = self.weight.shape[:2]
-        inside, places = prod(shape[1:]), self._places(shape, "before")
-        groups, size = np.arange(outputs) // (outputs // self.groups), prod(places)
-        parts = []
-        for offset, (here, there) in self.window.pairs(shape[1:], places):
-            rows = (np.arange(outputs)[:, None, None] * size) + here
-            channels = groups[:, None] * fan_in + np.arange(fan_in)
-            columns = channels[:, :, None] * inside + there
-            values = np.broadcast_to(self.weight[(..., *offset)][:, :, None], columns.shape)
-            rows = np.broadcast_to(rows, columns.shape)
-            parts.append((rows.reshape(-1), columns.reshape(-1), values.reshape(-1)))
-        entries = Entries.of(parts, outputs * size, prod(shape))
-        return entries, None if self.bias is None else np.repeat(self.bias, size)
+        return self.kernel(shape).entries(), self.shift(shape)
+
+    def shift(self, shape: Shape) -> np.ndarray | None:
+        return None if self.bias is None else np.repeat(self.bias, prod(self._places(shape, "")))
 
 
 @dataclass(eq=False)
@@ -91,22 +88,22 @@ class SumPool(LinearMap):
 
     Parameters
     ----------
-    kernel : int or tuple of int
+    kernel_size : int or tuple of int
     stride : int or tuple of int, optional
-        Where none is given, the size of the kernel.
+        Where none is given, the size of the window.
     padding : int or tuple of int
     dimensions : int
-        Number of axes that are pooled, where ``kernel`` is one number.
+        Number of axes that are pooled, where ``kernel_size`` is one number.
     """
 
-    kernel: Any
+    kernel_size: Any
     stride: Any = None
     padding: Any = 0
     dimensions: int = 2
     unrolls = True
 
     def __post_init__(self) -> None:
-        kernel = plain(self.kernel)
+        kernel = plain(self.kernel_size)
         kernel = [kernel] * self.dimensions if isinstance(kernel, int) else list(kernel)
         stride = kernel if self.stride is None else self.stride
         self.window = Window(str(self), kernel, stride, self.padding, 1)
@@ -117,26 +114,34 @@ class SumPool(LinearMap):
             raise self.refuse(expected, shape, before)
         places = self.window.reach(shape[1:])
         if min(places) < 1:
-            raise self.refuse(f"room for a kernel of {self.window.kernel}", shape, before)
+            raise self.too_small(f"a kernel of {self.window.kernel}", shape, before)
         return (shape[0], *places)
 
     def count(self, shape: Shape) -> int:
-        return prod(self.reach(shape, "before")) * prod(self.window.kernel)
+        return prod(self.reach(shape, "")) * prod(self.window.kernel)
+
+    def kernel(self, shape: Shape) -> Kernel | None:
+        self.reach(shape, "")
+        share = self._share()
+        if share is None:
+            return None
+        weights = np.full((shape[0], 1, *self.window.kernel), share)
+        return Kernel(weights, self.window.over(shape[1:]), shape[0])
 
     def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
-        inside, places = prod(shape[1:]), self.reach(shape, "before")[1:]
-        parts = [
-            (here, there, np.ones(len(here)))
-            for _, (here, there) in self.window.pairs(shape[1:], places)
-        ]
-        entries = Entries.of(parts, prod(places), inside)
-        shares = self._shares(entries, places)
+        self.reach(shape, "")
+        weights = np.ones((1, 1, *self.window.kernel))
+        entries = Kernel(weights, self.window.over(shape[1:])).entries()
+        share = self._share()
+        counts = np.bincount(entries.rows, minlength=entries.shape[0])
+        shares = 1 / counts.clip(1) if share is None else np.full(entries.shape[0], share)
         return Entries(
             entries.rows, entries.columns, entries.values * shares[entries.rows], entries.shape
         ).repeated(shape[0]), None
 
-    def _shares(self, entries: Entries, places: Shape) -> np.ndarray:
-        return np.ones(prod(places))
+    def _share(self) -> float | None:
+        """Return the weight of a value in its window, or None where windows have different ones."""
+        return 1.0
 
 
 @dataclass(eq=False)
@@ -151,21 +156,97 @@ class AvgPool(SumPool):
 
     padded: bool = True
 
-    def _shares(self, entries: Entries, places: Shape) -> np.ndarray:
-        if self.padded:
-            return np.full(prod(places), 1 / prod(self.window.kernel))
-        return 1 / np.bincount(entries.rows, minlength=prod(places)).clip(1)
+    def _share(self) -> float | None:
+        if self.padded or not any(sum(pad) for pad in self.window.padding):
+            return 1 / prod(self.window.kernel)
+        return None
+
+
+@dataclass(eq=False)
+class Pad(LinearMap):
+    """Zeros around each channel.
+
+    Parameters
+    ----------
+    padding : sequence of (int, int)
+        Number of zeros before and after each axis of positions.
+    """
+
+    padding: Any
+
+    def reach(self, shape: Shape, before: str) -> Shape:
+        if len(shape) != len(self.padding) + 1:
+            raise self.refuse(f"channels and {len(self.padding)} more axes", shape, before)
+        positions = (size + sum(ends) for size, ends in zip(shape[1:], self.padding, strict=True))
+        return (shape[0], *positions)
+
+    def count(self, shape: Shape) -> int:
+        return prod(shape)
+
+    def kernel(self, shape: Shape) -> Kernel:
+        self.reach(shape, "")
+        windows = Windows(shape[1:], 1, 1, tuple(self.padding))
+        return Kernel(np.ones((shape[0], 1, *windows.size)), windows, shape[0])
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        return self.kernel(shape).entries(), None
 
 
 @dataclass(eq=False)
 class MaxPool(LinearMap):
-    """The greatest value of each window, which is not a linear map and so is always refused."""
+    """The maximum of each window of each channel, which is not linear.
+
+    It may be the last of several maps, behind a convolution, and factors that are not negative may
+    follow.
+
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+    stride : int or tuple of int, optional
+        Where none is given, the size of the window.
+    padding, dilation : int or tuple of int
+    dimensions : int
+        Number of axes that are pooled, where ``kernel_size`` is one number.
+    ceil : bool
+        Whether a remainder at the end of an axis is a window too.
+    """
+
+    kernel_size: Any
+    stride: Any = None
+    padding: Any = 0
+    dilation: Any = 1
+    dimensions: int = 2
+    ceil: bool = False
+
+    def __post_init__(self) -> None:
+        size = plain(self.kernel_size)
+        size = [size] * self.dimensions if isinstance(size, int) else list(size)
+        stride = size if self.stride is None else self.stride
+        self.window = Window(str(self), size, stride, self.padding, self.dilation)
+
+    def pooling(self, shape: Shape, before: str) -> MaxPooling:
+        """Return the pooling of maps of a shape."""
+        window = self.window
+        if len(shape) != len(window.kernel) + 1:
+            expected = f"channels and {len(window.kernel)} more axes"
+            raise self.refuse(expected, shape, before)
+        padding = list(window.padding)
+        for axis, (size, (front, back), span, step) in enumerate(
+            zip(shape[1:], window.padding, window.spans, window.stride, strict=True)
+        ):
+            remainder = (size + front + back - span - 1) % step
+            # A further window begins within the map or the padding before it.
+            if self.ceil and remainder and size + back - remainder + step - span - 1 < size:
+                padding[axis] = front, back + step - remainder
+        if min(window.reach(shape[1:], padding)) < 1:
+            raise self.too_small(f"a window of {window.kernel}", shape, before)
+        try:
+            return MaxPooling(shape, window.kernel, window.stride, tuple(padding), window.dilation)
+        except ValueError as error:
+            raise ValueError(f"{self}: {error}") from None
 
     def reach(self, shape: Shape, before: str) -> Shape:
-        raise ValueError(
-            f"{self} must be an average pooling between currents: the greatest of several "
-            f"currents is no linear map, and has no place in a projection from {before}"
-        )
+        return self.pooling(shape, before).target_shape
 
 
 class Window:
@@ -195,26 +276,14 @@ class Window:
             )
         return tuple(int(number) for number in many)
 
-    def reach(self, shape: Shape) -> Shape:
+    def reach(self, shape: Shape, padding: Sequence[tuple[int, int]] | None = None) -> Shape:
         """Return the number of windows along each axis."""
+        padding = self.padding if padding is None else padding
         return tuple(
             (size + sum(pad) - span - 1) // step + 1
-            for size, pad, span, step in zip(
-                shape, self.padding, self.spans, self.stride, strict=True
-            )
+            for size, pad, span, step in zip(shape, padding, self.spans, self.stride, strict=True)
         )
 
-    def pairs(
-        self, shape: Shape, places: Shape
-    ) -> Iterator[tuple[Shape, tuple[np.ndarray, np.ndarray]]]:
-        """Yield, for each element of the kernel, flat indices of windows and of their inputs."""
-        for offset in product(*(range(n) for n in self.kernel)):
-            here, there = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-            for axis, at in enumerate(offset):
-                window = np.arange(places[axis])
-                source = window * self.stride[axis] - self.padding[axis][0]
-                source = source + at * self.dilation[axis]
-                inside = (source >= 0) & (source < shape[axis])
-                here = (here[:, None] * places[axis] + window[inside]).reshape(-1)
-                there = (there[:, None] * shape[axis] + source[inside]).reshape(-1)
-            yield offset, (here, there)
+    def over(self, shape: Shape) -> Windows:
+        """Return the windows on positions of a shape, at least one of which must fit."""
+        return Windows(shape, self.kernel, self.stride, tuple(self.padding), self.dilation)

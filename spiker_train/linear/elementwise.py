@@ -12,6 +12,7 @@ import numpy as np
 
 from spiker_hdl.base.conversions import frozen_integers
 
+from .kernel import Kernel
 from .sparse import Entries, float_array
 
 __all__ = [
@@ -38,13 +39,16 @@ class LinearMap:
     ----------
     name : str
         Name in messages; the class where none is given.
+    kind : str
+        Name of the kind of map in messages, where it is not that of the class.
     """
 
     name: str = field(default="")
+    kind: str = field(default="")
     unrolls = False
 
     def __str__(self) -> str:
-        kind = type(self).__name__
+        kind = self.kind or type(self).__name__
         return f"{kind} {self.name!r}" if self.name else kind
 
     def reach(self, shape: Shape, before: str) -> Shape:
@@ -65,10 +69,25 @@ class LinearMap:
         """Return the matrix for inputs of a shape, and the bias of each output or None."""
         raise NotImplementedError
 
+    def shift(self, shape: Shape) -> np.ndarray | None:
+        """Return the bias of each output, or None."""
+        return None
+
+    def kernel(self, shape: Shape) -> Kernel | None:
+        """Return the map as one kernel for all positions, or None if it is none."""
+        return None
+
     def refuse(self, expected: str, shape: Shape, before: str) -> ValueError:
         """Return the error for an input of a wrong shape."""
         return ValueError(
             f"Input of {self} must have {expected}, not the shape {shape} of {before}"
+        )
+
+    def too_small(self, what: str, shape: Shape, before: str) -> ValueError:
+        """Return the error for an input that is smaller than a window."""
+        return ValueError(
+            f"Input of {self} must have room for {what}, not the shape {shape} of {before}: take "
+            "a smaller one, or padding"
         )
 
 
@@ -84,15 +103,11 @@ class DiagonalMap(LinearMap):
         return prod(shape)
 
     def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
-        return Entries.diagonal(self.factors(shape)), self.shifts(shape)
+        return Entries.diagonal(self.factors(shape)), self.shift(shape)
 
     def factors(self, shape: Shape) -> np.ndarray:
         """Return the factor of each value, in C order."""
         return np.ones(prod(shape))
-
-    def shifts(self, shape: Shape) -> np.ndarray | None:
-        """Return what is added to each value, in C order, or None."""
-        return None
 
 
 @dataclass(eq=False)
@@ -123,9 +138,10 @@ class Affine(LinearMap):
         return prod(shape[:-1]) * self.weight.size
 
     def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
-        blocks = prod(shape[:-1])
-        entries = Entries.full(self.weight)
-        return entries.repeated(blocks), None if self.bias is None else np.tile(self.bias, blocks)
+        return Entries.full(self.weight).repeated(prod(shape[:-1])), self.shift(shape)
+
+    def shift(self, shape: Shape) -> np.ndarray | None:
+        return None if self.bias is None else np.tile(self.bias, prod(shape[:-1]))
 
 
 @dataclass(eq=False)
@@ -168,7 +184,7 @@ class Shift(DiagonalMap):
     def reach(self, shape: Shape, before: str) -> Shape:
         return _spread(self, self.value, shape, before)
 
-    def shifts(self, shape: Shape) -> np.ndarray | None:
+    def shift(self, shape: Shape) -> np.ndarray | None:
         return np.broadcast_to(self.value, shape).reshape(-1).copy()
 
 
@@ -282,7 +298,7 @@ class BatchNorm(DiagonalMap):
     def factors(self, shape: Shape) -> np.ndarray:
         return np.repeat(self._channel_factors(), prod(shape[1:]))
 
-    def shifts(self, shape: Shape) -> np.ndarray | None:
+    def shift(self, shape: Shape) -> np.ndarray | None:
         return np.repeat(self.bias - self.mean * self._channel_factors(), prod(shape[1:]))
 
     def _channel_factors(self) -> np.ndarray:

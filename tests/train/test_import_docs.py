@@ -25,6 +25,15 @@ def test_a_module_of_snntorch(capsys):
         assert f"    {line}\n" in text
 
 
+def test_a_module_with_convolutions(capsys):
+    pytest.importorskip("snntorch")
+    code = next(block for block in blocks("import") if "Conv2d" in block)
+    exec(code, {"__name__": "page"})
+    shown = capsys.readouterr().out.strip().splitlines()
+    assert len(shown) == 3
+    assert "\n".join(f"    {line}" for line in shown) in read_page("import")
+
+
 @pytest.mark.slow
 def test_moving_from_spiker(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

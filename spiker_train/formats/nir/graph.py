@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from spiker_hdl.model import Input, Integrator, Readout
+from spiker_train.formats.arrangement import agreed_shapes, arrangement, channel_bias
 from spiker_train.linear.compose import Folded
-from spiker_train.linear.sparse import Entries
 from spiker_train.network.cell import Cell
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.network import SpikingNetwork
@@ -64,7 +64,7 @@ class Reader:
         _check_reached(flow)
         shapes = shapes_of(flow)
         self.fires = _pairs(flow)
-        self.layers: list[Layer] = []
+        self.parts: list[tuple[str, Shape, Any]] = []
         self.biases: dict[str, np.ndarray] = {}
         self.links: list[_Link] = []
         ends = {
@@ -76,9 +76,7 @@ class Reader:
             if leaf.kind in NEURONS and label not in self.fires.values()
         ]
         labels = _labels([*ends["Input"], *neurons, *ends["Output"]])
-        inputs = [
-            Input(labels[label], _shape(shapes[label]), *self.values) for label in ends["Input"]
-        ]
+        names = [labels[label] for label in ends["Input"]]
         sources = {label: labels[label] for label in (*ends["Input"], *neurons)}
         for label in neurons:
             if leaves[label].kind in INTEGRATORS:
@@ -89,21 +87,37 @@ class Reader:
             self._add_neurons(leaves[label], labels[label], shapes[label], into[label])
         readouts: dict[tuple[str, str], Readout] = {}
         for label in ends["Output"]:
-            source = self._read(into[label], inputs)
+            source = self._read(into[label], names)
             if source is None:
                 source = labels[label] + POTENTIAL
                 self._add_sum(leaves[label], labels[label], shapes[label], into[label])
             owner = source.removesuffix(POTENTIAL)
             kind = readout or ("count" if owner == source else "last")
             readouts.setdefault((owner, kind), Readout(owner, kind))
-        _close(self.links, [declared.name for declared in inputs])
+        _close(self.links, names)
+        agreed = agreed_shapes(
+            {labels[label]: shapes[label] for label in ends["Input"]}
+            | {name: shape for name, shape, _ in self.parts},
+            [(link.source, link.target, link.folded) for link in self.links],
+        )
+        inputs = [Input(name, agreed[name], *self.values) for name in names]
+        into_each: dict[str, list[Folded]] = {}
+        for link in self.links:
+            into_each.setdefault(link.target, []).append(link.folded)
+        self.biases = {
+            name: channel_bias(bias, agreed[name], into_each.get(name, []))
+            for name, bias in self.biases.items()
+        }
         self._describe(inputs)
         self.lines += [_answers(layer_readout, readout) for layer_readout in readouts.values()]
         network = SpikingNetwork(
             inputs=inputs,
-            layers=self.layers,
+            layers=[
+                Layer(name, agreed[name], cell, self.biases.get(name, False))
+                for name, _, cell in self.parts
+            ],
             connections=[
-                Connection(link.source, link.target, delay=link.delay, **link.folded.arrangement())
+                Connection(link.source, link.target, delay=link.delay, **arrangement(link.folded))
                 for link in self.links
             ],
             readouts=list(readouts.values()),
@@ -130,33 +144,28 @@ class Reader:
         """Add a layer, and the connections to it."""
         gain = np.broadcast_to(stepped.gain.reshape(-1), prod(shape))
         for (source, delay), path in terms.paths.items():
-            entries = path.entries
             if source.endswith(POTENTIAL):
                 raise ValueError(
                     f"{what} must take spikes, not potentials of "
                     f"{source.removesuffix(POTENTIAL)!r}, which only an Output or one Threshold "
                     "of their own can take"
                 )
-            values = entries.values * gain[entries.rows]
-            scaled = Entries(entries.rows, entries.columns, values, entries.shape)
-            folded = Folded(scaled, None, (entries.shape[1],), shape, path.maps, path.unrolled)
+            chain = path.scaled(gain, what, self.limit)
+            folded = Folded(chain, None, (chain.operator.shape[1],), shape)
             self.links.append(_Link(source, label, delay + stepped.late, folded))
             self.unrolled += [
-                unrolled for unrolled in path.unrolled if unrolled not in self.unrolled
+                unrolled for unrolled in folded.unrolled if unrolled not in self.unrolled
             ]
-        bias: Any = False
         if stepped.bias is not None and stepped.bias.any():
-            bias = self.biases[label] = stepped.bias
-        self.layers.append(Layer(label, _shape(shape), stepped.cell, bias))
+            self.biases[label] = stepped.bias
+        self.parts.append((label, shape, stepped.cell))
 
-    def _read(self, terms: Terms, inputs: list[Input]) -> str | None:
+    def _read(self, terms: Terms, inputs: list[str]) -> str | None:
         """Return the one source that an output reads as it is, if it is a layer."""
         (source, delay), path = next(iter(terms.paths.items()))
-        entries = path.entries
-        if len(terms.paths) > 1 or delay or source in {declared.name for declared in inputs}:
+        if len(terms.paths) > 1 or delay or source in inputs:
             return None
-        whole = entries.is_diagonal and len(entries) == entries.shape[0]
-        return source if whole and (entries.values == 1).all() and terms.constant is None else None
+        return source if path.is_identity and terms.constant is None else None
 
     def _describe(self, inputs: list[Input]) -> None:
         rules = self.rules
@@ -178,10 +187,6 @@ def _answers(readout: Readout, readout_kind: str | None) -> str:
         what = "spikes" if readout.kind == "count" else "values"
         why = f"its {what} reach an output, and NIR does not say how they are read"
     return f"{readout.population} answers: {readout.kind}: {why}"
-
-
-def _shape(shape: Shape) -> Any:
-    return shape if len(shape) > 1 else prod(shape)
 
 
 def _shown(cell: Cell) -> str:
@@ -286,7 +291,7 @@ def _fill(network: SpikingNetwork, links: list[_Link], biases: Mapping[str, Any]
     """Give a network in double precision what it was made of, unrounded."""
     with torch.no_grad():
         for connection, link in zip(network.connections, links, strict=True):
-            connection.weights.copy_(torch.as_tensor(link.folded.arrangement()["weights"]))
+            connection.weights.copy_(torch.as_tensor(arrangement(link.folded)["weights"]))
         for layer in network.layers:
             if layer.bias is not None:
                 layer.bias.copy_(torch.as_tensor(biases[layer.name]))

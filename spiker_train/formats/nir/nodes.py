@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.model import Accumulator, CurrentLif, If, Integrator, Lif
-from spiker_train.network.cell import Cell
+from spiker_train.network.cell import Cell, IntegerCell
 from spiker_train.network.layers import Layer
 from spiker_train.network.time import step_length
 
@@ -59,6 +59,9 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
     import nir
 
     cell = layer.cell
+    if _is_maximum(layer):
+        # A threshold between no spike and one, without memory, fires where a spike of many is.
+        return Written(nir.Threshold(np.full(shape, 0.5)), None, None)
     if not isinstance(cell, Cell) or cell.kind not in KINDS:
         raise TypeError(
             f"Layer {layer.name!r} must be of {', '.join(kind.__name__ for kind in KINDS)} in "
@@ -101,6 +104,16 @@ def written(layer: Layer, rules: Rules, shape: tuple[int, ...], exact: bool) -> 
     leaks = _current_based if cell.kind is CurrentLif else _leaky
     node, bias = leaks(layer, rules, full, (beta, rest, bias), fires)
     return Written(node, _behind(cell, full), _some(bias))
+
+
+def _is_maximum(layer: Layer) -> bool:
+    """Tell whether neurons fire in each step in which they count a spike, as a maximum does."""
+    cell = layer.cell
+    if not isinstance(cell, IntegerCell) or not isinstance(cell.fixed, If) or cell.scale != 1:
+        return False
+    plain = If(width=cell.fixed.width, threshold=1, fire=">=", reset="zero")
+    counts = all(bool((link.stored() == 1).all()) for link in layer.incoming)
+    return cell.fixed == plain and counts and layer.bias is None and layer.coupling is None
 
 
 def _leaky(

@@ -1,21 +1,24 @@
 """Folding of linear NIR nodes into connections: the input of each neuron."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from spiker_train.linear.compose import (
+    UNROLLED,
     Affine,
     AvgPool,
+    Chain,
     Conv,
     Flatten,
     LinearMap,
     Scale,
     SumPool,
-    allowing,
+    shifted,
+    sum_of,
 )
 from spiker_train.linear.sparse import Entries
 
@@ -27,53 +30,25 @@ Shape = tuple[int, ...]
 POINTWISE = {"Scale": "scale", "Delay": "delay"}
 
 
-@dataclass(frozen=True)
-class Path:
-    """A matrix on spikes, and the linear nodes that were folded into it.
-
-    Members
-    -------
-    entries : Entries
-    maps : tuple of str
-    unrolled : tuple of str
-        Names of the convolutions and pooling among the nodes.
-    """
-
-    entries: Entries
-    maps: tuple[str, ...] = ()
-    unrolled: tuple[str, ...] = ()
-
-    def beside(self, other: "Path") -> "Path":
-        """Return the sum of two paths."""
-        parts = [
-            (entries.rows, entries.columns, entries.values)
-            for entries in (self.entries, other.entries)
-        ]
-        return Path(
-            Entries.of(parts, *self.entries.shape),
-            tuple(dict.fromkeys(self.maps + other.maps)),
-            tuple(dict.fromkeys(self.unrolled + other.unrolled)),
-        )
-
-
 @dataclass
 class Terms:
-    """The output of a node in a step: a sum of matrices on delayed spikes, and a constant.
+    """The output of a node in a step: a sum of linear maps of delayed spikes, and a constant.
 
     Members
     -------
-    paths : dict of (str, int) to Path
-        Matrices by the name of the source and its delay in steps.
+    paths : dict of (str, int) to Chain
+        Linear maps by the name of the source and its delay in steps.
     constant : array of float, shape (size,), or None
     """
 
-    paths: dict[tuple[str, int], Path] = field(default_factory=dict)
+    paths: dict[tuple[str, int], Chain] = field(default_factory=dict)
     constant: np.ndarray | None = None
 
-    def add(self, other: "Terms") -> None:
+    def add(self, other: "Terms", limit: int = UNROLLED) -> None:
         """Add the output of another node."""
         for key, path in other.paths.items():
-            self.paths[key] = self.paths[key].beside(path) if key in self.paths else path
+            before = self.paths.get(key)
+            self.paths[key] = path if before is None else sum_of([before, path], limit)
         if other.constant is not None:
             mine = 0.0 if self.constant is None else self.constant
             self.constant = other.constant + mine
@@ -156,15 +131,16 @@ def _not_met(leaf: Leaf, expected: Shape, shape: Shape, before: str) -> ValueErr
 
 def linear_map(leaf: Leaf) -> LinearMap:
     """Return the linear map of a node."""
-    values, name = leaf.values, leaf.name
+    values = leaf.values
+    named: dict[str, Any] = {"name": leaf.name, "kind": leaf.kind}
     if leaf.kind == "Affine":
-        return Affine(values["weight"], values["bias"], name=name)
+        return Affine(values["weight"], values["bias"], **named)
     if leaf.kind == "Linear":
-        return Affine(values["weight"], name=name)
+        return Affine(values["weight"], **named)
     if leaf.kind == "Scale":
-        return Scale(values["scale"], name=name)
+        return Scale(values["scale"], **named)
     if leaf.kind == "Flatten":
-        return Flatten(*(_whole(leaf, key) for key in ("start_dim", "end_dim")), name=name)
+        return Flatten(*(_whole(leaf, key) for key in ("start_dim", "end_dim")), **named)
     if leaf.kind.startswith("Conv"):
         weight = values["weight"]
         if weight.ndim != int(leaf.kind[4]) + 2:
@@ -180,11 +156,11 @@ def linear_map(leaf: Leaf) -> LinearMap:
             padding=padding if isinstance(padding, str) else _whole(leaf, "padding"),
             dilation=_whole(leaf, "dilation"),
             groups=_whole(leaf, "groups"),
-            name=name,
+            **named,
         )
     pool = AvgPool if leaf.kind == "AvgPool2d" else SumPool
     kernel, stride, padding = (_whole(leaf, key) for key in ("kernel_size", "stride", "padding"))
-    return pool(kernel, stride, padding, name=name)
+    return pool(kernel, stride, padding, **named)
 
 
 def _whole(leaf: Leaf, what: str) -> Any:
@@ -221,13 +197,12 @@ def flowing(
     """
     out: dict[str, Terms] = {}
     for name, source in sources.items():
-        whole = Entries.diagonal(np.ones(prod(shapes[name])))
-        out[name] = Terms({(source, 0): Path(whole)})
+        out[name] = Terms({(source, 0): Chain.over(shapes[name])})
     into: dict[str, Terms] = {}
     for name in _linear_order(flow, sources):
         into[name] = terms = Terms()
         for before in flow.before[name]:
-            terms.add(out[before])
+            terms.add(out[before], limit)
         if name not in out:
             shape = shapes[flow.before[name][0]] if flow.before[name] else shapes[name]
             out[name] = _applied(flow.leaves[name], shape, terms, dt, limit)
@@ -270,37 +245,37 @@ def _applied(leaf: Leaf, shape: Shape, terms: Terms, dt: float, limit: int) -> T
     """Return the output of a linear node for its input."""
     if leaf.kind in {"Input", "Output"}:
         return terms
-    applied = Terms()
     if leaf.kind == "Delay":
-        return _delayed(leaf, shape, terms, applied, dt)
-    unrolls: tuple[str, ...] = ()
-    if leaf.kind in {"Affine", "Linear"} and leaf.values["weight"].ndim > 2:
-        entries, shift = _blocks(leaf)
-    else:
-        linear = linear_map(leaf)
-        if linear.unrolls:
-            unrolls = (str(leaf),)
-            if (needed := linear.count(shape)) > limit:
-                raise ValueError(
-                    f"{leaf} must unroll into at most {limit} weights, not {needed} "
-                    f"from {shape} to {linear.reach(shape, leaf.name)}{allowing(needed)}"
-                )
-        entries, shift = linear.unroll(shape)
-    if leaf.kind == "Linear" and len(diagonal := _diagonal(entries)):
-        entries = diagonal
-    applied.paths = {
-        key: Path(
-            entries.after(path.entries, str(leaf)),
-            (*path.maps, str(leaf)),
-            (*path.unrolled, *unrolls),
-        )
-        for key, path in terms.paths.items()
-    }
-    if terms.constant is not None:
-        applied.constant = entries.times(terms.constant)
-    if shift is not None and shift.any():
-        applied.constant = shift if applied.constant is None else applied.constant + shift
+        return _delayed(leaf, shape, terms, dt, limit)
+    linear = _matrix(leaf, shape) if leaf.kind in {"Affine", "Linear"} else linear_map(leaf)
+    applied = Terms({key: path.then(linear, shape, limit) for key, path in terms.paths.items()})
+    constant = shifted(linear, shape, terms.constant)
+    if terms.constant is not None or (constant is not None and constant.any()):
+        applied.constant = constant
     return applied
+
+
+@dataclass(eq=False)
+class _Matrix(LinearMap):
+    """A matrix on all values."""
+
+    entries: Entries
+    bias: np.ndarray | None = None
+
+    def unroll(self, shape: Shape) -> tuple[Entries, np.ndarray | None]:
+        return self.entries, self.bias
+
+    def shift(self, shape: Shape) -> np.ndarray | None:
+        return self.bias
+
+
+def _matrix(leaf: Leaf, shape: Shape) -> LinearMap:
+    """Return the linear map of a matrix, or of a stack of matrices."""
+    linear = linear_map(leaf) if leaf.values["weight"].ndim == 2 else None
+    entries, bias = _blocks(leaf) if linear is None else linear.unroll(shape)
+    if leaf.kind == "Linear" and len(diagonal := _diagonal(entries)):
+        return Scale(diagonal.values.reshape(shape), name=leaf.name, kind=leaf.kind)
+    return linear or _Matrix(entries, bias, name=leaf.name, kind=leaf.kind)
 
 
 def _blocks(leaf: Leaf) -> tuple[Entries, np.ndarray | None]:
@@ -329,7 +304,7 @@ def _diagonal(entries: Entries) -> Any:
     return Entries.diagonal(entries.values[~beside]) if (~beside).sum() == rows else ()
 
 
-def _delayed(leaf: Leaf, shape: Shape, terms: Terms, delayed: Terms, dt: float) -> Terms:
+def _delayed(leaf: Leaf, shape: Shape, terms: Terms, dt: float, limit: int) -> Terms:
     delays = np.broadcast_to(leaf.values["delay"].reshape(-1), prod(shape))
     steps = np.round(delays / dt).astype(np.int64)
     off = np.abs(steps * dt - delays) > 1e-5 * dt
@@ -341,15 +316,21 @@ def _delayed(leaf: Leaf, shape: Shape, terms: Terms, delayed: Terms, dt: float) 
             f"{leaf} must delay spikes alone, not a bias of the nodes before it, which would "
             "begin late"
         )
-    delayed.constant = terms.constant
+    delayed = Terms(constant=terms.constant)
     for (source, late), path in terms.paths.items():
-        all_of = path.entries
+        named = replace(path, maps=(*path.maps, str(leaf)))
+        if (steps == steps[:1]).all():
+            delayed.add(Terms({(source, late + int(steps[0])): named}), limit)
+            continue
+        all_of = named.unroll(f"{leaf} has several delays", limit)
+        entries = all_of.operator
+        assert isinstance(entries, Entries)
         for more in np.unique(steps).tolist():
-            mine = (steps == more)[all_of.rows]
+            mine = (steps == more)[entries.rows]
             part = Entries(
-                all_of.rows[mine], all_of.columns[mine], all_of.values[mine], all_of.shape
+                entries.rows[mine], entries.columns[mine], entries.values[mine], entries.shape
             )
             if len(part):
-                delayed_path = Path(part, (*path.maps, str(leaf)), path.unrolled)
-                delayed.add(Terms({(source, late + more): delayed_path}))
+                delayed_path = replace(all_of, operator=part)
+                delayed.add(Terms({(source, late + more): delayed_path}), limit)
     return delayed

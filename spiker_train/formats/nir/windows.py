@@ -1,4 +1,4 @@
-"""Recognition of convolutions in the matrices into which they were unrolled."""
+"""Convolutions of NIR: of a kernel, or recognised in the matrix into which it was unrolled."""
 
 from itertools import product
 from math import prod
@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from spiker_hdl.model import Convolution
 from spiker_train.linear.compose import Conv
 
-__all__ = ["convolution"]
+__all__ = ["convolution", "kernel"]
 
 STRIDES = 8
 
@@ -28,7 +29,7 @@ def convolution(
     -------
     dict or None
         ``weight`` of shape (target channels, source channels, *kernel), ``stride``, ``padding``,
-        ``dilation``, each of the last three with a number for each axis.
+        ``dilation``, each of these three with a number for each axis, and ``groups``.
     """
     whole = matrix.reshape(*target, *source)
     axes = len(source) - 1
@@ -49,8 +50,36 @@ def convolution(
             continue
         if np.array_equal(conv.unroll(source)[0].dense().astype(matrix.dtype), matrix):
             dilation = (1,) * axes
-            return {"weight": weight, "stride": stride, "padding": padding, "dilation": dilation}
+            options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": 1}
+            return {"weight": weight, **options}
     return None
+
+
+def kernel(weights: np.ndarray, geometry: Convolution) -> dict[str, Any] | None:
+    """Return a convolution with the same padding on either side, or None if there is none.
+
+    Where the padding of an axis differs, zeros are added to the kernel.
+
+    Parameters
+    ----------
+    weights : array of float, shape (target channels, source channels / groups, *size)
+    geometry : Convolution
+
+    Returns
+    -------
+    dict or None
+        As that of :func:`convolution`.
+    """
+    zeros, padding = [(0, 0), (0, 0)], []
+    for (before, after), dilation in zip(geometry.padding, geometry.dilation, strict=True):
+        more = abs(before - after)
+        if more % dilation:
+            return None
+        at_start = before < after
+        zeros.append((more // dilation, 0) if at_start else (0, more // dilation))
+        padding.append(max(before, after))
+    options = {"stride": geometry.stride, "padding": tuple(padding), "dilation": geometry.dilation}
+    return {"weight": np.pad(weights, zeros), **options, "groups": geometry.groups}
 
 
 def _windows(joined: np.ndarray) -> list[tuple[int, int, int]]:

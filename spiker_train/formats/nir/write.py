@@ -11,7 +11,7 @@ from spiker_train.network.time import Duration
 
 from .nodes import Written, written
 from .rules import Rules
-from .windows import convolution
+from .windows import convolution, kernel
 
 __all__ = ["to_nir"]
 
@@ -150,7 +150,15 @@ class _Writer:
             return None
         key = f"{connection.name} {source} {target}"
         if key not in self.windows:
-            window = convolution(_weights(connection), source, target)
+            if connection.convolution is None:
+                window = convolution(_weights(connection), source, target)
+            else:
+                _check_sums(connection)
+                ends = connection.convolution.shape, connection.convolution.target_shape
+                weights = connection.masked().detach().cpu().numpy()
+                window = (
+                    kernel(weights, connection.convolution) if ends == (source, target) else None
+                )
             if window is not None and not _is_known(window, source, target):
                 window = None
             self.windows[key] = window
@@ -209,8 +217,8 @@ class _Writer:
         """Add the nodes of a connection."""
         import nir
 
-        shape, weights = self.shapes[connection.source], _weights(connection)
-        target = self.shapes[connection.target]
+        _check_sums(connection)
+        shape, target = self.shapes[connection.source], self.shapes[connection.target]
         before = self.spikes[connection.source]
         itself = connection.source == connection.target
         if connection.dynamics is not None:
@@ -230,10 +238,11 @@ class _Writer:
         plain = not itself or len(shape) > 1  # readers expect a matrix in a recurrent connection
         window = self._window(connection)
         if window is not None and (shift := _by_channel(bias, target)) is not None:
-            node = _convolve(window, shape, shift)
+            node = (None if bias is not None else _pool(window)) or _convolve(window, shape, shift)
         elif connection.kind == "one_to_one" and bias is None and shape == target and plain:
-            node = nir.Scale(weights.reshape(shape))
+            node = nir.Scale(_weights(connection).reshape(shape))
         else:
+            weights = _weights(connection)
             if len(shape) > 1:
                 flat = nir.Flatten({"input": np.array(shape)}, start_dim=0)
                 before = self._node(f"{name}_flat", flat, before)
@@ -272,15 +281,19 @@ class _Writer:
 
 
 def _weights(connection: Connection) -> np.ndarray:
+    """Return the weights of all pairs, or of a connection from one neuron to one."""
+    weights = connection.masked().detach().cpu().numpy()
+    return weights if connection.convolution is None else connection.matrix().astype(weights.dtype)
+
+
+def _check_sums(connection: Connection) -> None:
+    """Raise :exc:`ValueError` if a connection has the maximum of its sums, with its name."""
     if connection.pooling is not None:
         raise ValueError(
             f"Pooling of {connection.name!r} must be None to be in NIR, not "
-            f"{connection.pooling}: the node SumPool2d adds, and no node has a maximum"
+            f"{connection.pooling}: SumPool2d and AvgPool2d add, and no node has a maximum; train "
+            "with average pooling, or with a stride"
         )
-    weights = connection.masked().detach().cpu().numpy()
-    if connection.kind == "convolution":
-        return connection.matrix().astype(weights.dtype)
-    return weights
 
 
 def _narrow(values: np.ndarray, dtype: Any) -> np.ndarray:
@@ -303,6 +316,20 @@ def _by_channel(bias: np.ndarray | None, shape: Shape) -> np.ndarray | None:
     return rows[:, 0] if (rows == rows[:, :1]).all() else None
 
 
+def _pool(window: dict[str, Any]) -> Any:
+    """Return the node of a sum or an average over windows of each channel, or None."""
+    import nir
+
+    weight, size = window["weight"], prod(window["weight"].shape[2:])
+    each = weight.ndim == 4 and weight.shape[1] == 1 and window["groups"] == len(weight)
+    share = next((share for share in (1.0, 1 / size) if (weight == weight.dtype.type(share)).all()),
+                 None)  # fmt: skip
+    if not each or size == 1 or share is None or set(window["dilation"]) != {1}:
+        return None
+    kind = nir.SumPool2d if share == 1 else nir.AvgPool2d
+    return kind(*map(np.array, (weight.shape[2:], window["stride"], window["padding"])))
+
+
 def _convolve(window: dict[str, Any], shape: Shape, bias: np.ndarray) -> Any:
     import nir
 
@@ -313,4 +340,6 @@ def _convolve(window: dict[str, Any], shape: Shape, bias: np.ndarray) -> Any:
     if len(shape) == 2:
         inside, options = inside[0], {name: value[0] for name, value in options.items()}
     narrowed = _narrow(bias, weight.dtype)
-    return kind(input_shape=inside, weight=weight, groups=1, bias=narrowed, **options)
+    return kind(
+        input_shape=inside, weight=weight, groups=window["groups"], bias=narrowed, **options
+    )

@@ -11,14 +11,15 @@ from spiker_train.formats.snntorch.trace.flow import INPUT, Call, Trace
 from spiker_train.linear.compose import Folded, add, compose
 
 from .cells import Neurons
+from .pooled import Pools
 
 __all__ = ["check_reached", "edges_of", "notes_of"]
 
-Edges = dict[tuple[str, int], Folded]
+Edges = dict[tuple[str, int], list[Folded]]
 
 
 def edges_of(
-    label: str, part: nn.Module, trace: Trace, neurons: Neurons, first: list, unrolled: int
+    label: str, part: nn.Module, trace: Trace, neurons: Neurons, pools: Pools, unrolled: int
 ) -> tuple[Edges, Any]:
     """Return the maps that reach a layer, by source and delay, and its bias or False."""
     what = f"{type(part).__name__} {label!r}"
@@ -28,7 +29,7 @@ def edges_of(
     last = len(trace.calls[label]) - 1
     for term in call.terms:
         source, delay = term.source.name, 0 if term.source.step is None else last - term.source.step
-        row = [*(first if source == INPUT else []), *term.maps, *maps]
+        source, row = pools.split(source, [*term.maps, *maps], label)
         folded = compose(row, trace.shapes[source], before=source, limit=unrolled)
         folded_by_edge.setdefault((source, delay + neurons.delay), []).append(folded)
     if neurons.recurrent is not None:
@@ -38,14 +39,15 @@ def edges_of(
     shape = constant.shape
     if maps:
         inner = compose(maps, shape)
-        constant = inner.entries.times(constant.reshape(-1))
+        constant = inner.operator.times(constant.reshape(-1))
     bias = constant.reshape(-1)
     flows = call.biased or bool(bias.any())
     if neurons.bias is not None:
         bias, flows = bias + neurons.bias.reshape(-1), True
     if flows and neurons.delay:
         raise ValueError(f"{what}: current must have no bias, which would flow a step too early")
-    return {key: add(many) for key, many in folded_by_edge.items()}, bias if flows else False
+    edges = {key: add(many, unrolled) for key, many in folded_by_edge.items()}
+    return edges, bias if flows else False
 
 
 def _the_same_in_each_step(what: str, label: str, trace: Trace) -> Call:
@@ -102,7 +104,7 @@ def _check_finite_history(what: str, delays: list[int], last: int, line: str) ->
         )
 
 
-def check_reached(parts: dict[str, nn.Module], edges: dict, last: list[str]) -> None:
+def check_reached(kinds: dict[str, str], edges: dict, last: list[str]) -> None:
     """Check that each layer is on a path from the input to neurons that are read out."""
     forward, back = {INPUT}, set(last)
     for _ in edges:
@@ -114,7 +116,7 @@ def check_reached(parts: dict[str, nn.Module], edges: dict, last: list[str]) -> 
                 back |= sources
     output = f"output {' or '.join(map(repr, dict.fromkeys(last)))}"
     for label in edges:
-        what = f"{type(parts[label]).__name__} {label!r}"
+        what = f"{kinds[label]} {label!r}"
         if label not in forward:
             raise ValueError(f"{what} must be reached from the input")
         if label not in back:

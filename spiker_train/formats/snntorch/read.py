@@ -8,6 +8,7 @@ from torch import nn
 from spiker_hdl.base.checks import check_choice
 from spiker_hdl.model import READOUTS, Input, Readout
 from spiker_hdl.model.graph import SPIKE_READOUTS
+from spiker_train.formats.arrangement import agreed_shapes, arrangement, channel_bias
 from spiker_train.formats.snntorch.answer.answer import Answer, Answers
 from spiker_train.formats.snntorch.answer.readouts import choose, in_groups
 from spiker_train.formats.snntorch.trace.encoders import check_encoded
@@ -25,6 +26,7 @@ from .cells import read_neurons
 from .example import follow, follow_longer, lead_of, neurons_of
 from .graph import check_reached, edges_of, notes_of
 from .levels import check_on_levels, levelled_grid
+from .pooled import Pools, in_order
 from .wrapped import notes_of_parts, unwrapped
 
 __all__ = ["SnntorchReport", "from_snntorch"]
@@ -159,15 +161,15 @@ def _network(
     parts = {label: part for part, label in neurons.items()}
     labels = list(trace.calls)
     own = {label: f"layer{n}" for n, label in enumerate(labels, 1)} | {INPUT: "input"}
-    report = SnntorchReport({
-        own[label]: f"{type(parts[label]).__name__} {label!r}" for label in labels
-    })
+    report = SnntorchReport()
     cells = {label: read_neurons(label, parts[label], trace.shapes[label]) for label in labels}
     first = [Scale(input_scale, name="the input's scale")] if input_scale != 1 else []
-    edges = {
-        label: edges_of(label, parts[label], trace, cells[label], first, unrolled)
+    pools = Pools(trace, first, binary=values == (0, 1))
+    neuron_edges = {
+        label: edges_of(label, parts[label], trace, cells[label], pools, unrolled)
         for label in labels
     }
+    edges = in_order(neuron_edges, pools)
 
     def again(steps: int) -> Trace | None:
         return follow_longer(module, neurons, trace, levels, steps)
@@ -176,25 +178,43 @@ def _network(
     answers, notes = choose(trace, edges, finder, output, readout, of_any_length=example is None)
     if groups is not None:
         in_groups(answers, groups)
-    check_reached(parts, edges, _read(answers))
+    kinds = {label: type(parts[label]).__name__ for label in labels}
+    check_reached(kinds | dict.fromkeys(pools.layers, "Maximum"), edges, _read(answers))
     _check_levelled(parts, cells, edges, answers)
+    own |= _names(pools, own)
+    report.layers = {own[label]: _description(label, kinds) for label in edges}
+    cells_of = {label: cells[label].cell for label in labels}
+    cells_of |= {label: pool.cell for label, pool in pools.layers.items()}
     connections = []
-    for label in labels:
-        for (source, delay), folded in edges[label][0].items():
-            grid = _grid(label, parts[label], cells[label].cell, folded, trace)
-            how = folded.arrangement()
-            link = Connection(own[source], own[label], delay=delay, grid=grid, **how)
-            connections.append(link)
-            on_grid = "" if grid is None else f", integers times {grid:.5g}"
-            report.connections[link.name] = f"{folded}{on_grid}"
-    layers = [
-        Layer(own[label], _shape(trace.shapes[label]), cells[label].cell, edges[label][1])
-        for label in labels
+    for label, (links, _) in edges.items():
+        for (source, delay), folded_maps in links.items():
+            for n, folded in enumerate(folded_maps, 1):
+                what = kinds.get(label, "Maximum") + f" {label!r}"
+                grid = _grid(what, cells_of[label], folded, trace)
+                ends = own[source], own[label]
+                link_name = f"{Connection(*ends, delay=delay).name} {n}" if n > 1 else ""
+                link = Connection(
+                    *ends, delay=delay, grid=grid, name=link_name, **arrangement(folded)
+                )
+                connections.append(link)
+                on_grid = "" if grid is None else f", integers times {grid:.5g}"
+                report.connections[link.name] = f"{folded}{on_grid}"
+    ends = [
+        (source, label, folded)
+        for label, (links, _) in edges.items()
+        for (source, _), folded_maps in links.items()
+        for folded in folded_maps
     ]
+    shapes = agreed_shapes({label: trace.shapes[label] for label in (INPUT, *edges)}, ends)
+    layers = []
+    for label, (_, bias) in edges.items():
+        into = [folded for _, target, folded in ends if target == label]
+        bias = channel_bias(bias, shapes[label], into)
+        layers.append(Layer(own[label], shapes[label], cells_of[label], bias))
     readouts = [_readout(answer, own, layers, connections, report) for answer in answers]
     report.notes += [*notes_of(trace, labels, parts), *notes, *notes_of_parts(module)]
     net = SpikingNetwork(
-        inputs=[Input("input", _shape(trace.shapes[INPUT]), *values)],
+        inputs=[Input("input", shapes[INPUT], *values)],
         layers=layers,
         connections=connections,
         readouts=readouts,
@@ -204,11 +224,31 @@ def _network(
     return net, report
 
 
-def _grid(label: str, part: nn.Module, cell: Any, folded: Folded, trace: Trace) -> float | None:
+def _description(label: str, kinds: dict[str, str]) -> str:
+    if label in kinds:
+        return f"{kinds[label]} {label!r}"
+    return f"{label} of spikes: a neuron fires where a spike of its window does"
+
+
+def _names(pools: Pools, own: dict[str, str]) -> dict[str, str]:
+    """Return the names of the layers of maxima: those of their modules, if they have any."""
+    names: dict[str, str] = {}
+    for label, pool in pools.layers.items():
+        module = pool.folded.maps[0].removeprefix("MaxPool").strip(" '").replace(".", "_")
+        name = plain = module if module.isidentifier() else f"pool{len(names) + 1}"
+        n = 1
+        while name in {*own.values(), *names.values()}:
+            n += 1
+            name = f"{plain}_{n}"
+        names[label] = name
+    return names
+
+
+def _grid(what: str, cell: Any, folded: Folded, trace: Trace) -> float | None:
     """Return the number of which all weights of a connection are multiples, or None."""
-    values = folded.entries.values
+    values = folded.values
     if isinstance(cell, IntegerCell):
-        check_on_levels(f"{type(part).__name__} {label!r}", cell, values, "weights")
+        check_on_levels(what, cell, values, "weights")
         return levelled_grid(cell, values)
     return grid_of(values) if trace.quantized else None
 
@@ -257,7 +297,3 @@ def _readout(
             report.connections[link.name] = f"weights of {answer.head.name}"
     report.readouts[name] = f"{answer.kind}: {answer}"
     return Readout(name, answer.kind, groups=answer.groups)
-
-
-def _shape(shape: tuple[int, ...]) -> int | tuple[int, ...]:
-    return shape[0] if len(shape) == 1 else shape

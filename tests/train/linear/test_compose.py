@@ -9,6 +9,7 @@ from torch import nn
 
 from spiker_hdl.model import If, Input, Readout
 from spiker_train import Cell, Connection, Layer, SpikingNetwork
+from spiker_train.formats.arrangement import arrangement
 from spiker_train.linear import sparse
 from spiker_train.linear.compose import (
     Affine,
@@ -17,9 +18,12 @@ from spiker_train.linear.compose import (
     Conv,
     Flatten,
     MaxPool,
+    Pad,
+    Reshape,
     Scale,
     Shift,
     SumPool,
+    add,
     compose,
 )
 
@@ -32,9 +36,11 @@ def numbers(*shape):
 
 
 def applied(folded, x):
-    """Apply the folded matrix and bias to a batch."""
+    """Apply the folded matrix, maximum and bias to a batch, and compare them with the kernel."""
     out = x.reshape(len(x), -1) @ folded.matrix().T
+    out = out if folded.pooling is None else folded.pooling.maxima(out)
     out = out if folded.bias is None else out + folded.bias
+    assert np.allclose(out, [folded.apply(sample.reshape(-1)) for sample in x], 1e-12, 1e-12)
     return out.reshape(len(x), *folded.output_shape)
 
 
@@ -138,8 +144,138 @@ def test_linear_maps_in_a_row_are_composed():
     assert (folded.input_shape, folded.output_shape) == ((2, 8, 8), (4,))
     assert str(folded) == (
         "Conv 'conv', AvgPool, Flatten, BatchNorm, Affine 'first', Affine, Scale, Shift folded "
-        "into a dense projection of 128 to 4 with 512 weights, Conv 'conv' and AvgPool unrolled"
+        "into a dense projection of 128 to 4 with 512 weights, Conv 'conv' and AvgPool unrolled "
+        "since BatchNorm has several factors in a channel"
     )
+
+
+def test_maps_of_windows_in_a_row_stay_one_kernel():
+    torch.manual_seed(1)
+    norm = nn.BatchNorm2d(4).double().eval()
+    norm.running_mean.uniform_(-1, 1)
+    norm.running_var.uniform_(0.1, 2)
+    first, second = nn.Conv2d(2, 4, 3, padding=1, stride=2), nn.Conv2d(4, 6, 3, groups=2)
+    module = nn.Sequential(
+        nn.ZeroPad2d((1, 0, 2, 1)), first, norm, nn.AvgPool2d(2, 1), second, nn.Flatten()
+    ).double()
+    maps = [
+        Pad(((2, 1), (1, 0)), name="pad"),
+        Conv(first.weight.detach(), first.bias.detach(), stride=2, padding=1, name="first"),
+        BatchNorm(norm.running_mean, norm.running_var, epsilon=norm.eps),
+        AvgPool(2, 1),
+        Conv(second.weight.detach(), second.bias.detach(), groups=2, name="second"),
+        Flatten(),
+    ]
+    folded = compose(maps, (2, 11, 9))
+    x = numbers(3, 2, 11, 9)
+    assert np.abs(applied(folded, x) - module(torch.as_tensor(x)).detach().numpy()).max() < 1e-12
+    assert str(folded) == (
+        "Pad 'pad', Conv 'first', BatchNorm, AvgPool, Conv 'second', Flatten kept as a convolution "
+        "of 2x11x9 to 6x4x2 with a kernel of 9x9"
+    )
+
+
+def test_kernels_stay_apart_in_groups():
+    maps = [SumPool(2), Conv(numbers(6, 1, 3, 3), groups=3), Conv(numbers(9, 2, 1, 1), groups=3)]
+    kernel = compose(maps, (3, 12, 12)).operator
+    assert (kernel.groups, kernel.weights.shape) == (3, (9, 1, 6, 6))
+
+
+@pytest.mark.parametrize(
+    "maps, shape, why",
+    [
+        (
+            [AvgPool(2, name="p"), Conv(numbers(2, 1, 3, 3), padding=1, name="c")],
+            (1, 7, 7),
+            "AvgPool 'p' and Conv 'c' unrolled since the padding of Conv 'c' lies where AvgPool "
+            "'p' would have more windows",
+        ),
+        (
+            [Conv(numbers(2, 1, 3, 3), padding=1), Conv(numbers(2, 2, 3, 3), padding=1, name="c")],
+            (1, 7, 7),
+            "Conv and Conv 'c' unrolled since the padding of Conv 'c' lies where Conv would have "
+            "more windows",
+        ),
+        (
+            [AvgPool(2, 2, 1, padded=False, name="p")],
+            (1, 6, 6),
+            "AvgPool 'p' unrolled since its windows have different weights",
+        ),
+    ],
+    ids=["a-remainder", "padding-twice", "padding-not-counted"],
+)
+def test_convolutions_are_unrolled_where_one_kernel_would_differ(maps, shape, why):
+    folded = compose(maps, shape)
+    assert folded.kind in {"sparse", "dense"}
+    assert str(folded).endswith(f" weights, {why}")
+
+
+@pytest.mark.parametrize("trial", range(12))
+def test_rows_of_random_maps_are_those_of_torch(trial):
+    draws = np.random.default_rng([3, trial])
+    axes = int(draws.integers(1, 3))
+    shape = (2, *(int(size) for size in draws.integers(9, 13, axes)))
+    x = value = torch.as_tensor(draws.normal(size=(2, *shape)))
+    convolve, average, maximum = (
+        (nn.functional.conv1d, nn.functional.avg_pool1d, nn.functional.max_pool1d)
+        if axes == 1
+        else (nn.functional.conv2d, nn.functional.avg_pool2d, nn.functional.max_pool2d)
+    )
+    maps = []
+    for kind in draws.permutation(["conv", "conv", "pool"]):
+        size, stride, padding = (int(draws.integers(*ends)) for ends in ((2, 4), (1, 3), (0, 2)))
+        if kind == "pool":
+            maps.append(AvgPool(size, stride, padding, dimensions=axes))
+            value = average(value, size, stride, padding)
+            continue
+        weight, bias = draws.normal(size=(4, value.shape[1], *[size] * axes)), draws.normal(size=4)
+        maps.append(Conv(weight, bias, stride, padding))
+        value = convolve(value, *map(torch.as_tensor, (weight, bias)), stride, padding)
+    folded = compose(maps, shape)
+    assert np.abs(applied(folded, x.numpy()) - value.numpy()).max() < 1e-11
+    if folded.kind != "convolution" or (folded.bias.reshape(4, -1).std(1) > 0).any():
+        return
+    size, ceil = min(2, *value.shape[2:]), bool(draws.integers(2))
+    value = maximum(value, size, 2, size // 2, ceil_mode=ceil) * 1.5 - 2
+    pool = MaxPool(size, 2, size // 2, dimensions=axes, ceil=ceil)
+    folded = compose([*maps, pool, Scale(1.5), Shift(-2.0), Flatten()], shape)
+    assert folded.pooling is not None
+    assert np.abs(applied(folded, x.numpy()) - value.flatten(1).numpy()).max() < 1e-11
+
+
+def test_maxima_have_factors_and_biases_behind_them():
+    conv, norm, pool = nn.Conv1d(3, 4, 3, padding=1), nn.BatchNorm1d(4), nn.MaxPool1d(3, 2, 1)
+    norm.running_var.uniform_(0.5, 2)
+    norm.running_mean.uniform_(-1, 1)
+    module = nn.Sequential(conv, pool, norm, nn.Flatten()).double().eval()
+    own = Conv(conv.weight.detach(), conv.bias.detach(), padding=1, name="conv")
+    maps = [own, MaxPool(3, 2, 1, dimensions=1, name="pool"), batch_norm(norm), Flatten()]
+    folded = compose(maps, (3, 10))
+    x = numbers(4, 3, 10)
+    assert np.abs(applied(folded, x) - module(torch.as_tensor(x)).detach().numpy()).max() < 1e-12
+    assert str(folded) == (
+        "Conv 'conv', MaxPool 'pool', BatchNorm, Flatten kept as a convolution of 3x10 to 4x10 "
+        "with a kernel of 3, the maximum over windows of 3"
+    )
+
+
+def test_sums_of_kernels_are_one_kernel():
+    shape, x = (4, 9, 8), numbers(2, 4, 9, 8)
+    wide = compose([Conv(numbers(4, 4, 3, 5), padding=(1, 2), name="wide")], shape)
+    apart = compose([Conv(numbers(4, 2, 3, 3), padding=2, dilation=2, groups=2)], shape)
+    skip = compose([Scale(2.0, name="skip")], shape)
+    (total,) = add([wide, apart, skip])
+    assert np.abs(applied(total, x) - sum(applied(part, x) for part in (wide, apart, skip))).max(
+    ) < 1e-12  # fmt: skip
+    assert (total.kind, total.operator.windows.size) == ("convolution", (5, 5))
+    pooled = compose([Conv(numbers(4, 4, 2, 2)), MaxPool(1)], (4, 10, 9))
+    narrow = compose([Conv(numbers(4, 4, 2, 2))], (4, 10, 9))
+    assert add([pooled, narrow]) == [narrow, pooled]
+    halves = compose([Conv(numbers(4, 4, 1, 1), stride=1)], shape)
+    (mixed,) = add([compose([Affine(numbers(8, 8))], shape), halves])
+    assert (mixed.kind, "unrolled since it is added to a map of other windows" in str(mixed)) == (
+        "sparse", True,
+    )  # fmt: skip
 
 
 def test_a_matrix_acts_on_the_last_axis():
@@ -162,20 +298,22 @@ def test_wide_matrices_meet_in_dense_arithmetic():
 
 def test_arrangements_by_hand():
     layer = compose([Scale([2.0, 0.0, -1.0]), Flatten()], (3,))
-    arrangement = layer.arrangement()
-    assert (arrangement["kind"], arrangement["weights"].tolist()) == ("one_to_one", [2, 0, -1])
-    pool = compose([SumPool(2)], (1, 4, 4)).arrangement()
-    assert pool["kind"] == "sparse"
-    assert pool["mask"].sum() == 16
-    assert pool["weights"][0].reshape(4, 4).tolist() == [[1, 1, 0, 0]] * 2 + [[0] * 4] * 2
-    zeros = compose([Affine(np.zeros((2, 3)))], (3,)).arrangement()
+    keywords = arrangement(layer)
+    assert (keywords["kind"], keywords["weights"].tolist()) == ("one_to_one", [2, 0, -1])
+    pool = arrangement(compose([SumPool(2)], (2, 4, 4)))
+    assert (pool["kind"], pool["weights"].tolist()) == ("convolution", [[[[1, 1], [1, 1]]]] * 2)
+    assert (pool["window"].stride, pool["window"].groups) == ((2, 2), 2)
+    edge = arrangement(compose([AvgPool(2, 2, 1, padded=False)], (1, 4, 4)))
+    assert (edge["kind"], edge["mask"].sum()) == ("sparse", 16)
+    assert edge["weights"][1].reshape(4, 4).tolist() == [[0, 0.5, 0.5, 0]] + [[0] * 4] * 3
+    zeros = arrangement(compose([Affine(np.zeros((2, 3)))], (3,)))
     assert (zeros["kind"], zeros["weights"].shape) == ("dense", (2, 3))
     plain = compose([], (2, 2))
     assert (plain.kind, plain.output_shape, plain.bias) == ("one_to_one", (2, 2), None)
 
 
 @pytest.mark.parametrize(
-    "maps", [[Conv(numbers(2, 1, 3, 3))], [Scale(2.0)], [Affine(numbers(9, 5))]]
+    "maps", [[Conv(np.abs(numbers(2, 1, 3, 3)) / 5)], [Scale(2.0)], [Affine(numbers(9, 5))]]
 )
 def test_folded_maps_are_a_connection(maps):
     shape = (1, 6, 5)
@@ -184,7 +322,7 @@ def test_folded_maps_are_a_connection(maps):
     net = SpikingNetwork(
         [Input("in", shape)],
         [Layer("own", size, Cell(If, threshold=0.5, reset="zero"))],
-        [Connection("in", "own", **folded.arrangement())],
+        [Connection("in", "own", **arrangement(folded))],
         [Readout("own")],
     )
     x = (RANDOM.random((4, 1, 30)) < 0.5).astype(np.uint8)
@@ -217,7 +355,7 @@ def test_folded_maps_are_a_connection(maps):
             [Conv(numbers(2, 3, 5, 2))],
             (3, 4, 8),
             "Input of Conv must have room for a kernel of (5, 2), not the shape (3, 4, 8) of the "
-            "input",
+            "input: take a smaller one, or padding",
         ),
         (
             [Flatten(), AvgPool(2)],
@@ -246,16 +384,47 @@ def test_folded_maps_are_a_connection(maps):
             "Input of Flatten must have axes 1 to 3, not the shape (2, 3) of the input",
         ),
         (
-            [Scale(1.0, name="s"), MaxPool(name="pool")],
-            (1, 4, 4),
-            "MaxPool 'pool' must be an average pooling between currents: the greatest of several "
-            "currents is no linear map, and has no place in a projection from Scale 's'",
+            [Conv(numbers(2, 1, 3, 3)), MaxPool(7, name="pool")],
+            (1, 8, 8),
+            "Input of MaxPool 'pool' must have room for a window of (7, 7), not the shape "
+            "(2, 6, 6) of Conv: take a smaller one, or padding",
         ),
         (
-            [Conv(numbers(64, 3, 3, 3), name="large")],
+            [Flatten(), Affine(numbers(16, 16), name="fc"), Reshape((1, 4, 4)), MaxPool(2)],
+            (1, 4, 4),
+            "MaxPool must be behind a convolution that stays one, not behind Flatten and Affine "
+            "'fc' and Reshape: the maximum is of the sums of one kernel",
+        ),
+        (
+            [Conv(numbers(2, 1, 3, 3)), MaxPool(2, name="pool"), Conv(numbers(1, 2, 2, 2))],
+            (1, 8, 8),
+            "Conv must be behind neurons, not behind MaxPool 'pool' alone: the greatest of several "
+            "currents is not linear in them; put neurons between the two",
+        ),
+        (
+            [Conv(numbers(2, 1, 3, 3)), MaxPool(2, name="a"), MaxPool(2, name="b")],
+            (1, 8, 8),
+            "MaxPool 'b' must be behind neurons, not behind MaxPool 'a', another maximum: pool "
+            "once, over larger windows",
+        ),
+        (
+            [Conv(np.ones((2, 1, 3, 3))), MaxPool(2, name="p"), Scale([[[1.0]], [[-0.5]]])],
+            (1, 8, 8),
+            "Scale must have factors of at least 0 behind MaxPool 'p', not -0.5 in channel 1, with "
+            "which the greatest current becomes the least: put it in front of the maximum",
+        ),
+        (
+            [Conv(np.ones((2, 1, 3, 3))), Shift(np.arange(6.0)), MaxPool(2, name="p")],
+            (1, 8, 8),
+            "Bias in front of MaxPool 'p' must be the same in all of a window, not 0 to 1: it "
+            "would decide which current is the greatest",
+        ),
+        (
+            [Conv(numbers(64, 3, 3, 3), name="large"), Scale(np.arange(62.0), name="s")],
             (3, 64, 64),
             "Conv 'large' must unroll into at most 1048576 weights, not 6642432 from (3, 64, 64) "
-            "to (64, 62, 62): unrolled=6642432 allows as many",
+            "to (64, 62, 62), since Scale 's' has several factors in a channel: unrolled=6642432 "
+            "allows as many",
         ),
     ],
     ids=lambda value: None,

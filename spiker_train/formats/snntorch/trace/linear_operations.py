@@ -166,5 +166,6 @@ def as_linear_map(tracer: Any, name, args, kwargs, plain) -> Any:
     if isinstance(linear_map, Scale) and not linear_map.factor.any():
         terms = ()  # no source is left
     elif linear_map is not None:
-        terms = tuple(Term(term.source, (*term.maps, linear_map)) for term in terms)
+        maps = linear_map if isinstance(linear_map, tuple) else (linear_map,)
+        terms = tuple(Term(term.source, (*term.maps, *maps)) for term in terms)
     return tracer.wrap(plain, [operand], terms=terms, biased=biased or operand.biased)

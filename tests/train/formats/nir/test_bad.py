@@ -177,7 +177,7 @@ BAD = {
     "a kernel too large": (
         lambda: graph({"x": nir.Input(np.array([1, 4, 4])), "y": nir.Output(None),
                        "p": nir.SumPool2d(np.array([5, 5]), 2, 0)}, "x p y"), {},
-        "Input of SumPool 'p' must have room for a kernel of (5, 5)"),
+        "Input of SumPool2d 'p' must have room for a kernel of (5, 5)"),
     "half an input": (lambda: graph({"x": nir.Input(np.array([2.5])), "n": lif(),
                                      "y": ends()["y"]}, "x n y"), {},
                       "shape of Input 'x' must be positive integers, not [2.5]"),

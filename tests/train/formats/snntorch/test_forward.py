@@ -273,9 +273,10 @@ def test_forward_is_followed(kind, digits):
     if kind not in {Pictures, Norm, Rows}:
         assert torch.equal(links["input->layer1"].weights, module.fc1.weight)
     if kind is Pictures:
-        assert (net.layers[0].shape, links["input->layer1"].kind) == ((4, 4, 4), "sparse")
-        # A window of 4 x 4 in the middle, smaller at the edge.
-        assert int(links["input->layer1"].mask.sum()) == 4 * 14 * 14
+        link = links["input->layer1"]
+        assert (net.layers[0].shape, link.kind) == ((4, 4, 4), "convolution")
+        # A window of 3 x 3 and an average of 2 x 2 are one of 4 x 4.
+        assert tuple(link.weights.shape) == (4, 1, 4, 4)
     if kind is Joined:
         assert net.layers[0].bias is None
 
@@ -394,7 +395,7 @@ def test_recurrence_by_convolution(digits):
     example = torch.zeros(6, 4, 64)
     net = compare(module, digits, what="RLeaky, a convolution", example=example)
     back = next(connection for connection in net.connections if connection.delay)
-    assert (back.kind, tuple(back.weights.shape)) == ("dense", (18, 18))
+    assert (back.kind, tuple(back.weights.shape)) == ("convolution", (2, 2, 3, 3))
     assert net.layers[0].shape == (2, 3, 3)
 
 
@@ -796,14 +797,24 @@ def test_layers_that_are_not_linear_are_named():
     "layer, message",
     [
         (
-            lambda: nn.MaxPool2d(2),
-            "MaxPool '0' must be an average pooling between currents: the greatest of several "
-            "currents is no linear map, and has no place in a projection from input",
+            lambda: nn.Sequential(nn.MaxPool2d(2, return_indices=True)),
+            "MaxPool '0.0': return_indices must be False, not True",
         ),
         (
-            lambda: nn.Conv2d(1, 200, 3),
-            "Conv '0' must unroll into at most 10000 weights, not 64800 from (1, 8, 8) to "
-            "(200, 6, 6): unrolled=64800 allows as many",
+            lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Conv2d(2, 2, 2)),
+            "Conv '0.2' must be behind neurons, not behind MaxPool '0.1' alone: the greatest of "
+            "several currents is not linear in them; put neurons between the two",
+        ),
+        (
+            lambda: nn.Sequential(nn.AvgPool2d(3), nn.Conv2d(1, 2700, 3, padding=1)),
+            "Conv '0.1' must unroll into at most 10000 weights, not 97200 from (1, 2, 2) to "
+            "(2700, 2, 2), since the padding of Conv '0.1' lies where AvgPool '0.0' would have "
+            "more windows: unrolled=97200 allows as many",
+        ),
+        (
+            lambda: nn.AdaptiveAvgPool2d(3),
+            "AdaptiveAvgPool '0' must have an output size that divides (8, 8), so that its windows "
+            "are alike, not (3, 3)",
         ),
         (
             lambda: nn.BatchNorm2d(1, track_running_stats=False),
