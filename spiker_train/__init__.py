@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .network.convolution import MaxPool, Window
     from .network.coupling import WinnerTakeAll
     from .network.import_report import ImportReport
+    from .network.integers.channel_scales import equalize_channels
     from .network.integers.quantization import Quantization
     from .network.layers import Connection, Layer
     from .network.network import SpikingNetwork
@@ -131,6 +132,7 @@ _HOMES = {
     "datasets": ".data.images",
     "dense_to_events": ".data.representations",
     "dense_to_frames": ".data.representations",
+    "equalize_channels": ".network.integers.channel_scales",
     "event_datasets": ".data.load",
     "events_to_dense": ".data.representations",
     "events_to_frames": ".data.representations",
@@ -226,6 +228,7 @@ __all__ = [
     "datasets",
     "dense_to_events",
     "dense_to_frames",
+    "equalize_channels",
     "event_datasets",
     "events_to_dense",
     "events_to_frames",

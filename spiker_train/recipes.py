@@ -19,6 +19,7 @@ from spiker_train.data.load import load_data
 from spiker_train.data.recordings import EventDataset
 from spiker_train.network.cell import Cell
 from spiker_train.network.chain import Chain, chain_of
+from spiker_train.network.integers.channel_scales import equalize_channels
 from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.network import SpikingNetwork
 from spiker_train.network.surrogate import FastSigmoid
@@ -190,7 +191,7 @@ def train_network(
         seed=seed,
         progress=progress,
     )
-    network, quantization = _quantized(net, trained, data, coding, steps, seed)
+    network, quantization = _quantized(trained, data, coding, steps, seed)
     result = reference.run(network, test)
     integers = float((result.classes == data.y_test).mean())
     return network, {
@@ -233,6 +234,8 @@ class _Trained:
 
     Members
     -------
+    net : SpikingNetwork
+        The network that was trained in integers.
     quantization : Quantization
         With the scales of the training in integers.
     samples : array of int, shape (samples, steps, size)
@@ -241,6 +244,7 @@ class _Trained:
         Accuracy on the test samples and on the validation samples, by arithmetic.
     """
 
+    net: SpikingNetwork
     quantization: Quantization
     samples: np.ndarray
     accuracy: dict[str, float]
@@ -255,7 +259,10 @@ def _train_twice(
     test: tuple[np.ndarray, np.ndarray],
     **options: Any,
 ) -> _Trained:
-    """Train a network in place in floating point, and then in integers at half the rate."""
+    """Train a network in floating point, and then in integers at half the rate.
+
+    In between, channels of convolutional layers are multiplied so that one scale suits all.
+    """
     settings.fit(net)  # an impossible quantization is refused before training
     spikes, labels = samples
     kept, aside = split(len(labels), 0.1, options["seed"])
@@ -279,11 +286,12 @@ def _train_twice(
     history = train(net, x, y, in_float, validation=validation)
     validated = {"float": history.validation[history.best]}
     accurate = {"float": accuracy(net, *test)}
+    net, settings = equalize_channels(net, settings)
     quantization = settings.fit(net)
     accurate["rounded"] = accuracy(net, *test, quantization)
     history = train(net, x, y, in_integers, validation=validation, integers=quantization)
     validated["integers"] = history.validation[history.best]
-    return _Trained(quantization, spikes[kept[:1000]], accurate, validated)
+    return _Trained(net, quantization, spikes[kept[:1000]], accurate, validated)
 
 
 @dataclass
@@ -362,7 +370,6 @@ class _Binned:
 
 
 def _quantized(
-    net: SpikingNetwork,
     trained: _Trained,
     data: Dataset | EventDataset,
     coding: dict[str, Any],
@@ -372,7 +379,7 @@ def _quantized(
     """Return the network in integers, whose notes say how it was trained, and its report."""
     report = QuantizationReport()
     network = quantize(
-        net,
+        trained.net,
         trained.quantization,
         max_steps=max(256, steps),
         name=data.name if data.name.isprintable() else "network",

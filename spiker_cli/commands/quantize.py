@@ -79,6 +79,14 @@ def quantize(
             "default 0, or what keeps weights that were quantised already.",
         ),
     ] = None,
+    channel_scales: Annotated[
+        bool,
+        typer.Option(
+            "--channel-scales",
+            help="Multiply the channels of convolutional layers, with their thresholds, so that "
+            "one scale suits the weights of all.",
+        ),
+    ] = False,
     saturation: Annotated[
         float,
         typer.Option(
@@ -149,7 +157,8 @@ def quantize(
         "--shifts": shifts,
         "--tune": tune,
     }
-    notes = {"command": _command(path, output, weights, potentials, options)}
+    command = _command(path, output, weights, potentials, options, channel_scales)
+    notes = {"command": command}
     if data and encoder and steps:
         notes |= {"data": Path(data).name, "encoder": encoder, "steps": str(steps)}
     most_steps, tuning = max_steps_of(chosen, max_steps), _tuning(tune, chosen)
@@ -165,6 +174,7 @@ def quantize(
             saturation=saturation,
             scales=fixed,
             shifts=finer,
+            channel_scales=channel_scales,
             report=report,
             progress=done,
             **tuning,
@@ -207,12 +217,18 @@ def _write_report(
 
 
 def _command(
-    path: Path, output: Path, weights: str, potentials: str, options: dict[str, Any]
+    path: Path,
+    output: Path,
+    weights: str,
+    potentials: str,
+    options: dict[str, Any],
+    channel_scales: bool,
 ) -> str:
     """Return the command, for the network's notes: with all that shapes the file."""
     command = ["spiker", "quantize", path.name, "--weights", weights, "--potentials", potentials]
     for option, value in options.items():
         command += [option, str(value)] if value else []
+    command += ["--channel-scales"] if channel_scales else []
     return shlex.join([*command, "-o", output.name])
 
 

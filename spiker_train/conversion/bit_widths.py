@@ -11,12 +11,13 @@ from spiker_hdl.model.bounds import signed_width
 from spiker_train.network.integers.quantization import Quantization
 from spiker_train.network.network import SpikingNetwork
 
-__all__ = ["SIZES", "end_shares", "size_potentials", "states_of"]
+__all__ = ["SIZES", "WIDE", "end_shares", "size_potentials", "states_of"]
 
 SIZES = ("bounds", "calibration")
 """Ways to find the bits of potentials."""
 
 WIDE = 32
+"""Bits of potentials that are still to be sized."""
 
 
 def states_of(network: Network) -> dict[str, list[str]]:

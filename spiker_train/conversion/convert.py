@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from spiker_hdl.model import (
     reference,
 )
 from spiker_train.network.cell import Cell
+from spiker_train.network.integers.channel_scales import equalize_channels
 from spiker_train.network.integers.fusion import factor_of, fused_decays, receptors_of
 from spiker_train.network.integers.grids import NEAR
 from spiker_train.network.integers.quantization import Quantization
@@ -27,7 +28,7 @@ from spiker_train.network.time import Duration
 from spiker_train.training.options import TrainingOptions
 from spiker_train.training.trainer import train
 
-from .bit_widths import SIZES, end_shares, size_potentials
+from .bit_widths import SIZES, WIDE, end_shares, size_potentials
 from .report import Change, QuantizationReport, change_of, change_of_time, rms, worst_change
 
 __all__ = ["count_weights", "quantize"]
@@ -52,6 +53,7 @@ def quantize(
     saturation: float = 0.0,
     labels: Any = None,
     training: TrainingOptions = FINE_TUNING,
+    channel_scales: bool = False,
     report: QuantizationReport | None = None,
     progress: Callable[[int], None] | None = None,
     **options: Any,
@@ -82,6 +84,9 @@ def quantize(
         arithmetic of the integers and at the scales that were chosen.
     training : TrainingOptions
         How the copy is fine-tuned; for five epochs where nothing else is given.
+    channel_scales : bool
+        Whether to multiply the channels of convolutional layers so that one scale suits all, see
+        :func:`~spiker_train.equalize_channels`. The report is then of the multiplied parameters.
     report : QuantizationReport, optional
         A new report, which is filled in. Where none is given, the warnings that do not depend on
         samples are given as :class:`~spiker_train.ImplausibleWarning`.
@@ -113,6 +118,8 @@ def quantize(
     if report != QuantizationReport():
         raise ValueError("Report must be a new one, not that of another quantisation")
     settings = _settings(weights, potentials, decay, options)
+    if channel_scales:
+        net, settings = equalize_channels(net, _wide(settings, potentials))
     described = {"max_steps": max_steps, "name": name, "notes": notes or {}}
 
     if potentials in SIZES:
@@ -155,6 +162,11 @@ def _settings(weights: Any, potentials: Any, decay: str, options: dict) -> Quant
         return weights
     # Potentials that are still to be sized have some width until then.
     return Quantization(weights, 8 if potentials in SIZES else potentials, decay, **options)
+
+
+def _wide(settings: Quantization, potentials: Any) -> Quantization:
+    """Return the settings, with the greatest width of potentials that are still to be sized."""
+    return replace(settings, potentials=WIDE) if potentials in SIZES else settings
 
 
 def _fine_tuned(

@@ -11,7 +11,12 @@ pytest.importorskip("snntorch")
 import torch
 
 from spiker_hdl.model import load
-from spiker_train import load_floating_point
+from spiker_train import (
+    SpikingNetwork,
+    load_floating_point,
+    quantize,
+    save_floating_point,
+)
 
 MODEL = '''
 """A model as a tutorial writes it."""
@@ -412,3 +417,21 @@ def test_files_must_be_what_they_are_for(spiker, floating_point, network_file, t
     assert "Networks must have the same populations" in message
     message = spiker("compare", tmp_path / "none", network_file)[2]
     assert "must be a file that `spiker import` made" in message
+
+
+def test_channels_are_multiplied_where_the_command_says_so(spiker, tmp_path):
+    net = SpikingNetwork.chain("6x6-3c3-p2-2", bias=True)
+    with torch.no_grad():
+        net.connections[0].weights.mul_(torch.tensor([1.0, 0.1, 0.5])[:, None, None, None])
+    save_floating_point(net, tmp_path / "net.safetensors")
+    path = tmp_path / "net.spiker"
+    code, _, _ = spiker(
+        "quantize", tmp_path / "net.safetensors", "--potentials", 12, "--channel-scales", "-o", path
+    )
+    assert code == 0
+    network = load(path)
+    assert network == quantize(net, 4, 12, channel_scales=True)
+    assert len(set(network.population["hidden"].neuron.threshold)) == 3
+    assert network.note["command"].endswith(
+        "--potentials 12 --decay shift --channel-scales -o net.spiker"
+    )

@@ -25,6 +25,8 @@ __all__ = ["Quantization", "clip", "with_step"]
 FORMS = ("shift", "shifts", "multiplier")
 FINEST = 12
 """Greatest number of bits by which the grid of potentials is finer than one of weights."""
+CANDIDATES = tuple(2.0 ** (-n / 8) for n in range(41))
+"""Scales that are tried, as shares of the one at which no weight is clipped."""
 POWERS = 25
 """Number of powers of two that a parameter can become that must be one."""
 
@@ -349,11 +351,11 @@ class Quantization:
         if base == 0:
             base = layer.cell.unit / 2 ** (self.width(layer) - 2)
         pinned = self._pinned(layer)
-        candidates = [base * 2.0 ** (-n / 8) for n in range(41)] if pinned is None else pinned
+        candidates = [base * share for share in CANDIDATES] if pinned is None else pinned
         errors = []
         for n, scale in enumerate(candidates):
             errors.append(
-                sum(_error(weights, scale * times, *ends) for weights, times, *ends in links)
+                sum(squared_error(weights, scale * times, *ends) for weights, times, *ends in links)
             )
             if progress is not None:  # the shares of all candidates sum to the number of weights
                 progress(count * (n + 1) // len(candidates) - count * n // len(candidates))
@@ -365,6 +367,18 @@ class Quantization:
                 return base * 2.0 ** (n / 8)
         self.neuron(layer, base if pinned is None else pinned[0])
         raise AssertionError  # the line above says why nothing fits
+
+    def smallest_scale(self, layer: "Layer") -> float:
+        """Return a scale of at most that of a layer, at which its parameters fit with a spare bit.
+
+        It is about the smallest of them.
+        """
+        least = scale = self.scale(layer)
+        for _ in range(len(CANDIDATES)):
+            if not self._fits(layer, scale / 2):
+                break
+            least, scale = scale, scale * CANDIDATES[1]
+        return least
 
     @staticmethod
     def _pinned(layer: "Layer") -> list[float] | None:
@@ -414,7 +428,8 @@ def _needs_dt(what: str) -> str:
     return f"{what} has times in seconds, and so a quantization must have dt, such as dt=1e-3"
 
 
-def _error(weights: torch.Tensor, scale: float, low: int, high: int) -> float:
+def squared_error(weights: torch.Tensor, scale: float, low: int, high: int) -> float:
+    """Return the sum of the squared errors of weights that are rounded at a scale."""
     off = rounded(weights, scale, low, high) * scale - weights
     return float(off.double().square().sum())
 

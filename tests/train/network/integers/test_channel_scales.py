@@ -1,0 +1,136 @@
+"""Tests of channels that are multiplied so that one scale of their layer suits all."""
+
+import numpy as np
+import pytest
+import torch
+
+from spiker_hdl.model import Dendrite, Input, Integrator, Lif, Readout, reference
+from spiker_train import (
+    Cell,
+    Connection,
+    FirstOrder,
+    Layer,
+    Quantization,
+    QuantizationReport,
+    SpikingNetwork,
+    Window,
+    WinnerTakeAll,
+    equalize_channels,
+    quantize,
+)
+
+SIZES = np.array([2.0, 0.1, 0.5, 1.0])
+"""Sizes of the weights and thresholds of the channels."""
+SETTINGS = Quantization(weights=4, potentials=12)
+
+
+def network(cell=None, kind="count", layer=None, **options):
+    random = np.random.default_rng(0)
+    kernel = random.normal(size=(4, 1, 3, 3)) * SIZES[:, None, None, None]
+    cell = cell or Cell(Lif, threshold=SIZES, decay=0.875, rest=0.1)
+    beside = random.normal(size=(64, 36)) * np.repeat(SIZES, 16)[:, None]
+    return SpikingNetwork(
+        [Input("in", (1, 6, 6))],
+        [
+            Layer("maps", (4, 4, 4), cell, 0.1 * SIZES, **(layer or {})),
+            Layer("out", 3, Cell(Integrator, decay=0.875)),
+        ],
+        [
+            Connection("in", "maps", kernel, kind="convolution", window=Window(3), **options),
+            Connection("in", "maps", 0.1 * beside, name="beside"),
+            Connection("maps", "maps", 0.2 * np.repeat(SIZES, 16), kind="one_to_one", delay=1),
+            Connection("maps", "out"),
+        ],
+        [Readout("maps" if kind == "count" else "out", kind)] if kind != "maps" else
+        [Readout("maps", "last")],
+    )  # fmt: skip
+
+
+def samples(steps=8):
+    random = np.random.default_rng(1)
+    return (random.random((5, steps, 36)) < 0.3).astype(np.uint8)
+
+
+def test_network_fires_as_before():
+    net, x = network(), samples()
+    balanced, _ = equalize_channels(net, SETTINGS)
+    trains = [each(x).spikes["maps"] for each in (net, balanced)]
+    assert trains[0].any()
+    assert torch.equal(*trains)
+    assert torch.equal(net.connections[0].weights, network().connections[0].weights)
+
+
+def test_weights_of_all_channels_use_their_bits():
+    plain, _ = network(), samples()
+    errors = []
+    for options in ({}, {"channel_scales": True}):
+        report = QuantizationReport()
+        kernels = quantize(plain, SETTINGS, report=report, **options).projections[0].synapses.kernel
+        errors.append(next(c.error for c in report.changes if c.where == "in->maps"))
+        widest = np.abs(kernels).max(axis=(1, 2, 3))
+        assert (widest.min() >= 5) == bool(options)
+    assert errors[1] < errors[0]
+
+
+def test_training_arithmetic_is_that_of_the_quantised_network():
+    x = samples()
+    balanced, settings = equalize_channels(network(pooling=None), SETTINGS)
+    integers = settings.fit(balanced)
+    quantized = quantize(balanced, integers)
+    assert quantized == quantize(network(), SETTINGS, channel_scales=True)
+    expected = reference.run(quantized, x, record=["maps"])
+    assert expected.spikes["maps"].any()
+    for kernel in ("eager", "fused"):
+        assert not expected.differences(balanced.run(x, integers, record=["maps"], kernel=kernel))
+
+
+@pytest.mark.parametrize("how", ["bounds", "calibration"])
+def test_potentials_are_sized_at_the_scales_of_channels(how):
+    report, net = QuantizationReport(), network(kind="last", pooling=None)
+    network_of = (
+        quantize(net, 4, how, channel_scales=True, calibration=samples(), report=report)
+        if how == "calibration"
+        else quantize(net, 4, how, channel_scales=True, report=report)
+    )
+    assert 5 <= report.widths["maps"] <= 32
+    assert network_of.population["maps"].neuron.width == report.widths["maps"]
+
+
+def test_learned_and_shared_parameters_become_those_of_channels():
+    cell = Cell(Lif, threshold=1.0, decay=0.875, learn=["threshold"])
+    balanced, _ = equalize_channels(network(cell), SETTINGS)
+    thresholds = balanced.layer["maps"].cell.float_threshold
+    assert thresholds.shape == (4,)
+    assert thresholds.requires_grad
+    assert float(thresholds.detach().min()) == pytest.approx(1.0)
+    assert balanced.layer["maps"].cell.value("threshold").shape == (64,)
+
+
+def test_thresholds_fit_the_bits_of_potentials():
+    balanced, settings = equalize_channels(network(), Quantization(weights=4, potentials=6))
+    neuron = settings.fit(balanced).neuron(balanced.layer["maps"])
+    assert 0 < min(neuron.threshold) <= max(neuron.threshold) < 32
+
+
+KEPT = {
+    "readout": {"kind": "maps"},
+    "coupling": {"layer": {"coupling": WinnerTakeAll(2)}},
+    "dynamics": {"dynamics": FirstOrder(0.5)},
+    "grid": {"grid": 0.5},
+    "values": {"cell": Cell(Dendrite, decay=0.875, resolution=0.25, low=-8, high=7)},
+}
+
+
+@pytest.mark.parametrize("options", KEPT.values(), ids=KEPT)
+def test_layers_of_one_scale_stay_as_they_are(options):
+    options = {"kind": "last"} | options
+    net = network(**options)
+    balanced, settings = equalize_channels(net, SETTINGS)
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, balanced.state_dict()[name])
+    assert settings.scales == {}
+
+
+def test_scales_that_are_set_are_kept():
+    settings = Quantization(4, 12, scales={"maps": 0.125})
+    assert equalize_channels(network(), settings)[1].scales == {"maps": 0.125}
