@@ -72,7 +72,7 @@ class Convolution(Synapses):
                 f"Source of a convolution must have channels and {kernel.ndim - 2} axes of "
                 f"positions, as its kernel, not the shape {shown(self.shape)}"
             )
-        groups = check_int("Groups", self.groups, 1)
+        groups = check_int("Groups", self.groups, 1, 2**20)
         if shape[0] != inputs * groups:
             raise ValueError(
                 f"Source of a convolution must have {inputs * groups} channels, which its kernel "

@@ -22,6 +22,7 @@ from spiker_hdl.export import emit, read_emission
 from spiker_hdl.model import (
     NEURONS,
     AnswerPolicy,
+    Convolution,
     Core,
     Decay,
     Dense,
@@ -29,6 +30,7 @@ from spiker_hdl.model import (
     Input,
     Lif,
     Mapping,
+    MaxPooling,
     Network,
     OneToOne,
     Population,
@@ -49,6 +51,7 @@ from spiker_hdl.model.encoders import Encoding
 from spiker_hdl.model.mapping.reload import Store
 from spiker_hdl.model.pruning.channels import Channels
 from spiker_hdl.model.pruning.prune import prune
+from spiker_hdl.model.synapses.windows import Windows
 
 WEIGHTS = np.array([[1, -2, 3], [0, 5, -6]])
 LONGEST = 400
@@ -141,6 +144,25 @@ EXAMPLES = {
         "source_size": 3,
         "target_size": 2,
     },
+    Convolution: {
+        "kernel": np.arange(-8, 8).reshape(4, 1, 2, 2),
+        "shape": (2, 5, 4),
+        "stride": (2, 1),
+        "dilation": (1, 2),
+        "groups": 2,
+    },
+    MaxPooling: {
+        "shape": (2, 5, 4),
+        "size": (3, 2),
+        "stride": (2, 1),
+        "dilation": (1, 2),
+    },
+    Windows: {
+        "shape": (5, 4),
+        "size": (3, 2),
+        "stride": (2, 1),
+        "dilation": (1, 2),
+    },
     Network: {
         **{part: getattr(small(), part) for part in ("inputs", "populations", "projections")},
         "readouts": small().readouts,
@@ -185,6 +207,7 @@ INSIDE = {"Bounds", "Answer", "Result", "Stimulus", "Parameter", "State", "Neuro
         "Store",
         "Elapsed",
         "Sums",
+        "Tap",
     )
 }
 """Dataclasses that the library makes, or that are there to be derived from."""

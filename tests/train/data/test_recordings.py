@@ -61,6 +61,12 @@ def test_batches_have_every_recording_once(data):
     assert sorted(shuffled) == sorted(data.y_train)
     again = np.concatenate([labels for _, labels in data.batches("train", 3, seed=1)])
     np.testing.assert_array_equal(shuffled, again)
+    orders = {
+        seed: np.concatenate([x.sum(axis=(1, 2)) for x, _ in data.batches("train", 3, seed=seed)])
+        for seed in (None, 1, 2)
+    }
+    assert all(sorted(order) == sorted(orders[None]) for order in orders.values())
+    assert len({tuple(order) for order in orders.values()}) == 3
 
 
 def test_augmentation_draws_from_the_seed(data):

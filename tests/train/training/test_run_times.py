@@ -56,7 +56,7 @@ def samples(count=20, steps=6, seed=0):
 
 
 def options(**settings):
-    known = {"epochs": 2, "batch_size": 9, "learning_rate": 0.02, "progress": False}
+    known = {"epochs": 1, "batch_size": 9, "learning_rate": 0.02, "progress": False}
     return TrainingOptions(**known | settings)
 
 
@@ -103,7 +103,7 @@ def test_training_under_a_plan_descends_the_gradient_of_its_runs():
 def test_uneven_samples_have_the_first_steps_of_the_plan():
     x, y = samples()
     uneven = [row[: 3 + n % 4] for n, row in enumerate(x)]
-    assert len(trained(spikes=uneven, plan=PLAN)[1].losses) == 2
+    assert len(trained(spikes=uneven, plan=PLAN)[1].losses) == 1
     net = network()
     alone = [
         int(
@@ -142,7 +142,7 @@ def test_no_gradient_passes_to_the_run_before():
     net, (x, y) = network(), samples()
     before = net(x, dt=1e-3).after
     assert before.neurons["hidden"]["v"].requires_grad
-    assert len(train(net, x, y, options(), dt=1e-3, start=before).losses) == 2
+    assert len(train(net, x, y, options(), dt=1e-3, start=before).losses) == 1
 
 
 def test_validation_samples_have_states_of_their_own():
@@ -195,10 +195,15 @@ def test_ridge_regression_under_a_plan_has_the_scores_of_the_network():
 def test_draws_of_devices_run_under_a_plan(tmp_path):
     net, (x, y) = network(), samples()
     study = MonteCarlo(net, Device(high=1.0), draws=2, seed=1, plan=PLAN)
-    drawn = study.run(x, y, file=tmp_path / "plan.json", progress=False)
-    assert drawn.accuracy()[0, 0] == pytest.approx(accuracy(net, x, y, plan=PLAN), abs=0.1)
+    drawn = study.run(x, y, progress=False, file=tmp_path / "study.json")
+    expected = accuracy(net, x, y, plan=PLAN)
+    assert expected != accuracy(net, x, y, dt=1e-3)
+    assert drawn.accuracy()[:, 0].tolist() == [expected] * 2
+    again = MonteCarlo(net, Device(high=1.0), draws=2, seed=1, plan=PLAN)
+    assert again.run(x, y, progress=False, file=tmp_path / "study.json").right == drawn.right
     other = MonteCarlo(net, Device(high=1.0), draws=2, seed=1, dt=1e-3)
-    assert drawn.key != other.run(x, y, file=tmp_path / "dt.json", progress=False).key
+    with pytest.raises(FileError, match="must be of the same network"):
+        other.run(x, y, progress=False, file=tmp_path / "study.json")
 
 
 def test_comparison_has_the_step_of_the_quantization():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from spiker_hdl.model import AdaptiveLif, CurrentLif, Input, Integrator, Lif, Readout
+from spiker_hdl.model import AdaptiveLif, CurrentLif, Decay, Input, Integrator, Lif, Readout
 from spiker_train import (
     Cell,
     Connection,
@@ -212,6 +212,34 @@ def test_layer_that_no_kernel_can_run_is_run_step_by_step(
     assert result.kernels == {"layer": "eager"}
     assert torch.equal(result.scores, net(x, dt=1e-3, kernel="eager").scores)
     assert reason in caplog.text
+
+
+def test_neurons_with_several_receptors_run_step_by_step(caplog):
+    choice.note.cache_clear()
+    net = SpikingNetwork(
+        [Input("a", 8), Input("b", 8)],
+        [Layer("layer", 5, Cell(Lif, threshold=0.5, decay=0.9))],
+        [
+            Connection("a", "layer", dynamics=FirstOrder(0.5)),
+            Connection("b", "layer", dynamics=FirstOrder(0.8)),
+        ],
+        [Readout("layer", "count")],
+    )
+    x = dict.fromkeys("ab", np.ones((2, 6, 8), dtype=np.uint8))
+    integers = Quantization(5, 9, "multiplier")
+    result = net(x, integers, kernel="fused")
+    assert result.kernels == {"layer": "eager"}
+    assert torch.equal(result.scores, net(x, integers, kernel="eager").scores)
+    assert "since its neurons have several receptors" in caplog.text
+    assert net(x, kernel="fused").kernels == {"layer": "fused"}  # pooled in floating point
+
+
+def test_integer_neurons_beside_dynamics_in_floating_point_run_step_by_step(caplog):
+    choice.note.cache_clear()
+    net = single(Lif(width=8, threshold=2, decay=Decay.shift(3)), FirstOrder(0.5))
+    x = np.ones((2, 6, 8), dtype=np.uint8)
+    assert net(x, kernel="fused").kernels == {"layer": "eager"}
+    assert "its neurons are in integers, and its synapses in floating point" in caplog.text
 
 
 class Squared(SynapseKind):
