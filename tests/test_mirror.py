@@ -44,6 +44,7 @@ CROSS_CUTTING = {
     "tests/train/formats/nir/test_graphs.py": "graphs that are read, by all parts",
     "tests/train/formats/nir/test_snntorch.py": "graphs that snnTorch exports",
     "tests/train/formats/snntorch/test_forward.py": "modules with a forward of their own",
+    "tests/train/formats/snntorch/test_tutorials.py": "the models of its tutorials",
     "tests/train/formats/test_quantized_layers.py": "layers that quantise, in all formats",
     "tests/train/network/runs/test_dendrites.py": "layers whose output is a value, in every run",
     "tests/train/test_data_docs.py": "the pages on data and training",
