@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from .activity import draw_raster, draw_traces
     from .connectivity import draw_connectivity, draw_graph
+    from .maps import draw_kernels, draw_maps
     from .weight_history import WeightHistory
     from .weights import draw_weights
 
@@ -17,6 +18,8 @@ __all__ = [
     "draw_accuracy",
     "draw_connectivity",
     "draw_graph",
+    "draw_kernels",
+    "draw_maps",
     "draw_raster",
     "draw_traces",
     "draw_weights",
@@ -27,6 +30,8 @@ _HOMES = {
     "draw_accuracy": "spiker_train.monte_carlo.result",
     "draw_connectivity": ".connectivity",
     "draw_graph": ".connectivity",
+    "draw_kernels": ".maps",
+    "draw_maps": ".maps",
     "draw_raster": ".activity",
     "draw_traces": ".activity",
     "draw_weights": ".weights",

@@ -7,23 +7,41 @@ import pytest
 import torch
 from torch.nn import functional
 
-from spiker_hdl.model import Input, Integrator, Lif, Readout, reference
+from spiker_hdl.model import (
+    Accumulator,
+    Convolution,
+    Decay,
+    Input,
+    Integrator,
+    Lif,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    reference,
+)
 from spiker_train import (
     Cell,
     Connection,
+    Device,
     FastSigmoid,
     FirstOrder,
+    GaussianNoise,
     Layer,
     MaxPool,
     Quantization,
     SpikingNetwork,
+    Twin,
     Window,
     quantize,
 )
 from spiker_train.monte_carlo.integers import as_tensors
 from spiker_train.network.drawn import with_weights
+from spiker_train.network.plausibility import implausible
 from spiker_train.network.runs import run as run_module
-from tests.support.convolutions import random_map_network
+from spiker_train.network.runs.convolved import _padded, _product, _sums, convolved_ends
+from spiker_train.network.runs.prepare import cores
+from tests.support.convolutions import random_convolution, random_map_network
 
 CELL = {"threshold": 1.0, "decay": 0.875, "surrogate": FastSigmoid(0.5)}
 WINDOW = Window(stride=(1, 2), padding=((1, 0), (2, 1)), dilation=(2, 1), groups=2)
@@ -126,7 +144,7 @@ def plain(net, x):
 @pytest.mark.parametrize("kernel", ["eager", "fused"])
 def test_scores_and_gradients_are_those_of_plain_pytorch(kernel):
     net = network().double()
-    x = torch.from_numpy(samples()).double()
+    x = torch.from_numpy(samples(steps=4)).double()
     direction = torch.from_numpy(np.random.default_rng(2).standard_normal((3, 3)))
     expected = plain(net, x)
     torch.testing.assert_close(net(x, kernel=kernel).scores, expected)
@@ -210,3 +228,84 @@ def test_dynamics_of_a_convolution_are_those_of_the_reference_in_integers():
     outcome = net(x)
     assert outcome.after.synapses["in->maps"]["i"].shape == (3, 24)
     torch.testing.assert_close(net(x, kernel="fused").scores, outcome.scores)
+
+
+def test_sums_beyond_float32_are_exact():
+    random = np.random.default_rng(0)
+    kernel = random.integers(2**14, 2**15, (2, 3, 3, 3))
+    network = Network(
+        [Input("in", (3, 5, 5), 0, 255)],
+        [Population("out", (2, 5, 5), Accumulator(width=32))],
+        [Projection("in", "out", Convolution(kernel, (3, 5, 5), padding=1))],
+        [Readout("out", "last")],
+    )
+    x = random.integers(200, 256, (2, 3, 75))
+    expected = reference.run(network, x)
+    assert expected.scores.max() > 2**24
+    tensors, integers = as_tensors(network)
+    for kernel in ("eager", "fused"):
+        assert not expected.differences(tensors.run(x, integers, kernel=kernel))
+
+
+@pytest.mark.parametrize(("outputs", "dtype"), [(1, torch.float32), (8, torch.float64)])
+def test_format_holds_the_sum_of_a_whole_window(outputs, dtype):
+    kernel = np.full((1, outputs, 1, 3), 2**15 - 1)
+    network = Network(
+        [Input("in", (outputs, 2, 3), 0, 100)],
+        [Population("out", (1, 2, 1), Lif(threshold=1, decay=Decay.shift(3), width=16))],
+        [Projection("in", "out", Convolution(kernel, (outputs, 2, 3)))],
+        [Readout("out", "count")],
+    )
+    assert cores(*as_tensors(network))["out"].dtype == dtype
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_matrix_products_of_other_devices_have_the_same_sums(seed):
+    random = Random(seed)
+    shape = random.randint(1, 4), *(random.randint(3, 8) for _ in range(1 + seed % 2))
+    convolution = random_convolution(random, shape)
+    kernel = torch.from_numpy(np.array(convolution.kernel)).double()
+    maps = torch.rand(2, *shape).double()
+    expected = _sums(convolution, kernel, maps, exact=False)
+    product = _product(convolution, kernel, *_padded(maps, convolution.padding, 0.0))
+    torch.testing.assert_close(product, expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ends_of_currents_are_those_of_the_bounds(seed):
+    network = random_map_network(Random(seed), recurrent=False)
+    tensors, _ = as_tensors(network)
+    projection, connection = network.projections[0], tensors.connections[0]
+    weights = connection.weights.detach().double()
+    ends = convolved_ends(connection, (weights.clamp(min=0), weights.clamp(max=0)), -2, 3)
+    for end, expected in zip(ends, projection.reach(-2, 3), strict=True):
+        assert end.tolist() == expected.tolist()
+
+
+def test_layer_that_can_never_fire_is_named():
+    kernel = np.full((1, 1, 2, 2), 0.3)
+    options = {"kind": "convolution", "pooling": MaxPool(2)}
+    messages = []
+    for threshold in (1.19, 1.21):
+        net = SpikingNetwork(
+            [Input("in", (1, 5, 5))],
+            [Layer("maps", (1, 2, 2), Cell(Lif, threshold=threshold, decay=0.0), "channel")],
+            [Connection("in", "maps", kernel, **options)],
+            [Readout("maps", "count")],
+        )
+        messages.append(implausible(net))
+    assert messages[0] == []
+    assert "'maps' can never fire: no input brings a potential above 1.2" in messages[1][0]
+
+
+def test_chips_of_a_twin_have_the_kernels_of_their_draws():
+    network = random_map_network(Random(4), pooling=False)
+    device = Device(high=20e-6, programming=GaussianNoise(relative=0.3, absolute=1e-6))
+    twin = Twin(network, device, 3)
+    study = twin.monte_carlo(2)
+    node, random = network.inputs[0], np.random.default_rng(0)
+    x = random.integers(node.low, node.high + 1, (3, 5, node.size))
+    for draw in range(2):
+        expected = reference.run(twin.chip(draw).network, x)
+        with with_weights(study.net, study.weights(draw)):
+            assert not expected.differences(study.net.run(x, study.integers))
