@@ -36,7 +36,7 @@ def measure(side: int) -> dict:
     net = SpikingNetwork(
         [Input("in", shape)],
         [Layer("out", folded.output_shape, Cell(Lif, threshold=1.0, decay=0.9))],
-        [Connection("in", "out", **folded.arrangement())],
+        [Connection("in", "out", folded.matrix(), kind="sparse", mask=folded.entries.mask())],
         [Readout("out", "count")],
     )
     marks.append(time.perf_counter())

@@ -1,7 +1,7 @@
 """The network of a NIR graph: layers, connections and readouts made of its nodes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -10,7 +10,8 @@ import torch
 
 from spiker_hdl.model import Input, Integrator, Readout
 from spiker_train.formats.arrangement import agreed_shapes, arrangement, channel_bias
-from spiker_train.linear.compose import Folded
+from spiker_train.linear.compose import Chain, Folded
+from spiker_train.linear.kernel import Kernel
 from spiker_train.network.cell import Cell
 from spiker_train.network.layers import Connection, Layer
 from spiker_train.network.network import SpikingNetwork
@@ -150,7 +151,7 @@ class Reader:
                     f"{source.removesuffix(POTENTIAL)!r}, which only an Output or one Threshold "
                     "of their own can take"
                 )
-            chain = path.scaled(gain, what, self.limit)
+            chain = _in_groups(path.scaled(gain, what, self.limit))
             folded = Folded(chain, None, (chain.operator.shape[1],), shape)
             self.links.append(_Link(source, label, delay + stepped.late, folded))
             self.unrolled += [
@@ -178,6 +179,15 @@ class Reader:
         for link in self.links:
             late = f", {link.delay} step{'s' * (link.delay > 1)} late" if link.delay else ""
             self.lines.append(f"{link.source!r} to {link.target!r}: {link.folded}{late}")
+
+
+def _in_groups(chain: Chain) -> Chain:
+    """Return a convolution in as many groups as its zeros allow; NIR has none of several."""
+    kernel = chain.operator
+    if not isinstance(kernel, Kernel) or kernel.groups > 1:
+        return chain
+    axes = tuple(range(2, kernel.weights.ndim))
+    return replace(chain, operator=kernel.grouped((kernel.weights != 0).any(axes)))
 
 
 def _answers(readout: Readout, readout_kind: str | None) -> str:

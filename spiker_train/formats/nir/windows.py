@@ -9,7 +9,7 @@ import numpy as np
 from spiker_hdl.model import Convolution
 from spiker_train.linear.compose import Conv
 
-__all__ = ["convolution", "kernel"]
+__all__ = ["convolution", "kernel", "pool"]
 
 STRIDES = 8
 
@@ -29,7 +29,7 @@ def convolution(
     -------
     dict or None
         ``weight`` of shape (target channels, source channels, *kernel), ``stride``, ``padding``,
-        ``dilation``, each of these three with a number for each axis, and ``groups``.
+        ``dilation``, each of the last three with a number for each axis.
     """
     whole = matrix.reshape(*target, *source)
     axes = len(source) - 1
@@ -50,15 +50,15 @@ def convolution(
             continue
         if np.array_equal(conv.unroll(source)[0].dense().astype(matrix.dtype), matrix):
             dilation = (1,) * axes
-            options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": 1}
-            return {"weight": weight, **options}
+            return {"weight": weight, "stride": stride, "padding": padding, "dilation": dilation}
     return None
 
 
 def kernel(weights: np.ndarray, geometry: Convolution) -> dict[str, Any] | None:
-    """Return a convolution with the same padding on either side, or None if there is none.
+    """Return a convolution as a node of NIR has it, or None if there is none.
 
-    Where the padding of an axis differs, zeros are added to the kernel.
+    A node has the same padding on either side and, for nir 1.0.8 to infer its shape, a square
+    kernel and one group. Zeros are added to the kernel where that makes it so.
 
     Parameters
     ----------
@@ -70,16 +70,53 @@ def kernel(weights: np.ndarray, geometry: Convolution) -> dict[str, Any] | None:
     dict or None
         As that of :func:`convolution`.
     """
-    zeros, padding = [(0, 0), (0, 0)], []
-    for (before, after), dilation in zip(geometry.padding, geometry.dilation, strict=True):
-        more = abs(before - after)
-        if more % dilation:
-            return None
-        at_start = before < after
-        zeros.append((more // dilation, 0) if at_start else (0, more // dilation))
-        padding.append(max(before, after))
-    options = {"stride": geometry.stride, "padding": tuple(padding), "dilation": geometry.dilation}
-    return {"weight": np.pad(weights, zeros), **options, "groups": geometry.groups}
+    largest = max(weights.shape[2:])
+    for size in range(largest, largest + 8):
+        axes = [_zeros(geometry, axis, size) for axis in range(len(geometry.stride))]
+        fitted = [axis for axis in axes if axis is not None]
+        if len(fitted) == len(axes):
+            zeros, padding = zip(*fitted, strict=True)
+            weights = np.pad(_all_channels(weights, geometry.groups), ((0, 0), (0, 0), *zeros))
+            options = {"stride": geometry.stride, "padding": padding}
+            return {"weight": weights, **options, "dilation": geometry.dilation}
+    return None
+
+
+def _zeros(geometry: Convolution, axis: int, size: int) -> tuple[tuple[int, int], int] | None:
+    """Return zeros before and after a kernel that make it larger, and its padding, or None."""
+    more = size - geometry.kernel.shape[2 + axis]
+    positions, count = geometry.shape[1 + axis], geometry.windows.counts[axis]
+    stride, dilation = geometry.stride[axis], geometry.dilation[axis]
+    for before in range(more + 1):
+        padding = geometry.padding[axis][0] + before * dilation
+        if (positions + 2 * padding - (size - 1) * dilation - 1) // stride + 1 == count:
+            return (before, more - before), padding
+    return None
+
+
+def _all_channels(weights: np.ndarray, groups: int) -> np.ndarray:
+    """Return weights from all source channels, those of other groups being 0."""
+    outputs, inputs, *size = weights.shape
+    whole = np.zeros((outputs, groups, inputs, *size), dtype=weights.dtype)
+    whole[np.arange(outputs), np.arange(outputs) // (outputs // groups)] = weights
+    return whole.reshape(outputs, groups * inputs, *size)
+
+
+def pool(weights: np.ndarray, geometry: Convolution) -> tuple[bool, tuple[np.ndarray, ...]] | None:
+    """Return whether a convolution averages, not sums, and kernel size, stride and padding.
+
+    It is None for a convolution that does neither over windows of each channel.
+    """
+    size = weights.shape[2:]
+    each = weights.shape[1] == 1 and geometry.groups == len(weights)
+    even = all(before == after for before, after in geometry.padding)
+    if len(size) != 2 or prod(size) == 1 or not each or not even or set(geometry.dilation) != {1}:
+        return None
+    padding = [before for before, _ in geometry.padding]
+    for averages, share in ((False, 1.0), (True, 1 / prod(size))):
+        if (weights == weights.dtype.type(share)).all():
+            return averages, tuple(map(np.array, (size, geometry.stride, padding)))
+    return None
 
 
 def _windows(joined: np.ndarray) -> list[tuple[int, int, int]]:

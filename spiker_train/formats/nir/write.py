@@ -11,7 +11,7 @@ from spiker_train.network.time import Duration
 
 from .nodes import Written, written
 from .rules import Rules
-from .windows import convolution, kernel
+from .windows import convolution, kernel, pool
 
 __all__ = ["to_nir"]
 
@@ -124,15 +124,16 @@ class _Writer:
 
     def _keeps(self, layer: Layer) -> bool:
         shape = self.shapes[layer.name]
+        bias = written(layer, self.rules, shape, self.exact).bias
         into = [
             connection for connection in self.network.connections if connection.target == layer.name
         ]
         for connection in into:
             if connection.kind == "one_to_one" and self.shapes[connection.source] == shape:
                 continue
-            if self._window(connection) is None:
+            pooled = bias is None and self._pool(connection) is not None
+            if not pooled and self._window(connection) is None:
                 return False
-        bias = written(layer, self.rules, shape, self.exact).bias
         if bias is not None and _by_channel(bias, shape) is None:
             return False
         return any(connection.kind != "one_to_one" for connection in into) or (
@@ -150,19 +151,29 @@ class _Writer:
             return None
         key = f"{connection.name} {source} {target}"
         if key not in self.windows:
-            if connection.convolution is None:
+            geometry = connection.convolution
+            if geometry is None:
                 window = convolution(_weights(connection), source, target)
             else:
                 _check_sums(connection)
-                ends = connection.convolution.shape, connection.convolution.target_shape
-                weights = connection.masked().detach().cpu().numpy()
-                window = (
-                    kernel(weights, connection.convolution) if ends == (source, target) else None
-                )
+                fits = (geometry.shape, geometry.target_shape) == (source, target)
+                window = kernel(_own_weights(connection), geometry) if fits else None
             if window is not None and not _is_known(window, source, target):
                 window = None
             self.windows[key] = window
         return self.windows[key]
+
+    def _pool(self, connection: Connection) -> Any:
+        """Return the node of a connection that sums or averages over windows, or None."""
+        import nir
+
+        geometry = connection.convolution
+        ends = self.shapes[connection.source], self.shapes[connection.target]
+        if geometry is None or ends != (geometry.shape, geometry.target_shape):
+            return None
+        _check_sums(connection)
+        windows = pool(_own_weights(connection), geometry)
+        return windows and (nir.AvgPool2d if windows[0] else nir.SumPool2d)(*windows[1])
 
     def _layer(self, layer: Layer) -> Written:
         if layer.coupling is not None:
@@ -237,8 +248,11 @@ class _Writer:
         name = f"{connection.source}_to_{connection.target}"
         plain = not itself or len(shape) > 1  # readers expect a matrix in a recurrent connection
         window = self._window(connection)
-        if window is not None and (shift := _by_channel(bias, target)) is not None:
-            node = (None if bias is not None else _pool(window)) or _convolve(window, shape, shift)
+        pooled = self._pool(connection) if bias is None else None
+        if pooled is not None:
+            node = pooled
+        elif window is not None and (shift := _by_channel(bias, target)) is not None:
+            node = _convolve(window, shape, shift)
         elif connection.kind == "one_to_one" and bias is None and shape == target and plain:
             node = nir.Scale(_weights(connection).reshape(shape))
         else:
@@ -280,10 +294,23 @@ class _Writer:
         self.edges.append((source, label))
 
 
+def _own_weights(connection: Connection) -> np.ndarray:
+    """Return the weights that a connection has: those of a convolution are its kernel."""
+    return connection.masked().detach().cpu().numpy()
+
+
 def _weights(connection: Connection) -> np.ndarray:
     """Return the weights of all pairs, or of a connection from one neuron to one."""
-    weights = connection.masked().detach().cpu().numpy()
-    return weights if connection.convolution is None else connection.matrix().astype(weights.dtype)
+    weights = _own_weights(connection)
+    if connection.convolution is None:
+        return weights
+    try:
+        return connection.matrix().astype(weights.dtype)
+    except ValueError as error:
+        raise ValueError(
+            f"Connection {connection.name!r} must be a node of NIR, with even padding and a bias "
+            f"for each channel, or small enough for a matrix: {error}"
+        ) from None
 
 
 def _check_sums(connection: Connection) -> None:
@@ -316,20 +343,6 @@ def _by_channel(bias: np.ndarray | None, shape: Shape) -> np.ndarray | None:
     return rows[:, 0] if (rows == rows[:, :1]).all() else None
 
 
-def _pool(window: dict[str, Any]) -> Any:
-    """Return the node of a sum or an average over windows of each channel, or None."""
-    import nir
-
-    weight, size = window["weight"], prod(window["weight"].shape[2:])
-    each = weight.ndim == 4 and weight.shape[1] == 1 and window["groups"] == len(weight)
-    share = next((share for share in (1.0, 1 / size) if (weight == weight.dtype.type(share)).all()),
-                 None)  # fmt: skip
-    if not each or size == 1 or share is None or set(window["dilation"]) != {1}:
-        return None
-    kind = nir.SumPool2d if share == 1 else nir.AvgPool2d
-    return kind(*map(np.array, (weight.shape[2:], window["stride"], window["padding"])))
-
-
 def _convolve(window: dict[str, Any], shape: Shape, bias: np.ndarray) -> Any:
     import nir
 
@@ -340,6 +353,4 @@ def _convolve(window: dict[str, Any], shape: Shape, bias: np.ndarray) -> Any:
     if len(shape) == 2:
         inside, options = inside[0], {name: value[0] for name, value in options.items()}
     narrowed = _narrow(bias, weight.dtype)
-    return kind(
-        input_shape=inside, weight=weight, groups=window["groups"], bias=narrowed, **options
-    )
+    return kind(input_shape=inside, weight=weight, groups=1, bias=narrowed, **options)

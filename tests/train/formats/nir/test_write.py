@@ -1,5 +1,7 @@
 """Networks that become NIR graphs, and graphs that come back."""
 
+import re
+
 import nir
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import torch
 from spiker_hdl.model import (
     Accumulator,
     AdaptiveLif,
+    Convolution,
     CurrentLif,
     Decay,
     If,
@@ -16,7 +19,17 @@ from spiker_hdl.model import (
     Lif,
     Readout,
 )
-from spiker_train import Cell, Connection, Layer, SpikingNetwork, from_nir, to_nir
+from spiker_train import (
+    Cell,
+    Connection,
+    IntegerCell,
+    Layer,
+    MaxPool,
+    SpikingNetwork,
+    Window,
+    from_nir,
+    to_nir,
+)
 
 from support.nir_reference import integrate
 
@@ -33,9 +46,9 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def events(channels=CHANNELS, seed=1):
+def events(channels=CHANNELS, seed=1, share=0.3):
     """Make binary spikes at random."""
-    return (np.random.default_rng(seed).random((6, 40, channels)) < 0.3).astype(np.uint8)
+    return (np.random.default_rng(seed).random((6, 40, channels)) < share).astype(np.uint8)
 
 
 def drawn(low, high, seed=0):
@@ -247,7 +260,7 @@ def test_a_recurrence_is_written_as_others_write_it():
 
 @pytest.mark.parametrize("shared, wide", [(True, 3), (False, 3), (True, 2)])
 def test_convolutions_are_found_again(shared, wide):
-    # With kernels that are not square, the shapes that nir 1.0.8 infers are wrong.
+    # With kernels that are not square, the shapes that nir 1.0.8 infers are wrong: zeros are added.
     random = np.random.default_rng(6)
     weight = random.normal(0.1, 0.5, (3, 2, 3, wide)).astype(np.float32)
     first = nir.Conv2d((6, 5), weight, (2, 1), (1, 0), 1, 1, np.array([0.1, 0.0, 0.2]))
@@ -269,7 +282,7 @@ def test_convolutions_are_found_again(shared, wide):
     net = from_nir(exported, dt=DT)
     back = to_nir(net, dt=DT)
     kinds = [type(written).__name__ for written in back.nodes.values()]
-    assert ("Conv2d" in kinds) == (shared and wide == 3)
+    assert ("Conv2d" in kinds) == shared
     if shared and wide == 3:
         result = next(written for written in back.nodes.values() if isinstance(written, nir.Conv2d))
         np.testing.assert_array_equal(result.weight, weight)
@@ -289,6 +302,82 @@ def test_convolution_of_one_dimension_is_recognised():
     result = next(written for written in back.nodes.values() if isinstance(written, nir.Conv1d))
     np.testing.assert_array_equal(result.weight, weight)
     assert (result.input_shape, result.stride, result.padding) == (9, 2, 1)
+
+
+def mapped(window, cell=None, shape=(2, 6, 6), **options):
+    """Make a network with one convolution, and neurons of a linear layer behind it."""
+    draws = np.random.default_rng(8)
+    convolution = Convolution(np.zeros(options["weights"].shape, int), shape, window.stride,
+                              window.padding, window.dilation, window.groups)  # fmt: skip
+    target = convolution.target_shape
+    if options.get("pooling") is not None:
+        target = (target[0], *(size // 2 for size in target[1:]))
+    cell = Cell(Lif, threshold=0.5, decay=0.5, reset="zero") if cell is None else cell
+    return SpikingNetwork(
+        [Input("in", shape)],
+        [Layer("maps", target, cell), Layer("own", 4, Cell(Lif, threshold=0.7, decay=0.8,
+                                                           reset="zero"))],
+        [Connection("in", "maps", kind="convolution", window=window, **options),
+         Connection("maps", "own", draws.normal(0, 0.5, (4, int(np.prod(target)))))],
+        [Readout("own")],
+    )  # fmt: skip
+
+
+GEOMETRIES = {
+    "groups": (Window(groups=2, padding=1), (4, 1, 3, 3), nir.Conv2d),
+    "padding on one side": (Window(padding=((1, 0), (0, 2)), stride=2), (3, 2, 3, 3), nir.Conv2d),
+    "dilation": (Window(dilation=2, padding=((2, 0), (2, 0))), (3, 2, 3, 3), nir.Conv2d),
+    "a kernel that is not square": (Window(stride=(1, 2)), (3, 2, 3, 1), nir.Conv2d),
+    "padding that no zeros can even": (
+        Window(dilation=2, padding=((1, 0), (1, 0))), (3, 2, 3, 3), nir.Linear,
+    ),
+    "sums": (Window(stride=2, groups=2), (2, 1, 2, 2), nir.SumPool2d),
+    "averages": (Window(stride=(1, 2), groups=2), (2, 1, 3, 2), nir.AvgPool2d),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_kernels_are_written_and_come_back(name, tmp_path):
+    window, size, node = GEOMETRIES[name]
+    weights = {"sums": np.ones(size), "averages": np.full(size, 1 / 6)}.get(
+        name, np.random.default_rng(9).normal(0.1, 0.5, size)
+    )
+    neurons = Cell(Lif, threshold=2.5 if name == "sums" else 0.5, decay=0.5, reset="zero")
+    net = mapped(window, neurons, weights=weights)
+    nir.write(tmp_path / "maps.nir", to_nir(net, dt=DT))
+    assert type(nir.read(tmp_path / "maps.nir").nodes["in_to_maps"]) is node
+    again = from_nir(tmp_path / "maps.nir", dt=DT)
+    same(net, again, events(72))
+    kinds = [link.kind for link in again.connections]
+    assert kinds == ["dense" if node is nir.Linear else "convolution", "dense"]
+    if node is not nir.Linear:
+        assert again.connections[0].convolution.groups == window.groups
+
+
+def test_maxima_of_spikes_are_a_sum_and_a_threshold():
+    neuron = If(width=4, threshold=1, fire=">=", reset="zero")
+    net = mapped(
+        Window(stride=2, groups=2), IntegerCell(neuron, scale=1.0), weights=np.ones((2, 1, 2, 2))
+    )
+    exported = to_nir(net, dt=DT)
+    kinds = [type(exported.nodes[name]).__name__ for name in ("in_to_maps", "maps")]
+    assert kinds == ["SumPool2d", "Threshold"]
+    again = from_nir(exported, dt=DT)
+    x = events(72, share=0.1)
+    first, other = (network.run(x, record=["maps", "own"]) for network in (net, again))
+    assert 0.05 < first.spikes["maps"].mean() < 0.9
+    assert first.differences(other) == []
+
+
+def test_maxima_of_currents_are_refused_by_name():
+    net = mapped(Window(), weights=np.ones((2, 2, 3, 3)), pooling=MaxPool(2))
+    message = (
+        "Pooling of 'in->maps' must be None to be in NIR, not MaxPool(size=2, stride=None, "
+        "padding=0, dilation=1): SumPool2d and AvgPool2d add, and no node has a maximum; train "
+        "with average pooling, or with a stride"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        to_nir(net, dt=DT)
 
 
 def cell(**more):
