@@ -108,9 +108,9 @@ def train_network(
     dataset : str, Path, Dataset or EventDataset
         As :func:`~spiker_train.load_data` takes it.
     layers : str
-        Such as ``"784-128-10"`` or ``"28x28-8c3-p2-16c3-p2-10"``, in the form of
-        :data:`~.network.chain.GRAMMAR`: as many inputs as values per sample, and at least as many
-        outputs as classes.
+        Such as ``"784-128-10"`` or ``"28x28-8c3-p2-16c3-p2-10"``, as
+        :func:`~.network.chain.chain_of` reads it: as many inputs as values per sample, and at
+        least as many outputs as classes.
     steps : int, optional
         Time steps of a sample. Where none are given, 4 for values, and as many as the data set of
         recordings says.

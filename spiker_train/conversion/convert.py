@@ -229,7 +229,7 @@ def _population(layer: Layer, quantization: Quantization, report: QuantizationRe
                 target = layer.cell.value(declared.name, quantization.step)
                 _report_decay(layer.name, declared.name, target, value, report)
             elif declared.name in layer.cell.durations:
-                duration = layer.cell.durations[declared.name]
+                duration = Duration(layer.cell.seconds(declared.name))
                 report.changes.append(
                     change_of_time(layer.name, declared.name, duration, value, quantization.step)
                 )

@@ -91,19 +91,12 @@ def draw_neurons(
                 sigma = spread.time_constant
                 slower = (sigma * other - sigma**2 / 2).exp()
                 if name in cell.taus:
-                    drawn[layer.name, name] = _seconds(cell, name) * slower
+                    drawn[layer.name, name] = torch.as_tensor(cell.seconds(name)) * slower
                     continue
                 drawn[layer.name, name] = torch.as_tensor(np.asarray(cell.value(name))) ** (
                     1 / slower
                 )
     return drawn
-
-
-def _seconds(cell: Cell, name: str) -> torch.Tensor:
-    """Return a time constant in seconds, shape () or (size,)."""
-    if name in cell.learned:
-        return getattr(cell, f"float_{name}").detach().double().exp()
-    return torch.as_tensor(np.asarray(cell.taus[name].seconds, dtype=np.float64))
 
 
 @contextmanager

@@ -341,6 +341,15 @@ class Cell(nn.Module):
         value = getattr(self, f"float_{name}").detach().cpu().double().numpy()
         return value.clip(0, 1) if self.roles[name] == "decay" else value
 
+    def seconds(self, name: str) -> np.ndarray:
+        """Return the time of a field that is given in seconds, shape () or (neurons,)."""
+        if name in self.durations:
+            return self._by_neuron(np.asarray(self.durations[name].seconds, dtype=np.float64))
+        if name in self.learned:
+            logarithm = getattr(self, f"float_{name}").detach().cpu().double()
+            return self._by_neuron(logarithm.exp().numpy())
+        return self._by_neuron(np.asarray(self.taus[name].seconds, dtype=np.float64))
+
     def _length(self, name: str, step: int | None) -> int:
         if step is None:
             what = f"{self.kind.__name__} {name.replace('_', ' ')}"

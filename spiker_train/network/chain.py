@@ -1,4 +1,19 @@
-"""Chains of layers as text, such as ``"784-128-10"`` and ``"28x28-8c3-p2-16c3-p2-10"``."""
+"""Chains of layers as text: an input, layers and an output, with hyphens between them.
+
+``784``, ``28x28``, ``2x34x34``
+    the input: values, height x width, or channels x height x width
+``8c3``
+    a layer of 8 channels, reached by a convolution with a 3x3 kernel, padded so that the size stays
+``8c3v``, ``8c3/2``
+    the same without padding, and with a stride of 2
+``d3``
+    a layer with as many channels as before, each with a 3x3 kernel of its own: a depthwise
+    convolution, which takes ``v`` and ``/2`` too
+``p2``
+    behind a convolution, the maximum of its currents in windows of 2x2, which its neurons get
+``128``
+    a layer of 128 neurons, fully connected; the last number is the output
+"""
 
 import re
 from collections.abc import Sequence
@@ -10,23 +25,7 @@ from spiker_hdl.base.conversions import plain
 
 from .convolution import MaxPool, Window
 
-__all__ = ["GRAMMAR", "Chain", "ChainLayer", "chain_of"]
-
-GRAMMAR = """\
-An input, layers and an output, with hyphens between them.
-  784, 28x28, 2x34x34  first: values of the input, also as height x width, or channels x
-                       height x width
-  8c3                  layer of 8 channels: a convolution with a 3x3 kernel, padded so that the
-                       size stays
-  8c3v                 the same without padding
-  8c3/2                the same with a stride of 2
-  d3                   layer with as many channels as before, each with a 3x3 kernel of its own
-                       (a depthwise convolution); /2 and v as above
-  p2                   behind a convolution: the maximum of its currents in windows of 2x2,
-                       which is what its neurons get
-  128                  layer of 128 neurons, fully connected; the last number is the output
-"""
-"""The text form of a chain, for help pages."""
+__all__ = ["Chain", "ChainLayer", "chain_of"]
 
 EXAMPLES = "'784-128-10' or '28x28-8c3-p2-16c3-p2-10'"
 
@@ -91,7 +90,7 @@ def chain_of(layers: str | Sequence[int], picture: int | tuple[int, ...] | None 
     Parameters
     ----------
     layers : str or sequence of int
-        In the form of :data:`GRAMMAR`, or the sizes of fully connected layers.
+        As this module says, or the sizes of fully connected layers.
     picture : tuple of int, optional
         Height and width, or channels, height and width, of an input that is written as one number.
 

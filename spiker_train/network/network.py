@@ -201,8 +201,8 @@ class SpikingNetwork(nn.Module):
         ----------
         sizes : str or sequence of int
             Such as ``"784-128-10"``: the input, hidden layers, and the output; or with
-            convolutions and maxima of currents, such as ``"28x28-8c3-p2-16c3-p2-10"``, in the form
-            of :data:`~.network.chain.GRAMMAR`.
+            convolutions and maxima of currents, such as ``"28x28-8c3-p2-16c3-p2-10"``: see
+            :func:`~.network.chain.chain_of`.
         cell : Cell, optional
             Cell of the hidden layers. Where none is given, a LIF neuron with a threshold of 1 that
             leaks with beta = 0.875 and is reset by subtraction.

@@ -8,12 +8,14 @@ from spiker_hdl.model import Convolution, Decay, If, Input, Lif, MaxPooling, Rea
 from spiker_train import (
     Cell,
     Connection,
+    Duration,
     FirstOrder,
     Layer,
     MaxPool,
     NetworkBuilder,
     Quantization,
     SpikingNetwork,
+    Tau,
     Window,
     load_floating_point,
     quantize,
@@ -150,6 +152,25 @@ def test_values_per_channel_are_those_of_all_its_neurons(values, learn):
             other = dict(nets[1].layer["maps"].named_parameters())[name].grad
             other = other.unflatten(0, (2, 16)).sum(1) if value.ndim else other
             torch.testing.assert_close(value.grad, other)
+
+
+@pytest.mark.parametrize("learn", [(), ("decay",)], ids=["fixed", "learned"])
+def test_times_per_channel_are_those_of_all_its_neurons(learn):
+    kernel = np.random.default_rng(1).normal(size=(2, 1, 3, 3))
+    times = np.array([[5e-3, 2e-3], [20e-3, 0.0]])
+    nets = []
+    for spread in (1, 16):
+        decay, refractory = (np.repeat(row, spread) for row in times.T)
+        cell = Cell(Lif, threshold=0.7, decay=Tau(decay), refractory=Duration(refractory),
+                    learn=learn)  # fmt: skip
+        nets.append(network(Layer("maps", (2, 4, 4), cell), weights=kernel))
+    x = np.random.default_rng(0).integers(0, 2, (2, 6, 36))
+    integers = Quantization(5, 9, "multiplier", scales={"maps": 1 / 16}, dt=1e-3).fit(nets[0])
+    for settings in (None, integers):
+        trains = [net(x, settings, dt=1e-3).spikes["maps"] for net in nets]
+        assert trains[0].any()
+        assert torch.equal(*trains)
+    assert quantize(nets[0], integers) == quantize(nets[1], integers)
 
 
 def test_layers_share_a_cell_with_values_per_channel():
