@@ -1,9 +1,11 @@
-"""Time to quantise convolutions that are unrolled into sparse synapses, by number of weights.
+"""Time to quantise convolutions: unrolled into sparse synapses, by number of weights, and kept.
 
 A convolution of 3x3 from 16 channels to 32 over pictures of growing sides becomes a sparse
 projection; what is timed is folding it, making the network of real numbers, quantising that and
-taking the digest of what comes out. Prints a table; ``--json`` keeps it with the versions that made
-it.
+taking the digest of what comes out. A network of 2x34x34 inputs and two convolutions of 5x5 to 32
+channels stays convolutional; it is quantised with potentials of 8 bits, of as many as the bounds
+prove to suffice, and with scales per channel. Prints a table; ``--json`` keeps it with the versions
+that made it.
 """
 
 import argparse
@@ -25,6 +27,12 @@ from spiker_train.linear.compose import Conv, compose
 
 RESULTS = Path(__file__).parent / "results" / "quantize_time.json"
 STAGES = ("folded", "network", "quantised", "digest")
+LAYERS = "2x34x34-32c5-p2-32c5-p2-10"
+SETTINGS = {
+    "8 bits": {},
+    "bounds": {"potentials": "bounds", "readout": "count"},
+    "channel scales": {"channel_scales": True},
+}
 
 
 def measure(side: int) -> dict:
@@ -56,6 +64,15 @@ def measure(side: int) -> dict:
     }
 
 
+def measure_kept(name: str) -> dict:
+    options = dict(SETTINGS[name])
+    net = SpikingNetwork.chain(LAYERS, bias=True, readout=options.pop("readout", "last"))
+    start = time.perf_counter()
+    network = quantize(net, **options)
+    seconds = round(time.perf_counter() - start, 2)
+    return {"settings": name, "layers": LAYERS, "digest": network.digest, "seconds": seconds}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sides", type=int, nargs="+", default=[4, 8, 12, 16])
@@ -73,6 +90,9 @@ def main() -> None:
             f"{seconds['network']:>9}  {seconds['quantised']:>11}  {seconds['digest']:>8}",
             flush=True,
         )
+    kept = [measure_kept(name) for name in SETTINGS]
+    for run in kept:
+        print(f"{LAYERS}, kept, {run['settings']}: {run['seconds']} s", flush=True)
     done = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12"],
         cwd=Path(__file__).parent,
@@ -80,16 +100,17 @@ def main() -> None:
         text=True,
         check=False,
     )
-    kept = {
+    results = {
         "command": "python benchmarks/quantize_time.py",
         "commit": done.stdout.strip() or "unknown",
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": {name: version(name) for name in ("torch", "numpy")},
         "runs": runs,
+        "kept": kept,
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(kept, indent=1) + "\n")
+    options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -14,14 +14,17 @@ from spiker_train import (
     MaxPool,
     NetworkBuilder,
     Quantization,
+    QuantizationReport,
     SpikingNetwork,
     Tau,
     Window,
+    compare,
     load_floating_point,
     quantize,
     save_floating_point,
 )
 from spiker_train.network.description import network_described
+from spiker_train.network.plausibility import implausible
 
 
 def network(layer=None, source=(1, 6, 6), **options):
@@ -171,6 +174,28 @@ def test_times_per_channel_are_those_of_all_its_neurons(learn):
         assert trains[0].any()
         assert torch.equal(*trains)
     assert quantize(nets[0], integers) == quantize(nets[1], integers)
+
+
+def test_nothing_is_unrolled(monkeypatch, tmp_path):
+    def unrolled(self):
+        raise AssertionError("a convolution was unrolled")
+
+    for name in ("matrix", "pairs", "_pairs"):
+        monkeypatch.setattr(Convolution, name, unrolled)
+    net = SpikingNetwork.chain("2x8x8-3c3-p2-4c3/2-2", bias=True)
+    x = np.random.default_rng(0).integers(0, 2, (4, 3, 128))
+    assert implausible(net) == []
+    for options in (
+        {"channel_scales": True},
+        {"potentials": 20, "calibration": x},
+        {"potentials": "calibration", "calibration": x},
+    ):
+        network = quantize(net, **options, report=QuantizationReport())
+    assert compare(net, network, x).samples == 4
+    network.save(tmp_path / "net.spiker")
+    save_floating_point(net, tmp_path / "net.safetensors")
+    net = SpikingNetwork.chain("2x8x8-3c3-p2-2", readout="count")
+    quantize(net, potentials="bounds", report=QuantizationReport())
 
 
 def test_layers_share_a_cell_with_values_per_channel():
