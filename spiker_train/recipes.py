@@ -139,7 +139,7 @@ def train_network(
         that alters the samples of each batch, such as those of
         :mod:`spiker_train.data.augmentation`. Pictures are not shifted then, unless it does so.
     progress : bool
-        Whether to show progress bars, if rich is installed.
+        Whether to show progress: bars on a terminal, else a line now and then.
 
     Returns
     -------

@@ -228,7 +228,7 @@ def train_quietly(
     Quantization(options["weights"], options["potentials"])
     torch.set_num_threads(threads)
     say(f"Training {net} on {data.name}: in floating point, then in the integers that ship")
-    return train_network(data, net, progress=sys.stdout.isatty(), **options)
+    return train_network(data, net, progress=True, **options)
 
 
 def _load(load: Any, data: str) -> Any:

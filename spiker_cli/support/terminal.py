@@ -17,6 +17,7 @@ from rich.table import Table
 
 from spiker_hdl.base.files.atomic_file import write_whole
 from spiker_hdl.base.messages import visible
+from spiker_hdl.base.progress_lines import ProgressLines
 
 __all__ = [
     "columns",
@@ -48,7 +49,10 @@ def write(line: str) -> None:
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar of progress; gives a function to call with the number of items done since."""
+    """Show progress; gives a function to call with the number of items done since.
+
+    It is a bar on a terminal, and elsewhere a line now and then.
+    """
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -58,7 +62,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
     if not console.is_terminal:
         say(f"{title}: {total}")
-        yield lambda done: None
+        yield ProgressLines(printable(title), total).advance
         return
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(printable(title), total=total)

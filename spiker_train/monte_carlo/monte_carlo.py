@@ -159,7 +159,7 @@ class MonteCarlo:
             JSON file that keeps the draws that have run. Where there is one, they are not run
             again.
         progress : bool
-            Whether to show a progress bar, if rich is installed.
+            Whether to show progress: a bar on a terminal, else a line now and then.
         client : optional
             A client of a cluster, such as ``dask.distributed.Client``: anything with ``submit``,
             which returns a future with ``result``.

@@ -62,7 +62,7 @@ class TrainingOptions:
     device_seconds : float
         Time after programming at which devices are read.
     progress : bool
-        Whether to show a progress bar, if rich is installed.
+        Whether to show progress: a bar on a terminal, else a line now and then.
     title : str
         Title of the progress bar.
 

@@ -1,18 +1,23 @@
-"""A progress bar, where rich is installed."""
+"""A progress bar on a terminal, where rich is installed; else a line now and then."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from spiker_hdl.base.progress_lines import ProgressLines
 
 __all__ = ["progress_bar"]
 
 
 @contextmanager
 def progress_bar(shown: bool, title: str, total: int) -> Iterator[Callable[[], Any]]:
-    """Show a bar on standard error, and yield the function that advances it by one."""
-    bar = _rich() if shown else None
-    if bar is None:
+    """Show progress on standard error, and yield the function that advances it by one."""
+    if not shown:
         yield lambda: None
+        return
+    bar = _rich()
+    if bar is None:
+        yield ProgressLines(title, total).advance
         return
     with bar:
         task = bar.add_task(title, total=total)
@@ -25,4 +30,5 @@ def _rich() -> Any:
         from rich.progress import Progress
     except ImportError:
         return None
-    return Progress(transient=True, console=Console(stderr=True))
+    console = Console(stderr=True)
+    return Progress(transient=True, console=console) if console.is_terminal else None

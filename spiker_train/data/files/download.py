@@ -67,7 +67,7 @@ def download(
     folder : Path
         Made if it is not there.
     progress : bool
-        Whether to show a progress bar, if rich is installed.
+        Whether to show progress: a bar on a terminal, else a line now and then.
     attempts : int
         How often to ask in one call.
 
