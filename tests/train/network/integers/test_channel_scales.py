@@ -24,7 +24,7 @@ SIZES = np.array([2.0, 0.1, 0.5, 1.0])
 SETTINGS = Quantization(weights=4, potentials=12)
 
 
-def network(cell=None, kind="count", layer=None, **options):
+def network(cell=None, kind="count", layer=None, bias=0.1 * SIZES, **options):
     random = np.random.default_rng(0)
     kernel = random.normal(size=(4, 1, 3, 3)) * SIZES[:, None, None, None]
     cell = cell or Cell(Lif, threshold=SIZES, decay=0.875, rest=0.1)
@@ -32,7 +32,7 @@ def network(cell=None, kind="count", layer=None, **options):
     return SpikingNetwork(
         [Input("in", (1, 6, 6))],
         [
-            Layer("maps", (4, 4, 4), cell, 0.1 * SIZES, **(layer or {})),
+            Layer("maps", (4, 4, 4), cell, bias, **(layer or {})),
             Layer("out", 3, Cell(Integrator, decay=0.875)),
         ],
         [
@@ -51,8 +51,11 @@ def samples(steps=8):
     return (random.random((5, steps, 36)) < 0.3).astype(np.uint8)
 
 
-def test_network_fires_as_before():
-    net, x = network(), samples()
+@pytest.mark.parametrize(
+    "bias", [0.1 * SIZES, 0.1 * np.repeat(SIZES, 16)], ids=["channel", "neuron"]
+)
+def test_network_fires_as_before(bias):
+    net, x = network(bias=bias), samples()
     balanced, _ = equalize_channels(net, SETTINGS)
     trains = [each(x).spikes["maps"] for each in (net, balanced)]
     assert trains[0].any()
@@ -107,7 +110,9 @@ def test_learned_and_shared_parameters_become_those_of_channels():
 
 
 def test_thresholds_fit_the_bits_of_potentials():
-    balanced, settings = equalize_channels(network(), Quantization(weights=4, potentials=6))
+    # The threshold is 10 times the greatest weight of a channel.
+    net = network(Cell(Lif, threshold=1.0, decay=0.875))
+    balanced, settings = equalize_channels(net, Quantization(weights=4, potentials=6))
     neuron = settings.fit(balanced).neuron(balanced.layer["maps"])
     assert 0 < min(neuron.threshold) <= max(neuron.threshold) < 32
 
