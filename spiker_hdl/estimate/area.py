@@ -8,6 +8,7 @@ from spiker_hdl.model import Core, Mapping, Network, store_bits
 from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.dynamics.wrapped import Wrapped
 from spiker_hdl.model.mapping.core import row_parts
+from spiker_hdl.model.mapping.layout import kernel_size
 from spiker_hdl.model.mapping.microarchitecture import spike_output_depth
 from spiker_hdl.rtl.population.neuron_update import state_layout
 from spiker_hdl.rtl.streams.events import value_shape
@@ -82,7 +83,12 @@ def _weight_memories(
         fixed = not core.writable
         folds = -(-projection.synapses.target_size // core.lanes)
         width = max(1, projection.width - spare)
-        if mapping.store(network, projection) == "rows":
+        store = mapping.store(network, projection)
+        if store == "kernel":
+            words = kernel_size(projection.synapses, core.lanes)
+            parts = row_parts(words, 0 if core.writable else core.block)
+            memories += [_Memory(part, core.lanes * width, fixed) for part, _ in parts]
+        elif store == "rows":
             # Each bank has the rows of its own sources.
             words = -(-projection.synapses.source_size // core.banks) * folds
             parts = row_parts(words, 0 if core.writable else core.block)
@@ -138,7 +144,7 @@ def _product_luts(network: Network, mapping: Mapping, family: Family) -> float:
         rows, widest = [(0, 0)], 0
         for projection in network.into(population.name):
             value = value_shape(network.nodes[projection.source]).width
-            if mapping.store(network, projection) == "rows":
+            if mapping.store(network, projection) != "synapses":
                 rows.append((projection.width, value))
             else:  # a look-up of synapses has one product for all lanes
                 luts += family.product_luts * value * (projection.width + value)

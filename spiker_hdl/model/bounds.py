@@ -1,7 +1,7 @@
 """Bounds of sums and states over all spike patterns, from the weights of a network."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from spiker_hdl.model.neurons.base import Neuron, signed_width
 from spiker_hdl.model.neurons.intervals import Interval, Ranges, Test
 
 from .parameters import fields_of, values_of
+from .synapses.convolution import Convolution
 
 if TYPE_CHECKING:
     from .graph import Population, Projection
@@ -210,13 +211,23 @@ def _sums(
         source = network.nodes[projection.source]
         if writable:
             lows, highs = _furthest(projection.width, source)
-            times = source.size << projection.shift
+            times = _synapses(projection) << projection.shift
             lows, highs = lows * times, highs * times
         else:
             lows, highs = projection.reach(source.low, source.high)
         low += lows
         high += highs
     return low, high, min((projection.shift for projection in into), default=0)
+
+
+def _synapses(projection: "Projection") -> Any:
+    """Return how many events each target receives at most: from all sources, or its windows."""
+    synapses = projection.synapses
+    if not isinstance(synapses, Convolution):
+        return np.array(synapses.source_size, dtype=object)
+    # A convolution is replaced by another of the same windows.
+    ones = synapses.with_values(np.ones_like(synapses.kernel))
+    return replace(projection, synapses=ones, shift=0, bits=None).reach(0, 1)[1].astype(object)
 
 
 def _before_pooling(network: "Network", projection: "Projection") -> int:

@@ -45,19 +45,30 @@ def fields_of(population: "Population", writable: bool = False) -> dict[str, tup
     return ranges
 
 
-def parameter_rows(population: "Population", units: int, writable: bool = False) -> list[int]:
+def parameter_rows(
+    population: "Population", units: int, writable: bool = False, order: Any = None
+) -> list[int]:
     """Return the rows of the memory of a population's parameters, each for a group of units.
 
     The fields of a unit are adjacent, the first of :func:`fields_of` in the least significant bits.
+
+    Parameters
+    ----------
+    population : Population
+    units : int
+    writable : bool
+    order : sequence of int, optional
+        For each neuron in the machine its number in the population, where these differ.
     """
+    numbers = range(population.size) if order is None else [int(number) for number in order]
     values, fields = values_of(population), fields_of(population, writable)
     sizes = [field_width(*ends) for ends in fields.values()]
     rows = [0] * -(-population.size // units)
-    for n in range(population.size):
+    for n, number in enumerate(numbers):
         row, unit = divmod(n, units)
         place = unit * sum(sizes)
         for name, size in zip(fields, sizes, strict=True):
-            value = values[name][n] if isinstance(values[name], tuple) else values[name]
+            value = values[name][number] if isinstance(values[name], tuple) else values[name]
             rows[row] |= (value & (1 << size) - 1) << place
             place += size
     return rows

@@ -8,6 +8,7 @@ import numpy as np
 
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.model import Mapping, Network, Population, Projection, reference, stimulus
+from spiker_hdl.model.mapping.layout import kernel_events
 from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.model.parameters import field_width, fields_of
 from spiker_hdl.model.stimulus import transmitted
@@ -199,11 +200,12 @@ class _Weights:
     """Counts of what a population reads and adds for the events of its projections, per sample."""
 
     def __init__(self, network: Network, mapping: Mapping, population: Population, samples: int):
+        self.network, self.mapping = network, mapping
         self.lanes = mapping.cores[population.name].lanes
         self.folds = -(-population.size // self.lanes)
         into = network.into(population.name)
         self.in_rows = [
-            projection for projection in into if mapping.store(network, projection) == "rows"
+            projection for projection in into if mapping.store(network, projection) != "synapses"
         ]
         self.row_bits = self.lanes * max(
             (projection.width for projection in self.in_rows), default=0
@@ -219,11 +221,15 @@ class _Weights:
         self.events += count
         self.operations += events @ _nonzero(projection)
         if projection in self.in_rows:
-            # Each event reads a row of weights, one for each lane, in each fold.
-            self.reads += self.folds * count
-            self.bits += self.folds * count * self.row_bits
-            self.additions += self.folds * count * self.lanes
-            self._add_rows(projection, self.folds * count)
+            # Each event reads a row of weights, one for each lane, in each fold; or the rows of its
+            # windows, where a kernel is stored once.
+            rows = self.folds * count
+            if self.mapping.store(self.network, projection) == "kernel":
+                rows = events @ kernel_events(projection.synapses, self.lanes)
+            self.reads += rows
+            self.bits += rows * self.row_bits
+            self.additions += rows * self.lanes
+            self._add_rows(projection, rows)
             return
         # Sparse synapses are read one by one, after the place of the source's first.
         entries = events @ projection.synapses.fan_out()

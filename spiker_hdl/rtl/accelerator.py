@@ -11,6 +11,7 @@ from spiker_hdl.base.identifiers import identifiers
 from spiker_hdl.model import Mapping, Network, Projection
 from spiker_hdl.model.answer_policy import MARGIN_BITS
 from spiker_hdl.model.graph import SPIKE_READOUTS
+from spiker_hdl.model.mapping.layout import in_machine_order, neuron_order
 from spiker_hdl.model.mapping.microarchitecture import TOKEN_QUEUE_DEPTH, max_in_flight
 from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.rtl.common.memory import LoadBeat
@@ -20,6 +21,7 @@ from spiker_hdl.rtl.streams.delay import Delay, Ticks
 from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
 from spiker_hdl.rtl.streams.queue import Queue
 from spiker_hdl.rtl.streams.serializer import Serializer
+from spiker_hdl.rtl.synapses.convolution_lookup import ConvolutionLookup
 from spiker_hdl.rtl.synapses.sparse_lookup import SparseLookup
 
 from .input_port import InputPort
@@ -123,6 +125,12 @@ class Accelerator(wiring.Component):
         check_kind("Mapping", mapping, Mapping)
         mapping.check(network)
         network = with_worst_case_bounds(network, mapping.writable)
+        for name in streams:
+            if neuron_order(network, mapping, name) is not None:
+                raise ValueError(
+                    f"Events of {name!r} must leave in the order of the network, not by position: "
+                    "store no kernel of a convolution that reaches it once"
+                )
         self.network = network
         self.mapping = mapping
         self.observe = tuple(observe)
@@ -290,7 +298,8 @@ class Accelerator(wiring.Component):
         """Connect a projection to its target, and return the stream that takes its events.
 
         From the source to the target, events pass a queue of the projection's own, its delay, a
-        conversion to the target's banks, and the look-up of synapses that are stored one by one.
+        conversion to the target's banks, and the look-up of synapses that are stored one by one, or
+        of the rows of a kernel.
         """
         name, core = projection.source, self.cores[projection.target]
         number = self.network.projections.index(projection)
@@ -298,11 +307,24 @@ class Accelerator(wiring.Component):
         # The chain is built from its end: each part that is put in front becomes the next sink.
         sink = getattr(core, f"i{core.projections.index(projection)}")
         banks = core.core.banks
-        if projection not in core.dense:
+        if projection in core.kernels:
             banks = 1  # the look-up takes one event after the other
+            lookup = ConvolutionLookup(
+                projection.synapses,
+                self._event(name),
+                lanes=core.core.lanes,
+                by_position=neuron_order(self.network, self.mapping, name) is not None,
+            )
+            m.submodules[f"convolution_lookup_{label}"] = lookup
+            yield lookup.idle
+            wiring.connect(m, lookup.o, sink)
+            sink = lookup.i
+        elif projection not in core.dense:
+            banks = 1
             shift = core.shifts[core.projections.index(projection)]
+            ordered = in_machine_order(self.network, self.mapping, projection)
             sparse_lookup = SparseLookup(
-                projection, self._event(name), lanes=core.core.lanes, shift=shift
+                ordered, self._event(name), lanes=core.core.lanes, shift=shift
             )
             m.submodules[f"sparse_lookup_{label}"] = sparse_lookup
             wiring.connect(m, sparse_lookup.o, sink)

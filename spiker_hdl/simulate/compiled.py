@@ -17,6 +17,7 @@ from spiker_hdl.model import (
     check_record,
     stimulus,
 )
+from spiker_hdl.model.mapping.layout import in_network_order, neuron_order
 from spiker_hdl.model.mapping.reload import beats_between
 from spiker_hdl.payloads.beats import check_back_to_back, totals
 from spiker_hdl.payloads.bits import take, unpacked
@@ -115,7 +116,7 @@ def run(
     runner = Runner(network, stimuli, reports, compiled.design, back_to_back)
     with ModelPool(compiled, min(len(chunks), workers or _cores()), limit, words) as models:
         parts = models.run(runner, chunks, progress)
-    return _gather(network, compiled, parts, stimuli, record, reports)
+    return _gather(network, mapping, compiled, parts, stimuli, record, reports)
 
 
 def _cores() -> int:
@@ -130,6 +131,7 @@ def _cores() -> int:
 
 def _gather(
     network: Network,
+    mapping: Mapping,
     compiled: Build,
     parts: Sequence[Part],
     stimuli: Stimulus,
@@ -162,7 +164,7 @@ def _gather(
     steps = total(f"{design.readouts[network.readout.name]}.steps")
     traces = {}
     for name in record:
-        traces[name] = _trace(network, design.observed, parts, name, stimuli.steps, steps)
+        traces[name] = _trace(network, mapping, design.observed, parts, name, stimuli.steps, steps)
     return Result(
         scored[network.readout.name].classes,
         scored[network.readout.name].scores,
@@ -178,6 +180,7 @@ def _gather(
 
 def _trace(
     network: Network,
+    mapping: Mapping,
     observed: Sequence[Payload],
     parts: Sequence[Part],
     name: str,
@@ -200,7 +203,8 @@ def _trace(
         else:
             place = layout.field["fired"].offset
             values = bits[:, place : place + units]
-        rows.append(values.reshape(-1, groups(network, layout) * units)[:, :size])
+        values = values.reshape(-1, groups(network, layout) * units)[:, :size]
+        rows.append(in_network_order(neuron_order(network, mapping, population), values))
     samples = np.split(np.concatenate(rows), np.cumsum(steps)[:-1])
     samples = [sample[:count] for sample, count in zip(samples, counted, strict=True)]
     return np.stack(samples) if len(set(counted.tolist())) == 1 else samples

@@ -10,6 +10,7 @@ from amaranth import Value
 from amaranth.sim import Simulator
 
 from spiker_hdl.model import AnswerPolicy, Mapping, Network, Result, check_record, stimulus
+from spiker_hdl.model.mapping.layout import in_network_order, neuron_order
 from spiker_hdl.model.mapping.reload import beats_between
 from spiker_hdl.model.reference import event_type
 from spiker_hdl.payloads.beats import check_back_to_back, gather, payloads, unpack
@@ -261,7 +262,8 @@ def _trace(
             rows.append(row[:size])
             row = []
     kind = np.int64 if state else event_type(network.population[population].neuron)
-    whole = np.array(rows, dtype=kind)
+    order = neuron_order(network, bench.accelerator.mapping, population)
+    whole = in_network_order(order, np.array(rows, dtype=kind))
     samples = np.split(whole, np.cumsum(steps)[:-1])
     samples = [sample[:count] for sample, count in zip(samples, counted, strict=True)]
     return np.stack(samples) if len(set(counted.tolist())) == 1 else samples

@@ -1,5 +1,6 @@
-"""Random convolutional networks."""
+"""Random convolutional networks, and mappings that store their kernels once."""
 
+from dataclasses import replace
 from math import prod
 from random import Random
 
@@ -15,14 +16,18 @@ from spiker_hdl.model import (
     Input,
     Integrator,
     Lif,
+    Mapping,
     MaxPooling,
     Network,
     Population,
     Projection,
     Readout,
 )
+from spiker_hdl.model.mapping.layout import common_channels
 
-__all__ = ["random_convolution", "random_map_network", "random_pooling"]
+from .networks import random_mapping
+
+__all__ = ["random_convolution", "random_map_mapping", "random_map_network", "random_pooling"]
 
 
 def random_convolution(random: Random, shape, *, outputs=(1, 4), most=3, share=0.9) -> Convolution:
@@ -153,3 +158,28 @@ def random_map_network(
     projections.append(Projection(before.name, "head", Dense(weights)))
     kind = "count" if head.spiking else random.choice(["last", "largest", "sum"])
     return Network([node], populations, projections, [Readout("head", kind)], 16, "maps")
+
+
+def random_map_mapping(network: Network, random: Random, *, share=0.9) -> Mapping:
+    """Draw a mapping that stores most kernels of convolutions once, and the others unrolled."""
+    mapping = random_mapping(network, random)
+    cores, stores = dict(mapping.cores), dict(mapping.stores)
+    for population in network.populations:
+        channels = common_channels(network, population.name)
+        if not channels or random.random() > share:
+            continue
+        lanes = random.choice([n for n in range(1, channels + 1) if channels % n == 0])
+        units = random.choice([n for n in range(1, lanes + 1) if lanes % n == 0])
+        core = replace(cores[population.name], lanes=lanes, units=units, banks=1)
+        cores[population.name] = core
+        unrolled = ["rows"] if network.holds(population.name) else ["rows", "synapses"]
+        for projection in network.into(population.name):
+            if projection.synapses.kind == "convolution":
+                stores[projection.name] = random.choice(["kernel", "kernel", *unrolled])
+    drawn = replace(mapping, cores=cores, stores=stores)
+    try:
+        drawn.check(network)
+    except ValueError:  # banks that the scanned words of a map are too narrow for
+        drawn = replace(drawn, cores={name: replace(core, banks=1) for name, core in cores.items()})
+        drawn.check(network)
+    return drawn

@@ -24,7 +24,7 @@ def random_writable(random: Random, network: Network, mapping: Mapping) -> Mappi
         )
     stores = {
         projection.name: "rows"
-        if cores[projection.target].writable
+        if cores[projection.target].writable and mapping.store(network, projection) == "synapses"
         else mapping.store(network, projection)
         for projection in network.projections
     }
@@ -32,16 +32,23 @@ def random_writable(random: Random, network: Network, mapping: Mapping) -> Mappi
 
 
 def as_rows(network: Network, mapping: Mapping) -> Network:
-    """Return the network with dense weights and declared bits in writable populations."""
+    """Return the network with dense weights and declared bits in writable populations.
+
+    Convolutions stay what they are.
+    """
     return replace(
         network,
         projections=[
-            replace(projection, synapses=Dense(projection.synapses.matrix()), bits=projection.width)
+            replace(projection, synapses=_as_rows(projection.synapses), bits=projection.width)
             if projection.target in mapping.writable
             else projection
             for projection in network.projections
         ],
     )
+
+
+def _as_rows(synapses):
+    return synapses if synapses.kind == "convolution" else Dense(synapses.matrix())
 
 
 def another(random: Random, network: Network, mapping: Mapping) -> Network:
@@ -70,8 +77,9 @@ def another(random: Random, network: Network, mapping: Mapping) -> Network:
     for projection in network.projections:
         if projection.target in mapping.writable:
             low, high = -(2 ** (projection.width - 1)), 2 ** (projection.width - 1) - 1
-            matrix = draws.integers(low, high + 1, projection.synapses.matrix().shape)
-            matrix[: random.randint(0, 1)] = random.choice([low, high])
-            projection = replace(projection, synapses=Dense(matrix))
+            synapses = projection.synapses
+            values = draws.integers(low, high + 1, synapses.values.shape)
+            values[: random.randint(0, 1)] = random.choice([low, high])
+            projection = replace(projection, synapses=synapses.with_values(values))
         projections.append(projection)
     return replace(network, populations=populations, projections=projections)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from collections.abc import Mapping as Table
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from math import gcd
 from types import MappingProxyType
 from typing import Any
 
@@ -12,11 +13,12 @@ from spiker_hdl.model.graph import Input, Population, Projection
 from spiker_hdl.model.network import Network
 
 from .core import Core
+from .layout import common_channels, kernel_refusal, kernel_size
 
 __all__ = ["PRESETS", "STORES", "Mapping", "queue_minimum", "store_bits"]
 
 FORMS = ("words", "events")
-STORES = ("rows", "synapses")
+STORES = ("rows", "synapses", "kernel")
 PRESETS = ("default", "fast", "balanced", "small")
 FEW = 32  # neurons up to which presets take a population as small
 
@@ -43,6 +45,7 @@ def store_bits(network: Network, projection: Projection, core: "Core") -> dict[s
         ``"rows"``: a row of weights for each source and fold of the lanes, zeros included.
         ``"synapses"``: each weight that is not zero with its target, and for each source the place
         of its first (which a one-to-one projection does without).
+        ``"kernel"``, if the projection can be stored so: the weights of a convolution, once.
     """
     synapses = projection.synapses
     folds = -(-synapses.target_size // core.lanes)
@@ -52,7 +55,10 @@ def store_bits(network: Network, projection: Projection, core: "Core") -> dict[s
     if synapses.kind == "one_to_one":
         return {"rows": rows, "synapses": synapses.source_size * entry}
     starts = synapses.source_size * ((kept - 1).bit_length() + 1)
-    return {"rows": rows, "synapses": kept * entry + starts}
+    bits = {"rows": rows, "synapses": kept * entry + starts}
+    if kernel_refusal(network, projection, core) is None:
+        bits["kernel"] = kernel_size(synapses, core.lanes) * core.lanes * projection.width
+    return bits
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,11 @@ class Mapping:
         Form of samples at the inputs: spike vectors, with a word in each beat, or address events.
     word : int
         Channels in a word of a spike vector, 1 to 256.
-    stores : mapping of str to {"rows", "synapses"}
+    stores : mapping of str to {"rows", "synapses", "kernel"}
         How each projection's weights are stored, by its name: see :func:`store_bits`. For those not
-        named: rows if dense, else what takes fewer bits.
+        named: rows if dense, the kernel of a convolution where that is possible, else what takes
+        fewer bits. The neurons of a map that a stored kernel reaches are numbered ``y, x, channel``
+        in the machine: see :mod:`~.layout`.
     """
 
     cores: Table[str, Core]
@@ -116,7 +124,10 @@ class Mapping:
 
     @classmethod
     def default(cls, network: Network, **changes: Any) -> "Mapping":
-        """Return the default mapping: a lane for each neuron.
+        """Return the default mapping: a lane for each neuron, and for each channel of a map.
+
+        A map is here, and in the other presets, what a convolution reaches that can store its
+        kernel once: see :attr:`stores`.
 
         Parameters
         ----------
@@ -126,7 +137,8 @@ class Mapping:
         """
         mapping = cls(
             {
-                population.name: Core(population.size, _units(population))
+                population.name: _map_core(network, population.name, population.size, 8)
+                or Core(population.size, _units(population))
                 for population in network.populations
             },
             {
@@ -143,7 +155,8 @@ class Mapping:
         """Return the default mapping with at most ``lanes`` lanes in each population."""
         lanes = check_int("Lanes", lanes, 1, 2**20)
         cores = {
-            population.name: Core(
+            population.name: _map_core(network, population.name, lanes, lanes)
+            or Core(
                 min(lanes, population.size),
                 min(lanes, population.size) if lanes < population.size else _units(population),
             )
@@ -157,12 +170,21 @@ class Mapping:
 
         Large populations accept two events in a cycle, for which block RAMs of full width supply
         the rows, and small ones four. All of them accept events while their neurons are updated.
+        A map has a lane for each channel, and accepts one event after the other.
         """
+        maps = {
+            population.name: _map_core(network, population.name, population.size, 16, overlap=True)
+            for population in network.populations
+        }
         cores = {
-            population.name: Core(
+            population.name: maps[population.name]
+            or Core(
                 population.size,
                 min(16, population.size),
-                2 if population.size > FEW else 4,
+                gcd(
+                    2 if population.size > FEW else 4,
+                    *(core.units for core in _sources(network, population.name, maps)),
+                ),
                 overlap=True,
             )
             for population in network.populations
@@ -174,12 +196,15 @@ class Mapping:
         """Return a mapping of few cycles for its area: a lane for two neurons of what is large.
 
         Their sums are in small memories. At most eight neurons are updated in parallel, in two
-        pipeline stages.
+        pipeline stages. A map has a lane for each channel.
         """
         cores = {
-            population.name: Core(-(-population.size // 16) * 8, 8, stages=2)
-            if population.size > FEW
-            else Core(population.size, min(2, population.size), stages=2)
+            population.name: _map_core(network, population.name, population.size, 8, stages=2)
+            or (
+                Core(-(-population.size // 16) * 8, 8, stages=2)
+                if population.size > FEW
+                else Core(population.size, min(2, population.size), stages=2)
+            )
             for population in network.populations
         }
         return cls.default(network, cores=cores, **changes)
@@ -188,7 +213,8 @@ class Mapping:
     def small(cls, network: Network, **changes: Any) -> "Mapping":
         """Return a mapping of little area: four lanes or two, one step unit, and narrow words."""
         cores = {
-            population.name: Core(min(4 if population.size > FEW else 2, population.size), 1)
+            population.name: _map_core(network, population.name, 4, 1)
+            or Core(min(4 if population.size > FEW else 2, population.size), 1)
             for population in network.populations
         }
         return cls.default(network, cores=cores, **{"word": 16} | changes)
@@ -202,7 +228,7 @@ class Mapping:
     def with_writable(
         self, network: Network, writable: Collection[str], uninitialized: Collection[str] = ()
     ) -> "Mapping":
-        """Return the mapping with writable populations, whose weights are all stored in rows.
+        """Return the mapping with writable populations, whose weights are all in rows or kernels.
 
         Parameters
         ----------
@@ -223,7 +249,12 @@ class Mapping:
             check_choice("Writable population", name, list(cores))
             weights = "uninitialized" if name in uninitialized else cores[name].weights
             cores[name] = replace(cores[name], writable=True, weights=weights)
-            stores |= {projection.name: "rows" for projection in network.into(name)}
+            stores |= {
+                projection.name: "kernel"
+                if kernel_refusal(network, projection, cores[name]) is None
+                else "rows"
+                for projection in network.into(name)
+            }
         mapping = replace(self, cores=cores, stores=stores)
         mapping.check(network)
         return mapping
@@ -264,12 +295,18 @@ class Mapping:
                     "not as maxima of windows, which have no hardware yet: use the engine "
                     "'reference'"
                 )
-            if network.holds(projection.target) and self.store(network, projection) != "rows":
+            store = self.store(network, projection)
+            reason = kernel_refusal(network, projection, self.cores[projection.target])
+            if store == "kernel" and reason is not None:
+                raise ValueError(
+                    f"Projection {projection.name!r} must {reason}, to store its kernel once"
+                )
+            if network.holds(projection.target) and store == "synapses":
                 raise ValueError(
                     f"Store of {projection.name!r} must be 'rows', not 'synapses', for a static "
                     "source"
                 )
-            if self.cores[projection.target].writable and self.store(network, projection) != "rows":
+            if self.cores[projection.target].writable and store == "synapses":
                 raise ValueError(
                     f"Store of {projection.name!r} must be 'rows', not 'synapses', where "
                     f"{projection.target!r} is writable"
@@ -316,14 +353,17 @@ class Mapping:
         return frozenset(name for name, core in self.cores.items() if core.writable)
 
     def store(self, network: Network, projection: Projection) -> str:
-        """Return how a projection's weights are stored: ``"rows"`` or ``"synapses"``."""
+        """Return how a projection's weights are stored: see :attr:`stores`."""
         if projection.name in self.stores:
             return self.stores[projection.name]
-        if network.holds(projection.target) or self.cores[projection.target].writable:
+        core = self.cores[projection.target]
+        if kernel_refusal(network, projection, core) is None:
+            return "kernel"
+        if network.holds(projection.target) or core.writable:
             return "rows"
         if projection.synapses.kind == "dense":
             return "rows"
-        bits = store_bits(network, projection, self.cores[projection.target])
+        bits = store_bits(network, projection, core)
         return "rows" if bits["rows"] <= bits["synapses"] else "synapses"
 
     def to_json(self) -> dict[str, Any]:
@@ -361,6 +401,26 @@ class Mapping:
                 raise ValueError(f"Core of {name!r} must have {', '.join(keys)}, not {core!r}")
             cores[name] = Core(**core)
         return cls(cores, text["queues"], text["form"], text["word"], text["stores"])
+
+
+def _map_core(network: Network, name: str, lanes: int, units: int, **changes: Any) -> Core | None:
+    """Return the core of a map with at most so many lanes and step units; None if it is no map."""
+    channels = common_channels(network, name)
+    if not channels:
+        return None
+    lanes = _divisor(channels, lanes)
+    return Core(lanes, _divisor(lanes, units), **changes)
+
+
+def _divisor(number: int, limit: int) -> int:
+    """Return the largest divisor of a number up to a limit."""
+    return next(n for n in range(min(number, limit), 0, -1) if number % n == 0)
+
+
+def _sources(network: Network, name: str, cores: Table[str, Core | None]) -> list[Core]:
+    """Return the cores, of some that may be None, that a population reads."""
+    read = [cores.get(projection.source) for projection in network.into(name)]
+    return [core for core in read if core is not None]
 
 
 def _units(population: Population) -> int:

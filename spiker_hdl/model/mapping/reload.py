@@ -25,6 +25,7 @@ from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.base import Neuron
 from spiker_hdl.model.parameters import field_width, fields_of, parameter_rows
 
+from .layout import in_machine_order, kernel_rows, kernel_size, neuron_order
 from .mapping import Mapping
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "beats",
     "beats_between",
     "check_structure",
+    "in_memory",
     "stores",
     "structure",
     "weight_rows",
@@ -95,17 +97,41 @@ class Store:
 
 
 def weight_rows(
-    projections: Sequence[Projection], lanes: int, banks: int = 1, bank: int = 0
+    projections: Sequence[Projection],
+    lanes: int,
+    banks: int = 1,
+    bank: int = 0,
+    kernels: Sequence[Projection] = (),
 ) -> list[int]:
     """Return the rows of a bank of weights, each with lane 0 in its least significant bits.
 
     Row ``fold * rows + base + source // banks`` has the weights of a fold's lanes, where the base
-    is the number of rows of the projections before.
+    is the number of rows of the projections before. Behind these are the rows of the kernels that
+    are stored once.
+
+    Parameters
+    ----------
+    projections : sequence of Projection
+        Those that are stored in rows, between neurons as they are numbered in the machine.
+    lanes, banks, bank : int
+    kernels : sequence of Projection
+        Those whose kernels are stored.
     """
-    width, size = (
-        max(projection.width for projection in projections),
-        projections[0].synapses.target_size,
-    )
+    width = max(projection.width for projection in (*projections, *kernels))
+    stored = [kernel_rows(projection.synapses, lanes) for projection in kernels]
+    if projections:
+        stored = [_folded_rows(projections, lanes, banks, bank), *stored]
+    bits = np.concatenate(stored)[..., None]
+    bits = (bits >> np.arange(width) & 1).astype(np.uint8)
+    packed = np.packbits(bits.reshape(len(bits), -1), axis=1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+
+def _folded_rows(
+    projections: Sequence[Projection], lanes: int, banks: int, bank: int
+) -> np.ndarray:
+    """Return the rows of all sources for every fold, an array of shape (rows, lanes)."""
+    size = projections[0].synapses.target_size
     folds, parts = -(-size // lanes), []
     for projection in projections:
         matrix = projection.synapses.matrix()[:, bank::banks]
@@ -114,10 +140,21 @@ def weight_rows(
     rows = sum(part.shape[1] for part in parts)
     padded = np.zeros((folds * lanes, rows), dtype=np.int64)
     padded[:size] = np.concatenate(parts, axis=1)
-    bits = padded.reshape(folds, lanes, rows).transpose(0, 2, 1)[..., None]
-    bits = (bits >> np.arange(width) & 1).astype(np.uint8)
-    packed = np.packbits(bits.reshape(folds * rows, -1), axis=1, bitorder="little")
-    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+    return padded.reshape(folds, lanes, rows).transpose(0, 2, 1).reshape(folds * rows, lanes)
+
+
+def in_memory(
+    network: Network, mapping: Mapping, name: str
+) -> tuple[list[Projection], list[Projection]]:
+    """Return the projections of a population that are stored in rows, and as kernels.
+
+    Those in rows are between neurons as they are numbered in the machine.
+    """
+    into = [(projection, mapping.store(network, projection)) for projection in network.into(name)]
+    return (
+        [in_machine_order(network, mapping, projection) for projection, s in into if s == "rows"],
+        [projection for projection, store in into if store == "kernel"],
+    )
 
 
 def stores(network: Network, mapping: Mapping) -> tuple[Store, ...]:
@@ -133,17 +170,13 @@ def stores(network: Network, mapping: Mapping) -> tuple[Store, ...]:
             continue
         if projections:
             width = core.lanes * max(projection.width for projection in projections)
-            rows = sum(
-                -(-projection.synapses.source_size // core.banks) for projection in projections
+            rows, kernels = in_memory(network, mapping, population.name)
+            depth = -(-population.size // core.lanes) * sum(
+                -(-projection.synapses.source_size // core.banks) for projection in rows
             )
+            depth += sum(kernel_size(projection.synapses, core.lanes) for projection in kernels)
             for bank in range(core.banks):
-                add(
-                    population.name,
-                    "weights",
-                    bank,
-                    width,
-                    -(-population.size // core.lanes) * rows,
-                )
+                add(population.name, "weights", bank, width, depth)
         width = core.units * sum(
             field_width(*ends) for ends in fields_of(population, True).values()
         )
@@ -188,9 +221,12 @@ def beats_between(built: Network, network: Network, mapping: Mapping) -> list[in
 
 def _rows(network: Network, mapping: Mapping, store: Store) -> list[int]:
     core = mapping.cores[store.population]
+    name = store.population
     if store.part == "parameters":
-        return parameter_rows(network.population[store.population], core.units, True)
-    return weight_rows(network.into(store.population), core.lanes, core.banks, store.bank)
+        order = neuron_order(network, mapping, name)
+        return parameter_rows(network.population[name], core.units, True, order)
+    rows, kernels = in_memory(network, mapping, name)
+    return weight_rows(rows, core.lanes, core.banks, store.bank, kernels)
 
 
 def _beats(number: int, rows: Sequence[int], slices: int, granule: int) -> np.ndarray:

@@ -8,13 +8,15 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.model import Mapping, Network, Projection
+from spiker_hdl.model.mapping.layout import kernel_size, neuron_order
 from spiker_hdl.model.mapping.microarchitecture import clocked, interval, overlaps, reads_potential
-from spiker_hdl.model.mapping.reload import stores
+from spiker_hdl.model.mapping.reload import in_memory, stores
 from spiker_hdl.rtl.common.adders import adder_tree, product
 from spiker_hdl.rtl.common.memory import Load
 from spiker_hdl.rtl.common.shapes import range_shape
 from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
 from spiker_hdl.rtl.streams.spike_output import SpikeOutput
+from spiker_hdl.rtl.synapses.convolution_lookup import KernelEvent
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent, added_width
 from spiker_hdl.rtl.synapses.weight_memory import WeightMemory
 
@@ -60,10 +62,11 @@ class PopulationCore(wiring.Component):
 
     Members
     -------
-    i0, i1, ... : In(stream.Signature(AddressEvent or SynapseEvent))
-        Events and tokens of each projection; synapse events if its synapses are stored one by one.
-        If ``clocked``, the last input carries only tokens. An event is accepted in the last of its
-        cycles; the tokens of all inputs are accepted in the same cycle.
+    i0, i1, ... : In(stream.Signature(AddressEvent, SynapseEvent or KernelEvent))
+        Events and tokens of each projection; synapse events if its synapses are stored one by one,
+        and kernel events if its kernel is stored once. If ``clocked``, the last input carries only
+        tokens. An event is accepted in the last of its cycles; the tokens of all inputs are
+        accepted in the same cycle.
     finish : Out(1)
         1 in the cycle in which the tokens of a sample's last step are taken.
     idle : Out(1)
@@ -99,6 +102,7 @@ class PopulationCore(wiring.Component):
         self.clocked = clocked(network, name)
         self.reads_potential = reads_potential(network, name)
         neuron, size = self.population.neuron, self.population.size
+        self.folds = -(-size // core.lanes)
         # Low bits that are zero in all weights are left out of the sums, and added behind them.
         of_receptors = self.bounds.receptors
         self.shifts = [
@@ -106,23 +110,27 @@ class PopulationCore(wiring.Component):
             for projection in self.projections
         ]
         self.receptors = [projection.receptor for projection in self.projections]
-        self.dense = [
-            projection
-            for projection in self.projections
-            if mapping.store(network, projection) == "rows"
-        ]
+        self.dense, self.kernels = (
+            [
+                projection
+                for projection in self.projections
+                if mapping.store(network, projection) == store
+            ]
+            for store in ("rows", "kernel")
+        )
         self.events = [self._event(projection) for projection in self.projections]
         if self.clocked:
             self.events.append(AddressEvent(1))  # only its tokens are used
-        self.folds = -(-size // core.lanes)
         writable = [store for store in stores(network, mapping) if store.population == name]
         self.stores = [store for store in writable if store.part == "weights"]
+        self.synapses = self._weight_memory() if self.dense or self.kernels else None
         self.neuron_update = NeuronUpdate(
             self.population,
             self.bounds,
             units=core.units,
             stages=core.stages,
             kind=core.states,
+            order=neuron_order(network, mapping, name),
             store=next((store for store in writable if store.part == "parameters"), None),
         )
         members = {f"i{n}": In(stream.Signature(event)) for n, event in enumerate(self.events)}
@@ -181,31 +189,48 @@ class PopulationCore(wiring.Component):
 
         return m
 
-    def _event(self, projection: Projection) -> AddressEvent | SynapseEvent:
+    def _weight_memory(self) -> WeightMemory:
+        rows, kernels = in_memory(self.network, self.mapping, self.population.name)
+        return WeightMemory(
+            rows,
+            lanes=self.core.lanes,
+            banks=self.core.banks,
+            kind=self.core.weights,
+            stores=self.stores,
+            block=self.core.block,
+            kernels=kernels,
+        )
+
+    def _event(self, projection: Projection) -> AddressEvent | SynapseEvent | KernelEvent:
         """Return the layout of a projection's events at the input of the core."""
         node = self.network.nodes[projection.source]
         event = AddressEvent(node.size, value_shape(node), self.core.banks)
         if projection in self.dense:
             return event
+        if projection in self.kernels:
+            rows = kernel_size(projection.synapses, self.core.lanes)
+            return KernelEvent(rows, self.folds, event.value_shape)
         shift = self.shifts[self.projections.index(projection)]
         width = added_width(projection, event) + shift
         return SynapseEvent(self.population.size, self.core.lanes, width)
 
     def _event_merger(self) -> EventMerger:
-        # In the weight memory, the rows of a projection follow those of the projections before it.
         banks = self.core.banks
         shifts = [
-            shift if projection in self.dense else 0
+            shift if self._is_in_memory(projection) else 0
             for projection, shift in zip(self.projections, self.shifts, strict=True)
         ]
-        sizes = [
-            -(-projection.synapses.source_size // banks) if projection in self.dense else 0
-            for projection in self.projections
-        ]
+        bases, rows, depth = dict.fromkeys(range(len(self.events)), 0), 1, 1
+        if self.synapses is not None:
+            rows, depth = max(1, self.synapses.rows), self.synapses.depth
+            places = [*self.synapses.bases, *self.synapses.kernel_bases]
+            for projection, base in zip([*self.dense, *self.kernels], places, strict=True):
+                bases[self.projections.index(projection)] = base
         return EventMerger(
             self.events,
-            bases=[sum(sizes[:n]) for n in range(len(self.events))],
-            rows=max(1, sum(sizes)),
+            bases=[*bases.values()],
+            rows=rows,
+            depth=depth,
             folds=self.folds,
             lanes=self.core.lanes,
             banks=banks,
@@ -287,17 +312,10 @@ class PopulationCore(wiring.Component):
         With a single bank this is the weight; the accumulators multiply it by the event's value.
         """
         lanes, banks = self.core.lanes, self.core.banks
-        scattered = len(self.dense) < len(self.projections)
+        direct = any(isinstance(event, SynapseEvent) for event in self.events)
         rows = [C(0, signed(1))] * lanes
-        if self.dense:
-            m.submodules.synapses = synapses = WeightMemory(
-                self.dense,
-                lanes=lanes,
-                banks=banks,
-                kind=self.core.weights,
-                stores=self.stores,
-                block=self.core.block,
-            )
+        if self.synapses is not None:
+            m.submodules.synapses = synapses = self.synapses
             if self.stores:
                 wiring.connect(m, wiring.flipped(self.load), synapses.load)
             # Banks without an event give zeros, which the adder tree passes over.
@@ -313,11 +331,11 @@ class PopulationCore(wiring.Component):
             if banks > 1:
                 values = [arrived.values[bank] for bank in range(banks)]
                 rows = [adder_tree([*map(product, lane, values)]) for lane in weights]
-        if scattered:
+        if direct:
             # Either the row from the memory or the weight of a synapse event is zero, so an OR
             # selects the other one.
-            direct = arrived.event & arrived.direct
-            own = [Mux(direct & (arrived.lane == n), arrived.weight, 0) for n in range(lanes)]
+            single = arrived.event & arrived.direct
+            own = [Mux(single & (arrived.lane == n), arrived.weight, 0) for n in range(lanes)]
             rows = [row | weight for row, weight in zip(rows, own, strict=True)]
         return rows, Value.cast(rows[0]).shape().width
 
@@ -326,7 +344,7 @@ class PopulationCore(wiring.Component):
         shifts = {
             own
             for projection, own in zip(self.projections, self.shifts, strict=True)
-            if projection in self.dense
+            if self._is_in_memory(projection)
         }
         # The shifts are constants: only which of them applies is decided in hardware.
         smallest, *others = sorted(shifts)
@@ -334,6 +352,10 @@ class PopulationCore(wiring.Component):
         for other in others:
             shifted = Mux(shift == other, weight << other, shifted)
         return shifted
+
+    def _is_in_memory(self, projection: Projection) -> bool:
+        """Return whether rows of a projection's weights are in the weight memory."""
+        return projection in self.dense or projection in self.kernels
 
     def _outputs(self, m):
         """Connect the results of the update to a queue and scanner for each output stream."""

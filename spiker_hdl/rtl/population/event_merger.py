@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.rtl.common.shapes import common_shape
 from spiker_hdl.rtl.streams.events import AddressEvent, slots
+from spiker_hdl.rtl.synapses.convolution_lookup import KernelEvent
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent
 
 __all__ = ["EventMerger"]
@@ -19,14 +20,15 @@ class EventMerger(wiring.Component):
 
     Inputs have fixed priority, the first the highest. An input that offers its token waits until
     all others offer theirs; then the step ends. An address event takes ``folds`` cycles, a synapse
-    event one; each is forwarded in the cycle in which it is offered. After reset a sample begins.
+    or kernel event one; each is forwarded in the cycle in which it is offered. After reset a sample
+    begins.
 
     Parameters
     ----------
-    events : sequence of AddressEvent or SynapseEvent
+    events : sequence of AddressEvent, SynapseEvent or KernelEvent
         Layout of each input.
     bases : sequence of int
-        For each input, the row of its first source in the weight memory.
+        For each input, the row of its first source, or of its kernel, in the weight memory.
     rows : int
         Distance between the rows of consecutive folds of a source.
     folds : int
@@ -45,6 +47,8 @@ class EventMerger(wiring.Component):
         For each input, the number of bits by which its weights are shifted.
     receptors : sequence of int, optional
         For each input, the receptor that its events reach.
+    depth : int, optional
+        Rows of the weight memory: those of all folds, and of kernels. By default ``folds * rows``.
 
     Members
     -------
@@ -96,7 +100,7 @@ class EventMerger(wiring.Component):
 
     def __init__(
         self,
-        events: Sequence[AddressEvent | SynapseEvent],
+        events: Sequence[AddressEvent | SynapseEvent | KernelEvent],
         *,
         bases: Sequence[int],
         rows: int,
@@ -108,6 +112,7 @@ class EventMerger(wiring.Component):
         holds: bool = False,
         shifts: Sequence[int] = (),
         receptors: Sequence[int] = (),
+        depth: int | None = None,
     ):
         rows = check_int("Rows", rows, 1)
         folds = check_int("Folds", folds, 1)
@@ -117,6 +122,7 @@ class EventMerger(wiring.Component):
         self.events = tuple(events)
         self.bases = tuple(bases)
         self.rows = rows
+        self.depth = folds * rows if depth is None else check_int("Depth", depth, 1)
         self.folds = folds
         self.lanes = lanes
         self.banks = banks
@@ -126,10 +132,10 @@ class EventMerger(wiring.Component):
         self.shifts = tuple(shifts) or (0,) * len(events)
         self.receptors = tuple(receptors) or (0,) * len(events)
         self.value_shape = common_shape([
-            event.value_shape for event in events if isinstance(event, AddressEvent)
+            event.value_shape for event in events if not isinstance(event, SynapseEvent)
         ])
         direct = [event.weight_width for event in events if isinstance(event, SynapseEvent)]
-        slot = {"present": 1, "row": range(folds * rows), "value": self.value_shape}
+        slot = {"present": 1, "row": range(self.depth), "value": self.value_shape}
         super().__init__({
             **{f"i{n}": In(stream.Signature(event)) for n, event in enumerate(events)},
             "free": In(1),
@@ -161,7 +167,10 @@ class EventMerger(wiring.Component):
         fold = Signal(range(self.folds))
         base = Signal(range(self.folds * self.rows))  # fold * rows, without a multiplier
         m.d.comb += [self.first.eq(first), self.idle.eq(pause == 0)]
-        m.d.comb += done.eq(self.event & (self.direct | (fold == self.folds - 1)))
+        single = Cat(
+            grant[n] for n, event in enumerate(self.events) if not isinstance(event, AddressEvent)
+        )
+        m.d.comb += done.eq(self.event & (single.any() | (fold == self.folds - 1)))
 
         # ``x & (~x + 1)`` keeps the lowest 1 alone, which is the request of the highest priority.
         # An event keeps its grant for all of its folds, even if an input of higher priority comes.
@@ -205,6 +214,16 @@ class EventMerger(wiring.Component):
                 self.lane.eq(i.p.lane),
                 self.weight.eq(i.p.weight),
                 self.slots[0].value.eq(1),  # the value was multiplied in when it was looked up
+            ]
+        if isinstance(event, KernelEvent):
+            slot = self.slots[0]
+            return [
+                *to,
+                self.fold.eq(i.p.fold),
+                self.shift.eq(self.shifts[n]),
+                slot.present.eq(1),
+                slot.row.eq(self.bases[n] + i.p.row),
+                slot.value.eq(i.p.value if event.value_shape.width else 1),
             ]
         assignments = [*to, self.fold.eq(fold), self.shift.eq(self.shifts[n])]
         for bank, (present, row, value) in enumerate(slots(i.p)):

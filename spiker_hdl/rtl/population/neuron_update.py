@@ -107,6 +107,8 @@ class NeuronUpdate(wiring.Component):
         Kind of memory for states and parameters: see :class:`~spiker_hdl.model.Core`.
     store : Store, optional
         The memory of the parameters, if a host can write it.
+    order : array of int, optional
+        For each neuron in the machine its number in the population, where these differ.
 
     Members
     -------
@@ -147,6 +149,7 @@ class NeuronUpdate(wiring.Component):
         stages: int = 1,
         kind: str = "auto",
         store: Store | None = None,
+        order: Any = None,
     ):
         units = check_int("Step units", units, 1, population.size)
         stages = check_int("Stages", stages, 1, STAGES)
@@ -156,6 +159,7 @@ class NeuronUpdate(wiring.Component):
         self.stages = stages
         self.kind = kind
         self.store = store
+        self.order = order
         self.groups = -(-population.size // units)
         self.states = state_layout(population, bounds)
         super().__init__({
@@ -328,7 +332,7 @@ class NeuronUpdate(wiring.Component):
         row = data.ArrayLayout(layout, self.units)
         if not row.size:
             return Signal(row)
-        init = parameter_rows(self.population, self.units, self.store is not None)
+        init = parameter_rows(self.population, self.units, self.store is not None, self.order)
         if self.store is not None:
             address, contents = readable(
                 m, "parameters", self.store, init, self.load, kind=self.kind

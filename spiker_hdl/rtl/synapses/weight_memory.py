@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import Projection
 from spiker_hdl.model.mapping.core import row_parts
+from spiker_hdl.model.mapping.layout import kernel_size
 from spiker_hdl.model.mapping.reload import Store, weight_rows
 from spiker_hdl.rtl.common.memory import Load, kept_in, readable
 
@@ -21,7 +22,8 @@ class WeightMemory(wiring.Component):
     """Weight memory of all projections into a population.
 
     A source has one row for each fold of the lanes, in the bank ``source % banks``. The rows of a
-    projection follow those of the projections before it. A row is valid two cycles after its
+    projection follow those of the projections before it, and behind them all are the rows of
+    kernels that are stored once. A row is valid two cycles after its
     request: one cycle is the memory's, the other a register at its output. One row of each bank is
     read in each cycle, in the order of the requests. After reset all weights are zero until the
     first row is read.
@@ -29,7 +31,8 @@ class WeightMemory(wiring.Component):
     Parameters
     ----------
     projections : sequence of Projection
-        Projections whose weights are stored; all have the same target.
+        Projections whose weights are stored in rows, between neurons as they are numbered in the
+        machine; all have the same target.
     lanes : int
         Number of weights in a row.
     banks : int
@@ -41,6 +44,8 @@ class WeightMemory(wiring.Component):
     block : int
         Rows of a block RAM, into which memories that cannot be written are split: see
         :class:`~spiker_hdl.model.Core`.
+    kernels : sequence of Projection
+        Projections to the same target whose kernels are stored.
 
     Attributes
     ----------
@@ -50,13 +55,18 @@ class WeightMemory(wiring.Component):
         Row of each projection's first source, the same in every bank.
     rows : int
         Number of rows of one fold in a bank.
+    kernel_bases : list of int
+        Row of each kernel's first row.
+    depth : int
+        Number of rows of a bank.
     width : int
         Bits of a weight.
 
     Members
     -------
-    row : In(ArrayLayout(range(folds * rows), banks))
-        Row that is requested from each bank: ``fold * rows + base + source // banks``.
+    row : In(ArrayLayout(range(depth), banks))
+        Row that is requested from each bank: ``fold * rows + base + source // banks``, or that of a
+        kernel.
     read : In(banks)
         Whether there is a request to each bank in this cycle.
     weights : Out(ArrayLayout(ArrayLayout(signed(width), lanes), banks))
@@ -79,11 +89,12 @@ class WeightMemory(wiring.Component):
         kind: str = "auto",
         stores: Sequence[Store] = (),
         block: int = 0,
+        kernels: Sequence[Projection] = (),
     ):
         lanes = check_int("Lanes", lanes, 1)
         banks = check_int("Banks", banks, 1)
         block = check_int("Block", block, 0)
-        if not projections:
+        if not projections and not kernels:
             raise ValueError("Synapses must have a projection, not none")
         self.projections = tuple(projections)
         self.lanes = lanes
@@ -91,15 +102,20 @@ class WeightMemory(wiring.Component):
         self.kind = kind
         self.stores = tuple(stores)
         self.block = block
-        self.size = projections[0].synapses.target_size
+        self.kernels = tuple(kernels)
+        self.size = (*projections, *kernels)[0].synapses.target_size
         self.folds = -(-self.size // lanes)
         sizes = [-(-projection.synapses.source_size // banks) for projection in projections]
         self.bases = [sum(sizes[:n]) for n in range(len(sizes))]
         self.rows = sum(sizes)
-        self.width = max(projection.width for projection in projections)
+        depth = [self.folds * self.rows]
+        for kernel in kernels:
+            depth.append(depth[-1] + kernel_size(kernel.synapses, lanes))
+        *self.kernel_bases, self.depth = depth
+        self.width = max(projection.width for projection in (*projections, *kernels))
         weights = data.ArrayLayout(data.ArrayLayout(signed(self.width), lanes), banks)
         super().__init__({
-            "row": In(data.ArrayLayout(range(self.folds * self.rows), banks)),
+            "row": In(data.ArrayLayout(range(self.depth), banks)),
             "read": In(banks),
             "weights": Out(weights),
             **({"load": In(Load())} if stores else {}),
@@ -107,7 +123,7 @@ class WeightMemory(wiring.Component):
 
     def contents(self, bank: int = 0) -> list[int]:
         """Return the rows of a bank, each as an unsigned integer with lane 0 in its lowest bits."""
-        return weight_rows(self.projections, self.lanes, self.banks, bank)
+        return weight_rows(self.projections, self.lanes, self.banks, bank, self.kernels)
 
     def elaborate(self, platform):
         m = Module()

@@ -9,6 +9,7 @@ import numpy as np
 from spiker_hdl.model.graph import SPIKE_READOUTS, Input
 from spiker_hdl.model.graph import Readout as ReadoutNode
 from spiker_hdl.model.mapping import microarchitecture
+from spiker_hdl.model.mapping.layout import neuron_order
 from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.stimulus import Stimulus, transmitted
@@ -94,6 +95,9 @@ class Machines(Batch):
         """Return the events of a node in the samples of all machines."""
         node = self.network.nodes[name]
         samples = [trains[name][n] != 0 for n in self.members]
+        order = neuron_order(self.network, self.mapping, name)
+        if order is not None:
+            samples = [sample[:, order] for sample in samples]
         if isinstance(node, Input):
             samples = [transmitted(node, sample) for sample in samples]
         scanned, banks = self.mapping.scanned(node), self.mapping.banks(self.network, name)

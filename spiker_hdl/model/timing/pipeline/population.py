@@ -4,8 +4,10 @@ import numpy as np
 
 from spiker_hdl.model.graph import Projection
 from spiker_hdl.model.mapping import microarchitecture
+from spiker_hdl.model.mapping.layout import in_machine_order, kernel_events, neuron_order
 from spiker_hdl.model.mapping.mapping import Mapping
 
+from ..components.convolution_lookup import ConvolutionLookup
 from ..components.delay import Delay
 from ..components.event_merger import EventMerger
 from ..components.queue import Queue
@@ -22,7 +24,7 @@ __all__ = ["Core", "Line", "Output"]
 class Line:
     """A projection from a source to a core: a queue, with what its mapping puts behind it.
 
-    Behind the queue are, in this order and as needed, a delay, a serializer and a sparse lookup. A
+    Behind the queue are, in this order and as needed, a delay, a serializer and a look-up. A
     line that ``ticks`` passes only tokens.
     """
 
@@ -33,8 +35,8 @@ class Line:
         self.delay: Delay | None = None
         self.serializer: Serializer | None = None
         self.turns: Trace | None = None  # of each item, for the serializer
-        self.sparse_lookup: SparseLookup | None = None
-        self.synapses: Trace | None = None  # of each event, for the sparse lookup
+        self.lookup: SparseLookup | ConvolutionLookup | None = None
+        self.added: Trace | None = None  # what the look-up makes of each event
         self.firsts: Trace | None = None  # first event of each item
 
     def ready(self, item, finish):
@@ -52,18 +54,18 @@ class Line:
         if self.delay is not None:
             self.valid, self.token = self.delay.offer(self.valid, self.item)
             last = np.zeros_like(last)
-        if self.sparse_lookup is None:
+        if self.lookup is None:
             return self.valid, self.token, last
-        return *self.sparse_lookup.offer(self.valid, self.token), last
+        return *self.lookup.offer(self.valid, self.token), last
 
     def clock(self, ready, finish):
         place = self.queue.place
-        if self.sparse_lookup is not None and self.synapses is not None and self.firsts is not None:
+        if self.lookup is not None and self.added is not None and self.firsts is not None:
             event = self.firsts.read(place)
             if self.serializer is not None:
                 event = event + self.serializer.turns_taken
-            synapses = self.synapses.read(event)
-            ready = self.sparse_lookup.clock(self.valid, self.token, ready, synapses)
+            added = self.added.read(event)
+            ready = self.lookup.clock(self.valid, self.token, ready, added)
         if self.serializer is not None and self.turns is not None:
             turns = np.where(self.token, 1, self.turns.read(place))
             ready = self.serializer.clock(self.valid, ready, turns)
@@ -88,7 +90,7 @@ class Core:
         coupled = network.population[name].coupling is not None
         cycles = microarchitecture.interval(core, self.groups, coupled)
         self.slowest = max(-(-size // core.lanes), cycles if coupled else self.groups)
-        direct = [mapping.store(network, projection) == "synapses" for projection in projections]
+        direct = [mapping.store(network, projection) != "rows" for projection in projections]
         self.event_merger = batch.add(
             EventMerger(
                 batch.count,
@@ -107,15 +109,29 @@ class Core:
         if projection.delay:
             line.delay = batch.add(Delay(count, projection.delay))
         banks = self.core.banks
-        if self.mapping.store(batch.network, projection) == "synapses":
-            banks, synapses = 1, projection.synapses
-            line.sparse_lookup = batch.add(SparseLookup(count, synapses.kind == "one_to_one"))
-            fan_out, firsts = source.train.fan_out(np.append(synapses.fan_out(), 0))
-            line.synapses, line.firsts = batch.add(fan_out), batch.add(firsts)
+        if self.mapping.store(batch.network, projection) != "rows":
+            banks = 1
+            lookup, added = self._lookup(projection)
+            line.lookup = batch.add(lookup)
+            fan_out, firsts = source.train.fan_out(np.append(added, 0))
+            line.added, line.firsts = batch.add(fan_out), batch.add(firsts)
         if source.train.banks > banks:
             line.serializer = batch.add(Serializer(count))
             line.turns = batch.add(source.train.turns(banks))
         self._line(source, line)
+
+    def _lookup(
+        self, projection: Projection
+    ) -> tuple[SparseLookup | ConvolutionLookup, np.ndarray]:
+        """Return the look-up of a projection, and how many items the event of each source is."""
+        network, count = self.batch.network, self.batch.count
+        if self.mapping.store(network, projection) == "kernel":
+            added = kernel_events(projection.synapses, self.core.lanes)
+            order = neuron_order(network, self.mapping, projection.source)
+            axes = len(projection.synapses.shape) - 1
+            return ConvolutionLookup(count, axes), added if order is None else added[order]
+        synapses = in_machine_order(network, self.mapping, projection).synapses
+        return SparseLookup(count, synapses.kind == "one_to_one"), synapses.fan_out()
 
     def tick(self, source: Source) -> None:
         """Add a line of tokens alone, which says when the population is updated."""

@@ -286,7 +286,7 @@ def test_nothing_changes_once_made():
         (
             lambda: Mapping({}, stores={"q": "columns"}),
             ValueError,
-            "Store of 'q' must be one of 'rows', 'synapses', not 'columns'",
+            "Store of 'q' must be one of 'rows', 'synapses', 'kernel', not 'columns'",
         ),
         (lambda: Mapping.folded(NETWORK, 0), ValueError, "Lanes must be at least 1, not 0"),
         (

@@ -1,0 +1,171 @@
+"""The order of neurons in the machine, and the rows of a kernel that is stored once.
+
+A population that a stored kernel reaches is a map, whose neurons are numbered ``y, x, channel`` in
+the machine, so that neighbouring lanes hold neighbouring channels of one position. Everywhere else
+(networks, results, records and files) they are numbered ``channel, y, x``. All that is stored,
+sent or read by neuron within the machine asks here for the order.
+"""
+
+from dataclasses import replace
+from math import gcd, prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spiker_hdl.model.graph import Projection
+from spiker_hdl.model.network import Network
+from spiker_hdl.model.synapses.base import Synapses
+from spiker_hdl.model.synapses.convolution import Convolution
+from spiker_hdl.model.synapses.dense import Dense
+from spiker_hdl.model.synapses.one_to_one import OneToOne
+from spiker_hdl.model.synapses.sparse import Sparse
+
+from .core import Core
+
+if TYPE_CHECKING:
+    from .mapping import Mapping
+
+__all__ = [
+    "common_channels",
+    "in_machine_order",
+    "in_network_order",
+    "kernel_events",
+    "kernel_refusal",
+    "kernel_rows",
+    "kernel_size",
+    "neuron_order",
+]
+
+
+def kernel_refusal(network: Network, projection: Projection, core: Core) -> str | None:
+    """Return why a projection cannot store its kernel once, as what must be; None if it can.
+
+    Parameters
+    ----------
+    network : Network
+    projection : Projection
+    core : Core
+        How the target is mapped to hardware.
+    """
+    synapses, target = projection.synapses, network.population[projection.target]
+    if not isinstance(synapses, Convolution):
+        return f"be a convolution, not {synapses.kind}"
+    if projection.pooling is not None:
+        return "reach its target as it is, not as maxima of windows"
+    if core.banks > 1:
+        return f"have a target with one bank, not {core.banks}: use banks=1"
+    channels = len(synapses.kernel) // synapses.groups
+    if channels % core.lanes:
+        return (
+            f"have a target whose lanes divide the {channels} output channels of a group, not "
+            f"{core.lanes} lanes"
+        )
+    if prod(synapses.windows.counts) == 1:
+        return None
+    # What follows needs the neurons in the order of the network.
+    if not isinstance(target.shape, tuple):
+        return f"have a target of the shape {synapses.target_shape}, not of a size alone"
+    if target.coupling is not None:
+        return "have a target without coupling: store it in rows or as synapses"
+    if any(readout.population == target.name for readout in network.readouts):
+        return "have a target that no readout reads: store it in rows or as synapses"
+    return None
+
+
+def common_channels(network: Network, name: str) -> int:
+    """Return the largest number of lanes with which every convolution can store its kernel once.
+
+    0 if no convolution that reaches the population can with any number of lanes.
+    """
+    channels = 0
+    for projection in network.into(name):
+        if kernel_refusal(network, projection, Core(1, 1)) is None:
+            synapses = projection.synapses
+            channels = gcd(channels, len(synapses.kernel) // synapses.groups)
+    return channels
+
+
+def neuron_order(network: Network, mapping: "Mapping", name: str) -> np.ndarray | None:
+    """Return for each neuron in the machine its number in the network; None if they are equal.
+
+    Parameters
+    ----------
+    network : Network
+    mapping : Mapping
+    name : str
+        An input or a population.
+    """
+    node = network.nodes[name]
+    if name not in network.population or not isinstance(node.shape, tuple):
+        return None
+    stored = any(
+        mapping.store(network, projection) == "kernel" for projection in network.into(name)
+    )
+    if not stored or prod(node.shape[1:]) == 1 or node.shape[0] == 1:
+        return None
+    return np.moveaxis(np.arange(node.size).reshape(node.shape), 0, -1).ravel()
+
+
+def in_network_order(order: np.ndarray | None, values: np.ndarray) -> np.ndarray:
+    """Return what the last axis has for each neuron in the machine, in the network's order."""
+    if order is None:
+        return values
+    ordered = np.empty_like(values)
+    ordered[..., order] = values
+    return ordered
+
+
+def in_machine_order(network: Network, mapping: "Mapping", projection: Projection) -> Projection:
+    """Return a projection between neurons as they are numbered in the machine.
+
+    It has the same weights, which are in rows or single synapses.
+    """
+    orders = [
+        neuron_order(network, mapping, name) for name in (projection.source, projection.target)
+    ]
+    if all(order is None for order in orders):
+        return projection
+    synapses = _permuted(projection.synapses, *orders)
+    return replace(projection, synapses=synapses, bits=projection.width)
+
+
+def _permuted(synapses: Synapses, source: np.ndarray | None, target: np.ndarray | None) -> Synapses:
+    source = np.arange(synapses.source_size) if source is None else source
+    target = np.arange(synapses.target_size) if target is None else target
+    if isinstance(synapses, Dense):
+        return Dense(synapses.weights[np.ix_(target, source)])
+    if isinstance(synapses, OneToOne) and np.array_equal(source, target):
+        return OneToOne(synapses.values[source])
+    sources, targets, weights = synapses.pairs()
+    places = [np.argsort(order) for order in (source, target)]
+    sources, targets = places[0][sources], places[1][targets]
+    by = np.lexsort((targets, sources))
+    sizes = synapses.source_size, synapses.target_size
+    return Sparse(sources[by], targets[by], weights[by], *sizes)
+
+
+def kernel_size(synapses: Convolution, lanes: int) -> int:
+    """Return the rows of a kernel that is stored once, each with a weight for each lane."""
+    return synapses.kernel.size // lanes
+
+
+def kernel_rows(synapses: Convolution, lanes: int) -> np.ndarray:
+    """Return the rows of a kernel that is stored once, an array of shape (rows, lanes).
+
+    A row has the weights from a channel, at an offset within the window, to as many output
+    channels as there are lanes. The rows are ordered by channel, then offset, then output channel.
+    """
+    outputs, inputs, *size = synapses.kernel.shape
+    groups = synapses.groups
+    parts = synapses.kernel.reshape(groups, outputs // groups // lanes, lanes, inputs, prod(size))
+    return parts.transpose(0, 3, 4, 1, 2).reshape(-1, lanes)
+
+
+def kernel_events(synapses: Convolution, lanes: int) -> np.ndarray:
+    """Return how many rows of its kernel each source adds, in the network's order."""
+    rows = len(synapses.kernel) // synapses.groups // lanes
+    counts = np.array(rows)
+    for axis in range(len(synapses.shape) - 1):
+        own = [len(windows) for windows in synapses.windows.pairs(axis)]
+        counts = np.multiply.outer(counts, own)
+    return np.broadcast_to(counts, synapses.shape).ravel()

@@ -1,0 +1,220 @@
+# amaranth: UnusedElaboratable=no
+
+"""Kernels that are stored once: the same bits in every engine, and the cycles that were predicted.
+
+What is compared, on random networks of maps and with drawn mappings: spikes and states of every
+population in every step, scores and counts, alone and back to back, with stalls on both sides.
+"""
+
+from collections import Counter
+from random import Random
+
+import numpy as np
+import pytest
+
+import spiker_hdl
+from spiker_hdl import run
+from spiker_hdl.export import emit
+from spiker_hdl.model import (
+    AnswerPolicy,
+    Convolution,
+    If,
+    Input,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    timing,
+)
+from spiker_hdl.model.bounds import bounds
+from spiker_hdl.simulate import compiled, interpreted
+
+from support.convolutions import random_map_mapping, random_map_network
+from support.emitted import simulate
+from support.events import Bounded
+from support.networks import everything, random_spikes
+from support.writable import another, as_rows, random_writable
+
+SMALL = {"axes": (2, 3), "layers": (1, 1), "channels": (1, 4), "pooling": False}
+LARGER = {"axes": (2, 5), "layers": (1, 3), "channels": (1, 6), "pooling": False}
+
+
+@pytest.fixture(autouse=True)
+def bounded(monkeypatch):
+    """Let nothing run forever."""
+    monkeypatch.setattr(interpreted, "Simulator", Bounded)
+
+
+def drawn(seed, limits, samples=2, steps=4):
+    """Draw a network with a mapping that stores some kernel once, and spikes."""
+    random = Random(seed)
+    while True:
+        network = random_map_network(random, static=random.random() < 0.3, **limits)
+        mapping = random_map_mapping(network, random)
+        if "kernel" in kept(network, mapping):
+            return network, random_spikes(network, random, samples, (1, steps)), mapping, random
+
+
+def kept(network, mapping):
+    """Return how the weights of each projection are stored."""
+    return [mapping.store(network, projection) for projection in network.projections]
+
+
+def stalls(random):
+    """Draw pauses at input and output."""
+    source, sink = random.choice([0.1, 0.6]), random.choice([0.3, 0.97])
+    return (lambda: random.random() < source, lambda: random.random() < sink)
+
+
+def compare(network, spikes, mapping):
+    """Run alone and back to back, and compare results and cycles; return what was expected."""
+    names = everything(network)
+    expected = run(network, spikes, record=names)
+    alone = run(network, spikes, engine="amaranth", mapping=mapping, record=names)
+    assert expected.differences(alone) == []
+    assert (timing.predict(network, spikes, mapping=mapping).cycles == alone.cycles).all()
+    crowded = interpreted.run(network, spikes, mapping=mapping, record=names, back_to_back=True)
+    assert expected.differences(crowded) == []
+    predicted = timing.predict(network, spikes, mapping=mapping, streams=1)
+    assert (predicted.cycles == crowded.cycles).all()
+    return expected
+
+
+# A delay, a static graded input, two lanes with overlap, and recurrence beside an input.
+@pytest.mark.parametrize("seed", [0, 4, 6, 10])
+def test_random_maps_give_the_same_bits_and_the_predicted_cycles(seed):
+    compare(*drawn(seed, SMALL)[:3])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, 200, 10))
+def test_many_random_maps_give_the_same_bits_and_the_predicted_cycles(start):
+    for seed in range(start, start + 10):
+        network, spikes, mapping, random = drawn(1000 + seed, LARGER)
+        expected = compare(network, spikes, mapping)
+        names, pauses = everything(network), stalls(random)
+        stalled = interpreted.run(
+            network, spikes, mapping=mapping, record=names, back_to_back=True, pauses=pauses
+        )
+        assert expected.differences(stalled) == [], seed
+
+
+@pytest.mark.slow
+def test_many_random_maps_have_every_kind_of_projection():
+    options = Counter()
+    for seed in range(200):
+        network, _, mapping, _ = drawn(1000 + seed, LARGER)
+        for projection in network.projections:
+            store = mapping.store(network, projection)
+            options[store, projection.synapses.kind] += 1
+            if store != "kernel":
+                continue
+            synapses, core = projection.synapses, mapping.cores[projection.target]
+            options["delayed"] += projection.delay > 0
+            options["recurrent"] += projection.source == projection.target
+            options["static"] += network.holds(projection.target)
+            options["graded"] += network.nodes[projection.source].graded
+            options["overlap"] += core.overlap
+            options["groups"] += synapses.groups > 1
+            options["several rows"] += len(synapses.kernel) // synapses.groups > core.lanes
+            options["from a map"] += projection.source in network.population
+            options["serialized"] += mapping.banks(network, projection.source) > 1
+            options["one axis"] += len(synapses.shape) == 2
+    assert min(options.values()) >= 10, options
+    assert options["kernel", "convolution"] >= 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, 40, 10))
+def test_verilog_of_random_maps_gives_the_same_bits_and_cycles(start):
+    for seed in range(start, start + 10):
+        network, spikes, mapping, _ = drawn(2000 + seed, LARGER, samples=3, steps=8)
+        names = everything(network)
+        expected = run(network, spikes, record=names)
+        result = compiled.run(network, spikes, mapping=mapping, record=names, back_to_back=True)
+        assert expected.differences(result) == [], seed
+        predicted = timing.predict(network, spikes, mapping=mapping, streams=1)
+        assert (predicted.cycles == result.cycles).all(), seed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_vhdl_of_random_maps_gives_the_same_bits(tmp_path, seed):
+    network, spikes, mapping, _ = drawn(3000 + seed, LARGER)
+    expected = spiker_hdl.run(network, spikes, engine="amaranth", mapping=mapping)
+    emit(
+        network,
+        tmp_path,
+        mapping=mapping,
+        language="vhdl",
+        samples=spikes,
+        expected=expected,
+        generated=0,
+    )
+    assert simulate("vhdl", tmp_path) == (0, "PASS 2 samples\n")
+
+
+@pytest.mark.parametrize("early", [1, "exact"])
+def test_early_answers_of_maps_are_those_of_the_reference(early):
+    network, _, mapping, random = drawn(2, SMALL)
+    while network.readout.kind != "count":
+        network, _, mapping, random = drawn(random.randrange(1000), SMALL)
+    spikes = random_spikes(network, random, 2, (3, 5))
+    names = everything(network)
+    expected = run(network, spikes, record=names, early=early)
+    result = interpreted.run(
+        network,
+        spikes,
+        mapping=mapping,
+        record=names,
+        reports=AnswerPolicy(early=early),
+        pauses=stalls(random),
+    )
+    assert expected.differences(result) == []
+
+
+# -- weights that are loaded ---------------------------------------------------------------------
+
+
+def loaded(seed, limits):
+    """Run networks in hardware that was built for another one of the same structure."""
+    network, spikes, mapping, random = drawn(seed, limits)
+    mapping = random_writable(random, network, mapping)
+    mapping.check(network)
+    other, built = another(random, network, mapping), as_rows(network, mapping)
+    names = everything(other)
+    expected = run(other, spikes, record=names)
+    result = interpreted.run(other, spikes, mapping=mapping, record=names, built=built)
+    assert expected.differences(result) == [], seed
+    return [
+        mapping.store(network, projection)
+        for projection in network.projections
+        if projection.target in mapping.writable
+    ]
+
+
+def test_kernels_are_loaded_into_built_hardware():
+    assert "kernel" in loaded(6, SMALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, 40, 10))
+def test_many_kernels_are_loaded_into_built_hardware(start):
+    stores = Counter()
+    for seed in range(start, start + 10):
+        stores.update(loaded(4000 + seed, LARGER))
+    assert stores["kernel"] >= 3
+
+
+def test_bounds_of_a_loaded_kernel_are_those_of_its_windows():
+    synapses = Convolution(np.ones((1, 2, 3), int), (2, 4), padding=1)
+    network = Network(
+        [Input("in", (2, 4), 0, 3)],
+        [Population("map", (1, 4), If(threshold=3, width=10))],
+        [Projection("in", "map", synapses, bits=3, shift=1)],
+        [Readout("map")],
+    )
+    widest = bounds(network, {"map"})["map"]
+    # Three positions of two channels, of which each has a value of 3 at the most, by a weight of 3
+    # bits that is shifted by one.
+    assert (widest.sum_low, widest.sum_high) == (6 * 3 * 2 * -4, 6 * 3 * 2 * 3)
