@@ -2,9 +2,9 @@
 
 Each is trained as ``spiker train`` does: the epoch is chosen on a validation split, and the test
 samples are run through the reference once, at the end. An addition is one weight that one event
-adds to one sum; a dense pass adds every weight in every step, and those of a static input once.
-Prints a table; ``--json`` keeps it with the versions that made it, beside what other networks left
-there. ``--save`` writes the network of the first seed.
+adds to one sum; a dense pass adds every weight that is not 0 in every step, and those of a static
+input once. Prints a table; ``--json`` keeps it with the versions that made it, beside what other
+networks left there. ``--save`` writes the network of the first seed.
 """
 
 import argparse
@@ -25,10 +25,12 @@ RESULTS = Path(__file__).parent / "results" / "convolution.json"
 COUNTED = 1000
 """Test samples whose additions are counted."""
 STATIC = {"weights": 4, "potentials": 10, "encoder": "graded", "static": True}
-ALTER = {"rotation": 10, "scale": 0.1, "shift": 2}
+DIGITS = {"rotation": 10, "scale": 0.1, "shift": 2}
+CLOTHES = {"rotation": 5, "scale": 0.05, "shift": 1}
 NETWORKS = {
     "mnist": {
         "data": "mnist",
+        "augment": DIGITS,
         "layers": "28x28-16c3-p2-32c3-p2-32c3-p2-10",
         "steps": 2,
         "epochs": 15,
@@ -36,9 +38,18 @@ NETWORKS = {
     },
     "mnist two layers": {
         "data": "mnist",
+        "augment": DIGITS,
         "layers": "28x28-16c3-p2-32c3-p2-10",
         "steps": 3,
         "epochs": 10,
+        **STATIC,
+    },
+    "fashion": {
+        "data": "fashion",
+        "augment": CLOTHES,
+        "layers": "28x28-16c3-p2-32c3-p2-64c3-p2-10",
+        "steps": 2,
+        "epochs": 15,
         **STATIC,
     },
 }
@@ -47,9 +58,8 @@ NETWORKS = {
 def measure(name: str, seed: int, save: Path | None) -> dict:
     settings = dict(NETWORKS[name])
     data, layers = settings.pop("data"), settings.pop("layers")
-    network, report = train_network(
-        data, layers, seed=seed, augment=Affine(**ALTER), progress=False, **settings
-    )
+    settings["augment"] = Affine(**settings["augment"])
+    network, report = train_network(data, layers, seed=seed, progress=False, **settings)
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
         network.save(save / f"{name.replace(' ', '_')}.spiker")
@@ -104,7 +114,7 @@ def main() -> None:
         kept[name] = {
             "command": f"python benchmarks/convolution.py {name!r} --seeds "
             + " ".join(map(str, options.seeds)),
-            "augmentation": ALTER,
+            "augmentation": NETWORKS[name]["augment"],
             "python": platform.python_version(),
             "machine": platform.machine(),
             "threads": options.threads,

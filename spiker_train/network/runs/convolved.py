@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -10,9 +11,12 @@ from spiker_hdl.model import Convolution, MaxPooling
 if TYPE_CHECKING:
     from spiker_train.network.layers import Connection
 
-__all__ = ["convolved", "convolved_ends"]
+__all__ = ["MOST_PAIRS", "convolved", "convolved_ends", "matrix_of"]
 
 Pairs = tuple[tuple[int, int], ...]
+
+MOST_PAIRS = 2**20
+"""Most pairs of a source and a target of a convolution that a kernel runs as a matrix."""
 
 
 def convolved(
@@ -76,6 +80,22 @@ def convolved_ends(
     ends = up * smallest + down * greatest, up * greatest + down * smallest
     low, high = (_pooled(connection.maxima, end).flatten() for end in ends)
     return low, high
+
+
+def matrix_of(convolution: Convolution, weights: torch.Tensor) -> torch.Tensor:
+    """Return the weights of all pairs, shape (targets, sources), with gradients to the kernel.
+
+    Parameters
+    ----------
+    convolution : Convolution
+    weights : tensor
+        Shape of the kernel; several stacked draws have one axis more in front, also in the result.
+    """
+    # At each pair the number of its weight in the kernel, counted from 1; 0 where there is none.
+    numbers = np.arange(1, convolution.kernel.size + 1).reshape(convolution.kernel.shape)
+    index = torch.from_numpy(convolution.with_values(numbers).matrix()).to(weights.device)
+    flat = weights.flatten(-convolution.kernel.ndim)
+    return functional.pad(flat, (1, 0))[..., index]
 
 
 def _currents(

@@ -24,6 +24,7 @@ from spiker_train.network.layers import Connection
 from spiker_train.network.surrogate import FastSigmoid
 from spiker_train.network.time import Duration
 
+from .convolved import MOST_PAIRS, matrix_of
 from .prepare import Core, Dynamics
 from .stacked import project, shared_project
 
@@ -189,10 +190,8 @@ def _run(
     for connection, number, due in loops:
         target = order[connection.target]
         core = layers[target].core
-        if connection.kind == "convolution":
-            raise NotRecordedError("a convolution is part of a cycle")
         pointwise = connection.kind == "one_to_one"
-        own = core.weights[connection.name]
+        own = _pairs(connection, core.weights[connection.name])
         stacked = own.ndim > 2 - pointwise
         if stacked and torch.is_grad_enabled() and own.requires_grad:
             raise NotRecordedError("several draws of the weights of a cycle learn at once")
@@ -212,6 +211,18 @@ def _run(
     group = Group(runs, tuple(declared), _step_by_step(plans, declared))
     results = iter(run_group(group, [*tensors, *weights]))
     return [plan.outcome(results) for plan in plans]
+
+
+def _pairs(connection: Connection, weights: torch.Tensor) -> torch.Tensor:
+    """Return the weights of a connection of a cycle, those of a convolution as a matrix."""
+    convolution = connection.convolution
+    if convolution is None:
+        return weights
+    if connection.maxima is not None:
+        raise NotRecordedError("sums of a cycle are pooled")
+    if convolution.source_size * convolution.target_size > MOST_PAIRS:
+        raise NotRecordedError("a convolution of a cycle is too large to run as a matrix")
+    return matrix_of(convolution, weights)
 
 
 def _planned(layer: Ready) -> _Plan:

@@ -274,6 +274,17 @@ def test_pictures_are_moved_whole():
     assert torch.equal(first[:, 2] + 1, second[:, 2])
 
 
+def test_channels_of_pictures_are_moved_alike():
+    draws = torch.rand(20, 3, 2, 3, 4)
+    net = SpikingNetwork.chain("2x3x4-1c1-2")
+    moved = ImageShifter(net, 1)({"input": draws.reshape(20, 3, 24)}, np.random.default_rng(0))
+    plain = SpikingNetwork.chain("12-2", shape=(3, 4))
+    for channel in range(2):
+        alone = {"input": draws[:, :, channel].reshape(20, 3, 12)}
+        expected = ImageShifter(plain, 1)(alone, np.random.default_rng(0))["input"]
+        assert torch.equal(moved["input"].reshape(20, 3, 2, 12)[:, :, channel], expected)
+
+
 def test_graded_pictures_train_as_they_are_encoded():
     pictures = np.random.default_rng(0).integers(0, 256, (40, 3, 4))
     spikes = encoders.graded(pictures, 2)  # of 16 bits, unsigned

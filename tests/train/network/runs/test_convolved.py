@@ -35,9 +35,11 @@ from spiker_train import (
     Window,
     quantize,
 )
+from spiker_train.kernels import choice
 from spiker_train.monte_carlo.integers import as_tensors
 from spiker_train.network.drawn import with_weights
 from spiker_train.network.plausibility import implausible
+from spiker_train.network.runs import fused as fused_module
 from spiker_train.network.runs import run as run_module
 from spiker_train.network.runs.convolved import _padded, _product, _sums, convolved_ends
 from spiker_train.network.runs.prepare import cores
@@ -156,6 +158,35 @@ def test_scores_and_gradients_are_those_of_plain_pytorch(kernel):
     assert all(gradient.any() for gradient in wanted)
     for name, one, other in zip(names, wanted, actual, strict=True):
         torch.testing.assert_close(other, one, msg=name)
+
+
+def test_convolutions_of_a_cycle_run_in_a_kernel_unless_they_are_large(monkeypatch, caplog):
+    net, x = network(), samples()
+    assert set(net(x, kernel="fused").kernels.values()) == {"fused"}
+    monkeypatch.setattr(fused_module, "MOST_PAIRS", 24 * 18 - 1)
+    choice.note.cache_clear()
+    kernels = net(x, kernel="fused").kernels
+    assert kernels == {"maps": "eager", "more": "eager", "out": "fused"}
+    assert "a convolution of a cycle is too large to run as a matrix" in caplog.text
+
+
+def test_pooled_sums_of_a_cycle_run_step_by_step(caplog):
+    choice.note.cache_clear()
+    net = SpikingNetwork(
+        [Input("in", (1, 4))],
+        [Layer("maps", (1, 4), Cell(Lif, **CELL))],
+        [
+            Connection("in", "maps", np.ones(4), kind="one_to_one"),
+            Connection("maps", "maps", np.ones((1, 1, 1)), kind="convolution", delay=1,
+                       pooling=MaxPool(3, 1, 1)),
+        ],
+        [Readout("maps", "count")],
+    )  # fmt: skip
+    x = np.eye(4)[None]
+    outcome = net(x, kernel="fused")
+    assert outcome.kernels == {"maps": "eager"}
+    assert "sums of a cycle are pooled" in caplog.text
+    assert torch.equal(outcome.spikes["maps"], net(x, kernel="eager").spikes["maps"])
 
 
 def test_first_of_equal_sums_has_the_gradient():
