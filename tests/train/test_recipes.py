@@ -70,3 +70,13 @@ def test_rows_of_a_flat_picture_are_said_by_its_layers():
         train_network(flat, "24-2c3-2", 1)
     with pytest.raises(ValueError, match="Layers for 'rows' must begin with 4x6, not 6x4"):
         train_network(data, "6x4-2c3-2", 1)
+
+
+@pytest.mark.slow
+def test_convolutional_network_learns_digits():
+    network, report = train_network(
+        "digits", "8x8-8c3-p2-16c3-10", 3, 4, 10, encoder="graded", static=True, progress=False
+    )
+    assert report["accuracy"]["integers"] >= 0.94
+    assert sum(report["spikes"].values()) < 700
+    assert network.projections[0].synapses.kernel.shape == (8, 1, 3, 3)

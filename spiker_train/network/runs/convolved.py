@@ -16,7 +16,7 @@ __all__ = ["MOST_PAIRS", "convolved", "convolved_ends", "matrix_of"]
 Pairs = tuple[tuple[int, int], ...]
 
 MOST_PAIRS = 2**20
-"""Most pairs of a source and a target of a convolution that a kernel runs as a matrix."""
+"""Most pairs of a source and a target of a convolution that generated code runs as a matrix."""
 
 
 def convolved(
