@@ -8,10 +8,11 @@ from spiker_hdl.model import Core, Mapping, Network, store_bits
 from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.dynamics.wrapped import Wrapped
 from spiker_hdl.model.mapping.core import row_parts
-from spiker_hdl.model.mapping.layout import kernel_size
+from spiker_hdl.model.mapping.layout import kernel_size, pooled_rows
 from spiker_hdl.model.mapping.microarchitecture import spike_output_depth
 from spiker_hdl.rtl.population.neuron_update import state_layout
 from spiker_hdl.rtl.streams.events import value_shape
+from spiker_hdl.rtl.synapses.pooled_convolution import pooled_width
 from spiker_hdl.tools.families import FAMILIES, Family
 
 __all__ = ["AreaEstimate", "estimate_area"]
@@ -24,6 +25,9 @@ LINK_MEMORIES = ((512, 8), (576, 8))
 
 EVENT_FLAGS = 2
 """Bits of an event beside its address."""
+
+WINDOW_FLAGS = 3
+"""Bits of a row in a window of pooled sums, beside its number."""
 
 SPRAM = (16384, 16)
 """Words and bits of a large memory without contents."""
@@ -114,6 +118,15 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
             for receptor in {link.receptor for link in network.into(population.name)}:
                 width = bound.receptors[receptor].sum_width
                 memories.append(_Memory(rows, core.lanes * width))
+        for projection in network.into(population.name):
+            if projection.pooling is not None:
+                source = network.nodes[projection.source]
+                width = pooled_width(projection, source.low, source.high)
+                rows = projection.synapses.target_size // core.lanes
+                memories.append(_Memory(rows, core.lanes * width))
+                windows = pooled_rows(projection, core.lanes)
+                entry_bits = (rows - 1).bit_length() + WINDOW_FLAGS
+                memories.append(_Memory(sum(map(len, windows)), entry_bits, fixed=True))
         # A queue holds one entry outside its memory.
         address_bits = (words - 1).bit_length()
         channels = core.units * (1 + value_shape(population).width)

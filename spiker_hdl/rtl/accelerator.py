@@ -22,6 +22,7 @@ from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
 from spiker_hdl.rtl.streams.queue import Queue
 from spiker_hdl.rtl.streams.serializer import Serializer
 from spiker_hdl.rtl.synapses.convolution_lookup import ConvolutionLookup
+from spiker_hdl.rtl.synapses.pooled_convolution import PooledConvolution
 from spiker_hdl.rtl.synapses.sparse_lookup import SparseLookup
 
 from .input_port import InputPort
@@ -319,6 +320,22 @@ class Accelerator(wiring.Component):
             yield lookup.idle
             wiring.connect(m, lookup.o, sink)
             sink = lookup.i
+        elif projection in core.pooled:
+            banks = 1
+            pooled = PooledConvolution(
+                projection,
+                self._event(name),
+                lanes=core.core.lanes,
+                width=sink.p.shape().width,
+                by_position=neuron_order(self.network, self.mapping, name) is not None,
+                weights=core.core.weights,
+                states=core.core.states,
+                block=core.core.block,
+            )
+            m.submodules[f"pooled_convolution_{label}"] = pooled
+            yield pooled.idle
+            wiring.connect(m, pooled.o, sink)
+            sink = pooled.i
         elif projection not in core.dense:
             banks = 1
             shift = core.shifts[core.projections.index(projection)]

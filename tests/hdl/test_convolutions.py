@@ -36,7 +36,7 @@ from support.networks import everything, random_spikes
 from support.writable import another, as_rows, random_writable
 
 SMALL = {"axes": (2, 3), "layers": (1, 1), "channels": (1, 4), "pooling": False}
-LARGER = {"axes": (2, 5), "layers": (1, 3), "channels": (1, 6), "pooling": False}
+LARGER = {"axes": (2, 5), "layers": (1, 3), "channels": (1, 6)}
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +86,13 @@ def test_random_maps_give_the_same_bits_and_the_predicted_cycles(seed):
     compare(*drawn(seed, SMALL)[:3])
 
 
+@pytest.mark.parametrize("seed", [2, 8, 24, 29])
+def test_random_maps_of_pooled_sums_give_the_same_bits_and_the_predicted_cycles(seed):
+    network, spikes, mapping, _ = drawn(seed, SMALL | {"pooling": True})
+    assert any(projection.pooling for projection in network.projections)
+    compare(network, spikes, mapping)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(0, 200, 10))
 def test_many_random_maps_give_the_same_bits_and_the_predicted_cycles(start):
@@ -119,6 +126,10 @@ def test_many_random_maps_have_every_kind_of_projection():
             options["several rows"] += len(synapses.kernel) // synapses.groups > core.lanes
             options["from a map"] += projection.source in network.population
             options["serialized"] += mapping.banks(network, projection.source) > 1
+            options["pooled"] += projection.pooling is not None
+            options["pooled static"] += bool(projection.pooling) and network.holds(
+                projection.target
+            )
             options["one axis"] += len(synapses.shape) == 2
     assert min(options.values()) >= 10, options
     assert options["kernel", "convolution"] >= 100

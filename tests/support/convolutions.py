@@ -162,11 +162,12 @@ def random_map_network(
 
 def random_map_mapping(network: Network, random: Random, *, share=0.9) -> Mapping:
     """Draw a mapping that stores most kernels of convolutions once, and the others unrolled."""
-    mapping = random_mapping(network, random)
+    mapping = random_mapping(network, random, check=False)  # pooled sums need more
     cores, stores = dict(mapping.cores), dict(mapping.stores)
     for population in network.populations:
         channels = common_channels(network, population.name)
-        if not channels or random.random() > share:
+        pooled = any(projection.pooling for projection in network.into(population.name))
+        if not channels or (random.random() > share and not pooled):
             continue
         lanes = random.choice([n for n in range(1, channels + 1) if channels % n == 0])
         units = random.choice([n for n in range(1, lanes + 1) if lanes % n == 0])
@@ -175,7 +176,8 @@ def random_map_mapping(network: Network, random: Random, *, share=0.9) -> Mappin
         unrolled = ["rows"] if network.holds(population.name) else ["rows", "synapses"]
         for projection in network.into(population.name):
             if projection.synapses.kind == "convolution":
-                stores[projection.name] = random.choice(["kernel", "kernel", *unrolled])
+                store = random.choice(["kernel", "kernel", *unrolled])
+                stores[projection.name] = "kernel" if projection.pooling else store
     drawn = replace(mapping, cores=cores, stores=stores)
     try:
         drawn.check(network)

@@ -34,6 +34,7 @@ __all__ = [
     "kernel_rows",
     "kernel_size",
     "neuron_order",
+    "pooled_rows",
 ]
 
 
@@ -50,8 +51,9 @@ def kernel_refusal(network: Network, projection: Projection, core: Core) -> str 
     synapses, target = projection.synapses, network.population[projection.target]
     if not isinstance(synapses, Convolution):
         return f"be a convolution, not {synapses.kind}"
-    if projection.pooling is not None:
-        return "reach its target as it is, not as maxima of windows"
+    pooling = projection.pooling
+    if pooling is not None and core.writable:
+        return "have a target that is not writable, for its sums are pooled"
     if core.banks > 1:
         return f"have a target with one bank, not {core.banks}: use banks=1"
     channels = len(synapses.kernel) // synapses.groups
@@ -60,11 +62,12 @@ def kernel_refusal(network: Network, projection: Projection, core: Core) -> str 
             f"have a target whose lanes divide the {channels} output channels of a group, not "
             f"{core.lanes} lanes"
         )
-    if prod(synapses.windows.counts) == 1:
+    shape = (synapses if pooling is None else pooling).target_shape
+    if prod(shape[1:]) == 1:
         return None
     # What follows needs the neurons in the order of the network.
     if not isinstance(target.shape, tuple):
-        return f"have a target of the shape {synapses.target_shape}, not of a size alone"
+        return f"have a target of the shape {shape}, not of a size alone"
     if target.coupling is not None:
         return "have a target without coupling: store it in rows or as synapses"
     if any(readout.population == target.name for readout in network.readouts):
@@ -169,3 +172,19 @@ def kernel_events(synapses: Convolution, lanes: int) -> np.ndarray:
         own = [len(windows) for windows in synapses.windows.pairs(axis)]
         counts = np.multiply.outer(counts, own)
     return np.broadcast_to(counts, synapses.shape).ravel()
+
+
+def pooled_rows(projection: Projection, lanes: int) -> list[list[int]]:
+    """Return for each row of pooled sums, in the machine, the rows of sums of its windows."""
+    pooling, synapses = projection.pooling, projection.synapses
+    if pooling is None:
+        raise ValueError(f"Projection {projection.name!r} must pool its sums")
+    parts, shape = len(synapses.kernel) // lanes, pooling.windows.shape
+    windows: list[list[int]] = [[] for _ in range(prod(pooling.windows.counts))]
+    targets = np.arange(len(windows)).reshape(pooling.windows.counts)
+    sources = np.arange(prod(shape)).reshape(shape)
+    for tap in pooling.windows.taps():
+        pairs = zip(targets[tap.targets].ravel(), sources[tap.sources].ravel(), strict=True)
+        for target, source in pairs:
+            windows[target].append(int(source))
+    return [[source * parts + part for source in own] for own in windows for part in range(parts)]

@@ -45,7 +45,8 @@ def store_bits(network: Network, projection: Projection, core: "Core") -> dict[s
         ``"rows"``: a row of weights for each source and fold of the lanes, zeros included.
         ``"synapses"``: each weight that is not zero with its target, and for each source the place
         of its first (which a one-to-one projection does without).
-        ``"kernel"``, if the projection can be stored so: the weights of a convolution, once.
+        ``"kernel"``, if the projection can be stored so: the weights of a convolution, once. No
+        other store is possible where sums are pooled.
     """
     synapses = projection.synapses
     folds = -(-synapses.target_size // core.lanes)
@@ -58,6 +59,8 @@ def store_bits(network: Network, projection: Projection, core: "Core") -> dict[s
     bits = {"rows": rows, "synapses": kept * entry + starts}
     if kernel_refusal(network, projection, core) is None:
         bits["kernel"] = kernel_size(synapses, core.lanes) * core.lanes * projection.width
+    if projection.pooling is not None:  # what cannot be unrolled
+        bits = {store: size for store, size in bits.items() if store == "kernel"}
     return bits
 
 
@@ -289,14 +292,11 @@ class Mapping:
         if unknown:
             raise ValueError(f"Mapping stores must be for projections, not {sorted(unknown)}")
         for projection in network.projections:
-            if projection.pooling is not None:
-                raise ValueError(
-                    f"Projection {projection.name!r}: sums must reach their target as they are, "
-                    "not as maxima of windows, which have no hardware yet: use the engine "
-                    "'reference'"
-                )
             store = self.store(network, projection)
             reason = kernel_refusal(network, projection, self.cores[projection.target])
+            if projection.pooling is not None and store != "kernel":
+                reason = reason or f"have the store 'kernel', not {store!r}"
+                raise ValueError(f"Projection {projection.name!r} must {reason}, to pool its sums")
             if store == "kernel" and reason is not None:
                 raise ValueError(
                     f"Projection {projection.name!r} must {reason}, to store its kernel once"

@@ -148,12 +148,13 @@ def in_memory(
 ) -> tuple[list[Projection], list[Projection]]:
     """Return the projections of a population that are stored in rows, and as kernels.
 
-    Those in rows are between neurons as they are numbered in the machine.
+    Those in rows are between neurons as they are numbered in the machine. Kernels whose sums are
+    pooled have a memory of their own.
     """
     into = [(projection, mapping.store(network, projection)) for projection in network.into(name)]
     return (
         [in_machine_order(network, mapping, projection) for projection, s in into if s == "rows"],
-        [projection for projection, store in into if store == "kernel"],
+        [projection for projection, s in into if s == "kernel" and projection.pooling is None],
     )
 
 

@@ -17,6 +17,7 @@ from spiker_hdl.rtl.common.shapes import range_shape
 from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
 from spiker_hdl.rtl.streams.spike_output import SpikeOutput
 from spiker_hdl.rtl.synapses.convolution_lookup import KernelEvent
+from spiker_hdl.rtl.synapses.pooled_convolution import PooledEvent, pooled_width
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent, added_width
 from spiker_hdl.rtl.synapses.weight_memory import WeightMemory
 
@@ -26,6 +27,8 @@ from .neuron_update import NeuronUpdate
 from .update_sequencer import UpdateSequencer
 
 __all__ = ["PopulationCore", "event_of"]
+
+CoreEvent = AddressEvent | SynapseEvent | KernelEvent | PooledEvent
 
 
 class PopulationCore(wiring.Component):
@@ -62,11 +65,11 @@ class PopulationCore(wiring.Component):
 
     Members
     -------
-    i0, i1, ... : In(stream.Signature(AddressEvent, SynapseEvent or KernelEvent))
+    i0, i1, ... : In(stream.Signature(AddressEvent, SynapseEvent, KernelEvent or PooledEvent))
         Events and tokens of each projection; synapse events if its synapses are stored one by one,
-        and kernel events if its kernel is stored once. If ``clocked``, the last input carries only
-        tokens. An event is accepted in the last of its cycles; the tokens of all inputs are
-        accepted in the same cycle.
+        kernel events if its kernel is stored once, and pooled events if its sums are pooled. If
+        ``clocked``, the last input carries only tokens. An event is accepted in the last of its
+        cycles; the tokens of all inputs are accepted in the same cycle.
     finish : Out(1)
         1 in the cycle in which the tokens of a sample's last step are taken.
     idle : Out(1)
@@ -110,7 +113,7 @@ class PopulationCore(wiring.Component):
             for projection in self.projections
         ]
         self.receptors = [projection.receptor for projection in self.projections]
-        self.dense, self.kernels = (
+        self.dense, kernels = (
             [
                 projection
                 for projection in self.projections
@@ -118,6 +121,8 @@ class PopulationCore(wiring.Component):
             ]
             for store in ("rows", "kernel")
         )
+        self.kernels = [projection for projection in kernels if projection.pooling is None]
+        self.pooled = [projection for projection in kernels if projection.pooling is not None]
         self.events = [self._event(projection) for projection in self.projections]
         if self.clocked:
             self.events.append(AddressEvent(1))  # only its tokens are used
@@ -201,7 +206,7 @@ class PopulationCore(wiring.Component):
             kernels=kernels,
         )
 
-    def _event(self, projection: Projection) -> AddressEvent | SynapseEvent | KernelEvent:
+    def _event(self, projection: Projection) -> CoreEvent:
         """Return the layout of a projection's events at the input of the core."""
         node = self.network.nodes[projection.source]
         event = AddressEvent(node.size, value_shape(node), self.core.banks)
@@ -210,6 +215,9 @@ class PopulationCore(wiring.Component):
         if projection in self.kernels:
             rows = kernel_size(projection.synapses, self.core.lanes)
             return KernelEvent(rows, self.folds, event.value_shape)
+        if projection in self.pooled:
+            width = pooled_width(projection, node.low, node.high)
+            return PooledEvent(self.folds, self.core.lanes, width)
         shift = self.shifts[self.projections.index(projection)]
         width = added_width(projection, event) + shift
         return SynapseEvent(self.population.size, self.core.lanes, width)
@@ -217,7 +225,7 @@ class PopulationCore(wiring.Component):
     def _event_merger(self) -> EventMerger:
         banks = self.core.banks
         shifts = [
-            shift if self._is_in_memory(projection) else 0
+            shift if self._is_in_memory(projection) or projection in self.pooled else 0
             for projection, shift in zip(self.projections, self.shifts, strict=True)
         ]
         bases, rows, depth = dict.fromkeys(range(len(self.events)), 0), 1, 1
@@ -337,6 +345,10 @@ class PopulationCore(wiring.Component):
             single = arrived.event & arrived.direct
             own = [Mux(single & (arrived.lane == n), arrived.weight, 0) for n in range(lanes)]
             rows = [row | weight for row, weight in zip(rows, own, strict=True)]
+        if self.pooled:
+            # The same for the maxima of pooled sums, which are zero without such an event.
+            maxima = [Mux(arrived.event, arrived.maxima[n], 0) for n in range(lanes)]
+            rows = [row | maximum for row, maximum in zip(rows, maxima, strict=True)]
         return rows, Value.cast(rows[0]).shape().width
 
     def _shifted(self, weight, shift):
@@ -398,7 +410,8 @@ class _EventInFlight(data.StructLayout):
 
     def __init__(self, event_merger: EventMerger):
         values = data.ArrayLayout(event_merger.value_shape, event_merger.banks)
-        self.names = (*self.NAMES, *(["receptor"] if any(event_merger.receptors) else []))
+        members = event_merger.signature.members
+        self.names = (*self.NAMES, *(name for name in ("receptor", "maxima") if name in members))
         shapes = {name: getattr(event_merger, name).shape() for name in self.names}
         super().__init__({**shapes, "values": values})
 

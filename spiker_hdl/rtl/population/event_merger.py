@@ -10,6 +10,7 @@ from spiker_hdl.base.checks import check_int
 from spiker_hdl.rtl.common.shapes import common_shape
 from spiker_hdl.rtl.streams.events import AddressEvent, slots
 from spiker_hdl.rtl.synapses.convolution_lookup import KernelEvent
+from spiker_hdl.rtl.synapses.pooled_convolution import PooledEvent
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent
 
 __all__ = ["EventMerger"]
@@ -19,13 +20,13 @@ class EventMerger(wiring.Component):
     """Take the events of a step one by one from all inputs, and their tokens together.
 
     Inputs have fixed priority, the first the highest. An input that offers its token waits until
-    all others offer theirs; then the step ends. An address event takes ``folds`` cycles, a synapse
-    or kernel event one; each is forwarded in the cycle in which it is offered. After reset a sample
+    all others offer theirs; then the step ends. An address event takes ``folds`` cycles, every
+    other event one; each is forwarded in the cycle in which it is offered. After reset a sample
     begins.
 
     Parameters
     ----------
-    events : sequence of AddressEvent, SynapseEvent or KernelEvent
+    events : sequence of AddressEvent, SynapseEvent, KernelEvent or PooledEvent
         Layout of each input.
     bases : sequence of int
         For each input, the row of its first source, or of its kernel, in the weight memory.
@@ -76,6 +77,8 @@ class EventMerger(wiring.Component):
         With ``direct``: number of the accumulator.
     weight : Out(signed)
         With ``direct``: the weight.
+    maxima : Out(ArrayLayout(signed, lanes)), if there are pooled events
+        What a pooled event adds to each sum of the row; 0 with other events.
     first : Out(1)
         No earlier event has come in this step or, if ``holds``, in this sample.
     complete : Out(1)
@@ -94,13 +97,14 @@ class EventMerger(wiring.Component):
     direct: Signal
     lane: Signal
     weight: Signal
+    maxima: data.View
     first: Signal
     complete: Signal
     last: Signal
 
     def __init__(
         self,
-        events: Sequence[AddressEvent | SynapseEvent | KernelEvent],
+        events: Sequence[AddressEvent | SynapseEvent | KernelEvent | PooledEvent],
         *,
         bases: Sequence[int],
         rows: int,
@@ -132,9 +136,15 @@ class EventMerger(wiring.Component):
         self.shifts = tuple(shifts) or (0,) * len(events)
         self.receptors = tuple(receptors) or (0,) * len(events)
         self.value_shape = common_shape([
-            event.value_shape for event in events if not isinstance(event, SynapseEvent)
+            event.value_shape for event in events if isinstance(event, AddressEvent | KernelEvent)
         ])
         direct = [event.weight_width for event in events if isinstance(event, SynapseEvent)]
+        pooled = [
+            event.width + shift
+            for event, shift in zip(events, self.shifts, strict=True)
+            if isinstance(event, PooledEvent)
+        ]
+        maxima = data.ArrayLayout(signed(max(pooled, default=1)), lanes)
         slot = {"present": 1, "row": range(self.depth), "value": self.value_shape}
         super().__init__({
             **{f"i{n}": In(stream.Signature(event)) for n, event in enumerate(events)},
@@ -148,6 +158,7 @@ class EventMerger(wiring.Component):
             "direct": Out(1),
             "lane": Out(range(lanes)),
             "weight": Out(signed(max(direct, default=1))),
+            **({"maxima": Out(maxima)} if pooled else {}),
             "first": Out(1),
             "complete": Out(1),
             "last": Out(1),
@@ -224,6 +235,16 @@ class EventMerger(wiring.Component):
                 slot.present.eq(1),
                 slot.row.eq(self.bases[n] + i.p.row),
                 slot.value.eq(i.p.value if event.value_shape.width else 1),
+            ]
+        if isinstance(event, PooledEvent):
+            return [
+                *to,
+                self.fold.eq(i.p.fold),
+                self.slots[0].value.eq(1),  # values were multiplied in before the sums were pooled
+                *(
+                    self.maxima[lane].eq(i.p.maxima[lane] << self.shifts[n])
+                    for lane in range(self.lanes)
+                ),
             ]
         assignments = [*to, self.fold.eq(fold), self.shift.eq(self.shifts[n])]
         for bank, (present, row, value) in enumerate(slots(i.p)):

@@ -4,12 +4,18 @@ import numpy as np
 
 from spiker_hdl.model.graph import Projection
 from spiker_hdl.model.mapping import microarchitecture
-from spiker_hdl.model.mapping.layout import in_machine_order, kernel_events, neuron_order
+from spiker_hdl.model.mapping.layout import (
+    in_machine_order,
+    kernel_events,
+    neuron_order,
+    pooled_rows,
+)
 from spiker_hdl.model.mapping.mapping import Mapping
 
 from ..components.convolution_lookup import ConvolutionLookup
 from ..components.delay import Delay
 from ..components.event_merger import EventMerger
+from ..components.pooled_convolution import PooledConvolution
 from ..components.queue import Queue
 from ..components.serializer import Serializer
 from ..components.sparse_lookup import SparseLookup
@@ -19,6 +25,8 @@ from .batch import Batch
 from .source import Source
 
 __all__ = ["Core", "Line", "Output"]
+
+Lookup = SparseLookup | ConvolutionLookup | PooledConvolution
 
 
 class Line:
@@ -35,7 +43,7 @@ class Line:
         self.delay: Delay | None = None
         self.serializer: Serializer | None = None
         self.turns: Trace | None = None  # of each item, for the serializer
-        self.lookup: SparseLookup | ConvolutionLookup | None = None
+        self.lookup: Lookup | None = None
         self.added: Trace | None = None  # what the look-up makes of each event
         self.firsts: Trace | None = None  # first event of each item
 
@@ -120,16 +128,19 @@ class Core:
             line.turns = batch.add(source.train.turns(banks))
         self._line(source, line)
 
-    def _lookup(
-        self, projection: Projection
-    ) -> tuple[SparseLookup | ConvolutionLookup, np.ndarray]:
+    def _lookup(self, projection: Projection) -> tuple[Lookup, np.ndarray]:
         """Return the look-up of a projection, and how many items the event of each source is."""
         network, count = self.batch.network, self.batch.count
         if self.mapping.store(network, projection) == "kernel":
             added = kernel_events(projection.synapses, self.core.lanes)
             order = neuron_order(network, self.mapping, projection.source)
             axes = len(projection.synapses.shape) - 1
-            return ConvolutionLookup(count, axes), added if order is None else added[order]
+            added = added if order is None else added[order]
+            lookup = ConvolutionLookup(count, axes)
+            if projection.pooling is None:
+                return lookup, added
+            windows = pooled_rows(projection, self.core.lanes)
+            return PooledConvolution(lookup, [len(rows) for rows in windows]), added
         synapses = in_machine_order(network, self.mapping, projection).synapses
         return SparseLookup(count, synapses.kind == "one_to_one"), synapses.fan_out()
 

@@ -30,6 +30,7 @@ from spiker_hdl.model.mapping.layout import (
     kernel_refusal,
     kernel_rows,
     neuron_order,
+    pooled_rows,
 )
 from spiker_hdl.model.parameters import parameter_rows
 
@@ -144,8 +145,8 @@ def test_bits_of_a_kernel():
         (network(Dense(np.ones((24, 12), int))), Core(4, 4), "be a convolution, not dense"),
         (
             network(pooling=MaxPooling((4, 2, 3), (2, 1)), shape=(4, 1, 3)),
-            Core(4, 4),
-            "reach its target as it is, not as maxima of windows",
+            Core(4, 4, writable=True),
+            "have a target that is not writable, for its sums are pooled",
         ),
         (network(), Core(4, 4, 2), "have a target with one bank, not 2: use banks=1"),
         (
@@ -169,19 +170,41 @@ def test_bits_of_a_kernel():
             "have a target that no readout reads: store it in rows or as synapses",
         ),
     ],
-    ids=["dense", "pooled", "banks", "lanes", "size", "coupled", "read"],
+    ids=["dense", "writable", "banks", "lanes", "size", "coupled", "read"],
 )
 def test_kernel_that_cannot_be_stored_once_is_refused(net, core, reason):
     assert kernel_refusal(net, net.projections[0], core) == reason
-    default = Mapping.default(net, stores={"in->map": "rows"}) if "maxima" not in reason else None
-    if default is not None:
-        mapping = replace(
-            default, cores={**default.cores, "map": core}, stores={"in->map": "kernel"}
-        )
-        message = f"Projection 'in->map' must {reason}, to store its kernel once"
-        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-            mapping.check(net)
-        assert replace(mapping, stores={}).store(net, net.projections[0]) != "kernel"
+    cores = {"map": core, "head": Core(2, 2)}
+    queues = {projection.name: 16 for projection in net.projections}
+    mapping = Mapping(cores, queues, stores={"in->map": "kernel"})
+    message = f"Projection 'in->map' must {reason}, to store its kernel once"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        mapping.check(net)
+    by_default = replace(mapping, stores={})
+    assert by_default.store(net, net.projections[0]) != "kernel"
+    if net.projections[0].pooling is None:
+        by_default.check(net)
+        return
+    message = f"Projection 'in->map' must {reason}, to pool its sums"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        by_default.check(net)
+
+
+def test_pooled_sums_are_not_unrolled():
+    net = network(pooling=MaxPooling((4, 2, 3), (2, 1)), shape=(4, 1, 3))
+    mapping = Mapping.default(net)
+    assert mapping.store(net, net.projections[0]) == "kernel"
+    assert [*store_bits(net, net.projections[0], mapping.cores["map"])] == ["kernel"]
+    message = "Projection 'in->map' must have the store 'kernel', not 'rows', to pool its sums"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        replace(mapping, stores={"in->map": "rows"}).check(net)
+
+
+def test_rows_of_pooled_sums():
+    net = network(pooling=MaxPooling((4, 2, 3), (2, 2), 1, ((0, 0), (1, 0))), shape=(4, 1, 3))
+    rows = pooled_rows(net.projections[0], 2)
+    # Two rows for each of six positions; the first window has a column of padding.
+    assert rows == [[0, 6], [1, 7], [0, 2, 6, 8], [1, 3, 7, 9], [2, 4, 8, 10], [3, 5, 9, 11]]
 
 
 # -- presets -------------------------------------------------------------------------------------

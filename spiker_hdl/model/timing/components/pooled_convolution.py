@@ -1,0 +1,75 @@
+"""The handshake of a convolution whose sums are pooled."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .convolution_lookup import ConvolutionLookup
+from .part import Part
+
+__all__ = ["PooledConvolution"]
+
+
+class PooledConvolution(Part):
+    """A convolution that makes an item of each window of its sums, in steps that add to them.
+
+    Its twin is ``rtl.synapses.pooled_convolution``.
+
+    Parameters
+    ----------
+    lookup : ConvolutionLookup
+        The look-up of the kernel's rows.
+    sizes : sequence of int
+        Rows of sums of each window.
+    """
+
+    ADD, REQUEST, POOL, CLEAR = 0, 1, 2, 3
+
+    def __init__(self, lookup: ConvolutionLookup, sizes: Sequence[int]):
+        machines = len(lookup.left)
+        self.lookup = lookup
+        # By row: whether it is the last of its window.
+        self.finals = [n == size - 1 for size in sizes for n in range(size)]
+        self.state = np.zeros(machines, np.int8)
+        self.some = np.zeros(machines, bool)
+        self.offered = np.zeros(machines, bool)
+        self.row = np.zeros(machines, np.int32)
+
+    def offer(self, valid: np.ndarray, token: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where there is an item behind the convolution, and where that is a token."""
+        comes, self.ends = self.lookup.offer(valid, token)
+        adds = self.state == self.ADD
+        self.adding = adds & comes & ~self.ends
+        waits = adds & comes & self.ends
+        self.begins = waits & self.some
+        passes = waits & ~self.some & ~self.offered
+        return self.offered | passes, ~self.offered
+
+    def clock(self, valid, token, ready, added) -> np.ndarray:
+        """Advance by a cycle, and return where items before the convolution are taken.
+
+        ``ready`` is where the item that it offers is taken, ``added`` how many rows an event adds.
+        """
+        adds, pools = self.state == self.ADD, self.state == self.POOL
+        passed = adds & ~self.some & ~self.offered & ready
+        taking = self.lookup.clock(valid, token, np.where(self.ends, passed, adds), added)
+        free = ~self.offered | ready
+        final = np.array(self.finals)[self.row]
+        onward = pools & (free | ~final)
+        over = onward & (self.row == len(self.finals) - 1)
+        self.offered = (onward & final) | ~free
+        self.advanced = self.lookup.advanced | self.adding | self.begins | onward
+        self.advanced = self.advanced | (self.state == self.REQUEST) | (self.state == self.CLEAR)
+        self.row = np.where(over, 0, self.row + onward)
+        self.some = (self.some | self.adding) & (self.state != self.CLEAR)
+        state = np.where(self.state == self.REQUEST, self.POOL, self.state)
+        state = np.where(over, self.CLEAR, np.where(self.state == self.CLEAR, self.ADD, state))
+        self.state = np.where(self.begins, self.REQUEST, state).astype(np.int8)
+        return taking
+
+    def changed(self) -> np.ndarray:
+        return self.advanced
+
+    def select(self, kept: np.ndarray) -> None:
+        super().select(kept)
+        self.lookup.select(kept)
