@@ -12,11 +12,14 @@ from spiker_hdl.link.axi.ports import AxiTop
 from spiker_hdl.link.bridge import Link
 from spiker_hdl.link.uart import Uart
 from spiker_hdl.model import (
+    Convolution,
     Decay,
+    If,
     Input,
     Integrator,
     Lif,
     Mapping,
+    MaxPooling,
     Network,
     OneToOne,
     Population,
@@ -69,6 +72,7 @@ def make_designs() -> Iterator[wiring.Component]:
     various = make_various()
     yield Accelerator(various, Mapping.fast(various))
     yield Accelerator(network, make_writable(network))
+    yield Accelerator(make_maps())
     for encoding in (Encoding("rate", steps=4), Encoding("delta", thresholds=(8, 16))):
         yield EncodedAccelerator(network, encoding=encoding)
     yield Link(Accelerator(network), version=__version__)
@@ -76,6 +80,26 @@ def make_designs() -> Iterator[wiring.Component]:
     yield AxiTop(AxiAccelerator(Accelerator(various), version=__version__))
     yield AxiLink(Link(Accelerator(network), version=__version__))
     yield Mailbox()
+
+
+def make_maps() -> Network:
+    """Return a network of two maps, one of which has the maximum of sums over windows."""
+    draws = np.random.Generator(np.random.PCG64(7))
+    first = Convolution(draws.integers(-3, 4, (2, 1, 3, 3)), (1, 4, 4), padding=1)
+    second = Convolution(draws.integers(-3, 4, (2, 2, 2, 2)), (2, 2, 2))
+    return Network(
+        (Input("image", (1, 4, 4)),),
+        (
+            Population("pooled", (2, 2, 2), If(threshold=5, width=8)),
+            Population("classes", (2, 1, 1), If(threshold=5, width=8)),
+        ),
+        (
+            Projection("image", "pooled", first, pooling=MaxPooling((2, 4, 4), 2)),
+            Projection("pooled", "classes", second),
+        ),
+        (Readout("classes"),),
+        name="maps",
+    )
 
 
 def make_various() -> Network:

@@ -16,13 +16,13 @@ from spiker_hdl.model.mapping.microarchitecture import TOKEN_QUEUE_DEPTH, max_in
 from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.rtl.common.memory import LoadBeat
 from spiker_hdl.rtl.population.core import PopulationCore, event_of
+from spiker_hdl.rtl.population.pooled_convolution import PooledConvolution
 from spiker_hdl.rtl.streams.broadcast import Broadcast
 from spiker_hdl.rtl.streams.delay import Delay, Ticks
 from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
 from spiker_hdl.rtl.streams.queue import Queue
 from spiker_hdl.rtl.streams.serializer import Serializer
 from spiker_hdl.rtl.synapses.convolution_lookup import ConvolutionLookup
-from spiker_hdl.rtl.synapses.pooled_convolution import PooledConvolution
 from spiker_hdl.rtl.synapses.sparse_lookup import SparseLookup
 
 from .input_port import InputPort

@@ -17,13 +17,13 @@ from spiker_hdl.rtl.common.shapes import range_shape
 from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
 from spiker_hdl.rtl.streams.spike_output import SpikeOutput
 from spiker_hdl.rtl.synapses.convolution_lookup import KernelEvent
-from spiker_hdl.rtl.synapses.pooled_convolution import PooledEvent, pooled_width
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent, added_width
 from spiker_hdl.rtl.synapses.weight_memory import WeightMemory
 
 from .accumulators import FoldedLanes, RingLanes
 from .event_merger import EventMerger
 from .neuron_update import NeuronUpdate
+from .pooled_convolution import PooledEvent, pooled_width
 from .update_sequencer import UpdateSequencer
 
 __all__ = ["PopulationCore", "event_of"]

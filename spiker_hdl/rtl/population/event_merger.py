@@ -10,8 +10,9 @@ from spiker_hdl.base.checks import check_int
 from spiker_hdl.rtl.common.shapes import common_shape
 from spiker_hdl.rtl.streams.events import AddressEvent, slots
 from spiker_hdl.rtl.synapses.convolution_lookup import KernelEvent
-from spiker_hdl.rtl.synapses.pooled_convolution import PooledEvent
 from spiker_hdl.rtl.synapses.sparse_lookup import SynapseEvent
+
+from .pooled_convolution import PooledEvent
 
 __all__ = ["EventMerger"]
 

@@ -13,7 +13,7 @@ __all__ = ["PooledConvolution"]
 class PooledConvolution(Part):
     """A convolution that makes an item of each window of its sums, in steps that add to them.
 
-    Its twin is ``rtl.synapses.pooled_convolution``.
+    Its twin is ``rtl.population.pooled_convolution``.
 
     Parameters
     ----------

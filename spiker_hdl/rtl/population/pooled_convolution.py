@@ -11,11 +11,11 @@ from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import Projection
 from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.model.mapping.layout import pooled_rows
-from spiker_hdl.rtl.population.accumulators import FoldedLanes
 from spiker_hdl.rtl.streams.events import AddressEvent
+from spiker_hdl.rtl.synapses.convolution_lookup import ConvolutionLookup
+from spiker_hdl.rtl.synapses.weight_memory import WeightMemory
 
-from .convolution_lookup import ConvolutionLookup
-from .weight_memory import WeightMemory
+from .accumulators import FoldedLanes
 
 __all__ = ["PooledConvolution", "PooledEvent", "pooled_width"]
 
