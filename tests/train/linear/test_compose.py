@@ -175,6 +175,47 @@ def test_maps_of_windows_in_a_row_stay_one_kernel():
     )
 
 
+def test_padding_is_even_where_it_can_be():
+    strided = [Conv(numbers(1, 1, 3, 3), stride=2, padding=1), Scale(2.0)]
+    kernel = compose([*strided, Conv(numbers(1, 1, 1, 1))], (1, 8, 8)).operator
+    assert kernel.windows.padding == ((1, 1), (1, 1))
+    # A padded row of windows after the last, of which there are 3, would be a fourth.
+    kernel = compose([AvgPool(2), Conv(numbers(1, 1, 2, 2), padding=((1, 1)))], (1, 4, 4)).operator
+    assert (kernel.windows.padding, kernel.windows.counts) == (((2, 2), (2, 2)), (3, 3))
+
+
+def test_maps_of_another_shape_are_no_part_of_a_kernel():
+    first, second = nn.Conv2d(1, 4, 5).double(), nn.Conv2d(1, 2, 3).double()
+    module = nn.Sequential(first, nn.Flatten(), nn.Unflatten(1, (1, 8, 8)), second)
+    maps = [
+        Conv(first.weight.detach(), first.bias.detach()),
+        Reshape((1, 8, 8)),
+        Conv(second.weight.detach(), second.bias.detach()),
+    ]
+    folded, x = compose(maps, (1, 8, 8)), numbers(2, 1, 8, 8)
+    assert np.abs(applied(folded, x) - module(torch.as_tensor(x)).detach().numpy()).max() < 1e-12
+
+
+def test_factors_of_channels_in_front_of_groups():
+    layer, factors = nn.Conv1d(4, 6, 3, groups=2, padding=1).double(), numbers(4, 1)
+    own = Conv(layer.weight.detach(), layer.bias.detach(), groups=2, padding=1)
+    folded, x = compose([Scale(factors), own], (4, 7)), numbers(3, 4, 7)
+    assert folded.kind == "convolution"
+    expected = layer(torch.as_tensor(x * factors)).detach().numpy()
+    assert np.abs(applied(folded, x) - expected).max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    "positions, size, stride, padding",
+    [(7, 2, 2, 0), (7, 3, 2, 1), (8, 3, 3, 1), (6, 2, 3, 1), (5, 2, 4, 0), (9, 2, 4, 1)],
+)
+def test_maxima_of_a_remainder_are_those_of_torch(positions, size, stride, padding):
+    x = numbers(2, 1, positions)
+    expected = nn.functional.max_pool1d(torch.as_tensor(x), size, stride, padding, ceil_mode=True)
+    pool = MaxPool(size, stride, padding, dimensions=1, ceil=True)
+    assert np.array_equal(applied(compose([pool], (1, positions)), x), expected.numpy())
+
+
 def test_kernels_stay_apart_in_groups():
     maps = [SumPool(2), Conv(numbers(6, 1, 3, 3), groups=3), Conv(numbers(9, 2, 1, 1), groups=3)]
     kernel = compose(maps, (3, 12, 12)).operator
@@ -268,6 +309,12 @@ def test_sums_of_kernels_are_one_kernel():
     assert np.abs(applied(total, x) - sum(applied(part, x) for part in (wide, apart, skip))).max(
     ) < 1e-12  # fmt: skip
     assert (total.kind, total.operator.windows.size) == ("convolution", (5, 5))
+    strided = compose([Conv(numbers(4, 4, 1, 1), stride=2)], (4, 7, 7))
+    dense = compose([Conv(numbers(4, 4, 4, 4))], (4, 7, 7))
+    (both,), more = add([strided, dense]), numbers(2, 4, 7, 7)
+    assert both.kind != "convolution"
+    expected = applied(strided, more) + applied(dense, more)
+    assert np.abs(applied(both, more) - expected).max() < 1e-12
     pooled = compose([Conv(numbers(4, 4, 2, 2)), MaxPool(1)], (4, 10, 9))
     narrow = compose([Conv(numbers(4, 4, 2, 2))], (4, 10, 9))
     assert add([pooled, narrow]) == [narrow, pooled]
@@ -313,7 +360,15 @@ def test_arrangements_by_hand():
 
 
 @pytest.mark.parametrize(
-    "maps", [[Conv(np.abs(numbers(2, 1, 3, 3)) / 5)], [Scale(2.0)], [Affine(numbers(9, 5))]]
+    "maps",
+    [
+        [Conv(np.abs(numbers(2, 1, 3, 3)) / 5)],
+        [Conv(numbers(2, 1, 2, 2), stride=2), MaxPool(2, 1, 1)],
+        [Conv(numbers(2, 1, 2, 2)), MaxPool(2, 2, dilation=2)],
+        [Scale(2.0)],
+        [Affine(numbers(9, 5))],
+    ],
+    ids=["convolution", "padded-maximum", "dilated-maximum", "factor", "matrix"],
 )
 def test_folded_maps_are_a_connection(maps):
     shape = (1, 6, 5)
@@ -412,6 +467,12 @@ def test_folded_maps_are_a_connection(maps):
             (1, 8, 8),
             "Scale must have factors of at least 0 behind MaxPool 'p', not -0.5 in channel 1, with "
             "which the greatest current becomes the least: put it in front of the maximum",
+        ),
+        (
+            [Conv(np.ones((2, 1, 3, 3))), MaxPool(2, name="p"), Scale(np.arange(3.0), name="s")],
+            (1, 8, 8),
+            "Scale 's' must have one factor for each channel behind MaxPool 'p', not several in "
+            "channel 0",
         ),
         (
             [Conv(np.ones((2, 1, 3, 3))), Shift(np.arange(6.0)), MaxPool(2, name="p")],

@@ -331,6 +331,8 @@ GEOMETRIES = {
     "padding that no zeros can even": (
         Window(dilation=2, padding=((1, 0), (1, 0))), (3, 2, 3, 3), nir.Linear,
     ),
+    "sums, each twice": (Window(stride=2, groups=2), (4, 1, 2, 2), nir.Conv2d),
+    "sums with a distance": (Window(dilation=2, groups=2), (2, 1, 2, 2), nir.Conv2d),
     "sums": (Window(stride=2, groups=2), (2, 1, 2, 2), nir.SumPool2d),
     "averages": (Window(stride=(1, 2), groups=2), (2, 1, 3, 2), nir.AvgPool2d),
 }  # fmt: skip
@@ -339,10 +341,10 @@ GEOMETRIES = {
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_kernels_are_written_and_come_back(name, tmp_path):
     window, size, node = GEOMETRIES[name]
-    weights = {"sums": np.ones(size), "averages": np.full(size, 1 / 6)}.get(
-        name, np.random.default_rng(9).normal(0.1, 0.5, size)
-    )
-    neurons = Cell(Lif, threshold=2.5 if name == "sums" else 0.5, decay=0.5, reset="zero")
+    sums = name.startswith("sums")
+    weights = np.random.default_rng(9).normal(0.1, 0.5, size)
+    weights = np.ones(size) if sums else np.full(size, 1 / 6) if name == "averages" else weights
+    neurons = Cell(Lif, threshold=2.5 if sums else 0.5, decay=0.5, reset="zero")
     net = mapped(window, neurons, weights=weights)
     nir.write(tmp_path / "maps.nir", to_nir(net, dt=DT))
     assert type(nir.read(tmp_path / "maps.nir").nodes["in_to_maps"]) is node
@@ -367,6 +369,11 @@ def test_maxima_of_spikes_are_a_sum_and_a_threshold():
     first, other = (network.run(x, record=["maps", "own"]) for network in (net, again))
     assert 0.05 < first.spikes["maps"].mean() < 0.9
     assert first.differences(other) == []
+    weighted = mapped(
+        Window(stride=2, groups=2), IntegerCell(neuron, scale=1.0), weights=-np.ones((2, 1, 2, 2))
+    )
+    with pytest.raises(TypeError, match=r"must be of If, Lif, .* in floating point"):
+        to_nir(weighted, dt=DT)
 
 
 def test_maxima_of_currents_are_refused_by_name():

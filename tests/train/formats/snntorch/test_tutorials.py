@@ -341,6 +341,91 @@ def test_time_series_are_convolved_along_one_axis(pool):
     assert [layer.shape for layer in net.layers] == [(8, 16), (8, 1), 4]
 
 
+def test_maxima_of_a_binary_input_are_its_spikes():
+    torch.manual_seed(10)
+    module = nn.Sequential(
+        nn.MaxPool2d(2), nn.MaxPool2d(2, 1), stronger(nn.Conv2d(1, 4, 3), 4), leaky(output=True)
+    )
+    x = events(1, 16, 16)
+    net = from_snntorch(module, example=torch.zeros(4, 1, 16, 16), input_scale=0.5)
+    theirs = spikes_of(module, torch.as_tensor(x, dtype=torch.float32) / 2)[module[3]][0]
+    ours = net.run(x.reshape(SAMPLES, STEPS, -1), record=["layer1"]).spikes["layer1"]
+    assert 0.05 < theirs.mean() < 0.9
+    assert np.array_equal(ours, theirs)
+    assert [layer.shape for layer in net.layers] == [(1, 8, 8), (1, 7, 7), (4, 5, 5)]
+    with pytest.raises(ValueError, match=r"^MaxPool '0' must be of spikes or behind a convolution"):
+        from_snntorch(module, example=torch.zeros(4, 1, 16, 16), values=(0, 255))
+
+
+class Branches(nn.Module):
+    """Neurons that three convolutions of the same spikes reach, each pooled in another place."""
+
+    def __init__(self, summed=False):
+        super().__init__()
+        torch.manual_seed(11)
+        self.summed = summed
+        self.conv, self.lif1 = nn.Conv2d(1, 2, 3), leaky()
+        self.wide, self.deep, self.skip = (nn.Conv2d(2, 3, 3, padding=1) for _ in range(3))
+        self.lif2 = leaky(output=True)
+        stronger(self, 3)
+
+    def forward(self, x):
+        spikes = self.lif1(self.conv(x))
+        once, again = (functional.max_pool2d(spikes, 2) for _ in range(2))
+        if self.summed:
+            return self.lif2(functional.max_pool2d(self.wide(once) + self.deep(once), 2))
+        current = self.wide(once) + self.deep(again)
+        return self.lif2(current + functional.max_pool2d(self.skip(spikes), 3, 2, 1))
+
+
+def test_maxima_of_currents_stay_apart_from_other_currents():
+    net = same_spikes(Branches(), events(1, 12, 12))
+    assert [layer.name for layer in net.layers] == ["layer1", "pool1", "layer2"]
+    links = {link.name: link for link in net.connections}
+    assert list(links) == ["input->layer1", "layer1->pool1", "pool1->layer2", "layer1->layer2"]
+    assert links["layer1->layer2"].pooling is not None
+    with pytest.raises(ValueError, match=r"must be of one convolution, not of a sum of 2 maps"):
+        from_snntorch(Branches(summed=True), example=torch.zeros(4, 1, 12, 12))
+
+
+def test_a_bias_of_positions_in_front_of_a_maximum_is_refused():
+    class Uneven(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.lif = nn.Conv2d(1, 2, 3), leaky(output=True)
+
+        def forward(self, x):
+            return self.lif(functional.max_pool2d(self.conv(x) + torch.arange(6.0), 2))
+
+    with pytest.raises(ValueError, match=r"must be the same in all of a window, not .* to .*: it"):
+        from_snntorch(Uneven(), example=torch.zeros(4, 1, 8, 8))
+
+
+def test_padding_and_whole_maps_are_followed():
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(12)
+            self.conv, self.lif1 = nn.Conv2d(2, 6, 3), leaky()
+            self.fc, self.lif2 = nn.Linear(6, 4), leaky(output=True)
+            stronger(self, 3)
+
+        def forward(self, x):
+            spikes = self.lif1(self.conv(functional.pad(x, (2, 0, 0, 1))))
+            return self.lif2(self.fc(spikes.sum((-1, -2), keepdim=True).flatten(1)))
+
+    net = same_spikes(Whole(), events(2, 8, 7))
+    assert net.layer["layer1"].shape == (6, 7, 7)
+
+    class Channels(Whole):
+        def forward(self, x):
+            spikes = self.lif1(self.conv(x))
+            return self.lif2(self.fc(spikes.sum(1).flatten(1)[:, :6]))
+
+    with pytest.raises(ValueError, match=r"current must be a sum of linear maps .*: sum is not$"):
+        from_snntorch(Channels(), example=torch.zeros(4, 2, 8, 7))
+
+
 @pytest.mark.parametrize("kind", ["currents", "spikes"])
 def test_imported_maxima_are_exact_in_integers(kind):
     net = from_snntorch(neuromorphic(kind), example=torch.zeros(2, 2, 34, 34))
