@@ -96,7 +96,7 @@ def import_model(
             min=1,
             max=2**32,
             help="NIR and MODULE:OBJECT: most weights that a convolution or pooling may be "
-            "unrolled into; 1048576 by default.",
+            "unrolled into where it cannot stay one; 1048576 by default.",
         ),
     ] = None,
 ) -> int:

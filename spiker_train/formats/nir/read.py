@@ -61,11 +61,11 @@ def from_nir(
 
     Neurons become layers of the same name; subgraphs are opened, their names in front. Linear nodes
     in a row (``Affine``, ``Linear``, ``Scale``, ``Flatten``, ``Conv1d``, ``Conv2d``, ``AvgPool2d``,
-    ``SumPool2d``) become one connection and a bias, and ``Delay`` its delay, in groups where there
-    is one per neuron. Constants of the differential equations become decays, weights, biases and
-    rests: :mod:`~.rules` has the algebra. An integrator with a ``Threshold`` behind it is one
-    layer without reset, a ``Threshold`` alone is one without memory, and an output that is a sum of
-    spikes is an integrator without memory.
+    ``SumPool2d``) become one connection and a bias, a convolution where that is exact, and
+    ``Delay`` its delay, in groups where there is one per neuron. Constants of the differential
+    equations become decays, weights, biases and rests: :mod:`~.rules` has the algebra. An
+    integrator with a ``Threshold`` behind it is one layer without reset, a ``Threshold`` alone is
+    one without memory, and an output that is a sum of spikes is an integrator without memory.
 
     In a cycle, a spike arrives one step later: in every connection of a cycle without a ``Delay``
     that leads to a neuron as far from the inputs, counted in neurons, as where it comes from, or
@@ -102,7 +102,8 @@ def from_nir(
     dtype : torch.dtype
         Format of weights and biases.
     unrolled : int
-        Greatest number of weights that a convolution or pooling may be unrolled into.
+        Greatest number of weights that a convolution or pooling may be unrolled into, where it
+        cannot stay one.
 
     Returns
     -------

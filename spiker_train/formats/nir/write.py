@@ -31,10 +31,11 @@ def to_nir(
     Layers become nodes of the same name: decays become time constants, with ``r`` and ``w_in`` such
     that weights stay as they are, and biases go into an ``Affine``. Connections become ``Linear``,
     ``Affine``, or ``Scale`` if they are one to one, with a ``Delay`` in front; a connection that is
-    a convolution of arranged neurons is written as one. A recurrent connection of a layer with a
-    delay of one step is written without ``Delay``, as snnTorch and Norse do. A layer without reset
-    becomes an integrator and a ``Threshold``. Every readout becomes an ``Output``, that of a sum
-    without memory directly. NIR has neither the kind of a readout nor the range of the inputs.
+    a convolution of arranged neurons is written as one, or as ``SumPool2d`` or ``AvgPool2d``. A
+    recurrent connection of a layer with a delay of one step is written without ``Delay``, as
+    snnTorch and Norse do. A layer without reset becomes an integrator and a ``Threshold``. Every
+    readout becomes an ``Output``, that of a sum without memory directly. NIR has neither the kind
+    of a readout nor the range of the inputs.
 
     ``from_nir`` with the same ``dt``, ``rule`` and ``start`` makes a network that computes the
     same.
@@ -63,8 +64,8 @@ def to_nir(
     TypeError
         If ``network`` is not a network, or has neurons for which NIR has no node.
     ValueError
-        If a weight or parameter is not finite, or if NIR cannot express a property of a layer, with
-        the names of both.
+        If a weight or parameter is not finite, or if NIR cannot express a property of a layer or
+        connection, such as the maximum of currents, with the names of both.
     """
     check_network(network)
     check_finite(network.layers, network.connections)

@@ -85,9 +85,11 @@ def from_snntorch(
     Supported neurons are ``Leaky``, ``Synaptic``, ``RLeaky``, ``RSynaptic``, ``Lapicque``,
     ``LeakyParallel`` and, without reset and bias, ``Alpha``. All operations between them must be
     linear: ``Linear``, ``Conv``, ``BatchNorm`` with the statistics of training, average pooling,
-    ``Flatten``, sums, slices and factors. These are folded into connections; ``Dropout`` is left
-    out. There may be skip connections, and recurrent connections with a delay. Parameters of
-    neurons that snnTorch learns are also learned here.
+    ``Flatten``, sums, slices and factors. These are folded into connections, in which a convolution
+    stays one where that is exact; ``Dropout`` is left out. ``MaxPool`` may stand between a
+    convolution and neurons, as the maximum of currents, or behind neurons, whose spikes it pools:
+    then it becomes a layer. There may be skip connections, and recurrent connections with a delay.
+    Parameters of neurons that snnTorch learns are also learned here.
 
     Spikes and potentials are those of snnTorch 1.0, up to the rounding of floating-point sums, with
     every ``reset_mechanism`` and ``reset_delay``. The docstring of
@@ -114,7 +116,8 @@ def from_snntorch(
         Value for the module of an input value of 1: ``1 / 255`` for pixels that it takes as 0 to 1.
     name : str
     unrolled : int
-        Greatest number of weights that a convolution may be unrolled into.
+        Greatest number of weights that a convolution or pooling may be unrolled into, where it
+        cannot stay one.
 
     Returns
     -------
