@@ -1,5 +1,7 @@
 """Tests of the models that snnTorch's tutorials build, as users have them: the same spikes."""
 
+from math import gcd
+from random import Random
 from time import perf_counter
 
 import numpy as np
@@ -441,6 +443,79 @@ def test_imported_maxima_are_exact_in_integers(kind):
     for pooled in (layer for layer in record if layer.startswith("pool")):
         projection = next(link for link in network.projections if link.target == pooled)
         assert (projection.synapses.values == 1).all()
+
+
+def random_module(draw):
+    """Draw a sequence of convolutions, pooling, norms and neurons, and its input's shape."""
+    axes = draw.choice([1, 2])
+    convolve, norm, greatest, average = (
+        (nn.Conv1d, nn.BatchNorm1d, nn.MaxPool1d, nn.AvgPool1d)
+        if axes == 1
+        else (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d)
+    )
+    channels = draw.choice([1, 2, 4])
+    shape = channels, *(draw.randint(11, 15) for _ in range(axes))
+    parts = []
+    for _ in range(2):
+        outputs = draw.choice([4, 8])
+        parts.append(
+            convolve(
+                channels, outputs, draw.randint(1, 4), stride=draw.choice([1, 1, 2]),
+                padding=draw.randint(0, 2), dilation=draw.choice([1, 1, 2]),
+                groups=draw.choice([1, 1, gcd(channels, outputs)]), bias=draw.random() < 0.7,
+            )
+        )  # fmt: skip
+        channels = outputs
+        size, where = draw.choice([2, 3]), draw.choice(["front", "behind", "average", "none"])
+        pool = (average if where == "average" else greatest)(
+            size, draw.choice([1, 2, size]), draw.randint(0, 1)
+        )
+        normed = [norm(channels)] if draw.random() < 0.5 else []
+        for layer in normed:
+            layer.running_var.uniform_(0.05, 0.5)
+            layer.running_mean.uniform_(-0.2, 0.2)
+            if where != "front":
+                nn.init.uniform_(layer.weight, -1, 1)
+        neurons = leaky(draw.choice([0.5, 0.9]), reset_mechanism=draw.choice(["subtract", "zero"]))
+        parts += [*normed, neurons, pool] if where == "behind" else (
+            [*normed, neurons] if where == "none" else [pool, *normed, neurons]
+        )  # fmt: skip
+    return [*parts, nn.Flatten()], shape
+
+
+@pytest.mark.slow
+def test_random_modules_spike_as_in_snntorch():
+    alive, maxima = 0, 0
+    for trial in range(60):
+        torch.manual_seed(trial)
+        parts, shape = random_module(Random(trial))
+        example = torch.zeros(SAMPLES, *shape)
+        try:
+            size = nn.Sequential(*(
+                part for part in parts if not isinstance(part, snn.SpikingNeuron)
+            )).eval()(example).shape[1]  # fmt: skip
+        except RuntimeError:  # a window that is larger than its map
+            continue
+        module = stronger(nn.Sequential(*parts, nn.Linear(size, 5), leaky(output=True)), 3).eval()
+        net = from_snntorch(module, example=example)
+        x = events(*shape, share=0.3, seed=trial)
+        theirs = spikes_of(module, torch.as_tensor(x, dtype=torch.float32))
+        names = ["layer1", "layer2", "layer3"]
+        ours = own(net, x.reshape(*x.shape[:2], -1), names)
+        result = count([
+            Layered(*record, *ours[name], np.ones(1))
+            for name, record in zip(names, theirs.values(), strict=True)
+        ])
+        assert result.furthest < BESIDE, (trial, str(result), module)
+        alive += 0.02 < result.activity < 0.8
+        maxima += any(link.pooling for link in net.connections) or len(net.layers) > 3
+        scales = Quantization(5, 12).fit(net)
+        flat, record = x.reshape(*x.shape[:2], -1), [layer.name for layer in net.layers]
+        integers = reference.run(quantize(net, scales), flat, record=record)
+        assert integers.differences(net.run(flat, scales, record=record)) == []
+    print(f"\n{alive} of 60 networks are alive, {maxima} have maxima")
+    assert alive > 30
+    assert maxima > 20
 
 
 @pytest.mark.slow
