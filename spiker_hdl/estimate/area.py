@@ -8,10 +8,9 @@ from spiker_hdl.model import Core, Mapping, Network, store_bits
 from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.dynamics.wrapped import Wrapped
 from spiker_hdl.model.mapping.core import row_parts
-from spiker_hdl.model.mapping.layout import kernel_size, pooled_rows
+from spiker_hdl.model.mapping.layout import kernel_size, pooled_rows, pooled_width
 from spiker_hdl.model.mapping.microarchitecture import spike_output_depth
 from spiker_hdl.rtl.population.neuron_update import state_layout
-from spiker_hdl.rtl.population.pooled_convolution import pooled_width
 from spiker_hdl.rtl.streams.events import value_shape
 from spiker_hdl.tools.families import FAMILIES, Family
 

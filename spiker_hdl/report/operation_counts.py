@@ -8,7 +8,7 @@ import numpy as np
 
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.model import Mapping, Network, Population, Projection, reference, stimulus
-from spiker_hdl.model.mapping.layout import kernel_events
+from spiker_hdl.model.mapping.layout import kernel_events, pooled_rows, pooled_width
 from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.model.parameters import field_width, fields_of
 from spiker_hdl.model.stimulus import transmitted
@@ -42,7 +42,7 @@ class Work:
     sum_reads, sum_writes, sum_bits : array of int
         Rows of sums that are read and written where sums are in memory: for the events that come
         together, one row in each fold is read and written; for each group of neurons that is
-        updated, one is read.
+        updated, one is read. Pooled sums are always in memory, and are read by windows too.
     state_reads, state_writes, state_bits : array of int
         Rows of states.
     parameter_reads, parameter_bits : array of int
@@ -153,7 +153,7 @@ def _population(
     none = np.zeros(len(steps), dtype=np.int64)
     weights = _Weights(network, mapping, population, len(steps))
     for projection in network.into(population.name):
-        weights.add(projection, _events(projection, trains[projection.source]))
+        weights.add(projection, trains[projection.source])
     # With a lane for each neuron, sums are in registers.
     folded = _folded(network, mapping, population)
     sum_writes = (weights.rows_added if sum_rows is None else sum_rows) if folded else none
@@ -185,9 +185,9 @@ def _population(
         spikes=spikes,
         weight_reads=weights.reads,
         weight_bits=weights.bits,
-        sum_reads=sum_reads,
-        sum_writes=sum_writes,
-        sum_bits=sum_bits * core.lanes,
+        sum_reads=sum_reads + weights.pooled_reads,
+        sum_writes=sum_writes + weights.pooled_writes,
+        sum_bits=sum_bits * core.lanes + weights.pooled_bits,
         state_reads=groups if state_row else none,
         state_writes=groups if state_row else none,
         state_bits=2 * groups * state_row,
@@ -207,19 +207,26 @@ class _Weights:
         self.in_rows = [
             projection for projection in into if mapping.store(network, projection) != "synapses"
         ]
-        self.row_bits = self.lanes * max(
-            (projection.width for projection in self.in_rows), default=0
-        )
+        # Kernels whose sums are pooled have a memory of their own.
+        shared = [projection.width for projection in self.in_rows if projection.pooling is None]
+        self.row_bits = self.lanes * max(shared, default=0)
         self.events, self.operations, self.additions, self.reads, self.bits, self.rows_added = (
             np.zeros(samples, dtype=np.int64) for _ in range(6)
         )
+        self.pooled_reads, self.pooled_writes, self.pooled_bits = (
+            np.zeros(samples, dtype=np.int64) for _ in range(3)
+        )
         self.rows_of_receptor = {link.receptor: np.zeros(samples, dtype=np.int64) for link in into}
 
-    def add(self, projection: Projection, events: np.ndarray) -> None:
-        """Add the events of a projection, an array of shape (samples, sources)."""
+    def add(self, projection: Projection, trains: list[np.ndarray]) -> None:
+        """Add the events of a projection, of each sample an array of shape (steps, sources)."""
+        events = _events(projection, trains)
         count = events.sum(axis=1)
         self.events += count
         self.operations += events @ _nonzero(projection)
+        if projection.pooling is not None:
+            self._pool(projection, trains, events)
+            return
         if projection in self.in_rows:
             # Each event reads a row of weights, one for each lane, in each fold; or the rows of its
             # windows, where a kernel is stored once.
@@ -240,6 +247,26 @@ class _Weights:
         if projection.synapses.kind != "one_to_one":
             self.reads += count
             self.bits += count * _place_bits(projection)
+
+    def _pool(self, projection: Projection, trains: list[np.ndarray], events: np.ndarray) -> None:
+        """Add what pooled sums take: rows of the kernel, and a pass over the windows of a step."""
+        added, source = kernel_events(projection.synapses, self.lanes), projection.source
+        windows = pooled_rows(projection, self.lanes)
+        # A step without a row of the kernel is not pooled.
+        passes = np.array([
+            np.count_nonzero((train[: max(0, len(train) - projection.delay)] != 0) @ added)
+            for train in trains
+        ])
+        rows, read = events @ added, passes * sum(map(len, windows))
+        self.reads += rows
+        self.bits += rows * self.lanes * projection.width
+        self.pooled_reads += rows + read
+        self.pooled_writes += rows
+        node = self.network.nodes[source]
+        width = pooled_width(projection, node.low, node.high)
+        self.pooled_bits += (2 * rows + read) * self.lanes * width
+        self.additions += (rows + passes * len(windows)) * self.lanes
+        self._add_rows(projection, passes * len(windows))
 
     def _add_rows(self, projection: Projection, rows: np.ndarray) -> None:
         self.rows_added += rows

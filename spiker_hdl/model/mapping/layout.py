@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.model.graph import Projection
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.synapses.base import Synapses
@@ -35,6 +36,7 @@ __all__ = [
     "kernel_size",
     "neuron_order",
     "pooled_rows",
+    "pooled_width",
 ]
 
 
@@ -172,6 +174,12 @@ def kernel_events(synapses: Convolution, lanes: int) -> np.ndarray:
         own = [len(windows) for windows in synapses.windows.pairs(axis)]
         counts = np.multiply.outer(counts, own)
     return np.broadcast_to(counts, synapses.shape).ravel()
+
+
+def pooled_width(projection: Projection, low: int, high: int) -> int:
+    """Return the bits of a sum before pooling, of events of ``low..high``."""
+    lows, highs = projection.synapses.reach(low, high)
+    return signed_width(int(lows.min()), int(highs.max()))
 
 
 def pooled_rows(projection: Projection, lanes: int) -> list[list[int]]:

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.model import Mapping, Network, Projection
-from spiker_hdl.model.mapping.layout import kernel_size, neuron_order
+from spiker_hdl.model.mapping.layout import kernel_size, neuron_order, pooled_width
 from spiker_hdl.model.mapping.microarchitecture import clocked, interval, overlaps, reads_potential
 from spiker_hdl.model.mapping.reload import in_memory, stores
 from spiker_hdl.rtl.common.adders import adder_tree, product
@@ -23,7 +23,7 @@ from spiker_hdl.rtl.synapses.weight_memory import WeightMemory
 from .accumulators import FoldedLanes, RingLanes
 from .event_merger import EventMerger
 from .neuron_update import NeuronUpdate
-from .pooled_convolution import PooledEvent, pooled_width
+from .pooled_convolution import PooledEvent
 from .update_sequencer import UpdateSequencer
 
 __all__ = ["PopulationCore", "event_of"]

@@ -9,7 +9,6 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import Projection
-from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.model.mapping.layout import pooled_rows
 from spiker_hdl.rtl.streams.events import AddressEvent
 from spiker_hdl.rtl.synapses.convolution_lookup import ConvolutionLookup
@@ -17,13 +16,7 @@ from spiker_hdl.rtl.synapses.weight_memory import WeightMemory
 
 from .accumulators import FoldedLanes
 
-__all__ = ["PooledConvolution", "PooledEvent", "pooled_width"]
-
-
-def pooled_width(projection: Projection, low: int, high: int) -> int:
-    """Return the bits of a sum before pooling, of events of ``low..high``."""
-    lows, highs = projection.synapses.reach(low, high)
-    return signed_width(int(lows.min()), int(highs.max()))
+__all__ = ["PooledConvolution", "PooledEvent"]
 
 
 class PooledEvent(data.StructLayout):
@@ -78,7 +71,7 @@ class PooledConvolution(wiring.Component):
     lanes : int
         Number of sums in a row.
     width : int
-        Bits of a sum: see :func:`pooled_width`.
+        Bits of a sum: see :func:`~spiker_hdl.model.mapping.layout.pooled_width`.
     by_position : bool
         Whether addresses are numbered ``y, x, channel``, not ``channel, y, x``.
     weights, states : str

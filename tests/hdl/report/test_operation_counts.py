@@ -11,6 +11,7 @@ from amaranth.sim import Simulator
 
 from spiker_hdl.hdl.verilog import to_verilog
 from spiker_hdl.model import (
+    Convolution,
     Core,
     Decay,
     If,
@@ -18,6 +19,7 @@ from spiker_hdl.model import (
     Integrator,
     Lif,
     Mapping,
+    MaxPooling,
     Network,
     OneToOne,
     Population,
@@ -236,7 +238,8 @@ class Strobes:
     def signals(self, component):
         if isinstance(component, weight_memory.WeightMemory):
             for bank in range(component.banks):
-                yield (component.projections[0].target, "weights"), component.read[bank]
+                (first, *_) = (*component.projections, *component.kernels)
+                yield (first.target, "weights"), component.read[bank]
         elif isinstance(component, sparse_lookup.SparseLookup):
             target = component.projection.target
             yield (target, "weights"), component.o.valid & component.o.ready & ~component.o.p.end
@@ -303,6 +306,47 @@ def test_reads_of_banks_equal_the_simulation(core, monkeypatch):
     assert (few.weight_bits == many.weight_bits).all()
     # What comes together is added to the sums together.
     assert (few.sum_writes < many.sum_writes).all() or core.lanes == 8
+
+
+def of_maps(pooling=None, shape=(4, 2, 3)):
+    """Make a map, and a mapping with two rows for the channels of a position."""
+    draw = np.random.default_rng(1)
+    convolution = Convolution(draw.integers(1, 5, (4, 1, 2, 2)), (1, 3, 4))
+    size = 4 * shape[1] * shape[2]
+    network = Network(
+        [Input("in", (1, 3, 4))],
+        [
+            Population("map", shape, If(threshold=9, width=8)),
+            Population("out", 2, If(threshold=9, width=12)),
+        ],
+        [
+            Projection("in", "map", convolution, bits=4, pooling=pooling),
+            Projection("map", "out", draw.integers(-3, 4, (2, size))),
+        ],
+        [Readout("out")],
+    )
+    mapping = Mapping.default(network, cores={"map": Core(2, 1), "out": Core(2, 2)})
+    return network, (draw.random((2, 3, 12)) < 0.3).astype(int), mapping
+
+
+def test_reads_of_a_kernel_equal_the_simulation(monkeypatch):
+    compare(*of_maps(), Strobes(monkeypatch))
+
+
+def test_counts_of_pooled_sums():
+    network, _, mapping = of_maps(MaxPooling((4, 2, 3), (2, 1)), (4, 1, 3))
+    spikes = np.zeros((1, 3, 12), dtype=int)
+    spikes[0, 0, [0, 5]] = 1  # a corner, which one window has, and a position of four windows
+    spikes[0, 2, 0] = 1
+    done = work(network, spikes, mapping=mapping)["map"]
+    rows = 2 * (1 + 4 + 1)
+    # Two steps have events: each reads two rows of six positions, and adds two of three.
+    assert done.weight_reads == rows
+    assert done.weight_bits == rows * 2 * 4
+    assert done.additions == (rows + 2 * 6) * 2
+    assert done.sum_writes == rows + 2 * 6
+    # A row is read where one is added, too; and for each of 12 neurons in each of three steps.
+    assert done.sum_reads == (rows + 2 * 12) + (2 * 6 + 3 * 12)
 
 
 def test_seeds_reach_every_kind_of_read():

@@ -9,8 +9,9 @@ import pytest
 from amaranth import *
 
 from spiker_hdl.model import Convolution, MaxPooling, Projection
+from spiker_hdl.model.mapping.layout import pooled_width
 from spiker_hdl.rtl import AddressEvent
-from spiker_hdl.rtl.population.pooled_convolution import PooledConvolution, pooled_width
+from spiker_hdl.rtl.population.pooled_convolution import PooledConvolution
 
 from support.bench import simulate
 from support.convolutions import random_convolution, random_pooling
