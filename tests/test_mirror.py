@@ -34,6 +34,7 @@ CROSS_CUTTING = {
     "tests/hdl/model/test_notes.py": "notes, from the network to its file",
     "tests/hdl/model/test_uneven_windows.py": "answers every few steps, with samples that differ",
     "tests/hdl/rtl/test_late_reader.py": "the accelerator whose results are read late",
+    "tests/hdl/test_convolutions.py": "kernels that are stored once, on every engine",
     "tests/hdl/test_lazy.py": "what importing loads",
     "tests/hdl/test_loading.py": "weights that are loaded, from the file to the memories",
     "tests/hdl/test_receptors.py": "neurons with several receptors, on every engine",
