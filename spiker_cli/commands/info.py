@@ -34,23 +34,19 @@ def info(
     check_output(json, "--json")
     options = MappingOptions(lanes, mapping_name)
     network = open_network(path)
-    mapping, reason = options.find_or_reason(network, path)
+    mapping = options.find(network, path)
     report = {"file": str(path), "bytes": path.stat().st_size} | describe(network, mapping)
     if not write_json(json, report):
-        _print_network(report, reason)
+        _print_network(report)
         _print_populations(report["populations"])
-        if mapping is not None:
-            _print_cores(report["populations"])
+        _print_cores(report["populations"])
         _print_connections(report)
     return 0
 
 
-def _print_network(report: dict[str, Any], reason: str) -> None:
+def _print_network(report: dict[str, Any]) -> None:
     mapping = report["mapping"]
-    hardware = ("hardware", f"none: {reason}")
-    if mapping is not None:
-        words = f"words of {mapping['word']} channels"
-        hardware = ("input form", words if mapping["form"] == "words" else "events")
+    words = f"words of {mapping['word']} channels"
     table(
         report["file"],
         [
@@ -61,7 +57,7 @@ def _print_network(report: dict[str, Any], reason: str) -> None:
             ("weights", f"{report['weight_bits']:,} bits"),
             ("states", f"{report['state_bits']:,} bits"),
             ("longest sample", f"{report['max_steps']} steps"),
-            hardware,
+            ("input form", words if mapping["form"] == "words" else "events"),
         ],
     )
 
@@ -167,13 +163,11 @@ def _ends(projection: dict[str, Any]) -> str:
 
 def _weights(projection: dict[str, Any]) -> str:
     shift = f", times {2 ** projection['shift']}" if projection["shift"] else ""
-    to = f", to receptor {projection['receptor']}" if "receptor" in projection else ""
-    text = f"{projection['weight_width']} bits each{shift}{to}"
-    if "store" not in projection:
-        return text
     store, bits = projection["store"], projection["store_bits"]
     others = ", ".join(f"{bits[other]:,} by {other}" for other in bits if other != store)
-    return f"{text}; in memory {bits[store]:,} by {store} ({others})"
+    memory = f"{bits[store]:,} by {store} ({others})"
+    to = f", to receptor {projection['receptor']}" if "receptor" in projection else ""
+    return f"{projection['weight_width']} bits each{shift}{to}; in memory {memory}"
 
 
 def _shape(shape: Any) -> str:

@@ -84,8 +84,7 @@ def simulate(
     check_choice("Engine", engine, CHOICES)
     check_output(json, "--json")
     options = MappingOptions(lanes, mapping_name, form, word)
-    reference = engine == "reference"
-    design, mapping, chosen = _open(path, options, reference, data, samples, encoder, steps)
+    design, mapping, chosen = _open(path, options, data, samples, encoder, steps)
     network = design if isinstance(design, spiker_hdl.Network) else design.network
     if samples is None and engine != "reference":
         chosen = chosen.first(min(FEW, len(chosen)))
@@ -116,7 +115,6 @@ def simulate(
 def _open(
     path: Path,
     options: "MappingOptions",
-    reference: bool,
     data: str | None,
     count: int | None,
     encoder: str | None,
@@ -133,8 +131,7 @@ def _open(
         emission = open_emission(path, options)
         return emission, None, find_samples_of(emission, data, count, encoder, steps)
     network = open_network(path)
-    # The reference also runs what has no hardware.
-    mapping = options.find_or_reason(network, path)[0] if reference else options.find(network, path)
+    mapping = options.find(network, path)
     return network, mapping, find_samples(network, data, count, encoder, steps)
 
 

@@ -19,11 +19,8 @@ from spiker_hdl.model.mapping.microarchitecture import overlaps
 __all__ = ["describe"]
 
 
-def describe(network: Network, mapping: Mapping | None) -> dict[str, Any]:
-    """Return what there is to say of a network, in what JSON can hold.
-
-    Without a mapping, what depends on hardware is left out.
-    """
+def describe(network: Network, mapping: Mapping) -> dict[str, Any]:
+    """Return what there is to say of a network, in what JSON can hold."""
     return {
         "name": network.name,
         "digest": network.digest,
@@ -48,11 +45,11 @@ def describe(network: Network, mapping: Mapping | None) -> dict[str, Any]:
         ],
         "weight_bits": network.weight_bits,
         "state_bits": sum(_state_bits(network, name) for name in network.order),
-        "mapping": None if mapping is None else mapping.to_json(),
+        "mapping": mapping.to_json(),
     }
 
 
-def _projections(network: Network, mapping: Mapping | None) -> list[dict[str, Any]]:
+def _projections(network: Network, mapping: Mapping) -> list[dict[str, Any]]:
     return [
         {
             "name": projection.name,
@@ -66,18 +63,12 @@ def _projections(network: Network, mapping: Mapping | None) -> list[dict[str, An
             **_positions(projection),
             "weight_width": projection.width,
             "weight_bits": projection.synapses.values.size * projection.width,
-            **({} if mapping is None else _stored(network, projection, mapping)),
+            "store": mapping.store(network, projection),
+            "store_bits": store_bits(network, projection, mapping.cores[projection.target]),
+            "queue": mapping.queues[projection.name],
         }
         for projection in network.projections
     ]
-
-
-def _stored(network: Network, projection: Projection, mapping: Mapping) -> dict[str, Any]:
-    return {
-        "store": mapping.store(network, projection),
-        "store_bits": store_bits(network, projection, mapping.cores[projection.target]),
-        "queue": mapping.queues[projection.name],
-    }
 
 
 def _positions(projection: Projection) -> dict[str, Any]:
@@ -88,9 +79,9 @@ def _positions(projection: Projection) -> dict[str, Any]:
     return geometry
 
 
-def _population(network: Network, mapping: Mapping | None, name: str) -> dict[str, Any]:
+def _population(network: Network, mapping: Mapping, name: str) -> dict[str, Any]:
     population, bounds = network.population[name], network.bounds[name]
-    coupling = population.coupling
+    core, coupling = mapping.cores[name], population.coupling
     return {
         "name": name,
         "shape": population.shape,
@@ -112,13 +103,6 @@ def _population(network: Network, mapping: Mapping | None, name: str) -> dict[st
         ),
         "states": {n: list(ends) for n, ends in bounds.states.items() if ends[0] < ends[1]},
         "state_bits": _state_bits(network, name),
-        **({} if mapping is None else _core(network, mapping, name)),
-    }
-
-
-def _core(network: Network, mapping: Mapping, name: str) -> dict[str, Any]:
-    core = mapping.cores[name]
-    return {
         "lanes": core.lanes,
         "units": core.units,
         "stages": core.stages,

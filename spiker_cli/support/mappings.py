@@ -92,22 +92,6 @@ class MappingOptions:
         """
         return self.with_writable(network, self._closed(network, path))
 
-    def find_or_reason(self, network: Network, path: Path | None) -> tuple[Mapping | None, str]:
-        """Return the mapping, or None and the reason of a network that has no hardware.
-
-        Raises
-        ------
-        ValueError
-            As :meth:`find`; and if options choose a mapping of a network that has no hardware.
-        """
-        try:
-            return self.find(network, path), ""
-        except ValueError as error:
-            pooled = any(projection.pooling is not None for projection in network.projections)
-            if self.chosen or not pooled:
-                raise
-            return None, str(error)
-
     def with_writable(
         self, network: Network, mapping: Mapping, uninitialized: Sequence[str] = ()
     ) -> Mapping:

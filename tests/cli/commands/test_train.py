@@ -53,9 +53,8 @@ def test_convolutional_network_is_trained_and_runs(spiker, tmp_path):
     code, out, _ = spiker("info", path)
     assert code == 0
     assert "convolution, max of 2x2" in out
-    assert "none: Projection 'input->hidden1'" in out
-    code, out, _ = spiker("simulate", path, "--engine", "reference", "--samples", 3)
-    assert (code, json.loads(out)["samples"]) == (0, 3)
+    code, out, _ = spiker("simulate", path, "--engine", "amaranth", "--samples", 1)
+    assert (code, json.loads(out)["mismatches"]) == (0, 0)
 
 
 def test_what_was_trained_can_be_run_without_more_words(spiker, tmp_path):
