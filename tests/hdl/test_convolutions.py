@@ -20,6 +20,7 @@ from spiker_hdl.model import (
     Convolution,
     If,
     Input,
+    Mapping,
     Network,
     Population,
     Projection,
@@ -27,6 +28,7 @@ from spiker_hdl.model import (
     timing,
 )
 from spiker_hdl.model.bounds import bounds
+from spiker_hdl.model.mapping.reload import beats_between
 from spiker_hdl.simulate import compiled, interpreted
 
 from support.convolutions import random_map_mapping, random_map_network
@@ -229,3 +231,25 @@ def test_bounds_of_a_loaded_kernel_are_those_of_its_windows():
     # Three positions of two channels, of which each has a value of 3 at the most, by a weight of 3
     # bits that is shifted by one.
     assert (widest.sum_low, widest.sum_high) == (6 * 3 * 2 * -4, 6 * 3 * 2 * 3)
+
+
+def test_kernel_of_another_size_is_not_loaded():
+    def network(kernel):
+        synapses = Convolution(kernel, (1, 6), stride=2)
+        neuron = If(threshold=3, width=10)
+        return Network(
+            [Input("in", (1, 6))],
+            [Population("map", (2, 3), neuron), Population("head", 2, neuron)],
+            [
+                Projection("in", "map", synapses, bits=4),
+                Projection("map", "head", np.ones((2, 6), int)),
+            ],
+            [Readout("head")],
+        )
+
+    # Both have windows at the same three positions.
+    built, other = network(np.ones((2, 1, 1), int)), network(np.ones((2, 1, 2), int))
+    mapping = Mapping.default(built).with_writable(built, ["map"])
+    assert len(beats_between(built, network(np.full((2, 1, 1), -8)), mapping))
+    with pytest.raises(ValueError, match="^Network 'network' must differ from that for which"):
+        beats_between(built, other, mapping)

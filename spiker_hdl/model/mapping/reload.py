@@ -24,6 +24,7 @@ from spiker_hdl.model.graph import Projection
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.base import Neuron
 from spiker_hdl.model.parameters import field_width, fields_of, parameter_rows
+from spiker_hdl.model.synapses.convolution import Convolution
 
 from .layout import in_machine_order, kernel_rows, kernel_size, neuron_order
 from .mapping import Mapping
@@ -295,6 +296,9 @@ def structure(network: Network, mapping: Mapping) -> str:
     for projection, described in zip(network.projections, text["projections"], strict=True):
         if projection.target in mapping.writable:
             described |= {"bits": projection.width, "kind": "rows"}
+            if isinstance(projection.synapses, Convolution):
+                # Kernels of two sizes may have equal positions, but not equal rows and bounds.
+                described["kernel"] = list(projection.synapses.kernel.shape)
             continue
         for name, array in arrays_of(projection.synapses).items():
             total.update(f"{projection.name}:{name}:{array.dtype.str}:{array.shape}:".encode())
