@@ -251,5 +251,5 @@ def test_kernel_of_another_size_is_not_loaded():
     built, other = network(np.ones((2, 1, 1), int)), network(np.ones((2, 1, 2), int))
     mapping = Mapping.default(built).with_writable(built, ["map"])
     assert len(beats_between(built, network(np.full((2, 1, 1), -8)), mapping))
-    with pytest.raises(ValueError, match="^Network 'network' must differ from that for which"):
+    with pytest.raises(ValueError, match=r"^Network 'network' must differ from that for which"):
         beats_between(built, other, mapping)

@@ -17,19 +17,24 @@ __all__ = ["Flip", "draw_flips"]
 class Flip:
     """A flipped bit of a weight, a threshold or a bias.
 
+    A weight of a convolution is one number for all positions, and is changed at all of them.
+
     Members
     -------
     population : str
         Population of the neuron whose number is changed.
     neuron : int
+        That neuron; of a projection whose sums are pooled, the sum; 0 with an ``entry``.
     projection : Projection or None
         Projection of the weight, where the number is a weight.
     source : int
-        Source neuron of that weight.
+        Source neuron of that weight; 0 with an ``entry``.
     parameter : str
         Otherwise the number: ``bias``, or a parameter of the neuron model.
     change : int
         Value that the flip adds to the number.
+    entry : tuple of int
+        Index of the weight in the kernel of a convolution; empty for all other numbers.
     """
 
     population: str
@@ -38,6 +43,7 @@ class Flip:
     source: int
     parameter: str
     change: int
+    entry: tuple[int, ...] = ()
 
 
 def draw_flips(network: Network, count: int, draw: np.random.Generator) -> list[Flip]:
@@ -94,7 +100,10 @@ def _change(value: int, bit: int, width: int, signed: bool) -> int:
 def _weight_flip(projection: Projection, place: int, bit: int, width: int) -> Flip:
     synapses = projection.synapses
     values = synapses.values.flat
-    if synapses.kind == "dense":
+    neuron, source, entry = 0, 0, ()
+    if synapses.kind == "convolution":
+        entry = tuple(int(n) for n in np.unravel_index(place, synapses.values.shape))
+    elif synapses.kind == "dense":
         neuron, source = divmod(place, synapses.source_size)
     elif synapses.kind == "one_to_one":
         neuron = source = place
@@ -104,7 +113,7 @@ def _weight_flip(projection: Projection, place: int, bit: int, width: int) -> Fl
         neuron, source = int(targets[place]), int(sources[place])
     value = int(values[place])
     change = _change(value, bit, width, True) << projection.shift
-    return Flip(projection.target, neuron, projection, source, "", change)
+    return Flip(projection.target, neuron, projection, source, "", change, entry)
 
 
 def _parameter_flip(population: Population, name: str, neuron: int, bit: int, width: int) -> Flip:

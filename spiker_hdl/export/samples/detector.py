@@ -12,18 +12,23 @@ from spiker_hdl.model.neurons.arithmetic import ARRAYS
 from spiker_hdl.model.scores import Scorer
 
 from .bit_flips import Flip
+from .wide_flips import added_currents, changed_neurons, is_wide
 
 __all__ = ["Detector"]
 
 _ROWS = 8192
 """Number of rows, each with one flip and one sample, that are computed at once."""
+_EVENTS = 2**27
+"""Number of events of all rows that are computed at once, so that they fit into memory."""
 
 
 class Detector:
     """Samples, and which flips each of them detects.
 
-    Of a network with a flip, only what the flip can change is computed: its neuron alone first,
-    and, if that neuron fires differently, the populations that its spikes reach.
+    Of a network with a flip, only what the flip can change is computed: its neurons alone first,
+    and, if one of them fires differently, the populations that their spikes reach. Most flips
+    change one neuron. One in a kernel changes a channel, and one in a weight of sums that are
+    pooled may change every neuron.
 
     Parameters
     ----------
@@ -41,6 +46,8 @@ class Detector:
         self.trains: dict[str, np.ndarray] = dict(samples)
         self.currents: dict[str, np.ndarray] = {}
         self.potentials: dict[str, np.ndarray] = {}
+        size = max(core.size for core in self.cores.values())
+        self.rows = max(1, min(_ROWS, _EVENTS // (self.steps * size)))
         self.reached = {name: self._reached_from(name) for name in network.order}
         for name, core in self.cores.items():
             if core.coupling is not None:  # a spike of a neuron changes the others' spikes
@@ -102,6 +109,11 @@ class Detector:
         batch = max(1, _ROWS // self.count)
         for name in self.cores:
             members = [n for n, flip in enumerate(flips) if flip.population == name]
+            if self.cores[name].coupling is None:
+                for n in members:
+                    if is_wide(flips[n]):
+                        detected[n] = self._wide(name, flips[n])
+                members = [n for n in members if not is_wide(flips[n])]
             for start in range(0, len(members), batch):
                 some = members[start : start + batch]
                 detected[some] = self._population(name, [flips[n] for n in some])
@@ -123,10 +135,37 @@ class Detector:
             # Another number of events of one neuron changes the count, whatever those events reach.
             detected = np.count_nonzero(train, axis=2) != np.count_nonzero(own, axis=2)
         rows = np.argwhere(changed & ~detected)
-        for start in range(0, len(rows), _ROWS):
-            n, sample = rows[start : start + _ROWS].T
+        for start in range(0, len(rows), self.rows):
+            n, sample = rows[start : start + self.rows].T
             detected[n, sample] = self._network(
                 name, [flips[k] for k in n], sample, train[n, sample], potential[n, sample]
+            )
+        return detected
+
+    def _wide(self, name: str, flip: Flip) -> np.ndarray:
+        """Return what :meth:`detects` does, for one flip that may change several neurons."""
+        core, projection, neurons = self.cores[name], flip.projection, changed_neurons(flip)
+        assert projection is not None
+        shape = (core.receptors, len(neurons), self.count, self.steps)
+        added, delay = np.zeros(shape, dtype=np.int64), projection.delay
+        if delay < self.steps:
+            events = self.trains[projection.source][:, : self.steps - delay]
+            own = np.moveaxis(added_currents(flip, events), 2, 0)
+            added[projection.receptor, :, :, delay:] = own
+        train, potential = self._neurons(name, [flip] * len(neurons), neurons, added)
+        own = np.moveaxis(self.trains[name][:, :, neurons], 2, 0) if name in self.trains else train
+        changed = (train != own).any(axis=(0, 2))
+        if name in self.potential_readouts:
+            before = np.moveaxis(self.potentials[name][:, :, neurons], 2, 0)
+            changed |= (potential != before).any(axis=(0, 2))
+        detected = np.zeros_like(changed)
+        if name in self.trains and name not in self.reached[name]:
+            detected = np.count_nonzero(train, axis=(0, 2)) != np.count_nonzero(own, axis=(0, 2))
+        rows = np.flatnonzero(changed & ~detected)
+        for start in range(0, len(rows), self.rows):
+            samples = rows[start : start + self.rows]
+            detected[samples] = self._network(
+                name, [flip] * len(samples), samples, train[:, samples], potential[:, samples]
             )
         return detected
 
@@ -134,16 +173,20 @@ class Detector:
         """Return what :meth:`detects` does, for flips in a population whose neurons are coupled."""
         detected = np.zeros((len(flips), self.count), dtype=bool)
         rows = np.argwhere(~detected)
-        for start in range(0, len(rows), _ROWS):
-            n, sample = rows[start : start + _ROWS].T
+        for start in range(0, len(rows), self.rows):
+            n, sample = rows[start : start + self.rows].T
             faulty = [flips[k] for k in n]
             detected[n, sample] = self._network(name, faulty, sample, None, None)
         return detected
 
     def _neurons(
-        self, name: str, flips: list[Flip], neurons: np.ndarray
+        self, name: str, flips: list[Flip], neurons: np.ndarray, added: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Run the neurons of flips, each on its own, with all samples."""
+        """Run the neurons of flips, each on its own, with all samples.
+
+        ``added`` is what the flips add to their currents, of shape (receptors, flips, samples,
+        steps); without it, each flip changes one weight or parameter.
+        """
         core = self.cores[name]
         shape = (len(flips), self.count)
         states = {
@@ -165,7 +208,7 @@ class Detector:
         read = name in self.potential_readouts
         train = np.zeros((*shape, self.steps), dtype=_train_type(core))
         potential = np.zeros((*shape, self.steps if read else 0), dtype=np.int64)
-        added = self._added(flips, core.receptors)
+        added = self._added(flips, core.receptors) if added is None else added
         for t in range(self.steps):
             current = np.moveaxis(self.currents[name][:, t][:, columns], 0, 2) + bias
             current = current + added[:, :, :, t]
@@ -198,18 +241,21 @@ class Detector:
         array of bool, shape (rows,)
             Whether the answer changes.
         """
-        rows = np.arange(len(flips))
+        wide = is_wide(flips[0])  # then all of them are the same, unless neurons are coupled
         neurons = np.array([flip.neuron for flip in flips])
+        at: tuple = (np.arange(len(flips)), slice(None), neurons)
+        if wide:
+            at = (slice(None), slice(None), changed_neurons(flips[0]))
         trains: dict[str, np.ndarray] = {}
         potentials: dict[str, np.ndarray] = {}
         changing = [other for other in self.network.order if other in self.reached[name]]
         if name not in changing:
             if name in self.trains:
                 trains[name] = self.trains[name][samples]
-                trains[name][rows, :, neurons] = train
+                trains[name][at] = np.moveaxis(train, 0, 2) if wide else train
             if name in self.potential_readouts:
                 potentials[name] = self.potentials[name][samples]
-                potentials[name][rows, :, neurons] = potential
+                potentials[name][at] = np.moveaxis(potential, 0, 2) if wide else potential
         _FaultyRun(self, name, flips, samples, trains, potentials).run(changing)
         detected = np.zeros(len(flips), dtype=bool)
         for key, spikes in trains.items():
@@ -246,6 +292,7 @@ class _FaultyRun:
         self.base, self.name, self.flips, self.samples = base, name, flips, samples
         self.trains, self.potentials = trains, potentials
         self.weights = list(self._weights())
+        self.wide = list(self._wide_flips())
 
     def run(self, changing: list[str]) -> None:
         base, count = self.base, len(self.flips)
@@ -276,11 +323,12 @@ class _FaultyRun:
             own = current[:, first : first + core.size]
             if projector.source in self.trains and t >= projector.delay:
                 then = t - projector.delay
-                events = (
-                    self.trains[projector.source][:, then]
-                    - base.trains[projector.source][self.samples, then]
-                )
-                if projector.source == self.name and self.name not in base.reached[self.name]:
+                now = self.trains[projector.source][:, then]
+                before = base.trains[projector.source][self.samples, then]
+                events = now - before
+                if projector.pooling is not None:  # maxima are no sums of maxima
+                    own += projector(now) - projector(before)
+                elif projector.source == self.name and self.name not in base.reached[self.name]:
                     own += self._column_current(projector, events)
                 else:
                     own += projector(events)
@@ -289,11 +337,11 @@ class _FaultyRun:
         return current
 
     def _column_current(self, projector: Any, events: np.ndarray) -> np.ndarray:
-        """Return the currents of the one neuron in each row that fires differently."""
+        """Return the currents of the neurons in each row that fire differently."""
+        if projector.matrix is None or is_wide(self.flips[0]):
+            return projector(events)
         rows = np.arange(len(events))
         neurons = np.array([flip.neuron for flip in self.flips])
-        if projector.matrix is None or projector.pooling is not None:
-            return projector(events)
         return (events[rows, neurons][:, None] * projector.matrix[neurons]).astype(
             np.int64
         ) << projector.shift
@@ -308,12 +356,32 @@ class _FaultyRun:
                     train = self.base.trains[source]
                     events = train[self.samples[rows], t - delay, sources]
                 current[rows, columns] += events * changes
+        for flip, rows in self.wide:
+            projection = flip.projection
+            if projection is not None and t >= projection.delay:
+                then, source = t - projection.delay, projection.source
+                if source in self.trains:
+                    events = self.trains[source][rows, then]
+                else:
+                    events = self.base.trains[source][self.samples[rows], then]
+                columns = projection.receptor * self.base.cores[self.name].size
+                columns = columns + changed_neurons(flip)
+                current[np.ix_(rows, columns)] += added_currents(flip, events)
+
+    def _wide_flips(self) -> Iterator[tuple[Flip, np.ndarray]]:
+        """Give each flip that may change several neurons, with its rows."""
+        groups: dict[int, list[int]] = {}
+        for row, flip in enumerate(self.flips):
+            if is_wide(flip):
+                groups.setdefault(id(flip), []).append(row)
+        for rows in groups.values():
+            yield self.flips[rows[0]], np.array(rows)
 
     def _weights(self) -> Iterator[tuple]:
         """Give the rows whose flip is in a weight, grouped by source and delay."""
         groups: dict[tuple[str, int], list[int]] = {}
         for row, flip in enumerate(self.flips):
-            if flip.projection is not None:
+            if flip.projection is not None and not is_wide(flip):
                 key = flip.projection.source, flip.projection.delay
                 groups.setdefault(key, []).append(row)
         for (source, delay), rows in groups.items():

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.model import Input, Network, Stimulus
+from spiker_hdl.model import Convolution, Input, Network, Stimulus
 
 from .bit_flips import Flip, draw_flips
 from .detector import Detector
@@ -121,11 +121,23 @@ def _extent(network: Network, steps: int, max_samples: int | None) -> tuple[int,
         for projection in network.projections
     )
     # A neuron in a loop changes all others; otherwise its own spikes decide about most flips.
-    cost = 4 * size if recurrent else 8 + size // 16
+    cost = 4 * size if recurrent else 8 + size // 16 + _positions(network)
     work = _WORK / (steps * cost)
     count = int(min(_MAX_CANDIDATES, max(_MIN_CANDIDATES, work**0.5 / 2)))
     flips = int(min(_MAX_FLIPS, max(_MIN_FLIPS, work / count)))
     return flips, max(count, 2 * (max_samples or 0))
+
+
+def _positions(network: Network) -> int:
+    """Return how many more neurons a flip changes in the mean, since it is in a kernel."""
+    bits, positions = 0, 0
+    for projection in network.projections:
+        synapses = projection.synapses
+        own = synapses.values.size * projection.width
+        bits += own
+        if isinstance(synapses, Convolution):
+            positions += own * (projection.target_size // len(synapses.kernel))
+    return positions // max(1, bits)
 
 
 def _costs(network: Network, pool: dict[str, np.ndarray]) -> np.ndarray:

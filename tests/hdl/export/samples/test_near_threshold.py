@@ -1,8 +1,11 @@
 """Tests of samples near the thresholds of neurons."""
 
-import numpy as np
+from random import Random
 
-from spiker_hdl.export.samples.near_threshold import near_threshold_samples
+import numpy as np
+import pytest
+
+from spiker_hdl.export.samples.near_threshold import _Kernel, _Weights, near_threshold_samples
 from spiker_hdl.model import (
     Dense,
     Input,
@@ -15,6 +18,8 @@ from spiker_hdl.model import (
     reference,
 )
 from spiker_hdl.model.neurons.arithmetic import Decay
+
+from support.convolutions import random_convolution
 
 
 def test_samples_bring_neurons_of_all_synapses_near_their_thresholds():
@@ -41,3 +46,16 @@ def test_samples_bring_neurons_of_all_synapses_near_their_thresholds():
         fired = counts[name].any(axis=1)  # of each sample and neuron
         assert 0.1 < fired.mean() < 0.9
         assert fired.any(axis=0).sum() >= 4
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_kernels_have_the_sums_and_gradients_of_their_matrix(seed):
+    random, draw = Random(seed), np.random.default_rng(seed)
+    shape = (random.randint(1, 4), *(random.randint(2, 5) for _ in range(random.choice([1, 2]))))
+    synapses = random_convolution(random, shape)
+    kernel, unrolled = _Kernel(synapses, 1.5), _Weights(synapses, 1.5)
+    rates, error = draw.random((3, synapses.source_size)), draw.random((3, synapses.target_size))
+    np.testing.assert_allclose(kernel.sums(rates), unrolled.sums(rates))
+    np.testing.assert_allclose(kernel.gradient(error), unrolled.gradient(error))
+    np.testing.assert_allclose(kernel.reach(), unrolled.reach())
+    assert kernel.squares == pytest.approx(unrolled.squares)
