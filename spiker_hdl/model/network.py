@@ -148,11 +148,11 @@ class Network:
         if projection.target not in self.population:
             raise ValueError(f"{what}: the target must be a population, not {projection.target!r}")
         source, target = self.nodes[projection.source], self.population[projection.target]
+        _check_positions(what, projection, source, target)
         expected = (target.size, source.size)
         actual = (projection.target_size, projection.synapses.source_size)
         if actual != expected:
             raise ValueError(f"{what}: weights must have the shape {expected}, not {actual}")
-        _check_positions(what, projection, source, target)
         receptors = target.neuron.receptors
         if projection.receptor >= receptors:
             raise ValueError(

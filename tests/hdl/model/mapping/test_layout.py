@@ -128,6 +128,22 @@ def test_rows_of_an_event():
     assert events.sum() * 2 == np.count_nonzero(Convolution(KERNEL + 1, (1, 3, 4)).matrix())
 
 
+def test_rows_of_an_event_are_those_of_its_group():
+    synapses = Convolution(np.ones((4, 1, 2), int), (2, 3), groups=2)
+    assert kernel_events(synapses, 1).tolist() == [2, 4, 2] * 2
+    assert kernel_events(synapses, 2).tolist() == [1, 2, 1] * 2
+
+
+def test_lanes_divide_the_channels_of_a_group():
+    synapses = Convolution(np.ones((4, 1, 2, 2), int), (2, 3, 4), groups=2)
+    net = network()
+    projections = [replace(net.projections[0], synapses=synapses), net.projections[1]]
+    net = replace(net, inputs=[Input("in", (2, 3, 4))], projections=projections)
+    reason = "have a target whose lanes divide the 2 output channels of a group, not 4 lanes"
+    assert kernel_refusal(net, net.projections[0], Core(4, 4)) == reason
+    assert kernel_refusal(net, net.projections[0], Core(2, 2)) is None
+
+
 def test_bits_of_a_kernel():
     net = network()
     bits = store_bits(net, net.projections[0], Core(2, 2))

@@ -188,6 +188,8 @@ def test_shape_of_a_population_must_be_that_of_its_maps():
     assert small(synapses, 12).population["map"].size == 12
     with pytest.raises(ValueError, match=r"the shape of 'map' must be \(2, 6\), or a size alone"):
         small(synapses, (6, 2))
+    with pytest.raises(ValueError, match=r"the shape of 'map' must be \(2, 6\), or a size alone"):
+        small(synapses, (2, 8))  # of another size
 
 
 def test_writable_population_takes_any_kernel():

@@ -157,6 +157,29 @@ def test_token_is_held_until_it_is_taken():
     assert [item.end for item in received] == [0, 1] * 10
 
 
+def test_token_that_comes_while_an_item_is_offered_changes_nothing():
+    synapses = Convolution(np.ones((1, 1, 1), int), (1, 2))
+    dut = ConvolutionLookup(synapses, AddressEvent(2), lanes=1)
+    seen = []
+
+    async def testbench(ctx):
+        ctx.set(dut.i.payload, written((1, 0)))
+        ctx.set(dut.i.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.i.valid, 0)
+        await ctx.tick().until(dut.o.valid)
+        ctx.set(dut.i.payload, written(LAST))
+        ctx.set(dut.i.valid, 1)
+        for ready in (0, 0, 1, 1):  # the item is held, then taken, then the token
+            ctx.set(dut.o.ready, ready)
+            payload = ctx.get(dut.o.payload)
+            seen.append((payload.end, payload.last, ctx.get(dut.i.ready)))
+            await ctx.tick()
+
+    simulate(dut, testbench, watch=[dut.o])
+    assert seen == [(0, 0, 0), (0, 0, 0), (0, 0, 0), (1, 1, 1)]
+
+
 SIZES = [(positions, size) for positions in range(1, 7) for size in range(1, 5)]
 
 
