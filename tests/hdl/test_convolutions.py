@@ -6,11 +6,13 @@ What is compared, on random networks of maps and with drawn mappings: spikes and
 population in every step, scores and counts, alone and back to back, with stalls on both sides.
 """
 
+import re
 from collections import Counter
 from random import Random
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 
 import spiker_hdl
 from spiker_hdl import run
@@ -18,6 +20,7 @@ from spiker_hdl.export import emit
 from spiker_hdl.model import (
     AnswerPolicy,
     Convolution,
+    Core,
     If,
     Input,
     Mapping,
@@ -29,6 +32,7 @@ from spiker_hdl.model import (
 )
 from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.mapping.reload import beats_between
+from spiker_hdl.rtl import PopulationCore
 from spiker_hdl.simulate import compiled, interpreted
 
 from support.convolutions import random_map_mapping, random_map_network
@@ -253,3 +257,32 @@ def test_kernel_of_another_size_is_not_loaded():
     assert len(beats_between(built, network(np.full((2, 1, 1), -8)), mapping))
     with pytest.raises(ValueError, match=r"^Network 'network' must differ from that for which"):
         beats_between(built, other, mapping)
+
+
+# -- parameters of channels ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels, units", [(4, 2), (3, 1), (2, 2)])
+def test_parameters_of_channels_are_stored_once(channels, units):
+    draw = np.random.default_rng(channels)
+    synapses = Convolution(draw.integers(-2, 5, (channels, 1, 2)), (1, 4))
+    thresholds, biases = (np.repeat(draw.permutation(5)[:channels], 3).tolist() for _ in range(2))
+    neuron = If(threshold=tuple(value + 3 for value in thresholds), width=8)
+    network = Network(
+        [Input("in", (1, 4))],
+        [
+            Population("map", (channels, 3), neuron, tuple(biases)),
+            Population("out", 2, If(threshold=5, width=10)),
+        ],
+        [
+            Projection("in", "map", synapses),
+            Projection("map", "out", draw.integers(-3, 4, (2, 3 * channels))),
+        ],
+        [Readout("out")],
+    )
+    cores = {"map": Core(channels, units), "out": Core(2, 2)}
+    mapping = Mapping.default(network, cores=cores)
+    compare(network, draw.integers(0, 2, (2, 4, 4)), mapping)
+    text = rtlil.convert(PopulationCore(network, "map", mapping=mapping), emit_src=False)
+    (rows,) = re.findall(r"memory width \d+ size (\d+) \\\\?parameters", text)
+    assert int(rows) == channels // units

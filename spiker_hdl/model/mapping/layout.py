@@ -15,6 +15,7 @@ import numpy as np
 from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.model.graph import Projection
 from spiker_hdl.model.network import Network
+from spiker_hdl.model.parameters import values_of
 from spiker_hdl.model.synapses.base import Synapses
 from spiker_hdl.model.synapses.convolution import Convolution
 from spiker_hdl.model.synapses.dense import Dense
@@ -35,6 +36,7 @@ __all__ = [
     "kernel_rows",
     "kernel_size",
     "neuron_order",
+    "parameter_period",
     "pooled_rows",
     "pooled_width",
 ]
@@ -109,6 +111,27 @@ def neuron_order(network: Network, mapping: "Mapping", name: str) -> np.ndarray 
     if not stored or prod(node.shape[1:]) == 1 or node.shape[0] == 1:
         return None
     return np.moveaxis(np.arange(node.size).reshape(node.shape), 0, -1).ravel()
+
+
+def parameter_period(network: Network, mapping: "Mapping", name: str) -> int | None:
+    """Return after how many neurons in the machine all parameters repeat; None if they do not.
+
+    In a map that a stored kernel reaches, whose parameters are those of channels, these are as many
+    as there are channels. Parameters that can be written are stored for every neuron.
+    """
+    population = network.population[name]
+    stored = any(
+        mapping.store(network, projection) == "kernel" for projection in network.into(name)
+    )
+    if not stored or not isinstance(population.shape, tuple) or mapping.cores[name].writable:
+        return None
+    channels, positions = population.shape[0], prod(population.shape[1:])
+    if positions == 1:
+        return None
+    for value in values_of(population).values():
+        if isinstance(value, tuple) and value != tuple(np.repeat(value[::positions], positions)):
+            return None
+    return channels
 
 
 def in_network_order(order: np.ndarray | None, values: np.ndarray) -> np.ndarray:

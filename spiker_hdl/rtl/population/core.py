@@ -8,7 +8,12 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.model import Mapping, Network, Projection
-from spiker_hdl.model.mapping.layout import kernel_size, neuron_order, pooled_width
+from spiker_hdl.model.mapping.layout import (
+    kernel_size,
+    neuron_order,
+    parameter_period,
+    pooled_width,
+)
 from spiker_hdl.model.mapping.microarchitecture import clocked, interval, overlaps, reads_potential
 from spiker_hdl.model.mapping.reload import in_memory, stores
 from spiker_hdl.rtl.common.adders import adder_tree, product
@@ -136,6 +141,7 @@ class PopulationCore(wiring.Component):
             stages=core.stages,
             kind=core.states,
             order=neuron_order(network, mapping, name),
+            period=parameter_period(network, mapping, name),
             store=next((store for store in writable if store.part == "parameters"), None),
         )
         members = {f"i{n}": In(stream.Signature(event)) for n, event in enumerate(self.events)}

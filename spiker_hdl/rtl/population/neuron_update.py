@@ -16,6 +16,7 @@ from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.model.mapping.core import STAGES
 from spiker_hdl.model.mapping.reload import Store
 from spiker_hdl.model.parameters import fields_of, parameter_rows, values_of
+from spiker_hdl.rtl.common.division import divided
 from spiker_hdl.rtl.common.memory import Load, kept_in, readable
 from spiker_hdl.rtl.common.shapes import range_shape
 from spiker_hdl.rtl.neurons.combinational import CombinationalArithmetic
@@ -109,6 +110,9 @@ class NeuronUpdate(wiring.Component):
         The memory of the parameters, if a host can write it.
     order : array of int, optional
         For each neuron in the machine its number in the population, where these differ.
+    period : int, optional
+        Number of neurons, a multiple of ``units``, after which all parameters repeat; those of the
+        first ones are stored then.
 
     Members
     -------
@@ -150,6 +154,7 @@ class NeuronUpdate(wiring.Component):
         kind: str = "auto",
         store: Store | None = None,
         order: Any = None,
+        period: int | None = None,
     ):
         units = check_int("Step units", units, 1, population.size)
         stages = check_int("Stages", stages, 1, STAGES)
@@ -160,6 +165,7 @@ class NeuronUpdate(wiring.Component):
         self.kind = kind
         self.store = store
         self.order = order
+        self.period = period
         self.groups = -(-population.size // units)
         self.states = state_layout(population, bounds)
         super().__init__({
@@ -333,15 +339,20 @@ class NeuronUpdate(wiring.Component):
         if not row.size:
             return Signal(row)
         init = parameter_rows(self.population, self.units, self.store is not None, self.order)
+        row_number = self.ahead
+        if self.period is not None:
+            depth = self.period // self.units
+            init = init[:depth]
+            _, row_number = divided(self.ahead, depth, self.groups)
         if self.store is not None:
             address, contents = readable(
                 m, "parameters", self.store, init, self.load, kind=self.kind
             )
         else:
             m.submodules.parameters = memory = Memory(
-                shape=unsigned(row.size), depth=self.groups, init=init, attrs=kept_in(self.kind)
+                shape=unsigned(row.size), depth=len(init), init=init, attrs=kept_in(self.kind)
             )
             port = memory.read_port()
             address, contents = port.addr, port.data
-        m.d.comb += address.eq(self.ahead)
+        m.d.comb += address.eq(row_number)
         return data.View(row, contents)

@@ -30,6 +30,7 @@ from spiker_hdl.model.mapping.layout import (
     kernel_refusal,
     kernel_rows,
     neuron_order,
+    parameter_period,
     pooled_rows,
 )
 from spiker_hdl.model.parameters import parameter_rows
@@ -114,6 +115,20 @@ def test_projections_between_maps_are_permuted_on_both_sides(kind):
     matrix = synapses.matrix()
     assert (permuted.synapses.matrix() == matrix[np.ix_(order, order)]).all()
     assert permuted.width == net.projections[2].width
+
+
+def test_parameters_of_channels_repeat_at_every_position():
+    net = network()
+    mapping = Mapping.default(net)
+    assert parameter_period(net, mapping, "map") == 4
+    assert parameter_period(net, mapping, "head") is None
+    for bias, period in ([*np.repeat(range(4), 6)], 4), ([1, *[0] * 23], None):
+        biased = replace(net.population["map"], bias=tuple(map(int, bias)))
+        own = replace(net, populations=[biased, net.population["head"]])
+        assert parameter_period(own, mapping, "map") == period
+    assert parameter_period(net, mapping.with_writable(net, ["map"]), "map") is None
+    single = network(Convolution(np.ones((4, 1, 3, 4), int), (1, 3, 4)), (4, 1, 1))
+    assert parameter_period(single, Mapping.default(single), "map") is None
 
 
 def test_rows_of_a_kernel():
