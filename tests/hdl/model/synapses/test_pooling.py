@@ -121,6 +121,7 @@ def test_pooled_sums_must_meet_their_ends():
         )
 
 
-def test_hardware_refuses_pooled_sums_by_name():
-    with pytest.raises(ValueError, match=r"Projection 'in->map': sums must reach their target"):
+def test_hardware_pools_the_sums_of_convolutions_alone():
+    message = "Projection 'in->map' must be a convolution, not one_to_one, to pool its sums"
+    with pytest.raises(ValueError, match=message):
         Mapping.default(network(MaxPooling((1, 6), 2)))
