@@ -86,8 +86,9 @@ def compare(network, spikes, mapping):
     return expected
 
 
-# A delay, a static graded input, two lanes with overlap, and recurrence beside an input.
-@pytest.mark.parametrize("seed", [0, 4, 6, 10])
+# A delay, a static graded input, two lanes with overlap, recurrence beside an input,
+# and an event that alone moves on.
+@pytest.mark.parametrize("seed", [0, 4, 6, 10, 36])
 def test_random_maps_give_the_same_bits_and_the_predicted_cycles(seed):
     compare(*drawn(seed, SMALL)[:3])
 
@@ -286,3 +287,25 @@ def test_parameters_of_channels_are_stored_once(channels, units):
     text = rtlil.convert(PopulationCore(network, "map", mapping=mapping), emit_src=False)
     (rows,) = re.findall(r"memory width \d+ size (\d+) \\\\?parameters", text)
     assert int(rows) == channels // units
+
+
+def test_thresholds_and_biases_are_loaded_in_the_order_of_the_machine():
+    def network(bias):
+        synapses = Convolution(np.ones((2, 1, 1), int), (1, 3))
+        neuron = If(threshold=3, width=10)
+        return Network(
+            [Input("in", (1, 3))],
+            [Population("map", (2, 3), neuron, bias), Population("head", 6, neuron)],
+            [
+                Projection("in", "map", synapses, bits=3),
+                Projection("map", "head", np.eye(6, dtype=int) * 4, bits=4),
+            ],
+            [Readout("head")],
+        )
+
+    built, other = network((0, 1, 2, 3, 0, 1)), network((3, 0, 1, 0, 2, 1))
+    mapping = Mapping.default(built).with_writable(built, ["map"])
+    spikes = np.ones((1, 6, 3), int)
+    expected = run(other, spikes, record=everything(other))
+    result = interpreted.run(other, spikes, mapping=mapping, record=everything(other), built=built)
+    assert expected.differences(result) == []

@@ -9,7 +9,20 @@ import pytest
 import spiker_hdl
 from spiker_hdl.export.samples.bit_flips import draw_flips
 from spiker_hdl.export.samples.detector import Detector
-from spiker_hdl.model import Dense, OneToOne, Sparse
+from spiker_hdl.model import (
+    Convolution,
+    Decay,
+    Dense,
+    Input,
+    Lif,
+    MaxPooling,
+    Network,
+    OneToOne,
+    Population,
+    Projection,
+    Readout,
+    Sparse,
+)
 from spiker_hdl.model.parameters import values_of
 
 from support.convolutions import random_map_network
@@ -71,6 +84,24 @@ def test_flips_in_kernels_and_pooled_sums_are_detected_where_whole_runs_differ(s
         assert dense.pooling is not None
         projections[0] = dense
     compare(replace(network, projections=projections), seed, 25)
+
+
+def test_flips_in_groups_with_a_shift_before_pooled_sums_are_detected():
+    draw = np.random.default_rng(4)
+    first = Convolution(draw.integers(-2, 4, (4, 1, 2)), (2, 6), groups=2)
+    second = Convolution(draw.integers(-2, 4, (2, 2, 2)), (4, 2), padding=1, groups=2)
+    neuron = Lif(decay=Decay.shift(2), threshold=7, width=12)
+    network = Network(
+        [Input("in", (2, 6))],
+        [Population("a", (4, 2), neuron), Population("b", (2, 2), neuron)],
+        [
+            Projection("in", "a", first, shift=1, pooling=MaxPooling((4, 5), 2)),
+            Projection("a", "b", second, shift=2, pooling=MaxPooling((2, 3), 2, 1)),
+        ],
+        [Readout("b")],
+        16,
+    )
+    compare(network, 0)
 
 
 def test_bits_of_a_kernel_are_equally_likely():
