@@ -160,11 +160,11 @@ class Connection(nn.Module):
         Names of an input or layer, and of a layer.
     weights : array of float, or callable, optional
         Shape (target size, source size), or (size,) for ``"one_to_one"``, or (channels of the
-        target, channels of the source / groups, *size of the window) for ``"convolution"``: then
-        they are the kernel, which is the same at every position. A callable ``(rng, shape)`` draws
-        them when the network is made; ``rng`` is a :class:`numpy.random.Generator` that depends on
-        the seed of the network and the name of the connection alone. Where none are given, they
-        are drawn from a uniform distribution.
+        target, channels of the source / groups, size of the window along each axis) for
+        ``"convolution"``: then they are the kernel, the same at every position. A callable
+        ``(rng, shape)`` draws them when the network is made; ``rng`` is a
+        :class:`numpy.random.Generator` that depends on the seed of the network and the name of the
+        connection alone. Where none are given, they are drawn from a uniform distribution.
     delay : int or Duration
         Number of time steps by which events arrive later, or time. Events are emitted at the
         beginning of a step, and after a time they arrive in the first step that begins then or
