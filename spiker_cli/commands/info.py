@@ -165,7 +165,7 @@ def _weights(projection: dict[str, Any]) -> str:
     shift = f", times {2 ** projection['shift']}" if projection["shift"] else ""
     store, bits = projection["store"], projection["store_bits"]
     others = ", ".join(f"{bits[other]:,} by {other}" for other in bits if other != store)
-    memory = f"{bits[store]:,} by {store} ({others})"
+    memory = f"{bits[store]:,} by {store}" + (f" ({others})" if others else "")
     to = f", to receptor {projection['receptor']}" if "receptor" in projection else ""
     return f"{projection['weight_width']} bits each{shift}{to}; in memory {memory}"
 

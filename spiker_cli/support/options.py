@@ -93,7 +93,8 @@ MappingName = Annotated[
         metavar="fast|balanced|small|FILE.json",
         help="Preset: fast (few cycles), balanced, or small (little area); or a JSON file with a "
         "mapping, such as spiker info --json writes. By default the mapping that was saved with "
-        "the network, else a lane for each neuron.",
+        "the network, else a lane for each neuron, "
+        "and for each channel of a convolution.",
     ),
 ]
 Form = Annotated[

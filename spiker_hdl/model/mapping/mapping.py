@@ -296,7 +296,10 @@ class Mapping:
             reason = kernel_refusal(network, projection, self.cores[projection.target])
             if projection.pooling is not None and store != "kernel":
                 reason = reason or f"have the store 'kernel', not {store!r}"
-                raise ValueError(f"Projection {projection.name!r} must {reason}, to pool its sums")
+                raise ValueError(
+                    f"Projection {projection.name!r} must {reason}, for hardware that pools its "
+                    "sums; the engine 'reference' pools them of any network"
+                )
             if store == "kernel" and reason is not None:
                 raise ValueError(
                     f"Projection {projection.name!r} must {reason}, to store its kernel once"

@@ -122,6 +122,6 @@ def test_pooled_sums_must_meet_their_ends():
 
 
 def test_hardware_pools_the_sums_of_convolutions_alone():
-    message = "Projection 'in->map' must be a convolution, not one_to_one, to pool its sums"
+    message = "Projection 'in->map' must be a convolution, not one_to_one, for hardware that"
     with pytest.raises(ValueError, match=message):
         Mapping.default(network(MaxPooling((1, 6), 2)))
