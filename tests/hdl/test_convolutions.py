@@ -35,7 +35,7 @@ from spiker_hdl.model.mapping.reload import beats_between
 from spiker_hdl.rtl import PopulationCore
 from spiker_hdl.simulate import compiled, interpreted
 
-from support.convolutions import random_map_mapping, random_map_network
+from support.convolutions import random_map_mapping, random_map_network, with_fitting_banks
 from support.emitted import simulate
 from support.events import Bounded
 from support.networks import everything, random_spikes
@@ -138,6 +138,8 @@ def test_many_random_maps_have_every_kind_of_projection():
                 projection.target
             )
             options["one axis"] += len(synapses.shape) == 2
+    # Rare, since the words of a map must be as wide as the banks of who else reads its source.
+    assert options.pop("serialized") >= 3, options
     assert min(options.values()) >= 10, options
     assert options["kernel", "convolution"] >= 100
 
@@ -197,8 +199,7 @@ def test_early_answers_of_maps_are_those_of_the_reference(early):
 def loaded(seed, limits):
     """Run networks in hardware that was built for another one of the same structure."""
     network, spikes, mapping, random = drawn(seed, limits)
-    mapping = random_writable(random, network, mapping)
-    mapping.check(network)
+    mapping = with_fitting_banks(network, random_writable(random, network, mapping))
     other, built = another(random, network, mapping), as_rows(network, mapping)
     names = everything(other)
     expected = run(other, spikes, record=names)
@@ -220,7 +221,7 @@ def test_kernels_are_loaded_into_built_hardware():
 def test_many_kernels_are_loaded_into_built_hardware(start):
     stores = Counter()
     for seed in range(start, start + 10):
-        stores.update(loaded(4000 + seed, LARGER))
+        stores.update(loaded(4000 + seed, LARGER | {"pooling": False}))
     assert stores["kernel"] >= 3
 
 

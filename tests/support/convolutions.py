@@ -27,7 +27,13 @@ from spiker_hdl.model.mapping.layout import common_channels
 
 from .networks import random_mapping
 
-__all__ = ["random_convolution", "random_map_mapping", "random_map_network", "random_pooling"]
+__all__ = [
+    "random_convolution",
+    "random_map_mapping",
+    "random_map_network",
+    "random_pooling",
+    "with_fitting_banks",
+]
 
 
 def random_convolution(random: Random, shape, *, outputs=(1, 4), most=3, share=0.9) -> Convolution:
@@ -178,10 +184,15 @@ def random_map_mapping(network: Network, random: Random, *, share=0.9) -> Mappin
             if projection.synapses.kind == "convolution":
                 store = random.choice(["kernel", "kernel", *unrolled])
                 stores[projection.name] = "kernel" if projection.pooling else store
-    drawn = replace(mapping, cores=cores, stores=stores)
+    return with_fitting_banks(network, replace(mapping, cores=cores, stores=stores))
+
+
+def with_fitting_banks(network: Network, mapping: Mapping) -> Mapping:
+    """Return a mapping, with one bank each where scanned words of a map are too narrow for more."""
     try:
-        drawn.check(network)
-    except ValueError:  # banks that the scanned words of a map are too narrow for
-        drawn = replace(drawn, cores={name: replace(core, banks=1) for name, core in cores.items()})
-        drawn.check(network)
-    return drawn
+        mapping.check(network)
+    except ValueError:
+        cores = {name: replace(core, banks=1) for name, core in mapping.cores.items()}
+        mapping = replace(mapping, cores=cores)
+        mapping.check(network)
+    return mapping
