@@ -38,6 +38,7 @@ class Compose:
 
     def __call__(self, sample: Any, generator: np.random.Generator) -> Any:
         """Return the altered sample."""
+        check_kind("Generator", generator, np.random.Generator)
         for part in self.parts:
             sample = part(sample, generator)
         return sample
@@ -61,7 +62,7 @@ class Shift:
 
     def __call__(self, events: Events, generator: np.random.Generator) -> Events:
         """Return the shifted events."""
-        check_kind("Sample", events, Events)
+        _check_arguments(events, generator)
         axes = len(events.shape)
         most = self.most
         if not isinstance(most, tuple | list):
@@ -91,7 +92,7 @@ class Jitter:
 
     def __call__(self, events: Events, generator: np.random.Generator) -> Events:
         """Return the events at their altered times."""
-        check_kind("Sample", events, Events)
+        _check_arguments(events, generator)
         times = events.times + generator.normal(0.0, self.deviation, len(events))
         times = np.clip(times, 0.0, events.duration - 1 / PICOSECONDS)
         return Events(times, events.flat, events.shape, events.duration)
@@ -114,7 +115,7 @@ class Drop:
 
     def __call__(self, events: Events, generator: np.random.Generator) -> Events:
         """Return the events that are left."""
-        check_kind("Sample", events, Events)
+        _check_arguments(events, generator)
         kept = generator.random(len(events)) >= self.probability
         return Events(events.times[kept], events.flat[kept], events.shape, events.duration)
 
@@ -136,7 +137,7 @@ class AddNoise:
 
     def __call__(self, events: Events, generator: np.random.Generator) -> Events:
         """Return the events with those that are added."""
-        check_kind("Sample", events, Events)
+        _check_arguments(events, generator)
         count = int(generator.poisson(self.rate * events.duration * events.size))
         last = round(events.duration * PICOSECONDS)
         times = generator.integers(0, last, count) / PICOSECONDS
@@ -171,6 +172,7 @@ class Scale:
     def __call__(self, frames: Any, generator: np.random.Generator) -> np.ndarray:
         """Return the frames times a factor."""
         values = number_array("Frames", frames)
+        check_kind("Generator", generator, np.random.Generator)
         factor = generator.uniform(self.low, self.high)
         scaled = values * factor
         if values.dtype.kind == "f":
@@ -209,6 +211,7 @@ class Affine:
         values = number_array("Picture", picture)
         if values.ndim < 2:
             raise ValueError(f"Picture must have height and width, not the shape {values.shape}")
+        check_kind("Generator", generator, np.random.Generator)
         angle, size, *offset = generator.uniform(-1, 1, 4)
         angle, size = np.deg2rad(angle * self.rotation), 1 + size * self.scale
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / size
@@ -218,6 +221,11 @@ class Affine:
         moved = [affine_transform(channel.astype(float), turn, start, order=1) for channel in flat]
         kept = np.array(moved).reshape(values.shape)
         return kept if values.dtype.kind == "f" else np.rint(kept).astype(values.dtype)
+
+
+def _check_arguments(events: Any, generator: Any) -> None:
+    check_kind("Sample", events, Events)
+    check_kind("Generator", generator, np.random.Generator)
 
 
 def _check(what: str, value: Any, most: float = float("inf")) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.base import FileError, read_bytes, reader
+from spiker_hdl.base.checks import check_choice
 from spiker_train.data.events import MAX_DURATION, Events
 
 __all__ = ["CAMERAS", "NMNIST_SHAPE", "parse_nmnist", "read_aedat", "read_nmnist"]
@@ -96,8 +97,8 @@ def read_aedat(path: str | Path, camera: str | None = None) -> Events:
     OSError
         If it cannot be read.
     """
-    if camera is not None and camera not in CAMERAS:
-        raise ValueError(f"Camera must be one of {', '.join(CAMERAS)}, not {camera!r}")
+    if camera is not None:
+        check_choice("Camera", camera, CAMERAS)
     return _aedat(path, camera)
 
 

@@ -123,6 +123,9 @@ def test_affine_draws_anew_for_each_picture():
         (lambda: Affine()(np.zeros(3), draws()), ValueError, "Picture must have height and width"),
         (lambda: Compose(3), TypeError, "Parts must be a list of augmentations, not 3"),
         (lambda: Drop(0.1)(np.zeros(3), draws()), TypeError, "Sample must be an Events, not"),
+        (lambda: Compose([])(0, 1), TypeError, "Generator must be a Generator, not 1"),
+        (lambda: Affine()(np.zeros((3, 3)), 1), TypeError, "Generator must be a Generator, not 1"),
+        (lambda: Scale(1, 1)(np.zeros(3), 1), TypeError, "Generator must be a Generator, not 1"),
     ],
 )
 def test_augmentation_rejects(call, error, message):

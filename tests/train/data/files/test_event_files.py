@@ -126,6 +126,8 @@ def test_damaged_nmnist_files_are_refused(tmp_path, data, message):
         read_nmnist(tmp_path / "1.bin")
 
 
-def test_unknown_camera_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"^Camera must be one of DVS128, .*, not 'ATIS'$"):
-        read_aedat(tmp_path / "a.aedat", "ATIS")
+@pytest.mark.parametrize("camera", ["ATIS", [1]])
+def test_unknown_camera_is_refused(tmp_path, camera):
+    message = f"Camera must be one of 'DVS128', .*, not {re.escape(repr(camera))}"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        read_aedat(tmp_path / "a.aedat", camera)
