@@ -73,10 +73,11 @@ def test_scale_rounds_and_clips():
     assert Scale(0.0, 2.0)(frames, draws()).dtype == np.uint8
 
 
-class Fixed:
+class Fixed(np.random.Generator):
     """A generator whose draws are known."""
 
     def __init__(self, *draws):
+        super().__init__(np.random.PCG64(0))
         self.draws = draws
 
     def uniform(self, low, high, count):
