@@ -20,6 +20,7 @@ from spiker_hdl.rtl.population.pooled_convolution import PooledConvolution
 from spiker_hdl.rtl.streams.broadcast import Broadcast
 from spiker_hdl.rtl.streams.delay import Delay, Ticks
 from spiker_hdl.rtl.streams.events import AddressEvent, value_shape
+from spiker_hdl.rtl.streams.network_order import NetworkOrder
 from spiker_hdl.rtl.streams.queue import Queue
 from spiker_hdl.rtl.streams.serializer import Serializer
 from spiker_hdl.rtl.synapses.convolution_lookup import ConvolutionLookup
@@ -52,7 +53,9 @@ class Accelerator(wiring.Component):
     observe : sequence of str
         Populations whose neurons are observed at ``observe_NAME``.
     streams : sequence of str
-        Populations whose spikes, or outputs, leave as address events at ``events_NAME``.
+        Populations whose spikes, or outputs, leave as address events at ``events_NAME``. Those of a
+        map that a stored kernel reaches leave by position within a step, with the addresses of the
+        network; those of others ascend.
     stepwise : bool
         Whether answers before a sample's last step are supported.
     probed : bool
@@ -126,12 +129,6 @@ class Accelerator(wiring.Component):
         check_kind("Mapping", mapping, Mapping)
         mapping.check(network)
         network = with_worst_case_bounds(network, mapping.writable)
-        for name in streams:
-            if neuron_order(network, mapping, name) is not None:
-                raise ValueError(
-                    f"Events of {name!r} must leave in the order of the network, not by position: "
-                    "store no kernel of a convolution that reaches it once"
-                )
         self.network = network
         self.mapping = mapping
         self.observe = tuple(observe)
@@ -289,10 +286,10 @@ class Accelerator(wiring.Component):
             if readout.population == name and readout.kind in SPIKE_READOUTS:
                 readout_label = f"readout_{self.readout_names[readout.name]}"
                 sink = self.readouts[readout.name].i
-                sinks.append(self._serialize(m, readout_label, name, sink))
+                sinks.append(self._in_network_order(m, readout_label, name, sink))
         if name in self.streams:
             sink = wiring.flipped(getattr(self, f"events_{label}"))
-            sinks.append(self._serialize(m, f"events_{label}", name, sink))
+            sinks.append(self._in_network_order(m, f"events_{label}", name, sink))
         self._broadcast(m, f"spikes_{label}", source, sinks)
 
     def _connect(self, m, projection: Projection, source):
@@ -367,6 +364,15 @@ class Accelerator(wiring.Component):
         m.submodules[f"serializer_{label}"] = serializer = Serializer(event, banks=banks)
         wiring.connect(m, serializer.o, sink)
         return serializer.i
+
+    def _in_network_order(self, m, label: str, name: str, sink):
+        """Return a sink for a node's events in front of one with the addresses of the network."""
+        if neuron_order(self.network, self.mapping, name) is not None:
+            order = NetworkOrder(self.network.nodes[name].shape, self._event(name).value_shape)
+            m.submodules[f"network_order_{label}"] = order
+            wiring.connect(m, order.o, sink)
+            sink = order.i
+        return self._serialize(m, label, name, sink)
 
     def _event(self, name: str) -> AddressEvent:
         """Return the layout of a node's events in a single bank."""

@@ -163,7 +163,12 @@ def random_map_network(
     populations.append(Population("head", classes, head))
     projections.append(Projection(before.name, "head", Dense(weights)))
     kind = "count" if head.spiking else random.choice(["last", "largest", "sum"])
-    return Network([node], populations, projections, [Readout("head", kind)], 16, "maps")
+    readouts = [Readout("head", kind)]
+    # Drawn by its own generator, so that the draws above and of spikes stay those of their seed.
+    own_draws = Random(before.size)
+    if own_draws.random() < 0.4:
+        readouts.append(Readout(before.name, own_draws.choice(["count", "first"])))
+    return Network([node], populations, projections, readouts, 16, "maps")
 
 
 def random_map_mapping(network: Network, random: Random, *, share=0.9) -> Mapping:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spiker_hdl.model.bounds import signed_width
-from spiker_hdl.model.graph import Projection
+from spiker_hdl.model.graph import SPIKE_READOUTS, Projection
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.parameters import values_of
 from spiker_hdl.model.synapses.base import Synapses
@@ -74,8 +74,9 @@ def kernel_refusal(network: Network, projection: Projection, core: Core) -> str 
         return f"have a target of the shape {shape}, not of a size alone"
     if target.coupling is not None:
         return "have a target without coupling: store it in rows or as synapses"
-    if any(readout.population == target.name for readout in network.readouts):
-        return "have a target that no readout reads: store it in rows or as synapses"
+    readouts = [readout for readout in network.readouts if readout.population == target.name]
+    if any(readout.kind not in SPIKE_READOUTS for readout in readouts):
+        return "have a target whose potentials no readout reads: store it in rows or as synapses"
     return None
 
 

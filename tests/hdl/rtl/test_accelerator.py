@@ -11,6 +11,7 @@ from amaranth.back import rtlil
 from amaranth.lib import stream, wiring
 
 from spiker_hdl.model import (
+    Convolution,
     Decay,
     Dendrite,
     If,
@@ -244,6 +245,32 @@ def test_outputs_that_are_values_may_leave_as_they_come():
     simulate(dut, drive, watch, watch=[dut.events_p])
     # 3 / 2 is rounded up, and -10 / 2 is clipped.
     assert seen == [(0, 2), END, (0, 2), (1, -4), LAST]
+
+
+def test_spikes_of_a_map_leave_by_position_with_the_addresses_of_the_network():
+    convolution = Convolution(np.array([1, -1, 1]).reshape(3, 1, 1), (1, 2))
+    network = Network(
+        [Input("x", (1, 2))],
+        [Population("p", (3, 2), If(threshold=1, width=4, fire=">="))],
+        [Projection("x", "p", convolution)],
+        [Readout("p", "count")],
+    )
+    dut = Accelerator(network, Mapping.default(network, form="events"), streams=["p"])
+    seen = []
+
+    async def drive(ctx):
+        for event in [(0, 0), (1, 0), END, (1, 0), LAST]:
+            await put(ctx, dut.i, written(event))
+        result = await get(ctx, dut.o)
+        assert [*result.answers.p.scores] == [1, 2, 0, 0, 1, 2]
+
+    async def watch(ctx):
+        while LAST not in seen:
+            payload = await get(ctx, dut.events_p)
+            seen.append((LAST if payload.last else END) if payload.end else (payload.address, 0))
+
+    simulate(dut, drive, watch, watch=[dut.events_p])
+    assert seen == [(0, 0), (4, 0), (1, 0), (5, 0), END, (1, 0), (5, 0), LAST]
 
 
 # -- bad input -----------------------------------------------------------------------------------

@@ -40,7 +40,9 @@ KERNEL = np.arange(16).reshape(4, 1, 2, 2)
 ORDER = [0, 6, 12, 18, 1, 7, 13, 19, 2, 8, 14, 20]  # of the first three positions
 
 
-def network(synapses=None, shape=(4, 2, 3), pooling=None, coupling=None, readout="head", **options):
+def network(
+    synapses=None, shape=(4, 2, 3), pooling=None, coupling=None, readout=("head",), **options
+):
     """Make a network of a map and its readers."""
     synapses = Convolution(KERNEL, (1, 3, 4)) if synapses is None else synapses
     size = synapses.target_size if pooling is None else pooling.target_size
@@ -51,7 +53,7 @@ def network(synapses=None, shape=(4, 2, 3), pooling=None, coupling=None, readout
             Projection("in", "map", synapses, pooling=pooling, **options),
             Projection("map", "head", Dense(np.arange(2 * size).reshape(2, size) - size)),
         ],
-        [Readout(readout)],
+        [Readout(*readout)],
     )
 
 
@@ -196,12 +198,12 @@ def test_bits_of_a_kernel():
             "have a target without coupling: store it in rows or as synapses",
         ),
         (
-            network(readout="map"),
+            network(readout=("map", "last")),
             Core(4, 4),
-            "have a target that no readout reads: store it in rows or as synapses",
+            "have a target whose potentials no readout reads: store it in rows or as synapses",
         ),
     ],
-    ids=["dense", "writable", "banks", "lanes", "size", "coupled", "read"],
+    ids=["dense", "writable", "banks", "lanes", "size", "coupled", "potentials"],
 )
 def test_kernel_that_cannot_be_stored_once_is_refused(net, core, reason):
     assert kernel_refusal(net, net.projections[0], core) == reason
