@@ -94,6 +94,7 @@ def train_network(
     picture: tuple[int, int] | None = None,
     dt: float | None = None,
     augment: Any = None,
+    batch_norm: bool = False,
     progress: bool = True,
 ) -> tuple[Network, dict[str, Any]]:
     """Train a chain of layers on images or recordings, first in floating point, then in integers.
@@ -138,6 +139,9 @@ def train_network(
         Function of a recording, or a picture of uint8 with the shape of a sample, and a generator
         that alters the samples of each batch, such as those of
         :mod:`spiker_train.data.augmentation`. Pictures are not shifted then, unless it does so.
+    batch_norm : bool
+        Whether the currents of hidden layers are normalised over each batch while the network is
+        trained in floating point. All layers then have biases.
     progress : bool
         Whether to show progress: bars on a terminal, else a line now and then.
 
@@ -180,13 +184,16 @@ def train_network(
     else:
         spikes = _Encoded(data.x_train, shape, steps, encoder, augment)
         test = encode(data.x_test, steps, encoder)
-    net = _network(shape, chain, layers, readout, seed, GREATEST.get(encoder, 1), recipe, static)
+    biased = chain.convolutional or batch_norm
+    values = 0, GREATEST.get(encoder, 1)
+    net = _network(shape, biased, layers, readout, seed, values, recipe, static)
     trained = _train_twice(
         net,
         recipe,
         Quantization(weights, potentials),
         (spikes, data.y_train),
         (test, data.y_test),
+        batch_norm=_hidden(net) if batch_norm else False,
         temperature=0.5 if readout in {"count", "first"} else 1.0,
         seed=seed,
         progress=progress,
@@ -279,6 +286,7 @@ def _train_twice(
         in_float,
         epochs=recipe.integer_epochs,
         learning_rate=recipe.learning_rate / 2,
+        batch_norm=False,
         title="integers",
     )
     y, validation = labels[kept], (spikes[aside], labels[aside])
@@ -479,11 +487,11 @@ def _with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
 
 def _network(
     shape: tuple[int, ...],
-    chain: Chain,
+    biased: bool,
     layers: str,
     readout: str,
     seed: int,
-    greatest: int,
+    values: tuple[int, int],
     recipe: Recipe,
     static: bool,
 ) -> SpikingNetwork:
@@ -491,14 +499,19 @@ def _network(
     return SpikingNetwork.chain(
         layers,
         cell=cell,
-        bias=chain.convolutional,
+        bias=biased,
         readout=readout,
         seed=seed,
         shape=shape,
-        values=(0, greatest),
+        values=values,
         static=static,
         name="network",
     )
+
+
+def _hidden(net: SpikingNetwork) -> tuple[str, ...]:
+    """Return the names of the connections that reach hidden layers."""
+    return tuple(part.name for part in net.connections if part.target != net.layers[-1].name)
 
 
 def _spikes(events: np.ndarray, counts: Mapping[str, np.ndarray]) -> dict[str, float]:

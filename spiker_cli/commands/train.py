@@ -104,6 +104,14 @@ def train(
             "noise (events a channel and second).",
         ),
     ] = None,
+    batch_norm: Annotated[
+        bool,
+        typer.Option(
+            "--batch-norm",
+            help="Normalise the currents of hidden layers over each batch while the network is "
+            "trained in floating point; this is folded into weights and biases.",
+        ),
+    ] = False,
     threads: Annotated[
         int,
         typer.Option(help="Threads of PyTorch; the last bits of its sums depend on them."),
@@ -175,6 +183,7 @@ def train(
     command += ["--epochs", str(epochs)] if epochs is not None else []
     command += ["--picture", picture] if picture is not None else []
     command += ["--augment", augment] if augment is not None else []
+    command += ["--batch-norm"] if batch_norm else []
     command += ["--threads", str(threads)] if threads != 1 else []
     command += ["-o", output.name]
     network, report = train_quietly(
@@ -191,6 +200,7 @@ def train(
         readout=readout,
         picture=_sides(picture),
         augment=altered(recorded) if altered is not None else None,
+        batch_norm=batch_norm,
     )
     network = replace(network, notes={**network.note, "command": shlex.join(command)})
     network.save(output)

@@ -29,6 +29,7 @@ from .cell import Cell, IntegerCell
 from .convolution import MaxPool, Window, make_convolution, make_pooling
 from .coupling import WinnerTakeAll, as_coupling
 from .learned_kinds import in_run, parameters_of, valued
+from .normalization import BatchNormalization
 from .rounding import rounded
 from .synapse_kinds import FirstOrder, SynapseKind
 from .time import Duration, in_whole_units
@@ -277,6 +278,7 @@ class Connection(nn.Module):
         self.initial = weights
         self.taken = False  # whether a network has it
         self.drawn: torch.Tensor | None = None
+        self.normalization: BatchNormalization | None = None  # while it is trained with one
         self.weights: nn.Parameter = nn.Parameter(torch.zeros(0))
 
     def _take_window(self, window: Window | None, pooling: MaxPool | None) -> None:

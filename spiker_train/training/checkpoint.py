@@ -67,6 +67,8 @@ def fingerprint(options: TrainingOptions, arrays: Any, settings: str) -> str:
     for declared in fields(options):
         if declared.name not in UNTOLD:
             value = getattr(options, declared.name)
+            if declared.metadata.get("optional") and not value:
+                continue  # it is newer than checkpoints that lack it
             # A function is known by its name alone.
             text = getattr(value, "__qualname__", None) or repr(value).partition(" at 0x")[0]
             total.update(f"{declared.name}={text};".encode())

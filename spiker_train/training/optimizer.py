@@ -31,6 +31,11 @@ def parameter_groups(net: SpikingNetwork) -> list[tuple[nn.Parameter, float]]:
         (connection.weights, net.layer[connection.target].cell.unit)
         for connection in net.connections
     ]
+    groups += [
+        (connection.normalization.gain, connection.normalization.unit)
+        for connection in net.connections
+        if connection.normalization is not None
+    ]
     groups += [(layer.bias, layer.cell.unit) for layer in net.layers if layer.bias is not None]
     groups += [(p, 1.0) for layer in net.layers for p in layer.cell.parameters()]
     return groups + [(p, 1.0) for part in net.connections for p in part.learned.values()]

@@ -1,7 +1,7 @@
 """The settings of a training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from spiker_hdl.base.checks import check_choice, check_int, shown
@@ -44,6 +44,10 @@ class TrainingOptions:
     max_shift : int
         Greatest shift, in pixels and in both directions, by which images are moved at random; the
         input then has a shape of two axes, or of channels and two axes.
+    batch_norm : bool or sequence of str
+        Whether the currents of all connections, or of those that are named, are normalised over
+        each batch: see :mod:`~.network.normalization`. It is folded into weights and biases at the
+        end, so that the layers need biases; in floating point alone.
     max_grad_norm : float, optional
         Norm to which gradients are clipped; recurrent networks need it, whose gradients may
         explode.
@@ -82,6 +86,7 @@ class TrainingOptions:
     schedule: str = "cosine"
     activity_penalty: float = 0.0
     max_shift: int = 0
+    batch_norm: bool | Sequence[str] = field(default=False, metadata={"optional": True})
     max_grad_norm: float | None = None
     validation_share: float = 0.1
     seed: int = 0
@@ -115,6 +120,15 @@ class TrainingOptions:
             map(callable, self.regularizers)
         ):
             raise TypeError(f"Regularizers must be functions, not {shown(self.regularizers)}")
+        names = self.batch_norm
+        if not isinstance(names, bool) and (
+            not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names)
+        ):
+            raise TypeError(
+                f"Batch normalisation must be a bool or names of connections, not {shown(names)}"
+            )
+        if names and self.devices is not None:
+            raise ValueError("Batch normalisation must be False where devices hold the weights")
         if self.device_draw is not None:
             if self.devices is None:
                 raise ValueError("Device draw must be None where there are no devices")

@@ -17,6 +17,7 @@ from spiker_train.network.drawn import check_devices, draw_weights, with_weights
 from spiker_train.network.integers.quantization import Quantization, clip
 from spiker_train.network.layers import check_finite
 from spiker_train.network.network import SpikingNetwork
+from spiker_train.network.normalization import batch_normalized, batch_statistics
 from spiker_train.network.runs.state import NetworkState
 
 from .answers import answer
@@ -155,33 +156,47 @@ def train(
         x_aside, y_aside, times_aside = x.take(aside), _part(y, aside), times.take(aside)
         x, y, times = x.take(kept), _part(y, kept), times.take(kept)
     integers = times.quantization(integers)
-    run = _Run(net, options, loss, integers and integers.fit(net), len(y), times)
-    best: dict[str, torch.Tensor] = {}
-    history = History(integers=run.integers)
-    if checkpoint is not None:
-        run.fingerprint = _fingerprint(net, options, run.integers, x, y, times)
-        if Path(checkpoint).exists():
-            best = run.resume(checkpoint, history)
-    with progress_bar(options.progress, options.title, run.optimizer.steps) as advance:
-        for _ in range(run.batches):
-            advance()
-        for epoch in range(len(history.losses), options.epochs):
-            history.losses.append(run.epoch(spikes, x, y, advance))
-            _check_converging(net, best, epoch)
-            with run.devices(run.validation_draw):
-                accurate, fired, cost = _validate(
-                    net, x_aside, y_aside, run.integers, run.hidden, loss=loss, times=times_aside
-                )
-            history.spikes.append(fired)
-            course = history.validation if loss.classes else history.validation_losses
-            course.append(accurate if loss.classes else cost)
-            sign = 1 if loss.classes else -1
-            if history.best < 0 or sign * course[-1] >= sign * course[history.best]:
-                history.best = epoch
-                best = {name: value.detach().clone() for name, value in net.state_dict().items()}
-            if checkpoint is not None:
-                write_checkpoint(checkpoint, run.checkpoint(epoch, best, history))
-    net.load_state_dict(best)
+    if options.batch_norm and integers is not None:
+        raise ValueError(
+            "Batch normalisation must be of a training in floating point, not in integers: train "
+            "with it first, and then in integers without it"
+        )
+    with batch_normalized(net, options.batch_norm):
+        run = _Run(net, options, loss, integers and integers.fit(net), len(y), times)
+        best: dict[str, torch.Tensor] = {}
+        history = History(integers=run.integers)
+        if checkpoint is not None:
+            run.fingerprint = _fingerprint(net, options, run.integers, x, y, times)
+            if Path(checkpoint).exists():
+                best = run.resume(checkpoint, history)
+        with progress_bar(options.progress, options.title, run.optimizer.steps) as advance:
+            for _ in range(run.batches):
+                advance()
+            for epoch in range(len(history.losses), options.epochs):
+                history.losses.append(run.epoch(spikes, x, y, advance))
+                _check_converging(net, best, epoch)
+                with run.devices(run.validation_draw):
+                    accurate, fired, cost = _validate(
+                        net,
+                        x_aside,
+                        y_aside,
+                        run.integers,
+                        run.hidden,
+                        loss=loss,
+                        times=times_aside,
+                    )
+                history.spikes.append(fired)
+                course = history.validation if loss.classes else history.validation_losses
+                course.append(accurate if loss.classes else cost)
+                sign = 1 if loss.classes else -1
+                if history.best < 0 or sign * course[-1] >= sign * course[history.best]:
+                    history.best = epoch
+                    best = {
+                        name: value.detach().clone() for name, value in net.state_dict().items()
+                    }
+                if checkpoint is not None:
+                    write_checkpoint(checkpoint, run.checkpoint(epoch, best, history))
+        net.load_state_dict(best)
     return history
 
 
@@ -345,7 +360,9 @@ class _Run:
         """Update the weights after one batch, and return its loss without the penalties."""
         net, options = self.net, self.options
         times = _times_of(self.times, members, batch)
-        with self.devices(TRAINING_DRAWS + self.batches):
+        if lengths is not None and options.batch_norm:
+            raise ValueError("Batch normalisation must be of samples with the same number of steps")
+        with self.devices(TRAINING_DRAWS + self.batches), batch_statistics(net):
             answers = answer(net, batch, lengths, self.integers, self.loss.potentials, times)
         self.batches += 1
         outcome = answers.outcome
@@ -362,6 +379,9 @@ class _Run:
             nn.utils.clip_grad_norm_(net.parameters(), options.max_grad_norm)
         before = [value.detach().clone() for value in self.learned]
         self.optimizer.step(options.learning_rate)
+        for connection in net.connections:
+            if connection.normalization is not None:
+                connection.normalization.keep_positive()
         _undo(net, self.integers, self.learned, before)
         if self.integers is not None:
             clip(net, self.integers)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spiker_train import Dataset, train_network
+from spiker_train import Dataset, recipes, train, train_network
 
 
 def test_the_report_has_every_stage_of_training():
@@ -55,6 +55,22 @@ def test_convolutional_network_ships_its_kernels():
     kernels = [p.synapses.kernel.shape for p in network.projections[:2]]
     assert kernels == [(2, 1, 3, 3), (3, 2, 3, 3)]
     assert report["accuracy"].keys() == {"float", "rounded", "integers"}
+
+
+def test_currents_of_hidden_layers_are_normalised_in_floating_point(monkeypatch):
+    trained = []
+
+    def watch(net, spikes, labels, options, **others):
+        trained.append((options.batch_norm, others.get("integers")))
+        return train(net, spikes, labels, options, **others)
+
+    monkeypatch.setattr(recipes, "train", watch)
+    network, _ = train_network(pictures(), "24-4-3-2", 1, epochs=2, batch_norm=True, progress=False)
+    (in_float, none), (in_integers, quantization) = trained
+    assert in_float == ("input->hidden1", "hidden1->hidden2")
+    assert (none, in_integers) == (None, False)
+    assert quantization is not None
+    assert any(network.population["hidden1"].bias)
 
 
 def test_rows_of_a_flat_picture_are_said_by_its_layers():

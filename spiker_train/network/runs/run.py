@@ -613,9 +613,14 @@ def _all_steps(
     static = getattr(run.net.graph.nodes[connection.source], "static", False)
     steps = train.shape[1]
     if connection.kind != "convolution" or not static or bool((train[:, 1:] != train[:, :1]).any()):
-        return _project(connection, core, train, shared, run.fused)
+        return _normalized(connection, _project(connection, core, train, shared, run.fused))
     once = _project(connection, core, train[:, :1], shared, run.fused)
-    return once.expand(-1, steps, -1).contiguous()
+    return _normalized(connection, once).expand(-1, steps, -1).contiguous()
+
+
+def _normalized(connection: Connection, current: torch.Tensor) -> torch.Tensor:
+    normalization = connection.normalization
+    return current if normalization is None else normalization(current)
 
 
 def _project(
