@@ -36,7 +36,7 @@ from .cell import Cell
 from .chain import chain_of
 from .import_report import ImportReport
 from .integers.quantization import Quantization, with_step
-from .layers import Connection, Layer
+from .layers import Connection, Layer, check_finite
 from .ordering import in_order
 from .runs.run import Outcome, groups, run_network
 from .runs.state import NetworkState, check_state
@@ -425,6 +425,7 @@ class SpikingNetwork(nn.Module):
                 )
         if len(set(samples.steps.tolist())) > 1:
             raise ValueError("Samples must have the same number of steps")
+        check_finite(self.layers, self.connections)
         kind = float if integers is None else np.int64
         if integers is not None:
             integers = with_step(integers, dt, plan).fit(self)

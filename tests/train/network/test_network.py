@@ -477,6 +477,15 @@ def test_spikes_that_are_no_numbers_are_rejected(bad):
     SpikingNetwork.chain("4-3-2")(torch.full((2, 3, 4), 3e38))  # their sum alone is not finite
 
 
+def test_weights_that_are_no_numbers_are_rejected():
+    net = SpikingNetwork.chain("4-3-2")
+    with torch.no_grad():
+        net.connections[0].weights[1, 2] = float("nan")
+    name = net.connections[0].name
+    with pytest.raises(ValueError, match=f"^Weights of {name!r} must be finite, not nan$"):
+        net.run(np.zeros((1, 2, 4)))
+
+
 def test_parts_of_a_network_are_of_no_other():
     ends = [Input("in", 2)], [Readout("a", "count")]
     layer = Layer("a", 2, Cell(If, threshold=1.0))
