@@ -483,7 +483,7 @@ def test_weights_that_are_no_numbers_are_rejected():
         net.connections[0].weights[1, 2] = float("nan")
     name = net.connections[0].name
     with pytest.raises(ValueError, match=f"^Weights of {name!r} must be finite, not nan$"):
-        net.run(np.zeros((1, 2, 4)))
+        net.run(np.zeros((1, 2, 4), int))
 
 
 def test_parts_of_a_network_are_of_no_other():
