@@ -101,7 +101,7 @@ def train(
             metavar="NAME=NUMBER,...",
             help="Alter samples at random in training. Pictures: rotate (degrees), shift (pixels), "
             "scale (share). Recordings: shift (channels), jitter (seconds), drop (probability), "
-            "noise (events a channel and second).",
+            "noise (events a channel and second); of cameras, rotate and scale, too.",
         ),
     ] = None,
     batch_norm: Annotated[

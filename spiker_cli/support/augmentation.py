@@ -6,7 +6,7 @@ from typing import Any
 __all__ = ["augmentation"]
 
 PICTURES = ("rotate", "shift", "scale")
-RECORDINGS = ("shift", "jitter", "drop", "noise")
+RECORDINGS = ("rotate", "shift", "scale", "jitter", "drop", "noise")
 
 
 def augmentation(text: str | None) -> Callable[[bool], Any] | None:
@@ -49,9 +49,11 @@ def _of_pictures(values: dict[str, float]) -> Any:
 
 
 def _of_recordings(values: dict[str, float]) -> Any:
-    from spiker_train.data.augmentation import AddNoise, Compose, Drop, Jitter, Shift
+    from spiker_train.data.augmentation import AddNoise, Affine, Compose, Drop, Jitter, Shift
 
     kinds: dict[str, Callable[[float], Any]] = {
+        "rotate": lambda most: Affine(rotation=most),
+        "scale": lambda most: Affine(scale=most),
         "shift": lambda most: Shift(_whole(most)),
         "jitter": Jitter,
         "drop": Drop,

@@ -185,7 +185,9 @@ class Scale:
 class Affine:
     """A rotation, change of size and shift of a picture, each drawn evenly, once for a sample.
 
-    Values between pixels are interpolated linearly, and those from outside are 0.
+    Values between pixels are interpolated linearly, and those from outside are 0. The events of a
+    camera are moved likewise, each from a random place within its pixel, and those that leave are
+    lost.
 
     Parameters
     ----------
@@ -206,10 +208,22 @@ class Affine:
         _check("Change of size", self.scale, 0.9)
         _check("Shift", self.shift)
 
-    def __call__(self, picture: Any, generator: np.random.Generator) -> np.ndarray:
-        """Return the altered picture, or the pictures of several channels that lie in front."""
-        values = number_array("Picture", picture)
-        if values.ndim < 2:
+    def __call__(self, sample: Any, generator: np.random.Generator) -> Any:
+        """Return the altered sample.
+
+        Parameters
+        ----------
+        sample : array or Events
+            A picture, or the pictures of several channels that lie in front, or events. The last
+            two axes are height and width.
+        generator : Generator
+
+        Returns
+        -------
+        array or Events
+        """
+        values = sample if isinstance(sample, Events) else number_array("Picture", sample)
+        if len(values.shape) < 2:
             raise ValueError(f"Picture must have height and width, not the shape {values.shape}")
         check_kind("Generator", generator, np.random.Generator)
         angle, size, *offset = generator.uniform(-1, 1, 4)
@@ -217,10 +231,26 @@ class Affine:
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / size
         centre = (np.array(values.shape[-2:]) - 1) / 2
         start = centre - turn @ (centre + np.array(offset) * self.shift)
+        if isinstance(values, Events):
+            return _moved(values, np.linalg.inv(turn), start, generator)
         flat = values.reshape(-1, *values.shape[-2:])
         moved = [affine_transform(channel.astype(float), turn, start, order=1) for channel in flat]
         kept = np.array(moved).reshape(values.shape)
         return kept if values.dtype.kind == "f" else np.rint(kept).astype(values.dtype)
+
+
+def _moved(
+    events: Events, turn: np.ndarray, start: np.ndarray, generator: np.random.Generator
+) -> Events:
+    """Return events whose pixels are turned, once ``start`` is subtracted."""
+    size = events.shape[-2:]
+    before, pixels = np.divmod(events.flat, size[0] * size[1])
+    # Were all events of a pixel to start in its middle, larger pictures would have empty lines.
+    places = np.stack(np.divmod(pixels, size[1])) + generator.random((2, len(pixels))) - 0.5
+    y, x = np.rint(turn @ (places - start[:, None])).astype(np.int64)
+    kept = (y >= 0) & (y < size[0]) & (x >= 0) & (x < size[1])
+    flat = (before * size[0] + y) * size[1] + x
+    return Events(events.times[kept], flat[kept], events.shape, events.duration)
 
 
 def _check_arguments(events: Any, generator: Any) -> None:

@@ -18,7 +18,7 @@ def draws(seed=0):
     return np.random.default_rng(seed)
 
 
-ALL = [Shift(1), Jitter(0.01), Drop(0.3), AddNoise(2.0)]
+ALL = [Shift(1), Jitter(0.01), Drop(0.3), AddNoise(2.0), Affine(90, 0.5, 1)]
 
 
 @pytest.mark.parametrize("alter", [*ALL, Compose(ALL)], ids=lambda part: type(part).__name__)
@@ -109,6 +109,44 @@ def test_affine_draws_anew_for_each_picture():
     assert np.array_equal(first, alter(picture, draws()))
 
 
+def middle(counts):
+    """Return the mean place of what a picture has."""
+    rows, columns = np.indices(counts.shape)
+    return [(counts * axis).sum() / counts.sum() for axis in (rows, columns)]
+
+
+@pytest.mark.parametrize("drawn", [(1, 0, 0, 0), (0.3, 0.4, 0.2, -0.7), (-0.5, -1, 0, 1)])
+def test_affine_moves_events_as_it_moves_pictures(drawn):
+    block = [[0, 5 + y, 8 + x] for y in range(3) for x in range(3)]
+    block += [[1, 8 + y, 5 + x] for y in range(3) for x in range(3)]
+    pixels = np.tile(block, (200, 1))
+    sample = Events(np.linspace(0, 0.9, 3600), pixels, (2, 17, 17), 1.0)
+    picture, counts = np.zeros((2, *sample.shape))
+    np.add.at(picture, tuple(pixels.T), 1)
+    moved = Affine(60, 0.3, 2)(sample, Fixed(*drawn))
+    np.add.at(counts, tuple(moved.channels.T), 1)
+    for events, expected in zip(counts, Affine(60, 0.3, 2)(picture, Fixed(*drawn)), strict=True):
+        assert events.sum() == 1800
+        np.testing.assert_allclose(middle(events), middle(expected), atol=0.15)
+    assert np.array_equal(moved.times, sample.times)
+
+
+def test_affine_leaves_no_empty_lines_where_it_enlarges():
+    whole = np.stack(np.divmod(np.arange(400) % 400, 20), axis=1)
+    sample = Events(np.linspace(0, 0.9, 8000), np.tile(whole, (20, 1)), (20, 20), 1.0)
+    moved = Affine(scale=0.9)(sample, Fixed(0, 1, 0, 0))
+    assert len(np.unique(moved.flat)) == 400
+
+
+def test_affine_loses_events_that_leave():
+    sample = Events([0.1, 0.2], [[1, 1, 1], [1, 1, 4]], (2, 3, 5), 1.0)
+    moved = Affine(shift=2)(sample, Fixed(0, 0, 0, -1))
+    assert moved.channels.tolist() == [[1, 1, 2]]
+    assert moved.times.tolist() == [0.2]
+    flat = Affine(shift=2)(Events([0.1], [[1, 4]], (3, 5), 1.0), Fixed(0, 0, 0.5, -1))
+    assert flat.channels.tolist() == [[2, 2]]
+
+
 @pytest.mark.parametrize(
     "call, error, message",
     [
@@ -122,6 +160,11 @@ def test_affine_draws_anew_for_each_picture():
         (lambda: Affine(-1), ValueError, "Rotation must be at least 0, not -1"),
         (lambda: Affine(scale=1.0), ValueError, "Change of size must be in 0..0.9, not 1.0"),
         (lambda: Affine()(np.zeros(3), draws()), ValueError, "Picture must have height and width"),
+        (
+            lambda: Affine()(Events([0.1], [1], 9, 1.0), draws()),
+            ValueError,
+            "Picture must have height and width, not the shape (9,)",
+        ),
         (lambda: Compose(3), TypeError, "Parts must be a list of augmentations, not 3"),
         (lambda: Drop(0.1)(np.zeros(3), draws()), TypeError, "Sample must be an Events, not"),
         (lambda: Compose([])(0, 1), TypeError, "Generator must be a Generator, not 1"),
