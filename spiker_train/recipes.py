@@ -194,6 +194,7 @@ def train_network(
         (spikes, data.y_train),
         (test, data.y_test),
         batch_norm=_hidden(net) if batch_norm else False,
+        rounded_weights=weights if batch_norm else None,
         temperature=0.5 if readout in {"count", "first"} else 1.0,
         seed=seed,
         progress=progress,
@@ -287,6 +288,7 @@ def _train_twice(
         epochs=recipe.integer_epochs,
         learning_rate=recipe.learning_rate / 2,
         batch_norm=False,
+        rounded_weights=None,
         title="integers",
     )
     y, validation = labels[kept], (spikes[aside], labels[aside])

@@ -30,7 +30,7 @@ from .convolution import MaxPool, Window, make_convolution, make_pooling
 from .coupling import WinnerTakeAll, as_coupling
 from .learned_kinds import in_run, parameters_of, valued
 from .normalization import BatchNormalization
-from .rounding import rounded
+from .rounding import nearest, rounded
 from .synapse_kinds import FirstOrder, SynapseKind
 from .time import Duration, in_whole_units
 
@@ -278,7 +278,9 @@ class Connection(nn.Module):
         self.initial = weights
         self.taken = False  # whether a network has it
         self.drawn: torch.Tensor | None = None
-        self.normalization: BatchNormalization | None = None  # while it is trained with one
+        # What follows is there while it is trained.
+        self.normalization: BatchNormalization | None = None
+        self.rounding: tuple[int | str, int] | None = None  # bits, and number of scales
         self.weights: nn.Parameter = nn.Parameter(torch.zeros(0))
 
     def _take_window(self, window: Window | None, pooling: MaxPool | None) -> None:
@@ -486,12 +488,20 @@ class Connection(nn.Module):
             Whether the gain is that of integers, which includes the integral over a step of
             dynamics with ``output="charge"``.
         """
-        weights = self.weights
+        weights = self.weights if self.rounding is None else through(self.weights, self.nearest())
         if self.drawn is not None:
             drawn = self.drawn.to(weights)
             weights = through(weights.expand_as(drawn), drawn)
         weights = self._effective(weights, step, integers)
         return weights if self.mask is None else weights * self.mask
+
+    def nearest(self) -> torch.Tensor:
+        """Return the weights rounded to the bits of ``rounding``."""
+        assert self.rounding is not None
+        bits, scales = self.rounding
+        shape = (scales, -1)
+        mask = None if self.mask is None else self.mask.reshape(shape)
+        return nearest(self.weights.reshape(shape), bits, mask).reshape(self.weights.shape)
 
     def stored(self, step: int | None = None, *, integers: bool = False) -> torch.Tensor:
         """Return the weights that exist, without gradient: of a sparse one those of the mask.

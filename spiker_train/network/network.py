@@ -113,7 +113,7 @@ class SpikingNetwork(nn.Module):
                     sources[connection.source],
                     self.layer[connection.target],
                     generator,
-                    self._typical(connection.source),
+                    self.typical(connection.source),
                 )
         self.known: tuple[Any, dict] = (None, {})
         self.graph = self._skeleton()
@@ -130,11 +130,14 @@ class SpikingNetwork(nn.Module):
             if isinstance(part, Connection):
                 part.initial = None
 
-    def _typical(self, source: str) -> float:
-        """Return the value of the events of a source for which random weights are drawn."""
-        if source not in self.layer or self.layer[source].cell.spiking:
-            return 1.0
-        return max(1.0, max(map(abs, self.layer[source].cell.event_range or (0, 1))) / 2)
+    def typical(self, source: str) -> float:
+        """Return the typical value of the events of a source."""
+        if source in self.layer:
+            cell = self.layer[source].cell
+            ends = (0, 1) if cell.spiking else cell.event_range or (0, 1)
+        else:
+            ends = next((node.low, node.high) for node in self.inputs if node.name == source)
+        return max(1.0, max(map(abs, ends)) / 2)
 
     def _skeleton(self) -> Network:
         # The model checks a graph of the same shape, with stand-in neurons and without weights.

@@ -40,10 +40,12 @@ class BatchNormalization(nn.Module):
         As many as the biases of the layer that the connection reaches.
     unit : float
         Typical potential of that layer, which is the standard deviation at first.
+    shared : bool
+        Whether all channels have one standard deviation, as they have one scale of their weights.
 
     Members
     -------
-    gain : Parameter, shape (channels,)
+    gain : Parameter, shape (channels,), or (1,) where it is shared
         Standard deviation that currents are brought to, which is positive.
     mean, variance : tensor, shape (channels,)
         Of the currents of past batches, where newer ones count for more.
@@ -55,10 +57,11 @@ class BatchNormalization(nn.Module):
     variance: torch.Tensor
     batches: torch.Tensor
 
-    def __init__(self, channels: int, unit: float):
+    def __init__(self, channels: int, unit: float, shared: bool = False):
         super().__init__()
         self.unit = unit
-        self.gain = nn.Parameter(torch.full((channels,), float(unit)))
+        self.shared = shared
+        self.gain = nn.Parameter(torch.full((1 if shared else channels,), float(unit)))
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.ones(channels))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
@@ -72,11 +75,24 @@ class BatchNormalization(nn.Module):
         if self.training:
             self.batches += 1
         share = max(MOMENTUM, 1 / max(1, int(self.batches)))  # the first batch counts whole
-        rows = current.reshape(current.shape[0] * current.shape[1], len(self.gain), -1)
-        rows = functional.batch_norm(
-            rows, self.mean, self.variance, self.gain, None, self.training, share, EPSILON
-        )
-        return rows.reshape(current.shape)
+        rows = current.reshape(current.shape[0] * current.shape[1], len(self.mean), -1)
+        if not self.shared:
+            rows = functional.batch_norm(
+                rows, self.mean, self.variance, self.gain, None, self.training, share, EPSILON
+            )
+            return rows.reshape(current.shape)
+        mean, variance = self.mean.unsqueeze(-1), self.variance
+        if self.training:
+            mean = rows.mean((0, 2), keepdim=True)
+            variance = (rows - mean).square().mean((0, 2))
+            with torch.no_grad():
+                self.mean.lerp_(mean.flatten(), share)
+                self.variance.lerp_(variance, share)
+        return ((rows - mean) * (self.gain * self._inverse(variance))).reshape(current.shape)
+
+    def _inverse(self, variance: torch.Tensor) -> torch.Tensor:
+        """Return 1 over the standard deviation, of each channel or of all."""
+        return ((variance.mean(0, keepdim=True) if self.shared else variance) + EPSILON).rsqrt()
 
     @torch.no_grad()
     def keep_positive(self) -> None:
@@ -86,7 +102,7 @@ class BatchNormalization(nn.Module):
     @torch.no_grad()
     def fold(self, connection: "Connection", layer: "Layer") -> None:
         """Multiply the weights, and add to the biases, what this normalisation comes to."""
-        factor = self.gain.double() / (self.variance.double() + EPSILON).sqrt()
+        factor = (self.gain.double() * self._inverse(self.variance.double())).expand(len(self.mean))
         weights, bias = connection.weights, layer.bias
         assert bias is not None
         rows = factor.repeat_interleave(len(weights) // len(factor)).to(weights)
@@ -126,8 +142,8 @@ def batch_normalized(net: "SpikingNetwork", names: bool | Iterable[str]) -> Iter
             )
     for name in chosen:
         layer = net.layer[known[name].target]
-        channels = _channels(known[name], layer)
-        part = BatchNormalization(channels, layer.cell.unit)
+        shared = known[name].kind != "convolution"
+        part = BatchNormalization(_channels(known[name], layer), layer.cell.unit, shared)
         known[name].normalization = part.to(net.like())
     try:
         yield

@@ -9,7 +9,7 @@ from spiker_hdl.base.conversions import plain
 
 from .arithmetic import through
 
-__all__ = ["check_bits", "rounded", "weight_range"]
+__all__ = ["check_bits", "nearest", "rounded", "weight_range"]
 
 
 def check_bits(what: str, bits: Any) -> int | str:
@@ -41,3 +41,25 @@ def rounded(values: torch.Tensor, scale: float, low: int, high: int) -> torch.Te
     with torch.no_grad():
         value = (values.double() / divisor).round().clamp(low, high).to(values.dtype)
     return through(values / scale, value)
+
+
+def nearest(weights: torch.Tensor, bits: int | str, mask: torch.Tensor | None) -> torch.Tensor:
+    """Return the nearest numbers that integers of ``bits`` can be at some scale, without gradient.
+
+    Each entry of the first axis has a scale of its own. What is beyond so many standard deviations
+    as a weight has binary digits is clipped, so that the others are rounded more finely.
+
+    Parameters
+    ----------
+    weights : tensor, shape (scales, weights)
+    bits : int or "ternary"
+    mask : tensor, shape (scales, weights), or None
+        Which weights exist.
+    """
+    high = weight_range(bits)[1]
+    weights = weights.detach()
+    count = weights.shape[1] if mask is None else mask.sum(1, keepdim=True).clamp(min=1)
+    deviation = (weights.square().sum(1, keepdim=True) / count).sqrt()
+    reach = torch.minimum(weights.abs().amax(1, keepdim=True), deviation * high.bit_length())
+    scale = (reach / high).clamp(min=torch.finfo(weights.dtype).tiny)
+    return (weights / scale).round().clamp(-high, high) * scale

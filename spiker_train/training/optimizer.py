@@ -24,11 +24,14 @@ def parameter_groups(net: SpikingNetwork) -> list[tuple[nn.Parameter, float]]:
     """Return the parameters of a network, each with its typical size.
 
     Adam moves a parameter by the learning rate whatever the size of the gradient. So the rate is
-    multiplied by the size of what is moved: for weights and biases, by a typical potential of their
-    layer.
+    multiplied by the size of what is moved: for biases, by a typical potential of their layer, and
+    for weights, by that over a typical value of their events.
     """
     groups = [
-        (connection.weights, net.layer[connection.target].cell.unit)
+        (
+            connection.weights,
+            net.layer[connection.target].cell.unit / net.typical(connection.source),
+        )
         for connection in net.connections
     ]
     groups += [

@@ -6,6 +6,7 @@ from typing import Any
 
 from spiker_hdl.base.checks import check_choice, check_int, shown
 from spiker_train.devices.checks import check_number
+from spiker_train.network.integers.quantization import Quantization
 
 from .losses import LOSSES
 
@@ -48,6 +49,10 @@ class TrainingOptions:
         Whether the currents of all connections, or of those that are named, are normalised over
         each batch: see :mod:`~.network.normalization`. It is folded into weights and biases at the
         end, so that the layers need biases; in floating point alone.
+    rounded_weights : int or "ternary", or mapping of str to such, optional
+        Bits to which weights are rounded in each run while the network is trained in floating
+        point, as for :class:`~spiker_train.Quantization`; gradients pass to the weights unchanged.
+        The network has the rounded weights at the end.
     max_grad_norm : float, optional
         Norm to which gradients are clipped; recurrent networks need it, whose gradients may
         explode.
@@ -87,6 +92,7 @@ class TrainingOptions:
     activity_penalty: float = 0.0
     max_shift: int = 0
     batch_norm: bool | Sequence[str] = field(default=False, metadata={"optional": True})
+    rounded_weights: Any = field(default=None, metadata={"optional": True})
     max_grad_norm: float | None = None
     validation_share: float = 0.1
     seed: int = 0
@@ -129,6 +135,10 @@ class TrainingOptions:
             )
         if names and self.devices is not None:
             raise ValueError("Batch normalisation must be False where devices hold the weights")
+        if self.rounded_weights is not None:
+            Quantization(self.rounded_weights)  # checks it
+            if self.devices is not None:
+                raise ValueError("Rounded weights must be None where devices hold the weights")
         if self.device_draw is not None:
             if self.devices is None:
                 raise ValueError("Device draw must be None where there are no devices")

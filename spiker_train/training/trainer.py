@@ -14,6 +14,7 @@ from spiker_hdl.base import FileError
 from spiker_hdl.base.checks import shown
 from spiker_train.network.description import described, network_described
 from spiker_train.network.drawn import check_devices, draw_weights, with_weights
+from spiker_train.network.integers.channel_scales import rounded_weights
 from spiker_train.network.integers.quantization import Quantization, clip
 from spiker_train.network.layers import check_finite
 from spiker_train.network.network import SpikingNetwork
@@ -161,7 +162,14 @@ def train(
             "Batch normalisation must be of a training in floating point, not in integers: train "
             "with it first, and then in integers without it"
         )
-    with batch_normalized(net, options.batch_norm):
+    if options.rounded_weights is not None and integers is not None:
+        raise ValueError(
+            "Rounded weights must be None in integers, in which all weights are rounded"
+        )
+    with (
+        batch_normalized(net, options.batch_norm),
+        rounded_weights(net, options.rounded_weights),
+    ):
         run = _Run(net, options, loss, integers and integers.fit(net), len(y), times)
         best: dict[str, torch.Tensor] = {}
         history = History(integers=run.integers)

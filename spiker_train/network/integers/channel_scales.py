@@ -5,9 +5,11 @@ multiplied by one factor. With a factor for each channel, the weights of all cha
 that a weight has, and quantisation keeps one scale per layer.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from spiker_train.network.layers import Connection, Layer
     from spiker_train.network.network import SpikingNetwork
 
-__all__ = ["equalize_channels"]
+__all__ = ["equalize_channels", "rounded_weights"]
 
 
 def equalize_channels(
@@ -51,7 +53,7 @@ def equalize_channels(
     copy = deepcopy(net)
     scales = dict(settings.scales)
     for layer in copy.layers:
-        if not _has_channels(copy, layer, settings):
+        if not has_channels(copy, layer, settings):
             continue
         own = _channel_scales(layer, fitted)
         scales[layer.name] = float(own.max())
@@ -59,7 +61,38 @@ def equalize_channels(
     return copy, replace(settings, scales=scales, dt=fitted.dt)
 
 
-def _has_channels(net: "SpikingNetwork", layer: "Layer", settings: Quantization) -> bool:
+@contextmanager
+def rounded_weights(net: "SpikingNetwork", bits: Any) -> Iterator[None]:
+    """Let a network in floating point run with rounded weights, and have them at the end.
+
+    The gradient passes to the weights unchanged. There is one scale for each connection, or for
+    each channel where :func:`equalize_channels` gives it one.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+    bits : int or "ternary", or mapping of str to such, or None
+        Bits of a weight, as for :class:`~.quantization.Quantization`; None for no rounding.
+    """
+    if bits is None:
+        yield
+        return
+    settings = Quantization(bits)
+    settings.check_names(net)
+    for connection in net.connections:
+        layer = net.layer[connection.target]
+        scales = layer.channels if has_channels(net, layer, settings) else 1
+        connection.rounding = settings.bits(connection), scales
+    try:
+        yield
+    finally:
+        for connection in net.connections:
+            with torch.no_grad():
+                connection.weights.copy_(connection.nearest())
+            connection.rounding = None
+
+
+def has_channels(net: "SpikingNetwork", layer: "Layer", settings: Quantization) -> bool:
     """Tell whether the channels of a layer may have scales of their own."""
     cell = layer.cell
     if not isinstance(cell, Cell) or not cell.spiking or cell.samples or cell.powers_of_two:

@@ -239,12 +239,7 @@ class Quantization:
             parameters of a layer fit.
         """
         check_finite(network.layers, network.connections)
-        layers = {layer.name for layer in network.layers}
-        links = {connection.name for connection in network.connections}
-        _known("Weight bits", self.weights, layers | links)
-        _known("Potential bits", self.potentials, layers)
-        _known("Scales", self.scales, layers)
-        _known("Shifts", self.shifts, layers | links)
+        self.check_names(network)
         if self.dt is None and network.dt is not None:
             return replace(self, dt=network.dt).fit(network, progress)
         if self.dt is None and network.has_seconds:
@@ -267,6 +262,15 @@ class Quantization:
         for layer in network.layers:
             fitted.neuron(layer)
         return fitted
+
+    def check_names(self, network: "SpikingNetwork") -> None:
+        """Raise :exc:`ValueError` if a setting is of a layer or connection that does not exist."""
+        layers = {layer.name for layer in network.layers}
+        links = {connection.name for connection in network.connections}
+        _known("Weight bits", self.weights, layers | links)
+        _known("Potential bits", self.potentials, layers)
+        _known("Scales", self.scales, layers)
+        _known("Shifts", self.shifts, layers | links)
 
     def _stored(self, connection: "Connection") -> torch.Tensor:
         """Return the weights that are rounded: those that exist, with the gain of dynamics."""

@@ -242,12 +242,21 @@ X, Y = spikes(20)
             ValueError,
             "must be of a training in floating point, not in integers",
         ),
+        (
+            {"rounded_weights": 4},
+            {"integers": Quantization(4, 8)},
+            ValueError,
+            "Rounded weights must be None in integers",
+        ),
+        ({"rounded_weights": 1}, {}, ValueError, "Weight bits must be in 2..16, not 1"),
     ],
-    ids=["number", "names", "unknown", "integers"],
+    ids=["number", "names", "unknown", "integers", "rounded", "bits"],
 )
 def test_bad_options_are_refused(options, settings, error, message):
     net = SpikingNetwork.chain("36-8-2", bias=True)
-    with pytest.raises(error, match=re.escape(f"Batch normalisation {message}")):
+    if "batch_norm" in options:
+        message = f"Batch normalisation {message}"
+    with pytest.raises(error, match=re.escape(message)):
         train(net, X, Y, TrainingOptions(epochs=1, progress=False, **options), **settings)
 
 

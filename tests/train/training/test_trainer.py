@@ -35,6 +35,7 @@ from spiker_train.data.augmentation import Drop
 from spiker_train.recipes import encode, train_network
 from spiker_train.training.batches import ImageShifter, split
 from spiker_train.training.losses import ActivityBand, SpikeL1, VanRossum
+from spiker_train.training.optimizer import parameter_groups
 
 
 def task(samples=300, seed=0):
@@ -620,3 +621,14 @@ def test_training_that_diverges_is_refused_and_keeps_the_best_weights():
     with pytest.raises(ValueError, match=f"^{message}"):
         train(net, x, y, options)
     assert torch.equal(net.connections[0].weights, seen[1])  # those after the first epoch
+
+
+def test_weights_of_large_values_are_drawn_and_moved_in_proportion():
+    small, large = (SpikingNetwork.chain("16-12-2", values=(0, value), seed=4) for value in (1, 20))
+    for net, typical in ((small, 1), (large, 10)):
+        sizes = [size for _, size in parameter_groups(net)]
+        assert sizes[:2] == [1 / typical, 1]
+    ends = [float(net.connections[0].weights.detach().abs().max()) for net in (small, large)]
+    assert ends[0] == pytest.approx(10 * ends[1])
+    others = [net.connections[1].weights.detach() for net in (small, large)]
+    assert torch.equal(*others)

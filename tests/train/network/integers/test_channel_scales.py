@@ -13,11 +13,14 @@ from spiker_train import (
     Quantization,
     QuantizationReport,
     SpikingNetwork,
+    TrainingOptions,
     Window,
     WinnerTakeAll,
     equalize_channels,
     quantize,
+    train,
 )
+from spiker_train.network.rounding import nearest
 
 SIZES = np.array([2.0, 0.1, 0.5, 1.0])
 """Sizes of the weights and thresholds of the channels."""
@@ -139,3 +142,58 @@ def test_layers_of_one_scale_stay_as_they_are(options):
 def test_scales_that_are_set_are_kept():
     settings = Quantization(4, 12, scales={"maps": 0.125})
     assert equalize_channels(network(), settings)[1].scales == {"maps": 0.125}
+
+
+@pytest.mark.parametrize("bits", [3, 4, {"maps": 4, "out": "ternary"}])
+def test_weights_that_were_rounded_in_training_keep_their_values(bits):
+    random = np.random.default_rng(0)
+    layers = [
+        Layer("maps", (4, 4, 4), Cell(Lif, threshold=1.0, decay=0.875), "channel"),
+        Layer("out", 3, Cell(Integrator, decay=0.875), True),
+    ]
+    links = [
+        Connection(
+            "in", "maps", random.normal(size=(4, 1, 3, 3)), kind="convolution", window=Window(3)
+        ),
+        Connection("maps", "out"),
+    ]
+    net = SpikingNetwork([Input("in", (1, 6, 6))], layers, links, [Readout("out", "last")])
+    before = [link.weights.detach().clone() for link in links]
+    options = TrainingOptions(
+        epochs=1, learning_rate=1e-6, batch_norm=True, rounded_weights=bits, progress=False
+    )
+    train(net, samples().repeat(4, 0), np.arange(20) % 3, options)
+    report = QuantizationReport()
+    quantize(net, Quantization(bits, 12), channel_scales=True, report=report)
+    errors = [change.error for change in report.changes if change.what == "weights"]
+    assert max(errors) < 1e-6
+    for link, weights in zip(links, before, strict=True):
+        assert link.rounding is None
+        assert not torch.equal(link.weights, weights)
+        # The weights of a scale were all multiplied by one number, and rounded.
+        rows = (4, -1) if link.kind == "convolution" else (1, -1)
+        pairs = zip(weights.reshape(rows), link.weights.detach().reshape(rows), strict=True)
+        assert min(float(torch.corrcoef(torch.stack(pair))[0, 1]) for pair in pairs) > 0.8
+
+
+def test_rounding_in_training_clips_what_lies_far_out():
+    weights = torch.full((1, 101), 0.1)
+    weights[0, ::2] = -0.1
+    weights[0, 0] = 50.0
+    few, many = (nearest(weights, bits, None) for bits in (4, 8))
+    deviation = float(weights.square().mean().sqrt())
+    assert float(few.max()) == pytest.approx(3 * deviation)
+    assert float(many.max()) == pytest.approx(7 * deviation)
+    assert torch.allclose(nearest(weights[:, 1:], 4, None), weights[:, 1:])
+    mask = torch.ones(1, 101)
+    mask[0, 50:] = 0
+    masked = nearest(weights * mask, 4, mask)
+    assert float(masked.max()) == pytest.approx(3 * deviation * (101 / 50) ** 0.5, rel=1e-3)
+    assert not torch.isnan(nearest(torch.zeros(1, 4), 4, None)).any()
+
+
+def test_unknown_name_in_rounding_is_refused():
+    options = TrainingOptions(epochs=1, rounded_weights={"map": 4}, progress=False)
+    net = SpikingNetwork.chain("36-3", bias=True)
+    with pytest.raises(ValueError, match="'map'"):
+        train(net, samples().repeat(4, 0), np.arange(20) % 3, options)
