@@ -100,8 +100,9 @@ def train(
         typer.Option(
             metavar="NAME=NUMBER,...",
             help="Alter samples at random in training. Pictures: rotate (degrees), shift (pixels), "
-            "scale (share). Recordings: shift (channels), jitter (seconds), drop (probability), "
-            "noise (events a channel and second); of cameras, rotate and scale, too.",
+            "scale (share), mirror (probability). Recordings: shift (channels), jitter (seconds), "
+            "drop (probability), noise (events a channel and second); of cameras, rotate, scale "
+            "and mirror, too.",
         ),
     ] = None,
     batch_norm: Annotated[

@@ -5,8 +5,8 @@ from typing import Any
 
 __all__ = ["augmentation"]
 
-PICTURES = ("rotate", "shift", "scale")
-RECORDINGS = ("rotate", "shift", "scale", "jitter", "drop", "noise")
+PICTURES = ("rotate", "shift", "scale", "mirror")
+RECORDINGS = ("rotate", "shift", "scale", "mirror", "jitter", "drop", "noise")
 
 
 def augmentation(text: str | None) -> Callable[[bool], Any] | None:
@@ -43,18 +43,28 @@ def augmentation(text: str | None) -> Callable[[bool], Any] | None:
 
 
 def _of_pictures(values: dict[str, float]) -> Any:
-    from spiker_train.data.augmentation import Affine
+    from spiker_train.data.augmentation import Affine, Compose, Mirror
 
-    return Affine(values.get("rotate", 0.0), values.get("scale", 0.0), values.get("shift", 0.0))
+    moved = Affine(values.get("rotate", 0.0), values.get("scale", 0.0), values.get("shift", 0.0))
+    return Compose([moved, Mirror(values["mirror"])]) if "mirror" in values else moved
 
 
 def _of_recordings(values: dict[str, float]) -> Any:
-    from spiker_train.data.augmentation import AddNoise, Affine, Compose, Drop, Jitter, Shift
+    from spiker_train.data.augmentation import (
+        AddNoise,
+        Affine,
+        Compose,
+        Drop,
+        Jitter,
+        Mirror,
+        Shift,
+    )
 
     kinds: dict[str, Callable[[float], Any]] = {
         "rotate": lambda most: Affine(rotation=most),
         "scale": lambda most: Affine(scale=most),
         "shift": lambda most: Shift(_whole(most)),
+        "mirror": Mirror,
         "jitter": Jitter,
         "drop": Drop,
         "noise": AddNoise,

@@ -18,7 +18,7 @@ from spiker_hdl.base.conversions import number_array
 
 from .events import PICOSECONDS, Events
 
-__all__ = ["AddNoise", "Affine", "Compose", "Drop", "Jitter", "Scale", "Shift"]
+__all__ = ["AddNoise", "Affine", "Compose", "Drop", "Jitter", "Mirror", "Scale", "Shift"]
 
 
 @dataclass(frozen=True)
@@ -256,6 +256,37 @@ def _moved(
 def _check_arguments(events: Any, generator: Any) -> None:
     check_kind("Sample", events, Events)
     check_kind("Generator", generator, np.random.Generator)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """An exchange of left and right, with some probability.
+
+    Parameters
+    ----------
+    probability : float
+        In 0..1.
+    """
+
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check("Probability", self.probability, 1.0)
+
+    def __call__(self, sample: Any, generator: np.random.Generator) -> Any:
+        """Return the picture, or the pictures of several channels, or the events of a camera."""
+        shape = (
+            sample.shape if isinstance(sample, Events) else number_array("Picture", sample).shape
+        )
+        if len(shape) < 2:
+            raise ValueError(f"Picture must have height and width, not the shape {shape}")
+        if generator.random() >= self.probability:
+            return sample
+        if not isinstance(sample, Events):
+            return np.ascontiguousarray(np.asarray(sample)[..., ::-1])
+        columns = sample.flat % shape[-1]
+        flat = sample.flat - columns + (shape[-1] - 1 - columns)
+        return Events(sample.times, flat, shape, sample.duration)
 
 
 def _check(what: str, value: Any, most: float = float("inf")) -> None:

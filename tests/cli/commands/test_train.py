@@ -44,14 +44,14 @@ def test_the_file_is_what_the_report_says(spiker, tmp_path):
 def test_convolutional_network_is_trained_and_runs(spiker, tmp_path):
     path = tmp_path / "maps.spiker"
     net = ("--net", "8x8-4c3-p2-d3-10", "--steps", 2, "--epochs", 2)
-    options = ("--augment", "rotate=10,shift=0.5", "--batch-norm")
+    options = ("--augment", "rotate=10,shift=0.5,mirror=0.5", "--batch-norm")
     code, out, _ = spiker("train", "digits", *net, *options, "-o", path)
     assert code == 0
     assert "pictures shifted" in out
     network = load(path)
     assert [p.synapses.kind for p in network.projections] == ["convolution"] * 2 + ["dense"]
     assert network.note["command"].endswith(
-        "--augment rotate=10,shift=0.5 --batch-norm -o maps.spiker"
+        "--augment rotate=10,shift=0.5,mirror=0.5 --batch-norm -o maps.spiker"
     )
     code, out, _ = spiker("info", path)
     assert code == 0
@@ -136,7 +136,7 @@ def test_recordings_of_a_data_set_are_trained_and_simulated(spiker, tmp_path, mo
         (["digits", "--net", "64-10", "--augment", "turn=1"], "--augment must be of rotate, shift"),
         (
             ["digits", "--net", "64-10", "--augment", "drop=0.1"],
-            "--augment of pictures must be of rotate, shift, scale, not 'drop'",
+            "--augment of pictures must be of rotate, shift, scale, mirror, not 'drop'",
         ),
         (["digits", "--net", "63-10"], "Layers for 'digits' must begin with 64, not 63"),
         (["digits", "--net", "64-9"], "Layers for 'digits' must end with at least 10, not 9"),

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from spiker_train import Events
-from spiker_train.data.augmentation import AddNoise, Affine, Compose, Drop, Jitter, Scale, Shift
+from spiker_train.data.augmentation import (
+    AddNoise,
+    Affine,
+    Compose,
+    Drop,
+    Jitter,
+    Mirror,
+    Scale,
+    Shift,
+)
 
 
 def events(count=400, seed=0):
@@ -109,6 +118,18 @@ def test_affine_draws_anew_for_each_picture():
     assert np.array_equal(first, alter(picture, draws()))
 
 
+def test_mirror_exchanges_left_and_right():
+    picture = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
+    assert np.array_equal(Mirror(1)(picture, draws()), picture[..., ::-1])
+    assert np.array_equal(Mirror(0)(picture, draws()), picture)
+    sample = Events([0.1, 0.2], [[1, 0, 1], [0, 2, 4]], (2, 3, 5), 1.0)
+    assert Mirror(1)(sample, draws()).channels.tolist() == [[1, 0, 3], [0, 2, 0]]
+    generator, some = draws(), 0
+    for _ in range(100):
+        some += int(Mirror(0.3)(picture, generator)[0, 0, 0] == 3)
+    assert 15 < some < 45
+
+
 def middle(counts):
     """Return the mean place of what a picture has."""
     rows, columns = np.indices(counts.shape)
@@ -156,6 +177,8 @@ def test_affine_loses_events_that_leave():
         (lambda: Drop(1.1), ValueError, "Probability must be in 0..1, not 1.1"),
         (lambda: Drop("a"), TypeError, "Probability must be a number, not 'a'"),
         (lambda: AddNoise(float("nan")), ValueError, "Rate must be at least 0, not nan"),
+        (lambda: Mirror(2), ValueError, "Probability must be in 0..1, not 2"),
+        (lambda: Mirror()(np.zeros(3), draws()), ValueError, "Picture must have height and width"),
         (lambda: Scale(2.0, 1.0), ValueError, "Factors must be in order, not 2.0..1.0"),
         (lambda: Affine(-1), ValueError, "Rotation must be at least 0, not -1"),
         (lambda: Affine(scale=1.0), ValueError, "Change of size must be in 0..0.9, not 1.0"),
