@@ -46,13 +46,13 @@ class Compose:
 
 @dataclass(frozen=True)
 class Shift:
-    """A shift of all events of a recording along the axes of its channels; it loses what leaves.
+    """A shift by whole channels or pixels along the axes of a sample; it loses what leaves.
 
     Parameters
     ----------
     most : int or tuple of int
         Greatest shift along each axis, in both directions. A single number is for all axes but the
-        first, the polarity, where there are three, and for all axes otherwise.
+        first, the polarity or colour, where there are three, and for all axes otherwise.
     """
 
     most: Any
@@ -60,19 +60,34 @@ class Shift:
     def __post_init__(self) -> None:
         check_ints("Greatest shift", self.most, 0)
 
-    def __call__(self, events: Events, generator: np.random.Generator) -> Events:
-        """Return the shifted events."""
-        _check_arguments(events, generator)
-        axes = len(events.shape)
+    def __call__(self, sample: Any, generator: np.random.Generator) -> Any:
+        """Return the shifted events, or the picture, which has 0 where nothing came from."""
+        check_kind("Generator", generator, np.random.Generator)
+        if not isinstance(sample, Events):
+            sample = number_array("Sample", sample)
+        offsets = self._offsets(len(sample.shape), generator)
+        if isinstance(sample, Events):
+            channels = sample.channels.reshape(len(sample), len(offsets)) + offsets
+            kept = ((channels >= 0) & (channels < np.array(sample.shape))).all(axis=1)
+            return Events(sample.times[kept], channels[kept], sample.shape, sample.duration)
+        shifted = np.zeros_like(sample)
+        ends = [
+            (slice(max(0, offset), size + min(0, offset)), slice(max(0, -offset), size - offset))
+            for offset, size in zip(offsets, sample.shape, strict=True)
+            if abs(offset) < size
+        ]
+        if len(ends) == sample.ndim:  # otherwise all of it leaves
+            into, source = (tuple(axis) for axis in zip(*ends, strict=True))
+            shifted[into] = sample[source]
+        return shifted
+
+    def _offsets(self, axes: int, generator: np.random.Generator) -> list[int]:
         most = self.most
         if not isinstance(most, tuple | list):
             most = [0 if axes == 3 and not axis else int(most) for axis in range(axes)]
         if len(most) != axes:
             raise ValueError(f"Greatest shift must be of {axes} axes, not {shown(self.most)}")
-        offsets = [int(generator.integers(-limit, limit + 1)) for limit in most]
-        channels = events.channels.reshape(len(events), axes) + offsets
-        kept = ((channels >= 0) & (channels < np.array(events.shape))).all(axis=1)
-        return Events(events.times[kept], channels[kept], events.shape, events.duration)
+        return [int(generator.integers(-limit, limit + 1)) for limit in most]
 
 
 @dataclass(frozen=True)
@@ -253,11 +268,6 @@ def _moved(
     return Events(events.times[kept], flat[kept], events.shape, events.duration)
 
 
-def _check_arguments(events: Any, generator: Any) -> None:
-    check_kind("Sample", events, Events)
-    check_kind("Generator", generator, np.random.Generator)
-
-
 @dataclass(frozen=True)
 class Mirror:
     """An exchange of left and right, with some probability.
@@ -275,6 +285,7 @@ class Mirror:
 
     def __call__(self, sample: Any, generator: np.random.Generator) -> Any:
         """Return the picture, or the pictures of several channels, or the events of a camera."""
+        check_kind("Generator", generator, np.random.Generator)
         shape = (
             sample.shape if isinstance(sample, Events) else number_array("Picture", sample).shape
         )
@@ -287,6 +298,11 @@ class Mirror:
         columns = sample.flat % shape[-1]
         flat = sample.flat - columns + (shape[-1] - 1 - columns)
         return Events(sample.times, flat, shape, sample.duration)
+
+
+def _check_arguments(events: Any, generator: Any) -> None:
+    check_kind("Sample", events, Events)
+    check_kind("Generator", generator, np.random.Generator)
 
 
 def _check(what: str, value: Any, most: float = float("inf")) -> None:

@@ -118,6 +118,27 @@ def test_affine_draws_anew_for_each_picture():
     assert np.array_equal(first, alter(picture, draws()))
 
 
+def test_shift_moves_pictures_by_whole_pixels():
+    picture = np.arange(1, 25, dtype=np.uint8).reshape(2, 3, 4)
+    seen, generator = set(), draws()
+    padded = np.pad(picture, ((0, 0), (1, 1), (2, 2)))
+    for _ in range(200):
+        moved = Shift((0, 1, 2))(picture, generator)
+        assert (moved.dtype, moved.shape) == (np.uint8, (2, 3, 4))
+        places = [
+            (y, x)
+            for y in range(3)
+            for x in range(5)
+            if np.array_equal(moved, padded[:, y : y + 3, x : x + 4])
+        ]
+        assert len(places) == 1
+        seen.update(places)
+    assert len(seen) == 15
+    gone = [Shift((2, 0, 0))(np.ones((1, 3, 3)), generator).sum() for _ in range(20)]
+    assert set(gone) == {0, 9}
+    assert np.array_equal(Shift(0)(picture[0], generator), picture[0])
+
+
 def test_mirror_exchanges_left_and_right():
     picture = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
     assert np.array_equal(Mirror(1)(picture, draws()), picture[..., ::-1])
@@ -177,6 +198,8 @@ def test_affine_loses_events_that_leave():
         (lambda: Drop(1.1), ValueError, "Probability must be in 0..1, not 1.1"),
         (lambda: Drop("a"), TypeError, "Probability must be a number, not 'a'"),
         (lambda: AddNoise(float("nan")), ValueError, "Rate must be at least 0, not nan"),
+        (lambda: Shift(1)(np.ones((2, 2)), 3), TypeError, "Generator must be a Generator"),
+        (lambda: Mirror()(np.ones((2, 2)), 3), TypeError, "Generator must be a Generator"),
         (lambda: Mirror(2), ValueError, "Probability must be in 0..1, not 2"),
         (lambda: Mirror()(np.zeros(3), draws()), ValueError, "Picture must have height and width"),
         (lambda: Scale(2.0, 1.0), ValueError, "Factors must be in order, not 2.0..1.0"),
