@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from .network.surrogate import FastSigmoid
     from .network.synapse_kinds import FirstOrder, SecondOrder, Summed, SynapseKind, Wire
     from .network.time import Duration, Tau
-    from .recipes import train_network
+    from .recipes import Recipe, train_network
     from .state_files import load_network_state, save_network_state
     from .training.options import TrainingOptions
     from .training.ridge import fit_readout
@@ -163,6 +163,7 @@ _HOMES = {
     "spiker_quantizations": ".formats.spikerplus.widths",
     "to_nir": ".formats.nir.write",
     "train": ".training.trainer",
+    "Recipe": ".recipes",
     "train_network": ".recipes",
 }
 
@@ -204,6 +205,7 @@ __all__ = [
     "PulseUpdate",
     "Quantization",
     "QuantizationReport",
+    "Recipe",
     "ReferenceColumn",
     "SecondOrder",
     "SnntorchReport",

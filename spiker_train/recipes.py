@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import check_choice, check_int
+from spiker_hdl.base.checks import check_choice, check_int, check_kind
 from spiker_hdl.model import Decay, Lif, Network, encoders, reference
 from spiker_train.conversion.convert import quantize
 from spiker_train.conversion.report import QuantizationReport
@@ -27,7 +27,7 @@ from spiker_train.training.batches import split
 from spiker_train.training.options import TrainingOptions
 from spiker_train.training.trainer import accuracy, train
 
-__all__ = ["encode", "train_network"]
+__all__ = ["Recipe", "encode", "train_network"]
 
 MANY = 10_000
 MOST_BYTES = 2**30
@@ -47,6 +47,8 @@ class Recipe:
         As for :class:`~.training.options.TrainingOptions`.
     surrogate : float
         Slope of the surrogate gradient, :class:`~.surrogate.FastSigmoid`.
+    integer_rate : float
+        Learning rate in integers, as a share of that in floating point.
     """
 
     float_epochs: int
@@ -56,6 +58,7 @@ class Recipe:
     activity_penalty: float
     max_shift: int
     surrogate: float = 0.5
+    integer_rate: float = 0.5
 
 
 LARGE = Recipe(20, 12, batch_size=128, learning_rate=2e-3, activity_penalty=0.02, max_shift=1)
@@ -66,6 +69,17 @@ CONVOLUTIONAL = Recipe(
     6, 4, batch_size=64, learning_rate=3e-3, activity_penalty=0.002, max_shift=1, surrogate=0.5
 )
 """Of a convolutional network on a large data set."""
+NORMALISED = Recipe(
+    10,
+    2,
+    batch_size=64,
+    learning_rate=6e-3,
+    activity_penalty=3e-4,
+    max_shift=1,
+    surrogate=0.5,
+    integer_rate=0.03,
+)
+"""With batch normalisation and rounded weights, which leave little to learn in integers."""
 
 
 def encode(values: np.ndarray, steps: int, encoder: str = "rate") -> np.ndarray:
@@ -95,6 +109,7 @@ def train_network(
     dt: float | None = None,
     augment: Any = None,
     batch_norm: bool = False,
+    recipe: Recipe | None = None,
     progress: bool = True,
 ) -> tuple[Network, dict[str, Any]]:
     """Train a chain of layers on images or recordings, first in floating point, then in integers.
@@ -140,8 +155,11 @@ def train_network(
         that alters the samples of each batch, such as those of
         :mod:`spiker_train.data.augmentation`. Pictures are not shifted then, unless it does so.
     batch_norm : bool
-        Whether the currents of hidden layers are normalised over each batch while the network is
-        trained in floating point. All layers then have biases.
+        Whether the currents of hidden layers are normalised over each batch, and all weights are
+        rounded, while the network is trained in floating point. All layers then have biases.
+    recipe : Recipe, optional
+        Settings of the training. Where none is given, those that are known to work for the number
+        of samples; ``epochs`` are shared out as in the recipe.
     progress : bool
         Whether to show progress: bars on a terminal, else a line now and then.
 
@@ -173,8 +191,9 @@ def train_network(
         picture = (height, width) if height * width == data.size else None
     if static:
         check_choice("Encoder of a static input", encoder, encoders.STEADY)
-    many = len(data.x_train) > MANY
-    recipe = (CONVOLUTIONAL if chain.convolutional else LARGE) if many else SMALL
+    if recipe is None:
+        recipe = _known_recipe(len(data.x_train) > MANY, chain.convolutional, batch_norm)
+    check_kind("Recipe", recipe, Recipe)
     recipe = recipe if augment is None else replace(recipe, max_shift=0)
     shape, shift, warnings = _shifted(data, picture, recipe)
     recipe = replace(_with_epochs(recipe, epochs), max_shift=shift)
@@ -222,6 +241,14 @@ def train_network(
     }
 
 
+def _known_recipe(many: bool, convolutional: bool, batch_norm: bool) -> Recipe:
+    if not many:
+        return replace(SMALL, integer_rate=NORMALISED.integer_rate) if batch_norm else SMALL
+    if batch_norm:
+        return NORMALISED
+    return CONVOLUTIONAL if convolutional else LARGE
+
+
 class _Clock:
     """The time since it was made, on the wall and of the processor."""
 
@@ -267,7 +294,7 @@ def _train_twice(
     test: tuple[np.ndarray, np.ndarray],
     **options: Any,
 ) -> _Trained:
-    """Train a network in floating point, and then in integers at half the rate.
+    """Train a network in floating point, and then in integers at a smaller rate.
 
     In between, channels of convolutional layers are multiplied so that one scale suits all.
     """
@@ -286,7 +313,7 @@ def _train_twice(
     in_integers = replace(
         in_float,
         epochs=recipe.integer_epochs,
-        learning_rate=recipe.learning_rate / 2,
+        learning_rate=recipe.learning_rate * recipe.integer_rate,
         batch_norm=False,
         rounded_weights=None,
         title="integers",

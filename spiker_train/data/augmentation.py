@@ -18,7 +18,17 @@ from spiker_hdl.base.conversions import number_array
 
 from .events import PICOSECONDS, Events
 
-__all__ = ["AddNoise", "Affine", "Compose", "Drop", "Jitter", "Mirror", "Scale", "Shift"]
+__all__ = [
+    "AddNoise",
+    "Affine",
+    "Compose",
+    "Drop",
+    "Jitter",
+    "Mirror",
+    "Scale",
+    "Shift",
+    "Sometimes",
+]
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,31 @@ class Compose:
         for part in self.parts:
             sample = part(sample, generator)
         return sample
+
+
+@dataclass(frozen=True)
+class Sometimes:
+    """An augmentation of some samples; the others stay as they are.
+
+    Parameters
+    ----------
+    part : augmentation
+    probability : float
+        Probability that a sample is altered, in 0..1.
+    """
+
+    part: Any
+    probability: float
+
+    def __post_init__(self) -> None:
+        if not callable(self.part):
+            raise TypeError(f"Part must be an augmentation, not {shown(self.part)}")
+        _check("Probability", self.probability, 1.0)
+
+    def __call__(self, sample: Any, generator: np.random.Generator) -> Any:
+        """Return the sample, altered or not."""
+        check_kind("Generator", generator, np.random.Generator)
+        return self.part(sample, generator) if generator.random() < self.probability else sample
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spiker_train import Dataset, recipes, train, train_network
+from spiker_train import Dataset, Recipe, recipes, train, train_network
 
 
 def test_the_report_has_every_stage_of_training():
@@ -58,10 +58,11 @@ def test_convolutional_network_ships_its_kernels():
 
 
 def test_currents_of_hidden_layers_are_normalised_in_floating_point(monkeypatch):
-    trained = []
+    trained, rounded = [], []
 
     def watch(net, spikes, labels, options, **others):
         trained.append((options.batch_norm, others.get("integers")))
+        rounded.append(options.rounded_weights)
         return train(net, spikes, labels, options, **others)
 
     monkeypatch.setattr(recipes, "train", watch)
@@ -69,8 +70,27 @@ def test_currents_of_hidden_layers_are_normalised_in_floating_point(monkeypatch)
     (in_float, none), (in_integers, quantization) = trained
     assert in_float == ("input->hidden1", "hidden1->hidden2")
     assert (none, in_integers) == (None, False)
+    assert rounded == [4, None]
     assert quantization is not None
     assert any(network.population["hidden1"].bias)
+
+
+def test_settings_of_a_recipe_are_those_of_both_trainings(monkeypatch):
+    trained = []
+
+    def watch(net, spikes, labels, options, **others):
+        trained.append(options)
+        return train(net, spikes, labels, options, **others)
+
+    monkeypatch.setattr(recipes, "train", watch)
+    recipe = Recipe(1, 1, 7, 0.01, 0.5, 0, integer_rate=0.2)
+    _, report = train_network(pictures(), "24-2", 1, recipe=recipe, progress=False)
+    in_float, in_integers = trained
+    assert (in_float.batch_size, in_float.activity_penalty) == (7, 0.5)
+    assert (in_float.learning_rate, in_integers.learning_rate) == (0.01, 0.002)
+    assert report["epochs"] == [1, 1]
+    with pytest.raises(TypeError, match="Recipe must be a Recipe, not 3"):
+        train_network(pictures(), "24-2", 1, recipe=3)
 
 
 def test_rows_of_a_flat_picture_are_said_by_its_layers():

@@ -15,6 +15,7 @@ from spiker_train.data.augmentation import (
     Mirror,
     Scale,
     Shift,
+    Sometimes,
 )
 
 
@@ -139,6 +140,14 @@ def test_shift_moves_pictures_by_whole_pixels():
     assert np.array_equal(Shift(0)(picture[0], generator), picture[0])
 
 
+def test_share_of_samples_is_altered():
+    picture, generator = np.arange(4).reshape(2, 2), draws()
+    alter = Sometimes(Mirror(1), 0.25)
+    mirrored = sum(alter(picture, generator)[0, 0] == 1 for _ in range(400))
+    assert 70 < mirrored < 130
+    assert not any(Sometimes(Mirror(1), 0)(picture, generator)[0, 0] for _ in range(9))
+
+
 def test_mirror_exchanges_left_and_right():
     picture = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
     assert np.array_equal(Mirror(1)(picture, draws()), picture[..., ::-1])
@@ -200,6 +209,8 @@ def test_affine_loses_events_that_leave():
         (lambda: AddNoise(float("nan")), ValueError, "Rate must be at least 0, not nan"),
         (lambda: Shift(1)(np.ones((2, 2)), 3), TypeError, "Generator must be a Generator"),
         (lambda: Mirror()(np.ones((2, 2)), 3), TypeError, "Generator must be a Generator"),
+        (lambda: Sometimes(3, 0.5), TypeError, "Part must be an augmentation, not 3"),
+        (lambda: Sometimes(Mirror(), -1), ValueError, "Probability must be in 0..1, not -1"),
         (lambda: Mirror(2), ValueError, "Probability must be in 0..1, not 2"),
         (lambda: Mirror()(np.zeros(3), draws()), ValueError, "Picture must have height and width"),
         (lambda: Scale(2.0, 1.0), ValueError, "Factors must be in order, not 2.0..1.0"),
