@@ -11,6 +11,7 @@ import argparse
 import json
 import platform
 import statistics
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,30 +19,23 @@ import numpy as np
 import torch
 
 from spiker_hdl.model import Network, encoders, reference
-from spiker_train import load_dataset, train_network
-from spiker_train.data.augmentation import Affine
+from spiker_train import Recipe, load_dataset, train_network
+from spiker_train.data.augmentation import Affine, Compose, Mirror, Shift, Sometimes
 
 RESULTS = Path(__file__).parent / "results" / "convolution.json"
 COUNTED = 1000
 """Test samples whose additions are counted."""
-STATIC = {"weights": 4, "potentials": 10, "encoder": "graded", "static": True}
-DIGITS = {"rotation": 10, "scale": 0.1, "shift": 2}
-CLOTHES = {"rotation": 5, "scale": 0.05, "shift": 1}
+STATIC = {"weights": 4, "encoder": "graded", "static": True, "batch_norm": True}
+DIGITS = Affine(rotation=8, scale=0.08, shift=1.5)
+CLOTHES = Compose([Mirror(), Shift(1)])
 NETWORKS = {
     "mnist": {
         "data": "mnist",
         "augment": DIGITS,
         "layers": "28x28-16c3-p2-32c3-p2-32c3-p2-10",
         "steps": 2,
-        "epochs": 15,
-        **STATIC,
-    },
-    "mnist two layers": {
-        "data": "mnist",
-        "augment": DIGITS,
-        "layers": "28x28-16c3-p2-32c3-p2-10",
-        "steps": 3,
-        "epochs": 10,
+        "potentials": 10,
+        "recipe": Recipe(13, 1, 64, 8e-3, activity_penalty=3e-4, max_shift=0, integer_rate=0.03),
         **STATIC,
     },
     "fashion": {
@@ -49,7 +43,17 @@ NETWORKS = {
         "augment": CLOTHES,
         "layers": "28x28-16c3-p2-32c3-p2-64c3-p2-10",
         "steps": 2,
-        "epochs": 15,
+        "potentials": 10,
+        "recipe": Recipe(15, 1, 64, 8e-3, activity_penalty=0, max_shift=0, integer_rate=0.03),
+        **STATIC,
+    },
+    "fashion dense": {
+        "data": "fashion",
+        "augment": Sometimes(Shift(1), 0.25),
+        "layers": "784-256-10",
+        "steps": 4,
+        "potentials": 14,
+        "recipe": Recipe(30, 2, 128, 2e-3, activity_penalty=0, max_shift=0, integer_rate=0.01),
         **STATIC,
     },
 }
@@ -58,7 +62,6 @@ NETWORKS = {
 def measure(name: str, seed: int, save: Path | None) -> dict:
     settings = dict(NETWORKS[name])
     data, layers = settings.pop("data"), settings.pop("layers")
-    settings["augment"] = Affine(**settings["augment"])
     network, report = train_network(data, layers, seed=seed, progress=False, **settings)
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
@@ -114,7 +117,8 @@ def main() -> None:
         kept[name] = {
             "command": f"python benchmarks/convolution.py {name!r} --seeds "
             + " ".join(map(str, options.seeds)),
-            "augmentation": NETWORKS[name]["augment"],
+            "augmentation": repr(NETWORKS[name]["augment"]),
+            "recipe": asdict(NETWORKS[name]["recipe"]),
             "python": platform.python_version(),
             "machine": platform.machine(),
             "threads": options.threads,
