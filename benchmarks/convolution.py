@@ -35,7 +35,7 @@ NETWORKS = {
         "layers": "28x28-16c3-p2-32c3-p2-32c3-p2-10",
         "steps": 2,
         "potentials": 10,
-        "recipe": Recipe(13, 1, 64, 8e-3, activity_penalty=3e-4, max_shift=0, integer_rate=0.03),
+        "recipe": Recipe(12, 1, 64, 8e-3, activity_penalty=3e-4, max_shift=0, integer_rate=0.03),
         **STATIC,
     },
     "fashion": {

@@ -14,6 +14,7 @@ from spiker_hdl.model import (
     Input,
     Integrator,
     Lif,
+    MaxPooling,
     Network,
     Population,
     Projection,
@@ -41,7 +42,7 @@ from spiker_train.network.drawn import with_weights
 from spiker_train.network.plausibility import implausible
 from spiker_train.network.runs import fused as fused_module
 from spiker_train.network.runs import run as run_module
-from spiker_train.network.runs.convolved import _padded, _product, _sums, convolved_ends
+from spiker_train.network.runs.convolved import _padded, _pooled, _product, _sums, convolved_ends
 from spiker_train.network.runs.prepare import cores
 from tests.support.convolutions import random_convolution, random_map_network
 
@@ -340,3 +341,19 @@ def test_chips_of_a_twin_have_the_kernels_of_their_draws():
         expected = reference.run(twin.chip(draw).network, x)
         with with_weights(study.net, study.weights(draw)):
             assert not expected.differences(study.net.run(x, study.integers))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 6, 8), (2, 1, 5, 7), (1, 2, 2, 3)], ids=str)
+def test_maximum_of_four_and_its_gradient_are_those_of_pytorch(shape):
+    draw = torch.Generator().manual_seed(0)
+    values = torch.randint(-2, 3, (9, *shape), generator=draw).float()  # many are equal
+    pooling = MaxPooling(shape[1:], 2)
+    for sums in values:
+        sums.requires_grad_()
+        pooled = _pooled(pooling, sums)
+        expected = functional.max_pool2d(sums, 2)
+        assert torch.equal(pooled, expected)
+        weights = torch.rand(pooled.shape, generator=draw)
+        (gradient,) = torch.autograd.grad((pooled * weights).sum(), sums)
+        (known,) = torch.autograd.grad((expected * weights).sum(), sums)
+        assert torch.equal(gradient, known)
