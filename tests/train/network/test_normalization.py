@@ -84,6 +84,16 @@ def test_folded_network_computes_the_same(bias):
     assert "normalization" not in " ".join(net.state_dict())
 
 
+def test_currents_of_a_static_input_are_normalised():
+    x = spikes()[0][:, :1].repeat(3, 1)
+    outcomes = []
+    for static in (False, True):
+        net = SpikingNetwork.chain("6x6-3c3-p2-2", bias=True, static=static)
+        with batch_normalized(net, True), batch_statistics(net):
+            outcomes.append(net(x).scores)
+    assert torch.allclose(*outcomes, atol=1e-5)
+
+
 def test_statistics_weigh_newer_batches_more():
     net = SpikingNetwork.chain("4-2", bias=True)
     with batch_normalized(net, True):
@@ -93,6 +103,7 @@ def test_statistics_weigh_newer_batches_more():
         with batch_statistics(net):
             part(ones * 3 + 5)
             assert torch.allclose(part.mean, torch.full((2,), 5.0))
+            assert torch.allclose(part.variance, torch.full((2,), 9.0))
             part(ones * 3 + 11)
             assert torch.allclose(part.mean, torch.full((2,), 8.0))  # half of two batches
             for _ in range(100):

@@ -20,6 +20,7 @@ from spiker_train import (
     quantize,
     train,
 )
+from spiker_train.network.integers.channel_scales import rounded_weights
 from spiker_train.network.rounding import nearest
 
 SIZES = np.array([2.0, 0.1, 0.5, 1.0])
@@ -193,7 +194,22 @@ def test_rounding_in_training_clips_what_lies_far_out():
 
 
 def test_unknown_name_in_rounding_is_refused():
-    options = TrainingOptions(epochs=1, rounded_weights={"map": 4}, progress=False)
+    bits = {"output": 4, "map": 4}
+    options = TrainingOptions(epochs=1, rounded_weights=bits, progress=False)
     net = SpikingNetwork.chain("36-3", bias=True)
     with pytest.raises(ValueError, match="'map'"):
         train(net, samples().repeat(4, 0), np.arange(20) % 3, options)
+
+
+def test_network_runs_with_the_rounded_weights_that_it_has_at_the_end():
+    net, x = SpikingNetwork.chain("6x6-3c3-p2-4-2", bias=True), samples()
+    before = net.connections[0].weights.detach().clone()
+    with rounded_weights(net, {"hidden1": 3, "hidden2": "ternary", "output": 4}):
+        scores = net(x).scores
+        scores.sum().backward()
+        assert torch.equal(net.connections[0].weights, before)
+    assert torch.equal(net(x).scores, scores)
+    assert net.connections[0].weights.grad.any()
+    kernels = net.connections[0].weights.detach()
+    assert [len(kernel.unique()) <= 7 for kernel in kernels] == [True] * 3
+    assert len(net.connections[1].weights.unique()) <= 3
