@@ -1,6 +1,7 @@
 """Tests of checkpoints: a training that goes on ends as one that was not interrupted."""
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -21,6 +22,7 @@ from spiker_train import (
     train,
 )
 from spiker_train.training import trainer
+from spiker_train.training.checkpoint import fingerprint
 
 
 class InterruptedError(Exception):
@@ -141,3 +143,13 @@ def test_other_files_are_refused(tmp_path):
     message = "run: must be a checkpoint of a training, not a file of JSON"
     with pytest.raises(FileError, match=re.escape(message)):
         run(tmp_path / "run")
+
+
+def test_options_that_are_newer_than_a_checkpoint_do_not_change_it():
+    options = TrainingOptions(epochs=2)
+    known = (
+        "1818ac38861a6915fe5854c05abfd3fe82fa8e1c9ece8d7cbb8c8c5d4fe7e08e"  # of earlier releases
+    )
+    assert fingerprint(options, (), "network") == known
+    assert fingerprint(replace(options, batch_norm=True), (), "network") != known
+    assert fingerprint(replace(options, rounded_weights=4), (), "network") != known
