@@ -230,13 +230,33 @@ def _synapses(projection: "Projection") -> Any:
     return replace(projection, synapses=ones, shift=0, bits=None).reach(0, 1)[1].astype(object)
 
 
-def _before_pooling(network: "Network", projection: "Projection") -> int:
+def position_sums(projection: "Projection", source: Any, writable: bool) -> tuple[int, int]:
+    """Return the range of a convolution's sums before they are pooled and shifted.
+
+    Parameters
+    ----------
+    projection : Projection
+    source : Input or Population
+        Its source.
+    writable : bool
+        Whether the kernel can be replaced by any of as many bits.
+    """
+    synapses = projection.synapses
+    if writable:
+        ones = synapses.with_values(np.ones_like(synapses.kernel))
+        times = int(ones.reach(0, 1)[1].max())
+        low, high = _furthest(projection.width, source)
+        return low * times, high * times
+    lows, highs = synapses.reach(source.low, source.high)
+    return int(lows.min()), int(highs.max())
+
+
+def _before_pooling(network: "Network", projection: "Projection", writable: bool) -> int:
     """Return the maximum magnitude of the sums that are pooled."""
     if projection.pooling is None:
         return 0
-    source = network.nodes[projection.source]
-    low, high = projection.synapses.reach(source.low, source.high)
-    return max(-int(low.min()), int(high.max())) << projection.shift
+    low, high = position_sums(projection, network.nodes[projection.source], writable)
+    return max(-low, high) << projection.shift
 
 
 def _furthest(width: int, source: Any) -> tuple[int, int]:
@@ -275,7 +295,10 @@ def _population_bounds(network: "Network", population: "Population", writable: b
     largest = max(
         ranges.largest,
         *(max(-own.sum_low, own.sum_high) for own in of_receptors),
-        *(_before_pooling(network, projection) for projection in network.into(population.name)),
+        *(
+            _before_pooling(network, projection, writable)
+            for projection in network.into(population.name)
+        ),
     )
     if largest >= _LARGEST:
         raise ValueError(

@@ -8,7 +8,12 @@ import numpy as np
 
 from spiker_hdl.base.checks import check_kind
 from spiker_hdl.model import Mapping, Network, Population, Projection, reference, stimulus
-from spiker_hdl.model.mapping.layout import kernel_events, pooled_rows, pooled_width
+from spiker_hdl.model.mapping.layout import (
+    kernel_events,
+    pooled_rows,
+    pooled_width,
+    summed_apart,
+)
 from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.model.parameters import field_width, fields_of
 from spiker_hdl.model.stimulus import transmitted
@@ -208,7 +213,7 @@ class _Weights:
             projection for projection in into if mapping.store(network, projection) != "synapses"
         ]
         # Kernels whose sums are pooled have a memory of their own.
-        shared = [projection.width for projection in self.in_rows if projection.pooling is None]
+        shared = [link.width for link in self.in_rows if not summed_apart(network, mapping, link)]
         self.row_bits = self.lanes * max(shared, default=0)
         self.events, self.operations, self.additions, self.reads, self.bits, self.rows_added = (
             np.zeros(samples, dtype=np.int64) for _ in range(6)
@@ -224,7 +229,7 @@ class _Weights:
         count = events.sum(axis=1)
         self.events += count
         self.operations += events @ _nonzero(projection)
-        if projection.pooling is not None:
+        if summed_apart(self.network, self.mapping, projection):
             self._pool(projection, trains, events)
             return
         if projection in self.in_rows:
@@ -250,7 +255,7 @@ class _Weights:
 
     def _pool(self, projection: Projection, trains: list[np.ndarray], events: np.ndarray) -> None:
         """Add what pooled sums take: rows of the kernel, and a pass over the windows of a step."""
-        added, source = kernel_events(projection.synapses, self.lanes), projection.source
+        added = kernel_events(projection.synapses, self.lanes)
         windows = pooled_rows(projection, self.lanes)
         # A step without a row of the kernel is not pooled.
         passes = np.array([
@@ -262,8 +267,7 @@ class _Weights:
         self.bits += rows * self.lanes * projection.width
         self.pooled_reads += rows + read
         self.pooled_writes += rows
-        node = self.network.nodes[source]
-        width = pooled_width(projection, node.low, node.high)
+        width = pooled_width(self.network, self.mapping, projection)
         self.pooled_bits += (2 * rows + read) * self.lanes * width
         self.additions += (rows + passes * len(windows)) * self.lanes
         self._add_rows(projection, passes * len(windows))

@@ -13,7 +13,7 @@ from spiker_hdl.model.answer_policy import MARGIN_BITS
 from spiker_hdl.model.graph import SPIKE_READOUTS
 from spiker_hdl.model.mapping.layout import in_machine_order, neuron_order
 from spiker_hdl.model.mapping.microarchitecture import TOKEN_QUEUE_DEPTH, max_in_flight
-from spiker_hdl.model.mapping.reload import with_worst_case_bounds
+from spiker_hdl.model.mapping.reload import stores, with_worst_case_bounds
 from spiker_hdl.rtl.common.memory import LoadBeat
 from spiker_hdl.rtl.population.core import PopulationCore, event_of
 from spiker_hdl.rtl.population.pooled_convolution import PooledConvolution
@@ -164,6 +164,8 @@ class Accelerator(wiring.Component):
             for population in network.populations
             if population.neuron.emits
         }
+        self._stores = stores(network, mapping)
+        self._pooled: list[PooledConvolution] = []  # those within, once it is elaborated
         self.probes = [*probes(self)]
         super().__init__(self._members())
 
@@ -197,13 +199,15 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        self._pooled.clear()
+        clean = Signal()  # all sums by position have been set to zero after reset
         m.submodules.control = control = SampleControl(
             len(self.input_ports), max_in_flight=self.max_in_flight
         )
         for n, (name, port) in enumerate(self.input_ports.items()):
             m.submodules[f"input_{self.names[name]}"] = port
             wiring.connect(m, wiring.flipped(getattr(self, self.ports[name])), port.i)
-            m.d.comb += [port.admit.eq(control.admit[n]), control.begin[n].eq(port.begin)]
+            m.d.comb += [port.admit.eq(control.admit[n] & clean), control.begin[n].eq(port.begin)]
             m.d.comb += port.mute.eq(control.mute[n])
         for name, core in self.cores.items():
             m.submodules[f"population_{self.names[name]}"] = core
@@ -219,6 +223,7 @@ class Accelerator(wiring.Component):
         idle = [part for name in self.network.nodes for part in self._fan_out(m, name)]
         idle += [part.idle for part in (*self.cores.values(), *self.input_ports.values())]
         m.d.comb += self.idle.eq(control.idle & Cat(idle).all())
+        m.d.comb += clean.eq(Cat(C(1), *(pooled.clean for pooled in self._pooled)).all())
         for name, core in self.cores.items():
             if core.reads_potential:
                 sinks = [
@@ -246,7 +251,7 @@ class Accelerator(wiring.Component):
         # A register, since the beats fan out to the memories of the whole accelerator: a beat is
         # written in the cycle after it was taken.
         m.d.sync += [load.valid.eq(self.load.valid & self.load.ready), load.beat.eq(self.load.p)]
-        for core in self.cores.values():
+        for core in (*self.cores.values(), *self._pooled):
             if "load" in core.signature.members:
                 m.d.comb += [core.load.valid.eq(load.valid), core.load.beat.eq(load.beat)]
 
@@ -325,11 +330,14 @@ class Accelerator(wiring.Component):
                 lanes=core.core.lanes,
                 width=sink.p.shape().width,
                 by_position=neuron_order(self.network, self.mapping, name) is not None,
+                positions=core.core.positions,
                 weights=core.core.weights,
                 states=core.core.states,
                 block=core.core.block,
+                store=next((s for s in self._stores if s.projection == projection.name), None),
             )
             m.submodules[f"pooled_convolution_{label}"] = pooled
+            self._pooled.append(pooled)
             yield pooled.idle
             wiring.connect(m, pooled.o, sink)
             sink = pooled.i

@@ -189,6 +189,11 @@ def random_map_mapping(network: Network, random: Random, *, share=0.9) -> Mappin
             if projection.synapses.kind == "convolution":
                 store = random.choice(["kernel", "kernel", *unrolled])
                 stores[projection.name] = "kernel" if projection.pooling else store
+        if "kernel" in {
+            stores.get(projection.name) for projection in network.into(population.name)
+        }:
+            positions = random.choice(["one", "line", "window"])
+            cores[population.name] = replace(core, positions=positions)
     return with_fitting_banks(network, replace(mapping, cores=cores, stores=stores))
 
 

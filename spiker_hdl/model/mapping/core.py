@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from spiker_hdl.base.checks import check_choice, check_int, check_kind, shown
 from spiker_hdl.base.frozen import set_fields
 
-__all__ = ["KINDS", "Core", "row_parts"]
+__all__ = ["KINDS", "POSITIONS", "Core", "row_parts"]
 
 
 BANKS = (1, 2, 4, 8)
+
+
+POSITIONS = ("one", "line", "window")
+"""Positions of a map to which an event is added at once."""
 
 
 STAGES = 4
@@ -80,6 +84,11 @@ class Core:
         16. Rows of weights that are not writable are then split by :func:`row_parts`: with block
         RAMs of 256 rows, as in iCE40, 784 rows become 512, 256 and, in logic, 16. With 0 the
         synthesis tool decides.
+    positions : {"one", "line", "window"}
+        Positions of a map to which an event is added in a cycle, where the kernel of a convolution
+        is stored once: one, those of its windows along the last axis, or those of all its windows.
+        With several, the sums of the convolution lie in as many banks of their own, each with a
+        copy of the kernel, and are added to those of the population when its step ends.
     """
 
     lanes: int
@@ -91,6 +100,7 @@ class Core:
     states: str = "auto"
     writable: bool = False
     block: int = 0
+    positions: str = "one"
 
     def __post_init__(self) -> None:
         set_fields(
@@ -104,6 +114,7 @@ class Core:
                 "Memory of states", self.states, [kind for kind in KINDS if kind != "uninitialized"]
             ),
             block=check_int("Block", self.block, 0, 2**16),
+            positions=check_choice("Positions", self.positions, POSITIONS),
         )
         if self.banks not in BANKS:
             raise ValueError(f"Banks must be 1, 2, 4 or 8, not {shown(self.banks)}")

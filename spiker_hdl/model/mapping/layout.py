@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spiker_hdl.model.bounds import signed_width
+from spiker_hdl.model.bounds import position_sums, signed_width
 from spiker_hdl.model.graph import SPIKE_READOUTS, Projection
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.parameters import values_of
@@ -23,6 +23,7 @@ from spiker_hdl.model.synapses.one_to_one import OneToOne
 from spiker_hdl.model.synapses.sparse import Sparse
 
 from .core import Core
+from .interleave import parallel_axes
 
 if TYPE_CHECKING:
     from .mapping import Mapping
@@ -39,6 +40,7 @@ __all__ = [
     "parameter_period",
     "pooled_rows",
     "pooled_width",
+    "summed_apart",
 ]
 
 
@@ -56,8 +58,6 @@ def kernel_refusal(network: Network, projection: Projection, core: Core) -> str 
     if not isinstance(synapses, Convolution):
         return f"be a convolution, not {synapses.kind}"
     pooling = projection.pooling
-    if pooling is not None and core.writable:
-        return "have a target that is not writable, for its sums are pooled"
     if core.banks > 1:
         return f"have a target with one bank, not {core.banks}: use banks=1"
     channels = len(synapses.kernel) // synapses.groups
@@ -190,28 +190,49 @@ def kernel_rows(synapses: Convolution, lanes: int) -> np.ndarray:
     return parts.transpose(0, 3, 4, 1, 2).reshape(-1, lanes)
 
 
-def kernel_events(synapses: Convolution, lanes: int) -> np.ndarray:
-    """Return how many rows of its kernel each source adds, in the network's order."""
+def kernel_events(synapses: Convolution, lanes: int, positions: str = "one") -> np.ndarray:
+    """Return in how many cycles each source adds rows of its kernel, in the network's order.
+
+    With one position a cycle, these are the rows that it adds: see
+    :class:`~spiker_hdl.model.Core`.
+    """
     rows = len(synapses.kernel) // synapses.groups // lanes
     counts = np.array(rows)
-    for axis in range(len(synapses.shape) - 1):
+    axes = len(synapses.shape) - 1
+    for axis in range(axes):
         own = [len(windows) for windows in synapses.windows.pairs(axis)]
+        if axis >= axes - parallel_axes(synapses, positions):
+            own = [min(1, count) for count in own]
         counts = np.multiply.outer(counts, own)
     return np.broadcast_to(counts, synapses.shape).ravel()
 
 
-def pooled_width(projection: Projection, low: int, high: int) -> int:
-    """Return the bits of a sum before pooling, of events of ``low..high``."""
-    lows, highs = projection.synapses.reach(low, high)
-    return signed_width(int(lows.min()), int(highs.max()))
+def summed_apart(network: Network, mapping: "Mapping", projection: Projection) -> bool:
+    """Return whether the sums of a projection lie by position in a memory of their own.
+
+    So do those that are pooled, and those of events that are added to several positions at once.
+    """
+    if mapping.store(network, projection) != "kernel":
+        return False
+    return projection.pooling is not None or mapping.cores[projection.target].positions != "one"
+
+
+def pooled_width(network: Network, mapping: "Mapping", projection: Projection) -> int:
+    """Return the bits of a sum that lies by position, of any kernel where it can be replaced."""
+    source = network.nodes[projection.source]
+    return signed_width(*position_sums(projection, source, projection.target in mapping.writable))
 
 
 def pooled_rows(projection: Projection, lanes: int) -> list[list[int]]:
-    """Return for each row of pooled sums, in the machine, the rows of sums of its windows."""
+    """Return for each row of pooled sums, in the machine, the rows of sums of its windows.
+
+    Without pooling, each position is a window of its own.
+    """
     pooling, synapses = projection.pooling, projection.synapses
+    parts = len(synapses.kernel) // lanes
     if pooling is None:
-        raise ValueError(f"Projection {projection.name!r} must pool its sums")
-    parts, shape = len(synapses.kernel) // lanes, pooling.windows.shape
+        return [[row] for row in range(parts * prod(synapses.target_shape[1:]))]
+    shape = pooling.windows.shape
     windows: list[list[int]] = [[] for _ in range(prod(pooling.windows.counts))]
     targets = np.arange(len(windows)).reshape(pooling.windows.counts)
     sources = np.arange(prod(shape)).reshape(shape)

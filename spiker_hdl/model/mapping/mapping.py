@@ -314,6 +314,15 @@ class Mapping:
                     f"Store of {projection.name!r} must be 'rows', not 'synapses', where "
                     f"{projection.target!r} is writable"
                 )
+        for name, core in self.cores.items():
+            into = network.into(name)
+            if core.positions != "one" and not any(
+                self.store(network, projection) == "kernel" for projection in into
+            ):
+                raise ValueError(
+                    f"Positions of {name!r} must be 'one', not {core.positions!r}, where no "
+                    "convolution stores its kernel once"
+                )
         for name, node in network.nodes.items():
             scanned, banks = self.scanned(node), self.banks(network, name)
             if scanned < node.size and scanned % banks and not self._passes(node):
@@ -372,7 +381,7 @@ class Mapping:
     def to_json(self) -> dict[str, Any]:
         """Return the mapping in what JSON can hold."""
         return {
-            "cores": {name: asdict(core) for name, core in self.cores.items()},
+            "cores": {name: _core_to_json(core) for name, core in self.cores.items()},
             "queues": dict(self.queues),
             "form": self.form,
             "word": self.word,
@@ -404,6 +413,13 @@ class Mapping:
                 raise ValueError(f"Core of {name!r} must have {', '.join(keys)}, not {core!r}")
             cores[name] = Core(**core)
         return cls(cores, text["queues"], text["form"], text["word"], text["stores"])
+
+
+def _core_to_json(core: Core) -> dict[str, Any]:
+    text = asdict(core)
+    if core.positions == "one":  # a field that is newer than files without it
+        del text["positions"]
+    return text
 
 
 def _map_core(network: Network, name: str, lanes: int, units: int, **changes: Any) -> Core | None:

@@ -26,7 +26,7 @@ from spiker_hdl.model.neurons.base import Neuron
 from spiker_hdl.model.parameters import field_width, fields_of, parameter_rows
 from spiker_hdl.model.synapses.convolution import Convolution
 
-from .layout import in_machine_order, kernel_rows, kernel_size, neuron_order
+from .layout import in_machine_order, kernel_rows, kernel_size, neuron_order, summed_apart
 from .mapping import Mapping
 
 __all__ = [
@@ -73,10 +73,12 @@ class Store:
     number : int
         Number of the memory, from 1 on.
     population : str
-    part : {"weights", "parameters"}
+    part : {"weights", "parameters", "kernel"}
     bank : int
     width, depth : int
         Bits of a row, and number of rows.
+    projection : str
+        Name of the projection whose kernel it is, of a ``"kernel"``.
     """
 
     number: int
@@ -85,6 +87,7 @@ class Store:
     bank: int
     width: int
     depth: int
+    projection: str = ""
 
     @property
     def slices(self) -> int:
@@ -149,13 +152,17 @@ def in_memory(
 ) -> tuple[list[Projection], list[Projection]]:
     """Return the projections of a population that are stored in rows, and as kernels.
 
-    Those in rows are between neurons as they are numbered in the machine. Kernels whose sums are
-    pooled have a memory of their own.
+    Those in rows are between neurons as they are numbered in the machine. Kernels whose sums lie
+    apart have a memory of their own.
     """
     into = [(projection, mapping.store(network, projection)) for projection in network.into(name)]
     return (
         [in_machine_order(network, mapping, projection) for projection, s in into if s == "rows"],
-        [projection for projection, s in into if s == "kernel" and projection.pooling is None],
+        [
+            projection
+            for projection, s in into
+            if s == "kernel" and not summed_apart(network, mapping, projection)
+        ],
     )
 
 
@@ -163,22 +170,27 @@ def stores(network: Network, mapping: Mapping) -> tuple[Store, ...]:
     """Return the memories that can be written, in the order of their numbers."""
     memories: list[Store] = []
 
-    def add(name: str, part: str, bank: int, width: int, depth: int) -> None:
-        memories.append(Store(len(memories) + 1, name, part, bank, width, depth))
+    def add(name: str, part: str, bank: int, width: int, depth: int, link: str = "") -> None:
+        memories.append(Store(len(memories) + 1, name, part, bank, width, depth, link))
 
     for population in network.populations:
         core, projections = mapping.cores[population.name], network.into(population.name)
         if not core.writable:
             continue
-        if projections:
-            width = core.lanes * max(projection.width for projection in projections)
-            rows, kernels = in_memory(network, mapping, population.name)
+        rows, kernels = in_memory(network, mapping, population.name)
+        if rows or kernels:
+            width = core.lanes * max(projection.width for projection in (*rows, *kernels))
             depth = -(-population.size // core.lanes) * sum(
                 -(-projection.synapses.source_size // core.banks) for projection in rows
             )
             depth += sum(kernel_size(projection.synapses, core.lanes) for projection in kernels)
             for bank in range(core.banks):
                 add(population.name, "weights", bank, width, depth)
+        for projection in projections:
+            if summed_apart(network, mapping, projection):
+                depth = kernel_size(projection.synapses, core.lanes)
+                width = core.lanes * projection.width
+                add(population.name, "kernel", 0, width, depth, projection.name)
         width = core.units * sum(
             field_width(*ends) for ends in fields_of(population, True).values()
         )
@@ -227,6 +239,9 @@ def _rows(network: Network, mapping: Mapping, store: Store) -> list[int]:
     if store.part == "parameters":
         order = neuron_order(network, mapping, name)
         return parameter_rows(network.population[name], core.units, True, order)
+    if store.part == "kernel":
+        apart = [link for link in network.projections if link.name == store.projection]
+        return weight_rows((), core.lanes, kernels=apart)
     rows, kernels = in_memory(network, mapping, name)
     return weight_rows(rows, core.lanes, core.banks, store.bank, kernels)
 

@@ -13,6 +13,7 @@ from spiker_hdl.model.mapping.layout import (
     neuron_order,
     parameter_period,
     pooled_width,
+    summed_apart,
 )
 from spiker_hdl.model.mapping.microarchitecture import clocked, interval, overlaps, reads_potential
 from spiker_hdl.model.mapping.reload import in_memory, stores
@@ -126,8 +127,8 @@ class PopulationCore(wiring.Component):
             ]
             for store in ("rows", "kernel")
         )
-        self.kernels = [projection for projection in kernels if projection.pooling is None]
-        self.pooled = [projection for projection in kernels if projection.pooling is not None]
+        self.pooled = [link for link in kernels if summed_apart(network, mapping, link)]
+        self.kernels = [link for link in kernels if link not in self.pooled]
         self.events = [self._event(projection) for projection in self.projections]
         if self.clocked:
             self.events.append(AddressEvent(1))  # only its tokens are used
@@ -222,7 +223,7 @@ class PopulationCore(wiring.Component):
             rows = kernel_size(projection.synapses, self.core.lanes)
             return KernelEvent(rows, self.folds, event.value_shape)
         if projection in self.pooled:
-            width = pooled_width(projection, node.low, node.high)
+            width = pooled_width(self.network, self.mapping, projection)
             return PooledEvent(self.folds, self.core.lanes, width)
         shift = self.shifts[self.projections.index(projection)]
         width = added_width(projection, event) + shift

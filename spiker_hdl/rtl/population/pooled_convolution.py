@@ -1,5 +1,7 @@
-"""Convolutions whose sums are pooled: sums by position, and the maximum of each window of them."""
+"""Convolutions whose sums lie by position, in banks of their own, until their step ends."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from amaranth import *
@@ -9,12 +11,16 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import Projection
+from spiker_hdl.model.mapping.interleave import bank_count, bank_places
 from spiker_hdl.model.mapping.layout import pooled_rows
+from spiker_hdl.model.mapping.reload import Store
+from spiker_hdl.rtl.common.memory import Load
 from spiker_hdl.rtl.streams.events import AddressEvent
 from spiker_hdl.rtl.synapses.convolution_lookup import ConvolutionLookup
+from spiker_hdl.rtl.synapses.parallel_lookup import ParallelLookup
 from spiker_hdl.rtl.synapses.weight_memory import WeightMemory
 
-from .accumulators import FoldedLanes
+from .sum_bank import SumBank
 
 __all__ = ["PooledConvolution", "PooledEvent"]
 
@@ -51,33 +57,51 @@ class PooledEvent(data.StructLayout):
         })
 
 
+SHALLOW = 64
+"""Rows up to which several banks of sums are in memory that is read without a clock."""
+
+
 class PooledConvolution(wiring.Component):
     """Add the events of a step to sums by position, then give the maximum of each window.
 
-    A row of the kernel is added in each cycle, as :class:`ConvolutionLookup` gives them. When the
-    token of a step with such rows is offered, the sums are read by windows: a row of ``lanes`` sums
-    in each cycle, the first two cycles after the token was offered. The maxima of a window are
-    valid in the cycle after its last row was read; if they are not taken, the last row of the next
-    window waits. A cycle after the last window was read, the sums are zero again, and the token
-    passes when the last maxima have left. The token of a step without rows passes in the cycle in
-    which it is offered. After reset all sums are zero, and there is no event within.
+    A row of the kernel is added to each bank in each cycle, as :class:`ConvolutionLookup` and
+    :class:`ParallelLookup` give them. When the token of a step with such rows is offered, the sums
+    are read by windows: a row of ``lanes`` sums in each cycle, the first two cycles after the token
+    was offered. The maxima of a window are valid in the cycle after its last row was read; if they
+    are not taken, the last row of the next window waits. A row is set to zero as it is read for the
+    last time. The token passes when the last maxima have left. The token of a step without rows
+    passes in the cycle in which it is offered. After reset all rows are set to zero, one in each
+    bank in a cycle, until ``clean``; no event must come before.
+
+    Without pooling, every position is a window of its own.
 
     Parameters
     ----------
     projection : Projection
-        A convolution with pooling.
+        A convolution.
     event : AddressEvent
         Layout of the source's events.
     lanes : int
         Number of sums in a row.
     width : int
         Bits of a sum: see :func:`~spiker_hdl.model.mapping.layout.pooled_width`.
+    positions : {"one", "line", "window"}
+        Positions to which an event is added in a cycle: see :class:`~spiker_hdl.model.Core`.
     by_position : bool
         Whether addresses are numbered ``y, x, channel``, not ``channel, y, x``.
     weights, states : str
         Kind of memory for the kernel and for the sums: see :class:`~spiker_hdl.model.Core`.
     block : int
         Rows of a block RAM: see :class:`~spiker_hdl.model.Core`.
+    store : Store, optional
+        The memory of the kernel, if a host can write it. Every bank has a copy.
+
+    Attributes
+    ----------
+    banks : int
+        Number of banks of sums.
+    rows : int
+        Number of rows of sums in a bank.
 
     Members
     -------
@@ -87,11 +111,17 @@ class PooledConvolution(wiring.Component):
         Maxima of every window of a step in which a row was added, in ascending order; tokens.
     idle : Out(1)
         There is no event within, and all sums are zero.
+    clean : Out(1)
+        All sums have been set to zero after reset.
+    load : In(Load), if there is a ``store``
+        A new kernel, which may be written only while the accelerator is idle.
     """
 
     i: stream.Interface
     o: stream.Interface
     idle: Signal
+    clean: Signal
+    load: Any
 
     def __init__(
         self,
@@ -100,39 +130,61 @@ class PooledConvolution(wiring.Component):
         *,
         lanes: int,
         width: int,
+        positions: str = "one",
         by_position: bool = False,
         weights: str = "auto",
         states: str = "auto",
         block: int = 0,
+        store: Store | None = None,
     ):
         self.projection = projection
         self.event = event
         self.lanes = check_int("Lanes", lanes, 1)
         self.width = check_int("Sum width", width, 1)
+        self.positions = positions
         self.by_position = by_position
         self.weights = weights
         self.states = states
         self.block = block
+        self.store = store
+        self.banks = bank_count(projection.synapses, positions)
+        self.places = bank_places(projection.synapses, lanes, positions).reshape(-1, 2)
+        self.rows = int(self.places[:, 1].max()) + 1
         self.output = PooledEvent(projection.target_size // lanes, lanes, width)
         super().__init__({
             "i": In(stream.Signature(event)),
             "o": Out(stream.Signature(self.output)),
             "idle": Out(1),
+            "clean": Out(1),
+            **({"load": In(Load())} if store else {}),
         })
+
+    @property
+    def clocked(self) -> bool:
+        """Whether the banks are in memory that is read with the clock."""
+        if self.states == "auto":
+            return self.banks == 1 or self.rows > SHALLOW
+        return self.states == "block"
 
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.lookup = lookup = ConvolutionLookup(
-            self.projection.synapses, self.event, lanes=self.lanes, by_position=self.by_position
-        )
+        m.submodules.lookup = lookup = self._lookup()
         wiring.connect(m, wiring.flipped(self.i), lookup.i)
         offered = Signal()  # maxima are offered
         some = Signal()  # a row was added in this step
         passes = Signal()  # the token is offered
+        onward = Signal()  # the next row of the windows is requested
+        joins = Signal()  # the row that is there joins the maxima
+        reading = Signal()  # rows are requested for windows, not for events
         adding = lookup.o.valid & ~lookup.o.p.end
         free = ~offered | self.o.ready
-        sums = self._sums(m, lookup, adding)
+        entry, ahead = self._windows(m, onward)
+        banks = self._banks(m, lookup, adding)
+        for n, bank in enumerate(banks):
+            # All other banks give their row of zeros.
+            with m.If(reading):
+                m.d.comb += bank.ahead.eq(Mux(ahead.bank == n, ahead.row, bank.rows))
         m.d.comb += [
             self.o.valid.eq(offered | passes),
             self.o.p.end.eq(~offered),
@@ -142,10 +194,13 @@ class PooledConvolution(wiring.Component):
             m.d.sync += offered.eq(0)
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += self.o.p.fold.eq(Mux(offered, self.o.p.fold + 1, 0))
-        onward = Signal()  # a row of sums joins the maxima, and the next one is requested
-        entry = self._windows(m, sums, onward)
-        self._join(m, sums, entry, onward)
         with m.FSM() as fsm:
+            # Set one row after the other to zero, in all banks at once.
+            with m.State("Clear"):
+                m.d.comb += [bank.clear.eq(1) for bank in banks]
+                m.d.comb += [bank.ahead.eq(banks[0].row + 1) for bank in banks]
+                with m.If(banks[0].row == self.rows - 1):
+                    m.next = "Add"
             # Add rows; let the token pass once the maxima of its step have left.
             with m.State("Add"):
                 m.d.comb += passes.eq(lookup.o.valid & lookup.o.p.end & ~some & ~offered)
@@ -156,101 +211,139 @@ class PooledConvolution(wiring.Component):
                     m.next = "Request"
             # The last row is written in this cycle, so that the first of the sums can be requested.
             with m.State("Request"):
-                m.d.comb += [sums.turn.take.eq(1), onward.eq(1)]
+                m.d.comb += [reading.eq(1), onward.eq(1)]
                 m.next = "Pool"
             # A row of sums is there: it joins the maxima, and the next one is requested. The last
             # row of a window waits, and is requested again, while the maxima before are offered.
             with m.State("Pool"):
-                m.d.comb += [sums.turn.take.eq(1), onward.eq(free | ~entry.final)]
+                m.d.comb += [reading.eq(1), onward.eq(free | ~entry.final), joins.eq(onward)]
+                m.d.comb += [bank.clear.eq(onward & entry.clear) for bank in banks]
                 with m.If(onward & entry.final):
                     m.d.sync += offered.eq(1)
                 with m.If(onward & entry.over):
-                    m.next = "Clear"
-            # Every window was read: the sums are zero from the next cycle on.
-            with m.State("Clear"):
-                m.d.comb += [sums.turn.take.eq(1), sums.turn.final.eq(1)]
-                m.d.sync += some.eq(0)
-                m.next = "Add"
-        m.d.comb += self.idle.eq(lookup.idle & ~some & ~offered & fsm.ongoing("Add"))
+                    m.d.sync += some.eq(0)
+                    m.next = "Add"
+        self._join(m, banks, entry, joins)
+        m.d.comb += [
+            self.clean.eq(~fsm.ongoing("Clear")),
+            self.idle.eq(lookup.idle & ~some & ~offered & fsm.ongoing("Add")),
+        ]
 
         return m
 
-    def _sums(self, m, lookup: ConvolutionLookup, adding) -> FoldedLanes:
-        """Add the rows of the kernel to the sums, two cycles after the look-up gave them."""
-        m.submodules.kernel = kernel = WeightMemory(
-            (), lanes=self.lanes, kind=self.weights, block=self.block, kernels=[self.projection]
-        )
-        m.submodules.sums = sums = FoldedLanes(
-            self.projection.synapses.target_size,
+    def _lookup(self) -> ConvolutionLookup | ParallelLookup:
+        synapses, by_position = self.projection.synapses, self.by_position
+        if self.positions == "one":
+            return ConvolutionLookup(
+                synapses, self.event, lanes=self.lanes, by_position=by_position
+            )
+        return ParallelLookup(
+            synapses,
+            self.event,
             lanes=self.lanes,
-            units=self.lanes,
-            width=self.width,
-            weight=kernel.width,
-            value=self.event.value_shape,
-            scattered=True,
-            kind=self.states,
+            positions=self.positions,
+            by_position=by_position,
         )
-        fields = {"add": 1, "fold": lookup.o.p.fold.shape(), "value": self.event.value_shape}
-        read, arrived = (Signal(data.StructLayout(fields), name=name) for name in ("read", "due"))
-        m.d.comb += [kernel.row[0].eq(lookup.o.p.row), kernel.read.eq(adding & lookup.o.ready)]
-        m.d.sync += [
-            read.add.eq(adding & lookup.o.ready),
-            read.fold.eq(lookup.o.p.fold),
-            read.value.eq(lookup.o.p.value),
-            arrived.eq(read),
-        ]
-        m.d.comb += [
-            sums.ahead.eq(read.fold),
-            sums.row.eq(arrived.fold),
-            sums.add.eq(arrived.add),
-            sums.value.eq(arrived.value),
-            sums.weights.eq(kernel.weights[0]),
-        ]
-        return sums
 
-    def _windows(self, m, sums: FoldedLanes, onward) -> data.View:
-        """Request the sums of one window after the other, and return which row of which is there.
+    def _banks(self, m, lookup, adding) -> list[SumBank]:
+        """Add the rows of the kernel to the sums, two cycles after the look-up gave them."""
+        items = [lookup.o.p] if isinstance(lookup, ConvolutionLookup) else [*lookup.o.p.banks]
+        banks = []
+        for n, item in enumerate(items):
+            kernel = WeightMemory(
+                (),
+                lanes=self.lanes,
+                kind=self.weights,
+                stores=[self.store] if self.store else (),
+                block=self.block,
+                kernels=[self.projection],
+            )
+            if self.store:
+                wiring.connect(m, wiring.flipped(self.load), kernel.load)
+            bank = SumBank(
+                self.rows,
+                lanes=self.lanes,
+                width=self.width,
+                weight=kernel.width,
+                value=self.event.value_shape,
+                clocked=self.clocked,
+                kind="distributed" if self.states == "auto" and not self.clocked else self.states,
+            )
+            m.submodules[f"kernel_{n}" if n else "kernel"] = kernel
+            m.submodules[f"sums_{n}" if n else "sums"] = bank
+            present = adding & lookup.o.ready
+            if len(items) > 1:
+                present = present & item.present
+            fields = {"add": 1, "fold": item.fold.shape(), "value": self.event.value_shape}
+            read, arrived = (
+                Signal(data.StructLayout(fields), name=f"{name}_{n}") for name in ("read", "due")
+            )
+            m.d.comb += [kernel.row[0].eq(item.row), kernel.read.eq(present)]
+            m.d.sync += [
+                read.add.eq(present),
+                read.fold.eq(item.fold),
+                read.value.eq(lookup.o.p.value),
+                arrived.eq(read),
+                bank.row.eq(bank.ahead),
+            ]
+            m.d.comb += [
+                bank.ahead.eq(read.fold),
+                bank.add.eq(arrived.add),
+                bank.value.eq(arrived.value),
+                bank.weights.eq(kernel.weights[0]),
+            ]
+            banks.append(bank)
+        return banks
 
-        The next one is requested with ``onward``, and the same one again without.
+    def _windows(self, m, onward) -> tuple[data.View, data.View]:
+        """Request the sums of one window after the other.
+
+        The next row is requested with ``onward``, and the same one again without.
+
+        Returns
+        -------
+        entry, ahead : View
+            Which row is there, and which is requested.
         """
+        windows = pooled_rows(self.projection, self.lanes)
+        last_read = {row: (n, k) for n, own in enumerate(windows) for k, row in enumerate(own)}
         entries: list[Any] = [
             {
-                "row": row,
-                "first": int(n == 0),
-                "final": int(n == len(window) - 1),
-                "over": int(last and n == len(window) - 1),
+                "bank": int(self.places[row, 0]),
+                "row": int(self.places[row, 1]),
+                "first": int(k == 0),
+                "final": int(k == len(own) - 1),
+                "over": int(n == len(windows) - 1 and k == len(own) - 1),
+                # What no window reads is never cleared, which does no harm.
+                "clear": int(last_read[row] == (n, k)),
             }
-            for last, window in _with_last(pooled_rows(self.projection, self.lanes))
-            for n, row in enumerate(window)
+            for n, own in enumerate(windows)
+            for k, row in enumerate(own)
         ]
-        layout = data.StructLayout({"row": range(sums.folds), "first": 1, "final": 1, "over": 1})
+        flags = dict.fromkeys(("first", "final", "over", "clear"), 1)
+        layout = data.StructLayout({"bank": range(self.banks), "row": range(self.rows), **flags})
         m.submodules.windows = memory = Memory(shape=layout, depth=len(entries), init=entries)
         port, entry, place = memory.read_port(), Signal(layout), Signal(range(len(entries)))
+        ahead = Signal(layout)
         # The memory gives what comes next, so its address moves on with it. Behind the last window
         # it gives the first one, and stays there.
         over = port.data.over | entry.over
         m.d.comb += port.addr.eq(Mux(onward, Mux(over, 0, place + 1), place))
-        m.d.sync += place.eq(port.addr)
-        with m.If(onward):
-            m.d.sync += entry.eq(port.data)
-            m.d.comb += sums.turn.row.eq(port.data.row)
-        with m.Else():
-            m.d.comb += sums.turn.row.eq(entry.row)
-        return entry
+        m.d.comb += ahead.eq(Mux(onward, port.data, entry))
+        m.d.sync += [place.eq(port.addr), entry.eq(ahead)]
+        return entry, ahead
 
-    def _join(self, m, sums: FoldedLanes, entry, onward) -> None:
+    def _join(self, m, banks: list[SumBank], entry, joins) -> None:
         """Keep the maxima of a window so far, and offer them behind its last row."""
         for n in range(self.lanes):
+            now = reduce(or_, (bank.sums[n].as_unsigned() for bank in banks)).as_signed()
             best = Signal(signed(self.width), name=f"best_{n}")
-            now = sums.sums[n]
-            # The first row of a window is its maximum so far, whatever it is.
-            highest = Mux(entry.first | (now > best), now, best)
-            with m.If(onward):
-                m.d.sync += best.eq(highest)
-            with m.If(onward & entry.final):
+            if self.projection.pooling is None:  # a window has one position
+                highest = now
+            else:
+                # The first row of a window is its maximum so far, whatever it is.
+                highest = Mux(entry.first | (now > best), now, best)
+                with m.If(joins):
+                    m.d.sync += best.eq(highest)
+            with m.If(joins & entry.final):
                 m.d.sync += self.o.p.maxima[n].eq(highest)
-
-
-def _with_last(windows: list) -> list[tuple[bool, Any]]:
-    """Return each window, and whether it is the last."""
-    return [(n == len(windows) - 1, window) for n, window in enumerate(windows)]

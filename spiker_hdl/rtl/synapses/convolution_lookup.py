@@ -11,8 +11,10 @@ from amaranth.lib.wiring import In, Out
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import Convolution
 from spiker_hdl.model.mapping.layout import kernel_size
-from spiker_hdl.rtl.common.division import by_constant, divided
+from spiker_hdl.rtl.common.division import by_constant
 from spiker_hdl.rtl.streams.events import AddressEvent
+
+from .map_address import divided_address, table
 
 __all__ = ["ConvolutionLookup", "KernelEvent"]
 
@@ -163,7 +165,7 @@ class ConvolutionLookup(wiring.Component):
         over = walk.part == self.parts - 1  # the window's last row
         final = over & ~Cat(walk[f"left_{n}"] for n in range(len(self.axes()))).any()
         free = ~walk.valid | (self.o.ready & final)
-        place, ready, waiting = self._places(m, free)
+        place, ready, waiting = divided_address(m, self.i, self.synapses, self.by_position, free)
         with m.If(free):
             self._begin(m, walk, place)
         with m.Elif(self.o.ready):
@@ -195,63 +197,22 @@ class ConvolutionLookup(wiring.Component):
             members |= {"line_row": row, "line_fold": fold, "more": members["left_1"]}
         return data.StructLayout(members)
 
-    def _places(self, m, free) -> tuple[dict[str, Any], Any, Any]:
-        """Divide addresses into channel and position, each part behind a register.
-
-        Returns
-        -------
-        place : dict of str to Value
-            The event whose walk comes next: whether there is one (``valid``), its ``value``, its
-            ``channel``, and its position on each axis: ``position_0`` and ``position_1``.
-        ready : Value
-            Whether an event is taken in this cycle.
-        waiting : Value
-            Whether there is an event in the registers.
-        """
-        channels, *axes = self.synapses.shape
-        sizes = {f"position_{n}": size for n, size in enumerate(axes)} | {"channel": channels}
-        minor = [*reversed([*sizes][:-1])]
-        minor = ["channel", *minor] if self.by_position else [*minor, "channel"]
-        place: dict[str, Any] = {
-            "valid": self.i.valid & ~self.i.p.end,
-            "value": self.i.p.value,
-            "rest": self.i.p.address,
-        }
-        limit, registers = prod(sizes.values()), []
-        for name in minor[:-1]:
-            place["rest"], place[name] = divided(place["rest"], sizes[name], limit)
-            limit //= sizes[name]
-            register = {
-                key: Signal(Value.cast(value).shape(), name=f"{key}_{len(registers)}")
-                for key, value in place.items()
-            }
-            registers.append((register, place))
-            place = dict(register)
-        # Each register moves on as soon as the one behind it is empty, or moves on too.
-        ready = free
-        for register, before in reversed(registers):
-            ready = ~register["valid"] | ready
-            with m.If(ready):
-                m.d.sync += [register[key].eq(value) for key, value in before.items()]
-        place[minor[-1]] = place.pop("rest")
-        return place, ready, Cat(register["valid"] for register, _ in registers).any()
-
     def _begin(self, m, walk, place: dict[str, Any]) -> None:
         """Begin to walk through the windows of an event, unless it has none."""
         axes, synapses = self.axes(), self.synapses
         rows = [by_constant(place["channel"], self.rows // synapses.shape[0])]
         inputs = synapses.kernel.shape[1]
         groups = [self.parts * (channel // inputs) for channel in range(synapses.shape[0])]
-        folds = [_table(m, place["channel"], groups, "group")]
+        folds = [table(m, place["channel"], groups, "group")]
         some, lefts = [], []
         for n, axis in enumerate(axes):
             position = place[f"position_{n}"]
-            rows.append(_table(m, position, axis.rows, f"row_{n}"))
-            folds.append(_table(m, position, axis.folds, f"fold_{n}"))
+            rows.append(table(m, position, axis.rows, f"row_{n}"))
+            folds.append(table(m, position, axis.folds, f"fold_{n}"))
             left = [max(0, count - 1) for count in axis.counts]
-            lefts.append(_table(m, position, left, f"left_{n}"))
+            lefts.append(table(m, position, left, f"left_{n}"))
             within = [int(count > 0) for count in axis.counts]
-            some.append(_table(m, position, within, f"some_{n}").any())
+            some.append(table(m, position, within, f"some_{n}").any())
         row, fold = sum(rows, C(0)), sum(folds, C(0))
         m.d.sync += walk.valid.eq(place["valid"] & Cat(some).all())
         # Without an event the registers stay as they are, for they are part of what a token offers.
@@ -298,15 +259,3 @@ class ConvolutionLookup(wiring.Component):
                     walk.line_row.eq(row),
                     walk.line_fold.eq(fold),
                 ]
-
-
-def _table(m, index, values: list[int], name: str):
-    """Return the constant that belongs to an index."""
-    if len({*values}) == 1:
-        return C(values[0], range(values[0] + 1))
-    entry = Signal(range(max(values) + 1), name=f"{name}_entry")
-    with m.Switch(index):
-        for n, value in enumerate(values):
-            with m.Case(n):
-                m.d.comb += entry.eq(value)
-    return entry

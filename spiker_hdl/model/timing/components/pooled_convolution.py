@@ -23,7 +23,7 @@ class PooledConvolution(Part):
         Rows of sums of each window.
     """
 
-    ADD, REQUEST, POOL, CLEAR = 0, 1, 2, 3
+    ADD, REQUEST, POOL = 0, 1, 2
 
     def __init__(self, lookup: ConvolutionLookup, sizes: Sequence[int]):
         machines = len(lookup.left)
@@ -59,11 +59,11 @@ class PooledConvolution(Part):
         over = onward & (self.row == len(self.finals) - 1)
         self.offered = (onward & final) | ~free
         self.advanced = self.lookup.advanced | self.adding | self.begins | onward
-        self.advanced = self.advanced | (self.state == self.REQUEST) | (self.state == self.CLEAR)
+        self.advanced = self.advanced | (self.state == self.REQUEST)
         self.row = np.where(over, 0, self.row + onward)
-        self.some = (self.some | self.adding) & (self.state != self.CLEAR)
+        self.some = (self.some | self.adding) & ~over
         state = np.where(self.state == self.REQUEST, self.POOL, self.state)
-        state = np.where(over, self.CLEAR, np.where(self.state == self.CLEAR, self.ADD, state))
+        state = np.where(over, self.ADD, state)
         self.state = np.where(self.begins, self.REQUEST, state).astype(np.int8)
         return taking
 

@@ -9,6 +9,7 @@ from spiker_hdl.model.mapping.layout import (
     kernel_events,
     neuron_order,
     pooled_rows,
+    summed_apart,
 )
 from spiker_hdl.model.mapping.mapping import Mapping
 
@@ -132,12 +133,12 @@ class Core:
         """Return the look-up of a projection, and how many items the event of each source is."""
         network, count = self.batch.network, self.batch.count
         if self.mapping.store(network, projection) == "kernel":
-            added = kernel_events(projection.synapses, self.core.lanes)
+            added = kernel_events(projection.synapses, self.core.lanes, self.core.positions)
             order = neuron_order(network, self.mapping, projection.source)
             axes = len(projection.synapses.shape) - 1
             added = added if order is None else added[order]
             lookup = ConvolutionLookup(count, axes)
-            if projection.pooling is None:
+            if not summed_apart(network, self.mapping, projection):
                 return lookup, added
             windows = pooled_rows(projection, self.core.lanes)
             return PooledConvolution(lookup, [len(rows) for rows in windows]), added

@@ -18,12 +18,12 @@ from support.convolutions import random_convolution, random_pooling
 from support.events import END, LAST, converts, transfer, written
 
 
-def made(synapses, pooling, lanes, high=1):
+def made(synapses, pooling, lanes, high=1, **options):
     """Make the component of a projection, with events of values up to ``high``."""
     projection = Projection("a", "b", synapses, pooling=pooling)
     event = AddressEvent(synapses.source_size, unsigned(high.bit_length() if high > 1 else 0))
     width = pooled_width(projection, 0, high)
-    return PooledConvolution(projection, event, lanes=lanes, width=width)
+    return PooledConvolution(projection, event, lanes=lanes, width=width, **options)
 
 
 def maxima(payload):
@@ -39,7 +39,9 @@ def expected_of(synapses, pooling, lanes, steps):
     for n, step in enumerate(steps):
         events = np.zeros(synapses.source_size, dtype=np.int64)
         events[[*step]] = [*step.values()]
-        pooled = pooling.maxima(synapses.sums(events)).reshape(pooling.target_shape)
+        pooled = synapses.sums(events).reshape(synapses.target_shape)
+        if pooling is not None:
+            pooled = pooling.maxima(pooled.ravel()).reshape(pooling.target_shape)
         rows = np.moveaxis(pooled, 0, -1).reshape(-1, lanes).tolist()
         # Only a step with an event that has a window is pooled.
         some = Convolution(np.ones_like(synapses.kernel), *geometry(synapses))
@@ -90,12 +92,12 @@ def test_first_sum_of_a_window_is_its_maximum_so_far():
 # -- against the model ---------------------------------------------------------------------------
 
 
-def run_seed(seed):
+def run_seed(seed, positions=None):
     """Compare a random convolution with random windows."""
     random = Random(seed)
     axes = [random.randint(1, 5) for _ in range(random.choice([1, 2]))]
     synapses = random_convolution(random, (random.randint(1, 3), *axes), outputs=(1, 6))
-    pooling = random_pooling(random, synapses.target_shape)
+    pooling = random_pooling(random, synapses.target_shape) if random.random() < 0.8 else None
     channels = len(synapses.kernel) // synapses.groups
     lanes = random.choice([n for n in range(1, channels + 1) if channels % n == 0])
     high = random.choice([1, 3])
@@ -107,16 +109,19 @@ def run_seed(seed):
         }
         for density in [1, *random.choices([0, 0.1, 0.5], k=3)]
     ]
-    dut = made(synapses, pooling, lanes, high=high)
+    positions = positions or random.choice(["one", "line", "window"])
+    states = random.choice(["auto", "block", "distributed"])
+    dut = made(synapses, pooling, lanes, high=high, positions=positions, states=states)
     expected = expected_of(synapses, pooling, lanes, steps)
     pauses = random.choice([(0, 0), (0.5, 0), (0, 0.5), (0.2, 0.8)])
     received = transfer(dut, sent_of(steps), len(expected), random=random, pauses=pauses)
     assert [maxima(item) for item in received] == expected, seed
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_maxima_of_every_window(seed):
-    run_seed(seed)
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("positions", ["one", "line", "window"])
+def test_maxima_of_every_window(positions, seed):
+    run_seed(seed, positions)
 
 
 @pytest.mark.slow
@@ -136,6 +141,8 @@ def test_cycles_of_a_step(stalled):
     items, seen = [(1, 0), LAST], []
 
     async def testbench(ctx):
+        while not ctx.get(dut.clean):
+            await ctx.tick()
         while items:
             ctx.set(dut.o.ready, not stalled or len(seen) > 8)
             ctx.set(dut.i.valid, 1)
@@ -158,3 +165,4 @@ def test_cycles_of_a_step(stalled):
 def test_converts():
     synapses = Convolution(np.ones((2, 1, 3, 3), int), (1, 5, 7), padding=1)
     converts(made(synapses, MaxPooling((2, 5, 7), 2), 2))
+    converts(made(synapses, None, 2, positions="window"))
