@@ -8,7 +8,13 @@ from spiker_hdl.model import Core, Mapping, Network, store_bits
 from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.dynamics.wrapped import Wrapped
 from spiker_hdl.model.mapping.core import row_parts
-from spiker_hdl.model.mapping.layout import kernel_size, pooled_rows, pooled_width
+from spiker_hdl.model.mapping.interleave import bank_count, bank_rows, clocked_banks
+from spiker_hdl.model.mapping.layout import (
+    kernel_size,
+    pooled_rows,
+    pooled_width,
+    summed_apart,
+)
 from spiker_hdl.model.mapping.microarchitecture import spike_output_depth
 from spiker_hdl.rtl.population.neuron_update import state_layout
 from spiker_hdl.rtl.streams.events import value_shape
@@ -25,8 +31,8 @@ LINK_MEMORIES = ((512, 8), (576, 8))
 EVENT_FLAGS = 2
 """Bits of an event beside its address."""
 
-WINDOW_FLAGS = 3
-"""Bits of a row in a window of pooled sums, beside its number."""
+WINDOW_FLAGS = 4
+"""Bits of a row in a window of sums by position, beside its bank and number."""
 
 SPRAM = (16384, 16)
 """Words and bits of a large memory without contents."""
@@ -90,7 +96,9 @@ def _weight_memories(
         if store == "kernel":
             words = kernel_size(projection.synapses, core.lanes)
             parts = row_parts(words, 0 if core.writable else core.block)
-            memories += [_Memory(part, core.lanes * width, fixed) for part, _ in parts]
+            kernel = [_Memory(part, core.lanes * width, fixed) for part, _ in parts]
+            # Each bank of sums by position has a copy.
+            memories += bank_count(projection.synapses, core.positions) * kernel
         elif store == "rows":
             # Each bank has the rows of its own sources.
             words = -(-projection.synapses.source_size // core.banks) * folds
@@ -118,13 +126,15 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
                 width = bound.receptors[receptor].sum_width
                 memories.append(_Memory(rows, core.lanes * width))
         for projection in network.into(population.name):
-            if projection.pooling is not None:
-                source = network.nodes[projection.source]
-                width = pooled_width(projection, source.low, source.high)
-                rows = projection.synapses.target_size // core.lanes
-                memories.append(_Memory(rows, core.lanes * width))
+            if summed_apart(network, mapping, projection):
+                width = pooled_width(network, mapping, projection)
+                banks = bank_count(projection.synapses, core.positions)
+                rows = bank_rows(projection.synapses, core.lanes, core.positions)
+                if clocked_banks(core.states, banks, rows):
+                    # Each has a further row that is always zero.
+                    memories += banks * [_Memory(rows + 1, core.lanes * width)]
                 windows = pooled_rows(projection, core.lanes)
-                entry_bits = (rows - 1).bit_length() + WINDOW_FLAGS
+                entry_bits = (rows - 1).bit_length() + (banks - 1).bit_length() + WINDOW_FLAGS
                 memories.append(_Memory(sum(map(len, windows)), entry_bits, fixed=True))
         # A queue holds one entry outside its memory.
         address_bits = (words - 1).bit_length()
@@ -137,6 +147,34 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
             event_bits = (source.size - 1).bit_length() + value_shape(source).width
             memories.append(_Memory(mapping.queues[projection.name] - 1, event_bits + EVENT_FLAGS))
     return memories
+
+
+def _memory_luts(rows: int, family: Family) -> float:
+    """Return the look-up tables for a bit of a memory of so many rows with a single address."""
+    if family.block_ram_cost:
+        return rows
+    # A look-up table of six inputs holds two bits of 32 rows.
+    return -(-rows // 32) / 2 if family.lut_inputs == 6 else -(-rows // 2**family.lut_inputs)
+
+
+def _apart_luts(network: Network, mapping: Mapping, family: Family) -> float:
+    """Return the look-up tables of sums by position: their adders, memories and maxima."""
+    luts = 0.0
+    for projection in network.projections:
+        if not summed_apart(network, mapping, projection):
+            continue
+        core = mapping.cores[projection.target]
+        banks = bank_count(projection.synapses, core.positions)
+        rows = bank_rows(projection.synapses, core.lanes, core.positions)
+        value = value_shape(network.nodes[projection.source]).width
+        bits = core.lanes * pooled_width(network, mapping, projection)
+        products = family.product_luts * value * (projection.width + value)
+        luts += banks * (bits + core.lanes * products)
+        if not clocked_banks(core.states, banks, rows):
+            luts += banks * bits * _memory_luts(rows + 1, family)
+        # Banks are joined, and in pooled windows compared with the maximum so far.
+        luts += bits * (banks // (family.lut_inputs - 1) + 2 * (projection.pooling is not None))
+    return luts
 
 
 def _lane_luts(mapping: Mapping, family: Family) -> int:
@@ -156,7 +194,9 @@ def _product_luts(network: Network, mapping: Mapping, family: Family) -> float:
         rows, widest = [(0, 0)], 0
         for projection in network.into(population.name):
             value = value_shape(network.nodes[projection.source]).width
-            if mapping.store(network, projection) != "synapses":
+            if summed_apart(network, mapping, projection):
+                pass  # products are in front of the sums by position
+            elif mapping.store(network, projection) != "synapses":
                 rows.append((projection.width, value))
             else:  # a look-up of synapses has one product for all lanes
                 luts += family.product_luts * value * (projection.width + value)
@@ -240,6 +280,7 @@ def estimate_area(
         kind.link_luts
         + _lane_luts(mapping, kind)
         + round(_product_luts(network, mapping, kind) + _receptor_luts(network, mapping, kind))
+        + round(_apart_luts(network, mapping, kind))
         + _gate_luts(network, mapping)
         + (bits >> kind.lut_inputs),
         sum(memory.block_rams(kind) for memory in memories if memory.in_block_ram(kind)),

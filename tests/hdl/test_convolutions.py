@@ -221,7 +221,7 @@ def test_kernels_are_loaded_into_built_hardware():
 def test_many_kernels_are_loaded_into_built_hardware(start):
     stores = Counter()
     for seed in range(start, start + 10):
-        stores.update(loaded(4000 + seed, LARGER | {"pooling": False}))
+        stores.update(loaded(4000 + seed, LARGER))
     assert stores["kernel"] >= 3
 
 

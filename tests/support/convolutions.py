@@ -1,6 +1,7 @@
 """Random convolutional networks, and mappings that store their kernels once."""
 
 from dataclasses import replace
+from itertools import product
 from math import prod
 from random import Random
 
@@ -28,6 +29,8 @@ from spiker_hdl.model.mapping.layout import common_channels
 from .networks import random_mapping
 
 __all__ = [
+    "number_of",
+    "plainly",
     "random_convolution",
     "random_map_mapping",
     "random_map_network",
@@ -206,3 +209,35 @@ def with_fitting_banks(network: Network, mapping: Mapping) -> Mapping:
         mapping = replace(mapping, cores=cores)
         mapping.check(network)
     return mapping
+
+
+def number_of(synapses, place, by_position):
+    """Return the address of a channel and position."""
+    channel, *position = place
+    axes = synapses.shape[1:]
+    at = int(np.ravel_multi_index(position, axes))
+    return at * synapses.shape[0] + channel if by_position else channel * prod(axes) + at
+
+
+def plainly(synapses, lanes, place, value=0):
+    """Return what an event adds, said plainly: every target, and whether it has the position."""
+    channel, *position = place
+    outputs, inputs, *size = synapses.kernel.shape
+    windows, results = synapses.windows, []
+    per_group = outputs // synapses.groups
+    group, own = divmod(channel, inputs)
+    for target in product(*map(range, windows.counts)):
+        for offset in product(*map(range, size)):
+            reached = [
+                t * stride - before + n * dilation
+                for t, stride, (before, _), n, dilation in zip(
+                    target, windows.stride, windows.padding, offset, windows.dilation, strict=True
+                )
+            ]
+            if reached != position:
+                continue
+            for output in range(group * per_group, (group + 1) * per_group, lanes):
+                at = int(np.ravel_multi_index(target, windows.counts))
+                weights = synapses.kernel[(slice(output, output + lanes), own, *offset)]
+                results.append((weights.tolist(), (at * outputs + output) // lanes, value))
+    return results

@@ -7,7 +7,18 @@ import numpy as np
 
 from spiker_hdl.model.synapses.convolution import Convolution
 
-__all__ = ["Interleave", "bank_count", "bank_places", "interleaves", "parallel_axes"]
+__all__ = [
+    "Interleave",
+    "bank_count",
+    "bank_places",
+    "bank_rows",
+    "clocked_banks",
+    "interleaves",
+    "parallel_axes",
+]
+
+SHALLOW = 64
+"""Rows up to which several banks are in memory that is read without a clock."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +101,23 @@ def bank_places(synapses: Convolution, lanes: int, positions: str) -> np.ndarray
     places[..., 0] = banks[:, None]
     places[..., 1] = rows[:, None] * parts + np.arange(parts)
     return places
+
+
+def bank_rows(synapses: Convolution, lanes: int, positions: str) -> int:
+    """Return the number of rows of sums in a bank."""
+    return int(bank_places(synapses, lanes, positions)[..., 1].max()) + 1
+
+
+def clocked_banks(states: str, banks: int, rows: int) -> bool:
+    """Return whether banks of sums are in memory that is read with the clock, as block RAM is.
+
+    Parameters
+    ----------
+    states : str
+        Kind of memory for sums: see :class:`~spiker_hdl.model.Core`.
+    banks, rows : int
+        Number of banks, and of rows in each.
+    """
+    if states == "auto":
+        return banks == 1 or rows > SHALLOW
+    return states == "block"

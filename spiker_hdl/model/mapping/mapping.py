@@ -294,7 +294,7 @@ class Mapping:
         for projection in network.projections:
             store = self.store(network, projection)
             reason = kernel_refusal(network, projection, self.cores[projection.target])
-            if projection.pooling is not None and store != "kernel":
+            if projection.pooling is not None and (store != "kernel" or reason is not None):
                 reason = reason or f"have the store 'kernel', not {store!r}"
                 raise ValueError(
                     f"Projection {projection.name!r} must {reason}, for hardware that pools its "
@@ -369,8 +369,8 @@ class Mapping:
         if projection.name in self.stores:
             return self.stores[projection.name]
         core = self.cores[projection.target]
-        if kernel_refusal(network, projection, core) is None:
-            return "kernel"
+        if projection.pooling is not None or kernel_refusal(network, projection, core) is None:
+            return "kernel"  # pooled sums need it, and the check says why it may be refused
         if network.holds(projection.target) or core.writable:
             return "rows"
         if projection.synapses.kind == "dense":

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import Projection
-from spiker_hdl.model.mapping.interleave import bank_count, bank_places
+from spiker_hdl.model.mapping.interleave import bank_count, bank_places, bank_rows, clocked_banks
 from spiker_hdl.model.mapping.layout import pooled_rows
 from spiker_hdl.model.mapping.reload import Store
 from spiker_hdl.rtl.common.memory import Load
@@ -55,10 +55,6 @@ class PooledEvent(data.StructLayout):
             "end": 1,
             "last": 1,
         })
-
-
-SHALLOW = 64
-"""Rows up to which several banks of sums are in memory that is read without a clock."""
 
 
 class PooledConvolution(wiring.Component):
@@ -149,7 +145,7 @@ class PooledConvolution(wiring.Component):
         self.store = store
         self.banks = bank_count(projection.synapses, positions)
         self.places = bank_places(projection.synapses, lanes, positions).reshape(-1, 2)
-        self.rows = int(self.places[:, 1].max()) + 1
+        self.rows = bank_rows(projection.synapses, lanes, positions)
         self.output = PooledEvent(projection.target_size // lanes, lanes, width)
         super().__init__({
             "i": In(stream.Signature(event)),
@@ -162,9 +158,7 @@ class PooledConvolution(wiring.Component):
     @property
     def clocked(self) -> bool:
         """Whether the banks are in memory that is read with the clock."""
-        if self.states == "auto":
-            return self.banks == 1 or self.rows > SHALLOW
-        return self.states == "block"
+        return clocked_banks(self.states, self.banks, self.rows)
 
     def elaborate(self, platform):
         m = Module()

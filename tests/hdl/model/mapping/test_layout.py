@@ -32,6 +32,7 @@ from spiker_hdl.model.mapping.layout import (
     neuron_order,
     parameter_period,
     pooled_rows,
+    summed_apart,
 )
 from spiker_hdl.model.parameters import parameter_rows
 
@@ -178,8 +179,8 @@ def test_bits_of_a_kernel():
         (network(Dense(np.ones((24, 12), int))), Core(4, 4), "be a convolution, not dense"),
         (
             network(pooling=MaxPooling((4, 2, 3), (2, 1)), shape=(4, 1, 3)),
-            Core(4, 4, writable=True),
-            "have a target that is not writable, for its sums are pooled",
+            Core(4, 4, 2),
+            "have a target with one bank, not 2: use banks=1",
         ),
         (network(), Core(4, 4, 2), "have a target with one bank, not 2: use banks=1"),
         (
@@ -203,24 +204,38 @@ def test_bits_of_a_kernel():
             "have a target whose potentials no readout reads: store it in rows or as synapses",
         ),
     ],
-    ids=["dense", "writable", "banks", "lanes", "size", "coupled", "potentials"],
+    ids=["dense", "pooled", "banks", "lanes", "size", "coupled", "potentials"],
 )
 def test_kernel_that_cannot_be_stored_once_is_refused(net, core, reason):
     assert kernel_refusal(net, net.projections[0], core) == reason
     cores = {"map": core, "head": Core(2, 2)}
     queues = {projection.name: 16 for projection in net.projections}
     mapping = Mapping(cores, queues, stores={"in->map": "kernel"})
-    message = f"Projection 'in->map' must {reason}, to store its kernel once"
+    by_default = replace(mapping, stores={})
+    if net.projections[0].pooling is None:
+        message = f"Projection 'in->map' must {reason}, to store its kernel once"
+        assert by_default.store(net, net.projections[0]) != "kernel"
+        by_default.check(net)
+    else:
+        message = (
+            f"Projection 'in->map' must {reason}, for hardware that pools its sums; the engine "
+            "'reference' pools them of any network"
+        )
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            by_default.check(net)
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         mapping.check(net)
-    by_default = replace(mapping, stores={})
-    assert by_default.store(net, net.projections[0]) != "kernel"
-    if net.projections[0].pooling is None:
-        by_default.check(net)
-        return
-    message = f"Projection 'in->map' must {reason}, for hardware that pools its sums; the engine "
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
-        by_default.check(net)
+
+
+def test_positions_need_a_kernel_that_is_stored_once():
+    net = network()
+    cores = {"map": Core(4, 4, positions="window"), "head": Core(2, 2)}
+    mapping = Mapping.default(net, cores=cores)
+    message = "Positions of 'map' must be 'one', not 'window', where no convolution stores its "
+    with pytest.raises(ValueError, match=f"^{message}kernel once$"):
+        replace(mapping, stores={"in->map": "rows"}).check(net)
+    assert summed_apart(net, mapping, net.projections[0])
+    assert not summed_apart(net, Mapping.default(net), net.projections[0])
 
 
 def test_pooled_sums_are_not_unrolled():

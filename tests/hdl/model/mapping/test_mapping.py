@@ -40,7 +40,7 @@ NETWORK = Network(
 )
 PROJECTION = {projection.name: projection for projection in NETWORK.projections}
 CORES = {"a": Core(3, 3), "b": Core(12, 8)}
-FIELDS = "lanes, units, banks, overlap, stages, weights, states, writable, block"
+FIELDS = "lanes, units, banks, overlap, stages, weights, states, writable, block, positions"
 QUEUES = {"now": 1, "late": 10, "self": 4, "on": 1}
 
 
@@ -141,14 +141,15 @@ def test_json_and_back():
 
 
 def test_json_holds_all_of_a_core():
-    first = Core(3, 2, 8, True, 2, "block", "registers", True, 256)
+    first = Core(3, 2, 8, True, 2, "block", "registers", True, 256, "line")
     mapping = Mapping({"a": first, "b": Core(4, 2, 1)}, QUEUES)
     text = json.loads(json.dumps(mapping.to_json()))
     few = {"lanes": 3, "units": 2, "banks": 8, "overlap": True}
     plain = {"weights": "auto", "states": "auto", "writable": False, "block": 0}
     assert text["cores"] == {
         "a": few
-        | {"stages": 2, "weights": "block", "states": "registers", "writable": True, "block": 256},
+        | {"stages": 2, "weights": "block", "states": "registers", "writable": True, "block": 256}
+        | {"positions": "line"},
         "b": {"lanes": 4, "units": 2, "banks": 1, "overlap": False, "stages": 1} | plain,
     }
     assert Mapping.from_json(text) == mapping

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from amaranth import *
 
-from spiker_hdl.model import Convolution, MaxPooling, Projection
-from spiker_hdl.model.mapping.layout import pooled_width
+from spiker_hdl.model import Convolution, Input, MaxPooling, Projection
+from spiker_hdl.model.bounds import position_sums, signed_width
 from spiker_hdl.rtl import AddressEvent
 from spiker_hdl.rtl.population.pooled_convolution import PooledConvolution
 
@@ -22,7 +22,7 @@ def made(synapses, pooling, lanes, high=1, **options):
     """Make the component of a projection, with events of values up to ``high``."""
     projection = Projection("a", "b", synapses, pooling=pooling)
     event = AddressEvent(synapses.source_size, unsigned(high.bit_length() if high > 1 else 0))
-    width = pooled_width(projection, 0, high)
+    width = signed_width(*position_sums(projection, Input("a", 1, 0, high), False))
     return PooledConvolution(projection, event, lanes=lanes, width=width, **options)
 
 

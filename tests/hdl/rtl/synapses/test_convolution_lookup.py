@@ -18,7 +18,7 @@ from spiker_hdl.rtl.streams.events import NO_VALUE
 from spiker_hdl.rtl.synapses.convolution_lookup import ConvolutionLookup
 
 from support.bench import simulate
-from support.convolutions import random_convolution
+from support.convolutions import number_of, plainly, random_convolution
 from support.events import END, LAST, converts, transfer, written
 
 
@@ -27,38 +27,6 @@ def added(payload):
     if payload.end:
         return LAST if payload.last else END
     return payload.row, payload.fold, payload.value
-
-
-def number_of(synapses, place, by_position):
-    """Return the address of a channel and position."""
-    channel, *position = place
-    axes = synapses.shape[1:]
-    at = int(np.ravel_multi_index(position, axes))
-    return at * synapses.shape[0] + channel if by_position else channel * prod(axes) + at
-
-
-def plainly(synapses, lanes, place, value=0):
-    """Return what an event adds, said plainly: every target, and whether it has the position."""
-    channel, *position = place
-    outputs, inputs, *size = synapses.kernel.shape
-    windows, results = synapses.windows, []
-    per_group = outputs // synapses.groups
-    group, own = divmod(channel, inputs)
-    for target in product(*map(range, windows.counts)):
-        for offset in product(*map(range, size)):
-            reached = [
-                t * stride - before + n * dilation
-                for t, stride, (before, _), n, dilation in zip(
-                    target, windows.stride, windows.padding, offset, windows.dilation, strict=True
-                )
-            ]
-            if reached != position:
-                continue
-            for output in range(group * per_group, (group + 1) * per_group, lanes):
-                at = int(np.ravel_multi_index(target, windows.counts))
-                weights = synapses.kernel[(slice(output, output + lanes), own, *offset)]
-                results.append((weights.tolist(), (at * outputs + output) // lanes, value))
-    return results
 
 
 def walked(synapses, lanes, by_position, random=None, pauses=(0, 0), shape=NO_VALUE):
