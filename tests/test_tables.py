@@ -111,3 +111,16 @@ def test_emulation(script):
     assert faster["spikes", "kernels"] >= 3
     assert faster["dense", "kernels"] >= 2
     assert report["synapses"]["times faster"] >= 10
+
+
+def test_camera(script):
+    module = script("camera")
+    report = json.loads(module.RESULTS.read_text())
+    assert shown(module) == module.table(report)
+    assert (
+        report["rows"]["fixed test set"]["digest"] == load(ROOT / "networks/nmnist.spiker").digest
+    )
+    for name in module.SIMULATED:
+        run = report["rows"][name]["simulated"]
+        assert run["recordings"] >= 100
+        assert run["differences"] == run["other_cycles"] == 0

@@ -4,6 +4,7 @@ import pytest
 
 from spiker_hdl.model import load, reference
 from spiker_train import load_dataset
+from spiker_train.data.neuromorphic_mnist import neuromorphic_mnist
 from spiker_train.recipes import encode
 
 from support.places import ROOT
@@ -39,3 +40,12 @@ def test_shipped_networks_have_their_documented_accuracy(
     assert len(result.classes) == samples
     assert (result.classes == data.y_test).mean() >= min_accuracy
     assert 10 < result.counts["hidden"].mean() < 150
+
+
+@pytest.mark.slow
+def test_the_network_for_the_camera_has_its_documented_accuracy(data_file):
+    data = neuromorphic_mnist(data_file("nmnist_small.npz").parent)
+    network = load(NETWORKS / "nmnist.spiker")
+    assert [projection.bits for projection in network.projections] == [4] * 4
+    spikes = data.dense("test", steps=int(network.note["steps"]), dt=float(network.note["dt"]))
+    assert (reference.run(network, spikes).classes == data.y_test).mean() >= 0.97
