@@ -80,6 +80,26 @@ def small(steps=3):
     )
 
 
+def tiny():
+    """Make a convolutional network of 2x4x4 pixels, which is simulated within a second."""
+    draws = np.random.default_rng(0)
+    convolution = Convolution(draws.integers(-3, 5, (2, 2, 3, 3)), (2, 4, 4), 2, 1)
+    return Network(
+        [Input("camera", (2, 4, 4))],
+        [
+            Population("maps", (2, 2, 2), Lif(threshold=3, decay=Decay.shift(2), width=9)),
+            Population("output", 3, Integrator(decay=Decay.shift(4), width=12)),
+        ],
+        [
+            Projection("camera", "maps", convolution),
+            Projection("maps", "output", draws.integers(-7, 8, (3, 8))),
+        ],
+        [Readout("output", "last")],
+        max_steps=2,
+        notes={"steps": "2"},
+    )
+
+
 def recordings(count, shape=(2, 8, 8), duration=0.3, events=60):
     """Draw recordings in which pixels fire several times."""
     draws = np.random.default_rng(2)
@@ -305,8 +325,9 @@ def shows_what_the_reference_says(board, network, parts, period, origin=(20, 90)
 
 
 def test_a_simulated_board_shows_what_its_camera_sees(board):
-    parts = recordings(1, events=12)
-    _, moved = shows_what_the_reference_says(board, small(2), parts, 150, wire=InterpretedWire)
+    parts = recordings(1, (2, 4, 4), events=10)
+    seen, moved = shows_what_the_reference_says(board, tiny(), parts, 100, wire=InterpretedWire)
+    assert seen.digits.tolist() == [2]  # of silence it is 0
     assert moved <= 4  # events that came as a step ended
 
 
