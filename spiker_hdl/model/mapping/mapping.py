@@ -11,8 +11,10 @@ from spiker_hdl.base.checks import check_choice, check_int, check_kind, check_na
 from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.graph import Input, Population, Projection
 from spiker_hdl.model.network import Network
+from spiker_hdl.model.synapses.convolution import Convolution
 
 from .core import Core
+from .interleave import bank_count
 from .layout import common_channels, kernel_refusal, kernel_size
 
 __all__ = ["PRESETS", "STORES", "Mapping", "queue_minimum", "store_bits"]
@@ -173,10 +175,19 @@ class Mapping:
 
         Large populations accept two events in a cycle, for which block RAMs of full width supply
         the rows, and small ones four. All of them accept events while their neurons are updated.
-        A map has a lane for each channel, and accepts one event after the other.
+        A map has a lane for each channel, and accepts one event after the other, which it adds to
+        all positions at once.
         """
+        stores = changes.get("stores", {})
         maps = {
-            population.name: _map_core(network, population.name, population.size, 16, overlap=True)
+            population.name: _map_core(
+                network,
+                population.name,
+                population.size,
+                16,
+                overlap=True,
+                positions=_positions(network, population.name, stores, "window"),
+            )
             for population in network.populations
         }
         cores = {
@@ -199,10 +210,19 @@ class Mapping:
         """Return a mapping of few cycles for its area: a lane for two neurons of what is large.
 
         Their sums are in small memories. At most eight neurons are updated in parallel, in two
-        pipeline stages. A map has a lane for each channel.
+        pipeline stages. A map has a lane for each channel, and an event is added to the positions
+        of a line of its windows at once.
         """
+        stores = changes.get("stores", {})
         cores = {
-            population.name: _map_core(network, population.name, population.size, 8, stages=2)
+            population.name: _map_core(
+                network,
+                population.name,
+                population.size,
+                8,
+                stages=2,
+                positions=_positions(network, population.name, stores, "line"),
+            )
             or (
                 Core(-(-population.size // 16) * 8, 8, stages=2)
                 if population.size > FEW
@@ -429,6 +449,19 @@ def _map_core(network: Network, name: str, lanes: int, units: int, **changes: An
         return None
     lanes = _divisor(channels, lanes)
     return Core(lanes, _divisor(lanes, units), **changes)
+
+
+def _positions(network: Network, name: str, stores: Table[str, str], positions: str) -> str:
+    """Return the positions at once for a map, unless an event reaches a single one anyway.
+
+    ``stores`` has how the weights of some projections are stored, whatever is possible.
+    """
+    for projection in network.into(name):
+        synapses = projection.synapses
+        stored = stores.get(projection.name, "kernel") == "kernel"
+        if stored and isinstance(synapses, Convolution) and bank_count(synapses, positions) > 1:
+            return positions
+    return "one"
 
 
 def _divisor(number: int, limit: int) -> int:

@@ -262,8 +262,8 @@ def test_rows_of_pooled_sums():
     "preset, core",
     [
         ("default", Core(12, 6)),
-        ("fast", Core(12, 12, overlap=True)),
-        ("balanced", Core(12, 6, stages=2)),
+        ("fast", Core(12, 12, overlap=True, positions="window")),
+        ("balanced", Core(12, 6, stages=2, positions="line")),
         ("small", Core(4, 1)),
     ],
 )
@@ -275,6 +275,15 @@ def test_presets_have_lanes_for_channels(preset, core):
     assert mapping.cores["map"] == core
     assert mapping.store(net, net.projections[0]) == "kernel"
     assert mapping.cores["head"].banks == (4 if preset == "fast" else 1)
+
+
+def test_presets_have_one_position_where_no_window_has_another():
+    net = network()
+    assert Mapping.fast(net).cores["map"].positions == "window"
+    unrolled = Mapping.fast(net, stores={"in->map": "rows"})
+    assert unrolled.cores["map"].positions == "one"
+    apart = network(Convolution(np.ones((4, 1, 1, 1), int), (1, 3, 4)), (4, 3, 4))
+    assert Mapping.fast(apart).cores["map"].positions == "one"
 
 
 def test_presets_suit_every_convolution_of_a_map():
@@ -290,5 +299,5 @@ def test_presets_suit_every_convolution_of_a_map():
 def test_banks_of_a_reader_of_a_map_fit_its_words():
     net = network(Convolution(np.ones((3, 1, 2, 2), int), (1, 3, 4)), (3, 2, 3))
     mapping = Mapping.fast(net)
-    assert mapping.cores["map"] == Core(3, 3, overlap=True)
+    assert mapping.cores["map"] == Core(3, 3, overlap=True, positions="window")
     assert mapping.cores["head"].banks == 1
