@@ -290,6 +290,9 @@ class PopulationCore(wiring.Component):
             # One product serves all receptors: the accumulators of only one of them add it.
             rows = [product(row, value) for row in rows]
             weight, value = Value.cast(rows[0]).shape().width, Const(0, 0)
+        # The sums of a single projection that lie apart come once in a step, one for each neuron, so
+        # that every row is written as if it were the first.
+        once = len(self.projections) == len(self.pooled) == 1
         for receptor in sorted({*self.receptors}):
             sums = (RingLanes if self.folds == 1 else FoldedLanes)(
                 self.population.size,
@@ -299,7 +302,7 @@ class PopulationCore(wiring.Component):
                 weight=weight,
                 value=value.shape(),
                 # With several receptors, the first event of a step is that of one of them alone.
-                scattered=several or len(self.dense) < len(self.projections),
+                scattered=not once and (several or len(self.dense) < len(self.projections)),
                 overlap=self.overlap,
                 kind=self.core.states,
             )
@@ -311,7 +314,7 @@ class PopulationCore(wiring.Component):
                 sums.ahead.eq(read.fold),
                 sums.row.eq(arrived.fold),
                 sums.add.eq(arrived.event & own if several else arrived.event),
-                sums.first.eq(arrived.first),
+                sums.first.eq(1 if once else arrived.first),
                 sums.value.eq(value),
                 sums.turn.eq(turn),
                 getattr(self.neuron_update, self.neuron_update.sums_port(receptor)).eq(sums.sums),
