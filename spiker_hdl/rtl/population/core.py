@@ -290,8 +290,8 @@ class PopulationCore(wiring.Component):
             # One product serves all receptors: the accumulators of only one of them add it.
             rows = [product(row, value) for row in rows]
             weight, value = Value.cast(rows[0]).shape().width, Const(0, 0)
-        # The sums of a single projection that lie apart come once in a step, one for each neuron, so
-        # that every row is written as if it were the first.
+        # The sums of a single projection that lie apart come once in a step, one for each neuron,
+        # so that every row is written as if it were the first.
         once = len(self.projections) == len(self.pooled) == 1
         for receptor in sorted({*self.receptors}):
             sums = (RingLanes if self.folds == 1 else FoldedLanes)(
