@@ -27,24 +27,34 @@ COUNTED = 1000
 """Test samples whose additions are counted."""
 STATIC = {"weights": 4, "encoder": "graded", "static": True, "batch_norm": True}
 DIGITS = Affine(rotation=8, scale=0.08, shift=1.5)
-CLOTHES = Compose([Mirror(), Shift(1)])
+CLOTHES = Sometimes(Compose([Mirror(), Shift(1)]), 0.5)
 NETWORKS = {
     "mnist": {
         "data": "mnist",
         "augment": DIGITS,
         "layers": "28x28-16c3-p2-32c3-p2-32c3-p2-10",
         "steps": 2,
-        "potentials": 10,
+        "potentials": 12,
+        "shifts": 2,
         "recipe": Recipe(12, 1, 64, 8e-3, activity_penalty=3e-4, max_shift=0, integer_rate=0.03),
+        **STATIC,
+    },
+    "mnist small": {
+        "data": "mnist",
+        "augment": DIGITS,
+        "layers": "28x28-12c3-p2-24c3-p2-24c3-p2-10",
+        "steps": 2,
+        "potentials": 10,
+        "recipe": Recipe(13, 1, 64, 8e-3, activity_penalty=3e-4, max_shift=0, integer_rate=0.03),
         **STATIC,
     },
     "fashion": {
         "data": "fashion",
         "augment": CLOTHES,
-        "layers": "28x28-16c3-p2-32c3-p2-64c3-p2-10",
+        "layers": "28x28-24c3-p2-48c3-p2-96c3-p2-10",
         "steps": 2,
-        "potentials": 10,
-        "recipe": Recipe(15, 1, 64, 8e-3, activity_penalty=0, max_shift=0, integer_rate=0.03),
+        "potentials": 12,
+        "recipe": Recipe(11, 1, 64, 8e-3, activity_penalty=0, max_shift=0, integer_rate=0.03),
         **STATIC,
     },
     "fashion dense": {

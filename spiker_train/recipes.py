@@ -110,6 +110,7 @@ def train_network(
     augment: Any = None,
     batch_norm: bool = False,
     recipe: Recipe | None = None,
+    shifts: Any = None,
     progress: bool = True,
 ) -> tuple[Network, dict[str, Any]]:
     """Train a chain of layers on images or recordings, first in floating point, then in integers.
@@ -160,6 +161,9 @@ def train_network(
     recipe : Recipe, optional
         Settings of the training. Where none is given, those that are known to work for the number
         of samples; ``epochs`` are shared out as in the recipe.
+    shifts : int or mapping of str to int, optional
+        Bits by which potentials, thresholds and biases have a finer grid than weights, as for
+        :class:`~.quantization.Quantization`.
     progress : bool
         Whether to show progress: bars on a terminal, else a line now and then.
 
@@ -209,7 +213,7 @@ def train_network(
     trained = _train_twice(
         net,
         recipe,
-        Quantization(weights, potentials),
+        Quantization(weights, potentials, shifts=shifts),
         (spikes, data.y_train),
         (test, data.y_test),
         batch_norm=_hidden(net) if batch_norm else False,
@@ -229,6 +233,7 @@ def train_network(
         "readout": readout,
         "weights": weights,
         "potentials": potentials,
+        **({} if shifts is None else {"shifts": shifts}),
         "seed": seed,
         "epochs": [recipe.float_epochs, recipe.integer_epochs],
         "shift": shift,

@@ -49,9 +49,12 @@ def test_pictures_are_altered_in_each_batch():
 
 
 def test_convolutional_network_ships_its_kernels():
+    options = {"encoder": "graded", "static": True, "shifts": 2}
     network, report = train_network(
-        pictures(), "4x6-2c3-p2-3c3/2-2", 2, epochs=2, encoder="graded", static=True, progress=False
+        pictures(), "4x6-2c3-p2-3c3/2-2", 2, potentials=12, epochs=2, progress=False, **options
     )
+    assert [projection.shift for projection in network.projections] == [2, 2, 2]
+    assert report["shifts"] == 2
     kernels = [p.synapses.kernel.shape for p in network.projections[:2]]
     assert kernels == [(2, 1, 3, 3), (3, 2, 3, 3)]
     assert report["accuracy"].keys() == {"float", "rounded", "integers"}
