@@ -67,6 +67,13 @@ def train(
             help="Bits of a membrane potential, 2 to 32; or by layer: hidden=8,output=10."
         ),
     ] = "8",
+    shifts: Annotated[
+        str | None,
+        typer.Option(
+            help="Bits by which potentials, thresholds and biases have a finer grid than weights: "
+            "2, or by layer: hidden=2,output=0."
+        ),
+    ] = None,
     seed: Seed = 0,
     encoder: Annotated[str, typer.Option(help=f"How values become spikes: {ENCODERS}")] = "rate",
     static: Annotated[
@@ -170,6 +177,7 @@ def train(
         "weights": bits("Weight bits", weights, ("ternary",)),
         "potentials": bits("Potential bits", potentials),
     }
+    finer = None if shifts is None else bits("Shifts", shifts)
     dataset = _load(load_data, data)
     recorded = hasattr(dataset, "dt")
     if dt is not None and not recorded:
@@ -178,7 +186,9 @@ def train(
         steps = getattr(dataset, "steps", 4)
     command = ["spiker", "train", Path(data).name, "--net", net, "--steps", str(steps)]
     command += ["--dt", str(dt)] if dt is not None else []
-    command += ["--weights", weights, "--potentials", potentials, "--seed", str(seed)]
+    command += ["--weights", weights, "--potentials", potentials]
+    command += ["--shifts", shifts] if shifts is not None else []
+    command += ["--seed", str(seed)]
     command += [] if recorded else ["--encoder", encoder, *(["--static"] if static else [])]
     command += ["--readout", readout] if readout != "last" else []
     command += ["--epochs", str(epochs)] if epochs is not None else []
@@ -193,6 +203,7 @@ def train(
         threads,
         steps=steps,
         **widths,
+        shifts=finer,
         seed=seed,
         encoder=encoder,
         static=static,
@@ -236,7 +247,7 @@ def train_quietly(
 
     if not 1 <= threads <= 256:
         raise ValueError(f"Threads must be 1 to 256, not {threads}")
-    Quantization(options["weights"], options["potentials"])
+    Quantization(options["weights"], options["potentials"], shifts=options.get("shifts"))
     torch.set_num_threads(threads)
     say(f"Training {net} on {data.name}: in floating point, then in the integers that ship")
     return train_network(data, net, progress=True, **options)

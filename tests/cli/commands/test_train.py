@@ -44,12 +44,13 @@ def test_the_file_is_what_the_report_says(spiker, tmp_path):
 def test_convolutional_network_is_trained_and_runs(spiker, tmp_path):
     path = tmp_path / "maps.spiker"
     net = ("--net", "8x8-4c3-p2-d3-10", "--steps", 2, "--epochs", 2)
-    options = ("--augment", "rotate=10,shift=0.5,mirror=0.5", "--batch-norm")
+    options = ("--augment", "rotate=10,shift=0.5,mirror=0.5", "--batch-norm", "--shifts", 1)
     code, out, _ = spiker("train", "digits", *net, *options, "-o", path)
     assert code == 0
     assert "pictures shifted" in out
     network = load(path)
     assert [p.synapses.kind for p in network.projections] == ["convolution"] * 2 + ["dense"]
+    assert [projection.shift for projection in network.projections] == [1, 1, 1]
     assert network.note["command"].endswith(
         "--augment rotate=10,shift=0.5,mirror=0.5 --batch-norm -o maps.spiker"
     )
