@@ -7,7 +7,7 @@ import numpy as np
 
 from spiker_hdl.model.synapses.pooling import MaxPooling
 
-from .convolution import MaxPool
+from .convolution import MaxPool, maxima_of_maxima
 from .elementwise import DiagonalMap, LinearMap, Shape
 from .kernel import Kernel, by_channel
 from .sparse import PAIRS, Entries
@@ -157,12 +157,9 @@ class Chain:
 
     def _with_maximum(self, linear_map: MaxPool, shape: Shape) -> "Chain":
         name = str(linear_map)
-        if self.pooling is not None:
-            raise ValueError(
-                f"{name} must be behind neurons, not behind {self.maximum}, another maximum: pool "
-                "once, over larger windows"
-            )
         pooling = linear_map.pooling(shape, self.maps[-2] if len(self.maps) > 1 else "the input")
+        if self.pooling is not None:
+            return self._with_second_maximum(name, pooling)
         operator = self.operator
         if isinstance(operator, Entries) and operator.is_diagonal:
             factors = by_channel(operator.values, shape)
@@ -171,10 +168,24 @@ class Chain:
         if not isinstance(operator, Kernel) or operator.target_shape != shape:
             raise ValueError(
                 f"{name} must be behind a convolution that stays one, not behind "
-                f"{' and '.join(self.maps[:-1])}: the maximum is of the sums of one kernel"
+                f"{' and '.join(self.maps[:-1])}: the maximum is of the sums of one kernel; "
+                "put neurons in front of it, whose spikes it pools"
             )
         kept = (*self.kept, name)
         return replace(self, operator=operator, pooling=pooling, kept=kept, maximum=name)
+
+    def _with_second_maximum(self, name: str, second: MaxPooling) -> "Chain":
+        assert self.pooling is not None
+        pooling = None
+        if second.shape == self.pooling.target_shape:
+            pooling = maxima_of_maxima(self.pooling, second)
+        if pooling is None:
+            raise ValueError(
+                f"{name} must have with {self.maximum} the positions of one window, not others: "
+                "pool once, over larger windows, or put neurons between the two"
+            )
+        maximum = f"{self.maximum} and {name}"
+        return replace(self, pooling=pooling, kept=(*self.kept, name), maximum=maximum)
 
     def _behind_maximum(self, linear_map: LinearMap, shape: Shape) -> "Chain":
         assert isinstance(self.operator, Kernel)

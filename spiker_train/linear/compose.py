@@ -176,7 +176,8 @@ def compose(
         if not isinstance(linear_map, MaxPool):
             bias = shifted(linear_map, shape_before, bias)
         elif bias is not None:
-            bias = maximum_of_bias(str(linear_map), chain.pooling, bias)
+            pooling = linear_map.pooling(shape_before, "its input")
+            bias = maximum_of_bias(str(linear_map), pooling, bias)
     return Folded(chain, bias, first, shape)
 
 
@@ -190,7 +191,7 @@ def shifted(linear_map: LinearMap, shape: Shape, bias: np.ndarray | None) -> np.
     return shift if bias is None else bias + shift
 
 
-def maximum_of_bias(name: str, pooling: MaxPooling | None, bias: np.ndarray) -> np.ndarray:
+def maximum_of_bias(name: str, pooling: MaxPooling, bias: np.ndarray) -> np.ndarray:
     """Return a bias in front of a maximum as it is behind it.
 
     Raises
@@ -198,7 +199,6 @@ def maximum_of_bias(name: str, pooling: MaxPooling | None, bias: np.ndarray) -> 
     ValueError
         If it is not the same in all of a window, so that it decides which current is the greatest.
     """
-    assert pooling is not None
     highest, lowest = pooling.maxima(bias), -pooling.maxima(-bias)
     if (highest != lowest).any():
         n = int((highest != lowest).argmax())

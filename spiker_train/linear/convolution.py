@@ -16,7 +16,7 @@ from .elementwise import LinearMap, Shape
 from .kernel import Kernel
 from .sparse import Entries, float_array
 
-__all__ = ["AvgPool", "Conv", "MaxPool", "Pad", "SumPool"]
+__all__ = ["AvgPool", "Conv", "MaxPool", "Pad", "SumPool", "maxima_of_maxima"]
 
 
 @dataclass(eq=False)
@@ -196,8 +196,8 @@ class Pad(LinearMap):
 class MaxPool(LinearMap):
     """The maximum of each window of each channel, which is not linear.
 
-    It may be the last of several maps, behind a convolution, and factors that are not negative may
-    follow.
+    It may be the last of several maps, behind a convolution; factors that are not negative may
+    follow, and a maximum of the maxima.
 
     Parameters
     ----------
@@ -249,6 +249,46 @@ class MaxPool(LinearMap):
         return self.pooling(shape, before).target_shape
 
 
+def maxima_of_maxima(first: MaxPooling, second: MaxPooling) -> MaxPooling | None:
+    """Return one maximum that is the same as two in a row, or None where no window is.
+
+    Parameters
+    ----------
+    first, second : MaxPooling
+        The first to act, and the one that takes the maxima of its maxima.
+    """
+    size, stride, padding = [], [], []
+    for axis, positions in enumerate(first.shape[1:]):
+        step, back = first.stride[axis], second.padding[axis][0]
+        span = (second.size[axis] - 1) * second.dilation[axis] * step
+        size.append(span + (first.size[axis] - 1) * first.dilation[axis] + 1)
+        stride.append(step * second.stride[axis])
+        front = first.padding[axis][0] + back * step
+        end = (second.windows.counts[axis] - 1) * stride[axis] + size[axis]
+        padding.append((front, max(0, end - front - positions)))
+    try:
+        one = MaxPooling(first.shape, tuple(size), tuple(stride), tuple(padding))
+    except ValueError:  # one window is larger than a window may be
+        return None
+    for axis in range(len(size)):
+        inner = _positions(first.windows, axis)
+        both = [
+            set().union(*(inner[n] for n in maxima)) for maxima in _positions(second.windows, axis)
+        ]
+        if both != _positions(one.windows, axis):
+            return None
+    return one
+
+
+def _positions(windows: Windows, axis: int) -> list[set[int]]:
+    """Return the positions of each window along an axis, without padding."""
+    positions: list[set[int]] = [set() for _ in range(windows.counts[axis])]
+    for position, pairs in enumerate(windows.pairs(axis)):
+        for window, _ in pairs:
+            positions[window].add(position)
+    return positions
+
+
 class Window:
     """The windows of a kernel on an input with one or two axes."""
 
@@ -282,6 +322,15 @@ class Window:
         return tuple(
             (size + sum(pad) - span - 1) // step + 1
             for size, pad, span, step in zip(shape, padding, self.spans, self.stride, strict=True)
+        )
+
+    def remainders(self, shape: Shape) -> bool:
+        """Tell whether positions remain beyond the last whole window of an axis."""
+        return any(
+            (size + sum(pad) - span - 1) % step
+            for size, pad, span, step in zip(
+                shape, self.padding, self.spans, self.stride, strict=True
+            )
         )
 
     def over(self, shape: Shape) -> Windows:

@@ -300,6 +300,37 @@ def test_maxima_have_factors_and_biases_behind_them():
     )
 
 
+@pytest.mark.parametrize(
+    "first, second, size",
+    [
+        ((2, 2, 0), (2, 2, 0), 4),
+        ((3, 1, 1), (2, 2, 0), 4),
+        ((3, 2, 1), (3, 1, 1), 7),
+        ((2, 1, 1), (3, 3, 1), 4),
+        ((1, 2, 0), (2, 2, 0), None),
+        ((2, 2, 0), (2, 1, 1), None),
+        ((2, 3, 0), (2, 1, 0), None),
+        ((3, 3, 0), (2, 2, 1), 6),
+    ],
+)
+def test_maxima_in_a_row_are_one_maximum(first, second, size):
+    shape = (2, 12, 10)
+    conv = Conv(numbers(4, 2, 2, 2), numbers(4))
+    maps = [conv, MaxPool(*first, name="a"), MaxPool(*second, name="b"), Scale(2.0), Flatten()]
+    if size is None:
+        message = "^MaxPool 'b' must have with MaxPool 'a' the positions of one window, not others"
+        with pytest.raises(ValueError, match=message):
+            compose(maps, shape)
+        return
+    folded = compose(maps, shape)
+    x = torch.as_tensor(numbers(2, *shape))
+    pools = nn.Sequential(nn.MaxPool2d(*first), nn.MaxPool2d(*second))
+    expected = nn.functional.conv2d(x, *map(torch.as_tensor, (conv.weight, conv.bias)))
+    expected = pools(expected).flatten(1) * 2
+    assert np.abs(applied(folded, x.numpy()) - expected.numpy()).max() < 1e-12
+    assert (folded.pooling.size, folded.maps[1:3]) == ((size, size), ("MaxPool 'a'", "MaxPool 'b'"))
+
+
 def test_sums_of_kernels_are_one_kernel():
     shape, x = (4, 9, 8), numbers(2, 4, 9, 8)
     wide = compose([Conv(numbers(4, 4, 3, 5), padding=(1, 2), name="wide")], shape)
@@ -448,7 +479,8 @@ def test_folded_maps_are_a_connection(maps):
             [Flatten(), Affine(numbers(16, 16), name="fc"), Reshape((1, 4, 4)), MaxPool(2)],
             (1, 4, 4),
             "MaxPool must be behind a convolution that stays one, not behind Flatten and Affine "
-            "'fc' and Reshape: the maximum is of the sums of one kernel",
+            "'fc' and Reshape: the maximum is of the sums of one kernel; put neurons in front of "
+            "it, whose spikes it pools",
         ),
         (
             [Conv(numbers(2, 1, 3, 3)), MaxPool(2, name="pool"), Conv(numbers(1, 2, 2, 2))],
@@ -457,10 +489,10 @@ def test_folded_maps_are_a_connection(maps):
             "currents is not linear in them; put neurons between the two",
         ),
         (
-            [Conv(numbers(2, 1, 3, 3)), MaxPool(2, name="a"), MaxPool(2, name="b")],
+            [Conv(numbers(2, 1, 3, 3)), MaxPool(1, 2, name="a"), MaxPool(2, name="b")],
             (1, 8, 8),
-            "MaxPool 'b' must be behind neurons, not behind MaxPool 'a', another maximum: pool "
-            "once, over larger windows",
+            "MaxPool 'b' must have with MaxPool 'a' the positions of one window, not others: pool "
+            "once, over larger windows, or put neurons between the two",
         ),
         (
             [Conv(np.ones((2, 1, 3, 3))), MaxPool(2, name="p"), Scale([[[1.0]], [[-0.5]]])],

@@ -113,8 +113,8 @@ def _avg_pool(dimensions: int) -> Callable:
         tracer, label, operand, kernel_size, stride=None, padding=0, ceil_mode=False,
         count_include_pad=True, divisor_override=None,
     ) -> Found:  # fmt: skip
-        if ceil_mode:
-            raise TraceError(f"AvgPool {label!r}: ceil_mode must be False, not True")
+        if not isinstance(operand, Traced) or operand.ndim < dimensions + tracer.lead:
+            return None
         options = {
             "stride": None if stride in (None, [], ()) else _numbers(stride),
             "padding": _numbers(padding),
@@ -125,11 +125,15 @@ def _avg_pool(dimensions: int) -> Callable:
             options["padded"] = count_include_pad
         kernel = _numbers(kernel_size)
         pool = _make(tracer, SumPool if divisor_override else AvgPool, (), kernel, **options)
-        if divisor_override not in {None, 1}:
+        if ceil_mode and pool.window.remainders(operand.shape[-dimensions:]):
             raise TraceError(
-                f"AvgPool {label!r}: divisor_override must be 1 or none, not {divisor_override}"
+                f"AvgPool {label!r}: ceil_mode must be False where its windows leave a remainder, "
+                "not True: pad, or take windows that leave none"
             )
-        return operand, pool, False
+        if divisor_override in {None, 1}:
+            return operand, pool, False
+        share = _make(tracer, Scale, (1 / divisor_override,), name=label)
+        return operand, (pool, share), False
 
     return read
 

@@ -821,7 +821,11 @@ def test_layers_that_are_not_linear_are_named():
             "BatchNorm '0' must have the statistics of training (track_running_stats=True), not "
             "those of each batch",
         ),
-        (lambda: nn.AvgPool2d(3, ceil_mode=True), "AvgPool '0': ceil_mode must be False, not True"),
+        (
+            lambda: nn.AvgPool2d(3, ceil_mode=True),
+            "AvgPool '0': ceil_mode must be False where its windows leave a remainder, not True: "
+            "pad, or take windows that leave none",
+        ),
     ],
 )
 def test_layers_that_are_no_projection_are_named(layer, message):

@@ -343,6 +343,18 @@ def test_time_series_are_convolved_along_one_axis(pool):
     assert [layer.shape for layer in net.layers] == [(8, 16), (8, 1), 4]
 
 
+def test_maxima_in_a_row_and_averages_with_a_divisor_keep_their_spikes():
+    torch.manual_seed(17)
+    module = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.MaxPool2d(3, 1, 1), nn.MaxPool2d(2), leaky(),
+        nn.AvgPool2d(2, divisor_override=3, ceil_mode=True), nn.Flatten(),
+        nn.Linear(36, 5), leaky(output=True),
+    )  # fmt: skip
+    net = same_spikes(stronger(module, 3), events(2, 14, 14))
+    assert windows_of(net) == [("convolution", (4, 4)), ("dense", None)]
+    assert net.layer["layer1"].shape == (4, 6, 6)
+
+
 def test_maxima_of_a_binary_input_are_its_spikes():
     torch.manual_seed(10)
     module = nn.Sequential(
