@@ -1,5 +1,6 @@
 """Convolutions of NIR: of a kernel, or recognised in the matrix into which it was unrolled."""
 
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from spiker_hdl.model import Convolution
 from spiker_train.linear.compose import Conv
 
-__all__ = ["convolution", "kernel", "pool"]
+__all__ = ["Pool", "convolution", "kernel", "pool"]
 
 STRIDES = 8
 
@@ -102,10 +103,32 @@ def _all_channels(weights: np.ndarray, groups: int) -> np.ndarray:
     return whole.reshape(outputs, groups * inputs, *size)
 
 
-def pool(weights: np.ndarray, geometry: Convolution) -> tuple[bool, tuple[np.ndarray, ...]] | None:
-    """Return whether a convolution averages, not sums, and kernel size, stride and padding.
+@dataclass(frozen=True)
+class Pool:
+    """A convolution that pools: it sums or averages over windows of each channel.
 
-    It is None for a convolution that does neither over windows of each channel.
+    Members
+    -------
+    averages : bool
+        Whether it averages.
+    windows : tuple of array of int
+        Size, stride and padding of its windows, each with a number for each axis.
+    factors : array of float, shape (channels,), or None
+        By which the sums of each channel are multiplied; None where they stay as they are.
+    """
+
+    averages: bool
+    windows: tuple[np.ndarray, ...]
+    factors: np.ndarray | None = None
+
+
+def pool(weights: np.ndarray, geometry: Convolution) -> Pool | None:
+    """Return the pooling that a convolution is, or None for another one.
+
+    Parameters
+    ----------
+    weights : array of float, shape (target channels, source channels / groups, *size)
+    geometry : Convolution
     """
     size = weights.shape[2:]
     each = weights.shape[1] == 1 and geometry.groups == len(weights)
@@ -113,10 +136,13 @@ def pool(weights: np.ndarray, geometry: Convolution) -> tuple[bool, tuple[np.nda
     if len(size) != 2 or prod(size) == 1 or not each or not even or set(geometry.dilation) != {1}:
         return None
     padding = [before for before, _ in geometry.padding]
+    windows = tuple(map(np.array, (size, geometry.stride, padding)))
     for averages, share in ((False, 1.0), (True, 1 / prod(size))):
         if (weights == weights.dtype.type(share)).all():
-            return averages, tuple(map(np.array, (size, geometry.stride, padding)))
-    return None
+            return Pool(averages, windows)
+    rows = weights.reshape(len(weights), -1)
+    alike = (rows == rows[:, :1]).all() and (rows[:, 0] > 0).all()
+    return Pool(False, windows, rows[:, 0]) if alike else None
 
 
 def _windows(joined: np.ndarray) -> list[tuple[int, int, int]]:

@@ -11,7 +11,7 @@ from spiker_train.network.time import Duration
 
 from .nodes import Written, written
 from .rules import Rules
-from .windows import convolution, kernel, pool
+from .windows import Pool, convolution, kernel, pool
 
 __all__ = ["to_nir"]
 
@@ -164,17 +164,14 @@ class _Writer:
             self.windows[key] = window
         return self.windows[key]
 
-    def _pool(self, connection: Connection) -> Any:
-        """Return the node of a connection that sums or averages over windows, or None."""
-        import nir
-
+    def _pool(self, connection: Connection) -> Pool | None:
+        """Return how a connection sums or averages over windows, or None for another one."""
         geometry = connection.convolution
         ends = self.shapes[connection.source], self.shapes[connection.target]
         if geometry is None or ends != (geometry.shape, geometry.target_shape):
             return None
         _check_sums(connection)
-        windows = pool(_own_weights(connection), geometry)
-        return windows and (nir.AvgPool2d if windows[0] else nir.SumPool2d)(*windows[1])
+        return pool(_own_weights(connection), geometry)
 
     def _layer(self, layer: Layer) -> Written:
         if layer.coupling is not None:
@@ -251,7 +248,11 @@ class _Writer:
         window = self._window(connection)
         pooled = self._pool(connection) if bias is None else None
         if pooled is not None:
-            node = pooled
+            node = (nir.AvgPool2d if pooled.averages else nir.SumPool2d)(*pooled.windows)
+            if pooled.factors is not None:
+                before = self._node(f"{name}_sums", node, before)
+                factors = pooled.factors.reshape(-1, *[1] * (len(target) - 1))
+                node = nir.Scale(np.broadcast_to(factors, target).copy())
         elif window is not None and (shift := _by_channel(bias, target)) is not None:
             node = _convolve(window, shape, shift)
         elif connection.kind == "one_to_one" and bias is None and shape == target and plain:

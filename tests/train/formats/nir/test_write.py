@@ -356,6 +356,24 @@ def test_kernels_are_written_and_come_back(name, tmp_path):
         assert again.connections[0].convolution.groups == window.groups
 
 
+def test_sums_with_a_factor_for_each_channel_are_scaled():
+    neurons = Cell(Lif, threshold=0.5, decay=0.5, reset="zero")
+    factors = np.array([0.3, 0.0125])
+    weights = np.broadcast_to(factors.reshape(2, 1, 1, 1), (2, 1, 2, 2))
+    net = mapped(Window(stride=2, groups=2), neurons, weights=weights)
+    nodes = to_nir(net, dt=DT).nodes
+    assert type(nodes["in_to_maps_sums"]) is nir.SumPool2d
+    assert np.allclose(
+        nodes["in_to_maps"].scale, np.broadcast_to(factors[:, None, None], (2, 3, 3))
+    )
+    again = from_nir(to_nir(net, dt=DT), dt=DT)
+    same(net, again, events(72))
+    assert torch.equal(again.connections[0].weights, net.connections[0].weights)
+    with torch.no_grad():
+        net.connections[0].weights[1, 0, 1, 1] = -0.0125
+    assert type(to_nir(net, dt=DT).nodes["in_to_maps"]) is nir.Conv2d
+
+
 def test_maxima_of_spikes_are_a_sum_and_a_threshold():
     neuron = If(width=4, threshold=1, fire=">=", reset="zero")
     net = mapped(
