@@ -51,10 +51,11 @@ NETWORKS = {
     "fashion": {
         "data": "fashion",
         "augment": CLOTHES,
-        "layers": "28x28-24c3-p2-48c3-p2-96c3-p2-10",
+        "layers": "28x28-16c3-p2-32c3-p2-64c3-p2-10",
         "steps": 2,
         "potentials": 12,
-        "recipe": Recipe(11, 1, 64, 8e-3, activity_penalty=0, max_shift=0, integer_rate=0.03),
+        "shifts": 2,
+        "recipe": Recipe(24, 1, 64, 8e-3, activity_penalty=0, max_shift=0, integer_rate=0.03),
         **STATIC,
     },
     "fashion dense": {
