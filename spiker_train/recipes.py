@@ -544,8 +544,11 @@ def _network(
 
 
 def _hidden(net: SpikingNetwork) -> tuple[str, ...]:
-    """Return the names of the connections that reach hidden layers."""
-    return tuple(part.name for part in net.connections if part.target != net.layers[-1].name)
+    """Return the names of the connections that reach hidden layers, whose weights are learned."""
+    last = net.layers[-1].name
+    return tuple(
+        part.name for part in net.connections if part.target != last and part.weights.requires_grad
+    )
 
 
 def _spikes(events: np.ndarray, counts: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -143,8 +143,9 @@ def train(
     width) or 2x34x34 (channels x height x width). 8c3 is a convolution to 8 channels with a 3x3
     kernel, padded so that the size stays; 8c3v has no padding, and 8c3/2 a stride of 2. d3 is a
     depthwise convolution: each channel has a 3x3 kernel of its own. p2 behind a convolution is the
-    maximum of its currents in windows of 2x2. 128 is a fully connected layer; the last number is
-    the output.
+    maximum of its currents in windows of 2x2. s2 and a2 are layers whose neurons get the sum or
+    the average of the events in windows of 2x2, with weights that are not learned. 128 is a fully
+    connected layer; the last number is the output.
 
     For example:
 

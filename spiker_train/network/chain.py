@@ -9,6 +9,10 @@
 ``d3``
     a layer with as many channels as before, each with a 3x3 kernel of its own: a depthwise
     convolution, which takes ``v`` and ``/2`` too
+``s2``, ``a2``
+    a layer with as many channels as before, whose neurons get the sum or the average of the events
+    in windows of 2x2, with weights that are not learned; ``a3/2`` has windows of 3x3 in a distance
+    of 2
 ``p2``
     behind a convolution, the maximum of its currents in windows of 2x2, which its neurons get
 ``128``
@@ -19,6 +23,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
+
+import numpy as np
 
 from spiker_hdl.base.checks import check_int, shown
 from spiker_hdl.base.conversions import plain
@@ -31,6 +37,7 @@ EXAMPLES = "'784-128-10' or '28x28-8c3-p2-16c3-p2-10'"
 
 _CONVOLUTION = re.compile(r"(?:(\d{1,5})c|d)(\d{1,3})(v?)(?:/(\d{1,3}))?")
 _POOL = re.compile(r"p(\d{1,3})")
+_SHARE = re.compile(r"([as])(\d{1,3})(?:/(\d{1,3}))?")
 _INPUT = re.compile(r"\d{1,7}(?:x\d{1,7}){0,2}")
 
 
@@ -45,11 +52,28 @@ class ChainLayer:
     window : Window or None
         Of the convolution that reaches it; None where it is fully connected.
     pooling : MaxPool or None
+    weight : float or None
+        Of all positions of the window, where it is not learned.
     """
 
     shape: int | tuple[int, ...]
     window: Window | None = None
     pooling: MaxPool | None = None
+    weight: float | None = None
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """The kernel of a window whose weights are not learned, or None."""
+        if self.weight is None:
+            return None
+        assert self.window is not None
+        return np.full((self.window.groups, 1, self.window.size, self.window.size), self.weight)
+
+    def bias(self, learned: bool) -> bool | str:
+        """Return the bias of its neurons, as :class:`~.layers.Layer` takes it, if there is one."""
+        if not learned or self.weight is not None:
+            return False
+        return True if self.window is None else "channel"
 
 
 @dataclass(frozen=True)
@@ -135,7 +159,10 @@ def _extended(
     if part.isascii() and part.isdecimal() and len(part) < 8 and int(part):
         return Chain(chain.shape, (*chain.layers, ChainLayer(int(part)))), int(part)
     convolution, pool = _CONVOLUTION.fullmatch(part), _POOL.fullmatch(part)
-    if last or not (convolution or pool) or not part.isascii():
+    share = _SHARE.fullmatch(part)
+    if last and part.isascii() and (convolution or pool or share):
+        raise ValueError(f"Last layer of {text!r} must be a number of neurons, not {part!r}")
+    if not (convolution or pool or share) or not part.isascii():
         raise ValueError(f"Layers must be such as {EXAMPLES}, not {text!r}: see {part!r}")
     if pool:
         layer = chain.layers[-1] if chain.layers else None
@@ -143,18 +170,22 @@ def _extended(
             raise ValueError(f"Maximum {part!r} must be behind a convolution in {text!r}")
         size = int(pool[1])
         assert isinstance(layer.shape, tuple)
-        channels, *sides = layer.shape
-        pooled = channels, *(side // size if size else 0 for side in sides)
-        if 0 in pooled:
-            raise ValueError(f"Windows of {part!r} must fit into {_by(sides)} in {text!r}")
-        layer = ChainLayer(pooled, layer.window, MaxPool(size))
+        pooled = _pooled(layer.shape, size, size, part, text)
+        layer = replace(layer, shape=pooled, pooling=MaxPool(size))
         return Chain(chain.shape, (*chain.layers[:-1], layer)), pooled
-    assert convolution is not None
     if not isinstance(before, tuple):
+        what = {"a": "Average", "s": "Sum"}[share[1]] if share else "Convolution"
         raise ValueError(
-            f"Convolution {part!r} must be behind an input such as 28x28 or another convolution "
+            f"{what} {part!r} must be behind an input such as 28x28 or another convolution "
             f"in {text!r}"
         )
+    if share:
+        size, stride = int(share[2]), int(share[3] or share[2])
+        pooled = _pooled(before, size, stride, part, text)
+        window = Window(size, stride, groups=before[0])
+        layer = ChainLayer(pooled, window, weight=1.0 if share[1] == "s" else 1 / size**2)
+        return Chain(chain.shape, (*chain.layers, layer)), pooled
+    assert convolution is not None
     channels, size, valid, stride = convolution.groups()
     outputs = before[0] if channels is None else int(channels)
     size, stride = int(size), int(stride or 1)
@@ -168,6 +199,18 @@ def _extended(
         raise ValueError(f"Kernel of {part!r} must fit into {_by(before[1:])} in {text!r}")
     window = Window(size, stride, (pair, pair), groups=groups)
     return Chain(chain.shape, (*chain.layers, ChainLayer(shape, window))), shape
+
+
+def _pooled(
+    shape: tuple[int, ...], size: int, stride: int, part: str, text: str
+) -> tuple[int, ...]:
+    """Return the shape of pooled maps."""
+    channels, *sides = shape
+    if not (size and stride):
+        raise ValueError(f"Numbers of {part!r} must be at least 1 in {text!r}")
+    if size > min(sides):
+        raise ValueError(f"Windows of {part!r} must fit into {_by(sides)} in {text!r}")
+    return channels, *((side - size) // stride + 1 for side in sides)
 
 
 def _by(sides: Sequence[int]) -> str:

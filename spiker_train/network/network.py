@@ -204,7 +204,7 @@ class SpikingNetwork(nn.Module):
         ----------
         sizes : str or sequence of int
             Such as ``"784-128-10"``: the input, hidden layers, and the output; or with
-            convolutions and maxima of currents, such as ``"28x28-8c3-p2-16c3-p2-10"``: see
+            convolutions and pooling, such as ``"28x28-8c3-p2-16c3-p2-10"``: see
             :func:`~.network.chain.chain_of`.
         cell : Cell, optional
             Cell of the hidden layers. Where none is given, a LIF neuron with a threshold of 1 that
@@ -215,7 +215,8 @@ class SpikingNetwork(nn.Module):
         readout : str
             See :data:`~spiker_hdl.model.READOUTS`.
         bias : bool
-            Whether all layers have biases to learn, convolutional ones one per channel.
+            Whether all layers have biases to learn, convolutional ones one per channel, and those
+            of sums and averages none.
         seed : int
         shape : tuple of int, optional
             Arrangement of the input's channels, where ``sizes`` has their number alone.
@@ -239,14 +240,14 @@ class SpikingNetwork(nn.Module):
         if count == 2:
             names[1] = "hidden"
         cells = [cell] * (count - 1) + [output]
-        return cls(
+        net = cls(
             inputs=[Input("input", shape, *values, static)],
             layers=[
                 Layer(
                     name,
                     layer.shape,
                     deepcopy(cell_of_layer),
-                    "channel" if bias and layer.window is not None else bias,
+                    layer.bias(bias),
                 )
                 for name, layer, cell_of_layer in zip(names[1:], chain.layers, cells, strict=True)
             ],
@@ -255,6 +256,7 @@ class SpikingNetwork(nn.Module):
                     source,
                     target,
                     kind="dense" if layer.window is None else "convolution",
+                    weights=layer.weights,
                     window=layer.window,
                     pooling=layer.pooling,
                 )
@@ -264,6 +266,9 @@ class SpikingNetwork(nn.Module):
             seed=seed,
             name=name,
         )
+        for connection, layer in zip(net.connections, chain.layers, strict=True):
+            connection.weights.requires_grad_(layer.weight is None)
+        return net
 
     def forward(
         self,

@@ -119,7 +119,7 @@ def batch_normalized(net: "SpikingNetwork", names: bool | Iterable[str]) -> Iter
     ----------
     net : SpikingNetwork
     names : bool or sequence of str
-        Names of the connections; True for all, False for none.
+        Names of the connections; True for all whose weights are learned, False for none.
 
     Raises
     ------
@@ -128,7 +128,8 @@ def batch_normalized(net: "SpikingNetwork", names: bool | Iterable[str]) -> Iter
     """
     known = {connection.name: connection for connection in net.connections}
     if isinstance(names, bool):
-        names = known if names else ()
+        learned = [name for name, part in known.items() if part.weights.requires_grad]
+        names = learned if names else ()
     chosen = list(dict.fromkeys(names))
     for name in chosen:
         if name not in known:
@@ -178,6 +179,8 @@ def _obstacle(net: "SpikingNetwork", connection: "Connection") -> str | None:
         return "it has dynamics"
     if connection.grid is not None:
         return "its weights keep a grid"
+    if not connection.weights.requires_grad:
+        return "its weights are not learned"
     if isinstance(layer.cell, IntegerCell):
         return f"the neurons of {layer.name!r} are in integers"
     if layer.cell.receptors > 1:

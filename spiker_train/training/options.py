@@ -46,8 +46,8 @@ class TrainingOptions:
         Greatest shift, in pixels and in both directions, by which images are moved at random; the
         input then has a shape of two axes, or of channels and two axes.
     batch_norm : bool or sequence of str
-        Whether the currents of all connections, or of those that are named, are normalised over
-        each batch: see :mod:`~.network.normalization`. It is folded into weights and biases at the
+        Whether the currents of all connections whose weights are learned, or of those that are
+        named, are normalised over each batch: see :mod:`~.network.normalization`. It is folded into weights and biases at the
         end, so that the layers need biases; in floating point alone.
     rounded_weights : int or "ternary", or mapping of str to such, optional
         Bits to which weights are rounded in each run while the network is trained in floating

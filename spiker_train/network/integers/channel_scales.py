@@ -57,7 +57,8 @@ def equalize_channels(
             continue
         own = _channel_scales(layer, fitted)
         scales[layer.name] = float(own.max())
-        _multiply(layer, own.max() / own)
+        if (own != own[0]).any():  # otherwise the parameters stay as many as they are
+            _multiply(layer, own.max() / own)
     return copy, replace(settings, scales=scales, dt=fitted.dt)
 
 

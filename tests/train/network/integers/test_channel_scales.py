@@ -113,6 +113,13 @@ def test_learned_and_shared_parameters_become_those_of_channels():
     assert balanced.layer["maps"].cell.value("threshold").shape == (64,)
 
 
+def test_channels_that_are_alike_keep_their_one_threshold():
+    balanced, settings = equalize_channels(SpikingNetwork.chain("2x6x6-s2-2c3-3"), SETTINGS)
+    first, second = (balanced.layer[name].cell.float_threshold for name in ("hidden1", "hidden2"))
+    assert (first.shape, second.shape) == ((), (2,))
+    assert set(settings.scales) == {"hidden1", "hidden2"}
+
+
 def test_thresholds_fit_the_bits_of_potentials():
     # The threshold is 10 times the greatest weight of a channel.
     net = network(Cell(Lif, threshold=1.0, decay=0.875))
