@@ -47,8 +47,8 @@ class TrainingOptions:
         input then has a shape of two axes, or of channels and two axes.
     batch_norm : bool or sequence of str
         Whether the currents of all connections whose weights are learned, or of those that are
-        named, are normalised over each batch: see :mod:`~.network.normalization`. It is folded into weights and biases at the
-        end, so that the layers need biases; in floating point alone.
+        named, are normalised over each batch: see :mod:`~.network.normalization`. It is folded into
+        weights and biases at the end, so that the layers need biases; in floating point alone.
     rounded_weights : int or "ternary", or mapping of str to such, optional
         Bits to which weights are rounded in each run while the network is trained in floating
         point, as for :class:`~spiker_train.Quantization`; gradients pass to the weights unchanged.

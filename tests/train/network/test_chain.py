@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from spiker_hdl.model import Convolution, MaxPooling
 from spiker_train import MaxPool, SpikingNetwork, TrainingOptions, Window, train
@@ -72,8 +73,8 @@ def test_sums_and_averages_have_weights_that_are_not_learned():
     before = [part.weights.detach().clone() for part in net.connections]
     options = TrainingOptions(epochs=1, validation_share=0.5, batch_norm=True, progress=False)
     train(net, x, np.array([0, 1, 0, 1]), options)
-    same = [bool((part.weights == old).all()) for part, old in zip(net.connections, before)]
-    assert same == fixed
+    pairs = zip(net.connections, before, strict=True)
+    assert [torch.equal(part.weights, old) for part, old in pairs] == fixed
 
 
 BAD = {
