@@ -1,6 +1,8 @@
 # amaranth: UnusedElaboratable=no
 """The rows that events of a convolution add are those of a plain statement, in order, none missing.
 
+Where an event is added to several positions at once, no two of them are in the same bank.
+
 The addresses of all positions of small shapes are proved, with any events, and any pauses.
 """
 
@@ -14,8 +16,9 @@ from amaranth.hdl import Assert, Assume
 from amaranth.lib import data
 
 from spiker_hdl.model import Convolution
+from spiker_hdl.model.mapping.interleave import bank_places
 from spiker_hdl.rtl import AddressEvent
-from spiker_hdl.rtl.synapses import convolution_lookup
+from spiker_hdl.rtl.synapses import convolution_lookup, map_address, parallel_lookup
 
 from support.prover import Harness, inside, opened, planted, prove
 
@@ -75,7 +78,16 @@ class LookedUp(Harness):
                 address = at * synapses.shape[0] + channel
             else:
                 address = channel * prod(synapses.shape[1:]) + at
-            self.items[address] = place, items(synapses, dut.lanes, place)
+            self.items[address] = place, self.registers(place)
+
+    def registers(self, place):
+        """Return what the registers are for each item of an event."""
+        return items(self.dut.synapses, self.dut.lanes, place)
+
+    def output(self, entry):
+        """Return what must be so of an item that is offered."""
+        o = self.dut.o.p
+        return [Assert(o.row == entry.row), Assert(o.fold == entry.fold)]
 
     def properties(self, m):
         dut = self.dut
@@ -87,7 +99,7 @@ class LookedUp(Harness):
         m.d.comb += Assume(i.address < dut.synapses.source_size)
 
         layout = data.StructLayout({"valid": 1, "address": i.address.shape(), "value": dut.value})
-        stages = [Signal(layout, name=f"stage_{n}") for n in range(len(dut.axes()))]
+        stages = [Signal(layout, name=f"stage_{n}") for n in range(len(dut.synapses.shape) - 1)]
         walked, turn = (
             Signal(layout),
             Signal(range(max(len(e) for _, e in self.items.values()) + 1)),
@@ -124,10 +136,14 @@ class LookedUp(Harness):
             Assert(~i.end | (dut.i.ready == (~within & dut.o.ready))),
         ]
         with m.If(item):
-            m.d.comb += [Assert(o.row == entry.row), Assert(o.fold == entry.fold)]
+            m.d.comb += self.output(entry)
             m.d.comb += [Assert(o.value == walked.value), Assert(~o.last)]
         self.stable(m, dut.o)
         self.invariants(m, module, stages, walked, turn, entry, total)
+
+    def banks(self, entry, item):
+        """Return the assignments of what an item has for each bank."""
+        return []
 
     def entry(self, m, address, turn):
         """Return the item of an event, and how many it has."""
@@ -144,8 +160,9 @@ class LookedUp(Harness):
                                 m.d.comb += [
                                     entry[name].eq(value)
                                     for name, value in item.items()
-                                    if name != "target"
+                                    if name in layout.members
                                 ]
+                                m.d.comb += self.banks(entry, item)
         return entry, total
 
     def invariants(self, m, module, stages, walked, turn, entry, total):
@@ -156,9 +173,7 @@ class LookedUp(Harness):
         for event in (*stages, walked):
             m.d.comb += Assert(~event.valid | (event.address < dut.synapses.source_size))
         with m.If(walked.valid):
-            for name in dut._walk().members:
-                if name not in {"valid", "value"}:
-                    m.d.comb += Assert(walk[name] == entry[name])
+            m.d.comb += self.stated(walk, entry)
         for n, stage in enumerate(stages):
             m.d.comb += Assert(inside(module, f"valid_{n}") == stage.valid)
             with m.If(stage.valid):
@@ -171,6 +186,13 @@ class LookedUp(Harness):
                                 for name, value in self.divided(n, place).items()
                             ]
 
+    def stated(self, walk, entry):
+        """Return what must be so of the registers, by the item that they stand for."""
+        members = [*self.dut._walk().members]
+        return [
+            Assert(walk[name] == entry[name]) for name in members if name not in {"valid", "value"}
+        ]
+
     def divided(self, n, place):
         """Return what register ``n`` has of an address: its last parts, and the rest of it."""
         names = ["channel", *(f"position_{axis}" for axis in range(len(place) - 1))]
@@ -180,6 +202,52 @@ class LookedUp(Harness):
         rest, apart = major[: -1 - n], major[-1 - n :]
         number = int(np.ravel_multi_index([parts[k] for k in rest], [sizes[k] for k in rest]))
         return {f"rest_{n}": number} | {f"{name}_{n}": parts[name] for name in apart}
+
+
+class AllLookedUp(LookedUp):
+    """The same of a look-up that reaches several positions at once, each in a bank of its own."""
+
+    def registers(self, place):
+        dut = self.dut
+        places = bank_places(dut.synapses, dut.lanes, dut.positions).reshape(-1, 2)
+        lines = {}
+        for item in items(dut.synapses, dut.lanes, place):
+            line = item["target"][: dut.serial]
+            lines.setdefault((line, item["part"]), []).append(item)
+        results = []
+        for (line, part), own in sorted(lines.items()):
+            where = [tuple(places[item["fold"]].tolist()) for item in own]
+            assert len({bank for bank, _ in where}) == len(own)  # in different banks
+            slots = {bank: (item["row"], row) for item, (bank, row) in zip(own, where, strict=True)}
+            left = len({other for other, _ in lines if other > line})
+            results.append({"part": part, "left": left, "slots": slots})
+        return results
+
+    def banks(self, entry, item):
+        return [
+            assignment
+            for bank, (row, fold) in item["slots"].items()
+            for assignment in (
+                entry.banks[bank].present.eq(1),
+                entry.banks[bank].row.eq(row),
+                entry.banks[bank].fold.eq(fold),
+            )
+        ]
+
+    def reached(self, bank, row, fold, entry):
+        same = (row == entry.row) & (fold == entry.fold)
+        return [Assert(bank.present == entry.present), Assert(~entry.present | same)]
+
+    def output(self, entry):
+        return [
+            claim
+            for bank, own in zip(self.dut.o.p.banks, entry.banks, strict=True)
+            for claim in self.reached(bank, bank.row, bank.fold, own)
+        ]
+
+    def stated(self, walk, entry):
+        # The rows of a bank are what they are behind the adders: of no width is what is not there.
+        return [Assert(walk.part == entry.part), Assert(walk.left == entry.left)]
 
 
 def ones(*shape):
@@ -203,6 +271,39 @@ def lookup(module, name):
     return module.ConvolutionLookup(synapses, event, lanes=lanes, by_position=by_position)
 
 
+def parallel(module, name, positions):
+    synapses, lanes, by_position = SHAPES[name]
+    event = AddressEvent(synapses.source_size, unsigned(1))
+    return module.ParallelLookup(
+        synapses, event, lanes=lanes, positions=positions, by_position=by_position
+    )
+
+
+@pytest.mark.parametrize("positions", ["line", "window"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_rows_of_all_banks_are_those_of_the_windows_in_order(name, positions, tmp_path):
+    dut = parallel(parallel_lookup, name, positions)
+    verdict = prove(AllLookedUp(dut), tmp_path, depth=3)
+    assert verdict.holds, verdict.log[-3000:]
+
+
+@pytest.mark.parametrize(
+    "name, positions, old, new",
+    [
+        ("two axes", "line", "(next_offset - offset) * self._offset(0)", "self._offset(0)"),
+        ("two axes", "window", "to.row.eq(walk.row + own.row)", "to.row.eq(walk.row)"),
+        ("groups", "line", "self.parts * (channel // inputs)", "self.parts * channel"),
+        ("by position", "window", "bank.present.eq(Cat(present).all())", "bank.present.eq(1)"),
+        ("strided", "line", "axis.row(target) * self._distance(n)", "target * self._distance(n)"),
+        ("one axis", "window", "final = over & ~walk.left.any()", "final = ~walk.left.any()"),
+    ],
+)
+def test_a_fault_in_all_banks_is_found(name, positions, old, new, tmp_path):
+    module = planted(parallel_lookup, old, new)
+    dut = parallel(module, name, positions)
+    assert not prove(AllLookedUp(dut), tmp_path, mode="bmc", depth=10).holds
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_rows_are_those_of_the_windows_in_order(name, tmp_path):
     verdict = prove(LookedUp(lookup(convolution_lookup, name)), tmp_path, depth=2)
@@ -217,12 +318,24 @@ def test_rows_are_those_of_the_windows_in_order(name, tmp_path):
         ("one axis", "walk.row + (inner.row_step - back)", "walk.row - 1"),
         ("with gaps", "place[\"valid\"] & Cat(some).all()", "place[\"valid\"]"),
         ("groups", "self.parts * (channel // inputs)", "self.parts * channel"),
-        ("two axes", "ready = ~register[\"valid\"] | ready", "ready = ready"),
-        ("strided", "self.i.valid & ~self.i.p.end,", "self.i.valid,"),
         ("dilated", "-windows.stride[n] // common * offset", "-windows.stride[n] * offset"),
     ],
 )  # fmt: skip
 def test_a_fault_is_found(name, old, new, tmp_path):
     module = planted(convolution_lookup, old, new)
     verdict = prove(LookedUp(lookup(module, name)), tmp_path, mode="bmc", depth=10)
+    assert not verdict.holds
+
+
+@pytest.mark.parametrize(
+    "name, old, new",
+    [
+        ("two axes", 'ready = ~register["valid"] | ready', "ready = ready"),
+        ("strided", "i.valid & ~i.p.end,", "i.valid,"),
+    ],
+)
+def test_a_fault_in_the_division_is_found(name, old, new, tmp_path, monkeypatch):
+    divided = planted(map_address, old, new).divided_address
+    monkeypatch.setattr(convolution_lookup, "divided_address", divided)
+    verdict = prove(LookedUp(lookup(convolution_lookup, name)), tmp_path, mode="bmc", depth=10)
     assert not verdict.holds

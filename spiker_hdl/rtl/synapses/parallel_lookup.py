@@ -109,6 +109,8 @@ class ParallelLookup(wiring.Component):
         if channels % lanes:
             raise ValueError(f"Lanes must divide {channels} output channels, not be {lanes}")
         self.synapses = synapses
+        self.positions = positions
+        self.lanes = lanes
         self.by_position = by_position
         self.axes = interleaves(synapses, positions)
         self.serial = len(self.axes) - parallel_axes(synapses, positions)
