@@ -83,7 +83,15 @@ def _print_populations(populations: list[dict[str, Any]]) -> None:
 def _print_cores(populations: list[dict[str, Any]]) -> None:
     columns(
         "Cores of the populations",
-        ["name", "lanes", "update units", "stages", "banks", "takes events during updates"],
+        [
+            "name",
+            "lanes",
+            "update units",
+            "stages",
+            "banks",
+            "positions at once",
+            "takes events during updates",
+        ],
         [
             [
                 population["name"],
@@ -91,6 +99,7 @@ def _print_cores(populations: list[dict[str, Any]]) -> None:
                 population["units"],
                 population["stages"],
                 population["banks"],
+                population["positions"],
                 "yes" if population["overlap"] else "no",
             ]
             for population in populations

@@ -108,6 +108,7 @@ def _population(network: Network, mapping: Mapping, name: str) -> dict[str, Any]
         "stages": core.stages,
         "banks": core.banks,
         "overlap": overlaps(network, name, core),
+        "positions": core.positions,
     }
 
 
