@@ -72,7 +72,9 @@ def make_designs() -> Iterator[wiring.Component]:
     various = make_various()
     yield Accelerator(various, Mapping.fast(various))
     yield Accelerator(network, make_writable(network))
-    yield Accelerator(make_maps())
+    maps = make_maps()
+    yield Accelerator(maps)
+    yield Accelerator(maps, Mapping.fast(maps), streams=["pooled"])
     for encoding in (Encoding("rate", steps=4), Encoding("delta", thresholds=(8, 16))):
         yield EncodedAccelerator(network, encoding=encoding)
     yield Link(Accelerator(network), version=__version__)

@@ -103,8 +103,14 @@ class Load(wiring.Signature):
         super().__init__({"valid": Out(1), "beat": Out(LoadBeat())})
 
 
-def kept_in(kind: str) -> dict[str, str]:
-    """Return the synthesis attributes for a kind of memory: see :class:`~spiker_hdl.model.Core`."""
+def kept_in(kind: str, *, fixed: bool = False) -> dict[str, str]:
+    """Return the synthesis attributes for a kind of memory: see :class:`~spiker_hdl.model.Core`.
+
+    Contents that are ``fixed`` are logic where they shall be in small memories: synthesis has no
+    such memory that is never written.
+    """
+    if fixed and kind == "distributed":
+        kind = "registers"
     return {} if kind == "auto" else {"ram_style": kind}
 
 

@@ -350,7 +350,10 @@ class NeuronUpdate(wiring.Component):
             )
         else:
             m.submodules.parameters = memory = Memory(
-                shape=unsigned(row.size), depth=len(init), init=init, attrs=kept_in(self.kind)
+                shape=unsigned(row.size),
+                depth=len(init),
+                init=init,
+                attrs=kept_in(self.kind, fixed=True),
             )
             port = memory.read_port()
             address, contents = port.addr, port.data

@@ -153,7 +153,7 @@ class WeightMemory(wiring.Component):
                 shape=unsigned(self.lanes * self.width),
                 depth=size,
                 init=rows[start : start + size],
-                attrs=kept_in("registers" if logic else self.kind),
+                attrs=kept_in("registers" if logic else self.kind, fixed=True),
             )
             port = memory.read_port()
             # A part begins at a multiple of its size, so the low bits of the row are its address.

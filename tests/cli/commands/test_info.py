@@ -215,6 +215,14 @@ def test_it_says_what_is_held_and_how_events_come(spiker, tmp_path, static, lane
         "2",
         "3",
         "4",
+        "one",
         "yes" if overlaps else "no",
     ]
-    assert [part.strip() for part in output.split("│")[2:-1]] == ["10 of 10", "5", "1", "1", "one", "no"]
+    assert [part.strip() for part in output.split("│")[2:-1]] == [
+        "10 of 10",
+        "5",
+        "1",
+        "1",
+        "one",
+        "no",
+    ]
