@@ -153,6 +153,7 @@ def batch_normalized(net: "SpikingNetwork", names: bool | Iterable[str]) -> Iter
             part: Any = known[name].normalization
             if part.batches:  # otherwise nothing was learned
                 part.fold(known[name], net.layer[known[name].target])
+            del known[name].normalization  # PyTorch would go on to list a part that is None
             known[name].normalization = None
 
 

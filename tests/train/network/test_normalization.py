@@ -19,6 +19,7 @@ from spiker_train import (
     SpikingNetwork,
     TrainingOptions,
     Window,
+    freeze,
     train,
 )
 from spiker_train.network.normalization import batch_normalized, batch_statistics
@@ -186,7 +187,8 @@ def test_network_is_untouched_where_nothing_was_learned():
     net = SpikingNetwork.chain("4-2", bias=True)
     before = deepcopy(net.state_dict())
     with batch_normalized(net, ["input->output"]):
-        pass
+        assert "normalization" in str(net)
+    assert "normalization" not in str(net)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
 
 
@@ -202,7 +204,10 @@ def network(**changes):
         Connection("a", "a", name="loop", delay=1),
         Connection("a", "b"),
     ]
-    return SpikingNetwork([Input("x", 4)], layers, links, [Readout("b", "count")])
+    net = SpikingNetwork([Input("x", 4)], layers, links, [Readout("b", "count")])
+    if changes.get("frozen"):
+        freeze(net.connections[0])
+    return net
 
 
 @pytest.mark.parametrize(
@@ -212,13 +217,14 @@ def network(**changes):
         ({"dynamics": FirstOrder(tau=0.5)}, "x->a", "it has dynamics"),
         ({"grid": 0.5}, "x->a", "its weights keep a grid"),
         ({"bias": False}, "x->a", "'a' has no bias"),
+        ({"frozen": True}, "x->a", "its weights are not learned"),
         (
             {"cell": IntegerCell(If(threshold=3, width=6), scale=0.1)},
             "x->a",
             "the neurons of 'a' are in integers",
         ),
     ],
-    ids=["loop", "dynamics", "grid", "bias", "integers"],
+    ids=["loop", "dynamics", "grid", "bias", "frozen", "integers"],
 )
 def test_connection_that_cannot_be_folded_is_refused(changes, name, reason):
     net = network(**changes)
