@@ -130,7 +130,10 @@ class _Writer:
             connection for connection in self.network.connections if connection.target == layer.name
         ]
         for connection in into:
-            if connection.kind == "one_to_one" and self.shapes[connection.source] == shape:
+            source = self.shapes[connection.source]
+            if connection.kind == "one_to_one" and (
+                source == shape or (bias is None and _flattened(source, shape))
+            ):
                 continue
             pooled = bias is None and self._pool(connection) is not None
             if not pooled and self._window(connection) is None:
@@ -255,8 +258,14 @@ class _Writer:
                 node = nir.Scale(np.broadcast_to(factors, target).copy())
         elif window is not None and (shift := _by_channel(bias, target)) is not None:
             node = _convolve(window, shape, shift)
-        elif connection.kind == "one_to_one" and bias is None and shape == target and plain:
+        elif connection.kind == "one_to_one" and bias is None and plain and (
+            shape == target or _flattened(shape, target) is not None
+        ):  # fmt: skip
             node = nir.Scale(_weights(connection).reshape(shape))
+            if shape != target:
+                before = self._node(f"{name}_scale", node, before)
+                start, end = _flattened(shape, target) or (0, 0)
+                node = nir.Flatten({"input": np.array(shape)}, start_dim=start, end_dim=end)
         else:
             weights = _weights(connection)
             if len(shape) > 1:
@@ -323,6 +332,16 @@ def _check_sums(connection: Connection) -> None:
             f"{connection.pooling}: SumPool2d and AvgPool2d add, and no node has a maximum; train "
             "with average pooling, or with a stride"
         )
+
+
+def _flattened(shape: Shape, target: Shape) -> tuple[int, int] | None:
+    """Return the first and last of the axes that become one, where no others change, or None."""
+    joined = len(shape) - len(target)
+    for start in range(len(target) if joined > 0 else 0):
+        end = start + joined
+        if (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]) == target:
+            return start, end
+    return None
 
 
 def _narrow(values: np.ndarray, dtype: Any) -> np.ndarray:

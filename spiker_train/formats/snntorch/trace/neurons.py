@@ -77,7 +77,10 @@ def _read_current(tracer: Any, neurons: nn.Module, label: str, current: Any) -> 
     calls = tracer.trace.calls.setdefault(label, [])
     known = tracer.trace.shapes.setdefault(label, _shape_of_spikes(neurons, current)[tracer.lead :])
     if calls and known != _shape_of_spikes(neurons, current)[tracer.lead :]:
-        raise TraceError(f"{what}: shape must stay {known}, not become {shape} ({where()})")
+        raise TraceError(
+            f"{what}: shape must stay {known}, not become {shape} ({where()}): one layer takes the "
+            "place of two; give each place a layer of its own"
+        )
     if current.offsets:
         tracer.trace.offsets.setdefault(label, set()).update(current.offsets)
     plain = plain_of(current).reshape(-1, *shape)

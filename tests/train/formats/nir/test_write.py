@@ -374,6 +374,28 @@ def test_sums_with_a_factor_for_each_channel_are_scaled():
     assert type(to_nir(net, dt=DT).nodes["in_to_maps"]) is nir.Conv2d
 
 
+@pytest.mark.parametrize("shape", [(2, 16), (8, 4), 32])
+def test_flattened_maps_come_back_in_their_shape(shape):
+    neurons = Cell(Lif, threshold=0.5, decay=0.5, reset="zero")
+    weights = np.random.default_rng(3).normal(0.3, 0.5, 32)
+    net = SpikingNetwork(
+        [Input("in", (2, 4, 4))],
+        [Layer("flat", shape, neurons)],
+        [Connection("in", "flat", weights, kind="one_to_one")],
+        [Readout("flat", "count")],
+    )
+    nodes = to_nir(net, dt=DT).nodes
+    assert [type(nodes[name]) for name in ("in_to_flat_scale", "in_to_flat")] == [
+        nir.Scale, nir.Flatten,
+    ]  # fmt: skip
+    again = from_nir(to_nir(net, dt=DT), dt=DT)
+    assert (again.layer["flat"].shape, again.connections[0].kind) == (
+        net.layer["flat"].shape, "one_to_one",
+    )  # fmt: skip
+    same_spikes = net.run(events(32)).differences(again.run(events(32)))
+    assert same_spikes == []
+
+
 def test_maxima_of_spikes_are_a_sum_and_a_threshold():
     neuron = If(width=4, threshold=1, fire=">=", reset="zero")
     net = mapped(
