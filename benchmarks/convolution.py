@@ -55,7 +55,7 @@ NETWORKS = {
         "steps": 2,
         "potentials": 12,
         "shifts": 2,
-        "recipe": Recipe(24, 1, 64, 8e-3, activity_penalty=0, max_shift=0, integer_rate=0.03),
+        "recipe": Recipe(15, 1, 64, 8e-3, activity_penalty=0, max_shift=0, integer_rate=0.03),
         **STATIC,
     },
     "fashion dense": {
