@@ -327,6 +327,9 @@ GEOMETRIES = {
     "groups": (Window(groups=2, padding=1), (4, 1, 3, 3), nir.Conv2d),
     "padding on one side": (Window(padding=((1, 0), (0, 2)), stride=2), (3, 2, 3, 3), nir.Conv2d),
     "dilation": (Window(dilation=2, padding=((2, 0), (2, 0))), (3, 2, 3, 3), nir.Conv2d),
+    "dilation and padding behind": (
+        Window(dilation=2, padding=((0, 2), (0, 2))), (3, 2, 3, 3), nir.Conv2d,
+    ),
     "a kernel that is not square": (Window(stride=(1, 2)), (3, 2, 3, 1), nir.Conv2d),
     "padding that no zeros can even": (
         Window(dilation=2, padding=((1, 0), (1, 0))), (3, 2, 3, 3), nir.Linear,
@@ -370,8 +373,10 @@ def test_sums_with_a_factor_for_each_channel_are_scaled():
     same(net, again, events(72))
     assert torch.equal(again.connections[0].weights, net.connections[0].weights)
     with torch.no_grad():
-        net.connections[0].weights[1, 0, 1, 1] = -0.0125
-    assert type(to_nir(net, dt=DT).nodes["in_to_maps"]) is nir.Conv2d
+        net.connections[0].weights[1] *= -1
+        assert type(to_nir(net, dt=DT).nodes["in_to_maps"]) is nir.Conv2d
+        net.connections[0].weights[1, 0, 1, 1] *= -1
+        assert type(to_nir(net, dt=DT).nodes["in_to_maps"]) is nir.Conv2d
 
 
 @pytest.mark.parametrize("shape", [(2, 16), (8, 4), 32])

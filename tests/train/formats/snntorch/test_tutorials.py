@@ -355,6 +355,25 @@ def test_maxima_in_a_row_and_averages_with_a_divisor_keep_their_spikes():
     assert net.layer["layer1"].shape == (4, 6, 6)
 
 
+def test_maxima_of_the_same_spikes_over_several_windows_are_several_layers():
+    class Several(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(18)
+            self.conv, self.lif1 = nn.Conv2d(2, 3, 3), leaky()
+            self.narrow, self.wide = nn.Linear(27, 4), nn.Linear(12, 4, bias=False)
+            self.lif2 = leaky(output=True)
+            stronger(self, 3)
+
+        def forward(self, x):
+            spikes = self.lif1(self.conv(x))
+            narrow, wide = (functional.max_pool2d(spikes, size).flatten(1) for size in (2, 3))
+            return self.lif2(self.narrow(narrow) + self.wide(wide))
+
+    net = same_spikes(Several(), events(2, 8, 8))
+    assert [layer.size for layer in net.layers] == [108, 27, 12, 4]
+
+
 def test_maxima_of_a_binary_input_are_its_spikes():
     torch.manual_seed(10)
     module = nn.Sequential(
