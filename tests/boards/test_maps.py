@@ -1,0 +1,129 @@
+"""Tests of boards that hold a convolutional network: the host's order, files, and kernels to load."""
+
+from random import Random
+
+import numpy as np
+import pytest
+
+import spiker_hdl
+from spiker_boards import Board
+from spiker_boards.builder.build import build_board
+from spiker_boards.catalog import find_board
+from spiker_boards.simulation.server import Faults, Served, simulated_link
+from spiker_hdl.link.protocol.identity import Identity
+from spiker_hdl.model import (
+    Convolution,
+    Decay,
+    If,
+    Input,
+    Integrator,
+    Lif,
+    Mapping,
+    MaxPooling,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    load,
+)
+
+from support.writable import another
+
+SHAPE = 2, 4, 5
+DRAWS = np.random.default_rng(8)
+
+
+def map_network(*, largest=1, static=False):
+    """Return two maps, the second behind maxima of currents, and a readout of each population."""
+    first = Convolution(DRAWS.integers(-3, 5, (4, 2, 3, 3)), SHAPE, padding=1)
+    second = Convolution(DRAWS.integers(-3, 5, (2, 4, 3, 3)), first.target_shape, padding=1)
+    pooling = MaxPooling(second.target_shape, (2, 2))
+    lif = Lif(threshold=6 * largest, decay=Decay.shift(2), width=10)
+    size = int(np.prod(pooling.target_shape))
+    return Network(
+        [Input("in", SHAPE, 0, largest, static=static)],
+        [
+            Population("first", first.target_shape, lif),
+            Population("second", pooling.target_shape, If(threshold=7, width=10)),
+            Population("head", 3, Integrator(decay=Decay.shift(3), width=14)),
+        ],
+        [
+            Projection("in", "first", first, bits=4),
+            Projection("first", "second", second, bits=4, pooling=pooling),
+            Projection("second", "head", DRAWS.integers(-4, 5, (3, size)), bits=4),
+        ],
+        [Readout("head", "last"), Readout("second", "count"), Readout("first", "count")],
+        notes={"encoder": "graded", "steps": "3"},
+    )
+
+
+def uneven(network, samples, steps):
+    """Draw samples whose channels, rows and columns differ, so that an exchanged order shows."""
+    channel, y, x = np.indices(SHAPE)
+    share = (1 + channel) * (1 + y) * (1 + x) / np.prod([1 + n for n in SHAPE])
+    node = network.inputs[0]
+    values = DRAWS.random((samples, steps, *SHAPE)) < 3 * share
+    return (values * DRAWS.integers(1, node.high + 1, values.shape)).reshape(samples, steps, -1)
+
+
+@pytest.mark.parametrize("form", ["words", "events"])
+def test_maps_are_sent_and_answered_by_channel_row_and_column(form):
+    network = map_network()
+    mapping = Mapping.folded(network, 2, form=form)
+    assert mapping.store(network, network.into("first")[0]) == "kernel"
+    spikes = uneven(network, 3, 4)
+    expected = spiker_hdl.run(network, spikes)
+    assert (np.ptp(expected.counts["second"]), np.ptp(expected.counts["first"])) > (0, 0)
+    wire, _ = simulated_link(network, mapping, engine="compiled")
+    with Served(wire, faults=Faults(0.002, 3)) as served, Board(served.port) as host:
+        result = host.run(network, spikes)
+        identity = host.identify()
+    assert not expected.differences(result)
+    assert identity == Identity.of(network, mapping, spiker_hdl.__version__)
+
+
+def test_a_host_loads_another_kernel_into_a_map():
+    network = map_network()
+    mapping = Mapping.folded(network, 2).with_writable(network, ["first"])
+    other = another(Random(4), network, mapping)
+    spikes = uneven(network, 2, 3)
+    expected = spiker_hdl.run(other, spikes)
+    assert expected.differences(spiker_hdl.run(network, spikes))
+    wire, _ = simulated_link(network, mapping, engine="compiled")
+    with Served(wire) as served, Board(served.port) as host:
+        assert not spiker_hdl.run(network, spikes).differences(host.run(network, spikes))
+        host.load(other, mapping)
+        assert not expected.differences(host.run(other, spikes))
+
+
+def test_a_project_of_a_convolutional_network_holds_what_the_host_needs(tmp_path):
+    network = map_network(largest=3, static=True)
+    report = build_board(network, find_board("pynq_z2"), tmp_path / "built")
+    assert load(tmp_path / "built" / "network.spiker").digest == network.digest
+    assert report["network"]["sha256"] == network.digest
+    assert Mapping.from_json(report["mapping"]) == Mapping.default(network)
+    assert (tmp_path / "built" / "ip" / "system.tcl").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["icebreaker", "ulx3s_25f", "pynq_z2"])
+def test_a_whole_board_answers_maps_from_its_pins(name):
+    network = map_network(largest=3, static=True)
+    spikes = uneven(network, 4, 3)[:, :1].repeat(3, axis=1)
+    mapping = Mapping.folded(network, 4)
+    wire, _ = simulated_link(network, mapping, engine="compiled", target=find_board(name))
+    with Served(wire) as served, Board(served.port, timeout=60) as host:
+        result = host.run(network, spikes)
+    assert not spiker_hdl.run(network, spikes).differences(result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, luts", [("icebreaker", 5280), ("ulx3s_25f", 24_288)])
+def test_a_bitstream_of_a_small_convolutional_network(name, luts, tmp_path):
+    network = map_network()
+    report = build_board(
+        network, find_board(name), tmp_path / name, mapping=Mapping.folded(network, 1)
+    )
+    assert 1000 < report["utilization"]["luts"]["used"] < luts
+    assert report["fmax_hz"] >= report["clock_hz"]
+    assert (tmp_path / name / report["bitstream"]["file"]).stat().st_size > 10_000
