@@ -1,4 +1,4 @@
-"""Tests of boards that hold a convolutional network: the host's order, files, and kernels to load."""
+"""Tests of boards with a convolutional network: the host's order, files, and loaded kernels."""
 
 from dataclasses import replace
 from random import Random
