@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -18,10 +19,12 @@ from spiker_hdl.export.manifest.format import FORMAT, VERSION
 from spiker_hdl.export.netlist.cell_models import cell_models
 from spiker_hdl.export.netlist.check import MODELLED, Netlist, NetlistError, check, netlist, route
 from spiker_hdl.model import (
+    Convolution,
     Decay,
     Input,
     Lif,
     Mapping,
+    MaxPooling,
     Network,
     Population,
     Projection,
@@ -246,3 +249,52 @@ def test_xc7(digits):
     assert flip(gates, "RAMB18E1", "INIT_03", 41)
     with pytest.raises(NetlistError, match=r"not: FAIL sample \d+: "):
         check(gates)
+
+
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory):
+    """Emit a convolution with pooled sums and one without, which add to whole windows at once."""
+    draws = np.random.default_rng(3)
+    first = Convolution(draws.integers(-3, 6, (4, 1, 3, 3)), (1, 6, 6), padding=1)
+    second = Convolution(draws.integers(-3, 6, (4, 4, 2, 2)), (4, 3, 3))
+    network = Network(
+        [Input("in", (1, 6, 6), 0, 3)],
+        [
+            Population("pooled", (4, 3, 3), Lif(width=9, decay=Decay.shift(2), threshold=9)),
+            Population("map", (4, 2, 2), Lif(width=9, decay=Decay.shift(2), threshold=9)),
+        ],
+        [
+            Projection("in", "pooled", first, pooling=MaxPooling((4, 6, 6), 2)),
+            Projection("pooled", "map", second),
+        ],
+        [Readout("map")],
+        8,
+        "maps",
+    )
+    spikes = draws.integers(0, 4, (SAMPLES, 3, 36)) * (draws.random((SAMPLES, 3, 36)) < 0.3)
+    answers = spiker_hdl.run(network, spikes)
+    assert len(set(answers.classes.tolist())) >= 3
+
+    def emitted(states):
+        directory = tmp_path_factory.mktemp(states)
+        cores = {
+            name: replace(core, states=states) for name, core in Mapping.fast(network).cores.items()
+        }
+        assert {core.positions for core in cores.values()} == {"window"}
+        mapping = replace(Mapping.fast(network), cores=cores)
+        spiker_hdl.emit(network, directory, mapping=mapping, samples=spikes, generated=0)
+        return directory
+
+    return emitted
+
+
+@needs_yosys
+@needs_verilator
+@needs_icarus
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "family, states", [("ice40", "block"), ("ecp5", "auto"), ("xc7", "distributed")]
+)
+def test_convolutions_of_several_positions_at_once(maps, family, states):
+    gates = netlist(maps(states), family)
+    assert check(gates) == SAMPLES
