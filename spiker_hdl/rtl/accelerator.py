@@ -375,8 +375,10 @@ class Accelerator(wiring.Component):
 
     def _in_network_order(self, m, label: str, name: str, sink):
         """Return a sink for a node's events in front of one with the addresses of the network."""
-        if neuron_order(self.network, self.mapping, name) is not None:
-            order = NetworkOrder(self.network.nodes[name].shape, self._event(name).value_shape)
+        shape = self.network.nodes[name].shape
+        ordered = neuron_order(self.network, self.mapping, name) is None
+        if not ordered and isinstance(shape, tuple):
+            order = NetworkOrder(shape, self._event(name).value_shape)
             m.submodules[f"network_order_{label}"] = order
             wiring.connect(m, order.o, sink)
             sink = order.i

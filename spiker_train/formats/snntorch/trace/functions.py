@@ -130,7 +130,7 @@ def _avg_pool(dimensions: int) -> Callable:
                 f"AvgPool {label!r}: ceil_mode must be False where its windows leave a remainder, "
                 "not True: pad, or take windows that leave none"
             )
-        if divisor_override in {None, 1}:
+        if divisor_override is None or divisor_override == 1:
             return operand, pool, False
         share = _make(tracer, Scale, (1 / divisor_override,), name=label)
         return operand, (pool, share), False
