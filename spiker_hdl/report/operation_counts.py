@@ -266,9 +266,11 @@ class _Weights:
         self.reads += rows
         self.bits += rows * self.lanes * projection.width
         self.pooled_reads += rows + read
-        self.pooled_writes += rows
+        # Each row is set to zero as it is read for the last time in a pass.
+        cleared = passes * len({row for own in windows for row in own})
+        self.pooled_writes += rows + cleared
         width = pooled_width(self.network, self.mapping, projection)
-        self.pooled_bits += (2 * rows + read) * self.lanes * width
+        self.pooled_bits += (2 * rows + read + cleared) * self.lanes * width
         self.additions += (rows + passes * len(windows)) * self.lanes
         self._add_rows(projection, passes * len(windows))
 

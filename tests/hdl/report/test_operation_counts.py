@@ -344,7 +344,8 @@ def test_counts_of_pooled_sums():
     assert done.weight_reads == rows
     assert done.weight_bits == rows * 2 * 4
     assert done.additions == (rows + 2 * 6) * 2
-    assert done.sum_writes == rows + 2 * 6
+    # Each row of the six positions is set to zero as it is read for the last time.
+    assert done.sum_writes == (rows + 2 * 12) + 2 * 6
     # A row is read where one is added, too; and for each of 12 neurons in each of three steps.
     assert done.sum_reads == (rows + 2 * 12) + (2 * 6 + 3 * 12)
 
