@@ -30,7 +30,7 @@ from spiker_hdl.model import (
     Readout,
     timing,
 )
-from spiker_hdl.model.bounds import bounds
+from spiker_hdl.model.bounds import bounds, position_sums
 from spiker_hdl.model.mapping.reload import beats_between
 from spiker_hdl.rtl import PopulationCore
 from spiker_hdl.simulate import compiled, interpreted
@@ -216,6 +216,15 @@ def test_kernels_are_loaded_into_built_hardware():
     assert "kernel" in loaded(6, SMALL)
 
 
+@pytest.mark.parametrize("seed, pooling", [(1, False), (12, True)])
+def test_every_bank_gets_a_loaded_kernel(seed, pooling):
+    limits = SMALL | {"pooling": pooling}
+    network, _, mapping, _ = drawn(seed, limits)
+    assert mapping.cores["map0"].positions == "window"
+    assert bool(network.into("map0")[0].pooling) == pooling
+    assert "kernel" in loaded(seed, limits)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("start", range(0, 40, 10))
 def test_many_kernels_are_loaded_into_built_hardware(start):
@@ -237,6 +246,10 @@ def test_bounds_of_a_loaded_kernel_are_those_of_its_windows():
     # Three positions of two channels, of which each has a value of 3 at the most, by a weight of 3
     # bits that is shifted by one.
     assert (widest.sum_low, widest.sum_high) == (6 * 3 * 2 * -4, 6 * 3 * 2 * 3)
+    # Sums by position are shifted later.
+    (projection,), source = network.projections, network.nodes["in"]
+    assert position_sums(projection, source, True) == (6 * 3 * -4, 6 * 3 * 3)
+    assert position_sums(projection, source, False) == (0, 6 * 3)
 
 
 def test_kernel_of_another_size_is_not_loaded():

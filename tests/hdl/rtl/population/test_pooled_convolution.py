@@ -13,7 +13,7 @@ from spiker_hdl.model.bounds import position_sums, signed_width
 from spiker_hdl.rtl import AddressEvent
 from spiker_hdl.rtl.population.pooled_convolution import PooledConvolution
 
-from support.bench import simulate
+from support.bench import get, put, simulate
 from support.convolutions import random_convolution, random_pooling
 from support.events import END, LAST, converts, transfer, written
 
@@ -160,6 +160,78 @@ def test_cycles_of_a_step(stalled):
         return
     # An address is divided, its row added, and the token seen; then two rows of each window.
     assert seen == [None] * 7 + [first, None, second, LAST]
+
+
+# -- reset and idle ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [1, 9, 14])
+@pytest.mark.parametrize(
+    "positions, states", [("one", "block"), ("window", "auto"), ("window", "block")]
+)
+def test_reset_within_a_step_leaves_no_sums(positions, states, after):
+    """Reset while events are added, and while windows are read."""
+    synapses = Convolution(np.array([[[2, 3]]]), (1, 9))
+    dut = made(synapses, MaxPooling((1, 8), 2), 1, positions=positions, states=states)
+    reset, received = Signal(), []
+    step = {0: 1, 4: 1}
+    expected = expected_of(synapses, dut.projection.pooling, 1, [step])
+
+    async def testbench(ctx):
+        while not ctx.get(dut.clean):
+            await ctx.tick()
+        for address in range(9):
+            await put(ctx, dut.i, written((address, 0)))
+        ctx.set(dut.i.p, written(LAST))
+        ctx.set(dut.i.valid, 1)
+        ctx.set(dut.o.ready, 1)
+        for _ in range(after):
+            await ctx.tick()
+        ctx.set(dut.i.valid, 0)
+        ctx.set(dut.o.ready, 0)
+        ctx.set(reset, 1)
+        await ctx.tick()
+        ctx.set(reset, 0)
+        assert not ctx.get(dut.idle)
+        for _ in range(dut.rows):
+            assert not ctx.get(dut.clean)
+            await ctx.tick()
+        assert ctx.get(dut.clean)
+        assert ctx.get(dut.idle)
+        for item in sent_of([step])[:-1]:
+            await put(ctx, dut.i, item)
+        ctx.set(dut.i.p, sent_of([step])[-1])
+        ctx.set(dut.i.valid, 1)
+        for _ in expected:
+            received.append(maxima(await get(ctx, dut.o)))
+
+    simulate(ResetInserter(reset)(dut), testbench)
+    assert received == expected
+
+
+def test_idle_only_while_all_sums_are_zero():
+    synapses = Convolution(np.array([[[1, 1]]]), (1, 4))
+    dut = made(synapses, None, 1, positions="window")
+    seen = []
+
+    async def testbench(ctx):
+        while not ctx.get(dut.clean):
+            await ctx.tick()
+        assert ctx.get(dut.idle)
+        await put(ctx, dut.i, written((1, 0)))
+        for _ in range(4):  # a row was added long ago
+            assert not ctx.get(dut.idle)
+            await ctx.tick()
+        ctx.set(dut.i.p, written(LAST))
+        ctx.set(dut.i.valid, 1)
+        for _ in range(3):
+            assert not ctx.get(dut.idle)
+            seen.append(maxima(await get(ctx, dut.o)))
+        assert ctx.get(dut.idle)
+        seen.append(maxima(await get(ctx, dut.o)))
+
+    simulate(dut, testbench)
+    assert seen == [(0, [1]), (1, [1]), (2, [0]), LAST]
 
 
 def test_converts():

@@ -70,7 +70,8 @@ def test_every_position(shape, kernel, options, lanes, by_position, positions):
     sizes = kernel[-(len(shape) - 1) :]
     values = np.arange(1, 1 + kernel[0] * inputs * int(np.prod(sizes))) % 50
     synapses = Convolution(values.reshape(kernel[0], inputs, *sizes), shape, **options)
-    looked_up(synapses, lanes, positions, by_position)
+    # With pauses, a token must stay as it was offered.
+    looked_up(synapses, lanes, positions, by_position, pauses=(0.5, 0.5))
 
 
 @pytest.mark.slow
