@@ -15,6 +15,7 @@ CROSS_CUTTING = {
     "tests/boards/test_bitstreams.py": "builds by the open tools, from the top to the bitstream",
     "tests/boards/test_boards_whole.py": "every board, from its pins",
     "tests/boards/test_loading.py": "weights that the host loads into a board as it runs",
+    "tests/boards/test_maps.py": "boards that hold convolutional networks, from build to host",
     "tests/boards/test_mailbox.py": "a Zynq: gateware, mailbox and host",
     "tests/boards/test_values.py": "boards that make spikes themselves",
     "tests/cli/test_bad_arguments.py": "every parameter of every subcommand",

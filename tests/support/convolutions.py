@@ -168,7 +168,7 @@ def random_map_network(
     kind = "count" if head.spiking else random.choice(["last", "largest", "sum"])
     readouts = [Readout("head", kind)]
     # Drawn by its own generator, so that the draws above and of spikes stay those of their seed.
-    own_draws = Random(before.size)
+    own_draws = Random(3 * before.size)
     if own_draws.random() < 0.4:
         readouts.append(Readout(before.name, own_draws.choice(["count", "first"])))
     return Network([node], populations, projections, readouts, 16, "maps")

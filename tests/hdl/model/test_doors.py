@@ -206,6 +206,7 @@ INSIDE = {"Bounds", "Answer", "Result", "Stimulus", "Parameter", "State", "Neuro
         "Spent",
         "Store",
         "Elapsed",
+        "Interleave",
         "Sums",
         "Tap",
     )
