@@ -47,7 +47,8 @@ class Work:
     sum_reads, sum_writes, sum_bits : array of int
         Rows of sums that are read and written where sums are in memory: for the events that come
         together, one row in each fold is read and written; for each group of neurons that is
-        updated, one is read. Pooled sums are always in memory, and are read by windows too.
+        updated, one is read. Sums by position are always in memory: they are read by windows too,
+        and a row is written once more in each pass, to be zero.
     state_reads, state_writes, state_bits : array of int
         Rows of states.
     parameter_reads, parameter_bits : array of int

@@ -47,8 +47,8 @@ def store_bits(network: Network, projection: Projection, core: "Core") -> dict[s
         ``"rows"``: a row of weights for each source and fold of the lanes, zeros included.
         ``"synapses"``: each weight that is not zero with its target, and for each source the place
         of its first (which a one-to-one projection does without).
-        ``"kernel"``, if the projection can be stored so: the weights of a convolution, once. No
-        other store is possible where sums are pooled.
+        ``"kernel"``, if the projection can be stored so: the weights of a convolution, once in
+        each bank of its sums. No other store is possible where sums are pooled.
     """
     synapses = projection.synapses
     folds = -(-synapses.target_size // core.lanes)
@@ -60,7 +60,8 @@ def store_bits(network: Network, projection: Projection, core: "Core") -> dict[s
     starts = synapses.source_size * ((kept - 1).bit_length() + 1)
     bits = {"rows": rows, "synapses": kept * entry + starts}
     if kernel_refusal(network, projection, core) is None:
-        bits["kernel"] = kernel_size(synapses, core.lanes) * core.lanes * projection.width
+        copies = bank_count(synapses, core.positions)
+        bits["kernel"] = copies * kernel_size(synapses, core.lanes) * core.lanes * projection.width
     if projection.pooling is not None:  # what cannot be unrolled
         bits = {store: size for store, size in bits.items() if store == "kernel"}
     return bits

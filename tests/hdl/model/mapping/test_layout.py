@@ -22,6 +22,7 @@ from spiker_hdl.model import (
     WinnerTakeAll,
     store_bits,
 )
+from spiker_hdl.model.mapping.interleave import bank_count
 from spiker_hdl.model.mapping.layout import (
     common_channels,
     in_machine_order,
@@ -166,6 +167,11 @@ def test_bits_of_a_kernel():
     net = network()
     bits = store_bits(net, net.projections[0], Core(2, 2))
     assert bits["kernel"] == 16 * 5
+    for positions in ("line", "window"):  # each bank of sums has a copy
+        own = store_bits(net, net.projections[0], Core(2, 2, positions=positions))
+        copies = bank_count(net.projections[0].synapses, positions)
+        assert copies > 1
+        assert own["kernel"] == copies * bits["kernel"]
     assert "kernel" not in store_bits(net, net.projections[0], Core(3, 3))
     assert "kernel" not in store_bits(net, net.projections[1], Core(2, 2))
 
