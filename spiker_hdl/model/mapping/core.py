@@ -78,7 +78,8 @@ class Core:
         Kind of memory for the sums, states and parameters that are in memory.
     writable : bool
         Whether weights, thresholds and biases can be replaced at run time, by any values with the
-        same numbers of bits: see :mod:`~.reload`. All weights must then be stored in rows.
+        same numbers of bits: see :mod:`~.reload`. All weights must then be stored in rows, or
+        as kernels.
     block : int
         Number of rows of a block RAM of the device in its widest form, a power of two of at least
         16. Rows of weights that are not writable are then split by :func:`row_parts`: with block

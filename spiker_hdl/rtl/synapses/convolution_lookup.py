@@ -14,7 +14,7 @@ from spiker_hdl.model.mapping.layout import kernel_size
 from spiker_hdl.rtl.common.division import by_constant
 from spiker_hdl.rtl.streams.events import AddressEvent
 
-from .map_address import divided_address, table
+from .map_address import divided_address, handshake, table
 
 __all__ = ["ConvolutionLookup", "KernelEvent"]
 
@@ -170,18 +170,8 @@ class ConvolutionLookup(wiring.Component):
             self._begin(m, walk, place)
         with m.Elif(self.o.ready):
             self._advance(m, walk, over)
-        empty = ~walk.valid & ~waiting
-        m.d.comb += [
-            self.idle.eq(empty),
-            # A token has no place in the registers: it passes by them when they are empty.
-            self.o.valid.eq(walk.valid | (self.i.valid & self.i.p.end & empty)),
-            self.o.p.row.eq(walk.row),
-            self.o.p.fold.eq(walk.fold),
-            self.o.p.value.eq(walk.value),
-            self.o.p.end.eq(~walk.valid),
-            self.o.p.last.eq(self.i.p.last & ~walk.valid),
-            self.i.ready.eq(Mux(self.i.p.end, self.o.ready & empty, ready)),
-        ]
+        m.d.comb += handshake(self, walk, ready, waiting)
+        m.d.comb += [self.o.p.row.eq(walk.row), self.o.p.fold.eq(walk.fold)]
 
         return m
 

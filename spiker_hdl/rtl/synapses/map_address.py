@@ -9,7 +9,7 @@ from amaranth.lib import stream
 from spiker_hdl.model import Convolution
 from spiker_hdl.rtl.common.division import divided
 
-__all__ = ["divided_address", "table"]
+__all__ = ["divided_address", "handshake", "table"]
 
 
 def divided_address(
@@ -54,6 +54,30 @@ def divided_address(
             m.d.sync += [register[key].eq(value) for key, value in before.items()]
     place[minor[-1]] = place.pop("rest")
     return place, ready, Cat(register["valid"] for register, _ in registers).any()
+
+
+def handshake(lookup: Any, walk: Any, ready, waiting) -> list:
+    """Return the assignments of a look-up's ports that its event and its tokens share.
+
+    Parameters
+    ----------
+    lookup : ConvolutionLookup or ParallelLookup
+    walk : View
+        Its event: whether there is one (``valid``), and its ``value``.
+    ready, waiting : Value
+        As :func:`divided_address` returns them.
+    """
+    i, o = lookup.i, lookup.o
+    empty = ~walk.valid & ~waiting
+    return [
+        lookup.idle.eq(empty),
+        # A token has no place in the registers: it passes by them when they are empty.
+        o.valid.eq(walk.valid | (i.valid & i.p.end & empty)),
+        o.p.value.eq(walk.value),
+        o.p.end.eq(~walk.valid),
+        o.p.last.eq(i.p.last & ~walk.valid),
+        i.ready.eq(Mux(i.p.end, o.ready & empty, ready)),
+    ]
 
 
 def table(m, index, values: list[int], name: str):

@@ -15,7 +15,7 @@ from spiker_hdl.model.mapping.layout import kernel_size
 from spiker_hdl.rtl.common.division import by_constant
 from spiker_hdl.rtl.streams.events import AddressEvent
 
-from .map_address import divided_address, table
+from .map_address import divided_address, handshake, table
 
 __all__ = ["ParallelEvent", "ParallelLookup"]
 
@@ -143,16 +143,7 @@ class ParallelLookup(wiring.Component):
             self._begin(m, walk, place)
         with m.Elif(self.o.ready):
             self._advance(m, walk, over)
-        empty = ~walk.valid & ~waiting
-        m.d.comb += [
-            self.idle.eq(empty),
-            # A token has no place in the registers: it passes by them when they are empty.
-            self.o.valid.eq(walk.valid | (self.i.valid & self.i.p.end & empty)),
-            self.o.p.value.eq(walk.value),
-            self.o.p.end.eq(~walk.valid),
-            self.o.p.last.eq(self.i.p.last & ~walk.valid),
-            self.i.ready.eq(Mux(self.i.p.end, self.o.ready & empty, ready)),
-        ]
+        m.d.comb += handshake(self, walk, ready, waiting)
         for to, own in zip(self.o.p.banks, walk.banks, strict=True):
             m.d.comb += [
                 to.present.eq(own.present),

@@ -22,6 +22,7 @@ from spiker_hdl.model import (
     WinnerTakeAll,
     store_bits,
 )
+from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.model.mapping.interleave import bank_count
 from spiker_hdl.model.mapping.layout import (
     common_channels,
@@ -33,6 +34,7 @@ from spiker_hdl.model.mapping.layout import (
     neuron_order,
     parameter_period,
     pooled_rows,
+    pooled_width,
     summed_apart,
 )
 from spiker_hdl.model.parameters import parameter_rows
@@ -231,6 +233,20 @@ def test_kernel_that_cannot_be_stored_once_is_refused(net, core, reason):
             by_default.check(net)
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         mapping.check(net)
+
+
+def test_sums_by_position_have_room_for_any_kernel_that_is_loaded():
+    net = network(pooling=MaxPooling((4, 2, 3), (2, 1)), shape=(4, 1, 3))
+    link = replace(net.projections[0], bits=6)
+    net = replace(net, projections=[link, net.projections[1]])
+    mapping = Mapping.default(net)
+    synapses = link.synapses
+    highest = int(synapses.reach(0, 1)[1].max())
+    lowest = int(synapses.reach(0, 1)[0].min())
+    assert pooled_width(net, mapping, link) == signed_width(lowest, highest)
+    # Four positions of a window, each with the lowest weight of 6 bits.
+    writable = mapping.with_writable(net, ["map"])
+    assert pooled_width(net, writable, link) == signed_width(4 * -32, 4 * 31)
 
 
 def test_positions_need_a_kernel_that_is_stored_once():
