@@ -40,7 +40,7 @@ from spiker_hdl.model import (
 from spiker_hdl.rtl.population.core import PopulationCore
 from spiker_hdl.tools.families import FAMILIES
 from spiker_hdl.tools.synthesis import MEASURED, area_of_cells
-from spiker_hdl.tools.yosys import run_yowasp
+from spiker_hdl.tools.yosys import AFTER_READ, run_yowasp
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).parent / "results" / "area_estimate.json"
@@ -145,6 +145,7 @@ def synthesise(designs: list[Design], family: str, directory: Path) -> list[dict
     kind = FAMILIES[family]
     steps = [
         "read_rtlil design.il",
+        *AFTER_READ,
         "hierarchy -top top",
         *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in names),
         f"{kind.synthesis} {kind.area_options} -top top",

@@ -48,7 +48,7 @@ from spiker_hdl.model import (
     WithSynapses,
 )
 from spiker_hdl.rtl import NeuronUpdate
-from spiker_hdl.tools.yosys import run_yowasp
+from spiker_hdl.tools.yosys import AFTER_READ, run_yowasp
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).parent / "results" / "neuron_cost.json"
@@ -225,8 +225,10 @@ def synthesise(family: str, width: int, chosen: list[Case], directory: Path) -> 
     (directory / "design.il").write_text(rtlil.convert(m, ports=ports, emit_src=False))
     dsp = "" if chosen[0].dsp else "-nodsp"
     keep = "\n".join(f"setattr -mod -set keep_hierarchy 1 top.unit_{n}" for n in range(len(chosen)))
+    after_read = "\n".join(AFTER_READ)
     script = f"""\
 read_rtlil design.il
+{after_read}
 hierarchy -top top
 {keep}
 proc

@@ -11,7 +11,7 @@ from spiker_hdl.base.identifiers import UNINITIALIZED
 from .programs import Tool, ToolError, find_first, find_packaged, run_tool
 
 __all__ = [
-    "CLEAR_UNINITIALIZED",
+    "AFTER_READ",
     "YosysError",
     "find_yosys",
     "find_yowasp",
@@ -23,10 +23,16 @@ __all__ = [
 
 TASK = "Yosys must take the design"
 
-CLEAR_UNINITIALIZED = f"delete t:$meminit_v2 r:MEMID=*_{UNINITIALIZED} %i"
-"""Command that takes the contents away from memories which have none, once a design is read.
+_CLEAR_UNINITIALIZED = f"delete t:$meminit_v2 r:MEMID=*_{UNINITIALIZED} %i"
+_HIDE_ELEMENTS = "rename -hide w:*[*]*"
 
-Amaranth gives zeros to all memories; those without contents are found by their names.
+AFTER_READ = (_CLEAR_UNINITIALIZED, _HIDE_ELEMENTS)
+"""Commands with which Yosys prepares a design that Amaranth wrote, once it is read.
+
+The first takes the contents away from memories which have none: Amaranth gives zeros to all, and
+those without contents are found by their names. The second gives private names to the elements of
+arrays: ABC9's netlists call bit 0 of ``x`` by the name ``x[0]``, which Amaranth gives to element 0
+of an array ``x``, and where both occur, Yosys stops, by an assertion whose text YoWASP loses.
 """
 
 
@@ -121,7 +127,7 @@ def read_steps(design: Any, directory: Path) -> list[str]:
     # Loaded by name, since amaranth-stubs leave it out.
     rtlil = import_module("amaranth.back.rtlil")
     (directory / "top.il").write_text(rtlil.convert(design, name="top", emit_src=False))
-    return ["read_rtlil top.il", CLEAR_UNINITIALIZED]
+    return ["read_rtlil top.il", *AFTER_READ]
 
 
 def yosys_share(purpose: str) -> Path:

@@ -11,7 +11,7 @@ from spiker_boards.target import Target
 from spiker_hdl.base import FileError, read_bytes, reader, shown, strict_json
 from spiker_hdl.tools.place_and_route import open_report
 from spiker_hdl.tools.programs import Tool, run_tool
-from spiker_hdl.tools.yosys import CLEAR_UNINITIALIZED
+from spiker_hdl.tools.yosys import AFTER_READ
 
 __all__ = ["Outcome", "make_bitstream", "make_plan", "with_dfu_suffix"]
 
@@ -45,7 +45,7 @@ class Outcome:
 def make_plan(top: BoardTop, directory: Path, options: dict[str, str]) -> list[list[str]]:
     """Write the files of a build, and return its commands."""
     board = top.target.platform()
-    overrides = {"script_after_read": CLEAR_UNINITIALIZED, **top.target.options, **options}
+    overrides = {"script_after_read": "\n".join(AFTER_READ), **top.target.options, **options}
     plan = board.build(top, name=NAME, do_build=False, debug_verilog=False, **overrides)
     plan.extract(str(directory))
     script = directory / f"build_{NAME}.json"

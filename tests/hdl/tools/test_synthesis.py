@@ -4,7 +4,7 @@
 
 import pytest
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -31,6 +31,22 @@ class Register(wiring.Component):
         return m
 
 
+class Array(wiring.Component):
+    """An array ``x`` behind carries, whose element 0 has the name of its bit 0."""
+
+    def __init__(self):
+        self.layout = data.ArrayLayout(signed(2), 8)
+        super().__init__({"i": In(self.layout), "j": In(2), "o": Out(self.layout)})
+
+    def elaborate(self, platform):
+        m = Module()
+        x = Signal(self.layout)
+        for n in range(8):
+            m.d.sync += x[n].eq(self.i[n] + self.j + n)
+            m.d.comb += self.o[n].eq(Mux(x[n] > x[n - 1], x[n] ^ self.i[n], x[n] - 3))
+        return m
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["xc7", "ecp5", "ice40"])
 def test_look_up_table_and_register_are_counted(family):
@@ -43,6 +59,11 @@ def test_look_up_table_and_register_are_counted(family):
 def test_memory_is_counted_as_block_ram():
     result = area(Register(256), "ice40")
     assert (result.luts, result.flip_flops, result.block_rams) == (1, 1, 1)
+
+
+@pytest.mark.slow
+def test_elements_of_arrays_do_not_take_the_names_of_bits():
+    assert area(Array(), "xc7").flip_flops == 16
 
 
 def test_each_cell_counts_as_its_kind():
