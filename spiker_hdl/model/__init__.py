@@ -14,6 +14,7 @@ from .dynamics.models import MODELS
 from .dynamics.with_synapse import WithSynapse
 from .dynamics.with_synapses import WithSynapses
 from .graph import READOUTS, Input, Population, Projection, Readout
+from .learning import Learned, learn
 from .mapping.core import Core
 from .mapping.mapping import Mapping, queue_minimum, store_bits
 from .network import Network
@@ -32,6 +33,19 @@ from .neurons.library import (
 )
 from .neurons.spiking import SpikingNeuron
 from .result import Answer, Result
+from .rules.base import Rule, Trace
+from .rules.library import (
+    RULES,
+    DeltaRule,
+    EProp,
+    PairStdp,
+    PostStdp,
+    RewardStdp,
+    TripletStdp,
+    Voltage,
+)
+from .rules.state import LearningState
+from .rules.third import THIRD_FACTORS, Feedback, OutputError, Reward, ThirdFactor
 from .stimulus import Stimulus, check_record, stimulus
 from .synapses.base import Synapses
 from .synapses.convolution import Convolution
@@ -48,7 +62,9 @@ __all__ = [
     "MODELS",
     "NEURONS",
     "READOUTS",
+    "RULES",
     "SYNAPSES",
+    "THIRD_FACTORS",
     "Accumulator",
     "AdaptiveLif",
     "Answer",
@@ -61,39 +77,55 @@ __all__ = [
     "Core",
     "CurrentLif",
     "Decay",
+    "DeltaRule",
     "Dendrite",
     "Dense",
     "Dynamics",
+    "EProp",
+    "Feedback",
     "FileError",
     "FirstOrder",
     "If",
     "Input",
     "Integrator",
     "Interval",
+    "Learned",
+    "LearningState",
     "Lif",
     "Mapping",
     "MaxPooling",
     "Network",
     "Neuron",
     "OneToOne",
+    "OutputError",
+    "PairStdp",
     "Parameter",
     "Population",
+    "PostStdp",
     "Projection",
     "Ranges",
     "Readout",
     "Result",
+    "Reward",
+    "RewardStdp",
+    "Rule",
     "SecondOrder",
     "Sparse",
     "SpikingNeuron",
     "State",
     "Stimulus",
     "Synapses",
+    "ThirdFactor",
+    "Trace",
+    "TripletStdp",
+    "Voltage",
     "WinnerTakeAll",
     "WithSynapse",
     "WithSynapses",
     "bounds",
     "check_record",
     "encoders",
+    "learn",
     "load",
     "load_mapping",
     "parameter",

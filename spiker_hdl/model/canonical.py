@@ -1,8 +1,8 @@
 """The canonical description of a network, for its file and its digest.
 
 The names are those of format 1 and do not change. A network that format 1 cannot express is
-described in format 2 or 3, which have more; all others stay in format 1. Names that the library has
-changed since then are translated when a file is written or read, by the tables of this module.
+described in format 2, 3 or 4, which have more; all others stay in format 1. Names that the library
+has changed since then are translated when a file is written or read, by the tables of this module.
 
 A neuron's field that is declared with ``metadata={"later": True}`` is omitted where it has its
 default, so that files and digests that are older than the field stay the same. With a number in
@@ -28,11 +28,16 @@ from .graph import Input, Population, Projection, Readout
 from .neurons.arithmetic import Decay
 from .neurons.base import Component, Neuron
 from .neurons.spiking import SpikingNeuron
+from .rules.base import Rule
+from .rules.library import RULES
+from .rules.state import LearningState
+from .rules.third import THIRD_FACTORS, ThirdFactor
 from .synapses.base import Synapses
 from .synapses.convolution import Convolution
 from .synapses.pooling import MaxPooling
 
 __all__ = [
+    "COMPONENTS",
     "FORMAT",
     "VERSIONS",
     "Described",
@@ -51,8 +56,11 @@ __all__ = [
 ]
 
 FORMAT = "spiker-network"
-VERSIONS = (1, 2, 3)
+VERSIONS = (1, 2, 3, 4)
 """Versions of the format: each has what those before it cannot express."""
+
+COMPONENTS: dict[str, type[Component]] = {**MODELS, **DYNAMICS, **RULES, **THIRD_FACTORS}
+"""Neurons, synaptic dynamics, rules and third factors that come with the library, by name."""
 
 _MEMORIES = {"uninitialized": "huge"}
 """Kinds of memory whose names have changed since, as files of format 1 spell them."""
@@ -86,6 +94,8 @@ class Described(Protocol):
     def readouts(self) -> tuple[Readout, ...]: ...
     @property
     def notes(self) -> Any: ...
+    @property
+    def learning(self) -> LearningState | None: ...
 
 
 def _plain(value: Any, what: str) -> Any:
@@ -114,8 +124,10 @@ def _component(component: Component, what: str) -> dict[str, Any]:
     """Return the description of a neuron or of synaptic dynamics."""
     kind = type(component)
     model = kind.__name__
-    if (MODELS | DYNAMICS).get(model, kind) is not kind:
-        noun = "Neuron model" if isinstance(component, Neuron) else "Synaptic dynamics"
+    if COMPONENTS.get(model, kind) is not kind:
+        nouns = {Neuron: "Neuron model", Rule: "Rule of learning", ThirdFactor: "Third factor"}
+        bases = [base for base in nouns if isinstance(component, base)]
+        noun = nouns[bases[0]] if bases else "Synaptic dynamics"
         raise ValueError(f"{noun} must not be named as the library's own {model} to be saved")
     what = f"{what}: {model}"
     values = {f.name: getattr(component, f.name) for f in fields(component)}
@@ -202,8 +214,10 @@ def version(network: Described) -> int:
     In version 1, all neurons of a population have one number of refractory steps, their rest
     potential is 0, integrators have no floor, synapses have no dynamics, neurons have one receptor,
     there is no coupling, and no neuron has a value as output. In version 2, there is neither
-    convolution nor pooling.
+    convolution nor pooling. In version 3, there are no rules of learning.
     """
+    if network.learning is not None:
+        return 4
     if any(
         isinstance(projection.synapses, Convolution) or projection.pooling is not None
         for projection in network.projections
@@ -294,6 +308,7 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
             | ({"shift": projection.shift} if projection.shift else {})
             | ({"receptor": projection.receptor} if projection.receptor else {})
             | positions(projection)
+            | _rule(projection)
             for projection in network.projections
         ],
         "readouts": [
@@ -302,8 +317,19 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
             for readout in network.readouts
         ],
         "mapping": frozen_mapping(mapping),
+        **_learning(network.learning),
         **({"notes": dict(network.notes)} if network.notes else {}),
     }
+
+
+def _rule(projection: Projection) -> dict[str, Any]:
+    if projection.rule is None:
+        return {}
+    return {"rule": _component(projection.rule, f"Projection {projection.name!r}")}
+
+
+def _learning(state: LearningState | None) -> dict[str, Any]:
+    return {} if state is None else {"learning": {"seed": state.seed, "samples": state.samples}}
 
 
 def frozen_mapping(mapping: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -18,11 +18,16 @@ from spiker_hdl.base.checks import (
 )
 from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.dynamics.coupling import WinnerTakeAll
-from spiker_hdl.model.neurons.base import MAX_RECEPTORS, Neuron
+from spiker_hdl.model.neurons.base import MAX_RECEPTORS, Neuron, signed_range
 
+from .rules.base import Rule
 from .synapses.base import Synapses
 from .synapses.dense import Dense
 from .synapses.pooling import MaxPooling
+from .synapses.sparse import Sparse
+
+LEARNING_KINDS = ("dense", "sparse", "one_to_one")
+"""Kinds of synapses that a rule can change."""
 
 __all__ = [
     "GROUPED",
@@ -195,6 +200,9 @@ class Projection:
     pooling : MaxPooling, optional
         Windows of the weighted sums whose maxima reach the target, in place of the sums. Other
         projections and the bias are added to the maximum.
+    rule : Rule, optional
+        Rule of learning that changes the weights, whose ``bits`` must then be declared. Without it,
+        they do not change.
     """
 
     source: str
@@ -206,6 +214,7 @@ class Projection:
     shift: int = 0
     receptor: int = 0
     pooling: MaxPooling | None = None
+    rule: Rule | None = None
 
     def __post_init__(self) -> None:
         set_fields(
@@ -244,6 +253,32 @@ class Projection:
                     f"{what}: a weight of {self.bits} bits must be in {low}..{high}, "
                     f"not {int(values[beyond][0])}"
                 )
+        if self.rule is not None:
+            self._check_rule(self.rule, what)
+
+    def _check_rule(self, rule: Rule, what: str) -> None:
+        check_kind(f"{what} rule", rule, Rule)
+        if self.synapses.kind not in LEARNING_KINDS or self.pooling is not None:
+            kind = "pooled" if self.pooling is not None else self.synapses.kind
+            raise ValueError(
+                f"{what}: a rule must be of a projection that is one of "
+                f"{', '.join(LEARNING_KINDS)}, not {kind}"
+            )
+        if self.bits is None:
+            raise ValueError(f"{what}: bits of weights that a rule changes must be declared")
+        (low, high), (least, most) = rule.weight_range(self.bits), signed_range(self.bits)
+        if low < least or high > most or low >= high:
+            raise ValueError(
+                f"{what}: the range of a rule's weights must be within {least}..{most} of "
+                f"{self.bits} bits, not {low}..{high}"
+            )
+        values = self.synapses.values
+        beyond = (values < low) | (values > high)
+        if beyond.any():
+            raise ValueError(
+                f"{what}: a weight must be in {low}..{high}, the range of its rule, not "
+                f"{int(values[beyond][0])}"
+            )
 
     @property
     def target_size(self) -> int:
@@ -264,16 +299,32 @@ class Projection:
     def reach(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the range of the sum that each target receives from events of ``low..high``.
 
+        Where a rule changes the weights, it is that of all weights that it can reach.
+
         Returns
         -------
         lows, highs : array of int, shape (target size,)
         """
-        lows, highs = self.synapses.reach(low, high)
+        if self.rule is None:
+            lows, highs = self.synapses.reach(low, high)
+        else:
+            lows, highs = self._reach_of_all(self.rule, low, high)
         if self.pooling is not None:
             lows, highs = self.pooling.maxima(lows), self.pooling.maxima(highs)
         if not self.shift:
             return lows, highs
         return lows.astype(object) * 2**self.shift, highs.astype(object) * 2**self.shift
+
+    def _reach_of_all(self, rule: Rule, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the range of the sums with all weights that the rule can reach."""
+        assert self.bits is not None  # as checked
+        products = [w * v for w in rule.weight_range(self.bits) for v in (low, high)]
+        synapses = np.ones(self.target_size, dtype=np.int64)
+        if isinstance(self.synapses, Sparse):
+            synapses = np.bincount(self.synapses.targets, minlength=self.target_size)
+        elif self.synapses.kind == "dense":
+            synapses *= self.synapses.source_size
+        return synapses * min(0, *products), synapses * max(0, *products)
 
     def __hash__(self) -> int:
         return hash((self.source, self.target, self.delay, self.name))

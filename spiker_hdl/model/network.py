@@ -1,17 +1,19 @@
 """A network: a checked graph of inputs, populations and projections, and its readouts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from spiker_hdl.base.checks import check_int, check_kind, check_name, shown
+from spiker_hdl.base.checks import check_choice, check_int, check_kind, check_name, shown
 from spiker_hdl.base.files.atomic_file import write_whole
 from spiker_hdl.base.frozen import set_fields
 
 from . import archive, canonical
 from .graph import Input, Population, Projection, Readout
+from .rules.proof import RuleBounds, check_rule
+from .rules.state import LearningState
 from .scores import check_readout, check_scores
 from .synapses.convolution import Convolution
 
@@ -78,6 +80,9 @@ class Network:
     notes : mapping of str to str, or pairs of str
         Notes on its origin and on the encoding of its data, kept sorted. They do not change what
         the network computes: equal networks may differ in them.
+    learning : LearningState, optional
+        Where a network that learns stands; by default at its start. For a network without rules of
+        learning, None.
 
     Raises
     ------
@@ -96,6 +101,7 @@ class Network:
     max_steps: int = 256
     name: str = "network"
     notes: Mapping[str, str] | Sequence[tuple[str, str]] = field(default=(), compare=False)
+    learning: LearningState | None = None
     order: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -128,8 +134,22 @@ class Network:
             check_readout(self, readout)
         set_fields(self, order=self._sorted())
         _ = self.bounds  # proves the range of every state
+        self._check_learning()
         for readout in self.readouts:
             check_scores(self, readout)
+
+    def _check_learning(self) -> None:
+        rules = [projection for projection in self.projections if projection.rule is not None]
+        if self.learning is not None:
+            check_kind("Network learning", self.learning, LearningState)
+            if not rules:
+                raise ValueError(
+                    "Network learning must be None without a rule of learning, not "
+                    f"{self.learning!r}"
+                )
+        elif rules:
+            set_fields(self, learning=LearningState())
+        _ = self.rule_bounds  # proves that rows which are not visited stay
 
     def _check_names(self) -> None:
         for parts in ((*self.inputs, *self.populations), self.projections, self.readouts):
@@ -235,6 +255,67 @@ class Network:
         from .bounds import bounds
 
         return bounds(self)
+
+    @cached_property
+    def rule_bounds(self) -> dict[str, RuleBounds]:
+        """Ranges of what rules of learning compute, by projection."""
+        return {
+            projection.name: check_rule(self, projection)
+            for projection in self.projections
+            if projection.rule is not None
+        }
+
+    def frozen(self) -> "Network":
+        """Return the network with its present weights and without rules of learning."""
+        if self.learning is None:
+            return self
+        fixed = tuple(replace(projection, rule=None) for projection in self.projections)
+        return replace(self, projections=fixed, learning=None)
+
+    def with_weights(self, weights: Mapping[str, Any]) -> "Network":
+        """Return the network with other weights of some projections.
+
+        Parameters
+        ----------
+        weights : mapping of str to array of int
+            By name of the projection, of the shape of its ``synapses.values``.
+
+        Raises
+        ------
+        ValueError
+            If there is no projection of a name, or the weights do not fit.
+        """
+        names = [projection.name for projection in self.projections]
+        for name in weights:
+            check_choice("Projection of other weights", name, names)
+        links = tuple(
+            replace(link, synapses=link.synapses.with_values(weights[link.name]))
+            if link.name in weights
+            else link
+            for link in self.projections
+        )
+        return replace(self, projections=links)
+
+    def with_rules(self, rules: Mapping[str, Any]) -> "Network":
+        """Return the network with other rules of some projections, by name; None for no rule.
+
+        Weights and the state of learning stay, so that learning goes on, for example at another
+        rate.
+
+        Raises
+        ------
+        ValueError
+            If there is no projection of a name, or a rule does not fit.
+        """
+        names = [projection.name for projection in self.projections]
+        for name in rules:
+            check_choice("Projection of another rule", name, names)
+        links = tuple(
+            replace(link, rule=rules[link.name]) if link.name in rules else link
+            for link in self.projections
+        )
+        learns = any(link.rule is not None for link in links)
+        return replace(self, projections=links, learning=self.learning if learns else None)
 
     def into(self, name: str) -> tuple[Projection, ...]:
         """Return the projections whose target is ``name``."""

@@ -14,10 +14,11 @@ from .bounds import float_format
 from .graph import SPIKE_READOUTS, Population, Projection
 from .network import Network
 from .result import Answer, Result
+from .rules.refusal import refuse_rules
 from .scores import Scorer
 from .stimulus import check_record, stimulus
 
-__all__ = ["Core", "event_type", "run"]
+__all__ = ["Core", "Projector", "event_type", "run"]
 
 AT_THE_END = AnswerPolicy()
 BATCH = 1024
@@ -54,8 +55,10 @@ def run(
     Raises
     ------
     TypeError, ValueError
-        If the spikes or the names to record are not what the network has.
+        If the spikes or the names to record are not what the network has, or it has a rule of
+        learning: :func:`~.learning.learn` runs it.
     """
+    refuse_rules(network, "Run")
     reports.check(network)
     stimuli = stimulus(network, spikes, window=reports.window)
     record = check_record(network, record)
@@ -77,7 +80,7 @@ def event_type(neuron: Neuron) -> type[np.integer]:
     return np.uint8 if neuron.spiking else np.int64
 
 
-class _Projector:
+class Projector:
     """Sums of a projection's weights, by floating-point products where these are exact."""
 
     def __init__(self, network: Network, projection: Projection):
@@ -117,7 +120,7 @@ class Core:
         self.neuron = population.neuron
         self.coupling = population.coupling
         self.projectors = [
-            _Projector(network, projection) for projection in network.into(population.name)
+            Projector(network, projection) for projection in network.into(population.name)
         ]
         self.receptors = self.neuron.receptors
         self.columns = self.receptors * self.size
@@ -144,7 +147,7 @@ class Core:
     def step(self, states: dict[str, np.ndarray], current: np.ndarray) -> tuple[Any, dict]:
         return self.advance(self.parameters, states, current + self.bias)
 
-    def add(self, current: np.ndarray, projector: _Projector, events: np.ndarray) -> None:
+    def add(self, current: np.ndarray, projector: Projector, events: np.ndarray) -> None:
         """Add the weighted events of a projection to a current, shape (..., columns)."""
         first = projector.receptor * self.size
         current[..., first : first + self.size] += projector(events)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.model import Convolution, Network, OneToOne, Sparse
+from spiker_hdl.model.rules.refusal import refuse_rules
 from spiker_train.network.cell import IntegerCell
 from spiker_train.network.convolution import MaxPool, Window
 from spiker_train.network.integers.quantization import Quantization
@@ -25,8 +26,10 @@ def as_tensors(network: Network) -> tuple[SpikingNetwork, Quantization]:
     Raises
     ------
     ValueError
-        If a weight has more than 16 bits, or sums that are pooled are not those of a convolution.
+        If a weight has more than 16 bits, sums that are pooled are not those of a convolution, or
+        the network has a rule of learning.
     """
+    refuse_rules(network, "Tensors")
     connections, bits, shifts = [], {}, {}
     for projection in network.projections:
         if projection.width > MOST_BITS:

@@ -206,6 +206,9 @@ class FloatingPoint(_Tests):
     def decay(self, x, decay: Decay | FloatingPointDecay):
         return x * decay.factor
 
+    def vanish(self, x, decay: Decay | FloatingPointDecay):
+        return self.decay(x, decay)
+
     def above(self, x, limit):
         return self._spike(x - limit, x > limit)
 

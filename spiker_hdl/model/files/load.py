@@ -4,17 +4,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spiker_hdl.base import FileError, read_bytes, reader, reading, shown
-from spiker_hdl.model.canonical import describe, digest_of
+from spiker_hdl.model.canonical import COMPONENTS, describe, digest_of
 from spiker_hdl.model.dynamics.base import Dynamics
-from spiker_hdl.model.dynamics.kinds import DYNAMICS
-from spiker_hdl.model.dynamics.models import MODELS
 from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.base import Component, Neuron
+from spiker_hdl.model.rules.base import Rule
+from spiker_hdl.model.rules.third import ThirdFactor
 
 from .parse import parse_network
 
 __all__ = ["load", "load_mapping", "load_whole", "models_of", "unpack"]
+
+
+KINDS = (Neuron, Dynamics, Rule, ThirdFactor)
+"""Base classes of what a file may name."""
 
 
 def load(path: str | Path, *, neurons: Iterable[type[Component]] = ()) -> Network:
@@ -24,7 +28,8 @@ def load(path: str | Path, *, neurons: Iterable[type[Component]] = ()) -> Networ
     ----------
     path : str or Path
     neurons : iterable of type
-        Classes of neurons, and of synaptic dynamics, of the user's own that the file may name.
+        Classes of neurons, synaptic dynamics, rules of learning and third factors of the user's own
+        that the file may name.
 
     Raises
     ------
@@ -69,9 +74,9 @@ def unpack(
 
 def models_of(neurons: Iterable[type[Component]]) -> dict[str, type[Component]]:
     """Return the classes that a file may name, by name; raises as :func:`load`."""
-    models: dict[str, type[Component]] = {**MODELS, **DYNAMICS}
+    models: dict[str, type[Component]] = dict(COMPONENTS)
     for model in neurons:
-        if not (isinstance(model, type) and issubclass(model, Neuron | Dynamics)):
+        if not (isinstance(model, type) and issubclass(model, KINDS)):
             raise TypeError(f"Neurons must be classes of neurons, not {model!r}")
         if models.setdefault(model.__name__, model) is not model:
             raise ValueError(f"Neurons must have distinct names, not {model.__name__!r} twice")

@@ -20,6 +20,8 @@ from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.arithmetic import Decay
 from spiker_hdl.model.neurons.base import Component, Neuron
+from spiker_hdl.model.rules.base import Rule
+from spiker_hdl.model.rules.state import LearningState
 from spiker_hdl.model.synapses.convolution import Convolution
 from spiker_hdl.model.synapses.dense import Dense
 from spiker_hdl.model.synapses.kinds import SYNAPSES
@@ -61,6 +63,7 @@ def parse_network(data: bytes, models: Models) -> tuple[Network, Mapping | None,
             raise FileError(f"must be of version {versions}, not {shown(text.get('version'))}")
         expected = {"format", "version", "name", "longest", "inputs", "populations", "projections"}
         notes = _object(text.pop("notes", {}), "notes")
+        learning = _learning(text.pop("learning", None))
         _keys(text, expected | {"readouts", "mapping", "digest"}, "network")
         unread = set(archive.names) - {HEADER}
         inputs = tuple(_input(node) for node in _list(text["inputs"], "inputs"))
@@ -70,13 +73,12 @@ def parse_network(data: bytes, models: Models) -> tuple[Network, Mapping | None,
         )
         sizes = {node.name: node.size for node in (*inputs, *populations)}
         projections = tuple(
-            _projection(projection, n, archive, unread, sizes)
+            _projection(projection, n, archive, unread, sizes, models)
             for n, projection in enumerate(_list(text["projections"], "projections"))
         )
         readouts = tuple(_readout(readout) for readout in _list(text["readouts"], "readouts"))
-        network = Network(
-            inputs, populations, projections, readouts, text["longest"], text["name"], notes
-        )
+        graph = inputs, populations, projections, readouts
+        network = Network(*graph, text["longest"], text["name"], notes, learning)
         if unread:
             raise FileError(f"must have no part of its own, not {shown(sorted(unread), 160)}")
     mapping = None
@@ -142,16 +144,25 @@ def _coupling(value: Any) -> WinnerTakeAll | None:
     return WinnerTakeAll(value["steps"])
 
 
+def _learning(value: Any) -> LearningState | None:
+    if value is None:
+        return None
+    value = _object(value, "learning")
+    _keys(value, {"seed", "samples"}, "learning")
+    return LearningState(value["seed"], value["samples"])
+
+
 def _component(value: Any, models: Models, base: type[Component]) -> Any:
     """Return a neuron, or the dynamics of synapses that it has."""
-    what = "neuron" if base is Neuron else "component"
+    what = {Neuron: "neuron", Rule: "rule"}.get(base, "component")
+    own = "rules" if base is Rule else "neurons"
     description = dict(_object(value, what))
     model = description.pop("model", None)
     known = sorted(name for name, kind in models.items() if issubclass(kind, base))
     if not isinstance(model, str) or model not in known:
         raise FileError(
             f"{what} model must be one of {known}, not {shown(model)}; hand the classes "
-            "of your own neurons to load(path, neurons=[...])"
+            f"of your own {own} to load(path, neurons=[...])"
         )
     required, optional = fields_in_file(models[model])
     _keys(description, required | (optional & set(description)), f"{what} {model}")
@@ -171,9 +182,16 @@ def _field(value: Any, models: Models) -> Any:
 
 
 def _projection(
-    value: Any, n: int, archive: Archive, unread: set[str], sizes: dict[str, int]
+    value: Any,
+    n: int,
+    archive: Archive,
+    unread: set[str],
+    sizes: dict[str, int],
+    models: Models,
 ) -> Projection:
     value = _object(value, "projection")
+    described = value.pop("rule", None)
+    rule = None if described is None else _component(described, models, Rule)
     shift, receptor = value.pop("shift", 0), value.pop("receptor", 0)
     geometry, pooled = value.pop("convolution", None), value.pop("pooling", None)
     _keys(value, {"name", "source", "target", "delay", "bits", "kind", "shape"}, "projection")
@@ -209,7 +227,7 @@ def _projection(
         synapses = _convolution(geometry, _array(archive, f"kernel/{n}.npy", unread, None))
     else:
         synapses = Dense(_array(archive, name, unread, shape))
-    options = (value["delay"], value["bits"], value["name"], shift, receptor, pooling)
+    options = (value["delay"], value["bits"], value["name"], shift, receptor, pooling, rule)
     return Projection(value["source"], value["target"], synapses, *options)
 
 

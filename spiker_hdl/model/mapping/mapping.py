@@ -11,6 +11,7 @@ from spiker_hdl.base.checks import check_choice, check_int, check_kind, check_na
 from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.graph import Input, Population, Projection
 from spiker_hdl.model.network import Network
+from spiker_hdl.model.rules.refusal import refuse_rules
 from spiker_hdl.model.synapses.convolution import Convolution
 
 from .core import Core
@@ -141,6 +142,7 @@ class Mapping:
         **changes
             Fields of the mapping that differ.
         """
+        refuse_rules(network, "Mapping")
         mapping = cls(
             {
                 population.name: _map_core(network, population.name, population.size, 8)
@@ -285,6 +287,7 @@ class Mapping:
 
     def check(self, network: Network) -> None:
         """Raise :exc:`ValueError` unless the mapping fits ``network``."""
+        refuse_rules(network, "Mapping")
         for what, names, expected in (
             ("cores", set(self.cores), set(network.population)),
             ("queues", set(self.queues), {projection.name for projection in network.projections}),

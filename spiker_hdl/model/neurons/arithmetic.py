@@ -183,6 +183,15 @@ class Arithmetic:
         """Apply a leak to ``x``: subtract the leaked share, rounded toward minus infinity."""
         return x - self.shift(x * decay.numerator, decay.bits)
 
+    def vanish(self, x, decay: Decay):
+        """Apply a decay that subtracts at least 1 until ``x`` is 0, from either side.
+
+        The lost share is rounded away from zero. In floating point, it is not rounded.
+        """
+        lost = x * decay.numerator
+        up = self.shift(lost + (2**decay.bits - 1), decay.bits)
+        return x - self.select(x > 0, up, self.shift(lost, decay.bits))
+
     def divide(self, x, divisor: int):
         """Divide ``x`` by a power of two, rounding to the nearest integer, and halves up.
 

@@ -327,6 +327,13 @@ class Ranges(Arithmetic):
         _ = x * decay.numerator  # what is computed on the way counts for `largest`
         return Interval._make(remain, x, decay.numerator)
 
+    def vanish(self, x, decay: Decay):
+        def remain(x: Ends, m: Ends) -> Ends:
+            return _corners([_nearer_zero(a, b, decay.bits) for a in x for b in m])
+
+        _ = x * decay.numerator + (2**decay.bits - 1)  # as in `decay`
+        return Interval._make(remain, x, decay.numerator)
+
     def both(self, a: Test, b: Test):
         return Test(a.yes + b.yes, ())
 
@@ -349,6 +356,12 @@ class Ranges(Arithmetic):
 
     def clamp(self, x, low, high):
         return Interval._make(_lesser, Interval._make(_greater, x, low), high)
+
+
+def _nearer_zero(x: Any, numerator: Any, bits: int) -> Any:
+    """Return what :meth:`Arithmetic.vanish` leaves of a value."""
+    up = (x * numerator + (2**bits - 1)) >> bits
+    return x - np.where(x > 0, up, (x * numerator) >> bits)
 
 
 _SHIFTERS: dict[int, Callable] = {}

@@ -12,6 +12,7 @@ from spiker_hdl.model.graph import Input, Population, Projection
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.base import chosen
 from spiker_hdl.model.result import Result
+from spiker_hdl.model.rules.refusal import refuse_rules
 from spiker_hdl.model.stimulus import by_input
 from spiker_hdl.model.synapses.base import Synapses
 from spiker_hdl.model.synapses.convolution import Convolution
@@ -185,8 +186,10 @@ def prune(network: Network) -> Pruned:
     Raises
     ------
     ValueError
-        If a one-to-one projection would become a sparse one with too many synapses.
+        If a one-to-one projection would become a sparse one with too many synapses, or the network
+        has a rule of learning.
     """
+    refuse_rules(network, "Pruning")
     live, states = find_live(network)
     weighed = {projection.name: _weighed(projection) for projection in network.projections}
     kept = _kept(network, live, weighed)

@@ -709,8 +709,8 @@ def head(shape, kind="<i4", data=b"", version=b"\x01\x00"):
         ("network.json", b"{}", "must be of the format 'spiker-network', not None"),
         (
             "network.json",
-            b'{"format": "spiker-network", "version": 4}',
-            "must be of version 1 or 2 or 3, not 4",
+            b'{"format": "spiker-network", "version": 5}',
+            "must be of version 1 or 2 or 3 or 4, not 5",
         ),
         (
             "network.json",

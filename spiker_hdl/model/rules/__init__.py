@@ -1,0 +1,1 @@
+"""Rules of learning: how the weights of a projection change while samples run."""

@@ -1,0 +1,1 @@
+"""Rules of learning on tensors: in integers, bit for bit, and in floating point."""
