@@ -10,6 +10,7 @@ from spiker_hdl.base.checks import check_choice, check_kind
 
 from .model import AnswerPolicy, Mapping, Network, Result
 from .model.mapping.reload import beats_between
+from .model.rules.refusal import refuse_rules
 
 if TYPE_CHECKING:
     from spiker_hdl.export.read.emission import Emission
@@ -155,9 +156,12 @@ def run(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what the network or the engine takes.
+        If an argument is not what the network or the engine takes, or the network has a rule of
+        learning: :func:`spiker_hdl.model.learn` runs it.
     """
     check_choice("Engine", engine, CHOICES)
+    if isinstance(network, Network):
+        refuse_rules(network, "Run")
     if not isinstance(network, Network):
         if built is not None:
             raise ValueError("Built must be None for an emitted directory, which is built")

@@ -34,18 +34,12 @@ from .neurons.library import (
 from .neurons.spiking import SpikingNeuron
 from .result import Answer, Result
 from .rules.base import Rule, Trace
-from .rules.library import (
-    RULES,
-    DeltaRule,
-    EProp,
-    PairStdp,
-    PostStdp,
-    RewardStdp,
-    TripletStdp,
-    Voltage,
-)
+from .rules.library import RULES
 from .rules.state import LearningState
+from .rules.stdp import PairStdp, PostStdp, TripletStdp
 from .rules.third import THIRD_FACTORS, Feedback, OutputError, Reward, ThirdFactor
+from .rules.three_factor import DeltaRule, EProp, RewardStdp
+from .rules.voltage import Voltage
 from .stimulus import Stimulus, check_record, stimulus
 from .synapses.base import Synapses
 from .synapses.convolution import Convolution

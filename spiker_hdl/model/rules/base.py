@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from spiker_hdl.base.checks import check_choice, check_int, check_kind
+from spiker_hdl.base.checks import check_choice, check_int, check_kind, check_name, shown
+from spiker_hdl.base.conversions import plain
+from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.neurons.arithmetic import INTEGERS, Arithmetic, Decay
 from spiker_hdl.model.neurons.base import Component, signed_range
 
 from .rounding import MOST_SHIFT, ROUNDINGS
 from .third import ThirdFactor
 
-__all__ = ["APPLY", "SIDES", "VISITS", "Rule", "Trace"]
+__all__ = ["APPLY", "SIDES", "VISITS", "Rule", "Trace", "trace_range"]
 
 SIDES = ("pre", "post", "pair")
 """Where a trace is kept: one for each source, for each target, or for each pair."""
@@ -33,6 +35,11 @@ APPLY = {
     "sample": "after the last step of a sample, all changes of the sample at once",
 }
 """When changes reach the weights."""
+
+
+def trace_range(rule: Any) -> tuple[int, int]:
+    """Return the range of traces of ``trace_bits`` bits, as a parameter's ``within``."""
+    return 0, 2**rule.trace_bits - 1
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,13 @@ class Trace:
     signed: bool = False
 
     def __post_init__(self) -> None:
+        check_name("Trace name", self.name)
+        for name in ("bits", "jump"):
+            value = plain(getattr(self, name))
+            named = isinstance(value, str) and value.isidentifier()
+            if not named and (value is not None or name == "bits"):
+                value = check_int(f"Trace {shown(self.name)} {name}", value, 1)
+            set_fields(self, **{name: value})
         check_choice(f"Side of trace {self.name!r}", self.side, SIDES)
         if self.name in {"event", "potential", "weight"}:
             raise ValueError(f"Trace must not be named {self.name!r}, which each update reads")
@@ -91,14 +105,15 @@ class Rule(Component):
     1. Every trace decays.
     2. :meth:`update` computes the change of the weight from the decayed traces and from the events
        of the step. Where the projection has a delay, the events of the source are the delayed ones.
-    3. :meth:`pre_step`, :meth:`post_step` and :meth:`pair_step` compute the new traces; events
-    raise
-       them.
+    3. :meth:`pre_step`, :meth:`post_step` and :meth:`pair_step` compute the new traces, which
+       events raise.
     4. The change, in units of :math:`2^{-\text{shift}}`, is rounded and added, and the weight
        saturates once:
 
-    .. math:: w \leftarrow \operatorname{clamp}(w + \operatorname{round}(2^{-\text{shift}} \Delta w),
-        \, \text{low}, \, \text{high})
+    .. math::
+
+        w \leftarrow \operatorname{clamp}
+        (w + \operatorname{round}(2^{-\text{shift}} \Delta w), \, \text{low}, \, \text{high})
 
     Sums read the new weight from the next step on. With ``apply="sample"``, changes are summed and
     rounded once after the last step. A rule with a third factor computes its change once, after the
@@ -150,10 +165,13 @@ class Rule(Component):
     third: ThirdFactor | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        self._make_plain()
         name = type(self).__name__
         check_int(f"{name} shift", self.shift, 0, MOST_SHIFT)
+        for trace in self.traces:
+            self.range_of(trace)
         self.check_settings()
+        super().__post_init__()
         if self.sizes:
             raise ValueError(f"Parameters of {name} must be one for all pairs, not one per neuron")
         if self.low is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spiker_hdl.base.checks import check_choice, check_int, check_kind
+from spiker_hdl.base.checks import check_choice, check_int, check_kind, check_name
 from spiker_hdl.base.frozen import set_fields
 from spiker_hdl.model.neurons.base import Component
 
@@ -138,6 +138,7 @@ class OutputError(ThirdFactor):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        set_fields(self, readout=check_name("Readout of an error", self.readout))
         check_int("Temperature of an error", self.temperature, 0, 24)
         check_int("Levels of an error", self.levels, 1, 6)
 
@@ -223,6 +224,8 @@ class Feedback(ThirdFactor):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_kind("Error that comes back", self.error, OutputError)
+        what = "Projection that errors come back through"
+        set_fields(self, projection=check_name(what, self.projection))
         check_int("Feedback shift", self.shift, 0, 24)
         check_int("Feedback limit", self.limit, 1, 255)
         set_fields(self, feedback=check_choice("Feedback", self.feedback, FEEDBACK))

@@ -25,19 +25,30 @@ from spiker_hdl.model import (
     Convolution,
     Core,
     Decay,
+    DeltaRule,
     Dense,
+    EProp,
+    Feedback,
     FirstOrder,
     Input,
+    LearningState,
     Lif,
     Mapping,
     MaxPooling,
     Network,
     OneToOne,
+    OutputError,
+    PairStdp,
     Population,
+    PostStdp,
     Projection,
     Readout,
+    Reward,
+    RewardStdp,
     SecondOrder,
     Sparse,
+    TripletStdp,
+    Voltage,
     WinnerTakeAll,
     WithSynapse,
     WithSynapses,
@@ -117,6 +128,7 @@ SETTINGS = {
     "current_decay": Decay.shift(1),
     "rise_decay": Decay.shift(2),
 }
+LEAKS = {"pre_decay": Decay.shift(1), "post_decay": Decay.shift(2)}
 EXAMPLES = {
     Input: {"name": "in", "shape": (2, 3), "low": -2, "high": 5},
     Population: {
@@ -190,6 +202,23 @@ EXAMPLES = {
         "neuron": Lif(width=8, threshold=3, decay=Decay.shift(1)),
         "synapses": (FirstOrder(decay=Decay.shift(1), width=8), None),
     },
+    LearningState: {"seed": 3, "samples": 5},
+    Reward: {"low": -2, "high": 3},
+    OutputError: {"readout": "b", "temperature": 2, "levels": 4},
+    Feedback: {"error": OutputError("b"), "projection": "out", "shift": 2, "limit": 9, "seed": 1},
+    PairStdp: LEAKS | {"potentiation": 9, "depression": 8, "trace_bits": 5, "shift": 1, "low": 0},
+    PostStdp: {"pre_decay": Decay.shift(1), "potentiation": 9, "target": 3, "distance_shift": 1},
+    TripletStdp: LEAKS
+    | {"slow_pre_decay": Decay.shift(2), "slow_post_decay": Decay.shift(2), "slow_bits": 5}
+    | {"pair_potentiation": 9, "pair_depression": 8, "slow_pre_jump": 3, "product_shift": 1},
+    RewardStdp: LEAKS
+    | {"eligibility_decay": Decay.shift(2), "eligibility_bits": 9, "third": Reward()}
+    | {"potentiation": 9, "depression": 8},
+    DeltaRule: {"third": OutputError("b"), "count_bits": 3, "gate_low": -3, "gate_high": 9},
+    EProp: {"third": OutputError("b"), "pre_decay": Decay.shift(1), "jump": 9}
+    | {"gate_low": -3, "gate_high": 9, "eligibility_shift": 1},
+    Voltage: {"pre_decay": Decay.shift(1), "potentiation": 2, "threshold_plus": 3}
+    | {"threshold_minus": 1, "spike_potential": 9, "plus_shift": 2, "average_bits": 10},
 } | {
     kind: {f.name: SETTINGS[f.name] for f in dataclasses.fields(kind) if f.name in SETTINGS}
     for kind in NEURONS.values()
@@ -209,6 +238,12 @@ INSIDE = {"Bounds", "Answer", "Result", "Stimulus", "Parameter", "State", "Neuro
         "Interleave",
         "Sums",
         "Tap",
+        "Rule",
+        "Trace",
+        "RuleBounds",
+        "ThirdFactor",
+        "Learned",
+        "Teacher",
     )
 }
 """Dataclasses that the library makes, or that are there to be derived from."""
