@@ -381,3 +381,14 @@ def test_one_to_one_weights_learn_and_rules_come_back_from_files(rule, tmp_path)
     learned = learn(start, SPIKES[:, :, :3], **options).network
     learned.save(tmp_path / "n.spiker")
     assert load(tmp_path / "n.spiker") == learned
+
+
+def test_row_whose_pair_alone_remembers_is_visited():
+    rule = EProp(third=OutputError("out"), pre_decay=LEAK, jump=9, gate_low=-3, gate_high=99)
+    spikes = np.zeros((1, 30, 4), dtype=int)
+    spikes[0, 0, 2] = 1  # its trace is 0 long before the end
+    neuron = Lif(threshold=200, width=12, decay=LEAK)
+    start = network(rule, np.full((3, 4), 5), neuron, readout="sum")
+    changed = learn(start, spikes, labels=[0]).network.projections[0].synapses.values - 5
+    assert changed[0, 2] > 0
+    assert not changed[:, [0, 1, 3]].any()
