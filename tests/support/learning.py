@@ -37,7 +37,7 @@ from spiker_hdl.model import (
 
 from support.naive import advance, rest
 
-__all__ = ["naive_learn", "random_learner", "random_rule"]
+__all__ = ["lessons", "naive_learn", "random_learner", "random_rule"]
 
 RULES = (PairStdp, PostStdp, TripletStdp, RewardStdp, DeltaRule, EProp, Voltage)
 
@@ -173,6 +173,27 @@ def random_learner(random: Random, kind=None) -> Network:
         [readout],
         learning=LearningState(random.randint(0, 2**32 - 1), random.randint(0, 9)),
     )
+
+
+def lessons(network, random, samples=3, steps=8):
+    """Draw spikes, and the labels and rewards that the rules of a network need."""
+    node = network.inputs[0]
+    spikes = [
+        [
+            random.randint(node.low, node.high) if random.random() < 0.5 else 0
+            for _ in range(node.size)
+        ]
+        for _ in range(samples * steps)
+    ]
+    spikes = np.array(spikes).reshape(samples, steps, node.size)
+    thirds = [link.rule.third for link in network.projections if link.rule is not None]
+    options = {}
+    if any(isinstance(third, Feedback | OutputError) for third in thirds):
+        classes = network.population["classes"].size
+        options["labels"] = [random.randint(-1, classes - 1) for _ in range(samples)]
+    if any(isinstance(third, Reward) for third in thirds):
+        options["rewards"] = [random.choice([-2, -1, 1]) for _ in range(samples)]
+    return spikes, options
 
 
 # -- the second way ------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ __all__ = [
     "row_words",
     "scramble",
     "step_word",
+    "target_words",
 ]
 
 ROUNDINGS = {
@@ -80,6 +81,16 @@ def row_words(word: int, sources: Any) -> np.ndarray:
     return scramble(word ^ np.asarray(sources, dtype=np.int64))
 
 
+def target_words(targets: Any) -> Any:
+    """Return the constants of some targets, which are added to the words of rows.
+
+    Parameters
+    ----------
+    targets : array or tensor of int64
+    """
+    return scramble(_TARGETS + targets)
+
+
 def random_bits(rows: np.ndarray, targets: np.ndarray, bits: int) -> np.ndarray:
     """Return the bits of pairs as numbers of ``0..2**bits - 1``.
 
@@ -91,7 +102,7 @@ def random_bits(rows: np.ndarray, targets: np.ndarray, bits: int) -> np.ndarray:
         Numbers of the targets.
     bits : int
     """
-    total = rows + scramble(_TARGETS + np.asarray(targets, dtype=np.int64))
+    total = rows + target_words(np.asarray(targets, dtype=np.int64))
     return (total & _WORD) >> (32 - bits)
 
 

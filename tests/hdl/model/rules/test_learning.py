@@ -5,30 +5,9 @@ from random import Random
 import numpy as np
 import pytest
 
-from spiker_hdl.model import Feedback, OutputError, Reward, learn
+from spiker_hdl.model import learn
 
-from support.learning import RULES, naive_learn, random_learner
-
-
-def lessons(network, random, samples=3, steps=8):
-    """Draw spikes, and the labels and rewards that the rules of a network need."""
-    node = network.inputs[0]
-    spikes = [
-        [
-            [random.randint(node.low, node.high) if random.random() < 0.5 else 0] * 1
-            for _ in range(node.size)
-        ]
-        for _ in range(samples * steps)
-    ]
-    spikes = np.array(spikes).reshape(samples, steps, node.size)
-    thirds = [link.rule.third for link in network.projections if link.rule is not None]
-    options = {}
-    if any(isinstance(third, Feedback | OutputError) for third in thirds):
-        classes = network.population["classes"].size
-        options["labels"] = [random.randint(-1, classes - 1) for _ in range(samples)]
-    if any(isinstance(third, Reward) for third in thirds):
-        options["rewards"] = [random.choice([-2, -1, 1]) for _ in range(samples)]
-    return spikes, options
+from support.learning import RULES, lessons, naive_learn, random_learner
 
 
 def check(seed, kind):
