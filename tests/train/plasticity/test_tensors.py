@@ -72,7 +72,7 @@ def competing(**changes):
             Projection("in", "maps", convolution, pooling=pooling),
             Projection("maps", "out", draw.integers(9, 60, (6, size)), bits=7, rule=STDP),
         ],
-        [Readout("out")],
+        [Readout("out"), Readout("out", "sum", name="potentials")],
     )
 
 
